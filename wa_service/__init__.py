@@ -1,0 +1,1 @@
+"""A self-hosted WhatsApp Business Cloud API service."""
