@@ -1,0 +1,373 @@
+"""What can go wrong at Meta, as exceptions that say what to do.
+
+```
+WhatsAppError                     what Meta says, and: retryable, retry_after, group, advice
+├─ WhatsAppConnectionError        the request never left: safe to repeat
+│  └─ WhatsAppCircuitOpenError    the breaker is open: nothing was tried
+├─ WhatsAppOutcomeUnknownError    it left, and no answer came that can be read: never blindly repeated
+├─ WhatsAppServerError            Meta failed and says so
+├─ WhatsAppRateLimitError         too fast, or a limit of a day is used up
+├─ WhatsAppAuthError              token, permission, account, payment, registration: page a person
+├─ WhatsAppRequestError           will never work as it is
+├─ WhatsAppRecipientError         this customer cannot be reached, or not with this
+├─ WhatsAppMediaError             a file
+│  ├─ MediaNotFoundError          Meta knows no such media, or no longer
+│  ├─ MediaDownloadError          it could not be fetched, or is not what Meta announced
+│  ├─ MediaTooLargeError          larger than Meta or the caller allows
+│  └─ UnsupportedMediaError       a type that WhatsApp does not take
+└─ WhatsAppTemplateError          the template, or what was put into it
+```
+
+Meta's `code` decides; the HTTP status decides only where no known code came (reference 6.1). The table
+of codes is `codes.py`; `classify` is the one function that turns an answer of Meta's into an error.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, ClassVar, Final
+
+from wa_service.whatsapp.codes import ROWS, SUBCODE_ROWS, CodeRow, Family, Group
+
+_TOKEN: Final = re.compile(
+    r"EAA[A-Za-z0-9_-]{8,}|(access_token|appsecret_proof|hub\.verify_token)=[^&\s\"']+"
+)
+_LONG_NUMBER: Final = re.compile(r"\+?\d{7,}")
+_WAMID: Final = re.compile(r"wamid\.[A-Za-z0-9+/=_-]+")
+_TEXT_LIMIT: Final = 300
+
+
+def hide_secrets(text: str) -> str:
+    """`text` without access tokens and proofs; for anything that Meta or a library says."""
+    return _TOKEN.sub("[secret]", text)
+
+
+def _for_the_log(text: str) -> str:
+    """`text` on one line, short, and without tokens, phone numbers or message ids."""
+    hidden = _LONG_NUMBER.sub("[number]", _WAMID.sub("[wamid]", hide_secrets(text)))
+    line = " ".join(hidden.split())
+    return line if len(line) <= _TEXT_LIMIT else line[: _TEXT_LIMIT - 1] + "…"
+
+
+class WhatsAppError(Exception):
+    """Anything that Meta refuses, or that keeps us from asking. `str(error)` is one line that is safe to log.
+
+    Attributes: `http_status`, `code` and `subcode` (None where there is none), `title`, `details`,
+    `fbtrace_id` ("" where Meta says nothing), `retryable` (may the same request work later?), `retry_after`
+    (seconds, None unknown), `group` (what delivery decides by), `advice` (a sentence for a person).
+    """
+
+    default_group: ClassVar[Group] = "request"
+    default_retryable: ClassVar[bool] = False
+    default_advice: ClassVar[str] = "Read Meta's details and correct the request."
+
+    def __init__(
+        self,
+        title: str = "",
+        *,
+        http_status: int | None = None,
+        code: int | None = None,
+        subcode: int | None = None,
+        details: str = "",
+        fbtrace_id: str = "",
+        retryable: bool | None = None,
+        retry_after: float | None = None,
+        group: Group | None = None,
+        advice: str = "",
+    ) -> None:
+        self.title = hide_secrets(title) or type(self).__name__
+        self.http_status = http_status
+        self.code = code
+        self.subcode = subcode
+        self.details = hide_secrets(details)
+        self.fbtrace_id = fbtrace_id
+        self.retryable = self.default_retryable if retryable is None else retryable
+        self.retry_after = retry_after
+        self.group: Group = group or self.default_group
+        self.advice = advice or self.default_advice
+        super().__init__(self.title)
+
+    def __str__(self) -> str:
+        """One log line: what, code, details, trace. Never a token, a phone number or a message id."""
+        facts = []
+        if self.code is not None:
+            facts.append(f"code {self.code}" + (f"/{self.subcode}" if self.subcode is not None else ""))
+        if self.http_status is not None:
+            facts.append(f"HTTP {self.http_status}")
+        line = _for_the_log(self.title) + (f" ({', '.join(facts)})" if facts else "")
+        if self.details and self.details != self.title:
+            line += f": {_for_the_log(self.details)}"
+        if self.fbtrace_id:
+            line += f" [fbtrace_id {_for_the_log(self.fbtrace_id)}]"
+        return line
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self)!r})"
+
+
+class WhatsAppConnectionError(WhatsAppError):
+    """The request never left (DNS, connect, TLS, pool): repeating it is safe."""
+
+    default_group = "transient"
+    default_retryable = True
+    default_advice = "Check the network, the proxy and the base URL; repeating is safe."
+
+
+class WhatsAppCircuitOpenError(WhatsAppConnectionError):
+    """The breaker is open: nothing was tried. `retry_after` says when it will be."""
+
+    default_advice = "Wait: calls to Meta fail, and we stopped trying for a moment."
+
+
+class WhatsAppOutcomeUnknownError(WhatsAppError):
+    """The request left, but nobody knows what became of it: never repeat it blindly."""
+
+    default_group = "unknown"
+    default_advice = "Wait for a status webhook before sending again: the message may have been sent."
+
+
+class WhatsAppServerError(WhatsAppError):
+    """Meta failed and says so in its error object."""
+
+    default_group = "few"
+    default_retryable = True
+    default_advice = "Wait and try again; if it stays, look at Meta's status page."
+
+
+class WhatsAppRateLimitError(WhatsAppError):
+    """Too many calls or messages, or the customers of a day are used up."""
+
+    default_group = "throttled"
+    default_retryable = True
+    default_advice = "Slow down and try again later."
+
+
+class WhatsAppAuthError(WhatsAppError):
+    """Token, permission, account, payment or registration: nothing works until a person acts."""
+
+    default_group = "account"
+    default_advice = "Check the access token, its permissions and the account in WhatsApp Manager."
+
+
+class WhatsAppRequestError(WhatsAppError):
+    """The request will never work as it is."""
+
+
+class WhatsAppRecipientError(WhatsAppError):
+    """The customer cannot be reached, or not with this message."""
+
+    default_group = "recipient"
+    default_advice = "Do not send this message to this customer."
+
+
+class WhatsAppTemplateError(WhatsAppError):
+    """The template is unknown, paused, disabled or malformed, or does not fit what was put into it."""
+
+    default_group = "template"
+    default_advice = "Compare the message with the template's definition."
+
+
+class WhatsAppMediaError(WhatsAppError):
+    """A file could not be fetched, uploaded or used."""
+
+    default_group = "media"
+    default_advice = "Check the file's type and size."
+
+
+class MediaNotFoundError(WhatsAppMediaError):
+    """Meta does not know the media id, or no longer: those of webhooks live 7 days, uploads 30 (4.1)."""
+
+    default_advice = "Ask for the file again: its id is unknown or too old."
+
+
+class MediaDownloadError(WhatsAppMediaError):
+    """The bytes did not come in time, not from a host of Meta's, or are not what was announced (4.3)."""
+
+    default_retryable = True
+    default_advice = "Try the download again; if it stays, ask for the file again."
+
+
+class MediaTooLargeError(WhatsAppMediaError):
+    """The file is larger than Meta takes, or than the caller is ready to hold."""
+
+    default_advice = "Use a smaller file, or raise the cap."
+
+
+class UnsupportedMediaError(WhatsAppMediaError):
+    """WhatsApp does not take files of this type (4.5)."""
+
+    default_advice = "Convert the file to a type that WhatsApp takes."
+
+
+_CLASSES: Final[Mapping[Family, type[WhatsAppError]]] = MappingProxyType(
+    {
+        "server": WhatsAppServerError,
+        "rate": WhatsAppRateLimitError,
+        "auth": WhatsAppAuthError,
+        "request": WhatsAppRequestError,
+        "recipient": WhatsAppRecipientError,
+        "media": WhatsAppMediaError,
+        "template": WhatsAppTemplateError,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CodeInfo:
+    """What a code of Meta's means for us. `wait`: seconds before the first repeat, None where Meta names none."""
+
+    error: type[WhatsAppError]
+    retryable: bool
+    wait: float | None
+    advice: str
+    group: Group
+
+
+def _info(row: CodeRow) -> CodeInfo:
+    return CodeInfo(_CLASSES[row.family], row.retryable, row.wait or None, row.advice, row.group)
+
+
+CODES: Final[Mapping[int, CodeInfo]] = MappingProxyType({row.code: _info(row) for row in ROWS})
+"""Every code of reference section 6."""
+
+SUBCODES: Final[Mapping[int, CodeInfo]] = MappingProxyType({row.code: _info(row) for row in SUBCODE_ROWS})
+"""The subcodes of section 6.7: they say more than the code 100 they come with."""
+
+
+@dataclass(frozen=True, slots=True)
+class MetaErrorObject:
+    """Meta's error object read without trust: every field has its type, whatever came (1.4, 5.8)."""
+
+    code: int | None
+    subcode: int | None
+    title: str
+    details: str
+    fbtrace_id: str
+    is_transient: bool
+
+    @classmethod
+    def read(cls, error: Mapping[str, Any]) -> "MetaErrorObject":
+        """`error`: the object under `error` of an answer, or one of `errors` of a webhook."""
+        data = error.get("error_data")
+        details = data.get("details") if isinstance(data, Mapping) else data
+        return cls(
+            code=_integer(error.get("code")),
+            subcode=_integer(error.get("error_subcode")),
+            title=_first_text(error.get("title"), error.get("message"), error.get("error_user_title")),
+            details=_first_text(details, error.get("error_user_msg"), error.get("message")),
+            fbtrace_id=_first_text(error.get("fbtrace_id")),
+            is_transient=error.get("is_transient") is True,
+        )
+
+
+def error_object(body: object) -> Mapping[str, Any] | None:
+    """Meta's error object in a parsed body, or None where there is none (an HTML page, a proxy's JSON)."""
+    error = body.get("error") if isinstance(body, Mapping) else None
+    if isinstance(error, Mapping) and ("code" in error or "message" in error):
+        return error
+    return None
+
+
+def classify(
+    http_status: int, body: object, headers: Mapping[str, str] | None = None, *, method: str = "POST"
+) -> WhatsAppError:
+    """Turn Meta's answer into an error (it is returned, not raised).
+
+    `body` is the parsed JSON, or None where it could not be parsed; `headers` are those of the answer.
+    Meta's code decides, with its subcode; without a known one the HTTP status. A 5xx (or a 2xx) without
+    Meta's error object is an unknown outcome of a POST; a GET or DELETE may be repeated, so there it
+    becomes `WhatsAppServerError` (reference 1.6, 6.1).
+    """
+    retry_after = retry_after_seconds(headers or {})
+    found = error_object(body)
+    if found is None:
+        return _without_error_object(http_status, method, retry_after)
+    return _from_object(MetaErrorObject.read(found), http_status, retry_after)
+
+
+def from_status_error(obj: object) -> WhatsAppError:
+    """The error of a failed status or of a webhook's `errors` (5.7, 5.8); never raises, whatever `obj` is."""
+    error = obj if isinstance(obj, Mapping) else {}
+    return _from_object(MetaErrorObject.read(error), None, None)
+
+
+def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
+    """`Retry-After` in seconds where it is a plain number (Meta normally sends none, 1.5)."""
+    value = headers.get("Retry-After") or headers.get("retry-after") or ""
+    try:
+        seconds = float(value)
+    except ValueError:
+        return None
+    return seconds if 0 <= seconds < 7 * 86400 else None
+
+
+def _from_object(found: MetaErrorObject, http_status: int | None, retry_after: float | None) -> WhatsAppError:
+    info = _lookup(found, http_status)
+    return info.error(
+        found.title,
+        http_status=http_status,
+        code=found.code,
+        subcode=found.subcode,
+        details=found.details,
+        fbtrace_id=found.fbtrace_id,
+        retryable=info.retryable,
+        retry_after=retry_after if retry_after is not None else info.wait,
+        group=info.group,
+        advice=info.advice,
+    )
+
+
+def _lookup(found: MetaErrorObject, http_status: int | None) -> CodeInfo:
+    """The row of the code; a subcode is asked only where the code says no more than "parameter"."""
+    code = -1 if found.code is None else found.code
+    known = CODES.get(code)
+    if code == 100 and found.subcode is not None:
+        known = SUBCODES.get(found.subcode, known)
+    if known is not None:
+        return known
+    if found.is_transient:
+        return _by_class(WhatsAppServerError)
+    if 132000 <= code < 133000:
+        return _by_class(WhatsAppTemplateError)
+    return _by_class(_class_by_status(http_status))
+
+
+def _by_class(error: type[WhatsAppError]) -> CodeInfo:
+    return CodeInfo(error, error.default_retryable, None, error.default_advice, error.default_group)
+
+
+def _class_by_status(http_status: int | None) -> type[WhatsAppError]:
+    if http_status in (401, 403):
+        return WhatsAppAuthError
+    if http_status == 429:
+        return WhatsAppRateLimitError
+    if http_status is not None and http_status >= 500:
+        return WhatsAppServerError
+    return WhatsAppRequestError
+
+
+def _without_error_object(http_status: int, method: str, retry_after: float | None) -> WhatsAppError:
+    if http_status >= 500 or http_status < 400:
+        what = "a broken answer" if http_status < 400 else "an answer without an error object"
+        if method == "POST":
+            return WhatsAppOutcomeUnknownError(
+                f"Meta gave {what}", http_status=http_status, retry_after=retry_after
+            )
+        return WhatsAppServerError(f"Meta gave {what}", http_status=http_status, retry_after=retry_after)
+    error = _class_by_status(http_status)
+    return error("Meta refused without an error object", http_status=http_status, retry_after=retry_after)
+
+
+def _integer(value: object) -> int | None:
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 19:
+        return int(value)
+    return None
+
+
+def _first_text(*values: object) -> str:
+    return next((value for value in values if isinstance(value, str) and value), "")
