@@ -1,0 +1,59 @@
+"""API keys as they stand in `WA_API_KEYS`: who they name, how they are compared, what they allow."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, field
+from typing import Literal
+
+Role = Literal["send", "read", "admin"]
+
+ROLES: tuple[Role, ...] = ("send", "read", "admin")
+DEFAULT_ROLES: frozenset[Role] = frozenset({"send", "read"})
+
+_FORM = "takes name:key, name:key:role or name:sha256:hex:role with the roles send, read, admin"
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """Who may call the REST API.
+
+    `digest` is the SHA-256 of the key (32 bytes), so that the key itself is nowhere in memory to be printed.
+    `admin` holds the other two roles as well.
+    """
+
+    name: str
+    digest: bytes = field(repr=False)
+    roles: frozenset[Role] = DEFAULT_ROLES
+
+
+def parse_api_keys(text: str) -> tuple[ApiKey, ...]:
+    """Read comma-separated keys: `name:key[:roles]` or `name:sha256:hex[:roles]`, roles joined by `|`.
+
+    Raises:
+        ValueError: a key has another form, or two have the same name; the message names no key.
+    """
+    keys = tuple(_parse(part.strip()) for part in text.split(",") if part.strip())
+    if len({key.name for key in keys}) < len(keys):
+        raise ValueError("gives the same name to two keys")
+    return keys
+
+
+def _parse(text: str) -> ApiKey:
+    name, *rest = text.split(":")
+    if rest[:1] == ["sha256"] and len(rest) > 1:
+        if not re.fullmatch(r"[0-9a-fA-F]{64}", rest[1]):
+            raise ValueError(_FORM)
+        digest, roles = bytes.fromhex(rest[1]), rest[2:]
+    else:
+        digest, roles = hashlib.sha256("".join(rest[:1]).encode()).digest(), rest[1:]
+    if not name or not "".join(rest[:1]) or len(roles) > 1:
+        raise ValueError(_FORM)
+    return ApiKey(name, digest, _granted(roles[0].split("|")) if roles else DEFAULT_ROLES)
+
+
+def _granted(names: list[str]) -> frozenset[Role]:
+    if not set(names) <= set(ROLES):
+        raise ValueError(_FORM)
+    return frozenset(role for role in ROLES if role in names or "admin" in names)
