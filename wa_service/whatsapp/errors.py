@@ -215,7 +215,7 @@ _CLASSES: Final[Mapping[Family, type[WhatsAppError]]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class CodeInfo:
-    """What a code of Meta's means for us. `wait`: seconds before the first repeat, None where Meta names none."""
+    """What a code of Meta's means for us. `wait`: seconds before the first repeat, None where unknown."""
 
     error: type[WhatsAppError]
     retryable: bool
