@@ -1,0 +1,59 @@
+"""Read a field of Meta's JSON without trusting its type."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+Body: TypeAlias = Mapping[str, Any]
+"""A JSON object of Meta's."""
+
+
+class UnreadableError(Exception):
+    """A field is missing or of another type than the reference says; its text is the reason."""
+
+
+def text_of(body: Body, key: str) -> str:
+    """The text under `key`, "" where there is none."""
+    value = body.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def needed_text(body: Body, key: str) -> str:
+    """The text under `key`; raises `UnreadableError` where there is none."""
+    value = body.get(key)
+    if not isinstance(value, str):
+        raise UnreadableError(f"{key} is not a text")
+    return value
+
+
+def needed_object(body: Body, key: str) -> dict[str, Any]:
+    """The object under `key`; raises `UnreadableError` where there is none."""
+    value = body.get(key)
+    if not isinstance(value, dict):
+        raise UnreadableError(f"{key} is not an object")
+    return value
+
+
+def optional_object(body: Body, key: str) -> dict[str, Any] | None:
+    """The object under `key`, None where there is none."""
+    value = body.get(key)
+    return value if isinstance(value, dict) else None
+
+
+def needed_number(body: Body, key: str) -> float:
+    """The finite number under `key`, also from a numeric text; raises `UnreadableError` where there is none."""
+    value = body.get(key)
+    if isinstance(value, int | float | str) and not isinstance(value, bool):
+        try:
+            number = float(value)
+        except (ValueError, OverflowError):
+            number = math.nan
+        if math.isfinite(number):
+            return number
+    raise UnreadableError(f"{key} is not a number")
+
+
+def whole_of(body: Body, key: str) -> int:
+    """The whole number under `key`, 0 where there is none."""
+    value = body.get(key)
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0
