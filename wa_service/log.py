@@ -1,0 +1,147 @@
+"""Logs: one JSON line a fact, named `whatsapp.*`; no secret, no body, no telephone number.
+
+The rules hold for every line, whoever writes it: libraries' own records pass the same mask. A wamid is the
+base64 of the customer's number, so a line carries our id and a short hash of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any, Literal, TextIO, cast
+
+import orjson
+import structlog
+from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
+
+# What must not stand in a line, whatever it holds: secrets by their field, and what people wrote.
+_HIDDEN_FIELDS = frozenset(["access_token", "api_key", "app_secret", "authorization", "password", "secret"])
+_HIDDEN_FIELDS |= {"signature", "token", "verify_token", "body", "content", "text", "transcript"}
+# Digits that are no telephone number: Meta's ids of our own numbers and accounts, and our own ids.
+_OPEN_FIELDS = frozenset(["code", "fbtrace_id", "id", "media_id", "number", "phone_number_id", "waba_id"])
+_OPEN_FIELDS |= {"api_version", "level", "pid", "port", "timestamp"}
+_ADDRESS_FIELDS = frozenset(
+    ("address", "contact", "from", "from_", "input", "phone", "recipient", "to", "user_id", "wa_id")
+)
+
+_SUSPECT = re.compile(r"EAA|earer |wamid\.|\d{8}|://|(?:token|secret|password|key)=")
+_SECRETS = re.compile(
+    r"EAA[0-9A-Za-z]{8,}|(?<=[Bb]earer )\S+|(?<=://)[^\s/@]+(?=@)|(?<=token=)[^\s&]+"
+    r"|(?<=secret=)[^\s&]+|(?<=password=)[^\s&]+|(?<=key=)[^\s&]+"
+)
+_WAMID = re.compile(r"wamid\.[0-9A-Za-z+/=_-]+")
+_NUMBER = re.compile(r"(?<![\w.])\+?\d{8,15}(?![\w.]*\w)")
+
+
+def mask_number(address: str) -> str:
+    """`15551234567` → `155******67`: enough to tell two customers apart, too little to write to one."""
+    if len(address) < 6:
+        return "*" * len(address)
+    return f"{address[:3]}{'*' * (len(address) - 5)}{address[-2:]}"
+
+
+def short_hash(wamid: str) -> str:
+    """Twelve hex digits that stand for a wamid; the wamid itself tells the customer's number."""
+    return hashlib.sha256(wamid.encode()).hexdigest()[:12]
+
+
+def clean(text: str, *, numbers: bool = True) -> str:
+    """The text without tokens, passwords and wamids, and (with `numbers`) with telephone numbers masked."""
+    if not _SUSPECT.search(text):
+        return text
+    text = _SECRETS.sub("…", text)
+    text = _WAMID.sub(lambda found: f"wamid#{short_hash(found[0])}", text)
+    return _NUMBER.sub(lambda found: mask_number(found[0]), text) if numbers else text
+
+
+def masking(*, numbers: bool) -> Processor:
+    """Build the processor that every line passes; `numbers` says whether telephone numbers are masked."""
+
+    def mask(_: WrappedLogger, __: str, line: EventDict) -> EventDict:
+        for field, value in line.items():
+            if type(value) in _PLAIN:
+                continue
+            line[field] = _masked(field, value, numbers)
+        return line
+
+    return mask
+
+
+_PLAIN = frozenset({float, bool, type(None)})
+
+
+def _masked(field: str, value: Any, numbers: bool) -> Any:
+    if field in _HIDDEN_FIELDS:
+        return "…"
+    if isinstance(value, dict):
+        return {key: _masked(str(key), inner, numbers) for key, inner in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_masked(field, inner, numbers) for inner in value]
+    if isinstance(value, int) and field not in _ADDRESS_FIELDS:
+        return value
+    text = value if isinstance(value, str) else str(value)
+    if field in _ADDRESS_FIELDS and numbers:
+        return mask_number(clean(text, numbers=False))
+    return clean(text, numbers=numbers and field not in _OPEN_FIELDS)
+
+
+def configure(
+    log_format: Literal["auto", "json", "console"] = "auto",
+    numbers: Literal["masked", "full"] = "masked",
+    stream: TextIO | None = None,
+) -> None:
+    """Set up logging for this process: our own lines and those of libraries (warnings and above).
+
+    Lines go to `stream` (standard error, so that a command's output stays its own). `auto` takes the readable
+    form on a terminal.
+    """
+    out = stream or sys.stderr
+    console = log_format == "console" or (log_format == "auto" and out.isatty())
+    chain: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        # Before the mask: a traceback may quote a number or an address with its password.
+        structlog.processors.format_exc_info,
+        masking(numbers=numbers == "masked"),
+    ]
+    renderer: Processor = (
+        structlog.dev.ConsoleRenderer(colors=out.isatty(), exception_formatter=structlog.dev.plain_traceback)
+        if console
+        else _json_line
+    )
+    structlog.configure(
+        processors=[*chain, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(out),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *chain],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+
+
+def _json_line(_: WrappedLogger, __: str, line: EventDict) -> str:
+    return orjson.dumps(line, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+def get_logger(**fields: Any) -> FilteringBoundLogger:
+    """Return a logger whose lines carry `fields`; its methods take the fact's name and its fields."""
+    return cast(FilteringBoundLogger, structlog.get_logger(**fields))
+
+
+def bound(**fields: Any) -> AbstractContextManager[None]:
+    """Give `fields` (the id above all) to every line that this greenlet writes inside the block."""
+    factory: Callable[..., AbstractContextManager[None]] = structlog.contextvars.bound_contextvars
+    return factory(**fields)
