@@ -18,6 +18,7 @@ from typing import Annotated, Any, Literal, Self
 from dotenv import dotenv_values
 from pydantic import (
     Field,
+    NonNegativeFloat,
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
@@ -124,6 +125,9 @@ class Settings(BaseSettings):
         None,
         secret=True,
         shown="the embedded Valkey",
+    )
+    redis_wait: NonNegativeFloat = _variable(
+        "WA_REDIS_WAIT", "Seconds a process waits at its start for Redis to answer.", 5.0
     )
     require_durable_redis: bool = _variable(
         "WA_REQUIRE_DURABLE_REDIS", "Refuse to start on a Redis that would lose data.", False

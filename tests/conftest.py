@@ -1,0 +1,49 @@
+"""What every room's tests may ask for: a real store, and programs from outside."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from wa_service.embedded_valkey import EmbeddedValkey
+
+
+@pytest.fixture(scope="session")
+def valkey_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server for this session: an embedded Valkey on a free port, or the one that TEST_REDIS_URL names."""
+    if url := os.environ.get("TEST_REDIS_URL"):
+        yield url
+        return
+    # Nobody pulls the plug on a test: syncing each write would only wear the disk.
+    with EmbeddedValkey(tmp_path_factory.mktemp("valkey"), sync="everysec") as server:
+        yield server.url
+
+
+@pytest.fixture
+def redis_client(valkey_url: str) -> Iterator[redis.Redis]:
+    """A client of an empty database, answering bytes."""
+    with redis.Redis.from_url(valkey_url) as client:
+        client.flushdb()
+        client.script_flush()
+        yield client
+
+
+@pytest.fixture(scope="session")
+def require_program() -> Callable[[str], Path]:
+    """Find a program from outside by name; skip the test where it is missing, or fail it with CI=true."""
+
+    def find(*names: str) -> Path:
+        for name in names:
+            if found := shutil.which(name):
+                return Path(found)
+        wanted = " or ".join(names)
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"{wanted} is not installed here, and CI must not skip what needs it")
+        pytest.skip(f"{wanted} is not installed here")
+
+    return find

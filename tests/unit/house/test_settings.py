@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import hashlib
+from datetime import date
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from wa_service import settings
+from wa_service.settings import Settings, SettingsError
+
+REQUIRED = {
+    "WHATSAPP_ACCESS_TOKEN": "EAAlongtoken",
+    "WHATSAPP_PHONE_NUMBER_ID": "106540000000001",
+    "WHATSAPP_VERIFY_TOKEN": "shake",
+    "WHATSAPP_APP_SECRET": "pepper",
+}
+
+
+def load(**given: str) -> Settings:
+    return settings.load(REQUIRED | given)
+
+
+def problems(**given: str) -> str:
+    with pytest.raises(SettingsError) as caught:
+        load(**given)
+    return str(caught.value)
+
+
+def test_every_missing_variable_gets_a_sentence_of_its_own() -> None:
+    with pytest.raises(SettingsError) as caught:
+        settings.load({})
+    assert [problem.split()[0] for problem in caught.value.problems] == sorted(
+        REQUIRED, key=list(REQUIRED).index
+    )
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("WA_SEND_WAIT", "secret-value"),
+        ("WA_SEND_WAIT", "26"),
+        ("WA_SPEECH", "secret-value"),
+        ("WA_MARK_READ", "secret-value"),
+        ("WA_SPEECH_CONFIDENCE", "1.5"),
+        ("WA_RETENTION_DAYS", "0"),
+        ("WHATSAPP_DAILY_LIMIT", "-1"),
+        ("WHATSAPP_PHONE_NUMBER_ID", "+15551234567"),
+        ("WHATSAPP_PHONE_NUMBER_ID", ","),
+        ("WHATSAPP_APP_SECRET", ","),
+        ("WHATSAPP_API_VERSION", "18"),
+        ("WHATSAPP_API_BASE_URL", "secret-value"),
+        ("REDIS_URL", "http://secret-value"),
+        ("WA_API_RATE", "secret-value"),
+        ("WA_BIND", "secret-value"),
+        ("WA_TRUSTED_PROXIES", "secret-value"),
+        ("WA_API_KEYS", "nameonly"),
+        ("WA_API_KEYS", "tool:secret-value:root"),
+        ("WA_API_KEYS", "tool:sha256:secret-value"),
+        ("WA_API_KEYS", "tool:one,tool:two"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_named_but_not_told(variable: str, value: str) -> None:
+    told = problems(**{variable: value})
+    assert told.startswith(variable)
+    assert "\n" not in told
+    assert "secret-value" not in told
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(ValidationError):
+        load().api_version = "v25.0"
+
+
+def test_no_secret_stands_in_the_text_of_the_settings() -> None:
+    told = repr(
+        load(REDIS_URL="redis://:hushhush@h/0", WA_API_KEYS="tool:hushhush", WA_METRICS_KEY="hushhush")
+    )
+    for secret in ("EAAlongtoken", "shake", "pepper", "hushhush"):
+        assert secret not in told
+
+
+def test_several_numbers_and_secrets_are_comma_separated() -> None:
+    given = load(WHATSAPP_PHONE_NUMBER_ID="1, 2", WHATSAPP_APP_SECRET="new,old")
+    assert given.phone_number_ids == ("1", "2")
+    assert [secret.get_secret_value() for secret in given.app_secrets] == ["new", "old"]
+
+
+def test_an_empty_value_counts_as_not_given() -> None:
+    assert load(WHATSAPP_API_VERSION="", REDIS_URL="  ").api_version == "v18.0"
+
+
+def test_a_secret_may_stand_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("from-a-file\n")
+    given = {k: v for k, v in REQUIRED.items() if k != "WHATSAPP_ACCESS_TOKEN"}
+    read = settings.load(given | {"WHATSAPP_ACCESS_TOKEN_FILE": str(tmp_path / "token")})
+    assert read.access_token.get_secret_value() == "from-a-file"
+
+
+def test_every_secret_has_its_file_form(tmp_path: Path) -> None:
+    missing = tmp_path / "missing"
+    for variable in settings.variables():
+        if variable.secret:
+            given = {k: v for k, v in REQUIRED.items() if k != variable.name}
+            with pytest.raises(SettingsError) as caught:
+                settings.load(given | {f"{variable.name}_FILE": str(missing)})
+            assert caught.value.problems == [f"{variable.name}_FILE names a file that cannot be read."]
+
+
+def test_a_secret_given_twice_is_refused() -> None:
+    assert "leave one" in problems(WHATSAPP_ACCESS_TOKEN_FILE="/dev/null")
+
+
+def test_the_environment_comes_before_the_file(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("WHATSAPP_API_VERSION=v24.0\nWA_SEND_WAIT=3\n")
+    given = settings.load(REQUIRED | {"WHATSAPP_API_VERSION": "v25.0"}, tmp_path / ".env")
+    assert (given.api_version, given.send_wait) == ("v25.0", 3.0)
+
+
+def test_the_metrics_directory_follows_the_var_directory() -> None:
+    assert load(WA_VAR_DIR="/srv/wa").metrics_dir == Path("/srv/wa/metrics")
+
+
+@pytest.mark.parametrize(
+    ("text", "roles"),
+    [
+        ("tool:hush", {"send", "read"}),
+        ("tool:hush:send", {"send"}),
+        ("tool:hush:send|read", {"send", "read"}),
+        ("tool:hush:admin", {"send", "read", "admin"}),
+        (f"tool:sha256:{hashlib.sha256(b'hush').hexdigest()}:read", {"read"}),
+        (f"tool:sha256:{hashlib.sha256(b'hush').hexdigest().upper()}", {"send", "read"}),
+    ],
+)
+def test_an_api_key_has_a_name_a_digest_and_roles(text: str, roles: set[str]) -> None:
+    (key,) = load(WA_API_KEYS=text).api_keys
+    assert (key.name, key.digest, set(key.roles)) == ("tool", hashlib.sha256(b"hush").digest(), roles)
+
+
+def test_an_http_responder_needs_an_address_and_a_secret() -> None:
+    assert "WA_RESPONDER_URL" in problems(WA_RESPONDER="http", WA_RESPONDER_SECRET="x")
+
+
+def test_the_ended_default_version_is_told_and_a_living_one_is_not() -> None:
+    today = date(2026, 11, 22)
+    assert "2026-01-26" in " ".join(settings.warnings(load(), today))
+    assert settings.warnings(load(WHATSAPP_API_VERSION="v25.0"), today) == []
+    assert settings.warnings(load(), date(2026, 1, 26)) == []
+
+
+def test_every_variable_is_told_in_one_sentence() -> None:
+    for variable in settings.variables():
+        assert variable.sentence.endswith(".")
+        assert ". " not in variable.sentence

