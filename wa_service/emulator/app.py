@@ -1,0 +1,9 @@
+"""The emulator's front door: its settings, its application, and two ways to run it."""
+
+from __future__ import annotations
+
+from .config import EmulatorConfig, UnsafeBindError
+from .faces import create_app
+from .server import RunningEmulator, serve
+
+__all__ = ["EmulatorConfig", "RunningEmulator", "UnsafeBindError", "create_app", "serve"]

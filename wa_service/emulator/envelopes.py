@@ -1,0 +1,169 @@
+"""The shapes that webhooks carry: inbound messages, statuses, management fields (reference 5.4 to 5.10)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .errors import ERROR_PAGE, title_of
+
+if TYPE_CHECKING:
+    from .records import BusinessNumber, Message, Phone
+    from .world import World
+
+
+@dataclass(slots=True)
+class Update:
+    """One change to tell the business: ``value`` of ``field``; ``customer`` orders updates among each other.
+
+    entry_time: whole seconds for management fields, None for ``messages``. delivered: called after the 200.
+    """
+
+    account_id: str
+    field: str
+    value: dict[str, Any]
+    number_id: str = ""
+    customer: str = ""
+    entry_time: int | None = None
+    delivered: Callable[[], None] | None = None
+
+
+def envelope(updates: list[Update]) -> dict[str, Any]:
+    """The POST's payload: one entry for each account, neighbours of the same number merged in one value."""
+    entries: dict[tuple[str, int | None], dict[str, Any]] = {}
+    for update in updates:
+        key = (update.account_id, update.entry_time)
+        entry = entries.get(key)
+        if entry is None:
+            entry = {"id": update.account_id, "changes": []}
+            if update.entry_time is not None:
+                entry["time"] = update.entry_time
+            entries[key] = entry
+        changes: list[dict[str, Any]] = entry["changes"]
+        if not (changes and _merged(changes[-1], update)):
+            changes.append({"field": update.field, "value": dict(update.value)})
+    return {"object": "whatsapp_business_account", "entry": list(entries.values())}
+
+
+def _merged(change: dict[str, Any], update: Update) -> bool:
+    """Add the update to a change of the same number and sort; False where it needs a change of its own."""
+    if change["field"] != "messages" or update.field != "messages":
+        return False
+    value = change["value"]
+    if value.get("metadata") != update.value.get("metadata"):
+        return False
+    for part in ("messages", "statuses"):
+        if part in value and part in update.value:
+            value[part] = value[part] + update.value[part]
+            contacts = value.get("contacts", [])
+            added = [item for item in update.value.get("contacts", []) if item not in contacts]
+            if contacts or added:
+                value["contacts"] = contacts + added
+            return True
+    return False
+
+
+def contact_of(world: World, phone: Phone, *, named: bool = True) -> dict[str, Any]:
+    """``contacts[]``: the profile, and the number unless a username hides it (reference 5.4)."""
+    contact: dict[str, Any] = {}
+    if named:
+        contact["profile"] = {"name": phone.name}
+        if phone.username:
+            contact["profile"]["username"] = phone.username
+    if not phone.number_hidden:
+        contact["wa_id"] = phone.wa_id
+    if phone.number_hidden or world.behaviour.user_ids:
+        contact["user_id"] = phone.user_id
+    return contact
+
+
+def message_update(
+    world: World,
+    number: BusinessNumber,
+    phone: Phone,
+    message: dict[str, Any],
+    *,
+    delivered: Callable[[], None] | None = None,
+) -> Update:
+    """An inbound message; system messages come without ``contacts`` (reference 5.6)."""
+    value: dict[str, Any] = {"messaging_product": "whatsapp", "metadata": metadata_of(number)}
+    if message.get("type") != "system":
+        value["contacts"] = [contact_of(world, phone)]
+    value["messages"] = [message]
+    return Update(
+        number.account_id, "messages", value, number_id=number.id, customer=phone.wa_id, delivered=delivered
+    )
+
+
+def status_update(
+    world: World, number: BusinessNumber, phone: Phone, message: Message, status: str, at: float
+) -> Update:
+    """One step of a sent message's ladder (reference 5.7)."""
+    item: dict[str, Any] = {"id": message.id, "status": status, "timestamp": str(int(at))}
+    if not phone.number_hidden:
+        item["recipient_id"] = phone.wa_id
+    if phone.number_hidden or world.behaviour.user_ids:
+        item["recipient_user_id"] = phone.user_id
+    if message.opaque is not None:
+        item["biz_opaque_callback_data"] = message.opaque
+    if status == "failed":
+        item["errors"] = message.errors
+    elif status in ("sent", "delivered", "read"):
+        if world.behaviour.has_conversation:
+            item["conversation"] = _conversation(message, status, at)
+        if _carries_pricing(message, status):
+            item["pricing"] = _pricing(message)
+    value: dict[str, Any] = {"messaging_product": "whatsapp", "metadata": metadata_of(number)}
+    if world.behaviour.user_ids and status != "failed":
+        value["contacts"] = [contact_of(world, phone)]
+    value["statuses"] = [item]
+    return Update(number.account_id, "messages", value, number_id=number.id, customer=phone.wa_id)
+
+
+def management_update(world: World, field: str, value: dict[str, Any]) -> Update:
+    """A field other than ``messages``: it has a time in its entry (reference 5.10)."""
+    return Update(world.config.business_account_id, field, value, entry_time=int(world.clock.now()))
+
+
+def metadata_of(number: BusinessNumber) -> dict[str, str]:
+    """Which business number an update is about: digits only, no plus sign."""
+    return {"display_phone_number": number.digits, "phone_number_id": number.id}
+
+
+def webhook_error(code: int, details: str, title: str = "") -> dict[str, Any]:
+    """An item of ``errors[]`` as webhooks carry it (reference 5.7)."""
+    text = title or title_of(code)
+    return {
+        "code": code,
+        "title": text,
+        "message": text,
+        "error_data": {"details": details},
+        "href": ERROR_PAGE,
+    }
+
+
+def _carries_pricing(message: Message, status: str) -> bool:
+    """Pricing is on ``sent`` and on the first of ``delivered`` and ``read``."""
+    step = "sent" if status == "sent" else "arrived"
+    if step in message.priced:
+        return False
+    message.priced.add(step)
+    return True
+
+
+def _pricing(message: Message) -> dict[str, Any]:
+    free = message.category == "service"
+    return {
+        "billable": not free,
+        "pricing_model": "PMP",
+        "category": message.category,
+        "type": "free_customer_service" if free else "regular",
+    }
+
+
+def _conversation(message: Message, status: str, at: float) -> dict[str, Any]:
+    conversation: dict[str, Any] = {"id": message.conversation_id, "origin": {"type": message.category}}
+    if status == "sent":
+        conversation["expiration_timestamp"] = str(int(at) + 24 * 3600)
+    return conversation

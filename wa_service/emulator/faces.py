@@ -1,0 +1,33 @@
+"""The emulator as a WSGI application: one world behind the Graph face, the controls, the live stream and the page."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from .config import EmulatorConfig
+from .control import control_blueprint
+from .graph import graph_blueprint
+from .hangup import HangUp
+from .live import live_blueprint
+from .page_routes import page_blueprint
+from .world import World
+
+_REQUEST_BYTES = 105 * 1024 * 1024
+
+
+def create_app(config: EmulatorConfig, world: World | None = None) -> Flask:
+    """A WSGI application around a new world, or around the one that is given.
+
+    The world is at ``app.extensions["emulator"]``.
+    """
+    world = world or World(config)
+    app = Flask(__name__, static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = _REQUEST_BYTES
+    app.url_map.strict_slashes = False
+    app.extensions["emulator"] = world
+    app.register_blueprint(page_blueprint())
+    app.register_blueprint(live_blueprint(world))
+    app.register_blueprint(control_blueprint(world))
+    app.register_blueprint(graph_blueprint(world))
+    app.wsgi_app = HangUp(app.wsgi_app)  # type: ignore[method-assign]  # Flask documents wrapping it this way.
+    return app

@@ -1,0 +1,146 @@
+"""Failures as data: what shall go wrong, where, for whom, how often (reference 1.6, 4.3, 5.11)."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from typing import Any
+
+KINDS = {
+    "error": "answer with Meta's error object: status, code, message, details, subcode, retry_after",
+    "html": "answer with an HTML page instead of JSON: status",
+    "empty": "answer with no body at all: status",
+    "delay": "wait `seconds`, then answer as usual",
+    "reset": "close the connection before the call is taken, with a TCP reset",
+    "answer_lost": "take the call, do everything, and close the connection without an answer",
+    "truncated": "take the call and answer with half of the JSON, its length honest",
+    "cut": "take the call, promise the whole body and close the connection after half of it",
+    "slow_body": "take the call and write the body in pieces over `seconds`",
+    "failed_status": "accept the message and fail it later: code, title, details",
+    "wrong_sha256": "media: resolve with a digest that is not the content's",
+    "expired_url": "media: resolve with a URL that has already expired",
+    "corrupt": "media: download other bytes of the same length",
+}
+
+ENDPOINTS = {
+    "messages": "POST /{number}/messages (and marketing_messages)",
+    "read": "POST /{number}/messages with status read",
+    "media_upload": "POST /{number}/media",
+    "media_url": "GET /{media}",
+    "media_download": "the URL that GET /{media} gave",
+    "media_delete": "DELETE /{media}",
+    "templates": "every call on templates",
+    "nodes": "every other Graph call",
+    "*": "all of these",
+}
+
+
+@dataclass(slots=True)
+class Fault:
+    """One planned failure.
+
+    kind, endpoint: see KINDS and ENDPOINTS. phone: only calls about this wa_id. number_id: only this number.
+    count: how many calls it hits, None for all. skip: how many matching calls pass first.
+    probability: chance for each matching call (from the world's seeded generator).
+    """
+
+    id: int
+    kind: str
+    endpoint: str = "messages"
+    phone: str = ""
+    number_id: str = ""
+    count: int | None = 1
+    skip: int = 0
+    probability: float = 1.0
+    status: int = 503
+    code: int = 2
+    message: str = ""
+    details: str = ""
+    subcode: int | None = None
+    retry_after: str = ""
+    seconds: float = 1.0
+    hits: int = field(default=0)
+
+    def view(self) -> dict[str, Any]:
+        """The fault as the controls show it."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+_TYPES: dict[str, tuple[type, ...]] = {
+    "kind": (str,),
+    "endpoint": (str,),
+    "phone": (str,),
+    "number_id": (str,),
+    "count": (int, type(None)),
+    "skip": (int,),
+    "probability": (int, float),
+    "status": (int,),
+    "code": (int,),
+    "message": (str,),
+    "details": (str,),
+    "subcode": (int, type(None)),
+    "retry_after": (str,),
+    "seconds": (int, float),
+}
+
+
+class FaultBook:
+    """The planned failures, in the order they were planned; the first that matches a call hits it."""
+
+    def __init__(self, chance: random.Random) -> None:
+        self._chance = chance
+        self._faults: list[Fault] = []
+        self._last = 0
+
+    def add(self, wanted: dict[str, Any]) -> Fault:
+        """Plan a failure; ValueError says what is wrong with it."""
+        for name, value in wanted.items():
+            if name not in _TYPES:
+                raise ValueError(f"unknown property {name} (there are {', '.join(_TYPES)})")
+            if not isinstance(value, _TYPES[name]) or isinstance(value, bool):
+                raise ValueError(f"{name} has the wrong type")
+        if wanted.get("kind") not in KINDS:
+            raise ValueError(f"kind must be one of {', '.join(KINDS)}")
+        if wanted.get("endpoint", "messages") not in ENDPOINTS:
+            raise ValueError(f"endpoint must be one of {', '.join(ENDPOINTS)}")
+        self._last += 1
+        fault = Fault(self._last, **wanted)
+        if not 0 <= fault.probability <= 1:
+            raise ValueError("probability must be between 0 and 1")
+        self._faults.append(fault)
+        return fault
+
+    def remove(self, fault_id: int) -> bool:
+        """Take one failure back; False where there is none of this id."""
+        kept = [fault for fault in self._faults if fault.id != fault_id]
+        removed = len(kept) < len(self._faults)
+        self._faults = kept
+        return removed
+
+    def clear(self) -> None:
+        """Take all of them back."""
+        self._faults = []
+
+    def all(self) -> list[Fault]:
+        """Those still planned."""
+        return list(self._faults)
+
+    def hit(self, endpoint: str, *, phone: str = "", number_id: str = "") -> Fault | None:
+        """The failure for this call, counted; None where it shall work."""
+        for fault in self._faults:
+            if fault.endpoint not in ("*", endpoint) or (fault.phone and fault.phone != phone):
+                continue
+            if fault.number_id and fault.number_id != number_id:
+                continue
+            if fault.skip > 0:
+                fault.skip -= 1
+                continue
+            if fault.probability < 1 and self._chance.random() >= fault.probability:
+                continue
+            fault.hits += 1
+            if fault.count is not None:
+                fault.count -= 1
+                if fault.count <= 0:
+                    self._faults.remove(fault)
+            return fault
+        return None

@@ -1,0 +1,125 @@
+"""What becomes of an accepted message: sent, delivered, read, played or failed (reference 5.7, 7.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from .envelopes import status_update, webhook_error
+
+if TYPE_CHECKING:
+    from .records import BusinessNumber, Message, Phone
+    from .world import World
+
+_RANK = {"accepted": 0, "sent": 1, "delivered": 2, "read": 3, "played": 4, "failed": 5}
+
+Failure = tuple[int, str]
+
+
+def start(
+    world: World, number: BusinessNumber, phone: Phone, message: Message, failure: Failure | None
+) -> None:
+    """Let an accepted message take its course; with ``failure`` it fails instead of being sent."""
+    delay = world.behaviour.status_delay
+    if failure is not None:
+        _after(world, delay, lambda: fail(world, message, failure))
+        return
+    steps = ["sent"]
+    if message.type != "reaction":  # A reaction that the business sends only gets as far as ``sent``.
+        if phone.auto_deliver:
+            if not (phone.auto_read and phone.read_receipts and world.behaviour.skip_delivered):
+                steps.append("delivered")
+        else:
+            phone.waiting.append(message.id)
+        if phone.auto_deliver and phone.auto_read and phone.read_receipts:
+            steps.append("read")
+    if world.behaviour.shuffle_statuses:
+        world.random.shuffle(steps)
+    for position, step in enumerate(steps, 1):
+        _after(world, delay * position, lambda step=step: reach(world, message, step))  # type: ignore[misc]
+
+
+def reach(world: World, message: Message, status: str) -> None:
+    """The message reaches ``status``: the business is told, the page shows it; a repeat does nothing."""
+    number, phone = world.numbers.get(message.number_id), world.phones.get(message.wa_id)
+    if number is None or phone is None or status in message.status_times or message.status == "failed":
+        return
+    now = world.clock.now()
+    message.status_times[status] = now
+    if _RANK[status] > _RANK[message.status]:
+        message.status = status
+    world.webhooks.send(status_update(world, number, phone, message, status, now))
+    world.show(message)
+
+
+def fail(world: World, message: Message, failure: Failure) -> None:
+    """The message fails after Meta's 200: a ``failed`` status with its error."""
+    code, details = failure
+    message.errors = [webhook_error(code, details)]
+    number, phone = world.numbers.get(message.number_id), world.phones.get(message.wa_id)
+    if number is None or phone is None or message.status == "failed":
+        return
+    message.status = "failed"
+    message.status_times["failed"] = world.clock.now()
+    world.webhooks.send(status_update(world, number, phone, message, "failed", world.clock.now()))
+    world.show(message)
+
+
+def come_online(world: World, phone: Phone) -> None:
+    """A phone that was off gets what waited for it."""
+    waiting, phone.waiting = list(phone.waiting), type(phone.waiting)(maxlen=phone.waiting.maxlen)
+    for wamid in waiting:
+        if message := world.messages.get(wamid):
+            reach(world, message, "delivered")
+            if phone.auto_read and phone.read_receipts:
+                reach(world, message, "read")
+
+
+def read(world: World, phone: Phone, message: Message) -> None:
+    """The phone shows a message from the business; no webhook where read receipts are off."""
+    if message.direction != "in" or message.status == "failed" or message.type == "reaction":
+        return
+    if not world.behaviour.skip_delivered:
+        reach(world, message, "delivered")
+    if phone.read_receipts:
+        reach(world, message, "read")
+
+
+def failure_of(
+    world: World, number: BusinessNumber, phone: Phone, message: Message, identity_hash: str | None
+) -> Failure | None:
+    """Why Meta will not deliver this message after all, or None (reference 6.4, 6.5)."""
+    if not phone.on_whatsapp:
+        return 131026, "Message Undeliverable."
+    if phone.wa_id in number.blocked:
+        return 130403, "The message was refused."
+    if identity_hash and identity_hash != phone.identity_hash:
+        return 137000, "The recipient's identity key hash does not match."
+    if message.type == "template":
+        return _template_failure(world, number, phone, message)
+    if not world.limits.window_open(phone.window_opened.get(number.id)):
+        return WINDOW_CLOSED
+    return None
+
+
+WINDOW_CLOSED: Failure = (
+    131047,
+    "Message failed to send because more than 24 hours have passed since the customer last replied to this number.",
+)
+
+
+def _template_failure(world: World, number: BusinessNumber, phone: Phone, message: Message) -> Failure | None:
+    if message.category == "marketing" and not phone.marketing:
+        return 131050, "The user has stopped marketing messages from this business."
+    opened = phone.window_opened.get(number.id)
+    inside = opened is not None and world.clock.now() - opened < 24 * 3600
+    if not inside and not world.limits.take_daily(phone.wa_id):
+        return 131048, "Message failed to send because the messaging limit is reached."
+    return None
+
+
+def _after(world: World, delay: float, action: Callable[[], None]) -> None:
+    if delay > 0:
+        world.timers.call_later(delay, action)
+    else:
+        action()

@@ -1,0 +1,106 @@
+"""Meta's limits as Meta keeps them (reference 7.1, 7.2, 7.4, 7.5); each can be switched off."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from .clock import Clock
+
+PAIR_INTERVAL = 6.0
+PAIR_BURST = 45
+SERVICE_WINDOW = 24 * 3600.0
+_DAY = 24 * 3600.0
+_PAIRS_KEPT = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Switches:
+    """Which limits are kept: on as Meta has them; ``daily`` is the number of customers, 0 for none."""
+
+    throughput: bool = True
+    pair: bool = True
+    window: bool = True
+    test_numbers: bool = True
+    daily: int = 0
+
+    def view(self) -> dict[str, Any]:
+        """All switches by name."""
+        return {item.name: getattr(self, item.name) for item in fields(self)}
+
+
+class Limits:
+    """Counts per number, per pair and per account."""
+
+    def __init__(self, clock: Clock, daily: int) -> None:
+        self._clock = clock
+        self._start = Switches(daily=daily)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget every count and switch back to how it started."""
+        self.switches = self._start
+        self._stamps: dict[str, deque[float]] = {}
+        self._pairs: OrderedDict[tuple[str, str], float] = OrderedDict()
+        self._reached: OrderedDict[str, float] = OrderedDict()
+
+    def switch(self, wanted: dict[str, Any]) -> None:
+        """Set switches by name; ValueError names an unknown one or a wrong type."""
+        known = self.switches.view()
+        for name, value in wanted.items():
+            if name not in known:
+                raise ValueError(f"no such limit: {name} (there are {', '.join(known)})")
+            if type(value) is not type(known[name]):
+                raise ValueError(f"{name} must be {type(known[name]).__name__}")
+        self.switches = replace(self.switches, **wanted)
+
+    def received(self, number_id: str) -> None:
+        """A customer's message counts in the number's throughput and is never refused."""
+        self._stamps.setdefault(number_id, deque(maxlen=2000)).append(self._clock.now())
+
+    def take_throughput(self, number_id: str, allowed: int) -> bool:
+        """Count one send unless ``allowed`` messages went through in the last second."""
+        if not self.switches.throughput:
+            return True
+        now = self._clock.now()
+        stamps = self._stamps.setdefault(number_id, deque(maxlen=2000))
+        while stamps and stamps[0] <= now - 1.0:
+            stamps.popleft()
+        if len(stamps) >= allowed:
+            return False
+        stamps.append(now)
+        return True
+
+    def take_pair(self, number_id: str, wa_id: str) -> bool:
+        """Count one send to this customer: 1 per 6 s, up to 45 at once out of future quota (GCRA)."""
+        if not self.switches.pair:
+            return True
+        now = self._clock.now()
+        pair = (number_id, wa_id)
+        spent_until = max(self._pairs.get(pair, now), now)
+        if spent_until - now > (PAIR_BURST - 1) * PAIR_INTERVAL + 1e-6:
+            return False
+        self._pairs[pair] = spent_until + PAIR_INTERVAL
+        self._pairs.move_to_end(pair)
+        if len(self._pairs) > _PAIRS_KEPT:
+            self._pairs.popitem(last=False)
+        return True
+
+    def take_daily(self, wa_id: str) -> bool:
+        """Count a customer opened by template; False where the rolling day's allowance is used up."""
+        now = self._clock.now()
+        while self._reached and next(iter(self._reached.values())) <= now - _DAY:
+            self._reached.popitem(last=False)
+        if wa_id in self._reached:
+            return True
+        if self.switches.daily and len(self._reached) >= self.switches.daily:
+            return False
+        self._reached[wa_id] = now
+        return True
+
+    def window_open(self, opened: float | None) -> bool:
+        """True while the customer's last message is younger than a day, or where windows are off."""
+        if not self.switches.window:
+            return True
+        return opened is not None and self._clock.now() - opened < SERVICE_WINDOW

@@ -1,0 +1,45 @@
+"""The live face: server-sent events with replay (``GET /_emulator/events``)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import orjson
+from flask import Blueprint, Response, request
+
+from .hub import Event
+
+if TYPE_CHECKING:
+    from .world import World
+
+_IDLE_SECONDS = 15.0
+
+
+def live_blueprint(world: World) -> Blueprint:
+    """One route that never ends.
+
+    ``?after=`` or ``Last-Event-ID`` replays what came after that id; without either everything that is kept
+    is replayed. Events are named by kind: ``phone``, ``message``, ``typing``, ``exchange``, ``handshake``,
+    ``fault``, ``reset`` (read the state anew).
+    """
+    blueprint = Blueprint("live", __name__)
+
+    @blueprint.get("/_emulator/events")
+    def events() -> Response:
+        last = request.headers.get("Last-Event-ID") or request.args.get("after") or "0"
+        after = int(last) if last.isdigit() else 0
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        return Response(_stream(world, after), content_type="text/event-stream", headers=headers)
+
+    return blueprint
+
+
+def _stream(world: World, after: int) -> Iterator[bytes]:
+    yield b"retry: 500\n\n"
+    for event in world.hub.stream(after, _IDLE_SECONDS):
+        yield b": still here\n\n" if event is None else _frame(event)
+
+
+def _frame(event: Event) -> bytes:
+    return b"id: %d\nevent: %s\ndata: %s\n\n" % (event.id, event.kind.encode(), orjson.dumps(event.data))

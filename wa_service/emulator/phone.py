@@ -1,0 +1,200 @@
+"""What a customer does on the phone; each act reaches the business as a webhook (reference 5.6)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from . import ladder
+from .envelopes import message_update
+from .records import BusinessNumber, Message, Phone
+
+if TYPE_CHECKING:
+    from .world import World
+
+MEDIA_TYPES = ("image", "audio", "video", "document", "sticker")
+_COMMON = {"id", "from", "from_user_id", "timestamp", "type", "context"}
+
+
+class PhoneError(ValueError):
+    """The phone cannot do that; the text says why."""
+
+
+def write(world: World, phone: Phone, number: BusinessNumber, body: dict[str, Any]) -> Message:
+    """Send Meta's inbound message object (without ``from``, ``id``, ``timestamp``) to a business number.
+
+    Media name an ``id`` of the media store. ``id`` and ``timestamp`` may be given, to write the same message twice.
+    Any type goes through as it is, so that a test can write what this emulator has never heard of.
+    """
+    kind = body.get("type", "text")
+    if not isinstance(kind, str) or not kind:
+        raise PhoneError("type must be text")
+    content = _media_content(world, number, kind, body.get(kind)) if kind in MEDIA_TYPES else body.get(kind)
+    now = world.clock.now()
+    wamid = str(body.get("id") or world.ids.wamid(phone.wa_id, from_customer=True))
+    wire: dict[str, Any] = {}
+    if isinstance(context := body.get("context"), dict):
+        wire["context"] = _context(number, context)
+    if not phone.number_hidden:
+        wire["from"] = phone.wa_id
+    if phone.number_hidden or world.behaviour.user_ids:
+        wire["from_user_id"] = phone.user_id
+    wire |= {"id": wamid, "timestamp": str(body.get("timestamp") or int(now)), "type": kind}
+    if content is not None:
+        wire[kind] = content
+    wire |= {name: value for name, value in body.items() if name not in _COMMON and name != kind}
+    message = Message(
+        id=wamid,
+        direction="out",
+        number_id=number.id,
+        wa_id=phone.wa_id,
+        type=kind,
+        content=content if content is not None else {},
+        timestamp=now,
+        status="sent",
+        context=wire.get("context"),
+        status_times={"sent": now},
+    )
+    _apply(world, phone, message)
+    world.limits.received(number.id)
+    if kind != "reaction":
+        phone.window_opened[number.id] = now
+    world.keep(message)
+    if phone.wa_id not in number.blocked:
+        world.webhooks.send(
+            message_update(world, number, phone, wire, delivered=lambda: _step(world, message, "delivered"))
+        )
+    return message
+
+
+def press(world: World, phone: Phone, message: Message, button: str | int) -> Message:
+    """Press a reply button of an interactive message or a quick reply of a template.
+
+    ``button``: its position from 0, its id or payload, or its text.
+    """
+    number = _number_of(world, message)
+    if message.type == "template":
+        for position, (text, payload) in enumerate(quick_replies(message)):
+            if button in (position, text, payload):
+                return _answer(world, phone, number, message, "button", {"payload": payload, "text": text})
+        raise PhoneError("this template has no such quick reply")
+    action = message.content.get("action", {}) if isinstance(message.content, dict) else {}
+    for position, item in enumerate(action.get("buttons", [])):
+        reply = item.get("reply", {})
+        if button in (position, reply.get("id"), reply.get("title")):
+            content = {"type": "button_reply", "button_reply": {"id": reply["id"], "title": reply["title"]}}
+            return _answer(world, phone, number, message, "interactive", content)
+    raise PhoneError("this message has no such button")
+
+
+def pick(world: World, phone: Phone, message: Message, row_id: str) -> Message:
+    """Pick a row of a list message by its id or title."""
+    action = message.content.get("action", {}) if isinstance(message.content, dict) else {}
+    for section in action.get("sections", []):
+        for row in section.get("rows", []):
+            if row_id in (row.get("id"), row.get("title")):
+                chosen = {name: row[name] for name in ("id", "title", "description") if name in row}
+                content = {"type": "list_reply", "list_reply": chosen}
+                return _answer(world, phone, _number_of(world, message), message, "interactive", content)
+    raise PhoneError("this message has no such row")
+
+
+def react(world: World, phone: Phone, message: Message, emoji: str) -> Message:
+    """React to a message; an empty emoji takes the reaction back."""
+    content = {"message_id": message.id, "emoji": emoji}
+    return write(world, phone, _number_of(world, message), {"type": "reaction", "reaction": content})
+
+
+def read(world: World, phone: Phone, message_ids: list[str] | None = None) -> int:
+    """Show messages from the business: those named, or all that are unread. Returns how many it looked at."""
+    wanted = world.messages_of(phone)
+    if message_ids is not None:
+        wanted = [message for message in wanted if message.id in message_ids]
+    unread = [item for item in wanted if item.direction == "in" and "read" not in item.status_times]
+    for message in unread:
+        ladder.read(world, phone, message)
+    return len(unread)
+
+
+def play(world: World, phone: Phone, message: Message) -> None:
+    """Play a voice note from the business for the first time."""
+    if message.direction != "in" or message.type != "audio":
+        raise PhoneError("only a voice note of the business can be played")
+    ladder.read(world, phone, message)
+    ladder.reach(world, message, "played")
+
+
+def marked_read(world: World, message: Message) -> None:
+    """The business read the phone's message and, with it, the earlier ones (reference 2.8)."""
+    phone = world.phones.get(message.wa_id)
+    if phone is None:
+        return
+    for earlier in world.messages_of(phone):
+        if earlier.direction == "out" and earlier.number_id == message.number_id:
+            _step(world, earlier, "delivered")
+            _step(world, earlier, "read")
+        if earlier is message:
+            break
+
+
+def quick_replies(message: Message) -> list[tuple[str, str]]:
+    """Text and payload of a template's quick replies; without a payload the text is the payload."""
+    buttons = (message.rendered or {}).get("buttons", [])
+    return [
+        (button["text"], button.get("payload") or button["text"])
+        for button in buttons
+        if button.get("type") == "QUICK_REPLY"
+    ]
+
+
+def _answer(
+    world: World, phone: Phone, number: BusinessNumber, message: Message, kind: str, content: dict[str, Any]
+) -> Message:
+    return write(world, phone, number, {"type": kind, kind: content, "context": {"id": message.id}})
+
+
+def _number_of(world: World, message: Message) -> BusinessNumber:
+    number = world.numbers.get(message.number_id)
+    if number is None:
+        raise PhoneError("the number of this message is gone")
+    return number
+
+
+def _context(number: BusinessNumber, context: dict[str, Any]) -> dict[str, Any]:
+    """A quoted reply names the business's number and the quoted message."""
+    if "id" in context and "from" not in context:
+        return {"from": number.digits, **context}
+    return dict(context)
+
+
+def _media_content(world: World, number: BusinessNumber, kind: str, content: Any) -> dict[str, Any] | None:
+    if not isinstance(content, dict) or "id" not in content or "sha256" in content:
+        return content if isinstance(content, dict) else None
+    return world.media_store.webhook_object(number, kind, content)
+
+
+def _apply(world: World, phone: Phone, message: Message) -> None:
+    """Reactions, edits and revocations change the message they are about."""
+    content = message.content if isinstance(message.content, dict) else {}
+    if message.type == "reaction":
+        target = world.messages.get(str(content.get("message_id", "")))
+        if target is not None:
+            if content.get("emoji"):
+                target.reactions[phone.wa_id] = content["emoji"]
+            else:
+                target.reactions.pop(phone.wa_id, None)
+            world.show(target)
+    elif message.type in ("edit", "revoke"):
+        target = world.messages.get(str(content.get("original_message_id", "")))
+        if target is not None:
+            target.edited = True
+            world.show(target)
+
+
+def _step(world: World, message: Message, status: str) -> None:
+    """A tick on the phone's own message; never back."""
+    order = ("sent", "delivered", "read")
+    if status in message.status_times or order.index(status) <= order.index(message.status):
+        return
+    message.status_times[status] = world.clock.now()
+    message.status = status
+    world.show(message)

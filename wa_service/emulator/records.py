@@ -1,0 +1,207 @@
+"""What the world consists of: numbers, phones, messages, media, templates, and the log of sends."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Direction = Literal["in", "out"]
+
+
+@dataclass(slots=True)
+class BusinessNumber:
+    """A phone number of the business: the node that ``/messages`` is posted to."""
+
+    id: str
+    digits: str
+    display: str
+    verified_name: str
+    account_id: str
+    messages_per_second: int = 80
+    quality_rating: str = "GREEN"
+    status: str = "CONNECTED"
+    registered: bool = True
+    pin: str = ""
+    test_recipients: frozenset[str] | None = None
+    callback_override: str = ""
+    profile: dict[str, Any] = field(default_factory=dict)
+    blocked: set[str] = field(default_factory=set)
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Phone:
+    """A customer's phone. ``wa_id`` is its key; with ``number_hidden`` businesses only see its ``user_id``."""
+
+    wa_id: str
+    name: str
+    user_id: str
+    username: str = ""
+    number_hidden: bool = False
+    on_whatsapp: bool = True
+    auto_deliver: bool = True
+    auto_read: bool = False
+    read_receipts: bool = True
+    marketing: bool = True
+    identity_hash: str = ""
+    window_opened: dict[str, float] = field(default_factory=dict)
+    messages: deque[str] = field(default_factory=lambda: deque(maxlen=1000))
+    waiting: deque[str] = field(default_factory=lambda: deque(maxlen=1000))
+    auto_created: bool = False
+
+    def view(self) -> dict[str, Any]:
+        """The phone as the controls show it."""
+        return {
+            "wa_id": self.wa_id,
+            "name": self.name,
+            "user_id": self.user_id,
+            "username": self.username,
+            "number_hidden": self.number_hidden,
+            "on_whatsapp": self.on_whatsapp,
+            "auto_deliver": self.auto_deliver,
+            "auto_read": self.auto_read,
+            "read_receipts": self.read_receipts,
+            "marketing": self.marketing,
+        }
+
+
+@dataclass(slots=True)
+class Message:
+    """One message between a business number and a phone; ``direction`` as the phone sees it.
+
+    ``content`` is what the type's name points to; ``rendered`` is the template with its variables filled in.
+    """
+
+    id: str
+    direction: Direction
+    number_id: str
+    wa_id: str
+    type: str
+    content: Any
+    timestamp: float
+    status: str
+    context: dict[str, Any] | None = None
+    opaque: str | None = None
+    errors: list[dict[str, Any]] | None = None
+    status_times: dict[str, float] = field(default_factory=dict)
+    reactions: dict[str, str] = field(default_factory=dict)
+    category: str = "service"
+    conversation_id: str = ""
+    rendered: dict[str, Any] | None = None
+    priced: set[str] = field(default_factory=set)
+    edited: bool = False
+
+    def view(self) -> dict[str, Any]:
+        """The message as the phone sees it: Meta's object plus status, times and reactions."""
+        shown: dict[str, Any] = {
+            "id": self.id,
+            "direction": self.direction,
+            "number_id": self.number_id,
+            "wa_id": self.wa_id,
+            "timestamp": self.timestamp,
+            "type": self.type,
+            self.type: self.content,
+            "status": self.status,
+            "status_times": dict(self.status_times),
+        }
+        if self.context:
+            shown["context"] = self.context
+        if self.errors:
+            shown["errors"] = self.errors
+        if self.reactions:
+            shown["reactions"] = dict(self.reactions)
+        if self.rendered:
+            shown["rendered"] = self.rendered
+        if self.edited:
+            shown["edited"] = True
+        return shown
+
+
+@dataclass(slots=True)
+class Media:
+    """Bytes that Meta keeps: uploaded by the business (30 days) or sent by a phone (7 days, reference 4.1)."""
+
+    id: str
+    mime_type: str
+    content: bytes
+    sha256: str
+    owner_number_id: str
+    expires: float
+    filename: str = ""
+    urls: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Template:
+    """A message template in one language (reference 3)."""
+
+    id: str
+    name: str
+    language: str
+    category: str
+    status: str
+    components: list[dict[str, Any]]
+    parameter_format: str = "POSITIONAL"
+    rejected_reason: str = "NONE"
+    quality: str = "UNKNOWN"
+    previous_category: str = ""
+    ttl_seconds: int | None = None
+    created: float = 0.0
+    edited_at: list[float] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class SendAttempt:
+    """One POST to ``/messages``: when it came, and what became of it.
+
+    outcome: ``accepted``, ``refused`` (Meta's error), ``fault`` (a planned failure before it was taken) or
+    ``answer_lost`` (taken, but its sender was never told).
+    """
+
+    n: int
+    at: float
+    number_id: str
+    to: str
+    wa_id: str
+    type: str
+    outcome: str
+    http_status: int
+    wamid: str | None = None
+    code: int | None = None
+    opaque: str | None = None
+    fault: str | None = None
+    digest: str = ""
+
+    def view(self) -> dict[str, Any]:
+        """The attempt as ``GET /_emulator/seen`` shows it."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One HTTP call, either way, as the page's drawer shows it; tokens are replaced by ``$TOKEN``."""
+
+    id: int
+    kind: Literal["graph", "webhook", "handshake"]
+    at: float
+    method: str
+    url: str
+    request_headers: dict[str, str]
+    request_body: str
+    status: int
+    response_body: str
+    milliseconds: float
+    message_ids: tuple[str, ...] = ()
+    note: str = ""
+
+    def view(self) -> dict[str, Any]:
+        """Everything about the call."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+    def summary(self) -> dict[str, Any]:
+        """The call without its bodies and headers."""
+        return {
+            name: getattr(self, name)
+            for name in ("id", "kind", "at", "method", "url", "status", "milliseconds", "message_ids", "note")
+        }

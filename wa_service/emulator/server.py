@@ -1,0 +1,186 @@
+"""Running the emulator: until a signal, or for as long as a test needs it."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any
+
+import gevent
+from gevent.event import Event
+from gevent.pywsgi import WSGIHandler, WSGIServer
+
+from .config import EmulatorConfig
+from .faces import create_app
+from .hangup import CONNECTION_KEY
+from .webhooks import subscribe_until_answered
+from .world import World
+
+logger = logging.getLogger(__name__)
+
+_START_SECONDS = 10.0
+
+
+def serve(config: EmulatorConfig, ready: Callable[[str], None] | None = None) -> None:
+    """Serve until SIGTERM or SIGINT, then close everything.
+
+    ``ready`` is called with the base URL once the emulator listens. Raises OSError where the port is taken.
+    """
+    server = EmulatorServer(config)
+    stop = Event()
+    watchers = [gevent.signal_handler(number, stop.set) for number in (signal.SIGTERM, signal.SIGINT)]
+    try:
+        server.start()
+        logger.info("the emulator listens on %s", server.url)
+        if ready is not None:
+            ready(server.url)
+        stop.wait()
+    finally:
+        for watcher in watchers:
+            watcher.cancel()
+        server.stop()
+        logger.info("the emulator has stopped")
+
+
+class EmulatorServer:
+    """A world, its application and a listening socket that can be closed and opened again."""
+
+    def __init__(self, config: EmulatorConfig) -> None:
+        self.world = World(config)
+        self.app = create_app(config, self.world)
+        self._config = config
+        self._open: set[Any] = set()
+        self._stopped = False
+        self._server = self._make_server(config.port)
+        self._handshake: gevent.Greenlet | None = None
+
+    @property
+    def url(self) -> str:
+        """The base URL, for WHATSAPP_API_BASE_URL."""
+        host = f"[{self._config.host}]" if ":" in self._config.host else self._config.host
+        return f"http://{host}:{self._server.address[1]}"
+
+    def start(self) -> None:
+        """Listen, and start the handshake with the configured callback."""
+        self._server.start()
+        self.world.media_store.base_url = self.world.config.public_url or self.url
+        self.world.refuse_connections = self.refuse
+        if self.world.callback_url:
+            self._handshake = gevent.spawn(subscribe_until_answered, self.world, lambda: self._stopped)
+
+    def refuse(self, seconds: float) -> None:
+        """Close the listening socket and every connection for a while: callers get ECONNREFUSED."""
+        gevent.spawn(self._refuse, seconds)
+
+    def stop(self) -> None:
+        """Close every connection and forget every timer."""
+        self._stopped = True
+        if self._handshake is not None:
+            self._handshake.kill(block=False)
+        self.world.timers.stop()
+        self.world.webhooks.clear()
+        self._server.stop(timeout=0.2)
+        self._close_connections()
+        self.world.webhooks.close()
+
+    def _refuse(self, seconds: float) -> None:
+        gevent.sleep(0.01)  # Lets the control call that asked for it get its answer first.
+        port = self._server.address[1]
+        self._server.stop(timeout=0)
+        self._close_connections()
+        gevent.sleep(seconds)
+        if not self._stopped:
+            self._server = self._make_server(port)
+            self._server.start()
+
+    def _close_connections(self) -> None:
+        for connection in tuple(self._open):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def _make_server(self, port: int) -> WSGIServer:
+        return WSGIServer(
+            (self._config.host, port),
+            self.app,
+            log=None,
+            error_log=logger,
+            handler_class=_handler(self._open),
+        )
+
+
+class RunningEmulator:
+    """An emulator inside this process, in a thread with an event loop of its own; nothing needs to be patched.
+
+    ``with RunningEmulator(config) as emulator: requests.get(emulator.url)``. Talk to it over HTTP only: its
+    world belongs to its thread. Raises RuntimeError where it does not come up within ten seconds.
+    """
+
+    def __init__(self, config: EmulatorConfig) -> None:
+        self._config = config
+        self._thread = threading.Thread(target=self._run, name="emulator", daemon=True)
+        self._ready = threading.Event()
+        self._failure: BaseException | None = None
+        self._wake: Any = None
+        self.url = ""
+
+    def __enter__(self) -> RunningEmulator:
+        """Start, and wait until it listens."""
+        self._thread.start()
+        if not self._ready.wait(_START_SECONDS) or self._failure is not None:
+            raise RuntimeError("the emulator did not start") from self._failure
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop, and wait until its thread has ended."""
+        if self._wake is not None:
+            self._wake.send()
+        self._thread.join(_START_SECONDS)
+
+    def _run(self) -> None:
+        stop = Event()
+        try:
+            server = EmulatorServer(self._config)
+            server.start()
+        except BaseException as error:  # noqa: BLE001 - handed to the thread that waits for us
+            self._failure = error
+            self._ready.set()
+            return
+        # The only thing another thread may touch: it wakes this thread's loop.
+        self._wake = gevent.get_hub().loop.async_()
+        self._wake.start(stop.set)
+        self.url = server.url
+        self._ready.set()
+        stop.wait()
+        self._wake.close()
+        server.stop()
+        gevent.sleep(0)
+
+
+def _handler(connections: set[Any]) -> type[WSGIHandler]:
+    """A handler that lets the application see its connection, and us close it."""
+
+    class Handler(WSGIHandler):
+        def handle(self) -> None:
+            connections.add(self.socket)
+            connection = self.socket
+            try:
+                super().handle()
+            finally:
+                connections.discard(connection)
+
+        def get_environ(self) -> dict[str, Any]:
+            environ: dict[str, Any] = super().get_environ()
+            environ[CONNECTION_KEY] = self.socket
+            return environ
+
+    return Handler

@@ -1,0 +1,274 @@
+"""Webhook delivery as Meta does it: signed, batched, retried with back-off, redelivered (reference 5.1 to 5.3)."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote_plus, urlencode, urlsplit
+
+import gevent
+
+from . import wire
+from .callback import Answer, CallbackClient
+from .envelopes import Update, envelope
+
+if TYPE_CHECKING:
+    from .world import World
+
+logger = logging.getLogger(__name__)
+
+# Meta starts at once and slows down (5.3); the steps are ours, the end is the documented seven days.
+RETRY_DELAYS = (1.0, 15.0, 60.0, 300.0, 900.0, 3600.0, *[4 * 3600.0] * 41)
+HANDSHAKE_TIMEOUT = 6.0
+USER_AGENT = "facebookexternalua"
+_WORKERS = 48
+
+LaneKey = tuple[str, str, str, int]
+
+
+@dataclass(slots=True)
+class _Delivery:
+    """One POST on its way: what it carries, which lanes wait for it, how often it was tried."""
+
+    callback: str
+    updates: list[Update]
+    lanes: list[LaneKey]
+    epoch: int
+    tries: int = 0
+
+
+class Deliverer:
+    """Queues updates in a lane for each customer and delivers lanes concurrently."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._client = CallbackClient()
+        self._lanes: OrderedDict[LaneKey, deque[Update]] = OrderedDict()
+        self._ready: deque[LaneKey] = deque()
+        self._workers = 0
+        self._epoch = 0
+        self._unique = 0
+        self.held = False
+        self.pending = 0
+        self.counts: Counter[str] = Counter()
+
+    def send(self, update: Update) -> None:
+        """Put an update on its way; dropped where nobody is subscribed."""
+        callback = self._world.callback_for(self._world.numbers.get(update.number_id))
+        if not callback:
+            self.counts["unsubscribed"] += 1
+            return
+        self._unique += 1
+        unique = self._unique if self._world.behaviour.order == "none" else 0
+        key = (callback, update.number_id, update.customer, unique)
+        lane = self._lanes.get(key)
+        if lane is None:
+            self._lanes[key] = deque((update,))
+            self._ready.append(key)
+        else:
+            lane.append(update)
+        self.pending += 1
+        self._work()
+
+    def hold(self) -> None:
+        """Let updates gather until ``release``."""
+        self.held = True
+
+    def release(self) -> None:
+        """Deliver what gathered."""
+        self.held = False
+        self._work()
+
+    def clear(self) -> None:
+        """Forget everything that waits; what is on the wire may still arrive."""
+        self._epoch += 1
+        self._lanes.clear()
+        self._ready.clear()
+        self.pending = 0
+        self.held = False
+        self.counts.clear()
+
+    def close(self) -> None:
+        """Close idle connections."""
+        self._client.close()
+
+    def handshake(self, url: str, verify_token: str) -> Answer:
+        """The GET that saves a callback URL; ``error`` is empty where the challenge came back (reference 5.1)."""
+        challenge = str(self._world.random.randrange(10**9, 10**10))
+        query = urlencode(
+            {"hub.mode": "subscribe", "hub.challenge": challenge, "hub.verify_token": verify_token}
+        )
+        target = f"{url}{'&' if urlsplit(url).query else '?'}{query}"
+        answer = self._client.call(
+            "GET", target, timeout=HANDSHAKE_TIMEOUT, headers={"User-Agent": USER_AGENT, "Accept": "*/*"}
+        )
+        error = answer.error
+        if not error and answer.status != 200:
+            error = f"HTTP Status Code = {answer.status}"
+        elif not error and answer.body != challenge.encode():
+            error = "the answer is not the challenge"
+        self._world.note_exchange(
+            kind="handshake",
+            method="GET",
+            url=target.replace(quote_plus(verify_token), "$VERIFY_TOKEN"),
+            request_headers={},
+            request_body="",
+            status=answer.status,
+            response_body=answer.body.decode("utf-8", "replace")[:2000],
+            milliseconds=round(answer.seconds * 1000, 1),
+            note=error,
+        )
+        return Answer(answer.status, answer.body, answer.seconds, error)
+
+    def post(
+        self, callback: str, payload: dict[str, Any], *, other_bytes: bool = False, note: str = ""
+    ) -> Answer:
+        """Sign and POST one envelope; the exchange is kept for the drawer."""
+        body = wire.encode_differently(payload) if other_bytes else wire.encode(payload)
+        return self.post_bytes(callback, body, note=note, message_ids=_message_ids(payload))
+
+    def post_bytes(
+        self, callback: str, body: bytes, *, note: str = "", message_ids: tuple[str, ...] = ()
+    ) -> Answer:
+        """Sign and POST exactly these bytes."""
+        world = self._world
+        secret = world.config.app_secret + ("-wrong" if world.behaviour.wrong_signature else "")
+        headers = {
+            "Content-Type": "application/json",
+            "User-Agent": USER_AGENT,
+            "Accept": "*/*",
+            **wire.signature_headers(body, secret),
+        }
+        answer = self._client.call(
+            "POST", callback, timeout=world.behaviour.webhook_timeout, headers=headers, body=body
+        )
+        self.counts["posts"] += 1
+        self.counts[f"answered_{answer.status}"] += 1
+        world.note_exchange(
+            kind="webhook",
+            method="POST",
+            url=callback,
+            request_headers=headers,
+            request_body=body[:16384].decode("ascii"),
+            status=answer.status,
+            response_body=answer.body.decode("utf-8", "replace")[:4000],
+            milliseconds=round(answer.seconds * 1000, 1),
+            message_ids=message_ids,
+            note=note or answer.error,
+        )
+        return answer
+
+    def _work(self) -> None:
+        if self._ready and not self.held and self._workers < _WORKERS:
+            self._workers += 1
+            gevent.spawn(self._worker)
+
+    def _worker(self) -> None:
+        try:
+            while self._ready and not self.held:
+                self._attempt(self._take())
+        finally:
+            self._workers -= 1
+
+    def _take(self) -> _Delivery:
+        """The next lane's head, with as many more waiting updates of the same callback as a batch may hold."""
+        behaviour = self._world.behaviour
+        key = self._ready.popleft()
+        delivery = _Delivery(key[0], [], [key], self._epoch)
+        self._fill(delivery, key, behaviour.batch)
+        passed: list[LaneKey] = []
+        while self._ready and len(delivery.updates) < behaviour.batch:
+            other = self._ready.popleft()
+            if other[0] == key[0] and (behaviour.batch_across_numbers or other[1] == key[1]):
+                delivery.lanes.append(other)
+                self._fill(delivery, other, behaviour.batch)
+            else:
+                passed.append(other)
+        self._ready.extendleft(reversed(passed))
+        return delivery
+
+    def _fill(self, delivery: _Delivery, key: LaneKey, batch: int) -> None:
+        lane = self._lanes[key]
+        while lane and len(delivery.updates) < batch:
+            delivery.updates.append(lane.popleft())
+
+    def _attempt(self, delivery: _Delivery) -> None:
+        delivery.tries += 1
+        payload = envelope(delivery.updates)
+        # Whoever deduplicates by the bytes of a webhook learns here that Meta does not promise them.
+        answer = self._post_safely(delivery, payload, other_bytes=delivery.tries % 2 == 0)
+        if delivery.epoch != self._epoch:
+            return
+        if answer.status == 200:
+            self._delivered(delivery, payload)
+        elif delivery.tries > len(RETRY_DELAYS):
+            logger.error("a webhook was given up after %d tries", delivery.tries)
+            self._finish(delivery, "given_up")
+        else:
+            self.counts["retries"] += 1
+            delay = RETRY_DELAYS[delivery.tries - 1] / self._world.config.time_factor
+            self._world.timers.call_later(delay, lambda: self._again(delivery))
+            if self._world.behaviour.order != "strict":
+                self._free_lanes(delivery)
+
+    def _post_safely(self, delivery: _Delivery, payload: dict[str, Any], *, other_bytes: bool) -> Answer:
+        note = f"try {delivery.tries}" if delivery.tries > 1 else ""
+        return self.post(delivery.callback, payload, other_bytes=other_bytes, note=note)
+
+    def _again(self, delivery: _Delivery) -> None:
+        if delivery.epoch == self._epoch:
+            self._attempt(delivery)
+
+    def _delivered(self, delivery: _Delivery, payload: dict[str, Any]) -> None:
+        for update in delivery.updates:
+            if update.delivered is not None:
+                update.delivered()
+        for _ in range(self._world.behaviour.duplicates):
+            self.post(delivery.callback, payload, other_bytes=True, note="redelivery")
+        self._finish(delivery, "delivered")
+
+    def _finish(self, delivery: _Delivery, outcome: str) -> None:
+        if delivery.epoch != self._epoch:
+            return
+        self.counts[outcome] += len(delivery.updates)
+        self.pending -= len(delivery.updates)
+        self._free_lanes(delivery)
+
+    def _free_lanes(self, delivery: _Delivery) -> None:
+        """Let the lanes that waited for this delivery go on with their next updates."""
+        for key in delivery.lanes:
+            if self._lanes.get(key):
+                self._ready.append(key)
+            else:
+                self._lanes.pop(key, None)
+        delivery.lanes = []
+        self._work()
+
+
+def subscribe_until_answered(world: World, stopped: Callable[[], bool]) -> None:
+    """Perform the handshake with the configured callback again and again until the service answers."""
+    url, told = world.callback_url, ""
+    while url and url == world.callback_url and not stopped():
+        answer = world.webhooks.handshake(url, world.config.verify_token)
+        if not answer.error:
+            logger.info("the service at %s answered the handshake", url)
+            world.hub.publish("handshake", {"ok": True, "url": url, "error": ""})
+            return
+        if answer.error != told:
+            told = answer.error
+            logger.warning("no handshake with %s yet (%s); asking again until it answers", url, told)
+            world.hub.publish("handshake", {"ok": False, "url": url, "error": told})
+        gevent.sleep(0.5 if answer.status == 0 else 3.0)
+
+
+def _message_ids(payload: dict[str, Any]) -> tuple[str, ...]:
+    found: list[str] = []
+    for entry in payload.get("entry", ()):
+        for change in entry.get("changes", ()):
+            value = change.get("value", {})
+            for part in ("messages", "statuses"):
+                found += [str(item.get("id", "")) for item in value.get(part, ()) if isinstance(item, dict)]
+    return tuple(dict.fromkeys(found))

@@ -1,0 +1,171 @@
+"""The emulated world: one object that owns every state, with the faces (Graph, controls, page) around it."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable
+from typing import Any
+
+from . import addresses
+from .behaviour import Behaviour
+from .clock import Clock, Timers
+from .config import EmulatorConfig
+from .faults import FaultBook
+from .hub import Hub
+from .ids import Ids
+from .limits import Limits
+from .media_store import MediaStore
+from .records import BusinessNumber, Exchange, Message, Phone, SendAttempt, Template
+from .webhooks import Deliverer
+
+
+class World:
+    """Numbers, phones, messages, media, templates, clock, limits, faults, webhooks and the live hub."""
+
+    def __init__(self, config: EmulatorConfig) -> None:
+        self.config = config
+        self.clock = Clock()
+        self.timers = Timers(self.clock)
+        self.hub = Hub(config.kept_events)
+        self.random = random.Random(config.random_seed)  # noqa: S311 - an emulator wants repeatable chance
+        self.ids = Ids(self.random)
+        self.behaviour = Behaviour(webhook_version=config.webhook_version)
+        self.faults = FaultBook(self.random)
+        self.limits = Limits(self.clock, config.business_initiated_limit)
+        self.exchanges: deque[Exchange] = deque(maxlen=config.kept_exchanges)
+        self._exchange_number = 0
+        self.webhooks = Deliverer(self)
+        self.callback_url = config.callback_url
+        self.account_override = ""
+        self.subscribed = bool(config.callback_url)
+        self.account_name = "Emulated business"
+        self.token_error: tuple[int | None, str] | None = None
+        self.refuse_connections: Callable[[float], None] | None = None
+        self._start_empty()
+
+    def _start_empty(self) -> None:
+        self.numbers: dict[str, BusinessNumber] = {}
+        self.phones: dict[str, Phone] = {}
+        self._phone_of: dict[str, str] = {}
+        self.messages: OrderedDict[str, Message] = OrderedDict()
+        self.media_store = MediaStore(self)
+        self.templates: dict[str, Template] = {}
+        self.deleted_template_names: dict[tuple[str, str], float] = {}
+        self.uploads: dict[str, dict[str, Any]] = {}
+        self.attempts: deque[SendAttempt] = deque(maxlen=self.config.kept_sends)
+        self.attempt_count = 0
+        self.accepted_by_customer: Counter[str] = Counter()
+        self.attempts_by_outcome: Counter[str] = Counter()
+        for position, number_id in enumerate(self.config.phone_number_ids):
+            self.add_number(number_id, first=position == 0)
+
+    def reset(self) -> None:
+        """Back to the start: nothing sent, nothing waiting, no faults; the subscription stays."""
+        self.timers.clear()
+        self.webhooks.clear()
+        self.faults.clear()
+        self.limits.reset()
+        self.behaviour = Behaviour(webhook_version=self.config.webhook_version)
+        self.token_error = None
+        self.exchanges.clear()
+        self._start_empty()
+        self.hub.clear()
+
+    # Numbers and phones
+
+    def add_number(self, number_id: str, *, first: bool = False) -> BusinessNumber:
+        """A business number with a made-up line of its own: ``+1 555-…`` from its id."""
+        line = "0783881" if first else f"{int(number_id) % 10_000_000 if number_id.isdigit() else 1:07d}"
+        number = BusinessNumber(
+            id=number_id,
+            digits=f"1555{line}",
+            display=f"+1 555-{line[:3]}-{line[3:]}",
+            verified_name=self.account_name,
+            account_id=self.config.business_account_id,
+        )
+        self.numbers[number_id] = number
+        return number
+
+    def add_phone(self, wa_id: str, name: str = "", **traits: Any) -> Phone:
+        """Add a phone, or change the traits of the one that is there."""
+        phone = self.phones.get(wa_id)
+        if phone is None:
+            user_id = traits.pop("user_id", "") or self.ids.business_scoped_user_id(addresses.country(wa_id))
+            phone = Phone(
+                wa_id, name or f"Phone {wa_id[-4:]}", user_id, identity_hash=self.ids.hexadecimal(12)
+            )
+            self.phones[wa_id] = phone
+            self._phone_of[user_id] = wa_id
+            for spelling in addresses.spellings(wa_id):
+                self._phone_of.setdefault(spelling, wa_id)
+        elif name:
+            phone.name = name
+        for trait, value in traits.items():
+            setattr(phone, trait, value)
+        self.hub.publish("phone", phone.view())
+        return phone
+
+    def find_phone(self, address: str) -> Phone | None:
+        """The phone behind digits in any of their spellings, or behind a BSUID."""
+        wa_id = self._phone_of.get(address)
+        return self.phones.get(wa_id) if wa_id else None
+
+    def phone_for(self, number: str) -> Phone:
+        """The phone for digits that a business wrote to; one that was never seen is taken to exist."""
+        phone = self.find_phone(number)
+        if phone is None:
+            phone = self.add_phone(addresses.wa_id(number), auto_created=True)
+            self._phone_of.setdefault(number, phone.wa_id)
+        return phone
+
+    # Messages
+
+    def keep(self, message: Message) -> None:
+        """Remember a message and show it; the oldest ones are forgotten."""
+        self.messages[message.id] = message
+        if len(self.messages) > self.config.kept_messages:
+            self.messages.popitem(last=False)
+        phone = self.phones.get(message.wa_id)
+        if phone is not None:
+            phone.messages.append(message.id)
+        self.show(message)
+
+    def show(self, message: Message) -> None:
+        """Tell the hub that a message is new or has changed."""
+        self.hub.publish("message", message.view())
+
+    def messages_of(self, phone: Phone) -> list[Message]:
+        """The phone's messages, oldest first, as far as they are remembered."""
+        return [self.messages[wamid] for wamid in phone.messages if wamid in self.messages]
+
+    # What was seen
+
+    def note_attempt(self, attempt: SendAttempt) -> None:
+        """Keep the record of one POST to ``/messages``."""
+        self.attempts.append(attempt)
+        self.attempts_by_outcome[attempt.outcome] += 1
+        if attempt.wamid:
+            self.accepted_by_customer[attempt.wa_id] += 1
+
+    def next_attempt(self) -> int:
+        """The running number of the next POST to ``/messages``."""
+        self.attempt_count += 1
+        return self.attempt_count
+
+    def note_exchange(self, **fields: Any) -> Exchange:
+        """Keep one HTTP call for the page's drawer."""
+        self._exchange_number += 1
+        exchange = Exchange(id=self._exchange_number, at=self.clock.now(), **fields)
+        self.exchanges.append(exchange)
+        self.hub.publish("exchange", exchange.summary())
+        return exchange
+
+    # Webhooks
+
+    def callback_for(self, number: BusinessNumber | None) -> str:
+        """Where webhooks go: the number's override, then the account's, then the app's (reference 5.5)."""
+        if not self.subscribed:
+            return ""
+        override = number.callback_override if number is not None else ""
+        return override or self.account_override or self.callback_url
