@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from wa_service.embedded_valkey import EmbeddedValkey, EmbeddedValkeyError, embedded_url
 
@@ -28,7 +30,8 @@ def test_only_loopback_may_connect_and_only_with_the_password(tmp_path: Path) ->
     with EmbeddedValkey(tmp_path) as server, redis.Redis.from_url(server.url) as client:
         assert client.config_get("bind") == {"bind": "127.0.0.1"}
         port = client.connection_pool.connection_kwargs["port"]
-        with redis.Redis(port=port) as stranger, pytest.raises(redis.AuthenticationError):
+        stranger = redis.Redis(port=port, retry=Retry(NoBackoff(), 0))
+        with stranger, pytest.raises(redis.AuthenticationError):
             stranger.ping()
 
 

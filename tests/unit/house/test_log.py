@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import base64
+import io
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import structlog
+
+from wa_service import log
+
+NUMBER = "15551234567"
+WAMID = (
+    "wamid." + base64.b64encode(b"\x1d\x04\x18\x15" + NUMBER.encode() + b"\x15\x02\x00\x12\x18\x14").decode()
+)
+TOKEN = "EAA" + "x1Y2" * 12
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    root.handlers[:], root.level = handlers, level
+    structlog.reset_defaults()
+
+
+@pytest.fixture
+def out() -> io.StringIO:
+    stream = io.StringIO()
+    log.configure("json", stream=stream)
+    return stream
+
+
+def written(out: io.StringIO, **fields: Any) -> str:
+    log.get_logger().info("whatsapp.test", **fields)
+    return out.getvalue()
+
+
+def test_a_line_is_one_json_object_with_name_level_and_time(out: io.StringIO) -> None:
+    line = json.loads(written(out, id="m1", ms=3))
+    assert {k: line[k] for k in ("event", "level", "id", "ms")} == {
+        "event": "whatsapp.test",
+        "level": "info",
+        "id": "m1",
+        "ms": 3,
+    }
+    assert line["timestamp"].endswith("Z")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"to": NUMBER},
+        {"to": int(NUMBER)},
+        {"contact": f"+{NUMBER}"},
+        {"reason": f"no account for {NUMBER}."},
+        {"error": ValueError(f"{NUMBER} is unknown")},
+        {"details": {"recipients": [NUMBER]}},
+        {"wamid": WAMID},
+        {"error": f"cannot quote {WAMID}"},
+        {"id": WAMID},
+    ],
+    ids=str,
+)
+def test_no_line_tells_a_customers_number(out: io.StringIO, fields: dict[str, Any]) -> None:
+    line = written(out, **fields)
+    assert NUMBER not in line
+    assert WAMID[6:30] not in line
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"header": f"Bearer {TOKEN}"},
+        {"error": f"token {TOKEN} expired"},
+        {"url": f"https://graph.example/debug_token?input_token={TOKEN[3:]}"},
+        {"url": f"redis://:{TOKEN[3:]}@127.0.0.1:6379/0"},
+        {"access_token": TOKEN[3:]},
+        {"nested": {"app_secret": TOKEN[3:]}},
+    ],
+    ids=str,
+)
+def test_no_line_tells_a_secret(out: io.StringIO, fields: dict[str, Any]) -> None:
+    assert TOKEN[3:] not in written(out, **fields)
+
+
+@pytest.mark.parametrize("field", ["text", "body", "transcript"])
+def test_no_line_tells_what_somebody_wrote(out: io.StringIO, field: str) -> None:
+    assert "the blue room" not in written(out, **{field: "the blue room"})
+
+
+def test_our_own_numbers_id_stays_readable(out: io.StringIO) -> None:
+    assert json.loads(written(out, number="106540000000001"))["number"] == "106540000000001"
+
+
+def test_a_traceback_is_masked_too(out: io.StringIO) -> None:
+    try:
+        int(f"{NUMBER}!")
+    except ValueError:
+        log.get_logger().exception("whatsapp.test")
+    assert "ValueError" in out.getvalue()
+    assert NUMBER not in out.getvalue()
+
+
+def test_libraries_lines_pass_the_same_mask(out: io.StringIO) -> None:
+    logging.getLogger("some.library").warning("calling %s with %s", NUMBER, TOKEN)
+    line = json.loads(out.getvalue())
+    assert line["logger"] == "some.library"
+    assert NUMBER not in line["event"]
+    assert TOKEN not in line["event"]
+
+
+def test_numbers_stand_in_full_where_that_was_asked_for() -> None:
+    stream = io.StringIO()
+    log.configure("json", numbers="full", stream=stream)
+    assert NUMBER in written(stream, to=NUMBER)
+
+
+def test_a_hash_of_a_wamid_is_always_hashed_even_with_full_numbers() -> None:
+    stream = io.StringIO()
+    log.configure("json", numbers="full", stream=stream)
+    assert log.short_hash(WAMID) in written(stream, error=WAMID)
+    assert WAMID not in stream.getvalue()
+
+
+def test_bound_fields_stand_on_every_line_inside_the_block(out: io.StringIO) -> None:
+    with log.bound(id="m1"):
+        log.get_logger().info("whatsapp.one")
+    log.get_logger().info("whatsapp.two")
+    one, two = (json.loads(line) for line in out.getvalue().splitlines())
+    assert one["id"] == "m1"
+    assert "id" not in two
+
+
+def test_the_console_form_is_for_people() -> None:
+    stream = io.StringIO()
+    log.configure("console", stream=stream)
+    line = written(stream, id="m1", to=NUMBER)
+    assert "whatsapp.test" in line
+    assert "id=m1" in line
+    assert NUMBER not in line
+
+
+def test_a_masked_number_still_tells_two_customers_apart() -> None:
+    assert log.mask_number("15551234567") == "155******67"
+    assert log.mask_number("123") == "***"
