@@ -1,0 +1,82 @@
+"""What could not be handled: the event, why, how often it was tried, when; looked at, replayed or dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from wa_service.store import keys
+from wa_service.store.flusher import Command
+from wa_service.store.inbox import write_event
+from wa_service.store.redis import Store, fields, text
+from wa_service.whatsapp.events import Piece
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """An event nobody will handle unless it is replayed. Kinds: failed, crashed, flood, malformed; time in ms."""
+
+    id: str
+    kind: str
+    reason: str
+    tries: int
+    time: int
+    number: str
+    conversation: str
+    event: bytes
+
+
+class DeadLetters:
+    """The dead letters, oldest first. Raises `StoreAwayError`."""
+
+    def __init__(self, store: Store, *, keep_seconds: int) -> None:
+        self._store = store
+        self._keep = keep_seconds
+
+    def add(self, piece: Piece, received_ms: int) -> Command:
+        """Keeps a piece that could not be read. Result: b"dead" or b"duplicate"."""
+        event = write_event(piece, received_ms)
+        letter = keys.mark(piece.phone_number_id, piece.id or event.decode()).hex()
+        return self._store.step(
+            "deadletter", letter, "malformed", piece.reason, piece.phone_number_id, event, self._keep
+        )
+
+    def page(self, after: str = "", count: int = 100) -> tuple[list[DeadLetter], str | None]:
+        """At most `count` letters after a cursor, and the next cursor (None at the end)."""
+        offset = int(after) if after.isdigit() else 0
+        ids = self._store.do("ZRANGE", keys.DEAD, offset, offset + count)
+        letters = [letter for id_ in ids[:count] if (letter := self.get(text(id_)))]
+        return letters, str(offset + count) if len(ids) > count else None
+
+    def ids(self) -> list[str]:
+        """All letters' ids, oldest first."""
+        return [text(id_) for id_ in self._store.do("ZRANGE", keys.DEAD, 0, -1)]
+
+    def get(self, letter_id: str) -> DeadLetter | None:
+        """One letter."""
+        data = fields(self._store.do("HGETALL", keys.dead_letter(letter_id)))
+        if "event" not in data:
+            return None
+        return DeadLetter(
+            id=letter_id,
+            kind=data["kind"],
+            reason=data["reason"],
+            tries=int(data["tries"]),
+            time=int(float(data["time"])),
+            number=data["n"],
+            conversation=data["c"],
+            event=data["event"].encode(),
+        )
+
+    def replay(self, letter_id: str, addresses: Sequence[str] = ()) -> bool | None:
+        """Puts a letter behind what waits in its mailbox; None when unknown, False when it belongs to no conversation.
+
+        `addresses` name the customer of a letter that could not be read when it came and can be now.
+        """
+        result = self._store.call("replay", letter_id, self._keep, *addresses)
+        return None if result == 0 else bool(result == 1)
+
+    def drop(self, letter_id: str) -> bool:
+        """Throws a letter away; returns whether there was one."""
+        gone = self._store.run([("ZREM", keys.DEAD, letter_id), ("DEL", keys.dead_letter(letter_id))])
+        return bool(gone[1])

@@ -1,0 +1,69 @@
+"""The events stream, what was kept aside, and the limits that Meta told us."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import orjson
+
+from wa_service.store import keys
+from wa_service.store.flusher import Command
+from wa_service.store.redis import Store, text
+
+Kind = Literal["message", "heard", "send", "status", "management"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of the stream: its cursor, its kind, the conversation ("" none) and its data."""
+
+    cursor: str
+    kind: str
+    conversation: str
+    data: Mapping[str, Any]
+
+
+class Events:
+    """What customers wrote and what became of sends, oldest first, forgotten by age. Raises `StoreAwayError`."""
+
+    def __init__(self, store: Store, *, keep_seconds: int) -> None:
+        self._store = store
+        self._keep = keep_seconds
+
+    def after(self, cursor: str, count: int) -> list[Entry]:
+        """At most `count` entries after a cursor ("" or "0": from the beginning)."""
+        start = f"({cursor}" if cursor not in {"", "0"} else "-"
+        return [self._entry(raw) for raw in self._store.do("XRANGE", keys.EVENTS, start, "+", "COUNT", count)]
+
+    def last_cursor(self) -> str:
+        """The newest entry's cursor, "0" when there is none."""
+        newest = self._store.do("XREVRANGE", keys.EVENTS, "+", "-", "COUNT", 1)
+        return text(newest[0][0]) if newest else "0"
+
+    def management(self, field: str, data: Mapping[str, Any]) -> Command:
+        """Keeps a management event or a notice, and tells the stream. Result: b"kept"."""
+        entry = orjson.dumps({"field": field, **data})
+        return self._store.step("aside", "management", entry, self._keep, "", "management")
+
+    def stray(self, data: Mapping[str, Any]) -> Command:
+        """Keeps what came for a number that is not ours; nobody answers it. Result: b"kept"."""
+        return self._store.step("aside", "stray", orjson.dumps(data), self._keep, "", "")
+
+    def limits_said(
+        self, number_or_waba: str, *, throughput: int | None = None, daily_limit: int | None = None
+    ) -> Command:
+        """Remembers limits that Meta told us (0 in `daily_limit`: unlimited)."""
+        said: dict[str, int] = {}
+        if throughput is not None:
+            said["throughput"] = throughput
+        if daily_limit is not None:
+            said["daily_limit"] = daily_limit
+        return self._store.step("said", number_or_waba, *(part for pair in said.items() for part in pair))
+
+    @staticmethod
+    def _entry(raw: Any) -> Entry:
+        cursor, flat = raw
+        entry = dict(zip(flat[::2], flat[1::2], strict=True))
+        return Entry(text(cursor), text(entry[b"k"]), text(entry[b"c"]), orjson.loads(entry[b"d"]))

@@ -1,0 +1,216 @@
+"""Coalesces the round trips of many greenlets into few pipelines.
+
+Whoever comes first leads: it sends what waits, its own commands included, in one pipeline of at most 128
+commands, hands each its results, and passes the lead to the next that waits. There is no background task that
+could die unseen. While the server is away every call fails at once; a PING every 200 ms finds out when it is back.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import redis
+from redis.exceptions import ResponseError
+
+Command = tuple[str | bytes | int | float, ...]
+
+MOST_COMMANDS = 128
+PROBE_SECONDS = 0.2
+# What a server answers that is up but must not, or cannot, take writes now.
+_UNWILLING = (
+    "READONLY",
+    "LOADING",
+    "MASTERDOWN",
+    "MISCONF",
+    "NOREPLICAS",
+    "NOAUTH",
+    "WRONGPASS",
+    "CLUSTERDOWN",
+)
+
+
+class StoreAwayError(Exception):
+    """The store could not be reached or would not do it. What was asked may or may not have happened."""
+
+
+class _Job:
+    """One caller's commands, and the place where it waits for their results."""
+
+    __slots__ = ("commands", "error", "gate", "leads", "results")
+
+    def __init__(self, commands: Sequence[Command]) -> None:
+        self.commands = commands
+        self.results: list[Any] = []
+        self.error: StoreAwayError | None = None
+        self.leads = False
+        self.gate = threading.Lock()
+        self.gate.acquire()
+
+
+class Flusher:
+    """Runs commands of many callers over one connection; thread and greenlet safe."""
+
+    def __init__(self, client: redis.Redis, scripts: Mapping[str, str]) -> None:
+        self._pool = client.connection_pool
+        self._scripts = scripts
+        self._waiting: deque[_Job] = deque()
+        self._mutex = threading.Lock()
+        self._leading = False
+        self._connection: Any = None
+        self._away = False
+        self._closed = False
+
+    @property
+    def away(self) -> bool:
+        """Whether the server is known to be away; then every call fails at once."""
+        return self._away
+
+    def run(self, commands: Sequence[Command]) -> list[Any]:
+        """The results of the commands, in order; a command the server refused has its error as its result.
+
+        Raises:
+            StoreAwayError: no answer came, or the server is known to be away.
+        """
+        if not commands:
+            return []
+        if self._away:
+            raise StoreAwayError("the store is away")
+        job = _Job(commands)
+        with self._mutex:
+            self._waiting.append(job)
+            job.leads = not self._leading
+            self._leading = True
+        if not job.leads:
+            self._wait(job)
+        if job.leads:
+            try:
+                self._lead()
+            finally:
+                self._pass_on()
+        if job.error is not None:
+            raise job.error
+        return job.results
+
+    def wait_until_back(self, seconds: float) -> bool:
+        """Waits until the server is no longer known to be away, at most `seconds`; returns whether it is back."""
+        until = time.monotonic() + seconds
+        while self._away and not self._closed and time.monotonic() < until:
+            time.sleep(PROBE_SECONDS / 4)
+        return not self._away
+
+    def mark_away(self) -> None:
+        """From now on every call fails at once, until a PING is answered."""
+        with self._mutex:
+            if self._away or self._closed:
+                return
+            self._away = True
+        threading.Thread(target=self._probe, name="store-probe", daemon=True).start()
+
+    def close(self) -> None:
+        """Lets the connection go."""
+        self._closed = True
+        self._drop_connection()
+
+    def _wait(self, job: _Job) -> None:
+        try:
+            job.gate.acquire()
+        except BaseException:  # killed, or its time is over: nobody may wait for it to lead
+            with self._mutex:
+                if job in self._waiting:
+                    self._waiting.remove(job)
+            if job.leads:
+                self._pass_on()
+            raise
+
+    def _lead(self) -> None:
+        jobs: list[_Job] = []
+        total = 0
+        with self._mutex:
+            while self._waiting and (not jobs or total + len(self._waiting[0].commands) <= MOST_COMMANDS):
+                jobs.append(self._waiting.popleft())
+                total += len(jobs[-1].commands)
+        commands = [command for job in jobs for command in job.commands]
+        error: StoreAwayError | None = StoreAwayError("the call was broken off")
+        try:
+            results: list[Any] = []
+            for start in range(0, total, MOST_COMMANDS):
+                results += self._exchange(commands[start : start + MOST_COMMANDS])
+            done = 0
+            for job in jobs:
+                job.results = results[done : done + len(job.commands)]
+                done += len(job.commands)
+            error = None
+        except (redis.RedisError, OSError) as failure:
+            error = StoreAwayError(type(failure).__name__)
+            self.mark_away()
+        finally:
+            if error is not None:
+                self._drop_connection()
+            for job in jobs:
+                job.error = error
+                if not job.leads:
+                    job.gate.release()
+
+    def _pass_on(self) -> None:
+        with self._mutex:
+            if not self._waiting:
+                self._leading = False
+                return
+            successor = self._waiting[0]
+            successor.leads = True
+        successor.gate.release()
+
+    def _exchange(self, commands: Sequence[Command]) -> list[Any]:
+        results = self._pipeline(commands)
+        missing = [i for i, result in enumerate(results) if isinstance(result, redis.exceptions.NoScriptError)]
+        if missing:
+            # Not executed, so it is safe to ask again: the server is new, or its scripts were flushed.
+            self._pipeline([("SCRIPT", "LOAD", source) for source in self._scripts.values()])
+            for i, result in zip(missing, self._pipeline([commands[i] for i in missing]), strict=True):
+                results[i] = result
+        for result in results:
+            if isinstance(result, ResponseError) and str(result).startswith(_UNWILLING):
+                raise result
+            if isinstance(result, (redis.exceptions.ReadOnlyError, redis.exceptions.BusyLoadingError)):
+                raise result
+        return results
+
+    def _pipeline(self, commands: Sequence[Command]) -> list[Any]:
+        if self._connection is None:
+            self._connection = self._pool.get_connection()
+        connection = self._connection
+        connection.send_packed_command(connection.pack_commands(commands))
+        results: list[Any] = []
+        for _ in commands:
+            try:
+                results.append(connection.read_response())
+            except ResponseError as refusal:
+                results.append(refusal)
+        return results
+
+    def _drop_connection(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.disconnect()
+            self._pool.release(connection)
+
+    def _probe(self) -> None:
+        while not self._closed:
+            time.sleep(PROBE_SECONDS)
+            connection: Any = None
+            try:
+                connection = self._pool.make_connection()
+                connection.connect()
+                connection.send_command("PING")
+                if connection.read_response() in {b"PONG", "PONG"}:
+                    self._away = False
+                    return
+            except (redis.RedisError, OSError):
+                continue
+            finally:
+                if connection is not None:
+                    connection.disconnect()

@@ -1,0 +1,218 @@
+"""What customers sent and nobody has handled yet: admit · take · keep · finish · again · bury.
+
+A conversation is one number of ours and one customer; its waiting events are its mailbox. See the scripts for
+each step, and PROJECT_GUIDE.md for why there is no job per message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from wa_service.store import keys
+from wa_service.store.flusher import Command
+from wa_service.store.outbox import Send
+from wa_service.store.redis import Store, fields, text
+from wa_service.whatsapp.events import Piece
+
+FORM = 2
+MAILBOX_CEILING = 500
+UNSENT_CEILING = 20
+LEASE_SECONDS = 15.0
+STAMPS = 1_024
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A conversation's head under a lease. `member` is the stored event, byte for byte."""
+
+    conversation: str
+    token: int
+    takes: int
+    fails: int
+    member: bytes
+    contact: Mapping[str, str]
+
+    @property
+    def stored(self) -> StoredEvent:
+        """The event, read from whichever form it was stored in."""
+        return read_event(self.member)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """A received event as it waits: the piece of the webhook, and when we answered it (ms)."""
+
+    piece: Piece
+    received: int
+
+    @property
+    def reference(self) -> str:
+        """The id that ties webhook, handling, send and status in the logs: a digest, for a wamid holds the number."""
+        return reference(self.piece.phone_number_id, self.piece.id)
+
+
+def reference(number: str, message_id: str) -> str:
+    """A message's id for logs: 12 hex digits."""
+    return keys.mark(number, message_id)[:6].hex()
+
+
+def write_event(piece: Piece, received_ms: int) -> bytes:
+    """A piece as it is stored (form 2)."""
+    return orjson.dumps(
+        {
+            "v": FORM,
+            "k": piece.kind,
+            "f": piece.field,
+            "w": piece.waba_id,
+            "n": piece.phone_number_id,
+            "i": piece.id,
+            "t": piece.timestamp,
+            "a": piece.addresses,
+            "p": piece.contact,
+            "m": piece.raw,
+            "x": piece.reason,
+            "e": piece.entry_time,
+            "r": received_ms,
+        }
+    )
+
+
+def read_event(member: bytes) -> StoredEvent:
+    """The event in a stored form: this one, or the one before it (1: the same under long names, without `reason`)."""
+    data: dict[str, Any] = orjson.loads(member)
+    if data["v"] == 1:
+        names = zip(("k", "f", "w", "n", "i", "t", "a", "p", "m", "e", "r"), _FORM_1, strict=True)
+        data = {"x": ""} | {short: data[long] for short, long in names}
+    piece = Piece(
+        kind=data["k"],
+        field=data["f"],
+        waba_id=data["w"],
+        phone_number_id=data["n"],
+        id=data["i"],
+        timestamp=data["t"],
+        addresses=tuple(data["a"]),
+        contact=data["p"],
+        raw=data["m"],
+        reason=data["x"],
+        entry_time=data["e"],
+    )
+    return StoredEvent(piece=piece, received=data["r"])
+
+
+_FORM_1 = (
+    "kind",
+    "field",
+    "waba_id",
+    "phone_number_id",
+    "id",
+    "timestamp",
+    "addresses",
+    "contact",
+    "raw",
+    "entry_time",
+    "received",
+)
+
+
+class Inbox:
+    """The mailboxes. `keep_seconds`: how long what is personal stays after it was last needed.
+
+    Methods that return a `Command` are for `Store.run`, many in one round trip; the others run at once and raise
+    `StoreAwayError`.
+    """
+
+    def __init__(self, store: Store, *, keep_seconds: int, lease_seconds: float = LEASE_SECONDS) -> None:
+        self._store = store
+        self._keep = keep_seconds
+        self._lease_ms = int(lease_seconds * 1000)
+
+    def admit(self, piece: Piece, received_ms: int) -> Command:
+        """Puts a message into its conversation's mailbox, once. Result: b"new", b"duplicate" or b"flood"."""
+        contact = piece.contact or {}
+        profile = contact.get("profile")
+        name = profile.get("name") if isinstance(profile, dict) else None
+        return self._store.step(
+            "admit",
+            write_event(piece, received_ms),
+            keys.mark(piece.phone_number_id, piece.id),
+            piece.phone_number_id,
+            piece.timestamp,
+            name[:256] if isinstance(name, str) else "",
+            MAILBOX_CEILING,
+            self._keep,
+            keys.SEEN_SECONDS,
+            STAMPS,
+            *piece.addresses,
+        )
+
+    def take(self, puller: str, counter: int, count: int) -> tuple[float, list[Work]]:
+        """Up to `count` conversations whose turn it is, under a lease.
+
+        Returns seconds to wait when there is nothing (infinity: until the bell), and the work. Asked again by the
+        same puller with the same counter it gives the same answer, so a lost answer strands nothing.
+        """
+        wait, *items = self._store.call("take", puller, counter, self._lease_ms, count, UNSENT_CEILING)
+        work = [
+            Work(text(c), int(token), int(takes), int(fails), bytes(member), fields(contact))
+            for c, token, takes, fails, member, contact in items
+        ]
+        return (float("inf") if wait < 0 else wait / 1000), work
+
+    def keep(self, works: Sequence[Work]) -> list[bool]:
+        """Renews leases; False where another has the conversation by now."""
+        commands = [self._store.step("keep", work.conversation, work.token, self._lease_ms) for work in works]
+        return [result == 1 for result in self._store.run(commands)]
+
+    def finish(self, work: Work, puller: str, replies: Sequence[Send], *, heard: str = "", stamp: str = "") -> bool:
+        """Replies into the outbox and the event off the mailbox, in one step; False when another did it.
+
+        `heard` is a JSON object for the events stream (a transcript), `stamp` a field of the contact to set to now.
+        """
+        done = self._store.call(
+            "finish",
+            work.conversation,
+            work.token,
+            work.member,
+            puller,
+            self._keep,
+            heard,
+            stamp,
+            *(reply.spec() for reply in replies),
+        )
+        return bool(done == 1)
+
+    def again(self, work: Work, puller: str, delay: float, *, counts: bool) -> int:
+        """Hands the conversation back, due after `delay` s; `counts` as a failure or as nothing. Failures so far, -1 lost."""
+        ms = int(delay * 1000)
+        return int(
+            self._store.call("again", work.conversation, work.token, ms, puller, "fail" if counts else "nothing")
+        )
+
+    def bury(self, work: Work, puller: str, kind: str, reason: str) -> bool:
+        """Makes the event a dead letter, so that the conversation's next message goes on."""
+        stored = work.stored
+        done = self._store.call(
+            "bury",
+            work.conversation,
+            work.token,
+            work.member,
+            puller,
+            self._keep,
+            keys.mark(stored.piece.phone_number_id, stored.piece.id).hex(),
+            kind,
+            reason,
+            stored.piece.phone_number_id,
+        )
+        return bool(done == 1)
+
+    def give_back(self, puller: str, *, died: bool) -> int:
+        """What a puller held is due at once, after its end; returns how much that was."""
+        return int(self._store.call("giveback", puller, "died" if died else "stopped"))
+
+    def wait_for_work(self, seconds: float) -> None:
+        """Waits for the bell, at most `seconds` and at most 1 s."""
+        self._store.wait_for(keys.BELL, seconds)

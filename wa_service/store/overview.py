@@ -1,0 +1,179 @@
+"""What an operator asks of the store: how much waits, what is left of the limits, is it durable, is it full."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from wa_service.store import keys
+from wa_service.store.flusher import StoreAwayError
+from wa_service.store.outbox import Outbox
+from wa_service.store.redis import Store, fields, text
+
+FULL_SHARE = 0.85
+_SECOND_MS = 1025
+_MIN_VERSION = (6, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class NumberState:
+    """One number: throughput left this second, its pause in s (0 none), the reason, and whether a probe is due."""
+
+    throughput_limit: int
+    throughput_remaining: int
+    paused_for: float
+    pause_reason: str
+    half_open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """Everything whose truth is in the store, at one moment. Depths count conversations, ages are in seconds."""
+
+    depth: Mapping[str, int]
+    oldest_seconds: Mapping[str, float]
+    numbers: Mapping[str, NumberState]
+    daily_limit: int
+    daily_remaining: int
+    dead_letters: Mapping[str, int] = field(default_factory=dict)
+
+
+class Observer:
+    """Reads the state of the store. Raises `StoreAwayError`."""
+
+    def __init__(self, store: Store, outbox: Outbox, numbers: Sequence[str]) -> None:
+        self._store = store
+        self._outbox = outbox
+        self._numbers = tuple(numbers)
+
+    def overview(self) -> Overview:
+        """The state now, in two round trips."""
+        limits = self._outbox.limits_of(self._numbers[0])
+        now = self._now()
+        commands: list[tuple[Any, ...]] = [
+            ("ZCARD", keys.DUE),
+            ("ZRANGE", keys.DUE, 0, 0, "WITHSCORES"),
+            ("ZCARD", keys.BUSY),
+            ("ZCARD", keys.DOUBT),
+            ("ZCARD", keys.DEAD),
+            ("ZCOUNT", keys.reach(limits.waba), now - 86_400_000, "+inf"),
+            ("HGET", keys.said(limits.waba), "daily_limit"),
+        ]
+        fixed = len(commands)
+        for number in self._numbers:
+            commands += [
+                ("ZCARD", keys.out(number, 0)),
+                ("ZCARD", keys.out(number, 1)),
+                ("ZRANGE", keys.out(number, 0), 0, 0, "WITHSCORES"),
+                ("ZRANGE", keys.out(number, 1), 0, 0, "WITHSCORES"),
+                ("LRANGE", keys.rate(number), 0, -1),
+                ("HGETALL", keys.pause(number)),
+                ("HGET", keys.said(number), "throughput"),
+                ("HGET", keys.pace(number), "n"),
+            ]
+        results = self._store.run(commands)
+        due, due_first, busy, doubt, dead, opened, said = results[:fixed]
+        depth = {"inbound": due, "replies": 0, "bulk": 0, "sending": busy, "unknown": doubt, "dead": dead}
+        oldest = {"inbound": _age(due_first, now), "replies": 0.0, "bulk": 0.0}
+        numbers = {}
+        for i, number in enumerate(self._numbers):
+            high, low, high_first, low_first, stamps, paused, throughput, pace = results[
+                fixed + 8 * i : fixed + 8 * i + 8
+            ]
+            depth["replies"] += high
+            depth["bulk"] += low
+            oldest["replies"] = max(oldest["replies"], _age(high_first, now))
+            oldest["bulk"] = max(oldest["bulk"], _age(low_first, now))
+            limit = int(throughput or self._outbox.limits_of(number).throughput)
+            if pace:
+                limit = max(1, min(limit, int(float(pace))))
+            used = sum(1 for stamp in stamps if now - float(stamp) < _SECOND_MS)
+            state = fields(paused)
+            wait = max(0.0, (float(state["until"]) - now) / 1000) if "until" in state else 0.0
+            numbers[number] = NumberState(
+                limit, max(0, limit - used), wait, state.get("reason", ""), "until" in state and wait == 0.0
+            )
+        daily = int(said) if said else limits.daily
+        return Overview(depth, oldest, numbers, daily, max(0, daily - opened), self._dead_by_kind())
+
+    def durability(self) -> list[str]:
+        """One sentence for each setting of the server with which acknowledged messages could be lost."""
+        info = self._info("server", "persistence", "replication", "memory")
+        problems = []
+        version = info.get("valkey_version") or info.get("redis_version", "0.0")
+        if tuple(int(part) for part in version.split(".")[:2]) < _MIN_VERSION:
+            problems.append(f"The server is {version}; Redis 6.2 or Valkey is needed: upgrade it.")
+        if info.get("aof_enabled") != "1":
+            problems.append("Append-only is off, so a crash loses acknowledged messages: set 'appendonly yes'.")
+        if info.get("role") != "master":
+            problems.append("The server is a replica: point REDIS_URL at the primary.")
+        policy = info.get("maxmemory_policy", "noeviction")
+        if policy != "noeviction":
+            problems.append(f"maxmemory-policy is {policy}, which throws messages away: set 'noeviction'.")
+        return problems
+
+    def clock_skew(self) -> float:
+        """Seconds by which the server's clock is ahead of ours."""
+        before = time.time()
+        now = self._now() / 1000
+        return now - (before + time.time()) / 2
+
+    def info(self) -> dict[str, str]:
+        """INFO of the server."""
+        return self._info("server", "persistence", "replication", "memory", "clients")
+
+    def _info(self, *sections: str) -> dict[str, str]:
+        lines: dict[str, str] = {}
+        for reply in self._store.run([("INFO", section) for section in sections]):
+            for line in text(reply).splitlines():
+                name, colon, value = line.partition(":")
+                if colon:
+                    lines[name] = value
+        return lines
+
+    def _now(self) -> int:
+        seconds, micros = self._store.do("TIME")
+        return int(seconds) * 1000 + int(micros) // 1000
+
+    def _dead_by_kind(self) -> dict[str, int]:
+        ids = self._store.do("ZREVRANGE", keys.DEAD, 0, 999)
+        counts: dict[str, int] = {}
+        for kind in self._store.run([("HGET", keys.dead_letter(text(id_)), "kind") for id_ in ids]):
+            if kind:
+                counts[text(kind)] = counts.get(text(kind), 0) + 1
+        return counts
+
+
+class MemoryWatch:
+    """Whether the server's memory is nearly full; asked at most once a second, and only when somebody wants to know."""
+
+    def __init__(self, store: Store, share: float = FULL_SHARE) -> None:
+        self._store = store
+        self._share = share
+        self._asked = 0.0
+        self._full = False
+        self._mutex = threading.Lock()
+
+    def full(self) -> bool:
+        """Whether new work must be refused so that the workers keep room to finish. Raises `StoreAwayError`."""
+        now = time.monotonic()
+        if now - self._asked < 1.0:
+            return self._full
+        with self._mutex:
+            if now - self._asked < 1.0:
+                return self._full
+            self._asked = now
+        info = dict(line.partition(":")[::2] for line in text(self._store.do("INFO", "memory")).splitlines())
+        most = int(info.get("maxmemory", 0))
+        self._full = most > 0 and int(info.get("used_memory", 0)) > self._share * most
+        return self._full
+
+
+def _age(first: Sequence[bytes], now: int) -> float:
+    return max(0.0, (now - float(first[1])) / 1000) if first else 0.0
+
+
+__all__ = ["MemoryWatch", "NumberState", "Observer", "Overview", "StoreAwayError"]

@@ -1,0 +1,92 @@
+"""What is known of a send: its status, its history, Meta's reason."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from wa_service.store import keys
+from wa_service.store.redis import Store, fields
+
+RANKS = {
+    "queued": 0,
+    "sending": 1,
+    "unknown": 1,
+    "accepted": 2,
+    "sent": 3,
+    "failed": 4,
+    "delivered": 5,
+    "read": 6,
+    "played": 7,
+}
+WAITING = frozenset({"queued", "sending"})
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A send as its caller may see it; times in ms since 1970. `history`: (status, time), earliest first."""
+
+    id: str
+    number: str
+    conversation: str
+    type: str
+    status: str
+    wamid: str | None
+    history: tuple[tuple[str, int], ...]
+    error: Mapping[str, Any] | None
+    pricing: Mapping[str, Any] | None
+    opaque: str | None
+    expires: int
+    instead_of: str | None
+    replaced_by: str | None
+
+    @property
+    def waiting(self) -> bool:
+        """Whether it has not been answered by Meta yet, and may still be."""
+        return self.status in WAITING
+
+
+def read_record(record_id: str, data: Mapping[str, str]) -> Record:
+    """A record's hash as a `Record`."""
+    history = [(name[2:], int(float(value))) for name, value in data.items() if name.startswith("s:")]
+    history.sort(key=lambda entry: (entry[1], RANKS.get(entry[0], 0)))
+    return Record(
+        id=record_id,
+        number=data["n"],
+        conversation=data["c"],
+        type=data["type"],
+        status=data["status"],
+        wamid=data.get("wamid"),
+        history=tuple(history),
+        error=orjson.loads(data["error"]) if data.get("error") else None,
+        pricing=orjson.loads(data["pricing"]) if data.get("pricing") else None,
+        opaque=data.get("opaque"),
+        expires=int(float(data.get("expires", "0"))),
+        instead_of=data.get("instead_of"),
+        replaced_by=data.get("fallback_id") if "fell_back" in data else None,
+    )
+
+
+class Records:
+    """Looks sends up by our id or by Meta's. Raises `StoreAwayError`."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def get(self, record_id: str) -> Record | None:
+        """The record with our id."""
+        data = fields(self._store.do("HGETALL", keys.record(record_id)))
+        return read_record(record_id, data) if "status" in data else None
+
+    def find(self, name: str, numbers: tuple[str, ...]) -> Record | None:
+        """The record with our id or, on one of `numbers`, with this wamid."""
+        record = self.get(name)
+        if record is not None or not name.startswith("wamid."):
+            return record
+        for found in self._store.run([("GET", keys.wamid(keys.mark(number, name))) for number in numbers]):
+            if found:
+                return self.get(found.decode())
+        return None

@@ -1,0 +1,34 @@
+-- include: clock bell tell identity bury
+-- One received event into its conversation's mailbox; the same event again is recognised by its digest.
+-- ARGV 1 event (JSON) · 2 digest of number + message id · 3 n · 4 Meta's timestamp (s) · 5 name · 6 ceiling of a
+--      mailbox · 7 keep (s) · 8 mark's life (s) · 9 stamps kept of the throughput · 10.. addresses
+-- Returns "new", "duplicate" or "flood".
+local n, keep = ARGV[3], tonumber(ARGV[7])
+if not redis.call('SET', 'wa:seen:' .. ARGV[2], '', 'NX', 'EX', ARGV[8]) then return 'duplicate' end
+local addresses = {}
+for i = 10, #ARGV do addresses[#addresses + 1] = ARGV[i] end
+local c = resolve(n, addresses, keep)
+local second = tonumber(ARGV[4])
+if second <= 0 or second * 1000 > now then second = math.floor(now / 1000) end
+
+local contact = 'wa:contact:' .. c
+local window = math.max(tonumber(redis.call('HGET', contact, 'window_end') or 0), second * 1000 + 86400000)
+redis.call('HSET', contact, 'n', n, 'last_in', now, 'window_end', window)
+if ARGV[5] ~= '' then redis.call('HSET', contact, 'name', ARGV[5]) end
+tell('message', c, ARGV[1], keep)
+redis.call('RPUSH', 'wa:rate:' .. n, now)
+redis.call('LTRIM', 'wa:rate:' .. n, -tonumber(ARGV[9]), -1)
+redis.call('EXPIRE', 'wa:rate:' .. n, 5)
+
+local box, lane = 'wa:box:' .. c, 'wa:lane:' .. c
+local waiting = redis.call('ZCARD', box)
+if waiting >= tonumber(ARGV[6]) then
+  bury(redis.sha1hex(ARGV[2]), 'flood', 'the mailbox of this conversation is full', 0, n, c, ARGV[1], keep)
+  return 'flood'
+end
+if waiting == 0 then redis.call('HDEL', lane, 'seq') end
+local seq = redis.call('HINCRBY', lane, 'seq', 1)
+redis.call('EXPIRE', lane, 691200)
+redis.call('ZADD', box, second * 1000000 + seq, ARGV[1])
+if redis.call('ZADD', 'wa:due', 'NX', now, c) == 1 then ring('wa:bell') end
+return 'new'

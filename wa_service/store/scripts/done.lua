@@ -1,0 +1,65 @@
+-- include: clock bell tell identity lane record pause
+-- How a send ended. "accepted" is written whatever happened meanwhile (accepted beats unknown); the rest only by
+-- the claim's holder.
+-- ARGV 1 id · 2 token · 3 outcome: accepted | later | failed | unknown · 4 keep (s) · 5 details (JSON): wamid, mark
+--      (digest of n + wamid), wa_id, delay (ms), counts (few | pair | ill), error {…}, code, health (well | ill | ""),
+--      reason, settle (ms)
+-- Returns {1 or 0 (not the claim's holder) or -1 (no such record), status, ms from queued to now, id that follows}.
+redis.call('DEL', 'wa:none')
+local id, outcome, keep, d = ARGV[1], ARGV[3], tonumber(ARGV[4]), cjson.decode(ARGV[5])
+local v = redis.call('HMGET', key(id), 'token', 'n', 'c', 's:queued', 'puller')
+if not v[2] then return { -1, '', 0, '' } end
+local n, c = v[2], v[3]
+local took = now - tonumber(v[4] or now)
+
+if outcome == 'accepted' then
+  redis.call('HSETNX', key(id), 'wamid', d.wamid)
+  redis.call('SET', 'wa:w:' .. d.mark, id, 'EX', keep)
+  redis.call('ZREM', 'wa:doubt', id)
+  rise(id, 'accepted', now)
+  redis.call('HDEL', key(id), 'error')
+  ended(id, keep)
+  report(id, c, 'accepted', keep)
+end
+
+local p = 'wa:pause:' .. n
+if d.health == 'well' then
+  redis.call('DEL', p)
+elseif d.health == 'ill' and redis.call('HGET', p, 'probe') == id then
+  hold(n, d.reason or 'meta_unwell', 0, id)
+end
+
+if v[1] ~= ARGV[2] or redis.call('ZREM', 'wa:busy', id) == 0 then
+  return { outcome == 'accepted' and 1 or 0, redis.call('HGET', key(id), 'status'), took, '' }
+end
+redis.call('SREM', 'wa:claims:' .. (v[5] or ''), id)
+-- A status overtook the answer that got lost, or said no before we could: Meta has the message.
+if outcome ~= 'accepted' and rank(id) >= RANK.accepted then
+  leave(n, c, id)
+  ended(id, keep)
+  return { 1, redis.call('HGET', key(id), 'status'), took, '' }
+end
+
+local follows = ''
+if outcome == 'later' then
+  redis.call('HSET', key(id), 'status', 'queued', 'rank', 0)
+  if d.counts then redis.call('HINCRBY', key(id), d.counts, 1) end
+  if d.error then redis.call('HSET', key(id), 'error', cjson.encode(d.error)) end
+  offer(n, c, now + d.delay)
+elseif outcome == 'unknown' then
+  if d.error then redis.call('HSET', key(id), 'error', cjson.encode(d.error)) end
+  rise(id, 'unknown', now)
+  redis.call('HSET', key(id), 'status', 'unknown')
+  redis.call('ZADD', 'wa:doubt', now + d.settle, id)
+  leave(n, c, id)
+  answer(id)
+  report(id, c, 'unknown', keep)
+elseif outcome == 'failed' then
+  if d.code == 131047 and fall_back(id, n, c) then follows = redis.call('HGET', key(id), 'fallback_id') end
+  fail(id, c, cjson.encode(d.error), keep)
+  leave(n, c, id)
+else
+  leave(n, c, id)
+  if d.wa_id and d.wa_id ~= '' then resolve(n, { string.match(c, ':(.*)$'), d.wa_id }, keep) end
+end
+return { 1, redis.call('HGET', key(id), 'status'), took, follows }

@@ -1,0 +1,147 @@
+-- include: clock bell tell lane record reach
+-- Hands out records that may be sent now: pause, throughput, the customer's own pace, daily reach; only heads of
+-- lanes. Permission is given here and nowhere else. Asked twice (same counter), the same answer.
+-- ARGV 1 n · 2 puller · 3 counter · 4 throughput a second · 5 margin (ms) · 6 claim (ms) · 7 count · 8 keep (s)
+--      · 9 WABA · 10 daily limit
+-- Returns {ms to wait (-1: until the bell), why, {ids that expired}, {id, token, c, type, body, few, pair, ill, origin,
+-- ms since queued}...}.
+local n, puller, claim, keep = ARGV[1], ARGV[2], tonumber(ARGV[6]), tonumber(ARGV[8])
+local PAIR_MS, PAIR_BURST = 6000, 45
+local expired = {}
+local answer = { 0, '', expired }
+redis.call('DEL', 'wa:none')
+local memo = 'wa:gave:' .. puller .. ':' .. n
+
+local function work(id)
+  local v = redis.call('HMGET', key(id), 'token', 'c', 'type', 'body', 'few', 'pair', 'ill', 'origin', 's:queued')
+  return { id, tonumber(v[1]), v[2], v[3], v[4] or '', tonumber(v[5] or 0), tonumber(v[6] or 0), tonumber(v[7] or 0),
+    v[8] or '', now - tonumber(v[9] or now) }
+end
+
+local before = redis.call('LRANGE', memo, 0, -1)
+if before[1] == ARGV[3] then
+  for i = 2, #before, 2 do
+    if redis.call('HGET', key(before[i]), 'token') == before[i + 1] and redis.call('ZSCORE', 'wa:busy', before[i]) then
+      answer[#answer + 1] = work(before[i])
+    end
+  end
+  if #answer > 3 then return answer end
+end
+
+local count = tonumber(ARGV[7])
+local p = 'wa:pause:' .. n
+local pause = redis.call('HMGET', p, 'until', 'probe')
+if pause[1] then
+  local ms = tonumber(pause[1]) - now
+  if ms > 0 then return { ms, 'pause', expired } end
+  count = 1 -- the probe
+end
+
+local throughput = tonumber(redis.call('HGET', 'wa:said:' .. n, 'throughput') or ARGV[4])
+local pace = redis.call('HMGET', 'wa:pace:' .. n, 'n', 'grown')
+if pace[1] then
+  local at, grown = tonumber(pace[1]), tonumber(pace[2])
+  local good = math.floor((now - grown) / 1000)
+  if good > 0 then
+    at = at * 1.01 ^ good
+    if at >= throughput then
+      redis.call('DEL', 'wa:pace:' .. n)
+    else
+      redis.call('HSET', 'wa:pace:' .. n, 'n', tostring(at), 'grown', grown + good * 1000)
+    end
+  end
+  throughput = math.max(1, math.min(throughput, math.floor(at)))
+end
+
+local rate, margin = 'wa:rate:' .. n, tonumber(ARGV[5])
+local function throttle()
+  local nth = redis.call('LINDEX', rate, -throughput)
+  if not nth then return 0 end
+  return math.max(0, 1000 + margin - (now - math.min(tonumber(nth), now)))
+end
+
+local wait, why = -1, 'idle'
+local function sooner(ms, reason)
+  if wait < 0 or ms < wait then wait, why = ms, reason end
+end
+
+-- The first head of this priority that may go; heads that may not are told when to come back.
+local function candidate(z)
+  for _ = 1, 64 do
+    local first = redis.call('ZRANGE', z, 0, 0, 'WITHSCORES')
+    if not first[1] then return nil end
+    if tonumber(first[2]) > now then
+      sooner(tonumber(first[2]) - now, 'later')
+      return nil
+    end
+    local c = first[1]
+    local id = redis.call('LINDEX', 'wa:q:' .. c, 0)
+    if not id then
+      redis.call('ZREM', z, c)
+    else
+      local v = redis.call('HMGET', key(id), 'expires', 'reach')
+      local pair = 'wa:pair:' .. c
+      local tat = math.max(tonumber(redis.call('GET', pair) or 0), now)
+      if not v[1] then
+        leave(n, c, id)
+      elseif tonumber(v[1]) <= now then
+        fail(id, c, '{"reason":"expired","title":"It waited longer than its ttl."}', keep)
+        leave(n, c, id)
+        expired[#expired + 1] = id
+      elseif tat - now > (PAIR_BURST - 1) * PAIR_MS then
+        redis.call('ZADD', z, tat - (PAIR_BURST - 1) * PAIR_MS, c)
+      else
+        local blocked = v[2] == 'wait' and reserve(ARGV[9], c, ARGV[10]) or 0
+        if blocked > 0 then
+          redis.call('ZADD', z, now + math.min(blocked, 60000), c)
+        else
+          redis.call('HDEL', key(id), 'reach')
+          redis.call('SET', pair, tat + PAIR_MS, 'PX', tat + PAIR_MS - now)
+          return id, c
+        end
+      end
+    end
+  end
+  sooner(1, 'more')
+  return nil
+end
+
+local high, low = 'wa:out:' .. n .. ':0', 'wa:out:' .. n .. ':1'
+local given = { ARGV[3] }
+while #answer - 3 < count do
+  local ms = throttle()
+  if ms > 0 then
+    sooner(ms, 'throughput')
+    break
+  end
+  local first, second = high, low
+  local turn = redis.call('INCR', 'wa:turn:' .. n)
+  if turn % 10 == 0 then first, second = low, high end
+  local id, c = candidate(first)
+  if not id then id, c = candidate(second) end
+  if not id then break end
+  redis.call('RPUSH', rate, now)
+  redis.call('LTRIM', rate, -math.max(throughput, tonumber(ARGV[4])), -1)
+  redis.call('EXPIRE', rate, 5)
+  withdraw(n, c)
+  redis.call('ZADD', 'wa:busy', now + claim, id)
+  redis.call('SADD', 'wa:claims:' .. puller, id)
+  local token = redis.call('HINCRBY', key(id), 'token', 1)
+  redis.call('HSET', key(id), 'claimed', now, 'puller', puller)
+  rise(id, 'sending', now)
+  redis.call('HSET', key(id), 'status', 'sending')
+  if pause[1] then redis.call('HSET', p, 'until', now + claim, 'probe', id) end
+  given[#given + 1] = id
+  given[#given + 1] = token
+  answer[#answer + 1] = work(id)
+end
+redis.call('EXPIRE', 'wa:turn:' .. n, 86400)
+if #answer > 3 then
+  redis.call('DEL', memo)
+  redis.call('RPUSH', memo, unpack(given))
+  redis.call('EXPIRE', memo, 120)
+  redis.call('EXPIRE', 'wa:claims:' .. puller, 86400)
+else
+  answer[1], answer[2] = wait, why
+end
+return answer

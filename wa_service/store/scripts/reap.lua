@@ -1,0 +1,23 @@
+-- include: clock bell tell lane record
+-- Claims whose holder never said how it ended: the message may be with Meta or not. It is unknown, leaves its
+-- lane, and is settled later. ARGV 1 settle (ms) · 2 keep (s). Returns the ids.
+redis.call('DEL', 'wa:none')
+local reaped = {}
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', 'wa:busy', '-inf', now, 'LIMIT', 0, 100)) do
+  redis.call('ZREM', 'wa:busy', id)
+  local v = redis.call('HMGET', key(id), 'n', 'c')
+  if v[1] then
+    if rank(id) < RANK.accepted then
+      rise(id, 'unknown', now)
+      redis.call('HSET', key(id), 'status', 'unknown')
+      redis.call('ZADD', 'wa:doubt', now + ARGV[1], id)
+      report(id, v[2], 'unknown', tonumber(ARGV[2]))
+      answer(id)
+      reaped[#reaped + 1] = id
+    else
+      ended(id, tonumber(ARGV[2]))
+    end
+    leave(v[1], v[2], id)
+  end
+end
+return reaped

@@ -1,0 +1,17 @@
+-- put(spec, c): a record enters its lane. spec: n, id, type, urgent, ttl (ms), body (JSON text), and optionally
+-- opaque, fallback, fallback_id, answer_to, idem, origin, reach ("wait": a reservation is still to be made).
+local function put(spec, c)
+  local fields = { 'v', 1, 'n', spec.n, 'c', c, 'type', spec.type, 'body', spec.body, 'status', 'queued', 'rank', 0,
+    's:queued', now, 'expires', now + spec.ttl, 'urgent', spec.urgent and 1 or 0 }
+  for _, name in ipairs({ 'opaque', 'fallback', 'fallback_id', 'answer_to', 'idem', 'origin', 'reach' }) do
+    if spec[name] then
+      fields[#fields + 1] = name
+      fields[#fields + 1] = spec[name]
+    end
+  end
+  redis.call('HSET', 'wa:rec:' .. spec.id, unpack(fields))
+  local to = 'wa:to:' .. c
+  redis.call('RPUSH', to, spec.id)
+  redis.call('LTRIM', to, -100, -1)
+  enter(spec.n, c, spec.id, spec.urgent, false)
+end
