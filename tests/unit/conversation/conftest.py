@@ -1,0 +1,36 @@
+"""What the conversation's tests share: a pipeline of given parts."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from customer_messages import NOW, MakePipeline
+
+from wa_service.conversation.hearing import Hearing
+from wa_service.conversation.language import FuzzyMatcher
+from wa_service.conversation.pipeline import Pipeline, examples_of
+from wa_service.conversation.responder import ScriptResponder
+from wa_service.conversation.script import load_script
+
+
+@pytest.fixture
+def make_pipeline(tmp_path: Path) -> MakePipeline:
+    """Builds a pipeline from a script's text; named parts may be replaced."""
+
+    def make(text: str, **parts: Any) -> Pipeline:
+        path = tmp_path / "script.yaml"
+        path.write_text(text, encoding="utf-8")
+        script = load_script(path)
+        scripted = parts.pop("scripted", None) or ScriptResponder(script)
+        given: dict[str, Any] = {
+            "script": script,
+            "matcher": FuzzyMatcher(examples_of(script)),
+            "scripted": scripted,
+            "responder": scripted,
+            "hearing": Hearing(None),
+            "clock": lambda: float(NOW),
+            **parts,
+        }
+        return Pipeline(**given)
+
+    return make

@@ -1,0 +1,239 @@
+"""From a message to its replies: what counts as the intent, and when nobody is to be answered."""
+
+from typing import Any
+
+import pytest
+from customer_messages import NOW, MakePipeline, event_of, incoming_of, text_message
+
+from wa_service.conversation.pipeline import UNSUPPORTED_EVERY, Unavailable
+from wa_service.conversation.responder import SilentResponder, Understood
+
+DESK = """\
+intents:
+  - name: breakfast
+    examples: ["what time is breakfast", "when do you serve breakfast"]
+    ids: [btn-breakfast]
+    reply: [{text: "From 7, {{ name }} ({{ intent }})."}]
+  - name: parking
+    examples: ["where can I park my car"]
+    reply: [{text: "Next door."}]
+  - name: picture
+    on: image
+    reply: [{text: "Nice {{ message.image.mime_type }}, {{ text }}"}]
+  - name: place
+    on: location
+    reply: [{text: "{{ message.location.latitude|round(1) }}"}]
+  - name: cart
+    on: order
+    reply:
+    - text: "{% for one in message.order.product_items %}{{ one.quantity }} x {{ one.product_retailer_id }}
+        {%- endfor %}"
+  - name: form
+    on: flow
+    reply: [{text: "Size {{ message.interactive.nfm_reply.response.size }}"}]
+fallback:
+  reply: [{text: "You said: {{ text }}"}]
+problems:
+  not_words: {reply: [{text: "Words, please."}]}
+  failed: {reply: [{text: "Sorry."}]}
+"""
+
+REACTION = {"type": "reaction", "reaction": {"message_id": "wamid.OUT1", "emoji": "x"}}
+UNSUPPORTED = {"type": "unsupported", "errors": [{"code": 131051, "title": "Message type unknown"}]}
+SILENT_MESSAGES = {
+    "reaction": REACTION,
+    "system": {"type": "system", "system": {"type": "user_changed_number", "body": "x", "wa_id": "1"}},
+    "edit": {"type": "edit", "edit": {"original_message_id": "wamid.A0", "message": text_message("new")}},
+    "revoke": {"type": "revoke", "revoke": {"original_message_id": "wamid.A0"}},
+    "consent": {
+        "type": "interactive",
+        "interactive": {"type": "call_permission_reply", "call_permission_reply": {"response": "accept"}},
+    },
+    "welcome without `on: welcome`": {"type": "request_welcome"},
+}
+
+
+def bodies(replies: tuple[dict[str, Any], ...]) -> list[str]:
+    return [reply["text"]["body"] for reply in replies]
+
+
+def test_a_question_gets_the_reply_of_the_nearest_intent(make_pipeline: MakePipeline) -> None:
+    answer = make_pipeline(DESK).handle(incoming_of(text_message("at what time is breakfast?")))
+
+    assert answer.intent == "breakfast"
+    assert bodies(answer.replies) == ["From 7, Ana Lima (breakfast)."]
+
+
+def test_a_reply_is_metas_message_object_without_an_address(make_pipeline: MakePipeline) -> None:
+    answer = make_pipeline(DESK).handle(incoming_of(text_message("where can i park")))
+
+    assert answer.replies == ({"type": "text", "text": {"body": "Next door."}},)
+
+
+def test_what_is_not_understood_gets_the_fallback(make_pipeline: MakePipeline) -> None:
+    answer = make_pipeline(DESK).handle(incoming_of(text_message("tell me a joke")))
+
+    assert (answer.intent, bodies(answer.replies)) == ("", ["You said: tell me a joke"])
+
+
+def test_a_pressed_button_goes_by_its_id_and_not_by_its_words(make_pipeline: MakePipeline) -> None:
+    pressed = {"button_reply": {"id": "btn-breakfast", "title": "Where can I park my car"}}
+
+    answer = make_pipeline(DESK).handle(
+        incoming_of({"type": "interactive", "interactive": {"type": "button_reply", **pressed}})
+    )
+
+    assert answer.intent == "breakfast"
+
+
+def test_a_chosen_row_goes_by_its_id(make_pipeline: MakePipeline) -> None:
+    chosen = {"list_reply": {"id": "btn-breakfast", "title": "Food"}}
+
+    answer = make_pipeline(DESK).handle(
+        incoming_of({"type": "interactive", "interactive": {"type": "list_reply", **chosen}})
+    )
+
+    assert answer.intent == "breakfast"
+
+
+def test_a_templates_button_goes_by_its_payload(make_pipeline: MakePipeline) -> None:
+    message = {"type": "button", "button": {"payload": "btn-breakfast", "text": "Food"}}
+
+    assert make_pipeline(DESK).handle(incoming_of(message)).intent == "breakfast"
+
+
+def test_a_button_nobody_knows_goes_by_its_words(make_pipeline: MakePipeline) -> None:
+    message = {"type": "button", "button": {"payload": "other", "text": "Where can I park?"}}
+
+    assert make_pipeline(DESK).handle(incoming_of(message)).intent == "parking"
+
+
+def test_a_picture_is_an_intent_with_its_caption_and_data(make_pipeline: MakePipeline) -> None:
+    picture = {"type": "image", "image": {"id": "1", "mime_type": "image/jpeg", "caption": "our room"}}
+
+    answer = make_pipeline(DESK).handle(incoming_of(picture))
+
+    assert (answer.intent, bodies(answer.replies)) == ("picture", ["Nice image/jpeg, our room"])
+
+
+def test_a_location_is_an_intent_with_its_data(make_pipeline: MakePipeline) -> None:
+    place = {"type": "location", "location": {"latitude": 38.7075, "longitude": -9.1}}
+
+    assert bodies(make_pipeline(DESK).handle(incoming_of(place)).replies) == ["38.7"]
+
+
+def test_an_order_is_an_intent_with_its_items(make_pipeline: MakePipeline) -> None:
+    item = {"product_retailer_id": "sku-1", "quantity": 2, "item_price": 30.5, "currency": "BRL"}
+    order = {"type": "order", "order": {"catalog_id": "1", "product_items": [item]}}
+
+    assert bodies(make_pipeline(DESK).handle(incoming_of(order)).replies) == ["2 x sku-1"]
+
+
+def test_a_flow_is_an_intent_and_its_json_can_be_read_by_the_template(make_pipeline: MakePipeline) -> None:
+    reply = {"name": "flow", "body": "Sent", "response_json": '{"size": "M"}'}
+    message = {"type": "interactive", "interactive": {"type": "nfm_reply", "nfm_reply": reply}}
+
+    assert bodies(make_pipeline(DESK).handle(incoming_of(message)).replies) == ["Size M"]
+
+
+def test_a_captioned_video_without_an_intent_of_its_kind_goes_by_its_caption(
+    make_pipeline: MakePipeline,
+) -> None:
+    video = {"type": "video", "video": {"id": "1", "mime_type": "video/mp4", "caption": "where can I park"}}
+
+    assert make_pipeline(DESK).handle(incoming_of(video)).intent == "parking"
+
+
+def test_a_kind_without_words_and_without_an_intent_is_asked_for_words(make_pipeline: MakePipeline) -> None:
+    sticker = {"type": "sticker", "sticker": {"id": "1", "mime_type": "image/webp"}}
+
+    assert bodies(make_pipeline(DESK).handle(incoming_of(sticker)).replies) == ["Words, please."]
+
+
+@pytest.mark.parametrize("message", SILENT_MESSAGES.values(), ids=SILENT_MESSAGES.keys())
+def test_reactions_and_the_like_want_no_answer(make_pipeline: MakePipeline, message: dict[str, Any]) -> None:
+    assert not make_pipeline(DESK).wants_answer(event_of(message))
+
+
+@pytest.mark.parametrize("message", SILENT_MESSAGES.values(), ids=SILENT_MESSAGES.keys())
+def test_reactions_and_the_like_get_none(make_pipeline: MakePipeline, message: dict[str, Any]) -> None:
+    assert make_pipeline(DESK).handle(incoming_of(message)).replies == ()
+
+
+def test_an_opened_chat_is_greeted_by_a_script_that_says_so(make_pipeline: MakePipeline) -> None:
+    script = "intents: [{name: hello, 'on': welcome, reply: [{text: Hello}]}]\nfallback: {reply: [{text: x}]}\n"
+
+    assert bodies(make_pipeline(script).handle(incoming_of({"type": "request_welcome"})).replies) == ["Hello"]
+
+
+def test_an_unsupported_message_is_answered(make_pipeline: MakePipeline) -> None:
+    answer = make_pipeline(DESK).handle(incoming_of(UNSUPPORTED))
+
+    assert (bodies(answer.replies), answer.unsupported_answered) == (["Words, please."], True)
+
+
+def test_a_second_unsupported_message_within_the_hour_is_not(make_pipeline: MakePipeline) -> None:
+    incoming = incoming_of(UNSUPPORTED, unsupported_answered_at=NOW - UNSUPPORTED_EVERY + 1)
+
+    answer = make_pipeline(DESK).handle(incoming)
+
+    assert (answer.replies, answer.unsupported_answered) == ((), False)
+
+
+def test_after_an_hour_an_unsupported_message_is_answered_again(make_pipeline: MakePipeline) -> None:
+    incoming = incoming_of(UNSUPPORTED, unsupported_answered_at=NOW - UNSUPPORTED_EVERY)
+
+    assert make_pipeline(DESK).handle(incoming).unsupported_answered
+
+
+def test_with_no_responder_nobody_answers_but_the_intent_is_known(make_pipeline: MakePipeline) -> None:
+    pipeline = make_pipeline(DESK, responder=SilentResponder())
+
+    answer = pipeline.handle(incoming_of(text_message("what time is breakfast")))
+
+    assert (answer.intent, answer.replies) == ("breakfast", ())
+
+
+def test_with_no_responder_problems_are_not_answered_either(make_pipeline: MakePipeline) -> None:
+    pipeline = make_pipeline(DESK, responder=SilentResponder())
+
+    assert pipeline.handle(incoming_of(UNSUPPORTED)).replies == ()
+
+
+class Away:
+    def respond(self, understood: Understood) -> tuple[dict[str, Any], ...]:
+        raise Unavailable("the tool", 7.0)
+
+
+def test_while_the_responder_is_away_a_young_message_waits(make_pipeline: MakePipeline) -> None:
+    pipeline = make_pipeline(DESK, responder=Away())
+
+    with pytest.raises(Unavailable) as caught:
+        pipeline.handle(incoming_of(text_message("hi")))
+
+    assert caught.value.retry_after == 7.0
+
+
+def test_while_the_responder_is_away_an_old_message_gets_the_fallback(make_pipeline: MakePipeline) -> None:
+    pipeline = make_pipeline(DESK, responder=Away(), patience=60.0, clock=lambda: NOW + 61.0)
+
+    assert bodies(pipeline.handle(incoming_of(text_message("hi"))).replies) == ["You said: hi"]
+
+
+def test_a_template_that_fails_on_a_message_says_sorry(make_pipeline: MakePipeline) -> None:
+    script = "fallback: {reply: [{text: '{{ 1 / (text|length - 2) }}'}]}\n"
+    script += "problems: {failed: {reply: [{text: Sorry}]}}\n"
+
+    assert bodies(make_pipeline(script).handle(incoming_of(text_message("hi"))).replies) == ["Sorry"]
+
+
+def test_an_echo_of_a_long_text_is_cut_to_what_meta_takes(make_pipeline: MakePipeline) -> None:
+    (reply,) = make_pipeline(DESK).handle(incoming_of(text_message("x" * 4_096))).replies
+
+    assert len(reply["text"]["body"]) == 4_096
+
+
+def test_a_text_whose_template_chose_to_say_nothing_is_left_out(make_pipeline: MakePipeline) -> None:
+    script = "fallback: {reply: [{text: '{% if name == \"Bo\" %}Hi{% endif %}'}, {text: x}]}\n"
+
+    assert bodies(make_pipeline(script).handle(incoming_of(text_message("hi"))).replies) == ["x"]

@@ -1,0 +1,213 @@
+"""The script file: what is accepted, and how a mistake is pointed at."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from wa_service.conversation.script import HOTEL_DESK, Problem, Script, ScriptError, load_script
+from wa_service.conversation.templating import Budget
+
+Write = Callable[[str], Path]
+
+DESIGNS_FORM = """\
+intents:
+  - name: breakfast
+    examples: ["what time is breakfast", "when do you serve breakfast"]
+    reply:
+      - text: "Breakfast is from 7 to 10:30, {{ name }}."
+fallback:
+  reply:
+    - text: "You said: {{ text }}"
+"""
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    def write(text: str) -> Path:
+        path = tmp_path / "script.yaml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+def broken(path: Path) -> ScriptError:
+    with pytest.raises(ScriptError) as caught:
+        load_script(path)
+    return caught.value
+
+
+def test_the_form_of_the_design_is_a_script(write: Write) -> None:
+    script = load_script(write(DESIGNS_FORM))
+
+    breakfast = script.intent("breakfast")
+    assert breakfast is not None
+    assert breakfast.examples == ("what time is breakfast", "when do you serve breakfast")
+
+
+def test_the_packaged_hotel_desk_is_a_script_with_the_designs_breakfast() -> None:
+    breakfast = load_script(HOTEL_DESK).intent("breakfast")
+
+    assert breakfast is not None
+    assert {"what time is breakfast", "when do you serve breakfast"} <= set(breakfast.examples)
+
+
+def test_the_packaged_hotel_desk_shows_every_kind_of_message() -> None:
+    kinds = {kind for intent in load_script(HOTEL_DESK).intents for kind in intent.on}
+
+    wanted = {"image", "video", "document", "sticker", "location", "contacts", "order", "flow", "unsupported"}
+    assert wanted <= kinds
+
+
+def test_every_problem_has_a_packaged_reply(write: Write) -> None:
+    script = load_script(write(DESIGNS_FORM))
+
+    assert set(script.problems) == set(Problem)
+
+
+def test_a_script_replaces_the_words_for_one_problem_and_keeps_the_others(write: Write) -> None:
+    plain = load_script(write(DESIGNS_FORM))
+    script = load_script(write(DESIGNS_FORM + 'problems:\n  silence:\n    reply: [{text: "Hm?"}]\n'))
+
+    assert script.problems[Problem.SILENCE] != plain.problems[Problem.SILENCE]
+    assert said(script, Problem.UNCLEAR) == said(plain, Problem.UNCLEAR)
+
+
+def said(script: Script, problem: Problem) -> list[dict[str, Any]]:
+    return [reply.render({}, Budget()) for reply in script.problems[problem]]
+
+
+def test_the_bare_word_on_is_a_key_although_yaml_reads_it_as_true(write: Write) -> None:
+    script = load_script(write('intents:\n- name: x\n  on: image\n  reply: [{text: "y"}]\n' + FALLBACK))
+
+    assert script.intents[0].on == ("image",)
+
+
+FALLBACK = 'fallback: {reply: [{text: "?"}]}\n'
+
+MISTAKES = {
+    "an empty file": ("", 0, "it is empty"),
+    "no mapping": ("- a\n", 1, "this must be a mapping with fallback, intents, problems, threshold"),
+    "broken YAML": ("intents:\n  - name: [x\nfallback: 1\n", 3, "not valid YAML"),
+    "no fallback": ("intents: []\n", 1, "'fallback' is missing"),
+    "an unknown key": (FALLBACK + "intent: []\n", 2, "unknown key 'intent'"),
+    "a misspelt key": (
+        'intents:\n- name: a\n  exampels: ["b"]\n  reply: [{text: c}]\n' + FALLBACK,
+        3,
+        "unknown key 'exampels' (known: examples, ids, name, on, reply)",
+    ),
+    "a key twice": (FALLBACK + FALLBACK, 2, "'fallback' stands here twice"),
+    "an alias": ("fallback: &a {reply: [{text: x}]}\nproblems: {silence: *a}\n", 1, "aliases"),
+    "an intent nobody can reach": (
+        "intents:\n- name: a\n  reply: [{text: c}]\n" + FALLBACK,
+        2,
+        "needs 'examples'",
+    ),
+    "a bare yes": (
+        "intents:\n- name: a\n  examples: [ok,\n    yes]\n  reply: [{text: c}]\n" + FALLBACK,
+        4,
+        "'examples' holds texts: put quotes around true",
+    ),
+    "an unknown kind": (
+        "intents:\n- name: a\n  on: [image, picture]\n  reply: [{text: c}]\n" + FALLBACK,
+        3,
+        "'on' knows no 'picture'",
+    ),
+    "a name twice": (
+        "intents:\n- {name: a, ids: [x], reply: [{text: c}]}\n- {name: a, ids: [y], reply: [{text: c}]}\n" + FALLBACK,
+        3,
+        "name 'a' is already used by intent 'a'",
+    ),
+    "one button for two intents": (
+        "intents:\n- {name: a, ids: [x], reply: [{text: c}]}\n- {name: b, ids: [x], reply: [{text: c}]}\n" + FALLBACK,
+        3,
+        "ids 'x' is already used by intent 'a'",
+    ),
+    "no replies": ("fallback:\n  reply: []\n", 2, "'reply' must be a list of 1 to 10 messages"),
+    "a reply that is a word": ("fallback:\n  reply:\n  - hello\n", 3, "a message is written"),
+    "an empty text": ('fallback:\n  reply:\n  - text: " "\n', 3, "the text is empty"),
+    "a reply with `to`": (
+        'fallback:\n  reply:\n  - type: text\n    to: "1"\n    text: {body: x}\n',
+        4,
+        "'to' is filled in by the service",
+    ),
+    "a reply without type": ("fallback:\n  reply:\n  - image: {id: x}\n", 3, "needs its 'type'"),
+    "an unknown variable": ('fallback:\n  reply:\n  - text: "{{ nmae }}"\n', 3, "unknown variable 'nmae'"),
+    "a mistake in the second line of a block": (
+        "fallback:\n  reply:\n  - text: |\n      hello\n      {{ name\n",
+        5,
+        "template: unexpected end of template",
+    ),
+    "an unknown problem": (
+        FALLBACK + "problems:\n  mumbled: {reply: [{text: x}]}\n",
+        3,
+        "unknown key 'mumbled'",
+    ),
+    "a threshold out of range": (FALLBACK + "threshold: 60\n", 2, "'threshold' must be a number from 0 to 1"),
+    "a date for a name": (
+        "intents:\n- {name: 2026-01-01, ids: [x], reply: [{text: c}]}\nfallbak: 1\n",
+        3,
+        "unknown",
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "line", "reason"), MISTAKES.values(), ids=MISTAKES.keys())
+def test_a_mistake_is_pointed_at_by_line_and_reason(write: Write, text: str, line: int, reason: str) -> None:
+    error = broken(write(text))
+
+    assert reason in error.reason
+    assert error.line == line
+
+
+def test_the_error_reads_as_one_sentence_with_file_line_and_reason(write: Write) -> None:
+    path = write("intents: []\n")
+
+    assert str(broken(path)) == f"{path}, line 1: 'fallback' is missing"
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    assert str(broken(tmp_path / "no.yaml")).startswith(f"{tmp_path / 'no.yaml'}: it cannot be read")
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "script.yaml"
+    path.write_bytes(b"fallback:\n  \xff\xfe\n")
+
+    assert "not UTF-8" in broken(path).reason
+
+
+def test_a_huge_file_is_refused(write: Write) -> None:
+    assert "larger than" in broken(write("#" * 1_000_001)).reason
+
+
+def test_a_deeply_nested_file_is_refused(write: Write) -> None:
+    assert "nested too deeply" in broken(write("fallback: " + "[" * 5_000)).reason
+
+
+def refuse_long_titles(message: Mapping[str, Any]) -> None:
+    title = message.get("interactive", {}).get("title", "")
+    if len(title) > 20:
+        raise ValueError("title: at most 20 characters")
+
+
+def titled(title: str) -> str:
+    return f'fallback:\n  reply:\n  - type: interactive\n    interactive: {{title: "{title}"}}\n'
+
+
+def test_a_message_that_meta_would_refuse_is_pointed_at(write: Write) -> None:
+    with pytest.raises(ScriptError) as caught:
+        load_script(write(titled("x" * 21)), refuse_long_titles)
+
+    assert (caught.value.line, caught.value.reason) == (
+        3,
+        "Meta would refuse this message: title: at most 20 characters",
+    )
+
+
+def test_a_placeholder_may_be_longer_than_what_it_stands_for(write: Write) -> None:
+    script: Script = load_script(write(titled("{{ name|truncate(18) }}")), refuse_long_titles)
+
+    assert script.fallback

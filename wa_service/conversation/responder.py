@@ -1,0 +1,122 @@
+"""What to say: the script's reply, filled in and within Meta's limits.
+
+The script is stateless on purpose; what needs to remember is a tool's work (`http_responder.py`).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from jinja2.exceptions import TemplateError
+
+from wa_service.conversation.script import Check, Problem, Reply, Script
+from wa_service.conversation.templating import Budget
+
+MAX_TEXT = 4_096
+"""Characters of a text message (reference 2.3)."""
+
+Notice = Callable[..., object]
+"""Called as `notice("what_happened", fact=…)`: a structlog logger's `warning`; nothing personal in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """One message of a customer, heard and understood."""
+
+    id: str
+    conversation: str
+    phone_number_id: str
+    timestamp: float
+    name: str
+    text: str
+    intent: str
+    score: float
+    message: Mapping[str, Any]
+    contact: Mapping[str, Any] = field(default_factory=dict)
+    transcript: str | None = None
+    confidence: float | None = None
+
+
+class Responder(Protocol):
+    """Says what to answer: Meta message objects without `to`, none for silence."""
+
+    def respond(self, understood: Understood) -> tuple[dict[str, Any], ...]:
+        """The replies. Raises Unavailable when what it asks is known to be away."""
+        ...
+
+
+class SilentResponder:
+    """`WA_RESPONDER=none`: tools read the events and answer by REST."""
+
+    def respond(self, understood: Understood) -> tuple[dict[str, Any], ...]:  # noqa: ARG002  # as the protocol has it
+        """Nothing."""
+        return ()
+
+
+class ScriptResponder:
+    """`WA_RESPONDER=script`: the intent's reply, else the fallback."""
+
+    def __init__(self, script: Script, check: Check | None = None, notice: Notice | None = None) -> None:
+        self._script = script
+        self._replies = {intent.name: intent.reply for intent in script.intents}
+        self._check = check
+        self._notice = notice or _say_nothing
+
+    def respond(self, understood: Understood) -> tuple[dict[str, Any], ...]:
+        """The reply of the intent, or the fallback where none was understood."""
+        return self._fill(self._replies.get(understood.intent, self._script.fallback), understood)
+
+    def fallback(self, understood: Understood) -> tuple[dict[str, Any], ...]:
+        """The script's fallback, whatever was understood."""
+        return self._fill(self._script.fallback, understood)
+
+    def problem(self, problem: Problem, understood: Understood) -> tuple[dict[str, Any], ...]:
+        """What the script says about this problem."""
+        return self._fill(self._script.problems[problem], understood)
+
+    def _fill(self, replies: Sequence[Reply], understood: Understood) -> tuple[dict[str, Any], ...]:
+        try:
+            return self._rendered(replies, understood)
+        except (TemplateError, ValueError) as error:
+            # The error's own text may quote the customer.
+            self._notice("reply_failed", intent=understood.intent, error=type(error).__name__)
+        try:
+            return self._rendered(self._script.problems[Problem.FAILED], understood)
+        except (TemplateError, ValueError) as error:
+            self._notice("reply_failed", intent=Problem.FAILED, error=type(error).__name__)
+            return ()
+
+    def _rendered(self, replies: Sequence[Reply], understood: Understood) -> tuple[dict[str, Any], ...]:
+        variables = {
+            "text": understood.text,
+            "name": understood.name,
+            "intent": understood.intent,
+            "contact": understood.contact,
+            "message": understood.message,
+        }
+        budget = Budget()
+        messages = [_fitting(reply.render(variables, budget)) for reply in replies]
+        kept = tuple(message for message in messages if not _is_empty_text(message))
+        if self._check is not None:
+            for message in kept:
+                self._check(message)
+        return kept
+
+
+def _fitting(message: dict[str, Any]) -> dict[str, Any]:
+    """A text that echoes a long message is cut rather than refused by Meta."""
+    text = message.get("text")
+    if message.get("type") == "text" and isinstance(text, dict) and isinstance(text.get("body"), str):
+        body = text["body"].strip()
+        cut = body if len(body) <= MAX_TEXT else body[: MAX_TEXT - 1] + "…"
+        return {**message, "text": {**text, "body": cut}}
+    return message
+
+
+def _is_empty_text(message: Mapping[str, Any]) -> bool:
+    """A text whose template chose to say nothing this time."""
+    return message.get("type") == "text" and not (message.get("text") or {}).get("body")
+
+
+def _say_nothing(event: str, **facts: object) -> None:
+    """The notice of those who do not listen."""
