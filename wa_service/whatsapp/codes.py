@@ -74,10 +74,7 @@ def _graph() -> Iterator[CodeRow]:
     yield from _rows(
         "auth",
         "account",
-        [
-            (c, "Grant the app the permission for this account: it is missing or was removed.")
-            for c in range(200, 300)
-        ],
+        [(c, "Grant the app the permission for this account: it is missing or was removed.") for c in range(200, 300)],
     )
     yield from _rows(
         "server",
@@ -136,9 +133,7 @@ def _throttling() -> Iterator[CodeRow]:
         4.0,
         "Wait before writing to this customer again; others are not affected.",
     )
-    yield CodeRow(
-        131057, "server", "maintenance", True, 60.0, "Wait about a minute: Meta is working on this number."
-    )
+    yield CodeRow(131057, "server", "maintenance", True, 60.0, "Wait about a minute: Meta is working on this number.")
     yield CodeRow(
         131064,
         "rate",
@@ -147,9 +142,7 @@ def _throttling() -> Iterator[CodeRow]:
         _DAY,
         "Put the templates into their right categories: sending is limited.",
     )
-    yield CodeRow(
-        133016, "rate", "throttled", True, 72 * _HOUR, "Wait 72 hours before registering this number again."
-    )
+    yield CodeRow(133016, "rate", "throttled", True, 72 * _HOUR, "Wait 72 hours before registering this number again.")
 
 
 def _integrity() -> Iterator[CodeRow]:
@@ -204,9 +197,7 @@ def _integrity() -> Iterator[CodeRow]:
 def _messages() -> Iterator[CodeRow]:
     """Content and delivery of a message (6.5)."""
     yield CodeRow(131000, "server", "few", True, 1.0, "Try again a few times: something went wrong at Meta.")
-    yield CodeRow(
-        131016, "server", "transient", True, 1.0, "Wait and try again: Meta's service is overloaded."
-    )
+    yield CodeRow(131016, "server", "transient", True, 1.0, "Wait and try again: Meta's service is overloaded.")
     yield from _rows(
         "request",
         "request",
@@ -260,12 +251,8 @@ def _templates() -> Iterator[CodeRow]:
             (200007, "Switch template insights on first."),
         ],
     )
-    yield CodeRow(
-        132015, "template", "template", True, 3 * _HOUR, "Wait, or improve the template: it is paused."
-    )
-    yield CodeRow(
-        132069, "template", "template", True, _HOUR, "Wait an hour: the Flow of this template is throttled."
-    )
+    yield CodeRow(132015, "template", "template", True, 3 * _HOUR, "Wait, or improve the template: it is paused.")
+    yield CodeRow(132069, "template", "template", True, _HOUR, "Wait an hour: the Flow of this template is throttled.")
     yield CodeRow(
         134101,
         "template",
@@ -274,9 +261,7 @@ def _templates() -> Iterator[CodeRow]:
         600.0,
         "Wait ten minutes: the template is still being synchronised.",
     )
-    yield CodeRow(
-        1752041, "request", "request", False, 0.0, "Nothing to do: the onboarding is already under way."
-    )
+    yield CodeRow(1752041, "request", "request", False, 0.0, "Nothing to do: the onboarding is already under way.")
 
 
 def _registration() -> Iterator[CodeRow]:
@@ -294,9 +279,7 @@ def _registration() -> Iterator[CodeRow]:
         retryable=True,
         wait=300.0,
     )
-    yield CodeRow(
-        2494100, "server", "maintenance", True, 60.0, "Wait some minutes: Meta is working on this number."
-    )
+    yield CodeRow(2494100, "server", "maintenance", True, 60.0, "Wait some minutes: Meta is working on this number.")
     yield from _rows(
         "request",
         "request",
@@ -319,10 +302,7 @@ def _registration() -> Iterator[CodeRow]:
             (2593108, "Onboard the number again: synchronisation must start within 24 hours."),
             (2593109, "Nothing to do: the user declined to share the history."),
             (4233041, "Read the details: the Flow cannot be migrated."),
-            *(
-                (code, "Correct the sign-up message that the details name.")
-                for code in range(2494164, 2494180)
-            ),
+            *((code, "Correct the sign-up message that the details name.") for code in range(2494164, 2494180)),
         ],
     )
 

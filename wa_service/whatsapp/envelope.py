@@ -299,9 +299,7 @@ def _piece(
     )
 
 
-def _malformed(
-    origin: _Origin, raw: object, reason: str, *, id_: str = "", addresses: tuple[str, ...] = ()
-) -> Piece:
+def _malformed(origin: _Origin, raw: object, reason: str, *, id_: str = "", addresses: tuple[str, ...] = ()) -> Piece:
     return _piece("malformed", origin, raw=raw, id_=id_, addresses=addresses, reason=reason)
 
 

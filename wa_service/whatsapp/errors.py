@@ -30,9 +30,7 @@ from typing import Any, ClassVar, Final
 
 from wa_service.whatsapp.codes import ROWS, SUBCODE_ROWS, CodeRow, Family, Group
 
-_TOKEN: Final = re.compile(
-    r"EAA[A-Za-z0-9_-]{8,}|(access_token|appsecret_proof|hub\.verify_token)=[^&\s\"']+"
-)
+_TOKEN: Final = re.compile(r"EAA[A-Za-z0-9_-]{8,}|(access_token|appsecret_proof|hub\.verify_token)=[^&\s\"']+")
 _LONG_NUMBER: Final = re.compile(r"\+?\d{7,}")
 _WAMID: Final = re.compile(r"wamid\.[A-Za-z0-9+/=_-]+")
 _TEXT_LIMIT: Final = 300
@@ -351,9 +349,7 @@ def _without_error_object(http_status: int, method: str, retry_after: float | No
     if http_status >= 500 or http_status < 400:
         what = "a broken answer" if http_status < 400 else "an answer without an error object"
         if method == "POST":
-            return WhatsAppOutcomeUnknownError(
-                f"Meta gave {what}", http_status=http_status, retry_after=retry_after
-            )
+            return WhatsAppOutcomeUnknownError(f"Meta gave {what}", http_status=http_status, retry_after=retry_after)
         return WhatsAppServerError(f"Meta gave {what}", http_status=http_status, retry_after=retry_after)
     error = _class_by_status(http_status)
     return error("Meta refused without an error object", http_status=http_status, retry_after=retry_after)

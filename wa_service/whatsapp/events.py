@@ -203,9 +203,7 @@ def _management(piece: Piece) -> ManagementEvent:
 
 
 def _malformed(piece: Piece, reason: str = "") -> Malformed:
-    return Malformed(
-        piece.field, piece.phone_number_id, piece.id, piece.addresses, reason or piece.reason, piece.raw
-    )
+    return Malformed(piece.field, piece.phone_number_id, piece.id, piece.addresses, reason or piece.reason, piece.raw)
 
 
 _READERS: Final[Mapping[str, Callable[[Piece], Event]]] = MappingProxyType(

@@ -41,7 +41,7 @@ def optional_object(body: Body, key: str) -> dict[str, Any] | None:
 
 
 def needed_number(body: Body, key: str) -> float:
-    """The finite number under `key`, also from a numeric text; raises `UnreadableError` where there is none."""
+    """The finite number under `key`, also from a numeric text; raises `UnreadableError` where none."""
     value = body.get(key)
     if isinstance(value, int | float | str) and not isinstance(value, bool):
         try:

@@ -208,9 +208,7 @@ def _interactive(piece: Piece, raw: Body) -> InboundMessage:
         return ButtonReply(*_common(piece), text_of(reply, "id"), text_of(reply, "title"))
     if kind == "list_reply":
         reply = needed_object(body, kind)
-        return ListReply(
-            *_common(piece), text_of(reply, "id"), text_of(reply, "title"), text_of(reply, "description")
-        )
+        return ListReply(*_common(piece), text_of(reply, "id"), text_of(reply, "title"), text_of(reply, "description"))
     if kind == "nfm_reply":
         return _flow_reply(piece, needed_object(body, kind))
     if kind == "call_permission_reply":

@@ -1,0 +1,24 @@
+"""Whom a message goes to: phone numbers, business-scoped user ids (BSUID) and groups (reference 2.1, 2.9)."""
+
+import re
+from typing import Final
+
+_DECORATION: Final = re.compile(r"[\s()\[\]+\u2010-\u2015-]")
+_NUMBER: Final = re.compile(r"[1-9][0-9]{6,14}")
+_USER_ID: Final = re.compile(r"[A-Z]{2}\.(?:ENT\.)?[A-Za-z0-9]{1,128}")
+
+
+def normalise_number(text: str) -> str:
+    """A phone number as digits with its country code: spaces, dashes, brackets and `+` are taken away.
+
+    Raises ValueError with a sentence that does not repeat the number.
+    """
+    digits = _DECORATION.sub("", text)
+    if not _NUMBER.fullmatch(digits):
+        raise ValueError("The number must have 7 to 15 digits, country code first and no leading zero: +15551234567.")
+    return digits
+
+
+def is_user_id(text: str) -> bool:
+    """Has `text` the form of a business-scoped user id or a parent's, such as `US.1349…` or `US.ENT.118…`?"""
+    return _USER_ID.fullmatch(text) is not None
