@@ -29,7 +29,8 @@ class Send:
     """A message that is to be sent. `body` is Meta's message object as JSON; times in ms.
 
     `urgent` messages go before the others; `opaque` is the caller's own biz_opaque_callback_data; `fallback` a
-    template's message object that is sent instead when the service window turns out to be closed.
+    template's message object that is sent instead when the service window turns out to be closed; `origin` names the
+    message that a reply answers, as "reference@ms when it was received".
     """
 
     id: str

@@ -1,0 +1,133 @@
+"""One record, one call, its outcome: the only road to `POST /messages`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import gevent
+import orjson
+
+from wa_service import log, metrics
+from wa_service.delivery.verdict import Verdict, judge
+from wa_service.store.flusher import StoreAwayError
+from wa_service.store.outbox import Ended, Ending, Grant, Outbox
+from wa_service.whatsapp.errors import WhatsAppError, WhatsAppOutcomeUnknownError
+
+DEADLINE_SECONDS = 30.0
+STORE_PATIENCE = 600.0
+_TEMPLATE = "template"
+
+
+class Sent(Protocol):
+    """What Meta said yes with."""
+
+    @property
+    def wamid(self) -> str:
+        """Meta's id of the message."""
+        ...
+
+    @property
+    def wa_id(self) -> str | None:
+        """The customer's canonical address."""
+        ...
+
+
+Post = Callable[[dict[str, Any]], Sent]
+
+
+class Sender:
+    """Sends the records of one number.
+
+    `post` makes one POST of a ready payload (the client's `send`); it is cut off after `deadline` seconds, well
+    before the claim ends, so that an answer still finds its claim.
+    """
+
+    def __init__(
+        self,
+        number: str,
+        post: Post,
+        outbox: Outbox,
+        *,
+        deadline: float = DEADLINE_SECONDS,
+        wait_for_store: Callable[[float], bool] = lambda _: True,
+    ) -> None:
+        self._number = number
+        self._post = post
+        self._outbox = outbox
+        self._deadline = deadline
+        self._wait_for_store = wait_for_store
+        self._log = log.get_logger(number=number)
+
+    def send(self, grant: Grant) -> Ending:
+        """Sends a granted record and writes how it ended; returns that."""
+        verdict, ms = self._attempt(grant)
+        self._consequences(grant, verdict)
+        ended = self._write(grant, verdict.ending)
+        self._tell(grant, verdict, ended, ms)
+        return verdict.ending
+
+    def _attempt(self, grant: Grant) -> tuple[Verdict, int]:
+        payload = orjson.loads(grant.body)
+        payload["biz_opaque_callback_data"] = grant.id
+        started = time.monotonic()
+        try:
+            with gevent.Timeout(self._deadline, WhatsAppOutcomeUnknownError("No answer came in time.")):
+                sent = self._post(payload)
+        except WhatsAppError as error:
+            verdict = judge(error, grant)
+        else:
+            verdict = Verdict(Ending("accepted", wamid=sent.wamid, wa_id=sent.wa_id or "", health="well"))
+        return verdict, round((time.monotonic() - started) * 1000)
+
+    def _consequences(self, grant: Grant, verdict: Verdict) -> None:
+        """What the outcome means for the whole number, before the record may be granted again."""
+        try:
+            if verdict.cut:
+                pace = self._outbox.cut(self._number)
+                self._log.warning("whatsapp.limit", id=grant.id, outcome="slower", per_second=pace)
+            if verdict.pause is not None:
+                reason = "account" if verdict.alert else "throttled"
+                seconds = self._outbox.pause(self._number, reason, at_least=verdict.pause, record=grant.id)
+                if seconds:
+                    level = self._log.error if verdict.alert else self._log.warning
+                    facts = verdict.ending.error or {}
+                    level("whatsapp.circuit", outcome="paused", reason=reason, seconds=seconds, code=facts.get("code"))
+        except StoreAwayError:
+            self._log.warning("whatsapp.circuit", outcome="not_written")
+
+    def _write(self, grant: Grant, ending: Ending) -> Ended | None:
+        """Writes the ending, waiting for the store if need be: safe to repeat, and an accepted wamid is worth it."""
+        while True:
+            try:
+                return self._outbox.done(self._number, grant, ending)
+            except StoreAwayError:
+                if not self._wait_for_store(STORE_PATIENCE):
+                    self._log.error("whatsapp.send.unknown", id=grant.id, outcome="not_written")
+                    return None
+
+    def _tell(self, grant: Grant, verdict: Verdict, ended: Ended | None, ms: int) -> None:
+        ending = verdict.ending
+        facts: dict[str, Any] = {"id": grant.id, "type": grant.type, "ms": ms}
+        message, _, received = grant.origin.partition("@")
+        if message:
+            facts["message"] = message
+        if ending.outcome == "accepted":
+            metrics.message_accepted(grant.type)
+            waited = ended.waited_ms if ended else grant.waited_ms + ms
+            if received:
+                metrics.reply_took(max(0.0, time.time() - int(received) / 1000))
+            event = "whatsapp.template.sent" if grant.type == _TEMPLATE else "whatsapp.send.accepted"
+            self._log.info(event, outcome="accepted", wamid=log.short_hash(ending.wamid), waited_ms=waited, **facts)
+            return
+        error = ending.error or {}
+        facts |= {"code": error.get("code"), "reason": error.get("reason"), "fbtrace_id": error.get("fbtrace_id")}
+        match ending.outcome:
+            case "later":
+                self._log.info("whatsapp.send.queued", outcome="later", seconds=round(ending.delay, 1), **facts)
+            case "unknown":
+                self._log.warning("whatsapp.send.unknown", outcome="unknown", **facts)
+            case _:
+                follows = ended.follows if ended else ""
+                self._log.warning("whatsapp.send.failed", outcome="failed", follows=follows or None, **facts)

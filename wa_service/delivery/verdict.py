@@ -1,0 +1,91 @@
+"""What becomes of a send, by what Meta (or the network) said. Pure: an error in, an ending out.
+
+===================================  ==================================================================
+it left never, Meta is unwell        again, with a growing jittered pause, until its time to live is over
+1, 2, 131000                         again a few times within two minutes, then failed
+too fast                             again; the number slows down (130429) or pauses
+this customer got too many (131056)  again after 4^n s; others go on
+token, account, payment              again; the number pauses until a person acted
+request, recipient, template, media  failed, at once
+it left and no answer came           unknown; never repeated blindly
+===================================  ==================================================================
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import Any
+
+from wa_service.store.outbox import Ending, Grant
+from wa_service.whatsapp.errors import WhatsAppCircuitOpenError, WhatsAppError
+
+FEW_DELAYS = (3.0, 9.0, 27.0, 60.0)
+LONGEST_DELAY = 60.0
+PAIR_LONGEST = 256.0
+THROTTLE_PAUSE = 60.0
+TOO_FAST = 130429
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The record's ending, and what it means for its number: a slower pace, or a pause (s) with its reason."""
+
+    ending: Ending
+    cut: bool = False
+    pause: float | None = None
+    alert: bool = False
+
+
+def judge(error: WhatsAppError, grant: Grant) -> Verdict:
+    """What becomes of the granted send after this error."""
+    facts = describe(error)
+    match error.group:
+        case "transient":
+            health = "" if isinstance(error, WhatsAppCircuitOpenError) else "ill"
+            delay = error.retry_after or _growing(grant.ill)
+            return Verdict(Ending("later", delay=delay, counts="ill", error=facts, health=health, reason="meta_unwell"))
+        case "few":
+            if grant.few >= len(FEW_DELAYS):
+                return Verdict(Ending("failed", error=facts, code=error.code, health="ill", reason="meta_unwell"))
+            delay = _jittered(FEW_DELAYS[grant.few])
+            return Verdict(Ending("later", delay=delay, counts="few", error=facts, health="ill", reason="meta_unwell"))
+        case "maintenance":
+            pause = error.retry_after or THROTTLE_PAUSE
+            return Verdict(Ending("later", delay=pause, error=facts), pause=pause)
+        case "throttled":
+            if error.code == TOO_FAST:
+                delay = error.retry_after or _jittered(1.0)
+                return Verdict(Ending("later", delay=delay, error=facts, health="well"), cut=True)
+            pause = error.retry_after or THROTTLE_PAUSE
+            return Verdict(Ending("later", error=facts), pause=pause)
+        case "pair":
+            delay = error.retry_after if grant.pair == 0 and error.retry_after else float(4**grant.pair)
+            delay = min(PAIR_LONGEST, delay)
+            return Verdict(Ending("later", delay=delay, counts="pair", error=facts, health="well"))
+        case "account":
+            return Verdict(Ending("later", error=facts), pause=0.0, alert=True)
+        case "unknown":
+            return Verdict(Ending("unknown", error=facts, health="ill", reason="meta_unwell"))
+        case _:
+            return Verdict(Ending("failed", error=facts, code=error.code, health="well"))
+
+
+def describe(error: WhatsAppError) -> dict[str, Any]:
+    """An error as the record keeps it and the caller sees it."""
+    return {
+        "reason": error.group,
+        "code": error.code,
+        "title": error.title,
+        "details": error.details or None,
+        "fbtrace_id": error.fbtrace_id or None,
+        "http_status": error.http_status,
+    }
+
+
+def _growing(tries: int) -> float:
+    return _jittered(min(LONGEST_DELAY, 0.5 * 2.0 ** min(tries, 10)))
+
+
+def _jittered(seconds: float) -> float:
+    return seconds * random.uniform(0.75, 1.25)  # noqa: S311 - spreads a herd, guards nothing

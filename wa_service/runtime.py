@@ -1,0 +1,182 @@
+"""The wiring diagram: builds every long-lived thing from the settings, once in each process.
+
+Nothing here connects or starts anything; what is built connects at its first use.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+
+from wa_service import log, metrics
+from wa_service.delivery.breaker import Breaker
+from wa_service.delivery.sender import Sender
+from wa_service.embedded_valkey import embedded_url
+from wa_service.settings import Settings
+from wa_service.store.answers import Answers
+from wa_service.store.contacts import Contacts
+from wa_service.store.dead_letters import DeadLetters
+from wa_service.store.events import Events
+from wa_service.store.flusher import StoreAwayError
+from wa_service.store.inbox import Inbox
+from wa_service.store.outbox import Limits, Outbox
+from wa_service.store.overview import MemoryWatch, Observer
+from wa_service.store.records import Records
+from wa_service.store.redis import Store, connect
+from wa_service.whatsapp.client import WhatsAppMetaClient
+from wa_service.whatsapp.signature import SignatureVerifier
+from wa_service.whatsapp.transport import Outcome
+
+COEXISTENCE_PER_SECOND = 20
+MANAGEMENT_PAUSE_SHARE = 95
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """Everything long-lived in one process. `clients` are for management and media calls, by phone number id."""
+
+    settings: Settings
+    numbers: tuple[str, ...]
+    keep_seconds: int
+    store: Store
+    inbox: Inbox
+    outbox: Outbox
+    records: Records
+    contacts: Contacts
+    events: Events
+    dead_letters: DeadLetters
+    answers: Answers
+    observer: Observer
+    memory: MemoryWatch
+    verifier: SignatureVerifier
+    clients: Mapping[str, WhatsAppMetaClient]
+    senders: Mapping[str, Sender]
+
+    def close(self) -> None:
+        """Lets connections go."""
+        self.store.close()
+
+
+def redis_url(settings: Settings) -> str:
+    """Where the store is: REDIS_URL, else the embedded Valkey of this directory.
+
+    Raises:
+        EmbeddedValkeyError: no embedded Valkey answers; its text is one sentence.
+    """
+    if settings.redis_url is not None:
+        return settings.redis_url.get_secret_value()
+    return embedded_url(settings.var_dir, wait=settings.redis_wait)
+
+
+def build(settings: Settings) -> Runtime:
+    """Wires everything up.
+
+    Raises:
+        EmbeddedValkeyError: no REDIS_URL is set and no embedded Valkey answers.
+    """
+    store = Store(connect(redis_url(settings)))
+    keep = settings.retention_days * 86_400
+    numbers = settings.phone_number_ids
+    outbox = Outbox(
+        store,
+        keep,
+        {number: _limits(settings, number) for number in numbers},
+        settle_seconds=settings.settle_seconds,
+        resend_unknown=settings.resend_unknown,
+    )
+    management = Breaker(partial(_management_opened, log.get_logger()))
+    breakers = {number: Breaker(partial(_pause, outbox, number)) for number in numbers}
+    senders = {
+        number: Sender(
+            number,
+            _client(settings, number, breakers[number]).send,
+            outbox,
+            wait_for_store=store.flusher.wait_until_back,
+        )
+        for number in numbers
+    }
+    return Runtime(
+        settings=settings,
+        numbers=numbers,
+        keep_seconds=keep,
+        store=store,
+        inbox=Inbox(store, keep_seconds=keep),
+        outbox=outbox,
+        records=Records(store),
+        contacts=Contacts(store, numbers),
+        events=Events(store, keep_seconds=keep),
+        dead_letters=DeadLetters(store, keep_seconds=keep),
+        answers=Answers(store),
+        observer=Observer(store, outbox, numbers),
+        memory=MemoryWatch(store),
+        verifier=SignatureVerifier([secret.get_secret_value() for secret in settings.app_secrets]),
+        clients={number: _client(settings, number, management) for number in numbers},
+        senders=senders,
+    )
+
+
+def puller_name() -> str:
+    """A name for one worker process, for its leases and claims."""
+    return secrets.token_hex(8)
+
+
+def _limits(settings: Settings, number: str) -> Limits:
+    throughput = settings.messages_per_second
+    if number in settings.coexistence_numbers:
+        throughput = min(throughput, COEXISTENCE_PER_SECOND)
+    return Limits(throughput, settings.daily_limit, settings.business_account_id or "-")
+
+
+def _client(settings: Settings, number: str, breaker: Breaker) -> WhatsAppMetaClient:
+    return WhatsAppMetaClient(
+        access_token=settings.access_token.get_secret_value(),
+        phone_number_id=number,
+        app_secret=settings.app_secrets[0].get_secret_value(),
+        api_version=settings.api_version,
+        base_url=settings.api_base_url,
+        business_account_id=settings.business_account_id or "",
+        guard=breaker.guard,
+        observe=_observe,
+        proxies=_proxies(settings),
+        ca_bundle=str(settings.ca_bundle) if settings.ca_bundle else None,
+        user_agent=f"wa_service/{_version()}",
+    )
+
+
+def _proxies(settings: Settings) -> Mapping[str, str] | None:
+    if settings.https_proxy is None:
+        return None
+    return {"https": settings.https_proxy.get_secret_value(), "no_proxy": settings.no_proxy}
+
+
+def _observe(call: str, outcome: Outcome, seconds: float) -> None:
+    code: int | str | None = outcome.code
+    if outcome.error is not None and code is None:
+        code = type(outcome.error).__name__
+    metrics.api_called(call, seconds, code)
+
+
+def _pause(outbox: Outbox, number: str) -> None:
+    """A number's breaker opened: all processes pause it."""
+    logger = log.get_logger(number=number)
+    try:
+        seconds = outbox.pause(number, "meta_unwell")
+    except StoreAwayError:
+        logger.warning("whatsapp.circuit", outcome="not_written")
+        return
+    if seconds:
+        logger.warning("whatsapp.circuit", outcome="paused", reason="meta_unwell", seconds=seconds)
+
+
+def _management_opened(logger: log.FilteringBoundLogger) -> None:
+    logger.warning("whatsapp.circuit", outcome="open", reason="management")
+
+
+def _version() -> str:
+    try:
+        return version("wa-service")
+    except PackageNotFoundError:
+        return "0.1.0"
