@@ -9,7 +9,8 @@ from typing import Any, Protocol
 
 from jinja2.exceptions import TemplateError
 
-from wa_service.conversation.script import Check, Problem, Reply, Script
+from wa_service.conversation.reply_check import refusal
+from wa_service.conversation.script import Problem, Reply, Script
 from wa_service.conversation.templating import Budget
 
 MAX_TEXT = 4_096
@@ -37,6 +38,10 @@ class Understood:
     confidence: float | None = None
 
 
+class UnusableReplyError(Exception):
+    """A reply that Meta would refuse, with the reason."""
+
+
 class Responder(Protocol):
     """Says what to answer: Meta message objects without `to`, none for silence."""
 
@@ -56,10 +61,9 @@ class SilentResponder:
 class ScriptResponder:
     """`WA_RESPONDER=script`: the intent's reply, else the fallback."""
 
-    def __init__(self, script: Script, check: Check | None = None, notice: Notice | None = None) -> None:
+    def __init__(self, script: Script, notice: Notice | None = None) -> None:
         self._script = script
         self._replies = {intent.name: intent.reply for intent in script.intents}
-        self._check = check
         self._notice = notice or _say_nothing
 
     def respond(self, understood: Understood) -> tuple[dict[str, Any], ...]:
@@ -77,13 +81,12 @@ class ScriptResponder:
     def _fill(self, replies: Sequence[Reply], understood: Understood) -> tuple[dict[str, Any], ...]:
         try:
             return self._rendered(replies, understood)
-        except (TemplateError, ValueError) as error:
-            # The error's own text may quote the customer.
-            self._notice("reply_failed", intent=understood.intent, error=type(error).__name__)
+        except (TemplateError, UnusableReplyError) as error:
+            self._notice("reply_failed", intent=understood.intent, reason=str(error))
         try:
             return self._rendered(self._script.problems[Problem.FAILED], understood)
-        except (TemplateError, ValueError) as error:
-            self._notice("reply_failed", intent=Problem.FAILED, error=type(error).__name__)
+        except (TemplateError, UnusableReplyError) as error:
+            self._notice("reply_failed", intent=str(Problem.FAILED), reason=str(error))
             return ()
 
     def _rendered(self, replies: Sequence[Reply], understood: Understood) -> tuple[dict[str, Any], ...]:
@@ -97,9 +100,9 @@ class ScriptResponder:
         budget = Budget()
         messages = [_fitting(reply.render(variables, budget)) for reply in replies]
         kept = tuple(message for message in messages if not _is_empty_text(message))
-        if self._check is not None:
-            for message in kept:
-                self._check(message)
+        for message in kept:
+            if reason := refusal(message):
+                raise UnusableReplyError(reason)
         return kept
 
 

@@ -5,7 +5,7 @@ message), `fallback`, and `problems` (what to say to a voice note that could not
 A file that cannot be used raises `ScriptError` with the line and the reason: no customer finds a mistake.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 from jinja2 import TemplateSyntaxError
 from jinja2.exceptions import TemplateError
 
+from wa_service.conversation.reply_check import refusal
 from wa_service.conversation.templating import Budget, Template, TemplateTooCostlyError
 from wa_service.conversation.yaml_lines import Lines, Place, ScriptError, read
 
@@ -42,9 +43,6 @@ MAX_REPLIES = 10
 """Messages in one answer."""
 _MAX_INTENTS = 500
 _MAX_EXAMPLES = 5_000
-
-Check = Callable[[Mapping[str, Any]], object]
-"""Looks at a Meta message object without `to`; raises ValueError with the reason why Meta would refuse."""
 
 
 class Problem(StrEnum):
@@ -108,20 +106,19 @@ class Script:
         return next((intent for intent in self.intents if intent.name == name), None)
 
 
-def load_script(path: Path, check: Check | None = None) -> Script:
-    """Read and check a script file; `check` looks at each reply. Raises ScriptError."""
+def load_script(path: Path) -> Script:
+    """Read and check a script file. Raises ScriptError."""
     data, lines = read(path)
     packaged, packaged_lines = read(_PACKAGED_PROBLEMS)
-    defaults = _Loader(packaged_lines, check).problems(packaged, ())
-    return _Loader(lines, check).script(data, defaults)
+    defaults = _Loader(packaged_lines).problems(packaged, ())
+    return _Loader(lines).script(data, defaults)
 
 
 class _Loader:
     """Turns plain data into a Script, pointing at the line of what is wrong."""
 
-    def __init__(self, lines: Lines, check: Check | None) -> None:
+    def __init__(self, lines: Lines) -> None:
         self._lines = lines
-        self._check = check
 
     def script(self, data: Any, defaults: Mapping[Problem, tuple[Reply, ...]]) -> Script:
         self._keys(data, (), required={"fallback"}, allowed={"intents", "fallback", "problems", "threshold"})
@@ -194,15 +191,16 @@ class _Loader:
             if not data["text"].strip():
                 raise self._lines.error((*place, "text"), "the text is empty")
             body = {"type": "text", "text": {"body": self._compiled(data["text"], (*place, "text"))}}
+            written = {"type": "text", "text": {"body": data["text"]}}
         else:
             for key in ("to", "recipient", "from"):
                 if key in data:
                     raise self._lines.error((*place, key), f"'{key}' is filled in by the service: leave it out")
             if not isinstance(data.get("type"), str):
                 raise self._lines.error(place, "a message object needs its 'type'")
-            body = self._compiled(data, place)
+            body, written = self._compiled(data, place), data
         reply = Reply(body)
-        self._try(reply, data, place)
+        self._try(reply, written, place)
         return reply
 
     def _compiled(self, part: Any, place: Place) -> Any:
@@ -224,7 +222,7 @@ class _Loader:
         What only a real message fills in is empty in the sample, and a placeholder may be longer than what it
         stands for: a reply passes when it is right either way.
         """
-        forms = [written] if "type" in written else []
+        forms = [written]
         try:
             forms.insert(0, reply.render(_SAMPLE, Budget()))
         except TemplateTooCostlyError as error:
@@ -232,17 +230,9 @@ class _Loader:
         except TemplateError:
             # It works on data of a message that the sample has not.
             pass
-        refusals = [reason for reason in map(self._refusal, forms) if reason]
+        refusals = [reason for reason in map(refusal, forms) if reason]
         if refusals and len(refusals) == len(forms):
             raise self._lines.error(place, f"Meta would refuse this message: {refusals[0]}")
-
-    def _refusal(self, message: Mapping[str, Any]) -> str:
-        try:
-            if self._check is not None:
-                self._check(message)
-        except ValueError as error:
-            return str(error)
-        return ""
 
     def _no_doubles(self, intents: tuple[Intent, ...]) -> None:
         if sum(len(intent.examples) for intent in intents) > _MAX_EXAMPLES:

@@ -1,6 +1,6 @@
 """The script file: what is accepted, and how a mistake is pointed at."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -187,27 +187,22 @@ def test_a_deeply_nested_file_is_refused(write: Write) -> None:
     assert "nested too deeply" in broken(write("fallback: " + "[" * 5_000)).reason
 
 
-def refuse_long_titles(message: Mapping[str, Any]) -> None:
-    title = message.get("interactive", {}).get("title", "")
-    if len(title) > 20:
-        raise ValueError("title: at most 20 characters")
-
-
-def titled(title: str) -> str:
-    return f'fallback:\n  reply:\n  - type: interactive\n    interactive: {{title: "{title}"}}\n'
+def buttoned(title: str) -> str:
+    button = f'{{type: reply, reply: {{id: x, title: "{title}"}}}}'
+    interactive = f"{{type: button, body: {{text: x}}, action: {{buttons: [{button}]}}}}"
+    return f"fallback:\n  reply:\n  - type: interactive\n    interactive: {interactive}\n"
 
 
 def test_a_message_that_meta_would_refuse_is_pointed_at(write: Write) -> None:
-    with pytest.raises(ScriptError) as caught:
-        load_script(write(titled("x" * 21)), refuse_long_titles)
+    error = broken(write(buttoned("x" * 21)))
 
-    assert (caught.value.line, caught.value.reason) == (
-        3,
-        "Meta would refuse this message: title: at most 20 characters",
-    )
+    assert error.line == 3
+    assert error.reason.startswith("Meta would refuse this message: interactive.action.buttons.0.reply.title")
 
 
 def test_a_placeholder_may_be_longer_than_what_it_stands_for(write: Write) -> None:
-    script: Script = load_script(write(titled("{{ name|truncate(18) }}")), refuse_long_titles)
+    assert load_script(write(buttoned("{{ name|truncate(16) }}"))).fallback
 
-    assert script.fallback
+
+def test_what_only_a_real_message_fills_in_is_no_mistake(write: Write) -> None:
+    assert load_script(write('fallback: {reply: [{text: "{{ message.location.latitude|round }}"}]}\n')).fallback
