@@ -27,6 +27,4 @@ def api_version_ended(version: str, today: date) -> str | None:
     end = api_version_last_day(version)
     if end is None or today <= end:
         return None
-    return (
-        f"{version} ended on {end}, Meta serves it by the oldest version that still lives: set a living one."
-    )
+    return f"{version} ended on {end}, Meta serves it by the oldest version that still lives: set a living one."

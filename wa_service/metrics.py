@@ -31,9 +31,7 @@ if TYPE_CHECKING:
 _MEDIA_TYPES = frozenset(["image", "audio", "video", "document", "sticker"])
 _SENT_TYPES = frozenset(["text", "template", "interactive", "location", "contacts", "reaction"])
 # Beside these, management fields and new message types get a label of their own up to a limit.
-_EVENT_KINDS = frozenset(
-    ["text", "image", "audio", "button", "interactive", "status", "unsupported", "malformed"]
-)
+_EVENT_KINDS = frozenset(["text", "image", "audio", "button", "interactive", "status", "unsupported", "malformed"])
 _STATUSES = frozenset(["accepted", "sent", "delivered", "read", "played", "failed", "deleted"])
 
 _SECONDS_OF_A_REQUEST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
@@ -49,9 +47,7 @@ _media_downloads = Counter("whatsapp_media_downloads", "Media downloads by how t
 _api_latency = Histogram(
     "whatsapp_api_latency_seconds", "Time of a call to Meta.", ["endpoint"], buckets=_SECONDS_OF_A_CALL
 )
-_api_errors = Counter(
-    "whatsapp_api_errors", "Calls to Meta that failed, by Meta's code.", ["endpoint", "code"]
-)
+_api_errors = Counter("whatsapp_api_errors", "Calls to Meta that failed, by Meta's code.", ["endpoint", "code"])
 _webhooks = Counter("whatsapp_webhooks", "Webhook calls by how they were answered.", ["outcome"])
 _webhook_seconds = Histogram(
     "whatsapp_webhook_seconds", "Time to answer a webhook call.", buckets=_SECONDS_OF_A_REQUEST
@@ -63,9 +59,7 @@ _webhook_lag = Histogram(
 )
 _events = Counter("whatsapp_events", "Events that arrived in webhooks.", ["kind"])
 _duplicates = Counter("whatsapp_duplicates", "Events that had arrived before.")
-_message_status = Counter(
-    "whatsapp_message_status", "Statuses of sent messages, as Meta told them.", ["status"]
-)
+_message_status = Counter("whatsapp_message_status", "Statuses of sent messages, as Meta told them.", ["status"])
 _delivery = Histogram(
     "whatsapp_delivery_seconds",
     "Time from Meta's acceptance of a message to a status of it.",
@@ -87,9 +81,7 @@ class _Children:
         self._series = series
         self._limit = limit
         # Known ones stand at 0 from the start, so that a rate sees their first increase.
-        self._children: dict[tuple[str, ...], Any] = {
-            (value,): series.labels(value) for value in sorted(known)
-        }
+        self._children: dict[tuple[str, ...], Any] = {(value,): series.labels(value) for value in sorted(known)}
         self._known = len(self._children)
 
     def __call__(self, *values: str) -> Any:

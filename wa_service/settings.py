@@ -67,9 +67,7 @@ def _intents_here() -> str:
     return "semantic" if find_spec("universal_sentence_encoder") else "fuzzy"
 
 
-def _variable(
-    name: str, sentence: str, default: Any = ..., *, secret: bool = False, shown: str | None = None
-) -> Any:
+def _variable(name: str, sentence: str, default: Any = ..., *, secret: bool = False, shown: str | None = None) -> Any:
     """One line of the table: `shown` says the default in words where the value itself would not."""
     extra: dict[str, Any] = {"secret": secret, "shown": shown}
     given = {"default_factory": default} if callable(default) else {"default": default}
@@ -135,9 +133,7 @@ class Settings(BaseSettings):
     retention_days: PositiveInt = _variable(
         "WA_RETENTION_DAYS", "Days that records, contacts, events and dead letters are kept.", 30
     )
-    var_dir: Path = _variable(
-        "WA_VAR_DIR", "Where the embedded Valkey and the metrics keep their files.", Path("var")
-    )
+    var_dir: Path = _variable("WA_VAR_DIR", "Where the embedded Valkey and the metrics keep their files.", Path("var"))
 
     # REST
     api_keys: ApiKeys = _variable(
@@ -152,9 +148,7 @@ class Settings(BaseSettings):
         "WA_SEND_WAIT", "Seconds a POST waits for Meta's answer before it says 202.", 2.0
     )
     send_ttl: PositiveInt = _variable("WA_SEND_TTL", "Seconds a message may wait to be sent.", 86_400)
-    send_concurrency: PositiveInt = _variable(
-        "WA_SEND_CONCURRENCY", "Sends under way side by side in one worker.", 100
-    )
+    send_concurrency: PositiveInt = _variable("WA_SEND_CONCURRENCY", "Sends under way side by side in one worker.", 100)
     settle_seconds: PositiveInt = _variable(
         "WA_SETTLE_SECONDS", "Seconds after which a send without an answer may be judged.", 300
     )
@@ -209,9 +203,7 @@ class Settings(BaseSettings):
 
     # Web
     bind: Address = _variable("WA_BIND", "Where web listens: address:port or unix:path.", "127.0.0.1:8000")
-    web_concurrency: PositiveInt = _variable(
-        "WEB_CONCURRENCY", "Gunicorn's worker processes.", _cores, shown="cores"
-    )
+    web_concurrency: PositiveInt = _variable("WEB_CONCURRENCY", "Gunicorn's worker processes.", _cores, shown="cores")
     trusted_proxies: Networks = _variable(
         "WA_TRUSTED_PROXIES", "Addresses of proxies whose X-Forwarded-* headers count, comma separated.", ()
     )
@@ -244,9 +236,7 @@ class Settings(BaseSettings):
     sentry_dsn: SecretStr | None = _variable("SENTRY_DSN", "Error tracking by Sentry.", None, secret=True)
 
     # Calls to the outside
-    https_proxy: SecretStr | None = _variable(
-        "HTTPS_PROXY", "Proxy for calls to the outside.", None, secret=True
-    )
+    https_proxy: SecretStr | None = _variable("HTTPS_PROXY", "Proxy for calls to the outside.", None, secret=True)
     no_proxy: str = _variable("NO_PROXY", "Hosts called without the proxy, comma separated.", "")
     ca_bundle: Path | None = _variable(
         "REQUESTS_CA_BUNDLE", "Certificates to trust for calls to the outside.", None, shown="certifi's"
@@ -307,8 +297,7 @@ def as_text(value: object) -> str:
         return "••••"
     if isinstance(value, tuple):
         return ", ".join(
-            f"{v.name} ({' + '.join(sorted(v.roles))})" if isinstance(v, ApiKey) else as_text(v)
-            for v in value
+            f"{v.name} ({' + '.join(sorted(v.roles))})" if isinstance(v, ApiKey) else as_text(v) for v in value
         )
     return str(value)
 
@@ -355,6 +344,11 @@ def environment_without_settings() -> dict[str, str]:
     """The process's environment without our settings: for child processes that get their own."""
     ours = {name for v in variables() for name in (v.name, f"{v.name}_FILE")} | {"WA_ENV_FILE"}
     return {name: value for name, value in os.environ.items() if name not in ours}
+
+
+def whole_environment() -> dict[str, str]:
+    """The process's environment as it is: for child processes that read the settings like this one."""
+    return dict(os.environ)
 
 
 def warnings(settings: Settings, today: date) -> list[str]:

@@ -13,9 +13,7 @@ import structlog
 from wa_service import log
 
 NUMBER = "15551234567"
-WAMID = (
-    "wamid." + base64.b64encode(b"\x1d\x04\x18\x15" + NUMBER.encode() + b"\x15\x02\x00\x12\x18\x14").decode()
-)
+WAMID = "wamid." + base64.b64encode(b"\x1d\x04\x18\x15" + NUMBER.encode() + b"\x15\x02\x00\x12\x18\x14").decode()
 TOKEN = "EAA" + "x1Y2" * 12
 
 

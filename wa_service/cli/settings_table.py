@@ -1,0 +1,37 @@
+"""`settings`: every variable, its value here and what it means; secrets masked."""
+
+from __future__ import annotations
+
+import argparse
+
+from wa_service import settings
+from wa_service.cli.command import Commands, Load, add_command
+from wa_service.cli.terminal import complain, say, table
+from wa_service.settings import Settings, SettingsError
+
+
+def add_to(commands: Commands) -> None:
+    """Add `settings`."""
+    parser = add_command(commands, "settings", "Print every setting, its value and its meaning.", _run)
+    parser.add_argument("--quiet", action="store_true", help="only say what is wrong, by words and exit status")
+
+
+def _run(options: argparse.Namespace, _: Load) -> int:
+    problems: list[str] = []
+    given: Settings | None = None
+    try:
+        given = settings.load()
+    except SettingsError as error:
+        problems = error.problems
+    if not options.quiet:
+        say(table(_row(variable, given) for variable in settings.variables()))
+    for problem in problems:
+        complain(problem)
+    return 2 if problems else 0
+
+
+def _row(variable: settings.Variable, given: Settings | None) -> tuple[str, str, str]:
+    default = "required" if variable.default is None else f"({variable.default})" if variable.default else "-"
+    if given is None or variable.attribute not in given.model_fields_set:
+        return variable.name, default, variable.sentence
+    return variable.name, settings.as_text(getattr(given, variable.attribute)), variable.sentence

@@ -1,0 +1,25 @@
+"""The web application, for gunicorn: `gunicorn -c gunicorn.conf.py wsgi:app`."""
+
+from __future__ import annotations
+
+import sys
+
+from flask import Flask
+
+from wa_service import log, settings
+
+
+def _app() -> Flask:
+    try:
+        given = settings.load()
+    except settings.SettingsError as error:
+        sys.exit(str(error))
+    log.configure(given.log_format, given.log_numbers)
+    settings.share_metrics_directory(given)
+    # Not before: prometheus_client looks for its directory while it is imported.
+    from wa_service.web.app import create_app
+
+    return create_app(given)
+
+
+app = _app()
