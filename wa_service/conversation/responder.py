@@ -64,7 +64,7 @@ class ScriptResponder:
     def __init__(self, script: Script, notice: Notice | None = None) -> None:
         self._script = script
         self._replies = {intent.name: intent.reply for intent in script.intents}
-        self._notice = notice or _say_nothing
+        self._notice = notice or say_nothing
 
     def respond(self, understood: Understood) -> tuple[dict[str, Any], ...]:
         """The reply of the intent, or the fallback where none was understood."""
@@ -121,5 +121,5 @@ def _is_empty_text(message: Mapping[str, Any]) -> bool:
     return message.get("type") == "text" and not (message.get("text") or {}).get("body")
 
 
-def _say_nothing(event: str, **facts: object) -> None:
+def say_nothing(event: str, **facts: object) -> None:
     """The notice of those who do not listen."""
