@@ -6,10 +6,12 @@ Nothing here connects or starts anything; what is built connects at its first us
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
+
+from structlog.typing import FilteringBoundLogger
 
 from wa_service import log, metrics
 from wa_service.delivery.breaker import Breaker
@@ -171,7 +173,7 @@ def _pause(outbox: Outbox, number: str) -> None:
         logger.warning("whatsapp.circuit", outcome="paused", reason="meta_unwell", seconds=seconds)
 
 
-def _management_opened(logger: log.FilteringBoundLogger) -> None:
+def _management_opened(logger: FilteringBoundLogger) -> None:
     logger.warning("whatsapp.circuit", outcome="open", reason="management")
 
 

@@ -42,9 +42,13 @@ def judge(error: WhatsAppError, grant: Grant) -> Verdict:
     facts = describe(error)
     match error.group:
         case "transient":
-            health = "" if isinstance(error, WhatsAppCircuitOpenError) else "ill"
+            tried = not isinstance(error, WhatsAppCircuitOpenError)
             delay = error.retry_after or _growing(grant.ill)
-            return Verdict(Ending("later", delay=delay, counts="ill", error=facts, health=health, reason="meta_unwell"))
+            return Verdict(
+                Ending(
+                    "later", delay=delay, counts="ill", error=facts, health="ill" if tried else "", reason="meta_unwell"
+                )
+            )
         case "few":
             if grant.few >= len(FEW_DELAYS):
                 return Verdict(Ending("failed", error=facts, code=error.code, health="ill", reason="meta_unwell"))

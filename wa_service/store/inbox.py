@@ -186,7 +186,10 @@ class Inbox:
         return bool(done == 1)
 
     def again(self, work: Work, puller: str, delay: float, *, counts: bool) -> int:
-        """Hands the conversation back, due after `delay` s; `counts` as a failure or as nothing. Failures so far, -1 lost."""
+        """Hands the conversation back, due after `delay` s; `counts` as a failure, or as nothing.
+
+        Returns its failures so far, -1 when the lease is another's.
+        """
         ms = int(delay * 1000)
         return int(
             self._store.call("again", work.conversation, work.token, ms, puller, "fail" if counts else "nothing")

@@ -142,6 +142,7 @@ if #answer > 3 then
   redis.call('EXPIRE', memo, 120)
   redis.call('EXPIRE', 'wa:claims:' .. puller, 86400)
 else
+  redis.call('DEL', 'wa:outbell:' .. n) -- nothing may go: what rang has been heard
   answer[1], answer[2] = wait, why
 end
 return answer

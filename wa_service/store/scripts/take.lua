@@ -62,6 +62,7 @@ if #answer > 1 then
   redis.call('EXPIRE', memo, 120)
   redis.call('EXPIRE', held, 3600)
 else
+  redis.call('DEL', 'wa:bell') -- nothing is due: what rang has been heard
   answer[1] = wait
 end
 return answer

@@ -1,0 +1,45 @@
+"""Fetches what customers sent as files, and says so."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from wa_service import log, metrics
+from wa_service.whatsapp.client import WhatsAppMetaClient
+from wa_service.whatsapp.errors import WhatsAppError
+from wa_service.whatsapp.media import Media
+
+
+class MediaFetcher:
+    """Downloads media through the client of the number they were sent to."""
+
+    def __init__(self, clients: Mapping[str, WhatsAppMetaClient]) -> None:
+        self._clients = clients
+        self._log = log.get_logger()
+
+    def __call__(self, number: str, media_id: str) -> Media:
+        """The file; raises the client's WhatsAppError."""
+        started = time.monotonic()
+        try:
+            media = self._clients[number].download_media(media_id)
+        except WhatsAppError as error:
+            metrics.media_downloaded(success=False)
+            self._log.warning(
+                "whatsapp.media.failed", number=number, media_id=media_id, reason=str(error), ms=_ms(started)
+            )
+            raise
+        metrics.media_downloaded(success=True)
+        self._log.info(
+            "whatsapp.media.downloaded",
+            number=number,
+            media_id=media_id,
+            type=media.mime_type,
+            bytes=media.size,
+            ms=_ms(started),
+        )
+        return media
+
+
+def _ms(started: float) -> int:
+    return round((time.monotonic() - started) * 1000)

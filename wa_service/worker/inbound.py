@@ -1,0 +1,291 @@
+"""Handles what customers sent: one conversation at a time, in order, under a lease.
+
+A handler's result is written by one step that checks the lease (`finish`), so work that was done twice after a
+crash counts once. What fails is tried again after growing, jittered pauses while other customers go on, and becomes
+a dead letter after 5 failures, or after 10 takes (which also counts work that kills its process).
+"""
+
+from __future__ import annotations
+
+import random
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import gevent
+import orjson
+from gevent.pool import Pool
+from structlog.typing import FilteringBoundLogger
+
+from wa_service import log
+from wa_service.conversation.pipeline import Answer, Incoming, Pipeline, Unavailable
+from wa_service.store.flusher import StoreAwayError
+from wa_service.store.inbox import Inbox, StoredEvent, Work
+from wa_service.store.outbox import Send
+from wa_service.whatsapp.errors import WhatsAppError
+from wa_service.whatsapp.events import InboundMessage, Malformed, parse_piece
+from wa_service.whatsapp.media import Media
+
+MOST_FAILURES = 5
+MOST_TAKES = 10
+MOST_AT_ONCE = 16
+RENEW_AFTER = 5.0
+RETRY_DELAYS = (1.0, 4.0, 16.0, 60.0)
+# What Meta could not do for us now is no fault of the message; for an hour it counts as no try.
+PATIENCE_SECONDS = 3_600.0
+_PASSING = frozenset({"transient", "few", "throttled", "account", "unknown", "maintenance"})
+UNSUPPORTED_STAMP = "unsupported_at"
+
+
+class LeaseLostError(BaseException):
+    """The conversation is another worker's by now: stop, write nothing."""
+
+
+class Courtesy(Protocol):
+    """Shows the customer that the message is being looked at."""
+
+    def attend(self, event: InboundMessage) -> Callable[[], None]:
+        """Marks as read, shows typing and keeps it up until the returned function is called."""
+        ...
+
+
+FetchMedia = Callable[[str, str], Media]
+
+
+class _Lease:
+    """A handler at work: since when, and when its lease was last renewed (monotonic seconds)."""
+
+    __slots__ = ("greenlet", "renewed", "started", "work")
+
+    def __init__(self, work: Work) -> None:
+        self.work = work
+        self.started = self.renewed = time.monotonic()
+        self.greenlet: gevent.Greenlet | None = None
+
+
+class InboundWorker:
+    """Pulls conversations from the inbox and handles their heads with at most `concurrency` greenlets."""
+
+    def __init__(
+        self,
+        inbox: Inbox,
+        pipeline: Pipeline,
+        courtesy: Courtesy,
+        fetch_media: FetchMedia,
+        *,
+        puller: str,
+        concurrency: int,
+        handle_timeout: float,
+        reply_ttl_ms: int,
+    ) -> None:
+        self._inbox = inbox
+        self._pipeline = pipeline
+        self._courtesy = courtesy
+        self._fetch_media = fetch_media
+        self._puller = puller
+        self._pool = Pool(concurrency)
+        self._handle_timeout = handle_timeout
+        self._reply_ttl_ms = reply_ttl_ms
+        self._leases: dict[str, _Lease] = {}
+        self._log = log.get_logger()
+        self._stopping = False
+
+    def pull(self) -> None:
+        """Takes and starts work until told to stop; the loop of one greenlet."""
+        counter = 0
+        while not self._stopping:
+            self._pool.wait_available()
+            try:
+                wait, works = self._inbox.take(self._puller, counter, min(self._pool.free_count(), MOST_AT_ONCE))
+                counter += 1
+                for work in works:
+                    self._start(work)
+                if not works and not self._stopping:
+                    self._inbox.wait_for_work(min(wait, 1.0))
+            except StoreAwayError:
+                gevent.sleep(0.2)  # the same counter again: a lost answer strands nothing
+
+    def renew(self) -> None:
+        """Renews the leases that need it, and stops handlers whose lease is lost; call it about once a second."""
+        now = time.monotonic()
+        due = [lease for lease in self._leases.values() if now - lease.renewed >= RENEW_AFTER]
+        if not due:
+            return
+        for lease, kept in zip(due, self._inbox.keep([lease.work for lease in due]), strict=True):
+            if kept:
+                lease.renewed = now
+            elif lease.greenlet is not None:
+                lease.greenlet.kill(LeaseLostError, block=False)
+
+    def stop(self) -> None:
+        """Takes nothing more."""
+        self._stopping = True
+
+    def join(self, seconds: float) -> bool:
+        """Waits for running handlers; returns whether all ended."""
+        return bool(self._pool.join(timeout=seconds))
+
+    def kill(self) -> None:
+        """Stops what still runs."""
+        self._pool.kill(LeaseLostError, timeout=2)
+
+    def _start(self, work: Work) -> None:
+        lease = _Lease(work)
+        self._leases[work.conversation] = lease
+        lease.greenlet = self._pool.spawn(self._handle, lease)
+
+    def _handle(self, lease: _Lease) -> None:
+        work = lease.work
+        try:
+            stored = work.stored
+            logger = self._log.bind(message=stored.reference, number=stored.piece.phone_number_id)
+            self._attempt(lease, stored, logger)
+        except LeaseLostError:
+            self._log.warning("whatsapp.message.handled", outcome="lease_lost")
+        except StoreAwayError:
+            # Not handed back: the lease runs out by itself, and then it is anybody's.
+            self._log.warning("whatsapp.message.handled", outcome="store_away")
+        finally:
+            if self._leases.get(work.conversation) is lease:
+                del self._leases[work.conversation]
+
+    def _attempt(self, lease: _Lease, stored: StoredEvent, logger: FilteringBoundLogger) -> None:
+        work = lease.work
+        if work.takes > MOST_TAKES:
+            self._bury(work, "crashed", f"taken {MOST_TAKES} times, never finished", logger)
+            return
+        event = parse_piece(stored.piece)
+        if isinstance(event, Malformed):
+            self._bury(work, "malformed", event.reason, logger)
+            return
+        if not isinstance(event, InboundMessage):
+            self._bury(work, "failed", "not a message", logger)
+            return
+        if work.takes == 1:
+            logger.info("whatsapp.message.received", type=event.kind, lag_ms=_age_ms(stored.received))
+        try:
+            with gevent.Timeout(self._handle_timeout, TimeoutError("the handler took too long")):
+                answer = self._answer(work, event)
+        except Unavailable as away:
+            self._again(work, away.retry_after, counts=False, reason="unavailable", logger=logger)
+        except WhatsAppError as error:
+            waits = error.group in _PASSING and _age_ms(stored.received) < PATIENCE_SECONDS * 1000
+            self._failed(work, error, counts=not waits, logger=logger)
+        except Exception as error:  # noqa: BLE001 - whatever a handler does, it must not stop the others
+            self._failed(work, error, counts=True, logger=logger)
+        else:
+            self._finish(work, stored, event, answer, logger)
+
+    def _answer(self, work: Work, event: InboundMessage) -> Answer:
+        if not self._pipeline.wants_answer(event):
+            return Answer(replies=(), intent="")
+        attended = self._courtesy.attend(event)
+        try:
+            return self._pipeline.handle(
+                Incoming(
+                    event=event,
+                    conversation=work.conversation,
+                    name=event.name or work.contact.get("name", ""),
+                    contact=_contact(work.contact),
+                    fetch_media=lambda media_id: self._fetch_media(event.phone_number_id, media_id),
+                    unsupported_answered_at=_seconds(work.contact.get(UNSUPPORTED_STAMP)),
+                )
+            )
+        finally:
+            attended()
+
+    def _finish(
+        self,
+        work: Work,
+        stored: StoredEvent,
+        event: InboundMessage,
+        answer: Answer,
+        logger: FilteringBoundLogger,
+    ) -> None:
+        origin = f"{stored.reference}@{stored.received}"
+        sends = [self._send(event, reply, origin) for reply in answer.replies]
+        heard = "" if answer.transcript is None else _heard(event, answer)
+        stamp = UNSUPPORTED_STAMP if answer.unsupported_answered else ""
+        finished = self._inbox.finish(work, self._puller, sends, heard=heard, stamp=stamp)
+        logger.info(
+            "whatsapp.message.handled",
+            outcome="finished" if finished else "finished_by_another",
+            type=event.kind,
+            intent=answer.intent or None,
+            replies=[send.id for send in sends],
+            ms=_age_ms(stored.received),
+        )
+
+    def _send(self, event: InboundMessage, reply: Mapping[str, Any], origin: str) -> Send:
+        payload = {"messaging_product": "whatsapp", **addressed_to(event), **reply}
+        return Send(
+            id=uuid.uuid4().hex,
+            number=event.phone_number_id,
+            type=str(reply.get("type", "text")),
+            body=orjson.dumps(payload),
+            addresses=event.addresses,
+            ttl=self._reply_ttl_ms,
+            origin=origin,
+        )
+
+    def _failed(self, work: Work, error: Exception, *, counts: bool, logger: FilteringBoundLogger) -> None:
+        reason = f"{type(error).__name__}: {error}" if isinstance(error, WhatsAppError) else type(error).__name__
+        if counts and work.fails + 1 >= MOST_FAILURES:
+            self._bury(work, "failed", reason, logger)
+            return
+        tried = work.fails if counts else work.takes - 1
+        delay = RETRY_DELAYS[min(tried, len(RETRY_DELAYS) - 1)] * random.uniform(0.75, 1.25)  # noqa: S311 - jitter
+        retry_after = getattr(error, "retry_after", None)
+        if not isinstance(error, WhatsAppError):
+            logger.error("whatsapp.message.failed", reason=reason, exc_info=_safe_traceback(error))
+        self._again(work, max(delay, retry_after or 0.0), counts=counts, reason=reason, logger=logger)
+
+    def _again(self, work: Work, delay: float, *, counts: bool, reason: str, logger: FilteringBoundLogger) -> None:
+        self._inbox.again(work, self._puller, delay, counts=counts)
+        logger.warning("whatsapp.message.handled", outcome="again", reason=reason, seconds=round(delay, 1))
+
+    def _bury(self, work: Work, kind: str, reason: str, logger: FilteringBoundLogger) -> None:
+        self._inbox.bury(work, self._puller, kind, reason)
+        logger.error("whatsapp.message.handled", outcome="dead_letter", kind=kind, reason=reason, tries=work.takes)
+
+
+def addressed_to(event: InboundMessage) -> dict[str, str]:
+    """The addressing of a reply to this message: its group, its number, or its BSUID (reference 2.1, 2.7, 2.9)."""
+    if event.group_id:
+        return {"recipient_type": "group", "to": event.group_id}
+    address = event.addresses[0]
+    if address.isdigit():
+        return {"recipient_type": "individual", "to": address}
+    return {"recipient_type": "individual", "recipient": address}
+
+
+def _contact(contact: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "name": contact.get("name", ""),
+        "addresses": contact.get("addresses", "").split(),
+        "window_end": _seconds(contact.get("window_end")),
+    }
+
+
+def _heard(event: InboundMessage, answer: Answer) -> str:
+    heard = {"message_id": event.id, "transcript": answer.transcript, "confidence": answer.confidence}
+    return orjson.dumps(heard).decode()
+
+
+def _age_ms(received_ms: int) -> int:
+    return max(0, round(time.time() * 1000) - received_ms)
+
+
+def _seconds(ms: str | None) -> float | None:
+    return float(ms) / 1000 if ms else None
+
+
+def _safe_traceback(error: Exception) -> str:
+    """Where it happened, without the message: an error's text may hold what a customer wrote."""
+    frames = []
+    trace = error.__traceback__
+    while trace is not None:
+        frames.append(f"{trace.tb_frame.f_code.co_filename.rsplit('/', 1)[-1]}:{trace.tb_lineno}")
+        trace = trace.tb_next
+    return " > ".join(frames)

@@ -1,0 +1,36 @@
+"""What has to be looked at once a second: leases, claims that ran out, sends whose outcome nobody knows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from wa_service import log
+from wa_service.store.flusher import StoreAwayError
+from wa_service.store.outbox import Outbox
+from wa_service.worker.inbound import InboundWorker
+
+
+class Janitor:
+    """One round of tidying; every worker process does it, the steps see to it that each thing happens once."""
+
+    def __init__(self, outbox: Outbox, inbound: Sequence[InboundWorker]) -> None:
+        self._outbox = outbox
+        self._inbound = inbound
+        self._log = log.get_logger()
+
+    def round(self) -> None:
+        """Renew, reap, settle. A store that is away is met by the next round."""
+        try:
+            for worker in self._inbound:
+                worker.renew()
+            for record_id in self._outbox.reap():
+                self._log.warning("whatsapp.send.unknown", id=record_id, outcome="unknown", reason="claim_ran_out")
+            for record_id, verdict in self._outbox.settle():
+                if verdict == "resent":
+                    self._log.warning(
+                        "whatsapp.send.queued", id=record_id, outcome="resent", reason="no_word_from_meta"
+                    )
+                else:
+                    self._log.error("whatsapp.send.failed", id=record_id, outcome="failed", reason="no_word_from_meta")
+        except StoreAwayError:
+            return
