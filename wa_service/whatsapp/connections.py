@@ -1,0 +1,185 @@
+"""How sockets to Meta behave: a wall-clock deadline, no stale connection, and a mark on what never left.
+
+`requests`' time-outs are per read, so a server that drips a byte a second holds a caller for ever. Here
+every read of headers and body gets only the time that is left until the deadline of the call.
+"""
+
+import contextlib
+import io
+import time
+from collections.abc import Iterator
+from contextvars import ContextVar
+from typing import Any, Final
+
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager, Retry
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import ClosedPoolError, EmptyPoolError
+from urllib3.response import HTTPResponse
+
+MAX_IDLE_SECONDS: Final = 20.0
+"""A connection that idled longer may be half closed: a POST on it could end as an unknown outcome."""
+
+_deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
+
+
+@contextlib.contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Let every read in the block end at a common deadline; an outer, earlier one stays in force."""
+    ends = time.monotonic() + seconds
+    outer = _deadline.get()
+    token = _deadline.set(ends if outer is None else min(ends, outer))
+    try:
+        yield
+    finally:
+        _deadline.reset(token)
+
+
+def time_left() -> float | None:
+    """Seconds until the deadline of this block, None outside; raises TimeoutError once it is over."""
+    ends = _deadline.get()
+    if ends is None:
+        return None
+    left = ends - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("The deadline is over.")
+    return left
+
+
+def never_left(error: BaseException) -> bool:
+    """Did `error` keep the request from leaving? Looks along the chain for our mark, or for a pool without place."""
+    seen: set[int] = set()
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        current = waiting.pop()
+        if current is None or id(current) in seen:
+            continue
+        seen.add(id(current))
+        if getattr(current, _MARK, False) or isinstance(current, EmptyPoolError | ClosedPoolError):
+            return True
+        waiting += [current.__cause__, current.__context__]
+    return False
+
+
+_MARK: Final = "wa_never_left"
+
+
+class _DeadlineReader(io.RawIOBase):
+    """The socket's reader, given only the time that is left for each read."""
+
+    def __init__(self, inner: Any, sock: Any) -> None:
+        self._inner = inner
+        self._sock = sock
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int | None:
+        left = time_left()
+        if left is not None:
+            # A shorter time-out per read stays in force; only the deadline may cut it.
+            current = self._sock.gettimeout()
+            self._sock.settimeout(left if current is None else min(left, current))
+        count: int | None = self._inner.readinto(buffer)
+        return count
+
+    def close(self) -> None:
+        if not self.closed:
+            self._inner.close()
+        super().close()
+
+
+class _DeadlineSocket:
+    """A socket whose `makefile` reads within the deadline; everything else is the socket's own."""
+
+    def __init__(self, sock: Any) -> None:
+        self._sock = sock
+
+    def makefile(self, mode: str, *args: Any, **kwargs: Any) -> io.BufferedReader:
+        del args, kwargs
+        return io.BufferedReader(_DeadlineReader(self._sock.makefile(mode, buffering=0), self._sock))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sock, name)
+
+
+class _DeadlineMixin(HTTPConnection):
+    """Connect and read within the deadline; mark what fails before a byte of the request was written."""
+
+    idle_since: float | None = None
+
+    def connect(self) -> None:
+        try:
+            left = time_left()
+            if left is not None and isinstance(self.timeout, int | float):
+                self.timeout = min(self.timeout, left)
+            super().connect()
+        except Exception as error:
+            setattr(error, _MARK, True)
+            raise
+
+    def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as in urllib3
+        sock = self.sock
+        if sock is None or _deadline.get() is None:
+            return super().getresponse()
+        self.sock = _DeadlineSocket(sock)
+        try:
+            return super().getresponse()
+        finally:
+            # The answer may have closed the connection, which has then let go of the socket.
+            if self.sock is not None:
+                self.sock = sock
+
+
+class _Connection(_DeadlineMixin, HTTPConnection):
+    """Plain HTTP."""
+
+
+class _SecureConnection(_DeadlineMixin, HTTPSConnection):
+    """HTTP over TLS."""
+
+
+class _FreshMixin(HTTPConnectionPool):
+    """Hands out no connection that idled too long."""
+
+    def _get_conn(self, timeout: float | None = None) -> Any:
+        connection: Any = super()._get_conn(timeout)
+        since = getattr(connection, "idle_since", None)
+        if since is not None and time.monotonic() - since > MAX_IDLE_SECONDS:
+            connection.close()  # it connects again when it is used
+        return connection
+
+    def _put_conn(self, conn: Any) -> None:
+        if conn is not None:
+            conn.idle_since = time.monotonic()
+        super()._put_conn(conn)
+
+
+class _Pool(_FreshMixin, HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _SecurePool(_FreshMixin, HTTPSConnectionPool):
+    ConnectionCls = _SecureConnection
+
+
+class MetaAdapter(HTTPAdapter):
+    """The `requests` adapter whose connections behave as this module says."""
+
+    def __init__(self, *, pool_size: int, retries: Retry) -> None:
+        super().__init__(pool_connections=8, pool_maxsize=pool_size, max_retries=retries)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Make the pool manager with our pools."""
+        super().init_poolmanager(*args, **kwargs)
+        _use_our_pools(self.poolmanager)
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        """Make the manager of one proxy with our pools."""
+        manager = super().proxy_manager_for(proxy, **kwargs)
+        _use_our_pools(manager)
+        return manager
+
+
+def _use_our_pools(manager: PoolManager) -> None:
+    manager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
