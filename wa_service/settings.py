@@ -82,13 +82,10 @@ class Settings(BaseSettings):
     # Meta
     access_token: SecretStr = _variable("WHATSAPP_ACCESS_TOKEN", "The system user's token.", secret=True)
     phone_number_ids: Annotated[GraphIds, Field(min_length=1)] = _variable(
-        "WHATSAPP_PHONE_NUMBER_ID",
-        "The number's id; several, comma separated: the first is the default sender.",
+        "WHATSAPP_PHONE_NUMBER_ID", "The number's id; several, comma separated: the first is the default sender."
     )
     verify_token: SecretStr = _variable(
-        "WHATSAPP_VERIFY_TOKEN",
-        "The word of the webhook handshake, the same as in the app's dashboard.",
-        secret=True,
+        "WHATSAPP_VERIFY_TOKEN", "The word of the webhook handshake, the same as in the app's dashboard.", secret=True
     )
     app_secrets: Annotated[Secrets, Field(min_length=1)] = _variable(
         "WHATSAPP_APP_SECRET",
@@ -216,11 +213,7 @@ class Settings(BaseSettings):
         "WA_LOG_NUMBERS", "How telephone numbers stand in the log: masked or full.", "masked"
     )
     metrics_key: SecretStr | None = _variable(
-        "WA_METRICS_KEY",
-        "Bearer key that /metrics asks for.",
-        None,
-        secret=True,
-        shown="empty: /metrics is open",
+        "WA_METRICS_KEY", "Bearer key that /metrics asks for.", None, secret=True, shown="empty: /metrics is open"
     )
     metrics_dir: Path = _variable(
         "PROMETHEUS_MULTIPROC_DIR",
@@ -229,9 +222,7 @@ class Settings(BaseSettings):
         shown="<WA_VAR_DIR>/metrics",
     )
     worker_metrics_port: Port = _variable(
-        "WA_WORKER_METRICS_PORT",
-        "Port on which a worker on a machine of its own serves its metrics; 0: none.",
-        0,
+        "WA_WORKER_METRICS_PORT", "Port on which a worker on a machine of its own serves its metrics; 0: none.", 0
     )
     sentry_dsn: SecretStr | None = _variable("SENTRY_DSN", "Error tracking by Sentry.", None, secret=True)
 

@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from honcho.environ import parse_procfile
 from honcho.manager import Manager
 from honcho.printer import Message, Printer
 
@@ -52,13 +53,7 @@ def _run(port: int, emulator_port: int, var: Path) -> int:
         if _is_taken("127.0.0.1", taken):
             complain(f"Port {taken} is taken: `make run {variable}=…` takes another one.")
             return 1
-    callback = f"http://127.0.0.1:{port}/webhooks/whatsapp"
-    parts = {
-        "valkey": _ours("valkey"),
-        "emulator": _ours("emulator", "--port", str(emulator_port), "--callback", callback),
-        **_parts_of_the_service(),
-    }
-    return _together(parts, env, ("127.0.0.1", port), _links(port, emulator_port))
+    return _together(_parts("Procfile.dev"), env, ("127.0.0.1", port), _links(port, emulator_port))
 
 
 def _serve(port: int | None) -> int:
@@ -74,8 +69,10 @@ def _serve(port: int | None) -> int:
         complain(f"Port {address[1]} is taken: `make serve PORT=…` takes another one, as does WA_BIND.")
         return 1
     env = settings.whole_environment() | {"WA_BIND": bind, "WA_REDIS_WAIT": _VALKEY_WAIT}
-    valkey = {} if given.redis_url else {"valkey": _ours("valkey")}
-    return _together(valkey | _parts_of_the_service(), env, address, [f"The service answers at {bind}."])
+    parts = _parts("Procfile")
+    if given.redis_url:
+        del parts["valkey"]
+    return _together(parts, env, address, [f"The service answers at {bind}."])
 
 
 def _address(bind: str) -> tuple[str, int] | None:
@@ -100,6 +97,7 @@ def development_settings(port: int, emulator_port: int, var: Path) -> dict[str, 
         "WHATSAPP_API_BASE_URL": f"http://127.0.0.1:{emulator_port}",
         "WA_API_KEYS": f"development:{_DEV_API_KEY}:admin",
         "WA_BIND": f"127.0.0.1:{port}",
+        "EMULATOR_PORT": str(emulator_port),
         "WA_VAR_DIR": str(var),
         "WA_LOG_FORMAT": "console",
         "WA_REDIS_WAIT": _VALKEY_WAIT,
@@ -123,15 +121,12 @@ def _links(port: int, emulator_port: int) -> list[str]:
     ]
 
 
-def _ours(*arguments: str) -> str:
-    return shlex.join([sys.executable, "-m", "wa_service", *arguments])
-
-
-def _parts_of_the_service() -> dict[str, str]:
-    return {
-        "web": shlex.join([sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py"]),
-        "worker": _ours("worker"),
-    }
+def _parts(procfile: str) -> dict[str, str]:
+    """The commands of a Procfile by name; `python` is the interpreter that runs this."""
+    lines = parse_procfile(Path(procfile).read_text(encoding="utf-8")).processes.items()
+    # `exec`: a signal must reach the part, not a shell around it.
+    python = shlex.quote(sys.executable)
+    return {name: f"exec {python}{command.removeprefix('python')}" for name, command in lines}
 
 
 def _together(
@@ -140,8 +135,7 @@ def _together(
     printer = _Watching(sys.stdout)
     manager = _Parts(printer=printer)
     for name, command in parts.items():
-        # `exec`: the signal must reach the part, not a shell around it.
-        manager.add_process(name, f"exec {command}", env=env)
+        manager.add_process(name, command, env=env)
     ended = threading.Event()
     if address is not None:
         threading.Thread(target=_tell_when_ready, args=(*address, links, ended), daemon=True).start()

@@ -1,0 +1,47 @@
+"""Write THIRD_PARTY.md: what the base lock installs, under which licence. `make lock` runs it."""
+
+from __future__ import annotations
+
+import re
+from importlib.metadata import PackageNotFoundError, metadata
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+HEAD = """# Third-party software
+
+What `requirements.txt` installs, from the packages' own metadata. `make lock` writes this file.
+The choices behind the direct ones: [docs/supply-chain.md](docs/supply-chain.md).
+
+| package | version | licence | home |
+|---|---|---|---|
+"""
+
+
+def locked(lock: Path) -> list[tuple[str, str]]:
+    """Names and versions that a lock pins, in its order; of two versions for two Pythons both."""
+    pin = re.compile(r"^([a-z0-9][a-z0-9._-]*)(?:\[[^]]*\])?==([^ ;\\]+)", re.MULTILINE)
+    return list(dict.fromkeys(pin.findall(lock.read_text(encoding="utf-8"))))
+
+
+def licence_of(name: str) -> str:
+    """A package's licence in its own words; what is not installed here (another system's) says so."""
+    try:
+        about = metadata(name)
+    except PackageNotFoundError:
+        return "not installed on the system this was written on"
+    classifiers = [c.split(" :: ")[-1] for c in about.get_all("Classifier") or [] if c.startswith("License")]
+    own_words = (about.get("License") or "see its files").strip().splitlines()[0]
+    return about.get("License-Expression") or ", ".join(classifiers) or own_words
+
+
+def main() -> None:
+    """Write the file."""
+    rows = [
+        f"| {name} | {version} | {licence_of(name)} | https://pypi.org/project/{name}/ |"
+        for name, version in locked(ROOT / "requirements.txt")
+    ]
+    (ROOT / "THIRD_PARTY.md").write_text(HEAD + "\n".join(rows) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
