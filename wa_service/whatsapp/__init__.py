@@ -1,0 +1,68 @@
+"""Meta's WhatsApp Cloud API as a typed library: no Flask, no Redis, no settings.
+
+    from wa_service.whatsapp import WhatsAppMetaClient
+
+    client = WhatsAppMetaClient(access_token="…", phone_number_id="…", app_secret="…")
+    client.send_message(to="15551234567", text="hello")
+
+- `client`: send, media, signatures, management · `messages`, `templates`: what is sent · `events`: what comes
+- `errors`: what can go wrong, and what to do · `transport`: the one seam to the network
+"""
+
+from wa_service.whatsapp.client import Sent, WhatsAppMetaClient
+from wa_service.whatsapp.errors import (
+    MediaDownloadError,
+    MediaNotFoundError,
+    MediaTooLargeError,
+    UnsupportedMediaError,
+    WhatsAppAuthError,
+    WhatsAppCircuitOpenError,
+    WhatsAppConnectionError,
+    WhatsAppError,
+    WhatsAppMediaError,
+    WhatsAppOutcomeUnknownError,
+    WhatsAppRateLimitError,
+    WhatsAppRecipientError,
+    WhatsAppRequestError,
+    WhatsAppServerError,
+    WhatsAppTemplateError,
+)
+from wa_service.whatsapp.events import is_delivery, parse
+from wa_service.whatsapp.media import Media, MediaInfo, MediaStream
+from wa_service.whatsapp.messages import MarkAsRead, Message, normalise_number, parse_message, problems
+from wa_service.whatsapp.signature import SignatureVerifier
+from wa_service.whatsapp.templates import Template, build_components, check_against
+
+__all__ = [
+    "MarkAsRead",
+    "Media",
+    "MediaDownloadError",
+    "MediaInfo",
+    "MediaNotFoundError",
+    "MediaStream",
+    "MediaTooLargeError",
+    "Message",
+    "Sent",
+    "SignatureVerifier",
+    "Template",
+    "UnsupportedMediaError",
+    "WhatsAppAuthError",
+    "WhatsAppCircuitOpenError",
+    "WhatsAppConnectionError",
+    "WhatsAppError",
+    "WhatsAppMediaError",
+    "WhatsAppMetaClient",
+    "WhatsAppOutcomeUnknownError",
+    "WhatsAppRateLimitError",
+    "WhatsAppRecipientError",
+    "WhatsAppRequestError",
+    "WhatsAppServerError",
+    "WhatsAppTemplateError",
+    "build_components",
+    "check_against",
+    "is_delivery",
+    "normalise_number",
+    "parse",
+    "parse_message",
+    "problems",
+]

@@ -23,10 +23,14 @@ MAX_IDLE_SECONDS: Final = 20.0
 _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
 
 
+def within(seconds: float) -> contextlib.AbstractContextManager[None]:
+    """Let every read in the block end `seconds` from now; an outer, earlier deadline stays in force."""
+    return until(time.monotonic() + seconds)
+
+
 @contextlib.contextmanager
-def within(seconds: float) -> Iterator[None]:
-    """Let every read in the block end at a common deadline; an outer, earlier one stays in force."""
-    ends = time.monotonic() + seconds
+def until(ends: float) -> Iterator[None]:
+    """As `within`, for a moment of `time.monotonic`."""
     outer = _deadline.get()
     token = _deadline.set(ends if outer is None else min(ends, outer))
     try:

@@ -183,6 +183,11 @@ class Transport:
             raise ValueError("A path may have no host, query, space or dots.")
         return f"{self._root}/{path.lstrip('/')}"
 
+    def tell(self, call: str, outcome: Outcome, seconds: float) -> None:
+        """Let the observer know of a call that this transport did not make as a whole."""
+        if self._observe is not None:
+            self._observe(call, outcome, seconds)
+
     def open(self, request: PreparedRequest) -> Response:
         """Send a GET to any host and return the open response, without guard, retry or reading; for media."""
         return self._send(self._posting, request)

@@ -1,0 +1,229 @@
+"""The client of one business: send, mark as read, media, webhook signatures, and everything that manages it."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Final
+
+from requests.adapters import BaseAdapter
+
+from wa_service.whatsapp.errors import WhatsAppOutcomeUnknownError
+from wa_service.whatsapp.management_client import ManagementClient
+from wa_service.whatsapp.media import LARGEST, Media, MediaDownloader, MediaInfo, MediaStream, check_upload
+from wa_service.whatsapp.messages import MarkAsRead, Message, TextMessage, parse_message, parse_reply
+from wa_service.whatsapp.signature import SignatureVerifier
+from wa_service.whatsapp.templates import Value
+from wa_service.whatsapp.transport import USER_AGENT, Guard, Observer, Transport
+from wa_service.whatsapp.uploads import FileLike, MultipartForm, open_upload
+
+_log: Final = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What Meta answered to a send: it accepted the message, which is not yet delivered (2.2).
+
+    `wa_id` may differ from `input` (Brazil, Mexico, Argentina), and is "" where only a `user_id` is known.
+    `message_status`: "" but for templates (`accepted`, `held_for_quality_assessment`, `paused`).
+    """
+
+    wamid: str
+    wa_id: str
+    user_id: str
+    input: str
+    message_status: str
+    raw: dict[str, Any]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(message_status={self.message_status!r})"
+
+
+class WhatsAppMetaClient(ManagementClient):
+    """Meta's WhatsApp Cloud API for one number (and for others of the same account, by `phone_number_id=`).
+
+    One client may be shared by all threads and greenlets. Methods raise `WhatsAppError`; see `errors.py`.
+    """
+
+    def __init__(
+        self,
+        access_token: str,
+        phone_number_id: str,
+        app_secret: str | Sequence[str] = "",
+        api_version: str = "v18.0",
+        base_url: str = "https://graph.facebook.com",
+        *,
+        business_account_id: str = "",
+        guard: Guard | None = None,
+        observe: Observer | None = None,
+        proxies: Mapping[str, str] | None = None,
+        ca_bundle: str | None = None,
+        user_agent: str = USER_AGENT,
+        pool_size: int = 100,
+        connect_timeout: float = 5.0,
+        read_timeout: float = 25.0,
+        media_seconds: float = 30.0,
+        adapter: BaseAdapter | None = None,
+    ) -> None:
+        """`app_secret`: one, or several while rotating. The rest is explained at `Transport`."""
+        transport = Transport(
+            base_url,
+            api_version,
+            access_token,
+            guard=guard,
+            observe=observe,
+            proxies=proxies,
+            ca_bundle=ca_bundle,
+            user_agent=user_agent,
+            pool_size=pool_size,
+            connect_timeout=connect_timeout,
+            read_timeout=read_timeout,
+            adapter=adapter,
+        )
+        super().__init__(transport, phone_number_id, business_account_id)
+        self._media = MediaDownloader(transport, base_url, access_token, step_seconds=media_seconds)
+        secrets = [app_secret] if isinstance(app_secret, str) else list(app_secret)
+        self._verifier = SignatureVerifier(secrets) if any(secrets) else None
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._transport!r}, phone_number_id={self.phone_number_id!r})"
+
+    def close(self) -> None:
+        """Close the pooled connections."""
+        self._transport.close()
+
+    def send(self, payload: Mapping[str, Any], *, phone_number_id: str = "") -> Sent:
+        """POST one ready payload (`Message.payload()`), once: never repeated here (2.2 has no idempotency key)."""
+        return _sent(self._transport.post_json("messages", f"{self._number(phone_number_id)}/messages", payload))
+
+    def send_message(
+        self,
+        to: str = "",
+        text: str = "",
+        *,
+        message: Message | Mapping[str, Any] | None = None,
+        reply_to: str = "",
+        phone_number_id: str = "",
+    ) -> Sent:
+        """Send a text, or any `message` (a model, or Meta's object as `parse_message` takes it).
+
+        `to` is a number or a business-scoped user id; it may be left out where `message` has one. `reply_to` is the
+        wamid that a text answers. Raises `pydantic.ValidationError` for what Meta would refuse.
+        """
+        return self.send(_message(to, text, message, reply_to).payload(), phone_number_id=phone_number_id)
+
+    def send_template_message(
+        self,
+        to: str,
+        name: str,
+        language: str = "en_US",
+        *,
+        header: Value | None = None,
+        body: Value | Sequence[Value] | None = None,
+        buttons: Sequence[Value | None] | None = None,
+        footer: object = None,
+        components: Sequence[Mapping[str, Any]] | None = None,
+        phone_number_id: str = "",
+    ) -> Sent:
+        """Send a template. `header`, `body` and `buttons` as `build_components` takes them, or raw `components`.
+
+        Raises `pydantic.ValidationError`, also for a `footer`: it carries no parameters when sending.
+        """
+        parts = {"header": header, "body": body, "buttons": buttons, "footer": footer, "components": components}
+        template = {
+            "name": name,
+            "language": language,
+            **{key: part for key, part in parts.items() if part is not None},
+        }
+        message = parse_reply({"type": "template", "template": template}).addressed_to(to)
+        return self.send(message.payload(), phone_number_id=phone_number_id)
+
+    def mark_as_read(self, message_id: str, *, typing: bool = False, phone_number_id: str = "") -> None:
+        """Mark a customer's message as read, and show that an answer is coming if wanted (2.8)."""
+        path = f"{self._number(phone_number_id)}/messages"
+        self._transport.post_json("mark_as_read", path, MarkAsRead.of(message_id, typing=typing).payload())
+
+    def upload_media(
+        self, file: FileLike, *, mime_type: str = "", filename: str = "", phone_number_id: str = ""
+    ) -> str:
+        """Upload a path, bytes or a stream; returns the media id, which lives 30 days (4.1).
+
+        The type comes from the name where it is not given. Raises `UnsupportedMediaError` or `MediaTooLargeError`
+        before anything is sent.
+        """
+        upload = open_upload(file, mime_type=mime_type, filename=filename)
+        try:
+            check_upload(upload.mime_type, upload.size)
+            form = MultipartForm({"messaging_product": "whatsapp", "type": upload.mime_type}, upload)
+            path = f"{self._number(phone_number_id)}/media"
+            headers = {"Content-Type": form.content_type, "Content-Length": str(len(form))}
+            answer = self._transport.request("media_upload", "POST", path, data=form, headers=headers)
+        finally:
+            upload.close()
+        media_id = answer.get("id")
+        if not isinstance(media_id, str) or not media_id:
+            raise WhatsAppOutcomeUnknownError("Meta took the file, but gave no media id")
+        return media_id
+
+    def get_media(self, media_id: str, *, phone_number_id: str = "") -> MediaInfo:
+        """Type, size, digest and address of a file, without its bytes (4.2)."""
+        return self._media.resolve(media_id, phone_number_id=phone_number_id)
+
+    def download_media(
+        self, media_id: str, *, max_size: int = LARGEST, to: Path | IO[bytes] | None = None, phone_number_id: str = ""
+    ) -> Media:
+        """Fetch a file in two steps of at most 30 s each, into memory or to a path or stream (4.2, 4.3).
+
+        Raises `MediaNotFoundError`, `MediaTooLargeError`, `MediaDownloadError`, or what resolving it met.
+        """
+        return self._media.download(media_id, phone_number_id=phone_number_id, max_size=max_size, to=to)
+
+    def open_media(self, media_id: str, *, max_size: int = LARGEST, phone_number_id: str = "") -> MediaStream:
+        """As `download_media`, but as a stream of chunks with `mime_type` and `size`, for passing on."""
+        return self._media.open(media_id, phone_number_id=phone_number_id, max_size=max_size)
+
+    def delete_media(self, media_id: str, *, phone_number_id: str = "") -> None:
+        """Delete a file at Meta; afterwards its id is unknown (4.4)."""
+        self._media.delete(media_id, phone_number_id=phone_number_id)
+
+    def verify_webhook_signature(self, raw_body: bytes, header: str | None) -> bool:
+        """Did Meta sign these bytes (`X-Hub-Signature-256`)? Constant time; a refusal is logged with its reason."""
+        reason = self._verifier.refusal(raw_body, header) if self._verifier else "no app secret"
+        if reason is not None:
+            _log.warning("webhook signature refused: %s, %d bytes", reason, len(raw_body))
+        return reason is None
+
+
+def _message(to: str, text: str, message: Message | Mapping[str, Any] | None, reply_to: str) -> Message:
+    if message is None:
+        content: dict[str, Any] = {"type": "text", "text": {"body": text}}
+        if reply_to:
+            content["context"] = {"message_id": reply_to}
+        return TextMessage.model_validate(content).addressed_to(to)
+    if isinstance(message, Message):
+        return message.addressed_to(to) if to else parse_message(message.payload())
+    return parse_reply(message).addressed_to(to) if to else parse_message(message)
+
+
+def _sent(answer: dict[str, Any]) -> Sent:
+    message, contact = _first(answer.get("messages")), _first(answer.get("contacts"))
+    wamid = message.get("id")
+    if not isinstance(wamid, str) or not wamid:
+        raise WhatsAppOutcomeUnknownError("Meta answered without a message id", http_status=200)
+    return Sent(
+        wamid,
+        _text(contact, "wa_id"),
+        _text(contact, "user_id"),
+        _text(contact, "input"),
+        _text(message, "message_status"),
+        answer,
+    )
+
+
+def _first(value: object) -> Mapping[str, Any]:
+    return value[0] if isinstance(value, list) and value and isinstance(value[0], dict) else {}
+
+
+def _text(body: Mapping[str, Any], key: str) -> str:
+    value = body.get(key)
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,109 @@
+"""Which files WhatsApp takes, and how large they may be (reference 4.5)."""
+
+import mimetypes
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePath
+from types import MappingProxyType
+from typing import Final, Literal, TypeAlias
+
+from wa_service.whatsapp.errors import MediaTooLargeError, UnsupportedMediaError
+
+MediaKind: TypeAlias = Literal["audio", "document", "image", "sticker", "video"]
+
+_KB: Final = 1024
+_MB: Final = 1024 * 1024
+
+LARGEST: Final = 100 * _MB
+"""Bytes of the largest file that Meta handles, in either direction."""
+
+
+@dataclass(frozen=True, slots=True)
+class MediaType:
+    """One MIME type: its kind, file extension, largest size in bytes, and whether it may be uploaded."""
+
+    kind: MediaKind
+    extension: str
+    max_size: int
+    sendable: bool = True
+
+
+_OFFICE: Final = "application/vnd.openxmlformats-officedocument"
+
+MEDIA_TYPES: Final[Mapping[str, MediaType]] = MappingProxyType(
+    {
+        "audio/aac": MediaType("audio", ".aac", 16 * _MB),
+        "audio/amr": MediaType("audio", ".amr", 16 * _MB),
+        "audio/mpeg": MediaType("audio", ".mp3", 16 * _MB),
+        "audio/mp4": MediaType("audio", ".m4a", 16 * _MB),
+        "audio/ogg": MediaType("audio", ".ogg", 16 * _MB),
+        # Customers' apps send these; Meta refuses them from us.
+        "audio/opus": MediaType("audio", ".opus", 16 * _MB, sendable=False),
+        "audio/wav": MediaType("audio", ".wav", 16 * _MB, sendable=False),
+        "image/jpeg": MediaType("image", ".jpg", 5 * _MB),
+        "image/png": MediaType("image", ".png", 5 * _MB),
+        "image/webp": MediaType("sticker", ".webp", 500 * _KB),
+        "video/mp4": MediaType("video", ".mp4", 16 * _MB),
+        "video/3gpp": MediaType("video", ".3gp", 16 * _MB),
+        "text/plain": MediaType("document", ".txt", LARGEST),
+        "application/pdf": MediaType("document", ".pdf", LARGEST),
+        "application/msword": MediaType("document", ".doc", LARGEST),
+        "application/vnd.ms-excel": MediaType("document", ".xls", LARGEST),
+        "application/vnd.ms-powerpoint": MediaType("document", ".ppt", LARGEST),
+        f"{_OFFICE}.wordprocessingml.document": MediaType("document", ".docx", LARGEST),
+        f"{_OFFICE}.spreadsheetml.sheet": MediaType("document", ".xlsx", LARGEST),
+        f"{_OFFICE}.presentationml.presentation": MediaType("document", ".pptx", LARGEST),
+    }
+)
+"""Every type of the reference. A customer's document may be of any other type, too."""
+
+_ALIASES: Final[Mapping[str, str]] = {
+    "audio/mp3": "audio/mpeg",
+    "audio/m4a": "audio/mp4",
+    "audio/x-m4a": "audio/mp4",
+    "audio/mp4a-latm": "audio/mp4",
+    "audio/x-aac": "audio/aac",
+    "audio/x-hx-aac-adts": "audio/aac",
+    "audio/x-wav": "audio/wav",
+    "audio/vnd.wave": "audio/wav",
+    "audio/wave": "audio/wav",
+    "image/jpg": "image/jpeg",
+    "video/3gp": "video/3gpp",
+}
+
+_BY_EXTENSION: Final[Mapping[str, str]] = {
+    **{media.extension: mime_type for mime_type, media in MEDIA_TYPES.items()},
+    ".jpeg": "image/jpeg",
+    ".oga": "audio/ogg",
+}
+
+
+def base_type(mime_type: str) -> str:
+    """The MIME type without parameters (`; codecs=opus`), in lower case and under its usual name (9.1)."""
+    plain = mime_type.partition(";")[0].strip().lower()
+    return _ALIASES.get(plain, plain)
+
+
+def kind_of(mime_type: str) -> MediaKind:
+    """As what WhatsApp shows a file of this type; what is not known is a document."""
+    known = MEDIA_TYPES.get(base_type(mime_type))
+    return known.kind if known else "document"
+
+
+def type_of_file(filename: str) -> str:
+    """The MIME type that a file's name says, "" where it says none."""
+    extension = PurePath(filename).suffix.lower()
+    return _BY_EXTENSION.get(extension) or mimetypes.guess_type(f"file{extension}", strict=True)[0] or ""
+
+
+def check_upload(mime_type: str, size: int) -> MediaType:
+    """Would Meta take this file? Raises `UnsupportedMediaError` or `MediaTooLargeError` with a sentence."""
+    base = base_type(mime_type)
+    media = MEDIA_TYPES.get(base)
+    if media is None or not media.sendable:
+        raise UnsupportedMediaError(f"WhatsApp takes no files of type {base or 'unknown'}")
+    if size > media.max_size:
+        raise MediaTooLargeError(f"A file of type {base} may have {media.max_size} bytes, this one has {size} or more")
+    if size == 0:
+        raise UnsupportedMediaError("The file is empty")
+    return media
