@@ -25,7 +25,7 @@ from wa_service import settings
 from wa_service.cli.terminal import complain, say
 
 _DEV_API_KEY = "dev-key"
-_DEV_CUSTOMER = "15550001234"
+_DEV_CUSTOMER = "447700900123"  # a phone that the emulator has from the start
 # A big append-only file may load for minutes; the parts wait, and a dead Valkey ends them all anyway.
 _VALKEY_WAIT = "600"
 
@@ -107,7 +107,7 @@ def development_settings(port: int, emulator_port: int, var: Path) -> dict[str, 
 
 def _links(port: int, emulator_port: int) -> list[str]:
     base = f"http://127.0.0.1:{port}"
-    message = f'{{"to": "{_DEV_CUSTOMER}", "type": "text", "text": "hello"}}'
+    message = f'{{"to": "{_DEV_CUSTOMER}", "template": {{"name": "hello_world", "language": "en_US"}}}}'
     return [
         f"Phone page   http://127.0.0.1:{emulator_port}/",
         f"API docs     {base}/docs",

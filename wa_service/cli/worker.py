@@ -5,23 +5,31 @@ from __future__ import annotations
 import argparse
 
 from wa_service.cli.command import Commands, Load, add_command
+from wa_service.cli.terminal import complain
 
 
 def add_to(commands: Commands) -> None:
-    """Add `worker`. Its options are for the process that it starts itself."""
-    sentence = "Answer customers and send what waits; run as many as you like."
-    parser = add_command(commands, "worker", sentence, _run)
-    for option in ("--puller", "--parent", "--succeeds"):
-        parser.add_argument(option, help=argparse.SUPPRESS)
+    """Add `worker`. The hidden options are those with which its supervisor starts the process that works."""
+    parser = add_command(commands, "worker", "Answer customers and send what waits; run as many as you like.", _run)
+    parser.add_argument("--puller", help=argparse.SUPPRESS)
+    parser.add_argument("--succeeds", help=argparse.SUPPRESS)
+    parser.add_argument("--parent", type=int, help=argparse.SUPPRESS)
 
 
 def _run(options: argparse.Namespace, load: Load) -> int:
     settings = load()
     if options.puller is None:
+        # Only this: the supervisor stays small.
         from wa_service.worker.supervisor import supervise
 
         return supervise()
-    from wa_service.worker.process import run
 
-    run(settings, options.puller, succeeds=options.succeeds, parent=int(options.parent) if options.parent else None)
+    from wa_service.conversation.script import ScriptError
+    from wa_service.worker import process
+
+    try:
+        process.run(settings, options.puller, succeeds=options.succeeds, parent=options.parent)
+    except ScriptError as error:
+        complain(str(error))
+        return 1
     return 0
