@@ -20,6 +20,8 @@ from urllib3.response import HTTPResponse
 MAX_IDLE_SECONDS: Final = 20.0
 """A connection that idled longer may be half closed: a POST on it could end as an unknown outcome."""
 
+_WRITE_SECONDS: Final = 30.0
+
 _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
 
 
@@ -151,6 +153,9 @@ class _FreshMixin(HTTPConnectionPool):
         since = getattr(connection, "idle_since", None)
         if since is not None and time.monotonic() - since > MAX_IDLE_SECONDS:
             connection.close()  # it connects again when it is used
+        if connection.sock is not None:
+            # The last call's deadline may have left only an instant for each write.
+            connection.sock.settimeout(_WRITE_SECONDS)
         return connection
 
     def _put_conn(self, conn: Any) -> None:

@@ -29,6 +29,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Final
 
 from wa_service.whatsapp.codes import ROWS, SUBCODE_ROWS, CodeRow, Family, Group
+from wa_service.whatsapp.usage import read_usage
 
 _TOKEN: Final = re.compile(r"EAA[A-Za-z0-9_-]{8,}|(access_token|appsecret_proof|hub\.verify_token)=[^&\s\"']+")
 _LONG_NUMBER: Final = re.compile(r"\+?\d{7,}")
@@ -281,7 +282,11 @@ def classify(
     found = error_object(body)
     if found is None:
         return _without_error_object(http_status, method, retry_after)
-    return _from_object(MetaErrorObject.read(found), http_status, retry_after)
+    error = _from_object(MetaErrorObject.read(found), http_status, retry_after)
+    if retry_after is None and error.group == "throttled":
+        minutes = max((usage.regain_minutes for usage in read_usage(headers or {})), default=0.0)
+        error.retry_after = minutes * 60 or error.retry_after
+    return error
 
 
 def from_status_error(obj: object) -> WhatsAppError:

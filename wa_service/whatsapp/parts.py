@@ -101,7 +101,13 @@ _SENTENCES: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
 
 def problems(error: ValidationError) -> list[Problem]:
     """Read what `parse_message` found: a path and a sentence for each problem, without the values given."""
-    return [Problem(path_of(item), _sentence(item)) for item in error.errors(include_url=False, include_input=False)]
+    found = [(path_of(item), item) for item in error.errors(include_url=False, include_input=False)]
+    return [
+        Problem(path, _sentence(item))
+        for path, item in found
+        # pydantic counts only items without problems, so such a list also looks too short.
+        if item["type"] != "too_short" or not any(other.startswith(f"{path}.") for other, _ in found)
+    ]
 
 
 def path_of(item: ErrorDetails) -> str:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import IO, Any, Final, TypeAlias
+from urllib.parse import urlsplit
 
 import orjson
 import requests
@@ -52,6 +53,7 @@ _ATTEMPTS: Final = 3
 class Outcome:
     """What one call came to, for metrics: the HTTP status, or None where no answer came; the error, or None.
 
+    Neither status nor error: the caller cut the call off (a time-out of its own).
     `retry_after`: seconds from the header; `usage`: Meta's usage headers; `version`: the API version that
     answered.
     """
@@ -99,6 +101,9 @@ class Transport:
         seconds)` hears of every call. `proxies`: scheme → proxy URL, and `no_proxy`. `adapter` replaces the
         network.
         """
+        parsed = urlsplit(base_url)
+        if parsed.scheme not in ("http", "https") or not parsed.hostname or parsed.username or parsed.query:
+            raise ValueError("The base URL must be like https://graph.facebook.com.")
         self._root = "/".join(part.strip("/") for part in (base_url, api_version) if part.strip("/"))
         self._guard: Guard = guard or _no_guard
         self._observe = observe
@@ -112,9 +117,7 @@ class Transport:
             {
                 "Authorization": f"Bearer {access_token}",
                 "User-Agent": user_agent,
-                "Accept": "application/json",
                 "Accept-Encoding": "gzip, deflate",
-                "Connection": "keep-alive",
             }
         )
         self._posting = _session(adapter or MetaAdapter(pool_size=pool_size, retries=Retry(0, read=False)))
@@ -279,15 +282,10 @@ class _Seen:
 
 
 def read_at_most(response: Response, limit: int) -> bytes:
-    """The body, cut at `limit` bytes; gives the connection back, or closes it where more would come."""
-    chunks, size = [], 0
+    """The unpacked body, cut at `limit` bytes; gives the connection back, or closes it where more would come."""
     with response:
-        for chunk in response.iter_content(65536):
-            chunks.append(chunk)
-            size += len(chunk)
-            if size > limit:
-                break
-    return b"".join(chunks)[:limit]
+        raw: bytes = response.raw.read(limit, decode_content=True)
+    return raw
 
 
 def parse_json(raw: bytes) -> object:
