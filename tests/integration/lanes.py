@@ -1,0 +1,89 @@
+"""What the lanes' tests share: a store, pieces of webhooks, sends."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from wa_service.store.inbox import Inbox
+from wa_service.store.outbox import Limits, Outbox, Send
+from wa_service.store.records import Records
+from wa_service.store.redis import Store
+from wa_service.whatsapp.events import Piece
+
+NUMBER = "106540352242922"
+KEEP = 30 * 86_400
+_ids = itertools.count(1)
+
+
+@dataclass
+class Lanes:
+    """The rooms of the store over one server."""
+
+    store: Store
+    inbox: Inbox
+    outbox: Outbox
+    records: Records
+
+    @classmethod
+    def over(cls, store: Store, *, lease: float = 15.0, **outbox: Any) -> Lanes:
+        outbox.setdefault("limits", {NUMBER: Limits(80, 1000, "waba")})
+        return cls(
+            store, Inbox(store, keep_seconds=KEEP, lease_seconds=lease), Outbox(store, KEEP, **outbox), Records(store)
+        )
+
+    def admit(self, *pieces: Piece) -> list[bytes]:
+        """Admits pieces in one round trip."""
+        return self.store.run([self.inbox.admit(piece, int(time.time() * 1000)) for piece in pieces])
+
+    def grant(self, number: str = NUMBER, puller: str = "p", count: int = 1) -> list[Any]:
+        """What may be sent now."""
+        return self.outbox.next(number, puller, next(_ids), count).grants
+
+
+def message(
+    customer: str = "15551230001",
+    text: str = "hello",
+    *,
+    id: str | None = None,  # noqa: A002 - the field's name
+    timestamp: int | None = None,
+    number: str = NUMBER,
+    user_id: str | None = None,
+    name: str = "Ana",
+) -> Piece:
+    """A text from a customer, as web takes it out of a webhook."""
+    message_id = id or f"wamid.T{next(_ids)}"
+    when = int(time.time()) if timestamp is None else timestamp
+    addresses = tuple(address for address in (customer, user_id) if address)
+    return Piece(
+        kind="message",
+        field="messages",
+        waba_id="waba",
+        phone_number_id=number,
+        id=message_id,
+        timestamp=when,
+        addresses=addresses,
+        contact={"profile": {"name": name}, "wa_id": customer},
+        raw={"from": customer, "id": message_id, "timestamp": str(when), "type": "text", "text": {"body": text}},
+        reason="",
+        entry_time=0,
+    )
+
+
+def send(
+    customer: str = "15551230001",
+    *,
+    id: str | None = None,  # noqa: A002 - the field's name
+    type: str = "text",  # noqa: A002 - the field's name
+    number: str = NUMBER,
+    **rest: Any,
+) -> Send:
+    """A send to a customer."""
+    body = {"messaging_product": "whatsapp", "to": customer, "type": type, "text": {"body": "hi"}}
+    return Send(
+        id=id or f"s{next(_ids)}", number=number, type=type, body=orjson.dumps(body), addresses=(customer,), **rest
+    )

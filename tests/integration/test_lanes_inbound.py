@@ -1,0 +1,302 @@
+"""Mailboxes: admit · take · keep · finish · again · bury, on a real server."""
+
+from __future__ import annotations
+
+import time
+
+import orjson
+import pytest
+import redis
+
+from tests.eventually import eventually
+from tests.integration.lanes import NUMBER, Lanes, message, send
+from wa_service.store import keys
+from wa_service.store.dead_letters import DeadLetters
+from wa_service.store.inbox import MAILBOX_CEILING, Inbox, read_event, write_event
+from wa_service.store.redis import Store
+
+
+def take(inbox: Inbox, puller: str = "p", counter: int = 0, count: int = 1) -> list:
+    return inbox.take(puller, counter, count)[1]
+
+
+def body(work) -> str:
+    return work.stored.piece.raw["text"]["body"]
+
+
+def test_an_admitted_message_is_handed_out_once(lanes: Lanes) -> None:
+    assert lanes.admit(message(text="hello")) == [b"new"]
+    (work,) = take(lanes.inbox)
+    assert body(work) == "hello"
+    assert take(lanes.inbox, counter=1) == []
+
+
+def test_the_same_message_in_other_bytes_is_one_message(lanes: Lanes) -> None:
+    first = message(id="wamid.SAME", text="hello")
+    again = message(id="wamid.SAME", text="hello ")
+    assert lanes.admit(first, again) == [b"new", b"duplicate"]
+
+
+def test_the_same_id_on_two_numbers_is_two_messages(lanes: Lanes) -> None:
+    assert lanes.admit(message(id="wamid.X"), message(id="wamid.X", number="999")) == [b"new", b"new"]
+
+
+def test_a_customers_messages_come_in_metas_order_then_in_ours(lanes: Lanes) -> None:
+    now = int(time.time())
+    lanes.admit(
+        message(text="second", timestamp=now - 5),
+        message(text="third", timestamp=now - 5),
+        message(text="first", timestamp=now - 9),
+    )
+    seen = []
+    for counter in range(3):
+        (work,) = take(lanes.inbox, counter=counter)
+        seen.append(body(work))
+        assert lanes.inbox.finish(work, "p", [])
+    assert seen == ["first", "second", "third"]
+
+
+def test_a_timestamp_from_the_future_counts_as_now(lanes: Lanes) -> None:
+    lanes.admit(message(text="a", timestamp=int(time.time()) + 9_999), message(text="b"))
+    (work,) = take(lanes.inbox)
+    assert body(work) == "a"
+
+
+def test_one_conversation_is_handed_to_one_worker_at_a_time(lanes: Lanes) -> None:
+    lanes.admit(message(text="a"), message(text="b"))
+    assert len(take(lanes.inbox, "one", 0, 5)) == 1
+    assert take(lanes.inbox, "two", 0, 5) == []
+
+
+def test_many_conversations_are_taken_in_one_call(lanes: Lanes) -> None:
+    lanes.admit(*(message(f"1555000{i:04}") for i in range(20)))
+    assert len(take(lanes.inbox, count=16)) == 16
+
+
+def test_a_repeated_take_gives_the_same_answer(lanes: Lanes) -> None:
+    lanes.admit(message("15550000001"), message("15550000002"))
+    first = take(lanes.inbox, counter=7, count=2)
+    again = take(lanes.inbox, counter=7, count=2)
+    assert [(w.conversation, w.token, w.takes) for w in sorted(first, key=lambda w: w.conversation)] == [
+        (w.conversation, w.token, w.takes) for w in sorted(again, key=lambda w: w.conversation)
+    ]
+
+
+def test_a_lease_that_ran_out_is_anybodys(store: Store) -> None:
+    lanes = Lanes.over(store, lease=0.05)
+    lanes.admit(message())
+    (old,) = take(lanes.inbox, "dead")
+    (new,) = eventually(lambda: take(lanes.inbox, "alive"))
+    assert new.takes == 2
+    assert not lanes.inbox.finish(old, "dead", [send()])
+    assert lanes.inbox.finish(new, "alive", [send()])
+
+
+def test_a_kept_lease_stays(store: Store) -> None:
+    lanes = Lanes.over(store, lease=0.2)
+    lanes.admit(message())
+    (work,) = take(lanes.inbox)
+    until = time.monotonic() + 0.4
+    eventually(lambda: lanes.inbox.keep([work]) == [True] and time.monotonic() > until)
+    assert take(lanes.inbox, "other") == []
+
+
+def test_a_lost_lease_is_not_kept(lanes: Lanes) -> None:
+    lanes.admit(message())
+    (work,) = take(lanes.inbox)
+    lanes.inbox.give_back("p", died=True)
+    assert lanes.inbox.keep([work]) == [False]
+
+
+def test_finishing_twice_replies_once(lanes: Lanes, redis_client: redis.Redis) -> None:
+    lanes.admit(message())
+    (work,) = take(lanes.inbox)
+    assert lanes.inbox.finish(work, "p", [send(id="r1")])
+    assert not lanes.inbox.finish(work, "p", [send(id="r2")])
+    assert redis_client.exists("wa:rec:r1", "wa:rec:r2") == 1
+
+
+def test_replies_keep_their_order(lanes: Lanes, redis_client: redis.Redis) -> None:
+    lanes.admit(message())
+    (work,) = take(lanes.inbox)
+    lanes.inbox.finish(work, "p", [send(id="r1"), send(id="r2"), send(id="r3")])
+    assert redis_client.lrange(keys.lane_queue(work.conversation), 0, -1) == [b"r1", b"r2", b"r3"]
+
+
+def test_a_failure_is_counted_and_comes_again_later(lanes: Lanes) -> None:
+    lanes.admit(message())
+    (work,) = take(lanes.inbox)
+    assert lanes.inbox.again(work, "p", 0.05, counts=True) == 1
+    assert take(lanes.inbox, counter=1) == []
+    (second,) = eventually(lambda: take(lanes.inbox, counter=2))
+    assert (second.fails, second.takes) == (1, 2)
+
+
+def test_waiting_for_an_outside_service_counts_no_try(lanes: Lanes) -> None:
+    lanes.admit(message())
+    for counter in range(20):
+        (work,) = take(lanes.inbox, counter=counter)
+        assert work.takes == 1
+        lanes.inbox.again(work, "p", 0.0, counts=False)
+
+
+def test_tries_are_those_of_one_message(lanes: Lanes) -> None:
+    lanes.admit(message(text="a"), message(text="b"))
+    (a,) = take(lanes.inbox)
+    lanes.inbox.again(a, "p", 0.0, counts=True)
+    (a,) = take(lanes.inbox, counter=1)
+    lanes.inbox.finish(a, "p", [])
+    (b,) = take(lanes.inbox, counter=2)
+    assert (body(b), b.takes, b.fails) == ("b", 1, 0)
+
+
+def test_a_buried_message_lets_the_next_one_go(lanes: Lanes, store: Store) -> None:
+    lanes.admit(message(text="poison"), message(text="next"))
+    (work,) = take(lanes.inbox)
+    assert lanes.inbox.bury(work, "p", "failed", "ValueError")
+    (following,) = take(lanes.inbox, counter=1)
+    assert body(following) == "next"
+    ((letter,), _) = DeadLetters(store, keep_seconds=60).page()
+    assert (letter.kind, letter.reason, letter.tries) == ("failed", "ValueError", 1)
+
+
+def test_a_replayed_letter_is_handled_after_what_waits(lanes: Lanes, store: Store) -> None:
+    letters = DeadLetters(store, keep_seconds=60)
+    lanes.admit(message(text="poison", id="wamid.P"))
+    (work,) = take(lanes.inbox)
+    lanes.inbox.bury(work, "p", "failed", "ValueError")
+    lanes.admit(message(text="waits"))
+    assert letters.replay(letters.ids()[0]) is True
+    order = []
+    for counter in range(1, 3):
+        (work,) = take(lanes.inbox, counter=counter)
+        order.append(body(work))
+        lanes.inbox.finish(work, "p", [])
+    assert order == ["waits", "poison"]
+    assert letters.ids() == []
+
+
+def test_a_stopped_worker_gives_its_takes_back(lanes: Lanes) -> None:
+    lanes.admit(message())
+    take(lanes.inbox)
+    assert lanes.inbox.give_back("p", died=False) == 1
+    (work,) = take(lanes.inbox, "q")
+    assert work.takes == 1
+
+
+def test_a_dead_workers_takes_are_counted(lanes: Lanes) -> None:
+    lanes.admit(message())
+    take(lanes.inbox)
+    lanes.inbox.give_back("p", died=True)
+    (work,) = take(lanes.inbox, "q")
+    assert work.takes == 2
+
+
+def test_a_conversation_with_twenty_unsent_replies_waits(lanes: Lanes) -> None:
+    lanes.admit(message())
+    (work,) = take(lanes.inbox)
+    lanes.inbox.finish(work, "p", [send() for _ in range(20)])
+    lanes.admit(message())
+    assert take(lanes.inbox, counter=1) == []
+
+
+def test_a_full_mailbox_makes_dead_letters(lanes: Lanes, store: Store) -> None:
+    answers = lanes.admit(*(message() for _ in range(MAILBOX_CEILING + 1)))
+    assert answers.count(b"new") == MAILBOX_CEILING
+    assert answers[-1] == b"flood"
+    ((letter,), _) = DeadLetters(store, keep_seconds=60).page()
+    assert letter.kind == "flood"
+
+
+def test_a_customer_seen_under_two_addresses_is_one_conversation(lanes: Lanes) -> None:
+    lanes.admit(message("15550000001", user_id="US.1"), message("", user_id="US.1", text="later"))
+    (work,) = take(lanes.inbox, count=5)
+    assert work.contact["addresses"].split() == ["15550000001", "US.1"]
+
+
+def test_two_conversations_found_to_be_one_are_joined_when_the_younger_is_idle(lanes: Lanes) -> None:
+    lanes.admit(message("15550000001"))
+    (elder,) = take(lanes.inbox)
+    lanes.inbox.finish(elder, "p", [])
+    lanes.admit(message("", user_id="US.1"))
+    (younger,) = take(lanes.inbox, counter=1)
+    lanes.inbox.finish(younger, "p", [])
+    lanes.admit(message("15550000001", user_id="US.1"), message("", user_id="US.1"))
+    (work,) = take(lanes.inbox, counter=2, count=5)
+    assert work.conversation == elder.conversation
+
+
+def test_the_mark_of_an_event_does_not_hold_the_number(lanes: Lanes, redis_client: redis.Redis) -> None:
+    lanes.admit(message("15550000001", id="wamid.HBgLMTU1NTAwMDAwMDE="))
+    marks = list(redis_client.scan_iter("wa:seen:*"))
+    assert len(marks) == 1
+    assert b"1555" not in marks[0]
+    assert b"wamid" not in marks[0]
+
+
+def test_everything_personal_has_a_lifetime(lanes: Lanes, redis_client: redis.Redis) -> None:
+    lanes.admit(message())
+    (work,) = take(lanes.inbox)
+    lanes.inbox.finish(work, "p", [])
+    lasting = {key for key in redis_client.scan_iter("*") if redis_client.ttl(key) == -1}
+    assert lasting <= {b"wa:events", b"wa:bell"}
+
+
+def test_a_worker_reads_the_form_before_its_own(lanes: Lanes, redis_client: redis.Redis) -> None:
+    piece = message(text="from the previous form")
+    lanes.admit(piece)
+    (key,) = redis_client.keys("wa:box:*")
+    ((member, score),) = redis_client.zrange(key, 0, 0, withscores=True)
+    new = read_event(member)
+    old = {
+        "v": 1,
+        "kind": piece.kind,
+        "field": piece.field,
+        "waba_id": piece.waba_id,
+        "phone_number_id": piece.phone_number_id,
+        "id": piece.id,
+        "timestamp": piece.timestamp,
+        "addresses": list(piece.addresses),
+        "contact": piece.contact,
+        "raw": piece.raw,
+        "entry_time": 0,
+        "received": new.received,
+    }
+
+    redis_client.delete(key)
+    redis_client.zadd(key, {orjson.dumps(old): score})
+    (work,) = take(lanes.inbox)
+    assert work.stored == new
+    assert lanes.inbox.finish(work, "p", [])
+
+
+def test_a_stored_event_reads_back_as_it_was() -> None:
+    piece = message(text="ü 👍")
+    assert read_event(write_event(piece, 5)).piece == piece
+
+
+def test_the_bell_wakes_a_waiting_worker(lanes: Lanes) -> None:
+    lanes.admit(message())
+    started = time.monotonic()
+    lanes.inbox.wait_for_work(1.0)
+    assert time.monotonic() - started < 0.5
+
+
+def test_a_restarted_server_without_scripts_is_served_again(lanes: Lanes, redis_client: redis.Redis) -> None:
+    lanes.admit(message())
+    redis_client.script_flush()
+    assert lanes.admit(message("15550000009")) == [b"new"]
+
+
+@pytest.mark.parametrize("died", [True, False])
+def test_giving_back_nothing_changes_nothing(lanes: Lanes, died: bool) -> None:
+    lanes.admit(message())
+    take(lanes.inbox, "one")
+    assert lanes.inbox.give_back("two", died=died) == 0
+    assert take(lanes.inbox, "two") == []
+
+
+def test_the_number_is_part_of_the_conversation(lanes: Lanes) -> None:
+    lanes.admit(message(number=NUMBER), message(number="42"))
+    works = take(lanes.inbox, count=5)
+    assert sorted(work.conversation.split(":")[0] for work in works) == sorted([NUMBER, "42"])

@@ -1,0 +1,532 @@
+"""Lanes of sends: put · next · done · reap · settle · status · pause, on a real server."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import orjson
+import pytest
+import redis
+
+from tests.eventually import eventually
+from tests.integration.lanes import NUMBER, Lanes, message, send
+from wa_service.store import keys
+from wa_service.store.outbox import Ending, Grant, Idempotency, Limits
+from wa_service.store.redis import Store
+
+ACCEPTED = Ending("accepted", wamid="wamid.A1", wa_id="15551230001", health="well")
+DAY = 86_400_000
+
+
+def done(lanes: Lanes, grant: Grant, **ending: Any) -> Any:
+    return lanes.outbox.done(NUMBER, grant, Ending(**ending))
+
+
+def status(lanes: Lanes, wamid: str, word: str, **raw: Any) -> list[Any]:
+    return lanes.store.run([lanes.outbox.status(NUMBER, wamid, word, int(time.time() * 1000), raw)])[0]
+
+
+def sent(lanes: Lanes, customer: str = "15551230001", wamid: str = "wamid.A1", **rest: Any) -> str:
+    """A send that Meta accepted; its id."""
+    record = send(customer, **rest)
+    lanes.outbox.put(record)
+    (grant,) = lanes.grant()
+    done(lanes, grant, outcome="accepted", wamid=wamid)
+    return record.id
+
+
+def state(lanes: Lanes, record_id: str) -> str:
+    record = lanes.records.get(record_id)
+    assert record is not None
+    return record.status
+
+
+class TestPutting:
+    def test_a_send_is_handed_out_once(self, lanes: Lanes) -> None:
+        assert lanes.outbox.put(send(id="a")).outcome == "queued"
+        (grant,) = lanes.grant()
+        assert (grant.id, grant.type) == ("a", "text")
+        assert lanes.grant() == []
+
+    def test_the_same_key_and_request_give_the_first_record(self, lanes: Lanes) -> None:
+        key = Idempotency("wa:idem:k:1", "print", 0)
+        assert lanes.outbox.put(send(id="a"), idempotency=key).outcome == "queued"
+        again = lanes.outbox.put(send(id="b"), idempotency=key)
+        assert (again.outcome, again.id) == ("replayed", "a")
+
+    def test_while_the_first_caller_waits_a_repeat_is_told_so(self, lanes: Lanes) -> None:
+        key = Idempotency("wa:idem:k:1", "print", 5_000)
+        lanes.outbox.put(send(id="a"), idempotency=key)
+        assert lanes.outbox.put(send(id="b"), idempotency=key).outcome == "waiting"
+        lanes.outbox.answered(key)
+        assert lanes.outbox.put(send(id="b"), idempotency=key).outcome == "replayed"
+
+    def test_the_same_key_for_another_request_is_a_conflict(self, lanes: Lanes) -> None:
+        lanes.outbox.put(send(id="a"), idempotency=Idempotency("wa:idem:k:1", "one", 0))
+        assert lanes.outbox.put(send(id="b"), idempotency=Idempotency("wa:idem:k:1", "two", 0)).outcome == "conflict"
+
+    def test_a_key_lives_a_day_after_its_record_ended(self, lanes: Lanes, redis_client: redis.Redis) -> None:
+        lanes.outbox.put(send(id="a"), idempotency=Idempotency("wa:idem:k:1", "one", 0))
+        assert redis_client.ttl("wa:idem:k:1") > 86_400
+        (grant,) = lanes.grant()
+        done(lanes, grant, outcome="accepted", wamid="wamid.A")
+        assert 86_000 < redis_client.ttl("wa:idem:k:1") <= 86_400
+
+    def test_a_full_lane_refuses(self, lanes: Lanes, monkeypatch: pytest.MonkeyPatch) -> None:
+        lanes.store.run([lanes.store.step("put", send().spec(), 60, "", "", 0, 2, "w", 0, 0, 0, "1") for _ in range(2)])
+        refused = lanes.store.call("put", send().spec(), 60, "", "", 0, 2, "w", 0, 0, 0, "1")
+        assert refused == [b"full"]
+
+    def test_a_waiting_record_has_no_end_of_life(self, lanes: Lanes, redis_client: redis.Redis) -> None:
+        lanes.outbox.put(send(id="a"))
+        assert redis_client.ttl("wa:rec:a") == -1
+        (grant,) = lanes.grant()
+        done(lanes, grant, outcome="accepted", wamid="wamid.A")
+        assert redis_client.ttl("wa:rec:a") > 0
+
+    def test_an_ended_record_no_longer_holds_what_it_said(self, lanes: Lanes, redis_client: redis.Redis) -> None:
+        record_id = sent(lanes)
+        assert redis_client.hget(f"wa:rec:{record_id}", "body") is None
+
+
+class TestOrder:
+    def test_a_lane_gives_its_head_only(self, lanes: Lanes) -> None:
+        lanes.outbox.put(send(id="a"))
+        lanes.outbox.put(send(id="b"))
+        assert [grant.id for grant in lanes.grant(count=5)] == ["a"]
+
+    def test_the_next_head_follows_when_the_first_ended(self, lanes: Lanes) -> None:
+        lanes.outbox.put(send(id="a"))
+        lanes.outbox.put(send(id="b"))
+        (grant,) = lanes.grant()
+        done(lanes, grant, outcome="accepted", wamid="wamid.A")
+        assert [grant.id for grant in lanes.grant()] == ["b"]
+
+    def test_a_record_tried_again_later_keeps_its_place(self, lanes: Lanes) -> None:
+        lanes.outbox.put(send(id="a"))
+        lanes.outbox.put(send(id="b"))
+        (grant,) = lanes.grant()
+        done(lanes, grant, outcome="later", delay=0.05, counts="few")
+        assert lanes.grant() == []
+        (again,) = eventually(lanes.grant)
+        assert (again.id, again.few) == ("a", 1)
+
+    def test_other_customers_go_on_meanwhile(self, lanes: Lanes) -> None:
+        lanes.outbox.put(send("15550000001"))
+        lanes.outbox.put(send("15550000002"))
+        assert len(lanes.grant(count=5)) == 2
+
+    def test_replies_go_before_bulk(self, lanes: Lanes) -> None:
+        lanes.outbox.put(send("15550000001", id="bulk", urgent=False))
+        lanes.outbox.put(send("15550000002", id="reply", urgent=True))
+        assert [grant.id for grant in lanes.grant()] == ["reply"]
+
+    def test_a_reply_behind_bulk_in_its_lane_takes_the_lane_along(self, lanes: Lanes) -> None:
+        lanes.outbox.put(send("15550000001", id="other", urgent=False))
+        lanes.outbox.put(send("15550000002", id="bulk", urgent=False))
+        lanes.outbox.put(send("15550000002", id="reply", urgent=True))
+        assert [grant.id for grant in lanes.grant()] == ["bulk"]
+
+    def test_bulk_gets_every_tenth_grant_at_least(self, lanes: Lanes) -> None:
+        for i in range(20):
+            lanes.outbox.put(send(f"1555000{i:04}", urgent=True))
+        lanes.outbox.put(send("15559999999", id="bulk", urgent=False))
+        assert "bulk" in [grant.id for grant in lanes.grant(count=10)]
+
+    def test_a_repeated_next_gives_the_same_answer(self, lanes: Lanes) -> None:
+        lanes.outbox.put(send(id="a"))
+        first = lanes.outbox.next(NUMBER, "p", 4_000_000, 5)
+        again = lanes.outbox.next(NUMBER, "p", 4_000_000, 5)
+        assert [(g.id, g.token) for g in first.grants] == [(g.id, g.token) for g in again.grants]
+
+    def test_what_waited_too_long_fails_as_expired(self, lanes: Lanes) -> None:
+        lanes.outbox.put(send(id="a"))
+        lanes.outbox.put(send(id="b"))
+        lanes.store.do("HSET", "wa:rec:a", "expires", int(time.time() * 1000) - 1)
+        answer = lanes.outbox.next(NUMBER, "p", 1, 5)
+        assert [grant.id for grant in answer.grants] == ["b"]
+        record = lanes.records.get("a")
+        assert record is not None
+        assert (record.status, record.error["reason"]) == ("failed", "expired")
+
+
+class TestEndings:
+    def test_an_accepted_send_is_found_by_its_wamid(self, lanes: Lanes) -> None:
+        record_id = sent(lanes, wamid="wamid.A1")
+        found = lanes.records.find("wamid.A1", (NUMBER,))
+        assert found is not None
+        assert (found.id, found.status, found.wamid) == (record_id, "accepted", "wamid.A1")
+
+    def test_an_ending_written_twice_counts_once(self, lanes: Lanes) -> None:
+        lanes.outbox.put(send(id="a"))
+        lanes.outbox.put(send(id="b"))
+        (grant,) = lanes.grant()
+        done(lanes, grant, outcome="accepted", wamid="wamid.A")
+        done(lanes, grant, outcome="accepted", wamid="wamid.A")
+        assert [grant.id for grant in lanes.grant()] == ["b"]
+        assert state(lanes, "a") == "accepted"
+
+    def test_a_refusal_keeps_metas_reason(self, lanes: Lanes) -> None:
+        lanes.outbox.put(send(id="a"))
+        (grant,) = lanes.grant()
+        done(lanes, grant, outcome="failed", error={"code": 131009, "title": "no"}, code=131009)
+        record = lanes.records.get("a")
+        assert record is not None
+        assert (record.status, record.error) == ("failed", {"code": 131009, "title": "no"})
+
+    def test_an_unknown_send_leaves_its_lane(self, lanes: Lanes) -> None:
+        lanes.outbox.put(send(id="a"))
+        lanes.outbox.put(send(id="b"))
+        (grant,) = lanes.grant()
+        done(lanes, grant, outcome="unknown")
+        assert state(lanes, "a") == "unknown"
+        assert [grant.id for grant in lanes.grant()] == ["b"]
+
+    def test_a_claim_that_ran_out_is_unknown(self, store: Store) -> None:
+        lanes = Lanes.over(store, claim_seconds=0.02)
+        lanes.outbox.put(send(id="a"))
+        lanes.grant()
+        assert eventually(lanes.outbox.reap) == ["a"]
+        assert state(lanes, "a") == "unknown"
+
+    def test_a_late_answer_beats_unknown(self, store: Store) -> None:
+        lanes = Lanes.over(store, claim_seconds=0.02)
+        lanes.outbox.put(send(id="a"))
+        (grant,) = lanes.grant()
+        eventually(lanes.outbox.reap)
+        done(lanes, grant, outcome="accepted", wamid="wamid.A")
+        assert state(lanes, "a") == "accepted"
+        assert lanes.store.do("ZCARD", keys.DOUBT) == 0
+
+    def test_a_dead_workers_claims_end_at_once(self, lanes: Lanes) -> None:
+        lanes.outbox.put(send(id="a"))
+        lanes.grant(puller="dead")
+        lanes.inbox.give_back("dead", died=True)
+        assert eventually(lanes.outbox.reap) == ["a"]
+
+    def test_the_waiting_caller_is_told(self, lanes: Lanes, redis_client: redis.Redis) -> None:
+        lanes.outbox.put(send(id="a", answer_to="wa:answers:web"))
+        (grant,) = lanes.grant()
+        done(lanes, grant, outcome="accepted", wamid="wamid.A")
+        assert redis_client.lrange("wa:answers:web", 0, -1) == [b"a"]
+
+    def test_metas_own_address_becomes_an_alias(self, lanes: Lanes) -> None:
+        record = send("5511988887777", id="a")
+        lanes.outbox.put(record)
+        (grant,) = lanes.grant()
+        done(lanes, grant, outcome="accepted", wamid="wamid.A", wa_id="551188887777")
+        lanes.admit(message("551188887777"))
+        _, (work,) = lanes.inbox.take("p", 0, 1)
+        assert work.conversation == f"{NUMBER}:5511988887777"
+
+
+class TestStatuses:
+    def test_the_ladder_only_goes_up(self, lanes: Lanes) -> None:
+        record_id = sent(lanes)
+        assert status(lanes, "wamid.A1", "delivered")[0] == b"applied"
+        assert status(lanes, "wamid.A1", "sent")[0] == b"late"
+        assert state(lanes, record_id) == "delivered"
+
+    def test_a_repeated_status_is_a_duplicate(self, lanes: Lanes) -> None:
+        sent(lanes)
+        status(lanes, "wamid.A1", "sent")
+        assert status(lanes, "wamid.A1", "sent")[0] == b"duplicate"
+
+    def test_a_late_status_is_in_the_history(self, lanes: Lanes) -> None:
+        record_id = sent(lanes)
+        status(lanes, "wamid.A1", "read")
+        status(lanes, "wamid.A1", "sent")
+        record = lanes.records.get(record_id)
+        assert record is not None
+        assert {"sent", "read"} <= {name for name, _ in record.history}
+
+    def test_failed_does_not_undo_delivered(self, lanes: Lanes) -> None:
+        record_id = sent(lanes)
+        status(lanes, "wamid.A1", "delivered")
+        status(lanes, "wamid.A1", "failed", errors=[{"code": 131026, "title": "no"}])
+        assert state(lanes, record_id) == "delivered"
+
+    def test_a_failure_keeps_its_reason_and_price_is_kept(self, lanes: Lanes) -> None:
+        record_id = sent(lanes)
+        status(lanes, "wamid.A1", "sent", pricing={"category": "service"})
+        status(lanes, "wamid.A1", "failed", errors=[{"code": 131026, "title": "no", "error_data": "text"}])
+        record = lanes.records.get(record_id)
+        assert record is not None
+        assert record.error == {"code": 131026, "title": "no", "details": "text"}
+        assert record.pricing == {"category": "service"}
+
+    def test_a_status_before_the_sends_answer_writes_the_wamid(self, lanes: Lanes) -> None:
+        lanes.outbox.put(send(id="a"))
+        (grant,) = lanes.grant()
+        assert status(lanes, "wamid.EARLY", "sent", biz_opaque_callback_data="a")[0] == b"applied"
+        done(lanes, grant, outcome="unknown")
+        record = lanes.records.get("a")
+        assert record is not None
+        assert (record.status, record.wamid) == ("sent", "wamid.EARLY")
+        assert lanes.grant() == []
+
+    def test_a_status_settles_an_unknown_send(self, lanes: Lanes) -> None:
+        lanes.outbox.put(send(id="a"))
+        (grant,) = lanes.grant()
+        done(lanes, grant, outcome="unknown")
+        status(lanes, "wamid.Z", "delivered", biz_opaque_callback_data="a")
+        assert state(lanes, "a") == "delivered"
+        assert lanes.store.do("ZCARD", keys.DOUBT) == 0
+
+    def test_a_status_of_somebody_elses_send_is_kept_aside(self, lanes: Lanes) -> None:
+        assert status(lanes, "wamid.OTHER", "sent")[0] == b"foreign"
+        assert lanes.store.do("LLEN", keys.FOREIGN) == 1
+
+    def test_the_callers_own_data_comes_back_in_the_stream(self, lanes: Lanes, redis_client: redis.Redis) -> None:
+        sent(lanes, opaque="order:12")
+        status(lanes, "wamid.A1", "delivered")
+        newest = redis_client.xrevrange(keys.EVENTS, count=1)[0][1]
+        assert orjson.loads(newest[b"d"])["biz_opaque_callback_data"] == "order:12"
+
+
+class TestSettling:
+    def heard(self, lanes: Lanes, count: int) -> None:
+        for i in range(count):
+            wamid = f"wamid.H{i}"
+            sent(lanes, f"1555777{i:04}", wamid)
+            status(lanes, wamid, "sent")
+
+    def unknown(self, lanes: Lanes, **rest: Any) -> str:
+        record = send(**rest)
+        lanes.outbox.put(record)
+        (grant,) = lanes.grant()
+        done(lanes, grant, outcome="unknown")
+        eventually(lambda: int(time.time() * 1000) > claimed(lanes, record.id) + 2)
+        return record.id
+
+    def test_metas_silence_means_no_once_three_later_ones_were_heard(self, store: Store) -> None:
+        lanes = Lanes.over(store, settle_seconds=0.01)
+        record_id = self.unknown(lanes)
+        self.heard(lanes, 3)
+        assert eventually(lanes.outbox.settle) == [(record_id, "failed")]
+        record = lanes.records.get(record_id)
+        assert record is not None
+        assert record.error["reason"] == "no_word_from_meta"
+
+    def test_with_two_it_is_not_judged(self, store: Store) -> None:
+        lanes = Lanes.over(store, settle_seconds=0.01)
+        record_id = self.unknown(lanes)
+        self.heard(lanes, 2)
+        eventually(lambda: not lanes.store.do("ZRANGEBYSCORE", keys.DOUBT, 0, int(time.time() * 1000) - 1) or True)
+        assert lanes.outbox.settle() == []
+        assert state(lanes, record_id) == "unknown"
+
+    def test_after_a_refused_webhook_it_takes_twelve_times_as_long(self, store: Store) -> None:
+        lanes = Lanes.over(store, settle_seconds=20)
+        record_id = self.unknown(lanes)
+        self.heard(lanes, 3)
+        store.run([lanes.outbox.webhook_refused(), ("ZADD", keys.DOUBT, 0, record_id)])
+        assert lanes.outbox.settle() == []
+        wait = float(store.do("ZSCORE", keys.DOUBT, record_id)) - claimed(lanes, record_id)
+        assert wait == 12 * 20_000
+
+    def test_when_asked_for_it_is_sent_once_more_and_only_once(self, store: Store) -> None:
+        lanes = Lanes.over(store, settle_seconds=0.01, resend_unknown=True)
+        record_id = self.unknown(lanes)
+        self.heard(lanes, 3)
+        assert eventually(lanes.outbox.settle) == [(record_id, "resent")]
+        (grant,) = lanes.grant()
+        assert grant.id == record_id
+        done(lanes, grant, outcome="unknown")
+        eventually(lambda: int(time.time() * 1000) > claimed(lanes, record_id) + 2)
+        self.heard(lanes, 3)
+        assert eventually(lanes.outbox.settle) == [(record_id, "failed")]
+
+    def test_a_template_is_never_sent_again(self, store: Store) -> None:
+        lanes = Lanes.over(store, settle_seconds=0.01, resend_unknown=True)
+        record_id = self.unknown(lanes, type="template")
+        self.heard(lanes, 3)
+        assert eventually(lanes.outbox.settle) == [(record_id, "failed")]
+
+
+def claimed(lanes: Lanes, record_id: str) -> int:
+    return int(lanes.store.do("HGET", f"wa:rec:{record_id}", "claimed"))
+
+
+class TestLimits:
+    def test_throughput_is_not_passed(self, store: Store) -> None:
+        lanes = Lanes.over(store, limits={NUMBER: Limits(10, 0, "w")})
+        for i in range(30):
+            lanes.outbox.put(send(f"1555000{i:04}"))
+        assert len(lanes.grant(count=30)) == 10
+        answer = lanes.outbox.next(NUMBER, "q", 1, 5)
+        assert (answer.grants, answer.why) == ([], "throughput")
+        assert 0.9 < answer.wait <= 1.025
+
+    def test_received_messages_count(self, store: Store) -> None:
+        lanes = Lanes.over(store, limits={NUMBER: Limits(10, 0, "w")})
+        lanes.admit(*(message(f"1555111{i:04}") for i in range(6)))
+        for i in range(10):
+            lanes.outbox.put(send(f"1555000{i:04}"))
+        assert len(lanes.grant(count=30)) == 4
+
+    def test_stamps_from_the_future_count_as_now(self, store: Store, redis_client: redis.Redis) -> None:
+        lanes = Lanes.over(store, limits={NUMBER: Limits(1, 0, "w")})
+        redis_client.rpush(keys.rate(NUMBER), int(time.time() * 1000) + 3_600_000)
+        lanes.outbox.put(send())
+        assert lanes.outbox.next(NUMBER, "p", 1, 1).wait <= 1.025
+
+    def test_a_customer_gets_forty_five_at_once_then_waits(self, store: Store) -> None:
+        lanes = Lanes.over(store, limits={NUMBER: Limits(1000, 0, "w")})
+        for _ in range(46):
+            lanes.outbox.put(send())
+        for _ in range(45):
+            (grant,) = lanes.grant()
+            done(lanes, grant, outcome="accepted", wamid=f"wamid.{grant.id}")
+        answer = lanes.outbox.next(NUMBER, "p", 1, 1)
+        assert (answer.grants, answer.why) == ([], "later")
+        assert 5 < answer.wait <= 6
+
+    def test_the_daily_reach_refuses_one_more_customer(self, store: Store) -> None:
+        lanes = Lanes.over(store, limits={NUMBER: Limits(80, 2, "w")})
+        for customer in ("1001", "1002"):
+            assert lanes.outbox.put(send(customer, type="template"), opens=True).outcome == "queued"
+        refused = lanes.outbox.put(send("1003", type="template"), opens=True)
+        assert refused.outcome == "reach"
+        assert 86_000 < refused.retry_after <= 86_401
+
+    def test_a_customer_opened_today_is_free(self, store: Store) -> None:
+        lanes = Lanes.over(store, limits={NUMBER: Limits(80, 1, "w")})
+        for _ in range(3):
+            assert lanes.outbox.put(send("1001", type="template"), opens=True).outcome == "queued"
+
+    def test_a_customer_whose_window_is_open_is_free(self, store: Store) -> None:
+        lanes = Lanes.over(store, limits={NUMBER: Limits(80, 1, "w")})
+        lanes.outbox.put(send("1001", type="template"), opens=True)
+        lanes.admit(message("1002"))
+        assert lanes.outbox.put(send("1002", type="template"), opens=True).outcome == "queued"
+
+    def test_asked_to_it_waits_for_a_place(self, store: Store, redis_client: redis.Redis) -> None:
+        lanes = Lanes.over(store, limits={NUMBER: Limits(80, 1, "w")})
+        lanes.outbox.put(send("1001", type="template"), opens=True)
+        done(lanes, lanes.grant()[0], outcome="accepted", wamid="wamid.1")
+        waits = lanes.outbox.put(send("1002", id="w", type="template"), opens=True, may_wait_for_reach=True)
+        assert waits.outcome == "queued"
+        assert lanes.grant() == []
+        redis_client.zadd(keys.reach("w"), {f"{NUMBER}:1001": int(time.time() * 1000) - DAY - 1})
+        redis_client.zadd(keys.out(NUMBER, 0), {f"{NUMBER}:1002": 0})
+        assert [grant.id for grant in lanes.grant()] == ["w"]
+
+    def test_what_meta_said_comes_first(self, store: Store) -> None:
+        lanes = Lanes.over(store, limits={NUMBER: Limits(80, 1, "w")})
+        lanes.store.call("said", "w", "daily_limit", 2)
+        lanes.store.call("said", NUMBER, "throughput", 3)
+        for customer in ("1001", "1002"):
+            assert lanes.outbox.put(send(customer, type="template"), opens=True).outcome == "queued"
+        for i in range(5):
+            lanes.outbox.put(send(f"1555000{i:04}"))
+        assert len(lanes.grant(count=10)) == 3
+
+    def test_too_fast_lowers_the_pace_once_a_second(self, lanes: Lanes) -> None:
+        assert lanes.outbox.cut(NUMBER) == 64
+        assert lanes.outbox.cut(NUMBER) == 64
+
+    def test_the_pace_grows_back(self, lanes: Lanes, redis_client: redis.Redis) -> None:
+        lanes.outbox.cut(NUMBER)
+        redis_client.hset(keys.pace(NUMBER), "grown", int(time.time() * 1000) - 60_000)
+        lanes.outbox.put(send())
+        lanes.grant()
+        assert not redis_client.exists(keys.pace(NUMBER))
+
+    def test_marks_leave_a_fifth_free(self, store: Store) -> None:
+        lanes = Lanes.over(store, limits={NUMBER: Limits(10, 0, "w")})
+        assert [lanes.outbox.may_mark(NUMBER) for _ in range(9)] == [True] * 8 + [False]
+
+
+class TestPause:
+    def test_a_paused_number_sends_nothing(self, lanes: Lanes) -> None:
+        lanes.outbox.put(send())
+        assert lanes.outbox.pause(NUMBER, "meta_unwell") == 5
+        answer = lanes.outbox.next(NUMBER, "p", 1, 5)
+        assert (answer.grants, answer.why) == ([], "pause")
+
+    def test_failures_under_way_do_not_lengthen_it(self, lanes: Lanes) -> None:
+        lanes.outbox.pause(NUMBER, "meta_unwell")
+        assert lanes.outbox.pause(NUMBER, "meta_unwell") == 0
+
+    def over(self, redis_client: redis.Redis) -> None:
+        redis_client.hset(keys.pause(NUMBER), "until", int(time.time() * 1000) - 1)
+
+    def test_after_it_one_record_is_the_probe(self, lanes: Lanes, redis_client: redis.Redis) -> None:
+        for i in range(5):
+            lanes.outbox.put(send(f"1555000{i:04}"))
+        lanes.outbox.pause(NUMBER, "meta_unwell")
+        self.over(redis_client)
+        assert len(lanes.grant(count=5)) == 1
+        assert lanes.grant(count=5) == []
+
+    def test_a_good_probe_lifts_it(self, lanes: Lanes, redis_client: redis.Redis) -> None:
+        for i in range(5):
+            lanes.outbox.put(send(f"1555000{i:04}"))
+        lanes.outbox.pause(NUMBER, "meta_unwell")
+        self.over(redis_client)
+        (probe,) = lanes.grant(count=5)
+        lanes.outbox.done(NUMBER, probe, ACCEPTED)
+        assert len(lanes.grant(count=5)) == 4
+
+    def test_a_bad_probe_doubles_it(self, lanes: Lanes, redis_client: redis.Redis) -> None:
+        lanes.outbox.put(send())
+        lanes.outbox.pause(NUMBER, "meta_unwell")
+        self.over(redis_client)
+        (probe,) = lanes.grant()
+        done(lanes, probe, outcome="later", delay=0, counts="ill", health="ill", reason="meta_unwell")
+        answer = lanes.outbox.next(NUMBER, "p", 1, 5)
+        assert answer.why == "pause"
+        assert 9 < answer.wait <= 10
+
+    def test_a_refusal_shows_that_meta_is_well(self, lanes: Lanes, redis_client: redis.Redis) -> None:
+        lanes.outbox.put(send())
+        lanes.outbox.pause(NUMBER, "meta_unwell")
+        self.over(redis_client)
+        (probe,) = lanes.grant()
+        done(lanes, probe, outcome="failed", error={"code": 131026}, health="well")
+        assert not redis_client.exists(keys.pause(NUMBER))
+
+    def test_resume_ends_it(self, lanes: Lanes) -> None:
+        lanes.outbox.put(send())
+        lanes.outbox.pause(NUMBER, "account")
+        assert lanes.outbox.resume(NUMBER)
+        assert len(lanes.grant()) == 1
+
+
+class TestFallback:
+    TEMPLATE = orjson.dumps({"to": "15551230001", "type": "template", "template": {"name": "again"}})
+
+    def test_a_closed_window_sends_the_template_before_what_waits(self, lanes: Lanes) -> None:
+        lanes.outbox.put(send(id="a", fallback=self.TEMPLATE))
+        lanes.outbox.put(send(id="b"))
+        (grant,) = lanes.grant()
+        ended = done(lanes, grant, outcome="failed", error={"code": 131047}, code=131047)
+        assert ended.follows == "af"
+        (template,) = lanes.grant()
+        assert (template.id, template.type, template.body) == ("af", "template", self.TEMPLATE)
+
+    def test_as_a_later_status_too_and_only_once(self, lanes: Lanes) -> None:
+        sent(lanes, id="a", fallback=self.TEMPLATE)
+        status(lanes, "wamid.A1", "failed", errors=[{"code": 131047}])
+        status(lanes, "wamid.A1", "failed", errors=[{"code": 131047}])
+        assert [grant.id for grant in lanes.grant(count=5)] == ["af"]
+        record = lanes.records.get("a")
+        assert record is not None
+        assert record.replaced_by == "af"
+
+    def test_another_failure_sends_none(self, lanes: Lanes) -> None:
+        sent(lanes, id="a", fallback=self.TEMPLATE)
+        status(lanes, "wamid.A1", "failed", errors=[{"code": 131026}])
+        assert lanes.grant() == []
+
+    def test_while_another_is_being_sent_the_template_goes_next(self, lanes: Lanes) -> None:
+        sent(lanes, id="a", fallback=self.TEMPLATE)
+        lanes.outbox.put(send(id="b"))
+        lanes.outbox.put(send(id="c"))
+        (b,) = lanes.grant()
+        status(lanes, "wamid.A1", "failed", errors=[{"code": 131047}])
+        assert lanes.grant() == []
+        done(lanes, b, outcome="accepted", wamid="wamid.B")
+        assert [grant.id for grant in lanes.grant()] == ["af"]
