@@ -187,6 +187,10 @@ class Outbox:
             return Put(what, "", int(rest[0]) / 1000)
         return Put(what, text(rest[0]) if rest else "", 0.0)
 
+    def knows(self, idempotency: Idempotency) -> bool:
+        """Whether something was put under this key before."""
+        return bool(self.store.do("EXISTS", idempotency.key))
+
     def answered(self, idempotency: Idempotency) -> None:
         """The caller of an idempotent request has its answer."""
         self.store.call("answered", idempotency.key)

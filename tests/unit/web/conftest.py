@@ -1,0 +1,130 @@
+"""A web process on a real store, and a worker that does what a test tells it."""
+
+from __future__ import annotations
+
+import hmac
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from typing import Any
+
+import orjson
+import pytest
+import redis
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from wa_service import runtime as wiring
+from wa_service import settings
+from wa_service.runtime import Runtime
+from wa_service.store.outbox import Ending, Grant
+from wa_service.web.app import create_app
+
+NUMBER = "106540352242922"
+OTHER_NUMBER = "106540352242923"
+WABA = "102290129340398"
+SECRET = "an-app-secret"
+CUSTOMER = "15551234567"
+
+SETTINGS = {
+    "WHATSAPP_ACCESS_TOKEN": "EAAtoken-of-a-test",
+    "WHATSAPP_PHONE_NUMBER_ID": f"{NUMBER},{OTHER_NUMBER}",
+    "WHATSAPP_VERIFY_TOKEN": "a-verify-token",
+    "WHATSAPP_APP_SECRET": f"{SECRET},another-secret",
+    "WHATSAPP_BUSINESS_ACCOUNT_ID": WABA,
+    "WHATSAPP_API_VERSION": "v24.0",
+    "WHATSAPP_API_BASE_URL": "https://graph.example",
+    "WA_API_KEYS": "both:key-of-both,reader:key-of-reader:read,sender:key-of-sender:send,boss:key-of-boss:admin",
+    "WA_SEND_WAIT": "0",
+}
+
+KEYS = {name: {"Authorization": f"Bearer key-of-{name}"} for name in ("both", "reader", "sender", "boss")}
+
+
+@dataclass(frozen=True)
+class Web:
+    """The application under test, and what stands behind it."""
+
+    app: Flask
+    runtime: Runtime
+    client: FlaskClient
+
+    def webhook(self, body: Any, *, secret: str = SECRET, headers: dict[str, str] | None = None) -> TestResponse:
+        """Posts a delivery as Meta does: signed over the bytes that are sent."""
+        raw = body if isinstance(body, bytes) else orjson.dumps(body)
+        signature = hmac.new(secret.encode(), raw, sha256).hexdigest()
+        sent = {"Content-Type": "application/json", "X-Hub-Signature-256": f"sha256={signature}"} | (headers or {})
+        return self.client.post("/webhooks/whatsapp", data=raw, headers=sent)
+
+    def send(self, body: Any, *, key: str = "both", **headers: str) -> TestResponse:
+        """Posts a message."""
+        sent = KEYS[key] | {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.client.post("/v1/messages", json=body, headers=sent)
+
+    def get(self, path: str, *, key: str = "both") -> TestResponse:
+        """Reads something."""
+        return self.client.get(path, headers=KEYS[key])
+
+    def grant(self, number: str = NUMBER) -> Grant:
+        """What a worker may send now; the test fails when that is nothing within two seconds."""
+        until = time.monotonic() + 2
+        counter = 0
+        while time.monotonic() < until:
+            counter += 1
+            grants = self.runtime.outbox.next(number, "worker", counter, 1).grants
+            if grants:
+                return grants[0]
+            self.runtime.outbox.wait_for_work(number, 0.1)
+        raise AssertionError("nothing to send")
+
+    def accept(self, wamid: str = "wamid.HBgLACCEPTED", number: str = NUMBER) -> Grant:
+        """A worker sends the next message, and Meta accepts it."""
+        grant = self.grant(number)
+        self.runtime.outbox.done(number, grant, Ending("accepted", wamid=wamid, health="well"))
+        return grant
+
+
+Start = Callable[..., Web]
+
+
+@pytest.fixture
+def start_web(valkey_url: str, redis_client: redis.Redis) -> Iterator[Start]:
+    """Starts a web process with further settings; `runtime` replaces parts of what is behind it."""
+    started: list[Runtime] = []
+
+    def start(env: dict[str, str] | None = None, **parts: Any) -> Web:
+        given = settings.load(SETTINGS | {"REDIS_URL": valkey_url} | (env or {}))
+        runtime = replace(wiring.build(given), **parts)
+        started.append(runtime)
+        app = create_app(runtime=runtime)
+        return Web(app, runtime, app.test_client())
+
+    yield start
+    for runtime in started:
+        runtime.close()
+
+
+@pytest.fixture
+def web(start_web: Start) -> Web:
+    """A web process that does not wait for Meta's answer."""
+    return start_web()
+
+
+def text_message(wamid: str = "wamid.HBgLMESSAGE", body: str = "hello", at: int = 1_700_000_000) -> dict[str, Any]:
+    """A customer's text, as Meta writes it."""
+    return {"from": CUSTOMER, "id": wamid, "timestamp": str(at), "type": "text", "text": {"body": body}}
+
+
+def value_of(number: str = NUMBER, **lists: Any) -> dict[str, Any]:
+    """A change's value, of one of our numbers."""
+    metadata = {"display_phone_number": "15550001111", "phone_number_id": number}
+    contacts = [{"profile": {"name": "Ada"}, "wa_id": CUSTOMER}]
+    return {"messaging_product": "whatsapp", "metadata": metadata, "contacts": contacts} | lists
+
+
+def delivery(*values: dict[str, Any], field: str = "messages", waba: str = WABA) -> dict[str, Any]:
+    """A delivery with one change for each value."""
+    changes = [{"field": field, "value": value} for value in values]
+    return {"object": "whatsapp_business_account", "entry": [{"id": waba, "time": 1_700_000_000, "changes": changes}]}

@@ -1,0 +1,87 @@
+"""Who may call what: API keys and their roles, and a word on every route that says who calls it."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable, Iterable, Sequence
+from hashlib import sha256
+from typing import Final, Literal, TypeAlias, TypeVar, cast, get_args
+
+from flask import Blueprint, Flask, current_app, g, request
+
+from wa_service.api_keys import ApiKey
+from wa_service.web.problems import FORBIDDEN, UNAUTHORIZED, ProblemError
+
+Caller: TypeAlias = Literal["send", "read", "admin", "anyone", "signature", "verify token", "metrics key"]
+"""A role of an API key; or `anyone`, or what a route checks itself."""
+
+ROLES: Final = frozenset({"send", "read", "admin"})
+_CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="wa_service"'}
+
+View = TypeVar("View", bound=Callable[..., object])
+
+
+def allow(caller: Caller) -> Callable[[View], View]:
+    """Says who may call a view; `create_app` refuses a route on which nothing is said."""
+
+    def mark(view: View) -> View:
+        view.caller = caller  # type: ignore[attr-defined]  # functions take attributes
+        return view
+
+    return mark
+
+
+def caller_of(view: Callable[..., object]) -> Caller | None:
+    """What `allow` said of a view."""
+    caller = getattr(view, "caller", None)
+    return cast(Caller, caller) if caller in get_args(Caller) else None
+
+
+class KeyRing:
+    """The API keys. A presented key is compared with all of them, each in constant time."""
+
+    def __init__(self, keys: Iterable[ApiKey]) -> None:
+        self._keys: Sequence[ApiKey] = tuple(keys)
+
+    def find(self, authorization: str | None) -> ApiKey | None:
+        """The key in an `Authorization: Bearer` header, None where it is missing or unknown."""
+        scheme, _, presented = (authorization or "").partition(" ")
+        if scheme.lower() != "bearer" or not presented:
+            return None
+        digest = sha256(presented.encode("latin-1", "replace")).digest()
+        found = None
+        for key in self._keys:
+            if hmac.compare_digest(digest, key.digest):
+                found = key
+        return found
+
+
+def guard(blueprint: Blueprint, keys: KeyRing, refused: Callable[[], None]) -> None:
+    """Lets only keys with the role that a view names through to a blueprint.
+
+    `refused` is told of a call without a known key before it gets its 401, and may raise instead.
+    """
+
+    def authenticate() -> None:
+        key = keys.find(request.headers.get("Authorization"))
+        if key is None:
+            refused()
+            raise ProblemError(UNAUTHORIZED, "Send Authorization: Bearer <key>.", headers=_CHALLENGE)
+        g.api_key = key
+        role = caller_of(current_app.view_functions[str(request.endpoint)])
+        if role not in key.roles:
+            raise ProblemError(FORBIDDEN, f"It needs the role {role}.")
+
+    blueprint.before_request(authenticate)
+
+
+def caller_name() -> str:
+    """The name of the key with which this request came."""
+    return str(g.api_key.name)
+
+
+def check_routes(app: Flask) -> None:
+    """Raises `LookupError` where a route does not say who may call it."""
+    for rule in app.url_map.iter_rules():
+        if caller_of(app.view_functions[rule.endpoint]) is None:
+            raise LookupError(f"{rule.rule} does not say who may call it")

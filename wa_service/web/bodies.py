@@ -1,0 +1,34 @@
+"""Reads the JSON body of a request, within its size."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import orjson
+from flask import request
+
+from wa_service.web.problems import INVALID, MEDIA_TYPE, ProblemError
+
+LARGEST_MESSAGE: Final = 1024 * 1024
+
+
+def json_object(*, optional: bool = False) -> dict[str, Any]:
+    """The request's JSON object; {} where there is no body and it is `optional`.
+
+    Raises:
+        ProblemError: there is none, it is no JSON object, or it is announced as something else.
+        RequestEntityTooLarge: it is larger than 1 MiB.
+    """
+    request.max_content_length = LARGEST_MESSAGE
+    raw = request.get_data(cache=False)
+    if optional and not raw:
+        return {}
+    if not request.is_json:
+        raise ProblemError(MEDIA_TYPE, "Send JSON, as application/json.")
+    try:
+        given = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        raise ProblemError(INVALID, "The body is not JSON.") from None
+    if not isinstance(given, dict):
+        raise ProblemError(INVALID, "The body is not a JSON object.")
+    return given

@@ -1,0 +1,79 @@
+"""Is it alive, is it ready, and what do its series say: `/healthz`, `/readyz`, `/metrics`."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, request
+
+from wa_service import metrics
+from wa_service.runtime import Runtime
+from wa_service.store.flusher import StoreAwayError
+from wa_service.store.overview import NumberState, Observer
+from wa_service.web.auth import allow
+from wa_service.web.problems import UNAUTHORIZED, ProblemError, store_away
+
+
+def health_blueprint(runtime: Runtime) -> Blueprint:
+    """The three routes for operators."""
+    blueprint = Blueprint("health", __name__)
+    metrics_key = runtime.settings.metrics_key
+    registry = metrics.scrape_registry(lambda: snapshot(runtime.observer))
+
+    @blueprint.get("/healthz")
+    @allow("anyone")
+    def alive() -> Response:
+        """The process answers."""
+        return Response('{"status":"ok"}', content_type="application/json")
+
+    @blueprint.get("/readyz")
+    @allow("anyone")
+    def ready() -> Response:
+        """The store answers. While a number is paused sends wait, so the service stays ready."""
+        try:
+            runtime.store.do("PING")
+        except StoreAwayError:
+            raise store_away() from None
+        return Response('{"status":"ready"}', content_type="application/json")
+
+    @blueprint.get("/metrics")
+    @allow("metrics key")
+    def scrape() -> Response:
+        """Every series of this machine's processes, and what the store tells."""
+        given = request.headers.get("Authorization", "")
+        if metrics_key is not None and not metrics.may_scrape(given, metrics_key.get_secret_value()):
+            raise ProblemError(UNAUTHORIZED, headers={"WWW-Authenticate": 'Bearer realm="metrics"'})
+        body, content_type = metrics.exposition(registry)
+        return Response(body, content_type=content_type)
+
+    return blueprint
+
+
+def snapshot(observer: Observer) -> metrics.StoreSnapshot:
+    """What the store tells at a scrape. Raises `StoreAwayError`."""
+    overview = observer.overview()
+    depth, oldest = overview.depth, overview.oldest_seconds
+    throughput = min((state.throughput_remaining for state in overview.numbers.values()), default=0)
+    return metrics.StoreSnapshot(
+        rate_limit_remaining={
+            "throughput": throughput,
+            "daily": overview.daily_remaining if overview.daily_limit else float("inf"),
+        },
+        circuit_state={number: _circuit(state) for number, state in overview.numbers.items()},
+        queue_depth={
+            "inbound": depth["inbound"],
+            "outbound": depth["replies"] + depth["bulk"],
+            "sending": depth["sending"],
+            "unknown": depth["unknown"],
+        },
+        queue_oldest_seconds={
+            "inbound": oldest["inbound"],
+            "outbound": max(oldest["replies"], oldest["bulk"]),
+        },
+        dead_letters=overview.dead_letters,
+    )
+
+
+def _circuit(state: NumberState) -> int:
+    """0 closed, 1 probing, 2 open."""
+    if state.half_open:
+        return 1
+    return 2 if state.paused_for > 0 else 0

@@ -1,0 +1,198 @@
+"""What a delivery of Meta's becomes in the store: every event and status of it in one coalesced round trip."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import orjson
+
+from wa_service import log, metrics
+from wa_service.runtime import Runtime
+from wa_service.store.flusher import Command, StoreAwayError
+from wa_service.whatsapp.events import ManagementEvent, Piece, parse_piece
+
+LARGEST_KEPT_ASIDE = 65_536
+
+Told = Callable[[Piece, Any], None]
+
+
+class Intake:
+    """Stores the pieces of deliveries; counts and logs what became of them."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._store = runtime.store
+        self._inbox = runtime.inbox
+        self._outbox = runtime.outbox
+        self._events = runtime.events
+        self._dead_letters = runtime.dead_letters
+        self._memory = runtime.memory
+        self._ours = frozenset(runtime.numbers)
+        self._numbers = runtime.numbers
+        self._waba = runtime.settings.business_account_id
+        self._log = log.get_logger()
+        # A web process that starts may have missed webhooks, so its first round trip says so.
+        self._refused = True
+
+    def announce_start(self) -> None:
+        """Tells the store that a web process started; with the store away the first delivery does it."""
+        try:
+            self._store.run([self._outbox.webhook_refused()])
+        except StoreAwayError:
+            return
+        self._refused = False
+
+    def take(self, pieces: Iterable[Piece]) -> None:
+        """Stores every piece.
+
+        Raises:
+            StoreAwayError: not everything is stored; Meta must deliver it again.
+        """
+        try:
+            self._run(pieces)
+        except StoreAwayError:
+            self._refused = True
+            raise
+
+    def _run(self, pieces: Iterable[Piece]) -> None:
+        if self._memory.full():
+            raise StoreAwayError("the store is nearly full")
+        received_ms = int(time.time() * 1000)
+        asked: list[tuple[Piece, Told]] = []
+        commands: list[Command] = []
+        for piece in pieces:
+            command, told = self._command(piece, received_ms)
+            commands.append(command)
+            asked.append((piece, told))
+            if piece.kind == "management":
+                commands += self._limits(piece)
+                asked += [(piece, _said)] * (len(commands) - len(asked))
+        told_refused = self._refused
+        if told_refused:
+            commands.insert(0, self._outbox.webhook_refused())
+        results = self._store.run(commands)
+        if told_refused:
+            self._refused = False
+            del results[0]
+        for (piece, told), result in zip(asked, results, strict=True):
+            told(piece, result)
+        for kind, count in Counter(piece.label for piece, told in asked if told is not _said).items():
+            metrics.event_seen(kind, count)
+
+    def _command(self, piece: Piece, received_ms: int) -> tuple[Command, Told]:
+        kind = piece.kind
+        number = piece.phone_number_id
+        if kind == "malformed":
+            return self._dead_letters.add(piece, received_ms), self._buried
+        if kind == "management":
+            return self._events.management(piece.field, _aside(piece)), _kept
+        if number not in self._ours:
+            return self._events.stray({"n": number, "w": piece.waba_id, "k": kind, "m": _bounded(piece.raw)}), _stray
+        if kind == "message":
+            return self._inbox.admit(piece, received_ms), self._admitted
+        if kind == "status":
+            at = piece.timestamp * 1000 or received_ms
+            return self._outbox.status(number, piece.id, piece.raw["status"], at, piece.raw), self._applied
+        return self._events.management(kind, _aside(piece)), _kept
+
+    def _limits(self, piece: Piece) -> list[Command]:
+        """What a management event says of Meta's limits, for the accounts and numbers that are ours."""
+        event = parse_piece(piece)
+        if not isinstance(event, ManagementEvent) or (self._waba is not None and event.waba_id != self._waba):
+            return []
+        commands = []
+        if event.daily_limit is not None:
+            account = self._outbox.limits_of(self._numbers[0]).waba
+            commands.append(self._events.limits_said(account, daily_limit=event.daily_limit))
+            self._log.info("whatsapp.limit", outcome="told", daily=event.daily_limit)
+        if event.messages_per_second is not None:
+            # Meta names the number as customers see it; only with one number is it sure which one that is.
+            number = event.phone_number_id or (self._numbers[0] if len(self._numbers) == 1 else "")
+            if number in self._ours:
+                commands.append(self._events.limits_said(number, throughput=event.messages_per_second))
+                self._log.info("whatsapp.limit", outcome="told", number=number, per_second=event.messages_per_second)
+        return commands
+
+    def _admitted(self, piece: Piece, result: Any) -> None:
+        match result:
+            case b"new":
+                if piece.timestamp:
+                    metrics.webhook_lagged(time.time() - piece.timestamp)
+            case b"duplicate":
+                metrics.duplicate_seen()
+            case b"flood":
+                self._log.warning("whatsapp.dead_letter", number=piece.phone_number_id, kind="flood")
+            case _:
+                raise _unexpected(result)
+
+    def _applied(self, piece: Piece, result: Any) -> None:
+        word, record_id, milliseconds, _ = result
+        match word:
+            case b"applied":
+                status = piece.raw["status"]
+                metrics.status_applied(status)
+                if milliseconds >= 0:
+                    metrics.delivery_took(status, milliseconds / 1000)
+                if status == "failed":
+                    self._log.warning("whatsapp.status", id=record_id.decode(), status=status, code=_code(piece))
+            case b"duplicate":
+                metrics.duplicate_seen()
+            case b"foreign":
+                metrics.event_seen("foreign")
+            case b"late":
+                pass
+            case _:
+                raise _unexpected(word)
+
+    def _buried(self, piece: Piece, result: Any) -> None:
+        if result == b"dead":
+            self._log.warning(
+                "whatsapp.dead_letter", number=piece.phone_number_id, kind="malformed", reason=piece.reason
+            )
+        elif result == b"duplicate":
+            metrics.duplicate_seen()
+        else:
+            raise _unexpected(result)
+
+
+def _kept(_: Piece, result: Any) -> None:
+    if result != b"kept":
+        raise _unexpected(result)
+
+
+def _stray(piece: Piece, result: Any) -> None:
+    _kept(piece, result)
+    metrics.event_seen("stray")
+
+
+def _said(_: Piece, result: Any) -> None:
+    if result != 1:
+        raise _unexpected(result)
+
+
+def _unexpected(result: Any) -> StoreAwayError:
+    return StoreAwayError(f"the store answered {type(result).__name__}")
+
+
+def _aside(piece: Piece) -> dict[str, Any]:
+    return {
+        "waba_id": piece.waba_id,
+        "phone_number_id": piece.phone_number_id,
+        "timestamp": piece.timestamp or piece.entry_time,
+        "value": _bounded(piece.raw),
+    }
+
+
+def _bounded(raw: Any) -> Any:
+    """Meta's object, unless it is so large (a history, say) that a thousand of them would fill the store."""
+    size = len(orjson.dumps(raw))
+    return raw if size <= LARGEST_KEPT_ASIDE else {"left_out": f"{size} bytes"}
+
+
+def _code(piece: Piece) -> int | None:
+    errors = piece.raw.get("errors")
+    first = errors[0] if isinstance(errors, list) and errors else None
+    code = first.get("code") if isinstance(first, dict) else None
+    return code if isinstance(code, int) else None

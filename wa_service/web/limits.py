@@ -1,0 +1,93 @@
+"""How often somebody may call us: API keys by flask-limiter, refused calls by their address.
+
+The extension's hooks are put on the blueprint of the REST API alone: on the application they would cost every
+webhook, too. Refused calls are counted by hand after the refusal, so that nobody who may call is ever turned away.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from flask import Blueprint, Flask, Response, request
+from flask_limiter import Limiter
+from limits import parse
+from limits.errors import StorageError
+
+from wa_service.store.redis import Store
+from wa_service.web.auth import caller_name
+from wa_service.web.problems import TOO_MANY_CALLS, ProblemError
+
+REFUSED_RATE = "600/minute"
+
+
+class _OnBlueprint:
+    """A blueprint in the place of the application that flask-limiter hangs its hooks on."""
+
+    def __init__(self, app: Flask, blueprint: Blueprint) -> None:
+        self.config = app.config
+        self.extensions = app.extensions
+        self.before_request = blueprint.before_request
+        self.after_request = blueprint.after_request
+        self.teardown_request = blueprint.teardown_request
+
+
+class CallLimits:
+    """The limits on calls to us, counted in the store. With the store away, `StorageError` is raised."""
+
+    def __init__(self, store: Store, rate: str, refused_rate: str = REFUSED_RATE) -> None:
+        self._store = store
+        self._refused = parse(refused_rate)
+        self._limiter = Limiter(
+            caller_name,
+            application_limits=[rate],
+            storage_uri="redis://",
+            storage_options={
+                # The store's own pool: short time-outs, no hidden repeats.
+                "connection_pool": store.client.connection_pool,  # type: ignore[dict-item]  # passed on as it is
+                "key_prefix": "wa:calls",
+                "wrap_exceptions": True,
+            },
+            strategy="fixed-window",
+        )
+
+    def guard(self, app: Flask, blueprint: Blueprint) -> None:
+        """Counts every call to the blueprint, and tells the caller how many are left."""
+        stand_in: Any = _OnBlueprint(app, blueprint)
+        self._limiter.init_app(stand_in)
+        blueprint.after_request(self._tell)
+
+    def refused(self) -> None:
+        """A call was refused: counts it for its address.
+
+        Raises:
+            ProblemError: there were too many from this address.
+        """
+        if self._store.flusher.away:
+            return
+        address = request.remote_addr or "local"
+        try:
+            if self._limiter.limiter.hit(self._refused, "refused", address):
+                return
+            reset, _ = self._limiter.limiter.get_window_stats(self._refused, "refused", address)
+        except StorageError:
+            self._store.flusher.mark_away()
+            return
+        raise ProblemError(TOO_MANY_CALLS, "Too many refused calls.", retry_after=reset - time.time())
+
+    def _tell(self, response: Response) -> Response:
+        limit = self._limiter.current_limit
+        if limit is None or self._store.flusher.away:
+            return response
+        try:
+            seconds = max(0, limit.reset_at - int(time.time()))
+            remaining = limit.remaining
+        except StorageError:
+            self._store.flusher.mark_away()
+            return response
+        response.headers["RateLimit-Limit"] = str(limit.limit.amount)
+        response.headers["RateLimit-Remaining"] = str(max(0, remaining))
+        response.headers["RateLimit-Reset"] = str(seconds)
+        if limit.breached and "Retry-After" not in response.headers:
+            response.headers["Retry-After"] = str(max(1, seconds))
+        return response
