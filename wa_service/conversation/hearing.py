@@ -1,5 +1,6 @@
 """The first step of a voice note: fetch it, look at what it is, have it transcribed, and judge the result."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -58,10 +59,17 @@ class Unheard:
 class Hearing:
     """Turns a recording into words, or into the problem to answer."""
 
-    def __init__(self, engine: SpeechEngine | None, min_confidence: float = 0.60, max_bytes: int = MAX_BYTES) -> None:
+    def __init__(
+        self,
+        engine: SpeechEngine | None,
+        min_confidence: float = 0.60,
+        max_bytes: int = MAX_BYTES,
+        observe: Callable[[float], object] = lambda _seconds: None,
+    ) -> None:
         self._engine = engine
         self._min_confidence = min_confidence
         self._max_bytes = max_bytes
+        self._observe = observe
 
     def hear(self, event: Audio, fetch_media: FetchMedia) -> Heard | Unheard:
         """Fetch and transcribe.
@@ -77,8 +85,10 @@ class Hearing:
         form = detect(media.content)
         if form is None or not may_be(form, event.mime_type or media.mime_type):
             return Unheard(Problem.UNREADABLE)
+        began = time.monotonic()
         try:
             transcript = self._engine.transcribe(media.content, form)
+            self._observe(time.monotonic() - began)
         except RecordingTooLongError:
             return Unheard(Problem.TOO_LONG)
         except RecordingUnreadableError:

@@ -12,15 +12,10 @@ from typing import Any
 import orjson
 
 from wa_service.conversation.circuit import OutsideService
+from wa_service.conversation.notice import Notice, say_nothing
 from wa_service.conversation.outside_call import OutsideAnswer, OutsideCaller, OutsideCallError
 from wa_service.conversation.reply_check import refusal
-from wa_service.conversation.responder import (
-    Notice,
-    ScriptResponder,
-    Understood,
-    UnusableReplyError,
-    say_nothing,
-)
+from wa_service.conversation.responder import ScriptResponder, Understood, UnusableReplyError
 from wa_service.conversation.script import MAX_REPLIES
 from wa_service.conversation.standard_webhooks import WebhookSigner
 

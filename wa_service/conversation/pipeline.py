@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from wa_service.conversation.circuit import Unavailable
 from wa_service.conversation.content import Content, message_of, read_content
 from wa_service.conversation.hearing import FetchMedia, Heard, Hearing, Unheard
-from wa_service.conversation.language import Example, Matcher, Meaning, nearest
+from wa_service.conversation.language import Example, Matcher, Meaning
 from wa_service.conversation.responder import Responder, ScriptResponder, SilentResponder, Understood
 from wa_service.conversation.script import Problem, Script
 from wa_service.whatsapp.events import Audio, Event, InboundMessage
@@ -80,7 +80,6 @@ class Pipeline:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._examples = examples_of(script)
-        self._threshold = script.threshold
         self._by_choice = {choice: intent.name for intent in script.intents for choice in intent.ids}
         self._by_kind = {kind: intent.name for intent in script.intents for kind in intent.on}
         self._matcher = matcher
@@ -133,9 +132,7 @@ class Pipeline:
             return Meaning(known, 1.0)
         if not content.text.strip():
             return Meaning(None, 0.0)
-        scores = self._matcher.scores(content.text)
-        threshold = self._matcher.threshold if self._threshold is None else self._threshold
-        return nearest(scores, self._examples, threshold)
+        return self._matcher.scores(content.text).nearest(self._examples)
 
     def _handle_recording(self, event: Audio, incoming: Incoming) -> Answer:
         heard = self._heard(event, incoming)

@@ -3,21 +3,19 @@
 The script is stateless on purpose; what needs to remember is a tool's work (`http_responder.py`).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from jinja2.exceptions import TemplateError
 
+from wa_service.conversation.notice import Notice, say_nothing
 from wa_service.conversation.reply_check import refusal
 from wa_service.conversation.script import Problem, Reply, Script
 from wa_service.conversation.templating import Budget
 
 MAX_TEXT = 4_096
 """Characters of a text message (reference 2.3)."""
-
-Notice = Callable[..., object]
-"""Called as `notice("what_happened", fact=…)`: a structlog logger's `warning`; nothing personal in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +59,10 @@ class SilentResponder:
 class ScriptResponder:
     """`WA_RESPONDER=script`: the intent's reply, else the fallback."""
 
-    def __init__(self, script: Script, notice: Notice | None = None) -> None:
+    def __init__(self, script: Script, notice: Notice = say_nothing) -> None:
         self._script = script
         self._replies = {intent.name: intent.reply for intent in script.intents}
-        self._notice = notice or say_nothing
+        self._notice = notice
 
     def respond(self, understood: Understood) -> tuple[dict[str, Any], ...]:
         """The reply of the intent, or the fallback where none was understood."""
@@ -119,7 +117,3 @@ def _fitting(message: dict[str, Any]) -> dict[str, Any]:
 def _is_empty_text(message: Mapping[str, Any]) -> bool:
     """A text whose template chose to say nothing this time."""
     return message.get("type") == "text" and not (message.get("text") or {}).get("body")
-
-
-def say_nothing(event: str, **facts: object) -> None:
-    """The notice of those who do not listen."""

@@ -1,0 +1,60 @@
+"""Recordings to samples, with PyAV. Runs in the child only.
+
+FFmpeg guesses what a file is, and some of its formats are lists of other files: a "voice note" whose bytes are an
+ffconcat script would make it open and play a local file. So it is told the one container the bytes begin like, may
+use no other demuxer and none but sound decoders.
+"""
+
+import io
+from typing import Any
+
+import av
+import av.error
+import numpy as np
+
+RATE = 16_000
+"""Samples a second, mono, float32: what whisper takes."""
+_CODECS = (
+    "opus,libopus,vorbis,mp3,mp3float,aac,aac_fixed,aac_latm,amrnb,amrwb,libopencore_amrnb,libopencore_amrwb,"
+    "flac,alac,pcm_s16le,pcm_s16be,pcm_s24le,pcm_s32le,pcm_u8,pcm_f32le,pcm_f64le,pcm_alaw,pcm_mulaw,gsm"
+)
+
+
+class TooLongError(Exception):
+    """It lasts longer than it may."""
+
+
+class UndecodableError(Exception):
+    """There is no sound in it that can be decoded."""
+
+
+def decode(content: bytes, form: str, max_seconds: float) -> Any:
+    """The samples of a recording in the container `form` (FFmpeg's name): float32, mono, 16 kHz.
+
+    A file that breaks off gives what came before. Raises TooLongError and UndecodableError.
+    """
+    pieces: list[Any] = []
+    try:
+        _decode(content, form, int(max_seconds * RATE), pieces)
+    except (av.error.FFmpegError, ValueError, LookupError, TypeError, OSError, EOFError) as error:
+        if not pieces:
+            raise UndecodableError(type(error).__name__) from error
+    if not pieces:
+        raise UndecodableError("no sound")
+    return np.concatenate(pieces)
+
+
+def _decode(content: bytes, form: str, most: int, pieces: list[Any]) -> None:
+    options = {"format_whitelist": form, "codec_whitelist": _CODECS}
+    resampler = av.AudioResampler(format="flt", layout="mono", rate=RATE)
+    count = 0
+    with av.open(io.BytesIO(content), format=form, options=options, metadata_errors="ignore") as container:
+        if not container.streams.audio:
+            raise UndecodableError("no sound")
+        for frame in container.decode(audio=0):
+            for resampled in resampler.resample(frame):
+                samples = resampled.to_ndarray()[0]
+                count += samples.size
+                if count > most:
+                    raise TooLongError
+                pieces.append(samples)
