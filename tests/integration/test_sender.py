@@ -1,0 +1,140 @@
+"""One record, one call, its outcome, over a real store; Meta is a function here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import gevent
+import pytest
+
+from tests.integration.lanes import NUMBER, Lanes, send
+from wa_service.delivery.sender import Sender
+from wa_service.store import keys
+from wa_service.store.flusher import StoreAwayError
+from wa_service.store.outbox import Grant
+from wa_service.whatsapp.errors import WhatsAppError, WhatsAppOutcomeUnknownError, classify
+
+
+@dataclass
+class Yes:
+    wamid: str = "wamid.OK"
+    wa_id: str | None = "15551230001"
+
+
+class Meta:
+    """Answers each POST with the next of its answers, and remembers what came."""
+
+    def __init__(self, *answers: Yes | WhatsAppError) -> None:
+        self.answers = list(answers)
+        self.seen: list[dict[str, Any]] = []
+
+    def __call__(self, payload: dict[str, Any]) -> Yes:
+        self.seen.append(payload)
+        answer = self.answers.pop(0)
+        if isinstance(answer, WhatsAppError):
+            raise answer
+        return answer
+
+
+def granted(lanes: Lanes, **rest: Any) -> Grant:
+    lanes.outbox.put(send(**rest))
+    (grant,) = lanes.grant()
+    return grant
+
+
+def said(code: int, status: int = 400) -> WhatsAppError:
+    return classify(status, {"error": {"code": code, "message": "said"}})
+
+
+def state(lanes: Lanes, grant: Grant) -> str:
+    record = lanes.records.get(grant.id)
+    assert record is not None
+    return record.status
+
+
+def test_a_yes_is_written_with_its_wamid(lanes: Lanes) -> None:
+    grant = granted(lanes)
+    Sender(NUMBER, Meta(Yes()), lanes.outbox).send(grant)
+    record = lanes.records.get(grant.id)
+    assert record is not None
+    assert (record.status, record.wamid) == ("accepted", "wamid.OK")
+
+
+def test_the_message_carries_our_id_for_its_statuses(lanes: Lanes) -> None:
+    meta = Meta(Yes())
+    grant = granted(lanes)
+    Sender(NUMBER, meta, lanes.outbox).send(grant)
+    assert meta.seen[0]["biz_opaque_callback_data"] == grant.id
+
+
+def test_a_refusal_is_final(lanes: Lanes) -> None:
+    grant = granted(lanes)
+    Sender(NUMBER, Meta(said(131026)), lanes.outbox).send(grant)
+    assert state(lanes, grant) == "failed"
+
+
+def test_a_call_that_takes_too_long_is_unknown(lanes: Lanes) -> None:
+    def never(_: dict[str, Any]) -> Yes:
+        gevent.event.Event().wait()
+        raise AssertionError
+
+    grant = granted(lanes)
+    Sender(NUMBER, never, lanes.outbox, deadline=0.05).send(grant)
+    assert state(lanes, grant) == "unknown"
+
+
+def test_a_dead_token_pauses_the_number_and_keeps_the_message(lanes: Lanes) -> None:
+    grant = granted(lanes)
+    Sender(NUMBER, Meta(said(190, 401)), lanes.outbox).send(grant)
+    assert state(lanes, grant) == "queued"
+    assert lanes.outbox.next(NUMBER, "p", 1, 1).why == "pause"
+
+
+def test_too_fast_slows_the_number_for_all(lanes: Lanes) -> None:
+    Sender(NUMBER, Meta(said(130429)), lanes.outbox).send(granted(lanes))
+    assert lanes.store.do("HGET", keys.pace(NUMBER), "n") is not None
+
+
+def flaky(done: Callable[..., Any], failures: int) -> Callable[..., Any]:
+    left = [failures]
+
+    def call(*args: Any) -> Any:
+        if left[0]:
+            left[0] -= 1
+            raise StoreAwayError("away")
+        return done(*args)
+
+    return call
+
+
+class FlakyOutbox:
+    """An outbox whose `done` meets an absent store first."""
+
+    def __init__(self, lanes: Lanes, failures: int) -> None:
+        self._outbox = lanes.outbox
+        self.done = flaky(lanes.outbox.done, failures)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._outbox, name)
+
+
+def test_an_accepted_send_is_written_once_the_store_is_back(lanes: Lanes) -> None:
+    grant = granted(lanes)
+    Sender(NUMBER, Meta(Yes()), FlakyOutbox(lanes, 3), wait_for_store=lambda _: True).send(grant)  # type: ignore[arg-type]
+    assert state(lanes, grant) == "accepted"
+
+
+def test_meta_is_asked_once_however_often_the_ending_is_written(lanes: Lanes) -> None:
+    meta = Meta(Yes())
+    Sender(NUMBER, meta, FlakyOutbox(lanes, 3), wait_for_store=lambda _: True).send(granted(lanes))  # type: ignore[arg-type]
+    assert len(meta.seen) == 1
+
+
+@pytest.mark.parametrize("error", [WhatsAppOutcomeUnknownError("reset"), classify(502, None)])
+def test_no_readable_answer_is_unknown_and_never_repeated(lanes: Lanes, error: WhatsAppError) -> None:
+    grant = granted(lanes)
+    Sender(NUMBER, Meta(error), lanes.outbox).send(grant)
+    assert state(lanes, grant) == "unknown"
+    assert lanes.grant() == []

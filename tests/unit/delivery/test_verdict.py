@@ -1,0 +1,100 @@
+"""What becomes of a send, by what Meta said."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from wa_service.delivery.verdict import FEW_DELAYS, judge
+from wa_service.store.outbox import Grant
+from wa_service.whatsapp.errors import (
+    CODES,
+    WhatsAppCircuitOpenError,
+    WhatsAppConnectionError,
+    WhatsAppError,
+    WhatsAppOutcomeUnknownError,
+    classify,
+)
+
+
+def grant(**counts: int) -> Grant:
+    facts: dict[str, Any] = {"few": 0, "pair": 0, "ill": 0} | counts
+    return Grant("id", 1, "n:c", "text", b"{}", origin="", waited_ms=0, **facts)
+
+
+def meta(code: int, status: int = 400) -> WhatsAppError:
+    return classify(status, {"error": {"code": code, "message": "said"}})
+
+
+def test_what_never_left_comes_again_and_meta_counts_as_ill() -> None:
+    ending = judge(WhatsAppConnectionError("no route"), grant()).ending
+    assert (ending.outcome, ending.counts, ending.health) == ("later", "ill", "ill")
+
+
+def test_an_open_breaker_says_nothing_of_metas_health() -> None:
+    assert judge(WhatsAppCircuitOpenError("open"), grant()).ending.health == ""
+
+
+def test_the_pauses_grow_up_to_a_minute() -> None:
+    delays = [judge(WhatsAppConnectionError("no"), grant(ill=tries)).ending.delay for tries in (0, 4, 20)]
+    assert delays[0] < 1 < delays[1] < 11
+    assert 40 < delays[2] <= 75
+
+
+def test_a_lost_answer_is_unknown() -> None:
+    assert judge(WhatsAppOutcomeUnknownError("lost"), grant()).ending.outcome == "unknown"
+
+
+@pytest.mark.parametrize("code", [1, 2, 131000])
+def test_an_unknown_error_of_metas_is_tried_five_times_in_two_minutes(code: int) -> None:
+    outcomes = [judge(meta(code, 500), grant(few=tries)).ending for tries in range(5)]
+    assert [ending.outcome for ending in outcomes] == ["later"] * 4 + ["failed"]
+    assert sum(FEW_DELAYS) * 1.25 < 125
+
+
+def test_throughput_slows_the_number() -> None:
+    verdict = judge(meta(130429), grant())
+    assert verdict.cut
+    assert verdict.ending.outcome == "later"
+    assert verdict.pause is None
+
+
+def test_maintenance_pauses_the_number_for_a_minute() -> None:
+    verdict = judge(meta(131057, 500), grant())
+    assert verdict.pause == 60
+    assert verdict.ending.outcome == "later"
+
+
+def test_the_pair_limit_waits_four_to_the_n() -> None:
+    delays = [judge(meta(131056), grant(pair=tries)).ending.delay for tries in range(6)]
+    assert delays[1:] == [4, 16, 64, 256, 256]
+    assert delays[0] >= 1
+    assert judge(meta(131056), grant()).pause is None
+
+
+@pytest.mark.parametrize("code", [190, 10, 200, 368, 131031, 131042, 131045, 133010])
+def test_an_account_error_pauses_at_once_and_calls_a_person(code: int) -> None:
+    verdict = judge(meta(code), grant())
+    assert verdict.ending.outcome == "later"
+    assert verdict.pause is not None
+    assert verdict.alert
+
+
+@pytest.mark.parametrize("code", [100, 131008, 131009, 131026, 131047, 131051, 131053, 132000, 132001, 132015])
+def test_a_refusal_fails_at_once_with_its_reason(code: int) -> None:
+    ending = judge(meta(code), grant()).ending
+    assert (ending.outcome, ending.code) == ("failed", code)
+    assert ending.error is not None
+    assert ending.error["code"] == code
+    assert ending.health == "well"
+
+
+def test_retry_after_is_honoured() -> None:
+    error = classify(400, {"error": {"code": 130429, "message": "m"}}, {"Retry-After": "7"})
+    assert judge(error, grant()).ending.delay == 7
+
+
+def test_every_code_has_a_verdict() -> None:
+    for code in CODES:
+        assert judge(meta(code), grant()).ending.outcome in {"later", "failed", "unknown"}
