@@ -27,15 +27,14 @@ class Answer:
     body: bytes
     seconds: float
     error: str = ""
+    timed_out: bool = False
 
 
 class CallbackClient:
     """A small HTTP/1.1 client on gevent sockets with a pool of idle connections for each origin."""
 
     def __init__(self) -> None:
-        self._idle: dict[tuple[str, str], deque[tuple[float, http.client.HTTPConnection]]] = defaultdict(
-            deque
-        )
+        self._idle: dict[tuple[str, str], deque[tuple[float, http.client.HTTPConnection]]] = defaultdict(deque)
 
     def call(
         self,
@@ -66,7 +65,7 @@ class CallbackClient:
         except gevent.Timeout as timer:
             if timer is not deadline:
                 raise
-            return self._failed(connection, started, f"no answer within {timeout:g} s")
+            return self._failed(connection, started, f"no answer within {timeout:g} s", timed_out=True)
         except (OSError, http.client.HTTPException) as error:
             return self._failed(connection, started, f"{type(error).__name__}: {error}")
         finally:
@@ -80,10 +79,17 @@ class CallbackClient:
                 connection.close()
         self._idle.clear()
 
-    def _failed(self, connection: http.client.HTTPConnection | None, started: float, error: str) -> Answer:
+    def _failed(
+        self,
+        connection: http.client.HTTPConnection | None,
+        started: float,
+        error: str,
+        *,
+        timed_out: bool = False,
+    ) -> Answer:
         if connection is not None:
             connection.close()
-        return Answer(0, b"", time.monotonic() - started, error)
+        return Answer(0, b"", time.monotonic() - started, error, timed_out)
 
     def _connection(self, parts: SplitResult) -> http.client.HTTPConnection:
         idle = self._idle[parts.scheme, parts.netloc]

@@ -91,9 +91,7 @@ def message_update(
     if message.get("type") != "system":
         value["contacts"] = [contact_of(world, phone)]
     value["messages"] = [message]
-    return Update(
-        number.account_id, "messages", value, number_id=number.id, customer=phone.wa_id, delivered=delivered
-    )
+    return Update(number.account_id, "messages", value, number_id=number.id, customer=phone.wa_id, delivered=delivered)
 
 
 def status_update(

@@ -159,6 +159,4 @@ def unknown_path(path: str) -> GraphError:
 def bad_token(text: str, subcode: int | None = None) -> GraphError:
     """190: the token is missing, malformed, expired or revoked."""
     challenge = f'OAuth "Facebook Platform" "invalid_token" "{text}"'
-    return GraphError(
-        190, message=text, http_status=401, subcode=subcode, headers={"WWW-Authenticate": challenge}
-    )
+    return GraphError(190, message=text, http_status=401, subcode=subcode, headers={"WWW-Authenticate": challenge})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -90,6 +91,7 @@ class FaultBook:
     def __init__(self, chance: random.Random) -> None:
         self._chance = chance
         self._faults: list[Fault] = []
+        self.spent: deque[Fault] = deque(maxlen=100)
         self._last = 0
 
     def add(self, wanted: dict[str, Any]) -> Fault:
@@ -98,7 +100,7 @@ class FaultBook:
             if name not in _TYPES:
                 raise ValueError(f"unknown property {name} (there are {', '.join(_TYPES)})")
             if not isinstance(value, _TYPES[name]) or isinstance(value, bool):
-                raise ValueError(f"{name} has the wrong type")
+                raise ValueError(f"{name} has the wrong type")  # noqa: TRY004 - the controls answer 400 to it
         if wanted.get("kind") not in KINDS:
             raise ValueError(f"kind must be one of {', '.join(KINDS)}")
         if wanted.get("endpoint", "messages") not in ENDPOINTS:
@@ -120,6 +122,7 @@ class FaultBook:
     def clear(self) -> None:
         """Take all of them back."""
         self._faults = []
+        self.spent.clear()
 
     def all(self) -> list[Fault]:
         """Those still planned."""
@@ -142,5 +145,6 @@ class FaultBook:
                 fault.count -= 1
                 if fault.count <= 0:
                     self._faults.remove(fault)
+                    self.spent.append(fault)
             return fault
         return None

@@ -16,9 +16,7 @@ _RANK = {"accepted": 0, "sent": 1, "delivered": 2, "read": 3, "played": 4, "fail
 Failure = tuple[int, str]
 
 
-def start(
-    world: World, number: BusinessNumber, phone: Phone, message: Message, failure: Failure | None
-) -> None:
+def start(world: World, phone: Phone, message: Message, failure: Failure | None) -> None:
     """Let an accepted message take its course; with ``failure`` it fails instead of being sent."""
     delay = world.behaviour.status_delay
     if failure is not None:

@@ -63,6 +63,7 @@ class Phone:
             "auto_read": self.auto_read,
             "read_receipts": self.read_receipts,
             "marketing": self.marketing,
+            "windows": {number_id: opened + 86400 for number_id, opened in self.window_opened.items()},
         }
 
 
@@ -129,7 +130,6 @@ class Media:
     owner_number_id: str
     expires: float
     filename: str = ""
-    urls: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -152,6 +152,17 @@ class Template:
 
 
 @dataclass(slots=True)
+class Upload:
+    """A resumable upload on its way to a handle (reference 4.6)."""
+
+    id: str
+    file_name: str
+    file_type: str
+    length: int
+    content: bytearray = field(default_factory=bytearray)
+
+
+@dataclass(slots=True)
 class SendAttempt:
     """One POST to ``/messages``: when it came, and what became of it.
 
@@ -171,6 +182,7 @@ class SendAttempt:
     code: int | None = None
     opaque: str | None = None
     fault: str | None = None
+    content: Any = None
     digest: str = ""
 
     def view(self) -> dict[str, Any]:

@@ -169,7 +169,7 @@ class RunningEmulator:
 def _handler(connections: set[Any]) -> type[WSGIHandler]:
     """A handler that lets the application see its connection, and us close it."""
 
-    class Handler(WSGIHandler):
+    class Handler(WSGIHandler):  # type: ignore[misc]  # gevent has no types.
         def handle(self) -> None:
             connections.add(self.socket)
             connection = self.socket

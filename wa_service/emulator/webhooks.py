@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import logging
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
@@ -25,6 +26,7 @@ RETRY_DELAYS = (1.0, 15.0, 60.0, 300.0, 900.0, 3600.0, *[4 * 3600.0] * 41)
 HANDSHAKE_TIMEOUT = 6.0
 USER_AGENT = "facebookexternalua"
 _WORKERS = 48
+_STORED_BODY = 16_384
 
 LaneKey = tuple[str, str, str, int]
 
@@ -98,18 +100,12 @@ class Deliverer:
     def handshake(self, url: str, verify_token: str) -> Answer:
         """The GET that saves a callback URL; ``error`` is empty where the challenge came back (reference 5.1)."""
         challenge = str(self._world.random.randrange(10**9, 10**10))
-        query = urlencode(
-            {"hub.mode": "subscribe", "hub.challenge": challenge, "hub.verify_token": verify_token}
-        )
+        query = urlencode({"hub.mode": "subscribe", "hub.challenge": challenge, "hub.verify_token": verify_token})
         target = f"{url}{'&' if urlsplit(url).query else '?'}{query}"
         answer = self._client.call(
             "GET", target, timeout=HANDSHAKE_TIMEOUT, headers={"User-Agent": USER_AGENT, "Accept": "*/*"}
         )
-        error = answer.error
-        if not error and answer.status != 200:
-            error = f"HTTP Status Code = {answer.status}"
-        elif not error and answer.body != challenge.encode():
-            error = "the answer is not the challenge"
+        error = _handshake_error(answer, challenge)
         self._world.note_exchange(
             kind="handshake",
             method="GET",
@@ -124,24 +120,33 @@ class Deliverer:
         return Answer(answer.status, answer.body, answer.seconds, error)
 
     def post(
-        self, callback: str, payload: dict[str, Any], *, other_bytes: bool = False, note: str = ""
+        self,
+        callback: str,
+        payload: dict[str, Any],
+        *,
+        other_bytes: bool = False,
+        note: str = "",
+        signature: str = "good",
     ) -> Answer:
         """Sign and POST one envelope; the exchange is kept for the drawer."""
         body = wire.encode_differently(payload) if other_bytes else wire.encode(payload)
-        return self.post_bytes(callback, body, note=note, message_ids=_message_ids(payload))
+        return self.post_bytes(callback, body, note=note, message_ids=_message_ids(payload), signature=signature)
 
     def post_bytes(
-        self, callback: str, body: bytes, *, note: str = "", message_ids: tuple[str, ...] = ()
+        self,
+        callback: str,
+        body: bytes,
+        *,
+        note: str = "",
+        message_ids: tuple[str, ...] = (),
+        signature: str = "good",
     ) -> Answer:
-        """Sign and POST exactly these bytes."""
+        """POST exactly these bytes, with a ``good`` or ``wrong`` signature or ``none``."""
         world = self._world
-        secret = world.config.app_secret + ("-wrong" if world.behaviour.wrong_signature else "")
-        headers = {
-            "Content-Type": "application/json",
-            "User-Agent": USER_AGENT,
-            "Accept": "*/*",
-            **wire.signature_headers(body, secret),
-        }
+        headers = {"Content-Type": "application/json", "User-Agent": USER_AGENT, "Accept": "*/*"}
+        if signature != "none":
+            wrong = signature == "wrong" or world.behaviour.wrong_signature
+            headers |= wire.signature_headers(body, world.config.app_secret + ("-wrong" if wrong else ""))
         answer = self._client.call(
             "POST", callback, timeout=world.behaviour.webhook_timeout, headers=headers, body=body
         )
@@ -152,7 +157,7 @@ class Deliverer:
             method="POST",
             url=callback,
             request_headers=headers,
-            request_body=body[:16384].decode("ascii"),
+            request_body=body[:_STORED_BODY].decode("utf-8", "replace"),
             status=answer.status,
             response_body=answer.body.decode("utf-8", "replace")[:4000],
             milliseconds=round(answer.seconds * 1000, 1),
@@ -262,6 +267,22 @@ def subscribe_until_answered(world: World, stopped: Callable[[], bool]) -> None:
             logger.warning("no handshake with %s yet (%s); asking again until it answers", url, told)
             world.hub.publish("handshake", {"ok": False, "url": url, "error": told})
         gevent.sleep(0.5 if answer.status == 0 else 3.0)
+
+
+def _handshake_error(answer: Answer, challenge: str) -> str:
+    """What went wrong, in the words of Meta's 2200 (reference 5.1)."""
+    if answer.timed_out:
+        milliseconds = int(HANDSHAKE_TIMEOUT * 1000)
+        return (
+            f"curl_errno = 28; curl_error = Operation timed out after {milliseconds} milliseconds with 0 bytes "
+            "received; HTTP Status Code = 0"
+        )
+    if answer.error:
+        return f"curl_errno = 7; curl_error = {answer.error}; HTTP Status Code = 0"
+    if answer.status != 200:
+        phrase = http.client.responses.get(answer.status, "")
+        return f"HTTP Status Code = {answer.status}; HTTP Message = {phrase}"
+    return "" if answer.body == challenge.encode() else "The answer is not the challenge"
 
 
 def _message_ids(payload: dict[str, Any]) -> tuple[str, ...]:

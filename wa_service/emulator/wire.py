@@ -9,7 +9,7 @@ from typing import Any
 
 
 def encode(payload: Any) -> bytes:
-    """ASCII JSON: non-ASCII as ``\\uXXXX`` with lower-case hex, ``/`` as ``\\/``."""
+    r"""ASCII JSON: non-ASCII as ``\uXXXX`` with lower-case hex, ``/`` as ``\/``."""
     text = json.dumps(payload, separators=(",", ":"), ensure_ascii=True)
     # A slash can only stand inside a JSON string, so replacing it everywhere is safe.
     return text.replace("/", "\\/").encode("ascii")

@@ -7,7 +7,7 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
 from typing import Any
 
-from . import addresses
+from . import addresses, seed
 from .behaviour import Behaviour
 from .clock import Clock, Timers
 from .config import EmulatorConfig
@@ -16,7 +16,7 @@ from .hub import Hub
 from .ids import Ids
 from .limits import Limits
 from .media_store import MediaStore
-from .records import BusinessNumber, Exchange, Message, Phone, SendAttempt, Template
+from .records import BusinessNumber, Exchange, Message, Phone, SendAttempt, Template, Upload
 from .webhooks import Deliverer
 
 
@@ -38,11 +38,13 @@ class World:
         self.webhooks = Deliverer(self)
         self.callback_url = config.callback_url
         self.account_override = ""
+        self.last_graph_call = 0.0
         self.subscribed = bool(config.callback_url)
         self.account_name = "Emulated business"
         self.token_error: tuple[int | None, str] | None = None
         self.refuse_connections: Callable[[float], None] | None = None
         self._start_empty()
+        seed.start(self)
 
     def _start_empty(self) -> None:
         self.numbers: dict[str, BusinessNumber] = {}
@@ -51,8 +53,9 @@ class World:
         self.messages: OrderedDict[str, Message] = OrderedDict()
         self.media_store = MediaStore(self)
         self.templates: dict[str, Template] = {}
-        self.deleted_template_names: dict[tuple[str, str], float] = {}
-        self.uploads: dict[str, dict[str, Any]] = {}
+        self._template_of: dict[tuple[str, str], str] = {}
+        self.deleted_template_names: dict[str, float] = {}
+        self.uploads: dict[str, Upload] = {}
         self.attempts: deque[SendAttempt] = deque(maxlen=self.config.kept_sends)
         self.attempt_count = 0
         self.accepted_by_customer: Counter[str] = Counter()
@@ -70,6 +73,7 @@ class World:
         self.token_error = None
         self.exchanges.clear()
         self._start_empty()
+        seed.start(self)
         self.hub.clear()
 
     # Numbers and phones
@@ -92,9 +96,7 @@ class World:
         phone = self.phones.get(wa_id)
         if phone is None:
             user_id = traits.pop("user_id", "") or self.ids.business_scoped_user_id(addresses.country(wa_id))
-            phone = Phone(
-                wa_id, name or f"Phone {wa_id[-4:]}", user_id, identity_hash=self.ids.hexadecimal(12)
-            )
+            phone = Phone(wa_id, name or f"Phone {wa_id[-4:]}", user_id, identity_hash=self.ids.hexadecimal(12))
             self.phones[wa_id] = phone
             self._phone_of[user_id] = wa_id
             for spelling in addresses.spellings(wa_id):
@@ -118,6 +120,26 @@ class World:
             phone = self.add_phone(addresses.wa_id(number), auto_created=True)
             self._phone_of.setdefault(number, phone.wa_id)
         return phone
+
+    # Templates
+
+    def add_template(self, template: Template) -> Template:
+        """Store a template under its id and under (name, language)."""
+        self.templates[template.id] = template
+        self._template_of[template.name, template.language] = template.id
+        return template
+
+    def find_template(self, name: str, language: str) -> Template | None:
+        """The template of this name in exactly this language."""
+        template_id = self._template_of.get((name, language))
+        return self.templates.get(template_id) if template_id else None
+
+    def remove_template(self, template: Template) -> None:
+        """Forget a template; an approved one blocks its name for 30 days (reference 3.4)."""
+        if template.status == "APPROVED":
+            self.deleted_template_names[template.name] = self.clock.now()
+        self.templates.pop(template.id, None)
+        self._template_of.pop((template.name, template.language), None)
 
     # Messages
 

@@ -85,13 +85,9 @@ def parameters(request: Request, body: bytes) -> JsonObject:
         try:
             parsed = orjson.loads(body)
         except orjson.JSONDecodeError:
-            raise GraphError(
-                100, "The request body is not valid JSON.", message="(#100) Invalid parameter"
-            ) from None
+            raise GraphError(100, "The request body is not valid JSON.", message="(#100) Invalid parameter") from None
         if not isinstance(parsed, dict):
-            raise GraphError(
-                100, "The request body must be a JSON object.", message="(#100) Invalid parameter"
-            )
+            raise GraphError(100, "The request body must be a JSON object.", message="(#100) Invalid parameter")
         params.update(parsed)
     return params
 

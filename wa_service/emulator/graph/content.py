@@ -9,6 +9,8 @@ from typing import Any
 from wa_service.emulator.errors import GraphError, invalid, missing, parameter
 
 from .call import Call
+from .interactive import check_interactive
+from .template_send import check_template
 
 _BODY = 4096
 _CAPTION = 1024
@@ -42,7 +44,7 @@ def check_content(call: Call, kind: Any) -> Checked:
     return _CHECKS[kind](call, content)
 
 
-def check_media(call: Call, kind: str, media: Any, *, where: str = "") -> None:
+def check_media(call: Call, kind: str, media: Any, where: str = "") -> None:
     """A media object: exactly one of ``id`` and ``link``; the id must be ours and of a fitting type."""
     label = where or kind
     if not isinstance(media, dict):
@@ -131,7 +133,7 @@ def _contacts(_: Call, content: Any) -> Checked:
     return Checked(content)
 
 
-def _reaction(call: Call, content: Any) -> Checked:
+def _reaction(_: Call, content: Any) -> Checked:
     if not isinstance(content, dict):
         raise parameter("Param reaction must be an object.")
     if not isinstance(content.get("message_id"), str) or not content["message_id"]:
@@ -141,7 +143,19 @@ def _reaction(call: Call, content: Any) -> Checked:
     return Checked(content)
 
 
+def _interactive(call: Call, content: Any) -> Checked:
+    check_interactive(call, content, check_media)
+    return Checked(content)
+
+
+def _template(call: Call, content: Any) -> Checked:
+    template, rendered = check_template(call, content, check_media)
+    return Checked(content, category=template.category.lower(), rendered=rendered)
+
+
 _CHECKS: dict[str, Callable[[Call, Any], Checked]] = {
+    "interactive": _interactive,
+    "template": _template,
     "text": _text,
     "location": _location,
     "contacts": _contacts,

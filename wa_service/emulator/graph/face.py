@@ -56,7 +56,7 @@ class _Exchange:
         self._body = b""
 
     def answer(self) -> Response:
-        started = time.monotonic()
+        started = self._world.last_graph_call = time.monotonic()
         note = ""
         try:
             response = self._handled()
@@ -92,9 +92,7 @@ class _Exchange:
             headers={name.lower(): value for name, value in self._request.headers.items()},
             body=self._body,
         )
-        self._world.media_store.base_url = self._world.media_store.base_url or self._request.host_url.rstrip(
-            "/"
-        )
+        self._world.media_store.base_url = self._world.media_store.base_url or self._request.host_url.rstrip("/")
         endpoint = endpoint_of(call)
         handler = find_handler(call)
         call.fault = self._world.faults.hit(endpoint, phone=_phone_of(call), number_id=call.object_id)
@@ -196,7 +194,9 @@ class _Exchange:
         return response
 
     def _headers(self, response: Response) -> None:
-        usage = '{"%s":[{"type":"%s","call_count":1,"total_cputime":1,"total_time":1,"estimated_time_to_regain_access":0}]}'
+        usage = (
+            '{"%s":[{"type":"%s","call_count":1,"total_cputime":1,"total_time":1,"estimated_time_to_regain_access":0}]}'
+        )
         response.headers.setdefault("Cache-Control", "private, no-cache, no-store, must-revalidate")
         response.headers["Pragma"] = "no-cache"
         response.headers["Expires"] = "Sat, 01 Jan 2000 00:00:00 GMT"
@@ -206,19 +206,14 @@ class _Exchange:
         response.headers["facebook-api-version"] = self._version
         response.headers["x-fb-trace-id"] = self._trace
         response.headers["x-fb-request-id"] = self._trace
-        kind = (
-            "whatsapp"
-            if self._call and self._call.edge in ("messages", "media")
-            else "whatsapp_business_management"
-        )
+        kind = "whatsapp" if self._call and self._call.edge in ("messages", "media") else "whatsapp_business_management"
         response.headers["x-business-use-case-usage"] = usage % (self._world.config.business_account_id, kind)
         response.headers["x-app-usage"] = '{"call_count":0,"total_cputime":0,"total_time":0}'
 
     def _note(self, response: Response, started: float, note: str) -> None:
         secret = self._world.config.access_token
         headers = {
-            name: "Bearer $TOKEN" if name.lower() in _MASKED else value
-            for name, value in self._request.headers.items()
+            name: "Bearer $TOKEN" if name.lower() in _MASKED else value for name, value in self._request.headers.items()
         }
         textual = response.mimetype in ("application/json", "text/html", "text/plain")
         body = "" if response.is_streamed else response.get_data(as_text=True) if textual else "(binary)"

@@ -46,6 +46,19 @@ def send(call: Call) -> JsonObject:
     return answer
 
 
+def send_marketing(call: Call) -> JsonObject:
+    """``POST /{number}/marketing_messages``: only marketing templates (reference 2.10)."""
+    if call.params.get("type") != "template":
+        raise GraphError(131055, "Only marketing template messages are supported")
+    content = call.nested("template")
+    language = content.get("language") if isinstance(content, dict) else None
+    code = language.get("code") if isinstance(language, dict) else None
+    template = call.world.find_template(str(content.get("name")), str(code)) if isinstance(content, dict) else None
+    if template is not None and template.category != "MARKETING":
+        raise GraphError(134100, "Only marketing template messages are supported")
+    return send(call)
+
+
 def note_fault(call: Call, fault: Fault, status: int) -> None:
     """Record a POST that a planned failure kept from being taken."""
     attempt = _attempt(call)
@@ -69,6 +82,7 @@ def _attempt(call: Call) -> SendAttempt:
         outcome="accepted",
         http_status=200,
         opaque=opaque if isinstance(opaque, str) else None,
+        content=call.params.get(str(call.params.get("type", "text"))),
         digest=hashlib.sha256(call.body).hexdigest()[:16],
     )
 
@@ -104,7 +118,7 @@ def _send(call: Call, attempt: SendAttempt) -> tuple[Message, JsonObject]:
         _react(call, message)
     call.message_ids.append(message.id)
     world.keep(message)
-    ladder.start(world, number, recipient.phone, message, failure)
+    ladder.start(world, recipient.phone, message, failure)
     sent: dict[str, Any] = {"id": message.id}
     if kind == "template":
         sent["message_status"] = "accepted"
@@ -124,9 +138,7 @@ def _check_envelope(call: Call) -> None:
         raise GraphError(131041, "Group unknown: the emulator has no groups.")
     opaque = params.get("biz_opaque_callback_data")
     if opaque is not None and (not isinstance(opaque, str) or len(opaque) > _OPAQUE_LENGTH):
-        raise parameter(
-            f"Param biz_opaque_callback_data must be a string of at most {_OPAQUE_LENGTH} characters."
-        )
+        raise parameter(f"Param biz_opaque_callback_data must be a string of at most {_OPAQUE_LENGTH} characters.")
     number = call.number
     if not number.registered:
         raise GraphError(133010)
@@ -234,9 +246,7 @@ def _mark_read(call: Call) -> JsonObject:
         if not isinstance(typing, dict) or typing.get("type") != "text":
             raise parameter("Param typing_indicator['type'] must be one of {TEXT}.")
         until = call.world.clock.now() + 25
-        call.world.hub.publish(
-            "typing", {"wa_id": message.wa_id, "number_id": message.number_id, "until": until}
-        )
+        call.world.hub.publish("typing", {"wa_id": message.wa_id, "number_id": message.number_id, "until": until})
     call.message_ids.append(wamid)
     phone_acts.marked_read(call.world, message)
     return {"success": True}

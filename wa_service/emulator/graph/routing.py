@@ -8,24 +8,77 @@ from flask import Response
 
 from wa_service.emulator.errors import GraphError, unknown_path, unsupported_request
 
-from . import messages
+from . import media, messages, nodes, subscriptions, templates
 from .call import Call, JsonObject
 
 Handler = Callable[[Call], "JsonObject | Response"]
 
-_NUMBER: dict[tuple[str, str], Handler] = {
-    ("POST", "messages"): messages.send,
+_TABLES: dict[str, dict[tuple[str, str], Handler]] = {
+    "number": {
+        ("GET", ""): nodes.get_number,
+        ("POST", ""): nodes.post_number,
+        ("POST", "messages"): messages.send,
+        ("POST", "marketing_messages"): messages.send_marketing,
+        ("POST", "media"): media.upload,
+        ("POST", "register"): nodes.register,
+        ("POST", "deregister"): nodes.deregister,
+        ("GET", "whatsapp_business_profile"): nodes.get_profile,
+        ("POST", "whatsapp_business_profile"): nodes.post_profile,
+        ("GET", "block_users"): nodes.list_blocked,
+        ("POST", "block_users"): nodes.block,
+        ("DELETE", "block_users"): nodes.unblock,
+    },
+    "account": {
+        ("GET", ""): nodes.get_account,
+        ("POST", ""): nodes.post_account,
+        ("GET", "phone_numbers"): nodes.list_numbers,
+        ("GET", "message_templates"): templates.listing,
+        ("POST", "message_templates"): templates.create,
+        ("DELETE", "message_templates"): templates.delete,
+        ("GET", "subscribed_apps"): subscriptions.list_subscribed,
+        ("POST", "subscribed_apps"): subscriptions.subscribe,
+        ("DELETE", "subscribed_apps"): subscriptions.unsubscribe,
+    },
+    "app": {
+        ("GET", ""): nodes.get_app,
+        ("POST", "subscriptions"): subscriptions.save_app_callback,
+        ("POST", "uploads"): media.start_upload,
+    },
+    "template": {
+        ("GET", ""): templates.read,
+        ("POST", ""): templates.edit,
+        ("POST", "unpause"): templates.unpause,
+    },
+    "media": {("GET", ""): media.resolve, ("DELETE", ""): media.delete},
+    "upload": {("GET", ""): media.resume_upload, ("POST", ""): media.continue_upload},
+    "debug_token": {("GET", ""): nodes.debug_token},
+    "oauth": {("GET", "access_token"): nodes.app_token},
+    "download": {("GET", "attachments"): media.download},
 }
-
-_TABLES: dict[str, dict[tuple[str, str], Handler]] = {"number": _NUMBER}
+_FIXED = {"debug_token": "debug_token", "oauth": "oauth", "whatsapp_business": "download"}
+_ENDPOINTS = {
+    ("media", "GET"): "media_url",
+    ("media", "DELETE"): "media_delete",
+    ("download", "GET"): "media_download",
+}
 
 
 def kind_of(call: Call) -> str:
     """What the first path component names; empty where it names nothing here."""
     world, object_id = call.world, call.object_id
+    if fixed := _FIXED.get(object_id):
+        return fixed
     if object_id in world.numbers:
         return "number"
-    return ""
+    if object_id == world.config.business_account_id:
+        return "account"
+    if object_id == world.config.app_id:
+        return "app"
+    if object_id in world.templates:
+        return "template"
+    if object_id.startswith("upload:"):
+        return "upload"
+    return "media" if world.media_store.get(object_id) else ""
 
 
 def find_handler(call: Call) -> Handler | GraphError:
@@ -46,4 +99,8 @@ def endpoint_of(call: Call) -> str:
     kind = kind_of(call)
     if kind == "number" and call.edge in ("messages", "marketing_messages"):
         return "read" if call.params.get("status") == "read" else "messages"
-    return "nodes"
+    if kind == "number" and call.edge == "media":
+        return "media_upload"
+    if kind == "template" or call.edge == "message_templates":
+        return "templates"
+    return _ENDPOINTS.get((kind, call.method), "nodes")

@@ -1,0 +1,62 @@
+"""Meta's review of templates, and the webhooks about them (reference 3.4, 5.10)."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from .envelopes import management_update
+
+if TYPE_CHECKING:
+    from .records import Template
+    from .world import World
+
+
+_SIDE_BY_SIDE = re.compile(r"\}\}\s*\{\{")
+
+
+def start(world: World, template: Template) -> None:
+    """Judge a created or edited template after ``behaviour.template_review`` seconds; never where below 0."""
+    delay = world.behaviour.template_review
+    if delay == 0:
+        judge(world, template)
+    elif delay > 0:
+        world.timers.call_later(delay, lambda: judge(world, template))
+
+
+def judge(world: World, template: Template) -> None:
+    """Approve what is pending, or reject it for what the review finds."""
+    if template.status != "PENDING" or template.id not in world.templates:
+        return
+    texts = (str(item.get("text", "")) for item in template.components)
+    reason = "INVALID_FORMAT" if any(map(_SIDE_BY_SIDE.search, texts)) else ""
+    decide(world, template, "REJECTED" if reason else "APPROVED", reason or "NONE")
+
+
+def decide(world: World, template: Template, status: str, reason: str = "NONE") -> None:
+    """Set a template's status and tell the business."""
+    template.status = status
+    template.rejected_reason = reason
+    announce(world, template, status, reason)
+
+
+def announce(world: World, template: Template, event: str, reason: str = "NONE") -> None:
+    """``message_template_status_update``."""
+    value: dict[str, Any] = {
+        "event": event,
+        "message_template_id": int(template.id),
+        "message_template_name": template.name,
+        "message_template_language": template.language,
+        "message_template_category": template.category,
+        "reason": reason,
+    }
+    if event == "REJECTED" and reason == "INVALID_FORMAT":
+        value["rejection_info"] = {
+            "reason": "Two variables stand next to each other.",
+            "recommendation": "Put text between them.",
+        }
+    elif event == "PAUSED":
+        value["other_info"] = {"title": "FIRST_PAUSE", "description": "The template is paused for 3 hours."}
+    elif event == "DISABLED":
+        value["disable_info"] = {"disable_date": int(world.clock.now())}
+    world.webhooks.send(management_update(world, "message_template_status_update", value))

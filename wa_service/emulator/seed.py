@@ -1,0 +1,141 @@
+"""What a world starts with: phones, templates, traits of numbers, limits and behaviour, from YAML or our own."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from . import addresses
+from .default_seed import DEFAULT_SEED
+from .records import BusinessNumber, Template
+
+if TYPE_CHECKING:
+    from .world import World
+
+PHONE_TRAITS: dict[str, type] = {
+    "name": str,
+    "user_id": str,
+    "username": str,
+    "number_hidden": bool,
+    "on_whatsapp": bool,
+    "auto_deliver": bool,
+    "auto_read": bool,
+    "read_receipts": bool,
+    "marketing": bool,
+}
+NUMBER_TRAITS: dict[str, type] = {
+    "verified_name": str,
+    "messages_per_second": int,
+    "quality_rating": str,
+    "status": str,
+    "registered": bool,
+    "test_recipients": list,
+}
+_TEMPLATE_FIELDS = {item.name for item in fields(Template)} - {"created", "edited_at"}
+_PARTS = ("phones", "numbers", "templates", "limits", "behaviour", "faults")
+
+
+class SeedError(ValueError):
+    """The seed names something that does not exist, or has the wrong type."""
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Read a seed file; SeedError where it is no mapping, OSError where it cannot be read."""
+    return parse(path.read_text(encoding="utf-8"))
+
+
+def parse(text: str) -> dict[str, Any]:
+    """A seed from YAML (JSON is YAML too)."""
+    try:
+        found = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise SeedError(f"the seed is not YAML: {error}") from None
+    if not isinstance(found, dict):
+        raise SeedError("the seed must be a mapping")
+    return found
+
+
+def start(world: World) -> None:
+    """Put our own seed into the world, then the configured file's."""
+    apply(world, DEFAULT_SEED)
+    if world.config.seed_file is not None:
+        apply(world, load(world.config.seed_file))
+
+
+def apply(world: World, seed: dict[str, Any]) -> dict[str, int]:
+    """Add everything the seed names; what is there already is changed. Returns how many of each."""
+    for part in seed:
+        if part not in _PARTS:
+            raise SeedError(f"unknown part {part} (there are {', '.join(_PARTS)})")
+    for item in _items(seed, "phones"):
+        add_phone(world, item)
+    for item in _items(seed, "numbers"):
+        change_number(world, item)
+    for item in _items(seed, "templates"):
+        _template(world, item)
+    for item in _items(seed, "faults"):
+        world.faults.add(item)
+    world.limits.switch(seed.get("limits") or {})
+    world.behaviour = world.behaviour.changed(seed.get("behaviour") or {})
+    return {part: len(seed.get(part) or ()) for part in _PARTS}
+
+
+def add_phone(world: World, item: dict[str, Any]) -> str:
+    """Add or change a phone: ``wa_id`` and traits. Returns its wa_id."""
+    wanted = dict(item)
+    number = addresses.digits(str(wanted.pop("wa_id", "")))
+    if number is None:
+        raise SeedError("a phone's wa_id is 5 to 20 digits")
+    check(wanted, PHONE_TRAITS, "a phone")
+    known = world.find_phone(number)
+    return world.add_phone(known.wa_id if known else number, **wanted).wa_id
+
+
+def change_number(world: World, item: dict[str, Any]) -> BusinessNumber:
+    """Add a business number, or change the traits of the one that is there."""
+    wanted = dict(item)
+    number_id = str(wanted.pop("id", ""))
+    if not number_id.isdigit():
+        raise SeedError("a number's id is digits")
+    check(wanted, NUMBER_TRAITS, "a business number")
+    number = world.numbers.get(number_id) or world.add_number(number_id)
+    recipients = wanted.pop("test_recipients", None)
+    if recipients is not None:
+        number.test_recipients = frozenset(world.phone_for(str(item)).wa_id for item in recipients)
+    for trait, value in wanted.items():
+        setattr(number, trait, value)
+    return number
+
+
+def check(wanted: dict[str, Any], traits: dict[str, type], owner: str) -> None:
+    """SeedError names the first trait that is unknown or of the wrong type."""
+    for name, value in wanted.items():
+        expected = traits.get(name)
+        if expected is None:
+            raise SeedError(f"{name} is no trait of {owner} (there are {', '.join(traits)})")
+        if not isinstance(value, expected) or (expected is int and isinstance(value, bool)):
+            raise SeedError(f"{name} must be {expected.__name__}")
+
+
+def _template(world: World, item: dict[str, Any]) -> None:
+    wanted = dict(item)
+    for name in wanted:
+        if name not in _TEMPLATE_FIELDS:
+            raise SeedError(f"{name} is no property of a template")
+    for name in ("name", "language", "category", "components"):
+        if name not in wanted:
+            raise SeedError(f"a template needs {name}")
+    known = world.find_template(wanted["name"], wanted["language"])
+    wanted.setdefault("id", known.id if known else world.ids.object_id())
+    wanted.setdefault("status", "APPROVED")
+    world.add_template(Template(created=world.clock.now(), **wanted))
+
+
+def _items(seed: dict[str, Any], part: str) -> list[dict[str, Any]]:
+    items = seed.get(part) or []
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise SeedError(f"{part} must be a list of mappings")
+    return items

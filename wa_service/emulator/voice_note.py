@@ -1,0 +1,25 @@
+"""Recordings as WhatsApp would have them: browsers record WebM, phones send ogg/opus (reference 5.6, 9.1)."""
+
+from __future__ import annotations
+
+from . import ogg_opus, webm
+
+MIME_TYPE = "audio/ogg; codecs=opus"
+
+
+def as_sent_by_a_phone(content: bytes, mime_type: str) -> tuple[bytes, str]:
+    """The file and its MIME type as a phone would send them.
+
+    WebM with Opus inside moves to Ogg without being decoded; Ogg with Opus gets its full MIME type; everything
+    else stays as it is.
+    """
+    base = mime_type.partition(";")[0].strip().lower()
+    if content.startswith(webm.MAGIC) and base in ("audio/webm", "video/webm"):
+        try:
+            track = webm.opus_track(content)
+        except webm.WebmError:
+            return content, base
+        return ogg_opus.mux(track.head, track.packets), MIME_TYPE
+    if content[:4] == b"OggS" and b"OpusHead" in content[:512]:
+        return content, MIME_TYPE
+    return content, base or "application/octet-stream"
