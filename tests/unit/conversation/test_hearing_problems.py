@@ -1,0 +1,214 @@
+"""Each way a voice note can go wrong has its own word to the customer."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from customer_messages import NOW, MakePipeline, incoming_of
+
+from wa_service.conversation.audio import Form
+from wa_service.conversation.circuit import Unavailable
+from wa_service.conversation.hearing import Hearing
+from wa_service.conversation.responder import SilentResponder
+from wa_service.conversation.speech import (
+    RecordingTooLongError,
+    RecordingUnreadableError,
+    SpeechFailedError,
+    Transcript,
+)
+from wa_service.whatsapp.errors import (
+    MediaDownloadError,
+    MediaNotFoundError,
+    MediaTooLargeError,
+    UnsupportedMediaError,
+    WhatsAppAuthError,
+    WhatsAppConnectionError,
+    WhatsAppRateLimitError,
+    WhatsAppServerError,
+)
+
+SCRIPT = """\
+intents:
+  - name: breakfast
+    examples: ["what time is breakfast"]
+    reply: [{text: "From 7. ({{ text }})"}]
+fallback: {reply: [{text: "?"}]}
+problems:
+""" + "".join(
+    f"  {name}: {{reply: [{{text: '{name}'}}]}}\n"
+    for name in ("unclear", "silence", "too_long", "unreadable", "media_gone", "speech_off")
+)
+
+NOTE = {"type": "audio", "audio": {"id": "77", "mime_type": "audio/ogg; codecs=opus", "voice": True}}
+
+
+@dataclass(frozen=True)
+class File:
+    content: bytes = b"OggS and more"
+    mime_type: str = "audio/ogg"
+
+
+@dataclass
+class Engine:
+    """An engine that has its answer ready."""
+
+    says: Transcript | Exception
+
+    def transcribe(self, content: bytes, form: Form) -> Transcript:
+        if isinstance(self.says, Exception):
+            raise self.says
+        return self.says
+
+
+class Fetch:
+    """Media that come, or fail in the order of `outcomes`."""
+
+    def __init__(self, *outcomes: File | Exception) -> None:
+        self.outcomes = list(outcomes)
+        self.asked: list[str] = []
+
+    def __call__(self, media_id: str) -> File:
+        self.asked.append(media_id)
+        outcome = self.outcomes.pop(0) if len(self.outcomes) > 1 else self.outcomes[0]
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+
+GOOD = Transcript("What time is breakfast?", 0.9)
+
+
+@pytest.fixture
+def listen(make_pipeline: MakePipeline) -> Any:
+    def listen(
+        says: Transcript | Exception | None = GOOD,
+        fetch: Fetch | None = None,
+        message: dict[str, Any] = NOTE,
+        observe: Any = lambda seconds: None,
+        **parts: Any,
+    ) -> Any:
+        engine = Engine(says) if says is not None else None
+        pipeline = make_pipeline(SCRIPT, hearing=Hearing(engine, 0.6, observe=observe), **parts)
+        return pipeline.handle(incoming_of(message, fetch_media=fetch or Fetch(File())))
+
+    return listen
+
+
+def said(answer: Any) -> list[str]:
+    return [reply["text"]["body"] for reply in answer.replies]
+
+
+def test_a_note_is_answered_like_a_text(listen: Any) -> None:
+    answer = listen()
+
+    assert (answer.intent, said(answer)) == ("breakfast", ["From 7. (What time is breakfast?)"])
+
+
+def test_transcript_and_confidence_travel_with_the_answer(listen: Any) -> None:
+    answer = listen()
+
+    assert (answer.transcript, answer.confidence) == ("What time is breakfast?", 0.9)
+
+
+def test_the_note_is_fetched_by_its_media_id(listen: Any) -> None:
+    fetch = Fetch(File())
+
+    listen(fetch=fetch)
+
+    assert fetch.asked == ["77"]
+
+
+def test_the_seconds_of_a_note_are_observed(listen: Any) -> None:
+    seconds: list[float] = []
+
+    listen(observe=seconds.append)
+
+    assert len(seconds) == 1
+
+
+WRONG = {
+    "not heard well": (Transcript("what thyme", 0.59), "unclear"),
+    "silence": (Transcript(" ", 0.0), "silence"),
+    "too long": (RecordingTooLongError(), "too_long"),
+    "cannot be decoded": (RecordingUnreadableError(), "unreadable"),
+    "the engine fails": (SpeechFailedError("x"), "speech_off"),
+    "speech is off": (None, "speech_off"),
+}
+
+
+@pytest.mark.parametrize(("says", "word"), WRONG.values(), ids=WRONG.keys())
+def test_a_note_that_cannot_be_used_has_its_own_reply(listen: Any, says: Any, word: str) -> None:
+    answer = listen(says)
+
+    assert (answer.intent, said(answer)) == (word, [word])
+
+
+NO_FILE = {
+    "gone": (MediaNotFoundError(), "media_gone"),
+    "too large": (MediaTooLargeError(), "too_long"),
+    "of no type": (UnsupportedMediaError(), "unreadable"),
+    "broken twice": (MediaDownloadError(), "media_gone"),
+}
+
+
+@pytest.mark.parametrize(("error", "word"), NO_FILE.values(), ids=NO_FILE.keys())
+def test_a_file_that_cannot_be_had_has_its_own_reply(listen: Any, error: Exception, word: str) -> None:
+    assert said(listen(fetch=Fetch(error))) == [word]
+
+
+def test_a_download_that_broke_once_is_tried_again(listen: Any) -> None:
+    assert listen(fetch=Fetch(MediaDownloadError(), File())).intent == "breakfast"
+
+
+def test_a_file_that_meta_could_not_fetch_is_not_asked_for(listen: Any) -> None:
+    fetch = Fetch(File())
+    errors = [{"code": 131052, "title": "Media download error"}]
+
+    answer = listen(fetch=fetch, message={**NOTE, "errors": errors})
+
+    assert (said(answer), fetch.asked) == (["media_gone"], [])
+
+
+def test_a_file_over_the_cap_is_too_long(listen: Any) -> None:
+    assert said(listen(fetch=Fetch(File(b"OggS" + bytes(16 * 1024 * 1024))))) == ["too_long"]
+
+
+def test_a_file_that_is_no_sound_never_reaches_the_engine(listen: Any) -> None:
+    fetch = Fetch(File(b"ffconcat version 1.0\nfile 'x.mp3'\n"))
+
+    assert said(listen(AssertionError("not to be asked"), fetch=fetch)) == ["unreadable"]
+
+
+def test_a_file_that_is_not_what_was_declared_never_reaches_the_engine(listen: Any) -> None:
+    fetch = Fetch(File(b"RIFF\x24\x00\x00\x00WAVEfmt "))
+
+    assert said(listen(AssertionError("not to be asked"), fetch=fetch)) == ["unreadable"]
+
+
+@pytest.mark.parametrize(
+    "error", [WhatsAppConnectionError, WhatsAppServerError, WhatsAppRateLimitError, WhatsAppAuthError]
+)
+def test_what_is_not_the_files_fault_goes_to_the_worker(listen: Any, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        listen(fetch=Fetch(error()))
+
+
+def test_while_the_speech_service_is_away_a_young_note_waits(listen: Any) -> None:
+    with pytest.raises(Unavailable):
+        listen(Unavailable("speech", 3.0))
+
+
+def test_while_the_speech_service_is_away_an_old_note_is_asked_for_in_writing(listen: Any) -> None:
+    answer = listen(Unavailable("speech", 3.0), clock=lambda: NOW + 301.0)
+
+    assert said(answer) == ["speech_off"]
+
+
+def test_an_engine_without_confidence_is_believed(listen: Any) -> None:
+    assert listen(Transcript("what time is breakfast", None)).intent == "breakfast"
+
+
+def test_with_no_responder_a_note_is_heard_all_the_same(listen: Any) -> None:
+    answer = listen(responder=SilentResponder())
+
+    assert (answer.replies, answer.transcript) == ((), "What time is breakfast?")

@@ -1,0 +1,145 @@
+"""Templates: what they may do, and that none of them can hold the hub."""
+
+import time
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jinja2 import TemplateSyntaxError
+from jinja2.exceptions import TemplateError
+
+from wa_service.conversation.templating import MAX_VALUE, Budget, Template, TemplateTooCostlyError
+
+VARIABLES: dict[str, Any] = {
+    "text": "hello there",
+    "name": "Ana Lima",
+    "intent": "greeting",
+    "contact": {"addresses": ["1", "2"]},
+    "message": {"type": "text", "order": {"product_items": [{"quantity": 2}, {"quantity": 3}]}},
+}
+
+FINE = {
+    "{{ name }}": "Ana Lima",
+    "{{ name.split()[0]|upper }}": "ANA",
+    "{{ text ~ '! ' ~ 3 }}": "hello there! 3",
+    "{% if message.type == 'text' %}yes{% else %}no{% endif %}": "yes",
+    "{% for item in message.order.product_items %}{{ loop.index }}:{{ item.quantity }} {% endfor %}": "1:2 2:3 ",
+    "{{ contact.addresses|join(', ') }}": "1, 2",
+    "{{ message.nobody.home }}": "",
+    "{{ message.nobody|default('none') }}": "none",
+    "{{ text|replace('hello', 'bye') }}": "bye there",
+    "{{ 2 * 3 + 1 }}": "7",
+    "{% set first = name.split()[0] %}{{ first }}": "Ana",
+    "{{ (['a', 'b']|reverse)|join }}": "ba",
+    "no placeholder, 100 %": "no placeholder, 100 %",
+}
+
+NOT_ALLOWED = {
+    "a huge power": "{{ range(10**9)|list }}",
+    "a macro": "{% macro a() %}{{ a() }}{% endmacro %}{{ a() }}",
+    "an import": "{% import 'x' as x %}",
+    "an include": "{% include '/etc/passwd' %}",
+    "a block": "{% block a %}{% endblock %}",
+    "a method that pads": "{{ text.center(10) }}",
+    "a method that formats": "{{ '{:>99999}'.format(1) }}",
+    "a call of a call": "{{ text['upper']() }}",
+    "a list of lists by doubling": "{% set x = [text, text] %}",
+    "a recursive loop": "{% for x in text recursive %}{{ loop(x) }}{% endfor %}",
+    "an unknown filter": "{{ text|center(9999) }}",
+    "an unknown variable": "{{ nmae }}",
+    "an unknown test": "{{ text is filter }}",
+    "an open end": "{{ name",
+    "forty loops in each other": "{% for a in text %}" * 40 + "{% endfor %}" * 40,
+    "a pile of brackets": "{{ " + "(" * 2_000 + "1" + ")" * 2_000 + " }}",
+    "a long text": "{{ name }}" * 1_000,
+}
+
+BOMBS = {
+    "a long range": "{{ range(10000000)|list|length }}",
+    "a range without end in a loop": "{% for x in range(1999) %}{% for y in range(1999) %}{% endfor %}{% endfor %}",
+    "loops over a text": "{% for a in text %}{% for b in text %}{% for c in text %}{% for d in text %}."
+    + "{% endfor %}" * 4,
+    "a text by doubling": "{% set x = text %}" + "{% set x = x ~ x %}" * 60 + "{{ x }}",
+    "a text by adding": "{% set x = text %}" + "{% set x = x + x %}" * 60 + "{{ x }}",
+    "a text by replacing": "{% set x = text %}" + "{% set x = x|replace('e', text) %}" * 60 + "{{ x }}",
+    "a text by multiplying": "{{ 'a' * 1000000000 }}",
+    "a text by its format": "{{ '%0999999999d' % 1 }}",
+    "a number by multiplying": "{% set x = 9 %}" + "{% set x = x * x %}" * 60 + "{{ x }}",
+    "a long output": "{% for x in range(1900) %}{{ text }}{% endfor %}",
+}
+
+
+def render(source: str) -> str:
+    return Template(source).render(VARIABLES, Budget())
+
+
+@pytest.mark.parametrize(("source", "expected"), FINE.items())
+def test_what_a_reply_needs_works(source: str, expected: str) -> None:
+    assert render(source) == expected
+
+
+@pytest.mark.parametrize("source", NOT_ALLOWED.values(), ids=NOT_ALLOWED.keys())
+def test_what_no_reply_needs_is_refused_when_it_is_read(source: str) -> None:
+    with pytest.raises(TemplateSyntaxError):
+        Template(source)
+
+
+@pytest.mark.parametrize("source", BOMBS.values(), ids=BOMBS.keys())
+def test_a_bomb_is_stopped_within_its_time(source: str) -> None:
+    template = Template(source)
+    began = time.monotonic()
+
+    with pytest.raises(TemplateError):
+        template.render(VARIABLES, Budget())
+
+    assert time.monotonic() - began < 1.0
+
+
+def test_a_private_attribute_is_empty() -> None:
+    assert render("{{ text.__class__.__mro__ }}") == ""
+
+
+def test_a_mapping_cannot_be_printed_whole() -> None:
+    with pytest.raises(TemplateError, match="a dict cannot be printed"):
+        render("{{ message }}")
+
+
+def test_a_huge_value_from_outside_is_not_worked_on() -> None:
+    huge = {**VARIABLES, "text": "x" * (MAX_VALUE + 1)}
+
+    with pytest.raises(TemplateTooCostlyError):
+        Template("{{ text|upper }}").render(huge, Budget())
+
+
+def test_an_error_in_a_template_does_not_quote_the_customer() -> None:
+    with pytest.raises(TemplateError) as caught:
+        Template("{{ text|round }}").render({**VARIABLES, "text": "my secret"}, Budget())
+
+    assert "secret" not in str(caught.value)
+
+
+def test_the_line_of_a_mistake_is_known() -> None:
+    with pytest.raises(TemplateSyntaxError) as caught:
+        Template("one\ntwo\n{{ nmae }}")
+
+    assert caught.value.lineno == 3
+
+
+def test_templates_of_one_answer_share_a_budget() -> None:
+    budget = Budget(steps=2)
+    template = Template("{{ name }}")
+    template.render(VARIABLES, budget)
+    template.render(VARIABLES, budget)
+
+    with pytest.raises(TemplateTooCostlyError):
+        template.render(VARIABLES, budget)
+
+
+@given(st.text(alphabet="{}%|()[]'\"~+*., abtextnamefor in range(9)setifend", max_size=80))
+def test_whatever_is_written_it_is_a_text_or_a_template_error(source: str) -> None:
+    try:
+        rendered = render(source)
+    except TemplateError:
+        return
+    assert isinstance(rendered, str)
