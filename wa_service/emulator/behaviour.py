@@ -25,7 +25,8 @@ class Behaviour:
     webhook_timeout: seconds after which a webhook without an answer counts as failed.
     user_ids: the fields for business-scoped user ids are there (2026).
     window_error: 131047 comes ``later`` as a failed status (usual) or ``now`` as the HTTP answer.
-    template_review: seconds until a created template is judged; 0 judges at once.
+    template_review: seconds until a created template is judged; 0 judges at once, below 0 never.
+    fetch_links: media sent by link are fetched, and fail with 131053 where that is not possible.
     wrong_signature: webhooks are signed with another secret.
     """
 
@@ -42,6 +43,7 @@ class Behaviour:
     user_ids: bool = False
     window_error: Literal["later", "now"] = "later"
     template_review: float = 2.0
+    fetch_links: bool = False
     wrong_signature: bool = False
 
     def changed(self, wanted: dict[str, Any]) -> Behaviour:

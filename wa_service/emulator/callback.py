@@ -28,6 +28,7 @@ class Answer:
     seconds: float
     error: str = ""
     timed_out: bool = False
+    content_type: str = ""
 
 
 class CallbackClient:
@@ -44,8 +45,12 @@ class CallbackClient:
         timeout: float,
         headers: dict[str, str] | None = None,
         body: bytes = b"",
+        limit: int = _ANSWER_BYTES,
     ) -> Answer:
-        """Send one request; every failure comes back as an Answer with status 0. ``timeout`` covers all of it."""
+        """Send one request; every failure comes back as an Answer with status 0.
+
+        ``timeout`` (seconds) covers all of it; ``limit`` is how many bytes of the answer are read.
+        """
         parts = urlsplit(url)
         started = time.monotonic()
         deadline = gevent.Timeout(timeout)
@@ -56,8 +61,9 @@ class CallbackClient:
             target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
             connection.request(method, target, body=body or None, headers=headers or {})
             response = connection.getresponse()
-            content = response.read(_ANSWER_BYTES)
-            answer = Answer(response.status, content, time.monotonic() - started)
+            content = response.read(limit)
+            kind = response.headers.get("Content-Type", "")
+            answer = Answer(response.status, content, time.monotonic() - started, content_type=kind)
             if response.will_close or response.read(1):
                 connection.close()
             else:
@@ -66,7 +72,7 @@ class CallbackClient:
             if timer is not deadline:
                 raise
             return self._failed(connection, started, f"no answer within {timeout:g} s", timed_out=True)
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
             return self._failed(connection, started, f"{type(error).__name__}: {error}")
         finally:
             deadline.close()

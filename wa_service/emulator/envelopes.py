@@ -151,12 +151,11 @@ def _carries_pricing(message: Message, status: str) -> bool:
 
 
 def _pricing(message: Message) -> dict[str, Any]:
-    free = message.category == "service"
     return {
-        "billable": not free,
+        "billable": not message.free,
         "pricing_model": "PMP",
         "category": message.category,
-        "type": "free_customer_service" if free else "regular",
+        "type": "free_customer_service" if message.free else "regular",
     }
 
 

@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import gevent
+
 from .envelopes import status_update, webhook_error
+from .limits import SERVICE_WINDOW
 
 if TYPE_CHECKING:
     from .records import BusinessNumber, Message, Phone
     from .world import World
 
 _RANK = {"accepted": 0, "sent": 1, "delivered": 2, "read": 3, "played": 4, "failed": 5}
+
+_LINKED_BYTES = 16 * 1024 * 1024
 
 Failure = tuple[int, str]
 
@@ -22,6 +27,13 @@ def start(world: World, phone: Phone, message: Message, failure: Failure | None)
     if failure is not None:
         _after(world, delay, lambda: fail(world, message, failure))
         return
+    if world.behaviour.fetch_links and (link := _link_of(message)):
+        gevent.spawn(_fetch, world, phone, message, link)
+    else:
+        _climb(world, phone, message, delay)
+
+
+def _climb(world: World, phone: Phone, message: Message, delay: float) -> None:
     steps = ["sent"]
     if message.type != "reaction":  # A reaction that the business sends only gets as far as ``sent``.
         if phone.auto_deliver:
@@ -106,11 +118,29 @@ WINDOW_CLOSED: Failure = (
 )
 
 
+def _link_of(message: Message) -> str:
+    content = message.content
+    is_media = message.type in ("image", "audio", "video", "document", "sticker")
+    return str(content.get("link", "")) if is_media and isinstance(content, dict) else ""
+
+
+def _fetch(world: World, phone: Phone, message: Message, link: str) -> None:
+    """Meta fetches a linked file before it sends the message; where it cannot, 131053 (reference 2.3)."""
+    found = world.webhooks.client.call("GET", link, timeout=10.0, headers={"Accept": "*/*"}, limit=_LINKED_BYTES)
+    number = world.numbers.get(message.number_id)
+    if found.status != 200 or number is None:
+        fail(world, message, (131053, "The media behind the link could not be fetched."))
+        return
+    mime_type = found.content_type.partition(";")[0] or "application/octet-stream"
+    message.media_id = world.media_store.add(number, found.body, mime_type).id
+    _climb(world, phone, message, world.behaviour.status_delay)
+
+
 def _template_failure(world: World, number: BusinessNumber, phone: Phone, message: Message) -> Failure | None:
     if message.category == "marketing" and not phone.marketing:
         return 131050, "The user has stopped marketing messages from this business."
     opened = phone.window_opened.get(number.id)
-    inside = opened is not None and world.clock.now() - opened < 24 * 3600
+    inside = opened is not None and world.clock.now() - opened < SERVICE_WINDOW
     if not inside and not world.limits.take_daily(phone.wa_id):
         return 131048, "Message failed to send because the messaging limit is reached."
     return None

@@ -53,6 +53,7 @@ def write(world: World, phone: Phone, number: BusinessNumber, body: dict[str, An
         status="sent",
         context=wire.get("context"),
         status_times={"sent": now},
+        media_id=str(content.get("id", "")) if kind in MEDIA_TYPES and content else "",
     )
     _apply(world, phone, message)
     world.limits.received(number.id)
@@ -185,9 +186,15 @@ def _apply(world: World, phone: Phone, message: Message) -> None:
             world.show(target)
     elif message.type in ("edit", "revoke"):
         target = world.messages.get(str(content.get("original_message_id", "")))
-        if target is not None:
+        if target is None or target.wa_id != phone.wa_id:
+            return
+        if message.type == "revoke":
+            target.revoked = True
+        else:
+            changed = content.get("message", {})
+            target.content = changed.get(target.type, target.content)
             target.edited = True
-            world.show(target)
+        world.show(target)
 
 
 def _step(world: World, message: Message, status: str) -> None:

@@ -92,6 +92,9 @@ class Message:
     rendered: dict[str, Any] | None = None
     priced: set[str] = field(default_factory=set)
     edited: bool = False
+    revoked: bool = False
+    free: bool = False
+    media_id: str = ""
 
     def view(self) -> dict[str, Any]:
         """The message as the phone sees it: Meta's object plus status, times and reactions."""
@@ -114,8 +117,12 @@ class Message:
             shown["reactions"] = dict(self.reactions)
         if self.rendered:
             shown["rendered"] = self.rendered
+        if self.media_id:
+            shown["media_id"] = self.media_id
         if self.edited:
             shown["edited"] = True
+        if self.revoked:
+            shown["revoked"] = True
         return shown
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import logging
+import time
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -47,7 +48,7 @@ class Deliverer:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._client = CallbackClient()
+        self.client = CallbackClient()
         self._lanes: OrderedDict[LaneKey, deque[Update]] = OrderedDict()
         self._ready: deque[LaneKey] = deque()
         self._workers = 0
@@ -93,16 +94,25 @@ class Deliverer:
         self.held = False
         self.counts.clear()
 
+    def wait_until_delivered(self, timeout: float) -> bool:
+        """Wait until nothing is pending; False where that took longer than ``timeout`` seconds."""
+        deadline = time.monotonic() + timeout
+        while self.pending:
+            if time.monotonic() >= deadline:
+                return False
+            gevent.sleep(0.005)
+        return True
+
     def close(self) -> None:
         """Close idle connections."""
-        self._client.close()
+        self.client.close()
 
     def handshake(self, url: str, verify_token: str) -> Answer:
         """The GET that saves a callback URL; ``error`` is empty where the challenge came back (reference 5.1)."""
         challenge = str(self._world.random.randrange(10**9, 10**10))
         query = urlencode({"hub.mode": "subscribe", "hub.challenge": challenge, "hub.verify_token": verify_token})
         target = f"{url}{'&' if urlsplit(url).query else '?'}{query}"
-        answer = self._client.call(
+        answer = self.client.call(
             "GET", target, timeout=HANDSHAKE_TIMEOUT, headers={"User-Agent": USER_AGENT, "Accept": "*/*"}
         )
         error = _handshake_error(answer, challenge)
@@ -147,9 +157,7 @@ class Deliverer:
         if signature != "none":
             wrong = signature == "wrong" or world.behaviour.wrong_signature
             headers |= wire.signature_headers(body, world.config.app_secret + ("-wrong" if wrong else ""))
-        answer = self._client.call(
-            "POST", callback, timeout=world.behaviour.webhook_timeout, headers=headers, body=body
-        )
+        answer = self.client.call("POST", callback, timeout=world.behaviour.webhook_timeout, headers=headers, body=body)
         self.counts["posts"] += 1
         self.counts[f"answered_{answer.status}"] += 1
         world.note_exchange(

@@ -88,7 +88,7 @@ class _Exchange:
             params=params,
             files=self._request.files.to_dict(),
             token=token,
-            url=self._request.base_url,
+            url=f"{self._request.host_url.rstrip('/')}{self._request.path}",
             headers={name.lower(): value for name, value in self._request.headers.items()},
             body=self._body,
         )

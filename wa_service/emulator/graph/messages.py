@@ -10,12 +10,14 @@ from wa_service.emulator import addresses, ladder
 from wa_service.emulator import phone as phone_acts
 from wa_service.emulator.errors import GraphError, invalid, missing, parameter
 from wa_service.emulator.faults import Fault
+from wa_service.emulator.limits import SERVICE_WINDOW
 from wa_service.emulator.records import Message, Phone, SendAttempt
 
 from .call import Call, JsonObject
 from .content import check_content
 
 _OPAQUE_LENGTH = 512
+_STATUSES_FIRST_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,8 @@ def send(call: Call) -> JsonObject:
         attempt.http_status = 0
         attempt.fault = call.fault.kind
     call.world.note_attempt(attempt)
+    if call.world.behaviour.statuses_before_answer:
+        call.world.webhooks.wait_until_delivered(_STATUSES_FIRST_SECONDS)
     return answer
 
 
@@ -95,6 +99,8 @@ def _send(call: Call, attempt: SendAttempt) -> tuple[Message, JsonObject]:
     kind = params.get("type", "text")
     context = _context(call, kind)
     checked = check_content(call, kind)
+    if checked.category == "authentication" and "wa_id" not in recipient.contact:
+        raise GraphError(131062, "Authentication templates cannot be sent to a business-scoped user id.")
     _check_limits(call, recipient.phone)
     now = world.clock.now()
     message = Message(
@@ -112,7 +118,9 @@ def _send(call: Call, attempt: SendAttempt) -> tuple[Message, JsonObject]:
         conversation_id=world.ids.hexadecimal() if world.behaviour.has_conversation else "",
         rendered=checked.rendered,
         status_times={"accepted": now},
+        media_id=str(checked.content.get("id", "")) if kind in phone_acts.MEDIA_TYPES else "",
     )
+    message.free = _is_free(call, recipient.phone, checked.category)
     failure = _failure(call, recipient.phone, message)
     if kind == "reaction" and failure is None:
         _react(call, message)
@@ -216,6 +224,13 @@ def _failure(call: Call, phone: Phone, message: Message) -> ladder.Failure | Non
     identity_hash = call.params.get("recipient_identity_key_hash")
     expected = identity_hash if isinstance(identity_hash, str) else None
     return ladder.failure_of(call.world, call.number, phone, message, expected)
+
+
+def _is_free(call: Call, phone: Phone, category: str) -> bool:
+    """Replies are free; so are utility templates inside an open service window (reference 7.5)."""
+    opened = phone.window_opened.get(call.object_id)
+    inside = opened is not None and call.world.clock.now() - opened < SERVICE_WINDOW
+    return category == "service" or (category == "utility" and inside)
 
 
 def _react(call: Call, message: Message) -> None:
