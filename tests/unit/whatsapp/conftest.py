@@ -1,0 +1,160 @@
+"""What the tests of Meta's language share: sample deliveries, and real servers that behave badly."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+INBOUND = Path(__file__).parents[2] / "payloads" / "inbound"
+
+
+@pytest.fixture(scope="session")
+def inbound() -> Callable[[str], dict[str, Any]]:
+    """One sample delivery by its name; a fresh copy each time."""
+
+    def load(name: str) -> dict[str, Any]:
+        return json.loads((INBOUND / f"{name}.json").read_text(encoding="utf-8"))
+
+    return load
+
+
+@dataclass
+class Request:
+    """One request that a local server got."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+
+Answer = tuple[int, dict[str, str], bytes]
+
+
+@dataclass
+class LocalMeta:
+    """A local HTTP server that answers what `answers` says, and remembers what it was asked."""
+
+    url: str = ""
+    requests: list[Request] = field(default_factory=list)
+    answers: Callable[[Request], Answer] = lambda _: (200, {}, b"{}")
+
+    @property
+    def paths(self) -> list[str]:
+        return [request.path for request in self.requests]
+
+
+@pytest.fixture
+def local_meta() -> Iterator[LocalMeta]:
+    """A real HTTP server on the loopback interface."""
+    meta = LocalMeta()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _any(self) -> None:
+            length = int(self.headers.get("Content-Length", "0"))
+            request = Request(self.command, self.path, dict(self.headers), self.rfile.read(length))
+            meta.requests.append(request)
+            status, headers, body = meta.answers(request)
+            self.send_response(status)
+            for name, value in {"Content-Length": str(len(body)), **headers}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_GET = do_POST = do_DELETE = _any  # noqa: N815 - names of http.server
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    meta.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    yield meta
+    server.shutdown()
+    server.server_close()
+    thread.join(5)
+
+
+class RawServer:
+    """A TCP server that does with each connection whatever `script` says, after it read the request's head."""
+
+    def __init__(self) -> None:
+        self.heads: list[bytes] = []
+        self.script: Callable[[socket.socket, threading.Event], None] = lambda _connection, _stop: None
+        self._stop = threading.Event()
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self._socket.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._threads: list[threading.Thread] = []
+        self._start(self._accept)
+
+    def _start(self, target: Callable[..., None], *args: object) -> None:
+        thread = threading.Thread(target=target, args=args, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._socket.accept()
+            except OSError:
+                return
+            self._start(self._serve, connection)
+
+    def _serve(self, connection: socket.socket) -> None:
+        with connection, suppress(OSError):
+            connection.settimeout(10)
+            head = b""
+            while b"\r\n\r\n" not in head:
+                if not (part := connection.recv(65536)):
+                    return
+                head += part
+            self.heads.append(head)
+            self.script(connection, self._stop)
+
+    def close(self) -> None:
+        self._stop.set()
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        for thread in self._threads:
+            thread.join(5)
+
+
+@pytest.fixture
+def raw_server() -> Iterator[RawServer]:
+    """A server that writes bytes of its own choice, as slowly as it likes."""
+    server = RawServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def drip() -> Callable[[bytes, bytes], Callable[[socket.socket, threading.Event], None]]:
+    """A script: say `first` at once, then one byte of `rest` every 20 ms, over and over."""
+
+    def make(first: bytes, rest: bytes) -> Callable[[socket.socket, threading.Event], None]:
+        def script(connection: socket.socket, stop: threading.Event) -> None:
+            connection.sendall(first)
+            while not stop.wait(0.02):
+                for byte in rest:
+                    connection.sendall(bytes([byte]))
+                    if stop.wait(0.02):
+                        return
+
+        return script
+
+    return make

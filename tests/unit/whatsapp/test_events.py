@@ -1,0 +1,228 @@
+"""Reading events: each type of the reference has its class and its fields; the unknown has one, too."""
+
+import pytest
+
+from wa_service.whatsapp import events
+from wa_service.whatsapp.errors import WhatsAppMediaError, WhatsAppRateLimitError, WhatsAppRecipientError
+from wa_service.whatsapp.events import Malformed, OrderItem, Unsupported, parse
+
+
+def read(delivery):
+    (event,) = parse(delivery)
+    return event
+
+
+def message_of(delivery) -> dict:
+    return delivery["entry"][0]["changes"][0]["value"]["messages"][0]
+
+
+CLASSES = {
+    "text": "Text",
+    "text_reply": "Text",
+    "text_forwarded": "Text",
+    "text_often_forwarded": "Text",
+    "text_about_product": "Text",
+    "text_from_ad": "Text",
+    "text_from_user_id": "Text",
+    "text_without_contacts": "Text",
+    "text_other_wa_id": "Text",
+    "text_in_group": "Text",
+    "image": "Image",
+    "audio_voice": "Audio",
+    "audio_file": "Audio",
+    "video": "Video",
+    "document": "Document",
+    "sticker": "Sticker",
+    "location": "Location",
+    "contacts": "Contacts",
+    "reaction": "Reaction",
+    "reaction_removed": "Reaction",
+    "button": "ButtonPress",
+    "button_without_context": "ButtonPress",
+    "button_reply": "ButtonReply",
+    "list_reply": "ListReply",
+    "flow_reply": "FlowReply",
+    "address_reply": "FlowReply",
+    "call_permission_reply": "CallPermissionReply",
+    "order": "Order",
+    "system_changed_number": "System",
+    "system_changed_number_legacy": "System",
+    "system_identity_changed": "System",
+    "system_changed_user_id": "System",
+    "edit": "Edit",
+    "revoke": "Revoke",
+    "request_welcome": "RequestWelcome",
+    "unsupported": "Unsupported",
+    "media_not_fetched": "Unsupported",
+    "unknown_type": "Unsupported",
+    "legacy_dashboard_test": "Text",
+    "status_sent": "Status",
+    "status_delivered": "Status",
+    "status_read": "Status",
+    "status_played": "Status",
+    "status_failed": "Status",
+    "status_failed_text_error_data": "Status",
+    "status_to_user_id": "Status",
+    "status_in_group": "Status",
+    "status_payment": "Status",
+    "errors": "ErrorNotice",
+    "user_action": "UserAction",
+}
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_each_type_has_its_class(inbound, name):
+    assert type(read(inbound(name))) is getattr(events, CLASSES[name])
+
+
+FIELDS = {
+    "text": {"body": "Olá! À que horas é o pequeno-almoço? 🥐", "name": "Ana Lima", "sender": "351912345001"},
+    "text_from_user_id": {"sender": "PT.900000000000042", "name": "Ana"},
+    "text_without_contacts": {"sender": "PT.900000000000043", "name": ""},
+    "text_in_group": {"group_id": "Y2FwaV9ncm91cDo0Mg==", "sender": "351912345001"},
+    "image": {"media_id": "770000000000001", "mime_type": "image/jpeg", "caption": "the view"},
+    "audio_voice": {"voice": True, "mime_type": "audio/ogg; codecs=opus"},
+    "audio_file": {"voice": False},
+    "video": {"caption": "waves"},
+    "document": {"filename": "booking-42.pdf"},
+    "sticker": {"animated": True},
+    "location": {"latitude": 38.7077, "longitude": -9.1365, "place": "Harbour", "address": "Rua do Arsenal 1"},
+    "reaction": {"message_id": "wamid.OUR0001", "emoji": "👍"},
+    "reaction_removed": {"message_id": "wamid.OUR0001", "emoji": ""},
+    "button": {"payload": "STOP_NEWS", "text": "Stop"},
+    "button_reply": {"reply_id": "keep-42", "title": "Keep"},
+    "list_reply": {"reply_id": "row-2", "title": "Suite", "description": "Sea view"},
+    "flow_reply": {"flow": "flow", "response": {"flow_token": "tk-42", "nights": "3"}},
+    "address_reply": {"flow": "address_message", "response": {"values": {"city": "Mumbai"}}},
+    "call_permission_reply": {"accepted": True, "permanent": False, "expires": 1790604814},
+    "order": {"catalog_id": "194000000000042", "items": (OrderItem("SKU-BLUE", 2, 30.5, "EUR"),)},
+    "system_changed_number": {"event": "user_changed_number", "addresses": ("351912345001", "351912345099")},
+    "edit": {"original_id": "wamid.OLD0001"},
+    "revoke": {"original_id": "wamid.OLD0001"},
+    "unsupported": {"type": "poll"},
+    "media_not_fetched": {"type": "document"},
+    "unknown_type": {"type": "hologram", "errors": ()},
+    "status_sent": {"status": "sent", "biz_opaque_callback_data": "rec-42", "timestamp": 1790001000, "type": "message"},
+    "status_payment": {"status": "captured", "type": "payment"},
+    "user_action": {"action_type": "marketing_messages_link_click", "timestamp": 1790001001},
+}
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_each_type_has_its_fields(inbound, name):
+    event = read(inbound(name))
+    assert {field: getattr(event, field) for field in FIELDS[name]} == FIELDS[name]
+
+
+def test_contact_cards_come_as_meta_writes_them(inbound):
+    assert read(inbound("contacts")).cards[0]["name"]["formatted_name"] == "Rui Costa"
+
+
+def test_an_edit_carries_the_new_content(inbound):
+    assert read(inbound("edit")).message["text"] == {"body": "corrected"}
+
+
+def test_a_reply_names_the_message_it_answers(inbound):
+    context = read(inbound("text_reply")).context
+    assert (context.id, context.forwarded) == ("wamid.HBgMMzUxOTEyMzQ1MDAxFQIAERgOUR0001AA==", False)
+
+
+@pytest.mark.parametrize(("name", "often"), [("text_forwarded", False), ("text_often_forwarded", True)])
+def test_a_forwarded_message_says_so(inbound, name, often):
+    context = read(inbound(name)).context
+    assert (context.forwarded, context.frequently_forwarded, context.id) == (not often, often, "")
+
+
+def test_a_question_about_a_product_names_it(inbound):
+    context = read(inbound("text_about_product")).context
+    assert (context.catalog_id, context.product_retailer_id) == ("194000000000042", "SKU-BLUE")
+
+
+def test_a_message_from_an_ad_carries_the_referral(inbound):
+    assert read(inbound("text_from_ad")).referral["ctwa_clid"] == "ARclid42"
+
+
+def test_an_interactive_message_without_content_is_unsupported(inbound):
+    message, notice = parse(inbound("interactive_without_content"))
+    assert isinstance(message, Unsupported)
+    assert notice.error.code == 131000
+
+
+def test_an_unknown_interactive_reply_is_unsupported_by_its_name(inbound):
+    delivery = inbound("button_reply")
+    message_of(delivery)["interactive"] = {"type": "mind_reply", "mind_reply": {}}
+    assert read(delivery).type == "interactive/mind_reply"
+
+
+def test_what_meta_could_not_fetch_carries_its_error(inbound):
+    (error,) = read(inbound("media_not_fetched")).errors
+    assert type(error) is WhatsAppMediaError
+
+
+def test_a_failed_status_carries_the_error_that_delivery_decides_by(inbound):
+    (error,) = read(inbound("status_failed")).errors
+    assert (type(error), error.code, error.group) == (WhatsAppRecipientError, 131047, "recipient")
+
+
+def test_error_data_of_a_status_may_be_a_plain_text(inbound):
+    (error,) = read(inbound("status_failed_text_error_data")).errors
+    assert error.details == "as a plain text"
+
+
+def test_an_error_of_the_number_is_a_notice(inbound):
+    assert type(read(inbound("errors")).error) is WhatsAppRateLimitError
+
+
+def test_a_status_keeps_pricing_and_conversation(inbound):
+    event = read(inbound("status_sent"))
+    assert event.pricing["category"] == "utility"
+    assert event.conversation["origin"] == {"type": "utility"}
+
+
+BROKEN = {
+    "text": ("text", "text is not an object"),
+    "image": ("image", "image is not an object"),
+    "location": ("location", "location is not an object"),
+    "contacts": ("contacts", "contacts is not a list"),
+    "reaction": ("reaction", "reaction is not an object"),
+    "order": ("order", "order is not an object"),
+    "system_identity_changed": ("system", "system is not an object"),
+    "edit": ("edit", "edit is not an object"),
+    "revoke": ("revoke", "revoke is not an object"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_event_is_malformed_with_its_reason_and_its_sender(inbound, name):
+    key, reason = BROKEN[name]
+    delivery = inbound(name)
+    message_of(delivery)[key] = 7
+    event = read(delivery)
+    assert isinstance(event, Malformed)
+    assert (event.reason, event.addresses[0]) == (reason, "351912345001")
+    assert event.id == message_of(delivery)["id"]
+
+
+@pytest.mark.parametrize("latitude", [None, "north", True, [], float("nan"), float("inf")])
+def test_a_place_without_numbers_is_malformed(inbound, latitude):
+    delivery = inbound("location")
+    message_of(delivery)["location"]["latitude"] = latitude
+    assert read(delivery).reason == "latitude is not a number"
+
+
+@pytest.mark.parametrize("text", ["no json", "[]", "7", ""])
+def test_a_flow_reply_without_an_object_is_malformed(inbound, text):
+    delivery = inbound("flow_reply")
+    message_of(delivery)["interactive"]["nfm_reply"]["response_json"] = text
+    assert isinstance(read(delivery), Malformed)
+
+
+def test_media_without_id_are_malformed(inbound):
+    delivery = inbound("audio_voice")
+    del message_of(delivery)["audio"]["id"]
+    assert read(delivery).reason == "the audio has no id"
+
+
+def test_events_cannot_be_changed(inbound):
+    with pytest.raises(AttributeError):
+        read(inbound("text")).body = "other"

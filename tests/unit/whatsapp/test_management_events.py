@@ -1,0 +1,119 @@
+"""What Meta says about the account: the fields that set limits can be asked for them."""
+
+import pytest
+
+from wa_service.whatsapp.events import UNLIMITED, ManagementEvent, Preference, parse
+from wa_service.whatsapp.management import MANAGEMENT_FIELDS, tier_limit
+
+SAMPLES = [
+    *("template_status", "template_quality", "template_category", "template_components", "number_quality"),
+    *("number_name", "capability", "security", "account_alert", "account_review", "account_update", "flows"),
+    *("user_preferences", "echoes", "app_state", "history", "calls", "payment_configuration"),
+    *("partner_solutions", "automatic_events", "group_lifecycle", "username"),
+]
+
+
+def read(delivery) -> ManagementEvent:
+    (event,) = parse(delivery)
+    assert isinstance(event, ManagementEvent)
+    return event
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_each_management_field_is_read_and_known(inbound, name):
+    assert read(inbound(name)).field in MANAGEMENT_FIELDS
+
+
+def test_a_field_of_tomorrow_is_a_management_event_too(inbound):
+    event = read(inbound("unknown_field"))
+    assert (event.field, event.event) == ("a_field_of_tomorrow", "SOMETHING_NEW")
+
+
+def test_a_capability_update_sets_the_daily_limit(inbound):
+    assert read(inbound("capability")).daily_limit == 2000
+
+
+@pytest.mark.parametrize(
+    ("said", "limit"),
+    [
+        (250, 250),
+        ("TIER_50", 50),
+        ("TIER_250", 250),
+        ("TIER_1K", 1000),
+        ("TIER_2K", 2000),
+        ("tier_10k", 10_000),
+        ("TIER_100K", 100_000),
+        ("TIER_UNLIMITED", UNLIMITED),
+        (-1, UNLIMITED),
+        ("-1", UNLIMITED),
+        ("2000", 2000),
+    ],
+)
+def test_a_limit_may_be_a_number_or_a_tier(said, limit):
+    assert tier_limit(said) == limit
+
+
+@pytest.mark.parametrize("said", [None, "", "TIER_NOT_SET", "TIER_9", True, 0, -2, 1.5, [], {}, "--1", "1" * 40])
+def test_what_is_no_limit_changes_none(said):
+    assert tier_limit(said) is None
+
+
+def test_the_old_name_of_the_limit_is_read_too(inbound):
+    delivery = inbound("capability")
+    delivery["entry"][0]["changes"][0]["value"] = {"max_daily_conversation_per_phone": 250}
+    assert read(delivery).daily_limit == 250
+
+
+def test_a_throughput_upgrade_gives_a_thousand_a_second_and_its_tier(inbound):
+    event = read(inbound("number_quality"))
+    assert (event.messages_per_second, event.daily_limit) == (1000, UNLIMITED)
+
+
+def test_other_events_set_no_limits(inbound):
+    event = read(inbound("account_update"))
+    assert (event.messages_per_second, event.daily_limit) == (None, None)
+
+
+def test_a_rejected_template_says_which_and_why(inbound):
+    template = read(inbound("template_status")).template
+    assert (template.id, template.name, template.status, template.reason) == (
+        "1689000000000042",
+        "late_checkout",
+        "REJECTED",
+        "INVALID_FORMAT",
+    )
+
+
+def test_a_template_s_language_is_written_as_sends_need_it(inbound):
+    assert read(inbound("template_status")).template.language == "en_US"
+
+
+def test_a_quality_update_says_the_new_score(inbound):
+    assert read(inbound("template_quality")).template.quality == "YELLOW"
+
+
+def test_a_category_update_says_the_new_category(inbound):
+    assert read(inbound("template_category")).template.category == "MARKETING"
+
+
+def test_other_fields_have_no_template(inbound):
+    assert read(inbound("security")).template is None
+
+
+def test_a_customer_who_stops_marketing_is_named(inbound):
+    assert read(inbound("user_preferences")).preferences == (
+        Preference(("351912345001",), "marketing_messages", "stop", 1790001705),
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "event"),
+    [("account_review", "APPROVED"), ("number_name", "REJECTED"), ("security", "PIN_CHANGED"), ("capability", "")],
+)
+def test_the_name_of_what_happened(inbound, name, event):
+    assert read(inbound(name)).event == event
+
+
+@pytest.mark.parametrize("name", ["security", "user_preferences"])
+def test_the_number_it_is_about(inbound, name):
+    assert read(inbound(name)).display_phone_number == "351210005000"

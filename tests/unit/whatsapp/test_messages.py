@@ -1,0 +1,248 @@
+"""What is sent: checked against Meta's limits with a path and a sentence, and open for what Meta adds."""
+
+import pytest
+from pydantic import ValidationError
+
+from wa_service.whatsapp.messages import (
+    MarkAsRead,
+    Message,
+    TextMessage,
+    normalise_number,
+    parse_message,
+    parse_reply,
+    problems,
+)
+
+TO = "15551234567"
+
+
+def refused(obj):
+    with pytest.raises(ValidationError) as caught:
+        parse_message(obj)
+    return [tuple(problem) for problem in problems(caught.value)]
+
+
+def refusal(type_, content, **more):
+    ((path, sentence),) = refused({"to": TO, "type": type_, type_: content, **more})
+    return path, sentence
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["15551234567", "+15551234567", "+1 (555) 123-4567", "+1\u2013555\u2013123\u20134567", " +1 555 1234567 "],
+)
+def test_a_number_may_be_written_as_people_do(written):
+    assert normalise_number(written) == "15551234567"
+
+
+@pytest.mark.parametrize("written", ["", "0155512345", "98765", "9" * 16, "abc", "+1555x1234567", "\u0661555123456"])
+def test_what_is_no_number_is_refused_without_repeating_it(written):
+    with pytest.raises(ValueError, match="7 to 15 digits") as caught:
+        normalise_number(written)
+    assert not written or written not in str(caught.value)
+
+
+def test_the_number_is_sent_as_digits():
+    assert parse_message({"to": "+1 555-123-4567", "text": "hi"}).payload()["to"] == TO
+
+
+def test_a_user_id_goes_into_recipient():
+    payload = parse_message({"recipient": "US.ENT.118000000000042", "text": "hi"}).payload()
+    assert payload["recipient"] == "US.ENT.118000000000042"
+    assert "to" not in payload
+
+
+def test_a_group_id_is_sent_as_it_is():
+    payload = parse_message({"recipient_type": "group", "to": "Y2FwaV9ncm91cDo0Mg==", "text": "hi"}).payload()
+    assert (payload["recipient_type"], payload["to"]) == ("group", "Y2FwaV9ncm91cDo0Mg==")
+
+
+@pytest.mark.parametrize(
+    ("obj", "path"),
+    [
+        ({"text": "hi"}, "to"),
+        ({"to": "12", "text": "hi"}, "to"),
+        ({"to": 15551234567, "text": "hi"}, "to"),
+        ({"recipient": "15551234567", "text": "hi"}, "recipient"),
+        ({"recipient_type": "crowd", "to": TO, "text": "hi"}, "recipient_type"),
+        ({"messaging_product": "telegram", "to": TO, "text": "hi"}, "messaging_product"),
+        ({"to": TO}, "type"),
+        ({"to": TO, "type": 7}, "type"),
+        ({"to": TO, "type": ""}, "type"),
+        ({"to": TO, "text": "a", "image": {"id": "1"}}, "type"),
+        ({"to": TO, "type": "text"}, "text"),
+        ({"to": TO, "text": 7}, "text"),
+        ({"to": TO, "text": "hi", "context": {}}, "context.message_id"),
+        ({"to": TO, "text": "hi", "biz_opaque_callback_data": "x" * 513}, "biz_opaque_callback_data"),
+    ],
+)
+def test_a_broken_envelope_is_refused_with_its_path(obj, path):
+    assert [problem[0] for problem in refused(obj)] == [path]
+
+
+def test_each_problem_is_a_plain_sentence():
+    for obj in ({"to": TO, "text": 7}, {"to": "x", "text": "a"}, {"to": TO, "type": "image", "image": {}}):
+        for _, sentence in refused(obj):
+            assert sentence[0].isupper()
+            assert sentence.endswith(".")
+            assert "Value error" not in sentence
+
+
+def test_a_short_text_becomes_metas_object():
+    assert parse_message({"to": TO, "text": "hi"}).payload() == {
+        "messaging_product": "whatsapp",
+        "recipient_type": "individual",
+        "to": TO,
+        "type": "text",
+        "text": {"body": "hi"},
+    }
+
+
+def test_unknown_fields_of_a_known_type_pass_unchanged():
+    extra = {"to": TO, "text": {"body": "hi", "mood": None}, "type": "text", "priority": {"level": [1, None]}}
+    payload = parse_message(extra).payload()
+    assert payload["priority"] == {"level": [1, None]}
+    assert payload["text"] == {"body": "hi", "mood": None}
+
+
+def test_a_type_of_tomorrow_passes_unchanged():
+    message = parse_message({"to": TO, "type": "hologram", "hologram": {"beam": [1, {"deep": None}]}})
+    assert type(message) is Message
+    assert message.payload()["hologram"] == {"beam": [1, {"deep": None}]}
+
+
+def test_an_interactive_type_of_tomorrow_passes_unchanged():
+    content = {"type": "voice_call", "body": {"text": "Talk"}, "action": {"name": "voice_call", "parameters": {"a": 1}}}
+    assert parse_message({"to": TO, "type": "interactive", "interactive": content}).payload()["interactive"] == content
+
+
+def test_what_was_not_given_is_not_sent():
+    payload = TextMessage(to=TO, text={"body": "hi", "preview_url": None}, context=None).payload()
+    assert "context" not in payload
+    assert payload["text"] == {"body": "hi"}
+
+
+def test_a_message_cannot_be_changed():
+    with pytest.raises(ValidationError):
+        parse_message({"to": TO, "text": "hi"}).to = "other"
+
+
+def test_a_script_s_reply_needs_no_recipient():
+    assert parse_reply({"text": "hi"}).payload() == {
+        "messaging_product": "whatsapp",
+        "recipient_type": "individual",
+        "type": "text",
+        "text": {"body": "hi"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("address", "group", "whom"),
+    [
+        ("+15551234567", False, {"to": TO, "recipient_type": "individual"}),
+        ("US.13491208655302741918", False, {"recipient": "US.13491208655302741918", "recipient_type": "individual"}),
+        ("Y2FwaV9ncm91cDo0Mg==", True, {"to": "Y2FwaV9ncm91cDo0Mg==", "recipient_type": "group"}),
+    ],
+)
+def test_a_reply_is_addressed_by_the_form_of_the_address(address, group, whom):
+    payload = parse_reply({"text": "hi"}).addressed_to(address, group=group).payload()
+    assert {key: payload[key] for key in ("to", "recipient", "recipient_type") if key in payload} == whom
+
+
+def test_addressing_again_leaves_nothing_of_the_first_address():
+    message = parse_message({"to": TO, "text": "hi"}).addressed_to("US.13491208655302741918")
+    assert message.to is None
+
+
+GOOD = {
+    "text": {"body": "x" * 4096, "preview_url": True},
+    "image": {"link": "https://files.example.org/a.jpg", "caption": "c" * 1024},
+    "audio": {"id": "77", "voice": True},
+    "video": {"id": "77", "caption": "waves"},
+    "document": {"link": "http://files.example.org/a.pdf", "filename": "a.pdf"},
+    "sticker": {"id": "77"},
+    "location": {"latitude": "38.70", "longitude": -9.13, "name": "Harbour", "address": "Rua 1"},
+    "contacts": [{"name": {"formatted_name": "Rui Costa", "first_name": "Rui"}, "phones": [{"phone": "+351"}]}],
+    "reaction": {"message_id": "wamid.X", "emoji": ""},
+}
+
+
+@pytest.mark.parametrize("type_", GOOD)
+def test_each_plain_type_is_sent_as_given(type_):
+    message = parse_message({"to": TO, "type": type_, type_: GOOD[type_]})
+    assert type(message) is not Message
+    assert message.payload()[type_] == GOOD[type_]
+
+
+@pytest.mark.parametrize("type_", GOOD)
+def test_the_content_alone_names_its_type(type_):
+    assert parse_message({"to": TO, type_: GOOD[type_]}).type == type_
+
+
+BAD = [
+    ("text", {"body": ""}, "text.body"),
+    ("text", {"body": "x" * 4097}, "text.body"),
+    ("text", {"body": "x", "preview_url": "yes"}, "text.preview_url"),
+    ("text", {}, "text.body"),
+    ("image", {}, "image"),
+    ("image", {"id": "1", "link": "https://a.example"}, "image"),
+    ("image", {"id": ""}, "image.id"),
+    ("image", {"link": "ftp://a.example/a.jpg"}, "image.link"),
+    ("image", {"id": "1", "caption": "c" * 1025}, "image.caption"),
+    ("audio", {"id": "1", "voice": "true"}, "audio.voice"),
+    ("document", {"id": "1", "filename": "f" * 241}, "document.filename"),
+    ("sticker", {}, "sticker"),
+    ("location", {"latitude": 91, "longitude": 0}, "location"),
+    ("location", {"latitude": "north", "longitude": 0}, "location"),
+    ("location", {"latitude": 0, "longitude": 181}, "location"),
+    ("location", {"latitude": 0}, "location.longitude"),
+    ("contacts", [], "contacts"),
+    ("contacts", [{"name": {"formatted_name": "Rui"}}], "contacts.0.name"),
+    (
+        "contacts",
+        [{"name": {"formatted_name": "Rui", "first_name": "Rui"}, "birthday": "1.4.1980"}],
+        "contacts.0.birthday",
+    ),
+    ("contacts", [{}], "contacts.0.name"),
+    ("reaction", {"emoji": "x"}, "reaction.message_id"),
+    ("reaction", {"message_id": "wamid.X"}, "reaction.emoji"),
+]
+
+
+@pytest.mark.parametrize(("type_", "content", "path"), BAD)
+def test_what_meta_would_refuse_is_refused_with_its_path(type_, content, path):
+    assert refusal(type_, content)[0] == path
+
+
+def test_a_limit_is_named_in_the_sentence():
+    assert refusal("text", {"body": "x" * 4097}) == ("text.body", "At most 4096 characters are allowed.")
+
+
+def test_an_emoji_is_one_character():
+    parse_message({"to": TO, "text": "🥐" * 4096})
+
+
+def test_a_reaction_is_no_reply():
+    (problem,) = refused({"to": TO, "reaction": GOOD["reaction"], "context": {"message_id": "wamid.Y"}})
+    assert problem[1] == "A reaction names its message itself and takes no context."
+
+
+def test_the_problems_do_not_repeat_what_was_given():
+    assert "secret words" not in str(refused({"to": TO, "text": {"body": ["secret words"]}}))
+
+
+def test_a_read_mark():
+    assert MarkAsRead.of("wamid.X").payload() == {
+        "messaging_product": "whatsapp",
+        "status": "read",
+        "message_id": "wamid.X",
+    }
+
+
+def test_a_read_mark_with_typing():
+    assert MarkAsRead.of("wamid.X", typing=True).payload()["typing_indicator"] == {"type": "text"}
+
+
+def test_a_read_mark_needs_a_message():
+    with pytest.raises(ValidationError):
+        MarkAsRead.of("")

@@ -1,0 +1,180 @@
+"""Taking a delivery apart: every event comes, with whom it concerns, whatever is broken beside it."""
+
+import orjson
+import pytest
+
+from wa_service.whatsapp.events import Piece, is_delivery, walk
+
+
+def only(delivery) -> Piece:
+    (piece,) = walk(delivery)
+    return piece
+
+
+def value_of(delivery) -> dict:
+    return delivery["entry"][0]["changes"][0]["value"]
+
+
+@pytest.mark.parametrize(
+    "obj", [None, 1, "x", [], {}, {"object": "page", "entry": []}, {"object": "whatsapp_business_account"}]
+)
+def test_what_is_no_delivery_of_ours(obj):
+    assert not is_delivery(obj)
+
+
+def test_a_delivery_is_known_by_its_object_and_entries(inbound):
+    assert is_delivery(inbound("text"))
+
+
+def test_a_message_carries_who_when_and_where(inbound):
+    piece = only(inbound("text"))
+    assert (piece.kind, piece.field, piece.id) == ("message", "messages", "wamid.HBgMMzUxOTEyMzQ1MDAxFQIAEhg0001A==")
+    assert (piece.waba_id, piece.phone_number_id) == ("102210000000042", "106510000000042")
+    assert (piece.timestamp, piece.addresses) == (1790000001, ("351912345001",))
+    assert piece.contact == {"profile": {"name": "Ana Lima"}, "wa_id": "351912345001"}
+
+
+def test_the_raw_message_is_metas_own_object(inbound):
+    delivery = inbound("image")
+    assert only(delivery).raw is value_of(delivery)["messages"][0]
+
+
+ADDRESSES = {
+    "text_from_user_id": ("PT.900000000000042", "PT.ENT.800000000000042"),
+    "text_without_contacts": ("PT.900000000000043",),
+    "text_other_wa_id": ("5511988887777", "551188887777"),
+    "text_in_group": ("Y2FwaV9ncm91cDo0Mg==",),
+    "system_changed_number": ("351912345001", "351912345099"),
+    "system_changed_number_legacy": ("351912345001", "351912345098"),
+    "system_identity_changed": ("351912345001",),
+    "system_changed_user_id": (
+        "351912345001",
+        "PT.900000000000042",
+        "PT.900000000000077",
+        "PT.ENT.800000000000077",
+    ),
+    "status_sent": ("351912345001",),
+    "status_to_user_id": ("PT.900000000000042", "PT.ENT.800000000000042"),
+    "status_in_group": ("Y2FwaV9ncm91cDo0Mg==",),
+    "user_action": ("351912345001",),
+}
+
+
+@pytest.mark.parametrize("name", ADDRESSES)
+def test_the_addresses_come_best_known_first(inbound, name):
+    assert only(inbound(name)).addresses == ADDRESSES[name]
+
+
+def test_the_contact_of_a_sender_is_found_among_several(inbound):
+    delivery = inbound("text")
+    value_of(delivery)["contacts"].insert(0, {"profile": {"name": "Rui"}, "wa_id": "351910000042"})
+    assert only(delivery).contact["profile"]["name"] == "Ana Lima"
+
+
+def test_a_stranger_s_contact_is_not_taken_for_the_sender_s(inbound):
+    delivery = inbound("text")
+    value_of(delivery)["contacts"] = [{"wa_id": "351910000042"}, {"wa_id": "351910000043"}]
+    assert only(delivery).addresses == ("351912345001",)
+
+
+def test_a_message_without_id_is_malformed(inbound):
+    delivery = inbound("text")
+    del value_of(delivery)["messages"][0]["id"]
+    piece = only(delivery)
+    assert (piece.kind, piece.reason) == ("malformed", "the message has no id")
+
+
+def test_a_message_without_any_address_is_malformed(inbound):
+    delivery = inbound("text")
+    del value_of(delivery)["messages"][0]["from"]
+    del value_of(delivery)["contacts"]
+    piece = only(delivery)
+    assert (piece.kind, piece.reason) == ("malformed", "the message has no sender")
+
+
+@pytest.mark.parametrize("missing", ["id", "status"])
+def test_a_status_without_id_or_status_is_malformed(inbound, missing):
+    delivery = inbound("status_sent")
+    del value_of(delivery)["statuses"][0][missing]
+    assert only(delivery).kind == "malformed"
+
+
+def test_a_value_with_nothing_that_we_know_is_malformed_not_lost(inbound):
+    delivery = inbound("text")
+    del value_of(delivery)["messages"]
+    assert only(delivery).kind == "malformed"
+
+
+def test_an_error_beside_a_message_is_an_event_of_its_own(inbound):
+    assert [piece.kind for piece in walk(inbound("interactive_without_content"))] == ["message", "error"]
+
+
+def test_every_entry_change_message_and_status_comes_in_its_order(inbound):
+    first, second = inbound("text"), inbound("status_sent")
+    value_of(first)["messages"].append(value_of(inbound("image"))["messages"][0])
+    first["entry"][0]["changes"].append(inbound("capability")["entry"][0]["changes"][0])
+    first["entry"] += second["entry"]
+    assert [piece.label for piece in walk(first)] == ["text", "image", "business_capability_update", "status"]
+
+
+def test_a_management_event_carries_the_entry_s_time(inbound):
+    piece = only(inbound("template_status"))
+    assert (piece.kind, piece.field, piece.timestamp) == (
+        "management",
+        "message_template_status_update",
+        1790002000,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("text", "text"),
+        ("unknown_type", "unsupported"),
+        ("status_read", "status"),
+        ("errors", "error"),
+        ("user_action", "user_action"),
+        ("capability", "business_capability_update"),
+        ("unknown_field", "other"),
+    ],
+)
+def test_the_label_for_counting_is_bounded(inbound, name, label):
+    assert only(inbound(name)).label == label
+
+
+@pytest.mark.parametrize("value", ["1790000001", 1790000001])
+def test_a_timestamp_may_be_a_text_or_a_number(inbound, value):
+    delivery = inbound("text")
+    value_of(delivery)["messages"][0]["timestamp"] = value
+    assert only(delivery).timestamp == 1790000001
+
+
+@pytest.mark.parametrize("value", [None, "", "soon", "-1", -1, 1.5, True, [], "9" * 30, "\u0661"])
+def test_a_senseless_timestamp_is_unknown(inbound, value):
+    delivery = inbound("text")
+    value_of(delivery)["messages"][0]["timestamp"] = value
+    assert only(delivery).timestamp == 0
+
+
+@pytest.mark.parametrize("junk", [None, 7, "text", [], [[]], {"id": 1}])
+@pytest.mark.parametrize("name", ["messages", "statuses", "errors", "user_actions"])
+def test_junk_in_a_list_leaves_its_sibling_unharmed(inbound, name, junk):
+    sample = {"messages": "text", "statuses": "status_sent", "errors": "errors", "user_actions": "user_action"}[name]
+    delivery = inbound(sample)
+    good = next(iter(walk(delivery))).kind
+    value_of(delivery)[name].insert(0, junk)
+    assert good in [piece.kind for piece in walk(delivery)][1:]
+
+
+@pytest.mark.parametrize("name", ["messages", "statuses", "errors", "user_actions"])
+def test_a_list_that_is_none_leaves_the_others_unharmed(inbound, name):
+    other = "status_sent" if name != "statuses" else "text"
+    delivery = inbound(other)
+    value_of(delivery)[name] = {"not": "a list"}
+    kinds = {piece.kind for piece in walk(delivery)}
+    assert kinds == {"malformed", only(inbound(other)).kind}
+
+
+def test_a_piece_survives_being_stored(inbound):
+    piece = only(inbound("text_from_user_id"))
+    assert Piece.restore(orjson.loads(orjson.dumps(piece))) == piece
