@@ -45,7 +45,7 @@ class Hearer:
         configured = header.get("model")
         self._whisper = Whisper(model_directory(Path(configured) if configured else None), header["threads"])
         # Everything that is loaded at first use is loaded now: later no file can be opened.
-        heard = self.answer({"form": "wav", "max_seconds": 5}, _a_second_of_nothing())
+        heard = self.answer({"form": "wav", "max_seconds": 5}, a_second_of_nothing())
         if "error" in heard:
             raise RuntimeError(heard.get("reason"))
 
@@ -131,7 +131,8 @@ def _limit(memory_bytes: int, niceness: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _a_second_of_nothing() -> bytes:
+def a_second_of_nothing() -> bytes:
+    """A recording of a second of silence, in WAV."""
     file = io.BytesIO()
     with wave.open(file, "wb") as writer:
         writer.setnchannels(1)

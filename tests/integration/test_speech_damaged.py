@@ -1,0 +1,103 @@
+"""Damaged recordings: no crash, no hang past the deadline, no file opened. `DAMAGED_FILES` sets how many."""
+
+import os
+import random
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from speech_notes import notes, require_voice
+
+from wa_service.conversation.audio import Form, detect
+from wa_service.conversation.children import ChildPlan, Children
+from wa_service.conversation.local_speech import LocalSpeech
+from wa_service.conversation.speech import RecordingUnreadableError
+
+DAMAGED_FILES = int(os.environ.get("DAMAGED_FILES", "500"))
+DEADLINE = 30.0
+SEED = 20261122
+
+
+def damaged(count: int, seed: int) -> Iterator[bytes]:
+    """Notes cut, flipped, spliced, stretched, and noise that only begins like one."""
+    pick = random.Random(seed)
+    whole = [note.content for note in notes()]
+    beginnings = [
+        b"OggS",
+        b"ID3",
+        b"\xff\xfb",
+        b"\xff\xf1",
+        b"RIFF\0\0\0\0WAVEfmt ",
+        b"\0\0\0\x1cftypM4A ",
+        b"#!AMR\n",
+        b"fLaC",
+    ]
+    for _ in range(count):
+        content = bytearray(pick.choice(whole))
+        match pick.randrange(6):
+            case 0:
+                del content[pick.randrange(1, len(content)) :]
+            case 1:
+                for _ in range(pick.randrange(1, 60)):
+                    content[pick.randrange(len(content))] ^= 1 << pick.randrange(8)
+            case 2:
+                at = pick.randrange(len(content))
+                content[at : at + pick.randrange(1, 500)] = pick.randbytes(pick.randrange(500))
+            case 3:
+                other = pick.choice(whole)
+                content = content[: pick.randrange(len(content))] + other[pick.randrange(len(other)) :]
+            case 4:
+                content = bytearray(pick.choice(beginnings) + pick.randbytes(pick.randrange(2_000)))
+            case 5:
+                # Only the first page's header: lengths and counts that lie.
+                for at in range(4, 28):
+                    if pick.random() < 0.3:
+                        content[at] = pick.randrange(256)
+        yield bytes(content)
+
+
+@pytest.mark.timeout(60 + DAMAGED_FILES)
+def test_no_damaged_recording_crashes_or_holds_the_decoder() -> None:
+    require_voice()
+    pick = random.Random(SEED)
+    command = (sys.executable, str(Path(__file__).with_name("speech_decoding_child.py")))
+    died: list[str] = []
+    children = Children(
+        ChildPlan(skill="decode", lesson={}, command=command), notice=lambda event, **_facts: died.append(event)
+    )
+    outcomes: Counter[str] = Counter()
+    slowest = 0.0
+    try:
+        for content in damaged(DAMAGED_FILES, SEED):
+            # Decoded even where a look at the first bytes would have refused it: as if that had been fooled.
+            header = {"form": str(detect(content) or pick.choice(list(Form))), "max_seconds": 180}
+            began = time.monotonic()
+            answer = children.ask(header, content, seconds=DEADLINE)
+            slowest = max(slowest, time.monotonic() - began)
+            outcomes[answer.get("error", "decoded")] += 1
+    finally:
+        children.stop()
+
+    print(f"damaged recordings: {dict(outcomes)}, slowest {slowest:.2f} s")
+    assert outcomes.keys() - {"too_long"} == {"decoded", "unreadable"}
+    assert died == []
+
+
+def test_damaged_recordings_are_heard_or_refused_by_the_whole_engine() -> None:
+    require_voice()
+    speech = LocalSpeech(seconds=DEADLINE)
+    outcomes: Counter[str] = Counter()
+    try:
+        for content in damaged(20, SEED + 1):
+            try:
+                speech.transcribe(content, detect(content) or Form.OGG)
+                outcomes["heard"] += 1
+            except RecordingUnreadableError:
+                outcomes["unreadable"] += 1
+    finally:
+        speech.stop()
+
+    assert outcomes.total() == 20

