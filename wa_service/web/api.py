@@ -2,35 +2,230 @@
 
 from __future__ import annotations
 
+import re
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Final
+
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
+from pydantic import ValidationError
 
 from wa_service.runtime import Runtime
-from wa_service.web import models
+from wa_service.store.dead_letters import DeadLetter
+from wa_service.store.inbox import read_event
+from wa_service.web import event_feed, media, models
 from wa_service.web.auth import allow
 from wa_service.web.bodies import json_object
+from wa_service.web.intake import Intake
 from wa_service.web.messages import Messages
+from wa_service.web.openapi import describe
+from wa_service.web.parameters import (
+    ContactPath,
+    EventQuery,
+    LetterPath,
+    LetterQuery,
+    MediaPath,
+    MessagePath,
+    NumberQuery,
+    ReadMark,
+)
+from wa_service.web.problems import (
+    INVALID,
+    NO_ROOM,
+    NOT_CONFIGURED,
+    NOT_FOUND,
+    UNREADABLE,
+    ProblemError,
+)
+from wa_service.web.replay import NotReplayableError, replay
 from wa_service.web.template_list import Templates
+from wa_service.whatsapp.addresses import normalise_number
+from wa_service.whatsapp.client import WhatsAppMetaClient
+from wa_service.whatsapp.parts import problems
+
+_WAMID: Final = re.compile(r"wamid\.[A-Za-z0-9+/=_-]{1,512}")
+
+Client = Callable[[str | None], WhatsAppMetaClient]
 
 
-def add_messages(api: APIBlueprint, messages: Messages) -> None:
-    """Send, look up, mark as read."""
+def api_blueprint(runtime: Runtime, intake: Intake) -> APIBlueprint:
+    """Every route of the REST API."""
+    api = APIBlueprint("v1", __name__, url_prefix="/v1", operation_id_callback=_operation_id)
+    templates = Templates(_fetch_templates(runtime))
+    client = partial(_client, runtime)
+    _add_messages(api, runtime, Messages(runtime, templates), client)
+    _add_media(api, client)
+    _add_templates(api, runtime, templates)
+    _add_events(api, runtime)
+    _add_contacts(api, runtime)
+    _add_dead_letters(api, runtime, intake)
+    return api
 
-    @api.post("/messages", responses={200: models.Message, 202: models.Message})
+
+def _add_messages(api: APIBlueprint, runtime: Runtime, messages: Messages, client: Client) -> None:
+    @api.post("/messages", **describe(200, models.MessageRecord, accepted=True, body="SendMessage", sends=True))
     @allow("send")
     def send_message() -> Response:
-        """Send a message"""
+        """Send a message.
+
+        Meta's own message object, and three fields of ours beside it. The answer waits a moment for Meta's.
+        """
         return messages.send(json_object())
 
-    @api.get("/messages/<message_id:id>", responses={200: models.Message})
+    @api.get("/messages/<message_id:id>", **describe(200, models.MessageRecord))
     @allow("read")
-    def show_message(path: models.MessagePath) -> Response:
-        """What became of a message"""
+    def show_message(path: MessagePath) -> Response:
+        """What became of a message."""
         return messages.show(path.id)
 
+    @api.post("/messages/<message_id:id>/read", **describe(200, models.Done, body=ReadMark))
+    @allow("send")
+    def mark_read(path: MessagePath) -> Response:
+        """Mark a customer's message, and all before it, as read.
 
-def api_blueprint(runtime: Runtime) -> APIBlueprint:
-    """Every route of the REST API."""
-    api = APIBlueprint("v1", __name__, url_prefix="/v1")
-    add_messages(api, Messages(runtime, Templates(None)))
-    return api
+        It counts as a message of the number's throughput, so it may have to wait.
+        """
+        mark = _read_mark()
+        if not _WAMID.fullmatch(path.id):
+            raise ProblemError(NOT_FOUND, "Only a customer's message, by Meta's id (wamid.…), can be marked as read.")
+        meta = client(mark.from_)
+        if not runtime.outbox.may_mark(meta.phone_number_id):
+            raise ProblemError(NO_ROOM, retry_after=1.0)
+        meta.mark_as_read(path.id, typing=mark.typing)
+        return models.Done().respond()
+
+
+def _add_media(api: APIBlueprint, client: Client) -> None:
+    @api.post("/media", **describe(200, models.Uploaded, body="UploadForm"))
+    @allow("send")
+    def upload_media(query: NumberQuery) -> Response:
+        """Upload a file of up to 100 MB; its id lives 30 days."""
+        return models.Uploaded(id=media.upload(client(query.from_))).respond()
+
+    @api.get("/media/<id>", **describe(200, None))
+    @allow("read")
+    def download_media(path: MediaPath, query: NumberQuery) -> Response:
+        """Download a file that a customer sent (for 7 days) or that was uploaded (for 30)."""
+        return media.download(client(query.from_), path.id)
+
+    @api.delete("/media/<id>", **describe(204, None))
+    @allow("admin")
+    def delete_media(path: MediaPath, query: NumberQuery) -> Response:
+        """Delete a file at Meta."""
+        client(query.from_).delete_media(path.id)
+        return Response(status=204)
+
+
+def _add_templates(api: APIBlueprint, runtime: Runtime, templates: Templates) -> None:
+    @api.get("/templates", **describe(200, models.TemplateList))
+    @allow("read")
+    def list_templates() -> Response:
+        """The business account's templates, at most a minute old."""
+        if runtime.settings.business_account_id is None:
+            raise ProblemError(NOT_CONFIGURED, "Templates need WHATSAPP_BUSINESS_ACCOUNT_ID.")
+        return models.TemplateList(items=[dict(item) for item in templates.all()]).respond()
+
+
+def _add_events(api: APIBlueprint, runtime: Runtime) -> None:
+    @api.get("/events", **describe(200, models.EventPage))
+    @allow("read")
+    def list_events(query: EventQuery) -> Response:
+        """What customers wrote, and what became of sends.
+
+        In the order in which it was stored. Give the answer's `next` as `after` to go on.
+        """
+        return event_feed.page(runtime.events, query.after, query.wait, query.limit).respond()
+
+
+def _add_contacts(api: APIBlueprint, runtime: Runtime) -> None:
+    @api.get("/contacts/<id>", **describe(200, models.ContactCard))
+    @allow("read")
+    def show_contact(path: ContactPath) -> Response:
+        """A customer's addresses and service windows."""
+        found = runtime.contacts.find(_address(path.id))
+        if not found:
+            raise ProblemError(NOT_FOUND, "No customer is known under this address.")
+        return models.ContactCard.of(found, int(time.time() * 1000)).respond()
+
+    @api.delete("/contacts/<id>", **describe(200, models.Erased))
+    @allow("admin")
+    def forget_contact(path: ContactPath) -> Response:
+        """Erase a person: addresses, messages, records, events, dead letters."""
+        return models.Erased(erased=runtime.contacts.forget(_address(path.id))).respond()
+
+
+def _add_dead_letters(api: APIBlueprint, runtime: Runtime, intake: Intake) -> None:
+    letters = runtime.dead_letters
+
+    @api.get("/dead-letters", **describe(200, models.LetterPage))
+    @allow("read")
+    def list_dead_letters(query: LetterQuery) -> Response:
+        """Events that could not be handled, oldest first."""
+        found, following = letters.page(query.after, query.limit)
+        return models.LetterPage(items=[_letter(letter) for letter in found], next=following).respond()
+
+    @api.post("/dead-letters/<id>/replay", **describe(200, models.Done))
+    @allow("send")
+    def replay_dead_letter(path: LetterPath) -> Response:
+        """Handle it once more, after what waits for its customer."""
+        try:
+            replay(runtime, intake, path.id)
+        except LookupError:
+            raise _no_letter() from None
+        except NotReplayableError as reason:
+            raise ProblemError(UNREADABLE, str(reason)) from None
+        return models.Done().respond()
+
+    @api.delete("/dead-letters/<id>", **describe(204, None))
+    @allow("admin")
+    def drop_dead_letter(path: LetterPath) -> Response:
+        """Throw it away."""
+        if not letters.drop(path.id):
+            raise _no_letter()
+        return Response(status=204)
+
+
+def _client(runtime: Runtime, number: str | None) -> WhatsAppMetaClient:
+    """The client of one of our numbers, the first one where none is named."""
+    client = runtime.clients.get(number or runtime.numbers[0])
+    if client is None:
+        sentence = "This must be the phone number id of one of this service's numbers."
+        raise ProblemError(INVALID, fields=[("from", sentence)])
+    return client
+
+
+def _fetch_templates(runtime: Runtime) -> Callable[[], Sequence[dict[str, Any]]] | None:
+    if runtime.settings.business_account_id is None:
+        return None
+    client = runtime.clients[runtime.numbers[0]]
+    return lambda: list(client.list_templates())
+
+
+def _read_mark() -> ReadMark:
+    try:
+        return ReadMark.model_validate(json_object(optional=True))
+    except ValidationError as error:
+        raise ProblemError(INVALID, "The body is not valid.", fields=problems(error)) from None
+
+
+def _address(given: str) -> str:
+    """A number as it is stored, whatever stands between its digits; anything else as it is."""
+    try:
+        return normalise_number(given)
+    except ValueError:
+        return given
+
+
+def _letter(letter: DeadLetter) -> models.Letter:
+    return models.Letter.of(letter, read_event(letter.event).piece.raw)
+
+
+def _no_letter() -> ProblemError:
+    return ProblemError(NOT_FOUND, "There is no such dead letter.")
+
+
+def _operation_id(*, name: str, path: str, method: str) -> str:  # noqa: ARG001 - flask-openapi3's signature
+    """The function's own name: docs and clients call the operation like it."""
+    return name

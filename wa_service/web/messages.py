@@ -70,7 +70,7 @@ class Messages:
         record = self.runtime.records.find(name, self.runtime.numbers)
         if record is None:
             raise ProblemError(NOT_FOUND, "No message of ours has this id.")
-        return models.Message.of(record).respond()
+        return models.MessageRecord.of(record).respond()
 
     def _check_templates(self, asked: SendRequest, idempotency: Idempotency | None) -> None:
         """A template that does not fit its definition is refused before Meta does it, unless it is a repeat."""
@@ -143,7 +143,7 @@ class Messages:
         accepted = RANKS[record.status] >= RANKS["accepted"]
         if not accepted:
             headers = {**headers, **_location(record.id)}
-        return models.Message.of(record).respond(200 if accepted else 202, headers)
+        return models.MessageRecord.of(record).respond(200 if accepted else 202, headers)
 
     def _latest(self, record_id: str) -> Record | None:
         """The record, or the template that was sent in its place."""

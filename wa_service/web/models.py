@@ -28,12 +28,6 @@ Moment = Annotated[
 """Milliseconds since 1970, written as RFC 3339 in UTC."""
 
 
-class MessagePath(BaseModel):
-    """Which message."""
-
-    id: str = Field(description="Our id of the message, or Meta's (`wamid.…`).")
-
-
 class Answer(BaseModel):
     """The body of an answer."""
 
@@ -64,7 +58,7 @@ class MessageError(Answer):
     http_status: int | None = None
 
 
-class Message(Answer):
+class MessageRecord(Answer):
     """A message that was to be sent, and what became of it.
 
     `id` is ours, `wamid` Meta's (null until Meta accepted it). `replaced_by` is the id of the template that went
@@ -86,7 +80,7 @@ class Message(Answer):
     replaced_by: str | None
 
     @classmethod
-    def of(cls, record: Record) -> Message:
+    def of(cls, record: Record) -> MessageRecord:
         """A record as its caller sees it."""
         return cls.model_construct(
             id=record.id,
@@ -148,7 +142,7 @@ class Event(Answer):
     cursor: str
     kind: str
     time: Moment
-    from_: Annotated[str | None, Field(alias="phone_number_id", description="Our phone number id.")]
+    phone_number_id: str | None
     contact: str | None
     data: dict[str, Any]
 

@@ -77,6 +77,30 @@ STORE_AWAY = Kind(503, "store-away", "The store cannot be reached, or is full.",
 EXPIRED = Kind(504, "expired", "The message waited longer than its time to live.")
 NO_WORD = Kind(504, "no-word-from-meta", "Meta neither confirmed nor refused the message.")
 
+_OURS: Final = (
+    INVALID,
+    UNAUTHORIZED,
+    UNSIGNED,
+    FORBIDDEN,
+    NOT_FOUND,
+    METHOD,
+    BUSY,
+    UNREADABLE,
+    NOT_CONFIGURED,
+    TOO_LARGE,
+    MEDIA_TYPE,
+    KEY_REUSED,
+    TEMPLATE_MISFIT,
+    TOO_MANY_CALLS,
+    REACH_USED_UP,
+    LANE_FULL,
+    NO_ROOM,
+    INTERNAL,
+    STORE_AWAY,
+    EXPIRED,
+    NO_WORD,
+)
+
 ANSWERS: Final[Mapping[type[WhatsAppError], Kind]] = {
     WhatsAppConnectionError: Kind(503, "meta-unreachable", "Meta cannot be reached."),
     WhatsAppOutcomeUnknownError: Kind(504, "outcome-unknown", "Meta's answer did not come."),
@@ -151,6 +175,11 @@ class ProblemError(Exception):
         if self.retry_after is not None:
             headers["Retry-After"] = str(max(1, math.ceil(self.retry_after)))
         return Response(orjson.dumps(body), kind.status, headers, content_type=MIME)
+
+
+def all_kinds() -> list[Kind]:
+    """Every kind of problem, by status."""
+    return sorted([*_OURS, *ANSWERS.values()], key=lambda kind: (kind.status, kind.name))
 
 
 def kind_of(error: type[WhatsAppError]) -> Kind:

@@ -1,0 +1,153 @@
+"""The JSON Schema of `POST /v1/messages`, from the models that check it and the rules they add in code.
+
+What JSON Schema cannot say (ids that differ within a message, a template's definition) is left to the check.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from pydantic.json_schema import models_json_schema
+
+from wa_service.whatsapp.messages import TYPES
+
+REF: Final = "#/components/schemas/{model}"
+_BETWEEN: Final = r"[\s()\[\]+\u2010-\u2015-]*"
+NUMBER: Final = rf"^{_BETWEEN}[1-9]({_BETWEEN}[0-9]){{6,14}}{_BETWEEN}$"
+USER_ID: Final = r"^[A-Z]{2}\.(ENT\.)?[A-Za-z0-9]{1,128}$"
+GROUP_ID: Final = r"^[!-~]{1,256}$"
+_ONE_LINE: Final = r"^(?![\s\S]*(\n|\r|\t| {5}))[\s\S]+$"
+
+Schema = dict[str, Any]
+
+
+def message_schemas(longest_ttl: int) -> dict[str, Schema]:
+    """The components, `SendMessage` among them; `longest_ttl` in seconds."""
+    _, generated = models_json_schema([(model, "validation") for model in TYPES.values()], ref_template=REF)
+    schemas: dict[str, Schema] = generated["$defs"]
+    for name in ("MediaObject", "CaptionedMedia", "DocumentMedia", "AudioMedia"):
+        schemas[name]["oneOf"] = [_given("id"), _given("link")]
+    schemas["CardName"]["anyOf"] = [
+        _given(part, minLength=1) for part in ("first_name", "middle_name", "last_name", "prefix", "suffix")
+    ]
+    schemas["TextParameter"]["properties"]["text"]["pattern"] = _ONE_LINE
+    for name, limit in (("latitude", 90), ("longitude", 180)):
+        schemas["Place"]["properties"][name] = _degrees(limit)
+    schemas["ReactionMessage"]["properties"]["context"] = {"type": "null"}
+    schemas["TextMessage"]["properties"]["text"] = _either(
+        "TextBody", {"type": "string", "minLength": 1, "maxLength": 4096}
+    )
+    schemas["TemplateMessage"]["properties"]["template"] = _either("Template", _short_template())
+    schemas["OtherMessage"] = _other()
+    for model in TYPES.values():
+        _take_envelope_out(schemas[model.__name__])
+    schemas["Envelope"] = _envelope(longest_ttl)
+    schemas["Recipient"] = _recipient()
+    contents = [_ref(name) for name in [*(model.__name__ for model in TYPES.values()), "OtherMessage"]]
+    schemas["SendMessage"] = {
+        "title": "SendMessage",
+        "description": "Meta's message object, and `from`, `ttl` and `fallback_template` beside it.",
+        "allOf": [_ref("Envelope"), _ref("Recipient"), {"anyOf": contents}],
+        "examples": [{"to": "+15551234567", "text": "hello"}],
+    }
+    return schemas
+
+
+def _take_envelope_out(schema: Schema) -> None:
+    """What all types share stands in `Envelope` and `Recipient`."""
+    for name in ("messaging_product", "recipient_type", "to", "recipient", "biz_opaque_callback_data"):
+        del schema["properties"][name]
+    kind = schema["properties"]["type"]
+    schema["properties"]["type"] = {"anyOf": [{"const": kind["const"]}, {"type": "null"}]}
+
+
+def _envelope(longest_ttl: int) -> Schema:
+    template = _either("Template", _short_template())
+    return {
+        "type": "object",
+        "properties": {
+            "messaging_product": {"const": "whatsapp"},
+            "biz_opaque_callback_data": _or_null({"type": "string", "maxLength": 512}),
+            "from": _or_null({"type": "string", "description": "Our phone number id; the first one where left out."}),
+            "ttl": _or_null(
+                {
+                    "type": "integer",
+                    "minimum": 1,
+                    "maximum": longest_ttl,
+                    "description": "Seconds that the message may wait to be sent.",
+                }
+            ),
+            "fallback_template": _or_null(
+                {**template, "description": "Sent in its place where the service window turns out to be closed."}
+            ),
+        },
+    }
+
+
+def _recipient() -> Schema:
+    number = {"type": "string", "pattern": NUMBER, "description": "A phone number with its country code."}
+    user = {"type": "string", "pattern": USER_ID, "description": "A business-scoped user id."}
+    one = {"recipient_type": {"const": "individual"}}
+    return {
+        "anyOf": [
+            {"properties": {**one, "to": number, "recipient": _or_null(user)}, "required": ["to"]},
+            {"properties": {**one, "to": _or_null(number), "recipient": user}, "required": ["recipient"]},
+            {
+                "properties": {
+                    "recipient_type": {"const": "group"},
+                    "to": {"type": "string", "pattern": GROUP_ID, "description": "A group's id."},
+                    "recipient": {"type": "null"},
+                },
+                "required": ["recipient_type", "to"],
+            },
+        ]
+    }
+
+
+def _other() -> Schema:
+    known: list[str] = list(TYPES)
+    return {
+        "description": "A type that this service does not know is passed on as it is.",
+        "type": "object",
+        "properties": {"type": {"type": "string", "minLength": 1, "not": {"enum": known}}},
+        "required": ["type"],
+    }
+
+
+def _short_template() -> Schema:
+    """The short form: plain values, put into the template's variables."""
+    value = {"type": "string", "maxLength": 2000, "pattern": _ONE_LINE}
+    return {
+        "title": "ShortTemplate",
+        "type": "object",
+        "properties": {
+            "name": {"type": "string", "pattern": "^[a-z0-9_]{1,512}$"},
+            "language": {"type": "string", "minLength": 2, "maxLength": 20},
+            "header": {**value, "description": 'A text, or an object such as {"image": {"id": "…"}}.'},
+            "body": {"type": "array", "items": value, "description": "The values of {{1}}, {{2}} …"},
+            "buttons": {"type": "array", "items": _or_null(value), "description": "One a button, null for none."},
+        },
+        "required": ["name", "language"],
+    }
+
+
+def _degrees(limit: int) -> Schema:
+    text = {"type": "string", "pattern": r"^-?[0-9]{1,2}(\.[0-9]{1,12})?$"}
+    return {"anyOf": [{"type": "number", "minimum": -limit, "maximum": limit}, text]}
+
+
+def _given(field: str, **more: Any) -> Schema:
+    return {"required": [field], "properties": {field: {"type": "string", **more}}}
+
+
+def _either(name: str, other: Schema) -> Schema:
+    return {"anyOf": [_ref(name), other]}
+
+
+def _or_null(schema: Schema) -> Schema:
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+def _ref(name: str) -> Mapping[str, str]:
+    return {"$ref": REF.format(model=name)}

@@ -1,0 +1,186 @@
+"""The API's description, OpenAPI 3.1: routes and answers by flask-openapi3, what all of them share added here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from importlib.resources import files
+from typing import Any, Final
+
+import orjson
+from flask import Blueprint, Response
+from flask_openapi3.openapi import OpenAPI
+from pydantic import BaseModel
+
+from wa_service.web import problems
+from wa_service.web.auth import allow, caller_of
+from wa_service.web.message_schema import REF, message_schemas
+from wa_service.web.models import Problem
+
+DESCRIPTION: Final = (
+    "Sends WhatsApp messages and tells what customers wrote. Errors are `application/problem+json` (RFC 9457)."
+)
+_RATE_HEADERS: Final = {
+    "RateLimit-Limit": "Calls that this key may make in a window.",
+    "RateLimit-Remaining": "Calls that are left in this window.",
+    "RateLimit-Reset": "Seconds until the window ends.",
+}
+_JSON: Final = "application/json"
+_BODIES: Final[dict[str, dict[str, Any]]] = {
+    "SendMessage": {_JSON: {"schema": {"$ref": REF.format(model="SendMessage")}}},
+    "UploadForm": {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "properties": {
+                    "file": {"type": "string", "format": "binary"},
+                    "type": {"type": "string", "description": "Its MIME type, where the file's own part does not say."},
+                },
+                "required": ["file"],
+            }
+        }
+    },
+}
+_SEND_HEADERS: Final = [
+    {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": False,
+        "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
+        "description": "A repeat with the same key sends nothing and is answered with what became of the first.",
+    },
+    {
+        "name": "Prefer",
+        "in": "header",
+        "required": False,
+        "schema": {"type": "string"},
+        "description": "`respond-async`: answer 202 at once, send after the others.",
+    },
+]
+_STATIC: Final = {"docs.js": "text/javascript; charset=utf-8", "docs.css": "text/css; charset=utf-8"}
+_PAGE_HEADERS: Final = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+
+
+def describe(
+    status: int,
+    model: type[BaseModel] | None,
+    *,
+    accepted: bool = False,
+    body: str | type[BaseModel] | None = None,
+    sends: bool = False,
+) -> dict[str, Any]:
+    """A route's answers, and its body, for flask-openapi3's decorators.
+
+    `accepted`: it may also answer 202 with an address; `body`: a name above, or a model that may be left out.
+    """
+    success: Any = model
+    if model is None:
+        success = {"description": "The file." if status == 200 else "Done."}
+        if status == 200:
+            success["content"] = {"*/*": {"schema": {"type": "string", "format": "binary"}}}
+    responses: dict[int, Any] = {status: success}
+    if accepted:
+        responses[202] = model
+    more: dict[str, Any] = {}
+    if isinstance(body, str):
+        more["requestBody"] = {"required": True, "content": _BODIES[body]}
+    elif body is not None:
+        schema = body.model_json_schema(by_alias=True, ref_template=REF)
+        more["requestBody"] = {"required": False, "content": {_JSON: {"schema": schema}}}
+    if sends:
+        more["parameters"] = _SEND_HEADERS
+    return {"responses": responses, "openapi_extensions": more}
+
+
+def docs_blueprint(app: OpenAPI, longest_ttl: int) -> Blueprint:
+    """`/openapi.json`, and a page at `/docs` that shows it; everything the page needs comes from here."""
+    blueprint = Blueprint("docs", __name__)
+    document = cache(lambda: orjson.dumps(build(app, longest_ttl)))
+    static = files("wa_service.web").joinpath("static")
+
+    @blueprint.get("/openapi.json")
+    @allow("anyone")
+    def openapi() -> Response:
+        """The description of the REST API."""
+        return Response(document(), content_type=_JSON)
+
+    @blueprint.get("/docs")
+    @allow("anyone")
+    def docs() -> Response:
+        """The description for people."""
+        page = static.joinpath("docs.html").read_bytes()
+        return Response(page, content_type="text/html; charset=utf-8", headers=_PAGE_HEADERS)
+
+    @blueprint.get("/docs/<name>")
+    @allow("anyone")
+    def asset(name: str) -> Response:
+        """The page's script and style."""
+        if name not in _STATIC:
+            raise problems.ProblemError(problems.NOT_FOUND)
+        return Response(static.joinpath(name).read_bytes(), content_type=_STATIC[name], headers=_PAGE_HEADERS)
+
+    return blueprint
+
+
+def build(app: OpenAPI, longest_ttl: int) -> dict[str, Any]:
+    """The whole document."""
+    document: dict[str, Any] = app.api_doc
+    components = document["components"]
+    schemas: dict[str, Any] = components["schemas"]
+    schemas.pop("ValidationErrorModel", None)
+    schemas |= message_schemas(longest_ttl)
+    schemas["Problem"] = Problem.model_json_schema(ref_template=REF)
+    for schema in list(schemas.values()):
+        schemas |= schema.pop("$defs", {})
+    components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+    components["headers"] = {
+        name: {"description": text, "schema": {"type": "integer", "minimum": 0}} for name, text in _RATE_HEADERS.items()
+    }
+    for path in document["paths"].values():
+        for operation in path.values():
+            _complete(operation, app.view_functions[f"v1.{operation['operationId']}"])
+    document["x-problems"] = [
+        {"name": kind.name, "status": kind.status, "title": kind.title, "retryable": kind.retryable}
+        for kind in problems.all_kinds()
+    ]
+    return document
+
+
+def _complete(operation: dict[str, Any], view: Callable[..., object]) -> None:
+    """What every operation has: its key, the role it needs, and how it says no."""
+    role = caller_of(view)
+    operation["security"] = [{"key": []}]
+    operation["x-role"] = role
+    operation["description"] = f"{operation.get('description', '')}\n\nNeeds a key with the role `{role}`.".strip()
+    operation.pop("tags", None)
+    rates = {name: {"$ref": f"#/components/headers/{name}"} for name in _RATE_HEADERS}
+    for response in operation["responses"].values():
+        response["headers"] = rates | response.get("headers", {})
+    problem = {problems.MIME: {"schema": {"$ref": REF.format(model="Problem")}}}
+    if "202" in operation["responses"]:
+        operation["responses"]["202"]["headers"]["Location"] = {
+            "description": "Where to look for what becomes of it.",
+            "schema": {"type": "string"},
+        }
+    for status, text in _REFUSALS.items():
+        operation["responses"][status] = {"description": text, "content": problem}
+
+
+_REFUSALS: Final = {
+    "400": "The request is not valid; `errors` names the fields.",
+    "401": "The key is missing or unknown.",
+    "403": "The key lacks the role.",
+    "404": "There is no such thing.",
+    "409": "It cannot be done now.",
+    "413": "The body is too large.",
+    "415": "The body has a type that is not taken here.",
+    "422": "Meta refuses it, or the Idempotency-Key came with another body.",
+    "429": "Too many calls, or one of Meta's limits; `Retry-After` says when.",
+    "502": "Meta failed, or does not accept this service's account.",
+    "503": "The store or Meta cannot be reached.",
+    "504": "Meta's answer did not come.",
+}
