@@ -1,0 +1,106 @@
+"""Model → JSON → model is the identity, and nothing that a caller gives is lost on the way."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from wa_service.whatsapp.messages import TYPES, parse_message, parse_reply, problems
+
+BOUNDED = settings(max_examples=150, deadline=None)
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
+    max_leaves=6,
+)
+IDS = st.text("abcdefghij0123456789", min_size=1, max_size=12)
+SHORT = st.text(min_size=1, max_size=20)
+NUMBERS = st.from_regex(r"[1-9][0-9]{6,14}", fullmatch=True)
+USER_IDS = st.from_regex(r"[A-Z]{2}\.[0-9]{1,20}", fullmatch=True)
+MEDIA = st.builds(lambda id_: {"id": id_}, IDS) | st.just({"link": "https://files.example.org/a"})
+ROW = st.fixed_dictionaries({"title": SHORT}, optional={"description": SHORT})
+LINE = st.text(st.characters(exclude_characters="\n\r\t ", exclude_categories=["Cs"]), min_size=1, max_size=20)
+
+
+def listed(rows):
+    return [{**row, "id": f"r{place}"} for place, row in enumerate(rows)]
+
+
+CONTENTS = {
+    "text": st.fixed_dictionaries({"body": SHORT}, optional={"preview_url": st.booleans()}),
+    "image": MEDIA,
+    "audio": MEDIA.map(lambda media: {**media, "voice": True}),
+    "video": MEDIA,
+    "document": MEDIA.map(lambda media: {**media, "filename": "a.pdf"}),
+    "sticker": MEDIA,
+    "location": st.fixed_dictionaries(
+        {"latitude": st.floats(-90, 90) | st.just("1.5"), "longitude": st.floats(-180, 180)}, optional={"name": SHORT}
+    ),
+    "contacts": st.lists(
+        st.builds(lambda name: {"name": {"formatted_name": name, "first_name": name}}, SHORT), min_size=1, max_size=3
+    ),
+    "reaction": st.fixed_dictionaries({"message_id": IDS, "emoji": st.text(max_size=2)}),
+    "interactive": st.builds(
+        lambda text, button, rows: {
+            "type": "list",
+            "body": {"text": text},
+            "action": {"button": button, "sections": [{"rows": listed(rows)}]},
+        },
+        SHORT,
+        SHORT,
+        st.lists(ROW, min_size=1, max_size=10),
+    ),
+    "template": st.builds(
+        lambda name, values: {
+            "name": name,
+            "language": {"code": "en_GB"},
+            "components": [{"type": "body", "parameters": [{"type": "text", "text": value} for value in values]}],
+        },
+        st.from_regex(r"[a-z0-9_]{1,20}", fullmatch=True),
+        st.lists(LINE, max_size=3),
+    ),
+}
+ENVELOPES = st.fixed_dictionaries(
+    {},
+    optional={
+        "biz_opaque_callback_data": st.text(max_size=20),
+        "a_field_of_tomorrow": JSON,
+    },
+)
+
+
+def test_every_type_is_tried():
+    assert CONTENTS.keys() == TYPES.keys()
+
+
+@pytest.mark.parametrize("type_", CONTENTS)
+@settings(max_examples=25, deadline=None)
+@given(data=st.data())
+def test_model_to_json_to_model_is_the_identity(type_, data):
+    whom = data.draw(NUMBERS.map(lambda to: {"to": to}) | USER_IDS.map(lambda user: {"recipient": user}))
+    given_ = {**whom, **data.draw(ENVELOPES), "type": type_, type_: data.draw(CONTENTS[type_])}
+    message = parse_message(given_)
+    payload = message.payload()
+    assert parse_message(payload) == message
+    assert payload == {"messaging_product": "whatsapp", "recipient_type": "individual", **given_}
+
+
+@BOUNDED
+@given(content=JSON, type_=st.text(min_size=1, max_size=10).filter(lambda name: name not in TYPES))
+def test_a_type_of_tomorrow_passes_whatever_it_holds(content, type_):
+    envelope = {"messaging_product", "recipient_type", "to", "recipient", "type", "context", "biz_opaque_callback_data"}
+    if type_ not in envelope:
+        assert parse_message({"to": "15551234567", "type": type_, type_: content}).payload()[type_] == content
+
+
+@BOUNDED
+@given(obj=st.dictionaries(st.sampled_from([*TYPES, "type", "to", "context", "x"]), JSON, max_size=4))
+def test_any_object_is_a_message_or_told_what_is_wrong(obj):
+    for read in (parse_message, parse_reply):
+        try:
+            read(obj).payload()
+        except ValidationError as error:
+            told = problems(error)
+            assert told
+            assert all(sentence.endswith(".") for _, sentence in told)
