@@ -6,6 +6,7 @@ SIGHUP reads `.env` anew and replaces the workers one by one; check it first wit
 
 from __future__ import annotations
 
+import os
 import sys
 from datetime import UTC, datetime
 from typing import Any
@@ -69,9 +70,29 @@ logger_class = OneRoad
 
 
 def on_starting(_: Any) -> None:
-    """Say once what a person should know about the settings."""
+    """Say once what a person should know about settings and store; end where the service must not start."""
     for warning in settings.warnings(_settings, datetime.now(UTC).date()):
         log.get_logger().warning("whatsapp.settings", warning=warning)
+    # In a process of its own: what the check imports would reach the workers before gevent's patch does.
+    pid = os.fork()
+    if pid == 0:
+        os._exit(_checked_store())
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    if status:
+        sys.exit(status)
+
+
+def _checked_store() -> int:
+    from wa_service.cli.start_check import StartRefusedError, check_store
+    from wa_service.embedded_valkey import EmbeddedValkeyError
+
+    try:
+        check_store(_settings, warn=True)
+    except (EmbeddedValkeyError, StartRefusedError) as error:
+        sys.stderr.write(f"{error}\n")
+        sys.stderr.flush()
+        return 1
+    return 0
 
 
 def child_exit(_: Any, worker: Any) -> None:

@@ -10,12 +10,24 @@ import argparse
 from collections.abc import Sequence
 
 from wa_service import log, settings
-from wa_service.cli import emulator, settings_table, valkey, worker
+from wa_service.cli import (
+    check,
+    dead_letters,
+    emulator,
+    forget,
+    script,
+    send,
+    settings_table,
+    templates,
+    valkey,
+    worker,
+)
+from wa_service.cli.opened import CommandError
 from wa_service.cli.terminal import complain
 from wa_service.embedded_valkey import EmbeddedValkeyError
 from wa_service.settings import Settings, SettingsError
 
-_COMMANDS = (worker, emulator, valkey, settings_table)
+_COMMANDS = (worker, emulator, valkey, send, check, settings_table, dead_letters, script, templates, forget)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for problem in error.problems:
             complain(problem)
         return 2
-    except EmbeddedValkeyError as error:
+    except (CommandError, EmbeddedValkeyError) as error:
         complain(str(error))
         return 1
     except KeyboardInterrupt:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from wa_service.cli.addresses import reachable_at
 from wa_service.cli.command import Commands, Load, add_command
 from wa_service.cli.terminal import complain
 from wa_service.settings import Settings
@@ -43,7 +44,5 @@ def _run(options: argparse.Namespace, load: Load) -> int:
 
 
 def _webhook_of(settings: Settings) -> str:
-    host, _, port = settings.bind.rpartition(":")
-    if host in {"", "0.0.0.0", "[::]"}:  # noqa: S104 - this reads an address, it does not bind one
-        host = "127.0.0.1"
-    return "" if settings.bind.startswith("unix:") else f"http://{host}:{port}/webhooks/whatsapp"
+    address = reachable_at(settings.bind)
+    return "" if address is None else f"http://{address[0]}:{address[1]}/webhooks/whatsapp"

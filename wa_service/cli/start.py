@@ -22,6 +22,7 @@ from honcho.manager import Manager
 from honcho.printer import Message, Printer
 
 from wa_service import settings
+from wa_service.cli.addresses import reachable_at
 from wa_service.cli.terminal import complain, say
 
 _DEV_API_KEY = "dev-key"
@@ -64,7 +65,7 @@ def _serve(port: int | None) -> int:
             complain(problem)
         return 2
     bind = given.bind if port is None else f"{given.bind.rpartition(':')[0]}:{port}"
-    address = _address(bind)
+    address = reachable_at(bind)
     if address and _is_taken(*address):
         complain(f"Port {address[1]} is taken: `make serve PORT=…` takes another one, as does WA_BIND.")
         return 1
@@ -73,15 +74,6 @@ def _serve(port: int | None) -> int:
     if given.redis_url:
         del parts["valkey"]
     return _together(parts, env, address, [f"The service answers at {bind}."])
-
-
-def _address(bind: str) -> tuple[str, int] | None:
-    """Where to reach what listens on `bind`; None for a unix socket."""
-    if bind.startswith("unix:"):
-        return None
-    host, _, port = bind.rpartition(":")
-    everywhere = host in {"", "0.0.0.0", "[::]"}  # noqa: S104 - this reads an address, it does not bind one
-    return ("127.0.0.1" if everywhere else host.strip("[]")), int(port)
 
 
 def development_settings(port: int, emulator_port: int, var: Path) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from wa_service.cli.command import Commands, Load, add_command
+from wa_service.cli.start_check import StartRefusedError, check_store
 from wa_service.cli.terminal import complain
 
 
@@ -28,8 +29,9 @@ def _run(options: argparse.Namespace, load: Load) -> int:
     from wa_service.worker import process
 
     try:
+        check_store(settings, warn=False)
         process.run(settings, options.puller, succeeds=options.succeeds, parent=options.parent)
-    except ScriptError as error:
+    except (ScriptError, StartRefusedError) as error:
         complain(str(error))
         return 1
     return 0

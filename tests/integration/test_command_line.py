@@ -1,0 +1,178 @@
+"""The commands as a person types them, on a real store; none of them needs Meta."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import redis
+
+ROOT = Path(__file__).parents[2]
+NUMBER = "100000000000001"
+ADDRESS = "447700900123"
+
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def environment(valkey_url: str, redis_client: redis.Redis, tmp_path: Path) -> dict[str, str]:
+    return {
+        "PATH": os.environ["PATH"],
+        "WA_ENV_FILE": "/dev/null",
+        "WA_VAR_DIR": str(tmp_path / "var"),
+        "WA_BIND": "127.0.0.1:1",
+        "WHATSAPP_ACCESS_TOKEN": "hush-token",
+        "WHATSAPP_PHONE_NUMBER_ID": NUMBER,
+        "WHATSAPP_VERIFY_TOKEN": "hush-verify",
+        "WHATSAPP_APP_SECRET": "hush-secret",
+        "REDIS_URL": valkey_url,
+    }
+
+
+@pytest.fixture
+def wa(environment: dict[str, str]) -> Command:
+    def run(*arguments: str, **changed: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "wa_service", *arguments]
+        given = {name: value for name, value in (environment | changed).items() if value}
+        return subprocess.run(command, cwd=ROOT, env=given, capture_output=True, text=True, check=False)
+
+    return run
+
+
+COMMANDS = [
+    "worker",
+    "emulator",
+    "valkey",
+    "send",
+    "check",
+    "settings",
+    "dead-letters",
+    "script",
+    "templates",
+    "forget",
+]
+
+
+def test_the_help_names_every_command(wa: Command) -> None:
+    told = wa("--help").stdout
+    assert [command for command in COMMANDS if f"\n    {command}" not in told] == []
+
+
+def test_settings_are_printed_with_secrets_masked(wa: Command) -> None:
+    told = wa("settings", WA_API_KEYS="tool:hush-key:admin")
+    assert told.returncode == 0
+    assert NUMBER in told.stdout
+    assert "tool (admin + read + send)" in told.stdout
+    assert "hush" not in told.stdout + told.stderr
+
+
+def test_a_missing_setting_stops_every_process_with_a_sentence_that_names_it(wa: Command) -> None:
+    for command in (["worker"], ["emulator"], ["send", ADDRESS, "hi"], ["settings"], ["templates"]):
+        told = wa(*command, WHATSAPP_ACCESS_TOKEN="")
+        assert (told.returncode, told.stderr) == (2, "WHATSAPP_ACCESS_TOKEN is missing: the system user's token.\n")
+
+
+def test_web_stops_with_the_same_sentence(environment: dict[str, str]) -> None:
+    given = {name: value for name, value in environment.items() if name != "WHATSAPP_ACCESS_TOKEN"}
+    command = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py"]
+    told = subprocess.run(command, cwd=ROOT, env=given, capture_output=True, text=True, check=False)
+    assert told.returncode == 1
+    assert told.stderr == "WHATSAPP_ACCESS_TOKEN is missing: the system user's token.\n"
+
+
+@pytest.mark.parametrize("command", [["-m", "wa_service", "worker"], ["-m", "gunicorn", "-c", "gunicorn.conf.py"]])
+def test_where_no_embedded_valkey_answers_a_sentence_says_so(environment: dict[str, str], command: list[str]) -> None:
+    given = environment | {"WA_REDIS_WAIT": "0"}
+    del given["REDIS_URL"]
+    told = subprocess.run([sys.executable, *command], cwd=ROOT, env=given, capture_output=True, text=True, check=False)
+    assert told.returncode == 1
+    assert "No embedded Valkey answers: start `python -m wa_service valkey`, or set REDIS_URL.\n" in told.stderr
+    assert "Traceback" not in told.stderr
+
+
+@pytest.mark.parametrize("command", [["-m", "wa_service", "worker"], ["-m", "gunicorn", "-c", "gunicorn.conf.py"]])
+def test_a_redis_that_would_lose_data_is_refused_where_that_was_asked_for(
+    environment: dict[str, str], redis_client: redis.Redis, command: list[str]
+) -> None:
+    before = redis_client.config_get("appendonly")["appendonly"]
+    redis_client.config_set("appendonly", "no")
+    try:
+        told = subprocess.run(
+            [sys.executable, *command],
+            cwd=ROOT,
+            env=environment | {"WA_REQUIRE_DURABLE_REDIS": "true"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    finally:
+        redis_client.config_set("appendonly", before)
+    assert told.returncode == 1
+    assert "WA_REQUIRE_DURABLE_REDIS refuses this Redis.\nAppend-only is off" in told.stderr
+    assert "set 'appendonly yes'.\n" in told.stderr
+
+
+def test_a_message_is_put_where_a_worker_will_find_it(wa: Command, redis_client: redis.Redis) -> None:
+    told = wa("send", ADDRESS, "hello", "--wait", "0")
+    assert told.returncode == 0
+    record_id, status = told.stdout.split()[:2]
+    assert status == "queued"
+    assert redis_client.hget(f"wa:rec:{record_id}", "status") == b"queued"
+
+
+def test_a_message_that_cannot_be_right_is_refused_with_the_field(wa: Command) -> None:
+    told = wa("send", "not-a-number", "hello")
+    assert told.returncode == 1
+    assert told.stderr.startswith("The message is not valid. to: ")
+
+
+def test_a_person_is_forgotten(wa: Command, redis_client: redis.Redis) -> None:
+    wa("send", ADDRESS, "hello", "--wait", "0")
+    assert "erased" in wa("forget", f"+{ADDRESS}").stdout
+    left = [key for key in redis_client.scan_iter() if ADDRESS.encode() in key]
+    assert left == []
+    assert wa("forget", ADDRESS).stdout == "Nothing was known of this person.\n"
+
+
+def test_without_dead_letters_it_says_so(wa: Command) -> None:
+    assert wa("dead-letters").stdout == "There are no dead letters.\n"
+
+
+def test_dead_letters_are_dropped_only_when_named(wa: Command) -> None:
+    told = wa("dead-letters", "drop")
+    assert (told.returncode, told.stderr.count("\n")) == (1, 1)
+
+
+def test_the_packaged_script_is_fine(wa: Command, tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(wa("script", "example").stdout)
+    told = wa("script", "check", str(tmp_path / "mine.yaml"))
+    assert told.returncode == 0
+    assert "is fine" in told.stdout
+
+
+def test_a_broken_script_is_told_with_its_line(wa: Command, tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("fallback: {reply: []}\nintents:\n  - name: a\n    examples: 3\n")
+    told = wa("script", "check", str(tmp_path / "mine.yaml"))
+    assert told.returncode == 1
+    assert ", line " in told.stderr
+    assert "Traceback" not in told.stderr
+
+
+def test_check_tells_what_is_wrong_and_ends_with_a_status(wa: Command) -> None:
+    told = wa("check", "--offline")
+    assert told.returncode == 1
+    assert "✗  webhook answers" in told.stdout
+    assert "✓  Redis answers" in told.stdout
+
+
+def test_check_speaks_to_programs(wa: Command) -> None:
+    told = json.loads(wa("check", "--offline", "--json").stdout)
+    assert told["ok"] is False
+    (answers,) = [one for one in told["checks"] if one["name"] == "webhook answers"]
+    assert answers["verdict"] == "wrong"
+    assert answers["do"] == "Start web (gunicorn)."

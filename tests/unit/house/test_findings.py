@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from wa_service import settings
+from wa_service.cli import findings
+from wa_service.cli.findings import Finding
+from wa_service.store.overview import NumberState, Overview
+
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+VALID = {"is_valid": True, "expires_at": 0, "scopes": ["whatsapp_business_messaging", "whatsapp_business_management"]}
+REQUIRED = {
+    "WHATSAPP_ACCESS_TOKEN": "t",
+    "WHATSAPP_PHONE_NUMBER_ID": "1",
+    "WHATSAPP_VERIFY_TOKEN": "v",
+    "WHATSAPP_APP_SECRET": "s",
+}
+
+
+def verdicts(found: Iterable[Finding]) -> dict[str, str]:
+    return {finding.name: finding.verdict for finding in found}
+
+
+def overview(**given: Any) -> Overview:
+    depth = {"inbound": 0, "replies": 0, "bulk": 0, "sending": 0, "unknown": 0} | given.pop("depth", {})
+    oldest = {"inbound": 0.0, "replies": 0.0, "bulk": 0.0} | given.pop("oldest_seconds", {})
+    numbers = given.pop("numbers", {"1": NumberState(80, 80, 0.0, "", half_open=False)})
+    return Overview(depth, oldest, numbers, 1000, 1000, **given)
+
+
+def test_whatever_is_not_ok_says_what_to_do(tmp_path: Path) -> None:
+    standing = overview(
+        depth={"inbound": 1, "unknown": 1},
+        oldest_seconds={"inbound": 60},
+        numbers={"1": NumberState(80, 80, 30.0, "auth", half_open=False)},
+        dead_letters={"crashed": 1},
+    )
+    found = [
+        *findings.of_settings(settings.load(REQUIRED)),
+        findings.of_api_version("v18.0", NOW.date()),
+        findings.of_api_version("v21.0", NOW.date()),
+        *findings.of_store(["Append-only is off: set 'appendonly yes'."], {"used_memory": "9", "maxmemory": "10"}, 5.0),
+        *findings.of_queues(standing),
+        *findings.of_token({"is_valid": False}, NOW),
+        *findings.of_token(VALID | {"expires_at": int(NOW.timestamp()) + 86_400, "scopes": []}, NOW),
+        *findings.of_number("1", {"quality_rating": "RED"}),
+        findings.of_subscriptions([]),
+        findings.of_handshake(None, matches=False),
+        findings.of_handshake(403, matches=False),
+    ]
+    assert [finding for finding in found if finding.verdict != "ok" and not re.search(r"[.?]$", finding.do)] == []
+    assert len([finding for finding in found if finding.verdict != "ok"]) >= 15
+
+
+@pytest.mark.parametrize(
+    ("version", "verdict"), [("v18.0", "warning"), ("v21.0", "warning"), ("v25.0", "ok"), ("v26.0", "ok")]
+)
+def test_an_ended_or_ending_api_version_is_told(version: str, verdict: str) -> None:
+    assert findings.of_api_version(version, date(2026, 12, 1)).verdict == verdict
+
+
+def test_a_redis_that_loses_data_is_wrong() -> None:
+    found = list(findings.of_store(["Append-only is off: set 'appendonly yes'."], {"used_memory": "1"}, 0.0))
+    assert found[0] == Finding("Redis keeps everything", "wrong", "Append-only is off", "Set 'appendonly yes'.")
+
+
+@pytest.mark.parametrize(("used", "verdict"), [(50, "ok"), (75, "warning"), (90, "wrong")])
+def test_memory_is_told_before_work_is_refused(used: int, verdict: str) -> None:
+    found = findings.of_store([], {"used_memory": str(used), "maxmemory": "100"}, 0.0)
+    assert verdicts(found)["Redis memory"] == verdict
+
+
+@pytest.mark.parametrize(("skew", "verdict"), [(0.5, "ok"), (-3.0, "warning")])
+def test_clocks_that_differ_are_told(skew: float, verdict: str) -> None:
+    assert verdicts(findings.of_store([], {}, skew))["clocks"] == verdict
+
+
+@pytest.mark.parametrize(("seconds", "verdict"), [(5, "ok"), (60, "wrong")])
+def test_work_that_stands_means_no_workers(seconds: int, verdict: str) -> None:
+    found = findings.of_queues(overview(depth={"inbound": 2}, oldest_seconds={"inbound": seconds}))
+    assert verdicts(found)["queue and workers"] == verdict
+
+
+def test_a_paused_number_is_named_with_its_reason() -> None:
+    paused = NumberState(80, 80, 30.0, "auth", half_open=False)
+    (number,) = [f for f in findings.of_queues(overview(numbers={"7": paused})) if "7" in f.name]
+    assert (number.verdict, number.seen) == ("wrong", "paused: auth")
+
+
+@pytest.mark.parametrize(
+    ("token", "name", "verdict"),
+    [
+        (VALID, "token", "ok"),
+        (VALID | {"is_valid": False}, "token", "wrong"),
+        (VALID | {"expires_at": int(NOW.timestamp()) + 86_400}, "token", "warning"),
+        (VALID | {"expires_at": int(NOW.timestamp()) + 86_400 * 365}, "token", "ok"),
+        (VALID, "token's scopes", "ok"),
+        (VALID | {"scopes": ["whatsapp_business_messaging"]}, "token's scopes", "wrong"),
+    ],
+)
+def test_a_token_is_judged_by_validity_end_and_scopes(token: dict[str, Any], name: str, verdict: str) -> None:
+    assert verdicts(findings.of_token(token, NOW))[name] == verdict
+
+
+@pytest.mark.parametrize(
+    ("quality", "verdict"), [("GREEN", "ok"), ("YELLOW", "warning"), ("RED", "wrong"), (None, "ok")]
+)
+def test_a_numbers_quality_is_judged(quality: str | None, verdict: str) -> None:
+    assert verdicts(findings.of_number("1", {"quality_rating": quality}))["number 1 quality"] == verdict
+
+
+def test_the_handshake_must_bring_the_challenge_back() -> None:
+    assert findings.of_handshake(200, matches=True).verdict == "ok"
+    assert findings.of_handshake(200, matches=False).verdict == "wrong"
+
+
+def test_the_disk_of_a_directory_that_is_not_there_yet_is_found(tmp_path: Path) -> None:
+    assert findings.of_disk(tmp_path / "not" / "yet").name == "disk"

@@ -1,0 +1,132 @@
+"""`check`: is everything in order, here, at Redis and at Meta; and what to do where it is not."""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import secrets
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from wa_service import settings as configuration
+from wa_service.cli import findings
+from wa_service.cli.addresses import reachable_at
+from wa_service.cli.command import Commands, Load, add_command
+from wa_service.cli.findings import Finding
+from wa_service.cli.terminal import say, table
+from wa_service.embedded_valkey import EmbeddedValkeyError
+from wa_service.settings import Settings, SettingsError
+
+if TYPE_CHECKING:
+    from wa_service.runtime import Runtime
+
+_MARKS = {"ok": "✓", "warning": "!", "wrong": "✗"}
+_NUMBER_FIELDS = "quality_rating,throughput,messaging_limit_tier,whatsapp_business_manager_messaging_limit"
+
+
+def add_to(commands: Commands) -> None:
+    """Add `check`."""
+    parser = add_command(commands, "check", "Look whether everything is in order, and say what to do.", _run)
+    parser.add_argument("--json", action="store_true", help="for programs")
+    parser.add_argument("--offline", action="store_true", help="ask nothing of Meta")
+
+
+def _run(options: argparse.Namespace, load: Load) -> int:
+    found = list(_everything(load, ask_meta=not options.offline))
+    wrong = [finding for finding in found if finding.verdict == "wrong"]
+    if options.json:
+        say(json.dumps({"ok": not wrong, "checks": [f.as_json() for f in found]}, ensure_ascii=False))
+    else:
+        say(table((_MARKS[f.verdict], f.name, f.seen, f.do) for f in found))
+    return 1 if wrong else 0
+
+
+def _everything(load: Load, *, ask_meta: bool) -> Iterator[Finding]:
+    try:
+        settings = load()
+    except SettingsError as error:
+        for problem in error.problems:
+            yield Finding("settings", "wrong", problem, "python -m wa_service settings prints them all.")
+        return
+    yield Finding("settings", "ok", f"{len(list(configuration.variables()))} variables")
+    yield from findings.of_settings(settings)
+    yield findings.of_api_version(settings.api_version, datetime.now(UTC).date())
+    yield findings.of_disk(settings.var_dir)
+    yield findings.of_handshake(*_handshake(settings))
+    try:
+        from wa_service import runtime
+
+        built = runtime.build(settings)
+    except EmbeddedValkeyError as error:
+        yield Finding("Redis answers", "wrong", "no embedded Valkey", str(error))
+        return
+    try:
+        yield from _store(built)
+        if ask_meta:
+            yield from _meta(built)
+    finally:
+        built.close()
+
+
+def _store(runtime: Runtime) -> Iterator[Finding]:
+    from wa_service.store.flusher import StoreAwayError
+
+    observer = runtime.observer
+    try:
+        problems, info, skew = observer.durability(), observer.info(), observer.clock_skew()
+        overview = observer.overview()
+    except StoreAwayError:
+        yield Finding("Redis answers", "wrong", "no", "Start it, or correct REDIS_URL; nothing is accepted until then.")
+        return
+    yield Finding("Redis answers", "ok", info.get("valkey_version") or info.get("redis_version", ""))
+    yield from findings.of_store(problems, info, skew)
+    yield from findings.of_queues(overview)
+
+
+def _meta(runtime: Runtime) -> Iterator[Finding]:
+    settings = runtime.settings
+    token = settings.access_token.get_secret_value()
+    first = runtime.clients[settings.phone_number_ids[0]]
+    yield from _asked("token", lambda: findings.of_token(first.debug_token(token), datetime.now(UTC)))
+    for number in settings.phone_number_ids:
+        client = runtime.clients[number]
+        yield from _asked(
+            f"number {number}",
+            lambda number=number, client=client: findings.of_number(  # type: ignore[misc]  # a loop's variables
+                number, client.get_phone_number(fields=_NUMBER_FIELDS)
+            ),
+        )
+    if settings.business_account_id is not None:
+        yield from _asked("webhook subscribed", lambda: [findings.of_subscriptions(first.get_subscribed_apps())])
+
+
+def _asked(name: str, ask: Callable[[], Iterable[Finding]]) -> list[Finding]:
+    """The findings of a question to Meta; where Meta says no, that is the finding."""
+    from wa_service.whatsapp.errors import WhatsAppError
+
+    try:
+        return list(ask())
+    except WhatsAppError as error:
+        return [Finding(name, "wrong", str(error), error.advice)]
+
+
+def _handshake(settings: Settings) -> tuple[int | None, bool]:
+    """Do what Meta does once: ask our webhook for the challenge."""
+    address = reachable_at(settings.bind)
+    if address is None:
+        return None, False
+    challenge = secrets.token_hex(8)
+    token = settings.verify_token.get_secret_value()
+    query = urlencode({"hub.mode": "subscribe", "hub.verify_token": token, "hub.challenge": challenge})
+    web = http.client.HTTPConnection(*address, timeout=5)
+    try:
+        web.request("GET", f"/webhooks/whatsapp?{query}")
+        answer = web.getresponse()
+        return answer.status, answer.read() == challenge.encode()
+    except (OSError, http.client.HTTPException):
+        return None, False
+    finally:
+        web.close()

@@ -1,0 +1,158 @@
+"""What `check` finds out: facts in, one finding each; what is wrong comes with what to do."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from wa_service.api_versions import api_version_ended, api_version_last_day
+from wa_service.settings import Settings
+
+if TYPE_CHECKING:
+    from wa_service.store.overview import Overview
+
+Verdict = Literal["ok", "warning", "wrong"]
+
+_SCOPES = ("whatsapp_business_messaging", "whatsapp_business_management")
+_OLDEST_SECONDS = 30
+_SKEW_SECONDS = 2.0
+_DAYS_BEFORE_END = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the table: what was looked at, the verdict, what was seen, what to do."""
+
+    name: str
+    verdict: Verdict
+    seen: str
+    do: str = ""
+
+    def as_json(self) -> dict[str, str]:
+        """The line for `--json`."""
+        return asdict(self)
+
+
+def of_settings(settings: Settings) -> Iterator[Finding]:
+    """What settings that are valid still leave open."""
+    keys = len(settings.api_keys)
+    if keys:
+        yield Finding("REST API", "ok", f"{keys} keys")
+    else:
+        yield Finding("REST API", "warning", "closed", "Set WA_API_KEYS to let tools send.")
+    if settings.business_account_id is None:
+        yield Finding("business account", "warning", "not set", "Set WHATSAPP_BUSINESS_ACCOUNT_ID for templates.")
+
+
+def of_api_version(version: str, today: date) -> Finding:
+    """Whether Meta still serves the version, and for how long."""
+    ended, end = api_version_ended(version, today), api_version_last_day(version)
+    if ended:
+        return Finding("API version", "warning", ended.split(",")[0], "Set WHATSAPP_API_VERSION to a living one.")
+    if end is not None and (end - today).days < _DAYS_BEFORE_END:
+        return Finding("API version", "warning", f"{version} ends on {end}", "Move to a newer WHATSAPP_API_VERSION.")
+    return Finding("API version", "ok", f"{version}, until {end}" if end else version)
+
+
+def of_store(problems: Sequence[str], info: Mapping[str, str], skew: float) -> Iterator[Finding]:
+    """Whether Redis keeps what it is given, has room, and goes by the same clock."""
+    if problems:
+        for problem in problems:
+            seen, _, do = problem.partition(": ")
+            yield Finding("Redis keeps everything", "wrong", seen, f"{do[:1].upper()}{do[1:]}")
+    else:
+        yield Finding("Redis keeps everything", "ok", "append-only, no eviction, a primary")
+    used, most = int(info.get("used_memory", 0)), int(info.get("maxmemory", 0))
+    if most and used > 0.7 * most:
+        do = "Raise maxmemory: from 85 % on new work is refused."
+        yield Finding("Redis memory", "warning" if used < 0.85 * most else "wrong", f"{used / most:.0%} used", do)
+    else:
+        yield Finding("Redis memory", "ok", f"{used / 2**20:.0f} MiB" + (f" of {most / 2**20:.0f}" if most else ""))
+    if abs(skew) > _SKEW_SECONDS:
+        yield Finding("clocks", "warning", f"Redis is {skew:+.1f} s ahead", "Synchronise both machines' clocks (NTP).")
+    else:
+        yield Finding("clocks", "ok", f"{skew * 1000:+.0f} ms apart")
+
+
+def of_queues(overview: Overview) -> Iterator[Finding]:
+    """Whether somebody works, and what stands."""
+    waiting = sum(overview.depth[queue] for queue in ("inbound", "replies", "bulk"))
+    oldest = max(overview.oldest_seconds["inbound"], overview.oldest_seconds["replies"])
+    if oldest > _OLDEST_SECONDS:
+        do = "Start workers: python -m wa_service worker."
+        yield Finding("queue and workers", "wrong", f"{waiting} wait, the first for {oldest:.0f} s", do)
+    else:
+        yield Finding("queue and workers", "ok", f"{waiting} wait")
+    for number, state in overview.numbers.items():
+        if state.paused_for > 0 or state.half_open:
+            do = "The log's whatsapp.circuit and whatsapp.send.failed say why."
+            yield Finding(f"number {number} may send", "wrong", f"paused: {state.pause_reason}", do)
+    letters = sum(overview.dead_letters.values())
+    if letters:
+        do = "Look at them: python -m wa_service dead-letters."
+        yield Finding("dead letters", "warning", str(letters), do)
+    if overview.depth["unknown"]:
+        do = "Meta did not answer; they settle by themselves."
+        yield Finding("unknown sends", "warning", str(overview.depth["unknown"]), do)
+
+
+def of_token(token: Mapping[str, Any], now: datetime) -> Iterator[Finding]:
+    """Whether the token is valid, for how long, and for what (`debug_token`, docs/meta-cloud-api.md, 1.3)."""
+    if not token.get("is_valid", False):
+        yield Finding("token", "wrong", "not valid", "Make a new system user token and set WHATSAPP_ACCESS_TOKEN.")
+        return
+    expires = int(token.get("expires_at") or 0)
+    if not expires:
+        yield Finding("token", "ok", "valid, does not expire")
+    else:
+        end = datetime.fromtimestamp(expires, UTC)
+        soon = (end - now).days < _DAYS_BEFORE_END
+        do = "Use a system user token, which does not expire." if soon else ""
+        yield Finding("token", "warning" if soon else "ok", f"valid until {end:%Y-%m-%d}", do)
+    missing = [scope for scope in _SCOPES if scope not in (token.get("scopes") or ())]
+    if missing:
+        yield Finding("token's scopes", "wrong", f"lacks {', '.join(missing)}", "Make a token with these scopes.")
+    else:
+        yield Finding("token's scopes", "ok", ", ".join(_SCOPES))
+
+
+def of_number(number: str, node: Mapping[str, Any]) -> Iterator[Finding]:
+    """Quality, tier and throughput of a number as Meta sees them (docs/meta-cloud-api.md, 8.1)."""
+    quality = str(node.get("quality_rating") or "UNKNOWN")
+    verdict: Verdict = {"RED": "wrong", "YELLOW": "warning"}.get(quality, "ok")  # type: ignore[assignment]
+    do = "Customers block or report it: send less, and only what they asked for." if verdict != "ok" else ""
+    yield Finding(f"number {number} quality", verdict, quality.lower(), do)
+    tier = node.get("whatsapp_business_manager_messaging_limit") or node.get("messaging_limit_tier") or "not told"
+    throughput = node.get("throughput")
+    level = throughput.get("level") if isinstance(throughput, Mapping) else None
+    yield Finding(f"number {number} limits", "ok", f"tier {tier}, throughput {level or 'not told'}".lower())
+
+
+def of_subscriptions(apps: Sequence[Mapping[str, Any]]) -> Finding:
+    """Whether the account's webhooks go to an app at all."""
+    if apps:
+        return Finding("webhook subscribed", "ok", f"{len(apps)} app" + ("s" if len(apps) > 1 else ""))
+    do = "Subscribe the app to the account (PROJECT_GUIDE, webhook verification)."
+    return Finding("webhook subscribed", "wrong", "no app gets this account's webhooks", do)
+
+
+def of_handshake(status: int | None, matches: bool) -> Finding:
+    """Whether our own webhook answers Meta's handshake."""
+    if status == 200 and matches:
+        return Finding("webhook answers", "ok", "the handshake succeeds")
+    if status is None:
+        return Finding("webhook answers", "wrong", "nobody listens at WA_BIND", "Start web (gunicorn).")
+    return Finding("webhook answers", "wrong", f"status {status}", "Is it another service, or another verify token?")
+
+
+def of_disk(directory: Path) -> Finding:
+    """Room where the embedded Valkey and the metrics write."""
+    here = next(path for path in (directory.absolute(), *directory.absolute().parents) if path.exists())
+    free = shutil.disk_usage(here).free
+    if free < 2**30:
+        return Finding("disk", "wrong", f"{free / 2**20:.0f} MiB free", f"Make room on the disk of {here}.")
+    return Finding("disk", "ok", f"{free / 2**30:.0f} GiB free")

@@ -1,0 +1,22 @@
+"""`forget`: erase one person everywhere."""
+
+from __future__ import annotations
+
+import argparse
+
+from wa_service.cli.command import Commands, Load, add_command
+from wa_service.cli.opened import opened
+from wa_service.cli.terminal import say
+
+
+def add_to(commands: Commands) -> None:
+    """Add `forget`."""
+    parser = add_command(commands, "forget", "Erase a person: messages, records, addresses, dead letters.", _run)
+    parser.add_argument("address", help="telephone number (digits with country code) or Meta's id of the person")
+
+
+def _run(options: argparse.Namespace, load: Load) -> int:
+    with opened(load()) as runtime:
+        erased = runtime.contacts.forget(options.address.lstrip("+").replace(" ", ""))
+    say(f"{erased} entries were erased." if erased else "Nothing was known of this person.")
+    return 0
