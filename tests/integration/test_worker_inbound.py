@@ -1,0 +1,241 @@
+"""The inbound worker over a real store, with a conversation that does what a test says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import gevent
+import gevent.event
+import orjson
+import pytest
+
+from tests.integration.lanes import KEEP, Lanes, message
+from wa_service.conversation.pipeline import Answer, Incoming, Unavailable
+from wa_service.store.dead_letters import DeadLetters
+from wa_service.store.inbox import Inbox
+from wa_service.store.redis import Store
+from wa_service.whatsapp.errors import WhatsAppConnectionError, WhatsAppRequestError
+from wa_service.worker.inbound import MOST_TAKES, InboundWorker
+
+Handle = Callable[[Incoming], Answer]
+
+
+class Conversation:
+    """A pipeline that calls the test's function."""
+
+    def __init__(self, handle: Handle) -> None:
+        self.handle = handle
+        self.seen: list[str] = []
+
+    def wants_answer(self, event: Any) -> bool:
+        return event.kind != "reaction"
+
+
+class PoliteInbox(Inbox):
+    """Waits for the bell by letting other greenlets run: this process is not patched."""
+
+    def wait_for_work(self, seconds: float) -> None:
+        gevent.sleep(min(seconds, 0.005))
+
+
+class NoCourtesy:
+    """Nobody is marked as read."""
+
+    def attend(self, event: Any) -> Callable[[], None]:
+        return lambda: None
+
+
+def echo(incoming: Incoming) -> Answer:
+    return Answer(replies=({"type": "text", "text": {"body": incoming.event.body}},), intent="echo")
+
+
+def no_media(number: str, media_id: str) -> Any:
+    raise AssertionError("no media here")
+
+
+def gevent_until(condition: Callable[[], Any], within: float = 5.0) -> Any:
+    """Waits for a condition while greenlets run."""
+    with gevent.Timeout(within, AssertionError(f"not within {within} s: {condition}")):
+        while not (value := condition()):
+            gevent.idle()
+            gevent.sleep(0.005)
+        return value
+
+
+@pytest.fixture
+def run(lanes: Lanes) -> Iterator[Callable[..., InboundWorker]]:
+    started: list[tuple[InboundWorker, gevent.Greenlet]] = []
+
+    def start(handle: Handle, *, timeout: float = 5.0, over: Lanes = lanes, puller: str = "w") -> InboundWorker:
+        worker = InboundWorker(
+            PoliteInbox(over.store, keep_seconds=KEEP),
+            Conversation(handle),  # type: ignore[arg-type]  # what the worker calls of it
+            NoCourtesy(),
+            no_media,
+            puller=puller,
+            concurrency=8,
+            handle_timeout=timeout,
+            reply_ttl_ms=60_000,
+        )
+        started.append((worker, gevent.spawn(worker.pull)))
+        return worker
+
+    yield start
+    for worker, pulling in started:
+        worker.stop()
+        pulling.kill()
+        worker.kill()
+
+
+def bodies(lanes: Lanes, customer: str = "15551230001") -> list[str]:
+    """What waits to be sent to a customer, in order."""
+    waiting = lanes.store.do("LRANGE", f"wa:q:106540352242922:{customer}", 0, -1)
+    stored = [lanes.store.do("HGET", b"wa:rec:" + record_id, "body") for record_id in waiting]
+    return [orjson.loads(body)["text"]["body"] for body in stored]
+
+
+def test_messages_are_answered_in_order(lanes: Lanes, run: Callable[..., InboundWorker]) -> None:
+    lanes.admit(*(message(text=str(i)) for i in range(10)))
+    run(echo)
+    gevent_until(lambda: len(bodies(lanes)) == 10)
+    assert bodies(lanes) == [str(i) for i in range(10)]
+
+
+def test_a_reply_is_addressed_to_who_wrote(lanes: Lanes, run: Callable[..., InboundWorker]) -> None:
+    lanes.admit(message("", user_id="US.42", text="hi"))
+    run(echo)
+    (record_id,) = gevent_until(lambda: lanes.store.do("LRANGE", "wa:q:106540352242922:US.42", 0, -1))
+    payload = orjson.loads(lanes.store.do("HGET", b"wa:rec:" + record_id, "body"))
+    assert payload["recipient"] == "US.42"
+    assert "to" not in payload
+
+
+def test_a_reaction_is_finished_without_an_answer(lanes: Lanes, run: Callable[..., InboundWorker]) -> None:
+    piece = message()
+    piece.raw.update(type="reaction", reaction={"message_id": "wamid.X", "emoji": "👍"})
+    lanes.admit(piece)
+    run(echo)
+    gevent_until(lambda: not lanes.store.do("EXISTS", "wa:due"))
+    assert bodies(lanes) == []
+
+
+def test_a_poisonous_message_delays_nobody_else(lanes: Lanes, run: Callable[..., InboundWorker]) -> None:
+    def handle(incoming: Incoming) -> Answer:
+        if incoming.event.body == "poison":
+            raise ValueError("15551230001 said something")
+        return echo(incoming)
+
+    lanes.admit(message(text="poison"), message("15557770001", text="fine"))
+    run(handle)
+    gevent_until(lambda: bodies(lanes, "15557770001") == ["fine"], within=0.9)
+
+
+def test_after_five_failures_it_is_a_dead_letter_and_the_next_is_answered(
+    lanes: Lanes, store: Store, run: Callable[..., InboundWorker]
+) -> None:
+    def handle(incoming: Incoming) -> Answer:
+        if incoming.event.body == "poison":
+            raise ValueError("15551230001 said something")
+        return echo(incoming)
+
+    lanes.admit(message(text="poison"), message(text="next"))
+    store.do("HSET", "wa:lane:106540352242922:15551230001", "nothing", 0)
+    run(handle)
+
+    def hurried() -> bool:
+        # Nobody waits a minute in a test: what pauses is made due.
+        for c in store.do("ZRANGE", "wa:due", 0, -1):
+            if not store.do("HEXISTS", "wa:held:w", c):
+                store.do("ZADD", "wa:due", "XX", 0, c)
+        return bodies(lanes) == ["next"]
+
+    gevent_until(hurried)
+    ((letter,), _) = DeadLetters(store, keep_seconds=60).page()
+    assert (letter.kind, letter.reason, letter.tries) == ("failed", "ValueError", 5)
+
+
+def test_work_that_was_taken_too_often_is_a_dead_letter(
+    lanes: Lanes, store: Store, run: Callable[..., InboundWorker]
+) -> None:
+    lanes.admit(message(text="kills its process"), message(text="next"))
+    for counter in range(MOST_TAKES):
+        lanes.inbox.take("dead", counter, 1)
+        lanes.inbox.give_back("dead", died=True)
+    run(echo)
+    gevent_until(lambda: bodies(lanes) == ["next"])
+    ((letter,), _) = DeadLetters(store, keep_seconds=60).page()
+    assert letter.kind == "crashed"
+
+
+def test_an_unavailable_service_counts_no_try(lanes: Lanes, run: Callable[..., InboundWorker]) -> None:
+    tries = []
+
+    def handle(incoming: Incoming) -> Answer:
+        tries.append(1)
+        if len(tries) <= 12:
+            raise Unavailable("responder", 0.0)
+        return echo(incoming)
+
+    lanes.admit(message(text="patient"))
+    run(handle)
+    gevent_until(lambda: bodies(lanes) == ["patient"])
+
+
+@pytest.mark.parametrize(
+    ("error", "fails"), [(WhatsAppConnectionError("no route"), b"0"), (WhatsAppRequestError("no"), b"1")]
+)
+def test_what_meta_cannot_do_now_counts_no_try(
+    lanes: Lanes, store: Store, run: Callable[..., InboundWorker], error: Exception, fails: bytes
+) -> None:
+    def handle(_: Incoming) -> Answer:
+        raise error
+
+    lanes.admit(message())
+    run(handle)
+    gevent_until(
+        lambda: store.do("HGET", "wa:lane:106540352242922:15551230001", "head") and not store.do("HLEN", "wa:held:w")
+    )
+    assert (store.do("HGET", "wa:lane:106540352242922:15551230001", "fails") or b"0") == fails
+
+
+def test_a_handler_that_takes_too_long_is_cut_off(
+    lanes: Lanes, store: Store, run: Callable[..., InboundWorker]
+) -> None:
+    def handle(_: Incoming) -> Answer:
+        gevent.event.Event().wait()
+        raise AssertionError
+
+    lanes.admit(message())
+    run(handle, timeout=0.05)
+    gevent_until(lambda: store.do("HGET", "wa:lane:106540352242922:15551230001", "fails") == b"1")
+
+
+def test_a_handler_that_lost_its_lease_writes_nothing(lanes: Lanes, run: Callable[..., InboundWorker]) -> None:
+    go = gevent.event.Event()
+    entered = gevent.event.Event()
+
+    def handle(incoming: Incoming) -> Answer:
+        entered.set()
+        go.wait()
+        return echo(incoming)
+
+    lanes.admit(message(text="twice?"))
+    slow = run(handle)
+    assert entered.wait(5)
+    slow.stop()
+    lanes.inbox.give_back("w", died=True)
+    run(echo, puller="other")
+    gevent_until(lambda: bodies(lanes) == ["twice?"])
+    go.set()
+    assert slow.join(5)
+    assert bodies(lanes) == ["twice?"]
+
+
+def test_a_stopped_worker_takes_nothing_more(lanes: Lanes, run: Callable[..., InboundWorker]) -> None:
+    worker = run(echo)
+    worker.stop()
+    gevent.sleep(0)
+    lanes.admit(message())
+    assert worker.join(1)
+    assert bodies(lanes) == []
