@@ -183,6 +183,9 @@ def _handler(connections: set[Any]) -> type[WSGIHandler]:
         def get_environ(self) -> dict[str, Any]:
             environ: dict[str, Any] = super().get_environ()
             environ[CONNECTION_KEY] = self.socket
+            # gevent drops names with an underscore, and Meta's resumable upload has one (reference 4.6).
+            if (offset := self.headers.get("file_offset")) is not None:
+                environ["HTTP_FILE_OFFSET"] = offset
             return environ
 
     return Handler

@@ -76,7 +76,8 @@ class _Exchange:
     def _handled(self) -> Response:
         self._read_version()
         self._body = b"" if self._request.mimetype == "multipart/form-data" else self._request.get_data()
-        params = parameters(self._request, self._body)
+        raw = bool(self._parts) and self._parts[0].startswith("upload:")
+        params = parameters(self._request, b"" if raw else self._body)
         token = token_of(self._request, params)
         if not self._parts:
             raise unknown_path("")

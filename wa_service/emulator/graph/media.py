@@ -117,7 +117,7 @@ def start_upload(call: Call) -> JsonObject:
 def continue_upload(call: Call) -> JsonObject:
     """``POST /upload:…``: bytes from ``file_offset`` on; a handle once all are there, else the offset."""
     session = _session(call)
-    offset = call.headers.get("file_offset", "0")
+    offset = call.headers.get("file-offset", "0")
     if not offset.isdigit() or int(offset) != len(session.content):
         raise parameter(f"The file_offset must be {len(session.content)}.")
     session.content += call.body

@@ -1,0 +1,96 @@
+"""An emulator without a socket: its application behind Flask's test client, nobody subscribed to webhooks."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from wa_service.emulator.app import EmulatorConfig, create_app
+from wa_service.emulator.world import World
+
+TOKEN = "EAAtest"
+SECRET = "app-secret"
+NUMBER = "106540352242922"
+OTHER_NUMBER = "106540352242923"
+ACCOUNT = "102030405060708"
+APP = "908070605040302"
+ANA = "447700900123"
+
+
+class Emulator:
+    """One emulated Meta and short ways to call it."""
+
+    def __init__(self, **settings: Any) -> None:
+        config = EmulatorConfig(
+            access_token=TOKEN,
+            app_secret=SECRET,
+            verify_token="verify",
+            phone_number_ids=(NUMBER, OTHER_NUMBER),
+            random_seed=7,
+            **settings,
+        )
+        self.world = World(config)
+        self.client: FlaskClient = create_app(config, self.world).test_client()
+
+    def graph(self, method: str, path: str, *, token: str | None = TOKEN, **options: Any) -> TestResponse:
+        headers = dict(options.pop("headers", {}))
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token}"
+        target = path if path.startswith(("http", "/")) else f"/v24.0/{path}"
+        return self.client.open(target, method=method, headers=headers, **options)
+
+    def get(self, path: str, **options: Any) -> TestResponse:
+        return self.graph("GET", path, **options)
+
+    def post(self, path: str, body: Any = None, **options: Any) -> TestResponse:
+        return self.graph("POST", path, json=body, **options)
+
+    def send(self, body: dict[str, Any], *, to: str = f"+{ANA}", number: str = NUMBER, **options: Any) -> TestResponse:
+        return self.post(f"{number}/messages", {"messaging_product": "whatsapp", "to": to, **body}, **options)
+
+    def text(self, body: str = "hello", **options: Any) -> TestResponse:
+        return self.send({"type": "text", "text": {"body": body}}, **options)
+
+    def sent(self, body: dict[str, Any], **options: Any) -> str:
+        """Send what must be taken; its wamid."""
+        answer = self.send(body, **options)
+        assert answer.status_code == 200, answer.text
+        return str(answer.json["messages"][0]["id"])
+
+    def control(self, method: str, path: str, body: Any = None, **options: Any) -> TestResponse:
+        if body is not None:
+            options["json"] = body
+        return self.client.open(f"/_emulator/{path}", method=method, **options)
+
+    def do(self, path: str, body: Any = None) -> Any:
+        """A control POST that must work; its answer."""
+        answer = self.control("POST", path, body or {})
+        assert answer.status_code == 200, answer.text
+        return answer.json
+
+    def write(self, body: str = "hi", wa_id: str = ANA, **more: Any) -> str:
+        """The phone writes a text (and so opens its window); its wamid."""
+        written = self.do(f"phones/{wa_id}/messages", {"type": "text", "text": {"body": body}, **more})
+        return str(written["id"])
+
+    def shown(self, wa_id: str = ANA) -> list[dict[str, Any]]:
+        """The messages as the phone sees them."""
+        messages: list[dict[str, Any]] = self.control("GET", f"phones/{wa_id}/messages").json["messages"]
+        return messages
+
+    def last(self, wa_id: str = ANA) -> dict[str, Any]:
+        return self.shown(wa_id)[-1]
+
+    def upload(self, content: bytes, mime_type: str, **fields: str) -> TestResponse:
+        data: dict[str, Any] = {"messaging_product": "whatsapp", **fields}
+        data["file"] = (io.BytesIO(content), "file.bin", mime_type)
+        return self.graph("POST", f"{NUMBER}/media", data=data, content_type="multipart/form-data")
+
+
+def error(answer: TestResponse) -> dict[str, Any]:
+    """Meta's error object."""
+    found: dict[str, Any] = answer.json["error"]
+    return found
