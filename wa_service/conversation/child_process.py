@@ -116,8 +116,7 @@ def _listen(requests: BinaryIO, waiting: "SimpleQueue[tuple[dict[str, Any], byte
 
 def _open_no_more_files() -> None:
     """Pipes and files that are open stay so; no other can be opened."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
 
 
 def _limit(memory_bytes: int, niceness: int) -> None:

@@ -79,7 +79,10 @@ class Child:
         if self._unusable is not None and time.monotonic() < self._unusable[0]:
             raise ChildUnusableError(self._unusable[1])
         self._start()
-        answer = self._exchange(self._plan.lesson, b"", self._plan.setup_seconds)
+        try:
+            answer = self._exchange(self._plan.lesson, b"", self._plan.setup_seconds)
+        except ChildTooSlowError:
+            answer = {"reason": f"not ready in {self._plan.setup_seconds:.0f} s"}
         if not answer.get("ready"):
             reason = str(answer.get("reason", "no reason given"))
             self.end()

@@ -32,7 +32,7 @@ class SemanticMatcher:
         self._fuzzy = FuzzyMatcher(examples)
         self._count = len(examples)
         lesson = {"examples": [example.text for example in examples], "threads": 1}
-        plan = ChildPlan(skill="compare", lesson=lesson)
+        plan = ChildPlan(skill="compare", lesson=lesson, setup_seconds=20.0)
         self._children = Children(plan, wait_seconds=seconds, notice=notice)
 
     @property

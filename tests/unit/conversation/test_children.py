@@ -176,6 +176,11 @@ def test_a_child_that_cannot_be_set_up_is_not_started_for_every_question(make: M
     assert notices == ["child_unusable"]
 
 
+def test_a_child_that_never_gets_ready_is_unusable(make: Make) -> None:
+    with pytest.raises(ChildUnusableError, match="not ready in 0 s"):
+        make({"slow": True}, setup_seconds=0.3).ask({"do": "echo"}, seconds=10)
+
+
 def test_a_program_that_is_no_child_is_given_up(make: Make) -> None:
     with pytest.raises(ChildDiedError):
         make(command=(sys.executable, "-c", "print('hello')")).ask({"do": "echo"}, seconds=10)

@@ -18,6 +18,8 @@ class Toy:
     def learn(self, header: dict[str, Any]) -> None:
         if "refuse" in header:
             raise RuntimeError(header["refuse"])
+        if header.get("slow"):
+            time.sleep(60)
         self.known = header.get("known", "")
 
     def answer(self, header: dict[str, Any], payload: bytes) -> dict[str, Any]:

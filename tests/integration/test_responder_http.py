@@ -1,0 +1,306 @@
+"""A tool that answers: over a real socket, signed, repeated, slow, broken."""
+
+import base64
+import json
+import socket
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from werkzeug.serving import make_server
+
+from wa_service.conversation.circuit import OutsideService, Unavailable
+from wa_service.conversation.http_responder import HttpResponder
+from wa_service.conversation.outside_call import OutsideCaller
+from wa_service.conversation.responder import ScriptResponder, Understood
+from wa_service.conversation.script import load_script
+
+SECRET = "whsec_" + base64.b64encode(bytes(32)).decode()
+FALLBACK = ({"type": "text", "text": {"body": "Fallback."}},)
+HELLO = {"type": "text", "text": {"body": "Hello from the tool."}}
+
+
+def understood(**others: Any) -> Understood:
+    given: dict[str, Any] = {
+        "id": "wamid.A1",
+        "conversation": "c1",
+        "phone_number_id": "106540352242922",
+        "timestamp": 1_750_000_000,
+        "name": "Ana",
+        "text": "hi",
+        "intent": "",
+        "score": 0.0,
+        "message": {"id": "wamid.A1", "type": "text", "text": {"body": "hi"}},
+        "contact": {"window": 1},
+        **others,
+    }
+    return Understood(**given)
+
+
+class Tool:
+    """A tool whose answers are listed: (status, body); the last one stays."""
+
+    def __init__(self, *answers: tuple[int, Any]) -> None:
+        self.answers = list(answers)
+        self.requests: list[tuple[dict[str, str], dict[str, Any]]] = []
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+        body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
+        headers = {
+            key[5:].lower().replace("_", "-"): value for key, value in environ.items() if key.startswith("HTTP_")
+        }
+        self.requests.append((headers, json.loads(body)))
+        status, said = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        start_response(f"{status} Said", [("Location", "http://127.0.0.1:1/")])
+        return [said if isinstance(said, bytes) else json.dumps(said).encode()]
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[Any], str]]:
+    servers = []
+
+    def serve(app: Any) -> str:
+        server = make_server("127.0.0.1", 0, app, threaded=True)
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        servers.append(server)
+        return f"http://127.0.0.1:{server.server_port}/answer"
+
+    yield serve
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture
+def scripted(tmp_path: Path) -> ScriptResponder:
+    path = tmp_path / "script.yaml"
+    path.write_text('fallback: {reply: [{text: "Fallback."}]}\n')
+    return ScriptResponder(load_script(path))
+
+
+@pytest.fixture
+def responder(scripted: ScriptResponder) -> Callable[..., HttpResponder]:
+    def make(url: str, **others: Any) -> HttpResponder:
+        return HttpResponder(url, SECRET, scripted, pause_seconds=0.01, **others)
+
+    return make
+
+
+Responder = Callable[..., HttpResponder]
+Serve = Callable[[Any], str]
+
+
+def test_the_tools_messages_are_the_reply(serve: Serve, responder: Responder) -> None:
+    url = serve(Tool((200, {"messages": [HELLO]})))
+
+    assert responder(url).respond(understood()) == (HELLO,)
+
+
+def test_204_is_silence(serve: Serve, responder: Responder) -> None:
+    assert responder(serve(Tool((204, b"")))).respond(understood()) == ()
+
+
+def test_the_tool_is_told_the_message_its_transcript_and_its_intent(serve: Serve, responder: Responder) -> None:
+    tool = Tool((204, b""))
+    asked = understood(intent="breakfast", transcript="what time is breakfast", confidence=0.9)
+
+    responder(serve(tool)).respond(asked)
+
+    ((_, body),) = tool.requests
+    assert body["message"] == {"id": "wamid.A1", "type": "text", "text": {"body": "hi"}}
+    assert (body["id"], body["conversation"], body["name"]) == ("wamid.A1", "c1", "Ana")
+    assert (body["transcript"], body["confidence"], body["intent"]) == ("what time is breakfast", 0.9, "breakfast")
+
+
+def test_a_failing_tool_is_asked_again_under_the_same_id(serve: Serve, responder: Responder) -> None:
+    tool = Tool((503, b""), (200, {"messages": [HELLO]}))
+
+    assert responder(serve(tool)).respond(understood()) == (HELLO,)
+    assert [headers["webhook-id"] for headers, _ in tool.requests] == ["wamid.A1", "wamid.A1"]
+
+
+def test_a_tool_that_keeps_failing_gives_way_to_the_scripts_fallback(serve: Serve, responder: Responder) -> None:
+    tool = Tool((500, b""))
+
+    assert responder(serve(tool)).respond(understood()) == FALLBACK
+    assert len(tool.requests) == 3
+
+
+def test_a_tool_that_refuses_is_not_asked_again(serve: Serve, responder: Responder) -> None:
+    tool = Tool((401, b""))
+
+    assert responder(serve(tool)).respond(understood()) == FALLBACK
+    assert len(tool.requests) == 1
+
+
+UNUSABLE = {
+    "no JSON": b"<html>",
+    "no messages": {"text": "hello"},
+    "no list": {"messages": HELLO},
+    "a message with an address": {"messages": [{**HELLO, "to": "5511999990000"}]},
+    "a message that Meta would refuse": {"messages": [{"type": "text", "text": {"body": ""}}]},
+    "eleven messages": {"messages": [HELLO] * 11},
+    "a huge answer": {"messages": [HELLO], "more": "x" * 1_100_000},
+}
+
+
+@pytest.mark.parametrize("said", UNUSABLE.values(), ids=UNUSABLE.keys())
+def test_an_answer_that_cannot_be_used_gives_way_to_the_fallback(serve: Serve, responder: Responder, said: Any) -> None:
+    assert responder(serve(Tool((200, said)))).respond(understood()) == FALLBACK
+
+
+def test_what_went_wrong_is_told_without_a_word_of_the_customers(serve: Serve, responder: Responder) -> None:
+    notices: list[dict[str, Any]] = []
+    url = serve(Tool((200, {"messages": [{"type": "text", "text": {"body": 7}}]})))
+
+    responder(url, notice=lambda event, **facts: notices.append(facts)).respond(understood(text="my secret"))
+
+    assert "secret" not in str(notices)
+    assert "wamid" not in str(notices)
+    assert len(notices) == 1
+
+
+def test_a_redirect_is_not_followed(serve: Serve, responder: Responder) -> None:
+    tool = Tool((302, b""))
+
+    assert responder(serve(tool)).respond(understood()) == FALLBACK
+    assert len(tool.requests) == 1
+
+
+def test_nobody_there_gives_way_to_the_fallback(responder: Responder) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+
+    assert responder(f"http://127.0.0.1:{port}/").respond(understood()) == FALLBACK
+
+
+def drip(server: socket.socket, stop: threading.Event) -> None:
+    """Answer one byte at a time, for ever: each byte starts requests' time-out again."""
+    connection, _ = server.accept()
+    with connection:
+        connection.recv(65_536)
+        try:
+            for byte in b"HTTP/1.1 200 OK\r\nX-Long: " + b"x" * 1_000:
+                connection.sendall(bytes([byte]))
+                if stop.wait(0.05):
+                    return
+        except OSError:
+            return
+
+
+def test_a_tool_that_drips_is_left_at_the_deadline(responder: Responder) -> None:
+    stop = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        dripping = threading.Thread(target=drip, args=(server, stop), daemon=True)
+        dripping.start()
+        began = time.monotonic()
+        replies = responder(f"http://127.0.0.1:{server.getsockname()[1]}/", seconds=0.5).respond(understood())
+        took = time.monotonic() - began
+        stop.set()
+        dripping.join(5)
+
+    assert replies == FALLBACK
+    assert took < 1.5
+
+
+def test_after_many_failures_the_worker_is_told_to_wait(serve: Serve, responder: Responder) -> None:
+    service = OutsideService("the responder", failures=2, pause=30.0)
+    tool = Tool((500, b""))
+    asking = responder(serve(tool), service=service)
+    asking.respond(understood())
+    asking.respond(understood())
+    asked = len(tool.requests)
+
+    with pytest.raises(Unavailable) as caught:
+        asking.respond(understood())
+
+    assert 0 < caught.value.retry_after <= 30.0
+    assert len(tool.requests) == asked
+
+
+def test_a_refusal_is_no_sign_that_the_tool_is_away(serve: Serve, responder: Responder) -> None:
+    asking = responder(serve(Tool((400, b""))), service=OutsideService("x", failures=1))
+
+    asking.respond(understood())
+
+    assert asking.respond(understood()) == FALLBACK
+
+
+def test_the_environments_proxy_is_not_used() -> None:
+    assert OutsideCaller()._session.trust_env is False
+
+
+GREEN = """
+    from gevent import monkey; monkey.patch_all()
+    import sys, time
+    sys.path[:0] = [{root!r}]
+    import gevent
+    from wa_service.conversation.outside_call import OutsideCaller, OutsideCallError
+    ticks = []
+    def tick():
+        while True:
+            ticks.append(1)
+            gevent.sleep(0.01)
+    gevent.spawn(tick)
+    began = time.monotonic()
+    try:
+        OutsideCaller().post({url!r}, seconds=0.5, headers={{}}, data=b"x")
+    except OutsideCallError as error:
+        print(error, time.monotonic() - began < 1.5, len(ticks) > 20)
+"""
+
+
+def test_under_gevent_the_deadline_holds_and_other_greenlets_go_on() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        program = textwrap.dedent(GREEN).format(root=str(Path(__file__).parents[2]), url=url)
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=False)
+
+    assert done.stdout == "no answer in time True True\n", done.stderr
+
+
+@pytest.fixture
+def example(serve: Serve) -> str:
+    from importlib.util import module_from_spec, spec_from_file_location
+
+    path = Path(__file__).parents[2] / "examples" / "responder.py"
+    spec = spec_from_file_location("example_responder", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return serve(module.create_app(SECRET))
+
+
+def texts(replies: tuple[dict[str, Any], ...]) -> list[str]:
+    return [reply["text"]["body"] for reply in replies]
+
+
+def test_the_example_books_a_table_in_two_steps(example: str, responder: Responder) -> None:
+    asking = responder(example)
+
+    first = asking.respond(understood(id="wamid.1", text="A table, please"))
+    second = asking.respond(understood(id="wamid.2", text="4 people"))
+
+    assert texts(first) == ["With pleasure. For how many?"]
+    assert texts(second) == ["Booked: 4 people. See you tonight, Ana!"]
+
+
+def test_the_example_answers_a_repetition_without_booking_twice(example: str, responder: Responder) -> None:
+    asking = responder(example)
+    asking.respond(understood(id="wamid.1", text="A table, please"))
+    booked = asking.respond(understood(id="wamid.2", text="4 people"))
+
+    assert asking.respond(understood(id="wamid.2", text="4 people")) == booked
+
+
+def test_the_example_refuses_a_wrong_signature(example: str, scripted: ScriptResponder) -> None:
+    other = "whsec_" + base64.b64encode(bytes(range(32))).decode()
+
+    assert HttpResponder(example, other, scripted).respond(understood()) == FALLBACK

@@ -1,0 +1,61 @@
+"""A pipeline from plain values."""
+
+import base64
+from pathlib import Path
+
+import pytest
+from customer_messages import incoming_of, text_message
+
+from wa_service.conversation.assembly import ConversationOptions, make_pipeline
+from wa_service.conversation.script import ScriptError
+
+NOTE = {"type": "audio", "audio": {"id": "7", "mime_type": "audio/ogg", "voice": True}}
+SECRET = "whsec_" + base64.b64encode(bytes(32)).decode()
+
+
+def test_without_any_option_the_hotel_desk_answers() -> None:
+    pipeline = make_pipeline(ConversationOptions())
+
+    assert pipeline.handle(incoming_of(text_message("what time is breakfast"))).intent == "breakfast"
+
+
+def test_without_speech_a_note_is_asked_for_in_writing() -> None:
+    assert make_pipeline(ConversationOptions()).handle(incoming_of(NOTE)).intent == "speech_off"
+
+
+def test_the_responder_none_answers_nothing() -> None:
+    pipeline = make_pipeline(ConversationOptions(responder="none"))
+
+    assert pipeline.handle(incoming_of(text_message("hi"))).replies == ()
+
+
+def test_the_responder_http_needs_a_real_secret() -> None:
+    with pytest.raises(ValueError, match="24 to 64 random bytes"):
+        make_pipeline(ConversationOptions(responder="http", responder_url="http://127.0.0.1:1/", responder_secret="x"))
+
+
+def test_a_script_that_cannot_be_used_is_an_error_at_once(tmp_path: Path) -> None:
+    with pytest.raises(ScriptError):
+        make_pipeline(ConversationOptions(script_file=tmp_path / "no.yaml"))
+
+
+def test_a_pipeline_without_processes_starts_and_stops() -> None:
+    pipeline = make_pipeline(ConversationOptions())
+
+    pipeline.start()
+    pipeline.stop()
+
+
+def test_where_the_voice_extra_is_missing_a_note_is_asked_for_in_writing(tmp_path: Path) -> None:
+    notices: list[str] = []
+    options = ConversationOptions(speech="local", speech_model=tmp_path)
+    pipeline = make_pipeline(options, notice=lambda event, **facts: notices.append(event))
+    file = type("File", (), {"content": b"OggS", "mime_type": "audio/ogg"})
+
+    try:
+        answer = pipeline.handle(incoming_of(NOTE, fetch_media=lambda _id: file))
+    finally:
+        pipeline.stop()
+
+    assert answer.intent == "speech_off"
+    assert notices == ["child_unusable", "speech_failed"]
