@@ -1,0 +1,152 @@
+"""What `deploy/` promises: alerts that fire, units that systemd takes, an nginx that lets the webhook through alone."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from wa_service import metrics
+from wa_service.metrics import StoreSnapshot
+
+ROOT = Path(__file__).parents[3]
+DEPLOY = ROOT / "deploy"
+Programs = Callable[..., Path]
+
+
+def read_yaml(name: str) -> Any:
+    return yaml.safe_load((DEPLOY / name).read_text(encoding="utf-8"))
+
+
+def alerts() -> list[dict[str, Any]]:
+    return [rule for group in read_yaml("prometheus/alerts.yml")["groups"] for rule in group["rules"]]
+
+
+def dashboard() -> dict[str, Any]:
+    board: dict[str, Any] = json.loads((DEPLOY / "grafana/wa-service.json").read_text(encoding="utf-8"))
+    return board
+
+
+def expressions() -> list[str]:
+    panels = [target["expr"] for panel in dashboard()["panels"] for target in panel.get("targets", [])]
+    return [*panels, *(alert["expr"] for alert in alerts())]
+
+
+def promtool(require_program: Programs, *arguments: str) -> subprocess.CompletedProcess[str]:
+    program = require_program("promtool")
+    return subprocess.run([program, *arguments], cwd=DEPLOY / "prometheus", capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("file", ["prometheus.yml", "compose.yml"])
+def test_prometheus_takes_the_configuration(require_program: Programs, file: str) -> None:
+    told = promtool(require_program, "check", "config", file)
+    assert told.returncode == 0, told.stdout + told.stderr
+
+
+def test_the_alerts_fire_when_they_should_and_only_then(require_program: Programs) -> None:
+    assert promtool(require_program, "check", "rules", "alerts.yml").returncode == 0
+    told = promtool(require_program, "test", "rules", "alerts_test.yml")
+    assert told.returncode == 0, told.stdout + told.stderr
+
+
+@pytest.mark.parametrize("alert", alerts(), ids=lambda alert: alert["alert"])
+def test_an_alert_says_what_to_do_where_to_read_on_and_is_tested(alert: dict[str, Any]) -> None:
+    assert alert["annotations"]["do"].endswith((".", "?"))
+    assert re.fullmatch(r"PROJECT_GUIDE\.md#[a-z0-9-]+", alert["annotations"]["runbook"])
+    assert alert["labels"]["severity"] in {"page", "ticket"}
+    assert alert["alert"] in (DEPLOY / "prometheus/alerts_test.yml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("expression", expressions())
+def test_alerts_and_dashboard_name_only_series_and_labels_that_exist(expression: str) -> None:
+    metrics.api_called("messages", 0.1, 190)
+    told = StoreSnapshot({"daily": 1, "throughput": 1}, {"1": 0}, {"inbound": 0}, {"inbound": 0}, {"crashed": 1})
+    body = metrics.exposition(metrics.scrape_registry(lambda: told))[0].decode()
+    labels: dict[str, set[str]] = {}
+    for name, given in re.findall(r"^(whatsapp_\w+)(?:\{(.*)\})? ", body, re.MULTILINE):
+        labels.setdefault(name, set()).update(re.findall(r"(\w+)=", given))
+    named = set(re.findall(r"\bwhatsapp_\w+", expression))
+    assert named - set(labels) == set()
+    known = set().union(*(labels[name] for name in named)) | {"job", "instance", "le"}
+    used = set(re.findall(r"(\w+)\s*(?:=~|!=|!~|=)\s*\"", expression))
+    used |= {label.strip() for by in re.findall(r"by \(([^)]*)\)", expression) for label in by.split(",")}
+    assert used <= known
+
+
+def test_every_panel_of_the_dashboard_says_what_it_shows() -> None:
+    silent = [p["title"] for p in dashboard()["panels"] if p["type"] != "row" and not p["description"]]
+    assert silent == []
+
+
+def test_every_series_stands_on_the_dashboard() -> None:
+    body = metrics.exposition(metrics.scrape_registry(StoreSnapshot))[0].decode()
+    ours = {re.sub(r"_total$", "", name) for name in re.findall(r"^# TYPE (whatsapp_\w+) ", body, re.MULTILINE)}
+    shown = " ".join(expressions())
+    assert sorted(name for name in ours if name not in shown) == []
+
+
+@pytest.mark.parametrize("unit", ["wa-web.service", "wa-worker@.service"])
+def test_systemd_takes_the_units(require_program: Programs, tmp_path: Path, unit: str) -> None:
+    program = require_program("systemd-analyze")
+    text = (DEPLOY / "systemd" / unit).read_text(encoding="utf-8")
+    # Verify wants the programs to be there.
+    (tmp_path / unit).write_text(re.sub(r"/opt/wa-service/\.venv/bin/\w+", "/bin/true", text))
+    told = subprocess.run([program, "verify", tmp_path / unit], capture_output=True, text=True, check=False)
+    assert (told.returncode, told.stderr) == (0, "")
+
+
+def test_nginx_lets_the_webhook_through_and_nothing_else(require_program: Programs, tmp_path: Path) -> None:
+    program = require_program("nginx", "/usr/sbin/nginx")
+    site = (DEPLOY / "nginx/compose.conf").read_text(encoding="utf-8")
+    site = site.replace("/etc/nginx/webhook.inc", str(DEPLOY / "nginx/webhook.inc")).replace("web:8000", "127.0.0.1:1")
+    (tmp_path / "site.conf").write_text(site)
+    (tmp_path / "nginx.conf").write_text(
+        f"events {{}}\npid {tmp_path}/pid;\nhttp {{ access_log off; include {tmp_path}/site.conf; }}\n"
+    )
+    told = subprocess.run(
+        [program, "-t", "-c", tmp_path / "nginx.conf", "-e", tmp_path / "errors"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert told.returncode == 0, told.stderr
+    locations = re.findall(r"^location (.*) \{", (DEPLOY / "nginx/webhook.inc").read_text(), re.MULTILINE)
+    assert locations == ["= /webhooks/whatsapp", "/"]
+
+
+def test_the_containers_run_two_of_each_and_write_nowhere() -> None:
+    services = read_yaml("compose.yaml")["services"]
+    for name in ("web", "worker"):
+        assert services[name]["deploy"]["replicas"] == 2
+        assert services[name]["read_only"] is True
+        assert services[name]["cap_drop"] == ["ALL"]
+    assert {"valkey", "prometheus", "grafana"} <= set(services)
+
+
+def test_the_containers_valkey_keeps_everything() -> None:
+    command = " ".join(read_yaml("compose.yaml")["services"]["valkey"]["command"])
+    assert "--appendonly yes" in command
+    assert "--maxmemory-policy noeviction" in command
+
+
+def test_files_that_the_containers_mount_exist() -> None:
+    mounts = [
+        volume.split(":")[0]
+        for service in read_yaml("compose.yaml")["services"].values()
+        for volume in service.get("volumes", [])
+        if volume.startswith("./")
+    ]
+    assert [mount for mount in mounts if not (DEPLOY / mount).is_file()] == []
+
+
+def test_the_image_copies_only_what_its_context_holds() -> None:
+    allowed = set((ROOT / ".dockerignore").read_text(encoding="utf-8").split())
+    copied = re.findall(r"^COPY (?!--from)(.+) \S+$", (DEPLOY / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
+    names = [name for line in copied for name in line.split()]
+    assert [name for name in names if f"!{name}" not in allowed or not (ROOT / name).exists()] == []
