@@ -1,4 +1,4 @@
-"""How sockets to Meta behave: a wall-clock deadline, no stale connection, and a mark on what never left.
+"""How sockets to Meta behave: a wall-clock deadline, no stale connection, and knowing what never left.
 
 `requests`' time-outs are per read, so a server that drips a byte a second holds a caller for ever. Here
 every read of headers and body gets only the time that is left until the deadline of the call.
@@ -9,12 +9,12 @@ import io
 import time
 from collections.abc import Iterator
 from contextvars import ContextVar
+from functools import partial
 from typing import Any, Final
 
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager, Retry
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import ClosedPoolError, EmptyPoolError
 from urllib3.response import HTTPResponse
 
 MAX_IDLE_SECONDS: Final = 20.0
@@ -52,22 +52,31 @@ def time_left() -> float | None:
     return left
 
 
-def never_left(error: BaseException) -> bool:
-    """Did `error` keep the request from leaving? Looks along the chain for our mark, or for a pool without place."""
-    seen: set[int] = set()
-    waiting: list[BaseException | None] = [error]
-    while waiting:
-        current = waiting.pop()
-        if current is None or id(current) in seen:
-            continue
-        seen.add(id(current))
-        if getattr(current, _MARK, False) or isinstance(current, EmptyPoolError | ClosedPoolError):
-            return True
-        waiting += [current.__cause__, current.__context__]
-    return False
+class Attempt:
+    """What is known of one exchange: `connect_failed` says that not a byte of the request was written."""
+
+    __slots__ = ("connect_failed",)
+
+    def __init__(self) -> None:
+        self.connect_failed = False
 
 
-_MARK: Final = "wa_never_left"
+_attempt: ContextVar[Attempt | None] = ContextVar("attempt", default=None)
+
+
+@contextlib.contextmanager
+def attempt() -> Iterator[Attempt]:
+    """Watch the connections that are used in the block.
+
+    Nothing is read from the exception or its chain: inside the handling of an earlier error that chain is longer
+    than this exchange, and a message that had left would look as if it had not.
+    """
+    watched = Attempt()
+    token = _attempt.set(watched)
+    try:
+        yield watched
+    finally:
+        _attempt.reset(token)
 
 
 class _DeadlineReader(io.RawIOBase):
@@ -109,20 +118,19 @@ class _DeadlineSocket:
         return getattr(self._sock, name)
 
 
-class _DeadlineMixin(HTTPConnection):
-    """Connect and read within the deadline; mark what fails before a byte of the request was written."""
+class _WatchedMixin(HTTPConnection):
+    """Connects and reads within the deadline; tells the attempt when connecting failed."""
 
     idle_since: float | None = None
 
     def connect(self) -> None:
-        try:
-            left = time_left()
-            if left is not None and isinstance(self.timeout, int | float):
-                self.timeout = min(self.timeout, left)
-            super().connect()
-        except Exception as error:
-            setattr(error, _MARK, True)
-            raise
+        watched = _attempt.get() or Attempt()
+        watched.connect_failed = True
+        left = time_left()
+        if left is not None and isinstance(self.timeout, int | float):
+            self.timeout = min(self.timeout, left)
+        super().connect()
+        watched.connect_failed = False
 
     def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as in urllib3
         sock = self.sock
@@ -137,21 +145,25 @@ class _DeadlineMixin(HTTPConnection):
                 self.sock = sock
 
 
-class _Connection(_DeadlineMixin, HTTPConnection):
+class _Connection(_WatchedMixin, HTTPConnection):
     """Plain HTTP."""
 
 
-class _SecureConnection(_DeadlineMixin, HTTPSConnection):
+class _SecureConnection(_WatchedMixin, HTTPSConnection):
     """HTTP over TLS."""
 
 
 class _FreshMixin(HTTPConnectionPool):
     """Hands out no connection that idled too long."""
 
+    def __init__(self, *args: Any, max_idle: float, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._max_idle = max_idle
+
     def _get_conn(self, timeout: float | None = None) -> Any:
         connection: Any = super()._get_conn(timeout)
         since = getattr(connection, "idle_since", None)
-        if since is not None and time.monotonic() - since > MAX_IDLE_SECONDS:
+        if since is not None and time.monotonic() - since > self._max_idle:
             connection.close()  # it connects again when it is used
         if connection.sock is not None:
             # The last call's deadline may have left only an instant for each write.
@@ -175,20 +187,24 @@ class _SecurePool(_FreshMixin, HTTPSConnectionPool):
 class MetaAdapter(HTTPAdapter):
     """The `requests` adapter whose connections behave as this module says."""
 
-    def __init__(self, *, pool_size: int, retries: Retry) -> None:
+    def __init__(self, *, pool_size: int, retries: Retry, max_idle: float = MAX_IDLE_SECONDS) -> None:
+        self._max_idle = max_idle
         super().__init__(pool_connections=8, pool_maxsize=pool_size, max_retries=retries)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Make the pool manager with our pools."""
         super().init_poolmanager(*args, **kwargs)
-        _use_our_pools(self.poolmanager)
+        self._use_our_pools(self.poolmanager)
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
         """Make the manager of one proxy with our pools."""
         manager = super().proxy_manager_for(proxy, **kwargs)
-        _use_our_pools(manager)
+        self._use_our_pools(manager)
         return manager
 
-
-def _use_our_pools(manager: PoolManager) -> None:
-    manager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
+    def _use_our_pools(self, manager: PoolManager) -> None:
+        pools: dict[str, Any] = {
+            "http": partial(_Pool, max_idle=self._max_idle),
+            "https": partial(_SecurePool, max_idle=self._max_idle),
+        }
+        manager.pool_classes_by_scheme = pools

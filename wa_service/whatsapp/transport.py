@@ -26,7 +26,7 @@ from requests.structures import CaseInsensitiveDict
 from urllib3 import Retry
 from urllib3.exceptions import HTTPError as Urllib3Error
 
-from wa_service.whatsapp.connections import MetaAdapter, never_left, within
+from wa_service.whatsapp.connections import MAX_IDLE_SECONDS, MetaAdapter, attempt, within
 from wa_service.whatsapp.errors import (
     WhatsAppConnectionError,
     WhatsAppError,
@@ -92,9 +92,12 @@ class Transport:
         connect_timeout: float = 5.0,
         read_timeout: float = 25.0,
         deadline: float = 30.0,
+        max_idle: float = MAX_IDLE_SECONDS,
+        retry_pause: float = 0.3,
         adapter: BaseAdapter | None = None,
     ) -> None:
-        """Seconds for the time-outs; `deadline` is the wall-clock limit of one try, from connect to last
+        """Seconds for the time-outs. No connection is used that idled longer than `max_idle`;
+        `deadline` is the wall-clock limit of one try, from connect to last
         byte.
 
         `guard(call)` gives the context manager around the network part and may raise. `observe(call, outcome,
@@ -109,6 +112,7 @@ class Transport:
         self._observe = observe
         self._timeout = (connect_timeout, read_timeout)
         self._deadline = deadline
+        self._retry_pause = retry_pause
         self._proxies = ProxyMap(proxies or {})
         self._verify: bool | str = ca_bundle or True
         self.user_agent = user_agent
@@ -120,8 +124,12 @@ class Transport:
                 "Accept-Encoding": "gzip, deflate",
             }
         )
-        self._posting = _session(adapter or MetaAdapter(pool_size=pool_size, retries=Retry(0, read=False)))
-        self._reading = _session(adapter or MetaAdapter(pool_size=pool_size, retries=_retries()))
+        self._posting = _session(
+            adapter or MetaAdapter(pool_size=pool_size, retries=Retry(0, read=False), max_idle=max_idle)
+        )
+        self._reading = _session(
+            adapter or MetaAdapter(pool_size=pool_size, retries=_retries(retry_pause), max_idle=max_idle)
+        )
         self._prepared: dict[str, PreparedRequest] = {}
 
     def __repr__(self) -> str:
@@ -211,9 +219,9 @@ class Transport:
 
     def _attempts(self, request: PreparedRequest, seen: "_Seen") -> dict[str, Any]:
         repeatable = request.method in _REPEATABLE
-        for attempt in range(_ATTEMPTS if repeatable else 1):
-            if attempt:
-                time.sleep(random.uniform(0.1, 0.5) * attempt)  # noqa: S311 - jitter, not a secret
+        for tries in range(_ATTEMPTS if repeatable else 1):
+            if tries:
+                time.sleep(random.uniform(0.5, 1.5) * tries * self._retry_pause)  # noqa: S311 - jitter, not a secret
             try:
                 return self._once(request, seen)
             except _BrokenAnswerError as broken:
@@ -223,13 +231,13 @@ class Transport:
     def _once(self, request: PreparedRequest, seen: "_Seen") -> dict[str, Any]:
         method = request.method or "GET"
         session = self._reading if method in _REPEATABLE else self._posting
-        try:
-            with within(self._deadline):
+        with within(self._deadline), attempt() as watched:
+            try:
                 response = self._send(session, request)
                 seen.answer(response)
                 raw = read_at_most(response, ANSWER_LIMIT)
-        except (requests.RequestException, Urllib3Error, OSError) as problem:
-            raise _network_error(problem, method) from None
+            except (requests.RequestException, Urllib3Error, OSError) as problem:
+                raise _network_error(problem, method, never_left=watched.connect_failed) from None
         body = parse_json(raw)
         if response.status_code < 300 and isinstance(body, dict) and error_object(body) is None:
             return body
@@ -296,10 +304,10 @@ def parse_json(raw: bytes) -> object:
         return None
 
 
-def _network_error(problem: Exception, method: str) -> WhatsAppError | _BrokenAnswerError:
+def _network_error(problem: Exception, method: str, *, never_left: bool) -> WhatsAppError | _BrokenAnswerError:
     """What a failed exchange means. Only the class is named: texts of libraries carry URLs and addresses."""
     what = type(problem).__name__
-    if never_left(problem) or isinstance(problem, _BEFORE_SENDING):
+    if never_left or isinstance(problem, _BEFORE_SENDING):
         return WhatsAppConnectionError("The request did not reach Meta", details=what)
     if method in _REPEATABLE:
         return _BrokenAnswerError(WhatsAppServerError("Meta's answer did not come", details=what))
@@ -323,14 +331,14 @@ def _session(adapter: BaseAdapter) -> requests.Session:
     return session
 
 
-def _retries() -> Retry:
+def _retries(pause: float) -> Retry:
     return Retry(
         total=2,
         redirect=0,
         allowed_methods=_REPEATABLE,
         status_forcelist=(502, 503, 504),
-        backoff_factor=0.2,
-        backoff_jitter=0.3,
+        backoff_factor=pause,
+        backoff_jitter=pause,
         backoff_max=2.0,
         retry_after_max=5,
         raise_on_status=False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import socket
 import threading
@@ -35,6 +36,7 @@ class Request:
     path: str
     headers: dict[str, str]
     body: bytes
+    connection: int
 
 
 Answer = tuple[int, dict[str, str], bytes]
@@ -57,13 +59,18 @@ class LocalMeta:
 def local_meta() -> Iterator[LocalMeta]:
     """A real HTTP server on the loopback interface."""
     meta = LocalMeta()
+    connections = itertools.count()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
+        def setup(self) -> None:
+            super().setup()
+            self.number = next(connections)
+
         def _any(self) -> None:
             length = int(self.headers.get("Content-Length", "0"))
-            request = Request(self.command, self.path, dict(self.headers), self.rfile.read(length))
+            request = Request(self.command, self.path, dict(self.headers), self.rfile.read(length), self.number)
             meta.requests.append(request)
             status, headers, body = meta.answers(request)
             self.send_response(status)
@@ -99,6 +106,7 @@ class RawServer:
         self.port = self._socket.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self._threads: list[threading.Thread] = []
+        self._open: list[socket.socket] = []
         self._start(self._accept)
 
     def _start(self, target: Callable[..., None], *args: object) -> None:
@@ -112,6 +120,7 @@ class RawServer:
                 connection, _ = self._socket.accept()
             except OSError:
                 return
+            self._open.append(connection)
             self._start(self._serve, connection)
 
     def _serve(self, connection: socket.socket) -> None:
@@ -127,8 +136,9 @@ class RawServer:
 
     def close(self) -> None:
         self._stop.set()
-        with suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
+        for opened in (self._socket, *self._open):
+            with suppress(OSError):
+                opened.shutdown(socket.SHUT_RDWR)
         self._socket.close()
         for thread in self._threads:
             thread.join(5)

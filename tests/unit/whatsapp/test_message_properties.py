@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from wa_service.whatsapp.messages import TYPES, parse_message, parse_reply, problems
 
-BOUNDED = settings(max_examples=150, deadline=None)
+BOUNDED = settings(max_examples=80, deadline=None)
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=8),
@@ -75,7 +75,7 @@ def test_every_type_is_tried():
 
 
 @pytest.mark.parametrize("type_", CONTENTS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(data=st.data())
 def test_model_to_json_to_model_is_the_identity(type_, data):
     whom = data.draw(NUMBERS.map(lambda to: {"to": to}) | USER_IDS.map(lambda user: {"recipient": user}))

@@ -1,0 +1,378 @@
+"""Downloads: two steps, each with a wall-clock deadline, from Meta's hosts alone, and only what was announced."""
+
+import base64
+import hashlib
+import io
+import json
+import time
+
+import pytest
+
+from wa_service.whatsapp.errors import (
+    MediaDownloadError,
+    MediaNotFoundError,
+    MediaTooLargeError,
+    WhatsAppAuthError,
+    WhatsAppError,
+)
+from wa_service.whatsapp.media import Media, MediaDownloader, hex_digest, read_info
+from wa_service.whatsapp.media_types import MEDIA_TYPES, kind_of
+from wa_service.whatsapp.transport import Transport
+
+TOKEN = "EAAtoken0123456789"
+META = "https://graph.facebook.com"
+BYTES = b"OggS voice note " * 5000
+DIGEST = hashlib.sha256(BYTES)
+LOOKASIDE = "https://lookaside.fbsbx.com/whatsapp_business/attachments/?mid=55&ext=1790000300&hash=ARx"
+
+
+def announced(url, content=BYTES, **more):
+    facts = {
+        "messaging_product": "whatsapp",
+        "url": url,
+        "mime_type": "audio/ogg",
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "file_size": len(content),
+        "id": "55",
+    }
+    return {key: value for key, value in {**facts, **more}.items() if value is not None}
+
+
+@pytest.fixture
+def heard():
+    return []
+
+
+@pytest.fixture
+def downloader(heard):
+    def make(base_url=META, seconds=5.0):
+        transport = Transport(
+            base_url, "v23.0", TOKEN, observe=lambda *facts: heard.append(facts), retry_pause=0.01, read_timeout=5
+        )
+        return MediaDownloader(transport, base_url, TOKEN, step_seconds=seconds)
+
+    return make
+
+
+def failed(downloader, media_id="55", **more):
+    with pytest.raises(WhatsAppError) as caught:
+        downloader.download(media_id, **more)
+    return caught.value
+
+
+@pytest.fixture
+def serving(requests_mock):
+    """Meta with one file; `content` is served, `facts` change what is announced."""
+
+    def serve(content=BYTES, headers=None, status=200, **facts):
+        requests_mock.get(f"{META}/v23.0/55", json=announced(LOOKASIDE, **facts))
+        return requests_mock.get(LOOKASIDE, content=content, headers=headers or {}, status_code=status)
+
+    return serve
+
+
+def test_a_file_comes_in_two_steps(downloader, serving, requests_mock):
+    serving()
+    media = downloader().download("55")
+    assert (media.content, media.mime_type, media.size) == (BYTES, "audio/ogg", len(BYTES))
+    assert (media.sha256, media.kind) == (DIGEST.hexdigest(), "audio")
+    assert [request.hostname for request in requests_mock.request_history] == [
+        "graph.facebook.com",
+        "lookaside.fbsbx.com",
+    ]
+
+
+def test_the_bytes_are_asked_for_with_token_and_user_agent(downloader, serving):
+    fetched = serving()
+    downloader().download("55")
+    headers = fetched.last_request.headers
+    assert headers["Authorization"] == f"Bearer {TOKEN}"
+    assert headers["User-Agent"].startswith("wa-service/")
+
+
+def test_the_number_can_be_named(downloader, serving, requests_mock):
+    serving()
+    downloader().download("55", phone_number_id="106")
+    assert requests_mock.request_history[0].qs == {"phone_number_id": ["106"]}
+
+
+def test_the_whole_download_is_observed_once(downloader, serving, heard):
+    serving()
+    downloader().download("55")
+    assert [(call, outcome.error) for call, outcome, _ in heard] == [("media", None), ("download_media", None)]
+
+
+@pytest.mark.parametrize("mime_type", [*MEDIA_TYPES, "audio/ogg; codecs=opus", "application/zip"])
+def test_every_kind_of_file_can_be_fetched(downloader, serving, mime_type):
+    serving(mime_type=mime_type)
+    media = downloader().download("55")
+    assert (media.mime_type, media.kind) == (mime_type, kind_of(mime_type))
+
+
+@pytest.mark.parametrize(
+    "sha256", [DIGEST.hexdigest(), DIGEST.hexdigest().upper(), base64.b64encode(DIGEST.digest()).decode(), None, "?"]
+)
+def test_the_digest_may_be_hex_or_base64_or_missing(downloader, serving, sha256):
+    serving(sha256=sha256)
+    assert downloader().download("55").sha256 == DIGEST.hexdigest()
+
+
+@pytest.mark.parametrize("size", [len(BYTES), str(len(BYTES)), None, "many", True, -1])
+def test_the_size_may_be_a_number_or_a_text_or_missing(downloader, serving, size):
+    serving(file_size=size)
+    assert downloader().download("55").size == len(BYTES)
+
+
+def test_other_bytes_than_announced_are_refused(downloader, serving):
+    serving(content=b"x" * len(BYTES))
+    assert "sha256" in str(failed(downloader()))
+
+
+def test_another_size_than_announced_is_refused(downloader, serving):
+    serving(content=BYTES[:-1], sha256=None)
+    assert isinstance(failed(downloader()), MediaDownloadError)
+
+
+def test_a_login_page_in_place_of_the_file_is_refused(downloader, serving):
+    serving(content=b"<html>Log in</html>", headers={"Content-Type": "text/html"}, sha256=None, file_size=None)
+    error = failed(downloader())
+    assert (type(error), error.title) == (MediaDownloadError, "Meta gave a web page in place of the file")
+
+
+def test_a_file_is_written_to_a_path(downloader, serving, tmp_path):
+    serving()
+    media = downloader().download("55", to=tmp_path / "note.ogg")
+    assert (media.content, media.path, media.size) == (b"", tmp_path / "note.ogg", len(BYTES))
+    assert media.path.read_bytes() == BYTES
+
+
+def test_a_file_is_written_to_a_stream(downloader, serving):
+    serving()
+    stream = io.BytesIO()
+    downloader().download("55", to=stream)
+    assert stream.getvalue() == BYTES
+
+
+def test_half_a_file_is_not_left_behind(downloader, serving, tmp_path):
+    serving(content=BYTES[:-1], sha256=None)
+    failed(downloader(), to=tmp_path / "note.ogg")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_announced_too_large_is_not_fetched(downloader, serving):
+    fetched = serving()
+    assert type(failed(downloader(), max_size=100)) is MediaTooLargeError
+    assert fetched.called is False
+
+
+def test_a_file_that_turns_out_too_large_is_cut_off(downloader, serving):
+    serving(file_size=None)
+    assert type(failed(downloader(), max_size=100)) is MediaTooLargeError
+
+
+def test_a_stream_gives_the_file_in_pieces(downloader, serving):
+    serving()
+    with downloader().open("55") as stream:
+        assert (stream.mime_type, stream.size) == ("audio/ogg", len(BYTES))
+        pieces = list(stream)
+    assert (b"".join(pieces), len(pieces)) == (BYTES, 2)
+
+
+def test_a_stream_makes_the_same_checks(downloader, serving):
+    serving(content=BYTES[:-1], sha256=None)
+    with downloader().open("55") as stream, pytest.raises(MediaDownloadError):
+        list(stream)
+
+
+def test_neither_file_nor_url_shows_in_a_repr():
+    assert "secret" not in repr(Media(b"secret", "text/plain", "00", 6))
+    assert "secret" not in repr(read_info("55", {"url": "https://a.example/secret"}))
+
+
+GONE = {
+    "error": {
+        "message": "Unsupported get request. Object with ID '55' does not exist",
+        "type": "GraphMethodException",
+        "code": 100,
+        "error_subcode": 33,
+        "fbtrace_id": "Agone",
+    }
+}
+
+
+def test_an_unknown_id_is_not_found(downloader, requests_mock, heard):
+    requests_mock.get(f"{META}/v23.0/55", json=GONE, status_code=400)
+    error = failed(downloader())
+    assert (type(error), error.fbtrace_id, error.retryable) == (MediaNotFoundError, "Agone", False)
+    assert heard[-1][1].error is error
+
+
+def test_a_404_is_not_found(downloader, requests_mock):
+    requests_mock.get(f"{META}/v23.0/55", text="", status_code=404)
+    assert type(failed(downloader())) is MediaNotFoundError
+
+
+@pytest.mark.parametrize("media_id", ["", "..", "a/b", "a?b", "55\n", "a b", "\u0661"])
+def test_what_is_no_id_is_not_asked_for(downloader, requests_mock, media_id):
+    assert type(failed(downloader(), media_id)) is MediaNotFoundError
+    assert requests_mock.called is False
+
+
+def test_a_bad_token_stays_what_it_is(downloader, requests_mock):
+    requests_mock.get(f"{META}/v23.0/55", json={"error": {"code": 190, "message": "x"}}, status_code=401)
+    assert type(failed(downloader())) is WhatsAppAuthError
+
+
+def test_an_answer_without_address_is_an_error(downloader, requests_mock):
+    requests_mock.get(f"{META}/v23.0/55", json={"id": "55"})
+    assert type(failed(downloader())) is MediaDownloadError
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 410, 500])
+def test_an_expired_url_is_resolved_again_once(downloader, requests_mock, status):
+    fresh = LOOKASIDE + "&fresh=1"
+    requests_mock.get(f"{META}/v23.0/55", [{"json": announced(LOOKASIDE)}, {"json": announced(fresh)}])
+    requests_mock.get(LOOKASIDE, status_code=status)
+    requests_mock.get(fresh, content=BYTES)
+    assert downloader().download("55").content == BYTES
+
+
+@pytest.mark.parametrize(("status", "error"), [(404, MediaNotFoundError), (403, MediaDownloadError)])
+def test_a_url_that_stays_refused_is_an_error(downloader, serving, requests_mock, status, error):
+    serving(status=status)
+    assert type(failed(downloader())) is error
+    assert requests_mock.call_count == 4
+
+
+FOREIGN = [
+    "https://evil.example/x",
+    "http://lookaside.fbsbx.com/x",
+    "https://lookaside.fbsbx.com.evil.example/x",
+    "https://evilfbsbx.com/x",
+    "https://fbsbx.com/x",
+    "https://lookaside.fbsbx.com@evil.example/x",
+    "https://evil.example\\@lookaside.fbsbx.com/x",
+    "https://evil.example#@lookaside.fbsbx.com/x",
+    "https://lookaside.fbsbx.com:8443/x",
+    "http://127.0.0.1:1/x",
+    "ftp://lookaside.fbsbx.com/x",
+    "file:///etc/passwd",
+    "//lookaside.fbsbx.com/x",
+    "lookaside.fbsbx.com/x",
+    "https:///x",
+    "https://lookaside.fbsbx.com/\nx",
+    "https://[::1/x",
+]
+
+
+@pytest.mark.parametrize("url", FOREIGN)
+def test_nothing_leaves_for_a_host_that_is_not_metas(downloader, requests_mock, url):
+    requests_mock.get(f"{META}/v23.0/55", json=announced(url))
+    error = failed(downloader())
+    assert (type(error), error.retryable) == (MediaDownloadError, False)
+    assert requests_mock.call_count == 1
+    assert "evil" not in str(error)
+
+
+@pytest.mark.parametrize(
+    "host", ["lookaside.fbsbx.com", "scontent.xx.fbcdn.net", "pps.whatsapp.net", "graph.facebook.com"]
+)
+def test_each_of_metas_hosts_is_asked(downloader, requests_mock, host):
+    requests_mock.get(f"{META}/v23.0/55", json=announced(f"https://{host}/x"))
+    requests_mock.get(f"https://{host}/x", content=BYTES)
+    assert downloader().download("55").content == BYTES
+
+
+def test_a_redirect_to_another_host_of_metas_is_followed_without_the_token(downloader, requests_mock):
+    requests_mock.get(f"{META}/v23.0/55", json=announced(LOOKASIDE))
+    requests_mock.get(LOOKASIDE, status_code=302, headers={"Location": "https://scontent.xx.fbcdn.net/x"})
+    cdn = requests_mock.get("https://scontent.xx.fbcdn.net/x", content=BYTES)
+    assert downloader().download("55").content == BYTES
+    assert "Authorization" not in cdn.last_request.headers
+
+
+def test_a_redirect_on_the_same_host_keeps_the_token(downloader, requests_mock):
+    requests_mock.get(f"{META}/v23.0/55", json=announced(LOOKASIDE))
+    requests_mock.get(LOOKASIDE, status_code=307, headers={"Location": "/elsewhere"})
+    there = requests_mock.get("https://lookaside.fbsbx.com/elsewhere", content=BYTES)
+    downloader().download("55")
+    assert there.last_request.headers["Authorization"] == f"Bearer {TOKEN}"
+
+
+@pytest.mark.parametrize("url", FOREIGN[:9])
+def test_a_redirect_to_a_foreign_host_is_not_followed(downloader, requests_mock, url):
+    requests_mock.get(f"{META}/v23.0/55", json=announced(LOOKASIDE))
+    requests_mock.get(LOOKASIDE, status_code=302, headers={"Location": url})
+    assert type(failed(downloader())) is MediaDownloadError
+    assert {request.hostname for request in requests_mock.request_history} <= {
+        "graph.facebook.com",
+        "lookaside.fbsbx.com",
+    }
+
+
+def test_three_redirects_are_followed_and_no_fourth(downloader, requests_mock):
+    def chain(length):
+        requests_mock.get(f"{META}/v23.0/55", json=announced("https://lookaside.fbsbx.com/0"))
+        for step in range(length):
+            to = {"Location": f"https://lookaside.fbsbx.com/{step + 1}"}
+            requests_mock.get(f"https://lookaside.fbsbx.com/{step}", status_code=302, headers=to)
+        requests_mock.get(f"https://lookaside.fbsbx.com/{length}", content=BYTES)
+
+    chain(3)
+    assert downloader().download("55").content == BYTES
+    chain(4)
+    assert "more than 3 times" in str(failed(downloader()))
+
+
+def test_the_configured_base_url_s_host_serves_media_too(downloader, local_meta):
+    file = f"{local_meta.url}/media/55"
+    answers = {"/v23.0/55": announced(file), "/media/55": BYTES}
+
+    def answer(request):
+        found = answers[request.path]
+        return (200, {}, found if isinstance(found, bytes) else json.dumps(found).encode())
+
+    local_meta.answers = answer
+    assert downloader(local_meta.url).download("55").content == BYTES
+    assert local_meta.requests[1].headers["Authorization"] == f"Bearer {TOKEN}"
+
+
+def test_another_port_of_the_base_url_s_host_does_not(downloader, local_meta):
+    local_meta.answers = lambda _: (200, {}, json.dumps(announced("http://127.0.0.1:1/x")).encode())
+    assert "host is not Meta's" in str(failed(downloader(local_meta.url)))
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n"
+
+
+@pytest.mark.parametrize(
+    ("first", "rest"),
+    [(HEAD, b"X-Slow: y\r\n"), (HEAD + b"\r\n", b"body"), (b"", b"HTTP/1.1 ")],
+    ids=["headers", "body", "status line"],
+)
+def test_a_server_that_drips_is_left_when_the_time_is_over(downloader, local_meta, raw_server, drip, first, rest):
+    raw_server.script = drip(first, rest)
+    slow = MediaDownloader(Transport(local_meta.url, "v23.0", TOKEN), raw_server.url, TOKEN, step_seconds=0.3)
+    local_meta.answers = lambda _: (
+        200,
+        {},
+        json.dumps(announced(f"{raw_server.url}/x", file_size=None)).encode(),
+    )
+    started = time.monotonic()
+    assert type(failed(slow)) is MediaDownloadError
+    assert time.monotonic() - started < 1.5
+
+
+@pytest.mark.parametrize(
+    ("first", "rest"), [(HEAD, b"X-Slow: y\r\n"), (HEAD + b"\r\n", b"    ")], ids=["headers", "body"]
+)
+def test_resolving_ends_when_its_time_is_over_too(downloader, raw_server, drip, first, rest):
+    raw_server.script = drip(first, rest)
+    started = time.monotonic()
+    assert isinstance(failed(downloader(raw_server.url, seconds=0.3)), WhatsAppError)
+    assert time.monotonic() - started < 1.5
+
+
+@pytest.mark.parametrize("value", [None, 7, "", "zz" * 32, "AAAA", "not base64!"])
+def test_what_is_no_digest_is_none(value):
+    assert hex_digest(value) == ""
