@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import shlex
@@ -10,101 +9,14 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import requests
 
+from tests.e2e.starter import ROOT, Started, alive, free_port
 from tests.eventually import eventually
-
-ROOT = Path(__file__).parents[2]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-class Started:
-    """`make run` without make: the starter it calls, on free ports and a directory of its own."""
-
-    def __init__(self, var: Path, **environment: str) -> None:
-        self.port, self.emulator_port = free_port(), free_port()
-        ports = ["--port", str(self.port), "--emulator-port", str(self.emulator_port)]
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "wa_service.cli.start", "run", *ports, "--var", str(var)],
-            cwd=ROOT,
-            env={**os.environ, **environment},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
-        self._lines: list[str] = []
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        self._lines.extend(iter(self.process.stdout.readline, ""))
-
-    @property
-    def said(self) -> str:
-        return "".join(self._lines)
-
-    def until_ready(self) -> None:
-        eventually(lambda: "Ready." in self.said or self.process.poll() is not None, within=30)
-        assert "Ready." in self.said, self.said
-
-    def pid_of(self, part: str) -> int:
-        found = re.search(rf"\b{part} started \(pid=(\d+)\)", self.said)
-        assert found, self.said
-        return int(found[1])
-
-    def everything(self) -> set[int]:
-        """Every process below the starter, by its session's and its children's sessions."""
-        parents: dict[int, list[int]] = {}
-        for stat in Path("/proc").glob("[0-9]*/stat"):
-            with contextlib.suppress(OSError):
-                fields = stat.read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
-                parents.setdefault(int(fields[1]), []).append(int(stat.parent.name))
-        found, ask = set(), [self.process.pid]
-        while ask:
-            pid = ask.pop()
-            found.add(pid)
-            ask += parents.get(pid, [])
-        return found
-
-    def ended(self) -> int:
-        status = self.process.wait(timeout=15)
-        self._reader.join(5)
-        return status
-
-    def stop(self) -> int:
-        self.process.send_signal(signal.SIGINT)
-        return self.ended()
-
-    def chat(self, wa_id: str) -> list[dict[str, str]]:
-        url = f"http://127.0.0.1:{self.emulator_port}/_emulator/phones/{wa_id}/messages"
-        messages: list[dict[str, str]] = requests.get(url, timeout=5).json()["messages"]
-        return messages
-
-    def write(self, wa_id: str, text: str) -> None:
-        url = f"http://127.0.0.1:{self.emulator_port}/_emulator/phones/{wa_id}/messages"
-        requests.post(url, json={"type": "text", "text": {"body": text}}, timeout=5).raise_for_status()
-
-    def answers(self, wa_id: str) -> int:
-        return len([message for message in self.chat(wa_id) if message["direction"] == "in"])
 
 
 @pytest.fixture
@@ -208,3 +120,44 @@ def test_a_real_token_in_the_environment_does_not_answer(start: Callable[..., St
     service.until_ready()
     service.write("447700900123", "hello")
     eventually(lambda: service.answers("447700900123") > 0, within=30)
+
+
+def test_serve_takes_its_settings_from_the_environment_and_starts_no_emulator(tmp_path: Path) -> None:
+    given = {
+        "WA_ENV_FILE": str(tmp_path / "settings"),
+        "WHATSAPP_ACCESS_TOKEN": "token",
+        "WHATSAPP_PHONE_NUMBER_ID": "100000000000001",
+        "WHATSAPP_API_BASE_URL": "http://127.0.0.1:1",
+        "WA_VAR_DIR": str(tmp_path / "var"),
+    }
+    (tmp_path / "settings").write_text("WHATSAPP_VERIFY_TOKEN=shake\nWHATSAPP_APP_SECRET=pepper\n")
+    service = Started(tmp_path / "unused", "serve", **given)
+    service.until_ready()
+    handshake = {"hub.mode": "subscribe", "hub.verify_token": "shake", "hub.challenge": "7"}
+    answer = requests.get(f"http://127.0.0.1:{service.port}/webhooks/whatsapp", params=handshake, timeout=5)
+    assert answer.text == "7"
+    assert "emulator started" not in service.said
+    assert service.said.count("ended on 2026-01-26") == 1
+    assert service.stop() == 0
+
+
+def test_serve_without_settings_says_which_are_missing(tmp_path: Path) -> None:
+    service = Started(tmp_path / "var", "serve", WA_ENV_FILE="/dev/null")
+    assert service.ended() == 2
+    assert "WHATSAPP_ACCESS_TOKEN is missing" in service.said
+
+
+def test_the_dashboard_and_the_alerts_name_only_what_a_running_service_tells(start: Callable[..., Started]) -> None:
+    service = start()
+    service.until_ready()
+    service.write("447700900123", "hello")
+    eventually(lambda: service.answers("447700900123") > 0, within=30)
+    url, headers = f"http://127.0.0.1:{service.port}", {"Authorization": "Bearer dev-key"}
+    # An error of Meta's, so that the series of errors is there.
+    requests.get(f"{url}/v1/media/404404", headers=headers, timeout=10)
+    scrape = requests.get(f"{url}/metrics", timeout=10).text
+    told = set(re.findall(r"^(?:# TYPE )?(whatsapp_\w+)[{ ]", scrape, re.MULTILINE))
+    files = [ROOT / "deploy/grafana/wa-service.json", ROOT / "deploy/prometheus/alerts.yml"]
+    named = {name for file in files for name in re.findall(r"\bwhatsapp_[a-z_]+", file.read_text(encoding="utf-8"))}
+    assert named - told == set()
+    assert 'whatsapp_messages_sent_total{type="text"} 1.0' in scrape

@@ -1,0 +1,104 @@
+"""The service as `make run` starts it, for tests that live with it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import requests
+
+from tests.eventually import eventually
+
+ROOT = Path(__file__).parents[2]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+class Started:
+    """`make run` or `make serve` without make: the starter it calls, on free ports and a directory of its own."""
+
+    def __init__(self, var: Path, what: str = "run", **environment: str) -> None:
+        self.port, self.emulator_port = free_port(), free_port()
+        ports = ["--port", str(self.port), "--emulator-port", str(self.emulator_port)]
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "wa_service.cli.start", what, *ports, "--var", str(var)],
+            cwd=ROOT,
+            env={**os.environ, **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        self._lines: list[str] = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        self._lines.extend(iter(self.process.stdout.readline, ""))
+
+    @property
+    def said(self) -> str:
+        return "".join(self._lines)
+
+    def until_ready(self) -> None:
+        eventually(lambda: "Ready." in self.said or self.process.poll() is not None, within=30)
+        assert "Ready." in self.said, self.said
+
+    def pid_of(self, part: str) -> int:
+        found = re.search(rf"\b{part} started \(pid=(\d+)\)", self.said)
+        assert found, self.said
+        return int(found[1])
+
+    def everything(self) -> set[int]:
+        """Every process below the starter, by its session's and its children's sessions."""
+        parents: dict[int, list[int]] = {}
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):
+                fields = stat.read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+                parents.setdefault(int(fields[1]), []).append(int(stat.parent.name))
+        found, ask = set(), [self.process.pid]
+        while ask:
+            pid = ask.pop()
+            found.add(pid)
+            ask += parents.get(pid, [])
+        return found
+
+    def ended(self) -> int:
+        status = self.process.wait(timeout=15)
+        self._reader.join(5)
+        return status
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGINT)
+        return self.ended()
+
+    def chat(self, wa_id: str) -> list[dict[str, str]]:
+        url = f"http://127.0.0.1:{self.emulator_port}/_emulator/phones/{wa_id}/messages"
+        messages: list[dict[str, str]] = requests.get(url, timeout=5).json()["messages"]
+        return messages
+
+    def write(self, wa_id: str, text: str) -> None:
+        url = f"http://127.0.0.1:{self.emulator_port}/_emulator/phones/{wa_id}/messages"
+        requests.post(url, json={"type": "text", "text": {"body": text}}, timeout=5).raise_for_status()
+
+    def answers(self, wa_id: str) -> int:
+        return len([message for message in self.chat(wa_id) if message["direction"] == "in"])
