@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
@@ -30,6 +29,7 @@ from wa_service.web.parameters import (
     MessagePath,
     NumberQuery,
     ReadMark,
+    WamidPath,
 )
 from wa_service.web.problems import (
     INVALID,
@@ -44,8 +44,6 @@ from wa_service.web.template_list import Templates
 from wa_service.whatsapp.addresses import normalise_number
 from wa_service.whatsapp.client import WhatsAppMetaClient
 from wa_service.whatsapp.parts import problems
-
-_WAMID: Final = re.compile(r"wamid\.[A-Za-z0-9+/=_-]{1,512}")
 
 Client = Callable[[str | None], WhatsAppMetaClient]
 
@@ -80,20 +78,18 @@ def _add_messages(api: APIBlueprint, runtime: Runtime, messages: Messages, clien
         """What became of a message."""
         return messages.show(path.id)
 
-    @api.post("/messages/<message_id:id>/read", **describe(200, models.Done, body=ReadMark))
+    @api.post("/messages/<message_id:wamid>/read", **describe(200, models.Done, body=ReadMark))
     @allow("send")
-    def mark_read(path: MessagePath) -> Response:
+    def mark_read(path: WamidPath) -> Response:
         """Mark a customer's message, and all before it, as read.
 
         It counts as a message of the number's throughput, so it may have to wait.
         """
         mark = _read_mark()
-        if not _WAMID.fullmatch(path.id):
-            raise ProblemError(NOT_FOUND, "Only a customer's message, by Meta's id (wamid.…), can be marked as read.")
         meta = client(mark.from_)
         if not runtime.outbox.may_mark(meta.phone_number_id):
             raise ProblemError(NO_ROOM, retry_after=1.0)
-        meta.mark_as_read(path.id, typing=mark.typing)
+        meta.mark_as_read(path.wamid, typing=mark.typing)
         return models.Done().respond()
 
 
@@ -189,7 +185,7 @@ def _add_dead_letters(api: APIBlueprint, runtime: Runtime, intake: Intake) -> No
 
 def _client(runtime: Runtime, number: str | None) -> WhatsAppMetaClient:
     """The client of one of our numbers, the first one where none is named."""
-    client = runtime.clients.get(number or runtime.numbers[0])
+    client = runtime.clients.get(runtime.numbers[0] if number is None else number)
     if client is None:
         sentence = "This must be the phone number id of one of this service's numbers."
         raise ProblemError(INVALID, fields=[("from", sentence)])

@@ -68,7 +68,7 @@ def create_app(settings: Settings | None = None, runtime: Runtime | None = None)
     app.register_blueprint(webhook_blueprint(runtime, intake, limits))
     app.register_blueprint(health_blueprint(runtime))
     app.register_api(api)
-    app.register_blueprint(docs_blueprint(app, settings.send_ttl))
+    app.register_blueprint(docs_blueprint(app, runtime.numbers, settings.send_ttl))
     check_routes(app)
     if settings.trusted_proxies:
         app.wsgi_app = TrustedProxies(app.wsgi_app, settings.trusted_proxies)  # type: ignore[method-assign]  # Flask's own way

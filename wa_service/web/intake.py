@@ -7,13 +7,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import orjson
-
 from wa_service import log, metrics
 from wa_service.runtime import Runtime
+from wa_service.store.bounded import bounded
 from wa_service.store.flusher import Command, StoreAwayError
 from wa_service.whatsapp.events import ManagementEvent, Piece, parse_piece
 
+# A history, say, is so large that a thousand of them would fill the store.
 LARGEST_KEPT_ASIDE = 65_536
 
 Told = Callable[[Piece, Any], None]
@@ -89,7 +89,9 @@ class Intake:
         if kind == "management":
             return self._events.management(piece.field, _aside(piece)), _kept
         if number not in self._ours:
-            return self._events.stray({"n": number, "w": piece.waba_id, "k": kind, "m": _bounded(piece.raw)}), _stray
+            return self._events.stray(
+                {"n": number, "w": piece.waba_id, "k": kind, "m": bounded(piece.raw, LARGEST_KEPT_ASIDE)}
+            ), _stray
         if kind == "message":
             return self._inbox.admit(piece, received_ms), self._admitted
         if kind == "status":
@@ -181,14 +183,8 @@ def _aside(piece: Piece) -> dict[str, Any]:
         "waba_id": piece.waba_id,
         "phone_number_id": piece.phone_number_id,
         "timestamp": piece.timestamp or piece.entry_time,
-        "value": _bounded(piece.raw),
+        "value": bounded(piece.raw, LARGEST_KEPT_ASIDE),
     }
-
-
-def _bounded(raw: Any) -> Any:
-    """Meta's object, unless it is so large (a history, say) that a thousand of them would fill the store."""
-    size = len(orjson.dumps(raw))
-    return raw if size <= LARGEST_KEPT_ASIDE else {"left_out": f"{size} bytes"}
 
 
 def _code(piece: Piece) -> int | None:

@@ -5,7 +5,7 @@ What JSON Schema cannot say (ids that differ within a message, a template's defi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from pydantic.json_schema import models_json_schema
@@ -22,8 +22,8 @@ _ONE_LINE: Final = r"^(?![\s\S]*(\n|\r|\t| {5}))[\s\S]+$"
 Schema = dict[str, Any]
 
 
-def message_schemas(longest_ttl: int) -> dict[str, Schema]:
-    """The components, `SendMessage` among them; `longest_ttl` in seconds."""
+def message_schemas(numbers: Sequence[str], longest_ttl: int) -> dict[str, Schema]:
+    """The components, `SendMessage` among them. `numbers` are ours; `longest_ttl` in seconds."""
     _, generated = models_json_schema([(model, "validation") for model in TYPES.values()], ref_template=REF)
     schemas: dict[str, Schema] = generated["$defs"]
     for name in ("MediaObject", "CaptionedMedia", "DocumentMedia", "AudioMedia"):
@@ -42,7 +42,7 @@ def message_schemas(longest_ttl: int) -> dict[str, Schema]:
     schemas["OtherMessage"] = _other()
     for model in TYPES.values():
         _take_envelope_out(schemas[model.__name__])
-    schemas["Envelope"] = _envelope(longest_ttl)
+    schemas["Envelope"] = _envelope(numbers, longest_ttl)
     schemas["Recipient"] = _recipient()
     contents = [_ref(name) for name in [*(model.__name__ for model in TYPES.values()), "OtherMessage"]]
     schemas["SendMessage"] = {
@@ -62,14 +62,17 @@ def _take_envelope_out(schema: Schema) -> None:
     schema["properties"]["type"] = {"anyOf": [{"const": kind["const"]}, {"type": "null"}]}
 
 
-def _envelope(longest_ttl: int) -> Schema:
+def _envelope(numbers: Sequence[str], longest_ttl: int) -> Schema:
     template = _either("Template", _short_template())
     return {
         "type": "object",
         "properties": {
             "messaging_product": {"const": "whatsapp"},
             "biz_opaque_callback_data": _or_null({"type": "string", "maxLength": 512}),
-            "from": _or_null({"type": "string", "description": "Our phone number id; the first one where left out."}),
+            "from": {
+                "enum": [*numbers, None],
+                "description": "Our phone number id; the first one where left out.",
+            },
             "ttl": _or_null(
                 {
                     "type": "integer",

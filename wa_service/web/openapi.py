@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final
@@ -16,6 +16,7 @@ from wa_service.web import problems
 from wa_service.web.auth import allow, caller_of
 from wa_service.web.message_schema import REF, message_schemas
 from wa_service.web.models import Problem
+from wa_service.whatsapp.media import MEDIA_TYPES
 
 DESCRIPTION: Final = (
     "Sends WhatsApp messages and tells what customers wrote. Errors are `application/problem+json` (RFC 9457)."
@@ -26,6 +27,7 @@ _RATE_HEADERS: Final = {
     "RateLimit-Reset": "Seconds until the window ends.",
 }
 _JSON: Final = "application/json"
+_SENDABLE: Final = sorted(name for name, media in MEDIA_TYPES.items() if media.sendable)
 _BODIES: Final[dict[str, dict[str, Any]]] = {
     "SendMessage": {_JSON: {"schema": {"$ref": REF.format(model="SendMessage")}}},
     "UploadForm": {
@@ -33,11 +35,16 @@ _BODIES: Final[dict[str, dict[str, Any]]] = {
             "schema": {
                 "type": "object",
                 "properties": {
-                    "file": {"type": "string", "format": "binary"},
-                    "type": {"type": "string", "description": "Its MIME type, where the file's own part does not say."},
+                    "file": {"type": "string", "format": "binary", "minLength": 1},
+                    "type": {
+                        "type": "string",
+                        "enum": _SENDABLE,
+                        "description": "Its MIME type, where the file's own part does not say it.",
+                    },
                 },
                 "required": ["file"],
-            }
+            },
+            "encoding": {"file": {"contentType": ", ".join(_SENDABLE)}},
         }
     },
 }
@@ -96,10 +103,10 @@ def describe(
     return {"responses": responses, "openapi_extensions": more}
 
 
-def docs_blueprint(app: OpenAPI, longest_ttl: int) -> Blueprint:
+def docs_blueprint(app: OpenAPI, numbers: Sequence[str], longest_ttl: int) -> Blueprint:
     """`/openapi.json`, and a page at `/docs` that shows it; everything the page needs comes from here."""
     blueprint = Blueprint("docs", __name__)
-    document = cache(lambda: orjson.dumps(build(app, longest_ttl)))
+    document = cache(lambda: orjson.dumps(build(app, numbers, longest_ttl)))
     static = files("wa_service.web").joinpath("static")
 
     @blueprint.get("/openapi.json")
@@ -126,13 +133,13 @@ def docs_blueprint(app: OpenAPI, longest_ttl: int) -> Blueprint:
     return blueprint
 
 
-def build(app: OpenAPI, longest_ttl: int) -> dict[str, Any]:
-    """The whole document."""
+def build(app: OpenAPI, numbers: Sequence[str], longest_ttl: int) -> dict[str, Any]:
+    """The whole document, for a service with these phone number ids; `longest_ttl` in seconds."""
     document: dict[str, Any] = app.api_doc
     components = document["components"]
     schemas: dict[str, Any] = components["schemas"]
     schemas.pop("ValidationErrorModel", None)
-    schemas |= message_schemas(longest_ttl)
+    schemas |= message_schemas(numbers, longest_ttl)
     schemas["Problem"] = Problem.model_json_schema(ref_template=REF)
     for schema in list(schemas.values()):
         schemas |= schema.pop("$defs", {})
@@ -143,6 +150,7 @@ def build(app: OpenAPI, longest_ttl: int) -> dict[str, Any]:
     for path in document["paths"].values():
         for operation in path.values():
             _complete(operation, app.view_functions[f"v1.{operation['operationId']}"])
+            _name_numbers(operation, numbers)
     document["x-problems"] = [
         {"name": kind.name, "status": kind.status, "title": kind.title, "retryable": kind.retryable}
         for kind in problems.all_kinds()
@@ -150,12 +158,23 @@ def build(app: OpenAPI, longest_ttl: int) -> dict[str, Any]:
     return document
 
 
+def _name_numbers(operation: dict[str, Any], numbers: Sequence[str]) -> None:
+    """Where one of our numbers is to be named, these are they."""
+    for parameter in operation.get("parameters", ()):
+        if parameter["name"] == "from":
+            parameter["schema"] = {"type": "string", "enum": list(numbers)}
+    body = operation.get("requestBody", {}).get("content", {}).get(_JSON, {})
+    if "from" in body.get("schema", {}).get("properties", {}):
+        body["schema"]["properties"]["from"]["anyOf"][0] = {"enum": list(numbers)}
+
+
 def _complete(operation: dict[str, Any], view: Callable[..., object]) -> None:
     """What every operation has: its key, the role it needs, and how it says no."""
     role = caller_of(view)
     operation["security"] = [{"key": []}]
     operation["x-role"] = role
-    operation["description"] = f"{operation.get('description', '')}\n\nNeeds a key with the role `{role}`.".strip()
+    text = operation.get("description", "").replace("<br/>", "\n")
+    operation["description"] = f"{text}\n\nNeeds a key with the role `{role}`.".strip()
     operation.pop("tags", None)
     rates = {name: {"$ref": f"#/components/headers/{name}"} for name in _RATE_HEADERS}
     for response in operation["responses"].values():

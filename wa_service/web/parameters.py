@@ -19,6 +19,12 @@ class MessagePath(BaseModel):
     id: str = Field(max_length=1024, description="Our id of the message, or Meta's (`wamid.…`).")
 
 
+class WamidPath(BaseModel):
+    """Which message of a customer's."""
+
+    wamid: str = Field(pattern=r"^wamid\.[A-Za-z0-9+/=_-]{1,512}$", description="Meta's id of a customer's message.")
+
+
 class MediaPath(BaseModel):
     """Which file."""
 

@@ -116,9 +116,10 @@ def _number(given: Any, numbers: Sequence[str]) -> str:
 def _ttl(given: Any, longest: int) -> int:
     if given is None:
         return longest
-    if not isinstance(given, int) or isinstance(given, bool) or not 1 <= given <= longest:
+    whole = isinstance(given, int | float) and not isinstance(given, bool) and given == given // 1  # 60.0 is whole
+    if not whole or not 1 <= given <= longest:
         raise _wrong("ttl", f"This must be a whole number of seconds from 1 to {longest}.")
-    return given
+    return int(given)
 
 
 def _addresses(message: Message) -> tuple[str, ...]:

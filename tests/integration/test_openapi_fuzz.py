@@ -1,0 +1,138 @@
+"""The API is what its description says: schemathesis with every check, against a real store."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import redis
+import requests_mock
+import schemathesis
+import structlog
+from schemathesis.engine import Status, events, from_schema
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from wa_service import runtime as wiring
+from wa_service import settings
+from wa_service.web.app import create_app
+from wa_service.whatsapp.client import WhatsAppMetaClient
+
+KEY = "key-of-a-test"
+SETTINGS = {
+    "WHATSAPP_ACCESS_TOKEN": "token-of-a-test",
+    "WHATSAPP_PHONE_NUMBER_ID": "106540352242922,106540352242923",
+    "WHATSAPP_VERIFY_TOKEN": "a-verify-token",
+    "WHATSAPP_APP_SECRET": "an-app-secret",
+    "WHATSAPP_BUSINESS_ACCOUNT_ID": "102290129340398",
+    "WHATSAPP_API_VERSION": "v24.0",
+    "WHATSAPP_DAILY_LIMIT": "0",
+    "WA_API_KEYS": f"tester:{KEY}:admin",
+    "WA_API_RATE": "1000000/minute",
+    "WA_SEND_WAIT": "0",
+}
+# What is demanded of these beyond JSON Schema (ids that differ, and so on) no generator knows: it picks from whole
+# ones. Their own tests are with the models.
+INTERACTIVE = [
+    {
+        "type": "button",
+        "body": {"text": "Coffee or tea?"},
+        "action": {"buttons": [{"type": "reply", "reply": {"id": "coffee", "title": "Coffee"}}]},
+    },
+    {"type": "location_request_message", "body": {"text": "Where are you?"}, "action": {"name": "send_location"}},
+]
+TEMPLATES = [
+    {"name": "welcome", "language": {"code": "en_US"}},
+    {"name": "order", "language": "de", "body": ["Ada", "12"], "buttons": [None, "suffix"]},
+]
+# Every check there is, with its defaults; the phases with cases for each rule, drawn at random, and in sequence.
+CONFIG = {
+    "seed": 1,
+    "max-time": 20,
+    "headers": {"Authorization": f"Bearer {KEY}"},
+    "generation": {"max-examples": 10, "deterministic": True, "database": "none", "no-shrink": True},
+}
+OPERATIONS = 13
+UNKNOWN = {"error": {"message": "Unsupported get request.", "code": 100, "error_subcode": 33}}
+
+
+class _Quiet(WSGIRequestHandler):
+    """Answers without a line for each request."""
+
+    def log_request(self, *args: Any) -> None:
+        return
+
+
+def _meta(number: str) -> WhatsAppMetaClient:
+    """A Meta that knows no file, takes every one, and has one template."""
+    template = {"name": "welcome", "language": "en_US", "status": "APPROVED", "components": []}
+    adapter = requests_mock.Adapter()
+    adapter.register_uri("GET", requests_mock.ANY, status_code=400, json=UNKNOWN)
+    adapter.register_uri("DELETE", requests_mock.ANY, status_code=400, json=UNKNOWN)
+    adapter.register_uri("POST", re.compile("/messages$"), json={"success": True})
+    adapter.register_uri("POST", re.compile("/media$"), json={"id": "1234567890"})
+    adapter.register_uri("GET", re.compile("/message_templates"), json={"data": [template]})
+    return WhatsAppMetaClient(
+        "token-of-a-test",
+        number,
+        base_url="https://graph.example",
+        business_account_id=SETTINGS["WHATSAPP_BUSINESS_ACCOUNT_ID"],
+        adapter=adapter,
+    )
+
+
+@pytest.fixture
+def described_api(valkey_url: str, redis_client: redis.Redis) -> Iterator[Any]:
+    """The application, by its own description."""
+    runtime = wiring.build(settings.load(SETTINGS | {"REDIS_URL": valkey_url}))
+    app = create_app(runtime=replace(runtime, clients={number: _meta(number) for number in runtime.numbers}))
+    document = app.test_client().get("/openapi.json").json
+    assert document is not None
+    messages = document["components"]["schemas"]
+    messages["InteractiveMessage"]["properties"]["interactive"] = {"enum": INTERACTIVE}
+    messages["TemplateMessage"]["properties"]["template"] = {"enum": TEMPLATES}
+    messages["Envelope"]["properties"]["fallback_template"] = {"enum": [*TEMPLATES, None]}
+    answer = app.wsgi_app
+
+    def forgetful(environ: Any, start_response: Any) -> Any:
+        redis_client.delete("-", *redis_client.keys("wa:idem:*"))  # the same key is drawn with several bodies
+        return answer(environ, start_response)
+
+    app.wsgi_app = forgetful
+    # Nobody waits here for an event that does not come; the long poll has tests of its own.
+    events_feed = document["paths"]["/v1/events"]["get"]
+    events_feed["parameters"] = [given for given in events_feed["parameters"] if given["name"] != "wait"]
+    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Quiet)
+    serving = threading.Thread(target=server.serve_forever, daemon=True)
+    serving.start()
+    config = schemathesis.Config.from_dict(CONFIG | {"base-url": f"http://127.0.0.1:{server.port}"})
+    with structlog.testing.capture_logs():
+        yield schemathesis.openapi.from_dict(document, config=config)
+    server.shutdown()
+    serving.join(5)
+    server.server_close()
+    runtime.close()
+
+
+def test_the_api_is_what_its_description_says(described_api: Any) -> None:
+    failures: list[str] = []
+    tested: set[str] = set()
+    for event in from_schema(described_api).execute():
+        if isinstance(event, events.ScenarioFinished):
+            tested.add(str(event.recorder.label))
+            for case_id, checks in event.recorder.checks.items():
+                case = event.recorder.cases[case_id].value
+                failures += [_told(case, check) for check in checks if check.status is Status.FAILURE]
+        if isinstance(event, events.NonFatalError | events.FatalError):
+            failures.append(str(event))
+
+    assert not failures, "\n\n".join(dict.fromkeys(failures))
+    assert len(tested) >= OPERATIONS, f"only {sorted(tested)} were tested in the time that it has"
+
+
+def _told(case: Any, check: Any) -> str:
+    failure = check.failure_info.failure
+    return f"{check.name}: {failure.title}\n{failure.message}\n{check.failure_info.code_sample}"
