@@ -104,7 +104,10 @@ def change_number(world: World, item: dict[str, Any]) -> BusinessNumber:
     number = world.numbers.get(number_id) or world.add_number(number_id)
     recipients = wanted.pop("test_recipients", None)
     if recipients is not None:
-        number.test_recipients = frozenset(world.phone_for(str(item)).wa_id for item in recipients)
+        lines = [addresses.digits(str(item)) for item in recipients]
+        if None in lines:
+            raise SeedError("test_recipients are numbers")
+        number.test_recipients = frozenset(world.phone_for(line).wa_id for line in lines if line)
     for trait, value in wanted.items():
         setattr(number, trait, value)
     return number
