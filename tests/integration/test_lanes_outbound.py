@@ -274,6 +274,15 @@ class TestStatuses:
         assert state(lanes, "a") == "delivered"
         assert lanes.store.do("ZCARD", keys.DOUBT) == 0
 
+    def test_whatever_stands_in_a_status_it_is_stored(self, lanes: Lanes) -> None:
+        deep: Any = 0
+        for _ in range(900):
+            deep = [deep]
+        sent(lanes)
+        raw = {"pricing": {"deep": deep}, "errors": [{"code": deep, "error_data": deep, "title": 7}], "more": deep}
+        assert status(lanes, "wamid.A1", "failed", **raw)[0] == b"applied"
+        assert status(lanes, "wamid.OTHER", "failed", **raw)[0] == b"foreign"
+
     def test_a_status_of_somebody_elses_send_is_kept_aside(self, lanes: Lanes) -> None:
         assert status(lanes, "wamid.OTHER", "sent")[0] == b"foreign"
         assert lanes.store.do("LLEN", keys.FOREIGN) == 1

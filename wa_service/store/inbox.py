@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from wa_service.store import keys
+from wa_service.store.bounded import shallow
 from wa_service.store.flusher import Command
 from wa_service.store.outbox import Send
 from wa_service.store.redis import Store, fields, text
@@ -62,23 +63,25 @@ def reference(number: str, message_id: str) -> str:
 
 def write_event(piece: Piece, received_ms: int) -> bytes:
     """A piece as it is stored (form 2)."""
-    return orjson.dumps(
-        {
-            "v": FORM,
-            "k": piece.kind,
-            "f": piece.field,
-            "w": piece.waba_id,
-            "n": piece.phone_number_id,
-            "i": piece.id,
-            "t": piece.timestamp,
-            "a": piece.addresses,
-            "p": piece.contact,
-            "m": piece.raw,
-            "x": piece.reason,
-            "e": piece.entry_time,
-            "r": received_ms,
-        }
-    )
+    event = {
+        "v": FORM,
+        "k": piece.kind,
+        "f": piece.field,
+        "w": piece.waba_id,
+        "n": piece.phone_number_id,
+        "i": piece.id,
+        "t": piece.timestamp,
+        "a": piece.addresses,
+        "p": piece.contact,
+        "m": piece.raw,
+        "x": piece.reason,
+        "e": piece.entry_time,
+        "r": received_ms,
+    }
+    try:
+        return orjson.dumps(event)
+    except TypeError:  # nested too deeply: what can be read of it is kept
+        return orjson.dumps(event | {"p": None, "m": shallow(piece.raw)})
 
 
 def read_event(member: bytes) -> StoredEvent:

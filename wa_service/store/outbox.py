@@ -13,10 +13,13 @@ from typing import Any, Literal, NamedTuple
 import orjson
 
 from wa_service.store import keys
+from wa_service.store.bounded import bounded, fits
 from wa_service.store.flusher import Command
 from wa_service.store.redis import Store, text
 
 LANE_CEILING = 1_000
+KEPT_BYTES = 16_384
+LONGEST_SENTENCE = 1_024
 MARGIN_MS = 25
 CLAIM_SECONDS = 45.0
 
@@ -261,7 +264,10 @@ class Outbox:
         opaque = raw.get("biz_opaque_callback_data")
         errors = raw.get("errors")
         error = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else None
+        failure = _failure(error) if error else None
+        pricing = raw.get("pricing") if fits(raw.get("pricing"), KEPT_BYTES) else None
         code = error.get("code") if error else None
+        told = {"wamid": wamid, "status": status, "time": at_ms, "error": failure, "pricing": pricing}
         return self.store.step(
             "status",
             opaque if isinstance(opaque, str) else "",
@@ -271,10 +277,11 @@ class Outbox:
             at_ms,
             number,
             self.keep_seconds,
-            orjson.dumps(_failure(error)) if error else "",
+            orjson.dumps(failure) if failure else "",
             code if isinstance(code, int) else 0,
-            orjson.dumps(raw["pricing"]) if isinstance(raw.get("pricing"), dict) else "",
-            orjson.dumps({"n": number, "m": raw}),
+            orjson.dumps(pricing) if pricing else "",
+            orjson.dumps({"n": number, "m": bounded(raw, KEPT_BYTES)}),
+            orjson.dumps(told)[1:-1],
         )
 
     def reap(self) -> list[str]:
@@ -312,10 +319,15 @@ class Outbox:
 
 
 def _failure(error: Mapping[str, Any]) -> dict[str, Any]:
-    """Meta's reason for a failed status, in the record's form."""
+    """Meta's reason for a failed status, in the record's form; whatever came, each field has its type."""
     data = error.get("error_data")
+    code = error.get("code")
     return {
-        "code": error.get("code"),
-        "title": error.get("title") or error.get("message"),
-        "details": data.get("details") if isinstance(data, dict) else data if isinstance(data, str) else None,
+        "code": code if isinstance(code, int) else None,
+        "title": _sentence(error.get("title")) or _sentence(error.get("message")),
+        "details": _sentence(data.get("details") if isinstance(data, dict) else data),
     }
+
+
+def _sentence(said: object) -> str | None:
+    return said[:LONGEST_SENTENCE] if isinstance(said, str) and said else None

@@ -3,6 +3,7 @@
 -- record's own s:<status> is the mark against repeats.
 -- ARGV 1 our id ("" none) · 2 mark (digest of n + wamid) · 3 wamid · 4 status · 5 time (ms) · 6 n · 7 keep (s)
 --      · 8 error (JSON, "") · 9 error code (0) · 10 pricing (JSON, "") · 11 raw (JSON, for sends that are not ours)
+--      · 12 what the events stream is told (JSON members)
 -- Returns {"applied"|"late"|"duplicate"|"foreign", id, ms since accepted, type}.
 local id, status, keep = ARGV[1], ARGV[4], tonumber(ARGV[7])
 if id == '' or redis.call('EXISTS', key(id)) == 0 then id = redis.call('GET', 'wa:w:' .. ARGV[2]) end
@@ -39,7 +40,7 @@ if status == 'failed' and risen then
   if ARGV[9] == '131047' then fall_back(id, v[6], c) end
 end
 if RANK[status] > RANK.sent then redis.call('HDEL', key(id), 'fallback') end
-tell('status', c, cjson.encode({ id = id, wamid = ARGV[3], status = status, time = tonumber(ARGV[5]),
-  error = ARGV[8] ~= '' and cjson.decode(ARGV[8]) or nil, pricing = ARGV[10] ~= '' and cjson.decode(ARGV[10]) or nil,
-  biz_opaque_callback_data = v[5] or nil }), keep)
+-- Put together as text: what Meta sends may be nested deeper than this server reads.
+local opaque = v[5] and cjson.encode(v[5]) or 'null'
+tell('status', c, '{"id":' .. cjson.encode(id) .. ',"biz_opaque_callback_data":' .. opaque .. ',' .. ARGV[12] .. '}', keep)
 return { risen and 'applied' or 'late', id, now - accepted, v[4] }

@@ -1,0 +1,163 @@
+"""Contacts, and how one person is forgotten everywhere."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+
+import orjson
+import pytest
+import redis
+
+from tests.integration.lanes import KEEP, NUMBER, Lanes, message, send
+from wa_service.store import keys
+from wa_service.store.contacts import Contacts
+from wa_service.store.dead_letters import DeadLetters
+from wa_service.store.events import Events
+from wa_service.store.outbox import Ending
+from wa_service.store.redis import Store
+
+CUSTOMER = "15551230001"
+OTHER = "15559870002"
+
+
+def wamid(customer: str, key: str = "A") -> str:
+    return "wamid." + base64.b64encode(b"\x1d\x18\x0b" + customer.encode() + b"\x15\x02\x00" + key.encode()).decode()
+
+
+@pytest.fixture
+def contacts(store: Store) -> Contacts:
+    return Contacts(store, [NUMBER])
+
+
+def test_a_customer_is_found_by_each_address(lanes: Lanes, contacts: Contacts) -> None:
+    lanes.admit(message(CUSTOMER, user_id="US.7", name="Ana"))
+    (by_number,) = contacts.find(CUSTOMER)
+    (by_user_id,) = contacts.find("US.7")
+    assert by_number == by_user_id
+    assert by_number.name == "Ana"
+    assert by_number.addresses == (CUSTOMER, "US.7")
+
+
+def test_the_service_window_is_open_for_a_day_after_a_message(lanes: Lanes, contacts: Contacts) -> None:
+    piece = message(CUSTOMER)
+    lanes.admit(piece)
+    (contact,) = contacts.find(CUSTOMER)
+    assert contact.window_end == piece.timestamp * 1000 + 86_400_000
+
+
+def test_an_unknown_address_is_nobody(contacts: Contacts) -> None:
+    assert contacts.find("000") == []
+
+
+def walk_every_road(lanes: Lanes, customer: str) -> None:
+    """Everything by which a customer can leave a trace."""
+    letters, events = DeadLetters(lanes.store, keep_seconds=KEEP), Events(lanes.store, keep_seconds=KEEP)
+    lanes.admit(message(customer, "secret words", id=wamid(customer, "in"), user_id=f"US.{customer}", name="Ana Lima"))
+    _, works = lanes.inbox.take("p", hash(customer), 50)
+    for work in works:
+        lanes.inbox.finish(work, "p", [send(customer)], heard=orjson.dumps({"message_id": wamid(customer)}).decode())
+    lanes.admit(message(customer, "poison", id=wamid(customer, "bad")))
+    _, works = lanes.inbox.take("p", hash(customer) + 1, 50)
+    for work in works:
+        lanes.inbox.bury(work, "p", "failed", "ValueError")
+    lanes.admit(message(customer, "waits", id=wamid(customer, "wait")))
+    lanes.outbox.put(send(customer, type="template"), opens=True)
+    for grant in lanes.grant(count=10):
+        lanes.outbox.done(NUMBER, grant, Ending("accepted", wamid=wamid(customer, grant.id), wa_id=customer))
+    lanes.outbox.put(send(customer, id=f"unknown{customer}"))
+    preferences = {"user_preferences": [{"wa_id": customer, "value": "stop"}]}
+    foreign = {"id": wamid(customer, "foreign"), "recipient_id": customer}
+    lanes.store.run(
+        [
+            lanes.outbox.status(NUMBER, wamid(customer, "foreign"), "sent", 1, foreign),
+            events.stray({"n": "1", "m": {"from": customer}}),
+            events.management("user_preferences", {"value": preferences}),
+            letters.add(message(customer, id=wamid(customer, "torn")), 1),
+        ]
+    )
+
+
+def traces(client: redis.Redis, customer: str) -> Iterator[bytes]:
+    """Every key that holds the customer's number, name, words, or a wamid with the number in it."""
+    needles = [customer.encode(), b"Ana Lima", b"secret words"]
+    for key in client.scan_iter("*"):
+        dump = key + b" " + everything(client, key)
+        for word in dump.split(b"wamid.")[1:]:
+            packed = word.split(b'"')[0].split(b" ")[0].rstrip(b"=")
+            try:
+                dump += base64.b64decode(packed[: len(packed) // 4 * 4])
+            except ValueError:
+                continue
+        if any(needle in dump for needle in needles):
+            yield key
+
+
+def everything(client: redis.Redis, key: bytes) -> bytes:
+    match client.type(key):
+        case b"string":
+            return client.get(key) or b""
+        case b"hash":
+            return b" ".join(part for pair in client.hgetall(key).items() for part in pair)
+        case b"list":
+            return b" ".join(client.lrange(key, 0, -1))
+        case b"zset":
+            return b" ".join(client.zrange(key, 0, -1))
+        case b"set":
+            return b" ".join(client.smembers(key))
+        case b"stream":
+            entries = [flat for _, flat in client.xrange(key)]
+            return b" ".join(part for flat in entries for pair in flat.items() for part in pair)
+    raise AssertionError(key)
+
+
+def test_a_customer_leaves_traces_before(lanes: Lanes, redis_client: redis.Redis) -> None:
+    walk_every_road(lanes, CUSTOMER)
+    assert len(list(traces(redis_client, CUSTOMER))) >= 10
+
+
+def test_forgetting_leaves_nothing_of_a_person(lanes: Lanes, contacts: Contacts, redis_client: redis.Redis) -> None:
+    walk_every_road(lanes, CUSTOMER)
+    assert contacts.forget(CUSTOMER) > 10
+    assert list(traces(redis_client, CUSTOMER)) == []
+
+
+def test_forgetting_by_the_business_scoped_id_is_the_same(
+    lanes: Lanes, contacts: Contacts, redis_client: redis.Redis
+) -> None:
+    walk_every_road(lanes, CUSTOMER)
+    contacts.forget(f"US.{CUSTOMER}")
+    assert list(traces(redis_client, CUSTOMER)) == []
+
+
+def test_forgetting_one_person_keeps_the_others(lanes: Lanes, contacts: Contacts) -> None:
+    walk_every_road(lanes, CUSTOMER)
+    walk_every_road(lanes, OTHER)
+    contacts.forget(CUSTOMER)
+    assert contacts.find(OTHER) != []
+    _, (work,) = lanes.inbox.take("p", 99, 5)
+    assert work.conversation == f"{NUMBER}:{OTHER}"
+    assert lanes.records.get(f"unknown{OTHER}") is not None
+
+
+def test_forgotten_work_is_not_written_back(lanes: Lanes, contacts: Contacts, redis_client: redis.Redis) -> None:
+    lanes.admit(message(CUSTOMER))
+    _, (work,) = lanes.inbox.take("p", 0, 1)
+    contacts.forget(CUSTOMER)
+    assert not lanes.inbox.finish(work, "p", [send(CUSTOMER)], stamp="unsupported_at")
+    assert list(traces(redis_client, CUSTOMER)) == []
+
+
+def test_a_forgotten_customer_may_write_again(lanes: Lanes, contacts: Contacts) -> None:
+    lanes.admit(message(CUSTOMER))
+    contacts.forget(CUSTOMER)
+    assert lanes.admit(message(CUSTOMER, text="me again")) == [b"new"]
+    assert len(lanes.inbox.take("p", 0, 5)[1]) == 1
+
+
+def test_the_pair_key_is_the_customers_too(lanes: Lanes, contacts: Contacts, redis_client: redis.Redis) -> None:
+    lanes.outbox.put(send(CUSTOMER))
+    lanes.grant()
+    contacts.forget(CUSTOMER)
+    assert not redis_client.exists(f"wa:pair:{NUMBER}:{CUSTOMER}")
+    assert redis_client.zcard(keys.BUSY) == 0

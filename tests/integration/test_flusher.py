@@ -1,0 +1,165 @@
+"""Coalescing round trips, and what happens when the server goes away. A small stand-in server plays the faults."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import redis
+
+from tests.eventually import eventually
+from wa_service.store.flusher import MOST_COMMANDS, Flusher, StoreAwayError
+from wa_service.store.redis import Store, connect
+
+
+@pytest.fixture
+def flusher(store: Store) -> Flusher:
+    return store.flusher
+
+
+def test_each_caller_gets_its_own_results(flusher: Flusher) -> None:
+    def ask(i: int) -> list[bytes]:
+        return flusher.run([("SET", f"k{i}", i), ("GET", f"k{i}")])
+
+    with ThreadPoolExecutor(32) as pool:
+        results = list(pool.map(ask, range(500)))
+    assert results == [[b"OK", str(i).encode()] for i in range(500)]
+
+
+def test_more_commands_than_a_pipeline_holds_all_run(flusher: Flusher) -> None:
+    assert flusher.run([("INCR", "n")] * (3 * MOST_COMMANDS + 1))[-1] == 3 * MOST_COMMANDS + 1
+
+
+def test_a_refused_command_is_its_own_result_and_its_siblings_run(flusher: Flusher) -> None:
+    flusher.run([("SET", "text", "x")])
+    results = flusher.run([("INCR", "n"), ("INCR", "text"), ("INCR", "n")])
+    assert (results[0], results[2]) == (1, 2)
+    assert isinstance(results[1], redis.ResponseError)
+
+
+def test_a_refused_command_makes_the_store_say_no(store: Store) -> None:
+    store.do("SET", "text", "x")
+    with pytest.raises(StoreAwayError):
+        store.do("INCR", "text")
+
+
+def test_an_error_does_not_tell_what_was_written(store: Store) -> None:
+    with pytest.raises(StoreAwayError) as caught:
+        store.do("NOSUCH15551230001", "15551230001 wrote this")
+    assert "15551230001" not in str(caught.value)
+
+
+def test_nobody_listening_is_away_at_once() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    store = Store(connect(f"redis://127.0.0.1:{port}/0"))
+    with pytest.raises(StoreAwayError):
+        store.do("PING")
+    assert store.flusher.away
+    started = time.monotonic()
+    with pytest.raises(StoreAwayError):
+        store.do("PING")
+    assert time.monotonic() - started < 0.05
+    store.close()
+
+
+class Faulty:
+    """A server that answers PING, and to anything else does what a test says."""
+
+    def __init__(self) -> None:
+        self.server = socket.create_server(("127.0.0.1", 0))
+        self.answer: bytes | None = b"+OK\r\n"
+        self.pings: bytes | None = b"+PONG\r\n"
+        self.seen: list[bytes] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.server.getsockname()[1]}/0"
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self.server.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        with connection:
+            while data := connection.recv(65_536):
+                if b"CLIENT" in data or b"HELLO" in data:
+                    connection.sendall(b"+OK\r\n" * data.count(b"CLIENT"))
+                    continue
+                answer = self.pings if b"PING" in data else self.answer
+                self.seen.append(data)
+                if answer is None:
+                    return
+                connection.sendall(answer)
+
+
+@pytest.fixture
+def faulty() -> Iterator[Faulty]:
+    server = Faulty()
+    yield server
+    server.server.close()
+
+
+def test_a_lost_answer_is_never_asked_again(faulty: Faulty) -> None:
+    store = Store(connect(faulty.url))
+    faulty.answer = None
+    with pytest.raises(StoreAwayError):
+        store.do("INCR", "n")
+    assert len([data for data in faulty.seen if b"INCR" in data]) == 1
+    store.close()
+
+
+def test_it_comes_back_by_itself(faulty: Faulty) -> None:
+    store = Store(connect(faulty.url))
+    faulty.answer = None
+    with pytest.raises(StoreAwayError):
+        store.do("INCR", "n")
+    faulty.answer = b":1\r\n"
+    assert store.flusher.wait_until_back(5)
+    assert store.do("INCR", "n") == 1
+    store.close()
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        b"-READONLY You can't write against a read only replica.\r\n",
+        b"-LOADING Redis is loading the dataset in memory\r\n",
+        b"-MISCONF Errors writing to the AOF file\r\n",
+    ],
+)
+def test_a_server_that_must_not_write_is_away(faulty: Faulty, refusal: bytes) -> None:
+    store = Store(connect(faulty.url))
+    faulty.answer = refusal
+    with pytest.raises(StoreAwayError):
+        store.do("INCR", "n")
+    assert store.flusher.away
+    store.close()
+
+
+def test_a_full_server_says_no_but_is_there(faulty: Faulty) -> None:
+    store = Store(connect(faulty.url))
+    faulty.answer = b"-OOM command not allowed when used memory > 'maxmemory'.\r\n"
+    with pytest.raises(StoreAwayError):
+        store.do("INCR", "n")
+    assert not store.flusher.away
+    store.close()
+
+
+def test_the_bell_of_an_absent_server_says_so(faulty: Faulty) -> None:
+    store = Store(connect(faulty.url))
+    faulty.answer = None
+    faulty.pings = None
+    with pytest.raises(StoreAwayError):
+        store.wait_for("wa:bell", 0.1)
+    eventually(lambda: store.flusher.away)
+    store.close()
