@@ -53,7 +53,7 @@ class HttpResponder:
 
     def respond(self, understood: Understood) -> tuple[dict[str, Any], ...]:
         """The tool's replies, or the script's fallback where it failed. Raises Unavailable while it is away."""
-        body = orjson.dumps(_question(understood))
+        body = orjson.dumps(_question(understood), default=str)
         try:
             with self._service.calling():
                 answer = self._asked(understood.id, body)

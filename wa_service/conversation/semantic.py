@@ -31,7 +31,7 @@ class SemanticMatcher:
         # Thresholds of the two do not compare: the fuzzy one keeps its own.
         self._fuzzy = FuzzyMatcher(examples)
         self._count = len(examples)
-        lesson = {"examples": [example.text for example in examples], "threads": 1}
+        lesson = {"examples": [_plain(example.text) for example in examples], "threads": 1}
         plan = ChildPlan(skill="compare", lesson=lesson, setup_seconds=20.0)
         self._children = Children(plan, wait_seconds=seconds, notice=notice)
 
@@ -54,7 +54,7 @@ class SemanticMatcher:
         if not self._count:
             return Scores((), self._threshold)
         try:
-            answer = self._children.ask({"text": text[:_MAX_CHARACTERS]}, seconds=self._seconds)
+            answer = self._children.ask({"text": _plain(text)}, seconds=self._seconds)
         except (ChildError, Unavailable) as error:
             self._notice("semantic_failed", reason=type(error).__name__)
             return self._fuzzy.scores(text)
@@ -63,3 +63,8 @@ class SemanticMatcher:
             self._notice("semantic_failed", reason=str(answer.get("reason", "no scores")))
             return self._fuzzy.scores(text)
         return Scores(values, self._threshold)
+
+
+def _plain(text: str) -> str:
+    """Speech comes with a full stop and a typed example without: that is no difference in meaning."""
+    return text[:_MAX_CHARACTERS].strip(" .?!…¿¡")

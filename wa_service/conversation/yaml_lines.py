@@ -25,7 +25,7 @@ class Lines:
     """The line of each place in one file."""
 
     def __init__(self, path: str) -> None:
-        self._path = path
+        self.path = path
         self._lines: dict[Place, int] = {}
         self._blocks: set[Place] = set()
 
@@ -46,7 +46,7 @@ class Lines:
     def error(self, place: Place, reason: str, inner: int = 1) -> ScriptError:
         """An error that points at the place, or at the `inner`-th line (from 1) of the text there."""
         below = inner if place in self._blocks else inner - 1
-        return ScriptError(self._path, self.line(place) + below, reason)
+        return ScriptError(self.path, self.line(place) + below, reason)
 
 
 def read(path: Path) -> tuple[Any, Lines]:
@@ -131,6 +131,4 @@ class _Reader:
         return value
 
     def _at(self, node: yaml.Node, reason: str) -> ScriptError:
-        place: Place = ("", id(node))
-        self._lines.note(place, node.start_mark.line + 1)
-        return self._lines.error(place, reason)
+        return ScriptError(self._lines.path, node.start_mark.line + 1, reason)

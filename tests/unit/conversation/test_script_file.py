@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from wa_service.conversation.script import HOTEL_DESK, Problem, Script, ScriptError, load_script
 from wa_service.conversation.templating import Budget
@@ -206,3 +208,41 @@ def test_a_placeholder_may_be_longer_than_what_it_stands_for(write: Write) -> No
 
 def test_what_only_a_real_message_fills_in_is_no_mistake(write: Write) -> None:
     assert load_script(write('fallback: {reply: [{text: "{{ message.location.latitude|round }}"}]}\n')).fallback
+
+
+DESK = HOTEL_DESK.read_text(encoding="utf-8").splitlines()
+SCRAPS = [
+    "",
+    "- x",
+    "  reply: 7",
+    "on: image",
+    "{{",
+    "{a: [",
+    "&a",
+    "*a",
+    "? b",
+    "!!python/object:os.system x",
+    "\t",
+    "~",
+    "1e999",
+]
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    at=st.integers(0, len(DESK) - 1),
+    gone=st.integers(0, 3),
+    scrap=st.sampled_from(SCRAPS),
+    depth=st.integers(0, 10),
+)
+def test_however_a_script_is_damaged_it_is_used_or_the_line_is_named(
+    write: Write, at: int, gone: int, scrap: str, depth: int
+) -> None:
+    lines = [*DESK[:at], " " * depth + scrap, *DESK[at + gone :]]
+    named = -1
+    try:
+        load_script(write("\n".join(lines)))
+    except ScriptError as error:
+        named = error.line
+
+    assert named <= len(lines) + 1
