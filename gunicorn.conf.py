@@ -93,10 +93,3 @@ def _checked_store() -> int:
         sys.stderr.flush()
         return 1
     return 0
-
-
-def child_exit(_: Any, worker: Any) -> None:
-    """Take what belonged to a worker that is gone out of the metrics."""
-    from wa_service import metrics
-
-    metrics.process_ended(worker.pid)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prometheus_client import (
@@ -24,6 +25,8 @@ from prometheus_client import (
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest, make_wsgi_app
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
+
+from wa_service.shared_counts import SharedCounts
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -233,10 +236,8 @@ class StoreCollector(Collector):
 def scrape_registry(snapshot: Callable[[], StoreSnapshot] | None = None) -> CollectorRegistry:
     """Build what a scrape reads: every process's counts, and the store's series where `snapshot` is given."""
     registry = CollectorRegistry()
-    if _shared():
-        multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # the client's own gap
-    else:
-        registry.register(_Others(REGISTRY))
+    directory = _shared_directory()
+    registry.register(SharedCounts(directory) if directory else _Others(REGISTRY))
     if snapshot is not None:
         registry.register(StoreCollector(snapshot))
     return registry
@@ -265,12 +266,6 @@ def may_scrape(authorization: str, key: str) -> bool:
     return hmac.compare_digest(authorization.encode(), f"Bearer {key}".encode())
 
 
-def process_ended(pid: int) -> None:
-    """A process that shared its counts ended: its gauges go, its counters stay."""
-    if _shared():
-        multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]  # the client's own gap
-
-
 class _Others(Collector):
     """A registry inside another one."""
 
@@ -284,5 +279,9 @@ class _Others(Collector):
         return self._registry.collect()
 
 
-def _shared() -> bool:
-    return bool(values.ValueClass._multiprocess)
+def _shared_directory() -> Path | None:
+    """Where this process's counts go if others add theirs; prometheus_client decided it while it was imported."""
+    if not values.ValueClass._multiprocess:
+        return None
+    collector = multiprocess.MultiProcessCollector(None)  # type: ignore[no-untyped-call]  # the client's own gap
+    return Path(collector._path)

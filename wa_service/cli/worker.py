@@ -26,8 +26,10 @@ def _run(options: argparse.Namespace, load: Load) -> int:
         return supervise()
 
     from wa_service.conversation.script import ScriptError
+    from wa_service.shared_counts import fold
     from wa_service.worker import process
 
+    fold(settings.metrics_dir)
     try:
         check_store(settings, warn=False)
         process.run(settings, options.puller, succeeds=options.succeeds, parent=options.parent)
