@@ -14,6 +14,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
+import orjson
 from pydantic import Field, StrictBool, ValidationError, field_validator, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
@@ -323,6 +324,7 @@ def parse_message(obj: Mapping[str, Any]) -> Message:
 def parse_reply(obj: Mapping[str, Any]) -> Message:
     """As `parse_message`, for an object without recipient, such as a script's reply."""
     data = dict(obj)
+    _writable(data)
     if data.get("type") is None:
         known = [name for name in TYPES if name in data]
         if len(known) != 1:
@@ -335,6 +337,20 @@ def parse_reply(obj: Mapping[str, Any]) -> Message:
         data["template"] = _long_template(data["template"])
     model = TYPES.get(type_, Message) if isinstance(type_, str) else Message
     return model.model_validate(data)
+
+
+def _writable(data: dict[str, Any]) -> None:
+    """Refuse what cannot be sent: nested deeper than JSON writers go, or not JSON at all."""
+    try:
+        orjson.dumps(data, default=_part_as_json)
+    except TypeError:
+        raise _problem("", "The message must be JSON, nested less than 250 deep.") from None
+
+
+def _part_as_json(value: object) -> object:
+    if isinstance(value, Part):
+        return value.as_json()
+    raise TypeError
 
 
 def _long_template(template: Mapping[str, Any]) -> dict[str, Any]:
@@ -356,7 +372,7 @@ def _long_template(template: Mapping[str, Any]) -> dict[str, Any]:
 def _problem(path: str, sentence: str) -> ValidationError:
     error: InitErrorDetails = {
         "type": PydanticCustomError("message", "{sentence}", {"sentence": sentence}),
-        "loc": (path,),
+        "loc": (path,) if path else (),
         "input": None,
     }
     return ValidationError.from_exception_data("Message", [error])

@@ -14,7 +14,7 @@ class Part(BaseModel):
     that is None.
     """
 
-    model_config = ConfigDict(frozen=True, extra="allow")
+    model_config = ConfigDict(frozen=True, extra="allow", hide_input_in_errors=True)
 
     constants: ClassVar[frozenset[str]] = frozenset()
 

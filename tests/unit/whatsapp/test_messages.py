@@ -116,6 +116,27 @@ def test_an_interactive_type_of_tomorrow_passes_unchanged():
     assert parse_message({"to": TO, "type": "interactive", "interactive": content}).payload()["interactive"] == content
 
 
+def deep(levels):
+    return {"a": deep(levels - 1)} if levels else 1
+
+
+@pytest.mark.parametrize("content", [deep(300), b"bytes", object(), {1, 2}])
+def test_what_cannot_be_written_as_json_is_refused(content):
+    ((path, sentence),) = refused({"to": TO, "type": "hologram", "hologram": content})
+    assert (path, sentence) == ("", "The message must be JSON, nested less than 250 deep.")
+
+
+def test_a_model_may_stand_inside_the_object():
+    part = TextMessage(text={"body": "hi"}).text
+    assert parse_message({"to": TO, "text": part}).payload()["text"] == {"body": "hi"}
+
+
+def test_pydantic_s_own_text_does_not_repeat_what_was_given():
+    with pytest.raises(ValidationError) as caught:
+        parse_message({"to": TO, "text": {"body": ["secret words"]}})
+    assert "secret words" not in str(caught.value)
+
+
 def test_what_was_not_given_is_not_sent():
     payload = TextMessage(to=TO, text={"body": "hi", "preview_url": None}, context=None).payload()
     assert "context" not in payload
