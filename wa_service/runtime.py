@@ -6,7 +6,8 @@ Nothing here connects or starts anything; what is built connects at its first us
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
@@ -15,6 +16,7 @@ from structlog.typing import FilteringBoundLogger
 
 from wa_service import log, metrics
 from wa_service.delivery.breaker import Breaker
+from wa_service.delivery.management import ManagementGuard
 from wa_service.delivery.sender import Sender
 from wa_service.embedded_valkey import embedded_url
 from wa_service.settings import Settings
@@ -33,7 +35,9 @@ from wa_service.whatsapp.signature import SignatureVerifier
 from wa_service.whatsapp.transport import Outcome
 
 COEXISTENCE_PER_SECOND = 20
-MANAGEMENT_PAUSE_SHARE = 95
+
+Guard = Callable[[str], AbstractContextManager[object]]
+Observe = Callable[[str, Outcome, float], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +93,12 @@ def build(settings: Settings) -> Runtime:
         settle_seconds=settings.settle_seconds,
         resend_unknown=settings.resend_unknown,
     )
-    management = Breaker(partial(_management_opened, log.get_logger()))
+    management = ManagementGuard(partial(_management_opened, log.get_logger()))
     breakers = {number: Breaker(partial(_pause, outbox, number)) for number in numbers}
     senders = {
         number: Sender(
             number,
-            _client(settings, number, breakers[number]).send,
+            _client(settings, number, breakers[number].guard, _observe).send,
             outbox,
             wait_for_store=store.flusher.wait_until_back,
         )
@@ -115,7 +119,10 @@ def build(settings: Settings) -> Runtime:
         observer=Observer(store, outbox, numbers),
         memory=MemoryWatch(store),
         verifier=SignatureVerifier([secret.get_secret_value() for secret in settings.app_secrets]),
-        clients={number: _client(settings, number, management) for number in numbers},
+        clients={
+            number: _client(settings, number, management.guard, partial(_observe_management, management))
+            for number in numbers
+        },
         senders=senders,
     )
 
@@ -132,7 +139,7 @@ def _limits(settings: Settings, number: str) -> Limits:
     return Limits(throughput, settings.daily_limit, settings.business_account_id or "-")
 
 
-def _client(settings: Settings, number: str, breaker: Breaker) -> WhatsAppMetaClient:
+def _client(settings: Settings, number: str, guard: Guard, observe: Observe) -> WhatsAppMetaClient:
     return WhatsAppMetaClient(
         access_token=settings.access_token.get_secret_value(),
         phone_number_id=number,
@@ -140,8 +147,8 @@ def _client(settings: Settings, number: str, breaker: Breaker) -> WhatsAppMetaCl
         api_version=settings.api_version,
         base_url=settings.api_base_url,
         business_account_id=settings.business_account_id or "",
-        guard=breaker.guard,
-        observe=_observe,
+        guard=guard,
+        observe=observe,
         proxies=_proxies(settings),
         ca_bundle=str(settings.ca_bundle) if settings.ca_bundle else None,
         user_agent=f"wa_service/{_version()}",
@@ -159,6 +166,11 @@ def _observe(call: str, outcome: Outcome, seconds: float) -> None:
     if outcome.error is not None and code is None:
         code = type(outcome.error).__name__
     metrics.api_called(call, seconds, code)
+
+
+def _observe_management(management: ManagementGuard, call: str, outcome: Outcome, seconds: float) -> None:
+    management.observe(outcome)
+    _observe(call, outcome, seconds)
 
 
 def _pause(outbox: Outbox, number: str) -> None:

@@ -2,36 +2,42 @@
 
 from __future__ import annotations
 
-from importlib import resources
-from pathlib import Path
+from pydantic import SecretStr
 
-from wa_service.conversation.hearing import Hearing
-from wa_service.conversation.language import FuzzyMatcher
-from wa_service.conversation.pipeline import Pipeline, examples_of
-from wa_service.conversation.responder import ScriptResponder, SilentResponder
-from wa_service.conversation.script import load_script
+from wa_service import log, metrics
+from wa_service.conversation.assembly import ConversationOptions, make_pipeline
+from wa_service.conversation.pipeline import Pipeline
 from wa_service.settings import Settings
 
 
-def script_path(settings: Settings) -> Path:
-    """WA_SCRIPT_FILE, or the packaged hotel desk."""
-    if settings.script_file is not None:
-        return settings.script_file
-    return Path(str(resources.files("wa_service.conversation") / "hotel_desk.yaml"))
-
-
 def build_pipeline(settings: Settings) -> Pipeline:
-    """Hear, understand, respond, as the settings say.
+    """Hear, understand, respond, as the settings say; `start()` it before the first message.
 
     Raises:
         ScriptError: the script file is broken; its text names the line and the reason.
+        ValueError: the responder's secret is none; its text is a sentence.
     """
-    script = load_script(script_path(settings))
-    scripted = ScriptResponder(script)
-    return Pipeline(
-        script=script,
-        matcher=FuzzyMatcher(examples_of(script)),
-        scripted=scripted,
-        responder=SilentResponder() if settings.responder == "none" else scripted,
-        hearing=Hearing(None),
+    options = ConversationOptions(
+        script_file=settings.script_file,
+        responder=settings.responder,
+        responder_url=settings.responder_url or "",
+        responder_secret=_plain(settings.responder_secret),
+        intents=settings.intents,
+        speech=settings.speech,
+        speech_model=settings.speech_model,
+        speech_url=settings.speech_url or "",
+        speech_api_key=_plain(settings.speech_api_key),
+        speech_timeout=settings.speech_timeout,
+        speech_processes=settings.speech_processes,
+        speech_confidence=settings.speech_confidence,
     )
+    logger = log.get_logger()
+
+    def notice(event: str, **facts: object) -> None:
+        logger.warning(f"whatsapp.conversation.{event}", **facts)
+
+    return make_pipeline(options, observe_speech=metrics.speech_took, notice=notice)
+
+
+def _plain(secret: SecretStr | None) -> str:
+    return secret.get_secret_value() if secret else ""
