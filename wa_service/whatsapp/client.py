@@ -122,14 +122,26 @@ class WhatsAppMetaClient(ManagementClient):
         body: Value | Sequence[Value] | None = None,
         buttons: Sequence[Value | None] | None = None,
         footer: object = None,
+        carousel: Sequence[Mapping[str, Any]] | None = None,
+        limited_time_offer: int | None = None,
+        one_time_code: str | None = None,
         components: Sequence[Mapping[str, Any]] | None = None,
         phone_number_id: str = "",
     ) -> Sent:
-        """Send a template. `header`, `body` and `buttons` as `build_components` takes them, or raw `components`.
+        """Send a template. The values as `build_components` takes them, or raw `components`.
 
         Raises `pydantic.ValidationError`, also for a `footer`: it carries no parameters when sending.
         """
-        parts = {"header": header, "body": body, "buttons": buttons, "footer": footer, "components": components}
+        parts = {
+            "header": header,
+            "body": body,
+            "buttons": buttons,
+            "footer": footer,
+            "carousel": carousel,
+            "limited_time_offer": limited_time_offer,
+            "one_time_code": one_time_code,
+            "components": components,
+        }
         template = {
             "name": name,
             "language": language,

@@ -132,15 +132,25 @@ class _WatchedMixin(HTTPConnection):
         super().connect()
         watched.connect_failed = False
 
+    def _tunnel(self) -> None:
+        with self._bounded_reads():
+            super()._tunnel()
+
     def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as in urllib3
+        with self._bounded_reads():
+            return super().getresponse()
+
+    @contextlib.contextmanager
+    def _bounded_reads(self) -> Iterator[None]:
         sock = self.sock
         if sock is None or _deadline.get() is None:
-            return super().getresponse()
+            yield
+            return
         self.sock = _DeadlineSocket(sock)
         try:
-            return super().getresponse()
+            yield
         finally:
-            # The answer may have closed the connection, which has then let go of the socket.
+            # What was read may have closed the connection, which has then let go of the socket.
             if self.sock is not None:
                 self.sock = sock
 

@@ -29,7 +29,7 @@ from wa_service.whatsapp.parts import (
     Problem,
     problems,
 )
-from wa_service.whatsapp.templates import Template, build_components
+from wa_service.whatsapp.templates import Template, build_components, check_against
 
 __all__ = [
     "AudioMessage",
@@ -267,6 +267,10 @@ class TemplateMessage(Message):
     type: Literal["template"] = "template"
     template: Template
 
+    def check_against(self, definition: Mapping[str, Any]) -> list[str]:
+        """Sentences about everything that does not fit the template's definition (see `templates.check_against`)."""
+        return check_against(self.template, definition)
+
 
 class TypingIndicator(Part):
     """Shows that an answer is coming, for 25 seconds or until it comes."""
@@ -339,6 +343,11 @@ def parse_reply(obj: Mapping[str, Any]) -> Message:
     return model.model_validate(data)
 
 
+_TEMPLATE_VALUES: Final = frozenset(
+    {"header", "body", "buttons", "footer", "carousel", "limited_time_offer", "one_time_code"}
+)
+
+
 def _writable(data: dict[str, Any]) -> None:
     """Refuse what cannot be sent: nested deeper than JSON writers go, or not JSON at all."""
     try:
@@ -354,8 +363,8 @@ def _part_as_json(value: object) -> object:
 
 
 def _long_template(template: Mapping[str, Any]) -> dict[str, Any]:
-    values = {key: template[key] for key in ("header", "body", "buttons", "footer") if template.get(key) is not None}
-    long = {key: value for key, value in template.items() if key not in ("header", "body", "buttons", "footer")}
+    values = {key: value for key, value in template.items() if key in _TEMPLATE_VALUES and value is not None}
+    long = {key: value for key, value in template.items() if key not in _TEMPLATE_VALUES}
     if isinstance(long.get("language"), str):
         long["language"] = {"code": long["language"]}
     if values:

@@ -7,7 +7,7 @@
 | it left, then reset or time-out; a 5xx without Meta's error object; a 2xx that cannot be parsed | a POST:
   `WhatsAppOutcomeUnknownError`; a GET or DELETE: retried, then `WhatsAppServerError` |
 
-GET and DELETE are retried here, a POST never.
+GET and DELETE are retried here (twice by urllib3, once more where an answer breaks off), a POST never.
 """
 
 import random
@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from http.cookiejar import DefaultCookiePolicy
 from typing import IO, Any, Final, TypeAlias
 from urllib.parse import urlsplit
 
@@ -46,7 +47,7 @@ ANSWER_LIMIT: Final = 8 * 1024 * 1024
 """Bytes of an answer that are read: far above any of Meta's, far below what would hurt."""
 
 _REPEATABLE: Final = frozenset({"GET", "DELETE"})
-_ATTEMPTS: Final = 3
+_ATTEMPTS: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,15 +235,19 @@ class Transport:
         with within(self._deadline), attempt() as watched:
             try:
                 response = self._send(session, request)
-                seen.answer(response)
+            except _NETWORK as problem:
+                raise _no_answer(problem, method, never_left=watched.connect_failed) from None
+            seen.answer(response)
+            try:
                 raw = read_at_most(response, ANSWER_LIMIT)
-            except (requests.RequestException, Urllib3Error, OSError) as problem:
-                raise _network_error(problem, method, never_left=watched.connect_failed) from None
+            except _NETWORK as problem:
+                raise _BrokenAnswerError(_no_answer(problem, method, never_left=False)) from None
         body = parse_json(raw)
-        if response.status_code < 300 and isinstance(body, dict) and error_object(body) is None:
+        found = error_object(body)
+        if response.status_code < 300 and isinstance(body, dict) and found is None:
             return body
         error = classify(response.status_code, body, response.headers, method=method)
-        if error_object(body) is None and (response.status_code < 400 or response.status_code >= 500):
+        if response.status_code < 400 and found is None:
             raise _BrokenAnswerError(error)
         raise error
 
@@ -259,7 +264,7 @@ class Transport:
 
 
 class _BrokenAnswerError(Exception):
-    """An answer that says nothing; a GET may ask again."""
+    """An answer that breaks off or says nothing; urllib3 does not see that, so a GET is asked again here."""
 
     def __init__(self, error: WhatsAppError) -> None:
         super().__init__()
@@ -304,15 +309,17 @@ def parse_json(raw: bytes) -> object:
         return None
 
 
-def _network_error(problem: Exception, method: str, *, never_left: bool) -> WhatsAppError | _BrokenAnswerError:
+def _no_answer(problem: Exception, method: str, *, never_left: bool) -> WhatsAppError:
     """What a failed exchange means. Only the class is named: texts of libraries carry URLs and addresses."""
     what = type(problem).__name__
     if never_left or isinstance(problem, _BEFORE_SENDING):
         return WhatsAppConnectionError("The request did not reach Meta", details=what)
     if method in _REPEATABLE:
-        return _BrokenAnswerError(WhatsAppServerError("Meta's answer did not come", details=what))
+        return WhatsAppServerError("Meta's answer did not come", details=what)
     return WhatsAppOutcomeUnknownError("The request left, but Meta's answer did not come", details=what)
 
+
+_NETWORK: Final = (requests.RequestException, Urllib3Error, OSError)
 
 _BEFORE_SENDING: Final = (
     requests.ConnectTimeout,
@@ -326,6 +333,7 @@ _BEFORE_SENDING: Final = (
 def _session(adapter: BaseAdapter) -> requests.Session:
     session = requests.Session()
     session.trust_env = False
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session
@@ -336,11 +344,11 @@ def _retries(pause: float) -> Retry:
         total=2,
         redirect=0,
         allowed_methods=_REPEATABLE,
-        status_forcelist=(502, 503, 504),
+        status_forcelist=(500, 502, 503, 504),
         backoff_factor=pause,
         backoff_jitter=pause,
         backoff_max=2.0,
-        retry_after_max=5,
+        retry_after_max=2,
         raise_on_status=False,
     )
 

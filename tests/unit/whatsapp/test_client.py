@@ -115,6 +115,12 @@ def test_a_template_with_values(client, messages):
     assert [component["type"] for component in template["components"]] == ["header", "body", "button"]
 
 
+def test_a_one_time_code(client, messages):
+    client.send_template_message(to=TO, name="otp", language="en", one_time_code="482913")
+    components = messages.last_request.json()["template"]["components"]
+    assert [component["parameters"][0]["text"] for component in components] == ["482913", "482913"]
+
+
 def test_a_template_with_raw_components(client, messages):
     raw = [{"type": "body", "parameters": [{"type": "text", "text": "Ana"}]}]
     client.send_template_message(to=TO, name="order_update", components=raw)

@@ -5,6 +5,7 @@ import socket
 import ssl
 import subprocess
 import threading
+import time
 from contextlib import suppress
 
 import pytest
@@ -140,6 +141,15 @@ def test_the_deadline_holds_inside_tls_too(proxy, certificate):
     with pytest.raises(WhatsAppError) as caught:
         transport.post_json("messages", "106/messages", {})
     assert caught.value.group == "unknown"
+
+
+def test_a_proxy_that_drips_is_left_when_the_time_is_over(raw_server, drip):
+    raw_server.script = drip(b"HTTP/1.1 200 OK\r\n", b"X-Slow: y\r\n")
+    transport = Transport("https://graph.test", "v23.0", "EAAtoken", proxies={"https": raw_server.url}, deadline=0.3)
+    started = time.monotonic()
+    with pytest.raises(WhatsAppConnectionError):
+        transport.post_json("messages", "106/messages", {})
+    assert time.monotonic() - started < 1.5
 
 
 PROXIES = {"https": "http://p.example:3128", "no_proxy": "localhost, .internal.example,10.0.0.1,exact.example:8443"}

@@ -2,6 +2,7 @@
 
 import pytest
 
+from wa_service.whatsapp.messages import parse_reply
 from wa_service.whatsapp.templates import Template, build_components, check_against
 
 DEFINITION = {
@@ -55,6 +56,11 @@ def test_metas_other_spelling_of_a_language_is_the_same():
 
 def test_the_template_may_be_given_as_json():
     assert check_against(template().as_json(), DEFINITION) == []
+
+
+def test_a_message_can_be_asked_itself():
+    message = parse_reply({"type": "template", "template": template(name="other").as_json()})
+    assert message.check_against(DEFINITION) == ["The name is not that of the definition."]
 
 
 PROBLEMS = [

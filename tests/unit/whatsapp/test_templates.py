@@ -193,7 +193,7 @@ BAD = [
     ({"name": "a", "language": {"code": "e"}}, "template.language.code"),
     ({"name": "a", "language": "en", "footer": "x"}, "template"),
     ({"name": "a", "language": "en", "body": [{"smell": 1}]}, "template"),
-    ({"name": "a", "language": "en", "body": 3.5j}, "template"),
+    ({"name": "a", "language": "en", "body": [None]}, "template"),
     ({"name": "a", "language": "en", "body": ["x"], "components": []}, "template"),
     ({"name": "a", "language": "en", "components": [{"type": "footer"}]}, "template.components.0"),
     ({"name": "a", "language": "en", "components": [{"type": "button", "index": 0}]}, "template.components.0"),
