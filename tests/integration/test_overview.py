@@ -1,0 +1,96 @@
+"""What an operator asks of the store."""
+
+from __future__ import annotations
+
+import pytest
+import redis
+
+from tests.integration.lanes import NUMBER, Lanes, message, send
+from wa_service.store.outbox import Limits
+from wa_service.store.overview import MemoryWatch, Observer
+from wa_service.store.redis import Store
+
+
+@pytest.fixture
+def observer(lanes: Lanes) -> Observer:
+    return Observer(lanes.store, lanes.outbox, [NUMBER])
+
+
+def test_an_idle_store_has_everything_left(observer: Observer) -> None:
+    overview = observer.overview()
+    assert set(overview.depth.values()) == {0}
+    assert (overview.daily_limit, overview.daily_remaining) == (1000, 1000)
+    assert overview.numbers[NUMBER].throughput_remaining == 80
+
+
+def test_what_waits_is_counted_by_conversation(lanes: Lanes, observer: Observer) -> None:
+    lanes.admit(message("1001"), message("1001"), message("1002"))
+    lanes.outbox.put(send("1003"))
+    lanes.outbox.put(send("1004", urgent=False))
+    depth = observer.overview().depth
+    assert (depth["inbound"], depth["replies"], depth["bulk"]) == (2, 1, 1)
+
+
+def test_what_was_sent_and_received_leaves_less_throughput(lanes: Lanes, observer: Observer) -> None:
+    lanes.admit(message())
+    lanes.outbox.put(send("1003"))
+    lanes.grant()
+    assert observer.overview().numbers[NUMBER].throughput_remaining == 78
+
+
+def test_opened_customers_leave_less_reach(lanes: Lanes, observer: Observer) -> None:
+    lanes.outbox.put(send("1001", type="template"), opens=True)
+    assert observer.overview().daily_remaining == 999
+
+
+def test_a_used_up_reach_reads_zero(store: Store) -> None:
+    lanes = Lanes.over(store, limits={NUMBER: Limits(80, 1, "w")})
+    lanes.outbox.put(send("1001", type="template"), opens=True)
+    assert Observer(store, lanes.outbox, [NUMBER]).overview().daily_remaining == 0
+
+
+def test_a_pause_is_seen_with_its_reason(lanes: Lanes, observer: Observer) -> None:
+    lanes.outbox.pause(NUMBER, "account")
+    state = observer.overview().numbers[NUMBER]
+    assert 4 < state.paused_for <= 5
+    assert state.pause_reason == "account"
+
+
+def test_dead_letters_are_counted_by_kind(lanes: Lanes, observer: Observer) -> None:
+    lanes.admit(message())
+    _, (work,) = lanes.inbox.take("p", 0, 1)
+    lanes.inbox.bury(work, "p", "failed", "why")
+    assert observer.overview().dead_letters == {"failed": 1}
+
+
+def test_the_embedded_server_would_lose_nothing(observer: Observer) -> None:
+    assert [problem for problem in observer.durability() if "Append-only" not in problem] == []
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "word"),
+    [("appendonly", "no", "Append-only"), ("maxmemory-policy", "allkeys-lru", "noeviction")],
+)
+def test_a_server_that_would_lose_data_is_named_with_the_mend(
+    observer: Observer, redis_client: redis.Redis, setting: str, value: str, word: str
+) -> None:
+    before = redis_client.config_get(setting)
+    redis_client.config_set(setting, value)
+    try:
+        assert any(word in problem for problem in observer.durability())
+    finally:
+        redis_client.config_set(setting, next(iter(before.values())))
+
+
+def test_a_nearly_full_server_is_noticed(store: Store, redis_client: redis.Redis) -> None:
+    used = redis_client.info("memory")["used_memory"]
+    redis_client.config_set("maxmemory", int(used * 1.1))
+    try:
+        assert MemoryWatch(store).full()
+    finally:
+        redis_client.config_set("maxmemory", 0)
+    assert not MemoryWatch(store).full()
+
+
+def test_the_clocks_agree(observer: Observer) -> None:
+    assert abs(observer.clock_skew()) < 1
