@@ -22,6 +22,8 @@ from wa_service.whatsapp.errors import WhatsAppCircuitOpenError, WhatsAppError
 
 FEW_DELAYS = (3.0, 9.0, 27.0, 60.0)
 LONGEST_DELAY = 60.0
+# The lanes take a longer pause for a clock that was turned back.
+LONGEST_ASKED_FOR = 3_600.0
 PAIR_LONGEST = 256.0
 THROTTLE_PAUSE = 60.0
 TOO_FAST = 130429
@@ -43,7 +45,7 @@ def judge(error: WhatsAppError, grant: Grant) -> Verdict:
     match error.group:
         case "transient":
             tried = not isinstance(error, WhatsAppCircuitOpenError)
-            delay = error.retry_after or _growing(grant.ill)
+            delay = _asked(error) or _growing(grant.ill)
             return Verdict(
                 Ending(
                     "later", delay=delay, counts="ill", error=facts, health="ill" if tried else "", reason="meta_unwell"
@@ -55,16 +57,16 @@ def judge(error: WhatsAppError, grant: Grant) -> Verdict:
             delay = _jittered(FEW_DELAYS[grant.few])
             return Verdict(Ending("later", delay=delay, counts="few", error=facts, health="ill", reason="meta_unwell"))
         case "maintenance":
-            pause = error.retry_after or THROTTLE_PAUSE
+            pause = _asked(error) or THROTTLE_PAUSE
             return Verdict(Ending("later", delay=pause, error=facts), pause=pause)
         case "throttled":
             if error.code == TOO_FAST:
-                delay = error.retry_after or _jittered(1.0)
+                delay = _asked(error) or _jittered(1.0)
                 return Verdict(Ending("later", delay=delay, error=facts, health="well"), cut=True)
-            pause = error.retry_after or THROTTLE_PAUSE
+            pause = _asked(error) or THROTTLE_PAUSE
             return Verdict(Ending("later", error=facts), pause=pause)
         case "pair":
-            delay = error.retry_after if grant.pair == 0 and error.retry_after else float(4**grant.pair)
+            delay = (_asked(error) or 1.0) if grant.pair == 0 else float(4**grant.pair)
             delay = min(PAIR_LONGEST, delay)
             return Verdict(Ending("later", delay=delay, counts="pair", error=facts, health="well"))
         case "account":
@@ -85,6 +87,10 @@ def describe(error: WhatsAppError) -> dict[str, Any]:
         "fbtrace_id": error.fbtrace_id or None,
         "http_status": error.http_status,
     }
+
+
+def _asked(error: WhatsAppError) -> float | None:
+    return None if error.retry_after is None else min(error.retry_after, LONGEST_ASKED_FOR)
 
 
 def _growing(tries: int) -> float:

@@ -99,7 +99,7 @@ class _Eraser:
 
     def _conversation(self, c: str) -> None:
         number = c.split(":", 1)[0]
-        personal = [f"wa:{kind}:{c}" for kind in ("contact", "box", "lane", "q", "to", "pair")]
+        personal = [f"wa:{kind}:{c}" for kind in ("contact", "box", "lane", "q", "pair")]
         personal += [keys.who(number, needle.decode()) for needle in self._needles]
         commands: list[tuple[Any, ...]] = [("DEL", *personal), ("ZREM", keys.DUE, c)]
         commands += [("ZREM", keys.out(number, priority), c) for priority in (0, 1)]

@@ -15,7 +15,6 @@ wa:held:<p>, claims:<p>   hash    what a puller works on                        
 wa:rec:<id>               hash    a send                                             retention, from its end
 wa:w:<mark>               string  the record of a wamid                              retention
 wa:idem:<key>:<mark>      hash    fingerprint, id, until                             24 h after the record's end
-wa:to:<c>                 list    the last 100 records of a conversation             with the contact
 wa:q:<c>                  list    the lane: records that wait                        until sent
 wa:out:<n>:<0|1>          zset    lanes whose head may go, by when                   while there is work
 wa:busy, wa:doubt         zset    claims by end; unknown sends by when to settle     while there is work
@@ -107,11 +106,6 @@ def lane_queue(conversation: str) -> str:
 def mailbox(conversation: str) -> str:
     """The events that wait in a mailbox."""
     return f"wa:box:{conversation}"
-
-
-def records_of(conversation: str) -> str:
-    """The last 100 records of a conversation."""
-    return f"wa:to:{conversation}"
 
 
 def answers(web_process: str) -> str:

@@ -2,6 +2,7 @@
 -- A worker that stops, or whose process died, no longer holds anything: its conversations are due at once, and
 -- what it was sending has no known outcome (the claim ends now; `reap` does the rest).
 -- ARGV 1 puller · 2 "stopped" (its takes are given back) or "died". Returns how much it held.
+redis.call('DEL', 'wa:none')
 local held = 'wa:held:' .. ARGV[1]
 local all = redis.call('HGETALL', held)
 for i = 1, #all, 2 do

@@ -32,7 +32,7 @@ local count = tonumber(ARGV[7])
 local p = 'wa:pause:' .. n
 local pause = redis.call('HMGET', p, 'until', 'probe')
 if pause[1] then
-  local ms = tonumber(pause[1]) - now
+  local ms = ahead(pause[1])
   if ms > 0 then return { ms, 'pause', expired } end
   count = 1 -- the probe
 end
@@ -57,7 +57,11 @@ local rate, margin = 'wa:rate:' .. n, tonumber(ARGV[5])
 local function throttle()
   local nth = redis.call('LINDEX', rate, -throughput)
   if not nth then return 0 end
-  return math.max(0, 1000 + margin - (now - math.min(tonumber(nth), now)))
+  if tonumber(nth) > now then
+    redis.call('DEL', rate) -- the clock was turned back: count anew after a second
+    return 1000 + margin
+  end
+  return math.max(0, 1000 + margin - (now - tonumber(nth)))
 end
 
 local wait, why = -1, 'idle'
@@ -70,8 +74,8 @@ local function candidate(z)
   for _ = 1, 64 do
     local first = redis.call('ZRANGE', z, 0, 0, 'WITHSCORES')
     if not first[1] then return nil end
-    if tonumber(first[2]) > now then
-      sooner(tonumber(first[2]) - now, 'later')
+    if ahead(first[2]) > 0 then
+      sooner(ahead(first[2]), 'later')
       return nil
     end
     local c = first[1]
@@ -82,6 +86,7 @@ local function candidate(z)
       local v = redis.call('HMGET', key(id), 'expires', 'reach')
       local pair = 'wa:pair:' .. c
       local tat = math.max(tonumber(redis.call('GET', pair) or 0), now)
+      tat = math.min(tat, now + PAIR_BURST * PAIR_MS)
       if not v[1] then
         leave(n, c, id)
       elseif tonumber(v[1]) <= now then

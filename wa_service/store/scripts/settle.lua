@@ -18,7 +18,7 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', 'wa:doubt', '-inf', now, 'LIMIT'
   local since = tonumber(v[3] or 0)
   if not v[1] then
     redis.call('ZREM', 'wa:doubt', id)
-  elseif refused > since and now < since + 12 * settle then
+  elseif refused > since and refused <= now and now < since + 12 * settle then
     redis.call('ZADD', 'wa:doubt', since + 12 * settle, id)
   elseif after(v[1], since) < 3 then
     redis.call('ZADD', 'wa:doubt', now + math.min(5000, settle), id)

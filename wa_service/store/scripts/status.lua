@@ -15,6 +15,11 @@ if not id or redis.call('EXISTS', key(id)) == 0 then
 end
 if not RANK[status] then return { 'late', id, -1, '' } end
 local v = redis.call('HMGET', key(id), 'c', 's:accepted', 'wamid', 'type', 'opaque', 'n')
+-- We had taken Meta's silence for a no: this is its word.
+if string.find(redis.call('HGET', key(id), 'error') or '', '"no_word_from_meta"', 1, true) then
+  redis.call('HDEL', key(id), 'error', 's:failed')
+  redis.call('HSET', key(id), 'rank', RANK.unknown)
+end
 if redis.call('HSETNX', key(id), 's:' .. status, ARGV[5]) == 0 then return { 'duplicate', id, -1, v[4] } end
 if not v[3] then
   redis.call('HSET', key(id), 'wamid', ARGV[3])

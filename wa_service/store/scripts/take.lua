@@ -32,8 +32,8 @@ for _ = 1, count + 100 do
   if #answer > count then break end
   local due = redis.call('ZRANGE', 'wa:due', 0, 0, 'WITHSCORES')
   if not due[1] then break end
-  if tonumber(due[2]) > now then
-    wait = tonumber(due[2]) - now
+  if ahead(due[2]) > 0 then
+    wait = ahead(due[2])
     break
   end
   local c = due[1]

@@ -3,7 +3,7 @@
 local function hold(n, reason, at_least, id)
   local p = 'wa:pause:' .. n
   local v = redis.call('HMGET', p, 'until', 'tries', 'probe')
-  if v[1] and tonumber(v[1]) > now and (id == '' or v[3] ~= id) then return 0 end
+  if v[1] and ahead(v[1]) > 0 and (id == '' or v[3] ~= id) then return 0 end
   local tries = tonumber(v[2] or 0)
   local ms = math.max(at_least, math.min(300000, 5000 * 2 ^ tries))
   redis.call('HSET', p, 'until', now + ms, 'tries', tries + 1, 'reason', reason, 'probe', '')

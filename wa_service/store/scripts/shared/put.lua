@@ -10,8 +10,5 @@ local function put(spec, c)
     end
   end
   redis.call('HSET', 'wa:rec:' .. spec.id, unpack(fields))
-  local to = 'wa:to:' .. c
-  redis.call('RPUSH', to, spec.id)
-  redis.call('LTRIM', to, -100, -1)
   enter(spec.n, c, spec.id, spec.urgent, false)
 end

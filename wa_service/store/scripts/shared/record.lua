@@ -58,7 +58,6 @@ local function fall_back(id, n, c)
   redis.call('HSET', key(v[2]), 'v', 1, 'n', n, 'c', c, 'type', 'template', 'body', v[1], 'status', 'queued', 'rank', 0,
     's:queued', now, 'expires', v[3] or 0, 'instead_of', id, 'origin', v[5] or '', 'reach', 'wait')
   if v[4] then redis.call('HSET', key(v[2]), 'opaque', v[4]) end
-  redis.call('RPUSH', 'wa:to:' .. c, v[2])
   enter(n, c, v[2], true, true)
   return true
 end

@@ -1,0 +1,122 @@
+"""The lanes when the clock jumps, when memory is full, and when Meta speaks after all."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import redis
+
+from tests.eventually import eventually
+from tests.integration.lanes import NUMBER, Lanes, message, send
+from tests.integration.test_lanes_outbound import claimed, done, state, status
+from wa_service.store import keys
+from wa_service.store.redis import Store
+
+HOUR_MS = 3_600_000
+A_DAY_AHEAD = int(time.time() * 1000) + 24 * HOUR_MS
+
+
+class TestAClockThatWasTurnedBack:
+    """What was written before lies far ahead now; nothing may wait for it."""
+
+    def test_a_mailbox_is_looked_at(self, lanes: Lanes, redis_client: redis.Redis) -> None:
+        lanes.admit(message())
+        redis_client.zadd(keys.DUE, {f"{NUMBER}:15551230001": A_DAY_AHEAD})
+        assert len(lanes.inbox.take("p", 0, 1)[1]) == 1
+
+    def test_a_lane_is_looked_at(self, lanes: Lanes, redis_client: redis.Redis) -> None:
+        lanes.outbox.put(send())
+        redis_client.zadd(keys.out(NUMBER, 0), {f"{NUMBER}:15551230001": A_DAY_AHEAD})
+        assert len(lanes.grant()) == 1
+
+    def test_a_pause_is_over(self, lanes: Lanes, redis_client: redis.Redis) -> None:
+        lanes.outbox.put(send())
+        lanes.outbox.pause(NUMBER, "meta_unwell")
+        redis_client.hset(keys.pause(NUMBER), "until", A_DAY_AHEAD)
+        assert len(lanes.grant()) == 1
+
+    def test_a_claim_runs_out(self, lanes: Lanes, redis_client: redis.Redis) -> None:
+        lanes.outbox.put(send(id="a"))
+        lanes.grant()
+        redis_client.zadd(keys.BUSY, {"a": A_DAY_AHEAD})
+        assert eventually(lanes.outbox.reap) == ["a"]
+
+    def test_the_throughput_is_counted_anew(self, lanes: Lanes, redis_client: redis.Redis) -> None:
+        redis_client.rpush(keys.rate(NUMBER), *([A_DAY_AHEAD] * 80))
+        lanes.outbox.put(send())
+        assert lanes.outbox.next(NUMBER, "p", 1, 1).wait <= 1.025
+        assert len(lanes.grant()) == 1
+
+    def test_a_customers_pace_is_no_longer_than_its_burst(self, lanes: Lanes, redis_client: redis.Redis) -> None:
+        redis_client.set(f"wa:pair:{NUMBER}:15551230001", A_DAY_AHEAD)
+        lanes.outbox.put(send())
+        assert lanes.outbox.next(NUMBER, "p", 1, 1).wait <= 6
+
+
+class TestAFullServer:
+    @contextmanager
+    def full(self, client: redis.Redis) -> Iterator[None]:
+        client.config_set("maxmemory", 1)
+        try:
+            yield
+        finally:
+            client.config_set("maxmemory", 0)
+
+    def test_nothing_new_is_taken_in(self, lanes: Lanes, redis_client: redis.Redis) -> None:
+        with self.full(redis_client):
+            results = lanes.store.flusher.run([lanes.inbox.admit(message(), 1)])
+        assert isinstance(results[0], redis.ResponseError)
+        assert redis_client.dbsize() == 0
+
+    def test_what_was_taken_in_is_handled_and_sent(self, lanes: Lanes, redis_client: redis.Redis) -> None:
+        lanes.admit(message())
+        with self.full(redis_client):
+            _, (work,) = lanes.inbox.take("p", 0, 1)
+            assert lanes.inbox.keep([work]) == [True]
+            assert lanes.inbox.finish(work, "p", [send(id="a")])
+            (grant,) = lanes.grant()
+            assert done(lanes, grant, outcome="accepted", wamid="wamid.A").held
+        assert state(lanes, "a") == "accepted"
+
+    def test_failures_and_ends_are_written(self, lanes: Lanes, redis_client: redis.Redis) -> None:
+        lanes.admit(message("1001"), message("1002"))
+        with self.full(redis_client):
+            _, (one, two) = lanes.inbox.take("p", 0, 2)
+            assert lanes.inbox.again(one, "p", 0.0, counts=True) == 1
+            assert lanes.inbox.bury(two, "p", "failed", "why")
+            assert lanes.outbox.pause(NUMBER, "meta_unwell") == 5
+            assert lanes.outbox.cut(NUMBER) == 64
+            assert lanes.inbox.give_back("p", died=True) == 0
+
+
+class TestMetasWordAfterAll:
+    def silent(self, store: Store) -> Lanes:
+        """A send "a" that was given up because Meta said nothing."""
+        lanes = Lanes.over(store, settle_seconds=0.01)
+        lanes.outbox.put(send(id="a"))
+        (grant,) = lanes.grant()
+        done(lanes, grant, outcome="unknown")
+        eventually(lambda: int(time.time() * 1000) > claimed(lanes, "a") + 2)
+        for i in range(3):
+            lanes.outbox.put(send(f"777{i}"))
+            (other,) = lanes.grant()
+            done(lanes, other, outcome="accepted", wamid=f"wamid.H{i}")
+            status(lanes, f"wamid.H{i}", "sent")
+        assert eventually(lanes.outbox.settle) == [("a", "failed")]
+        return lanes
+
+    def test_any_status_takes_the_verdict_back(self, store: Store) -> None:
+        lanes = self.silent(store)
+        assert status(lanes, "wamid.A", "sent", biz_opaque_callback_data="a")[0] == b"applied"
+        record = lanes.records.get("a")
+        assert record is not None
+        assert (record.status, record.error) == ("sent", None)
+
+    def test_metas_own_failure_stays(self, store: Store) -> None:
+        lanes = self.silent(store)
+        status(lanes, "wamid.A", "failed", biz_opaque_callback_data="a", errors=[{"code": 131026}])
+        record = lanes.records.get("a")
+        assert record is not None
+        assert (record.status, record.error["code"]) == ("failed", 131026)
