@@ -69,7 +69,9 @@ class Child:
     @property
     def pid(self) -> int | None:
         """The process's id while one is there."""
-        return self._process.pid if self._process is not None and self._process.poll() is None else None
+        # Held here: `close` may come from elsewhere between two looks.
+        process = self._process
+        return process.pid if process is not None and process.poll() is None else None
 
     def ready(self) -> None:
         """Start it and let it learn, where it is not there. Raises ChildError."""

@@ -102,8 +102,8 @@ def test_the_hotel_desk_knows_what_it_does_not_know(text: str) -> None:
 
 def test_the_longest_text_takes_no_time() -> None:
     matcher = FuzzyMatcher(DESK)
-    began = time.perf_counter()
+    began = time.process_time()
 
-    matcher.scores("breakfst " * 400)
+    matcher.scores(" ".join(f"brekfast{number}" for number in range(400)))
 
-    assert time.perf_counter() - began < 0.1
+    assert time.process_time() - began < 0.1
