@@ -266,6 +266,15 @@ class TestStatuses:
         assert (record.status, record.wamid) == ("sent", "wamid.EARLY")
         assert lanes.grant() == []
 
+    def test_what_was_to_be_tried_again_is_not_when_meta_has_it(self, lanes: Lanes) -> None:
+        lanes.outbox.put(send(id="a"))
+        lanes.outbox.put(send(id="b"))
+        (grant,) = lanes.grant()
+        done(lanes, grant, outcome="later", delay=0, counts="few")
+        status(lanes, "wamid.A", "sent", biz_opaque_callback_data="a")
+        assert [grant.id for grant in lanes.grant(count=5)] == ["b"]
+        assert state(lanes, "a") == "sent"
+
     def test_a_status_settles_an_unknown_send(self, lanes: Lanes) -> None:
         lanes.outbox.put(send(id="a"))
         (grant,) = lanes.grant()

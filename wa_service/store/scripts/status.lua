@@ -30,6 +30,8 @@ if redis.call('ZREM', 'wa:doubt', id) == 1 or not accepted then
   accepted = accepted or tonumber(redis.call('HGET', key(id), 'claimed') or now)
   redis.call('HSETNX', key(id), 's:accepted', accepted)
   ended(id, keep)
+  -- It was to be tried again, but Meta has it.
+  if not redis.call('ZSCORE', 'wa:busy', id) then drop(v[6], c, id) end
 end
 if ARGV[10] ~= '' then redis.call('HSET', key(id), 'pricing', ARGV[10]) end
 if not redis.call('HGET', key(id), 'heard') then

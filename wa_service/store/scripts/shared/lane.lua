@@ -45,3 +45,10 @@ local function enter(n, c, id, urgent, at_head)
     end
   end
 end
+
+-- drop(n, c, id): a record that is not being sent leaves its lane, wherever in it it stands; who is being sent stays.
+local function drop(n, c, id)
+  if redis.call('LREM', 'wa:q:' .. c, 1, id) == 0 then return end
+  if redis.call('HGET', 'wa:lane:' .. c, 'urgent') == id then redis.call('HDEL', 'wa:lane:' .. c, 'urgent') end
+  if redis.call('EXISTS', 'wa:q:' .. c) == 0 then withdraw(n, c) end
+end
