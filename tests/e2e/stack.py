@@ -27,6 +27,7 @@ from tests.eventually import eventually
 
 Role = Literal["valkey", "emulator", "web", "worker-1", "worker-2"]
 ROLES: tuple[Role, ...] = ("valkey", "emulator", "web", "worker-1", "worker-2")
+WORKERS: tuple[Role, ...] = ("worker-1", "worker-2")
 REDIS_PASSWORD = "redis-password-Kq7"
 START_SECONDS = 30.0
 
@@ -73,6 +74,9 @@ class Stack:
             "WA_INTENTS": "fuzzy",
             "WA_SPEECH": "none",
             "WEB_CONCURRENCY": str(web_processes),
+            # What nobody can know is settled within seconds: the tests wait for it.
+            "WA_SETTLE_SECONDS": "2",
+            "WA_RESEND_UNKNOWN": "true",
             **(environment or {}),
         }
         self.meta = Meta(f"http://127.0.0.1:{self._ports['emulator']}")
@@ -137,12 +141,12 @@ class Stack:
 
     @contextlib.contextmanager
     def frozen(self, role: Role) -> Iterator[None]:
-        """The part does not move inside the block."""
-        self.signal(role, signal.SIGSTOP)
+        """The part, with all its processes, does not move inside the block."""
+        os.killpg(self.pid(role), signal.SIGSTOP)
         try:
             yield
         finally:
-            self.signal(role, signal.SIGCONT)
+            os.killpg(self.pid(role), signal.SIGCONT)
 
     def stop(self) -> None:
         """Ends everything, whatever state it is in."""

@@ -2,19 +2,145 @@
 
 from __future__ import annotations
 
+import random
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import orjson
+import pytest
+
 from tests.e2e.leaks import SPOKEN
-from tests.e2e.phones import customer
-from tests.e2e.stack import Stack
+from tests.e2e.phones import NUMBER, customer, delivery, message, messages
+from tests.e2e.stack import WORKERS, Stack
 from tests.eventually import eventually
+
+REDELIVERED = 0.2
+
+
+class Talk:
+    """Customers who write numbered messages, each after the one before was acknowledged; some come twice."""
+
+    def __init__(self, stack: Stack, customers: Sequence[str], count: int, seed: int) -> None:
+        self.texts = [f"{SPOKEN} {n}" for n in range(count)]
+        self._stack = stack
+        self._customers = customers
+        self._seed = seed
+        self._acknowledged = 0
+        self._mutex = threading.Lock()
+
+    @property
+    def acknowledged(self) -> int:
+        return self._acknowledged
+
+    def run(self) -> None:
+        with ThreadPoolExecutor(12) as pool:
+            for done in [pool.submit(self._one, wa_id) for wa_id in self._customers]:
+                done.result()
+
+    def _one(self, wa_id: str) -> None:
+        dice = random.Random(f"{self._seed}:{wa_id}")
+        for text in self.texts:
+            body = delivery(messages(message(wa_id, text)))
+            self._stack.webhooks.deliver(body)
+            with self._mutex:
+                self._acknowledged += 1
+            if dice.random() < REDELIVERED:
+                self._stack.webhooks.deliver(body, other_bytes=True)
+
+
+def answered(stack: Stack) -> int:
+    return sum(stack.meta.accepted().values())
+
+
+def unknown(stack: Stack) -> Counter[tuple[str, str]]:
+    """Replies of which nobody can know yet whether Meta has them: (customer, text)."""
+    found: Counter[tuple[str, str]] = Counter()
+    for key in stack.redis.scan_iter("wa:rec:*", count=1_000):
+        status, body = stack.redis.hmget(key, "status", "body")
+        if status == b"unknown":
+            reply = orjson.loads(body)
+            found[(reply["to"], reply["text"]["body"])] += 1
+    return found
+
+
+def resent(stack: Stack) -> set[tuple[str, str]]:
+    """Replies that were sent once more because Meta was silent: they stand behind what followed them."""
+    found = set()
+    for sent in stack.meta.seen()["sends"]:
+        if stack.redis.hexists(f"wa:rec:{sent['opaque']}", "resent"):
+            found.add((sent["wa_id"], sent["content"]["body"]))
+    return found
+
+
+def check(stack: Stack, customers: Sequence[str], texts: Sequence[str]) -> None:
+    """Every message answered exactly once and in order; what is unknown counts as answered, but never twice."""
+    replies = [f"{text}!" for text in texts]
+    open_still, late = unknown(stack), resent(stack)
+    lost, twice, disordered = [], [], []
+    for wa_id in customers:
+        heard = stack.meta.heard(wa_id)
+        count = Counter(heard)
+        for reply in replies:
+            total = count[reply] + open_still[(wa_id, reply)]
+            lost += [(wa_id, reply)] * (total == 0)
+            twice += [(wa_id, reply)] * (count[reply] > 1)
+        punctual = [reply for reply in heard if (wa_id, reply) not in late]
+        disordered += [wa_id] * (punctual != sorted(punctual, key=replies.index))
+    assert (lost, twice, disordered) == ([], [], [])
+
+
+def kill_in_turn(stack: Stack, victims: Sequence[Callable[[], None]], work: Callable[[], int], total: int) -> None:
+    """One victim after the other, each after a further share of the work is done."""
+    for n, kill in enumerate(victims, 1):
+        goal = n * total // (len(victims) + 2)
+        eventually(lambda: work() >= goal, within=60)  # noqa: B023 - called at once
+        kill()
+
+
+def store_dies(stack: Stack) -> None:
+    stack.kill("valkey")
+    stack.start("valkey")
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(400)
+def test_while_processes_die_each_message_is_answered_once_and_in_order(
+    stack: Stack, dice: random.Random, long_form: bool
+) -> None:
+    customers = [customer(n) for n in range(60 if long_form else 12)]
+    talk = Talk(stack, customers, 10 if long_form else 6, dice.randrange(1 << 30))
+    victims: list[Callable[[], None]] = [
+        lambda: stack.kill_child("worker-1"),
+        lambda: stack.kill_child("web"),
+        lambda: store_dies(stack),
+        lambda: stack.kill_child("worker-2"),
+        lambda: stack.kill_child("web", 1),
+    ] * (5 if long_form else 1)
+    dice.shuffle(victims)
+    total = len(customers) * len(talk.texts)
+    with ThreadPoolExecutor(1) as pool:
+        talking = pool.submit(talk.run)
+        kill_in_turn(stack, victims, lambda: answered(stack), total)
+        talking.result()
+    eventually(lambda: answered(stack) + unknown(stack).total() >= total and stack.waiting() == 0, within=60, every=0.1)
+    if long_form:  # three later messages and Meta's silence tell what became of the rest
+        Talk(stack, [customer(n) for n in range(900, 910)], 2, 1).run()
+        eventually(lambda: unknown(stack).total() == 0 and stack.waiting() == 0, within=60, every=0.5)
+    stack.meta.settled()
+    check(stack, customers, talk.texts)
 
 
 def test_a_worker_killed_between_webhook_and_answer_answers_once(stack: Stack) -> None:
     ana = customer(1)
-    with stack.frozen("worker-1"), stack.frozen("worker-2"):
-        stack.meta.write(ana, f"{SPOKEN} 1")
-        eventually(lambda: stack.redis.exists("wa:seen:x") or stack.waiting() >= 1)
-    stack.kill_child("worker-1")
-    stack.kill_child("worker-2")
+    conversation = f"{NUMBER}:{ana}"
+    stack.meta.fault("delay", endpoint="read", seconds=5)  # it is marked as read while it is handled
+    stack.meta.write(ana, f"{SPOKEN} 1")
+    eventually(lambda: stack.redis.hget(f"wa:lane:{conversation}", "takes") == b"1")
+    for worker in WORKERS:
+        stack.kill_child(worker)
+    assert stack.redis.zcard(f"wa:box:{conversation}") == 1
     eventually(lambda: stack.meta.heard(ana), within=20)
     eventually(lambda: stack.waiting() == 0, within=20)
     assert stack.meta.heard(ana) == [f"{SPOKEN} 1!"]

@@ -32,6 +32,11 @@ def _run(options: argparse.Namespace, load: Load) -> int:
     fold(settings.metrics_dir)
     try:
         check_store(settings, warn=False)
+        if settings.worker_metrics_port:
+            # Not otherwise: it brings Flask along.
+            from wa_service.cli.worker_metrics import serve_metrics
+
+            serve_metrics(settings)
         process.run(settings, options.puller, succeeds=options.succeeds, parent=options.parent)
     except (ScriptError, StartRefusedError) as error:
         complain(str(error))
