@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .config import EmulatorConfig, UnsafeBindError
 from .faces import create_app
-from .server import RunningEmulator, serve
+from .running import RunningEmulator
+from .server import serve
 
 __all__ = ["EmulatorConfig", "RunningEmulator", "UnsafeBindError", "create_app", "serve"]

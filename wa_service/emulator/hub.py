@@ -69,7 +69,8 @@ class Hub:
         try:
             oldest = self._history[0].id if self._history else self._last + 1
             replay = [event for event in self._history if event.id > after]
-            if after > self._last or after + 1 < oldest:
+            starts_over = bool(replay) and replay[0].kind == "reset"
+            if (after > self._last or after + 1 < oldest) and not starts_over:
                 yield Event(oldest - 1, "reset", {})
             yield from replay
             while queue in self._subscribers or not queue.empty():

@@ -6,9 +6,7 @@ import contextlib
 import logging
 import signal
 import socket
-import threading
 from collections.abc import Callable
-from types import TracebackType
 from typing import Any
 
 import gevent
@@ -23,17 +21,24 @@ from .world import World
 
 logger = logging.getLogger(__name__)
 
-_START_SECONDS = 10.0
-
 
 def serve(config: EmulatorConfig, ready: Callable[[str], None] | None = None) -> None:
     """Serve until SIGTERM or SIGINT, then close everything.
 
     ``ready`` is called with the base URL once the emulator listens. Raises OSError where the port is taken.
     """
-    server = EmulatorServer(config)
     stop = Event()
     watchers = [gevent.signal_handler(number, stop.set) for number in (signal.SIGTERM, signal.SIGINT)]
+    try:
+        serve_until(stop, config, ready)
+    finally:
+        for watcher in watchers:
+            watcher.cancel()
+
+
+def serve_until(stop: Event, config: EmulatorConfig, ready: Callable[[str], None] | None = None) -> None:
+    """Serve until ``stop`` is set."""
+    server = EmulatorServer(config)
     try:
         server.start()
         logger.info("the emulator listens on %s", server.url)
@@ -41,8 +46,6 @@ def serve(config: EmulatorConfig, ready: Callable[[str], None] | None = None) ->
             ready(server.url)
         stop.wait()
     finally:
-        for watcher in watchers:
-            watcher.cancel()
         server.stop()
         logger.info("the emulator has stopped")
 
@@ -111,59 +114,6 @@ class EmulatorServer:
             error_log=logger,
             handler_class=_handler(self._open),
         )
-
-
-class RunningEmulator:
-    """An emulator inside this process, in a thread with an event loop of its own; nothing needs to be patched.
-
-    ``with RunningEmulator(config) as emulator: requests.get(emulator.url)``. Talk to it over HTTP only: its
-    world belongs to its thread. Raises RuntimeError where it does not come up within ten seconds.
-    """
-
-    def __init__(self, config: EmulatorConfig) -> None:
-        self._config = config
-        self._thread = threading.Thread(target=self._run, name="emulator", daemon=True)
-        self._ready = threading.Event()
-        self._failure: BaseException | None = None
-        self._wake: Any = None
-        self.url = ""
-
-    def __enter__(self) -> RunningEmulator:
-        """Start, and wait until it listens."""
-        self._thread.start()
-        if not self._ready.wait(_START_SECONDS) or self._failure is not None:
-            raise RuntimeError("the emulator did not start") from self._failure
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Stop, and wait until its thread has ended."""
-        if self._wake is not None:
-            self._wake.send()
-        self._thread.join(_START_SECONDS)
-
-    def _run(self) -> None:
-        stop = Event()
-        try:
-            server = EmulatorServer(self._config)
-            server.start()
-        except BaseException as error:  # noqa: BLE001 - handed to the thread that waits for us
-            self._failure = error
-            self._ready.set()
-            return
-        # The only thing another thread may touch: it wakes this thread's loop.
-        self._wake = gevent.get_hub().loop.async_()
-        self._wake.start(stop.set)
-        self.url = server.url
-        self._ready.set()
-        stop.wait()
-        self._wake.close()
-        server.stop()
-        gevent.sleep(0)
 
 
 def _handler(connections: set[Any]) -> type[WSGIHandler]:

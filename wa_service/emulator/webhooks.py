@@ -274,7 +274,7 @@ def subscribe_until_answered(world: World, stopped: Callable[[], bool]) -> None:
             told = answer.error
             logger.warning("no handshake with %s yet (%s); asking again until it answers", url, told)
             world.hub.publish("handshake", {"ok": False, "url": url, "error": told})
-        gevent.sleep(0.5 if answer.status == 0 else 3.0)
+        gevent.sleep(0.5 if answer.status == 0 else 1.0)
 
 
 def _handshake_error(answer: Answer, challenge: str) -> str:

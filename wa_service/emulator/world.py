@@ -73,8 +73,8 @@ class World:
         self.token_error = None
         self.exchanges.clear()
         self._start_empty()
-        seed.start(self)
         self.hub.clear()
+        seed.start(self)
 
     # Numbers and phones
 

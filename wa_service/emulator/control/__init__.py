@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from flask import Blueprint, Response
 
 from .answers import ControlError, answer
+from .conversations import ConversationControls
 from .faults import FaultControls
 from .media import MediaControls
 from .phones import PhoneControls
@@ -27,6 +28,7 @@ __all__ = ["control_blueprint"]
 _GROUPS = (
     WorldControls,
     PhoneControls,
+    ConversationControls,
     MediaControls,
     FaultControls,
     WatchControls,

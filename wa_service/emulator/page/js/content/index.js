@@ -1,0 +1,41 @@
+/** What is inside a bubble, by Meta's message type. A shape that no one foresaw becomes a card with its JSON. */
+
+import { el } from "../element.js";
+import { isOnlyEmoji, richText } from "../rich-text.js";
+import { contacts, location, notice, order } from "./cards.js";
+import { interactive } from "./interactive.js";
+import { audio, document as file, image, sticker, video } from "./media.js";
+import { template } from "./template.js";
+import { unknown } from "./unknown.js";
+
+const KINDS = {
+  audio,
+  button: (message) => words(message.button.text),
+  contacts,
+  document: file,
+  image,
+  interactive,
+  location,
+  order,
+  sticker,
+  system: notice,
+  template,
+  text: (message) => words(message.text.body),
+  video,
+};
+
+/** The nodes of a message's content; `acts` is what the phone can do with it (see `acts.js`). */
+export function contentOf(message, acts) {
+  if (message.revoked) return [el("p", { class: "faint" }, "This message was deleted.")];
+  try {
+    const kind = Object.hasOwn(KINDS, message.type) ? KINDS[message.type] : unknown;
+    return [kind(message, acts)].flat();
+  } catch {
+    return [unknown(message)];
+  }
+}
+
+function words(text) {
+  if (typeof text !== "string") throw new TypeError("no text");
+  return el("div", { class: isOnlyEmoji(text) ? "words emoji-only" : "words", dir: "auto" }, ...richText(text));
+}

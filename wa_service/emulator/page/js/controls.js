@@ -1,0 +1,97 @@
+/** The emulator's control face (`/_emulator/…`, docs/emulator.md), as far as the page uses it. */
+
+/** The emulator said no, or is not there; the message is a sentence for people. */
+export class ControlError extends Error {}
+
+export class Controls {
+  /** Every phone with its newest message, the business numbers, and the cursor to follow the events from. */
+  conversations() {
+    return this.#call("GET", "/conversations");
+  }
+
+  messages(waId) {
+    return this.#call("GET", `/phones/${encodeURIComponent(waId)}/messages`);
+  }
+
+  /** Add a phone (`wa_id`, `name`), or change one that is there. */
+  addPhone(traits) {
+    return this.#call("POST", "/phones", traits);
+  }
+
+  changePhone(waId, traits) {
+    return this.#call("PATCH", `/phones/${encodeURIComponent(waId)}`, traits);
+  }
+
+  /** The phone writes Meta's inbound message (without envelope) to a business number. */
+  write(waId, numberId, message) {
+    return this.#phone(waId, "messages", { ...message, phone_number_id: numberId });
+  }
+
+  press(waId, messageId, button) {
+    return this.#phone(waId, "press", { message_id: messageId, button });
+  }
+
+  pick(waId, messageId, row) {
+    return this.#phone(waId, "pick", { message_id: messageId, row });
+  }
+
+  /** An empty emoji takes the reaction back. */
+  react(waId, messageId, emoji) {
+    return this.#phone(waId, "react", { message_id: messageId, emoji });
+  }
+
+  read(waId, messageIds) {
+    return this.#phone(waId, "read", { message_ids: messageIds });
+  }
+
+  play(waId, messageId) {
+    return this.#phone(waId, "play", { message_id: messageId });
+  }
+
+  /** Send a file. `options`: `caption`, `context` (a wamid to quote), `type`, `voice`. */
+  sendFile(waId, numberId, file, options = {}) {
+    const form = new FormData();
+    form.append("file", file, file.name);
+    form.append("phone_number_id", numberId);
+    for (const [name, value] of Object.entries(options)) if (value) form.append(name, String(value));
+    return this.#call("POST", `/phones/${encodeURIComponent(waId)}/files`, form);
+  }
+
+  /** Calls about one message, or all that are kept; oldest first, without their bodies. */
+  exchanges(messageId) {
+    return this.#call("GET", messageId ? `/exchanges?message=${encodeURIComponent(messageId)}` : "/exchanges");
+  }
+
+  /** One call with headers, bodies and its line for a shell. */
+  exchange(id) {
+    return this.#call("GET", `/exchanges/${id}`);
+  }
+
+  #phone(waId, act, body) {
+    return this.#call("POST", `/phones/${encodeURIComponent(waId)}/${act}`, body);
+  }
+
+  async #call(method, path, body) {
+    const options = { method };
+    if (body instanceof FormData) {
+      options.body = body;
+    } else if (body) {
+      options.body = JSON.stringify(body);
+      options.headers = { "Content-Type": "application/json" };
+    }
+    let answer;
+    try {
+      answer = await fetch(`/_emulator${path}`, options);
+    } catch {
+      throw new ControlError("The emulator does not answer.");
+    }
+    const told = await answer.json().catch(() => ({}));
+    if (!answer.ok) throw new ControlError(told.error ?? `The emulator answered ${answer.status}.`);
+    return told;
+  }
+}
+
+/** Where the bytes of a kept media are. */
+export function mediaUrl(mediaId) {
+  return `/_emulator/media/${encodeURIComponent(mediaId)}`;
+}

@@ -1,0 +1,184 @@
+/** The log of messages: days, groups, what is typed, the way to earlier ones, and moving through it by keys. */
+
+import { bubble } from "./bubble.js";
+import { button, el } from "./element.js";
+import { icon } from "./icons.js";
+import { day, dayKey } from "./times.js";
+
+const PAGE = 150;
+const GROUP_SECONDS = 120;
+const NEAR_THE_END = 80;
+
+export class Conversation {
+  #bubbles = new Map();
+  #days = new Set();
+  #shown = [];
+  #from = 0;
+  #missed = 0;
+  #last = null;
+  #pinned = true;
+  #earlier;
+  #newer;
+
+  /** `names`, `quoted`, `acts`: what a bubble needs; `empty(): node` is shown where there is no message. */
+  constructor({ names, quoted, acts, empty }) {
+    this.parts = { names, quoted, acts };
+    this.empty = empty;
+    this.log = el("div", { id: "messages", role: "log", "aria-live": "off", "aria-label": "Messages", on: { keydown: (event) => this.#move(event), focusin: (event) => this.#rove(event) } });
+    this.typing = el("div", { class: "typing", hidden: true, "aria-hidden": "true" }, el("i"), el("i"), el("i"));
+    this.#earlier = button({ class: "earlier", hidden: true, on: { click: () => this.#showEarlier() } }, "Show earlier messages");
+    this.#newer = button({ class: "newer", hidden: true, on: { click: () => this.toEnd() } }, icon("down"), el("span", {}));
+    this.scroller = el("div", { class: "scroller", on: { scroll: () => this.#scrolled() } }, this.#earlier, this.log, this.typing);
+    this.element = el("div", { class: "conversation" }, this.scroller, this.#newer);
+    // Pictures get their height late: whoever was at the end stays there.
+    this.scroller.addEventListener("load", () => this.#pinned && this.toEnd(), true);
+    new ResizeObserver(() => this.#pinned && this.toEnd()).observe(this.scroller);
+  }
+
+  /** Show a conversation from its beginning; nothing of it is announced. */
+  open(messages) {
+    this.log.setAttribute("aria-live", "off");
+    this.#bubbles.clear();
+    this.#days.clear();
+    this.#shown = [...messages];
+    this.#from = Math.max(0, messages.length - PAGE);
+    this.#last = null;
+    this.log.replaceChildren();
+    for (const message of messages.slice(this.#from)) this.#append(message);
+    this.#earlier.hidden = this.#from === 0;
+    this.#emptiness();
+    this.setTyping(false);
+    this.toEnd();
+    // Only what comes from now on is read out.
+    requestAnimationFrame(() => requestAnimationFrame(() => this.log.setAttribute("aria-live", "polite")));
+  }
+
+  /** A message of this conversation is new or has changed. */
+  put(message) {
+    const known = this.#bubbles.get(message.id);
+    if (known) {
+      known.update(message);
+      return;
+    }
+    if (this.#shown.some((earlier) => earlier.id === message.id)) return;
+    this.#shown.push(message);
+    this.#append(message);
+    this.#emptiness();
+    if (message.direction === "in") this.setTyping(false);
+    if (this.#pinned || message.direction === "out") this.toEnd();
+    else this.#miss();
+  }
+
+  /** A message that another one shows now. */
+  drop(id) {
+    this.#bubbles.get(id)?.remove();
+    this.#bubbles.delete(id);
+    this.#shown = this.#shown.filter((message) => message.id !== id);
+  }
+
+  setTyping(on) {
+    this.typing.hidden = !on;
+    if (on && this.#pinned) this.toEnd();
+  }
+
+  /** Bring a message into sight and give it the focus; false where it is not here. */
+  show(id) {
+    while (!this.#bubbles.has(id) && this.#from > 0) this.#showEarlier();
+    const found = this.#bubbles.get(id);
+    if (!found) return false;
+    found.scrollIntoView({ block: "center" });
+    found.focus({ preventScroll: true });
+    found.classList.remove("flash");
+    requestAnimationFrame(() => found.classList.add("flash"));
+    return true;
+  }
+
+  /** Mark the message that the drawer is about. */
+  choose(id) {
+    for (const [known, element] of this.#bubbles) element.classList.toggle("chosen", known === id);
+  }
+
+  toEnd() {
+    this.#pinned = true;
+    this.scroller.scrollTop = this.scroller.scrollHeight;
+    this.#missed = 0;
+    this.#newer.hidden = true;
+  }
+
+  #append(message) {
+    this.#day(message);
+    const element = bubble(message, this.parts);
+    const follows = this.#last && this.#last.direction === message.direction && message.timestamp - this.#last.timestamp < GROUP_SECONDS;
+    element.classList.toggle("follows", Boolean(follows));
+    this.#last = message;
+    this.#bubbles.set(message.id, element);
+    this.log.append(element);
+    for (const other of this.log.querySelectorAll(".message[tabindex='0']")) other.tabIndex = -1;
+    element.tabIndex = 0;
+  }
+
+  #day(message) {
+    const key = dayKey(message.timestamp);
+    if (this.#days.has(key)) return;
+    this.#days.add(key);
+    this.#last = null;
+    this.log.append(el("div", { class: "day", role: "separator" }, el("span", {}, day(message.timestamp))));
+  }
+
+  #emptiness() {
+    this.log.querySelector(".empty")?.remove();
+    if (this.#shown.length === 0) this.log.append(this.empty());
+  }
+
+  #showEarlier() {
+    const height = this.scroller.scrollHeight;
+    const start = Math.max(0, this.#from - PAGE);
+    const messages = this.#shown.slice(start);
+    this.#from = start;
+    this.#bubbles.clear();
+    this.#days.clear();
+    this.#last = null;
+    this.log.setAttribute("aria-live", "off");
+    this.log.replaceChildren();
+    for (const message of messages) this.#append(message);
+    this.#earlier.hidden = start === 0;
+    this.scroller.scrollTop += this.scroller.scrollHeight - height;
+    requestAnimationFrame(() => this.log.setAttribute("aria-live", "polite"));
+  }
+
+  #scrolled() {
+    const { scrollHeight, scrollTop, clientHeight } = this.scroller;
+    this.#pinned = scrollHeight - scrollTop - clientHeight < NEAR_THE_END;
+    if (this.#pinned) {
+      this.#missed = 0;
+      this.#newer.hidden = true;
+    }
+  }
+
+  #miss() {
+    this.#missed += 1;
+    this.#newer.hidden = false;
+    this.#newer.lastChild.textContent = this.#missed === 1 ? "1 new message" : `${this.#missed} new messages`;
+  }
+
+  /** One message is in the order of Tab; the arrows move between them. */
+  #move(event) {
+    if (!event.target.classList.contains("message")) {
+      if (event.key === "Escape") event.target.closest(".message")?.focus();
+      return;
+    }
+    const all = [...this.log.querySelectorAll(".message")];
+    const at = all.indexOf(event.target);
+    const next = { ArrowUp: at - 1, ArrowDown: at + 1, Home: 0, End: all.length - 1 }[event.key];
+    if (next === undefined || !all[next]) return;
+    event.preventDefault();
+    all[next].focus();
+  }
+
+  #rove(event) {
+    const current = event.target.closest(".message");
+    if (!current || current.tabIndex === 0) return;
+    for (const other of this.log.querySelectorAll(".message[tabindex='0']")) other.tabIndex = -1;
+    current.tabIndex = 0;
+  }
+}

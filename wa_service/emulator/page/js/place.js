@@ -1,0 +1,31 @@
+/** Where the person is, kept over a reload: phone and number in the address, drafts and drawer in this tab's memory. */
+
+const LAST = "phone.last";
+
+/** The phone and number that the address names; else the phone that was open last. */
+export function place() {
+  const [waId = "", numberId = ""] = location.hash.slice(1).split("/");
+  return /^\d+$/.test(waId) ? { waId, numberId } : { waId: localStorage.getItem(LAST) ?? "", numberId: "" };
+}
+
+/** Put phone and number into the address; a link to it opens the same conversation. */
+export function goTo(waId, numberId) {
+  localStorage.setItem(LAST, waId);
+  const hash = numberId ? `#${waId}/${numberId}` : `#${waId}`;
+  if (location.hash !== hash) history.replaceState(null, "", hash);
+}
+
+/** What this tab remembers under a name, as JSON. */
+export function remembered(name) {
+  try {
+    return JSON.parse(sessionStorage.getItem(`phone.${name}`));
+  } catch {
+    return null;
+  }
+}
+
+/** Remember it; nothing forgets it. */
+export function remember(name, value) {
+  if (value === null || value === "" || value === undefined) sessionStorage.removeItem(`phone.${name}`);
+  else sessionStorage.setItem(`phone.${name}`, JSON.stringify(value));
+}

@@ -1,0 +1,41 @@
+/** A message in one line: for the list of phones, quotes, and what a screen reader hears. */
+
+const NAMES = {
+  image: "Photo",
+  video: "Video",
+  document: "Document",
+  sticker: "Sticker",
+  location: "Location",
+  contacts: "Contact",
+  order: "Order",
+  system: "Notice",
+  unsupported: "Unsupported message",
+};
+
+/** One line of plain text, never empty. */
+export function summary(message) {
+  if (message.revoked) return "Deleted message";
+  const content = message[message.type] ?? {};
+  const told = LINES[message.type]?.(content, message) ?? content.caption ?? content.body;
+  const name = NAMES[message.type];
+  if (typeof told !== "string" || !told) return name ?? `Message of type ${message.type}`;
+  return name ? `${name}: ${oneLine(told)}` : oneLine(told);
+}
+
+const LINES = {
+  text: (content) => content.body,
+  audio: (content) => (content.voice ? "Voice note" : "Audio"),
+  document: (content) => content.caption ?? content.filename,
+  location: (content) => content.name ?? content.address,
+  contacts: (content) => (Array.isArray(content) ? content.map((card) => card?.name?.formatted_name ?? "").join(", ") : ""),
+  button: (content) => content.text,
+  reaction: (content) => (content.emoji ? `Reacted ${content.emoji}` : "Took a reaction back"),
+  interactive: (content) =>
+    content.button_reply?.title ?? content.list_reply?.title ?? content.body?.text ?? content.nfm_reply?.body ?? content.type,
+  template: (_, message) => message.rendered?.body ?? `Template ${message.template?.name ?? ""}`,
+};
+
+function oneLine(text) {
+  const line = text.replace(/\s+/g, " ").trim();
+  return line.length > 140 ? `${line.slice(0, 140)}…` : line;
+}

@@ -1,0 +1,112 @@
+/** What the page knows of the emulated world: phones, business numbers, and the messages of phones that were opened. */
+
+/** Messages that change another message and are shown there. */
+const ABOUT_ANOTHER = { reaction: "message_id", edit: "original_message_id", revoke: "original_message_id" };
+
+export class World {
+  phones = new Map();
+  numbers = new Map();
+  /** Newest message of each phone, and how many are unread. */
+  newest = new Map();
+  unread = new Map();
+  callbackUrl = "";
+  total = 0;
+  clockAhead = 0;
+  #conversations = new Map();
+  #seenRead = new Set();
+
+  /** Take the answer of `GET /conversations`. */
+  take({ conversations, total, numbers, callback_url: callbackUrl, clock }) {
+    this.phones = new Map(conversations.map(({ phone }) => [phone.wa_id, phone]));
+    this.newest = new Map(conversations.map(({ phone, last }) => [phone.wa_id, last]));
+    this.unread = new Map(conversations.map(({ phone, unread }) => [phone.wa_id, unread]));
+    this.numbers = new Map(numbers.map((number) => [number.id, number]));
+    this.callbackUrl = callbackUrl;
+    this.total = total;
+    this.clockAhead = clock.now - Date.now() / 1000;
+    this.#conversations.clear();
+  }
+
+  /** The emulated clock, in seconds. */
+  now() {
+    return Date.now() / 1000 + this.clockAhead;
+  }
+
+  /** Take the answer of `GET /phones/{wa_id}/messages`: the conversation is open from now on. */
+  open({ messages, phone, cursor }) {
+    this.phones.set(phone.wa_id, phone);
+    const byId = new Map(messages.map((message) => [message.id, message]));
+    this.#conversations.set(phone.wa_id, { byId, cursor });
+  }
+
+  isOpen(waId) {
+    return this.#conversations.has(waId);
+  }
+
+  /** A phone, new or changed. */
+  putPhone(phone) {
+    this.phones.set(phone.wa_id, phone);
+  }
+
+  /** A message, new or changed, from the event with this id; true where it is news to the page. */
+  putMessage(message, eventId = Infinity) {
+    const waId = message.wa_id;
+    const known = this.#conversations.get(waId);
+    if (known && eventId <= known.cursor) return false;
+    const newest = this.newest.get(waId);
+    const isNew = known ? !known.byId.has(message.id) : !newest || message.timestamp >= newest.timestamp;
+    if (known) known.byId.set(message.id, message);
+    if (!newest || message.id === newest.id || message.timestamp >= newest.timestamp) {
+      if (!(message.type in ABOUT_ANOTHER)) this.newest.set(waId, message);
+    }
+    if (known) this.unread.set(waId, this.#unreadOf(known.byId));
+    else if (isNew && isUnread(message) && newest?.id !== message.id) this.unread.set(waId, (this.unread.get(waId) ?? 0) + 1);
+    return true;
+  }
+
+  /** A message of an open conversation. */
+  message(waId, id) {
+    return this.#conversations.get(waId)?.byId.get(id);
+  }
+
+  /** What a conversation shows, oldest first: without the messages that another one shows. */
+  shown(waId, numberId) {
+    const known = this.#conversations.get(waId);
+    if (!known) return [];
+    return [...known.byId.values()].filter((message) => message.number_id === numberId && this.isShown(message));
+  }
+
+  /** False for a reaction, an edit or a deletion whose message is here. */
+  isShown(message) {
+    const about = ABOUT_ANOTHER[message.type];
+    if (!about || message.errors) return true;
+    return !this.message(message.wa_id, message[message.type]?.[about]);
+  }
+
+  /** The unread messages of an open conversation; asked for once, whatever the phone tells of reading. */
+  takeUnread(waId, numberId) {
+    const ids = this.shown(waId, numberId)
+      .filter((message) => isUnread(message) && !this.#seenRead.has(message.id))
+      .map((message) => message.id);
+    for (const id of ids) this.#seenRead.add(id);
+    const known = this.#conversations.get(waId);
+    if (known) this.unread.set(waId, this.#unreadOf(known.byId));
+    return ids;
+  }
+
+  /** Phones in the order of the list: newest message first, then as they were added. */
+  listed() {
+    const at = (phone) => this.newest.get(phone.wa_id)?.timestamp ?? 0;
+    return [...this.phones.values()].sort((one, other) => at(other) - at(one));
+  }
+
+  #unreadOf(byId) {
+    let count = 0;
+    for (const message of byId.values()) if (isUnread(message) && !this.#seenRead.has(message.id)) count += 1;
+    return count;
+  }
+}
+
+function isUnread(message) {
+  return message.direction === "in" && message.type !== "reaction" && !("read" in message.status_times) && message.status !== "failed";
+}
