@@ -13,6 +13,7 @@ import pytest
 from tests.integration.lanes import KEEP, Lanes, message
 from wa_service.conversation.pipeline import Answer, Incoming, Unavailable
 from wa_service.store.dead_letters import DeadLetters
+from wa_service.store.flusher import StoreAwayError
 from wa_service.store.inbox import Inbox
 from wa_service.store.redis import Store
 from wa_service.whatsapp.errors import WhatsAppConnectionError, WhatsAppRequestError
@@ -239,3 +240,40 @@ def test_a_stopped_worker_takes_nothing_more(lanes: Lanes, run: Callable[..., In
     lanes.admit(message())
     assert worker.join(1)
     assert bodies(lanes) == []
+
+
+def test_an_answer_is_written_once_the_store_is_back(lanes: Lanes) -> None:
+    class Away(PoliteInbox):
+        left = 2
+
+        def finish(self, *args: Any, **rest: Any) -> bool:
+            if self.left:
+                self.left -= 1
+                raise StoreAwayError("away")
+            return super().finish(*args, **rest)
+
+    asked = []
+
+    def handle(incoming: Incoming) -> Answer:
+        asked.append(1)
+        return echo(incoming)
+
+    worker = InboundWorker(
+        Away(lanes.store, keep_seconds=KEEP),
+        Conversation(handle),  # type: ignore[arg-type]  # what the worker calls of it
+        NoCourtesy(),
+        no_media,
+        puller="w",
+        concurrency=1,
+        handle_timeout=5.0,
+        reply_ttl_ms=60_000,
+        wait_for_store=lambda _: True,
+    )
+    lanes.admit(message(text="patient"))
+    pulling = gevent.spawn(worker.pull)
+    try:
+        gevent_until(lambda: bodies(lanes) == ["patient"])
+    finally:
+        worker.stop()
+        pulling.kill()
+    assert len(asked) == 1

@@ -31,6 +31,7 @@ MOST_FAILURES = 5
 MOST_TAKES = 10
 MOST_AT_ONCE = 16
 RENEW_AFTER = 5.0
+STORE_PATIENCE = 60.0
 RETRY_DELAYS = (1.0, 4.0, 16.0, 60.0)
 # What Meta could not do for us now is no fault of the message; for an hour it counts as no try.
 PATIENCE_SECONDS = 3_600.0
@@ -78,6 +79,7 @@ class InboundWorker:
         concurrency: int,
         handle_timeout: float,
         reply_ttl_ms: int,
+        wait_for_store: Callable[[float], bool] = lambda _: False,
     ) -> None:
         self._inbox = inbox
         self._pipeline = pipeline
@@ -87,6 +89,7 @@ class InboundWorker:
         self._pool = Pool(concurrency)
         self._handle_timeout = handle_timeout
         self._reply_ttl_ms = reply_ttl_ms
+        self._wait_for_store = wait_for_store
         self._leases: dict[str, _Lease] = {}
         self._log = log.get_logger()
         self._stopping = False
@@ -207,7 +210,7 @@ class InboundWorker:
         sends = [self._send(event, reply, origin) for reply in answer.replies]
         heard = "" if answer.transcript is None else _heard(event, answer)
         stamp = UNSUPPORTED_STAMP if answer.unsupported_answered else ""
-        finished = self._inbox.finish(work, self._puller, sends, heard=heard, stamp=stamp)
+        finished = self._write(lambda: self._inbox.finish(work, self._puller, sends, heard=heard, stamp=stamp))
         logger.info(
             "whatsapp.message.handled",
             outcome="finished" if finished else "finished_by_another",
@@ -216,6 +219,15 @@ class InboundWorker:
             replies=[send.id for send in sends],
             ms=_age_ms(stored.received),
         )
+
+    def _write(self, finish: Callable[[], bool]) -> bool:
+        """Finishes, once more when the store is back: the step does it once, and only under this lease."""
+        while True:
+            try:
+                return finish()
+            except StoreAwayError:
+                if not self._wait_for_store(STORE_PATIENCE):
+                    raise
 
     def _send(self, event: InboundMessage, reply: Mapping[str, Any], origin: str) -> Send:
         payload = {"messaging_product": "whatsapp", **addressed_to(event), **reply}

@@ -19,6 +19,7 @@ from wa_service.worker.fetching import MediaFetcher
 from wa_service.worker.inbound import InboundWorker
 from wa_service.worker.janitor import Janitor
 from wa_service.worker.outbound import OutboundWorker
+from wa_service.worker.scrape import ScrapeServer
 from wa_service.worker.wiring import build_pipeline
 
 ROUND_SECONDS = 1.0
@@ -43,12 +44,16 @@ class WorkerProcess:
             concurrency=settings.worker_concurrency,
             handle_timeout=settings.handle_timeout,
             reply_ttl_ms=settings.send_ttl * 1000,
+            wait_for_store=built.store.flusher.wait_until_back,
         )
         self._outbound = [
             OutboundWorker(number, built.outbox, sender, puller=puller, concurrency=settings.send_concurrency)
             for number, sender in built.senders.items()
         ]
         self._janitor = Janitor(built.outbox, [self._inbound])
+        key = settings.metrics_key.get_secret_value() if settings.metrics_key else None
+        port = settings.worker_metrics_port
+        self._scrape = ScrapeServer(port, key) if port else None
         self._stop = Event()
         self._log = log.get_logger(puller=puller)
 
@@ -65,6 +70,8 @@ class WorkerProcess:
         self._log.info("whatsapp.worker", outcome="started", numbers=len(self._outbound))
         while not self._stop.wait(ROUND_SECONDS):
             self._janitor.round()
+            if self._scrape is not None:
+                self._scrape.start()
             if parent is not None and os.getppid() != parent:
                 break
             for puller in pullers:
@@ -76,6 +83,8 @@ class WorkerProcess:
     def _end(self, pullers: list[gevent.Greenlet]) -> None:
         """Lets running work finish, bounded; what does not is given back."""
         started = time.monotonic()
+        if self._scrape is not None:
+            self._scrape.stop()
         self._inbound.stop()
         for worker in self._outbound:
             worker.stop()

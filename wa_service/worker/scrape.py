@@ -1,0 +1,39 @@
+"""A worker's series on a port of its own (WA_WORKER_METRICS_PORT), for machines without a web process."""
+
+from __future__ import annotations
+
+from gevent.pywsgi import WSGIServer
+
+from wa_service import log, metrics
+
+
+class ScrapeServer:
+    """Serves `/metrics` once the port is free: while one worker process replaces another both want it."""
+
+    def __init__(self, port: int, key: str | None) -> None:
+        self._app = metrics.guarded_app(metrics.scrape_registry(), key)
+        self._port = port
+        self._server: WSGIServer | None = None
+        self._complained = False
+        self._log = log.get_logger(port=port)
+
+    def start(self) -> None:
+        """Listens, unless it does already or the port is taken; call it again later in that case."""
+        if self._server is not None:
+            return
+        server = WSGIServer(("", self._port), self._app, log=None, error_log=None)
+        try:
+            server.start()
+        except OSError as error:
+            if not self._complained:
+                self._log.warning("whatsapp.worker", outcome="metrics_port_taken", reason=error.strerror)
+            self._complained = True
+            return
+        self._server = server
+        self._log.info("whatsapp.worker", outcome="metrics_served")
+
+    def stop(self) -> None:
+        """Listens no more."""
+        if self._server is not None:
+            self._server.stop(timeout=1)
+            self._server = None
