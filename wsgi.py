@@ -17,9 +17,11 @@ def _app() -> Flask:
     log.configure(given.log_format, given.log_numbers)
     settings.share_metrics_directory(given)
     # Not before: prometheus_client looks for its directory while it is imported.
+    from wa_service.error_tracking import configure
     from wa_service.shared_counts import fold
     from wa_service.web.app import create_app
 
+    configure(given)
     fold(given.metrics_dir)
     return create_app(given)
 

@@ -26,9 +26,11 @@ def _run(options: argparse.Namespace, load: Load) -> int:
         return supervise()
 
     from wa_service.conversation.script import ScriptError
+    from wa_service.error_tracking import configure
     from wa_service.shared_counts import fold
     from wa_service.worker import process
 
+    configure(settings)
     fold(settings.metrics_dir)
     try:
         check_store(settings, warn=False)
