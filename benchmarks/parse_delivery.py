@@ -1,6 +1,6 @@
 """How much CPU does an ordinary delivery cost to take apart and read? Prints microseconds a delivery.
 
-    python benchmarks/parse_delivery.py
+    python -m benchmarks.parse_delivery
 
 Ordinary is one text message (as Meta sends it: about 700 bytes), and one status.
 """

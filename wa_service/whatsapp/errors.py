@@ -31,7 +31,9 @@ from typing import Any, ClassVar, Final
 from wa_service.whatsapp.codes import ROWS, SUBCODE_ROWS, CodeRow, Family, Group
 from wa_service.whatsapp.usage import read_usage
 
-_TOKEN: Final = re.compile(r"EAA[A-Za-z0-9_-]{8,}|(access_token|appsecret_proof|hub\.verify_token)=[^&\s\"']+")
+_TOKEN: Final = re.compile(
+    r"EAA[A-Za-z0-9_-]{8,}|\b\d{6,}\|[A-Za-z0-9_-]{8,}|(access_token|appsecret_proof|hub\.verify_token)=[^&\s\"']+"
+)
 _LONG_NUMBER: Final = re.compile(r"\+?\d{7,}")
 _WAMID: Final = re.compile(r"wamid\.[A-Za-z0-9+/=_-]+")
 _TEXT_LIMIT: Final = 300

@@ -43,7 +43,7 @@ class ManagementClient:
 
     def list_templates(self, *, limit: int = 100, **filters: Any) -> Iterator[dict[str, Any]]:
         """Yield every template of the account, page by page; `filters` such as `name=`, `status=`, `fields=`."""
-        yield from self._pages(f"{self._account()}/message_templates", {"limit": limit, **filters})
+        yield from self._pages("templates", f"{self._account()}/message_templates", {"limit": limit, **filters})
 
     def get_template(self, template_id: str, *, fields: str = "") -> dict[str, Any]:
         """One template by its id."""
@@ -85,7 +85,7 @@ class ManagementClient:
 
     def list_phone_numbers(self, *, fields: str = "") -> Iterator[dict[str, Any]]:
         """Yield every number of the account."""
-        yield from self._pages(f"{self._account()}/phone_numbers", {"fields": fields or None})
+        yield from self._pages("phone_number", f"{self._account()}/phone_numbers", {"fields": fields or None})
 
     def get_business_account(self, *, fields: str = "") -> dict[str, Any]:
         """The account (WABA) itself (8.2)."""
@@ -99,7 +99,7 @@ class ManagementClient:
 
     def get_subscribed_apps(self) -> list[dict[str, Any]]:
         """Which apps get this account's webhooks, and where (5.5)."""
-        return list(self._pages(f"{self._account()}/subscribed_apps", {}))
+        return list(self._pages("subscribed_apps", f"{self._account()}/subscribed_apps", {}))
 
     def subscribe_app(self, *, override_callback_uri: str = "", verify_token: str = "") -> dict[str, Any]:
         """Let this token's app get the account's webhooks, at another address if given (Meta calls it at once)."""
@@ -170,10 +170,10 @@ class ManagementClient:
         offset = self._transport.request("uploads", "GET", path, params=query).get("file_offset", 0)
         return offset if isinstance(offset, int) and offset >= 0 else 0
 
-    def _pages(self, path: str, params: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    def _pages(self, call: str, path: str, params: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         query = dict(params)
         for _ in range(_PAGES):
-            answer = self._transport.request(path.partition("/")[2], "GET", path, params=query)
+            answer = self._transport.request(call, "GET", path, params=query)
             data = answer.get("data")
             yield from (item for item in data if isinstance(item, dict)) if isinstance(data, list) else ()
             after = _next_cursor(answer)

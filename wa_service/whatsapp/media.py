@@ -244,7 +244,7 @@ class MediaDownloader:
             if response.status_code not in (301, 302, 303, 307, 308) or not target:
                 return response
             response.close()
-            before, url = request.url or "", urljoin(request.url or "", target)
+            before, url = request.url or "", _joined(request.url or "", target)
             if _origin(before) != _origin(url):
                 headers = {key: value for key, value in headers.items() if key != "Authorization"}
         raise MediaDownloadError(f"Meta redirected more than {_MAX_REDIRECTS} times")
@@ -254,8 +254,10 @@ class MediaDownloader:
         if reason is None:
             try:
                 request = Request("GET", url, headers=dict(headers)).prepare()
-            except requests.RequestException:
-                raise MediaDownloadError("The file is not fetched: its address cannot be read") from None
+            except (requests.RequestException, ValueError):
+                raise MediaDownloadError(
+                    "The file is not fetched: its address cannot be read", retryable=False
+                ) from None
             # requests may have rewritten the address: what is sent is what must be judged.
             reason = self._hosts.refusal(request.url or "")
         if reason is not None:
@@ -300,12 +302,14 @@ def _drain(stream: MediaStream, to: Path | IO[bytes] | None) -> Media:
     if to is None:
         return _media(stream, b"".join(stream), None)
     if isinstance(to, Path):
+        whole = False
         try:
             with to.open("wb") as file:
                 file.writelines(stream)
-        except WhatsAppError:
-            to.unlink(missing_ok=True)  # half a file would be taken for a whole one
-            raise
+            whole = True
+        finally:
+            if not whole:
+                to.unlink(missing_ok=True)  # half a file would be taken for a whole one
         return _media(stream, b"", to)
     to.writelines(stream)
     return _media(stream, b"", None)
@@ -332,6 +336,13 @@ def _not_found(problem: WhatsAppError) -> MediaNotFoundError:
         subcode=problem.subcode,
         fbtrace_id=problem.fbtrace_id,
     )
+
+
+def _joined(url: str, target: str) -> str:
+    try:
+        return urljoin(url, target)
+    except ValueError:
+        return ""
 
 
 def _origin(url: str) -> tuple[str, str]:

@@ -33,6 +33,8 @@ from wa_service.whatsapp.templates import Template, build_components, check_agai
 
 __all__ = [
     "AudioMessage",
+    "Card",
+    "CardName",
     "ContactsMessage",
     "DocumentMessage",
     "ImageMessage",
@@ -40,10 +42,14 @@ __all__ = [
     "LocationMessage",
     "MarkAsRead",
     "Message",
+    "Place",
     "Problem",
+    "ReactionBody",
     "ReactionMessage",
+    "ReplyContext",
     "StickerMessage",
     "TemplateMessage",
+    "TextBody",
     "TextMessage",
     "VideoMessage",
     "normalise_number",

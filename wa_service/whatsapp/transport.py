@@ -242,6 +242,8 @@ class Transport:
                 raw = read_at_most(response, ANSWER_LIMIT)
             except _NETWORK as problem:
                 raise _BrokenAnswerError(_no_answer(problem, method, never_left=False)) from None
+        if response.status_code >= 400 and len(self._token) >= 8:
+            raw = raw.replace(self._token.encode(), b"[secret]")  # Meta repeats tokens that it cannot read
         body = parse_json(raw)
         found = error_object(body)
         if response.status_code < 300 and isinstance(body, dict) and found is None:
@@ -330,8 +332,16 @@ _BEFORE_SENDING: Final = (
 )
 
 
+class _Session(requests.Session):
+    """A session that follows no redirect and does not look where one leads, which can fail or read a whole body."""
+
+    def get_redirect_target(self, resp: Response) -> str | None:
+        del resp
+        return None
+
+
 def _session(adapter: BaseAdapter) -> requests.Session:
-    session = requests.Session()
+    session = _Session()
     session.trust_env = False
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     session.mount("https://", adapter)

@@ -1,5 +1,7 @@
 """Reading events: each type of the reference has its class and its fields; the unknown has one, too."""
 
+import time
+
 import pytest
 
 from wa_service.whatsapp import events
@@ -226,3 +228,15 @@ def test_media_without_id_are_malformed(inbound):
 def test_events_cannot_be_changed(inbound):
     with pytest.raises(AttributeError):
         read(inbound("text")).body = "other"
+
+
+def test_an_ordinary_delivery_costs_less_than_60_microseconds_of_cpu(inbound):
+    delivery = inbound("text_reply")
+
+    def cost(rounds=200):
+        start = time.process_time()
+        for _ in range(rounds):
+            list(parse(delivery))
+        return (time.process_time() - start) / rounds
+
+    assert min(cost() for _ in range(5)) < 60e-6

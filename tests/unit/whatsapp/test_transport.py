@@ -339,6 +339,14 @@ def test_senseless_usage_headers_do_no_harm(transport_to, requests_mock, header)
     assert post(transport_to()) == {"ok": 1}
 
 
+@pytest.mark.parametrize("token", ["EAAtoken0123456789", "123456789|an-app-secret-42", "plain-token-42"])
+def test_a_token_that_meta_repeats_is_not_passed_on(local_meta, token):
+    local_meta.answers = answering(401, {"error": {"code": 190, "message": f"Cannot parse {token}"}})
+    error = failed(post, Transport(local_meta.url, "v23.0", token))
+    assert token not in f"{error} {error.title} {error.details}"
+    assert "Cannot parse [secret]" in str(error)
+
+
 def test_the_token_shows_nowhere(transport_to, local_meta):
     local_meta.answers = answering(401, {"error": {"code": 190, "message": f"Cannot parse {TOKEN}"}})
     transport = transport_to(local_meta.url)
