@@ -10,8 +10,10 @@ from wa_service import error_tracking, settings
 from wa_service.error_tracking import scrub
 
 NUMBER = "15551234567"
+WRITTEN = " ".join(["the", "blue", "room"])  # in pieces: the SDK sends lines of source
 TOKEN = "EAA" + "x1Y2" * 12
 WAMID = f"wamid.{base64.b64encode(b'abcd' + NUMBER.encode() + b'efgh').decode()}"
+SECRETS = (NUMBER, TOKEN, WAMID, WRITTEN)
 REQUIRED = {
     "WHATSAPP_ACCESS_TOKEN": "t",
     "WHATSAPP_PHONE_NUMBER_ID": "1",
@@ -21,27 +23,27 @@ REQUIRED = {
 
 
 def test_an_event_tells_where_but_not_whom() -> None:
-    frame = {"function": "send", "lineno": 7, "vars": {"text": "the blue room"}}
+    frame = {"function": "send", "lineno": 7, "vars": {"text": WRITTEN}}
     event = {
         "exception": {
             "values": [
                 {
                     "type": "ValueError",
-                    "value": f"{NUMBER} {TOKEN} {WAMID} the blue room",
+                    "value": f"{NUMBER} {TOKEN} {WAMID} {WRITTEN}",
                     "stacktrace": {"frames": [frame]},
                 },
             ]
         },
-        "request": {"data": "the blue room", "headers": {"Authorization": f"Bearer {TOKEN}"}},
+        "request": {"data": WRITTEN, "headers": {"Authorization": f"Bearer {TOKEN}"}},
         "breadcrumbs": {"values": [{"message": NUMBER}]},
         "user": {"ip_address": "203.0.113.7"},
-        "extra": {"payload": "the blue room"},
+        "extra": {"payload": WRITTEN},
         "message": f"to {NUMBER}",
     }
     told = json.dumps(scrub(event))
     assert "ValueError" in told
     assert '"lineno": 7' in told
-    for secret in (NUMBER, TOKEN, WAMID, "the blue room", "203.0.113.7"):
+    for secret in (*SECRETS, "203.0.113.7"):
         assert secret not in told
 
 
@@ -66,13 +68,12 @@ def test_the_sdk_sends_no_body_number_or_token() -> None:
     with sdk.isolation_scope() as scope:
         scope.set_client(client)
         try:
-            body = f"the blue room for {NUMBER}"
-            int(body)
+            int(f"{WRITTEN} for {NUMBER}")
         except ValueError as error:
             error.add_note(TOKEN)
             sdk.capture_exception(error)
         client.flush()
     told = b"".join(sent)
     assert b"ValueError" in told
-    for secret in (NUMBER, TOKEN, "the blue room"):
+    for secret in (NUMBER, TOKEN, WRITTEN):
         assert secret.encode() not in told
