@@ -8,7 +8,9 @@ knows better than any process (limits left, queues, dead letters) is read there 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from bisect import bisect_left
+from collections import Counter as TallyOf
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -126,13 +128,24 @@ def api_called(endpoint: str, seconds: float, code: int | str | None = None) -> 
 
 def webhook_answered(outcome: str, seconds: float) -> None:
     """A webhook call was answered; `outcome` is one word such as `stored`."""
-    _webhooks_of(outcome).inc()
-    _webhook_seconds.observe(seconds)
+    webhooks_answered({outcome: 1}, [seconds])
+
+
+def webhooks_answered(outcomes: Mapping[str, int], seconds: Sequence[float]) -> None:
+    """Webhook calls were answered: how many by outcome, and how long each took."""
+    for outcome, count in outcomes.items():
+        _webhooks_of(outcome).inc(count)
+    _observe_all(_webhook_seconds, seconds)
 
 
 def webhook_lagged(seconds: float) -> None:
     """A message arrived `seconds` after Meta's own timestamp on it (whole seconds; never below 0)."""
-    _webhook_lag.observe(max(0.0, seconds))
+    webhooks_lagged([seconds])
+
+
+def webhooks_lagged(seconds: Sequence[float]) -> None:
+    """As `webhook_lagged`, for several messages."""
+    _observe_all(_webhook_lag, [max(0.0, each) for each in seconds])
 
 
 def event_seen(kind: str, count: int = 1) -> None:
@@ -179,6 +192,15 @@ class StoreSnapshot:
     queue_depth: Mapping[str, int] = field(default_factory=dict)
     queue_oldest_seconds: Mapping[str, float] = field(default_factory=dict)
     dead_letters: Mapping[str, int] = field(default_factory=dict)
+
+
+def _observe_all(histogram: Any, values: Sequence[float]) -> None:
+    """As `observe` for each, with one write for each bucket that grew: a write costs a lock and a mapped page."""
+    if not values:
+        return
+    histogram._sum.inc(sum(values))
+    for bucket, count in TallyOf(bisect_left(histogram._upper_bounds, value) for value in values).items():
+        histogram._buckets[bucket].inc(count)
 
 
 class StoreCollector(Collector):

@@ -25,6 +25,7 @@ from wa_service.web.intake import Intake
 from wa_service.web.limits import CallLimits
 from wa_service.web.openapi import DESCRIPTION, docs_blueprint
 from wa_service.web.proxies import TrustedProxies
+from wa_service.web.tally import WebhookTally
 from wa_service.web.webhook import webhook_blueprint
 from wa_service.whatsapp.parts import problems as field_problems
 
@@ -58,15 +59,16 @@ def create_app(settings: Settings | None = None, runtime: Runtime | None = None)
     problems.install(app)
 
     limits = CallLimits(runtime.store, settings.api_rate)
-    intake = Intake(runtime)
+    tally = WebhookTally()
+    intake = Intake(runtime, tally)
     intake.announce_start()
     api = api_blueprint(runtime, intake)
     _observe(api)
     guard(api, KeyRing(settings.api_keys), limits.refused)
     limits.guard(app, api)
 
-    app.register_blueprint(webhook_blueprint(runtime, intake, limits))
-    app.register_blueprint(health_blueprint(runtime))
+    app.register_blueprint(webhook_blueprint(runtime, intake, limits, tally))
+    app.register_blueprint(health_blueprint(runtime, tally))
     app.register_api(api)
     app.register_blueprint(docs_blueprint(app, runtime.numbers, settings.send_ttl))
     check_routes(app)

@@ -10,9 +10,10 @@ from wa_service.store.flusher import StoreAwayError
 from wa_service.store.overview import NumberState, Observer
 from wa_service.web.auth import allow
 from wa_service.web.problems import UNAUTHORIZED, ProblemError, store_away
+from wa_service.web.tally import WebhookTally
 
 
-def health_blueprint(runtime: Runtime) -> Blueprint:
+def health_blueprint(runtime: Runtime, tally: WebhookTally) -> Blueprint:
     """The three routes for operators."""
     blueprint = Blueprint("health", __name__)
     metrics_key = runtime.settings.metrics_key
@@ -41,6 +42,7 @@ def health_blueprint(runtime: Runtime) -> Blueprint:
         given = request.headers.get("Authorization", "")
         if metrics_key is not None and not metrics.may_scrape(given, metrics_key.get_secret_value()):
             raise ProblemError(UNAUTHORIZED, headers={"WWW-Authenticate": 'Bearer realm="metrics"'})
+        tally.write()
         body, content_type = metrics.exposition(registry)
         return Response(body, content_type=content_type)
 

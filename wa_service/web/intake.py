@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -11,6 +10,7 @@ from wa_service import log, metrics
 from wa_service.runtime import Runtime
 from wa_service.store.bounded import bounded
 from wa_service.store.flusher import Command, StoreAwayError
+from wa_service.web.tally import WebhookTally
 from wa_service.whatsapp.events import ManagementEvent, Piece, parse_piece
 
 # A history, say, is so large that a thousand of them would fill the store.
@@ -22,7 +22,8 @@ Told = Callable[[Piece, Any], None]
 class Intake:
     """Stores the pieces of deliveries; counts and logs what became of them."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, tally: WebhookTally) -> None:
+        self._tally = tally
         self._store = runtime.store
         self._inbox = runtime.inbox
         self._outbox = runtime.outbox
@@ -63,6 +64,7 @@ class Intake:
         asked: list[tuple[Piece, Told]] = []
         commands: list[Command] = []
         for piece in pieces:
+            self._tally.seen(piece.label)
             command, told = self._command(piece, received_ms)
             commands.append(command)
             asked.append((piece, told))
@@ -78,8 +80,6 @@ class Intake:
             del results[0]
         for (piece, told), result in zip(asked, results, strict=True):
             told(piece, result)
-        for kind, count in Counter(piece.label for piece, told in asked if told is not _said).items():
-            metrics.event_seen(kind, count)
 
     def _command(self, piece: Piece, received_ms: int) -> tuple[Command, Told]:
         kind = piece.kind
@@ -121,7 +121,7 @@ class Intake:
         match result:
             case b"new":
                 if piece.timestamp:
-                    metrics.webhook_lagged(time.time() - piece.timestamp)
+                    self._tally.lagged(time.time() - piece.timestamp)
             case b"duplicate":
                 metrics.duplicate_seen()
             case b"flood":

@@ -7,27 +7,32 @@ from __future__ import annotations
 
 import hmac
 import time
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import orjson
 from flask import Blueprint, Response, request
-from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
-from wa_service import log, metrics
+from wa_service import log
 from wa_service.runtime import Runtime
 from wa_service.store.flusher import StoreAwayError
 from wa_service.web.auth import allow
 from wa_service.web.intake import Intake
 from wa_service.web.limits import CallLimits
 from wa_service.web.problems import FORBIDDEN, INVALID, TOO_LARGE, UNSIGNED, ProblemError, store_away
+from wa_service.web.tally import WebhookTally
 from wa_service.whatsapp.events import is_delivery, walk
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 PATH: Final = "/webhooks/whatsapp"
 LARGEST_BODY: Final = 4 * 1024 * 1024
 LONGEST_CHALLENGE: Final = 1024
+_TOO_LARGE: Final = "A delivery has at most 4 MiB."
+_CUT_OFF: Final = "The body is shorter than announced."
 
 
-def webhook_blueprint(runtime: Runtime, intake: Intake, limits: CallLimits) -> Blueprint:
+def webhook_blueprint(runtime: Runtime, intake: Intake, limits: CallLimits, tally: WebhookTally) -> Blueprint:
     """The two webhook routes."""
     blueprint = Blueprint("webhook", __name__)
     refusal = runtime.verifier.refusal
@@ -63,18 +68,13 @@ def webhook_blueprint(runtime: Runtime, intake: Intake, limits: CallLimits) -> B
             outcome = problem.kind.name
             raise
         finally:
-            metrics.webhook_answered(outcome, time.perf_counter() - started)
+            tally.answered(outcome, time.perf_counter() - started)
         return Response(status=200)
 
     def answer() -> str:
-        request.max_content_length = LARGEST_BODY
-        try:
-            raw = request.get_data(cache=False)
-        except RequestEntityTooLarge:
-            raise ProblemError(TOO_LARGE, "A delivery has at most 4 MiB.") from None
-        except BadRequest:
-            raise ProblemError(INVALID, "The body is shorter than announced.") from None
-        reason = refusal(raw, request.headers.get("X-Hub-Signature-256"))
+        environ = request.environ
+        raw = read_body(environ)
+        reason = refusal(raw, environ.get("HTTP_X_HUB_SIGNATURE_256"))
         if reason is not None:
             limits.refused()
             logger.warning("whatsapp.webhook.refused", reason=reason, size=len(raw))
@@ -93,3 +93,27 @@ def webhook_blueprint(runtime: Runtime, intake: Intake, limits: CallLimits) -> B
         return "stored"
 
     return blueprint
+
+
+def read_body(environ: WSGIEnvironment) -> bytes:
+    """The received bytes, read straight from the server: half the cost of werkzeug's stream.
+
+    Raises:
+        ProblemError: there are more than 4 MiB, or fewer than announced.
+    """
+    announced = environ.get("CONTENT_LENGTH") or ""
+    if announced.isdecimal():
+        length = int(announced)
+    else:  # in chunks, whose end the server knows; or none
+        length = LARGEST_BODY + 1 if environ.get("wsgi.input_terminated") else 0
+    if announced and length > LARGEST_BODY:
+        raise ProblemError(TOO_LARGE, _TOO_LARGE)
+    try:
+        raw: bytes = environ["wsgi.input"].read(length)
+    except OSError:
+        raise ProblemError(INVALID, _CUT_OFF) from None
+    if len(raw) > LARGEST_BODY:
+        raise ProblemError(TOO_LARGE, _TOO_LARGE)
+    if announced and len(raw) < length:
+        raise ProblemError(INVALID, _CUT_OFF)
+    return raw
