@@ -10,7 +10,7 @@ from wa_service import error_tracking, settings
 from wa_service.error_tracking import scrub
 
 NUMBER = "15551234567"
-WRITTEN = " ".join(["the", "blue", "room"])  # in pieces: the SDK sends lines of source
+WRITTEN = "the blue room"
 TOKEN = "EAA" + "x1Y2" * 12
 WAMID = f"wamid.{base64.b64encode(b'abcd' + NUMBER.encode() + b'efgh').decode()}"
 SECRETS = (NUMBER, TOKEN, WAMID, WRITTEN)
