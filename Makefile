@@ -56,7 +56,7 @@ bench-check: $(BASE) $(DEV) ## measure, and compare with the last committed tabl
 	$(PY) -m benchmarks --check
 
 chaos: $(BASE) $(DEV) ## the long form of the suite's crash tests
-	$(PY) -m pytest tests --chaos
+	$(PY) -m pytest tests/e2e --chaos
 
 voice: ## install speech (again)
 	@rm -f $(SPEECH)

@@ -13,6 +13,11 @@ import redis
 from wa_service.embedded_valkey import EmbeddedValkey
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--chaos`: what `make chaos` runs."""
+    parser.addoption("--chaos", action="store_true", help="run the crash tests in their long form")
+
+
 @pytest.fixture(scope="session")
 def valkey_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server for this session: an embedded Valkey on a free port, or the one that TEST_REDIS_URL names."""
