@@ -102,6 +102,12 @@ def test_the_tools_messages_are_the_reply(serve: Serve, responder: Responder) ->
     assert responder(url).respond(understood()) == (HELLO,)
 
 
+def test_a_short_form_is_written_out(serve: Serve, responder: Responder) -> None:
+    url = serve(Tool((200, {"messages": [{"text": "Hello from the tool."}]})))
+
+    assert responder(url).respond(understood()) == (HELLO,)
+
+
 def test_204_is_silence(serve: Serve, responder: Responder) -> None:
     assert responder(serve(Tool((204, b"")))).respond(understood()) == ()
 
@@ -144,6 +150,8 @@ UNUSABLE = {
     "no messages": {"text": "hello"},
     "no list": {"messages": HELLO},
     "a message with an address": {"messages": [{**HELLO, "to": "5511999990000"}]},
+    "a message with a mark of ours": {"messages": [{**HELLO, "biz_opaque_callback_data": "x"}]},
+    "a message that is none": {"messages": ["hello"]},
     "a message that Meta would refuse": {"messages": [{"type": "text", "text": {"body": ""}}]},
     "eleven messages": {"messages": [HELLO] * 11},
     "a huge answer": {"messages": [HELLO], "more": "x" * 1_100_000},

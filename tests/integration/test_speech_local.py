@@ -3,6 +3,9 @@
 import io
 import os
 import re
+import subprocess
+import sys
+import textwrap
 import threading
 import time
 from collections.abc import Iterator
@@ -315,3 +318,51 @@ def test_answers_carry_transcript_and_confidence(pipeline: Pipeline) -> None:
     assert answer.transcript == "What time is breakfast?"
     assert answer.confidence is not None
     assert answer.confidence > 0.6
+
+
+GREEN = """
+    from gevent import monkey; monkey.patch_all()
+    import sys, time
+    sys.path[:0] = [{root!r}]
+    from pathlib import Path
+    import gevent
+    from wa_service.conversation.audio import Form
+    from wa_service.conversation.local_speech import LocalSpeech
+    speech = LocalSpeech()
+    note = Path({note!r}).read_bytes()
+    speech.transcribe(note, Form.OGG)
+    lags = []
+    def tick():
+        while True:
+            began = time.monotonic()
+            gevent.sleep(0.005)
+            lags.append(time.monotonic() - began - 0.005)
+    gevent.spawn(tick)
+    print(speech.transcribe(note, Form.OGG).text)
+    speech.stop()
+    print(len(lags) > 10, sorted(lags)[len(lags) // 2] < 0.05, speech.pids)
+"""
+
+
+def test_under_gevent_others_go_on_while_a_note_is_heard() -> None:
+    here = Path(__file__).parents[1]
+    program = textwrap.dedent(GREEN).format(root=str(here.parent), note=str(here / "voice" / BREAKFAST.name))
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+
+    assert done.stdout == "What time is breakfast?\nTrue True []\n", done.stderr
+
+
+def test_a_stopped_pipeline_leaves_no_process() -> None:
+    speech, matcher = LocalSpeech(), SemanticMatcher((Example("a", "hello"),))
+    for part in (speech, matcher):
+        part.start()
+    heard(speech, BREAKFAST.content)
+    matcher.scores("hello")
+    pids = [*speech.pids, *matcher.pids]
+
+    for part in (speech, matcher):
+        part.stop()
+
+    assert len(pids) == 2
+    assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]

@@ -14,8 +14,8 @@ import orjson
 from wa_service.conversation.circuit import OutsideService
 from wa_service.conversation.notice import Notice, say_nothing
 from wa_service.conversation.outside_call import OutsideAnswer, OutsideCaller, OutsideCallError
-from wa_service.conversation.reply_check import refusal
-from wa_service.conversation.responder import ScriptResponder, Understood, UnusableReplyError
+from wa_service.conversation.reply_check import UnusableReplyError, checked_reply
+from wa_service.conversation.responder import ScriptResponder, Understood
 from wa_service.conversation.script import MAX_REPLIES
 from wa_service.conversation.standard_webhooks import WebhookSigner
 
@@ -118,9 +118,6 @@ def _replies(answer: OutsideAnswer) -> tuple[dict[str, Any], ...]:
     messages = said.get("messages") if isinstance(said, Mapping) else None
     if not isinstance(messages, list) or len(messages) > MAX_REPLIES:
         raise UnusableReplyError(f"'messages' must be a list of at most {MAX_REPLIES}")
-    for message in messages:
-        if not isinstance(message, dict) or message.keys() & {"to", "recipient", "from"}:
-            raise UnusableReplyError("a message must be an object without 'to'")
-        if reason := refusal(message):
-            raise UnusableReplyError(reason)
-    return tuple(messages)
+    if not all(isinstance(message, dict) for message in messages):
+        raise UnusableReplyError("a message must be an object")
+    return tuple(checked_reply(message) for message in messages)

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from jinja2.exceptions import TemplateError
 
 from wa_service.conversation.notice import Notice, say_nothing
-from wa_service.conversation.reply_check import refusal
+from wa_service.conversation.reply_check import UnusableReplyError, checked_reply
 from wa_service.conversation.script import Problem, Reply, Script
 from wa_service.conversation.templating import Budget
 
@@ -34,10 +34,6 @@ class Understood:
     contact: Mapping[str, Any] = field(default_factory=dict)
     transcript: str | None = None
     confidence: float | None = None
-
-
-class UnusableReplyError(Exception):
-    """A reply that Meta would refuse, with the reason."""
 
 
 class Responder(Protocol):
@@ -97,11 +93,7 @@ class ScriptResponder:
         }
         budget = Budget()
         messages = [_fitting(reply.render(variables, budget)) for reply in replies]
-        kept = tuple(message for message in messages if not _is_empty_text(message))
-        for message in kept:
-            if reason := refusal(message):
-                raise UnusableReplyError(reason)
-        return kept
+        return tuple(checked_reply(message) for message in messages if not _is_empty_text(message))
 
 
 def _fitting(message: dict[str, Any]) -> dict[str, Any]:

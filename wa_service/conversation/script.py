@@ -14,7 +14,7 @@ from typing import Any
 from jinja2 import TemplateSyntaxError
 from jinja2.exceptions import TemplateError
 
-from wa_service.conversation.reply_check import refusal
+from wa_service.conversation.reply_check import RESERVED, UnusableReplyError, checked_reply
 from wa_service.conversation.templating import Budget, Template, TemplateTooCostlyError
 from wa_service.conversation.yaml_lines import Lines, Place, ScriptError, read
 
@@ -193,7 +193,7 @@ class _Loader:
             body = {"type": "text", "text": {"body": self._compiled(data["text"], (*place, "text"))}}
             written = {"type": "text", "text": {"body": data["text"]}}
         else:
-            for key in ("to", "recipient", "from"):
+            for key in RESERVED:
                 if key in data:
                     raise self._lines.error((*place, key), f"'{key}' is filled in by the service: leave it out")
             if not isinstance(data.get("type"), str):
@@ -230,7 +230,7 @@ class _Loader:
         except TemplateError:
             # It works on data of a message that the sample has not.
             pass
-        refusals = [reason for reason in map(refusal, forms) if reason]
+        refusals = [reason for reason in map(_refusal, forms) if reason]
         if refusals and len(refusals) == len(forms):
             raise self._lines.error(place, f"Meta would refuse this message: {refusals[0]}")
 
@@ -256,6 +256,14 @@ class _Loader:
                 raise self._lines.error((*place, key), f"unknown key '{key}' (known: {known})")
         for key in sorted(required - data.keys()):
             raise self._lines.error(place, f"'{key}' is missing")
+
+
+def _refusal(message: Mapping[str, Any]) -> str:
+    try:
+        checked_reply(message)
+    except UnusableReplyError as error:
+        return str(error)
+    return ""
 
 
 def _marks(intent: Intent) -> Iterator[tuple[str, str]]:
