@@ -1,0 +1,1 @@
+"""What one would use instead; run by the benchmark's own environment, never by ours."""

@@ -1,0 +1,36 @@
+"""How a client's sends are timed: many greenlets, one process, CPU seconds; the same for every library."""
+
+from __future__ import annotations
+
+import gc
+import json
+import sys
+import time
+from collections.abc import Callable
+
+from gevent.pool import Pool
+
+WARM_UP = 300
+GREENLETS = 20
+"""httpx keeps 20 connections open by default; more greenlets would only show that."""
+
+
+def timed(send: Callable[[str], object], count: int) -> None:
+    """Sends `count` texts to as many customers and prints {"sends", "cpu", "wall"}."""
+    pool = Pool(GREENLETS)
+    for i in range(WARM_UP):
+        pool.spawn(send, f"4915{i:09d}")
+    pool.join(raise_error=True)
+    gc.collect()
+    cpu, wall = time.process_time(), time.monotonic()
+    greenlets = [pool.spawn(send, f"4916{i:09d}") for i in range(count)]
+    pool.join(raise_error=True)
+    cpu, wall = time.process_time() - cpu, time.monotonic() - wall
+    for greenlet in greenlets:
+        greenlet.get()
+    json.dump({"sends": count, "cpu": cpu, "wall": wall}, sys.stdout)
+
+
+def arguments() -> tuple[str, int]:
+    """Meta's stand-in and how many sends."""
+    return sys.argv[1], int(sys.argv[2])

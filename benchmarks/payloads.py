@@ -1,0 +1,94 @@
+"""Deliveries as Meta sends them, signed, as complete HTTP requests: what the load writes to a socket."""
+
+from __future__ import annotations
+
+import hmac
+import json
+import time
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import Any
+
+NUMBER = "106540352242922"
+ACCOUNT = "102290129340398"
+SECRET = "benchmark-app-secret"
+PATH = "/webhooks/whatsapp"
+LINE = "15550783881"
+
+
+def customer(index: int) -> str:
+    """The wa_id of the n-th customer."""
+    return f"4917{index:09d}"
+
+
+def wamid(kind: str, index: int) -> str:
+    """A message id of the usual length; `kind` keeps runs apart."""
+    return f"wamid.HBgNNDkx{kind}{index:020d}FQIAEhgUM0E1QjZDN0Q="
+
+
+def text_message(sender: str, message_id: str, body: str) -> dict[str, Any]:
+    """One inbound text, now."""
+    return {
+        "from": sender,
+        "id": message_id,
+        "timestamp": str(int(time.time())),
+        "text": {"body": body},
+        "type": "text",
+    }
+
+
+def voice_message(sender: str, message_id: str, media_id: str) -> dict[str, Any]:
+    """One inbound voice note, now."""
+    audio = {"mime_type": "audio/ogg; codecs=opus", "sha256": "", "id": media_id, "voice": True}
+    return {
+        "from": sender,
+        "id": message_id,
+        "timestamp": str(int(time.time())),
+        "type": "audio",
+        "audio": {name: value for name, value in audio.items() if value != ""},
+    }
+
+
+def status(message_id: str, recipient: str, word: str, ours: str) -> dict[str, Any]:
+    """One status of a send; `ours` is our own id, which Meta gives back."""
+    return {
+        "id": message_id,
+        "status": word,
+        "timestamp": str(int(time.time())),
+        "recipient_id": recipient,
+        "biz_opaque_callback_data": ours,
+        "pricing": {"billable": False, "pricing_model": "PMP", "category": "service", "type": "free_customer_service"},
+    }
+
+
+def delivery(messages: Sequence[dict[str, Any]] = (), statuses: Sequence[dict[str, Any]] = ()) -> bytes:
+    """One delivery's body."""
+    value: dict[str, Any] = {
+        "messaging_product": "whatsapp",
+        "metadata": {"display_phone_number": LINE, "phone_number_id": NUMBER},
+    }
+    if messages:
+        value["contacts"] = [{"profile": {"name": "Ada Example"}, "wa_id": m["from"]} for m in messages]
+        value["messages"] = list(messages)
+    if statuses:
+        value["statuses"] = list(statuses)
+    entry = {"id": ACCOUNT, "changes": [{"value": value, "field": "messages"}]}
+    return json.dumps({"object": "whatsapp_business_account", "entry": [entry]}, separators=(",", ":")).encode()
+
+
+def request(body: bytes, path: str = PATH) -> bytes:
+    """A signed POST, ready for the wire."""
+    signature = hmac.new(SECRET.encode(), body, sha256).hexdigest()
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: facebookexternalua\r\nAccept: */*\r\n"
+        f"Content-Type: application/json\r\nX-Hub-Signature-256: sha256={signature}\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+def texts(count: int, customers: int, kind: str, body: str = "what time is breakfast?") -> list[bytes]:
+    """Requests with one text each, of `customers` customers in turn."""
+    return [
+        request(delivery([text_message(customer(i % customers), wamid(kind, i), body)])) for i in range(count)
+    ]

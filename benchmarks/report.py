@@ -1,0 +1,87 @@
+"""The table, as text and as data, and what moved since the last one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from benchmarks import machine
+from benchmarks.measure import Figure, Line, Skipped
+from benchmarks.processes import ROOT
+
+LAST = ROOT / "benchmarks" / "last.json"
+README = ROOT / "benchmarks" / "README.md"
+BEGIN, END = "<!-- last table -->", "<!-- end of the last table -->"
+TOLERANCE = 0.20
+
+
+def row(line: Line) -> str:
+    """One line of the table."""
+    if isinstance(line, Skipped):
+        return f"| {line.what} | – | not measured: {line.reason} | | |"
+    goal = f"{line.goal.sense} {_short(line.goal.value)}{_unit(line.unit)}" if line.goal else "–"
+    mark = "" if line.goal is None else " ✓" if line.reached else " ✗"
+    spread = f"{_short(line.low)} … {_short(line.high)}"
+    return f"| {line.what} | {line.beside} | **{_short(line.value)}{_unit(line.unit)}**{mark} | {spread} | {goal} |"
+
+
+def table(lines: Sequence[Line]) -> str:
+    """The whole table in Markdown, with the machine under it."""
+    about = machine.description()
+    head = ["| what | beside | median | rounds | to reach |", "|---|---|---|---|---|"]
+    taken = f"Taken {datetime.now(UTC):%Y-%m-%d %H:%M} UTC on {about['cores']} cores of {about['cpu']}, "
+    taken += f"{about['python']}, {about['system']}."
+    return "\n".join([*head, *(row(line) for line in lines), "", taken])
+
+
+def keep(lines: Sequence[Line]) -> None:
+    """Writes the table into README.md and the figures into last.json."""
+    data = {
+        "taken": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "machine": machine.description(),
+        "rows": [line.as_data() for line in lines],
+    }
+    LAST.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    text = README.read_text(encoding="utf-8")
+    before, after = text.partition(BEGIN)[0], text.partition(END)[2]
+    README.write_text(f"{before}{BEGIN}\n\n{table(lines)}\n\n{END}{after}", encoding="utf-8")
+
+
+def compare(lines: Sequence[Line]) -> bool:
+    """Says what moved by more than a fifth since the last committed table; returns whether something became worse."""
+    last: dict[str, Any] = json.loads(LAST.read_text(encoding="utf-8"))
+    before = {each["name"]: each for each in last["rows"] if "value" in each}
+    if last["machine"] != machine.description():
+        print("The last table is another machine's: ratios may be compared, other figures hardly.")
+    worse = False
+    for line in lines:
+        if isinstance(line, Skipped) or line.name not in before:
+            print(f"new or not measured: {line.what}")
+            continue
+        moved = line.value / before[line.name]["value"] - 1 if before[line.name]["value"] else 0.0
+        if abs(moved) <= TOLERANCE:
+            continue
+        bad = _is_worse(line, moved)
+        worse |= bad
+        was = _short(before[line.name]["value"])
+        print(f"{'worse' if bad else 'better'}: {line.what}: {was} → {_short(line.value)}{_unit(line.unit)}")
+    if not worse:
+        print("Nothing became worse by more than a fifth.")
+    return worse
+
+
+def _is_worse(line: Figure, moved: float) -> bool:
+    wants_more = line.goal is None or line.goal.sense == "≥"
+    return moved < 0 if wants_more else moved > 0
+
+
+def _short(value: float) -> str:
+    if value >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def _unit(unit: str) -> str:
+    return f" {unit}"

@@ -1,0 +1,147 @@
+"""The whole service in a directory of its own: Valkey, web, workers, and Meta's stand-in."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import tempfile
+import urllib.request
+from collections.abc import Collection, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from benchmarks import machine, payloads
+from benchmarks.processes import BenchmarkError, Part, answers, free_port
+
+THROUGHPUT = 1_000
+"""Messages a second of the number: Meta's higher tier, so that not Meta's limit is measured. Limits stay on."""
+
+
+class Workshop:
+    """A temporary directory, and everything that was started in it; gone with the block."""
+
+    def __init__(self) -> None:
+        self._stack = ExitStack()
+        self.directory = Path(tempfile.mkdtemp(prefix="wa-bench-"))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def start(
+        self, name: str, *command: str, on: Collection[int] = machine.ALL, env: Mapping[str, str] | None = None
+    ) -> Part:
+        """A process that ends with the block."""
+        part = Part(command, log=self.directory / f"{name}.log", env=env, on=on)
+        return self._stack.enter_context(part)
+
+
+class MetaStandIn:
+    """Meta's stand-in as a process; `arrived()` says what reached it."""
+
+    def __init__(self, workshop: Workshop, *, on: Collection[int] = machine.LOAD, **spec: Any) -> None:
+        self.port = free_port()
+        scheme = "https" if "certificate" in spec else "http"
+        self.url = f"{scheme}://127.0.0.1:{self.port}"
+        asked = json.dumps({"port": self.port, **spec})
+        part = workshop.start(f"meta-{self.port}", sys.executable, "-m", "benchmarks.meta", asked, on=on)
+        self.part = part
+        if scheme == "http":
+            part.until(answers(self.port, "/_bench"), "Meta's stand-in")
+
+    def arrived(self) -> list[tuple[str, float]]:
+        """(to whom, when on the machine's monotonic clock) of each message."""
+        with urllib.request.urlopen(f"{self.url}/_bench", timeout=10) as answer:
+            return [(to, at) for to, at in json.load(answer)["arrivals"]]
+
+    def marks(self) -> int:
+        """How many read marks came."""
+        with urllib.request.urlopen(f"{self.url}/_bench", timeout=10) as answer:
+            return int(json.load(answer)["marks"])
+
+    def forget(self) -> None:
+        """From now on only what comes next counts."""
+        urllib.request.urlopen(f"{self.url}/_bench", data=b"", timeout=10).close()
+
+
+class Service:
+    """The service's parts, each started when asked for, with the settings of production where not said otherwise."""
+
+    def __init__(self, workshop: Workshop, meta_url: str = "http://127.0.0.1:9", **given: str) -> None:
+        self.workshop = workshop
+        self.port = free_port()
+        self.env = {
+            "WHATSAPP_ACCESS_TOKEN": "token",
+            "WHATSAPP_PHONE_NUMBER_ID": payloads.NUMBER,
+            "WHATSAPP_BUSINESS_ACCOUNT_ID": payloads.ACCOUNT,
+            "WHATSAPP_VERIFY_TOKEN": "verify",
+            "WHATSAPP_APP_SECRET": payloads.SECRET,
+            "WHATSAPP_API_VERSION": "v24.0",
+            "WHATSAPP_API_BASE_URL": meta_url,
+            "WHATSAPP_MESSAGES_PER_SECOND": str(THROUGHPUT),
+            "WA_API_KEYS": "benchmark:benchmark-key:admin",
+            "WA_BIND": f"127.0.0.1:{self.port}",
+            "WA_VAR_DIR": str(workshop.directory),
+            "WA_LOG_FORMAT": "json",
+            "WA_REDIS_WAIT": "30",
+            "WA_SPEECH": "none",
+            "WA_INTENTS": "fuzzy",
+            "WEB_CONCURRENCY": "1",
+        } | given
+
+    def valkey(self, *, on: Collection[int] = machine.ALL) -> Part:
+        """The embedded server, every write synced."""
+        part = self.workshop.start("valkey", sys.executable, "-m", "wa_service", "valkey", on=on, env=self.env)
+        part.until((self.workshop.directory / "valkey.url").exists, "Valkey")
+        return part
+
+    def web(self, *, on: Collection[int] = machine.ALL) -> Part:
+        """gunicorn with the project's own configuration."""
+        part = self.begin_web(on=on)
+        part.until(answers(self.port, "/readyz"), "web")
+        return part
+
+    def begin_web(self, *, on: Collection[int] = machine.ALL) -> Part:
+        """As `web`, without waiting."""
+        command = (sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py")
+        return self.workshop.start("web", *command, on=on, env=self.env)
+
+    def worker(self, *, on: Collection[int] = machine.ALL, name: str = "worker") -> Part:
+        """A worker under its supervisor, ready to work."""
+        part = self.workshop.start(name, sys.executable, "-m", "wa_service", "worker", on=on, env=self.env)
+        part.until(lambda: '"started"' in part.said(), "the worker")
+        return part
+
+    def helper(self, module: str, *arguments: str, on: Collection[int] = machine.ALL, seconds: float = 120.0) -> str:
+        """Runs one of our modules with the service's settings to its end; returns what it printed."""
+        name = f"{module}-{free_port()}"
+        part = self.workshop.start(name, sys.executable, "-m", module, *arguments, on=on, env=self.env)
+        return part.result(seconds)
+
+
+class Load:
+    """A load under way; see `benchmarks/load.py` for what may be asked."""
+
+    def __init__(self, workshop: Workshop, port: int, *, on: Collection[int] = machine.LOAD, **spec: Any) -> None:
+        asked = json.dumps({"port": port, **spec})
+        name = f"load-{free_port()}"
+        self._part = workshop.start(name, sys.executable, "-m", "benchmarks.load", asked, on=on)
+
+    def result(self, seconds: float = 120.0) -> dict[str, Any]:
+        """What it saw.
+
+        Raises:
+            BenchmarkError: anything but 200 came back.
+        """
+        seen: dict[str, Any] = json.loads(self._part.result(seconds))
+        if set(seen["codes"]) != {"200"}:
+            raise BenchmarkError(f"the load was answered {seen['codes']}")
+        return seen
