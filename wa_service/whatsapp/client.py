@@ -195,7 +195,10 @@ class WhatsAppMetaClient(ManagementClient):
         return self._media.open(media_id, phone_number_id=phone_number_id, max_size=max_size)
 
     def delete_media(self, media_id: str, *, phone_number_id: str = "") -> None:
-        """Delete a file at Meta; afterwards its id is unknown (4.4)."""
+        """Delete a file at Meta; afterwards its id is unknown (4.4).
+
+        Raises `MediaNotFoundError` for an unknown id, and so also where the answer to a first try got lost.
+        """
         self._media.delete(media_id, phone_number_id=phone_number_id)
 
     def verify_webhook_signature(self, raw_body: bytes, header: str | None) -> bool:

@@ -158,7 +158,6 @@ def _integrity() -> Iterator[CodeRow]:
             (131044, "Repair the payment method of the account: calls need one."),
             (131045, "Register the number again: its certificate is not valid."),
             (133010, "Register the number: it is not registered with the Cloud API."),
-            (134011, "Accept the WhatsApp Payments terms."),
             (141006, "Repair the payment method of the account: its health status says blocked."),
             (141014, "Appeal in WhatsApp Manager: the account is banned."),
         ],

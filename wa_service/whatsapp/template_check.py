@@ -86,7 +86,7 @@ def _texts(parameters: Sequence[_Json], names: Sequence[str], named: bool, where
     wrong = {str(parameter.get("type")) for parameter in parameters} & _MEDIA
     if wrong:
         yield f"{where}: takes texts, not {', '.join(sorted(wrong))}."
-    given = {parameter["parameter_name"] for parameter in parameters if parameter.get("parameter_name")}
+    given = {str(parameter["parameter_name"]) for parameter in parameters if parameter.get("parameter_name")}
     if not named and given and where.endswith("body"):
         yield f"{where}: the template's variables are positional, so parameter_name may not be given."
     if named:

@@ -1,6 +1,7 @@
 """Reading events: each type of the reference has its class and its fields; the unknown has one, too."""
 
 import time
+from pathlib import Path
 
 import pytest
 
@@ -228,6 +229,11 @@ def test_media_without_id_are_malformed(inbound):
 def test_events_cannot_be_changed(inbound):
     with pytest.raises(AttributeError):
         read(inbound("text")).body = "other"
+
+
+def test_every_sample_is_read(inbound):
+    for path in (Path(__file__).parents[2] / "payloads" / "inbound").glob("*.json"):
+        assert [event for event in parse(inbound(path.stem)) if isinstance(event, Malformed)] == [], path.stem
 
 
 def test_an_ordinary_delivery_costs_less_than_60_microseconds_of_cpu(inbound):

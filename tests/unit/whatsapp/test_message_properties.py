@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from wa_service.whatsapp.messages import TYPES, parse_message, parse_reply, problems
+from wa_service.whatsapp.templates import check_against
 
 BOUNDED = settings(max_examples=80, deadline=None)
 
@@ -104,3 +105,20 @@ def test_any_object_is_a_message_or_told_what_is_wrong(obj):
             told = problems(error)
             assert told
             assert all(sentence.endswith(".") for _, sentence in told)
+
+
+PLACES = st.sampled_from(
+    ["components", "type", "buttons", "text", "parameters", "parameter_name", "cards", "index", "sub_type", "format"]
+)
+TYPES_OF_PARTS = st.sampled_from(["HEADER", "BODY", "BUTTONS", "CAROUSEL", "button", "header", "body", "url", "IMAGE"])
+TEMPLATE_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 9) | TYPES_OF_PARTS | st.just("{{1}} {{name}}"),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(PLACES, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@BOUNDED
+@given(template=st.dictionaries(PLACES, TEMPLATE_JSON), definition=st.dictionaries(PLACES, TEMPLATE_JSON))
+def test_any_template_against_any_definition_is_told_in_sentences(template, definition):
+    assert all(sentence.endswith(".") for sentence in check_against(template, definition))
