@@ -119,10 +119,7 @@ class Pipeline:
             return self._handle_recording(event, incoming)
         if content.kind == "unsupported":
             return self._handle_unsupported(incoming)
-        understood = _understood(incoming, content.text, self.understand(content))
-        if not understood.intent and not content.text.strip():
-            return self._problem(Problem.NOT_WORDS, understood)
-        return self._respond(understood)
+        return self._respond(_understood(incoming, content.text, self.understand(content)))
 
     def understand(self, content: Content) -> Meaning:
         """The intent: by the id of a pressed button, by the kind of message, else by its words."""
@@ -156,9 +153,7 @@ class Pipeline:
         last = incoming.unsupported_answered_at
         if last is not None and self._clock() - last < UNSUPPORTED_EVERY:
             return Answer(replies=(), intent="unsupported")
-        known = self._by_kind.get("unsupported")
-        understood = _understood(incoming, "", Meaning(known, 1.0))
-        answer = self._respond(understood) if known else self._problem(Problem.NOT_WORDS, understood)
+        answer = self._respond(_understood(incoming, "", self.understand(Content("unsupported"))))
         return Answer(answer.replies, "unsupported", unsupported_answered=bool(answer.replies))
 
     def _respond(self, understood: Understood) -> Answer:

@@ -62,10 +62,13 @@ class ScriptResponder:
 
     def respond(self, understood: Understood) -> tuple[dict[str, Any], ...]:
         """The reply of the intent, or the fallback where none was understood."""
-        return self._fill(self._replies.get(understood.intent, self._script.fallback), understood)
+        reply = self._replies.get(understood.intent)
+        return self._fill(reply, understood) if reply else self.fallback(understood)
 
     def fallback(self, understood: Understood) -> tuple[dict[str, Any], ...]:
-        """The script's fallback, whatever was understood."""
+        """The script's fallback, whatever was understood; a message without words is asked for some."""
+        if not understood.text.strip():
+            return self.problem(Problem.NOT_WORDS, understood)
         return self._fill(self._script.fallback, understood)
 
     def problem(self, problem: Problem, understood: Understood) -> tuple[dict[str, Any], ...]:

@@ -200,6 +200,33 @@ def test_with_no_responder_problems_are_not_answered_either(make_pipeline: MakeP
     assert pipeline.handle(incoming_of(UNSUPPORTED)).replies == ()
 
 
+class Tool:
+    """A responder that notes what it is asked, and is silent."""
+
+    def __init__(self) -> None:
+        self.asked: list[Understood] = []
+
+    def respond(self, understood: Understood) -> tuple[dict[str, Any], ...]:
+        self.asked.append(understood)
+        return ()
+
+
+WORDLESS = {
+    "sticker": {"type": "sticker", "sticker": {"id": "1", "mime_type": "image/webp"}},
+    "picture": {"type": "image", "image": {"id": "1", "mime_type": "image/jpeg"}},
+    "unsupported": UNSUPPORTED,
+}
+
+
+@pytest.mark.parametrize("message", WORDLESS.values(), ids=WORDLESS.keys())
+def test_a_tool_is_asked_about_messages_without_words_too(make_pipeline: MakePipeline, message: dict[str, Any]) -> None:
+    tool = Tool()
+
+    make_pipeline(DESK, responder=tool).handle(incoming_of(message))
+
+    assert [understood.message["type"] for understood in tool.asked] == [message["type"]]
+
+
 class Away:
     def respond(self, understood: Understood) -> tuple[dict[str, Any], ...]:
         raise Unavailable("the tool", 7.0)
