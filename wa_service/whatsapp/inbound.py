@@ -22,9 +22,9 @@ class Context:
 class InboundMessage:
     """What all messages from customers have (5.6).
 
-    `addresses`: the conversation's, best first. `sender`: who wrote it (in a group the participant).
-    `name`: the profile name, "" unknown. `timestamp`: Unix seconds, 0 unknown. `referral`: Meta's object of
-    a click-to-WhatsApp ad. `group_id`: "" outside groups.
+    `addresses`: the conversation's, best first. `sender`: who wrote it (in a group the participant). `name`: the
+    profile name, "" unknown. `timestamp`: Unix seconds, 0 unknown. `referral`: Meta's object of a click-to-WhatsApp
+    ad. `group_id`: "" outside groups.
     """
 
     kind: ClassVar[str]

@@ -69,16 +69,7 @@ def _context(raw: Body) -> Context | None:
 
 
 _Common: TypeAlias = tuple[
-    str,
-    str,
-    tuple[str, ...],
-    str,
-    str,
-    int,
-    Context | None,
-    dict[str, Any] | None,
-    str,
-    dict[str, Any],
+    str, str, tuple[str, ...], str, str, int, Context | None, dict[str, Any] | None, str, dict[str, Any]
 ]
 
 
@@ -238,10 +229,7 @@ def _order(piece: Piece, raw: Body) -> Order:
     if not isinstance(items, list):
         raise UnreadableError("product_items is not a list")
     return Order(
-        *_common(piece),
-        text_of(body, "catalog_id"),
-        text_of(body, "text"),
-        tuple(_order_item(item) for item in items),
+        *_common(piece), text_of(body, "catalog_id"), text_of(body, "text"), tuple(_order_item(item) for item in items)
     )
 
 

@@ -135,11 +135,7 @@ class ManagementEvent:
         """Customers that may be opened by template in 24 h (`UNLIMITED`: any); None where it does not say."""
         if self.field not in ("business_capability_update", "phone_number_quality_update"):
             return None
-        for key in (
-            "max_daily_conversations_per_business",
-            "max_daily_conversation_per_phone",
-            "current_limit",
-        ):
+        for key in ("max_daily_conversations_per_business", "max_daily_conversation_per_phone", "current_limit"):
             limit = tier_limit(self.raw.get(key))
             if limit is not None:
                 return limit

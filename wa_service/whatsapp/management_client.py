@@ -135,11 +135,7 @@ class ManagementClient:
         """
         upload = open_upload(file, mime_type=mime_type, filename=filename)
         try:
-            params = {
-                "file_name": upload.filename,
-                "file_length": str(upload.size),
-                "file_type": upload.mime_type,
-            }
+            params = {"file_name": upload.filename, "file_length": str(upload.size), "file_type": upload.mime_type}
             path = f"{path_id(app_id, 'app id')}/uploads"
             session = str(self._transport.request("uploads", "POST", path, params=params).get("id", ""))
             start = upload.stream.tell()

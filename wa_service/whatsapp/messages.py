@@ -1,8 +1,7 @@
-"""Outbound messages: typed, checked against Meta's limits, and open for what Meta adds tomorrow (reference
-2).
+"""Outbound messages: typed, checked against Meta's limits, and open for what Meta adds tomorrow (reference 2).
 
-`parse_message` reads Meta's own object, from a REST body or a script; `payload` gives what is POSTed. Known
-types are checked, unknown fields and unknown types pass through unchanged.
+`parse_message` reads Meta's own object, from a REST body or a script; `payload` gives what is POSTed. Known types are
+checked, unknown fields and unknown types pass through unchanged.
 
     try:
         message = parse_message({"to": "+15551234567", "text": "hello"})
@@ -20,15 +19,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from wa_service.whatsapp.addresses import is_user_id, normalise_number
 from wa_service.whatsapp.interactive import AnyInteractive
-from wa_service.whatsapp.parts import (
-    AudioMedia,
-    CaptionedMedia,
-    DocumentMedia,
-    MediaObject,
-    Part,
-    Problem,
-    problems,
-)
+from wa_service.whatsapp.parts import AudioMedia, CaptionedMedia, DocumentMedia, MediaObject, Part, Problem, problems
 from wa_service.whatsapp.templates import Template, build_components, check_against
 
 __all__ = [
@@ -68,9 +59,8 @@ class ReplyContext(Part):
 class Message(Part):
     """The envelope of every message; on its own it stands for a type that we do not know.
 
-    `to` is a number (kept as digits) or, with `recipient_type` "group", a group id; `recipient` is a
-    business-scoped user id. `to` wins at Meta where both are given. A reply has neither until
-    `addressed_to` gives it one.
+    `to` is a number (kept as digits) or, with `recipient_type` "group", a group id; `recipient` is a business-scoped
+    user id. `to` wins at Meta where both are given. A reply has neither until `addressed_to` gives it one.
     """
 
     messaging_product: Literal["whatsapp"] = "whatsapp"
@@ -321,9 +311,9 @@ TYPES: Final[Mapping[str, type[Message]]] = {
 def parse_message(obj: Mapping[str, Any]) -> Message:
     """Read Meta's message object with a recipient; `messaging_product` may be left out.
 
-    Short forms: `"text": "hello"`, and `"template"` with `name`, `language` (a text), `header`, `body`,
-    `buttons` as `build_components` takes them. Where `type` is left out, the one known content names it.
-    Raises `pydantic.ValidationError`; `problems` reads it.
+    Short forms: `"text": "hello"`, and `"template"` with `name`, `language` (a text), `header`, `body`, `buttons` as
+    `build_components` takes them. Where `type` is left out, the one known content names it. Raises
+    `pydantic.ValidationError`; `problems` reads it.
     """
     message = parse_reply(obj)
     if message.to is None and message.recipient is None:

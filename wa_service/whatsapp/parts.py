@@ -10,8 +10,8 @@ from pydantic_core import ErrorDetails
 class Part(BaseModel):
     """A part of a message: frozen, and open for the fields that Meta adds tomorrow.
 
-    Written as JSON it has exactly what was given, what is constant (such as its `type`), and no known field
-    that is None.
+    Written as JSON it has exactly what was given, what is constant (such as its `type`), and no known field that is
+    None.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow", hide_input_in_errors=True)

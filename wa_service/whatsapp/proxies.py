@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 class ProxyMap:
     """`proxies`: scheme (or `all`) → proxy URL, and under `no_proxy` the hosts to be called directly.
 
-    `no_proxy` is a comma-separated list: a host with all hosts below it (`example.org`, `.example.org`),
-    with or without a port, or `*`.
+    `no_proxy` is a comma-separated list: a host with all hosts below it (`example.org`, `.example.org`), with or
+    without a port, or `*`.
     """
 
     def __init__(self, proxies: Mapping[str, str]) -> None:

@@ -167,15 +167,13 @@ def build_components(
 ) -> list[dict[str, Any]]:
     """Build a template's components from plain values (3.1).
 
-    - `header`: a text; or `{"image": {"id": …}}`, likewise video, document, location, product; or `{name:
-    text}`.
+    - `header`: a text; or `{"image": {"id": …}}`, likewise video, document, location, product; or `{name: text}`.
     - `body`: a list for `{{1}}`, `{{2}}` …, or a mapping for named variables. Values are texts, numbers, or
       `{"currency": {…}}`, `{"date_time": {…}}`.
-    - `buttons`: one value a button, in the template's order; None for one without variable. A text is the
-    suffix of
-      a URL; else `{"quick_reply": payload}`, `{"url": suffix}`, `{"copy_code": code}`, `{"flow": action}`,
-      `{"catalog": product or action}`, `{"mpm": action}`, `{"voice_call": minutes or parameters}`, or
-      Meta's own button component. An `"index"` beside it names another place than that in the list.
+    - `buttons`: one value a button, in the template's order; None for one without variable. A text is the suffix
+      of a URL; else `{"quick_reply": payload}`, `{"url": suffix}`, `{"copy_code": code}`, `{"flow": action}`,
+      `{"catalog": product or action}`, `{"mpm": action}`, `{"voice_call": minutes or parameters}`, or Meta's own
+      button component. An `"index"` beside it names another place than that in the list.
     - `carousel`: one `{"header":…, "body":…, "buttons":…}` a card.
     - `limited_time_offer`: when it ends, in Unix milliseconds.
     - `one_time_code`: fills body and button of an authentication template.
@@ -252,12 +250,7 @@ def _button(place: int, button: Value) -> dict[str, Any]:
     if len(kinds) != 1 or kinds[0] not in _BUTTONS:
         raise ValueError(f"A button is a text, or an object with exactly one of {', '.join(_BUTTONS)}.")
     sub_type = kinds[0]
-    return {
-        "type": "button",
-        "sub_type": sub_type,
-        "index": index,
-        "parameters": _BUTTONS[sub_type](button[sub_type]),
-    }
+    return {"type": "button", "sub_type": sub_type, "index": index, "parameters": _BUTTONS[sub_type](button[sub_type])}
 
 
 def _action(value: Any) -> list[dict[str, Any]]:
@@ -287,9 +280,8 @@ _BUTTONS = {
 def check_against(template: Template | Mapping[str, Any], definition: Mapping[str, Any]) -> list[str]:
     """Compare what is to be sent with the template's definition, before the send is wasted.
 
-    `template`: a `Template` or its JSON; `definition`: one item of Meta's template list (3.2). Returns a
-    sentence a problem: name, language, status, counts, names and formats of parameters, places of buttons,
-    cards.
+    `template`: a `Template` or its JSON; `definition`: one item of Meta's template list (3.2). Returns a sentence a
+    problem: name, language, status, counts, names and formats of parameters, places of buttons, cards.
     """
     given = template.as_json() if isinstance(template, Part) else template
     return check_components(given, definition)

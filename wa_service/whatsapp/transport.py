@@ -4,8 +4,8 @@
 |---|---|
 | the request never left (DNS, connect, TLS, pool, breaker open) | `WhatsAppConnectionError`: safe to repeat |
 | Meta's error object, any status | by its code (`errors.classify`) |
-| it left, then reset or time-out; a 5xx without Meta's error object; a 2xx that cannot be parsed | a POST:
-  `WhatsAppOutcomeUnknownError`; a GET or DELETE: retried, then `WhatsAppServerError` |
+| a POST left, then reset, time-out, 5xx without error object, 2xx not JSON | `WhatsAppOutcomeUnknownError` |
+| the same of a GET or DELETE | retried, then `WhatsAppServerError` |
 
 GET and DELETE are retried here (twice by urllib3, once more where an answer breaks off), a POST never.
 """
@@ -54,9 +54,8 @@ _ATTEMPTS: Final = 2
 class Outcome:
     """What one call came to, for metrics: the HTTP status, or None where no answer came; the error, or None.
 
-    Neither status nor error: the caller cut the call off (a time-out of its own).
-    `retry_after`: seconds from the header; `usage`: Meta's usage headers; `version`: the API version that
-    answered.
+    Neither status nor error: the caller cut the call off (a time-out of its own). `retry_after`: seconds from the
+    header; `usage`: Meta's usage headers; `version`: the API version that answered.
     """
 
     http_status: int | None
@@ -98,12 +97,10 @@ class Transport:
         adapter: BaseAdapter | None = None,
     ) -> None:
         """Seconds for the time-outs. No connection is used that idled longer than `max_idle`;
-        `deadline` is the wall-clock limit of one try, from connect to last
-        byte.
+        `deadline` is the wall-clock limit of one try, from connect to last byte.
 
         `guard(call)` gives the context manager around the network part and may raise. `observe(call, outcome,
-        seconds)` hears of every call. `proxies`: scheme → proxy URL, and `no_proxy`. `adapter` replaces the
-        network.
+        seconds)` hears of every call. `proxies`: scheme → proxy URL, and `no_proxy`. `adapter` replaces the network.
         """
         parsed = urlsplit(base_url)
         if parsed.scheme not in ("http", "https") or not parsed.hostname or parsed.username or parsed.query:
@@ -119,11 +116,7 @@ class Transport:
         self.user_agent = user_agent
         self._token = access_token
         self._headers = CaseInsensitiveDict(
-            {
-                "Authorization": f"Bearer {access_token}",
-                "User-Agent": user_agent,
-                "Accept-Encoding": "gzip, deflate",
-            }
+            {"Authorization": f"Bearer {access_token}", "User-Agent": user_agent, "Accept-Encoding": "gzip, deflate"}
         )
         self._posting = _session(
             adapter or MetaAdapter(pool_size=pool_size, retries=Retry(0, read=False), max_idle=max_idle)
@@ -160,8 +153,8 @@ class Transport:
     ) -> dict[str, Any]:
         """Call Meta and return the parsed answer; raises `WhatsAppError`.
 
-        `call` names the kind of call for the guard and the observer (`messages`, `media` …); `path` is
-        relative to base URL and version.
+        `call` names the kind of call for the guard and the observer (`messages`, `media` …); `path` is relative to
+        base URL and version.
         """
         method = method.upper()
         request = Request(

@@ -78,11 +78,7 @@ GOOD = {
         "body": BODY,
         "action": {"name": "catalog_message", "parameters": {"thumbnail_product_retailer_id": "SKU-1"}},
     },
-    "location_request_message": {
-        "type": "location_request_message",
-        "body": BODY,
-        "action": {"name": "send_location"},
-    },
+    "location_request_message": {"type": "location_request_message", "body": BODY, "action": {"name": "send_location"}},
     "address_message": {
         "type": "address_message",
         "body": BODY,

@@ -129,8 +129,7 @@ def test_the_subscribed_apps(client, requests_mock):
 
 
 @pytest.mark.parametrize(
-    "answer",
-    [{"data": [{"about": "Sea"}]}, {"data": [{"business_profile": {"about": "Sea"}}]}, {"about": "Sea"}],
+    "answer", [{"data": [{"about": "Sea"}]}, {"data": [{"business_profile": {"about": "Sea"}}]}, {"about": "Sea"}]
 )
 def test_the_profile_in_each_of_metas_shapes(client, requests_mock, answer):
     requests_mock.get(f"{META}/106/whatsapp_business_profile", json=answer)

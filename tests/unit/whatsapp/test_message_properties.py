@@ -63,11 +63,7 @@ CONTENTS = {
     ),
 }
 ENVELOPES = st.fixed_dictionaries(
-    {},
-    optional={
-        "biz_opaque_callback_data": st.text(max_size=20),
-        "a_field_of_tomorrow": JSON,
-    },
+    {}, optional={"biz_opaque_callback_data": st.text(max_size=20), "a_field_of_tomorrow": JSON}
 )
 
 

@@ -90,15 +90,12 @@ MESSAGES: dict[str, dict[str, Any]] = {
         type="list", body={"text": "x" * 4096}, action={"button": "Options", "sections": [{"rows": ROWS}]}
     ),
     "link": interactive(
-        type="cta_url",
-        action={"name": "cta_url", "parameters": {"display_text": "Open", "url": "https://a.example"}},
+        type="cta_url", action={"name": "cta_url", "parameters": {"display_text": "Open", "url": "https://a.example"}}
     ),
     "flow": interactive(type="flow", action={"name": "flow", "parameters": FLOW}),
     "product": interactive(type="product", action={"catalog_id": "1", "product_retailer_id": "SKU-1"}),
     "products": interactive(
-        type="product_list",
-        header={"type": "text", "text": "Picks"},
-        action={"catalog_id": "1", "sections": PRODUCTS},
+        type="product_list", header={"type": "text", "text": "Picks"}, action={"catalog_id": "1", "sections": PRODUCTS}
     ),
     "catalogue": interactive(
         type="catalog_message",
@@ -107,9 +104,7 @@ MESSAGES: dict[str, dict[str, Any]] = {
     "location request": interactive(type="location_request_message"),
     "address": interactive(type="address_message", action={"name": "address_message", "parameters": {"country": "IN"}}),
     "template": template(),
-    "template with policy": {
-        "template": {"name": "hello", "language": {"code": "en", "policy": "deterministic"}},
-    },
+    "template with policy": {"template": {"name": "hello", "language": {"code": "en", "policy": "deterministic"}}},
     "template with values": template(
         header={"image": {"id": "77"}},
         body=["Ana", CURRENCY, {"date_time": {"fallback_value": "3 March"}}],

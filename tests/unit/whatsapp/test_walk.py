@@ -47,12 +47,7 @@ ADDRESSES = {
     "system_changed_number": ("351912345001", "351912345099"),
     "system_changed_number_legacy": ("351912345001", "351912345098"),
     "system_identity_changed": ("351912345001",),
-    "system_changed_user_id": (
-        "351912345001",
-        "PT.900000000000042",
-        "PT.900000000000077",
-        "PT.ENT.800000000000077",
-    ),
+    "system_changed_user_id": ("351912345001", "PT.900000000000042", "PT.900000000000077", "PT.ENT.800000000000077"),
     "status_sent": ("351912345001",),
     "status_to_user_id": ("PT.900000000000042", "PT.ENT.800000000000042"),
     "status_in_group": ("Y2FwaV9ncm91cDo0Mg==",),
@@ -119,11 +114,7 @@ def test_every_entry_change_message_and_status_comes_in_its_order(inbound):
 
 def test_a_management_event_carries_the_entry_s_time(inbound):
     piece = only(inbound("template_status"))
-    assert (piece.kind, piece.field, piece.timestamp) == (
-        "management",
-        "message_template_status_update",
-        1790002000,
-    )
+    assert (piece.kind, piece.field, piece.timestamp) == ("management", "message_template_status_update", 1790002000)
 
 
 @pytest.mark.parametrize(
