@@ -1,0 +1,89 @@
+"""The log of a service at work holds no token, secret, key, telephone number, nor a wamid, which holds a number."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.e2e.starter import Started
+from tests.eventually import eventually
+from wa_service.cli.start import development_settings
+
+CUSTOMERS = ("447700900123", "15550102030")
+WRITTEN = ("the blue room by the sea", "hello from the desk")
+
+
+def decoded(line: str) -> Iterator[bytes]:
+    """What might be base64 in a line, decoded."""
+    for word in re.findall(r"[A-Za-z0-9+/_-]{16,}={0,2}", line):
+        for alphabet in (b"+/", b"-_"):
+            stem = word.rstrip("=")
+            try:
+                yield base64.b64decode(stem + "=" * (-len(stem) % 4), altchars=alphabet)
+            except binascii.Error:
+                continue
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    service = Started(tmp_path_factory.mktemp("log") / "var")
+    service.until_ready()
+    url, headers = f"http://127.0.0.1:{service.port}", {"Authorization": "Bearer dev-key"}
+
+    def call(method: str, path: str, **given: object) -> requests.Response:
+        return requests.request(method, f"{url}{path}", headers=headers, timeout=15, **given)  # type: ignore[arg-type]
+
+    try:
+        service.write(CUSTOMERS[0], WRITTEN[0])
+        eventually(lambda: service.answers(CUSTOMERS[0]) > 0, within=30)
+        for customer in CUSTOMERS:  # one has a window, the other has none and fails
+            call("POST", "/v1/messages", json={"to": customer, "text": WRITTEN[1]})
+        call("POST", "/v1/messages", json={"to": "15559999999", "template": {"name": "nope", "language": "en_US"}})
+        call(
+            "POST", "/v1/messages", json={"to": CUSTOMERS[0], "template": {"name": "order_update", "language": "en_US"}}
+        )
+        wamid = service.chat(CUSTOMERS[0])[0]["id"]
+        call("POST", f"/v1/messages/{wamid}/read")
+        call("GET", f"/v1/messages/{wamid}")
+        call("GET", "/v1/media/404404")
+        call("DELETE", f"/v1/contacts/{CUSTOMERS[1]}")
+        for path in ("/v1/messages/nope", "/nowhere", "/webhooks/whatsapp"):
+            requests.get(f"{url}{path}", headers={"Authorization": "Bearer not-a-key-of-ours"}, timeout=5)
+        requests.post(f"{url}/webhooks/whatsapp", data=b"{}", headers={"X-Hub-Signature-256": "sha256=00"}, timeout=5)
+        eventually(lambda: "whatsapp.message.handled" in service.said and "whatsapp.status" in service.said, within=10)
+    finally:
+        service.stop()
+    return [line for line in service.said.splitlines() if re.match(r"\S+ (web|worker) +\|", line)]
+
+
+def test_the_log_tells_what_happened(log: list[str]) -> None:
+    told = "\n".join(log)
+    for name in ("message.handled", "send.accepted", "status", "webhook.refused"):
+        assert f"whatsapp.{name}" in told
+
+
+def test_the_log_tells_no_telephone_number(log: list[str]) -> None:
+    assert [line for line in log if any(customer in line for customer in (*CUSTOMERS, "15559999999"))] == []
+
+
+def test_the_log_tells_no_wamid_however_it_is_written(log: list[str]) -> None:
+    assert [line for line in log if "wamid." in line] == []
+    hidden = [customer.encode() for customer in CUSTOMERS]
+    assert [line for line in log for text in decoded(line) if any(customer in text for customer in hidden)] == []
+
+
+def test_the_log_tells_no_secret(log: list[str]) -> None:
+    given = development_settings(1, 2, Path("var"))
+    names = ("WHATSAPP_ACCESS_TOKEN", "WHATSAPP_VERIFY_TOKEN", "WHATSAPP_APP_SECRET")
+    secrets = [*(given[name] for name in names), "dev-key", "not-a-key-of-ours"]
+    assert [line for line in log if any(secret in line for secret in secrets)] == []
+
+
+def test_the_log_tells_nothing_that_somebody_wrote(log: list[str]) -> None:
+    assert [line for line in log if any(text in line for text in WRITTEN)] == []
