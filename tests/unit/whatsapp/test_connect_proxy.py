@@ -136,7 +136,7 @@ def test_the_deadline_holds_inside_tls_too(proxy, certificate):
         "EAAtoken",
         proxies={"https": proxy.url},
         ca_bundle=str(certificate / "cert.pem"),
-        deadline=0.4,
+        deadline=1.0,
     )
     with pytest.raises(WhatsAppError) as caught:
         transport.post_json("messages", "106/messages", {})
@@ -149,7 +149,7 @@ def test_a_proxy_that_drips_is_left_when_the_time_is_over(raw_server, drip):
     started = time.monotonic()
     with pytest.raises(WhatsAppConnectionError):
         transport.post_json("messages", "106/messages", {})
-    assert time.monotonic() - started < 1.5
+    assert time.monotonic() - started < 5
 
 
 PROXIES = {"https": "http://p.example:3128", "no_proxy": "localhost, .internal.example,10.0.0.1,exact.example:8443"}
