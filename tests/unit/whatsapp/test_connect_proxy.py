@@ -136,7 +136,7 @@ def test_the_deadline_holds_inside_tls_too(proxy, certificate):
         "EAAtoken",
         proxies={"https": proxy.url},
         ca_bundle=str(certificate / "cert.pem"),
-        deadline=1.0,
+        deadline=0.6,
     )
     with pytest.raises(WhatsAppError) as caught:
         transport.post_json("messages", "106/messages", {})

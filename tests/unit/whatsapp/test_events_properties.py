@@ -21,7 +21,7 @@ SAMPLES = [
     *("flow_reply", "order", "system_changed_number", "edit", "unsupported", "status_failed", "status_sent"),
     *("errors", "user_action", "template_status", "number_quality", "user_preferences"),
 ]
-BOUNDED = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+BOUNDED = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def places(node, path=()):

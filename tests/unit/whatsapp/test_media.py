@@ -369,7 +369,7 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n"
 )
 def test_a_server_that_drips_is_left_when_the_time_is_over(downloader, local_meta, raw_server, drip, first, rest):
     raw_server.script = drip(first, rest)
-    slow = MediaDownloader(Transport(local_meta.url, "v23.0", TOKEN), raw_server.url, TOKEN, step_seconds=0.5)
+    slow = MediaDownloader(Transport(local_meta.url, "v23.0", TOKEN), raw_server.url, TOKEN, step_seconds=0.3)
     local_meta.answers = lambda _: (200, {}, json.dumps(announced(f"{raw_server.url}/x", file_size=None)).encode())
     started = time.monotonic()
     assert type(failed(slow)) is MediaDownloadError
@@ -382,7 +382,7 @@ def test_a_server_that_drips_is_left_when_the_time_is_over(downloader, local_met
 def test_resolving_ends_when_its_time_is_over_too(downloader, raw_server, drip, first, rest):
     raw_server.script = drip(first, rest)
     started = time.monotonic()
-    assert isinstance(failed(downloader(raw_server.url, seconds=0.5)), WhatsAppError)
+    assert isinstance(failed(downloader(raw_server.url, seconds=0.3)), WhatsAppError)
     assert time.monotonic() - started < 5
 
 

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from wa_service.whatsapp.messages import TYPES, parse_message, parse_reply, problems
 from wa_service.whatsapp.templates import check_against
 
-BOUNDED = settings(max_examples=80, deadline=None)
+BOUNDED = settings(max_examples=50, deadline=None)
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=8),
@@ -72,7 +72,7 @@ def test_every_type_is_tried():
 
 
 @pytest.mark.parametrize("type_", CONTENTS)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(data=st.data())
 def test_model_to_json_to_model_is_the_identity(type_, data):
     whom = data.draw(NUMBERS.map(lambda to: {"to": to}) | USER_IDS.map(lambda user: {"recipient": user}))
@@ -114,7 +114,7 @@ TEMPLATE_JSON = st.recursive(
 )
 
 
-@BOUNDED
+@settings(max_examples=30, deadline=None)
 @given(template=st.dictionaries(PLACES, TEMPLATE_JSON), definition=st.dictionaries(PLACES, TEMPLATE_JSON))
 def test_any_template_against_any_definition_is_told_in_sentences(template, definition):
     assert all(sentence.endswith(".") for sentence in check_against(template, definition))
