@@ -136,6 +136,8 @@ class Flusher:
         commands = [command for job in jobs for command in job.commands]
         error: StoreAwayError | None = StoreAwayError("the call was broken off")
         try:
+            if self._away:  # whoever led before found out: nobody waits for a second time-out
+                raise redis.exceptions.ConnectionError
             results: list[Any] = []
             for start in range(0, total, MOST_COMMANDS):
                 results += self._exchange(commands[start : start + MOST_COMMANDS])
