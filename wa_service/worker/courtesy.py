@@ -32,20 +32,28 @@ class ReadMarks:
         """Marks the message as read and shows typing, at once and again while it lasts; call the result when done."""
         if not self._enabled or event.group_id:
             return lambda: None
-        done = gevent.event.Event()
-        typing = gevent.spawn(self._keep_typing, event, done)
+        done, typing_began = gevent.event.Event(), gevent.event.Event()
+        typing = gevent.spawn(self._keep_typing, event, done, typing_began)
 
         def attended() -> None:
             done.set()
-            typing.join(timeout=MOST_WAIT)
+            if typing_began.is_set():
+                typing.join(timeout=MOST_WAIT)
 
         return attended
 
-    def _keep_typing(self, event: InboundMessage, done: gevent.event.Event) -> None:
+    def _keep_typing(self, event: InboundMessage, done: gevent.event.Event, typing_began: gevent.event.Event) -> None:
+        if done.is_set():  # answered before this greenlet's first turn: read, but there is nothing to wait for
+            self._mark(event, typing=False)
+            return
+        typing_began.set()
         while not done.is_set():
-            try:
-                if self._outbox.may_mark(event.phone_number_id):
-                    self._clients[event.phone_number_id].mark_as_read(event.id, typing=True)
-            except (WhatsAppError, StoreAwayError, KeyError) as error:
-                self._log.debug("whatsapp.message.read", outcome="failed", reason=type(error).__name__)
+            self._mark(event, typing=True)
             done.wait(TYPING_EVERY)
+
+    def _mark(self, event: InboundMessage, *, typing: bool) -> None:
+        try:
+            if self._outbox.may_mark(event.phone_number_id):
+                self._clients[event.phone_number_id].mark_as_read(event.id, typing=typing)
+        except (WhatsAppError, StoreAwayError, KeyError) as error:
+            self._log.debug("whatsapp.message.read", outcome="failed", reason=type(error).__name__)
