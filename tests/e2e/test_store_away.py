@@ -1,0 +1,96 @@
+"""Acknowledged means stored: while the store cannot take it, nobody is told that it did."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.e2e.leaks import SPOKEN
+from tests.e2e.phones import NUMBER, WABA, customer, delivery, message, messages
+from tests.e2e.stack import WORKERS, Stack
+from tests.eventually import eventually
+
+# A webhook that waits for a frozen store gives up with the socket's time-out.
+PATIENCE = 2.5
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(200)
+def test_a_frozen_store_acknowledges_nothing_and_afterwards_each_message_is_answered_once(
+    stack: Stack, long_form: bool
+) -> None:
+    customers = [customer(n) for n in range(20)]
+    bodies = [delivery(messages(message(wa_id, f"{SPOKEN} 1"))) for wa_id in customers]
+    stack.webhooks.deliver(delivery(messages(message(customer(99), f"{SPOKEN} 0"))))
+    told: list[tuple[int, float]] = []
+    thawed = threading.Event()
+    until = time.monotonic() + (20 if long_form else 3)
+
+    def insist(n: int) -> None:
+        while not thawed.is_set() and time.monotonic() < until:
+            started = time.monotonic()
+            told.append((stack.webhooks.post(bodies[n], other_bytes=n % 2 == 0), time.monotonic() - started))
+            thawed.wait(0.1)
+
+    with stack.frozen("valkey"), ThreadPoolExecutor(len(bodies)) as pool:
+        for done in [pool.submit(insist, n) for n in range(len(bodies))]:
+            done.result()
+    thawed.set()
+    assert Counter(status for status, _ in told) == {503: len(told)}
+    assert max(seconds for _, seconds in told) < PATIENCE
+    with ThreadPoolExecutor(len(bodies)) as pool:
+        list(pool.map(stack.webhooks.deliver, bodies))
+    eventually(lambda: all(stack.meta.heard(wa_id) for wa_id in customers) and stack.waiting() == 0, within=30)
+    assert [stack.meta.heard(wa_id) for wa_id in customers] == [[f"{SPOKEN} 1!"]] * len(customers)
+
+
+@pytest.mark.parametrize("share", [0.9, 1.5], ids=["nearly_full", "overfull"])
+def test_a_full_store_refuses_the_new_while_workers_finish_the_old(stack: Stack, share: float) -> None:
+    customers = [customer(n) for n in range(20)]
+    refused = delivery(messages(message(customer(50), f"{SPOKEN} late")))
+    with stack.frozen("worker-1"), stack.frozen("worker-2"):
+        for wa_id in customers:
+            stack.webhooks.deliver(delivery(messages(message(wa_id, f"{SPOKEN} early"))))
+        stack.redis.config_set("maxmemory", int(stack.redis.info("memory")["used_memory"] / share))
+        eventually(lambda: stack.webhooks.post(delivery(messages(message(customer(51), f"{SPOKEN} probe")))) == 503)
+        assert stack.webhooks.post(refused) == 503
+    eventually(lambda: all(stack.meta.heard(wa_id) for wa_id in customers), within=20)
+    assert stack.webhooks.post(refused) == 503
+    stack.redis.config_set("maxmemory", 0)
+    stack.webhooks.deliver(refused)
+    eventually(lambda: stack.meta.heard(customer(50)) == [f"{SPOKEN} late!"], within=10)
+
+
+def test_two_broken_updates_of_a_thousand_do_not_hold_the_others(stack: Stack) -> None:
+    # Meta has told that this number may send a thousand a second: else the answers alone took thirteen seconds.
+    stack.redis.hset(f"wa:said:{NUMBER}", "throughput", 1_000)
+    stack.meta.call("PATCH", f"numbers/{NUMBER}", json={"messages_per_second": 1_000})
+    sent = [message(customer(n), f"{SPOKEN} " + "é" * 450) for n in range(1_000)]
+    broken = [{**sent[300], "from": 7}, ["not", "an", "object"]]
+    sent[300], sent[700] = broken  # type: ignore[call-overload]
+    started = time.monotonic()
+    value = messages(*[one for one in sent if isinstance(one, dict)])
+    value["messages"] = sent
+    body = delivery(value)
+    assert body["entry"][0]["id"] == WABA
+    assert stack.webhooks.post(body) == 200
+    assert time.monotonic() - started < 20  # Meta waits so long
+    letters = stack.api("GET", "/v1/dead-letters").json()["items"]
+    assert [letter["kind"] for letter in letters] == ["malformed"] * 2
+    eventually(lambda: len(stack.meta.accepted()) >= 998 and stack.waiting() == 0, within=40, every=0.2)
+    assert Counter(stack.meta.accepted().values()) == {1: 998}
+
+
+def test_the_workers_wait_for_the_store_and_go_on(stack: Stack) -> None:
+    stack.kill("valkey")
+    assert all(stack.children(worker) for worker in WORKERS)
+    before = [stack.children(worker) for worker in WORKERS]
+    assert stack.webhooks.post(delivery(messages(message(customer(1), f"{SPOKEN} 1")))) == 503
+    stack.start("valkey")
+    stack.meta.write(customer(1), f"{SPOKEN} 2")
+    eventually(lambda: stack.meta.heard(customer(1)), within=10)
+    assert [stack.children(worker) for worker in WORKERS] == before

@@ -1,0 +1,81 @@
+"""The operator's tool that says what to answer (WA_RESPONDER=http): it echoes, and sees every handling begin."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Self
+
+SECRET = "whsec_" + "dGVzdHMtcmVzcG9uZGVyLXNlY3JldC0xMjM0NTY="
+
+Question = dict[str, Any]
+
+
+def echo(question: Question) -> str:
+    """The text that answers a question."""
+    return f"{question['text']}!"
+
+
+class Tool:
+    """A server on a free port. `meet` is called with each question before it is answered, and may take its time."""
+
+    def __init__(self) -> None:
+        self.asked: list[Question] = []
+        self.meet: Callable[[Question], None] = lambda _: None
+        self._server = _Server(("127.0.0.1", 0), _handler(self))
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+
+    @property
+    def url(self) -> str:
+        """For WA_RESPONDER_URL."""
+        return f"http://127.0.0.1:{self._server.server_address[1]}/answer"
+
+    def texts(self, wa_id: str) -> list[str]:
+        """What it was asked about a customer, repetitions included."""
+        return [question["text"] for question in list(self.asked) if question["message"].get("from") == wa_id]
+
+    def calm(self) -> None:
+        """Forgets everything and answers at once."""
+        self.asked = []
+        self.meet = lambda _: None
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join(5)
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 256
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A worker that was killed no longer wants its answer."""
+
+
+def _handler(tool: Tool) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+
+        def do_POST(self) -> None:
+            question: Question = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            tool.asked.append(question)
+            tool.meet(question)
+            answer = json.dumps({"messages": [{"type": "text", "text": {"body": echo(question)}}]}).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *_: object) -> None:
+            """Silence."""
+
+    return Handler
