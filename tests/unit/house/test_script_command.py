@@ -1,0 +1,42 @@
+"""`python -m wa_service script`: as a person would use it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+DESK = "wa_service/conversation/hotel_desk.yaml"
+
+
+def script(*arguments: str, typed: str = "") -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "wa_service", "script", *arguments]
+    return subprocess.run(command, input=typed, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_a_good_script_is_reported_with_what_is_confused() -> None:
+    done = script("check", DESK)
+    assert done.returncode == 0
+    assert "The script can be used." in done.stdout
+    assert "far from their intent's others" in done.stdout
+
+
+def test_typed_lines_are_answered() -> None:
+    done = script("check", DESK, "--lines", typed="what time is breakfast\n")
+    assert "[breakfast 1.00]" in done.stdout
+    assert "7 to 10:30" in done.stdout
+
+
+def test_a_broken_script_is_named_with_line_and_reason(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.yaml"
+    broken.write_text("intents:\n  - name: a\n    examples: 5\n", "utf-8")
+    done = script("check", str(broken))
+    assert done.returncode == 1
+    assert f"{broken}, line " in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_packaged_script_can_be_taken_as_a_start(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(script("example").stdout, "utf-8")
+    assert script("check", str(mine)).returncode == 0
