@@ -45,7 +45,7 @@ check: $(BASE) $(DEV) ## formatting, lint, types, who may import whom
 
 lock: $(BASE) $(DEV) ## write the locks anew; UPGRADE=--upgrade takes newer versions
 	$(LOCK) $(UPGRADE) --extra run pyproject.toml -o requirements.txt
-	$(LOCK) $(UPGRADE) -c requirements.txt --group dev -o requirements-dev.txt
+	$(LOCK) $(UPGRADE) -c requirements.txt --extra run --group dev pyproject.toml -o requirements-dev.txt
 	$(LOCK) $(UPGRADE) -c requirements.txt --extra run --extra voice pyproject.toml -o requirements-voice.txt
 	$(PY) tools/third_party.py
 

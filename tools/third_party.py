@@ -23,12 +23,13 @@ def locked(lock: Path) -> list[tuple[str, str]]:
     return list(dict.fromkeys(pin.findall(lock.read_text(encoding="utf-8"))))
 
 
-def licence_of(name: str) -> str:
-    """A package's licence in its own words; what is not installed here (another system's) says so."""
+def licence_of(name: str, before: str) -> str:
+    """A package's licence in its own words; of what is not installed here (another system's) what was known before."""
     try:
         about = metadata(name)
     except PackageNotFoundError:
-        return "not installed on the system this was written on"
+        known = re.search(rf"^\| {re.escape(name)} \| [^|]+ \| ([^|]+) \|", before, re.MULTILINE)
+        return known[1] if known else "not installed on the system this was written on"
     classifiers = [c.split(" :: ")[-1] for c in about.get_all("Classifier") or [] if c.startswith("License")]
     own_words = (about.get("License") or "see its files").strip().splitlines()[0]
     return about.get("License-Expression") or ", ".join(classifiers) or own_words
@@ -36,11 +37,13 @@ def licence_of(name: str) -> str:
 
 def main() -> None:
     """Write the file."""
+    target = ROOT / "THIRD_PARTY.md"
+    before = target.read_text(encoding="utf-8") if target.exists() else ""
     rows = [
-        f"| {name} | {version} | {licence_of(name)} | https://pypi.org/project/{name}/ |"
+        f"| {name} | {version} | {licence_of(name, before)} | https://pypi.org/project/{name}/ |"
         for name, version in locked(ROOT / "requirements.txt")
     ]
-    (ROOT / "THIRD_PARTY.md").write_text(HEAD + "\n".join(rows) + "\n", encoding="utf-8")
+    target.write_text(HEAD + "\n".join(rows) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
