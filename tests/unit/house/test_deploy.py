@@ -150,3 +150,17 @@ def test_the_image_copies_only_what_its_context_holds() -> None:
     copied = re.findall(r"^COPY (?!--from)(.+) \S+$", (DEPLOY / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
     names = [name for line in copied for name in line.split()]
     assert [name for name in names if f"!{name}" not in allowed or not (ROOT / name).exists()] == []
+
+
+def anchors(guide: str) -> set[str]:
+    """The links that GitHub makes of a page's headings."""
+    headings = re.findall(r"^#+ +(.+?) *$", guide, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+
+
+def test_every_runbook_is_a_heading_of_the_guide() -> None:
+    guide = ROOT / "PROJECT_GUIDE.md"
+    if not guide.exists():
+        pytest.skip("there is no guide yet")
+    runbooks = {alert["annotations"]["runbook"].partition("#")[2] for alert in alerts()}
+    assert sorted(runbooks - anchors(guide.read_text(encoding="utf-8"))) == []
