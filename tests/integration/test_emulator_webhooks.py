@@ -81,7 +81,7 @@ def test_a_customers_message_comes_with_contact_and_number(meta: Meta, callback:
     meta.settle()
     value = callback.deliveries[0].payload["entry"][0]["changes"][0]["value"]
     assert value["metadata"] == {"display_phone_number": "15550783881", "phone_number_id": NUMBER}
-    assert value["contacts"] == [{"profile": {"name": "Ana"}, "wa_id": ANA}]
+    assert (value["contacts"][0]["profile"], value["contacts"][0]["wa_id"]) == ({"name": "Ana"}, ANA)
     assert value["messages"][0]["id"] == wamid
     assert value["messages"][0]["text"] == {"body": "good morning"}
 

@@ -23,7 +23,7 @@ class Behaviour:
     statuses_before_answer: the webhook of a send arrives before its HTTP answer does.
     status_delay: seconds between acceptance and ``sent``, and again before ``delivered``.
     webhook_timeout: seconds after which a webhook without an answer counts as failed.
-    user_ids: the fields for business-scoped user ids are there (2026).
+    user_ids: the fields for business-scoped user ids are there, as since spring 2026 (reference 2.9).
     window_error: 131047 comes ``later`` as a failed status (usual) or ``now`` as the HTTP answer.
     template_review: seconds until a created template is judged; 0 judges at once, below 0 never.
     fetch_links: media sent by link are fetched, and fail with 131053 where that is not possible.
@@ -40,7 +40,7 @@ class Behaviour:
     statuses_before_answer: bool = False
     status_delay: float = 0.0
     webhook_timeout: float = 20.0
-    user_ids: bool = False
+    user_ids: bool = True
     window_error: Literal["later", "now"] = "later"
     template_review: float = 2.0
     fetch_links: bool = False

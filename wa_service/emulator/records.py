@@ -25,7 +25,7 @@ class BusinessNumber:
     pin: str = ""
     test_recipients: frozenset[str] | None = None
     callback_override: str = ""
-    profile: dict[str, Any] = field(default_factory=dict)
+    profile: dict[str, Any] = field(default_factory=lambda: {"vertical": "OTHER"})
     blocked: set[str] = field(default_factory=set)
     settings: dict[str, Any] = field(default_factory=dict)
 

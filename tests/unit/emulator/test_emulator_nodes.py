@@ -28,6 +28,10 @@ def test_the_token_may_stand_in_the_query(meta: Emulator) -> None:
     assert meta.get(f"{NUMBER}?access_token={TOKEN}", token=None).status_code == 200
 
 
+def test_a_token_in_the_query_goes_before_the_headers(meta: Emulator) -> None:
+    assert meta.get(f"{NUMBER}?access_token=EAAother").status_code == 401
+
+
 def proof(secret: str, message: str) -> str:
     return hmac.new(secret.encode(), message.encode(), hashlib.sha256).hexdigest()
 
@@ -181,7 +185,7 @@ def test_blocked_users_are_listed_until_they_are_unblocked(meta: Emulator) -> No
     listed = meta.get(f"{NUMBER}/block_users").json["data"]
     meta.graph("DELETE", f"{NUMBER}/block_users", json=body)
     assert added["block_users"] == {"added_users": [{"input": f"+{ANA}", "wa_id": ANA}]}
-    assert listed == [{"messaging_product": "whatsapp", "wa_id": ANA}]
+    assert listed == [{"messaging_product": "whatsapp", "input": ANA, "wa_id": ANA}]
     assert meta.get(f"{NUMBER}/block_users").json == {"data": []}
 
 

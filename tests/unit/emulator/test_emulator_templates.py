@@ -97,6 +97,18 @@ REFUSED: dict[str, tuple[int | None, dict[str, Any]]] = {
     "long button": (2388060, {"components": with_buttons({**QUICK, "text": "x" * 26})}),
     "link without example": (2388043, {"components": with_buttons({**URL, "example": []})}),
     "variable inside a link": (2388060, {"components": with_buttons({**URL, "url": "https://{{1}}.example"})}),
+    "names without NAMED": (
+        None,
+        {
+            "components": [
+                {
+                    "type": "BODY",
+                    "text": "Hello {{name}}, thank you for your visit to our shop.",
+                    "example": {"body_text_named_params": [{"param_name": "name", "example": "Ana"}]},
+                }
+            ]
+        },
+    ),
     "unknown category": (None, {"category": "FUN"}),
     "strange language": (None, {"language": "english"}),
     "no components": (None, {"components": None}),

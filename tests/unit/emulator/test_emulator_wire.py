@@ -113,7 +113,8 @@ def inbound(meta: Emulator, **body: Any) -> dict[str, Any]:
 
 
 def test_an_inbound_message_brings_its_contact(meta: Emulator) -> None:
-    assert inbound(meta)["contacts"] == [{"profile": {"name": "Ana"}, "wa_id": ANA}]
+    user_id = meta.world.phones[ANA].user_id
+    assert inbound(meta)["contacts"] == [{"profile": {"name": "Ana"}, "wa_id": ANA, "user_id": user_id}]
 
 
 def test_a_system_message_comes_without_contacts(meta: Emulator) -> None:
@@ -127,10 +128,10 @@ def test_a_hidden_number_leaves_only_the_user_id(meta: Emulator) -> None:
     assert "recipient_id" not in status(meta, message(meta), "sent")
 
 
-def test_user_ids_stand_beside_numbers_where_they_are_on(meta: Emulator) -> None:
-    meta.do("behaviour", {"user_ids": True})
-    contact = inbound(meta)["contacts"][0]
-    assert {"wa_id", "user_id"} <= set(contact)
+def test_user_ids_can_be_left_out_as_before_2026(meta: Emulator) -> None:
+    meta.do("behaviour", {"user_ids": False})
+    assert inbound(meta)["contacts"] == [{"profile": {"name": "Ana"}, "wa_id": ANA}]
+    assert "recipient_user_id" not in status(meta, message(meta), "sent")
 
 
 def update(number: str, part: str, item: str, **more: Any) -> Update:

@@ -93,9 +93,9 @@ def parameters(request: Request, body: bytes) -> JsonObject:
 
 
 def token_of(request: Request, params: JsonObject) -> str:
-    """The access token from the header, the query or the form; it is taken out of the parameters."""
-    scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
+    """The access token, taken out of the parameters; one in the query or form goes before the header's."""
     sent = params.pop("access_token", "")
-    if scheme.lower() in ("bearer", "oauth") and credentials:
-        return credentials.strip()
-    return sent if isinstance(sent, str) else ""
+    if isinstance(sent, str) and sent:
+        return sent
+    scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
+    return credentials.strip() if scheme.lower() in ("bearer", "oauth") else ""

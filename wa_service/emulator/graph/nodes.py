@@ -7,11 +7,11 @@ from typing import Any
 
 from wa_service.emulator import addresses
 from wa_service.emulator.errors import GraphError, invalid, parameter
-from wa_service.emulator.records import BusinessNumber
 
 from .call import Call, JsonObject
+from .node_fields import account_node, number_node
 from .selection import page, select
-from .subscriptions import configure_number, number_callbacks
+from .subscriptions import configure_number
 
 _NUMBER_TYPE = "WhatsAppBusinessPhoneNumber"
 _NUMBER_DEFAULTS = (
@@ -38,7 +38,7 @@ _PIN = re.compile(r"[0-9]{6}")
 
 def get_number(call: Call) -> JsonObject:
     """``GET /{number}``."""
-    return select(_number_node(call, call.number), call.text("fields"), _NUMBER_DEFAULTS, _NUMBER_TYPE)
+    return select(number_node(call, call.number), call.text("fields"), _NUMBER_DEFAULTS, _NUMBER_TYPE)
 
 
 def post_number(call: Call) -> JsonObject:
@@ -57,7 +57,7 @@ def post_number(call: Call) -> JsonObject:
 def list_numbers(call: Call) -> JsonObject:
     """``GET /{waba}/phone_numbers``."""
     fields = call.text("fields")
-    nodes = [_number_node(call, number) for number in call.world.numbers.values()]
+    nodes = [number_node(call, number) for number in call.world.numbers.values()]
     return page(call, [select(node, fields, _LISTED, _NUMBER_TYPE) for node in nodes])
 
 
@@ -115,9 +115,12 @@ def post_profile(call: Call) -> JsonObject:
 
 def list_blocked(call: Call) -> JsonObject:
     """``GET /{number}/block_users``."""
-    rows = [{"messaging_product": "whatsapp", "wa_id": wa_id, "id": wa_id} for wa_id in sorted(call.number.blocked)]
+    rows = [
+        {"messaging_product": "whatsapp", "input": wa_id, "wa_id": wa_id, "id": wa_id}
+        for wa_id in sorted(call.number.blocked)
+    ]
     answer = page(call, rows)
-    answer["data"] = [{name: row[name] for name in ("messaging_product", "wa_id")} for row in answer["data"]]
+    answer["data"] = [{name: row[name] for name in ("messaging_product", "input", "wa_id")} for row in answer["data"]]
     return answer
 
 
@@ -133,24 +136,7 @@ def unblock(call: Call) -> JsonObject:
 
 def get_account(call: Call) -> JsonObject:
     """``GET /{waba}``."""
-    world = call.world
-    node: JsonObject = {
-        "id": world.config.business_account_id,
-        "name": world.account_name,
-        "currency": "EUR",
-        "timezone_id": "1",
-        "message_template_namespace": "5f1c8a7e_0b3d_4c2e_9a61_d7e4b8c0f123",
-        "account_review_status": "APPROVED",
-        "business_verification_status": "VERIFIED",
-        "country": "GB",
-        "ownership_type": "SELF_OWNED",
-        "primary_business_location": "GB",
-        "status": "ACTIVE",
-        "is_enabled_for_insights": False,
-        "health_status": health(call, None),
-        "owner_business_info": {"name": world.account_name, "id": "303030303030303"},
-        "on_behalf_of_business_info": None,
-    }
+    node = account_node(call)
     return select(node, call.text("fields"), _ACCOUNT_DEFAULTS, "WhatsAppBusinessAccount")
 
 
@@ -199,61 +185,6 @@ def app_token(call: Call) -> JsonObject:
     if call.text("client_id") != config.app_id or call.text("client_secret") != config.app_secret:
         raise GraphError(1, message="Error validating client secret.", http_status=400)
     return {"access_token": f"{config.app_id}|{config.app_secret}", "token_type": "bearer"}
-
-
-def health(call: Call, number: BusinessNumber | None, first: JsonObject | None = None) -> JsonObject:
-    """``health_status`` from the node that was asked up to the app (reference 8.3)."""
-    config = call.world.config
-    entities: list[JsonObject] = [first] if first else []
-    if number is not None:
-        state: JsonObject = {"entity_type": "PHONE_NUMBER", "id": number.id, "can_send_message": "AVAILABLE"}
-        if not number.registered:
-            state["can_send_message"] = "BLOCKED"
-            state["errors"] = [
-                {
-                    "error_code": 141000,
-                    "error_description": "The phone number is not registered.",
-                    "possible_solution": "Register the phone number.",
-                }
-            ]
-        entities.append(state)
-    for kind, object_id in (
-        ("WABA", config.business_account_id),
-        ("BUSINESS", "303030303030303"),
-        ("APP", config.app_id),
-    ):
-        entities.append({"entity_type": kind, "id": object_id, "can_send_message": "AVAILABLE"})
-    order = ("BLOCKED", "LIMITED", "AVAILABLE")
-    worst = min((entity["can_send_message"] for entity in entities), key=order.index)
-    return {"can_send_message": worst, "entities": entities}
-
-
-def _number_node(call: Call, number: BusinessNumber) -> dict[str, Any]:
-    limit = call.world.limits.switches.daily
-    tier = {0: "TIER_UNLIMITED", 250: "TIER_250", 1000: "TIER_1K", 2000: "TIER_2K", 10000: "TIER_10K"}.get(limit)
-    return {
-        "id": number.id,
-        "display_phone_number": number.display,
-        "verified_name": number.verified_name,
-        "name_status": "APPROVED",
-        "quality_rating": number.quality_rating,
-        "code_verification_status": "VERIFIED",
-        "status": number.status if number.registered else "DISCONNECTED",
-        "platform_type": "CLOUD_API",
-        "account_mode": "SANDBOX" if number.test_recipients is not None else "LIVE",
-        "throughput": {"level": "HIGH" if number.messages_per_second > 80 else "STANDARD"},
-        "messaging_limit_tier": tier or "TIER_250",
-        "whatsapp_business_manager_messaging_limit": tier or "TIER_250",
-        "is_official_business_account": False,
-        "is_on_biz_app": number.messages_per_second == 20,
-        "is_pin_enabled": bool(number.pin),
-        "last_onboarded_time": "2026-01-01T00:00:00+0000",
-        "webhook_configuration": number_callbacks(call.world, number),
-        "health_status": health(call, number),
-        "certificate": None,
-        "conversational_automation": None,
-        "username": None,
-    }
 
 
 def _pin(call: Call) -> str:

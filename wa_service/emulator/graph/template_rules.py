@@ -84,6 +84,11 @@ def normalized(components: Any, category: str) -> list[dict[str, Any]]:
     return found
 
 
+def variables_of(components: list[dict[str, Any]]) -> list[str]:
+    """The names of all variables in texts, in order; positional ones are digits."""
+    return [name for item in components for name in VARIABLE.findall(str(item.get("text", "")))]
+
+
 def _upper(item: dict[str, Any]) -> dict[str, Any]:
     changed = {**item, "type": str(item.get("type", "")).upper()}
     if "format" in item:

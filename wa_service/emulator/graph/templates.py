@@ -9,14 +9,15 @@ from wa_service.emulator.errors import parameter, unsupported_request
 from wa_service.emulator.records import Template
 
 from .call import Call, JsonObject
-from .nodes import health
+from .node_fields import health
 from .selection import page, select
-from .template_rules import CATEGORIES, check_language, check_name, normalized, refused
+from .template_rules import CATEGORIES, check_language, check_name, normalized, refused, variables_of
 
 _TYPE = "WhatsAppMessageTemplate"
 _DEFAULTS = ("name", "parameter_format", "components", "language", "status", "category", "sub_category")
 _BLOCKED_SECONDS = 30 * 86400.0
 _DAY = 86400.0
+_LIMIT = 250
 
 
 def create(call: Call) -> JsonObject:
@@ -34,6 +35,8 @@ def create(call: Call) -> JsonObject:
     if style not in ("POSITIONAL", "NAMED"):
         raise parameter("Param parameter_format must be one of {POSITIONAL, NAMED}.")
     components = normalized(call.nested("components"), category)
+    if style == "POSITIONAL" and not all(name.isdigit() for name in variables_of(components)):
+        raise parameter("Param parameter_format must be NAMED where variables have names.")
     if world.find_template(name, language) is not None:
         raise refused(
             2388024,
@@ -63,7 +66,16 @@ def listing(call: Call) -> JsonObject:
     """``GET /{waba}/message_templates`` with filters, ``fields`` and paging."""
     found = [template for template in call.world.templates.values() if _matches(call, template)]
     fields = call.text("fields")
-    return page(call, [select(_node(call, item), fields, _DEFAULTS, _TYPE) for item in found])
+    answer = page(call, [select(_node(call, item), fields, _DEFAULTS, _TYPE) for item in found])
+    if wanted := call.text("summary"):
+        summary = {
+            "total_count": len(found),
+            "message_template_count": len(call.world.templates),
+            "message_template_limit": _LIMIT,
+            "are_translations_complete": True,
+        }
+        answer["summary"] = {name: summary[name] for name in wanted.split(",") if name in summary}
+    return answer
 
 
 def read(call: Call) -> JsonObject:
@@ -175,6 +187,7 @@ def _node(call: Call, template: Template) -> dict[str, Any]:
         "library_template_name": None,
         "cta_url_link_tracking_opted_out": False,
         "last_updated_time": None,
+        "degrees_of_freedom_spec": None,
         "health_status": health(call, None, state),
     }
 
