@@ -105,14 +105,16 @@ def prepare(spec: dict[str, Any]) -> list[bytes]:
         sender = payloads.customer(900_000)
         notes = [payloads.voice_message(sender, payloads.wamid(tag, i), "800001") for i in range(spec["count"])]
         return [payloads.request(payloads.delivery([note])) for note in notes]
+    if spec["kind"] == "send":
+        sends = [payloads.send(payloads.customer(i)) for i in range(spec["count"])]
+        return [payloads.request(each, spec["path"]) for each in sends]
     records = json.loads(Path(spec["records"]).read_text())
     words = spec.get("words", ["sent", "delivered", "read"])
     statuses = [payloads.status(wamid, to, word, ours) for word in words for ours, wamid, to in records]
-    statuses = statuses[: spec["count"]]
+    first = spec.get("first", 0)
+    statuses = statuses[first : first + spec["count"]]
     size = spec.get("batch", 1)
-    return [
-        payloads.request(payloads.delivery(statuses=statuses[i : i + size])) for i in range(0, len(statuses), size)
-    ]
+    return [payloads.request(payloads.delivery(statuses=statuses[i : i + size])) for i in range(0, len(statuses), size)]
 
 
 def _content_length(head: bytes) -> int:

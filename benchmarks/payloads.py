@@ -76,12 +76,18 @@ def delivery(messages: Sequence[dict[str, Any]] = (), statuses: Sequence[dict[st
     return json.dumps({"object": "whatsapp_business_account", "entry": [entry]}, separators=(",", ":")).encode()
 
 
+def send(to: str) -> bytes:
+    """The body of a send, as the emulator takes it."""
+    message = {"messaging_product": "whatsapp", "to": to, "type": "text", "text": {"body": "Your table is ready."}}
+    return json.dumps(message).encode()
+
+
 def request(body: bytes, path: str = PATH) -> bytes:
     """A signed POST, ready for the wire."""
     signature = hmac.new(SECRET.encode(), body, sha256).hexdigest()
     head = (
         f"POST {path} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: facebookexternalua\r\nAccept: */*\r\n"
-        f"Content-Type: application/json\r\nX-Hub-Signature-256: sha256={signature}\r\n"
+        f"Content-Type: application/json\r\nAuthorization: Bearer token\r\nX-Hub-Signature-256: sha256={signature}\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
@@ -89,6 +95,4 @@ def request(body: bytes, path: str = PATH) -> bytes:
 
 def texts(count: int, customers: int, kind: str, body: str = "what time is breakfast?") -> list[bytes]:
     """Requests with one text each, of `customers` customers in turn."""
-    return [
-        request(delivery([text_message(customer(i % customers), wamid(kind, i), body)])) for i in range(count)
-    ]
+    return [request(delivery([text_message(customer(i % customers), wamid(kind, i), body)])) for i in range(count)]

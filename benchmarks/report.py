@@ -20,17 +20,19 @@ TOLERANCE = 0.20
 def row(line: Line) -> str:
     """One line of the table."""
     if isinstance(line, Skipped):
-        return f"| {line.what} | – | not measured: {line.reason} | | |"
+        return f"| {line.what} | – | not measured: {line.reason} | | | |"
     goal = f"{line.goal.sense} {_short(line.goal.value)}{_unit(line.unit)}" if line.goal else "–"
     mark = "" if line.goal is None else " ✓" if line.reached else " ✗"
     spread = f"{_short(line.low)} … {_short(line.high)}"
-    return f"| {line.what} | {line.beside} | **{_short(line.value)}{_unit(line.unit)}**{mark} | {spread} | {goal} |"
+    behind = " · ".join(f"{name} {_short(value)}" for name, value in line.absolute.items())
+    value = f"**{_short(line.value)}{_unit(line.unit)}**{mark}"
+    return f"| {line.what} | {line.beside} | {value} | {goal} | {spread} | {behind} |"
 
 
 def table(lines: Sequence[Line]) -> str:
     """The whole table in Markdown, with the machine under it."""
     about = machine.description()
-    head = ["| what | beside | median | rounds | to reach |", "|---|---|---|---|---|"]
+    head = ["| what | beside | median | to reach | rounds | behind it |", "|---|---|---|---|---|---|"]
     taken = f"Taken {datetime.now(UTC):%Y-%m-%d %H:%M} UTC on {about['cores']} cores of {about['cpu']}, "
     taken += f"{about['python']}, {about['system']}."
     return "\n".join([*head, *(row(line) for line in lines), "", taken])

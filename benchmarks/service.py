@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
 import sys
 import tempfile
+import time
 import urllib.request
 from collections.abc import Collection, Mapping
 from contextlib import ExitStack
@@ -44,32 +46,50 @@ class Workshop:
         return self._stack.enter_context(part)
 
 
-class MetaStandIn:
-    """Meta's stand-in as a process; `arrived()` says what reached it."""
+class _Watched:
+    """A stand-in as a process, which tells at `/_bench` what it saw."""
 
-    def __init__(self, workshop: Workshop, *, on: Collection[int] = machine.LOAD, **spec: Any) -> None:
+    def __init__(self, workshop: Workshop, module: str, on: Collection[int], spec: Mapping[str, Any]) -> None:
         self.port = free_port()
-        scheme = "https" if "certificate" in spec else "http"
-        self.url = f"{scheme}://127.0.0.1:{self.port}"
         asked = json.dumps({"port": self.port, **spec})
-        part = workshop.start(f"meta-{self.port}", sys.executable, "-m", "benchmarks.meta", asked, on=on)
-        self.part = part
-        if scheme == "http":
-            part.until(answers(self.port, "/_bench"), "Meta's stand-in")
+        name = f"{module}-{self.port}"
+        part = workshop.start(name, sys.executable, "-m", f"benchmarks.{module}", asked, on=on)
+        part.until(lambda: _listens(self.port), name)
 
-    def arrived(self) -> list[tuple[str, float]]:
-        """(to whom, when on the machine's monotonic clock) of each message."""
-        with urllib.request.urlopen(f"{self.url}/_bench", timeout=10) as answer:
-            return [(to, at) for to, at in json.load(answer)["arrivals"]]
-
-    def marks(self) -> int:
-        """How many read marks came."""
-        with urllib.request.urlopen(f"{self.url}/_bench", timeout=10) as answer:
-            return int(json.load(answer)["marks"])
+    def _seen(self) -> dict[str, Any]:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/_bench", timeout=10) as answer:
+            seen: dict[str, Any] = json.load(answer)
+        return seen
 
     def forget(self) -> None:
         """From now on only what comes next counts."""
-        urllib.request.urlopen(f"{self.url}/_bench", data=b"", timeout=10).close()
+        urllib.request.urlopen(f"http://127.0.0.1:{self.port}/_bench", data=b"", timeout=10).close()
+
+
+class MetaStandIn(_Watched):
+    """Meta's stand-in; see `benchmarks/meta.py` for what may be asked. Over TLS it does not tell what it saw."""
+
+    def __init__(self, workshop: Workshop, *, on: Collection[int] = machine.LOAD, **spec: Any) -> None:
+        super().__init__(workshop, "meta", on, spec)
+        self.url = f"{'https' if 'certificate' in spec else 'http'}://127.0.0.1:{self.port}"
+
+    def arrived(self) -> list[tuple[str, float]]:
+        """(to whom, when on the machine's monotonic clock) of each message."""
+        return [(to, at) for to, at in self._seen()["arrivals"]]
+
+
+class Sink(_Watched):
+    """Where the emulator's webhooks go."""
+
+    def __init__(self, workshop: Workshop, *, on: Collection[int] = machine.LOAD) -> None:
+        super().__init__(workshop, "sink", on, {})
+
+    def delivered(self, expected: int, seconds: float) -> int:
+        """How many `delivered` statuses came; waits for the expected ones, a moment."""
+        end = time.monotonic() + seconds
+        while (count := int(self._seen().get("delivered", 0))) < expected and time.monotonic() < end:
+            time.sleep(0.1)
+        return count
 
 
 class Service:
@@ -116,15 +136,24 @@ class Service:
 
     def worker(self, *, on: Collection[int] = machine.ALL, name: str = "worker") -> Part:
         """A worker under its supervisor, ready to work."""
-        part = self.workshop.start(name, sys.executable, "-m", "wa_service", "worker", on=on, env=self.env)
-        part.until(lambda: '"started"' in part.said(), "the worker")
+        part = self.begin_worker(on=on, name=name)
+        part.until(lambda: has_started(part), "the worker")
         return part
+
+    def begin_worker(self, *, on: Collection[int] = machine.ALL, name: str = "worker") -> Part:
+        """As `worker`, without waiting."""
+        return self.workshop.start(name, sys.executable, "-m", "wa_service", "worker", on=on, env=self.env)
 
     def helper(self, module: str, *arguments: str, on: Collection[int] = machine.ALL, seconds: float = 120.0) -> str:
         """Runs one of our modules with the service's settings to its end; returns what it printed."""
         name = f"{module}-{free_port()}"
         part = self.workshop.start(name, sys.executable, "-m", module, *arguments, on=on, env=self.env)
         return part.result(seconds)
+
+
+def has_started(worker: Part) -> bool:
+    """Whether a worker says that it takes work."""
+    return '"started"' in worker.said()
 
 
 class Load:
@@ -145,3 +174,9 @@ class Load:
         if set(seen["codes"]) != {"200"}:
             raise BenchmarkError(f"the load was answered {seen['codes']}")
         return seen
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0

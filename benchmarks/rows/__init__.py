@@ -7,8 +7,32 @@ from typing import Final
 
 from benchmarks.measure import Line
 from benchmarks.plan import Plan
-from benchmarks.rows import webhooks
+from benchmarks.rows import (
+    ack,
+    backlog,
+    client,
+    cpu,
+    emulator,
+    footprint,
+    parsing,
+    queued,
+    replies,
+    storm,
+    webhooks,
+    workers,
+)
 
 ALL: Final[dict[str, Callable[[Plan], list[Line]]]] = {
+    "parsing": parsing.run,
     "webhooks": webhooks.run,
+    "ack": ack.run,
+    "cpu": cpu.run,
+    "client": client.run,
+    "queued": queued.run,
+    "replies": replies.run,
+    "storm": storm.run,
+    "workers": workers.run,
+    "backlog": backlog.run,
+    "footprint": footprint.run,
+    "emulator": emulator.run,
 }

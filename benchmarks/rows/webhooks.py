@@ -10,7 +10,6 @@ from benchmarks.plan import Plan
 from benchmarks.processes import answers, free_port
 from benchmarks.service import Load, Service, Workshop
 
-
 WHAT = "webhooks accepted a second, one core, everything on"
 CONNECTIONS = 64
 CUSTOMERS = 2_000

@@ -1,0 +1,48 @@
+"""What a message costs when 100,000 conversations wait, beside 1,000."""
+
+from __future__ import annotations
+
+import time
+
+from benchmarks import machine
+from benchmarks.measure import Goal, Line, ratio
+from benchmarks.plan import Plan
+from benchmarks.processes import BenchmarkError, Part
+from benchmarks.service import MetaStandIn, Service, Workshop
+
+FEW = 1_000
+
+
+def run(plan: Plan) -> list[Line]:
+    """CPU of worker and Valkey for each answer, while a worker works on the backlog."""
+    many = plan.many(100_000)
+    handled = plan.many(1_500, 500)
+    few_cost, many_cost = [], []
+    for _ in range(plan.rounds):
+        few_cost.append(_cost(FEW, -(-handled * 2 // FEW), handled))
+        many_cost.append(_cost(many, 1, handled))
+    what = f"CPU for a message while {many:,} conversations wait"
+    absolute = {"few_ms": sorted(few_cost)[len(few_cost) // 2], "many_ms": sorted(many_cost)[len(many_cost) // 2]}
+    return [ratio("backlog", what, "1,000 conversations", many_cost, few_cost, Goal("≤", 1.15), absolute)]
+
+
+def _cost(conversations: int, each: int, handled: int) -> float:
+    with Workshop() as workshop:
+        meta = MetaStandIn(workshop)
+        service = Service(workshop, meta.url)
+        valkey = service.valkey(on=machine.SERVER)
+        service.helper("benchmarks.seed", "mailboxes", str(conversations), str(each), on=machine.LOAD, seconds=300)
+        worker = service.worker(on=machine.SERVER)
+        first, before = _after(meta, [worker, valkey], handled // 3)
+        last, after = _after(meta, [worker, valkey], first + handled)
+        return (after - before) * 1000 / (last - first)
+
+
+def _after(meta: MetaStandIn, parts: list[Part], count: int) -> tuple[int, float]:
+    """Once so many are answered: how many are, and the CPU seconds so far."""
+    end = time.monotonic() + 60
+    while (answered := len(meta.arrived())) < count:
+        if time.monotonic() > end:
+            raise BenchmarkError(f"{answered} of {count} were answered")
+        time.sleep(0.05)
+    return answered, sum(part.cpu_seconds() for part in parts)

@@ -1,0 +1,89 @@
+"""Fills the store of a service before a row is measured, through the store's own doors.
+
+python -m benchmarks.seed records COUNT FILE     sends that Meta accepted; (id, wamid, to) of each as JSON
+python -m benchmarks.seed queue COUNT            sends that wait, each to a customer of its own
+python -m benchmarks.seed mailboxes COUNT EACH   conversations with messages that wait
+"""
+
+from gevent import monkey
+
+monkey.patch_all()
+
+import json  # noqa: E402 - after the patch
+import sys  # noqa: E402 - after the patch
+import time  # noqa: E402 - after the patch
+import uuid  # noqa: E402 - after the patch
+from pathlib import Path  # noqa: E402 - after the patch
+
+import orjson  # noqa: E402 - after the patch
+from gevent.pool import Pool  # noqa: E402 - after the patch
+
+from benchmarks import payloads  # noqa: E402 - after the patch
+from wa_service import settings  # noqa: E402 - after the patch
+
+loaded = settings.load()
+settings.share_metrics_directory(loaded)
+
+from wa_service import runtime  # noqa: E402 - after the metrics directory is known
+from wa_service.store.outbox import Ending, Send  # noqa: E402 - as above
+from wa_service.whatsapp.events import walk  # noqa: E402 - as above
+
+built = runtime.build(loaded)
+outbox = built.outbox
+
+
+def send(index: int) -> Send:
+    """A text to the n-th customer."""
+    to = payloads.customer(index)
+    body = {"messaging_product": "whatsapp", "to": to, "type": "text", "text": {"body": "Your table is ready."}}
+    return Send(uuid.uuid4().hex, payloads.NUMBER, "text", orjson.dumps(body), (to,), urgent=False)
+
+
+def queue(count: int) -> list[Send]:
+    """Puts sends into their lanes."""
+    sends = [send(i) for i in range(count)]
+    for _ in Pool(100).imap_unordered(outbox.put, sends):
+        pass
+    return sends
+
+
+def records(count: int, file: Path) -> None:
+    """Sends that were granted and accepted, without Meta."""
+    recipients = {each.id: each.addresses[0] for each in queue(count)}
+    accepted: list[tuple[str, str, str]] = []
+    pool, counter = Pool(100), 0
+    while len(accepted) < count:
+        answer = outbox.next(payloads.NUMBER, "seed", counter, 64)
+        counter += 1
+        for grant in answer.grants:
+            wamid = payloads.wamid("s", len(accepted))
+            accepted.append((grant.id, wamid, recipients[grant.id]))
+            pool.spawn(outbox.done, payloads.NUMBER, grant, Ending("accepted", wamid=wamid, health="well"))
+        if not answer.grants:
+            time.sleep(min(answer.wait, 0.05))
+    pool.join(raise_error=True)
+    file.write_text(json.dumps(accepted))
+
+
+def mailboxes(count: int, each: int) -> None:
+    """Conversations, each with some messages that wait."""
+    now = int(time.time() * 1000)
+    commands = []
+    for n in range(each):
+        for i in range(count):
+            message = payloads.text_message(payloads.customer(i), payloads.wamid(f"m{n}", i), "when is breakfast?")
+            piece = next(iter(walk(json.loads(payloads.delivery([message])))))
+            commands.append(built.inbox.admit(piece, now))
+            if len(commands) == 128:
+                built.store.run(commands)
+                commands = []
+    built.store.run(commands)
+
+
+match sys.argv[1:]:
+    case ["records", number, name]:
+        records(int(number), Path(name))
+    case ["queue", number]:
+        queue(int(number))
+    case ["mailboxes", number, each_of]:
+        mailboxes(int(number), int(each_of))

@@ -1,0 +1,35 @@
+"""Where the emulator's webhooks go when only it is measured: says 200 and counts delivered statuses.
+
+python -m benchmarks.sink '{"port": 8002}'
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from urllib.parse import parse_qs, urlsplit
+
+from benchmarks.lean_http import Answer, serve
+
+
+def main() -> None:
+    """Serves until it is ended; `GET /_bench` tells the counts, `POST /_bench` starts anew."""
+    words: Counter[str] = Counter()
+
+    def answer(method: str, path: str, body: bytes) -> Answer:
+        if path.startswith("/_bench"):
+            if method == "POST":
+                words.clear()
+            return json.dumps(words).encode(), "application/json"
+        if method == "GET":
+            return parse_qs(urlsplit(path).query).get("hub.challenge", [""])[0].encode(), "text/plain"
+        for word in ("sent", "delivered", "failed"):
+            words[word] += body.count(f'"status":"{word}"'.encode())
+        return b"", "text/plain"
+
+    serve(json.loads(sys.argv[1])["port"], answer)
+
+
+if __name__ == "__main__":
+    main()
