@@ -115,6 +115,15 @@ def test_ctrl_c_while_it_still_starts_leaves_no_process(start: Callable[..., Sta
     assert [pid for pid in everything if alive(pid)] == []
 
 
+def test_a_closed_terminal_ends_everything(start: Callable[..., Started]) -> None:
+    service = start()
+    service.until_ready()
+    everything = service.everything()
+    service.process.send_signal(signal.SIGHUP)
+    assert service.ended() == 0
+    assert [pid for pid in everything if alive(pid)] == []
+
+
 def test_a_real_token_in_the_environment_does_not_answer(start: Callable[..., Started]) -> None:
     service = start(WHATSAPP_ACCESS_TOKEN="a-real-token", REDIS_URL="redis://127.0.0.1:1/0", WA_RESPONDER="none")
     service.until_ready()

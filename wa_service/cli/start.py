@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import http.client
+import os
 import shlex
 import signal
 import socket
@@ -131,6 +132,8 @@ def _together(
     ended = threading.Event()
     if address is not None:
         threading.Thread(target=_tell_when_ready, args=(*address, links, ended), daemon=True).start()
+    # A closed terminal ends everything like Ctrl-C does; honcho would die of it alone.
+    signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
     try:
         manager.loop()
     finally:
