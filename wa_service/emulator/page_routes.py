@@ -9,7 +9,9 @@ from flask import Blueprint, Response, send_from_directory
 _PAGE = Path(__file__).parent / "page"
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
-    "connect-src 'self'; font-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+    "connect-src 'self'; font-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'; "
+    # No script can turn text into markup, whatever a message holds.
+    "require-trusted-types-for 'script'; trusted-types 'none'"
 )
 
 

@@ -49,5 +49,10 @@ class ConversationControls(Controls):
 
 
 def _view(phone: Phone, newest: list[Message]) -> JsonObject:
-    unread = [item for item in newest if _counts(item) and not {"read", "failed"} & set(item.status_times)]
-    return {"phone": phone.view(), "last": newest[0].view() if newest else None, "unread": len(unread)}
+    unread = sum(_is_unread(message) for message in newest)
+    return {"phone": phone.view(), "last": newest[0].view() if newest else None, "unread": unread}
+
+
+def _is_unread(message: Message) -> bool:
+    from_the_business = message.direction == "in" and message.type != "reaction"
+    return from_the_business and not {"read", "failed"} & set(message.status_times)

@@ -12,7 +12,7 @@ const NEAR_THE_END = 80;
 export class Conversation {
   #bubbles = new Map();
   #days = new Set();
-  #shown = [];
+  #shown = new Map();
   #from = 0;
   #missed = 0;
   #last = null;
@@ -40,7 +40,7 @@ export class Conversation {
     this.log.setAttribute("aria-live", "off");
     this.#bubbles.clear();
     this.#days.clear();
-    this.#shown = [...messages];
+    this.#shown = new Map(messages.map((message) => [message.id, message]));
     this.#from = Math.max(0, messages.length - PAGE);
     this.#last = null;
     this.log.replaceChildren();
@@ -55,13 +55,10 @@ export class Conversation {
 
   /** A message of this conversation is new or has changed. */
   put(message) {
-    const known = this.#bubbles.get(message.id);
-    if (known) {
-      known.update(message);
-      return;
-    }
-    if (this.#shown.some((earlier) => earlier.id === message.id)) return;
-    this.#shown.push(message);
+    const isNew = !this.#shown.has(message.id);
+    this.#shown.set(message.id, message);
+    this.#bubbles.get(message.id)?.update(message);
+    if (!isNew) return;
     this.#append(message);
     this.#emptiness();
     if (message.direction === "in") this.setTyping(false);
@@ -73,7 +70,7 @@ export class Conversation {
   drop(id) {
     this.#bubbles.get(id)?.remove();
     this.#bubbles.delete(id);
-    this.#shown = this.#shown.filter((message) => message.id !== id);
+    this.#shown.delete(id);
   }
 
   setTyping(on) {
@@ -127,13 +124,13 @@ export class Conversation {
 
   #emptiness() {
     this.log.querySelector(".empty")?.remove();
-    if (this.#shown.length === 0) this.log.append(this.empty());
+    if (this.#shown.size === 0) this.log.append(this.empty());
   }
 
   #showEarlier() {
     const height = this.scroller.scrollHeight;
     const start = Math.max(0, this.#from - PAGE);
-    const messages = this.#shown.slice(start);
+    const messages = [...this.#shown.values()].slice(start);
     this.#from = start;
     this.#bubbles.clear();
     this.#days.clear();

@@ -1,0 +1,136 @@
+"""A small business for the phone page to talk to: it hears webhooks and sends through the emulator's Graph face."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import requests
+
+from wa_service.emulator.app import EmulatorConfig, RunningEmulator
+
+NUMBER = "106540352242922"
+OTHER_NUMBER = "106540352242923"
+ANA = "447700900123"
+BEN = "15550102030"
+
+Json = dict[str, Any]
+
+
+class Business:
+    """Answers the handshake, takes every webhook, and says what `answers(message)` says."""
+
+    def __init__(self) -> None:
+        self.heard: list[Json] = []
+        self.statuses: list[Json] = []
+        self.answers: Callable[[Json], list[Json]] = lambda _: []
+        self.graph = ""
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        self.session = requests.Session()
+        self.session.trust_env = False
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}/webhook"
+
+    def __enter__(self) -> Business:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join(5)
+        self.session.close()
+
+    def take(self, payload: Json) -> None:
+        for entry in payload["entry"]:
+            for change in entry["changes"]:
+                self.statuses += change["value"].get("statuses", [])
+                for message in change["value"].get("messages", []):
+                    self.heard.append(message)
+                    for body in self.answers(message):
+                        self.send(body, to=message["from"])
+
+    def send(self, body: Json, to: str = ANA, number: str = NUMBER) -> str:
+        """Send through Graph what must be taken; its wamid, or an empty text for what has none."""
+        answer = self.post(body, to, number)
+        assert answer.status_code == 200, answer.text
+        return str(answer.json().get("messages", [{"id": ""}])[0]["id"])
+
+    def post(self, body: Json, to: str = ANA, number: str = NUMBER) -> requests.Response:
+        message = {"messaging_product": "whatsapp", "to": to, **body}
+        return self.session.post(f"{self.graph}/v24.0/{number}/messages", json=message, headers=_TOKEN, timeout=10)
+
+    def text(self, body: str, to: str = ANA, **more: Any) -> str:
+        return self.send({"type": "text", "text": {"body": body}, **more}, to)
+
+    def read(self, wamid: str, *, typing: bool = False) -> None:
+        """Mark a message of the phone as read, with or without the typing indicator."""
+        body: Json = {"messaging_product": "whatsapp", "status": "read", "message_id": wamid}
+        if typing:
+            body["typing_indicator"] = {"type": "text"}
+        url = f"{self.graph}/v24.0/{NUMBER}/messages"
+        assert self.session.post(url, json=body, headers=_TOKEN, timeout=10).status_code == 200
+
+    def upload(self, content: bytes, mime_type: str, name: str = "file.bin") -> str:
+        url = f"{self.graph}/v24.0/{NUMBER}/media"
+        fields = {"messaging_product": "whatsapp", "type": mime_type}
+        answer = self.session.post(url, data=fields, files={"file": (name, content, mime_type)}, headers=_TOKEN, timeout=10)
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["id"])
+
+    def control(self, path: str, body: Json | None = None, method: str = "POST") -> Any:
+        answer = self.session.request(method, f"{self.graph}/_emulator/{path}", json=body, timeout=10)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def writes(self, body: str, wa_id: str = ANA, **more: Any) -> str:
+        """The phone writes, past the page; its wamid."""
+        return str(self.control(f"phones/{wa_id}/messages", {"type": "text", "text": {"body": body}, **more})["id"])
+
+    def shown(self, wa_id: str = ANA) -> list[Json]:
+        messages: list[Json] = self.control(f"phones/{wa_id}/messages", method="GET")["messages"]
+        return messages
+
+
+_TOKEN = {"Authorization": "Bearer EAAtest"}
+
+
+def emulator_for(business: Business, **settings: Any) -> RunningEmulator:
+    """An emulator on a free port whose webhooks go to the business."""
+    values: Json = {"phone_number_ids": (NUMBER,), "callback_url": business.url, "random_seed": 7, **settings}
+    return RunningEmulator(EmulatorConfig(access_token="EAAtest", app_secret="secret", verify_token="v", port=0, **values))
+
+
+def _handler(business: Business) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            self._answer(parse_qs(urlsplit(self.path).query).get("hub.challenge", [""])[0].encode())
+
+        def do_POST(self) -> None:
+            payload = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            self._answer(b"ok")
+            # Answering comes after the 200, as in a business that queues.
+            business.take(payload)
+
+        def _answer(self, body: bytes) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+            self.wfile.flush()
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """A test's output is no access log."""
+
+    return Handler

@@ -1,0 +1,123 @@
+/** Sheets and dialogs: the browser's own `<dialog>` keeps the focus inside, closes on Escape and gives it back. */
+
+import { ControlError } from "./controls.js";
+import { button, el, kept } from "./element.js";
+import { icon } from "./icons.js";
+import { toast } from "./toast.js";
+
+/** Open a dialog with a title; resolves when it is closed. `fill(close)` answers its content. */
+export function openDialog(title, className, fill) {
+  const heading = el("h2", { id: `dialog-${crypto.getRandomValues(new Uint32Array(1))[0]}` }, title);
+  const dialog = el("dialog", { class: className, "aria-labelledby": heading.id });
+  const close = () => dialog.close();
+  dialog.append(
+    el("header", {}, heading, button({ class: "plain", "aria-label": "Close", on: { click: close } }, icon("close"))),
+    ...kept([fill(close)]),
+  );
+  dialog.addEventListener("click", (event) => event.target === dialog && close());
+  document.body.append(dialog);
+  dialog.showModal();
+  return new Promise((resolve) =>
+    dialog.addEventListener("close", () => {
+      dialog.remove();
+      resolve();
+    }),
+  );
+}
+
+/** The rows of a list message (reference 2.5); `onPick(row)`. */
+export function openList({ interactive }, onPick) {
+  const { button: title, sections } = interactive.action;
+  return openDialog(title, "sheet", (close) =>
+    sections.map((section) => {
+      const rows = section.rows.map((row) =>
+        el(
+          "li",
+          {},
+          button(
+            {
+              class: "list-row",
+              on: {
+                click: () => {
+                  close();
+                  onPick(row);
+                },
+              },
+            },
+            el("strong", { dir: "auto" }, row.title),
+            row.description && el("span", { dir: "auto" }, row.description),
+          ),
+        ),
+      );
+      return el("section", { "aria-label": section.title ?? title }, section.title && el("h3", { dir: "auto" }, section.title), el("ul", {}, rows));
+    }),
+  );
+}
+
+/** A photo, large. */
+export function openPhoto(source, alt) {
+  return openDialog("Photo", "photo", () => el("img", { src: source, alt }));
+}
+
+/** A form that is sent with `send(values)`; it stays open, with the reason, where that is refused. */
+export function openForm(title, className, fields, submitText, send) {
+  const reason = el("p", { class: "form-error", role: "alert" });
+  return openDialog(title, className, (close) => {
+    const submit = async (event) => {
+      event.preventDefault();
+      reason.textContent = "";
+      try {
+        await send(new FormData(event.target));
+        close();
+      } catch (error) {
+        if (!(error instanceof ControlError)) throw error;
+        reason.textContent = error.message;
+      }
+    };
+    return el("form", { on: { submit } }, fields, reason, el("button", { class: "primary" }, submitText));
+  });
+}
+
+/** A number of one's own. */
+export function openAddPhone(add) {
+  const fields = [
+    el("label", {}, "Number, with country code", el("input", { name: "wa_id", inputmode: "tel", required: true, pattern: "[+0-9 ().\\-]{5,30}", autocomplete: "off" })),
+    el("label", {}, "Name", el("input", { name: "name", maxlength: "60", dir: "auto", autocomplete: "off" })),
+  ];
+  return openForm("Add a phone", "small", fields, "Add", (values) =>
+    add({ wa_id: values.get("wa_id"), ...(values.get("name") ? { name: values.get("name") } : {}) }),
+  );
+}
+
+const TRAITS = [
+  ["auto_deliver", "Switched on", "Off: messages wait until it is on again."],
+  ["auto_read", "Reads at once", "Also when no one looks at it."],
+  ["read_receipts", "Read receipts", "Off: the business is not told what was read."],
+  ["on_whatsapp", "Has an account", "Off: sends fail with 131026."],
+  ["marketing", "Takes marketing", "Off: marketing templates fail with 131050."],
+  ["number_hidden", "Number hidden", "On: the business sees a user id instead."],
+];
+
+/** What this phone does and is. `change(traits)` saves. */
+export function openSettings(phone, change) {
+  const switches = TRAITS.map(([trait, name, hint]) => {
+    const id = `trait-${trait}`;
+    const box = el("input", { type: "checkbox", role: "switch", id, "aria-describedby": `${id}-hint` });
+    box.checked = phone[trait];
+    box.addEventListener("change", () =>
+      change({ [trait]: box.checked }).catch((error) => {
+        box.checked = !box.checked;
+        toast(error.message);
+      }),
+    );
+    return el("div", { class: "switch" }, el("label", { for: id }, name), box, el("small", { id: `${id}-hint` }, hint));
+  });
+  const name = el("input", { name: "name", value: phone.name, maxlength: "60", required: true, dir: "auto", autocomplete: "off" });
+  return openForm(
+    `Phone of ${phone.name}`,
+    "small",
+    [el("p", { class: "faint" }, `+${phone.wa_id} · ${phone.user_id}`), el("label", {}, "Name", name), switches],
+    "Done",
+    (values) => change({ name: values.get("name") }),
+  );
+}

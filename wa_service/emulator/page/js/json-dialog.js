@@ -1,0 +1,45 @@
+/** Any message as JSON: what a phone can send and the page has no button for. */
+
+import { ControlError } from "./controls.js";
+import { el } from "./element.js";
+import { openForm } from "./dialogs.js";
+
+// Meta's inbound messages without envelope (reference 5.6).
+const STARTS = {
+  Location: { type: "location", location: { latitude: 38.7075, longitude: -9.1364, name: "Harbour Hotel", address: "Rua do Cais 12" } },
+  Contact: {
+    type: "contacts",
+    contacts: [{ name: { formatted_name: "Bea Souza", first_name: "Bea", last_name: "Souza" }, phones: [{ phone: "+44 7700 900456", wa_id: "447700900456", type: "CELL" }] }],
+  },
+  Order: { type: "order", order: { catalog_id: "194836987003835", text: "", product_items: [{ product_retailer_id: "sku-1", quantity: 2, item_price: 30.5, currency: "EUR" }] } },
+  "From an ad": {
+    type: "text",
+    text: { body: "Is this still there?" },
+    referral: { source_url: "https://example.org/ad", source_id: "1202263058548107", source_type: "ad", headline: "Summer sale", body: "Until Friday", media_type: "image", image_url: "https://example.org/ad.jpg", ctwa_clid: "Aff-example" },
+  },
+  "Opened the chat": { type: "request_welcome" },
+  "Changed number": { type: "system", system: { type: "user_changed_number", body: "Ana changed to a new number", wa_id: "447700900457" } },
+  "Not supported": { type: "unsupported", errors: [{ code: 131051, title: "Message type unknown" }], unsupported: { type: "poll" } },
+};
+
+/** Edit a message and send it; `message` is where to start, else a choice of usual ones. */
+export function openJson(message, send) {
+  const text = el("textarea", { name: "json", rows: "14", spellcheck: "false", required: true, "aria-label": "Message as JSON", dir: "ltr" });
+  const fill = (start) => (text.value = JSON.stringify(start, null, 2));
+  const names = Object.keys(STARTS);
+  fill(message ?? STARTS[names[0]]);
+  const choice = el("select", { on: { change: (event) => fill(STARTS[event.target.value]) } }, names.map((name) => new Option(name)));
+  const fields = [!message && el("label", {}, "Start from", choice), text];
+  return openForm("Message as JSON", "wide", fields.filter(Boolean), "Send", (values) => send(parsed(values.get("json"))));
+}
+
+function parsed(text) {
+  let value;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new ControlError(`This is not JSON: ${error.message}`);
+  }
+  if (typeof value?.type !== "string") throw new ControlError("The message needs a type.");
+  return value;
+}

@@ -1,0 +1,266 @@
+/** Wires the page: the world, the event stream, and the parts that show them. */
+
+import { actsWith } from "./acts.js";
+import { ChatHeader } from "./chat-header.js";
+import { Composer } from "./composer.js";
+import { Controls, ControlError } from "./controls.js";
+import { Conversation } from "./conversation.js";
+import { openAddPhone, openSettings } from "./dialogs.js";
+import { el } from "./element.js";
+import { emptyConversation, trouble } from "./empty.js";
+import { openJson } from "./json-dialog.js";
+import { Live } from "./live.js";
+import { nextPhone } from "./next-phone.js";
+import { PhoneList } from "./phone-list.js";
+import { goTo, place, remember, remembered } from "./place.js";
+import { themeButton } from "./theme.js";
+import { toast } from "./toast.js";
+import { Traffic } from "./traffic.js";
+import { World } from "./world.js";
+
+class Page {
+  waId = "";
+  numberId = "";
+  connected = true;
+  handshakeError = "";
+  #narrow = matchMedia("(max-width: 760px)");
+
+  constructor() {
+    this.app = document.querySelector("#app");
+    this.controls = new Controls();
+    this.world = new World();
+    const names = (message) => (message.direction === "out" ? "You" : (this.world.numbers.get(message.number_id)?.verified_name ?? "The business"));
+    this.list = new PhoneList({
+      world: this.world,
+      themeButton: themeButton(),
+      onOpen: (waId) => this.#guarded(this.enter(waId)),
+      onAdd: () => this.#guarded(this.addPhone(nextPhone(this.world.phones.values()))),
+      onAddOwn: () => openAddPhone((traits) => this.addPhone(traits)),
+    });
+    this.header = new ChatHeader({
+      world: this.world,
+      onBack: () => this.view("phones"),
+      onNumber: (numberId) => this.#guarded(this.enter(this.waId, numberId)),
+      onSettings: () => this.phone && openSettings(this.phone, (traits) => this.controls.changePhone(this.waId, traits)),
+      onTraffic: () => (this.traffic.isOpen ? this.closeTraffic() : this.openTraffic(null)),
+    });
+    this.composer = new Composer({
+      names,
+      onText: (text, replyTo) => this.write({ type: "text", text: { body: text } }, replyTo),
+      onFiles: (files, caption, replyTo) => this.sendFiles(files, caption, replyTo),
+      onVoice: (file, replyTo) => this.controls.sendFile(this.waId, this.numberId, file, { type: "audio", voice: true, context: replyTo?.id }),
+      onJson: () => openJson(null, (message) => this.write(message)),
+    });
+    this.conversation = new Conversation({
+      names,
+      quoted: (id) => this.world.message(this.waId, id),
+      acts: actsWith(this.controls, {
+        show: (id) => this.conversation.show(id),
+        reply: (message) => this.composer.reply(message),
+        inspect: (message) => this.openTraffic(message, true),
+      }),
+      empty: () => emptyConversation(this.number?.verified_name ?? "the business", () => this.sayHello()),
+    });
+    this.traffic = new Traffic({
+      controls: this.controls,
+      element: document.querySelector("#traffic"),
+      onClose: () => this.closeTraffic(),
+      onAll: () => this.openTraffic(null, true),
+    });
+    this.trouble = el("div", { class: "trouble", role: "status" });
+    this.#assemble();
+    this.live = new Live({ load: () => this.load(), apply: (events) => this.apply(events), connected: (on) => this.#connection(on) });
+  }
+
+  get phone() {
+    return this.world.phones.get(this.waId);
+  }
+
+  get number() {
+    return this.world.numbers.get(this.numberId);
+  }
+
+  start() {
+    this.live.start();
+  }
+
+  /** Read everything anew; the cursor to follow the events from. */
+  async load() {
+    const told = await this.controls.conversations();
+    this.world.take(told);
+    const wanted = place();
+    const waId = this.world.phones.has(wanted.waId) || wanted.waId.length > 4 ? wanted.waId : (this.world.listed()[0]?.wa_id ?? "");
+    await this.#open(waId, wanted.numberId).catch((error) => {
+      if (!(error instanceof ControlError)) throw error;
+      return this.#open(this.world.listed()[0]?.wa_id ?? "", "");
+    });
+    if (remembered("traffic") !== null) await this.openTraffic(this.world.message(this.waId, remembered("traffic")) ?? null);
+    this.#troubles();
+    return told.cursor;
+  }
+
+  /** Take what happened. */
+  apply(events) {
+    let listed = false;
+    for (const { id, kind, data } of events) {
+      if (kind === "message") listed = this.#message(data, id) || listed;
+      else if (kind === "phone") {
+        this.world.putPhone(data);
+        listed = true;
+      } else if (kind === "typing") this.#typing(data);
+      else if (kind === "exchange") this.traffic.put(data);
+      else if (kind === "handshake") this.#handshake(data);
+    }
+    if (!listed) return;
+    this.#markRead();
+    this.list.render(this.waId);
+    this.header.render(this.phone, this.number);
+  }
+
+  /** Go to a phone as a person does: its conversation, ready to write. */
+  async enter(waId, numberId = "") {
+    await this.#open(waId, numberId);
+    this.view("chat");
+    if (this.#narrow.matches) this.header.title.focus();
+    else this.composer.focus();
+  }
+
+  view(name) {
+    this.app.dataset.view = name;
+    if (name === "phones") this.list.list.querySelector("[aria-current]")?.focus();
+  }
+
+  async addPhone(traits) {
+    const phone = await this.controls.addPhone(traits);
+    this.world.putPhone(phone);
+    await this.enter(phone.wa_id);
+  }
+
+  write(message, replyTo = null) {
+    const context = replyTo ? { context: { id: replyTo.id } } : {};
+    return this.controls.write(this.waId, this.numberId, { ...message, ...context });
+  }
+
+  /** One message a file; the first carries the caption and the quote. */
+  async sendFiles(files, caption, replyTo) {
+    const [waId, numberId] = [this.waId, this.numberId];
+    for (const [position, file] of files.entries()) {
+      const first = position === 0;
+      await this.controls.sendFile(waId, numberId, file, first ? { caption, context: replyTo?.id } : {});
+    }
+  }
+
+  sayHello() {
+    this.composer.focus();
+    return this.#guarded(this.write({ type: "text", text: { body: "hello" } }));
+  }
+
+  /** Open the drawer about a message, or about everything. */
+  async openTraffic(message, focus = false) {
+    remember("traffic", message?.id ?? "all");
+    this.app.classList.add("with-traffic");
+    this.header.traffic.setAttribute("aria-expanded", "true");
+    this.conversation.choose(message?.id);
+    await this.traffic.open(message);
+    if (focus) this.traffic.focus();
+  }
+
+  closeTraffic() {
+    const about = this.traffic.messageId;
+    const focused = this.traffic.element.contains(document.activeElement);
+    remember("traffic", null);
+    this.app.classList.remove("with-traffic");
+    this.header.traffic.setAttribute("aria-expanded", "false");
+    this.traffic.close();
+    this.conversation.choose(null);
+    if (focused && !(about && this.conversation.show(about))) this.header.traffic.focus();
+  }
+
+  #assemble() {
+    document.querySelector("#phones").append(...this.list.elements);
+    const chat = document.querySelector("#chat");
+    chat.append(this.header.element, this.trouble, this.conversation.element, this.composer.element);
+    chat.addEventListener("dragover", (event) => {
+      if (![...event.dataTransfer.types].includes("Files")) return;
+      event.preventDefault();
+      chat.classList.add("dropping");
+    });
+    for (const end of ["dragleave", "drop"]) chat.addEventListener(end, () => chat.classList.remove("dropping"));
+    chat.addEventListener("drop", (event) => {
+      if (event.dataTransfer.files.length === 0) return;
+      event.preventDefault();
+      this.composer.attach([...event.dataTransfer.files]);
+    });
+    document.addEventListener("visibilitychange", () => this.#markRead());
+    window.addEventListener("hashchange", () => {
+      const { waId, numberId } = place();
+      if (waId !== this.waId || (numberId && numberId !== this.numberId)) this.#guarded(this.enter(waId, numberId));
+    });
+  }
+
+  async #open(waId, wantedNumber) {
+    if (waId) this.world.open(await this.controls.messages(waId));
+    this.waId = waId;
+    this.numberId = this.world.numbers.has(wantedNumber) ? wantedNumber : (this.world.numbers.keys().next().value ?? "");
+    if (waId) goTo(waId, this.world.numbers.size > 1 ? this.numberId : "");
+    document.title = `${this.phone?.name ?? "Phone"} · emulator`;
+    this.conversation.open(this.world.shown(waId, this.numberId));
+    if (this.traffic.messageId) this.conversation.choose(this.traffic.messageId);
+    this.composer.open(waId);
+    this.#markRead();
+    this.header.typing(0, this.phone, this.number);
+    this.header.render(this.phone, this.number);
+    this.list.render(waId);
+  }
+
+  #message(message, eventId) {
+    if (!this.world.putMessage(message, eventId)) return false;
+    if (message.wa_id === this.waId && message.number_id === this.numberId) {
+      if (this.world.isShown(message)) this.conversation.put(message);
+      if (message.direction === "in" && !(message.status in { read: 1, played: 1 })) this.header.typing(0, this.phone, this.number);
+    }
+    return true;
+  }
+
+  /** What is in sight is read, as on any phone. */
+  #markRead() {
+    if (document.visibilityState !== "visible" || !this.phone?.auto_deliver) return;
+    if (this.#narrow.matches && this.app.dataset.view !== "chat") return;
+    const ids = this.world.takeUnread(this.waId, this.numberId);
+    if (ids.length > 0) this.#guarded(this.controls.read(this.waId, ids));
+  }
+
+  #typing({ wa_id: waId, number_id: numberId, until }) {
+    if (waId !== this.waId || numberId !== this.numberId) return;
+    this.header.typing(until, this.phone, this.number);
+    this.conversation.setTyping(true);
+    clearTimeout(this.typingTimer);
+    this.typingTimer = setTimeout(() => this.conversation.setTyping(false), Math.max(0, until - this.world.now()) * 1000);
+  }
+
+  #handshake({ ok, url, error }) {
+    if (ok) this.world.callbackUrl = url;
+    this.handshakeError = ok ? "" : error;
+    this.#troubles();
+  }
+
+  #connection(on) {
+    this.connected = on;
+    this.#troubles();
+  }
+
+  #troubles() {
+    const told = trouble({ connected: this.connected, callbackUrl: this.world.callbackUrl, handshakeError: this.handshakeError });
+    if (this.trouble.textContent === (told?.textContent ?? "")) return;
+    this.trouble.replaceChildren(...(told ? [told] : []));
+  }
+
+  #guarded(doing) {
+    return doing.catch((error) => {
+      if (!(error instanceof ControlError)) throw error;
+      toast(error.message);
+    });
+  }
+}
+
+new Page().start();

@@ -1,0 +1,54 @@
+/** Choosing an emoji: six at hand, more below, arrows to move, Escape to leave. */
+
+import { button, el } from "./element.js";
+
+const EMOJI = [
+  ["👍", "thumbs up"], ["❤️", "heart"], ["😂", "tears of joy"], ["😮", "surprised"], ["😢", "crying"], ["🙏", "folded hands"],
+  ["👏", "clapping"], ["🎉", "party"], ["🔥", "fire"], ["✅", "check mark"], ["👎", "thumbs down"], ["🤔", "thinking"],
+  ["😀", "grinning"], ["😍", "heart eyes"], ["😡", "angry"], ["💯", "hundred"], ["👀", "eyes"], ["🚀", "rocket"],
+];
+const COLUMNS = 6;
+
+/** Open beside the button that asked; `choose(emoji)`, an empty one takes the reaction back. */
+export function pickReaction(anchor, mine, choose) {
+  const close = () => picker.hidePopover();
+  const buttons = EMOJI.map(([emoji, name]) =>
+    button(
+      {
+        "aria-label": name,
+        "aria-pressed": emoji === mine ? "true" : "false",
+        on: {
+          click: () => {
+            close();
+            choose(emoji === mine ? "" : emoji);
+          },
+        },
+      },
+      emoji,
+    ),
+  );
+  const picker = el("div", { class: "reaction-picker", popover: "auto", role: "dialog", "aria-label": "React" }, ...buttons);
+  picker.addEventListener("keydown", (event) => {
+    const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: COLUMNS, ArrowUp: -COLUMNS }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    buttons[(buttons.indexOf(document.activeElement) + step + buttons.length) % buttons.length].focus();
+  });
+  picker.addEventListener("toggle", (event) => {
+    if (event.newState !== "closed") return;
+    picker.remove();
+    anchor.focus();
+  });
+  document.body.append(picker);
+  picker.showPopover();
+  placeBeside(picker, anchor);
+  (buttons.find((each) => each.getAttribute("aria-pressed") === "true") ?? buttons[0]).focus();
+}
+
+function placeBeside(picker, anchor) {
+  const [at, size, edge] = [anchor.getBoundingClientRect(), picker.getBoundingClientRect(), 8];
+  const left = Math.min(Math.max(edge, at.left + at.width / 2 - size.width / 2), innerWidth - size.width - edge);
+  const above = at.top - size.height - edge;
+  picker.style.left = `${left}px`;
+  picker.style.top = `${above > edge ? above : Math.min(at.bottom + edge, innerHeight - size.height - edge)}px`;
+}

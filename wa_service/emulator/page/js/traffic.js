@@ -1,0 +1,144 @@
+/** The drawer: the raw calls about the chosen message, or the last ones of all; each can be copied as curl. */
+
+import { button, el } from "./element.js";
+import { icon } from "./icons.js";
+import { jsonView } from "./json-view.js";
+import { summary } from "./summary.js";
+import { clockWithSeconds } from "./times.js";
+import { copy, toast } from "./toast.js";
+
+const SHOWN = 100;
+const KINDS = { graph: "Graph", webhook: "Webhook", handshake: "Handshake" };
+
+export class Traffic {
+  #message = null;
+  #entries = new Map();
+  #epoch = 0;
+
+  constructor({ controls, element, onClose, onAll }) {
+    this.controls = controls;
+    this.element = element;
+    this.subject = el("p", { class: "subject", dir: "auto" });
+    this.all = button({ class: "plain wide", hidden: true, on: { click: onAll } }, "Show all traffic");
+    this.list = el("ol", { class: "exchanges", "aria-label": "Calls" });
+    this.heading = el("h2", { tabindex: "-1" }, "Traffic");
+    element.append(
+      el("header", {}, this.heading, button({ class: "plain", "aria-label": "Close the drawer", on: { click: onClose } }, icon("close"))),
+      el("div", { class: "about" }, this.subject, this.all),
+      this.list,
+    );
+    element.addEventListener("keydown", (event) => event.key === "Escape" && onClose());
+  }
+
+  get isOpen() {
+    return !this.element.hidden;
+  }
+
+  get messageId() {
+    return this.#message?.id ?? null;
+  }
+
+  /** Show the calls about a message; null for all. */
+  async open(message) {
+    const epoch = ++this.#epoch;
+    this.#message = message;
+    this.element.hidden = false;
+    this.subject.textContent = message ? `About “${summary(message)}”` : "The latest calls, of every phone. A message's own: its Traffic button.";
+    this.all.hidden = !message;
+    const { exchanges } = await this.controls.exchanges(message?.id).catch((error) => {
+      toast(error.message);
+      return { exchanges: [] };
+    });
+    if (epoch !== this.#epoch) return;
+    this.#entries.clear();
+    this.list.replaceChildren();
+    for (const exchange of exchanges.slice(-SHOWN)) this.#add(exchange);
+    this.#emptiness();
+    this.list.scrollTop = message ? 0 : this.list.scrollHeight;
+  }
+
+  close() {
+    this.#epoch += 1;
+    this.element.hidden = true;
+  }
+
+  /** A call that was just made. */
+  put(exchange) {
+    if (!this.isOpen || (this.#message && !exchange.message_ids.includes(this.#message.id))) return;
+    const atEnd = this.list.scrollHeight - this.list.scrollTop - this.list.clientHeight < 60;
+    this.#add(exchange);
+    while (this.#entries.size > SHOWN) {
+      const [oldest, element] = this.#entries.entries().next().value;
+      element.remove();
+      this.#entries.delete(oldest);
+    }
+    this.#emptiness();
+    if (atEnd) this.list.scrollTop = this.list.scrollHeight;
+  }
+
+  focus() {
+    this.heading.focus();
+  }
+
+  #add(exchange) {
+    if (this.#entries.has(exchange.id)) return;
+    const element = el("li", {}, this.#entry(exchange));
+    this.#entries.set(exchange.id, element);
+    this.list.append(element);
+  }
+
+  #emptiness() {
+    this.list.querySelector(".empty")?.remove();
+    if (this.#entries.size > 0) return;
+    const told = this.#message ? "Nothing is kept about this message (any more)." : "Nothing yet. Write a message: its webhook appears here.";
+    this.list.append(el("li", { class: "empty faint" }, told));
+  }
+
+  #entry(exchange) {
+    const body = el("div", { class: "exchange-body" });
+    const details = el(
+      "details",
+      { class: "exchange" },
+      el(
+        "summary",
+        {},
+        el("span", { class: `kind ${exchange.kind}` }, KINDS[exchange.kind] ?? exchange.kind),
+        el("span", { class: "target" }, `${exchange.method} ${pathOf(exchange.url)}`),
+        el("span", { class: exchange.status >= 200 && exchange.status < 300 ? "status good" : "status bad" }, exchange.status ? String(exchange.status) : "no answer"),
+        el("small", {}, [clockWithSeconds(exchange.at), `${Math.round(exchange.milliseconds)} ms`, exchange.note].filter(Boolean).join(" · ")),
+      ),
+      body,
+    );
+    details.addEventListener("toggle", () => details.open && body.childElementCount === 0 && this.#fill(exchange.id, body));
+    return details;
+  }
+
+  async #fill(id, body) {
+    let call;
+    try {
+      call = await this.controls.exchange(id);
+    } catch (error) {
+      body.append(el("p", { class: "faint" }, error.message));
+      return;
+    }
+    body.append(
+      el("p", { class: "url" }, call.url),
+      button({ class: "plain wide", on: { click: () => copy(call.curl, "Copied as curl.") } }, icon("copy"), "Copy as curl"),
+      ...part("Request", call.request_body),
+      ...part("Answer", call.response_body),
+      el("details", {}, el("summary", {}, "Request headers"), jsonView(call.request_headers, "Request headers")),
+    );
+  }
+}
+
+function part(name, text) {
+  return [el("h3", {}, name), text ? jsonView(text, `${name} body`) : el("p", { class: "faint" }, "empty")];
+}
+
+function pathOf(url) {
+  try {
+    return decodeURIComponent(new URL(url, location.href).pathname);
+  } catch {
+    return url;
+  }
+}
