@@ -12,21 +12,17 @@ from typing import Any
 import orjson
 import pytest
 import redis
+import structlog
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from tests.unit.web.deliveries import NUMBER, OTHER_NUMBER, SECRET, WABA
 from wa_service import runtime as wiring
 from wa_service import settings
 from wa_service.runtime import Runtime
 from wa_service.store.outbox import Ending, Grant
 from wa_service.web.app import create_app
-
-NUMBER = "106540352242922"
-OTHER_NUMBER = "106540352242923"
-WABA = "102290129340398"
-SECRET = "an-app-secret"
-CUSTOMER = "15551234567"
 
 SETTINGS = {
     "WHATSAPP_ACCESS_TOKEN": "EAAtoken-of-a-test",
@@ -67,6 +63,14 @@ class Web:
         """Reads something."""
         return self.client.get(path, headers=KEYS[key])
 
+    def post(self, path: str, *, key: str = "both", **more: Any) -> TestResponse:
+        """Posts something."""
+        return self.client.post(path, headers=KEYS[key], **more)
+
+    def delete(self, path: str, *, key: str = "boss") -> TestResponse:
+        """Deletes something."""
+        return self.client.delete(path, headers=KEYS[key])
+
     def grant(self, number: str = NUMBER) -> Grant:
         """What a worker may send now; the test fails when that is nothing within two seconds."""
         until = time.monotonic() + 2
@@ -90,7 +94,7 @@ Start = Callable[..., Web]
 
 
 @pytest.fixture
-def start_web(valkey_url: str, redis_client: redis.Redis) -> Iterator[Start]:
+def start_web(valkey_url: str, redis_client: redis.Redis, lines: list[dict[str, Any]]) -> Iterator[Start]:
     """Starts a web process with further settings; `runtime` replaces parts of what is behind it."""
     started: list[Runtime] = []
 
@@ -107,24 +111,13 @@ def start_web(valkey_url: str, redis_client: redis.Redis) -> Iterator[Start]:
 
 
 @pytest.fixture
+def lines() -> Iterator[list[dict[str, Any]]]:
+    """What is logged; silent otherwise."""
+    with structlog.testing.capture_logs() as captured:
+        yield captured
+
+
+@pytest.fixture
 def web(start_web: Start) -> Web:
     """A web process that does not wait for Meta's answer."""
     return start_web()
-
-
-def text_message(wamid: str = "wamid.HBgLMESSAGE", body: str = "hello", at: int = 1_700_000_000) -> dict[str, Any]:
-    """A customer's text, as Meta writes it."""
-    return {"from": CUSTOMER, "id": wamid, "timestamp": str(at), "type": "text", "text": {"body": body}}
-
-
-def value_of(number: str = NUMBER, **lists: Any) -> dict[str, Any]:
-    """A change's value, of one of our numbers."""
-    metadata = {"display_phone_number": "15550001111", "phone_number_id": number}
-    contacts = [{"profile": {"name": "Ada"}, "wa_id": CUSTOMER}]
-    return {"messaging_product": "whatsapp", "metadata": metadata, "contacts": contacts} | lists
-
-
-def delivery(*values: dict[str, Any], field: str = "messages", waba: str = WABA) -> dict[str, Any]:
-    """A delivery with one change for each value."""
-    changes = [{"field": field, "value": value} for value in values]
-    return {"object": "whatsapp_business_account", "entry": [{"id": waba, "time": 1_700_000_000, "changes": changes}]}

@@ -1,0 +1,192 @@
+"""Who may call: keys, roles, and how often."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Any
+
+import pytest
+from flask import request
+
+from tests.unit.web.conftest import KEYS, Start, Web
+from tests.unit.web.deliveries import CUSTOMER
+from wa_service.web.auth import Caller, caller_of, check_routes
+
+HELLO = {"to": CUSTOMER, "text": "hello"}
+
+CALLERS: dict[str, Caller] = {
+    "GET /webhooks/whatsapp": "verify token",
+    "POST /webhooks/whatsapp": "signature",
+    "POST /v1/messages": "send",
+    "GET /v1/messages/<message_id:id>": "read",
+    "POST /v1/messages/<message_id:wamid>/read": "send",
+    "POST /v1/media": "send",
+    "GET /v1/media/<id>": "read",
+    "DELETE /v1/media/<id>": "admin",
+    "GET /v1/templates": "read",
+    "GET /v1/events": "read",
+    "GET /v1/contacts/<id>": "read",
+    "DELETE /v1/contacts/<id>": "admin",
+    "GET /v1/dead-letters": "read",
+    "POST /v1/dead-letters/<id>/replay": "send",
+    "DELETE /v1/dead-letters/<id>": "admin",
+    "GET /healthz": "anyone",
+    "GET /readyz": "anyone",
+    "GET /metrics": "metrics key",
+    "GET /openapi.json": "anyone",
+    "GET /docs": "anyone",
+    "GET /docs/<name>": "anyone",
+}
+GUARDED = [route for route, caller in CALLERS.items() if caller in {"send", "read", "admin"}]
+
+
+def call(web: Web, route: str, headers: dict[str, str]) -> Any:
+    method, rule = route.split(" ")
+    path = rule.replace("<message_id:wamid>", "wamid.X").replace("<message_id:id>", "x").replace("<id>", "x")
+    return web.client.open(path, method=method, headers=headers)
+
+
+def test_every_route_says_who_may_call_it(web: Web) -> None:
+    found = {}
+    for rule in web.app.url_map.iter_rules():
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
+            found[f"{method} {rule.rule}"] = caller_of(web.app.view_functions[rule.endpoint])
+
+    assert found == CALLERS
+
+
+def test_a_route_that_does_not_say_stops_the_start(web: Web) -> None:
+    web.app.add_url_rule("/open", view_func=lambda: "anybody?")
+
+    with pytest.raises(LookupError, match="/open"):
+        check_routes(web.app)
+
+
+@pytest.mark.parametrize("route", GUARDED)
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer nobody"}, {"Authorization": "Basic a2V5"}])
+def test_without_a_known_key_nothing_is_done(web: Web, route: str, headers: dict[str, str]) -> None:
+    answer = call(web, route, headers)
+
+    assert (answer.status_code, answer.mimetype) == (401, "application/problem+json")
+    assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+@pytest.mark.parametrize("route", GUARDED)
+def test_a_key_without_the_role_is_refused(web: Web, route: str) -> None:
+    key = {"send": "reader", "read": "sender", "admin": "both"}[CALLERS[route]]
+
+    assert call(web, route, KEYS[key]).status_code == 403
+
+
+def test_the_admin_may_do_everything(web: Web) -> None:
+    assert web.send(HELLO, key="boss").status_code == 202
+    assert web.get("/v1/events", key="boss").status_code == 200
+
+
+def test_any_changed_byte_of_a_key_is_refused(web: Web) -> None:
+    key = "key-of-both"
+    changed = [key[:i] + chr(ord(key[i]) ^ 1) + key[i + 1 :] for i in range(len(key))]
+    changed += [key[:-1], key + "x", key.upper(), "", f" {key}"]
+
+    answers = {
+        web.client.get("/v1/events", headers={"Authorization": f"Bearer {each}"}).status_code for each in changed
+    }
+
+    assert answers == {401}
+
+
+def test_a_key_may_be_given_by_its_hash(start_web: Start) -> None:
+    digest = sha256(b"a-hashed-key").hexdigest()
+    web = start_web({"WA_API_KEYS": f"tool:sha256:{digest}:read"})
+
+    assert web.client.get("/v1/events", headers={"Authorization": "Bearer a-hashed-key"}).status_code == 200
+
+
+def test_without_keys_the_rest_api_is_closed(start_web: Start) -> None:
+    web = start_web({"WA_API_KEYS": ""})
+
+    assert web.get("/v1/events").status_code == 401
+
+
+def test_a_call_is_logged_by_its_key_s_name(web: Web, lines: list[dict[str, Any]]) -> None:
+    web.get("/v1/messages/wamid.HBgLNUMBER", key="reader")
+
+    line = next(line for line in lines if line["event"] == "whatsapp.api")
+    assert (line["key"], line["status"], line["route"]) == ("reader", 404, "/v1/messages/<message_id:id>")
+    assert "HBgLNUMBER" not in str(line)
+    assert "key-of-reader" not in str(lines)
+
+
+def test_a_caller_is_told_how_many_calls_are_left(start_web: Start) -> None:
+    web = start_web({"WA_API_RATE": "10/hour"})
+
+    answers = [web.get("/v1/events") for _ in range(2)]
+
+    assert [answer.headers["RateLimit-Limit"] for answer in answers] == ["10", "10"]
+    assert [answer.headers["RateLimit-Remaining"] for answer in answers] == ["9", "8"]
+    assert 0 < int(answers[0].headers["RateLimit-Reset"]) <= 3601
+
+
+def test_a_key_that_calls_too_often_is_told_when_to_come_back(start_web: Start) -> None:
+    web = start_web({"WA_API_RATE": "2/hour"})
+    for _ in range(2):
+        web.get("/v1/events")
+
+    answer = web.get("/v1/dead-letters")
+
+    assert (answer.status_code, answer.json["type"]) == (429, "/docs#too-many-calls")
+    assert 0 < int(answer.headers["Retry-After"]) <= 3601
+    assert answer.headers["RateLimit-Remaining"] == "0"
+    assert web.get("/v1/events", key="boss").status_code == 200
+
+
+def test_all_processes_share_a_key_s_limit(start_web: Start) -> None:
+    processes = [start_web({"WA_API_RATE": "3/hour"}) for _ in range(2)]
+
+    answers = [processes[i % 2].get("/v1/events").status_code for i in range(4)]
+
+    assert answers == [200, 200, 200, 429]
+
+
+def test_calls_without_a_key_are_limited_by_their_address(web: Web) -> None:
+    answers = [web.client.get("/v1/events").status_code for _ in range(603)]
+
+    assert answers[:600] == [401] * 600
+    assert set(answers[600:]) == {429}
+    assert web.get("/v1/events").status_code == 200
+
+
+@pytest.mark.parametrize("route", [route for route in GUARDED if "messages" in route or "events" in route])
+def test_with_the_store_away_a_call_is_a_503_and_never_a_500(start_web: Start, route: str) -> None:
+    web = start_web({"REDIS_URL": "redis://127.0.0.1:1/0"})
+
+    answer = call(web, route, KEYS["boss"])
+
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+
+
+def test_with_the_store_away_an_unknown_key_is_still_a_401(start_web: Start) -> None:
+    web = start_web({"REDIS_URL": "redis://127.0.0.1:1/0"})
+
+    assert web.client.get("/v1/events").status_code == 401
+
+
+def test_a_proxy_that_is_named_tells_the_caller_s_address(start_web: Start) -> None:
+    web = start_web({"WA_TRUSTED_PROXIES": "127.0.0.0/8"})
+    seen = []
+    web.app.before_request(lambda: seen.append(request.remote_addr))
+
+    web.client.get("/healthz", headers={"X-Forwarded-For": "203.0.113.7"})
+
+    assert seen == ["203.0.113.7"]
+
+
+@pytest.mark.parametrize("trusted", ["", "10.0.0.0/8"])
+def test_a_proxy_that_is_not_named_is_not_believed(start_web: Start, trusted: str) -> None:
+    web = start_web({"WA_TRUSTED_PROXIES": trusted})
+    seen = []
+    web.app.before_request(lambda: seen.append(request.remote_addr))
+
+    web.client.get("/healthz", headers={"X-Forwarded-For": "203.0.113.7"})
+
+    assert seen == ["127.0.0.1"]

@@ -1,0 +1,90 @@
+"""The description of the API, and the page that shows it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import jsonschema
+import pytest
+
+from tests.unit.web.conftest import Web
+from tests.unit.web.deliveries import CUSTOMER
+from wa_service.web.problems import all_kinds
+
+
+@pytest.fixture
+def document(web: Web) -> dict[str, Any]:
+    described: dict[str, Any] = web.client.get("/openapi.json").json
+    return described
+
+
+def test_every_route_of_the_api_is_described_with_the_role_it_needs(web: Web, document: dict[str, Any]) -> None:
+    described = {
+        (path, method.upper()): operation["x-role"]
+        for path, operations in document["paths"].items()
+        for method, operation in operations.items()
+    }
+    routes = {
+        (re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule), method)
+        for rule in web.app.url_map.iter_rules()
+        if rule.rule.startswith("/v1/")
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+
+    assert described.keys() == routes
+    assert set(described.values()) == {"send", "read", "admin"}
+    assert document["openapi"].startswith("3.1")
+
+
+def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
+    for reference in set(re.findall(r"'\$ref': '([^']+)'", str(document))):
+        found: Any = document
+        for step in reference.removeprefix("#/").split("/"):
+            found = found[step]
+
+
+@pytest.mark.parametrize(
+    ("message", "fits"),
+    [
+        ({"to": "+1 (555) 123-4567", "text": "hello"}, True),
+        ({"to": CUSTOMER, "type": "text", "text": {"body": "hello", "preview_url": True}}, True),
+        ({"recipient": "US.123", "image": {"id": "1"}, "from": None, "ttl": 60}, True),
+        ({"to": "a-group", "recipient_type": "group", "text": "hello"}, True),
+        ({"to": CUSTOMER, "template": {"name": "welcome", "language": "en_US", "body": ["Ada"]}}, True),
+        ({"to": CUSTOMER, "type": "hologram"}, True),
+        ({"to": "12", "text": "hello"}, False),
+        ({"text": "hello"}, False),
+        ({"to": CUSTOMER, "image": {"id": "1", "link": "https://example.com"}}, False),
+        ({"to": CUSTOMER, "text": "hello", "ttl": 0}, False),
+        ({"to": CUSTOMER, "text": "hello", "from": "1"}, False),
+        ({"to": CUSTOMER}, False),
+    ],
+)
+def test_the_schema_of_a_message_says_what_the_service_takes(
+    web: Web, document: dict[str, Any], message: dict[str, Any], fits: bool
+) -> None:
+    schema = {"$ref": "#/components/schemas/SendMessage", "components": document["components"]}
+
+    said = jsonschema.Draft202012Validator(schema).is_valid(message)
+
+    assert said is fits
+    assert (web.send(message).status_code == 202) is fits
+
+
+def test_every_problem_has_an_entry_on_the_page(document: dict[str, Any]) -> None:
+    assert {problem["name"] for problem in document["x-problems"]} == {kind.name for kind in all_kinds()}
+
+
+def test_the_page_loads_nothing_from_elsewhere(web: Web) -> None:
+    page = web.client.get("/docs")
+    parts = [web.client.get(path) for path in re.findall(r'(?:src|href)="(/docs/[^"]+)"', page.text)]
+
+    assert page.status_code == 200
+    assert [part.status_code for part in parts] == [200, 200]
+    assert not re.search(r"https?://", page.text + "".join(part.text for part in parts))
+    assert "default-src 'none'" in page.headers["Content-Security-Policy"]
+
+
+def test_the_page_has_no_other_files(web: Web) -> None:
+    assert web.client.get("/docs/docs.html").status_code == 404

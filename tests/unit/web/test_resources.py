@@ -1,0 +1,473 @@
+"""Media, templates, events, contacts, dead letters."""
+
+from __future__ import annotations
+
+import io
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+import pytest
+import redis
+import requests_mock
+
+from tests.unit.web.conftest import KEYS, SETTINGS, Start, Web
+from tests.unit.web.deliveries import CUSTOMER, NUMBER, OTHER_NUMBER, WABA, delivery, status_of, text_message, value_of
+from wa_service.store.outbox import Ending
+from wa_service.whatsapp.client import WhatsAppMetaClient
+
+GRAPH = "https://graph.example/v24.0"
+PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 100
+UNKNOWN = {"error": {"message": "Unsupported get request.", "code": 100, "error_subcode": 33, "fbtrace_id": "AbC"}}
+WELCOME = {
+    "name": "welcome",
+    "language": "en_US",
+    "status": "APPROVED",
+    "components": [{"type": "BODY", "text": "Hello {{1}}"}],
+}
+
+
+@pytest.fixture
+def meta() -> requests_mock.Adapter:
+    """What Meta answers, at the clients' seam."""
+    return requests_mock.Adapter()
+
+
+@pytest.fixture
+def web(start_web: Start, meta: requests_mock.Adapter) -> Web:
+    """A web process whose calls to Meta end at the seam."""
+    clients = {
+        number: WhatsAppMetaClient(
+            SETTINGS["WHATSAPP_ACCESS_TOKEN"],
+            number,
+            api_version="v24.0",
+            base_url="https://graph.example",
+            business_account_id=WABA,
+            adapter=meta,
+        )
+        for number in (NUMBER, OTHER_NUMBER)
+    }
+    return start_web(clients=clients)
+
+
+def form(content: bytes = PNG, name: str = "a.png", mime_type: str = "image/png", **fields: str) -> dict[str, Any]:
+    return {"data": {"file": (io.BytesIO(content), name, mime_type), **fields}}
+
+
+def test_a_file_is_passed_on_to_meta(web: Web, meta: requests_mock.Adapter) -> None:
+    meta.register_uri("POST", f"{GRAPH}/{NUMBER}/media", json={"id": "1234567890"})
+
+    answer = web.post("/v1/media", **form())
+
+    assert (answer.status_code, answer.json) == (200, {"id": "1234567890"})
+
+
+def test_a_large_file_is_passed_on_in_pieces(web: Web, meta: requests_mock.Adapter) -> None:
+    sizes: list[int] = []
+
+    def count(request: Any, context: Any) -> dict[str, str]:
+        sizes.extend(len(piece) for piece in request.body)
+        return {"id": "1234567890"}
+
+    meta.register_uri("POST", f"{GRAPH}/{NUMBER}/media", json=count)
+
+    answer = web.post("/v1/media", **form(b"x" * 20_000_000, "a.pdf", "application/pdf"))
+
+    assert answer.status_code == 200
+    assert sum(sizes) > 20_000_000
+    assert max(sizes) < 1_000_000
+
+
+def test_the_form_may_name_the_type_and_the_query_the_number(web: Web, meta: requests_mock.Adapter) -> None:
+    meta.register_uri("POST", f"{GRAPH}/{OTHER_NUMBER}/media", json={"id": "1"})
+    upload = form(name="file", mime_type="application/octet-stream", type="image/png")
+
+    assert web.post(f"/v1/media?from={OTHER_NUMBER}", **upload).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("upload", "status"),
+    [
+        ({"json": {}}, 415),
+        ({"data": {"other": (io.BytesIO(b"x"), "a.png")}}, 400),
+        (form(name="a.exe", mime_type="application/x-msdownload"), 415),
+        (form(b"x" * (6 * 1024 * 1024)), 413),
+        (form(b""), 415),
+    ],
+)
+def test_what_is_no_file_that_meta_takes_is_refused_before_it_is_asked(
+    web: Web, upload: dict[str, Any], status: int
+) -> None:
+    answer = web.post("/v1/media", **upload)
+
+    assert (answer.status_code, answer.mimetype) == (status, "application/problem+json")
+
+
+def test_a_body_larger_than_any_file_is_refused(web: Web) -> None:
+    headers = {"CONTENT_LENGTH": str(101 * 1024 * 1024), "CONTENT_TYPE": "multipart/form-data; boundary=x"}
+
+    answer = web.client.post("/v1/media", headers=KEYS["both"], environ_overrides=headers)
+
+    assert answer.status_code == 413
+
+
+def test_a_file_is_passed_on_as_a_download_that_no_browser_runs(web: Web, meta: requests_mock.Adapter) -> None:
+    info = {"url": "https://lookaside.fbsbx.com/1", "mime_type": "image/png", "file_size": len(PNG), "id": "1"}
+    meta.register_uri("GET", f"{GRAPH}/1", json=info)
+    meta.register_uri("GET", "https://lookaside.fbsbx.com/1", content=PNG, headers={"Content-Type": "image/png"})
+
+    answer = web.get("/v1/media/1")
+
+    assert (answer.status_code, answer.data, answer.mimetype) == (200, PNG, "image/png")
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="media.png"'
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Content-Length"] == str(len(PNG))
+
+
+def test_a_file_that_meta_does_not_have_is_not_found(web: Web, meta: requests_mock.Adapter) -> None:
+    meta.register_uri("GET", f"{GRAPH}/1", status_code=400, json=UNKNOWN)
+
+    answer = web.get("/v1/media/1")
+
+    assert (answer.status_code, answer.json["type"], answer.json["fbtrace_id"]) == (404, "/docs#media-not-found", "AbC")
+
+
+def test_a_file_is_deleted(web: Web, meta: requests_mock.Adapter) -> None:
+    meta.register_uri("DELETE", f"{GRAPH}/1", json={"success": True})
+
+    assert web.delete("/v1/media/1").status_code == 204
+
+
+def test_a_number_that_is_not_ours_cannot_be_named(web: Web) -> None:
+    answer = web.get("/v1/media/1?from=123")
+
+    assert (answer.status_code, answer.json["errors"][0]["field"]) == (400, "from")
+
+
+def test_a_message_is_marked_as_read_with_a_typing_indicator(web: Web, meta: requests_mock.Adapter) -> None:
+    marked = meta.register_uri("POST", f"{GRAPH}/{NUMBER}/messages", json={"success": True})
+
+    answer = web.post("/v1/messages/wamid.HBgL%2BA%2FB=/read", json={"typing": True})
+
+    assert (answer.status_code, answer.json) == (200, {"success": True})
+    assert marked.last_request.json() == {
+        "messaging_product": "whatsapp",
+        "status": "read",
+        "message_id": "wamid.HBgL+A/B=",
+        "typing_indicator": {"type": "text"},
+    }
+
+
+def test_a_message_is_marked_as_read_without_a_body(web: Web, meta: requests_mock.Adapter) -> None:
+    marked = meta.register_uri("POST", f"{GRAPH}/{NUMBER}/messages", json={"success": True})
+
+    assert web.post("/v1/messages/wamid.HBgL/read").status_code == 200
+    assert "typing_indicator" not in marked.last_request.json()
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [("abc", {}), ("wamid.HBgL", {"typing": "yes"}), ("wamid.HBgL", {"more": 1}), ("wamid.HBgL", {"from": "1"})],
+)
+def test_a_mark_that_is_not_right_is_refused(web: Web, path: str, body: dict[str, Any]) -> None:
+    assert web.post(f"/v1/messages/{path}/read", json=body).status_code == 400
+
+
+def test_a_mark_waits_while_the_number_has_no_room(web: Web, redis_client: redis.Redis) -> None:
+    seconds, micros = redis_client.time()
+    redis_client.rpush(f"wa:rate:{NUMBER}", *[int(seconds) * 1000 + int(micros) // 1000] * 80)
+
+    answer = web.post("/v1/messages/wamid.HBgL/read")
+
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "1")
+
+
+def test_a_message_is_found_by_meta_s_id_too(web: Web) -> None:
+    web.send({"to": CUSTOMER, "text": "hello"})
+    web.accept("wamid.HBgL/A+B==")
+
+    for path in ("wamid.HBgL/A+B==", "wamid.HBgL%2FA%2BB%3D%3D"):
+        assert web.get(f"/v1/messages/{path}").json["wamid"] == "wamid.HBgL/A+B=="
+
+
+@pytest.mark.parametrize("name", ["unknown", "wamid.HBgLUNKNOWN"])
+def test_an_unknown_message_is_not_found(web: Web, name: str) -> None:
+    assert web.get(f"/v1/messages/{name}").status_code == 404
+
+
+def test_templates_are_asked_for_once_a_minute(web: Web, meta: requests_mock.Adapter) -> None:
+    asked = meta.register_uri("GET", re.compile(f"{GRAPH}/{WABA}/message_templates"), json={"data": [WELCOME]})
+
+    answers = [web.get("/v1/templates") for _ in range(3)]
+
+    assert [answer.json for answer in answers] == [{"items": [WELCOME]}] * 3
+    assert asked.call_count == 1
+
+
+def test_without_an_account_there_are_no_templates(start_web: Start) -> None:
+    web = start_web({"WHATSAPP_BUSINESS_ACCOUNT_ID": ""})
+
+    answer = web.get("/v1/templates")
+
+    assert (answer.status_code, answer.json["type"]) == (409, "/docs#not-configured")
+
+
+def send_welcome(web: Web, body: list[str], **headers: str) -> Any:
+    return web.send({"to": CUSTOMER, "template": {"name": "welcome", "language": "en_US", "body": body}}, **headers)
+
+
+@pytest.fixture
+def known_templates(web: Web, meta: requests_mock.Adapter) -> Callable[[dict[str, Any]], None]:
+    """Meta's definitions are known; call it to change them at Meta."""
+
+    def define(template: dict[str, Any]) -> None:
+        meta.register_uri("GET", re.compile(f"{GRAPH}/{WABA}/message_templates"), json={"data": [template]})
+
+    define(WELCOME)
+    web.get("/v1/templates")
+    return define
+
+
+def test_a_template_that_does_not_fit_is_refused_before_it_is_sent(web: Web, known_templates: Any) -> None:
+    answer = send_welcome(web, ["Ada", "too many"])
+
+    assert (answer.status_code, answer.json["type"]) == (422, "/docs#template-misfit")
+    assert answer.json["errors"][0]["field"] == "template"
+
+
+def test_a_template_that_fits_is_sent(web: Web, known_templates: Any) -> None:
+    assert send_welcome(web, ["Ada"]).status_code == 202
+
+
+def test_a_template_to_fall_back_to_is_compared_too(web: Web, known_templates: Any) -> None:
+    answer = web.send({"to": CUSTOMER, "text": "hello", "fallback_template": {"name": "welcome", "language": "en_US"}})
+
+    assert (answer.status_code, answer.json["errors"][0]["field"]) == (422, "fallback_template")
+
+
+def test_a_template_that_nobody_knows_is_left_to_meta(web: Web, known_templates: Any) -> None:
+    answer = web.send({"to": CUSTOMER, "template": {"name": "unheard_of", "language": "en_US", "body": ["Ada"]}})
+
+    assert answer.status_code == 202
+
+
+def test_a_repeat_is_answered_whatever_became_of_the_template(web: Web, known_templates: Any) -> None:
+    first = send_welcome(web, ["Ada"], Idempotency_Key="order-12")
+    web.runtime.outbox.done(NUMBER, web.grant(), Ending("accepted", wamid="wamid.HBgLX"))
+    other = start_again(web, WELCOME | {"status": "PAUSED"})
+
+    repeat = send_welcome(other, ["Ada"], Idempotency_Key="order-12")
+
+    assert (repeat.status_code, repeat.json["id"]) == (200, first.json["id"])
+    assert send_welcome(other, ["Ada"]).status_code == 422
+
+
+def start_again(web: Web, template: dict[str, Any]) -> Web:
+    """Another web process on the same store, which knows the template's new definition."""
+    from dataclasses import replace
+
+    from wa_service.web.app import create_app
+
+    adapter = requests_mock.Adapter()
+    adapter.register_uri("GET", re.compile(f"{GRAPH}/{WABA}/message_templates"), json={"data": [template]})
+    client = WhatsAppMetaClient(
+        "t", NUMBER, api_version="v24.0", base_url="https://graph.example", business_account_id=WABA, adapter=adapter
+    )
+    runtime = replace(web.runtime, clients={NUMBER: client})
+    app = create_app(runtime=runtime)
+    again = Web(app, runtime, app.test_client())
+    again.get("/v1/templates")
+    return again
+
+
+def test_events_tell_what_customers_wrote_and_what_became_of_sends(web: Web) -> None:
+    web.webhook(delivery(value_of(messages=[text_message()])))
+    sent = web.send({"to": CUSTOMER, "text": "hello", "biz_opaque_callback_data": "order 12"}).json["id"]
+    web.accept("wamid.HBgLOURS")
+    web.webhook(delivery(value_of(statuses=[status_of("wamid.HBgLOURS", "delivered")])))
+
+    page = web.get("/v1/events").json
+
+    assert [event["kind"] for event in page["items"]] == ["message", "send", "status"]
+    message, accepted, delivered = page["items"]
+    assert (message["contact"], message["phone_number_id"]) == (CUSTOMER, NUMBER)
+    assert message["data"]["message"] == text_message()
+    assert (message["data"]["id"], message["data"]["name"]) == ("wamid.HBgLMESSAGE", "Ada")
+    assert (accepted["data"]["id"], accepted["data"]["status"]) == (sent, "accepted")
+    assert accepted["data"]["biz_opaque_callback_data"] == "order 12"
+    assert (delivered["data"]["id"], delivered["data"]["status"]) == (sent, "delivered")
+    assert page["next"] == delivered["cursor"]
+
+
+def test_events_go_on_after_a_cursor(web: Web) -> None:
+    for i in range(3):
+        web.webhook(delivery(value_of(messages=[text_message(f"wamid.HBgL{i}")])))
+
+    first = web.get("/v1/events?limit=2").json
+    second = web.get(f"/v1/events?after={first['next']}").json
+    third = web.get(f"/v1/events?after={second['next']}").json
+
+    assert [event["data"]["id"] for event in second["items"]] == ["wamid.HBgL2"]
+    assert third == {"items": [], "next": second["next"]}
+
+
+def test_the_transcript_of_a_voice_note_is_an_event_once_it_is_heard(web: Web) -> None:
+    web.webhook(delivery(value_of(messages=[text_message()])))
+    _, [work] = web.runtime.inbox.take("a worker", 1, 1)
+    heard = {"message_id": "wamid.HBgLMESSAGE", "transcript": "good morning", "confidence": 0.9}
+
+    web.runtime.inbox.finish(work, "a worker", [], heard=orjson.dumps(heard).decode())
+
+    event = web.get("/v1/events").json["items"][-1]
+    assert (event["kind"], event["data"]) == ("transcript", heard)
+
+
+def test_a_poll_waits_for_an_event_and_no_longer(web: Web) -> None:
+    started = time.monotonic()
+
+    page = web.get("/v1/events?wait=0.3").json
+
+    assert page == {"items": [], "next": "0"}
+    assert 0.3 <= time.monotonic() - started < 5
+
+
+def test_latest_leaves_out_what_was_before(web: Web) -> None:
+    web.webhook(delivery(value_of(messages=[text_message("wamid.HBgLBEFORE")])))
+    page = web.get("/v1/events?after=latest").json
+    web.webhook(delivery(value_of(messages=[text_message("wamid.HBgLAFTER")])))
+
+    following = web.get(f"/v1/events?after={page['next']}").json
+
+    assert page["items"] == []
+    assert [event["data"]["id"] for event in following["items"]] == ["wamid.HBgLAFTER"]
+
+
+def test_a_contact_tells_its_window_and_addresses(web: Web) -> None:
+    web.webhook(delivery(value_of(messages=[text_message(at=int(time.time()))])))
+
+    contact = web.get(f"/v1/contacts/+{CUSTOMER}").json
+
+    assert (contact["id"], contact["name"], contact["addresses"]) == (CUSTOMER, "Ada", [CUSTOMER])
+    assert contact["window_open"] is True
+    assert [window["phone_number_id"] for window in contact["windows"]] == [NUMBER]
+
+
+def test_a_window_closes_a_day_after_the_last_message(web: Web) -> None:
+    web.webhook(delivery(value_of(messages=[text_message(at=1_700_000_000)])))
+
+    contact = web.get(f"/v1/contacts/{CUSTOMER}").json
+
+    assert contact["window_open"] is False
+    assert contact["windows"][0]["ends"] == "2023-11-15T22:13:20.000Z"
+
+
+def test_a_customer_whom_nobody_knows_is_not_found(web: Web) -> None:
+    assert web.get("/v1/contacts/15550000000").status_code == 404
+
+
+def test_a_forgotten_person_is_nowhere(web: Web, redis_client: redis.Redis) -> None:
+    web.webhook(delivery(value_of(messages=[text_message()])))
+    sent = web.send({"to": CUSTOMER, "text": "hello"}).json["id"]
+
+    answer = web.delete(f"/v1/contacts/+{CUSTOMER}")
+
+    assert answer.status_code == 200
+    assert answer.json["erased"] > 0
+    assert web.get(f"/v1/contacts/{CUSTOMER}").status_code == 404
+    assert web.get(f"/v1/messages/{sent}").status_code == 404
+    assert web.get("/v1/events").json["items"] == []
+
+
+@pytest.fixture
+def failed_letter(web: Web) -> str:
+    """The id of a message whose handling failed for good."""
+    web.webhook(delivery(value_of(messages=[text_message()])))
+    _, [work] = web.runtime.inbox.take("a worker", 1, 1)
+    web.runtime.inbox.bury(work, "a worker", "failed", "RuntimeError")
+    [letter] = web.get("/v1/dead-letters").json["items"]
+    return str(letter["id"])
+
+
+def test_a_dead_letter_tells_what_and_why(web: Web, failed_letter: str) -> None:
+    [letter] = web.get("/v1/dead-letters").json["items"]
+
+    assert (letter["kind"], letter["reason"], letter["tries"]) == ("failed", "RuntimeError", 1)
+    assert (letter["contact"], letter["phone_number_id"]) == (CUSTOMER, NUMBER)
+    assert letter["event"] == text_message()
+
+
+def test_a_replayed_letter_waits_again(web: Web, failed_letter: str) -> None:
+    answer = web.post(f"/v1/dead-letters/{failed_letter}/replay")
+
+    _, works = web.runtime.inbox.take("a worker", 2, 10)
+    assert answer.status_code == 200
+    assert [work.stored.piece.id for work in works] == ["wamid.HBgLMESSAGE"]
+    assert web.get("/v1/dead-letters").json == {"items": [], "next": None}
+
+
+def test_a_dropped_letter_is_gone(web: Web, failed_letter: str) -> None:
+    assert web.delete(f"/v1/dead-letters/{failed_letter}").status_code == 204
+    assert web.delete(f"/v1/dead-letters/{failed_letter}").status_code == 404
+    assert web.get("/v1/dead-letters").json["items"] == []
+
+
+def test_an_unknown_letter_cannot_be_replayed(web: Web) -> None:
+    assert web.post("/v1/dead-letters/unknown/replay").status_code == 404
+
+
+def test_dead_letters_come_in_pages(web: Web) -> None:
+    web.webhook(delivery(value_of(messages=[f"broken {i}" for i in range(5)])))
+
+    first = web.get("/v1/dead-letters?limit=3").json
+    second = web.get(f"/v1/dead-letters?limit=3&after={first['next']}").json
+
+    assert [len(first["items"]), len(second["items"])] == [3, 2]
+    assert second["next"] is None
+    assert len({letter["id"] for letter in first["items"] + second["items"]}) == 5
+
+
+def test_a_letter_that_can_still_not_be_read_says_why(web: Web) -> None:
+    web.webhook(delivery(value_of(messages=["no object"])))
+    [letter] = web.get("/v1/dead-letters").json["items"]
+
+    answer = web.post(f"/v1/dead-letters/{letter['id']}/replay")
+
+    assert (answer.status_code, answer.json["type"]) == (409, "/docs#still-unreadable")
+    assert answer.json["detail"]
+    assert len(web.get("/v1/dead-letters").json["items"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("raw", "field"),
+    [
+        (text_message(), "messages"),
+        (value_of(messages=[text_message()]), "messages"),
+        ({"field": "messages", "value": value_of(messages=[text_message()])}, ""),
+        (delivery(value_of(messages=[text_message()]))["entry"][0], ""),
+    ],
+    ids=["message", "value", "change", "entry"],
+)
+def test_a_letter_that_can_be_read_today_is_handled(web: Web, raw: Any, field: str) -> None:
+    from wa_service.whatsapp.events import Piece
+
+    piece = Piece("malformed", field, WABA, NUMBER, "", 0, (), None, raw, "an older version could not read it", 0)
+    web.runtime.store.run([web.runtime.dead_letters.add(piece, 1)])
+    [letter] = web.get("/v1/dead-letters").json["items"]
+
+    answer = web.post(f"/v1/dead-letters/{letter['id']}/replay")
+
+    _, works = web.runtime.inbox.take("a worker", 1, 10)
+    assert answer.status_code == 200
+    assert [work.stored.piece.id for work in works] == ["wamid.HBgLMESSAGE"]
+    assert web.get("/v1/dead-letters").json["items"] == []
+
+
+def test_a_message_whose_content_is_broken_is_not_put_back(web: Web) -> None:
+    web.webhook(delivery(value_of(messages=[text_message() | {"text": "no object"}])))
+    _, [work] = web.runtime.inbox.take("a worker", 1, 1)
+    web.runtime.inbox.bury(work, "a worker", "malformed", "text is not an object")
+    [letter] = web.get("/v1/dead-letters").json["items"]
+
+    assert web.post(f"/v1/dead-letters/{letter['id']}/replay").status_code == 409

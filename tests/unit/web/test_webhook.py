@@ -1,0 +1,432 @@
+"""Deliveries: verified, walked, stored, and only then acknowledged."""
+
+from __future__ import annotations
+
+import hmac
+import io
+import time
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Any
+
+import orjson
+import pytest
+import redis
+
+from tests.unit.web.conftest import Start, Web
+from tests.unit.web.deliveries import (
+    CUSTOMER,
+    FOREIGN_NUMBER,
+    NUMBER,
+    OTHER_NUMBER,
+    SECRET,
+    delivery,
+    status_of,
+    text_message,
+    value_of,
+)
+
+NOWHERE = {"REDIS_URL": "redis://127.0.0.1:1/0"}
+ONE = delivery(value_of(messages=[text_message()]))
+
+
+class FullMemory:
+    """A server whose memory is nearly used up."""
+
+    def __init__(self) -> None:
+        self.is_full = True
+
+    def full(self) -> bool:
+        return self.is_full
+
+
+def waiting(web: Web) -> list[tuple[str, str]]:
+    """(conversation, wamid) of every message that waits, as a worker would take them."""
+    _, works = web.runtime.inbox.take("a worker", 1, 2000)
+    return [(work.conversation, work.stored.piece.id) for work in works]
+
+
+def test_the_handshake_answers_the_challenge_as_plain_text(web: Web) -> None:
+    query = {"hub.mode": "subscribe", "hub.verify_token": "a-verify-token", "hub.challenge": "1158201444"}
+
+    answer = web.client.get("/webhooks/whatsapp", query_string=query)
+
+    assert (answer.status_code, answer.text, answer.mimetype) == (200, "1158201444", "text/plain")
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"hub.verify_token": "a-verify-tokeN"}, {"hub.verify_token": ""}, {"hub.mode": "unsubscribe"}, {"hub.mode": ""}],
+)
+def test_the_handshake_refuses_another_token_or_mode(web: Web, changed: dict[str, str]) -> None:
+    query = {"hub.mode": "subscribe", "hub.verify_token": "a-verify-token", "hub.challenge": "1"} | changed
+
+    answer = web.client.get("/webhooks/whatsapp", query_string=query)
+
+    assert answer.status_code == 403
+    assert answer.text != "1"
+
+
+def test_a_handshake_without_anything_is_refused(web: Web) -> None:
+    assert web.client.get("/webhooks/whatsapp").status_code == 403
+
+
+def test_a_signed_message_is_stored_and_acknowledged(web: Web) -> None:
+    answer = web.webhook(ONE)
+
+    assert answer.status_code == 200
+    assert waiting(web) == [(f"{NUMBER}:{CUSTOMER}", "wamid.HBgLMESSAGE")]
+
+
+def test_the_same_webhook_twice_is_one_message(web: Web, redis_client: redis.Redis) -> None:
+    answers = [web.webhook(ONE).status_code for _ in range(2)]
+
+    assert answers == [200, 200]
+    assert redis_client.zcard(f"wa:box:{NUMBER}:{CUSTOMER}") == 1
+
+
+def test_the_same_message_in_another_body_is_one_message(web: Web, redis_client: redis.Redis) -> None:
+    web.webhook(ONE)
+
+    web.webhook(delivery(value_of(messages=[text_message(), text_message("wamid.HBgLSECOND")])))
+
+    assert redis_client.zcard(f"wa:box:{NUMBER}:{CUSTOMER}") == 2
+
+
+def test_a_secret_that_is_being_rotated_is_accepted(web: Web) -> None:
+    assert web.webhook(ONE, secret="another-secret").status_code == 200
+
+
+def test_a_wrong_signature_is_refused_and_nothing_is_stored(web: Web) -> None:
+    answer = web.webhook(ONE, secret="not-our-secret")
+
+    assert answer.status_code == 401
+    assert waiting(web) == []
+
+
+@pytest.mark.parametrize("header", ["", "sha256=", "sha1=abc", "sha256=" + "0" * 63, "sha256=" + "g" * 64])
+def test_a_header_of_another_form_is_refused(web: Web, header: str) -> None:
+    assert web.webhook(ONE, headers={"X-Hub-Signature-256": header}).status_code == 401
+
+
+def test_a_missing_signature_is_refused(web: Web) -> None:
+    assert web.client.post("/webhooks/whatsapp", json=ONE).status_code == 401
+
+
+def test_any_changed_byte_of_the_body_is_refused(web: Web) -> None:
+    raw = orjson.dumps(ONE)
+    headers = {"X-Hub-Signature-256": "sha256=" + hmac.new(SECRET.encode(), raw, sha256).hexdigest()}
+
+    places = range(0, len(raw), 7)
+    changed = [raw[:i] + bytes([raw[i] ^ 1]) + raw[i + 1 :] for i in places]
+    answers = {web.client.post("/webhooks/whatsapp", data=body, headers=headers).status_code for body in changed}
+
+    assert answers == {401}
+
+
+def test_the_signature_is_of_the_bytes_as_received_not_of_what_they_mean(web: Web) -> None:
+    escaped = orjson.dumps(ONE).replace(b"hello", b"h\\u00e9llo\\/")
+
+    assert web.webhook(escaped).status_code == 200
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"hello", b"[" * 2000 + b"]" * 2000])
+def test_a_signed_body_that_is_not_json_is_refused(web: Web, body: bytes) -> None:
+    assert web.webhook(body).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "body", [[], "text", None, {}, {"object": "page", "entry": []}, {"object": "whatsapp_business_account"}]
+)
+def test_json_that_is_no_whatsapp_delivery_is_refused(web: Web, body: Any) -> None:
+    assert web.webhook(body).status_code == 400
+
+
+def test_a_body_of_4_mib_is_taken(web: Web) -> None:
+    message = text_message(body="x" * (4 * 1024 * 1024 - 700))
+
+    assert web.webhook(delivery(value_of(messages=[message]))).status_code == 200
+
+
+def test_a_body_of_more_than_4_mib_is_refused(web: Web) -> None:
+    assert web.webhook(b" " * (4 * 1024 * 1024 + 1)).status_code == 413
+
+
+def test_a_body_in_chunks_is_taken(web: Web) -> None:
+    raw = orjson.dumps(ONE)
+    signature = "sha256=" + hmac.new(SECRET.encode(), raw, sha256).hexdigest()
+
+    answer = web.client.post(
+        "/webhooks/whatsapp",
+        input_stream=io.BytesIO(raw),
+        headers={"X-Hub-Signature-256": signature, "Transfer-Encoding": "chunked"},
+        environ_overrides={"wsgi.input_terminated": True},
+    )
+
+    assert answer.status_code == 200
+
+
+def test_chunks_of_more_than_4_mib_are_refused(web: Web) -> None:
+    answer = web.client.post(
+        "/webhooks/whatsapp",
+        input_stream=io.BytesIO(b" " * (4 * 1024 * 1024 + 1)),
+        environ_overrides={"wsgi.input_terminated": True},
+    )
+
+    assert answer.status_code == 413
+
+
+def test_a_body_that_was_cut_off_is_refused(web: Web) -> None:
+    answer = web.client.post("/webhooks/whatsapp", data=b"{}", environ_overrides={"CONTENT_LENGTH": "700"})
+
+    assert answer.status_code == 400
+
+
+def test_two_numbers_in_one_body_each_go_to_their_own(web: Web) -> None:
+    first = value_of(NUMBER, messages=[text_message("wamid.HBgLONE")])
+    second = value_of(OTHER_NUMBER, messages=[text_message("wamid.HBgLTWO")])
+
+    web.webhook(delivery(first, second))
+
+    assert sorted(waiting(web)) == [
+        (f"{NUMBER}:{CUSTOMER}", "wamid.HBgLONE"),
+        (f"{OTHER_NUMBER}:{CUSTOMER}", "wamid.HBgLTWO"),
+    ]
+
+
+def test_a_number_that_is_not_ours_is_kept_aside_and_acknowledged(web: Web, redis_client: redis.Redis) -> None:
+    foreign = value_of(FOREIGN_NUMBER, messages=[text_message()], statuses=[status_of("wamid.HBgLX", "read")])
+
+    answer = web.webhook(delivery(foreign))
+
+    assert answer.status_code == 200
+    assert waiting(web) == []
+    assert redis_client.llen("wa:stray") == 2
+
+
+def test_1000_updates_two_of_them_broken_are_998_messages_and_2_dead_letters(web: Web) -> None:
+    messages: list[Any] = [
+        text_message(f"wamid.HBgL{i:04}", body="x" * 2500) | {"from": str(15550000000 + i)} for i in range(1000)
+    ]
+    messages[17], messages[500] = "no object", {"type": "text"}
+    body = orjson.dumps(delivery(value_of(messages=messages) | {"contacts": []}))
+
+    answer = web.webhook(body)
+
+    letters, _ = web.runtime.dead_letters.page()
+    assert len(body) > 2_500_000
+    assert answer.status_code == 200
+    assert len(waiting(web)) == 998
+    assert [letter.kind for letter in letters] == ["malformed", "malformed"]
+
+
+def test_a_status_is_applied_in_the_same_breath(web: Web) -> None:
+    web.send({"to": CUSTOMER, "text": "hello"})
+    web.accept("wamid.HBgLOURS")
+
+    answer = web.webhook(delivery(value_of(statuses=[status_of("wamid.HBgLOURS", "delivered")])))
+
+    assert answer.status_code == 200
+    assert web.get("/v1/messages/wamid.HBgLOURS").json["status"] == "delivered"
+
+
+def test_a_status_of_a_message_that_another_system_sent_is_kept_aside(web: Web, redis_client: redis.Redis) -> None:
+    answer = web.webhook(delivery(value_of(statuses=[status_of("wamid.HBgLTHEIRS", "read")])))
+
+    assert answer.status_code == 200
+    assert redis_client.llen("wa:foreign") == 1
+
+
+def test_a_failed_status_is_logged_with_its_code_and_without_the_customer(
+    web: Web, lines: list[dict[str, Any]]
+) -> None:
+    sent = web.send({"to": CUSTOMER, "text": "hello"}).json["id"]
+    web.accept("wamid.HBgLOURS")
+    failed = status_of("wamid.HBgLOURS", "failed", errors=[{"code": 131026, "title": "Message undeliverable"}])
+
+    web.webhook(delivery(value_of(statuses=[failed])))
+
+    line = next(line for line in lines if line["event"] == "whatsapp.status")
+    assert (line["id"], line["code"], line["status"]) == (sent, 131026, "failed")
+    assert CUSTOMER not in str(line)
+
+
+def test_an_accepted_webhook_writes_no_line(web: Web, lines: list[dict[str, Any]]) -> None:
+    lines.clear()
+
+    web.webhook(ONE)
+
+    assert lines == []
+
+
+def test_a_refused_webhook_is_logged_with_its_reason_alone(web: Web, lines: list[dict[str, Any]]) -> None:
+    lines.clear()
+
+    web.webhook(ONE, secret="not-our-secret")
+
+    assert [(line["event"], line["reason"]) for line in lines] == [("whatsapp.webhook.refused", "mismatch")]
+    assert CUSTOMER not in str(lines)
+
+
+def test_management_events_are_kept_and_told_to_the_stream(web: Web) -> None:
+    value = {"event": "APPROVED", "message_template_name": "welcome", "message_template_language": "en_US"}
+
+    web.webhook(delivery(value, field="message_template_status_update"))
+
+    events = web.get("/v1/events").json["items"]
+    assert [(event["kind"], event["data"]["field"]) for event in events] == [
+        ("management", "message_template_status_update")
+    ]
+    assert events[0]["data"]["value"] == value
+
+
+def test_a_management_event_as_large_as_a_history_leaves_its_content_out(web: Web) -> None:
+    web.webhook(delivery({"threads": ["x" * 100_000]}, field="history"))
+
+    [event] = web.get("/v1/events").json["items"]
+    assert event["data"]["value"].keys() == {"left_out"}
+
+
+def test_an_error_notice_is_kept(web: Web) -> None:
+    web.webhook(delivery(value_of(errors=[{"code": 130429, "title": "Rate limit hit"}])))
+
+    [event] = web.get("/v1/events").json["items"]
+    assert (event["kind"], event["data"]["field"]) == ("management", "error")
+
+
+def test_a_new_capability_sets_the_daily_limit(web: Web) -> None:
+    value = {"max_daily_conversation_per_phone": 10_000, "max_phone_numbers_per_business": 20}
+
+    web.webhook(delivery(value, field="business_capability_update"))
+
+    assert web.runtime.observer.overview().daily_limit == 10_000
+
+
+def test_another_account_s_capability_changes_nothing(web: Web) -> None:
+    value = {"max_daily_conversation_per_phone": 10_000}
+
+    web.webhook(delivery(value, field="business_capability_update", waba="999"))
+
+    assert web.runtime.observer.overview().daily_limit == 1_000
+
+
+def test_a_throughput_upgrade_sets_the_throughput_of_the_one_number(start_web: Start) -> None:
+    web = start_web({"WHATSAPP_PHONE_NUMBER_ID": NUMBER})
+    value = {"display_phone_number": "15550001111", "event": "THROUGHPUT_UPGRADE", "current_limit": "TIER_UNLIMITED"}
+
+    web.webhook(delivery(value, field="phone_number_quality_update"))
+
+    assert web.runtime.observer.overview().numbers[NUMBER].throughput_limit == 1_000
+
+
+def test_with_the_store_away_nothing_is_acknowledged(start_web: Start) -> None:
+    web = start_web(NOWHERE)
+
+    answer = web.webhook(ONE)
+
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"] == "1"
+
+
+def test_with_the_store_away_a_wrong_signature_is_still_a_401(start_web: Start) -> None:
+    assert start_web(NOWHERE).webhook(ONE, secret="not-our-secret").status_code == 401
+
+
+def test_with_the_store_nearly_full_nothing_is_acknowledged(start_web: Start, redis_client: redis.Redis) -> None:
+    web = start_web(memory=FullMemory())
+
+    assert web.webhook(ONE).status_code == 503
+    assert redis_client.exists(f"wa:box:{NUMBER}:{CUSTOMER}") == 0
+
+
+def test_a_web_process_says_that_it_started(start_web: Start, redis_client: redis.Redis) -> None:
+    start_web()
+
+    assert redis_client.exists("wa:refused_at") == 1
+
+
+def test_after_a_refused_webhook_the_next_one_says_so(start_web: Start, redis_client: redis.Redis) -> None:
+    memory = FullMemory()
+    web = start_web(memory=memory)
+    web.webhook(ONE)
+    redis_client.delete("wa:refused_at")
+    memory.is_full = False
+
+    web.webhook(ONE)
+
+    assert redis_client.exists("wa:refused_at") == 1
+
+
+def test_after_webhooks_that_were_stored_nothing_is_said(web: Web, redis_client: redis.Redis) -> None:
+    redis_client.delete("wa:refused_at")
+
+    web.webhook(ONE)
+
+    assert redis_client.exists("wa:refused_at") == 0
+
+
+def test_refused_signatures_are_limited_by_address_and_a_signed_call_never_is(web: Web) -> None:
+    refused = [web.webhook(ONE, secret="not-our-secret").status_code for _ in range(605)]
+
+    assert refused[:600] == [401] * 600
+    assert set(refused[600:]) == {429}
+    assert web.webhook(ONE).status_code == 200
+
+
+@pytest.fixture
+def counted(web: Web) -> Callable[[str], float]:
+    """How much a series grew since the test began."""
+
+    def series() -> dict[str, float]:
+        lines = web.client.get("/metrics").text.splitlines()
+        return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines if line[0] != "#")}
+
+    before = series()
+    return lambda name: series().get(name, 0.0) - before.get(name, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("body", "secret", "outcome"),
+    [(ONE, SECRET, "stored"), (ONE, "wrong", "unsigned"), (b"{", SECRET, "invalid-request")],
+)
+def test_webhooks_are_counted_by_outcome(web: Web, counted: Any, body: Any, secret: str, outcome: str) -> None:
+    web.webhook(body, secret=secret)
+
+    assert counted(f'whatsapp_webhooks_total{{outcome="{outcome}"}}') == 1
+    assert counted("whatsapp_webhook_seconds_count") == 1
+
+
+def test_a_message_is_counted_with_its_lag_and_its_repeat(web: Web, counted: Any) -> None:
+    message = delivery(value_of(messages=[text_message("wamid.HBgLLAG", at=int(time.time()) - 3)]))
+
+    web.webhook(message)
+    web.webhook(message)
+
+    assert counted('whatsapp_events_total{kind="text"}') == 2
+    assert counted("whatsapp_duplicates_total") == 1
+    assert counted("whatsapp_webhook_lag_seconds_count") == 1
+    assert 3 <= counted("whatsapp_webhook_lag_seconds_sum") < 10
+
+
+def test_a_status_is_counted_once_with_the_time_it_took(web: Web, counted: Any) -> None:
+    web.send({"to": CUSTOMER, "text": "hello"})
+    web.accept("wamid.HBgLOURS")
+    body = delivery(value_of(statuses=[status_of("wamid.HBgLOURS", "delivered")]))
+
+    web.webhook(body)
+    web.webhook(body)
+
+    assert counted('whatsapp_message_status_total{status="delivered"}') == 1
+    assert counted('whatsapp_delivery_seconds_count{status="delivered"}') == 1
+    assert counted("whatsapp_duplicates_total") == 1
+
+
+def test_only_the_rest_api_pays_for_hooks(web: Web) -> None:
+    for hooks in (web.app.before_request_funcs, web.app.after_request_funcs, web.app.teardown_request_funcs):
+        assert set(hooks) <= {"v1"}
+
+
+def test_the_account_of_a_number_that_is_ours_does_not_matter_for_its_messages(web: Web) -> None:
+    web.webhook(delivery(value_of(messages=[text_message()]), waba="0"))
+
+    assert len(waiting(web)) == 1
