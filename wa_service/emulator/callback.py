@@ -51,32 +51,21 @@ class CallbackClient:
 
         ``timeout`` (seconds) covers all of it; ``limit`` is how many bytes of the answer are read.
         """
-        parts = urlsplit(url)
         started = time.monotonic()
         deadline = gevent.Timeout(timeout)
         deadline.start()
-        connection: http.client.HTTPConnection | None = None
         try:
-            connection = self._connection(parts)
-            target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-            connection.request(method, target, body=body or None, headers=headers or {})
-            response = connection.getresponse()
-            content = response.read(limit)
-            kind = response.headers.get("Content-Type", "")
-            answer = Answer(response.status, content, time.monotonic() - started, content_type=kind)
-            if response.will_close or response.read(1):
-                connection.close()
-            else:
-                self._keep(parts, connection)
+            content, status, kind = self._exchange(urlsplit(url), method, headers or {}, body, limit)
         except gevent.Timeout as timer:
             if timer is not deadline:
                 raise
-            return self._failed(connection, started, f"no answer within {timeout:g} s", timed_out=True)
+            error = f"no answer within {timeout:g} s"
+            return Answer(0, b"", time.monotonic() - started, error, timed_out=True)
         except (OSError, ValueError, http.client.HTTPException) as error:
-            return self._failed(connection, started, f"{type(error).__name__}: {error}")
+            return Answer(0, b"", time.monotonic() - started, f"{type(error).__name__}: {error}")
         finally:
             deadline.close()
-        return answer
+        return Answer(status, content, time.monotonic() - started, content_type=kind)
 
     def close(self) -> None:
         """Close every idle connection."""
@@ -85,36 +74,63 @@ class CallbackClient:
                 connection.close()
         self._idle.clear()
 
-    def _failed(
-        self,
-        connection: http.client.HTTPConnection | None,
-        started: float,
-        error: str,
-        *,
-        timed_out: bool = False,
-    ) -> Answer:
-        if connection is not None:
-            connection.close()
-        return Answer(0, b"", time.monotonic() - started, error, timed_out)
+    def _exchange(
+        self, parts: SplitResult, method: str, headers: dict[str, str], body: bytes, limit: int
+    ) -> tuple[bytes, int, str]:
+        """One request and its answer; a pooled connection that turns out to be closed is replaced once."""
+        connection, reused = self._connection(parts)
+        try:
+            return self._speak(connection, parts, method, headers, body, limit)
+        except (ConnectionError, http.client.BadStatusLine):
+            if not reused:
+                raise
+        connection = self._connect(parts)
+        return self._speak(connection, parts, method, headers, body, limit)
 
-    def _connection(self, parts: SplitResult) -> http.client.HTTPConnection:
+    def _speak(
+        self,
+        connection: http.client.HTTPConnection,
+        parts: SplitResult,
+        method: str,
+        headers: dict[str, str],
+        body: bytes,
+        limit: int,
+    ) -> tuple[bytes, int, str]:
+        kept = False
+        try:
+            target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+            connection.request(method, target, body=body or None, headers=headers)
+            response = connection.getresponse()
+            content = response.read(limit)
+            if not response.will_close and not response.read(1):
+                kept = self._keep(parts, connection)
+            return content, response.status, response.headers.get("Content-Type", "")
+        finally:
+            if not kept:
+                connection.close()
+
+    def _connection(self, parts: SplitResult) -> tuple[http.client.HTTPConnection, bool]:
+        """A connection, and whether it was used before."""
         idle = self._idle[parts.scheme, parts.netloc]
         while idle:
             since, connection = idle.pop()
             if time.monotonic() - since < _IDLE_SECONDS:
-                return connection
+                return connection, True
             connection.close()
+        return self._connect(parts), False
+
+    def _connect(self, parts: SplitResult) -> http.client.HTTPConnection:
         host = parts.hostname or ""
         if parts.scheme == "https":
             return _HTTPSConnection(host, parts.port or 443)
         return _HTTPConnection(host, parts.port or 80)
 
-    def _keep(self, parts: SplitResult, connection: http.client.HTTPConnection) -> None:
+    def _keep(self, parts: SplitResult, connection: http.client.HTTPConnection) -> bool:
         idle = self._idle[parts.scheme, parts.netloc]
-        if len(idle) < _IDLE_CONNECTIONS:
-            idle.append((time.monotonic(), connection))
-        else:
-            connection.close()
+        if len(idle) >= _IDLE_CONNECTIONS:
+            return False
+        idle.append((time.monotonic(), connection))
+        return True
 
 
 class _HTTPConnection(http.client.HTTPConnection):

@@ -34,6 +34,10 @@ class Clock:
             raise ValueError("the clock only moves on")
         self._ahead += seconds
 
+    def reset(self) -> None:
+        """Back to the machine's time, for a world that starts anew."""
+        self._ahead = 0.0
+
     def today(self) -> datetime:
         """The emulated moment as an aware datetime."""
         return datetime.fromtimestamp(self.now(), UTC)

@@ -7,6 +7,7 @@ from flask import Flask
 from .config import EmulatorConfig
 from .control import control_blueprint
 from .graph import graph_blueprint
+from .guard import guard
 from .hangup import HangUp
 from .live import live_blueprint
 from .page_routes import page_blueprint
@@ -25,6 +26,7 @@ def create_app(config: EmulatorConfig, world: World | None = None) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = _REQUEST_BYTES
     app.url_map.strict_slashes = False
     app.extensions["emulator"] = world
+    guard(app, config)
     app.register_blueprint(page_blueprint())
     app.register_blueprint(live_blueprint(world))
     app.register_blueprint(control_blueprint(world))

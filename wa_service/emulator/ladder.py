@@ -77,7 +77,7 @@ def fail(world: World, message: Message, failure: Failure) -> None:
 
 def come_online(world: World, phone: Phone) -> None:
     """A phone that was off gets what waited for it."""
-    waiting, phone.waiting = list(phone.waiting), type(phone.waiting)(maxlen=phone.waiting.maxlen)
+    waiting, phone.waiting = phone.waiting, []
     for wamid in waiting:
         if message := world.messages.get(wamid):
             reach(world, message, "delivered")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -46,8 +45,8 @@ class Phone:
     marketing: bool = True
     identity_hash: str = ""
     window_opened: dict[str, float] = field(default_factory=dict)
-    messages: deque[str] = field(default_factory=lambda: deque(maxlen=1000))
-    waiting: deque[str] = field(default_factory=lambda: deque(maxlen=1000))
+    messages: list[str] = field(default_factory=list)
+    waiting: list[str] = field(default_factory=list)
     auto_created: bool = False
 
     def view(self) -> dict[str, Any]:

@@ -19,6 +19,10 @@ from .media_store import MediaStore
 from .records import BusinessNumber, Exchange, Message, Phone, SendAttempt, Template, Upload
 from .webhooks import Deliverer
 
+_ACCOUNT_NAME = "Emulated business"
+_PHONES = 50_000
+_MESSAGES_OF_A_PHONE = 1000
+
 
 class World:
     """Numbers, phones, messages, media, templates, clock, limits, faults, webhooks and the live hub."""
@@ -40,7 +44,7 @@ class World:
         self.account_override = ""
         self.last_graph_call = 0.0
         self.subscribed = bool(config.callback_url)
-        self.account_name = "Emulated business"
+        self.account_name = _ACCOUNT_NAME
         self.token_error: tuple[int | None, str] | None = None
         self.refuse_connections: Callable[[float], None] | None = None
         self._start_empty()
@@ -64,13 +68,16 @@ class World:
             self.add_number(number_id, first=position == 0)
 
     def reset(self) -> None:
-        """Back to the start: nothing sent, nothing waiting, no faults; the subscription stays."""
+        """Back to the start, clock and chance included; only where webhooks go stays as it is."""
+        self.clock.reset()
+        self.random.seed(self.config.random_seed)
         self.timers.clear()
         self.webhooks.clear()
         self.faults.clear()
         self.limits.reset()
         self.behaviour = Behaviour(webhook_version=self.config.webhook_version)
         self.token_error = None
+        self.account_name = _ACCOUNT_NAME
         self.exchanges.clear()
         self._start_empty()
         self.hub.clear()
@@ -98,6 +105,7 @@ class World:
             user_id = traits.pop("user_id", "") or self.ids.business_scoped_user_id(addresses.country(wa_id))
             phone = Phone(wa_id, name or f"Phone {wa_id[-4:]}", user_id, identity_hash=self.ids.hexadecimal(12))
             self.phones[wa_id] = phone
+            self._forget_strangers()
             self._phone_of[user_id] = wa_id
             for spelling in addresses.spellings(wa_id):
                 self._phone_of.setdefault(spelling, wa_id)
@@ -107,6 +115,15 @@ class World:
             setattr(phone, trait, value)
         self.hub.publish("phone", phone.view())
         return phone
+
+    def _forget_strangers(self) -> None:
+        """Keep the number of phones bounded: those that nobody added go first, the oldest of them."""
+        if len(self.phones) > _PHONES:
+            stranger = next((phone for phone in self.phones.values() if phone.auto_created), None)
+            if stranger is not None:
+                del self.phones[stranger.wa_id]
+                for name in (stranger.user_id, *addresses.spellings(stranger.wa_id)):
+                    self._phone_of.pop(name, None)
 
     def find_phone(self, address: str) -> Phone | None:
         """The phone behind digits in any of their spellings, or behind a BSUID."""
@@ -151,6 +168,8 @@ class World:
         phone = self.phones.get(message.wa_id)
         if phone is not None:
             phone.messages.append(message.id)
+            if len(phone.messages) > _MESSAGES_OF_A_PHONE:
+                del phone.messages[: _MESSAGES_OF_A_PHONE // 10]
         self.show(message)
 
     def show(self, message: Message) -> None:

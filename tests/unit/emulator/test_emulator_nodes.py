@@ -9,6 +9,7 @@ import json
 import pytest
 
 from tests.unit.emulator.emulated import ACCOUNT, ANA, APP, NUMBER, OTHER_NUMBER, SECRET, TOKEN, Emulator, error
+from wa_service.emulator.callback import Answer
 
 
 @pytest.mark.parametrize("token", [None, "", "EAAother"])
@@ -223,6 +224,23 @@ def test_a_callback_that_nobody_answers_is_2200(meta: Emulator) -> None:
     found = error(meta.post(f"{ACCOUNT}/subscribed_apps", body))
     assert found["code"] == 2200
     assert "Callback verification failed with the following errors: curl_errno = 7" in found["message"]
+
+
+class Silence:
+    """A client whose calls all time out."""
+
+    def call(self, *_: object, **__: object) -> Answer:
+        return Answer(0, b"", 6.0, "no answer within 6 s", timed_out=True)
+
+
+def test_a_callback_that_keeps_silent_is_2200_after_six_seconds(fresh: Emulator) -> None:
+    fresh.world.webhooks.client, kept = Silence(), fresh.world.webhooks.client  # type: ignore[assignment]
+    found = error(fresh.post(f"{ACCOUNT}/subscribed_apps", {"override_callback_uri": "http://a/", "verify_token": "v"}))
+    fresh.world.webhooks.client = kept
+    assert found["message"].endswith(
+        "curl_errno = 28; curl_error = Operation timed out after 6000 milliseconds with 0 bytes received; "
+        "HTTP Status Code = 0"
+    )
 
 
 @pytest.mark.parametrize("url", ["", "ftp://a.example", "https://a.example/" + "x" * 200])

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 import gevent
 from flask import Blueprint, Request, Response, request
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from wa_service.emulator import addresses, wire
-from wa_service.emulator.errors import GraphError, bad_token, unknown_path
+from wa_service.emulator.errors import GraphError, bad_token, parameter, unknown_path
 from wa_service.emulator.faults import Fault
 from wa_service.emulator.hangup import hang_up
 
@@ -62,6 +63,8 @@ class _Exchange:
             response = self._handled()
         except GraphError as error:
             response = self._error(error)
+        except RequestEntityTooLarge:
+            response = self._error(parameter("The request is too large."))
         except Exception:
             logger.exception("the emulator stumbled over a call")
             response = self._error(GraphError(1, message="(#1) An unknown error occurred"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from wa_service.emulator.errors import GraphError, parameter
 from wa_service.emulator.records import BusinessNumber
@@ -86,7 +85,7 @@ def number_callbacks(world: World, number: BusinessNumber) -> JsonObject:
 
 def _verify(call: Call, url: str, verify_token: str) -> None:
     """The handshake inside the save; a refusal fails the save with 2200."""
-    if urlsplit(url).scheme not in ("http", "https") or len(url) > _LONGEST:
+    if not url.startswith(("http://", "https://")) or len(url) > _LONGEST:
         raise parameter(f"The callback URL must be http or https with at most {_LONGEST} characters.")
     if not verify_token:
         raise parameter("The parameter verify_token is required.")
