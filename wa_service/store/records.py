@@ -27,7 +27,7 @@ WAITING = frozenset({"queued", "sending"})
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A send as its caller may see it; times in ms since 1970. `history`: (status, time), earliest first."""
+    """A send as its caller may see it; times in ms since 1970. `history`: (status, time), up the ladder."""
 
     id: str
     number: str
@@ -52,7 +52,8 @@ class Record:
 def read_record(record_id: str, data: Mapping[str, str]) -> Record:
     """A record's hash as a `Record`."""
     history = [(name[2:], int(float(value))) for name, value in data.items() if name.startswith("s:")]
-    history.sort(key=lambda entry: (entry[1], RANKS.get(entry[0], 0)))
+    # By the ladder: Meta tells whole seconds, so its `sent` may seem older than our `queued`.
+    history.sort(key=lambda entry: (RANKS.get(entry[0], 0), entry[1]))
     return Record(
         id=record_id,
         number=data["n"],
