@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSche
 from wa_service.store.contacts import Contact
 from wa_service.store.dead_letters import DeadLetter
 from wa_service.store.records import Record
+from wa_service.web.described import Described
 
 Status = Literal["queued", "sending", "unknown", "accepted", "sent", "failed", "delivered", "read", "played"]
 
@@ -28,7 +29,7 @@ Moment = Annotated[
 """Milliseconds since 1970, written as RFC 3339 in UTC."""
 
 
-class Answer(BaseModel):
+class Answer(Described):
     """The body of an answer."""
 
     model_config = ConfigDict(frozen=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool
+from pydantic import ConfigDict, Field, StrictBool
 
+from wa_service.web.described import Described
 from wa_service.web.event_feed import LONGEST_POLL
 
 Number = Annotated[
@@ -13,43 +14,43 @@ Number = Annotated[
 ]
 
 
-class MessagePath(BaseModel):
+class MessagePath(Described):
     """Which message."""
 
     id: str = Field(max_length=1024, description="Our id of the message, or Meta's (`wamid.…`).")
 
 
-class WamidPath(BaseModel):
+class WamidPath(Described):
     """Which message of a customer's."""
 
     wamid: str = Field(pattern=r"^wamid\.[A-Za-z0-9+/=_-]{1,512}$", description="Meta's id of a customer's message.")
 
 
-class MediaPath(BaseModel):
+class MediaPath(Described):
     """Which file."""
 
     id: str = Field(max_length=256, description="Meta's media id.")
 
 
-class ContactPath(BaseModel):
+class ContactPath(Described):
     """Which customer."""
 
     id: str = Field(max_length=256, description="A phone number, a business-scoped user id or a group's id.")
 
 
-class LetterPath(BaseModel):
+class LetterPath(Described):
     """Which dead letter."""
 
     id: str = Field(max_length=256, description="The dead letter's id.")
 
 
-class NumberQuery(BaseModel):
+class NumberQuery(Described):
     """Through which of our numbers."""
 
     from_: Number = None
 
 
-class EventQuery(BaseModel):
+class EventQuery(Described):
     """Which events."""
 
     after: str = Field(
@@ -63,14 +64,14 @@ class EventQuery(BaseModel):
     limit: int = Field(default=100, ge=1, le=1000, description="At most so many.")
 
 
-class LetterQuery(BaseModel):
+class LetterQuery(Described):
     """Which page of dead letters."""
 
     after: str = Field(default="", pattern=r"^[0-9]{0,9}$", description="The `next` of the page before.")
     limit: int = Field(default=100, ge=1, le=1000, description="At most so many.")
 
 
-class ReadMark(BaseModel):
+class ReadMark(Described):
     """How to mark a customer's message as read."""
 
     model_config = ConfigDict(extra="forbid")
