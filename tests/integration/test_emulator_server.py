@@ -104,6 +104,12 @@ def test_refused_connections_are_refused_and_come_back(meta: Meta) -> None:
     assert meta.send().startswith("wamid.")
 
 
+def test_a_phones_file_has_a_url_before_anybody_called_and_after_a_reset(meta: Meta) -> None:
+    sent = requests.post(f"{meta.url}/_emulator/phones/{ANA}/files", files={"file": ("a.txt", b"hello", "text/plain")})
+    url = sent.json()["message"]["document"]["url"]
+    assert requests.get(url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=5).content == b"hello"
+
+
 def test_a_resumable_upload_works_over_a_socket(meta: Meta) -> None:
     session = meta.graph("POST", f"{APP}/uploads?file_length=6&file_type=image/png").json()["id"]
     meta.graph("POST", session, data=b"abc", headers={"file_offset": "0"})

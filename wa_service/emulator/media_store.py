@@ -27,7 +27,6 @@ class MediaStore:
         self._key = secrets.token_bytes(32)
         self._media: dict[str, Media] = {}
         self._bytes = 0
-        self.base_url = world.config.public_url
 
     def add(
         self,
@@ -76,7 +75,7 @@ class MediaStore:
         path = "whatsapp_business/attachments/"
         marked = f"&source={source}" if source else ""
         proof = self._proof(media.id, expires)
-        return f"{self.base_url}/{path}?mid={media.id}{marked}&ext={expires}&hash={proof}"
+        return f"{self._world.base_url}/{path}?mid={media.id}{marked}&ext={expires}&hash={proof}"
 
     def url_is_good(self, media_id: str, expires: str, proof: str) -> bool:
         """True where we made this URL and its time is not over."""

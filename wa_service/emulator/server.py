@@ -71,7 +71,7 @@ class EmulatorServer:
     def start(self) -> None:
         """Listen, and start the handshake with the configured callback."""
         self._server.start()
-        self.world.media_store.base_url = self.world.config.public_url or self.url
+        self.world.base_url = self.world.config.public_url or self.url
         self.world.refuse_connections = self.refuse
         if self.world.callback_url:
             self._handshake = gevent.spawn(subscribe_until_answered, self.world, lambda: self._stopped)

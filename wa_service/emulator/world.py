@@ -40,6 +40,7 @@ class World:
         self.exchanges: deque[Exchange] = deque(maxlen=config.kept_exchanges)
         self._exchange_number = 0
         self.webhooks = Deliverer(self)
+        self.base_url = config.public_url
         self.callback_url = config.callback_url
         self.account_override = ""
         self.last_graph_call = 0.0

@@ -45,6 +45,16 @@ def test_the_url_gives_nothing_to_a_client_without_a_name(meta: Emulator) -> Non
     assert (answer.status_code, answer.mimetype) == (403, "text/html")
 
 
+def test_the_url_leads_back_the_way_the_caller_came(meta: Emulator) -> None:
+    media_id = uploaded(meta)
+    assert meta.get(media_id, headers={"Host": "emulator:8090"}).json["url"].startswith("http://emulator:8090/")
+
+
+def test_a_stranger_cannot_bend_the_urls(meta: Emulator) -> None:
+    meta.get(NUMBER, token="other", headers={"Host": "evil.example"})
+    assert "evil.example" not in meta.world.base_url
+
+
 def test_a_url_dies_after_five_minutes(meta: Emulator) -> None:
     url = url_of(meta, uploaded(meta))
     meta.do("clock", {"advance": 301})

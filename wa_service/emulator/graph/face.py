@@ -96,13 +96,14 @@ class _Exchange:
             headers={name.lower(): value for name, value in self._request.headers.items()},
             body=self._body,
         )
-        self._world.media_store.base_url = self._world.media_store.base_url or self._request.host_url.rstrip("/")
         endpoint = endpoint_of(call)
         handler = find_handler(call)
         call.fault = self._world.faults.hit(endpoint, phone=_phone_of(call), number_id=call.object_id)
         if call.fault is not None and (failed := self._before(call, call.fault, endpoint)):
             return failed
         self._check_token(call)
+        # The service's own way to us is the one that its media URLs must take.
+        self._world.base_url = self._world.config.public_url or self._request.host_url.rstrip("/")
         if isinstance(handler, GraphError):
             raise handler
         result = handler(call)
