@@ -6,8 +6,8 @@ from flask import Blueprint, Response, request
 
 from wa_service import metrics
 from wa_service.runtime import Runtime
+from wa_service.scrape import snapshot
 from wa_service.store.flusher import StoreAwayError
-from wa_service.store.overview import NumberState, Observer
 from wa_service.web.auth import allow
 from wa_service.web.problems import UNAUTHORIZED, ProblemError, store_away
 from wa_service.web.tally import WebhookTally
@@ -47,35 +47,3 @@ def health_blueprint(runtime: Runtime, tally: WebhookTally) -> Blueprint:
         return Response(body, content_type=content_type)
 
     return blueprint
-
-
-def snapshot(observer: Observer) -> metrics.StoreSnapshot:
-    """What the store tells at a scrape. Raises `StoreAwayError`."""
-    overview = observer.overview()
-    depth, oldest = overview.depth, overview.oldest_seconds
-    throughput = min((state.throughput_remaining for state in overview.numbers.values()), default=0)
-    return metrics.StoreSnapshot(
-        rate_limit_remaining={
-            "throughput": throughput,
-            "daily": overview.daily_remaining if overview.daily_limit else float("inf"),
-        },
-        circuit_state={number: _circuit(state) for number, state in overview.numbers.items()},
-        queue_depth={
-            "inbound": depth["inbound"],
-            "outbound": depth["replies"] + depth["bulk"],
-            "sending": depth["sending"],
-            "unknown": depth["unknown"],
-        },
-        queue_oldest_seconds={
-            "inbound": oldest["inbound"],
-            "outbound": max(oldest["replies"], oldest["bulk"]),
-        },
-        dead_letters=overview.dead_letters,
-    )
-
-
-def _circuit(state: NumberState) -> int:
-    """0 closed, 1 probing, 2 open."""
-    if state.half_open:
-        return 1
-    return 2 if state.paused_for > 0 else 0

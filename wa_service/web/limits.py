@@ -16,7 +16,7 @@ from limits.errors import StorageError
 
 from wa_service.store.redis import Store
 from wa_service.web.auth import caller_name
-from wa_service.web.problems import TOO_MANY_CALLS, ProblemError
+from wa_service.web.problems import TOO_MANY_CALLS, ProblemError, store_away
 
 REFUSED_RATE = "600/minute"
 
@@ -54,8 +54,10 @@ class CallLimits:
     def guard(self, app: Flask, blueprint: Blueprint) -> None:
         """Counts every call to the blueprint, and tells the caller how many are left."""
         stand_in: Any = _OnBlueprint(app, blueprint)
+        blueprint.before_request(self._refuse_while_away)
         self._limiter.init_app(stand_in)
         blueprint.after_request(self._tell)
+        blueprint.register_error_handler(StorageError, self._went_away)
 
     def refused(self) -> None:
         """A call was refused: counts it for its address.
@@ -74,6 +76,14 @@ class CallLimits:
             self._store.flusher.mark_away()
             return
         raise ProblemError(TOO_MANY_CALLS, "Too many refused calls.", retry_after=reset - time.time())
+
+    def _refuse_while_away(self) -> None:
+        if self._store.flusher.away:
+            raise store_away()
+
+    def _went_away(self, _: StorageError) -> Response:
+        self._store.flusher.mark_away()
+        return store_away().response()
 
     def _tell(self, response: Response) -> Response:
         limit = self._limiter.current_limit

@@ -23,6 +23,8 @@ class TrustedProxies:
 
         @lru_cache(maxsize=1024)
         def is_trusted(address: str) -> bool:
+            if not address:  # the peer of a unix socket, which only a proxy of this machine can reach
+                return True
             try:
                 parsed = ipaddress.ip_address(address)
             except ValueError:

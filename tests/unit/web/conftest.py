@@ -31,7 +31,7 @@ SETTINGS = {
     "WHATSAPP_APP_SECRET": f"{SECRET},another-secret",
     "WHATSAPP_BUSINESS_ACCOUNT_ID": WABA,
     "WHATSAPP_API_VERSION": "v24.0",
-    "WHATSAPP_API_BASE_URL": "https://graph.example",
+    "WHATSAPP_API_BASE_URL": "http://127.0.0.1:1",
     "WA_API_KEYS": "both:key-of-both,reader:key-of-reader:read,sender:key-of-sender:send,boss:key-of-boss:admin",
     "WA_SEND_WAIT": "0",
 }
@@ -96,18 +96,20 @@ Start = Callable[..., Web]
 @pytest.fixture
 def start_web(valkey_url: str, redis_client: redis.Redis, lines: list[dict[str, Any]]) -> Iterator[Start]:
     """Starts a web process with further settings; `runtime` replaces parts of what is behind it."""
-    started: list[Runtime] = []
+    started: list[Web] = []
 
     def start(env: dict[str, str] | None = None, **parts: Any) -> Web:
         given = settings.load(SETTINGS | {"REDIS_URL": valkey_url} | (env or {}))
         runtime = replace(wiring.build(given), **parts)
-        started.append(runtime)
         app = create_app(runtime=runtime)
-        return Web(app, runtime, app.test_client())
+        started.append(Web(app, runtime, app.test_client()))
+        return started[-1]
 
     yield start
-    for runtime in started:
-        runtime.close()
+    for web in started:
+        # A scrape writes what was counted, so that it does not show up in the next test's series.
+        web.client.get("/metrics", headers={"Authorization": "Bearer metrics-key"})
+        web.runtime.close()
 
 
 @pytest.fixture

@@ -190,3 +190,23 @@ def test_a_proxy_that_is_not_named_is_not_believed(start_web: Start, trusted: st
     web.client.get("/healthz", headers={"X-Forwarded-For": "203.0.113.7"})
 
     assert seen == ["127.0.0.1"]
+
+
+def test_the_peer_of_a_unix_socket_is_the_proxy(start_web: Start) -> None:
+    web = start_web({"WA_TRUSTED_PROXIES": "10.0.0.0/8"})
+    seen = []
+    web.app.before_request(lambda: seen.append(request.remote_addr))
+
+    web.client.get("/healthz", headers={"X-Forwarded-For": "203.0.113.7"}, environ_overrides={"REMOTE_ADDR": ""})
+
+    assert seen == ["203.0.113.7"]
+
+
+def test_a_store_that_stops_answering_is_noticed_by_the_limiter(web: Web) -> None:
+    web.runtime.store.client.connection_pool.connection_kwargs["port"] = 1
+    web.runtime.store.client.connection_pool.disconnect()
+
+    answers = [web.get("/v1/messages/x") for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [503, 503]
+    assert web.runtime.store.flusher.away

@@ -1,0 +1,132 @@
+"""What is known of the account's templates, and what is done with it."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from wa_service.web.problems import ProblemError
+from wa_service.web.template_list import FRESH_SECONDS, PAUSE_SECONDS, Definitions, Templates
+from wa_service.whatsapp.errors import WhatsAppConnectionError
+
+FITS = {"template": {"name": "welcome", "language": {"code": "en_US"}}}
+MISFIT = {
+    "template": {
+        "name": "welcome",
+        "language": {"code": "en_US"},
+        "components": [{"type": "body", "parameters": [{"type": "text", "text": "Ada"}]}],
+    }
+}
+DEFINITION: dict[str, Any] = {"name": "welcome", "language": "en_US", "status": "APPROVED", "components": []}
+
+
+class Meta:
+    """Answers with its definitions, or not at all; `asked` is set with each question."""
+
+    def __init__(self) -> None:
+        self.definitions: Definitions = [DEFINITION]
+        self.away = False
+        self.count = 0
+        self.asked = threading.Event()
+
+    def __call__(self) -> Definitions:
+        self.count += 1
+        self.asked.set()
+        if self.away:
+            raise WhatsAppConnectionError("away")
+        return self.definitions
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def meta() -> Meta:
+    return Meta()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def templates(meta: Meta, clock: Clock) -> Templates:
+    """They are known already."""
+    known = Templates(meta, clock=clock)
+    known.all()
+    meta.asked.clear()
+    return known
+
+
+def test_what_is_a_minute_old_is_asked_for_again(templates: Templates, meta: Meta, clock: Clock) -> None:
+    templates.all()
+    clock.now += FRESH_SECONDS + 1
+    templates.all()
+
+    assert meta.count == 2
+
+
+def test_a_misfit_is_refused_by_its_field(templates: Templates, clock: Clock) -> None:
+    with pytest.raises(ProblemError) as refused:
+        templates.check(MISFIT)
+
+    assert [field for field, _ in refused.value.fields] == ["template"]
+
+
+def test_before_a_refusal_meta_is_asked_whether_the_definition_changed(
+    templates: Templates, meta: Meta, clock: Clock
+) -> None:
+    meta.definitions = [DEFINITION | {"components": [{"type": "BODY", "text": "Hello {{1}}"}]}]
+    clock.now += PAUSE_SECONDS + 1
+
+    templates.check(MISFIT)
+
+    assert meta.count == 2
+
+
+def test_many_misfits_ask_meta_once_in_ten_seconds(templates: Templates, meta: Meta, clock: Clock) -> None:
+    clock.now += PAUSE_SECONDS + 1
+    for _ in range(5):
+        with pytest.raises(ProblemError):
+            templates.check(MISFIT)
+
+    assert meta.count == 2
+
+
+def test_while_meta_cannot_be_asked_nothing_is_refused(templates: Templates, meta: Meta, clock: Clock) -> None:
+    meta.away = True
+    clock.now += PAUSE_SECONDS + 1
+
+    templates.check(MISFIT)
+
+
+def test_a_send_does_not_wait_for_definitions_that_nobody_knows_yet(meta: Meta, clock: Clock) -> None:
+    Templates(meta, clock=clock).check(MISFIT)
+
+    assert meta.asked.wait(5)
+
+
+def test_a_send_asks_in_the_background_where_what_is_known_is_old(
+    templates: Templates, meta: Meta, clock: Clock
+) -> None:
+    clock.now += FRESH_SECONDS + 1
+
+    templates.check(FITS)
+
+    assert meta.asked.wait(5)
+
+
+def test_without_an_account_nothing_is_checked(clock: Clock) -> None:
+    nothing = Templates(None, clock=clock)
+
+    nothing.check(MISFIT)
+
+    assert nothing.all() == ()
