@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+from functools import partial
 
 from wa_service.cli.command import Commands, Load, add_command
 from wa_service.cli.start_check import StartRefusedError, check_store
@@ -15,6 +17,7 @@ def add_to(commands: Commands) -> None:
     parser.add_argument("--puller", help=argparse.SUPPRESS)
     parser.add_argument("--succeeds", help=argparse.SUPPRESS)
     parser.add_argument("--parent", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--tell", type=int, help=argparse.SUPPRESS)
 
 
 def _run(options: argparse.Namespace, load: Load) -> int:
@@ -34,13 +37,21 @@ def _run(options: argparse.Namespace, load: Load) -> int:
     fold(settings.metrics_dir)
     try:
         check_store(settings, warn=False)
-        if settings.worker_metrics_port:
-            # Not otherwise: it brings Flask along.
-            from wa_service.cli.worker_metrics import serve_metrics
-
-            serve_metrics(settings)
-        process.run(settings, options.puller, succeeds=options.succeeds, parent=options.parent)
+        process.run(
+            settings,
+            options.puller,
+            succeeds=options.succeeds,
+            parent=options.parent,
+            started=partial(_tell, options.tell),
+        )
     except (ScriptError, StartRefusedError) as error:
         complain(str(error))
         return 1
     return 0
+
+
+def _tell(pipe: int | None) -> None:
+    """Tells the supervisor that this process works."""
+    if pipe is not None:
+        os.write(pipe, b"1")
+        os.close(pipe)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Callable
 
 import gevent
 from gevent.event import Event
@@ -53,7 +54,7 @@ class WorkerProcess:
         self._janitor = Janitor(built.outbox, [self._inbound])
         key = settings.metrics_key.get_secret_value() if settings.metrics_key else None
         port = settings.worker_metrics_port
-        self._scrape = ScrapeServer(port, key) if port else None
+        self._scrape = ScrapeServer(port, key, built.observer) if port else None
         self._stop = Event()
         self._log = log.get_logger(puller=puller)
 
@@ -61,13 +62,24 @@ class WorkerProcess:
         """Ends `run`; may be called from a signal handler."""
         self._stop.set()
 
-    def run(self, *, succeeds: str | None = None, parent: int | None = None) -> None:
-        """Works until `stop`. `succeeds`: a puller that died, whose work is due at once; `parent`: ends with it."""
+    def run(
+        self,
+        *,
+        succeeds: str | None = None,
+        parent: int | None = None,
+        started: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Works until `stop`.
+
+        `succeeds`: a puller that died, whose work is due at once; `parent`: ends with it; `started` is told once it
+        works.
+        """
         self._pipeline.start()
         if succeeds:
             self._take_over(succeeds)
         pullers = [gevent.spawn(self._inbound.pull), *(gevent.spawn(worker.pull) for worker in self._outbound)]
         self._log.info("whatsapp.worker", outcome="started", numbers=len(self._outbound))
+        started()
         while not self._stop.wait(ROUND_SECONDS):
             self._janitor.round()
             if self._scrape is not None:
@@ -118,10 +130,17 @@ class WorkerProcess:
             self._log.warning("whatsapp.worker", outcome="took_over_nothing")
 
 
-def run(settings: Settings, puller: str, *, succeeds: str | None = None, parent: int | None = None) -> None:
+def run(
+    settings: Settings,
+    puller: str,
+    *,
+    succeeds: str | None = None,
+    parent: int | None = None,
+    started: Callable[[], None] = lambda: None,
+) -> None:
     """Runs one worker process until SIGTERM or SIGINT, or until its parent is gone."""
     built = runtime.build(settings)
     process = WorkerProcess(built, build_pipeline(settings), puller)
     gevent.signal_handler(signal.SIGTERM, process.stop)
     gevent.signal_handler(signal.SIGINT, process.stop)
-    process.run(succeeds=succeeds, parent=parent)
+    process.run(succeeds=succeeds, parent=parent, started=started)

@@ -1,20 +1,25 @@
-"""A worker's series on a port of its own (WA_WORKER_METRICS_PORT), for machines without a web process."""
+"""A worker's series on a port of its own (WA_WORKER_METRICS_PORT), for machines without a web process.
+
+One worker process of a machine answers for all of them, since they share their counts; when it ends, for a successor
+or for good, another one takes the port.
+"""
 
 from __future__ import annotations
 
 from gevent.pywsgi import WSGIServer
 
 from wa_service import log, metrics
+from wa_service.scrape import snapshot
+from wa_service.store.overview import Observer
 
 
 class ScrapeServer:
-    """Serves `/metrics` once the port is free: while one worker process replaces another both want it."""
+    """Serves `/metrics` once the port is free."""
 
-    def __init__(self, port: int, key: str | None) -> None:
-        self._app = metrics.guarded_app(metrics.scrape_registry(), key)
+    def __init__(self, port: int, key: str | None, observer: Observer) -> None:
+        self._app = metrics.guarded_app(metrics.scrape_registry(lambda: snapshot(observer)), key)
         self._port = port
         self._server: WSGIServer | None = None
-        self._complained = False
         self._log = log.get_logger(port=port)
 
     def start(self) -> None:
@@ -24,10 +29,7 @@ class ScrapeServer:
         server = WSGIServer(("", self._port), self._app, log=None, error_log=None)
         try:
             server.start()
-        except OSError as error:
-            if not self._complained:
-                self._log.warning("whatsapp.worker", outcome="metrics_port_taken", reason=error.strerror)
-            self._complained = True
+        except OSError:
             return
         self._server = server
         self._log.info("whatsapp.worker", outcome="metrics_served")

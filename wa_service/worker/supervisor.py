@@ -15,11 +15,14 @@ from collections.abc import Sequence
 
 import gevent
 from gevent import subprocess
+from gevent.os import make_nonblocking, nb_read
 from gevent.queue import Queue
+from structlog.typing import FilteringBoundLogger
 
 from wa_service import log
 
 SLOWEST_RESTART = 10.0
+START_SECONDS = 30.0
 STOP_SECONDS = 32.0
 # A first process that ends by itself within this time said why it cannot start.
 FAILED_START = 10.0
@@ -28,15 +31,22 @@ WELL_AFTER = 30.0
 
 
 class _Child:
-    """A running worker process and the name it works under."""
+    """A worker process and the name it works under."""
 
-    def __init__(self, command: Sequence[str], succeeds: str | None) -> None:
+    def __init__(self, command: Sequence[str], *extra: str, pass_fds: Sequence[int] = ()) -> None:
         self.puller = secrets.token_hex(8)
-        arguments = ["--puller", self.puller, "--parent", str(os.getpid())]
-        if succeeds:
-            arguments += ["--succeeds", succeeds]
         self.started = time.monotonic()
-        self.process = subprocess.Popen([*command, *arguments])
+        arguments = ["--puller", self.puller, "--parent", str(os.getpid()), *extra]
+        self.process = subprocess.Popen([*command, *arguments], pass_fds=pass_fds)
+
+    def stop(self) -> None:
+        """Ends it, giving it time to finish what it does."""
+        self.process.terminate()
+        try:
+            self.process.wait(timeout=STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
 
 
 def supervise(command: Sequence[str] = (sys.executable, "-m", "wa_service", "worker")) -> int:
@@ -45,7 +55,7 @@ def supervise(command: Sequence[str] = (sys.executable, "-m", "wa_service", "wor
     signals: Queue[int] = Queue()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         gevent.signal_handler(number, signals.put, number)
-    child = _Child(command, None)
+    child = _Child(command)
     pause = 0.0
     while True:
         try:
@@ -53,12 +63,10 @@ def supervise(command: Sequence[str] = (sys.executable, "-m", "wa_service", "wor
         except gevent.queue.Empty:
             received = 0
         if received in {signal.SIGTERM, signal.SIGINT}:
-            return _stop(child)
+            child.stop()
+            return 0
         if received == signal.SIGHUP:
-            logger.info("whatsapp.worker", outcome="replacing")
-            successor = _Child(command, None)
-            _stop(child)
-            child = successor
+            child = _replaced(child, command, logger)
             continue
         status = child.process.poll()
         if status is None:
@@ -71,14 +79,33 @@ def supervise(command: Sequence[str] = (sys.executable, "-m", "wa_service", "wor
         logger.error("whatsapp.worker", outcome="died", status=status, seconds=round(lived, 1))
         gevent.sleep(pause)
         pause = min(SLOWEST_RESTART, pause * 2 or 0.2)
-        child = _Child(command, child.puller)
+        child = _Child(command, "--succeeds", child.puller)
 
 
-def _stop(child: _Child) -> int:
-    child.process.terminate()
+def _replaced(child: _Child, command: Sequence[str], logger: FilteringBoundLogger) -> _Child:
+    """A successor that works, with the settings as they are now; the same child where there is none."""
+    logger.info("whatsapp.worker", outcome="replacing")
+    told, tell = os.pipe()
     try:
-        child.process.wait(timeout=STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        child.process.kill()
-        child.process.wait()
-    return 0
+        successor = _Child(command, "--tell", str(tell), pass_fds=[tell])
+    finally:
+        os.close(tell)
+    try:
+        works = _heard(told)
+    finally:
+        os.close(told)
+    if not works:
+        logger.error("whatsapp.worker", outcome="not_replaced", reason="the successor could not start")
+        successor.stop()
+        return child
+    child.stop()
+    return successor
+
+
+def _heard(pipe: int) -> bool:
+    """Whether a process says at the other end that it works; not when it ends instead or takes too long."""
+    make_nonblocking(pipe)
+    word = b""
+    with gevent.Timeout(START_SECONDS, exception=False):
+        word = nb_read(pipe, 1)
+    return bytes(word) == b"1"
