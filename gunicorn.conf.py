@@ -6,12 +6,15 @@ SIGHUP reads `.env` anew and replaces the workers one by one; check it first wit
 
 from __future__ import annotations
 
+import contextlib
 import os
+import socket
 import sys
 from datetime import UTC, datetime
 from typing import Any
 
 from gunicorn.glogging import Logger  # type: ignore[import-untyped]  # gunicorn has no types
+from gunicorn.workers.ggevent import GeventWorker  # type: ignore[import-untyped]  # gunicorn has no types
 
 from wa_service import log, settings
 
@@ -25,7 +28,6 @@ settings.share_metrics_directory(_settings)
 wsgi_app = "wsgi:app"
 bind = _settings.bind
 workers = _settings.web_concurrency
-worker_class = "gevent"
 # Greenlets a worker runs side by side; what is above waits in the kernel's queue, where Meta's patience counts.
 worker_connections = 1000
 backlog = 2048
@@ -53,6 +55,44 @@ worker_tmp_dir = "/dev/shm" if sys.platform == "linux" else None  # noqa: S108 -
 
 # Nobody steers gunicorn through a socket in somebody's home directory.
 control_socket_disable = True
+
+
+class PromptWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
+    """Ends with its last request: kept connections on which nothing happens do not hold it.
+
+    Gunicorn's own waits for them until `graceful_timeout`, and all that time nobody listens.
+    """
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._idle: set[Any] = set()
+
+    def handle(self, listener: Any, client: Any, addr: Any) -> None:
+        """Serve a connection."""
+        self._idle.add(client)
+        try:
+            super().handle(listener, client, addr)
+        finally:
+            self._idle.discard(client)
+
+    def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> None:
+        """Answer one request of a connection."""
+        self._idle.discard(sock)
+        try:
+            super().handle_request(listener_name, req, sock, addr)
+        finally:
+            self._idle.add(sock)
+
+    def notify(self) -> None:
+        """Show a sign of life, as each second; on the way out also let go of who asks for nothing."""
+        super().notify()
+        if not self.alive:
+            for client in tuple(self._idle):
+                with contextlib.suppress(OSError):
+                    client.shutdown(socket.SHUT_RD)
+
+
+worker_class = PromptWorker
 
 
 class OneRoad(Logger):  # type: ignore[misc]  # gunicorn has no types
