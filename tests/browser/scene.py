@@ -1,7 +1,7 @@
 """A conversation worth a picture: for the README's screenshot, and for the eyes of who builds the page.
 
-`python -m tests.browser.scene docs/phone.png` writes the picture (1280 × 800, light); `--width`, `--height`, `--dark`,
-`--traffic` vary it. Needs Chromium.
+`python -m tests.browser.scene docs/phone.png` writes the picture (1280 × 800, light); `--width`, `--height` and
+`--dark` vary it. Needs Chromium.
 """
 
 from __future__ import annotations
@@ -32,8 +32,6 @@ def play(business: Business) -> None:
     business.text("Breakfast is from *7 to 10:30* on the ground floor, and included.", context={"message_id": hello})
     photo = business.upload(png(), "image/png", "harbour.png")
     business.send({"type": "image", "image": {"id": photo, "caption": "_The view_ from the terrace: https://example.org/terrace"}})
-    towels = business.control("media", method="POST") if False else None
-    assert towels is None
     with VOICE.open("rb") as note:
         url = f"{business.graph}/_emulator/phones/{ANA}/files"
         sent = business.session.post(url, files={"file": ("note.ogg", note, "audio/ogg")}, data={"voice": "true"}, timeout=10)
@@ -62,9 +60,9 @@ def shoot(page: Page, url: str, wa_id: str, file: Path) -> None:
     """Open the conversation and write the picture when everything in it is drawn."""
     page.goto(f"{url}/#{wa_id}")
     page.locator(".message").last.wait_for()
-    page.wait_for_load_state("networkidle") if False else page.wait_for_function(
-        "[...document.images].every(image => image.complete) && document.querySelectorAll('.ticks[data-status=delivered], .ticks[data-status=read]').length > 0"
-    )
+    page.wait_for_function("[...document.images].every(image => image.complete)")
+    # The waveform is drawn once the sound is decoded.
+    page.wait_for_function("new Set((document.querySelector('.wave path')?.getAttribute('d') ?? '').match(/v[0-9.]+/g)).size > 3")
     page.screenshot(path=file)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import requests
+from playwright.sync_api import Page
 
 from wa_service.emulator.app import EmulatorConfig, RunningEmulator
 
@@ -20,6 +21,7 @@ ANA = "447700900123"
 BEN = "15550102030"
 
 Json = dict[str, Any]
+OpenPage = Callable[..., Page]
 
 
 class Business:
@@ -49,6 +51,15 @@ class Business:
         self._server.server_close()
         self._thread.join(5)
         self.session.close()
+
+    def start_over(self) -> None:
+        """Back to the first day, once what is under way has arrived."""
+        self.answers = lambda _: []
+        assert self.control("settle", {"timeout": 5})["settled"]
+        self.control("reset")
+        self.control("limits", {"pair": False})
+        self.heard.clear()
+        self.statuses.clear()
 
     def take(self, payload: Json) -> None:
         for entry in payload["entry"]:

@@ -38,6 +38,7 @@ export class Conversation {
   /** Show a conversation from its beginning; nothing of it is announced. */
   open(messages) {
     this.log.setAttribute("aria-live", "off");
+    const focused = document.activeElement?.closest("#messages .message")?.dataset.id;
     this.#bubbles.clear();
     this.#days.clear();
     this.#shown = new Map(messages.map((message) => [message.id, message]));
@@ -49,28 +50,23 @@ export class Conversation {
     this.#emptiness();
     this.setTyping(false);
     this.toEnd();
+    this.#bubbles.get(focused)?.focus({ preventScroll: true });
     // Only what comes from now on is read out.
     requestAnimationFrame(() => requestAnimationFrame(() => this.log.setAttribute("aria-live", "polite")));
   }
 
-  /** A message of this conversation is new or has changed. */
+  /** A message of this conversation is new or has changed; true where it is new. */
   put(message) {
     const isNew = !this.#shown.has(message.id);
     this.#shown.set(message.id, message);
     this.#bubbles.get(message.id)?.update(message);
-    if (!isNew) return;
+    if (!isNew) return false;
     this.#append(message);
     this.#emptiness();
     if (message.direction === "in") this.setTyping(false);
     if (this.#pinned || message.direction === "out") this.toEnd();
     else this.#miss();
-  }
-
-  /** A message that another one shows now. */
-  drop(id) {
-    this.#bubbles.get(id)?.remove();
-    this.#bubbles.delete(id);
-    this.#shown.delete(id);
+    return true;
   }
 
   setTyping(on) {

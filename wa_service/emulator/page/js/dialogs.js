@@ -81,7 +81,7 @@ export function openForm(title, className, fields, submitText, send) {
 /** A number of one's own. */
 export function openAddPhone(add) {
   const fields = [
-    el("label", {}, "Number, with country code", el("input", { name: "wa_id", inputmode: "tel", required: true, pattern: "[+0-9 ().\\-]{5,30}", autocomplete: "off" })),
+    el("label", {}, "Number, with country code", el("input", { name: "wa_id", inputmode: "tel", required: true, pattern: "[+0-9 .\\-\\(\\)]{5,30}", autocomplete: "off" })),
     el("label", {}, "Name", el("input", { name: "name", maxlength: "60", dir: "auto", autocomplete: "off" })),
   ];
   return openForm("Add a phone", "small", fields, "Add", (values) =>

@@ -23,6 +23,7 @@ class Page {
   numberId = "";
   connected = true;
   handshakeError = "";
+  #opening = 0;
   #narrow = matchMedia("(max-width: 760px)");
 
   constructor() {
@@ -89,10 +90,10 @@ class Page {
     const told = await this.controls.conversations();
     this.world.take(told);
     const wanted = place();
-    const waId = this.world.phones.has(wanted.waId) || wanted.waId.length > 4 ? wanted.waId : (this.world.listed()[0]?.wa_id ?? "");
-    await this.#open(waId, wanted.numberId).catch((error) => {
+    const first = this.world.listed()[0]?.wa_id ?? "";
+    await this.#open(wanted.waId || first, wanted.numberId).catch((error) => {
       if (!(error instanceof ControlError)) throw error;
-      return this.#open(this.world.listed()[0]?.wa_id ?? "", "");
+      return this.#open(first, "");
     });
     if (remembered("traffic") !== null) await this.openTraffic(this.world.message(this.waId, remembered("traffic")) ?? null);
     this.#troubles();
@@ -192,6 +193,10 @@ class Page {
       this.composer.attach([...event.dataTransfer.files]);
     });
     document.addEventListener("visibilitychange", () => this.#markRead());
+    document.querySelector(".skip").addEventListener("click", (event) => {
+      event.preventDefault();
+      this.composer.focus();
+    });
     window.addEventListener("hashchange", () => {
       const { waId, numberId } = place();
       if (waId !== this.waId || (numberId && numberId !== this.numberId)) this.#guarded(this.enter(waId, numberId));
@@ -199,7 +204,10 @@ class Page {
   }
 
   async #open(waId, wantedNumber) {
-    if (waId) this.world.open(await this.controls.messages(waId));
+    const epoch = ++this.#opening;
+    const told = waId ? await this.controls.messages(waId) : null;
+    if (epoch !== this.#opening) return;
+    if (told) this.world.open(told);
     this.waId = waId;
     this.numberId = this.world.numbers.has(wantedNumber) ? wantedNumber : (this.world.numbers.keys().next().value ?? "");
     if (waId) goTo(waId, this.world.numbers.size > 1 ? this.numberId : "");
@@ -216,8 +224,8 @@ class Page {
   #message(message, eventId) {
     if (!this.world.putMessage(message, eventId)) return false;
     if (message.wa_id === this.waId && message.number_id === this.numberId) {
-      if (this.world.isShown(message)) this.conversation.put(message);
-      if (message.direction === "in" && !(message.status in { read: 1, played: 1 })) this.header.typing(0, this.phone, this.number);
+      const isNew = this.world.isShown(message) && this.conversation.put(message);
+      if (isNew && message.direction === "in") this.header.typing(0, this.phone, this.number);
     }
     return true;
   }

@@ -69,7 +69,7 @@ export function avatar({ name, wa_id: waId }) {
 }
 
 function mark() {
-  const svg = drawing("0 0 24 24", "M8 2.500h8a2.5 2.5 0 0 1 2.5 2.500v14a2.5 2.5 0 0 1-2.5 2.500H8A2.5 2.5 0 0 1 5.5 19V5A2.5 2.5 0 0 1 8 2.500z", "M9 7.500h6M9 11h4", "M9.5 16h5");
+  const svg = drawing("0 0 24 24", "M8 2.5h8a2.5 2.5 0 0 1 2.5 2.5v14a2.5 2.5 0 0 1-2.5 2.5H8A2.5 2.5 0 0 1 5.5 19V5A2.5 2.5 0 0 1 8 2.5z", "M9 7.5h6M9 11h4", "M9.5 16h5");
   svg.setAttribute("aria-hidden", "true");
   svg.classList.add("mark");
   return svg;

@@ -14,8 +14,9 @@ export function richText(text) {
   const nodes = [];
   let from = 0;
   for (const match of text.matchAll(BLOCK)) {
-    nodes.push(...lines(text.slice(from, match.index)), el("code", { class: "mono-block" }, match[1].replace(/^\n|\n$/g, "")));
+    nodes.push(...lines(text.slice(from, match.index).replace(/\n$/, "")), el("code", { class: "mono-block" }, match[1].replace(/^\n|\n$/g, "")));
     from = match.index + match[0].length;
+    if (text[from] === "\n") from += 1;
   }
   return [...nodes, ...lines(text.slice(from))];
 }

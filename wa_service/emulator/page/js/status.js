@@ -4,8 +4,8 @@ import { drawing, icon } from "./icons.js";
 import { el } from "./element.js";
 import { clock } from "./times.js";
 
-const ONE = "M2 7.500l4 4 8-9";
-const TWO = "M8 11.500l8-9";
+const ONE = "M1.5 7.5l3.5 3.5 7-8";
+const TWO = "M9.5 10.5l.8.5 7.2-8";
 const WORDS = {
   accepted: "Accepted",
   sent: "Sent",
@@ -35,7 +35,7 @@ function mark(status) {
   if (status === "failed") return icon("failed");
   if (status === "accepted") return icon("waiting");
   const paths = status === "sent" ? [ONE] : [ONE, TWO];
-  const svg = drawing("0 0 18 14", ...paths);
+  const svg = drawing("0 0 19 14", ...paths);
   svg.setAttribute("aria-hidden", "true");
   return svg;
 }

@@ -12,6 +12,8 @@ const NAMES = {
   unsupported: "Unsupported message",
 };
 
+const MARKED = /(?<![\p{L}\p{N}])([*_~]|```)(?=\S)([^*_~`]+)(?<=\S)\1(?![\p{L}\p{N}])/gu;
+
 /** One line of plain text, never empty. */
 export function summary(message) {
   if (message.revoked) return "Deleted message";
@@ -36,6 +38,6 @@ const LINES = {
 };
 
 function oneLine(text) {
-  const line = text.replace(/\s+/g, " ").trim();
+  const line = text.slice(0, 300).replace(/\s+/g, " ").replace(MARKED, "$2").trim();
   return line.length > 140 ? `${line.slice(0, 140)}…` : line;
 }
