@@ -1,0 +1,96 @@
+"""The guide's commands that are marked `run`, each run against the service that `make run` starts.
+
+A line `# → text` in such a block says what its output holds.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.starter import Started
+from tests.eventually import eventually
+from wa_service.cli.start import development_settings
+
+ROOT = Path(__file__).parents[3]
+GUIDE = (ROOT / "PROJECT_GUIDE.md").read_text(encoding="utf-8")
+ANA = "447700900123"
+
+
+@dataclass(frozen=True)
+class Block:
+    """A marked block: where it stands, its language, its text without indentation."""
+
+    line: int
+    language: str
+    text: str
+
+    @property
+    def promised(self) -> list[str]:
+        """What its output is said to hold."""
+        return re.findall(r"^# → (.+)$", self.text, re.MULTILINE)
+
+
+def blocks() -> list[Block]:
+    found = re.finditer(r"^( *)```(\w+) run\n(.*?)^ *```$", GUIDE, re.MULTILINE | re.DOTALL)
+    return [
+        Block(
+            GUIDE[: block.start()].count("\n") + 1, block[2], re.sub(rf"^{block[1]}", "", block[3], flags=re.MULTILINE)
+        )
+        for block in found
+    ]
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A running `make run` on free ports, and the environment of a command beside it."""
+
+    service: Started
+    env: dict[str, str]
+
+    def run(self, block: Block) -> str:
+        text = block.text.replace(":8000", f":{self.service.port}").replace(":8090", f":{self.service.emulator_port}")
+        text = text.replace(".venv/bin/python", sys.executable)
+        command = [sys.executable, "-c", text] if block.language == "python" else ["sh", "-euc", text]
+        told = subprocess.run(command, cwd=ROOT, env=self.env, capture_output=True, text=True, timeout=60, check=False)
+        assert told.returncode == 0, told.stdout + told.stderr
+        return told.stdout
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """The service; Ana has written, so her service window is open."""
+    var = tmp_path_factory.mktemp("var")
+    service = Started(var)
+    try:
+        service.until_ready()
+        service.write(ANA, "hello")
+        eventually(lambda: service.answers(ANA) > 0, within=30)
+        settings = development_settings(service.port, service.emulator_port, var)
+        yield Desk(service, {**os.environ, **settings, "PYTHONPATH": str(ROOT)})
+    finally:
+        service.stop()
+
+
+@pytest.mark.parametrize("block", blocks(), ids=lambda block: f"{block.language}-{block.line}")
+def test_a_marked_command_does_what_the_guide_says(
+    block: Block, desk: Desk, require_program: Callable[..., Path]
+) -> None:
+    for program in ("curl", "openssl"):
+        if re.search(rf"\b{program} ", block.text):
+            require_program(program)
+    told = " ".join(desk.run(block).split())
+    assert [promise for promise in block.promised if " ".join(promise.split()) not in told] == [], told
+
+
+def test_the_guide_marks_commands_in_both_languages() -> None:
+    marked = [block.language for block in blocks()]
+    assert marked.count("sh") >= 15
+    assert marked.count("python") >= 3
