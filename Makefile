@@ -55,8 +55,8 @@ bench: $(BASE) $(DEV) ## measure, beside what one would use instead
 bench-check: $(BASE) $(DEV) ## measure, and compare with the last committed table
 	$(PY) -m benchmarks --check
 
-chaos: $(BASE) $(DEV) ## the long form of the suite's crash tests
-	$(PY) -m pytest tests/e2e --chaos
+chaos: $(BASE) $(DEV) $(WITH_VOICE) ## the long form of the suite's crash tests, and 10,000 damaged recordings
+	$(PY) -m pytest tests --chaos
 
 voice: ## install speech (again)
 	@rm -f $(SPEECH)

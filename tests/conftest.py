@@ -12,10 +12,38 @@ import redis
 
 from wa_service.embedded_valkey import EmbeddedValkey
 
+CHAOS = "chaos: has a long form, which `make chaos` runs"
+CHAOS_ONLY = "chaos_only: takes minutes, so only `make chaos` runs it"
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--chaos`: what `make chaos` runs."""
-    parser.addoption("--chaos", action="store_true", help="run the crash tests in their long form")
+    what = "run only the tests that have a long form, in it: processes killed at length, 10,000 damaged recordings"
+    parser.addoption("--chaos", action="store_true", help=what)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for marker in (CHAOS, CHAOS_ONLY):
+        config.addinivalue_line("markers", marker)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The suite leaves out what takes minutes; `make chaos` runs what has a long form, and nothing else."""
+    long = config.getoption("--chaos")
+    wanted, unwanted = [], []
+    for item in items:
+        only = item.get_closest_marker("chaos_only") is not None
+        keep = only or item.get_closest_marker("chaos") is not None if long else not only
+        (wanted if keep else unwanted).append(item)
+    if unwanted:
+        config.hook.pytest_deselected(items=unwanted)
+        items[:] = wanted
+
+
+@pytest.fixture(scope="session")
+def long_form(pytestconfig: pytest.Config) -> bool:
+    """Whether `make chaos` runs: the issue's full figures instead of the suite's short ones."""
+    return bool(pytestconfig.getoption("--chaos"))
 
 
 @pytest.fixture(scope="session")
