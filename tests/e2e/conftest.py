@@ -9,8 +9,8 @@ import pytest
 
 from tests.e2e.leaks import leaks
 from tests.e2e.phones import SECRETS
-from tests.e2e.tool import SECRET as RESPONDER_SECRET
 from tests.e2e.stack import REDIS_PASSWORD, Stack
+from tests.e2e.tool import SECRET as RESPONDER_SECRET
 
 SHORT_DAILY_LIMIT = 5
 LONG_DAILY_LIMIT = 1_000
