@@ -384,9 +384,27 @@ class TestLimits:
             lanes.outbox.put(send(f"1555000{i:04}"))
         assert len(lanes.grant(count=30)) == 4
 
+    def test_a_send_counts_as_long_as_it_is_on_its_way(self, store: Store, redis_client: redis.Redis) -> None:
+        lanes = Lanes.over(store, limits={NUMBER: Limits(1, 0, "w")})
+        lanes.outbox.put(send("15550000001", id="a"))
+        lanes.grant()
+        counts_from = redis_client.zscore(keys.rate(NUMBER), "a:1")
+        assert counts_from is not None
+        assert counts_from > (time.time() + 30) * 1000
+
+    def test_a_send_that_took_long_counts_from_its_answer(self, store: Store, redis_client: redis.Redis) -> None:
+        lanes = Lanes.over(store, limits={NUMBER: Limits(1, 0, "w")})
+        redis_client.set(f"wa:quick:{NUMBER}", 20)
+        lanes.outbox.put(send("15550000001", id="a"))
+        lanes.outbox.put(send("15550000002", id="b"))
+        (grant,) = lanes.grant()
+        redis_client.hset("wa:rec:a", "claimed", int(time.time() * 1000) - 5_000)
+        done(lanes, grant, outcome="accepted", wamid="wamid.A")
+        assert 0.9 < lanes.outbox.next(NUMBER, "p", 1, 1).wait <= 1.025
+
     def test_stamps_from_the_future_count_as_now(self, store: Store, redis_client: redis.Redis) -> None:
         lanes = Lanes.over(store, limits={NUMBER: Limits(1, 0, "w")})
-        redis_client.rpush(keys.rate(NUMBER), int(time.time() * 1000) + 3_600_000)
+        redis_client.zadd(keys.rate(NUMBER), {"s1:1": int(time.time() * 1000) + 3_600_000})
         lanes.outbox.put(send())
         assert lanes.outbox.next(NUMBER, "p", 1, 1).wait <= 1.025
 

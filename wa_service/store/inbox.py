@@ -23,7 +23,6 @@ FORM = 2
 MAILBOX_CEILING = 500
 UNSENT_CEILING = 20
 LEASE_SECONDS = 15.0
-STAMPS = 1_024
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +147,6 @@ class Inbox:
             MAILBOX_CEILING,
             self._keep,
             keys.SEEN_SECONDS,
-            STAMPS,
             *piece.addresses,
         )
 

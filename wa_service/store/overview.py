@@ -69,7 +69,7 @@ class Observer:
                 ("ZCARD", keys.out(number, 1)),
                 ("ZRANGE", keys.out(number, 0), 0, 0, "WITHSCORES"),
                 ("ZRANGE", keys.out(number, 1), 0, 0, "WITHSCORES"),
-                ("LRANGE", keys.rate(number), 0, -1),
+                ("ZCOUNT", keys.rate(number), f"({now - _SECOND_MS}", "+inf"),
                 ("HGETALL", keys.pause(number)),
                 ("HGET", keys.said(number), "throughput"),
                 ("HGET", keys.pace(number), "n"),
@@ -80,7 +80,7 @@ class Observer:
         oldest = {"inbound": _age(due_first, now), "replies": 0.0, "bulk": 0.0}
         numbers = {}
         for i, number in enumerate(self._numbers):
-            high, low, high_first, low_first, stamps, paused, throughput, pace = results[
+            high, low, high_first, low_first, used, paused, throughput, pace = results[
                 fixed + 8 * i : fixed + 8 * i + 8
             ]
             depth["replies"] += high
@@ -90,7 +90,6 @@ class Observer:
             limit = int(throughput or self._outbox.limits_of(number).throughput)
             if pace:
                 limit = max(1, min(limit, int(float(pace))))
-            used = sum(1 for stamp in stamps if now - float(stamp) < _SECOND_MS)
             state = fields(paused)
             wait = max(0.0, (float(state["until"]) - now) / 1000) if "until" in state else 0.0
             numbers[number] = NumberState(

@@ -1,12 +1,12 @@
--- include: clock bell tell identity bury
+-- include: clock bell tell identity bury rate
 -- One received event into its conversation's mailbox; the same event again is recognised by its digest.
 -- ARGV 1 event (JSON) · 2 digest of number + message id · 3 n · 4 Meta's timestamp (s) · 5 name · 6 ceiling of a
---      mailbox · 7 keep (s) · 8 mark's life (s) · 9 stamps kept of the throughput · 10.. addresses
+--      mailbox · 7 keep (s) · 8 mark's life (s) · 9.. addresses
 -- Returns "new", "duplicate" or "flood".
 local n, keep = ARGV[3], tonumber(ARGV[7])
 if not redis.call('SET', 'wa:seen:' .. ARGV[2], '', 'NX', 'EX', ARGV[8]) then return 'duplicate' end
 local addresses = {}
-for i = 10, #ARGV do addresses[#addresses + 1] = ARGV[i] end
+for i = 9, #ARGV do addresses[#addresses + 1] = ARGV[i] end
 local c = resolve(n, addresses, keep)
 local second = tonumber(ARGV[4])
 if second <= 0 or second * 1000 > now then second = math.floor(now / 1000) end
@@ -16,9 +16,7 @@ local window = math.max(tonumber(redis.call('HGET', contact, 'window_end') or 0)
 redis.call('HSET', contact, 'n', n, 'last_in', now, 'window_end', window)
 if ARGV[5] ~= '' then redis.call('HSET', contact, 'name', ARGV[5]) end
 tell('message', c, ARGV[1], keep)
-redis.call('RPUSH', 'wa:rate:' .. n, now)
-redis.call('LTRIM', 'wa:rate:' .. n, -tonumber(ARGV[9]), -1)
-redis.call('EXPIRE', 'wa:rate:' .. n, 5)
+count_from(n, ARGV[2], now)
 
 local box, lane = 'wa:box:' .. c, 'wa:lane:' .. c
 local waiting = redis.call('ZCARD', box)

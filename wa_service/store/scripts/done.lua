@@ -1,4 +1,4 @@
--- include: clock bell tell identity lane record pause
+-- include: clock bell tell identity lane record pause rate
 -- How a send ended. "accepted" is written whatever happened meanwhile (accepted beats unknown); the rest only by
 -- the claim's holder.
 -- ARGV 1 id · 2 token · 3 outcome: accepted | later | failed | unknown · 4 keep (s) · 5 details (JSON): wamid, mark
@@ -7,10 +7,11 @@
 -- Returns {1 or 0 (not the claim's holder) or -1 (no such record), status, ms from queued to now, id that follows}.
 redis.call('DEL', 'wa:none')
 local id, outcome, keep, d = ARGV[1], ARGV[3], tonumber(ARGV[4]), cjson.decode(ARGV[5])
-local v = redis.call('HMGET', key(id), 'token', 'n', 'c', 's:queued', 'puller')
+local v = redis.call('HMGET', key(id), 'token', 'n', 'c', 's:queued', 'puller', 'claimed')
 if not v[2] then return { -1, '', 0, '' } end
 local n, c = v[2], v[3]
 local took = now - tonumber(v[4] or now)
+landed(n, id .. ':' .. ARGV[2], tonumber(v[6]), outcome == 'accepted')
 
 if outcome == 'accepted' then
   redis.call('HSETNX', key(id), 'wamid', d.wamid)

@@ -1,4 +1,4 @@
--- include: clock bell tell lane record reach
+-- include: clock bell tell lane record reach rate
 -- Hands out records that may be sent now: pause, throughput, the customer's own pace, daily reach; only heads of
 -- lanes. Permission is given here and nowhere else. Asked twice (same counter), the same answer.
 -- ARGV 1 n · 2 puller · 3 counter · 4 throughput a second · 5 margin (ms) · 6 claim (ms) · 7 count · 8 keep (s)
@@ -53,16 +53,7 @@ if pace[1] then
   throughput = math.max(1, math.min(throughput, math.floor(at)))
 end
 
-local rate, margin = 'wa:rate:' .. n, tonumber(ARGV[5])
-local function throttle()
-  local nth = redis.call('LINDEX', rate, -throughput)
-  if not nth then return 0 end
-  if tonumber(nth) > now then
-    redis.call('DEL', rate) -- the clock was turned back: count anew after a second
-    return 1000 + margin
-  end
-  return math.max(0, 1000 + margin - (now - tonumber(nth)))
-end
+local margin = tonumber(ARGV[5])
 
 local wait, why = -1, 'idle'
 local function sooner(ms, reason)
@@ -114,7 +105,7 @@ end
 local high, low = 'wa:out:' .. n .. ':0', 'wa:out:' .. n .. ':1'
 local given = { ARGV[3] }
 while #answer - 3 < count do
-  local ms = throttle()
+  local ms = room(n, throughput, margin)
   if ms > 0 then
     sooner(ms, 'throughput')
     break
@@ -125,13 +116,11 @@ while #answer - 3 < count do
   local id, c = candidate(first)
   if not id then id, c = candidate(second) end
   if not id then break end
-  redis.call('RPUSH', rate, now)
-  redis.call('LTRIM', rate, -math.max(throughput, tonumber(ARGV[4])), -1)
-  redis.call('EXPIRE', rate, 5)
   withdraw(n, c)
   redis.call('ZADD', 'wa:busy', now + claim, id)
   redis.call('SADD', 'wa:claims:' .. puller, id)
   local token = redis.call('HINCRBY', key(id), 'token', 1)
+  count_from(n, id .. ':' .. token, now + claim)
   redis.call('HSET', key(id), 'claimed', now, 'puller', puller)
   rise(id, 'sending', now)
   redis.call('HSET', key(id), 'status', 'sending')

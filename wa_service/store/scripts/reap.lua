@@ -1,4 +1,4 @@
--- include: clock bell tell lane record
+-- include: clock bell tell lane record rate
 -- Claims whose holder never said how it ended: the message may be with Meta or not. It is unknown, leaves its
 -- lane, and is settled later. ARGV 1 settle (ms) · 2 keep (s). Returns the ids.
 redis.call('DEL', 'wa:none')
@@ -7,7 +7,7 @@ local jumped = redis.call('ZRANGEBYSCORE', 'wa:busy', now + LONGEST_PAUSE, '+inf
 for _, id in ipairs(jumped) do redis.call('ZADD', 'wa:busy', now, id) end
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', 'wa:busy', '-inf', now, 'LIMIT', 0, 100)) do
   redis.call('ZREM', 'wa:busy', id)
-  local v = redis.call('HMGET', key(id), 'n', 'c')
+  local v = redis.call('HMGET', key(id), 'n', 'c', 'token')
   if v[1] then
     if rank(id) < RANK.accepted then
       rise(id, 'unknown', now)
@@ -19,6 +19,7 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', 'wa:busy', '-inf', now, 'LIMIT',
     else
       ended(id, tonumber(ARGV[2]))
     end
+    landed(v[1], id .. ':' .. (v[3] or ''), nil, false)
     leave(v[1], v[2], id)
   end
 end

@@ -1,0 +1,36 @@
+-- The throughput of a number, sent and received: wa:rate:<n>, a zset of messages by the moment from which they count
+-- for a second. A send counts from when Meta may have got it at the latest: between our grant and Meta lie our own
+-- queue and the network, and on a busy machine 80 grants of one instant arrived over 800 ms, the next ones at once
+-- (135 in Meta's worst second). So it counts all the time while it is on its way, and then from its answer, less
+-- half of the fastest round trip of the last minute.
+local RATE_SECONDS = 60 -- longer than a claim
+local IN_FLIGHT_MS = 50 -- all of a second's messages are on their way: when the first will have landed nobody knows
+
+local function count_from(n, member, at)
+  redis.call('ZADD', 'wa:rate:' .. n, at, member)
+  redis.call('ZREMRANGEBYSCORE', 'wa:rate:' .. n, '-inf', now - 2000)
+  redis.call('EXPIRE', 'wa:rate:' .. n, RATE_SECONDS)
+end
+
+-- room(n, throughput, margin) -> 0, or ms until another message may go.
+local function room(n, throughput, margin)
+  -- What counts from later than any claim ends was written before the clock was turned back.
+  redis.call('ZREMRANGEBYSCORE', 'wa:rate:' .. n, now + RATE_SECONDS * 1000, '+inf')
+  local nth = redis.call('ZRANGE', 'wa:rate:' .. n, -throughput, -throughput, 'WITHSCORES')
+  if not nth[1] then return 0 end
+  local since = now - tonumber(nth[2])
+  if since < 0 then return IN_FLIGHT_MS end
+  return math.max(0, 1000 + margin - since)
+end
+
+-- landed(n, member, claimed, answered): a send is no longer on its way; `answered`: Meta took it.
+local function landed(n, member, claimed, answered)
+  if not redis.call('ZSCORE', 'wa:rate:' .. n, member) then return end
+  local took, quick = math.max(0, now - (claimed or now)), 'wa:quick:' .. n
+  local fastest = tonumber(redis.call('GET', quick) or 0)
+  if answered and (fastest == 0 or took < fastest) then
+    redis.call('SET', quick, math.max(1, took), 'EX', RATE_SECONDS)
+    fastest = took
+  end
+  count_from(n, member, now - math.floor(math.min(took, fastest) / 2))
+end
