@@ -78,7 +78,7 @@ def _add_messages(api: APIBlueprint, runtime: Runtime, messages: Messages, clien
         """What became of a message."""
         return messages.show(path.id)
 
-    @api.post("/messages/<message_id:wamid>/read", **describe(200, models.Done, body=ReadMark))
+    @api.post("/messages/<wamid:wamid>/read", **describe(200, models.Done, body=ReadMark))
     @allow("send")
     def mark_read(path: WamidPath) -> Response:
         """Mark a customer's message, and all before it, as read.

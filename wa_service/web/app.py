@@ -30,10 +30,17 @@ from wa_service.web.webhook import webhook_blueprint
 from wa_service.whatsapp.parts import problems as field_problems
 
 
-class MessageId(BaseConverter):
-    """Our id of a message, or Meta's, which is base64 and may hold slashes."""
+class Wamid(BaseConverter):
+    """Meta's id of a message, which is base64 and may hold slashes; or what stands in its place."""
 
     regex = r"wamid\.[A-Za-z0-9+/=_\-]+|[^/]+"
+    part_isolating = False
+
+
+class MessageId(BaseConverter):
+    """Our id of a message, or Meta's; without the addresses below it."""
+
+    regex = rf"(?!.*/read$)(?:{Wamid.regex})"
     part_isolating = False
 
 
@@ -55,7 +62,7 @@ def create_app(settings: Settings | None = None, runtime: Runtime | None = None)
         validation_error_callback=_invalid_parameters,
         static_folder=None,
     )
-    app.url_map.converters["message_id"] = MessageId
+    app.url_map.converters |= {"message_id": MessageId, "wamid": Wamid}
     problems.install(app)
 
     limits = CallLimits(runtime.store, settings.api_rate)

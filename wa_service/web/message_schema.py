@@ -39,6 +39,7 @@ def message_schemas(numbers: Sequence[str], longest_ttl: int) -> dict[str, Schem
         "TextBody", {"type": "string", "minLength": 1, "maxLength": 4096}
     )
     schemas["TemplateMessage"]["properties"]["template"] = _either("Template", _short_template())
+    schemas["TemplateMessage"]["properties"]["fallback_template"] = {"type": "null"}
     schemas["OtherMessage"] = _other()
     for model in TYPES.values():
         _take_envelope_out(schemas[model.__name__])

@@ -19,7 +19,7 @@ CALLERS: dict[str, Caller] = {
     "POST /webhooks/whatsapp": "signature",
     "POST /v1/messages": "send",
     "GET /v1/messages/<message_id:id>": "read",
-    "POST /v1/messages/<message_id:wamid>/read": "send",
+    "POST /v1/messages/<wamid:wamid>/read": "send",
     "POST /v1/media": "send",
     "GET /v1/media/<id>": "read",
     "DELETE /v1/media/<id>": "admin",
@@ -42,7 +42,7 @@ GUARDED = [route for route, caller in CALLERS.items() if caller in {"send", "rea
 
 def call(web: Web, route: str, headers: dict[str, str]) -> Any:
     method, rule = route.split(" ")
-    path = rule.replace("<message_id:wamid>", "wamid.X").replace("<message_id:id>", "x").replace("<id>", "x")
+    path = rule.replace("<wamid:wamid>", "wamid.X").replace("<message_id:id>", "x").replace("<id>", "x")
     return web.client.open(path, method=method, headers=headers)
 
 
