@@ -176,8 +176,8 @@ def test_a_mark_that_is_not_right_is_refused(web: Web, path: str, body: dict[str
 
 
 def test_a_mark_waits_while_the_number_has_no_room(web: Web, redis_client: redis.Redis) -> None:
-    in_a_minute = (int(redis_client.time()[0]) + 60) * 1000  # a stamp later than now counts as now
-    redis_client.rpush(f"wa:rate:{NUMBER}", *[in_a_minute] * 80)
+    on_their_way = (int(redis_client.time()[0]) + 30) * 1000
+    redis_client.zadd(f"wa:rate:{NUMBER}", {f"send {i}": on_their_way for i in range(80)})
 
     answer = web.post("/v1/messages/wamid.HBgL/read")
 
