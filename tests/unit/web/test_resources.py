@@ -6,6 +6,7 @@ import io
 import re
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -16,7 +17,9 @@ import requests_mock
 from tests.unit.web.conftest import KEYS, SETTINGS, Start, Web
 from tests.unit.web.deliveries import CUSTOMER, NUMBER, OTHER_NUMBER, WABA, delivery, status_of, text_message, value_of
 from wa_service.store.outbox import Ending
+from wa_service.web.app import create_app
 from wa_service.whatsapp.client import WhatsAppMetaClient
+from wa_service.whatsapp.events import Piece
 
 GRAPH = "https://graph.example/v24.0"
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 100
@@ -266,10 +269,6 @@ def test_a_repeat_is_answered_whatever_became_of_the_template(web: Web, known_te
 
 def start_again(web: Web, template: dict[str, Any]) -> Web:
     """Another web process on the same store, which knows the template's new definition."""
-    from dataclasses import replace
-
-    from wa_service.web.app import create_app
-
     adapter = requests_mock.Adapter()
     adapter.register_uri("GET", re.compile(f"{GRAPH}/{WABA}/message_templates"), json={"data": [template]})
     client = WhatsAppMetaClient(
@@ -450,8 +449,6 @@ def test_a_letter_that_can_still_not_be_read_says_why(web: Web) -> None:
     ids=["message", "value", "change", "entry"],
 )
 def test_a_letter_that_can_be_read_today_is_handled(web: Web, raw: Any, field: str) -> None:
-    from wa_service.whatsapp.events import Piece
-
     piece = Piece("malformed", field, WABA, NUMBER, "", 0, (), None, raw, "an older version could not read it", 0)
     web.runtime.store.run([web.runtime.dead_letters.add(piece, 1)])
     [letter] = web.get("/v1/dead-letters").json["items"]
