@@ -6,13 +6,16 @@ headers and body gets only the time that is left until the deadline of the call.
 
 import contextlib
 import io
+import socket
 import time
-from collections.abc import Iterator
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, Self, cast
 
+from requests import Response
 from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
+from requests.utils import get_encoding_from_headers
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager, Retry
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.response import HTTPResponse
@@ -21,6 +24,7 @@ MAX_IDLE_SECONDS: Final = 20.0
 """A connection that idled longer may be half closed: a POST on it could end as an unknown outcome."""
 
 _WRITE_SECONDS: Final = 30.0
+_MOST_POOLS: Final = 32
 
 _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
 
@@ -30,15 +34,20 @@ def within(seconds: float) -> contextlib.AbstractContextManager[None]:
     return until(time.monotonic() + seconds)
 
 
-@contextlib.contextmanager
-def until(ends: float) -> Iterator[None]:
+class until:  # noqa: N801 - used like a function
     """As `within`, for a moment of `time.monotonic`."""
-    outer = _deadline.get()
-    token = _deadline.set(ends if outer is None else min(ends, outer))
-    try:
-        yield
-    finally:
-        _deadline.reset(token)
+
+    __slots__ = ("_ends", "_token")
+
+    def __init__(self, ends: float) -> None:
+        self._ends = ends
+
+    def __enter__(self) -> None:
+        outer = _deadline.get()
+        self._token = _deadline.set(self._ends if outer is None else min(self._ends, outer))
+
+    def __exit__(self, *_: object) -> None:
+        _deadline.reset(self._token)
 
 
 def time_left() -> float | None:
@@ -52,31 +61,28 @@ def time_left() -> float | None:
     return left
 
 
-class Attempt:
-    """What is known of one exchange: `connect_failed` says that not a byte of the request was written."""
+class attempt:  # noqa: N801 - used like a function
+    """Watch the connections that are used in the block: what is known of one exchange.
 
-    __slots__ = ("connect_failed",)
+    `connect_failed` says that not a byte of the request was written. Nothing is read from the exception or its chain:
+    inside the handling of an earlier error that chain is longer than this exchange, and a message that had left would
+    look as if it had not.
+    """
+
+    __slots__ = ("_token", "connect_failed")
 
     def __init__(self) -> None:
         self.connect_failed = False
 
+    def __enter__(self) -> Self:
+        self._token: Token[attempt | None] = _attempt.set(self)
+        return self
 
-_attempt: ContextVar[Attempt | None] = ContextVar("attempt", default=None)
+    def __exit__(self, *_: object) -> None:
+        _attempt.reset(self._token)
 
 
-@contextlib.contextmanager
-def attempt() -> Iterator[Attempt]:
-    """Watch the connections that are used in the block.
-
-    Nothing is read from the exception or its chain: inside the handling of an earlier error that chain is longer than
-    this exchange, and a message that had left would look as if it had not.
-    """
-    watched = Attempt()
-    token = _attempt.set(watched)
-    try:
-        yield watched
-    finally:
-        _attempt.reset(token)
+_attempt: ContextVar[attempt | None] = ContextVar("attempt", default=None)
 
 
 class _DeadlineReader(io.RawIOBase):
@@ -122,9 +128,51 @@ class _WatchedMixin(HTTPConnection):
     """Connects and reads within the deadline; tells the attempt when connecting failed."""
 
     idle_since: float | None = None
+    _gathered: list[bytes] | None = None
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the other side has neither closed the connection nor said anything unasked.
+
+        As urllib3's own, by one look at what was received: its poll costs a turn of the event loop under gevent.
+        """
+        if not isinstance(self.sock, socket.socket):
+            return super().is_connected
+        before = self.sock.gettimeout()
+        self.sock.settimeout(0)
+        try:
+            # Below TLS, whose own `recv` cannot look: whatever came is either the end or an answer to nothing.
+            socket.socket.recv(self.sock, 1, socket.MSG_PEEK)
+        except (BlockingIOError, InterruptedError):
+            return True
+        except OSError:
+            return False
+        finally:
+            self.sock.settimeout(before)
+        return False
+
+    def request(self, method: str, url: str, body: Any = None, headers: Any = None, **options: Any) -> None:
+        """Send a request; head and body leave in one write where the body is one piece."""
+        if not isinstance(body, bytes):
+            super().request(method, url, body, headers, **options)
+            return
+        self._gathered = []
+        try:
+            super().request(method, url, body, headers, **options)
+            gathered = b"".join(self._gathered)
+        finally:
+            self._gathered = None
+        self.send(gathered)
+
+    def send(self, data: Any) -> None:
+        """Write, or keep what `request` gathers."""
+        if self._gathered is None:
+            super().send(data)
+        else:
+            self._gathered.append(data)
 
     def connect(self) -> None:
-        watched = _attempt.get() or Attempt()
+        watched = _attempt.get() or attempt()
         watched.connect_failed = True
         left = time_left()
         if left is not None and isinstance(self.timeout, int | float):
@@ -140,19 +188,26 @@ class _WatchedMixin(HTTPConnection):
         with self._bounded_reads():
             return super().getresponse()
 
-    @contextlib.contextmanager
-    def _bounded_reads(self) -> Iterator[None]:
-        sock = self.sock
-        if sock is None or _deadline.get() is None:
-            yield
-            return
-        self.sock = _DeadlineSocket(sock)
-        try:
-            yield
-        finally:
-            # What was read may have closed the connection, which has then let go of the socket.
-            if self.sock is not None:
-                self.sock = sock
+    def _bounded_reads(self) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext() if self.sock is None or _deadline.get() is None else _BoundedReads(self)
+
+
+class _BoundedReads:
+    """While it lasts, what a connection reads from its socket is read within the deadline."""
+
+    __slots__ = ("_connection", "_sock")
+
+    def __init__(self, connection: _WatchedMixin) -> None:
+        self._connection = connection
+        self._sock: Any = connection.sock
+
+    def __enter__(self) -> None:
+        self._connection.sock = _DeadlineSocket(self._sock)
+
+    def __exit__(self, *_: object) -> None:
+        # What was read may have closed the connection, which has then let go of the socket.
+        if self._connection.sock is not None:
+            self._connection.sock = self._sock
 
 
 class _Connection(_WatchedMixin, HTTPConnection):
@@ -199,12 +254,46 @@ class MetaAdapter(HTTPAdapter):
 
     def __init__(self, *, pool_size: int, retries: Retry, max_idle: float = MAX_IDLE_SECONDS) -> None:
         self._max_idle = max_idle
+        self._pools: dict[tuple[str, Any], HTTPConnectionPool] = {}
         super().__init__(pool_connections=8, pool_maxsize=pool_size, max_retries=retries)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Make the pool manager with our pools."""
         super().init_poolmanager(*args, **kwargs)
         self._use_our_pools(self.poolmanager)
+
+    def get_connection_with_tls_context(
+        self, request: Any, verify: Any, proxies: Any = None, cert: Any = None
+    ) -> HTTPConnectionPool:
+        """The pool for a request's host; what `requests` would look up each time is looked up once."""
+        if proxies or cert is not None:
+            return cast(HTTPConnectionPool, super().get_connection_with_tls_context(request, verify, proxies, cert))
+        url = str(request.url)
+        key = (url[: url.find("/", len("https://"))], verify)
+        pool = self._pools.get(key)
+        if pool is None or pool.pool is None:  # the manager closes what it has not seen for long
+            pool = cast(HTTPConnectionPool, super().get_connection_with_tls_context(request, verify))
+            if len(self._pools) >= _MOST_POOLS:
+                self._pools.clear()
+            self._pools[key] = pool
+        return pool
+
+    def request_url(self, request: Any, proxies: Any) -> str:
+        """The request's target: path and query, the whole URL only for a proxy that forwards."""
+        return super().request_url(request, proxies) if proxies else str(request.path_url)
+
+    def build_response(self, req: Any, resp: Any) -> Response:
+        """The answer as `requests` has it; its cookies are not looked at, since none is kept or sent."""
+        response = Response()
+        response.status_code = resp.status
+        response.headers = CaseInsensitiveDict(resp.headers)
+        response.encoding = get_encoding_from_headers(response.headers)
+        response.raw = resp
+        response.reason = resp.reason
+        response.url = req.url
+        response.request = req
+        response.connection = self
+        return response
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
         """Make the manager of one proxy with our pools."""

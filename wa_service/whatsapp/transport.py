@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from http.cookiejar import DefaultCookiePolicy
 from typing import IO, Any, Final, TypeAlias
 from urllib.parse import urlsplit
 
@@ -23,6 +22,7 @@ import orjson
 import requests
 from requests import PreparedRequest, Request, Response
 from requests.adapters import BaseAdapter
+from requests.cookies import RequestsCookieJar
 from requests.structures import CaseInsensitiveDict
 from urllib3 import Retry
 from urllib3.exceptions import HTTPError as Urllib3Error
@@ -333,10 +333,17 @@ class _Session(requests.Session):
         return None
 
 
+class _NoCookies(RequestsCookieJar):
+    """Keeps no cookie, and does not look for any."""
+
+    def extract_cookies(self, *_: object) -> None:
+        """Nothing is taken."""
+
+
 def _session(adapter: BaseAdapter) -> requests.Session:
     session = _Session()
     session.trust_env = False
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    session.cookies = _NoCookies()
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session
