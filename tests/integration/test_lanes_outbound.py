@@ -420,7 +420,7 @@ class TestLimits:
             done(lanes, grant, outcome="accepted", wamid=f"wamid.{grant.id}")
         answer = lanes.outbox.next(NUMBER, "p", 1, 1)
         assert (answer.grants, answer.why) == ([], "later")
-        assert 5 < answer.wait <= 6
+        assert 6 < answer.wait <= 6.5
 
     def test_the_daily_reach_refuses_one_more_customer(self, store: Store) -> None:
         lanes = Lanes.over(store, limits={NUMBER: Limits(80, 2, "w")})

@@ -6,7 +6,9 @@
 -- Returns {ms to wait (-1: until the bell), why, {ids that expired}, {id, token, c, type, body, few, pair, ill, origin,
 -- ms since queued}...}.
 local n, puller, claim, keep = ARGV[1], ARGV[2], tonumber(ARGV[6]), tonumber(ARGV[8])
-local PAIR_MS, PAIR_BURST = 6000, 45
+-- Whoever has used up the burst waits a little longer than Meta asks: the burst's first message may have been longer
+-- on its way than the one that waits will be, and Meta counts from its arrival.
+local PAIR_MS, PAIR_BURST, PAIR_MARGIN_MS = 6000, 45, 500
 local expired = {}
 local answer = { 0, '', expired }
 redis.call('DEL', 'wa:none')
@@ -85,7 +87,7 @@ local function candidate(z)
         leave(n, c, id)
         expired[#expired + 1] = id
       elseif tat - now > (PAIR_BURST - 1) * PAIR_MS then
-        redis.call('ZADD', z, tat - (PAIR_BURST - 1) * PAIR_MS, c)
+        redis.call('ZADD', z, tat - (PAIR_BURST - 1) * PAIR_MS + PAIR_MARGIN_MS, c)
       else
         local blocked = v[2] == 'wait' and reserve(ARGV[9], c, ARGV[10]) or 0
         if blocked > 0 then
