@@ -71,7 +71,9 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
     contexts: list[BrowserContext] = []
     complaints: list[str] = []
 
-    def open_one(business: Business, wa_id: str = ANA, context: BrowserContext | None = None, **options: object) -> Page:
+    def open_one(
+        business: Business, wa_id: str = ANA, context: BrowserContext | None = None, **options: object
+    ) -> Page:
         if context is None:
             wide = {"width": 1100, "height": 760}
             context = browser.new_context(**{"viewport": wide, "reduced_motion": "reduce", **options})  # type: ignore[arg-type]  # Playwright's own keywords.
@@ -81,8 +83,8 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
         page.goto(f"{business.graph}/#{wa_id}" if wa_id else business.graph)
-        # The list of phones is drawn once the world is known.
-        page.locator(".entry").first.wait_for()
+        # The list of phones is drawn once the world is known; on a phone's width it is not in sight.
+        page.locator(".entry").first.wait_for(state="attached")
         return page
 
     yield open_one

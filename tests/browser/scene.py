@@ -31,10 +31,14 @@ def play(business: Business) -> None:
     business.read(hello)
     business.text("Breakfast is from *7 to 10:30* on the ground floor, and included.", context={"message_id": hello})
     photo = business.upload(png(), "image/png", "harbour.png")
-    business.send({"type": "image", "image": {"id": photo, "caption": "_The view_ from the terrace: https://example.org/terrace"}})
+    business.send(
+        {"type": "image", "image": {"id": photo, "caption": "_The view_ from the terrace: https://example.org/terrace"}}
+    )
     with VOICE.open("rb") as note:
         url = f"{business.graph}/_emulator/phones/{ANA}/files"
-        sent = business.session.post(url, files={"file": ("note.ogg", note, "audio/ogg")}, data={"voice": "true"}, timeout=10)
+        sent = business.session.post(
+            url, files={"file": ("note.ogg", note, "audio/ogg")}, data={"voice": "true"}, timeout=10
+        )
     business.read(sent.json()["id"])
     rooms = business.send(
         {
@@ -62,7 +66,9 @@ def shoot(page: Page, url: str, wa_id: str, file: Path) -> None:
     page.locator(".message").last.wait_for()
     page.wait_for_function("[...document.images].every(image => image.complete)")
     # The waveform is drawn once the sound is decoded.
-    page.wait_for_function("new Set((document.querySelector('.wave path')?.getAttribute('d') ?? '').match(/v[0-9.]+/g)).size > 3")
+    page.wait_for_function(
+        "new Set((document.querySelector('.wave path')?.getAttribute('d') ?? '').match(/v[0-9.]+/g)).size > 3"
+    )
     page.screenshot(path=file)
 
 

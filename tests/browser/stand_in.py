@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
@@ -46,7 +47,9 @@ class Business:
         self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join(5)
@@ -55,11 +58,19 @@ class Business:
     def start_over(self) -> None:
         """Back to the first day, once what is under way has arrived."""
         self.answers = lambda _: []
-        assert self.control("settle", {"timeout": 5})["settled"]
+        settled = self.control("settle", {"timeout": 20})
+        assert settled["settled"], settled
         self.control("reset")
         self.control("limits", {"pair": False})
         self.heard.clear()
         self.statuses.clear()
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Nobody is subscribed to webhooks."""
+        self.control("webhooks/callback", {"url": ""})
+        yield
+        self.control("webhooks/callback", {"url": self.url})
 
     def take(self, payload: Json) -> None:
         for entry in payload["entry"]:
@@ -94,7 +105,9 @@ class Business:
     def upload(self, content: bytes, mime_type: str, name: str = "file.bin") -> str:
         url = f"{self.graph}/v24.0/{NUMBER}/media"
         fields = {"messaging_product": "whatsapp", "type": mime_type}
-        answer = self.session.post(url, data=fields, files={"file": (name, content, mime_type)}, headers=_TOKEN, timeout=10)
+        answer = self.session.post(
+            url, data=fields, files={"file": (name, content, mime_type)}, headers=_TOKEN, timeout=10
+        )
         assert answer.status_code == 200, answer.text
         return str(answer.json()["id"])
 
@@ -118,7 +131,9 @@ _TOKEN = {"Authorization": "Bearer EAAtest"}
 def emulator_for(business: Business, **settings: Any) -> RunningEmulator:
     """An emulator on a free port whose webhooks go to the business."""
     values: Json = {"phone_number_ids": (NUMBER,), "callback_url": business.url, "random_seed": 7, **settings}
-    return RunningEmulator(EmulatorConfig(access_token="EAAtest", app_secret="secret", verify_token="v", port=0, **values))
+    return RunningEmulator(
+        EmulatorConfig(access_token="EAAtest", app_secret="secret", verify_token="v", port=0, **values)
+    )
 
 
 def _handler(business: Business) -> type[BaseHTTPRequestHandler]:
@@ -141,7 +156,7 @@ def _handler(business: Business) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(body)
             self.wfile.flush()
 
-        def log_message(self, format: str, *args: Any) -> None:
+        def log_message(self, *_: Any) -> None:
             """A test's output is no access log."""
 
     return Handler

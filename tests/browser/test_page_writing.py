@@ -59,7 +59,9 @@ def test_a_reply_quotes_the_message(phone: Page, business: Business) -> None:
     wamid = business.text("until when?")
     act(phone, "until when?", "Reply")
     write(phone, "until Sunday")
-    expect(bubble(phone, "until Sunday").get_by_role("button", name="Go to the quoted message: until when?")).to_be_visible()
+    expect(
+        bubble(phone, "until Sunday").get_by_role("button", name="Go to the quoted message: until when?")
+    ).to_be_visible()
     eventually(lambda: len(business.heard) == 2)
     assert business.heard[-1]["context"]["id"] == wamid
 
@@ -160,7 +162,9 @@ def test_what_the_emulator_refuses_stays_in_the_box(phone: Page) -> None:
 
 def test_a_phone_is_added_by_one_click(phone: Page, business: Business) -> None:
     phone.get_by_role("button", name="Add phone").click()
-    expect(phone.get_by_role("list", name="Phones").get_by_role("button", name="Chiara")).to_have_attribute("aria-current", "true")
+    expect(phone.get_by_role("list", name="Phones").get_by_role("button", name="Chiara")).to_have_attribute(
+        "aria-current", "true"
+    )
     write(phone, "hello from a new phone")
     eventually(lambda: business.heard)
     assert business.heard[0]["from"] not in (ANA, BEN)

@@ -37,9 +37,12 @@ export function pickReaction(anchor, mine, choose) {
   picker.addEventListener("toggle", (event) => {
     if (event.newState !== "closed") return;
     picker.remove();
+    // The toolbar is in sight while the picker is open, so that the focus can go back.
     anchor.focus();
+    anchor.setAttribute("aria-expanded", "false");
   });
   document.body.append(picker);
+  anchor.setAttribute("aria-expanded", "true");
   picker.showPopover();
   placeBeside(picker, anchor);
   (buttons.find((each) => each.getAttribute("aria-pressed") === "true") ?? buttons[0]).focus();
