@@ -6,6 +6,9 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
+
+import certifi
 
 from benchmarks import machine, rivals
 from benchmarks.measure import Goal, Line, Skipped, ratio
@@ -38,8 +41,10 @@ def _over_tls(plan: Plan, workshop: Workshop) -> Line:
         subprocess.run(command, check=True, capture_output=True, timeout=30)
     except (OSError, subprocess.SubprocessError):
         return Skipped("client_tls", OVER_TLS, "there is no openssl to make a certificate")
+    trusted = workshop.directory / "trusted.pem"
+    trusted.write_bytes(Path(certifi.where()).read_bytes() + certificate.read_bytes())  # as long as in production
     meta = MetaStandIn(workshop, certificate=str(certificate), key=str(key))
-    rates = _rates(plan, workshop, meta, ("ours", "heyoo"), plan.many(1_500), str(certificate))
+    rates = _rates(plan, workshop, meta, ("ours", "heyoo"), plan.many(1_500), str(trusted))
     absolute = {name: sorted(each)[len(each) // 2] for name, each in rates.items()}
     return ratio("client_tls", OVER_TLS, "heyoo", rates["ours"], rates["heyoo"], Goal("≥", 5.0), absolute)
 
