@@ -12,7 +12,7 @@ def png(width: int = 480, height: int = 320) -> bytes:
     for y in range(height):
         rows.append(0)
         for x in range(width):
-            rows += bytes(_colour(x / width, y / height))
+            rows += bytes(_colour(x / width, y / height, width / height))
     head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return (
         b"\x89PNG\r\n\x1a\n"
@@ -22,8 +22,8 @@ def png(width: int = 480, height: int = 320) -> bytes:
     )
 
 
-def _colour(x: float, y: float) -> tuple[int, int, int]:
-    sun = (x - 0.68) ** 2 * 2.25 + (y - 0.5) ** 2
+def _colour(x: float, y: float, aspect: float) -> tuple[int, int, int]:
+    sun = ((x - 0.68) * aspect) ** 2 + (y - 0.5) ** 2
     if y < 0.62:
         if sun < 0.012:
             return (255, 226, 170)

@@ -1,12 +1,13 @@
 """A conversation worth a picture: for the README's screenshot, and for the eyes of who builds the page.
 
-`python -m tests.browser.scene docs/phone.png` writes the picture (1280 × 800, light); `--width`, `--height` and
+`python -m tests.browser.scene docs/phone.png` writes the picture (1360 × 880, light); `--width`, `--height` and
 `--dark` vary it. Needs Chromium.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -14,14 +15,16 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 from tests.browser.pictures import png
-from tests.browser.stand_in import ANA, BEN, Business, emulator_for
+from tests.browser.stand_in import ANA, BEN, NUMBER, Business, emulator_for
+from tests.browser.steps import act
+from tests.eventually import eventually
 
 VOICE = Path(__file__).parents[1] / "voice" / "hib_03.ogg"
 
 
 def play(business: Business) -> None:
     """Ana and the desk of a hotel, on one evening."""
-    business.control("phones", {"wa_id": BEN, "name": "Ben"})
+    business.control(f"numbers/{NUMBER}", {"verified_name": "Harbour Hotel"}, "PATCH")
     business.control("phones", {"wa_id": "447700900124", "name": "ليلى"})
     business.control("limits", {"pair": False})
     business.writes("مساء الخير، هل لديكم غرفة لليلتين؟", "447700900124")
@@ -29,8 +32,8 @@ def play(business: Business) -> None:
     business.text("We look forward to it, Ben.", BEN)
     hello = business.writes("Hello! What time is *breakfast*?")
     business.read(hello)
-    business.text("Breakfast is from *7 to 10:30* on the ground floor, and included.", context={"message_id": hello})
-    photo = business.upload(png(), "image/png", "harbour.png")
+    business.text("Breakfast is from *7 to 10:30*, on the ground floor.", context={"message_id": hello})
+    photo = business.upload(png(480, 190), "image/png", "harbour.png")
     business.send(
         {"type": "image", "image": {"id": photo, "caption": "_The view_ from the terrace: https://example.org/terrace"}}
     )
@@ -64,19 +67,21 @@ def shoot(page: Page, url: str, wa_id: str, file: Path) -> None:
     """Open the conversation and write the picture when everything in it is drawn."""
     page.goto(f"{url}/#{wa_id}")
     page.locator(".message").last.wait_for()
-    page.wait_for_function("[...document.images].every(image => image.complete)")
+    eventually(lambda: page.evaluate("[...document.images].every(image => image.complete)"))
     # The waveform is drawn once the sound is decoded.
-    page.wait_for_function(
-        "new Set((document.querySelector('.wave path')?.getAttribute('d') ?? '').match(/v[0-9.]+/g)).size > 3"
-    )
+    eventually(lambda: len(set(re.findall(r"v[0-9.]+", page.locator(".wave path").first.get_attribute("d") or ""))) > 3)
+    act(page, "Breakfast is included", "Traffic of this message")
+    page.locator(".exchange summary").first.click()
+    page.get_by_role("region", name="Request body").wait_for()
+    page.mouse.move(0, 0)
     page.screenshot(path=file)
 
 
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("file", type=Path)
-    parser.add_argument("--width", type=int, default=1280)
-    parser.add_argument("--height", type=int, default=800)
+    parser.add_argument("--width", type=int, default=1360)
+    parser.add_argument("--height", type=int, default=880)
     parser.add_argument("--dark", action="store_true")
     asked = parser.parse_args(arguments)
     with Business() as business, emulator_for(business) as emulator, sync_playwright() as playwright:

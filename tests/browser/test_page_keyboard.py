@@ -90,7 +90,7 @@ def test_every_control_has_a_name(phone: Page, business: Business) -> None:
     expect(bubble(phone, "What can I do?")).to_be_visible()
     controls = "button, input, select, textarea, a[href], [role=log], [role=group], [role=img], [role=list]"
     nameless = """all => all
-      .filter(each => !(each.getAttribute("aria-label") || each.labels?.length || each.textContent.trim()))
+      .filter(each => each.checkVisibility() && !(each.getAttribute("aria-label") || each.labels?.length || each.textContent.trim()))
       .map(each => each.outerHTML)"""
     assert phone.locator(controls).evaluate_all(nameless) == []
 
@@ -106,7 +106,7 @@ def test_new_messages_are_read_out_and_the_history_is_not(phone: Page, business:
         }"""
     )
     phone.get_by_role("button", name="Ben").click()
-    phone.wait_for_function("window.live.at(-1) === 'polite'")
+    eventually(lambda: phone.evaluate("window.live.at(-1)") == "polite")
     assert phone.evaluate("window.live[0]") == "off"
 
 

@@ -32,7 +32,7 @@ export function length(seconds) {
   return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
 }
 
-/** 23 h, 12 min */
+/** 24 h, 12 min */
 export function span(seconds) {
-  return seconds >= 3600 ? `${Math.floor(seconds / 3600)} h` : `${Math.max(1, Math.ceil(seconds / 60))} min`;
+  return seconds >= 3600 ? `${Math.round(seconds / 3600)} h` : `${Math.max(1, Math.ceil(seconds / 60))} min`;
 }
