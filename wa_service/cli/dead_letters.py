@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING
+
+import orjson
 
 from wa_service.cli.command import Commands, Load, add_command
 from wa_service.cli.opened import CommandError, opened
-from wa_service.cli.terminal import say, table
+from wa_service.cli.terminal import progress, say, table
 from wa_service.log import clean
+
+if TYPE_CHECKING:
+    from wa_service.runtime import Runtime
+    from wa_service.store.dead_letters import DeadLetter
 
 
 def add_to(commands: Commands) -> None:
     """Add `dead-letters`."""
     parser = add_command(commands, "dead-letters", "List what could not be handled, replay it, drop it.", _run)
-    what = parser.add_subparsers(dest="what", metavar="list|replay|drop")
+    what = parser.add_subparsers(dest="what", metavar="list|show|replay|drop")
     what.add_parser("list", help="oldest first (the default)")
+    show = what.add_parser("show", help="one whole, with what the customer sent")
+    show.add_argument("id", help="as `list` shows it")
     for name, sentence in (("replay", "handle it again"), ("drop", "throw it away")):
         one = what.add_parser(name, help=sentence)
         one.add_argument("id", nargs="*", help="as `list` shows it")
@@ -24,21 +35,79 @@ def add_to(commands: Commands) -> None:
 
 def _run(options: argparse.Namespace, load: Load) -> int:
     with opened(load()) as runtime:
-        letters = runtime.dead_letters
-        if options.what in {None, "list"}:
-            rows = [("id", "when", "kind", "tries", "reason")]
-            for letter in filter(None, map(letters.get, letters.ids())):
-                when = datetime.fromtimestamp(letter.time / 1000, UTC).isoformat(" ", "seconds")
-                rows.append((letter.id, when, letter.kind, str(letter.tries), clean(letter.reason)))
-            say(table(rows) if len(rows) > 1 else "There are no dead letters.")
-            return 0
-        if not options.id and not options.all:
-            raise CommandError("Say which: ids as `dead-letters list` shows them, or --all.")
-        act = letters.replay if options.what == "replay" else letters.drop
-        asked = letters.ids() if options.all else options.id
-        left = [letter_id for letter_id in asked if not act(letter_id)]
-        done = "handled again" if options.what == "replay" else "dropped"
-        say(f"{len(asked) - len(left)} of {len(asked)} dead letters will be {done}.")
-        for letter_id in left:
-            say(f"{letter_id} is not there, or belongs to no conversation.")
-        return 1 if left else 0
+        match options.what:
+            case "show":
+                return _show(runtime, options.id)
+            case "replay" | "drop":
+                if not options.id and not options.all:
+                    raise CommandError("Say which: ids as `dead-letters list` shows them, or --all.")
+                asked = runtime.dead_letters.ids() if options.all else options.id
+                act = _replaying(runtime) if options.what == "replay" else partial(_drop, runtime)
+                return _each(asked, act, "will be handled again" if options.what == "replay" else "were dropped")
+            case _:
+                return _list(runtime)
+
+
+def _list(runtime: Runtime) -> int:
+    rows = [("id", "when", "kind", "tries", "reason")]
+    cursor: str | None = ""
+    while cursor is not None:
+        letters, cursor = runtime.dead_letters.page(cursor)
+        rows += [(one.id, _when(one), one.kind, str(one.tries), clean(one.reason)) for one in letters]
+    say(table(rows) if len(rows) > 1 else "There are no dead letters.")
+    return 0
+
+
+def _show(runtime: Runtime, letter_id: str) -> int:
+    letter = runtime.dead_letters.get(letter_id)
+    if letter is None:
+        raise CommandError(f"There is no dead letter {letter_id}.")
+    facts = {
+        "id": letter.id,
+        "when": _when(letter),
+        "kind": letter.kind,
+        "reason": letter.reason,
+        "tries": letter.tries,
+        "number": letter.number,
+        "conversation": letter.conversation,
+        "event": orjson.loads(letter.event),
+    }
+    say(orjson.dumps(facts, option=orjson.OPT_INDENT_2).decode())
+    return 0
+
+
+def _each(asked: Sequence[str], act: Callable[[str], str], done: str) -> int:
+    """Does it to each; `act` returns "" or a sentence on why not."""
+    problems = [problem for letter_id in progress(asked, "dead letters") if (problem := act(letter_id))]
+    say(f"{len(asked) - len(problems)} of {len(asked)} dead letters {done}.")
+    for problem in problems:
+        say(problem)
+    return 1 if problems else 0
+
+
+def _drop(runtime: Runtime, letter_id: str) -> str:
+    return "" if runtime.dead_letters.drop(letter_id) else f"{letter_id} is not there."
+
+
+def _replaying(runtime: Runtime) -> Callable[[str], str]:
+    # Only here: it brings the web room along, which knows how to read a delivery anew.
+    from wa_service.web.intake import Intake
+    from wa_service.web.replay import NotReplayableError, replay
+    from wa_service.web.tally import WebhookTally
+
+    intake = Intake(runtime, WebhookTally())
+
+    def act(letter_id: str) -> str:
+        try:
+            replay(runtime, intake, letter_id)
+        except LookupError:
+            return f"{letter_id} is not there."
+        except NotReplayableError as error:
+            return f"{letter_id} stays: {clean(str(error))}"
+        return ""
+
+    return act
+
+
+def _when(letter: DeadLetter) -> str:
+    return datetime.fromtimestamp(letter.time / 1000, UTC).isoformat(" ", "seconds")

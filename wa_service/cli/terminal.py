@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeVar
+
+T = TypeVar("T")
+MANY = 20
+_BAR = 30
 
 
 def say(text: str = "") -> None:
@@ -25,3 +30,17 @@ def table(rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
     )
+
+
+def progress(items: Sequence[T], what: str) -> Iterator[T]:
+    """The items one by one; where they are many and somebody watches, with a bar on standard error."""
+    watched = len(items) > MANY and sys.stderr.isatty()
+    for done, item in enumerate(items):
+        if watched:
+            filled = _BAR * done // len(items)
+            sys.stderr.write(f"\r[{'#' * filled}{'.' * (_BAR - filled)}] {done} of {len(items)} {what} ")
+            sys.stderr.flush()
+        yield item
+    if watched:
+        sys.stderr.write(f"\r[{'#' * _BAR}] {len(items)} of {len(items)} {what}\n")
+        sys.stderr.flush()

@@ -1,0 +1,91 @@
+"""`python -m wa_service dead-letters`, on letters that are there."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.integration.lanes import NUMBER, Lanes, message
+from wa_service.store.dead_letters import DeadLetters
+from wa_service.whatsapp.events import walk
+
+ROOT = Path(__file__).parents[2]
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def wa(valkey_url: str, tmp_path: Path, lanes: Lanes) -> Command:
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "WA_ENV_FILE": "/dev/null",
+        "WA_VAR_DIR": str(tmp_path),
+        "REDIS_URL": valkey_url,
+        "WHATSAPP_ACCESS_TOKEN": "token",
+        "WHATSAPP_PHONE_NUMBER_ID": NUMBER,
+        "WHATSAPP_VERIFY_TOKEN": "shake",
+        "WHATSAPP_APP_SECRET": "pepper",
+    }
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "wa_service", "dead-letters", *arguments]
+        return subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
+        )
+
+    return run
+
+
+@pytest.fixture
+def letter(lanes: Lanes) -> str:
+    """A message whose handler failed; the letter's id."""
+    lanes.admit(message(text="poison"))
+    _, (work,) = lanes.inbox.take("p", 0, 1)
+    lanes.inbox.bury(work, "p", "failed", "ValueError")
+    return DeadLetters(lanes.store, keep_seconds=60).ids()[0]
+
+
+def test_a_letter_is_listed_without_who_wrote(wa: Command, letter: str) -> None:
+    told = wa("list").stdout
+    assert letter in told
+    assert "ValueError" in told
+    assert "15551230001" not in told
+
+
+def test_one_letter_is_shown_whole(wa: Command, letter: str) -> None:
+    shown = json.loads(wa("show", letter).stdout)
+    assert (shown["kind"], shown["event"]["m"]["text"]["body"]) == ("failed", "poison")
+
+
+def test_an_unknown_letter_is_one_sentence(wa: Command) -> None:
+    told = wa("show", "00")
+    assert (told.returncode, told.stderr) == (1, "There is no dead letter 00.\n")
+
+
+def test_a_replayed_letter_waits_to_be_handled(wa: Command, letter: str, lanes: Lanes) -> None:
+    assert wa("replay", letter).stdout == "1 of 1 dead letters will be handled again.\n"
+    _, (work,) = lanes.inbox.take("q", 0, 1)
+    assert work.stored.piece.raw["text"]["body"] == "poison"
+
+
+def test_a_letter_that_can_still_not_be_read_stays_with_its_reason(wa: Command, lanes: Lanes) -> None:
+    letters = DeadLetters(lanes.store, keep_seconds=60)
+    value = {"metadata": {"phone_number_id": NUMBER}, "messages": [{"id": 5}]}
+    delivery = {"object": "whatsapp_business_account", "entry": [{"changes": [{"field": "messages", "value": value}]}]}
+    (torn,) = walk(delivery)
+    assert torn.kind == "malformed"
+    lanes.store.run([letters.add(torn, 1)])
+    told = wa("replay", "--all")
+    assert told.returncode == 1
+    assert "0 of 1 dead letters" in told.stdout
+    assert " stays: " in told.stdout
+    assert len(letters.ids()) == 1
+
+
+def test_a_dropped_letter_is_gone(wa: Command, letter: str, lanes: Lanes) -> None:
+    assert wa("drop", letter).stdout == "1 of 1 dead letters were dropped.\n"
+    assert DeadLetters(lanes.store, keep_seconds=60).ids() == []
