@@ -1,4 +1,4 @@
--- include: clock bell bury release
+-- include: clock lifetime bell bury release
 -- The event becomes a dead letter; the conversation's next message goes on.
 -- ARGV 1 c · 2 token · 3 event · 4 puller · 5 keep (s) · 6 dead letter's id · 7 kind · 8 reason · 9 n
 -- Returns 1, or 0 when the lease is another's or the event is gone.

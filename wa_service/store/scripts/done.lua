@@ -1,4 +1,4 @@
--- include: clock bell tell identity lane record pause rate
+-- include: clock lifetime bell tell identity lane record pause rate
 -- How a send ended. "accepted" is written whatever happened meanwhile (accepted beats unknown); the rest only by
 -- the claim's holder.
 -- ARGV 1 id · 2 token · 3 outcome: accepted | later | failed | unknown · 4 keep (s) · 5 details (JSON): wamid, mark

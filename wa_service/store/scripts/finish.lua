@@ -1,4 +1,4 @@
--- include: clock bell tell lane put release
+-- include: clock lifetime bell tell lane put release
 -- The replies into the outbox and the event off the mailbox: all or nothing, and only for the lease's holder.
 -- ARGV 1 c · 2 token · 3 event · 4 puller · 5 keep (s) · 6 heard (JSON for the events stream, or "")
 --      · 7 contact field to set to now, or "" · 8.. replies (specs of put, JSON)

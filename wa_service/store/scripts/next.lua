@@ -1,4 +1,4 @@
--- include: clock bell tell lane record reach rate
+-- include: clock lifetime bell tell lane record reach rate
 -- Hands out records that may be sent now: pause, throughput, the customer's own pace, daily reach; only heads of
 -- lanes. Permission is given here and nowhere else. Asked twice (same counter), the same answer.
 -- ARGV 1 n · 2 puller · 3 counter · 4 throughput a second · 5 margin (ms) · 6 claim (ms) · 7 count · 8 keep (s)
@@ -76,7 +76,7 @@ local function candidate(z)
     if not id then
       redis.call('ZREM', z, c)
     else
-      local v = redis.call('HMGET', key(id), 'expires', 'reach')
+      local v = redis.call('HMGET', key(id), 'expires', 'reach', 'token', 'rank')
       local pair = 'wa:pair:' .. c
       local tat = math.max(tonumber(redis.call('GET', pair) or 0), now)
       tat = math.min(tat, now + PAIR_BURST * PAIR_MS)
@@ -93,9 +93,9 @@ local function candidate(z)
         if blocked > 0 then
           redis.call('ZADD', z, now + math.min(blocked, 60000), c)
         else
-          redis.call('HDEL', key(id), 'reach')
+          if v[2] then redis.call('HDEL', key(id), 'reach') end
           redis.call('SET', pair, tat + PAIR_MS, 'PX', tat + PAIR_MS - now)
-          return id, c
+          return id, c, tonumber(v[3] or 0) + 1, tonumber(v[4] or 0)
         end
       end
     end
@@ -106,6 +106,7 @@ end
 
 local high, low = 'wa:out:' .. n .. ':0', 'wa:out:' .. n .. ':1'
 local given = { ARGV[3] }
+local turn = tonumber(redis.call('GET', 'wa:turn:' .. n) or 0)
 while #answer - 3 < count do
   local ms = room(n, throughput, margin)
   if ms > 0 then
@@ -113,30 +114,29 @@ while #answer - 3 < count do
     break
   end
   local first, second = high, low
-  local turn = redis.call('INCR', 'wa:turn:' .. n)
+  turn = turn + 1
   if turn % 10 == 0 then first, second = low, high end
-  local id, c = candidate(first)
-  if not id then id, c = candidate(second) end
+  local id, c, token, rank_now = candidate(first)
+  if not id then id, c, token, rank_now = candidate(second) end
   if not id then break end
   withdraw(n, c)
   redis.call('ZADD', 'wa:busy', now + claim, id)
   redis.call('SADD', 'wa:claims:' .. puller, id)
-  local token = redis.call('HINCRBY', key(id), 'token', 1)
   count_from(n, id .. ':' .. token, now + claim)
-  redis.call('HSET', key(id), 'claimed', now, 'puller', puller)
-  rise(id, 'sending', now)
-  redis.call('HSET', key(id), 'status', 'sending')
+  redis.call('HSETNX', key(id), 's:sending', now)
+  redis.call('HSET', key(id), 'token', token, 'claimed', now, 'puller', puller, 'status', 'sending',
+    'rank', math.max(rank_now, RANK.sending))
   if pause[1] then redis.call('HSET', p, 'until', now + claim, 'probe', id) end
   given[#given + 1] = id
   given[#given + 1] = token
   answer[#answer + 1] = work(id)
 end
-redis.call('EXPIRE', 'wa:turn:' .. n, 86400)
 if #answer > 3 then
+  redis.call('SET', 'wa:turn:' .. n, turn, 'EX', 86400)
   redis.call('DEL', memo)
   redis.call('RPUSH', memo, unpack(given))
   redis.call('EXPIRE', memo, 120)
-  redis.call('EXPIRE', 'wa:claims:' .. puller, 86400)
+  renew('wa:claims:' .. puller, 86400)
 else
   redis.call('DEL', 'wa:outbell:' .. n) -- nothing may go: what rang has been heard
   answer[1], answer[2] = wait, why

@@ -1,4 +1,4 @@
--- include: clock bell tell identity lane put reach
+-- include: clock lifetime bell tell identity lane put reach
 -- A send is asked for. Asked again under the same idempotency key, the answer is the record as it is.
 -- ARGV 1 spec of put (JSON) · 2 keep (s) · 3 idempotency key ("" none) · 4 fingerprint of the request · 5 ms the
 --      caller waits for the answer · 6 ceiling of a lane · 7 WABA · 8 daily limit · 9 "1": opens by template

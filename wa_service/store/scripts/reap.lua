@@ -1,4 +1,4 @@
--- include: clock bell tell lane record rate
+-- include: clock lifetime bell tell lane record rate
 -- Claims whose holder never said how it ended: the message may be with Meta or not. It is unknown, leaves its
 -- lane, and is settled later. ARGV 1 settle (ms) · 2 keep (s). Returns the ids.
 redis.call('DEL', 'wa:none')

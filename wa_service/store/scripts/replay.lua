@@ -1,4 +1,4 @@
--- include: clock bell identity
+-- include: clock lifetime bell identity
 -- A dead letter into its mailbox again, behind what waits; the mark of having been seen does not matter.
 -- ARGV 1 id · 2 keep (s) · 3.. addresses of its customer. Returns 1, 0 (unknown) or -1 (no conversation).
 local d = redis.call('HMGET', 'wa:dead:' .. ARGV[1], 'event', 'c', 'n')

@@ -1,4 +1,4 @@
--- include: clock bell tell lane record
+-- include: clock lifetime bell tell lane record
 -- What becomes of a send with no known outcome when no status ever named it: once three messages that the same
 -- number had accepted after it have had a status, Meta's silence means no. If a webhook of ours was refused since
 -- (or a web process started), silence proves less: twelve times as long.

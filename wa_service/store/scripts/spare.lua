@@ -1,4 +1,4 @@
--- include: clock rate
+-- include: clock lifetime rate
 -- May a read mark or a typing indicator go out now? Only while a fifth of the throughput is free and the number is
 -- not paused; it counts. ARGV 1 n · 2 throughput a second. Returns 1 or 0.
 if redis.call('EXISTS', 'wa:pause:' .. ARGV[1]) == 1 then return 0 end

@@ -1,4 +1,4 @@
--- include: clock bell tell lane record
+-- include: clock lifetime bell tell lane record
 -- What became of a send, by Meta's word. Found by our id (biz_opaque_callback_data), else by its wamid; the
 -- record's own s:<status> is the mark against repeats.
 -- ARGV 1 our id ("" none) · 2 mark (digest of n + wamid) · 3 wamid · 4 status · 5 time (ms) · 6 n · 7 keep (s)

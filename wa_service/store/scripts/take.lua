@@ -1,4 +1,4 @@
--- include: clock
+-- include: clock lifetime
 -- Up to COUNT conversations whose turn it is, each with its head, under a lease; asked twice (same counter), the
 -- same answer. Tries are counted here, so that work which kills its process is counted too.
 -- ARGV 1 puller · 2 counter · 3 lease (ms) · 4 count · 5 ceiling of unsent replies
@@ -45,22 +45,23 @@ for _ = 1, count + 100 do
   else
     local lane = 'wa:lane:' .. c
     local mark = redis.sha1hex(head)
-    if redis.call('HGET', lane, 'head') ~= mark then redis.call('HSET', lane, 'head', mark, 'takes', 0, 'fails', 0) end
-    redis.call('HINCRBY', lane, 'takes', 1)
-    local token = redis.call('HINCRBY', lane, 'token', 1)
-    redis.call('EXPIRE', lane, 691200)
+    local v = redis.call('HMGET', lane, 'head', 'takes', 'fails', 'token')
+    if v[1] ~= mark then v[2], v[3] = 0, 0 end
+    local takes, fails, token = tonumber(v[2] or 0) + 1, tonumber(v[3] or 0), tonumber(v[4] or 0) + 1
+    redis.call('HSET', lane, 'head', mark, 'takes', takes, 'fails', fails, 'token', token)
+    renew(lane, 691200)
     redis.call('ZADD', 'wa:due', now + lease, c)
     redis.call('HSET', held, c, token)
     taken[#taken + 1] = c
     taken[#taken + 1] = token
-    answer[#answer + 1] = work(c, token)
+    answer[#answer + 1] = { c, token, takes, fails, head, redis.call('HGETALL', 'wa:contact:' .. c) }
   end
 end
 if #answer > 1 then
   redis.call('DEL', memo)
   redis.call('HSET', memo, unpack(taken))
   redis.call('EXPIRE', memo, 120)
-  redis.call('EXPIRE', held, 3600)
+  renew(held, 3600)
 else
   redis.call('DEL', 'wa:bell') -- nothing is due: what rang has been heard
   answer[1] = wait

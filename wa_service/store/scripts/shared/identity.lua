@@ -35,9 +35,10 @@ local function resolve(n, addresses, keep)
     redis.call('HSETNX', 'wa:contact:' .. c, 'since', now)
   end
   for _, address in ipairs(addresses) do
-    local known = redis.call('GET', 'wa:who:' .. n .. ':' .. address)
-    if not known or known == c then remember(n, address, c, keep) end
+    local who = 'wa:who:' .. n .. ':' .. address
+    local known = redis.call('GET', who)
+    if not known or (known == c and not renewed(who, keep)) then remember(n, address, c, keep) end
   end
-  redis.call('EXPIRE', 'wa:contact:' .. c, keep)
+  renew('wa:contact:' .. c, keep)
   return c
 end

@@ -33,7 +33,7 @@ local function enter(n, c, id, urgent, at_head)
   local length = redis.call(at_head and 'LPUSH' or 'RPUSH', q, id)
   if urgent then
     redis.call('HSET', 'wa:lane:' .. c, 'urgent', id)
-    redis.call('EXPIRE', 'wa:lane:' .. c, LANE_SECONDS)
+    renew('wa:lane:' .. c, LANE_SECONDS)
   end
   if length == 1 then
     offer(n, c, now)

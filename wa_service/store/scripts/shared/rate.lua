@@ -9,7 +9,7 @@ local IN_FLIGHT_MS = 50 -- all of a second's messages are on their way: when the
 local function count_from(n, member, at)
   redis.call('ZADD', 'wa:rate:' .. n, at, member)
   redis.call('ZREMRANGEBYSCORE', 'wa:rate:' .. n, '-inf', now - 2000)
-  redis.call('EXPIRE', 'wa:rate:' .. n, RATE_SECONDS)
+  renew('wa:rate:' .. n, RATE_SECONDS)
 end
 
 -- room(n, throughput, margin) -> 0, or ms until another message may go.

@@ -2,7 +2,7 @@
 local function release(c, puller)
   redis.call('HDEL', 'wa:held:' .. puller, c)
   redis.call('HDEL', 'wa:lane:' .. c, 'head', 'takes', 'fails')
-  redis.call('EXPIRE', 'wa:lane:' .. c, 691200)
+  renew('wa:lane:' .. c, 691200)
   if redis.call('EXISTS', 'wa:box:' .. c) == 1 then
     redis.call('ZADD', 'wa:due', now, c)
     ring('wa:bell')
