@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from .behaviour import Behaviour
 from .errors import ERROR_PAGE, title_of
-
-if TYPE_CHECKING:
-    from .records import BusinessNumber, Message, Phone
-    from .world import World
+from .records import BusinessNumber, Message, Phone
 
 
 @dataclass(slots=True)
@@ -64,7 +62,7 @@ def _merged(change: dict[str, Any], update: Update) -> bool:
     return False
 
 
-def contact_of(world: World, phone: Phone, *, named: bool = True) -> dict[str, Any]:
+def contact_of(behaviour: Behaviour, phone: Phone, *, named: bool = True) -> dict[str, Any]:
     """``contacts[]``: the profile, and the number unless a username hides it (reference 5.4)."""
     contact: dict[str, Any] = {}
     if named:
@@ -73,13 +71,13 @@ def contact_of(world: World, phone: Phone, *, named: bool = True) -> dict[str, A
             contact["profile"]["username"] = phone.username
     if not phone.number_hidden:
         contact["wa_id"] = phone.wa_id
-    if phone.number_hidden or world.behaviour.user_ids:
+    if phone.number_hidden or behaviour.user_ids:
         contact["user_id"] = phone.user_id
     return contact
 
 
 def message_update(
-    world: World,
+    behaviour: Behaviour,
     number: BusinessNumber,
     phone: Phone,
     message: dict[str, Any],
@@ -89,39 +87,39 @@ def message_update(
     """An inbound message; system messages come without ``contacts`` (reference 5.6)."""
     value: dict[str, Any] = {"messaging_product": "whatsapp", "metadata": metadata_of(number)}
     if message.get("type") != "system":
-        value["contacts"] = [contact_of(world, phone)]
+        value["contacts"] = [contact_of(behaviour, phone)]
     value["messages"] = [message]
     return Update(number.account_id, "messages", value, number_id=number.id, customer=phone.wa_id, delivered=delivered)
 
 
 def status_update(
-    world: World, number: BusinessNumber, phone: Phone, message: Message, status: str, at: float
+    behaviour: Behaviour, number: BusinessNumber, phone: Phone, message: Message, status: str, at: float
 ) -> Update:
     """One step of a sent message's ladder (reference 5.7)."""
     item: dict[str, Any] = {"id": message.id, "status": status, "timestamp": str(int(at))}
     if not phone.number_hidden:
         item["recipient_id"] = phone.wa_id
-    if phone.number_hidden or world.behaviour.user_ids:
+    if phone.number_hidden or behaviour.user_ids:
         item["recipient_user_id"] = phone.user_id
     if message.opaque is not None:
         item["biz_opaque_callback_data"] = message.opaque
     if status == "failed":
         item["errors"] = message.errors
     elif status in ("sent", "delivered", "read"):
-        if world.behaviour.has_conversation:
+        if behaviour.has_conversation:
             item["conversation"] = _conversation(message, status, at)
         if _carries_pricing(message, status):
             item["pricing"] = _pricing(message)
     value: dict[str, Any] = {"messaging_product": "whatsapp", "metadata": metadata_of(number)}
-    if world.behaviour.user_ids and status != "failed":
-        value["contacts"] = [contact_of(world, phone)]
+    if behaviour.user_ids and status != "failed":
+        value["contacts"] = [contact_of(behaviour, phone)]
     value["statuses"] = [item]
     return Update(number.account_id, "messages", value, number_id=number.id, customer=phone.wa_id)
 
 
-def management_update(world: World, field: str, value: dict[str, Any]) -> Update:
+def management_update(account_id: str, field: str, value: dict[str, Any], at: float) -> Update:
     """A field other than ``messages``: it has a time in its entry (reference 5.10)."""
-    return Update(world.config.business_account_id, field, value, entry_time=int(world.clock.now()))
+    return Update(account_id, field, value, entry_time=int(at))
 
 
 def metadata_of(number: BusinessNumber) -> dict[str, str]:

@@ -11,6 +11,7 @@ from .guard import guard
 from .hangup import HangUp
 from .live import live_blueprint
 from .page_routes import page_blueprint
+from .seed import new_world
 from .world import World
 
 _REQUEST_BYTES = 105 * 1024 * 1024
@@ -21,7 +22,7 @@ def create_app(config: EmulatorConfig, world: World | None = None) -> Flask:
 
     The world is at ``app.extensions["emulator"]``.
     """
-    world = world or World(config)
+    world = world or new_world(config)
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = _REQUEST_BYTES
     app.url_map.strict_slashes = False

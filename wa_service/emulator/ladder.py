@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import gevent
 
 from .envelopes import status_update, webhook_error
 from .limits import SERVICE_WINDOW
-
-if TYPE_CHECKING:
-    from .records import BusinessNumber, Message, Phone
-    from .world import World
+from .records import BusinessNumber, Message, Phone
+from .world import World
 
 _RANK = {"accepted": 0, "sent": 1, "delivered": 2, "read": 3, "played": 4, "failed": 5}
 
@@ -58,7 +55,7 @@ def reach(world: World, message: Message, status: str) -> None:
     message.status_times[status] = now
     if _RANK[status] > _RANK[message.status]:
         message.status = status
-    world.webhooks.send(status_update(world, number, phone, message, status, now))
+    world.webhooks.send(status_update(world.behaviour, number, phone, message, status, now))
     world.show(message)
 
 
@@ -71,7 +68,7 @@ def fail(world: World, message: Message, failure: Failure) -> None:
         return
     message.status = "failed"
     message.status_times["failed"] = world.clock.now()
-    world.webhooks.send(status_update(world, number, phone, message, "failed", world.clock.now()))
+    world.webhooks.send(status_update(world.behaviour, number, phone, message, "failed", world.clock.now()))
     world.show(message)
 
 

@@ -6,12 +6,11 @@ import base64
 import hashlib
 import hmac
 import secrets
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from .clock import Clock
+from .ids import Ids
 from .records import BusinessNumber, Media
-
-if TYPE_CHECKING:
-    from .world import World
 
 URL_SECONDS = 300
 UPLOAD_SECONDS = 30 * 86400.0
@@ -20,10 +19,19 @@ _KEPT_BYTES = 64 * 1024 * 1024
 
 
 class MediaStore:
-    """Keeps media up to a bound of bytes (the oldest goes first) and signs their URLs."""
+    """Keeps media up to a bound of bytes (the oldest goes first) and signs their URLs.
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    base_url: what these URLs begin with; whoever serves them sets it.
+    """
+
+    def __init__(self, clock: Clock, ids: Ids, base_url: str) -> None:
+        self.base_url = base_url
+        self._clock = clock
+        self._ids = ids
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget everything; no URL that was given is good any more."""
         self._key = secrets.token_bytes(32)
         self._media: dict[str, Media] = {}
         self._bytes = 0
@@ -39,12 +47,12 @@ class MediaStore:
     ) -> Media:
         """Keep bytes under a new id: 30 days for uploads, 7 for what phones send."""
         media = Media(
-            id=self._world.ids.object_id(),
+            id=self._ids.object_id(),
             mime_type=mime_type,
             content=content,
             sha256=hashlib.sha256(content).hexdigest(),
             owner_number_id=number.id,
-            expires=self._world.clock.now() + (INBOUND_SECONDS if inbound else UPLOAD_SECONDS),
+            expires=self._clock.now() + (INBOUND_SECONDS if inbound else UPLOAD_SECONDS),
             filename=filename,
         )
         self._media[media.id] = media
@@ -56,7 +64,7 @@ class MediaStore:
     def get(self, media_id: str) -> Media | None:
         """The media, or None where it is unknown or its life is over."""
         media = self._media.get(media_id)
-        if media is not None and media.expires <= self._world.clock.now():
+        if media is not None and media.expires <= self._clock.now():
             self.delete(media_id)
             return None
         return media
@@ -71,15 +79,15 @@ class MediaStore:
 
     def url(self, media: Media, *, source: str = "", expired: bool = False) -> str:
         """A download URL that is good for five minutes and carries its own proof."""
-        expires = int(self._world.clock.now()) + (-60 if expired else URL_SECONDS)
+        expires = int(self._clock.now()) + (-60 if expired else URL_SECONDS)
         path = "whatsapp_business/attachments/"
         marked = f"&source={source}" if source else ""
         proof = self._proof(media.id, expires)
-        return f"{self._world.base_url}/{path}?mid={media.id}{marked}&ext={expires}&hash={proof}"
+        return f"{self.base_url}/{path}?mid={media.id}{marked}&ext={expires}&hash={proof}"
 
     def url_is_good(self, media_id: str, expires: str, proof: str) -> bool:
         """True where we made this URL and its time is not over."""
-        if not expires.isdigit() or int(expires) <= self._world.clock.now():
+        if not expires.isdigit() or int(expires) <= self._clock.now():
             return False
         return hmac.compare_digest(self._proof(media_id, int(expires)), proof)
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from . import ladder
 from .envelopes import message_update
 from .records import BusinessNumber, Message, Phone
-
-if TYPE_CHECKING:
-    from .world import World
+from .world import World
 
 MEDIA_TYPES = ("image", "audio", "video", "document", "sticker")
 _COMMON = {"id", "from", "from_user_id", "timestamp", "type", "context"}
@@ -62,7 +60,7 @@ def write(world: World, phone: Phone, number: BusinessNumber, body: dict[str, An
     world.keep(message)
     if phone.wa_id not in number.blocked:
         world.webhooks.send(
-            message_update(world, number, phone, wire, delivered=lambda: _step(world, message, "delivered"))
+            message_update(world.behaviour, number, phone, wire, delivered=lambda: _step(world, message, "delivered"))
         )
     return message
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .envelopes import management_update
-
-if TYPE_CHECKING:
-    from .records import Template
-    from .world import World
-
+from .records import Template
+from .world import World
 
 _SIDE_BY_SIDE = re.compile(r"\}\}\s*\{\{")
 
@@ -59,4 +56,5 @@ def announce(world: World, template: Template, event: str, reason: str = "NONE")
         value["other_info"] = {"title": "FIRST_PAUSE", "description": "The template is paused for 3 hours."}
     elif event == "DISABLED":
         value["disable_info"] = {"disable_date": int(world.clock.now())}
-    world.webhooks.send(management_update(world, "message_template_status_update", value))
+    account_id, field = world.config.business_account_id, "message_template_status_update"
+    world.webhooks.send(management_update(account_id, field, value, world.clock.now()))

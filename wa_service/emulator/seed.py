@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import yaml
 
 from . import addresses
+from .config import EmulatorConfig
 from .default_seed import DEFAULT_SEED
 from .records import BusinessNumber, Template
-
-if TYPE_CHECKING:
-    from .world import World
+from .world import World
 
 PHONE_TRAITS: dict[str, type] = {
     "name": str,
@@ -56,6 +55,19 @@ def parse(text: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise SeedError("the seed must be a mapping")
     return found
+
+
+def new_world(config: EmulatorConfig) -> World:
+    """A world with its seed in it."""
+    world = World(config)
+    start(world)
+    return world
+
+
+def start_anew(world: World) -> None:
+    """Back to the start, clock and chance included; only where webhooks go stays as it is."""
+    world.reset()
+    start(world)
 
 
 def start(world: World) -> None:

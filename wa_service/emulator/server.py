@@ -15,9 +15,9 @@ from gevent.pywsgi import WSGIHandler, WSGIServer
 
 from .config import EmulatorConfig
 from .faces import create_app
+from .first_handshake import subscribe_until_answered
 from .hangup import CONNECTION_KEY
-from .webhooks import subscribe_until_answered
-from .world import World
+from .seed import new_world
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class EmulatorServer:
     """A world, its application and a listening socket that can be closed and opened again."""
 
     def __init__(self, config: EmulatorConfig) -> None:
-        self.world = World(config)
+        self.world = new_world(config)
         self.app = create_app(config, self.world)
         self._config = config
         self._open: set[Any] = set()
@@ -71,7 +71,7 @@ class EmulatorServer:
     def start(self) -> None:
         """Listen, and start the handshake with the configured callback."""
         self._server.start()
-        self.world.base_url = self.world.config.public_url or self.url
+        self.world.media_store.base_url = self.world.config.public_url or self.url
         self.world.refuse_connections = self.refuse
         if self.world.callback_url:
             self._handshake = gevent.spawn(subscribe_until_answered, self.world, lambda: self._stopped)

@@ -6,19 +6,20 @@ import http.client
 import logging
 import time
 from collections import Counter, OrderedDict, deque
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from random import Random
+from typing import Any, Protocol
 from urllib.parse import quote_plus, urlencode
 
 import gevent
 
 from . import wire
+from .behaviour import Behaviour
 from .callback import Answer, CallbackClient
+from .clock import Timers
+from .config import EmulatorConfig
 from .envelopes import Update, envelope
-
-if TYPE_CHECKING:
-    from .world import World
+from .records import Exchange
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +31,23 @@ _WORKERS = 48
 _STORED_BODY = 16_384
 
 LaneKey = tuple[str, str, str, int]
+
+
+class Surroundings(Protocol):
+    """What delivery asks of the world that it delivers for."""
+
+    config: EmulatorConfig
+    behaviour: Behaviour
+    timers: Timers
+    random: Random
+
+    def callback_of(self, number_id: str) -> str:
+        """Where a number's webhooks go; empty for nowhere."""
+        ...
+
+    def note_exchange(self, **fields: Any) -> Exchange:
+        """Keep one HTTP call for the page's drawer."""
+        ...
 
 
 @dataclass(slots=True)
@@ -46,7 +64,7 @@ class _Delivery:
 class Deliverer:
     """Queues updates in a lane for each customer and delivers lanes concurrently."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: Surroundings) -> None:
         self._world = world
         self.client = CallbackClient()
         self._lanes: OrderedDict[LaneKey, deque[Update]] = OrderedDict()
@@ -60,7 +78,7 @@ class Deliverer:
 
     def send(self, update: Update) -> None:
         """Put an update on its way; dropped where nobody is subscribed."""
-        callback = self._world.callback_for(self._world.numbers.get(update.number_id))
+        callback = self._world.callback_of(update.number_id)
         if not callback:
             self.counts["unsubscribed"] += 1
             return
@@ -259,22 +277,6 @@ class Deliverer:
                 self._lanes.pop(key, None)
         delivery.lanes = []
         self._work()
-
-
-def subscribe_until_answered(world: World, stopped: Callable[[], bool]) -> None:
-    """Perform the handshake with the configured callback again and again until the service answers."""
-    url, told = world.callback_url, ""
-    while url and url == world.callback_url and not stopped():
-        answer = world.webhooks.handshake(url, world.config.verify_token)
-        if not answer.error:
-            logger.info("the service at %s answered the handshake", url)
-            world.hub.publish("handshake", {"ok": True, "url": url, "error": ""})
-            return
-        if answer.error != told:
-            told = answer.error
-            logger.warning("no handshake with %s yet (%s); asking again until it answers", url, told)
-            world.hub.publish("handshake", {"ok": False, "url": url, "error": told})
-        gevent.sleep(0.5 if answer.status == 0 else 1.0)
 
 
 def _handshake_error(answer: Answer, challenge: str) -> str:

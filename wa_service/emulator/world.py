@@ -7,7 +7,7 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
 from typing import Any
 
-from . import addresses, seed
+from . import addresses
 from .behaviour import Behaviour
 from .clock import Clock, Timers
 from .config import EmulatorConfig
@@ -25,7 +25,10 @@ _MESSAGES_OF_A_PHONE = 1000
 
 
 class World:
-    """Numbers, phones, messages, media, templates, clock, limits, faults, webhooks and the live hub."""
+    """Numbers, phones, messages, media, templates, clock, limits, faults, webhooks and the live hub.
+
+    A new one has the configured numbers and nothing else; ``seed.new_world`` makes one that can be used.
+    """
 
     def __init__(self, config: EmulatorConfig) -> None:
         self.config = config
@@ -40,7 +43,7 @@ class World:
         self.exchanges: deque[Exchange] = deque(maxlen=config.kept_exchanges)
         self._exchange_number = 0
         self.webhooks = Deliverer(self)
-        self.base_url = config.public_url
+        self.media_store = MediaStore(self.clock, self.ids, config.public_url)
         self.callback_url = config.callback_url
         self.account_override = ""
         self.last_graph_call = 0.0
@@ -49,14 +52,12 @@ class World:
         self.token_error: tuple[int | None, str] | None = None
         self.refuse_connections: Callable[[float], None] | None = None
         self._start_empty()
-        seed.start(self)
 
     def _start_empty(self) -> None:
         self.numbers: dict[str, BusinessNumber] = {}
         self.phones: dict[str, Phone] = {}
         self._phone_of: dict[str, str] = {}
         self.messages: OrderedDict[str, Message] = OrderedDict()
-        self.media_store = MediaStore(self)
         self.templates: dict[str, Template] = {}
         self._template_of: dict[tuple[str, str], str] = {}
         self.deleted_template_names: dict[str, float] = {}
@@ -69,7 +70,7 @@ class World:
             self.add_number(number_id, first=position == 0)
 
     def reset(self) -> None:
-        """Back to the start, clock and chance included; only where webhooks go stays as it is."""
+        """Empty again, clock and chance as at the start; only where webhooks go stays as it is."""
         self.clock.reset()
         self.random.seed(self.config.random_seed)
         self.timers.clear()
@@ -80,9 +81,9 @@ class World:
         self.token_error = None
         self.account_name = _ACCOUNT_NAME
         self.exchanges.clear()
+        self.media_store.clear()
         self._start_empty()
         self.hub.clear()
-        seed.start(self)
 
     # Numbers and phones
 
@@ -205,9 +206,10 @@ class World:
 
     # Webhooks
 
-    def callback_for(self, number: BusinessNumber | None) -> str:
+    def callback_of(self, number_id: str) -> str:
         """Where webhooks go: the number's override, then the account's, then the app's (reference 5.5)."""
         if not self.subscribed:
             return ""
+        number = self.numbers.get(number_id)
         override = number.callback_override if number is not None else ""
         return override or self.account_override or self.callback_url

@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from wa_service.emulator.app import EmulatorConfig, create_app
-from wa_service.emulator.world import World
+from wa_service.emulator.seed import new_world
 
 TOKEN = "EAAtest"
 SECRET = "app-secret"
@@ -32,7 +32,7 @@ class Emulator:
             random_seed=7,
             **settings,
         )
-        self.world = World(config)
+        self.world = new_world(config)
         self.client: FlaskClient = create_app(config, self.world).test_client()
 
     def graph(self, method: str, path: str, *, token: str | None = TOKEN, **options: Any) -> TestResponse:

@@ -212,7 +212,7 @@ def test_an_inbound_webhook_fits_metas_schema(
 ) -> None:
     world = meta.world
     message = {"from": ANA, "id": "wamid.Y", "timestamp": "1750000000", **body}
-    payload = envelope([message_update(world, world.numbers[NUMBER], world.phones[ANA], message)])
+    payload = envelope([message_update(world.behaviour, world.numbers[NUMBER], world.phones[ANA], message)])
     found = problems(webhook_description, {"$ref": "#/components/schemas/WebhookPayload"}, payload)
     assert bool(found) is (name in INBOUND_DEVIATIONS)
 
@@ -228,7 +228,9 @@ def test_a_status_webhook_fits_metas_schema(
     world = meta.world
     about = world.messages[meta.sent({"type": "text", "text": {"body": "hi"}})]
     about.priced.clear()
-    payload = envelope([status_update(world, world.numbers[NUMBER], world.phones[ANA], about, step, 1_750_000_000)])
+    payload = envelope(
+        [status_update(world.behaviour, world.numbers[NUMBER], world.phones[ANA], about, step, 1_750_000_000)]
+    )
     assert problems(description, {"$ref": "#/components/schemas/WebhookPayload"}, payload) == []
 
 

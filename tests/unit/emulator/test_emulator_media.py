@@ -52,7 +52,7 @@ def test_the_url_leads_back_the_way_the_caller_came(meta: Emulator) -> None:
 
 def test_a_stranger_cannot_bend_the_urls(meta: Emulator) -> None:
     meta.get(NUMBER, token="other", headers={"Host": "evil.example"})
-    assert "evil.example" not in meta.world.base_url
+    assert "evil.example" not in meta.world.media_store.base_url
 
 
 def test_a_url_dies_after_five_minutes(meta: Emulator) -> None:

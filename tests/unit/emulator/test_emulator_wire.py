@@ -44,7 +44,7 @@ def message(meta: Emulator, **fields: Any) -> Message:
 
 def status(meta: Emulator, about: Message, step: str) -> dict[str, Any]:
     world = meta.world
-    update = status_update(world, world.numbers[NUMBER], world.phones[ANA], about, step, 1_750_000_000)
+    update = status_update(world.behaviour, world.numbers[NUMBER], world.phones[ANA], about, step, 1_750_000_000)
     found: dict[str, Any] = update.value["statuses"][0]
     return found
 
@@ -108,7 +108,7 @@ def test_a_failed_status_carries_the_error_and_no_pricing(meta: Emulator) -> Non
 
 def inbound(meta: Emulator, **body: Any) -> dict[str, Any]:
     world = meta.world
-    update = message_update(world, world.numbers[NUMBER], world.phones[ANA], {"type": "text", **body})
+    update = message_update(world.behaviour, world.numbers[NUMBER], world.phones[ANA], {"type": "text", **body})
     return update.value
 
 

@@ -113,7 +113,7 @@ class WebhookControls(Controls):
 
 def _update(world: World, field: str, value: dict[str, Any], body: JsonObject) -> Update:
     if field != "messages":
-        return management_update(world, field, value)
+        return management_update(world.config.business_account_id, field, value, world.clock.now())
     number = number_of(world, body.get("phone_number_id"))
     return Update(number.account_id, field, value, number_id=number.id, customer=str(body.get("customer", "")))
 

@@ -31,7 +31,7 @@ class WorldControls(Controls):
     @route("POST", "/reset")
     def reset(self) -> Response:
         """Back to the start (seeded again, callback kept) → ``{"reset": true}``."""
-        self.world.reset()
+        seed.start_anew(self.world)
         return answer({"reset": True})
 
     @route("POST", "/seed")

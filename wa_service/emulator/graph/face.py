@@ -103,7 +103,7 @@ class _Exchange:
             return failed
         self._check_token(call)
         # The service's own way to us is the one that its media URLs must take.
-        self._world.base_url = self._world.config.public_url or self._request.host_url.rstrip("/")
+        self._world.media_store.base_url = self._world.config.public_url or self._request.host_url.rstrip("/")
         if isinstance(handler, GraphError):
             raise handler
         result = handler(call)
