@@ -7,17 +7,20 @@
 -- Returns {1 or 0 (not the claim's holder) or -1 (no such record), status, ms from queued to now, id that follows}.
 redis.call('DEL', 'wa:none')
 local id, outcome, keep, d = ARGV[1], ARGV[3], tonumber(ARGV[4]), cjson.decode(ARGV[5])
-local v = redis.call('HMGET', key(id), 'token', 'n', 'c', 's:queued', 'puller', 'claimed')
+local v = redis.call('HMGET', key(id), 'token', 'n', 'c', 's:queued', 'puller', 'claimed', 'wamid', 's:accepted', 'rank')
 if not v[2] then return { -1, '', 0, '' } end
 local n, c = v[2], v[3]
 local took = now - tonumber(v[4] or now)
 landed(n, id .. ':' .. ARGV[2], tonumber(v[6]), outcome == 'accepted')
 
 if outcome == 'accepted' then
-  redis.call('HSETNX', key(id), 'wamid', d.wamid)
+  local facts = { 'wamid', v[7] or d.wamid, 's:accepted', v[8] or now }
+  if tonumber(v[9] or 0) < RANK.accepted then
+    for _, fact in ipairs({ 'status', 'accepted', 'rank', RANK.accepted }) do facts[#facts + 1] = fact end
+  end
+  redis.call('HSET', key(id), unpack(facts))
   redis.call('SET', 'wa:w:' .. d.mark, id, 'EX', keep)
   redis.call('ZREM', 'wa:doubt', id)
-  rise(id, 'accepted', now)
   redis.call('HDEL', key(id), 'error')
   ended(id, keep)
   report(id, c, 'accepted', keep)

@@ -6,46 +6,65 @@
 --      · 12 what the events stream is told (JSON members)
 -- Returns {"applied"|"late"|"duplicate"|"foreign", id, ms since accepted, type}.
 local id, status, keep = ARGV[1], ARGV[4], tonumber(ARGV[7])
-if id == '' or redis.call('EXISTS', key(id)) == 0 then id = redis.call('GET', 'wa:w:' .. ARGV[2]) end
-if not id or redis.call('EXISTS', key(id)) == 0 then
+local function read(name)
+  return redis.call('HMGET', key(name), 'c', 's:accepted', 'wamid', 'type', 'opaque', 'n', 'error', 'heard', 'rank',
+    's:' .. status)
+end
+local v = id ~= '' and read(id)
+if not v or not v[1] then
+  id = redis.call('GET', 'wa:w:' .. ARGV[2])
+  v = id and read(id)
+end
+if not v or not v[1] then
   redis.call('LPUSH', 'wa:foreign', ARGV[11])
   redis.call('LTRIM', 'wa:foreign', 0, 999)
   redis.call('EXPIRE', 'wa:foreign', keep)
   return { 'foreign', '', -1, '' }
 end
 if not RANK[status] then return { 'late', id, -1, '' } end
-local v = redis.call('HMGET', key(id), 'c', 's:accepted', 'wamid', 'type', 'opaque', 'n')
 -- We had taken Meta's silence for a no: this is its word.
-if string.find(redis.call('HGET', key(id), 'error') or '', '"no_word_from_meta"', 1, true) then
+if string.find(v[7] or '', '"no_word_from_meta"', 1, true) then
   redis.call('HDEL', key(id), 'error', 's:failed')
-  redis.call('HSET', key(id), 'rank', RANK.unknown)
+  v[9] = RANK.unknown
+  if status == 'failed' then v[10] = nil end
 end
-if redis.call('HSETNX', key(id), 's:' .. status, ARGV[5]) == 0 then return { 'duplicate', id, -1, v[4] } end
+if v[10] then return { 'duplicate', id, -1, v[4] } end
+local facts = { 's:' .. status, ARGV[5] }
+local function fact(name, value)
+  facts[#facts + 1] = name
+  facts[#facts + 1] = value
+end
 if not v[3] then
-  redis.call('HSET', key(id), 'wamid', ARGV[3])
+  fact('wamid', ARGV[3])
   redis.call('SET', 'wa:w:' .. ARGV[2], id, 'EX', keep)
 end
 local c, accepted = v[1], tonumber(v[2])
 if redis.call('ZREM', 'wa:doubt', id) == 1 or not accepted then
-  accepted = accepted or tonumber(redis.call('HGET', key(id), 'claimed') or now)
-  redis.call('HSETNX', key(id), 's:accepted', accepted)
+  if not accepted then
+    accepted = tonumber(redis.call('HGET', key(id), 'claimed') or now)
+    fact('s:accepted', accepted)
+  end
   ended(id, keep)
   -- It was to be tried again, but Meta has it.
   if not redis.call('ZSCORE', 'wa:busy', id) then drop(v[6], c, id) end
 end
-if ARGV[10] ~= '' then redis.call('HSET', key(id), 'pricing', ARGV[10]) end
-if not redis.call('HGET', key(id), 'heard') then
-  redis.call('HSET', key(id), 'heard', now)
+if ARGV[10] ~= '' then fact('pricing', ARGV[10]) end
+if not v[8] then
+  fact('heard', now)
   redis.call('LPUSH', 'wa:heard:' .. ARGV[6], accepted)
   redis.call('LTRIM', 'wa:heard:' .. ARGV[6], 0, 99)
-  redis.call('EXPIRE', 'wa:heard:' .. ARGV[6], keep)
+  renew('wa:heard:' .. ARGV[6], keep)
 end
-local risen = rank(id) < RANK[status]
-if risen then redis.call('HSET', key(id), 'status', status, 'rank', RANK[status]) end
-if status == 'failed' and risen then
-  redis.call('HSET', key(id), 'error', ARGV[8])
-  if ARGV[9] == '131047' then fall_back(id, v[6], c) end
+local before = tonumber(v[9] or 0)
+local risen = before < RANK[status]
+if risen then
+  fact('status', status)
+  before = RANK[status]
 end
+fact('rank', before)
+if status == 'failed' and risen then fact('error', ARGV[8]) end
+redis.call('HSET', key(id), unpack(facts))
+if status == 'failed' and risen and ARGV[9] == '131047' then fall_back(id, v[6], c) end
 if RANK[status] > RANK.sent then redis.call('HDEL', key(id), 'fallback') end
 -- Put together as text: what Meta sends may be nested deeper than this server reads.
 local opaque = v[5] and cjson.encode(v[5]) or 'null'

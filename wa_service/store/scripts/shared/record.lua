@@ -17,9 +17,9 @@ local function rise(id, status, at)
   return false
 end
 
--- answer(id): tells the web process that waits for this record, if one does.
-local function answer(id)
-  local to = redis.call('HGET', key(id), 'answer_to')
+-- answer(id, to): tells the web process that waits for this record, if one does; `to` where it is known.
+local function answer(id, to)
+  to = to or redis.call('HGET', key(id), 'answer_to')
   if to and to ~= '' then
     redis.call('RPUSH', to, id)
     redis.call('EXPIRE', to, 60)
@@ -31,9 +31,9 @@ end
 local function ended(id, keep)
   redis.call('EXPIRE', key(id), keep)
   redis.call('HDEL', key(id), 'body')
-  local idem = redis.call('HGET', key(id), 'idem')
-  if idem and idem ~= '' then redis.call('EXPIRE', idem, IDEMPOTENCY_SECONDS) end
-  answer(id)
+  local v = redis.call('HMGET', key(id), 'idem', 'answer_to')
+  if v[1] and v[1] ~= '' then redis.call('EXPIRE', v[1], IDEMPOTENCY_SECONDS) end
+  answer(id, v[2] or '')
 end
 
 local function report(id, c, status, keep, error)
