@@ -397,7 +397,7 @@ class TestLimits:
 
     def test_a_send_that_took_long_counts_from_its_answer(self, store: Store, redis_client: redis.Redis) -> None:
         lanes = Lanes.over(store, limits={NUMBER: Limits(1, 0, "w")})
-        redis_client.set(f"wa:quick:{NUMBER}", 20)
+        redis_client.hset(f"wa:quick:{NUMBER}", mapping={"fastest": 20, "seen": 100})
         lanes.outbox.put(send("15550000001", id="a"))
         lanes.outbox.put(send("15550000002", id="b"))
         (grant,) = lanes.grant()

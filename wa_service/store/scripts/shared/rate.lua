@@ -23,14 +23,16 @@ local function room(n, throughput, margin)
   return math.max(0, 1000 + margin - since)
 end
 
--- landed(n, member, claimed, answered): a send is no longer on its way; `answered`: Meta took it.
+-- landed(n, member, claimed, answered): a send is no longer on its way; `answered`: Meta took it. The fastest round
+-- trip is believed after a hundred: that of a first burst is the burst's own queue.
 local function landed(n, member, claimed, answered)
   if not redis.call('ZSCORE', 'wa:rate:' .. n, member) then return end
   local took, quick = math.max(0, now - (claimed or now)), 'wa:quick:' .. n
-  local fastest = tonumber(redis.call('GET', quick) or 0)
-  if answered and (fastest == 0 or took < fastest) then
-    redis.call('SET', quick, math.max(1, took), 'EX', RATE_SECONDS)
-    fastest = took
+  local v = redis.call('HMGET', quick, 'fastest', 'seen')
+  local fastest = tonumber(v[2] or 0) >= 100 and math.min(took, tonumber(v[1])) or 0
+  count_from(n, member, now - math.floor(fastest / 2))
+  if answered then
+    if not v[1] or took < tonumber(v[1]) then redis.call('HSET', quick, 'fastest', took) end
+    if redis.call('HINCRBY', quick, 'seen', 1) == 1 then redis.call('EXPIRE', quick, RATE_SECONDS) end
   end
-  count_from(n, member, now - math.floor(math.min(took, fastest) / 2))
 end
