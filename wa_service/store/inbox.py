@@ -153,8 +153,8 @@ class Inbox:
     def take(self, puller: str, counter: int, count: int) -> tuple[float, list[Work]]:
         """Up to `count` conversations whose turn it is, under a lease.
 
-        Returns seconds to wait when there is nothing (infinity: until the bell), and the work. Asked again by the
-        same puller with the same counter it gives the same answer, so a lost answer strands nothing.
+        Returns seconds until asking again is worth it (infinity: until the bell), and the work. Asked again by the
+        same puller with the same counter it gives the same work, so a lost answer strands nothing.
         """
         wait, *items = self._store.call("take", puller, counter, self._lease_ms, count, UNSENT_CEILING)
         work = [

@@ -100,7 +100,7 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Next:
-    """The answer of `next`: grants, or seconds to wait (infinity: until the bell) and why."""
+    """The answer of `next`: grants; seconds until asking again is worth it (infinity: until the bell), and why."""
 
     grants: list[Grant]
     wait: float

@@ -104,7 +104,7 @@ class InboundWorker:
                 counter += 1
                 for work in works:
                     self._start(work)
-                if not works and not self._stopping:
+                if wait and not self._stopping:
                     self._inbox.wait_for_work(min(wait, 1.0))
             except StoreAwayError:
                 gevent.sleep(0.2)  # the same counter again: a lost answer strands nothing

@@ -40,7 +40,7 @@ class OutboundWorker:
                     self._pool.spawn(self._send, grant)
                 for record_id in answer.expired:
                     self._log.warning("whatsapp.send.failed", id=record_id, outcome="failed", reason="expired")
-                if not answer.grants and not self._stopping:
+                if answer.wait and not self._stopping:
                     self._wait(answer.wait, answer.why)
             except StoreAwayError:
                 gevent.sleep(0.2)  # the same counter again: a lost answer strands nothing

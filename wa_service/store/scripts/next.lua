@@ -3,8 +3,8 @@
 -- lanes. Permission is given here and nowhere else. Asked twice (same counter), the same answer.
 -- ARGV 1 n · 2 puller · 3 counter · 4 throughput a second · 5 margin (ms) · 6 claim (ms) · 7 count · 8 keep (s)
 --      · 9 WABA · 10 daily limit
--- Returns {ms to wait (-1: until the bell), why, {ids that expired}, {id, token, c, type, body, few, pair, ill, origin,
--- ms since queued}...}.
+-- Returns {ms until asking again is worth it (-1: until the bell), why, {ids that expired}, {id, token, c, type, body,
+-- few, pair, ill, origin, ms since queued}...}.
 local n, puller, claim, keep = ARGV[1], ARGV[2], tonumber(ARGV[6]), tonumber(ARGV[8])
 -- Whoever has used up the burst waits a little longer than Meta asks: the burst's first message may have been longer
 -- on its way than the one that waits will be, and Meta counts from its arrival.
@@ -137,8 +137,9 @@ if #answer > 3 then
   redis.call('RPUSH', memo, unpack(given))
   redis.call('EXPIRE', memo, 120)
   renew('wa:claims:' .. puller, 86400)
-else
-  redis.call('DEL', 'wa:outbell:' .. n) -- nothing may go: what rang has been heard
+end
+if #answer - 3 < count then
+  redis.call('DEL', 'wa:outbell:' .. n) -- nothing else may go: what rang has been heard
   answer[1], answer[2] = wait, why
 end
 return answer

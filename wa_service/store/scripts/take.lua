@@ -2,7 +2,7 @@
 -- Up to COUNT conversations whose turn it is, each with its head, under a lease; asked twice (same counter), the
 -- same answer. Tries are counted here, so that work which kills its process is counted too.
 -- ARGV 1 puller · 2 counter · 3 lease (ms) · 4 count · 5 ceiling of unsent replies
--- Returns {ms to wait (-1: until the bell), {c, token, takes, fails, head, contact}...}.
+-- Returns {ms until asking again is worth it (-1: until the bell), {c, token, takes, fails, head, contact}...}.
 redis.call('DEL', 'wa:none')
 local puller, lease, count = ARGV[1], tonumber(ARGV[3]), tonumber(ARGV[4])
 local memo, held = 'wa:took:' .. puller, 'wa:held:' .. puller
@@ -27,13 +27,13 @@ if again['#'] == ARGV[2] then
   if #answer > 1 then return answer end
 end
 
-local answer, taken, wait = { 0 }, { '#', ARGV[2] }, -1
+local answer, taken, wait, all = { 0 }, { '#', ARGV[2] }, -1, false
 for _ = 1, count + 100 do
   if #answer > count then break end
   local due = redis.call('ZRANGE', 'wa:due', 0, 0, 'WITHSCORES')
-  if not due[1] then break end
-  if ahead(due[2]) > 0 then
-    wait = ahead(due[2])
+  wait = due[1] and ahead(due[2]) or -1
+  if wait ~= 0 then
+    all = true
     break
   end
   local c = due[1]
@@ -62,8 +62,9 @@ if #answer > 1 then
   redis.call('HSET', memo, unpack(taken))
   redis.call('EXPIRE', memo, 120)
   renew(held, 3600)
-else
-  redis.call('DEL', 'wa:bell') -- nothing is due: what rang has been heard
+end
+if all then
+  redis.call('DEL', 'wa:bell') -- nothing else is due: what rang has been heard
   answer[1] = wait
 end
 return answer
