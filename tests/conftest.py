@@ -30,7 +30,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """The suite leaves out what takes minutes; `make chaos` runs what has a long form, and nothing else."""
     long = config.getoption("--chaos")
-    wanted, unwanted = [], []
+    wanted: list[pytest.Item] = []
+    unwanted: list[pytest.Item] = []
     for item in items:
         only = item.get_closest_marker("chaos_only") is not None
         keep = only or item.get_closest_marker("chaos") is not None if long else not only

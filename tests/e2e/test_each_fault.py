@@ -23,8 +23,8 @@ FILE = bytes(range(256)) * 800
 # Meta has the message, or says that it wants it later: what comes of it is known within a second or two.
 SOON_KNOWN: dict[str, dict[str, Any]] = {
     "error": {"status": 503, "code": 131016},
-    "delay": {"seconds": 0.3},
-    "slow_body": {"seconds": 0.3},
+    "delay": {"seconds": 0.2},
+    "slow_body": {"seconds": 0.2},
     "answer_lost": {},
     "truncated": {},
     "cut": {},
@@ -175,7 +175,7 @@ def test_a_send_that_meta_refuses_is_a_clear_problem_and_the_next_one_goes_out(s
 
 def test_while_meta_refuses_connections_sends_wait_and_files_are_a_clear_problem(service: Stack) -> None:
     file_id = kept_file(service)
-    service.meta.call("POST", "refuse", json={"seconds": 1})
+    service.meta.call("POST", "refuse", json={"seconds": 2})
     eventually(lambda: not service.meta.answers())
     record_id = send(service, ANA, Prefer="respond-async").json()["id"]
     assert is_problem(service.api("GET", f"/v1/media/{file_id}"), 503, "/docs#meta-unreachable") is True
@@ -187,7 +187,7 @@ def test_while_meta_refuses_connections_sends_wait_and_files_are_a_clear_problem
 
 @pytest.mark.parametrize(("kind", "endpoint"), FILE_COMES)
 def test_a_file_comes_whole_where_asking_again_or_waiting_helps(service: Stack, kind: str, endpoint: str) -> None:
-    service.meta.fault(kind, endpoint=endpoint, seconds=0.3)
+    service.meta.fault(kind, endpoint=endpoint, seconds=0.2)
     answer = service.api("GET", f"/v1/media/{kept_file(service)}")
     assert (answer.status_code, answer.content == FILE) == (200, True)
 
@@ -267,7 +267,7 @@ def test_templates_that_cannot_be_had_are_a_clear_problem_and_come_afterwards(se
     # What a process knows of templates it remembers for a minute: these know nothing yet.
     service.kill("web")
     service.start("web")
-    for kind in ("error", "html", "reset"):
+    for kind in ("error", "reset"):
         service.meta.fault(kind, endpoint="templates", count=None)
         assert is_problem(service.api("GET", "/v1/templates"), 502, "/docs#meta-failed") is True
         service.meta.call("DELETE", "faults")
