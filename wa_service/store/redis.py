@@ -16,6 +16,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from wa_service.store.blocking import BlockingPops
 from wa_service.store.flusher import Command, Flusher, StoreAwayError
 
 SOCKET_SECONDS = 2.0
@@ -60,6 +61,7 @@ class Store:
         self.client = client
         sources = load_scripts()
         self._sha = {name: sha1(source.encode(), usedforsecurity=False).hexdigest() for name, source in sources.items()}
+        self._pops = BlockingPops(client.connection_pool)
         self.flusher = Flusher(client, {self._sha[name]: source for name, source in sources.items()})
 
     def step(self, name: str, *args: str | bytes | int | float) -> Command:
@@ -89,15 +91,15 @@ class Store:
     def wait_for(self, key: str, seconds: float) -> bytes | None:
         """Pops from a list, waiting at most `seconds` (1 s is the most that the socket's time-out allows)."""
         try:
-            popped: Any = self.client.blpop([key], timeout=max(0.01, min(seconds, SOCKET_SECONDS / 2)))
+            return self._pops.pop(key, max(0.01, min(seconds, SOCKET_SECONDS / 2)))
         except redis.RedisError as error:
             self.flusher.mark_away()
             raise StoreAwayError(_plain(error)) from error
-        return popped[1] if popped else None
 
     def close(self) -> None:
         """Closes the connections."""
         self.flusher.close()
+        self._pops.close()
         self.client.close()
 
 
