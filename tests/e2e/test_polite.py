@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -150,5 +151,4 @@ def test_ten_thousand_queued_sends_drain_at_the_limit_in_flat_memory_and_a_reply
 
 def memory(pid: int) -> float:
     """A process's resident memory in megabytes."""
-    with open(f"/proc/{pid}/statm", encoding="ascii") as statm:
-        return int(statm.read().split()[1]) * 4096 / 1e6
+    return int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[1]) * 4096 / 1e6

@@ -60,6 +60,7 @@ class Load:
             n += len(self._threads)
 
 
+@pytest.mark.chaos_only
 def test_sighup_under_load_changes_the_app_secret_and_refuses_nothing(stack: Stack) -> None:
     signed_with = [APP_SECRET]
 
@@ -70,8 +71,7 @@ def test_sighup_under_load_changes_the_app_secret_and_refuses_nothing(stack: Sta
             stack.signal(part, signal.SIGHUP)
         eventually(
             lambda: all(
-                len(now := stack.children(part)) == len(old) and not set(now) & set(old)
-                for part, old in before.items()
+                len(now := stack.children(part)) == len(old) and not set(now) & set(old) for part, old in before.items()
             ),
             within=40,
         )

@@ -7,13 +7,27 @@ import hmac
 from typing import Any
 
 import pytest
+import redis
 import requests_mock
+from werkzeug.test import TestResponse
 
+from wa_service import runtime, settings
+from wa_service.store.outbox import Send
+from wa_service.web.app import create_app
 from wa_service.whatsapp import MediaNotFoundError, WhatsAppAuthError, WhatsAppMetaClient
 
 META = "https://graph.facebook.com/v18.0"
 SECRET = "a-secret-of-the-app"
 VOICE = b"OggS" + bytes(range(256)) * 64
+SERVICE = {
+    "WHATSAPP_ACCESS_TOKEN": "EAAtoken0123456789",
+    "WHATSAPP_PHONE_NUMBER_ID": "106510000000042",
+    "WHATSAPP_VERIFY_TOKEN": "a-verify-token",
+    "WHATSAPP_APP_SECRET": SECRET,
+    "WHATSAPP_API_VERSION": "v24.0",
+    "WA_API_KEYS": "tool:a-key-of-a-tool",
+    "WA_SEND_WAIT": "0",
+}
 
 
 @pytest.fixture
@@ -131,3 +145,26 @@ class TestWhatsAppClient:
         header = "sha256=" + hmac.new(b"another", body, hashlib.sha256).hexdigest()
         assert client.verify_webhook_signature(body, header) is False
         assert client.verify_webhook_signature(body, None) is False
+
+    def test_rate_limit_tracking(
+        self, valkey_url: str, redis_client: redis.Redis, requests_mock: requests_mock.Mocker
+    ) -> None:
+        """The 1,001st customer opened by template in a day is refused before Meta is asked, and none is left."""
+        service = runtime.build(settings.load(SERVICE | {"REDIS_URL": valkey_url}))
+        tool = create_app(runtime=service).test_client()
+        hello = {"name": "hello_world", "language": "en_US"}
+
+        def opened(wa_id: str) -> TestResponse:
+            message = {"to": wa_id, "template": hello}
+            return tool.post("/v1/messages", json=message, headers={"Authorization": "Bearer a-key-of-a-tool"})
+
+        assert opened("15550000000").status_code == 202
+        for customer in range(1, 1_000):
+            send = Send(f"{customer}", service.numbers[0], "template", b"{}", (f"1555{customer:07}",))
+            assert service.outbox.put(send, opens=True).outcome == "queued"
+        refused = opened("15550001000")
+        assert (refused.status_code, refused.content_type) == (429, "application/problem+json")
+        assert 0 < int(refused.headers["Retry-After"]) <= 86_400
+        assert b'whatsapp_rate_limit_remaining{limit="daily"} 0.0' in tool.get("/metrics").data
+        assert opened("15550000999").status_code == 202  # who was opened today is free
+        assert requests_mock.call_count == 0
