@@ -1,4 +1,6 @@
-"""One browser and one emulator for the session; each test starts the world over and has a browser context of its own.
+"""One browser and one emulator for the session; each test starts the world over.
+
+Most tests share a tab that is loaded anew for each; those that only watch the conversation do without that, too.
 
 Playwright keeps an event loop in the main thread as long as it lives, so browser tests run together, after all others.
 """
@@ -6,12 +8,15 @@ Playwright keeps an event loop in the main thread as long as it lives, so browse
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, expect, sync_playwright
 
 from tests.browser.stand_in import ANA, NUMBER, OTHER_NUMBER, Business, OpenPage, emulator_for
+from tests.eventually import eventually
 
 _HERE = Path(__file__).parent
 _MILLISECONDS = 5_000
@@ -66,35 +71,111 @@ def two_numbers() -> Iterator[Business]:
 
 
 @pytest.fixture
-def open_page(browser: Browser) -> Iterator[OpenPage]:
-    """Open the page of a business's emulator; whatever the browser complains about fails the test."""
-    contexts: list[BrowserContext] = []
-    complaints: list[str] = []
+def complaints() -> Iterator[list[str]]:
+    """What the browser complains about; anything fails the test."""
+    found: list[str] = []
+    yield found
+    # A refused control call is the page's to tell; the browser notes it, too.
+    assert [complaint for complaint in found if "Failed to load resource" not in complaint] == []
+
+
+@pytest.fixture
+def open_page(browser: Browser, complaints: list[str]) -> Iterator[OpenPage]:
+    """Open the page of a business's emulator, in a browser context of its own or in the one that is given."""
+    opened: list[BrowserContext | Page] = []
 
     def open_one(
         business: Business, wa_id: str = ANA, context: BrowserContext | None = None, **options: object
     ) -> Page:
         if context is None:
-            wide = {"width": 1100, "height": 760}
-            context = browser.new_context(**{"viewport": wide, "reduced_motion": "reduce", **options})  # type: ignore[arg-type]  # Playwright's own keywords.
-            context.set_default_timeout(_MILLISECONDS)
-            contexts.append(context)
+            context = _context(browser, **options)
+            opened.append(context)
         page = context.new_page()
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
-        page.goto(f"{business.graph}/#{wa_id}" if wa_id else business.graph)
-        # The list of phones is drawn once the world is known; on a phone's width it is not in sight.
-        page.locator(".entry").first.wait_for(state="attached")
+        opened.append(page)
+        _listen(page, complaints)
+        _load(page, business, wa_id)
         return page
 
     yield open_one
-    for context in contexts:
-        context.close()
-    # A refused control call is the page's to tell; the browser notes it, too.
-    assert [complaint for complaint in complaints if "Failed to load resource" not in complaint] == []
+    for each in reversed(opened):
+        each.close()
+
+
+@pytest.fixture(scope="session")
+def desk(browser: Browser) -> Iterator[Page]:
+    """A wide tab for the session: a tab for each test would double what the suite takes."""
+    context = _context(browser)
+    yield context.new_page()
+    context.close()
 
 
 @pytest.fixture
-def phone(business: Business, open_page: OpenPage) -> Page:
-    """Ana's phone on a wide screen."""
-    return open_page(business)
+def phone(desk: Page, business: Business, complaints: list[str]) -> Iterator[Page]:
+    """Ana's phone, loaded anew, with nothing remembered."""
+    with _heard(desk, complaints):
+        _load_anew(desk, business)
+        yield desk
+
+
+@pytest.fixture
+def watching(desk: Page, business: Business, complaints: list[str]) -> Iterator[Page]:
+    """Ana's phone as the last test left it, but for its messages; loaded anew only where more was left."""
+    with _heard(desk, complaints):
+        if not desk.url.startswith(business.graph) or desk.evaluate(_LEFT_BEHIND):
+            _load_anew(desk, business)
+        desk.evaluate("hash => { location.hash = hash; }", f"#{ANA}")
+        eventually(lambda: desk.evaluate(_SHOWN) == [message["id"] for message in business.shown()])
+        yield desk
+
+
+_LEFT_BEHIND = """() => document.querySelector("dialog, [popover], #traffic:not([hidden]), .toast") !== null
+  || document.querySelector("#message-box")?.value !== "" """
+_SHOWN = "() => [...document.querySelectorAll('.message')].map(each => each.dataset.id)"
+
+
+def _context(browser: Browser, **options: object) -> BrowserContext:
+    wanted: dict[str, Any] = {"viewport": {"width": 1100, "height": 760}, "reduced_motion": "reduce", **options}
+    context = browser.new_context(**wanted)
+    context.set_default_timeout(_MILLISECONDS)
+    return context
+
+
+def _load(page: Page, business: Business, wa_id: str = ANA) -> None:
+    page.goto(f"{business.graph}/#{wa_id}")
+    # The list of phones is drawn once the world is known; on a phone's width it is not in sight.
+    page.locator(".entry").first.wait_for(state="attached")
+
+
+def _load_anew(page: Page, business: Business) -> None:
+    if page.url.startswith("http"):
+        page.evaluate("localStorage.clear(); sessionStorage.clear()")
+    # An address that differs in its hash alone would not be loaded.
+    page.goto("about:blank")
+    _load(page, business)
+
+
+def _listen(page: Page, complaints: list[str]) -> Callable[[], None]:
+    def failed(error: Error) -> None:
+        complaints.append(str(error))
+
+    def said(message: ConsoleMessage) -> None:
+        if message.type == "error":
+            complaints.append(message.text)
+
+    page.on("pageerror", failed)
+    page.on("console", said)
+
+    def stop() -> None:
+        page.remove_listener("pageerror", failed)
+        page.remove_listener("console", said)
+
+    return stop
+
+
+@contextmanager
+def _heard(page: Page, complaints: list[str]) -> Iterator[None]:
+    stop = _listen(page, complaints)
+    yield
+    stop()
+    page.unroute_all()
+    page.context.clear_permissions()

@@ -20,6 +20,11 @@ from tests.browser.steps import (
 from tests.eventually import eventually
 
 
+@pytest.fixture
+def phone(watching: Page) -> Page:
+    return watching
+
+
 @pytest.fixture(autouse=True)
 def open_window(business: Business) -> None:
     business.writes("hi")

@@ -10,6 +10,11 @@ from tests.browser.steps import box, bubble, buttons_message, log, tick, write
 from tests.eventually import eventually
 
 
+@pytest.fixture
+def phone(watching: Page) -> Page:
+    return watching
+
+
 def test_ticks_turn_from_sent_to_read(phone: Page, business: Business) -> None:
     business.control("webhooks/hold")
     write(phone, "are you there?")

@@ -90,7 +90,7 @@ def test_every_control_has_a_name(phone: Page, business: Business) -> None:
     expect(bubble(phone, "What can I do?")).to_be_visible()
     controls = "button, input, select, textarea, a[href], [role=log], [role=group], [role=img], [role=list]"
     nameless = """all => all
-      .filter(each => each.checkVisibility() && !(each.getAttribute("aria-label") || each.labels?.length || each.textContent.trim()))
+      .filter(each => each.checkVisibility() && !each.ariaLabel && !each.labels?.length && !each.textContent.trim())
       .map(each => each.outerHTML)"""
     assert phone.locator(controls).evaluate_all(nameless) == []
 

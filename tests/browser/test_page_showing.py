@@ -15,6 +15,11 @@ from tests.browser.steps import bubble, carousel_template, link_message, log, or
 VOICE = Path(__file__).parents[1] / "voice" / "hib_03.ogg"
 
 
+@pytest.fixture
+def phone(watching: Page) -> Page:
+    return watching
+
+
 @pytest.fixture(autouse=True)
 def open_window(business: Business) -> None:
     business.writes("hi")

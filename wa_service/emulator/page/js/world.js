@@ -25,6 +25,8 @@ export class World {
     this.total = total;
     this.clockAhead = clock.now - Date.now() / 1000;
     this.#conversations.clear();
+    // A world that starts over may use the same ids again.
+    this.#seenRead.clear();
   }
 
   /** The emulated clock, in seconds. */
