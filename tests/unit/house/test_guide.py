@@ -217,5 +217,5 @@ def test_the_readme_is_one_screen() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=named)
-def test_no_page_names_this_machine_or_a_registry(page: Path) -> None:
-    assert not re.search(r"/work/|shared/|pypi\.|pythonhosted|docker\.io", text_of(page).replace("scripts/shared/", ""))
+def test_no_page_names_a_registry(page: Path) -> None:
+    assert not re.search(r"pypi\.|pythonhosted|docker\.io", text_of(page))
