@@ -157,7 +157,6 @@ def test_a_send_that_meta_fails_later_ends_failed_with_metas_reason(service: Sta
     assert is_problem(send(service, ANA), 422, "/docs#meta-recipient") is False
 
 
-@pytest.mark.xfail(strict=True, reason="an answer that comes after the failed status wipes out its reason")
 def test_a_failed_status_that_overtakes_its_answer_leaves_metas_reason(service: Stack) -> None:
     service.meta.call("POST", "behaviour", json={"statuses_before_answer": True})
     service.meta.fault(FAILED_LATER, phone=ANA, code=131026)
@@ -209,15 +208,7 @@ def test_a_file_that_cannot_be_had_is_a_clear_problem_and_comes_afterwards(
     ("kind", "endpoint"),
     [
         *FILE_BREAKS_OFF,
-        *(
-            pytest.param(
-                *case,
-                marks=pytest.mark.xfail(
-                    strict=True, reason="the whole file is passed on before its sha256 is compared"
-                ),
-            )
-            for case in FILE_IS_NOT_WHAT_META_SAID
-        ),
+        *FILE_IS_NOT_WHAT_META_SAID,
     ],
 )
 def test_a_file_that_goes_wrong_while_it_comes_is_never_taken_for_whole(
@@ -230,7 +221,6 @@ def test_a_file_that_goes_wrong_while_it_comes_is_never_taken_for_whole(
     assert service.api("GET", f"/v1/media/{file_id}").content == FILE
 
 
-@pytest.mark.xfail(strict=True, reason="the answer has begun before the first piece is there")
 @pytest.mark.parametrize(("kind", "endpoint"), [*FILE_BREAKS_OFF, *FILE_IS_NOT_WHAT_META_SAID])
 def test_a_small_file_that_goes_wrong_is_a_clear_problem(service: Stack, kind: str, endpoint: str) -> None:
     service.meta.fault(kind, endpoint=endpoint)

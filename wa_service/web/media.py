@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Final
 
 from flask import Response, request
@@ -55,7 +56,10 @@ def download(client: WhatsAppMetaClient, media_id: str) -> Response:
     }
     if stream.size is not None:
         headers["Content-Length"] = str(stream.size)
-    response = Response(_counted(stream), headers=headers, content_type=_header_safe(stream.mime_type))
+    pieces = _counted(stream)
+    # Waited for before the answer begins: what goes wrong until then is a problem, not half an answer.
+    first = next(pieces, b"")
+    response = Response(chain((first,), pieces), headers=headers, content_type=_header_safe(stream.mime_type))
     response.call_on_close(stream.close)
     return response
 

@@ -129,14 +129,20 @@ class MediaStream:
     def __iter__(self) -> Iterator[bytes]:
         """Yield the bytes; raises `MediaDownloadError` or `MediaTooLargeError`."""
         chunks = self._response.iter_content(_CHUNK)
+        held = b""
         with self:
             while chunk := self._next(chunks):
                 self.received += len(chunk)
                 if self.received > self._max_size:
                     raise MediaTooLargeError(f"The file has more than {self._max_size} bytes")
                 self._digest.update(chunk)
-                yield chunk
+                if held:
+                    yield held
+                held = chunk
             self._compare()
+            # Whoever has the last piece has a file that was compared.
+            if held:
+                yield held
 
     def _next(self, chunks: Iterator[bytes]) -> bytes:
         started = time.monotonic()

@@ -21,7 +21,7 @@ if outcome == 'accepted' then
   redis.call('HSET', key(id), unpack(facts))
   redis.call('SET', 'wa:w:' .. d.mark, id, 'EX', keep)
   redis.call('ZREM', 'wa:doubt', id)
-  redis.call('HDEL', key(id), 'error')
+  if redis.call('HGET', key(id), 'status') ~= 'failed' then redis.call('HDEL', key(id), 'error') end
   ended(id, keep)
   report(id, c, 'accepted', keep)
 end
