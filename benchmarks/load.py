@@ -102,8 +102,9 @@ def prepare(spec: dict[str, Any]) -> list[bytes]:
     if spec["kind"] == "text":
         return payloads.texts(spec["count"], spec.get("customers", 1000), tag, spec.get("body", "when is breakfast?"))
     if spec["kind"] == "voice":
-        sender = payloads.customer(900_000)
-        notes = [payloads.voice_message(sender, payloads.wamid(tag, i), "800001") for i in range(spec["count"])]
+        notes = [
+            payloads.voice_message(payloads.SPEAKER, payloads.wamid(tag, i), "800001") for i in range(spec["count"])
+        ]
         return [payloads.request(payloads.delivery([note])) for note in notes]
     if spec["kind"] == "send":
         sends = [payloads.send(payloads.customer(i)) for i in range(spec["count"])]

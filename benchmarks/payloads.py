@@ -21,6 +21,10 @@ def customer(index: int) -> str:
     return f"4917{index:09d}"
 
 
+SPEAKER = customer(900_000)
+"""Who sends voice notes."""
+
+
 def wamid(kind: str, index: int) -> str:
     """A message id of the usual length; `kind` keeps runs apart."""
     return f"wamid.HBgNNDkx{kind}{index:020d}FQIAEhgUM0E1QjZDN0Q="

@@ -18,6 +18,7 @@ from benchmarks.rows import (
     queued,
     replies,
     storm,
+    voice,
     webhooks,
     workers,
 )
@@ -34,5 +35,6 @@ ALL: Final[dict[str, Callable[[Plan], list[Line]]]] = {
     "workers": workers.run,
     "backlog": backlog.run,
     "footprint": footprint.run,
+    "voice": voice.run,
     "emulator": emulator.run,
 }
