@@ -124,6 +124,7 @@ def watching(desk: Page, business: Business, complaints: list[str]) -> Iterator[
         if not desk.url.startswith(business.graph) or desk.evaluate(_LEFT_BEHIND):
             _load_anew(desk, business)
         desk.evaluate("hash => { location.hash = hash; }", f"#{ANA}")
+        expect(desk).to_have_title("Ana · emulator")
         eventually(lambda: desk.evaluate(_SHOWN) == [message["id"] for message in business.shown()])
         yield desk
 

@@ -130,7 +130,7 @@ _TOKEN = {"Authorization": "Bearer EAAtest"}
 
 def emulator_for(business: Business, **settings: Any) -> RunningEmulator:
     """An emulator on a free port whose webhooks go to the business."""
-    values: Json = {"phone_number_ids": (NUMBER,), "callback_url": business.url, "random_seed": 7, **settings}
+    values: Json = {"phone_number_ids": (NUMBER,), "callback_url": business.url, **settings}
     return RunningEmulator(
         EmulatorConfig(access_token="EAAtest", app_secret="secret", verify_token="v", port=0, **values)
     )
