@@ -61,6 +61,12 @@ def test_a_failed_message_shows_metas_reason(phone: Page, business: Business) ->
     expect(tick(phone, "too late")).to_have_accessible_name("Not delivered")
 
 
+def test_writing_opens_the_service_window(phone: Page) -> None:
+    expect(phone.get_by_role("main")).to_contain_text("Window closed")
+    write(phone, "hello")
+    expect(phone.get_by_role("main")).to_contain_text("Window 24 h")
+
+
 def test_a_planned_fault_shows_on_its_message(phone: Page, business: Business) -> None:
     business.writes("hi")
     business.control("faults", {"kind": "failed_status", "code": 131026, "details": "Asked to fail.", "count": 1})

@@ -3,6 +3,8 @@
 /** Messages that change another message and are shown there. */
 const ABOUT_ANOTHER = { reaction: "message_id", edit: "original_message_id", revoke: "original_message_id" };
 
+const SERVICE_WINDOW = 86_400;
+
 export class World {
   phones = new Map();
   numbers = new Map();
@@ -58,6 +60,7 @@ export class World {
     const newest = this.newest.get(waId);
     const isNew = known ? !known.byId.has(message.id) : !newest || message.timestamp >= newest.timestamp;
     if (known) known.byId.set(message.id, message);
+    this.#openWindow(message);
     if (!newest || message.id === newest.id || message.timestamp >= newest.timestamp) {
       if (!(message.type in ABOUT_ANOTHER)) this.newest.set(waId, message);
     }
@@ -100,6 +103,13 @@ export class World {
   listed() {
     const at = (phone) => this.newest.get(phone.wa_id)?.timestamp ?? 0;
     return [...this.phones.values()].sort((one, other) => at(other) - at(one));
+  }
+
+  /** Whatever the phone writes opens the service window for a day (reference 7.5); no event tells of that. */
+  #openWindow({ direction, type, wa_id: waId, number_id: numberId, timestamp }) {
+    const windows = this.phones.get(waId)?.windows;
+    if (!windows || direction !== "out" || type === "reaction") return;
+    windows[numberId] = Math.max(windows[numberId] ?? 0, timestamp + SERVICE_WINDOW);
   }
 
   #unreadOf(byId) {
