@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import redis
+from hiredis import pack_command
 from redis.exceptions import ResponseError
 
 Command = tuple[str | bytes | int | float, ...]
@@ -185,7 +186,9 @@ class Flusher:
         if self._connection is None:
             self._connection = self._pool.get_connection()
         connection = self._connection
-        connection.send_packed_command(connection.pack_commands(commands))
+        # Packed at once: redis-py's own way takes three times as long, for forms of commands that we do not use.
+        packed = [pack_command(command) for command in commands]  # type: ignore[arg-type]  # its stub means any length
+        connection.send_packed_command([b"".join(packed)])
         results: list[Any] = []
         for _ in commands:
             try:
