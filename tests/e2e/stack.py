@@ -151,6 +151,13 @@ class Stack:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(children[which % len(children)], signal.SIGKILL)
 
+    def kill_owner(self, port: int) -> None:
+        """-9 to the worker process that holds the connection from this port."""
+        for worker in WORKERS:
+            for pid in self.children(worker):
+                if _owns(pid, port):
+                    os.kill(pid, signal.SIGKILL)
+
     def kill(self, role: Role) -> None:
         """-9 to all of a part."""
         with contextlib.suppress(ProcessLookupError):
@@ -276,3 +283,12 @@ def _children(parent: int) -> list[int]:
             if int(ppid) == parent and state != "Z":
                 found.append(int(stat.parent.name))
     return sorted(found)
+
+
+def _owns(pid: int, port: int) -> bool:
+    process = Path(f"/proc/{pid}")
+    with contextlib.suppress(OSError):
+        lines = [line.split() for line in (process / "net/tcp").read_text("ascii").splitlines()[1:]]
+        sockets = {f"socket:[{line[9]}]" for line in lines if line[1].endswith(f":{port:04X}")}
+        return any(str(descriptor.readlink()) in sockets for descriptor in (process / "fd").iterdir())
+    return False

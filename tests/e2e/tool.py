@@ -19,7 +19,10 @@ def echo(question: Question) -> str:
 
 
 class Tool:
-    """A server on a free port. `meet` is called with each question before it is answered, and may take its time."""
+    """A server on a free port. `meet` is called with each question before it is answered, and may take its time.
+
+    A question's `asked_from` is the port of the worker that asks: `Stack.kill_owner` finds the process.
+    """
 
     def __init__(self) -> None:
         self.asked: list[Question] = []
@@ -66,6 +69,7 @@ def _handler(tool: Tool) -> type[BaseHTTPRequestHandler]:
 
         def do_POST(self) -> None:
             question: Question = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            question["asked_from"] = self.client_address[1]
             tool.asked.append(question)
             tool.meet(question)
             answer = json.dumps({"messages": [{"type": "text", "text": {"body": echo(question)}}]}).encode()
