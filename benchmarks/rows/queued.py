@@ -12,6 +12,9 @@ from benchmarks.plan import Plan
 from benchmarks.processes import BenchmarkError
 from benchmarks.service import MetaStandIn, Service, Workshop
 
+AT_ONCE = 100
+"""Sends side by side: `WA_SEND_CONCURRENCY`, and as many for the client in its loop."""
+
 
 def run(plan: Plan) -> list[Line]:
     """In turn: as many sends through the client alone, and out of the lanes. Limits are asked, but set out of reach."""
@@ -24,7 +27,7 @@ def run(plan: Plan) -> list[Line]:
         for turn in range(plan.rounds):
             part = workshop.start(
                 f"bare-{turn}",
-                *(sys.executable, "-m", "benchmarks.send_ours", meta.url, str(count)),
+                *(sys.executable, "-m", "benchmarks.send_ours", meta.url, str(count), str(AT_ONCE)),
                 on=machine.SERVER,
                 env=service.env,
             )
