@@ -55,8 +55,9 @@ def test_two_workers_and_two_web_processes_use_the_throughput_and_never_exceed_i
     assert refused(sends) == []
     stamps = [one["at"] for one in sends]
     assert most_in_a_second(stamps) <= PER_SECOND
-    # Two idle cores send all that is allowed; in the suite others share them.
-    assert share_of_allowance(stamps) >= (0.95 if long_form else 0.4)
+    used = share_of_allowance(stamps)
+    print(f"\n{len(sends)} sends used {100 * used:.1f} % of the allowance")
+    assert used >= (0.95 if long_form else 0.4)  # two idle cores use 95 %; in the suite others share them
 
 
 @pytest.mark.chaos
@@ -142,11 +143,14 @@ def test_ten_thousand_queued_sends_drain_at_the_limit_in_flat_memory_and_a_reply
 
     eventually(drained, within=300, every=1.0)
     grown = {pid: most[pid] - at_first for pid, at_first in before.items()}
-    assert max(grown.values()) <= megabytes, grown
     sends = stack.meta.seen()["sends"]
+    used = share_of_allowance([one["at"] for one in sends])
+    print(f"\n{count} sends used {100 * used:.1f} % of the allowance; ", end="")
+    print(f"a process has grown by {max(grown.values()):.1f} MB at most")
+    assert max(grown.values()) <= megabytes, grown
     assert refused(sends) == []
     assert most_in_a_second(one["at"] for one in sends) <= PER_SECOND
-    assert share_of_allowance([one["at"] for one in sends]) >= 0.95
+    assert used >= 0.95
 
 
 def memory(pid: int) -> float:
