@@ -72,9 +72,8 @@ def test_two_broken_updates_of_a_thousand_do_not_hold_the_others(stack: Stack) -
     sent: list[object] = [one if n % 10 == 0 else reaction(one) for n, one in enumerate(texts)]
     body = delivery({**messages(*texts), "messages": sent})
     sent[300], sent[701] = {**texts[300], "from": 7}, ["not", "an", "object"]
-    started = time.monotonic()
-    assert stack.webhooks.post(body) == 200
-    assert time.monotonic() - started < 20  # Meta waits so long
+    # A web process may still think for a second that the store of the test before is full; Meta waits 20 s.
+    stack.webhooks.deliver(body, within=20)
     eventually(lambda: len(stack.meta.accepted()) >= 99 and stack.waiting() == 0, within=40, every=0.1)
     assert set(stack.meta.accepted().values()) == {1}
     letters = stack.api("GET", "/v1/dead-letters").json()["items"]
