@@ -21,6 +21,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure, beside what one would use.")
     parser.add_argument("--quick", action="store_true", help="short, for trying; its figures are rough")
     parser.add_argument("--check", action="store_true", help="compare with benchmarks/last.json; keep nothing")
+    parser.add_argument("--keep", action="store_true", help="write the table of a quick or partial run, too")
     parser.add_argument("--only", metavar="ROW", nargs="+", choices=list(rows.ALL), help="these rows: %(choices)s")
     options = parser.parse_args()
     plan = QUICK if options.quick else FULL
@@ -39,8 +40,8 @@ def main() -> int:
         print("\n".join(report.row(line) for line in found), flush=True)
     if options.check:
         return int(report.compare(lines)) or int(failed)
-    if not options.quick and not options.only:
-        report.keep(lines)
+    if options.keep or not (options.quick or options.only):
+        report.keep(lines, "quick" if options.quick else "full")
     return int(failed)
 
 

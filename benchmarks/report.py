@@ -29,18 +29,19 @@ def row(line: Line) -> str:
     return f"| {line.what} | {line.beside} | {value} | {goal} | {spread} | {behind} |"
 
 
-def table(lines: Sequence[Line]) -> str:
+def table(lines: Sequence[Line], form: str) -> str:
     """The whole table in Markdown, with the machine under it."""
     about = machine.description()
     head = ["| what | beside | median | to reach | rounds | behind it |", "|---|---|---|---|---|---|"]
-    taken = f"Taken {datetime.now(UTC):%Y-%m-%d %H:%M} UTC on {about['cores']} cores of {about['cpu']}, "
+    taken = f"A {form} run, taken {datetime.now(UTC):%Y-%m-%d %H:%M} UTC on {about['cores']} cores of {about['cpu']}, "
     taken += f"{about['python']}, {about['system']}."
     return "\n".join([*head, *(row(line) for line in lines), "", taken])
 
 
-def keep(lines: Sequence[Line]) -> None:
-    """Writes the table into README.md and the figures into last.json."""
+def keep(lines: Sequence[Line], form: str) -> None:
+    """Writes the table into README.md and the figures into last.json; `form`: "full" or "quick"."""
     data = {
+        "form": form,
         "taken": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
         "machine": machine.description(),
         "rows": [line.as_data() for line in lines],
@@ -48,11 +49,14 @@ def keep(lines: Sequence[Line]) -> None:
     LAST.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     text = README.read_text(encoding="utf-8")
     before, after = text.partition(BEGIN)[0], text.partition(END)[2]
-    README.write_text(f"{before}{BEGIN}\n\n{table(lines)}\n\n{END}{after}", encoding="utf-8")
+    README.write_text(f"{before}{BEGIN}\n\n{table(lines, form)}\n\n{END}{after}", encoding="utf-8")
 
 
 def compare(lines: Sequence[Line]) -> bool:
     """Says what moved by more than a fifth since the last committed table; returns whether something became worse."""
+    if not LAST.is_file():
+        print("There is no committed table yet: run it without --check first.")
+        return False
     last: dict[str, Any] = json.loads(LAST.read_text(encoding="utf-8"))
     before = {each["name"]: each for each in last["rows"] if "value" in each}
     if last["machine"] != machine.description():

@@ -44,7 +44,7 @@ def _over_tls(plan: Plan, workshop: Workshop) -> Line:
     trusted = workshop.directory / "trusted.pem"
     trusted.write_bytes(Path(certifi.where()).read_bytes() + certificate.read_bytes())  # as long as in production
     meta = MetaStandIn(workshop, certificate=str(certificate), key=str(key))
-    rates = _rates(plan, workshop, meta, ("ours", "heyoo"), plan.many(1_500), str(trusted))
+    rates = _rates(plan, workshop, meta, ("ours", "heyoo"), plan.many(400), str(trusted))
     absolute = {name: sorted(each)[len(each) // 2] for name, each in rates.items()}
     return ratio("client_tls", OVER_TLS, "heyoo", rates["ours"], rates["heyoo"], Goal("≥", 5.0), absolute)
 
