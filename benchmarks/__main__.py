@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 
@@ -24,6 +25,7 @@ def main() -> int:
     parser.add_argument("--keep", action="store_true", help="write the table of a quick or partial run, too")
     parser.add_argument("--only", metavar="ROW", nargs="+", choices=list(rows.ALL), help="these rows: %(choices)s")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started ends with us
     plan = QUICK if options.quick else FULL
     lines: list[Line] = []
     failed = False

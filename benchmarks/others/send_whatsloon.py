@@ -4,7 +4,7 @@ from gevent import monkey
 
 monkey.patch_all()
 
-from whatsloon.client import WhatsApp  # noqa: E402 - after the patch
+from whatsloon.client import WhatsApp  # type: ignore[import-not-found]  # noqa: E402 - after the patch, installed beside us
 
 from benchmarks.others.sending import arguments, timed  # noqa: E402 - after the patch
 from benchmarks.payloads import NUMBER  # noqa: E402 - after the patch
