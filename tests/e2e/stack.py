@@ -32,6 +32,7 @@ ROLES: tuple[Role, ...] = ("valkey", "emulator", "web", "worker-1", "worker-2")
 WORKERS: tuple[Role, ...] = ("worker-1", "worker-2")
 REDIS_PASSWORD = "redis-password-Kq7"
 START_SECONDS = 60.0
+REST_SECONDS = 10.0
 
 
 class Stack:
@@ -217,13 +218,25 @@ class Stack:
         return sum(int(self.redis.zcard(key)) for key in ("wa:due", "wa:busy", *lanes))
 
     def calm(self) -> None:
-        """Everything runs, nothing waits, and the world is as at the start."""
+        """Everything runs, nothing waits, nobody is at work, and the world is as at the start."""
         self.start()
         self.tool.calm()
         self.meta.reset()
         self.redis.config_set("maxmemory", 0)
+        self._come_to_rest()
         self.redis.flushall()
+        self.meta.reset()
         eventually(lambda: self.ready() == 200, within=START_SECONDS)
+
+    def _come_to_rest(self) -> None:
+        """What a failed test left behind is finished, or its workers are: it must not be answered in the next one."""
+        try:
+            eventually(lambda: self.waiting() == 0, within=REST_SECONDS)
+        except AssertionError:
+            for worker in WORKERS:
+                self.kill(worker)
+            self.redis.flushall()
+            self.start(*WORKERS)
 
     def _children_at_work(self, role: Role) -> list[int]:
         said = self.log(role).rpartition('"outcome":"died"')[2]
