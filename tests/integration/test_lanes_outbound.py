@@ -405,6 +405,16 @@ class TestLimits:
         done(lanes, grant, outcome="accepted", wamid="wamid.A")
         assert 0.9 < lanes.outbox.next(NUMBER, "p", 1, 1).wait <= 1.025
 
+    def test_a_way_that_is_always_long_costs_no_throughput(self, store: Store, redis_client: redis.Redis) -> None:
+        lanes = Lanes.over(store, limits={NUMBER: Limits(1, 0, "w")})
+        redis_client.hset(f"wa:quick:{NUMBER}", mapping={"fastest": 400, "seen": 100})
+        lanes.outbox.put(send("15550000001", id="a"))
+        lanes.outbox.put(send("15550000002", id="b"))
+        (grant,) = lanes.grant()
+        redis_client.hset("wa:rec:a", "claimed", int(time.time() * 1000) - 400)
+        done(lanes, grant, outcome="accepted", wamid="wamid.A")
+        assert 0.5 < lanes.outbox.next(NUMBER, "p", 1, 1).wait <= 0.625
+
     def test_stamps_from_the_future_count_as_now(self, store: Store, redis_client: redis.Redis) -> None:
         lanes = Lanes.over(store, limits={NUMBER: Limits(1, 0, "w")})
         redis_client.zadd(keys.rate(NUMBER), {"s1:1": int(time.time() * 1000) + 3_600_000})

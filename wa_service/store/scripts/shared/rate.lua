@@ -2,9 +2,16 @@
 -- for a second. A send counts from when Meta may have got it at the latest: between our grant and Meta lie our own
 -- queue and the network, and on a busy machine 80 grants of one instant arrived over 800 ms, the next ones at once
 -- (135 in Meta's worst second). So it counts all the time while it is on its way, and then from its answer, less
--- half of the fastest round trip of the last minute.
+-- half of the fastest round trip of the last minute; and what is granted now arrives no sooner than after the other
+-- half. (Together the two halves are the whole way there and back, however unevenly it is split.)
 local RATE_SECONDS = 60 -- longer than a claim
 local IN_FLIGHT_MS = 50 -- all of a second's messages are on their way: when the first will have landed nobody knows
+
+-- half_trip(n) -> ms; 0 until a hundred have landed: the fastest of a first burst is the burst's own queue.
+local function half_trip(n)
+  local v = redis.call('HMGET', 'wa:quick:' .. n, 'fastest', 'seen')
+  return tonumber(v[2] or 0) >= 100 and math.floor(tonumber(v[1]) / 2) or 0
+end
 
 local function count_from(n, member, at)
   redis.call('ZADD', 'wa:rate:' .. n, at, member)
@@ -20,19 +27,17 @@ local function room(n, throughput, margin)
   if not nth[1] then return 0 end
   local since = now - tonumber(nth[2])
   if since < 0 then return IN_FLIGHT_MS end
-  return math.max(0, 1000 + margin - since)
+  return math.max(0, 1000 + margin - since - half_trip(n))
 end
 
--- landed(n, member, claimed, answered): a send is no longer on its way; `answered`: Meta took it. The fastest round
--- trip is believed after a hundred: that of a first burst is the burst's own queue.
+-- landed(n, member, claimed, answered): a send is no longer on its way; `answered`: Meta took it.
 local function landed(n, member, claimed, answered)
   if not redis.call('ZSCORE', 'wa:rate:' .. n, member) then return end
   local took, quick = math.max(0, now - (claimed or now)), 'wa:quick:' .. n
-  local v = redis.call('HMGET', quick, 'fastest', 'seen')
-  local fastest = tonumber(v[2] or 0) >= 100 and math.min(took, tonumber(v[1])) or 0
-  count_from(n, member, now - math.floor(fastest / 2))
+  count_from(n, member, now - math.min(half_trip(n), math.floor(took / 2)))
   if answered then
-    if not v[1] or took < tonumber(v[1]) then redis.call('HSET', quick, 'fastest', took) end
+    local fastest = redis.call('HGET', quick, 'fastest')
+    if not fastest or took < tonumber(fastest) then redis.call('HSET', quick, 'fastest', took) end
     if redis.call('HINCRBY', quick, 'seen', 1) == 1 then redis.call('EXPIRE', quick, RATE_SECONDS) end
   end
 end
