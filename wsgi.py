@@ -15,7 +15,7 @@ def _app() -> Flask:
         given = settings.load()
     except settings.SettingsError as error:
         sys.exit(str(error))
-    log.configure(given.log_format, given.log_numbers)
+    log.configure(given.log_format, given.log_numbers, level=given.log_level)
     settings.share_metrics_directory(given)
     # Not before: prometheus_client looks for its directory while it is imported.
     from wa_service.error_tracking import configure

@@ -93,11 +93,13 @@ def configure(
     log_format: Literal["auto", "json", "console"] = "auto",
     numbers: Literal["masked", "full"] = "masked",
     stream: TextIO | None = None,
+    *,
+    level: Literal["info", "debug"] = "info",
 ) -> None:
     """Set up logging for this process: our own lines and those of libraries (warnings and above).
 
     Lines go to `stream` (standard error, so that a command's output stays its own). `auto` takes the readable
-    form on a terminal.
+    form on a terminal. `debug` adds our lines about what went well many times a second; libraries' stay out.
     """
     out = stream or sys.stderr
     console = log_format == "console" or (log_format == "auto" and out.isatty())
@@ -116,7 +118,7 @@ def configure(
     )
     structlog.configure(
         processors=[*chain, renderer],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG if level == "debug" else logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(out),
         cache_logger_on_first_use=True,
     )

@@ -35,6 +35,8 @@ from wa_service.whatsapp.signature import SignatureVerifier
 from wa_service.whatsapp.transport import Outcome
 
 COEXISTENCE_PER_SECOND = 20
+# What the client calls the first of a download's two steps.
+MEDIA_ADDRESS = "media"
 
 Guard = Callable[[str], AbstractContextManager[object]]
 Observe = Callable[[str, Outcome, float], None]
@@ -166,6 +168,9 @@ def _observe(call: str, outcome: Outcome, seconds: float) -> None:
     if outcome.error is not None and code is None:
         code = type(outcome.error).__name__
     metrics.api_called(call, seconds, code)
+    if call == MEDIA_ADDRESS:
+        what = "resolved" if outcome.error is None else "failed"
+        log.get_logger().debug("whatsapp.media.resolved", outcome=what, code=code, ms=round(seconds * 1000))
 
 
 def _observe_management(management: ManagementGuard, call: str, outcome: Outcome, seconds: float) -> None:

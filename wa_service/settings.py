@@ -209,6 +209,9 @@ class Settings(BaseSettings):
     log_format: Literal["auto", "json", "console"] = _variable(
         "WA_LOG_FORMAT", "json, console, or auto: console on a terminal.", "auto"
     )
+    log_level: Literal["info", "debug"] = _variable(
+        "WA_LOG_LEVEL", "info, or debug: a line for each webhook, status and media address, too.", "info"
+    )
     log_numbers: Literal["masked", "full"] = _variable(
         "WA_LOG_NUMBERS", "How telephone numbers stand in the log: masked or full.", "masked"
     )

@@ -56,6 +56,7 @@ COMMANDS = [
     "dead-letters",
     "script",
     "templates",
+    "resume",
     "forget",
 ]
 
@@ -139,6 +140,17 @@ def test_a_person_is_forgotten(wa: Command, redis_client: redis.Redis) -> None:
     left = [key for key in redis_client.scan_iter() if ADDRESS.encode() in key]
     assert left == []
     assert wa("forget", ADDRESS).stdout == "Nothing was known of this person.\n"
+
+
+def test_a_pause_is_ended_by_hand(wa: Command, redis_client: redis.Redis) -> None:
+    redis_client.hset(f"wa:pause:{NUMBER}", mapping={"until": 9e15, "reason": "account"})
+    assert wa("resume", NUMBER).stdout == f"{NUMBER} sends again.\n"
+    assert wa("resume").stdout == f"{NUMBER} was not paused.\n"
+
+
+def test_a_number_that_is_not_ours_is_not_resumed(wa: Command) -> None:
+    told = wa("resume", "1234567")
+    assert (told.returncode, told.stderr) == (1, "1234567 is not in WHATSAPP_PHONE_NUMBER_ID.\n")
 
 
 def test_without_dead_letters_it_says_so(wa: Command) -> None:

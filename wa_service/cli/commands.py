@@ -15,6 +15,7 @@ from wa_service.cli import (
     dead_letters,
     emulator,
     forget,
+    resume,
     script,
     send,
     settings_table,
@@ -27,7 +28,7 @@ from wa_service.cli.terminal import complain
 from wa_service.embedded_valkey import EmbeddedValkeyError
 from wa_service.settings import Settings, SettingsError
 
-_COMMANDS = (worker, emulator, valkey, send, check, settings_table, dead_letters, script, templates, forget)
+_COMMANDS = (worker, emulator, valkey, send, check, settings_table, dead_letters, script, templates, resume, forget)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -53,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _load() -> Settings:
     """Read the settings and make the process ready to log and count."""
     given = settings.load()
-    log.configure(given.log_format, given.log_numbers)
+    log.configure(given.log_format, given.log_numbers, level=given.log_level)
     settings.share_metrics_directory(given)
     return given
 

@@ -34,6 +34,7 @@ class Intake:
         self._numbers = runtime.numbers
         self._waba = runtime.settings.business_account_id
         self._log = log.get_logger()
+        self._debug = runtime.settings.log_level == "debug"
         # A web process that starts may have missed webhooks, so its first round trip says so.
         self._refused = True
 
@@ -139,6 +140,8 @@ class Intake:
                     metrics.delivery_took(status, milliseconds / 1000)
                 if status == "failed":
                     self._log.warning("whatsapp.status", id=record_id.decode(), status=status, code=_code(piece))
+                elif self._debug:
+                    self._log.debug("whatsapp.status", id=record_id.decode(), status=status, ms=milliseconds)
             case b"duplicate":
                 metrics.duplicate_seen()
             case b"foreign":

@@ -39,6 +39,7 @@ def webhook_blueprint(runtime: Runtime, intake: Intake, limits: CallLimits, tall
     take = intake.take
     verify_token = runtime.settings.verify_token.get_secret_value().encode()
     logger = log.get_logger()
+    debug = runtime.settings.log_level == "debug"
 
     @blueprint.get(PATH)
     @allow("verify token")
@@ -69,6 +70,9 @@ def webhook_blueprint(runtime: Runtime, intake: Intake, limits: CallLimits, tall
             raise
         finally:
             tally.answered(outcome, time.perf_counter() - started)
+        if debug:
+            ms = round((time.perf_counter() - started) * 1000, 1)
+            logger.debug("whatsapp.webhook.accepted", outcome=outcome, ms=ms)
         return Response(status=200)
 
     def answer() -> str:

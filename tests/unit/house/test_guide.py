@@ -146,7 +146,7 @@ def test_the_table_of_log_lines_is_the_code_s() -> None:
 def test_every_log_line_that_is_named_exists(page: Path) -> None:
     found = set(re.findall(r"`(whatsapp\.[a-z_]+(?:\.[a-z_]+)?)`", text_of(page)))
     # The design's names that were not taken stand in the list of deviations.
-    assert found - log_names() == ({"whatsapp.webhook.accepted", "whatsapp.media.resolved"} if page == GUIDE else set())
+    assert found - log_names() == set()
 
 
 def line_of(row: CodeRow, info: CodeInfo) -> tuple[str, str, str, str]:

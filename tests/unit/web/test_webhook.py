@@ -259,6 +259,21 @@ def test_an_accepted_webhook_writes_no_line(web: Web, lines: list[dict[str, Any]
     assert lines == []
 
 
+def test_at_level_debug_an_accepted_webhook_and_each_status_write_a_line(
+    start_web: Start, lines: list[dict[str, Any]]
+) -> None:
+    web = start_web({"WA_LOG_LEVEL": "debug"})
+    sent = web.send({"to": CUSTOMER, "text": "hello"}).json["id"]
+    web.accept("wamid.HBgLOURS")
+    lines.clear()
+
+    web.webhook(delivery(value_of(statuses=[status_of("wamid.HBgLOURS", "delivered")])))
+
+    told = [(line["event"], line.get("id"), line.get("outcome")) for line in lines]
+    assert told == [("whatsapp.status", sent, None), ("whatsapp.webhook.accepted", None, "stored")]
+    assert CUSTOMER not in str(lines)
+
+
 def test_a_refused_webhook_is_logged_with_its_reason_alone(web: Web, lines: list[dict[str, Any]]) -> None:
     lines.clear()
 
