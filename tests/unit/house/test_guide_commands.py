@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import requests
 
 from tests.e2e.starter import Started
 from tests.eventually import eventually
@@ -73,6 +74,9 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
         service.until_ready()
         service.write(ANA, "hello")
         eventually(lambda: service.answers(ANA) > 0, within=30)
+        # Definitions are fetched in the background; a send before that is left to Meta to judge.
+        templates = f"http://127.0.0.1:{service.port}/v1/templates"
+        requests.get(templates, headers={"Authorization": "Bearer dev-key"}, timeout=30).raise_for_status()
         settings = development_settings(service.port, service.emulator_port, var)
         yield Desk(service, {**os.environ, **settings, "PYTHONPATH": str(ROOT)})
     finally:
