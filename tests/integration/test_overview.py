@@ -6,6 +6,7 @@ import pytest
 import redis
 
 from tests.integration.lanes import NUMBER, Lanes, message, send
+from wa_service.store import keys
 from wa_service.store.outbox import Limits
 from wa_service.store.overview import MemoryWatch, Observer
 from wa_service.store.redis import Store
@@ -90,6 +91,16 @@ def test_a_nearly_full_server_is_noticed(store: Store, redis_client: redis.Redis
     finally:
         redis_client.config_set("maxmemory", 0)
     assert not MemoryWatch(store).full()
+
+
+def test_worker_processes_are_counted_while_they_say_so(
+    lanes: Lanes, observer: Observer, redis_client: redis.Redis
+) -> None:
+    for puller in ("one", "two", "silent"):
+        lanes.inbox.alive(puller)
+    lanes.inbox.give_back("two", died=False)
+    redis_client.zadd(keys.ALIVE, {"silent": 0})
+    assert observer.overview().workers == 1
 
 
 def test_the_clocks_agree(observer: Observer) -> None:

@@ -82,11 +82,14 @@ def of_queues(overview: Overview) -> Iterator[Finding]:
     """Whether somebody works, and what stands."""
     waiting = sum(overview.depth[queue] for queue in ("inbound", "replies", "bulk"))
     oldest = max(overview.oldest_seconds["inbound"], overview.oldest_seconds["replies"])
-    if oldest > _OLDEST_SECONDS:
+    if overview.workers == 0:
         do = "Start workers: python -m wa_service worker."
+        yield Finding("queue and workers", "wrong", f"{waiting} wait, no worker process is alive", do)
+    elif oldest > _OLDEST_SECONDS:
+        do = "Start more workers: python -m wa_service worker."
         yield Finding("queue and workers", "wrong", f"{waiting} wait, the first for {oldest:.0f} s", do)
     else:
-        yield Finding("queue and workers", "ok", f"{waiting} wait")
+        yield Finding("queue and workers", "ok", f"{waiting} wait, {overview.workers} worker processes")
     for number, state in overview.numbers.items():
         if state.paused_for > 0 or state.half_open:
             do = "The log's whatsapp.circuit and whatsapp.send.failed say why."

@@ -213,6 +213,10 @@ class Inbox:
         )
         return bool(done == 1)
 
+    def alive(self, puller: str) -> None:
+        """Says that a worker process works; to be said about once a second."""
+        self._store.call("alive", puller)
+
     def give_back(self, puller: str, *, died: bool) -> int:
         """What a puller held is due at once, after its end; returns how much that was."""
         return int(self._store.call("giveback", puller, "died" if died else "stopped"))

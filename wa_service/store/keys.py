@@ -12,6 +12,7 @@ wa:due                    zset    conversations with a mailbox, by when to look 
 wa:bell, wa:outbell:<n>   list    wake-ups, at most 64                               short
 wa:took:<p>, wa:gave:…    hash    a puller's last answer, for a repeat               2 minutes
 wa:held:<p>, claims:<p>   hash    what a puller works on                             1 hour, 1 day
+wa:alive                  zset    worker processes, by when they last said so        a minute
 wa:rec:<id>               hash    a send                                             retention, from its end
 wa:w:<mark>               string  the record of a wamid                              retention
 wa:idem:<key>:<mark>      hash    fingerprint, id, until                             24 h after the record's end
@@ -44,6 +45,7 @@ KEPT_ASIDE = 1_000
 
 DUE = "wa:due"
 BELL = "wa:bell"
+ALIVE = "wa:alive"
 BUSY = "wa:busy"
 DOUBT = "wa:doubt"
 DEAD = "wa:dead"

@@ -15,6 +15,7 @@ from wa_service.store.redis import Store, fields, text
 
 FULL_SHARE = 0.85
 _SECOND_MS = 1025
+ALIVE_MS = 15_000
 _MIN_VERSION = (6, 2)
 
 
@@ -31,7 +32,9 @@ class NumberState:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """Everything whose truth is in the store, at one moment. Depths count conversations, ages are in seconds."""
+    """Everything whose truth is in the store, at one moment. Depths count conversations, ages are in seconds;
+    `workers` are the worker processes that said so within 15 s.
+    """
 
     depth: Mapping[str, int]
     oldest_seconds: Mapping[str, float]
@@ -39,6 +42,7 @@ class Overview:
     daily_limit: int
     daily_remaining: int
     dead_letters: Mapping[str, int] = field(default_factory=dict)
+    workers: int = 0
 
 
 class Observer:
@@ -61,6 +65,7 @@ class Observer:
             ("ZCARD", keys.DEAD),
             ("ZCOUNT", keys.reach(limits.waba), now - 86_400_000, "+inf"),
             ("HGET", keys.said(limits.waba), "daily_limit"),
+            ("ZCOUNT", keys.ALIVE, now - ALIVE_MS, "+inf"),
         ]
         fixed = len(commands)
         for number in self._numbers:
@@ -75,7 +80,7 @@ class Observer:
                 ("HGET", keys.pace(number), "n"),
             ]
         results = self._store.run(commands)
-        due, due_first, busy, doubt, dead, opened, said = results[:fixed]
+        due, due_first, busy, doubt, dead, opened, said, workers = results[:fixed]
         depth = {"inbound": due, "replies": 0, "bulk": 0, "sending": busy, "unknown": doubt, "dead": dead}
         oldest = {"inbound": _age(due_first, now), "replies": 0.0, "bulk": 0.0}
         numbers = {}
@@ -96,7 +101,7 @@ class Observer:
                 limit, max(0, limit - used), wait, state.get("reason", ""), "until" in state and wait == 0.0
             )
         daily = int(said) if said else limits.daily
-        return Overview(depth, oldest, numbers, daily, max(0, daily - opened), self._dead_by_kind())
+        return Overview(depth, oldest, numbers, daily, max(0, daily - opened), self._dead_by_kind(), workers)
 
     def durability(self) -> list[str]:
         """One sentence for each setting of the server with which acknowledged messages could be lost."""

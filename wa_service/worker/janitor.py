@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from wa_service import log
 from wa_service.store.flusher import StoreAwayError
+from wa_service.store.inbox import Inbox
 from wa_service.store.outbox import Outbox
 from wa_service.worker.inbound import InboundWorker
 
@@ -13,14 +14,17 @@ from wa_service.worker.inbound import InboundWorker
 class Janitor:
     """One round of tidying; every worker process does it, the steps see to it that each thing happens once."""
 
-    def __init__(self, outbox: Outbox, inbound: Sequence[InboundWorker]) -> None:
+    def __init__(self, outbox: Outbox, inbox: Inbox, puller: str, inbound: Sequence[InboundWorker]) -> None:
         self._outbox = outbox
+        self._inbox = inbox
+        self._puller = puller
         self._inbound = inbound
         self._log = log.get_logger()
 
     def round(self) -> None:
-        """Renew, reap, settle. A store that is away is met by the next round."""
+        """Say that we work; renew, reap, settle. A store that is away is met by the next round."""
         try:
+            self._inbox.alive(self._puller)
             for worker in self._inbound:
                 worker.renew()
             for record_id in self._outbox.reap():

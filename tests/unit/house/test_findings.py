@@ -31,7 +31,7 @@ def overview(**given: Any) -> Overview:
     depth = {"inbound": 0, "replies": 0, "bulk": 0, "sending": 0, "unknown": 0} | given.pop("depth", {})
     oldest = {"inbound": 0.0, "replies": 0.0, "bulk": 0.0} | given.pop("oldest_seconds", {})
     numbers = given.pop("numbers", {"1": NumberState(80, 80, 0.0, "", half_open=False)})
-    return Overview(depth, oldest, numbers, 1000, 1000, **given)
+    return Overview(depth, oldest, numbers, 1000, 1000, **({"workers": 1} | given))
 
 
 def test_whatever_is_not_ok_says_what_to_do(tmp_path: Path) -> None:
@@ -85,6 +85,10 @@ def test_clocks_that_differ_are_told(skew: float, verdict: str) -> None:
 def test_work_that_stands_means_no_workers(seconds: int, verdict: str) -> None:
     found = findings.of_queues(overview(depth={"inbound": 2}, oldest_seconds={"inbound": seconds}))
     assert verdicts(found)["queue and workers"] == verdict
+
+
+def test_without_a_worker_process_nothing_is_well() -> None:
+    assert verdicts(findings.of_queues(overview(workers=0)))["queue and workers"] == "wrong"
 
 
 def test_a_paused_number_is_named_with_its_reason() -> None:

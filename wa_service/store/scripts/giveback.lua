@@ -17,5 +17,6 @@ for i = 1, #all, 2 do
 end
 local claims = redis.call('SMEMBERS', 'wa:claims:' .. ARGV[1])
 for _, id in ipairs(claims) do redis.call('ZADD', 'wa:busy', 'XX', now, id) end
+redis.call('ZREM', 'wa:alive', ARGV[1])
 redis.call('DEL', held, 'wa:claims:' .. ARGV[1], 'wa:took:' .. ARGV[1])
 return #all / 2 + #claims
