@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from benchmarks import machine
 from benchmarks.measure import Goal, Line, plain
@@ -10,56 +11,78 @@ from benchmarks.plan import Plan
 from benchmarks.processes import BenchmarkError, Part
 from benchmarks.service import Load, MetaStandIn, Service, Workshop
 
-STATUS_RATE = 1_000
-TEXT_RATE = 200
-"""A busy core: at a slow pace it would be measured how the machine wakes up (on a small virtual one Flask's "ok" alone
-costs 1.0 ms at 300 a second and 0.36 ms at 2,000)."""
+CONNECTIONS = 64
+STATUS_PACE = 300
+TEXT_PACE = 50
+"""Calm: what is then seen, too, is how the machine wakes up; so the calm lines have no mark to reach."""
 
 
 def run(plan: Plan) -> list[Line]:
     """One web and one worker process with Valkey on one core; the load and Meta on the other."""
-    statuses, texts = [], []
     with Workshop() as workshop:
         meta = MetaStandIn(workshop)
         service = Service(workshop, meta.url)
         parts = [service.valkey(on=machine.SERVER)]
-        each = plan.many(4_000)
-        records = workshop.directory / "records.json"
-        service.helper("benchmarks.seed", "records", str(each * (plan.rounds + 1) // 3 + 1), str(records))
+        house = _House(workshop, meta, service, parts)
+        busy, calm = plan.many(3_000), plan.many(1_200)
+        house.remember_sends((busy * (plan.rounds + 1) + calm * plan.rounds) // 3 + 1)
         parts += [service.web(on=machine.SERVER), service.worker(on=machine.SERVER)]
-        _statuses(workshop, service, parts, str(records), each, 0)
-        _texts(workshop, service, meta, parts, plan.many(500), "warm")
+        house.statuses(busy)
+        house.texts(plan.many(500), "warm")
+        figures: dict[str, list[float]] = {"status": [], "text": [], "calm status": [], "calm text": []}
         for turn in range(plan.rounds):
-            statuses.append(_statuses(workshop, service, parts, str(records), each, turn + 1))
-            texts.append(_texts(workshop, service, meta, parts, plan.many(1_200), f"C{turn}"))
+            figures["status"].append(house.statuses(busy))
+            figures["text"].append(house.texts(plan.many(2_000), f"B{turn}"))
+            figures["calm status"].append(house.statuses(calm, STATUS_PACE))
+            figures["calm text"].append(house.texts(plan.many(250), f"C{turn}", TEXT_PACE))
     what = "CPU of web + worker + Valkey for one"
     return [
-        plain("cpu_status", f"{what} status webhook", statuses, "ms", Goal("≤", 0.9)),
-        plain("cpu_text", f"{what} text answered", texts, "ms", Goal("≤", 3.0)),
+        plain("cpu_status", f"{what} status webhook", figures["status"], "ms", Goal("≤", 0.9)),
+        plain("cpu_text", f"{what} text answered", figures["text"], "ms", Goal("≤", 3.0)),
+        plain("cpu_status_calm", f"… status webhook at {STATUS_PACE}/s", figures["calm status"], "ms", None),
+        plain("cpu_text_calm", f"… text answered at {TEXT_PACE}/s", figures["calm text"], "ms", None),
     ]
 
 
-def _statuses(workshop: Workshop, service: Service, parts: list[Part], records: str, count: int, turn: int) -> float:
-    before = _cpu(parts)
-    first = turn * count
-    seen = Load(
-        workshop, service.port, kind="status", records=records, first=first, count=count, rate=STATUS_RATE
-    ).result()
-    return (_cpu(parts) - before) * 1000 / float(seen["answered"])
+class _House:
+    """The service with what it is measured by."""
+
+    def __init__(self, workshop: Workshop, meta: MetaStandIn, service: Service, parts: list[Part]) -> None:
+        self._workshop = workshop
+        self._meta = meta
+        self._service = service
+        self._parts = parts
+        self._records = workshop.directory / "records.json"
+        self._used = 0
+
+    def remember_sends(self, count: int) -> None:
+        """Sends for statuses to be about."""
+        self._service.helper("benchmarks.seed", "records", str(count), str(self._records))
+
+    def statuses(self, count: int, pace: int = 0) -> float:
+        """Milliseconds of CPU for each of so many status webhooks; `pace` a second, 0 as fast as they are answered."""
+        spec: dict[str, Any] = {"kind": "status", "records": str(self._records), "first": self._used, "count": count}
+        self._used += count
+        before = self._cpu()
+        Load(self._workshop, self._service.port, **spec, **_pace(pace)).result()
+        return (self._cpu() - before) * 1000 / count
+
+    def texts(self, count: int, tag: str, pace: int = 0) -> float:
+        """Milliseconds of CPU for each of so many texts of as many customers, until all are answered."""
+        self._meta.forget()
+        spec: dict[str, Any] = {"kind": "text", "tag": tag, "count": count, "customers": count}
+        before = self._cpu()
+        Load(self._workshop, self._service.port, **spec, **_pace(pace)).result()
+        end = time.monotonic() + 60
+        while (answered := len(self._meta.arrived())) < count:
+            if time.monotonic() > end:
+                raise BenchmarkError(f"{answered} of {count} texts were answered")
+            time.sleep(0.1)
+        return (self._cpu() - before) * 1000 / count
+
+    def _cpu(self) -> float:
+        return sum(part.cpu_seconds() for part in self._parts)
 
 
-def _texts(workshop: Workshop, service: Service, meta: MetaStandIn, parts: list[Part], count: int, tag: str) -> float:
-    meta.forget()
-    before = _cpu(parts)
-    load = Load(workshop, service.port, kind="text", tag=tag, count=count, rate=TEXT_RATE, customers=count)
-    load.result()
-    end = time.monotonic() + 30
-    while len(meta.arrived()) < count:
-        if time.monotonic() > end:
-            raise BenchmarkError(f"{len(meta.arrived())} of {count} texts were answered")
-        time.sleep(0.1)
-    return (_cpu(parts) - before) * 1000 / count
-
-
-def _cpu(parts: list[Part]) -> float:
-    return sum(part.cpu_seconds() for part in parts)
+def _pace(pace: int) -> dict[str, Any]:
+    return {"rate": pace} if pace else {"connections": CONNECTIONS, "seconds": 60}
