@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import redis
 
@@ -91,6 +94,30 @@ def test_a_nearly_full_server_is_noticed(store: Store, redis_client: redis.Redis
     finally:
         redis_client.config_set("maxmemory", 0)
     assert not MemoryWatch(store).full()
+
+
+def test_nobody_is_told_what_was_true_long_ago() -> None:
+    asked, go = threading.Event(), threading.Event()
+
+    class Slow:
+        answers = [b"maxmemory:100\r\nused_memory:99\r\n", b"maxmemory:0\r\nused_memory:99\r\n"]
+
+        def do(self, *_: str) -> bytes:
+            answer = self.answers.pop(0)
+            if not self.answers:
+                asked.set()
+                assert go.wait(5)
+            return answer
+
+    watch = MemoryWatch(Slow())  # type: ignore[arg-type]  # what the watch asks of it
+    assert watch.full()
+    watch._asked -= 60
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(watch.full)
+        assert asked.wait(5)
+        second = pool.submit(watch.full)
+        go.set()
+        assert (first.result(5), second.result(5)) == (False, False)
 
 
 def test_worker_processes_are_counted_while_they_say_so(

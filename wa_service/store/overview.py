@@ -163,17 +163,19 @@ class MemoryWatch:
 
     def full(self) -> bool:
         """Whether new work must be refused so that the workers keep room to finish. Raises `StoreAwayError`."""
-        now = time.monotonic()
-        if now - self._asked < 1.0:
+        if time.monotonic() - self._asked < 1.0:
             return self._full
+        # Who comes meanwhile waits for the answer: what was true when anybody last asked may be long ago.
         with self._mutex:
-            if now - self._asked < 1.0:
-                return self._full
-            self._asked = now
+            if time.monotonic() - self._asked >= 1.0:
+                self._full = self._ask()
+                self._asked = time.monotonic()
+            return self._full
+
+    def _ask(self) -> bool:
         info = dict(line.partition(":")[::2] for line in text(self._store.do("INFO", "memory")).splitlines())
         most = int(info.get("maxmemory", 0))
-        self._full = most > 0 and int(info.get("used_memory", 0)) > self._share * most
-        return self._full
+        return most > 0 and int(info.get("used_memory", 0)) > self._share * most
 
 
 def _age(first: Sequence[bytes], now: int) -> float:
