@@ -100,7 +100,8 @@ def test_nobody_is_told_what_was_true_long_ago() -> None:
     asked, go = threading.Event(), threading.Event()
 
     class Slow:
-        answers = [b"maxmemory:100\r\nused_memory:99\r\n", b"maxmemory:0\r\nused_memory:99\r\n"]
+        def __init__(self) -> None:
+            self.answers = [b"maxmemory:100\r\nused_memory:99\r\n", b"maxmemory:0\r\nused_memory:99\r\n"]
 
         def do(self, *_: str) -> bytes:
             answer = self.answers.pop(0)
