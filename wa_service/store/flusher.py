@@ -1,7 +1,7 @@
 """Coalesces the round trips of many greenlets into few pipelines.
 
-Whoever comes first leads: it sends what waits, its own commands included, in one pipeline of at most 32
-commands, passes the lead to the next that waits, and hands each its results. There is no background task that
+Whoever comes first leads: it sends what waits, its own commands included, in one pipeline of at most 32 callers and
+128 commands, passes the lead to the next that waits, and hands each its results. There is no background task that
 could die unseen. While the server is away every call fails at once; a PING every 200 ms finds out when it is back.
 """
 
@@ -20,9 +20,9 @@ from redis.exceptions import ResponseError
 Command = tuple[str | bytes | int | float, ...]
 
 MOST_COMMANDS = 128
-# Of several callers together fewer: while the server works on one half of them, this process works on the other.
-# With all 64 callers of a busy process in one round trip, each side waited for the other a quarter of the time.
-MOST_TOGETHER = 32
+# While the server works on one half of the callers' commands, this process works on the other half. With all 64
+# callers of a busy process in one round trip, each side waited for the other a quarter of the time.
+MOST_CALLERS = 32
 PROBE_SECONDS = 0.2
 # What a server answers that is up but must not, or cannot, take writes now.
 _UNWILLING = (
@@ -160,7 +160,9 @@ class Flusher:
         """Moves what goes into the next round trip into `jobs`; returns how many commands that is."""
         total = 0
         with self._mutex:
-            while self._waiting and (not jobs or total + len(self._waiting[0].commands) <= MOST_TOGETHER):
+            while self._waiting and len(jobs) < MOST_CALLERS:
+                if jobs and total + len(self._waiting[0].commands) > MOST_COMMANDS:
+                    break
                 jobs.append(self._waiting.popleft())
                 total += len(jobs[-1].commands)
         return total
