@@ -1,4 +1,4 @@
-"""Texts through WhatsAppMetaClient, as a process of the service builds it: breaker and metrics on."""
+"""Texts through WhatsAppMetaClient, as the service's own sender has it: breaker and metrics on."""
 
 from gevent import monkey
 
@@ -10,9 +10,25 @@ loaded = settings.load()
 settings.share_metrics_directory(loaded)
 
 from benchmarks.others.sending import arguments, timed  # noqa: E402 - after the patch
-from wa_service import runtime  # noqa: E402 - after the metrics directory is known
+from wa_service import metrics  # noqa: E402 - after its directory is known
+from wa_service.delivery.breaker import Breaker  # noqa: E402 - as above
+from wa_service.whatsapp import WhatsAppMetaClient  # noqa: E402 - as above
+from wa_service.whatsapp.transport import Outcome  # noqa: E402 - as above
 
-_, count = arguments()
-built = runtime.build(loaded)
-client = built.clients[built.numbers[0]]
+
+def observe(call: str, outcome: Outcome, seconds: float) -> None:
+    """Measures a call as the service does."""
+    metrics.api_called(call, seconds, outcome.code)
+
+
+base_url, count = arguments()
+client = WhatsAppMetaClient(
+    access_token=loaded.access_token.get_secret_value(),
+    phone_number_id=loaded.phone_number_ids[0],
+    api_version=loaded.api_version,
+    base_url=base_url,
+    guard=Breaker(lambda: None).guard,
+    observe=observe,
+    ca_bundle=str(loaded.ca_bundle) if loaded.ca_bundle else None,
+)
 timed(lambda to: client.send_message(to=to, text="hello"), count)

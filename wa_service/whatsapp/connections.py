@@ -14,8 +14,6 @@ from typing import Any, Final, Self, cast
 
 from requests import Response
 from requests.adapters import HTTPAdapter
-from requests.structures import CaseInsensitiveDict
-from requests.utils import get_encoding_from_headers
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager, Retry
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.response import HTTPResponse
@@ -283,11 +281,13 @@ class MetaAdapter(HTTPAdapter):
         return super().request_url(request, proxies) if proxies else str(request.path_url)
 
     def build_response(self, req: Any, resp: Any) -> Response:
-        """The answer as `requests` has it; its cookies are not looked at, since none is kept or sent."""
+        """The answer as `requests` has it, with urllib3's own headers and without what nobody reads.
+
+        Cookies are neither kept nor sent; bodies are read as bytes, so that no encoding is looked up.
+        """
         response = Response()
         response.status_code = resp.status
-        response.headers = CaseInsensitiveDict(resp.headers)
-        response.encoding = get_encoding_from_headers(response.headers)
+        response.headers = resp.headers
         response.raw = resp
         response.reason = resp.reason
         response.url = req.url

@@ -14,6 +14,7 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from copy import copy
 from dataclasses import dataclass
 from typing import IO, Any, Final, TypeAlias
 from urllib.parse import urlsplit
@@ -177,8 +178,9 @@ class Transport:
         if prepared is None:
             headers = {**self._headers, "Content-Type": "application/json"}
             prepared = self._prepared[path] = Request("POST", self.url(path), headers=headers).prepare()
-        request = prepared.copy()
+        request = copy(prepared)  # its own `copy` also copies the cookies that it does not have
         request.body = orjson.dumps(payload)
+        request.headers = prepared.headers.copy()
         request.headers["Content-Length"] = str(len(request.body))
         return self._run(call, request)
 
