@@ -12,7 +12,7 @@ import redis
 from tests.eventually import eventually
 from tests.integration.lanes import NUMBER, Lanes, message, send
 from wa_service.store import keys
-from wa_service.store.outbox import Ending, Grant, Idempotency, Limits
+from wa_service.store.outbox import Ending, Grant, Idempotency, Limits, Trip
 from wa_service.store.redis import Store
 
 ACCEPTED = Ending("accepted", wamid="wamid.A1", wa_id="15551230001", health="well")
@@ -414,6 +414,15 @@ class TestLimits:
         redis_client.hset("wa:rec:a", "claimed", int(time.time() * 1000) - 400)
         done(lanes, grant, outcome="accepted", wamid="wamid.A")
         assert 0.5 < lanes.outbox.next(NUMBER, "p", 1, 1).wait <= 0.625
+
+    def test_what_lies_between_the_answer_and_its_record_costs_no_throughput(self, store: Store) -> None:
+        lanes = Lanes.over(store, limits={NUMBER: Limits(1, 0, "w")})
+        lanes.outbox.put(send("15550000001", id="a"))
+        lanes.outbox.put(send("15550000002", id="b"))
+        (grant,) = lanes.grant()
+        half_a_second_ago = Trip(5, time.monotonic() - 0.5)
+        lanes.outbox.done(NUMBER, grant, Ending("accepted", wamid="wamid.A"), half_a_second_ago)
+        assert lanes.outbox.next(NUMBER, "p", 1, 1).wait <= 0.51
 
     def test_stamps_from_the_future_count_as_now(self, store: Store, redis_client: redis.Redis) -> None:
         lanes = Lanes.over(store, limits={NUMBER: Limits(1, 0, "w")})

@@ -12,7 +12,7 @@ import orjson
 from wa_service import log, metrics
 from wa_service.delivery.verdict import Verdict, judge
 from wa_service.store.flusher import StoreAwayError
-from wa_service.store.outbox import Ended, Ending, Grant, Outbox
+from wa_service.store.outbox import Ended, Ending, Grant, Outbox, Trip
 from wa_service.whatsapp.errors import WhatsAppError, WhatsAppOutcomeUnknownError
 
 DEADLINE_SECONDS = 30.0
@@ -62,13 +62,13 @@ class Sender:
 
     def send(self, grant: Grant) -> Ending:
         """Sends a granted record and writes how it ended; returns that."""
-        verdict, ms = self._attempt(grant)
+        verdict, trip = self._attempt(grant)
         self._consequences(grant, verdict)
-        ended = self._write(grant, verdict.ending)
-        self._tell(grant, verdict, ended, ms)
+        ended = self._write(grant, verdict.ending, trip)
+        self._tell(grant, verdict, ended, trip.took_ms)
         return verdict.ending
 
-    def _attempt(self, grant: Grant) -> tuple[Verdict, int]:
+    def _attempt(self, grant: Grant) -> tuple[Verdict, Trip]:
         payload = orjson.loads(grant.body)
         payload["biz_opaque_callback_data"] = grant.id
         started = time.monotonic()
@@ -79,7 +79,8 @@ class Sender:
             verdict = judge(error, grant)
         else:
             verdict = Verdict(Ending("accepted", wamid=sent.wamid, wa_id=sent.wa_id or "", health="well"))
-        return verdict, round((time.monotonic() - started) * 1000)
+        ended = time.monotonic()
+        return verdict, Trip(round((ended - started) * 1000), ended)
 
     def _consequences(self, grant: Grant, verdict: Verdict) -> None:
         """What the outcome means for the whole number, before the record may be granted again."""
@@ -97,11 +98,11 @@ class Sender:
         except StoreAwayError:
             self._log.warning("whatsapp.circuit", outcome="not_written")
 
-    def _write(self, grant: Grant, ending: Ending) -> Ended | None:
+    def _write(self, grant: Grant, ending: Ending, trip: Trip) -> Ended | None:
         """Writes the ending, waiting for the store if need be: safe to repeat, and an accepted wamid is worth it."""
         while True:
             try:
-                return self._outbox.done(self._number, grant, ending)
+                return self._outbox.done(self._number, grant, ending, trip)
             except StoreAwayError:
                 if not self._wait_for_store(STORE_PATIENCE):
                     self._log.error("whatsapp.send.unknown", id=grant.id, outcome="not_written")

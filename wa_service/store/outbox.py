@@ -6,6 +6,7 @@ by a status of Meta's, or by `settle`. The limits stand in the same scripts, bec
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
@@ -20,7 +21,7 @@ from wa_service.store.redis import Store, text
 LANE_CEILING = 1_000
 KEPT_BYTES = 16_384
 LONGEST_SENTENCE = 1_024
-MARGIN_MS = 25
+MARGIN_MS = 10
 CLAIM_SECONDS = 45.0
 
 Outcome = Literal["accepted", "later", "failed", "unknown"]
@@ -121,6 +122,19 @@ class Ending:
     code: int | None = None
     health: Literal["well", "ill", ""] = ""
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Trip:
+    """A call to Meta: how long it took (ms), and when it ended (this process's monotonic clock, s)."""
+
+    took_ms: int
+    ended: float
+
+    @property
+    def ago_ms(self) -> int:
+        """How long ago it ended."""
+        return max(0, int((time.monotonic() - self.ended) * 1000))
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,8 +245,8 @@ class Outbox:
         ]
         return Next(grants, float("inf") if wait < 0 else wait / 1000, text(why), [text(id_) for id_ in expired])
 
-    def done(self, number: str, grant: Grant, ending: Ending) -> Ended:
-        """Writes how a send ended; safe to repeat."""
+    def done(self, number: str, grant: Grant, ending: Ending, trip: Trip | None = None) -> Ended:
+        """Writes how a send ended; safe to repeat. `trip`: the call, which says when Meta counted the message."""
         details: dict[str, Any] = {
             "delay": int(ending.delay * 1000),
             "health": ending.health,
@@ -245,6 +259,8 @@ class Outbox:
                 "mark": keys.mark(number, ending.wamid).hex(),
                 "wa_id": ending.wa_id,
             }
+        if trip is not None:
+            details |= {"took": trip.took_ms, "ago": trip.ago_ms}
         if ending.counts:
             details["counts"] = ending.counts
         if ending.error is not None:

@@ -14,7 +14,7 @@ from wa_service.store.outbox import Outbox
 from wa_service.store.redis import Store, fields, text
 
 FULL_SHARE = 0.85
-_SECOND_MS = 1025
+_SECOND_MS = 1010
 ALIVE_MS = 15_000
 _MIN_VERSION = (6, 2)
 

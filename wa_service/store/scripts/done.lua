@@ -3,7 +3,7 @@
 -- the claim's holder.
 -- ARGV 1 id · 2 token · 3 outcome: accepted | later | failed | unknown · 4 keep (s) · 5 details (JSON): wamid, mark
 --      (digest of n + wamid), wa_id, delay (ms), counts (few | pair | ill), error {…}, code, health (well | ill | ""),
---      reason, settle (ms)
+--      reason, settle (ms), took (ms: the call to Meta), ago (ms since it ended)
 -- Returns {1 or 0 (not the claim's holder) or -1 (no such record), status, ms from queued to now, id that follows}.
 redis.call('DEL', 'wa:none')
 local id, outcome, keep, d = ARGV[1], ARGV[3], tonumber(ARGV[4]), cjson.decode(ARGV[5])
@@ -11,7 +11,7 @@ local v = redis.call('HMGET', key(id), 'token', 'n', 'c', 's:queued', 'puller', 
 if not v[2] then return { -1, '', 0, '' } end
 local n, c = v[2], v[3]
 local took = now - tonumber(v[4] or now)
-landed(n, id .. ':' .. ARGV[2], tonumber(v[6]), outcome == 'accepted')
+landed(n, id .. ':' .. ARGV[2], d.took or now - tonumber(v[6] or now), d.ago or 0, outcome == 'accepted')
 
 if outcome == 'accepted' then
   local facts = { 'wamid', v[7] or d.wamid, 's:accepted', v[8] or now }

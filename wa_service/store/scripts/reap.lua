@@ -19,7 +19,7 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', 'wa:busy', '-inf', now, 'LIMIT',
     else
       ended(id, tonumber(ARGV[2]))
     end
-    landed(v[1], id .. ':' .. (v[3] or ''), nil, false)
+    landed(v[1], id .. ':' .. (v[3] or ''), 0, 0, false)
     leave(v[1], v[2], id)
   end
 end

@@ -30,11 +30,12 @@ local function room(n, throughput, margin)
   return math.max(0, 1000 + margin - since - half_trip(n))
 end
 
--- landed(n, member, claimed, answered): a send is no longer on its way; `answered`: Meta took it.
-local function landed(n, member, claimed, answered)
+-- landed(n, member, took, ago, answered): a send is no longer on its way; its call took `took` ms and ended `ago` ms
+-- ago; `answered`: Meta took it.
+local function landed(n, member, took, ago, answered)
   if not redis.call('ZSCORE', 'wa:rate:' .. n, member) then return end
-  local took, quick = math.max(0, now - (claimed or now)), 'wa:quick:' .. n
-  count_from(n, member, now - math.min(half_trip(n), math.floor(took / 2)))
+  local quick = 'wa:quick:' .. n
+  count_from(n, member, now - ago - math.min(half_trip(n), math.floor(took / 2)))
   if answered then
     local fastest = redis.call('HGET', quick, 'fastest')
     if not fastest or took < tonumber(fastest) then redis.call('HSET', quick, 'fastest', took) end
