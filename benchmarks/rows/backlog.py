@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from statistics import median
 
 from benchmarks import machine
 from benchmarks.measure import Goal, Line, ratio
@@ -22,7 +23,7 @@ def run(plan: Plan) -> list[Line]:
         few_cost.append(_cost(FEW, -(-handled * 2 // FEW), handled))
         many_cost.append(_cost(many, 1, handled))
     what = f"CPU for a message while {many:,} conversations wait"
-    absolute = {"few_ms": sorted(few_cost)[len(few_cost) // 2], "many_ms": sorted(many_cost)[len(many_cost) // 2]}
+    absolute = {"few_ms": median(few_cost), "many_ms": median(many_cost)}
     return [ratio("backlog", what, "1,000 conversations", many_cost, few_cost, Goal("≤", 1.15), absolute)]
 
 

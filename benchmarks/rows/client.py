@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
 
 import certifi
 
@@ -24,7 +25,7 @@ def run(plan: Plan) -> list[Line]:
     with Workshop() as workshop:
         meta = MetaStandIn(workshop)
         rates = _rates(plan, workshop, meta, ("ours", "pywa", "whatsloon", "heyoo"), plan.many(3_000))
-        absolute = {name: sorted(each)[len(each) // 2] for name, each in rates.items()}
+        absolute = {name: median(each) for name, each in rates.items()}
         lines: list[Line] = [
             ratio(f"client_{name}", WHAT, name, rates["ours"], rates[name], Goal("≥", goal), absolute)
             for name, goal in (("pywa", 1.4), ("whatsloon", 1.4), ("heyoo", 2.5))
@@ -45,7 +46,7 @@ def _over_tls(plan: Plan, workshop: Workshop) -> Line:
     trusted.write_bytes(Path(certifi.where()).read_bytes() + certificate.read_bytes())  # as long as in production
     meta = MetaStandIn(workshop, certificate=str(certificate), key=str(key))
     rates = _rates(plan, workshop, meta, ("ours", "heyoo"), plan.many(400), str(trusted))
-    absolute = {name: sorted(each)[len(each) // 2] for name, each in rates.items()}
+    absolute = {name: median(each) for name, each in rates.items()}
     return ratio("client_tls", OVER_TLS, "heyoo", rates["ours"], rates["heyoo"], Goal("≥", 5.0), absolute)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from statistics import median
 
 from benchmarks import machine
 from benchmarks.measure import Goal, Line, ratio
@@ -37,7 +38,7 @@ def run(plan: Plan) -> list[Line]:
             with service.worker(on=machine.SERVER, name=f"worker-{turn}"):
                 queued.append(_rate(meta, count))
     what = "queued sends a second, one worker process on one core"
-    absolute = {"queued": sorted(queued)[len(queued) // 2], "bare": sorted(bare)[len(bare) // 2]}
+    absolute = {"queued": median(queued), "bare": median(bare)}
     return [ratio("queued", what, "the bare client in a loop", queued, bare, Goal("≥", 0.40), absolute)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from statistics import median
 
 from benchmarks import machine, rivals
 from benchmarks.measure import Goal, Line, ratio
@@ -42,7 +43,7 @@ def run(plan: Plan) -> list[Line]:
                 ).result()
                 if turn >= 0:
                     rates[name].append(seen["answered"] / seen["seconds"])
-    absolute = {name: sorted(each)[len(each) // 2] for name, each in rates.items()}
+    absolute = {name: median(each) for name, each in rates.items()}
     return [
         ratio("webhooks_flask", WHAT, "Flask returning “ok”", rates["ours"], rates["flask"], Goal("≥", 0.70), absolute),
         ratio("webhooks_pywa", WHAT, "pywa's Flask receiver", rates["ours"], rates["pywa"], Goal("≥", 1.0), absolute),

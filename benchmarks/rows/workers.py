@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack
+from statistics import median
 
 from benchmarks import machine
 from benchmarks.measure import Goal, Line, ratio
@@ -31,7 +32,7 @@ def run(plan: Plan) -> list[Line]:
             for number, rates in ((1, one), (2, two)):
                 rates.append(_rate(service, meta, count * number, number, f"{turn}-{number}"))
     what = "sends a second, two worker processes while cores are free"
-    absolute = {"one": sorted(one)[len(one) // 2], "two": sorted(two)[len(two) // 2]}
+    absolute = {"one": median(one), "two": median(two)}
     return [ratio("workers_two", what, "one worker process", two, one, Goal("≥", 1.8), absolute)]
 
 
