@@ -12,8 +12,8 @@ HEAD = """# Third-party software
 What `requirements.txt` installs, from the packages' own metadata. `make lock` writes this file.
 The choices behind the direct ones: [docs/supply-chain.md](docs/supply-chain.md).
 
-| package | version | licence | home |
-|---|---|---|---|
+| package | version | licence |
+|---|---|---|
 """
 
 
@@ -39,10 +39,8 @@ def main() -> None:
     """Write the file."""
     target = ROOT / "THIRD_PARTY.md"
     before = target.read_text(encoding="utf-8") if target.exists() else ""
-    rows = [
-        f"| {name} | {version} | {licence_of(name, before)} | https://pypi.org/project/{name}/ |"
-        for name, version in locked(ROOT / "requirements.txt")
-    ]
+    pins = locked(ROOT / "requirements.txt")
+    rows = [f"| {name} | {version} | {licence_of(name, before)} |" for name, version in pins]
     target.write_text(HEAD + "\n".join(rows) + "\n", encoding="utf-8")
 
 
