@@ -90,6 +90,24 @@ class TestAFullServer:
             assert lanes.inbox.give_back("p", died=True) == 0
 
 
+class TestAnAnswerThatComesVeryLate:
+    def test_what_was_queued_once_more_is_not_sent_again(self, store: Store) -> None:
+        lanes = Lanes.over(store, settle_seconds=0.01, resend_unknown=True)
+        lanes.outbox.put(send(id="a"))
+        (grant,) = lanes.grant()
+        done(lanes, grant, outcome="unknown")
+        eventually(lambda: int(time.time() * 1000) > claimed(lanes, "a") + 2)
+        for i in range(3):
+            lanes.outbox.put(send(f"777{i}"))
+            (other,) = lanes.grant()
+            done(lanes, other, outcome="accepted", wamid=f"wamid.H{i}")
+            status(lanes, f"wamid.H{i}", "sent")
+        assert eventually(lanes.outbox.settle) == [("a", "resent")]
+        done(lanes, grant, outcome="accepted", wamid="wamid.A")
+        assert lanes.grant() == []
+        assert state(lanes, "a") == "accepted"
+
+
 class TestMetasWordAfterAll:
     def silent(self, store: Store) -> Lanes:
         """A send "a" that was given up because Meta said nothing."""

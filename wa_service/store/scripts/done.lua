@@ -34,6 +34,8 @@ elseif d.health == 'ill' and redis.call('HGET', p, 'probe') == id then
 end
 
 if v[1] ~= ARGV[2] or redis.call('ZREM', 'wa:busy', id) == 0 then
+  -- Given up meanwhile and queued once more, but Meta has it: whoever sends it now is left alone.
+  if outcome == 'accepted' and not redis.call('ZSCORE', 'wa:busy', id) then drop(n, c, id) end
   return { outcome == 'accepted' and 1 or 0, redis.call('HGET', key(id), 'status'), took, '' }
 end
 redis.call('SREM', 'wa:claims:' .. (v[5] or ''), id)
