@@ -5,7 +5,6 @@ Nothing here connects or starts anything; what is built connects at its first us
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -127,11 +126,6 @@ def build(settings: Settings) -> Runtime:
         },
         senders=senders,
     )
-
-
-def puller_name() -> str:
-    """A name for one worker process, for its leases and claims."""
-    return secrets.token_hex(8)
 
 
 def _limits(settings: Settings, number: str) -> Limits:

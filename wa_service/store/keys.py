@@ -41,9 +41,7 @@ from __future__ import annotations
 
 from hashlib import blake2b
 
-PREFIX = "wa:"
 SEEN_SECONDS = 8 * 86_400
-KEPT_ASIDE = 1_000
 
 DUE = "wa:due"
 BELL = "wa:bell"

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from wa_service.store import keys
-from wa_service.store.flusher import StoreAwayError
 from wa_service.store.outbox import Outbox
 from wa_service.store.redis import Store, fields, text
 
@@ -180,6 +179,3 @@ class MemoryWatch:
 
 def _age(first: Sequence[bytes], now: int) -> float:
     return max(0.0, (now - float(first[1])) / 1000) if first else 0.0
-
-
-__all__ = ["MemoryWatch", "NumberState", "Observer", "Overview", "StoreAwayError"]

@@ -7,7 +7,7 @@ is repeated unless the server says that it was not executed (NOSCRIPT), and any 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from hashlib import sha1
 from pathlib import Path
 from typing import Any
@@ -116,8 +116,3 @@ def text(value: Any) -> str:
 def fields(flat: Sequence[bytes]) -> dict[str, str]:
     """HGETALL's flat reply as a dict of text."""
     return {text(flat[i]): text(flat[i + 1]) for i in range(0, len(flat) - 1, _FIELDS)}
-
-
-def flatten(mapping: Mapping[str, str | int]) -> list[str | int]:
-    """A mapping as HSET's arguments."""
-    return [part for pair in mapping.items() for part in pair]
