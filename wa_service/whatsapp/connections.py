@@ -1,11 +1,6 @@
-"""How sockets to Meta behave: a wall-clock deadline, no stale connection, and knowing what never left.
-
-`requests`' time-outs are per read, so a server that drips a byte a second holds a caller for ever. Here every read of
-headers and body gets only the time that is left until the deadline of the call.
-"""
+"""How connections to Meta behave: no stale one is used, reads end at the deadline, and one knows what never left."""
 
 import contextlib
-import io
 import socket
 import time
 from contextvars import ContextVar, Token
@@ -18,45 +13,13 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager, Retry
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.response import HTTPResponse
 
+from wa_service.whatsapp.deadline import DeadlineSocket, is_bounded, time_left
+
 MAX_IDLE_SECONDS: Final = 20.0
 """A connection that idled longer may be half closed: a POST on it could end as an unknown outcome."""
 
 _WRITE_SECONDS: Final = 30.0
 _MOST_POOLS: Final = 32
-
-_deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
-
-
-def within(seconds: float) -> contextlib.AbstractContextManager[None]:
-    """Let every read in the block end `seconds` from now; an outer, earlier deadline stays in force."""
-    return until(time.monotonic() + seconds)
-
-
-class until:  # noqa: N801 - used like a function
-    """As `within`, for a moment of `time.monotonic`."""
-
-    __slots__ = ("_ends", "_token")
-
-    def __init__(self, ends: float) -> None:
-        self._ends = ends
-
-    def __enter__(self) -> None:
-        outer = _deadline.get()
-        self._token = _deadline.set(self._ends if outer is None else min(self._ends, outer))
-
-    def __exit__(self, *_: object) -> None:
-        _deadline.reset(self._token)
-
-
-def time_left() -> float | None:
-    """Seconds until the deadline of this block, None outside; raises TimeoutError once it is over."""
-    ends = _deadline.get()
-    if ends is None:
-        return None
-    left = ends - time.monotonic()
-    if left <= 0:
-        raise TimeoutError("The deadline is over.")
-    return left
 
 
 class attempt:  # noqa: N801 - used like a function
@@ -81,45 +44,6 @@ class attempt:  # noqa: N801 - used like a function
 
 
 _attempt: ContextVar[attempt | None] = ContextVar("attempt", default=None)
-
-
-class _DeadlineReader(io.RawIOBase):
-    """The socket's reader, given only the time that is left for each read."""
-
-    def __init__(self, inner: Any, sock: Any) -> None:
-        self._inner = inner
-        self._sock = sock
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any, /) -> int | None:
-        left = time_left()
-        if left is not None:
-            # A shorter time-out per read stays in force; only the deadline may cut it.
-            current = self._sock.gettimeout()
-            self._sock.settimeout(left if current is None else min(left, current))
-        count: int | None = self._inner.readinto(buffer)
-        return count
-
-    def close(self) -> None:
-        if not self.closed:
-            self._inner.close()
-        super().close()
-
-
-class _DeadlineSocket:
-    """A socket whose `makefile` reads within the deadline; everything else is the socket's own."""
-
-    def __init__(self, sock: Any) -> None:
-        self._sock = sock
-
-    def makefile(self, mode: str, *args: Any, **kwargs: Any) -> io.BufferedReader:
-        del args, kwargs
-        return io.BufferedReader(_DeadlineReader(self._sock.makefile(mode, buffering=0), self._sock))
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._sock, name)
 
 
 class _WatchedMixin(HTTPConnection):
@@ -187,7 +111,7 @@ class _WatchedMixin(HTTPConnection):
             return super().getresponse()
 
     def _bounded_reads(self) -> contextlib.AbstractContextManager[None]:
-        return contextlib.nullcontext() if self.sock is None or _deadline.get() is None else _BoundedReads(self)
+        return contextlib.nullcontext() if self.sock is None or not is_bounded() else _BoundedReads(self)
 
 
 class _BoundedReads:
@@ -200,7 +124,7 @@ class _BoundedReads:
         self._sock: Any = connection.sock
 
     def __enter__(self) -> None:
-        self._connection.sock = _DeadlineSocket(self._sock)
+        self._connection.sock = DeadlineSocket(self._sock)
 
     def __exit__(self, *_: object) -> None:
         # What was read may have closed the connection, which has then let go of the socket.

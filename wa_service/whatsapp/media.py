@@ -20,7 +20,7 @@ import requests
 from requests import Request, Response
 from urllib3.exceptions import HTTPError as Urllib3Error
 
-from wa_service.whatsapp.connections import until, within
+from wa_service.whatsapp.deadline import until, within
 from wa_service.whatsapp.errors import (
     MediaDownloadError,
     MediaNotFoundError,

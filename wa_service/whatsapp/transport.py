@@ -28,7 +28,8 @@ from requests.structures import CaseInsensitiveDict
 from urllib3 import Retry
 from urllib3.exceptions import HTTPError as Urllib3Error
 
-from wa_service.whatsapp.connections import MAX_IDLE_SECONDS, MetaAdapter, attempt, within
+from wa_service.whatsapp.connections import MAX_IDLE_SECONDS, MetaAdapter, attempt
+from wa_service.whatsapp.deadline import within
 from wa_service.whatsapp.errors import (
     WhatsAppConnectionError,
     WhatsAppError,

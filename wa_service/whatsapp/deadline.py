@@ -1,0 +1,90 @@
+"""A wall-clock deadline over every read from a socket.
+
+`requests`' time-outs are per read, so a server that drips a byte a second holds a caller for ever. Here every read of
+headers and body gets only the time that is left until the deadline of the call.
+"""
+
+import contextlib
+import io
+import time
+from contextvars import ContextVar
+from typing import Any
+
+_deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
+
+
+def within(seconds: float) -> contextlib.AbstractContextManager[None]:
+    """Let every read in the block end `seconds` from now; an outer, earlier deadline stays in force."""
+    return until(time.monotonic() + seconds)
+
+
+class until:  # noqa: N801 - used like a function
+    """As `within`, for a moment of `time.monotonic`."""
+
+    __slots__ = ("_ends", "_token")
+
+    def __init__(self, ends: float) -> None:
+        self._ends = ends
+
+    def __enter__(self) -> None:
+        outer = _deadline.get()
+        self._token = _deadline.set(self._ends if outer is None else min(self._ends, outer))
+
+    def __exit__(self, *_: object) -> None:
+        _deadline.reset(self._token)
+
+
+def time_left() -> float | None:
+    """Seconds until the deadline of this block, None outside; raises TimeoutError once it is over."""
+    ends = _deadline.get()
+    if ends is None:
+        return None
+    left = ends - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("The deadline is over.")
+    return left
+
+
+def is_bounded() -> bool:
+    """Whether there is a deadline here."""
+    return _deadline.get() is not None
+
+
+class _DeadlineReader(io.RawIOBase):
+    """The socket's reader, given only the time that is left for each read."""
+
+    def __init__(self, inner: Any, sock: Any) -> None:
+        self._inner = inner
+        self._sock = sock
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int | None:
+        left = time_left()
+        if left is not None:
+            # A shorter time-out per read stays in force; only the deadline may cut it.
+            current = self._sock.gettimeout()
+            self._sock.settimeout(left if current is None else min(left, current))
+        count: int | None = self._inner.readinto(buffer)
+        return count
+
+    def close(self) -> None:
+        if not self.closed:
+            self._inner.close()
+        super().close()
+
+
+class DeadlineSocket:
+    """A socket whose `makefile` reads within the deadline; everything else is the socket's own."""
+
+    def __init__(self, sock: Any) -> None:
+        self._sock = sock
+
+    def makefile(self, mode: str, *args: Any, **kwargs: Any) -> io.BufferedReader:
+        """The reader."""
+        del args, kwargs
+        return io.BufferedReader(_DeadlineReader(self._sock.makefile(mode, buffering=0), self._sock))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sock, name)
