@@ -11,7 +11,7 @@ from requests.adapters import BaseAdapter
 from wa_service.whatsapp.errors import WhatsAppOutcomeUnknownError
 from wa_service.whatsapp.management_client import ManagementClient
 from wa_service.whatsapp.media import LARGEST, Media, MediaDownloader, MediaInfo, MediaStream, check_upload
-from wa_service.whatsapp.messages import MarkAsRead, Message, TextMessage, parse_message, parse_reply
+from wa_service.whatsapp.messages import MarkAsRead, Message, TextMessage, addressing, parse_message, parse_reply
 from wa_service.whatsapp.signature import SignatureVerifier
 from wa_service.whatsapp.templates import Value
 from wa_service.whatsapp.transport import USER_AGENT, Guard, Observer, Transport
@@ -211,10 +211,10 @@ class WhatsAppMetaClient(ManagementClient):
 
 def _message(to: str, text: str, message: Message | Mapping[str, Any] | None, reply_to: str) -> Message:
     if message is None:
-        content: dict[str, Any] = {"type": "text", "text": {"body": text}}
+        content: dict[str, Any] = {"type": "text", "text": {"body": text}, **addressing(to)}
         if reply_to:
             content["context"] = {"message_id": reply_to}
-        return TextMessage.model_validate(content).addressed_to(to)
+        return TextMessage.model_validate(content)
     if isinstance(message, Message):
         return message.addressed_to(to) if to else parse_message(message.payload())
     return parse_reply(message).addressed_to(to) if to else parse_message(message)

@@ -14,11 +14,11 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.response import HTTPResponse
 
 from wa_service.whatsapp.deadline import DeadlineSocket, is_bounded, time_left
+from wa_service.whatsapp.exchange import WRITE_SECONDS, exchange
 
 MAX_IDLE_SECONDS: Final = 20.0
 """A connection that idled longer may be half closed: a POST on it could end as an unknown outcome."""
 
-_WRITE_SECONDS: Final = 30.0
 _MOST_POOLS: Final = 32
 
 
@@ -154,7 +154,7 @@ class _FreshMixin(HTTPConnectionPool):
             connection.close()  # it connects again when it is used
         if connection.sock is not None:
             # The last call's deadline may have left only an instant for each write.
-            connection.sock.settimeout(_WRITE_SECONDS)
+            connection.sock.settimeout(WRITE_SECONDS)
         return connection
 
     def _put_conn(self, conn: Any) -> None:
@@ -184,6 +184,31 @@ class MetaAdapter(HTTPAdapter):
         super().init_poolmanager(*args, **kwargs)
         self._use_our_pools(self.poolmanager)
 
+    def send(
+        self,
+        request: Any,
+        stream: bool = False,
+        timeout: Any = None,
+        verify: Any = True,
+        cert: Any = None,
+        proxies: Any = None,
+    ) -> Response:
+        """Send a request: a POST of one piece by the short road, everything else by urllib3's."""
+        direct = not proxies and cert is None and isinstance(timeout, tuple)
+        if not (direct and request.method == "POST" and isinstance(request.body, bytes)):
+            return super().send(request, stream, timeout, verify, cert, proxies)
+        pool = self.get_connection_with_tls_context(request, verify)
+        connect_seconds, read_seconds = timeout
+        answer = exchange(
+            pool,
+            request.path_url,
+            request.headers,
+            request.body,
+            connect_seconds=connect_seconds,
+            read_seconds=read_seconds,
+        )
+        return self.build_response(request, answer)
+
     def get_connection_with_tls_context(
         self, request: Any, verify: Any, proxies: Any = None, cert: Any = None
     ) -> HTTPConnectionPool:
@@ -195,10 +220,18 @@ class MetaAdapter(HTTPAdapter):
         pool = self._pools.get(key)
         if pool is None or pool.pool is None:  # the manager closes what it has not seen for long
             pool = cast(HTTPConnectionPool, super().get_connection_with_tls_context(request, verify))
+            self.cert_verify(pool, url, verify, None)  # type: ignore[no-untyped-call]  # requests' own gap
             if len(self._pools) >= _MOST_POOLS:
                 self._pools.clear()
             self._pools[key] = pool
         return pool
+
+    def close(self) -> None:
+        """Close the pooled connections; those that we remember, urllib3 would keep open until we are gone."""
+        for pool in self._pools.values():
+            pool.close()
+        self._pools.clear()
+        super().close()
 
     def request_url(self, request: Any, proxies: Any) -> str:
         """The request's target: path and query, the whole URL only for a proxy that forwards."""

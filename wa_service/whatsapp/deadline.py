@@ -51,16 +51,22 @@ def is_bounded() -> bool:
 
 
 class _DeadlineReader(io.RawIOBase):
-    """The socket's reader, given only the time that is left for each read."""
+    """The socket's reader, given only the time that is left for each read; `received` comes first."""
 
-    def __init__(self, inner: Any, sock: Any) -> None:
+    def __init__(self, inner: Any, sock: Any, received: bytes) -> None:
         self._inner = inner
         self._sock = sock
+        self._received = received
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any, /) -> int | None:
+        if self._received:
+            first = self._received[: len(buffer)]
+            self._received = self._received[len(first) :]
+            buffer[: len(first)] = first
+            return len(first)
         left = time_left()
         if left is not None:
             # A shorter time-out per read stays in force; only the deadline may cut it.
@@ -76,15 +82,19 @@ class _DeadlineReader(io.RawIOBase):
 
 
 class DeadlineSocket:
-    """A socket whose `makefile` reads within the deadline; everything else is the socket's own."""
+    """A socket whose `makefile` reads within the deadline; everything else is the socket's own.
 
-    def __init__(self, sock: Any) -> None:
+    `received`: what was read from it already and shall be read again.
+    """
+
+    def __init__(self, sock: Any, received: bytes = b"") -> None:
         self._sock = sock
+        self._received = received
 
     def makefile(self, mode: str, *args: Any, **kwargs: Any) -> io.BufferedReader:
-        """The reader."""
+        """The reader; for one only, since what was received is read once."""
         del args, kwargs
-        return io.BufferedReader(_DeadlineReader(self._sock.makefile(mode, buffering=0), self._sock))
+        return io.BufferedReader(_DeadlineReader(self._sock.makefile(mode, buffering=0), self._sock, self._received))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._sock, name)

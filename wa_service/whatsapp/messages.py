@@ -97,13 +97,14 @@ class Message(Part):
         Raises `pydantic.ValidationError` where the address has none of these forms.
         """
         rest = {key: value for key, value in self.payload().items() if key not in ("to", "recipient", "recipient_type")}
-        if group:
-            whom = {"recipient_type": "group", "to": address}
-        elif is_user_id(address):
-            whom = {"recipient": address}
-        else:
-            whom = {"to": address}
-        return type(self).model_validate({**rest, **whom})
+        return type(self).model_validate({**rest, **addressing(address, group=group)})
+
+
+def addressing(address: str, *, group: bool = False) -> dict[str, str]:
+    """How a message names its customer: by `to` (a number, a group's id) or by `recipient` (a user id)."""
+    if group:
+        return {"recipient_type": "group", "to": address}
+    return {"recipient": address} if is_user_id(address) else {"to": address}
 
 
 def _digits(to: str) -> str:

@@ -101,6 +101,7 @@ class RawServer:
     def __init__(self) -> None:
         self.heads: list[bytes] = []
         self.script: Callable[[socket.socket, threading.Event], None] = lambda _connection, _stop: None
+        self.wrap: Callable[[socket.socket], socket.socket] = lambda connection: connection
         self._stop = threading.Event()
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port = self._socket.getsockname()[1]
@@ -124,7 +125,7 @@ class RawServer:
             self._start(self._serve, connection)
 
     def _serve(self, connection: socket.socket) -> None:
-        with connection, suppress(OSError):
+        with suppress(OSError), self.wrap(connection) as connection:
             connection.settimeout(10)
             head = b""
             while b"\r\n\r\n" not in head:
@@ -133,6 +134,10 @@ class RawServer:
                 head += part
             self.heads.append(head)
             self.script(connection, self._stop)
+
+    def at_rest(self) -> bool:
+        """Whether it has closed every connection that it had taken."""
+        return not any(thread.is_alive() for thread in self._threads[1:])
 
     def close(self) -> None:
         self._stop.set()

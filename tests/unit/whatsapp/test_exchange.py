@@ -1,0 +1,188 @@
+"""The short road of a POST: ordinary answers are read here, all others by http.client from the same bytes."""
+
+import contextlib
+import gzip
+import ssl
+import subprocess
+
+import pytest
+
+from tests.eventually import eventually
+from wa_service.whatsapp.errors import WhatsAppConnectionError, WhatsAppError, WhatsAppOutcomeUnknownError
+from wa_service.whatsapp.transport import Transport
+
+YES = b'{"ok": 1}'
+ORDINARY = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n" + YES
+PACKED = gzip.compress(YES)
+ANSWERS = {
+    "ordinary": ORDINARY,
+    "without a reason": b"HTTP/1.1 200\r\nContent-Length: 9\r\n\r\n" + YES,
+    "in small letters": b"HTTP/1.1 200 OK\r\ncontent-length:9\r\n\r\n" + YES,
+    "in chunks": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n"
+    + YES[:4]
+    + b"\r\n5\r\n"
+    + YES[4:]
+    + b"\r\n0\r\n\r\n",
+    "packed": b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(PACKED) + PACKED,
+    "with a folded line": b"HTTP/1.1 200 OK\r\nX-Long: a\r\n b\r\nContent-Length: 9\r\n\r\n" + YES,
+    "with a word before it": b"HTTP/1.1 100 Continue\r\n\r\n" + ORDINARY,
+    "of the last century": b"HTTP/1.0 200 OK\r\nContent-Length: 9\r\n\r\n" + YES,
+    "with bare line feeds": b"HTTP/1.1 200 OK\nContent-Length: 9\n\n" + YES,
+    "until the connection ends": b"HTTP/1.1 200 OK\r\n\r\n" + YES,
+    "with its length said twice": b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\nContent-Length: 9\r\n\r\n" + YES,
+}
+
+
+@pytest.fixture
+def transport_to():
+    with contextlib.ExitStack() as opened:
+
+        def make(url, **more):
+            transport = Transport(url, "v23.0", "EAAtoken0123456789", **more)
+            opened.callback(transport.close)
+            return transport
+
+        yield make
+
+
+def post(transport):
+    return transport.post_json("messages", "106/messages", {"type": "text"})
+
+
+def failed(transport):
+    with pytest.raises(WhatsAppError) as caught:
+        post(transport)
+    return type(caught.value)
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_an_answer_of_any_form_is_read(transport_to, raw_server, name):
+    raw_server.script = lambda connection, _: connection.sendall(ANSWERS[name])
+    assert post(transport_to(raw_server.url)) == {"ok": 1}
+
+
+@pytest.mark.parametrize("name", ["ordinary", "in chunks", "packed"])
+def test_an_answer_that_comes_byte_by_byte_is_read(transport_to, raw_server, name):
+    def script(connection, _):
+        for byte in ANSWERS[name]:
+            connection.sendall(bytes([byte]))
+
+    raw_server.script = script
+    assert post(transport_to(raw_server.url)) == {"ok": 1}
+
+
+def serving(*answers):
+    """A script that answers one request after another on its connection."""
+
+    def script(connection, _):
+        for answer in answers:
+            connection.sendall(answer)
+            if not connection.recv(65536):
+                return
+
+    return script
+
+
+def test_the_connection_is_used_again(transport_to, raw_server):
+    raw_server.script = serving(ORDINARY, ANSWERS["in chunks"], ORDINARY)
+    transport = transport_to(raw_server.url)
+    assert [post(transport) for _ in range(3)] == [{"ok": 1}] * 3
+    assert len(raw_server.heads) == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 9\r\n\r\n" + YES,
+        ORDINARY + b"HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n" + b'{"ok": 666}',  # an answer to nothing
+    ],
+    ids=["it says so", "it said too much"],
+)
+def test_a_connection_is_not_used_again_when(transport_to, raw_server, answer):
+    raw_server.script = serving(answer, answer)
+    transport = transport_to(raw_server.url)
+    assert [post(transport) for _ in range(2)] == [{"ok": 1}] * 2
+    assert len(raw_server.heads) == 2
+
+
+def test_a_connection_that_the_other_side_closed_is_opened_again(transport_to, raw_server):
+    raw_server.script = lambda connection, _: connection.sendall(ORDINARY)
+    transport = transport_to(raw_server.url)
+    assert post(transport) == {"ok": 1}
+    eventually(raw_server.at_rest)
+    assert post(transport) == {"ok": 1}
+    assert len(raw_server.heads) == 2
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n",
+        b"HTTP/1.1 abc OK\r\nContent-Length: 9\r\n\r\n" + YES,
+        b"SSH-2.0-OpenSSH_9.2\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"HTTP/1.1 200 OK\r\nX: " + b"x" * 200_000,
+    ],
+    ids=["no body", "no status", "another protocol", "a broken chunk", "an endless head"],
+)
+def test_what_is_no_answer_leaves_the_outcome_unknown_and_the_connection_closed(transport_to, raw_server, said):
+    def script(connection, stop):
+        connection.sendall(said)
+        connection.shutdown(1)
+        while connection.recv(65536):
+            pass
+
+    raw_server.script = script
+    assert failed(transport_to(raw_server.url, read_timeout=5)) is WhatsAppOutcomeUnknownError
+    eventually(raw_server.at_rest)
+
+
+def test_an_answer_that_drips_ends_at_the_deadline(transport_to, raw_server, drip):
+    raw_server.script = drip(b"HTTP/1.1 200 OK\r\n", b"X: y\r\n")
+    assert failed(transport_to(raw_server.url, deadline=0.3)) is WhatsAppOutcomeUnknownError
+
+
+def test_a_body_that_drips_ends_at_the_deadline(transport_to, raw_server, drip):
+    raw_server.script = drip(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", b"{")
+    assert failed(transport_to(raw_server.url, deadline=0.3)) is WhatsAppOutcomeUnknownError
+
+
+def test_a_head_names_host_and_length_and_ends_once(transport_to, raw_server):
+    raw_server.script = lambda connection, _: connection.sendall(ORDINARY)
+    post(transport_to(raw_server.url))
+    head = raw_server.heads[0].partition(b"\r\n\r\n")[0].decode()
+    start, *lines = head.split("\r\n")
+    assert start == "POST /v23.0/106/messages HTTP/1.1"
+    named = [line.partition(":")[0].lower() for line in lines]
+    assert len(named) == len(set(named))
+    assert f"Host: 127.0.0.1:{raw_server.port}" in lines
+    assert "Content-Length: 15" in lines
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory, require_program):
+    """A certificate for 127.0.0.1 and its key."""
+    folder = tmp_path_factory.mktemp("tls")
+    command = [str(require_program("openssl")), "req", "-x509", "-newkey", "ec", "-pkeyopt"]
+    command += ["ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+    command += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(folder / "key"), "-out", str(folder / "pem")]
+    subprocess.run(command, check=True, capture_output=True, timeout=30)
+    return folder
+
+
+def tls_server(raw_server, certificate):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate / "pem", certificate / "key")
+    raw_server.wrap = lambda connection: context.wrap_socket(connection, server_side=True)
+    return raw_server.url.replace("http:", "https:")
+
+
+def test_over_tls_the_certificate_must_be_a_known_one(transport_to, raw_server, certificate):
+    raw_server.script = serving(ORDINARY, ORDINARY)
+    url = tls_server(raw_server, certificate)
+    assert failed(transport_to(url)) is WhatsAppConnectionError
+    assert raw_server.heads == []
+    transport = transport_to(url, ca_bundle=str(certificate / "pem"))
+    assert [post(transport) for _ in range(2)] == [{"ok": 1}] * 2
+    assert len(raw_server.heads) == 1
+    transport.close()
