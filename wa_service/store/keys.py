@@ -23,6 +23,7 @@ wa:out:<n>:<0|1>          zset    lanes whose head may go, by when              
 wa:busy, wa:doubt         zset    claims by end; unknown sends by when to settle     while there is work
 wa:rate:<n>               zset    what was sent and received, by when it counts      a minute
 wa:quick:<n>              hash    the fastest round trip (ms) of how many            a minute
+wa:spread:<n>             string  when the next grant is due at an even pace           seconds
 wa:pair:<c>               string  the customer's own pace (GCRA)                     until it is free
 wa:reach:<waba>           zset    customers opened by template                       24 h
 wa:pause:<n>, pace, turn  hash    a number's pause, its lowered pace, its turns      1 h, 1 day

@@ -107,8 +107,9 @@ end
 local high, low = 'wa:out:' .. n .. ':0', 'wa:out:' .. n .. ':1'
 local given = { ARGV[3] }
 local turn = tonumber(redis.call('GET', 'wa:turn:' .. n) or 0)
+local even = spread(n, throughput)
 while #answer - 3 < count do
-  local ms = room(n, throughput, margin)
+  local ms = math.max(room(n, throughput, margin), even.wait())
   if ms > 0 then
     sooner(ms, 'throughput')
     break
@@ -123,6 +124,7 @@ while #answer - 3 < count do
   redis.call('ZADD', 'wa:busy', now + claim, id)
   redis.call('SADD', 'wa:claims:' .. puller, id)
   count_from(n, id .. ':' .. token, now + claim)
+  even.grant()
   redis.call('HSETNX', key(id), 's:sending', now)
   redis.call('HSET', key(id), 'token', token, 'claimed', now, 'puller', puller, 'status', 'sending',
     'rank', math.max(rank_now, RANK.sending))
@@ -133,6 +135,7 @@ while #answer - 3 < count do
 end
 if #answer > 3 then
   redis.call('SET', 'wa:turn:' .. n, turn, 'EX', 86400)
+  even.keep()
   redis.call('DEL', memo)
   redis.call('RPUSH', memo, unpack(given))
   redis.call('EXPIRE', memo, 120)

@@ -42,3 +42,21 @@ local function landed(n, member, took, ago, answered)
     if redis.call('HINCRBY', quick, 'seen', 1) == 1 then redis.call('EXPIRE', quick, RATE_SECONDS) end
   end
 end
+
+-- spread(n, throughput): grants come apart. A few go at once, the next ones a quarter faster than Meta takes them: a burst
+-- of all 80 met itself in our own queues and at Meta, so that nobody knew when each had arrived, and each one since
+-- waited for that (5 % of the allowance, more on a busy machine).
+local AT_ONCE, FASTER = 10, 1.25
+
+local function spread(n, throughput)
+  local step = 1000 / throughput / FASTER
+  -- When the next one is due at an even pace; further ahead than a second's messages the clock was turned back.
+  local even = math.max(now, tonumber(redis.call('GET', 'wa:spread:' .. n) or 0))
+  if even > now + 1000 + step then even = now end
+  local early = (math.max(AT_ONCE, math.floor(throughput / 8)) - 1) * step
+  return {
+    wait = function() return math.max(0, math.ceil(even - now - early)) end,
+    grant = function() even = even + step end,
+    keep = function() redis.call('SET', 'wa:spread:' .. n, tostring(even), 'PX', math.ceil(even - now) + 1000) end,
+  }
+end
