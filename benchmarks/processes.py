@@ -177,13 +177,23 @@ def _parent(pid: int) -> int | None:
 
 
 def _cpu_seconds(pid: int) -> float:
+    """Of its threads that live, and of its children that have ended."""
     nanoseconds = 0
     for task in Path(f"/proc/{pid}/task").glob("*/schedstat"):
         try:
             nanoseconds += int(task.read_text().split()[0])
         except (OSError, IndexError):
             continue
-    return nanoseconds / 1e9
+    return nanoseconds / 1e9 + _cpu_seconds_of_ended_children(pid)
+
+
+def _cpu_seconds_of_ended_children(pid: int) -> float:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return 0.0
+    user, system = stat.rpartition(")")[2].split()[13:15]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
 def _resident_mb(pid: int) -> float:

@@ -15,6 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import redis
+
 from benchmarks import machine, payloads
 from benchmarks.processes import BenchmarkError, Part, answers, free_port
 
@@ -122,6 +124,24 @@ class Service:
         part = self.workshop.start("valkey", sys.executable, "-m", "wa_service", "valkey", on=on, env=self.env)
         part.until((self.workshop.directory / "valkey.url").exists, "Valkey")
         return part
+
+    def tidy_up(self, seconds: float = 60.0) -> None:
+        """Lets the server write its append-only file anew now, so that it does not choose to while we measure.
+
+        Raises:
+            BenchmarkError: it does not end in time.
+        """
+        url = (self.workshop.directory / "valkey.url").read_text().strip()
+        with redis.Redis.from_url(url) as client:
+            until = time.monotonic() + seconds
+            asked = False
+            while (about := client.info("persistence"))["aof_rewrite_in_progress"] or not asked:
+                if not about["aof_rewrite_in_progress"]:
+                    client.bgrewriteaof()
+                    asked = True
+                if time.monotonic() > until:
+                    raise BenchmarkError("the append-only file is still being written anew")
+                time.sleep(0.1)
 
     def web(self, *, on: Collection[int] = machine.ALL) -> Part:
         """gunicorn with the project's own configuration."""

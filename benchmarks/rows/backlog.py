@@ -33,6 +33,7 @@ def _cost(conversations: int, each: int, handled: int) -> float:
         service = Service(workshop, meta.url)
         valkey = service.valkey(on=machine.SERVER)
         service.helper("benchmarks.seed", "mailboxes", str(conversations), str(each), on=machine.LOAD, seconds=300)
+        service.tidy_up()
         worker = service.worker(on=machine.SERVER)
         first, before = _after(meta, [worker, valkey], handled // 3)
         last, after = _after(meta, [worker, valkey], first + handled)
@@ -45,5 +46,5 @@ def _after(meta: MetaStandIn, parts: list[Part], count: int) -> tuple[int, float
     while (answered := len(meta.arrived())) < count:
         if time.monotonic() > end:
             raise BenchmarkError(f"{answered} of {count} were answered")
-        time.sleep(0.05)
+        time.sleep(0.02)
     return answered, sum(part.cpu_seconds() for part in parts)
