@@ -78,20 +78,27 @@ class FuzzyMatcher:
 
     def __init__(self, examples: Sequence[Example], threshold: float | None = None) -> None:
         self._threshold = FUZZY_THRESHOLD if threshold is None else threshold
-        self._examples = [words(example.text) for example in examples]
+        self._examples = [frozenset(words(example.text)) for example in examples]
         spread: dict[str, set[str]] = {}
-        for example, found in zip(examples, self._examples, strict=True):
+        self._having: dict[str, set[int]] = {}
+        for index, (example, found) in enumerate(zip(examples, self._examples, strict=True)):
             for word in found:
                 spread.setdefault(word, set()).add(example.intent)
+                self._having.setdefault(word, set()).add(index)
         intents = len({example.intent for example in examples}) or 1
         self._weights = {word: _weight(word, len(of), intents) for word, of in spread.items()}
+        self._wanted = [sum(self._weights[word] for word in found) for found in self._examples]
         self._vocabulary = list(spread)
 
     def scores(self, text: str) -> Scores:
         """How near the text is to each example."""
         asked = list(Counter(words(text)))
         alike = [self._alike(word) for word in asked]
-        return Scores([self._score(asked, alike, found) for found in self._examples], self._threshold)
+        values = [0.0] * len(self._examples)
+        # Whatever shares no word is not near at all: most examples need no look.
+        for index in set().union(*(self._having[known] for candidates in alike for known in candidates)):
+            values[index] = self._score(asked, alike, index)
+        return Scores(values, self._threshold)
 
     def _alike(self, word: str) -> dict[str, float]:
         """The known words this may be meant for, and how much (0 to 1)."""
@@ -101,9 +108,8 @@ class FuzzyMatcher:
         near = process.extract(word, self._vocabulary, scorer=fuzz.ratio, score_cutoff=_SAME_WORD, limit=5)
         return {known: ratio / 100 for known, ratio, _ in near if len(known) > 2} | exact
 
-    def _score(self, asked: list[str], alike: list[dict[str, float]], found: list[str]) -> float:
-        if not asked or not found:
-            return 0.0
+    def _score(self, asked: list[str], alike: list[dict[str, float]], index: int) -> float:
+        found = self._examples[index]
         explained = total = 0.0
         met: dict[str, float] = {}
         for word, candidates in zip(asked, alike, strict=True):
@@ -114,9 +120,8 @@ class FuzzyMatcher:
             explained += best * weight
             if known:
                 met[known] = max(best, met.get(known, 0.0))
-        wanted = sum(self._weights[word] for word in set(found))
         covered = sum(ratio * self._weights[word] for word, ratio in met.items())
-        precision, recall = explained / total, covered / wanted
+        precision, recall = explained / total, covered / self._wanted[index]
         return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
 
 
