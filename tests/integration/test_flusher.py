@@ -129,6 +129,20 @@ def test_it_comes_back_by_itself(faulty: Faulty) -> None:
     store.close()
 
 
+def test_it_comes_back_however_often_it_was_looked_for_in_vain(faulty: Faulty) -> None:
+    client = connect(faulty.url, connections=4)
+    flusher = Flusher(client, {}, probe_seconds=0.001)
+    faulty.answer = faulty.pings = None
+    with pytest.raises(StoreAwayError):
+        flusher.run([("INCR", "n")])
+    eventually(lambda: len([data for data in faulty.seen if b"PING" in data]) > 10)
+    faulty.answer, faulty.pings = b":1\r\n", b"+PONG\r\n"
+    assert flusher.wait_until_back(5)
+    assert flusher.run([("INCR", "n")]) == [1]
+    flusher.close()
+    client.close()
+
+
 @pytest.mark.parametrize(
     "refusal",
     [

@@ -58,7 +58,10 @@ class _Job:
 class Flusher:
     """Runs commands of many callers over one connection; thread and greenlet safe."""
 
-    def __init__(self, client: redis.Redis, scripts: Mapping[str, str]) -> None:
+    def __init__(
+        self, client: redis.Redis, scripts: Mapping[str, str], *, probe_seconds: float = PROBE_SECONDS
+    ) -> None:
+        self._probe_seconds = probe_seconds
         self._pool = client.connection_pool
         self._scripts = scripts
         self._waiting: deque[_Job] = deque()
@@ -100,7 +103,7 @@ class Flusher:
         """Waits until the server is no longer known to be away, at most `seconds`; returns whether it is back."""
         until = time.monotonic() + seconds
         while self._away and not self._closed and time.monotonic() < until:
-            time.sleep(PROBE_SECONDS / 4)
+            time.sleep(self._probe_seconds / 4)
         return not self._away
 
     def mark_away(self) -> None:
@@ -214,10 +217,12 @@ class Flusher:
 
     def _probe(self) -> None:
         while not self._closed:
-            time.sleep(PROBE_SECONDS)
+            time.sleep(self._probe_seconds)
             connection: Any = None
             try:
-                connection = self._pool.make_connection()
+                # Not the pool's own: the pool counts what it makes for ever, so that after 128 probes there was no
+                # connection left to find out with that the server is back.
+                connection = self._pool.connection_class(**self._pool.connection_kwargs)
                 connection.connect()
                 connection.send_command("PING")
                 if connection.read_response() in {b"PONG", "PONG"}:
