@@ -282,7 +282,7 @@ class Outbox:
         error = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else None
         failure = _failure(error) if error else None
         pricing = raw.get("pricing") if fits(raw.get("pricing"), KEPT_BYTES) else None
-        code = error.get("code") if error else None
+        code = failure["code"] if failure else None
         told = {"wamid": wamid, "status": status, "time": at_ms, "error": failure, "pricing": pricing}
         return self.store.step(
             "status",
@@ -294,7 +294,7 @@ class Outbox:
             number,
             self.keep_seconds,
             orjson.dumps(failure) if failure else "",
-            code if isinstance(code, int) else 0,
+            code or 0,
             orjson.dumps(pricing) if pricing else "",
             orjson.dumps({"n": number, "m": bounded(raw, KEPT_BYTES)}),
             orjson.dumps(told)[1:-1],
@@ -339,7 +339,7 @@ def _failure(error: Mapping[str, Any]) -> dict[str, Any]:
     data = error.get("error_data")
     code = error.get("code")
     return {
-        "code": code if isinstance(code, int) else None,
+        "code": code if type(code) is int else None,
         "title": _sentence(error.get("title")) or _sentence(error.get("message")),
         "details": _sentence(data.get("details") if isinstance(data, dict) else data),
     }

@@ -194,4 +194,4 @@ def _code(piece: Piece) -> int | None:
     errors = piece.raw.get("errors")
     first = errors[0] if isinstance(errors, list) and errors else None
     code = first.get("code") if isinstance(first, dict) else None
-    return code if isinstance(code, int) else None
+    return code if type(code) is int else None
