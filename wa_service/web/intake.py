@@ -17,6 +17,7 @@ from wa_service.whatsapp.events import ManagementEvent, Piece, parse_piece
 LARGEST_KEPT_ASIDE = 65_536
 
 Told = Callable[[Piece, Any], None]
+Asked = tuple[Command, Piece, Told]
 
 
 class Intake:
@@ -35,16 +36,21 @@ class Intake:
         self._waba = runtime.settings.business_account_id
         self._log = log.get_logger()
         self._debug = runtime.settings.log_level == "debug"
-        # A web process that starts may have missed webhooks, so its first round trip says so.
-        self._refused = True
+        self._refused = False
 
     def announce_start(self) -> None:
-        """Tells the store that a web process started; with the store away the first delivery does it."""
+        """Tells the store that a web process started: it may have missed webhooks. With the store away the first
+        delivery says so.
+        """
+        self.refused()
         try:
-            self._store.run([self._outbox.webhook_refused()])
+            self.take(())
         except StoreAwayError:
             return
-        self._refused = False
+
+    def refused(self) -> None:
+        """A webhook is answered 5xx: the next round trip tells the store, for Meta's silence proves less since then."""
+        self._refused = True
 
     def take(self, pieces: Iterable[Piece]) -> None:
         """Stores every piece.
@@ -52,35 +58,34 @@ class Intake:
         Raises:
             StoreAwayError: not everything is stored; Meta must deliver it again.
         """
+        telling, self._refused = self._refused, False
         try:
-            self._run(pieces)
-        except StoreAwayError:
-            self._refused = True
+            self._run(pieces, telling)
+        except BaseException:
+            self._refused = self._refused or telling
             raise
 
-    def _run(self, pieces: Iterable[Piece]) -> None:
+    def _run(self, pieces: Iterable[Piece], telling: bool) -> None:
         if self._memory.full():
             raise StoreAwayError("the store is nearly full")
         received_ms = int(time.time() * 1000)
-        asked: list[tuple[Piece, Told]] = []
-        commands: list[Command] = []
+        asked: list[Asked] = []
         for piece in pieces:
             self._tally.seen(piece.label)
-            command, told = self._command(piece, received_ms)
-            commands.append(command)
-            asked.append((piece, told))
-            if piece.kind == "management":
-                commands += self._limits(piece)
-                asked += [(piece, _said)] * (len(commands) - len(asked))
-        told_refused = self._refused
-        if told_refused:
-            commands.insert(0, self._outbox.webhook_refused())
-        results = self._store.run(commands)
-        if told_refused:
-            self._refused = False
-            del results[0]
-        for (piece, told), result in zip(asked, results, strict=True):
+            asked += self._asked(piece, received_ms)
+        commands = [command for command, _, _ in asked]
+        if telling:
+            commands.append(self._outbox.webhook_refused())
+        # The results are in order, and what was appended last is nobody's.
+        for (_, piece, told), result in zip(asked, self._store.run(commands), strict=False):
             told(piece, result)
+
+    def _asked(self, piece: Piece, received_ms: int) -> list[Asked]:
+        command, told = self._command(piece, received_ms)
+        asked: list[Asked] = [(command, piece, told)]
+        if piece.kind == "management":
+            asked += [(limit, piece, _said) for limit in self._limits(piece)]
+        return asked
 
     def _command(self, piece: Piece, received_ms: int) -> tuple[Command, Told]:
         kind = piece.kind

@@ -18,7 +18,7 @@ from wa_service.store.flusher import StoreAwayError
 from wa_service.web.auth import allow
 from wa_service.web.intake import Intake
 from wa_service.web.limits import CallLimits
-from wa_service.web.problems import FORBIDDEN, INVALID, TOO_LARGE, UNSIGNED, ProblemError, store_away
+from wa_service.web.problems import FORBIDDEN, INVALID, STORE_AWAY, TOO_LARGE, UNSIGNED, ProblemError, store_away
 from wa_service.web.tally import WebhookTally
 from wa_service.whatsapp.events import is_delivery, walk
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 PATH: Final = "/webhooks/whatsapp"
 LARGEST_BODY: Final = 4 * 1024 * 1024
 LONGEST_CHALLENGE: Final = 1024
+OURS: Final = frozenset({"failed", STORE_AWAY.name})
+"""How a webhook ends that Meta will deliver again: with a defect or the end of this process, or not stored."""
 _TOO_LARGE: Final = "A delivery has at most 4 MiB."
 _CUT_OFF: Final = "The body is shorter than announced."
 
@@ -69,6 +71,8 @@ def webhook_blueprint(runtime: Runtime, intake: Intake, limits: CallLimits, tall
             outcome = problem.kind.name
             raise
         finally:
+            if outcome in OURS:
+                intake.refused()
             tally.answered(outcome, time.perf_counter() - started)
         if debug:
             ms = round((time.perf_counter() - started) * 1000, 1)
