@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 from wa_service import log, metrics
@@ -52,33 +53,39 @@ class Intake:
         """A webhook is answered 5xx: the next round trip tells the store, for Meta's silence proves less since then."""
         self._refused = True
 
-    def take(self, pieces: Iterable[Piece]) -> None:
-        """Stores every piece.
+    def take(self, pieces: Iterable[Piece]) -> bool:
+        """Stores every piece; returns whether each as what it is (one that cannot be is a dead letter).
 
         Raises:
             StoreAwayError: not everything is stored; Meta must deliver it again.
         """
         telling, self._refused = self._refused, False
         try:
-            self._run(pieces, telling)
+            return self._run(pieces, telling)
         except BaseException:
             self._refused = self._refused or telling
             raise
 
-    def _run(self, pieces: Iterable[Piece], telling: bool) -> None:
+    def _run(self, pieces: Iterable[Piece], telling: bool) -> bool:
         if self._memory.full():
             raise StoreAwayError("the store is nearly full")
         received_ms = int(time.time() * 1000)
         asked: list[Asked] = []
+        unstorable = False
         for piece in pieces:
             self._tally.seen(piece.label)
-            asked += self._asked(piece, received_ms)
+            try:
+                asked += self._asked(piece, received_ms)
+            except Exception as defect:  # noqa: BLE001 - whatever is the matter with it, its siblings go on
+                asked.append(self._unstorable(piece, received_ms, defect))
+                unstorable = True
         commands = [command for command, _, _ in asked]
         if telling:
             commands.append(self._outbox.webhook_refused())
         # The results are in order, and what was appended last is nobody's.
         for (_, piece, told), result in zip(asked, self._store.run(commands), strict=False):
             told(piece, result)
+        return not unstorable
 
     def _asked(self, piece: Piece, received_ms: int) -> list[Asked]:
         command, told = self._command(piece, received_ms)
@@ -86,6 +93,10 @@ class Intake:
         if piece.kind == "management":
             asked += [(limit, piece, _said) for limit in self._limits(piece)]
         return asked
+
+    def _unstorable(self, piece: Piece, received_ms: int, defect: Exception) -> Asked:
+        malformed = replace(piece, kind="malformed", reason=f"it cannot be stored: {type(defect).__name__}")
+        return self._dead_letters.add(malformed, received_ms), malformed, self._buried
 
     def _command(self, piece: Piece, received_ms: int) -> tuple[Command, Told]:
         kind = piece.kind

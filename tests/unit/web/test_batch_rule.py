@@ -6,9 +6,59 @@ from typing import Any
 
 import orjson
 import pytest
+import redis
 
-from tests.unit.web.conftest import Web
-from tests.unit.web.deliveries import CUSTOMER, FOREIGN_NUMBER, delivery, status_of, text_message, value_of
+from tests.unit.web.conftest import Start, Web
+from tests.unit.web.deliveries import CUSTOMER, FOREIGN_NUMBER, NUMBER, delivery, status_of, text_message, value_of
+from wa_service.store.flusher import Command
+from wa_service.store.inbox import Inbox
+from wa_service.whatsapp.events import Piece
+
+
+class Choosy(Inbox):
+    """An inbox that a defect keeps from writing one message."""
+
+    def admit(self, piece: Piece, received_ms: int) -> Command:
+        if piece.id == "wamid.HBgLBAD":
+            raise OverflowError(CUSTOMER)
+        return super().admit(piece, received_ms)
+
+
+@pytest.fixture
+def choosy(start_web: Start) -> Web:
+    store = start_web().runtime.store
+    return start_web(inbox=Choosy(store, keep_seconds=60))
+
+
+def test_a_message_that_cannot_be_written_is_a_dead_letter_and_its_siblings_go_on(
+    choosy: Web, lines: list[dict[str, Any]]
+) -> None:
+    messages = [text_message(f"wamid.HBgL{name}") for name in ("ONE", "BAD", "TWO")]
+
+    answers = [choosy.webhook(delivery(value_of(messages=messages))).status_code for _ in range(2)]
+
+    assert answers == [200, 200]
+    assert choosy.runtime.store.do("ZCARD", f"wa:box:{NUMBER}:{CUSTOMER}") == 2
+    [letter] = choosy.get("/v1/dead-letters").json["items"]
+    assert (letter["kind"], letter["reason"]) == ("malformed", "it cannot be stored: OverflowError")
+    assert CUSTOMER not in str(lines)
+
+
+def test_a_letter_that_can_still_not_be_written_stays(choosy: Web) -> None:
+    choosy.webhook(delivery(value_of(messages=[text_message("wamid.HBgLBAD")])))
+    [letter] = choosy.get("/v1/dead-letters").json["items"]
+
+    assert choosy.post(f"/v1/dead-letters/{letter['id']}/replay").status_code == 409
+    assert choosy.get("/v1/dead-letters").json["items"] == [letter]
+
+
+def test_one_message_that_the_store_refused_makes_the_delivery_a_503(web: Web, redis_client: redis.Redis) -> None:
+    redis_client.set(f"wa:contact:{NUMBER}:15550000002", "no hash")
+    messages = [text_message(f"wamid.HBgL{i}") | {"from": f"1555000000{i}"} for i in range(5)]
+
+    answer = web.webhook(delivery(value_of(messages=messages) | {"contacts": []}))
+
+    assert answer.status_code == 503
 
 
 @pytest.mark.parametrize("levels", [*range(238, 258), 900])
