@@ -9,12 +9,12 @@ import hmac
 import time
 from typing import TYPE_CHECKING, Final
 
-import orjson
 from flask import Blueprint, Response, request
 
 from wa_service import log
 from wa_service.runtime import Runtime
 from wa_service.store.flusher import StoreAwayError
+from wa_service.web import legal_json
 from wa_service.web.auth import allow
 from wa_service.web.intake import Intake
 from wa_service.web.limits import CallLimits
@@ -88,8 +88,8 @@ def webhook_blueprint(runtime: Runtime, intake: Intake, limits: CallLimits, tall
             logger.warning("whatsapp.webhook.refused", reason=reason, size=len(raw))
             raise ProblemError(UNSIGNED)
         try:
-            delivery = orjson.loads(raw)
-        except orjson.JSONDecodeError:
+            delivery = legal_json.loads(raw)
+        except ValueError:
             raise ProblemError(INVALID, "The body is not JSON.") from None
         if not is_delivery(delivery):
             raise ProblemError(INVALID, "The body is no WhatsApp delivery.")

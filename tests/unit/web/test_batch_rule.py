@@ -78,6 +78,46 @@ def test_however_deep_something_is_nested_it_is_stored_and_can_be_read(web: Web,
     assert web.get("/v1/messages/wamid.HBgLOURS").json["status"] == "failed"
 
 
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        (rb'"a\ud800b"', "a\ufffdb"),
+        (rb'"\udc00\ud800"', "\ufffd\ufffd"),
+        (rb'{"\udfff": 1}', {"\ufffd": 1}),
+        (rb'"\\ud800 \ud83d\udc4d \ud83d"', "\\ud800 👍 \ufffd"),
+        (b"1e999", None),
+        (b"-1e999", None),
+        (b"9" * 5_000, None),
+        (b'["\\ud800", 99999999999999999999, 1.5, -7, "\\u0000"]', ["\ufffd", 1e20, 1.5, -7, "\0"]),
+    ],
+)
+def test_legal_json_that_the_quick_reader_refuses_is_stored_with_its_siblings(
+    web: Web, written: bytes, read: Any
+) -> None:
+    odd = text_message("wamid.HBgLODD") | {"odd": "ODD"}
+    raw = orjson.dumps(delivery(value_of(messages=[odd, text_message("wamid.HBgLSIBLING")])))
+
+    assert web.webhook(raw.replace(b'"ODD"', written)).status_code == 200
+    first, second = web.get("/v1/events").json["items"]
+    assert first["data"]["message"]["odd"] == read
+    assert second["data"]["id"] == "wamid.HBgLSIBLING"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"NaN",
+        b"[Infinity]",
+        b'"\xed\xa0\x80"',
+        b'["\\ud800",]',
+        b'"\\ud800"' + b"]" * 9,
+        b'["\\ud800", ' + b"[" * 5_000,
+    ],
+)
+def test_what_is_no_json_for_the_patient_reader_either_is_refused(web: Web, body: bytes) -> None:
+    assert web.webhook(body).status_code == 400
+
+
 @pytest.mark.parametrize("code", [True, False, None, "131026", 1.5, [131026], 2**64 - 1, -1])
 def test_whatever_stands_as_a_code_the_status_is_applied(web: Web, code: Any) -> None:
     web.send({"to": CUSTOMER, "text": "hello"})
