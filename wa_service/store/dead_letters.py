@@ -35,8 +35,9 @@ class DeadLetters:
 
     def add(self, piece: Piece, received_ms: int) -> Command:
         """Keeps a piece that could not be read. Result: b"dead" or b"duplicate"."""
+        # Without an id it is known by what it says, whenever that came: Meta may deliver it again.
+        letter = keys.mark(piece.phone_number_id, piece.id or write_event(piece, 0).decode()).hex()
         event = write_event(piece, received_ms)
-        letter = keys.mark(piece.phone_number_id, piece.id or event.decode()).hex()
         return self._store.step(
             "deadletter", letter, "malformed", piece.reason, piece.phone_number_id, event, self._keep
         )

@@ -12,7 +12,7 @@ from tests.unit.web.conftest import Start, Web
 from tests.unit.web.deliveries import CUSTOMER, FOREIGN_NUMBER, NUMBER, delivery, status_of, text_message, value_of
 from wa_service.store.flusher import Command
 from wa_service.store.inbox import Inbox
-from wa_service.whatsapp.events import Piece
+from wa_service.whatsapp.events import Piece, walk
 
 
 class Choosy(Inbox):
@@ -50,6 +50,15 @@ def test_a_letter_that_can_still_not_be_written_stays(choosy: Web) -> None:
 
     assert choosy.post(f"/v1/dead-letters/{letter['id']}/replay").status_code == 409
     assert choosy.get("/v1/dead-letters").json["items"] == [letter]
+
+
+def test_a_broken_piece_without_an_id_that_is_delivered_again_is_one_dead_letter(web: Web) -> None:
+    [broken] = walk(delivery(value_of(messages=["no object"])))
+    letters = web.runtime.dead_letters
+
+    answers = web.runtime.store.run([letters.add(broken, received_ms) for received_ms in (1_000, 61_000)])
+
+    assert answers == [b"dead", b"duplicate"]
 
 
 def test_one_message_that_the_store_refused_makes_the_delivery_a_503(web: Web, redis_client: redis.Redis) -> None:
