@@ -42,6 +42,10 @@ class Events:
         newest = self._store.do("XREVRANGE", keys.EVENTS, "+", "-", "COUNT", 1)
         return text(newest[0][0]) if newest else "0"
 
+    def tidy(self) -> None:
+        """Forgets what is over its time: events, and places of dead letters that are gone. About once a minute."""
+        self._store.call("tidy", self._keep)
+
     def management(self, field: str, data: Mapping[str, Any]) -> Command:
         """Keeps a management event or a notice, and tells the stream. Result: b"kept"."""
         entry = orjson.dumps({"field": field, **data})

@@ -30,7 +30,7 @@ wa:said:<n or waba>       hash    limits that Meta told us                      
 wa:heard:<n>              list    when sends that had a status were accepted         retention
 wa:refused_at             string  when a webhook of ours was last refused            8 days
 wa:dead, wa:dead:<id>     zset    dead letters, at most 10,000                       retention
-wa:events                 stream  what customers wrote, what became of sends         retention
+wa:events                 stream  what customers wrote, what became of sends         retention, each of them
 wa:foreign, stray,        list    statuses of others' sends, events for others'      retention
 management                        numbers, management events: the last 1,000
 wa:answers:<web process>  list    records whose caller waits                         60 s
