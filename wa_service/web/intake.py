@@ -162,7 +162,7 @@ class Intake:
                 metrics.duplicate_seen()
             case b"foreign":
                 metrics.event_seen("foreign")
-            case b"late":
+            case b"late" | b"told":
                 pass
             case _:
                 raise _unexpected(word)
