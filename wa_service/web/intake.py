@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
 from wa_service import log, metrics
 from wa_service.runtime import Runtime
 from wa_service.store.bounded import bounded
-from wa_service.store.flusher import Command, StoreAwayError
+from wa_service.store.flusher import StoreAwayError
+from wa_service.web.account_events import LARGEST_KEPT_ASIDE, AccountEvents, Asked, kept, unexpected
 from wa_service.web.tally import WebhookTally
-from wa_service.whatsapp.events import ManagementEvent, Piece, parse_piece
-
-# A history, say, is so large that a thousand of them would fill the store.
-LARGEST_KEPT_ASIDE = 65_536
-
-Told = Callable[[Piece, Any], None]
-Asked = tuple[Command, Piece, Told]
+from wa_service.whatsapp.events import Piece
 
 
 class Intake:
@@ -33,8 +28,7 @@ class Intake:
         self._dead_letters = runtime.dead_letters
         self._memory = runtime.memory
         self._ours = frozenset(runtime.numbers)
-        self._numbers = runtime.numbers
-        self._waba = runtime.settings.business_account_id
+        self._account = AccountEvents(runtime)
         self._log = log.get_logger()
         self._debug = runtime.settings.log_level == "debug"
         self._refused = False
@@ -87,52 +81,28 @@ class Intake:
             told(piece, result)
         return not unstorable
 
-    def _asked(self, piece: Piece, received_ms: int) -> list[Asked]:
-        command, told = self._command(piece, received_ms)
-        asked: list[Asked] = [(command, piece, told)]
-        if piece.kind == "management":
-            asked += [(limit, piece, _said) for limit in self._limits(piece)]
-        return asked
-
     def _unstorable(self, piece: Piece, received_ms: int, defect: Exception) -> Asked:
         malformed = replace(piece, kind="malformed", reason=f"it cannot be stored: {type(defect).__name__}")
         return self._dead_letters.add(malformed, received_ms), malformed, self._buried
 
-    def _command(self, piece: Piece, received_ms: int) -> tuple[Command, Told]:
+    def _asked(self, piece: Piece, received_ms: int) -> list[Asked]:
         kind = piece.kind
         number = piece.phone_number_id
         if kind == "malformed":
-            return self._dead_letters.add(piece, received_ms), self._buried
+            return [(self._dead_letters.add(piece, received_ms), piece, self._buried)]
         if kind == "management":
-            return self._events.management(piece.field, _aside(piece)), _kept
+            return self._account.asked(piece)
         if number not in self._ours:
-            return self._events.stray(
-                {"n": number, "w": piece.waba_id, "k": kind, "m": bounded(piece.raw, LARGEST_KEPT_ASIDE)}
-            ), _stray
+            stray = {"n": number, "w": piece.waba_id, "k": kind, "m": bounded(piece.raw, LARGEST_KEPT_ASIDE)}
+            return [(self._events.stray(stray), piece, _stray)]
         if kind == "message":
-            return self._inbox.admit(piece, received_ms), self._admitted
-        if kind == "status":
+            asked: Asked = (self._inbox.admit(piece, received_ms), piece, self._admitted)
+        elif kind == "status":
             at = piece.timestamp * 1000 or received_ms
-            return self._outbox.status(number, piece.id, piece.raw["status"], at, piece.raw), self._applied
-        return self._events.management(kind, _aside(piece)), _kept
-
-    def _limits(self, piece: Piece) -> list[Command]:
-        """What a management event says of Meta's limits, for the accounts and numbers that are ours."""
-        event = parse_piece(piece)
-        if not isinstance(event, ManagementEvent) or (self._waba is not None and event.waba_id != self._waba):
-            return []
-        commands = []
-        if event.daily_limit is not None:
-            account = self._outbox.limits_of(self._numbers[0]).waba
-            commands.append(self._events.limits_said(account, daily_limit=event.daily_limit))
-            self._log.info("whatsapp.limit", outcome="told", daily=event.daily_limit)
-        if event.messages_per_second is not None:
-            # Meta names the number as customers see it; only with one number is it sure which one that is.
-            number = event.phone_number_id or (self._numbers[0] if len(self._numbers) == 1 else "")
-            if number in self._ours:
-                commands.append(self._events.limits_said(number, throughput=event.messages_per_second))
-                self._log.info("whatsapp.limit", outcome="told", number=number, per_second=event.messages_per_second)
-        return commands
+            asked = (self._outbox.status(number, piece.id, piece.raw["status"], at, piece.raw), piece, self._applied)
+        else:
+            asked = self._account.notice(piece)
+        return [asked]
 
     def _admitted(self, piece: Piece, result: Any) -> None:
         match result:
@@ -144,7 +114,7 @@ class Intake:
             case b"flood":
                 self._log.warning("whatsapp.dead_letter", number=piece.phone_number_id, kind="flood")
             case _:
-                raise _unexpected(result)
+                raise unexpected(result)
 
     def _applied(self, piece: Piece, result: Any) -> None:
         word, record_id, milliseconds, _ = result
@@ -165,7 +135,7 @@ class Intake:
             case b"late" | b"told":
                 pass
             case _:
-                raise _unexpected(word)
+                raise unexpected(word)
 
     def _buried(self, piece: Piece, result: Any) -> None:
         if result == b"dead":
@@ -175,35 +145,12 @@ class Intake:
         elif result == b"duplicate":
             metrics.duplicate_seen()
         else:
-            raise _unexpected(result)
-
-
-def _kept(_: Piece, result: Any) -> None:
-    if result != b"kept":
-        raise _unexpected(result)
+            raise unexpected(result)
 
 
 def _stray(piece: Piece, result: Any) -> None:
-    _kept(piece, result)
+    kept(piece, result)
     metrics.event_seen("stray")
-
-
-def _said(_: Piece, result: Any) -> None:
-    if result != 1:
-        raise _unexpected(result)
-
-
-def _unexpected(result: Any) -> StoreAwayError:
-    return StoreAwayError(f"the store answered {type(result).__name__}")
-
-
-def _aside(piece: Piece) -> dict[str, Any]:
-    return {
-        "waba_id": piece.waba_id,
-        "phone_number_id": piece.phone_number_id,
-        "timestamp": piece.timestamp or piece.entry_time,
-        "value": bounded(piece.raw, LARGEST_KEPT_ASIDE),
-    }
 
 
 def _code(piece: Piece) -> int | None:
