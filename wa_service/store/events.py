@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -58,13 +58,21 @@ class Events:
     def limits_said(
         self, number_or_waba: str, *, throughput: int | None = None, daily_limit: int | None = None
     ) -> Command:
-        """Remembers limits that Meta told us (0 in `daily_limit`: unlimited)."""
+        """Remembers limits that Meta told us (0 in `daily_limit`: unlimited). Result: 1."""
         said: dict[str, int] = {}
         if throughput is not None:
             said["throughput"] = throughput
         if daily_limit is not None:
             said["daily_limit"] = daily_limit
         return self._store.step("said", number_or_waba, *(part for pair in said.items() for part in pair))
+
+    def seen_as(self, number: str, digits: str) -> Command:
+        """Remembers as which number customers see one of ours. Result: 1."""
+        return self._store.step("said", number, "seen_as", digits)
+
+    def upgraded(self, digits: str, throughput: int, ours: Sequence[str]) -> Command:
+        """Remembers the throughput of that of `ours` which customers see as `digits`. Result: the number, b"" none."""
+        return self._store.step("upgraded", digits, throughput, *ours)
 
     @staticmethod
     def _entry(raw: Any) -> Entry:

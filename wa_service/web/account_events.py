@@ -11,6 +11,7 @@ from wa_service.runtime import Runtime
 from wa_service.store.bounded import bounded
 from wa_service.store.flusher import Command, StoreAwayError
 from wa_service.whatsapp.events import ManagementEvent, Piece, parse_piece
+from wa_service.whatsapp.management import digits
 
 # A history, say, is so large that a thousand of them would fill the store.
 LARGEST_KEPT_ASIDE = 65_536
@@ -30,6 +31,14 @@ class AccountEvents:
         self._numbers = runtime.numbers
         self._waba = runtime.settings.business_account_id
         self._log = log.get_logger()
+        # Meta speaks of a number as customers see it; which of ours that is stands in what is delivered for it. Once
+        # this process has told the store, nothing is left here, and a delivery pays nothing for it.
+        self.unseen: set[str] = set()
+        self.start_anew()
+
+    def start_anew(self) -> None:
+        """What the store was told may not have reached it."""
+        self.unseen.update(self._numbers)
 
     def asked(self, piece: Piece) -> list[Asked]:
         """What a management event asks for."""
@@ -50,17 +59,26 @@ class AccountEvents:
             self._noticed if piece.kind == "error" else kept,
         )
 
+    def seen_as(self, piece: Piece) -> list[Asked]:
+        """Tells the store as which number customers see the one that a piece is for, where it says so."""
+        shown = digits(piece.display_phone_number)
+        if not shown:
+            return []
+        self.unseen.discard(piece.phone_number_id)
+        return [(self._events.seen_as(piece.phone_number_id, shown), piece, _said)]
+
     def _limits(self, event: ManagementEvent, piece: Piece) -> list[Asked]:
         asked: list[Asked] = []
-        daily, per_second = event.daily_limit, event.messages_per_second
+        daily, per_second, number = event.daily_limit, event.messages_per_second, event.phone_number_id
         if daily is not None:
             command = self._events.limits_said(self._account, daily_limit=daily)
             asked.append((command, piece, partial(self._limited, daily=daily)))
-        # Meta names the number as customers see it; only with one number is it sure which one that is.
-        number = event.phone_number_id or (self._numbers[0] if len(self._numbers) == 1 else "")
         if per_second is not None and number in self._numbers:
             command = self._events.limits_said(number, throughput=per_second)
             asked.append((command, piece, partial(self._limited, number=number, per_second=per_second)))
+        elif per_second is not None and not number:
+            command = self._events.upgraded(event.display_phone_number, per_second, self._numbers)
+            asked.append((command, piece, partial(self._upgraded, per_second)))
         return asked
 
     def _changed(self, name: str, piece: Piece, result: Any) -> None:
@@ -82,6 +100,12 @@ class AccountEvents:
     def _limited(self, piece: Piece, result: Any, **limit: str | int) -> None:
         _said(piece, result)
         self._log.info("whatsapp.limit", outcome="told", **limit)
+
+    def _upgraded(self, per_second: int, _: Piece, result: Any) -> None:
+        if not isinstance(result, bytes):
+            raise unexpected(result)
+        if result:  # else it is none of ours, or no delivery has told us yet which
+            self._log.info("whatsapp.limit", outcome="told", number=result.decode(), per_second=per_second)
 
 
 def aside(piece: Piece) -> dict[str, Any]:

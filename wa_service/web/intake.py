@@ -58,6 +58,7 @@ class Intake:
             return self._run(pieces, telling)
         except BaseException:
             self._refused = self._refused or telling
+            self._account.start_anew()
             raise
 
     def _run(self, pieces: Iterable[Piece], telling: bool) -> bool:
@@ -102,6 +103,8 @@ class Intake:
             asked = (self._outbox.status(number, piece.id, piece.raw["status"], at, piece.raw), piece, self._applied)
         else:
             asked = self._account.notice(piece)
+        if number in self._account.unseen:
+            return [asked, *self._account.seen_as(piece)]
         return [asked]
 
     def _admitted(self, piece: Piece, result: Any) -> None:

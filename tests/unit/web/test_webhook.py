@@ -326,15 +326,6 @@ def test_another_account_s_capability_changes_nothing(web: Web) -> None:
     assert web.runtime.observer.overview().daily_limit == 1_000
 
 
-def test_a_throughput_upgrade_sets_the_throughput_of_the_one_number(start_web: Start) -> None:
-    web = start_web({"WHATSAPP_PHONE_NUMBER_ID": NUMBER})
-    value = {"display_phone_number": "15550001111", "event": "THROUGHPUT_UPGRADE", "current_limit": "TIER_UNLIMITED"}
-
-    web.webhook(delivery(value, field="phone_number_quality_update"))
-
-    assert web.runtime.observer.overview().numbers[NUMBER].throughput_limit == 1_000
-
-
 def test_with_the_store_away_nothing_is_acknowledged(start_web: Start) -> None:
     web = start_web(NOWHERE)
 
