@@ -6,11 +6,13 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.integration.lanes import NUMBER, Lanes, message
+from wa_service.store import keys
 from wa_service.store.dead_letters import DeadLetters
 from wa_service.whatsapp.events import walk
 
@@ -38,6 +40,15 @@ def wa(valkey_url: str, tmp_path: Path, lanes: Lanes) -> Command:
         )
 
     return run
+
+
+def bury(lanes: Lanes, count: int) -> list[str]:
+    """So many customers' messages whose handlers failed; the customers."""
+    customers = [f"155512300{i:02}" for i in range(count)]
+    lanes.admit(*(message(customer) for customer in customers))
+    for work in lanes.inbox.take("p", 0, count)[1]:
+        lanes.inbox.bury(work, "p", "failed", "ValueError")
+    return customers
 
 
 @pytest.fixture
@@ -84,6 +95,31 @@ def test_a_letter_that_can_still_not_be_read_stays_with_its_reason(wa: Command, 
     assert "0 of 1 dead letters" in told.stdout
     assert " stays: " in told.stdout
     assert len(letters.ids()) == 1
+
+
+def test_a_letter_that_can_be_read_today_is_handled_and_says_nothing_of_webhooks(wa: Command, lanes: Lanes) -> None:
+    letters = DeadLetters(lanes.store, keep_seconds=60)
+    readable = replace(message(text="read anew"), kind="malformed", reason="an older version could not read it")
+    lanes.store.run([letters.add(readable, 1)])
+    assert wa("replay", "--all").stdout == "1 of 1 dead letters will be handled again.\n"
+    _, (work,) = lanes.inbox.take("q", 0, 1)
+    assert work.stored.piece.raw["text"]["body"] == "read anew"
+    assert lanes.store.do("EXISTS", keys.REFUSED_AT) == 0
+
+
+def test_many_letters_are_replayed_at_once(wa: Command, lanes: Lanes) -> None:
+    customers = bury(lanes, 30)
+    assert wa("replay", "--all").stdout == "30 of 30 dead letters will be handled again.\n"
+    _, works = lanes.inbox.take("q", 0, 50)
+    assert {work.conversation for work in works} == {f"{NUMBER}:{customer}" for customer in customers}
+    assert DeadLetters(lanes.store, keep_seconds=60).ids() == []
+
+
+def test_many_letters_are_dropped_at_once(wa: Command, lanes: Lanes) -> None:
+    bury(lanes, 30)
+    assert wa("drop", "--all").stdout == "30 of 30 dead letters were dropped.\n"
+    assert lanes.store.do("KEYS", "wa:dead*") == []
+    assert lanes.inbox.take("q", 0, 50)[1] == []
 
 
 def test_a_dropped_letter_is_gone(wa: Command, letter: str, lanes: Lanes) -> None:

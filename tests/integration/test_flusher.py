@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 import redis
@@ -32,6 +33,52 @@ def test_each_caller_gets_its_own_results(flusher: Flusher) -> None:
 
 def test_more_commands_than_a_pipeline_holds_all_run(flusher: Flusher) -> None:
     assert flusher.run([("INCR", "n")] * (3 * MOST_COMMANDS + 1))[-1] == 3 * MOST_COMMANDS + 1
+
+
+class Written:
+    """A pool and its one connection, which writes down how many commands came in each round trip."""
+
+    def __init__(self) -> None:
+        self.connection_pool = self
+        self.trips: list[int] = []
+
+    def get_connection(self) -> Written:
+        return self
+
+    def send_packed_command(self, command: list[bytes]) -> None:
+        self.trips.append(b"".join(command).count(b"INCR"))
+
+    def read_response(self) -> int:
+        return 1
+
+
+def test_at_most_128_commands_go_in_one_round_trip() -> None:
+    server = Written()
+    Flusher(server, {}).run([("INCR", "n")] * 300)  # type: ignore[arg-type]  # as much of a client as is used
+    assert server.trips == [128, 128, 44]
+
+
+def test_callers_whose_commands_are_more_than_128_together_go_in_several_round_trips() -> None:
+    server = Written()
+    flusher = Flusher(server, {})  # type: ignore[arg-type]  # as much of a client as is used
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(lambda _: flusher.run([("INCR", "n")] * 50), range(64)))
+    assert sum(server.trips) == 64 * 50
+    assert max(server.trips) <= 128
+
+
+@pytest.mark.parametrize("part", [True, None, "\ud800"])
+def test_a_command_that_cannot_be_packed_fails_its_own_caller_alone(flusher: Flusher, part: Any) -> None:
+    def ask(i: int) -> list[Any] | None:
+        if i % 8:
+            return flusher.run([("SET", f"k{i}", i), ("GET", f"k{i}")])
+        with pytest.raises((TypeError, ValueError)):
+            flusher.run([("SET", "bad", part)])
+        return None
+
+    with ThreadPoolExecutor(32) as pool:
+        results = list(pool.map(ask, range(500)))
+    assert [got for got in results if got] == [[b"OK", str(i).encode()] for i in range(500) if i % 8]
 
 
 def test_a_refused_command_is_its_own_result_and_its_siblings_run(flusher: Flusher) -> None:
@@ -127,6 +174,20 @@ def test_it_comes_back_by_itself(faulty: Faulty) -> None:
     assert store.flusher.wait_until_back(5)
     assert store.do("INCR", "n") == 1
     store.close()
+
+
+def test_it_comes_back_however_often_it_was_looked_for_in_vain(faulty: Faulty) -> None:
+    client = connect(faulty.url, connections=4)
+    flusher = Flusher(client, {}, probe_seconds=0.001)
+    faulty.answer = faulty.pings = None
+    with pytest.raises(StoreAwayError):
+        flusher.run([("INCR", "n")])
+    eventually(lambda: len([data for data in faulty.seen if b"PING" in data]) > 10)
+    faulty.answer, faulty.pings = b":1\r\n", b"+PONG\r\n"
+    assert flusher.wait_until_back(5)
+    assert flusher.run([("INCR", "n")]) == [1]
+    flusher.close()
+    client.close()
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
-"""What Meta sends, cut down to what may be kept: not too large, and not nested deeper than our writer writes.
+"""What Meta sends, cut down to what may be kept: not too large, and not nested deeper than our writers write.
 
-(orjson reads 1,024 levels and writes 254; an object in between must not stop the delivery it came in.)
+(orjson reads 1,024 levels and writes 254; an object in between must not stop the delivery it came in.) What is kept
+stands inside other objects, in the store and in an answer of the REST API, and those levels count, too.
 """
 
 from __future__ import annotations
@@ -11,11 +12,23 @@ import orjson
 
 _SCALARS = (str, int, float, bool, type(None))
 
+# More than there are around it anywhere: `{"items": [{"data": {"value": …`, say, is four.
+_ROOM = 8
+
+
+def write(value: object) -> bytes:
+    """A value as JSON that can be read, and written once more inside what stands around it.
+
+    Raises:
+        TypeError: it is nested too deeply, or holds what is no JSON.
+    """
+    return orjson.dumps([[[[[[[[value]]]]]]]])[_ROOM:-_ROOM]
+
 
 def fits(raw: object, most_bytes: int) -> bool:
     """Whether an object may be kept as it is."""
     try:
-        return len(orjson.dumps(raw)) <= most_bytes
+        return len(write(raw)) <= most_bytes
     except TypeError:
         return False
 

@@ -35,18 +35,38 @@ class DeadLetters:
 
     def add(self, piece: Piece, received_ms: int) -> Command:
         """Keeps a piece that could not be read. Result: b"dead" or b"duplicate"."""
+        # Without an id it is known by what it says, whenever that came: Meta may deliver it again.
+        letter = keys.mark(piece.phone_number_id, piece.id or write_event(piece, 0).decode()).hex()
         event = write_event(piece, received_ms)
-        letter = keys.mark(piece.phone_number_id, piece.id or event.decode()).hex()
         return self._store.step(
             "deadletter", letter, "malformed", piece.reason, piece.phone_number_id, event, self._keep
         )
 
     def page(self, after: str = "", count: int = 100) -> tuple[list[DeadLetter], str | None]:
-        """At most `count` letters after a cursor, and the next cursor (None at the end)."""
-        offset = int(after) if after.isdigit() else 0
-        ids = self._store.do("ZRANGE", keys.DEAD, offset, offset + count)
-        letters = [letter for id_ in ids[:count] if (letter := self.get(text(id_)))]
-        return letters, str(offset + count) if len(ids) > count else None
+        """At most `count` letters after a cursor, and the next cursor (None at the end).
+
+        A cursor is a place (time and id), so nothing is skipped when letters before it are replayed or dropped.
+        """
+        places = self._places(after, count + 1)
+        letters = [letter for _, id_ in places[:count] if (letter := self.get(id_))]
+        return letters, "{}-{}".format(*places[count - 1]) if len(places) > count else None
+
+    def _places(self, after: str, count: int) -> list[tuple[int, str]]:
+        """The first `count` letters behind a cursor: (time, id)."""
+        time, _, last = after.partition("-")
+        passed = (int(time), last) if last else (0, "")
+        places: list[tuple[int, str]] = []
+        offset = 0
+        while len(places) < count:
+            window = ("WITHSCORES", "LIMIT", offset, count)
+            flat = self._store.do("ZRANGEBYSCORE", keys.DEAD, passed[0], "+inf", *window)
+            if not flat:
+                break
+            found = [(int(float(flat[i + 1])), text(flat[i])) for i in range(0, len(flat), 2)]
+            # Many may be of one moment, the cursor's own among them.
+            places += [place for place in found if place > passed]
+            offset += len(found)
+        return places[:count]
 
     def ids(self) -> list[str]:
         """All letters' ids, oldest first."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -42,6 +42,10 @@ class Events:
         newest = self._store.do("XREVRANGE", keys.EVENTS, "+", "-", "COUNT", 1)
         return text(newest[0][0]) if newest else "0"
 
+    def tidy(self) -> None:
+        """Forgets what is over its time: events, and places of dead letters that are gone. About once a minute."""
+        self._store.call("tidy", self._keep)
+
     def management(self, field: str, data: Mapping[str, Any]) -> Command:
         """Keeps a management event or a notice, and tells the stream. Result: b"kept"."""
         entry = orjson.dumps({"field": field, **data})
@@ -54,13 +58,21 @@ class Events:
     def limits_said(
         self, number_or_waba: str, *, throughput: int | None = None, daily_limit: int | None = None
     ) -> Command:
-        """Remembers limits that Meta told us (0 in `daily_limit`: unlimited)."""
+        """Remembers limits that Meta told us (0 in `daily_limit`: unlimited). Result: 1."""
         said: dict[str, int] = {}
         if throughput is not None:
             said["throughput"] = throughput
         if daily_limit is not None:
             said["daily_limit"] = daily_limit
         return self._store.step("said", number_or_waba, *(part for pair in said.items() for part in pair))
+
+    def seen_as(self, number: str, digits: str) -> Command:
+        """Remembers as which number customers see one of ours. Result: 1."""
+        return self._store.step("said", number, "seen_as", digits)
+
+    def upgraded(self, digits: str, throughput: int, ours: Sequence[str]) -> Command:
+        """Remembers the throughput of that of `ours` which customers see as `digits`. Result: the number, b"" none."""
+        return self._store.step("upgraded", digits, throughput, *ours)
 
     @staticmethod
     def _entry(raw: Any) -> Entry:

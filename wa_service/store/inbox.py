@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from wa_service.store import keys
-from wa_service.store.bounded import shallow
+from wa_service.store.bounded import shallow, write
 from wa_service.store.flusher import Command
 from wa_service.store.outbox import Send
 from wa_service.store.redis import Store, fields, text
@@ -78,7 +78,7 @@ def write_event(piece: Piece, received_ms: int) -> bytes:
         "r": received_ms,
     }
     try:
-        return orjson.dumps(event)
+        return write(event)
     except TypeError:  # nested too deeply: what can be read of it is kept
         return orjson.dumps(event | {"p": None, "m": shallow(piece.raw)})
 

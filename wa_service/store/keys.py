@@ -27,11 +27,11 @@ wa:spread:<n>             string  when the next grant is due at an even pace    
 wa:pair:<c>               string  the customer's own pace (GCRA)                     until it is free
 wa:reach:<waba>           zset    customers opened by template                       24 h
 wa:pause:<n>, pace, turn  hash    a number's pause, its lowered pace, its turns      1 h, 1 day
-wa:said:<n or waba>       hash    limits that Meta told us                           until told otherwise
+wa:said:<n or waba>       hash    limits that Meta told us; n as customers see it    until told otherwise
 wa:heard:<n>              list    when sends that had a status were accepted         retention
 wa:refused_at             string  when a webhook of ours was last refused            8 days
 wa:dead, wa:dead:<id>     zset    dead letters, at most 10,000                       retention
-wa:events                 stream  what customers wrote, what became of sends         retention
+wa:events                 stream  what customers wrote, what became of sends         retention, each of them
 wa:foreign, stray,        list    statuses of others' sends, events for others'      retention
 management                        numbers, management events: the last 1,000
 wa:answers:<web process>  list    records whose caller waits                         60 s
@@ -118,7 +118,7 @@ def answers(web_process: str) -> str:
 
 
 def said(number_or_waba: str) -> str:
-    """Limits that Meta told us."""
+    """What Meta told us of a number or an account."""
     return f"wa:said:{number_or_waba}"
 
 

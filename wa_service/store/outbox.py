@@ -6,6 +6,7 @@ by a status of Meta's, or by `settle`. The limits stand in the same scripts, bec
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,13 +17,19 @@ import orjson
 from wa_service.store import keys
 from wa_service.store.bounded import bounded, fits
 from wa_service.store.flusher import Command
+from wa_service.store.records import RANKS
 from wa_service.store.redis import Store, text
 
 LANE_CEILING = 1_000
 KEPT_BYTES = 16_384
 LONGEST_SENTENCE = 1_024
+LONGEST_WORD = 32
 MARGIN_MS = 10
 CLAIM_SECONDS = 45.0
+
+# Meta's types of a status that is about something beside the message (5.7): its "failed" is not the message's.
+_BESIDE = ("payment", "call")
+_NO_LETTER = re.compile("[^a-z]")
 
 Outcome = Literal["accepted", "later", "failed", "unknown"]
 PutOutcome = Literal["queued", "replayed", "waiting", "conflict", "full", "reach"]
@@ -275,26 +282,31 @@ class Outbox:
     def status(self, number: str, wamid: str, status: str, at_ms: int, raw: Mapping[str, Any]) -> Command:
         """The command that applies a status of Meta's. Result: [word, id, ms since accepted (-1 unknown), type].
 
-        The word: b"applied", b"late" (kept in the history only), b"duplicate" or b"foreign" (not ours).
+        The word: b"applied", b"late" (kept in the history only), b"told" (no step of the ladder: a payment's status, or
+        one that is new), b"duplicate" or b"foreign" (not ours).
         """
+        kind = raw.get("type")
+        beside = kind if kind in _BESIDE else ""
         opaque = raw.get("biz_opaque_callback_data")
         errors = raw.get("errors")
         error = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else None
         failure = _failure(error) if error else None
         pricing = raw.get("pricing") if fits(raw.get("pricing"), KEPT_BYTES) else None
-        code = error.get("code") if error else None
-        told = {"wamid": wamid, "status": status, "time": at_ms, "error": failure, "pricing": pricing}
+        code = failure["code"] if failure else None
+        told = {"wamid": wamid, "status": status[:LONGEST_WORD], "time": at_ms, "error": failure, "pricing": pricing}
+        if beside:
+            told |= {"type": beside, beside: bounded(raw.get(beside), KEPT_BYTES)}
         return self.store.step(
             "status",
             opaque if isinstance(opaque, str) else "",
             keys.mark(number, wamid).hex(),
             wamid,
-            status,
+            _word(beside, status),
             at_ms,
             number,
             self.keep_seconds,
             orjson.dumps(failure) if failure else "",
-            code if isinstance(code, int) else 0,
+            code or 0,
             orjson.dumps(pricing) if pricing else "",
             orjson.dumps({"n": number, "m": bounded(raw, KEPT_BYTES)}),
             orjson.dumps(told)[1:-1],
@@ -334,12 +346,19 @@ class Outbox:
         return self.store.step("refused", keys.SEEN_SECONDS)
 
 
+def _word(beside: str, status: str) -> str:
+    """A status as the record has it: a step of the ladder, else a short word that cannot be one."""
+    if not beside and status in RANKS:
+        return status
+    return f"{beside or 'other'}_{_NO_LETTER.sub('_', status[:LONGEST_WORD].lower())}"
+
+
 def _failure(error: Mapping[str, Any]) -> dict[str, Any]:
     """Meta's reason for a failed status, in the record's form; whatever came, each field has its type."""
     data = error.get("error_data")
     code = error.get("code")
     return {
-        "code": code if isinstance(code, int) else None,
+        "code": code if type(code) is int else None,
         "title": _sentence(error.get("title")) or _sentence(error.get("message")),
         "details": _sentence(data.get("details") if isinstance(data, dict) else data),
     }

@@ -52,8 +52,8 @@ class Record:
 def read_record(record_id: str, data: Mapping[str, str]) -> Record:
     """A record's hash as a `Record`."""
     history = [(name[2:], int(float(value))) for name, value in data.items() if name.startswith("s:")]
-    # By the ladder: Meta tells whole seconds, so its `sent` may seem older than our `queued`.
-    history.sort(key=lambda entry: (RANKS.get(entry[0], 0), entry[1]))
+    # By the ladder: Meta tells whole seconds, so its `sent` may seem older than our `queued`. Then what is no step.
+    history.sort(key=lambda entry: (RANKS.get(entry[0], len(RANKS)), entry[1]))
     return Record(
         id=record_id,
         number=data["n"],

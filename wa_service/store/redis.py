@@ -17,7 +17,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from wa_service.store.blocking import BlockingPops
-from wa_service.store.flusher import Command, Flusher, StoreAwayError
+from wa_service.store.flusher import Command, Flusher, StoreAwayError, pack
 
 SOCKET_SECONDS = 2.0
 _INCLUDE = re.compile(r"^-- include: (.+)$", re.MULTILINE)
@@ -65,8 +65,12 @@ class Store:
         self.flusher = Flusher(client, {self._sha[name]: source for name, source in sources.items()})
 
     def step(self, name: str, *args: str | bytes | int | float) -> Command:
-        """The command that runs one step; give it to `run`."""
-        return ("EVALSHA", self._sha[name], 0, *args)
+        """The command that runs one step, packed, so that what cannot be sent is found out here; give it to `run`.
+
+        Raises:
+            TypeError, ValueError: an argument cannot be packed.
+        """
+        return pack(("EVALSHA", self._sha[name], 0, *args))
 
     def run(self, commands: Sequence[Command]) -> list[Any]:
         """Runs commands in order, in one round trip with whatever else waits; each result in its place.

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from wa_service import log, metrics
 from wa_service.runtime import Runtime
 from wa_service.store.bounded import bounded
-from wa_service.store.flusher import Command, StoreAwayError
+from wa_service.store.flusher import StoreAwayError
+from wa_service.web.account_events import LARGEST_KEPT_ASIDE, AccountEvents, Asked, kept, unexpected
 from wa_service.web.tally import WebhookTally
-from wa_service.whatsapp.events import ManagementEvent, Piece, parse_piece
-
-# A history, say, is so large that a thousand of them would fill the store.
-LARGEST_KEPT_ASIDE = 65_536
-
-Told = Callable[[Piece, Any], None]
+from wa_service.whatsapp.events import Piece
 
 
 class Intake:
@@ -31,92 +28,84 @@ class Intake:
         self._dead_letters = runtime.dead_letters
         self._memory = runtime.memory
         self._ours = frozenset(runtime.numbers)
-        self._numbers = runtime.numbers
-        self._waba = runtime.settings.business_account_id
+        self._account = AccountEvents(runtime)
         self._log = log.get_logger()
         self._debug = runtime.settings.log_level == "debug"
-        # A web process that starts may have missed webhooks, so its first round trip says so.
-        self._refused = True
-
-    def announce_start(self) -> None:
-        """Tells the store that a web process started; with the store away the first delivery does it."""
-        try:
-            self._store.run([self._outbox.webhook_refused()])
-        except StoreAwayError:
-            return
         self._refused = False
 
-    def take(self, pieces: Iterable[Piece]) -> None:
-        """Stores every piece.
+    def announce_start(self) -> None:
+        """Tells the store that a web process started: it may have missed webhooks. With the store away the first
+        delivery says so.
+        """
+        self.refused()
+        try:
+            self.take(())
+        except StoreAwayError:
+            return
+
+    def refused(self) -> None:
+        """A webhook is answered 5xx: the next round trip tells the store, for Meta's silence proves less since then."""
+        self._refused = True
+
+    def take(self, pieces: Iterable[Piece]) -> bool:
+        """Stores every piece; returns whether each as what it is (one that cannot be is a dead letter).
 
         Raises:
             StoreAwayError: not everything is stored; Meta must deliver it again.
         """
+        telling, self._refused = self._refused, False
         try:
-            self._run(pieces)
-        except StoreAwayError:
-            self._refused = True
+            return self._run(pieces, telling)
+        except BaseException:
+            self._refused = self._refused or telling
+            self._account.start_anew()
             raise
 
-    def _run(self, pieces: Iterable[Piece]) -> None:
+    def _run(self, pieces: Iterable[Piece], telling: bool) -> bool:
         if self._memory.full():
             raise StoreAwayError("the store is nearly full")
         received_ms = int(time.time() * 1000)
-        asked: list[tuple[Piece, Told]] = []
-        commands: list[Command] = []
+        asked: list[Asked] = []
+        unstorable = False
         for piece in pieces:
             self._tally.seen(piece.label)
-            command, told = self._command(piece, received_ms)
-            commands.append(command)
-            asked.append((piece, told))
-            if piece.kind == "management":
-                commands += self._limits(piece)
-                asked += [(piece, _said)] * (len(commands) - len(asked))
-        told_refused = self._refused
-        if told_refused:
-            commands.insert(0, self._outbox.webhook_refused())
-        results = self._store.run(commands)
-        if told_refused:
-            self._refused = False
-            del results[0]
-        for (piece, told), result in zip(asked, results, strict=True):
+            try:
+                asked += self._asked(piece, received_ms)
+            except Exception as defect:  # noqa: BLE001 - whatever is the matter with it, its siblings go on
+                asked.append(self._unstorable(piece, received_ms, defect))
+                unstorable = True
+        commands = [command for command, _, _ in asked]
+        if telling:
+            commands.append(self._outbox.webhook_refused())
+        # The results are in order, and what was appended last is nobody's.
+        for (_, piece, told), result in zip(asked, self._store.run(commands), strict=False):
             told(piece, result)
+        return not unstorable
 
-    def _command(self, piece: Piece, received_ms: int) -> tuple[Command, Told]:
+    def _unstorable(self, piece: Piece, received_ms: int, defect: Exception) -> Asked:
+        malformed = replace(piece, kind="malformed", reason=f"it cannot be stored: {type(defect).__name__}")
+        return self._dead_letters.add(malformed, received_ms), malformed, self._buried
+
+    def _asked(self, piece: Piece, received_ms: int) -> list[Asked]:
         kind = piece.kind
         number = piece.phone_number_id
         if kind == "malformed":
-            return self._dead_letters.add(piece, received_ms), self._buried
+            return [(self._dead_letters.add(piece, received_ms), piece, self._buried)]
         if kind == "management":
-            return self._events.management(piece.field, _aside(piece)), _kept
+            return self._account.asked(piece)
         if number not in self._ours:
-            return self._events.stray(
-                {"n": number, "w": piece.waba_id, "k": kind, "m": bounded(piece.raw, LARGEST_KEPT_ASIDE)}
-            ), _stray
+            stray = {"n": number, "w": piece.waba_id, "k": kind, "m": bounded(piece.raw, LARGEST_KEPT_ASIDE)}
+            return [(self._events.stray(stray), piece, _stray)]
         if kind == "message":
-            return self._inbox.admit(piece, received_ms), self._admitted
-        if kind == "status":
+            asked: Asked = (self._inbox.admit(piece, received_ms), piece, self._admitted)
+        elif kind == "status":
             at = piece.timestamp * 1000 or received_ms
-            return self._outbox.status(number, piece.id, piece.raw["status"], at, piece.raw), self._applied
-        return self._events.management(kind, _aside(piece)), _kept
-
-    def _limits(self, piece: Piece) -> list[Command]:
-        """What a management event says of Meta's limits, for the accounts and numbers that are ours."""
-        event = parse_piece(piece)
-        if not isinstance(event, ManagementEvent) or (self._waba is not None and event.waba_id != self._waba):
-            return []
-        commands = []
-        if event.daily_limit is not None:
-            account = self._outbox.limits_of(self._numbers[0]).waba
-            commands.append(self._events.limits_said(account, daily_limit=event.daily_limit))
-            self._log.info("whatsapp.limit", outcome="told", daily=event.daily_limit)
-        if event.messages_per_second is not None:
-            # Meta names the number as customers see it; only with one number is it sure which one that is.
-            number = event.phone_number_id or (self._numbers[0] if len(self._numbers) == 1 else "")
-            if number in self._ours:
-                commands.append(self._events.limits_said(number, throughput=event.messages_per_second))
-                self._log.info("whatsapp.limit", outcome="told", number=number, per_second=event.messages_per_second)
-        return commands
+            asked = (self._outbox.status(number, piece.id, piece.raw["status"], at, piece.raw), piece, self._applied)
+        else:
+            asked = self._account.notice(piece)
+        if number in self._account.unseen:
+            return [asked, *self._account.seen_as(piece)]
+        return [asked]
 
     def _admitted(self, piece: Piece, result: Any) -> None:
         match result:
@@ -128,7 +117,7 @@ class Intake:
             case b"flood":
                 self._log.warning("whatsapp.dead_letter", number=piece.phone_number_id, kind="flood")
             case _:
-                raise _unexpected(result)
+                raise unexpected(result)
 
     def _applied(self, piece: Piece, result: Any) -> None:
         word, record_id, milliseconds, _ = result
@@ -146,10 +135,10 @@ class Intake:
                 metrics.duplicate_seen()
             case b"foreign":
                 metrics.event_seen("foreign")
-            case b"late":
+            case b"late" | b"told":
                 pass
             case _:
-                raise _unexpected(word)
+                raise unexpected(word)
 
     def _buried(self, piece: Piece, result: Any) -> None:
         if result == b"dead":
@@ -159,39 +148,16 @@ class Intake:
         elif result == b"duplicate":
             metrics.duplicate_seen()
         else:
-            raise _unexpected(result)
-
-
-def _kept(_: Piece, result: Any) -> None:
-    if result != b"kept":
-        raise _unexpected(result)
+            raise unexpected(result)
 
 
 def _stray(piece: Piece, result: Any) -> None:
-    _kept(piece, result)
+    kept(piece, result)
     metrics.event_seen("stray")
-
-
-def _said(_: Piece, result: Any) -> None:
-    if result != 1:
-        raise _unexpected(result)
-
-
-def _unexpected(result: Any) -> StoreAwayError:
-    return StoreAwayError(f"the store answered {type(result).__name__}")
-
-
-def _aside(piece: Piece) -> dict[str, Any]:
-    return {
-        "waba_id": piece.waba_id,
-        "phone_number_id": piece.phone_number_id,
-        "timestamp": piece.timestamp or piece.entry_time,
-        "value": bounded(piece.raw, LARGEST_KEPT_ASIDE),
-    }
 
 
 def _code(piece: Piece) -> int | None:
     errors = piece.raw.get("errors")
     first = errors[0] if isinstance(errors, list) and errors else None
     code = first.get("code") if isinstance(first, dict) else None
-    return code if isinstance(code, int) else None
+    return code if type(code) is int else None

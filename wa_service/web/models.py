@@ -136,8 +136,9 @@ class Event(Answer):
 
     `kind`: `message` (a customer wrote: `data` holds `id`, `type`, `name`, `timestamp` and Meta's own object as
     `message`), `transcript` (a voice note was heard: `data` holds the message's `id` and the `text`), `send`
-    (a send of ours was accepted, failed or is unknown), `status` (Meta told what became of it) or `management`
-    (`data` holds Meta's `field` and its `value`). `contact` is the customer's address, null where there is none.
+    (a send of ours was accepted, failed or is unknown), `status` (Meta told what became of it; where `data` has a
+    `type`, of the payment or call that belongs to it) or `management` (`data` holds Meta's `field` and its `value`).
+    `contact` is the customer's address, null where there is none.
     """
 
     cursor: str

@@ -67,7 +67,9 @@ class EventQuery(Described):
 class LetterQuery(Described):
     """Which page of dead letters."""
 
-    after: str = Field(default="", pattern=r"^[0-9]{0,9}$", description="The `next` of the page before.")
+    after: str = Field(
+        default="", pattern=r"^([0-9]{1,15}-[0-9a-f]{1,64})?$", description="The `next` of the page before."
+    )
     limit: int = Field(default=100, ge=1, le=1000, description="At most so many.")
 
 

@@ -31,7 +31,8 @@ def replay(runtime: Runtime, intake: Intake, letter_id: str) -> None:
         raise LookupError(letter_id)
     piece = read_event(letter.event).piece
     if piece.kind == "malformed":
-        intake.take(_read_anew(piece))
+        if not intake.take(_read_anew(piece)):
+            raise NotReplayableError("It still cannot be stored.")
         runtime.dead_letters.drop(letter_id)
         return
     event = parse_piece(piece)

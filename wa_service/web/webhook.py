@@ -9,16 +9,16 @@ import hmac
 import time
 from typing import TYPE_CHECKING, Final
 
-import orjson
 from flask import Blueprint, Response, request
 
 from wa_service import log
 from wa_service.runtime import Runtime
 from wa_service.store.flusher import StoreAwayError
+from wa_service.web import legal_json
 from wa_service.web.auth import allow
 from wa_service.web.intake import Intake
 from wa_service.web.limits import CallLimits
-from wa_service.web.problems import FORBIDDEN, INVALID, TOO_LARGE, UNSIGNED, ProblemError, store_away
+from wa_service.web.problems import FORBIDDEN, INVALID, STORE_AWAY, TOO_LARGE, UNSIGNED, ProblemError, store_away
 from wa_service.web.tally import WebhookTally
 from wa_service.whatsapp.events import is_delivery, walk
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 PATH: Final = "/webhooks/whatsapp"
 LARGEST_BODY: Final = 4 * 1024 * 1024
 LONGEST_CHALLENGE: Final = 1024
+OURS: Final = frozenset({"failed", STORE_AWAY.name})
+"""How a webhook ends that Meta will deliver again: with a defect or the end of this process, or not stored."""
 _TOO_LARGE: Final = "A delivery has at most 4 MiB."
 _CUT_OFF: Final = "The body is shorter than announced."
 
@@ -69,6 +71,8 @@ def webhook_blueprint(runtime: Runtime, intake: Intake, limits: CallLimits, tall
             outcome = problem.kind.name
             raise
         finally:
+            if outcome in OURS:
+                intake.refused()
             tally.answered(outcome, time.perf_counter() - started)
         if debug:
             ms = round((time.perf_counter() - started) * 1000, 1)
@@ -84,8 +88,8 @@ def webhook_blueprint(runtime: Runtime, intake: Intake, limits: CallLimits, tall
             logger.warning("whatsapp.webhook.refused", reason=reason, size=len(raw))
             raise ProblemError(UNSIGNED)
         try:
-            delivery = orjson.loads(raw)
-        except orjson.JSONDecodeError:
+            delivery = legal_json.loads(raw)
+        except ValueError:
             raise ProblemError(INVALID, "The body is not JSON.") from None
         if not is_delivery(delivery):
             raise ProblemError(INVALID, "The body is no WhatsApp delivery.")

@@ -46,8 +46,9 @@ class Piece:
     """One event of a delivery, unread.
 
     `id`: message id or a status's wamid. `timestamp`, `entry_time`: Unix seconds, 0 unknown. `phone_number_id`: ours,
-    "" unknown. `addresses`: whom it concerns, best known first (see `message_addresses`). `contact`: Meta's contact
-    beside it. `raw`: Meta's own object, unchanged (anything where malformed, with the `reason`).
+    "" unknown; `display_phone_number`: as customers see it. `addresses`: whom it concerns, best known first (see
+    `message_addresses`). `contact`: Meta's contact beside it. `raw`: Meta's own object, unchanged (anything where
+    malformed, with the `reason`).
     """
 
     kind: Kind
@@ -61,6 +62,7 @@ class Piece:
     raw: Any
     reason: str
     entry_time: int
+    display_phone_number: str = ""
 
     @classmethod
     def restore(cls, fields: Mapping[str, Any]) -> "Piece":
@@ -109,6 +111,7 @@ class _Origin:
     waba_id: str
     phone_number_id: str
     entry_time: int
+    display_phone_number: str = ""
 
 
 def _walk_change(change: object, waba_id: str, entry_time: int) -> Iterator[Piece]:
@@ -121,8 +124,10 @@ def _walk_change(change: object, waba_id: str, entry_time: int) -> Iterator[Piec
         yield _malformed(_Origin(field, waba_id, "", entry_time), change, "value is not an object")
         return
     metadata = value.get("metadata")
-    phone_number_id = _text(metadata.get("phone_number_id")) if isinstance(metadata, dict) else ""
-    origin = _Origin(field, waba_id, phone_number_id, entry_time)
+    if not isinstance(metadata, dict):
+        metadata = {}
+    phone_number_id, shown = _text(metadata.get("phone_number_id")), _text(metadata.get("display_phone_number"))
+    origin = _Origin(field, waba_id, phone_number_id, entry_time, shown)
     if field == "messages":
         yield from _walk_value(value, origin)
     else:
@@ -176,6 +181,7 @@ def _message(item: dict[str, Any], known: list[dict[str, Any]], only: _Contact, 
         item,
         "",
         origin.entry_time,
+        origin.display_phone_number,
     )
 
 
@@ -290,6 +296,7 @@ def _piece(
         raw,
         reason,
         origin.entry_time,
+        origin.display_phone_number,
     )
 
 

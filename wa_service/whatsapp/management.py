@@ -50,6 +50,8 @@ MANAGEMENT_FIELDS: Final = frozenset(
 
 _INTEGER: Final = re.compile(r"-?[0-9]{1,11}")
 
+_NO_DIGIT: Final = re.compile(r"[^0-9]+")
+
 _TIERS: Final = {
     "TIER_50": 50,
     "TIER_250": 250,
@@ -81,6 +83,11 @@ def tier_limit(value: object) -> int | None:
     if value == -1:
         return UNLIMITED
     return value if value > 0 else None
+
+
+def digits(number: str) -> str:
+    """A number as customers see it (`+1 555-000-1111`) as bare digits, so that two spellings compare; at most 32."""
+    return _NO_DIGIT.sub("", number)[:32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +135,7 @@ class ManagementEvent:
         """The number it is about, digits only, "" where it is about the account."""
         metadata = self.raw.get("metadata")
         inner = _text(metadata, "display_phone_number") if isinstance(metadata, Mapping) else ""
-        return _text(self.raw, "display_phone_number") or inner
+        return digits(_text(self.raw, "display_phone_number") or inner)
 
     @property
     def daily_limit(self) -> int | None:

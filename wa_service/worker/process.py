@@ -51,7 +51,7 @@ class WorkerProcess:
             OutboundWorker(number, built.outbox, sender, puller=puller, concurrency=settings.send_concurrency)
             for number, sender in built.senders.items()
         ]
-        self._janitor = Janitor(built.outbox, built.inbox, puller, [self._inbound])
+        self._janitor = Janitor(built.outbox, built.inbox, built.events, puller, [self._inbound])
         key = settings.metrics_key.get_secret_value() if settings.metrics_key else None
         port = settings.worker_metrics_port
         self._scrape = ScrapeServer(port, key, built.observer) if port else None

@@ -427,6 +427,28 @@ def test_dead_letters_come_in_pages(web: Web) -> None:
     assert len({letter["id"] for letter in first["items"] + second["items"]}) == 5
 
 
+@pytest.mark.parametrize("act", ["drop", "keep"])
+def test_no_letter_is_skipped_while_those_of_the_page_before_are_dropped(web: Web, act: str) -> None:
+    for part in (range(4), range(4, 7)):
+        web.webhook(delivery(value_of(messages=[f"broken {i}" for i in part])))
+
+    seen: list[str] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        page = web.get(f"/v1/dead-letters?limit=2&after={cursor}").json
+        cursor = page["next"]
+        seen += [letter["event"] for letter in page["items"]]
+        for letter in page["items"] if act == "drop" else []:
+            web.delete(f"/v1/dead-letters/{letter['id']}")
+
+    assert sorted(seen) == [f"broken {i}" for i in range(7)]
+
+
+@pytest.mark.parametrize("cursor", ["5", "-", "5-", "-ab", "5-xyz", "1e5-ab"])
+def test_a_cursor_of_another_form_is_refused(web: Web, cursor: str) -> None:
+    assert web.get(f"/v1/dead-letters?after={cursor}").status_code == 400
+
+
 def test_a_letter_that_can_still_not_be_read_says_why(web: Web) -> None:
     web.webhook(delivery(value_of(messages=["no object"])))
     [letter] = web.get("/v1/dead-letters").json["items"]

@@ -6,6 +6,7 @@ import hmac
 import io
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from hashlib import sha256
 from typing import Any
 
@@ -325,15 +326,6 @@ def test_another_account_s_capability_changes_nothing(web: Web) -> None:
     assert web.runtime.observer.overview().daily_limit == 1_000
 
 
-def test_a_throughput_upgrade_sets_the_throughput_of_the_one_number(start_web: Start) -> None:
-    web = start_web({"WHATSAPP_PHONE_NUMBER_ID": NUMBER})
-    value = {"display_phone_number": "15550001111", "event": "THROUGHPUT_UPGRADE", "current_limit": "TIER_UNLIMITED"}
-
-    web.webhook(delivery(value, field="phone_number_quality_update"))
-
-    assert web.runtime.observer.overview().numbers[NUMBER].throughput_limit == 1_000
-
-
 def test_with_the_store_away_nothing_is_acknowledged(start_web: Start) -> None:
     web = start_web(NOWHERE)
 
@@ -366,6 +358,36 @@ def test_after_a_refused_webhook_the_next_one_says_so(start_web: Start, redis_cl
     web.webhook(ONE)
     redis_client.delete("wa:refused_at")
     memory.is_full = False
+
+    web.webhook(ONE)
+
+    assert redis_client.exists("wa:refused_at") == 1
+
+
+class Defect:
+    """A defect of ours, once it is given one."""
+
+    def __init__(self) -> None:
+        self.error: BaseException | None = None
+
+    def full(self) -> bool:
+        if error := self.error:
+            self.error = None
+            raise error
+        return False
+
+
+@pytest.mark.parametrize("error", [RuntimeError("a defect"), SystemExit(1)], ids=["500", "no answer"])
+def test_after_a_webhook_that_met_a_defect_the_next_one_says_so(
+    start_web: Start, redis_client: redis.Redis, error: BaseException
+) -> None:
+    memory = Defect()
+    web = start_web(memory=memory)
+    memory.error = error
+    redis_client.delete("wa:refused_at")
+    with suppress(SystemExit):
+        assert web.webhook(ONE).status_code == 500
+    assert redis_client.exists("wa:refused_at") == 0
 
     web.webhook(ONE)
 

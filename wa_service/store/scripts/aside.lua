@@ -1,4 +1,4 @@
--- include: clock tell
+-- include: clock lifetime tell
 -- Something that is kept but not handled: a management event, a notice, or what came for a number that is not ours.
 -- ARGV 1 list ("management" | "stray") · 2 JSON · 3 keep (s) · 4 conversation for the events stream, "" none
 --      · 5 kind for the events stream, "" none. Returns "kept".

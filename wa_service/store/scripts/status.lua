@@ -1,10 +1,10 @@
 -- include: clock lifetime bell tell lane record
 -- What became of a send, by Meta's word. Found by our id (biz_opaque_callback_data), else by its wamid; the
 -- record's own s:<status> is the mark against repeats.
--- ARGV 1 our id ("" none) · 2 mark (digest of n + wamid) · 3 wamid · 4 status · 5 time (ms) · 6 n · 7 keep (s)
+-- ARGV 1 our id ("" none) · 2 mark (digest of n + wamid) · 3 wamid · 4 status, or a word of no rank · 5 time (ms) · 6 n · 7 keep (s)
 --      · 8 error (JSON, "") · 9 error code (0) · 10 pricing (JSON, "") · 11 raw (JSON, for sends that are not ours)
 --      · 12 what the events stream is told (JSON members)
--- Returns {"applied"|"late"|"duplicate"|"foreign", id, ms since accepted, type}.
+-- Returns {"applied"|"late"|"told"|"duplicate"|"foreign", id, ms since accepted, type}.
 local id, status, keep = ARGV[1], ARGV[4], tonumber(ARGV[7])
 local function read(name)
   return redis.call('HMGET', key(name), 'c', 's:accepted', 'wamid', 'type', 'opaque', 'n', 'error', 'heard', 'rank',
@@ -21,7 +21,20 @@ if not v or not v[1] then
   redis.call('EXPIRE', 'wa:foreign', keep)
   return { 'foreign', '', -1, '' }
 end
-if not RANK[status] then return { 'late', id, -1, '' } end
+-- Put together as text: what Meta sends may be nested deeper than this server reads.
+local function tell_it()
+  local opaque = v[5] and cjson.encode(v[5]) or 'null'
+  tell('status', v[1], '{"id":' .. cjson.encode(id) .. ',"biz_opaque_callback_data":' .. opaque .. ',' .. ARGV[12] .. '}',
+    keep)
+end
+-- No step of the ladder: what became of a payment, or a word that is new. The record keeps it (some dozen of them at
+-- most), and it is told, once; nothing else changes.
+if not RANK[status] then
+  if v[10] then return { 'duplicate', id, -1, v[4] } end
+  if redis.call('HLEN', key(id)) < 64 then redis.call('HSET', key(id), 's:' .. status, ARGV[5]) end
+  tell_it()
+  return { 'told', id, -1, v[4] }
+end
 -- We had taken Meta's silence for a no: this is its word.
 if string.find(v[7] or '', '"no_word_from_meta"', 1, true) then
   redis.call('HDEL', key(id), 'error', 's:failed')
@@ -66,7 +79,5 @@ if status == 'failed' and risen then fact('error', ARGV[8]) end
 redis.call('HSET', key(id), unpack(facts))
 if status == 'failed' and risen and ARGV[9] == '131047' then fall_back(id, v[6], c) end
 if RANK[status] > RANK.sent then redis.call('HDEL', key(id), 'fallback') end
--- Put together as text: what Meta sends may be nested deeper than this server reads.
-local opaque = v[5] and cjson.encode(v[5]) or 'null'
-tell('status', c, '{"id":' .. cjson.encode(id) .. ',"biz_opaque_callback_data":' .. opaque .. ',' .. ARGV[12] .. '}', keep)
+tell_it()
 return { risen and 'applied' or 'late', id, now - accepted, v[4] }

@@ -1,0 +1,80 @@
+"""Statuses that are no step of the ladder: of payments and calls, and words that Meta adds tomorrow."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from tests.integration.lanes import KEEP, NUMBER, Lanes, send
+from wa_service.store.events import Events
+from wa_service.store.outbox import Ending
+from wa_service.store.records import Record
+
+PAYMENT = {"reference_id": "ref-42", "currency": "INR"}
+
+
+@pytest.fixture
+def record_id(lanes: Lanes) -> str:
+    """A send that Meta accepted."""
+    lanes.outbox.put(send(id="ours", fallback=b"{}", opaque="order:12"))
+    (grant,) = lanes.grant()
+    lanes.outbox.done(NUMBER, grant, Ending("accepted", wamid="wamid.A1"))
+    return "ours"
+
+
+def status(lanes: Lanes, word: str, wamid: str = "wamid.A1", **raw: Any) -> bytes:
+    return lanes.store.run([lanes.outbox.status(NUMBER, wamid, word, int(time.time() * 1000), raw)])[0][0]
+
+
+def told(lanes: Lanes) -> list[dict[str, Any]]:
+    entries = Events(lanes.store, keep_seconds=KEEP).after("", 100)
+    return [dict(entry.data) for entry in entries if entry.kind == "status"]
+
+
+def record(lanes: Lanes, record_id: str) -> Record:
+    found = lanes.records.get(record_id)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("kind", ["payment", "call"])
+def test_a_payment_that_failed_does_not_fail_its_message(lanes: Lanes, record_id: str, kind: str) -> None:
+    more = {"type": kind, kind: PAYMENT, "errors": [{"code": 131047, "title": "no"}]}
+    assert status(lanes, "failed", **more) == b"told"
+    after = record(lanes, record_id)
+    assert (after.status, after.error, after.replaced_by) == ("accepted", None, None)
+    (event,) = told(lanes)
+    assert (event["id"], event["status"], event["type"], event[kind]) == (record_id, "failed", kind, PAYMENT)
+    assert event["biz_opaque_callback_data"] == "order:12"
+
+
+def test_a_word_that_is_new_is_told_once_and_moves_nothing(lanes: Lanes, record_id: str) -> None:
+    assert [status(lanes, "deleted"), status(lanes, "deleted")] == [b"told", b"duplicate"]
+    assert [event["status"] for event in told(lanes)] == ["deleted"]
+    assert record(lanes, record_id).status == "accepted"
+    assert record(lanes, record_id).history[-1][0] == "other_deleted"
+
+
+@pytest.mark.parametrize("kind", [[], {}, 7, None, "message", "video"])
+def test_of_any_other_type_it_is_the_message_s(lanes: Lanes, record_id: str, kind: Any) -> None:
+    assert status(lanes, "read", type=kind) == b"applied"
+    assert record(lanes, record_id).status == "read"
+
+
+def test_a_step_of_the_ladder_after_a_payment_s_of_the_same_name_is_no_repeat(lanes: Lanes, record_id: str) -> None:
+    status(lanes, "failed", type="payment")
+    assert status(lanes, "failed", errors=[{"code": 131026}]) == b"applied"
+    assert record(lanes, record_id).status == "failed"
+
+
+def test_words_without_end_do_not_let_a_record_grow_without_end(lanes: Lanes, record_id: str) -> None:
+    words = [f"{chr(97 + i % 26)}{chr(97 + i // 26)}" * 1_000 for i in range(200)]
+    assert {status(lanes, word) for word in words} == {b"told"}
+    assert len(record(lanes, record_id).history) < 64
+    assert max(len(event["status"]) for event in told(lanes)) == 32
+
+
+def test_a_payment_of_somebody_else_s_message_is_kept_aside(lanes: Lanes) -> None:
+    assert status(lanes, "captured", "wamid.THEIRS", type="payment") == b"foreign"

@@ -1,0 +1,132 @@
+"""What Meta tells about accounts and numbers: logged, and believed where it is about ours."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.unit.web.conftest import Start, Web
+from tests.unit.web.deliveries import CUSTOMER, NUMBER, OTHER_NUMBER, WABA, delivery, status_of, text_message, value_of
+
+QUALITY = "phone_number_quality_update"
+
+
+def message_for(number: str, seen_as: str) -> dict[str, Any]:
+    """A delivery that tells as which number customers see one of ours."""
+    value = value_of(number, messages=[text_message(f"wamid.HBgL{number}")])
+    return delivery(value | {"metadata": {"phone_number_id": number, "display_phone_number": seen_as}})
+
+
+def upgrade(seen_as: str, **more: Any) -> dict[str, Any]:
+    return delivery({"display_phone_number": seen_as, "event": "THROUGHPUT_UPGRADE"} | more, field=QUALITY)
+
+
+def throughput(web: Web) -> list[int]:
+    """Of our two numbers."""
+    numbers = web.runtime.observer.overview().numbers
+    return [numbers[number].throughput_limit for number in (NUMBER, OTHER_NUMBER)]
+
+
+def told(lines: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
+    return [{k: v for k, v in line.items() if k != "event"} for line in lines if line["event"] == name]
+
+
+def test_an_upgrade_raises_the_number_that_customers_see_so(web: Web, lines: list[dict[str, Any]]) -> None:
+    web.webhook(message_for(NUMBER, "15550001111"))
+    web.webhook(message_for(OTHER_NUMBER, "15550002222"))
+
+    web.webhook(upgrade("+1 555-000-2222"))
+
+    assert throughput(web) == [80, 1_000]
+    assert told(lines, "whatsapp.limit") == [
+        {"log_level": "info", "outcome": "told", "number": OTHER_NUMBER, "per_second": 1_000}
+    ]
+
+
+def test_another_number_s_upgrade_changes_nothing(web: Web, lines: list[dict[str, Any]]) -> None:
+    web.webhook(message_for(NUMBER, "15550001111"))
+
+    web.webhook(upgrade("15550003333"))
+    web.webhook(upgrade(""))
+    web.webhook(upgrade("15550001111", metadata={"phone_number_id": "999"}))
+
+    assert throughput(web) == [80, 80]
+    assert told(lines, "whatsapp.limit") == []
+
+
+def test_with_one_number_only_another_s_upgrade_changes_nothing_either(start_web: Start) -> None:
+    web = start_web({"WHATSAPP_PHONE_NUMBER_ID": NUMBER})
+
+    web.webhook(upgrade("15550003333"))
+
+    assert web.runtime.observer.overview().numbers[NUMBER].throughput_limit == 80
+
+
+def test_which_number_customers_see_is_known_after_a_restart(start_web: Start) -> None:
+    start_web().webhook(message_for(NUMBER, "+1 555 000 1111"))
+
+    web = start_web()
+    web.webhook(upgrade("15550001111"))
+
+    assert throughput(web) == [1_000, 80]
+
+
+def test_it_is_told_to_the_store_once_by_each_process(web: Web) -> None:
+    web.webhook(message_for(NUMBER, "15550001111"))
+    web.runtime.store.do("DEL", f"wa:said:{NUMBER}")
+
+    web.webhook(message_for(NUMBER, "15550001111"))
+
+    assert web.runtime.store.do("EXISTS", f"wa:said:{NUMBER}") == 0
+
+
+def test_what_did_not_reach_the_store_is_told_once_more(web: Web) -> None:
+    web.runtime.store.do("SET", f"wa:contact:{NUMBER}:{CUSTOMER}", "no hash")
+    assert web.webhook(message_for(NUMBER, "15550001111")).status_code == 503
+    web.runtime.store.do("DEL", f"wa:contact:{NUMBER}:{CUSTOMER}", f"wa:said:{NUMBER}")
+
+    web.webhook(message_for(NUMBER, "15550001111"))
+
+    assert web.runtime.store.do("HGET", f"wa:said:{NUMBER}", "seen_as") == b"15550001111"
+
+
+@pytest.mark.parametrize(("tier", "limit"), [("TIER_10K", 10_000), ("TIER_2K", 2_000)])
+def test_a_new_tier_sets_the_daily_limit(web: Web, lines: list[dict[str, Any]], tier: str, limit: int) -> None:
+    value = {"display_phone_number": "15550001111", "event": "ONBOARDING", "current_limit": tier}
+
+    web.webhook(delivery(value, field=QUALITY))
+
+    assert web.runtime.observer.overview().daily_limit == limit
+    assert told(lines, "whatsapp.limit") == [{"log_level": "info", "outcome": "told", "daily": limit}]
+
+
+def test_a_management_event_is_one_line_without_its_value(web: Web, lines: list[dict[str, Any]]) -> None:
+    lines.clear()
+
+    web.webhook(delivery({"event": "PIN_CHANGED", "requester": CUSTOMER}, field="security"))
+
+    assert told(lines, "whatsapp.management") == [
+        {"log_level": "info", "field": "security", "name": "PIN_CHANGED", "waba_id": WABA}
+    ]
+    assert len(lines) == 1
+
+
+def test_an_error_notice_is_one_warning_with_its_code(web: Web, lines: list[dict[str, Any]]) -> None:
+    lines.clear()
+
+    web.webhook(delivery(value_of(errors=[{"code": 130429, "title": f"Rate limit hit by {CUSTOMER}"}])))
+
+    assert told(lines, "whatsapp.management") == [
+        {"log_level": "warning", "field": "error", "code": 130429, "waba_id": WABA, "number": NUMBER}
+    ]
+    assert CUSTOMER not in str(lines)
+
+
+def test_a_customer_s_click_is_no_line(web: Web, lines: list[dict[str, Any]]) -> None:
+    lines.clear()
+
+    web.webhook(delivery(value_of(user_actions=[{"action_type": "marketing_messages_link_click"}])))
+    web.webhook(delivery(value_of(statuses=[status_of("wamid.HBgLX", "read")])))
+
+    assert lines == []
