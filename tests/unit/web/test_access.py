@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 from flask import request
 
+from tests.eventually import eventually
 from tests.unit.web.conftest import KEYS, Start, Web
-from tests.unit.web.deliveries import CUSTOMER
+from tests.unit.web.deliveries import CUSTOMER, delivery, text_message, value_of
+from wa_service.embedded_valkey import EmbeddedValkey
 from wa_service.web.auth import Caller, caller_of, check_routes
 
 HELLO = {"to": CUSTOMER, "text": "hello"}
@@ -202,11 +207,56 @@ def test_the_peer_of_a_unix_socket_is_the_proxy(start_web: Start) -> None:
     assert seen == ["203.0.113.7"]
 
 
-def test_a_store_that_stops_answering_is_noticed_by_the_limiter(web: Web) -> None:
-    web.runtime.store.client.connection_pool.connection_kwargs["port"] = 1
-    web.runtime.store.client.connection_pool.disconnect()
+def test_a_store_that_stops_answering_is_noticed_by_the_limiter(start_web: Start, tmp_path: Path) -> None:
+    with EmbeddedValkey(tmp_path, sync="everysec") as server:
+        web = start_web({"REDIS_URL": server.url})
+        assert web.client.get("/v1/messages/x").status_code == 401
 
-    answers = [web.get("/v1/messages/x") for _ in range(2)]
-
-    assert [answer.status_code for answer in answers] == [503, 503]
+    assert web.client.get("/v1/messages/x").status_code == 401
     assert web.runtime.store.flusher.away
+    assert web.get("/v1/messages/x").status_code == 503
+
+
+class Crowd:
+    """Calls that are under way all at once."""
+
+    def __init__(self, web: Web, headers: dict[str, str], size: int) -> None:
+        self.statuses: list[int] = []
+        self._threads = [threading.Thread(target=self._call, args=(web, headers)) for _ in range(size)]
+        for thread in self._threads:
+            thread.start()
+
+    def _call(self, web: Web, headers: dict[str, str]) -> None:
+        self.statuses.append(web.app.test_client().get("/v1/messages/x", headers=headers).status_code)
+
+    @property
+    def under_way(self) -> bool:
+        return any(thread.is_alive() for thread in self._threads)
+
+
+@pytest.mark.parametrize(("headers", "status"), [({}, 401), (KEYS["both"], 404)], ids=["no_key", "a_key"])
+def test_a_crowd_of_calls_does_not_turn_a_signed_webhook_away(
+    web: Web, redis_client: redis.Redis, headers: dict[str, str], status: int
+) -> None:
+    # More than the store's own pool has connections; the server answers none of them before all are there.
+    redis_client.client_pause(500)
+    crowd = Crowd(web, headers, 200)
+    webhooks = []
+    while crowd.under_way:
+        webhooks.append(web.webhook(delivery(value_of(messages=[text_message()]))).status_code)
+
+    assert set(webhooks) == {200}
+    assert crowd.statuses == [status] * 200
+
+
+def test_a_crowd_that_the_limiter_cannot_count_in_time_is_told_to_come_back(
+    web: Web, redis_client: redis.Redis
+) -> None:
+    # Longer than a call waits for a connection, shorter than a connection waits for the server.
+    redis_client.client_pause(1800)
+    crowd = Crowd(web, KEYS["both"], 150)
+
+    eventually(lambda: not crowd.under_way)
+
+    assert set(crowd.statuses) == {404, 503}
+    assert not web.runtime.store.flusher.away
