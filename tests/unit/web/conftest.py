@@ -93,6 +93,16 @@ class Web:
 Start = Callable[..., Web]
 
 
+class FullMemory:
+    """A server whose memory is nearly used up."""
+
+    def __init__(self) -> None:
+        self.is_full = True
+
+    def full(self) -> bool:
+        return self.is_full
+
+
 @pytest.fixture
 def start_web(valkey_url: str, redis_client: redis.Redis, lines: list[dict[str, Any]]) -> Iterator[Start]:
     """Starts a web process with further settings; `runtime` replaces parts of what is behind it."""

@@ -11,7 +11,7 @@ import pytest
 import redis
 from werkzeug.test import TestResponse
 
-from tests.unit.web.conftest import KEYS, Start, Web
+from tests.unit.web.conftest import KEYS, FullMemory, Start, Web
 from tests.unit.web.deliveries import CUSTOMER, NUMBER, OTHER_NUMBER, delivery, text_message, value_of
 from wa_service.store.outbox import Ending
 
@@ -367,6 +367,27 @@ def test_with_the_store_away_it_is_said_whether_a_repeat_is_safe(start_web: Star
     answer = web.send(HELLO)
 
     assert (answer.status_code, answer.json["type"]) == (503, "/docs#store-away")
+
+
+def test_with_the_store_nearly_full_a_message_is_refused(start_web: Start, redis_client: redis.Redis) -> None:
+    web = start_web(memory=FullMemory())
+
+    answer = web.send(HELLO, Idempotency_Key="order-12")
+
+    assert (answer.status_code, answer.json["type"], answer.headers["Retry-After"]) == (503, "/docs#store-away", "1")
+    assert redis_client.keys("wa:rec:*") == []
+
+
+def test_with_the_store_nearly_full_a_repeat_still_has_its_answer(start_web: Start) -> None:
+    memory = FullMemory()
+    memory.is_full = False
+    web = start_web(memory=memory)
+    first = web.send(HELLO, Idempotency_Key="order-12")
+    memory.is_full = True
+
+    repeat = web.send(HELLO, Idempotency_Key="order-12")
+
+    assert (repeat.status_code, repeat.json["id"]) == (202, first.json["id"])
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import orjson
 import pytest
 import redis
 
-from tests.unit.web.conftest import Start, Web
+from tests.unit.web.conftest import FullMemory, Start, Web
 from tests.unit.web.deliveries import (
     CUSTOMER,
     FOREIGN_NUMBER,
@@ -28,16 +28,6 @@ from tests.unit.web.deliveries import (
 
 NOWHERE = {"REDIS_URL": "redis://127.0.0.1:1/0"}
 ONE = delivery(value_of(messages=[text_message()]))
-
-
-class FullMemory:
-    """A server whose memory is nearly used up."""
-
-    def __init__(self) -> None:
-        self.is_full = True
-
-    def full(self) -> bool:
-        return self.is_full
 
 
 def waiting(web: Web) -> list[tuple[str, str]]:
