@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import orjson
 from flask import Flask, Response
+from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]  # gunicorn has no types
 from limits.errors import StorageError
 from werkzeug.exceptions import HTTPException
 
@@ -38,6 +39,7 @@ from wa_service.whatsapp.errors import (
 
 MIME: Final = "application/problem+json"
 STORE_RETRY_SECONDS: Final = 1.0
+UNREADABLE_CHUNKS: Final = "The body's chunks cannot be read."
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +238,10 @@ def install(app: Flask) -> None:
     def away(_: StoreAwayError | StorageError) -> Response:
         return store_away().response()
 
+    def unreadable(_: ParseException) -> Response:
+        # The server reads a chunked body only when a view asks for it.
+        return ProblemError(INVALID, UNREADABLE_CHUNKS).response()
+
     def http(error: HTTPException) -> Response | HTTPException:
         if error.response is not None or error.code is None or error.code < 400:
             return error
@@ -251,5 +257,6 @@ def install(app: Flask) -> None:
     app.register_error_handler(WhatsAppError, from_meta)
     app.register_error_handler(StoreAwayError, away)
     app.register_error_handler(StorageError, away)
+    app.register_error_handler(ParseException, unreadable)
     app.register_error_handler(HTTPException, http)
     app.register_error_handler(Exception, unexpected)

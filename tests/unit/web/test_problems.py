@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from tests.unit.web.conftest import KEYS, Web
+from tests.unit.web.conftest import IN_CHUNKS, KEYS, BrokenChunks, Web
 from wa_service.web import problems
 from wa_service.web.problems import ANSWERS, ProblemError, all_kinds, kind_of, of_failure, of_meta
 from wa_service.whatsapp import errors
@@ -102,6 +102,25 @@ def test_a_parameter_that_is_not_right_is_named(web: Web, query: str, field: str
 
     assert (answer.status_code, answer.mimetype) == (400, "application/problem+json")
     assert [problem["field"] for problem in answer.json["errors"]] == [field]
+
+
+@pytest.mark.parametrize(
+    ("path", "content_type"),
+    [
+        ("/v1/messages", "application/json"),
+        ("/v1/messages/wamid.X/read", "application/json"),
+        ("/v1/media", "multipart/form-data; boundary=x"),
+    ],
+)
+def test_chunks_that_cannot_be_read_are_the_caller_s_problem(
+    web: Web, lines: list[dict[str, Any]], path: str, content_type: str
+) -> None:
+    headers = KEYS["both"] | {"Content-Type": content_type}
+
+    answer = web.client.post(path, input_stream=BrokenChunks(), headers=headers, environ_overrides=IN_CHUNKS)
+
+    assert (answer.status_code, answer.json["type"]) == (400, "/docs#invalid-request")
+    assert [line["event"] for line in lines] == ["whatsapp.api"]
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 import redis
 from werkzeug.test import TestResponse
 
-from tests.unit.web.conftest import KEYS, FullMemory, Start, Web
+from tests.unit.web.conftest import IN_CHUNKS, KEYS, FullMemory, Start, Web
 from tests.unit.web.deliveries import CUSTOMER, NUMBER, OTHER_NUMBER, delivery, text_message, value_of
 from wa_service.store.outbox import Ending
 
@@ -196,6 +197,19 @@ def test_a_body_of_another_type_is_refused(web: Web) -> None:
 
 def test_a_body_of_more_than_1_mib_is_refused(web: Web) -> None:
     assert web.send(HELLO | {"more": "x" * 1024 * 1024}).status_code == 413
+
+
+def test_chunks_of_more_than_1_mib_are_refused(web: Web) -> None:
+    # Cut off at 1 MiB it would be a message.
+    raw = orjson.dumps(HELLO).ljust(1024 * 1024 + 1)
+    headers = KEYS["both"] | {"Content-Type": "application/json"}
+
+    answers = [
+        web.client.post("/v1/messages", input_stream=io.BytesIO(body), headers=headers, environ_overrides=IN_CHUNKS)
+        for body in (raw, raw[:-1])
+    ]
+
+    assert [answer.status_code for answer in answers] == [413, 202]
 
 
 def test_respond_async_is_answered_at_once(waiting_web: Web) -> None:

@@ -13,7 +13,7 @@ import orjson
 import pytest
 import redis
 
-from tests.unit.web.conftest import FullMemory, Start, Web
+from tests.unit.web.conftest import IN_CHUNKS, BrokenChunks, FullMemory, Start, Web
 from tests.unit.web.deliveries import (
     CUSTOMER,
     FOREIGN_NUMBER,
@@ -150,7 +150,7 @@ def test_a_body_in_chunks_is_taken(web: Web) -> None:
         "/webhooks/whatsapp",
         input_stream=io.BytesIO(raw),
         headers={"X-Hub-Signature-256": signature, "Transfer-Encoding": "chunked"},
-        environ_overrides={"wsgi.input_terminated": True},
+        environ_overrides=IN_CHUNKS,
     )
 
     assert answer.status_code == 200
@@ -160,10 +160,16 @@ def test_chunks_of_more_than_4_mib_are_refused(web: Web) -> None:
     answer = web.client.post(
         "/webhooks/whatsapp",
         input_stream=io.BytesIO(b" " * (4 * 1024 * 1024 + 1)),
-        environ_overrides={"wsgi.input_terminated": True},
+        environ_overrides=IN_CHUNKS,
     )
 
     assert answer.status_code == 413
+
+
+def test_chunks_that_cannot_be_read_are_refused(web: Web) -> None:
+    answer = web.client.post("/webhooks/whatsapp", input_stream=BrokenChunks(), environ_overrides=IN_CHUNKS)
+
+    assert (answer.status_code, answer.json["type"]) == (400, "/docs#invalid-request")
 
 
 def test_a_body_that_was_cut_off_is_refused(web: Web) -> None:
