@@ -206,7 +206,8 @@ def of_meta(error: WhatsAppError, **members: Any) -> ProblemError:
 
 def of_failure(failure: Mapping[str, Any], **members: Any) -> ProblemError:
     """A failed record's error (see `Record.error`) as a problem."""
-    kind = _OF_REASON.get(str(failure.get("reason")))
+    reason = str(failure.get("reason"))
+    kind = _OF_REASON.get(reason)
     if kind is not None:
         return ProblemError(kind, str(failure.get("title") or ""), **members)
     error = from_status_error(
@@ -215,7 +216,9 @@ def of_failure(failure: Mapping[str, Any], **members: Any) -> ProblemError:
             "title": failure.get("title"),
             "error_data": {"details": failure.get("details")},
             "fbtrace_id": failure.get("fbtrace_id"),
-        }
+        },
+        http_status=failure.get("http_status"),
+        group=reason,
     )
     return of_meta(error, **members)
 

@@ -8,6 +8,7 @@ import pytest
 from flask import Flask
 
 from tests.unit.web.conftest import IN_CHUNKS, KEYS, BrokenChunks, Web
+from wa_service.delivery.verdict import describe
 from wa_service.web import problems
 from wa_service.web.problems import ANSWERS, ProblemError, all_kinds, kind_of, of_failure, of_meta
 from wa_service.whatsapp import errors
@@ -78,6 +79,24 @@ def test_a_failed_record_is_answered_by_what_it_says(failure: dict[str, Any], na
     kind = of_failure(failure).kind
 
     assert (kind.name, kind.status) == (name, status)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        {"code": 987654, "message": "A code without a row"},
+        {"code": 100, "message": "A subcode", "error_subcode": 2388043},
+        {"code": 987654, "message": "For a moment", "is_transient": True},
+        {"code": 4, "message": "Too many calls"},
+    ],
+)
+@pytest.mark.parametrize("status", [400, 401, 429, 503])
+def test_a_failed_record_is_answered_as_meta_s_answer_would_have_been(error: dict[str, Any], status: int) -> None:
+    told = classify(status, {"error": error})
+
+    kept = of_failure(describe(told))
+
+    assert (kept.kind, kept.members["retryable"]) == (kind_of(type(told)), told.retryable)
 
 
 def test_an_unknown_address_is_a_problem(web: Web) -> None:
