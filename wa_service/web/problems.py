@@ -223,6 +223,11 @@ def of_failure(failure: Mapping[str, Any], **members: Any) -> ProblemError:
     return of_meta(error, **members)
 
 
+def of_status(status: int, title: str, headers: Mapping[str, str] | None = None) -> ProblemError:
+    """What a framework or the server refuses by an HTTP status."""
+    return ProblemError(_OF_STATUS.get(status) or Kind(status, "http", title), headers=headers)
+
+
 def store_away(detail: str = "") -> ProblemError:
     """The store cannot be reached."""
     return ProblemError(STORE_AWAY, detail, retry_after=STORE_RETRY_SECONDS)
@@ -248,9 +253,8 @@ def install(app: Flask) -> None:
     def http(error: HTTPException) -> Response | HTTPException:
         if error.response is not None or error.code is None or error.code < 400:
             return error
-        kind = _OF_STATUS.get(error.code) or Kind(error.code, "http", error.name)
         kept = {name: value for name, value in error.get_headers() if name in {"Allow", "Retry-After"}}
-        return ProblemError(kind, headers=kept).response()
+        return of_status(error.code, error.name, kept).response()
 
     def unexpected(error: Exception) -> Response:
         logger.error("whatsapp.web.failed", exc_info=error)
