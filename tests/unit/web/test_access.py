@@ -15,7 +15,7 @@ from tests.eventually import eventually
 from tests.unit.web.conftest import KEYS, Start, Web
 from tests.unit.web.deliveries import CUSTOMER, delivery, text_message, value_of
 from wa_service.embedded_valkey import EmbeddedValkey
-from wa_service.web.auth import Caller, caller_of, check_routes
+from wa_service.web.auth import Caller, KeyRing, caller_of, check_routes
 
 HELLO = {"to": CUSTOMER, "text": "hello"}
 
@@ -98,6 +98,40 @@ def test_any_changed_byte_of_a_key_is_refused(web: Web) -> None:
     }
 
     assert answers == {401}
+
+
+class WatchedDigest(bytes):
+    """A digest that is compared by nothing but `hmac.compare_digest`, which does not ask it."""
+
+    __hash__ = None  # type: ignore[assignment]  # so that it is looked up nowhere either
+
+    def __eq__(self, other: object) -> bool:
+        raise AssertionError("compared until the first byte that differs")
+
+
+class WatchedKey:
+    """A key that counts how often it was compared."""
+
+    roles = frozenset({"read"})
+
+    def __init__(self, key: bytes) -> None:
+        self.compared = 0
+        self._digest = WatchedDigest(sha256(key).digest())
+
+    @property
+    def digest(self) -> bytes:
+        self.compared += 1
+        return self._digest
+
+
+@pytest.mark.parametrize(("presented", "found"), [("first", 0), ("third", 2), ("nobody", None)])
+def test_a_presented_key_is_compared_with_every_key_in_constant_time(presented: str, found: int | None) -> None:
+    keys = [WatchedKey(name) for name in (b"first", b"second", b"third")]
+
+    key = KeyRing(keys).find(f"Bearer {presented}")  # type: ignore[arg-type]  # the least that is a key
+
+    assert key is (None if found is None else keys[found])
+    assert [each.compared for each in keys] == [1, 1, 1]
 
 
 def test_a_key_may_be_given_by_its_hash(start_web: Start) -> None:
