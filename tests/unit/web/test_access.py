@@ -11,10 +11,10 @@ import pytest
 import redis
 from flask import request
 
-from tests.eventually import eventually
 from tests.unit.web.conftest import KEYS, Start, Web
 from tests.unit.web.deliveries import CUSTOMER, delivery, text_message, value_of
 from wa_service.embedded_valkey import EmbeddedValkey
+from wa_service.store.redis import Store, connect
 from wa_service.web.auth import Caller, KeyRing, caller_of, check_routes
 
 HELLO = {"to": CUSTOMER, "text": "hello"}
@@ -268,9 +268,10 @@ class Crowd:
         return any(thread.is_alive() for thread in self._threads)
 
 
-@pytest.mark.parametrize(("headers", "status"), [({}, 401), (KEYS["both"], 404)], ids=["no_key", "a_key"])
+# On a busy machine some with a key may be told to come back.
+@pytest.mark.parametrize(("headers", "answers"), [({}, {401}), (KEYS["both"], {404, 503})], ids=["no_key", "a_key"])
 def test_a_crowd_of_calls_does_not_turn_a_signed_webhook_away(
-    web: Web, redis_client: redis.Redis, headers: dict[str, str], status: int
+    web: Web, redis_client: redis.Redis, headers: dict[str, str], answers: set[int]
 ) -> None:
     # More than the store's own pool has connections; the server answers none of them before all are there.
     redis_client.client_pause(500)
@@ -280,17 +281,27 @@ def test_a_crowd_of_calls_does_not_turn_a_signed_webhook_away(
         webhooks.append(web.webhook(delivery(value_of(messages=[text_message()]))).status_code)
 
     assert set(webhooks) == {200}
-    assert crowd.statuses == [status] * 200
+    assert set(crowd.statuses) <= answers
 
 
-def test_a_crowd_that_the_limiter_cannot_count_in_time_is_told_to_come_back(
-    web: Web, redis_client: redis.Redis
+class NarrowStore(Store):
+    """A store whose further pools have one connection."""
+
+    def pool_of_its_own(self, connections: int, seconds: float) -> redis.BlockingConnectionPool:
+        self.pool = super().pool_of_its_own(1, 0.01)
+        return self.pool
+
+
+def test_who_cannot_be_counted_in_time_is_told_to_come_back_and_the_store_is_not_away(
+    start_web: Start, valkey_url: str
 ) -> None:
-    # Longer than a call waits for a connection, shorter than a connection waits for the server.
-    redis_client.client_pause(1800)
-    crowd = Crowd(web, KEYS["both"], 150)
+    store = NarrowStore(connect(valkey_url))
+    web = start_web(store=store)
+    in_use = store.pool.get_connection()
 
-    eventually(lambda: not crowd.under_way)
+    answer, refused = web.get("/v1/messages/x"), web.client.get("/v1/messages/x")
 
-    assert set(crowd.statuses) == {404, 503}
-    assert not web.runtime.store.flusher.away
+    assert (answer.status_code, answer.headers["Retry-After"], refused.status_code) == (503, "1", 401)
+    assert not store.flusher.away
+    store.pool.release(in_use)
+    assert web.get("/v1/messages/x").status_code == 404
