@@ -57,6 +57,26 @@ worker_tmp_dir = "/dev/shm" if sys.platform == "linux" else None  # noqa: S108 -
 control_socket_disable = True
 
 
+class _AsProblem:
+    """The connection of somebody whom gunicorn refuses before the application hears of it: gets a problem, no page."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def sendall(self, page: bytes) -> None:
+        """Sends what the page says, in the form of every other error."""
+        from wa_service.web.problems import of_status  # in the worker alone, after gevent's patch
+
+        status, reason = page.partition(b"\r\n")[0].decode("latin-1").split(" ", 2)[1:]
+        problem = of_status(int(status), f"{reason}.").response()
+        head = f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: {problem.content_type}\r\n"
+        body = problem.get_data()
+        self._client.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode("latin-1") + body)
+
+
 class PromptWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
     """Ends with its last request: kept connections on which nothing happens do not hold it.
 
@@ -82,6 +102,10 @@ class PromptWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
             super().handle_request(listener_name, req, sock, addr)
         finally:
             self._idle.add(sock)
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+        """Refuse what is no request that gunicorn takes."""
+        super().handle_error(req, _AsProblem(client), addr, exc)
 
     def notify(self) -> None:
         """Show a sign of life, as each second; on the way out also let go of who asks for nothing."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 import pytest
 import redis
 
+from tests.eventually import eventually
 from wa_service.store.blocking import BlockingPops
-from wa_service.store.redis import Store
+from wa_service.store.flusher import StoreAwayError
+from wa_service.store.redis import Store, connect
 
 
 @pytest.fixture
@@ -42,3 +45,24 @@ def test_a_dropped_connection_is_an_error_once(pops: BlockingPops, redis_client:
         pops.pop("list", 0.01)
     redis_client.rpush("list", "later")
     assert pops.pop("list", 0.1) == b"later"
+
+
+def test_more_waits_than_connections_do_not_mean_that_the_store_is_away(
+    valkey_url: str, redis_client: redis.Redis
+) -> None:
+    store = Store(connect(valkey_url, connections=1))
+    waiting = threading.Thread(target=store.wait_for, args=("list", 1.0))
+    waiting.start()
+    eventually(lambda: redis_client.info("clients")["blocked_clients"])
+
+    with pytest.raises(StoreAwayError):
+        store.wait_for("list", 0.1)
+
+    assert not store.flusher.away
+    redis_client.rpush("list", "one")
+    waiting.join(5)
+    store.close()
+
+
+def test_a_pool_of_its_own_has_the_time_outs_of_the_store_s_and_repeats_nothing(store: Store) -> None:
+    assert store.pool_of_its_own(1, 0.1).connection_kwargs == store.client.connection_pool.connection_kwargs

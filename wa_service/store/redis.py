@@ -10,10 +10,12 @@ import re
 from collections.abc import Sequence
 from hashlib import sha1
 from pathlib import Path
+from queue import Empty, LifoQueue
 from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
+from redis.exceptions import MaxConnectionsError
 from redis.retry import Retry
 
 from wa_service.store.blocking import BlockingPops
@@ -36,6 +38,16 @@ def connect(url: str, *, connections: int = 128) -> redis.Redis:
         protocol=2,
         client_name="wa_service",
     )
+
+
+class _FreeConnections(LifoQueue[Any]):
+    """redis-py raises the same for a server that is away and for a pool that is used up; this tells them apart."""
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+        try:
+            return super().get(block, timeout)
+        except Empty:
+            raise MaxConnectionsError("Every connection is in use.") from None
 
 
 def load_scripts(folder: Path | None = None) -> dict[str, str]:
@@ -63,6 +75,20 @@ class Store:
         self._sha = {name: sha1(source.encode(), usedforsecurity=False).hexdigest() for name, source in sources.items()}
         self._pops = BlockingPops(client.connection_pool)
         self.flusher = Flusher(client, {self._sha[name]: source for name, source in sources.items()})
+        self._more_pools: list[redis.BlockingConnectionPool] = []
+
+    def pool_of_its_own(self, connections: int, seconds: float) -> redis.BlockingConnectionPool:
+        """A further pool to the same server, with the same time-outs, for a library whose callers come in crowds.
+
+        Who finds every connection in use waits for one, at most `seconds`; then `MaxConnectionsError` is raised, which
+        says nothing of the server.
+        """
+        ours = self.client.connection_pool
+        pool = redis.BlockingConnectionPool(  # type: ignore[no-untyped-call]  # as it is
+            connections, seconds, ours.connection_class, queue_class=_FreeConnections, **ours.connection_kwargs
+        )
+        self._more_pools.append(pool)
+        return pool
 
     def step(self, name: str, *args: str | bytes | int | float) -> Command:
         """The command that runs one step, packed, so that what cannot be sent is found out here; give it to `run`.
@@ -96,6 +122,8 @@ class Store:
         """Pops from a list, waiting at most `seconds` (1 s is the most that the socket's time-out allows)."""
         try:
             return self._pops.pop(key, max(0.01, min(seconds, SOCKET_SECONDS / 2)))
+        except MaxConnectionsError as error:  # of ours; the server may be well
+            raise StoreAwayError(_plain(error)) from error
         except redis.RedisError as error:
             self.flusher.mark_away()
             raise StoreAwayError(_plain(error)) from error
@@ -104,6 +132,8 @@ class Store:
         """Closes the connections."""
         self.flusher.close()
         self._pops.close()
+        for pool in self._more_pools:
+            pool.disconnect()
         self.client.close()
 
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import orjson
 from flask import request
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from wa_service.web.problems import INVALID, MEDIA_TYPE, ProblemError
 
@@ -19,8 +20,11 @@ def json_object(*, optional: bool = False) -> dict[str, Any]:
         ProblemError: there is none, it is no JSON object, or it is announced as something else.
         RequestEntityTooLarge: it is larger than 1 MiB.
     """
-    request.max_content_length = LARGEST_MESSAGE
+    # One byte more than allowed: werkzeug cuts a body in chunks off at its limit, and says nothing.
+    request.max_content_length = LARGEST_MESSAGE + 1
     raw = request.get_data(cache=False)
+    if len(raw) > LARGEST_MESSAGE:
+        raise RequestEntityTooLarge
     if optional and not raw:
         return {}
     if not request.is_json:

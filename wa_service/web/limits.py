@@ -13,12 +13,17 @@ from flask import Blueprint, Flask, Response, request
 from flask_limiter import Limiter
 from limits import parse
 from limits.errors import StorageError
+from redis.exceptions import MaxConnectionsError
 
 from wa_service.store.redis import Store
 from wa_service.web.auth import caller_name
 from wa_service.web.problems import TOO_MANY_CALLS, ProblemError, store_away
 
 REFUSED_RATE = "600/minute"
+# flask-limiter takes a connection for each call that it counts, and a web process runs a thousand calls side by side.
+# They share these and wait for one, so that the store's own pool, which webhooks need, is left alone.
+CONNECTIONS = 64
+CONNECTION_SECONDS = 1.5
 
 
 class _OnBlueprint:
@@ -33,18 +38,18 @@ class _OnBlueprint:
 
 
 class CallLimits:
-    """The limits on calls to us, counted in the store. With the store away, `StorageError` is raised."""
+    """The limits on calls to us, counted in the store. Where that cannot be done, `StorageError` is raised."""
 
     def __init__(self, store: Store, rate: str, refused_rate: str = REFUSED_RATE) -> None:
         self._store = store
         self._refused = parse(refused_rate)
+        pool = store.pool_of_its_own(CONNECTIONS, CONNECTION_SECONDS)
         self._limiter = Limiter(
             caller_name,
             application_limits=[rate],
             storage_uri="redis://",
             storage_options={
-                # The store's own pool: short time-outs, no hidden repeats.
-                "connection_pool": store.client.connection_pool,  # type: ignore[dict-item]  # passed on as it is
+                "connection_pool": pool,  # type: ignore[dict-item]  # passed on as it is
                 "key_prefix": "wa:calls",
                 "wrap_exceptions": True,
             },
@@ -57,7 +62,7 @@ class CallLimits:
         blueprint.before_request(self._refuse_while_away)
         self._limiter.init_app(stand_in)
         blueprint.after_request(self._tell)
-        blueprint.register_error_handler(StorageError, self._went_away)
+        blueprint.register_error_handler(StorageError, self._refuse_uncounted)
 
     def refused(self) -> None:
         """A call was refused: counts it for its address.
@@ -72,8 +77,8 @@ class CallLimits:
             if self._limiter.limiter.hit(self._refused, "refused", address):
                 return
             reset, _ = self._limiter.limiter.get_window_stats(self._refused, "refused", address)
-        except StorageError:
-            self._store.flusher.mark_away()
+        except StorageError as error:
+            self._not_counted(error)
             return
         raise ProblemError(TOO_MANY_CALLS, "Too many refused calls.", retry_after=reset - time.time())
 
@@ -81,9 +86,14 @@ class CallLimits:
         if self._store.flusher.away:
             raise store_away()
 
-    def _went_away(self, _: StorageError) -> Response:
-        self._store.flusher.mark_away()
+    def _refuse_uncounted(self, error: StorageError) -> Response:
+        self._not_counted(error)
         return store_away().response()
+
+    def _not_counted(self, error: StorageError) -> None:
+        """The store is away, unless too many calls came at once: that says nothing of the store."""
+        if not isinstance(error.storage_error, MaxConnectionsError):
+            self._store.flusher.mark_away()
 
     def _tell(self, response: Response) -> Response:
         limit = self._limiter.current_limit
@@ -92,8 +102,8 @@ class CallLimits:
         try:
             seconds = max(0, limit.reset_at - int(time.time()))
             remaining = limit.remaining
-        except StorageError:
-            self._store.flusher.mark_away()
+        except StorageError as error:
+            self._not_counted(error)
             return response
         response.headers["RateLimit-Limit"] = str(limit.limit.amount)
         response.headers["RateLimit-Remaining"] = str(max(0, remaining))

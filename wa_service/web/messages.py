@@ -58,6 +58,7 @@ class Messages:
         if idempotency_key is not None:
             key = keys.idempotency(caller_name(), idempotency_key)
             idempotency = Idempotency(key, asked.fingerprint, int(wait * 1000))
+        self._check_room(idempotency)
         self._check_templates(asked, idempotency)
         put = self._put(asked, idempotency, at_once=at_once, wait=wait)
         headers = REPLAYED if put.outcome == "replayed" else {}
@@ -71,6 +72,12 @@ class Messages:
         if record is None:
             raise ProblemError(NOT_FOUND, "No message of ours has this id.")
         return models.MessageRecord.of(record).respond()
+
+    def _check_room(self, idempotency: Idempotency | None) -> None:
+        """A new message is refused while the store is nearly full: what is left is for finishing what is there."""
+        runtime = self.runtime
+        if runtime.memory.full() and (idempotency is None or not runtime.outbox.knows(idempotency)):
+            raise store_away("It is nearly full. Nothing was queued.")
 
     def _check_templates(self, asked: SendRequest, idempotency: Idempotency | None) -> None:
         """A template that does not fit its definition is refused before Meta does it, unless it is a repeat."""

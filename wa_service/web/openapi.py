@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from wa_service.web import problems
 from wa_service.web.auth import allow, caller_of
 from wa_service.web.message_schema import REF, message_schemas
-from wa_service.web.models import Problem
+from wa_service.web.models import Problem, Queued
 from wa_service.whatsapp.media import MEDIA_TYPES
 
 DESCRIPTION: Final = (
@@ -82,7 +82,8 @@ def describe(
 ) -> dict[str, Any]:
     """A route's answers, and its body, for flask-openapi3's decorators.
 
-    `accepted`: it may also answer 202 with an address; `body`: a name above, or a model that may be left out.
+    `accepted`: it may also answer 202 with an address, or with the least of it where the store went away in between;
+    `body`: a name above, or a model that may be left out.
     """
     success: Any = model
     if model is None:
@@ -90,8 +91,9 @@ def describe(
         if status == 200:
             success["content"] = {"*/*": {"schema": {"type": "string", "format": "binary"}}}
     responses: dict[int, Any] = {status: success}
-    if accepted:
-        responses[202] = model
+    if accepted and model is not None:
+        either = [{"$ref": REF.format(model=each.__name__)} for each in (model, Queued)]
+        responses[202] = {"description": "It is queued.", "content": {_JSON: {"schema": {"anyOf": either}}}}
     more: dict[str, Any] = {}
     if isinstance(body, str):
         more["requestBody"] = {"required": True, "content": _BODIES[body]}
@@ -140,6 +142,7 @@ def build(app: OpenAPI, numbers: Sequence[str], longest_ttl: int) -> dict[str, A
     schemas: dict[str, Any] = components["schemas"]
     schemas.pop("ValidationErrorModel", None)
     schemas |= message_schemas(numbers, longest_ttl)
+    schemas["Queued"] = Queued.model_json_schema(ref_template=REF)
     schemas["Problem"] = Problem.model_json_schema(ref_template=REF)
     for schema in list(schemas.values()):
         schemas |= schema.pop("$defs", {})

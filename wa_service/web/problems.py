@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import orjson
 from flask import Flask, Response
+from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]  # gunicorn has no types
 from limits.errors import StorageError
 from werkzeug.exceptions import HTTPException
 
@@ -38,6 +39,7 @@ from wa_service.whatsapp.errors import (
 
 MIME: Final = "application/problem+json"
 STORE_RETRY_SECONDS: Final = 1.0
+UNREADABLE_CHUNKS: Final = "The body's chunks cannot be read."
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +206,8 @@ def of_meta(error: WhatsAppError, **members: Any) -> ProblemError:
 
 def of_failure(failure: Mapping[str, Any], **members: Any) -> ProblemError:
     """A failed record's error (see `Record.error`) as a problem."""
-    kind = _OF_REASON.get(str(failure.get("reason")))
+    reason = str(failure.get("reason"))
+    kind = _OF_REASON.get(reason)
     if kind is not None:
         return ProblemError(kind, str(failure.get("title") or ""), **members)
     error = from_status_error(
@@ -213,9 +216,16 @@ def of_failure(failure: Mapping[str, Any], **members: Any) -> ProblemError:
             "title": failure.get("title"),
             "error_data": {"details": failure.get("details")},
             "fbtrace_id": failure.get("fbtrace_id"),
-        }
+        },
+        http_status=failure.get("http_status"),
+        group=reason,
     )
     return of_meta(error, **members)
+
+
+def of_status(status: int, title: str, headers: Mapping[str, str] | None = None) -> ProblemError:
+    """What a framework or the server refuses by an HTTP status."""
+    return ProblemError(_OF_STATUS.get(status) or Kind(status, "http", title), headers=headers)
 
 
 def store_away(detail: str = "") -> ProblemError:
@@ -236,12 +246,15 @@ def install(app: Flask) -> None:
     def away(_: StoreAwayError | StorageError) -> Response:
         return store_away().response()
 
+    def unreadable(_: ParseException) -> Response:
+        # The server reads a chunked body only when a view asks for it.
+        return ProblemError(INVALID, UNREADABLE_CHUNKS).response()
+
     def http(error: HTTPException) -> Response | HTTPException:
         if error.response is not None or error.code is None or error.code < 400:
             return error
-        kind = _OF_STATUS.get(error.code) or Kind(error.code, "http", error.name)
         kept = {name: value for name, value in error.get_headers() if name in {"Allow", "Retry-After"}}
-        return ProblemError(kind, headers=kept).response()
+        return of_status(error.code, error.name, kept).response()
 
     def unexpected(error: Exception) -> Response:
         logger.error("whatsapp.web.failed", exc_info=error)
@@ -251,5 +264,6 @@ def install(app: Flask) -> None:
     app.register_error_handler(WhatsAppError, from_meta)
     app.register_error_handler(StoreAwayError, away)
     app.register_error_handler(StorageError, away)
+    app.register_error_handler(ParseException, unreadable)
     app.register_error_handler(HTTPException, http)
     app.register_error_handler(Exception, unexpected)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from typing import Any, Final
 
 from wa_service import log
@@ -15,12 +16,17 @@ from wa_service.whatsapp.templates import check_against
 FRESH_SECONDS: Final = 60.0
 KNOWN_SECONDS: Final = 3600.0
 PAUSE_SECONDS: Final = 10.0
+CHECK_SECONDS: Final = 1.0
 
 Definitions = Sequence[Mapping[str, Any]]
 
 
 class Templates:
-    """`fetch` asks Meta for all definitions, or is None where no business account is configured."""
+    """`fetch` asks Meta for all definitions, or is None where no business account is configured.
+
+    Meta is asked in a thread of its own, once for everybody who wants to know; that it could not be asked is
+    remembered, too.
+    """
 
     def __init__(self, fetch: Callable[[], Definitions] | None, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._fetch = fetch
@@ -29,6 +35,8 @@ class Templates:
         self._found: Definitions = ()
         self._fetched = float("-inf")
         self._asked = float("-inf")
+        self._answer: Future[Definitions] = Future()
+        self._answer.set_result(())
 
     def all(self) -> Definitions:
         """Every definition, at most a minute old.
@@ -36,13 +44,13 @@ class Templates:
         Raises:
             WhatsAppError: Meta refused or could not be asked.
         """
-        return self._younger_than(FRESH_SECONDS)
+        return self._younger_than(FRESH_SECONDS).result()
 
     def check(self, templates: Mapping[str, Mapping[str, Any]]) -> None:
         """Compares templates (by the field that holds them) with their definitions, where these are known.
 
-        Before one is refused Meta is asked again: its definition may have changed. While Meta cannot be asked
-        nothing is refused.
+        Before one is refused Meta is asked again: its definition may have changed. While Meta cannot be asked, or does
+        not answer within a moment, nothing is refused: the template is sent, and Meta decides.
 
         Raises:
             ProblemError: one does not fit its definition.
@@ -52,35 +60,41 @@ class Templates:
         if not self._misfits(templates, self._known()):
             return
         try:
-            found = self._misfits(templates, self._younger_than(PAUSE_SECONDS))
-        except WhatsAppError:
+            found = self._misfits(templates, self._younger_than(PAUSE_SECONDS).result(CHECK_SECONDS))
+        except (WhatsAppError, TimeoutError):
             return
         if found:
             raise ProblemError(TEMPLATE_MISFIT, "Compare it with GET /v1/templates.", fields=found)
 
     def _known(self) -> Definitions:
-        """What is remembered, however old within the hour; asks for it in the background where it is old."""
-        age = self._clock() - self._fetched
-        if age > FRESH_SECONDS and self._clock() - self._asked > PAUSE_SECONDS:
-            self._asked = self._clock()
-            threading.Thread(target=self._refresh, name="templates", daemon=True).start()
-        return self._found if age <= KNOWN_SECONDS else ()
+        """What is remembered, however old within the hour; where it is old Meta is asked, and nobody waits."""
+        known = self._found if self._clock() - self._fetched <= KNOWN_SECONDS else ()
+        self._younger_than(FRESH_SECONDS)
+        return known
 
-    def _refresh(self) -> None:
+    def _younger_than(self, seconds: float) -> Future[Definitions]:
+        """Meta's last answer where it is young enough, be it a failure, else the next one."""
+        with self._mutex:
+            if self._fetch is not None and self._answer.done():
+                most = PAUSE_SECONDS if self._answer.exception() else seconds
+                if self._clock() - self._asked > most:
+                    self._asked, self._answer = self._clock(), Future()
+                    threading.Thread(
+                        target=self._ask, args=(self._fetch, self._answer), name="templates", daemon=True
+                    ).start()
+            return self._answer
+
+    def _ask(self, fetch: Callable[[], Definitions], answer: Future[Definitions]) -> None:
         try:
-            self._younger_than(FRESH_SECONDS)
-        except WhatsAppError as error:
-            log.get_logger().info("whatsapp.templates", outcome="not_fetched", error=str(error))
-
-    def _younger_than(self, seconds: float) -> Definitions:
-        if self._fetch is None:
-            return ()
-        with self._mutex:  # one asks, the others have its answer
-            if self._clock() - self._fetched > seconds:
-                self._asked = self._clock()
-                self._found = self._fetch()
-                self._fetched = self._clock()
-            return self._found
+            found = fetch()
+        except Exception as problem:
+            answer.set_exception(problem)
+            if not isinstance(problem, WhatsAppError):
+                raise
+            log.get_logger().info("whatsapp.templates", outcome="not_fetched", error=str(problem))
+        else:
+            self._found, self._fetched = found, self._clock()
+            answer.set_result(found)
 
     @staticmethod
     def _misfits(templates: Mapping[str, Mapping[str, Any]], definitions: Definitions) -> list[tuple[str, str]]:

@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from flask import Blueprint, Response, request
+from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]  # gunicorn has no types
 
 from wa_service import log
 from wa_service.runtime import Runtime
@@ -18,7 +19,16 @@ from wa_service.web import legal_json
 from wa_service.web.auth import allow
 from wa_service.web.intake import Intake
 from wa_service.web.limits import CallLimits
-from wa_service.web.problems import FORBIDDEN, INVALID, STORE_AWAY, TOO_LARGE, UNSIGNED, ProblemError, store_away
+from wa_service.web.problems import (
+    FORBIDDEN,
+    INVALID,
+    STORE_AWAY,
+    TOO_LARGE,
+    UNREADABLE_CHUNKS,
+    UNSIGNED,
+    ProblemError,
+    store_away,
+)
 from wa_service.web.tally import WebhookTally
 from wa_service.whatsapp.events import is_delivery, walk
 
@@ -107,7 +117,7 @@ def read_body(environ: WSGIEnvironment) -> bytes:
     """The received bytes, read straight from the server: half the cost of werkzeug's stream.
 
     Raises:
-        ProblemError: there are more than 4 MiB, or fewer than announced.
+        ProblemError: there are more than 4 MiB, fewer than announced, or they are not in chunks as announced.
     """
     announced = environ.get("CONTENT_LENGTH") or ""
     if announced.isdecimal():
@@ -120,6 +130,8 @@ def read_body(environ: WSGIEnvironment) -> bytes:
         raw: bytes = environ["wsgi.input"].read(length)
     except OSError:
         raise ProblemError(INVALID, _CUT_OFF) from None
+    except ParseException:
+        raise ProblemError(INVALID, UNREADABLE_CHUNKS) from None
     if len(raw) > LARGEST_BODY:
         raise ProblemError(TOO_LARGE, _TOO_LARGE)
     if announced and len(raw) < length:

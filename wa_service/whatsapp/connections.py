@@ -13,7 +13,7 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager, Retry
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.response import HTTPResponse
 
-from wa_service.whatsapp.deadline import DeadlineSocket, is_bounded, time_left
+from wa_service.whatsapp.deadline import DeadlineSocket, is_bounded, shorten, time_left
 from wa_service.whatsapp.exchange import WRITE_SECONDS, exchange
 
 MAX_IDLE_SECONDS: Final = 20.0
@@ -28,12 +28,20 @@ class attempt:  # noqa: N801 - used like a function
     `connect_failed` says that not a byte of the request was written. Nothing is read from the exception or its chain:
     inside the handling of an earlier error that chain is longer than this exchange, and a message that had left would
     look as if it had not.
+
+    `answer_seconds`: what the answer may take once a body in pieces is out, however much time that left.
     """
 
-    __slots__ = ("_token", "connect_failed")
+    __slots__ = ("_answer_seconds", "_token", "connect_failed")
 
-    def __init__(self) -> None:
+    def __init__(self, answer_seconds: float | None = None) -> None:
+        self._answer_seconds = answer_seconds
         self.connect_failed = False
+
+    def body_is_out(self) -> None:
+        """From now on the answer is waited for."""
+        if self._answer_seconds is not None:
+            shorten(self._answer_seconds)
 
     def __enter__(self) -> Self:
         self._token: Token[attempt | None] = _attempt.set(self)
@@ -51,6 +59,7 @@ class _WatchedMixin(HTTPConnection):
 
     idle_since: float | None = None
     _gathered: list[bytes] | None = None
+    _in_pieces = False
 
     @property
     def is_connected(self) -> bool:
@@ -75,8 +84,16 @@ class _WatchedMixin(HTTPConnection):
 
     def request(self, method: str, url: str, body: Any = None, headers: Any = None, **options: Any) -> None:
         """Send a request; head and body leave in one write where the body is one piece."""
-        if not isinstance(body, bytes):
+        if body is None:
             super().request(method, url, body, headers, **options)
+            return
+        if not isinstance(body, bytes):
+            self._in_pieces = True
+            try:
+                super().request(method, url, body, headers, **options)
+            finally:
+                self._in_pieces = False
+            (_attempt.get() or attempt()).body_is_out()
             return
         self._gathered = []
         try:
@@ -88,10 +105,12 @@ class _WatchedMixin(HTTPConnection):
 
     def send(self, data: Any) -> None:
         """Write, or keep what `request` gathers."""
-        if self._gathered is None:
-            super().send(data)
-        else:
+        if self._gathered is not None:
             self._gathered.append(data)
+            return
+        if self._in_pieces and self.sock is not None:
+            self.sock.settimeout(min(WRITE_SECONDS, time_left() or WRITE_SECONDS))
+        super().send(data)
 
     def connect(self) -> None:
         watched = _attempt.get() or attempt()

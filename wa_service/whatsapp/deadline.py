@@ -1,7 +1,8 @@
 """A wall-clock deadline over every read from a socket.
 
 `requests`' time-outs are per read, so a server that drips a byte a second holds a caller for ever. Here every read of
-headers and body gets only the time that is left until the deadline of the call.
+headers and body gets only the time that is left until the deadline of the call. So does every write of a body that
+leaves in pieces; once it is out, the answer has the time that any other answer has.
 """
 
 import contextlib
@@ -32,6 +33,13 @@ class until:  # noqa: N801 - used like a function
 
     def __exit__(self, *_: object) -> None:
         _deadline.reset(self._token)
+
+
+def shorten(seconds: float) -> None:
+    """Let the innermost block, if there is one, end at most `seconds` from now."""
+    ends = _deadline.get()
+    if ends is not None:
+        _deadline.set(min(ends, time.monotonic() + seconds))  # until the block resets it
 
 
 def time_left() -> float | None:

@@ -212,6 +212,10 @@ _CLASSES: Final[Mapping[Family, type[WhatsAppError]]] = MappingProxyType(
         "template": WhatsAppTemplateError,
     }
 )
+_OF_GROUP: Final[Mapping[str, type[WhatsAppError]]] = MappingProxyType(
+    {"transient": WhatsAppConnectionError, "unknown": WhatsAppOutcomeUnknownError}
+    | {error.default_group: error for error in _CLASSES.values()}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,10 +295,13 @@ def classify(
     return error
 
 
-def from_status_error(obj: object) -> WhatsAppError:
-    """The error of a failed status or of a webhook's `errors` (5.7, 5.8); never raises, whatever `obj` is."""
+def from_status_error(obj: object, *, http_status: int | None = None, group: str = "") -> WhatsAppError:
+    """The error of a failed status or of a webhook's `errors` (5.7, 5.8); never raises, whatever `obj` is.
+
+    Of an error that was kept its HTTP status and group are known, too: they tell what a code without a row cannot.
+    """
     error = obj if isinstance(obj, Mapping) else {}
-    return _from_object(MetaErrorObject.read(error), None, None)
+    return _from_object(MetaErrorObject.read(error), http_status, None, group)
 
 
 def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
@@ -307,8 +314,12 @@ def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
     return seconds if 0 <= seconds < 7 * 86400 else None
 
 
-def _from_object(found: MetaErrorObject, http_status: int | None, retry_after: float | None) -> WhatsAppError:
+def _from_object(
+    found: MetaErrorObject, http_status: int | None, retry_after: float | None, group: str = ""
+) -> WhatsAppError:
     info = _lookup(found, http_status)
+    if group != info.group and group in _OF_GROUP:  # it was classified with more at hand than what was kept
+        info = _by_class(_OF_GROUP[group])
     return info.error(
         found.title,
         http_status=http_status,

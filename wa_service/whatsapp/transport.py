@@ -99,7 +99,8 @@ class Transport:
         adapter: BaseAdapter | None = None,
     ) -> None:
         """Seconds for the time-outs. No connection is used that idled longer than `max_idle`;
-        `deadline` is the wall-clock limit of one try, from connect to last byte.
+        `deadline` is the wall-clock limit of one try, from connect to last byte (of the answer's last byte, where a
+        body is given time of its own).
 
         `guard(call)` gives the context manager around the network part and may raise. `observe(call, outcome,
         seconds)` hears of every call. `proxies`: scheme → proxy URL, and `no_proxy`. `adapter` replaces the network.
@@ -152,11 +153,12 @@ class Transport:
         data: Any = None,
         files: Mapping[str, tuple[str | None, IO[bytes] | bytes | str, str | None]] | None = None,
         headers: Mapping[str, str] | None = None,
+        body_seconds: float = 0.0,
     ) -> dict[str, Any]:
         """Call Meta and return the parsed answer; raises `WhatsAppError`.
 
         `call` names the kind of call for the guard and the observer (`messages`, `media` …); `path` is relative to
-        base URL and version.
+        base URL and version. `body_seconds`: what a body in pieces may take beside the deadline.
         """
         method = method.upper()
         request = Request(
@@ -171,7 +173,7 @@ class Transport:
                 **(headers or {}),
             },
         )
-        return self._run(call, request.prepare())
+        return self._run(call, request.prepare(), body_seconds)
 
     def post_json(self, call: str, path: str, payload: object) -> dict[str, Any]:
         """The hot path: POST one JSON body to a path that is used again and again; as `request` otherwise."""
@@ -200,13 +202,13 @@ class Transport:
         """Send a GET to any host and return the open response, without guard, retry or reading; for media."""
         return self._send(self._posting, request)
 
-    def _run(self, call: str, request: PreparedRequest) -> dict[str, Any]:
+    def _run(self, call: str, request: PreparedRequest, body_seconds: float = 0.0) -> dict[str, Any]:
         started = time.monotonic()
         seen = _Seen()
         error: WhatsAppError | None = None
         try:
             with self._guard(call):
-                return self._attempts(request, seen)
+                return self._attempts(request, seen, body_seconds)
         except WhatsAppError as problem:
             error = problem
             raise
@@ -214,21 +216,21 @@ class Transport:
             if self._observe is not None:
                 self._observe(call, seen.outcome(error), time.monotonic() - started)
 
-    def _attempts(self, request: PreparedRequest, seen: "_Seen") -> dict[str, Any]:
+    def _attempts(self, request: PreparedRequest, seen: "_Seen", body_seconds: float) -> dict[str, Any]:
         repeatable = request.method in _REPEATABLE
         for tries in range(_ATTEMPTS if repeatable else 1):
             if tries:
                 time.sleep(random.uniform(0.5, 1.5) * tries * self._retry_pause)  # noqa: S311 - jitter, not a secret
             try:
-                return self._once(request, seen)
+                return self._once(request, seen, body_seconds)
             except _BrokenAnswerError as broken:
                 problem = broken.error
         raise problem from None
 
-    def _once(self, request: PreparedRequest, seen: "_Seen") -> dict[str, Any]:
+    def _once(self, request: PreparedRequest, seen: "_Seen", body_seconds: float) -> dict[str, Any]:
         method = request.method or "GET"
         session = self._reading if method in _REPEATABLE else self._posting
-        with within(self._deadline), attempt() as watched:
+        with within(self._deadline + body_seconds), attempt(self._deadline) as watched:
             try:
                 response = self._send(session, request)
             except _NETWORK as problem:

@@ -11,6 +11,9 @@ from wa_service.whatsapp.errors import UnsupportedMediaError
 from wa_service.whatsapp.media_types import LARGEST, type_of_file
 
 _CHUNK: Final = 64 * 1024
+_SLOWEST: Final = 1_000_000 / 8
+"""Bytes a second at which an upload is still worth waiting for."""
+_LONGEST_SECONDS: Final = 600.0
 
 FileLike: TypeAlias = Path | str | bytes | IO[bytes]
 """A path, the bytes themselves, or an open binary stream."""
@@ -77,6 +80,11 @@ class MultipartForm:
 
     def __len__(self) -> int:
         return len(self._head) + self._upload.size + len(self._tail)
+
+    @property
+    def seconds(self) -> float:
+        """The time in which it must be out."""
+        return min(_LONGEST_SECONDS, len(self) / _SLOWEST)
 
     def __iter__(self) -> Iterator[bytes]:
         yield self._head

@@ -129,6 +129,17 @@ def test_the_containers_run_two_of_each_and_write_nowhere() -> None:
     assert {"valkey", "prometheus", "grafana"} <= set(services)
 
 
+def test_uploads_lie_on_disk_and_not_in_memory() -> None:
+    compose = read_yaml("compose.yaml")
+    web = compose["services"]["web"]
+    mounts = {mount.split(":")[1]: mount.split(":")[0] for mount in web["volumes"]}
+    assert mounts[web["environment"]["TMPDIR"]] in compose["volumes"]
+    # A new volume belongs to whom its directory in the image belongs to.
+    made = re.findall(r"install -d -o wa .*", (DEPLOY / "Dockerfile").read_text(encoding="utf-8"))
+    assert web["environment"]["TMPDIR"] in made[0].split()
+    assert "TMPDIR=/var/tmp\n" in (DEPLOY / "systemd/wa-web.service").read_text(encoding="utf-8")
+
+
 def test_the_containers_valkey_keeps_everything() -> None:
     command = " ".join(read_yaml("compose.yaml")["services"]["valkey"]["command"])
     assert "--appendonly yes" in command

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -51,6 +52,24 @@ def test_no_module_is_called_after_nothing(source: Path) -> None:
 @pytest.mark.parametrize("source", SOURCES, ids=named)
 def test_a_module_past_420_lines_has_become_two(source: Path) -> None:
     assert len(source.read_text(encoding="utf-8").splitlines()) <= 420
+
+
+@pytest.mark.parametrize(
+    ("module", "function"),
+    [
+        ("metrics.py", "may_scrape"),
+        ("web/auth.py", "find"),
+        ("web/webhook.py", "handshake"),
+        ("whatsapp/signature.py", "refusal"),
+    ],
+)
+def test_what_shall_be_secret_is_compared_in_constant_time(module: str, function: str) -> None:
+    tree = ast.parse((ROOT / "wa_service" / module).read_text(encoding="utf-8"))
+    [body] = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name == function]
+    calls = [node for node in ast.walk(body) if isinstance(node, ast.Call)]
+    [compared] = [call.args for call in calls if ast.unparse(call.func) == "hmac.compare_digest"]
+    sides = [[node.left, *node.comparators] for node in ast.walk(body) if isinstance(node, ast.Compare)]
+    assert not {ast.unparse(each) for each in compared} & {ast.unparse(side) for each in sides for side in each}
 
 
 def test_imports_point_one_way() -> None:

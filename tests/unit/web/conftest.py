@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import io
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ import redis
 import structlog
 from flask import Flask
 from flask.testing import FlaskClient
+from gunicorn.http.errors import InvalidChunkSize
 from werkzeug.test import TestResponse
 
 from tests.unit.web.deliveries import NUMBER, OTHER_NUMBER, SECRET, WABA
@@ -35,6 +37,9 @@ SETTINGS = {
     "WA_API_KEYS": "both:key-of-both,reader:key-of-reader:read,sender:key-of-sender:send,boss:key-of-boss:admin",
     "WA_SEND_WAIT": "0",
 }
+
+IN_CHUNKS = {"wsgi.input_terminated": True, "CONTENT_LENGTH": ""}
+"""What the server says of a body that came in chunks, whose end it knows."""
 
 KEYS = {name: {"Authorization": f"Bearer key-of-{name}"} for name in ("both", "reader", "sender", "boss")}
 
@@ -91,6 +96,32 @@ class Web:
 
 
 Start = Callable[..., Web]
+
+
+class BrokenChunks(io.RawIOBase):
+    """A body whose chunks the server cannot read: it finds out while it is read."""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        raise InvalidChunkSize(b"zz")
+
+    def tell(self) -> int:
+        return 0
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        return 0
+
+
+class FullMemory:
+    """A server whose memory is nearly used up."""
+
+    def __init__(self) -> None:
+        self.is_full = True
+
+    def full(self) -> bool:
+        return self.is_full
 
 
 @pytest.fixture

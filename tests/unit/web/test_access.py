@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import threading
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 from flask import request
 
 from tests.unit.web.conftest import KEYS, Start, Web
-from tests.unit.web.deliveries import CUSTOMER
-from wa_service.web.auth import Caller, caller_of, check_routes
+from tests.unit.web.deliveries import CUSTOMER, delivery, text_message, value_of
+from wa_service.embedded_valkey import EmbeddedValkey
+from wa_service.store.redis import Store, connect
+from wa_service.web.auth import Caller, KeyRing, caller_of, check_routes
 
 HELLO = {"to": CUSTOMER, "text": "hello"}
 
@@ -93,6 +98,40 @@ def test_any_changed_byte_of_a_key_is_refused(web: Web) -> None:
     }
 
     assert answers == {401}
+
+
+class WatchedDigest(bytes):
+    """A digest that is compared by nothing but `hmac.compare_digest`, which does not ask it."""
+
+    __hash__ = None  # type: ignore[assignment]  # so that it is looked up nowhere either
+
+    def __eq__(self, other: object) -> bool:
+        raise AssertionError("compared until the first byte that differs")
+
+
+class WatchedKey:
+    """A key that counts how often it was compared."""
+
+    roles = frozenset({"read"})
+
+    def __init__(self, key: bytes) -> None:
+        self.compared = 0
+        self._digest = WatchedDigest(sha256(key).digest())
+
+    @property
+    def digest(self) -> bytes:
+        self.compared += 1
+        return self._digest
+
+
+@pytest.mark.parametrize(("presented", "found"), [("first", 0), ("third", 2), ("nobody", None)])
+def test_a_presented_key_is_compared_with_every_key_in_constant_time(presented: str, found: int | None) -> None:
+    keys = [WatchedKey(name) for name in (b"first", b"second", b"third")]
+
+    key = KeyRing(keys).find(f"Bearer {presented}")  # type: ignore[arg-type]  # the least that is a key
+
+    assert key is (None if found is None else keys[found])
+    assert [each.compared for each in keys] == [1, 1, 1]
 
 
 def test_a_key_may_be_given_by_its_hash(start_web: Start) -> None:
@@ -202,11 +241,67 @@ def test_the_peer_of_a_unix_socket_is_the_proxy(start_web: Start) -> None:
     assert seen == ["203.0.113.7"]
 
 
-def test_a_store_that_stops_answering_is_noticed_by_the_limiter(web: Web) -> None:
-    web.runtime.store.client.connection_pool.connection_kwargs["port"] = 1
-    web.runtime.store.client.connection_pool.disconnect()
+def test_a_store_that_stops_answering_is_noticed_by_the_limiter(start_web: Start, tmp_path: Path) -> None:
+    with EmbeddedValkey(tmp_path, sync="everysec") as server:
+        web = start_web({"REDIS_URL": server.url})
+        assert web.client.get("/v1/messages/x").status_code == 401
 
-    answers = [web.get("/v1/messages/x") for _ in range(2)]
-
-    assert [answer.status_code for answer in answers] == [503, 503]
+    assert web.client.get("/v1/messages/x").status_code == 401
     assert web.runtime.store.flusher.away
+    assert web.get("/v1/messages/x").status_code == 503
+
+
+class Crowd:
+    """Calls that are under way all at once."""
+
+    def __init__(self, web: Web, headers: dict[str, str], size: int) -> None:
+        self.statuses: list[int] = []
+        self._threads = [threading.Thread(target=self._call, args=(web, headers)) for _ in range(size)]
+        for thread in self._threads:
+            thread.start()
+
+    def _call(self, web: Web, headers: dict[str, str]) -> None:
+        self.statuses.append(web.app.test_client().get("/v1/messages/x", headers=headers).status_code)
+
+    @property
+    def under_way(self) -> bool:
+        return any(thread.is_alive() for thread in self._threads)
+
+
+# On a busy machine some with a key may be told to come back.
+@pytest.mark.parametrize(("headers", "answers"), [({}, {401}), (KEYS["both"], {404, 503})], ids=["no_key", "a_key"])
+def test_a_crowd_of_calls_does_not_turn_a_signed_webhook_away(
+    web: Web, redis_client: redis.Redis, headers: dict[str, str], answers: set[int]
+) -> None:
+    # More than the store's own pool has connections; the server answers none of them before all are there.
+    redis_client.client_pause(500)
+    crowd = Crowd(web, headers, 200)
+    webhooks = []
+    while crowd.under_way:
+        webhooks.append(web.webhook(delivery(value_of(messages=[text_message()]))).status_code)
+
+    assert set(webhooks) == {200}
+    assert set(crowd.statuses) <= answers
+
+
+class NarrowStore(Store):
+    """A store whose further pools have one connection."""
+
+    def pool_of_its_own(self, connections: int, seconds: float) -> redis.BlockingConnectionPool:
+        self.pool = super().pool_of_its_own(1, 0.01)
+        return self.pool
+
+
+def test_who_cannot_be_counted_in_time_is_told_to_come_back_and_the_store_is_not_away(
+    start_web: Start, valkey_url: str
+) -> None:
+    store = NarrowStore(connect(valkey_url))
+    web = start_web(store=store)
+    in_use = store.pool.get_connection()
+
+    answer, refused = web.get("/v1/messages/x"), web.client.get("/v1/messages/x")
+
+    assert (answer.status_code, answer.headers["Retry-After"], refused.status_code) == (503, "1", 401)
+    assert not store.flusher.away
+    store.pool.release(in_use)
+    assert web.get("/v1/messages/x").status_code == 404

@@ -8,8 +8,9 @@ from typing import Any
 import jsonschema
 import pytest
 
-from tests.unit.web.conftest import Web
+from tests.unit.web.conftest import Start, Web
 from tests.unit.web.deliveries import CUSTOMER
+from wa_service.store.flusher import StoreAwayError
 from wa_service.web.problems import all_kinds
 
 
@@ -70,6 +71,25 @@ def test_the_schema_of_a_message_says_what_the_service_takes(
 
     assert said is fits
     assert (web.send(message).status_code == 202) is fits
+
+
+class RecordsAway:
+    """A store that goes away once a message is queued."""
+
+    def get(self, record_id: str) -> None:
+        raise StoreAwayError
+
+
+@pytest.mark.parametrize("parts", [{}, {"records": RecordsAway()}], ids=["as_ever", "the_store_went_away"])
+def test_what_is_queued_is_answered_as_described(
+    start_web: Start, document: dict[str, Any], parts: dict[str, Any]
+) -> None:
+    answer = start_web(**parts).send({"to": CUSTOMER, "text": "hello"})
+
+    described = document["paths"]["/v1/messages"]["post"]["responses"][str(answer.status_code)]
+    schema = described["content"]["application/json"]["schema"] | {"components": document["components"]}
+    assert answer.status_code == 202
+    jsonschema.Draft202012Validator(schema).validate(answer.json)
 
 
 def test_every_problem_has_an_entry_on_the_page(document: dict[str, Any]) -> None:

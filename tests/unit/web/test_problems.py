@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from tests.unit.web.conftest import KEYS, Web
+from tests.unit.web.conftest import IN_CHUNKS, KEYS, BrokenChunks, Web
+from wa_service.delivery.verdict import describe
 from wa_service.web import problems
 from wa_service.web.problems import ANSWERS, ProblemError, all_kinds, kind_of, of_failure, of_meta
 from wa_service.whatsapp import errors
@@ -80,6 +81,24 @@ def test_a_failed_record_is_answered_by_what_it_says(failure: dict[str, Any], na
     assert (kind.name, kind.status) == (name, status)
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        {"code": 987654, "message": "A code without a row"},
+        {"code": 100, "message": "A subcode", "error_subcode": 2388043},
+        {"code": 987654, "message": "For a moment", "is_transient": True},
+        {"code": 4, "message": "Too many calls"},
+    ],
+)
+@pytest.mark.parametrize("status", [400, 401, 429, 503])
+def test_a_failed_record_is_answered_as_meta_s_answer_would_have_been(error: dict[str, Any], status: int) -> None:
+    told = classify(status, {"error": error})
+
+    kept = of_failure(describe(told))
+
+    assert (kept.kind, kept.members["retryable"]) == (kind_of(type(told)), told.retryable)
+
+
 def test_an_unknown_address_is_a_problem(web: Web) -> None:
     answer = web.client.get("/nowhere")
 
@@ -102,6 +121,25 @@ def test_a_parameter_that_is_not_right_is_named(web: Web, query: str, field: str
 
     assert (answer.status_code, answer.mimetype) == (400, "application/problem+json")
     assert [problem["field"] for problem in answer.json["errors"]] == [field]
+
+
+@pytest.mark.parametrize(
+    ("path", "content_type"),
+    [
+        ("/v1/messages", "application/json"),
+        ("/v1/messages/wamid.X/read", "application/json"),
+        ("/v1/media", "multipart/form-data; boundary=x"),
+    ],
+)
+def test_chunks_that_cannot_be_read_are_the_caller_s_problem(
+    web: Web, lines: list[dict[str, Any]], path: str, content_type: str
+) -> None:
+    headers = KEYS["both"] | {"Content-Type": content_type}
+
+    answer = web.client.post(path, input_stream=BrokenChunks(), headers=headers, environ_overrides=IN_CHUNKS)
+
+    assert (answer.status_code, answer.json["type"]) == (400, "/docs#invalid-request")
+    assert [line["event"] for line in lines] == ["whatsapp.api"]
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 import redis
 from werkzeug.test import TestResponse
 
-from tests.unit.web.conftest import KEYS, Start, Web
+from tests.unit.web.conftest import IN_CHUNKS, KEYS, FullMemory, Start, Web
 from tests.unit.web.deliveries import CUSTOMER, NUMBER, OTHER_NUMBER, delivery, text_message, value_of
 from wa_service.store.outbox import Ending
 
@@ -198,6 +199,19 @@ def test_a_body_of_more_than_1_mib_is_refused(web: Web) -> None:
     assert web.send(HELLO | {"more": "x" * 1024 * 1024}).status_code == 413
 
 
+def test_chunks_of_more_than_1_mib_are_refused(web: Web) -> None:
+    # Cut off at 1 MiB it would be a message.
+    raw = orjson.dumps(HELLO).ljust(1024 * 1024 + 1)
+    headers = KEYS["both"] | {"Content-Type": "application/json"}
+
+    answers = [
+        web.client.post("/v1/messages", input_stream=io.BytesIO(body), headers=headers, environ_overrides=IN_CHUNKS)
+        for body in (raw, raw[:-1])
+    ]
+
+    assert [answer.status_code for answer in answers] == [413, 202]
+
+
 def test_respond_async_is_answered_at_once(waiting_web: Web) -> None:
     answer = waiting_web.send(HELLO, Prefer="wait=5, respond-async")
 
@@ -367,6 +381,27 @@ def test_with_the_store_away_it_is_said_whether_a_repeat_is_safe(start_web: Star
     answer = web.send(HELLO)
 
     assert (answer.status_code, answer.json["type"]) == (503, "/docs#store-away")
+
+
+def test_with_the_store_nearly_full_a_message_is_refused(start_web: Start, redis_client: redis.Redis) -> None:
+    web = start_web(memory=FullMemory())
+
+    answer = web.send(HELLO, Idempotency_Key="order-12")
+
+    assert (answer.status_code, answer.json["type"], answer.headers["Retry-After"]) == (503, "/docs#store-away", "1")
+    assert redis_client.keys("wa:rec:*") == []
+
+
+def test_with_the_store_nearly_full_a_repeat_still_has_its_answer(start_web: Start) -> None:
+    memory = FullMemory()
+    memory.is_full = False
+    web = start_web(memory=memory)
+    first = web.send(HELLO, Idempotency_Key="order-12")
+    memory.is_full = True
+
+    repeat = web.send(HELLO, Idempotency_Key="order-12")
+
+    assert (repeat.status_code, repeat.json["id"]) == (202, first.json["id"])
 
 
 @pytest.fixture

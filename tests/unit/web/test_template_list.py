@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from wa_service.web.problems import ProblemError
-from wa_service.web.template_list import FRESH_SECONDS, PAUSE_SECONDS, Definitions, Templates
+from wa_service.web.template_list import CHECK_SECONDS, FRESH_SECONDS, PAUSE_SECONDS, Definitions, Templates
 from wa_service.whatsapp.errors import WhatsAppConnectionError
 
 FITS = {"template": {"name": "welcome", "language": {"code": "en_US"}}}
@@ -23,17 +25,21 @@ DEFINITION: dict[str, Any] = {"name": "welcome", "language": "en_US", "status": 
 
 
 class Meta:
-    """Answers with its definitions, or not at all; `asked` is set with each question."""
+    """Answers with its definitions, or not at all; `asked` is set with each question. Silent until it
+    `speaks`."""
 
     def __init__(self) -> None:
         self.definitions: Definitions = [DEFINITION]
         self.away = False
         self.count = 0
         self.asked = threading.Event()
+        self.speaks = threading.Event()
+        self.speaks.set()
 
     def __call__(self) -> Definitions:
         self.count += 1
         self.asked.set()
+        assert self.speaks.wait(30)
         if self.away:
             raise WhatsAppConnectionError("away")
         return self.definitions
@@ -106,6 +112,49 @@ def test_while_meta_cannot_be_asked_nothing_is_refused(templates: Templates, met
     clock.now += PAUSE_SECONDS + 1
 
     templates.check(MISFIT)
+
+
+def test_that_meta_could_not_be_asked_is_remembered_for_ten_seconds(
+    templates: Templates, meta: Meta, clock: Clock
+) -> None:
+    meta.away = True
+    clock.now += FRESH_SECONDS + 1
+    for _ in range(5):
+        templates.check(MISFIT)
+        with pytest.raises(WhatsAppConnectionError):
+            templates.all()
+
+    clock.now += PAUSE_SECONDS + 1
+    templates.check(MISFIT)
+
+    assert meta.count == 3
+
+
+def test_while_meta_hangs_a_send_waits_a_moment_and_many_at_once_no_longer(
+    templates: Templates, meta: Meta, clock: Clock
+) -> None:
+    meta.speaks.clear()
+    clock.now += PAUSE_SECONDS + 1
+    started = time.monotonic()
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(templates.check, [MISFIT] * 8))
+
+    assert time.monotonic() - started < CHECK_SECONDS + 2
+    assert meta.count == 2
+    meta.speaks.set()
+
+
+def test_a_list_that_came_after_its_question_was_given_up_is_known(
+    templates: Templates, meta: Meta, clock: Clock
+) -> None:
+    meta.speaks.clear()
+    meta.definitions = []
+    clock.now += PAUSE_SECONDS + 1
+    templates.check(MISFIT)
+    meta.speaks.set()
+
+    assert templates.all() == []
 
 
 def test_a_send_does_not_wait_for_definitions_that_nobody_knows_yet(meta: Meta, clock: Clock) -> None:

@@ -14,7 +14,7 @@ import orjson
 import pytest
 import redis
 
-from tests.unit.web.conftest import Start, Web
+from tests.unit.web.conftest import IN_CHUNKS, BrokenChunks, FullMemory, Start, Web
 from tests.unit.web.deliveries import (
     CUSTOMER,
     FOREIGN_NUMBER,
@@ -29,16 +29,6 @@ from tests.unit.web.deliveries import (
 
 NOWHERE = {"REDIS_URL": "redis://127.0.0.1:1/0"}
 ONE = delivery(value_of(messages=[text_message()]))
-
-
-class FullMemory:
-    """A server whose memory is nearly used up."""
-
-    def __init__(self) -> None:
-        self.is_full = True
-
-    def full(self) -> bool:
-        return self.is_full
 
 
 def waiting(web: Web) -> list[tuple[str, str]]:
@@ -161,7 +151,7 @@ def test_a_body_in_chunks_is_taken(web: Web) -> None:
         "/webhooks/whatsapp",
         input_stream=io.BytesIO(raw),
         headers={"X-Hub-Signature-256": signature, "Transfer-Encoding": "chunked"},
-        environ_overrides={"wsgi.input_terminated": True},
+        environ_overrides=IN_CHUNKS,
     )
 
     assert answer.status_code == 200
@@ -171,10 +161,16 @@ def test_chunks_of_more_than_4_mib_are_refused(web: Web) -> None:
     answer = web.client.post(
         "/webhooks/whatsapp",
         input_stream=io.BytesIO(b" " * (4 * 1024 * 1024 + 1)),
-        environ_overrides={"wsgi.input_terminated": True},
+        environ_overrides=IN_CHUNKS,
     )
 
     assert answer.status_code == 413
+
+
+def test_chunks_that_cannot_be_read_are_refused(web: Web) -> None:
+    answer = web.client.post("/webhooks/whatsapp", input_stream=BrokenChunks(), environ_overrides=IN_CHUNKS)
+
+    assert (answer.status_code, answer.json["type"]) == (400, "/docs#invalid-request")
 
 
 def test_a_body_that_was_cut_off_is_refused(web: Web) -> None:

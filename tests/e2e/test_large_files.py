@@ -1,0 +1,58 @@
+"""A file of 100 MB goes through a web process in pieces."""
+
+from __future__ import annotations
+
+import io
+import re
+from hashlib import sha256
+from pathlib import Path
+
+from tests.e2e.stack import Stack
+
+MB = 1_000_000
+# WhatsApp takes documents of up to 100 MB.
+SIZE = 100 * MB - 1000
+MOST_GROWTH = 15 * MB
+
+
+def memory(pid: int, what: str) -> int:
+    """`VmRSS` or its peak, `VmHWM`, of a process, in bytes."""
+    found = re.search(rf"^{what}:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text("ascii"), re.MULTILINE)
+    assert found
+    return int(found[1]) * 1024
+
+
+def forget_peak(pid: int) -> None:
+    Path(f"/proc/{pid}/clear_refs").write_text("5", "ascii")
+
+
+def upload(stack: Stack, content: bytes) -> str:
+    files = {"file": ("a.pdf", io.BytesIO(content), "application/pdf")}
+    answer = stack.api("POST", "/v1/media", files=files, timeout=60)
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["id"])
+
+
+def download(stack: Stack, media_id: str) -> str:
+    """The sha256 of what comes."""
+    digest = sha256()
+    answer = stack.api("GET", f"/v1/media/{media_id}", stream=True, timeout=60)
+    for piece in answer.iter_content(65_536):
+        digest.update(piece)
+    return digest.hexdigest()
+
+
+def test_a_file_of_100_mb_comes_and_goes_in_flat_memory(stack: Stack) -> None:
+    for _ in range(4):  # whatever is loaded at the first file is there
+        download(stack, upload(stack, b"%PDF-1.4 small"))
+    content = b"%PDF-1.4" + bytes(range(256)) * (SIZE // 256)
+    processes = stack.children("web")
+    before = {pid: memory(pid, "VmRSS") for pid in processes}
+    for pid in processes:
+        forget_peak(pid)
+
+    came = download(stack, upload(stack, content))
+
+    assert came == sha256(content).hexdigest()
+    assert stack.children("web") == processes
+    assert max(memory(pid, "VmHWM") - before[pid] for pid in processes) < MOST_GROWTH
