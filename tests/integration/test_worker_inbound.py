@@ -200,6 +200,23 @@ def test_what_meta_cannot_do_now_counts_no_try(
     assert (store.do("HGET", "wa:lane:106540352242922:15551230001", "fails") or b"0") == fails
 
 
+@pytest.mark.parametrize(
+    "error", [WhatsAppConnectionError("not today", retry_after=10_800), Unavailable("responder", 10_800.0)]
+)
+def test_whoever_asks_for_three_hours_is_asked_again_after_one(
+    lanes: Lanes, store: Store, run: Callable[..., InboundWorker], error: Exception
+) -> None:
+    def handle(_: Incoming) -> Answer:
+        raise error
+
+    lanes.admit(message())
+    run(handle)
+    gevent_until(lambda: store.do("EXISTS", "wa:took:w") and not store.do("HLEN", "wa:held:w"))
+    wait, works = lanes.inbox.take("another", 0, 1)
+    assert works == []
+    assert 3_590 < wait <= 3_600
+
+
 def test_a_handler_that_takes_too_long_is_cut_off(
     lanes: Lanes, store: Store, run: Callable[..., InboundWorker]
 ) -> None:

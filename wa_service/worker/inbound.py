@@ -33,6 +33,8 @@ MOST_AT_ONCE = 16
 RENEW_AFTER = 5.0
 STORE_PATIENCE = 60.0
 RETRY_DELAYS = (1.0, 4.0, 16.0, 60.0)
+# The lanes take a longer pause for a clock that was turned back.
+LONGEST_ASKED_FOR = 3_600.0
 # What Meta could not do for us now is no fault of the message; for an hour it counts as no try.
 PATIENCE_SECONDS = 3_600.0
 _PASSING = frozenset({"transient", "few", "throttled", "account", "unknown", "maintenance"})
@@ -254,6 +256,7 @@ class InboundWorker:
         self._again(work, max(delay, retry_after or 0.0), counts=counts, reason=reason, logger=logger)
 
     def _again(self, work: Work, delay: float, *, counts: bool, reason: str, logger: FilteringBoundLogger) -> None:
+        delay = min(delay, LONGEST_ASKED_FOR)
         self._inbox.again(work, self._puller, delay, counts=counts)
         logger.warning("whatsapp.message.handled", outcome="again", reason=reason, seconds=round(delay, 1))
 
