@@ -9,8 +9,9 @@ import gevent
 import gevent.event
 import orjson
 import pytest
+from structlog.testing import capture_logs
 
-from tests.integration.lanes import KEEP, Lanes, message
+from tests.integration.lanes import KEEP, NUMBER, Lanes, message
 from wa_service.conversation.pipeline import Answer, Incoming, Unavailable
 from wa_service.store.dead_letters import DeadLetters
 from wa_service.store.flusher import StoreAwayError
@@ -19,6 +20,7 @@ from wa_service.store.redis import Store
 from wa_service.whatsapp.errors import WhatsAppConnectionError, WhatsAppRequestError
 from wa_service.worker.inbound import MOST_TAKES, InboundWorker
 
+BOX = f"wa:box:{NUMBER}:15551230001"
 Handle = Callable[[Incoming], Answer]
 
 
@@ -167,6 +169,44 @@ def test_work_that_was_taken_too_often_is_a_dead_letter(
     gevent_until(lambda: bodies(lanes) == ["next"])
     ((letter,), _) = DeadLetters(store, keep_seconds=60).page()
     assert letter.kind == "crashed"
+
+
+def stored_otherwise(store: Store, member: bytes) -> None:
+    """The first message of a mailbox, as another version stored it."""
+    ((_, score),) = store.client.zpopmin(BOX)
+    store.client.zadd(BOX, {member: score})
+
+
+def test_a_message_that_a_later_version_stored_waits_for_that_version(
+    lanes: Lanes, store: Store, run: Callable[..., InboundWorker]
+) -> None:
+    lanes.admit(message(text="new"))
+    ours = store.client.zrange(BOX, 0, 0)[0]
+    stored_otherwise(store, b'{"v":3}')
+    with capture_logs() as told:
+        run(echo)
+        again = gevent_until(lambda: [line for line in told if line.get("outcome") == "again"])
+    assert "start workers of that version" in again[0]["reason"]
+    assert store.client.zrange(BOX, 0, -1) == [b'{"v":3}']
+    stored_otherwise(store, ours)
+    store.do("ZADD", "wa:due", "XX", 0, f"{NUMBER}:15551230001")
+    gevent_until(lambda: bodies(lanes) == ["new"])
+
+
+@pytest.mark.parametrize("member", [b"not JSON", b"[]", b'{"v":2}', b'"2"', b"\xff"])
+def test_a_stored_message_that_nobody_can_read_is_a_dead_letter_and_the_next_is_answered(
+    lanes: Lanes, store: Store, run: Callable[..., InboundWorker], member: bytes
+) -> None:
+    lanes.admit(message(), message(text="next"))
+    stored_otherwise(store, member)
+    run(echo)
+    gevent_until(lambda: bodies(lanes) == ["next"])
+    ((letter,), _) = DeadLetters(store, keep_seconds=60).page()
+    assert (letter.kind, letter.number, letter.event) == (
+        "malformed",
+        NUMBER,
+        member.decode("utf-8", "replace").encode(),
+    )
 
 
 def test_an_unavailable_service_counts_no_try(lanes: Lanes, run: Callable[..., InboundWorker]) -> None:

@@ -21,7 +21,7 @@ from structlog.typing import FilteringBoundLogger
 from wa_service import log
 from wa_service.conversation.pipeline import Answer, Incoming, Pipeline, Unavailable
 from wa_service.store.flusher import StoreAwayError
-from wa_service.store.inbox import Inbox, StoredEvent, Work
+from wa_service.store.inbox import Inbox, NewerFormError, StoredEvent, UnreadableEventError, Work
 from wa_service.store.outbox import Send
 from wa_service.whatsapp.errors import WhatsAppError
 from wa_service.whatsapp.events import InboundMessage, Malformed, parse_piece
@@ -35,6 +35,7 @@ STORE_PATIENCE = 60.0
 RETRY_DELAYS = (1.0, 4.0, 16.0, 60.0)
 # The lanes take a longer pause for a clock that was turned back.
 LONGEST_ASKED_FOR = 3_600.0
+NEWER_FORM_DELAY = 30.0
 # What Meta could not do for us now is no fault of the message; for an hour it counts as no try.
 PATIENCE_SECONDS = 3_600.0
 _PASSING = frozenset({"transient", "few", "throttled", "account", "unknown", "maintenance"})
@@ -143,9 +144,10 @@ class InboundWorker:
     def _handle(self, lease: _Lease) -> None:
         work = lease.work
         try:
-            stored = work.stored
-            logger = self._log.bind(message=stored.reference, number=stored.piece.phone_number_id)
-            self._attempt(lease, stored, logger)
+            stored = self._read(work)
+            if stored is not None:
+                logger = self._log.bind(message=stored.reference, number=stored.piece.phone_number_id)
+                self._attempt(lease, stored, logger)
         except LeaseLostError:
             self._log.warning("whatsapp.message.handled", outcome="lease_lost")
         except StoreAwayError:
@@ -154,6 +156,18 @@ class InboundWorker:
         finally:
             if self._leases.get(work.conversation) is lease:
                 del self._leases[work.conversation]
+
+    def _read(self, work: Work) -> StoredEvent | None:
+        """The event; None where we cannot read it, and what becomes of it is written already."""
+        logger = self._log.bind(number=work.number)
+        try:
+            return work.stored
+        except NewerFormError as error:
+            # Its customer waits: a message that another version can read must not become a dead letter of this one's.
+            self._again(work, NEWER_FORM_DELAY, counts=False, reason=str(error), logger=logger)
+        except UnreadableEventError as error:
+            self._bury(work, "malformed", str(error), logger)
+        return None
 
     def _attempt(self, lease: _Lease, stored: StoredEvent, logger: FilteringBoundLogger) -> None:
         work = lease.work
