@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from itertools import pairwise
+from typing import Any, ClassVar
 
 import gevent
 import gevent.event
@@ -16,6 +18,7 @@ from wa_service.conversation.pipeline import Answer, Incoming, Unavailable
 from wa_service.store.dead_letters import DeadLetters
 from wa_service.store.flusher import StoreAwayError
 from wa_service.store.inbox import Inbox
+from wa_service.store.insisting import BETWEEN_TRIES
 from wa_service.store.redis import Store
 from wa_service.whatsapp.errors import WhatsAppConnectionError, WhatsAppRequestError
 from wa_service.worker.inbound import MOST_TAKES, InboundWorker
@@ -301,11 +304,11 @@ def test_a_stopped_worker_takes_nothing_more(lanes: Lanes, run: Callable[..., In
 
 def test_an_answer_is_written_once_the_store_is_back(lanes: Lanes) -> None:
     class Away(PoliteInbox):
-        left = 2
+        tried: ClassVar[list[float]] = []
 
         def finish(self, *args: Any, **rest: Any) -> bool:
-            if self.left:
-                self.left -= 1
+            self.tried.append(time.monotonic())
+            if len(self.tried) < 3:
                 raise StoreAwayError("away")
             return super().finish(*args, **rest)
 
@@ -334,3 +337,4 @@ def test_an_answer_is_written_once_the_store_is_back(lanes: Lanes) -> None:
         worker.stop()
         pulling.kill()
     assert len(asked) == 1
+    assert all(later - earlier >= BETWEEN_TRIES for earlier, later in pairwise(Away.tried))

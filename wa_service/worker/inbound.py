@@ -22,6 +22,7 @@ from wa_service import log
 from wa_service.conversation.pipeline import Answer, Incoming, Pipeline, Unavailable
 from wa_service.store.flusher import StoreAwayError
 from wa_service.store.inbox import Inbox, NewerFormError, StoredEvent, UnreadableEventError, Work
+from wa_service.store.insisting import insist
 from wa_service.store.outbox import Send
 from wa_service.whatsapp.errors import WhatsAppError
 from wa_service.whatsapp.events import InboundMessage, Malformed, parse_piece
@@ -226,7 +227,12 @@ class InboundWorker:
         sends = [self._send(event, reply, origin) for reply in answer.replies]
         heard = "" if answer.transcript is None else _heard(event, answer)
         stamp = UNSUPPORTED_STAMP if answer.unsupported_answered else ""
-        finished = self._write(lambda: self._inbox.finish(work, self._puller, sends, heard=heard, stamp=stamp))
+        # Once more when the store is back: the step does it once, and only under this lease.
+        finished = insist(
+            lambda: self._inbox.finish(work, self._puller, sends, heard=heard, stamp=stamp),
+            self._wait_for_store,
+            STORE_PATIENCE,
+        )
         logger.info(
             "whatsapp.message.handled",
             outcome="finished" if finished else "finished_by_another",
@@ -235,15 +241,6 @@ class InboundWorker:
             replies=[send.id for send in sends],
             ms=_age_ms(stored.received),
         )
-
-    def _write(self, finish: Callable[[], bool]) -> bool:
-        """Finishes, once more when the store is back: the step does it once, and only under this lease."""
-        while True:
-            try:
-                return finish()
-            except StoreAwayError:
-                if not self._wait_for_store(STORE_PATIENCE):
-                    raise
 
     def _send(self, event: InboundMessage, reply: Mapping[str, Any], origin: str) -> Send:
         payload = {"messaging_product": "whatsapp", **addressed_to(event), **reply}
