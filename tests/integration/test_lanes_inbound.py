@@ -82,6 +82,15 @@ def test_a_repeated_take_gives_the_same_answer(lanes: Lanes) -> None:
     ]
 
 
+def test_a_repeated_take_gives_a_whole_lease(lanes: Lanes, redis_client: redis.Redis) -> None:
+    lanes.admit(message())
+    (work,) = take(lanes.inbox)
+    nearly_over = time.time() * 1000 + 300
+    redis_client.zadd(keys.DUE, {work.conversation: nearly_over})
+    take(lanes.inbox)
+    assert redis_client.zscore(keys.DUE, work.conversation) > nearly_over + 10_000
+
+
 def test_a_lease_that_ran_out_is_anybodys(store: Store) -> None:
     lanes = Lanes.over(store, lease=0.05)
     lanes.admit(message())

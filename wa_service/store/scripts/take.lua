@@ -21,6 +21,7 @@ if again['#'] == ARGV[2] then
   local answer = { 0 }
   for c, token in pairs(again) do
     if c ~= '#' and redis.call('HGET', 'wa:lane:' .. c, 'token') == token then
+      redis.call('ZADD', 'wa:due', 'XX', now + lease, c) -- the work begins now, so its lease does
       answer[#answer + 1] = work(c, tonumber(token))
     end
   end
