@@ -220,6 +220,22 @@ class TestEndings:
         assert state(lanes, "a") == "accepted"
         assert lanes.store.do("ZCARD", keys.DOUBT) == 0
 
+    def test_a_puller_ends_no_claim_that_is_another_ones_by_now(self, store: Store, redis_client: redis.Redis) -> None:
+        lanes = Lanes.over(store, settle_seconds=0.01, resend_unknown=True)
+        lanes.outbox.put(send(id="a"))
+        lanes.grant(puller="one")
+        redis_client.zadd(keys.BUSY, {"a": 0})
+        assert lanes.outbox.reap() == ["a"]
+        eventually(lambda: int(time.time() * 1000) > claimed(lanes, "a") + 2)
+        for i in range(3):
+            sent(lanes, f"777{i}", f"wamid.H{i}")
+            status(lanes, f"wamid.H{i}", "sent")
+        assert eventually(lanes.outbox.settle) == [("a", "resent")]
+        (grant,) = lanes.grant(puller="two")
+        assert lanes.inbox.give_back("one", died=False) == 0
+        assert lanes.outbox.reap() == []
+        assert done(lanes, grant, outcome="accepted", wamid="wamid.A").held
+
     def test_a_dead_workers_claims_end_at_once(self, lanes: Lanes) -> None:
         lanes.outbox.put(send(id="a"))
         lanes.grant(puller="dead")
