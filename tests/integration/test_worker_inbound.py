@@ -161,6 +161,24 @@ def test_after_five_failures_it_is_a_dead_letter_and_the_next_is_answered(
     assert (letter.kind, letter.reason, letter.tries) == ("failed", "ValueError", 5)
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(replies=({"type": "text", "text": {"body": object()}},), intent=""),
+        Answer(replies=(), intent="", transcript="\ud800"),
+    ],
+)
+def test_an_answer_that_cannot_be_written_is_a_failure_with_a_reason(
+    lanes: Lanes, store: Store, run: Callable[..., InboundWorker], answer: Answer
+) -> None:
+    lanes.admit(message())
+    with capture_logs() as told:
+        run(lambda _: answer)
+        again = gevent_until(lambda: [line for line in told if line.get("outcome") == "again"])
+    assert again[0]["reason"] in {"TypeError", "JSONEncodeError"}
+    assert store.do("HGET", "wa:lane:106540352242922:15551230001", "fails") == b"1"
+
+
 def test_work_that_was_taken_too_often_is_a_dead_letter(
     lanes: Lanes, store: Store, run: Callable[..., InboundWorker]
 ) -> None:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import random
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import gevent
@@ -67,6 +68,16 @@ class _Lease:
         self.work = work
         self.started = self.renewed = time.monotonic()
         self.greenlet: gevent.Greenlet | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    """What a handler's answer is, ready to be written: made while a failure is still the message's."""
+
+    sends: Sequence[Send]
+    heard: str
+    stamp: str
+    intent: str
 
 
 class InboundWorker:
@@ -187,6 +198,7 @@ class InboundWorker:
         try:
             with gevent.Timeout(self._handle_timeout, TimeoutError("the handler took too long")):
                 answer = self._answer(work, event)
+            result = self._result(stored, event, answer)
         except Unavailable as away:
             self._again(work, away.retry_after, counts=False, reason="unavailable", logger=logger)
         except WhatsAppError as error:
@@ -195,7 +207,7 @@ class InboundWorker:
         except Exception as error:  # noqa: BLE001 - whatever a handler does, it must not stop the others
             self._failed(work, error, counts=True, logger=logger)
         else:
-            self._finish(work, stored, event, answer, logger)
+            self._finish(work, stored, event, result, logger)
 
     def _answer(self, work: Work, event: InboundMessage) -> Answer:
         if not self._pipeline.wants_answer(event):
@@ -215,21 +227,26 @@ class InboundWorker:
         finally:
             attended()
 
+    def _result(self, stored: StoredEvent, event: InboundMessage, answer: Answer) -> _Result:
+        origin = f"{stored.reference}@{stored.received}"
+        return _Result(
+            sends=[self._send(event, reply, origin) for reply in answer.replies],
+            heard="" if answer.transcript is None else _heard(event, answer),
+            stamp=UNSUPPORTED_STAMP if answer.unsupported_answered else "",
+            intent=answer.intent,
+        )
+
     def _finish(
         self,
         work: Work,
         stored: StoredEvent,
         event: InboundMessage,
-        answer: Answer,
+        result: _Result,
         logger: FilteringBoundLogger,
     ) -> None:
-        origin = f"{stored.reference}@{stored.received}"
-        sends = [self._send(event, reply, origin) for reply in answer.replies]
-        heard = "" if answer.transcript is None else _heard(event, answer)
-        stamp = UNSUPPORTED_STAMP if answer.unsupported_answered else ""
         # Once more when the store is back: the step does it once, and only under this lease.
         finished = insist(
-            lambda: self._inbox.finish(work, self._puller, sends, heard=heard, stamp=stamp),
+            lambda: self._inbox.finish(work, self._puller, result.sends, heard=result.heard, stamp=result.stamp),
             self._wait_for_store,
             STORE_PATIENCE,
         )
@@ -237,8 +254,8 @@ class InboundWorker:
             "whatsapp.message.handled",
             outcome="finished" if finished else "finished_by_another",
             type=event.kind,
-            intent=answer.intent or None,
-            replies=[send.id for send in sends],
+            intent=result.intent or None,
+            replies=[send.id for send in result.sends],
             ms=_age_ms(stored.received),
         )
 
