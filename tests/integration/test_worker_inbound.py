@@ -290,6 +290,24 @@ def test_a_handler_that_takes_too_long_is_cut_off(
     gevent_until(lambda: store.do("HGET", "wa:lane:106540352242922:15551230001", "fails") == b"1")
 
 
+def test_what_a_handler_calls_does_not_take_the_cut_off_for_a_time_out_of_its_own(
+    lanes: Lanes, store: Store, run: Callable[..., InboundWorker]
+) -> None:
+    def download(_: Incoming) -> Answer:
+        try:
+            gevent.event.Event().wait()
+        except Exception as error:  # as HTTP libraries do with a socket's time-out
+            raise WhatsAppConnectionError("read timed out") from error
+        raise AssertionError
+
+    lanes.admit(message())
+    with capture_logs() as told:
+        run(download, timeout=0.05)
+        again = gevent_until(lambda: [line for line in told if line.get("outcome") == "again"])
+    assert again[0]["reason"] == "TimeoutError"
+    assert store.do("HGET", "wa:lane:106540352242922:15551230001", "fails") == b"1"
+
+
 def test_a_handler_that_lost_its_lease_writes_nothing(lanes: Lanes, run: Callable[..., InboundWorker]) -> None:
     go = gevent.event.Event()
     entered = gevent.event.Event()

@@ -48,6 +48,10 @@ class LeaseLostError(BaseException):
     """The conversation is another worker's by now: stop, write nothing."""
 
 
+class _CutOffError(BaseException):
+    """The handler's time is over. No TimeoutError, which libraries under a handler take for one of their own."""
+
+
 class Courtesy(Protocol):
     """Shows the customer that the message is being looked at."""
 
@@ -196,7 +200,7 @@ class InboundWorker:
         if work.takes == 1:
             logger.info("whatsapp.message.received", type=event.kind, lag_ms=_age_ms(stored.received))
         try:
-            with gevent.Timeout(self._handle_timeout, TimeoutError("the handler took too long")):
+            with gevent.Timeout(self._handle_timeout, _CutOffError()):
                 answer = self._answer(work, event)
             result = self._result(stored, event, answer)
         except Unavailable as away:
@@ -204,6 +208,8 @@ class InboundWorker:
         except WhatsAppError as error:
             waits = error.group in _PASSING and _age_ms(stored.received) < PATIENCE_SECONDS * 1000
             self._failed(work, error, counts=not waits, logger=logger)
+        except _CutOffError:
+            self._failed(work, TimeoutError("the handler took too long"), counts=True, logger=logger)
         except Exception as error:  # noqa: BLE001 - whatever a handler does, it must not stop the others
             self._failed(work, error, counts=True, logger=logger)
         else:
