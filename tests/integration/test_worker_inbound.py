@@ -73,14 +73,16 @@ def gevent_until(condition: Callable[[], Any], within: float = 5.0) -> Any:
 def run(lanes: Lanes) -> Iterator[Callable[..., InboundWorker]]:
     started: list[tuple[InboundWorker, gevent.Greenlet]] = []
 
-    def start(handle: Handle, *, timeout: float = 5.0, over: Lanes = lanes, puller: str = "w") -> InboundWorker:
+    def start(
+        handle: Handle, *, timeout: float = 5.0, over: Lanes = lanes, puller: str = "w", concurrency: int = 8
+    ) -> InboundWorker:
         worker = InboundWorker(
             PoliteInbox(over.store, keep_seconds=KEEP),
             Conversation(handle),  # type: ignore[arg-type]  # what the worker calls of it
             NoCourtesy(),
             no_media,
             puller=puller,
-            concurrency=8,
+            concurrency=concurrency,
             handle_timeout=timeout,
             reply_ttl_ms=60_000,
         )
@@ -150,10 +152,7 @@ def test_after_five_failures_it_is_a_dead_letter_and_the_next_is_answered(
     run(handle)
 
     def hurried() -> bool:
-        # Nobody waits a minute in a test: what pauses is made due.
-        for c in store.do("ZRANGE", "wa:due", 0, -1):
-            if not store.do("HEXISTS", "wa:held:w", c):
-                store.do("ZADD", "wa:due", "XX", 0, c)
+        lanes.hurry("w")
         return bodies(lanes) == ["next"]
 
     gevent_until(hurried)
@@ -184,8 +183,10 @@ def test_work_that_was_taken_too_often_is_a_dead_letter(
 ) -> None:
     lanes.admit(message(text="kills its process"), message(text="next"))
     for counter in range(MOST_TAKES):
+        lanes.hurry()
         lanes.inbox.take("dead", counter, 1)
         lanes.inbox.give_back("dead", died=True)
+    lanes.hurry()
     run(echo)
     gevent_until(lambda: bodies(lanes) == ["next"])
     ((letter,), _) = DeadLetters(store, keep_seconds=60).page()
@@ -196,6 +197,59 @@ def stored_otherwise(store: Store, member: bytes) -> None:
     """The first message of a mailbox, as another version stored it."""
     ((_, score),) = store.client.zpopmin(BOX)
     store.client.zadd(BOX, {member: score})
+
+
+class Dying:
+    """Worker processes, one after the other: a poisonous message ends each at once, its successor takes over."""
+
+    def __init__(self, lanes: Lanes, run: Callable[..., InboundWorker], pullers: int = 1) -> None:
+        self.deaths = 0
+        self._lanes = lanes
+        self._run = run
+        self._workers: dict[str, InboundWorker] = {}
+        for n in range(pullers):
+            self._start(f"process {n}")
+
+    def _start(self, name: str) -> None:
+        puller = f"{name}, life {self.deaths}"
+
+        def handle(incoming: Incoming) -> Answer:
+            if incoming.event.body == "poison":
+                gevent.spawn(self._die, name, puller)
+                gevent.event.Event().wait()
+            gevent.event.Event().wait(0.1)
+            return echo(incoming)
+
+        self._workers[name] = self._run(handle, puller=puller, concurrency=64)
+
+    def _die(self, name: str, puller: str) -> None:
+        self.deaths += 1
+        self._workers[name].stop()
+        self._workers[name].kill()
+        self._lanes.inbox.give_back(puller, died=True)
+        self._start(name)
+
+
+@pytest.mark.parametrize(("processes", "others"), [(1, 15), (2, 60)])
+def test_a_message_that_kills_its_process_at_once_takes_nobody_along(
+    lanes: Lanes, store: Store, run: Callable[..., InboundWorker], processes: int, others: int
+) -> None:
+    customers = [f"1555777{n:04}" for n in range(others)]
+    lanes.admit(*(message(customer, "fine") for customer in customers[::2]))
+    lanes.admit(message(text="poison"), message(text="next"))
+    lanes.admit(*(message(customer, "fine") for customer in customers[1::2]))
+    dying = Dying(lanes, run, processes)
+    gevent_until(lambda: all(bodies(lanes, customer) == ["fine"] for customer in customers), within=10)
+    assert DeadLetters(store, keep_seconds=60).ids() == []
+
+    def hurried() -> bool:
+        lanes.hurry(*(f"process {n}, life {m}" for n in range(processes) for m in range(dying.deaths + 1)))
+        return bodies(lanes) == ["next"]
+
+    gevent_until(hurried)
+    assert dying.deaths == MOST_TAKES
+    ((letter,), _) = DeadLetters(store, keep_seconds=60).page()
+    assert (letter.kind, letter.conversation) == ("crashed", f"{NUMBER}:15551230001")
 
 
 def test_a_message_that_a_later_version_stored_waits_for_that_version(

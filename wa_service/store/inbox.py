@@ -255,7 +255,10 @@ class Inbox:
         self._store.call("alive", puller)
 
     def give_back(self, puller: str, *, died: bool) -> int:
-        """What a puller held is due at once, after its end; returns how much that was."""
+        """What a puller held is due, after its end; returns how much that was.
+
+        At once, but for a message whose takes ended in three deaths or more.
+        """
         return int(self._store.call("giveback", puller, "died" if died else "stopped"))
 
     def wait_for_work(self, seconds: float) -> None:
