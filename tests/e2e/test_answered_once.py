@@ -181,6 +181,29 @@ def test_a_message_that_kills_its_process_delays_nobody_else(stack: Stack, long_
         assert stack.meta.heard(poisoned) == [f"{SPOKEN} poison!", f"{SPOKEN} next!"]
 
 
+@pytest.mark.timeout(100)
+def test_a_message_that_kills_its_process_at_once_takes_along_nobody_who_was_taken_with_it(stack: Stack) -> None:
+    poisoned, others = customer(0), [customer(n) for n in range(1, 16)]
+    working, cured = threading.Event(), threading.Event()
+
+    def meet(question: Question) -> None:
+        if not question["text"].endswith("poison"):
+            working.wait(0.1)
+        elif not cured.is_set():
+            stack.kill_owner(question["asked_from"])
+
+    stack.kill("worker-2")
+    stack.tool.meet = meet
+    with stack.frozen("worker-1"):  # so that one process takes them all at once
+        for wa_id in (*others[:8], poisoned, *others[8:]):
+            stack.meta.write(wa_id, f"{SPOKEN} {'poison' if wa_id == poisoned else 'hello'}")
+        eventually(lambda: stack.redis.zcard("wa:due") == 16)
+    eventually(lambda: all(stack.meta.heard(other) for other in others), within=30)
+    cured.set()
+    eventually(lambda: stack.meta.heard(poisoned) == [f"{SPOKEN} poison!"], within=60)
+    assert stack.api("GET", "/v1/dead-letters").json()["items"] == []
+
+
 def test_what_is_answered_is_marked_as_read(stack: Stack) -> None:
     ana = customer(1)
     wrote = stack.meta.write(ana, f"{SPOKEN} 1")
