@@ -15,13 +15,15 @@ from structlog.testing import capture_logs
 
 from tests.integration.lanes import KEEP, NUMBER, Lanes, message
 from wa_service.conversation.pipeline import Answer, Incoming, Unavailable
+from wa_service.store import keys
 from wa_service.store.dead_letters import DeadLetters
 from wa_service.store.flusher import StoreAwayError
 from wa_service.store.inbox import Inbox
 from wa_service.store.insisting import BETWEEN_TRIES
 from wa_service.store.redis import Store
 from wa_service.whatsapp.errors import WhatsAppConnectionError, WhatsAppRequestError
-from wa_service.worker.inbound import MOST_TAKES, InboundWorker
+from wa_service.worker.inbound import MOST_TAKES, RENEW_AFTER, RETRY_DELAYS, InboundWorker, LeaseLostError
+from wa_service.worker.janitor import Janitor
 
 BOX = f"wa:box:{NUMBER}:15551230001"
 Handle = Callable[[Incoming], Answer]
@@ -74,7 +76,13 @@ def run(lanes: Lanes) -> Iterator[Callable[..., InboundWorker]]:
     started: list[tuple[InboundWorker, gevent.Greenlet]] = []
 
     def start(
-        handle: Handle, *, timeout: float = 5.0, over: Lanes = lanes, puller: str = "w", concurrency: int = 8
+        handle: Handle,
+        *,
+        timeout: float = 5.0,
+        over: Lanes = lanes,
+        puller: str = "w",
+        concurrency: int = 8,
+        renew_after: float = RENEW_AFTER,
     ) -> InboundWorker:
         worker = InboundWorker(
             PoliteInbox(over.store, keep_seconds=KEEP),
@@ -85,6 +93,7 @@ def run(lanes: Lanes) -> Iterator[Callable[..., InboundWorker]]:
             concurrency=concurrency,
             handle_timeout=timeout,
             reply_ttl_ms=60_000,
+            renew_after=renew_after,
         )
         started.append((worker, gevent.spawn(worker.pull)))
         return worker
@@ -176,6 +185,52 @@ def test_an_answer_that_cannot_be_written_is_a_failure_with_a_reason(
         again = gevent_until(lambda: [line for line in told if line.get("outcome") == "again"])
     assert again[0]["reason"] in {"TypeError", "JSONEncodeError"}
     assert store.do("HGET", "wa:lane:106540352242922:15551230001", "fails") == b"1"
+
+
+def test_a_failing_message_waits_longer_each_time(lanes: Lanes, run: Callable[..., InboundWorker]) -> None:
+    def handle(_: Incoming) -> Answer:
+        raise ValueError
+
+    lanes.admit(message())
+    with capture_logs() as told:
+        run(handle)
+
+        def ended() -> bool:
+            lanes.hurry("w")
+            return told[-1:] != [] and told[-1].get("outcome") == "dead_letter"
+
+        gevent_until(ended)
+    waits = [line["seconds"] for line in told if line.get("outcome") == "again"]
+    assert len(waits) == len(RETRY_DELAYS)
+    assert all(0.7 * delay <= wait <= 1.3 * delay for wait, delay in zip(waits, RETRY_DELAYS, strict=True))
+
+
+def test_messages_that_failed_together_do_not_come_back_together(
+    lanes: Lanes, store: Store, run: Callable[..., InboundWorker]
+) -> None:
+    def handle(_: Incoming) -> Answer:
+        raise ValueError
+
+    lanes.admit(*(message(f"1555000{n:04}") for n in range(30)))
+    with capture_logs() as told:
+        run(handle)
+        gevent_until(lambda: len([line for line in told if line.get("outcome") == "again"]) >= 30)
+    due = [score for _, score in store.client.zrange(keys.DUE, 0, -1, withscores=True)]
+    assert max(due) - min(due) > 250
+
+
+@pytest.mark.parametrize(("waited", "fails"), [(3_500, 0), (3_700, 1)])
+def test_for_an_hour_what_meta_cannot_do_counts_as_no_try(
+    lanes: Lanes, store: Store, run: Callable[..., InboundWorker], waited: int, fails: int
+) -> None:
+    def handle(_: Incoming) -> Answer:
+        raise WhatsAppConnectionError("no route")
+
+    store.run([lanes.inbox.admit(message(), int(time.time() - waited) * 1000)])
+    with capture_logs() as told:
+        run(handle)
+        gevent_until(lambda: [line for line in told if line.get("outcome") == "again"])
+    assert int(store.do("HGET", f"wa:lane:{NUMBER}:15551230001", "fails") or 0) == fails
 
 
 def test_work_that_was_taken_too_often_is_a_dead_letter(
@@ -360,6 +415,68 @@ def test_what_a_handler_calls_does_not_take_the_cut_off_for_a_time_out_of_its_ow
         again = gevent_until(lambda: [line for line in told if line.get("outcome") == "again"])
     assert again[0]["reason"] == "TimeoutError"
     assert store.do("HGET", "wa:lane:106540352242922:15551230001", "fails") == b"1"
+
+
+class Held:
+    """A handler that works until it is let go, and remembers what broke it off."""
+
+    def __init__(self) -> None:
+        self.begun, self.go = gevent.event.Event(), gevent.event.Event()
+        self.broken_off: list[type[BaseException]] = []
+
+    def __call__(self, incoming: Incoming) -> Answer:
+        self.begun.set()
+        try:
+            self.go.wait()
+        except BaseException as error:
+            self.broken_off.append(type(error))
+            raise
+        return echo(incoming)
+
+
+def lease_ends(lanes: Lanes, at: float | None = None) -> float:
+    """When the first conversation's lease ends (unix seconds); sets it if told to."""
+    if at is not None:
+        lanes.store.do("ZADD", keys.DUE, "XX", at * 1000, f"{NUMBER}:15551230001")
+    return float(lanes.store.do("ZSCORE", keys.DUE, f"{NUMBER}:15551230001")) / 1000
+
+
+def test_a_lease_is_renewed_while_its_handler_works(lanes: Lanes, run: Callable[..., InboundWorker]) -> None:
+    lanes.admit(message(text="slow"))
+    held = Held()
+    worker = run(held, renew_after=0.0)
+    assert held.begun.wait(5)
+    nearly_over = lease_ends(lanes, time.time() + 1)
+    Janitor(lanes.outbox, lanes.inbox, "w", [worker]).round()
+    assert lease_ends(lanes) > nearly_over + 10
+    held.go.set()
+    gevent_until(lambda: bodies(lanes) == ["slow"])
+
+
+def test_a_young_lease_is_left_alone(lanes: Lanes, run: Callable[..., InboundWorker]) -> None:
+    lanes.admit(message())
+    held = Held()
+    worker = run(held)
+    assert held.begun.wait(5)
+    end = lease_ends(lanes, time.time() + 1)
+    worker.renew()
+    assert lease_ends(lanes) == pytest.approx(end, abs=0.001)
+
+
+def test_a_handler_whose_lease_is_anothers_is_broken_off(lanes: Lanes, run: Callable[..., InboundWorker]) -> None:
+    lanes.admit(message(text="twice?"))
+    held = Held()
+    worker = run(held, renew_after=0.0)
+    assert held.begun.wait(5)
+    worker.stop()
+    lease_ends(lanes, 0.0)
+    assert len(lanes.inbox.take("another", 0, 1)[1]) == 1
+    with capture_logs() as told:
+        worker.renew()
+        assert worker.join(5)
+    assert held.broken_off == [LeaseLostError]
+    assert [line["outcome"] for line in told] == ["lease_lost"]
+    assert bodies(lanes) == []
 
 
 def test_a_handler_that_lost_its_lease_writes_nothing(lanes: Lanes, run: Callable[..., InboundWorker]) -> None:

@@ -99,6 +99,7 @@ class InboundWorker:
         handle_timeout: float,
         reply_ttl_ms: int,
         wait_for_store: Callable[[float], bool] = lambda _: False,
+        renew_after: float = RENEW_AFTER,
     ) -> None:
         self._inbox = inbox
         self._pipeline = pipeline
@@ -109,6 +110,7 @@ class InboundWorker:
         self._handle_timeout = handle_timeout
         self._reply_ttl_ms = reply_ttl_ms
         self._wait_for_store = wait_for_store
+        self._renew_after = renew_after
         self._leases: dict[str, _Lease] = {}
         self._log = log.get_logger()
         self._stopping = False
@@ -131,7 +133,7 @@ class InboundWorker:
     def renew(self) -> None:
         """Renews the leases that need it, and stops handlers whose lease is lost; call it about once a second."""
         now = time.monotonic()
-        due = [lease for lease in self._leases.values() if now - lease.renewed >= RENEW_AFTER]
+        due = [lease for lease in self._leases.values() if now - lease.renewed >= self._renew_after]
         if not due:
             return
         for lease, kept in zip(due, self._inbox.keep([lease.work for lease in due]), strict=True):
