@@ -153,7 +153,7 @@ def test_a_worker_killed_between_webhook_and_answer_answers_once(stack: Stack) -
 
 
 @pytest.mark.chaos
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(300)
 def test_a_message_that_kills_its_process_delays_nobody_else(stack: Stack, long_form: bool) -> None:
     poisoned, others = customer(0), [customer(n) for n in range(1, 11)]
     kills = 100 if long_form else 2  # for ever, or until it is cured
@@ -170,7 +170,7 @@ def test_a_message_that_kills_its_process_delays_nobody_else(stack: Stack, long_
     for other in others:
         stack.meta.write(other, f"{SPOKEN} hello")
     eventually(lambda: all(stack.meta.heard(other) for other in others), within=20)
-    eventually(lambda: f"{SPOKEN} next!" in stack.meta.heard(poisoned), within=150, every=0.1)
+    eventually(lambda: f"{SPOKEN} next!" in stack.meta.heard(poisoned), within=200, every=0.1)
     assert len(taken) == (10 if long_form else kills)
     letters = stack.api("GET", "/v1/dead-letters").json()["items"]
     if long_form:
