@@ -153,7 +153,7 @@ def test_a_worker_killed_between_webhook_and_answer_answers_once(stack: Stack) -
 
 
 @pytest.mark.chaos
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(300)
 def test_a_message_that_kills_its_process_delays_nobody_else(stack: Stack, long_form: bool) -> None:
     poisoned, others = customer(0), [customer(n) for n in range(1, 11)]
     kills = 100 if long_form else 2  # for ever, or until it is cured
@@ -170,7 +170,7 @@ def test_a_message_that_kills_its_process_delays_nobody_else(stack: Stack, long_
     for other in others:
         stack.meta.write(other, f"{SPOKEN} hello")
     eventually(lambda: all(stack.meta.heard(other) for other in others), within=20)
-    eventually(lambda: f"{SPOKEN} next!" in stack.meta.heard(poisoned), within=150, every=0.1)
+    eventually(lambda: f"{SPOKEN} next!" in stack.meta.heard(poisoned), within=200, every=0.1)
     assert len(taken) == (10 if long_form else kills)
     letters = stack.api("GET", "/v1/dead-letters").json()["items"]
     if long_form:
@@ -179,6 +179,29 @@ def test_a_message_that_kills_its_process_delays_nobody_else(stack: Stack, long_
     else:
         assert letters == []
         assert stack.meta.heard(poisoned) == [f"{SPOKEN} poison!", f"{SPOKEN} next!"]
+
+
+@pytest.mark.timeout(100)
+def test_a_message_that_kills_its_process_at_once_takes_along_nobody_who_was_taken_with_it(stack: Stack) -> None:
+    poisoned, others = customer(0), [customer(n) for n in range(1, 16)]
+    working, cured = threading.Event(), threading.Event()
+
+    def meet(question: Question) -> None:
+        if not question["text"].endswith("poison"):
+            working.wait(0.1)
+        elif not cured.is_set():
+            stack.kill_owner(question["asked_from"])
+
+    stack.kill("worker-2")
+    stack.tool.meet = meet
+    with stack.frozen("worker-1"):  # so that one process takes them all at once
+        for wa_id in (*others[:8], poisoned, *others[8:]):
+            stack.meta.write(wa_id, f"{SPOKEN} {'poison' if wa_id == poisoned else 'hello'}")
+        eventually(lambda: stack.redis.zcard("wa:due") == 16)
+    eventually(lambda: all(stack.meta.heard(other) for other in others), within=30)
+    cured.set()
+    eventually(lambda: stack.meta.heard(poisoned) == [f"{SPOKEN} poison!"], within=60)
+    assert stack.api("GET", "/v1/dead-letters").json()["items"] == []
 
 
 def test_what_is_answered_is_marked_as_read(stack: Stack) -> None:

@@ -67,6 +67,12 @@ def test_a_letter_is_listed_without_who_wrote(wa: Command, letter: str) -> None:
     assert "15551230001" not in told
 
 
+def test_a_letter_that_nobody_can_read_is_shown_as_it_is(wa: Command, letter: str, lanes: Lanes) -> None:
+    lanes.store.do("HSET", f"wa:dead:{letter}", "event", "not JSON")
+    assert json.loads(wa("show", letter).stdout)["event"] == "not JSON"
+    assert "in no form we know" in wa("replay", letter).stdout
+
+
 def test_one_letter_is_shown_whole(wa: Command, letter: str) -> None:
     shown = json.loads(wa("show", letter).stdout)
     assert (shown["kind"], shown["event"]["m"]["text"]["body"]) == ("failed", "poison")

@@ -15,7 +15,12 @@ from wa_service.store import keys
 from wa_service.store.redis import Store
 
 HOUR_MS = 3_600_000
-A_DAY_AHEAD = int(time.time() * 1000) + 24 * HOUR_MS
+MORE_THAN_ANY_PAUSE = HOUR_MS + 60_000
+
+
+def ahead(ms: int) -> int:
+    """A moment to come, of a clock that is right."""
+    return int(time.time() * 1000) + ms
 
 
 class TestAClockThatWasTurnedBack:
@@ -23,33 +28,41 @@ class TestAClockThatWasTurnedBack:
 
     def test_a_mailbox_is_looked_at(self, lanes: Lanes, redis_client: redis.Redis) -> None:
         lanes.admit(message())
-        redis_client.zadd(keys.DUE, {f"{NUMBER}:15551230001": A_DAY_AHEAD})
+        redis_client.zadd(keys.DUE, {f"{NUMBER}:15551230001": ahead(MORE_THAN_ANY_PAUSE)})
         assert len(lanes.inbox.take("p", 0, 1)[1]) == 1
+
+    def test_an_hour_that_was_asked_for_is_waited(self, lanes: Lanes) -> None:
+        lanes.admit(message())
+        (work,) = lanes.inbox.take("p", 0, 1)[1]
+        lanes.inbox.again(work, "p", HOUR_MS / 1000, counts=False)
+        wait, works = lanes.inbox.take("p", 1, 1)
+        assert works == []
+        assert wait > 3_590
 
     def test_a_lane_is_looked_at(self, lanes: Lanes, redis_client: redis.Redis) -> None:
         lanes.outbox.put(send())
-        redis_client.zadd(keys.out(NUMBER, 0), {f"{NUMBER}:15551230001": A_DAY_AHEAD})
+        redis_client.zadd(keys.out(NUMBER, 0), {f"{NUMBER}:15551230001": ahead(MORE_THAN_ANY_PAUSE)})
         assert len(lanes.grant()) == 1
 
     def test_a_pause_is_over(self, lanes: Lanes, redis_client: redis.Redis) -> None:
         lanes.outbox.put(send())
         lanes.outbox.pause(NUMBER, "meta_unwell")
-        redis_client.hset(keys.pause(NUMBER), "until", A_DAY_AHEAD)
+        redis_client.hset(keys.pause(NUMBER), "until", ahead(MORE_THAN_ANY_PAUSE))
         assert len(lanes.grant()) == 1
 
     def test_a_claim_runs_out(self, lanes: Lanes, redis_client: redis.Redis) -> None:
         lanes.outbox.put(send(id="a"))
         lanes.grant()
-        redis_client.zadd(keys.BUSY, {"a": A_DAY_AHEAD})
+        redis_client.zadd(keys.BUSY, {"a": ahead(120_000)})
         assert eventually(lanes.outbox.reap) == ["a"]
 
     def test_the_throughput_is_counted_anew(self, lanes: Lanes, redis_client: redis.Redis) -> None:
-        redis_client.zadd(keys.rate(NUMBER), {f"s{n}:1": A_DAY_AHEAD for n in range(80)})
+        redis_client.zadd(keys.rate(NUMBER), {f"s{n}:1": ahead(24 * HOUR_MS) for n in range(80)})
         lanes.outbox.put(send())
         assert len(lanes.grant()) == 1
 
     def test_a_customers_pace_is_no_longer_than_its_burst(self, lanes: Lanes, redis_client: redis.Redis) -> None:
-        redis_client.set(f"wa:pair:{NUMBER}:15551230001", A_DAY_AHEAD)
+        redis_client.set(f"wa:pair:{NUMBER}:15551230001", ahead(24 * HOUR_MS))
         lanes.outbox.put(send())
         assert lanes.outbox.next(NUMBER, "p", 1, 1).wait <= 6.5
 

@@ -82,6 +82,15 @@ def test_a_repeated_take_gives_the_same_answer(lanes: Lanes) -> None:
     ]
 
 
+def test_a_repeated_take_gives_a_whole_lease(lanes: Lanes, redis_client: redis.Redis) -> None:
+    lanes.admit(message())
+    (work,) = take(lanes.inbox)
+    nearly_over = time.time() * 1000 + 300
+    redis_client.zadd(keys.DUE, {work.conversation: nearly_over})
+    take(lanes.inbox)
+    assert redis_client.zscore(keys.DUE, work.conversation) > nearly_over + 10_000
+
+
 def test_a_lease_that_ran_out_is_anybodys(store: Store) -> None:
     lanes = Lanes.over(store, lease=0.05)
     lanes.admit(message())
@@ -190,6 +199,68 @@ def test_a_dead_workers_takes_are_counted(lanes: Lanes) -> None:
     lanes.inbox.give_back("p", died=True)
     (work,) = take(lanes.inbox, "q")
     assert work.takes == 2
+
+
+def die(lanes: Lanes, times: int, count: int = 100) -> None:
+    """A worker takes everything and dies, several times."""
+    for n in range(times):
+        lanes.hurry()
+        lanes.inbox.take(f"dead {n}", 0, count)
+        lanes.inbox.give_back(f"dead {n}", died=True)
+
+
+@pytest.mark.parametrize("deaths", [1, 2])
+def test_after_one_or_two_deaths_a_message_is_due_at_once(lanes: Lanes, deaths: int) -> None:
+    lanes.admit(message())
+    die(lanes, deaths)
+    (work,) = take(lanes.inbox)
+    assert work.takes == deaths + 1
+
+
+def test_after_more_deaths_a_message_waits_longer_each_time_and_never_long(lanes: Lanes) -> None:
+    lanes.admit(message())
+    die(lanes, 2)
+    waits = []
+    for _ in range(7):
+        die(lanes, 1)
+        waits.append(lanes.inbox.take("p", 0, 1)[0])
+    assert waits == pytest.approx([1, 2, 4, 8, 16, 16, 16], abs=0.5)
+
+
+def test_who_was_there_at_two_deaths_is_taken_with_few_others(lanes: Lanes) -> None:
+    lanes.admit(*(message(f"1555000{i:04}") for i in range(20)))
+    die(lanes, 2)
+    assert len(take(lanes.inbox, "p", 0, 16)) == 8
+    lanes.hurry("p")
+    assert len(take(lanes.inbox, "another", 0, 16)) == 8
+
+
+def test_who_was_there_at_three_deaths_is_taken_without_another_suspect(lanes: Lanes) -> None:
+    lanes.admit(*(message(f"1555000{i:04}") for i in range(3)))
+    die(lanes, 2)
+    die(lanes, 1)
+    lanes.hurry()
+    (alone,) = take(lanes.inbox, "p", 0, 16)
+    lanes.admit(message("15557770001", text="new"))
+    lanes.hurry("p")
+    (new,) = take(lanes.inbox, "p", 1, 16)
+    assert (alone.takes, body(new)) == (4, "new")
+    lanes.hurry("p")
+    assert len(take(lanes.inbox, "another", 0, 16)) == 1
+    lanes.inbox.finish(alone, "p", [])
+    lanes.hurry("p", "another")
+    assert len(take(lanes.inbox, "p", 2, 16)) == 1
+
+
+def test_what_failed_or_was_given_back_is_no_suspect(lanes: Lanes) -> None:
+    lanes.admit(*(message(f"1555000{i:04}") for i in range(3)))
+    for counter in range(4):
+        for work in take(lanes.inbox, "p", counter, 16):
+            lanes.inbox.again(work, "p", 0.0, counts=True)
+    for counter in range(4, 8):
+        take(lanes.inbox, "p", counter, 16)
+        lanes.inbox.give_back("p", died=False)
+    assert len(take(lanes.inbox, "p", 8, 16)) == 3
 
 
 def test_a_conversation_with_twenty_unsent_replies_waits(lanes: Lanes) -> None:

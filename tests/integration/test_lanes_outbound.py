@@ -134,6 +134,27 @@ class TestOrder:
         lanes.outbox.put(send("15559999999", id="bulk", urgent=False))
         assert "bulk" in [grant.id for grant in lanes.grant(count=10)]
 
+    def test_a_repeated_next_gives_a_whole_claim(self, lanes: Lanes, redis_client: redis.Redis) -> None:
+        lanes.outbox.put(send(id="a"))
+        (grant,) = lanes.outbox.next(NUMBER, "p", 1, 1).grants
+        nearly_over = time.time() * 1000 + 300
+        redis_client.zadd(keys.BUSY, {"a": nearly_over})
+        redis_client.zadd(keys.rate(NUMBER), {f"a:{grant.token}": nearly_over})
+        lanes.outbox.next(NUMBER, "p", 1, 1)
+        assert redis_client.zscore(keys.BUSY, "a") > nearly_over + 40_000
+        assert redis_client.zscore(keys.rate(NUMBER), f"a:{grant.token}") > nearly_over + 40_000
+
+    def test_while_the_claim_of_a_probe_is_given_anew_its_number_stays_paused(
+        self, lanes: Lanes, redis_client: redis.Redis
+    ) -> None:
+        lanes.outbox.put(send(id="a"))
+        lanes.outbox.pause(NUMBER, "meta_unwell")
+        redis_client.hset(keys.pause(NUMBER), "until", 1)
+        assert lanes.outbox.next(NUMBER, "p", 1, 1).grants
+        redis_client.hset(keys.pause(NUMBER), "until", 1)
+        assert lanes.outbox.next(NUMBER, "p", 1, 1).grants
+        assert lanes.outbox.next(NUMBER, "another", 1, 1).why == "pause"
+
     def test_a_repeated_next_gives_the_same_answer(self, lanes: Lanes) -> None:
         lanes.outbox.put(send(id="a"))
         first = lanes.outbox.next(NUMBER, "p", 4_000_000, 5)
@@ -198,6 +219,22 @@ class TestEndings:
         done(lanes, grant, outcome="accepted", wamid="wamid.A")
         assert state(lanes, "a") == "accepted"
         assert lanes.store.do("ZCARD", keys.DOUBT) == 0
+
+    def test_a_puller_ends_no_claim_that_is_another_ones_by_now(self, store: Store, redis_client: redis.Redis) -> None:
+        lanes = Lanes.over(store, settle_seconds=0.01, resend_unknown=True)
+        lanes.outbox.put(send(id="a"))
+        lanes.grant(puller="one")
+        redis_client.zadd(keys.BUSY, {"a": 0})
+        assert lanes.outbox.reap() == ["a"]
+        eventually(lambda: int(time.time() * 1000) > claimed(lanes, "a") + 2)
+        for i in range(3):
+            sent(lanes, f"777{i}", f"wamid.H{i}")
+            status(lanes, f"wamid.H{i}", "sent")
+        assert eventually(lanes.outbox.settle) == [("a", "resent")]
+        (grant,) = lanes.grant(puller="two")
+        assert lanes.inbox.give_back("one", died=False) == 0
+        assert lanes.outbox.reap() == []
+        assert done(lanes, grant, outcome="accepted", wamid="wamid.A").held
 
     def test_a_dead_workers_claims_end_at_once(self, lanes: Lanes) -> None:
         lanes.outbox.put(send(id="a"))

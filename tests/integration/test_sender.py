@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import gevent
@@ -13,6 +15,7 @@ from tests.integration.lanes import NUMBER, Lanes, send
 from wa_service.delivery.sender import Sender
 from wa_service.store import keys
 from wa_service.store.flusher import StoreAwayError
+from wa_service.store.insisting import BETWEEN_TRIES
 from wa_service.store.outbox import Grant
 from wa_service.whatsapp.errors import WhatsAppError, WhatsAppOutcomeUnknownError, classify
 
@@ -97,10 +100,11 @@ def test_too_fast_slows_the_number_for_all(lanes: Lanes) -> None:
     assert lanes.store.do("HGET", keys.pace(NUMBER), "n") is not None
 
 
-def flaky(done: Callable[..., Any], failures: int) -> Callable[..., Any]:
+def flaky(done: Callable[..., Any], failures: int, asked: list[float]) -> Callable[..., Any]:
     left = [failures]
 
     def call(*args: Any) -> Any:
+        asked.append(time.monotonic())
         if left[0]:
             left[0] -= 1
             raise StoreAwayError("away")
@@ -114,7 +118,8 @@ class FlakyOutbox:
 
     def __init__(self, lanes: Lanes, failures: int) -> None:
         self._outbox = lanes.outbox
-        self.done = flaky(lanes.outbox.done, failures)
+        self.asked: list[float] = []
+        self.done = flaky(lanes.outbox.done, failures, self.asked)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._outbox, name)
@@ -130,6 +135,14 @@ def test_meta_is_asked_once_however_often_the_ending_is_written(lanes: Lanes) ->
     meta = Meta(Yes())
     Sender(NUMBER, meta, FlakyOutbox(lanes, 3), wait_for_store=lambda _: True).send(granted(lanes))  # type: ignore[arg-type]
     assert len(meta.seen) == 1
+
+
+def test_a_store_that_refuses_without_being_away_is_left_in_peace_between_the_tries(lanes: Lanes) -> None:
+    grant = granted(lanes)
+    refusing = FlakyOutbox(lanes, 2)
+    Sender(NUMBER, Meta(Yes()), refusing, wait_for_store=lambda _: True).send(grant)  # type: ignore[arg-type]
+    assert state(lanes, grant) == "accepted"
+    assert all(later - earlier >= BETWEEN_TRIES for earlier, later in pairwise(refusing.asked))
 
 
 @pytest.mark.parametrize("error", [WhatsAppOutcomeUnknownError("reset"), classify(502, None)])

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from itertools import pairwise
+from typing import Any, ClassVar
 
 import gevent
 import gevent.event
 import orjson
 import pytest
+from structlog.testing import capture_logs
 
-from tests.integration.lanes import KEEP, Lanes, message
+from tests.integration.lanes import KEEP, NUMBER, Lanes, message
 from wa_service.conversation.pipeline import Answer, Incoming, Unavailable
+from wa_service.store import keys
 from wa_service.store.dead_letters import DeadLetters
 from wa_service.store.flusher import StoreAwayError
 from wa_service.store.inbox import Inbox
+from wa_service.store.insisting import BETWEEN_TRIES
 from wa_service.store.redis import Store
 from wa_service.whatsapp.errors import WhatsAppConnectionError, WhatsAppRequestError
-from wa_service.worker.inbound import MOST_TAKES, InboundWorker
+from wa_service.worker.inbound import MOST_TAKES, RENEW_AFTER, RETRY_DELAYS, InboundWorker, LeaseLostError
+from wa_service.worker.janitor import Janitor
 
+BOX = f"wa:box:{NUMBER}:15551230001"
 Handle = Callable[[Incoming], Answer]
 
 
@@ -68,16 +75,25 @@ def gevent_until(condition: Callable[[], Any], within: float = 5.0) -> Any:
 def run(lanes: Lanes) -> Iterator[Callable[..., InboundWorker]]:
     started: list[tuple[InboundWorker, gevent.Greenlet]] = []
 
-    def start(handle: Handle, *, timeout: float = 5.0, over: Lanes = lanes, puller: str = "w") -> InboundWorker:
+    def start(
+        handle: Handle,
+        *,
+        timeout: float = 5.0,
+        over: Lanes = lanes,
+        puller: str = "w",
+        concurrency: int = 8,
+        renew_after: float = RENEW_AFTER,
+    ) -> InboundWorker:
         worker = InboundWorker(
             PoliteInbox(over.store, keep_seconds=KEEP),
             Conversation(handle),  # type: ignore[arg-type]  # what the worker calls of it
             NoCourtesy(),
             no_media,
             puller=puller,
-            concurrency=8,
+            concurrency=concurrency,
             handle_timeout=timeout,
             reply_ttl_ms=60_000,
+            renew_after=renew_after,
         )
         started.append((worker, gevent.spawn(worker.pull)))
         return worker
@@ -145,10 +161,7 @@ def test_after_five_failures_it_is_a_dead_letter_and_the_next_is_answered(
     run(handle)
 
     def hurried() -> bool:
-        # Nobody waits a minute in a test: what pauses is made due.
-        for c in store.do("ZRANGE", "wa:due", 0, -1):
-            if not store.do("HEXISTS", "wa:held:w", c):
-                store.do("ZADD", "wa:due", "XX", 0, c)
+        lanes.hurry("w")
         return bodies(lanes) == ["next"]
 
     gevent_until(hurried)
@@ -156,17 +169,174 @@ def test_after_five_failures_it_is_a_dead_letter_and_the_next_is_answered(
     assert (letter.kind, letter.reason, letter.tries) == ("failed", "ValueError", 5)
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(replies=({"type": "text", "text": {"body": object()}},), intent=""),
+        Answer(replies=(), intent="", transcript="\ud800"),
+    ],
+)
+def test_an_answer_that_cannot_be_written_is_a_failure_with_a_reason(
+    lanes: Lanes, store: Store, run: Callable[..., InboundWorker], answer: Answer
+) -> None:
+    lanes.admit(message())
+    with capture_logs() as told:
+        run(lambda _: answer)
+        again = gevent_until(lambda: [line for line in told if line.get("outcome") == "again"])
+    assert again[0]["reason"] in {"TypeError", "JSONEncodeError"}
+    assert store.do("HGET", "wa:lane:106540352242922:15551230001", "fails") == b"1"
+
+
+def test_a_failing_message_waits_longer_each_time(lanes: Lanes, run: Callable[..., InboundWorker]) -> None:
+    def handle(_: Incoming) -> Answer:
+        raise ValueError
+
+    lanes.admit(message())
+    with capture_logs() as told:
+        run(handle)
+
+        def ended() -> bool:
+            lanes.hurry("w")
+            return told[-1:] != [] and told[-1].get("outcome") == "dead_letter"
+
+        gevent_until(ended)
+    waits = [line["seconds"] for line in told if line.get("outcome") == "again"]
+    assert len(waits) == len(RETRY_DELAYS)
+    assert all(0.7 * delay <= wait <= 1.3 * delay for wait, delay in zip(waits, RETRY_DELAYS, strict=True))
+
+
+def test_messages_that_failed_together_do_not_come_back_together(
+    lanes: Lanes, store: Store, run: Callable[..., InboundWorker]
+) -> None:
+    def handle(_: Incoming) -> Answer:
+        raise ValueError
+
+    lanes.admit(*(message(f"1555000{n:04}") for n in range(30)))
+    with capture_logs() as told:
+        run(handle)
+        gevent_until(lambda: len([line for line in told if line.get("outcome") == "again"]) >= 30)
+    due = [score for _, score in store.client.zrange(keys.DUE, 0, -1, withscores=True)]
+    assert max(due) - min(due) > 250
+
+
+@pytest.mark.parametrize(("waited", "fails"), [(3_500, 0), (3_700, 1)])
+def test_for_an_hour_what_meta_cannot_do_counts_as_no_try(
+    lanes: Lanes, store: Store, run: Callable[..., InboundWorker], waited: int, fails: int
+) -> None:
+    def handle(_: Incoming) -> Answer:
+        raise WhatsAppConnectionError("no route")
+
+    store.run([lanes.inbox.admit(message(), int(time.time() - waited) * 1000)])
+    with capture_logs() as told:
+        run(handle)
+        gevent_until(lambda: [line for line in told if line.get("outcome") == "again"])
+    assert int(store.do("HGET", f"wa:lane:{NUMBER}:15551230001", "fails") or 0) == fails
+
+
 def test_work_that_was_taken_too_often_is_a_dead_letter(
     lanes: Lanes, store: Store, run: Callable[..., InboundWorker]
 ) -> None:
     lanes.admit(message(text="kills its process"), message(text="next"))
     for counter in range(MOST_TAKES):
+        lanes.hurry()
         lanes.inbox.take("dead", counter, 1)
         lanes.inbox.give_back("dead", died=True)
+    lanes.hurry()
     run(echo)
     gevent_until(lambda: bodies(lanes) == ["next"])
     ((letter,), _) = DeadLetters(store, keep_seconds=60).page()
     assert letter.kind == "crashed"
+
+
+def stored_otherwise(store: Store, member: bytes) -> None:
+    """The first message of a mailbox, as another version stored it."""
+    ((_, score),) = store.client.zpopmin(BOX)
+    store.client.zadd(BOX, {member: score})
+
+
+class Dying:
+    """Worker processes, one after the other: a poisonous message ends each at once, its successor takes over."""
+
+    def __init__(self, lanes: Lanes, run: Callable[..., InboundWorker], pullers: int = 1) -> None:
+        self.deaths = 0
+        self._lanes = lanes
+        self._run = run
+        self._workers: dict[str, InboundWorker] = {}
+        for n in range(pullers):
+            self._start(f"process {n}")
+
+    def _start(self, name: str) -> None:
+        puller = f"{name}, life {self.deaths}"
+
+        def handle(incoming: Incoming) -> Answer:
+            if incoming.event.body == "poison":
+                gevent.spawn(self._die, name, puller)
+                gevent.event.Event().wait()
+            gevent.event.Event().wait(0.1)
+            return echo(incoming)
+
+        self._workers[name] = self._run(handle, puller=puller, concurrency=64)
+
+    def _die(self, name: str, puller: str) -> None:
+        self.deaths += 1
+        self._workers[name].stop()
+        self._workers[name].kill()
+        self._lanes.inbox.give_back(puller, died=True)
+        self._start(name)
+
+
+@pytest.mark.parametrize(("processes", "others"), [(1, 15), (2, 60)])
+def test_a_message_that_kills_its_process_at_once_takes_nobody_along(
+    lanes: Lanes, store: Store, run: Callable[..., InboundWorker], processes: int, others: int
+) -> None:
+    customers = [f"1555777{n:04}" for n in range(others)]
+    lanes.admit(*(message(customer, "fine") for customer in customers[::2]))
+    lanes.admit(message(text="poison"), message(text="next"))
+    lanes.admit(*(message(customer, "fine") for customer in customers[1::2]))
+    dying = Dying(lanes, run, processes)
+    gevent_until(lambda: all(bodies(lanes, customer) == ["fine"] for customer in customers), within=10)
+    assert DeadLetters(store, keep_seconds=60).ids() == []
+
+    def hurried() -> bool:
+        lanes.hurry(*(f"process {n}, life {m}" for n in range(processes) for m in range(dying.deaths + 1)))
+        return bodies(lanes) == ["next"]
+
+    gevent_until(hurried)
+    assert dying.deaths == MOST_TAKES
+    ((letter,), _) = DeadLetters(store, keep_seconds=60).page()
+    assert (letter.kind, letter.conversation) == ("crashed", f"{NUMBER}:15551230001")
+
+
+def test_a_message_that_a_later_version_stored_waits_for_that_version(
+    lanes: Lanes, store: Store, run: Callable[..., InboundWorker]
+) -> None:
+    lanes.admit(message(text="new"))
+    ours = store.client.zrange(BOX, 0, 0)[0]
+    stored_otherwise(store, b'{"v":3}')
+    with capture_logs() as told:
+        run(echo)
+        again = gevent_until(lambda: [line for line in told if line.get("outcome") == "again"])
+    assert "start workers of that version" in again[0]["reason"]
+    assert store.client.zrange(BOX, 0, -1) == [b'{"v":3}']
+    stored_otherwise(store, ours)
+    store.do("ZADD", "wa:due", "XX", 0, f"{NUMBER}:15551230001")
+    gevent_until(lambda: bodies(lanes) == ["new"])
+
+
+@pytest.mark.parametrize("member", [b"not JSON", b"[]", b'{"v":2}', b'"2"', b"\xff"])
+def test_a_stored_message_that_nobody_can_read_is_a_dead_letter_and_the_next_is_answered(
+    lanes: Lanes, store: Store, run: Callable[..., InboundWorker], member: bytes
+) -> None:
+    lanes.admit(message(), message(text="next"))
+    stored_otherwise(store, member)
+    run(echo)
+    gevent_until(lambda: bodies(lanes) == ["next"])
+    ((letter,), _) = DeadLetters(store, keep_seconds=60).page()
+    assert (letter.kind, letter.number, letter.event) == (
+        "malformed",
+        NUMBER,
+        member.decode("utf-8", "replace").encode(),
+    )
 
 
 def test_an_unavailable_service_counts_no_try(lanes: Lanes, run: Callable[..., InboundWorker]) -> None:
@@ -200,6 +370,23 @@ def test_what_meta_cannot_do_now_counts_no_try(
     assert (store.do("HGET", "wa:lane:106540352242922:15551230001", "fails") or b"0") == fails
 
 
+@pytest.mark.parametrize(
+    "error", [WhatsAppConnectionError("not today", retry_after=10_800), Unavailable("responder", 10_800.0)]
+)
+def test_whoever_asks_for_three_hours_is_asked_again_after_one(
+    lanes: Lanes, store: Store, run: Callable[..., InboundWorker], error: Exception
+) -> None:
+    def handle(_: Incoming) -> Answer:
+        raise error
+
+    lanes.admit(message())
+    run(handle)
+    gevent_until(lambda: store.do("EXISTS", "wa:took:w") and not store.do("HLEN", "wa:held:w"))
+    wait, works = lanes.inbox.take("another", 0, 1)
+    assert works == []
+    assert 3_590 < wait <= 3_600
+
+
 def test_a_handler_that_takes_too_long_is_cut_off(
     lanes: Lanes, store: Store, run: Callable[..., InboundWorker]
 ) -> None:
@@ -210,6 +397,86 @@ def test_a_handler_that_takes_too_long_is_cut_off(
     lanes.admit(message())
     run(handle, timeout=0.05)
     gevent_until(lambda: store.do("HGET", "wa:lane:106540352242922:15551230001", "fails") == b"1")
+
+
+def test_what_a_handler_calls_does_not_take_the_cut_off_for_a_time_out_of_its_own(
+    lanes: Lanes, store: Store, run: Callable[..., InboundWorker]
+) -> None:
+    def download(_: Incoming) -> Answer:
+        try:
+            gevent.event.Event().wait()
+        except Exception as error:  # as HTTP libraries do with a socket's time-out
+            raise WhatsAppConnectionError("read timed out") from error
+        raise AssertionError
+
+    lanes.admit(message())
+    with capture_logs() as told:
+        run(download, timeout=0.05)
+        again = gevent_until(lambda: [line for line in told if line.get("outcome") == "again"])
+    assert again[0]["reason"] == "TimeoutError"
+    assert store.do("HGET", "wa:lane:106540352242922:15551230001", "fails") == b"1"
+
+
+class Held:
+    """A handler that works until it is let go, and remembers what broke it off."""
+
+    def __init__(self) -> None:
+        self.begun, self.go = gevent.event.Event(), gevent.event.Event()
+        self.broken_off: list[type[BaseException]] = []
+
+    def __call__(self, incoming: Incoming) -> Answer:
+        self.begun.set()
+        try:
+            self.go.wait()
+        except BaseException as error:
+            self.broken_off.append(type(error))
+            raise
+        return echo(incoming)
+
+
+def lease_ends(lanes: Lanes, at: float | None = None) -> float:
+    """When the first conversation's lease ends (unix seconds); sets it if told to."""
+    if at is not None:
+        lanes.store.do("ZADD", keys.DUE, "XX", at * 1000, f"{NUMBER}:15551230001")
+    return float(lanes.store.do("ZSCORE", keys.DUE, f"{NUMBER}:15551230001")) / 1000
+
+
+def test_a_lease_is_renewed_while_its_handler_works(lanes: Lanes, run: Callable[..., InboundWorker]) -> None:
+    lanes.admit(message(text="slow"))
+    held = Held()
+    worker = run(held, renew_after=0.0)
+    assert held.begun.wait(5)
+    nearly_over = lease_ends(lanes, time.time() + 1)
+    Janitor(lanes.outbox, lanes.inbox, "w", [worker]).round()
+    assert lease_ends(lanes) > nearly_over + 10
+    held.go.set()
+    gevent_until(lambda: bodies(lanes) == ["slow"])
+
+
+def test_a_young_lease_is_left_alone(lanes: Lanes, run: Callable[..., InboundWorker]) -> None:
+    lanes.admit(message())
+    held = Held()
+    worker = run(held)
+    assert held.begun.wait(5)
+    end = lease_ends(lanes, time.time() + 1)
+    worker.renew()
+    assert lease_ends(lanes) == pytest.approx(end, abs=0.001)
+
+
+def test_a_handler_whose_lease_is_anothers_is_broken_off(lanes: Lanes, run: Callable[..., InboundWorker]) -> None:
+    lanes.admit(message(text="twice?"))
+    held = Held()
+    worker = run(held, renew_after=0.0)
+    assert held.begun.wait(5)
+    worker.stop()
+    lease_ends(lanes, 0.0)
+    assert len(lanes.inbox.take("another", 0, 1)[1]) == 1
+    with capture_logs() as told:
+        worker.renew()
+        assert worker.join(5)
+    assert held.broken_off == [LeaseLostError]
+    assert [line["outcome"] for line in told] == ["lease_lost"]
+    assert bodies(lanes) == []
 
 
 def test_a_handler_that_lost_its_lease_writes_nothing(lanes: Lanes, run: Callable[..., InboundWorker]) -> None:
@@ -244,11 +511,11 @@ def test_a_stopped_worker_takes_nothing_more(lanes: Lanes, run: Callable[..., In
 
 def test_an_answer_is_written_once_the_store_is_back(lanes: Lanes) -> None:
     class Away(PoliteInbox):
-        left = 2
+        tried: ClassVar[list[float]] = []
 
         def finish(self, *args: Any, **rest: Any) -> bool:
-            if self.left:
-                self.left -= 1
+            self.tried.append(time.monotonic())
+            if len(self.tried) < 3:
                 raise StoreAwayError("away")
             return super().finish(*args, **rest)
 
@@ -277,3 +544,4 @@ def test_an_answer_is_written_once_the_store_is_back(lanes: Lanes) -> None:
         worker.stop()
         pulling.kill()
     assert len(asked) == 1
+    assert all(later - earlier >= BETWEEN_TRIES for earlier, later in pairwise(Away.tried))

@@ -70,10 +70,18 @@ def _show(runtime: Runtime, letter_id: str) -> int:
         "tries": letter.tries,
         "number": letter.number,
         "conversation": letter.conversation,
-        "event": orjson.loads(letter.event),
+        "event": _event(letter),
     }
     say(orjson.dumps(facts, option=orjson.OPT_INDENT_2).decode())
     return 0
+
+
+def _event(letter: DeadLetter) -> object:
+    """What was stored; as text where it is not even JSON."""
+    try:
+        return orjson.loads(letter.event)
+    except ValueError:
+        return letter.event.decode()
 
 
 def _each(asked: Sequence[str], act: Callable[[str], str], done: str) -> int:

@@ -12,6 +12,7 @@ import orjson
 from wa_service import log, metrics
 from wa_service.delivery.verdict import Verdict, judge
 from wa_service.store.flusher import StoreAwayError
+from wa_service.store.insisting import insist
 from wa_service.store.outbox import Ended, Ending, Grant, Outbox, Trip
 from wa_service.whatsapp.errors import WhatsAppError, WhatsAppOutcomeUnknownError
 
@@ -100,13 +101,13 @@ class Sender:
 
     def _write(self, grant: Grant, ending: Ending, trip: Trip) -> Ended | None:
         """Writes the ending, waiting for the store if need be: safe to repeat, and an accepted wamid is worth it."""
-        while True:
-            try:
-                return self._outbox.done(self._number, grant, ending, trip)
-            except StoreAwayError:
-                if not self._wait_for_store(STORE_PATIENCE):
-                    self._log.error("whatsapp.send.unknown", id=grant.id, outcome="not_written")
-                    return None
+        try:
+            return insist(
+                lambda: self._outbox.done(self._number, grant, ending, trip), self._wait_for_store, STORE_PATIENCE
+            )
+        except StoreAwayError:
+            self._log.error("whatsapp.send.unknown", id=grant.id, outcome="not_written")
+            return None
 
     def _tell(self, grant: Grant, verdict: Verdict, ended: Ended | None, ms: int) -> None:
         ending = verdict.ending

@@ -12,6 +12,8 @@ from wa_service.store import keys
 from wa_service.store.flusher import Command
 from wa_service.store.redis import Store, text
 
+# The kind of an entry that another version wrote in a form we do not know: its siblings are read all the same.
+UNREADABLE = "unreadable"
 Kind = Literal["message", "heard", "send", "status", "management"]
 
 
@@ -78,4 +80,11 @@ class Events:
     def _entry(raw: Any) -> Entry:
         cursor, flat = raw
         entry = dict(zip(flat[::2], flat[1::2], strict=True))
-        return Entry(text(cursor), text(entry[b"k"]), text(entry[b"c"]), orjson.loads(entry[b"d"]))
+        kind, conversation = text(entry.get(b"k")), text(entry.get(b"c"))
+        try:
+            data = orjson.loads(entry.get(b"d", b""))
+        except ValueError:
+            data = None
+        if not isinstance(data, dict):
+            kind, data = UNREADABLE, {}
+        return Entry(text(cursor), kind, conversation, data)

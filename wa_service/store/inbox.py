@@ -38,8 +38,21 @@ class Work:
 
     @property
     def stored(self) -> StoredEvent:
-        """The event, read from whichever form it was stored in."""
+        """The event, read from whichever form it was stored in; raises UnreadableEventError."""
         return read_event(self.member)
+
+    @property
+    def number(self) -> str:
+        """The number of ours that it was sent to."""
+        return self.conversation.partition(":")[0]
+
+    @property
+    def letter(self) -> str:
+        """The id of the dead letter that this would become: the message's digest, or that of what nobody can read."""
+        try:
+            return keys.mark(self.number, self.stored.piece.id).hex()
+        except UnreadableEventError:
+            return keys.mark(self.number, self.member.decode("utf-8", "replace")).hex()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +96,34 @@ def write_event(piece: Piece, received_ms: int) -> bytes:
         return orjson.dumps(event | {"p": None, "m": shallow(piece.raw)})
 
 
+class UnreadableEventError(Exception):
+    """A stored event that is in none of our forms; its text is a sentence without anything personal."""
+
+
+class NewerFormError(UnreadableEventError):
+    """A stored event of a later version: whoever stored it can read it, we cannot."""
+
+
 def read_event(member: bytes) -> StoredEvent:
-    """The event in a stored form: this one, or the one before it (1: the same under long names, without `reason`)."""
-    data: dict[str, Any] = orjson.loads(member)
+    """The event in a stored form: this one, or the one before it (1: the same under long names, without `reason`).
+
+    Raises:
+        NewerFormError: a later version of this program stored it.
+        UnreadableEventError: nobody can read it.
+    """
+    try:
+        data: dict[str, Any] = orjson.loads(member)
+        form = data["v"]
+        if isinstance(form, int) and form > FORM:
+            raise NewerFormError(
+                f"A later version stored it (form {form}, we read 1 to {FORM}): start workers of that version."
+            )
+        return _read(data)
+    except (ValueError, TypeError, LookupError) as error:
+        raise UnreadableEventError(f"It is in no form we know ({type(error).__name__}).") from None
+
+
+def _read(data: dict[str, Any]) -> StoredEvent:
     if data["v"] == 1:
         names = zip(("k", "f", "w", "n", "i", "t", "a", "p", "m", "e", "r"), _FORM_1, strict=True)
         data = {"x": ""} | {short: data[long] for short, long in names}
@@ -198,7 +236,6 @@ class Inbox:
 
     def bury(self, work: Work, puller: str, kind: str, reason: str) -> bool:
         """Makes the event a dead letter, so that the conversation's next message goes on."""
-        stored = work.stored
         done = self._store.call(
             "bury",
             work.conversation,
@@ -206,10 +243,10 @@ class Inbox:
             work.member,
             puller,
             self._keep,
-            keys.mark(stored.piece.phone_number_id, stored.piece.id).hex(),
+            work.letter,
             kind,
             reason,
-            stored.piece.phone_number_id,
+            work.number,
         )
         return bool(done == 1)
 
@@ -218,7 +255,10 @@ class Inbox:
         self._store.call("alive", puller)
 
     def give_back(self, puller: str, *, died: bool) -> int:
-        """What a puller held is due at once, after its end; returns how much that was."""
+        """What a puller held is due, after its end; returns how much that was.
+
+        At once, but for a message whose takes ended in three deaths or more.
+        """
         return int(self._store.call("giveback", puller, "died" if died else "stopped"))
 
     def wait_for_work(self, seconds: float) -> None:

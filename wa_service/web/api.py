@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from wa_service.runtime import Runtime
 from wa_service.store.dead_letters import DeadLetter
-from wa_service.store.inbox import read_event
+from wa_service.store.inbox import UnreadableEventError, read_event
 from wa_service.web import event_feed, media, models
 from wa_service.web.auth import allow
 from wa_service.web.bodies import json_object
@@ -215,7 +215,11 @@ def _address(given: str) -> str:
 
 
 def _letter(letter: DeadLetter) -> models.Letter:
-    return models.Letter.of(letter, read_event(letter.event).piece.raw)
+    try:
+        event = read_event(letter.event).piece.raw
+    except UnreadableEventError:
+        event = letter.event.decode()
+    return models.Letter.of(letter, event)
 
 
 def _no_letter() -> ProblemError:

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import orjson
 
-from wa_service.store.events import Entry, Events
-from wa_service.store.inbox import read_event
+from wa_service.store.events import UNREADABLE, Entry, Events
+from wa_service.store.inbox import UnreadableEventError, read_event
 from wa_service.web.models import Event, EventPage
 
 LONGEST_POLL: Final = 20.0
@@ -47,7 +47,10 @@ def _event(entry: Entry) -> Event:
 
 
 def _message(entry: Entry) -> tuple[str, dict[str, Any]]:
-    piece = read_event(orjson.dumps(entry.data)).piece
+    try:
+        piece = read_event(orjson.dumps(entry.data)).piece
+    except UnreadableEventError:
+        return UNREADABLE, {}
     profile = (piece.contact or {}).get("profile")
     name = profile.get("name") if isinstance(profile, dict) else None
     data = {

@@ -137,8 +137,9 @@ class Event(Answer):
     `kind`: `message` (a customer wrote: `data` holds `id`, `type`, `name`, `timestamp` and Meta's own object as
     `message`), `transcript` (a voice note was heard: `data` holds the message's `id` and the `text`), `send`
     (a send of ours was accepted, failed or is unknown), `status` (Meta told what became of it; where `data` has a
-    `type`, of the payment or call that belongs to it) or `management` (`data` holds Meta's `field` and its `value`).
-    `contact` is the customer's address, null where there is none.
+    `type`, of the payment or call that belongs to it) or `management` (`data` holds Meta's `field` and its `value`);
+    `unreadable` is what another version stored in a form that this one does not know. `contact` is the customer's
+    address, null where there is none.
     """
 
     cursor: str
@@ -200,7 +201,8 @@ class Letter(Answer):
     """An event that could not be handled.
 
     `kind`: `failed` (its handling failed too often), `crashed` (it ended its process), `flood` (its mailbox was
-    full) or `malformed` (it cannot be read). `event` is Meta's own object, unchanged.
+    full) or `malformed` (it cannot be read). `event` is Meta's own object, unchanged; where this version cannot
+    read what was stored, that as text.
     """
 
     id: str

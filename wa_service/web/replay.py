@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from wa_service.runtime import Runtime
-from wa_service.store.inbox import read_event
+from wa_service.store.inbox import UnreadableEventError, read_event
 from wa_service.web.intake import Intake
 from wa_service.whatsapp.envelope import OBJECT
 from wa_service.whatsapp.events import Malformed, Piece, parse_piece, walk
@@ -29,7 +29,10 @@ def replay(runtime: Runtime, intake: Intake, letter_id: str) -> None:
     letter = runtime.dead_letters.get(letter_id)
     if letter is None:
         raise LookupError(letter_id)
-    piece = read_event(letter.event).piece
+    try:
+        piece = read_event(letter.event).piece
+    except UnreadableEventError as error:
+        raise NotReplayableError(str(error)) from error
     if piece.kind == "malformed":
         if not intake.take(_read_anew(piece)):
             raise NotReplayableError("It still cannot be stored.")

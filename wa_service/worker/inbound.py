@@ -10,7 +10,8 @@ from __future__ import annotations
 import random
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import gevent
@@ -21,7 +22,8 @@ from structlog.typing import FilteringBoundLogger
 from wa_service import log
 from wa_service.conversation.pipeline import Answer, Incoming, Pipeline, Unavailable
 from wa_service.store.flusher import StoreAwayError
-from wa_service.store.inbox import Inbox, StoredEvent, Work
+from wa_service.store.inbox import Inbox, NewerFormError, StoredEvent, UnreadableEventError, Work
+from wa_service.store.insisting import insist
 from wa_service.store.outbox import Send
 from wa_service.whatsapp.errors import WhatsAppError
 from wa_service.whatsapp.events import InboundMessage, Malformed, parse_piece
@@ -33,6 +35,9 @@ MOST_AT_ONCE = 16
 RENEW_AFTER = 5.0
 STORE_PATIENCE = 60.0
 RETRY_DELAYS = (1.0, 4.0, 16.0, 60.0)
+# The lanes take a longer pause for a clock that was turned back.
+LONGEST_ASKED_FOR = 3_600.0
+NEWER_FORM_DELAY = 30.0
 # What Meta could not do for us now is no fault of the message; for an hour it counts as no try.
 PATIENCE_SECONDS = 3_600.0
 _PASSING = frozenset({"transient", "few", "throttled", "account", "unknown", "maintenance"})
@@ -41,6 +46,10 @@ UNSUPPORTED_STAMP = "unsupported_at"
 
 class LeaseLostError(BaseException):
     """The conversation is another worker's by now: stop, write nothing."""
+
+
+class _CutOffError(BaseException):
+    """The handler's time is over. No TimeoutError, which libraries under a handler take for one of their own."""
 
 
 class Courtesy(Protocol):
@@ -65,6 +74,16 @@ class _Lease:
         self.greenlet: gevent.Greenlet | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Result:
+    """What a handler's answer is, ready to be written: made while a failure is still the message's."""
+
+    sends: Sequence[Send]
+    heard: str
+    stamp: str
+    intent: str
+
+
 class InboundWorker:
     """Pulls conversations from the inbox and handles their heads with at most `concurrency` greenlets."""
 
@@ -80,6 +99,7 @@ class InboundWorker:
         handle_timeout: float,
         reply_ttl_ms: int,
         wait_for_store: Callable[[float], bool] = lambda _: False,
+        renew_after: float = RENEW_AFTER,
     ) -> None:
         self._inbox = inbox
         self._pipeline = pipeline
@@ -90,6 +110,7 @@ class InboundWorker:
         self._handle_timeout = handle_timeout
         self._reply_ttl_ms = reply_ttl_ms
         self._wait_for_store = wait_for_store
+        self._renew_after = renew_after
         self._leases: dict[str, _Lease] = {}
         self._log = log.get_logger()
         self._stopping = False
@@ -112,7 +133,7 @@ class InboundWorker:
     def renew(self) -> None:
         """Renews the leases that need it, and stops handlers whose lease is lost; call it about once a second."""
         now = time.monotonic()
-        due = [lease for lease in self._leases.values() if now - lease.renewed >= RENEW_AFTER]
+        due = [lease for lease in self._leases.values() if now - lease.renewed >= self._renew_after]
         if not due:
             return
         for lease, kept in zip(due, self._inbox.keep([lease.work for lease in due]), strict=True):
@@ -141,9 +162,10 @@ class InboundWorker:
     def _handle(self, lease: _Lease) -> None:
         work = lease.work
         try:
-            stored = work.stored
-            logger = self._log.bind(message=stored.reference, number=stored.piece.phone_number_id)
-            self._attempt(lease, stored, logger)
+            stored = self._read(work)
+            if stored is not None:
+                logger = self._log.bind(message=stored.reference, number=stored.piece.phone_number_id)
+                self._attempt(lease, stored, logger)
         except LeaseLostError:
             self._log.warning("whatsapp.message.handled", outcome="lease_lost")
         except StoreAwayError:
@@ -152,6 +174,18 @@ class InboundWorker:
         finally:
             if self._leases.get(work.conversation) is lease:
                 del self._leases[work.conversation]
+
+    def _read(self, work: Work) -> StoredEvent | None:
+        """The event; None where we cannot read it, and what becomes of it is written already."""
+        logger = self._log.bind(number=work.number)
+        try:
+            return work.stored
+        except NewerFormError as error:
+            # Its customer waits: a message that another version can read must not become a dead letter of this one's.
+            self._again(work, NEWER_FORM_DELAY, counts=False, reason=str(error), logger=logger)
+        except UnreadableEventError as error:
+            self._bury(work, "malformed", str(error), logger)
+        return None
 
     def _attempt(self, lease: _Lease, stored: StoredEvent, logger: FilteringBoundLogger) -> None:
         work = lease.work
@@ -168,17 +202,20 @@ class InboundWorker:
         if work.takes == 1:
             logger.info("whatsapp.message.received", type=event.kind, lag_ms=_age_ms(stored.received))
         try:
-            with gevent.Timeout(self._handle_timeout, TimeoutError("the handler took too long")):
+            with gevent.Timeout(self._handle_timeout, _CutOffError()):
                 answer = self._answer(work, event)
+            result = self._result(stored, event, answer)
         except Unavailable as away:
             self._again(work, away.retry_after, counts=False, reason="unavailable", logger=logger)
         except WhatsAppError as error:
             waits = error.group in _PASSING and _age_ms(stored.received) < PATIENCE_SECONDS * 1000
             self._failed(work, error, counts=not waits, logger=logger)
+        except _CutOffError:
+            self._failed(work, TimeoutError("the handler took too long"), counts=True, logger=logger)
         except Exception as error:  # noqa: BLE001 - whatever a handler does, it must not stop the others
             self._failed(work, error, counts=True, logger=logger)
         else:
-            self._finish(work, stored, event, answer, logger)
+            self._finish(work, stored, event, result, logger)
 
     def _answer(self, work: Work, event: InboundMessage) -> Answer:
         if not self._pipeline.wants_answer(event):
@@ -198,36 +235,37 @@ class InboundWorker:
         finally:
             attended()
 
+    def _result(self, stored: StoredEvent, event: InboundMessage, answer: Answer) -> _Result:
+        origin = f"{stored.reference}@{stored.received}"
+        return _Result(
+            sends=[self._send(event, reply, origin) for reply in answer.replies],
+            heard="" if answer.transcript is None else _heard(event, answer),
+            stamp=UNSUPPORTED_STAMP if answer.unsupported_answered else "",
+            intent=answer.intent,
+        )
+
     def _finish(
         self,
         work: Work,
         stored: StoredEvent,
         event: InboundMessage,
-        answer: Answer,
+        result: _Result,
         logger: FilteringBoundLogger,
     ) -> None:
-        origin = f"{stored.reference}@{stored.received}"
-        sends = [self._send(event, reply, origin) for reply in answer.replies]
-        heard = "" if answer.transcript is None else _heard(event, answer)
-        stamp = UNSUPPORTED_STAMP if answer.unsupported_answered else ""
-        finished = self._write(lambda: self._inbox.finish(work, self._puller, sends, heard=heard, stamp=stamp))
+        # Once more when the store is back: the step does it once, and only under this lease.
+        finished = insist(
+            lambda: self._inbox.finish(work, self._puller, result.sends, heard=result.heard, stamp=result.stamp),
+            self._wait_for_store,
+            STORE_PATIENCE,
+        )
         logger.info(
             "whatsapp.message.handled",
             outcome="finished" if finished else "finished_by_another",
             type=event.kind,
-            intent=answer.intent or None,
-            replies=[send.id for send in sends],
+            intent=result.intent or None,
+            replies=[send.id for send in result.sends],
             ms=_age_ms(stored.received),
         )
-
-    def _write(self, finish: Callable[[], bool]) -> bool:
-        """Finishes, once more when the store is back: the step does it once, and only under this lease."""
-        while True:
-            try:
-                return finish()
-            except StoreAwayError:
-                if not self._wait_for_store(STORE_PATIENCE):
-                    raise
 
     def _send(self, event: InboundMessage, reply: Mapping[str, Any], origin: str) -> Send:
         payload = {"messaging_product": "whatsapp", **addressed_to(event), **reply}
@@ -254,6 +292,7 @@ class InboundWorker:
         self._again(work, max(delay, retry_after or 0.0), counts=counts, reason=reason, logger=logger)
 
     def _again(self, work: Work, delay: float, *, counts: bool, reason: str, logger: FilteringBoundLogger) -> None:
+        delay = min(delay, LONGEST_ASKED_FOR)
         self._inbox.again(work, self._puller, delay, counts=counts)
         logger.warning("whatsapp.message.handled", outcome="again", reason=reason, seconds=round(delay, 1))
 

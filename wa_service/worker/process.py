@@ -28,13 +28,17 @@ STOP_SECONDS = 25.0
 
 
 class WorkerProcess:
-    """Everything one process does, wired; `run` returns when it was told to stop."""
+    """Everything one process does, wired; `run` returns when it was told to stop.
 
-    def __init__(self, built: Runtime, pipeline: Pipeline, puller: str) -> None:
+    `stop_seconds`: for how long what is being handled and sent may go on then.
+    """
+
+    def __init__(self, built: Runtime, pipeline: Pipeline, puller: str, *, stop_seconds: float = STOP_SECONDS) -> None:
         settings = built.settings
         self._built = built
         self._pipeline = pipeline
         self._puller = puller
+        self._stop_seconds = stop_seconds
         answers = settings.responder != "none"
         self._inbound = InboundWorker(
             built.inbox,
@@ -102,9 +106,9 @@ class WorkerProcess:
             worker.stop()
         renewing = gevent.spawn(self._keep_renewing)
         gevent.joinall(pullers, timeout=2)
-        self._inbound.join(STOP_SECONDS)
+        self._inbound.join(self._stop_seconds)
         for worker in self._outbound:
-            worker.join(max(0.0, STOP_SECONDS - (time.monotonic() - started)))
+            worker.join(max(0.0, self._stop_seconds - (time.monotonic() - started)))
         renewing.kill()
         self._inbound.kill()
         self._pipeline.stop()

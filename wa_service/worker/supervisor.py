@@ -20,24 +20,38 @@ from gevent.queue import Queue
 from structlog.typing import FilteringBoundLogger
 
 from wa_service import log
+from wa_service.worker.restarts import Restarts
 
-SLOWEST_RESTART = 10.0
 START_SECONDS = 30.0
 STOP_SECONDS = 32.0
 # A first process that ends by itself within this time said why it cannot start.
 FAILED_START = 10.0
-# A process that lived this long was well; the pause before the next start begins anew.
-WELL_AFTER = 30.0
+# What a process has said is there to be read when it is dead.
+SAID_SECONDS = 0.1
 
 
 class _Child:
-    """A worker process and the name it works under."""
+    """A worker process, the name it works under, and a pipe through which it says that it works."""
 
-    def __init__(self, command: Sequence[str], *extra: str, pass_fds: Sequence[int] = ()) -> None:
+    def __init__(self, command: Sequence[str], *extra: str) -> None:
         self.puller = secrets.token_hex(8)
         self.started = time.monotonic()
-        arguments = ["--puller", self.puller, "--parent", str(os.getpid()), *extra]
-        self.process = subprocess.Popen([*command, *arguments], pass_fds=pass_fds)
+        told, tell = os.pipe()
+        make_nonblocking(told)
+        self._told = os.fdopen(told, "rb", buffering=0)  # closed with this object
+        self._works = False
+        arguments = ["--puller", self.puller, "--parent", str(os.getpid()), "--tell", str(tell), *extra]
+        try:
+            self.process = subprocess.Popen([*command, *arguments], pass_fds=[tell])
+        finally:
+            os.close(tell)
+
+    def works(self, within: float) -> bool:
+        """Whether it says within so many seconds that it works; not when it ends instead."""
+        if not self._works:
+            with gevent.Timeout(within, exception=False):
+                self._works = nb_read(self._told.fileno(), 1) == b"1"
+        return self._works
 
     def stop(self) -> None:
         """Ends it, giving it time to finish what it does."""
@@ -56,7 +70,8 @@ def supervise(command: Sequence[str] = (sys.executable, "-m", "wa_service", "wor
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         gevent.signal_handler(number, signals.put, number)
     child = _Child(command)
-    pause = 0.0
+    first = True
+    restarts = Restarts()
     while True:
         try:
             received = signals.get(timeout=0.1)
@@ -71,41 +86,22 @@ def supervise(command: Sequence[str] = (sys.executable, "-m", "wa_service", "wor
         status = child.process.poll()
         if status is None:
             continue
-        lived = time.monotonic() - child.started
-        if status > 0 and lived < FAILED_START and pause == 0.0:
+        lived, worked = time.monotonic() - child.started, child.works(SAID_SECONDS)
+        if status > 0 and lived < FAILED_START and first and not worked:
             return int(status)
-        if lived > WELL_AFTER:
-            pause = 0.0
+        first = False
         logger.error("whatsapp.worker", outcome="died", status=status, seconds=round(lived, 1))
-        gevent.sleep(pause)
-        pause = min(SLOWEST_RESTART, pause * 2 or 0.2)
+        gevent.sleep(restarts.pause(worked=worked, lived=lived))
         child = _Child(command, "--succeeds", child.puller)
 
 
 def _replaced(child: _Child, command: Sequence[str], logger: FilteringBoundLogger) -> _Child:
     """A successor that works, with the settings as they are now; the same child where there is none."""
     logger.info("whatsapp.worker", outcome="replacing")
-    told, tell = os.pipe()
-    try:
-        successor = _Child(command, "--tell", str(tell), pass_fds=[tell])
-    finally:
-        os.close(tell)
-    try:
-        works = _heard(told)
-    finally:
-        os.close(told)
-    if not works:
+    successor = _Child(command)
+    if not successor.works(START_SECONDS):
         logger.error("whatsapp.worker", outcome="not_replaced", reason="the successor could not start")
         successor.stop()
         return child
     child.stop()
     return successor
-
-
-def _heard(pipe: int) -> bool:
-    """Whether a process says at the other end that it works; not when it ends instead or takes too long."""
-    make_nonblocking(pipe)
-    word = b""
-    with gevent.Timeout(START_SECONDS, exception=False):
-        word = nb_read(pipe, 1)
-    return bytes(word) == b"1"

@@ -323,6 +323,17 @@ def test_the_transcript_of_a_voice_note_is_an_event_once_it_is_heard(web: Web) -
     assert (event["kind"], event["data"]) == ("transcript", heard)
 
 
+@pytest.mark.parametrize("stored", ['{"v":3}', "{}", "[]", "not JSON"])
+def test_an_event_in_a_form_we_do_not_know_leaves_its_siblings_readable(web: Web, stored: str) -> None:
+    web.runtime.store.do("XADD", "wa:events", "*", "k", "message", "c", f"{NUMBER}:{CUSTOMER}", "d", stored)
+    web.webhook(delivery(value_of(messages=[text_message()])))
+
+    unknown, known = web.get("/v1/events").json["items"]
+
+    assert (unknown["kind"], unknown["contact"], unknown["data"]) == ("unreadable", CUSTOMER, {})
+    assert known["data"]["message"] == text_message()
+
+
 def test_a_poll_waits_for_an_event_and_no_longer(web: Web) -> None:
     started = time.monotonic()
 
@@ -395,6 +406,17 @@ def test_a_dead_letter_tells_what_and_why(web: Web, failed_letter: str) -> None:
     assert (letter["kind"], letter["reason"], letter["tries"]) == ("failed", "RuntimeError", 1)
     assert (letter["contact"], letter["phone_number_id"]) == (CUSTOMER, NUMBER)
     assert letter["event"] == text_message()
+
+
+def test_a_letter_in_a_form_we_do_not_know_is_shown_and_stays(web: Web, failed_letter: str) -> None:
+    web.runtime.store.do("HSET", f"wa:dead:{failed_letter}", "event", '{"v":3}')
+
+    [letter] = web.get("/v1/dead-letters").json["items"]
+    answer = web.post(f"/v1/dead-letters/{failed_letter}/replay")
+
+    assert letter["event"] == '{"v":3}'
+    assert answer.status_code == 409
+    assert "later version" in answer.json["detail"]
 
 
 def test_a_replayed_letter_waits_again(web: Web, failed_letter: str) -> None:

@@ -20,19 +20,30 @@ local function work(id)
     v[8] or '', now - tonumber(v[9] or now) }
 end
 
+local count = tonumber(ARGV[7])
+local p = 'wa:pause:' .. n
+local pause = redis.call('HMGET', p, 'until', 'probe')
+
+-- The claim begins: until it ends the message counts as on its way, and a probe's number as paused.
+local function claimed(id, token)
+  redis.call('ZADD', 'wa:busy', now + claim, id)
+  count_from(n, id .. ':' .. token, now + claim)
+  redis.call('HSET', key(id), 'claimed', now)
+end
+
 local before = redis.call('LRANGE', memo, 0, -1)
 if before[1] == ARGV[3] then
   for i = 2, #before, 2 do
-    if redis.call('HGET', key(before[i]), 'token') == before[i + 1] and redis.call('ZSCORE', 'wa:busy', before[i]) then
-      answer[#answer + 1] = work(before[i])
+    local id, token = before[i], before[i + 1]
+    if redis.call('HGET', key(id), 'token') == token and redis.call('ZSCORE', 'wa:busy', id) then
+      claimed(id, token)
+      if pause[2] == id then redis.call('HSET', p, 'until', now + claim) end
+      answer[#answer + 1] = work(id)
     end
   end
   if #answer > 3 then return answer end
 end
 
-local count = tonumber(ARGV[7])
-local p = 'wa:pause:' .. n
-local pause = redis.call('HMGET', p, 'until', 'probe')
 if pause[1] then
   local ms = ahead(pause[1])
   if ms > 0 then return { ms, 'pause', expired } end
@@ -121,12 +132,11 @@ while #answer - 3 < count do
   if not id then id, c, token, rank_now = candidate(second) end
   if not id then break end
   withdraw(n, c)
-  redis.call('ZADD', 'wa:busy', now + claim, id)
+  claimed(id, token)
   redis.call('SADD', 'wa:claims:' .. puller, id)
-  count_from(n, id .. ':' .. token, now + claim)
   even.grant()
   redis.call('HSETNX', key(id), 's:sending', now)
-  redis.call('HSET', key(id), 'token', token, 'claimed', now, 'puller', puller, 'status', 'sending',
+  redis.call('HSET', key(id), 'token', token, 'puller', puller, 'status', 'sending',
     'rank', math.max(rank_now, RANK.sending))
   if pause[1] then redis.call('HSET', p, 'until', now + claim, 'probe', id) end
   given[#given + 1] = id

@@ -3,12 +3,14 @@
 -- lane, and is settled later. ARGV 1 settle (ms) · 2 keep (s). Returns the ids.
 redis.call('DEL', 'wa:none')
 local reaped = {}
-local jumped = redis.call('ZRANGEBYSCORE', 'wa:busy', now + LONGEST_PAUSE, '+inf', 'LIMIT', 0, 100)
+-- What ends later than any claim was written before the clock was turned back.
+local jumped = redis.call('ZRANGEBYSCORE', 'wa:busy', now + RATE_SECONDS * 1000, '+inf', 'LIMIT', 0, 100)
 for _, id in ipairs(jumped) do redis.call('ZADD', 'wa:busy', now, id) end
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', 'wa:busy', '-inf', now, 'LIMIT', 0, 100)) do
   redis.call('ZREM', 'wa:busy', id)
-  local v = redis.call('HMGET', key(id), 'n', 'c', 'token')
+  local v = redis.call('HMGET', key(id), 'n', 'c', 'token', 'puller')
   if v[1] then
+    redis.call('SREM', 'wa:claims:' .. (v[4] or ''), id) -- another's claim, later, is not this puller's to end
     if rank(id) < RANK.accepted then
       rise(id, 'unknown', now)
       redis.call('HSET', key(id), 'status', 'unknown')

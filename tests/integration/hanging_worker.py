@@ -1,0 +1,49 @@
+"""A worker process whose handlers never end; its arguments: the puller, and for how long a stop may last (s)."""
+
+from gevent import monkey
+
+monkey.patch_all()
+
+# ruff: noqa: E402 - patched before anything is imported, as the service itself does
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import gevent
+import gevent.event
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from wa_service import runtime
+from wa_service.conversation.pipeline import Answer, Incoming
+from wa_service.settings import load
+from wa_service.worker.process import WorkerProcess
+
+
+class Hanging:
+    """A conversation that never comes to an answer."""
+
+    def start(self) -> None:
+        """Nothing to start."""
+
+    def stop(self) -> None:
+        """Nothing to stop."""
+
+    def wants_answer(self, event: object) -> bool:
+        return True
+
+    def handle(self, incoming: Incoming) -> Answer:
+        gevent.event.Event().wait()
+        raise AssertionError
+
+
+def main(puller: str, stop_seconds: str) -> None:
+    hanging: Any = Hanging()
+    process = WorkerProcess(runtime.build(load()), hanging, puller, stop_seconds=float(stop_seconds))
+    gevent.signal_handler(signal.SIGTERM, process.stop)
+    process.run()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,65 @@
+"""The supervisor over processes that do what a test says instead of working."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.eventually import eventually
+
+# Each life leaves its arguments behind; `--tell FD` is how a worker process says that it works.
+LIFE = """
+import os, pathlib, sys
+with pathlib.Path({log!r}).open("a") as log:
+    log.write(" ".join(sys.argv[1:]) + "\\n")
+options = dict(zip(sys.argv[1::2], sys.argv[2::2]))
+{rest}
+"""
+SUPERVISE = "import sys; from wa_service.worker.supervisor import supervise; sys.exit(supervise(sys.argv[1:]))"
+
+
+class Supervised:
+    """A supervisor at work, and the arguments of every process it started."""
+
+    def __init__(self, directory: Path, rest: str) -> None:
+        self._log = directory / "lives"
+        life = directory / "life.py"
+        life.write_text(LIFE.format(log=str(self._log), rest=rest))
+        self.process = subprocess.Popen([sys.executable, "-c", SUPERVISE, sys.executable, str(life)])
+
+    def lives(self) -> list[dict[str, str]]:
+        lines = self._log.read_text().splitlines() if self._log.exists() else []
+        return [dict(zip(words[::2], words[1::2], strict=True)) for words in (line.split() for line in lines)]
+
+
+@pytest.fixture
+def supervised(tmp_path: Path) -> Iterator[Callable[[str], Supervised]]:
+    started: list[Supervised] = []
+
+    def start(rest: str) -> Supervised:
+        started.append(Supervised(tmp_path, rest))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.process.terminate()
+        one.process.wait(40)
+
+
+def test_a_process_that_cannot_start_ends_its_supervisor_with_its_status(
+    supervised: Callable[[str], Supervised],
+) -> None:
+    one = supervised("sys.exit(3)")
+    assert one.process.wait(20) == 3
+    assert len(one.lives()) == 1
+
+
+def test_a_process_that_worked_is_replaced_whatever_it_died_of(supervised: Callable[[str], Supervised]) -> None:
+    one = supervised("os.write(int(options['--tell']), b'1')\nos._exit(1)")
+    eventually(lambda: len(one.lives()) >= 3, within=20)
+    first, second, third = one.lives()[:3]
+    assert (second["--succeeds"], third["--succeeds"]) == (first["--puller"], second["--puller"])

@@ -1,0 +1,38 @@
+"""A store that never does it is asked now and then, and not for ever."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+import redis
+
+from wa_service.store.flusher import StoreAwayError
+from wa_service.store.insisting import insist
+from wa_service.store.redis import Store, connect
+
+
+@pytest.fixture
+def refusing(redis_client: redis.Redis) -> Iterator[Store]:
+    """A store of which we may not run scripts: it is there, and refuses."""
+    redis_client.acl_setuser("refused", enabled=True, nopass=True, keys="*", commands=["+@all", "-evalsha"])
+    server = redis_client.connection_pool.connection_kwargs
+    store = Store(connect(f"redis://refused:none@{server['host']}:{server['port']}/{server['db']}"))
+    yield store
+    store.close()
+    redis_client.acl_deluser("refused")
+
+
+def test_a_store_that_refuses_is_asked_now_and_then_and_in_all_no_longer_than_the_patience(refusing: Store) -> None:
+    asked = []
+
+    def alive() -> None:
+        asked.append(time.monotonic())
+        refusing.call("alive", "p")
+
+    with pytest.raises(StoreAwayError, match="NoPermission"):
+        insist(alive, refusing.flusher.wait_until_back, 0.5)
+    assert not refusing.flusher.away
+    assert len(asked) == 3
+    assert asked[-1] - asked[0] < 0.5
