@@ -63,6 +63,39 @@ class TestWhoLiftsIt:
         done(lanes, probe, outcome="later", delay=0, counts="ill", health="ill", reason="meta_unwell")
         assert 9 < waits(lanes) <= 10  # its second time in a row
 
+    def test_a_probe_that_left_before_meta_asked_for_more_time_does_not(
+        self, lanes: Lanes, redis_client: redis.Redis
+    ) -> None:
+        (grant,) = under_way(lanes, 1)
+        lanes.outbox.pause(NUMBER, "meta_unwell")
+        over(redis_client)
+        (probe,) = lanes.grant()
+        lanes.outbox.pause(NUMBER, "throttled", at_least=120, record=grant.id)
+        lanes.outbox.done(NUMBER, probe, ACCEPTED)
+        assert waits(lanes) > 100
+
+
+class TestWhatMetaSaysMeanwhile:
+    @pytest.mark.parametrize("code", [4, 80007, 131057])
+    def test_a_longer_time_lengthens_it(self, lanes: Lanes, code: int) -> None:
+        (grant,) = under_way(lanes, 1)
+        lanes.outbox.pause(NUMBER, "meta_unwell")
+        asks = classify(400, {"error": {"code": code, "message": "said"}}, {"Retry-After": "90"})
+        Sender(NUMBER, Meta(asks), lanes.outbox).send(grant)
+        assert 80 < waits(lanes) <= 90
+
+    def test_a_shorter_one_does_not_end_it_sooner(self, lanes: Lanes) -> None:
+        lanes.outbox.pause(NUMBER, "throttled", at_least=120)
+        assert lanes.outbox.pause(NUMBER, "throttled", at_least=60) == 0
+        assert waits(lanes) > 100
+
+    def test_an_account_error_becomes_its_reason_once(self, lanes: Lanes, redis_client: redis.Redis) -> None:
+        lanes.outbox.pause(NUMBER, "meta_unwell")
+        assert lanes.outbox.pause(NUMBER, "account") > 4
+        assert lanes.outbox.pause(NUMBER, "account") == 0
+        lanes.outbox.pause(NUMBER, "throttled", at_least=60)
+        assert reason(redis_client) == b"account"
+
 
 class TestAProbeThatDoesNotSay:
     def probe(self, lanes: Lanes, redis_client: redis.Redis) -> Grant:

@@ -310,7 +310,7 @@ class Outbox:
         return [(text(flat[i]), text(flat[i + 1])) for i in range(0, len(flat), 2)]
 
     def pause(self, number: str, reason: str, *, at_least: float = 0.0, record: str = "") -> float:
-        """Pauses a number for all processes; returns for how long (s), 0 when it was paused already."""
+        """Pauses a number for all processes; returns for how long (s) from now on, 0 when this changed nothing."""
         return float(self.store.call("pause", number, reason, int(at_least * 1000), record)) / 1000
 
     def resume(self, number: str) -> bool:
