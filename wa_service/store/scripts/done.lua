@@ -1,4 +1,4 @@
--- include: clock lifetime bell tell identity lane record pause rate
+-- include: clock lifetime bell tell identity lane record pause rate reach
 -- How a send ended. "accepted" is written whatever happened meanwhile (accepted beats unknown); the rest only by
 -- the claim's holder.
 -- ARGV 1 id · 2 token · 3 outcome: accepted | later | failed | unknown · 4 keep (s) · 5 details (JSON): wamid, mark
@@ -69,6 +69,7 @@ elseif outcome == 'unknown' then
   report(id, c, 'unknown', keep)
 elseif outcome == 'failed' then
   if d.code == 131047 and fall_back(id, n, c) then follows = redis.call('HGET', key(id), 'fallback_id') end
+  vacate(id, c)
   fail(id, c, cjson.encode(d.error), keep)
   leave(n, c, id)
 else

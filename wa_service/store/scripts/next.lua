@@ -76,21 +76,23 @@ local function candidate(z)
     if not id then
       redis.call('ZREM', z, c)
     else
-      local v = redis.call('HMGET', key(id), 'expires', 'reach', 'token', 'rank')
+      local v = redis.call('HMGET', key(id), 'expires', 'reach', 'token', 'rank', 'type')
       local pair = 'wa:pair:' .. c
       local tat = math.max(tonumber(redis.call('GET', pair) or 0), now)
       tat = math.min(tat, now + PAIR_BURST * PAIR_MS)
       if not v[1] then
         leave(n, c, id)
       elseif tonumber(v[1]) <= now then
+        vacate(id, c)
         fail(id, c, '{"reason":"expired","title":"It waited longer than its ttl."}', keep)
         leave(n, c, id)
         expired[#expired + 1] = id
       elseif tat - now > (PAIR_BURST - 1) * PAIR_MS then
         redis.call('ZADD', z, tat - (PAIR_BURST - 1) * PAIR_MS + PAIR_MARGIN_MS, c)
       else
-        local blocked = v[2] == 'wait' and reserve(ARGV[9], c, ARGV[10]) or 0
+        local blocked = v[5] == 'template' and reserve_to_leave(ARGV[9], c, ARGV[10], id) or 0
         if blocked > 0 then
+          redis.call('HSET', key(id), 'reach', 'wait')
           redis.call('ZADD', z, now + math.min(blocked, 60000), c)
         else
           if v[2] then redis.call('HDEL', key(id), 'reach') end
