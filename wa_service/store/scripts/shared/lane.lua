@@ -19,10 +19,26 @@ local function withdraw(n, c)
   redis.call('ZREM', 'wa:out:' .. n .. ':1', c)
 end
 
+-- take_out(c, id) -> whether the record stood in the lane. The field names the urgent one that stands last, so where
+-- it leaves from behind others (a status took it, a fallback came before it), the last of those may be urgent, too.
+local function take_out(c, id)
+  local q, lane = 'wa:q:' .. c, 'wa:lane:' .. c
+  if redis.call('HGET', lane, 'urgent') == id then
+    redis.call('HDEL', lane, 'urgent')
+    for i = (redis.call('LPOS', q, id) or 0) - 1, 0, -1 do
+      local other = redis.call('LINDEX', q, i)
+      if redis.call('HGET', 'wa:rec:' .. other, 'urgent') == '1' then
+        redis.call('HSET', lane, 'urgent', other)
+        break
+      end
+    end
+  end
+  return redis.call('LREM', q, 1, id) == 1
+end
+
 -- leave(n, c, id): the record is no longer in its lane; the next head may go.
 local function leave(n, c, id)
-  redis.call('LREM', 'wa:q:' .. c, 1, id)
-  if redis.call('HGET', 'wa:lane:' .. c, 'urgent') == id then redis.call('HDEL', 'wa:lane:' .. c, 'urgent') end
+  take_out(c, id)
   withdraw(n, c)
   if redis.call('EXISTS', 'wa:q:' .. c) == 1 then offer(n, c, now) end
 end
@@ -32,7 +48,7 @@ local function enter(n, c, id, urgent, at_head)
   local q = 'wa:q:' .. c
   local length = redis.call(at_head and 'LPUSH' or 'RPUSH', q, id)
   if urgent then
-    redis.call('HSET', 'wa:lane:' .. c, 'urgent', id)
+    redis.call(at_head and 'HSETNX' or 'HSET', 'wa:lane:' .. c, 'urgent', id)
     renew('wa:lane:' .. c, LANE_SECONDS)
   end
   if length == 1 then
@@ -48,7 +64,6 @@ end
 
 -- drop(n, c, id): a record that is not being sent leaves its lane, wherever in it it stands; who is being sent stays.
 local function drop(n, c, id)
-  if redis.call('LREM', 'wa:q:' .. c, 1, id) == 0 then return end
-  if redis.call('HGET', 'wa:lane:' .. c, 'urgent') == id then redis.call('HDEL', 'wa:lane:' .. c, 'urgent') end
+  if not take_out(c, id) then return end
   if redis.call('EXISTS', 'wa:q:' .. c) == 0 then withdraw(n, c) end
 end

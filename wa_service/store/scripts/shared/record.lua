@@ -56,7 +56,7 @@ local function fall_back(id, n, c)
   local v = redis.call('HMGET', key(id), 'fallback', 'fallback_id', 'expires', 'opaque', 'origin')
   if not v[1] or v[1] == '' or redis.call('HSETNX', key(id), 'fell_back', now) == 0 then return false end
   redis.call('HSET', key(v[2]), 'v', 1, 'n', n, 'c', c, 'type', 'template', 'body', v[1], 'status', 'queued', 'rank', 0,
-    's:queued', now, 'expires', v[3] or 0, 'instead_of', id, 'origin', v[5] or '')
+    's:queued', now, 'expires', v[3] or 0, 'instead_of', id, 'origin', v[5] or '', 'urgent', 1)
   if v[4] then redis.call('HSET', key(v[2]), 'opaque', v[4]) end
   enter(n, c, v[2], true, true)
   return true
