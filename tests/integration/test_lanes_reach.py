@@ -103,6 +103,28 @@ class TestDates:
         assert put(lanes, "1003") == "reach"
 
 
+class TestAReplyBehindATemplateThatWaits:
+    @pytest.mark.parametrize("urgent", [True, False])
+    def test_takes_it_along_at_once_when_the_window_is_open(self, lanes: Lanes, urgent: bool) -> None:
+        opened(lanes, "1001")
+        opened(lanes, "1002")
+        template = send("1003", id="template", type="template", urgent=urgent)
+        lanes.outbox.put(template, opens=True, may_wait_for_reach=True)
+        assert lanes.grant() == []
+        lanes.admit(message("1003"))
+        lanes.outbox.put(send("1003", id="reply"))
+        (grant,) = lanes.grant()
+        assert grant.id == "template"
+        done(lanes, grant, outcome="accepted", wamid="wamid.3")
+        assert [grant.id for grant in lanes.grant()] == ["reply"]
+
+    def test_does_not_hurry_what_waits_for_something_else(self, lanes: Lanes) -> None:
+        lanes.outbox.put(send("1003", id="slow"))
+        done(lanes, lanes.grant()[0], outcome="later", delay=60)
+        lanes.outbox.put(send("1003", id="reply"))
+        assert lanes.grant() == []
+
+
 class TestPlacesThatComeBack:
     def test_of_who_was_refused(self, lanes: Lanes) -> None:
         for customer in ("1001", "1002", "1003", "1004"):

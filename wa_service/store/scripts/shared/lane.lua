@@ -43,6 +43,12 @@ local function leave(n, c, id)
   if redis.call('EXISTS', 'wa:q:' .. c) == 1 then offer(n, c, now) end
 end
 
+-- Whether the head is a template for which the daily reach had no place: what comes now may be the answer to a
+-- customer who wrote meanwhile, so that the window is open.
+local function waits_for_reach(q)
+  return redis.call('HEXISTS', 'wa:rec:' .. redis.call('LINDEX', q, 0), 'reach') == 1
+end
+
 -- enter(n, c, id, urgent, at_head): a record joins its lane.
 local function enter(n, c, id, urgent, at_head)
   local q = 'wa:q:' .. c
@@ -54,10 +60,12 @@ local function enter(n, c, id, urgent, at_head)
   if length == 1 then
     offer(n, c, now)
   elseif urgent then
-    local waits = redis.call('ZSCORE', 'wa:out:' .. n .. ':1', c)
-    if waits then
-      redis.call('ZREM', 'wa:out:' .. n .. ':1', c)
-      offer(n, c, tonumber(waits))
+    local low, high = 'wa:out:' .. n .. ':1', 'wa:out:' .. n .. ':0'
+    local at = redis.call('ZSCORE', low, c)
+    if (at or redis.call('ZSCORE', high, c)) and waits_for_reach(q) then at = now end
+    if at then
+      redis.call('ZREM', low, c)
+      offer(n, c, tonumber(at))
     end
   end
 end
