@@ -68,7 +68,7 @@ elseif outcome == 'unknown' then
   answer(id)
   report(id, c, 'unknown', keep)
 elseif outcome == 'failed' then
-  if d.code == 131047 and fall_back(id, n, c) then follows = redis.call('HGET', key(id), 'fallback_id') end
+  if d.code == 131047 and fall_back(id, n, c, keep) then follows = redis.call('HGET', key(id), 'fallback_id') end
   vacate(id, c)
   fail(id, c, cjson.encode(d.error), keep)
   leave(n, c, id)

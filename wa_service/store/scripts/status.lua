@@ -64,7 +64,7 @@ end
 fact('rank', before)
 if status == 'failed' and risen then fact('error', ARGV[8]) end
 redis.call('HSET', key(id), unpack(facts))
-if status == 'failed' and risen and ARGV[9] == '131047' then fall_back(id, v[6], c) end
+if status == 'failed' and risen and ARGV[9] == '131047' then fall_back(id, v[6], c, keep) end
 if RANK[status] > RANK.sent then redis.call('HDEL', key(id), 'fallback') end
 -- Put together as text: what Meta sends may be nested deeper than this server reads.
 local opaque = v[5] and cjson.encode(v[5]) or 'null'
