@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wa_service.store.outbox import Ending, Grant
-from wa_service.whatsapp.errors import WhatsAppCircuitOpenError, WhatsAppError
+from wa_service.whatsapp.errors import WhatsAppCircuitOpenError, WhatsAppConnectionError, WhatsAppError
 
 FEW_DELAYS = (3.0, 9.0, 27.0, 60.0)
 LONGEST_DELAY = 60.0
@@ -50,7 +50,13 @@ def judge(error: WhatsAppError, grant: Grant) -> Verdict:
             delay = _asked(error) or _growing(grant.ill)
             return Verdict(
                 Ending(
-                    "later", delay=delay, counts="ill", error=facts, health="ill" if tried else "", reason="meta_unwell"
+                    "later",
+                    delay=delay,
+                    counts="ill",
+                    error=facts,
+                    health="ill" if tried else "",
+                    never_left=isinstance(error, WhatsAppConnectionError),
+                    reason="meta_unwell",
                 )
             )
         case "few":

@@ -111,7 +111,9 @@ class Next:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a send ended. `delay` in s for "later"; `health` says whether Meta is well; see scripts/done.lua."""
+    """How a send ended. `delay` in s for "later"; `health` says whether Meta is well, `never_left` that it got nothing;
+    see scripts/done.lua.
+    """
 
     outcome: Outcome
     wamid: str = ""
@@ -121,6 +123,7 @@ class Ending:
     error: Mapping[str, Any] | None = None
     code: int | None = None
     health: Literal["well", "ill", ""] = ""
+    never_left: bool = False
     reason: str = ""
 
 
@@ -267,6 +270,8 @@ class Outbox:
             details["error"] = ending.error
         if ending.code is not None:
             details["code"] = ending.code
+        if ending.never_left:
+            details["never_left"] = True
         held, status, waited, follows = self.store.call(
             "done", grant.id, grant.token, ending.outcome, self.keep_seconds, orjson.dumps(details)
         )

@@ -40,6 +40,12 @@ def test_an_open_breaker_says_nothing_of_metas_health() -> None:
     assert judge(WhatsAppCircuitOpenError("open"), grant()).ending.health == ""
 
 
+@pytest.mark.parametrize("never", [WhatsAppConnectionError("no route"), WhatsAppCircuitOpenError("open")], ids=str)
+def test_only_what_never_left_is_said_to_have_never_left(never: WhatsAppError) -> None:
+    assert judge(never, grant()).ending.never_left
+    assert not judge(meta(131016, 500), grant()).ending.never_left
+
+
 def test_the_pauses_grow_up_to_a_minute() -> None:
     delays = [judge(WhatsAppConnectionError("no"), grant(ill=tries)).ending.delay for tries in (0, 4, 20)]
     assert delays[0] < 1 < delays[1] < 11

@@ -1,9 +1,9 @@
--- include: clock lifetime bell tell identity lane record pause rate reach
+-- include: clock lifetime bell tell identity lane record pause rate reach pair
 -- How a send ended. "accepted" is written whatever happened meanwhile (accepted beats unknown); the rest only by
 -- the claim's holder.
 -- ARGV 1 id · 2 token · 3 outcome: accepted | later | failed | unknown · 4 keep (s) · 5 details (JSON): wamid, mark
 --      (digest of n + wamid), wa_id, delay (ms), counts (few | pair | ill), error {…}, code, health (well | ill | ""),
---      reason, settle (ms), took (ms: the call to Meta), ago (ms since it ended)
+--      never_left (bool), reason, settle (ms), took (ms: the call to Meta), ago (ms since it ended)
 -- Returns {1 or 0 (not the claim's holder) or -1 (no such record), status, ms from queued to now, id that follows}.
 local PROBE_AGAIN_MS = 5000
 redis.call('DEL', 'wa:none')
@@ -56,6 +56,7 @@ end
 local follows = ''
 if outcome == 'later' then
   redis.call('HSET', key(id), 'status', 'queued', 'rank', 0)
+  if d.never_left then pair_return(c) end
   if d.counts then redis.call('HINCRBY', key(id), d.counts, 1) end
   if d.error then redis.call('HSET', key(id), 'error', cjson.encode(d.error)) end
   offer(n, c, now + d.delay)
