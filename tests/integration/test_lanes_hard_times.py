@@ -6,12 +6,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
 import redis
 
 from tests.eventually import eventually
 from tests.integration.lanes import NUMBER, Lanes, message, send
 from tests.integration.test_lanes_outbound import claimed, done, state, status
 from wa_service.store import keys
+from wa_service.store.outbox import Grant
 from wa_service.store.redis import Store
 
 HOUR_MS = 3_600_000
@@ -103,18 +105,47 @@ class TestAFullServer:
             assert lanes.inbox.give_back("p", died=True) == 0
 
 
+def silent(lanes: Lanes) -> Grant:
+    """A send "a" whose answer got lost, and later ones that Meta spoke of: silence means no from now on."""
+    lanes.outbox.put(send(id="a"))
+    (grant,) = lanes.grant()
+    done(lanes, grant, outcome="unknown")
+    eventually(lambda: int(time.time() * 1000) > claimed(lanes, "a") + 2)
+    for i in range(3):
+        lanes.outbox.put(send(f"777{i}"))
+        (other,) = lanes.grant()
+        done(lanes, other, outcome="accepted", wamid=f"wamid.H{i}")
+        status(lanes, f"wamid.H{i}", "sent")
+    return grant
+
+
+class TestATimeToLiveThatEndsMeanwhile:
+    def over(self, redis_client: redis.Redis) -> None:
+        redis_client.hset("wa:rec:a", "expires", int(time.time() * 1000) - 1)
+
+    def test_what_may_no_longer_wait_is_not_sent_once_more(self, store: Store, redis_client: redis.Redis) -> None:
+        lanes = Lanes.over(store, settle_seconds=0.01, resend_unknown=True)
+        silent(lanes)
+        self.over(redis_client)
+        assert eventually(lanes.outbox.settle) == [("a", "failed")]
+
+    def test_metas_word_of_the_first_time_comes_before_it(self, store: Store, redis_client: redis.Redis) -> None:
+        lanes = Lanes.over(store, settle_seconds=0.01, resend_unknown=True)
+        silent(lanes)
+        assert eventually(lanes.outbox.settle) == [("a", "resent")]
+        self.over(redis_client)
+        assert lanes.grant() == []
+        assert state(lanes, "a") == "failed"
+        assert status(lanes, "wamid.A", "sent", biz_opaque_callback_data="a")[0] == b"applied"
+        record = lanes.records.get("a")
+        assert record is not None
+        assert (record.status, record.error) == ("sent", None)
+
+
 class TestAnAnswerThatComesVeryLate:
     def test_what_was_queued_once_more_is_not_sent_again(self, store: Store) -> None:
         lanes = Lanes.over(store, settle_seconds=0.01, resend_unknown=True)
-        lanes.outbox.put(send(id="a"))
-        (grant,) = lanes.grant()
-        done(lanes, grant, outcome="unknown")
-        eventually(lambda: int(time.time() * 1000) > claimed(lanes, "a") + 2)
-        for i in range(3):
-            lanes.outbox.put(send(f"777{i}"))
-            (other,) = lanes.grant()
-            done(lanes, other, outcome="accepted", wamid=f"wamid.H{i}")
-            status(lanes, f"wamid.H{i}", "sent")
+        grant = silent(lanes)
         assert eventually(lanes.outbox.settle) == [("a", "resent")]
         done(lanes, grant, outcome="accepted", wamid="wamid.A")
         assert lanes.grant() == []
@@ -122,30 +153,21 @@ class TestAnAnswerThatComesVeryLate:
 
 
 class TestMetasWordAfterAll:
-    def silent(self, store: Store) -> Lanes:
-        """A send "a" that was given up because Meta said nothing."""
+    @pytest.fixture
+    def lanes(self, store: Store) -> Lanes:
+        """A send "a" was given up because Meta said nothing."""
         lanes = Lanes.over(store, settle_seconds=0.01)
-        lanes.outbox.put(send(id="a"))
-        (grant,) = lanes.grant()
-        done(lanes, grant, outcome="unknown")
-        eventually(lambda: int(time.time() * 1000) > claimed(lanes, "a") + 2)
-        for i in range(3):
-            lanes.outbox.put(send(f"777{i}"))
-            (other,) = lanes.grant()
-            done(lanes, other, outcome="accepted", wamid=f"wamid.H{i}")
-            status(lanes, f"wamid.H{i}", "sent")
+        silent(lanes)
         assert eventually(lanes.outbox.settle) == [("a", "failed")]
         return lanes
 
-    def test_any_status_takes_the_verdict_back(self, store: Store) -> None:
-        lanes = self.silent(store)
+    def test_any_status_takes_the_verdict_back(self, lanes: Lanes) -> None:
         assert status(lanes, "wamid.A", "sent", biz_opaque_callback_data="a")[0] == b"applied"
         record = lanes.records.get("a")
         assert record is not None
         assert (record.status, record.error) == ("sent", None)
 
-    def test_metas_own_failure_stays(self, store: Store) -> None:
-        lanes = self.silent(store)
+    def test_metas_own_failure_stays(self, lanes: Lanes) -> None:
         status(lanes, "wamid.A", "failed", biz_opaque_callback_data="a", errors=[{"code": 131026}])
         record = lanes.records.get("a")
         assert record is not None

@@ -9,6 +9,8 @@ token, account, payment              again; the number pauses until a person act
 request, recipient, template, media  failed, at once
 it left and no answer came           unknown; never repeated blindly
 ===================================  ==================================================================
+
+Where Meta's answer asks for a time (`Retry-After`, its usage header), that is honoured in place of ours.
 """
 
 from __future__ import annotations
@@ -18,13 +20,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from wa_service.store.outbox import Ending, Grant
-from wa_service.whatsapp.errors import WhatsAppCircuitOpenError, WhatsAppError
+from wa_service.whatsapp.errors import WhatsAppCircuitOpenError, WhatsAppConnectionError, WhatsAppError
 
 FEW_DELAYS = (3.0, 9.0, 27.0, 60.0)
 LONGEST_DELAY = 60.0
 # The lanes take a longer pause for a clock that was turned back.
 LONGEST_ASKED_FOR = 3_600.0
-PAIR_LONGEST = 256.0
+PAIR_DELAYS = (1.0, 4.0, 16.0, 64.0, 256.0)
 THROTTLE_PAUSE = 60.0
 TOO_FAST = 130429
 
@@ -48,13 +50,19 @@ def judge(error: WhatsAppError, grant: Grant) -> Verdict:
             delay = _asked(error) or _growing(grant.ill)
             return Verdict(
                 Ending(
-                    "later", delay=delay, counts="ill", error=facts, health="ill" if tried else "", reason="meta_unwell"
+                    "later",
+                    delay=delay,
+                    counts="ill",
+                    error=facts,
+                    health="ill" if tried else "",
+                    never_left=isinstance(error, WhatsAppConnectionError),
+                    reason="meta_unwell",
                 )
             )
         case "few":
             if grant.few >= len(FEW_DELAYS):
                 return Verdict(Ending("failed", error=facts, code=error.code, health="ill", reason="meta_unwell"))
-            delay = _jittered(FEW_DELAYS[grant.few])
+            delay = _asked(error) or _jittered(FEW_DELAYS[grant.few])
             return Verdict(Ending("later", delay=delay, counts="few", error=facts, health="ill", reason="meta_unwell"))
         case "maintenance":
             pause = _asked(error) or THROTTLE_PAUSE
@@ -66,11 +74,10 @@ def judge(error: WhatsAppError, grant: Grant) -> Verdict:
             pause = _asked(error) or THROTTLE_PAUSE
             return Verdict(Ending("later", error=facts), pause=pause)
         case "pair":
-            delay = (_asked(error) or 1.0) if grant.pair == 0 else float(4**grant.pair)
-            delay = min(PAIR_LONGEST, delay)
+            delay = max(_asked(error) or 0.0, PAIR_DELAYS[min(grant.pair, len(PAIR_DELAYS) - 1)])
             return Verdict(Ending("later", delay=delay, counts="pair", error=facts, health="well"))
         case "account":
-            return Verdict(Ending("later", error=facts), pause=0.0, alert=True)
+            return Verdict(Ending("later", error=facts), pause=_asked(error) or 0.0, alert=True)
         case "unknown":
             return Verdict(Ending("unknown", error=facts, health="ill", reason="meta_unwell"))
         case _:
@@ -90,7 +97,8 @@ def describe(error: WhatsAppError) -> dict[str, Any]:
 
 
 def _asked(error: WhatsAppError) -> float | None:
-    return None if error.retry_after is None else min(error.retry_after, LONGEST_ASKED_FOR)
+    """What Meta's answer itself asked for; what the table of codes advises is the same for all, and never grows."""
+    return None if error.asked is None else min(error.asked, LONGEST_ASKED_FOR)
 
 
 def _growing(tries: int) -> float:

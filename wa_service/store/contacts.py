@@ -103,7 +103,7 @@ class _Eraser:
         personal += [keys.who(number, needle.decode()) for needle in self._needles]
         commands: list[tuple[Any, ...]] = [("DEL", *personal), ("ZREM", keys.DUE, c)]
         commands += [("ZREM", keys.out(number, priority), c) for priority in (0, 1)]
-        commands += [("ZREM", key, c) for key in self._scan(keys.reach("*"))]
+        commands += [("ZREM", key, c.partition(":")[2]) for key in self._scan(keys.reach("*"))]
         commands += [("HDEL", key, c) for pattern in ("wa:held:*", "wa:took:*") for key in self._scan(pattern)]
         self._do(commands)
 

@@ -118,7 +118,9 @@ class Next:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a send ended. `delay` in s for "later"; `health` says whether Meta is well; see scripts/done.lua."""
+    """How a send ended. `delay` in s for "later"; `health` says whether Meta is well, `never_left` that it got nothing;
+    see scripts/done.lua.
+    """
 
     outcome: Outcome
     wamid: str = ""
@@ -128,6 +130,7 @@ class Ending:
     error: Mapping[str, Any] | None = None
     code: int | None = None
     health: Literal["well", "ill", ""] = ""
+    never_left: bool = False
     reason: str = ""
 
 
@@ -274,6 +277,8 @@ class Outbox:
             details["error"] = ending.error
         if ending.code is not None:
             details["code"] = ending.code
+        if ending.never_left:
+            details["never_left"] = True
         held, status, waited, follows = self.store.call(
             "done", grant.id, grant.token, ending.outcome, self.keep_seconds, orjson.dumps(details)
         )
@@ -322,7 +327,7 @@ class Outbox:
         return [(text(flat[i]), text(flat[i + 1])) for i in range(0, len(flat), 2)]
 
     def pause(self, number: str, reason: str, *, at_least: float = 0.0, record: str = "") -> float:
-        """Pauses a number for all processes; returns for how long (s), 0 when it was paused already."""
+        """Pauses a number for all processes; returns for how long (s) from now on, 0 when this changed nothing."""
         return float(self.store.call("pause", number, reason, int(at_least * 1000), record)) / 1000
 
     def resume(self, number: str) -> bool:

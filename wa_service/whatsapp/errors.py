@@ -56,7 +56,8 @@ class WhatsAppError(Exception):
 
     Attributes: `http_status`, `code` and `subcode` (None where there is none), `title`, `details`, `fbtrace_id` (""
     where Meta says nothing), `retryable` (may the same request work later?), `retry_after` (seconds, None unknown),
-    `group` (what delivery decides by), `advice` (a sentence for a person).
+    `asked` (the part of it that this very answer asked for; None where only the table of codes advises), `group` (what
+    delivery decides by), `advice` (a sentence for a person).
     """
 
     default_group: ClassVar[Group] = "request"
@@ -85,6 +86,7 @@ class WhatsAppError(Exception):
         self.fbtrace_id = fbtrace_id
         self.retryable = self.default_retryable if retryable is None else retryable
         self.retry_after = retry_after
+        self.asked: float | None = None
         self.group: Group = group or self.default_group
         self.advice = advice or self.default_advice
         super().__init__(self.title)
@@ -287,11 +289,14 @@ def classify(
     retry_after = retry_after_seconds(headers or {})
     found = error_object(body)
     if found is None:
-        return _without_error_object(http_status, method, retry_after)
-    error = _from_object(MetaErrorObject.read(found), http_status, retry_after)
+        error = _without_error_object(http_status, method, retry_after)
+    else:
+        error = _from_object(MetaErrorObject.read(found), http_status, retry_after)
+    error.asked = retry_after
     if retry_after is None and error.group == "throttled":
         minutes = max((usage.regain_minutes for usage in read_usage(headers or {})), default=0.0)
-        error.retry_after = minutes * 60 or error.retry_after
+        error.asked = minutes * 60 or None
+        error.retry_after = error.asked or error.retry_after
     return error
 
 

@@ -27,6 +27,10 @@ def meta(code: int, status: int = 400) -> WhatsAppError:
     return classify(status, {"error": {"code": code, "message": "said"}})
 
 
+def asking(code: int, seconds: int) -> WhatsAppError:
+    return classify(400, {"error": {"code": code, "message": "said"}}, {"Retry-After": str(seconds)})
+
+
 def test_what_never_left_comes_again_and_meta_counts_as_ill() -> None:
     ending = judge(WhatsAppConnectionError("no route"), grant()).ending
     assert (ending.outcome, ending.counts, ending.health) == ("later", "ill", "ill")
@@ -34,6 +38,12 @@ def test_what_never_left_comes_again_and_meta_counts_as_ill() -> None:
 
 def test_an_open_breaker_says_nothing_of_metas_health() -> None:
     assert judge(WhatsAppCircuitOpenError("open"), grant()).ending.health == ""
+
+
+@pytest.mark.parametrize("never", [WhatsAppConnectionError("no route"), WhatsAppCircuitOpenError("open")], ids=str)
+def test_only_what_never_left_is_said_to_have_never_left(never: WhatsAppError) -> None:
+    assert judge(never, grant()).ending.never_left
+    assert not judge(meta(131016, 500), grant()).ending.never_left
 
 
 def test_the_pauses_grow_up_to_a_minute() -> None:
@@ -90,9 +100,43 @@ def test_a_refusal_fails_at_once_with_its_reason(code: int) -> None:
     assert ending.health == "well"
 
 
-def test_retry_after_is_honoured() -> None:
-    error = classify(400, {"error": {"code": 130429, "message": "m"}}, {"Retry-After": "7"})
-    assert judge(error, grant()).ending.delay == 7
+@pytest.mark.parametrize("code", [130429, 131000, 131016, 131056, 133004])
+def test_retry_after_is_honoured(code: int) -> None:
+    assert judge(asking(code, 7), grant()).ending.delay == 7
+
+
+@pytest.mark.parametrize("code", [4, 190, 80007, 131057])
+def test_retry_after_says_how_long_the_number_pauses(code: int) -> None:
+    assert judge(asking(code, 90), grant()).pause == 90
+
+
+def test_too_many_requests_without_an_error_object_pauses_as_long_as_asked() -> None:
+    assert judge(classify(429, None, {"Retry-After": "90"}), grant()).pause == 90
+    assert judge(classify(429, None), grant()).pause == 60
+
+
+def test_a_usage_header_says_how_long_the_number_pauses() -> None:
+    usage = '{"1": [{"type": "messaging", "call_count": 100, "estimated_time_to_regain_access": 7}]}'
+    error = classify(400, {"error": {"code": 80007, "message": "m"}}, {"x-business-use-case-usage": usage})
+    assert judge(error, grant()).pause == 420
+
+
+def test_the_pair_limit_never_waits_less_than_asked_nor_than_its_turn() -> None:
+    assert judge(asking(131056, 300), grant(pair=2)).ending.delay == 300
+    assert judge(asking(131056, 3), grant(pair=2)).ending.delay == 16
+    assert judge(meta(131056), grant(pair=5_000)).ending.delay == 256
+
+
+@pytest.mark.parametrize(
+    "error", [meta(131016, 500), meta(133004, 500), WhatsAppCircuitOpenError("open", retry_after=1.0)], ids=str
+)
+def test_what_a_table_advises_does_not_keep_a_pause_from_growing(error: WhatsAppError) -> None:
+    assert judge(error, grant(ill=5)).ending.delay > 10
+
+
+@pytest.mark.parametrize("code", [130429, 131016])
+def test_no_two_sends_wait_the_same_time_unless_asked_to(code: int) -> None:
+    assert len({judge(meta(code), grant()).ending.delay for _ in range(5)}) > 1
 
 
 def test_every_code_has_a_verdict() -> None:

@@ -1,10 +1,11 @@
--- include: clock lifetime bell tell identity lane record pause rate
+-- include: clock lifetime bell tell identity lane record pause rate reach pair
 -- How a send ended. "accepted" is written whatever happened meanwhile (accepted beats unknown); the rest only by
 -- the claim's holder.
 -- ARGV 1 id · 2 token · 3 outcome: accepted | later | failed | unknown · 4 keep (s) · 5 details (JSON): wamid, mark
 --      (digest of n + wamid), wa_id, delay (ms), counts (few | pair | ill), error {…}, code, health (well | ill | ""),
---      reason, settle (ms), took (ms: the call to Meta), ago (ms since it ended)
+--      never_left (bool), reason, settle (ms), took (ms: the call to Meta), ago (ms since it ended)
 -- Returns {1 or 0 (not the claim's holder) or -1 (no such record), status, ms from queued to now, id that follows}.
+local PROBE_AGAIN_MS = 5000
 redis.call('DEL', 'wa:none')
 local id, outcome, keep, d = ARGV[1], ARGV[3], tonumber(ARGV[4]), cjson.decode(ARGV[5])
 local v = redis.call('HMGET', key(id), 'token', 'n', 'c', 's:queued', 'puller', 'claimed', 'wamid', 's:accepted', 'rank')
@@ -26,11 +27,17 @@ if outcome == 'accepted' then
   report(id, c, 'accepted', keep)
 end
 
+-- Only the probe says whether the pause is over: what was under way when it began tells of the time before.
 local p = 'wa:pause:' .. n
-if d.health == 'well' then
-  redis.call('DEL', p)
-elseif d.health == 'ill' and redis.call('HGET', p, 'probe') == id then
-  hold(n, d.reason or 'meta_unwell', 0, id)
+if redis.call('HGET', p, 'probe') == id then
+  if d.health == 'well' then
+    redis.call('DEL', p)
+  elseif d.health == 'ill' then
+    hold(n, d.reason or 'meta_unwell', 0, id)
+  elseif outcome == 'later' then
+    -- It met its own process's open breaker, so it has shown nothing: another one soon.
+    redis.call('HSET', p, 'until', now + math.min(d.delay, PROBE_AGAIN_MS), 'probe', '')
+  end
 end
 
 if v[1] ~= ARGV[2] or redis.call('ZREM', 'wa:busy', id) == 0 then
@@ -49,6 +56,7 @@ end
 local follows = ''
 if outcome == 'later' then
   redis.call('HSET', key(id), 'status', 'queued', 'rank', 0)
+  if d.never_left then pair_return(c) end
   if d.counts then redis.call('HINCRBY', key(id), d.counts, 1) end
   if d.error then redis.call('HSET', key(id), 'error', cjson.encode(d.error)) end
   offer(n, c, now + d.delay)
@@ -61,7 +69,8 @@ elseif outcome == 'unknown' then
   answer(id)
   report(id, c, 'unknown', keep)
 elseif outcome == 'failed' then
-  if d.code == 131047 and fall_back(id, n, c) then follows = redis.call('HGET', key(id), 'fallback_id') end
+  if d.code == 131047 and fall_back(id, n, c, keep) then follows = redis.call('HGET', key(id), 'fallback_id') end
+  vacate(id, c)
   fail(id, c, cjson.encode(d.error), keep)
   leave(n, c, id)
 else

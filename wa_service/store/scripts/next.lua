@@ -1,4 +1,4 @@
--- include: clock lifetime bell tell lane record reach rate
+-- include: clock lifetime bell tell lane record reach rate pair
 -- Hands out records that may be sent now: pause, throughput, the customer's own pace, daily reach; only heads of
 -- lanes. Permission is given here and nowhere else. Asked twice (same counter), the same answer.
 -- ARGV 1 n · 2 puller · 3 counter · 4 throughput a second · 5 margin (ms) · 6 claim (ms) · 7 count · 8 keep (s)
@@ -6,9 +6,6 @@
 -- Returns {ms until asking again is worth it (-1: until the bell), why, {ids that expired}, {id, token, c, type, body,
 -- few, pair, ill, origin, ms since queued}...}.
 local n, puller, claim, keep = ARGV[1], ARGV[2], tonumber(ARGV[6]), tonumber(ARGV[8])
--- Whoever has used up the burst waits a little longer than Meta asks: the burst's first message may have been longer
--- on its way than the one that waits will be, and Meta counts from its arrival.
-local PAIR_MS, PAIR_BURST, PAIR_MARGIN_MS = 6000, 45, 500
 local expired = {}
 local answer = { 0, '', expired }
 redis.call('DEL', 'wa:none')
@@ -87,25 +84,25 @@ local function candidate(z)
     if not id then
       redis.call('ZREM', z, c)
     else
-      local v = redis.call('HMGET', key(id), 'expires', 'reach', 'token', 'rank')
-      local pair = 'wa:pair:' .. c
-      local tat = math.max(tonumber(redis.call('GET', pair) or 0), now)
-      tat = math.min(tat, now + PAIR_BURST * PAIR_MS)
+      local v = redis.call('HMGET', key(id), 'expires', 'reach', 'token', 'rank', 'type')
+      local pair = pair_free(c)
       if not v[1] then
         leave(n, c, id)
       elseif tonumber(v[1]) <= now then
+        vacate(id, c)
         fail(id, c, '{"reason":"expired","title":"It waited longer than its ttl."}', keep)
         leave(n, c, id)
         expired[#expired + 1] = id
-      elseif tat - now > (PAIR_BURST - 1) * PAIR_MS then
-        redis.call('ZADD', z, tat - (PAIR_BURST - 1) * PAIR_MS + PAIR_MARGIN_MS, c)
+      elseif pair_wait(pair) > 0 then
+        redis.call('ZADD', z, now + pair_wait(pair), c)
       else
-        local blocked = v[2] == 'wait' and reserve(ARGV[9], c, ARGV[10]) or 0
+        local blocked = v[5] == 'template' and reserve_to_leave(ARGV[9], c, ARGV[10], id) or 0
         if blocked > 0 then
+          redis.call('HSET', key(id), 'reach', 'wait')
           redis.call('ZADD', z, now + math.min(blocked, 60000), c)
         else
           if v[2] then redis.call('HDEL', key(id), 'reach') end
-          redis.call('SET', pair, tat + PAIR_MS, 'PX', tat + PAIR_MS - now)
+          pair_spend(c, pair)
           return id, c, tonumber(v[3] or 0) + 1, tonumber(v[4] or 0)
         end
       end

@@ -21,11 +21,9 @@ for i = 11, #ARGV do addresses[#addresses + 1] = ARGV[i] end
 local c = redis.call('GET', 'wa:who:' .. spec.n .. ':' .. addresses[1]) or spec.n .. ':' .. addresses[1]
 if redis.call('LLEN', 'wa:q:' .. c) >= tonumber(ARGV[6]) then return { 'full' } end
 if ARGV[9] == '1' then
-  local wait = reserve(ARGV[7], c, ARGV[8])
-  if wait > 0 then
-    if ARGV[10] ~= '1' then return { 'reach', wait } end
-    spec.reach = 'wait'
-  end
+  local wait, place = reserve(ARGV[7], c, ARGV[8], false)
+  if wait > 0 and ARGV[10] ~= '1' then return { 'reach', wait } end
+  spec.place = place
 end
 c = resolve(spec.n, addresses, tonumber(ARGV[2]))
 if idem ~= '' then

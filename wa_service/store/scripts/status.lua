@@ -10,6 +10,10 @@ local function read(name)
   return redis.call('HMGET', key(name), 'c', 's:accepted', 'wamid', 'type', 'opaque', 'n', 'error', 'heard', 'rank',
     's:' .. status)
 end
+-- Without a word of Meta's: after its silence, or because what was to be sent once more had waited too long.
+local function ended_by_us(error)
+  return string.find(error, '"no_word_from_meta"', 1, true) or string.find(error, '"reason":"expired"', 1, true)
+end
 local v = id ~= '' and read(id)
 if not v or not v[1] then
   id = redis.call('GET', 'wa:w:' .. ARGV[2])
@@ -36,7 +40,7 @@ if not RANK[status] then
   return { 'told', id, -1, v[4] }
 end
 -- We had taken Meta's silence for a no: this is its word.
-if string.find(v[7] or '', '"no_word_from_meta"', 1, true) then
+if ended_by_us(v[7] or '') then
   redis.call('HDEL', key(id), 'error', 's:failed')
   v[9] = RANK.unknown
   if status == 'failed' then v[10] = nil end
@@ -77,7 +81,7 @@ end
 fact('rank', before)
 if status == 'failed' and risen then fact('error', ARGV[8]) end
 redis.call('HSET', key(id), unpack(facts))
-if status == 'failed' and risen and ARGV[9] == '131047' then fall_back(id, v[6], c) end
+if status == 'failed' and risen and ARGV[9] == '131047' then fall_back(id, v[6], c, keep) end
 if RANK[status] > RANK.sent then redis.call('HDEL', key(id), 'fallback') end
 tell_it()
 return { risen and 'applied' or 'late', id, now - accepted, v[4] }

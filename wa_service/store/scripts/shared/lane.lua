@@ -19,12 +19,34 @@ local function withdraw(n, c)
   redis.call('ZREM', 'wa:out:' .. n .. ':1', c)
 end
 
+-- take_out(c, id) -> whether the record stood in the lane. The field names the urgent one that stands last, so where
+-- it leaves from behind others (a status took it, a fallback came before it), the last of those may be urgent, too.
+local function take_out(c, id)
+  local q, lane = 'wa:q:' .. c, 'wa:lane:' .. c
+  if redis.call('HGET', lane, 'urgent') == id then
+    redis.call('HDEL', lane, 'urgent')
+    for i = (redis.call('LPOS', q, id) or 0) - 1, 0, -1 do
+      local other = redis.call('LINDEX', q, i)
+      if redis.call('HGET', 'wa:rec:' .. other, 'urgent') == '1' then
+        redis.call('HSET', lane, 'urgent', other)
+        break
+      end
+    end
+  end
+  return redis.call('LREM', q, 1, id) == 1
+end
+
 -- leave(n, c, id): the record is no longer in its lane; the next head may go.
 local function leave(n, c, id)
-  redis.call('LREM', 'wa:q:' .. c, 1, id)
-  if redis.call('HGET', 'wa:lane:' .. c, 'urgent') == id then redis.call('HDEL', 'wa:lane:' .. c, 'urgent') end
+  take_out(c, id)
   withdraw(n, c)
   if redis.call('EXISTS', 'wa:q:' .. c) == 1 then offer(n, c, now) end
+end
+
+-- Whether the head is a template for which the daily reach had no place: what comes now may be the answer to a
+-- customer who wrote meanwhile, so that the window is open.
+local function waits_for_reach(q)
+  return redis.call('HEXISTS', 'wa:rec:' .. redis.call('LINDEX', q, 0), 'reach') == 1
 end
 
 -- enter(n, c, id, urgent, at_head): a record joins its lane.
@@ -32,23 +54,24 @@ local function enter(n, c, id, urgent, at_head)
   local q = 'wa:q:' .. c
   local length = redis.call(at_head and 'LPUSH' or 'RPUSH', q, id)
   if urgent then
-    redis.call('HSET', 'wa:lane:' .. c, 'urgent', id)
+    redis.call(at_head and 'HSETNX' or 'HSET', 'wa:lane:' .. c, 'urgent', id)
     renew('wa:lane:' .. c, LANE_SECONDS)
   end
   if length == 1 then
     offer(n, c, now)
   elseif urgent then
-    local waits = redis.call('ZSCORE', 'wa:out:' .. n .. ':1', c)
-    if waits then
-      redis.call('ZREM', 'wa:out:' .. n .. ':1', c)
-      offer(n, c, tonumber(waits))
+    local low, high = 'wa:out:' .. n .. ':1', 'wa:out:' .. n .. ':0'
+    local at = redis.call('ZSCORE', low, c)
+    if (at or redis.call('ZSCORE', high, c)) and waits_for_reach(q) then at = now end
+    if at then
+      redis.call('ZREM', low, c)
+      offer(n, c, tonumber(at))
     end
   end
 end
 
 -- drop(n, c, id): a record that is not being sent leaves its lane, wherever in it it stands; who is being sent stays.
 local function drop(n, c, id)
-  if redis.call('LREM', 'wa:q:' .. c, 1, id) == 0 then return end
-  if redis.call('HGET', 'wa:lane:' .. c, 'urgent') == id then redis.call('HDEL', 'wa:lane:' .. c, 'urgent') end
+  if not take_out(c, id) then return end
   if redis.call('EXISTS', 'wa:q:' .. c) == 0 then withdraw(n, c) end
 end

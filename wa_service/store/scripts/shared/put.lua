@@ -1,9 +1,9 @@
 -- put(spec, c): a record enters its lane. spec: n, id, type, urgent, ttl (ms), body (JSON text), and optionally
--- opaque, fallback, fallback_id, answer_to, idem, origin, reach ("wait": a reservation is still to be made).
+-- opaque, fallback, fallback_id, answer_to, idem, origin, place (in the daily reach).
 local function put(spec, c)
   local fields = { 'v', 1, 'n', spec.n, 'c', c, 'type', spec.type, 'body', spec.body, 'status', 'queued', 'rank', 0,
     's:queued', now, 'expires', now + spec.ttl, 'urgent', spec.urgent and 1 or 0 }
-  for _, name in ipairs({ 'opaque', 'fallback', 'fallback_id', 'answer_to', 'idem', 'origin', 'reach' }) do
+  for _, name in ipairs({ 'opaque', 'fallback', 'fallback_id', 'answer_to', 'idem', 'origin', 'place' }) do
     if spec[name] then
       fields[#fields + 1] = name
       fields[#fields + 1] = spec[name]

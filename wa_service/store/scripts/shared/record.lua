@@ -51,13 +51,21 @@ local function fail(id, c, error, keep)
   report(id, c, 'failed', keep, error)
 end
 
--- fall_back(id, n, c) -> whether the record's template now stands at its lane's head, in its place. Once.
-local function fall_back(id, n, c)
-  local v = redis.call('HMGET', key(id), 'fallback', 'fallback_id', 'expires', 'opaque', 'origin')
+-- fall_back(id, n, c, keep) -> whether the record's template now stands at its lane's head, in its place. Once. It
+-- may wait as long as the record might have, and the idempotency key means it from now on: the request goes on.
+local function fall_back(id, n, c, keep)
+  local v = redis.call('HMGET', key(id), 'fallback', 'fallback_id', 'expires', 'opaque', 'origin', 's:queued', 'idem')
   if not v[1] or v[1] == '' or redis.call('HSETNX', key(id), 'fell_back', now) == 0 then return false end
+  local ttl = math.max(0, tonumber(v[3] or now) - tonumber(v[6] or now))
   redis.call('HSET', key(v[2]), 'v', 1, 'n', n, 'c', c, 'type', 'template', 'body', v[1], 'status', 'queued', 'rank', 0,
-    's:queued', now, 'expires', v[3] or 0, 'instead_of', id, 'origin', v[5] or '', 'reach', 'wait')
+    's:queued', now, 'expires', now + ttl, 'instead_of', id, 'origin', v[5] or '', 'urgent', 1)
   if v[4] then redis.call('HSET', key(v[2]), 'opaque', v[4]) end
+  if v[7] and redis.call('HGET', v[7], 'id') == id then
+    redis.call('HDEL', key(id), 'idem')
+    redis.call('HSET', key(v[2]), 'idem', v[7])
+    redis.call('HSET', v[7], 'id', v[2], 'until', 0)
+    redis.call('EXPIRE', v[7], math.floor(ttl / 1000) + keep)
+  end
   enter(n, c, v[2], true, true)
   return true
 end

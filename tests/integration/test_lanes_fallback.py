@@ -1,0 +1,66 @@
+"""The template that goes out where the window was closed: how long it may wait, and whose request it is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import orjson
+import pytest
+import redis
+
+from tests.integration.lanes import Lanes, send
+from tests.integration.test_lanes_outbound import DAY, done, status
+from wa_service.store.outbox import Idempotency
+
+TEMPLATE = orjson.dumps({"to": "15551230001", "type": "template", "template": {"name": "again"}})
+KEY = Idempotency("wa:idem:k:1", "print", 0)
+CLOSED = {"code": 131047}
+
+
+def refused_at_once(lanes: Lanes) -> None:
+    (grant,) = lanes.grant()
+    done(lanes, grant, outcome="failed", error=CLOSED, code=131047)
+
+
+def refused_later(lanes: Lanes) -> None:
+    (grant,) = lanes.grant()
+    done(lanes, grant, outcome="accepted", wamid="wamid.A")
+    status(lanes, "wamid.A", "failed", errors=[CLOSED])
+
+
+either_way = pytest.mark.parametrize("refused", [refused_at_once, refused_later])
+
+
+@either_way
+def test_the_request_has_not_ended_while_its_fallback_waits(
+    lanes: Lanes, redis_client: redis.Redis, refused: Callable[[Lanes], None]
+) -> None:
+    lanes.outbox.put(send(id="a", fallback=TEMPLATE, ttl=7 * DAY), idempotency=KEY)
+    refused(lanes)
+    redis_client.delete("wa:rec:a")  # it may be remembered for a shorter time
+    assert redis_client.ttl(KEY.key) > 7 * DAY / 1000
+    again = lanes.outbox.put(send(id="b", fallback=TEMPLATE), idempotency=KEY)
+    assert (again.outcome, again.id) == ("replayed", "af")
+
+
+@either_way
+def test_the_key_lives_a_day_after_the_fallback_ended(
+    lanes: Lanes, redis_client: redis.Redis, refused: Callable[[Lanes], None]
+) -> None:
+    lanes.outbox.put(send(id="a", fallback=TEMPLATE), idempotency=KEY)
+    refused(lanes)
+    done(lanes, lanes.grant()[0], outcome="accepted", wamid="wamid.F")
+    assert 86_000 < redis_client.ttl(KEY.key) <= 86_400
+
+
+@either_way
+def test_it_may_wait_as_long_as_the_message_might_have(
+    lanes: Lanes, redis_client: redis.Redis, refused: Callable[[Lanes], None]
+) -> None:
+    lanes.outbox.put(send(id="a", fallback=TEMPLATE, ttl=60_000))
+    queued = int(time.time() * 1000) - 50_000
+    redis_client.hset("wa:rec:a", mapping={"s:queued": queued, "expires": queued + 60_000})
+    refused(lanes)
+    wait = float(redis_client.hget("wa:rec:af", "expires") or 0) - time.time() * 1000
+    assert 55_000 < wait <= 60_000

@@ -1,0 +1,142 @@
+"""A number's pause: who lengthens it, who lifts it, and what becomes of its probe."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+import redis
+
+from tests.eventually import eventually
+from tests.integration.lanes import NUMBER, Lanes, send
+from tests.integration.test_lanes_outbound import ACCEPTED, done
+from tests.integration.test_sender import Meta
+from wa_service.delivery.sender import Sender
+from wa_service.store import keys
+from wa_service.store.contacts import Contacts
+from wa_service.store.outbox import Grant
+from wa_service.store.redis import Store
+from wa_service.whatsapp.errors import WhatsAppCircuitOpenError, WhatsAppError, classify
+
+
+def waits(lanes: Lanes) -> float:
+    """For how long (s) nothing is granted because the number is paused; 0 when it is not."""
+    answer = lanes.outbox.next(NUMBER, "looks", int(time.time() * 1_000_000), 1)
+    return answer.wait if answer.why == "pause" else 0.0
+
+
+def over(redis_client: redis.Redis) -> None:
+    """The pause's time has come to its end."""
+    redis_client.hset(keys.pause(NUMBER), "until", int(time.time() * 1000) - 1)
+
+
+def reason(redis_client: redis.Redis) -> bytes | None:
+    return redis_client.hget(keys.pause(NUMBER), "reason")
+
+
+def under_way(lanes: Lanes, count: int) -> list[Grant]:
+    """Sends that were granted before a pause begins; more of their kind wait."""
+    for i in range(count * 2):
+        lanes.outbox.put(send(f"1555000{i:04}"))
+    return lanes.grant(count=count)
+
+
+class TestWhoLiftsIt:
+    def test_a_success_of_what_was_under_way_does_not(self, lanes: Lanes) -> None:
+        (grant,) = under_way(lanes, 1)
+        lanes.outbox.pause(NUMBER, "throttled", at_least=120)
+        lanes.outbox.done(NUMBER, grant, ACCEPTED)
+        assert waits(lanes) > 100
+
+    def test_a_refusal_of_what_was_under_way_does_not(self, lanes: Lanes) -> None:
+        (grant,) = under_way(lanes, 1)
+        lanes.outbox.pause(NUMBER, "account")
+        done(lanes, grant, outcome="failed", error={"code": 131026}, code=131026, health="well")
+        assert waits(lanes) > 4
+
+    def test_when_its_time_is_over_the_probe_still_has_to(self, lanes: Lanes, redis_client: redis.Redis) -> None:
+        (grant,) = under_way(lanes, 1)
+        lanes.outbox.pause(NUMBER, "meta_unwell")
+        over(redis_client)
+        lanes.outbox.done(NUMBER, grant, ACCEPTED)
+        (probe,) = lanes.grant(count=5)
+        done(lanes, probe, outcome="later", delay=0, counts="ill", health="ill", reason="meta_unwell")
+        assert 9 < waits(lanes) <= 10  # its second time in a row
+
+    def test_a_probe_that_left_before_meta_asked_for_more_time_does_not(
+        self, lanes: Lanes, redis_client: redis.Redis
+    ) -> None:
+        (grant,) = under_way(lanes, 1)
+        lanes.outbox.pause(NUMBER, "meta_unwell")
+        over(redis_client)
+        (probe,) = lanes.grant()
+        lanes.outbox.pause(NUMBER, "throttled", at_least=120, record=grant.id)
+        lanes.outbox.done(NUMBER, probe, ACCEPTED)
+        assert waits(lanes) > 100
+
+
+class TestWhatMetaSaysMeanwhile:
+    @pytest.mark.parametrize("code", [4, 80007, 131057])
+    def test_a_longer_time_lengthens_it(self, lanes: Lanes, code: int) -> None:
+        (grant,) = under_way(lanes, 1)
+        lanes.outbox.pause(NUMBER, "meta_unwell")
+        asks = classify(400, {"error": {"code": code, "message": "said"}}, {"Retry-After": "90"})
+        Sender(NUMBER, Meta(asks), lanes.outbox).send(grant)
+        assert 80 < waits(lanes) <= 90
+
+    def test_a_shorter_one_does_not_end_it_sooner(self, lanes: Lanes) -> None:
+        lanes.outbox.pause(NUMBER, "throttled", at_least=120)
+        assert lanes.outbox.pause(NUMBER, "throttled", at_least=60) == 0
+        assert waits(lanes) > 100
+
+    def test_an_account_error_becomes_its_reason_once(self, lanes: Lanes, redis_client: redis.Redis) -> None:
+        lanes.outbox.pause(NUMBER, "meta_unwell")
+        assert lanes.outbox.pause(NUMBER, "account") > 4
+        assert lanes.outbox.pause(NUMBER, "account") == 0
+        lanes.outbox.pause(NUMBER, "throttled", at_least=60)
+        assert reason(redis_client) == b"account"
+
+
+class TestAProbeThatDoesNotSay:
+    def probe(self, lanes: Lanes, redis_client: redis.Redis) -> Grant:
+        """The first record after a pause, before it left; others wait."""
+        for i in range(3):
+            lanes.outbox.put(send(f"1555000{i:04}"))
+        lanes.outbox.pause(NUMBER, "meta_unwell")
+        over(redis_client)
+        (grant,) = lanes.grant(count=5)
+        return grant
+
+    @pytest.mark.parametrize("tries", [0, 20])
+    def test_that_met_an_open_breaker_is_followed_by_another_soon(
+        self, lanes: Lanes, redis_client: redis.Redis, tries: int
+    ) -> None:
+        grant = self.probe(lanes, redis_client)
+        redis_client.hset(keys.record(grant.id), "ill", tries)
+        is_open: WhatsAppError = WhatsAppCircuitOpenError("open", retry_after=1.0)
+        Sender(NUMBER, Meta(is_open), lanes.outbox).send(grant)
+        assert waits(lanes) <= 5
+
+    def test_and_the_pause_goes_on_as_before(self, lanes: Lanes, redis_client: redis.Redis) -> None:
+        done(lanes, self.probe(lanes, redis_client), outcome="later", delay=60)
+        over(redis_client)
+        (probe,) = lanes.grant(count=5)
+        done(lanes, probe, outcome="later", delay=0, counts="ill", health="ill", reason="meta_unwell")
+        assert 9 < waits(lanes) <= 10
+
+    def test_whose_worker_died_is_followed_by_another(self, store: Store, redis_client: redis.Redis) -> None:
+        lanes = Lanes.over(store, claim_seconds=0.2)
+        grant = self.probe(lanes, redis_client)
+        lanes.inbox.give_back("p", died=True)
+        assert eventually(lanes.outbox.reap) == [grant.id]
+        (another,) = eventually(lambda: lanes.grant(count=5), within=2.0)
+        assert another.id != grant.id
+        lanes.outbox.done(NUMBER, another, ACCEPTED)
+        assert len(lanes.grant(count=5)) == 1
+
+    def test_whose_customer_was_forgotten_is_followed_by_another(self, store: Store, redis_client: redis.Redis) -> None:
+        lanes = Lanes.over(store, claim_seconds=0.2)
+        grant = self.probe(lanes, redis_client)
+        Contacts(store, [NUMBER]).forget("15550000000")
+        assert not lanes.outbox.done(NUMBER, grant, ACCEPTED).held
+        assert len(eventually(lambda: lanes.grant(count=5), within=2.0)) == 1
