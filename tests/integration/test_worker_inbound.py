@@ -17,6 +17,7 @@ from tests.integration.lanes import KEEP, NUMBER, Lanes, message
 from wa_service.conversation.pipeline import Answer, Incoming, Unavailable
 from wa_service.store import keys
 from wa_service.store.dead_letters import DeadLetters
+from wa_service.store.events import Events
 from wa_service.store.flusher import StoreAwayError
 from wa_service.store.inbox import Inbox
 from wa_service.store.insisting import BETWEEN_TRIES
@@ -447,7 +448,7 @@ def test_a_lease_is_renewed_while_its_handler_works(lanes: Lanes, run: Callable[
     worker = run(held, renew_after=0.0)
     assert held.begun.wait(5)
     nearly_over = lease_ends(lanes, time.time() + 1)
-    Janitor(lanes.outbox, lanes.inbox, "w", [worker]).round()
+    Janitor(lanes.outbox, lanes.inbox, Events(lanes.store, keep_seconds=KEEP), "w", [worker]).round()
     assert lease_ends(lanes) > nearly_over + 10
     held.go.set()
     gevent_until(lambda: bodies(lanes) == ["slow"])
