@@ -64,7 +64,8 @@ def walk_every_road(lanes: Lanes, customer: str) -> None:
     lanes.admit(message(customer, "waits", id=wamid(customer, "wait")))
     lanes.outbox.put(send(customer, type="template"), opens=True)
     for grant in lanes.grant(count=10):
-        lanes.outbox.done(NUMBER, grant, Ending("accepted", wamid=wamid(customer, grant.id), wa_id=customer))
+        whom = grant.conversation.partition(":")[2]
+        lanes.outbox.done(NUMBER, grant, Ending("accepted", wamid=wamid(whom, grant.id), wa_id=whom))
     lanes.outbox.put(send(customer, id=f"unknown{customer}"))
     preferences = {"user_preferences": [{"wa_id": customer, "value": "stop"}]}
     foreign = {"id": wamid(customer, "foreign"), "recipient_id": customer}
