@@ -91,6 +91,4 @@ def send(
 ) -> Send:
     """A send to a customer."""
     body = {"messaging_product": "whatsapp", "to": customer, "type": type, "text": {"body": "hi"}}
-    return Send(
-        id=id or f"s{next(_ids)}", number=number, type=type, body=orjson.dumps(body), addresses=(customer,), **rest
-    )
+    return Send(id=id or f"s{next(_ids)}", number=number, type=type, body=orjson.dumps(body), address=customer, **rest)

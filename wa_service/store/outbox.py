@@ -39,6 +39,7 @@ PutOutcome = Literal["queued", "replayed", "waiting", "conflict", "full", "reach
 class Send:
     """A message that is to be sent. `body` is Meta's message object as JSON; times in ms.
 
+    `address`: whom it goes to, one: only Meta says which addresses are one person's.
     `urgent` messages go before the others; `opaque` is the caller's own biz_opaque_callback_data; `fallback` a
     template's message object that is sent instead when the service window turns out to be closed; `origin` names the
     message that a reply answers, as "reference@ms when it was received".
@@ -48,7 +49,7 @@ class Send:
     number: str
     type: str
     body: bytes
-    addresses: tuple[str, ...]
+    address: str
     urgent: bool = True
     ttl: int = 86_400_000
     opaque: str | None = None
@@ -207,7 +208,7 @@ class Outbox:
             limits.daily,
             int(opens),
             int(may_wait_for_reach),
-            *send.addresses,
+            send.address,
         )
         what: PutOutcome = text(outcome)  # type: ignore[assignment]  # one of the script's six words
         if what == "reach":
