@@ -113,6 +113,16 @@ def test_a_joined_conversation_remembers_that_it_was_told_what_cannot_be_read(
     assert redis_client.hexists(keys.contact(elder), "unsupported_at")
 
 
+def test_a_contact_that_ended_before_its_alias_begins_anew(
+    lanes: Lanes, contacts: Contacts, redis_client: redis.Redis
+) -> None:
+    conversation = handled(lanes, message(OLD))
+    redis_client.delete(keys.contact(conversation))
+    lanes.admit(message(OLD))
+    assert redis_client.ttl(keys.contact(conversation)) > 0
+    assert contacts.find(OLD)[0].addresses == (OLD,)
+
+
 def test_conversations_that_wait_to_be_joined_name_each_other(lanes: Lanes, contacts: Contacts) -> None:
     handled(lanes, message(OLD))
     lanes.admit(message("", user_id=USER_ID), message(OLD, user_id=USER_ID))

@@ -52,14 +52,13 @@ local function resolve(n, addresses, keep)
       c = join(n, c, known, keep)
     end
   end
-  if not c then
-    c = n .. ':' .. addresses[1]
-    redis.call('HSETNX', 'wa:contact:' .. c, 'since', now)
-  end
+  c = c or n .. ':' .. addresses[1]
+  -- A contact may end before its aliases do, by as much as a lifetime is not renewed: then it begins anew.
+  local new = redis.call('HSETNX', 'wa:contact:' .. c, 'since', now) == 1
   for _, address in ipairs(addresses) do
     local who = 'wa:who:' .. n .. ':' .. address
     local known = redis.call('GET', who)
-    if not known or (known == c and not renewed(who, keep)) then
+    if not known or (known == c and (new or not renewed(who, keep))) then
       remember(n, address, c, keep)
     elseif known ~= c then
       note(c, address)
