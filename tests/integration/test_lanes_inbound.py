@@ -175,7 +175,7 @@ def test_a_replayed_letter_is_handled_after_what_waits(lanes: Lanes, store: Stor
     (work,) = take(lanes.inbox)
     lanes.inbox.bury(work, "p", "failed", "ValueError")
     lanes.admit(message(text="waits"))
-    assert letters.replay(letters.ids()[0]) is True
+    assert letters.replay(letters.ids()[0], ["15551230001"]) == "back"
     order = []
     for counter in range(1, 3):
         (work,) = take(lanes.inbox, counter=counter)
@@ -183,6 +183,48 @@ def test_a_replayed_letter_is_handled_after_what_waits(lanes: Lanes, store: Stor
         lanes.inbox.finish(work, "p", [])
     assert order == ["waits", "poison"]
     assert letters.ids() == []
+
+
+def flooded(lanes: Lanes, store: Store) -> tuple[DeadLetters, str]:
+    """A mailbox is full, and one message more is a letter; its id."""
+    lanes.admit(*(message() for _ in range(MAILBOX_CEILING)), message(text="one too many"))
+    letters = DeadLetters(store, keep_seconds=60)
+    return letters, letters.ids()[0]
+
+
+def test_a_letter_waits_while_its_mailbox_is_full(lanes: Lanes, store: Store, redis_client: redis.Redis) -> None:
+    letters, letter = flooded(lanes, store)
+    assert letters.replay(letter, ["15551230001"]) == "full"
+    assert letters.ids() == [letter]
+    assert redis_client.zcard(keys.mailbox(f"{NUMBER}:15551230001")) == MAILBOX_CEILING
+
+
+def test_a_flood_letter_is_handled_once_there_is_room(lanes: Lanes, store: Store, redis_client: redis.Redis) -> None:
+    letters, letter = flooded(lanes, store)
+    (work,) = take(lanes.inbox)
+    lanes.inbox.finish(work, "p", [])
+    assert letters.replay(letter, ["15551230001"]) == "back"
+    last = redis_client.zrange(keys.mailbox(work.conversation), -1, -1)[0]
+    assert read_event(last).piece.raw["text"]["body"] == "one too many"
+
+
+def test_a_replayed_letter_s_conversation_lives_on(lanes: Lanes, store: Store, redis_client: redis.Redis) -> None:
+    letters = DeadLetters(store, keep_seconds=60)
+    lanes.admit(message())
+    (work,) = take(lanes.inbox)
+    lanes.inbox.bury(work, "p", "failed", "ValueError")
+    redis_client.delete(f"wa:lane:{work.conversation}", keys.contact(work.conversation))
+    letters.replay(letters.ids()[0], ["15551230001"])
+    assert redis_client.ttl(f"wa:lane:{work.conversation}") > 0
+    assert redis_client.ttl(keys.contact(work.conversation)) > 0
+
+
+def test_finishing_stamps_no_contact_that_is_gone(lanes: Lanes, redis_client: redis.Redis) -> None:
+    lanes.admit(message())
+    (work,) = take(lanes.inbox)
+    redis_client.delete(keys.contact(work.conversation))
+    assert lanes.inbox.finish(work, "p", [], stamp="unsupported_at")
+    assert not redis_client.exists(keys.contact(work.conversation))
 
 
 def test_a_stopped_worker_gives_its_takes_back(lanes: Lanes) -> None:

@@ -33,18 +33,20 @@ from wa_service.web.parameters import (
 )
 from wa_service.web.problems import (
     INVALID,
+    MAILBOX_FULL,
     NO_ROOM,
     NOT_CONFIGURED,
     NOT_FOUND,
     UNREADABLE,
     ProblemError,
 )
-from wa_service.web.replay import NotReplayableError, replay
+from wa_service.web.replay import MailboxFullError, NotReplayableError, replay
 from wa_service.web.template_list import Templates
 from wa_service.whatsapp.addresses import normalise_number
 from wa_service.whatsapp.client import WhatsAppMetaClient
 from wa_service.whatsapp.parts import problems
 
+_MAILBOX_RETRY_SECONDS = 60.0
 Client = Callable[[str | None], WhatsAppMetaClient]
 
 
@@ -170,6 +172,8 @@ def _add_dead_letters(api: APIBlueprint, runtime: Runtime, intake: Intake) -> No
             replay(runtime, intake, path.id)
         except LookupError:
             raise _no_letter() from None
+        except MailboxFullError as reason:
+            raise ProblemError(MAILBOX_FULL, str(reason), retry_after=_MAILBOX_RETRY_SECONDS) from None
         except NotReplayableError as reason:
             raise ProblemError(UNREADABLE, str(reason)) from None
         return models.Done().respond()
