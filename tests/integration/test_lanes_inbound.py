@@ -327,6 +327,13 @@ def test_a_customer_seen_under_two_addresses_is_one_conversation(lanes: Lanes) -
     assert work.contact["addresses"].split() == ["15550000001", "US.1"]
 
 
+def test_a_group_does_not_bear_the_name_of_who_wrote_last(lanes: Lanes) -> None:
+    lanes.admit(message("15550000001", group="Y2FwaV9ncm91cDox", name="Ana"))
+    (work,) = take(lanes.inbox)
+    assert work.contact["addresses"] == "Y2FwaV9ncm91cDox"
+    assert "name" not in work.contact
+
+
 def test_two_conversations_found_to_be_one_are_joined_when_the_younger_is_idle(lanes: Lanes) -> None:
     lanes.admit(message("15550000001"))
     (elder,) = take(lanes.inbox)
