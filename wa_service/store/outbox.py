@@ -314,7 +314,7 @@ class Outbox:
             orjson.dumps(failure) if failure else "",
             code or 0,
             orjson.dumps(pricing) if pricing else "",
-            orjson.dumps({"n": number, "m": bounded(raw, KEPT_BYTES)}),
+            orjson.dumps({"n": number, "m": nobodys(number, wamid, status, at_ms, code)}),
             orjson.dumps(told)[1:-1],
         )
 
@@ -357,6 +357,14 @@ def _word(beside: str, status: str) -> str:
     if not beside and status in RANKS:
         return status
     return f"{beside or 'other'}_{_NO_LETTER.sub('_', status[:LONGEST_WORD].lower())}"
+
+
+def nobodys(number: str, wamid: str, status: str, at_ms: int, code: int | None) -> dict[str, Any]:
+    """A status of a send that is not ours, as it is kept: with nothing that tells the customer.
+
+    It may be the late status of a send to somebody who is forgotten; a wamid holds the number, its digest does not.
+    """
+    return {"mark": keys.mark(number, wamid).hex(), "status": status[:LONGEST_WORD], "time": at_ms, "code": code}
 
 
 def _failure(error: Mapping[str, Any]) -> dict[str, Any]:
