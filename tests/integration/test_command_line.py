@@ -142,6 +142,13 @@ def test_a_person_is_forgotten(wa: Command, redis_client: redis.Redis) -> None:
     assert wa("forget", ADDRESS).stdout == "Nothing was known of this person.\n"
 
 
+def test_an_address_that_nobody_can_have_is_refused_with_a_sentence(wa: Command) -> None:
+    told = wa("forget", "1")
+    assert told.returncode == 1
+    assert told.stderr.startswith("This is no phone number with its country code, ")
+    assert told.stdout == ""
+
+
 def test_a_pause_is_ended_by_hand(wa: Command, redis_client: redis.Redis) -> None:
     redis_client.hset(f"wa:pause:{NUMBER}", mapping={"until": 9e15, "reason": "account"})
     assert wa("resume", NUMBER).stdout == f"{NUMBER} sends again.\n"

@@ -11,7 +11,7 @@ import redis
 
 from tests.integration.lanes import KEEP, NUMBER, Lanes, message, send
 from wa_service.store import keys
-from wa_service.store.contacts import Contacts
+from wa_service.store.contacts import Contacts, NobodysAddressError
 from wa_service.store.dead_letters import DeadLetters
 from wa_service.store.events import Events
 from wa_service.store.outbox import Ending
@@ -99,7 +99,7 @@ def everything(client: redis.Redis, key: bytes) -> bytes:
         case b"string":
             return client.get(key) or b""
         case b"hash":
-            return b" ".join(part for pair in client.hgetall(key).items() for part in pair)
+            return b" ".join(part for pair in sorted(client.hgetall(key).items()) for part in pair)
         case b"list":
             return b" ".join(client.lrange(key, 0, -1))
         case b"zset":
@@ -139,6 +139,52 @@ def test_forgetting_one_person_keeps_the_others(lanes: Lanes, contacts: Contacts
     _, (work,) = lanes.inbox.take("p", 99, 5)
     assert work.conversation == f"{NUMBER}:{OTHER}"
     assert lanes.records.get(f"unknown{OTHER}") is not None
+
+
+def contents(client: redis.Redis) -> dict[bytes, bytes]:
+    return {key: everything(client, key) for key in client.scan_iter("*")}
+
+
+@pytest.mark.parametrize("address", ["", "+", "1", "0", "wamid", "failed", NUMBER[:-1] + "x"])
+def test_what_can_be_nobodys_address_is_refused_and_nothing_is_erased(
+    lanes: Lanes, contacts: Contacts, redis_client: redis.Redis, address: str
+) -> None:
+    walk_every_road(lanes, CUSTOMER)
+    before = contents(redis_client)
+    with pytest.raises(NobodysAddressError):
+        contacts.forget(address)
+    assert contents(redis_client) == before
+
+
+@pytest.mark.parametrize(
+    "address", [CUSTOMER[1:], CUSTOMER[:-1], f"49{CUSTOMER}", f"US.{CUSTOMER[:-1]}", NUMBER], ids=str
+)
+def test_an_address_that_is_contained_in_another_erases_nobody_else(
+    lanes: Lanes, contacts: Contacts, redis_client: redis.Redis, address: str
+) -> None:
+    walk_every_road(lanes, CUSTOMER)
+    before = contents(redis_client)
+    assert contacts.forget(address) == 0
+    assert contents(redis_client) == before
+
+
+def test_a_group_whose_id_is_as_short_as_any_button_s_is_forgotten_alone(
+    lanes: Lanes, contacts: Contacts, redis_client: redis.Redis
+) -> None:
+    walk_every_road(lanes, CUSTOMER)
+    before = contents(redis_client)
+    lanes.outbox.put(send("1"))
+    assert contacts.forget("1") > 0
+    redis_client.lpop(keys.out_bell(NUMBER))  # a wake-up is nobody's
+    assert contents(redis_client) == before
+
+
+def test_a_number_is_forgotten_however_it_is_written(
+    lanes: Lanes, contacts: Contacts, redis_client: redis.Redis
+) -> None:
+    walk_every_road(lanes, CUSTOMER)
+    contacts.forget(f"+{CUSTOMER[0]} ({CUSTOMER[1:4]}) {CUSTOMER[4:7]}-{CUSTOMER[7:]}")
+    assert list(traces(redis_client, CUSTOMER)) == []
 
 
 def test_forgotten_work_is_not_written_back(lanes: Lanes, contacts: Contacts, redis_client: redis.Redis) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from wa_service.cli.command import Commands, Load, add_command
-from wa_service.cli.opened import opened
+from wa_service.cli.opened import CommandError, opened
 from wa_service.cli.terminal import say
 
 
@@ -16,7 +16,12 @@ def add_to(commands: Commands) -> None:
 
 
 def _run(options: argparse.Namespace, load: Load) -> int:
+    from wa_service.store.contacts import NobodysAddressError
+
     with opened(load()) as runtime:
-        erased = runtime.contacts.forget(options.address.lstrip("+").replace(" ", ""))
+        try:
+            erased = runtime.contacts.forget(options.address)
+        except NobodysAddressError as error:
+            raise CommandError(str(error)) from None
     say(f"{erased} entries were erased." if erased else "Nothing was known of this person.")
     return 0

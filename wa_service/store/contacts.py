@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from wa_service.store import keys
 from wa_service.store.erasure import Eraser
 from wa_service.store.redis import Store, fields, text
+from wa_service.whatsapp.addresses import as_stored, is_number, is_user_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,13 @@ class Contact:
     addresses: tuple[str, ...]
     last_in: int | None
     window_end: int | None
+
+
+class NobodysAddressError(ValueError):
+    """Nobody can have this address, so there is nobody to forget; its text does not repeat it."""
+
+    def __init__(self) -> None:
+        super().__init__("This is no phone number with its country code, no business-scoped user id, no known address.")
 
 
 class Contacts:
@@ -36,7 +44,7 @@ class Contacts:
 
     def find(self, address: str) -> list[Contact]:
         """The contacts with this address, one for each number of ours that knows it."""
-        conversations = self.conversations(address)
+        conversations = self.conversations(as_stored(address))
         hashes = self._store.run([("HGETALL", keys.contact(c)) for c in conversations])
         return [_read(c, fields(flat)) for c, flat in zip(conversations, hashes, strict=True)]
 
@@ -45,7 +53,13 @@ class Contacts:
 
         What is being sent at this moment still leaves; nothing of it is kept. Wamids elsewhere that hold one of the
         person's numbers are erased with what holds them.
+
+        Raises:
+            NobodysAddressError: nobody is known under this address, and nobody could be.
         """
+        address = as_stored(address)
+        if not (is_number(address) or is_user_id(address) or self.conversations(address)):
+            raise NobodysAddressError
         addresses = {address}
         conversations: set[str] = set()
         for _ in range(3):  # an alias may lead to a conversation with further aliases

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from wa_service.store import keys
+from wa_service.store.mentions import Mentions
 from wa_service.store.redis import Store, text
 
 _PAGE = 500
-_WAMID = re.compile(rb"wamid\.[A-Za-z0-9+/=_-]+")
 
 
 class Eraser:
@@ -22,7 +19,8 @@ class Eraser:
         self._store = store
         self._numbers = numbers
         self._conversations = conversations
-        self._needles = [address.encode() for address in sorted(addresses)]
+        self._addresses = sorted(addresses)
+        self._mentions = Mentions(addresses)
         self._erased = 0
 
     def run(self) -> int:
@@ -42,7 +40,7 @@ class Eraser:
     def _conversation(self, c: str) -> None:
         number = c.split(":", 1)[0]
         personal = [f"wa:{kind}:{c}" for kind in ("contact", "box", "lane", "q", "pair")]
-        personal += [keys.who(number, needle.decode()) for needle in self._needles]
+        personal += [keys.who(number, address) for address in self._addresses]
         commands: list[tuple[Any, ...]] = [("DEL", *personal), ("ZREM", keys.DUE, c)]
         commands += [("ZREM", keys.out(number, priority), c) for priority in (0, 1)]
         commands += [("ZREM", key, c.partition(":")[2]) for key in self._scan(keys.reach("*"))]
@@ -65,13 +63,13 @@ class Eraser:
         for page in self._pages(keys.dead_letter("*")):
             rows = self._store.run([("HMGET", key, "c", "event") for key in page])
             for key, (c, event) in zip(page, rows, strict=True):
-                if text(c) in self._conversations or self._speaks_of_them(event or b""):
+                if text(c) in self._conversations or self._mentions.stand_in(event or b""):
                     self._do([("DEL", key), ("ZREM", keys.DEAD, key.removeprefix(b"wa:dead:"))])
 
     def _lists(self) -> None:
         for key in (keys.FOREIGN, keys.STRAY, keys.MANAGEMENT):
             for entry in self._store.do("LRANGE", key, 0, -1):
-                if self._speaks_of_them(entry):
+                if self._mentions.stand_in(entry):
                     self._do([("LREM", key, 0, entry)])
 
     def _stream(self) -> None:
@@ -80,17 +78,11 @@ class Eraser:
             gone = []
             for entry_id, flat in entries:
                 entry = dict(zip(flat[::2], flat[1::2], strict=True))
-                if text(entry.get(b"c")) in self._conversations or self._speaks_of_them(entry.get(b"d", b"")):
+                if text(entry.get(b"c")) in self._conversations or self._mentions.stand_in(entry.get(b"d", b"")):
                     gone.append(entry_id)
             if gone:
                 self._do([("XDEL", keys.EVENTS, *gone)])
             after = b"(" + entries[-1][0]
-
-    def _speaks_of_them(self, data: bytes) -> bool:
-        """Whether JSON holds one of the addresses, plainly or inside a wamid."""
-        if any(needle in data for needle in self._needles):
-            return True
-        return any(needle in _decoded(wamid) for wamid in _WAMID.findall(data) for needle in self._needles)
 
     def _scan(self, pattern: str) -> list[bytes]:
         return [key for page in self._pages(pattern) for key in page]
@@ -104,11 +96,3 @@ class Eraser:
             cursor = int(found)
             if cursor == 0:
                 return
-
-
-def _decoded(wamid: bytes) -> bytes:
-    packed = wamid.removeprefix(b"wamid.").rstrip(b"=")
-    try:
-        return base64.b64decode(packed + b"=" * (-len(packed) % 4), altchars=b"-_" if b"-" in packed else None)
-    except (binascii.Error, ValueError):
-        return b""

@@ -390,6 +390,16 @@ def test_a_forgotten_person_is_nowhere(web: Web, redis_client: redis.Redis) -> N
     assert web.get("/v1/events").json["items"] == []
 
 
+@pytest.mark.parametrize("address", ["1", "+", "15", "%20", "a-group-that-nobody-knows"])
+def test_nobody_s_address_is_a_problem_and_erases_nobody(web: Web, address: str) -> None:
+    web.webhook(delivery(value_of(messages=[text_message()])))
+
+    answer = web.delete(f"/v1/contacts/{address}")
+
+    assert (answer.status_code, answer.json["errors"][0]["field"]) == (400, "id")
+    assert len(web.get("/v1/events").json["items"]) == 1
+
+
 @pytest.fixture
 def failed_letter(web: Web) -> str:
     """The id of a message whose handling failed for good."""
