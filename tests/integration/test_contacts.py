@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Iterator
-
 import orjson
 import pytest
 import redis
 
 from tests.integration.lanes import KEEP, NUMBER, Lanes, message, send
+from tests.integration.personal import NAME, WORDS, contents, traces, wamid
 from wa_service.store import keys
 from wa_service.store.contacts import Contacts, NobodysAddressError
 from wa_service.store.dead_letters import DeadLetters
@@ -19,10 +17,6 @@ from wa_service.store.redis import Store
 
 CUSTOMER = "15551230001"
 OTHER = "15559870002"
-
-
-def wamid(customer: str, key: str = "A") -> str:
-    return "wamid." + base64.b64encode(b"\x1d\x18\x0b" + customer.encode() + b"\x15\x02\x00" + key.encode()).decode()
 
 
 @pytest.fixture
@@ -53,7 +47,7 @@ def test_an_unknown_address_is_nobody(contacts: Contacts) -> None:
 def walk_every_road(lanes: Lanes, customer: str) -> None:
     """Everything by which a customer can leave a trace."""
     letters, events = DeadLetters(lanes.store, keep_seconds=KEEP), Events(lanes.store, keep_seconds=KEEP)
-    lanes.admit(message(customer, "secret words", id=wamid(customer, "in"), user_id=f"US.{customer}", name="Ana Lima"))
+    lanes.admit(message(customer, WORDS, id=wamid(customer, "in"), user_id=f"US.{customer}", name=NAME))
     _, works = lanes.inbox.take("p", hash(customer), 50)
     for work in works:
         lanes.inbox.finish(work, "p", [send(customer)], heard=orjson.dumps({"message_id": wamid(customer)}).decode())
@@ -77,39 +71,6 @@ def walk_every_road(lanes: Lanes, customer: str) -> None:
             letters.add(message(customer, id=wamid(customer, "torn")), 1),
         ]
     )
-
-
-def traces(client: redis.Redis, customer: str) -> Iterator[bytes]:
-    """Every key that holds the customer's number, name, words, or a wamid with the number in it."""
-    needles = [customer.encode(), b"Ana Lima", b"secret words"]
-    for key in client.scan_iter("*"):
-        dump = key + b" " + everything(client, key)
-        for word in dump.split(b"wamid.")[1:]:
-            packed = word.split(b'"')[0].split(b" ")[0].rstrip(b"=")
-            try:
-                dump += base64.b64decode(packed[: len(packed) // 4 * 4])
-            except ValueError:
-                continue
-        if any(needle in dump for needle in needles):
-            yield key
-
-
-def everything(client: redis.Redis, key: bytes) -> bytes:
-    match client.type(key):
-        case b"string":
-            return client.get(key) or b""
-        case b"hash":
-            return b" ".join(part for pair in sorted(client.hgetall(key).items()) for part in pair)
-        case b"list":
-            return b" ".join(client.lrange(key, 0, -1))
-        case b"zset":
-            return b" ".join(client.zrange(key, 0, -1))
-        case b"set":
-            return b" ".join(client.smembers(key))
-        case b"stream":
-            entries = [flat for _, flat in client.xrange(key)]
-            return b" ".join(part for flat in entries for pair in flat.items() for part in pair)
-    raise AssertionError(key)
 
 
 def test_a_customer_leaves_traces_before(lanes: Lanes, redis_client: redis.Redis) -> None:
@@ -139,10 +100,6 @@ def test_forgetting_one_person_keeps_the_others(lanes: Lanes, contacts: Contacts
     _, (work,) = lanes.inbox.take("p", 99, 5)
     assert work.conversation == f"{NUMBER}:{OTHER}"
     assert lanes.records.get(f"unknown{OTHER}") is not None
-
-
-def contents(client: redis.Redis) -> dict[bytes, bytes]:
-    return {key: everything(client, key) for key in client.scan_iter("*")}
 
 
 @pytest.mark.parametrize("address", ["", "+", "1", "0", "wamid", "failed", NUMBER[:-1] + "x"])

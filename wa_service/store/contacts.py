@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wa_service.store import keys
-from wa_service.store.erasure import Eraser
+from wa_service.store.erasure import Eraser, Person, Walk, Walked, nobody_looks
 from wa_service.store.redis import Store, fields, text
 from wa_service.whatsapp.addresses import as_stored, is_number, is_user_id
 
@@ -48,27 +48,22 @@ class Contacts:
         hashes = self._store.run([("HGETALL", keys.contact(c)) for c in conversations])
         return [_read(c, fields(flat)) for c, flat in zip(conversations, hashes, strict=True)]
 
-    def forget(self, address: str) -> int:
+    def forget(self, address: str, *, walked: Walked = nobody_looks) -> int:
         """Erases a person: addresses, mailbox, lane, records, events, dead letters. Returns how many keys and entries.
 
         What is being sent at this moment still leaves; nothing of it is kept. Wamids elsewhere that hold one of the
-        person's numbers are erased with what holds them.
+        person's numbers are erased with what holds them. It walks all of the store, some times: `walked` is told
+        how many keys were looked at so far.
 
         Raises:
             NobodysAddressError: nobody is known under this address, and nobody could be.
         """
         address = as_stored(address)
-        if not (is_number(address) or is_user_id(address) or self.conversations(address)):
+        walk = Walk(self._store, walked)
+        person = Person(self._store, walk, self._numbers, address)
+        if not (is_number(address) or is_user_id(address) or person.is_known):
             raise NobodysAddressError
-        addresses = {address}
-        conversations: set[str] = set()
-        for _ in range(3):  # an alias may lead to a conversation with further aliases
-            for known in tuple(addresses):
-                conversations.update(self.conversations(known))
-            for contact in self._store.run([("HGET", keys.contact(c), "addresses") for c in sorted(conversations)]):
-                addresses.update(text(contact).split())
-        conversations.update(f"{number}:{known}" for number in self._numbers for known in addresses)
-        return Eraser(self._store, self._numbers, conversations, addresses).run()
+        return Eraser(self._store, walk, person).run()
 
 
 def _read(conversation: str, data: dict[str, str]) -> Contact:
