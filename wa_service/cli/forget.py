@@ -6,7 +6,7 @@ import argparse
 
 from wa_service.cli.command import Commands, Load, add_command
 from wa_service.cli.opened import CommandError, opened
-from wa_service.cli.terminal import say
+from wa_service.cli.terminal import counting, say
 
 
 def add_to(commands: Commands) -> None:
@@ -18,9 +18,9 @@ def add_to(commands: Commands) -> None:
 def _run(options: argparse.Namespace, load: Load) -> int:
     from wa_service.store.contacts import NobodysAddressError
 
-    with opened(load()) as runtime:
+    with opened(load()) as runtime, counting("keys and entries looked at") as walked:
         try:
-            erased = runtime.contacts.forget(options.address)
+            erased = runtime.contacts.forget(options.address, walked=walked)
         except NobodysAddressError as error:
             raise CommandError(str(error)) from None
     say(f"{erased} entries were erased." if erased else "Nothing was known of this person.")
