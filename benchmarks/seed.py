@@ -36,7 +36,7 @@ def send(index: int) -> Send:
     """A text to the n-th customer."""
     to = payloads.customer(index)
     body = {"messaging_product": "whatsapp", "to": to, "type": "text", "text": {"body": "Your table is ready."}}
-    return Send(uuid.uuid4().hex, payloads.NUMBER, "text", orjson.dumps(body), (to,), urgent=False)
+    return Send(uuid.uuid4().hex, payloads.NUMBER, "text", orjson.dumps(body), to, urgent=False)
 
 
 def queue(count: int) -> list[Send]:

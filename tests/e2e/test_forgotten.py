@@ -3,22 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import pytest
 import requests
 
 from tests.e2e.leaks import unpacked
-from tests.e2e.phones import customer, delivery, message, messages
+from tests.e2e.phones import NUMBER, customer, delivery, message, messages
 from tests.e2e.stack import Stack
 from tests.e2e.test_sent_once import ASYNC
 from tests.eventually import eventually
 
-GONE, STAYS = customer(1), customer(2)
-NAME, WORD = "Quillfeather", "butterscotch"
-BSUID = "GB.11815799212886844830"
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody, and what only they are, say and send."""
+
+    wa_id: str
+    user_id: str
+    name: str
+    word: str
+    media_id: str
+
+    @property
+    def needles(self) -> tuple[str, ...]:
+        """Whatever would tell of them."""
+        return (self.wa_id, self.user_id, self.name, self.word, self.media_id)
+
+    def writes(self, text: str) -> dict[str, object]:
+        """A text of theirs as it stands in a webhook."""
+        return {**message(self.wa_id, f"{self.word} {text}"), "from_user_id": self.user_id}
+
+
+GONE = Person(customer(1), "GB.11815799212886844830", "Quillfeather", "butterscotch", "1003383421387256")
+STAYS = Person(customer(2), "GB.22815799212886844831", "Thistlewood", "gingerbread", "1003383421387257")
+GROUP = {"group_id": "Y2FwaV9ncm91cDox"}
 # Where a person who has walked every road stands.
-ROADS = {"contact", "who", "box", "lane", "due", "q", "out", "rec", "events", "dead", "stray", "foreign"}
-ROADS |= {"management", "pair"}
+ROADS = {"contact", "who", "box", "lane", "due", "q", "out", "rec", "events", "dead", "stray"}
+ROADS |= {"management", "pair", "took", "reach"}
 
 
 def everything(stack: Stack) -> Iterator[tuple[str, bytes]]:
@@ -56,43 +78,65 @@ def traces(stack: Stack, *words: str) -> list[str]:
     return sorted(found)
 
 
-def walks_every_road(stack: Stack, wa_id: str) -> None:
+def walks_every_road(stack: Stack, person: Person) -> None:
     """Whatever may leave a trace: written, answered, sent, failed, strayed, buried, told by Meta, unknown, waiting."""
-    one = {**message(wa_id, f"{WORD} 1"), "from_user_id": BSUID if wa_id == GONE else "GB.2"}
-    stack.webhooks.deliver(delivery(messages(one, name=NAME)))
+    wa_id, word = person.wa_id, person.word
+    for written in (person.writes("to all") | GROUP, person.writes("1")):
+        stack.webhooks.deliver(delivery(messages(written, name=person.name)))
+        eventually(lambda: stack.waiting() == 0, within=20)
     eventually(lambda: stack.meta.heard(wa_id))
-    for text in (f"{WORD} 2", f"{WORD} fails"):
+    for text in (f"{word} 2", f"{word} fails"):
         if "fails" in text:
             stack.meta.fault("failed_status", phone=wa_id, code=131026)
         headers = {"Idempotency-Key": f"{wa_id}-{len(text)}"}
         stack.api("POST", "/v1/messages", json={"to": wa_id, "text": text}, headers=headers)
     # What Meta refuses, and what nobody can read.
     stack.meta.fault("error", phone=wa_id, status=400, code=131009)
-    stack.api("POST", "/v1/messages", json={"to": wa_id, "text": f"{WORD} refused"})
-    broken = {name: part for name, part in message(wa_id, f"{WORD} broken").items() if name != "id"}
-    stack.webhooks.deliver(delivery(messages(broken, name=NAME)))
-    # For another's number, and another system's status.
-    stack.webhooks.deliver(delivery(messages(message(wa_id, f"{WORD} stray"), number="199999999999999", name=NAME)))
-    status = {"id": message(wa_id, "")["id"], "status": "sent", "timestamp": "1767225600", "recipient_id": wa_id}
-    value = {name: part for name, part in messages(name=NAME).items() if name != "messages"}
-    stack.webhooks.deliver(delivery({**value, "statuses": [status]}))
+    stack.api("POST", "/v1/messages", json={"to": wa_id, "text": f"{word} refused"})
+    broken = {name: part for name, part in person.writes("broken").items() if name != "id"}
+    stack.webhooks.deliver(delivery(messages(broken, name=person.name)))
+    # For another's number, and another system's status: of this one only that it was is kept.
+    stray = messages(person.writes("stray"), number="199999999999999", name=person.name)
+    stack.webhooks.deliver(delivery(stray))
+    value = {name: part for name, part in messages(name=person.name).items() if name != "messages"}
+    stack.webhooks.deliver(delivery({**value, "statuses": [late_status(person)]}))
     # What Meta tells of a person in a field of its own (reference 5.9).
-    preference = {"wa_id": wa_id, "detail": f"{WORD} stop", "category": "marketing_messages", "value": "stop"}
-    preferences = {**value, "user_preferences": [preference]}
-    body = delivery(preferences)
+    preference = {"wa_id": wa_id, "detail": f"{word} stop", "category": "marketing_messages", "value": "stop"}
+    body = delivery({**value, "user_preferences": [preference]})
     body["entry"][0]["changes"][0]["field"] = "user_preferences"
     stack.webhooks.deliver(body)
     stack.meta.settled()
     eventually(lambda: stack.waiting() == 0, within=20)
+    # Opened by template where no window is open.
+    stack.redis.hset(f"wa:contact:{NUMBER}:{wa_id}", "window_end", 0)
+    template = {"to": wa_id, "template": {"name": "hello_world", "language": "en_US"}}
+    stack.api("POST", "/v1/messages", json=template)
+    eventually(lambda: stack.waiting() == 0, within=20)
+
+
+def late_status(person: Person) -> dict[str, str]:
+    """A status of a send that nobody here knows, or knows no longer."""
+    wamid = message(person.wa_id, "")["id"]
+    return {"id": wamid, "status": "sent", "timestamp": "1767225600", "recipient_id": person.wa_id}
+
+
+def waits(stack: Stack, person: Person) -> None:
+    """What nobody has handled, and nobody has sent."""
+    picture = {"id": person.media_id, "mime_type": "image/jpeg", "caption": person.word}
+    image = {**person.writes(""), "type": "image", "image": picture}
+    for written in (person.writes("unhandled"), person.writes("unhandled by the group") | GROUP, image):
+        stack.webhooks.deliver(delivery(messages(written, name=person.name)))
+    queued = {"to": person.wa_id, "text": f"{person.word} waits"}
+    assert stack.api("POST", "/v1/messages", json=queued, headers=ASYNC).status_code == 202
 
 
 def by_rest(stack: Stack) -> None:
-    answer: requests.Response = stack.api("DELETE", f"/v1/contacts/{GONE}")
+    answer: requests.Response = stack.api("DELETE", f"/v1/contacts/{GONE.wa_id}")
     assert answer.json()["erased"] > 10
 
 
 def by_command(stack: Stack) -> None:
-    assert "were erased" in stack.command("forget", f"+{GONE}")
+    assert "were erased" in stack.command("forget", f"+{GONE.wa_id}")
 
 
 @pytest.mark.parametrize("forget", [by_rest, by_command])
@@ -102,16 +146,20 @@ def test_nothing_of_a_forgotten_person_is_left_and_the_others_stay(
     walks_every_road(stack, STAYS)
     walks_every_road(stack, GONE)
     with stack.frozen("worker-1"), stack.frozen("worker-2"):
-        for wa_id in (STAYS, GONE):  # what nobody has handled, and nobody has sent
-            stack.webhooks.deliver(delivery(messages(message(wa_id, f"{WORD} unhandled"), name=NAME)))
-            waits = {"to": wa_id, "text": f"{WORD} waits"}
-            assert stack.api("POST", "/v1/messages", json=waits, headers=ASYNC).status_code == 202
-        assert {key.split(":")[1] for key in traces(stack, GONE)} >= ROADS
-        kept = traces(stack, STAYS)
+        for person in (STAYS, GONE):
+            waits(stack, person)
+        assert {key.split(":")[1] for key in traces(stack, *GONE.needles)} >= ROADS
+        kept, idempotent = traces(stack, *STAYS.needles), len(stack.redis.keys("wa:idem:*"))
         forget(stack)
-        assert traces(stack, GONE, BSUID) == []
+        assert traces(stack, *GONE.needles) == []
+        assert len(stack.redis.keys("wa:idem:*")) == idempotent / 2
+        # A status that comes late tells of nobody.
+        value = {name: part for name, part in messages(name=GONE.name).items() if name != "messages"}
+        stack.webhooks.deliver(delivery({**value, "statuses": [late_status(GONE)]}))
+        assert stack.redis.llen("wa:foreign") == 3
+        assert traces(stack, *GONE.needles) == []
         # Whoever stays lost nothing: the same keys speak of them.
-        assert traces(stack, STAYS) == kept
-    assert stack.api("GET", f"/v1/contacts/{GONE}").status_code == 404
+        assert traces(stack, *STAYS.needles) == kept
+    assert stack.api("GET", f"/v1/contacts/{GONE.wa_id}").status_code == 404
     letters = stack.api("GET", "/v1/dead-letters").json()["items"]
     assert len(letters) == 1

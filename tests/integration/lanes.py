@@ -61,11 +61,14 @@ def message(
     number: str = NUMBER,
     user_id: str | None = None,
     name: str = "Ana",
+    group: str | None = None,
 ) -> Piece:
-    """A text from a customer, as web takes it out of a webhook."""
+    """A text from a customer, as web takes it out of a webhook; with `group`, to a group of that id."""
     message_id = id or f"wamid.T{next(_ids)}"
     when = int(time.time()) if timestamp is None else timestamp
-    addresses = tuple(address for address in (customer, user_id) if address)
+    names = {"from": customer, "from_user_id": user_id, "group_id": group}
+    raw = {"id": message_id, "timestamp": str(when), "type": "text", "text": {"body": text}}
+    raw |= {field: value for field, value in names.items() if value}
     return Piece(
         kind="message",
         field="messages",
@@ -73,9 +76,9 @@ def message(
         phone_number_id=number,
         id=message_id,
         timestamp=when,
-        addresses=addresses,
+        addresses=(group,) if group else tuple(address for address in (customer, user_id) if address),
         contact={"profile": {"name": name}, "wa_id": customer},
-        raw={"from": customer, "id": message_id, "timestamp": str(when), "type": "text", "text": {"body": text}},
+        raw=raw,
         reason="",
         entry_time=0,
     )
@@ -91,6 +94,4 @@ def send(
 ) -> Send:
     """A send to a customer."""
     body = {"messaging_product": "whatsapp", "to": customer, "type": type, "text": {"body": "hi"}}
-    return Send(
-        id=id or f"s{next(_ids)}", number=number, type=type, body=orjson.dumps(body), addresses=(customer,), **rest
-    )
+    return Send(id=id or f"s{next(_ids)}", number=number, type=type, body=orjson.dumps(body), address=customer, **rest)

@@ -142,6 +142,34 @@ def test_a_person_is_forgotten(wa: Command, redis_client: redis.Redis) -> None:
     assert wa("forget", ADDRESS).stdout == "Nothing was known of this person.\n"
 
 
+def watched(environment: dict[str, str], *arguments: str) -> str:
+    """What a command says on standard error, to somebody who sits at a terminal."""
+    ours, theirs = os.openpty()
+    command = [sys.executable, "-m", "wa_service", *arguments]
+    try:
+        subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=theirs, check=True)
+        os.set_blocking(ours, False)
+        return os.read(ours, 65_536).decode()
+    finally:
+        os.close(theirs)
+        os.close(ours)
+
+
+def test_a_long_walk_shows_how_far_it_came_to_who_watches(
+    wa: Command, environment: dict[str, str], redis_client: redis.Redis
+) -> None:
+    redis_client.mset({f"wa:seen:{i}": "" for i in range(20_000)})
+    assert "0 keys and entries looked at" in watched(environment, "forget", ADDRESS)
+    assert wa("forget", ADDRESS).stderr == ""
+
+
+def test_an_address_that_nobody_can_have_is_refused_with_a_sentence(wa: Command) -> None:
+    told = wa("forget", "1")
+    assert told.returncode == 1
+    assert told.stderr.startswith("This is no phone number with its country code, ")
+    assert told.stdout == ""
+
+
 def test_a_pause_is_ended_by_hand(wa: Command, redis_client: redis.Redis) -> None:
     redis_client.hset(f"wa:pause:{NUMBER}", mapping={"until": 9e15, "reason": "account"})
     assert wa("resume", NUMBER).stdout == f"{NUMBER} sends again.\n"

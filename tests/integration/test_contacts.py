@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Iterator
-
 import orjson
 import pytest
 import redis
 
 from tests.integration.lanes import KEEP, NUMBER, Lanes, message, send
+from tests.integration.personal import NAME, WORDS, contents, traces, wamid
 from wa_service.store import keys
-from wa_service.store.contacts import Contacts
+from wa_service.store.contacts import Contacts, NobodysAddressError
 from wa_service.store.dead_letters import DeadLetters
 from wa_service.store.events import Events
 from wa_service.store.outbox import Ending
@@ -19,10 +17,6 @@ from wa_service.store.redis import Store
 
 CUSTOMER = "15551230001"
 OTHER = "15559870002"
-
-
-def wamid(customer: str, key: str = "A") -> str:
-    return "wamid." + base64.b64encode(b"\x1d\x18\x0b" + customer.encode() + b"\x15\x02\x00" + key.encode()).decode()
 
 
 @pytest.fixture
@@ -53,7 +47,7 @@ def test_an_unknown_address_is_nobody(contacts: Contacts) -> None:
 def walk_every_road(lanes: Lanes, customer: str) -> None:
     """Everything by which a customer can leave a trace."""
     letters, events = DeadLetters(lanes.store, keep_seconds=KEEP), Events(lanes.store, keep_seconds=KEEP)
-    lanes.admit(message(customer, "secret words", id=wamid(customer, "in"), user_id=f"US.{customer}", name="Ana Lima"))
+    lanes.admit(message(customer, WORDS, id=wamid(customer, "in"), user_id=f"US.{customer}", name=NAME))
     _, works = lanes.inbox.take("p", hash(customer), 50)
     for work in works:
         lanes.inbox.finish(work, "p", [send(customer)], heard=orjson.dumps({"message_id": wamid(customer)}).decode())
@@ -64,7 +58,8 @@ def walk_every_road(lanes: Lanes, customer: str) -> None:
     lanes.admit(message(customer, "waits", id=wamid(customer, "wait")))
     lanes.outbox.put(send(customer, type="template"), opens=True)
     for grant in lanes.grant(count=10):
-        lanes.outbox.done(NUMBER, grant, Ending("accepted", wamid=wamid(customer, grant.id), wa_id=customer))
+        whom = grant.conversation.partition(":")[2]
+        lanes.outbox.done(NUMBER, grant, Ending("accepted", wamid=wamid(whom, grant.id), wa_id=whom))
     lanes.outbox.put(send(customer, id=f"unknown{customer}"))
     preferences = {"user_preferences": [{"wa_id": customer, "value": "stop"}]}
     foreign = {"id": wamid(customer, "foreign"), "recipient_id": customer}
@@ -76,39 +71,6 @@ def walk_every_road(lanes: Lanes, customer: str) -> None:
             letters.add(message(customer, id=wamid(customer, "torn")), 1),
         ]
     )
-
-
-def traces(client: redis.Redis, customer: str) -> Iterator[bytes]:
-    """Every key that holds the customer's number, name, words, or a wamid with the number in it."""
-    needles = [customer.encode(), b"Ana Lima", b"secret words"]
-    for key in client.scan_iter("*"):
-        dump = key + b" " + everything(client, key)
-        for word in dump.split(b"wamid.")[1:]:
-            packed = word.split(b'"')[0].split(b" ")[0].rstrip(b"=")
-            try:
-                dump += base64.b64decode(packed[: len(packed) // 4 * 4])
-            except ValueError:
-                continue
-        if any(needle in dump for needle in needles):
-            yield key
-
-
-def everything(client: redis.Redis, key: bytes) -> bytes:
-    match client.type(key):
-        case b"string":
-            return client.get(key) or b""
-        case b"hash":
-            return b" ".join(part for pair in client.hgetall(key).items() for part in pair)
-        case b"list":
-            return b" ".join(client.lrange(key, 0, -1))
-        case b"zset":
-            return b" ".join(client.zrange(key, 0, -1))
-        case b"set":
-            return b" ".join(client.smembers(key))
-        case b"stream":
-            entries = [flat for _, flat in client.xrange(key)]
-            return b" ".join(part for flat in entries for pair in flat.items() for part in pair)
-    raise AssertionError(key)
 
 
 def test_a_customer_leaves_traces_before(lanes: Lanes, redis_client: redis.Redis) -> None:
@@ -138,6 +100,48 @@ def test_forgetting_one_person_keeps_the_others(lanes: Lanes, contacts: Contacts
     _, (work,) = lanes.inbox.take("p", 99, 5)
     assert work.conversation == f"{NUMBER}:{OTHER}"
     assert lanes.records.get(f"unknown{OTHER}") is not None
+
+
+@pytest.mark.parametrize("address", ["", "+", "1", "0", "wamid", "failed", NUMBER[:-1] + "x"])
+def test_what_can_be_nobodys_address_is_refused_and_nothing_is_erased(
+    lanes: Lanes, contacts: Contacts, redis_client: redis.Redis, address: str
+) -> None:
+    walk_every_road(lanes, CUSTOMER)
+    before = contents(redis_client)
+    with pytest.raises(NobodysAddressError):
+        contacts.forget(address)
+    assert contents(redis_client) == before
+
+
+@pytest.mark.parametrize(
+    "address", [CUSTOMER[1:], CUSTOMER[:-1], f"49{CUSTOMER}", f"US.{CUSTOMER[:-1]}", NUMBER], ids=str
+)
+def test_an_address_that_is_contained_in_another_erases_nobody_else(
+    lanes: Lanes, contacts: Contacts, redis_client: redis.Redis, address: str
+) -> None:
+    walk_every_road(lanes, CUSTOMER)
+    before = contents(redis_client)
+    assert contacts.forget(address) == 0
+    assert contents(redis_client) == before
+
+
+def test_a_group_whose_id_is_as_short_as_any_button_s_is_forgotten_alone(
+    lanes: Lanes, contacts: Contacts, redis_client: redis.Redis
+) -> None:
+    walk_every_road(lanes, CUSTOMER)
+    before = contents(redis_client)
+    lanes.outbox.put(send("1"))
+    assert contacts.forget("1") > 0
+    redis_client.lpop(keys.out_bell(NUMBER))  # a wake-up is nobody's
+    assert contents(redis_client) == before
+
+
+def test_a_number_is_forgotten_however_it_is_written(
+    lanes: Lanes, contacts: Contacts, redis_client: redis.Redis
+) -> None:
+    walk_every_road(lanes, CUSTOMER)
+    contacts.forget(f"+{CUSTOMER[0]} ({CUSTOMER[1:4]}) {CUSTOMER[4:7]}-{CUSTOMER[7:]}")
+    assert list(traces(redis_client, CUSTOMER)) == []
 
 
 def test_forgotten_work_is_not_written_back(lanes: Lanes, contacts: Contacts, redis_client: redis.Redis) -> None:

@@ -14,6 +14,7 @@ import pytest
 from tests.integration.lanes import NUMBER, Lanes, message
 from wa_service.store import keys
 from wa_service.store.dead_letters import DeadLetters
+from wa_service.store.inbox import MAILBOX_CEILING
 from wa_service.whatsapp.events import walk
 
 ROOT = Path(__file__).parents[2]
@@ -126,6 +127,15 @@ def test_many_letters_are_dropped_at_once(wa: Command, lanes: Lanes) -> None:
     assert wa("drop", "--all").stdout == "30 of 30 dead letters were dropped.\n"
     assert lanes.store.do("KEYS", "wa:dead*") == []
     assert lanes.inbox.take("q", 0, 50)[1] == []
+
+
+def test_a_replay_of_all_goes_on_where_one_mailbox_is_full(wa: Command, letter: str, lanes: Lanes) -> None:
+    flooded = "15559870002"
+    lanes.admit(*(message(flooded) for _ in range(MAILBOX_CEILING + 2)))
+    told = wa("replay", "--all")
+    assert told.returncode == 1
+    assert told.stdout.startswith("1 of 3 dead letters will be handled again.\nNot now: ")
+    assert told.stdout.endswith("(2 letters)\n")
 
 
 def test_a_dropped_letter_is_gone(wa: Command, letter: str, lanes: Lanes) -> None:

@@ -175,7 +175,7 @@ def test_a_replayed_letter_is_handled_after_what_waits(lanes: Lanes, store: Stor
     (work,) = take(lanes.inbox)
     lanes.inbox.bury(work, "p", "failed", "ValueError")
     lanes.admit(message(text="waits"))
-    assert letters.replay(letters.ids()[0]) is True
+    assert letters.replay(letters.ids()[0], ["15551230001"]) == "back"
     order = []
     for counter in range(1, 3):
         (work,) = take(lanes.inbox, counter=counter)
@@ -183,6 +183,48 @@ def test_a_replayed_letter_is_handled_after_what_waits(lanes: Lanes, store: Stor
         lanes.inbox.finish(work, "p", [])
     assert order == ["waits", "poison"]
     assert letters.ids() == []
+
+
+def flooded(lanes: Lanes, store: Store) -> tuple[DeadLetters, str]:
+    """A mailbox is full, and one message more is a letter; its id."""
+    lanes.admit(*(message() for _ in range(MAILBOX_CEILING)), message(text="one too many"))
+    letters = DeadLetters(store, keep_seconds=60)
+    return letters, letters.ids()[0]
+
+
+def test_a_letter_waits_while_its_mailbox_is_full(lanes: Lanes, store: Store, redis_client: redis.Redis) -> None:
+    letters, letter = flooded(lanes, store)
+    assert letters.replay(letter, ["15551230001"]) == "full"
+    assert letters.ids() == [letter]
+    assert redis_client.zcard(keys.mailbox(f"{NUMBER}:15551230001")) == MAILBOX_CEILING
+
+
+def test_a_flood_letter_is_handled_once_there_is_room(lanes: Lanes, store: Store, redis_client: redis.Redis) -> None:
+    letters, letter = flooded(lanes, store)
+    (work,) = take(lanes.inbox)
+    lanes.inbox.finish(work, "p", [])
+    assert letters.replay(letter, ["15551230001"]) == "back"
+    last = redis_client.zrange(keys.mailbox(work.conversation), -1, -1)[0]
+    assert read_event(last).piece.raw["text"]["body"] == "one too many"
+
+
+def test_a_replayed_letter_s_conversation_lives_on(lanes: Lanes, store: Store, redis_client: redis.Redis) -> None:
+    letters = DeadLetters(store, keep_seconds=60)
+    lanes.admit(message())
+    (work,) = take(lanes.inbox)
+    lanes.inbox.bury(work, "p", "failed", "ValueError")
+    redis_client.delete(f"wa:lane:{work.conversation}", keys.contact(work.conversation))
+    letters.replay(letters.ids()[0], ["15551230001"])
+    assert redis_client.ttl(f"wa:lane:{work.conversation}") > 0
+    assert redis_client.ttl(keys.contact(work.conversation)) > 0
+
+
+def test_finishing_stamps_no_contact_that_is_gone(lanes: Lanes, redis_client: redis.Redis) -> None:
+    lanes.admit(message())
+    (work,) = take(lanes.inbox)
+    redis_client.delete(keys.contact(work.conversation))
+    assert lanes.inbox.finish(work, "p", [], stamp="unsupported_at")
+    assert not redis_client.exists(keys.contact(work.conversation))
 
 
 def test_a_stopped_worker_gives_its_takes_back(lanes: Lanes) -> None:
@@ -283,6 +325,13 @@ def test_a_customer_seen_under_two_addresses_is_one_conversation(lanes: Lanes) -
     lanes.admit(message("15550000001", user_id="US.1"), message("", user_id="US.1", text="later"))
     (work,) = take(lanes.inbox, count=5)
     assert work.contact["addresses"].split() == ["15550000001", "US.1"]
+
+
+def test_a_group_does_not_bear_the_name_of_who_wrote_last(lanes: Lanes) -> None:
+    lanes.admit(message("15550000001", group="Y2FwaV9ncm91cDox", name="Ana"))
+    (work,) = take(lanes.inbox)
+    assert work.contact["addresses"] == "Y2FwaV9ncm91cDox"
+    assert "name" not in work.contact
 
 
 def test_two_conversations_found_to_be_one_are_joined_when_the_younger_is_idle(lanes: Lanes) -> None:

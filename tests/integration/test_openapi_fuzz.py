@@ -48,6 +48,8 @@ TEMPLATES = [
     {"name": "welcome", "language": {"code": "en_US"}},
     {"name": "order", "language": "de", "body": ["Ada", "12"], "buttons": [None, "suffix"]},
 ]
+# Any other address must be a known one, and which are known no generator knows.
+PERSON = r"^([1-9][0-9]{6,14}|[A-Z]{2}\.[A-Za-z0-9]{1,128})$"
 # Every check there is, with its defaults; the phases with cases for each rule, drawn at random, and in sequence.
 CONFIG = {
     "seed": 1,
@@ -95,6 +97,8 @@ def described_api(valkey_url: str, redis_client: redis.Redis) -> Iterator[Any]:
     messages["InteractiveMessage"]["properties"]["interactive"] = {"enum": INTERACTIVE}
     messages["TemplateMessage"]["properties"]["template"] = {"enum": TEMPLATES}
     messages["Envelope"]["properties"]["fallback_template"] = {"enum": [*TEMPLATES, None]}
+    (forgotten,) = document["paths"]["/v1/contacts/{id}"]["delete"]["parameters"]
+    forgotten["schema"]["pattern"] = PERSON
     answer = app.wsgi_app
 
     def forgetful(environ: Any, start_response: Any) -> Any:

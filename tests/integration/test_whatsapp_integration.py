@@ -160,7 +160,7 @@ class TestWhatsAppClient:
 
         assert opened("15550000000").status_code == 202
         for customer in range(1, 1_000):
-            send = Send(f"{customer}", service.numbers[0], "template", b"{}", (f"1555{customer:07}",))
+            send = Send(f"{customer}", service.numbers[0], "template", b"{}", f"1555{customer:07}")
             assert service.outbox.put(send, opens=True).outcome == "queued"
         refused = opened("15550001000")
         assert (refused.status_code, refused.content_type) == (429, "application/problem+json")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -85,11 +86,11 @@ def _event(letter: DeadLetter) -> object:
 
 
 def _each(asked: Sequence[str], act: Callable[[str], str], done: str) -> int:
-    """Does it to each; `act` returns "" or a sentence on why not."""
-    problems = [problem for letter_id in progress(asked, "dead letters") if (problem := act(letter_id))]
-    say(f"{len(asked) - len(problems)} of {len(asked)} dead letters {done}.")
-    for problem in problems:
-        say(problem)
+    """Does it to each; `act` returns "" or a sentence on why not, which is said once for all it is true of."""
+    problems = Counter(problem for letter_id in progress(asked, "dead letters") if (problem := act(letter_id)))
+    say(f"{len(asked) - problems.total()} of {len(asked)} dead letters {done}.")
+    for problem, times in problems.items():
+        say(problem if times == 1 else f"{problem} ({times} letters)")
     return 1 if problems else 0
 
 
@@ -100,7 +101,7 @@ def _drop(runtime: Runtime, letter_id: str) -> str:
 def _replaying(runtime: Runtime) -> Callable[[str], str]:
     # Only here: it brings the web room along, which knows how to read a delivery anew.
     from wa_service.web.intake import Intake
-    from wa_service.web.replay import NotReplayableError, replay
+    from wa_service.web.replay import MailboxFullError, NotReplayableError, replay
     from wa_service.web.tally import WebhookTally
 
     intake = Intake(runtime, WebhookTally())
@@ -110,6 +111,8 @@ def _replaying(runtime: Runtime) -> Callable[[str], str]:
             replay(runtime, intake, letter_id)
         except LookupError:
             return f"{letter_id} is not there."
+        except MailboxFullError as error:
+            return f"Not now: {error}"
         except NotReplayableError as error:
             return f"{letter_id} stays: {clean(str(error))}"
         return ""

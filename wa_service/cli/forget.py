@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 from wa_service.cli.command import Commands, Load, add_command
-from wa_service.cli.opened import opened
-from wa_service.cli.terminal import say
+from wa_service.cli.opened import CommandError, opened
+from wa_service.cli.terminal import counting, say
 
 
 def add_to(commands: Commands) -> None:
@@ -16,7 +16,12 @@ def add_to(commands: Commands) -> None:
 
 
 def _run(options: argparse.Namespace, load: Load) -> int:
-    with opened(load()) as runtime:
-        erased = runtime.contacts.forget(options.address.lstrip("+").replace(" ", ""))
+    from wa_service.store.contacts import NobodysAddressError
+
+    with opened(load()) as runtime, counting("keys and entries looked at") as walked:
+        try:
+            erased = runtime.contacts.forget(options.address, walked=walked)
+        except NobodysAddressError as error:
+            raise CommandError(str(error)) from None
     say(f"{erased} entries were erased." if erased else "Nothing was known of this person.")
     return 0

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TypeVar
 
 T = TypeVar("T")
 MANY = 20
 _BAR = 30
+_STEP = 10_000
 
 
 def say(text: str = "") -> None:
@@ -30,6 +32,26 @@ def table(rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
     )
+
+
+@contextmanager
+def counting(what: str) -> Iterator[Callable[[int], None]]:
+    """Takes a growing number; where it becomes large and somebody watches, it is shown on standard error."""
+    shown = 0
+
+    def show(count: int) -> None:
+        nonlocal shown
+        if count - shown >= _STEP and sys.stderr.isatty():
+            shown = count
+            sys.stderr.write(f"\r{count:,} {what} ")
+            sys.stderr.flush()
+
+    try:
+        yield show
+    finally:
+        if shown:
+            sys.stderr.write("\n")
+            sys.stderr.flush()
 
 
 def progress(items: Sequence[T], what: str) -> Iterator[T]:

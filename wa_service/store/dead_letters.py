@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from wa_service.store import keys
 from wa_service.store.flusher import Command
-from wa_service.store.inbox import write_event
+from wa_service.store.inbox import MAILBOX_CEILING, write_event
 from wa_service.store.redis import Store, fields, text
 from wa_service.whatsapp.events import Piece
+
+Replayed = Literal["back", "unknown", "nobody", "full"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +91,13 @@ class DeadLetters:
             event=data["event"].encode(),
         )
 
-    def replay(self, letter_id: str, addresses: Sequence[str] = ()) -> bool | None:
-        """Puts a letter behind what waits in its mailbox; None when unknown, False when it belongs to no conversation.
+    def replay(self, letter_id: str, addresses: Sequence[str]) -> Replayed:
+        """Puts a letter behind what waits in the mailbox of its customer, whom `addresses` name.
 
-        `addresses` name the customer of a letter that could not be read when it came and can be now.
+        "full": so much waits there that it stays a letter for now; "nobody": it belongs to no conversation.
         """
-        result = self._store.call("replay", letter_id, self._keep, *addresses)
-        return None if result == 0 else bool(result == 1)
+        word: Replayed = text(self._store.call("replay", letter_id, self._keep, MAILBOX_CEILING, *addresses))  # type: ignore[assignment]  # one of the script's four words
+        return word
 
     def drop(self, letter_id: str) -> bool:
         """Throws a letter away; returns whether there was one."""

@@ -172,9 +172,9 @@ class Inbox:
 
     def admit(self, piece: Piece, received_ms: int) -> Command:
         """Puts a message into its conversation's mailbox, once. Result: b"new", b"duplicate" or b"flood"."""
-        contact = piece.contact or {}
-        profile = contact.get("profile")
-        name = profile.get("name") if isinstance(profile, dict) else None
+        profile = (piece.contact or {}).get("profile")
+        # A group has no name of its own here, least of all that of whoever wrote last.
+        name = profile.get("name") if isinstance(profile, dict) and not piece.raw.get("group_id") else None
         return self._store.step(
             "admit",
             write_event(piece, received_ms),

@@ -32,8 +32,9 @@ wa:heard:<n>              list    when sends that had a status were accepted    
 wa:refused_at             string  when a webhook of ours was last refused            8 days
 wa:dead, wa:dead:<id>     zset    dead letters, at most 10,000                       retention
 wa:events                 stream  what customers wrote, what became of sends         retention, each of them
-wa:foreign, stray,        list    statuses of others' sends, events for others'      retention
-management                        numbers, management events: the last 1,000
+wa:foreign, stray,        list    statuses of others' sends (without recipient),     retention
+management                        events for others' numbers, management events:
+                                  the last 1,000
 wa:answers:<web process>  list    records whose caller waits                         60 s
 ========================  ======  =================================================  ===========================
 """

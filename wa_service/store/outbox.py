@@ -39,6 +39,7 @@ PutOutcome = Literal["queued", "replayed", "waiting", "conflict", "full", "reach
 class Send:
     """A message that is to be sent. `body` is Meta's message object as JSON; times in ms.
 
+    `address`: whom it goes to, one: only Meta says which addresses are one person's.
     `urgent` messages go before the others; `opaque` is the caller's own biz_opaque_callback_data; `fallback` a
     template's message object that is sent instead when the service window turns out to be closed; `origin` names the
     message that a reply answers, as "reference@ms when it was received".
@@ -48,7 +49,7 @@ class Send:
     number: str
     type: str
     body: bytes
-    addresses: tuple[str, ...]
+    address: str
     urgent: bool = True
     ttl: int = 86_400_000
     opaque: str | None = None
@@ -207,7 +208,7 @@ class Outbox:
             limits.daily,
             int(opens),
             int(may_wait_for_reach),
-            *send.addresses,
+            send.address,
         )
         what: PutOutcome = text(outcome)  # type: ignore[assignment]  # one of the script's six words
         if what == "reach":
@@ -313,7 +314,7 @@ class Outbox:
             orjson.dumps(failure) if failure else "",
             code or 0,
             orjson.dumps(pricing) if pricing else "",
-            orjson.dumps({"n": number, "m": bounded(raw, KEPT_BYTES)}),
+            orjson.dumps({"n": number, "m": nobodys(number, wamid, status, at_ms, code)}),
             orjson.dumps(told)[1:-1],
         )
 
@@ -356,6 +357,14 @@ def _word(beside: str, status: str) -> str:
     if not beside and status in RANKS:
         return status
     return f"{beside or 'other'}_{_NO_LETTER.sub('_', status[:LONGEST_WORD].lower())}"
+
+
+def nobodys(number: str, wamid: str, status: str, at_ms: int, code: int | None) -> dict[str, Any]:
+    """A status of a send that is not ours, as it is kept: with nothing that tells the customer.
+
+    It may be the late status of a send to somebody who is forgotten; a wamid holds the number, its digest does not.
+    """
+    return {"mark": keys.mark(number, wamid).hex(), "status": status[:LONGEST_WORD], "time": at_ms, "code": code}
 
 
 def _failure(error: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from flask_openapi3.blueprint import APIBlueprint
 from pydantic import ValidationError
 
 from wa_service.runtime import Runtime
+from wa_service.store.contacts import NobodysAddressError
 from wa_service.store.dead_letters import DeadLetter
 from wa_service.store.inbox import UnreadableEventError, read_event
 from wa_service.web import event_feed, media, models
@@ -33,18 +34,19 @@ from wa_service.web.parameters import (
 )
 from wa_service.web.problems import (
     INVALID,
+    MAILBOX_FULL,
     NO_ROOM,
     NOT_CONFIGURED,
     NOT_FOUND,
     UNREADABLE,
     ProblemError,
 )
-from wa_service.web.replay import NotReplayableError, replay
+from wa_service.web.replay import MailboxFullError, NotReplayableError, replay
 from wa_service.web.template_list import Templates
-from wa_service.whatsapp.addresses import normalise_number
 from wa_service.whatsapp.client import WhatsAppMetaClient
 from wa_service.whatsapp.parts import problems
 
+_MAILBOX_RETRY_SECONDS = 60.0
 Client = Callable[[str | None], WhatsAppMetaClient]
 
 
@@ -140,7 +142,7 @@ def _add_contacts(api: APIBlueprint, runtime: Runtime) -> None:
     @allow("read")
     def show_contact(path: ContactPath) -> Response:
         """A customer's addresses and service windows."""
-        found = runtime.contacts.find(_address(path.id))
+        found = runtime.contacts.find(path.id)
         if not found:
             raise ProblemError(NOT_FOUND, "No customer is known under this address.")
         return models.ContactCard.of(found, int(time.time() * 1000)).respond()
@@ -148,8 +150,14 @@ def _add_contacts(api: APIBlueprint, runtime: Runtime) -> None:
     @api.delete("/contacts/<id>", **describe(200, models.Erased))
     @allow("admin")
     def forget_contact(path: ContactPath) -> Response:
-        """Erase a person: addresses, messages, records, events, dead letters."""
-        return models.Erased(erased=runtime.contacts.forget(_address(path.id))).respond()
+        """Erase a person: addresses, messages, records, events, dead letters.
+
+        By a phone number, a business-scoped user id, or any other address that is known.
+        """
+        try:
+            return models.Erased(erased=runtime.contacts.forget(path.id)).respond()
+        except NobodysAddressError as error:
+            raise ProblemError(INVALID, fields=[("id", str(error))]) from None
 
 
 def _add_dead_letters(api: APIBlueprint, runtime: Runtime, intake: Intake) -> None:
@@ -170,6 +178,8 @@ def _add_dead_letters(api: APIBlueprint, runtime: Runtime, intake: Intake) -> No
             replay(runtime, intake, path.id)
         except LookupError:
             raise _no_letter() from None
+        except MailboxFullError as reason:
+            raise ProblemError(MAILBOX_FULL, str(reason), retry_after=_MAILBOX_RETRY_SECONDS) from None
         except NotReplayableError as reason:
             raise ProblemError(UNREADABLE, str(reason)) from None
         return models.Done().respond()
@@ -204,14 +214,6 @@ def _read_mark() -> ReadMark:
         return ReadMark.model_validate(json_object(optional=True))
     except ValidationError as error:
         raise ProblemError(INVALID, "The body is not valid.", fields=problems(error)) from None
-
-
-def _address(given: str) -> str:
-    """A number as it is stored, whatever stands between its digits; anything else as it is."""
-    try:
-        return normalise_number(given)
-    except ValueError:
-        return given
 
 
 def _letter(letter: DeadLetter) -> models.Letter:

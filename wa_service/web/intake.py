@@ -11,6 +11,7 @@ from wa_service import log, metrics
 from wa_service.runtime import Runtime
 from wa_service.store.bounded import bounded
 from wa_service.store.flusher import StoreAwayError
+from wa_service.store.outbox import nobodys
 from wa_service.web.account_events import LARGEST_KEPT_ASIDE, AccountEvents, Asked, kept, unexpected
 from wa_service.web.tally import WebhookTally
 from wa_service.whatsapp.events import Piece
@@ -94,12 +95,12 @@ class Intake:
         if kind == "management":
             return self._account.asked(piece)
         if number not in self._ours:
-            stray = {"n": number, "w": piece.waba_id, "k": kind, "m": bounded(piece.raw, LARGEST_KEPT_ASIDE)}
+            stray = {"n": number, "w": piece.waba_id, "k": kind, "m": _stray_form(piece, received_ms)}
             return [(self._events.stray(stray), piece, _stray)]
         if kind == "message":
             asked: Asked = (self._inbox.admit(piece, received_ms), piece, self._admitted)
         elif kind == "status":
-            at = piece.timestamp * 1000 or received_ms
+            at = _at(piece, received_ms)
             asked = (self._outbox.status(number, piece.id, piece.raw["status"], at, piece.raw), piece, self._applied)
         else:
             asked = self._account.notice(piece)
@@ -154,6 +155,18 @@ class Intake:
 def _stray(piece: Piece, result: Any) -> None:
     kept(piece, result)
     metrics.event_seen("stray")
+
+
+def _at(status: Piece, received_ms: int) -> int:
+    return status.timestamp * 1000 or received_ms
+
+
+def _stray_form(piece: Piece, received_ms: int) -> Any:
+    """What is kept of something for a number that is not ours."""
+    if piece.kind != "status":
+        return bounded(piece.raw, LARGEST_KEPT_ASIDE)
+    at = _at(piece, received_ms)
+    return nobodys(piece.phone_number_id, piece.id, piece.raw["status"], at, _code(piece))
 
 
 def _code(piece: Piece) -> int | None:

@@ -73,6 +73,7 @@ TEMPLATE_MISFIT = Kind(422, "template-misfit", "The message does not fit its tem
 TOO_MANY_CALLS = Kind(429, "too-many-calls", "Too many calls.", True)
 REACH_USED_UP = Kind(429, "daily-limit", "The customers that may be opened by template in 24 hours are used up.", True)
 LANE_FULL = Kind(429, "lane-full", "Too many messages wait for this customer.", True)
+MAILBOX_FULL = Kind(429, "mailbox-full", "Too many messages of this customer wait to be handled.", True)
 NO_ROOM = Kind(429, "throughput", "The number's throughput is used up at the moment.", True)
 INTERNAL = Kind(500, "internal", "Something went wrong here.")
 STORE_AWAY = Kind(503, "store-away", "The store cannot be reached, or is full.", True)
@@ -96,6 +97,7 @@ _OURS: Final = (
     TOO_MANY_CALLS,
     REACH_USED_UP,
     LANE_FULL,
+    MAILBOX_FULL,
     NO_ROOM,
     INTERNAL,
     STORE_AWAY,

@@ -18,11 +18,19 @@ class NotReplayableError(Exception):
     """The letter can still not be handled; its text is the reason."""
 
 
+class MailboxFullError(NotReplayableError):
+    """So many messages of the letter's customer wait that there is no room for it now."""
+
+    def __init__(self) -> None:
+        super().__init__("Too many messages of its customer wait: replay it when they have been handled.")
+
+
 def replay(runtime: Runtime, intake: Intake, letter_id: str) -> None:
     """Puts a letter behind what waits in its mailbox.
 
     Raises:
         LookupError: there is no such letter.
+        MailboxFullError: there is no room for it now.
         NotReplayableError: it can still not be read, or belongs to no conversation.
         StoreAwayError: it may or may not be back in its mailbox.
     """
@@ -41,11 +49,13 @@ def replay(runtime: Runtime, intake: Intake, letter_id: str) -> None:
     event = parse_piece(piece)
     if isinstance(event, Malformed):
         raise NotReplayableError(event.reason)
-    put_back = runtime.dead_letters.replay(letter_id)
-    if put_back is None:
-        raise LookupError(letter_id)
-    if not put_back:
-        raise NotReplayableError("It belongs to no conversation.")
+    match runtime.dead_letters.replay(letter_id, piece.addresses):
+        case "unknown":
+            raise LookupError(letter_id)
+        case "nobody":
+            raise NotReplayableError("It belongs to no conversation.")
+        case "full":
+            raise MailboxFullError
 
 
 def _read_anew(malformed: Piece) -> list[Piece]:

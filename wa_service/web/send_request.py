@@ -56,7 +56,7 @@ def read_send(
         number=number,
         type=message.type,
         body=body,
-        addresses=_addresses(message),
+        address=_address(message),
         urgent=urgent,
         ttl=ttl * 1000,
         opaque=message.biz_opaque_callback_data,
@@ -122,10 +122,11 @@ def _ttl(given: Any, longest: int) -> int:
     return int(given)
 
 
-def _addresses(message: Message) -> tuple[str, ...]:
+def _address(message: Message) -> str:
+    """Whom Meta sends it to: `to` wins where both are given (2.1), so `recipient` may name anybody."""
     if message.recipient_type == "group" and message.to is not None and not _GROUP_ID.fullmatch(message.to):
         raise _wrong("to", "A group's id has at most 256 characters and no spaces.")
-    return tuple(address for address in (message.to, message.recipient) if address is not None)
+    return message.to or message.recipient or ""
 
 
 def _wrong(field: str, sentence: str) -> ProblemError:

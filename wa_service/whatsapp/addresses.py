@@ -19,6 +19,19 @@ def normalise_number(text: str) -> str:
     return digits
 
 
+def as_stored(text: str) -> str:
+    """A phone number as its digits, whatever stands between them; any other address as it is."""
+    try:
+        return normalise_number(text)
+    except ValueError:
+        return text
+
+
+def is_number(text: str) -> bool:
+    """Has `text` the form of a phone number, as digits with its country code?"""
+    return _NUMBER.fullmatch(text) is not None
+
+
 def is_user_id(text: str) -> bool:
     """Has `text` the form of a business-scoped user id or a parent's, such as `US.1349…` or `US.ENT.118…`?"""
     return _USER_ID.fullmatch(text) is not None

@@ -274,7 +274,7 @@ class InboundWorker:
             number=event.phone_number_id,
             type=str(reply.get("type", "text")),
             body=orjson.dumps(payload),
-            addresses=event.addresses,
+            address=event.addresses[0],
             ttl=self._reply_ttl_ms,
             origin=origin,
         )

@@ -390,6 +390,16 @@ def test_a_forgotten_person_is_nowhere(web: Web, redis_client: redis.Redis) -> N
     assert web.get("/v1/events").json["items"] == []
 
 
+@pytest.mark.parametrize("address", ["1", "+", "15", "%20", "a-group-that-nobody-knows"])
+def test_nobody_s_address_is_a_problem_and_erases_nobody(web: Web, address: str) -> None:
+    web.webhook(delivery(value_of(messages=[text_message()])))
+
+    answer = web.delete(f"/v1/contacts/{address}")
+
+    assert (answer.status_code, answer.json["errors"][0]["field"]) == (400, "id")
+    assert len(web.get("/v1/events").json["items"]) == 1
+
+
 @pytest.fixture
 def failed_letter(web: Web) -> str:
     """The id of a message whose handling failed for good."""
@@ -426,6 +436,37 @@ def test_a_replayed_letter_waits_again(web: Web, failed_letter: str) -> None:
     assert answer.status_code == 200
     assert [work.stored.piece.id for work in works] == ["wamid.HBgLMESSAGE"]
     assert web.get("/v1/dead-letters").json == {"items": [], "next": None}
+
+
+def test_a_letter_for_a_full_mailbox_may_be_replayed_later(
+    web: Web, failed_letter: str, redis_client: redis.Redis
+) -> None:
+    waiting = {f'{{"v":2,"i":"{i}"}}': i for i in range(500)}
+    redis_client.zadd(f"wa:box:{NUMBER}:{CUSTOMER}", waiting)
+
+    answer = web.post(f"/v1/dead-letters/{failed_letter}/replay")
+
+    assert (answer.status_code, answer.json["type"]) == (429, "/docs#mailbox-full")
+    assert answer.json["retryable"] is True
+    assert answer.headers["Retry-After"]
+    assert [letter["id"] for letter in web.get("/v1/dead-letters").json["items"]] == [failed_letter]
+
+
+def test_a_letter_from_before_a_join_is_handled_with_what_its_customer_wrote_since(web: Web) -> None:
+    inbox, user_id = web.runtime.inbox, "US.13491208655302741918"
+    web.webhook(delivery(value_of(messages=[text_message("wamid.HBgL1")])))
+    inbox.finish(inbox.take("a worker", 1, 1)[1][0], "a worker", [])
+    by_user_id = {name: part for name, part in text_message("wamid.HBgL2").items() if name != "from"}
+    contacts = [{"profile": {"name": "Ada"}, "user_id": user_id}]
+    web.webhook(delivery(value_of(messages=[by_user_id | {"from_user_id": user_id}]) | {"contacts": contacts}))
+    inbox.bury(inbox.take("a worker", 2, 1)[1][0], "a worker", "failed", "RuntimeError")
+    web.webhook(delivery(value_of(messages=[text_message("wamid.HBgL3") | {"from_user_id": user_id}])))
+    [letter] = web.get("/v1/dead-letters").json["items"]
+
+    web.post(f"/v1/dead-letters/{letter['id']}/replay")
+
+    conversations = [work.conversation for work in inbox.take("a worker", 3, 10)[1]]
+    assert conversations == [f"{NUMBER}:{CUSTOMER}"]
 
 
 def test_a_dropped_letter_is_gone(web: Web, failed_letter: str) -> None:

@@ -124,6 +124,19 @@ def test_a_business_scoped_user_id_can_be_written_to(web: Web) -> None:
     assert (answer.status_code, answer.json["to"]) == (202, "US.13491208655302741918")
 
 
+def test_a_send_with_two_addresses_does_not_make_two_customers_one(web: Web) -> None:
+    other = "US.13491208655302741918"
+    for i, whom in enumerate(({"to": "15550002222"}, {"recipient": other})):
+        web.send(whom | {"text": "hello"})
+        web.accept(f"wamid.HBgL{i}")
+
+    both = web.send({"to": "15550002222", "recipient": other, "text": "to wins"})
+
+    assert both.json["to"] == "15550002222"
+    assert web.send({"recipient": other, "text": "to another"}).json["to"] == other
+    assert web.get(f"/v1/contacts/{other}").json["addresses"] == [other]
+
+
 def test_a_type_that_we_do_not_know_passes_through(web: Web) -> None:
     web.send({"to": CUSTOMER, "type": "hologram", "hologram": {"id": "1"}})
 

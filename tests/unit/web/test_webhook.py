@@ -227,11 +227,20 @@ def test_a_status_is_applied_in_the_same_breath(web: Web) -> None:
     assert web.get("/v1/messages/wamid.HBgLOURS").json["status"] == "delivered"
 
 
-def test_a_status_of_a_message_that_another_system_sent_is_kept_aside(web: Web, redis_client: redis.Redis) -> None:
-    answer = web.webhook(delivery(value_of(statuses=[status_of("wamid.HBgLTHEIRS", "read")])))
+def test_a_status_of_a_message_that_another_system_sent_is_kept_aside_without_the_customer(
+    web: Web, redis_client: redis.Redis
+) -> None:
+    errors = [{"code": 131026, "title": "Message undeliverable"}]
+    status = status_of("wamid.HBgLTHEIRS", "failed", errors=errors)
+
+    answer = web.webhook(delivery(value_of(statuses=[status]), value_of(FOREIGN_NUMBER, statuses=[status])))
 
     assert answer.status_code == 200
-    assert redis_client.llen("wa:foreign") == 1
+    for kept in (redis_client.lindex("wa:foreign", 0), redis_client.lindex("wa:stray", 0)):
+        told = orjson.loads(kept)["m"]
+        assert (told["status"], told["time"], told["code"]) == ("failed", 1_700_000_100_000, 131026)
+        assert CUSTOMER.encode() not in kept
+        assert b"wamid" not in kept
 
 
 def test_a_failed_status_is_logged_with_its_code_and_without_the_customer(

@@ -59,7 +59,7 @@ if outcome == 'later' then
   if d.never_left then pair_return(c) end
   if d.counts then redis.call('HINCRBY', key(id), d.counts, 1) end
   if d.error then redis.call('HSET', key(id), 'error', cjson.encode(d.error)) end
-  offer(n, c, now + d.delay)
+  if redis.call('EXISTS', 'wa:q:' .. c) == 1 then offer(n, c, now + d.delay) end -- else its customer is forgotten
 elseif outcome == 'unknown' then
   if d.error then redis.call('HSET', key(id), 'error', cjson.encode(d.error)) end
   rise(id, 'unknown', now)
@@ -75,6 +75,9 @@ elseif outcome == 'failed' then
   leave(n, c, id)
 else
   leave(n, c, id)
-  if d.wa_id and d.wa_id ~= '' then resolve(n, { string.match(c, ':(.*)$'), d.wa_id }, keep) end
+  -- Who is forgotten meanwhile is not known again by the answer to what was being sent.
+  if d.wa_id and d.wa_id ~= '' and redis.call('EXISTS', 'wa:contact:' .. c) == 1 then
+    resolve(n, { string.match(c, ':(.*)$'), d.wa_id }, keep)
+  end
 end
 return { 1, redis.call('HGET', key(id), 'status'), took, follows }

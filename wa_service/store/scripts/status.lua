@@ -2,7 +2,7 @@
 -- What became of a send, by Meta's word. Found by our id (biz_opaque_callback_data), else by its wamid; the
 -- record's own s:<status> is the mark against repeats.
 -- ARGV 1 our id ("" none) · 2 mark (digest of n + wamid) · 3 wamid · 4 status, or a word of no rank · 5 time (ms) · 6 n · 7 keep (s)
---      · 8 error (JSON, "") · 9 error code (0) · 10 pricing (JSON, "") · 11 raw (JSON, for sends that are not ours)
+--      · 8 error (JSON, "") · 9 error code (0) · 10 pricing (JSON, "") · 11 what is kept of it where the send is not ours (JSON)
 --      · 12 what the events stream is told (JSON members)
 -- Returns {"applied"|"late"|"told"|"duplicate"|"foreign", id, ms since accepted, type}.
 local id, status, keep = ARGV[1], ARGV[4], tonumber(ARGV[7])

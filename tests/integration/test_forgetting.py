@@ -1,0 +1,232 @@
+"""One person is forgotten everywhere: where an alias ended, a number is no longer ours, a group has their words."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import orjson
+import pytest
+import redis
+
+from tests.integration.lanes import NUMBER, Lanes, message, send
+from tests.integration.personal import NAME, WORDS, contents, traces, wamid
+from wa_service.store import keys
+from wa_service.store.contacts import Contacts
+from wa_service.store.inbox import Work, reference
+from wa_service.store.outbox import Ending, Idempotency
+from wa_service.store.redis import Store
+
+CUSTOMER, OTHER = "15551230001", "15559870002"
+USER_ID = "US.13491208655302741918"
+GROUP = "Y2FwaV9ncm91cDox"
+GONE_NUMBER = "999999999999999"
+IN_GROUP = f"{NUMBER}:{GROUP}"
+
+
+@pytest.fixture
+def contacts(store: Store) -> Contacts:
+    return Contacts(store, [NUMBER])
+
+
+def take(lanes: Lanes) -> list[Work]:
+    return lanes.inbox.take("p", time.monotonic_ns(), 50)[1]
+
+
+def handled(lanes: Lanes, *pieces) -> None:
+    """Admits and handles, without an answer."""
+    lanes.admit(*pieces)
+    for work in take(lanes):
+        lanes.inbox.finish(work, "p", [])
+
+
+class TestAddresses:
+    def test_an_alias_that_ended_before_its_contact_leads_to_the_person(
+        self, lanes: Lanes, contacts: Contacts, redis_client: redis.Redis
+    ) -> None:
+        lanes.admit(message("", WORDS, user_id=USER_ID, name=NAME), message(CUSTOMER, user_id=USER_ID))
+        redis_client.delete(keys.who(NUMBER, CUSTOMER))
+        assert contacts.forget(CUSTOMER) > 0
+        assert list(traces(redis_client, CUSTOMER, USER_ID)) == []
+
+    def test_an_alias_that_outlived_its_contact_leads_to_the_person(
+        self, lanes: Lanes, contacts: Contacts, redis_client: redis.Redis
+    ) -> None:
+        lanes.admit(message("", WORDS, user_id=USER_ID, name=NAME), message(CUSTOMER, user_id=USER_ID))
+        redis_client.delete(keys.contact(f"{NUMBER}:{USER_ID}"))
+        contacts.forget(CUSTOMER)
+        assert list(traces(redis_client, CUSTOMER, USER_ID)) == []
+
+    @pytest.mark.parametrize("address", [CUSTOMER, OTHER])
+    def test_who_changed_the_number_is_forgotten_by_either(
+        self, lanes: Lanes, contacts: Contacts, redis_client: redis.Redis, address: str
+    ) -> None:
+        lanes.admit(message(CUSTOMER, WORDS, id=wamid(CUSTOMER), name=NAME))
+        lanes.admit(replace(message(CUSTOMER), addresses=(CUSTOMER, OTHER)))
+        lanes.admit(message(OTHER, id=wamid(OTHER)))
+        lanes.outbox.put(send(OTHER))
+        contacts.forget(address)
+        assert list(traces(redis_client, CUSTOMER, OTHER)) == []
+
+    @pytest.mark.parametrize("address", [CUSTOMER, USER_ID])
+    def test_conversations_that_wait_to_be_joined_are_forgotten_together(
+        self, lanes: Lanes, contacts: Contacts, redis_client: redis.Redis, address: str
+    ) -> None:
+        handled(lanes, message(CUSTOMER, WORDS, name=NAME))
+        lanes.admit(message("", WORDS, user_id=USER_ID, name=NAME), message(CUSTOMER, user_id=USER_ID))
+        contacts.forget(address)
+        assert list(traces(redis_client, CUSTOMER, USER_ID)) == []
+
+    def test_a_person_is_forgotten_on_a_number_that_is_no_longer_ours(
+        self, lanes: Lanes, contacts: Contacts, redis_client: redis.Redis
+    ) -> None:
+        lanes.admit(message(CUSTOMER, WORDS, number=GONE_NUMBER, user_id=USER_ID, name=NAME))
+        lanes.outbox.put(send(CUSTOMER, number=GONE_NUMBER))
+        assert contacts.forget(CUSTOMER) > 0
+        assert list(traces(redis_client, CUSTOMER, USER_ID)) == []
+        assert redis_client.keys("wa:rec:*") == []
+
+    def test_a_send_that_waits_on_such_a_number_is_found_when_all_else_has_ended(
+        self, lanes: Lanes, contacts: Contacts, redis_client: redis.Redis
+    ) -> None:
+        lanes.outbox.put(send(CUSTOMER, number=GONE_NUMBER))
+        redis_client.delete(keys.who(GONE_NUMBER, CUSTOMER), keys.contact(f"{GONE_NUMBER}:{CUSTOMER}"))
+        contacts.forget(CUSTOMER)
+        assert list(traces(redis_client, CUSTOMER)) == []
+        assert redis_client.keys("wa:rec:*") == []
+
+
+class TestGroups:
+    def test_what_a_member_wrote_leaves_the_group_s_mailbox_and_the_next_is_due_at_once(
+        self, lanes: Lanes, contacts: Contacts, redis_client: redis.Redis
+    ) -> None:
+        lanes.admit(message(CUSTOMER, WORDS, group=GROUP, id=wamid(CUSTOMER), name=NAME))
+        lanes.admit(message(OTHER, "stays", group=GROUP))
+        (lost,) = take(lanes)
+        contacts.forget(CUSTOMER)
+        assert list(traces(redis_client, CUSTOMER)) == []
+        (work,) = take(lanes)
+        assert work.stored.piece.raw["text"]["body"] == "stays"
+        assert not lanes.inbox.finish(lost, "p", [send(GROUP)])
+        assert lanes.inbox.finish(work, "p", [])
+
+    def test_a_mailbox_that_held_nothing_else_is_no_longer_due(
+        self, lanes: Lanes, contacts: Contacts, redis_client: redis.Redis
+    ) -> None:
+        lanes.admit(message(CUSTOMER, WORDS, group=GROUP))
+        contacts.forget(CUSTOMER)
+        assert redis_client.zcard(keys.DUE) == 0
+        assert take(lanes) == []
+
+    def test_who_works_on_another_member_s_message_goes_on(self, lanes: Lanes, contacts: Contacts) -> None:
+        lanes.admit(message(OTHER, "stays", group=GROUP), message(CUSTOMER, WORDS, group=GROUP))
+        (work,) = take(lanes)
+        contacts.forget(CUSTOMER)
+        assert lanes.inbox.finish(work, "p", [send(GROUP)])
+
+    def test_a_message_that_waits_and_only_names_the_person_is_not_lost(self, lanes: Lanes, contacts: Contacts) -> None:
+        lanes.admit(message(OTHER, f"call {CUSTOMER}"))
+        contacts.forget(CUSTOMER)
+        assert len(take(lanes)) == 1
+
+    def test_transcripts_and_answers_of_a_member_go_and_those_of_others_stay(
+        self, lanes: Lanes, contacts: Contacts, redis_client: redis.Redis
+    ) -> None:
+        for customer, words in ((CUSTOMER, WORDS), (OTHER, "stays")):
+            piece = message(customer, words, group=GROUP)
+            lanes.admit(piece)
+            (work,) = take(lanes)
+            body = orjson.dumps({"text": {"body": f"You said: {words}"}})
+            origin = f"{reference(NUMBER, piece.id)}@1"
+            answer = replace(send(GROUP, id=f"to{customer}", origin=origin), body=body)
+            heard = orjson.dumps({"message_id": piece.id, "transcript": words}).decode()
+            lanes.inbox.finish(work, "p", [answer], heard=heard)
+        contacts.forget(CUSTOMER)
+        assert list(traces(redis_client, CUSTOMER)) == []
+        assert [grant.id for grant in lanes.grant(count=5)] == [f"to{OTHER}"]
+        assert redis_client.xlen(keys.EVENTS) == 2
+
+    def test_a_dead_letter_of_a_member_goes(self, lanes: Lanes, contacts: Contacts, redis_client: redis.Redis) -> None:
+        lanes.admit(message(CUSTOMER, WORDS, group=GROUP, name=NAME))
+        (work,) = take(lanes)
+        lanes.inbox.bury(work, "p", "failed", "ValueError")
+        contacts.forget(CUSTOMER)
+        assert list(traces(redis_client, CUSTOMER)) == []
+        assert redis_client.zcard(keys.DEAD) == 0
+
+
+class TestSends:
+    def test_a_late_status_brings_nothing_of_the_person_back(
+        self, lanes: Lanes, contacts: Contacts, redis_client: redis.Redis
+    ) -> None:
+        lanes.outbox.put(send(CUSTOMER, id="a"))
+        (grant,) = lanes.grant()
+        lanes.outbox.done(NUMBER, grant, Ending("accepted", wamid=wamid(CUSTOMER)))
+        contacts.forget(CUSTOMER)
+        raw = {"recipient_id": CUSTOMER, "biz_opaque_callback_data": "a", "errors": [{"code": 131026, "title": NAME}]}
+        lanes.store.run([lanes.outbox.status(NUMBER, wamid(CUSTOMER), "failed", 1, raw)])
+        assert list(traces(redis_client, CUSTOMER)) == []
+        assert redis_client.llen(keys.FOREIGN) == 1
+
+    @pytest.mark.parametrize(
+        "ending",
+        [Ending("accepted", wamid=wamid(CUSTOMER), wa_id=OTHER), Ending("later", delay=60.0)],
+        ids=["accepted", "later"],
+    )
+    def test_a_send_that_ends_between_the_steps_of_an_erasure_writes_no_address(
+        self, lanes: Lanes, redis_client: redis.Redis, ending: Ending
+    ) -> None:
+        lanes.outbox.put(send(CUSTOMER))
+        (grant,) = lanes.grant()
+        of_the_conversation = [f"wa:{kind}:{grant.conversation}" for kind in ("contact", "lane", "q", "pair")]
+        redis_client.delete(*of_the_conversation, keys.who(NUMBER, CUSTOMER))
+        lanes.outbox.done(NUMBER, grant, ending)
+        told = {key.split(b":")[1].decode() for key in traces(redis_client, CUSTOMER, OTHER)}
+        assert told <= {"rec", "events"}  # which the next steps erase
+
+    def test_an_idempotency_key_goes_with_its_record(
+        self, lanes: Lanes, contacts: Contacts, redis_client: redis.Redis
+    ) -> None:
+        lanes.outbox.put(send(CUSTOMER), idempotency=Idempotency(keys.idempotency("tool", CUSTOMER), "f", 0))
+        contacts.forget(CUSTOMER)
+        assert redis_client.keys("wa:idem:*") == []
+
+
+def test_what_a_worker_holds_does_not_name_the_person_any_more(
+    lanes: Lanes, contacts: Contacts, redis_client: redis.Redis
+) -> None:
+    lanes.admit(message(CUSTOMER))
+    take(lanes)
+    assert {b"wa:took:p", b"wa:held:p"} <= set(traces(redis_client, CUSTOMER))
+    contacts.forget(CUSTOMER)
+    assert list(traces(redis_client, CUSTOMER)) == []
+
+
+def test_a_file_s_id_goes_wherever_it_stood(lanes: Lanes, contacts: Contacts, redis_client: redis.Redis) -> None:
+    media_id = "1003383421387256"
+    piece = message(CUSTOMER, group=GROUP)
+    picture = {**piece.raw, "type": "image", "image": {"id": media_id, "caption": WORDS}}
+    lanes.admit(replace(piece, raw=picture), replace(message(CUSTOMER), raw=picture, id="wamid.OTHER"))
+    contacts.forget(CUSTOMER)
+    assert list(traces(redis_client, media_id)) == []
+
+
+def test_somebody_else_who_was_there_is_as_before(lanes: Lanes, contacts: Contacts, redis_client: redis.Redis) -> None:
+    lanes.admit(message(OTHER, "stays", user_id="US.7"), message(OTHER, "stays too", group=GROUP))
+    lanes.outbox.put(send(OTHER))
+    before = contents(redis_client)
+    lanes.admit(message(CUSTOMER, WORDS, user_id=USER_ID), message(CUSTOMER, WORDS, group=GROUP))
+    contacts.forget(USER_ID)
+    after = contents(redis_client)
+    changed = {key for key in before if before[key] != after.get(key)}
+    # Stamps, wake-ups and marks are nobody's; the group's contact and lane say when somebody wrote last.
+    assert {key.split(b":")[1] for key in changed} <= {b"rate", b"bell", b"contact", b"lane"}
+    assert contacts.find(OTHER)[0].addresses == (OTHER, "US.7")
+
+
+def test_a_long_walk_says_how_far_it_came(lanes: Lanes, contacts: Contacts) -> None:
+    lanes.admit(message(CUSTOMER))
+    told: list[int] = []
+    contacts.forget(CUSTOMER, walked=told.append)
+    assert told == sorted(told)
+    assert told[-1] > told[0] > 0

@@ -1,0 +1,80 @@
+"""Where a person's address stands in what was stored: as a whole value, never as a part of a longer one."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+import orjson
+
+from wa_service.whatsapp.addresses import is_number, is_user_id
+
+_WAMID: Final = re.compile(rb"wamid\.[A-Za-z0-9+/=_-]+")
+# What stands in these fields is ours, or a time: as many digits as a telephone number has, and nobody's.
+_IDS: Final = (b"n", b"w", b"waba_id", b"phone_number_id", b"display_phone_number", b"timestamp")
+_TIMES: Final = (b"t", b"e", b"r", b"time", b"timestamp")
+_NOBODYS: Final = b"".join([*(rb'(?<!"%b":")' % name for name in _IDS), *(rb'(?<!"%b":)' % name for name in _TIMES)])
+_BEGIN: Final = rb"(?:(?<![0-9A-Za-z])|(?<=\\[bfnrt]))" + _NOBODYS
+_END: Final = rb"(?![0-9A-Za-z])"
+# A group's id may be anything that a caller gave; what is shorter could be any button's id.
+_SHORTEST: Final = 7
+_SENDER: Final = ("from", "from_user_id", "from_parent_user_id")
+_CONTACT: Final = ("wa_id", "user_id", "parent_user_id")
+
+
+class Mentions:
+    """Finds one person's addresses in JSON as our writers write it (without spaces)."""
+
+    def __init__(self, addresses: Iterable[str]) -> None:
+        self._addresses = frozenset(addresses)
+        plain, packed = [], []
+        for address in sorted(self._addresses):
+            needle = re.escape(address).encode()
+            if is_number(address):
+                plain.append(_BEGIN + needle + _END)
+                packed.append(rb"(?<![0-9])" + needle + rb"(?![0-9])")
+            elif is_user_id(address):
+                plain.append(_BEGIN + needle + _END)
+                packed.append(needle + _END)
+            elif len(address) >= _SHORTEST:
+                plain.append(b'"' + needle + b'"')
+                packed.append(needle + _END)
+        self._plain, self._packed = _any(plain), _any(packed)
+
+    def stand_in(self, data: bytes) -> bool:
+        """Whether JSON holds one of the addresses, plainly or inside a wamid."""
+        return self._plain.search(data) is not None or any(map(self._packed.search, _unpacked(data)))
+
+    def sent(self, event: bytes) -> bool:
+        """Whether a stored event comes from the person: a mailbox of a group holds other people's, too."""
+        try:
+            data = orjson.loads(event)
+        except ValueError:
+            return self.stand_in(event)
+        if not isinstance(data, dict):
+            return self.stand_in(event)
+        raw, contact = data.get("m", data.get("raw")), data.get("p", data.get("contact"))
+        given = [*_texts(raw, _SENDER), *_texts(contact, _CONTACT)]
+        return any(address in self._addresses for address in given)
+
+
+def _any(patterns: list[bytes]) -> re.Pattern[bytes]:
+    return re.compile(b"|".join(patterns) or rb"(?!)")
+
+
+def _texts(found: Any, fields: tuple[str, ...]) -> Iterator[str]:
+    if isinstance(found, dict):
+        yield from (value for name in fields if isinstance(value := found.get(name), str))
+
+
+def _unpacked(data: bytes) -> Iterator[bytes]:
+    """What the wamids in it hold: among other things the customer's number."""
+    for wamid in _WAMID.findall(data):
+        packed = wamid.removeprefix(b"wamid.").rstrip(b"=").replace(b"-", b"+").replace(b"_", b"/")
+        try:
+            yield base64.b64decode(packed + b"=" * (-len(packed) % 4))
+        except (binascii.Error, ValueError):
+            continue
