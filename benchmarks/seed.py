@@ -49,7 +49,7 @@ def queue(count: int) -> list[Send]:
 
 def records(count: int, file: Path) -> None:
     """Sends that were granted and accepted, without Meta."""
-    recipients = {each.id: each.addresses[0] for each in queue(count)}
+    recipients = {each.id: each.address for each in queue(count)}
     accepted: list[tuple[str, str, str]] = []
     pool, counter = Pool(100), 0
     while len(accepted) < count:

@@ -115,7 +115,7 @@ def test_a_dead_letter_is_read_and_handled_again(upgraded: Lanes) -> None:
     letters = DeadLetters(upgraded.store, keep_seconds=KEEP)
     ((letter,), _) = letters.page()
     assert (letter.kind, letter.conversation) == ("failed", f"{NUMBER}:{BEN}")
-    assert letters.replay("letter")
+    assert letters.replay("letter", [BEN]) == "back"
     assert (BEN, "3") in list(handled(upgraded))
 
 
