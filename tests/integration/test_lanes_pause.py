@@ -54,9 +54,17 @@ class TestWhoLiftsIt:
         done(lanes, grant, outcome="failed", error={"code": 131026}, code=131026, health="well")
         assert waits(lanes) > 4
 
+    def test_where_meta_only_seemed_unwell_a_message_that_it_took_since_does(self, lanes: Lanes) -> None:
+        refused, accepted = under_way(lanes, 2)
+        lanes.outbox.pause(NUMBER, "meta_unwell")
+        done(lanes, refused, outcome="failed", error={"code": 131026}, code=131026, health="well")
+        assert waits(lanes) > 4
+        lanes.outbox.done(NUMBER, accepted, ACCEPTED)
+        assert lanes.grant()
+
     def test_when_its_time_is_over_the_probe_still_has_to(self, lanes: Lanes, redis_client: redis.Redis) -> None:
         (grant,) = under_way(lanes, 1)
-        lanes.outbox.pause(NUMBER, "meta_unwell")
+        lanes.outbox.pause(NUMBER, "throttled")
         over(redis_client)
         lanes.outbox.done(NUMBER, grant, ACCEPTED)
         (probe,) = lanes.grant(count=5)

@@ -27,9 +27,13 @@ if outcome == 'accepted' then
   report(id, c, 'accepted', keep)
 end
 
--- Only the probe says whether the pause is over: what was under way when it began tells of the time before.
+-- The probe says whether the pause is over. What was under way when it began cannot take back what Meta asked for, nor
+-- that a person must act; but where Meta only seemed unwell, a message that it took since then says that it is not.
 local p = 'wa:pause:' .. n
-if redis.call('HGET', p, 'probe') == id then
+local pause = redis.call('HMGET', p, 'probe', 'reason')
+if pause[1] ~= id then
+  if outcome == 'accepted' and pause[2] == 'meta_unwell' then redis.call('DEL', p) end
+else
   if d.health == 'well' then
     redis.call('DEL', p)
   elseif d.health == 'ill' then
