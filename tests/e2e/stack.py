@@ -32,7 +32,7 @@ ROLES: tuple[Role, ...] = ("valkey", "emulator", "web", "worker-1", "worker-2")
 WORKERS: tuple[Role, ...] = ("worker-1", "worker-2")
 REDIS_PASSWORD = "redis-password-Kq7"
 START_SECONDS = 60.0
-REST_SECONDS = 10.0
+REST_SECONDS = 3.0
 
 
 class Stack:
