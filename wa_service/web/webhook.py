@@ -33,7 +33,9 @@ from wa_service.web.tally import WebhookTally
 from wa_service.whatsapp.events import is_delivery, walk
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+    from collections.abc import Iterable
+
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 PATH: Final = "/webhooks/whatsapp"
 LARGEST_BODY: Final = 4 * 1024 * 1024
@@ -52,6 +54,7 @@ def webhook_blueprint(runtime: Runtime, intake: Intake, limits: CallLimits, tall
     verify_token = runtime.settings.verify_token.get_secret_value().encode()
     logger = log.get_logger()
     debug = runtime.settings.log_level == "debug"
+    stored = _Stored()
 
     @blueprint.get(PATH)
     @allow("verify token")
@@ -87,7 +90,7 @@ def webhook_blueprint(runtime: Runtime, intake: Intake, limits: CallLimits, tall
         if debug:
             ms = round((time.perf_counter() - started) * 1000, 1)
             logger.debug("whatsapp.webhook.accepted", outcome=outcome, ms=ms)
-        return Response(status=200)
+        return stored
 
     def answer() -> str:
         environ = request.environ
@@ -111,6 +114,20 @@ def webhook_blueprint(runtime: Runtime, intake: Intake, limits: CallLimits, tall
         return "stored"
 
     return blueprint
+
+
+class _Stored(Response):
+    """The 200 of every delivery: the same each time, so it is made once and its headers are written once."""
+
+    def __init__(self) -> None:
+        super().__init__(status=200)
+        self._said = self.get_wsgi_headers({}).to_wsgi_list()
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Says so."""
+        del environ
+        start_response(self.status, list(self._said))
+        return ()
 
 
 def read_body(environ: WSGIEnvironment) -> bytes:

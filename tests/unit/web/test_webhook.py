@@ -58,6 +58,15 @@ def test_the_handshake_refuses_another_token_or_mode(web: Web, changed: dict[str
     assert answer.text != "1"
 
 
+def test_every_delivery_gets_the_same_empty_200_whatever_happened_to_the_one_before(web: Web) -> None:
+    first = web.webhook(ONE)
+    first.headers["X-Touched"] = "by its reader"
+    second = web.webhook(ONE)
+
+    assert (second.status_code, second.data, second.headers["Content-Length"]) == (200, b"", "0")
+    assert "X-Touched" not in second.headers
+
+
 def test_a_handshake_without_anything_is_refused(web: Web) -> None:
     assert web.client.get("/webhooks/whatsapp").status_code == 403
 
