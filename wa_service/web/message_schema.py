@@ -32,8 +32,8 @@ def message_schemas(numbers: Sequence[str], longest_ttl: int) -> dict[str, Schem
         _given(part, minLength=1) for part in ("first_name", "middle_name", "last_name", "prefix", "suffix")
     ]
     schemas["TextParameter"]["properties"]["text"]["pattern"] = _ONE_LINE
-    for name, limit in (("latitude", 90), ("longitude", 180)):
-        schemas["Place"]["properties"][name] = _degrees(limit)
+    for name, limit, below in (("latitude", 90, "[1-8]?[0-9]"), ("longitude", 180, "1[0-7][0-9]|[1-9]?[0-9]")):
+        schemas["Place"]["properties"][name] = _degrees(limit, below)
     schemas["ReactionMessage"]["properties"]["context"] = {"type": "null"}
     schemas["TextMessage"]["properties"]["text"] = _either(
         "TextBody", {"type": "string", "minLength": 1, "maxLength": 4096}
@@ -136,8 +136,8 @@ def _short_template() -> Schema:
     }
 
 
-def _degrees(limit: int) -> Schema:
-    text = {"type": "string", "pattern": r"^-?[0-9]{1,2}(\.[0-9]{1,12})?$"}
+def _degrees(limit: int, below: str) -> Schema:
+    text = {"type": "string", "pattern": rf"^-?(({below})(\.[0-9]{{1,12}})?|{limit}(\.0{{1,12}})?)$"}
     return {"anyOf": [{"type": "number", "minimum": -limit, "maximum": limit}, text]}
 
 

@@ -9,7 +9,7 @@ checked, unknown fields and unknown types pass through unchanged.
         for path, sentence in problems(error): ...
 """
 
-import math
+import re
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
@@ -168,8 +168,11 @@ class StickerMessage(Message):
     sticker: MediaObject
 
 
+_DEGREES: Final = re.compile(r"-?(0|[1-9][0-9]{0,2})(\.[0-9]{1,12})?")
+
+
 class Place(Part):
-    """A place in degrees, as numbers or numeric texts."""
+    """A place in degrees, as numbers or numeric texts such as "-73.98"."""
 
     latitude: float | str
     longitude: float | str
@@ -179,11 +182,8 @@ class Place(Part):
     @model_validator(mode="after")
     def _on_earth(self) -> "Place":
         for name, value, limit in (("latitude", self.latitude, 90), ("longitude", self.longitude, 180)):
-            try:
-                degrees = float(value)
-            except ValueError:
-                degrees = math.nan
-            if not abs(degrees) <= limit:
+            is_number = isinstance(value, float) or _DEGREES.fullmatch(value) is not None
+            if not is_number or not abs(float(value)) <= limit:
                 raise ValueError(f"The {name} must be a number from -{limit} to {limit}.")
         return self
 

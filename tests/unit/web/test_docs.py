@@ -7,11 +7,13 @@ from typing import Any
 
 import jsonschema
 import pytest
+from pydantic import ValidationError
 
 from tests.unit.web.conftest import Start, Web
 from tests.unit.web.deliveries import CUSTOMER
 from wa_service.store.flusher import StoreAwayError
 from wa_service.web.problems import all_kinds
+from wa_service.whatsapp.messages import Place
 
 
 @pytest.fixture
@@ -108,3 +110,36 @@ def test_the_page_loads_nothing_from_elsewhere(web: Web) -> None:
 
 def test_the_page_has_no_other_files(web: Web) -> None:
     assert web.client.get("/docs/docs.html").status_code == 404
+
+
+DEGREES = (
+    "0",
+    "-0.5",
+    "89.999",
+    "90",
+    "90.0",
+    "90.5",
+    "95.821",
+    "120.5",
+    "-180",
+    "180.5",
+    "007",
+    "1e1",
+    "nan",
+    " 1",
+    "",
+)
+
+
+@pytest.mark.parametrize("text", DEGREES)
+def test_the_description_takes_the_same_texts_for_degrees_as_the_check(document: dict[str, Any], text: str) -> None:
+    place = {**document["components"]["schemas"]["Place"], "components": document["components"]}
+    for axis in ("latitude", "longitude"):
+        location = {"latitude": 0, "longitude": 0, axis: text}
+        described = jsonschema.Draft202012Validator(place).is_valid(location)
+        try:
+            Place.model_validate(location)
+            taken = True
+        except ValidationError:
+            taken = False
+        assert described == taken, axis
