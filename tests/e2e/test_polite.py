@@ -77,7 +77,9 @@ def test_received_messages_count_in_the_throughput(stack: Stack, long_form: bool
     sends = stack.meta.seen()["sends"]
     assert refused(sends) == []
     received = [one["timestamp"] for wa_id in writers for one in stack.meta.chat(wa_id) if one["direction"] == "out"]
-    assert most_in_a_second([*(one["at"] for one in sends), *received]) <= PER_SECOND
+    # How many customers write in a second is theirs to say; a send of ours is never one too many.
+    stamps = [one["at"] for one in sends]
+    assert max(sum(at - 1 < other <= at for other in [*stamps, *received]) for at in stamps) <= PER_SECOND
 
 
 @pytest.mark.chaos
