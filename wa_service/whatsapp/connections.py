@@ -58,8 +58,7 @@ class _WatchedMixin(HTTPConnection):
     """Connects and reads within the deadline; tells the attempt when connecting failed."""
 
     idle_since: float | None = None
-    _gathered: list[bytes] | None = None
-    _in_pieces = False
+    _has_body = False
 
     @property
     def is_connected(self) -> bool:
@@ -83,32 +82,18 @@ class _WatchedMixin(HTTPConnection):
         return False
 
     def request(self, method: str, url: str, body: Any = None, headers: Any = None, **options: Any) -> None:
-        """Send a request; head and body leave in one write where the body is one piece."""
-        if body is None:
-            super().request(method, url, body, headers, **options)
-            return
-        if not isinstance(body, bytes):
-            self._in_pieces = True
-            try:
-                super().request(method, url, body, headers, **options)
-            finally:
-                self._in_pieces = False
-            (_attempt.get() or attempt()).body_is_out()
-            return
-        self._gathered = []
+        """Send a request; once its body is out, the answer has its own time."""
+        self._has_body = body is not None
         try:
             super().request(method, url, body, headers, **options)
-            gathered = b"".join(self._gathered)
         finally:
-            self._gathered = None
-        self.send(gathered)
+            self._has_body = False
+        if body is not None:
+            (_attempt.get() or attempt()).body_is_out()
 
     def send(self, data: Any) -> None:
-        """Write, or keep what `request` gathers."""
-        if self._gathered is not None:
-            self._gathered.append(data)
-            return
-        if self._in_pieces and self.sock is not None:
+        """Write; each piece of a body has some seconds, and all of them the deadline."""
+        if self._has_body and self.sock is not None:
             self.sock.settimeout(min(WRITE_SECONDS, time_left() or WRITE_SECONDS))
         super().send(data)
 
