@@ -63,7 +63,11 @@ def masking(*, numbers: bool) -> Processor:
 
     def mask(_: WrappedLogger, __: str, line: EventDict) -> EventDict:
         for field, value in line.items():
-            if type(value) in _PLAIN:
+            kind = type(value)
+            # Nearly every field has nothing to mask, which is found out here at once.
+            if kind in _PLAIN or (
+                field not in _LOOKED_AT and (kind is int or (kind is str and not _SUSPECT.search(value)))
+            ):
                 continue
             line[field] = _masked(field, value, numbers)
         return line
@@ -72,6 +76,7 @@ def masking(*, numbers: bool) -> Processor:
 
 
 _PLAIN = frozenset({float, bool, type(None)})
+_LOOKED_AT = _HIDDEN_FIELDS | _ADDRESS_FIELDS
 
 
 def _masked(field: str, value: Any, numbers: bool) -> Any:
