@@ -24,8 +24,8 @@ Definitions = Sequence[Mapping[str, Any]]
 class Templates:
     """`fetch` asks Meta for all definitions, or is None where no business account is configured.
 
-    Meta is asked in a thread of its own, once for everybody who wants to know; that it could not be asked is
-    remembered, too.
+    Meta is asked in a thread of its own, once for everybody who wants to know; for the checks of sends it is
+    remembered, too, that it could not be asked.
     """
 
     def __init__(self, fetch: Callable[[], Definitions] | None, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -39,12 +39,12 @@ class Templates:
         self._answer.set_result(())
 
     def all(self) -> Definitions:
-        """Every definition, at most a minute old.
+        """Every definition, at most a minute old. Who asks for them is not told of an earlier failure.
 
         Raises:
             WhatsAppError: Meta refused or could not be asked.
         """
-        return self._younger_than(FRESH_SECONDS).result()
+        return self._younger_than(FRESH_SECONDS, failure=0.0).result()
 
     def check(self, templates: Mapping[str, Mapping[str, Any]]) -> None:
         """Compares templates (by the field that holds them) with their definitions, where these are known.
@@ -72,11 +72,11 @@ class Templates:
         self._younger_than(FRESH_SECONDS)
         return known
 
-    def _younger_than(self, seconds: float) -> Future[Definitions]:
-        """Meta's last answer where it is young enough, be it a failure, else the next one."""
+    def _younger_than(self, seconds: float, *, failure: float = PAUSE_SECONDS) -> Future[Definitions]:
+        """Meta's last answer where it is young enough (or the `failure` that came in its place), else the next one."""
         with self._mutex:
             if self._fetch is not None and self._answer.done():
-                most = PAUSE_SECONDS if self._answer.exception() else seconds
+                most = failure if self._answer.exception() else seconds
                 if self._clock() - self._asked > most:
                     self._asked, self._answer = self._clock(), Future()
                     threading.Thread(

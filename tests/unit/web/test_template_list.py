@@ -130,6 +130,17 @@ def test_that_meta_could_not_be_asked_is_remembered_for_ten_seconds(
     assert meta.count == 3
 
 
+def test_who_asks_for_the_list_is_not_told_of_an_earlier_failure(meta: Meta, clock: Clock) -> None:
+    templates = Templates(meta, clock=clock)
+    meta.away = True
+    with pytest.raises(WhatsAppConnectionError):
+        templates.all()
+    meta.away = False
+    clock.now += 0.1
+
+    assert templates.all() == [DEFINITION]
+
+
 def test_while_meta_hangs_a_send_waits_a_moment_and_many_at_once_no_longer(
     templates: Templates, meta: Meta, clock: Clock
 ) -> None:
