@@ -95,6 +95,7 @@ def test_two_pages_show_the_same(phone: Page, business: Business, open_page: Ope
 def test_a_reload_keeps_phone_conversation_draft_and_drawer(phone: Page, business: Business) -> None:
     business.writes("from Ben", BEN)
     phone.get_by_role("button", name="Ben").click()
+    expect(bubble(phone, "from Ben")).to_be_visible()
     box(phone).fill("half a thought")
     phone.get_by_role("button", name="Traffic", exact=True).click()
     expect(phone.get_by_role("complementary", name="Traffic")).to_be_visible()

@@ -81,12 +81,17 @@ class Flusher:
         self._leading = False
         self._connection: Any = None
         self._away = False
+        self._heard = float("-inf")
         self._closed = False
 
     @property
     def away(self) -> bool:
         """Whether the server is known to be away; then every call fails at once."""
         return self._away
+
+    def heard_within(self, seconds: float) -> bool:
+        """Whether the server has answered within so many seconds."""
+        return time.monotonic() - self._heard < seconds
 
     def run(self, commands: Sequence[Command]) -> list[Any]:
         """The results of the commands, in order; a command the server refused has its error as its result.
@@ -218,6 +223,7 @@ class Flusher:
                 results.append(connection.read_response())
             except ResponseError as refusal:
                 results.append(refusal)
+        self._heard = time.monotonic()
         return results
 
     def _drop_connection(self) -> None:

@@ -13,9 +13,9 @@ from flask import Blueprint, Flask, Response, request
 from flask_limiter import Limiter
 from limits import parse
 from limits.errors import StorageError
-from redis.exceptions import MaxConnectionsError
+from redis import exceptions
 
-from wa_service.store.redis import Store
+from wa_service.store.redis import SOCKET_SECONDS, Store
 from wa_service.web.auth import caller_name
 from wa_service.web.problems import TOO_MANY_CALLS, ProblemError, store_away
 
@@ -78,7 +78,7 @@ class CallLimits:
                 return
             reset, _ = self._limiter.limiter.get_window_stats(self._refused, "refused", address)
         except StorageError as error:
-            self._not_counted(error)
+            self.not_counted(error)
             return
         raise ProblemError(TOO_MANY_CALLS, "Too many refused calls.", retry_after=reset - time.time())
 
@@ -87,13 +87,17 @@ class CallLimits:
             raise store_away()
 
     def _refuse_uncounted(self, error: StorageError) -> Response:
-        self._not_counted(error)
+        self.not_counted(error)
         return store_away().response()
 
-    def _not_counted(self, error: StorageError) -> None:
-        """The store is away, unless too many calls came at once: that says nothing of the store."""
-        if not isinstance(error.storage_error, MaxConnectionsError):
-            self._store.flusher.mark_away()
+    def not_counted(self, error: StorageError) -> None:
+        """The store is away, unless too many calls came at once: that says nothing of the store, and neither does an
+        answer that a crowd kept us from reading in time while others came.
+        """
+        cause, flusher = error.storage_error, self._store.flusher
+        late = isinstance(cause, exceptions.TimeoutError) and flusher.heard_within(SOCKET_SECONDS)
+        if not late and not isinstance(cause, exceptions.MaxConnectionsError):
+            flusher.mark_away()
 
     def _tell(self, response: Response) -> Response:
         limit = self._limiter.current_limit
@@ -103,7 +107,7 @@ class CallLimits:
             seconds = max(0, limit.reset_at - int(time.time()))
             remaining = limit.remaining
         except StorageError as error:
-            self._not_counted(error)
+            self.not_counted(error)
             return response
         response.headers["RateLimit-Limit"] = str(limit.limit.amount)
         response.headers["RateLimit-Remaining"] = str(max(0, remaining))

@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 import redis
 from flask import request
+from limits.errors import StorageError
 
 from tests.unit.web.conftest import KEYS, Start, Web
 from tests.unit.web.deliveries import CUSTOMER, delivery, text_message, value_of
 from wa_service.embedded_valkey import EmbeddedValkey
 from wa_service.store.redis import Store, connect
 from wa_service.web.auth import Caller, KeyRing, caller_of, check_routes
+from wa_service.web.limits import CallLimits
 
 HELLO = {"to": CUSTOMER, "text": "hello"}
 
@@ -249,6 +251,20 @@ def test_a_store_that_stops_answering_is_noticed_by_the_limiter(start_web: Start
     assert web.client.get("/v1/messages/x").status_code == 401
     assert web.runtime.store.flusher.away
     assert web.get("/v1/messages/x").status_code == 503
+
+
+@pytest.mark.parametrize("heard", [True, False])
+def test_a_count_that_comes_too_late_marks_the_store_away_only_where_nobody_else_has_heard_of_it(
+    valkey_url: str, heard: bool
+) -> None:
+    store = Store(connect(valkey_url))
+    if heard:
+        store.do("PING")
+
+    CallLimits(store, "1/second").not_counted(StorageError(redis.TimeoutError("Timeout reading from socket")))
+
+    assert store.flusher.away is not heard
+    store.close()
 
 
 class Crowd:
