@@ -1,7 +1,7 @@
 """One POST over a kept connection: a piece out, an answer in, by hand.
 
 Two thirds of what a send cost were urllib3's and http.client's doors, forms and headers around a socket that takes
-44 µs (a send 480 µs, by this road 230). So a request of one piece is written here, and an ordinary answer (HTTP/1.1,
+44 µs (a send 480 µs, by this road 300). So a request of one piece is written here, and an ordinary answer (HTTP/1.1,
 with its length) read here; pools, connecting, TLS and proxies stay theirs, and whatever is not ordinary is read by
 http.client from the same bytes. How an exchange ends is told as elsewhere: an error of the network, whatever its
 class; `attempt` knows whether the request may have left.
