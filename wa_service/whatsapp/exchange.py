@@ -23,6 +23,7 @@ from wa_service.whatsapp.deadline import DeadlineSocket, time_left
 WRITE_SECONDS: Final = 30.0
 _LARGEST_HEAD: Final = 65_536
 _LARGEST_BODY: Final = 1_048_576
+_MOST_DIGITS: Final = 12
 _CHUNK: Final = 65_536
 _END: Final = b"\r\n\r\n"
 
@@ -123,7 +124,8 @@ def _ordinary(data: bytes, end: int) -> _Head | None:
             return None
         headers.add(name, value.strip(" \t"))
     length = headers.get("content-length", "")
-    if not (length.isascii() and length.isdecimal()) or "transfer-encoding" in headers or status in ("204", "304"):
+    is_length = length.isascii() and length.isdecimal() and len(length) <= _MOST_DIGITS
+    if not is_length or "transfer-encoding" in headers or status in ("204", "304"):
         return None
     return _Head(int(status), reason.strip(), headers, int(length))
 

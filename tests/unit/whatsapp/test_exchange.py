@@ -122,8 +122,9 @@ def test_a_connection_that_the_other_side_closed_is_opened_again(transport_to, r
         b"SSH-2.0-OpenSSH_9.2\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
         b"HTTP/1.1 200 OK\r\nX: " + b"x" * 200_000,
+        b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 5_000 + b"\r\n\r\n",
     ],
-    ids=["no body", "no status", "another protocol", "a broken chunk", "an endless head"],
+    ids=["no body", "no status", "another protocol", "a broken chunk", "an endless head", "a length beyond any"],
 )
 def test_what_is_no_answer_leaves_the_outcome_unknown_and_the_connection_closed(transport_to, raw_server, said):
     def script(connection, stop):
