@@ -33,15 +33,13 @@ local p = 'wa:pause:' .. n
 local pause = redis.call('HMGET', p, 'probe', 'reason')
 if pause[1] ~= id then
   if outcome == 'accepted' and pause[2] == 'meta_unwell' then redis.call('DEL', p) end
-else
-  if d.health == 'well' then
-    redis.call('DEL', p)
-  elseif d.health == 'ill' then
-    hold(n, d.reason or 'meta_unwell', 0, id)
-  elseif outcome == 'later' then
-    -- It met its own process's open breaker, so it has shown nothing: another one soon.
-    redis.call('HSET', p, 'until', now + math.min(d.delay, PROBE_AGAIN_MS), 'probe', '')
-  end
+elseif d.health == 'well' then
+  redis.call('DEL', p)
+elseif d.health == 'ill' then
+  hold(n, d.reason or 'meta_unwell', 0, id)
+elseif outcome == 'later' then
+  -- It met its own process's open breaker, so it has shown nothing: another one soon.
+  redis.call('HSET', p, 'until', now + math.min(d.delay, PROBE_AGAIN_MS), 'probe', '')
 end
 
 if v[1] ~= ARGV[2] or redis.call('ZREM', 'wa:busy', id) == 0 then
