@@ -185,9 +185,11 @@ class Stack:
         self.tool.__exit__()
 
     def log(self, role: Role) -> str:
-        """Everything a part has said."""
+        """Everything a part has said, in whole lines."""
         path = self.directory / f"{role}.log"
-        return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+        said = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+        # A line that is being written is left for the next look.
+        return said[: said.rfind("\n") + 1]
 
     def new_lines(self) -> list[str]:
         """What all parts have said since this was last asked, each line with its part in front."""
@@ -196,7 +198,8 @@ class Stack:
             with path.open("rb") as log:
                 log.seek(self._read.get(path, 0))
                 said = log.read()
-                self._read[path] = log.tell()
+                said = said[: said.rfind(b"\n") + 1]
+                self._read[path] = self._read.get(path, 0) + len(said)
             lines += [f"{path.stem}: {line}" for line in said.decode("utf-8", "replace").splitlines()]
         return lines
 

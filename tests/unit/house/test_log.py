@@ -95,6 +95,16 @@ def test_our_own_numbers_id_stays_readable(out: io.StringIO) -> None:
     assert json.loads(written(out, number="106540000000001"))["number"] == "106540000000001"
 
 
+@pytest.mark.parametrize("field", ["message", "wamid"])
+def test_a_hash_that_happens_to_be_all_digits_stays_whole(out: io.StringIO, field: str) -> None:
+    assert json.loads(written(out, **{field: "950634714032"}))[field] == "950634714032"
+
+
+def test_the_hash_in_a_wamids_place_stays_whole_even_when_it_is_all_digits(out: io.StringIO) -> None:
+    wamid = next(w for n in range(10_000) if log.short_hash(w := f"wamid.{n}").isdigit())
+    assert f"no wamid#{log.short_hash(wamid)}" in written(out, error=f"no {wamid}")
+
+
 def test_a_traceback_is_masked_too(out: io.StringIO) -> None:
     try:
         int(f"{NUMBER}!")
