@@ -64,7 +64,7 @@ class Messages:
         headers = REPLAYED if put.outcome == "replayed" else {}
         if at_once:
             headers = {**headers, "Preference-Applied": "respond-async"}
-        return self._answer(put.id, headers)
+        return self._answer(put.id, headers, later=at_once and put.outcome == "queued")
 
     def show(self, name: str) -> Response:
         """The record with our id or Meta's."""
@@ -134,8 +134,11 @@ class Messages:
         except StoreAwayError:
             return  # then a repeat waits until the time runs out by itself
 
-    def _answer(self, record_id: str, headers: dict[str, str]) -> Response:
-        """200 where Meta accepted it, its problem where it failed, else 202."""
+    def _answer(self, record_id: str, headers: dict[str, str], *, later: bool) -> Response:
+        """200 where Meta accepted it, its problem where it failed, else 202.
+
+        `later`: 202 in any case; a worker may have been quicker than we are.
+        """
         try:
             record = self._latest(record_id)
         except StoreAwayError:
@@ -143,11 +146,11 @@ class Messages:
         if record is None:
             queued = models.Queued(id=record_id, status="queued")
             return queued.respond(202, {**headers, **_location(record_id)})
-        if record.status == "failed":
+        if record.status == "failed" and not later:
             problem = of_failure(record.error or {}, id=record.id)
             problem.headers |= headers
             raise problem
-        accepted = RANKS[record.status] >= RANKS["accepted"]
+        accepted = not later and RANKS[record.status] >= RANKS["accepted"]
         if not accepted:
             headers = {**headers, **_location(record.id)}
         return models.MessageRecord.of(record).respond(200 if accepted else 202, headers)

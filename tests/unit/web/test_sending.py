@@ -15,6 +15,7 @@ from werkzeug.test import TestResponse
 from tests.unit.web.conftest import IN_CHUNKS, KEYS, FullMemory, Start, Web
 from tests.unit.web.deliveries import CUSTOMER, NUMBER, OTHER_NUMBER, delivery, text_message, value_of
 from wa_service.store.outbox import Ending
+from wa_service.store.records import Record
 
 HELLO = {"to": "+1 (555) 123-4567", "text": "hello"}
 TEMPLATE = {"to": CUSTOMER, "template": {"name": "welcome", "language": "en_US"}}
@@ -229,6 +230,26 @@ def test_respond_async_is_answered_at_once(waiting_web: Web) -> None:
     answer = waiting_web.send(HELLO, Prefer="wait=5, respond-async")
 
     assert (answer.status_code, answer.headers["Preference-Applied"]) == (202, "respond-async")
+
+
+@pytest.mark.parametrize(
+    "ending", [Ending("accepted", wamid="wamid.HBgLSOON"), Ending("failed", error=REFUSED, code=131026)]
+)
+def test_respond_async_is_202_however_soon_a_worker_was(
+    web: Web, monkeypatch: pytest.MonkeyPatch, ending: Ending
+) -> None:
+    find = web.runtime.records.get
+
+    def found(record_id: str) -> Record | None:
+        monkeypatch.undo()
+        web.runtime.outbox.done(NUMBER, web.grant(), ending)
+        return find(record_id)
+
+    monkeypatch.setattr(web.runtime.records, "get", found)
+    answer = web.send(HELLO, Prefer="respond-async")
+
+    assert (answer.status_code, answer.json["status"]) == (202, ending.outcome)
+    assert answer.headers["Location"] == f"/v1/messages/{answer.json['id']}"
 
 
 def test_respond_async_is_sent_after_the_others(web: Web) -> None:
