@@ -26,6 +26,7 @@ from tests.e2e.starter import ROOT, free_port
 from tests.e2e.tool import SECRET as RESPONDER_SECRET
 from tests.e2e.tool import Tool
 from tests.eventually import eventually
+from tests.whole_lines import whole_lines
 
 Role = Literal["valkey", "emulator", "web", "worker-1", "worker-2"]
 ROLES: tuple[Role, ...] = ("valkey", "emulator", "web", "worker-1", "worker-2")
@@ -186,20 +187,15 @@ class Stack:
 
     def log(self, role: Role) -> str:
         """Everything a part has said, in whole lines."""
-        path = self.directory / f"{role}.log"
-        said = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
-        # A line that is being written is left for the next look.
-        return said[: said.rfind("\n") + 1]
+        return whole_lines(self.directory / f"{role}.log").decode("utf-8", "replace")
 
     def new_lines(self) -> list[str]:
         """What all parts have said since this was last asked, each line with its part in front."""
         lines = []
         for path in sorted(self.directory.glob("*.log")):
-            with path.open("rb") as log:
-                log.seek(self._read.get(path, 0))
-                said = log.read()
-                said = said[: said.rfind(b"\n") + 1]
-                self._read[path] = self._read.get(path, 0) + len(said)
+            start = self._read.get(path, 0)
+            said = whole_lines(path, start)
+            self._read[path] = start + len(said)
             lines += [f"{path.stem}: {line}" for line in said.decode("utf-8", "replace").splitlines()]
         return lines
 

@@ -15,6 +15,7 @@ import redis
 
 from tests.e2e.starter import ROOT
 from tests.eventually import eventually
+from tests.whole_lines import whole_lines
 
 SETTINGS = """
 WHATSAPP_ACCESS_TOKEN=token
@@ -44,7 +45,7 @@ class Worker:
         self._settings.write_text(self._base + more)
 
     def told(self, outcome: str) -> list[dict[str, object]]:
-        lines = [line for line in self._log.read_text().splitlines() if f'"outcome":"{outcome}"' in line]
+        lines = [line for line in whole_lines(self._log).splitlines() if f'"outcome":"{outcome}"'.encode() in line]
         return [json.loads(line) for line in lines]
 
 

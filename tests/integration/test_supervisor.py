@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.eventually import eventually
+from tests.whole_lines import whole_lines
 
 # Each life leaves its arguments behind; `--tell FD` is how a worker process says that it works.
 LIFE = """
@@ -32,7 +33,7 @@ class Supervised:
         self.process = subprocess.Popen([sys.executable, "-c", SUPERVISE, sys.executable, str(life)])
 
     def lives(self) -> list[dict[str, str]]:
-        lines = self._log.read_text().splitlines() if self._log.exists() else []
+        lines = whole_lines(self._log).decode().splitlines()
         return [dict(zip(words[::2], words[1::2], strict=True)) for words in (line.split() for line in lines)]
 
 
