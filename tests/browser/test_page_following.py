@@ -113,6 +113,13 @@ def test_a_page_without_an_address_opens_the_phone_of_last_time(phone: Page, bus
     expect(phone).to_have_title("Ben · emulator")
 
 
+def test_a_phone_that_is_being_opened_does_not_take_the_place_of_one_asked_for_since(phone: Page) -> None:
+    """The address is Ana's again before the page hears that Ben was asked for."""
+    asked = "([ben, ana]) => { location.hash = ben; history.replaceState(null, '', ana); }"
+    phone.evaluate(asked, [f"#{BEN}", f"#{ANA}"])
+    expect(phone).to_have_title("Ben · emulator")
+
+
 def test_a_reset_empties_the_page(phone: Page, business: Business) -> None:
     business.writes("soon gone")
     expect(bubble(phone, "soon gone")).to_be_visible()

@@ -197,8 +197,9 @@ class Page {
       event.preventDefault();
       this.composer.focus();
     });
-    window.addEventListener("hashchange", () => {
-      const { waId, numberId } = place();
+    window.addEventListener("hashchange", (event) => {
+      // What was asked for then: a phone that was opened meanwhile has put itself into the address.
+      const { waId, numberId } = place(new URL(event.newURL).hash);
       if (waId !== this.waId || (numberId && numberId !== this.numberId)) this.#guarded(this.enter(waId, numberId));
     });
   }

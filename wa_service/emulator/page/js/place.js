@@ -2,9 +2,9 @@
 
 const LAST = "phone.last";
 
-/** The phone and number that the address names; else the phone that was open last. */
-export function place() {
-  const [waId = "", numberId = ""] = location.hash.slice(1).split("/");
+/** The phone and number that an address (by default the page's) names; else the phone that was open last. */
+export function place(hash = location.hash) {
+  const [waId = "", numberId = ""] = hash.slice(1).split("/");
   return /^\d+$/.test(waId) ? { waId, numberId } : { waId: localStorage.getItem(LAST) ?? "", numberId: "" };
 }
 
