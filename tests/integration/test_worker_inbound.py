@@ -51,8 +51,8 @@ class PoliteInbox(Inbox):
 class NoCourtesy:
     """Nobody is marked as read."""
 
-    def attend(self, event: Any) -> Callable[[], None]:
-        return lambda: None
+    def attend(self, event: Any) -> Callable[[bool], None]:
+        return lambda _answered: None
 
 
 def echo(incoming: Incoming) -> Answer:

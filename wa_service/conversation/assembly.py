@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from wa_service.conversation.hearing import Hearing
+from wa_service.conversation.hearing import MOST_AT_ONCE, Hearing
 from wa_service.conversation.http_responder import HttpResponder
 from wa_service.conversation.http_speech import HttpSpeech
 from wa_service.conversation.language import FuzzyMatcher, Matcher
@@ -22,7 +22,7 @@ Intents = Literal["fuzzy", "semantic"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConversationOptions:
-    """The room's settings, under the names of `WA_…` without the prefix."""
+    """The room's settings, under the names of `WA_…` without the prefix; `speech_at_once` follows from others."""
 
     script_file: Path | None = None
     responder: Literal["script", "http", "none"] = "script"
@@ -36,6 +36,7 @@ class ConversationOptions:
     speech_timeout: float = 30.0
     speech_processes: int = 1
     speech_confidence: float = 0.60
+    speech_at_once: int = MOST_AT_ONCE
 
 
 def make_pipeline(
@@ -60,7 +61,7 @@ def make_pipeline(
         matcher=matcher,
         scripted=scripted,
         responder=_responder(options, scripted, notice),
-        hearing=Hearing(engine, options.speech_confidence, observe=observe_speech),
+        hearing=Hearing(engine, options.speech_confidence, observe=observe_speech, most_at_once=options.speech_at_once),
         parts=parts,
     )
 

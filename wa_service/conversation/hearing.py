@@ -3,9 +3,11 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from threading import BoundedSemaphore
 from typing import Protocol
 
 from wa_service.conversation.audio import MAX_BYTES, detect, may_be
+from wa_service.conversation.circuit import Unavailable
 from wa_service.conversation.script import Problem
 from wa_service.conversation.speech import (
     RecordingTooLongError,
@@ -38,6 +40,11 @@ class Media(Protocol):
 
 FetchMedia = Callable[[str], Media]
 
+MOST_AT_ONCE = 32
+"""Recordings that are fetched or heard, or wait for it, in one process."""
+_ASK_AGAIN = 5.0
+"""Seconds after which one more may find room."""
+
 
 @dataclass(frozen=True, slots=True)
 class Heard:
@@ -57,7 +64,10 @@ class Unheard:
 
 
 class Hearing:
-    """Turns a recording into words, or into the problem to answer."""
+    """Turns a recording into words, or into the problem to answer.
+
+    `most_at_once`: recordings in hand side by side, so that many of them leave room for those who write.
+    """
 
     def __init__(
         self,
@@ -65,20 +75,32 @@ class Hearing:
         min_confidence: float = 0.60,
         max_bytes: int = MAX_BYTES,
         observe: Callable[[float], object] = lambda _seconds: None,
+        most_at_once: int = MOST_AT_ONCE,
     ) -> None:
         self._engine = engine
         self._min_confidence = min_confidence
         self._max_bytes = max_bytes
         self._observe = observe
+        self._room = BoundedSemaphore(most_at_once)
 
     def hear(self, event: Audio, fetch_media: FetchMedia) -> Heard | Unheard:
         """Fetch and transcribe.
 
-        Raises Unavailable while the speech service is away, and the WhatsAppError that `fetch_media` raises
-        for reasons other than the file itself (connection, server, rate, auth): it may be had later.
+        Raises Unavailable while the speech service is away or there is no room, and the WhatsAppError that
+        `fetch_media` raises for reasons other than the file itself (connection, server, rate, auth): it may be
+        had later.
         """
         if self._engine is None:
             return Unheard(Problem.SPEECH_OFF)
+        # Before the file is fetched: nobody would listen to it soon.
+        if not self._room.acquire(blocking=False):
+            raise Unavailable("room for one more recording", _ASK_AGAIN)
+        try:
+            return self._heard(self._engine, event, fetch_media)
+        finally:
+            self._room.release()
+
+    def _heard(self, engine: SpeechEngine, event: Audio, fetch_media: FetchMedia) -> Heard | Unheard:
         media = self._fetched(event, fetch_media)
         if isinstance(media, Unheard):
             return media
@@ -87,7 +109,7 @@ class Hearing:
             return Unheard(Problem.UNREADABLE)
         began = time.monotonic()
         try:
-            transcript = self._engine.transcribe(media.content, form)
+            transcript = engine.transcribe(media.content, form)
             self._observe(time.monotonic() - began)
         except RecordingTooLongError:
             return Unheard(Problem.TOO_LONG)

@@ -28,17 +28,22 @@ class ReadMarks:
         self._enabled = enabled
         self._log = log.get_logger()
 
-    def attend(self, event: InboundMessage) -> Callable[[], None]:
-        """Marks the message as read and shows typing, at once and again while it lasts; call the result when done."""
+    def attend(self, event: InboundMessage) -> Callable[[bool], None]:
+        """Marks the message as read and shows typing, at once and again while it lasts.
+
+        Call the result when done, with whether it was answered: what was put off at once shows nothing.
+        """
         if not self._enabled or event.group_id:
-            return lambda: None
+            return lambda _answered: None
         done, typing_began = gevent.event.Event(), gevent.event.Event()
         typing = gevent.spawn(self._keep_typing, event, done, typing_began)
 
-        def attended() -> None:
+        def attended(answered: bool) -> None:
             done.set()
             if typing_began.is_set():
                 typing.join(timeout=MOST_WAIT)
+            elif not answered:
+                typing.kill(block=False)
 
         return attended
 

@@ -55,8 +55,8 @@ class _CutOffError(BaseException):
 class Courtesy(Protocol):
     """Shows the customer that the message is being looked at."""
 
-    def attend(self, event: InboundMessage) -> Callable[[], None]:
-        """Marks as read, shows typing and keeps it up until the returned function is called."""
+    def attend(self, event: InboundMessage) -> Callable[[bool], None]:
+        """Marks as read, shows typing and keeps it up until the result is called: with whether it was answered."""
         ...
 
 
@@ -220,9 +220,9 @@ class InboundWorker:
     def _answer(self, work: Work, event: InboundMessage) -> Answer:
         if not self._pipeline.wants_answer(event):
             return Answer(replies=(), intent="")
-        attended = self._courtesy.attend(event)
+        attended, answered = self._courtesy.attend(event), False
         try:
-            return self._pipeline.handle(
+            answer = self._pipeline.handle(
                 Incoming(
                     event=event,
                     conversation=work.conversation,
@@ -232,8 +232,10 @@ class InboundWorker:
                     unsupported_answered_at=_seconds(work.contact.get(UNSUPPORTED_STAMP)),
                 )
             )
+            answered = True
+            return answer
         finally:
-            attended()
+            attended(answered)
 
     def _result(self, stored: StoredEvent, event: InboundMessage, answer: Answer) -> _Result:
         origin = f"{stored.reference}@{stored.received}"

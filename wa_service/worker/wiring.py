@@ -30,6 +30,8 @@ def build_pipeline(settings: Settings) -> Pipeline:
         speech_timeout=settings.speech_timeout,
         speech_processes=settings.speech_processes,
         speech_confidence=settings.speech_confidence,
+        # A flood of voice notes leaves half of the places to those who write.
+        speech_at_once=max(1, settings.worker_concurrency // 2),
     )
     logger = log.get_logger()
 

@@ -212,3 +212,29 @@ def test_with_no_responder_a_note_is_heard_all_the_same(listen: Any) -> None:
     answer = listen(responder=SilentResponder())
 
     assert (answer.replies, answer.transcript) == ((), "What time is breakfast?")
+
+
+def test_more_recordings_than_there_is_room_for_wait_and_are_not_fetched(make_pipeline: MakePipeline) -> None:
+    hearing = Hearing(Engine(GOOD), most_at_once=1)
+    pipeline = make_pipeline(SCRIPT, hearing=hearing)
+    second = Fetch(File())
+
+    class Slow(Fetch):
+        def __call__(self, media_id: str) -> File:
+            with pytest.raises(Unavailable):
+                pipeline.handle(incoming_of(NOTE, fetch_media=second))
+            return super().__call__(media_id)
+
+    first = pipeline.handle(incoming_of(NOTE, fetch_media=Slow(File())))
+
+    assert (said(first), second.asked) == (["From 7. (What time is breakfast?)"], [])
+    assert said(pipeline.handle(incoming_of(NOTE, fetch_media=second))) == ["From 7. (What time is breakfast?)"]
+
+
+def test_a_recording_that_cannot_be_fetched_gives_its_room_back(make_pipeline: MakePipeline) -> None:
+    pipeline = make_pipeline(SCRIPT, hearing=Hearing(Engine(GOOD), most_at_once=1))
+
+    with pytest.raises(WhatsAppServerError):
+        pipeline.handle(incoming_of(NOTE, fetch_media=Fetch(WhatsAppServerError("Meta is unwell."))))
+
+    assert pipeline.handle(incoming_of(NOTE, fetch_media=Fetch(File()))).intent == "breakfast"
