@@ -129,6 +129,12 @@ class OneRoad(Logger):  # type: ignore[misc]  # gunicorn has no types
             logger.handlers.clear()
             logger.propagate = True
 
+    def warning(self, msg: str, *args: Any, **kwargs: Any) -> None:
+        """Say it, but not what could not be read as a request: it may be what somebody wrote."""
+        if msg.startswith("Invalid request from ip="):
+            msg = msg.partition(": ")[0]
+        super().warning(msg, *args, **kwargs)
+
 
 logger_class = OneRoad
 
