@@ -61,6 +61,8 @@ def everything(stack: Stack) -> Iterator[tuple[str, bytes]]:
                 values = stack.redis.zrange(key, 0, -1)
             case b"stream":
                 values = [part for _, entry in stack.redis.xrange(key) for pair in entry.items() for part in pair]
+            case b"none":
+                values = []  # its time ended since it was named
             case other:
                 raise AssertionError(f"a key of type {other!r}")
         for value in values:
