@@ -34,13 +34,12 @@ run: $(BASE) $(WITH_VOICE) ## start the service with an emulated Meta and a phon
 serve: $(BASE) $(WITH_VOICE) ## start the service with Meta; settings from the environment and .env
 	@$(PY) -m wa_service.cli.start serve $(if $(PORT),--port $(PORT))
 
-# What starts whole services has the cores for itself.
 test: $(BASE) $(DEV) $(WITH_VOICE) ## run the whole suite; TESTS=… for a part of it
 ifneq ($(TESTS),)
 	$(PY) -m pytest $(TESTS)
 else
 	$(PY) -m pytest -n 2 --dist loadfile tests/unit tests/integration
-	$(PY) -m pytest tests/e2e tests/browser
+	$(PY) -m pytest -n 2 --dist loadfile tests/e2e tests/browser
 endif
 
 check: $(BASE) $(DEV) ## formatting, lint, types, who may import whom
