@@ -20,7 +20,7 @@ from tests.e2e.starter import Started
 from tests.eventually import eventually
 from wa_service.cli.start import development_settings
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "PROJECT_GUIDE.md").read_text(encoding="utf-8")
 ANA = "447700900123"
 
