@@ -13,6 +13,7 @@ import pytest
 import redis
 
 from tests.eventually import eventually
+from wa_service.store import flusher as flusher_module
 from wa_service.store.flusher import MOST_COMMANDS, Flusher, StoreAwayError
 from wa_service.store.redis import Store, connect
 
@@ -112,6 +113,19 @@ def test_nobody_listening_is_away_at_once() -> None:
         store.do("PING")
     assert time.monotonic() - started < 0.05
     store.close()
+
+
+def test_a_connection_that_the_server_let_go_while_it_was_idle_is_no_absence(
+    store: Store, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A restarted server, or one with a `timeout` for idle clients: the next call connects anew."""
+    monkeypatch.setattr(flusher_module, "FRESH_SECONDS", 0.0)
+    mine = store.do("CLIENT", "ID")
+    redis_client.client_kill_filter(_id=mine)
+    eventually(lambda: mine not in {int(client["id"]) for client in redis_client.client_list()})
+
+    assert store.do("INCR", "n") == 1
+    assert not store.flusher.away
 
 
 class Faulty:

@@ -25,6 +25,7 @@ MOST_COMMANDS = 128
 # callers of a busy process in one round trip, each side waited for the other a quarter of the time.
 MOST_CALLERS = 32
 PROBE_SECONDS = 0.2
+FRESH_SECONDS = 1.0
 # What a server answers that is up but must not, or cannot, take writes now.
 _UNWILLING = (
     "READONLY",
@@ -65,6 +66,14 @@ class _Job:
         self.leads = False
         self.gate = threading.Lock()
         self.gate.acquire()
+
+
+def _dropped(connection: Any) -> bool:
+    """Whether the other side has closed it, or said something that nobody asked for."""
+    try:
+        return bool(connection.can_read())
+    except (redis.RedisError, OSError):
+        return True
 
 
 class Flusher:
@@ -213,6 +222,9 @@ class Flusher:
         return results
 
     def _pipeline(self, commands: Sequence[bytes]) -> list[Any]:
+        if self._connection is not None and not self.heard_within(FRESH_SECONDS) and _dropped(self._connection):
+            # The server was restarted, or lets idle connections go; nothing of ours was on its way.
+            self._drop_connection()
         if self._connection is None:
             self._connection = self._pool.get_connection()
         connection = self._connection
