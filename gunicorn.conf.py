@@ -10,6 +10,7 @@ import contextlib
 import os
 import socket
 import sys
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -77,6 +78,10 @@ class _AsProblem:
         self._client.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode("latin-1") + body)
 
 
+# A request follows its connection, or the answer before it, within this many seconds, or it is not under way.
+_UNDER_WAY = 1.0
+
+
 class PromptWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
     """Ends with its last request: kept connections on which nothing happens do not hold it.
 
@@ -85,23 +90,23 @@ class PromptWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        self._idle: set[Any] = set()
+        self._idle: dict[Any, float] = {}
 
     def handle(self, listener: Any, client: Any, addr: Any) -> None:
         """Serve a connection."""
-        self._idle.add(client)
+        self._idle[client] = time.monotonic()
         try:
             super().handle(listener, client, addr)
         finally:
-            self._idle.discard(client)
+            self._idle.pop(client, None)
 
     def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> None:
         """Answer one request of a connection."""
-        self._idle.discard(sock)
+        self._idle.pop(sock, None)
         try:
             super().handle_request(listener_name, req, sock, addr)
         finally:
-            self._idle.add(sock)
+            self._idle[sock] = time.monotonic()
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """Refuse what is no request that gunicorn takes."""
@@ -111,7 +116,8 @@ class PromptWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         """Show a sign of life, as each second; on the way out also let go of who asks for nothing."""
         super().notify()
         if not self.alive:
-            for client in tuple(self._idle):
+            latest = time.monotonic() - _UNDER_WAY
+            for client in [client for client, since in self._idle.items() if since < latest]:
                 with contextlib.suppress(OSError):
                     client.shutdown(socket.SHUT_RD)
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
+import http.client
 import json
 import os
 import signal
 import subprocess
 import sys
 import threading
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import redis
-import requests
 
 from tests.e2e.starter import ROOT, free_port
 from tests.eventually import eventually
@@ -49,7 +51,12 @@ class Web:
         self.write(secrets)
         self.process.send_signal(signal.SIGHUP)
 
-    def post(self, secret: str, message: int) -> int:
+    def connect(self) -> http.client.HTTPConnection:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection.connect()
+        return connection
+
+    def post(self, secret: str, message: int, connection: http.client.HTTPConnection | None = None) -> int:
         value = {
             "messaging_product": "whatsapp",
             "metadata": {"display_phone_number": "15550001111", "phone_number_id": NUMBER},
@@ -64,10 +71,12 @@ class Web:
         raw = json.dumps(delivery).encode()
         signature = hmac.new(secret.encode(), raw, hashlib.sha256).hexdigest()
         headers = {"X-Hub-Signature-256": f"sha256={signature}", "Content-Type": "application/json"}
-        url = f"http://127.0.0.1:{self.port}/webhooks/whatsapp"
         try:
-            return requests.post(url, data=raw, headers={**headers, "Connection": "close"}, timeout=10).status_code
-        except requests.RequestException:
+            connection = connection or self.connect()
+            with contextlib.closing(connection):
+                connection.request("POST", "/webhooks/whatsapp", raw, {**headers, "Connection": "close"})
+                return connection.getresponse().status
+        except (OSError, http.client.HTTPException):
             return 0
 
 
@@ -81,7 +90,10 @@ def web(tmp_path: Path, valkey_url: str, redis_client: redis.Redis) -> Iterator[
 
 
 class Meta(threading.Thread):
-    """Posts webhook after webhook, signed with the secret of the moment, and notes every answer."""
+    """Posts webhook after webhook, signed with the secret of the moment, and notes every answer.
+
+    Each request comes some milliseconds after its connection, as it does over a real line.
+    """
 
     def __init__(self, web: Web) -> None:
         super().__init__(daemon=True)
@@ -91,9 +103,13 @@ class Meta(threading.Thread):
         self._stopped = threading.Event()
 
     def run(self) -> None:
+        ahead = deque(self._web.connect() for _ in range(8))
         while not self._stopped.is_set():
             secret = self.secret
-            self.answers.append((secret, self._web.post(secret, len(self.answers) + 1)))
+            ahead.append(self._web.connect())
+            self.answers.append((secret, self._web.post(secret, len(self.answers) + 1, ahead.popleft())))
+        for connection in ahead:
+            connection.close()
 
     def stop(self) -> None:
         self._stopped.set()
