@@ -9,7 +9,7 @@ import redis
 
 from tests.eventually import eventually
 from tests.integration.lanes import NUMBER, Lanes, send
-from tests.integration.test_lanes_outbound import ACCEPTED, done
+from tests.integration.test_lanes_outbound import ACCEPTED, claimed, done, status
 from tests.integration.test_sender import Meta
 from wa_service.delivery.sender import Sender
 from wa_service.store import keys
@@ -81,6 +81,40 @@ class TestWhoLiftsIt:
         lanes.outbox.pause(NUMBER, "throttled", at_least=120, record=grant.id)
         lanes.outbox.done(NUMBER, probe, ACCEPTED)
         assert waits(lanes) > 100
+
+    def test_a_status_of_the_probe_whose_answer_was_lost_does(self, lanes: Lanes, redis_client: redis.Redis) -> None:
+        under_way(lanes, 1)
+        lanes.outbox.pause(NUMBER, "meta_unwell")
+        probe = self.lost_probe(lanes, redis_client)
+        assert 9 < waits(lanes) <= 10
+        status(lanes, "wamid.P", "sent", biz_opaque_callback_data=probe.id)
+        assert waits(lanes) == 0
+
+    def test_a_status_of_what_was_under_way_does_not(self, lanes: Lanes) -> None:
+        (lost,) = under_way(lanes, 1)
+        eventually(lambda: int(time.time() * 1000) > claimed(lanes, lost.id))
+        lanes.outbox.pause(NUMBER, "meta_unwell")
+        done(lanes, lost, outcome="unknown", health="ill")
+        status(lanes, "wamid.U", "sent", biz_opaque_callback_data=lost.id)
+        assert waits(lanes) > 4
+
+    @pytest.mark.parametrize("why", ["account", "throttled"])
+    def test_a_status_of_a_lost_probe_does_not_where_meta_asked_for_it(
+        self, lanes: Lanes, redis_client: redis.Redis, why: str
+    ) -> None:
+        under_way(lanes, 1)
+        lanes.outbox.pause(NUMBER, why)
+        probe = self.lost_probe(lanes, redis_client, reason=why)
+        status(lanes, "wamid.P", "sent", biz_opaque_callback_data=probe.id)
+        assert waits(lanes) > 4
+
+    def lost_probe(self, lanes: Lanes, redis_client: redis.Redis, reason: str = "meta_unwell") -> Grant:
+        """The pause's probe, whose answer did not come."""
+        eventually(lambda: int(time.time() * 1000) > int(redis_client.hget(keys.pause(NUMBER), "since") or 0))
+        over(redis_client)
+        (probe,) = lanes.grant()
+        done(lanes, probe, outcome="unknown", health="ill", reason=reason)
+        return probe
 
 
 class TestWhatMetaSaysMeanwhile:

@@ -57,9 +57,15 @@ if not v[3] then
 end
 local c, accepted = v[1], tonumber(v[2])
 if redis.call('ZREM', 'wa:doubt', id) == 1 or not accepted then
+  local claimed = tonumber(redis.call('HGET', key(id), 'claimed') or now)
   if not accepted then
-    accepted = tonumber(redis.call('HGET', key(id), 'claimed') or now)
+    accepted = claimed
     fact('s:accepted', accepted)
+  end
+  -- A probe whose answer was lost: where Meta only seemed unwell, that it took it says that it is not.
+  local pause = redis.call('HMGET', 'wa:pause:' .. v[6], 'reason', 'since')
+  if pause[1] == 'meta_unwell' and claimed > tonumber(pause[2] or now) then
+    redis.call('DEL', 'wa:pause:' .. v[6])
   end
   ended(id, keep)
   -- It was to be tried again, but Meta has it.
