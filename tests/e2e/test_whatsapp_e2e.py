@@ -17,11 +17,6 @@ from tests.e2e.stack import WORKERS, Role, Stack, _children
 from tests.eventually import eventually
 from tests.integration.speech_notes import Note, notes, require_voice
 
-# Seconds until a note is heard: what hears is niced, and everything else that runs here goes first.
-HEARD = 100.0
-
-pytestmark = pytest.mark.timeout(400)
-
 
 @pytest.fixture(scope="module")
 def _hotel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
@@ -57,7 +52,7 @@ def lines(stack: Stack, event: str, message_id: str) -> list[dict[str, Any]]:
     return [data for line in found if (data := json.loads(line))["event"] == event]
 
 
-def handled(stack: Stack, message_id: str, within: float = HEARD) -> dict[str, Any]:
+def handled(stack: Stack, message_id: str, within: float = 30.0) -> dict[str, Any]:
     """The line that says how a message was finished."""
 
     def finished() -> list[dict[str, Any]]:
@@ -89,7 +84,7 @@ def test_audio_flow(hotel: Stack) -> None:
     """A voice note is fetched, heard and answered; tools read its transcript."""
     breakfast = next(note for note in notes() if note.intent == "breakfast")
     message_id = speak(hotel, customer(2), breakfast)
-    (answer,) = eventually(lambda: hotel.meta.heard(customer(2)), within=HEARD)
+    (answer,) = eventually(lambda: hotel.meta.heard(customer(2)), within=30)
     assert "7 to 10:30" in answer
     events = hotel.api("GET", "/v1/events", params={"after": "0"}).json()["items"]
     heard = [item for item in events if item["kind"] == "transcript"]
@@ -134,7 +129,7 @@ def word_error_rate(said: str, heard: str) -> float:
 
 def test_twelve_voice_notes_are_understood(hotel: Stack, capsys: pytest.CaptureFixture[str]) -> None:
     spoken = {speak(hotel, customer(100 + i), note): note for i, note in enumerate(notes())}
-    right = [handled(hotel, message_id)["intent"] == note.intent for message_id, note in spoken.items()]
+    right = [handled(hotel, message_id, within=60)["intent"] == note.intent for message_id, note in spoken.items()]
     items = hotel.api("GET", "/v1/events", params={"after": "0"}).json()["items"]
     heard = {item["data"]["message_id"]: item["data"]["transcript"] for item in items if item["kind"] == "transcript"}
     rates = [word_error_rate(note.words, heard[message_id]) for message_id, note in spoken.items()]
@@ -167,7 +162,7 @@ def test_a_note_is_answered_once_although_its_hearer_dies(hotel: Stack, kill: Ca
     message_id = speak(hotel, wa_id, parking)
     kill(hotel, holder(hotel, message_id))
     handled(hotel, message_id)
-    eventually(lambda: hotel.meta.heard(wa_id), within=HEARD)
+    eventually(lambda: hotel.meta.heard(wa_id), within=30)
     hotel.meta.settled()
     assert hotel.meta.accepted()[wa_id] == len([m for m in hotel.meta.chat(wa_id) if m["direction"] == "in"])
     assert len(hotel.meta.heard(wa_id)) == 1
