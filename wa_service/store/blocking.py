@@ -10,6 +10,7 @@ import time
 from typing import Any
 
 FRESH_SECONDS = 1.0
+"""A kept connection that was used within this time is taken for open; after it, one looks."""
 
 
 class BlockingPops:

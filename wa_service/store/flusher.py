@@ -17,6 +17,8 @@ import redis
 from hiredis import pack_command
 from redis.exceptions import ResponseError
 
+from wa_service.store.blocking import FRESH_SECONDS
+
 Command = tuple[str | bytes | int | float, ...] | bytes
 """A command's parts, or what `pack` made of them."""
 
@@ -25,7 +27,6 @@ MOST_COMMANDS = 128
 # callers of a busy process in one round trip, each side waited for the other a quarter of the time.
 MOST_CALLERS = 32
 PROBE_SECONDS = 0.2
-FRESH_SECONDS = 1.0
 # What a server answers that is up but must not, or cannot, take writes now.
 _UNWILLING = (
     "READONLY",
