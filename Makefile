@@ -29,10 +29,10 @@ help: ## list what there is to make
 install: $(BASE) $(WITH_VOICE) ## make .venv with everything the service runs on
 
 run: $(BASE) $(WITH_VOICE) ## start the service with an emulated Meta and a phone page; reads no .env
-	@$(PY) -m wa_service.cli.start run $(if $(PORT),--port $(PORT)) $(if $(EMULATOR_PORT),--emulator-port $(EMULATOR_PORT))
+	@$(PY) -m wa_service.cli.stack run $(if $(PORT),--port $(PORT)) $(if $(EMULATOR_PORT),--emulator-port $(EMULATOR_PORT))
 
 serve: $(BASE) $(WITH_VOICE) ## start the service with Meta; settings from the environment and .env
-	@$(PY) -m wa_service.cli.start serve $(if $(PORT),--port $(PORT))
+	@$(PY) -m wa_service.cli.stack serve $(if $(PORT),--port $(PORT))
 
 test: $(BASE) $(DEV) $(WITH_VOICE) ## run the whole suite; TESTS=… for a part of it
 ifneq ($(TESTS),)

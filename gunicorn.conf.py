@@ -17,7 +17,8 @@ from typing import Any
 from gunicorn.glogging import Logger  # type: ignore[import-untyped]  # gunicorn has no types
 from gunicorn.workers.ggevent import GeventWorker  # type: ignore[import-untyped]  # gunicorn has no types
 
-from wa_service import log, settings
+from wa_service.config import settings
+from wa_service.observability import log
 
 try:
     _settings = settings.load()
@@ -159,8 +160,8 @@ def on_starting(_: Any) -> None:
 
 
 def _checked_store() -> int:
-    from wa_service.cli.start_check import StartRefusedError, check_store
-    from wa_service.embedded_valkey import EmbeddedValkeyError
+    from wa_service.startup import StartRefusedError, check_store
+    from wa_service.store.embedded_valkey import EmbeddedValkeyError
 
     try:
         check_store(_settings, warn=True)

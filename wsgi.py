@@ -7,7 +7,8 @@ import sys
 
 from flask import Flask
 
-from wa_service import log, settings
+from wa_service.config import settings
+from wa_service.observability import log
 
 
 def _app() -> Flask:
@@ -18,8 +19,8 @@ def _app() -> Flask:
     log.configure(given.log_format, given.log_numbers, level=given.log_level)
     settings.share_metrics_directory(given)
     # Not before: prometheus_client looks for its directory while it is imported.
-    from wa_service.error_tracking import configure
-    from wa_service.shared_counts import fold
+    from wa_service.observability.multiprocess import fold
+    from wa_service.observability.sentry import configure
     from wa_service.web.app import create_app
 
     configure(given)

@@ -19,14 +19,14 @@ import orjson  # noqa: E402 - after the patch
 from gevent.pool import Pool  # noqa: E402 - after the patch
 
 from benchmarks import payloads  # noqa: E402 - after the patch
-from wa_service import settings  # noqa: E402 - after the patch
+from wa_service.config import settings  # noqa: E402 - after the patch
 
 loaded = settings.load()
 settings.share_metrics_directory(loaded)
 
 from wa_service import runtime  # noqa: E402 - after the metrics directory is known
 from wa_service.store.outbox import Ending, Send  # noqa: E402 - as above
-from wa_service.whatsapp.events import walk  # noqa: E402 - as above
+from wa_service.whatsapp.webhooks.events import walk  # noqa: E402 - as above
 
 built = runtime.build(loaded)
 outbox = built.outbox

@@ -4,16 +4,16 @@ from gevent import monkey
 
 monkey.patch_all()
 
-from wa_service import settings  # noqa: E402 - after the patch
+from wa_service.config import settings  # noqa: E402 - after the patch
 
 loaded = settings.load()
 settings.share_metrics_directory(loaded)
 
 from benchmarks.others.sending import arguments, timed  # noqa: E402 - after the patch
-from wa_service import metrics  # noqa: E402 - after its directory is known
-from wa_service.delivery.breaker import Breaker  # noqa: E402 - as above
+from wa_service.delivery.breakers import Breaker  # noqa: E402 - as above
+from wa_service.observability import metrics  # noqa: E402 - as above
 from wa_service.whatsapp import WhatsAppMetaClient  # noqa: E402 - as above
-from wa_service.whatsapp.transport import Outcome  # noqa: E402 - as above
+from wa_service.whatsapp.http.transport import Outcome  # noqa: E402 - as above
 
 
 def observe(call: str, outcome: Outcome, seconds: float) -> None:

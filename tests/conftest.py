@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from wa_service.embedded_valkey import EmbeddedValkey
+from wa_service.store.embedded_valkey import EmbeddedValkey
 
 CHAOS = "chaos: has a long form, which `make chaos` runs"
 CHAOS_ONLY = "chaos_only: takes minutes, so only `make chaos` runs it"

@@ -13,25 +13,25 @@ from importlib.metadata import PackageNotFoundError, version
 
 from structlog.typing import FilteringBoundLogger
 
-from wa_service import log, metrics
-from wa_service.delivery.breaker import Breaker
-from wa_service.delivery.management import ManagementGuard
+from wa_service.config.settings import Settings
+from wa_service.delivery.breakers import Breaker
+from wa_service.delivery.management_guard import ManagementGuard
 from wa_service.delivery.sender import Sender
-from wa_service.embedded_valkey import embedded_url
-from wa_service.settings import Settings
-from wa_service.store.answers import Answers
+from wa_service.observability import log, metrics
+from wa_service.store.client import Store, connect
 from wa_service.store.contacts import Contacts
 from wa_service.store.dead_letters import DeadLetters
+from wa_service.store.embedded_valkey import embedded_url
 from wa_service.store.events import Events
 from wa_service.store.flusher import StoreAwayError
 from wa_service.store.inbox import Inbox
 from wa_service.store.outbox import Limits, Outbox
 from wa_service.store.overview import MemoryWatch, Observer
 from wa_service.store.records import Records
-from wa_service.store.redis import Store, connect
+from wa_service.store.result_waiters import Answers
 from wa_service.whatsapp.client import WhatsAppMetaClient
-from wa_service.whatsapp.signature import SignatureVerifier
-from wa_service.whatsapp.transport import Outcome
+from wa_service.whatsapp.http.transport import Outcome
+from wa_service.whatsapp.webhooks.signature import SignatureVerifier
 
 COEXISTENCE_PER_SECOND = 20
 # What the client calls the first of a download's two steps.

@@ -10,7 +10,7 @@ import orjson
 from benchmarks import payloads
 from benchmarks.measure import Goal, Line, plain
 from benchmarks.plan import Plan
-from wa_service.whatsapp.events import parse
+from wa_service.whatsapp.webhooks.events import parse
 
 
 def run(plan: Plan) -> list[Line]:

@@ -39,7 +39,7 @@ class Started:
         self.port, self.emulator_port = free_port(), free_port()
         ports = ["--port", str(self.port), "--emulator-port", str(self.emulator_port)]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "wa_service.cli.start", what, *ports, "--var", str(var)],
+            [sys.executable, "-m", "wa_service.cli.stack", what, *ports, "--var", str(var)],
             cwd=ROOT,
             env={**os.environ, **environment},
             stdout=subprocess.PIPE,

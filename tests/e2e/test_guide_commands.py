@@ -18,7 +18,7 @@ import requests
 
 from tests.e2e.starter import Started
 from tests.eventually import eventually
-from wa_service.cli.start import development_settings
+from wa_service.cli.stack import development_settings
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "PROJECT_GUIDE.md").read_text(encoding="utf-8")

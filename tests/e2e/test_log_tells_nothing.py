@@ -13,7 +13,7 @@ import requests
 
 from tests.e2e.starter import Started
 from tests.eventually import eventually
-from wa_service.cli.start import development_settings
+from wa_service.cli.stack import development_settings
 
 CUSTOMERS = ("447700900123", "15550102030")
 WRITTEN = ("the blue room by the sea", "hello from the desk")

@@ -94,7 +94,7 @@ def test_a_taken_port_is_one_sentence(taken: str, tmp_path: Path) -> None:
         holder.listen()
         port = str(holder.getsockname()[1])
         ports = {"port": str(free_port()), "emulator_port": str(free_port())} | {taken: port}
-        command = [sys.executable, "-m", "wa_service.cli.start", "run", "--var", str(tmp_path)]
+        command = [sys.executable, "-m", "wa_service.cli.stack", "run", "--var", str(tmp_path)]
         told = subprocess.run(
             [*command, "--port", ports["port"], "--emulator-port", ports["emulator_port"]],
             cwd=ROOT,

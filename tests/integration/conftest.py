@@ -8,7 +8,7 @@ import pytest
 import redis
 
 from tests.integration.lanes import Lanes
-from wa_service.store.redis import Store, connect
+from wa_service.store.client import Store, connect
 
 
 @pytest.fixture

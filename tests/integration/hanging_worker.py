@@ -16,8 +16,8 @@ import gevent.event
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from wa_service import runtime
+from wa_service.config.settings import load
 from wa_service.conversation.pipeline import Answer, Incoming
-from wa_service.settings import load
 from wa_service.worker.process import WorkerProcess
 
 

@@ -10,11 +10,11 @@ from typing import Any
 import orjson
 
 from wa_service.store import keys
+from wa_service.store.client import Store
 from wa_service.store.inbox import Inbox
 from wa_service.store.outbox import Limits, Outbox, Send
 from wa_service.store.records import Records
-from wa_service.store.redis import Store
-from wa_service.whatsapp.events import Piece
+from wa_service.whatsapp.webhooks.events import Piece
 
 NUMBER = "106540352242922"
 KEEP = 30 * 86_400

@@ -6,8 +6,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from wa_service.conversation import child_process
-from wa_service.conversation.decoding import RATE, TooLongError, UndecodableError, decode
+from wa_service.speech import child_process
+from wa_service.speech.decoding import RATE, TooLongError, UndecodableError, decode
 
 
 class Decoder(child_process.Hearer):

@@ -10,8 +10,8 @@ import redis
 
 from tests.eventually import eventually
 from wa_service.store.blocking import BlockingPops
+from wa_service.store.client import Store, connect
 from wa_service.store.flusher import StoreAwayError
-from wa_service.store.redis import Store, connect
 
 
 @pytest.fixture

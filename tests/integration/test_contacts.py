@@ -9,11 +9,11 @@ import redis
 from tests.integration.lanes import KEEP, NUMBER, Lanes, message, send
 from tests.integration.personal import NAME, WORDS, contents, traces, wamid
 from wa_service.store import keys
+from wa_service.store.client import Store
 from wa_service.store.contacts import Contacts, NobodysAddressError
 from wa_service.store.dead_letters import DeadLetters
 from wa_service.store.events import Events
 from wa_service.store.outbox import Ending
-from wa_service.store.redis import Store
 
 CUSTOMER = "15551230001"
 OTHER = "15559870002"

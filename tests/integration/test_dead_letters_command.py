@@ -15,7 +15,7 @@ from tests.integration.lanes import NUMBER, Lanes, message
 from wa_service.store import keys
 from wa_service.store.dead_letters import DeadLetters
 from wa_service.store.inbox import MAILBOX_CEILING
-from wa_service.whatsapp.events import walk
+from wa_service.whatsapp.webhooks.events import walk
 
 ROOT = Path(__file__).parents[2]
 Command = Callable[..., subprocess.CompletedProcess[str]]

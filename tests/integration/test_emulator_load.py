@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from meta_emulator.app import EmulatorConfig, RunningEmulator
 from tests.integration.emulated_callback import VERIFY_TOKEN, Callback
 from tests.integration.emulated_meta import NUMBER, SECRET, TOKEN, Meta
-from wa_service.emulator.app import EmulatorConfig, RunningEmulator
 
 MESSAGES, CUSTOMERS, THREADS = 1_200, 200, 4
 MEGABYTES = 150

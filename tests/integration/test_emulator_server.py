@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 import requests
 
+from meta_emulator.app import EmulatorConfig, RunningEmulator
 from tests.eventually import eventually
 from tests.integration.emulated_meta import ANA, APP, NUMBER, SECRET, TOKEN, Meta
-from wa_service.emulator.app import EmulatorConfig, RunningEmulator
 
 ROOT = Path(__file__).parents[2]
 CONFIG = EmulatorConfig(TOKEN, SECRET, "verify", (NUMBER,), port=0)
@@ -175,7 +175,7 @@ import sys
 if {patched}:
     from gevent import monkey
     monkey.patch_all()
-from wa_service.emulator.app import EmulatorConfig, serve
+from meta_emulator.app import EmulatorConfig, serve
 config = EmulatorConfig("token", "secret", "verify", ("1",), port=0)
 serve(config, lambda url: print(url, flush=True))
 print("stopped", flush=True)

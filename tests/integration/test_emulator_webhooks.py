@@ -11,10 +11,10 @@ from collections.abc import Iterator
 import pytest
 import requests
 
+from meta_emulator.app import EmulatorConfig, RunningEmulator
 from tests.eventually import eventually
 from tests.integration.emulated_callback import VERIFY_TOKEN, Callback
 from tests.integration.emulated_meta import ACCOUNT, ANA, APP, NUMBER, OTHER_NUMBER, SECRET, TOKEN, Meta
-from wa_service.emulator.app import EmulatorConfig, RunningEmulator
 
 
 @pytest.fixture

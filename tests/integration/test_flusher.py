@@ -14,8 +14,8 @@ import redis
 
 from tests.eventually import eventually
 from wa_service.store import flusher as flusher_module
+from wa_service.store.client import Store, connect
 from wa_service.store.flusher import MOST_COMMANDS, Flusher, StoreAwayError
-from wa_service.store.redis import Store, connect
 
 
 @pytest.fixture

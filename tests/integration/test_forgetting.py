@@ -12,10 +12,10 @@ import redis
 from tests.integration.lanes import NUMBER, Lanes, message, send
 from tests.integration.personal import NAME, WORDS, contents, traces, wamid
 from wa_service.store import keys
+from wa_service.store.client import Store
 from wa_service.store.contacts import Contacts
 from wa_service.store.inbox import Work, reference
 from wa_service.store.outbox import Ending, Idempotency
-from wa_service.store.redis import Store
 
 CUSTOMER, OTHER = "15551230001", "15559870002"
 USER_ID = "US.13491208655302741918"

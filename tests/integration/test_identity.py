@@ -10,10 +10,10 @@ import redis
 
 from tests.integration.lanes import NUMBER, Lanes, message, send
 from wa_service.store import keys
+from wa_service.store.client import Store
 from wa_service.store.contacts import Contacts
 from wa_service.store.outbox import Ending
-from wa_service.store.redis import Store
-from wa_service.whatsapp.events import Piece, walk
+from wa_service.whatsapp.webhooks.events import Piece, walk
 
 OLD, NEW = "16505551234", "12195555358"
 USER_ID = "US.13491208655302741918"

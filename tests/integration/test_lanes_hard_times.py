@@ -13,8 +13,8 @@ from tests.eventually import eventually
 from tests.integration.lanes import NUMBER, Lanes, message, send
 from tests.integration.test_lanes_outbound import claimed, done, state, status
 from wa_service.store import keys
+from wa_service.store.client import Store
 from wa_service.store.outbox import Grant
-from wa_service.store.redis import Store
 
 HOUR_MS = 3_600_000
 MORE_THAN_ANY_PAUSE = HOUR_MS + 60_000

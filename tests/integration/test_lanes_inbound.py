@@ -11,9 +11,9 @@ import redis
 from tests.eventually import eventually
 from tests.integration.lanes import NUMBER, Lanes, message, send
 from wa_service.store import keys
+from wa_service.store.client import Store
 from wa_service.store.dead_letters import DeadLetters
 from wa_service.store.inbox import MAILBOX_CEILING, Inbox, read_event, write_event
-from wa_service.store.redis import Store
 
 
 def take(inbox: Inbox, puller: str = "p", counter: int = 0, count: int = 1) -> list:

@@ -12,8 +12,8 @@ import redis
 from tests.eventually import eventually
 from tests.integration.lanes import NUMBER, Lanes, message, send
 from wa_service.store import keys
+from wa_service.store.client import Store
 from wa_service.store.outbox import Ending, Grant, Idempotency, Limits, Trip
-from wa_service.store.redis import Store
 
 ACCEPTED = Ending("accepted", wamid="wamid.A1", wa_id="15551230001", health="well")
 DAY = 86_400_000

@@ -9,8 +9,8 @@ from tests.integration.lanes import NUMBER, Lanes, send
 from tests.integration.test_lanes_outbound import done
 from tests.integration.test_sender import Meta, Yes
 from wa_service.delivery.sender import Sender
+from wa_service.store.client import Store
 from wa_service.store.outbox import Limits
-from wa_service.store.redis import Store
 from wa_service.whatsapp.errors import WhatsAppCircuitOpenError, WhatsAppConnectionError, WhatsAppError
 
 CUSTOMER = "15551230001"

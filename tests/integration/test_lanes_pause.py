@@ -13,9 +13,9 @@ from tests.integration.test_lanes_outbound import ACCEPTED, claimed, done, statu
 from tests.integration.test_sender import Meta
 from wa_service.delivery.sender import Sender
 from wa_service.store import keys
+from wa_service.store.client import Store
 from wa_service.store.contacts import Contacts
 from wa_service.store.outbox import Grant
-from wa_service.store.redis import Store
 from wa_service.whatsapp.errors import WhatsAppCircuitOpenError, WhatsAppError, classify
 
 

@@ -12,9 +12,9 @@ import redis
 from tests.integration.lanes import NUMBER, Lanes, message, send
 from tests.integration.test_lanes_outbound import DAY, done, state, status
 from wa_service.store import keys
+from wa_service.store.client import Store
 from wa_service.store.contacts import Contacts
 from wa_service.store.outbox import Grant, Limits
-from wa_service.store.redis import Store
 
 OTHER = "106540352242923"
 REFUSED: dict[str, Any] = {"outcome": "failed", "error": {"code": 131026}, "code": 131026, "health": "well"}

@@ -6,8 +6,8 @@ import pytest
 
 from tests.eventually import eventually
 from tests.integration.lanes import NUMBER, Lanes, send
+from wa_service.store.client import Store
 from wa_service.store.outbox import Limits
-from wa_service.store.redis import Store
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from tests.integration.lanes import send
 from tests.unit.web.conftest import SETTINGS
 from tests.unit.web.deliveries import NUMBER, OTHER_NUMBER
 from wa_service import runtime as wiring
-from wa_service import settings
+from wa_service.config import settings
 from wa_service.runtime import Runtime
 from wa_service.store.outbox import Grant
 

@@ -17,7 +17,7 @@ from schemathesis.engine import Status, events, from_schema
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from wa_service import runtime as wiring
-from wa_service import settings
+from wa_service.config import settings
 from wa_service.web.app import create_app
 from wa_service.whatsapp.client import WhatsAppMetaClient
 

@@ -10,9 +10,9 @@ import redis
 
 from tests.integration.lanes import NUMBER, Lanes, message, send
 from wa_service.store import keys
+from wa_service.store.client import Store
 from wa_service.store.outbox import Limits
 from wa_service.store.overview import MemoryWatch, Observer
-from wa_service.store.redis import Store
 
 
 @pytest.fixture

@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 from werkzeug.serving import make_server
 
-from wa_service.conversation.circuit import OutsideService, Unavailable
 from wa_service.conversation.http_responder import HttpResponder
-from wa_service.conversation.outside_call import OutsideCaller
 from wa_service.conversation.responder import ScriptResponder, Understood
 from wa_service.conversation.script import load_script
+from wa_service.resilience.breaker import OutsideService, Unavailable
+from wa_service.resilience.http import OutsideCaller
 
 SECRET = "whsec_" + base64.b64encode(bytes(32)).decode()
 FALLBACK = ({"type": "text", "text": {"body": "Fallback."}},)
@@ -249,7 +249,7 @@ GREEN = """
     import sys, time
     sys.path[:0] = [{root!r}]
     import gevent
-    from wa_service.conversation.outside_call import OutsideCaller, OutsideCallError
+    from wa_service.resilience.http import OutsideCaller, OutsideCallError
     ticks = []
     def tick():
         while True:

@@ -13,7 +13,7 @@ from wa_service.store import keys
 from wa_service.store.dead_letters import DeadLetters
 from wa_service.store.events import Events
 from wa_service.store.flusher import Command
-from wa_service.whatsapp.events import Piece
+from wa_service.whatsapp.webhooks.events import Piece
 from wa_service.worker.janitor import Janitor
 
 NOW = int(time.time() * 1000)

@@ -15,8 +15,8 @@ from tests.integration.lanes import NUMBER, Lanes, send
 from wa_service.delivery.sender import Sender
 from wa_service.store import keys
 from wa_service.store.flusher import StoreAwayError
-from wa_service.store.insisting import BETWEEN_TRIES
 from wa_service.store.outbox import Grant
+from wa_service.store.retry import BETWEEN_TRIES
 from wa_service.whatsapp.errors import WhatsAppError, WhatsAppOutcomeUnknownError, classify
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from speech_notes import notes, require_voice
 
-from wa_service.conversation.audio import Form, detect
-from wa_service.conversation.children import ChildPlan, Children
-from wa_service.conversation.local_speech import LocalSpeech
-from wa_service.conversation.speech import RecordingUnreadableError
+from wa_service.speech.audio import Form, detect
+from wa_service.speech.children import ChildPlan, Children
+from wa_service.speech.engine import RecordingUnreadableError
+from wa_service.speech.local_speech import LocalSpeech
 
 SHORT_COUNT = 500
 LONG_COUNT = 10_000

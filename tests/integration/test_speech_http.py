@@ -6,15 +6,15 @@ import pytest
 import requests
 import requests_mock
 
-from wa_service.conversation.audio import Form
-from wa_service.conversation.circuit import OutsideService, Unavailable
-from wa_service.conversation.http_speech import HttpSpeech
-from wa_service.conversation.speech import (
+from wa_service.resilience.breaker import OutsideService, Unavailable
+from wa_service.speech.audio import Form
+from wa_service.speech.engine import (
     RecordingTooLongError,
     RecordingUnreadableError,
     SpeechFailedError,
     Transcript,
 )
+from wa_service.speech.http_speech import HttpSpeech
 
 URL = "https://speech.example.com/v1/audio/transcriptions"
 NOTE = b"OggS a note"

@@ -17,19 +17,19 @@ import pytest
 from speech_notes import Note, notes, require_voice
 
 from wa_service.conversation.assembly import ConversationOptions, make_pipeline
-from wa_service.conversation.audio import Form, detect
-from wa_service.conversation.language import Example
-from wa_service.conversation.local_speech import LocalSpeech
+from wa_service.conversation.intents import Example
 from wa_service.conversation.pipeline import Answer, Incoming, Pipeline
-from wa_service.conversation.semantic import SemanticMatcher
-from wa_service.conversation.speech import (
+from wa_service.speech.audio import Form, detect
+from wa_service.speech.engine import (
     RecordingTooLongError,
     RecordingUnreadableError,
     SpeechFailedError,
     Transcript,
 )
-from wa_service.conversation.weights import WeightsError, verify, wheel_directory
-from wa_service.whatsapp.events import InboundMessage, parse
+from wa_service.speech.local_speech import LocalSpeech
+from wa_service.speech.semantic import SemanticMatcher
+from wa_service.speech.weights import WeightsError, verify, wheel_directory
+from wa_service.whatsapp.webhooks.events import InboundMessage, parse
 
 NOTES = notes()
 BREAKFAST = NOTES[1]
@@ -198,7 +198,7 @@ def test_an_ffconcat_script_opens_no_file(speech: LocalSpeech, form: Form, tmp_p
 
 
 def test_the_decoder_itself_refuses_an_ffconcat_script(tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    from wa_service.conversation.decoding import UndecodableError, decode
+    from wa_service.speech.decoding import UndecodableError, decode
 
     (tmp_path / "voice.ogg").write_bytes(BREAKFAST.content)
     here = Path.cwd()
@@ -326,8 +326,8 @@ GREEN = """
     sys.path[:0] = [{root!r}]
     from pathlib import Path
     import gevent
-    from wa_service.conversation.audio import Form
-    from wa_service.conversation.local_speech import LocalSpeech
+    from wa_service.speech.audio import Form
+    from wa_service.speech.local_speech import LocalSpeech
     speech = LocalSpeech()
     note = Path({note!r}).read_bytes()
     speech.transcribe(note, Form.OGG)

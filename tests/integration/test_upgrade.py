@@ -18,7 +18,7 @@ from wa_service.store.dead_letters import DeadLetters
 from wa_service.store.events import Events
 from wa_service.store.outbox import Ending
 from wa_service.web.event_feed import page
-from wa_service.whatsapp.events import Text, parse_piece
+from wa_service.whatsapp.webhooks.events import Text, parse_piece
 
 ANA, BEN = "15551230001", "15551230002"
 NOW = int(time.time())

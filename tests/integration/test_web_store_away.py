@@ -20,9 +20,9 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from wa_service import runtime as wiring
-from wa_service import settings
-from wa_service.embedded_valkey import EmbeddedValkey
+from wa_service.config import settings
 from wa_service.runtime import Runtime
+from wa_service.store.embedded_valkey import EmbeddedValkey
 from wa_service.web.app import create_app
 
 NUMBER = "106540352242922"

@@ -11,7 +11,8 @@ import redis
 import requests_mock
 from werkzeug.test import TestResponse
 
-from wa_service import runtime, settings
+from wa_service import runtime
+from wa_service.config import settings
 from wa_service.store.outbox import Send
 from wa_service.web.app import create_app
 from wa_service.whatsapp import MediaNotFoundError, WhatsAppAuthError, WhatsAppMetaClient

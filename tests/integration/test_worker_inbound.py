@@ -16,12 +16,12 @@ from structlog.testing import capture_logs
 from tests.integration.lanes import KEEP, NUMBER, Lanes, message
 from wa_service.conversation.pipeline import Answer, Incoming, Unavailable
 from wa_service.store import keys
+from wa_service.store.client import Store
 from wa_service.store.dead_letters import DeadLetters
 from wa_service.store.events import Events
 from wa_service.store.flusher import StoreAwayError
 from wa_service.store.inbox import Inbox
-from wa_service.store.insisting import BETWEEN_TRIES
-from wa_service.store.redis import Store
+from wa_service.store.retry import BETWEEN_TRIES
 from wa_service.whatsapp.errors import WhatsAppConnectionError, WhatsAppRequestError
 from wa_service.worker.inbound import MOST_TAKES, RENEW_AFTER, RETRY_DELAYS, InboundWorker, LeaseLostError
 from wa_service.worker.janitor import Janitor

@@ -11,14 +11,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from wa_service import settings as configuration
 from wa_service.cli import findings
-from wa_service.cli.addresses import reachable_at
 from wa_service.cli.command import Commands, Load, add_command
 from wa_service.cli.findings import Finding
 from wa_service.cli.terminal import say, table
-from wa_service.embedded_valkey import EmbeddedValkeyError
-from wa_service.settings import Settings, SettingsError
+from wa_service.config import settings as configuration
+from wa_service.config.bind import reachable_at
+from wa_service.config.settings import Settings, SettingsError
+from wa_service.store.embedded_valkey import EmbeddedValkeyError
 
 if TYPE_CHECKING:
     from wa_service.runtime import Runtime

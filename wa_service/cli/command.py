@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from typing import TypeAlias
 
-from wa_service.settings import Settings
+from wa_service.config.settings import Settings
 
 Load: TypeAlias = Callable[[], Settings]
 """Reads the settings and sets up logs and metrics; raises SettingsError."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from wa_service import log, settings
 from wa_service.cli import (
     check,
     dead_letters,
@@ -23,10 +22,12 @@ from wa_service.cli import (
     valkey,
     worker,
 )
-from wa_service.cli.opened import CommandError
+from wa_service.cli.context import CommandError
 from wa_service.cli.terminal import complain
-from wa_service.embedded_valkey import EmbeddedValkeyError
-from wa_service.settings import Settings, SettingsError
+from wa_service.config import settings
+from wa_service.config.settings import Settings, SettingsError
+from wa_service.observability import log
+from wa_service.store.embedded_valkey import EmbeddedValkeyError
 
 _COMMANDS = (worker, emulator, valkey, send, check, settings_table, dead_letters, script, templates, resume, forget)
 

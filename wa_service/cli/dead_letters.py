@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import orjson
 
 from wa_service.cli.command import Commands, Load, add_command
-from wa_service.cli.opened import CommandError, opened
+from wa_service.cli.context import CommandError, opened
 from wa_service.cli.terminal import progress, say, table
-from wa_service.log import clean
+from wa_service.observability.log import clean
 
 if TYPE_CHECKING:
     from wa_service.runtime import Runtime
@@ -100,9 +100,9 @@ def _drop(runtime: Runtime, letter_id: str) -> str:
 
 def _replaying(runtime: Runtime) -> Callable[[str], str]:
     # Only here: it brings the web room along, which knows how to read a delivery anew.
-    from wa_service.web.intake import Intake
-    from wa_service.web.replay import MailboxFullError, NotReplayableError, replay
-    from wa_service.web.tally import WebhookTally
+    from wa_service.service.intake import Intake
+    from wa_service.service.replay import MailboxFullError, NotReplayableError, replay
+    from wa_service.web.metrics_buffer import WebhookTally
 
     intake = Intake(runtime, WebhookTally())
 

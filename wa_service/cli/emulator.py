@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from wa_service.cli.addresses import reachable_at
 from wa_service.cli.command import Commands, Load, add_command
 from wa_service.cli.terminal import complain
-from wa_service.settings import Settings
+from wa_service.config.bind import reachable_at
+from wa_service.config.settings import Settings
 
 
 def add_to(commands: Commands) -> None:
@@ -21,8 +21,8 @@ def add_to(commands: Commands) -> None:
 
 def _run(options: argparse.Namespace, load: Load) -> int:
     settings = load()
-    from wa_service.emulator.app import serve
-    from wa_service.emulator.config import EmulatorConfig, UnsafeBindError
+    from meta_emulator.app import serve
+    from meta_emulator.config import EmulatorConfig, UnsafeBindError
 
     try:
         config = EmulatorConfig(

@@ -9,8 +9,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from wa_service.api_versions import api_version_ended, api_version_last_day
-from wa_service.settings import Settings
+from wa_service.config.api_versions import api_version_ended, api_version_last_day
+from wa_service.config.settings import Settings
 
 if TYPE_CHECKING:
     from wa_service.store.overview import Overview

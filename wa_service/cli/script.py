@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from wa_service.cli.command import Commands, Load, add_command
-from wa_service.cli.opened import CommandError
+from wa_service.cli.context import CommandError
 from wa_service.cli.terminal import say
 
 
@@ -23,8 +23,8 @@ def add_to(commands: Commands) -> None:
 
 
 def _run(options: argparse.Namespace, _: Load) -> int:
-    from wa_service.conversation.rehearsal import Rehearsal
     from wa_service.conversation.script import HOTEL_DESK, ScriptError
+    from wa_service.conversation.script_check import Rehearsal
 
     if options.what == "example":
         say(HOTEL_DESK.read_text(encoding="utf-8").rstrip("\n"))

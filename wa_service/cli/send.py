@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 from wa_service.cli.command import Commands, Load, add_command
-from wa_service.cli.opened import CommandError, opened
+from wa_service.cli.context import CommandError, opened
 from wa_service.cli.terminal import say
 
 
@@ -27,8 +27,8 @@ def add_to(commands: Commands) -> None:
 def _run(options: argparse.Namespace, load: Load) -> int:
     body = _body(options)
     with opened(load()) as runtime:
+        from wa_service.service.send_request import read_send
         from wa_service.web.problems import ProblemError
-        from wa_service.web.send_request import read_send
 
         try:
             asked = read_send(body, runtime.numbers, runtime.settings.send_ttl, urgent=True, answer_to=None)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from wa_service import settings
 from wa_service.cli.command import Commands, Load, add_command
 from wa_service.cli.terminal import complain, say, table
-from wa_service.settings import Settings, SettingsError
+from wa_service.config import settings
+from wa_service.config.settings import Settings, SettingsError
 
 
 def add_to(commands: Commands) -> None:

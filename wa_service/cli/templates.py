@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from wa_service.cli.command import Commands, Load, add_command
-from wa_service.cli.opened import CommandError, opened
+from wa_service.cli.context import CommandError, opened
 from wa_service.cli.terminal import say, table
 
 _COLUMNS = ("name", "language", "category", "status")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from wa_service import embedded_valkey, settings
 from wa_service.cli.command import Commands, Load, add_command
 from wa_service.cli.terminal import say
+from wa_service.config import settings
+from wa_service.store import embedded_valkey
 
 
 def add_to(commands: Commands) -> None:

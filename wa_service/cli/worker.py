@@ -7,8 +7,8 @@ import os
 from functools import partial
 
 from wa_service.cli.command import Commands, Load, add_command
-from wa_service.cli.start_check import StartRefusedError, check_store
 from wa_service.cli.terminal import complain
+from wa_service.startup import StartRefusedError, check_store
 
 
 def add_to(commands: Commands) -> None:
@@ -29,8 +29,8 @@ def _run(options: argparse.Namespace, load: Load) -> int:
         return supervise()
 
     from wa_service.conversation.script import ScriptError
-    from wa_service.error_tracking import configure
-    from wa_service.shared_counts import fold
+    from wa_service.observability.multiprocess import fold
+    from wa_service.observability.sentry import configure
     from wa_service.worker import process
 
     configure(settings)

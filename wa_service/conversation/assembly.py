@@ -5,17 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from wa_service.conversation.hearing import MOST_AT_ONCE, Hearing
 from wa_service.conversation.http_responder import HttpResponder
-from wa_service.conversation.http_speech import HttpSpeech
-from wa_service.conversation.language import FuzzyMatcher, Matcher
-from wa_service.conversation.local_speech import LocalSpeech
+from wa_service.conversation.intents import FuzzyMatcher, Matcher
 from wa_service.conversation.notice import Notice, say_nothing
 from wa_service.conversation.pipeline import Pipeline, Startable, examples_of
 from wa_service.conversation.responder import Responder, ScriptResponder, SilentResponder
 from wa_service.conversation.script import HOTEL_DESK, Script, load_script
-from wa_service.conversation.semantic import SemanticMatcher
-from wa_service.conversation.speech import SpeechEngine
+from wa_service.conversation.transcription import MOST_AT_ONCE, Hearing
+from wa_service.speech.engine import SpeechEngine
+from wa_service.speech.http_speech import HttpSpeech
+from wa_service.speech.local_speech import LocalSpeech
+from wa_service.speech.semantic import SemanticMatcher
 
 Intents = Literal["fuzzy", "semantic"]
 

@@ -11,13 +11,13 @@ from typing import Any
 
 import orjson
 
-from wa_service.conversation.circuit import OutsideService
 from wa_service.conversation.notice import Notice, say_nothing
-from wa_service.conversation.outside_call import OutsideAnswer, OutsideCaller, OutsideCallError
 from wa_service.conversation.reply_check import UnusableReplyError, checked_reply
 from wa_service.conversation.responder import ScriptResponder, Understood
 from wa_service.conversation.script import MAX_REPLIES
 from wa_service.conversation.standard_webhooks import WebhookSigner
+from wa_service.resilience.breaker import OutsideService
+from wa_service.resilience.http import OutsideAnswer, OutsideCaller, OutsideCallError
 
 _ATTEMPTS = 3
 

@@ -5,13 +5,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from wa_service.conversation.circuit import Unavailable
-from wa_service.conversation.content import Content, message_of, read_content
-from wa_service.conversation.hearing import FetchMedia, Heard, Hearing, Unheard
-from wa_service.conversation.language import Example, Matcher, Meaning
+from wa_service.conversation.intents import Example, Matcher, Meaning
 from wa_service.conversation.responder import Responder, ScriptResponder, SilentResponder, Understood
 from wa_service.conversation.script import Problem, Script
-from wa_service.whatsapp.events import Audio, Event, InboundMessage
+from wa_service.conversation.transcription import FetchMedia, Heard, Hearing, Unheard
+from wa_service.conversation.utterance import Content, message_of, read_content
+from wa_service.resilience.breaker import Unavailable
+from wa_service.whatsapp.webhooks.events import Audio, Event, InboundMessage
 
 __all__ = ["Answer", "Incoming", "Pipeline", "Startable", "Unavailable", "examples_of"]
 

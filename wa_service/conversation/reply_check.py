@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from wa_service.whatsapp.messages import parse_reply, problems
+from wa_service.whatsapp.outbound.messages import parse_reply, problems
 
 RESERVED = ("to", "recipient", "recipient_type", "from", "biz_opaque_callback_data")
 """Parts of a message that the service fills in."""

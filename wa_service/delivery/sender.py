@@ -9,11 +9,11 @@ from typing import Any, Protocol
 import gevent
 import orjson
 
-from wa_service import log, metrics
 from wa_service.delivery.verdict import Verdict, judge
+from wa_service.observability import log, metrics
 from wa_service.store.flusher import StoreAwayError
-from wa_service.store.insisting import insist
 from wa_service.store.outbox import Ended, Ending, Grant, Outbox, Trip
+from wa_service.store.retry import insist
 from wa_service.whatsapp.errors import WhatsAppError, WhatsAppOutcomeUnknownError
 
 DEADLINE_SECONDS = 30.0

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wa_service.store import keys
+from wa_service.store.client import Store, fields, text
 from wa_service.store.erasure import Eraser, Person, Walk, Walked, nobody_looks
-from wa_service.store.redis import Store, fields, text
 from wa_service.whatsapp.addresses import as_stored, is_number, is_user_id
 
 

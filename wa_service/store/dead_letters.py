@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from wa_service.store import keys
+from wa_service.store.client import Store, fields, text
 from wa_service.store.flusher import Command
 from wa_service.store.inbox import MAILBOX_CEILING, write_event
-from wa_service.store.redis import Store, fields, text
-from wa_service.whatsapp.events import Piece
+from wa_service.whatsapp.webhooks.events import Piece
 
 Replayed = Literal["back", "unknown", "nobody", "full"]
 

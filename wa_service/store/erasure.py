@@ -8,10 +8,10 @@ from typing import Final
 import orjson
 
 from wa_service.store import keys
+from wa_service.store.client import Store, text
 from wa_service.store.flusher import Command
 from wa_service.store.inbox import reference
-from wa_service.store.mentions import Mentions
-from wa_service.store.redis import Store, text
+from wa_service.store.person_matcher import Mentions
 
 _PAGE: Final = 1_000
 _OF_A_CONVERSATION: Final = ("contact", "box", "lane", "q", "pair")

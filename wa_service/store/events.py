@@ -9,8 +9,8 @@ from typing import Any, Literal
 import orjson
 
 from wa_service.store import keys
+from wa_service.store.client import Store, text
 from wa_service.store.flusher import Command
-from wa_service.store.redis import Store, text
 
 # The kind of an entry that another version wrote in a form we do not know: its siblings are read all the same.
 UNREADABLE = "unreadable"

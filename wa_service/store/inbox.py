@@ -13,11 +13,11 @@ from typing import Any
 import orjson
 
 from wa_service.store import keys
-from wa_service.store.bounded import shallow, write
+from wa_service.store.client import Store, fields, text
 from wa_service.store.flusher import Command
 from wa_service.store.outbox import Send
-from wa_service.store.redis import Store, fields, text
-from wa_service.whatsapp.events import Piece
+from wa_service.store.size_limits import shallow, write
+from wa_service.whatsapp.webhooks.events import Piece
 
 FORM = 2
 MAILBOX_CEILING = 500

@@ -1,6 +1,6 @@
 """Every key's name and how long it lives. The scripts write the same names out; a test holds the two together.
 
-"From last touch" is up to a hundredth of the time less, at most an hour: see scripts/shared/lifetime.lua.
+"From last touch" is up to a hundredth of the time less, at most an hour: see steps/shared/lifetime.lua.
 
 ========================  ======  =================================================  ===========================
 key                       type    what                                               lives

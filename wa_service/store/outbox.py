@@ -15,10 +15,10 @@ from typing import Any, Literal, NamedTuple
 import orjson
 
 from wa_service.store import keys
-from wa_service.store.bounded import bounded, fits
+from wa_service.store.client import Store, text
 from wa_service.store.flusher import Command
 from wa_service.store.records import RANKS
-from wa_service.store.redis import Store, text
+from wa_service.store.size_limits import bounded, fits
 
 LANE_CEILING = 1_000
 KEPT_BYTES = 16_384
@@ -120,7 +120,7 @@ class Next:
 @dataclass(frozen=True, slots=True)
 class Ending:
     """How a send ended. `delay` in s for "later"; `health` says whether Meta is well, `never_left` that it got nothing;
-    see scripts/done.lua.
+    see steps/done.lua.
     """
 
     outcome: Outcome

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from wa_service.store import keys
+from wa_service.store.client import Store, fields, text
 from wa_service.store.outbox import Outbox
-from wa_service.store.redis import Store, fields, text
 
 FULL_SHARE = 0.85
 _SECOND_MS = 1010

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from wa_service.store import keys
-from wa_service.store.redis import Store, fields
+from wa_service.store.client import Store, fields
 
 RANKS = {
     "queued": 0,

@@ -12,13 +12,15 @@ from flask_openapi3.blueprint import APIBlueprint
 from pydantic import ValidationError
 
 from wa_service.runtime import Runtime
+from wa_service.service.intake import Intake
+from wa_service.service.replay import MailboxFullError, NotReplayableError, replay
+from wa_service.service.template_cache import Templates
 from wa_service.store.contacts import NobodysAddressError
 from wa_service.store.dead_letters import DeadLetter
 from wa_service.store.inbox import UnreadableEventError, read_event
 from wa_service.web import event_feed, media, models
 from wa_service.web.auth import allow
 from wa_service.web.bodies import json_object
-from wa_service.web.intake import Intake
 from wa_service.web.messages import Messages
 from wa_service.web.openapi import describe
 from wa_service.web.parameters import (
@@ -41,10 +43,8 @@ from wa_service.web.problems import (
     UNREADABLE,
     ProblemError,
 )
-from wa_service.web.replay import MailboxFullError, NotReplayableError, replay
-from wa_service.web.template_list import Templates
 from wa_service.whatsapp.client import WhatsAppMetaClient
-from wa_service.whatsapp.parts import problems
+from wa_service.whatsapp.outbound.parts import problems
 
 _MAILBOX_RETRY_SECONDS = 60.0
 Client = Callable[[str | None], WhatsAppMetaClient]

@@ -12,22 +12,22 @@ from prometheus_flask_exporter import PrometheusMetrics
 from pydantic import ValidationError
 from werkzeug.routing import BaseConverter
 
-from wa_service import log
 from wa_service import runtime as wiring
-from wa_service import settings as configuration
+from wa_service.config import settings as configuration
+from wa_service.config.settings import Settings
+from wa_service.observability import log
 from wa_service.runtime import Runtime
-from wa_service.settings import Settings
+from wa_service.service.intake import Intake
 from wa_service.web import problems
 from wa_service.web.api import api_blueprint
 from wa_service.web.auth import KeyRing, check_routes, guard
 from wa_service.web.health import health_blueprint
-from wa_service.web.intake import Intake
 from wa_service.web.limits import CallLimits
+from wa_service.web.metrics_buffer import WebhookTally
 from wa_service.web.openapi import DESCRIPTION, docs_blueprint
-from wa_service.web.proxies import TrustedProxies
-from wa_service.web.tally import WebhookTally
+from wa_service.web.trusted_proxies import TrustedProxies
 from wa_service.web.webhook import webhook_blueprint
-from wa_service.whatsapp.parts import problems as field_problems
+from wa_service.whatsapp.outbound.parts import problems as field_problems
 
 
 class Wamid(BaseConverter):

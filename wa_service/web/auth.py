@@ -9,7 +9,7 @@ from typing import Final, Literal, TypeAlias, TypeVar, cast, get_args
 
 from flask import Blueprint, Flask, current_app, g, request
 
-from wa_service.api_keys import ApiKey
+from wa_service.config.api_keys import ApiKey
 from wa_service.web.problems import FORBIDDEN, UNAUTHORIZED, ProblemError
 
 Caller: TypeAlias = Literal["send", "read", "admin", "anyone", "signature", "verify token", "metrics key"]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
-from wa_service import metrics
+from wa_service.observability import metrics
+from wa_service.observability.exposition import snapshot
 from wa_service.runtime import Runtime
-from wa_service.scrape import snapshot
 from wa_service.store.flusher import StoreAwayError
 from wa_service.web.auth import allow
+from wa_service.web.metrics_buffer import WebhookTally
 from wa_service.web.problems import UNAUTHORIZED, ProblemError, store_away
-from wa_service.web.tally import WebhookTally
 
 
 def health_blueprint(runtime: Runtime, tally: WebhookTally) -> Blueprint:

@@ -15,7 +15,7 @@ from limits import parse
 from limits.errors import StorageError
 from redis import exceptions
 
-from wa_service.store.redis import SOCKET_SECONDS, Store
+from wa_service.store.client import SOCKET_SECONDS, Store
 from wa_service.web.auth import caller_name
 from wa_service.web.problems import TOO_MANY_CALLS, ProblemError, store_away
 

@@ -8,11 +8,11 @@ from typing import Final
 
 from flask import Response, request
 
-from wa_service import metrics
+from wa_service.observability import metrics
 from wa_service.web.problems import INVALID, MEDIA_TYPE, ProblemError
 from wa_service.whatsapp.client import WhatsAppMetaClient
 from wa_service.whatsapp.errors import WhatsAppError
-from wa_service.whatsapp.media import LARGEST, MEDIA_TYPES, MediaStream, base_type
+from wa_service.whatsapp.media.download import LARGEST, MEDIA_TYPES, MediaStream, base_type
 
 # What a form needs around the largest file.
 _FORM_BYTES: Final = 64 * 1024

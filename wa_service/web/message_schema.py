@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from pydantic.json_schema import models_json_schema
 
-from wa_service.whatsapp.messages import TYPES
+from wa_service.whatsapp.outbound.messages import TYPES
 
 REF: Final = "#/components/schemas/{model}"
 _BETWEEN: Final = r"[\s()\[\]+\u2010-\u2015-]*"

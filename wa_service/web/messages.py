@@ -9,6 +9,8 @@ from typing import Any, Final
 from flask import Response, request
 
 from wa_service.runtime import Runtime
+from wa_service.service.send_request import SendRequest, read_send
+from wa_service.service.template_cache import Templates
 from wa_service.store import keys
 from wa_service.store.flusher import StoreAwayError
 from wa_service.store.outbox import Idempotency, Put
@@ -26,8 +28,6 @@ from wa_service.web.problems import (
     of_failure,
     store_away,
 )
-from wa_service.web.send_request import SendRequest, read_send
-from wa_service.web.template_list import Templates
 
 _IDEMPOTENCY_KEY: Final = re.compile(r"[!-~]{1,255}")
 _LANE_RETRY_SECONDS: Final = 10.0

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSche
 from wa_service.store.contacts import Contact
 from wa_service.store.dead_letters import DeadLetter
 from wa_service.store.records import Record
-from wa_service.web.described import Described
+from wa_service.web.cached_schema import Described
 
 Status = Literal["queued", "sending", "unknown", "accepted", "sent", "failed", "delivered", "read", "played"]
 

@@ -16,7 +16,7 @@ from wa_service.web import problems
 from wa_service.web.auth import allow, caller_of
 from wa_service.web.message_schema import REF, message_schemas
 from wa_service.web.models import Problem, Queued
-from wa_service.whatsapp.media import MEDIA_TYPES
+from wa_service.whatsapp.media.download import MEDIA_TYPES
 
 DESCRIPTION: Final = (
     "Sends WhatsApp messages and tells what customers wrote. Errors are `application/problem+json` (RFC 9457)."

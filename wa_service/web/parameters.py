@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field, StrictBool
 
-from wa_service.web.described import Described
+from wa_service.web.cached_schema import Described
 from wa_service.web.event_feed import LONGEST_POLL
 
 Number = Annotated[

@@ -17,7 +17,7 @@ from gunicorn.http.errors import ParseException  # type: ignore[import-untyped] 
 from limits.errors import StorageError
 from werkzeug.exceptions import HTTPException
 
-from wa_service import log
+from wa_service.observability import log
 from wa_service.store.flusher import StoreAwayError
 from wa_service.whatsapp.errors import (
     MediaDownloadError,

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Final
 from flask import Blueprint, Response, request
 from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]  # gunicorn has no types
 
-from wa_service import log
+from wa_service.observability import log
 from wa_service.runtime import Runtime
+from wa_service.service.intake import Intake
 from wa_service.store.flusher import StoreAwayError
-from wa_service.web import legal_json
+from wa_service.web import tolerant_json as legal_json
 from wa_service.web.auth import allow
-from wa_service.web.intake import Intake
 from wa_service.web.limits import CallLimits
+from wa_service.web.metrics_buffer import WebhookTally
 from wa_service.web.problems import (
     FORBIDDEN,
     INVALID,
@@ -29,8 +30,7 @@ from wa_service.web.problems import (
     ProblemError,
     store_away,
 )
-from wa_service.web.tally import WebhookTally
-from wa_service.whatsapp.events import is_delivery, walk
+from wa_service.whatsapp.webhooks.events import is_delivery, walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -27,11 +27,11 @@ from wa_service.whatsapp.errors import (
     WhatsAppServerError,
     WhatsAppTemplateError,
 )
-from wa_service.whatsapp.events import is_delivery, parse
-from wa_service.whatsapp.media import Media, MediaInfo, MediaStream
-from wa_service.whatsapp.messages import MarkAsRead, Message, normalise_number, parse_message, problems
-from wa_service.whatsapp.signature import SignatureVerifier
-from wa_service.whatsapp.templates import Template, build_components, check_against
+from wa_service.whatsapp.media.download import Media, MediaInfo, MediaStream
+from wa_service.whatsapp.outbound.messages import MarkAsRead, Message, normalise_number, parse_message, problems
+from wa_service.whatsapp.outbound.templates import Template, build_components, check_against
+from wa_service.whatsapp.webhooks.events import is_delivery, parse
+from wa_service.whatsapp.webhooks.signature import SignatureVerifier
 
 __all__ = [
     "MarkAsRead",

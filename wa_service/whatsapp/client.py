@@ -9,13 +9,20 @@ from typing import IO, Any, Final
 from requests.adapters import BaseAdapter
 
 from wa_service.whatsapp.errors import WhatsAppOutcomeUnknownError
+from wa_service.whatsapp.http.transport import USER_AGENT, Guard, Observer, Transport
 from wa_service.whatsapp.management_client import ManagementClient
-from wa_service.whatsapp.media import LARGEST, Media, MediaDownloader, MediaInfo, MediaStream, check_upload
-from wa_service.whatsapp.messages import MarkAsRead, Message, TextMessage, addressing, parse_message, parse_reply
-from wa_service.whatsapp.signature import SignatureVerifier
-from wa_service.whatsapp.templates import Value
-from wa_service.whatsapp.transport import USER_AGENT, Guard, Observer, Transport
-from wa_service.whatsapp.uploads import FileLike, MultipartForm, open_upload
+from wa_service.whatsapp.media.download import LARGEST, Media, MediaDownloader, MediaInfo, MediaStream, check_upload
+from wa_service.whatsapp.media.uploads import FileLike, MultipartForm, open_upload
+from wa_service.whatsapp.outbound.messages import (
+    MarkAsRead,
+    Message,
+    TextMessage,
+    addressing,
+    parse_message,
+    parse_reply,
+)
+from wa_service.whatsapp.outbound.templates import Value
+from wa_service.whatsapp.webhooks.signature import SignatureVerifier
 
 _log: Final = logging.getLogger(__name__)
 

@@ -6,8 +6,8 @@ from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from wa_service.whatsapp.errors import WhatsAppError, WhatsAppRequestError
-from wa_service.whatsapp.transport import Transport
-from wa_service.whatsapp.uploads import FileLike, open_upload
+from wa_service.whatsapp.http.transport import Transport
+from wa_service.whatsapp.media.uploads import FileLike, open_upload
 
 _ID: Final = re.compile(r"[A-Za-z0-9_.:=+-]{1,256}")
 _PAGES: Final = 1000

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
-from wa_service import log, metrics
+from wa_service.observability import log, metrics
 from wa_service.whatsapp.client import WhatsAppMetaClient
 from wa_service.whatsapp.errors import WhatsAppError
-from wa_service.whatsapp.media import Media
+from wa_service.whatsapp.media.download import Media
 
 
 class MediaFetcher:

@@ -19,15 +19,15 @@ import orjson
 from gevent.pool import Pool
 from structlog.typing import FilteringBoundLogger
 
-from wa_service import log
 from wa_service.conversation.pipeline import Answer, Incoming, Pipeline, Unavailable
+from wa_service.observability import log
 from wa_service.store.flusher import StoreAwayError
 from wa_service.store.inbox import Inbox, NewerFormError, StoredEvent, UnreadableEventError, Work
-from wa_service.store.insisting import insist
 from wa_service.store.outbox import Send
+from wa_service.store.retry import insist
 from wa_service.whatsapp.errors import WhatsAppError
-from wa_service.whatsapp.events import InboundMessage, Malformed, parse_piece
-from wa_service.whatsapp.media import Media
+from wa_service.whatsapp.media.download import Media
+from wa_service.whatsapp.webhooks.events import InboundMessage, Malformed, parse_piece
 
 MOST_FAILURES = 5
 MOST_TAKES = 10

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from wa_service import log
+from wa_service.observability import log
 from wa_service.store.events import Events
 from wa_service.store.flusher import StoreAwayError
 from wa_service.store.inbox import Inbox

@@ -5,8 +5,8 @@ from __future__ import annotations
 import gevent
 from gevent.pool import Pool
 
-from wa_service import log
 from wa_service.delivery.sender import Sender
+from wa_service.observability import log
 from wa_service.store.flusher import StoreAwayError
 from wa_service.store.outbox import Grant, Outbox
 

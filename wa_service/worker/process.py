@@ -10,18 +10,19 @@ from collections.abc import Callable
 import gevent
 from gevent.event import Event
 
-from wa_service import log, runtime
+from wa_service import runtime
+from wa_service.config.settings import Settings
 from wa_service.conversation.pipeline import Pipeline
+from wa_service.observability import log
 from wa_service.runtime import Runtime
-from wa_service.settings import Settings
 from wa_service.store.flusher import StoreAwayError
-from wa_service.worker.courtesy import ReadMarks
+from wa_service.worker.build_pipeline import build_pipeline
 from wa_service.worker.fetching import MediaFetcher
 from wa_service.worker.inbound import InboundWorker
 from wa_service.worker.janitor import Janitor
+from wa_service.worker.metrics_server import ScrapeServer
 from wa_service.worker.outbound import OutboundWorker
-from wa_service.worker.scrape import ScrapeServer
-from wa_service.worker.wiring import build_pipeline
+from wa_service.worker.read_receipts import ReadMarks
 
 ROUND_SECONDS = 1.0
 STOP_SECONDS = 25.0

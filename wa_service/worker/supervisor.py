@@ -19,7 +19,7 @@ from gevent.os import make_nonblocking, nb_read
 from gevent.queue import Queue
 from structlog.typing import FilteringBoundLogger
 
-from wa_service import log
+from wa_service.observability import log
 from wa_service.worker.restarts import Restarts
 
 START_SECONDS = 30.0

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from customer_messages import NOW, MakePipeline
 
-from wa_service.conversation.hearing import Hearing
-from wa_service.conversation.language import FuzzyMatcher
+from wa_service.conversation.intents import FuzzyMatcher
 from wa_service.conversation.pipeline import Pipeline, examples_of
 from wa_service.conversation.responder import ScriptResponder
 from wa_service.conversation.script import load_script
+from wa_service.conversation.transcription import Hearing
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from wa_service.conversation.pipeline import Incoming, Pipeline
-from wa_service.whatsapp.events import InboundMessage, parse
+from wa_service.whatsapp.webhooks.events import InboundMessage, parse
 
 NOW = 1_750_000_000
 

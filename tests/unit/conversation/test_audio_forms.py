@@ -2,7 +2,7 @@
 
 import pytest
 
-from wa_service.conversation.audio import Form, detect, may_be
+from wa_service.speech.audio import Form, detect, may_be
 
 BEGINNINGS = {
     b"OggS\x00\x02": Form.OGG,

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from wa_service.conversation.children import (
+from wa_service.resilience.breaker import Unavailable
+from wa_service.speech.children import (
     ChildDiedError,
     ChildError,
     ChildPlan,
@@ -20,7 +21,6 @@ from wa_service.conversation.children import (
     ChildTooSlowError,
     ChildUnusableError,
 )
-from wa_service.conversation.circuit import Unavailable
 
 HERE = Path(__file__).parent
 COMMAND = (sys.executable, str(HERE / "toy_child.py"))
@@ -252,7 +252,7 @@ def test_start_makes_the_children_ready_without_waiting_for_them(make: Make) -> 
 ORPHAN = """
     import sys
     sys.path[:0] = [{root!r}]
-    from wa_service.conversation.children import ChildPlan, Children
+    from wa_service.speech.children import ChildPlan, Children
     children = Children(ChildPlan(skill="toy", lesson={{}}, command={command!r}))
     children.ask({{"do": "echo"}}, seconds=10)
     print(children.pids[0], flush=True)
@@ -275,7 +275,7 @@ GREEN = """
     import sys, time
     sys.path[:0] = [{root!r}]
     import gevent
-    from wa_service.conversation.children import ChildPlan, Children, ChildTooSlowError
+    from wa_service.speech.children import ChildPlan, Children, ChildTooSlowError
     children = Children(ChildPlan(skill="toy", lesson={{}}, command={command!r}))
     children.ask({{"do": "echo"}}, seconds=10)
     lags = []
@@ -313,7 +313,7 @@ FORBIDDEN = ("gevent", "flask", "redis", "requests", "prometheus_client", "pydan
 
 
 def test_the_child_imports_no_web_no_store_and_no_hub() -> None:
-    program = "import sys, wa_service.conversation.child_process; print(*sys.modules)"
+    program = "import sys, wa_service.speech.child_process; print(*sys.modules)"
 
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=HERE.parents[2]

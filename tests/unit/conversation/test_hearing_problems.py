@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from customer_messages import NOW, MakePipeline, incoming_of
 
-from wa_service.conversation.audio import Form
-from wa_service.conversation.circuit import Unavailable
-from wa_service.conversation.hearing import Hearing
 from wa_service.conversation.responder import SilentResponder
-from wa_service.conversation.speech import (
+from wa_service.conversation.transcription import Hearing
+from wa_service.resilience.breaker import Unavailable
+from wa_service.speech.audio import Form
+from wa_service.speech.engine import (
     RecordingTooLongError,
     RecordingUnreadableError,
     SpeechFailedError,

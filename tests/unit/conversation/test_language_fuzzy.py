@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from wa_service.conversation.language import Example, FuzzyMatcher, words
+from wa_service.conversation.intents import Example, FuzzyMatcher, words
 from wa_service.conversation.pipeline import examples_of
 from wa_service.conversation.script import HOTEL_DESK, load_script
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from wa_service.conversation.circuit import OutsideService, Unavailable
+from wa_service.resilience.breaker import OutsideService, Unavailable
 
 
 class Clock:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from wa_service.conversation.rehearsal import Rehearsal, check_script
 from wa_service.conversation.script import HOTEL_DESK, ScriptError
+from wa_service.conversation.script_check import Rehearsal, check_script
 
 ALIKE = """\
 intents:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from wa_service.conversation.weights import SHA256, WeightsError, model_directory, verify
+from wa_service.speech.weights import SHA256, WeightsError, model_directory, verify
 
 
 def test_a_directory_that_is_named_is_trusted(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
-from wa_service.conversation import child_process
+from wa_service.speech import child_process
 
 
 class Toy:

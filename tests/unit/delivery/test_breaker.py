@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.eventually import eventually
-from wa_service.delivery.breaker import Breaker
+from wa_service.delivery.breakers import Breaker
 from wa_service.whatsapp.errors import (
     WhatsAppCircuitOpenError,
     WhatsAppConnectionError,

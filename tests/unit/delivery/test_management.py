@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from wa_service.delivery.management import ManagementGuard
+from wa_service.delivery.management_guard import ManagementGuard
 from wa_service.whatsapp.errors import WhatsAppCircuitOpenError, WhatsAppConnectionError, WhatsAppRateLimitError
-from wa_service.whatsapp.transport import Outcome
+from wa_service.whatsapp.http.transport import Outcome
 from wa_service.whatsapp.usage import Usage
 
 

@@ -8,8 +8,8 @@ from typing import Any
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from wa_service.emulator.app import EmulatorConfig, create_app
-from wa_service.emulator.seed import new_world
+from meta_emulator.app import EmulatorConfig, create_app
+from meta_emulator.seed import new_world
 
 TOKEN = "EAAtest"
 SECRET = "app-secret"

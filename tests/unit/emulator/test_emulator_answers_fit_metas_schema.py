@@ -12,8 +12,8 @@ import yaml
 from jsonschema import Draft202012Validator
 from werkzeug.test import TestResponse
 
+from meta_emulator.envelopes import envelope, message_update, status_update
 from tests.unit.emulator.emulated import ACCOUNT, ANA, APP, NUMBER, TOKEN, Emulator
-from wa_service.emulator.envelopes import envelope, message_update, status_update
 
 DESCRIPTION = Path(__file__).parents[3].parent / "shared" / "meta" / "business-messaging-api_v23.0.yaml"
 

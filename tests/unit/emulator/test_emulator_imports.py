@@ -7,10 +7,10 @@ from collections.abc import Collection
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-import wa_service.emulator
+import meta_emulator
 
-PACKAGE = wa_service.emulator.__name__
-ROOT = Path(next(iter(wa_service.emulator.__path__)))
+PACKAGE = meta_emulator.__name__
+ROOT = Path(next(iter(meta_emulator.__path__)))
 
 
 def name_of(path: Path) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from meta_emulator.clock import Clock
+from meta_emulator.limits import Limits
 from tests.unit.emulator.emulated import ANA, NUMBER, OTHER_NUMBER, Emulator, error
-from wa_service.emulator.clock import Clock
-from wa_service.emulator.limits import Limits
 
 
 class Watch:

@@ -8,8 +8,8 @@ import json
 
 import pytest
 
+from meta_emulator.callback import Answer
 from tests.unit.emulator.emulated import ACCOUNT, ANA, APP, NUMBER, OTHER_NUMBER, SECRET, TOKEN, Emulator, error
-from wa_service.emulator.callback import Answer
 
 
 @pytest.mark.parametrize("token", [None, "", "EAAother"])

@@ -7,12 +7,12 @@ from pathlib import Path
 import gevent
 import pytest
 
+from meta_emulator import addresses, seed
+from meta_emulator.app import EmulatorConfig, UnsafeBindError
+from meta_emulator.clock import Clock, Timers
+from meta_emulator.hub import Event, Hub
+from meta_emulator.seed import SeedError
 from tests.unit.emulator.emulated import ACCOUNT, ANA, NUMBER, Emulator
-from wa_service.emulator import addresses, seed
-from wa_service.emulator.app import EmulatorConfig, UnsafeBindError
-from wa_service.emulator.clock import Clock, Timers
-from wa_service.emulator.hub import Event, Hub
-from wa_service.emulator.seed import SeedError
 
 
 def config(**more: object) -> EmulatorConfig:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from meta_emulator import ogg_opus, voice_note
+from meta_emulator.webm import WebmError, opus_track
 from tests.unit.emulator.ebml_writer import element, opus_head, simple_block, track_entry, webm
-from wa_service.emulator import ogg_opus, voice_note
-from wa_service.emulator.webm import WebmError, opus_track
 
 RECORDINGS = Path(__file__).parents[2] / "voice"
 # 20 ms of mono speech each: configuration 9 (SILK wide-band, 20 ms), one frame.

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from meta_emulator import wire
+from meta_emulator.envelopes import Update, envelope, message_update, status_update
+from meta_emulator.records import Message
 from tests.unit.emulator.emulated import ANA, NUMBER, OTHER_NUMBER, Emulator
-from wa_service.emulator import wire
-from wa_service.emulator.envelopes import Update, envelope, message_update, status_update
-from wa_service.emulator.records import Message
 
 
 def test_what_is_not_ascii_is_escaped_in_lower_case() -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-import wa_service.emulator
+import meta_emulator
 from tests.unit.emulator.emulated import Emulator
 
-PAGE = Path(wa_service.emulator.__file__).parent / "page"
+PAGE = Path(meta_emulator.__file__).parent / "page"
 FILES = sorted(path for path in PAGE.rglob("*") if path.is_file())
 MODULES = [path for path in FILES if path.suffix == ".js"]
 

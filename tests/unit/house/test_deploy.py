@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
-from wa_service import metrics
-from wa_service.metrics import StoreSnapshot
+from wa_service.observability import metrics
+from wa_service.observability.metrics import StoreSnapshot
 
 ROOT = Path(__file__).parents[3]
 DEPLOY = ROOT / "deploy"

@@ -9,7 +9,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from wa_service.embedded_valkey import EmbeddedValkey, EmbeddedValkeyError, embedded_url
+from wa_service.store.embedded_valkey import EmbeddedValkey, EmbeddedValkeyError, embedded_url
 
 
 def test_what_was_acknowledged_is_there_after_a_restart(tmp_path: Path) -> None:

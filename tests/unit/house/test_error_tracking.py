@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from wa_service import error_tracking, settings
-from wa_service.error_tracking import scrub
+from wa_service.config import settings
+from wa_service.observability import sentry as error_tracking
+from wa_service.observability.sentry import scrub
 
 NUMBER = "15551234567"
 WRITTEN = "the blue room"

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from wa_service import settings
 from wa_service.cli import findings
 from wa_service.cli.findings import Finding
+from wa_service.config import settings
 from wa_service.store.overview import NumberState, Overview
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from wa_service import metrics, settings
 from wa_service.cli.commands import _parser
+from wa_service.config import settings
 from wa_service.conversation.script import KINDS, Problem
-from wa_service.metrics import StoreSnapshot
+from wa_service.observability import metrics
+from wa_service.observability.metrics import StoreSnapshot
 from wa_service.web import problems
 from wa_service.whatsapp.codes import ROWS, SUBCODE_ROWS, CodeRow
 from wa_service.whatsapp.errors import CODES, SUBCODES, CodeInfo

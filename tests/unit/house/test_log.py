@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import structlog
 
-from wa_service import log
+from wa_service.observability import log
 
 NUMBER = "15551234567"
 WAMID = "wamid." + base64.b64encode(b"\x1d\x04\x18\x15" + NUMBER.encode() + b"\x15\x02\x00\x12\x18\x14").decode()

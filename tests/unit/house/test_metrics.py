@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from wa_service import metrics
-from wa_service.metrics import StoreSnapshot
+from wa_service.observability import metrics
+from wa_service.observability.metrics import StoreSnapshot
 
 ROOT = Path(__file__).parents[3]
 
@@ -126,7 +126,7 @@ def test_processes_share_their_counts(tmp_path: Path) -> None:
     tell = "print(metrics.exposition(metrics.scrape_registry())[0].decode())"
 
     def process(code: str) -> str:
-        command = [sys.executable, "-c", f"from wa_service import metrics; {code}"]
+        command = [sys.executable, "-c", f"from wa_service.observability import metrics; {code}"]
         return subprocess.check_output(command, env=env, cwd=ROOT, text=True)
 
     process(count)

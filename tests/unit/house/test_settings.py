@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from wa_service import settings
-from wa_service.settings import Settings, SettingsError
+from wa_service.config import settings
+from wa_service.config.settings import Settings, SettingsError
 
 REQUIRED = {
     "WHATSAPP_ACCESS_TOKEN": "EAAlongtoken",

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from wa_service.shared_counts import SharedCounts, fold
+from wa_service.observability.multiprocess import SharedCounts, fold
 
 ROOT = Path(__file__).parents[3]
 COUNT = "metrics.message_accepted('text'); metrics.reply_took(0.2); metrics.api_called('messages', 0.1, 190)"
@@ -16,7 +16,9 @@ COUNT = "metrics.message_accepted('text'); metrics.reply_took(0.2); metrics.api_
 
 def a_process_counts_and_ends(directory: Path) -> None:
     env = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(directory)}
-    subprocess.run([sys.executable, "-c", f"from wa_service import metrics; {COUNT}"], env=env, cwd=ROOT, check=True)
+    subprocess.run(
+        [sys.executable, "-c", f"from wa_service.observability import metrics; {COUNT}"], env=env, cwd=ROOT, check=True
+    )
 
 
 def scrape(directory: Path) -> list[str]:

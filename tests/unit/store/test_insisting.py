@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import pytest
 import redis
 
+from wa_service.store.client import Store, connect
 from wa_service.store.flusher import StoreAwayError
-from wa_service.store.insisting import insist
-from wa_service.store.redis import Store, connect
+from wa_service.store.retry import insist
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from wa_service.store import keys
-from wa_service.store.redis import load_scripts
+from wa_service.store.client import load_scripts
 
-FOLDER = Path("wa_service/store/scripts")
+FOLDER = Path("wa_service/store/steps")
 STEPS = sorted(path.stem for path in FOLDER.glob("*.lua"))
 
 

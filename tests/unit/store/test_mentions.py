@@ -7,7 +7,7 @@ import base64
 import orjson
 import pytest
 
-from wa_service.store.mentions import Mentions
+from wa_service.store.person_matcher import Mentions
 
 NUMBER, USER_ID, GROUP = "15551230001", "US.13491208655302741918", "Y2FwaV9ncm91cDox"
 

@@ -21,7 +21,7 @@ from werkzeug.test import TestResponse
 
 from tests.unit.web.deliveries import NUMBER, OTHER_NUMBER, SECRET, WABA
 from wa_service import runtime as wiring
-from wa_service import settings
+from wa_service.config import settings
 from wa_service.runtime import Runtime
 from wa_service.store.outbox import Ending, Grant
 from wa_service.web.app import create_app

@@ -14,8 +14,8 @@ from limits.errors import StorageError
 
 from tests.unit.web.conftest import KEYS, Start, Web
 from tests.unit.web.deliveries import CUSTOMER, delivery, text_message, value_of
-from wa_service.embedded_valkey import EmbeddedValkey
-from wa_service.store.redis import Store, connect
+from wa_service.store.client import Store, connect
+from wa_service.store.embedded_valkey import EmbeddedValkey
 from wa_service.web.auth import Caller, KeyRing, caller_of, check_routes
 from wa_service.web.limits import CallLimits
 

@@ -12,7 +12,7 @@ from tests.unit.web.conftest import Start, Web
 from tests.unit.web.deliveries import CUSTOMER, FOREIGN_NUMBER, NUMBER, delivery, status_of, text_message, value_of
 from wa_service.store.flusher import Command
 from wa_service.store.inbox import Inbox
-from wa_service.whatsapp.events import Piece, walk
+from wa_service.whatsapp.webhooks.events import Piece, walk
 
 
 class Choosy(Inbox):

@@ -13,7 +13,7 @@ from tests.unit.web.conftest import Start, Web
 from tests.unit.web.deliveries import CUSTOMER
 from wa_service.store.flusher import StoreAwayError
 from wa_service.web.problems import all_kinds
-from wa_service.whatsapp.messages import Place
+from wa_service.whatsapp.outbound.messages import Place
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 
 from tests.unit.web.conftest import Start, Web
 from tests.unit.web.deliveries import CUSTOMER, NUMBER
-from wa_service.scrape import snapshot
+from wa_service.observability.exposition import snapshot
 from wa_service.store.overview import NumberState, Overview
 
 NOWHERE = {"REDIS_URL": "redis://127.0.0.1:1/0"}

@@ -19,7 +19,7 @@ from tests.unit.web.deliveries import CUSTOMER, NUMBER, OTHER_NUMBER, WABA, deli
 from wa_service.store.outbox import Ending
 from wa_service.web.app import create_app
 from wa_service.whatsapp.client import WhatsAppMetaClient
-from wa_service.whatsapp.events import Piece
+from wa_service.whatsapp.webhooks.events import Piece
 
 GRAPH = "https://graph.example/v24.0"
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 100

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from prometheus_client import REGISTRY
 
-from wa_service import metrics
-from wa_service.web.tally import WebhookTally
+from wa_service.observability import metrics
+from wa_service.web.metrics_buffer import WebhookTally
 
 
 def value(name: str, **labels: str) -> float:

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from wa_service.service.template_cache import CHECK_SECONDS, FRESH_SECONDS, PAUSE_SECONDS, Definitions, Templates
 from wa_service.web.problems import ProblemError
-from wa_service.web.template_list import CHECK_SECONDS, FRESH_SECONDS, PAUSE_SECONDS, Definitions, Templates
 from wa_service.whatsapp.errors import WhatsAppConnectionError
 
 FITS = {"template": {"name": "welcome", "language": {"code": "en_US"}}}

@@ -15,8 +15,8 @@ from wa_service.whatsapp import (
     WhatsAppOutcomeUnknownError,
     parse_message,
 )
-from wa_service.whatsapp.messages import parse_reply
-from wa_service.whatsapp.uploads import open_upload
+from wa_service.whatsapp.media.uploads import open_upload
+from wa_service.whatsapp.outbound.messages import parse_reply
 
 META = "https://graph.facebook.com/v23.0"
 TO = "15551234567"

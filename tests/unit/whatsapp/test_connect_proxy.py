@@ -11,8 +11,8 @@ from contextlib import suppress
 import pytest
 
 from wa_service.whatsapp import WhatsAppConnectionError, WhatsAppError, WhatsAppMetaClient
-from wa_service.whatsapp.proxies import ProxyMap
-from wa_service.whatsapp.transport import Transport
+from wa_service.whatsapp.http.proxy_map import ProxyMap
+from wa_service.whatsapp.http.transport import Transport
 
 ANSWER = b'{"messages":[{"id":"wamid.X"}]}'
 

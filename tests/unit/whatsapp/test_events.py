@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from wa_service.whatsapp import events
 from wa_service.whatsapp.errors import WhatsAppMediaError, WhatsAppRateLimitError, WhatsAppRecipientError
-from wa_service.whatsapp.events import Malformed, OrderItem, Unsupported, parse
+from wa_service.whatsapp.webhooks import events
+from wa_service.whatsapp.webhooks.events import Malformed, OrderItem, Unsupported, parse
 
 
 def read(delivery):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from wa_service.whatsapp.events import Piece, is_delivery, parse, walk
+from wa_service.whatsapp.webhooks.events import Piece, is_delivery, parse, walk
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
 NAMES = st.sampled_from(["id", "from", "type", "text", "body", "messages", "errors", "code", "value", "field"])

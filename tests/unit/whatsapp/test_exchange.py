@@ -9,7 +9,7 @@ import pytest
 
 from tests.eventually import eventually
 from wa_service.whatsapp.errors import WhatsAppConnectionError, WhatsAppError, WhatsAppOutcomeUnknownError
-from wa_service.whatsapp.transport import Transport
+from wa_service.whatsapp.http.transport import Transport
 
 YES = b'{"ok": 1}'
 ORDINARY = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n" + YES

@@ -5,7 +5,7 @@ import copy
 import pytest
 from pydantic import ValidationError
 
-from wa_service.whatsapp.messages import parse_message, problems
+from wa_service.whatsapp.outbound.messages import parse_message, problems
 
 BODY = {"text": "Which one?"}
 

@@ -15,9 +15,9 @@ from wa_service.whatsapp.errors import (
     WhatsAppAuthError,
     WhatsAppError,
 )
-from wa_service.whatsapp.media import Media, MediaDownloader, hex_digest, read_info
-from wa_service.whatsapp.media_types import MEDIA_TYPES, kind_of
-from wa_service.whatsapp.transport import Transport
+from wa_service.whatsapp.http.transport import Transport
+from wa_service.whatsapp.media.download import Media, MediaDownloader, hex_digest, read_info
+from wa_service.whatsapp.media.types import MEDIA_TYPES, kind_of
 
 TOKEN = "EAAtoken0123456789"
 META = "https://graph.facebook.com"

@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from wa_service.whatsapp.messages import TYPES, parse_message, parse_reply, problems
-from wa_service.whatsapp.templates import check_against
+from wa_service.whatsapp.outbound.messages import TYPES, parse_message, parse_reply, problems
+from wa_service.whatsapp.outbound.templates import check_against
 
 BOUNDED = settings(max_examples=50, deadline=None)
 

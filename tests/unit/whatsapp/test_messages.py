@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from wa_service.whatsapp.messages import (
+from wa_service.whatsapp.outbound.messages import (
     MarkAsRead,
     Message,
     TextMessage,

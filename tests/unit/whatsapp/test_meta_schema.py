@@ -14,7 +14,7 @@ import jsonschema
 import pytest
 import yaml
 
-from wa_service.whatsapp.messages import MarkAsRead, parse_message
+from wa_service.whatsapp.outbound.messages import MarkAsRead, parse_message
 
 DESCRIPTION = Path(__file__).parents[4] / "shared" / "meta" / "business-messaging-api_v23.0.yaml"
 

@@ -13,10 +13,10 @@ import requests_mock
 
 from tests.unit.whatsapp.conftest import RawServer
 from wa_service.whatsapp.client import WhatsAppMetaClient
-from wa_service.whatsapp.connections import time_left
 from wa_service.whatsapp.errors import WhatsAppOutcomeUnknownError
-from wa_service.whatsapp.transport import Transport
-from wa_service.whatsapp.uploads import MultipartForm, open_upload
+from wa_service.whatsapp.http.adapter import time_left
+from wa_service.whatsapp.http.transport import Transport
+from wa_service.whatsapp.media.uploads import MultipartForm, open_upload
 
 # More than what the kernel holds on the way, so that the body is out only once the server reads.
 SIZE = 24 * 1024 * 1024

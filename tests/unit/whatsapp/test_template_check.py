@@ -2,8 +2,8 @@
 
 import pytest
 
-from wa_service.whatsapp.messages import parse_reply
-from wa_service.whatsapp.templates import Template, build_components, check_against
+from wa_service.whatsapp.outbound.messages import parse_reply
+from wa_service.whatsapp.outbound.templates import Template, build_components, check_against
 
 DEFINITION = {
     "name": "order_update",

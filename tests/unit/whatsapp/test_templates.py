@@ -3,8 +3,8 @@
 import pytest
 from pydantic import ValidationError
 
-from wa_service.whatsapp.messages import parse_message, parse_reply, problems
-from wa_service.whatsapp.templates import build_components
+from wa_service.whatsapp.outbound.messages import parse_message, parse_reply, problems
+from wa_service.whatsapp.outbound.templates import build_components
 
 TO = "15551234567"
 

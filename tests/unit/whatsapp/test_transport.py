@@ -19,7 +19,7 @@ from wa_service.whatsapp.errors import (
     WhatsAppRateLimitError,
     WhatsAppServerError,
 )
-from wa_service.whatsapp.transport import ANSWER_LIMIT, Transport
+from wa_service.whatsapp.http.transport import ANSWER_LIMIT, Transport
 
 TOKEN = "EAAtoken0123456789"
 META = "https://graph.facebook.com"

@@ -3,7 +3,7 @@
 import orjson
 import pytest
 
-from wa_service.whatsapp.events import Piece, is_delivery, walk
+from wa_service.whatsapp.webhooks.events import Piece, is_delivery, walk
 
 
 def only(delivery) -> Piece:

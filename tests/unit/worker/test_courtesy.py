@@ -10,7 +10,7 @@ import gevent
 import pytest
 
 from wa_service.whatsapp.errors import WhatsAppServerError
-from wa_service.worker.courtesy import ReadMarks
+from wa_service.worker.read_receipts import ReadMarks
 
 EVENT: Any = SimpleNamespace(id="wamid.1", group_id="", phone_number_id="106540000000001")
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tests.unit.house.test_settings import REQUIRED
-from wa_service import settings
-from wa_service.worker import wiring
+from wa_service.config import settings
+from wa_service.worker import build_pipeline as wiring
 
 
 @pytest.mark.parametrize(("concurrency", "recordings"), [("64", 32), ("7", 3), ("1", 1)])

@@ -1,0 +1,88 @@
+"""Reading a control's request, finding what it names, and answering it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from flask import Response, request
+
+from meta_emulator import addresses
+from meta_emulator.records import BusinessNumber, Message, Phone
+
+if TYPE_CHECKING:
+    from meta_emulator.world import World
+
+JsonObject = dict[str, Any]
+
+
+class ControlError(Exception):
+    """A control call that cannot be done: ``status`` and a sentence."""
+
+    def __init__(self, status: int, text: str) -> None:
+        self.status = status
+        super().__init__(text)
+
+
+def answer(body: JsonObject, status: int = 200) -> Response:
+    """A control's JSON answer."""
+    return Response(orjson.dumps(body), status, content_type="application/json")
+
+
+def json_body() -> JsonObject:
+    """The request's JSON object; an empty body is an empty object."""
+    raw = request.get_data()
+    if not raw.strip():
+        return {}
+    try:
+        parsed = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        raise ControlError(400, "the body is not JSON") from None
+    if not isinstance(parsed, dict):
+        raise ControlError(400, "the body must be a JSON object")
+    return parsed
+
+
+def seconds_of(body: JsonObject, name: str, default: float) -> float:
+    """A number of seconds, not negative."""
+    value = body.get(name, default)
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or value < 0:
+        raise ControlError(400, f"{name} must be a number of seconds")
+    return float(value)
+
+
+def find_phone(world: World, address: str) -> Phone:
+    """The phone of a number in any spelling; 404 where there is none."""
+    phone = world.find_phone(addresses.digits(address) or address)
+    if phone is None:
+        raise ControlError(404, "there is no such phone")
+    return phone
+
+
+def ensure_phone(world: World, address: str) -> Phone:
+    """The phone of a number, added if it is new."""
+    number = addresses.digits(address)
+    phone = world.find_phone(number or address)
+    if phone is None:
+        if number is None:
+            raise ControlError(400, "a phone's wa_id is 5 to 20 digits")
+        phone = world.add_phone(number)
+    return phone
+
+
+def number_of(world: World, number_id: Any) -> BusinessNumber:
+    """The business number of this id; the first one where none is named."""
+    if not number_id:
+        return next(iter(world.numbers.values()))
+    number = world.numbers.get(str(number_id))
+    if number is None:
+        raise ControlError(404, "there is no such business number")
+    return number
+
+
+def message_of(world: World, wamid: Any) -> Message:
+    """The message of this id; 404 where it is not known (any more)."""
+    message = world.messages.get(str(wamid))
+    if message is None:
+        raise ControlError(404, "there is no such message")
+    return message

@@ -1,0 +1,58 @@
+"""What the page starts from: every phone with its last message, in one answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flask import Response, request
+
+from .answers import JsonObject, answer
+from .routes import Controls, route
+from .world_state import number_view
+
+if TYPE_CHECKING:
+    from meta_emulator.records import Message, Phone
+
+_SHOWN = 200
+# Unread is counted among the newest messages only: a load test may leave thousands of full phones behind.
+_LOOKED_AT = 100
+
+
+class ConversationControls(Controls):
+    """``/_emulator/conversations``."""
+
+    @route("GET", "/conversations")
+    def conversations(self) -> Response:
+        """The phones, the one with the newest message first, at most ``?limit=`` (default 200).
+
+        → ``{"conversations": [{"phone", "last": message or null, "unread": n}], "total", "numbers",
+        "callback_url", "clock": {"now"}, "cursor"}``. ``unread`` counts at most the newest 100 messages of a phone.
+        """
+        limit = request.args.get("limit", _SHOWN, type=int)
+        phones = [(phone, self._newest(phone)) for phone in tuple(self.world.phones.values())]
+        phones.sort(key=lambda found: -found[1][0].timestamp if found[1] else 0.0)
+        return answer(
+            {
+                "conversations": [_view(phone, newest) for phone, newest in phones[:limit]],
+                "total": len(phones),
+                "numbers": [number_view(number) for number in self.world.numbers.values()],
+                "callback_url": self.world.callback_url if self.world.subscribed else "",
+                "clock": {"now": self.world.clock.now()},
+                "cursor": self.world.hub.last_id,
+            }
+        )
+
+    def _newest(self, phone: Phone) -> list[Message]:
+        """Newest first."""
+        wamids = list(phone.messages)[: -_LOOKED_AT - 1 : -1]
+        return [self.world.messages[wamid] for wamid in wamids if wamid in self.world.messages]
+
+
+def _view(phone: Phone, newest: list[Message]) -> JsonObject:
+    unread = sum(_is_unread(message) for message in newest)
+    return {"phone": phone.view(), "last": newest[0].view() if newest else None, "unread": unread}
+
+
+def _is_unread(message: Message) -> bool:
+    from_the_business = message.direction == "in" and message.type != "reaction"
+    return from_the_business and not {"read", "failed"} & set(message.status_times)

@@ -1,0 +1,65 @@
+"""Planned failures (``faults.py`` says which kinds there are and where they strike)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flask import Response
+
+from meta_emulator.faults import ENDPOINTS, KINDS
+
+from .answers import ControlError, answer, json_body, seconds_of
+from .routes import Controls, route
+
+if TYPE_CHECKING:
+    pass
+
+
+class FaultControls(Controls):
+    """``/_emulator/faults`` and ``/_emulator/refuse``."""
+
+    @route("GET", "/faults")
+    def faults(self) -> Response:
+        """``{"faults": [planned], "spent": [used up], "kinds": {…}, "endpoints": {…}}``, each with its ``hits``."""
+        return answer(
+            {
+                "faults": [fault.view() for fault in self.world.faults.all()],
+                "spent": [fault.view() for fault in self.world.faults.spent],
+                "kinds": KINDS,
+                "endpoints": ENDPOINTS,
+            }
+        )
+
+    @route("POST", "/faults")
+    def add(self) -> Response:
+        """Plan one failure (a fault's properties) or several (``{"faults": […]}``) → ``{"faults": [planned]}``."""
+        body = json_body()
+        wanted: Any = body.get("faults", [body])
+        if not isinstance(wanted, list) or not all(isinstance(item, dict) for item in wanted):
+            raise ControlError(400, "faults must be a list of objects")
+        added = [self.world.faults.add(item).view() for item in wanted]
+        for fault in added:
+            self.world.hub.publish("fault", fault)
+        return answer({"faults": added})
+
+    @route("DELETE", "/faults")
+    def clear(self) -> Response:
+        """Take every planned failure back → ``{"faults": []}``."""
+        self.world.faults.clear()
+        return answer({"faults": []})
+
+    @route("DELETE", "/faults/<int:fault_id>")
+    def remove(self, fault_id: int) -> Response:
+        """Take one back → ``{"removed": true}``."""
+        if not self.world.faults.remove(fault_id):
+            raise ControlError(404, "there is no such fault")
+        return answer({"removed": True})
+
+    @route("POST", "/refuse")
+    def refuse(self) -> Response:
+        """Refuse connections for ``{"seconds"}`` (ECONNREFUSED; the controls are away as well) → ``{"refusing"}``."""
+        seconds = seconds_of(json_body(), "seconds", 1.0)
+        if self.world.refuse_connections is None:
+            raise ControlError(409, "only a listening emulator can refuse connections")
+        self.world.refuse_connections(seconds)
+        return answer({"refusing": seconds})

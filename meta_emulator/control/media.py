@@ -1,0 +1,101 @@
+"""Files: what a phone sends, and what the page shows (the page has no token)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flask import Response, request
+
+from meta_emulator import phone as acts
+from meta_emulator import voice_note
+from meta_emulator.records import Media
+
+from .answers import ControlError, answer, ensure_phone, number_of
+from .routes import Controls, route
+
+if TYPE_CHECKING:
+    from werkzeug.datastructures import FileStorage
+
+    from meta_emulator.world import World
+
+# What a browser may show from this origin; everything else is a download.
+_SHOWN = ("image/jpeg", "image/png", "image/webp", "image/gif", "audio/", "video/", "application/pdf")
+
+
+class MediaControls(Controls):
+    """``/_emulator/media…`` and ``/_emulator/phones/{wa_id}/files``."""
+
+    @route("POST", "/media")
+    def keep(self) -> Response:
+        """Keep a file (multipart ``file``, ``voice``) → ``{"id", "mime_type", "size", "sha256"}``."""
+        media = _kept(self.world, request.form.get("phone_number_id"))
+        return answer(_view(media))
+
+    @route("GET", "/media/<media_id>")
+    def show(self, media_id: str) -> Response:
+        """The bytes, for the page."""
+        media = self.world.media_store.get(media_id)
+        if media is None:
+            raise ControlError(404, "there is no such media (any more)")
+        response = Response(media.content, content_type=media.mime_type)
+        inline = media.mime_type.startswith(_SHOWN)
+        response.headers["Content-Disposition"] = "inline" if inline else "attachment"
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
+        response.make_conditional(request.environ, accept_ranges=True, complete_length=len(media.content))
+        return response
+
+    @route("POST", "/phones/<wa_id>/files")
+    def send(self, wa_id: str) -> Response:
+        """The phone sends a file (multipart ``file``; ``type``, ``caption``, ``voice``, ``phone_number_id``).
+
+        → ``{"id", "message"}``. A recorded voice note in WebM becomes ogg/opus.
+        """
+        media = _kept(self.world, request.form.get("phone_number_id"))
+        kind = request.form.get("type") or kind_of(media.mime_type)
+        if kind not in acts.MEDIA_TYPES:
+            raise ControlError(400, f"type must be one of {', '.join(acts.MEDIA_TYPES)}")
+        content: dict[str, Any] = {"id": media.id, "filename": media.filename}
+        if caption := request.form.get("caption"):
+            content["caption"] = caption
+        if kind == "audio":
+            content["voice"] = request.form.get("voice", "") in ("1", "true")
+        if kind != "document":
+            content.pop("filename")
+        number = number_of(self.world, request.form.get("phone_number_id"))
+        body: dict[str, Any] = {"type": kind, kind: content}
+        if quoted := request.form.get("context"):
+            body["context"] = {"id": quoted}
+        message = acts.write(self.world, ensure_phone(self.world, wa_id), number, body)
+        return answer({"id": message.id, "message": message.view()})
+
+
+def kind_of(mime_type: str) -> str:
+    """The message type for a file of this MIME type."""
+    if mime_type == "image/webp":
+        return "sticker"
+    for kind in ("image", "audio", "video"):
+        if mime_type.startswith(f"{kind}/"):
+            return kind
+    return "document"
+
+
+def _kept(world: World, number_id: str | None) -> Media:
+    file: FileStorage | None = request.files.get("file")
+    if file is None:
+        raise ControlError(400, "file is needed (multipart)")
+    content, mime_type = file.stream.read(), file.content_type or "application/octet-stream"
+    if not content:
+        raise ControlError(400, "the file is empty")
+    content, mime_type = voice_note.as_sent_by_a_phone(content, mime_type)
+    return world.media_store.add(number_of(world, number_id), content, mime_type, file.filename or "", inbound=True)
+
+
+def _view(media: Media) -> dict[str, Any]:
+    return {
+        "id": media.id,
+        "mime_type": media.mime_type,
+        "size": len(media.content),
+        "sha256": media.sha256,
+        "filename": media.filename,
+    }

@@ -1,0 +1,123 @@
+"""Phones: add them, let them write, press, pick, react, read, play, go off and come back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flask import Response
+
+from meta_emulator import ladder, seed
+from meta_emulator import phone as acts
+from meta_emulator.records import Message, Phone
+
+from .answers import ControlError, JsonObject, answer, ensure_phone, find_phone, json_body, message_of, number_of
+from .routes import Controls, route
+
+if TYPE_CHECKING:
+    pass
+
+
+class PhoneControls(Controls):
+    """``/_emulator/phones…``."""
+
+    @route("GET", "/phones")
+    def phones(self) -> Response:
+        """``{"phones": [{wa_id, name, user_id, …traits, windows}]}``."""
+        return answer({"phones": [phone.view() for phone in tuple(self.world.phones.values())]})
+
+    @route("POST", "/phones")
+    def add_phone(self) -> Response:
+        """Add or change a phone: ``{"wa_id", …traits}`` → the phone."""
+        return answer(self.world.phones[seed.add_phone(self.world, json_body())].view())
+
+    @route("GET", "/phones/<wa_id>")
+    def phone(self, wa_id: str) -> Response:
+        """The phone."""
+        return answer(find_phone(self.world, wa_id).view())
+
+    @route("PATCH", "/phones/<wa_id>")
+    def change_phone(self, wa_id: str) -> Response:
+        """Change traits → the phone; ``auto_deliver`` switched on delivers what waited."""
+        found = find_phone(self.world, wa_id)
+        seed.add_phone(self.world, {**json_body(), "wa_id": found.wa_id})
+        if found.auto_deliver:
+            ladder.come_online(self.world, found)
+        return answer(found.view())
+
+    @route("GET", "/phones/<wa_id>/messages")
+    def messages(self, wa_id: str) -> Response:
+        """``{"messages": […oldest first], "phone": {…}, "cursor": id}``; looking is not reading."""
+        found = find_phone(self.world, wa_id)
+        shown = [message.view() for message in self.world.messages_of(found)]
+        return answer({"messages": shown, "phone": found.view(), "cursor": self.world.hub.last_id})
+
+    @route("POST", "/phones/<wa_id>/messages")
+    def write(self, wa_id: str) -> Response:
+        """The phone writes: Meta's inbound message without envelope, plus optional ``phone_number_id``.
+
+        → ``{"id", "message"}``. A phone that is not there yet is added.
+        """
+        body = json_body()
+        number = number_of(self.world, body.pop("phone_number_id", None))
+        return _written(acts.write(self.world, ensure_phone(self.world, wa_id), number, body))
+
+    @route("POST", "/phones/<wa_id>/press")
+    def press(self, wa_id: str) -> Response:
+        """Press a button: ``{"message_id", "button": position, id, payload or text}`` → ``{"id", "message"}``."""
+        found, target, body = self._about(wa_id)
+        button = body.get("button")
+        if not isinstance(button, (str, int)):
+            raise ControlError(400, "button is its position, id, payload or text")
+        return _written(acts.press(self.world, found, target, button))
+
+    @route("POST", "/phones/<wa_id>/pick")
+    def pick(self, wa_id: str) -> Response:
+        """Pick a list row: ``{"message_id", "row": id or title}`` → ``{"id", "message"}``."""
+        found, target, body = self._about(wa_id)
+        return _written(acts.pick(self.world, found, target, str(body.get("row", ""))))
+
+    @route("POST", "/phones/<wa_id>/react")
+    def react(self, wa_id: str) -> Response:
+        """React: ``{"message_id", "emoji"}``, empty to take it back → ``{"id", "message"}``."""
+        found, target, body = self._about(wa_id)
+        return _written(acts.react(self.world, found, target, str(body.get("emoji", ""))))
+
+    @route("POST", "/phones/<wa_id>/read")
+    def read(self, wa_id: str) -> Response:
+        """Read: ``{"message_ids": […]}``, or everything → ``{"read": count}``."""
+        wanted = json_body().get("message_ids")
+        if wanted is not None and not isinstance(wanted, list):
+            raise ControlError(400, "message_ids must be a list")
+        return answer({"read": acts.read(self.world, find_phone(self.world, wa_id), wanted)})
+
+    @route("POST", "/phones/<wa_id>/play")
+    def play(self, wa_id: str) -> Response:
+        """Play a voice note of the business: ``{"message_id"}`` → ``{"message"}``."""
+        found, target, _ = self._about(wa_id)
+        acts.play(self.world, found, target)
+        return answer({"message": target.view()})
+
+    @route("POST", "/phones/<wa_id>/statuses")
+    def status(self, wa_id: str) -> Response:
+        """Make one status happen, in any order: ``{"message_id", "status", "code"?, "details"?}`` → ``{"message"}``."""
+        _, target, body = self._about(wa_id)
+        step = body.get("status")
+        if step == "failed":
+            failure = (int(body.get("code", 131026)), str(body.get("details", "Message Undeliverable.")))
+            ladder.fail(self.world, target, failure)
+        elif step in ("sent", "delivered", "read", "played"):
+            ladder.reach(self.world, target, step)
+        else:
+            raise ControlError(400, "status must be sent, delivered, read, played or failed")
+        return answer({"message": target.view()})
+
+    def _about(self, wa_id: str) -> tuple[Phone, Message, JsonObject]:
+        body = json_body()
+        found, target = find_phone(self.world, wa_id), message_of(self.world, body.get("message_id"))
+        if target.wa_id != found.wa_id:
+            raise ControlError(404, "this phone has no such message")
+        return found, target, body
+
+
+def _written(message: Message) -> Response:
+    return answer({"id": message.id, "message": message.view()})

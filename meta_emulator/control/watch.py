@@ -1,0 +1,170 @@
+"""Looking at the world: its state, everything seen, the raw traffic, and waiting until nothing is pending."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections import deque
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import gevent
+from flask import Response, request
+
+from meta_emulator.records import Exchange, SendAttempt
+
+from .answers import ControlError, JsonObject, answer, json_body, seconds_of
+from .routes import Controls, route
+from .world_state import number_view
+
+if TYPE_CHECKING:
+    from meta_emulator.world import World
+
+_LONGEST_WAIT = 120.0
+
+
+class WatchControls(Controls):
+    """``/_emulator/state``, ``seen``, ``exchanges``, ``settle``."""
+
+    @route("GET", "/")
+    @route("GET", "/state")
+    def state(self) -> Response:
+        """Everything at a glance; ``cursor`` is the id to start the event stream after."""
+        return answer(
+            {
+                "account_id": self.world.config.business_account_id,
+                "app_id": self.world.config.app_id,
+                "numbers": [number_view(number) for number in self.world.numbers.values()],
+                "phones": [phone.view() for phone in tuple(self.world.phones.values())],
+                "callback_url": self.world.callback_url,
+                "subscribed": self.world.subscribed,
+                "webhooks": _webhooks(self.world),
+                "limits": self.world.limits.switches.view(),
+                "behaviour": self.world.behaviour.view(),
+                "faults": [fault.view() for fault in self.world.faults.all()],
+                "clock": {"now": self.world.clock.now(), "ahead": self.world.clock.ahead},
+                "cursor": self.world.hub.last_id,
+            }
+        )
+
+    @route("GET", "/seen")
+    def seen(self) -> Response:
+        """Every POST to ``/messages`` in order, with counts that prove "exactly once" and rates.
+
+        Query: ``wa_id``, ``after`` (running number), ``limit`` (default 1,000), ``outcome``. → ``{"sends": [{n, at,
+        number_id, to, wa_id, type, content, outcome, http_status, code, wamid, opaque, fault, digest}], "total",
+        "outcomes": {outcome: n}, "accepted": {wa_id: n}, "busiest_second": {number_id: n}, "webhooks": {…}}``.
+        ``accepted`` counts what Meta took, also where its answer was lost. Only ``sends`` obeys the query.
+        """
+        chosen = _chosen(self.world.attempts)
+        return answer(
+            {
+                "sends": [attempt.view() for attempt in chosen],
+                "total": self.world.attempt_count,
+                "outcomes": dict(self.world.attempts_by_outcome),
+                "accepted": dict(self.world.accepted_by_customer),
+                "busiest_second": _busiest_second(self.world.attempts),
+                "webhooks": _webhooks(self.world),
+            }
+        )
+
+    @route("GET", "/exchanges")
+    def exchanges(self) -> Response:
+        """Raw calls, newest last → ``{"exchanges"}``; ``?message=<wamid>``, ``?kind=``, ``?full=1``."""
+        message, kind = request.args.get("message"), request.args.get("kind")
+        found = [
+            exchange.view() if request.args.get("full") else exchange.summary()
+            for exchange in tuple(self.world.exchanges)
+            if (not message or message in exchange.message_ids) and (not kind or exchange.kind == kind)
+        ]
+        return answer({"exchanges": found})
+
+    @route("GET", "/exchanges/<int:exchange_id>")
+    def exchange(self, exchange_id: int) -> Response:
+        """One raw call with headers, bodies and ``curl``."""
+        for found in tuple(self.world.exchanges):
+            if found.id == exchange_id:
+                return answer({**found.view(), "curl": as_curl(found)})
+        raise ControlError(404, "there is no such exchange (any more)")
+
+    @route("GET", "/settle")
+    @route("POST", "/settle")
+    def settle(self) -> Response:
+        """Wait until every webhook is delivered and no timer runs, and no Graph call came for ``quiet`` seconds.
+
+        ``{"timeout": 10, "quiet": 0}`` (body or query) → ``{"settled", "waited", "pending", "timers"}``. Always 200.
+        """
+        body = json_body() or {name: _number(value) for name, value in request.args.items()}
+        timeout = min(seconds_of(body, "timeout", 10.0), _LONGEST_WAIT)
+        quiet = seconds_of(body, "quiet", 0.0)
+        started = time.monotonic()
+        while not (settled := _is_settled(self.world, quiet)) and time.monotonic() - started < timeout:
+            gevent.sleep(0.01)
+        return answer(
+            {
+                "settled": settled,
+                "waited": round(time.monotonic() - started, 3),
+                "pending": self.world.webhooks.pending,
+                "timers": len(self.world.timers),
+            }
+        )
+
+
+def as_curl(exchange: Exchange) -> str:
+    """The call as a line for a shell; the token stands as ``$TOKEN``."""
+    words = ["curl", "-X", exchange.method, shlex.quote(exchange.url)]
+    for name, value in exchange.request_headers.items():
+        if name.lower() in ("host", "content-length", "connection", "accept-encoding"):
+            continue
+        header = f"{name}: {value}"
+        words += ["-H", f'"{header}"' if "$TOKEN" in value else shlex.quote(header)]
+    if exchange.request_body:
+        words += ["--data-raw", shlex.quote(exchange.request_body)]
+    return " ".join(words)
+
+
+def _is_settled(world: World, quiet: float) -> bool:
+    still = time.monotonic() - world.last_graph_call >= quiet
+    return still and world.webhooks.pending == 0 and not len(world.timers)
+
+
+def _webhooks(world: World) -> JsonObject:
+    return {
+        "pending": world.webhooks.pending,
+        "held": world.webhooks.held,
+        "timers": len(world.timers),
+        **world.webhooks.counts,
+    }
+
+
+def _chosen(attempts: deque[SendAttempt]) -> list[SendAttempt]:
+    wa_id, outcome = request.args.get("wa_id"), request.args.get("outcome")
+    after, limit = int(request.args.get("after", 0)), int(request.args.get("limit", 1000))
+    found = [
+        attempt
+        for attempt in tuple(attempts)
+        if attempt.n > after and (not wa_id or attempt.wa_id == wa_id) and (not outcome or attempt.outcome == outcome)
+    ]
+    return found[:limit]
+
+
+def _busiest_second(attempts: Iterable[SendAttempt]) -> dict[str, int]:
+    """The most messages that one number had accepted within any second."""
+    worst: dict[str, int] = {}
+    windows: dict[str, deque[float]] = {}
+    for attempt in tuple(attempts):
+        if attempt.wamid is None:
+            continue
+        window = windows.setdefault(attempt.number_id, deque())
+        window.append(attempt.at)
+        while window[0] <= attempt.at - 1.0:
+            window.popleft()
+        worst[attempt.number_id] = max(worst.get(attempt.number_id, 0), len(window))
+    return worst
+
+
+def _number(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text

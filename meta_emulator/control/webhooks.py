@@ -1,0 +1,127 @@
+"""Webhooks on demand: hold and release, the handshake, a payload of one's own, any field, the Test button."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flask import Response
+
+from meta_emulator.callback import Answer
+from meta_emulator.envelopes import Update, management_update
+
+from .answers import ControlError, JsonObject, answer, json_body, number_of
+from .routes import Controls, route
+
+if TYPE_CHECKING:
+    from meta_emulator.world import World
+
+# The fixed body of the dashboard's Test button (reference 5.9): unreal ids, and no ``wamid.`` in front.
+_TEST_VALUE: JsonObject = {
+    "messaging_product": "whatsapp",
+    "metadata": {"display_phone_number": "16505551111", "phone_number_id": "123456123"},
+    "contacts": [{"profile": {"name": "test user name"}, "wa_id": "16315551181"}],
+    "messages": [
+        {
+            "from": "16315551181",
+            "id": "ABGGFlA5Fpa",
+            "timestamp": "1504902988",
+            "type": "text",
+            "text": {"body": "this is a text message"},
+        }
+    ],
+}
+
+
+class WebhookControls(Controls):
+    """``/_emulator/webhooks…``."""
+
+    @route("POST", "/webhooks/hold")
+    def hold(self) -> Response:
+        """Let webhooks gather → ``{"held": true}``."""
+        self.world.webhooks.hold()
+        return answer({"held": True})
+
+    @route("POST", "/webhooks/release")
+    def release(self) -> Response:
+        """Deliver what gathered, in batches of ``behaviour.batch`` → ``{"held": false, "pending"}``."""
+        self.world.webhooks.release()
+        return answer({"held": False, "pending": self.world.webhooks.pending})
+
+    @route("POST", "/webhooks/handshake")
+    def handshake(self) -> Response:
+        """The GET: ``{"url"?, "verify_token"?}`` → ``{"ok", "status", "error", "seconds"}``."""
+        body = json_body()
+        url = str(body.get("url") or self.world.callback_url)
+        if not url:
+            raise ControlError(409, "there is no callback")
+        told = self.world.webhooks.handshake(url, str(body.get("verify_token", self.world.config.verify_token)))
+        return answer({"ok": not told.error, **_told(told)})
+
+    @route("POST", "/webhooks/callback")
+    def callback(self) -> Response:
+        """Set the app's callback without a handshake: ``{"url"}``, empty for none → ``{"callback_url"}``."""
+        self.world.callback_url = str(json_body().get("url", ""))
+        self.world.subscribed = bool(self.world.callback_url)
+        return answer({"callback_url": self.world.callback_url})
+
+    @route("POST", "/webhooks/post")
+    def post(self) -> Response:
+        """POST once, past queue and retries → ``{"status", "body", "error", "seconds"}``.
+
+        ``{"payload": whole envelope}`` or ``{"raw": text}``; ``"signature": "good" | "wrong" | "none"``;
+        ``"other_bytes": true`` for the same payload written differently.
+        """
+        body = json_body()
+        url = self.world.callback_url
+        if not url:
+            raise ControlError(409, "there is no callback")
+        signature = body.get("signature", "good")
+        if signature not in ("good", "wrong", "none"):
+            raise ControlError(400, "signature must be good, wrong or none")
+        if isinstance(body.get("raw"), str):
+            told = self.world.webhooks.post_bytes(url, body["raw"].encode(), signature=signature)
+        elif isinstance(body.get("payload"), dict):
+            told = self.world.webhooks.post(
+                url, body["payload"], other_bytes=bool(body.get("other_bytes")), signature=signature
+            )
+        else:
+            raise ControlError(400, "payload or raw is needed")
+        return answer(_told(told))
+
+    @route("POST", "/webhooks/change")
+    def change(self) -> Response:
+        """Queue a change: ``{"field", "value", "phone_number_id"?, "customer"?}`` → ``{"pending"}``.
+
+        Signed, retried and batched as all others: management fields, unknown fields, values of one's own.
+        """
+        body = json_body()
+        field, value = body.get("field"), body.get("value")
+        if not isinstance(field, str) or not isinstance(value, dict):
+            raise ControlError(400, "field (text) and value (object) are needed")
+        self.world.webhooks.send(_update(self.world, field, value, body))
+        return answer({"pending": self.world.webhooks.pending})
+
+    @route("POST", "/webhooks/test")
+    def test(self) -> Response:
+        """The dashboard's Test button → ``{"status", "body", "error", "seconds"}``."""
+        if not self.world.callback_url:
+            raise ControlError(409, "there is no callback")
+        changes = [{"field": "messages", "value": _TEST_VALUE}]
+        payload = {"object": "whatsapp_business_account", "entry": [{"id": "0", "changes": changes}]}
+        return answer(_told(self.world.webhooks.post(self.world.callback_url, payload, note="Test button")))
+
+
+def _update(world: World, field: str, value: dict[str, Any], body: JsonObject) -> Update:
+    if field != "messages":
+        return management_update(world.config.business_account_id, field, value, world.clock.now())
+    number = number_of(world, body.get("phone_number_id"))
+    return Update(number.account_id, field, value, number_id=number.id, customer=str(body.get("customer", "")))
+
+
+def _told(told: Answer) -> JsonObject:
+    return {
+        "status": told.status,
+        "body": told.body.decode("utf-8", "replace"),
+        "error": told.error,
+        "seconds": round(told.seconds, 4),
+    }

@@ -1,0 +1,126 @@
+"""The world as a whole: reset, seed, clock, limits, behaviour, the token, the business numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flask import Response, request
+
+from meta_emulator import seed
+from meta_emulator.records import BusinessNumber
+
+from .answers import ControlError, JsonObject, answer, json_body, number_of, seconds_of
+from .routes import Controls, route
+
+if TYPE_CHECKING:
+    from meta_emulator.world import World
+
+# Reference 1.6: what an unusable token answers.
+TOKEN_STATES: dict[str, tuple[int | None, str] | None] = {
+    "valid": None,
+    "expired": (463, "Error validating access token: Session has expired."),
+    "revoked": (460, "Error validating access token: The session has been invalidated."),
+    "uninstalled": (458, "Error validating access token: The user has not authorized the application."),
+    "malformed": (None, "Invalid OAuth access token - Cannot parse access token"),
+}
+
+
+class WorldControls(Controls):
+    """``/_emulator/reset``, ``seed``, ``clock``, ``limits``, ``behaviour``, ``token``, ``numbers``."""
+
+    @route("POST", "/reset")
+    def reset(self) -> Response:
+        """Back to the start (seeded again, callback kept) → ``{"reset": true}``."""
+        seed.start_anew(self.world)
+        return answer({"reset": True})
+
+    @route("POST", "/seed")
+    def add_seed(self) -> Response:
+        """Add a seed, YAML or JSON, to what is there → how many of each part it named."""
+        return answer({"added": seed.apply(self.world, seed.parse(request.get_data(as_text=True)))})
+
+    @route("GET", "/clock")
+    def clock(self) -> Response:
+        """``{"now": unix seconds, "ahead": seconds before the machine's clock}``."""
+        return answer(_clock(self.world))
+
+    @route("POST", "/clock")
+    def advance(self) -> Response:
+        """Move on: ``{"advance": seconds}``; what is due by then happens now."""
+        self.world.clock.advance(seconds_of(json_body(), "advance", 0))
+        self.world.timers.wake()
+        return answer(_clock(self.world))
+
+    @route("GET", "/limits")
+    def limits(self) -> Response:
+        """``{"throughput", "pair", "window", "test_numbers": bool, "daily": customers, 0 for none}``."""
+        return answer(self.world.limits.switches.view())
+
+    @route("POST", "/limits")
+    def switch_limits(self) -> Response:
+        """Switch limits by name → all of them; ``{"all": false}`` switches every one off."""
+        body = json_body()
+        everything = body.pop("all", None)
+        if everything is not None:
+            if not isinstance(everything, bool):
+                raise ControlError(400, "all must be true or false")
+            body = {**dict.fromkeys(("throughput", "pair", "window", "test_numbers"), everything), **body}
+        self.world.limits.switch(body)
+        return answer(self.world.limits.switches.view())
+
+    @route("GET", "/behaviour")
+    def behaviour(self) -> Response:
+        """Every knob of ``Behaviour`` by name."""
+        return answer(self.world.behaviour.view())
+
+    @route("POST", "/behaviour")
+    def set_behaviour(self) -> Response:
+        """Turn knobs by name → all of them."""
+        self.world.behaviour = self.world.behaviour.changed(json_body())
+        return answer(self.world.behaviour.view())
+
+    @route("POST", "/token")
+    def token(self) -> Response:
+        """``{"state": "valid" | "expired" | "revoked" | "uninstalled" | "malformed"}`` → the same."""
+        state = json_body().get("state", "valid")
+        if state not in TOKEN_STATES:
+            raise ControlError(400, f"state must be one of {', '.join(TOKEN_STATES)}")
+        self.world.token_error = TOKEN_STATES[state]
+        return answer({"state": state})
+
+    @route("GET", "/numbers")
+    def numbers(self) -> Response:
+        """``{"numbers": [{id, digits, display, verified_name, …}]}``."""
+        return answer({"numbers": [number_view(number) for number in self.world.numbers.values()]})
+
+    @route("POST", "/numbers")
+    def add_number(self) -> Response:
+        """Add or change a business number: ``{"id", …traits}`` → the number."""
+        return answer(number_view(seed.change_number(self.world, json_body())))
+
+    @route("PATCH", "/numbers/<number_id>")
+    def change_number(self, number_id: str) -> Response:
+        """Change traits: messages_per_second, test_recipients, registered, quality_rating … → the number."""
+        number_of(self.world, number_id)
+        return answer(number_view(seed.change_number(self.world, {**json_body(), "id": number_id})))
+
+
+def number_view(number: BusinessNumber) -> JsonObject:
+    """A business number as the controls show it."""
+    return {
+        "id": number.id,
+        "digits": number.digits,
+        "display": number.display,
+        "verified_name": number.verified_name,
+        "messages_per_second": number.messages_per_second,
+        "quality_rating": number.quality_rating,
+        "status": number.status,
+        "registered": number.registered,
+        "test_recipients": sorted(number.test_recipients) if number.test_recipients is not None else None,
+        "blocked": sorted(number.blocked),
+        "callback_override": number.callback_override,
+    }
+
+
+def _clock(world: World) -> JsonObject:
+    return {"now": world.clock.now(), "ahead": world.clock.ahead}

@@ -1,0 +1,101 @@
+"""One Graph call as the handlers see it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from flask import Request
+from werkzeug.datastructures import FileStorage
+
+from meta_emulator.errors import GraphError, parameter
+from meta_emulator.faults import Fault
+from meta_emulator.records import BusinessNumber
+
+if TYPE_CHECKING:
+    from meta_emulator.world import World
+
+JsonObject = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Call:
+    """Method, path and parameters, with query, form and JSON body as one mapping (reference 1.3)."""
+
+    world: World
+    method: str
+    version: str
+    path: tuple[str, ...]
+    params: JsonObject
+    files: dict[str, FileStorage]
+    token: str
+    url: str
+    headers: dict[str, str]
+    body: bytes = b""
+    fault: Fault | None = None
+    message_ids: list[str] = field(default_factory=list)
+
+    @property
+    def object_id(self) -> str:
+        """The node's id: the first path component."""
+        return self.path[0]
+
+    @property
+    def edge(self) -> str:
+        """Everything after the node's id."""
+        return "/".join(self.path[1:])
+
+    @property
+    def number(self) -> BusinessNumber:
+        """The business number that the call is about (only for handlers of numbers)."""
+        return self.world.numbers[self.object_id]
+
+    def text(self, name: str, default: str = "") -> str:
+        """A parameter as text."""
+        value = self.params.get(name, default)
+        return value if isinstance(value, str) else json.dumps(value)
+
+    def whole(self, name: str, default: int) -> int:
+        """A parameter as a whole number; error 100 where it is none."""
+        try:
+            return int(self.params.get(name, default))
+        except (TypeError, ValueError):
+            raise parameter(f"Param {name} must be an integer") from None
+
+    def nested(self, name: str) -> Any:
+        """A parameter that is an object or list: JSON in a JSON body, JSON text in forms and queries."""
+        value = self.params.get(name)
+        if isinstance(value, str):
+            try:
+                return orjson.loads(value)
+            except orjson.JSONDecodeError:
+                return value
+        return value
+
+
+def parameters(request: Request, body: bytes) -> JsonObject:
+    """Query, form fields and JSON body in one mapping; error 100 where the body is no JSON object."""
+    params: JsonObject = request.args.to_dict()
+    kind = request.mimetype
+    if kind in ("application/x-www-form-urlencoded", "multipart/form-data"):
+        params.update(request.form.to_dict())
+    elif body.strip():
+        try:
+            parsed = orjson.loads(body)
+        except orjson.JSONDecodeError:
+            raise GraphError(100, "The request body is not valid JSON.", message="(#100) Invalid parameter") from None
+        if not isinstance(parsed, dict):
+            raise GraphError(100, "The request body must be a JSON object.", message="(#100) Invalid parameter")
+        params.update(parsed)
+    return params
+
+
+def token_of(request: Request, params: JsonObject) -> str:
+    """The access token, taken out of the parameters; one in the query or form goes before the header's."""
+    sent = params.pop("access_token", "")
+    if isinstance(sent, str) and sent:
+        return sent
+    scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
+    return credentials.strip() if scheme.lower() in ("bearer", "oauth") else ""

@@ -1,0 +1,164 @@
+"""The content of a message, checked as Meta checks it (reference 2.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from meta_emulator.errors import GraphError, invalid, missing, parameter
+
+from .call import Call
+from .interactive import check_interactive
+from .template_send import check_template
+
+_BODY = 4096
+_CAPTION = 1024
+_CARDS = 257
+_MEDIA_KINDS = {
+    "image": "image/",
+    "audio": "audio/",
+    "video": "video/",
+    "sticker": "image/webp",
+    "document": "",
+}
+_CAPTIONED = {"image", "video", "document"}
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """Content that Meta would take; ``category`` prices it, ``rendered`` is a template filled in."""
+
+    content: Any
+    category: str = "service"
+    rendered: dict[str, Any] | None = None
+
+
+def check_content(call: Call, kind: Any) -> Checked:
+    """The content object of a message of this type; raises the GraphError that Meta would answer."""
+    if not isinstance(kind, str) or kind not in _CHECKS:
+        raise GraphError(131051, "Message type is currently not supported.")
+    content = call.nested(kind)
+    if content is None:
+        raise parameter(f"The parameter {kind} is required.")
+    return _CHECKS[kind](call, content)
+
+
+def check_media(call: Call, kind: str, media: Any, where: str = "") -> None:
+    """A media object: exactly one of ``id`` and ``link``; the id must be ours and of a fitting type."""
+    label = where or kind
+    if not isinstance(media, dict):
+        raise parameter(f"Param {label} must be an object.")
+    has_id, has_link = bool(media.get("id")), bool(media.get("link"))
+    if has_id == has_link:
+        raise parameter(f"Param {label} must have exactly one of id and link.")
+    if has_link:
+        link = media["link"]
+        if not isinstance(link, str) or not link.lower().startswith(("http://", "https://")):
+            raise invalid(f"{label}: link must be a http or https URL.")
+        return
+    stored = call.world.media_store.get(str(media["id"]))
+    if stored is None:
+        raise invalid(f"{label}: there is no media with this id, or it has expired.")
+    if not stored.mime_type.startswith(_MEDIA_KINDS[kind]):
+        raise invalid(f"{label}: media of type {stored.mime_type} cannot be sent as {kind}.")
+
+
+def limited(value: Any, name: str, maximum: int, *, required: bool = True) -> None:
+    """A text of 1 to ``maximum`` characters; absent is fine where it is not required."""
+    if value is None and not required:
+        return
+    if not isinstance(value, str):
+        raise parameter(f"Param {name} must be a string.")
+    if required and not value:
+        raise missing(f"{name} is required and must not be empty.")
+    if len(value) > maximum:
+        raise parameter(f"Param {name} must be at most {maximum} characters long.")
+
+
+def _text(_: Call, content: Any) -> Checked:
+    if not isinstance(content, dict):
+        raise parameter("Param text must be an object.")
+    if "body" not in content:
+        raise parameter("The parameter text['body'] is required.")
+    limited(content["body"], "text['body']", _BODY)
+    if not isinstance(content.get("preview_url", False), bool):
+        raise parameter("Param text['preview_url'] must be a boolean.")
+    return Checked(content)
+
+
+def _media(kind: str) -> Callable[[Call, Any], Checked]:
+    def check(call: Call, content: Any) -> Checked:
+        check_media(call, kind, content)
+        if "caption" in content:
+            if kind not in _CAPTIONED:
+                raise parameter(f"Param {kind}['caption'] is not supported.")
+            limited(content["caption"], f"{kind}['caption']", _CAPTION, required=False)
+        if "filename" in content:
+            limited(content["filename"], f"{kind}['filename']", 240, required=False)
+        return Checked(content)
+
+    return check
+
+
+def _location(_: Call, content: Any) -> Checked:
+    if not isinstance(content, dict):
+        raise parameter("Param location must be an object.")
+    for name, bound in (("latitude", 90), ("longitude", 180)):
+        if name not in content:
+            raise missing(f"location: {name} is required.")
+        try:
+            value = float(content[name])
+        except (TypeError, ValueError):
+            raise invalid(f"location: {name} must be a number.") from None
+        if not -bound <= value <= bound:
+            raise invalid(f"location: {name} must be between -{bound} and {bound}.")
+    for name in ("name", "address"):
+        limited(content.get(name), f"location['{name}']", 1000, required=False)
+    return Checked(content)
+
+
+def _contacts(_: Call, content: Any) -> Checked:
+    if not isinstance(content, list) or not content:
+        raise parameter("Param contacts must be a non-empty array.")
+    if len(content) > _CARDS:
+        raise invalid(f"At most {_CARDS} contact cards can be sent.")
+    for position, card in enumerate(content):
+        name = card.get("name") if isinstance(card, dict) else None
+        if not isinstance(name, dict) or not name.get("formatted_name"):
+            raise missing(f"contacts: card {position} needs name.formatted_name.")
+        parts = ("first_name", "last_name", "middle_name", "prefix", "suffix")
+        if not any(name.get(part) for part in parts):
+            raise missing(f"contacts: card {position} needs one more part of the name.")
+    return Checked(content)
+
+
+def _reaction(_: Call, content: Any) -> Checked:
+    if not isinstance(content, dict):
+        raise parameter("Param reaction must be an object.")
+    if not isinstance(content.get("message_id"), str) or not content["message_id"]:
+        raise missing("reaction: message_id is required.")
+    if not isinstance(content.get("emoji", ""), str):
+        raise parameter("Param reaction['emoji'] must be a string.")
+    return Checked(content)
+
+
+def _interactive(call: Call, content: Any) -> Checked:
+    check_interactive(call, content, check_media)
+    return Checked(content)
+
+
+def _template(call: Call, content: Any) -> Checked:
+    template, rendered = check_template(call, content, check_media)
+    return Checked(content, category=template.category.lower(), rendered=rendered)
+
+
+_CHECKS: dict[str, Callable[[Call, Any], Checked]] = {
+    "interactive": _interactive,
+    "template": _template,
+    "text": _text,
+    "location": _location,
+    "contacts": _contacts,
+    "reaction": _reaction,
+    **{kind: _media(kind) for kind in _MEDIA_KINDS},
+}

@@ -1,0 +1,253 @@
+"""Where every Graph call comes in: version, token, planned failures, the handler, headers, the drawer's record."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import time
+from collections.abc import Iterator
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+import gevent
+from flask import Blueprint, Request, Response, request
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from meta_emulator import addresses, wire
+from meta_emulator.errors import GraphError, bad_token, parameter, unknown_path
+from meta_emulator.faults import Fault
+from meta_emulator.hangup import hang_up
+
+from . import messages
+from .call import Call, JsonObject, parameters, token_of
+from .routing import endpoint_of, find_handler
+from .versions import looks_like_version, oldest_version, serving_version
+
+if TYPE_CHECKING:
+    from meta_emulator.world import World
+
+logger = logging.getLogger(__name__)
+
+_METHODS = ["GET", "POST", "DELETE", "PUT", "PATCH"]
+_STORED_BODY = 16_384
+_MASKED = {"authorization", "cookie"}
+
+
+def graph_blueprint(world: World) -> Blueprint:
+    """Everything that is not a control and not the page is a Graph call."""
+    blueprint = Blueprint("graph", __name__)
+
+    @blueprint.route("/<path:path>", methods=_METHODS)
+    def graph(path: str) -> Response:
+        return _Exchange(world, request, path).answer()
+
+    return blueprint
+
+
+class _Exchange:
+    """One call from its first byte to its last."""
+
+    def __init__(self, world: World, incoming: Request, path: str) -> None:
+        self._world = world
+        self._request = incoming
+        self._parts = tuple(part for part in path.split("/") if part)
+        self._trace = world.ids.fbtrace()
+        self._version = oldest_version(world.clock.today().date())
+        self._call: Call | None = None
+        self._body = b""
+
+    def answer(self) -> Response:
+        started = self._world.last_graph_call = time.monotonic()
+        note = ""
+        try:
+            response = self._handled()
+        except GraphError as error:
+            response = self._error(error)
+        except RequestEntityTooLarge:
+            response = self._error(parameter("The request is too large."))
+        except Exception:
+            logger.exception("the emulator stumbled over a call")
+            response = self._error(GraphError(1, message="(#1) An unknown error occurred"))
+        fault = self._call.fault if self._call else None
+        if fault is not None:
+            note = f"fault {fault.id}: {fault.kind}"
+            response = self._spoilt(response, fault)
+        self._headers(response)
+        self._note(response, started, note)
+        return response
+
+    def _handled(self) -> Response:
+        self._read_version()
+        self._body = b"" if self._request.mimetype == "multipart/form-data" else self._request.get_data()
+        raw = bool(self._parts) and self._parts[0].startswith("upload:")
+        params = parameters(self._request, b"" if raw else self._body)
+        token = token_of(self._request, params)
+        if not self._parts:
+            raise unknown_path("")
+        call = self._call = Call(
+            world=self._world,
+            method=self._request.method,
+            version=self._version,
+            path=self._parts,
+            params=params,
+            files=self._request.files.to_dict(),
+            token=token,
+            url=f"{self._request.host_url.rstrip('/')}{self._request.path}",
+            headers={name.lower(): value for name, value in self._request.headers.items()},
+            body=self._body,
+        )
+        endpoint = endpoint_of(call)
+        handler = find_handler(call)
+        call.fault = self._world.faults.hit(endpoint, phone=_phone_of(call), number_id=call.object_id)
+        if call.fault is not None and (failed := self._before(call, call.fault, endpoint)):
+            return failed
+        self._check_token(call)
+        # The service's own way to us is the one that its media URLs must take.
+        self._world.media_store.base_url = self._world.config.public_url or self._request.host_url.rstrip("/")
+        if isinstance(handler, GraphError):
+            raise handler
+        result = handler(call)
+        return result if isinstance(result, Response) else self._json(200, result)
+
+    def _read_version(self) -> None:
+        if self._parts and looks_like_version(self._parts[0]):
+            asked, self._parts = self._parts[0], self._parts[1:]
+            version = serving_version(asked, self._world.clock.today().date())
+            if version is None:
+                raise GraphError(2500, message="Invalid version", http_status=400)
+            self._version = version
+
+    def _check_token(self, call: Call) -> None:
+        config = self._world.config
+        if call.object_id == "oauth" or (call.object_id == "whatsapp_business"):
+            return
+        app_token = f"{config.app_id}|{config.app_secret}"
+        if not call.token:
+            raise bad_token("An access token is required to request this resource.")
+        if self._world.token_error is not None:
+            subcode, text = self._world.token_error
+            raise bad_token(text, subcode)
+        good = hmac.compare_digest(call.token.encode(), config.access_token.encode())
+        if not good and not hmac.compare_digest(call.token.encode(), app_token.encode()):
+            raise bad_token("Invalid OAuth access token - Cannot parse access token")
+        proof = call.params.pop("appsecret_proof", None)
+        if proof is not None:
+            moment = call.params.pop("appsecret_time", None)
+            signed = f"{call.token}|{moment}" if moment else call.token
+            wanted = hmac.new(config.app_secret.encode(), signed.encode(), sha256).hexdigest()
+            if not hmac.compare_digest(str(proof), wanted):
+                raise GraphError(
+                    100,
+                    message="Invalid appsecret_proof provided in the API argument",
+                    kind="GraphMethodException",
+                )
+
+    def _before(self, call: Call, fault: Fault, endpoint: str) -> Response | None:
+        """What a planned failure does before the call is taken: an answer, a pause, or nothing."""
+        response: Response | None = None
+        if fault.kind == "delay":
+            gevent.sleep(fault.seconds)
+        elif fault.kind == "error":
+            headers = {"Retry-After": fault.retry_after} if fault.retry_after else {}
+            message = fault.message or ""
+            response = self._error(
+                GraphError(
+                    fault.code,
+                    fault.details,
+                    message=message,
+                    http_status=fault.status,
+                    subcode=fault.subcode,
+                    transient=fault.status >= 500 or None,
+                    headers=headers,
+                )
+            )
+        elif fault.kind == "html":
+            page = "<!DOCTYPE html><html><head><title>Error</title></head><body><h1>Sorry</h1></body></html>"
+            response = Response(page, fault.status, content_type="text/html; charset=utf-8")
+        elif fault.kind == "empty":
+            response = Response(b"", fault.status)
+        elif fault.kind == "reset":
+            hang_up(self._request.environ, reset=True)
+            response = Response(b"", 500)
+        if response is not None and endpoint == "messages":
+            messages.note_fault(call, fault, response.status_code)
+        return response
+
+    def _spoilt(self, response: Response, fault: Fault) -> Response:
+        """What a planned failure does to the answer of a call that was taken."""
+        content = response.get_data()
+        if fault.kind == "answer_lost":
+            hang_up(self._request.environ, reset=False)
+        elif fault.kind == "truncated":
+            response.set_data(content[: max(len(content) // 2, 1)])
+        elif fault.kind == "cut":
+            half = content[: len(content) // 2]
+            response.response = [half]
+            response.headers["Content-Length"] = str(len(content))
+            response.headers["Connection"] = "close"
+        elif fault.kind == "slow_body":
+            response.response = _slowly(content, fault.seconds)
+            response.headers["Content-Length"] = str(len(content))
+        return response
+
+    def _json(self, status: int, body: JsonObject) -> Response:
+        return Response(wire.encode(body), status, content_type="application/json; charset=UTF-8")
+
+    def _error(self, error: GraphError) -> Response:
+        response = self._json(error.http_status, error.body(self._trace))
+        response.headers.update(error.headers)
+        return response
+
+    def _headers(self, response: Response) -> None:
+        usage = (
+            '{"%s":[{"type":"%s","call_count":1,"total_cputime":1,"total_time":1,"estimated_time_to_regain_access":0}]}'
+        )
+        response.headers.setdefault("Cache-Control", "private, no-cache, no-store, must-revalidate")
+        response.headers["Pragma"] = "no-cache"
+        response.headers["Expires"] = "Sat, 01 Jan 2000 00:00:00 GMT"
+        response.headers["Access-Control-Allow-Origin"] = "*"
+        response.headers["Strict-Transport-Security"] = "max-age=15552000; preload"
+        response.headers["Vary"] = "Accept-Encoding"
+        response.headers["facebook-api-version"] = self._version
+        response.headers["x-fb-trace-id"] = self._trace
+        response.headers["x-fb-request-id"] = self._trace
+        kind = "whatsapp" if self._call and self._call.edge in ("messages", "media") else "whatsapp_business_management"
+        response.headers["x-business-use-case-usage"] = usage % (self._world.config.business_account_id, kind)
+        response.headers["x-app-usage"] = '{"call_count":0,"total_cputime":0,"total_time":0}'
+
+    def _note(self, response: Response, started: float, note: str) -> None:
+        secret = self._world.config.access_token
+        headers = {
+            name: "Bearer $TOKEN" if name.lower() in _MASKED else value for name, value in self._request.headers.items()
+        }
+        textual = response.mimetype in ("application/json", "text/html", "text/plain")
+        body = "" if response.is_streamed else response.get_data(as_text=True) if textual else "(binary)"
+        self._world.note_exchange(
+            kind="graph",
+            method=self._request.method,
+            url=self._request.url.replace(secret, "$TOKEN") if secret else self._request.url,
+            request_headers=headers,
+            request_body=self._body[:_STORED_BODY].decode("utf-8", "replace").replace(secret, "$TOKEN"),
+            status=response.status_code,
+            response_body=body[:_STORED_BODY],
+            milliseconds=round((time.monotonic() - started) * 1000, 1),
+            message_ids=tuple(self._call.message_ids) if self._call else (),
+            note=note,
+        )
+
+
+def _phone_of(call: Call) -> str:
+    """The customer that a call is about, as its wa_id; empty where it is about nobody."""
+    to = call.params.get("to") or call.params.get("recipient")
+    if isinstance(to, str) and (number := addresses.digits(to) or to):
+        phone = call.world.find_phone(number)
+        return phone.wa_id if phone else addresses.wa_id(number)
+    message = call.world.messages.get(str(call.params.get("message_id", "")))
+    return message.wa_id if message else ""
+
+
+def _slowly(content: bytes, seconds: float, pieces: int = 10) -> Iterator[bytes]:
+    size = max(len(content) // pieces, 1)
+    for start in range(0, len(content), size):
+        gevent.sleep(seconds * size / len(content))
+        yield content[start : start + size]

@@ -1,0 +1,256 @@
+"""Interactive messages: shared parts and each type's action (reference 2.4, 2.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from meta_emulator.errors import invalid, missing, parameter
+
+from .call import Call
+
+_HEADER_MEDIA = ("image", "video", "document")
+_COMMERCE_KINDS = ("order_details", "order_status")
+
+MediaCheck = Callable[[Call, str, Any, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """What a type allows: header kinds, longest body, whether body and header must be there."""
+
+    action: Callable[[dict[str, Any]], None]
+    headers: tuple[str, ...] = ()
+    body: int = 1024
+    body_required: bool = True
+    header_required: bool = False
+    bare: bool = False
+
+
+def check_interactive(call: Call, content: Any, check_media: MediaCheck) -> None:
+    """Raise the GraphError that Meta would answer to this ``interactive`` object."""
+    if not isinstance(content, dict):
+        raise parameter("Param interactive must be an object.")
+    kind = content.get("type")
+    rules = _RULES.get(kind) if isinstance(kind, str) else None
+    if rules is None:
+        raise parameter(f"Param interactive['type'] must be one of {{{', '.join(_RULES).upper()}}}.")
+    _header(call, content.get("header"), rules, check_media)
+    _part(content, "body", rules.body, required=rules.body_required)
+    _part(content, "footer", 60, required=False)
+    if rules.bare and ("footer" in content or "header" in content):
+        raise invalid(f"Header and footer are not supported for interactive type {kind}.")
+    action = content.get("action")
+    if not isinstance(action, dict):
+        raise missing("interactive: action is required.")
+    rules.action(action)
+
+
+def _header(call: Call, header: Any, rules: _Rules, check_media: MediaCheck) -> None:
+    if header is None:
+        if rules.header_required:
+            raise missing("interactive: header is required.")
+        return
+    kind = header.get("type") if isinstance(header, dict) else None
+    if kind not in rules.headers:
+        raise invalid(f"Header type invalid. Allowed: {', '.join(rules.headers) or 'none'}.")
+    if kind == "text":
+        _length(header.get("text"), "Header text", 60)
+    else:
+        check_media(call, kind, header.get(kind), f"interactive header {kind}")
+
+
+def _part(content: dict[str, Any], name: str, maximum: int, *, required: bool) -> None:
+    part = content.get(name)
+    if part is None and not required:
+        return
+    if not isinstance(part, dict) or "text" not in part:
+        raise missing(f"interactive: {name}.text is required.")
+    _length(part["text"], f"{name.capitalize()} text", maximum)
+
+
+def _length(value: Any, what: str, maximum: int, minimum: int = 1) -> None:
+    if not isinstance(value, str) or not minimum <= len(value) <= maximum:
+        raise invalid(f"{what} length invalid. Min length: {minimum}, Max length: {maximum}")
+
+
+def _count(items: Any, what: str, maximum: int, minimum: int = 1) -> list[dict[str, Any]]:
+    size = len(items) if isinstance(items, list) else 0
+    if not minimum <= size <= maximum or not all(isinstance(item, dict) for item in items):
+        raise invalid(f"Invalid {what} count. Min allowed {what}: {minimum}, Max allowed {what}: {maximum}")
+    found: list[dict[str, Any]] = items
+    return found
+
+
+def _unique(values: list[Any], what: str) -> None:
+    if len(set(map(str, values))) < len(values):
+        raise invalid(f"{what} must be unique.")
+
+
+def _buttons(action: dict[str, Any]) -> None:
+    buttons = _count(action.get("buttons"), "buttons", 3)
+    replies = []
+    for button in buttons:
+        reply = button.get("reply")
+        if button.get("type") != "reply" or not isinstance(reply, dict):
+            raise invalid("Button type must be reply, with a reply object.")
+        _length(reply.get("id"), "Button id", 256)
+        _length(reply.get("title"), "Button title", 20)
+        if reply["id"] != reply["id"].strip():
+            raise invalid("Button id must have no leading or trailing spaces.")
+        replies.append(reply)
+    _unique([reply["id"] for reply in replies], "Button ids")
+    _unique([reply["title"] for reply in replies], "Button titles")
+
+
+def _list(action: dict[str, Any]) -> None:
+    _length(action.get("button"), "List button label", 20)
+    sections = _count(action.get("sections"), "sections", 10)
+    rows: list[dict[str, Any]] = []
+    for section in sections:
+        if len(sections) > 1 or "title" in section:
+            _length(section.get("title"), "Section title", 24)
+        rows += _count(section.get("rows"), "rows", 10)
+    if len(rows) > 10:
+        raise invalid("Total row count exceed max allowed count: 10")
+    for row in rows:
+        _length(row.get("id"), "Row id", 200)
+        _length(row.get("title"), "Row title", 24)
+        if "description" in row:
+            _length(row["description"], "Row description", 72, minimum=0)
+    _unique([row["id"] for row in rows], "Row ids")
+
+
+def _named(name: str, check: Callable[[dict[str, Any]], None]) -> Callable[[dict[str, Any]], None]:
+    """An action that repeats its name and has ``parameters``."""
+
+    def check_action(action: dict[str, Any]) -> None:
+        if action.get("name") != name:
+            raise invalid(f"action: name must be {name}.")
+        parameters = action.get("parameters")
+        if not isinstance(parameters, dict):
+            raise missing("action: parameters is required.")
+        check(parameters)
+
+    return check_action
+
+
+def _plain(name: str) -> Callable[[dict[str, Any]], None]:
+    """An action that is its name and nothing else."""
+
+    def check_action(action: dict[str, Any]) -> None:
+        if action.get("name") != name:
+            raise invalid(f"action: name must be {name}.")
+
+    return check_action
+
+
+def _cta_url(parameters: dict[str, Any]) -> None:
+    _length(parameters.get("display_text"), "Display text", 20)
+    url = parameters.get("url")
+    if not isinstance(url, str) or not url.startswith(("http://", "https://")):
+        raise invalid("action: url must be a http or https URL.")
+
+
+def _flow(parameters: dict[str, Any]) -> None:
+    if ("flow_id" in parameters) == ("flow_name" in parameters):
+        raise invalid("action: exactly one of flow_id and flow_name is required.")
+    if not parameters.get("flow_message_version"):
+        raise missing("action: flow_message_version is required.")
+    _length(parameters.get("flow_cta"), "Flow call to action", 30)
+    if parameters.get("mode", "published") not in ("published", "draft"):
+        raise invalid("action: mode must be published or draft.")
+    flow_action = parameters.get("flow_action", "navigate")
+    if flow_action not in ("navigate", "data_exchange"):
+        raise invalid("action: flow_action must be navigate or data_exchange.")
+    payload = parameters.get("flow_action_payload")
+    if flow_action == "data_exchange" and payload is not None:
+        raise invalid("action: flow_action_payload is only for navigate.")
+    if isinstance(payload, dict) and "data" in payload and not payload["data"]:
+        raise invalid("action: flow_action_payload.data must be a non-empty object.")
+
+
+def _product(action: dict[str, Any]) -> None:
+    for name in ("catalog_id", "product_retailer_id"):
+        if not action.get(name):
+            raise missing(f"action: {name} is required.")
+
+
+def _product_list(action: dict[str, Any]) -> None:
+    if not action.get("catalog_id"):
+        raise missing("action: catalog_id is required.")
+    sections = _count(action.get("sections"), "sections", 10)
+    items = 0
+    for section in sections:
+        if len(sections) > 1:
+            _length(section.get("title"), "Section title", 24)
+        items += len(_count(section.get("product_items"), "products", 30))
+    if items > 30:
+        raise invalid("Total product count exceed max allowed count: 30")
+
+
+def _voice_call(parameters: dict[str, Any]) -> None:
+    if "display_text" in parameters:
+        _length(parameters["display_text"], "Display text", 20)
+    minutes = parameters.get("ttl_minutes", 10080)
+    if not isinstance(minutes, int) or not 1 <= minutes <= 43200:
+        raise invalid("action: ttl_minutes must be 1 to 43200.")
+
+
+def _address(parameters: dict[str, Any]) -> None:
+    if parameters.get("country") not in ("IN", "SG"):
+        raise invalid("action: country must be IN.")
+
+
+def _carousel(action: dict[str, Any]) -> None:
+    cards = _count(action.get("cards"), "cards", 10, minimum=2)
+    kinds = {card.get("type") for card in cards}
+    headers = {card["header"].get("type") for card in cards if isinstance(card.get("header"), dict)}
+    if len(kinds) != 1 or len(headers) > 1:
+        raise invalid("All cards must be of the same type with the same kind of header.")
+    for position, card in enumerate(cards):
+        if card.get("card_index") != position:
+            raise invalid("card_index must count from 0.")
+        body = card.get("body")
+        if isinstance(body, dict):
+            _length(body.get("text"), "Card body text", 160)
+            if body["text"].count("\n") > 2:
+                raise invalid("Card body text may have at most 2 line breaks.")
+        action_of_card = card.get("action")
+        if not isinstance(action_of_card, dict):
+            raise missing("action: every card needs an action.")
+        if card.get("type") == "product":
+            _product(action_of_card)
+        elif card.get("type") == "cta_url":
+            _named("cta_url", _cta_url)(action_of_card)
+
+
+def _payment(name: str) -> Callable[[dict[str, Any]], None]:
+    def check(parameters: dict[str, Any]) -> None:
+        _length(parameters.get("reference_id"), "Reference id", 35)
+        if not isinstance(parameters.get("order"), dict):
+            raise missing("action: order is required.")
+
+    return _named(name, check)
+
+
+_ANY_HEADER = ("text", *_HEADER_MEDIA)
+
+_RULES: dict[str, _Rules] = {
+    "button": _Rules(_buttons, _ANY_HEADER),
+    "list": _Rules(_list, ("text",), body=4096),
+    "cta_url": _Rules(_named("cta_url", _cta_url), _ANY_HEADER),
+    "flow": _Rules(_named("flow", _flow), _ANY_HEADER),
+    "product": _Rules(_product, body_required=False),
+    "product_list": _Rules(_product_list, ("text",), header_required=True),
+    "catalog_message": _Rules(_plain("catalog_message")),
+    "location_request_message": _Rules(_plain("send_location")),
+    "address_message": _Rules(_named("address_message", _address)),
+    "call_permission_request": _Rules(_plain("call_permission_request")),
+    "voice_call": _Rules(_named("voice_call", _voice_call)),
+    "carousel": _Rules(_carousel, bare=True),
+    "request_contact_info": _Rules(_plain("request_contact_info")),
+    "order_details": _Rules(_payment("review_and_pay"), ("image",)),
+    "order_status": _Rules(_payment("review_order")),
+}

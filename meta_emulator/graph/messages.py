@@ -1,0 +1,267 @@
+"""``POST /{number}/messages``: checked as Meta checks, answered as Meta answers (reference 2)."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+from meta_emulator import addresses, ladder
+from meta_emulator import phone as phone_acts
+from meta_emulator.errors import GraphError, invalid, missing, parameter
+from meta_emulator.faults import Fault
+from meta_emulator.limits import SERVICE_WINDOW
+from meta_emulator.records import Message, Phone, SendAttempt
+
+from .call import Call, JsonObject
+from .content import check_content
+
+_OPAQUE_LENGTH = 512
+_STATUSES_FIRST_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Recipient:
+    """Who a message is for, and how the answer names them."""
+
+    phone: Phone
+    contact: dict[str, Any]
+
+
+def send(call: Call) -> JsonObject:
+    """Take a message, or mark one as read; every POST leaves one record in what was seen."""
+    if "status" in call.params:
+        return _mark_read(call)
+    attempt = _attempt(call)
+    try:
+        message, answer = _send(call, attempt)
+    except GraphError as error:
+        attempt.outcome, attempt.http_status, attempt.code = "refused", error.http_status, error.code
+        call.world.note_attempt(attempt)
+        raise
+    attempt.wamid = message.id
+    if call.fault is not None and call.fault.kind in ("answer_lost", "cut"):
+        attempt.outcome = "answer_lost"
+        attempt.http_status = 0
+        attempt.fault = call.fault.kind
+    call.world.note_attempt(attempt)
+    if call.world.behaviour.statuses_before_answer:
+        call.world.webhooks.wait_until_delivered(_STATUSES_FIRST_SECONDS)
+    return answer
+
+
+def send_marketing(call: Call) -> JsonObject:
+    """``POST /{number}/marketing_messages``: only marketing templates (reference 2.10)."""
+    if call.params.get("type") != "template":
+        raise GraphError(131055, "Only marketing template messages are supported")
+    content = call.nested("template")
+    language = content.get("language") if isinstance(content, dict) else None
+    code = language.get("code") if isinstance(language, dict) else None
+    template = call.world.find_template(str(content.get("name")), str(code)) if isinstance(content, dict) else None
+    if template is not None and template.category != "MARKETING":
+        raise GraphError(134100, "Only marketing template messages are supported")
+    return send(call)
+
+
+def note_fault(call: Call, fault: Fault, status: int) -> None:
+    """Record a POST that a planned failure kept from being taken."""
+    attempt = _attempt(call)
+    attempt.outcome, attempt.fault = "fault", fault.kind
+    attempt.http_status = 0 if fault.kind == "reset" else status
+    attempt.code = fault.code if fault.kind == "error" else None
+    call.world.note_attempt(attempt)
+
+
+def _attempt(call: Call) -> SendAttempt:
+    to = call.params.get("to") or call.params.get("recipient") or ""
+    opaque = call.params.get("biz_opaque_callback_data")
+    known = call.world.find_phone(addresses.digits(to) or to) if isinstance(to, str) else None
+    return SendAttempt(
+        n=call.world.next_attempt(),
+        at=call.world.clock.now(),
+        number_id=call.object_id,
+        to=to if isinstance(to, str) else "",
+        wa_id=known.wa_id if known else "",
+        type=str(call.params.get("type", "text")),
+        outcome="accepted",
+        http_status=200,
+        opaque=opaque if isinstance(opaque, str) else None,
+        content=call.params.get(str(call.params.get("type", "text"))),
+        digest=hashlib.sha256(call.body).hexdigest()[:16],
+    )
+
+
+def _send(call: Call, attempt: SendAttempt) -> tuple[Message, JsonObject]:
+    world, number, params = call.world, call.number, call.params
+    _check_envelope(call)
+    recipient = _recipient(call)
+    attempt.wa_id = recipient.phone.wa_id
+    kind = params.get("type", "text")
+    context = _context(call, kind)
+    checked = check_content(call, kind)
+    if checked.category == "authentication" and "wa_id" not in recipient.contact:
+        raise GraphError(131062, "Authentication templates cannot be sent to a business-scoped user id.")
+    _check_limits(call, recipient.phone)
+    now = world.clock.now()
+    message = Message(
+        id=world.ids.wamid(recipient.phone.wa_id, from_customer=False),
+        direction="in",
+        number_id=number.id,
+        wa_id=recipient.phone.wa_id,
+        type=kind,
+        content=checked.content,
+        timestamp=now,
+        status="accepted",
+        context=context,
+        opaque=attempt.opaque,
+        category=checked.category,
+        conversation_id=world.ids.hexadecimal() if world.behaviour.has_conversation else "",
+        rendered=checked.rendered,
+        status_times={"accepted": now},
+        media_id=str(checked.content.get("id", "")) if kind in phone_acts.MEDIA_TYPES else "",
+    )
+    message.free = _is_free(call, recipient.phone, checked.category)
+    failure = _failure(call, recipient.phone, message)
+    if kind == "reaction" and failure is None:
+        _react(call, message)
+    call.message_ids.append(message.id)
+    world.keep(message)
+    ladder.start(world, recipient.phone, message, failure)
+    sent: dict[str, Any] = {"id": message.id}
+    if kind == "template":
+        sent["message_status"] = "accepted"
+    answer = {"messaging_product": "whatsapp", "contacts": [recipient.contact], "messages": [sent]}
+    return message, answer
+
+
+def _check_envelope(call: Call) -> None:
+    params = call.params
+    if "messaging_product" not in params:
+        raise parameter("The parameter messaging_product is required.")
+    if params["messaging_product"] != "whatsapp":
+        raise parameter("Param messaging_product must be one of {WHATSAPP}.")
+    if params.get("recipient_type", "individual") not in ("individual", "group"):
+        raise parameter("Param recipient_type must be one of {INDIVIDUAL, GROUP}.")
+    if params.get("recipient_type") == "group":
+        raise GraphError(131041, "Group unknown: the emulator has no groups.")
+    opaque = params.get("biz_opaque_callback_data")
+    if opaque is not None and (not isinstance(opaque, str) or len(opaque) > _OPAQUE_LENGTH):
+        raise parameter(f"Param biz_opaque_callback_data must be a string of at most {_OPAQUE_LENGTH} characters.")
+    number = call.number
+    if not number.registered:
+        raise GraphError(133010)
+
+
+def _recipient(call: Call) -> _Recipient:
+    """Resolve ``to``, or ``recipient`` where there is no ``to`` (reference 2.1, 2.9)."""
+    params, world = call.params, call.world
+    to = params.get("to")
+    if to is None or to == "":
+        user_id = params.get("recipient")
+        if not isinstance(user_id, str) or not user_id:
+            raise parameter("The parameter to is required.")
+        phone = world.find_phone(user_id) if addresses.is_bsuid(user_id) else None
+        if phone is None:
+            raise invalid("The recipient is not a known business-scoped user id.")
+        return _Recipient(phone, {"input": user_id, "user_id": phone.user_id})
+    if isinstance(to, int) and not isinstance(to, bool):
+        to = str(to)
+    if not isinstance(to, str):
+        raise parameter("Param to must be a string.")
+    digits = addresses.digits(to)
+    if digits is None:
+        raise invalid("The phone number is malformed.")
+    if digits == call.number.digits:
+        raise GraphError(131021, "The recipient is the sender's own number.")
+    phone = world.phone_for(digits)
+    return _Recipient(phone, {"input": to, "wa_id": phone.wa_id})
+
+
+def _context(call: Call, kind: str) -> dict[str, Any] | None:
+    context = call.nested("context")
+    if context is None:
+        return None
+    if not isinstance(context, dict) or not isinstance(context.get("message_id"), str):
+        raise missing("context: the parameter message_id is required.")
+    if kind == "reaction":
+        raise invalid("A reaction cannot quote a message.")
+    return {"id": context["message_id"]}
+
+
+def _check_limits(call: Call, phone: Phone) -> None:
+    world, number = call.world, call.number
+    allowed = number.test_recipients
+    if world.limits.switches.test_numbers and allowed is not None and phone.wa_id not in allowed:
+        raise GraphError(
+            131030,
+            "Recipient phone number not in allowed list: Add recipient phone number to recipient list and try again.",
+        )
+    if not world.limits.take_throughput(number.id, number.messages_per_second):
+        raise GraphError(
+            130429,
+            "Message failed to send because there were too many messages sent from this phone number "
+            "in a short period of time",
+        )
+    if not world.limits.take_pair(number.id, phone.wa_id):
+        raise GraphError(
+            131056,
+            "Message failed to send because there were too many messages sent from this phone number "
+            "to the same phone number in a short period of time.",
+        )
+    if (
+        call.params.get("type", "text") != "template"
+        and world.behaviour.window_error == "now"
+        and not world.limits.window_open(phone.window_opened.get(number.id))
+    ):
+        code, details = ladder.WINDOW_CLOSED
+        raise GraphError(code, details)
+
+
+def _failure(call: Call, phone: Phone, message: Message) -> ladder.Failure | None:
+    fault = call.fault
+    if fault is not None and fault.kind == "failed_status":
+        return fault.code, fault.details or "The emulator was asked to fail this message."
+    identity_hash = call.params.get("recipient_identity_key_hash")
+    expected = identity_hash if isinstance(identity_hash, str) else None
+    return ladder.failure_of(call.world, call.number, phone, message, expected)
+
+
+def _is_free(call: Call, phone: Phone, category: str) -> bool:
+    """Replies are free; so are utility templates inside an open service window (reference 7.5)."""
+    opened = phone.window_opened.get(call.object_id)
+    inside = opened is not None and call.world.clock.now() - opened < SERVICE_WINDOW
+    return category == "service" or (category == "utility" and inside)
+
+
+def _react(call: Call, message: Message) -> None:
+    target = call.world.messages.get(message.content["message_id"])
+    if target is None:
+        return
+    if message.content.get("emoji"):
+        target.reactions[call.object_id] = message.content["emoji"]
+    else:
+        target.reactions.pop(call.object_id, None)
+    call.world.show(target)
+
+
+def _mark_read(call: Call) -> JsonObject:
+    """Mark an inbound message as read, with or without the typing indicator (reference 2.8)."""
+    if call.params.get("messaging_product") != "whatsapp":
+        raise parameter("The parameter messaging_product is required.")
+    if call.params["status"] != "read":
+        raise parameter("Param status must be one of {READ}.")
+    wamid = call.params.get("message_id")
+    if not isinstance(wamid, str) or not wamid:
+        raise parameter("The parameter message_id is required.")
+    message = call.world.messages.get(wamid)
+    if message is None or message.direction != "out" or message.number_id != call.object_id:
+        raise invalid("The message id is not one that this number received.")
+    typing = call.nested("typing_indicator")
+    if typing is not None:
+        if not isinstance(typing, dict) or typing.get("type") != "text":
+            raise parameter("Param typing_indicator['type'] must be one of {TEXT}.")
+        until = call.world.clock.now() + 25
+        call.world.hub.publish("typing", {"wa_id": message.wa_id, "number_id": message.number_id, "until": until})
+    call.message_ids.append(wamid)
+    phone_acts.marked_read(call.world, message)
+    return {"success": True}

@@ -1,0 +1,106 @@
+"""Which handler answers which object, edge and method (reference 8)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flask import Response
+
+from meta_emulator.errors import GraphError, unknown_path, unsupported_request
+
+from . import media, messages, nodes, subscriptions, templates
+from .call import Call, JsonObject
+
+Handler = Callable[[Call], "JsonObject | Response"]
+
+_TABLES: dict[str, dict[tuple[str, str], Handler]] = {
+    "number": {
+        ("GET", ""): nodes.get_number,
+        ("POST", ""): nodes.post_number,
+        ("POST", "messages"): messages.send,
+        ("POST", "marketing_messages"): messages.send_marketing,
+        ("POST", "media"): media.upload,
+        ("POST", "register"): nodes.register,
+        ("POST", "deregister"): nodes.deregister,
+        ("GET", "whatsapp_business_profile"): nodes.get_profile,
+        ("POST", "whatsapp_business_profile"): nodes.post_profile,
+        ("GET", "block_users"): nodes.list_blocked,
+        ("POST", "block_users"): nodes.block,
+        ("DELETE", "block_users"): nodes.unblock,
+    },
+    "account": {
+        ("GET", ""): nodes.get_account,
+        ("POST", ""): nodes.post_account,
+        ("GET", "phone_numbers"): nodes.list_numbers,
+        ("GET", "message_templates"): templates.listing,
+        ("POST", "message_templates"): templates.create,
+        ("DELETE", "message_templates"): templates.delete,
+        ("GET", "subscribed_apps"): subscriptions.list_subscribed,
+        ("POST", "subscribed_apps"): subscriptions.subscribe,
+        ("DELETE", "subscribed_apps"): subscriptions.unsubscribe,
+    },
+    "app": {
+        ("GET", ""): nodes.get_app,
+        ("POST", "subscriptions"): subscriptions.save_app_callback,
+        ("POST", "uploads"): media.start_upload,
+    },
+    "template": {
+        ("GET", ""): templates.read,
+        ("POST", ""): templates.edit,
+        ("POST", "unpause"): templates.unpause,
+    },
+    "media": {("GET", ""): media.resolve, ("DELETE", ""): media.delete},
+    "upload": {("GET", ""): media.resume_upload, ("POST", ""): media.continue_upload},
+    "debug_token": {("GET", ""): nodes.debug_token},
+    "oauth": {("GET", "access_token"): nodes.app_token},
+    "download": {("GET", "attachments"): media.download},
+}
+_FIXED = {"debug_token": "debug_token", "oauth": "oauth", "whatsapp_business": "download"}
+_ENDPOINTS = {
+    ("media", "GET"): "media_url",
+    ("media", "DELETE"): "media_delete",
+    ("download", "GET"): "media_download",
+}
+
+
+def kind_of(call: Call) -> str:
+    """What the first path component names; empty where it names nothing here."""
+    world, object_id = call.world, call.object_id
+    if fixed := _FIXED.get(object_id):
+        return fixed
+    if object_id in world.numbers:
+        return "number"
+    if object_id == world.config.business_account_id:
+        return "account"
+    if object_id == world.config.app_id:
+        return "app"
+    if object_id in world.templates:
+        return "template"
+    if object_id.startswith("upload:"):
+        return "upload"
+    return "media" if world.media_store.get(object_id) else ""
+
+
+def find_handler(call: Call) -> Handler | GraphError:
+    """The handler, or the error that Meta gives where there is none."""
+    table = _TABLES.get(kind_of(call))
+    if table is None:
+        return unsupported_request(call.method, call.object_id)
+    handler = table.get((call.method, call.edge))
+    if handler is not None:
+        return handler
+    if call.edge and not any(edge == call.edge for _, edge in table):
+        return unknown_path(call.edge)
+    return unsupported_request(call.method, call.object_id)
+
+
+def endpoint_of(call: Call) -> str:
+    """The name under which faults know this call."""
+    kind = kind_of(call)
+    if kind == "number" and call.edge in ("messages", "marketing_messages"):
+        return "read" if call.params.get("status") == "read" else "messages"
+    if kind == "number" and call.edge == "media":
+        return "media_upload"
+    if kind == "template" or call.edge == "message_templates":
+        return "templates"
+    return _ENDPOINTS.get((kind, call.method), "nodes")

@@ -1,0 +1,112 @@
+"""Field selection and paging, as on every Graph node and edge (reference 1.7)."""
+
+from __future__ import annotations
+
+import base64
+import re
+from typing import Any
+from urllib.parse import urlencode
+
+from meta_emulator.errors import GraphError, parameter
+
+from .call import Call, JsonObject
+
+_NAME = re.compile(r"\s*([A-Za-z0-9_]+)((?:\.[A-Za-z0-9_]+\([^)]*\))*)\s*")
+_MAXIMUM = 100
+
+
+def select(node: JsonObject, fields: str, defaults: tuple[str, ...], node_type: str) -> JsonObject:
+    """The fields that were asked for, or ``defaults``; ``id`` is always there.
+
+    A field that the node type has but this node lacks is left out (its value in ``node`` is None). A field that
+    the node type does not have is error 100.
+    """
+    if not fields.strip():
+        return {name: node[name] for name in (*defaults, "id") if node.get(name) is not None}
+    chosen: JsonObject = {}
+    for name, inner in parse_fields(fields):
+        if name not in node:
+            raise GraphError(
+                100, message=f"(#100) Tried accessing nonexistent field ({name}) on node type ({node_type})"
+            )
+        value = node[name]
+        if inner and isinstance(value, dict):
+            value = select(value, inner, (), node_type)
+        if value is not None:
+            chosen[name] = value
+    chosen["id"] = node["id"]
+    return chosen
+
+
+def parse_fields(text: str) -> list[tuple[str, str]]:
+    """``a,b{c,d},e.f(1)`` as pairs of a name and the text between its braces."""
+    found: list[tuple[str, str]] = []
+    position = 0
+    while position < len(text):
+        match = _NAME.match(text, position)
+        if match is None:
+            raise parameter("Syntax error in fields: Expected name.")
+        position = match.end()
+        inner = ""
+        if text[position : position + 1] == "{":
+            end = _closing(text, position)
+            inner, position = text[position + 1 : end], end + 1
+        found.append((match[1], inner))
+        if position < len(text):
+            if text[position] != ",":
+                raise parameter("Syntax error in fields: Expected end of string.")
+            position += 1
+    return found
+
+
+def page(call: Call, items: list[JsonObject], default: int = 25) -> JsonObject:
+    """One page of a list with opaque cursors; ``next`` and ``previous`` only where there is more.
+
+    ``items`` must carry ``id``: a cursor stays good when something in front of it goes away.
+    """
+    limit = min(max(call.whole("limit", default), 1), _MAXIMUM)
+    start = 0
+    if after := call.text("after"):
+        start = _position(call, items, after) + 1
+    elif before := call.text("before"):
+        end = _position(call, items, before)
+        start = max(end - limit, 0)
+        limit = end - start
+    shown = items[start : start + limit]
+    answer: JsonObject = {"data": shown}
+    if shown:
+        first, last = _cursor(shown[0]), _cursor(shown[-1])
+        paging: JsonObject = {"cursors": {"before": first, "after": last}}
+        if start + limit < len(items):
+            paging["next"] = _url(call, {"after": last})
+        if start > 0:
+            paging["previous"] = _url(call, {"before": first})
+        answer["paging"] = paging
+    return answer
+
+
+def _closing(text: str, start: int) -> int:
+    depth = 0
+    for position in range(start, len(text)):
+        depth += {"{": 1, "}": -1}.get(text[position], 0)
+        if depth == 0:
+            return position
+    raise parameter("Syntax error in fields: Expected a closing brace.")
+
+
+def _cursor(item: JsonObject) -> str:
+    return base64.urlsafe_b64encode(f"c:{item['id']}".encode()).decode().rstrip("=")
+
+
+def _position(call: Call, items: list[JsonObject], cursor: str) -> int:
+    for position, item in enumerate(items):
+        if _cursor(item) == cursor:
+            return position
+    if int(call.version[1:-2]) >= 24:
+        raise GraphError(131059, "The cursor is not valid (any more).")
+    raise parameter("The cursor is not valid (any more).")
+
+
+def _url(call: Call, cursor: dict[str, Any]) -> str:
+    kept = {name: value for name, value in call.params.items() if name not in ("after", "before")}
+    return f"{call.url}?{urlencode({**kept, **cursor})}"

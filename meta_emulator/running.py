@@ -1,0 +1,75 @@
+"""An emulator for the length of a ``with`` block, in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
+
+from .config import EmulatorConfig
+
+_STOP_SECONDS = 10.0
+_PACKAGES = Path(__file__).parents[1]
+
+
+class RunningEmulator:
+    """``with RunningEmulator(config) as emulator: requests.get(emulator.url)``.
+
+    A process of its own, because an event loop in a second thread of a process that is not monkey-patched can
+    crash it: its garbage may be collected from the first thread. The process ends with the block, and also when
+    the one that started it dies. Raises RuntimeError with its last words where it does not come up.
+    """
+
+    def __init__(self, config: EmulatorConfig) -> None:
+        self._config = config
+        self._process: subprocess.Popen[str] | None = None
+        self.url = ""
+
+    def __enter__(self) -> RunningEmulator:
+        """Start, and wait until it listens."""
+        process = self._process = subprocess.Popen(
+            [sys.executable, "-m", __package__],
+            cwd=_PACKAGES,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdin is not None  # noqa: S101 - asked for above
+        assert process.stdout is not None  # noqa: S101 - asked for above
+        settings = {**asdict(self._config), "seed_file": str(self._config.seed_file or "")}
+        process.stdin.write(json.dumps(settings) + "\n")
+        process.stdin.flush()
+        self.url = process.stdout.readline().strip()
+        if not self.url:
+            self._end()
+            raise RuntimeError("the emulator did not start; its log says why")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop, and wait until it has."""
+        self._end()
+
+    @property
+    def pid(self) -> int:
+        """Its process id, for those who measure it."""
+        if self._process is None:
+            raise RuntimeError("the emulator does not run")
+        return self._process.pid
+
+    def _end(self) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        try:
+            process.communicate(timeout=_STOP_SECONDS)  # Closes its standard input, which stops it.
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()

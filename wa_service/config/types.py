@@ -1,0 +1,64 @@
+"""The forms a setting's text may have; a message says what a variable takes, never what it was given."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+
+from wa_service.config.api_keys import ApiKey, parse_api_keys
+
+
+def _split(value: Any) -> Any:
+    """`"a, b"` → `("a", "b")`."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+def _api_keys(value: Any) -> Any:
+    return parse_api_keys(value) if isinstance(value, str) else value
+
+
+def _takes(what: str, pattern: str) -> AfterValidator:
+    """Check a text's form; the message says what the variable takes, not what it was given."""
+
+    def check(value: str) -> str:
+        if not re.fullmatch(pattern, value):
+            raise ValueError(f"takes {what}")
+        return value
+
+    return AfterValidator(check)
+
+
+def _redis_url(value: SecretStr) -> SecretStr:
+    if not value.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
+        raise ValueError("takes an address that starts with redis://, rediss:// or unix://")
+    return value
+
+
+def _network(value: str) -> str:
+    try:
+        ipaddress.ip_network(value)
+    except ValueError:
+        raise ValueError("takes IP addresses or networks such as 10.0.0.0/8") from None
+    return value
+
+
+GraphId = Annotated[
+    str, _takes("ids as the WhatsApp Manager shows them, not telephone numbers", r"[0-9A-Za-z_-]{1,64}")
+]
+ApiVersion = Annotated[str, _takes("a version such as v25.0", r"v\d{1,3}\.\d")]
+HttpUrl = Annotated[str, _takes("an address that starts with http:// or https://", r"https?://[^\s/]+(/\S*)?")]
+Rate = Annotated[str, _takes("a rate such as 6000/minute", r"[1-9]\d* ?(/|per) ?(\d+ ?)?(second|minute|hour|day)s?")]
+Address = Annotated[str, _takes("address:port or unix:path", r"unix:.+|(\[[0-9a-fA-F:.]+\]|[^\s:]*):\d{1,5}")]
+Port = Annotated[int, Field(ge=0, le=65_535)]
+Network = Annotated[str, AfterValidator(_network)]
+RedisUrl = Annotated[SecretStr, AfterValidator(_redis_url)]
+GraphIds = Annotated[tuple[GraphId, ...], BeforeValidator(_split)]
+Secrets = Annotated[tuple[SecretStr, ...], BeforeValidator(_split)]
+Networks = Annotated[tuple[Network, ...], BeforeValidator(_split)]
+ApiKeys = Annotated[tuple[ApiKey, ...], BeforeValidator(_api_keys)]
+Share = Annotated[float, Field(ge=0, le=1)]

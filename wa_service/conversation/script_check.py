@@ -1,0 +1,131 @@
+"""`python -m wa_service script check FILE`: what a script understands, before a customer finds out."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from wa_service.conversation.assembly import Intents, make_matcher
+from wa_service.conversation.intents import Matcher, Meaning
+from wa_service.conversation.pipeline import examples_of
+from wa_service.conversation.responder import ScriptResponder, Understood
+from wa_service.conversation.script import Script, load_script
+from wa_service.speech.semantic import SemanticMatcher
+
+_SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Confusion:
+    """An example that the others would not have led to its own intent. `taken_for`: None for the fallback."""
+
+    example: str
+    intent: str
+    taken_for: str | None
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What `script check` found in a script that can be used."""
+
+    path: Path
+    intents: int
+    examples: int
+    confusions: tuple[Confusion, ...]
+    single: tuple[str, ...]
+    """Intents with one example only: nothing is left to judge it by."""
+
+    def lines(self) -> Iterator[str]:
+        """The report for a terminal."""
+        yield f"{self.path}: {self.intents} intents, {self.examples} examples. The script can be used."
+        mistaken = [confusion for confusion in self.confusions if confusion.taken_for is not None]
+        unknown = [confusion for confusion in self.confusions if confusion.taken_for is None]
+        if mistaken:
+            yield "Examples that the others would lead to another intent (tell the two apart):"
+            yield from (f"  {c.intent} → {c.taken_for}  ({c.score:.2f})  {c.example}" for c in mistaken)
+        if unknown:
+            yield f"{len(unknown)} examples are far from their intent's others (more like them would help):"
+            farthest = sorted(unknown, key=lambda confusion: confusion.score)[:_SHOWN]
+            yield from (f"  {c.intent}  ({c.score:.2f})  {c.example}" for c in farthest)
+        if self.single:
+            yield f"Intents with a single example: {', '.join(self.single)}"
+
+
+class Rehearsal:
+    """A script to try. Use as a context manager: `semantic` starts a child process.
+
+    Raises ScriptError when made from a file that cannot be used.
+    """
+
+    def __init__(self, path: Path, intents: Intents = "fuzzy") -> None:
+        self._path = path
+        self._script: Script = load_script(path)
+        self._examples = examples_of(self._script)
+        self._matcher: Matcher = make_matcher(self._script, intents)
+        self._scripted = ScriptResponder(self._script)
+
+    def __enter__(self) -> "Rehearsal":
+        if isinstance(self._matcher, SemanticMatcher):
+            self._matcher.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if isinstance(self._matcher, SemanticMatcher):
+            self._matcher.stop()
+
+    def report(self) -> Report:
+        """Leave each example out and see what the others make of it."""
+        counts: dict[str, int] = {}
+        for example in self._examples:
+            counts[example.intent] = counts.get(example.intent, 0) + 1
+        confusions = []
+        for index, example in enumerate(self._examples):
+            meaning = self._matcher.scores(example.text).nearest(self._examples, without=index)
+            if meaning.intent != example.intent and (counts[example.intent] > 1 or meaning.intent is not None):
+                confusions.append(Confusion(example.text, example.intent, meaning.intent, meaning.score))
+        return Report(
+            path=self._path,
+            intents=len(self._script.intents),
+            examples=len(self._examples),
+            confusions=tuple(confusions),
+            single=tuple(name for name, count in counts.items() if count == 1),
+        )
+
+    def answer(self, line: str) -> tuple[Meaning, tuple[dict[str, Any], ...]]:
+        """What a customer who typed this would be taken for, and would get."""
+        meaning = self._matcher.scores(line).nearest(self._examples)
+        understood = Understood(
+            id="wamid.rehearsal",
+            conversation="rehearsal",
+            phone_number_id="",
+            timestamp=0,
+            name="Ana",
+            text=line,
+            intent=meaning.intent or "",
+            score=meaning.score,
+            message={"id": "wamid.rehearsal", "type": "text", "text": {"body": line}},
+        )
+        return meaning, self._scripted.respond(understood)
+
+    def answer_line(self, line: str) -> str:
+        """The same for a terminal: the intent, how near, and the replies' words."""
+        meaning, replies = self.answer(line)
+        said = "\n".join(f"  {_shown(reply)}" for reply in replies)
+        return f"[{meaning.intent or 'fallback'} {meaning.score:.2f}]\n{said}"
+
+
+def check_script(path: Path, intents: Intents = "fuzzy") -> Report:
+    """Read the file and judge its examples. Raises ScriptError with line and reason."""
+    with Rehearsal(path, intents) as rehearsal:
+        return rehearsal.report()
+
+
+def _shown(reply: dict[str, Any]) -> str:
+    kind = reply.get("type")
+    if kind == "text":
+        return str(reply["text"]["body"]).replace("\n", "\n  ")
+    content = reply.get(str(kind)) or {}
+    body = content.get("body", {}).get("text", "") if isinstance(content, dict) else ""
+    inner = content.get("type", "") if isinstance(content, dict) else ""
+    return f"<{kind}{' ' + inner if inner else ''}> {body}".rstrip()

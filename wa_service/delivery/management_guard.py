@@ -1,0 +1,50 @@
+"""Management calls (templates, profile, nodes, media): a breaker of their own, and no rush near Meta's limit."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from wa_service.delivery.breakers import Breaker
+from wa_service.whatsapp.errors import WhatsAppRateLimitError
+from wa_service.whatsapp.http.transport import Outcome
+
+NEAR_PERCENT = 90.0
+SECONDS_A_PERCENT = 3.0
+# These are under the number's throughput, not under the limits on management calls (reference 7.3).
+FREE_CALLS = frozenset({"messages", "mark_as_read", "media", "media_download", "media_upload"})
+
+
+class ManagementGuard:
+    """Guards one process's management calls; `opened` is told when their breaker opens.
+
+    From 90 % of a limit on (`X-Business-Use-Case-Usage`, `X-App-Usage`) calls are spaced, 3 s for each percent
+    above; once Meta names a time to regain access, none is made before.
+    """
+
+    def __init__(self, opened: Callable[[], None], clock: Callable[[], float] = time.monotonic) -> None:
+        self._breaker = Breaker(opened)
+        self._clock = clock
+        self._next = 0.0
+
+    @contextmanager
+    def guard(self, call: str) -> Iterator[None]:
+        """Around one call.
+
+        Raises:
+            WhatsAppRateLimitError: it must wait `retry_after` seconds; nothing was tried.
+            WhatsAppCircuitOpenError: Meta is unwell; nothing was tried.
+        """
+        wait = self._next - self._clock()
+        if wait > 0 and call not in FREE_CALLS:
+            raise WhatsAppRateLimitError("Meta's limit on management calls is nearly used up.", retry_after=wait)
+        with self._breaker.guard(call):
+            yield
+
+    def observe(self, outcome: Outcome) -> None:
+        """Reads how much of Meta's limits is used up."""
+        for usage in outcome.usage:
+            seconds = max(usage.regain_minutes * 60.0, (usage.percent - NEAR_PERCENT) * SECONDS_A_PERCENT)
+            if seconds > 0:
+                self._next = max(self._next, self._clock() + seconds)

@@ -1,0 +1,63 @@
+"""Error tracking by Sentry (extra `sentry`, `SENTRY_DSN`): where something broke, and nothing of whom it concerned."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import Any
+
+from wa_service.config.settings import Settings
+from wa_service.observability import log
+
+# What may name people or secrets in ways that no pattern finds.
+_DROPPED = frozenset(["request", "user", "breadcrumbs", "extra", "server_name", "modules", "vars", "params"])
+
+
+def configure(settings: Settings) -> bool:
+    """Report unhandled errors of this process, where a DSN is set.
+
+    Returns:
+        Whether errors are reported.
+    """
+    if settings.sentry_dsn is None:
+        return False
+    if find_spec("sentry_sdk") is None:
+        log.get_logger().warning("whatsapp.settings", warning="SENTRY_DSN is set, but the extra `sentry` is missing.")
+        return False
+    import sentry_sdk
+
+    sentry_sdk.init(**options(settings.sentry_dsn.get_secret_value()))
+    return True
+
+
+def options(dsn: str) -> dict[str, Any]:
+    """What the SDK is started with."""
+    return {
+        "dsn": dsn,
+        # Variables of a frame hold messages; a body is a message.
+        "include_local_variables": False,
+        "max_request_body_size": "never",
+        "max_breadcrumbs": 0,
+        "traces_sample_rate": 0.0,
+        "auto_session_tracking": False,
+        "before_send": lambda event, _hint: scrub(event),
+    }
+
+
+def scrub(event: dict[str, Any]) -> dict[str, Any]:
+    """An event without request, user and variables, and with every text masked like a line of the log.
+
+    What an exception says is kept for our own classes only: others quote what they could not digest.
+    """
+    return {name: _cleaned(value) for name, value in event.items() if name not in _DROPPED}
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, str):
+        return log.clean(value)
+    if isinstance(value, dict):
+        if "stacktrace" in value and not str(value.get("module") or "").startswith("wa_service"):
+            value = {**value, "value": "…"}
+        return {name: _cleaned(inner) for name, inner in value.items() if name not in _DROPPED}
+    if isinstance(value, list | tuple):
+        return [_cleaned(inner) for inner in value]
+    return value

@@ -1,0 +1,88 @@
+"""A dead letter once more: handled after what waits, or read anew where it could not be read when it came."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from wa_service.runtime import Runtime
+from wa_service.service.intake import Intake
+from wa_service.store.inbox import UnreadableEventError, read_event
+from wa_service.whatsapp.webhooks.envelope import OBJECT
+from wa_service.whatsapp.webhooks.events import Malformed, Piece, parse_piece, walk
+
+_LISTS: Final = frozenset({"messages", "statuses", "errors", "user_actions"})
+
+
+class NotReplayableError(Exception):
+    """The letter can still not be handled; its text is the reason."""
+
+
+class MailboxFullError(NotReplayableError):
+    """So many messages of the letter's customer wait that there is no room for it now."""
+
+    def __init__(self) -> None:
+        super().__init__("Too many messages of its customer wait: replay it when they have been handled.")
+
+
+def replay(runtime: Runtime, intake: Intake, letter_id: str) -> None:
+    """Puts a letter behind what waits in its mailbox.
+
+    Raises:
+        LookupError: there is no such letter.
+        MailboxFullError: there is no room for it now.
+        NotReplayableError: it can still not be read, or belongs to no conversation.
+        StoreAwayError: it may or may not be back in its mailbox.
+    """
+    letter = runtime.dead_letters.get(letter_id)
+    if letter is None:
+        raise LookupError(letter_id)
+    try:
+        piece = read_event(letter.event).piece
+    except UnreadableEventError as error:
+        raise NotReplayableError(str(error)) from error
+    if piece.kind == "malformed":
+        if not intake.take(_read_anew(piece)):
+            raise NotReplayableError("It still cannot be stored.")
+        runtime.dead_letters.drop(letter_id)
+        return
+    event = parse_piece(piece)
+    if isinstance(event, Malformed):
+        raise NotReplayableError(event.reason)
+    match runtime.dead_letters.replay(letter_id, piece.addresses):
+        case "unknown":
+            raise LookupError(letter_id)
+        case "nobody":
+            raise NotReplayableError("It belongs to no conversation.")
+        case "full":
+            raise MailboxFullError
+
+
+def _read_anew(malformed: Piece) -> list[Piece]:
+    """What a malformed piece says to us today."""
+    pieces = [piece for entry in _entries(malformed) for piece in walk({"object": OBJECT, "entry": [entry]})]
+    for piece in pieces:
+        event = parse_piece(piece)
+        if isinstance(event, Malformed):
+            raise NotReplayableError(event.reason)
+    if not pieces:
+        raise NotReplayableError(malformed.reason)
+    return pieces
+
+
+def _entries(malformed: Piece) -> Iterator[dict[str, Any]]:
+    """The piece's raw object in an envelope again, at the height at which it was found."""
+    raw = malformed.raw
+    if not isinstance(raw, dict):
+        return
+    entry = {"id": malformed.waba_id, "time": malformed.entry_time}
+    if "changes" in raw:
+        yield raw
+    elif "value" in raw:
+        yield entry | {"changes": [raw]}
+    elif raw.keys() & _LISTS or malformed.field != "messages":
+        yield entry | {"changes": [{"field": malformed.field, "value": raw}]}
+    else:
+        kind = "statuses" if "status" in raw else "messages"
+        value = {"metadata": {"phone_number_id": malformed.phone_number_id}, kind: [raw]}
+        yield entry | {"changes": [{"field": malformed.field, "value": value}]}

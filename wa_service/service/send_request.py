@@ -1,0 +1,133 @@
+"""The body of `POST /v1/messages` as a send: Meta's message object, and three fields of ours beside it."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any, Final
+
+import orjson
+from pydantic import ValidationError
+
+from wa_service.store.outbox import Send
+from wa_service.web.problems import INVALID, ProblemError
+from wa_service.whatsapp.outbound.messages import Message, parse_message, problems
+
+TEMPLATE: Final = "template"
+_GROUP_ID: Final = re.compile(r"[!-~]{1,256}")
+_OURS: Final = ("from", "fallback_template", "ttl")
+
+
+@dataclass(frozen=True, slots=True)
+class SendRequest:
+    """A send that is asked for. `templates`: the templates in it, by the field that holds them (Meta's form)."""
+
+    send: Send
+    fingerprint: str
+    templates: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def opens(self) -> bool:
+        """Whether it needs a place in the daily reach where no service window is open."""
+        return self.send.type == TEMPLATE
+
+
+def read_send(
+    given: Mapping[str, Any], numbers: Sequence[str], longest_ttl: int, *, urgent: bool, answer_to: str | None
+) -> SendRequest:
+    """Reads and checks a body; `numbers` are ours, the first is the default sender; `longest_ttl` in s.
+
+    Raises:
+        ProblemError: with the path of every field that is not right.
+    """
+    message = _checked(lambda: parse_message({name: value for name, value in given.items() if name not in _OURS}))
+    number = _number(given.get("from"), numbers)
+    ttl = _ttl(given.get("ttl"), longest_ttl)
+    payload, body = _written(message)
+    templates = {TEMPLATE: payload[TEMPLATE]} if message.type == TEMPLATE else {}
+    fallback = _fallback(given.get("fallback_template"), message)
+    if fallback is not None:
+        templates["fallback_template"] = fallback[0][TEMPLATE]
+    send = Send(
+        id=uuid.uuid4().hex,
+        number=number,
+        type=message.type,
+        body=body,
+        address=_address(message),
+        urgent=urgent,
+        ttl=ttl * 1000,
+        opaque=message.biz_opaque_callback_data,
+        fallback=fallback[1] if fallback else None,
+        answer_to=answer_to,
+    )
+    canonical = [number, ttl, payload, send.opaque, fallback[0] if fallback else None]
+    digest = blake2b(orjson.dumps(canonical, option=orjson.OPT_SORT_KEYS), digest_size=16)
+    return SendRequest(send, digest.hexdigest(), templates)
+
+
+def _checked(read: Callable[[], Message], rename: Mapping[str, str] | None = None) -> Message:
+    try:
+        return read()
+    except ValidationError as error:
+        found = [(_renamed(path, rename or {}), sentence) for path, sentence in problems(error)]
+        raise ProblemError(INVALID, "The message is not valid.", fields=found) from None
+    except RecursionError:
+        raise ProblemError(INVALID, "The message is nested too deeply.") from None
+
+
+def _renamed(path: str, rename: Mapping[str, str]) -> str:
+    head, dot, rest = path.partition(".")
+    return rename.get(head, head) + dot + rest
+
+
+def _written(message: Message) -> tuple[dict[str, Any], bytes]:
+    """What Meta gets, without the caller's own data: the sender puts our id in its place."""
+    try:
+        payload = message.payload()
+        payload.pop("biz_opaque_callback_data", None)
+        return payload, orjson.dumps(payload)
+    except (TypeError, ValueError, RecursionError):
+        raise ProblemError(INVALID, "The message is nested too deeply, or holds what JSON cannot say.") from None
+
+
+def _fallback(given: Any, message: Message) -> tuple[dict[str, Any], bytes] | None:
+    if given is None:
+        return None
+    if message.type == TEMPLATE:
+        raise _wrong("fallback_template", "A template needs no other template to fall back to.")
+    if not isinstance(given, Mapping):
+        raise _wrong("fallback_template", "This must be an object.")
+    whom = {"to": message.to, "recipient": message.recipient, "recipient_type": message.recipient_type}
+    asked = {name: value for name, value in whom.items() if value is not None} | {"type": TEMPLATE, TEMPLATE: given}
+    return _written(_checked(lambda: parse_message(asked), {TEMPLATE: "fallback_template"}))
+
+
+def _number(given: Any, numbers: Sequence[str]) -> str:
+    if given is None:
+        return numbers[0]
+    if given not in numbers:
+        raise _wrong("from", "This must be the phone number id of one of this service's numbers.")
+    return str(given)
+
+
+def _ttl(given: Any, longest: int) -> int:
+    if given is None:
+        return longest
+    whole = isinstance(given, int | float) and not isinstance(given, bool) and given == given // 1  # 60.0 is whole
+    if not whole or not 1 <= given <= longest:
+        raise _wrong("ttl", f"This must be a whole number of seconds from 1 to {longest}.")
+    return int(given)
+
+
+def _address(message: Message) -> str:
+    """Whom Meta sends it to: `to` wins where both are given (2.1), so `recipient` may name anybody."""
+    if message.recipient_type == "group" and message.to is not None and not _GROUP_ID.fullmatch(message.to):
+        raise _wrong("to", "A group's id has at most 256 characters and no spaces.")
+    return message.to or message.recipient or ""
+
+
+def _wrong(field: str, sentence: str) -> ProblemError:
+    return ProblemError(INVALID, "The message is not valid.", fields=[(field, sentence)])

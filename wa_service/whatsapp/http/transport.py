@@ -1,0 +1,384 @@
+"""One method to talk to Meta's Graph API, and one place that turns an answer into a dict or an error.
+
+| what happened | becomes |
+|---|---|
+| the request never left (DNS, connect, TLS, pool, breaker open) | `WhatsAppConnectionError`: safe to repeat |
+| Meta's error object, any status | by its code (`errors.classify`) |
+| a POST left, then reset, time-out, 5xx without error object, 2xx not JSON | `WhatsAppOutcomeUnknownError` |
+| the same of a GET or DELETE | retried, then `WhatsAppServerError` |
+
+GET and DELETE are retried here (twice by urllib3, once more where an answer breaks off), a POST never.
+"""
+
+import random
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from copy import copy
+from dataclasses import dataclass
+from typing import IO, Any, Final, TypeAlias
+from urllib.parse import urlsplit
+
+import orjson
+import requests
+from requests import PreparedRequest, Request, Response
+from requests.adapters import BaseAdapter
+from requests.cookies import RequestsCookieJar
+from requests.structures import CaseInsensitiveDict
+from urllib3 import Retry
+from urllib3.exceptions import HTTPError as Urllib3Error
+
+from wa_service.whatsapp.errors import (
+    WhatsAppConnectionError,
+    WhatsAppError,
+    WhatsAppOutcomeUnknownError,
+    WhatsAppServerError,
+    classify,
+    error_object,
+    retry_after_seconds,
+)
+from wa_service.whatsapp.http.adapter import MAX_IDLE_SECONDS, MetaAdapter, attempt
+from wa_service.whatsapp.http.deadline import within
+from wa_service.whatsapp.http.proxy_map import ProxyMap
+from wa_service.whatsapp.usage import Usage, read_usage
+
+USER_AGENT: Final = "wa-service/0.1 (+requests)"
+"""Media hosts refuse requests without one (4.3, 9.1)."""
+
+ANSWER_LIMIT: Final = 8 * 1024 * 1024
+"""Bytes of an answer that are read: far above any of Meta's, far below what would hurt."""
+
+_REPEATABLE: Final = frozenset({"GET", "DELETE"})
+_ATTEMPTS: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one call came to, for metrics: the HTTP status, or None where no answer came; the error, or None.
+
+    Neither status nor error: the caller cut the call off (a time-out of its own). `retry_after`: seconds from the
+    header; `usage`: Meta's usage headers; `version`: the API version that answered.
+    """
+
+    http_status: int | None
+    error: WhatsAppError | None
+    retry_after: float | None
+    usage: tuple[Usage, ...]
+    version: str
+
+    @property
+    def code(self) -> int | None:
+        """Meta's error code, None where there is none."""
+        return self.error.code if self.error else None
+
+
+Guard: TypeAlias = Callable[[str], AbstractContextManager[object]]
+Observer: TypeAlias = Callable[[str, Outcome, float], None]
+
+
+class Transport:
+    """HTTP to one base URL and version with one token. Thread- and greenlet-safe; the token shows nowhere."""
+
+    def __init__(
+        self,
+        base_url: str,
+        api_version: str,
+        access_token: str,
+        *,
+        guard: Guard | None = None,
+        observe: Observer | None = None,
+        proxies: Mapping[str, str] | None = None,
+        ca_bundle: str | None = None,
+        user_agent: str = USER_AGENT,
+        pool_size: int = 100,
+        connect_timeout: float = 5.0,
+        read_timeout: float = 25.0,
+        deadline: float = 30.0,
+        max_idle: float = MAX_IDLE_SECONDS,
+        retry_pause: float = 0.3,
+        adapter: BaseAdapter | None = None,
+    ) -> None:
+        """Seconds for the time-outs. No connection is used that idled longer than `max_idle`;
+        `deadline` is the wall-clock limit of one try, from connect to last byte (of the answer's last byte, where a
+        body is given time of its own).
+
+        `guard(call)` gives the context manager around the network part and may raise. `observe(call, outcome,
+        seconds)` hears of every call. `proxies`: scheme → proxy URL, and `no_proxy`. `adapter` replaces the network.
+        """
+        parsed = urlsplit(base_url)
+        if parsed.scheme not in ("http", "https") or not parsed.hostname or parsed.username or parsed.query:
+            raise ValueError("The base URL must be like https://graph.facebook.com.")
+        self._root = "/".join(part.strip("/") for part in (base_url, api_version) if part.strip("/"))
+        self._guard: Guard = guard or _no_guard
+        self._observe = observe
+        self._timeout = (connect_timeout, read_timeout)
+        self._deadline = deadline
+        self._retry_pause = retry_pause
+        self._proxies = ProxyMap(proxies or {})
+        self._verify: bool | str = ca_bundle or True
+        self.user_agent = user_agent
+        self._token = access_token
+        self._headers = CaseInsensitiveDict(
+            {"Authorization": f"Bearer {access_token}", "User-Agent": user_agent, "Accept-Encoding": "gzip, deflate"}
+        )
+        self._posting = _session(
+            adapter or MetaAdapter(pool_size=pool_size, retries=Retry(0, read=False), max_idle=max_idle)
+        )
+        self._reading = _session(
+            adapter or MetaAdapter(pool_size=pool_size, retries=_retries(retry_pause), max_idle=max_idle)
+        )
+        self._prepared: dict[str, PreparedRequest] = {}
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._root!r})"
+
+    @property
+    def root(self) -> str:
+        """Base URL and version, without a slash at its end."""
+        return self._root
+
+    def close(self) -> None:
+        """Close the pooled connections."""
+        self._posting.close()
+        self._reading.close()
+
+    def request(
+        self,
+        call: str,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        json: object = None,
+        data: Any = None,
+        files: Mapping[str, tuple[str | None, IO[bytes] | bytes | str, str | None]] | None = None,
+        headers: Mapping[str, str] | None = None,
+        body_seconds: float = 0.0,
+    ) -> dict[str, Any]:
+        """Call Meta and return the parsed answer; raises `WhatsAppError`.
+
+        `call` names the kind of call for the guard and the observer (`messages`, `media` …); `path` is relative to
+        base URL and version. `body_seconds`: what a body in pieces may take beside the deadline.
+        """
+        method = method.upper()
+        request = Request(
+            method,
+            self.url(path),
+            params=_query(params),
+            data=orjson.dumps(json) if json is not None else data,
+            files=files,
+            headers={
+                **self._headers,
+                **({"Content-Type": "application/json"} if json is not None else {}),
+                **(headers or {}),
+            },
+        )
+        return self._run(call, request.prepare(), body_seconds)
+
+    def post_json(self, call: str, path: str, payload: object) -> dict[str, Any]:
+        """The hot path: POST one JSON body to a path that is used again and again; as `request` otherwise."""
+        prepared = self._prepared.get(path)
+        if prepared is None:
+            headers = {**self._headers, "Content-Type": "application/json"}
+            prepared = self._prepared[path] = Request("POST", self.url(path), headers=headers).prepare()
+        request = copy(prepared)  # its own `copy` also copies the cookies that it does not have
+        request.body = orjson.dumps(payload)
+        request.headers = prepared.headers.copy()
+        request.headers["Content-Length"] = str(len(request.body))
+        return self._run(call, request)
+
+    def url(self, path: str) -> str:
+        """The address of a path; ValueError where it is not a plain path below our root."""
+        if "://" in path or ".." in path.split("/") or any(mark in path for mark in "?#\\\r\n "):
+            raise ValueError("A path may have no host, query, space or dots.")
+        return f"{self._root}/{path.lstrip('/')}"
+
+    def tell(self, call: str, outcome: Outcome, seconds: float) -> None:
+        """Let the observer know of a call that this transport did not make as a whole."""
+        if self._observe is not None:
+            self._observe(call, outcome, seconds)
+
+    def open(self, request: PreparedRequest) -> Response:
+        """Send a GET to any host and return the open response, without guard, retry or reading; for media."""
+        return self._send(self._posting, request)
+
+    def _run(self, call: str, request: PreparedRequest, body_seconds: float = 0.0) -> dict[str, Any]:
+        started = time.monotonic()
+        seen = _Seen()
+        error: WhatsAppError | None = None
+        try:
+            with self._guard(call):
+                return self._attempts(request, seen, body_seconds)
+        except WhatsAppError as problem:
+            error = problem
+            raise
+        finally:
+            if self._observe is not None:
+                self._observe(call, seen.outcome(error), time.monotonic() - started)
+
+    def _attempts(self, request: PreparedRequest, seen: "_Seen", body_seconds: float) -> dict[str, Any]:
+        repeatable = request.method in _REPEATABLE
+        for tries in range(_ATTEMPTS if repeatable else 1):
+            if tries:
+                time.sleep(random.uniform(0.5, 1.5) * tries * self._retry_pause)  # noqa: S311 - jitter, not a secret
+            try:
+                return self._once(request, seen, body_seconds)
+            except _BrokenAnswerError as broken:
+                problem = broken.error
+        raise problem from None
+
+    def _once(self, request: PreparedRequest, seen: "_Seen", body_seconds: float) -> dict[str, Any]:
+        method = request.method or "GET"
+        session = self._reading if method in _REPEATABLE else self._posting
+        with within(self._deadline + body_seconds), attempt(self._deadline) as watched:
+            try:
+                response = self._send(session, request)
+            except _NETWORK as problem:
+                raise _no_answer(problem, method, never_left=watched.connect_failed) from None
+            seen.answer(response)
+            try:
+                raw = read_at_most(response, ANSWER_LIMIT)
+            except _NETWORK as problem:
+                raise _BrokenAnswerError(_no_answer(problem, method, never_left=False)) from None
+        if response.status_code >= 400 and len(self._token) >= 8:
+            raw = raw.replace(self._token.encode(), b"[secret]")  # Meta repeats tokens that it cannot read
+        body = parse_json(raw)
+        found = error_object(body)
+        if response.status_code < 300 and isinstance(body, dict) and found is None:
+            return body
+        error = classify(response.status_code, body, response.headers, method=method)
+        if response.status_code < 400 and found is None:
+            raise _BrokenAnswerError(error)
+        raise error
+
+    def _send(self, session: requests.Session, request: PreparedRequest) -> Response:
+        return session.send(
+            request,
+            stream=True,
+            timeout=self._timeout,
+            verify=self._verify,
+            cert=None,
+            proxies=self._proxies.for_url(request.url or ""),
+            allow_redirects=False,
+        )
+
+
+class _BrokenAnswerError(Exception):
+    """An answer that breaks off or says nothing; urllib3 does not see that, so a GET is asked again here."""
+
+    def __init__(self, error: WhatsAppError) -> None:
+        super().__init__()
+        self.error = error
+
+
+class _Seen:
+    """What the observer will hear of the last answer."""
+
+    __slots__ = ("_headers", "_status")
+
+    def __init__(self) -> None:
+        self._status: int | None = None
+        self._headers: Mapping[str, str] = {}
+
+    def answer(self, response: Response) -> None:
+        self._status, self._headers = response.status_code, response.headers
+
+    def outcome(self, error: WhatsAppError | None) -> Outcome:
+        headers = self._headers
+        return Outcome(
+            self._status,
+            error,
+            retry_after_seconds(headers),
+            read_usage(headers),
+            headers.get("facebook-api-version", ""),
+        )
+
+
+def read_at_most(response: Response, limit: int) -> bytes:
+    """The unpacked body, cut at `limit` bytes; gives the connection back, or closes it where more would come."""
+    with response:
+        raw: bytes = response.raw.read(limit, decode_content=True)
+    return raw
+
+
+def parse_json(raw: bytes) -> object:
+    """The parsed body, or None where it is not JSON (an HTML page, nothing, half an answer)."""
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return None
+
+
+def _no_answer(problem: Exception, method: str, *, never_left: bool) -> WhatsAppError:
+    """What a failed exchange means. Only the class is named: texts of libraries carry URLs and addresses."""
+    what = type(problem).__name__
+    if never_left or isinstance(problem, _BEFORE_SENDING):
+        return WhatsAppConnectionError("The request did not reach Meta", details=what)
+    if method in _REPEATABLE:
+        return WhatsAppServerError("Meta's answer did not come", details=what)
+    return WhatsAppOutcomeUnknownError("The request left, but Meta's answer did not come", details=what)
+
+
+_NETWORK: Final = (requests.RequestException, Urllib3Error, OSError)
+
+_BEFORE_SENDING: Final = (
+    requests.ConnectTimeout,
+    requests.exceptions.InvalidURL,
+    requests.exceptions.InvalidHeader,
+    requests.exceptions.InvalidSchema,
+    requests.exceptions.MissingSchema,
+)
+
+
+class _Session(requests.Session):
+    """A session that follows no redirect and does not look where one leads, which can fail or read a whole body."""
+
+    def get_redirect_target(self, resp: Response) -> str | None:
+        del resp
+        return None
+
+
+class _NoCookies(RequestsCookieJar):
+    """Keeps no cookie, and does not look for any."""
+
+    def extract_cookies(self, *_: object) -> None:
+        """Nothing is taken."""
+
+
+def _session(adapter: BaseAdapter) -> requests.Session:
+    session = _Session()
+    session.trust_env = False
+    session.cookies = _NoCookies()
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    return session
+
+
+def _retries(pause: float) -> Retry:
+    return Retry(
+        total=2,
+        redirect=0,
+        allowed_methods=_REPEATABLE,
+        status_forcelist=(500, 502, 503, 504),
+        backoff_factor=pause,
+        backoff_jitter=pause,
+        backoff_max=2.0,
+        retry_after_max=2,
+        raise_on_status=False,
+    )
+
+
+def _query(params: Mapping[str, Any] | None) -> dict[str, str] | None:
+    """Query parameters as Graph takes them: lists and objects as JSON, truth as true and false."""
+    if not params:
+        return None
+    return {
+        key: value if isinstance(value, str) else orjson.dumps(value).decode()
+        for key, value in params.items()
+        if value is not None
+    }
+
+
+def _no_guard(call: str) -> AbstractContextManager[object]:
+    del call
+    return nullcontext()

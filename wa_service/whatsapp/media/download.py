@@ -1,0 +1,356 @@
+"""Download what customers send: resolve the media id, then fetch the bytes (reference 4.2, 4.3).
+
+Each of the two steps ends 30 s after it began, whatever the server drips. The bytes come from Meta's hosts alone, at
+most three redirects away; the token goes to the first host only. Size and sha256 are compared with what Meta
+announced. A URL that Meta refuses (they live 5 minutes) is resolved again once.
+"""
+
+import base64
+import binascii
+import hashlib
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Final
+from urllib.parse import urljoin
+
+import requests
+from requests import Request, Response
+from urllib3.exceptions import HTTPError as Urllib3Error
+
+from wa_service.whatsapp.errors import (
+    MediaDownloadError,
+    MediaNotFoundError,
+    MediaTooLargeError,
+    WhatsAppError,
+    WhatsAppRequestError,
+)
+from wa_service.whatsapp.http.deadline import until, within
+from wa_service.whatsapp.http.transport import Outcome, Transport
+from wa_service.whatsapp.media.hosts import MediaHosts
+from wa_service.whatsapp.media.types import LARGEST, MEDIA_TYPES, MediaKind, MediaType, base_type, check_upload, kind_of
+
+__all__ = [
+    "LARGEST",
+    "MEDIA_TYPES",
+    "Media",
+    "MediaDownloader",
+    "MediaInfo",
+    "MediaKind",
+    "MediaStream",
+    "MediaType",
+    "base_type",
+    "check_upload",
+    "kind_of",
+]
+
+STEP_SECONDS: Final = 30.0
+"""Wall clock for each of the two steps, from connect to last byte."""
+
+_MAX_REDIRECTS: Final = 3
+_CHUNK: Final = 64 * 1024
+_ID_MARKS: Final = frozenset("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-.:=")
+
+
+@dataclass(frozen=True, slots=True)
+class MediaInfo:
+    """What Meta says about a file. `size` in bytes, None unknown; `sha256` hex, "" unknown; `url` lives 5 minutes."""
+
+    id: str
+    mime_type: str
+    size: int | None
+    sha256: str
+    url: str
+
+    @property
+    def kind(self) -> MediaKind:
+        """As what WhatsApp shows it."""
+        return kind_of(self.mime_type)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(id={self.id!r}, mime_type={self.mime_type!r}, size={self.size!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """A downloaded file: `content` in memory, or `path` where it was written to a file (then `content` is empty)."""
+
+    content: bytes
+    mime_type: str
+    sha256: str
+    size: int
+    path: Path | None = None
+
+    @property
+    def kind(self) -> MediaKind:
+        """As what WhatsApp shows it."""
+        return kind_of(self.mime_type)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(mime_type={self.mime_type!r}, size={self.size!r}, path={self.path!r})"
+
+
+class MediaStream:
+    """An open download: iterate over its chunks once, in a `with` block or to the end.
+
+    `mime_type`, `size` (None unknown) and `sha256` are what Meta announced; a difference raises at the last chunk.
+    The 30 s count only what is spent waiting for Meta, not what the reader of the chunks does with them.
+    """
+
+    def __init__(self, info: MediaInfo, response: Response, *, seconds: float, max_size: int) -> None:
+        self.mime_type = info.mime_type
+        self.size = info.size
+        self.sha256 = info.sha256
+        self.received = 0
+        self._response = response
+        self._left = seconds
+        self._max_size = max_size
+        self._digest = hashlib.sha256()
+
+    def __enter__(self) -> "MediaStream":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the connection; harmless when done twice."""
+        self._response.close()
+
+    @property
+    def digest(self) -> str:
+        """sha256 in hex of what was received so far."""
+        return self._digest.hexdigest()
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield the bytes; raises `MediaDownloadError` or `MediaTooLargeError`."""
+        chunks = self._response.iter_content(_CHUNK)
+        held = b""
+        with self:
+            while chunk := self._next(chunks):
+                self.received += len(chunk)
+                if self.received > self._max_size:
+                    raise MediaTooLargeError(f"The file has more than {self._max_size} bytes")
+                self._digest.update(chunk)
+                if held:
+                    yield held
+                held = chunk
+            self._compare()
+            # Whoever has the last piece has a file that was compared.
+            if held:
+                yield held
+
+    def _next(self, chunks: Iterator[bytes]) -> bytes:
+        started = time.monotonic()
+        try:
+            with until(started + self._left):
+                return next(chunks, b"")
+        except _NETWORK as problem:
+            raise MediaDownloadError("The file did not come whole or in time", details=type(problem).__name__) from None
+        finally:
+            self._left -= time.monotonic() - started
+
+    def _compare(self) -> None:
+        if self.size is not None and self.received != self.size:
+            raise MediaDownloadError(f"Meta announced {self.size} bytes, {self.received} came")
+        if self.sha256 and self.sha256 != self.digest:
+            raise MediaDownloadError("The file's sha256 is not the announced one")
+
+
+_NETWORK: Final = (requests.RequestException, Urllib3Error, OSError)
+
+
+class MediaDownloader:
+    """The two steps on a transport."""
+
+    def __init__(
+        self, transport: Transport, base_url: str, access_token: str, *, step_seconds: float = STEP_SECONDS
+    ) -> None:
+        self._transport = transport
+        self._hosts = MediaHosts(base_url)
+        self._token = access_token
+        self._seconds = step_seconds
+
+    def resolve(self, media_id: str, *, phone_number_id: str = "") -> MediaInfo:
+        """Ask Meta where the file is; raises `MediaNotFoundError` or another `WhatsAppError`."""
+        return read_info(media_id, self._call("GET", media_id, phone_number_id))
+
+    def delete(self, media_id: str, *, phone_number_id: str = "") -> None:
+        """Delete the file at Meta; raises `MediaNotFoundError` or another `WhatsAppError`."""
+        self._call("DELETE", media_id, phone_number_id)
+
+    def open(self, media_id: str, *, phone_number_id: str = "", max_size: int = LARGEST) -> MediaStream:
+        """Both steps up to the first byte. The caller iterates over the stream or closes it."""
+        for again in (True, False):
+            info = self.resolve(media_id, phone_number_id=phone_number_id)
+            if info.size is not None and info.size > max_size:
+                raise MediaTooLargeError(f"The file has {info.size} bytes, allowed are {max_size}")
+            started = time.monotonic()
+            with within(self._seconds):
+                response = self._fetch(info)
+            if response.status_code == 200:
+                left = self._seconds - (time.monotonic() - started)
+                return MediaStream(_checked(info, response), response, seconds=left, max_size=max_size)
+            response.close()
+            if not again:
+                break
+        if response.status_code == 404:
+            raise MediaNotFoundError("Meta no longer has the file", http_status=404)
+        raise MediaDownloadError("Meta refuses the file", http_status=response.status_code)
+
+    def download(
+        self, media_id: str, *, phone_number_id: str = "", max_size: int = LARGEST, to: Path | IO[bytes] | None = None
+    ) -> Media:
+        """Both steps to the last byte, into memory or into `to`; observed as one call `download_media`."""
+        started = time.monotonic()
+        error: WhatsAppError | None = None
+        try:
+            with self.open(media_id, phone_number_id=phone_number_id, max_size=max_size) as stream:
+                return _drain(stream, to)
+        except WhatsAppError as problem:
+            error = problem
+            raise
+        finally:
+            outcome = Outcome(error.http_status if error else 200, error, None, (), "")
+            self._transport.tell("download_media", outcome, time.monotonic() - started)
+
+    def _call(self, method: str, media_id: str, phone_number_id: str) -> dict[str, Any]:
+        if not media_id or not set(media_id) <= _ID_MARKS or not media_id.strip("."):
+            raise MediaNotFoundError("That is no media id")
+        params = {"phone_number_id": phone_number_id} if phone_number_id else None
+        try:
+            with within(self._seconds):
+                return self._transport.request("media", method, media_id, params=params)
+        except WhatsAppRequestError as problem:
+            if problem.http_status == 404 or (problem.code == 100 and problem.subcode in (33, None)):
+                raise _not_found(problem) from None
+            raise
+
+    def _fetch(self, info: MediaInfo) -> Response:
+        """Send the GET and follow Meta's redirects; no byte leaves for a host that is not Meta's."""
+        url = info.url
+        headers = {
+            "Authorization": f"Bearer {self._token}",
+            "User-Agent": self._transport.user_agent,
+            "Accept": "*/*",
+            # A packed body would have another size and digest than Meta announces.
+            "Accept-Encoding": "identity",
+        }
+        for _ in range(_MAX_REDIRECTS + 1):
+            request = self._request(url, headers)
+            try:
+                response = self._transport.open(request)
+            except _NETWORK as problem:
+                raise MediaDownloadError("The file could not be fetched", details=type(problem).__name__) from None
+            target = response.headers.get("Location")
+            if response.status_code not in (301, 302, 303, 307, 308) or not target:
+                return response
+            response.close()
+            before, url = request.url or "", _joined(request.url or "", target)
+            if _origin(before) != _origin(url):
+                headers = {key: value for key, value in headers.items() if key != "Authorization"}
+        raise MediaDownloadError(f"Meta redirected more than {_MAX_REDIRECTS} times")
+
+    def _request(self, url: str, headers: Mapping[str, str]) -> requests.PreparedRequest:
+        reason = self._hosts.refusal(url)
+        if reason is None:
+            try:
+                request = Request("GET", url, headers=dict(headers)).prepare()
+            except (requests.RequestException, ValueError):
+                raise MediaDownloadError(
+                    "The file is not fetched: its address cannot be read", retryable=False
+                ) from None
+            # requests may have rewritten the address: what is sent is what must be judged.
+            reason = self._hosts.refusal(request.url or "")
+        if reason is not None:
+            raise MediaDownloadError(f"The file is not fetched: {reason}", retryable=False)
+        return request
+
+
+def read_info(media_id: str, answer: Mapping[str, Any]) -> MediaInfo:
+    """Read Meta's answer (4.2): the size as a number or text, the sha256 in hex or base64."""
+    url, mime_type, size = answer.get("url"), answer.get("mime_type"), answer.get("file_size")
+    if not isinstance(url, str) or not url:
+        raise MediaDownloadError("Meta gave no address for the file")
+    if isinstance(size, str):
+        size = int(size) if size.isascii() and size.isdigit() and len(size) < 16 else None
+    return MediaInfo(
+        id=media_id,
+        mime_type=mime_type if isinstance(mime_type, str) and mime_type else "application/octet-stream",
+        size=size if isinstance(size, int) and not isinstance(size, bool) and size >= 0 else None,
+        sha256=hex_digest(answer.get("sha256")),
+        url=url,
+    )
+
+
+def hex_digest(value: object) -> str:
+    """A sha256 in lower-case hex, from hex or base64 (4.2); "" where it is neither."""
+    if not isinstance(value, str):
+        return ""
+    text = value.strip()
+    if len(text) == 64:
+        try:
+            return bytes.fromhex(text).hex()
+        except ValueError:
+            return ""
+    try:
+        raw = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return ""
+    return raw.hex() if len(raw) == 32 else ""
+
+
+def _drain(stream: MediaStream, to: Path | IO[bytes] | None) -> Media:
+    if to is None:
+        return _media(stream, b"".join(stream), None)
+    if isinstance(to, Path):
+        whole = False
+        try:
+            with to.open("wb") as file:
+                file.writelines(stream)
+            whole = True
+        finally:
+            if not whole:
+                to.unlink(missing_ok=True)  # half a file would be taken for a whole one
+        return _media(stream, b"", to)
+    to.writelines(stream)
+    return _media(stream, b"", None)
+
+
+def _media(stream: MediaStream, content: bytes, path: Path | None) -> Media:
+    return Media(content, stream.mime_type, stream.digest, stream.received, path)
+
+
+def _checked(info: MediaInfo, response: Response) -> MediaInfo:
+    """Refuse a login page in place of the file (4.3)."""
+    served = base_type(response.headers.get("Content-Type", ""))
+    if served == "text/html" and base_type(info.mime_type) != "text/html":
+        response.close()
+        raise MediaDownloadError("Meta gave a web page in place of the file", http_status=response.status_code)
+    return info
+
+
+def _not_found(problem: WhatsAppError) -> MediaNotFoundError:
+    return MediaNotFoundError(
+        "Meta does not know this media id",
+        http_status=problem.http_status,
+        code=problem.code,
+        subcode=problem.subcode,
+        fbtrace_id=problem.fbtrace_id,
+    )
+
+
+def _joined(url: str, target: str) -> str:
+    try:
+        return urljoin(url, target)
+    except ValueError:
+        return ""
+
+
+def _origin(url: str) -> tuple[str, str]:
+    scheme, _, rest = url.partition("://")
+    return scheme.lower(), rest.partition("/")[0].partition("?")[0].lower()

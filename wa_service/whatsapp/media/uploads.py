@@ -1,0 +1,98 @@
+"""Send a file to Meta without holding it in memory twice (reference 4.1, 4.6)."""
+
+import io
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Final, TypeAlias
+
+from wa_service.whatsapp.errors import UnsupportedMediaError
+from wa_service.whatsapp.media.types import LARGEST, type_of_file
+
+_CHUNK: Final = 64 * 1024
+_SLOWEST: Final = 1_000_000 / 8
+"""Bytes a second at which an upload is still worth waiting for."""
+_LONGEST_SECONDS: Final = 600.0
+
+FileLike: TypeAlias = Path | str | bytes | IO[bytes]
+"""A path, the bytes themselves, or an open binary stream."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file ready to be sent: an open stream at its start, with name, MIME type and size in bytes."""
+
+    stream: IO[bytes]
+    filename: str
+    mime_type: str
+    size: int
+    owned: bool
+
+    def close(self) -> None:
+        """Close the stream where we opened it."""
+        if self.owned:
+            self.stream.close()
+
+
+def open_upload(file: FileLike, *, mime_type: str = "", filename: str = "") -> Upload:
+    """Find out what is to be sent. Raises OSError for a path that cannot be read, `UnsupportedMediaError` without type.
+
+    A stream that cannot seek is read up to Meta's largest size, since its length must be known first.
+    """
+    if isinstance(file, bytes):
+        stream: IO[bytes] = io.BytesIO(file)
+        name, owned = filename, True
+    elif isinstance(file, str | Path):
+        stream = Path(file).open("rb")  # noqa: SIM115 - `Upload.close` closes it
+        name, owned = filename or Path(file).name, True
+    else:
+        stream = file if file.seekable() else io.BytesIO(file.read(LARGEST + 1))
+        name, owned = filename, False
+    type_ = mime_type or type_of_file(name)
+    if not type_:
+        if owned:
+            stream.close()
+        raise UnsupportedMediaError("Say of which type the file is: its name does not tell")
+    start = stream.tell()
+    size = stream.seek(0, io.SEEK_END) - start
+    stream.seek(start)
+    return Upload(stream, name or "file", type_, size, owned)
+
+
+class MultipartForm:
+    """A multipart/form-data body with one file, yielded in chunks; `len()` is its length in bytes."""
+
+    def __init__(self, fields: Mapping[str, str], upload: Upload) -> None:
+        boundary = secrets.token_hex(16)
+        self.content_type = f"multipart/form-data; boundary={boundary}"
+        head = [
+            f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+            for name, value in fields.items()
+        ]
+        head.append(
+            f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{_quoted(upload.filename)}"\r\n'
+            f"Content-Type: {_quoted(upload.mime_type)}\r\n\r\n"
+        )
+        self._head = "".join(head).encode()
+        self._tail = f"\r\n--{boundary}--\r\n".encode()
+        self._upload = upload
+
+    def __len__(self) -> int:
+        return len(self._head) + self._upload.size + len(self._tail)
+
+    @property
+    def seconds(self) -> float:
+        """The time in which it must be out."""
+        return min(_LONGEST_SECONDS, len(self) / _SLOWEST)
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self._head
+        while chunk := self._upload.stream.read(_CHUNK):
+            yield chunk
+        yield self._tail
+
+
+def _quoted(text: str) -> str:
+    """A header's value: no line breaks, and quotes as HTML forms write them."""
+    return text.replace("\r", " ").replace("\n", " ").replace('"', "%22")

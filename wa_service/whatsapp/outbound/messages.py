@@ -1,0 +1,392 @@
+"""Outbound messages: typed, checked against Meta's limits, and open for what Meta adds tomorrow (reference 2).
+
+`parse_message` reads Meta's own object, from a REST body or a script; `payload` gives what is POSTed. Known types are
+checked, unknown fields and unknown types pass through unchanged.
+
+    try:
+        message = parse_message({"to": "+15551234567", "text": "hello"})
+    except pydantic.ValidationError as error:
+        for path, sentence in problems(error): ...
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final, Literal
+
+import orjson
+from pydantic import Field, StrictBool, ValidationError, field_validator, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from wa_service.whatsapp.addresses import is_user_id, normalise_number
+from wa_service.whatsapp.outbound.interactive import AnyInteractive
+from wa_service.whatsapp.outbound.parts import (
+    AudioMedia,
+    CaptionedMedia,
+    DocumentMedia,
+    MediaObject,
+    Part,
+    Problem,
+    problems,
+)
+from wa_service.whatsapp.outbound.templates import Template, build_components, check_against
+
+__all__ = [
+    "AudioMessage",
+    "Card",
+    "CardName",
+    "ContactsMessage",
+    "DocumentMessage",
+    "ImageMessage",
+    "InteractiveMessage",
+    "LocationMessage",
+    "MarkAsRead",
+    "Message",
+    "Place",
+    "Problem",
+    "ReactionBody",
+    "ReactionMessage",
+    "ReplyContext",
+    "StickerMessage",
+    "TemplateMessage",
+    "TextBody",
+    "TextMessage",
+    "VideoMessage",
+    "normalise_number",
+    "parse_message",
+    "parse_reply",
+    "problems",
+]
+
+
+class ReplyContext(Part):
+    """The message that this one answers."""
+
+    message_id: str = Field(min_length=1)
+
+
+class Message(Part):
+    """The envelope of every message; on its own it stands for a type that we do not know.
+
+    `to` is a number (kept as digits) or, with `recipient_type` "group", a group id; `recipient` is a business-scoped
+    user id. `to` wins at Meta where both are given. A reply has neither until `addressed_to` gives it one.
+    """
+
+    messaging_product: Literal["whatsapp"] = "whatsapp"
+    recipient_type: Literal["individual", "group"] = "individual"
+    to: str | None = Field(default=None, min_length=1)
+    recipient: str | None = None
+    type: str = Field(min_length=1)
+    context: ReplyContext | None = None
+    biz_opaque_callback_data: str | None = Field(default=None, max_length=512)
+
+    @field_validator("recipient")
+    @classmethod
+    def _user_id(cls, value: str | None) -> str | None:
+        if value is not None and not is_user_id(value):
+            raise ValueError("The recipient must be a business-scoped user id, such as US.13491208655302741918.")
+        return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _number(cls, data: Any) -> Any:
+        if isinstance(data, Mapping) and data.get("recipient_type", "individual") == "individual":
+            to = data.get("to")
+            if isinstance(to, str):
+                return {**data, "to": _digits(to)}
+        return data
+
+    def payload(self) -> dict[str, Any]:
+        """Exactly what is POSTed to `/messages`, as plain JSON values."""
+        return self.as_json()
+
+    def addressed_to(self, address: str, *, group: bool = False) -> "Message":
+        """The same message for another address: a number, a business-scoped user id, or a group's id.
+
+        Raises `pydantic.ValidationError` where the address has none of these forms.
+        """
+        rest = {key: value for key, value in self.payload().items() if key not in ("to", "recipient", "recipient_type")}
+        return type(self).model_validate({**rest, **addressing(address, group=group)})
+
+
+def addressing(address: str, *, group: bool = False) -> dict[str, str]:
+    """How a message names its customer: by `to` (a number, a group's id) or by `recipient` (a user id)."""
+    if group:
+        return {"recipient_type": "group", "to": address}
+    return {"recipient": address} if is_user_id(address) else {"to": address}
+
+
+def _digits(to: str) -> str:
+    try:
+        return normalise_number(to)
+    except ValueError as problem:
+        error: InitErrorDetails = {
+            "type": PydanticCustomError("phone_number", "{sentence}", {"sentence": str(problem)}),
+            "loc": ("to",),
+            "input": None,
+        }
+        raise ValidationError.from_exception_data("Message", [error]) from None
+
+
+class TextBody(Part):
+    """A text of up to 4,096 characters, with a preview of its first link if wanted."""
+
+    body: str = Field(min_length=1, max_length=4096)
+    preview_url: StrictBool | None = None
+
+
+class TextMessage(Message):
+    """A written message."""
+
+    type: Literal["text"] = "text"
+    text: TextBody
+
+
+class ImageMessage(Message):
+    """A picture: JPEG or PNG, 5 MB."""
+
+    type: Literal["image"] = "image"
+    image: CaptionedMedia
+
+
+class AudioMessage(Message):
+    """A sound, or with `voice` a voice note, 16 MB."""
+
+    type: Literal["audio"] = "audio"
+    audio: AudioMedia
+
+
+class VideoMessage(Message):
+    """A film: MP4 or 3GP, 16 MB."""
+
+    type: Literal["video"] = "video"
+    video: CaptionedMedia
+
+
+class DocumentMessage(Message):
+    """A document, 100 MB."""
+
+    type: Literal["document"] = "document"
+    document: DocumentMedia
+
+
+class StickerMessage(Message):
+    """A sticker: WebP, 100 KB, animated 500 KB."""
+
+    type: Literal["sticker"] = "sticker"
+    sticker: MediaObject
+
+
+_DEGREES: Final = re.compile(r"-?(0|[1-9][0-9]{0,2})(\.[0-9]{1,12})?")
+
+
+class Place(Part):
+    """A place in degrees, as numbers or numeric texts such as "-73.98"."""
+
+    latitude: float | str
+    longitude: float | str
+    name: str | None = Field(default=None, max_length=1000)
+    address: str | None = Field(default=None, max_length=1000)
+
+    @model_validator(mode="after")
+    def _on_earth(self) -> "Place":
+        for name, value, limit in (("latitude", self.latitude, 90), ("longitude", self.longitude, 180)):
+            is_number = isinstance(value, float) or _DEGREES.fullmatch(value) is not None
+            if not is_number or not abs(float(value)) <= limit:
+                raise ValueError(f"The {name} must be a number from -{limit} to {limit}.")
+        return self
+
+
+class LocationMessage(Message):
+    """A place."""
+
+    type: Literal["location"] = "location"
+    location: Place
+
+
+class CardName(Part):
+    """A person's name: the whole, and at least one of its parts."""
+
+    formatted_name: str = Field(min_length=1)
+    first_name: str | None = None
+    middle_name: str | None = None
+    last_name: str | None = None
+    prefix: str | None = None
+    suffix: str | None = None
+
+    @model_validator(mode="after")
+    def _some_part(self) -> "CardName":
+        if not (self.first_name or self.middle_name or self.last_name or self.prefix or self.suffix):
+            raise ValueError("A name needs formatted_name and at least one part, such as first_name.")
+        return self
+
+
+class Card(Part):
+    """A contact card."""
+
+    name: CardName
+    phones: tuple[dict[str, Any], ...] | None = None
+    emails: tuple[dict[str, Any], ...] | None = None
+    addresses: tuple[dict[str, Any], ...] | None = None
+    urls: tuple[dict[str, Any], ...] | None = None
+    org: dict[str, Any] | None = None
+    birthday: str | None = Field(default=None, pattern=r"^\d{4}-\d{2}-\d{2}$")
+
+
+class ContactsMessage(Message):
+    """Contact cards: Meta's pages allow 257, its schema 5 (2.3)."""
+
+    type: Literal["contacts"] = "contacts"
+    contacts: tuple[Card, ...] = Field(min_length=1, max_length=257)
+
+
+class ReactionBody(Part):
+    """An emoji on a message of the customer's; "" takes it back."""
+
+    message_id: str = Field(min_length=1)
+    emoji: str
+
+
+class ReactionMessage(Message):
+    """A reaction; it cannot be a reply (2.1)."""
+
+    type: Literal["reaction"] = "reaction"
+    reaction: ReactionBody
+
+    @model_validator(mode="after")
+    def _no_context(self) -> "ReactionMessage":
+        if self.context is not None:
+            raise ValueError("A reaction names its message itself and takes no context.")
+        return self
+
+
+class InteractiveMessage(Message):
+    """Buttons, a list, a link, a Flow, products or a request."""
+
+    type: Literal["interactive"] = "interactive"
+    interactive: AnyInteractive
+
+
+class TemplateMessage(Message):
+    """A template, the only thing that opens a conversation."""
+
+    type: Literal["template"] = "template"
+    template: Template
+
+    def check_against(self, definition: Mapping[str, Any]) -> list[str]:
+        """Sentences about everything that does not fit the template's definition (see `templates.check_against`)."""
+        return check_against(self.template, definition)
+
+
+class TypingIndicator(Part):
+    """Shows that an answer is coming, for 25 seconds or until it comes."""
+
+    type: Literal["text"] = "text"
+
+
+class MarkAsRead(Part):
+    """Mark a message of the customer's, and all before it, as read (2.8)."""
+
+    messaging_product: Literal["whatsapp"] = "whatsapp"
+    status: Literal["read"] = "read"
+    message_id: str = Field(min_length=1)
+    typing_indicator: TypingIndicator | None = None
+
+    @classmethod
+    def of(cls, message_id: str, *, typing: bool = False) -> "MarkAsRead":
+        """The mark for one message, with the typing indicator if wanted."""
+        return cls(message_id=message_id, typing_indicator=TypingIndicator() if typing else None)
+
+    def payload(self) -> dict[str, Any]:
+        """Exactly what is POSTed to `/messages`."""
+        return self.as_json()
+
+
+TYPES: Final[Mapping[str, type[Message]]] = {
+    "text": TextMessage,
+    "image": ImageMessage,
+    "audio": AudioMessage,
+    "video": VideoMessage,
+    "document": DocumentMessage,
+    "sticker": StickerMessage,
+    "location": LocationMessage,
+    "contacts": ContactsMessage,
+    "reaction": ReactionMessage,
+    "interactive": InteractiveMessage,
+    "template": TemplateMessage,
+}
+"""The types that we check; every other one passes through."""
+
+
+def parse_message(obj: Mapping[str, Any]) -> Message:
+    """Read Meta's message object with a recipient; `messaging_product` may be left out.
+
+    Short forms: `"text": "hello"`, and `"template"` with `name`, `language` (a text), `header`, `body`, `buttons` as
+    `build_components` takes them. Where `type` is left out, the one known content names it. Raises
+    `pydantic.ValidationError`; `problems` reads it.
+    """
+    message = parse_reply(obj)
+    if message.to is None and message.recipient is None:
+        raise _problem("to", "Say whom to send to: to (a number or group) or recipient (a user id).")
+    return message
+
+
+def parse_reply(obj: Mapping[str, Any]) -> Message:
+    """As `parse_message`, for an object without recipient, such as a script's reply."""
+    data = dict(obj)
+    _writable(data)
+    if data.get("type") is None:
+        known = [name for name in TYPES if name in data]
+        if len(known) != 1:
+            raise _problem("type", "Say of which type the message is, and give the content under that name.")
+        data["type"] = known[0]
+    type_ = data["type"]
+    if type_ == "text" and isinstance(data.get("text"), str):
+        data["text"] = {"body": data["text"]}
+    if type_ == "template" and isinstance(data.get("template"), Mapping):
+        data["template"] = _long_template(data["template"])
+    model = TYPES.get(type_, Message) if isinstance(type_, str) else Message
+    return model.model_validate(data)
+
+
+_TEMPLATE_VALUES: Final = frozenset(
+    {"header", "body", "buttons", "footer", "carousel", "limited_time_offer", "one_time_code"}
+)
+
+
+def _writable(data: dict[str, Any]) -> None:
+    """Refuse what cannot be sent: nested deeper than JSON writers go, or not JSON at all."""
+    try:
+        orjson.dumps(data, default=_part_as_json)
+    except TypeError:
+        raise _problem("", "The message must be JSON, nested less than 250 deep.") from None
+
+
+def _part_as_json(value: object) -> object:
+    if isinstance(value, Part):
+        return value.as_json()
+    raise TypeError
+
+
+def _long_template(template: Mapping[str, Any]) -> dict[str, Any]:
+    values = {key: value for key, value in template.items() if key in _TEMPLATE_VALUES and value is not None}
+    long = {key: value for key, value in template.items() if key not in _TEMPLATE_VALUES}
+    if isinstance(long.get("language"), str):
+        long["language"] = {"code": long["language"]}
+    if values:
+        if "components" in long:
+            raise _problem("template", "Give either components or header, body and buttons.")
+        try:
+            long["components"] = build_components(**values)
+        except (ValueError, TypeError, AttributeError) as problem:
+            sentence = str(problem) if isinstance(problem, ValueError) else "The short form is not readable."
+            raise _problem("template", sentence) from None
+    return long
+
+
+def _problem(path: str, sentence: str) -> ValidationError:
+    error: InitErrorDetails = {
+        "type": PydanticCustomError("message", "{sentence}", {"sentence": sentence}),
+        "loc": (path,) if path else (),
+        "input": None,
+    }
+    return ValidationError.from_exception_data("Message", [error])

@@ -1,0 +1,321 @@
+"""Take a webhook delivery apart, without looking into the messages: cheap enough for the hot path.
+
+A delivery carries entries, each with changes; a change of the field `messages` carries messages, statuses, errors and
+user actions, any other change is one management event (reference 5.4). `walk` yields each of them as a `Piece` with
+whom it concerns. It never raises: what is not as it should be becomes a piece of kind `malformed`, and its siblings
+come all the same.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal, TypeAlias
+
+from wa_service.whatsapp.webhooks.management import MANAGEMENT_FIELDS
+
+Kind: TypeAlias = Literal["message", "status", "error", "user_action", "management", "malformed"]
+
+OBJECT: Final = "whatsapp_business_account"
+
+MESSAGE_TYPES: Final = frozenset(
+    [
+        "text",
+        "image",
+        "audio",
+        "video",
+        "document",
+        "sticker",
+        "location",
+        "contacts",
+        "reaction",
+        "button",
+        "interactive",
+        "order",
+        "system",
+        "edit",
+        "revoke",
+        "unsupported",
+        "unknown",
+        "request_welcome",
+    ]
+)
+"""The types of reference 5.6."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One event of a delivery, unread.
+
+    `id`: message id or a status's wamid. `timestamp`, `entry_time`: Unix seconds, 0 unknown. `phone_number_id`: ours,
+    "" unknown; `display_phone_number`: as customers see it. `addresses`: whom it concerns, best known first (see
+    `message_addresses`). `contact`: Meta's contact beside it. `raw`: Meta's own object, unchanged (anything where
+    malformed, with the `reason`).
+    """
+
+    kind: Kind
+    field: str
+    waba_id: str
+    phone_number_id: str
+    id: str
+    timestamp: int
+    addresses: tuple[str, ...]
+    contact: dict[str, Any] | None
+    raw: Any
+    reason: str
+    entry_time: int
+    display_phone_number: str = ""
+
+    @classmethod
+    def restore(cls, fields: Mapping[str, Any]) -> "Piece":
+        """The piece whose fields were stored as JSON (`orjson.dumps(piece)` writes them)."""
+        return cls(**{**fields, "addresses": tuple(fields["addresses"])})
+
+    @property
+    def label(self) -> str:
+        """What it is, for counting: a message type, a management field or the kind; from a bounded set."""
+        if self.kind == "message":
+            type_ = self.raw.get("type")
+            return type_ if isinstance(type_, str) and type_ in MESSAGE_TYPES else "unsupported"
+        if self.kind == "management":
+            return self.field if self.field in MANAGEMENT_FIELDS else "other"
+        return self.kind
+
+
+def is_delivery(obj: object) -> bool:
+    """Is this the envelope of a WhatsApp webhook (5.4)? Other objects of Meta's are not for us."""
+    return isinstance(obj, dict) and obj.get("object") == OBJECT and isinstance(obj.get("entry"), list)
+
+
+def walk(delivery: object) -> Iterator[Piece]:
+    """Yield every event of a delivery in its order, whatever is broken beside it. Never raises."""
+    entries = delivery.get("entry") if isinstance(delivery, dict) else None
+    if not isinstance(entries, list):
+        return
+    for entry in entries:
+        if not isinstance(entry, dict):
+            yield _malformed(_Origin("", "", "", 0), entry, "the entry is not an object")
+            continue
+        waba_id, entry_time = _text(entry.get("id")), seconds(entry.get("time"))
+        changes = entry.get("changes")
+        if not isinstance(changes, list):
+            yield _malformed(_Origin("", waba_id, "", entry_time), entry, "changes is not a list")
+            continue
+        for change in changes:
+            yield from _walk_change(change, waba_id, entry_time)
+
+
+@dataclass(frozen=True, slots=True)
+class _Origin:
+    """Where in the delivery an event was found."""
+
+    field: str
+    waba_id: str
+    phone_number_id: str
+    entry_time: int
+    display_phone_number: str = ""
+
+
+def _walk_change(change: object, waba_id: str, entry_time: int) -> Iterator[Piece]:
+    field = change.get("field") if isinstance(change, dict) else None
+    if not isinstance(change, dict) or not isinstance(field, str) or not field:
+        yield _malformed(_Origin("", waba_id, "", entry_time), change, "the change has no field")
+        return
+    value = change.get("value")
+    if not isinstance(value, dict):
+        yield _malformed(_Origin(field, waba_id, "", entry_time), change, "value is not an object")
+        return
+    metadata = value.get("metadata")
+    if not isinstance(metadata, dict):
+        metadata = {}
+    phone_number_id, shown = _text(metadata.get("phone_number_id")), _text(metadata.get("display_phone_number"))
+    origin = _Origin(field, waba_id, phone_number_id, entry_time, shown)
+    if field == "messages":
+        yield from _walk_value(value, origin)
+    else:
+        yield _piece("management", origin, raw=value, timestamp=entry_time)
+
+
+def _walk_value(value: dict[str, Any], origin: _Origin) -> Iterator[Piece]:
+    contacts = value.get("contacts")
+    known = [c for c in contacts if isinstance(c, dict)] if isinstance(contacts, list) else []
+    found = False
+    for key, read in _LISTS:
+        if key not in value:
+            continue
+        found = True
+        items = value[key]
+        if not isinstance(items, list):
+            yield _malformed(origin, {key: items}, f"{key} is not a list")
+            continue
+        # One contact and one event belong together even where their numbers differ (5.4: Brazil, Mexico).
+        only = known[0] if len(known) == len(items) == 1 else None
+        for item in items:
+            if isinstance(item, dict):
+                yield read(item, known, only, origin)
+            else:
+                yield _malformed(origin, item, f"an item of {key} is not an object")
+    if not found:
+        yield _malformed(origin, value, "neither messages nor statuses, errors or user_actions")
+
+
+_Contact: TypeAlias = dict[str, Any] | None
+
+
+def _message(item: dict[str, Any], known: list[dict[str, Any]], only: _Contact, origin: _Origin) -> Piece:
+    sender, user_id = _text(item.get("from")), _text(item.get("from_user_id"))
+    contact = only or _contact_of(known, sender, user_id)
+    addresses = message_addresses(item, contact)
+    id_ = _text(item.get("id"))
+    if not id_:
+        return _malformed(origin, item, "the message has no id", addresses=addresses)
+    if not addresses:
+        return _malformed(origin, item, "the message has no sender", id_=id_)
+    return Piece(
+        "message",
+        origin.field,
+        origin.waba_id,
+        origin.phone_number_id,
+        id_,
+        seconds(item.get("timestamp")),
+        addresses,
+        contact,
+        item,
+        "",
+        origin.entry_time,
+        origin.display_phone_number,
+    )
+
+
+def message_addresses(message: Mapping[str, Any], contact: Mapping[str, Any] | None) -> tuple[str, ...]:
+    """Under which addresses the conversation of an inbound message may be known, best first.
+
+    A group message: its group alone. Else the number (`from`, then the contact's `wa_id`), the business-scoped user
+    ids, a changed number's or user's new ones, and last the parent ids (2.9, 5.6).
+    """
+    group_id = _text(message.get("group_id"))
+    if group_id:
+        return (group_id,)
+    beside = contact or {}
+    found: list[object] = [message.get("from"), beside.get("wa_id"), message.get("from_user_id"), beside.get("user_id")]
+    parents: list[object] = [message.get("from_parent_user_id"), beside.get("parent_user_id")]
+    system = message.get("system")
+    if isinstance(system, dict) and message.get("type") == "system":
+        found += [system.get("customer"), system.get("wa_id"), system.get("new_wa_id"), system.get("user_id")]
+        parents.append(system.get("parent_user_id"))
+    return _distinct([*found, *parents])
+
+
+def _status(item: dict[str, Any], known: list[dict[str, Any]], only: _Contact, origin: _Origin) -> Piece:
+    id_, recipient = _text(item.get("id")), _text(item.get("recipient_id"))
+    contact = only or _contact_of(known, recipient, _text(item.get("recipient_user_id")))
+    if not id_ or not _text(item.get("status")):
+        return _malformed(origin, item, "the status has no id or no status", id_=id_)
+    return _piece(
+        "status",
+        origin,
+        raw=item,
+        id_=id_,
+        timestamp=seconds(item.get("timestamp")),
+        contact=contact,
+        addresses=_status_addresses(item, contact),
+    )
+
+
+def _status_addresses(item: Mapping[str, Any], contact: Mapping[str, Any] | None) -> tuple[str, ...]:
+    if item.get("recipient_type") == "group":
+        return _distinct([item.get("recipient_id")])
+    beside = contact or {}
+    return _distinct(
+        [
+            item.get("recipient_id"),
+            beside.get("wa_id"),
+            item.get("recipient_user_id"),
+            beside.get("user_id"),
+            # Meta's page and the SDKs disagree on this name (5.7).
+            item.get("parent_recipient_user_id"),
+            item.get("recipient_parent_user_id"),
+            beside.get("parent_user_id"),
+        ]
+    )
+
+
+def _error(item: dict[str, Any], known: list[dict[str, Any]], only: _Contact, origin: _Origin) -> Piece:
+    del known
+    return _piece("error", origin, raw=item, timestamp=origin.entry_time, contact=only)
+
+
+def _user_action(item: dict[str, Any], known: list[dict[str, Any]], only: _Contact, origin: _Origin) -> Piece:
+    contact = only or (known[0] if len(known) == 1 else None)
+    beside = contact or {}
+    return _piece(
+        "user_action",
+        origin,
+        raw=item,
+        timestamp=seconds(item.get("timestamp")),
+        contact=contact,
+        addresses=_distinct([beside.get("wa_id"), beside.get("user_id"), beside.get("parent_user_id")]),
+    )
+
+
+_Reader: TypeAlias = Callable[[dict[str, Any], list[dict[str, Any]], _Contact, _Origin], Piece]
+
+_LISTS: Final[tuple[tuple[str, _Reader], ...]] = (
+    ("messages", _message),
+    ("statuses", _status),
+    ("errors", _error),
+    ("user_actions", _user_action),
+)
+
+
+def _contact_of(known: list[dict[str, Any]], wa_id: str, user_id: str) -> _Contact:
+    for contact in known:
+        if (wa_id and contact.get("wa_id") == wa_id) or (user_id and contact.get("user_id") == user_id):
+            return contact
+    return None
+
+
+def _piece(
+    kind: Kind,
+    origin: _Origin,
+    *,
+    raw: object,
+    id_: str = "",
+    timestamp: int = 0,
+    addresses: tuple[str, ...] = (),
+    contact: _Contact = None,
+    reason: str = "",
+) -> Piece:
+    return Piece(
+        kind,
+        origin.field,
+        origin.waba_id,
+        origin.phone_number_id,
+        id_,
+        timestamp,
+        addresses,
+        contact,
+        raw,
+        reason,
+        origin.entry_time,
+        origin.display_phone_number,
+    )
+
+
+def _malformed(origin: _Origin, raw: object, reason: str, *, id_: str = "", addresses: tuple[str, ...] = ()) -> Piece:
+    return _piece("malformed", origin, raw=raw, id_=id_, addresses=addresses, reason=reason)
+
+
+def _distinct(values: Iterable[object]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(value for value in values if isinstance(value, str) and value))
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def seconds(value: object) -> int:
+    """Unix seconds from Meta's string or integer (5.4); 0 where it is neither, or no time of our days."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 11:
+        return int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**11:
+        return value
+    return 0

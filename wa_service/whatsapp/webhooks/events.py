@@ -1,0 +1,217 @@
+"""What Meta tells us, typed: messages, statuses, errors, user actions and management events (reference 5).
+
+`walk` takes a delivery apart (`envelope.py`), `parse_piece` reads one piece, `parse` does both. None of them raises:
+a type that Meta adds tomorrow is `Unsupported`, a broken event is `Malformed` with its reason. Every event keeps
+Meta's own object as `raw`.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, ClassVar, Final, TypeAlias
+
+from wa_service.whatsapp.errors import WhatsAppError, from_status_error
+from wa_service.whatsapp.webhooks.envelope import MESSAGE_TYPES, Kind, Piece, is_delivery, walk
+from wa_service.whatsapp.webhooks.fields import UnreadableError, needed_text, optional_object, text_of
+from wa_service.whatsapp.webhooks.management import (
+    MANAGEMENT_FIELDS,
+    UNLIMITED,
+    ManagementEvent,
+    Preference,
+    TemplateChange,
+)
+from wa_service.whatsapp.webhooks.message_reader import errors_of, read_message
+from wa_service.whatsapp.webhooks.messages import (
+    Audio,
+    ButtonPress,
+    ButtonReply,
+    CallPermissionReply,
+    Contacts,
+    Context,
+    Document,
+    Edit,
+    FlowReply,
+    Image,
+    InboundMessage,
+    ListReply,
+    Location,
+    Media,
+    Order,
+    OrderItem,
+    Reaction,
+    RequestWelcome,
+    Revoke,
+    Sticker,
+    System,
+    Text,
+    Unsupported,
+    Video,
+)
+
+__all__ = [
+    "MANAGEMENT_FIELDS",
+    "MESSAGE_TYPES",
+    "UNLIMITED",
+    "Audio",
+    "ButtonPress",
+    "ButtonReply",
+    "CallPermissionReply",
+    "Contacts",
+    "Context",
+    "Document",
+    "Edit",
+    "ErrorNotice",
+    "Event",
+    "FlowReply",
+    "Image",
+    "InboundMessage",
+    "Kind",
+    "ListReply",
+    "Location",
+    "Malformed",
+    "ManagementEvent",
+    "Media",
+    "Order",
+    "OrderItem",
+    "Piece",
+    "Preference",
+    "Reaction",
+    "RequestWelcome",
+    "Revoke",
+    "Status",
+    "Sticker",
+    "System",
+    "TemplateChange",
+    "Text",
+    "Unsupported",
+    "UserAction",
+    "Video",
+    "is_delivery",
+    "parse",
+    "parse_piece",
+    "walk",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What became of a message of ours (5.7). `errors` are filled where `status` is `failed`.
+
+    `type`: "message", or Meta's "payment" and "call". `raw` holds `conversation`, `pricing` and the rest.
+    """
+
+    kind: ClassVar[str] = "status"
+
+    id: str
+    phone_number_id: str
+    addresses: tuple[str, ...]
+    status: str
+    timestamp: int
+    type: str
+    biz_opaque_callback_data: str
+    conversation: dict[str, Any] | None
+    pricing: dict[str, Any] | None
+    errors: tuple[WhatsAppError, ...]
+    raw: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorNotice:
+    """An error that belongs to no message (5.8)."""
+
+    kind: ClassVar[str] = "error"
+
+    phone_number_id: str
+    error: WhatsAppError
+    timestamp: int
+    raw: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class UserAction:
+    """A customer's action outside the chat, such as a click on a marketing link (5.8)."""
+
+    kind: ClassVar[str] = "user_action"
+
+    phone_number_id: str
+    addresses: tuple[str, ...]
+    action_type: str
+    timestamp: int
+    raw: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Malformed:
+    """Something that we cannot read, with the reason; `raw` may be anything."""
+
+    kind: ClassVar[str] = "malformed"
+
+    field: str
+    phone_number_id: str
+    id: str
+    addresses: tuple[str, ...]
+    reason: str
+    raw: Any
+
+
+Event: TypeAlias = InboundMessage | Status | ErrorNotice | UserAction | ManagementEvent | Malformed
+
+
+def parse(delivery: object) -> Iterator[Event]:
+    """Yield every event of a delivery, typed and in its order. Never raises."""
+    return map(parse_piece, walk(delivery))
+
+
+def parse_piece(piece: Piece) -> Event:
+    """Read one piece. Never raises: what cannot be read becomes `Malformed`."""
+    reader = _READERS.get(piece.kind, _malformed)
+    try:
+        return reader(piece)
+    except UnreadableError as problem:
+        return _malformed(piece, str(problem))
+
+
+def _status(piece: Piece) -> Status:
+    raw = piece.raw
+    return Status(
+        piece.id,
+        piece.phone_number_id,
+        piece.addresses,
+        needed_text(raw, "status"),
+        piece.timestamp,
+        text_of(raw, "type") or "message",
+        text_of(raw, "biz_opaque_callback_data"),
+        optional_object(raw, "conversation"),
+        optional_object(raw, "pricing"),
+        errors_of(raw),
+        raw,
+    )
+
+
+def _error(piece: Piece) -> ErrorNotice:
+    return ErrorNotice(piece.phone_number_id, from_status_error(piece.raw), piece.timestamp, piece.raw)
+
+
+def _user_action(piece: Piece) -> UserAction:
+    return UserAction(
+        piece.phone_number_id, piece.addresses, text_of(piece.raw, "action_type"), piece.timestamp, piece.raw
+    )
+
+
+def _management(piece: Piece) -> ManagementEvent:
+    return ManagementEvent(piece.field, piece.waba_id, piece.phone_number_id, piece.timestamp, piece.raw)
+
+
+def _malformed(piece: Piece, reason: str = "") -> Malformed:
+    return Malformed(piece.field, piece.phone_number_id, piece.id, piece.addresses, reason or piece.reason, piece.raw)
+
+
+_READERS: Final[Mapping[str, Callable[[Piece], Event]]] = MappingProxyType(
+    {
+        "message": read_message,
+        "status": _status,
+        "error": _error,
+        "user_action": _user_action,
+        "management": _management,
+    }
+)

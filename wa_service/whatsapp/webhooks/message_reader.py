@@ -1,0 +1,285 @@
+"""Read one inbound message of any type into its class (reference 5.6)."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Final, TypeAlias
+
+import orjson
+
+from wa_service.whatsapp.errors import WhatsAppError, from_status_error
+from wa_service.whatsapp.webhooks.envelope import Piece
+from wa_service.whatsapp.webhooks.fields import (
+    Body,
+    UnreadableError,
+    needed_number,
+    needed_object,
+    needed_text,
+    optional_object,
+    text_of,
+    whole_of,
+)
+from wa_service.whatsapp.webhooks.messages import (
+    Audio,
+    ButtonPress,
+    ButtonReply,
+    CallPermissionReply,
+    Contacts,
+    Context,
+    Document,
+    Edit,
+    FlowReply,
+    Image,
+    InboundMessage,
+    ListReply,
+    Location,
+    Order,
+    OrderItem,
+    Reaction,
+    RequestWelcome,
+    Revoke,
+    Sticker,
+    System,
+    Text,
+    Unsupported,
+    Video,
+)
+
+
+def errors_of(body: Body) -> tuple[WhatsAppError, ...]:
+    """Meta's `errors` of a message or status, () where there are none (5.8)."""
+    items = body.get("errors")
+    return tuple(from_status_error(item) for item in items) if isinstance(items, list) else ()
+
+
+def _context(raw: Body) -> Context | None:
+    context = raw.get("context")
+    if not isinstance(context, dict):
+        return None
+    product = context.get("referred_product")
+    if not isinstance(product, dict):
+        product = {}
+    return Context(
+        text_of(context, "id"),
+        text_of(context, "from"),
+        context.get("forwarded") is True,
+        context.get("frequently_forwarded") is True,
+        text_of(product, "catalog_id"),
+        text_of(product, "product_retailer_id"),
+    )
+
+
+_Common: TypeAlias = tuple[
+    str, str, tuple[str, ...], str, str, int, Context | None, dict[str, Any] | None, str, dict[str, Any]
+]
+
+
+def _common(piece: Piece) -> _Common:
+    """The fields of `InboundMessage`, in their order: positional, since this runs for every message."""
+    raw = piece.raw
+    contact = piece.contact
+    profile = contact.get("profile") if contact else None
+    group_id = text_of(raw, "group_id")
+    sender = text_of(raw, "from") or text_of(raw, "from_user_id")
+    if not sender and not group_id:
+        sender = piece.addresses[0] if piece.addresses else ""
+    return (
+        piece.id,
+        piece.phone_number_id,
+        piece.addresses,
+        sender,
+        text_of(profile, "name") if isinstance(profile, dict) else "",
+        piece.timestamp,
+        _context(raw),
+        optional_object(raw, "referral"),
+        group_id,
+        raw,
+    )
+
+
+def read_message(piece: Piece) -> InboundMessage:
+    """Read a piece of kind `message`; raises `UnreadableError` where its content is broken."""
+    raw = piece.raw
+    if not isinstance(raw, dict):
+        raise UnreadableError("the message is not an object")
+    type_ = raw.get("type")
+    reader = _MESSAGE_READERS.get(type_) if isinstance(type_, str) else None
+    if reader is None:
+        return _unsupported(piece)
+    if raw.get("errors") and not isinstance(raw.get(type_), dict | list):
+        # Meta could not fetch it (131052 and others) and says so in the place of the content.
+        return _unsupported(piece)
+    return reader(piece, raw)
+
+
+def _unsupported(piece: Piece) -> Unsupported:
+    raw = piece.raw
+    detail = raw.get("unsupported")
+    named = text_of(detail, "type") if isinstance(detail, dict) else ""
+    return Unsupported(*_common(piece), named or text_of(raw, "type"), errors_of(raw))
+
+
+def _text_message(piece: Piece, raw: Body) -> Text:
+    return Text(*_common(piece), needed_text(needed_object(raw, "text"), "body"))
+
+
+def _media(raw: Body, type_: str) -> tuple[dict[str, Any], tuple[str, str, str, str, str]]:
+    body = needed_object(raw, type_)
+    media_id = text_of(body, "id")
+    if not media_id and not raw.get("errors"):
+        raise UnreadableError(f"the {type_} has no id")
+    read = (
+        media_id,
+        text_of(body, "mime_type"),
+        text_of(body, "sha256"),
+        text_of(body, "url"),
+        text_of(body, "caption"),
+    )
+    return body, read
+
+
+def _image(piece: Piece, raw: Body) -> Image:
+    return Image(*_common(piece), *_media(raw, "image")[1])
+
+
+def _audio(piece: Piece, raw: Body) -> Audio:
+    body, media = _media(raw, "audio")
+    return Audio(*_common(piece), *media, body.get("voice") is True)
+
+
+def _video(piece: Piece, raw: Body) -> Video:
+    return Video(*_common(piece), *_media(raw, "video")[1])
+
+
+def _document(piece: Piece, raw: Body) -> Document:
+    body, media = _media(raw, "document")
+    return Document(*_common(piece), *media, text_of(body, "filename"))
+
+
+def _sticker(piece: Piece, raw: Body) -> Sticker:
+    body, media = _media(raw, "sticker")
+    return Sticker(*_common(piece), *media, body.get("animated") is True)
+
+
+def _location(piece: Piece, raw: Body) -> Location:
+    body = needed_object(raw, "location")
+    return Location(
+        *_common(piece),
+        needed_number(body, "latitude"),
+        needed_number(body, "longitude"),
+        text_of(body, "name"),
+        text_of(body, "address"),
+        text_of(body, "url"),
+    )
+
+
+def _contacts(piece: Piece, raw: Body) -> Contacts:
+    cards = raw.get("contacts")
+    if not isinstance(cards, list):
+        raise UnreadableError("contacts is not a list")
+    return Contacts(*_common(piece), tuple(card for card in cards if isinstance(card, dict)))
+
+
+def _reaction(piece: Piece, raw: Body) -> Reaction:
+    body = needed_object(raw, "reaction")
+    return Reaction(*_common(piece), needed_text(body, "message_id"), text_of(body, "emoji"))
+
+
+def _button(piece: Piece, raw: Body) -> ButtonPress:
+    body = needed_object(raw, "button")
+    return ButtonPress(*_common(piece), text_of(body, "payload"), text_of(body, "text"))
+
+
+def _interactive(piece: Piece, raw: Body) -> InboundMessage:
+    body = optional_object(raw, "interactive")
+    if body is None:  # seen in traffic, with an error beside it (5.6)
+        return _unsupported(piece)
+    kind = body.get("type")
+    if kind == "button_reply":
+        reply = needed_object(body, kind)
+        return ButtonReply(*_common(piece), text_of(reply, "id"), text_of(reply, "title"))
+    if kind == "list_reply":
+        reply = needed_object(body, kind)
+        return ListReply(*_common(piece), text_of(reply, "id"), text_of(reply, "title"), text_of(reply, "description"))
+    if kind == "nfm_reply":
+        return _flow_reply(piece, needed_object(body, kind))
+    if kind == "call_permission_reply":
+        reply = needed_object(body, kind)
+        return CallPermissionReply(
+            *_common(piece),
+            reply.get("response") == "accept",
+            reply.get("is_permanent") is True,
+            whole_of(reply, "expiration_timestamp"),
+        )
+    return Unsupported(*_common(piece), f"interactive/{kind}" if isinstance(kind, str) else "interactive", ())
+
+
+def _flow_reply(piece: Piece, reply: Body) -> FlowReply:
+    try:
+        response = orjson.loads(needed_text(reply, "response_json"))
+    except orjson.JSONDecodeError:
+        raise UnreadableError("response_json is not JSON") from None
+    if not isinstance(response, dict):
+        raise UnreadableError("response_json is not an object")
+    return FlowReply(*_common(piece), text_of(reply, "name"), text_of(reply, "body"), response)
+
+
+def _order(piece: Piece, raw: Body) -> Order:
+    body = needed_object(raw, "order")
+    items = body.get("product_items")
+    if not isinstance(items, list):
+        raise UnreadableError("product_items is not a list")
+    return Order(
+        *_common(piece), text_of(body, "catalog_id"), text_of(body, "text"), tuple(_order_item(item) for item in items)
+    )
+
+
+def _order_item(item: object) -> OrderItem:
+    if not isinstance(item, dict):
+        raise UnreadableError("a product item is not an object")
+    return OrderItem(
+        needed_text(item, "product_retailer_id"),
+        int(needed_number(item, "quantity")),
+        needed_number(item, "item_price"),
+        text_of(item, "currency"),
+    )
+
+
+def _system(piece: Piece, raw: Body) -> System:
+    body = needed_object(raw, "system")
+    return System(*_common(piece), text_of(body, "type"), text_of(body, "body"))
+
+
+def _edit(piece: Piece, raw: Body) -> Edit:
+    body = needed_object(raw, "edit")
+    return Edit(*_common(piece), needed_text(body, "original_message_id"), needed_object(body, "message"))
+
+
+def _revoke(piece: Piece, raw: Body) -> Revoke:
+    return Revoke(*_common(piece), needed_text(needed_object(raw, "revoke"), "original_message_id"))
+
+
+def _request_welcome(piece: Piece, raw: Body) -> RequestWelcome:
+    del raw
+    return RequestWelcome(*_common(piece))
+
+
+_MESSAGE_READERS: Final[Mapping[str, Callable[[Piece, Body], InboundMessage]]] = MappingProxyType(
+    {
+        "text": _text_message,
+        "image": _image,
+        "audio": _audio,
+        "video": _video,
+        "document": _document,
+        "sticker": _sticker,
+        "location": _location,
+        "contacts": _contacts,
+        "reaction": _reaction,
+        "button": _button,
+        "interactive": _interactive,
+        "order": _order,
+        "system": _system,
+        "edit": _edit,
+        "revoke": _revoke,
+        "request_welcome": _request_welcome,
+    }
+)

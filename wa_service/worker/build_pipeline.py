@@ -1,0 +1,45 @@
+"""Builds the conversation from the settings; only a worker process needs it."""
+
+from __future__ import annotations
+
+from pydantic import SecretStr
+
+from wa_service.config.settings import Settings
+from wa_service.conversation.assembly import ConversationOptions, make_pipeline
+from wa_service.conversation.pipeline import Pipeline
+from wa_service.observability import log, metrics
+
+
+def build_pipeline(settings: Settings) -> Pipeline:
+    """Hear, understand, respond, as the settings say; `start()` it before the first message.
+
+    Raises:
+        ScriptError: the script file is broken; its text names the line and the reason.
+        ValueError: the responder's secret is none; its text is a sentence.
+    """
+    options = ConversationOptions(
+        script_file=settings.script_file,
+        responder=settings.responder,
+        responder_url=settings.responder_url or "",
+        responder_secret=_plain(settings.responder_secret),
+        intents=settings.intents,
+        speech=settings.speech,
+        speech_model=settings.speech_model,
+        speech_url=settings.speech_url or "",
+        speech_api_key=_plain(settings.speech_api_key),
+        speech_timeout=settings.speech_timeout,
+        speech_processes=settings.speech_processes,
+        speech_confidence=settings.speech_confidence,
+        # A flood of voice notes leaves half of the places to those who write.
+        speech_at_once=max(1, settings.worker_concurrency // 2),
+    )
+    logger = log.get_logger()
+
+    def notice(event: str, **facts: object) -> None:
+        logger.warning(f"whatsapp.conversation.{event}", **facts)
+
+    return make_pipeline(options, observe_speech=metrics.speech_took, notice=notice)
+
+
+def _plain(secret: SecretStr | None) -> str:
+    return secret.get_secret_value() if secret else ""
