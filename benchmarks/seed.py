@@ -25,7 +25,7 @@ loaded = settings.load()
 settings.share_metrics_directory(loaded)
 
 from wa_service import runtime  # noqa: E402 - after the metrics directory is known
-from wa_service.store.outbox import Ending, Send  # noqa: E402 - as above
+from wa_service.store.outbox import Ending, Priority, Send  # noqa: E402 - as above
 from wa_service.whatsapp.webhooks.events import walk  # noqa: E402 - as above
 
 built = runtime.build(loaded)
@@ -36,7 +36,7 @@ def send(index: int) -> Send:
     """A text to the n-th customer."""
     to = payloads.customer(index)
     body = {"messaging_product": "whatsapp", "to": to, "type": "text", "text": {"body": "Your table is ready."}}
-    return Send(uuid.uuid4().hex, payloads.NUMBER, "text", orjson.dumps(body), to, urgent=False)
+    return Send(uuid.uuid4().hex, payloads.NUMBER, "text", orjson.dumps(body), to, priority=Priority.BULK)
 
 
 def queue(count: int) -> list[Send]:

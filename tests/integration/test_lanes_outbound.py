@@ -13,7 +13,7 @@ from tests.eventually import eventually
 from tests.integration.lanes import NUMBER, Lanes, message, send
 from wa_service.store import keys
 from wa_service.store.client import Store
-from wa_service.store.outbox import Ending, Grant, Idempotency, Limits, Trip
+from wa_service.store.outbox import Ending, Grant, Idempotency, Limits, Priority, Trip
 
 ACCEPTED = Ending("accepted", wamid="wamid.A1", wa_id="15551230001", health="well")
 DAY = 86_400_000
@@ -74,8 +74,8 @@ class TestPutting:
         assert 86_000 < redis_client.ttl("wa:idem:k:1") <= 86_400
 
     def test_a_full_lane_refuses(self, lanes: Lanes, monkeypatch: pytest.MonkeyPatch) -> None:
-        lanes.store.run([lanes.store.step("put", send().spec(), 60, "", "", 0, 2, "w", 0, 0, 0, "1") for _ in range(2)])
-        refused = lanes.store.call("put", send().spec(), 60, "", "", 0, 2, "w", 0, 0, 0, "1")
+        lanes.store.run([lanes.store.step("put", send().spec(), 60, "", "", 0, 2, "w", 0, 0, "1") for _ in range(2)])
+        refused = lanes.store.call("put", send().spec(), 60, "", "", 0, 2, "w", 0, 0, "1")
         assert refused == [b"full"]
 
     def test_a_waiting_record_has_no_end_of_life(self, lanes: Lanes, redis_client: redis.Redis) -> None:
@@ -118,20 +118,20 @@ class TestOrder:
         assert len(lanes.grant(count=5)) == 2
 
     def test_replies_go_before_bulk(self, lanes: Lanes) -> None:
-        lanes.outbox.put(send("15550000001", id="bulk", urgent=False))
-        lanes.outbox.put(send("15550000002", id="reply", urgent=True))
+        lanes.outbox.put(send("15550000001", id="bulk", priority=Priority.BULK))
+        lanes.outbox.put(send("15550000002", id="reply"))
         assert [grant.id for grant in lanes.grant()] == ["reply"]
 
     def test_a_reply_behind_bulk_in_its_lane_takes_the_lane_along(self, lanes: Lanes) -> None:
-        lanes.outbox.put(send("15550000001", id="other", urgent=False))
-        lanes.outbox.put(send("15550000002", id="bulk", urgent=False))
-        lanes.outbox.put(send("15550000002", id="reply", urgent=True))
+        lanes.outbox.put(send("15550000001", id="other", priority=Priority.BULK))
+        lanes.outbox.put(send("15550000002", id="bulk", priority=Priority.BULK))
+        lanes.outbox.put(send("15550000002", id="reply"))
         assert [grant.id for grant in lanes.grant()] == ["bulk"]
 
     def test_bulk_gets_every_tenth_grant_at_least(self, lanes: Lanes) -> None:
         for i in range(20):
-            lanes.outbox.put(send(f"1555000{i:04}", urgent=True))
-        lanes.outbox.put(send("15559999999", id="bulk", urgent=False))
+            lanes.outbox.put(send(f"1555000{i:04}"))
+        lanes.outbox.put(send("15559999999", id="bulk", priority=Priority.BULK))
         assert "bulk" in [grant.id for grant in lanes.grant(count=10)]
 
     def test_a_repeated_next_gives_a_whole_claim(self, lanes: Lanes, redis_client: redis.Redis) -> None:
@@ -501,7 +501,7 @@ class TestLimits:
         lanes = Lanes.over(store, limits={NUMBER: Limits(80, 1, "w")})
         lanes.outbox.put(send("1001", type="template"), opens=True)
         done(lanes, lanes.grant()[0], outcome="accepted", wamid="wamid.1")
-        waits = lanes.outbox.put(send("1002", id="w", type="template"), opens=True, may_wait_for_reach=True)
+        waits = lanes.outbox.put(send("1002", id="w", type="template", priority=Priority.BULK), opens=True)
         assert waits.outcome == "queued"
         assert lanes.grant() == []
         redis_client.zadd(keys.reach("w"), {"1001": int(time.time() * 1000) - DAY - 1})

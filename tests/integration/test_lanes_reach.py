@@ -14,7 +14,7 @@ from tests.integration.test_lanes_outbound import DAY, done, state, status
 from wa_service.store import keys
 from wa_service.store.client import Store
 from wa_service.store.contacts import Contacts
-from wa_service.store.outbox import Grant, Limits
+from wa_service.store.outbox import Grant, Limits, Priority
 
 OTHER = "106540352242923"
 REFUSED: dict[str, Any] = {"outcome": "failed", "error": {"code": 131026}, "code": 131026, "health": "well"}
@@ -104,12 +104,11 @@ class TestDates:
 
 
 class TestAReplyBehindATemplateThatWaits:
-    @pytest.mark.parametrize("urgent", [True, False])
-    def test_takes_it_along_at_once_when_the_window_is_open(self, lanes: Lanes, urgent: bool) -> None:
+    def test_takes_it_along_at_once_when_the_window_is_open(self, lanes: Lanes) -> None:
         opened(lanes, "1001")
         opened(lanes, "1002")
-        template = send("1003", id="template", type="template", urgent=urgent)
-        lanes.outbox.put(template, opens=True, may_wait_for_reach=True)
+        template = send("1003", id="template", type="template", priority=Priority.BULK)
+        lanes.outbox.put(template, opens=True)
         assert lanes.grant() == []
         lanes.admit(message("1003"))
         lanes.outbox.put(send("1003", id="reply"))

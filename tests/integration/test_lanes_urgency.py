@@ -7,6 +7,7 @@ import orjson
 from tests.integration.lanes import NUMBER, Lanes, send
 from tests.integration.test_lanes_outbound import done, sent, status
 from wa_service.store import keys
+from wa_service.store.outbox import Priority
 
 CUSTOMER = "15551230001"
 TEMPLATE = orjson.dumps({"to": CUSTOMER, "type": "template", "template": {"name": "again"}})
@@ -32,7 +33,7 @@ class TestAFallback:
 
     def test_is_urgent_where_it_stands_alone_before_bulk(self, lanes: Lanes) -> None:
         sent(lanes, id="a", fallback=TEMPLATE)
-        lanes.outbox.put(send(id="bulk", urgent=False))
+        lanes.outbox.put(send(id="bulk", priority=Priority.BULK))
         status(lanes, "wamid.A1", "failed", errors=[CLOSED])
         assert urgent(lanes)
         (template,) = lanes.grant()
@@ -53,7 +54,7 @@ def test_a_reply_that_meta_took_after_all_leaves_the_others_urgent(lanes: Lanes)
     lanes.outbox.put(send(id="b"))
     (a,) = lanes.grant()
     status(lanes, "wamid.B", "sent", biz_opaque_callback_data="b")
-    lanes.outbox.put(send(id="bulk", urgent=False))
+    lanes.outbox.put(send(id="bulk", priority=Priority.BULK))
     done(lanes, a, outcome="later", delay=0)
     assert urgent(lanes)
     done(lanes, lanes.grant()[0], outcome="accepted", wamid="wamid.A")

@@ -11,7 +11,7 @@ import redis
 from tests.integration.lanes import NUMBER, Lanes, message, send
 from wa_service.store import keys
 from wa_service.store.client import Store
-from wa_service.store.outbox import Limits
+from wa_service.store.outbox import Limits, Priority
 from wa_service.store.overview import MemoryWatch, Observer
 
 
@@ -30,7 +30,7 @@ def test_an_idle_store_has_everything_left(observer: Observer) -> None:
 def test_what_waits_is_counted_by_conversation(lanes: Lanes, observer: Observer) -> None:
     lanes.admit(message("1001"), message("1001"), message("1002"))
     lanes.outbox.put(send("1003"))
-    lanes.outbox.put(send("1004", urgent=False))
+    lanes.outbox.put(send("1004", priority=Priority.BULK))
     depth = observer.overview().depth
     assert (depth["inbound"], depth["replies"], depth["bulk"]) == (2, 1, 1)
 

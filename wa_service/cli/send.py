@@ -28,10 +28,13 @@ def _run(options: argparse.Namespace, load: Load) -> int:
     body = _body(options)
     with opened(load()) as runtime:
         from wa_service.service.send_request import read_send
+        from wa_service.store.outbox import Priority
         from wa_service.web.problems import ProblemError
 
         try:
-            asked = read_send(body, runtime.numbers, runtime.settings.send_ttl, urgent=True, answer_to=None)
+            asked = read_send(
+                body, runtime.numbers, runtime.settings.send_ttl, priority=Priority.SINGLE, answer_to=None
+            )
         except ProblemError as error:
             told = [error.detail or str(error), *(f"{field}: {sentence}" for field, sentence in error.fields)]
             raise CommandError(" ".join(told)) from None

@@ -12,7 +12,7 @@ from typing import Any, Final
 import orjson
 from pydantic import ValidationError
 
-from wa_service.store.outbox import Send
+from wa_service.store.outbox import Priority, Send
 from wa_service.web.problems import INVALID, ProblemError
 from wa_service.whatsapp.outbound.messages import Message, parse_message, problems
 
@@ -36,7 +36,7 @@ class SendRequest:
 
 
 def read_send(
-    given: Mapping[str, Any], numbers: Sequence[str], longest_ttl: int, *, urgent: bool, answer_to: str | None
+    given: Mapping[str, Any], numbers: Sequence[str], longest_ttl: int, *, priority: Priority, answer_to: str | None
 ) -> SendRequest:
     """Reads and checks a body; `numbers` are ours, the first is the default sender; `longest_ttl` in s.
 
@@ -57,7 +57,7 @@ def read_send(
         type=message.type,
         body=body,
         address=_address(message),
-        urgent=urgent,
+        priority=priority,
         ttl=ttl * 1000,
         opaque=message.biz_opaque_callback_data,
         fallback=fallback[1] if fallback else None,

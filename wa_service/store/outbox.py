@@ -10,6 +10,7 @@ import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Literal, NamedTuple
 
 import orjson
@@ -35,14 +36,22 @@ Outcome = Literal["accepted", "later", "failed", "unknown"]
 PutOutcome = Literal["queued", "replayed", "waiting", "conflict", "full", "reach"]
 
 
+class Priority(StrEnum):
+    """What a send is: an answer to a customer, a caller's message that is waited for, or one of many."""
+
+    REPLY = "reply"
+    SINGLE = "single"
+    BULK = "bulk"
+
+
 @dataclass(frozen=True, slots=True)
 class Send:
     """A message that is to be sent. `body` is Meta's message object as JSON; times in ms.
 
     `address`: whom it goes to, one: only Meta says which addresses are one person's.
-    `urgent` messages go before the others; `opaque` is the caller's own biz_opaque_callback_data; `fallback` a
-    template's message object that is sent instead when the service window turns out to be closed; `origin` names the
-    message that a reply answers, as "reference@ms when it was received".
+    Replies and single messages go before bulk ones, which may wait for a place in the daily reach. `opaque` is the
+    caller's own biz_opaque_callback_data; `fallback` a template's message object that is sent instead when the service
+    window turns out to be closed; `origin` names the message that a reply answers, as "reference@ms when received".
     """
 
     id: str
@@ -50,7 +59,7 @@ class Send:
     type: str
     body: bytes
     address: str
-    urgent: bool = True
+    priority: Priority = Priority.REPLY
     ttl: int = 86_400_000
     opaque: str | None = None
     fallback: bytes | None = None
@@ -64,7 +73,7 @@ class Send:
             "n": self.number,
             "type": self.type,
             "body": self.body.decode(),
-            "urgent": self.urgent,
+            "priority": self.priority,
             "ttl": self.ttl,
         }
         if self.fallback is not None:
@@ -188,7 +197,6 @@ class Outbox:
         *,
         idempotency: Idempotency | None = None,
         opens: bool = False,
-        may_wait_for_reach: bool = False,
     ) -> Put:
         """Queues a send. `opens`: it is a template, so it needs a place in the daily reach if no window is open.
 
@@ -207,7 +215,6 @@ class Outbox:
             limits.waba,
             limits.daily,
             int(opens),
-            int(may_wait_for_reach),
             send.address,
         )
         what: PutOutcome = text(outcome)  # type: ignore[assignment]  # one of the script's six words

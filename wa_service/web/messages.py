@@ -13,7 +13,7 @@ from wa_service.service.send_request import SendRequest, read_send
 from wa_service.service.template_cache import Templates
 from wa_service.store import keys
 from wa_service.store.flusher import StoreAwayError
-from wa_service.store.outbox import Idempotency, Put
+from wa_service.store.outbox import Idempotency, Priority, Put
 from wa_service.store.records import RANKS, Record
 from wa_service.web import models
 from wa_service.web.auth import caller_name
@@ -45,13 +45,14 @@ class Messages:
         """Queues the message of a body and waits a moment for Meta's answer."""
         runtime = self.runtime
         at_once = _respond_async()
+        priority = Priority.BULK if at_once else Priority.SINGLE
         idempotency_key = _idempotency_key()
         wait = 0.0 if at_once else runtime.settings.send_wait
         asked = read_send(
             given,
             runtime.numbers,
             runtime.settings.send_ttl,
-            urgent=not at_once,
+            priority=priority,
             answer_to=runtime.answers.name if wait else None,
         )
         idempotency = None
@@ -60,7 +61,7 @@ class Messages:
             idempotency = Idempotency(key, asked.fingerprint, int(wait * 1000))
         self._check_room(idempotency)
         self._check_templates(asked, idempotency)
-        put = self._put(asked, idempotency, at_once=at_once, wait=wait)
+        put = self._put(asked, idempotency, wait=wait)
         headers = REPLAYED if put.outcome == "replayed" else {}
         if at_once:
             headers = {**headers, "Preference-Applied": "respond-async"}
@@ -88,23 +89,21 @@ class Messages:
             if idempotency is None or not self.runtime.outbox.knows(idempotency):
                 raise
 
-    def _put(self, asked: SendRequest, idempotency: Idempotency | None, *, at_once: bool, wait: float) -> Put:
+    def _put(self, asked: SendRequest, idempotency: Idempotency | None, *, wait: float) -> Put:
         """Queues it, and waits until Meta answered or the time is over."""
         answers, send = self.runtime.answers, asked.send
         expected = answers.expect(send.id) if wait else None
         try:
-            put = self._queue(asked, idempotency, may_wait_for_reach=at_once)
+            put = self._queue(asked, idempotency)
             if expected is not None and put.outcome == "queued" and not answers.wait(send.id, expected, wait):
                 self._no_longer_waiting(idempotency)
             return put
         finally:
             answers.forget(send.id)
 
-    def _queue(self, asked: SendRequest, idempotency: Idempotency | None, *, may_wait_for_reach: bool) -> Put:
+    def _queue(self, asked: SendRequest, idempotency: Idempotency | None) -> Put:
         try:
-            put = self.runtime.outbox.put(
-                asked.send, idempotency=idempotency, opens=asked.opens, may_wait_for_reach=may_wait_for_reach
-            )
+            put = self.runtime.outbox.put(asked.send, idempotency=idempotency, opens=asked.opens)
         except StoreAwayError:
             if idempotency is not None:
                 raise store_away("Send it again with the same Idempotency-Key.") from None

@@ -2,7 +2,8 @@
 -- A send is asked for. Asked again under the same idempotency key, the answer is the record as it is.
 -- ARGV 1 spec of put (JSON) · 2 keep (s) · 3 idempotency key ("" none) · 4 fingerprint of the request · 5 ms the
 --      caller waits for the answer · 6 ceiling of a lane · 7 WABA · 8 daily limit · 9 "1": opens by template
---      · 10 "1": may wait for its reservation · 11 address: one, for aliases come from Meta alone
+--      · 10 address: one, for aliases come from Meta alone
+-- A bulk send waits for its reservation, others are refused.
 -- Returns {"queued", id} · {"replayed", id} · {"waiting", id} · {"conflict", id} · {"full"} · {"reach", ms}.
 local spec, idem = cjson.decode(ARGV[1]), ARGV[3]
 if idem ~= '' then
@@ -16,12 +17,12 @@ if idem ~= '' then
     end
   end
 end
-local address = ARGV[11]
+local address = ARGV[10]
 local c = redis.call('GET', 'wa:who:' .. spec.n .. ':' .. address) or spec.n .. ':' .. address
 if redis.call('LLEN', 'wa:q:' .. c) >= tonumber(ARGV[6]) then return { 'full' } end
 if ARGV[9] == '1' then
   local wait, place = reserve(ARGV[7], c, ARGV[8], false)
-  if wait > 0 and ARGV[10] ~= '1' then return { 'reach', wait } end
+  if wait > 0 and spec.priority ~= 'bulk' then return { 'reach', wait } end
   spec.place = place
 end
 c = resolve(spec.n, { address }, tonumber(ARGV[2]))

@@ -1,8 +1,9 @@
--- put(spec, c): a record enters its lane. spec: n, id, type, urgent, ttl (ms), body (JSON text), and optionally
+-- put(spec, c): a record enters its lane. spec: n, id, type, priority, ttl (ms), body (JSON text), and optionally
 -- opaque, fallback, fallback_id, answer_to, idem, origin, place (in the daily reach).
 local function put(spec, c)
+  local urgent = spec.priority ~= 'bulk'
   local fields = { 'v', 1, 'n', spec.n, 'c', c, 'type', spec.type, 'body', spec.body, 'status', 'queued', 'rank', 0,
-    's:queued', now, 'expires', now + spec.ttl, 'urgent', spec.urgent and 1 or 0 }
+    's:queued', now, 'expires', now + spec.ttl, 'urgent', urgent and 1 or 0 }
   for _, name in ipairs({ 'opaque', 'fallback', 'fallback_id', 'answer_to', 'idem', 'origin', 'place' }) do
     if spec[name] then
       fields[#fields + 1] = name
@@ -10,5 +11,5 @@ local function put(spec, c)
     end
   end
   redis.call('HSET', 'wa:rec:' .. spec.id, unpack(fields))
-  enter(spec.n, c, spec.id, spec.urgent, false)
+  enter(spec.n, c, spec.id, urgent, false)
 end
