@@ -163,8 +163,8 @@ def _observe(call: str, outcome: Outcome, seconds: float) -> None:
         code = type(outcome.error).__name__
     metrics.api_called(call, seconds, code)
     if call == MEDIA_ADDRESS:
-        what = "resolved" if outcome.error is None else "failed"
-        log.get_logger().debug("whatsapp.media.resolved", outcome=what, code=code, ms=round(seconds * 1000))
+        event = "whatsapp.media.resolved" if outcome.error is None else "whatsapp.media.resolve_failed"
+        log.get_logger().debug(event, code=code, ms=round(seconds * 1000))
 
 
 def _observe_management(management: ManagementGuard, call: str, outcome: Outcome, seconds: float) -> None:
@@ -178,14 +178,14 @@ def _pause(outbox: Outbox, number: str) -> None:
     try:
         seconds = outbox.pause(number, "meta_unwell")
     except StoreAwayError:
-        logger.warning("whatsapp.circuit", outcome="not_written")
+        logger.warning("whatsapp.number.pause_not_stored")
         return
     if seconds:
-        logger.warning("whatsapp.circuit", outcome="paused", reason="meta_unwell", seconds=seconds)
+        logger.warning("whatsapp.number.paused", reason="meta_unwell", seconds=seconds)
 
 
 def _management_opened(logger: FilteringBoundLogger) -> None:
-    logger.warning("whatsapp.circuit", outcome="open", reason="management")
+    logger.warning("whatsapp.management.breaker_opened")
 
 
 def _version() -> str:

@@ -31,11 +31,11 @@ def check_store(settings: Settings, *, warn: bool) -> None:
         return
     problems = _durability(settings)
     if problems is None:
-        log.get_logger().warning("whatsapp.store", outcome="away")
+        log.get_logger().warning("whatsapp.store.unavailable")
         return
     if warn:
         for problem in problems:
-            log.get_logger().warning("whatsapp.store", outcome="not_durable", warning=problem)
+            log.get_logger().warning("whatsapp.store.not_durable", warning=problem)
     if problems and settings.require_durable_redis:
         raise StartRefusedError("\n".join(["WA_REQUIRE_DURABLE_REDIS refuses this Redis.", *problems]))
 

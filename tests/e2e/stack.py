@@ -238,8 +238,8 @@ class Stack:
             self.start(*WORKERS)
 
     def _children_at_work(self, role: Role) -> list[int]:
-        said = self.log(role).rpartition('"outcome":"died"')[2]
-        return self.children(role) if '"outcome":"started"' in said else []
+        said = self.log(role).rpartition('"whatsapp.worker.died"')[2]
+        return self.children(role) if '"whatsapp.worker.started"' in said else []
 
     def _store_answers(self) -> bool:
         try:

@@ -54,12 +54,7 @@ def lines(stack: Stack, event: str, message_id: str) -> list[dict[str, Any]]:
 
 def handled(stack: Stack, message_id: str, within: float = 30.0) -> dict[str, Any]:
     """The line that says how a message was finished."""
-
-    def finished() -> list[dict[str, Any]]:
-        told = lines(stack, "whatsapp.message.handled", message_id)
-        return [line for line in told if line["outcome"] == "finished"]
-
-    return eventually(finished, within=within)[0]
+    return eventually(lambda: lines(stack, "whatsapp.message.handled", message_id), within=within)[0]
 
 
 def test_text_flow(hotel: Stack) -> None:

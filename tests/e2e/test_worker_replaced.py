@@ -44,8 +44,8 @@ class Worker:
     def write(self, more: str) -> None:
         self._settings.write_text(self._base + more)
 
-    def told(self, outcome: str) -> list[dict[str, object]]:
-        lines = [line for line in whole_lines(self._log).splitlines() if f'"outcome":"{outcome}"'.encode() in line]
+    def told(self, fact: str) -> list[dict[str, object]]:
+        lines = [line for line in whole_lines(self._log).splitlines() if f'"whatsapp.worker.{fact}"'.encode() in line]
         return [json.loads(line) for line in lines]
 
 
@@ -70,6 +70,6 @@ def test_a_successor_takes_over(worker: Worker) -> None:
 def test_without_a_successor_the_worker_goes_on(worker: Worker) -> None:
     worker.write("WHATSAPP_DAILY_LIMIT=many\n")
     worker.process.send_signal(signal.SIGHUP)
-    eventually(lambda: worker.told("not_replaced"), within=30)
+    eventually(lambda: worker.told("replace_failed"), within=30)
     assert worker.told("stopped") == []
     assert worker.process.poll() is None

@@ -183,7 +183,7 @@ def test_an_answer_that_cannot_be_written_is_a_failure_with_a_reason(
     lanes.admit(message())
     with capture_logs() as told:
         run(lambda _: answer)
-        again = gevent_until(lambda: [line for line in told if line.get("outcome") == "again"])
+        again = gevent_until(lambda: [line for line in told if line["event"] == "whatsapp.message.retry_scheduled"])
     assert again[0]["reason"] in {"TypeError", "JSONEncodeError"}
     assert store.do("HGET", "wa:lane:106540352242922:15551230001", "fails") == b"1"
 
@@ -198,10 +198,10 @@ def test_a_failing_message_waits_longer_each_time(lanes: Lanes, run: Callable[..
 
         def ended() -> bool:
             lanes.hurry("w")
-            return told[-1:] != [] and told[-1].get("outcome") == "dead_letter"
+            return told[-1:] != [] and told[-1]["event"] == "whatsapp.message.dead_lettered"
 
         gevent_until(ended)
-    waits = [line["seconds"] for line in told if line.get("outcome") == "again"]
+    waits = [line["seconds"] for line in told if line["event"] == "whatsapp.message.retry_scheduled"]
     assert len(waits) == len(RETRY_DELAYS)
     assert all(0.7 * delay <= wait <= 1.3 * delay for wait, delay in zip(waits, RETRY_DELAYS, strict=True))
 
@@ -215,7 +215,7 @@ def test_messages_that_failed_together_do_not_come_back_together(
     lanes.admit(*(message(f"1555000{n:04}") for n in range(30)))
     with capture_logs() as told:
         run(handle)
-        gevent_until(lambda: len([line for line in told if line.get("outcome") == "again"]) >= 30)
+        gevent_until(lambda: len([line for line in told if line["event"] == "whatsapp.message.retry_scheduled"]) >= 30)
     due = [score for _, score in store.client.zrange(keys.DUE, 0, -1, withscores=True)]
     assert max(due) - min(due) > 250
 
@@ -230,7 +230,7 @@ def test_for_an_hour_what_meta_cannot_do_counts_as_no_try(
     store.run([lanes.inbox.admit(message(), int(time.time() - waited) * 1000)])
     with capture_logs() as told:
         run(handle)
-        gevent_until(lambda: [line for line in told if line.get("outcome") == "again"])
+        gevent_until(lambda: [line for line in told if line["event"] == "whatsapp.message.retry_scheduled"])
     assert int(store.do("HGET", f"wa:lane:{NUMBER}:15551230001", "fails") or 0) == fails
 
 
@@ -316,7 +316,7 @@ def test_a_message_that_a_later_version_stored_waits_for_that_version(
     stored_otherwise(store, b'{"v":3}')
     with capture_logs() as told:
         run(echo)
-        again = gevent_until(lambda: [line for line in told if line.get("outcome") == "again"])
+        again = gevent_until(lambda: [line for line in told if line["event"] == "whatsapp.message.retry_scheduled"])
     assert "start workers of that version" in again[0]["reason"]
     assert store.client.zrange(BOX, 0, -1) == [b'{"v":3}']
     stored_otherwise(store, ours)
@@ -413,7 +413,7 @@ def test_what_a_handler_calls_does_not_take_the_cut_off_for_a_time_out_of_its_ow
     lanes.admit(message())
     with capture_logs() as told:
         run(download, timeout=0.05)
-        again = gevent_until(lambda: [line for line in told if line.get("outcome") == "again"])
+        again = gevent_until(lambda: [line for line in told if line["event"] == "whatsapp.message.retry_scheduled"])
     assert again[0]["reason"] == "TimeoutError"
     assert store.do("HGET", "wa:lane:106540352242922:15551230001", "fails") == b"1"
 
@@ -476,7 +476,7 @@ def test_a_handler_whose_lease_is_anothers_is_broken_off(lanes: Lanes, run: Call
         worker.renew()
         assert worker.join(5)
     assert held.broken_off == [LeaseLostError]
-    assert [line["outcome"] for line in told] == ["lease_lost"]
+    assert [line["event"] for line in told] == ["whatsapp.message.lease_lost"]
     assert bodies(lanes) == []
 
 

@@ -92,7 +92,7 @@ def of_queues(overview: Overview) -> Iterator[Finding]:
         yield Finding("queue and workers", "ok", f"{waiting} wait, {overview.workers} worker processes")
     for number, state in overview.numbers.items():
         if state.paused_for > 0 or state.half_open:
-            do = "The log's whatsapp.circuit and whatsapp.send.failed say why."
+            do = "The log's whatsapp.number.paused and whatsapp.send.failed say why."
             yield Finding(f"number {number} may send", "wrong", f"paused: {state.pause_reason}", do)
     letters = sum(overview.dead_letters.values())
     if letters:

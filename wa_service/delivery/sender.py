@@ -88,16 +88,16 @@ class Sender:
         try:
             if verdict.cut:
                 pace = self._outbox.cut(self._number)
-                self._log.warning("whatsapp.limit", id=grant.id, outcome="slower", per_second=pace)
+                self._log.warning("whatsapp.rate.lowered", id=grant.id, per_second=pace)
             if verdict.pause is not None:
                 reason = "account" if verdict.alert else "throttled"
                 seconds = self._outbox.pause(self._number, reason, at_least=verdict.pause, record=grant.id)
                 if seconds:
                     level = self._log.error if verdict.alert else self._log.warning
                     facts = verdict.ending.error or {}
-                    level("whatsapp.circuit", outcome="paused", reason=reason, seconds=seconds, code=facts.get("code"))
+                    level("whatsapp.number.paused", reason=reason, seconds=seconds, code=facts.get("code"))
         except StoreAwayError:
-            self._log.warning("whatsapp.circuit", outcome="not_written")
+            self._log.warning("whatsapp.number.pause_not_stored")
 
     def _write(self, grant: Grant, ending: Ending, trip: Trip) -> Ended | None:
         """Writes the ending, waiting for the store if need be: safe to repeat, and an accepted wamid is worth it."""
@@ -106,7 +106,7 @@ class Sender:
                 lambda: self._outbox.done(self._number, grant, ending, trip), self._wait_for_store, STORE_PATIENCE
             )
         except StoreAwayError:
-            self._log.error("whatsapp.send.unknown", id=grant.id, outcome="not_written")
+            self._log.error("whatsapp.send.outcome_not_stored", id=grant.id)
             return None
 
     def _tell(self, grant: Grant, verdict: Verdict, ended: Ended | None, ms: int) -> None:
@@ -121,15 +121,15 @@ class Sender:
             if received:
                 metrics.reply_took(max(0.0, time.time() - int(received) / 1000))
             event = "whatsapp.template.sent" if grant.type == _TEMPLATE else "whatsapp.send.accepted"
-            self._log.info(event, outcome="accepted", wamid=log.short_hash(ending.wamid), waited_ms=waited, **facts)
+            self._log.info(event, wamid=log.short_hash(ending.wamid), waited_ms=waited, **facts)
             return
         error = ending.error or {}
         facts |= {"code": error.get("code"), "reason": error.get("reason"), "fbtrace_id": error.get("fbtrace_id")}
         match ending.outcome:
             case "later":
-                self._log.info("whatsapp.send.queued", outcome="later", seconds=round(ending.delay, 1), **facts)
+                self._log.info("whatsapp.send.retry_scheduled", seconds=round(ending.delay, 1), **facts)
             case "unknown":
-                self._log.warning("whatsapp.send.unknown", outcome="unknown", **facts)
+                self._log.warning("whatsapp.send.unknown", **facts)
             case _:
                 follows = ended.follows if ended else ""
-                self._log.warning("whatsapp.send.failed", outcome="failed", follows=follows or None, **facts)
+                self._log.warning("whatsapp.send.failed", follows=follows or None, **facts)

@@ -99,13 +99,13 @@ class AccountEvents:
 
     def _limited(self, piece: Piece, result: Any, **limit: str | int) -> None:
         _said(piece, result)
-        self._log.info("whatsapp.limit", outcome="told", **limit)
+        self._log.info("whatsapp.limit.reported", **limit)
 
     def _upgraded(self, per_second: int, _: Piece, result: Any) -> None:
         if not isinstance(result, bytes):
             raise unexpected(result)
         if result:  # else it is none of ours, or no delivery has told us yet which
-            self._log.info("whatsapp.limit", outcome="told", number=result.decode(), per_second=per_second)
+            self._log.info("whatsapp.limit.reported", number=result.decode(), per_second=per_second)
 
 
 def aside(piece: Piece) -> dict[str, Any]:

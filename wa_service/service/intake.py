@@ -116,7 +116,7 @@ class Intake:
             case b"duplicate":
                 metrics.duplicate_seen()
             case b"flood":
-                self._log.warning("whatsapp.dead_letter", number=piece.phone_number_id, kind="flood")
+                self._log.warning("whatsapp.webhook.dead_lettered", number=piece.phone_number_id, kind="flood")
             case _:
                 raise unexpected(result)
 
@@ -144,7 +144,7 @@ class Intake:
     def _buried(self, piece: Piece, result: Any) -> None:
         if result == b"dead":
             self._log.warning(
-                "whatsapp.dead_letter", number=piece.phone_number_id, kind="malformed", reason=piece.reason
+                "whatsapp.webhook.dead_lettered", number=piece.phone_number_id, kind="malformed", reason=piece.reason
             )
         elif result == b"duplicate":
             metrics.duplicate_seen()

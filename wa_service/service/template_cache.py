@@ -91,7 +91,7 @@ class Templates:
             answer.set_exception(problem)
             if not isinstance(problem, WhatsAppError):
                 raise
-            log.get_logger().info("whatsapp.templates", outcome="not_fetched", error=str(problem))
+            log.get_logger().info("whatsapp.templates.fetch_failed", error=str(problem))
         else:
             self._found, self._fetched = found, self._clock()
             answer.set_result(found)

@@ -65,9 +65,9 @@ def webhook_blueprint(runtime: Runtime, intake: Intake, limits: CallLimits, tall
         right = hmac.compare_digest(given, verify_token)
         if not right or request.args.get("hub.mode") != "subscribe" or len(challenge) > LONGEST_CHALLENGE:
             limits.refused()
-            logger.warning("whatsapp.webhook.verified", outcome="refused")
+            logger.warning("whatsapp.webhook.handshake_refused")
             raise ProblemError(FORBIDDEN, "The verify token or the mode is not right.")
-        logger.info("whatsapp.webhook.verified", outcome="verified")
+        logger.info("whatsapp.webhook.verified")
         return Response(
             challenge, content_type="text/plain; charset=utf-8", headers={"X-Content-Type-Options": "nosniff"}
         )
@@ -89,7 +89,7 @@ def webhook_blueprint(runtime: Runtime, intake: Intake, limits: CallLimits, tall
             tally.answered(outcome, time.perf_counter() - started)
         if debug:
             ms = round((time.perf_counter() - started) * 1000, 1)
-            logger.debug("whatsapp.webhook.accepted", outcome=outcome, ms=ms)
+            logger.debug("whatsapp.webhook.accepted", ms=ms)
         return stored
 
     def answer() -> str:

@@ -167,10 +167,10 @@ class InboundWorker:
                 logger = self._log.bind(message=stored.reference, number=stored.piece.phone_number_id)
                 self._attempt(lease, stored, logger)
         except LeaseLostError:
-            self._log.warning("whatsapp.message.handled", outcome="lease_lost")
+            self._log.warning("whatsapp.message.lease_lost")
         except StoreAwayError:
             # Not handed back: the lease runs out by itself, and then it is anybody's.
-            self._log.warning("whatsapp.message.handled", outcome="store_away")
+            self._log.warning("whatsapp.message.store_unavailable")
         finally:
             if self._leases.get(work.conversation) is lease:
                 del self._leases[work.conversation]
@@ -261,8 +261,7 @@ class InboundWorker:
             STORE_PATIENCE,
         )
         logger.info(
-            "whatsapp.message.handled",
-            outcome="finished" if finished else "finished_by_another",
+            "whatsapp.message.handled" if finished else "whatsapp.message.result_discarded",
             type=event.kind,
             intent=result.intent or None,
             replies=[send.id for send in result.sends],
@@ -296,11 +295,11 @@ class InboundWorker:
     def _again(self, work: Work, delay: float, *, counts: bool, reason: str, logger: FilteringBoundLogger) -> None:
         delay = min(delay, LONGEST_ASKED_FOR)
         self._inbox.again(work, self._puller, delay, counts=counts)
-        logger.warning("whatsapp.message.handled", outcome="again", reason=reason, seconds=round(delay, 1))
+        logger.warning("whatsapp.message.retry_scheduled", reason=reason, seconds=round(delay, 1))
 
     def _bury(self, work: Work, kind: str, reason: str, logger: FilteringBoundLogger) -> None:
         self._inbox.bury(work, self._puller, kind, reason)
-        logger.error("whatsapp.message.handled", outcome="dead_letter", kind=kind, reason=reason, tries=work.takes)
+        logger.error("whatsapp.message.dead_lettered", kind=kind, reason=reason, tries=work.takes)
 
 
 def addressed_to(event: InboundMessage) -> dict[str, str]:

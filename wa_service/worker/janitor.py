@@ -39,14 +39,12 @@ class Janitor:
             for worker in self._inbound:
                 worker.renew()
             for record_id in self._outbox.reap():
-                self._log.warning("whatsapp.send.unknown", id=record_id, outcome="unknown", reason="claim_ran_out")
+                self._log.warning("whatsapp.send.unknown", id=record_id, reason="claim_ran_out")
             for record_id, verdict in self._outbox.settle():
                 if verdict == "resent":
-                    self._log.warning(
-                        "whatsapp.send.queued", id=record_id, outcome="resent", reason="no_word_from_meta"
-                    )
+                    self._log.warning("whatsapp.send.resent", id=record_id, reason="no_word_from_meta")
                 else:
-                    self._log.error("whatsapp.send.failed", id=record_id, outcome="failed", reason="no_word_from_meta")
+                    self._log.error("whatsapp.send.failed", id=record_id, reason="no_word_from_meta")
             if time.monotonic() >= self._tidy_at:
                 self._events.tidy()
                 self._tidy_at = time.monotonic() + TIDY_SECONDS

@@ -32,7 +32,7 @@ class ScrapeServer:
         except OSError:
             return
         self._server = server
-        self._log.info("whatsapp.worker", outcome="metrics_served")
+        self._log.info("whatsapp.worker.metrics_served")
 
     def stop(self) -> None:
         """Listens no more."""

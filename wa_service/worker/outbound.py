@@ -39,7 +39,7 @@ class OutboundWorker:
                 for grant in answer.grants:
                     self._pool.spawn(self._send, grant)
                 for record_id in answer.expired:
-                    self._log.warning("whatsapp.send.failed", id=record_id, outcome="failed", reason="expired")
+                    self._log.warning("whatsapp.send.failed", id=record_id, reason="expired")
                 if answer.wait and not self._stopping:
                     self._wait(answer.wait, answer.why)
             except StoreAwayError:
@@ -63,4 +63,4 @@ class OutboundWorker:
         try:
             self._sender.send(grant)
         except Exception as error:  # noqa: BLE001 - a defect: the claim runs out and the send becomes unknown
-            self._log.error("whatsapp.send.unknown", id=grant.id, outcome="defect", reason=type(error).__name__)
+            self._log.error("whatsapp.send.crashed", id=grant.id, reason=type(error).__name__)

@@ -83,7 +83,7 @@ class WorkerProcess:
         if succeeds:
             self._take_over(succeeds)
         pullers = [gevent.spawn(self._inbound.pull), *(gevent.spawn(worker.pull) for worker in self._outbound)]
-        self._log.info("whatsapp.worker", outcome="started", numbers=len(self._outbound))
+        self._log.info("whatsapp.worker.started", numbers=len(self._outbound))
         started()
         while not self._stop.wait(ROUND_SECONDS):
             self._janitor.round()
@@ -93,7 +93,7 @@ class WorkerProcess:
                 break
             for puller in pullers:
                 if puller.ready():  # a defect; the supervisor starts anew, and what we hold is given back
-                    self._log.error("whatsapp.worker", outcome="puller_died")
+                    self._log.error("whatsapp.worker.consumer_died")
                     self._stop.set()
         self._end(pullers)
 
@@ -117,9 +117,9 @@ class WorkerProcess:
         try:
             held = self._built.inbox.give_back(self._puller, died=False)
         except StoreAwayError:
-            self._log.warning("whatsapp.worker", outcome="not_given_back")
+            self._log.warning("whatsapp.worker.release_failed")
         ms = round((time.monotonic() - started) * 1000)
-        self._log.info("whatsapp.worker", outcome="stopped", ms=ms, given_back=held)
+        self._log.info("whatsapp.worker.stopped", ms=ms, released=held)
         self._built.close()
 
     def _keep_renewing(self) -> None:
@@ -130,9 +130,9 @@ class WorkerProcess:
     def _take_over(self, puller: str) -> None:
         try:
             held = self._built.inbox.give_back(puller, died=True)
-            self._log.warning("whatsapp.worker", outcome="took_over", held=held)
+            self._log.warning("whatsapp.worker.took_over", held=held)
         except StoreAwayError:
-            self._log.warning("whatsapp.worker", outcome="took_over_nothing")
+            self._log.warning("whatsapp.worker.takeover_failed")
 
 
 def run(

@@ -61,4 +61,4 @@ class ReadMarks:
             if self._outbox.may_mark(event.phone_number_id):
                 self._clients[event.phone_number_id].mark_as_read(event.id, typing=typing)
         except (WhatsAppError, StoreAwayError, KeyError) as error:
-            self._log.debug("whatsapp.message.read", outcome="failed", reason=type(error).__name__)
+            self._log.debug("whatsapp.message.mark_read_failed", reason=type(error).__name__)

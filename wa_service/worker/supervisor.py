@@ -90,18 +90,18 @@ def supervise(command: Sequence[str] = (sys.executable, "-m", "wa_service", "wor
         if status > 0 and lived < FAILED_START and first and not worked:
             return int(status)
         first = False
-        logger.error("whatsapp.worker", outcome="died", status=status, seconds=round(lived, 1))
+        logger.error("whatsapp.worker.died", status=status, seconds=round(lived, 1))
         gevent.sleep(restarts.pause(worked=worked, lived=lived))
         child = _Child(command, "--succeeds", child.puller)
 
 
 def _replaced(child: _Child, command: Sequence[str], logger: FilteringBoundLogger) -> _Child:
     """A successor that works, with the settings as they are now; the same child where there is none."""
-    logger.info("whatsapp.worker", outcome="replacing")
     successor = _Child(command)
     if not successor.works(START_SECONDS):
-        logger.error("whatsapp.worker", outcome="not_replaced", reason="the successor could not start")
+        logger.error("whatsapp.worker.replace_failed", reason="the successor could not start")
         successor.stop()
         return child
     child.stop()
+    logger.info("whatsapp.worker.replaced", puller=child.puller, successor=successor.puller)
     return successor

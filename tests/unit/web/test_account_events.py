@@ -39,8 +39,8 @@ def test_an_upgrade_raises_the_number_that_customers_see_so(web: Web, lines: lis
     web.webhook(upgrade("+1 555-000-2222"))
 
     assert throughput(web) == [80, 1_000]
-    assert told(lines, "whatsapp.limit") == [
-        {"log_level": "info", "outcome": "told", "number": OTHER_NUMBER, "per_second": 1_000}
+    assert told(lines, "whatsapp.limit.reported") == [
+        {"log_level": "info", "number": OTHER_NUMBER, "per_second": 1_000}
     ]
 
 
@@ -52,7 +52,7 @@ def test_another_number_s_upgrade_changes_nothing(web: Web, lines: list[dict[str
     web.webhook(upgrade("15550001111", metadata={"phone_number_id": "999"}))
 
     assert throughput(web) == [80, 80]
-    assert told(lines, "whatsapp.limit") == []
+    assert told(lines, "whatsapp.limit.reported") == []
 
 
 def test_with_one_number_only_another_s_upgrade_changes_nothing_either(start_web: Start) -> None:
@@ -98,7 +98,7 @@ def test_a_new_tier_sets_the_daily_limit(web: Web, lines: list[dict[str, Any]], 
     web.webhook(delivery(value, field=QUALITY))
 
     assert web.runtime.observer.overview().daily_limit == limit
-    assert told(lines, "whatsapp.limit") == [{"log_level": "info", "outcome": "told", "daily": limit}]
+    assert told(lines, "whatsapp.limit.reported") == [{"log_level": "info", "daily": limit}]
 
 
 def test_a_management_event_is_one_line_without_its_value(web: Web, lines: list[dict[str, Any]]) -> None:
