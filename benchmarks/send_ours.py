@@ -13,10 +13,10 @@ from benchmarks.others.sending import arguments, timed  # noqa: E402 - after the
 from wa_service.delivery.breakers import Breaker  # noqa: E402 - as above
 from wa_service.observability import metrics  # noqa: E402 - as above
 from wa_service.whatsapp import WhatsAppMetaClient  # noqa: E402 - as above
-from wa_service.whatsapp.http.transport import Outcome  # noqa: E402 - as above
+from wa_service.whatsapp.http.transport import CallOutcome  # noqa: E402 - as above
 
 
-def observe(call: str, outcome: Outcome, seconds: float) -> None:
+def observe(call: str, outcome: CallOutcome, seconds: float) -> None:
     """Measures a call as the service does."""
     metrics.api_called(call, seconds, outcome.code)
 

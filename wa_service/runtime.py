@@ -30,7 +30,7 @@ from wa_service.store.overview import MemoryWatch, Observer
 from wa_service.store.records import Records
 from wa_service.store.result_waiters import Answers
 from wa_service.whatsapp.client import WhatsAppMetaClient
-from wa_service.whatsapp.http.transport import Outcome
+from wa_service.whatsapp.http.transport import CallOutcome
 from wa_service.whatsapp.webhooks.signature import SignatureVerifier
 
 COEXISTENCE_PER_SECOND = 20
@@ -38,7 +38,7 @@ COEXISTENCE_PER_SECOND = 20
 MEDIA_ADDRESS = "media"
 
 Guard = Callable[[str], AbstractContextManager[object]]
-Observe = Callable[[str, Outcome, float], None]
+Observe = Callable[[str, CallOutcome, float], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +157,7 @@ def _proxies(settings: Settings) -> Mapping[str, str] | None:
     return {"https": settings.https_proxy.get_secret_value(), "no_proxy": settings.no_proxy}
 
 
-def _observe(call: str, outcome: Outcome, seconds: float) -> None:
+def _observe(call: str, outcome: CallOutcome, seconds: float) -> None:
     code: int | str | None = outcome.code
     if outcome.error is not None and code is None:
         code = type(outcome.error).__name__
@@ -167,7 +167,7 @@ def _observe(call: str, outcome: Outcome, seconds: float) -> None:
         log.get_logger().debug(event, code=code, ms=round(seconds * 1000))
 
 
-def _observe_management(management: ManagementGuard, call: str, outcome: Outcome, seconds: float) -> None:
+def _observe_management(management: ManagementGuard, call: str, outcome: CallOutcome, seconds: float) -> None:
     management.observe(outcome)
     _observe(call, outcome, seconds)
 

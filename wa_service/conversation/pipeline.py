@@ -11,7 +11,7 @@ from wa_service.conversation.script import Problem, Script
 from wa_service.conversation.transcription import FetchMedia, Heard, Hearing, Unheard
 from wa_service.conversation.utterance import Content, message_of, read_content
 from wa_service.resilience.breaker import Unavailable
-from wa_service.whatsapp.webhooks.events import Audio, Event, InboundMessage
+from wa_service.whatsapp.webhooks.events import Audio, InboundMessage, WebhookEvent
 
 __all__ = ["Answer", "Incoming", "Pipeline", "Startable", "Unavailable", "examples_of"]
 
@@ -100,7 +100,7 @@ class Pipeline:
         for part in self._parts:
             part.stop()
 
-    def wants_answer(self, event: Event) -> bool:
+    def wants_answer(self, event: WebhookEvent) -> bool:
         """Whether this is a message to mark as read and answer; reactions and the like never are."""
         content = read_content(event)
         return content is not None and (content.kind != "welcome" or content.kind in self._by_kind)

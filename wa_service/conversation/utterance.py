@@ -8,10 +8,9 @@ from wa_service.whatsapp.webhooks.events import (
     ButtonPress,
     ButtonReply,
     CallPermissionReply,
-    Contacts,
+    ContactCards,
     Document,
     Edit,
-    Event,
     FlowReply,
     Image,
     InboundMessage,
@@ -25,6 +24,7 @@ from wa_service.whatsapp.webhooks.events import (
     System,
     Text,
     Video,
+    WebhookEvent,
 )
 
 
@@ -41,7 +41,7 @@ class Content:
     choice: str = ""
 
 
-def read_content(event: Event) -> Content | None:
+def read_content(event: WebhookEvent) -> Content | None:
     """What the event carries; None where nobody asked anything (statuses, reactions, edits, consent …)."""
     match event:
         case Text():
@@ -54,7 +54,7 @@ def read_content(event: Event) -> Content | None:
             return Content("audio")
         case Image() | Video() | Document() | Sticker():
             return Content(event.kind, text=event.caption)
-        case Location() | Contacts():
+        case Location() | ContactCards():
             return Content(event.kind)
         case Order():
             return Content("order", text=event.text)

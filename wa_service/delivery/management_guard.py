@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from wa_service.delivery.breakers import Breaker
 from wa_service.whatsapp.errors import WhatsAppRateLimitError
-from wa_service.whatsapp.http.transport import Outcome
+from wa_service.whatsapp.http.transport import CallOutcome
 
 NEAR_PERCENT = 90.0
 SECONDS_A_PERCENT = 3.0
@@ -42,7 +42,7 @@ class ManagementGuard:
         with self._breaker.guard(call):
             yield
 
-    def observe(self, outcome: Outcome) -> None:
+    def observe(self, outcome: CallOutcome) -> None:
         """Reads how much of Meta's limits is used up."""
         for usage in outcome.usage:
             seconds = max(usage.regain_minutes * 60.0, (usage.percent - NEAR_PERCENT) * SECONDS_A_PERCENT)

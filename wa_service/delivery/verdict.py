@@ -43,7 +43,7 @@ class Verdict:
 
 def judge(error: WhatsAppError, grant: Grant) -> Verdict:
     """What becomes of the granted send after this error."""
-    facts = describe(error)
+    facts = error_record(error)
     match error.group:
         case "transient":
             tried = not isinstance(error, WhatsAppCircuitOpenError)
@@ -84,7 +84,7 @@ def judge(error: WhatsAppError, grant: Grant) -> Verdict:
             return Verdict(Ending("failed", error=facts, code=error.code, health="well"))
 
 
-def describe(error: WhatsAppError) -> dict[str, Any]:
+def error_record(error: WhatsAppError) -> dict[str, Any]:
     """An error as the record keeps it and the caller sees it."""
     return {
         "reason": error.group,
@@ -98,7 +98,7 @@ def describe(error: WhatsAppError) -> dict[str, Any]:
 
 def _asked(error: WhatsAppError) -> float | None:
     """What Meta's answer itself asked for; what the table of codes advises is the same for all, and never grows."""
-    return None if error.asked is None else min(error.asked, LONGEST_ASKED_FOR)
+    return None if error.requested_wait is None else min(error.requested_wait, LONGEST_ASKED_FOR)
 
 
 def _growing(tries: int) -> float:

@@ -11,7 +11,7 @@ from wa_service.runtime import Runtime
 from wa_service.store.flusher import Command, StoreAwayError
 from wa_service.store.size_limits import bounded
 from wa_service.whatsapp.webhooks.events import ManagementEvent, Piece, parse_piece
-from wa_service.whatsapp.webhooks.management import digits
+from wa_service.whatsapp.webhooks.management_events import digits_only
 
 # A history, say, is so large that a thousand of them would fill the store.
 LARGEST_KEPT_ASIDE = 65_536
@@ -61,7 +61,7 @@ class AccountEvents:
 
     def seen_as(self, piece: Piece) -> list[Asked]:
         """Tells the store as which number customers see the one that a piece is for, where it says so."""
-        shown = digits(piece.display_phone_number)
+        shown = digits_only(piece.display_phone_number)
         if not shown:
             return []
         self.unseen.discard(piece.phone_number_id)

@@ -44,7 +44,7 @@ from wa_service.web.problems import (
     ProblemError,
 )
 from wa_service.whatsapp.client import WhatsAppMetaClient
-from wa_service.whatsapp.outbound.parts import problems
+from wa_service.whatsapp.outbound.field_problems import problems
 
 _MAILBOX_RETRY_SECONDS = 60.0
 Client = Callable[[str | None], WhatsAppMetaClient]

@@ -27,7 +27,7 @@ from wa_service.web.metrics_buffer import WebhookTally
 from wa_service.web.openapi import DESCRIPTION, docs_blueprint
 from wa_service.web.trusted_proxies import TrustedProxies
 from wa_service.web.webhook import webhook_blueprint
-from wa_service.whatsapp.outbound.parts import problems as field_problems
+from wa_service.whatsapp.outbound.field_problems import problems as field_problems
 
 
 class Wamid(BaseConverter):

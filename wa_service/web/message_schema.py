@@ -33,7 +33,7 @@ def message_schemas(numbers: Sequence[str], longest_ttl: int) -> dict[str, Schem
     ]
     schemas["TextParameter"]["properties"]["text"]["pattern"] = _ONE_LINE
     for name, limit, below in (("latitude", 90, "[1-8]?[0-9]"), ("longitude", 180, "1[0-7][0-9]|[1-9]?[0-9]")):
-        schemas["Place"]["properties"][name] = _degrees(limit, below)
+        schemas["LocationContent"]["properties"][name] = _degrees(limit, below)
     schemas["ReactionMessage"]["properties"]["context"] = {"type": "null"}
     schemas["TextMessage"]["properties"]["text"] = _either(
         "TextBody", {"type": "string", "minLength": 1, "maxLength": 4096}

@@ -9,7 +9,7 @@ from typing import IO, Any, Final
 from requests.adapters import BaseAdapter
 
 from wa_service.whatsapp.errors import WhatsAppOutcomeUnknownError
-from wa_service.whatsapp.http.transport import USER_AGENT, Guard, Observer, Transport
+from wa_service.whatsapp.http.transport import USER_AGENT, CallGuard, CallObserver, Transport
 from wa_service.whatsapp.management_client import ManagementClient
 from wa_service.whatsapp.media.download import LARGEST, Media, MediaDownloader, MediaInfo, MediaStream, check_upload
 from wa_service.whatsapp.media.uploads import FileLike, MultipartForm, open_upload
@@ -61,8 +61,8 @@ class WhatsAppMetaClient(ManagementClient):
         base_url: str = "https://graph.facebook.com",
         *,
         business_account_id: str = "",
-        guard: Guard | None = None,
-        observe: Observer | None = None,
+        guard: CallGuard | None = None,
+        observe: CallObserver | None = None,
         proxies: Mapping[str, str] | None = None,
         ca_bundle: str | None = None,
         user_agent: str = USER_AGENT,

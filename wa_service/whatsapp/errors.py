@@ -56,7 +56,7 @@ class WhatsAppError(Exception):
 
     Attributes: `http_status`, `code` and `subcode` (None where there is none), `title`, `details`, `fbtrace_id` (""
     where Meta says nothing), `retryable` (may the same request work later?), `retry_after` (seconds, None unknown),
-    `asked` (the part of it that this very answer asked for; None where only the table of codes advises), `group` (what
+    `requested_wait` (seconds that this very answer asks for; None where only the table of codes advises), `group` (what
     delivery decides by), `advice` (a sentence for a person).
     """
 
@@ -86,7 +86,7 @@ class WhatsAppError(Exception):
         self.fbtrace_id = fbtrace_id
         self.retryable = self.default_retryable if retryable is None else retryable
         self.retry_after = retry_after
-        self.asked: float | None = None
+        self.requested_wait: float | None = None
         self.group: Group = group or self.default_group
         self.advice = advice or self.default_advice
         super().__init__(self.title)
@@ -292,11 +292,11 @@ def classify(
         error = _without_error_object(http_status, method, retry_after)
     else:
         error = _from_object(MetaErrorObject.read(found), http_status, retry_after)
-    error.asked = retry_after
+    error.requested_wait = retry_after
     if retry_after is None and error.group == "throttled":
         minutes = max((usage.regain_minutes for usage in read_usage(headers or {})), default=0.0)
-        error.asked = minutes * 60 or None
-        error.retry_after = error.asked or error.retry_after
+        error.requested_wait = minutes * 60 or None
+        error.retry_after = error.requested_wait or error.retry_after
     return error
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from wa_service.delivery.management_guard import ManagementGuard
 from wa_service.whatsapp.errors import WhatsAppCircuitOpenError, WhatsAppConnectionError, WhatsAppRateLimitError
-from wa_service.whatsapp.http.transport import Outcome
+from wa_service.whatsapp.http.transport import CallOutcome
 from wa_service.whatsapp.usage import Usage
 
 
@@ -17,9 +17,9 @@ class Clock:
         return self.now
 
 
-def used(percent: float, regain: float = 0.0) -> Outcome:
+def used(percent: float, regain: float = 0.0) -> CallOutcome:
     usage = Usage("waba", "whatsapp_business_management", percent, 1.0, 1.0, regain)
-    return Outcome(http_status=200, error=None, retry_after=None, usage=(usage,), version="v24.0")
+    return CallOutcome(http_status=200, error=None, retry_after=None, usage=(usage,), version="v24.0")
 
 
 def call(guard: ManagementGuard, name: str = "templates", error: Exception | None = None) -> None:

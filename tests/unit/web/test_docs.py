@@ -13,7 +13,7 @@ from tests.unit.web.conftest import Start, Web
 from tests.unit.web.deliveries import CUSTOMER
 from wa_service.store.flusher import StoreAwayError
 from wa_service.web.problems import all_kinds
-from wa_service.whatsapp.outbound.messages import Place
+from wa_service.whatsapp.outbound.messages import LocationContent
 
 
 @pytest.fixture
@@ -133,12 +133,12 @@ DEGREES = (
 
 @pytest.mark.parametrize("text", DEGREES)
 def test_the_description_takes_the_same_texts_for_degrees_as_the_check(document: dict[str, Any], text: str) -> None:
-    place = {**document["components"]["schemas"]["Place"], "components": document["components"]}
+    place = {**document["components"]["schemas"]["LocationContent"], "components": document["components"]}
     for axis in ("latitude", "longitude"):
         location = {"latitude": 0, "longitude": 0, axis: text}
         described = jsonschema.Draft202012Validator(place).is_valid(location)
         try:
-            Place.model_validate(location)
+            LocationContent.model_validate(location)
             taken = True
         except ValidationError:
             taken = False

@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 
 from tests.unit.web.conftest import IN_CHUNKS, KEYS, BrokenChunks, Web
-from wa_service.delivery.verdict import describe
+from wa_service.delivery.verdict import error_record
 from wa_service.web import problems
 from wa_service.web.problems import ANSWERS, ProblemError, all_kinds, kind_of, of_failure, of_meta
 from wa_service.whatsapp import errors
@@ -94,7 +94,7 @@ def test_a_failed_record_is_answered_by_what_it_says(failure: dict[str, Any], na
 def test_a_failed_record_is_answered_as_meta_s_answer_would_have_been(error: dict[str, Any], status: int) -> None:
     told = classify(status, {"error": error})
 
-    kept = of_failure(describe(told))
+    kept = of_failure(error_record(told))
 
     assert (kept.kind, kept.members["retryable"]) == (kind_of(type(told)), told.retryable)
 

@@ -37,7 +37,7 @@ CLASSES = {
     "document": "Document",
     "sticker": "Sticker",
     "location": "Location",
-    "contacts": "Contacts",
+    "contacts": "ContactCards",
     "reaction": "Reaction",
     "reaction_removed": "Reaction",
     "button": "ButtonPress",

@@ -3,7 +3,7 @@
 import pytest
 
 from wa_service.whatsapp.webhooks.events import UNLIMITED, ManagementEvent, Preference, parse
-from wa_service.whatsapp.webhooks.management import MANAGEMENT_FIELDS, tier_limit
+from wa_service.whatsapp.webhooks.management_events import MANAGEMENT_FIELDS, tier_limit
 
 SAMPLES = [
     *("template_status", "template_quality", "template_category", "template_components", "number_quality"),

@@ -17,7 +17,7 @@ from wa_service.whatsapp.errors import (
 )
 from wa_service.whatsapp.http.transport import Transport
 from wa_service.whatsapp.media.download import Media, MediaDownloader, hex_digest, read_info
-from wa_service.whatsapp.media.types import MEDIA_TYPES, kind_of
+from wa_service.whatsapp.media.types import MEDIA_TYPES, media_kind
 
 TOKEN = "EAAtoken0123456789"
 META = "https://graph.facebook.com"
@@ -106,7 +106,7 @@ def test_the_whole_download_is_observed_once(downloader, serving, heard):
 def test_every_kind_of_file_can_be_fetched(downloader, serving, mime_type):
     serving(mime_type=mime_type)
     media = downloader().download("55")
-    assert (media.mime_type, media.kind) == (mime_type, kind_of(mime_type))
+    assert (media.mime_type, media.kind) == (mime_type, media_kind(mime_type))
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ _ATTEMPTS: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class CallOutcome:
     """What one call came to, for metrics: the HTTP status, or None where no answer came; the error, or None.
 
     Neither status nor error: the caller cut the call off (a time-out of its own). `retry_after`: seconds from the
@@ -72,8 +72,8 @@ class Outcome:
         return self.error.code if self.error else None
 
 
-Guard: TypeAlias = Callable[[str], AbstractContextManager[object]]
-Observer: TypeAlias = Callable[[str, Outcome, float], None]
+CallGuard: TypeAlias = Callable[[str], AbstractContextManager[object]]
+CallObserver: TypeAlias = Callable[[str, CallOutcome, float], None]
 
 
 class Transport:
@@ -85,8 +85,8 @@ class Transport:
         api_version: str,
         access_token: str,
         *,
-        guard: Guard | None = None,
-        observe: Observer | None = None,
+        guard: CallGuard | None = None,
+        observe: CallObserver | None = None,
         proxies: Mapping[str, str] | None = None,
         ca_bundle: str | None = None,
         user_agent: str = USER_AGENT,
@@ -109,7 +109,7 @@ class Transport:
         if parsed.scheme not in ("http", "https") or not parsed.hostname or parsed.username or parsed.query:
             raise ValueError("The base URL must be like https://graph.facebook.com.")
         self._root = "/".join(part.strip("/") for part in (base_url, api_version) if part.strip("/"))
-        self._guard: Guard = guard or _no_guard
+        self._guard: CallGuard = guard or _no_guard
         self._observe = observe
         self._timeout = (connect_timeout, read_timeout)
         self._deadline = deadline
@@ -193,7 +193,7 @@ class Transport:
             raise ValueError("A path may have no host, query, space or dots.")
         return f"{self._root}/{path.lstrip('/')}"
 
-    def tell(self, call: str, outcome: Outcome, seconds: float) -> None:
+    def tell(self, call: str, outcome: CallOutcome, seconds: float) -> None:
         """Let the observer know of a call that this transport did not make as a whole."""
         if self._observe is not None:
             self._observe(call, outcome, seconds)
@@ -283,9 +283,9 @@ class _Seen:
     def answer(self, response: Response) -> None:
         self._status, self._headers = response.status_code, response.headers
 
-    def outcome(self, error: WhatsAppError | None) -> Outcome:
+    def outcome(self, error: WhatsAppError | None) -> CallOutcome:
         headers = self._headers
-        return Outcome(
+        return CallOutcome(
             self._status,
             error,
             retry_after_seconds(headers),

@@ -28,9 +28,17 @@ from wa_service.whatsapp.errors import (
     WhatsAppRequestError,
 )
 from wa_service.whatsapp.http.deadline import until, within
-from wa_service.whatsapp.http.transport import Outcome, Transport
+from wa_service.whatsapp.http.transport import CallOutcome, Transport
 from wa_service.whatsapp.media.hosts import MediaHosts
-from wa_service.whatsapp.media.types import LARGEST, MEDIA_TYPES, MediaKind, MediaType, base_type, check_upload, kind_of
+from wa_service.whatsapp.media.types import (
+    LARGEST,
+    MEDIA_TYPES,
+    MediaKind,
+    MediaType,
+    base_type,
+    check_upload,
+    media_kind,
+)
 
 __all__ = [
     "LARGEST",
@@ -43,7 +51,7 @@ __all__ = [
     "MediaType",
     "base_type",
     "check_upload",
-    "kind_of",
+    "media_kind",
 ]
 
 STEP_SECONDS: Final = 30.0
@@ -67,7 +75,7 @@ class MediaInfo:
     @property
     def kind(self) -> MediaKind:
         """As what WhatsApp shows it."""
-        return kind_of(self.mime_type)
+        return media_kind(self.mime_type)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(id={self.id!r}, mime_type={self.mime_type!r}, size={self.size!r})"
@@ -86,7 +94,7 @@ class Media:
     @property
     def kind(self) -> MediaKind:
         """As what WhatsApp shows it."""
-        return kind_of(self.mime_type)
+        return media_kind(self.mime_type)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(mime_type={self.mime_type!r}, size={self.size!r}, path={self.path!r})"
@@ -215,7 +223,7 @@ class MediaDownloader:
             error = problem
             raise
         finally:
-            outcome = Outcome(error.http_status if error else 200, error, None, (), "")
+            outcome = CallOutcome(error.http_status if error else 200, error, None, (), "")
             self._transport.tell("download_media", outcome, time.monotonic() - started)
 
     def _call(self, method: str, media_id: str, phone_number_id: str) -> dict[str, Any]:

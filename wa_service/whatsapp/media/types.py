@@ -84,7 +84,7 @@ def base_type(mime_type: str) -> str:
     return _ALIASES.get(plain, plain)
 
 
-def kind_of(mime_type: str) -> MediaKind:
+def media_kind(mime_type: str) -> MediaKind:
     """As what WhatsApp shows a file of this type; what is not known is a document."""
     known = MEDIA_TYPES.get(base_type(mime_type))
     return known.kind if known else "document"

@@ -8,10 +8,11 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from wa_service.whatsapp.outbound.parts import DocumentMedia, Link, MediaObject, Part
+from wa_service.whatsapp.outbound.media_parts import DocumentMedia, Link, MediaObject
+from wa_service.whatsapp.outbound.message_part import MessagePart
 
 
-class Header(Part):
+class Header(MessagePart):
     """What stands above the body: a short text, or a picture, film or document."""
 
     type: str
@@ -27,25 +28,25 @@ class Header(Part):
         return self
 
 
-class Body(Part):
+class Body(MessagePart):
     """The main text."""
 
     text: str = Field(min_length=1, max_length=1024)
 
 
-class ListBody(Part):
+class ListBody(MessagePart):
     """The main text of a list, which may be longer."""
 
     text: str = Field(min_length=1, max_length=4096)
 
 
-class Footer(Part):
+class Footer(MessagePart):
     """Small text below."""
 
     text: str = Field(min_length=1, max_length=60)
 
 
-class Interactive(Part):
+class Interactive(MessagePart):
     """What all interactive types share; on its own it stands for a type that we do not know."""
 
     headers: ClassVar[frozenset[str]] = frozenset({"text", "image", "video", "document"})
@@ -64,18 +65,18 @@ class Interactive(Part):
         return self
 
 
-class Reply(Part):
+class ReplyButtonContent(MessagePart):
     """What a reply button says and sends back."""
 
     id: str = Field(min_length=1, max_length=256)
     title: str = Field(min_length=1, max_length=20)
 
 
-class ReplyButton(Part):
+class ReplyButton(MessagePart):
     """One reply button."""
 
     type: str = "reply"
-    reply: Reply | None = None
+    reply: ReplyButtonContent | None = None
 
     @model_validator(mode="after")
     def _reply_given(self) -> "ReplyButton":
@@ -88,7 +89,7 @@ class ReplyButton(Part):
         return self
 
 
-class ButtonsAction(Part):
+class ButtonsAction(MessagePart):
     """One to three reply buttons."""
 
     buttons: tuple[ReplyButton, ...] = Field(min_length=1, max_length=3)
@@ -109,7 +110,7 @@ class Buttons(Interactive):
     action: ButtonsAction
 
 
-class Row(Part):
+class Row(MessagePart):
     """One choice of a list."""
 
     id: str = Field(min_length=1, max_length=200)
@@ -117,14 +118,14 @@ class Row(Part):
     description: str | None = Field(default=None, max_length=72)
 
 
-class ListSection(Part):
+class ListSection(MessagePart):
     """Rows under a title."""
 
     title: str | None = Field(default=None, max_length=24)
     rows: tuple[Row, ...] = Field(min_length=1, max_length=10)
 
 
-class ListAction(Part):
+class ListAction(MessagePart):
     """The label that opens the list, and its sections."""
 
     button: str = Field(min_length=1, max_length=20)
@@ -150,14 +151,14 @@ class ListMenu(Interactive):
     action: ListAction
 
 
-class CtaUrlParameters(Part):
+class CtaUrlParameters(MessagePart):
     """The button's label and where it leads."""
 
     display_text: str = Field(min_length=1, max_length=20)
     url: Link
 
 
-class CtaUrlAction(Part):
+class CtaUrlAction(MessagePart):
     """A button that opens a page."""
 
     name: Literal["cta_url"] = "cta_url"
@@ -172,7 +173,7 @@ class CtaUrl(Interactive):
     action: CtaUrlAction
 
 
-class FlowParameters(Part):
+class FlowParameters(MessagePart):
     """Which Flow to open, and where. `flow_cta`: Meta's schema allows 30 characters, SDKs 20."""
 
     flow_message_version: str = "3"
@@ -196,7 +197,7 @@ class FlowParameters(Part):
         return self
 
 
-class FlowAction(Part):
+class FlowAction(MessagePart):
     """A button that opens a Flow."""
 
     name: Literal["flow"] = "flow"
@@ -211,7 +212,7 @@ class Flow(Interactive):
     action: FlowAction
 
 
-class ProductAction(Part):
+class ProductAction(MessagePart):
     """One product of a catalogue."""
 
     catalog_id: str = Field(min_length=1)
@@ -228,20 +229,20 @@ class Product(Interactive):
     action: ProductAction
 
 
-class ProductItem(Part):
+class ProductItem(MessagePart):
     """One product of a section."""
 
     product_retailer_id: str = Field(min_length=1)
 
 
-class ProductSection(Part):
+class ProductSection(MessagePart):
     """Products under a title."""
 
     title: str | None = Field(default=None, max_length=24)
     product_items: tuple[ProductItem, ...] = Field(min_length=1, max_length=30)
 
 
-class ProductListAction(Part):
+class ProductListAction(MessagePart):
     """Products of a catalogue, in sections."""
 
     catalog_id: str = Field(min_length=1)
@@ -266,7 +267,7 @@ class ProductList(Interactive):
     action: ProductListAction
 
 
-class CatalogAction(Part):
+class CatalogAction(MessagePart):
     """The whole catalogue; `parameters` may name the product whose picture is shown."""
 
     name: Literal["catalog_message"] = "catalog_message"
@@ -283,7 +284,7 @@ class Catalog(Interactive):
     action: CatalogAction
 
 
-class LocationRequestAction(Part):
+class LocationRequestAction(MessagePart):
     """The button that sends the customer's place."""
 
     name: Literal["send_location"] = "send_location"
@@ -299,7 +300,7 @@ class LocationRequest(Interactive):
     action: LocationRequestAction = LocationRequestAction()
 
 
-class AddressParameters(Part):
+class AddressParameters(MessagePart):
     """The form's country and what is known already (India only, 2.5)."""
 
     country: str = Field(pattern=r"^[A-Z]{2}$")
@@ -308,7 +309,7 @@ class AddressParameters(Part):
     validation_errors: dict[str, Any] | None = None
 
 
-class AddressAction(Part):
+class AddressAction(MessagePart):
     """The button that opens the address form."""
 
     name: Literal["address_message"] = "address_message"

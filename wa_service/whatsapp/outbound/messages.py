@@ -18,16 +18,10 @@ from pydantic import Field, StrictBool, ValidationError, field_validator, model_
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from wa_service.whatsapp.addresses import is_user_id, normalise_number
+from wa_service.whatsapp.outbound.field_problems import FieldProblem, problems
 from wa_service.whatsapp.outbound.interactive import AnyInteractive
-from wa_service.whatsapp.outbound.parts import (
-    AudioMedia,
-    CaptionedMedia,
-    DocumentMedia,
-    MediaObject,
-    Part,
-    Problem,
-    problems,
-)
+from wa_service.whatsapp.outbound.media_parts import AudioMedia, CaptionedMedia, DocumentMedia, MediaObject
+from wa_service.whatsapp.outbound.message_part import MessagePart
 from wa_service.whatsapp.outbound.templates import Template, build_components, check_against
 
 __all__ = [
@@ -36,13 +30,13 @@ __all__ = [
     "CardName",
     "ContactsMessage",
     "DocumentMessage",
+    "FieldProblem",
     "ImageMessage",
     "InteractiveMessage",
+    "LocationContent",
     "LocationMessage",
     "MarkAsRead",
     "Message",
-    "Place",
-    "Problem",
     "ReactionBody",
     "ReactionMessage",
     "ReplyContext",
@@ -58,13 +52,13 @@ __all__ = [
 ]
 
 
-class ReplyContext(Part):
+class ReplyContext(MessagePart):
     """The message that this one answers."""
 
     message_id: str = Field(min_length=1)
 
 
-class Message(Part):
+class Message(MessagePart):
     """The envelope of every message; on its own it stands for a type that we do not know.
 
     `to` is a number (kept as digits) or, with `recipient_type` "group", a group id; `recipient` is a business-scoped
@@ -127,7 +121,7 @@ def _digits(to: str) -> str:
         raise ValidationError.from_exception_data("Message", [error]) from None
 
 
-class TextBody(Part):
+class TextBody(MessagePart):
     """A text of up to 4,096 characters, with a preview of its first link if wanted."""
 
     body: str = Field(min_length=1, max_length=4096)
@@ -179,7 +173,7 @@ class StickerMessage(Message):
 _DEGREES: Final = re.compile(r"-?(0|[1-9][0-9]{0,2})(\.[0-9]{1,12})?")
 
 
-class Place(Part):
+class LocationContent(MessagePart):
     """A place in degrees, as numbers or numeric texts such as "-73.98"."""
 
     latitude: float | str
@@ -188,7 +182,7 @@ class Place(Part):
     address: str | None = Field(default=None, max_length=1000)
 
     @model_validator(mode="after")
-    def _on_earth(self) -> "Place":
+    def _on_earth(self) -> "LocationContent":
         for name, value, limit in (("latitude", self.latitude, 90), ("longitude", self.longitude, 180)):
             is_number = isinstance(value, float) or _DEGREES.fullmatch(value) is not None
             if not is_number or not abs(float(value)) <= limit:
@@ -200,10 +194,10 @@ class LocationMessage(Message):
     """A place."""
 
     type: Literal["location"] = "location"
-    location: Place
+    location: LocationContent
 
 
-class CardName(Part):
+class CardName(MessagePart):
     """A person's name: the whole, and at least one of its parts."""
 
     formatted_name: str = Field(min_length=1)
@@ -220,7 +214,7 @@ class CardName(Part):
         return self
 
 
-class Card(Part):
+class Card(MessagePart):
     """A contact card."""
 
     name: CardName
@@ -239,7 +233,7 @@ class ContactsMessage(Message):
     contacts: tuple[Card, ...] = Field(min_length=1, max_length=257)
 
 
-class ReactionBody(Part):
+class ReactionBody(MessagePart):
     """An emoji on a message of the customer's; "" takes it back."""
 
     message_id: str = Field(min_length=1)
@@ -277,13 +271,13 @@ class TemplateMessage(Message):
         return check_against(self.template, definition)
 
 
-class TypingIndicator(Part):
+class TypingIndicator(MessagePart):
     """Shows that an answer is coming, for 25 seconds or until it comes."""
 
     type: Literal["text"] = "text"
 
 
-class MarkAsRead(Part):
+class MarkAsRead(MessagePart):
     """Mark a message of the customer's, and all before it, as read (2.8)."""
 
     messaging_product: Literal["whatsapp"] = "whatsapp"
@@ -362,7 +356,7 @@ def _writable(data: dict[str, Any]) -> None:
 
 
 def _part_as_json(value: object) -> object:
-    if isinstance(value, Part):
+    if isinstance(value, MessagePart):
         return value.as_json()
     raise TypeError
 

@@ -5,13 +5,14 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Discriminator, Field, StrictInt, Tag, model_validator
 
-from wa_service.whatsapp.outbound.parts import DocumentMedia, MediaObject, Part
+from wa_service.whatsapp.outbound.media_parts import DocumentMedia, MediaObject
+from wa_service.whatsapp.outbound.message_part import MessagePart
 from wa_service.whatsapp.outbound.template_check import check_components
 
 NO_FOOTER_PARAMETERS = "A footer carries no parameters when sending: its text is fixed in the template."
 
 
-class Parameter(Part):
+class Parameter(MessagePart):
     """A value put into a template; on its own it stands for a type that we do not know."""
 
     type: str
@@ -31,7 +32,7 @@ class TextParameter(Parameter):
         return self
 
 
-class Currency(Part):
+class Currency(MessagePart):
     """An amount in thousandths, with the text that is shown."""
 
     fallback_value: str = Field(min_length=1)
@@ -46,7 +47,7 @@ class CurrencyParameter(Parameter):
     currency: Currency
 
 
-class DateTime(Part):
+class DateTime(MessagePart):
     """A time, with the text that is shown."""
 
     fallback_value: str = Field(min_length=1)
@@ -117,7 +118,7 @@ AnyParameter = Annotated[
 """Any parameter, chosen by its `type`; location, product, action, offers and ttl_minutes pass as they are."""
 
 
-class Component(Part):
+class Component(MessagePart):
     """What goes into one part of a template: `header`, `body`, one `button`, or one of the special ones."""
 
     type: str
@@ -134,14 +135,14 @@ class Component(Part):
         return self
 
 
-class Language(Part):
+class Language(MessagePart):
     """Which translation to send, such as `en_US`; there is no fall-back to another."""
 
     code: str = Field(min_length=2, max_length=20)
     policy: Literal["deterministic"] | None = None
 
 
-class Template(Part):
+class Template(MessagePart):
     """Name, language and what goes into the template's variables."""
 
     name: str = Field(pattern=r"^[a-z0-9_]{1,512}$")
@@ -283,5 +284,5 @@ def check_against(template: Template | Mapping[str, Any], definition: Mapping[st
     `template`: a `Template` or its JSON; `definition`: one item of Meta's template list (3.2). Returns a sentence a
     problem: name, language, status, counts, names and formats of parameters, places of buttons, cards.
     """
-    given = template.as_json() if isinstance(template, Part) else template
+    given = template.as_json() if isinstance(template, MessagePart) else template
     return check_components(given, definition)

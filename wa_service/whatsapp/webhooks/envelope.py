@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
-from wa_service.whatsapp.webhooks.management import MANAGEMENT_FIELDS
+from wa_service.whatsapp.webhooks.management_events import MANAGEMENT_FIELDS
 
-Kind: TypeAlias = Literal["message", "status", "error", "user_action", "management", "malformed"]
+PieceKind: TypeAlias = Literal["message", "status", "error", "user_action", "management", "malformed"]
 
 OBJECT: Final = "whatsapp_business_account"
 
@@ -51,7 +51,7 @@ class Piece:
     malformed, with the `reason`).
     """
 
-    kind: Kind
+    kind: PieceKind
     field: str
     waba_id: str
     phone_number_id: str
@@ -274,7 +274,7 @@ def _contact_of(known: list[dict[str, Any]], wa_id: str, user_id: str) -> _Conta
 
 
 def _piece(
-    kind: Kind,
+    kind: PieceKind,
     origin: _Origin,
     *,
     raw: object,

@@ -11,9 +11,9 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Final, TypeAlias
 
 from wa_service.whatsapp.errors import WhatsAppError, from_status_error
-from wa_service.whatsapp.webhooks.envelope import MESSAGE_TYPES, Kind, Piece, is_delivery, walk
-from wa_service.whatsapp.webhooks.fields import UnreadableError, needed_text, optional_object, text_of
-from wa_service.whatsapp.webhooks.management import (
+from wa_service.whatsapp.webhooks.envelope import MESSAGE_TYPES, Piece, PieceKind, is_delivery, walk
+from wa_service.whatsapp.webhooks.json_fields import UnreadableError, needed_text, optional_object, text_of
+from wa_service.whatsapp.webhooks.management_events import (
     MANAGEMENT_FIELDS,
     UNLIMITED,
     ManagementEvent,
@@ -26,16 +26,16 @@ from wa_service.whatsapp.webhooks.messages import (
     ButtonPress,
     ButtonReply,
     CallPermissionReply,
-    Contacts,
+    ContactCards,
     Context,
     Document,
     Edit,
     FlowReply,
     Image,
+    InboundMedia,
     InboundMessage,
     ListReply,
     Location,
-    Media,
     Order,
     OrderItem,
     Reaction,
@@ -56,24 +56,23 @@ __all__ = [
     "ButtonPress",
     "ButtonReply",
     "CallPermissionReply",
-    "Contacts",
+    "ContactCards",
     "Context",
     "Document",
     "Edit",
     "ErrorNotice",
-    "Event",
     "FlowReply",
     "Image",
+    "InboundMedia",
     "InboundMessage",
-    "Kind",
     "ListReply",
     "Location",
     "Malformed",
     "ManagementEvent",
-    "Media",
     "Order",
     "OrderItem",
     "Piece",
+    "PieceKind",
     "Preference",
     "Reaction",
     "RequestWelcome",
@@ -86,6 +85,7 @@ __all__ = [
     "Unsupported",
     "UserAction",
     "Video",
+    "WebhookEvent",
     "is_delivery",
     "parse",
     "parse_piece",
@@ -154,15 +154,15 @@ class Malformed:
     raw: Any
 
 
-Event: TypeAlias = InboundMessage | Status | ErrorNotice | UserAction | ManagementEvent | Malformed
+WebhookEvent: TypeAlias = InboundMessage | Status | ErrorNotice | UserAction | ManagementEvent | Malformed
 
 
-def parse(delivery: object) -> Iterator[Event]:
+def parse(delivery: object) -> Iterator[WebhookEvent]:
     """Yield every event of a delivery, typed and in its order. Never raises."""
     return map(parse_piece, walk(delivery))
 
 
-def parse_piece(piece: Piece) -> Event:
+def parse_piece(piece: Piece) -> WebhookEvent:
     """Read one piece. Never raises: what cannot be read becomes `Malformed`."""
     reader = _READERS.get(piece.kind, _malformed)
     try:
@@ -206,7 +206,7 @@ def _malformed(piece: Piece, reason: str = "") -> Malformed:
     return Malformed(piece.field, piece.phone_number_id, piece.id, piece.addresses, reason or piece.reason, piece.raw)
 
 
-_READERS: Final[Mapping[str, Callable[[Piece], Event]]] = MappingProxyType(
+_READERS: Final[Mapping[str, Callable[[Piece], WebhookEvent]]] = MappingProxyType(
     {
         "message": read_message,
         "status": _status,

@@ -8,8 +8,8 @@ import orjson
 
 from wa_service.whatsapp.errors import WhatsAppError, from_status_error
 from wa_service.whatsapp.webhooks.envelope import Piece
-from wa_service.whatsapp.webhooks.fields import (
-    Body,
+from wa_service.whatsapp.webhooks.json_fields import (
+    JsonObject,
     UnreadableError,
     needed_number,
     needed_object,
@@ -23,7 +23,7 @@ from wa_service.whatsapp.webhooks.messages import (
     ButtonPress,
     ButtonReply,
     CallPermissionReply,
-    Contacts,
+    ContactCards,
     Context,
     Document,
     Edit,
@@ -45,13 +45,13 @@ from wa_service.whatsapp.webhooks.messages import (
 )
 
 
-def errors_of(body: Body) -> tuple[WhatsAppError, ...]:
+def errors_of(body: JsonObject) -> tuple[WhatsAppError, ...]:
     """Meta's `errors` of a message or status, () where there are none (5.8)."""
     items = body.get("errors")
     return tuple(from_status_error(item) for item in items) if isinstance(items, list) else ()
 
 
-def _context(raw: Body) -> Context | None:
+def _context(raw: JsonObject) -> Context | None:
     context = raw.get("context")
     if not isinstance(context, dict):
         return None
@@ -118,11 +118,11 @@ def _unsupported(piece: Piece) -> Unsupported:
     return Unsupported(*_common(piece), named or text_of(raw, "type"), errors_of(raw))
 
 
-def _text_message(piece: Piece, raw: Body) -> Text:
+def _text_message(piece: Piece, raw: JsonObject) -> Text:
     return Text(*_common(piece), needed_text(needed_object(raw, "text"), "body"))
 
 
-def _media(raw: Body, type_: str) -> tuple[dict[str, Any], tuple[str, str, str, str, str]]:
+def _media(raw: JsonObject, type_: str) -> tuple[dict[str, Any], tuple[str, str, str, str, str]]:
     body = needed_object(raw, type_)
     media_id = text_of(body, "id")
     if not media_id and not raw.get("errors"):
@@ -137,30 +137,30 @@ def _media(raw: Body, type_: str) -> tuple[dict[str, Any], tuple[str, str, str, 
     return body, read
 
 
-def _image(piece: Piece, raw: Body) -> Image:
+def _image(piece: Piece, raw: JsonObject) -> Image:
     return Image(*_common(piece), *_media(raw, "image")[1])
 
 
-def _audio(piece: Piece, raw: Body) -> Audio:
+def _audio(piece: Piece, raw: JsonObject) -> Audio:
     body, media = _media(raw, "audio")
     return Audio(*_common(piece), *media, body.get("voice") is True)
 
 
-def _video(piece: Piece, raw: Body) -> Video:
+def _video(piece: Piece, raw: JsonObject) -> Video:
     return Video(*_common(piece), *_media(raw, "video")[1])
 
 
-def _document(piece: Piece, raw: Body) -> Document:
+def _document(piece: Piece, raw: JsonObject) -> Document:
     body, media = _media(raw, "document")
     return Document(*_common(piece), *media, text_of(body, "filename"))
 
 
-def _sticker(piece: Piece, raw: Body) -> Sticker:
+def _sticker(piece: Piece, raw: JsonObject) -> Sticker:
     body, media = _media(raw, "sticker")
     return Sticker(*_common(piece), *media, body.get("animated") is True)
 
 
-def _location(piece: Piece, raw: Body) -> Location:
+def _location(piece: Piece, raw: JsonObject) -> Location:
     body = needed_object(raw, "location")
     return Location(
         *_common(piece),
@@ -172,24 +172,24 @@ def _location(piece: Piece, raw: Body) -> Location:
     )
 
 
-def _contacts(piece: Piece, raw: Body) -> Contacts:
+def _contacts(piece: Piece, raw: JsonObject) -> ContactCards:
     cards = raw.get("contacts")
     if not isinstance(cards, list):
         raise UnreadableError("contacts is not a list")
-    return Contacts(*_common(piece), tuple(card for card in cards if isinstance(card, dict)))
+    return ContactCards(*_common(piece), tuple(card for card in cards if isinstance(card, dict)))
 
 
-def _reaction(piece: Piece, raw: Body) -> Reaction:
+def _reaction(piece: Piece, raw: JsonObject) -> Reaction:
     body = needed_object(raw, "reaction")
     return Reaction(*_common(piece), needed_text(body, "message_id"), text_of(body, "emoji"))
 
 
-def _button(piece: Piece, raw: Body) -> ButtonPress:
+def _button(piece: Piece, raw: JsonObject) -> ButtonPress:
     body = needed_object(raw, "button")
     return ButtonPress(*_common(piece), text_of(body, "payload"), text_of(body, "text"))
 
 
-def _interactive(piece: Piece, raw: Body) -> InboundMessage:
+def _interactive(piece: Piece, raw: JsonObject) -> InboundMessage:
     body = optional_object(raw, "interactive")
     if body is None:  # seen in traffic, with an error beside it (5.6)
         return _unsupported(piece)
@@ -213,7 +213,7 @@ def _interactive(piece: Piece, raw: Body) -> InboundMessage:
     return Unsupported(*_common(piece), f"interactive/{kind}" if isinstance(kind, str) else "interactive", ())
 
 
-def _flow_reply(piece: Piece, reply: Body) -> FlowReply:
+def _flow_reply(piece: Piece, reply: JsonObject) -> FlowReply:
     try:
         response = orjson.loads(needed_text(reply, "response_json"))
     except orjson.JSONDecodeError:
@@ -223,7 +223,7 @@ def _flow_reply(piece: Piece, reply: Body) -> FlowReply:
     return FlowReply(*_common(piece), text_of(reply, "name"), text_of(reply, "body"), response)
 
 
-def _order(piece: Piece, raw: Body) -> Order:
+def _order(piece: Piece, raw: JsonObject) -> Order:
     body = needed_object(raw, "order")
     items = body.get("product_items")
     if not isinstance(items, list):
@@ -244,26 +244,26 @@ def _order_item(item: object) -> OrderItem:
     )
 
 
-def _system(piece: Piece, raw: Body) -> System:
+def _system(piece: Piece, raw: JsonObject) -> System:
     body = needed_object(raw, "system")
     return System(*_common(piece), text_of(body, "type"), text_of(body, "body"))
 
 
-def _edit(piece: Piece, raw: Body) -> Edit:
+def _edit(piece: Piece, raw: JsonObject) -> Edit:
     body = needed_object(raw, "edit")
     return Edit(*_common(piece), needed_text(body, "original_message_id"), needed_object(body, "message"))
 
 
-def _revoke(piece: Piece, raw: Body) -> Revoke:
+def _revoke(piece: Piece, raw: JsonObject) -> Revoke:
     return Revoke(*_common(piece), needed_text(needed_object(raw, "revoke"), "original_message_id"))
 
 
-def _request_welcome(piece: Piece, raw: Body) -> RequestWelcome:
+def _request_welcome(piece: Piece, raw: JsonObject) -> RequestWelcome:
     del raw
     return RequestWelcome(*_common(piece))
 
 
-_MESSAGE_READERS: Final[Mapping[str, Callable[[Piece, Body], InboundMessage]]] = MappingProxyType(
+_MESSAGE_READERS: Final[Mapping[str, Callable[[Piece, JsonObject], InboundMessage]]] = MappingProxyType(
     {
         "text": _text_message,
         "image": _image,

@@ -50,7 +50,7 @@ class Text(InboundMessage):
 
 
 @dataclass(frozen=True, slots=True)
-class Media(InboundMessage):
+class InboundMedia(InboundMessage):
     """A file. `sha256` is base64 here; the id lives 7 days, the `url` 5 minutes, with the token (4, 5.6)."""
 
     media_id: str
@@ -61,14 +61,14 @@ class Media(InboundMessage):
 
 
 @dataclass(frozen=True, slots=True)
-class Image(Media):
+class Image(InboundMedia):
     """A picture."""
 
     kind: ClassVar[str] = "image"
 
 
 @dataclass(frozen=True, slots=True)
-class Audio(Media):
+class Audio(InboundMedia):
     """A sound; `voice` for a recorded voice note."""
 
     kind: ClassVar[str] = "audio"
@@ -76,14 +76,14 @@ class Audio(Media):
 
 
 @dataclass(frozen=True, slots=True)
-class Video(Media):
+class Video(InboundMedia):
     """A film."""
 
     kind: ClassVar[str] = "video"
 
 
 @dataclass(frozen=True, slots=True)
-class Document(Media):
+class Document(InboundMedia):
     """A file of any kind, with the sender's name for it."""
 
     kind: ClassVar[str] = "document"
@@ -91,7 +91,7 @@ class Document(Media):
 
 
 @dataclass(frozen=True, slots=True)
-class Sticker(Media):
+class Sticker(InboundMedia):
     """A sticker."""
 
     kind: ClassVar[str] = "sticker"
@@ -111,7 +111,7 @@ class Location(InboundMessage):
 
 
 @dataclass(frozen=True, slots=True)
-class Contacts(InboundMessage):
+class ContactCards(InboundMessage):
     """Contact cards, as Meta writes them."""
 
     kind: ClassVar[str] = "contacts"

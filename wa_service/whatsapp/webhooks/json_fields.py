@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-Body: TypeAlias = Mapping[str, Any]
+JsonObject: TypeAlias = Mapping[str, Any]
 """A JSON object of Meta's."""
 
 
@@ -12,13 +12,13 @@ class UnreadableError(Exception):
     """A field is missing or of another type than the reference says; its text is the reason."""
 
 
-def text_of(body: Body, key: str) -> str:
+def text_of(body: JsonObject, key: str) -> str:
     """The text under `key`, "" where there is none."""
     value = body.get(key)
     return value if isinstance(value, str) else ""
 
 
-def needed_text(body: Body, key: str) -> str:
+def needed_text(body: JsonObject, key: str) -> str:
     """The text under `key`; raises `UnreadableError` where there is none."""
     value = body.get(key)
     if not isinstance(value, str):
@@ -26,7 +26,7 @@ def needed_text(body: Body, key: str) -> str:
     return value
 
 
-def needed_object(body: Body, key: str) -> dict[str, Any]:
+def needed_object(body: JsonObject, key: str) -> dict[str, Any]:
     """The object under `key`; raises `UnreadableError` where there is none."""
     value = body.get(key)
     if not isinstance(value, dict):
@@ -34,13 +34,13 @@ def needed_object(body: Body, key: str) -> dict[str, Any]:
     return value
 
 
-def optional_object(body: Body, key: str) -> dict[str, Any] | None:
+def optional_object(body: JsonObject, key: str) -> dict[str, Any] | None:
     """The object under `key`, None where there is none."""
     value = body.get(key)
     return value if isinstance(value, dict) else None
 
 
-def needed_number(body: Body, key: str) -> float:
+def needed_number(body: JsonObject, key: str) -> float:
     """The finite number under `key`, also from a numeric text; raises `UnreadableError` where none."""
     value = body.get(key)
     if isinstance(value, int | float | str) and not isinstance(value, bool):
@@ -53,7 +53,7 @@ def needed_number(body: Body, key: str) -> float:
     raise UnreadableError(f"{key} is not a number")
 
 
-def whole_of(body: Body, key: str) -> int:
+def whole_of(body: JsonObject, key: str) -> int:
     """The whole number under `key`, 0 where there is none."""
     value = body.get(key)
     return value if isinstance(value, int) and not isinstance(value, bool) else 0

@@ -85,7 +85,7 @@ def tier_limit(value: object) -> int | None:
     return value if value > 0 else None
 
 
-def digits(number: str) -> str:
+def digits_only(number: str) -> str:
     """A number as customers see it (`+1 555-000-1111`) as bare digits, so that two spellings compare; at most 32."""
     return _NO_DIGIT.sub("", number)[:32]
 
@@ -135,7 +135,7 @@ class ManagementEvent:
         """The number it is about, digits only, "" where it is about the account."""
         metadata = self.raw.get("metadata")
         inner = _text(metadata, "display_phone_number") if isinstance(metadata, Mapping) else ""
-        return digits(_text(self.raw, "display_phone_number") or inner)
+        return digits_only(_text(self.raw, "display_phone_number") or inner)
 
     @property
     def daily_limit(self) -> int | None:

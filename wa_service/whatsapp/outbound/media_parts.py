@@ -1,0 +1,43 @@
+"""Files in outbound messages: by Meta's id or by a public link (reference 2.3)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, StrictBool, model_validator
+
+from wa_service.whatsapp.outbound.message_part import MessagePart
+
+Caption = Annotated[str, Field(max_length=1024)]
+Link = Annotated[str, Field(pattern=r"^https?://\S+$")]
+
+
+class MediaObject(MessagePart):
+    """A file by Meta's `id` or by a public `link`, exactly one of them (2.3)."""
+
+    id: str | None = Field(default=None, min_length=1)
+    link: Link | None = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> MediaObject:
+        if (self.id is None) == (self.link is None):
+            raise ValueError("Give exactly one of id and link.")
+        return self
+
+
+class CaptionedMedia(MediaObject):
+    """A picture or film with a caption."""
+
+    caption: Caption | None = None
+
+
+class DocumentMedia(CaptionedMedia):
+    """A document; its `filename` drives the icon."""
+
+    filename: str | None = Field(default=None, min_length=1, max_length=240)
+
+
+class AudioMedia(MediaObject):
+    """A sound; `voice` makes it a voice note and needs OGG with OPUS, mono."""
+
+    voice: StrictBool | None = None
