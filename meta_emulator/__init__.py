@@ -1,1 +1,8 @@
-"""A Meta that fits on your desk: the Cloud API, its webhooks and a phone, in one process (docs/emulator.md)."""
+"""An emulated WhatsApp Business Cloud API with its webhooks and a phone page, in one process (docs/emulator.md)."""
+
+from __future__ import annotations
+
+from meta_emulator.config import EmulatorConfig, UnsafeBindError
+from meta_emulator.running import RunningEmulator
+
+__all__ = ["EmulatorConfig", "RunningEmulator", "UnsafeBindError"]

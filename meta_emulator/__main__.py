@@ -11,8 +11,8 @@ import gevent
 from gevent.event import Event
 from gevent.fileobject import FileObject
 
-from .config import EmulatorConfig
-from .server import serve_until
+from meta_emulator.config import EmulatorConfig
+from meta_emulator.server import serve_until
 
 
 def main() -> None:

@@ -1,10 +1,36 @@
-"""The emulator's front door: its settings, its application, and two ways to run it."""
+"""The emulator as a WSGI application: one world behind the Graph face, the controls, the live stream and the page."""
 
 from __future__ import annotations
 
-from .config import EmulatorConfig, UnsafeBindError
-from .faces import create_app
-from .running import RunningEmulator
-from .server import serve
+from flask import Flask
 
-__all__ = ["EmulatorConfig", "RunningEmulator", "UnsafeBindError", "create_app", "serve"]
+from meta_emulator.config import EmulatorConfig
+from meta_emulator.control import control_blueprint
+from meta_emulator.disconnect import HangUp
+from meta_emulator.event_stream import live_blueprint
+from meta_emulator.graph import graph_blueprint
+from meta_emulator.page_routes import page_blueprint
+from meta_emulator.request_guard import guard
+from meta_emulator.seed import new_world
+from meta_emulator.world import World
+
+_REQUEST_BYTES = 105 * 1024 * 1024
+
+
+def create_app(config: EmulatorConfig, world: World | None = None) -> Flask:
+    """A WSGI application around a new world, or around the one that is given.
+
+    The world is at ``app.extensions["emulator"]``.
+    """
+    world = world or new_world(config)
+    app = Flask(__name__, static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = _REQUEST_BYTES
+    app.url_map.strict_slashes = False
+    app.extensions["emulator"] = world
+    guard(app, config)
+    app.register_blueprint(page_blueprint())
+    app.register_blueprint(live_blueprint(world))
+    app.register_blueprint(control_blueprint(world))
+    app.register_blueprint(graph_blueprint(world))
+    app.wsgi_app = HangUp(app.wsgi_app)  # type: ignore[method-assign]  # Flask documents wrapping it this way.
+    return app

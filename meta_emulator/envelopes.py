@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from .behaviour import Behaviour
-from .errors import ERROR_PAGE, title_of
-from .records import BusinessNumber, Message, Phone
+from meta_emulator.behaviour import Behaviour
+from meta_emulator.errors import ERROR_PAGE, title_of
+from meta_emulator.records import BusinessNumber, Message, Phone
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ from collections import OrderedDict, deque
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from .clock import Clock
+from meta_emulator.clock import Clock
 
 PAIR_INTERVAL = 6.0
 PAIR_BURST = 45

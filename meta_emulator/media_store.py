@@ -8,9 +8,9 @@ import hmac
 import secrets
 from typing import Any
 
-from .clock import Clock
-from .ids import Ids
-from .records import BusinessNumber, Media
+from meta_emulator.clock import Clock
+from meta_emulator.ids import Ids
+from meta_emulator.records import BusinessNumber, Media
 
 URL_SECONDS = 300
 UPLOAD_SECONDS = 30 * 86400.0

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 
-from .config import EmulatorConfig
+from meta_emulator.config import EmulatorConfig
 
 _STOP_SECONDS = 10.0
 _PACKAGES = Path(__file__).parents[1]

@@ -8,11 +8,11 @@ from typing import Any
 
 import yaml
 
-from . import addresses
-from .config import EmulatorConfig
-from .default_seed import DEFAULT_SEED
-from .records import BusinessNumber, Template
-from .world import World
+from meta_emulator import addresses
+from meta_emulator.config import EmulatorConfig
+from meta_emulator.default_seed import DEFAULT_SEED
+from meta_emulator.records import BusinessNumber, Template
+from meta_emulator.world import World
 
 PHONE_TRAITS: dict[str, type] = {
     "name": str,

@@ -13,11 +13,11 @@ import gevent
 from gevent.event import Event
 from gevent.pywsgi import WSGIHandler, WSGIServer
 
-from .config import EmulatorConfig
-from .faces import create_app
-from .first_handshake import subscribe_until_answered
-from .hangup import CONNECTION_KEY
-from .seed import new_world
+from meta_emulator.app import create_app
+from meta_emulator.config import EmulatorConfig
+from meta_emulator.disconnect import CONNECTION_KEY
+from meta_emulator.handshake import subscribe_until_answered
+from meta_emulator.seed import new_world
 
 logger = logging.getLogger(__name__)
 

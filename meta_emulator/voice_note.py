@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import ogg_opus, webm
+from meta_emulator import ogg_opus, webm
 
 MIME_TYPE = "audio/ogg; codecs=opus"
 

@@ -13,13 +13,13 @@ from urllib.parse import quote_plus, urlencode
 
 import gevent
 
-from . import wire
-from .behaviour import Behaviour
-from .callback import Answer, CallbackClient
-from .clock import Timers
-from .config import EmulatorConfig
-from .envelopes import Update, envelope
-from .records import Exchange
+from meta_emulator import encoding
+from meta_emulator.behaviour import Behaviour
+from meta_emulator.callback_client import Answer, CallbackClient
+from meta_emulator.clock import Timers
+from meta_emulator.config import EmulatorConfig
+from meta_emulator.envelopes import Update, envelope
+from meta_emulator.records import Exchange
 
 logger = logging.getLogger(__name__)
 
@@ -157,7 +157,7 @@ class Deliverer:
         signature: str = "good",
     ) -> Answer:
         """Sign and POST one envelope; the exchange is kept for the drawer."""
-        body = wire.encode_differently(payload) if other_bytes else wire.encode(payload)
+        body = encoding.encode_differently(payload) if other_bytes else encoding.encode(payload)
         return self.post_bytes(callback, body, note=note, message_ids=_message_ids(payload), signature=signature)
 
     def post_bytes(
@@ -174,7 +174,7 @@ class Deliverer:
         headers = {"Content-Type": "application/json", "User-Agent": USER_AGENT, "Accept": "*/*"}
         if signature != "none":
             wrong = signature == "wrong" or world.behaviour.wrong_signature
-            headers |= wire.signature_headers(body, world.config.app_secret + ("-wrong" if wrong else ""))
+            headers |= encoding.signature_headers(body, world.config.app_secret + ("-wrong" if wrong else ""))
         answer = self.client.call("POST", callback, timeout=world.behaviour.webhook_timeout, headers=headers, body=body)
         self.counts["posts"] += 1
         self.counts[f"answered_{answer.status}"] += 1

@@ -7,17 +7,17 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
 from typing import Any
 
-from . import addresses
-from .behaviour import Behaviour
-from .clock import Clock, Timers
-from .config import EmulatorConfig
-from .faults import FaultBook
-from .hub import Hub
-from .ids import Ids
-from .limits import Limits
-from .media_store import MediaStore
-from .records import BusinessNumber, Exchange, Message, Phone, SendAttempt, Template, Upload
-from .webhooks import Deliverer
+from meta_emulator import addresses
+from meta_emulator.behaviour import Behaviour
+from meta_emulator.clock import Clock, Timers
+from meta_emulator.config import EmulatorConfig
+from meta_emulator.event_hub import Hub
+from meta_emulator.faults import FaultBook
+from meta_emulator.ids import Ids
+from meta_emulator.limits import Limits
+from meta_emulator.media_store import MediaStore
+from meta_emulator.records import BusinessNumber, Exchange, Message, Phone, SendAttempt, Template, Upload
+from meta_emulator.webhooks import Deliverer
 
 _ACCOUNT_NAME = "Emulated business"
 _PHONES = 50_000

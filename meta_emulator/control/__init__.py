@@ -6,22 +6,18 @@ has them all with their shapes; each function's docstring has its own.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from flask import Blueprint, Response
 
-from .answers import ControlError, answer
-from .conversations import ConversationControls
-from .faults import FaultControls
-from .media import MediaControls
-from .phones import PhoneControls
-from .templates import TemplateControls
-from .watch import WatchControls
-from .webhooks import WebhookControls
-from .world_state import WorldControls
-
-if TYPE_CHECKING:
-    from meta_emulator.world import World
+from meta_emulator.control.conversations import ConversationControls
+from meta_emulator.control.faults import FaultControls
+from meta_emulator.control.http import ControlError, answer
+from meta_emulator.control.media import MediaControls
+from meta_emulator.control.observation import WatchControls
+from meta_emulator.control.phones import PhoneControls
+from meta_emulator.control.templates import TemplateControls
+from meta_emulator.control.webhooks import WebhookControls
+from meta_emulator.control.world import WorldControls
+from meta_emulator.world import World
 
 __all__ = ["control_blueprint"]
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from flask import Response, request
 
-from .answers import JsonObject, answer
-from .routes import Controls, route
-from .world_state import number_view
-
-if TYPE_CHECKING:
-    from meta_emulator.records import Message, Phone
+from meta_emulator.control.http import JsonObject, answer
+from meta_emulator.control.routes import Controls, route
+from meta_emulator.control.world import number_view
+from meta_emulator.records import Message, Phone
 
 _SHOWN = 200
 # Unread is counted among the newest messages only: a load test may leave thousands of full phones behind.

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flask import Response
 
+from meta_emulator.control.http import ControlError, answer, json_body, seconds_of
+from meta_emulator.control.routes import Controls, route
 from meta_emulator.faults import ENDPOINTS, KINDS
-
-from .answers import ControlError, answer, json_body, seconds_of
-from .routes import Controls, route
-
-if TYPE_CHECKING:
-    pass
 
 
 class FaultControls(Controls):

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flask import Response, request
+from werkzeug.datastructures import FileStorage
 
-from meta_emulator import phone as acts
-from meta_emulator import voice_note
+from meta_emulator import phone_actions, voice_note
+from meta_emulator.control.http import ControlError, answer, ensure_phone, number_of
+from meta_emulator.control.routes import Controls, route
 from meta_emulator.records import Media
-
-from .answers import ControlError, answer, ensure_phone, number_of
-from .routes import Controls, route
-
-if TYPE_CHECKING:
-    from werkzeug.datastructures import FileStorage
-
-    from meta_emulator.world import World
+from meta_emulator.world import World
 
 # What a browser may show from this origin; everything else is a download.
 _SHOWN = ("image/jpeg", "image/png", "image/webp", "image/gif", "audio/", "video/", "application/pdf")
@@ -53,8 +48,8 @@ class MediaControls(Controls):
         """
         media = _kept(self.world, request.form.get("phone_number_id"))
         kind = request.form.get("type") or kind_of(media.mime_type)
-        if kind not in acts.MEDIA_TYPES:
-            raise ControlError(400, f"type must be one of {', '.join(acts.MEDIA_TYPES)}")
+        if kind not in phone_actions.MEDIA_TYPES:
+            raise ControlError(400, f"type must be one of {', '.join(phone_actions.MEDIA_TYPES)}")
         content: dict[str, Any] = {"id": media.id, "filename": media.filename}
         if caption := request.form.get("caption"):
             content["caption"] = caption
@@ -66,7 +61,7 @@ class MediaControls(Controls):
         body: dict[str, Any] = {"type": kind, kind: content}
         if quoted := request.form.get("context"):
             body["context"] = {"id": quoted}
-        message = acts.write(self.world, ensure_phone(self.world, wa_id), number, body)
+        message = phone_actions.write(self.world, ensure_phone(self.world, wa_id), number, body)
         return answer({"id": message.id, "message": message.view()})
 
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from flask import Response
 
-from meta_emulator import ladder, seed
-from meta_emulator import phone as acts
+from meta_emulator import message_status, phone_actions, seed
+from meta_emulator.control.http import (
+    ControlError,
+    JsonObject,
+    answer,
+    ensure_phone,
+    find_phone,
+    json_body,
+    message_of,
+    number_of,
+)
+from meta_emulator.control.routes import Controls, route
 from meta_emulator.records import Message, Phone
-
-from .answers import ControlError, JsonObject, answer, ensure_phone, find_phone, json_body, message_of, number_of
-from .routes import Controls, route
-
-if TYPE_CHECKING:
-    pass
 
 
 class PhoneControls(Controls):
@@ -41,7 +43,7 @@ class PhoneControls(Controls):
         found = find_phone(self.world, wa_id)
         seed.add_phone(self.world, {**json_body(), "wa_id": found.wa_id})
         if found.auto_deliver:
-            ladder.come_online(self.world, found)
+            message_status.come_online(self.world, found)
         return answer(found.view())
 
     @route("GET", "/phones/<wa_id>/messages")
@@ -59,7 +61,7 @@ class PhoneControls(Controls):
         """
         body = json_body()
         number = number_of(self.world, body.pop("phone_number_id", None))
-        return _written(acts.write(self.world, ensure_phone(self.world, wa_id), number, body))
+        return _written(phone_actions.write(self.world, ensure_phone(self.world, wa_id), number, body))
 
     @route("POST", "/phones/<wa_id>/press")
     def press(self, wa_id: str) -> Response:
@@ -68,19 +70,19 @@ class PhoneControls(Controls):
         button = body.get("button")
         if not isinstance(button, (str, int)):
             raise ControlError(400, "button is its position, id, payload or text")
-        return _written(acts.press(self.world, found, target, button))
+        return _written(phone_actions.press(self.world, found, target, button))
 
     @route("POST", "/phones/<wa_id>/pick")
     def pick(self, wa_id: str) -> Response:
         """Pick a list row: ``{"message_id", "row": id or title}`` → ``{"id", "message"}``."""
         found, target, body = self._about(wa_id)
-        return _written(acts.pick(self.world, found, target, str(body.get("row", ""))))
+        return _written(phone_actions.pick(self.world, found, target, str(body.get("row", ""))))
 
     @route("POST", "/phones/<wa_id>/react")
     def react(self, wa_id: str) -> Response:
         """React: ``{"message_id", "emoji"}``, empty to take it back → ``{"id", "message"}``."""
         found, target, body = self._about(wa_id)
-        return _written(acts.react(self.world, found, target, str(body.get("emoji", ""))))
+        return _written(phone_actions.react(self.world, found, target, str(body.get("emoji", ""))))
 
     @route("POST", "/phones/<wa_id>/read")
     def read(self, wa_id: str) -> Response:
@@ -88,13 +90,13 @@ class PhoneControls(Controls):
         wanted = json_body().get("message_ids")
         if wanted is not None and not isinstance(wanted, list):
             raise ControlError(400, "message_ids must be a list")
-        return answer({"read": acts.read(self.world, find_phone(self.world, wa_id), wanted)})
+        return answer({"read": phone_actions.read(self.world, find_phone(self.world, wa_id), wanted)})
 
     @route("POST", "/phones/<wa_id>/play")
     def play(self, wa_id: str) -> Response:
         """Play a voice note of the business: ``{"message_id"}`` → ``{"message"}``."""
         found, target, _ = self._about(wa_id)
-        acts.play(self.world, found, target)
+        phone_actions.play(self.world, found, target)
         return answer({"message": target.view()})
 
     @route("POST", "/phones/<wa_id>/statuses")
@@ -104,9 +106,9 @@ class PhoneControls(Controls):
         step = body.get("status")
         if step == "failed":
             failure = (int(body.get("code", 131026)), str(body.get("details", "Message Undeliverable.")))
-            ladder.fail(self.world, target, failure)
+            message_status.fail(self.world, target, failure)
         elif step in ("sent", "delivered", "read", "played"):
-            ladder.reach(self.world, target, step)
+            message_status.reach(self.world, target, step)
         else:
             raise ControlError(400, "status must be sent, delivered, read, played or failed")
         return answer({"message": target.view()})

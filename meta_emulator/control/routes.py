@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from flask import Blueprint, Response
 
-if TYPE_CHECKING:
-    from meta_emulator.world import World
+from meta_emulator.world import World
 
 _View = TypeVar("_View", bound=Callable[..., Response])
 _MARK = "_emulator_routes"

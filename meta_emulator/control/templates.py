@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING
 
 from flask import Response
 
-from meta_emulator import review
-
-from .answers import ControlError, answer, json_body
-from .routes import Controls, route
-
-if TYPE_CHECKING:
-    pass
+from meta_emulator import template_review
+from meta_emulator.control.http import ControlError, answer, json_body
+from meta_emulator.control.routes import Controls, route
 
 STATUSES = ("APPROVED", "PENDING", "REJECTED", "PAUSED", "DISABLED", "FLAGGED", "IN_APPEAL", "ARCHIVED")
 
@@ -35,5 +30,5 @@ class TemplateControls(Controls):
         body = json_body()
         if body.get("status") not in STATUSES:
             raise ControlError(400, f"status must be one of {', '.join(STATUSES)}")
-        review.decide(self.world, template, body["status"], str(body.get("reason", "NONE")))
+        template_review.decide(self.world, template, body["status"], str(body.get("reason", "NONE")))
         return answer(asdict(template))

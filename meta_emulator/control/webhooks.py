@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flask import Response
 
-from meta_emulator.callback import Answer
+from meta_emulator.callback_client import Answer
+from meta_emulator.control.http import ControlError, JsonObject, answer, json_body, number_of
+from meta_emulator.control.routes import Controls, route
 from meta_emulator.envelopes import Update, management_update
-
-from .answers import ControlError, JsonObject, answer, json_body, number_of
-from .routes import Controls, route
-
-if TYPE_CHECKING:
-    from meta_emulator.world import World
+from meta_emulator.world import World
 
 # The fixed body of the dashboard's Test button (reference 5.9): unreal ids, and no ``wamid.`` in front.
 _TEST_VALUE: JsonObject = {

@@ -1,5 +1,5 @@
 """The Graph face: what graph.facebook.com answers."""
 
-from .face import graph_blueprint
+from meta_emulator.graph.dispatch import graph_blueprint
 
 __all__ = ["graph_blueprint"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 from flask import Request
@@ -13,9 +13,7 @@ from werkzeug.datastructures import FileStorage
 from meta_emulator.errors import GraphError, parameter
 from meta_emulator.faults import Fault
 from meta_emulator.records import BusinessNumber
-
-if TYPE_CHECKING:
-    from meta_emulator.world import World
+from meta_emulator.world import World
 
 JsonObject = dict[str, Any]
 

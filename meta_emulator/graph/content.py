@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from meta_emulator.errors import GraphError, invalid, missing, parameter
-
-from .call import Call
-from .interactive import check_interactive
-from .template_send import check_template
+from meta_emulator.graph.call import Call
+from meta_emulator.graph.interactive import check_interactive
+from meta_emulator.graph.template_send import check_template
 
 _BODY = 4096
 _CAPTION = 1024

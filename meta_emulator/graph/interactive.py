@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from meta_emulator.errors import invalid, missing, parameter
-
-from .call import Call
+from meta_emulator.graph.call import Call
 
 _HEADER_MEDIA = ("image", "video", "document")
 _COMMERCE_KINDS = ("order_details", "order_status")

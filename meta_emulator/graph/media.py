@@ -7,9 +7,8 @@ import base64
 from flask import Response
 
 from meta_emulator.errors import GraphError, parameter, unsupported_request
+from meta_emulator.graph.call import Call, JsonObject
 from meta_emulator.records import Media, Upload
-
-from .call import Call, JsonObject
 
 _MB = 1024 * 1024
 _OFFICE = "application/vnd.openxmlformats-officedocument."

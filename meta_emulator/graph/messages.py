@@ -6,15 +6,13 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-from meta_emulator import addresses, ladder
-from meta_emulator import phone as phone_acts
+from meta_emulator import addresses, message_status, phone_actions
 from meta_emulator.errors import GraphError, invalid, missing, parameter
 from meta_emulator.faults import Fault
+from meta_emulator.graph.call import Call, JsonObject
+from meta_emulator.graph.content import check_content
 from meta_emulator.limits import SERVICE_WINDOW
 from meta_emulator.records import Message, Phone, SendAttempt
-
-from .call import Call, JsonObject
-from .content import check_content
 
 _OPAQUE_LENGTH = 512
 _STATUSES_FIRST_SECONDS = 10.0
@@ -118,7 +116,7 @@ def _send(call: Call, attempt: SendAttempt) -> tuple[Message, JsonObject]:
         conversation_id=world.ids.hexadecimal() if world.behaviour.has_conversation else "",
         rendered=checked.rendered,
         status_times={"accepted": now},
-        media_id=str(checked.content.get("id", "")) if kind in phone_acts.MEDIA_TYPES else "",
+        media_id=str(checked.content.get("id", "")) if kind in phone_actions.MEDIA_TYPES else "",
     )
     message.free = _is_free(call, recipient.phone, checked.category)
     failure = _failure(call, recipient.phone, message)
@@ -126,7 +124,7 @@ def _send(call: Call, attempt: SendAttempt) -> tuple[Message, JsonObject]:
         _react(call, message)
     call.message_ids.append(message.id)
     world.keep(message)
-    ladder.start(world, recipient.phone, message, failure)
+    message_status.start(world, recipient.phone, message, failure)
     sent: dict[str, Any] = {"id": message.id}
     if kind == "template":
         sent["message_status"] = "accepted"
@@ -213,17 +211,17 @@ def _check_limits(call: Call, phone: Phone) -> None:
         and world.behaviour.window_error == "now"
         and not world.limits.window_open(phone.window_opened.get(number.id))
     ):
-        code, details = ladder.WINDOW_CLOSED
+        code, details = message_status.WINDOW_CLOSED
         raise GraphError(code, details)
 
 
-def _failure(call: Call, phone: Phone, message: Message) -> ladder.Failure | None:
+def _failure(call: Call, phone: Phone, message: Message) -> message_status.Failure | None:
     fault = call.fault
     if fault is not None and fault.kind == "failed_status":
         return fault.code, fault.details or "The emulator was asked to fail this message."
     identity_hash = call.params.get("recipient_identity_key_hash")
     expected = identity_hash if isinstance(identity_hash, str) else None
-    return ladder.failure_of(call.world, call.number, phone, message, expected)
+    return message_status.failure_of(call.world, call.number, phone, message, expected)
 
 
 def _is_free(call: Call, phone: Phone, category: str) -> bool:
@@ -263,5 +261,5 @@ def _mark_read(call: Call) -> JsonObject:
         until = call.world.clock.now() + 25
         call.world.hub.publish("typing", {"wa_id": message.wa_id, "number_id": message.number_id, "until": until})
     call.message_ids.append(wamid)
-    phone_acts.marked_read(call.world, message)
+    phone_actions.marked_read(call.world, message)
     return {"success": True}

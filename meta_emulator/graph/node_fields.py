@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from meta_emulator.graph.call import Call, JsonObject
+from meta_emulator.graph.subscriptions import list_subscribed, number_callbacks
 from meta_emulator.records import BusinessNumber
-
-from .call import Call, JsonObject
-from .subscriptions import list_subscribed, number_callbacks
 
 BUSINESS_ID = "303030303030303"
 _TIERS = {0: "TIER_UNLIMITED", 250: "TIER_250", 1000: "TIER_1K", 2000: "TIER_2K", 10_000: "TIER_10K"}

@@ -7,11 +7,10 @@ from typing import Any
 
 from meta_emulator import addresses
 from meta_emulator.errors import GraphError, invalid, parameter
-
-from .call import Call, JsonObject
-from .node_fields import account_node, number_node
-from .selection import page, select
-from .subscriptions import configure_number
+from meta_emulator.graph.call import Call, JsonObject
+from meta_emulator.graph.node_fields import account_node, number_node
+from meta_emulator.graph.selection import page, select
+from meta_emulator.graph.subscriptions import configure_number
 
 _NUMBER_TYPE = "WhatsAppBusinessPhoneNumber"
 _NUMBER_DEFAULTS = (

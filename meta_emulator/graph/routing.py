@@ -7,9 +7,8 @@ from collections.abc import Callable
 from flask import Response
 
 from meta_emulator.errors import GraphError, unknown_path, unsupported_request
-
-from . import media, messages, nodes, subscriptions, templates
-from .call import Call, JsonObject
+from meta_emulator.graph import media, messages, nodes, subscriptions, templates
+from meta_emulator.graph.call import Call, JsonObject
 
 Handler = Callable[[Call], "JsonObject | Response"]
 

@@ -8,8 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from meta_emulator.errors import GraphError, parameter
-
-from .call import Call, JsonObject
+from meta_emulator.graph.call import Call, JsonObject
 
 _NAME = re.compile(r"\s*([A-Za-z0-9_]+)((?:\.[A-Za-z0-9_]+\([^)]*\))*)\s*")
 _MAXIMUM = 100

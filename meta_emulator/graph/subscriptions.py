@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from meta_emulator.errors import GraphError, parameter
+from meta_emulator.graph.call import Call, JsonObject
 from meta_emulator.records import BusinessNumber
 from meta_emulator.world import World
-
-from .call import Call, JsonObject
 
 _LONGEST = 200
 

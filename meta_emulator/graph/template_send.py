@@ -7,9 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from meta_emulator.errors import GraphError, invalid, missing, parameter
+from meta_emulator.graph.call import Call
 from meta_emulator.records import Template
-
-from .call import Call
 
 VARIABLE = re.compile(r"\{\{\s*([A-Za-z0-9_]+)\s*\}\}")
 _FORBIDDEN = re.compile(r"[\n\r\t]| {5,}")

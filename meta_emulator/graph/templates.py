@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from meta_emulator import review
+from meta_emulator import template_review
 from meta_emulator.errors import parameter, unsupported_request
+from meta_emulator.graph.call import Call, JsonObject
+from meta_emulator.graph.node_fields import health
+from meta_emulator.graph.selection import page, select
+from meta_emulator.graph.template_rules import CATEGORIES, check_language, check_name, normalized, refused, variables_of
 from meta_emulator.records import Template
-
-from .call import Call, JsonObject
-from .node_fields import health
-from .selection import page, select
-from .template_rules import CATEGORIES, check_language, check_name, normalized, refused, variables_of
 
 _TYPE = "WhatsAppMessageTemplate"
 _DEFAULTS = ("name", "parameter_format", "components", "language", "status", "category", "sub_category")
@@ -58,7 +57,7 @@ def create(call: Call) -> JsonObject:
         created=world.clock.now(),
     )
     world.add_template(template)
-    review.start(world, template)
+    template_review.start(world, template)
     return {"id": template.id, "status": template.status, "category": template.category}
 
 
@@ -107,7 +106,7 @@ def edit(call: Call) -> JsonObject:
     template.category = category
     template.edited_at.append(now)
     template.status = "PENDING"
-    review.start(world, template)
+    template_review.start(world, template)
     return {"success": True}
 
 
@@ -125,7 +124,7 @@ def delete(call: Call) -> JsonObject:
         raise unsupported_request(call.method, template_id or name)
     for template in found:
         world.remove_template(template)
-        review.announce(world, template, "DELETED")
+        template_review.announce(world, template, "DELETED")
     return {"success": True}
 
 
@@ -134,7 +133,7 @@ def unpause(call: Call) -> JsonObject:
     template = call.world.templates[call.object_id]
     if template.status != "PAUSED":
         return {"success": False, "reason": "The template is not paused."}
-    review.decide(call.world, template, "APPROVED")
+    template_review.decide(call.world, template, "APPROVED")
     return {"success": True}
 
 

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 import requests
 from playwright.sync_api import Page
 
-from meta_emulator.app import EmulatorConfig, RunningEmulator
+from meta_emulator import EmulatorConfig, RunningEmulator
 
 NUMBER = "106540352242922"
 OTHER_NUMBER = "106540352242923"

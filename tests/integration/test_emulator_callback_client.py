@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from meta_emulator.callback import CallbackClient
+from meta_emulator.callback_client import CallbackClient
 
 Conversation = Callable[[socket.socket], None]
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nok"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from meta_emulator.app import EmulatorConfig, RunningEmulator
+from meta_emulator import EmulatorConfig, RunningEmulator
 from tests.integration.emulated_callback import VERIFY_TOKEN, Callback
 from tests.integration.emulated_meta import NUMBER, SECRET, TOKEN, Meta
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import requests
 
-from meta_emulator.app import EmulatorConfig, RunningEmulator
+from meta_emulator import EmulatorConfig, RunningEmulator
 from tests.eventually import eventually
 from tests.integration.emulated_meta import ANA, APP, NUMBER, SECRET, TOKEN, Meta
 
@@ -175,7 +175,8 @@ import sys
 if {patched}:
     from gevent import monkey
     monkey.patch_all()
-from meta_emulator.app import EmulatorConfig, serve
+from meta_emulator import EmulatorConfig
+from meta_emulator.server import serve
 config = EmulatorConfig("token", "secret", "verify", ("1",), port=0)
 serve(config, lambda url: print(url, flush=True))
 print("stopped", flush=True)

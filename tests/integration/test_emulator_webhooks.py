@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from meta_emulator.app import EmulatorConfig, RunningEmulator
+from meta_emulator import EmulatorConfig, RunningEmulator
 from tests.eventually import eventually
 from tests.integration.emulated_callback import VERIFY_TOKEN, Callback
 from tests.integration.emulated_meta import ACCOUNT, ANA, APP, NUMBER, OTHER_NUMBER, SECRET, TOKEN, Meta

@@ -21,8 +21,8 @@ def add_to(commands: Commands) -> None:
 
 def _run(options: argparse.Namespace, load: Load) -> int:
     settings = load()
-    from meta_emulator.app import serve
-    from meta_emulator.config import EmulatorConfig, UnsafeBindError
+    from meta_emulator import EmulatorConfig, UnsafeBindError
+    from meta_emulator.server import serve
 
     try:
         config = EmulatorConfig(

@@ -8,7 +8,8 @@ from typing import Any
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from meta_emulator.app import EmulatorConfig, create_app
+from meta_emulator import EmulatorConfig
+from meta_emulator.app import create_app
 from meta_emulator.seed import new_world
 
 TOKEN = "EAAtest"

@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from meta_emulator.callback import Answer
+from meta_emulator.callback_client import Answer
 from tests.unit.emulator.emulated import ACCOUNT, ANA, APP, NUMBER, OTHER_NUMBER, SECRET, TOKEN, Emulator, error
 
 

@@ -7,10 +7,9 @@ from pathlib import Path
 import gevent
 import pytest
 
-from meta_emulator import addresses, seed
-from meta_emulator.app import EmulatorConfig, UnsafeBindError
+from meta_emulator import EmulatorConfig, UnsafeBindError, addresses, seed
 from meta_emulator.clock import Clock, Timers
-from meta_emulator.hub import Event, Hub
+from meta_emulator.event_hub import Event, Hub
 from meta_emulator.seed import SeedError
 from tests.unit.emulator.emulated import ACCOUNT, ANA, NUMBER, Emulator
 

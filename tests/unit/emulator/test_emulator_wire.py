@@ -9,30 +9,30 @@ from typing import Any
 
 import pytest
 
-from meta_emulator import wire
+from meta_emulator import encoding
 from meta_emulator.envelopes import Update, envelope, message_update, status_update
 from meta_emulator.records import Message
 from tests.unit.emulator.emulated import ANA, NUMBER, OTHER_NUMBER, Emulator
 
 
 def test_what_is_not_ascii_is_escaped_in_lower_case() -> None:
-    assert wire.encode({"a": "ä😮"}) == rb'{"a":"\u00e4\ud83d\ude2e"}'
+    assert encoding.encode({"a": "ä😮"}) == rb'{"a":"\u00e4\ud83d\ude2e"}'
 
 
 def test_slashes_are_escaped() -> None:
-    assert wire.encode({"u": "https://a/b"}) == rb'{"u":"https:\/\/a\/b"}'
+    assert encoding.encode({"u": "https://a/b"}) == rb'{"u":"https:\/\/a\/b"}'
 
 
 def test_the_other_bytes_say_the_same() -> None:
     payload = {"a": [{"x": "ä/", "y": 1}], "b": None}
-    other = wire.encode_differently(payload)
-    assert other != wire.encode(payload)
+    other = encoding.encode_differently(payload)
+    assert other != encoding.encode(payload)
     assert json.loads(other) == payload
 
 
 def test_the_signature_is_over_these_bytes() -> None:
-    body = wire.encode({"a": "ä"})
-    headers = wire.signature_headers(body, "secret")
+    body = encoding.encode({"a": "ä"})
+    headers = encoding.signature_headers(body, "secret")
     assert headers["X-Hub-Signature-256"] == "sha256=" + hmac.new(b"secret", body, hashlib.sha256).hexdigest()
     assert headers["X-Hub-Signature"] == "sha1=" + hmac.new(b"secret", body, hashlib.sha1).hexdigest()
 

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import gevent
 
-from .envelopes import status_update, webhook_error
-from .limits import SERVICE_WINDOW
-from .records import BusinessNumber, Message, Phone
-from .world import World
+from meta_emulator.envelopes import status_update, webhook_error
+from meta_emulator.limits import SERVICE_WINDOW
+from meta_emulator.records import BusinessNumber, Message, Phone
+from meta_emulator.world import World
 
 _RANK = {"accepted": 0, "sent": 1, "delivered": 2, "read": 3, "played": 4, "failed": 5}
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import gevent
 
-from .world import World
+from meta_emulator.world import World
 
 logger = logging.getLogger(__name__)
 

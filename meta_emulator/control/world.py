@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from flask import Response, request
 
 from meta_emulator import seed
+from meta_emulator.control.http import ControlError, JsonObject, answer, json_body, number_of, seconds_of
+from meta_emulator.control.routes import Controls, route
 from meta_emulator.records import BusinessNumber
-
-from .answers import ControlError, JsonObject, answer, json_body, number_of, seconds_of
-from .routes import Controls, route
-
-if TYPE_CHECKING:
-    from meta_emulator.world import World
+from meta_emulator.world import World
 
 # Reference 1.6: what an unusable token answers.
 TOKEN_STATES: dict[str, tuple[int | None, str] | None] = {

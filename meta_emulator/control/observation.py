@@ -6,19 +6,15 @@ import shlex
 import time
 from collections import deque
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 import gevent
 from flask import Response, request
 
+from meta_emulator.control.http import ControlError, JsonObject, answer, json_body, seconds_of
+from meta_emulator.control.routes import Controls, route
+from meta_emulator.control.world import number_view
 from meta_emulator.records import Exchange, SendAttempt
-
-from .answers import ControlError, JsonObject, answer, json_body, seconds_of
-from .routes import Controls, route
-from .world_state import number_view
-
-if TYPE_CHECKING:
-    from meta_emulator.world import World
+from meta_emulator.world import World
 
 _LONGEST_WAIT = 120.0
 

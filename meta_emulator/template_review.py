@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from .envelopes import management_update
-from .records import Template
-from .world import World
+from meta_emulator.envelopes import management_update
+from meta_emulator.records import Template
+from meta_emulator.world import World
 
 _SIDE_BY_SIDE = re.compile(r"\}\}\s*\{\{")
 

@@ -7,24 +7,20 @@ import logging
 import time
 from collections.abc import Iterator
 from hashlib import sha256
-from typing import TYPE_CHECKING
 
 import gevent
 from flask import Blueprint, Request, Response, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from meta_emulator import addresses, wire
+from meta_emulator import addresses, encoding
+from meta_emulator.disconnect import hang_up
 from meta_emulator.errors import GraphError, bad_token, parameter, unknown_path
 from meta_emulator.faults import Fault
-from meta_emulator.hangup import hang_up
-
-from . import messages
-from .call import Call, JsonObject, parameters, token_of
-from .routing import endpoint_of, find_handler
-from .versions import looks_like_version, oldest_version, serving_version
-
-if TYPE_CHECKING:
-    from meta_emulator.world import World
+from meta_emulator.graph import messages
+from meta_emulator.graph.call import Call, JsonObject, parameters, token_of
+from meta_emulator.graph.routing import endpoint_of, find_handler
+from meta_emulator.graph.versions import looks_like_version, oldest_version, serving_version
+from meta_emulator.world import World
 
 logger = logging.getLogger(__name__)
 
@@ -191,7 +187,7 @@ class _Exchange:
         return response
 
     def _json(self, status: int, body: JsonObject) -> Response:
-        return Response(wire.encode(body), status, content_type="application/json; charset=UTF-8")
+        return Response(encoding.encode(body), status, content_type="application/json; charset=UTF-8")
 
     def _error(self, error: GraphError) -> Response:
         response = self._json(error.http_status, error.body(self._trace))

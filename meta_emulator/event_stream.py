@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import orjson
 from flask import Blueprint, Response, request
 
-from .hub import Event
-
-if TYPE_CHECKING:
-    from .world import World
+from meta_emulator.event_hub import Event
+from meta_emulator.world import World
 
 _IDLE_SECONDS = 15.0
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import orjson
 from flask import Flask, Response, request
 
-from .config import EmulatorConfig
+from meta_emulator.config import EmulatorConfig
 
 _OURS = ("/_emulator", "/_page")
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 from flask import Response, request
 
 from meta_emulator import addresses
 from meta_emulator.records import BusinessNumber, Message, Phone
-
-if TYPE_CHECKING:
-    from meta_emulator.world import World
+from meta_emulator.world import World
 
 JsonObject = dict[str, Any]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import ladder
-from .envelopes import message_update
-from .records import BusinessNumber, Message, Phone
-from .world import World
+from meta_emulator import message_status
+from meta_emulator.envelopes import message_update
+from meta_emulator.records import BusinessNumber, Message, Phone
+from meta_emulator.world import World
 
 MEDIA_TYPES = ("image", "audio", "video", "document", "sticker")
 _COMMON = {"id", "from", "from_user_id", "timestamp", "type", "context"}
@@ -110,7 +110,7 @@ def read(world: World, phone: Phone, message_ids: list[str] | None = None) -> in
         wanted = [message for message in wanted if message.id in message_ids]
     unread = [item for item in wanted if item.direction == "in" and "read" not in item.status_times]
     for message in unread:
-        ladder.read(world, phone, message)
+        message_status.read(world, phone, message)
     return len(unread)
 
 
@@ -118,8 +118,8 @@ def play(world: World, phone: Phone, message: Message) -> None:
     """Play a voice note from the business for the first time."""
     if message.direction != "in" or message.type != "audio":
         raise PhoneError("only a voice note of the business can be played")
-    ladder.read(world, phone, message)
-    ladder.reach(world, message, "played")
+    message_status.read(world, phone, message)
+    message_status.reach(world, message, "played")
 
 
 def marked_read(world: World, message: Message) -> None:
