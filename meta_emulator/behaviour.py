@@ -46,7 +46,7 @@ class Behaviour:
     fetch_links: bool = False
     wrong_signature: bool = False
 
-    def changed(self, wanted: dict[str, Any]) -> Behaviour:
+    def with_changes(self, wanted: dict[str, Any]) -> Behaviour:
         """A copy with ``wanted`` set; ValueError names a knob that is unknown or has the wrong type."""
         known = {item.name: getattr(self, item.name) for item in fields(self)}
         for name, value in wanted.items():

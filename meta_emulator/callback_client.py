@@ -20,7 +20,7 @@ _IDLE_SECONDS = 1.5
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CallbackResponse:
     """What the callback said: ``status`` 0 and ``error`` where it said nothing."""
 
     status: int
@@ -37,7 +37,7 @@ class CallbackClient:
     def __init__(self) -> None:
         self._idle: dict[tuple[str, str], deque[tuple[float, http.client.HTTPConnection]]] = defaultdict(deque)
 
-    def call(
+    def request(
         self,
         method: str,
         url: str,
@@ -46,8 +46,8 @@ class CallbackClient:
         headers: dict[str, str] | None = None,
         body: bytes = b"",
         limit: int = _ANSWER_BYTES,
-    ) -> Answer:
-        """Send one request; every failure comes back as an Answer with status 0.
+    ) -> CallbackResponse:
+        """Send one request; every failure comes back as an CallbackResponse with status 0.
 
         ``timeout`` (seconds) covers all of it; ``limit`` is how many bytes of the answer are read.
         """
@@ -60,12 +60,12 @@ class CallbackClient:
             if timer is not deadline:
                 raise
             error = f"no answer within {timeout:g} s"
-            return Answer(0, b"", time.monotonic() - started, error, timed_out=True)
+            return CallbackResponse(0, b"", time.monotonic() - started, error, timed_out=True)
         except (OSError, ValueError, http.client.HTTPException) as error:
-            return Answer(0, b"", time.monotonic() - started, f"{type(error).__name__}: {error}")
+            return CallbackResponse(0, b"", time.monotonic() - started, f"{type(error).__name__}: {error}")
         finally:
             deadline.close()
-        return Answer(status, content, time.monotonic() - started, content_type=kind)
+        return CallbackResponse(status, content, time.monotonic() - started, content_type=kind)
 
     def close(self) -> None:
         """Close every idle connection."""
@@ -80,14 +80,14 @@ class CallbackClient:
         """One request and its answer; a pooled connection that turns out to be closed is replaced once."""
         connection, reused = self._connection(parts)
         try:
-            return self._speak(connection, parts, method, headers, body, limit)
+            return self._send(connection, parts, method, headers, body, limit)
         except (ConnectionError, http.client.BadStatusLine):
             if not reused:
                 raise
         connection = self._connect(parts)
-        return self._speak(connection, parts, method, headers, body, limit)
+        return self._send(connection, parts, method, headers, body, limit)
 
-    def _speak(
+    def _send(
         self,
         connection: http.client.HTTPConnection,
         parts: SplitResult,

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-_KEY = "wa_emulator.hang_up"
+_KEY = "wa_emulator.disconnect"
 CONNECTION_KEY = "wa_emulator.connection"
 
 
-def hang_up(environ: dict[str, Any], *, reset: bool) -> None:
+def disconnect(environ: dict[str, Any], *, reset: bool) -> None:
     """Ask that this request's connection be closed with no answer; ``reset``: with a TCP reset."""
     environ[_KEY] = "reset" if reset else "close"
 
 
-class HangUp:
-    """WSGI middleware that throws the finished answer away where ``hang_up`` was asked for."""
+class DisconnectMiddleware:
+    """WSGI middleware that throws the finished answer away where ``disconnect`` was asked for."""
 
     def __init__(self, application: WSGIApplication) -> None:
         self._application = application

@@ -15,7 +15,7 @@ def encode(payload: Any) -> bytes:
     return text.replace("/", "\\/").encode("ascii")
 
 
-def encode_differently(payload: Any) -> bytes:
+def encode_reordered(payload: Any) -> bytes:
     """The same payload in other bytes: keys reversed and spaced, as a redelivery may come."""
     text = json.dumps(_reversed(payload), separators=(", ", ": "), ensure_ascii=True)
     return text.replace("/", "\\/").encode("ascii")

@@ -11,7 +11,7 @@ from gevent.queue import Empty, Full, Queue
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class WorldEvent:
     """One thing that happened: ``id`` grows by one, ``kind`` names the shape of ``data``."""
 
     id: int
@@ -19,7 +19,7 @@ class Event:
     data: dict[str, Any]
 
 
-class Hub:
+class EventHub:
     """Publish to every subscriber; history replay from a given event id.
 
     A subscriber that does not read loses its subscription instead of filling memory: its stream ends, the
@@ -27,7 +27,7 @@ class Hub:
     """
 
     def __init__(self, kept: int) -> None:
-        self._history: deque[Event] = deque(maxlen=kept)
+        self._history: deque[WorldEvent] = deque(maxlen=kept)
         self._kept = kept
         self._last = 0
         self._subscribers: set[Queue] = set()
@@ -42,10 +42,10 @@ class Hub:
         """How many streams are open."""
         return len(self._subscribers)
 
-    def publish(self, kind: str, data: dict[str, Any]) -> Event:
+    def publish(self, kind: str, data: dict[str, Any]) -> WorldEvent:
         """Hand ``data`` to every subscriber and keep it for replay."""
         self._last += 1
-        event = Event(self._last, kind, data)
+        event = WorldEvent(self._last, kind, data)
         self._history.append(event)
         for queue in tuple(self._subscribers):
             try:
@@ -59,7 +59,7 @@ class Hub:
         self._history.clear()
         self.publish("reset", {})
 
-    def stream(self, after: int, idle: float) -> Iterator[Event | None]:
+    def stream(self, after: int, idle: float) -> Iterator[WorldEvent | None]:
         """Events after id ``after``, for ever; None when nothing happened for ``idle`` seconds.
 
         Where the history no longer reaches back to ``after``, a ``reset`` event comes first: read the state anew.
@@ -71,7 +71,7 @@ class Hub:
             replay = [event for event in self._history if event.id > after]
             starts_over = bool(replay) and replay[0].kind == "reset"
             if (after > self._last or after + 1 < oldest) and not starts_over:
-                yield Event(oldest - 1, "reset", {})
+                yield WorldEvent(oldest - 1, "reset", {})
             yield from replay
             while queue in self._subscribers or not queue.empty():
                 try:

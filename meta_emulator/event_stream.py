@@ -7,13 +7,13 @@ from collections.abc import Iterator
 import orjson
 from flask import Blueprint, Response, request
 
-from meta_emulator.event_hub import Event
+from meta_emulator.event_hub import WorldEvent
 from meta_emulator.world import World
 
 _IDLE_SECONDS = 15.0
 
 
-def live_blueprint(world: World) -> Blueprint:
+def event_stream_blueprint(world: World) -> Blueprint:
     """One route that never ends.
 
     ``?after=`` or ``Last-Event-ID`` replays what came after that id; without either everything that is kept
@@ -38,5 +38,5 @@ def _stream(world: World, after: int) -> Iterator[bytes]:
         yield b": still here\n\n" if event is None else _frame(event)
 
 
-def _frame(event: Event) -> bytes:
+def _frame(event: WorldEvent) -> bytes:
     return b"id: %d\nevent: %s\ndata: %s\n\n" % (event.id, event.kind.encode(), orjson.dumps(event.data))

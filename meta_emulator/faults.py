@@ -85,7 +85,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
 }
 
 
-class FaultBook:
+class FaultPlan:
     """The planned failures, in the order they were planned; the first that matches a call hits it."""
 
     def __init__(self, chance: random.Random) -> None:
@@ -128,7 +128,7 @@ class FaultBook:
         """Those still planned."""
         return list(self._faults)
 
-    def hit(self, endpoint: str, *, phone: str = "", number_id: str = "") -> Fault | None:
+    def take(self, endpoint: str, *, phone: str = "", number_id: str = "") -> Fault | None:
         """The failure for this call, counted; None where it shall work."""
         for fault in self._faults:
             if fault.endpoint not in ("*", endpoint) or (fault.phone and fault.phone != phone):

@@ -16,7 +16,7 @@ _PAIRS_KEPT = 100_000
 
 
 @dataclass(frozen=True, slots=True)
-class Switches:
+class LimitSettings:
     """Which limits are kept: on as Meta has them; ``daily`` is the number of customers, 0 for none."""
 
     throughput: bool = True
@@ -35,25 +35,25 @@ class Limits:
 
     def __init__(self, clock: Clock, daily: int) -> None:
         self._clock = clock
-        self._start = Switches(daily=daily)
+        self._initial = LimitSettings(daily=daily)
         self.reset()
 
     def reset(self) -> None:
         """Forget every count and switch back to how it started."""
-        self.switches = self._start
+        self.settings = self._initial
         self._stamps: dict[str, deque[float]] = {}
         self._pairs: OrderedDict[tuple[str, str], float] = OrderedDict()
         self._reached: OrderedDict[str, float] = OrderedDict()
 
-    def switch(self, wanted: dict[str, Any]) -> None:
+    def update(self, wanted: dict[str, Any]) -> None:
         """Set switches by name; ValueError names an unknown one or a wrong type."""
-        known = self.switches.view()
+        known = self.settings.view()
         for name, value in wanted.items():
             if name not in known:
                 raise ValueError(f"no such limit: {name} (there are {', '.join(known)})")
             if type(value) is not type(known[name]):
                 raise ValueError(f"{name} must be {type(known[name]).__name__}")
-        self.switches = replace(self.switches, **wanted)
+        self.settings = replace(self.settings, **wanted)
 
     def received(self, number_id: str) -> None:
         """A customer's message counts in the number's throughput and is never refused."""
@@ -61,7 +61,7 @@ class Limits:
 
     def take_throughput(self, number_id: str, allowed: int) -> bool:
         """Count one send unless ``allowed`` messages went through in the last second."""
-        if not self.switches.throughput:
+        if not self.settings.throughput:
             return True
         now = self._clock.now()
         stamps = self._stamps.setdefault(number_id, deque(maxlen=2000))
@@ -74,7 +74,7 @@ class Limits:
 
     def take_pair(self, number_id: str, wa_id: str) -> bool:
         """Count one send to this customer: 1 per 6 s, up to 45 at once out of future quota (GCRA)."""
-        if not self.switches.pair:
+        if not self.settings.pair:
             return True
         now = self._clock.now()
         pair = (number_id, wa_id)
@@ -94,13 +94,13 @@ class Limits:
             self._reached.popitem(last=False)
         if wa_id in self._reached:
             return True
-        if self.switches.daily and len(self._reached) >= self.switches.daily:
+        if self.settings.daily and len(self._reached) >= self.settings.daily:
             return False
         self._reached[wa_id] = now
         return True
 
     def window_open(self, opened: float | None) -> bool:
         """True while the customer's last message is younger than a day, or where windows are off."""
-        if not self.switches.window:
+        if not self.settings.window:
             return True
         return opened is not None and self._clock.now() - opened < SERVICE_WINDOW

@@ -18,19 +18,19 @@ _LINKED_BYTES = 16 * 1024 * 1024
 Failure = tuple[int, str]
 
 
-def start(world: World, phone: Phone, message: Message, failure: Failure | None) -> None:
+def start_delivery(world: World, phone: Phone, message: Message, failure: Failure | None) -> None:
     """Let an accepted message take its course; with ``failure`` it fails instead of being sent."""
     delay = world.behaviour.status_delay
     if failure is not None:
-        _after(world, delay, lambda: fail(world, message, failure))
+        _run_after(world, delay, lambda: fail(world, message, failure))
         return
     if world.behaviour.fetch_links and (link := _link_of(message)):
         gevent.spawn(_fetch, world, phone, message, link)
     else:
-        _climb(world, phone, message, delay)
+        _schedule_statuses(world, phone, message, delay)
 
 
-def _climb(world: World, phone: Phone, message: Message, delay: float) -> None:
+def _schedule_statuses(world: World, phone: Phone, message: Message, delay: float) -> None:
     steps = ["sent"]
     if message.type != "reaction":  # A reaction that the business sends only gets as far as ``sent``.
         if phone.auto_deliver:
@@ -43,10 +43,10 @@ def _climb(world: World, phone: Phone, message: Message, delay: float) -> None:
     if world.behaviour.shuffle_statuses:
         world.random.shuffle(steps)
     for position, step in enumerate(steps, 1):
-        _after(world, delay * position, lambda step=step: reach(world, message, step))  # type: ignore[misc]
+        _run_after(world, delay * position, lambda step=step: advance(world, message, step))  # type: ignore[misc]
 
 
-def reach(world: World, message: Message, status: str) -> None:
+def advance(world: World, message: Message, status: str) -> None:
     """The message reaches ``status``: the business is told, the page shows it; a repeat does nothing."""
     number, phone = world.numbers.get(message.number_id), world.phones.get(message.wa_id)
     if number is None or phone is None or status in message.status_times or message.status == "failed":
@@ -55,8 +55,8 @@ def reach(world: World, message: Message, status: str) -> None:
     message.status_times[status] = now
     if _RANK[status] > _RANK[message.status]:
         message.status = status
-    world.webhooks.send(status_update(world.behaviour, number, phone, message, status, now))
-    world.show(message)
+    world.webhooks.enqueue(status_update(world.behaviour, number, phone, message, status, now))
+    world.publish_message(message)
 
 
 def fail(world: World, message: Message, failure: Failure) -> None:
@@ -68,31 +68,31 @@ def fail(world: World, message: Message, failure: Failure) -> None:
         return
     message.status = "failed"
     message.status_times["failed"] = world.clock.now()
-    world.webhooks.send(status_update(world.behaviour, number, phone, message, "failed", world.clock.now()))
-    world.show(message)
+    world.webhooks.enqueue(status_update(world.behaviour, number, phone, message, "failed", world.clock.now()))
+    world.publish_message(message)
 
 
-def come_online(world: World, phone: Phone) -> None:
+def deliver_waiting(world: World, phone: Phone) -> None:
     """A phone that was off gets what waited for it."""
     waiting, phone.waiting = phone.waiting, []
     for wamid in waiting:
         if message := world.messages.get(wamid):
-            reach(world, message, "delivered")
+            advance(world, message, "delivered")
             if phone.auto_read and phone.read_receipts:
-                reach(world, message, "read")
+                advance(world, message, "read")
 
 
-def read(world: World, phone: Phone, message: Message) -> None:
+def mark_read(world: World, phone: Phone, message: Message) -> None:
     """The phone shows a message from the business; no webhook where read receipts are off."""
     if message.direction != "in" or message.status == "failed" or message.type == "reaction":
         return
     if not world.behaviour.skip_delivered:
-        reach(world, message, "delivered")
+        advance(world, message, "delivered")
     if phone.read_receipts:
-        reach(world, message, "read")
+        advance(world, message, "read")
 
 
-def failure_of(
+def delivery_failure(
     world: World, number: BusinessNumber, phone: Phone, message: Message, identity_hash: str | None
 ) -> Failure | None:
     """Why Meta will not deliver this message after all, or None (reference 6.4, 6.5)."""
@@ -123,14 +123,14 @@ def _link_of(message: Message) -> str:
 
 def _fetch(world: World, phone: Phone, message: Message, link: str) -> None:
     """Meta fetches a linked file before it sends the message; where it cannot, 131053 (reference 2.3)."""
-    found = world.webhooks.client.call("GET", link, timeout=10.0, headers={"Accept": "*/*"}, limit=_LINKED_BYTES)
+    found = world.webhooks.client.request("GET", link, timeout=10.0, headers={"Accept": "*/*"}, limit=_LINKED_BYTES)
     number = world.numbers.get(message.number_id)
     if found.status != 200 or number is None:
         fail(world, message, (131053, "The media behind the link could not be fetched."))
         return
     mime_type = found.content_type.partition(";")[0] or "application/octet-stream"
     message.media_id = world.media_store.add(number, found.body, mime_type).id
-    _climb(world, phone, message, world.behaviour.status_delay)
+    _schedule_statuses(world, phone, message, world.behaviour.status_delay)
 
 
 def _template_failure(world: World, number: BusinessNumber, phone: Phone, message: Message) -> Failure | None:
@@ -143,7 +143,7 @@ def _template_failure(world: World, number: BusinessNumber, phone: Phone, messag
     return None
 
 
-def _after(world: World, delay: float, action: Callable[[], None]) -> None:
+def _run_after(world: World, delay: float, action: Callable[[], None]) -> None:
     if delay > 0:
         world.timers.call_later(delay, action)
     else:

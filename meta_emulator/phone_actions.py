@@ -29,17 +29,17 @@ def write(world: World, phone: Phone, number: BusinessNumber, body: dict[str, An
     content = _media_content(world, number, kind, body.get(kind)) if kind in MEDIA_TYPES else body.get(kind)
     now = world.clock.now()
     wamid = str(body.get("id") or world.ids.wamid(phone.wa_id, from_customer=True))
-    wire: dict[str, Any] = {}
+    payload: dict[str, Any] = {}
     if isinstance(context := body.get("context"), dict):
-        wire["context"] = _context(number, context)
+        payload["context"] = _context(number, context)
     if not phone.number_hidden:
-        wire["from"] = phone.wa_id
+        payload["from"] = phone.wa_id
     if phone.number_hidden or world.behaviour.user_ids:
-        wire["from_user_id"] = phone.user_id
-    wire |= {"id": wamid, "timestamp": str(body.get("timestamp") or int(now)), "type": kind}
+        payload["from_user_id"] = phone.user_id
+    payload |= {"id": wamid, "timestamp": str(body.get("timestamp") or int(now)), "type": kind}
     if content is not None:
-        wire[kind] = content
-    wire |= {name: value for name, value in body.items() if name not in _COMMON and name != kind}
+        payload[kind] = content
+    payload |= {name: value for name, value in body.items() if name not in _COMMON and name != kind}
     message = Message(
         id=wamid,
         direction="out",
@@ -49,18 +49,20 @@ def write(world: World, phone: Phone, number: BusinessNumber, body: dict[str, An
         content=content if content is not None else {},
         timestamp=now,
         status="sent",
-        context=wire.get("context"),
+        context=payload.get("context"),
         status_times={"sent": now},
         media_id=str(content.get("id", "")) if kind in MEDIA_TYPES and content else "",
     )
-    _apply(world, phone, message)
+    _apply_to_target(world, phone, message)
     world.limits.received(number.id)
     if kind != "reaction":
         phone.window_opened[number.id] = now
-    world.keep(message)
+    world.add_message(message)
     if phone.wa_id not in number.blocked:
-        world.webhooks.send(
-            message_update(world.behaviour, number, phone, wire, delivered=lambda: _step(world, message, "delivered"))
+        world.webhooks.enqueue(
+            message_update(
+                world.behaviour, number, phone, payload, delivered=lambda: _advance_own(world, message, "delivered")
+            )
         )
     return message
 
@@ -74,14 +76,14 @@ def press(world: World, phone: Phone, message: Message, button: str | int) -> Me
     if message.type == "template":
         for position, (text, payload) in enumerate(quick_replies(message)):
             if button in (position, text, payload):
-                return _answer(world, phone, number, message, "button", {"payload": payload, "text": text})
+                return _write_choice(world, phone, number, message, "button", {"payload": payload, "text": text})
         raise PhoneError("this template has no such quick reply")
     action = message.content.get("action", {}) if isinstance(message.content, dict) else {}
     for position, item in enumerate(action.get("buttons", [])):
         reply = item.get("reply", {})
         if button in (position, reply.get("id"), reply.get("title")):
             content = {"type": "button_reply", "button_reply": {"id": reply["id"], "title": reply["title"]}}
-            return _answer(world, phone, number, message, "interactive", content)
+            return _write_choice(world, phone, number, message, "interactive", content)
     raise PhoneError("this message has no such button")
 
 
@@ -93,7 +95,7 @@ def pick(world: World, phone: Phone, message: Message, row_id: str) -> Message:
             if row_id in (row.get("id"), row.get("title")):
                 chosen = {name: row[name] for name in ("id", "title", "description") if name in row}
                 content = {"type": "list_reply", "list_reply": chosen}
-                return _answer(world, phone, _number_of(world, message), message, "interactive", content)
+                return _write_choice(world, phone, _number_of(world, message), message, "interactive", content)
     raise PhoneError("this message has no such row")
 
 
@@ -103,14 +105,14 @@ def react(world: World, phone: Phone, message: Message, emoji: str) -> Message:
     return write(world, phone, _number_of(world, message), {"type": "reaction", "reaction": content})
 
 
-def read(world: World, phone: Phone, message_ids: list[str] | None = None) -> int:
+def read_messages(world: World, phone: Phone, message_ids: list[str] | None = None) -> int:
     """Show messages from the business: those named, or all that are unread. Returns how many it looked at."""
     wanted = world.messages_of(phone)
     if message_ids is not None:
         wanted = [message for message in wanted if message.id in message_ids]
     unread = [item for item in wanted if item.direction == "in" and "read" not in item.status_times]
     for message in unread:
-        message_status.read(world, phone, message)
+        message_status.mark_read(world, phone, message)
     return len(unread)
 
 
@@ -118,19 +120,19 @@ def play(world: World, phone: Phone, message: Message) -> None:
     """Play a voice note from the business for the first time."""
     if message.direction != "in" or message.type != "audio":
         raise PhoneError("only a voice note of the business can be played")
-    message_status.read(world, phone, message)
-    message_status.reach(world, message, "played")
+    message_status.mark_read(world, phone, message)
+    message_status.advance(world, message, "played")
 
 
-def marked_read(world: World, message: Message) -> None:
+def apply_business_read(world: World, message: Message) -> None:
     """The business read the phone's message and, with it, the earlier ones (reference 2.8)."""
     phone = world.phones.get(message.wa_id)
     if phone is None:
         return
     for earlier in world.messages_of(phone):
         if earlier.direction == "out" and earlier.number_id == message.number_id:
-            _step(world, earlier, "delivered")
-            _step(world, earlier, "read")
+            _advance_own(world, earlier, "delivered")
+            _advance_own(world, earlier, "read")
         if earlier is message:
             break
 
@@ -145,7 +147,7 @@ def quick_replies(message: Message) -> list[tuple[str, str]]:
     ]
 
 
-def _answer(
+def _write_choice(
     world: World, phone: Phone, number: BusinessNumber, message: Message, kind: str, content: dict[str, Any]
 ) -> Message:
     return write(world, phone, number, {"type": kind, kind: content, "context": {"id": message.id}})
@@ -171,7 +173,7 @@ def _media_content(world: World, number: BusinessNumber, kind: str, content: Any
     return world.media_store.webhook_object(number, kind, content)
 
 
-def _apply(world: World, phone: Phone, message: Message) -> None:
+def _apply_to_target(world: World, phone: Phone, message: Message) -> None:
     """Reactions, edits and revocations change the message they are about."""
     content = message.content if isinstance(message.content, dict) else {}
     if message.type == "reaction":
@@ -181,7 +183,7 @@ def _apply(world: World, phone: Phone, message: Message) -> None:
                 target.reactions[phone.wa_id] = content["emoji"]
             else:
                 target.reactions.pop(phone.wa_id, None)
-            world.show(target)
+            world.publish_message(target)
     elif message.type in ("edit", "revoke"):
         target = world.messages.get(str(content.get("original_message_id", "")))
         if target is None or target.wa_id != phone.wa_id:
@@ -192,14 +194,14 @@ def _apply(world: World, phone: Phone, message: Message) -> None:
             changed = content.get("message", {})
             target.content = changed.get(target.type, target.content)
             target.edited = True
-        world.show(target)
+        world.publish_message(target)
 
 
-def _step(world: World, message: Message, status: str) -> None:
+def _advance_own(world: World, message: Message, status: str) -> None:
     """A tick on the phone's own message; never back."""
     order = ("sent", "delivered", "read")
     if status in message.status_times or order.index(status) <= order.index(message.status):
         return
     message.status_times[status] = world.clock.now()
     message.status = status
-    world.show(message)
+    world.publish_message(message)

@@ -13,7 +13,7 @@ from meta_emulator.config import EmulatorConfig
 _OURS = ("/_emulator", "/_page")
 
 
-def guard(app: Flask, config: EmulatorConfig) -> None:
+def refuse_foreign_requests(app: Flask, config: EmulatorConfig) -> None:
     """Refuse (403) controls and page to strangers.
 
     A browser that runs a foreign page says so in ``Origin``. A foreign name that was made to point at this machine

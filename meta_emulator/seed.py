@@ -60,17 +60,17 @@ def parse(text: str) -> dict[str, Any]:
 def new_world(config: EmulatorConfig) -> World:
     """A world with its seed in it."""
     world = World(config)
-    start(world)
+    apply_initial_seeds(world)
     return world
 
 
-def start_anew(world: World) -> None:
+def reset_world(world: World) -> None:
     """Back to the start, clock and chance included; only where webhooks go stays as it is."""
     world.reset()
-    start(world)
+    apply_initial_seeds(world)
 
 
-def start(world: World) -> None:
+def apply_initial_seeds(world: World) -> None:
     """Put our own seed into the world, then the configured file's."""
     apply(world, DEFAULT_SEED)
     if world.config.seed_file is not None:
@@ -90,8 +90,8 @@ def apply(world: World, seed: dict[str, Any]) -> dict[str, int]:
         _template(world, item)
     for item in _items(seed, "faults"):
         world.faults.add(item)
-    world.limits.switch(seed.get("limits") or {})
-    world.behaviour = world.behaviour.changed(seed.get("behaviour") or {})
+    world.limits.update(seed.get("limits") or {})
+    world.behaviour = world.behaviour.with_changes(seed.get("behaviour") or {})
     return {part: len(seed.get(part) or ()) for part in _PARTS}
 
 

@@ -12,32 +12,32 @@ from meta_emulator.world import World
 _SIDE_BY_SIDE = re.compile(r"\}\}\s*\{\{")
 
 
-def start(world: World, template: Template) -> None:
+def start_review(world: World, template: Template) -> None:
     """Judge a created or edited template after ``behaviour.template_review`` seconds; never where below 0."""
     delay = world.behaviour.template_review
     if delay == 0:
-        judge(world, template)
+        review(world, template)
     elif delay > 0:
-        world.timers.call_later(delay, lambda: judge(world, template))
+        world.timers.call_later(delay, lambda: review(world, template))
 
 
-def judge(world: World, template: Template) -> None:
+def review(world: World, template: Template) -> None:
     """Approve what is pending, or reject it for what the review finds."""
     if template.status != "PENDING" or template.id not in world.templates:
         return
     texts = (str(item.get("text", "")) for item in template.components)
     reason = "INVALID_FORMAT" if any(map(_SIDE_BY_SIDE.search, texts)) else ""
-    decide(world, template, "REJECTED" if reason else "APPROVED", reason or "NONE")
+    set_status(world, template, "REJECTED" if reason else "APPROVED", reason or "NONE")
 
 
-def decide(world: World, template: Template, status: str, reason: str = "NONE") -> None:
+def set_status(world: World, template: Template, status: str, reason: str = "NONE") -> None:
     """Set a template's status and tell the business."""
     template.status = status
     template.rejected_reason = reason
-    announce(world, template, status, reason)
+    send_status_webhook(world, template, status, reason)
 
 
-def announce(world: World, template: Template, event: str, reason: str = "NONE") -> None:
+def send_status_webhook(world: World, template: Template, event: str, reason: str = "NONE") -> None:
     """``message_template_status_update``."""
     value: dict[str, Any] = {
         "event": event,
@@ -57,4 +57,4 @@ def announce(world: World, template: Template, event: str, reason: str = "NONE")
     elif event == "DISABLED":
         value["disable_info"] = {"disable_date": int(world.clock.now())}
     account_id, field = world.config.business_account_id, "message_template_status_update"
-    world.webhooks.send(management_update(account_id, field, value, world.clock.now()))
+    world.webhooks.enqueue(management_update(account_id, field, value, world.clock.now()))

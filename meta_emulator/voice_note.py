@@ -7,7 +7,7 @@ from meta_emulator import ogg_opus, webm
 MIME_TYPE = "audio/ogg; codecs=opus"
 
 
-def as_sent_by_a_phone(content: bytes, mime_type: str) -> tuple[bytes, str]:
+def convert_recording(content: bytes, mime_type: str) -> tuple[bytes, str]:
     """The file and its MIME type as a phone would send them.
 
     WebM with Opus inside moves to Ogg without being decoded; Ogg with Opus gets its full MIME type; everything

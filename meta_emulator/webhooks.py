@@ -15,7 +15,7 @@ import gevent
 
 from meta_emulator import encoding
 from meta_emulator.behaviour import Behaviour
-from meta_emulator.callback_client import Answer, CallbackClient
+from meta_emulator.callback_client import CallbackClient, CallbackResponse
 from meta_emulator.clock import Timers
 from meta_emulator.config import EmulatorConfig
 from meta_emulator.envelopes import Update, envelope
@@ -33,7 +33,7 @@ _STORED_BODY = 16_384
 LaneKey = tuple[str, str, str, int]
 
 
-class Surroundings(Protocol):
+class WebhookContext(Protocol):
     """What delivery asks of the world that it delivers for."""
 
     config: EmulatorConfig
@@ -45,7 +45,7 @@ class Surroundings(Protocol):
         """Where a number's webhooks go; empty for nowhere."""
         ...
 
-    def note_exchange(self, **fields: Any) -> Exchange:
+    def record_exchange(self, **fields: Any) -> Exchange:
         """Keep one HTTP call for the page's drawer."""
         ...
 
@@ -61,10 +61,10 @@ class _Delivery:
     tries: int = 0
 
 
-class Deliverer:
+class WebhookQueue:
     """Queues updates in a lane for each customer and delivers lanes concurrently."""
 
-    def __init__(self, world: Surroundings) -> None:
+    def __init__(self, world: WebhookContext) -> None:
         self._world = world
         self.client = CallbackClient()
         self._lanes: OrderedDict[LaneKey, deque[Update]] = OrderedDict()
@@ -76,7 +76,7 @@ class Deliverer:
         self.pending = 0
         self.counts: Counter[str] = Counter()
 
-    def send(self, update: Update) -> None:
+    def enqueue(self, update: Update) -> None:
         """Put an update on its way; dropped where nobody is subscribed."""
         callback = self._world.callback_of(update.number_id)
         if not callback:
@@ -92,7 +92,7 @@ class Deliverer:
         else:
             lane.append(update)
         self.pending += 1
-        self._work()
+        self._start_worker()
 
     def hold(self) -> None:
         """Let updates gather until ``release``."""
@@ -101,7 +101,7 @@ class Deliverer:
     def release(self) -> None:
         """Deliver what gathered."""
         self.held = False
-        self._work()
+        self._start_worker()
 
     def clear(self) -> None:
         """Forget everything that waits; what is on the wire may still arrive."""
@@ -125,16 +125,16 @@ class Deliverer:
         """Close idle connections."""
         self.client.close()
 
-    def handshake(self, url: str, verify_token: str) -> Answer:
+    def handshake(self, url: str, verify_token: str) -> CallbackResponse:
         """The GET that saves a callback URL; ``error`` is empty where the challenge came back (reference 5.1)."""
         challenge = str(self._world.random.randrange(10**9, 10**10))
         query = urlencode({"hub.mode": "subscribe", "hub.challenge": challenge, "hub.verify_token": verify_token})
         target = f"{url}{'&' if '?' in url else '?'}{query}"
-        answer = self.client.call(
+        answer = self.client.request(
             "GET", target, timeout=HANDSHAKE_TIMEOUT, headers={"User-Agent": USER_AGENT, "Accept": "*/*"}
         )
         error = _handshake_error(answer, challenge)
-        self._world.note_exchange(
+        self._world.record_exchange(
             kind="handshake",
             method="GET",
             url=target.replace(quote_plus(verify_token), "$VERIFY_TOKEN"),
@@ -145,7 +145,7 @@ class Deliverer:
             milliseconds=round(answer.seconds * 1000, 1),
             note=error,
         )
-        return Answer(answer.status, answer.body, answer.seconds, error)
+        return CallbackResponse(answer.status, answer.body, answer.seconds, error)
 
     def post(
         self,
@@ -155,9 +155,9 @@ class Deliverer:
         other_bytes: bool = False,
         note: str = "",
         signature: str = "good",
-    ) -> Answer:
+    ) -> CallbackResponse:
         """Sign and POST one envelope; the exchange is kept for the drawer."""
-        body = encoding.encode_differently(payload) if other_bytes else encoding.encode(payload)
+        body = encoding.encode_reordered(payload) if other_bytes else encoding.encode(payload)
         return self.post_bytes(callback, body, note=note, message_ids=_message_ids(payload), signature=signature)
 
     def post_bytes(
@@ -168,17 +168,19 @@ class Deliverer:
         note: str = "",
         message_ids: tuple[str, ...] = (),
         signature: str = "good",
-    ) -> Answer:
+    ) -> CallbackResponse:
         """POST exactly these bytes, with a ``good`` or ``wrong`` signature or ``none``."""
         world = self._world
         headers = {"Content-Type": "application/json", "User-Agent": USER_AGENT, "Accept": "*/*"}
         if signature != "none":
             wrong = signature == "wrong" or world.behaviour.wrong_signature
             headers |= encoding.signature_headers(body, world.config.app_secret + ("-wrong" if wrong else ""))
-        answer = self.client.call("POST", callback, timeout=world.behaviour.webhook_timeout, headers=headers, body=body)
+        answer = self.client.request(
+            "POST", callback, timeout=world.behaviour.webhook_timeout, headers=headers, body=body
+        )
         self.counts["posts"] += 1
         self.counts[f"answered_{answer.status}"] += 1
-        world.note_exchange(
+        world.record_exchange(
             kind="webhook",
             method="POST",
             url=callback,
@@ -192,7 +194,7 @@ class Deliverer:
         )
         return answer
 
-    def _work(self) -> None:
+    def _start_worker(self) -> None:
         if self._ready and not self.held and self._workers < _WORKERS:
             self._workers += 1
             gevent.spawn(self._worker)
@@ -200,11 +202,11 @@ class Deliverer:
     def _worker(self) -> None:
         try:
             while self._ready and not self.held:
-                self._attempt(self._take())
+                self._deliver(self._next_delivery())
         finally:
             self._workers -= 1
 
-    def _take(self) -> _Delivery:
+    def _next_delivery(self) -> _Delivery:
         """The next lane's head, with as many more waiting updates of the same callback as a batch may hold."""
         behaviour = self._world.behaviour
         key = self._ready.popleft()
@@ -226,11 +228,11 @@ class Deliverer:
         while lane and len(delivery.updates) < batch:
             delivery.updates.append(lane.popleft())
 
-    def _attempt(self, delivery: _Delivery) -> None:
+    def _deliver(self, delivery: _Delivery) -> None:
         delivery.tries += 1
         payload = envelope(delivery.updates)
         # Whoever deduplicates by the bytes of a webhook learns here that Meta does not promise them.
-        answer = self._post_safely(delivery, payload, other_bytes=delivery.tries % 2 == 0)
+        answer = self._post_delivery(delivery, payload, other_bytes=delivery.tries % 2 == 0)
         if delivery.epoch != self._epoch:
             return
         if answer.status == 200:
@@ -241,17 +243,17 @@ class Deliverer:
         else:
             self.counts["retries"] += 1
             delay = RETRY_DELAYS[delivery.tries - 1] / self._world.config.time_factor
-            self._world.timers.call_later(delay, lambda: self._again(delivery))
+            self._world.timers.call_later(delay, lambda: self._retry(delivery))
             if self._world.behaviour.order != "strict":
                 self._free_lanes(delivery)
 
-    def _post_safely(self, delivery: _Delivery, payload: dict[str, Any], *, other_bytes: bool) -> Answer:
+    def _post_delivery(self, delivery: _Delivery, payload: dict[str, Any], *, other_bytes: bool) -> CallbackResponse:
         note = f"try {delivery.tries}" if delivery.tries > 1 else ""
         return self.post(delivery.callback, payload, other_bytes=other_bytes, note=note)
 
-    def _again(self, delivery: _Delivery) -> None:
+    def _retry(self, delivery: _Delivery) -> None:
         if delivery.epoch == self._epoch:
-            self._attempt(delivery)
+            self._deliver(delivery)
 
     def _delivered(self, delivery: _Delivery, payload: dict[str, Any]) -> None:
         for update in delivery.updates:
@@ -276,10 +278,10 @@ class Deliverer:
             else:
                 self._lanes.pop(key, None)
         delivery.lanes = []
-        self._work()
+        self._start_worker()
 
 
-def _handshake_error(answer: Answer, challenge: str) -> str:
+def _handshake_error(answer: CallbackResponse, challenge: str) -> str:
     """What went wrong, in the words of Meta's 2200 (reference 5.1)."""
     if answer.timed_out:
         milliseconds = int(HANDSHAKE_TIMEOUT * 1000)

@@ -11,13 +11,13 @@ from meta_emulator import addresses
 from meta_emulator.behaviour import Behaviour
 from meta_emulator.clock import Clock, Timers
 from meta_emulator.config import EmulatorConfig
-from meta_emulator.event_hub import Hub
-from meta_emulator.faults import FaultBook
+from meta_emulator.event_hub import EventHub
+from meta_emulator.faults import FaultPlan
 from meta_emulator.ids import Ids
 from meta_emulator.limits import Limits
 from meta_emulator.media_store import MediaStore
 from meta_emulator.records import BusinessNumber, Exchange, Message, Phone, SendAttempt, Template, Upload
-from meta_emulator.webhooks import Deliverer
+from meta_emulator.webhooks import WebhookQueue
 
 _ACCOUNT_NAME = "Emulated business"
 _PHONES = 50_000
@@ -34,15 +34,15 @@ class World:
         self.config = config
         self.clock = Clock()
         self.timers = Timers(self.clock)
-        self.hub = Hub(config.kept_events)
+        self.hub = EventHub(config.kept_events)
         self.random = random.Random(config.random_seed)  # noqa: S311 - an emulator wants repeatable chance
         self.ids = Ids(self.random)
         self.behaviour = Behaviour(webhook_version=config.webhook_version)
-        self.faults = FaultBook(self.random)
+        self.faults = FaultPlan(self.random)
         self.limits = Limits(self.clock, config.business_initiated_limit)
         self.exchanges: deque[Exchange] = deque(maxlen=config.kept_exchanges)
         self._exchange_number = 0
-        self.webhooks = Deliverer(self)
+        self.webhooks = WebhookQueue(self)
         self.media_store = MediaStore(self.clock, self.ids, config.public_url)
         self.callback_url = config.callback_url
         self.account_override = ""
@@ -107,7 +107,7 @@ class World:
             user_id = traits.pop("user_id", "") or self.ids.business_scoped_user_id(addresses.country(wa_id))
             phone = Phone(wa_id, name or f"Phone {wa_id[-4:]}", user_id, identity_hash=self.ids.hexadecimal(12))
             self.phones[wa_id] = phone
-            self._forget_strangers()
+            self._drop_oldest_auto_created()
             self._phone_of[user_id] = wa_id
             for spelling in addresses.spellings(wa_id):
                 self._phone_of.setdefault(spelling, wa_id)
@@ -118,7 +118,7 @@ class World:
         self.hub.publish("phone", phone.view())
         return phone
 
-    def _forget_strangers(self) -> None:
+    def _drop_oldest_auto_created(self) -> None:
         """Keep the number of phones bounded: those that nobody added go first, the oldest of them."""
         if len(self.phones) > _PHONES:
             stranger = next((phone for phone in self.phones.values() if phone.auto_created), None)
@@ -162,7 +162,7 @@ class World:
 
     # Messages
 
-    def keep(self, message: Message) -> None:
+    def add_message(self, message: Message) -> None:
         """Remember a message and show it; the oldest ones are forgotten."""
         self.messages[message.id] = message
         if len(self.messages) > self.config.kept_messages:
@@ -172,9 +172,9 @@ class World:
             phone.messages.append(message.id)
             if len(phone.messages) > _MESSAGES_OF_A_PHONE:
                 del phone.messages[: _MESSAGES_OF_A_PHONE // 10]
-        self.show(message)
+        self.publish_message(message)
 
-    def show(self, message: Message) -> None:
+    def publish_message(self, message: Message) -> None:
         """Tell the hub that a message is new or has changed."""
         self.hub.publish("message", message.view())
 
@@ -184,7 +184,7 @@ class World:
 
     # What was seen
 
-    def note_attempt(self, attempt: SendAttempt) -> None:
+    def record_attempt(self, attempt: SendAttempt) -> None:
         """Keep the record of one POST to ``/messages``."""
         self.attempts.append(attempt)
         self.attempts_by_outcome[attempt.outcome] += 1
@@ -196,7 +196,7 @@ class World:
         self.attempt_count += 1
         return self.attempt_count
 
-    def note_exchange(self, **fields: Any) -> Exchange:
+    def record_exchange(self, **fields: Any) -> Exchange:
         """Keep one HTTP call for the page's drawer."""
         self._exchange_number += 1
         exchange = Exchange(id=self._exchange_number, at=self.clock.now(), **fields)

@@ -10,9 +10,9 @@ from flask import Blueprint, Response
 
 from meta_emulator.control.conversations import ConversationControls
 from meta_emulator.control.faults import FaultControls
-from meta_emulator.control.http import ControlError, answer
+from meta_emulator.control.http import ControlError, json_response
 from meta_emulator.control.media import MediaControls
-from meta_emulator.control.observation import WatchControls
+from meta_emulator.control.observation import ObservationControls
 from meta_emulator.control.phones import PhoneControls
 from meta_emulator.control.templates import TemplateControls
 from meta_emulator.control.webhooks import WebhookControls
@@ -27,7 +27,7 @@ _GROUPS = (
     ConversationControls,
     MediaControls,
     FaultControls,
-    WatchControls,
+    ObservationControls,
     WebhookControls,
     TemplateControls,
 )
@@ -39,17 +39,17 @@ def control_blueprint(world: World) -> Blueprint:
 
     @blueprint.errorhandler(ControlError)
     def refused(error: ControlError) -> Response:
-        return answer({"error": str(error)}, error.status)
+        return json_response({"error": str(error)}, error.status)
 
     @blueprint.errorhandler(ValueError)
     def wrong(error: ValueError) -> Response:
-        return answer({"error": str(error)}, 400)
+        return json_response({"error": str(error)}, 400)
 
     for controls in _GROUPS:
         controls(world).register(blueprint)
 
     @blueprint.route("/<path:path>", methods=["GET", "POST", "PATCH", "PUT", "DELETE"])
     def unknown(path: str) -> Response:
-        return answer({"error": f"there is no control /_emulator/{path} for this method"}, 404)
+        return json_response({"error": f"there is no control /_emulator/{path} for this method"}, 404)
 
     return blueprint

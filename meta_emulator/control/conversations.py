@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Response, request
 
-from meta_emulator.control.http import JsonObject, answer
+from meta_emulator.control.http import JsonObject, json_response
 from meta_emulator.control.routes import Controls, route
 from meta_emulator.control.world import number_view
 from meta_emulator.records import Message, Phone
@@ -27,7 +27,7 @@ class ConversationControls(Controls):
         limit = request.args.get("limit", _SHOWN, type=int)
         phones = [(phone, self._newest(phone)) for phone in tuple(self.world.phones.values())]
         phones.sort(key=lambda found: -found[1][0].timestamp if found[1] else 0.0)
-        return answer(
+        return json_response(
             {
                 "conversations": [_view(phone, newest) for phone, newest in phones[:limit]],
                 "total": len(phones),

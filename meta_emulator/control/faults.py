@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Response
 
-from meta_emulator.control.http import ControlError, answer, json_body, seconds_of
+from meta_emulator.control.http import ControlError, json_body, json_response, seconds_of
 from meta_emulator.control.routes import Controls, route
 from meta_emulator.faults import ENDPOINTS, KINDS
 
@@ -17,7 +17,7 @@ class FaultControls(Controls):
     @route("GET", "/faults")
     def faults(self) -> Response:
         """``{"faults": [planned], "spent": [used up], "kinds": {…}, "endpoints": {…}}``, each with its ``hits``."""
-        return answer(
+        return json_response(
             {
                 "faults": [fault.view() for fault in self.world.faults.all()],
                 "spent": [fault.view() for fault in self.world.faults.spent],
@@ -36,20 +36,20 @@ class FaultControls(Controls):
         added = [self.world.faults.add(item).view() for item in wanted]
         for fault in added:
             self.world.hub.publish("fault", fault)
-        return answer({"faults": added})
+        return json_response({"faults": added})
 
     @route("DELETE", "/faults")
     def clear(self) -> Response:
         """Take every planned failure back → ``{"faults": []}``."""
         self.world.faults.clear()
-        return answer({"faults": []})
+        return json_response({"faults": []})
 
     @route("DELETE", "/faults/<int:fault_id>")
     def remove(self, fault_id: int) -> Response:
         """Take one back → ``{"removed": true}``."""
         if not self.world.faults.remove(fault_id):
             raise ControlError(404, "there is no such fault")
-        return answer({"removed": True})
+        return json_response({"removed": True})
 
     @route("POST", "/refuse")
     def refuse(self) -> Response:
@@ -58,4 +58,4 @@ class FaultControls(Controls):
         if self.world.refuse_connections is None:
             raise ControlError(409, "only a listening emulator can refuse connections")
         self.world.refuse_connections(seconds)
-        return answer({"refusing": seconds})
+        return json_response({"refusing": seconds})

@@ -22,7 +22,7 @@ class ControlError(Exception):
         super().__init__(text)
 
 
-def answer(body: JsonObject, status: int = 200) -> Response:
+def json_response(body: JsonObject, status: int = 200) -> Response:
     """A control's JSON answer."""
     return Response(orjson.dumps(body), status, content_type="application/json")
 

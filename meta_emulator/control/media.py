@@ -8,7 +8,7 @@ from flask import Response, request
 from werkzeug.datastructures import FileStorage
 
 from meta_emulator import phone_actions, voice_note
-from meta_emulator.control.http import ControlError, answer, ensure_phone, number_of
+from meta_emulator.control.http import ControlError, ensure_phone, json_response, number_of
 from meta_emulator.control.routes import Controls, route
 from meta_emulator.records import Media
 from meta_emulator.world import World
@@ -21,10 +21,10 @@ class MediaControls(Controls):
     """``/_emulator/media…`` and ``/_emulator/phones/{wa_id}/files``."""
 
     @route("POST", "/media")
-    def keep(self) -> Response:
+    def upload(self) -> Response:
         """Keep a file (multipart ``file``, ``voice``) → ``{"id", "mime_type", "size", "sha256"}``."""
-        media = _kept(self.world, request.form.get("phone_number_id"))
-        return answer(_view(media))
+        media = _store_file(self.world, request.form.get("phone_number_id"))
+        return json_response(_view(media))
 
     @route("GET", "/media/<media_id>")
     def show(self, media_id: str) -> Response:
@@ -46,8 +46,8 @@ class MediaControls(Controls):
 
         → ``{"id", "message"}``. A recorded voice note in WebM becomes ogg/opus.
         """
-        media = _kept(self.world, request.form.get("phone_number_id"))
-        kind = request.form.get("type") or kind_of(media.mime_type)
+        media = _store_file(self.world, request.form.get("phone_number_id"))
+        kind = request.form.get("type") or message_type_of(media.mime_type)
         if kind not in phone_actions.MEDIA_TYPES:
             raise ControlError(400, f"type must be one of {', '.join(phone_actions.MEDIA_TYPES)}")
         content: dict[str, Any] = {"id": media.id, "filename": media.filename}
@@ -62,10 +62,10 @@ class MediaControls(Controls):
         if quoted := request.form.get("context"):
             body["context"] = {"id": quoted}
         message = phone_actions.write(self.world, ensure_phone(self.world, wa_id), number, body)
-        return answer({"id": message.id, "message": message.view()})
+        return json_response({"id": message.id, "message": message.view()})
 
 
-def kind_of(mime_type: str) -> str:
+def message_type_of(mime_type: str) -> str:
     """The message type for a file of this MIME type."""
     if mime_type == "image/webp":
         return "sticker"
@@ -75,14 +75,14 @@ def kind_of(mime_type: str) -> str:
     return "document"
 
 
-def _kept(world: World, number_id: str | None) -> Media:
+def _store_file(world: World, number_id: str | None) -> Media:
     file: FileStorage | None = request.files.get("file")
     if file is None:
         raise ControlError(400, "file is needed (multipart)")
     content, mime_type = file.stream.read(), file.content_type or "application/octet-stream"
     if not content:
         raise ControlError(400, "the file is empty")
-    content, mime_type = voice_note.as_sent_by_a_phone(content, mime_type)
+    content, mime_type = voice_note.convert_recording(content, mime_type)
     return world.media_store.add(number_of(world, number_id), content, mime_type, file.filename or "", inbound=True)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import gevent
 from flask import Response, request
 
-from meta_emulator.control.http import ControlError, JsonObject, answer, json_body, seconds_of
+from meta_emulator.control.http import ControlError, JsonObject, json_body, json_response, seconds_of
 from meta_emulator.control.routes import Controls, route
 from meta_emulator.control.world import number_view
 from meta_emulator.records import Exchange, SendAttempt
@@ -19,14 +19,14 @@ from meta_emulator.world import World
 _LONGEST_WAIT = 120.0
 
 
-class WatchControls(Controls):
+class ObservationControls(Controls):
     """``/_emulator/state``, ``seen``, ``exchanges``, ``settle``."""
 
     @route("GET", "/")
     @route("GET", "/state")
     def state(self) -> Response:
         """Everything at a glance; ``cursor`` is the id to start the event stream after."""
-        return answer(
+        return json_response(
             {
                 "account_id": self.world.config.business_account_id,
                 "app_id": self.world.config.app_id,
@@ -35,7 +35,7 @@ class WatchControls(Controls):
                 "callback_url": self.world.callback_url,
                 "subscribed": self.world.subscribed,
                 "webhooks": _webhooks(self.world),
-                "limits": self.world.limits.switches.view(),
+                "limits": self.world.limits.settings.view(),
                 "behaviour": self.world.behaviour.view(),
                 "faults": [fault.view() for fault in self.world.faults.all()],
                 "clock": {"now": self.world.clock.now(), "ahead": self.world.clock.ahead},
@@ -53,7 +53,7 @@ class WatchControls(Controls):
         ``accepted`` counts what Meta took, also where its answer was lost. Only ``sends`` obeys the query.
         """
         chosen = _chosen(self.world.attempts)
-        return answer(
+        return json_response(
             {
                 "sends": [attempt.view() for attempt in chosen],
                 "total": self.world.attempt_count,
@@ -73,14 +73,14 @@ class WatchControls(Controls):
             for exchange in tuple(self.world.exchanges)
             if (not message or message in exchange.message_ids) and (not kind or exchange.kind == kind)
         ]
-        return answer({"exchanges": found})
+        return json_response({"exchanges": found})
 
     @route("GET", "/exchanges/<int:exchange_id>")
     def exchange(self, exchange_id: int) -> Response:
         """One raw call with headers, bodies and ``curl``."""
         for found in tuple(self.world.exchanges):
             if found.id == exchange_id:
-                return answer({**found.view(), "curl": as_curl(found)})
+                return json_response({**found.view(), "curl": as_curl(found)})
         raise ControlError(404, "there is no such exchange (any more)")
 
     @route("GET", "/settle")
@@ -96,7 +96,7 @@ class WatchControls(Controls):
         started = time.monotonic()
         while not (settled := _is_settled(self.world, quiet)) and time.monotonic() - started < timeout:
             gevent.sleep(0.01)
-        return answer(
+        return json_response(
             {
                 "settled": settled,
                 "waited": round(time.monotonic() - started, 3),

@@ -8,10 +8,10 @@ from meta_emulator import message_status, phone_actions, seed
 from meta_emulator.control.http import (
     ControlError,
     JsonObject,
-    answer,
     ensure_phone,
     find_phone,
     json_body,
+    json_response,
     message_of,
     number_of,
 )
@@ -25,17 +25,17 @@ class PhoneControls(Controls):
     @route("GET", "/phones")
     def phones(self) -> Response:
         """``{"phones": [{wa_id, name, user_id, …traits, windows}]}``."""
-        return answer({"phones": [phone.view() for phone in tuple(self.world.phones.values())]})
+        return json_response({"phones": [phone.view() for phone in tuple(self.world.phones.values())]})
 
     @route("POST", "/phones")
     def add_phone(self) -> Response:
         """Add or change a phone: ``{"wa_id", …traits}`` → the phone."""
-        return answer(self.world.phones[seed.add_phone(self.world, json_body())].view())
+        return json_response(self.world.phones[seed.add_phone(self.world, json_body())].view())
 
     @route("GET", "/phones/<wa_id>")
     def phone(self, wa_id: str) -> Response:
         """The phone."""
-        return answer(find_phone(self.world, wa_id).view())
+        return json_response(find_phone(self.world, wa_id).view())
 
     @route("PATCH", "/phones/<wa_id>")
     def change_phone(self, wa_id: str) -> Response:
@@ -43,15 +43,15 @@ class PhoneControls(Controls):
         found = find_phone(self.world, wa_id)
         seed.add_phone(self.world, {**json_body(), "wa_id": found.wa_id})
         if found.auto_deliver:
-            message_status.come_online(self.world, found)
-        return answer(found.view())
+            message_status.deliver_waiting(self.world, found)
+        return json_response(found.view())
 
     @route("GET", "/phones/<wa_id>/messages")
     def messages(self, wa_id: str) -> Response:
         """``{"messages": […oldest first], "phone": {…}, "cursor": id}``; looking is not reading."""
         found = find_phone(self.world, wa_id)
         shown = [message.view() for message in self.world.messages_of(found)]
-        return answer({"messages": shown, "phone": found.view(), "cursor": self.world.hub.last_id})
+        return json_response({"messages": shown, "phone": found.view(), "cursor": self.world.hub.last_id})
 
     @route("POST", "/phones/<wa_id>/messages")
     def write(self, wa_id: str) -> Response:
@@ -90,14 +90,14 @@ class PhoneControls(Controls):
         wanted = json_body().get("message_ids")
         if wanted is not None and not isinstance(wanted, list):
             raise ControlError(400, "message_ids must be a list")
-        return answer({"read": phone_actions.read(self.world, find_phone(self.world, wa_id), wanted)})
+        return json_response({"read": phone_actions.read_messages(self.world, find_phone(self.world, wa_id), wanted)})
 
     @route("POST", "/phones/<wa_id>/play")
     def play(self, wa_id: str) -> Response:
         """Play a voice note of the business: ``{"message_id"}`` → ``{"message"}``."""
         found, target, _ = self._about(wa_id)
         phone_actions.play(self.world, found, target)
-        return answer({"message": target.view()})
+        return json_response({"message": target.view()})
 
     @route("POST", "/phones/<wa_id>/statuses")
     def status(self, wa_id: str) -> Response:
@@ -108,10 +108,10 @@ class PhoneControls(Controls):
             failure = (int(body.get("code", 131026)), str(body.get("details", "Message Undeliverable.")))
             message_status.fail(self.world, target, failure)
         elif step in ("sent", "delivered", "read", "played"):
-            message_status.reach(self.world, target, step)
+            message_status.advance(self.world, target, step)
         else:
             raise ControlError(400, "status must be sent, delivered, read, played or failed")
-        return answer({"message": target.view()})
+        return json_response({"message": target.view()})
 
     def _about(self, wa_id: str) -> tuple[Phone, Message, JsonObject]:
         body = json_body()
@@ -122,4 +122,4 @@ class PhoneControls(Controls):
 
 
 def _written(message: Message) -> Response:
-    return answer({"id": message.id, "message": message.view()})
+    return json_response({"id": message.id, "message": message.view()})

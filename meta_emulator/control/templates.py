@@ -7,7 +7,7 @@ from dataclasses import asdict
 from flask import Response
 
 from meta_emulator import template_review
-from meta_emulator.control.http import ControlError, answer, json_body
+from meta_emulator.control.http import ControlError, json_body, json_response
 from meta_emulator.control.routes import Controls, route
 
 STATUSES = ("APPROVED", "PENDING", "REJECTED", "PAUSED", "DISABLED", "FLAGGED", "IN_APPEAL", "ARCHIVED")
@@ -19,7 +19,7 @@ class TemplateControls(Controls):
     @route("GET", "/templates")
     def templates(self) -> Response:
         """``{"templates": [{id, name, language, category, status, components, …}]}``."""
-        return answer({"templates": [asdict(template) for template in self.world.templates.values()]})
+        return json_response({"templates": [asdict(template) for template in self.world.templates.values()]})
 
     @route("POST", "/templates/<template_id>")
     def decide(self, template_id: str) -> Response:
@@ -30,5 +30,5 @@ class TemplateControls(Controls):
         body = json_body()
         if body.get("status") not in STATUSES:
             raise ControlError(400, f"status must be one of {', '.join(STATUSES)}")
-        template_review.decide(self.world, template, body["status"], str(body.get("reason", "NONE")))
-        return answer(asdict(template))
+        template_review.set_status(self.world, template, body["status"], str(body.get("reason", "NONE")))
+        return json_response(asdict(template))

@@ -6,8 +6,8 @@ from typing import Any
 
 from flask import Response
 
-from meta_emulator.callback_client import Answer
-from meta_emulator.control.http import ControlError, JsonObject, answer, json_body, number_of
+from meta_emulator.callback_client import CallbackResponse
+from meta_emulator.control.http import ControlError, JsonObject, json_body, json_response, number_of
 from meta_emulator.control.routes import Controls, route
 from meta_emulator.envelopes import Update, management_update
 from meta_emulator.world import World
@@ -36,13 +36,13 @@ class WebhookControls(Controls):
     def hold(self) -> Response:
         """Let webhooks gather → ``{"held": true}``."""
         self.world.webhooks.hold()
-        return answer({"held": True})
+        return json_response({"held": True})
 
     @route("POST", "/webhooks/release")
     def release(self) -> Response:
         """Deliver what gathered, in batches of ``behaviour.batch`` → ``{"held": false, "pending"}``."""
         self.world.webhooks.release()
-        return answer({"held": False, "pending": self.world.webhooks.pending})
+        return json_response({"held": False, "pending": self.world.webhooks.pending})
 
     @route("POST", "/webhooks/handshake")
     def handshake(self) -> Response:
@@ -51,15 +51,15 @@ class WebhookControls(Controls):
         url = str(body.get("url") or self.world.callback_url)
         if not url:
             raise ControlError(409, "there is no callback")
-        told = self.world.webhooks.handshake(url, str(body.get("verify_token", self.world.config.verify_token)))
-        return answer({"ok": not told.error, **_told(told)})
+        response = self.world.webhooks.handshake(url, str(body.get("verify_token", self.world.config.verify_token)))
+        return json_response({"ok": not response.error, **_response_json(response)})
 
     @route("POST", "/webhooks/callback")
     def callback(self) -> Response:
         """Set the app's callback without a handshake: ``{"url"}``, empty for none → ``{"callback_url"}``."""
         self.world.callback_url = str(json_body().get("url", ""))
         self.world.subscribed = bool(self.world.callback_url)
-        return answer({"callback_url": self.world.callback_url})
+        return json_response({"callback_url": self.world.callback_url})
 
     @route("POST", "/webhooks/post")
     def post(self) -> Response:
@@ -76,14 +76,14 @@ class WebhookControls(Controls):
         if signature not in ("good", "wrong", "none"):
             raise ControlError(400, "signature must be good, wrong or none")
         if isinstance(body.get("raw"), str):
-            told = self.world.webhooks.post_bytes(url, body["raw"].encode(), signature=signature)
+            response = self.world.webhooks.post_bytes(url, body["raw"].encode(), signature=signature)
         elif isinstance(body.get("payload"), dict):
-            told = self.world.webhooks.post(
+            response = self.world.webhooks.post(
                 url, body["payload"], other_bytes=bool(body.get("other_bytes")), signature=signature
             )
         else:
             raise ControlError(400, "payload or raw is needed")
-        return answer(_told(told))
+        return json_response(_response_json(response))
 
     @route("POST", "/webhooks/change")
     def change(self) -> Response:
@@ -95,8 +95,8 @@ class WebhookControls(Controls):
         field, value = body.get("field"), body.get("value")
         if not isinstance(field, str) or not isinstance(value, dict):
             raise ControlError(400, "field (text) and value (object) are needed")
-        self.world.webhooks.send(_update(self.world, field, value, body))
-        return answer({"pending": self.world.webhooks.pending})
+        self.world.webhooks.enqueue(_update(self.world, field, value, body))
+        return json_response({"pending": self.world.webhooks.pending})
 
     @route("POST", "/webhooks/test")
     def test(self) -> Response:
@@ -105,7 +105,9 @@ class WebhookControls(Controls):
             raise ControlError(409, "there is no callback")
         changes = [{"field": "messages", "value": _TEST_VALUE}]
         payload = {"object": "whatsapp_business_account", "entry": [{"id": "0", "changes": changes}]}
-        return answer(_told(self.world.webhooks.post(self.world.callback_url, payload, note="Test button")))
+        return json_response(
+            _response_json(self.world.webhooks.post(self.world.callback_url, payload, note="Test button"))
+        )
 
 
 def _update(world: World, field: str, value: dict[str, Any], body: JsonObject) -> Update:
@@ -115,10 +117,10 @@ def _update(world: World, field: str, value: dict[str, Any], body: JsonObject) -
     return Update(number.account_id, field, value, number_id=number.id, customer=str(body.get("customer", "")))
 
 
-def _told(told: Answer) -> JsonObject:
+def _response_json(response: CallbackResponse) -> JsonObject:
     return {
-        "status": told.status,
-        "body": told.body.decode("utf-8", "replace"),
-        "error": told.error,
-        "seconds": round(told.seconds, 4),
+        "status": response.status,
+        "body": response.body.decode("utf-8", "replace"),
+        "error": response.error,
+        "seconds": round(response.seconds, 4),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Response, request
 
 from meta_emulator import seed
-from meta_emulator.control.http import ControlError, JsonObject, answer, json_body, number_of, seconds_of
+from meta_emulator.control.http import ControlError, JsonObject, json_body, json_response, number_of, seconds_of
 from meta_emulator.control.routes import Controls, route
 from meta_emulator.records import BusinessNumber
 from meta_emulator.world import World
@@ -26,30 +26,30 @@ class WorldControls(Controls):
     @route("POST", "/reset")
     def reset(self) -> Response:
         """Back to the start (seeded again, callback kept) → ``{"reset": true}``."""
-        seed.start_anew(self.world)
-        return answer({"reset": True})
+        seed.reset_world(self.world)
+        return json_response({"reset": True})
 
     @route("POST", "/seed")
     def add_seed(self) -> Response:
         """Add a seed, YAML or JSON, to what is there → how many of each part it named."""
-        return answer({"added": seed.apply(self.world, seed.parse(request.get_data(as_text=True)))})
+        return json_response({"added": seed.apply(self.world, seed.parse(request.get_data(as_text=True)))})
 
     @route("GET", "/clock")
     def clock(self) -> Response:
         """``{"now": unix seconds, "ahead": seconds before the machine's clock}``."""
-        return answer(_clock(self.world))
+        return json_response(_clock(self.world))
 
     @route("POST", "/clock")
     def advance(self) -> Response:
         """Move on: ``{"advance": seconds}``; what is due by then happens now."""
         self.world.clock.advance(seconds_of(json_body(), "advance", 0))
         self.world.timers.wake()
-        return answer(_clock(self.world))
+        return json_response(_clock(self.world))
 
     @route("GET", "/limits")
     def limits(self) -> Response:
         """``{"throughput", "pair", "window", "test_numbers": bool, "daily": customers, 0 for none}``."""
-        return answer(self.world.limits.switches.view())
+        return json_response(self.world.limits.settings.view())
 
     @route("POST", "/limits")
     def switch_limits(self) -> Response:
@@ -60,19 +60,19 @@ class WorldControls(Controls):
             if not isinstance(everything, bool):
                 raise ControlError(400, "all must be true or false")
             body = {**dict.fromkeys(("throughput", "pair", "window", "test_numbers"), everything), **body}
-        self.world.limits.switch(body)
-        return answer(self.world.limits.switches.view())
+        self.world.limits.update(body)
+        return json_response(self.world.limits.settings.view())
 
     @route("GET", "/behaviour")
     def behaviour(self) -> Response:
         """Every knob of ``Behaviour`` by name."""
-        return answer(self.world.behaviour.view())
+        return json_response(self.world.behaviour.view())
 
     @route("POST", "/behaviour")
     def set_behaviour(self) -> Response:
         """Turn knobs by name → all of them."""
-        self.world.behaviour = self.world.behaviour.changed(json_body())
-        return answer(self.world.behaviour.view())
+        self.world.behaviour = self.world.behaviour.with_changes(json_body())
+        return json_response(self.world.behaviour.view())
 
     @route("POST", "/token")
     def token(self) -> Response:
@@ -81,23 +81,23 @@ class WorldControls(Controls):
         if state not in TOKEN_STATES:
             raise ControlError(400, f"state must be one of {', '.join(TOKEN_STATES)}")
         self.world.token_error = TOKEN_STATES[state]
-        return answer({"state": state})
+        return json_response({"state": state})
 
     @route("GET", "/numbers")
     def numbers(self) -> Response:
         """``{"numbers": [{id, digits, display, verified_name, …}]}``."""
-        return answer({"numbers": [number_view(number) for number in self.world.numbers.values()]})
+        return json_response({"numbers": [number_view(number) for number in self.world.numbers.values()]})
 
     @route("POST", "/numbers")
     def add_number(self) -> Response:
         """Add or change a business number: ``{"id", …traits}`` → the number."""
-        return answer(number_view(seed.change_number(self.world, json_body())))
+        return json_response(number_view(seed.change_number(self.world, json_body())))
 
     @route("PATCH", "/numbers/<number_id>")
     def change_number(self, number_id: str) -> Response:
         """Change traits: messages_per_second, test_recipients, registered, quality_rating … → the number."""
         number_of(self.world, number_id)
-        return answer(number_view(seed.change_number(self.world, {**json_body(), "id": number_id})))
+        return json_response(number_view(seed.change_number(self.world, {**json_body(), "id": number_id})))
 
 
 def number_view(number: BusinessNumber) -> JsonObject:

@@ -25,7 +25,7 @@ _CAPTIONED = {"image", "video", "document"}
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckedContent:
     """Content that Meta would take; ``category`` prices it, ``rendered`` is a template filled in."""
 
     content: Any
@@ -33,7 +33,7 @@ class Checked:
     rendered: dict[str, Any] | None = None
 
 
-def check_content(call: Call, kind: Any) -> Checked:
+def check_content(call: Call, kind: Any) -> CheckedContent:
     """The content object of a message of this type; raises the GraphError that Meta would answer."""
     if not isinstance(kind, str) or kind not in _CHECKS:
         raise GraphError(131051, "Message type is currently not supported.")
@@ -75,7 +75,7 @@ def limited(value: Any, name: str, maximum: int, *, required: bool = True) -> No
         raise parameter(f"Param {name} must be at most {maximum} characters long.")
 
 
-def _text(_: Call, content: Any) -> Checked:
+def _text(_: Call, content: Any) -> CheckedContent:
     if not isinstance(content, dict):
         raise parameter("Param text must be an object.")
     if "body" not in content:
@@ -83,11 +83,11 @@ def _text(_: Call, content: Any) -> Checked:
     limited(content["body"], "text['body']", _BODY)
     if not isinstance(content.get("preview_url", False), bool):
         raise parameter("Param text['preview_url'] must be a boolean.")
-    return Checked(content)
+    return CheckedContent(content)
 
 
-def _media(kind: str) -> Callable[[Call, Any], Checked]:
-    def check(call: Call, content: Any) -> Checked:
+def _media(kind: str) -> Callable[[Call, Any], CheckedContent]:
+    def check(call: Call, content: Any) -> CheckedContent:
         check_media(call, kind, content)
         if "caption" in content:
             if kind not in _CAPTIONED:
@@ -95,12 +95,12 @@ def _media(kind: str) -> Callable[[Call, Any], Checked]:
             limited(content["caption"], f"{kind}['caption']", _CAPTION, required=False)
         if "filename" in content:
             limited(content["filename"], f"{kind}['filename']", 240, required=False)
-        return Checked(content)
+        return CheckedContent(content)
 
     return check
 
 
-def _location(_: Call, content: Any) -> Checked:
+def _location(_: Call, content: Any) -> CheckedContent:
     if not isinstance(content, dict):
         raise parameter("Param location must be an object.")
     for name, bound in (("latitude", 90), ("longitude", 180)):
@@ -114,10 +114,10 @@ def _location(_: Call, content: Any) -> Checked:
             raise invalid(f"location: {name} must be between -{bound} and {bound}.")
     for name in ("name", "address"):
         limited(content.get(name), f"location['{name}']", 1000, required=False)
-    return Checked(content)
+    return CheckedContent(content)
 
 
-def _contacts(_: Call, content: Any) -> Checked:
+def _contacts(_: Call, content: Any) -> CheckedContent:
     if not isinstance(content, list) or not content:
         raise parameter("Param contacts must be a non-empty array.")
     if len(content) > _CARDS:
@@ -129,30 +129,30 @@ def _contacts(_: Call, content: Any) -> Checked:
         parts = ("first_name", "last_name", "middle_name", "prefix", "suffix")
         if not any(name.get(part) for part in parts):
             raise missing(f"contacts: card {position} needs one more part of the name.")
-    return Checked(content)
+    return CheckedContent(content)
 
 
-def _reaction(_: Call, content: Any) -> Checked:
+def _reaction(_: Call, content: Any) -> CheckedContent:
     if not isinstance(content, dict):
         raise parameter("Param reaction must be an object.")
     if not isinstance(content.get("message_id"), str) or not content["message_id"]:
         raise missing("reaction: message_id is required.")
     if not isinstance(content.get("emoji", ""), str):
         raise parameter("Param reaction['emoji'] must be a string.")
-    return Checked(content)
+    return CheckedContent(content)
 
 
-def _interactive(call: Call, content: Any) -> Checked:
+def _interactive(call: Call, content: Any) -> CheckedContent:
     check_interactive(call, content, check_media)
-    return Checked(content)
+    return CheckedContent(content)
 
 
-def _template(call: Call, content: Any) -> Checked:
+def _template(call: Call, content: Any) -> CheckedContent:
     template, rendered = check_template(call, content, check_media)
-    return Checked(content, category=template.category.lower(), rendered=rendered)
+    return CheckedContent(content, category=template.category.lower(), rendered=rendered)
 
 
-_CHECKS: dict[str, Callable[[Call, Any], Checked]] = {
+_CHECKS: dict[str, Callable[[Call, Any], CheckedContent]] = {
     "interactive": _interactive,
     "template": _template,
     "text": _text,

@@ -13,7 +13,7 @@ from flask import Blueprint, Request, Response, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from meta_emulator import addresses, encoding
-from meta_emulator.disconnect import hang_up
+from meta_emulator.disconnect import disconnect
 from meta_emulator.errors import GraphError, bad_token, parameter, unknown_path
 from meta_emulator.faults import Fault
 from meta_emulator.graph import messages
@@ -35,12 +35,12 @@ def graph_blueprint(world: World) -> Blueprint:
 
     @blueprint.route("/<path:path>", methods=_METHODS)
     def graph(path: str) -> Response:
-        return _Exchange(world, request, path).answer()
+        return _GraphRequest(world, request, path).respond()
 
     return blueprint
 
 
-class _Exchange:
+class _GraphRequest:
     """One call from its first byte to its last."""
 
     def __init__(self, world: World, incoming: Request, path: str) -> None:
@@ -52,11 +52,11 @@ class _Exchange:
         self._call: Call | None = None
         self._body = b""
 
-    def answer(self) -> Response:
+    def respond(self) -> Response:
         started = self._world.last_graph_call = time.monotonic()
         note = ""
         try:
-            response = self._handled()
+            response = self._handle()
         except GraphError as error:
             response = self._error(error)
         except RequestEntityTooLarge:
@@ -67,12 +67,12 @@ class _Exchange:
         fault = self._call.fault if self._call else None
         if fault is not None:
             note = f"fault {fault.id}: {fault.kind}"
-            response = self._spoilt(response, fault)
+            response = self._apply_fault_after(response, fault)
         self._headers(response)
-        self._note(response, started, note)
+        self._record(response, started, note)
         return response
 
-    def _handled(self) -> Response:
+    def _handle(self) -> Response:
         self._read_version()
         self._body = b"" if self._request.mimetype == "multipart/form-data" else self._request.get_data()
         raw = bool(self._parts) and self._parts[0].startswith("upload:")
@@ -94,8 +94,8 @@ class _Exchange:
         )
         endpoint = endpoint_of(call)
         handler = find_handler(call)
-        call.fault = self._world.faults.hit(endpoint, phone=_phone_of(call), number_id=call.object_id)
-        if call.fault is not None and (failed := self._before(call, call.fault, endpoint)):
+        call.fault = self._world.faults.take(endpoint, phone=_phone_of(call), number_id=call.object_id)
+        if call.fault is not None and (failed := self._apply_fault_before(call, call.fault, endpoint)):
             return failed
         self._check_token(call)
         # The service's own way to us is the one that its media URLs must take.
@@ -138,7 +138,7 @@ class _Exchange:
                     kind="GraphMethodException",
                 )
 
-    def _before(self, call: Call, fault: Fault, endpoint: str) -> Response | None:
+    def _apply_fault_before(self, call: Call, fault: Fault, endpoint: str) -> Response | None:
         """What a planned failure does before the call is taken: an answer, a pause, or nothing."""
         response: Response | None = None
         if fault.kind == "delay":
@@ -163,17 +163,17 @@ class _Exchange:
         elif fault.kind == "empty":
             response = Response(b"", fault.status)
         elif fault.kind == "reset":
-            hang_up(self._request.environ, reset=True)
+            disconnect(self._request.environ, reset=True)
             response = Response(b"", 500)
         if response is not None and endpoint == "messages":
-            messages.note_fault(call, fault, response.status_code)
+            messages.record_fault(call, fault, response.status_code)
         return response
 
-    def _spoilt(self, response: Response, fault: Fault) -> Response:
+    def _apply_fault_after(self, response: Response, fault: Fault) -> Response:
         """What a planned failure does to the answer of a call that was taken."""
         content = response.get_data()
         if fault.kind == "answer_lost":
-            hang_up(self._request.environ, reset=False)
+            disconnect(self._request.environ, reset=False)
         elif fault.kind == "truncated":
             response.set_data(content[: max(len(content) // 2, 1)])
         elif fault.kind == "cut":
@@ -211,14 +211,14 @@ class _Exchange:
         response.headers["x-business-use-case-usage"] = usage % (self._world.config.business_account_id, kind)
         response.headers["x-app-usage"] = '{"call_count":0,"total_cputime":0,"total_time":0}'
 
-    def _note(self, response: Response, started: float, note: str) -> None:
+    def _record(self, response: Response, started: float, note: str) -> None:
         secret = self._world.config.access_token
         headers = {
             name: "Bearer $TOKEN" if name.lower() in _MASKED else value for name, value in self._request.headers.items()
         }
         textual = response.mimetype in ("application/json", "text/html", "text/plain")
         body = "" if response.is_streamed else response.get_data(as_text=True) if textual else "(binary)"
-        self._world.note_exchange(
+        self._world.record_exchange(
             kind="graph",
             method=self._request.method,
             url=self._request.url.replace(secret, "$TOKEN") if secret else self._request.url,

@@ -35,7 +35,7 @@ _STATIC_STICKER = 100 * 1024
 _OPUS = "audio/ogg; codecs=opus"
 
 
-def upload(call: Call) -> JsonObject:
+def upload_media(call: Call) -> JsonObject:
     """``POST /{number}/media``: one file of an allowed type and size."""
     if call.params.get("messaging_product") != "whatsapp":
         raise parameter("The parameter messaging_product is required.")
@@ -52,7 +52,7 @@ def upload(call: Call) -> JsonObject:
     return {"id": media.id}
 
 
-def resolve(call: Call) -> JsonObject:
+def get_media(call: Call) -> JsonObject:
     """``GET /{media}``: type, digest, size, and a URL that lives five minutes."""
     media = _owned(call)
     fault = call.fault.kind if call.fault else ""
@@ -67,14 +67,14 @@ def resolve(call: Call) -> JsonObject:
     }
 
 
-def delete(call: Call) -> JsonObject:
+def delete_media(call: Call) -> JsonObject:
     """``DELETE /{media}``."""
     media = _owned(call)
     call.world.media_store.delete(media.id)
     return {"success": True}
 
 
-def download(call: Call) -> Response:
+def download_media(call: Call) -> Response:
     """The bytes behind a URL; what goes wrong looks like lookaside's failures (reference 4.3)."""
     if not call.token:
         return Response("<!DOCTYPE html><html><body>Log in</body></html>", 401, content_type="text/html")

@@ -26,7 +26,7 @@ class _Recipient:
     contact: dict[str, Any]
 
 
-def send(call: Call) -> JsonObject:
+def send_message(call: Call) -> JsonObject:
     """Take a message, or mark one as read; every POST leaves one record in what was seen."""
     if "status" in call.params:
         return _mark_read(call)
@@ -35,20 +35,20 @@ def send(call: Call) -> JsonObject:
         message, answer = _send(call, attempt)
     except GraphError as error:
         attempt.outcome, attempt.http_status, attempt.code = "refused", error.http_status, error.code
-        call.world.note_attempt(attempt)
+        call.world.record_attempt(attempt)
         raise
     attempt.wamid = message.id
     if call.fault is not None and call.fault.kind in ("answer_lost", "cut"):
         attempt.outcome = "answer_lost"
         attempt.http_status = 0
         attempt.fault = call.fault.kind
-    call.world.note_attempt(attempt)
+    call.world.record_attempt(attempt)
     if call.world.behaviour.statuses_before_answer:
         call.world.webhooks.wait_until_delivered(_STATUSES_FIRST_SECONDS)
     return answer
 
 
-def send_marketing(call: Call) -> JsonObject:
+def send_marketing_message(call: Call) -> JsonObject:
     """``POST /{number}/marketing_messages``: only marketing templates (reference 2.10)."""
     if call.params.get("type") != "template":
         raise GraphError(131055, "Only marketing template messages are supported")
@@ -58,16 +58,16 @@ def send_marketing(call: Call) -> JsonObject:
     template = call.world.find_template(str(content.get("name")), str(code)) if isinstance(content, dict) else None
     if template is not None and template.category != "MARKETING":
         raise GraphError(134100, "Only marketing template messages are supported")
-    return send(call)
+    return send_message(call)
 
 
-def note_fault(call: Call, fault: Fault, status: int) -> None:
+def record_fault(call: Call, fault: Fault, status: int) -> None:
     """Record a POST that a planned failure kept from being taken."""
     attempt = _attempt(call)
     attempt.outcome, attempt.fault = "fault", fault.kind
     attempt.http_status = 0 if fault.kind == "reset" else status
     attempt.code = fault.code if fault.kind == "error" else None
-    call.world.note_attempt(attempt)
+    call.world.record_attempt(attempt)
 
 
 def _attempt(call: Call) -> SendAttempt:
@@ -123,8 +123,8 @@ def _send(call: Call, attempt: SendAttempt) -> tuple[Message, JsonObject]:
     if kind == "reaction" and failure is None:
         _react(call, message)
     call.message_ids.append(message.id)
-    world.keep(message)
-    message_status.start(world, recipient.phone, message, failure)
+    world.add_message(message)
+    message_status.start_delivery(world, recipient.phone, message, failure)
     sent: dict[str, Any] = {"id": message.id}
     if kind == "template":
         sent["message_status"] = "accepted"
@@ -189,7 +189,7 @@ def _context(call: Call, kind: str) -> dict[str, Any] | None:
 def _check_limits(call: Call, phone: Phone) -> None:
     world, number = call.world, call.number
     allowed = number.test_recipients
-    if world.limits.switches.test_numbers and allowed is not None and phone.wa_id not in allowed:
+    if world.limits.settings.test_numbers and allowed is not None and phone.wa_id not in allowed:
         raise GraphError(
             131030,
             "Recipient phone number not in allowed list: Add recipient phone number to recipient list and try again.",
@@ -221,7 +221,7 @@ def _failure(call: Call, phone: Phone, message: Message) -> message_status.Failu
         return fault.code, fault.details or "The emulator was asked to fail this message."
     identity_hash = call.params.get("recipient_identity_key_hash")
     expected = identity_hash if isinstance(identity_hash, str) else None
-    return message_status.failure_of(call.world, call.number, phone, message, expected)
+    return message_status.delivery_failure(call.world, call.number, phone, message, expected)
 
 
 def _is_free(call: Call, phone: Phone, category: str) -> bool:
@@ -239,7 +239,7 @@ def _react(call: Call, message: Message) -> None:
         target.reactions[call.object_id] = message.content["emoji"]
     else:
         target.reactions.pop(call.object_id, None)
-    call.world.show(target)
+    call.world.publish_message(target)
 
 
 def _mark_read(call: Call) -> JsonObject:
@@ -261,5 +261,5 @@ def _mark_read(call: Call) -> JsonObject:
         until = call.world.clock.now() + 25
         call.world.hub.publish("typing", {"wa_id": message.wa_id, "number_id": message.number_id, "until": until})
     call.message_ids.append(wamid)
-    phone_actions.marked_read(call.world, message)
+    phone_actions.apply_business_read(call.world, message)
     return {"success": True}

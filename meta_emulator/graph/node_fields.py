@@ -12,7 +12,7 @@ _TIERS = {0: "TIER_UNLIMITED", 250: "TIER_250", 1000: "TIER_1K", 2000: "TIER_2K"
 
 def number_node(call: Call, number: BusinessNumber) -> JsonObject:
     """Every field of a business number; None where this number has no value."""
-    tier = _TIERS.get(call.world.limits.switches.daily, "TIER_250")
+    tier = _TIERS.get(call.world.limits.settings.daily, "TIER_250")
     return {
         "id": number.id,
         "display_phone_number": number.display,

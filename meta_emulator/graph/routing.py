@@ -16,9 +16,9 @@ _TABLES: dict[str, dict[tuple[str, str], Handler]] = {
     "number": {
         ("GET", ""): nodes.get_number,
         ("POST", ""): nodes.post_number,
-        ("POST", "messages"): messages.send,
-        ("POST", "marketing_messages"): messages.send_marketing,
-        ("POST", "media"): media.upload,
+        ("POST", "messages"): messages.send_message,
+        ("POST", "marketing_messages"): messages.send_marketing_message,
+        ("POST", "media"): media.upload_media,
         ("POST", "register"): nodes.register,
         ("POST", "deregister"): nodes.deregister,
         ("GET", "whatsapp_business_profile"): nodes.get_profile,
@@ -31,9 +31,9 @@ _TABLES: dict[str, dict[tuple[str, str], Handler]] = {
         ("GET", ""): nodes.get_account,
         ("POST", ""): nodes.post_account,
         ("GET", "phone_numbers"): nodes.list_numbers,
-        ("GET", "message_templates"): templates.listing,
-        ("POST", "message_templates"): templates.create,
-        ("DELETE", "message_templates"): templates.delete,
+        ("GET", "message_templates"): templates.list_templates,
+        ("POST", "message_templates"): templates.create_template,
+        ("DELETE", "message_templates"): templates.delete_templates,
         ("GET", "subscribed_apps"): subscriptions.list_subscribed,
         ("POST", "subscribed_apps"): subscriptions.subscribe,
         ("DELETE", "subscribed_apps"): subscriptions.unsubscribe,
@@ -44,15 +44,15 @@ _TABLES: dict[str, dict[tuple[str, str], Handler]] = {
         ("POST", "uploads"): media.start_upload,
     },
     "template": {
-        ("GET", ""): templates.read,
-        ("POST", ""): templates.edit,
-        ("POST", "unpause"): templates.unpause,
+        ("GET", ""): templates.get_template,
+        ("POST", ""): templates.edit_template,
+        ("POST", "unpause"): templates.unpause_template,
     },
-    "media": {("GET", ""): media.resolve, ("DELETE", ""): media.delete},
+    "media": {("GET", ""): media.get_media, ("DELETE", ""): media.delete_media},
     "upload": {("GET", ""): media.resume_upload, ("POST", ""): media.continue_upload},
     "debug_token": {("GET", ""): nodes.debug_token},
     "oauth": {("GET", "access_token"): nodes.app_token},
-    "download": {("GET", "attachments"): media.download},
+    "download": {("GET", "attachments"): media.download_media},
 }
 _FIXED = {"debug_token": "debug_token", "oauth": "oauth", "whatsapp_business": "download"}
 _ENDPOINTS = {
@@ -62,7 +62,7 @@ _ENDPOINTS = {
 }
 
 
-def kind_of(call: Call) -> str:
+def node_type_of(call: Call) -> str:
     """What the first path component names; empty where it names nothing here."""
     world, object_id = call.world, call.object_id
     if fixed := _FIXED.get(object_id):
@@ -82,7 +82,7 @@ def kind_of(call: Call) -> str:
 
 def find_handler(call: Call) -> Handler | GraphError:
     """The handler, or the error that Meta gives where there is none."""
-    table = _TABLES.get(kind_of(call))
+    table = _TABLES.get(node_type_of(call))
     if table is None:
         return unsupported_request(call.method, call.object_id)
     handler = table.get((call.method, call.edge))
@@ -95,7 +95,7 @@ def find_handler(call: Call) -> Handler | GraphError:
 
 def endpoint_of(call: Call) -> str:
     """The name under which faults know this call."""
-    kind = kind_of(call)
+    kind = node_type_of(call)
     if kind == "number" and call.edge in ("messages", "marketing_messages"):
         return "read" if call.params.get("status") == "read" else "messages"
     if kind == "number" and call.edge == "media":

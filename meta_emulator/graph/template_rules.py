@@ -28,7 +28,7 @@ _AT_MOST = {
 _KINDS = ("HEADER", "BODY", "FOOTER", "BUTTONS", "CAROUSEL", "LIMITED_TIME_OFFER", "CALL_PERMISSION_REQUEST")
 
 
-def refused(subcode: int, title: str, text: str, field: str = "") -> GraphError:
+def template_error(subcode: int, title: str, text: str, field: str = "") -> GraphError:
     """Template management's answer: code 100 with a subcode and a text for people."""
     return GraphError(
         100,
@@ -44,7 +44,7 @@ def refused(subcode: int, title: str, text: str, field: str = "") -> GraphError:
 def check_name(name: str) -> None:
     """Lower-case letters, digits and underscores, up to 512."""
     if not _NAME.fullmatch(name):
-        raise refused(
+        raise template_error(
             2388046,
             "Name format is incorrect",
             "Only lower-case letters, digits and underscores are allowed.",
@@ -58,7 +58,7 @@ def check_language(language: str) -> None:
         raise parameter("Param language must be a language code such as en_US.")
 
 
-def normalized(components: Any, category: str) -> list[dict[str, Any]]:
+def normalize_components(components: Any, category: str) -> list[dict[str, Any]]:
     """The components with upper-case types; raises what Meta answers to a wrong definition."""
     if not isinstance(components, list) or not all(isinstance(item, dict) for item in components):
         raise parameter("The parameter components is required.")
@@ -68,7 +68,7 @@ def normalized(components: Any, category: str) -> list[dict[str, Any]]:
         if kind not in _KINDS:
             raise parameter(f"Param components has an unknown type {kind}.")
     if "BODY" not in kinds:
-        raise refused(2388043, "Missing component", "A template needs a body.", "components")
+        raise template_error(2388043, "Missing component", "A template needs a body.", "components")
     for item in found:
         if item["type"] == "HEADER":
             _check_header(item)
@@ -107,37 +107,37 @@ def _check_header(item: dict[str, Any]) -> None:
     if kind == "TEXT":
         text = item.get("text")
         if not isinstance(text, str) or not text or len(text) > 60 or len(VARIABLE.findall(text)) > 1:
-            raise refused(2388047, "Header format is incorrect", "At most 60 characters and one variable.")
+            raise template_error(2388047, "Header format is incorrect", "At most 60 characters and one variable.")
         if VARIABLE.search(text) and not (example.get("header_text") or example.get("header_text_named_params")):
-            raise refused(2388043, "Missing example", "The header's variable needs an example.")
+            raise template_error(2388043, "Missing example", "The header's variable needs an example.")
     elif kind in ("IMAGE", "VIDEO", "DOCUMENT", "GIF"):
         if not example.get("header_handle"):
-            raise refused(2388043, "Missing example", "A media header needs example.header_handle.")
+            raise template_error(2388043, "Missing example", "A media header needs example.header_handle.")
     elif kind not in ("LOCATION", "PRODUCT"):
-        raise refused(2388047, "Header format is incorrect", f"{kind} is no header format.")
+        raise template_error(2388047, "Header format is incorrect", f"{kind} is no header format.")
 
 
 def _check_body(item: dict[str, Any], category: str) -> None:
     if category == "AUTHENTICATION":
         if "text" in item:
-            raise refused(2388072, "Body format is incorrect", "Authentication templates have a fixed body.")
+            raise template_error(2388072, "Body format is incorrect", "Authentication templates have a fixed body.")
         return
     text = item.get("text")
     if not isinstance(text, str) or not text:
-        raise refused(2388043, "Missing text", "The body needs a text.")
+        raise template_error(2388043, "Missing text", "The body needs a text.")
     if len(text) > 1024:
-        raise refused(2388040, "Character limit exceeded", "The body has at most 1024 characters.")
+        raise template_error(2388040, "Character limit exceeded", "The body has at most 1024 characters.")
     variables = VARIABLE.findall(text)
     if not variables:
         return
     example = item.get("example") or {}
     if not (example.get("body_text") or example.get("body_text_named_params")):
-        raise refused(2388043, "Missing example", "The body's variables need examples.")
+        raise template_error(2388043, "Missing example", "The body's variables need examples.")
     stripped = text.strip()
     if stripped.startswith("{{") or stripped.endswith("}}"):
-        raise refused(2388299, "Variables at an end", "Variables cannot be at the start or end of the body.")
+        raise template_error(2388299, "Variables at an end", "Variables cannot be at the start or end of the body.")
     if len(VARIABLE.sub(" ", text).split()) <= 2 * len(set(variables)):
-        raise refused(2388293, "Too many variables", "There are too many variables for this length.")
+        raise template_error(2388293, "Too many variables", "There are too many variables for this length.")
 
 
 def _check_footer(item: dict[str, Any], category: str) -> None:
@@ -145,24 +145,24 @@ def _check_footer(item: dict[str, Any], category: str) -> None:
         return
     text = item.get("text")
     if not isinstance(text, str) or not 1 <= len(text) <= 60 or VARIABLE.search(text):
-        raise refused(2388073, "Footer format is incorrect", "At most 60 characters and no variable.")
+        raise template_error(2388073, "Footer format is incorrect", "At most 60 characters and no variable.")
 
 
 def _check_buttons(item: dict[str, Any]) -> None:
     buttons = item.get("buttons")
     if not isinstance(buttons, list) or not 1 <= len(buttons) <= 10:
-        raise refused(2388060, "Buttons are incorrect", "There can be 1 to 10 buttons.")
+        raise template_error(2388060, "Buttons are incorrect", "There can be 1 to 10 buttons.")
     kinds = [button["type"] for button in buttons]
     for kind in set(kinds):
         if kind not in _AT_MOST or kinds.count(kind) > _AT_MOST[kind]:
-            raise refused(2388060, "Buttons are incorrect", f"Too many buttons of type {kind}, or unknown.")
+            raise template_error(2388060, "Buttons are incorrect", f"Too many buttons of type {kind}, or unknown.")
     positions = [position for position, kind in enumerate(kinds) if kind == "QUICK_REPLY"]
     if positions and positions[-1] - positions[0] + 1 != len(positions):
-        raise refused(2388060, "Buttons are incorrect", "Quick replies must stand together.")
+        raise template_error(2388060, "Buttons are incorrect", "Quick replies must stand together.")
     for button in buttons:
         text = button.get("text", "")
         if button["type"] not in ("COPY_CODE", "OTP") and not (isinstance(text, str) and 1 <= len(text) <= 25):
-            raise refused(2388060, "Buttons are incorrect", "A button's text has 1 to 25 characters.")
+            raise template_error(2388060, "Buttons are incorrect", "A button's text has 1 to 25 characters.")
         if button["type"] == "URL":
             _check_url(button)
 
@@ -170,18 +170,18 @@ def _check_buttons(item: dict[str, Any]) -> None:
 def _check_url(button: dict[str, Any]) -> None:
     url = button.get("url")
     if not isinstance(url, str) or not url.startswith(("http://", "https://")) or len(url) > 2000:
-        raise refused(2388060, "Buttons are incorrect", "A URL button needs a URL.")
+        raise template_error(2388060, "Buttons are incorrect", "A URL button needs a URL.")
     if VARIABLE.search(url):
         if not url.rstrip().endswith("}}") or len(VARIABLE.findall(url)) > 1:
-            raise refused(2388060, "Buttons are incorrect", "A URL has one variable, at its end.")
+            raise template_error(2388060, "Buttons are incorrect", "A URL has one variable, at its end.")
         if not button.get("example"):
-            raise refused(2388043, "Missing example", "A URL with a variable needs an example.")
+            raise template_error(2388043, "Missing example", "A URL with a variable needs an example.")
 
 
 def _check_cards(item: dict[str, Any], category: str) -> None:
     cards = item.get("cards")
     if not isinstance(cards, list) or not 2 <= len(cards) <= 10:
-        raise refused(2388043, "Cards are incorrect", "A carousel has 2 to 10 cards.")
+        raise template_error(2388043, "Cards are incorrect", "A carousel has 2 to 10 cards.")
     for card in cards:
         components = [_upper(part) for part in card.get("components", []) if isinstance(part, dict)]
         card["components"] = components

@@ -26,8 +26,8 @@ def check_template(call: Call, content: Any, check_media: MediaCheck) -> tuple[T
     given = content.get("components") or []
     if not isinstance(given, list) or not all(isinstance(item, dict) for item in given):
         raise parameter("Param template['components'] must be an array.")
-    filler = _Filler(call, template, check_media)
-    return template, filler.fill(template.components, given, prefix="")
+    renderer = _Renderer(call, template, check_media)
+    return template, renderer.render(template.components, given, prefix="")
 
 
 def _stored(call: Call, content: Any) -> Template:
@@ -51,7 +51,7 @@ def _stored(call: Call, content: Any) -> Template:
     return template
 
 
-class _Filler:
+class _Renderer:
     """Fills the components of one template, or of one card in it."""
 
     def __init__(self, call: Call, template: Template, check_media: MediaCheck) -> None:
@@ -59,7 +59,7 @@ class _Filler:
         self._template = template
         self._check_media = check_media
 
-    def fill(self, definitions: list[dict[str, Any]], given: list[dict[str, Any]], *, prefix: str) -> dict[str, Any]:
+    def render(self, definitions: list[dict[str, Any]], given: list[dict[str, Any]], *, prefix: str) -> dict[str, Any]:
         """Header, body, footer, buttons and cards as the phone shows them."""
         shown: dict[str, Any] = {}
         by_type: dict[str, dict[str, Any]] = {
@@ -146,7 +146,7 @@ class _Filler:
         for position, (card, given) in enumerate(zip(defined, cards, strict=True)):
             prefix = f"card {position}: "
             components = given.get("components") if isinstance(given, dict) else None
-            shown.append(self.fill(card.get("components", []), components or [], prefix=prefix))
+            shown.append(self.render(card.get("components", []), components or [], prefix=prefix))
         return shown
 
     def _buttons(self, defined: list[dict[str, Any]], given: list[dict[str, Any]]) -> list[dict[str, Any]]:

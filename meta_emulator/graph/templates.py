@@ -9,7 +9,14 @@ from meta_emulator.errors import parameter, unsupported_request
 from meta_emulator.graph.call import Call, JsonObject
 from meta_emulator.graph.node_fields import health
 from meta_emulator.graph.selection import page, select
-from meta_emulator.graph.template_rules import CATEGORIES, check_language, check_name, normalized, refused, variables_of
+from meta_emulator.graph.template_rules import (
+    CATEGORIES,
+    check_language,
+    check_name,
+    normalize_components,
+    template_error,
+    variables_of,
+)
 from meta_emulator.records import Template
 
 _TYPE = "WhatsAppMessageTemplate"
@@ -19,7 +26,7 @@ _DAY = 86400.0
 _LIMIT = 250
 
 
-def create(call: Call) -> JsonObject:
+def create_template(call: Call) -> JsonObject:
     """``POST /{waba}/message_templates``: checked at once, reviewed a little later."""
     world = call.world
     name, language = call.text("name"), call.text("language")
@@ -33,18 +40,20 @@ def create(call: Call) -> JsonObject:
     style = call.text("parameter_format", "POSITIONAL").upper()
     if style not in ("POSITIONAL", "NAMED"):
         raise parameter("Param parameter_format must be one of {POSITIONAL, NAMED}.")
-    components = normalized(call.nested("components"), category)
+    components = normalize_components(call.nested("components"), category)
     if style == "POSITIONAL" and not all(name.isdigit() for name in variables_of(components)):
         raise parameter("Param parameter_format must be NAMED where variables have names.")
     if world.find_template(name, language) is not None:
-        raise refused(
+        raise template_error(
             2388024,
             "Content in this language already exists",
             "There is already content in this language for this name.",
         )
     deleted = world.deleted_template_names.get(name)
     if deleted is not None and world.clock.now() - deleted < _BLOCKED_SECONDS:
-        raise refused(2388023, "Language is being deleted", "New content cannot be added while it is being deleted.")
+        raise template_error(
+            2388023, "Language is being deleted", "New content cannot be added while it is being deleted."
+        )
     template = Template(
         id=world.ids.object_id(),
         name=name,
@@ -57,11 +66,11 @@ def create(call: Call) -> JsonObject:
         created=world.clock.now(),
     )
     world.add_template(template)
-    template_review.start(world, template)
+    template_review.start_review(world, template)
     return {"id": template.id, "status": template.status, "category": template.category}
 
 
-def listing(call: Call) -> JsonObject:
+def list_templates(call: Call) -> JsonObject:
     """``GET /{waba}/message_templates`` with filters, ``fields`` and paging."""
     found = [template for template in call.world.templates.values() if _matches(call, template)]
     fields = call.text("fields")
@@ -77,40 +86,40 @@ def listing(call: Call) -> JsonObject:
     return answer
 
 
-def read(call: Call) -> JsonObject:
+def get_template(call: Call) -> JsonObject:
     """``GET /{template}``."""
     template = call.world.templates[call.object_id]
     return select(_node(call, template), call.text("fields"), _DEFAULTS, _TYPE)
 
 
-def edit(call: Call) -> JsonObject:
+def edit_template(call: Call) -> JsonObject:
     """``POST /{template}``: components, category, time to live; then it is reviewed again."""
     world, template = call.world, call.world.templates[call.object_id]
     if template.status not in ("APPROVED", "REJECTED", "PAUSED"):
-        raise refused(2388039, "Cannot be edited", f"A template that is {template.status} cannot be edited.")
+        raise template_error(2388039, "Cannot be edited", f"A template that is {template.status} cannot be edited.")
     now = world.clock.now()
     category = call.text("category", template.category).upper()
     if category not in CATEGORIES:
         raise parameter(f"Param category must be one of {{{', '.join(CATEGORIES)}}}.")
     if template.status == "APPROVED":
         if category != template.category:
-            raise refused(2388039, "Cannot be edited", "The category of an approved template is fixed.")
+            raise template_error(2388039, "Cannot be edited", "The category of an approved template is fixed.")
         recent = [at for at in template.edited_at if now - at < 30 * _DAY]
         if len(recent) >= 10 or any(now - at < _DAY for at in recent):
-            raise refused(2388039, "Cannot be edited", "An approved template: once a day, 10 times in 30 days.")
+            raise template_error(2388039, "Cannot be edited", "An approved template: once a day, 10 times in 30 days.")
     components = call.nested("components")
     if components is not None:
-        template.components = normalized(components, category)
+        template.components = normalize_components(components, category)
     if (lifetime := _lifetime(call)) is not None:
         template.ttl_seconds = lifetime
     template.category = category
     template.edited_at.append(now)
     template.status = "PENDING"
-    template_review.start(world, template)
+    template_review.start_review(world, template)
     return {"success": True}
 
 
-def delete(call: Call) -> JsonObject:
+def delete_templates(call: Call) -> JsonObject:
     """``DELETE /{waba}/message_templates``: all languages of a name, or one by ``hsm_id`` and ``name``."""
     world, name, template_id = call.world, call.text("name"), call.text("hsm_id")
     if not name and not template_id:
@@ -124,16 +133,16 @@ def delete(call: Call) -> JsonObject:
         raise unsupported_request(call.method, template_id or name)
     for template in found:
         world.remove_template(template)
-        template_review.announce(world, template, "DELETED")
+        template_review.send_status_webhook(world, template, "DELETED")
     return {"success": True}
 
 
-def unpause(call: Call) -> JsonObject:
+def unpause_template(call: Call) -> JsonObject:
     """``POST /{template}/unpause``."""
     template = call.world.templates[call.object_id]
     if template.status != "PAUSED":
         return {"success": False, "reason": "The template is not paused."}
-    template_review.decide(call.world, template, "APPROVED")
+    template_review.set_status(call.world, template, "APPROVED")
     return {"success": True}
 
 

@@ -55,23 +55,23 @@ def client() -> Iterator[CallbackClient]:
 
 def test_an_answer_brings_status_body_and_type(client: CallbackClient) -> None:
     with serving(answers(1)) as url:
-        answer = client.call("POST", url, timeout=5, body=b"x")
+        answer = client.request("POST", url, timeout=5, body=b"x")
     assert (answer.status, answer.body, answer.content_type, answer.error) == (200, b"ok", "text/plain", "")
 
 
 def test_a_connection_is_used_again(client: CallbackClient) -> None:
     with serving(answers(2)) as url:
-        assert [client.call("GET", url, timeout=5).status for _ in range(2)] == [200, 200]
+        assert [client.request("GET", url, timeout=5).status for _ in range(2)] == [200, 200]
 
 
 def test_a_kept_connection_that_was_closed_is_replaced(client: CallbackClient) -> None:
     with serving(answers(1), answers(1)) as url:
-        assert [client.call("POST", url, timeout=5, body=b"x").status for _ in range(2)] == [200, 200]
+        assert [client.request("POST", url, timeout=5, body=b"x").status for _ in range(2)] == [200, 200]
 
 
 def test_silence_ends_at_the_time_out(client: CallbackClient) -> None:
     with serving(silent) as url:
-        answer = client.call("GET", url, timeout=0.1)
+        answer = client.request("GET", url, timeout=0.1)
         client.close()
     assert (answer.status, answer.timed_out, answer.error) == (0, True, "no answer within 0.1 s")
 
@@ -79,16 +79,16 @@ def test_silence_ends_at_the_time_out(client: CallbackClient) -> None:
 def test_nobody_there_is_an_answer_too(client: CallbackClient) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    answer = client.call("GET", f"http://127.0.0.1:{port}/", timeout=5)
+    answer = client.request("GET", f"http://127.0.0.1:{port}/", timeout=5)
     assert answer.status == 0
     assert answer.error.startswith("ConnectionRefusedError")
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:99999999/", "http://[bad/", "http://127.0.0.1:1/a b"])
 def test_a_url_that_is_none_is_an_answer_too(client: CallbackClient, url: str) -> None:
-    assert client.call("GET", url, timeout=1).status == 0
+    assert client.request("GET", url, timeout=1).status == 0
 
 
 def test_no_more_is_read_than_asked_for(client: CallbackClient) -> None:
     with serving(answers(1)) as url:
-        assert client.call("GET", url, timeout=5, limit=1).body == b"o"
+        assert client.request("GET", url, timeout=5, limit=1).body == b"o"

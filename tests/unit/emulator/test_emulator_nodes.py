@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from meta_emulator.callback_client import Answer
+from meta_emulator.callback_client import CallbackResponse
 from tests.unit.emulator.emulated import ACCOUNT, ANA, APP, NUMBER, OTHER_NUMBER, SECRET, TOKEN, Emulator, error
 
 
@@ -229,8 +229,8 @@ def test_a_callback_that_nobody_answers_is_2200(meta: Emulator) -> None:
 class Silence:
     """A client whose calls all time out."""
 
-    def call(self, *_: object, **__: object) -> Answer:
-        return Answer(0, b"", 6.0, "no answer within 6 s", timed_out=True)
+    def request(self, *_: object, **__: object) -> CallbackResponse:
+        return CallbackResponse(0, b"", 6.0, "no answer within 6 s", timed_out=True)
 
 
 def test_a_callback_that_keeps_silent_is_2200_after_six_seconds(fresh: Emulator) -> None:

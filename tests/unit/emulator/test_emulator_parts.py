@@ -9,7 +9,7 @@ import pytest
 
 from meta_emulator import EmulatorConfig, UnsafeBindError, addresses, seed
 from meta_emulator.clock import Clock, Timers
-from meta_emulator.event_hub import Event, Hub
+from meta_emulator.event_hub import EventHub, WorldEvent
 from meta_emulator.seed import SeedError
 from tests.unit.emulator.emulated import ACCOUNT, ANA, NUMBER, Emulator
 
@@ -75,7 +75,7 @@ def test_forgotten_timers_do_not_run() -> None:
     timers.stop()
 
 
-def taken(hub: Hub, after: int, count: int) -> list[Event | None]:
+def taken(hub: EventHub, after: int, count: int) -> list[WorldEvent | None]:
     stream = hub.stream(after, 0.01)
     found = [next(stream) for _ in range(count)]
     stream.close()
@@ -83,40 +83,40 @@ def taken(hub: Hub, after: int, count: int) -> list[Event | None]:
 
 
 def test_latecomers_get_what_is_kept() -> None:
-    hub = Hub(kept=10)
+    hub = EventHub(kept=10)
     published = [hub.publish("message", {"n": number}) for number in range(3)]
     assert taken(hub, 0, 3) == published
 
 
 def test_a_stream_goes_on_after_the_last_id() -> None:
-    hub = Hub(kept=10)
+    hub = EventHub(kept=10)
     events = [hub.publish("message", {"n": number}) for number in range(3)]
     assert taken(hub, events[1].id, 1) == [events[2]]
 
 
 def test_a_gap_in_the_history_is_a_reset() -> None:
-    hub = Hub(kept=2)
+    hub = EventHub(kept=2)
     for number in range(5):
         hub.publish("message", {"n": number})
     assert [event.kind for event in taken(hub, 1, 3) if event] == ["reset", "message", "message"]
 
 
 def test_an_id_from_another_life_is_a_reset() -> None:
-    assert [event.kind for event in taken(Hub(kept=2), 99, 1) if event] == ["reset"]
+    assert [event.kind for event in taken(EventHub(kept=2), 99, 1) if event] == ["reset"]
 
 
 def test_a_quiet_stream_says_so() -> None:
-    assert taken(Hub(kept=2), 0, 1) == [None]
+    assert taken(EventHub(kept=2), 0, 1) == [None]
 
 
 def test_a_closed_stream_is_no_subscriber() -> None:
-    hub = Hub(kept=2)
+    hub = EventHub(kept=2)
     taken(hub, 0, 1)
     assert hub.subscribers == 0
 
 
 def test_a_stream_that_nobody_reads_is_dropped() -> None:
-    hub = Hub(kept=2)
+    hub = EventHub(kept=2)
     stream = hub.stream(0, 0.01)
     next(stream)
     for number in range(10):
@@ -169,7 +169,7 @@ def test_a_seed_file_adds_to_the_world(tmp_path: Path) -> None:
     assert world.phones["4915112345678"].auto_read is True
     assert world.numbers["777"].test_recipients == frozenset({ANA})
     assert world.find_template("note", "de") is not None
-    assert (world.limits.switches.pair, world.behaviour.webhook_version) == (False, "v23.0")
+    assert (world.limits.settings.pair, world.behaviour.webhook_version) == (False, "v23.0")
 
 
 def test_a_reset_comes_back_to_the_seed(tmp_path: Path) -> None:
@@ -179,7 +179,7 @@ def test_a_reset_comes_back_to_the_seed(tmp_path: Path) -> None:
     emulator.write()
     emulator.do("limits", {"pair": True})
     emulator.do("reset")
-    assert (emulator.shown(), emulator.world.limits.switches.pair) == ([], False)
+    assert (emulator.shown(), emulator.world.limits.settings.pair) == ([], False)
 
 
 def test_a_seed_comes_over_http_too(fresh: Emulator) -> None:
@@ -208,6 +208,6 @@ def test_a_seed_that_makes_no_sense_is_refused(fresh: Emulator, text: str) -> No
 
 def test_a_repeated_seed_changes_what_is_there(fresh: Emulator) -> None:
     before = len(fresh.world.templates)
-    seed.start(fresh.world)
+    seed.apply_initial_seeds(fresh.world)
     assert len(fresh.world.templates) == before
     assert len(fresh.get(f"{ACCOUNT}/message_templates?limit=100").json["data"]) == before

@@ -50,7 +50,7 @@ def ogg_checksum(data: bytes) -> int:
 
 
 def test_a_recording_moves_to_ogg_packet_for_packet() -> None:
-    content, mime_type = voice_note.as_sent_by_a_phone(webm(PACKETS), "audio/webm;codecs=opus")
+    content, mime_type = voice_note.convert_recording(webm(PACKETS), "audio/webm;codecs=opus")
     packets, _ = read_ogg(content)
     assert mime_type == "audio/ogg; codecs=opus"
     assert packets[0] == opus_head()
@@ -59,7 +59,7 @@ def test_a_recording_moves_to_ogg_packet_for_packet() -> None:
 
 
 def test_the_pages_count_samples_and_the_last_one_ends_the_stream() -> None:
-    _, pages = read_ogg(voice_note.as_sent_by_a_phone(webm(PACKETS), "audio/webm")[0])
+    _, pages = read_ogg(voice_note.convert_recording(webm(PACKETS), "audio/webm")[0])
     assert [page[2] for page in pages] == list(range(len(pages)))
     assert pages[0] == (2, 0, 0)
     assert pages[-1][:2] == (4, 100 * 960)
@@ -69,7 +69,7 @@ def test_the_pages_count_samples_and_the_last_one_ends_the_stream() -> None:
 def test_a_real_voice_note_survives_the_way_through_webm(recording: Path) -> None:
     original, pages = read_ogg(recording.read_bytes())
     tracks = track_entry(1, b"A_OPUS", original[0])
-    content, _ = voice_note.as_sent_by_a_phone(webm(original[2:], tracks=tracks), "audio/webm")
+    content, _ = voice_note.convert_recording(webm(original[2:], tracks=tracks), "audio/webm")
     packets, new_pages = read_ogg(content)
     assert packets[2:] == original[2:]
     # The encoder may trim the very last frame; all else is counted alike.
@@ -110,7 +110,7 @@ def test_what_holds_no_opus_is_told_apart(content: bytes) -> None:
 
 def test_a_webm_without_opus_stays_as_it_is() -> None:
     content = webm(PACKETS, tracks=track_entry(1, b"V_VP8"))
-    assert voice_note.as_sent_by_a_phone(content, "video/webm") == (content, "video/webm")
+    assert voice_note.convert_recording(content, "video/webm") == (content, "video/webm")
 
 
 @pytest.mark.parametrize(
