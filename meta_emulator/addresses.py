@@ -1,4 +1,4 @@
-"""How a number that a business writes becomes a WhatsApp id (reference 2.1, 2.2, 9.2)."""
+"""Turn numbers in a business's spelling into WhatsApp ids (reference 2.1, 2.2, 9.2)."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ _MEXICO_MOBILE = re.compile(r"521([2-9][0-9]{9})")
 _ARGENTINA = re.compile(r"54([1-8][0-9]{9})")
 _ARGENTINA_MOBILE = re.compile(r"549([1-8][0-9]{9})")
 
-# Enough to name the country in a BSUID; an unknown prefix is called US.
+# Countries that a generated business-scoped user id can name.
 _COUNTRIES = {"1": "US", "44": "GB", "49": "DE", "52": "MX", "54": "AR", "55": "BR", "91": "IN", "351": "PT"}
 
 
 def digits(address: str) -> str | None:
-    """Strip what Meta strips from ``to``; None where no number is left."""
+    """Return the digits of ``to`` without the punctuation Meta strips, or None where they form no number."""
     stripped = address.translate(_PUNCTUATION)
     return stripped if _DIGITS.fullmatch(stripped) else None
 
 
 def is_bsuid(address: str) -> bool:
-    """True for a business-scoped user id, plain or parent form."""
+    """Return whether this is a business-scoped user id, plain or parent form."""
     return _BSUID.fullmatch(address) is not None
 
 
 def wa_id(number: str) -> str:
-    """The WhatsApp id for digits: Brazil loses its ninth digit, Mexico gains a 1, Argentina a 9."""
+    """Return the WhatsApp id of digits: Brazil loses its ninth digit, Mexico gains a 1, Argentina a 9."""
     if match := _BRAZIL.fullmatch(number):
         return f"55{match[1]}{match[2]}"
     if match := _MEXICO.fullmatch(number):
@@ -42,7 +42,7 @@ def wa_id(number: str) -> str:
 
 
 def spellings(number: str) -> tuple[str, ...]:
-    """The number, its WhatsApp id and the other forms that people use for the same line."""
+    """Return the number, its WhatsApp id and every other spelling of the same line."""
     found = [number, wa_id(number)]
     if match := _BRAZIL_SHORT.fullmatch(number):
         found.append(f"55{match[1]}9{match[2]}")
@@ -54,7 +54,7 @@ def spellings(number: str) -> tuple[str, ...]:
 
 
 def country(number: str) -> str:
-    """ISO country for the number's prefix, ``US`` where we do not know."""
+    """Return the ISO country of the number's prefix, ``US`` for an unknown one."""
     for length in (3, 2, 1):
         if code := _COUNTRIES.get(number[:length]):
             return code

@@ -1,4 +1,4 @@
-"""The emulator as a WSGI application: one world behind the Graph face, the controls, the live stream and the page."""
+"""The WSGI application: Graph API, control API, event stream and phone page around one world."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _REQUEST_BYTES = 105 * 1024 * 1024
 
 
 def create_app(config: EmulatorConfig, world: World | None = None) -> Flask:
-    """A WSGI application around a new world, or around the one that is given.
+    """Return the application for ``world``, or for a newly seeded one.
 
     The world is at ``app.extensions["emulator"]``.
     """

@@ -1,4 +1,4 @@
-"""How the emulated Meta behaves where the real one is allowed to vary (reference 5.3, 5.11)."""
+"""Options for behaviour that Meta leaves open (reference 5.3, 5.11)."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ Order = Literal["phone", "strict", "none"]
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """The knobs; each is one sentence.
+    """Options of the emulated Meta.
 
     webhook_version: shape of webhooks; up to v23.0 statuses carry ``conversation``.
-    order: ``phone`` sends one customer's updates one after the other (a retry does not hold the next),
-        ``strict`` also holds them back until the retry got through, ``none`` sends all at once.
-    batch: up to so many waiting updates of one callback in one POST (Meta: up to 1,000).
+    order: ``phone`` posts one customer's updates one after the other, a retry aside; ``strict`` also waits for
+        the retry; ``none`` posts everything at once.
+    batch: maximum number of waiting updates of one callback in one POST (Meta: up to 1,000).
     batch_across_numbers: a batch may hold updates of several numbers, one ``change`` each.
-    duplicates: every webhook is delivered so many times more, in other bytes.
+    duplicates: how many more times every webhook is delivered, in other bytes.
     shuffle_statuses: the statuses of a message come in random order.
-    skip_delivered: a phone that reads at once sends no ``delivered`` (reference 5.7).
-    statuses_before_answer: the webhook of a send arrives before its HTTP answer does.
+    skip_delivered: ``read`` without a preceding ``delivered`` (reference 5.7).
+    statuses_before_answer: post a message's statuses before the HTTP response to its send.
     status_delay: seconds between acceptance and ``sent``, and again before ``delivered``.
     webhook_timeout: seconds after which a webhook without an answer counts as failed.
-    user_ids: the fields for business-scoped user ids are there, as since spring 2026 (reference 2.9).
-    window_error: 131047 comes ``later`` as a failed status (usual) or ``now`` as the HTTP answer.
-    template_review: seconds until a created template is judged; 0 judges at once, below 0 never.
-    fetch_links: media sent by link are fetched, and fail with 131053 where that is not possible.
-    wrong_signature: webhooks are signed with another secret.
+    user_ids: include business-scoped user ids, as Meta does since spring 2026 (reference 2.9).
+    window_error: report 131047 ``later`` as a failed status (usual) or ``now`` in the HTTP response.
+    template_review: seconds until a created template is reviewed; 0 at once, below 0 never.
+    fetch_links: fetch media sent by link; 131053 where that fails.
+    wrong_signature: sign webhooks with another secret.
     """
 
     webhook_version: str = "v24.0"
@@ -47,11 +47,11 @@ class Behaviour:
     wrong_signature: bool = False
 
     def with_changes(self, wanted: dict[str, Any]) -> Behaviour:
-        """A copy with ``wanted`` set; ValueError names a knob that is unknown or has the wrong type."""
+        """Return a copy with these options set; raise ValueError for an unknown option or a wrong type."""
         known = {item.name: getattr(self, item.name) for item in fields(self)}
         for name, value in wanted.items():
             if name not in known:
-                raise ValueError(f"no such knob: {name} (there are {', '.join(known)})")
+                raise ValueError(f"unknown option: {name} (there are {', '.join(known)})")
             expected = type(known[name])
             if expected is float and isinstance(value, int) and not isinstance(value, bool):
                 continue
@@ -67,9 +67,9 @@ class Behaviour:
 
     @property
     def has_conversation(self) -> bool:
-        """True where statuses still carry ``conversation`` (reference 1.2)."""
+        """Whether statuses carry ``conversation`` (reference 1.2)."""
         return float(self.webhook_version.removeprefix("v")) < 24
 
     def view(self) -> dict[str, Any]:
-        """All knobs by name."""
+        """Return all options by name."""
         return {item.name: getattr(self, item.name) for item in fields(self)}

@@ -1,4 +1,4 @@
-"""Calls to the business's callback URL: keep-alive, cooperative even where nothing is monkey-patched."""
+"""HTTP client for callback URLs: keep-alive on gevent sockets, without monkey-patching."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from gevent import ssl as gevent_ssl
 
 _ANSWER_BYTES = 64 * 1024
 _IDLE_CONNECTIONS = 64
-# Shorter than what common servers keep idle connections for, so that we seldom write into a closed one.
+# Shorter than the keep-alive of common servers, so that a reused connection is seldom closed.
 _IDLE_SECONDS = 1.5
 
 
 @dataclass(frozen=True, slots=True)
 class CallbackResponse:
-    """What the callback said: ``status`` 0 and ``error`` where it said nothing."""
+    """Response of a callback; ``status`` is 0 and ``error`` is set where there was none."""
 
     status: int
     body: bytes
@@ -32,7 +32,7 @@ class CallbackResponse:
 
 
 class CallbackClient:
-    """A small HTTP/1.1 client on gevent sockets with a pool of idle connections for each origin."""
+    """HTTP/1.1 client on gevent sockets with a pool of idle connections for each origin."""
 
     def __init__(self) -> None:
         self._idle: dict[tuple[str, str], deque[tuple[float, http.client.HTTPConnection]]] = defaultdict(deque)
@@ -47,9 +47,9 @@ class CallbackClient:
         body: bytes = b"",
         limit: int = _ANSWER_BYTES,
     ) -> CallbackResponse:
-        """Send one request; every failure comes back as an CallbackResponse with status 0.
+        """Send one request; return every failure as a response with status 0.
 
-        ``timeout`` (seconds) covers all of it; ``limit`` is how many bytes of the answer are read.
+        ``timeout`` (seconds) covers the whole exchange; at most ``limit`` bytes of the body are read.
         """
         started = time.monotonic()
         deadline = gevent.Timeout(timeout)
@@ -77,7 +77,7 @@ class CallbackClient:
     def _exchange(
         self, parts: SplitResult, method: str, headers: dict[str, str], body: bytes, limit: int
     ) -> tuple[bytes, int, str]:
-        """One request and its answer; a pooled connection that turns out to be closed is replaced once."""
+        """Send once; a reused connection that the server closed is replaced."""
         connection, reused = self._connection(parts)
         try:
             return self._send(connection, parts, method, headers, body, limit)
@@ -110,7 +110,7 @@ class CallbackClient:
                 connection.close()
 
     def _connection(self, parts: SplitResult) -> tuple[http.client.HTTPConnection, bool]:
-        """A connection, and whether it was used before."""
+        """Return a connection, and whether it was used before."""
         idle = self._idle[parts.scheme, parts.netloc]
         while idle:
             since, connection = idle.pop()

@@ -1,4 +1,4 @@
-"""The world's time: it can be moved on, and what was due by then happens at once."""
+"""The world's clock, which can be advanced, and timers on it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gevent.event import Event
 
 
 class Clock:
-    """Wall time plus what the controls added to it."""
+    """Wall time plus an offset."""
 
     def __init__(self, source: Callable[[], float] = time.time) -> None:
         self._source = source
@@ -21,33 +21,30 @@ class Clock:
 
     @property
     def ahead(self) -> float:
-        """Seconds this clock runs ahead of the machine's."""
+        """Seconds that this clock is ahead of wall time."""
         return self._ahead
 
     def now(self) -> float:
-        """Unix seconds in the emulated world."""
+        """Return the emulated time in Unix seconds."""
         return self._source() + self._ahead
 
     def advance(self, seconds: float) -> None:
-        """Move on by ``seconds``; never back."""
+        """Advance by ``seconds``; raise ValueError for a negative number."""
         if seconds < 0:
-            raise ValueError("the clock only moves on")
+            raise ValueError("the clock cannot go back")
         self._ahead += seconds
 
     def reset(self) -> None:
-        """Back to the machine's time, for a world that starts anew."""
+        """Return to wall time."""
         self._ahead = 0.0
 
     def today(self) -> datetime:
-        """The emulated moment as an aware datetime."""
+        """Return the emulated time as an aware datetime."""
         return datetime.fromtimestamp(self.now(), UTC)
 
 
 class Timers:
-    """Runs callables when the clock reaches their time; one greenlet, started when first needed.
-
-    A timer belongs to an epoch: ``clear`` forgets all of them.
-    """
+    """Run callables when the clock reaches their time; one greenlet, started when first needed."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -68,22 +65,22 @@ class Timers:
         self.wake()
 
     def wake(self) -> None:
-        """Look again: a timer was added or the clock moved."""
+        """Recompute the wait: a timer was added or the clock advanced."""
         if self._changed is not None:
             self._changed.set()
 
     def run_due(self) -> None:
-        """Run everything whose time has come, each in a greenlet of its own."""
+        """Start every due timer, each in its own greenlet."""
         now = self._clock.now()
         while self._heap and self._heap[0][0] <= now:
             gevent.spawn(heapq.heappop(self._heap)[2])
 
     def clear(self) -> None:
-        """Forget every timer."""
+        """Remove every timer."""
         self._heap.clear()
 
     def stop(self) -> None:
-        """Forget every timer and end the greenlet."""
+        """Remove every timer and end the greenlet."""
         self.clear()
         if self._greenlet is not None:
             self._greenlet.kill(block=False)

@@ -1,4 +1,4 @@
-"""What the emulator is told when it starts. It reads no environment: its caller passes everything."""
+"""Configuration of an emulator. The caller passes everything; no environment variable is read."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from pathlib import Path
 
 
 class UnsafeBindError(ValueError):
-    """The emulator was asked to listen beyond this machine without ``unsafe=True``."""
+    """Listening beyond this machine needs ``unsafe=True``."""
 
 
 @dataclass(frozen=True)
 class EmulatorConfig:
-    """The settings of one emulated Meta app with one business account and its numbers.
+    """One emulated Meta app with one business account and its numbers.
 
-    access_token, app_secret, verify_token: the values the service under test was given (one secret to sign with).
+    access_token, app_secret, verify_token: as in the configuration of the service under test.
     phone_number_ids: ids of the business numbers; the first is the default.
-    callback_url: where webhooks go; empty means nowhere until someone subscribes through Graph.
-    port: 0 picks a free one. unsafe: allow another address than loopback (there is no login on the controls).
-    time_factor: Meta's retry back-off is divided by this (60: a quarter of a minute becomes a quarter of a second).
-    webhook_version: shape of the webhooks, ``v23.0`` has ``conversation`` in statuses (reference 5.7).
-    business_initiated_limit: customers one may open by template in 24 h; 0 is unlimited (reference 7.4).
-    seed_file: YAML with phones, numbers and templates to start with (see ``seed.py``).
-    kept_messages, kept_sends, kept_exchanges, kept_events: bounds of what is remembered.
+    callback_url: webhook URL; empty: none until a Graph call subscribes one.
+    port: 0 takes a free one. unsafe: allow another address than loopback; the control API has no login.
+    time_factor: divisor of Meta's retry delays (60 turns 15 s into 0.25 s).
+    webhook_version: shape of webhooks; up to ``v23.0`` with ``conversation`` in statuses (reference 5.7).
+    business_initiated_limit: template quota in customers per 24 h; 0 is unlimited (reference 7.4).
+    seed_file: YAML with the initial phones, numbers and templates (see ``seed.py``).
+    kept_messages, kept_sends, kept_exchanges, kept_events: how many of each are kept.
     """
 
     access_token: str = field(repr=False)
@@ -48,15 +48,15 @@ class EmulatorConfig:
     kept_events: int = 2_000
 
     def __post_init__(self) -> None:
-        """Refuse what cannot work, with a sentence that says what to change."""
+        """Raise ValueError for settings that cannot work."""
         if not self.phone_number_ids:
             raise ValueError("the emulator needs at least one phone number id")
         if self.time_factor <= 0:
             raise ValueError("time_factor must be above 0")
         if not self.unsafe and not _is_loopback(self.host):
             raise UnsafeBindError(
-                f"{self.host} is reachable from outside and the emulator's controls have no login: "
-                "bind 127.0.0.1, or say unsafe=True if you mean it"
+                f"{self.host} is reachable from other machines and the emulator's control API has no login: "
+                "listen on 127.0.0.1, or pass unsafe=True (--unsafe)"
             )
 
 

@@ -1,11 +1,11 @@
-"""The world out of the box: two phones, and a template of every sort that a client must cope with."""
+"""The default seed: two phones and one template of every kind and status."""
 
 from __future__ import annotations
 
 from typing import Any
 
 DEFAULT_SEED: dict[str, Any] = {
-    # Numbers that regulators keep free for fiction.
+    # Numbers that regulators reserve for fiction.
     "phones": [
         {"wa_id": "447700900123", "name": "Ana"},
         {"wa_id": "15550102030", "name": "Ben"},

@@ -1,4 +1,4 @@
-"""Closing a connection without an answer, at the one place where WSGI allows it."""
+"""Close a connection without a response."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ CONNECTION_KEY = "wa_emulator.connection"
 
 
 def disconnect(environ: dict[str, Any], *, reset: bool) -> None:
-    """Ask that this request's connection be closed with no answer; ``reset``: with a TCP reset."""
+    """Close this request's connection without a response; ``reset``: with a TCP reset."""
     environ[_KEY] = "reset" if reset else "close"
 
 
 class DisconnectMiddleware:
-    """WSGI middleware that throws the finished answer away where ``disconnect`` was asked for."""
+    """WSGI middleware that drops the response of a request marked by ``disconnect``."""
 
     def __init__(self, application: WSGIApplication) -> None:
         self._application = application
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Run the application; raise the error that makes the server close the connection."""
+        """Run the application; raise OSError to make the server close the connection."""
         result = self._application(environ, start_response)
-        how = environ.get(_KEY)
-        if how is None:
+        mode = environ.get(_KEY)
+        if mode is None:
             return result
         if hasattr(result, "close"):
             result.close()
         connection = environ.get(CONNECTION_KEY)
-        if how == "reset" and connection is not None:
+        if mode == "reset" and connection is not None:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        # The server takes EPIPE as "the peer is gone": it writes nothing more and closes.
-        raise OSError(errno.EPIPE, "the emulator hung up on purpose")
+        # gevent's server handles EPIPE as a closed peer: it writes nothing more and closes.
+        raise OSError(errno.EPIPE, "planned disconnect")

@@ -1,4 +1,4 @@
-"""The bytes of a webhook as Meta writes them, and the signatures over those bytes (reference 5.2)."""
+"""JSON as Meta encodes it, and the signatures of webhooks (reference 5.2)."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import Any
 
 
 def encode(payload: Any) -> bytes:
-    r"""ASCII JSON: non-ASCII as ``\uXXXX`` with lower-case hex, ``/`` as ``\/``."""
+    r"""Encode as ASCII JSON: non-ASCII as ``\uXXXX`` with lower-case hex, ``/`` as ``\/``."""
     text = json.dumps(payload, separators=(",", ":"), ensure_ascii=True)
-    # A slash can only stand inside a JSON string, so replacing it everywhere is safe.
+    # Slashes occur only inside JSON strings.
     return text.replace("/", "\\/").encode("ascii")
 
 
 def encode_reordered(payload: Any) -> bytes:
-    """The same payload in other bytes: keys reversed and spaced, as a redelivery may come."""
+    """Encode with keys in reverse order and spaces: a redelivery may differ in its bytes."""
     text = json.dumps(_reversed(payload), separators=(", ", ": "), ensure_ascii=True)
     return text.replace("/", "\\/").encode("ascii")
 
 
 def signature_headers(body: bytes, app_secret: str) -> dict[str, str]:
-    """``X-Hub-Signature-256`` and the legacy ``X-Hub-Signature`` for exactly these bytes."""
+    """Return ``X-Hub-Signature-256`` and the legacy ``X-Hub-Signature`` of these bytes."""
     key = app_secret.encode()
     return {
         "X-Hub-Signature-256": "sha256=" + hmac.new(key, body, hashlib.sha256).hexdigest(),

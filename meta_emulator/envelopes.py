@@ -1,4 +1,4 @@
-"""The shapes that webhooks carry: inbound messages, statuses, management fields (reference 5.4 to 5.10)."""
+"""Webhook payloads: inbound messages, statuses, management fields (reference 5.4 to 5.10)."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from meta_emulator.records import BusinessNumber, Message, Phone
 
 @dataclass(slots=True)
 class Update:
-    """One change to tell the business: ``value`` of ``field``; ``customer`` orders updates among each other.
+    """One webhook change: ``value`` of ``field``; updates of the same ``customer`` keep their order.
 
-    entry_time: whole seconds for management fields, None for ``messages``. delivered: called after the 200.
+    entry_time: Unix seconds for management fields, None for ``messages``. delivered: called after a 200.
     """
 
     account_id: str
@@ -28,7 +28,7 @@ class Update:
 
 
 def envelope(updates: list[Update]) -> dict[str, Any]:
-    """The POST's payload: one entry for each account, neighbours of the same number merged in one value."""
+    """Return a POST's payload: one entry per account; adjacent updates of a number share one value."""
     entries: dict[tuple[str, int | None], dict[str, Any]] = {}
     for update in updates:
         key = (update.account_id, update.entry_time)
@@ -45,7 +45,7 @@ def envelope(updates: list[Update]) -> dict[str, Any]:
 
 
 def _merged(change: dict[str, Any], update: Update) -> bool:
-    """Add the update to a change of the same number and sort; False where it needs a change of its own."""
+    """Add the update to a change of the same number and kind; return False where it needs its own change."""
     if change["field"] != "messages" or update.field != "messages":
         return False
     value = change["value"]
@@ -63,7 +63,7 @@ def _merged(change: dict[str, Any], update: Update) -> bool:
 
 
 def contact_of(behaviour: Behaviour, phone: Phone, *, named: bool = True) -> dict[str, Any]:
-    """``contacts[]``: the profile, and the number unless a username hides it (reference 5.4)."""
+    """Return an item of ``contacts``: profile, and number unless it is hidden (reference 5.4)."""
     contact: dict[str, Any] = {}
     if named:
         contact["profile"] = {"name": phone.name}
@@ -84,7 +84,7 @@ def message_update(
     *,
     delivered: Callable[[], None] | None = None,
 ) -> Update:
-    """An inbound message; system messages come without ``contacts`` (reference 5.6)."""
+    """Return the update of an inbound message; system messages have no ``contacts`` (reference 5.6)."""
     value: dict[str, Any] = {"messaging_product": "whatsapp", "metadata": metadata_of(number)}
     if message.get("type") != "system":
         value["contacts"] = [contact_of(behaviour, phone)]
@@ -95,7 +95,7 @@ def message_update(
 def status_update(
     behaviour: Behaviour, number: BusinessNumber, phone: Phone, message: Message, status: str, at: float
 ) -> Update:
-    """One step of a sent message's ladder (reference 5.7)."""
+    """Return the update of a message status (reference 5.7)."""
     item: dict[str, Any] = {"id": message.id, "status": status, "timestamp": str(int(at))}
     if not phone.number_hidden:
         item["recipient_id"] = phone.wa_id
@@ -118,17 +118,17 @@ def status_update(
 
 
 def management_update(account_id: str, field: str, value: dict[str, Any], at: float) -> Update:
-    """A field other than ``messages``: it has a time in its entry (reference 5.10)."""
+    """Return the update of a field other than ``messages``, with its entry time (reference 5.10)."""
     return Update(account_id, field, value, entry_time=int(at))
 
 
 def metadata_of(number: BusinessNumber) -> dict[str, str]:
-    """Which business number an update is about: digits only, no plus sign."""
+    """Return ``metadata`` of a business number: digits only, no plus sign."""
     return {"display_phone_number": number.digits, "phone_number_id": number.id}
 
 
 def webhook_error(code: int, details: str, title: str = "") -> dict[str, Any]:
-    """An item of ``errors[]`` as webhooks carry it (reference 5.7)."""
+    """Return an item of ``errors`` in a webhook (reference 5.7)."""
     text = title or title_of(code)
     return {
         "code": code,
@@ -140,7 +140,7 @@ def webhook_error(code: int, details: str, title: str = "") -> dict[str, Any]:
 
 
 def _carries_pricing(message: Message, status: str) -> bool:
-    """Pricing is on ``sent`` and on the first of ``delivered`` and ``read``."""
+    """Return whether this status has ``pricing``: ``sent``, and the first of ``delivered`` and ``read``."""
     step = "sent" if status == "sent" else "arrived"
     if step in message.priced:
         return False

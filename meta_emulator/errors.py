@@ -1,4 +1,4 @@
-"""Meta's error object and the titles of its codes (reference 1.4, 1.6 and 6)."""
+"""Meta's error object, codes and titles (reference 1.4, 1.6 and 6)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 ERROR_PAGE = "https://developers.facebook.com/docs/whatsapp/cloud-api/support/error-codes/"
 
-# code: HTTP status where the reference gives one, and the title.
+# code: (HTTP status, title); 400 where the reference gives no status.
 _CODES: dict[int, tuple[int, str]] = {
     1: (500, "An unknown error occurred"),
     2: (503, "Service temporarily unavailable"),
@@ -60,19 +60,19 @@ _CODES: dict[int, tuple[int, str]] = {
 
 
 def title_of(code: int) -> str:
-    """The code's title; a plain sentence where the table has none."""
+    """Return the title of an error code."""
     return _CODES.get(code, (400, "Something went wrong"))[1]
 
 
 def http_status_of(code: int) -> int:
-    """The HTTP status that Meta published for the code; 400 where it published none."""
+    """Return the HTTP status of an error code; 400 where Meta documents none."""
     return _CODES.get(code, (400, ""))[0]
 
 
 class GraphError(Exception):
-    """An answer with Meta's error object.
+    """A response with Meta's error object.
 
-    http_status, code, message, type: always there. details: ``error_data.details``. headers: added to the answer.
+    details: ``error_data.details``. headers: added to the response.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class GraphError(Exception):
         super().__init__(self.message)
 
     def body(self, fbtrace_id: str) -> dict[str, Any]:
-        """The JSON of the answer (reference 1.4)."""
+        """Return the JSON body (reference 1.4)."""
         error: dict[str, Any] = {"message": self.message, "type": self.kind, "code": self.code}
         if self.details:
             error["error_data"] = {"messaging_product": "whatsapp", "details": self.details}
@@ -122,22 +122,22 @@ class GraphError(Exception):
 
 
 def missing(details: str) -> GraphError:
-    """131008: a required parameter is not there."""
+    """Return 131008: a required parameter is missing."""
     return GraphError(131008, details)
 
 
 def invalid(details: str) -> GraphError:
-    """131009: a parameter's value is not allowed."""
+    """Return 131009: a parameter's value is not allowed."""
     return GraphError(131009, details)
 
 
 def parameter(text: str) -> GraphError:
-    """100 in the plain form ``(#100) …``."""
+    """Return error 100 with the message ``(#100) …``."""
     return GraphError(100, message=f"(#100) {text}")
 
 
 def unsupported_request(method: str, object_id: str) -> GraphError:
-    """100 with subcode 33: unknown object, or one that this token may not see (reference 1.6)."""
+    """Return error 100 with subcode 33: an unknown object, or one that the token may not see (reference 1.6)."""
     verb = method.lower()
     return GraphError(
         100,
@@ -152,11 +152,11 @@ def unsupported_request(method: str, object_id: str) -> GraphError:
 
 
 def unknown_path(path: str) -> GraphError:
-    """2500: the edge does not exist."""
+    """Return error 2500: the edge does not exist."""
     return GraphError(2500, message=f"Unknown path components: /{path}", http_status=400)
 
 
 def bad_token(text: str, subcode: int | None = None) -> GraphError:
-    """190: the token is missing, malformed, expired or revoked."""
+    """Return error 190: the token is missing, malformed, expired or revoked."""
     challenge = f'OAuth "Facebook Platform" "invalid_token" "{text}"'
     return GraphError(190, message=text, http_status=401, subcode=subcode, headers={"WWW-Authenticate": challenge})

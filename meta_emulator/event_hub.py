@@ -1,4 +1,4 @@
-"""The live hub: what happens in the world is published once, kept for a while, and replayed to latecomers."""
+"""Publish and subscribe for the world's events, with a bounded history."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gevent.queue import Empty, Full, Queue
 
 @dataclass(frozen=True, slots=True)
 class WorldEvent:
-    """One thing that happened: ``id`` grows by one, ``kind`` names the shape of ``data``."""
+    """An event; ids are consecutive, ``kind`` names the shape of ``data``."""
 
     id: int
     kind: str
@@ -20,10 +20,9 @@ class WorldEvent:
 
 
 class EventHub:
-    """Publish to every subscriber; history replay from a given event id.
+    """Publish to every subscriber; replay history after a given event id.
 
-    A subscriber that does not read loses its subscription instead of filling memory: its stream ends, the
-    browser reconnects with its last id and gets what it missed.
+    A subscriber with a full queue is dropped: its stream ends, and the browser reconnects with its last id.
     """
 
     def __init__(self, kept: int) -> None:
@@ -39,11 +38,11 @@ class EventHub:
 
     @property
     def subscribers(self) -> int:
-        """How many streams are open."""
+        """Number of open streams."""
         return len(self._subscribers)
 
     def publish(self, kind: str, data: dict[str, Any]) -> WorldEvent:
-        """Hand ``data`` to every subscriber and keep it for replay."""
+        """Send an event to every subscriber and keep it for replay."""
         self._last += 1
         event = WorldEvent(self._last, kind, data)
         self._history.append(event)
@@ -55,14 +54,14 @@ class EventHub:
         return event
 
     def clear(self) -> None:
-        """Forget history (ids go on growing) and tell everyone to start over."""
+        """Clear the history and publish ``reset``; ids keep growing."""
         self._history.clear()
         self.publish("reset", {})
 
     def stream(self, after: int, idle: float) -> Iterator[WorldEvent | None]:
-        """Events after id ``after``, for ever; None when nothing happened for ``idle`` seconds.
+        """Yield events after id ``after``; None after ``idle`` seconds without one.
 
-        Where the history no longer reaches back to ``after``, a ``reset`` event comes first: read the state anew.
+        A ``reset`` event (read the state again) comes first where the history does not reach back to ``after``.
         """
         queue: Queue = Queue(maxsize=2 * self._kept)
         self._subscribers.add(queue)

@@ -1,4 +1,4 @@
-"""The live face: server-sent events with replay (``GET /_emulator/events``)."""
+"""Server-sent events with replay (``GET /_emulator/events``)."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _IDLE_SECONDS = 15.0
 
 
 def event_stream_blueprint(world: World) -> Blueprint:
-    """One route that never ends.
+    """Return the stream's route.
 
-    ``?after=`` or ``Last-Event-ID`` replays what came after that id; without either everything that is kept
-    is replayed. Events are named by kind: ``phone``, ``message``, ``typing``, ``exchange``, ``handshake``,
-    ``fault``, ``reset`` (read the state anew).
+    ``?after=`` or ``Last-Event-ID`` replays events after that id; without either the whole history is replayed.
+    Events are named by kind: ``phone``, ``message``, ``typing``, ``exchange``, ``handshake``,
+    ``fault``, ``reset`` (read the state again).
     """
     blueprint = Blueprint("live", __name__)
 
@@ -35,7 +35,7 @@ def event_stream_blueprint(world: World) -> Blueprint:
 def _stream(world: World, after: int) -> Iterator[bytes]:
     yield b"retry: 500\n\n"
     for event in world.hub.stream(after, _IDLE_SECONDS):
-        yield b": still here\n\n" if event is None else _frame(event)
+        yield b": keep-alive\n\n" if event is None else _frame(event)
 
 
 def _frame(event: WorldEvent) -> bytes:

@@ -1,4 +1,4 @@
-"""Failures as data: what shall go wrong, where, for whom, how often (reference 1.6, 4.3, 5.11)."""
+"""Planned failures of Graph calls (reference 1.6, 4.3, 5.11)."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 KINDS = {
-    "error": "answer with Meta's error object: status, code, message, details, subcode, retry_after",
-    "html": "answer with an HTML page instead of JSON: status",
-    "empty": "answer with no body at all: status",
-    "delay": "wait `seconds`, then answer as usual",
-    "reset": "close the connection before the call is taken, with a TCP reset",
-    "answer_lost": "take the call, do everything, and close the connection without an answer",
-    "truncated": "take the call and answer with half of the JSON, its length honest",
-    "cut": "take the call, promise the whole body and close the connection after half of it",
-    "slow_body": "take the call and write the body in pieces over `seconds`",
+    "error": "respond with Meta's error object: status, code, message, details, subcode, retry_after",
+    "html": "respond with an HTML page instead of JSON: status",
+    "empty": "respond without a body: status",
+    "delay": "wait `seconds`, then respond as usual",
+    "reset": "reset the connection (TCP) before the call is processed",
+    "answer_lost": "process the call and close the connection without a response",
+    "truncated": "process the call and respond with half of the JSON and its real length",
+    "cut": "process the call, announce the whole body and close the connection after half of it",
+    "slow_body": "process the call and write the body in pieces over `seconds`",
     "failed_status": "accept the message and fail it later: code, title, details",
     "wrong_sha256": "media: resolve with a digest that is not the content's",
     "expired_url": "media: resolve with a URL that has already expired",
@@ -41,8 +41,8 @@ class Fault:
     """One planned failure.
 
     kind, endpoint: see KINDS and ENDPOINTS. phone: only calls about this wa_id. number_id: only this number.
-    count: how many calls it hits, None for all. skip: how many matching calls pass first.
-    probability: chance for each matching call (from the world's seeded generator).
+    count: number of calls that fail, None for all. skip: matching calls that succeed first.
+    probability: of each matching call, drawn from the world's seeded generator.
     """
 
     id: int
@@ -63,7 +63,7 @@ class Fault:
     hits: int = field(default=0)
 
     def view(self) -> dict[str, Any]:
-        """The fault as the controls show it."""
+        """Return all properties."""
         return {name: getattr(self, name) for name in self.__slots__}
 
 
@@ -86,7 +86,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
 
 
 class FaultPlan:
-    """The planned failures, in the order they were planned; the first that matches a call hits it."""
+    """Planned failures in order; the first match applies to a call."""
 
     def __init__(self, chance: random.Random) -> None:
         self._chance = chance
@@ -95,12 +95,12 @@ class FaultPlan:
         self._last = 0
 
     def add(self, wanted: dict[str, Any]) -> Fault:
-        """Plan a failure; ValueError says what is wrong with it."""
+        """Plan a failure; raise ValueError for a wrong property."""
         for name, value in wanted.items():
             if name not in _TYPES:
                 raise ValueError(f"unknown property {name} (there are {', '.join(_TYPES)})")
             if not isinstance(value, _TYPES[name]) or isinstance(value, bool):
-                raise ValueError(f"{name} has the wrong type")  # noqa: TRY004 - the controls answer 400 to it
+                raise ValueError(f"{name} has the wrong type")  # noqa: TRY004 - the control API answers 400
         if wanted.get("kind") not in KINDS:
             raise ValueError(f"kind must be one of {', '.join(KINDS)}")
         if wanted.get("endpoint", "messages") not in ENDPOINTS:
@@ -113,23 +113,23 @@ class FaultPlan:
         return fault
 
     def remove(self, fault_id: int) -> bool:
-        """Take one failure back; False where there is none of this id."""
+        """Remove a failure; return False for an unknown id."""
         kept = [fault for fault in self._faults if fault.id != fault_id]
         removed = len(kept) < len(self._faults)
         self._faults = kept
         return removed
 
     def clear(self) -> None:
-        """Take all of them back."""
+        """Remove all failures."""
         self._faults = []
         self.spent.clear()
 
     def all(self) -> list[Fault]:
-        """Those still planned."""
+        """Return the failures that are still planned."""
         return list(self._faults)
 
     def take(self, endpoint: str, *, phone: str = "", number_id: str = "") -> Fault | None:
-        """The failure for this call, counted; None where it shall work."""
+        """Return the failure of this call and count it; None where the call succeeds."""
         for fault in self._faults:
             if fault.endpoint not in ("*", endpoint) or (fault.phone and fault.phone != phone):
                 continue

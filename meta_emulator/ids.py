@@ -1,4 +1,4 @@
-"""Ids as Meta forms them: opaque to clients, readable while debugging (reference 1.1, 2.2)."""
+"""Ids in Meta's formats (reference 1.1, 2.2)."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import string
 
 
 class Ids:
-    """Makes every kind of id from one generator, so that a seeded world repeats itself."""
+    """Generate ids of every kind from one random generator, which can be seeded."""
 
     def __init__(self, generator: random.Random) -> None:
         self._random = generator
 
     def object_id(self) -> str:
-        """A Graph object id: 16 decimal digits."""
+        """Return a Graph object id: 16 decimal digits."""
         return str(self._random.randrange(10**15, 10**16))
 
     def wamid(self, peer: str, *, from_customer: bool) -> str:
-        """A message id: base64 of the peer's address, a direction mark and an upper-case hex key."""
+        """Return a message id: base64 of the peer's address, a direction mark and an upper-case hex key."""
         address = peer.encode()
         key = f"{self._random.getrandbits(72):018X}".encode()
         mark = b"\x12" if from_customer else b"\x11"
@@ -27,13 +27,13 @@ class Ids:
         return "wamid." + base64.b64encode(raw).decode()
 
     def fbtrace(self) -> str:
-        """A trace id as in ``error.fbtrace_id``."""
+        """Return a trace id as in ``error.fbtrace_id``."""
         return "A" + "".join(self._random.choices(string.ascii_letters + string.digits, k=22))
 
     def hexadecimal(self, length: int = 32) -> str:
-        """``length`` lower-case hex digits."""
+        """Return ``length`` lower-case hex digits."""
         return f"{self._random.getrandbits(4 * length):0{length}x}"
 
     def business_scoped_user_id(self, country: str) -> str:
-        """A BSUID: country code, a dot, digits (reference 2.9)."""
+        """Return a business-scoped user id: country code, a dot, digits (reference 2.9)."""
         return f"{country}.{self._random.randrange(10**19, 10**20)}"

@@ -1,4 +1,4 @@
-"""Meta's limits as Meta keeps them (reference 7.1, 7.2, 7.4, 7.5); each can be switched off."""
+"""Meta's rate limits and windows (reference 7.1, 7.2, 7.4, 7.5); each can be switched off."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PAIRS_KEPT = 100_000
 
 @dataclass(frozen=True, slots=True)
 class LimitSettings:
-    """Which limits are kept: on as Meta has them; ``daily`` is the number of customers, 0 for none."""
+    """Which limits are enforced; ``daily`` is the template quota in customers, 0 for none."""
 
     throughput: bool = True
     pair: bool = True
@@ -26,12 +26,12 @@ class LimitSettings:
     daily: int = 0
 
     def view(self) -> dict[str, Any]:
-        """All switches by name."""
+        """Return all settings by name."""
         return {item.name: getattr(self, item.name) for item in fields(self)}
 
 
 class Limits:
-    """Counts per number, per pair and per account."""
+    """Counters per number, per pair and per account."""
 
     def __init__(self, clock: Clock, daily: int) -> None:
         self._clock = clock
@@ -39,28 +39,28 @@ class Limits:
         self.reset()
 
     def reset(self) -> None:
-        """Forget every count and switch back to how it started."""
+        """Clear every counter and restore the initial settings."""
         self.settings = self._initial
         self._stamps: dict[str, deque[float]] = {}
         self._pairs: OrderedDict[tuple[str, str], float] = OrderedDict()
         self._reached: OrderedDict[str, float] = OrderedDict()
 
     def update(self, wanted: dict[str, Any]) -> None:
-        """Set switches by name; ValueError names an unknown one or a wrong type."""
+        """Change settings by name; raise ValueError for an unknown one or a wrong type."""
         known = self.settings.view()
         for name, value in wanted.items():
             if name not in known:
-                raise ValueError(f"no such limit: {name} (there are {', '.join(known)})")
+                raise ValueError(f"unknown limit: {name} (there are {', '.join(known)})")
             if type(value) is not type(known[name]):
                 raise ValueError(f"{name} must be {type(known[name]).__name__}")
         self.settings = replace(self.settings, **wanted)
 
     def received(self, number_id: str) -> None:
-        """A customer's message counts in the number's throughput and is never refused."""
+        """Count an inbound message in the number's throughput; it is never refused."""
         self._stamps.setdefault(number_id, deque(maxlen=2000)).append(self._clock.now())
 
     def take_throughput(self, number_id: str, allowed: int) -> bool:
-        """Count one send unless ``allowed`` messages went through in the last second."""
+        """Count one send; return False where ``allowed`` messages went through in the last second."""
         if not self.settings.throughput:
             return True
         now = self._clock.now()
@@ -73,7 +73,7 @@ class Limits:
         return True
 
     def take_pair(self, number_id: str, wa_id: str) -> bool:
-        """Count one send to this customer: 1 per 6 s, up to 45 at once out of future quota (GCRA)."""
+        """Count one send to this customer; return False above 1 per 6 s with a burst of 45 (GCRA)."""
         if not self.settings.pair:
             return True
         now = self._clock.now()
@@ -88,7 +88,7 @@ class Limits:
         return True
 
     def take_daily(self, wa_id: str) -> bool:
-        """Count a customer opened by template; False where the rolling day's allowance is used up."""
+        """Count a customer opened by template; return False where the template quota is used up."""
         now = self._clock.now()
         while self._reached and next(iter(self._reached.values())) <= now - _DAY:
             self._reached.popitem(last=False)
@@ -100,7 +100,7 @@ class Limits:
         return True
 
     def window_open(self, opened: float | None) -> bool:
-        """True while the customer's last message is younger than a day, or where windows are off."""
+        """Return whether the service window is open, or windows are not enforced."""
         if not self.settings.window:
             return True
         return opened is not None and self._clock.now() - opened < SERVICE_WINDOW

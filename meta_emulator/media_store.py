@@ -1,4 +1,4 @@
-"""The media that Meta keeps for a while: bytes, digests, and URLs that expire (reference 4)."""
+"""Media with their lifetimes, digests and expiring URLs (reference 4)."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _KEPT_BYTES = 64 * 1024 * 1024
 
 
 class MediaStore:
-    """Keeps media up to a bound of bytes (the oldest goes first) and signs their URLs.
+    """Store media up to a total size (the oldest go first) and sign their URLs.
 
-    base_url: what these URLs begin with; whoever serves them sets it.
+    base_url: prefix of the URLs; the server sets it.
     """
 
     def __init__(self, clock: Clock, ids: Ids, base_url: str) -> None:
@@ -31,7 +31,7 @@ class MediaStore:
         self.clear()
 
     def clear(self) -> None:
-        """Forget everything; no URL that was given is good any more."""
+        """Remove all media and invalidate their URLs."""
         self._key = secrets.token_bytes(32)
         self._media: dict[str, Media] = {}
         self._bytes = 0
@@ -45,7 +45,7 @@ class MediaStore:
         *,
         inbound: bool = False,
     ) -> Media:
-        """Keep bytes under a new id: 30 days for uploads, 7 for what phones send."""
+        """Store bytes under a new id: 30 days for uploads, 7 days for inbound media."""
         media = Media(
             id=self._ids.object_id(),
             mime_type=mime_type,
@@ -62,7 +62,7 @@ class MediaStore:
         return media
 
     def get(self, media_id: str) -> Media | None:
-        """The media, or None where it is unknown or its life is over."""
+        """Return the media, or None where it is unknown or expired."""
         media = self._media.get(media_id)
         if media is not None and media.expires <= self._clock.now():
             self.delete(media_id)
@@ -70,7 +70,7 @@ class MediaStore:
         return media
 
     def delete(self, media_id: str) -> bool:
-        """Forget it; False where it was not there."""
+        """Remove media; return False for an unknown id."""
         media = self._media.pop(media_id, None)
         if media is None:
             return False
@@ -78,25 +78,24 @@ class MediaStore:
         return True
 
     def url(self, media: Media, *, source: str = "", expired: bool = False) -> str:
-        """A download URL that is good for five minutes and carries its own proof."""
+        """Return a signed download URL that is valid for five minutes."""
         expires = int(self._clock.now()) + (-60 if expired else URL_SECONDS)
         path = "whatsapp_business/attachments/"
         marked = f"&source={source}" if source else ""
-        proof = self._proof(media.id, expires)
-        return f"{self.base_url}/{path}?mid={media.id}{marked}&ext={expires}&hash={proof}"
+        signature = self._signature(media.id, expires)
+        return f"{self.base_url}/{path}?mid={media.id}{marked}&ext={expires}&hash={signature}"
 
-    def url_is_good(self, media_id: str, expires: str, proof: str) -> bool:
-        """True where we made this URL and its time is not over."""
+    def url_is_valid(self, media_id: str, expires: str, signature: str) -> bool:
+        """Return whether the URL's signature is right and it has not expired."""
         if not expires.isdigit() or int(expires) <= self._clock.now():
             return False
-        return hmac.compare_digest(self._proof(media_id, int(expires)), proof)
+        return hmac.compare_digest(self._signature(media_id, int(expires)), signature)
 
     def webhook_object(self, number: BusinessNumber, kind: str, content: dict[str, Any]) -> dict[str, Any]:
-        """A phone's media as the webhook names it: type, base64 digest, id and URL (reference 5.6)."""
+        """Return the media object of an inbound message: type, base64 digest, id and URL (reference 5.6)."""
         media = self.get(str(content["id"]))
         if media is None:
             return content
-        # A file sent a second time is a second media to Meta; the page's preview id stays as it is.
         shown: dict[str, Any] = {}
         for name in ("caption", "filename"):
             if content.get(name):
@@ -114,5 +113,5 @@ class MediaStore:
         media.owner_number_id = number.id
         return shown
 
-    def _proof(self, media_id: str, expires: int) -> str:
+    def _signature(self, media_id: str, expires: int) -> str:
         return hmac.new(self._key, f"{media_id}:{expires}".encode(), hashlib.sha256).hexdigest()[:32]

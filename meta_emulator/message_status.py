@@ -1,4 +1,4 @@
-"""What becomes of an accepted message: sent, delivered, read, played or failed (reference 5.7, 7.5)."""
+"""Statuses of accepted messages: sent, delivered, read, played or failed (reference 5.7, 7.5)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Failure = tuple[int, str]
 
 
 def start_delivery(world: World, phone: Phone, message: Message, failure: Failure | None) -> None:
-    """Let an accepted message take its course; with ``failure`` it fails instead of being sent."""
+    """Schedule the statuses of an accepted message; only ``failed`` where ``failure`` is given."""
     delay = world.behaviour.status_delay
     if failure is not None:
         _run_after(world, delay, lambda: fail(world, message, failure))
@@ -32,7 +32,7 @@ def start_delivery(world: World, phone: Phone, message: Message, failure: Failur
 
 def _schedule_statuses(world: World, phone: Phone, message: Message, delay: float) -> None:
     steps = ["sent"]
-    if message.type != "reaction":  # A reaction that the business sends only gets as far as ``sent``.
+    if message.type != "reaction":  # Reactions of the business have no further status.
         if phone.auto_deliver:
             if not (phone.auto_read and phone.read_receipts and world.behaviour.skip_delivered):
                 steps.append("delivered")
@@ -47,7 +47,7 @@ def _schedule_statuses(world: World, phone: Phone, message: Message, delay: floa
 
 
 def advance(world: World, message: Message, status: str) -> None:
-    """The message reaches ``status``: the business is told, the page shows it; a repeat does nothing."""
+    """Set a status of a message and enqueue its webhook; a repeated status does nothing."""
     number, phone = world.numbers.get(message.number_id), world.phones.get(message.wa_id)
     if number is None or phone is None or status in message.status_times or message.status == "failed":
         return
@@ -60,7 +60,7 @@ def advance(world: World, message: Message, status: str) -> None:
 
 
 def fail(world: World, message: Message, failure: Failure) -> None:
-    """The message fails after Meta's 200: a ``failed`` status with its error."""
+    """Set ``failed`` with its error and enqueue the webhook."""
     code, details = failure
     message.errors = [webhook_error(code, details)]
     number, phone = world.numbers.get(message.number_id), world.phones.get(message.wa_id)
@@ -73,7 +73,7 @@ def fail(world: World, message: Message, failure: Failure) -> None:
 
 
 def deliver_waiting(world: World, phone: Phone) -> None:
-    """A phone that was off gets what waited for it."""
+    """Deliver the messages that waited while the phone was off."""
     waiting, phone.waiting = phone.waiting, []
     for wamid in waiting:
         if message := world.messages.get(wamid):
@@ -83,7 +83,7 @@ def deliver_waiting(world: World, phone: Phone) -> None:
 
 
 def mark_read(world: World, phone: Phone, message: Message) -> None:
-    """The phone shows a message from the business; no webhook where read receipts are off."""
+    """Mark a message of the business as read on the phone; no webhook where read receipts are off."""
     if message.direction != "in" or message.status == "failed" or message.type == "reaction":
         return
     if not world.behaviour.skip_delivered:
@@ -95,7 +95,7 @@ def mark_read(world: World, phone: Phone, message: Message) -> None:
 def delivery_failure(
     world: World, number: BusinessNumber, phone: Phone, message: Message, identity_hash: str | None
 ) -> Failure | None:
-    """Why Meta will not deliver this message after all, or None (reference 6.4, 6.5)."""
+    """Return why an accepted message will fail, or None (reference 6.4, 6.5)."""
     if not phone.on_whatsapp:
         return 131026, "Message Undeliverable."
     if phone.wa_id in number.blocked:
@@ -122,7 +122,7 @@ def _link_of(message: Message) -> str:
 
 
 def _fetch(world: World, phone: Phone, message: Message, link: str) -> None:
-    """Meta fetches a linked file before it sends the message; where it cannot, 131053 (reference 2.3)."""
+    """Fetch a linked file, then send the message; 131053 where that fails (reference 2.3)."""
     found = world.webhooks.client.request("GET", link, timeout=10.0, headers={"Accept": "*/*"}, limit=_LINKED_BYTES)
     number = world.numbers.get(message.number_id)
     if found.status != 200 or number is None:

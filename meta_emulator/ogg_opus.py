@@ -1,4 +1,4 @@
-"""Opus packets into an Ogg file, as WhatsApp keeps voice notes (RFC 3533, RFC 7845)."""
+"""Write Opus packets into an Ogg file, the format of WhatsApp voice notes (RFC 3533, RFC 7845)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 _POLYNOMIAL = 0x04C11DB7
 _RATE = 48_000
-# A page holds at most 255 segments; about a second of speech a page keeps seeking fine.
+# A page holds at most 255 segments; about a second of speech a page is fine for seeking.
 _PAGE_SAMPLES = _RATE
 _PAGE_SEGMENTS = 255
 # Frame length in samples at 48 kHz for each of the 32 configurations of the TOC byte (RFC 6716, 3.1).
@@ -15,7 +15,7 @@ _FRAME_SAMPLES = (480, 960, 1920, 2880) * 3 + (480, 960) * 2 + (120, 240, 480, 9
 
 
 def mux(head: bytes, packets: Iterable[bytes], *, serial: int = 1, vendor: str = "emulator") -> bytes:
-    """A whole Ogg Opus file of these packets; ``head`` is the ``OpusHead`` of their stream."""
+    """Return an Ogg Opus file of these packets; ``head`` is the ``OpusHead`` of their stream."""
     writer = _Writer(serial)
     writer.page([head], 0, flags=0x02)
     name = vendor.encode()
@@ -40,7 +40,7 @@ def mux(head: bytes, packets: Iterable[bytes], *, serial: int = 1, vendor: str =
 
 
 def packet_samples(packet: bytes) -> int:
-    """How many samples at 48 kHz an Opus packet decodes to."""
+    """Return the number of samples at 48 kHz in an Opus packet."""
     if not packet:
         return 0
     length = _FRAME_SAMPLES[packet[0] >> 3]
@@ -51,7 +51,7 @@ def packet_samples(packet: bytes) -> int:
 
 
 def crc(page: bytes) -> int:
-    """Ogg's checksum: not reflected, starts at 0, no final inversion."""
+    """Return Ogg's checksum: not reflected, starts at 0, no final inversion."""
     value = 0
     for byte in page:
         value = ((value << 8) & 0xFFFFFFFF) ^ _TABLE[(value >> 24) ^ byte]

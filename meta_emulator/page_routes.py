@@ -1,4 +1,4 @@
-"""The phone page: static files with a strict content security policy."""
+"""Static files of the phone page with a strict content security policy."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from flask import Blueprint, Response, abort, request
 
 _PAGE = Path(__file__).parent / "page"
-# Written out: what the system's table says of .js differs between systems, and `nosniff` makes that matter.
+# Explicit, because the system's type of .js varies and `nosniff` enforces it.
 _TYPES = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
@@ -38,7 +38,7 @@ class _File:
 
 
 def page_blueprint() -> Blueprint:
-    """``/`` is the page, ``/_page/…`` its files; they are read once."""
+    """Return the routes ``/`` and ``/_page/…``; files are read once."""
     blueprint = Blueprint("page", __name__)
 
     @blueprint.get("/")

@@ -1,4 +1,4 @@
-"""What a customer does on the phone; each act reaches the business as a webhook (reference 5.6)."""
+"""Actions of a customer's phone; each enqueues a webhook (reference 5.6)."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _COMMON = {"id", "from", "from_user_id", "timestamp", "type", "context"}
 
 
 class PhoneError(ValueError):
-    """The phone cannot do that; the text says why."""
+    """The action is not possible on this message."""
 
 
 def write(world: World, phone: Phone, number: BusinessNumber, body: dict[str, Any]) -> Message:
     """Send Meta's inbound message object (without ``from``, ``id``, ``timestamp``) to a business number.
 
-    Media name an ``id`` of the media store. ``id`` and ``timestamp`` may be given, to write the same message twice.
-    Any type goes through as it is, so that a test can write what this emulator has never heard of.
+    Media refer to an ``id`` of the media store. ``id`` and ``timestamp`` may be given, for example to repeat a
+    message. Unknown types are passed on unchanged.
     """
     kind = body.get("type", "text")
     if not isinstance(kind, str) or not kind:
@@ -100,13 +100,13 @@ def pick(world: World, phone: Phone, message: Message, row_id: str) -> Message:
 
 
 def react(world: World, phone: Phone, message: Message, emoji: str) -> Message:
-    """React to a message; an empty emoji takes the reaction back."""
+    """React to a message; an empty emoji removes the reaction."""
     content = {"message_id": message.id, "emoji": emoji}
     return write(world, phone, _number_of(world, message), {"type": "reaction", "reaction": content})
 
 
 def read_messages(world: World, phone: Phone, message_ids: list[str] | None = None) -> int:
-    """Show messages from the business: those named, or all that are unread. Returns how many it looked at."""
+    """Mark messages of the business as read, all unread ones by default; return how many."""
     wanted = world.messages_of(phone)
     if message_ids is not None:
         wanted = [message for message in wanted if message.id in message_ids]
@@ -125,7 +125,7 @@ def play(world: World, phone: Phone, message: Message) -> None:
 
 
 def apply_business_read(world: World, message: Message) -> None:
-    """The business read the phone's message and, with it, the earlier ones (reference 2.8)."""
+    """Mark the phone's message and the earlier ones as read by the business (reference 2.8)."""
     phone = world.phones.get(message.wa_id)
     if phone is None:
         return
@@ -138,7 +138,7 @@ def apply_business_read(world: World, message: Message) -> None:
 
 
 def quick_replies(message: Message) -> list[tuple[str, str]]:
-    """Text and payload of a template's quick replies; without a payload the text is the payload."""
+    """Return text and payload of a template's quick replies; the payload defaults to the text."""
     buttons = (message.rendered or {}).get("buttons", [])
     return [
         (button["text"], button.get("payload") or button["text"])
@@ -161,7 +161,7 @@ def _number_of(world: World, message: Message) -> BusinessNumber:
 
 
 def _context(number: BusinessNumber, context: dict[str, Any]) -> dict[str, Any]:
-    """A quoted reply names the business's number and the quoted message."""
+    """Return ``context`` with the business's number as the quoted author."""
     if "id" in context and "from" not in context:
         return {"from": number.digits, **context}
     return dict(context)
@@ -174,7 +174,7 @@ def _media_content(world: World, number: BusinessNumber, kind: str, content: Any
 
 
 def _apply_to_target(world: World, phone: Phone, message: Message) -> None:
-    """Reactions, edits and revocations change the message they are about."""
+    """Apply a reaction, edit or revocation to its target."""
     content = message.content if isinstance(message.content, dict) else {}
     if message.type == "reaction":
         target = world.messages.get(str(content.get("message_id", "")))
@@ -198,7 +198,7 @@ def _apply_to_target(world: World, phone: Phone, message: Message) -> None:
 
 
 def _advance_own(world: World, message: Message, status: str) -> None:
-    """A tick on the phone's own message; never back."""
+    """Advance the status of a message that the phone sent; it never goes back."""
     order = ("sent", "delivered", "read")
     if status in message.status_times or order.index(status) <= order.index(message.status):
         return

@@ -1,4 +1,4 @@
-"""What the world consists of: numbers, phones, messages, media, templates, and the log of sends."""
+"""Records of the world: numbers, phones, messages, media, templates, sends, HTTP exchanges."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Direction = Literal["in", "out"]
 
 @dataclass(slots=True)
 class BusinessNumber:
-    """A phone number of the business: the node that ``/messages`` is posted to."""
+    """A phone number of the business."""
 
     id: str
     digits: str
@@ -31,7 +31,7 @@ class BusinessNumber:
 
 @dataclass(slots=True)
 class Phone:
-    """A customer's phone. ``wa_id`` is its key; with ``number_hidden`` businesses only see its ``user_id``."""
+    """A customer's phone. ``wa_id`` is its key; with ``number_hidden`` webhooks show only its ``user_id``."""
 
     wa_id: str
     name: str
@@ -50,7 +50,7 @@ class Phone:
     auto_created: bool = False
 
     def view(self) -> dict[str, Any]:
-        """The phone as the controls show it."""
+        """Return the phone for the control API."""
         return {
             "wa_id": self.wa_id,
             "name": self.name,
@@ -68,9 +68,9 @@ class Phone:
 
 @dataclass(slots=True)
 class Message:
-    """One message between a business number and a phone; ``direction`` as the phone sees it.
+    """One message between a business number and a phone; ``direction`` from the phone's side.
 
-    ``content`` is what the type's name points to; ``rendered`` is the template with its variables filled in.
+    content: Meta's object of this type. rendered: a template with its variables filled in.
     """
 
     id: str
@@ -96,7 +96,7 @@ class Message:
     media_id: str = ""
 
     def view(self) -> dict[str, Any]:
-        """The message as the phone sees it: Meta's object plus status, times and reactions."""
+        """Return the message for the control API: Meta's object plus status, times and reactions."""
         shown: dict[str, Any] = {
             "id": self.id,
             "direction": self.direction,
@@ -127,7 +127,7 @@ class Message:
 
 @dataclass(slots=True)
 class Media:
-    """Bytes that Meta keeps: uploaded by the business (30 days) or sent by a phone (7 days, reference 4.1)."""
+    """A media file, uploaded by the business or sent by a phone (reference 4.1)."""
 
     id: str
     mime_type: str
@@ -159,7 +159,7 @@ class Template:
 
 @dataclass(slots=True)
 class Upload:
-    """A resumable upload on its way to a handle (reference 4.6)."""
+    """An unfinished resumable upload (reference 4.6)."""
 
     id: str
     file_name: str
@@ -170,10 +170,10 @@ class Upload:
 
 @dataclass(slots=True)
 class SendAttempt:
-    """One POST to ``/messages``: when it came, and what became of it.
+    """One POST to ``/messages`` and its outcome.
 
-    outcome: ``accepted``, ``refused`` (Meta's error), ``fault`` (a planned failure before it was taken) or
-    ``answer_lost`` (taken, but its sender was never told).
+    outcome: ``accepted``, ``refused`` (Meta's error), ``fault`` (a planned failure, not accepted) or
+    ``answer_lost`` (accepted, but the caller got no response).
     """
 
     n: int
@@ -192,13 +192,13 @@ class SendAttempt:
     digest: str = ""
 
     def view(self) -> dict[str, Any]:
-        """The attempt as ``GET /_emulator/seen`` shows it."""
+        """Return the attempt for ``GET /_emulator/seen``."""
         return {name: getattr(self, name) for name in self.__slots__}
 
 
 @dataclass(slots=True)
 class Exchange:
-    """One HTTP call, either way, as the page's drawer shows it; tokens are replaced by ``$TOKEN``."""
+    """One HTTP exchange in either direction; tokens are replaced by ``$TOKEN``."""
 
     id: int
     kind: Literal["graph", "webhook", "handshake"]
@@ -214,11 +214,11 @@ class Exchange:
     note: str = ""
 
     def view(self) -> dict[str, Any]:
-        """Everything about the call."""
+        """Return all fields."""
         return {name: getattr(self, name) for name in self.__slots__}
 
     def summary(self) -> dict[str, Any]:
-        """The call without its bodies and headers."""
+        """Return the exchange without its bodies and headers."""
         return {
             name: getattr(self, name)
             for name in ("id", "kind", "at", "method", "url", "status", "milliseconds", "message_ids", "note")

@@ -1,4 +1,4 @@
-"""Keeps other people's web pages from pulling the controls: they have no login, only a loopback address."""
+"""Protection from cross-site requests and DNS rebinding (the control API has no login)."""
 
 from __future__ import annotations
 

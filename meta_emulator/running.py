@@ -1,4 +1,4 @@
-"""An emulator for the length of a ``with`` block, in a process of its own."""
+"""An emulator in a process of its own, for the length of a ``with`` block."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _PACKAGES = Path(__file__).parents[1]
 class RunningEmulator:
     """``with RunningEmulator(config) as emulator: requests.get(emulator.url)``.
 
-    A process of its own, because an event loop in a second thread of a process that is not monkey-patched can
-    crash it: its garbage may be collected from the first thread. The process ends with the block, and also when
-    the one that started it dies. Raises RuntimeError with its last words where it does not come up.
+    The emulator runs in its own process, because gevent's loop in a second thread of an unpatched process can
+    crash. The process ends with the block, and also when its parent dies. Raises RuntimeError where it does not
+    start.
     """
 
     def __init__(self, config: EmulatorConfig) -> None:
@@ -54,14 +54,14 @@ class RunningEmulator:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Stop, and wait until it has."""
+        """Stop, and wait for the end."""
         self._end()
 
     @property
     def pid(self) -> int:
-        """Its process id, for those who measure it."""
+        """Process id."""
         if self._process is None:
-            raise RuntimeError("the emulator does not run")
+            raise RuntimeError("the emulator is not running")
         return self._process.pid
 
     def _end(self) -> None:

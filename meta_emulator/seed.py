@@ -1,4 +1,4 @@
-"""What a world starts with: phones, templates, traits of numbers, limits and behaviour, from YAML or our own."""
+"""Seeds: initial phones, numbers, templates, limits, behaviour and faults, from YAML."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from meta_emulator.default_seed import DEFAULT_SEED
 from meta_emulator.records import BusinessNumber, Template
 from meta_emulator.world import World
 
-PHONE_TRAITS: dict[str, type] = {
+PHONE_PROPERTIES: dict[str, type] = {
     "name": str,
     "user_id": str,
     "username": str,
@@ -25,7 +25,7 @@ PHONE_TRAITS: dict[str, type] = {
     "read_receipts": bool,
     "marketing": bool,
 }
-NUMBER_TRAITS: dict[str, type] = {
+NUMBER_PROPERTIES: dict[str, type] = {
     "verified_name": str,
     "messages_per_second": int,
     "quality_rating": str,
@@ -38,16 +38,16 @@ _PARTS = ("phones", "numbers", "templates", "limits", "behaviour", "faults")
 
 
 class SeedError(ValueError):
-    """The seed names something that does not exist, or has the wrong type."""
+    """The seed has an unknown name or a wrong type."""
 
 
 def load(path: Path) -> dict[str, Any]:
-    """Read a seed file; SeedError where it is no mapping, OSError where it cannot be read."""
+    """Read a seed file; raise SeedError for a wrong form, OSError where it cannot be read."""
     return parse(path.read_text(encoding="utf-8"))
 
 
 def parse(text: str) -> dict[str, Any]:
-    """A seed from YAML (JSON is YAML too)."""
+    """Parse a seed from YAML or JSON."""
     try:
         found = yaml.safe_load(text)
     except yaml.YAMLError as error:
@@ -58,27 +58,27 @@ def parse(text: str) -> dict[str, Any]:
 
 
 def new_world(config: EmulatorConfig) -> World:
-    """A world with its seed in it."""
+    """Return a seeded world."""
     world = World(config)
     apply_initial_seeds(world)
     return world
 
 
 def reset_world(world: World) -> None:
-    """Back to the start, clock and chance included; only where webhooks go stays as it is."""
+    """Reset the world and seed it again; only the webhook subscription stays."""
     world.reset()
     apply_initial_seeds(world)
 
 
 def apply_initial_seeds(world: World) -> None:
-    """Put our own seed into the world, then the configured file's."""
+    """Apply the default seed, then the configured file."""
     apply(world, DEFAULT_SEED)
     if world.config.seed_file is not None:
         apply(world, load(world.config.seed_file))
 
 
 def apply(world: World, seed: dict[str, Any]) -> dict[str, int]:
-    """Add everything the seed names; what is there already is changed. Returns how many of each."""
+    """Add or change everything in the seed; return how many of each part."""
     for part in seed:
         if part not in _PARTS:
             raise SeedError(f"unknown part {part} (there are {', '.join(_PARTS)})")
@@ -96,23 +96,23 @@ def apply(world: World, seed: dict[str, Any]) -> dict[str, int]:
 
 
 def add_phone(world: World, item: dict[str, Any]) -> str:
-    """Add or change a phone: ``wa_id`` and traits. Returns its wa_id."""
+    """Add or change a phone; return its wa_id."""
     wanted = dict(item)
     number = addresses.digits(str(wanted.pop("wa_id", "")))
     if number is None:
         raise SeedError("a phone's wa_id is 5 to 20 digits")
-    check(wanted, PHONE_TRAITS, "a phone")
+    check(wanted, PHONE_PROPERTIES, "a phone")
     known = world.find_phone(number)
     return world.add_phone(known.wa_id if known else number, **wanted).wa_id
 
 
 def change_number(world: World, item: dict[str, Any]) -> BusinessNumber:
-    """Add a business number, or change the traits of the one that is there."""
+    """Add or change a business number."""
     wanted = dict(item)
     number_id = str(wanted.pop("id", ""))
     if not number_id.isdigit():
         raise SeedError("a number's id is digits")
-    check(wanted, NUMBER_TRAITS, "a business number")
+    check(wanted, NUMBER_PROPERTIES, "a business number")
     number = world.numbers.get(number_id) or world.add_number(number_id)
     recipients = wanted.pop("test_recipients", None)
     if recipients is not None:
@@ -126,11 +126,11 @@ def change_number(world: World, item: dict[str, Any]) -> BusinessNumber:
 
 
 def check(wanted: dict[str, Any], traits: dict[str, type], owner: str) -> None:
-    """SeedError names the first trait that is unknown or of the wrong type."""
+    """Raise SeedError for an unknown property or a wrong type."""
     for name, value in wanted.items():
         expected = traits.get(name)
         if expected is None:
-            raise SeedError(f"{name} is no trait of {owner} (there are {', '.join(traits)})")
+            raise SeedError(f"{name} is no property of {owner} (there are {', '.join(traits)})")
         if not isinstance(value, expected) or (expected is int and isinstance(value, bool)):
             raise SeedError(f"{name} must be {expected.__name__}")
 

@@ -1,4 +1,4 @@
-"""Running the emulator: until a signal, or for as long as a test needs it."""
+"""The emulator's HTTP server."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 
 def serve(config: EmulatorConfig, ready: Callable[[str], None] | None = None) -> None:
-    """Serve until SIGTERM or SIGINT, then close everything.
+    """Serve until SIGTERM or SIGINT.
 
     ``ready`` is called with the base URL once the emulator listens. Raises OSError where the port is taken.
     """
@@ -51,7 +51,7 @@ def serve_until(stop: Event, config: EmulatorConfig, ready: Callable[[str], None
 
 
 class EmulatorServer:
-    """A world, its application and a listening socket that can be closed and opened again."""
+    """A world, its application and a listening socket that can be closed and reopened."""
 
     def __init__(self, config: EmulatorConfig) -> None:
         self.world = new_world(config)
@@ -64,12 +64,12 @@ class EmulatorServer:
 
     @property
     def url(self) -> str:
-        """The base URL, for WHATSAPP_API_BASE_URL."""
+        """Base URL of the Graph API, the control API and the phone page."""
         host = f"[{self._config.host}]" if ":" in self._config.host else self._config.host
         return f"http://{host}:{self._server.address[1]}"
 
     def start(self) -> None:
-        """Listen, and start the handshake with the configured callback."""
+        """Listen, and start to verify the configured callback."""
         self._server.start()
         self.world.media_store.base_url = self.world.config.public_url or self.url
         self.world.refuse_connections = self.refuse
@@ -77,11 +77,11 @@ class EmulatorServer:
             self._handshake = gevent.spawn(subscribe_until_answered, self.world, lambda: self._stopped)
 
     def refuse(self, seconds: float) -> None:
-        """Close the listening socket and every connection for a while: callers get ECONNREFUSED."""
+        """Close the listening socket and every connection for ``seconds``: callers get ECONNREFUSED."""
         gevent.spawn(self._refuse, seconds)
 
     def stop(self) -> None:
-        """Close every connection and forget every timer."""
+        """Close every connection and remove every timer."""
         self._stopped = True
         if self._handshake is not None:
             self._handshake.kill(block=False)
@@ -92,7 +92,7 @@ class EmulatorServer:
         self.world.webhooks.close()
 
     def _refuse(self, seconds: float) -> None:
-        gevent.sleep(0.01)  # Lets the control call that asked for it get its answer first.
+        gevent.sleep(0.01)  # Lets the response of the control call out first.
         port = self._server.address[1]
         self._server.stop(timeout=0)
         self._close_connections()
@@ -117,13 +117,13 @@ class EmulatorServer:
 
 
 def _handler(connections: set[Any]) -> type[WSGIHandler]:
-    """A handler that lets the application see its connection, and us close it."""
+    """Return a handler class that gives the application its connection and tracks open ones."""
 
     class Handler(WSGIHandler):  # type: ignore[misc]  # gevent has no types.
         def handle(self) -> None:
             connections.add(self.socket)
             connection = self.socket
-            # Head and body are two writes: with Nagle's algorithm every answer would wait 40 ms for an ACK.
+            # Head and body are two writes: with Nagle's algorithm a response would wait 40 ms for an ACK.
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             try:
                 super().handle()

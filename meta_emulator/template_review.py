@@ -1,4 +1,4 @@
-"""Meta's review of templates, and the webhooks about them (reference 3.4, 5.10)."""
+"""Template review and its webhooks (reference 3.4, 5.10)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SIDE_BY_SIDE = re.compile(r"\}\}\s*\{\{")
 
 
 def start_review(world: World, template: Template) -> None:
-    """Judge a created or edited template after ``behaviour.template_review`` seconds; never where below 0."""
+    """Review a created or edited template after ``behaviour.template_review`` seconds; never where below 0."""
     delay = world.behaviour.template_review
     if delay == 0:
         review(world, template)
@@ -22,7 +22,7 @@ def start_review(world: World, template: Template) -> None:
 
 
 def review(world: World, template: Template) -> None:
-    """Approve what is pending, or reject it for what the review finds."""
+    """Approve or reject a pending template."""
     if template.status != "PENDING" or template.id not in world.templates:
         return
     texts = (str(item.get("text", "")) for item in template.components)
@@ -31,14 +31,14 @@ def review(world: World, template: Template) -> None:
 
 
 def set_status(world: World, template: Template, status: str, reason: str = "NONE") -> None:
-    """Set a template's status and tell the business."""
+    """Set a template's status and enqueue its webhook."""
     template.status = status
     template.rejected_reason = reason
     send_status_webhook(world, template, status, reason)
 
 
 def send_status_webhook(world: World, template: Template, event: str, reason: str = "NONE") -> None:
-    """``message_template_status_update``."""
+    """Enqueue ``message_template_status_update``."""
     value: dict[str, Any] = {
         "event": event,
         "message_template_id": int(template.id),

@@ -1,4 +1,4 @@
-"""Recordings as WhatsApp would have them: browsers record WebM, phones send ogg/opus (reference 5.6, 9.1)."""
+"""Convert browser recordings (WebM) to the format of voice notes (ogg/opus) (reference 5.6, 9.1)."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ MIME_TYPE = "audio/ogg; codecs=opus"
 
 
 def convert_recording(content: bytes, mime_type: str) -> tuple[bytes, str]:
-    """The file and its MIME type as a phone would send them.
+    """Return the file and its MIME type as a phone would send them.
 
-    WebM with Opus inside moves to Ogg without being decoded; Ogg with Opus gets its full MIME type; everything
-    else stays as it is.
+    Opus packets in WebM are moved to Ogg; Ogg with Opus gets its full MIME type; other files are unchanged.
     """
     base = mime_type.partition(";")[0].strip().lower()
     if content.startswith(webm.MAGIC) and base in ("audio/webm", "video/webm"):

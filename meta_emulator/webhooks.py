@@ -1,4 +1,4 @@
-"""Webhook delivery as Meta does it: signed, batched, retried with back-off, redelivered (reference 5.1 to 5.3)."""
+"""Webhook delivery: signed, batched, retried with back-off, redelivered (reference 5.1 to 5.3)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from meta_emulator.records import Exchange
 
 logger = logging.getLogger(__name__)
 
-# Meta starts at once and slows down (5.3); the steps are ours, the end is the documented seven days.
+# Meta documents an immediate start, a back-off and an end after seven days (5.3); the steps are assumed.
 RETRY_DELAYS = (1.0, 15.0, 60.0, 300.0, 900.0, 3600.0, *[4 * 3600.0] * 41)
 HANDSHAKE_TIMEOUT = 6.0
 USER_AGENT = "facebookexternalua"
@@ -34,7 +34,7 @@ LaneKey = tuple[str, str, str, int]
 
 
 class WebhookContext(Protocol):
-    """What delivery asks of the world that it delivers for."""
+    """The part of the world that delivery uses."""
 
     config: EmulatorConfig
     behaviour: Behaviour
@@ -42,17 +42,17 @@ class WebhookContext(Protocol):
     random: Random
 
     def callback_of(self, number_id: str) -> str:
-        """Where a number's webhooks go; empty for nowhere."""
+        """Return the callback URL of a number; empty for none."""
         ...
 
     def record_exchange(self, **fields: Any) -> Exchange:
-        """Keep one HTTP call for the page's drawer."""
+        """Record one HTTP exchange."""
         ...
 
 
 @dataclass(slots=True)
 class _Delivery:
-    """One POST on its way: what it carries, which lanes wait for it, how often it was tried."""
+    """One POST with its updates, the lanes that wait for it, and its number of tries."""
 
     callback: str
     updates: list[Update]
@@ -62,7 +62,7 @@ class _Delivery:
 
 
 class WebhookQueue:
-    """Queues updates in a lane for each customer and delivers lanes concurrently."""
+    """Queue updates in a lane per customer and deliver lanes concurrently."""
 
     def __init__(self, world: WebhookContext) -> None:
         self._world = world
@@ -77,7 +77,7 @@ class WebhookQueue:
         self.counts: Counter[str] = Counter()
 
     def enqueue(self, update: Update) -> None:
-        """Put an update on its way; dropped where nobody is subscribed."""
+        """Queue an update; drop it where nobody is subscribed."""
         callback = self._world.callback_of(update.number_id)
         if not callback:
             self.counts["unsubscribed"] += 1
@@ -95,16 +95,16 @@ class WebhookQueue:
         self._start_worker()
 
     def hold(self) -> None:
-        """Let updates gather until ``release``."""
+        """Queue updates without delivering them until ``release``."""
         self.held = True
 
     def release(self) -> None:
-        """Deliver what gathered."""
+        """Deliver the queued updates."""
         self.held = False
         self._start_worker()
 
     def clear(self) -> None:
-        """Forget everything that waits; what is on the wire may still arrive."""
+        """Drop every queued update; a POST in flight may still arrive."""
         self._epoch += 1
         self._lanes.clear()
         self._ready.clear()
@@ -113,7 +113,7 @@ class WebhookQueue:
         self.counts.clear()
 
     def wait_until_delivered(self, timeout: float) -> bool:
-        """Wait until nothing is pending; False where that took longer than ``timeout`` seconds."""
+        """Wait until nothing is pending; return False after ``timeout`` seconds."""
         deadline = time.monotonic() + timeout
         while self.pending:
             if time.monotonic() >= deadline:
@@ -126,7 +126,7 @@ class WebhookQueue:
         self.client.close()
 
     def handshake(self, url: str, verify_token: str) -> CallbackResponse:
-        """The GET that saves a callback URL; ``error`` is empty where the challenge came back (reference 5.1)."""
+        """Send the verification request; ``error`` is empty where the challenge came back (reference 5.1)."""
         challenge = str(self._world.random.randrange(10**9, 10**10))
         query = urlencode({"hub.mode": "subscribe", "hub.challenge": challenge, "hub.verify_token": verify_token})
         target = f"{url}{'&' if '?' in url else '?'}{query}"
@@ -156,7 +156,7 @@ class WebhookQueue:
         note: str = "",
         signature: str = "good",
     ) -> CallbackResponse:
-        """Sign and POST one envelope; the exchange is kept for the drawer."""
+        """Sign and POST one envelope and record the exchange."""
         body = encoding.encode_reordered(payload) if other_bytes else encoding.encode(payload)
         return self.post_bytes(callback, body, note=note, message_ids=_message_ids(payload), signature=signature)
 
@@ -169,7 +169,7 @@ class WebhookQueue:
         message_ids: tuple[str, ...] = (),
         signature: str = "good",
     ) -> CallbackResponse:
-        """POST exactly these bytes, with a ``good`` or ``wrong`` signature or ``none``."""
+        """POST exactly these bytes; ``signature`` is ``good``, ``wrong`` or ``none``."""
         world = self._world
         headers = {"Content-Type": "application/json", "User-Agent": USER_AGENT, "Accept": "*/*"}
         if signature != "none":
@@ -207,7 +207,7 @@ class WebhookQueue:
             self._workers -= 1
 
     def _next_delivery(self) -> _Delivery:
-        """The next lane's head, with as many more waiting updates of the same callback as a batch may hold."""
+        """Return the next lane's updates, with further updates of the same callback up to the batch size."""
         behaviour = self._world.behaviour
         key = self._ready.popleft()
         delivery = _Delivery(key[0], [], [key], self._epoch)
@@ -231,7 +231,7 @@ class WebhookQueue:
     def _deliver(self, delivery: _Delivery) -> None:
         delivery.tries += 1
         payload = envelope(delivery.updates)
-        # Whoever deduplicates by the bytes of a webhook learns here that Meta does not promise them.
+        # Meta does not promise identical bytes in a retry.
         answer = self._post_delivery(delivery, payload, other_bytes=delivery.tries % 2 == 0)
         if delivery.epoch != self._epoch:
             return
@@ -271,7 +271,7 @@ class WebhookQueue:
         self._free_lanes(delivery)
 
     def _free_lanes(self, delivery: _Delivery) -> None:
-        """Let the lanes that waited for this delivery go on with their next updates."""
+        """Make the lanes that waited for this delivery ready again."""
         for key in delivery.lanes:
             if self._lanes.get(key):
                 self._ready.append(key)
@@ -282,7 +282,7 @@ class WebhookQueue:
 
 
 def _handshake_error(answer: CallbackResponse, challenge: str) -> str:
-    """What went wrong, in the words of Meta's 2200 (reference 5.1)."""
+    """Return the error text of Meta's 2200 (reference 5.1); empty for success."""
     if answer.timed_out:
         milliseconds = int(HANDSHAKE_TIMEOUT * 1000)
         return (

@@ -1,4 +1,4 @@
-"""Opus packets out of a WebM recording: the little of EBML that browsers write (RFC 8794, RFC 9559)."""
+"""Read Opus packets from a WebM recording of a browser (RFC 8794, RFC 9559)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class OpusTrack:
 
 
 def opus_track(content: bytes) -> OpusTrack:
-    """The first Opus track; WebmError where there is none or the file is damaged."""
+    """Return the first Opus track; raise WebmError where there is none or the file is damaged."""
     if not content.startswith(MAGIC):
         raise WebmError("no EBML header")
     head, number, current, packets = b"", -1, -1, []
@@ -48,10 +48,10 @@ def opus_track(content: bytes) -> OpusTrack:
 
 
 def _leaves(content: bytes) -> Iterator[tuple[int, bytes]]:
-    """Every element that is not a container. Containers are walked into, so their sizes do not matter.
+    """Yield every element that is not a container.
 
-    A live recording has containers of unknown size; a recording that was cut off ends in half an element, which
-    is left out.
+    Containers of a live recording have an unknown size, so theirs is ignored. An incomplete last element is left
+    out.
     """
     position = 0
     while position < len(content):
@@ -66,7 +66,7 @@ def _leaves(content: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _number(content: bytes, position: int, *, keep_marker: bool) -> tuple[int, int]:
-    """A variable-length integer and the position after it."""
+    """Return a variable-length integer and the position after it."""
     if position >= len(content):
         raise WebmError("the file ends inside an element")
     first = content[position]
@@ -80,7 +80,7 @@ def _number(content: bytes, position: int, *, keep_marker: bool) -> tuple[int, i
 
 
 def _packet(block: bytes, track: int) -> bytes | None:
-    """The frame of an unlaced block of this track; browsers never lace Opus."""
+    """Return the frame of an unlaced block of this track; browsers never lace Opus."""
     number, position = _number(block, 0, keep_marker=False)
     if number != track or len(block) < position + 4:
         return None

@@ -1,4 +1,4 @@
-"""The emulated world: one object that owns every state, with the faces (Graph, controls, page) around it."""
+"""The emulated world: the state behind the Graph API, the control API and the page."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _MESSAGES_OF_A_PHONE = 1000
 
 
 class World:
-    """Numbers, phones, messages, media, templates, clock, limits, faults, webhooks and the live hub.
+    """Numbers, phones, messages, media, templates, clock, limits, faults, webhooks and events.
 
-    A new one has the configured numbers and nothing else; ``seed.new_world`` makes one that can be used.
+    A new world has the configured numbers only; ``seed.new_world`` returns a seeded one.
     """
 
     def __init__(self, config: EmulatorConfig) -> None:
@@ -35,7 +35,7 @@ class World:
         self.clock = Clock()
         self.timers = Timers(self.clock)
         self.hub = EventHub(config.kept_events)
-        self.random = random.Random(config.random_seed)  # noqa: S311 - an emulator wants repeatable chance
+        self.random = random.Random(config.random_seed)  # noqa: S311 - ids must be repeatable, not secret
         self.ids = Ids(self.random)
         self.behaviour = Behaviour(webhook_version=config.webhook_version)
         self.faults = FaultPlan(self.random)
@@ -70,7 +70,7 @@ class World:
             self.add_number(number_id, first=position == 0)
 
     def reset(self) -> None:
-        """Empty again, clock and chance as at the start; only where webhooks go stays as it is."""
+        """Remove everything and restart clock and random generator; only the webhook subscription stays."""
         self.clock.reset()
         self.random.seed(self.config.random_seed)
         self.timers.clear()
@@ -88,7 +88,7 @@ class World:
     # Numbers and phones
 
     def add_number(self, number_id: str, *, first: bool = False) -> BusinessNumber:
-        """A business number with a made-up line of its own: ``+1 555-…`` from its id."""
+        """Add a business number with a generated ``+1 555-…`` line."""
         line = "0783881" if first else f"{int(number_id) % 10_000_000 if number_id.isdigit() else 1:07d}"
         number = BusinessNumber(
             id=number_id,
@@ -100,11 +100,11 @@ class World:
         self.numbers[number_id] = number
         return number
 
-    def add_phone(self, wa_id: str, name: str = "", **traits: Any) -> Phone:
-        """Add a phone, or change the traits of the one that is there."""
+    def add_phone(self, wa_id: str, name: str = "", **properties: Any) -> Phone:
+        """Add a phone, or change the properties of an existing one."""
         phone = self.phones.get(wa_id)
         if phone is None:
-            user_id = traits.pop("user_id", "") or self.ids.business_scoped_user_id(addresses.country(wa_id))
+            user_id = properties.pop("user_id", "") or self.ids.business_scoped_user_id(addresses.country(wa_id))
             phone = Phone(wa_id, name or f"Phone {wa_id[-4:]}", user_id, identity_hash=self.ids.hexadecimal(12))
             self.phones[wa_id] = phone
             self._drop_oldest_auto_created()
@@ -113,27 +113,27 @@ class World:
                 self._phone_of.setdefault(spelling, wa_id)
         elif name:
             phone.name = name
-        for trait, value in traits.items():
-            setattr(phone, trait, value)
+        for item, value in properties.items():
+            setattr(phone, item, value)
         self.hub.publish("phone", phone.view())
         return phone
 
     def _drop_oldest_auto_created(self) -> None:
-        """Keep the number of phones bounded: those that nobody added go first, the oldest of them."""
+        """Bound the number of phones: remove the oldest that was added automatically."""
         if len(self.phones) > _PHONES:
-            stranger = next((phone for phone in self.phones.values() if phone.auto_created), None)
-            if stranger is not None:
-                del self.phones[stranger.wa_id]
-                for name in (stranger.user_id, *addresses.spellings(stranger.wa_id)):
+            dropped = next((phone for phone in self.phones.values() if phone.auto_created), None)
+            if dropped is not None:
+                del self.phones[dropped.wa_id]
+                for name in (dropped.user_id, *addresses.spellings(dropped.wa_id)):
                     self._phone_of.pop(name, None)
 
     def find_phone(self, address: str) -> Phone | None:
-        """The phone behind digits in any of their spellings, or behind a BSUID."""
+        """Return the phone of digits in any spelling, or of a business-scoped user id."""
         wa_id = self._phone_of.get(address)
         return self.phones.get(wa_id) if wa_id else None
 
     def phone_for(self, number: str) -> Phone:
-        """The phone for digits that a business wrote to; one that was never seen is taken to exist."""
+        """Return the phone for digits that a business wrote to; add an unknown one."""
         phone = self.find_phone(number)
         if phone is None:
             phone = self.add_phone(addresses.wa_id(number), auto_created=True)
@@ -143,18 +143,18 @@ class World:
     # Templates
 
     def add_template(self, template: Template) -> Template:
-        """Store a template under its id and under (name, language)."""
+        """Add a template."""
         self.templates[template.id] = template
         self._template_of[template.name, template.language] = template.id
         return template
 
     def find_template(self, name: str, language: str) -> Template | None:
-        """The template of this name in exactly this language."""
+        """Return the template of this name in exactly this language."""
         template_id = self._template_of.get((name, language))
         return self.templates.get(template_id) if template_id else None
 
     def remove_template(self, template: Template) -> None:
-        """Forget a template; an approved one blocks its name for 30 days (reference 3.4)."""
+        """Remove a template; an approved one blocks its name for 30 days (reference 3.4)."""
         if template.status == "APPROVED":
             self.deleted_template_names[template.name] = self.clock.now()
         self.templates.pop(template.id, None)
@@ -163,7 +163,7 @@ class World:
     # Messages
 
     def add_message(self, message: Message) -> None:
-        """Remember a message and show it; the oldest ones are forgotten."""
+        """Store and publish a message; drop the oldest ones."""
         self.messages[message.id] = message
         if len(self.messages) > self.config.kept_messages:
             self.messages.popitem(last=False)
@@ -175,29 +175,29 @@ class World:
         self.publish_message(message)
 
     def publish_message(self, message: Message) -> None:
-        """Tell the hub that a message is new or has changed."""
+        """Publish a new or changed message."""
         self.hub.publish("message", message.view())
 
     def messages_of(self, phone: Phone) -> list[Message]:
-        """The phone's messages, oldest first, as far as they are remembered."""
+        """Return the phone's stored messages, oldest first."""
         return [self.messages[wamid] for wamid in phone.messages if wamid in self.messages]
 
-    # What was seen
+    # Sends and exchanges
 
     def record_attempt(self, attempt: SendAttempt) -> None:
-        """Keep the record of one POST to ``/messages``."""
+        """Record one POST to ``/messages``."""
         self.attempts.append(attempt)
         self.attempts_by_outcome[attempt.outcome] += 1
         if attempt.wamid:
             self.accepted_by_customer[attempt.wa_id] += 1
 
     def next_attempt(self) -> int:
-        """The running number of the next POST to ``/messages``."""
+        """Return the number of the next POST to ``/messages``."""
         self.attempt_count += 1
         return self.attempt_count
 
     def record_exchange(self, **fields: Any) -> Exchange:
-        """Keep one HTTP call for the page's drawer."""
+        """Record and publish one HTTP exchange."""
         self._exchange_number += 1
         exchange = Exchange(id=self._exchange_number, at=self.clock.now(), **fields)
         self.exchanges.append(exchange)
@@ -207,7 +207,7 @@ class World:
     # Webhooks
 
     def callback_of(self, number_id: str) -> str:
-        """Where webhooks go: the number's override, then the account's, then the app's (reference 5.5)."""
+        """Return the callback URL: the number's override, then the account's, then the app's (reference 5.5)."""
         if not self.subscribed:
             return ""
         number = self.numbers.get(number_id)

@@ -1,7 +1,6 @@
-"""The control face under ``/_emulator/``, apart from Graph: what tests and the page do to the world.
+"""The control API under ``/_emulator/``, used by tests and the phone page.
 
-A mistake answers ``{"error": "<sentence>"}`` with 400, 404 or 409. Bodies and answers are JSON. ``docs/emulator.md``
-has them all with their shapes; each function's docstring has its own.
+Errors are ``{"error": "<sentence>"}`` with 400, 404 or 409. Each function's docstring has its shapes.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ _GROUPS = (
 
 
 def control_blueprint(world: World) -> Blueprint:
-    """Every control route around one world."""
+    """Return the routes of the control API."""
     blueprint = Blueprint("control", __name__, url_prefix="/_emulator")
 
     @blueprint.errorhandler(ControlError)
@@ -50,6 +49,6 @@ def control_blueprint(world: World) -> Blueprint:
 
     @blueprint.route("/<path:path>", methods=["GET", "POST", "PATCH", "PUT", "DELETE"])
     def unknown(path: str) -> Response:
-        return json_response({"error": f"there is no control /_emulator/{path} for this method"}, 404)
+        return json_response({"error": f"no route /_emulator/{path} for this method"}, 404)
 
     return blueprint

@@ -1,4 +1,4 @@
-"""What the page starts from: every phone with its last message, in one answer."""
+"""Every phone with its newest message, for the phone page."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from meta_emulator.control.world import number_view
 from meta_emulator.records import Message, Phone
 
 _SHOWN = 200
-# Unread is counted among the newest messages only: a load test may leave thousands of full phones behind.
-_LOOKED_AT = 100
+# Bounds the work after a load test with thousands of phones.
+_UNREAD_WINDOW = 100
 
 
 class ConversationControls(Controls):
@@ -19,7 +19,7 @@ class ConversationControls(Controls):
 
     @route("GET", "/conversations")
     def conversations(self) -> Response:
-        """The phones, the one with the newest message first, at most ``?limit=`` (default 200).
+        """Return the phones, the one with the newest message first, at most ``?limit=`` (default 200).
 
         → ``{"conversations": [{"phone", "last": message or null, "unread": n}], "total", "numbers",
         "callback_url", "clock": {"now"}, "cursor"}``. ``unread`` counts at most the newest 100 messages of a phone.
@@ -39,8 +39,8 @@ class ConversationControls(Controls):
         )
 
     def _newest(self, phone: Phone) -> list[Message]:
-        """Newest first."""
-        wamids = list(phone.messages)[: -_LOOKED_AT - 1 : -1]
+        """Return the newest messages, newest first."""
+        wamids = list(phone.messages)[: -_UNREAD_WINDOW - 1 : -1]
         return [self.world.messages[wamid] for wamid in wamids if wamid in self.world.messages]
 
 

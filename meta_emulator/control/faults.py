@@ -1,4 +1,4 @@
-"""Planned failures (``faults.py`` says which kinds there are and where they strike)."""
+"""Routes for planned failures (kinds and endpoints are in ``meta_emulator/faults.py``)."""
 
 from __future__ import annotations
 
@@ -40,20 +40,20 @@ class FaultControls(Controls):
 
     @route("DELETE", "/faults")
     def clear(self) -> Response:
-        """Take every planned failure back → ``{"faults": []}``."""
+        """Remove every planned failure → ``{"faults": []}``."""
         self.world.faults.clear()
         return json_response({"faults": []})
 
     @route("DELETE", "/faults/<int:fault_id>")
     def remove(self, fault_id: int) -> Response:
-        """Take one back → ``{"removed": true}``."""
+        """Remove a planned failure → ``{"removed": true}``."""
         if not self.world.faults.remove(fault_id):
-            raise ControlError(404, "there is no such fault")
+            raise ControlError(404, "unknown fault")
         return json_response({"removed": True})
 
     @route("POST", "/refuse")
     def refuse(self) -> Response:
-        """Refuse connections for ``{"seconds"}`` (ECONNREFUSED; the controls are away as well) → ``{"refusing"}``."""
+        """Refuse connections for ``{"seconds"}`` (ECONNREFUSED, also for the control API) → ``{"refusing"}``."""
         seconds = seconds_of(json_body(), "seconds", 1.0)
         if self.world.refuse_connections is None:
             raise ControlError(409, "only a listening emulator can refuse connections")

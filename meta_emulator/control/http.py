@@ -1,4 +1,4 @@
-"""Reading a control's request, finding what it names, and answering it."""
+"""Requests and responses of the control API."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ JsonObject = dict[str, Any]
 
 
 class ControlError(Exception):
-    """A control call that cannot be done: ``status`` and a sentence."""
+    """An error response: ``status`` and a sentence."""
 
     def __init__(self, status: int, text: str) -> None:
         self.status = status
@@ -23,12 +23,12 @@ class ControlError(Exception):
 
 
 def json_response(body: JsonObject, status: int = 200) -> Response:
-    """A control's JSON answer."""
+    """Return a JSON response."""
     return Response(orjson.dumps(body), status, content_type="application/json")
 
 
 def json_body() -> JsonObject:
-    """The request's JSON object; an empty body is an empty object."""
+    """Return the request's JSON object; an empty body is an empty object."""
     raw = request.get_data()
     if not raw.strip():
         return {}
@@ -42,7 +42,7 @@ def json_body() -> JsonObject:
 
 
 def seconds_of(body: JsonObject, name: str, default: float) -> float:
-    """A number of seconds, not negative."""
+    """Return a number of seconds, not negative."""
     value = body.get(name, default)
     if not isinstance(value, (int, float)) or isinstance(value, bool) or value < 0:
         raise ControlError(400, f"{name} must be a number of seconds")
@@ -50,7 +50,7 @@ def seconds_of(body: JsonObject, name: str, default: float) -> float:
 
 
 def find_phone(world: World, address: str) -> Phone:
-    """The phone of a number in any spelling; 404 where there is none."""
+    """Return the phone of a number in any spelling; 404 where there is none."""
     phone = world.find_phone(addresses.digits(address) or address)
     if phone is None:
         raise ControlError(404, "there is no such phone")
@@ -58,7 +58,7 @@ def find_phone(world: World, address: str) -> Phone:
 
 
 def ensure_phone(world: World, address: str) -> Phone:
-    """The phone of a number, added if it is new."""
+    """Return the phone of a number; add it where it is new."""
     number = addresses.digits(address)
     phone = world.find_phone(number or address)
     if phone is None:
@@ -69,7 +69,7 @@ def ensure_phone(world: World, address: str) -> Phone:
 
 
 def number_of(world: World, number_id: Any) -> BusinessNumber:
-    """The business number of this id; the first one where none is named."""
+    """Return the business number of this id, or the first one without an id."""
     if not number_id:
         return next(iter(world.numbers.values()))
     number = world.numbers.get(str(number_id))
@@ -79,7 +79,7 @@ def number_of(world: World, number_id: Any) -> BusinessNumber:
 
 
 def message_of(world: World, wamid: Any) -> Message:
-    """The message of this id; 404 where it is not known (any more)."""
+    """Return the message of this id; 404 where it is unknown."""
     message = world.messages.get(str(wamid))
     if message is None:
         raise ControlError(404, "there is no such message")

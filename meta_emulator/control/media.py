@@ -1,4 +1,4 @@
-"""Files: what a phone sends, and what the page shows (the page has no token)."""
+"""Files that phones send and the page shows (the page has no token)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from meta_emulator.control.routes import Controls, route
 from meta_emulator.records import Media
 from meta_emulator.world import World
 
-# What a browser may show from this origin; everything else is a download.
+# Types that a browser may display from this origin; all others are downloads.
 _SHOWN = ("image/jpeg", "image/png", "image/webp", "image/gif", "audio/", "video/", "application/pdf")
 
 
@@ -22,16 +22,16 @@ class MediaControls(Controls):
 
     @route("POST", "/media")
     def upload(self) -> Response:
-        """Keep a file (multipart ``file``, ``voice``) → ``{"id", "mime_type", "size", "sha256"}``."""
+        """Store a file (multipart ``file``, ``voice``) → ``{"id", "mime_type", "size", "sha256"}``."""
         media = _store_file(self.world, request.form.get("phone_number_id"))
         return json_response(_view(media))
 
     @route("GET", "/media/<media_id>")
     def show(self, media_id: str) -> Response:
-        """The bytes, for the page."""
+        """Return the bytes, for the page."""
         media = self.world.media_store.get(media_id)
         if media is None:
-            raise ControlError(404, "there is no such media (any more)")
+            raise ControlError(404, "unknown or expired media")
         response = Response(media.content, content_type=media.mime_type)
         inline = media.mime_type.startswith(_SHOWN)
         response.headers["Content-Disposition"] = "inline" if inline else "attachment"
@@ -42,7 +42,7 @@ class MediaControls(Controls):
 
     @route("POST", "/phones/<wa_id>/files")
     def send(self, wa_id: str) -> Response:
-        """The phone sends a file (multipart ``file``; ``type``, ``caption``, ``voice``, ``phone_number_id``).
+        """Send a file from the phone (multipart ``file``; ``type``, ``caption``, ``voice``, ``phone_number_id``).
 
         → ``{"id", "message"}``. A recorded voice note in WebM becomes ogg/opus.
         """
@@ -66,7 +66,7 @@ class MediaControls(Controls):
 
 
 def message_type_of(mime_type: str) -> str:
-    """The message type for a file of this MIME type."""
+    """Return the message type for a file of this MIME type."""
     if mime_type == "image/webp":
         return "sticker"
     for kind in ("image", "audio", "video"):

@@ -1,4 +1,4 @@
-"""Looking at the world: its state, everything seen, the raw traffic, and waiting until nothing is pending."""
+"""Routes for state, recorded sends and HTTP exchanges, and waiting until nothing is pending."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ObservationControls(Controls):
     @route("GET", "/")
     @route("GET", "/state")
     def state(self) -> Response:
-        """Everything at a glance; ``cursor`` is the id to start the event stream after."""
+        """Return the whole state; ``cursor`` is the id to start the event stream after."""
         return json_response(
             {
                 "account_id": self.world.config.business_account_id,
@@ -45,12 +45,12 @@ class ObservationControls(Controls):
 
     @route("GET", "/seen")
     def seen(self) -> Response:
-        """Every POST to ``/messages`` in order, with counts that prove "exactly once" and rates.
+        """Return every POST to ``/messages`` in order, with counts and rates.
 
         Query: ``wa_id``, ``after`` (running number), ``limit`` (default 1,000), ``outcome``. → ``{"sends": [{n, at,
         number_id, to, wa_id, type, content, outcome, http_status, code, wamid, opaque, fault, digest}], "total",
         "outcomes": {outcome: n}, "accepted": {wa_id: n}, "busiest_second": {number_id: n}, "webhooks": {…}}``.
-        ``accepted`` counts what Meta took, also where its answer was lost. Only ``sends`` obeys the query.
+        ``accepted`` includes accepted messages whose response was lost. The query filters only ``sends``.
         """
         chosen = _chosen(self.world.attempts)
         return json_response(
@@ -66,7 +66,7 @@ class ObservationControls(Controls):
 
     @route("GET", "/exchanges")
     def exchanges(self) -> Response:
-        """Raw calls, newest last → ``{"exchanges"}``; ``?message=<wamid>``, ``?kind=``, ``?full=1``."""
+        """Return HTTP exchanges, newest last → ``{"exchanges"}``; ``?message=<wamid>``, ``?kind=``, ``?full=1``."""
         message, kind = request.args.get("message"), request.args.get("kind")
         found = [
             exchange.view() if request.args.get("full") else exchange.summary()
@@ -77,11 +77,11 @@ class ObservationControls(Controls):
 
     @route("GET", "/exchanges/<int:exchange_id>")
     def exchange(self, exchange_id: int) -> Response:
-        """One raw call with headers, bodies and ``curl``."""
+        """Return one HTTP exchange with headers, bodies and ``curl``."""
         for found in tuple(self.world.exchanges):
             if found.id == exchange_id:
                 return json_response({**found.view(), "curl": as_curl(found)})
-        raise ControlError(404, "there is no such exchange (any more)")
+        raise ControlError(404, "unknown exchange")
 
     @route("GET", "/settle")
     @route("POST", "/settle")
@@ -107,7 +107,7 @@ class ObservationControls(Controls):
 
 
 def as_curl(exchange: Exchange) -> str:
-    """The call as a line for a shell; the token stands as ``$TOKEN``."""
+    """Return the exchange as a curl command; the token is ``$TOKEN``."""
     words = ["curl", "-X", exchange.method, shlex.quote(exchange.url)]
     for name, value in exchange.request_headers.items():
         if name.lower() in ("host", "content-length", "connection", "accept-encoding"):
@@ -145,7 +145,7 @@ def _chosen(attempts: deque[SendAttempt]) -> list[SendAttempt]:
 
 
 def _busiest_second(attempts: Iterable[SendAttempt]) -> dict[str, int]:
-    """The most messages that one number had accepted within any second."""
+    """Return each number's maximum of accepted messages within a second."""
     worst: dict[str, int] = {}
     windows: dict[str, deque[float]] = {}
     for attempt in tuple(attempts):

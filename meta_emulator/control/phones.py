@@ -1,4 +1,4 @@
-"""Phones: add them, let them write, press, pick, react, read, play, go off and come back."""
+"""Routes for phones and their actions."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ class PhoneControls(Controls):
 
     @route("GET", "/phones")
     def phones(self) -> Response:
-        """``{"phones": [{wa_id, name, user_id, …traits, windows}]}``."""
+        """``{"phones": [{wa_id, name, user_id, …properties, windows}]}``."""
         return json_response({"phones": [phone.view() for phone in tuple(self.world.phones.values())]})
 
     @route("POST", "/phones")
     def add_phone(self) -> Response:
-        """Add or change a phone: ``{"wa_id", …traits}`` → the phone."""
+        """Add or change a phone: ``{"wa_id", …properties}`` → the phone."""
         return json_response(self.world.phones[seed.add_phone(self.world, json_body())].view())
 
     @route("GET", "/phones/<wa_id>")
     def phone(self, wa_id: str) -> Response:
-        """The phone."""
+        """Return the phone."""
         return json_response(find_phone(self.world, wa_id).view())
 
     @route("PATCH", "/phones/<wa_id>")
     def change_phone(self, wa_id: str) -> Response:
-        """Change traits → the phone; ``auto_deliver`` switched on delivers what waited."""
+        """Change a phone → the phone; switching ``auto_deliver`` on delivers waiting messages."""
         found = find_phone(self.world, wa_id)
         seed.add_phone(self.world, {**json_body(), "wa_id": found.wa_id})
         if found.auto_deliver:
@@ -48,16 +48,16 @@ class PhoneControls(Controls):
 
     @route("GET", "/phones/<wa_id>/messages")
     def messages(self, wa_id: str) -> Response:
-        """``{"messages": […oldest first], "phone": {…}, "cursor": id}``; looking is not reading."""
+        """``{"messages": […oldest first], "phone": {…}, "cursor": id}``; this does not mark messages as read."""
         found = find_phone(self.world, wa_id)
         shown = [message.view() for message in self.world.messages_of(found)]
         return json_response({"messages": shown, "phone": found.view(), "cursor": self.world.hub.last_id})
 
     @route("POST", "/phones/<wa_id>/messages")
     def write(self, wa_id: str) -> Response:
-        """The phone writes: Meta's inbound message without envelope, plus optional ``phone_number_id``.
+        """Write a message: Meta's inbound message without envelope, plus optional ``phone_number_id``.
 
-        → ``{"id", "message"}``. A phone that is not there yet is added.
+        → ``{"id", "message"}``. An unknown phone is added.
         """
         body = json_body()
         number = number_of(self.world, body.pop("phone_number_id", None))
@@ -69,7 +69,7 @@ class PhoneControls(Controls):
         found, target, body = self._about(wa_id)
         button = body.get("button")
         if not isinstance(button, (str, int)):
-            raise ControlError(400, "button is its position, id, payload or text")
+            raise ControlError(400, "button must be a position, id, payload or text")
         return _written(phone_actions.press(self.world, found, target, button))
 
     @route("POST", "/phones/<wa_id>/pick")
@@ -80,13 +80,13 @@ class PhoneControls(Controls):
 
     @route("POST", "/phones/<wa_id>/react")
     def react(self, wa_id: str) -> Response:
-        """React: ``{"message_id", "emoji"}``, empty to take it back → ``{"id", "message"}``."""
+        """React: ``{"message_id", "emoji"}``, empty to remove the reaction → ``{"id", "message"}``."""
         found, target, body = self._about(wa_id)
         return _written(phone_actions.react(self.world, found, target, str(body.get("emoji", ""))))
 
     @route("POST", "/phones/<wa_id>/read")
     def read(self, wa_id: str) -> Response:
-        """Read: ``{"message_ids": […]}``, or everything → ``{"read": count}``."""
+        """Mark as read: ``{"message_ids": […]}``, or everything → ``{"read": count}``."""
         wanted = json_body().get("message_ids")
         if wanted is not None and not isinstance(wanted, list):
             raise ControlError(400, "message_ids must be a list")
@@ -101,7 +101,7 @@ class PhoneControls(Controls):
 
     @route("POST", "/phones/<wa_id>/statuses")
     def status(self, wa_id: str) -> Response:
-        """Make one status happen, in any order: ``{"message_id", "status", "code"?, "details"?}`` → ``{"message"}``."""
+        """Set one status, in any order: ``{"message_id", "status", "code"?, "details"?}`` → ``{"message"}``."""
         _, target, body = self._about(wa_id)
         step = body.get("status")
         if step == "failed":

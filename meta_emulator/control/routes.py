@@ -1,4 +1,4 @@
-"""Controls are methods that say their own route."""
+"""Route decorator and base class of the control API."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MARK = "_emulator_routes"
 
 
 def route(method: str, path: str) -> Callable[[_View], _View]:
-    """Mark a method of ``Controls`` as the answer to ``method /_emulator{path}``."""
+    """Register a method of ``Controls`` for ``method /_emulator{path}``."""
 
     def mark(view: _View) -> _View:
         setattr(view, _MARK, (*getattr(view, _MARK, ()), (method, path)))
@@ -24,13 +24,13 @@ def route(method: str, path: str) -> Callable[[_View], _View]:
 
 
 class Controls:
-    """One group of controls around a world."""
+    """A group of control routes for one world."""
 
     def __init__(self, world: World) -> None:
         self.world = world
 
     def register(self, blueprint: Blueprint) -> None:
-        """Add every marked method to the blueprint."""
+        """Add every decorated method to the blueprint."""
         for name in dir(type(self)):
             for method, path in getattr(getattr(type(self), name), _MARK, ()):
                 view: Any = getattr(self, name)

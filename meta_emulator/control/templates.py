@@ -1,4 +1,4 @@
-"""Templates as Meta's reviewers see them."""
+"""Routes for templates and their review."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class TemplateControls(Controls):
 
     @route("POST", "/templates/<template_id>")
     def decide(self, template_id: str) -> Response:
-        """Decide: ``{"status", "reason"?}`` → the template; the business gets its webhook."""
+        """Set the status: ``{"status", "reason"?}`` → the template; sends the webhook."""
         template = self.world.templates.get(template_id)
         if template is None:
-            raise ControlError(404, "there is no such template")
+            raise ControlError(404, "unknown template")
         body = json_body()
         if body.get("status") not in STATUSES:
             raise ControlError(400, f"status must be one of {', '.join(STATUSES)}")

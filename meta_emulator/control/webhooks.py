@@ -1,4 +1,4 @@
-"""Webhooks on demand: hold and release, the handshake, a payload of one's own, any field, the Test button."""
+"""Routes for webhooks: hold and release, verification, custom payloads and fields, the Test button."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from meta_emulator.control.routes import Controls, route
 from meta_emulator.envelopes import Update, management_update
 from meta_emulator.world import World
 
-# The fixed body of the dashboard's Test button (reference 5.9): unreal ids, and no ``wamid.`` in front.
+# The fixed body of the dashboard's Test button (reference 5.9); its message id has no ``wamid.`` prefix.
 _TEST_VALUE: JsonObject = {
     "messaging_product": "whatsapp",
     "metadata": {"display_phone_number": "16505551111", "phone_number_id": "123456123"},
@@ -34,23 +34,23 @@ class WebhookControls(Controls):
 
     @route("POST", "/webhooks/hold")
     def hold(self) -> Response:
-        """Let webhooks gather → ``{"held": true}``."""
+        """Queue webhooks without delivering them → ``{"held": true}``."""
         self.world.webhooks.hold()
         return json_response({"held": True})
 
     @route("POST", "/webhooks/release")
     def release(self) -> Response:
-        """Deliver what gathered, in batches of ``behaviour.batch`` → ``{"held": false, "pending"}``."""
+        """Deliver the queued webhooks, in batches of ``behaviour.batch`` → ``{"held": false, "pending"}``."""
         self.world.webhooks.release()
         return json_response({"held": False, "pending": self.world.webhooks.pending})
 
     @route("POST", "/webhooks/handshake")
     def handshake(self) -> Response:
-        """The GET: ``{"url"?, "verify_token"?}`` → ``{"ok", "status", "error", "seconds"}``."""
+        """Send the verification request: ``{"url"?, "verify_token"?}`` → ``{"ok", "status", "error", "seconds"}``."""
         body = json_body()
         url = str(body.get("url") or self.world.callback_url)
         if not url:
-            raise ControlError(409, "there is no callback")
+            raise ControlError(409, "no callback is set")
         response = self.world.webhooks.handshake(url, str(body.get("verify_token", self.world.config.verify_token)))
         return json_response({"ok": not response.error, **_response_json(response)})
 
@@ -63,15 +63,15 @@ class WebhookControls(Controls):
 
     @route("POST", "/webhooks/post")
     def post(self) -> Response:
-        """POST once, past queue and retries → ``{"status", "body", "error", "seconds"}``.
+        """POST once, without queue and retries → ``{"status", "body", "error", "seconds"}``.
 
         ``{"payload": whole envelope}`` or ``{"raw": text}``; ``"signature": "good" | "wrong" | "none"``;
-        ``"other_bytes": true`` for the same payload written differently.
+        ``"other_bytes": true`` encodes the same payload differently.
         """
         body = json_body()
         url = self.world.callback_url
         if not url:
-            raise ControlError(409, "there is no callback")
+            raise ControlError(409, "no callback is set")
         signature = body.get("signature", "good")
         if signature not in ("good", "wrong", "none"):
             raise ControlError(400, "signature must be good, wrong or none")
@@ -89,7 +89,7 @@ class WebhookControls(Controls):
     def change(self) -> Response:
         """Queue a change: ``{"field", "value", "phone_number_id"?, "customer"?}`` → ``{"pending"}``.
 
-        Signed, retried and batched as all others: management fields, unknown fields, values of one's own.
+        Signed, retried and batched like all others: management fields, unknown fields, custom values.
         """
         body = json_body()
         field, value = body.get("field"), body.get("value")
@@ -100,9 +100,9 @@ class WebhookControls(Controls):
 
     @route("POST", "/webhooks/test")
     def test(self) -> Response:
-        """The dashboard's Test button → ``{"status", "body", "error", "seconds"}``."""
+        """Send the dashboard's Test button → ``{"status", "body", "error", "seconds"}``."""
         if not self.world.callback_url:
-            raise ControlError(409, "there is no callback")
+            raise ControlError(409, "no callback is set")
         changes = [{"field": "messages", "value": _TEST_VALUE}]
         payload = {"object": "whatsapp_business_account", "entry": [{"id": "0", "changes": changes}]}
         return json_response(

@@ -1,4 +1,4 @@
-"""The world as a whole: reset, seed, clock, limits, behaviour, the token, the business numbers."""
+"""Routes for reset, seed, clock, limits, behaviour, token and business numbers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from meta_emulator.control.routes import Controls, route
 from meta_emulator.records import BusinessNumber
 from meta_emulator.world import World
 
-# Reference 1.6: what an unusable token answers.
+# (subcode, message) of the error for an unusable token (reference 1.6).
 TOKEN_STATES: dict[str, tuple[int | None, str] | None] = {
     "valid": None,
     "expired": (463, "Error validating access token: Session has expired."),
@@ -25,13 +25,13 @@ class WorldControls(Controls):
 
     @route("POST", "/reset")
     def reset(self) -> Response:
-        """Back to the start (seeded again, callback kept) → ``{"reset": true}``."""
+        """Reset and seed again; the callback stays → ``{"reset": true}``."""
         seed.reset_world(self.world)
         return json_response({"reset": True})
 
     @route("POST", "/seed")
     def add_seed(self) -> Response:
-        """Add a seed, YAML or JSON, to what is there → how many of each part it named."""
+        """Apply a seed in YAML or JSON → ``{"added": {part: n}}``."""
         return json_response({"added": seed.apply(self.world, seed.parse(request.get_data(as_text=True)))})
 
     @route("GET", "/clock")
@@ -41,7 +41,7 @@ class WorldControls(Controls):
 
     @route("POST", "/clock")
     def advance(self) -> Response:
-        """Move on: ``{"advance": seconds}``; what is due by then happens now."""
+        """Advance the clock: ``{"advance": seconds}``; due timers run now."""
         self.world.clock.advance(seconds_of(json_body(), "advance", 0))
         self.world.timers.wake()
         return json_response(_clock(self.world))
@@ -53,7 +53,7 @@ class WorldControls(Controls):
 
     @route("POST", "/limits")
     def switch_limits(self) -> Response:
-        """Switch limits by name → all of them; ``{"all": false}`` switches every one off."""
+        """Change limits by name → all of them; ``{"all": false}`` switches every one off."""
         body = json_body()
         everything = body.pop("all", None)
         if everything is not None:
@@ -65,12 +65,12 @@ class WorldControls(Controls):
 
     @route("GET", "/behaviour")
     def behaviour(self) -> Response:
-        """Every knob of ``Behaviour`` by name."""
+        """Return every option of ``Behaviour``."""
         return json_response(self.world.behaviour.view())
 
     @route("POST", "/behaviour")
     def set_behaviour(self) -> Response:
-        """Turn knobs by name → all of them."""
+        """Change options by name → all of them."""
         self.world.behaviour = self.world.behaviour.with_changes(json_body())
         return json_response(self.world.behaviour.view())
 
@@ -90,18 +90,18 @@ class WorldControls(Controls):
 
     @route("POST", "/numbers")
     def add_number(self) -> Response:
-        """Add or change a business number: ``{"id", …traits}`` → the number."""
+        """Add or change a business number: ``{"id", …properties}`` → the number."""
         return json_response(number_view(seed.change_number(self.world, json_body())))
 
     @route("PATCH", "/numbers/<number_id>")
     def change_number(self, number_id: str) -> Response:
-        """Change traits: messages_per_second, test_recipients, registered, quality_rating … → the number."""
+        """Change a number: messages_per_second, test_recipients, registered, quality_rating … → the number."""
         number_of(self.world, number_id)
         return json_response(number_view(seed.change_number(self.world, {**json_body(), "id": number_id})))
 
 
 def number_view(number: BusinessNumber) -> JsonObject:
-    """A business number as the controls show it."""
+    """Return a business number for the control API."""
     return {
         "id": number.id,
         "digits": number.digits,

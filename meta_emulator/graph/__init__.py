@@ -1,4 +1,4 @@
-"""The Graph face: what graph.facebook.com answers."""
+"""The Graph API."""
 
 from meta_emulator.graph.dispatch import graph_blueprint
 

@@ -1,4 +1,4 @@
-"""One Graph call as the handlers see it."""
+"""One Graph call, parsed for its handler."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ JsonObject = dict[str, Any]
 
 @dataclass(slots=True)
 class Call:
-    """Method, path and parameters, with query, form and JSON body as one mapping (reference 1.3)."""
+    """Method, path and parameters; query, form and JSON body are one mapping (reference 1.3)."""
 
     world: World
     method: str
@@ -37,33 +37,33 @@ class Call:
 
     @property
     def object_id(self) -> str:
-        """The node's id: the first path component."""
+        """Node id: the first path component."""
         return self.path[0]
 
     @property
     def edge(self) -> str:
-        """Everything after the node's id."""
+        """Path after the node id."""
         return "/".join(self.path[1:])
 
     @property
     def number(self) -> BusinessNumber:
-        """The business number that the call is about (only for handlers of numbers)."""
+        """Business number of the call (only for handlers of numbers)."""
         return self.world.numbers[self.object_id]
 
     def text(self, name: str, default: str = "") -> str:
-        """A parameter as text."""
+        """Return a parameter as text."""
         value = self.params.get(name, default)
         return value if isinstance(value, str) else json.dumps(value)
 
-    def whole(self, name: str, default: int) -> int:
-        """A parameter as a whole number; error 100 where it is none."""
+    def integer(self, name: str, default: int) -> int:
+        """Return a parameter as an integer; error 100 where it is none."""
         try:
             return int(self.params.get(name, default))
         except (TypeError, ValueError):
             raise parameter(f"Param {name} must be an integer") from None
 
     def nested(self, name: str) -> Any:
-        """A parameter that is an object or list: JSON in a JSON body, JSON text in forms and queries."""
+        """Return an object or list parameter, which forms and queries encode as JSON text."""
         value = self.params.get(name)
         if isinstance(value, str):
             try:
@@ -74,7 +74,7 @@ class Call:
 
 
 def parameters(request: Request, body: bytes) -> JsonObject:
-    """Query, form fields and JSON body in one mapping; error 100 where the body is no JSON object."""
+    """Return query, form fields and JSON body in one mapping; error 100 where the body is no JSON object."""
     params: JsonObject = request.args.to_dict()
     kind = request.mimetype
     if kind in ("application/x-www-form-urlencoded", "multipart/form-data"):
@@ -91,7 +91,7 @@ def parameters(request: Request, body: bytes) -> JsonObject:
 
 
 def token_of(request: Request, params: JsonObject) -> str:
-    """The access token, taken out of the parameters; one in the query or form goes before the header's."""
+    """Remove and return the access token; a parameter takes precedence over the header."""
     sent = params.pop("access_token", "")
     if isinstance(sent, str) and sent:
         return sent

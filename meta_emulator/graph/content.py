@@ -1,4 +1,4 @@
-"""The content of a message, checked as Meta checks it (reference 2.3)."""
+"""Validation of message content (reference 2.3)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _CAPTIONED = {"image", "video", "document"}
 
 @dataclass(frozen=True, slots=True)
 class CheckedContent:
-    """Content that Meta would take; ``category`` prices it, ``rendered`` is a template filled in."""
+    """Valid content with its pricing category and, for a template, the rendered form."""
 
     content: Any
     category: str = "service"
@@ -34,7 +34,7 @@ class CheckedContent:
 
 
 def check_content(call: Call, kind: Any) -> CheckedContent:
-    """The content object of a message of this type; raises the GraphError that Meta would answer."""
+    """Validate and return the content object of a message; raise Meta's error."""
     if not isinstance(kind, str) or kind not in _CHECKS:
         raise GraphError(131051, "Message type is currently not supported.")
     content = call.nested(kind)
@@ -44,7 +44,7 @@ def check_content(call: Call, kind: Any) -> CheckedContent:
 
 
 def check_media(call: Call, kind: str, media: Any, where: str = "") -> None:
-    """A media object: exactly one of ``id`` and ``link``; the id must be ours and of a fitting type."""
+    """Check a media object: exactly one of ``id`` and ``link``; the id must exist and fit the type."""
     label = where or kind
     if not isinstance(media, dict):
         raise parameter(f"Param {label} must be an object.")
@@ -63,8 +63,8 @@ def check_media(call: Call, kind: str, media: Any, where: str = "") -> None:
         raise invalid(f"{label}: media of type {stored.mime_type} cannot be sent as {kind}.")
 
 
-def limited(value: Any, name: str, maximum: int, *, required: bool = True) -> None:
-    """A text of 1 to ``maximum`` characters; absent is fine where it is not required."""
+def check_length(value: Any, name: str, maximum: int, *, required: bool = True) -> None:
+    """Check a text of 1 to ``maximum`` characters; None is allowed where it is not required."""
     if value is None and not required:
         return
     if not isinstance(value, str):
@@ -80,7 +80,7 @@ def _text(_: Call, content: Any) -> CheckedContent:
         raise parameter("Param text must be an object.")
     if "body" not in content:
         raise parameter("The parameter text['body'] is required.")
-    limited(content["body"], "text['body']", _BODY)
+    check_length(content["body"], "text['body']", _BODY)
     if not isinstance(content.get("preview_url", False), bool):
         raise parameter("Param text['preview_url'] must be a boolean.")
     return CheckedContent(content)
@@ -92,9 +92,9 @@ def _media(kind: str) -> Callable[[Call, Any], CheckedContent]:
         if "caption" in content:
             if kind not in _CAPTIONED:
                 raise parameter(f"Param {kind}['caption'] is not supported.")
-            limited(content["caption"], f"{kind}['caption']", _CAPTION, required=False)
+            check_length(content["caption"], f"{kind}['caption']", _CAPTION, required=False)
         if "filename" in content:
-            limited(content["filename"], f"{kind}['filename']", 240, required=False)
+            check_length(content["filename"], f"{kind}['filename']", 240, required=False)
         return CheckedContent(content)
 
     return check
@@ -113,7 +113,7 @@ def _location(_: Call, content: Any) -> CheckedContent:
         if not -bound <= value <= bound:
             raise invalid(f"location: {name} must be between -{bound} and {bound}.")
     for name in ("name", "address"):
-        limited(content.get(name), f"location['{name}']", 1000, required=False)
+        check_length(content.get(name), f"location['{name}']", 1000, required=False)
     return CheckedContent(content)
 
 

@@ -1,4 +1,4 @@
-"""Where every Graph call comes in: version, token, planned failures, the handler, headers, the drawer's record."""
+"""Process a Graph call: version, token, planned failures, handler, headers, recorded exchange."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _MASKED = {"authorization", "cookie"}
 
 
 def graph_blueprint(world: World) -> Blueprint:
-    """Everything that is not a control and not the page is a Graph call."""
+    """Return the route of all Graph calls: every path outside the control API and the page."""
     blueprint = Blueprint("graph", __name__)
 
     @blueprint.route("/<path:path>", methods=_METHODS)
@@ -41,7 +41,7 @@ def graph_blueprint(world: World) -> Blueprint:
 
 
 class _GraphRequest:
-    """One call from its first byte to its last."""
+    """One call from request to response."""
 
     def __init__(self, world: World, incoming: Request, path: str) -> None:
         self._world = world
@@ -62,7 +62,7 @@ class _GraphRequest:
         except RequestEntityTooLarge:
             response = self._error(parameter("The request is too large."))
         except Exception:
-            logger.exception("the emulator stumbled over a call")
+            logger.exception("unexpected error in a Graph call")
             response = self._error(GraphError(1, message="(#1) An unknown error occurred"))
         fault = self._call.fault if self._call else None
         if fault is not None:
@@ -98,7 +98,7 @@ class _GraphRequest:
         if call.fault is not None and (failed := self._apply_fault_before(call, call.fault, endpoint)):
             return failed
         self._check_token(call)
-        # The service's own way to us is the one that its media URLs must take.
+        # Media URLs must use the address under which this caller reaches the emulator.
         self._world.media_store.base_url = self._world.config.public_url or self._request.host_url.rstrip("/")
         if isinstance(handler, GraphError):
             raise handler
@@ -139,7 +139,7 @@ class _GraphRequest:
                 )
 
     def _apply_fault_before(self, call: Call, fault: Fault, endpoint: str) -> Response | None:
-        """What a planned failure does before the call is taken: an answer, a pause, or nothing."""
+        """Apply a failure that strikes before the handler; return its response, if any."""
         response: Response | None = None
         if fault.kind == "delay":
             gevent.sleep(fault.seconds)
@@ -170,7 +170,7 @@ class _GraphRequest:
         return response
 
     def _apply_fault_after(self, response: Response, fault: Fault) -> Response:
-        """What a planned failure does to the answer of a call that was taken."""
+        """Apply a failure that strikes after the handler to its response."""
         content = response.get_data()
         if fault.kind == "answer_lost":
             disconnect(self._request.environ, reset=False)
@@ -233,7 +233,7 @@ class _GraphRequest:
 
 
 def _phone_of(call: Call) -> str:
-    """The customer that a call is about, as its wa_id; empty where it is about nobody."""
+    """Return the wa_id of the customer that a call is about; empty for none."""
     to = call.params.get("to") or call.params.get("recipient")
     if isinstance(to, str) and (number := addresses.digits(to) or to):
         phone = call.world.find_phone(number)

@@ -1,4 +1,4 @@
-"""Interactive messages: shared parts and each type's action (reference 2.4, 2.5)."""
+"""Validation of interactive messages (reference 2.4, 2.5)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MediaCheck = Callable[[Call, str, Any, str], None]
 
 @dataclass(frozen=True, slots=True)
 class _Rules:
-    """What a type allows: header kinds, longest body, whether body and header must be there."""
+    """Rules of a type: header kinds, maximum body length, required parts."""
 
     action: Callable[[dict[str, Any]], None]
     headers: tuple[str, ...] = ()
@@ -28,7 +28,7 @@ class _Rules:
 
 
 def check_interactive(call: Call, content: Any, check_media: MediaCheck) -> None:
-    """Raise the GraphError that Meta would answer to this ``interactive`` object."""
+    """Raise Meta's error for an invalid ``interactive`` object."""
     if not isinstance(content, dict):
         raise parameter("Param interactive must be an object.")
     kind = content.get("type")
@@ -122,7 +122,7 @@ def _list(action: dict[str, Any]) -> None:
 
 
 def _named(name: str, check: Callable[[dict[str, Any]], None]) -> Callable[[dict[str, Any]], None]:
-    """An action that repeats its name and has ``parameters``."""
+    """Return the check of an action with a name and ``parameters``."""
 
     def check_action(action: dict[str, Any]) -> None:
         if action.get("name") != name:
@@ -136,7 +136,7 @@ def _named(name: str, check: Callable[[dict[str, Any]], None]) -> Callable[[dict
 
 
 def _plain(name: str) -> Callable[[dict[str, Any]], None]:
-    """An action that is its name and nothing else."""
+    """Return the check of an action with a name only."""
 
     def check_action(action: dict[str, Any]) -> None:
         if action.get("name") != name:

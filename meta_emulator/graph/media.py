@@ -1,4 +1,4 @@
-"""Media: upload, resolve, download, delete, and the resumable upload (reference 4)."""
+"""Media: upload, URL, download, deletion, resumable upload (reference 4)."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def upload_media(call: Call) -> JsonObject:
 
 
 def get_media(call: Call) -> JsonObject:
-    """``GET /{media}``: type, digest, size, and a URL that lives five minutes."""
+    """``GET /{media}``: type, digest, size, and a URL that is valid for five minutes."""
     media = _owned(call)
     fault = call.fault.kind if call.fault else ""
     digest = "0" * 64 if fault == "wrong_sha256" else media.sha256
@@ -75,7 +75,7 @@ def delete_media(call: Call) -> JsonObject:
 
 
 def download_media(call: Call) -> Response:
-    """The bytes behind a URL; what goes wrong looks like lookaside's failures (reference 4.3)."""
+    """Return the bytes of a media URL; errors have no JSON body (reference 4.3)."""
     if not call.token:
         return Response("<!DOCTYPE html><html><body>Log in</body></html>", 401, content_type="text/html")
     if not call.headers.get("user-agent"):
@@ -86,7 +86,7 @@ def download_media(call: Call) -> Response:
     if (
         media is None
         or call.token != call.world.config.access_token
-        or not store.url_is_good(media_id, call.text("ext"), call.text("hash"))
+        or not store.url_is_valid(media_id, call.text("ext"), call.text("hash"))
     ):
         return Response(b"", 404, content_type="text/plain")
     content = media.content
@@ -99,7 +99,7 @@ def download_media(call: Call) -> Response:
 
 def start_upload(call: Call) -> JsonObject:
     """``POST /{app}/uploads``: begin a resumable upload."""
-    length = call.whole("file_length", 0)
+    length = call.integer("file_length", 0)
     if length <= 0 or length > 100 * _MB:
         raise parameter("The parameter file_length is required.")
     kind = call.text("file_type")
@@ -114,7 +114,7 @@ def start_upload(call: Call) -> JsonObject:
 
 
 def continue_upload(call: Call) -> JsonObject:
-    """``POST /upload:…``: bytes from ``file_offset`` on; a handle once all are there, else the offset."""
+    """``POST /upload:…``: bytes from ``file_offset`` on; a handle once complete, else the offset."""
     session = _session(call)
     offset = call.headers.get("file-offset", "0")
     if not offset.isdigit() or int(offset) != len(session.content):
@@ -127,7 +127,7 @@ def continue_upload(call: Call) -> JsonObject:
 
 
 def resume_upload(call: Call) -> JsonObject:
-    """``GET /upload:…``: from where to go on."""
+    """``GET /upload:…``: the offset to continue from."""
     session = _session(call)
     return {"id": session.id, "file_offset": len(session.content)}
 

@@ -1,4 +1,4 @@
-"""``POST /{number}/messages``: checked as Meta checks, answered as Meta answers (reference 2)."""
+"""``POST /{number}/messages`` (reference 2)."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _STATUSES_FIRST_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class _Recipient:
-    """Who a message is for, and how the answer names them."""
+    """The phone a message is for, and its item of ``contacts`` in the response."""
 
     phone: Phone
     contact: dict[str, Any]
 
 
 def send_message(call: Call) -> JsonObject:
-    """Take a message, or mark one as read; every POST leaves one record in what was seen."""
+    """Accept a message, or mark one as read; record every attempt."""
     if "status" in call.params:
         return _mark_read(call)
     attempt = _attempt(call)
@@ -62,7 +62,7 @@ def send_marketing_message(call: Call) -> JsonObject:
 
 
 def record_fault(call: Call, fault: Fault, status: int) -> None:
-    """Record a POST that a planned failure kept from being taken."""
+    """Record an attempt that a planned failure refused."""
     attempt = _attempt(call)
     attempt.outcome, attempt.fault = "fault", fault.kind
     attempt.http_status = 0 if fault.kind == "reset" else status
@@ -225,7 +225,7 @@ def _failure(call: Call, phone: Phone, message: Message) -> message_status.Failu
 
 
 def _is_free(call: Call, phone: Phone, category: str) -> bool:
-    """Replies are free; so are utility templates inside an open service window (reference 7.5)."""
+    """Return whether the message is free: replies, and utility templates inside a service window (reference 7.5)."""
     opened = phone.window_opened.get(call.object_id)
     inside = opened is not None and call.world.clock.now() - opened < SERVICE_WINDOW
     return category == "service" or (category == "utility" and inside)

@@ -1,4 +1,4 @@
-"""What the nodes of numbers and of the business account show, field by field (reference 8.1 to 8.3)."""
+"""Fields of number nodes and of the business account (reference 8.1 to 8.3)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _TIERS = {0: "TIER_UNLIMITED", 250: "TIER_250", 1000: "TIER_1K", 2000: "TIER_2K"
 
 
 def number_node(call: Call, number: BusinessNumber) -> JsonObject:
-    """Every field of a business number; None where this number has no value."""
+    """Return every field of a business number; None where it has no value."""
     tier = _TIERS.get(call.world.limits.settings.daily, "TIER_250")
     return {
         "id": number.id,
@@ -47,7 +47,7 @@ def number_node(call: Call, number: BusinessNumber) -> JsonObject:
 
 
 def account_node(call: Call) -> JsonObject:
-    """Every field of the business account."""
+    """Return every field of the business account."""
     world = call.world
     return {
         "id": world.config.business_account_id,
@@ -73,7 +73,7 @@ def account_node(call: Call) -> JsonObject:
 
 
 def health(call: Call, number: BusinessNumber | None, first: JsonObject | None = None) -> JsonObject:
-    """``health_status`` from the node that was asked up to the app (reference 8.3)."""
+    """Return ``health_status`` of a node and the nodes above it (reference 8.3)."""
     config = call.world.config
     entities: list[JsonObject] = [first] if first else []
     if number is not None:

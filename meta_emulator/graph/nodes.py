@@ -1,4 +1,4 @@
-"""The nodes of numbers, business account and app: fields, registration, profile, blocking, tokens (reference 8)."""
+"""Nodes of numbers, business account and app: registration, profile, blocking, tokens (reference 8)."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def deregister(call: Call) -> JsonObject:
 
 
 def get_profile(call: Call) -> JsonObject:
-    """``GET /{number}/whatsapp_business_profile``: only fields that were asked for and are set."""
+    """``GET /{number}/whatsapp_business_profile``: only requested fields that have a value."""
     known = (*_PROFILE, "websites")
     wanted = [name.strip() for name in call.text("fields").split(",") if name.strip()] or ["about"]
     for name in wanted:
@@ -153,7 +153,7 @@ def get_app(call: Call) -> JsonObject:
 
 
 def debug_token(call: Call) -> JsonObject:
-    """``GET /debug_token?input_token=``: what the token may do (reference 8.2)."""
+    """``GET /debug_token?input_token=``: the scopes of a token (reference 8.2)."""
     config = call.world.config
     asked = call.text("input_token")
     if not asked:
@@ -193,7 +193,7 @@ def _pin(call: Call) -> str:
     return pin
 
 
-def _block(call: Call, outcome: str, act: Any) -> JsonObject:
+def _block(call: Call, outcome: str, apply: Any) -> JsonObject:
     if call.params.get("messaging_product") != "whatsapp":
         raise parameter("The parameter messaging_product is required.")
     users = call.nested("block_users")
@@ -207,6 +207,6 @@ def _block(call: Call, outcome: str, act: Any) -> JsonObject:
         wa_id = phone.wa_id if phone else addresses.wa_id(digits) if digits else None
         if wa_id is None:
             raise invalid("block_users: the phone number is malformed.")
-        act(wa_id)
+        apply(wa_id)
         done.append({"input": sent, "wa_id": wa_id})
     return {"messaging_product": "whatsapp", "block_users": {outcome: done}}

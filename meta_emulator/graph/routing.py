@@ -1,4 +1,4 @@
-"""Which handler answers which object, edge and method (reference 8)."""
+"""Handlers by object, edge and method (reference 8)."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ _ENDPOINTS = {
 
 
 def node_type_of(call: Call) -> str:
-    """What the first path component names; empty where it names nothing here."""
+    """Return the node type of the first path component; empty for an unknown object."""
     world, object_id = call.world, call.object_id
     if fixed := _FIXED.get(object_id):
         return fixed
@@ -81,7 +81,7 @@ def node_type_of(call: Call) -> str:
 
 
 def find_handler(call: Call) -> Handler | GraphError:
-    """The handler, or the error that Meta gives where there is none."""
+    """Return the handler, or Meta's error where there is none."""
     table = _TABLES.get(node_type_of(call))
     if table is None:
         return unsupported_request(call.method, call.object_id)
@@ -94,7 +94,7 @@ def find_handler(call: Call) -> Handler | GraphError:
 
 
 def endpoint_of(call: Call) -> str:
-    """The name under which faults know this call."""
+    """Return the endpoint name that faults use for this call."""
     kind = node_type_of(call)
     if kind == "number" and call.edge in ("messages", "marketing_messages"):
         return "read" if call.params.get("status") == "read" else "messages"

@@ -1,4 +1,4 @@
-"""Field selection and paging, as on every Graph node and edge (reference 1.7)."""
+"""Field selection and paging of Graph nodes and edges (reference 1.7)."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ _MAXIMUM = 100
 
 
 def select(node: JsonObject, fields: str, defaults: tuple[str, ...], node_type: str) -> JsonObject:
-    """The fields that were asked for, or ``defaults``; ``id`` is always there.
+    """Return the requested fields, or ``defaults``, and always ``id``.
 
-    A field that the node type has but this node lacks is left out (its value in ``node`` is None). A field that
-    the node type does not have is error 100.
+    A field whose value is None is left out. A field that the node type lacks is error 100.
     """
     if not fields.strip():
         return {name: node[name] for name in (*defaults, "id") if node.get(name) is not None}
@@ -38,7 +37,7 @@ def select(node: JsonObject, fields: str, defaults: tuple[str, ...], node_type: 
 
 
 def parse_fields(text: str) -> list[tuple[str, str]]:
-    """``a,b{c,d},e.f(1)`` as pairs of a name and the text between its braces."""
+    """Parse ``a,b{c,d},e.f(1)`` to pairs of a name and the text between its braces."""
     found: list[tuple[str, str]] = []
     position = 0
     while position < len(text):
@@ -59,11 +58,11 @@ def parse_fields(text: str) -> list[tuple[str, str]]:
 
 
 def page(call: Call, items: list[JsonObject], default: int = 25) -> JsonObject:
-    """One page of a list with opaque cursors; ``next`` and ``previous`` only where there is more.
+    """Return one page of a list with cursors; ``next`` and ``previous`` only where there is more.
 
-    ``items`` must carry ``id``: a cursor stays good when something in front of it goes away.
+    ``items`` must have ``id``, which the cursors encode.
     """
-    limit = min(max(call.whole("limit", default), 1), _MAXIMUM)
+    limit = min(max(call.integer("limit", default), 1), _MAXIMUM)
     start = 0
     if after := call.text("after"):
         start = _position(call, items, after) + 1
@@ -102,8 +101,8 @@ def _position(call: Call, items: list[JsonObject], cursor: str) -> int:
         if _cursor(item) == cursor:
             return position
     if int(call.version[1:-2]) >= 24:
-        raise GraphError(131059, "The cursor is not valid (any more).")
-    raise parameter("The cursor is not valid (any more).")
+        raise GraphError(131059, "The cursor is not valid.")
+    raise parameter("The cursor is not valid.")
 
 
 def _url(call: Call, cursor: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Where webhooks go: the app's callback, the account's override, the number's override (reference 5.1, 5.5)."""
+"""Webhook subscriptions: callback of the app, overrides of account and number (reference 5.1, 5.5)."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def list_subscribed(call: Call) -> JsonObject:
 
 
 def unsubscribe(call: Call) -> JsonObject:
-    """``DELETE /{waba}/subscribed_apps``: no more webhooks."""
+    """``DELETE /{waba}/subscribed_apps``: end the subscription."""
     call.world.subscribed = False
     call.world.account_override = ""
     return {"success": True}
@@ -73,7 +73,7 @@ def configure_number(call: Call, configuration: Any) -> None:
 
 
 def number_callbacks(world: World, number: BusinessNumber) -> JsonObject:
-    """``webhook_configuration`` of a number: one URL for each level that has one."""
+    """Return ``webhook_configuration`` of a number: one URL for each level that has one."""
     levels = {
         "phone_number": number.callback_override,
         "whatsapp_business_account": world.account_override,
@@ -83,7 +83,7 @@ def number_callbacks(world: World, number: BusinessNumber) -> JsonObject:
 
 
 def _verify(call: Call, url: str, verify_token: str) -> None:
-    """The handshake inside the save; a refusal fails the save with 2200."""
+    """Verify the callback; raise 2200 where that fails."""
     if not url.startswith(("http://", "https://")) or len(url) > _LONGEST:
         raise parameter(f"The callback URL must be http or https with at most {_LONGEST} characters.")
     if not verify_token:

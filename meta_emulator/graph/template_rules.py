@@ -1,4 +1,4 @@
-"""What a template may look like when it is created or edited (reference 3.3, 6.7)."""
+"""Validation of template definitions (reference 3.3, 6.7)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _KINDS = ("HEADER", "BODY", "FOOTER", "BUTTONS", "CAROUSEL", "LIMITED_TIME_OFFER
 
 
 def template_error(subcode: int, title: str, text: str, field: str = "") -> GraphError:
-    """Template management's answer: code 100 with a subcode and a text for people."""
+    """Return template management's error: code 100 with a subcode and a user message."""
     return GraphError(
         100,
         message="Invalid parameter",
@@ -42,7 +42,7 @@ def template_error(subcode: int, title: str, text: str, field: str = "") -> Grap
 
 
 def check_name(name: str) -> None:
-    """Lower-case letters, digits and underscores, up to 512."""
+    """Check a name: lower-case letters, digits and underscores, up to 512."""
     if not _NAME.fullmatch(name):
         raise template_error(
             2388046,
@@ -53,13 +53,13 @@ def check_name(name: str) -> None:
 
 
 def check_language(language: str) -> None:
-    """A language such as ``en`` or ``en_US``."""
+    """Check a language code such as ``en`` or ``en_US``."""
     if not _LANGUAGE.fullmatch(language):
         raise parameter("Param language must be a language code such as en_US.")
 
 
 def normalize_components(components: Any, category: str) -> list[dict[str, Any]]:
-    """The components with upper-case types; raises what Meta answers to a wrong definition."""
+    """Validate components and return them with upper-case types; raise Meta's error."""
     if not isinstance(components, list) or not all(isinstance(item, dict) for item in components):
         raise parameter("The parameter components is required.")
     found = [_upper(item) for item in components]
@@ -84,7 +84,7 @@ def normalize_components(components: Any, category: str) -> list[dict[str, Any]]
 
 
 def variables_of(components: list[dict[str, Any]]) -> list[str]:
-    """The names of all variables in texts, in order; positional ones are digits."""
+    """Return the names of all variables in texts, in order; positional ones are digits."""
     return [name for item in components for name in VARIABLE.findall(str(item.get("text", "")))]
 
 

@@ -1,4 +1,4 @@
-"""Sending a template: its parameters against the stored definition (reference 3.1, 6.6)."""
+"""Rendering of templates: parameters checked against the definition (reference 3.1, 6.6)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MediaCheck = Callable[[Call, str, Any, str], None]
 
 
 def check_template(call: Call, content: Any, check_media: MediaCheck) -> tuple[Template, dict[str, Any]]:
-    """The stored template and how it looks filled in; raises what Meta would answer."""
+    """Return the template and its rendered form; raise Meta's error."""
     template = _stored(call, content)
     given = content.get("components") or []
     if not isinstance(given, list) or not all(isinstance(item, dict) for item in given):
@@ -52,7 +52,7 @@ def _stored(call: Call, content: Any) -> Template:
 
 
 class _Renderer:
-    """Fills the components of one template, or of one card in it."""
+    """Render the components of one template, or of one of its cards."""
 
     def __init__(self, call: Call, template: Template, check_media: MediaCheck) -> None:
         self._call = call
@@ -60,7 +60,7 @@ class _Renderer:
         self._check_media = check_media
 
     def render(self, definitions: list[dict[str, Any]], given: list[dict[str, Any]], *, prefix: str) -> dict[str, Any]:
-        """Header, body, footer, buttons and cards as the phone shows them."""
+        """Return header, body, footer, buttons and cards with their values."""
         shown: dict[str, Any] = {}
         by_type: dict[str, dict[str, Any]] = {
             str(item.get("type", "")).lower(): item for item in given if item.get("type") != "button"

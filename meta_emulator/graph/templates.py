@@ -27,7 +27,7 @@ _LIMIT = 250
 
 
 def create_template(call: Call) -> JsonObject:
-    """``POST /{waba}/message_templates``: checked at once, reviewed a little later."""
+    """``POST /{waba}/message_templates``: validate and start the review."""
     world = call.world
     name, language = call.text("name"), call.text("language")
     category = call.text("category").upper()
@@ -93,7 +93,7 @@ def get_template(call: Call) -> JsonObject:
 
 
 def edit_template(call: Call) -> JsonObject:
-    """``POST /{template}``: components, category, time to live; then it is reviewed again."""
+    """``POST /{template}``: change components, category or time to live and review again."""
     world, template = call.world, call.world.templates[call.object_id]
     if template.status not in ("APPROVED", "REJECTED", "PAUSED"):
         raise template_error(2388039, "Cannot be edited", f"A template that is {template.status} cannot be edited.")
@@ -147,7 +147,7 @@ def unpause_template(call: Call) -> JsonObject:
 
 
 def _matches(call: Call, template: Template) -> bool:
-    """True where the template passes every filter of the query."""
+    """Return whether the template passes every filter of the query."""
     exact = {
         "language": template.language,
         "status": template.status,
@@ -201,4 +201,4 @@ def _node(call: Call, template: Template) -> dict[str, Any]:
 
 
 def _lifetime(call: Call) -> int | None:
-    return call.whole("message_send_ttl_seconds", 0) or None
+    return call.integer("message_send_ttl_seconds", 0) or None

@@ -1,4 +1,4 @@
-"""Graph versions and which of them really answers (reference 1.2)."""
+"""Graph API versions and their end dates (reference 1.2)."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ _FORM = re.compile(r"v([0-9]+)\.([0-9]+)")
 
 
 def looks_like_version(component: str) -> bool:
-    """True for a first path component such as ``v24.0``."""
+    """Return whether a path component looks like ``v24.0``."""
     return _FORM.fullmatch(component) is not None
 
 
 def serving_version(asked: str, today: date) -> str | None:
-    """The version that answers: an expired one is served by the oldest still usable; None: never existed."""
+    """Return the version that serves a request, the oldest usable one for an expired one; None: unknown."""
     match = _FORM.fullmatch(asked)
     if match is None or match[2] != "0" or not 1 <= int(match[1]) <= _NEWEST:
         return None
     for version, until in _USABLE_UNTIL:
-        alive = until is None or today < until
-        if alive and int(version[1:-2]) >= int(match[1]):
+        usable = until is None or today < until
+        if usable and int(version[1:-2]) >= int(match[1]):
             return version
     return f"v{_NEWEST}.0"
 
 
 def oldest_version(today: date) -> str:
-    """The version that answers a call without one."""
+    """Return the version that serves a call without one."""
     return serving_version("v1.0", today) or f"v{_NEWEST}.0"

@@ -116,7 +116,7 @@ def test_what_fails_before_it_is_taken_reaches_no_phone(meta: Emulator, kind: st
 
 def test_a_lost_answer_is_taken_all_the_same(meta: Emulator) -> None:
     meta.do("faults", {"kind": "answer_lost"})
-    with pytest.raises(OSError, match="on purpose"):
+    with pytest.raises(OSError, match="planned disconnect"):
         meta.text()
     assert meta.last()["status"] == "delivered"
     seen = meta.control("GET", "seen").json

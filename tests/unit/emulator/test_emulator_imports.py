@@ -1,4 +1,4 @@
-"""Imports inside the emulator point one way: faces over acts over the world over its parts."""
+"""Imports inside the emulator form no cycle."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def test_a_url_dies_after_five_minutes(meta: Emulator) -> None:
     assert meta.get(url).status_code == 404
 
 
-def test_a_new_url_is_good_again(meta: Emulator) -> None:
+def test_a_new_url_is_valid_again(meta: Emulator) -> None:
     media_id = uploaded(meta)
     meta.do("clock", {"advance": 301})
     assert meta.get(url_of(meta, media_id)).status_code == 200
