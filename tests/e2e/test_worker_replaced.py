@@ -64,7 +64,7 @@ def test_a_successor_takes_over(worker: Worker) -> None:
     worker.process.send_signal(signal.SIGHUP)
     (stopped,) = eventually(lambda: worker.told("stopped"), within=30)
     first, second = worker.told("started")
-    assert stopped["puller"] == first["puller"] != second["puller"]
+    assert stopped["consumer"] == first["consumer"] != second["consumer"]
 
 
 def test_without_a_successor_the_worker_goes_on(worker: Worker) -> None:

@@ -1,4 +1,4 @@
-"""A worker process whose handlers never end; its arguments: the puller, and for how long a stop may last (s)."""
+"""A worker process whose handlers never end; its arguments: the consumer, and for how long a stop may last (s)."""
 
 from gevent import monkey
 
@@ -38,9 +38,9 @@ class Hanging:
         raise AssertionError
 
 
-def main(puller: str, stop_seconds: str) -> None:
+def main(consumer: str, stop_seconds: str) -> None:
     hanging: Any = Hanging()
-    process = WorkerProcess(runtime.build(load()), hanging, puller, stop_seconds=float(stop_seconds))
+    process = WorkerProcess(runtime.build(load()), hanging, consumer, stop_seconds=float(stop_seconds))
     gevent.signal_handler(signal.SIGTERM, process.stop)
     process.run()
 

@@ -1,4 +1,4 @@
-"""What is over its time, or over its number, is forgotten: by each step, and by the janitor on a quiet service."""
+"""What is over its time, or over its number, is forgotten: by each step, and by the maintenance on a quiet service."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from wa_service.store.dead_letters import DeadLetters
 from wa_service.store.events import Events
 from wa_service.store.flusher import Command
 from wa_service.whatsapp.webhooks.events import Piece
-from wa_service.worker.janitor import Janitor
+from wa_service.worker.maintenance import Maintenance
 
 NOW = int(time.time() * 1000)
 OVER = NOW - KEEP * 1000 - 60_000
@@ -65,12 +65,12 @@ def test_a_letter_over_its_time_leaves_the_list(events: Events, letters: DeadLet
 
 
 def test_every_worker_tidies_about_once_a_minute(lanes: Lanes, events: Events, redis_client: redis.Redis) -> None:
-    janitor = Janitor(lanes.outbox, lanes.inbox, events, "p", [])
+    maintenance = Maintenance(lanes.outbox, lanes.inbox, events, "p", lambda: None)
     tell_at(redis_client, OVER)
-    janitor.round()
+    maintenance.run_once()
     assert events.after("", 10) == []
     tell_at(redis_client, OVER + 1)
-    janitor.round()
+    maintenance.run_once()
     assert len(events.after("", 10)) == 1
 
 

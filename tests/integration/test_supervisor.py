@@ -12,7 +12,7 @@ import pytest
 from tests.eventually import eventually
 from tests.whole_lines import whole_lines
 
-# Each life leaves its arguments behind; `--tell FD` is how a worker process says that it works.
+# Each life leaves its arguments behind; `--ready-fd FD` is how a worker process says that it works.
 LIFE = """
 import os, pathlib, sys
 with pathlib.Path({log!r}).open("a") as log:
@@ -60,7 +60,7 @@ def test_a_process_that_cannot_start_ends_its_supervisor_with_its_status(
 
 
 def test_a_process_that_worked_is_replaced_whatever_it_died_of(supervised: Callable[[str], Supervised]) -> None:
-    one = supervised("os.write(int(options['--tell']), b'1')\nos._exit(1)")
+    one = supervised("os.write(int(options['--ready-fd']), b'1')\nos._exit(1)")
     eventually(lambda: len(one.lives()) >= 3, within=20)
     first, second, third = one.lives()[:3]
-    assert (second["--succeeds"], third["--succeeds"]) == (first["--puller"], second["--puller"])
+    assert (second["--predecessor"], third["--predecessor"]) == (first["--consumer"], second["--consumer"])

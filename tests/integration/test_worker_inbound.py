@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from itertools import pairwise
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import gevent
 import gevent.event
@@ -23,8 +23,9 @@ from wa_service.store.flusher import StoreAwayError
 from wa_service.store.inbox import Inbox
 from wa_service.store.retry import BETWEEN_TRIES
 from wa_service.whatsapp.errors import WhatsAppConnectionError, WhatsAppRequestError
-from wa_service.worker.inbound import MOST_TAKES, RENEW_AFTER, RETRY_DELAYS, InboundWorker, LeaseLostError
-from wa_service.worker.janitor import Janitor
+from wa_service.worker.inbound import MAX_DELIVERIES, RENEW_LEASE_AFTER, RETRY_DELAYS, InboundWorker, LeaseLostError
+from wa_service.worker.maintenance import Maintenance
+from wa_service.worker.read_receipts import ReadReceipts
 
 BOX = f"wa:box:{NUMBER}:15551230001"
 Handle = Callable[[Incoming], Answer]
@@ -48,11 +49,7 @@ class PoliteInbox(Inbox):
         gevent.sleep(min(seconds, 0.005))
 
 
-class NoCourtesy:
-    """Nobody is marked as read."""
-
-    def attend(self, event: Any) -> Callable[[bool], None]:
-        return lambda _answered: None
+NO_RECEIPTS = ReadReceipts({}, cast(Any, None), enabled=False)
 
 
 def echo(incoming: Incoming) -> Answer:
@@ -81,28 +78,28 @@ def run(lanes: Lanes) -> Iterator[Callable[..., InboundWorker]]:
         *,
         timeout: float = 5.0,
         over: Lanes = lanes,
-        puller: str = "w",
+        consumer: str = "w",
         concurrency: int = 8,
-        renew_after: float = RENEW_AFTER,
+        renew_after: float = RENEW_LEASE_AFTER,
     ) -> InboundWorker:
         worker = InboundWorker(
             PoliteInbox(over.store, keep_seconds=KEEP),
             Conversation(handle),  # type: ignore[arg-type]  # what the worker calls of it
-            NoCourtesy(),
+            NO_RECEIPTS,
             no_media,
-            puller=puller,
+            consumer=consumer,
             concurrency=concurrency,
             handle_timeout=timeout,
             reply_ttl_ms=60_000,
             renew_after=renew_after,
         )
-        started.append((worker, gevent.spawn(worker.pull)))
+        started.append((worker, gevent.spawn(worker.consume)))
         return worker
 
     yield start
-    for worker, pulling in started:
+    for worker, consuming in started:
         worker.stop()
-        pulling.kill()
+        consuming.kill()
         worker.kill()
 
 
@@ -238,7 +235,7 @@ def test_work_that_was_taken_too_often_is_a_dead_letter(
     lanes: Lanes, store: Store, run: Callable[..., InboundWorker]
 ) -> None:
     lanes.admit(message(text="kills its process"), message(text="next"))
-    for counter in range(MOST_TAKES):
+    for counter in range(MAX_DELIVERIES):
         lanes.hurry()
         lanes.inbox.take("dead", counter, 1)
         lanes.inbox.give_back("dead", died=True)
@@ -267,22 +264,22 @@ class Dying:
             self._start(f"process {n}")
 
     def _start(self, name: str) -> None:
-        puller = f"{name}, life {self.deaths}"
+        consumer = f"{name}, life {self.deaths}"
 
         def handle(incoming: Incoming) -> Answer:
             if incoming.event.body == "poison":
-                gevent.spawn(self._die, name, puller)
+                gevent.spawn(self._die, name, consumer)
                 gevent.event.Event().wait()
             gevent.event.Event().wait(0.1)
             return echo(incoming)
 
-        self._workers[name] = self._run(handle, puller=puller, concurrency=64)
+        self._workers[name] = self._run(handle, consumer=consumer, concurrency=64)
 
-    def _die(self, name: str, puller: str) -> None:
+    def _die(self, name: str, consumer: str) -> None:
         self.deaths += 1
         self._workers[name].stop()
         self._workers[name].kill()
-        self._lanes.inbox.give_back(puller, died=True)
+        self._lanes.inbox.give_back(consumer, died=True)
         self._start(name)
 
 
@@ -303,7 +300,7 @@ def test_a_message_that_kills_its_process_at_once_takes_nobody_along(
         return bodies(lanes) == ["next"]
 
     gevent_until(hurried)
-    assert dying.deaths == MOST_TAKES
+    assert dying.deaths == MAX_DELIVERIES
     ((letter,), _) = DeadLetters(store, keep_seconds=60).page()
     assert (letter.kind, letter.conversation) == ("crashed", f"{NUMBER}:15551230001")
 
@@ -448,7 +445,7 @@ def test_a_lease_is_renewed_while_its_handler_works(lanes: Lanes, run: Callable[
     worker = run(held, renew_after=0.0)
     assert held.begun.wait(5)
     nearly_over = lease_ends(lanes, time.time() + 1)
-    Janitor(lanes.outbox, lanes.inbox, Events(lanes.store, keep_seconds=KEEP), "w", [worker]).round()
+    Maintenance(lanes.outbox, lanes.inbox, Events(lanes.store, keep_seconds=KEEP), "w", worker.renew_leases).run_once()
     assert lease_ends(lanes) > nearly_over + 10
     held.go.set()
     gevent_until(lambda: bodies(lanes) == ["slow"])
@@ -460,7 +457,7 @@ def test_a_young_lease_is_left_alone(lanes: Lanes, run: Callable[..., InboundWor
     worker = run(held)
     assert held.begun.wait(5)
     end = lease_ends(lanes, time.time() + 1)
-    worker.renew()
+    worker.renew_leases()
     assert lease_ends(lanes) == pytest.approx(end, abs=0.001)
 
 
@@ -473,7 +470,7 @@ def test_a_handler_whose_lease_is_anothers_is_broken_off(lanes: Lanes, run: Call
     lease_ends(lanes, 0.0)
     assert len(lanes.inbox.take("another", 0, 1)[1]) == 1
     with capture_logs() as told:
-        worker.renew()
+        worker.renew_leases()
         assert worker.join(5)
     assert held.broken_off == [LeaseLostError]
     assert [line["event"] for line in told] == ["whatsapp.message.lease_lost"]
@@ -494,7 +491,7 @@ def test_a_handler_that_lost_its_lease_writes_nothing(lanes: Lanes, run: Callabl
     assert entered.wait(5)
     slow.stop()
     lanes.inbox.give_back("w", died=True)
-    run(echo, puller="other")
+    run(echo, consumer="other")
     gevent_until(lambda: bodies(lanes) == ["twice?"])
     go.set()
     assert slow.join(5)
@@ -529,20 +526,20 @@ def test_an_answer_is_written_once_the_store_is_back(lanes: Lanes) -> None:
     worker = InboundWorker(
         Away(lanes.store, keep_seconds=KEEP),
         Conversation(handle),  # type: ignore[arg-type]  # what the worker calls of it
-        NoCourtesy(),
+        NO_RECEIPTS,
         no_media,
-        puller="w",
+        consumer="w",
         concurrency=1,
         handle_timeout=5.0,
         reply_ttl_ms=60_000,
         wait_for_store=lambda _: True,
     )
     lanes.admit(message(text="patient"))
-    pulling = gevent.spawn(worker.pull)
+    consuming = gevent.spawn(worker.consume)
     try:
         gevent_until(lambda: bodies(lanes) == ["patient"])
     finally:
         worker.stop()
-        pulling.kill()
+        consuming.kill()
     assert len(asked) == 1
     assert all(later - earlier >= BETWEEN_TRIES for earlier, later in pairwise(Away.tried))

@@ -13,7 +13,7 @@ import pytest
 from tests.eventually import eventually
 from tests.integration.lanes import NUMBER, Lanes, message
 
-PULLER = "hangs"
+CONSUMER = "hangs"
 STOP_SECONDS = 0.5
 
 
@@ -34,9 +34,9 @@ def hanging(lanes: Lanes, valkey_url: str, tmp_path: Path) -> Iterator[subproces
     }
     lanes.admit(message(text="hangs"))
     program = Path(__file__).with_name("hanging_worker.py")
-    process = subprocess.Popen([sys.executable, str(program), PULLER, str(STOP_SECONDS)], env=environment)
+    process = subprocess.Popen([sys.executable, str(program), CONSUMER, str(STOP_SECONDS)], env=environment)
     try:
-        eventually(lambda: lanes.store.do("HLEN", f"wa:held:{PULLER}") == 1, within=30)
+        eventually(lambda: lanes.store.do("HLEN", f"wa:held:{CONSUMER}") == 1, within=30)
         yield process
     finally:
         process.kill()

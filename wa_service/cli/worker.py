@@ -14,15 +14,15 @@ from wa_service.startup import StartRefusedError, check_store
 def add_to(commands: Commands) -> None:
     """Add `worker`. The hidden options are those with which its supervisor starts the process that works."""
     parser = add_command(commands, "worker", "Answer customers and send what waits; run as many as you like.", _run)
-    parser.add_argument("--puller", help=argparse.SUPPRESS)
-    parser.add_argument("--succeeds", help=argparse.SUPPRESS)
+    parser.add_argument("--consumer", help=argparse.SUPPRESS)
+    parser.add_argument("--predecessor", help=argparse.SUPPRESS)
     parser.add_argument("--parent", type=int, help=argparse.SUPPRESS)
-    parser.add_argument("--tell", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--ready-fd", type=int, help=argparse.SUPPRESS)
 
 
 def _run(options: argparse.Namespace, load: Load) -> int:
     settings = load()
-    if options.puller is None:
+    if options.consumer is None:
         # Only this: the supervisor stays small.
         from wa_service.worker.supervisor import supervise
 
@@ -39,10 +39,10 @@ def _run(options: argparse.Namespace, load: Load) -> int:
         check_store(settings, warn=False)
         process.run(
             settings,
-            options.puller,
-            succeeds=options.succeeds,
+            options.consumer,
+            predecessor=options.predecessor,
             parent=options.parent,
-            started=partial(_tell, options.tell),
+            on_started=partial(_report_ready, options.ready_fd),
         )
     except (ScriptError, StartRefusedError) as error:
         complain(str(error))
@@ -50,8 +50,8 @@ def _run(options: argparse.Namespace, load: Load) -> int:
     return 0
 
 
-def _tell(pipe: int | None) -> None:
-    """Tells the supervisor that this process works."""
+def _report_ready(pipe: int | None) -> None:
+    """Tell the supervisor that this process takes work."""
     if pipe is not None:
         os.write(pipe, b"1")
         os.close(pipe)

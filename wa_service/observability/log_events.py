@@ -131,12 +131,14 @@ LOG_EVENTS = (
     LogEvent("whatsapp.settings", "Something about the settings, at start.", "`warning`"),
     LogEvent("whatsapp.store.unavailable", "Redis did not answer at start."),
     LogEvent("whatsapp.store.not_durable", "Redis would lose data.", "`warning`"),
-    LogEvent("whatsapp.worker.started", "A worker process works.", "`numbers`"),
+    LogEvent("whatsapp.worker.started", "A worker process takes work.", "`consumer`, `numbers`"),
     LogEvent("whatsapp.worker.stopped", "A worker process ended in order.", "`ms`, `released` (conversations)"),
     LogEvent(
         "whatsapp.worker.died", "A worker process ended by itself; another one is started.", "`status`, `seconds`"
     ),
-    LogEvent("whatsapp.worker.replaced", "A successor works with the settings as they are now."),
+    LogEvent(
+        "whatsapp.worker.replaced", "A successor works with the settings as they are now.", "`consumer`, `successor`"
+    ),
     LogEvent("whatsapp.worker.replace_failed", "A successor could not start; the old process goes on.", "`reason`"),
     LogEvent("whatsapp.worker.took_over", "Conversations of a process that died are free again.", "`held`"),
     LogEvent("whatsapp.worker.takeover_failed", "They could not be freed; their leases run out."),

@@ -12,7 +12,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import gevent
 import orjson
@@ -28,36 +28,29 @@ from wa_service.store.retry import insist
 from wa_service.whatsapp.errors import WhatsAppError
 from wa_service.whatsapp.media.download import Media
 from wa_service.whatsapp.webhooks.events import InboundMessage, Malformed, parse_piece
+from wa_service.worker.read_receipts import ReadReceipts
 
-MOST_FAILURES = 5
-MOST_TAKES = 10
-MOST_AT_ONCE = 16
-RENEW_AFTER = 5.0
-STORE_PATIENCE = 60.0
+MAX_FAILURES = 5
+MAX_DELIVERIES = 10
+BATCH_SIZE = 16
+RENEW_LEASE_AFTER = 5.0
+STORE_RETRY_SECONDS = 60.0
 RETRY_DELAYS = (1.0, 4.0, 16.0, 60.0)
 # The lanes take a longer pause for a clock that was turned back.
-LONGEST_ASKED_FOR = 3_600.0
+MAX_RETRY_DELAY = 3_600.0
 NEWER_FORM_DELAY = 30.0
 # What Meta could not do for us now is no fault of the message; for an hour it counts as no try.
-PATIENCE_SECONDS = 3_600.0
-_PASSING = frozenset({"transient", "few", "throttled", "account", "unknown", "maintenance"})
-UNSUPPORTED_STAMP = "unsupported_at"
+TRANSIENT_RETRY_SECONDS = 3_600.0
+_TRANSIENT_GROUPS = frozenset({"transient", "few", "throttled", "account", "unknown", "maintenance"})
+UNSUPPORTED_ANSWERED_AT = "unsupported_at"
 
 
 class LeaseLostError(BaseException):
     """The conversation is another worker's by now: stop, write nothing."""
 
 
-class _CutOffError(BaseException):
+class _HandlerTimeout(BaseException):
     """The handler's time is over. No TimeoutError, which libraries under a handler take for one of their own."""
-
-
-class Courtesy(Protocol):
-    """Shows the customer that the message is being looked at."""
-
-    def attend(self, event: InboundMessage) -> Callable[[bool], None]:
-        """Marks as read, shows typing and keeps it up until the result is called: with whether it was answered."""
-        ...
 
 
 FetchMedia = Callable[[str, str], Media]
@@ -85,27 +78,27 @@ class _Result:
 
 
 class InboundWorker:
-    """Pulls conversations from the inbox and handles their heads with at most `concurrency` greenlets."""
+    """Takes conversations from the inbox and handles their heads with at most `concurrency` greenlets."""
 
     def __init__(
         self,
         inbox: Inbox,
         pipeline: Pipeline,
-        courtesy: Courtesy,
+        receipts: ReadReceipts,
         fetch_media: FetchMedia,
         *,
-        puller: str,
+        consumer: str,
         concurrency: int,
         handle_timeout: float,
         reply_ttl_ms: int,
         wait_for_store: Callable[[float], bool] = lambda _: False,
-        renew_after: float = RENEW_AFTER,
+        renew_after: float = RENEW_LEASE_AFTER,
     ) -> None:
         self._inbox = inbox
         self._pipeline = pipeline
-        self._courtesy = courtesy
+        self._receipts = receipts
         self._fetch_media = fetch_media
-        self._puller = puller
+        self._consumer = consumer
         self._pool = Pool(concurrency)
         self._handle_timeout = handle_timeout
         self._reply_ttl_ms = reply_ttl_ms
@@ -115,13 +108,13 @@ class InboundWorker:
         self._log = log.get_logger()
         self._stopping = False
 
-    def pull(self) -> None:
-        """Takes and starts work until told to stop; the loop of one greenlet."""
+    def consume(self) -> None:
+        """Take work and start handlers until `stop`; the loop of one greenlet."""
         counter = 0
         while not self._stopping:
             self._pool.wait_available()
             try:
-                wait, works = self._inbox.take(self._puller, counter, min(self._pool.free_count(), MOST_AT_ONCE))
+                wait, works = self._inbox.take(self._consumer, counter, min(self._pool.free_count(), BATCH_SIZE))
                 counter += 1
                 for work in works:
                     self._start(work)
@@ -130,8 +123,8 @@ class InboundWorker:
             except StoreAwayError:
                 gevent.sleep(0.2)  # the same counter again: a lost answer strands nothing
 
-    def renew(self) -> None:
-        """Renews the leases that need it, and stops handlers whose lease is lost; call it about once a second."""
+    def renew_leases(self) -> None:
+        """Renew the leases that are due, and stop handlers whose lease is lost; call it about once a second."""
         now = time.monotonic()
         due = [lease for lease in self._leases.values() if now - lease.renewed >= self._renew_after]
         if not due:
@@ -143,15 +136,15 @@ class InboundWorker:
                 lease.greenlet.kill(LeaseLostError, block=False)
 
     def stop(self) -> None:
-        """Takes nothing more."""
+        """Take nothing more."""
         self._stopping = True
 
     def join(self, seconds: float) -> bool:
-        """Waits for running handlers; returns whether all ended."""
+        """Wait for running handlers, and return whether all ended."""
         return bool(self._pool.join(timeout=seconds))
 
     def kill(self) -> None:
-        """Stops what still runs."""
+        """Stop what still runs."""
         self._pool.kill(LeaseLostError, timeout=2)
 
     def _start(self, work: Work) -> None:
@@ -182,35 +175,35 @@ class InboundWorker:
             return work.stored
         except NewerFormError as error:
             # Its customer waits: a message that another version can read must not become a dead letter of this one's.
-            self._again(work, NEWER_FORM_DELAY, counts=False, reason=str(error), logger=logger)
+            self._retry_later(work, NEWER_FORM_DELAY, counts=False, reason=str(error), logger=logger)
         except UnreadableEventError as error:
-            self._bury(work, "malformed", str(error), logger)
+            self._dead_letter(work, "malformed", str(error), logger)
         return None
 
     def _attempt(self, lease: _Lease, stored: StoredEvent, logger: FilteringBoundLogger) -> None:
         work = lease.work
-        if work.takes > MOST_TAKES:
-            self._bury(work, "crashed", f"taken {MOST_TAKES} times, never finished", logger)
+        if work.takes > MAX_DELIVERIES:
+            self._dead_letter(work, "crashed", f"taken {MAX_DELIVERIES} times, never finished", logger)
             return
         event = parse_piece(stored.piece)
         if isinstance(event, Malformed):
-            self._bury(work, "malformed", event.reason, logger)
+            self._dead_letter(work, "malformed", event.reason, logger)
             return
         if not isinstance(event, InboundMessage):
-            self._bury(work, "failed", "not a message", logger)
+            self._dead_letter(work, "failed", "not a message", logger)
             return
         if work.takes == 1:
             logger.info("whatsapp.message.received", type=event.kind, lag_ms=_age_ms(stored.received))
         try:
-            with gevent.Timeout(self._handle_timeout, _CutOffError()):
+            with gevent.Timeout(self._handle_timeout, _HandlerTimeout()):
                 answer = self._answer(work, event)
             result = self._result(stored, event, answer)
         except Unavailable as away:
-            self._again(work, away.retry_after, counts=False, reason="unavailable", logger=logger)
+            self._retry_later(work, away.retry_after, counts=False, reason="unavailable", logger=logger)
         except WhatsAppError as error:
-            waits = error.group in _PASSING and _age_ms(stored.received) < PATIENCE_SECONDS * 1000
+            waits = error.group in _TRANSIENT_GROUPS and _age_ms(stored.received) < TRANSIENT_RETRY_SECONDS * 1000
             self._failed(work, error, counts=not waits, logger=logger)
-        except _CutOffError:
+        except _HandlerTimeout:
             self._failed(work, TimeoutError("the handler took too long"), counts=True, logger=logger)
         except Exception as error:  # noqa: BLE001 - whatever a handler does, it must not stop the others
             self._failed(work, error, counts=True, logger=logger)
@@ -220,29 +213,24 @@ class InboundWorker:
     def _answer(self, work: Work, event: InboundMessage) -> Answer:
         if not self._pipeline.wants_answer(event):
             return Answer(replies=(), intent="")
-        attended, answered = self._courtesy.attend(event), False
-        try:
-            answer = self._pipeline.handle(
+        with self._receipts.typing(event):
+            return self._pipeline.handle(
                 Incoming(
                     event=event,
                     conversation=work.conversation,
                     name=event.name or work.contact.get("name", ""),
                     contact=_contact(work.contact),
                     fetch_media=lambda media_id: self._fetch_media(event.phone_number_id, media_id),
-                    unsupported_answered_at=_seconds(work.contact.get(UNSUPPORTED_STAMP)),
+                    unsupported_answered_at=_seconds(work.contact.get(UNSUPPORTED_ANSWERED_AT)),
                 )
             )
-            answered = True
-            return answer
-        finally:
-            attended(answered)
 
     def _result(self, stored: StoredEvent, event: InboundMessage, answer: Answer) -> _Result:
         origin = f"{stored.reference}@{stored.received}"
         return _Result(
             sends=[self._send(event, reply, origin) for reply in answer.replies],
-            heard="" if answer.transcript is None else _heard(event, answer),
-            stamp=UNSUPPORTED_STAMP if answer.unsupported_answered else "",
+            heard="" if answer.transcript is None else _transcript_event(event, answer),
+            stamp=UNSUPPORTED_ANSWERED_AT if answer.unsupported_answered else "",
             intent=answer.intent,
         )
 
@@ -256,9 +244,9 @@ class InboundWorker:
     ) -> None:
         # Once more when the store is back: the step does it once, and only under this lease.
         finished = insist(
-            lambda: self._inbox.finish(work, self._puller, result.sends, heard=result.heard, stamp=result.stamp),
+            lambda: self._inbox.finish(work, self._consumer, result.sends, heard=result.heard, stamp=result.stamp),
             self._wait_for_store,
-            STORE_PATIENCE,
+            STORE_RETRY_SECONDS,
         )
         logger.info(
             "whatsapp.message.handled" if finished else "whatsapp.message.result_discarded",
@@ -282,23 +270,25 @@ class InboundWorker:
 
     def _failed(self, work: Work, error: Exception, *, counts: bool, logger: FilteringBoundLogger) -> None:
         reason = f"{type(error).__name__}: {error}" if isinstance(error, WhatsAppError) else type(error).__name__
-        if counts and work.fails + 1 >= MOST_FAILURES:
-            self._bury(work, "failed", reason, logger)
+        if counts and work.fails + 1 >= MAX_FAILURES:
+            self._dead_letter(work, "failed", reason, logger)
             return
         tried = work.fails if counts else work.takes - 1
         delay = RETRY_DELAYS[min(tried, len(RETRY_DELAYS) - 1)] * random.uniform(0.75, 1.25)  # noqa: S311 - jitter
         retry_after = getattr(error, "retry_after", None)
         if not isinstance(error, WhatsAppError):
             logger.error("whatsapp.message.failed", reason=reason, exc_info=_safe_traceback(error))
-        self._again(work, max(delay, retry_after or 0.0), counts=counts, reason=reason, logger=logger)
+        self._retry_later(work, max(delay, retry_after or 0.0), counts=counts, reason=reason, logger=logger)
 
-    def _again(self, work: Work, delay: float, *, counts: bool, reason: str, logger: FilteringBoundLogger) -> None:
-        delay = min(delay, LONGEST_ASKED_FOR)
-        self._inbox.again(work, self._puller, delay, counts=counts)
+    def _retry_later(
+        self, work: Work, delay: float, *, counts: bool, reason: str, logger: FilteringBoundLogger
+    ) -> None:
+        delay = min(delay, MAX_RETRY_DELAY)
+        self._inbox.again(work, self._consumer, delay, counts=counts)
         logger.warning("whatsapp.message.retry_scheduled", reason=reason, seconds=round(delay, 1))
 
-    def _bury(self, work: Work, kind: str, reason: str, logger: FilteringBoundLogger) -> None:
-        self._inbox.bury(work, self._puller, kind, reason)
+    def _dead_letter(self, work: Work, kind: str, reason: str, logger: FilteringBoundLogger) -> None:
+        self._inbox.bury(work, self._consumer, kind, reason)
         logger.error("whatsapp.message.dead_lettered", kind=kind, reason=reason, tries=work.takes)
 
 
@@ -320,7 +310,7 @@ def _contact(contact: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _heard(event: InboundMessage, answer: Answer) -> str:
+def _transcript_event(event: InboundMessage, answer: Answer) -> str:
     heard = {"message_id": event.id, "transcript": answer.transcript, "confidence": answer.confidence}
     return orjson.dumps(heard).decode()
 

@@ -1,7 +1,7 @@
-"""A worker's series on a port of its own (WA_WORKER_METRICS_PORT), for machines without a web process.
+"""A worker's metrics on a port of its own (WA_WORKER_METRICS_PORT), for machines without a web process.
 
-One worker process of a machine answers for all of them, since they share their counts; when it ends, for a successor
-or for good, another one takes the port.
+One worker process of a machine answers for all of them, since they share their counts; when it ends, another one
+takes the port.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from wa_service.observability.exposition import snapshot
 from wa_service.store.overview import Observer
 
 
-class ScrapeServer:
-    """Serves `/metrics` once the port is free."""
+class MetricsServer:
+    """Serves `/metrics` while the port is its own."""
 
     def __init__(self, port: int, key: str | None, observer: Observer) -> None:
         self._app = metrics.guarded_app(metrics.scrape_registry(lambda: snapshot(observer)), key)
@@ -22,8 +22,8 @@ class ScrapeServer:
         self._server: WSGIServer | None = None
         self._log = log.get_logger(port=port)
 
-    def start(self) -> None:
-        """Listens, unless it does already or the port is taken; call it again later in that case."""
+    def listen(self) -> None:
+        """Listen, unless it does already or another process has the port; call it again in that case."""
         if self._server is not None:
             return
         server = WSGIServer(("", self._port), self._app, log=None, error_log=None)
@@ -35,7 +35,7 @@ class ScrapeServer:
         self._log.info("whatsapp.worker.metrics_served")
 
     def stop(self) -> None:
-        """Listens no more."""
+        """Free the port."""
         if self._server is not None:
             self._server.stop(timeout=1)
             self._server = None

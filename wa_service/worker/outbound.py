@@ -1,4 +1,4 @@
-"""Sends what may be sent: one puller for each number in each process asks, greenlets do not poll."""
+"""Sends what may be sent: in each process one consumer for each number asks, and its greenlets do not poll."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from wa_service.observability import log
 from wa_service.store.flusher import StoreAwayError
 from wa_service.store.outbox import Grant, Outbox
 
-MOST_AT_ONCE = 16
-# A wait that is over soon is slept; during a longer one the bell may ring for somebody else's message.
-SHORT_SECONDS = 0.05
+BATCH_SIZE = 16
+# A wait that is over soon is slept; during a longer one somebody else's message may wake this consumer.
+SHORT_WAIT = 0.05
 
 
 class OutboundWorker:
     """Takes records of one number when Meta's limits allow, only as many as greenlets are free."""
 
-    def __init__(self, number: str, outbox: Outbox, sender: Sender, *, puller: str, concurrency: int) -> None:
+    def __init__(self, number: str, outbox: Outbox, sender: Sender, *, consumer: str, concurrency: int) -> None:
         self._number = number
         self._outbox = outbox
         self._sender = sender
-        self._puller = puller
+        self._consumer = consumer
         self._pool = Pool(concurrency)
         self._log = log.get_logger(number=number)
         self._stopping = False
 
-    def pull(self) -> None:
-        """Asks for records and sends them until told to stop; the loop of one greenlet."""
+    def consume(self) -> None:
+        """Take records and send them until `stop`; the loop of one greenlet."""
         counter = 0
         while not self._stopping:
             self._pool.wait_available()
             try:
-                count = min(self._pool.free_count(), MOST_AT_ONCE)
-                answer = self._outbox.next(self._number, self._puller, counter, count)
+                count = min(self._pool.free_count(), BATCH_SIZE)
+                answer = self._outbox.next(self._number, self._consumer, counter, count)
                 counter += 1
                 for grant in answer.grants:
                     self._pool.spawn(self._send, grant)
@@ -46,15 +46,15 @@ class OutboundWorker:
                 gevent.sleep(0.2)  # the same counter again: a lost answer strands nothing
 
     def stop(self) -> None:
-        """Takes nothing more."""
+        """Take nothing more."""
         self._stopping = True
 
     def join(self, seconds: float) -> bool:
-        """Waits for running sends; returns whether all ended."""
+        """Wait for running sends, and return whether all ended."""
         return bool(self._pool.join(timeout=seconds))
 
     def _wait(self, seconds: float, why: str) -> None:
-        if why in {"pause", "throughput"} or seconds <= SHORT_SECONDS:
+        if why in {"pause", "throughput"} or seconds <= SHORT_WAIT:
             gevent.sleep(min(seconds, 1.0))
         else:
             self._outbox.wait_for_work(self._number, min(seconds, 1.0))

@@ -17,119 +17,123 @@ from wa_service.observability import log
 from wa_service.runtime import Runtime
 from wa_service.store.flusher import StoreAwayError
 from wa_service.worker.build_pipeline import build_pipeline
-from wa_service.worker.fetching import MediaFetcher
 from wa_service.worker.inbound import InboundWorker
-from wa_service.worker.janitor import Janitor
-from wa_service.worker.metrics_server import ScrapeServer
+from wa_service.worker.maintenance import Maintenance
+from wa_service.worker.media_fetcher import MediaFetcher
+from wa_service.worker.metrics_server import MetricsServer
 from wa_service.worker.outbound import OutboundWorker
-from wa_service.worker.read_receipts import ReadMarks
+from wa_service.worker.read_receipts import ReadReceipts
 
 ROUND_SECONDS = 1.0
 STOP_SECONDS = 25.0
 
 
 class WorkerProcess:
-    """Everything one process does, wired; `run` returns when it was told to stop.
+    """Everything one process does, wired; `run` returns once it was told to stop.
 
-    `stop_seconds`: for how long what is being handled and sent may go on then.
+    `stop_seconds`: for how long running handlers and sends may go on then.
     """
 
-    def __init__(self, built: Runtime, pipeline: Pipeline, puller: str, *, stop_seconds: float = STOP_SECONDS) -> None:
+    def __init__(
+        self, built: Runtime, pipeline: Pipeline, consumer: str, *, stop_seconds: float = STOP_SECONDS
+    ) -> None:
         settings = built.settings
         self._built = built
         self._pipeline = pipeline
-        self._puller = puller
+        self._consumer = consumer
         self._stop_seconds = stop_seconds
         answers = settings.responder != "none"
         self._inbound = InboundWorker(
             built.inbox,
             pipeline,
-            ReadMarks(built.clients, built.outbox, enabled=settings.mark_read and answers),
+            ReadReceipts(built.clients, built.outbox, enabled=settings.mark_read and answers),
             MediaFetcher(built.clients),
-            puller=puller,
+            consumer=consumer,
             concurrency=settings.worker_concurrency,
             handle_timeout=settings.handle_timeout,
             reply_ttl_ms=settings.send_ttl * 1000,
             wait_for_store=built.store.flusher.wait_until_back,
         )
         self._outbound = [
-            OutboundWorker(number, built.outbox, sender, puller=puller, concurrency=settings.send_concurrency)
+            OutboundWorker(number, built.outbox, sender, consumer=consumer, concurrency=settings.send_concurrency)
             for number, sender in built.senders.items()
         ]
-        self._janitor = Janitor(built.outbox, built.inbox, built.events, puller, [self._inbound])
+        self._maintenance = Maintenance(built.outbox, built.inbox, built.events, consumer, self._inbound.renew_leases)
         key = settings.metrics_key.get_secret_value() if settings.metrics_key else None
         port = settings.worker_metrics_port
-        self._scrape = ScrapeServer(port, key, built.observer) if port else None
+        self._metrics_server = MetricsServer(port, key, built.observer) if port else None
         self._stop = Event()
-        self._log = log.get_logger(puller=puller)
+        self._log = log.get_logger(consumer=consumer)
 
     def stop(self) -> None:
-        """Ends `run`; may be called from a signal handler."""
+        """End `run`; may be called from a signal handler."""
         self._stop.set()
 
     def run(
         self,
         *,
-        succeeds: str | None = None,
+        predecessor: str | None = None,
         parent: int | None = None,
-        started: Callable[[], None] = lambda: None,
+        on_started: Callable[[], None] = lambda: None,
     ) -> None:
-        """Works until `stop`.
+        """Work until `stop`.
 
-        `succeeds`: a puller that died, whose work is due at once; `parent`: ends with it; `started` is told once it
-        works.
+        Args:
+            predecessor: a consumer that died, whose work is due at once.
+            parent: a process id; this process ends when that one is no longer its parent.
+            on_started: called once it takes work.
         """
         self._pipeline.start()
-        if succeeds:
-            self._take_over(succeeds)
-        pullers = [gevent.spawn(self._inbound.pull), *(gevent.spawn(worker.pull) for worker in self._outbound)]
+        if predecessor:
+            self._take_over(predecessor)
+        consumers = [gevent.spawn(self._inbound.consume), *(gevent.spawn(w.consume) for w in self._outbound)]
         self._log.info("whatsapp.worker.started", numbers=len(self._outbound))
-        started()
+        on_started()
         while not self._stop.wait(ROUND_SECONDS):
-            self._janitor.round()
-            if self._scrape is not None:
-                self._scrape.start()
+            self._maintenance.run_once()
+            if self._metrics_server is not None:
+                self._metrics_server.listen()
             if parent is not None and os.getppid() != parent:
                 break
-            for puller in pullers:
-                if puller.ready():  # a defect; the supervisor starts anew, and what we hold is given back
-                    self._log.error("whatsapp.worker.consumer_died")
-                    self._stop.set()
-        self._end(pullers)
+            if any(consumer.ready() for consumer in consumers):
+                # A defect. The supervisor starts a new process, and what this one holds is released.
+                self._log.error("whatsapp.worker.consumer_died")
+                break
+        self._end(consumers)
 
-    def _end(self, pullers: list[gevent.Greenlet]) -> None:
-        """Lets running work finish, bounded; what does not is given back."""
+    def _end(self, consumers: list[gevent.Greenlet]) -> None:
+        """Let running work finish within `stop_seconds`, and release the rest."""
         started = time.monotonic()
-        if self._scrape is not None:
-            self._scrape.stop()
+        if self._metrics_server is not None:
+            self._metrics_server.stop()
         self._inbound.stop()
         for worker in self._outbound:
             worker.stop()
-        renewing = gevent.spawn(self._keep_renewing)
-        gevent.joinall(pullers, timeout=2)
+        maintaining = gevent.spawn(self._keep_maintaining)
+        gevent.joinall(consumers, timeout=2)
         self._inbound.join(self._stop_seconds)
         for worker in self._outbound:
             worker.join(max(0.0, self._stop_seconds - (time.monotonic() - started)))
-        renewing.kill()
+        maintaining.kill()
         self._inbound.kill()
         self._pipeline.stop()
-        held = 0
+        released = 0
         try:
-            held = self._built.inbox.give_back(self._puller, died=False)
+            released = self._built.inbox.give_back(self._consumer, died=False)
         except StoreAwayError:
             self._log.warning("whatsapp.worker.release_failed")
         ms = round((time.monotonic() - started) * 1000)
-        self._log.info("whatsapp.worker.stopped", ms=ms, released=held)
+        self._log.info("whatsapp.worker.stopped", ms=ms, released=released)
         self._built.close()
 
-    def _keep_renewing(self) -> None:
+    def _keep_maintaining(self) -> None:
         while True:
-            self._janitor.round()
+            self._maintenance.run_once()
             gevent.sleep(ROUND_SECONDS)
 
-    def _take_over(self, puller: str) -> None:
+    def _take_over(self, predecessor: str) -> None:
         try:
-            held = self._built.inbox.give_back(puller, died=True)
+            held = self._built.inbox.give_back(predecessor, died=True)
             self._log.warning("whatsapp.worker.took_over", held=held)
         except StoreAwayError:
             self._log.warning("whatsapp.worker.takeover_failed")
@@ -137,15 +141,20 @@ class WorkerProcess:
 
 def run(
     settings: Settings,
-    puller: str,
+    consumer: str,
     *,
-    succeeds: str | None = None,
+    predecessor: str | None = None,
     parent: int | None = None,
-    started: Callable[[], None] = lambda: None,
+    on_started: Callable[[], None] = lambda: None,
 ) -> None:
-    """Runs one worker process until SIGTERM or SIGINT, or until its parent is gone."""
+    """Run one worker process until SIGTERM or SIGINT, or until its parent is gone; arguments as of `WorkerProcess`.
+
+    Raises:
+        EmbeddedValkeyError: no REDIS_URL is set and no embedded Valkey answers.
+        ScriptError: the script file cannot be used.
+    """
     built = runtime.build(settings)
-    process = WorkerProcess(built, build_pipeline(settings), puller)
+    process = WorkerProcess(built, build_pipeline(settings), consumer)
     gevent.signal_handler(signal.SIGTERM, process.stop)
     gevent.signal_handler(signal.SIGINT, process.stop)
-    process.run(succeeds=succeeds, parent=parent, started=started)
+    process.run(predecessor=predecessor, parent=parent, on_started=on_started)

@@ -1,7 +1,7 @@
 """Keeps one worker process alive, and replaces it on SIGHUP by one that reads the settings anew.
 
-A process that dies leaves leases and claims behind; its successor gives them back at once, so that the customers
-whose messages it held do not wait for a lease to run out because of somebody else's poisonous message.
+A process that dies leaves leases and claims behind. Its successor frees them at once, so that the customers whose
+messages it held do not wait for a lease to run out.
 """
 
 from __future__ import annotations
@@ -16,45 +16,45 @@ from collections.abc import Sequence
 import gevent
 from gevent import subprocess
 from gevent.os import make_nonblocking, nb_read
-from gevent.queue import Queue
+from gevent.queue import Empty, Queue
 from structlog.typing import FilteringBoundLogger
 
 from wa_service.observability import log
-from wa_service.worker.restarts import Restarts
+from wa_service.worker.restart_backoff import RestartBackoff
 
 START_SECONDS = 30.0
 STOP_SECONDS = 32.0
-# A first process that ends by itself within this time said why it cannot start.
+# A first process that ends by itself within this time has written why it cannot start.
 FAILED_START = 10.0
-# What a process has said is there to be read when it is dead.
-SAID_SECONDS = 0.1
+# What a dead process wrote to its pipe is there to be read.
+READ_SECONDS = 0.1
 
 
 class _Child:
-    """A worker process, the name it works under, and a pipe through which it says that it works."""
+    """A worker process, the consumer name it works under, and the pipe through which it reports that it works."""
 
     def __init__(self, command: Sequence[str], *extra: str) -> None:
-        self.puller = secrets.token_hex(8)
+        self.consumer = secrets.token_hex(8)
         self.started = time.monotonic()
-        told, tell = os.pipe()
-        make_nonblocking(told)
-        self._told = os.fdopen(told, "rb", buffering=0)  # closed with this object
-        self._works = False
-        arguments = ["--puller", self.puller, "--parent", str(os.getpid()), "--tell", str(tell), *extra]
+        read_end, write_end = os.pipe()
+        make_nonblocking(read_end)
+        self._pipe = os.fdopen(read_end, "rb", buffering=0)  # closed with this object
+        self._has_worked = False
+        arguments = ["--consumer", self.consumer, "--parent", str(os.getpid()), "--ready-fd", str(write_end), *extra]
         try:
-            self.process = subprocess.Popen([*command, *arguments], pass_fds=[tell])
+            self.process = subprocess.Popen([*command, *arguments], pass_fds=[write_end])
         finally:
-            os.close(tell)
+            os.close(write_end)
 
-    def works(self, within: float) -> bool:
-        """Whether it says within so many seconds that it works; not when it ends instead."""
-        if not self._works:
+    def has_worked(self, within: float) -> bool:
+        """Whether it reports within so many seconds that it works; False at once when it ends instead."""
+        if not self._has_worked:
             with gevent.Timeout(within, exception=False):
-                self._works = nb_read(self._told.fileno(), 1) == b"1"
-        return self._works
+                self._has_worked = nb_read(self._pipe.fileno(), 1) == b"1"
+        return self._has_worked
 
     def stop(self) -> None:
-        """Ends it, giving it time to finish what it does."""
+        """End it, giving it time to finish what it does."""
         self.process.terminate()
         try:
             self.process.wait(timeout=STOP_SECONDS)
@@ -64,44 +64,44 @@ class _Child:
 
 
 def supervise(command: Sequence[str] = (sys.executable, "-m", "wa_service", "worker")) -> int:
-    """Runs until SIGTERM or SIGINT; returns the exit status (that of a worker that could not start)."""
+    """Run until SIGTERM or SIGINT; return the exit status (that of a worker that could not start)."""
     logger = log.get_logger()
     signals: Queue[int] = Queue()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         gevent.signal_handler(number, signals.put, number)
     child = _Child(command)
     first = True
-    restarts = Restarts()
+    backoff = RestartBackoff()
     while True:
         try:
             received = signals.get(timeout=0.1)
-        except gevent.queue.Empty:
+        except Empty:
             received = 0
         if received in {signal.SIGTERM, signal.SIGINT}:
             child.stop()
             return 0
         if received == signal.SIGHUP:
-            child = _replaced(child, command, logger)
+            child = _replace(child, command, logger)
             continue
         status = child.process.poll()
         if status is None:
             continue
-        lived, worked = time.monotonic() - child.started, child.works(SAID_SECONDS)
+        lived, worked = time.monotonic() - child.started, child.has_worked(READ_SECONDS)
         if status > 0 and lived < FAILED_START and first and not worked:
             return int(status)
         first = False
         logger.error("whatsapp.worker.died", status=status, seconds=round(lived, 1))
-        gevent.sleep(restarts.pause(worked=worked, lived=lived))
-        child = _Child(command, "--succeeds", child.puller)
+        gevent.sleep(backoff.next_pause(worked=worked, lived=lived))
+        child = _Child(command, "--predecessor", child.consumer)
 
 
-def _replaced(child: _Child, command: Sequence[str], logger: FilteringBoundLogger) -> _Child:
-    """A successor that works, with the settings as they are now; the same child where there is none."""
+def _replace(child: _Child, command: Sequence[str], logger: FilteringBoundLogger) -> _Child:
+    """Start a successor with the settings as they are now; return the same child where it cannot start."""
     successor = _Child(command)
-    if not successor.works(START_SECONDS):
+    if not successor.has_worked(START_SECONDS):
         logger.error("whatsapp.worker.replace_failed", reason="the successor could not start")
         successor.stop()
         return child
     child.stop()
-    logger.info("whatsapp.worker.replaced", puller=child.puller, successor=successor.puller)
+    logger.info("whatsapp.worker.replaced", consumer=child.consumer, successor=successor.consumer)
     return successor

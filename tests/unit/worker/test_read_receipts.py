@@ -1,4 +1,4 @@
-"""Who is being attended to sees it: read, and typing; who is put off at once sees nothing."""
+"""Whoever is being answered sees it: read, and typing; whoever is put off at once sees nothing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import gevent
 import pytest
 
 from wa_service.whatsapp.errors import WhatsAppServerError
-from wa_service.worker.read_receipts import ReadMarks
+from wa_service.worker.read_receipts import ReadReceipts
 
 EVENT: Any = SimpleNamespace(id="wamid.1", group_id="", phone_number_id="106540000000001")
 
@@ -37,47 +37,47 @@ def meta() -> Meta:
     return Meta()
 
 
-def marks(meta: Meta, *, enabled: bool = True) -> ReadMarks:
+def receipts(meta: Meta, *, enabled: bool = True) -> ReadReceipts:
     both: Any = meta
-    return ReadMarks({EVENT.phone_number_id: both}, both, enabled=enabled)
+    return ReadReceipts({EVENT.phone_number_id: both}, both, enabled=enabled)
 
 
 def test_while_a_message_is_handled_its_customer_sees_typing(meta: Meta) -> None:
-    attended = marks(meta).attend(EVENT)
-    gevent.idle()
-    attended(True)
+    with receipts(meta).typing(EVENT):
+        gevent.idle()
     assert meta.marks == [("wamid.1", True)]
 
 
 def test_what_is_answered_at_once_is_read_without_typing(meta: Meta) -> None:
-    marks(meta).attend(EVENT)(True)
+    with receipts(meta).typing(EVENT):
+        pass
     gevent.idle()
     assert meta.marks == [("wamid.1", False)]
 
 
 def test_what_is_put_off_at_once_is_not_marked_as_read(meta: Meta) -> None:
-    marks(meta).attend(EVENT)(False)
+    with pytest.raises(TimeoutError), receipts(meta).typing(EVENT):
+        raise TimeoutError
     gevent.idle()
     assert meta.marks == []
 
 
 @pytest.mark.parametrize("event", [EVENT, SimpleNamespace(**{**vars(EVENT), "group_id": "G1"})], ids=["off", "group"])
 def test_nothing_is_marked_where_it_is_off_or_in_a_group(meta: Meta, event: Any) -> None:
-    marks(meta, enabled=event is not EVENT).attend(event)(True)
-    gevent.idle()
+    with receipts(meta, enabled=event is not EVENT).typing(event):
+        gevent.idle()
     assert meta.marks == []
 
 
 def test_nothing_is_marked_while_the_throughput_is_needed_for_messages(meta: Meta) -> None:
     meta.free = False
-    marks(meta).attend(EVENT)(True)
-    gevent.idle()
+    with receipts(meta).typing(EVENT):
+        gevent.idle()
     assert meta.marks == []
 
 
 def test_a_mark_that_meta_refuses_disturbs_nobody(meta: Meta) -> None:
     meta.unwell = True
-    attended = marks(meta).attend(EVENT)
-    gevent.idle()
-    attended(True)
+    with receipts(meta).typing(EVENT):
+        gevent.idle()
     assert meta.marks == []

@@ -1,4 +1,4 @@
-"""Fetches what customers sent as files, and says so."""
+"""Downloads what customers sent as files; each download is logged and counted."""
 
 from __future__ import annotations
 
@@ -19,14 +19,18 @@ class MediaFetcher:
         self._log = log.get_logger()
 
     def __call__(self, number: str, media_id: str) -> Media:
-        """The file; raises the client's WhatsAppError."""
+        """Return the file. Raises the client's `WhatsAppError`."""
         started = time.monotonic()
         try:
             media = self._clients[number].download_media(media_id)
         except WhatsAppError as error:
             metrics.media_downloaded(success=False)
             self._log.warning(
-                "whatsapp.media.failed", number=number, media_id=media_id, reason=str(error), ms=_ms(started)
+                "whatsapp.media.failed",
+                number=number,
+                media_id=media_id,
+                reason=str(error),
+                ms=_milliseconds_since(started),
             )
             raise
         metrics.media_downloaded(success=True)
@@ -36,10 +40,10 @@ class MediaFetcher:
             media_id=media_id,
             type=media.mime_type,
             bytes=media.size,
-            ms=_ms(started),
+            ms=_milliseconds_since(started),
         )
         return media
 
 
-def _ms(started: float) -> int:
+def _milliseconds_since(started: float) -> int:
     return round((time.monotonic() - started) * 1000)
