@@ -17,7 +17,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from wa_service import runtime
 from wa_service.config.settings import load
-from wa_service.conversation.pipeline import Answer, Incoming
+from wa_service.conversation.pipeline import PipelineResult
+from wa_service.conversation.utterance import Utterance
 from wa_service.worker.process import WorkerProcess
 
 
@@ -30,10 +31,10 @@ class Hanging:
     def stop(self) -> None:
         """Nothing to stop."""
 
-    def wants_answer(self, event: object) -> bool:
+    def wants_answer(self, utterance: Utterance) -> bool:
         return True
 
-    def handle(self, incoming: Incoming) -> Answer:
+    def handle(self, utterance: Utterance, fetch_media: Any) -> PipelineResult:
         gevent.event.Event().wait()
         raise AssertionError
 

@@ -10,7 +10,7 @@ from wa_service.speech import child_process
 from wa_service.speech.decoding import RATE, TooLongError, UndecodableError, decode
 
 
-class Decoder(child_process.Hearer):
+class Decoder(child_process.Transcribe):
     """Says how many seconds of sound there are."""
 
     def learn(self, header: dict[str, Any]) -> None:
@@ -26,5 +26,5 @@ class Decoder(child_process.Hearer):
 
 
 if __name__ == "__main__":
-    child_process.SKILLS["decode"] = Decoder
+    child_process.TASKS["decode"] = Decoder
     child_process.main(sys.argv[1])

@@ -1,6 +1,7 @@
 """A tool that answers: over a real socket, signed, repeated, slow, broken."""
 
 import base64
+import hmac
 import json
 import socket
 import subprocess
@@ -13,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 from werkzeug.serving import make_server
 
 from wa_service.conversation.http_responder import HttpResponder
-from wa_service.conversation.responder import ScriptResponder, Understood
+from wa_service.conversation.responder import ScriptResponder
 from wa_service.conversation.script import load_script
+from wa_service.conversation.utterance import Utterance
 from wa_service.resilience.breaker import OutsideService, Unavailable
 from wa_service.resilience.http import OutsideCaller
 
@@ -26,7 +29,7 @@ FALLBACK = ({"type": "text", "text": {"body": "Fallback."}},)
 HELLO = {"type": "text", "text": {"body": "Hello from the tool."}}
 
 
-def understood(**others: Any) -> Understood:
+def utterance(**others: Any) -> Utterance:
     given: dict[str, Any] = {
         "id": "wamid.A1",
         "conversation": "c1",
@@ -35,12 +38,12 @@ def understood(**others: Any) -> Understood:
         "name": "Ana",
         "text": "hi",
         "intent": "",
-        "score": 0.0,
+        "kind": "text",
         "message": {"id": "wamid.A1", "type": "text", "text": {"body": "hi"}},
         "contact": {"window": 1},
         **others,
     }
-    return Understood(**given)
+    return Utterance(**given)
 
 
 class Tool:
@@ -49,9 +52,11 @@ class Tool:
     def __init__(self, *answers: tuple[int, Any]) -> None:
         self.answers = list(answers)
         self.requests: list[tuple[dict[str, str], dict[str, Any]]] = []
+        self.bodies: list[bytes] = []
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
         body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
+        self.bodies.append(body)
         headers = {
             key[5:].lower().replace("_", "-"): value for key, value in environ.items() if key.startswith("HTTP_")
         }
@@ -99,22 +104,22 @@ Serve = Callable[[Any], str]
 def test_the_tools_messages_are_the_reply(serve: Serve, responder: Responder) -> None:
     url = serve(Tool((200, {"messages": [HELLO]})))
 
-    assert responder(url).respond(understood()) == (HELLO,)
+    assert responder(url).respond(utterance()) == (HELLO,)
 
 
 def test_a_short_form_is_written_out(serve: Serve, responder: Responder) -> None:
     url = serve(Tool((200, {"messages": [{"text": "Hello from the tool."}]})))
 
-    assert responder(url).respond(understood()) == (HELLO,)
+    assert responder(url).respond(utterance()) == (HELLO,)
 
 
 def test_204_is_silence(serve: Serve, responder: Responder) -> None:
-    assert responder(serve(Tool((204, b"")))).respond(understood()) == ()
+    assert responder(serve(Tool((204, b"")))).respond(utterance()) == ()
 
 
 def test_the_tool_is_told_the_message_its_transcript_and_its_intent(serve: Serve, responder: Responder) -> None:
     tool = Tool((204, b""))
-    asked = understood(intent="breakfast", transcript="what time is breakfast", confidence=0.9)
+    asked = utterance(intent="breakfast", transcript="what time is breakfast", confidence=0.9)
 
     responder(serve(tool)).respond(asked)
 
@@ -124,24 +129,43 @@ def test_the_tool_is_told_the_message_its_transcript_and_its_intent(serve: Serve
     assert (body["transcript"], body["confidence"], body["intent"]) == ("what time is breakfast", 0.9, "breakfast")
 
 
+def test_id_time_and_body_are_signed(serve: Serve, responder: Responder) -> None:
+    tool = Tool((204, b""))
+
+    responder(serve(tool), clock=lambda: 1_750_000_000.9).respond(utterance())
+
+    ((headers, _),) = tool.requests
+    by_hand = hmac.digest(bytes(32), b"wamid.A1.1750000000." + tool.bodies[0], "sha256")
+    assert headers["webhook-timestamp"] == "1750000000"
+    assert headers["webhook-signature"] == "v1," + base64.b64encode(by_hand).decode()
+
+
+@pytest.mark.parametrize("secret", ["", "hunter2", "whsec_c2hvcnQ=", "whsec_not base64!", "whsec_" + "A" * 100])
+def test_a_secret_that_is_no_secret_is_refused_without_being_shown(scripted: ScriptResponder, secret: str) -> None:
+    with pytest.raises(ValueError, match="24 to 64 random bytes") as caught:
+        HttpResponder("http://127.0.0.1:1/", secret, scripted)
+
+    assert not secret or secret not in str(caught.value)
+
+
 def test_a_failing_tool_is_asked_again_under_the_same_id(serve: Serve, responder: Responder) -> None:
     tool = Tool((503, b""), (200, {"messages": [HELLO]}))
 
-    assert responder(serve(tool)).respond(understood()) == (HELLO,)
+    assert responder(serve(tool)).respond(utterance()) == (HELLO,)
     assert [headers["webhook-id"] for headers, _ in tool.requests] == ["wamid.A1", "wamid.A1"]
 
 
 def test_a_tool_that_keeps_failing_gives_way_to_the_scripts_fallback(serve: Serve, responder: Responder) -> None:
     tool = Tool((500, b""))
 
-    assert responder(serve(tool)).respond(understood()) == FALLBACK
+    assert responder(serve(tool)).respond(utterance()) == FALLBACK
     assert len(tool.requests) == 3
 
 
 def test_a_tool_that_refuses_is_not_asked_again(serve: Serve, responder: Responder) -> None:
     tool = Tool((401, b""))
 
-    assert responder(serve(tool)).respond(understood()) == FALLBACK
+    assert responder(serve(tool)).respond(utterance()) == FALLBACK
     assert len(tool.requests) == 1
 
 
@@ -160,24 +184,24 @@ UNUSABLE = {
 
 @pytest.mark.parametrize("said", UNUSABLE.values(), ids=UNUSABLE.keys())
 def test_an_answer_that_cannot_be_used_gives_way_to_the_fallback(serve: Serve, responder: Responder, said: Any) -> None:
-    assert responder(serve(Tool((200, said)))).respond(understood()) == FALLBACK
+    assert responder(serve(Tool((200, said)))).respond(utterance()) == FALLBACK
 
 
 def test_what_went_wrong_is_told_without_a_word_of_the_customers(serve: Serve, responder: Responder) -> None:
-    notices: list[dict[str, Any]] = []
     url = serve(Tool((200, {"messages": [{"type": "text", "text": {"body": 7}}]})))
 
-    responder(url, notice=lambda event, **facts: notices.append(facts)).respond(understood(text="my secret"))
+    with capture_logs() as lines:
+        responder(url).respond(utterance(text="my secret"))
 
-    assert "secret" not in str(notices)
-    assert "wamid" not in str(notices)
-    assert len(notices) == 1
+    assert "secret" not in str(lines)
+    assert "wamid" not in str(lines)
+    assert len(lines) == 1
 
 
 def test_a_redirect_is_not_followed(serve: Serve, responder: Responder) -> None:
     tool = Tool((302, b""))
 
-    assert responder(serve(tool)).respond(understood()) == FALLBACK
+    assert responder(serve(tool)).respond(utterance()) == FALLBACK
     assert len(tool.requests) == 1
 
 
@@ -185,7 +209,7 @@ def test_nobody_there_gives_way_to_the_fallback(responder: Responder) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
 
-    assert responder(f"http://127.0.0.1:{port}/").respond(understood()) == FALLBACK
+    assert responder(f"http://127.0.0.1:{port}/").respond(utterance()) == FALLBACK
 
 
 def drip(server: socket.socket, stop: threading.Event) -> None:
@@ -208,7 +232,7 @@ def test_a_tool_that_drips_is_left_at_the_deadline(responder: Responder) -> None
         dripping = threading.Thread(target=drip, args=(server, stop), daemon=True)
         dripping.start()
         began = time.monotonic()
-        replies = responder(f"http://127.0.0.1:{server.getsockname()[1]}/", seconds=0.5).respond(understood())
+        replies = responder(f"http://127.0.0.1:{server.getsockname()[1]}/", seconds=0.5).respond(utterance())
         took = time.monotonic() - began
         stop.set()
         dripping.join(5)
@@ -221,12 +245,12 @@ def test_after_many_failures_the_worker_is_told_to_wait(serve: Serve, responder:
     service = OutsideService("the responder", failures=2, pause=30.0)
     tool = Tool((500, b""))
     asking = responder(serve(tool), service=service)
-    asking.respond(understood())
-    asking.respond(understood())
+    asking.respond(utterance())
+    asking.respond(utterance())
     asked = len(tool.requests)
 
     with pytest.raises(Unavailable) as caught:
-        asking.respond(understood())
+        asking.respond(utterance())
 
     assert 0 < caught.value.retry_after <= 30.0
     assert len(tool.requests) == asked
@@ -235,9 +259,9 @@ def test_after_many_failures_the_worker_is_told_to_wait(serve: Serve, responder:
 def test_a_refusal_is_no_sign_that_the_tool_is_away(serve: Serve, responder: Responder) -> None:
     asking = responder(serve(Tool((400, b""))), service=OutsideService("x", failures=1))
 
-    asking.respond(understood())
+    asking.respond(utterance())
 
-    assert asking.respond(understood()) == FALLBACK
+    assert asking.respond(utterance()) == FALLBACK
 
 
 def test_the_environments_proxy_is_not_used() -> None:
@@ -293,8 +317,8 @@ def texts(replies: tuple[dict[str, Any], ...]) -> list[str]:
 def test_the_example_books_a_table_in_two_steps(example: str, responder: Responder) -> None:
     asking = responder(example)
 
-    first = asking.respond(understood(id="wamid.1", text="A table, please"))
-    second = asking.respond(understood(id="wamid.2", text="4 people"))
+    first = asking.respond(utterance(id="wamid.1", text="A table, please"))
+    second = asking.respond(utterance(id="wamid.2", text="4 people"))
 
     assert texts(first) == ["With pleasure. For how many?"]
     assert texts(second) == ["Booked: 4 people. See you tonight, Ana!"]
@@ -302,13 +326,13 @@ def test_the_example_books_a_table_in_two_steps(example: str, responder: Respond
 
 def test_the_example_answers_a_repetition_without_booking_twice(example: str, responder: Responder) -> None:
     asking = responder(example)
-    asking.respond(understood(id="wamid.1", text="A table, please"))
-    booked = asking.respond(understood(id="wamid.2", text="4 people"))
+    asking.respond(utterance(id="wamid.1", text="A table, please"))
+    booked = asking.respond(utterance(id="wamid.2", text="4 people"))
 
-    assert asking.respond(understood(id="wamid.2", text="4 people")) == booked
+    assert asking.respond(utterance(id="wamid.2", text="4 people")) == booked
 
 
 def test_the_example_refuses_a_wrong_signature(example: str, scripted: ScriptResponder) -> None:
     other = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 
-    assert HttpResponder(example, other, scripted).respond(understood()) == FALLBACK
+    assert HttpResponder(example, other, scripted).respond(utterance()) == FALLBACK

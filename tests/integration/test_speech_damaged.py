@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from speech_notes import notes, require_voice
+from structlog.testing import capture_logs
 
 from wa_service.speech.audio import Form, detect
 from wa_service.speech.children import ChildPlan, Children
@@ -65,26 +66,24 @@ def test_no_damaged_recording_crashes_or_holds_the_decoder(long_form: bool) -> N
     require_voice()
     pick = random.Random(SEED)
     command = (sys.executable, str(Path(__file__).with_name("speech_decoding_child.py")))
-    died: list[str] = []
-    children = Children(
-        ChildPlan(skill="decode", lesson={}, command=command), notice=lambda event, **_facts: died.append(event)
-    )
+    children = Children(ChildPlan(task="decode", setup={}, command=command))
     outcomes: Counter[str] = Counter()
     slowest = 0.0
     try:
-        for content in damaged(LONG_COUNT if long_form else SHORT_COUNT, SEED):
-            # Decoded even where a look at the first bytes would have refused it: as if that had been fooled.
-            header = {"form": str(detect(content) or pick.choice(list(Form))), "max_seconds": 180}
-            began = time.monotonic()
-            answer = children.ask(header, content, seconds=DEADLINE)
-            slowest = max(slowest, time.monotonic() - began)
-            outcomes[answer.get("error", "decoded")] += 1
+        with capture_logs() as lines:
+            for content in damaged(LONG_COUNT if long_form else SHORT_COUNT, SEED):
+                # Decoded even where a look at the first bytes would have refused it: as if that had been fooled.
+                header = {"form": str(detect(content) or pick.choice(list(Form))), "max_seconds": 180}
+                began = time.monotonic()
+                answer = children.ask(header, content, seconds=DEADLINE)
+                slowest = max(slowest, time.monotonic() - began)
+                outcomes[answer.get("error", "decoded")] += 1
     finally:
         children.stop()
 
     print(f"damaged recordings: {dict(outcomes)}, slowest {slowest:.2f} s")
     assert outcomes.keys() - {"too_long"} == {"decoded", "unreadable"}
-    assert died == []
+    assert [line["event"] for line in lines] == []
 
 
 def test_damaged_recordings_are_heard_or_refused_by_the_whole_engine() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import requests
 import requests_mock
+from structlog.testing import capture_logs
 
 from wa_service.resilience.breaker import OutsideService, Unavailable
 from wa_service.speech.audio import Form
@@ -130,14 +131,9 @@ def test_a_refused_recording_is_no_sign_that_the_service_is_away(service: Mock) 
 
 
 def test_failures_are_told_without_the_key(service: Mock) -> None:
-    told: list[Any] = []
-
-    def notice(event: str, **facts: Any) -> None:
-        told.append((event, facts))
-
     service.post(URL, status_code=401)
 
-    with pytest.raises(SpeechFailedError):
-        heard(api_key="key-1", notice=notice)
+    with capture_logs() as lines, pytest.raises(SpeechFailedError):
+        heard(api_key="key-1")
 
-    assert told == [("speech_failed", {"reason": "HTTP 401"})]
+    assert [(line["event"], line["reason"]) for line in lines] == [("whatsapp.conversation.speech_failed", "HTTP 401")]

@@ -15,10 +15,12 @@ from typing import Any
 
 import pytest
 from speech_notes import Note, notes, require_voice
+from structlog.testing import capture_logs
 
 from wa_service.conversation.assembly import ConversationOptions, make_pipeline
 from wa_service.conversation.intents import Example
-from wa_service.conversation.pipeline import Answer, Incoming, Pipeline
+from wa_service.conversation.pipeline import Pipeline, PipelineResult
+from wa_service.conversation.utterance import read_utterance
 from wa_service.speech.audio import Form, detect
 from wa_service.speech.engine import (
     RecordingTooLongError,
@@ -55,7 +57,7 @@ class File:
     mime_type: str = "audio/ogg; codecs=opus"
 
 
-def incoming(file: File) -> Incoming:
+def handled(pipeline: Pipeline, file: File) -> PipelineResult:
     audio = {"id": "77", "mime_type": file.mime_type, "voice": True}
     message = {"from": "5511999990000", "id": "wamid.A1", "timestamp": "1750000000", "type": "audio", "audio": audio}
     value = {
@@ -67,7 +69,8 @@ def incoming(file: File) -> Incoming:
     change = {"field": "messages", "value": value}
     (event,) = parse({"object": "whatsapp_business_account", "entry": [{"id": "1", "changes": [change]}]})
     assert isinstance(event, InboundMessage)
-    return Incoming(event=event, conversation="c", name="Ana", contact={}, fetch_media=lambda _id: file)
+    fetch: Any = lambda _id: file  # noqa: E731
+    return pipeline.handle(read_utterance([event], conversation="c"), fetch)
 
 
 @pytest.fixture(scope="module", params=["fuzzy", "semantic"])
@@ -101,7 +104,7 @@ def word_errors(spoken: list[str], heard: list[str]) -> int:
 def test_at_least_eleven_of_twelve_notes_get_the_right_answer(
     pipeline: Pipeline, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    answers = [(note, pipeline.handle(incoming(File(note.content)))) for note in NOTES]
+    answers = [(note, handled(pipeline, File(note.content))) for note in NOTES]
 
     errors = sum(word_errors(plain_words(note.words), plain_words(a.transcript or "")) for note, a in answers)
     spoken = sum(len(plain_words(note.words)) for note, _ in answers)
@@ -147,7 +150,7 @@ def test_other_forms_of_a_note_get_the_same_answer(pipeline: Pipeline, form: str
     mime_type, container, codec, rate = FORMS[form]
     content = encoded(BREAKFAST, container, codec, rate)
 
-    assert pipeline.handle(incoming(File(content, mime_type))).intent == "breakfast"
+    assert handled(pipeline, File(content, mime_type)).intent == "breakfast"
 
 
 def heard(speech: LocalSpeech, content: bytes) -> Transcript:
@@ -251,15 +254,14 @@ def test_a_note_past_its_deadline_fails_and_the_next_one_is_heard() -> None:
 
 
 def test_a_model_directory_without_a_model_is_said() -> None:
-    reasons: list[Any] = []
-    speech = LocalSpeech(model=Path("/nowhere"), notice=lambda event, **facts: reasons.append(facts.get("reason")))
+    speech = LocalSpeech(model=Path("/nowhere"))
     try:
-        with pytest.raises(SpeechFailedError):
+        with capture_logs() as lines, pytest.raises(SpeechFailedError):
             heard(speech, BREAKFAST.content)
     finally:
         speech.stop()
 
-    assert "holds no model.bin" in reasons[0]
+    assert "holds no model.bin" in lines[0]["reason"]
 
 
 def test_a_model_directory_of_ones_own_is_loaded(tmp_path: Path) -> None:
@@ -313,7 +315,7 @@ def test_without_its_child_meaning_falls_back_to_letters() -> None:
 
 
 def test_answers_carry_transcript_and_confidence(pipeline: Pipeline) -> None:
-    answer: Answer = pipeline.handle(incoming(File(BREAKFAST.content)))
+    answer = handled(pipeline, File(BREAKFAST.content))
 
     assert answer.transcript == "What time is breakfast?"
     assert answer.confidence is not None

@@ -14,7 +14,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.integration.lanes import KEEP, NUMBER, Lanes, message
-from wa_service.conversation.pipeline import Answer, Incoming, Unavailable
+from wa_service.conversation.pipeline import PipelineResult
+from wa_service.conversation.utterance import Utterance
+from wa_service.resilience.breaker import Unavailable
 from wa_service.store import keys
 from wa_service.store.client import Store
 from wa_service.store.dead_letters import DeadLetters
@@ -28,18 +30,21 @@ from wa_service.worker.maintenance import Maintenance
 from wa_service.worker.read_receipts import ReadReceipts
 
 BOX = f"wa:box:{NUMBER}:15551230001"
-Handle = Callable[[Incoming], Answer]
+Handle = Callable[[Utterance], PipelineResult]
 
 
 class Conversation:
     """A pipeline that calls the test's function."""
 
     def __init__(self, handle: Handle) -> None:
-        self.handle = handle
+        self._handle = handle
         self.seen: list[str] = []
 
-    def wants_answer(self, event: Any) -> bool:
-        return event.kind != "reaction"
+    def wants_answer(self, utterance: Utterance) -> bool:
+        return utterance.kind != "reaction"
+
+    def handle(self, utterance: Utterance, fetch_media: Any) -> PipelineResult:
+        return self._handle(utterance)
 
 
 class PoliteInbox(Inbox):
@@ -52,8 +57,8 @@ class PoliteInbox(Inbox):
 NO_RECEIPTS = ReadReceipts({}, cast(Any, None), enabled=False)
 
 
-def echo(incoming: Incoming) -> Answer:
-    return Answer(replies=({"type": "text", "text": {"body": incoming.event.body}},), intent="echo")
+def echo(utterance: Utterance) -> PipelineResult:
+    return PipelineResult(replies=({"type": "text", "text": {"body": utterance.text}},), intent="echo")
 
 
 def no_media(number: str, media_id: str) -> Any:
@@ -136,10 +141,10 @@ def test_a_reaction_is_finished_without_an_answer(lanes: Lanes, run: Callable[..
 
 
 def test_a_poisonous_message_delays_nobody_else(lanes: Lanes, run: Callable[..., InboundWorker]) -> None:
-    def handle(incoming: Incoming) -> Answer:
-        if incoming.event.body == "poison":
+    def handle(utterance: Utterance) -> PipelineResult:
+        if utterance.text == "poison":
             raise ValueError("15551230001 said something")
-        return echo(incoming)
+        return echo(utterance)
 
     lanes.admit(message(text="poison"), message("15557770001", text="fine"))
     run(handle)
@@ -149,10 +154,10 @@ def test_a_poisonous_message_delays_nobody_else(lanes: Lanes, run: Callable[...,
 def test_after_five_failures_it_is_a_dead_letter_and_the_next_is_answered(
     lanes: Lanes, store: Store, run: Callable[..., InboundWorker]
 ) -> None:
-    def handle(incoming: Incoming) -> Answer:
-        if incoming.event.body == "poison":
+    def handle(utterance: Utterance) -> PipelineResult:
+        if utterance.text == "poison":
             raise ValueError("15551230001 said something")
-        return echo(incoming)
+        return echo(utterance)
 
     lanes.admit(message(text="poison"), message(text="next"))
     store.do("HSET", "wa:lane:106540352242922:15551230001", "nothing", 0)
@@ -170,12 +175,12 @@ def test_after_five_failures_it_is_a_dead_letter_and_the_next_is_answered(
 @pytest.mark.parametrize(
     "answer",
     [
-        Answer(replies=({"type": "text", "text": {"body": object()}},), intent=""),
-        Answer(replies=(), intent="", transcript="\ud800"),
+        PipelineResult(replies=({"type": "text", "text": {"body": object()}},), intent=""),
+        PipelineResult(replies=(), intent="", transcript="\ud800"),
     ],
 )
 def test_an_answer_that_cannot_be_written_is_a_failure_with_a_reason(
-    lanes: Lanes, store: Store, run: Callable[..., InboundWorker], answer: Answer
+    lanes: Lanes, store: Store, run: Callable[..., InboundWorker], answer: PipelineResult
 ) -> None:
     lanes.admit(message())
     with capture_logs() as told:
@@ -186,7 +191,7 @@ def test_an_answer_that_cannot_be_written_is_a_failure_with_a_reason(
 
 
 def test_a_failing_message_waits_longer_each_time(lanes: Lanes, run: Callable[..., InboundWorker]) -> None:
-    def handle(_: Incoming) -> Answer:
+    def handle(_: Utterance) -> PipelineResult:
         raise ValueError
 
     lanes.admit(message())
@@ -206,7 +211,7 @@ def test_a_failing_message_waits_longer_each_time(lanes: Lanes, run: Callable[..
 def test_messages_that_failed_together_do_not_come_back_together(
     lanes: Lanes, store: Store, run: Callable[..., InboundWorker]
 ) -> None:
-    def handle(_: Incoming) -> Answer:
+    def handle(_: Utterance) -> PipelineResult:
         raise ValueError
 
     lanes.admit(*(message(f"1555000{n:04}") for n in range(30)))
@@ -221,7 +226,7 @@ def test_messages_that_failed_together_do_not_come_back_together(
 def test_for_an_hour_what_meta_cannot_do_counts_as_no_try(
     lanes: Lanes, store: Store, run: Callable[..., InboundWorker], waited: int, fails: int
 ) -> None:
-    def handle(_: Incoming) -> Answer:
+    def handle(_: Utterance) -> PipelineResult:
         raise WhatsAppConnectionError("no route")
 
     store.run([lanes.inbox.admit(message(), int(time.time() - waited) * 1000)])
@@ -266,12 +271,12 @@ class Dying:
     def _start(self, name: str) -> None:
         consumer = f"{name}, life {self.deaths}"
 
-        def handle(incoming: Incoming) -> Answer:
-            if incoming.event.body == "poison":
+        def handle(utterance: Utterance) -> PipelineResult:
+            if utterance.text == "poison":
                 gevent.spawn(self._die, name, consumer)
                 gevent.event.Event().wait()
             gevent.event.Event().wait(0.1)
-            return echo(incoming)
+            return echo(utterance)
 
         self._workers[name] = self._run(handle, consumer=consumer, concurrency=64)
 
@@ -340,11 +345,11 @@ def test_a_stored_message_that_nobody_can_read_is_a_dead_letter_and_the_next_is_
 def test_an_unavailable_service_counts_no_try(lanes: Lanes, run: Callable[..., InboundWorker]) -> None:
     tries = []
 
-    def handle(incoming: Incoming) -> Answer:
+    def handle(utterance: Utterance) -> PipelineResult:
         tries.append(1)
         if len(tries) <= 12:
             raise Unavailable("responder", 0.0)
-        return echo(incoming)
+        return echo(utterance)
 
     lanes.admit(message(text="patient"))
     run(handle)
@@ -357,7 +362,7 @@ def test_an_unavailable_service_counts_no_try(lanes: Lanes, run: Callable[..., I
 def test_what_meta_cannot_do_now_counts_no_try(
     lanes: Lanes, store: Store, run: Callable[..., InboundWorker], error: Exception, fails: bytes
 ) -> None:
-    def handle(_: Incoming) -> Answer:
+    def handle(_: Utterance) -> PipelineResult:
         raise error
 
     lanes.admit(message())
@@ -374,7 +379,7 @@ def test_what_meta_cannot_do_now_counts_no_try(
 def test_whoever_asks_for_three_hours_is_asked_again_after_one(
     lanes: Lanes, store: Store, run: Callable[..., InboundWorker], error: Exception
 ) -> None:
-    def handle(_: Incoming) -> Answer:
+    def handle(_: Utterance) -> PipelineResult:
         raise error
 
     lanes.admit(message())
@@ -388,7 +393,7 @@ def test_whoever_asks_for_three_hours_is_asked_again_after_one(
 def test_a_handler_that_takes_too_long_is_cut_off(
     lanes: Lanes, store: Store, run: Callable[..., InboundWorker]
 ) -> None:
-    def handle(_: Incoming) -> Answer:
+    def handle(_: Utterance) -> PipelineResult:
         gevent.event.Event().wait()
         raise AssertionError
 
@@ -400,7 +405,7 @@ def test_a_handler_that_takes_too_long_is_cut_off(
 def test_what_a_handler_calls_does_not_take_the_cut_off_for_a_time_out_of_its_own(
     lanes: Lanes, store: Store, run: Callable[..., InboundWorker]
 ) -> None:
-    def download(_: Incoming) -> Answer:
+    def download(_: Utterance) -> PipelineResult:
         try:
             gevent.event.Event().wait()
         except Exception as error:  # as HTTP libraries do with a socket's time-out
@@ -422,14 +427,14 @@ class Held:
         self.begun, self.go = gevent.event.Event(), gevent.event.Event()
         self.broken_off: list[type[BaseException]] = []
 
-    def __call__(self, incoming: Incoming) -> Answer:
+    def __call__(self, utterance: Utterance) -> PipelineResult:
         self.begun.set()
         try:
             self.go.wait()
         except BaseException as error:
             self.broken_off.append(type(error))
             raise
-        return echo(incoming)
+        return echo(utterance)
 
 
 def lease_ends(lanes: Lanes, at: float | None = None) -> float:
@@ -481,10 +486,10 @@ def test_a_handler_that_lost_its_lease_writes_nothing(lanes: Lanes, run: Callabl
     go = gevent.event.Event()
     entered = gevent.event.Event()
 
-    def handle(incoming: Incoming) -> Answer:
+    def handle(utterance: Utterance) -> PipelineResult:
         entered.set()
         go.wait()
-        return echo(incoming)
+        return echo(utterance)
 
     lanes.admit(message(text="twice?"))
     slow = run(handle)
@@ -519,9 +524,9 @@ def test_an_answer_is_written_once_the_store_is_back(lanes: Lanes) -> None:
 
     asked = []
 
-    def handle(incoming: Incoming) -> Answer:
+    def handle(utterance: Utterance) -> PipelineResult:
         asked.append(1)
-        return echo(incoming)
+        return echo(utterance)
 
     worker = InboundWorker(
         Away(lanes.store, keep_seconds=KEEP),

@@ -24,20 +24,20 @@ def add_to(commands: Commands) -> None:
 
 def _run(options: argparse.Namespace, _: Load) -> int:
     from wa_service.conversation.script import HOTEL_DESK, ScriptError
-    from wa_service.conversation.script_check import Rehearsal
+    from wa_service.conversation.script_check import ScriptCheck
 
     if options.what == "example":
         say(HOTEL_DESK.read_text(encoding="utf-8").rstrip("\n"))
         return 0
     try:
-        with Rehearsal(options.file, options.intents) as rehearsal:
-            for line in rehearsal.report().lines():
+        with ScriptCheck(options.file, options.intents) as script_check:
+            for line in script_check.report().lines():
                 say(line)
             if sys.stdin.isatty():
                 say("Write what a customer would write; Ctrl-D ends.")
             if sys.stdin.isatty() or options.lines:
                 for line in sys.stdin:
-                    say(rehearsal.answer_line(line.rstrip("\n")))
+                    say(script_check.answer_line(line.rstrip("\n")))
     except (ScriptError, OSError) as error:
         raise CommandError(str(error)) from None
     return 0

@@ -5,17 +5,23 @@ repetition, so that the tool can answer a repetition without doing the work twic
 `{"messages": [Meta message objects without "to"]}`, or 204 for silence.
 """
 
+from __future__ import annotations
+
+import base64
+import binascii
 import time
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
+from standardwebhooks import Webhook
 
-from wa_service.conversation.notice import Notice, say_nothing
 from wa_service.conversation.reply_check import UnusableReplyError, checked_reply
-from wa_service.conversation.responder import ScriptResponder, Understood
+from wa_service.conversation.responder import ScriptResponder
 from wa_service.conversation.script import MAX_REPLIES
-from wa_service.conversation.standard_webhooks import WebhookSigner
+from wa_service.conversation.utterance import Utterance
+from wa_service.observability import log
 from wa_service.resilience.breaker import OutsideService
 from wa_service.resilience.http import OutsideAnswer, OutsideCaller, OutsideCallError
 
@@ -25,7 +31,7 @@ _ATTEMPTS = 3
 class HttpResponder:
     """Asks the tool; while it fails, the script's fallback answers.
 
-    `seconds`: for all attempts of one message together.
+    `seconds`: for all attempts of one message together. Raises ValueError for a secret that is none.
     """
 
     def __init__(
@@ -39,35 +45,34 @@ class HttpResponder:
         service: OutsideService | None = None,
         caller: OutsideCaller | None = None,
         clock: Callable[[], float] = time.time,
-        notice: Notice = say_nothing,
     ) -> None:
         self._url = url
-        self._signer = WebhookSigner(secret)
+        self._webhook = Webhook(_checked_secret(secret))
         self._scripted = scripted
         self._seconds = seconds
         self._pause_seconds = pause_seconds
         self._service = service or OutsideService("the responder")
         self._caller = caller or OutsideCaller()
         self._clock = clock
-        self._notice = notice
+        self._log = log.get_logger()
 
-    def respond(self, understood: Understood) -> tuple[dict[str, Any], ...]:
-        """The tool's replies, or the script's fallback where it failed. Raises Unavailable while it is away."""
-        body = orjson.dumps(_question(understood), default=str)
+    def respond(self, utterance: Utterance) -> tuple[dict[str, Any], ...]:
+        """Return the tool's replies, or the script's fallback where it failed. Raises Unavailable."""
+        body = orjson.dumps(_request(utterance), default=str)
         try:
             with self._service.calling():
-                answer = self._asked(understood.id, body)
+                answer = self._ask_patiently(utterance.id, body)
         except OutsideCallError as error:
-            self._notice("responder_failed", reason=str(error))
-            return self._scripted.fallback(understood)
+            self._log.warning("whatsapp.conversation.responder_failed", reason=str(error))
+            return self._scripted.fallback(utterance)
         try:
             return _replies(answer)
         except UnusableReplyError as error:
-            self._notice("responder_answer_unusable", reason=str(error))
-            return self._scripted.fallback(understood)
+            self._log.warning("whatsapp.conversation.responder_answer_unusable", reason=str(error))
+            return self._scripted.fallback(utterance)
 
-    def _asked(self, message_id: str, body: bytes) -> OutsideAnswer:
-        """Ask, and ask again while there is time; a tool that is overloaded or restarting gets a moment."""
+    def _ask_patiently(self, message_id: str, body: bytes) -> OutsideAnswer:
+        """Ask, and ask again while there is time: a tool that is overloaded or restarting gets a moment."""
         until = time.monotonic() + self._seconds
         for attempt in range(1, _ATTEMPTS + 1):
             try:
@@ -79,10 +84,13 @@ class HttpResponder:
         raise AssertionError("unreachable")
 
     def _ask(self, message_id: str, body: bytes, seconds: float) -> OutsideAnswer:
+        now = datetime.fromtimestamp(self._clock(), UTC)
         headers = {
             "Content-Type": "application/json",
             "User-Agent": "wa-service",
-            **self._signer.headers(message_id, int(self._clock()), body),
+            "webhook-id": message_id,
+            "webhook-timestamp": str(int(now.timestamp())),
+            "webhook-signature": self._webhook.sign(message_id, now, body.decode()),
         }
         answer = self._caller.post(self._url, seconds=seconds, headers=headers, data=body)
         if answer.status >= 500 or answer.status in {408, 425, 429}:
@@ -90,19 +98,30 @@ class HttpResponder:
         return answer
 
 
-def _question(understood: Understood) -> dict[str, Any]:
+def _checked_secret(secret: str) -> str:
+    """Return a secret as the standard writes it; a short or readable one would be signed with all the same."""
+    try:
+        key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+    except binascii.Error:
+        key = b""
+    if not 24 <= len(key) <= 64:
+        raise ValueError("the secret must be whsec_ and base64 of 24 to 64 random bytes")
+    return secret
+
+
+def _request(utterance: Utterance) -> dict[str, Any]:
     return {
-        "id": understood.id,
-        "conversation": understood.conversation,
-        "phone_number_id": understood.phone_number_id,
-        "timestamp": understood.timestamp,
-        "name": understood.name,
-        "text": understood.text,
-        "intent": understood.intent or None,
-        "transcript": understood.transcript,
-        "confidence": understood.confidence,
-        "contact": dict(understood.contact),
-        "message": understood.message,
+        "id": utterance.id,
+        "conversation": utterance.conversation,
+        "phone_number_id": utterance.phone_number_id,
+        "timestamp": utterance.timestamp,
+        "name": utterance.name,
+        "text": utterance.text,
+        "intent": utterance.intent or None,
+        "transcript": utterance.transcript,
+        "confidence": utterance.confidence,
+        "contact": dict(utterance.contact),
+        "message": utterance.message,
     }
 
 
@@ -112,10 +131,10 @@ def _replies(answer: OutsideAnswer) -> tuple[dict[str, Any], ...]:
     if answer.status != 200:
         raise UnusableReplyError(f"HTTP {answer.status}")
     try:
-        said = orjson.loads(answer.body)
+        content = orjson.loads(answer.body)
     except orjson.JSONDecodeError:
         raise UnusableReplyError("not JSON") from None
-    messages = said.get("messages") if isinstance(said, Mapping) else None
+    messages = content.get("messages") if isinstance(content, Mapping) else None
     if not isinstance(messages, list) or len(messages) > MAX_REPLIES:
         raise UnusableReplyError(f"'messages' must be a list of at most {MAX_REPLIES}")
     if not all(isinstance(message, dict) for message in messages):

@@ -4,6 +4,8 @@ Both give every example a score from 0 to 1; an intent is as near as its nearest
 threshold the answer is "none of these".
 """
 
+from __future__ import annotations
+
 import math
 import re
 import unicodedata
@@ -32,7 +34,7 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True)
-class Meaning:
+class IntentMatch:
     """The intent a text was taken for (None: none of these) and how near it is, 0 to 1."""
 
     intent: str | None
@@ -46,13 +48,13 @@ class Scores:
     values: Sequence[float]
     threshold: float
 
-    def nearest(self, examples: Sequence[Example], without: int | None = None) -> Meaning:
+    def nearest(self, examples: Sequence[Example], without: int | None = None) -> IntentMatch:
         """The nearest example's intent, leaving out the example `without` (to see what the others make of it)."""
         ranked = [(score, -index) for index, score in enumerate(self.values) if index != without]
         if not ranked:
-            return Meaning(None, 0.0)
+            return IntentMatch(None, 0.0)
         score, index = max(ranked)
-        return Meaning(examples[-index].intent if score >= self.threshold else None, score)
+        return IntentMatch(examples[-index].intent if score >= self.threshold else None, score)
 
 
 class Matcher(Protocol):

@@ -1,55 +1,43 @@
-"""Hear, understand, respond: from a customer's message to the replies. Writes nothing and sends nothing."""
+"""From a customer's message to the replies: transcribe, understand, respond. Writes nothing and sends nothing."""
+
+from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from wa_service.conversation.intents import Example, Matcher, Meaning
-from wa_service.conversation.responder import Responder, ScriptResponder, SilentResponder, Understood
-from wa_service.conversation.script import Problem, Script
-from wa_service.conversation.transcription import FetchMedia, Heard, Hearing, Unheard
-from wa_service.conversation.utterance import Content, message_of, read_content
+from wa_service.conversation.intents import Example, IntentMatch, Matcher
+from wa_service.conversation.responder import Responder, ScriptResponder, SilentResponder
+from wa_service.conversation.script import ConversationProblem, Script
+from wa_service.conversation.transcription import FetchMedia, Transcriber, Transcription
+from wa_service.conversation.utterance import Utterance
 from wa_service.resilience.breaker import Unavailable
-from wa_service.whatsapp.webhooks.events import Audio, InboundMessage, WebhookEvent
-
-__all__ = ["Answer", "Incoming", "Pipeline", "Startable", "Unavailable", "examples_of"]
+from wa_service.whatsapp.webhooks.events import Audio
 
 UNSUPPORTED_EVERY = 3_600
 """Seconds: what WhatsApp does not hand on is answered once per conversation in this time."""
+_NOTHING_ASKED = frozenset({"reaction", "system", "edit", "revoke", "call_permission_reply", "welcome"})
+"""Kinds that are answered only where the script has an intent `on` them."""
 
 
 @dataclass(frozen=True, slots=True)
-class Incoming:
-    """One message at the head of its conversation's mailbox, and what may be asked about it."""
+class PipelineResult:
+    """What became of an utterance.
 
-    event: InboundMessage
-    conversation: str
-    name: str
-    contact: Mapping[str, Any]
-    """Addresses, window …; may be empty."""
-    fetch_media: FetchMedia
-    """Called with the media id when a recording is to be heard. Media errors become a scripted reply;
-    connection, server, rate and auth errors pass through `handle`, for the worker to try again."""
-    unsupported_answered_at: float | None = None
-    """When (unix seconds) this conversation last got the answer to an unsupported message."""
+    `replies`: Meta message objects without `to`, at most ten. `intent`: its name, "" for none, the problem's name
+    where a problem was answered.
+    """
 
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What became of a message."""
-
-    replies: tuple[dict[str, Any], ...]
-    """Meta message objects without `to`, at most ten."""
-    intent: str
-    """The intent's name; "" for none; the problem's name where a problem was answered."""
+    replies: tuple[dict[str, Any], ...] = ()
+    intent: str = ""
     transcript: str | None = None
     confidence: float | None = None
     unsupported_answered: bool = False
 
 
 class Startable(Protocol):
-    """Something with processes of its own."""
+    """A part with processes of its own."""
 
     def start(self) -> None:
         """Start them."""
@@ -63,8 +51,8 @@ class Startable(Protocol):
 class Pipeline:
     """The conversation: one for each worker process, safe to use from many greenlets or threads.
 
-    `patience`: seconds after a message was written for which it may wait for an outside service that is away;
-    then the customer gets the script's word instead.
+    `patience`: seconds after a message was written for which it may wait for an outside service that is
+    unavailable; then the script answers instead.
     """
 
     def __init__(
@@ -74,7 +62,7 @@ class Pipeline:
         matcher: Matcher,
         scripted: ScriptResponder,
         responder: Responder,
-        hearing: Hearing,
+        transcriber: Transcriber,
         parts: Sequence[Startable] = (),
         patience: float = 300.0,
         clock: Callable[[], float] = time.time,
@@ -85,7 +73,7 @@ class Pipeline:
         self._matcher = matcher
         self._scripted = scripted
         self._responder = responder
-        self._hearing = hearing
+        self._transcriber = transcriber
         self._parts = tuple(parts)
         self._patience = patience
         self._clock = clock
@@ -96,108 +84,84 @@ class Pipeline:
             part.start()
 
     def stop(self) -> None:
-        """End the child processes; returns within a few seconds and leaves none."""
+        """End the child processes; return within a few seconds and leave none."""
         for part in self._parts:
             part.stop()
 
-    def wants_answer(self, event: WebhookEvent) -> bool:
-        """Whether this is a message to mark as read and answer; reactions and the like never are."""
-        content = read_content(event)
-        return content is not None and (content.kind != "welcome" or content.kind in self._by_kind)
+    def wants_answer(self, utterance: Utterance) -> bool:
+        """Return whether this is to be marked as read and answered; reactions and the like are not."""
+        return utterance.kind not in _NOTHING_ASKED or utterance.kind in self._by_kind
 
-    def handle(self, incoming: Incoming) -> Answer:
-        """The replies to one message, and what was understood.
+    def handle(self, utterance: Utterance, fetch_media: FetchMedia) -> PipelineResult:
+        """Return the replies to one utterance, and what was understood.
 
-        Raises Unavailable when an outside service is known to be away (wait, and count no try), and the
-        WhatsAppError of `fetch_media` when the recording may still be had later.
+        `fetch_media` downloads a recording by its media id. Raises Unavailable when an outside service is known to
+        be unavailable (wait, and count no try), and the WhatsAppError of `fetch_media` when the recording may still
+        be had later.
         """
-        event = incoming.event
-        content = read_content(event)
-        if content is None or not self.wants_answer(event):
-            return Answer(replies=(), intent="")
-        if isinstance(event, Audio):
-            return self._handle_recording(event, incoming)
-        if content.kind == "unsupported":
-            return self._handle_unsupported(incoming)
-        return self._respond(_understood(incoming, content.text, self.understand(content)))
+        if not self.wants_answer(utterance):
+            return PipelineResult()
+        if utterance.recording is not None:
+            return self._answer_recording(utterance, utterance.recording, fetch_media)
+        if utterance.kind == "unsupported":
+            return self._answer_unsupported(utterance)
+        return self._respond(self._understood(utterance))
 
-    def understand(self, content: Content) -> Meaning:
-        """The intent: by the id of a pressed button, by the kind of message, else by its words."""
-        by_choice = self._by_choice.get(content.choice) if content.choice else None
-        known = by_choice or self._by_kind.get(content.kind)
+    def match(self, utterance: Utterance) -> IntentMatch:
+        """Return the intent: by the id of a pressed button, by the kind of message, else by its words."""
+        by_choice = self._by_choice.get(utterance.choice) if utterance.choice else None
+        known = by_choice or self._by_kind.get(utterance.kind)
         if known is not None:
-            return Meaning(known, 1.0)
-        if not content.text.strip():
-            return Meaning(None, 0.0)
-        return self._matcher.scores(content.text).nearest(self._examples)
+            return IntentMatch(known, 1.0)
+        if not utterance.text.strip():
+            return IntentMatch(None, 0.0)
+        return self._matcher.scores(utterance.text).nearest(self._examples)
 
-    def _handle_recording(self, event: Audio, incoming: Incoming) -> Answer:
-        heard = self._heard(event, incoming)
-        meaning = Meaning(None, 0.0)
-        if isinstance(heard, Unheard):
-            words = heard.transcript or ""
-            understood = _understood(incoming, words, meaning, heard.transcript, heard.confidence)
-            return self._problem(heard.problem, understood)
-        meaning = self.understand(Content("text", text=heard.text))
-        return self._respond(_understood(incoming, heard.text, meaning, heard.text, heard.confidence))
+    def _understood(self, utterance: Utterance) -> Utterance:
+        match = self.match(utterance)
+        return replace(utterance, intent=match.intent or "", score=match.score)
 
-    def _heard(self, event: Audio, incoming: Incoming) -> Heard | Unheard:
+    def _answer_recording(self, utterance: Utterance, recording: Audio, fetch_media: FetchMedia) -> PipelineResult:
+        found = self._transcribe(recording, fetch_media)
+        text = "\n".join(part for part in (utterance.text, found.text) if part)
+        utterance = replace(utterance, text=text, transcript=found.text, confidence=found.confidence)
+        if found.problem is not None:
+            return self._answer_problem(found.problem, utterance)
+        return self._respond(self._understood(utterance))
+
+    def _transcribe(self, recording: Audio, fetch_media: FetchMedia) -> Transcription:
         try:
-            return self._hearing.hear(event, incoming.fetch_media)
+            return self._transcriber.transcribe(recording, fetch_media)
         except Unavailable:
-            if self._may_wait(event.timestamp):
+            if self._may_wait(recording.timestamp):
                 raise
-            return Unheard(Problem.SPEECH_OFF)
+            return Transcription(problem=ConversationProblem.SPEECH_OFF)
 
-    def _handle_unsupported(self, incoming: Incoming) -> Answer:
-        last = incoming.unsupported_answered_at
+    def _answer_unsupported(self, utterance: Utterance) -> PipelineResult:
+        last = utterance.unsupported_answered_at
         if last is not None and self._clock() - last < UNSUPPORTED_EVERY:
-            return Answer(replies=(), intent="unsupported")
-        answer = self._respond(_understood(incoming, "", self.understand(Content("unsupported"))))
-        return Answer(answer.replies, "unsupported", unsupported_answered=bool(answer.replies))
+            return PipelineResult(intent="unsupported")
+        result = self._respond(self._understood(utterance))
+        return replace(result, intent="unsupported", unsupported_answered=bool(result.replies))
 
-    def _respond(self, understood: Understood) -> Answer:
+    def _respond(self, utterance: Utterance) -> PipelineResult:
         try:
-            replies = self._responder.respond(understood)
+            replies = self._responder.respond(utterance)
         except Unavailable:
-            if self._may_wait(understood.timestamp):
+            if self._may_wait(utterance.timestamp):
                 raise
-            replies = self._scripted.fallback(understood)
-        return Answer(replies, understood.intent, understood.transcript, understood.confidence)
+            replies = self._scripted.fallback(utterance)
+        return PipelineResult(replies, utterance.intent, utterance.transcript, utterance.confidence)
 
-    def _problem(self, problem: Problem, understood: Understood) -> Answer:
+    def _answer_problem(self, problem: ConversationProblem, utterance: Utterance) -> PipelineResult:
         silent = isinstance(self._responder, SilentResponder)
-        replies = () if silent else self._scripted.problem(problem, understood)
-        return Answer(replies, str(problem), understood.transcript, understood.confidence)
+        replies = () if silent else self._scripted.problem(problem, utterance)
+        return PipelineResult(replies, str(problem), utterance.transcript, utterance.confidence)
 
     def _may_wait(self, written_at: float) -> bool:
         return self._clock() - written_at < self._patience
 
 
 def examples_of(script: Script) -> tuple[Example, ...]:
-    """Every example phrase of the script, in its order."""
+    """Return every example phrase of the script, in its order."""
     return tuple(Example(intent.name, text) for intent in script.intents for text in intent.examples)
-
-
-def _understood(
-    incoming: Incoming,
-    text: str,
-    meaning: Meaning,
-    transcript: str | None = None,
-    confidence: float | None = None,
-) -> Understood:
-    event = incoming.event
-    return Understood(
-        id=event.id,
-        conversation=incoming.conversation,
-        phone_number_id=event.phone_number_id,
-        timestamp=event.timestamp,
-        name=incoming.name,
-        text=text,
-        intent=meaning.intent or "",
-        score=meaning.score,
-        message=message_of(event),
-        contact=incoming.contact,
-        transcript=transcript,
-        confidence=confidence,
-    )

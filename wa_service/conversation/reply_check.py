@@ -1,5 +1,7 @@
 """Whether Meta would take a reply: asked when a script is read, when a template is filled, when a tool answers."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,106 +1,92 @@
-"""What to say: the script's reply, filled in and within Meta's limits.
+"""What to answer: the script's reply, filled in and within Meta's limits.
 
 The script is stateless on purpose; what needs to remember is a tool's work (`http_responder.py`).
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from jinja2.exceptions import TemplateError
 
-from wa_service.conversation.notice import Notice, say_nothing
 from wa_service.conversation.reply_check import UnusableReplyError, checked_reply
-from wa_service.conversation.script import Problem, Reply, Script
+from wa_service.conversation.script import ConversationProblem, ReplyTemplate, Script
 from wa_service.conversation.templating import Budget
+from wa_service.conversation.utterance import Utterance
+from wa_service.observability import log
 
 MAX_TEXT = 4_096
 """Characters of a text message (reference 2.3)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Understood:
-    """One message of a customer, heard and understood."""
-
-    id: str
-    conversation: str
-    phone_number_id: str
-    timestamp: float
-    name: str
-    text: str
-    intent: str
-    score: float
-    message: Mapping[str, Any]
-    contact: Mapping[str, Any] = field(default_factory=dict)
-    transcript: str | None = None
-    confidence: float | None = None
-
-
 class Responder(Protocol):
-    """Says what to answer: Meta message objects without `to`, none for silence."""
+    """Answers one utterance: Meta message objects without `to`, none for silence."""
 
-    def respond(self, understood: Understood) -> tuple[dict[str, Any], ...]:
-        """The replies. Raises Unavailable when what it asks is known to be away."""
+    def respond(self, utterance: Utterance) -> tuple[dict[str, Any], ...]:
+        """Return the replies. Raises Unavailable while the service it asks is unavailable."""
         ...
 
 
 class SilentResponder:
     """`WA_RESPONDER=none`: tools read the events and answer by REST."""
 
-    def respond(self, understood: Understood) -> tuple[dict[str, Any], ...]:  # noqa: ARG002  # as the protocol has it
-        """Nothing."""
+    def respond(self, utterance: Utterance) -> tuple[dict[str, Any], ...]:  # noqa: ARG002  # as the protocol has it
+        """Return no reply."""
         return ()
 
 
 class ScriptResponder:
     """`WA_RESPONDER=script`: the intent's reply, else the fallback."""
 
-    def __init__(self, script: Script, notice: Notice = say_nothing) -> None:
+    def __init__(self, script: Script) -> None:
         self._script = script
         self._replies = {intent.name: intent.reply for intent in script.intents}
-        self._notice = notice
+        self._log = log.get_logger()
 
-    def respond(self, understood: Understood) -> tuple[dict[str, Any], ...]:
-        """The reply of the intent, or the fallback where none was understood."""
-        reply = self._replies.get(understood.intent)
-        return self._fill(reply, understood) if reply else self.fallback(understood)
+    def respond(self, utterance: Utterance) -> tuple[dict[str, Any], ...]:
+        """Return the reply of the intent, or the fallback where none was understood."""
+        reply = self._replies.get(utterance.intent)
+        return self._fill(reply, utterance) if reply else self.fallback(utterance)
 
-    def fallback(self, understood: Understood) -> tuple[dict[str, Any], ...]:
-        """The script's fallback, whatever was understood; a message without words is asked for some."""
-        if not understood.text.strip():
-            return self.problem(Problem.NOT_WORDS, understood)
-        return self._fill(self._script.fallback, understood)
+    def fallback(self, utterance: Utterance) -> tuple[dict[str, Any], ...]:
+        """Return the script's fallback; a message without words is asked for some."""
+        if not utterance.text.strip():
+            return self.problem(ConversationProblem.NOT_WORDS, utterance)
+        return self._fill(self._script.fallback, utterance)
 
-    def problem(self, problem: Problem, understood: Understood) -> tuple[dict[str, Any], ...]:
-        """What the script says about this problem."""
-        return self._fill(self._script.problems[problem], understood)
+    def problem(self, problem: ConversationProblem, utterance: Utterance) -> tuple[dict[str, Any], ...]:
+        """Return what the script says about this problem."""
+        return self._fill(self._script.problems[problem], utterance)
 
-    def _fill(self, replies: Sequence[Reply], understood: Understood) -> tuple[dict[str, Any], ...]:
+    def _fill(self, replies: Sequence[ReplyTemplate], utterance: Utterance) -> tuple[dict[str, Any], ...]:
         try:
-            return self._rendered(replies, understood)
+            return self._rendered(replies, utterance)
         except (TemplateError, UnusableReplyError) as error:
-            self._notice("reply_failed", intent=understood.intent, reason=str(error))
+            self._log.warning("whatsapp.conversation.reply_failed", intent=utterance.intent, reason=str(error))
+        failed = ConversationProblem.FAILED
         try:
-            return self._rendered(self._script.problems[Problem.FAILED], understood)
+            return self._rendered(self._script.problems[failed], utterance)
         except (TemplateError, UnusableReplyError) as error:
-            self._notice("reply_failed", intent=str(Problem.FAILED), reason=str(error))
+            self._log.warning("whatsapp.conversation.reply_failed", intent=str(failed), reason=str(error))
             return ()
 
-    def _rendered(self, replies: Sequence[Reply], understood: Understood) -> tuple[dict[str, Any], ...]:
+    def _rendered(self, replies: Sequence[ReplyTemplate], utterance: Utterance) -> tuple[dict[str, Any], ...]:
         variables = {
-            "text": understood.text,
-            "name": understood.name,
-            "intent": understood.intent,
-            "contact": understood.contact,
-            "message": understood.message,
+            "text": utterance.text,
+            "name": utterance.name,
+            "intent": utterance.intent,
+            "contact": utterance.contact,
+            "message": utterance.message,
+            "messages": utterance.messages,
         }
         budget = Budget()
-        messages = [_fitting(reply.render(variables, budget)) for reply in replies]
+        messages = [_cut_to_limit(reply.render(variables, budget)) for reply in replies]
         return tuple(checked_reply(message) for message in messages if not _is_empty_text(message))
 
 
-def _fitting(message: dict[str, Any]) -> dict[str, Any]:
-    """A text that echoes a long message is cut rather than refused by Meta."""
+def _cut_to_limit(message: dict[str, Any]) -> dict[str, Any]:
+    """Cut a text that echoes a long message, rather than have Meta refuse it."""
     text = message.get("text")
     if message.get("type") == "text" and isinstance(text, dict) and isinstance(text.get("body"), str):
         body = text["body"].strip()
@@ -110,5 +96,5 @@ def _fitting(message: dict[str, Any]) -> dict[str, Any]:
 
 
 def _is_empty_text(message: Mapping[str, Any]) -> bool:
-    """A text whose template chose to say nothing this time."""
+    """Whether the template of a text chose to say nothing this time."""
     return message.get("type") == "text" and not (message.get("text") or {}).get("body")

@@ -1,9 +1,11 @@
 """The script file (`WA_SCRIPT_FILE`): intents, what to say to each, and what to say when something is wrong.
 
-The form is DESIGN's: `intents` (each with `examples`, `ids` of buttons and list rows, or `on` a kind of
-message), `fallback`, and `problems` (what to say to a voice note that could not be understood, by `Problem`).
-A file that cannot be used raises `ScriptError` with the line and the reason: no customer finds a mistake.
+`intents` (each with `examples`, `ids` of buttons and list rows, or `on` a kind of message), `fallback`, and
+`problems` (what to say to what could not be understood, by `ConversationProblem`). A file that cannot
+be used raises `ScriptError` with the line and the reason: no customer finds a mistake.
 """
+
+from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -18,7 +20,7 @@ from wa_service.conversation.reply_check import RESERVED, UnusableReplyError, ch
 from wa_service.conversation.templating import Budget, Template, TemplateTooCostlyError
 from wa_service.conversation.yaml_lines import Lines, Place, ScriptError, read
 
-__all__ = ["HOTEL_DESK", "Intent", "Problem", "Reply", "Script", "ScriptError", "load_script"]
+__all__ = ["HOTEL_DESK", "ConversationProblem", "Intent", "ReplyTemplate", "Script", "ScriptError", "load_script"]
 
 HOTEL_DESK = Path(__file__).with_name("hotel_desk.yaml")
 """The packaged example."""
@@ -45,7 +47,7 @@ _MAX_INTENTS = 500
 _MAX_EXAMPLES = 5_000
 
 
-class Problem(StrEnum):
+class ConversationProblem(StrEnum):
     """Why a message got no answer of its own; each has a scripted reply under `problems`."""
 
     UNCLEAR = "unclear"
@@ -59,7 +61,7 @@ class Problem(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class ReplyTemplate:
     """One message to send: a Meta message object whose texts are templates."""
 
     body: Mapping[str, Any]
@@ -88,7 +90,7 @@ class Intent:
     examples: tuple[str, ...]
     ids: tuple[str, ...]
     on: tuple[str, ...]
-    reply: tuple[Reply, ...]
+    reply: tuple[ReplyTemplate, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +98,8 @@ class Script:
     """A checked script file."""
 
     intents: tuple[Intent, ...]
-    fallback: tuple[Reply, ...]
-    problems: Mapping[Problem, tuple[Reply, ...]]
+    fallback: tuple[ReplyTemplate, ...]
+    problems: Mapping[ConversationProblem, tuple[ReplyTemplate, ...]]
     threshold: float | None
     """How sure (0 to 1) an intent must be; None: what suits the way of understanding."""
 
@@ -120,7 +122,7 @@ class _Loader:
     def __init__(self, lines: Lines) -> None:
         self._lines = lines
 
-    def script(self, data: Any, defaults: Mapping[Problem, tuple[Reply, ...]]) -> Script:
+    def script(self, data: Any, defaults: Mapping[ConversationProblem, tuple[ReplyTemplate, ...]]) -> Script:
         self._keys(data, (), required={"fallback"}, allowed={"intents", "fallback", "problems", "threshold"})
         listed = data.get("intents") or []
         if not isinstance(listed, list) or len(listed) > _MAX_INTENTS:
@@ -139,9 +141,9 @@ class _Loader:
             threshold=threshold,
         )
 
-    def problems(self, data: Any, place: Place) -> dict[Problem, tuple[Reply, ...]]:
-        self._keys(data, place, required=set(), allowed={str(problem) for problem in Problem})
-        return {Problem(name): self._answer(value, (*place, name)) for name, value in data.items()}
+    def problems(self, data: Any, place: Place) -> dict[ConversationProblem, tuple[ReplyTemplate, ...]]:
+        self._keys(data, place, required=set(), allowed={str(problem) for problem in ConversationProblem})
+        return {ConversationProblem(name): self._answer(value, (*place, name)) for name, value in data.items()}
 
     def _intent(self, data: Any, place: Place) -> Intent:
         self._keys(data, place, required={"name", "reply"}, allowed={"name", "examples", "ids", "on", "reply"})
@@ -173,16 +175,16 @@ class _Loader:
                 raise self._lines.error((*place, key, index), reason)
         return tuple(value) if isinstance(value, list) else (value,)
 
-    def _answer(self, data: Any, place: Place) -> tuple[Reply, ...]:
+    def _answer(self, data: Any, place: Place) -> tuple[ReplyTemplate, ...]:
         self._keys(data, place, required={"reply"}, allowed={"reply"})
         return self._replies(data["reply"], (*place, "reply"))
 
-    def _replies(self, data: Any, place: Place) -> tuple[Reply, ...]:
+    def _replies(self, data: Any, place: Place) -> tuple[ReplyTemplate, ...]:
         if not isinstance(data, list) or not 1 <= len(data) <= MAX_REPLIES:
             raise self._lines.error(place, f"'reply' must be a list of 1 to {MAX_REPLIES} messages")
         return tuple(self._reply(item, (*place, index)) for index, item in enumerate(data))
 
-    def _reply(self, data: Any, place: Place) -> Reply:
+    def _reply(self, data: Any, place: Place) -> ReplyTemplate:
         if not isinstance(data, dict):
             raise self._lines.error(place, 'a message is written `- text: "…"`, or as Meta\'s message object')
         if isinstance(data.get("text"), str):
@@ -199,7 +201,7 @@ class _Loader:
             if not isinstance(data.get("type"), str):
                 raise self._lines.error(place, "a message object needs its 'type'")
             body, written = self._compiled(data, place), data
-        reply = Reply(body)
+        reply = ReplyTemplate(body)
         self._try(reply, written, place)
         return reply
 
@@ -216,7 +218,7 @@ class _Loader:
             reason = error.message or "it is not a template"
             raise self._lines.error(place, f"template: {reason}", inner=error.lineno) from error
 
-    def _try(self, reply: Reply, written: Mapping[str, Any], place: Place) -> None:
+    def _try(self, reply: ReplyTemplate, written: Mapping[str, Any], place: Place) -> None:
         """Render with a sample and check, so that a mistake is found here and not by a customer.
 
         What only a real message fills in is empty in the sample, and a placeholder may be longer than what it

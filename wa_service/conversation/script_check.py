@@ -1,15 +1,18 @@
 """`python -m wa_service script check FILE`: what a script understands, before a customer finds out."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from wa_service.conversation.assembly import Intents, make_matcher
-from wa_service.conversation.intents import Matcher, Meaning
+from wa_service.conversation.intents import IntentMatch, Matcher
 from wa_service.conversation.pipeline import examples_of
-from wa_service.conversation.responder import ScriptResponder, Understood
+from wa_service.conversation.responder import ScriptResponder
 from wa_service.conversation.script import Script, load_script
+from wa_service.conversation.utterance import Utterance
 from wa_service.speech.semantic import SemanticMatcher
 
 _SHOWN = 10
@@ -26,7 +29,7 @@ class Confusion:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class ScriptReport:
     """What `script check` found in a script that can be used."""
 
     path: Path
@@ -52,7 +55,7 @@ class Report:
             yield f"Intents with a single example: {', '.join(self.single)}"
 
 
-class Rehearsal:
+class ScriptCheck:
     """A script to try. Use as a context manager: `semantic` starts a child process.
 
     Raises ScriptError when made from a file that cannot be used.
@@ -65,7 +68,7 @@ class Rehearsal:
         self._matcher: Matcher = make_matcher(self._script, intents)
         self._scripted = ScriptResponder(self._script)
 
-    def __enter__(self) -> "Rehearsal":
+    def __enter__(self) -> ScriptCheck:
         if isinstance(self._matcher, SemanticMatcher):
             self._matcher.start()
         return self
@@ -74,17 +77,17 @@ class Rehearsal:
         if isinstance(self._matcher, SemanticMatcher):
             self._matcher.stop()
 
-    def report(self) -> Report:
+    def report(self) -> ScriptReport:
         """Leave each example out and see what the others make of it."""
         counts: dict[str, int] = {}
         for example in self._examples:
             counts[example.intent] = counts.get(example.intent, 0) + 1
         confusions = []
         for index, example in enumerate(self._examples):
-            meaning = self._matcher.scores(example.text).nearest(self._examples, without=index)
-            if meaning.intent != example.intent and (counts[example.intent] > 1 or meaning.intent is not None):
-                confusions.append(Confusion(example.text, example.intent, meaning.intent, meaning.score))
-        return Report(
+            match = self._matcher.scores(example.text).nearest(self._examples, without=index)
+            if match.intent != example.intent and (counts[example.intent] > 1 or match.intent is not None):
+                confusions.append(Confusion(example.text, example.intent, match.intent, match.score))
+        return ScriptReport(
             path=self._path,
             intents=len(self._script.intents),
             examples=len(self._examples),
@@ -92,33 +95,34 @@ class Rehearsal:
             single=tuple(name for name, count in counts.items() if count == 1),
         )
 
-    def answer(self, line: str) -> tuple[Meaning, tuple[dict[str, Any], ...]]:
+    def answer(self, line: str) -> tuple[IntentMatch, tuple[dict[str, Any], ...]]:
         """What a customer who typed this would be taken for, and would get."""
-        meaning = self._matcher.scores(line).nearest(self._examples)
-        understood = Understood(
-            id="wamid.rehearsal",
-            conversation="rehearsal",
+        match = self._matcher.scores(line).nearest(self._examples)
+        utterance = Utterance(
+            id="wamid.script-check",
+            conversation="script-check",
             phone_number_id="",
             timestamp=0,
+            kind="text",
             name="Ana",
             text=line,
-            intent=meaning.intent or "",
-            score=meaning.score,
-            message={"id": "wamid.rehearsal", "type": "text", "text": {"body": line}},
+            intent=match.intent or "",
+            score=match.score,
+            message={"id": "wamid.script-check", "type": "text", "text": {"body": line}},
         )
-        return meaning, self._scripted.respond(understood)
+        return match, self._scripted.respond(utterance)
 
     def answer_line(self, line: str) -> str:
         """The same for a terminal: the intent, how near, and the replies' words."""
-        meaning, replies = self.answer(line)
+        match, replies = self.answer(line)
         said = "\n".join(f"  {_shown(reply)}" for reply in replies)
-        return f"[{meaning.intent or 'fallback'} {meaning.score:.2f}]\n{said}"
+        return f"[{match.intent or 'fallback'} {match.score:.2f}]\n{said}"
 
 
-def check_script(path: Path, intents: Intents = "fuzzy") -> Report:
+def check_script(path: Path, intents: Intents = "fuzzy") -> ScriptReport:
     """Read the file and judge its examples. Raises ScriptError with line and reason."""
-    with Rehearsal(path, intents) as rehearsal:
-        return rehearsal.report()
+    with ScriptCheck(path, intents) as check:
+        return check.report()
 
 
 def _shown(reply: dict[str, Any]) -> str:

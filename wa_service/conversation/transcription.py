@@ -1,12 +1,14 @@
-"""The first step of a voice note: fetch it, look at what it is, have it transcribed, and judge the result."""
+"""The first step of a voice note: fetch it, transcribe it, and judge whether the words can be relied on."""
+
+from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import BoundedSemaphore
-from typing import Protocol
 
-from wa_service.conversation.script import Problem
+from wa_service.conversation.script import ConversationProblem
+from wa_service.observability import metrics
 from wa_service.resilience.breaker import Unavailable
 from wa_service.speech.audio import MAX_BYTES, detect, may_be
 from wa_service.speech.engine import (
@@ -21,52 +23,34 @@ from wa_service.whatsapp.errors import (
     UnsupportedMediaError,
     WhatsAppMediaError,
 )
+from wa_service.whatsapp.media.download import Media
 from wa_service.whatsapp.webhooks.events import Audio
 
-
-class Media(Protocol):
-    """A downloaded file, as `whatsapp.media` gives it."""
-
-    @property
-    def content(self) -> bytes:
-        """The bytes."""
-        ...
-
-    @property
-    def mime_type(self) -> str:
-        """Its declared type."""
-        ...
-
-
 FetchMedia = Callable[[str], Media]
+"""Downloads a file by its media id; raises WhatsAppError."""
 
-MOST_AT_ONCE = 32
-"""Recordings that are fetched or heard, or wait for it, in one process."""
-_ASK_AGAIN = 5.0
+MAX_RECORDINGS = 32
+"""Recordings that are fetched or transcribed, or wait for it, in one process."""
+_RETRY_AFTER = 5.0
 """Seconds after which one more may find room."""
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """The words of a recording; `confidence` 0 to 1, None where the engine says nothing about it."""
+class Transcription:
+    """What became of a recording: its words, or why they cannot be relied on.
 
-    text: str
-    confidence: float | None
+    `confidence`: 0 to 1, None where the engine gives none. `text`: None where nothing was transcribed.
+    """
 
-
-@dataclass(frozen=True, slots=True)
-class Unheard:
-    """Why there are no words to go by; with a transcript where there is one nobody should rely on."""
-
-    problem: Problem
-    transcript: str | None = None
+    text: str | None = None
     confidence: float | None = None
+    problem: ConversationProblem | None = None
 
 
-class Hearing:
-    """Turns a recording into words, or into the problem to answer.
+class Transcriber:
+    """Turns recordings into words. `engine`: None where speech is switched off.
 
-    `most_at_once`: recordings in hand side by side, so that many of them leave room for those who write.
+    `max_recordings`: how many are in hand side by side, so that many of them leave room for those who write.
     """
 
     def __init__(
@@ -74,75 +58,69 @@ class Hearing:
         engine: SpeechEngine | None,
         min_confidence: float = 0.60,
         max_bytes: int = MAX_BYTES,
-        observe: Callable[[float], object] = lambda _seconds: None,
-        most_at_once: int = MOST_AT_ONCE,
+        max_recordings: int = MAX_RECORDINGS,
     ) -> None:
         self._engine = engine
         self._min_confidence = min_confidence
         self._max_bytes = max_bytes
-        self._observe = observe
-        self._room = BoundedSemaphore(most_at_once)
+        self._room = BoundedSemaphore(max_recordings)
 
-    def hear(self, event: Audio, fetch_media: FetchMedia) -> Heard | Unheard:
+    def transcribe(self, recording: Audio, fetch_media: FetchMedia) -> Transcription:
         """Fetch and transcribe.
 
-        Raises Unavailable while the speech service is away or there is no room, and the WhatsAppError that
-        `fetch_media` raises for reasons other than the file itself (connection, server, rate, auth): it may be
-        had later.
+        Raises Unavailable while the speech service is unavailable or there is no room, and the WhatsAppError that
+        `fetch_media` raises for reasons other than the file itself (connection, server, rate, auth).
         """
         if self._engine is None:
-            return Unheard(Problem.SPEECH_OFF)
+            return Transcription(problem=ConversationProblem.SPEECH_OFF)
         # Before the file is fetched: nobody would listen to it soon.
         if not self._room.acquire(blocking=False):
-            raise Unavailable("room for one more recording", _ASK_AGAIN)
+            raise Unavailable("room for one more recording", _RETRY_AFTER)
         try:
-            return self._heard(self._engine, event, fetch_media)
+            media = self._fetch(recording, fetch_media)
+            if isinstance(media, ConversationProblem):
+                return Transcription(problem=media)
+            return self._judge(self._engine, media, recording.mime_type or media.mime_type)
         finally:
             self._room.release()
 
-    def _heard(self, engine: SpeechEngine, event: Audio, fetch_media: FetchMedia) -> Heard | Unheard:
-        media = self._fetched(event, fetch_media)
-        if isinstance(media, Unheard):
-            return media
+    def _judge(self, engine: SpeechEngine, media: Media, mime_type: str) -> Transcription:
         form = detect(media.content)
-        if form is None or not may_be(form, event.mime_type or media.mime_type):
-            return Unheard(Problem.UNREADABLE)
+        if form is None or not may_be(form, mime_type):
+            return Transcription(problem=ConversationProblem.UNREADABLE)
         began = time.monotonic()
         try:
             transcript = engine.transcribe(media.content, form)
-            self._observe(time.monotonic() - began)
+            metrics.speech_took(time.monotonic() - began)
         except RecordingTooLongError:
-            return Unheard(Problem.TOO_LONG)
+            return Transcription(problem=ConversationProblem.TOO_LONG)
         except RecordingUnreadableError:
-            return Unheard(Problem.UNREADABLE)
+            return Transcription(problem=ConversationProblem.UNREADABLE)
         except SpeechFailedError:
-            return Unheard(Problem.SPEECH_OFF)
-        text = transcript.text.strip()
+            return Transcription(problem=ConversationProblem.SPEECH_OFF)
+        text, confidence = transcript.text.strip(), transcript.confidence
         if not text:
-            return Unheard(Problem.SILENCE, "", transcript.confidence)
-        if transcript.confidence is not None and transcript.confidence < self._min_confidence:
-            return Unheard(Problem.UNCLEAR, text, transcript.confidence)
-        return Heard(text, transcript.confidence)
+            return Transcription("", confidence, ConversationProblem.SILENCE)
+        unclear = confidence is not None and confidence < self._min_confidence
+        return Transcription(text, confidence, ConversationProblem.UNCLEAR if unclear else None)
 
-    def _fetched(self, event: Audio, fetch_media: FetchMedia) -> Media | Unheard:
+    def _fetch(self, recording: Audio, fetch_media: FetchMedia) -> Media | ConversationProblem:
         # Meta says so itself when it could not fetch the file (131052, reference 5.6).
-        if not event.media_id or event.raw.get("errors"):
-            return Unheard(Problem.MEDIA_GONE)
+        if not recording.media_id or recording.raw.get("errors"):
+            return ConversationProblem.MEDIA_GONE
         try:
-            media = _fetch_twice(event.media_id, fetch_media)
+            media = _fetch_twice(recording.media_id, fetch_media)
         except MediaTooLargeError:
-            return Unheard(Problem.TOO_LONG)
+            return ConversationProblem.TOO_LONG
         except UnsupportedMediaError:
-            return Unheard(Problem.UNREADABLE)
+            return ConversationProblem.UNREADABLE
         except WhatsAppMediaError:
-            return Unheard(Problem.MEDIA_GONE)
-        if len(media.content) > self._max_bytes:
-            return Unheard(Problem.TOO_LONG)
-        return media
+            return ConversationProblem.MEDIA_GONE
+        return media if len(media.content) <= self._max_bytes else ConversationProblem.TOO_LONG
 
 
 def _fetch_twice(media_id: str, fetch_media: FetchMedia) -> Media:
-    """A broken download is worth one more try; the second failure is answered, not waited out."""
+    """Fetch, and once more where the download broke off; the second failure is answered, not waited out."""
     try:
         return fetch_media(media_id)
     except MediaDownloadError:

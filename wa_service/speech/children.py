@@ -16,7 +16,7 @@ from queue import Empty, LifoQueue
 from threading import Event, Thread, Timer
 from typing import Any
 
-from wa_service.conversation.notice import Notice, say_nothing
+from wa_service.observability import log
 from wa_service.resilience.breaker import Unavailable
 from wa_service.speech.child_frames import FrameError, read_answer, write_request
 
@@ -45,11 +45,11 @@ class ChildUnusableError(ChildError):
 class ChildPlan:
     """What kind of child to start: what it can do, and its limits.
 
-    `lesson`: the first request, answered once it is ready. `command`: gets the plan as its last argument.
+    `setup`: the first request, answered once it is ready. `command`: gets the plan as its last argument.
     """
 
-    skill: str
-    lesson: Mapping[str, Any]
+    task: str
+    setup: Mapping[str, Any]
     memory_bytes: int = 2 * 1024**3
     niceness: int = 0
     setup_seconds: float = 60.0
@@ -59,9 +59,8 @@ class ChildPlan:
 class Child:
     """One process, used by one caller at a time."""
 
-    def __init__(self, plan: ChildPlan, notice: Notice = say_nothing) -> None:
+    def __init__(self, plan: ChildPlan) -> None:
         self._plan = plan
-        self._notice = notice
         self._process: subprocess.Popen[bytes] | None = None
         self._unusable: tuple[float, str] | None = None
         self._closed = Event()
@@ -82,14 +81,14 @@ class Child:
             raise ChildUnusableError(self._unusable[1])
         self._start()
         try:
-            answer = self._exchange(self._plan.lesson, b"", self._plan.setup_seconds)
+            answer = self._exchange(self._plan.setup, b"", self._plan.setup_seconds)
         except ChildTooSlowError:
             answer = {"reason": f"not ready in {self._plan.setup_seconds:.0f} s"}
         if not answer.get("ready"):
             reason = str(answer.get("reason", "no reason given"))
             self.end()
             self._unusable = (time.monotonic() + _TRY_SETUP_AGAIN, reason)
-            self._notice("child_unusable", skill=self._plan.skill, reason=reason)
+            log.get_logger().warning("whatsapp.conversation.child_unusable", task=self._plan.task, reason=reason)
             raise ChildUnusableError(reason)
         self._unusable = None
 
@@ -120,7 +119,7 @@ class Child:
         if self._closed.is_set():
             raise ChildUnusableError("closed")
         plan = self._plan
-        wanted = {"skill": plan.skill, "memory_bytes": plan.memory_bytes, "niceness": plan.niceness}
+        wanted = {"task": plan.task, "memory_bytes": plan.memory_bytes, "niceness": plan.niceness}
         self._process = subprocess.Popen(
             [*plan.command, json.dumps(wanted)],
             stdin=subprocess.PIPE,
@@ -171,13 +170,11 @@ class Children:
         *,
         processes: int = 1,
         wait_seconds: float = 20.0,
-        notice: Notice = say_nothing,
-        make: Callable[[ChildPlan, Notice], Child] = Child,
+        make: Callable[[ChildPlan], Child] = Child,
     ) -> None:
         self._plan = plan
         self._wait_seconds = wait_seconds
-        self._notice = notice
-        self._all = [make(plan, notice) for _ in range(processes)]
+        self._all = [make(plan) for _ in range(processes)]
         self._free: LifoQueue[Child] = LifoQueue()
         for child in self._all:
             self._free.put(child)
@@ -190,7 +187,7 @@ class Children:
     def start(self) -> None:
         """Start all, without waiting for them to be ready."""
         for _ in self._all:
-            Thread(target=self._start_one, daemon=True, name=f"start {self._plan.skill}").start()
+            Thread(target=self._start_one, daemon=True, name=f"start {self._plan.task}").start()
 
     def stop(self) -> None:
         """End all for good; work in progress fails."""
@@ -205,14 +202,14 @@ class Children:
         try:
             return self._ask_one(header, payload, seconds)
         except ChildDiedError:
-            self._notice("child_died", skill=self._plan.skill)
+            log.get_logger().warning("whatsapp.conversation.child_died", task=self._plan.task)
             return self._ask_one(header, payload, seconds)
 
     def _ask_one(self, header: Mapping[str, Any], payload: bytes, seconds: float) -> dict[str, Any]:
         try:
             child = self._free.get(timeout=self._wait_seconds)
         except Empty:
-            raise Unavailable(self._plan.skill, 1.0) from None
+            raise Unavailable(self._plan.task, 1.0) from None
         try:
             return child.ask(header, payload, seconds)
         finally:

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from wa_service.conversation.notice import Notice, say_nothing
+from wa_service.observability import log
 from wa_service.resilience.breaker import OutsideService
 from wa_service.resilience.http import OutsideAnswer, OutsideCaller, OutsideCallError
 from wa_service.speech.audio import Form
@@ -45,7 +45,6 @@ class HttpSpeech:
         seconds: float = 30.0,
         service: OutsideService | None = None,
         caller: OutsideCaller | None = None,
-        notice: Notice = say_nothing,
     ) -> None:
         base = url.rstrip("/")
         self._url = f"{base}{'' if base.endswith('/v1') else '/v1'}/audio/transcriptions"
@@ -54,7 +53,6 @@ class HttpSpeech:
         self._seconds = seconds
         self._service = service or OutsideService("the speech service")
         self._caller = caller or OutsideCaller()
-        self._notice = notice
 
     def transcribe(self, content: bytes, form: Form) -> Transcript:
         """The words of a recording. Raises SpeechError, and Unavailable while the service is known to be away."""
@@ -62,7 +60,7 @@ class HttpSpeech:
             with self._service.calling():
                 answer = self._asked(content, form)
         except OutsideCallError as error:
-            self._notice("speech_failed", reason=str(error))
+            log.get_logger().warning("whatsapp.conversation.speech_failed", reason=str(error))
             raise SpeechFailedError(str(error)) from error
         return self._transcript(answer)
 
@@ -90,7 +88,9 @@ class HttpSpeech:
         except orjson.JSONDecodeError:
             said = None
         if answer.status != 200 or not isinstance(said, Mapping) or not isinstance(said.get("text"), str):
-            self._notice("speech_failed", reason=f"HTTP {answer.status} without a text")
+            log.get_logger().warning(
+                "whatsapp.conversation.speech_failed", reason=f"HTTP {answer.status} without a text"
+            )
             raise SpeechFailedError(f"HTTP {answer.status} without a text")
         return Transcript(said["text"], _confidence(said))
 

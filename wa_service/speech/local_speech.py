@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from wa_service.conversation.notice import Notice, say_nothing
+from wa_service.observability import log
 from wa_service.speech.audio import Form
 from wa_service.speech.children import ChildError, ChildPlan, Children
 from wa_service.speech.engine import (
@@ -28,14 +28,12 @@ class LocalSpeech:
         seconds: float = 30.0,
         max_recording_seconds: float = MAX_SECONDS,
         threads: int = 1,
-        notice: Notice = say_nothing,
     ) -> None:
-        lesson = {"model": str(model) if model else None, "threads": threads}
-        plan = ChildPlan(skill="hear", lesson=lesson, niceness=10)
-        self._children = Children(plan, processes=processes, notice=notice)
+        setup = {"model": str(model) if model else None, "threads": threads}
+        plan = ChildPlan(task="hear", setup=setup, niceness=10)
+        self._children = Children(plan, processes=processes)
         self._seconds = seconds
         self._max_recording_seconds = max_recording_seconds
-        self._notice = notice
 
     @property
     def pids(self) -> list[int]:
@@ -56,7 +54,7 @@ class LocalSpeech:
         try:
             answer = self._children.ask(header, content, seconds=self._seconds)
         except ChildError as error:
-            self._notice("speech_failed", reason=type(error).__name__)
+            log.get_logger().warning("whatsapp.conversation.speech_failed", reason=type(error).__name__)
             raise SpeechFailedError(type(error).__name__) from error
         return _transcript(answer)
 

@@ -6,7 +6,7 @@ The encoder knows sixteen languages, so a question in Spanish finds an English e
 from collections.abc import Sequence
 
 from wa_service.conversation.intents import Example, FuzzyMatcher, Scores
-from wa_service.conversation.notice import Notice, say_nothing
+from wa_service.observability import log
 from wa_service.resilience.breaker import Unavailable
 from wa_service.speech.children import ChildError, ChildPlan, Children
 
@@ -23,17 +23,15 @@ class SemanticMatcher:
         threshold: float | None = None,
         *,
         seconds: float = 5.0,
-        notice: Notice = say_nothing,
     ) -> None:
         self._threshold = SEMANTIC_THRESHOLD if threshold is None else threshold
         self._seconds = seconds
-        self._notice = notice
         # Thresholds of the two do not compare: the fuzzy one keeps its own.
         self._fuzzy = FuzzyMatcher(examples)
         self._count = len(examples)
-        lesson = {"examples": [_plain(example.text) for example in examples], "threads": 1}
-        plan = ChildPlan(skill="compare", lesson=lesson, setup_seconds=20.0)
-        self._children = Children(plan, wait_seconds=seconds, notice=notice)
+        setup = {"examples": [_plain(example.text) for example in examples], "threads": 1}
+        plan = ChildPlan(task="compare", setup=setup, setup_seconds=20.0)
+        self._children = Children(plan, wait_seconds=seconds)
 
     @property
     def pids(self) -> list[int]:
@@ -56,11 +54,13 @@ class SemanticMatcher:
         try:
             answer = self._children.ask({"text": _plain(text)}, seconds=self._seconds)
         except (ChildError, Unavailable) as error:
-            self._notice("semantic_failed", reason=type(error).__name__)
+            log.get_logger().warning("whatsapp.conversation.semantic_failed", reason=type(error).__name__)
             return self._fuzzy.scores(text)
         values = answer.get("scores")
         if not isinstance(values, list) or len(values) != self._count:
-            self._notice("semantic_failed", reason=str(answer.get("reason", "no scores")))
+            log.get_logger().warning(
+                "whatsapp.conversation.semantic_failed", reason=str(answer.get("reason", "no scores"))
+            )
             return self._fuzzy.scores(text)
         return Scores(values, self._threshold)
 

@@ -7,11 +7,10 @@ from pydantic import SecretStr
 from wa_service.config.settings import Settings
 from wa_service.conversation.assembly import ConversationOptions, make_pipeline
 from wa_service.conversation.pipeline import Pipeline
-from wa_service.observability import log, metrics
 
 
 def build_pipeline(settings: Settings) -> Pipeline:
-    """Hear, understand, respond, as the settings say; `start()` it before the first message.
+    """Return the pipeline that the settings describe; `start()` it before the first message.
 
     Raises:
         ScriptError: the script file is broken; its text names the line and the reason.
@@ -33,12 +32,7 @@ def build_pipeline(settings: Settings) -> Pipeline:
         # A flood of voice notes leaves half of the places to those who write.
         speech_at_once=max(1, settings.worker_concurrency // 2),
     )
-    logger = log.get_logger()
-
-    def notice(event: str, **facts: object) -> None:
-        logger.warning(f"whatsapp.conversation.{event}", **facts)
-
-    return make_pipeline(options, observe_speech=metrics.speech_took, notice=notice)
+    return make_pipeline(options)
 
 
 def _plain(secret: SecretStr | None) -> str:

@@ -11,7 +11,6 @@ import random
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import gevent
@@ -19,8 +18,10 @@ import orjson
 from gevent.pool import Pool
 from structlog.typing import FilteringBoundLogger
 
-from wa_service.conversation.pipeline import Answer, Incoming, Pipeline, Unavailable
+from wa_service.conversation.pipeline import Pipeline, PipelineResult
+from wa_service.conversation.utterance import Utterance, read_utterance
 from wa_service.observability import log
+from wa_service.resilience.breaker import Unavailable
 from wa_service.store.flusher import StoreAwayError
 from wa_service.store.inbox import Inbox, NewerFormError, StoredEvent, UnreadableEventError, Work
 from wa_service.store.outbox import Send
@@ -65,16 +66,6 @@ class _Lease:
         self.work = work
         self.started = self.renewed = time.monotonic()
         self.greenlet: gevent.Greenlet | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Result:
-    """What a handler's answer is, ready to be written: made while a failure is still the message's."""
-
-    sends: Sequence[Send]
-    heard: str
-    stamp: str
-    intent: str
 
 
 class InboundWorker:
@@ -196,8 +187,9 @@ class InboundWorker:
             logger.info("whatsapp.message.received", type=event.kind, lag_ms=_age_ms(stored.received))
         try:
             with gevent.Timeout(self._handle_timeout, _HandlerTimeout()):
-                answer = self._answer(work, event)
-            result = self._result(stored, event, answer)
+                result = self._answer(work, event)
+            # Made here, while a failure is still the message's.
+            sends, transcript = self._sends(stored, event, result), _transcript_event(event, result)
         except Unavailable as away:
             self._retry_later(work, away.retry_after, counts=False, reason="unavailable", logger=logger)
         except WhatsAppError as error:
@@ -208,43 +200,42 @@ class InboundWorker:
         except Exception as error:  # noqa: BLE001 - whatever a handler does, it must not stop the others
             self._failed(work, error, counts=True, logger=logger)
         else:
-            self._finish(work, stored, event, result, logger)
+            self._finish(work, stored, event, result, sends, transcript, logger)
 
-    def _answer(self, work: Work, event: InboundMessage) -> Answer:
-        if not self._pipeline.wants_answer(event):
-            return Answer(replies=(), intent="")
+    def _answer(self, work: Work, event: InboundMessage) -> PipelineResult:
+        utterance = self._utterance(work, event)
+        if not self._pipeline.wants_answer(utterance):
+            return PipelineResult()
         with self._receipts.typing(event):
-            return self._pipeline.handle(
-                Incoming(
-                    event=event,
-                    conversation=work.conversation,
-                    name=event.name or work.contact.get("name", ""),
-                    contact=_contact(work.contact),
-                    fetch_media=lambda media_id: self._fetch_media(event.phone_number_id, media_id),
-                    unsupported_answered_at=_seconds(work.contact.get(UNSUPPORTED_ANSWERED_AT)),
-                )
-            )
+            return self._pipeline.handle(utterance, lambda media_id: self._fetch_media(event.phone_number_id, media_id))
 
-    def _result(self, stored: StoredEvent, event: InboundMessage, answer: Answer) -> _Result:
-        origin = f"{stored.reference}@{stored.received}"
-        return _Result(
-            sends=[self._send(event, reply, origin) for reply in answer.replies],
-            heard="" if answer.transcript is None else _transcript_event(event, answer),
-            stamp=UNSUPPORTED_ANSWERED_AT if answer.unsupported_answered else "",
-            intent=answer.intent,
+    def _utterance(self, work: Work, event: InboundMessage) -> Utterance:
+        return read_utterance(
+            [event],
+            conversation=work.conversation,
+            name=work.contact.get("name", ""),
+            contact=_contact(work.contact),
+            unsupported_answered_at=_seconds(work.contact.get(UNSUPPORTED_ANSWERED_AT)),
         )
+
+    def _sends(self, stored: StoredEvent, event: InboundMessage, result: PipelineResult) -> list[Send]:
+        origin = f"{stored.reference}@{stored.received}"
+        return [self._send(event, reply, origin) for reply in result.replies]
 
     def _finish(
         self,
         work: Work,
         stored: StoredEvent,
         event: InboundMessage,
-        result: _Result,
+        result: PipelineResult,
+        sends: Sequence[Send],
+        transcript: str,
         logger: FilteringBoundLogger,
     ) -> None:
         # Once more when the store is back: the step does it once, and only under this lease.
+        stamp = UNSUPPORTED_ANSWERED_AT if result.unsupported_answered else ""
         finished = insist(
-            lambda: self._inbox.finish(work, self._consumer, result.sends, heard=result.heard, stamp=result.stamp),
+            lambda: self._inbox.finish(work, self._consumer, sends, heard=transcript, stamp=stamp),
             self._wait_for_store,
             STORE_RETRY_SECONDS,
         )
@@ -252,7 +243,7 @@ class InboundWorker:
             "whatsapp.message.handled" if finished else "whatsapp.message.result_discarded",
             type=event.kind,
             intent=result.intent or None,
-            replies=[send.id for send in result.sends],
+            replies=[send.id for send in sends],
             ms=_age_ms(stored.received),
         )
 
@@ -310,9 +301,12 @@ def _contact(contact: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _transcript_event(event: InboundMessage, answer: Answer) -> str:
-    heard = {"message_id": event.id, "transcript": answer.transcript, "confidence": answer.confidence}
-    return orjson.dumps(heard).decode()
+def _transcript_event(event: InboundMessage, result: PipelineResult) -> str:
+    """What `/v1/events` tells about a voice note; "" where nothing was transcribed."""
+    if result.transcript is None:
+        return ""
+    event_data = {"message_id": event.id, "transcript": result.transcript, "confidence": result.confidence}
+    return orjson.dumps(event_data).decode()
 
 
 def _age_ms(received_ms: int) -> int:

@@ -10,7 +10,7 @@ from wa_service.conversation.intents import FuzzyMatcher
 from wa_service.conversation.pipeline import Pipeline, examples_of
 from wa_service.conversation.responder import ScriptResponder
 from wa_service.conversation.script import load_script
-from wa_service.conversation.transcription import Hearing
+from wa_service.conversation.transcription import Transcriber
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def make_pipeline(tmp_path: Path) -> MakePipeline:
             "matcher": FuzzyMatcher(examples_of(script)),
             "scripted": scripted,
             "responder": scripted,
-            "hearing": Hearing(None),
+            "transcriber": Transcriber(None),
             "clock": lambda: float(NOW),
             **parts,
         }

@@ -3,19 +3,20 @@
 from collections.abc import Callable
 from typing import Any
 
-from wa_service.conversation.pipeline import Incoming, Pipeline
+from wa_service.conversation.pipeline import Pipeline, PipelineResult
+from wa_service.conversation.utterance import Utterance, read_utterance
 from wa_service.whatsapp.webhooks.events import InboundMessage, parse
 
 NOW = 1_750_000_000
 
 
-def event_of(message: dict[str, Any]) -> InboundMessage:
+def event_of(message: dict[str, Any], name: str = "Ana Lima") -> InboundMessage:
     """The event of Meta's inbound message object (reference 5.6)."""
     full = {"from": "5511999990000", "id": "wamid.A1", "timestamp": str(NOW), **message}
     value = {
         "messaging_product": "whatsapp",
         "metadata": {"display_phone_number": "15550783881", "phone_number_id": "106540352242922"},
-        "contacts": [{"profile": {"name": "Ana Lima"}, "wa_id": "5511999990000"}],
+        "contacts": [{"profile": {"name": name}, "wa_id": "5511999990000"}],
         "messages": [full],
     }
     change = {"field": "messages", "value": value}
@@ -29,11 +30,14 @@ def no_media(_media_id: str) -> Any:
     raise AssertionError("no media is to be fetched here")
 
 
-def incoming_of(message: dict[str, Any], **others: Any) -> Incoming:
-    """The message as the worker hands it in."""
-    event = event_of(message)
-    given = {"conversation": "c1", "name": event.name, "contact": {}, "fetch_media": no_media, **others}
-    return Incoming(event=event, **given)
+def utterance_of(*messages: dict[str, Any], name: str = "Ana Lima", **others: Any) -> Utterance:
+    """The messages as the worker hands them in."""
+    return read_utterance([event_of(message, name) for message in messages], **{"conversation": "c1", **others})
+
+
+def handled(pipeline: Pipeline, message: dict[str, Any], fetch_media: Any = no_media, **others: Any) -> PipelineResult:
+    """What the pipeline makes of one message."""
+    return pipeline.handle(utterance_of(message, **others), fetch_media)
 
 
 def text_message(body: str) -> dict[str, Any]:

@@ -4,7 +4,8 @@ import base64
 from pathlib import Path
 
 import pytest
-from customer_messages import incoming_of, text_message
+from customer_messages import handled, text_message
+from structlog.testing import capture_logs
 
 from wa_service.conversation.assembly import ConversationOptions, make_pipeline
 from wa_service.conversation.script import ScriptError
@@ -16,17 +17,17 @@ SECRET = "whsec_" + base64.b64encode(bytes(32)).decode()
 def test_without_any_option_the_hotel_desk_answers() -> None:
     pipeline = make_pipeline(ConversationOptions())
 
-    assert pipeline.handle(incoming_of(text_message("what time is breakfast"))).intent == "breakfast"
+    assert handled(pipeline, text_message("what time is breakfast")).intent == "breakfast"
 
 
 def test_without_speech_a_note_is_asked_for_in_writing() -> None:
-    assert make_pipeline(ConversationOptions()).handle(incoming_of(NOTE)).intent == "speech_off"
+    assert handled(make_pipeline(ConversationOptions()), NOTE).intent == "speech_off"
 
 
 def test_the_responder_none_answers_nothing() -> None:
     pipeline = make_pipeline(ConversationOptions(responder="none"))
 
-    assert pipeline.handle(incoming_of(text_message("hi"))).replies == ()
+    assert handled(pipeline, text_message("hi")).replies == ()
 
 
 def test_the_responder_http_needs_a_real_secret() -> None:
@@ -47,15 +48,16 @@ def test_a_pipeline_without_processes_starts_and_stops() -> None:
 
 
 def test_where_the_voice_extra_is_missing_a_note_is_asked_for_in_writing(tmp_path: Path) -> None:
-    notices: list[str] = []
     options = ConversationOptions(speech="local", speech_model=tmp_path)
-    pipeline = make_pipeline(options, notice=lambda event, **facts: notices.append(event))
+    pipeline = make_pipeline(options)
     file = type("File", (), {"content": b"OggS", "mime_type": "audio/ogg"})
 
     try:
-        answer = pipeline.handle(incoming_of(NOTE, fetch_media=lambda _id: file))
+        with capture_logs() as lines:
+            answer = handled(pipeline, NOTE, fetch_media=lambda _id: file)
     finally:
         pipeline.stop()
 
     assert answer.intent == "speech_off"
-    assert notices == ["child_unusable", "speech_failed"]
+    events = [line["event"] for line in lines]
+    assert events == ["whatsapp.conversation.child_unusable", "whatsapp.conversation.speech_failed"]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from wa_service.resilience.breaker import Unavailable
 from wa_service.speech.children import (
@@ -52,11 +53,11 @@ def is_gone(pid: int) -> bool:
 def make() -> Iterator[Make]:
     made: list[Children] = []
 
-    def make(lesson: dict[str, Any] | None = None, **others: Any) -> Children:
+    def make(setup: dict[str, Any] | None = None, **others: Any) -> Children:
         plan_values = {
             key: others.pop(key) for key in ("memory_bytes", "niceness", "setup_seconds", "command") if key in others
         }
-        plan = ChildPlan(skill="toy", lesson=lesson or {}, **{"command": COMMAND, **plan_values})
+        plan = ChildPlan(task="toy", setup=setup or {}, **{"command": COMMAND, **plan_values})
         children = Children(plan, **others)
         made.append(children)
         return children
@@ -67,9 +68,9 @@ def make() -> Iterator[Make]:
 
 
 def test_a_child_answers_what_it_is_asked(make: Make) -> None:
-    answer = make({"known": "a lesson"}).ask({"do": "echo"}, b"12345", seconds=10)
+    answer = make({"known": "a setup"}).ask({"do": "echo"}, b"12345", seconds=10)
 
-    assert (answer["size"], answer["known"]) == (5, "a lesson")
+    assert (answer["size"], answer["known"]) == (5, "a setup")
 
 
 def test_the_largest_recording_fits_through_the_pipe(make: Make) -> None:
@@ -166,14 +167,14 @@ def test_a_child_that_cannot_be_set_up_says_why(make: Make) -> None:
 
 
 def test_a_child_that_cannot_be_set_up_is_not_started_for_every_question(make: Make) -> None:
-    notices: list[str] = []
-    children = make({"refuse": "no"}, notice=lambda event, **facts: notices.append(event))
+    children = make({"refuse": "no"})
 
-    for _ in range(3):
-        with pytest.raises(ChildUnusableError):
-            children.ask({"do": "echo"}, seconds=10)
+    with capture_logs() as lines:
+        for _ in range(3):
+            with pytest.raises(ChildUnusableError):
+                children.ask({"do": "echo"}, seconds=10)
 
-    assert notices == ["child_unusable"]
+    assert [line["event"] for line in lines] == ["whatsapp.conversation.child_unusable"]
 
 
 def test_a_child_that_never_gets_ready_is_unusable(make: Make) -> None:
@@ -253,7 +254,7 @@ ORPHAN = """
     import sys
     sys.path[:0] = [{root!r}]
     from wa_service.speech.children import ChildPlan, Children
-    children = Children(ChildPlan(skill="toy", lesson={{}}, command={command!r}))
+    children = Children(ChildPlan(task="toy", setup={{}}, command={command!r}))
     children.ask({{"do": "echo"}}, seconds=10)
     print(children.pids[0], flush=True)
     children.ask({{"do": "hang"}}, seconds=60)
@@ -276,7 +277,7 @@ GREEN = """
     sys.path[:0] = [{root!r}]
     import gevent
     from wa_service.speech.children import ChildPlan, Children, ChildTooSlowError
-    children = Children(ChildPlan(skill="toy", lesson={{}}, command={command!r}))
+    children = Children(ChildPlan(task="toy", setup={{}}, command={command!r}))
     children.ask({{"do": "echo"}}, seconds=10)
     lags = []
     def tick():

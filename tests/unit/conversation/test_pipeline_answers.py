@@ -3,10 +3,12 @@
 from typing import Any
 
 import pytest
-from customer_messages import NOW, MakePipeline, event_of, incoming_of, text_message
+from customer_messages import NOW, MakePipeline, handled, no_media, text_message, utterance_of
 
-from wa_service.conversation.pipeline import UNSUPPORTED_EVERY, Unavailable
-from wa_service.conversation.responder import SilentResponder, Understood
+from wa_service.conversation.pipeline import UNSUPPORTED_EVERY
+from wa_service.conversation.responder import SilentResponder
+from wa_service.conversation.utterance import Utterance
+from wa_service.resilience.breaker import Unavailable
 
 DESK = """\
 intents:
@@ -58,20 +60,20 @@ def bodies(replies: tuple[dict[str, Any], ...]) -> list[str]:
 
 
 def test_a_question_gets_the_reply_of_the_nearest_intent(make_pipeline: MakePipeline) -> None:
-    answer = make_pipeline(DESK).handle(incoming_of(text_message("at what time is breakfast?")))
+    answer = handled(make_pipeline(DESK), text_message("at what time is breakfast?"))
 
     assert answer.intent == "breakfast"
     assert bodies(answer.replies) == ["From 7, Ana Lima (breakfast)."]
 
 
 def test_a_reply_is_metas_message_object_without_an_address(make_pipeline: MakePipeline) -> None:
-    answer = make_pipeline(DESK).handle(incoming_of(text_message("where can i park")))
+    answer = handled(make_pipeline(DESK), text_message("where can i park"))
 
     assert answer.replies == ({"type": "text", "text": {"body": "Next door."}},)
 
 
 def test_what_is_not_understood_gets_the_fallback(make_pipeline: MakePipeline) -> None:
-    answer = make_pipeline(DESK).handle(incoming_of(text_message("tell me a joke")))
+    answer = handled(make_pipeline(DESK), text_message("tell me a joke"))
 
     assert (answer.intent, bodies(answer.replies)) == ("", ["You said: tell me a joke"])
 
@@ -79,9 +81,7 @@ def test_what_is_not_understood_gets_the_fallback(make_pipeline: MakePipeline) -
 def test_a_pressed_button_goes_by_its_id_and_not_by_its_words(make_pipeline: MakePipeline) -> None:
     pressed = {"button_reply": {"id": "btn-breakfast", "title": "Where can I park my car"}}
 
-    answer = make_pipeline(DESK).handle(
-        incoming_of({"type": "interactive", "interactive": {"type": "button_reply", **pressed}})
-    )
+    answer = handled(make_pipeline(DESK), {"type": "interactive", "interactive": {"type": "button_reply", **pressed}})
 
     assert answer.intent == "breakfast"
 
@@ -89,9 +89,7 @@ def test_a_pressed_button_goes_by_its_id_and_not_by_its_words(make_pipeline: Mak
 def test_a_chosen_row_goes_by_its_id(make_pipeline: MakePipeline) -> None:
     chosen = {"list_reply": {"id": "btn-breakfast", "title": "Food"}}
 
-    answer = make_pipeline(DESK).handle(
-        incoming_of({"type": "interactive", "interactive": {"type": "list_reply", **chosen}})
-    )
+    answer = handled(make_pipeline(DESK), {"type": "interactive", "interactive": {"type": "list_reply", **chosen}})
 
     assert answer.intent == "breakfast"
 
@@ -99,19 +97,19 @@ def test_a_chosen_row_goes_by_its_id(make_pipeline: MakePipeline) -> None:
 def test_a_templates_button_goes_by_its_payload(make_pipeline: MakePipeline) -> None:
     message = {"type": "button", "button": {"payload": "btn-breakfast", "text": "Food"}}
 
-    assert make_pipeline(DESK).handle(incoming_of(message)).intent == "breakfast"
+    assert handled(make_pipeline(DESK), message).intent == "breakfast"
 
 
 def test_a_button_nobody_knows_goes_by_its_words(make_pipeline: MakePipeline) -> None:
     message = {"type": "button", "button": {"payload": "other", "text": "Where can I park?"}}
 
-    assert make_pipeline(DESK).handle(incoming_of(message)).intent == "parking"
+    assert handled(make_pipeline(DESK), message).intent == "parking"
 
 
 def test_a_picture_is_an_intent_with_its_caption_and_data(make_pipeline: MakePipeline) -> None:
     picture = {"type": "image", "image": {"id": "1", "mime_type": "image/jpeg", "caption": "our room"}}
 
-    answer = make_pipeline(DESK).handle(incoming_of(picture))
+    answer = handled(make_pipeline(DESK), picture)
 
     assert (answer.intent, bodies(answer.replies)) == ("picture", ["Nice image/jpeg, our room"])
 
@@ -119,21 +117,21 @@ def test_a_picture_is_an_intent_with_its_caption_and_data(make_pipeline: MakePip
 def test_a_location_is_an_intent_with_its_data(make_pipeline: MakePipeline) -> None:
     place = {"type": "location", "location": {"latitude": 38.7075, "longitude": -9.1}}
 
-    assert bodies(make_pipeline(DESK).handle(incoming_of(place)).replies) == ["38.7"]
+    assert bodies(handled(make_pipeline(DESK), place).replies) == ["38.7"]
 
 
 def test_an_order_is_an_intent_with_its_items(make_pipeline: MakePipeline) -> None:
     item = {"product_retailer_id": "sku-1", "quantity": 2, "item_price": 30.5, "currency": "BRL"}
     order = {"type": "order", "order": {"catalog_id": "1", "product_items": [item]}}
 
-    assert bodies(make_pipeline(DESK).handle(incoming_of(order)).replies) == ["2 x sku-1"]
+    assert bodies(handled(make_pipeline(DESK), order).replies) == ["2 x sku-1"]
 
 
 def test_a_flow_is_an_intent_and_its_json_can_be_read_by_the_template(make_pipeline: MakePipeline) -> None:
     reply = {"name": "flow", "body": "Sent", "response_json": '{"size": "M"}'}
     message = {"type": "interactive", "interactive": {"type": "nfm_reply", "nfm_reply": reply}}
 
-    assert bodies(make_pipeline(DESK).handle(incoming_of(message)).replies) == ["Size M"]
+    assert bodies(handled(make_pipeline(DESK), message).replies) == ["Size M"]
 
 
 def test_a_captioned_video_without_an_intent_of_its_kind_goes_by_its_caption(
@@ -141,55 +139,55 @@ def test_a_captioned_video_without_an_intent_of_its_kind_goes_by_its_caption(
 ) -> None:
     video = {"type": "video", "video": {"id": "1", "mime_type": "video/mp4", "caption": "where can I park"}}
 
-    assert make_pipeline(DESK).handle(incoming_of(video)).intent == "parking"
+    assert handled(make_pipeline(DESK), video).intent == "parking"
 
 
 def test_a_kind_without_words_and_without_an_intent_is_asked_for_words(make_pipeline: MakePipeline) -> None:
     sticker = {"type": "sticker", "sticker": {"id": "1", "mime_type": "image/webp"}}
 
-    assert bodies(make_pipeline(DESK).handle(incoming_of(sticker)).replies) == ["Words, please."]
+    assert bodies(handled(make_pipeline(DESK), sticker).replies) == ["Words, please."]
 
 
 @pytest.mark.parametrize("message", SILENT_MESSAGES.values(), ids=SILENT_MESSAGES.keys())
 def test_reactions_and_the_like_want_no_answer(make_pipeline: MakePipeline, message: dict[str, Any]) -> None:
-    assert not make_pipeline(DESK).wants_answer(event_of(message))
+    assert not make_pipeline(DESK).wants_answer(utterance_of(message))
 
 
 @pytest.mark.parametrize("message", SILENT_MESSAGES.values(), ids=SILENT_MESSAGES.keys())
 def test_reactions_and_the_like_get_none(make_pipeline: MakePipeline, message: dict[str, Any]) -> None:
-    assert make_pipeline(DESK).handle(incoming_of(message)).replies == ()
+    assert handled(make_pipeline(DESK), message).replies == ()
 
 
 def test_an_opened_chat_is_greeted_by_a_script_that_says_so(make_pipeline: MakePipeline) -> None:
     script = "intents: [{name: hello, 'on': welcome, reply: [{text: Hello}]}]\nfallback: {reply: [{text: x}]}\n"
 
-    assert bodies(make_pipeline(script).handle(incoming_of({"type": "request_welcome"})).replies) == ["Hello"]
+    assert bodies(handled(make_pipeline(script), {"type": "request_welcome"}).replies) == ["Hello"]
 
 
 def test_an_unsupported_message_is_answered(make_pipeline: MakePipeline) -> None:
-    answer = make_pipeline(DESK).handle(incoming_of(UNSUPPORTED))
+    answer = handled(make_pipeline(DESK), UNSUPPORTED)
 
     assert (bodies(answer.replies), answer.unsupported_answered) == (["Words, please."], True)
 
 
 def test_a_second_unsupported_message_within_the_hour_is_not(make_pipeline: MakePipeline) -> None:
-    incoming = incoming_of(UNSUPPORTED, unsupported_answered_at=NOW - UNSUPPORTED_EVERY + 1)
+    utterance = utterance_of(UNSUPPORTED, unsupported_answered_at=NOW - UNSUPPORTED_EVERY + 1)
 
-    answer = make_pipeline(DESK).handle(incoming)
+    answer = make_pipeline(DESK).handle(utterance, no_media)
 
     assert (answer.replies, answer.unsupported_answered) == ((), False)
 
 
 def test_after_an_hour_an_unsupported_message_is_answered_again(make_pipeline: MakePipeline) -> None:
-    incoming = incoming_of(UNSUPPORTED, unsupported_answered_at=NOW - UNSUPPORTED_EVERY)
+    utterance = utterance_of(UNSUPPORTED, unsupported_answered_at=NOW - UNSUPPORTED_EVERY)
 
-    assert make_pipeline(DESK).handle(incoming).unsupported_answered
+    assert make_pipeline(DESK).handle(utterance, no_media).unsupported_answered
 
 
 def test_with_no_responder_nobody_answers_but_the_intent_is_known(make_pipeline: MakePipeline) -> None:
     pipeline = make_pipeline(DESK, responder=SilentResponder())
 
-    answer = pipeline.handle(incoming_of(text_message("what time is breakfast")))
+    answer = handled(pipeline, text_message("what time is breakfast"))
 
     assert (answer.intent, answer.replies) == ("breakfast", ())
 
@@ -197,17 +195,17 @@ def test_with_no_responder_nobody_answers_but_the_intent_is_known(make_pipeline:
 def test_with_no_responder_problems_are_not_answered_either(make_pipeline: MakePipeline) -> None:
     pipeline = make_pipeline(DESK, responder=SilentResponder())
 
-    assert pipeline.handle(incoming_of(UNSUPPORTED)).replies == ()
+    assert handled(pipeline, UNSUPPORTED).replies == ()
 
 
 class Tool:
     """A responder that notes what it is asked, and is silent."""
 
     def __init__(self) -> None:
-        self.asked: list[Understood] = []
+        self.asked: list[Utterance] = []
 
-    def respond(self, understood: Understood) -> tuple[dict[str, Any], ...]:
-        self.asked.append(understood)
+    def respond(self, utterance: Utterance) -> tuple[dict[str, Any], ...]:
+        self.asked.append(utterance)
         return ()
 
 
@@ -222,13 +220,13 @@ WORDLESS = {
 def test_a_tool_is_asked_about_messages_without_words_too(make_pipeline: MakePipeline, message: dict[str, Any]) -> None:
     tool = Tool()
 
-    make_pipeline(DESK, responder=tool).handle(incoming_of(message))
+    handled(make_pipeline(DESK, responder=tool), message)
 
-    assert [understood.message["type"] for understood in tool.asked] == [message["type"]]
+    assert [utterance.message["type"] for utterance in tool.asked] == [message["type"]]
 
 
 class Away:
-    def respond(self, understood: Understood) -> tuple[dict[str, Any], ...]:
+    def respond(self, utterance: Utterance) -> tuple[dict[str, Any], ...]:
         raise Unavailable("the tool", 7.0)
 
 
@@ -236,7 +234,7 @@ def test_while_the_responder_is_away_a_young_message_waits(make_pipeline: MakePi
     pipeline = make_pipeline(DESK, responder=Away())
 
     with pytest.raises(Unavailable) as caught:
-        pipeline.handle(incoming_of(text_message("hi")))
+        handled(pipeline, text_message("hi"))
 
     assert caught.value.retry_after == 7.0
 
@@ -244,18 +242,18 @@ def test_while_the_responder_is_away_a_young_message_waits(make_pipeline: MakePi
 def test_while_the_responder_is_away_an_old_message_gets_the_fallback(make_pipeline: MakePipeline) -> None:
     pipeline = make_pipeline(DESK, responder=Away(), patience=60.0, clock=lambda: NOW + 61.0)
 
-    assert bodies(pipeline.handle(incoming_of(text_message("hi"))).replies) == ["You said: hi"]
+    assert bodies(handled(pipeline, text_message("hi")).replies) == ["You said: hi"]
 
 
 def test_a_template_that_fails_on_a_message_says_sorry(make_pipeline: MakePipeline) -> None:
     script = "fallback: {reply: [{text: '{{ 1 / (text|length - 2) }}'}]}\n"
     script += "problems: {failed: {reply: [{text: Sorry}]}}\n"
 
-    assert bodies(make_pipeline(script).handle(incoming_of(text_message("hi"))).replies) == ["Sorry"]
+    assert bodies(handled(make_pipeline(script), text_message("hi")).replies) == ["Sorry"]
 
 
 def test_an_echo_of_a_long_text_is_cut_to_what_meta_takes(make_pipeline: MakePipeline) -> None:
-    (reply,) = make_pipeline(DESK).handle(incoming_of(text_message("x" * 4_096))).replies
+    (reply,) = handled(make_pipeline(DESK), text_message("x" * 4_096)).replies
 
     assert len(reply["text"]["body"]) == 4_096
 
@@ -263,4 +261,4 @@ def test_an_echo_of_a_long_text_is_cut_to_what_meta_takes(make_pipeline: MakePip
 def test_a_text_whose_template_chose_to_say_nothing_is_left_out(make_pipeline: MakePipeline) -> None:
     script = "fallback: {reply: [{text: '{% if name == \"Bo\" %}Hi{% endif %}'}, {text: x}]}\n"
 
-    assert bodies(make_pipeline(script).handle(incoming_of(text_message("hi"))).replies) == ["x"]
+    assert bodies(handled(make_pipeline(script), text_message("hi")).replies) == ["x"]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from wa_service.conversation.script import HOTEL_DESK, Problem, Script, ScriptError, load_script
+from wa_service.conversation.script import HOTEL_DESK, ConversationProblem, Script, ScriptError, load_script
 from wa_service.conversation.templating import Budget
 
 Write = Callable[[str], Path]
@@ -66,18 +66,18 @@ def test_the_packaged_hotel_desk_shows_every_kind_of_message() -> None:
 def test_every_problem_has_a_packaged_reply(write: Write) -> None:
     script = load_script(write(DESIGNS_FORM))
 
-    assert set(script.problems) == set(Problem)
+    assert set(script.problems) == set(ConversationProblem)
 
 
 def test_a_script_replaces_the_words_for_one_problem_and_keeps_the_others(write: Write) -> None:
     plain = load_script(write(DESIGNS_FORM))
     script = load_script(write(DESIGNS_FORM + 'problems:\n  silence:\n    reply: [{text: "Hm?"}]\n'))
 
-    assert script.problems[Problem.SILENCE] != plain.problems[Problem.SILENCE]
-    assert said(script, Problem.UNCLEAR) == said(plain, Problem.UNCLEAR)
+    assert script.problems[ConversationProblem.SILENCE] != plain.problems[ConversationProblem.SILENCE]
+    assert said(script, ConversationProblem.UNCLEAR) == said(plain, ConversationProblem.UNCLEAR)
 
 
-def said(script: Script, problem: Problem) -> list[dict[str, Any]]:
+def said(script: Script, problem: ConversationProblem) -> list[dict[str, Any]]:
     return [reply.render({}, Budget()) for reply in script.problems[problem]]
 
 

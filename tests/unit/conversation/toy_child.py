@@ -54,5 +54,5 @@ class Toy:
 
 
 if __name__ == "__main__":
-    child_process.SKILLS["toy"] = Toy
+    child_process.TASKS["toy"] = Toy
     child_process.main(sys.argv[1])

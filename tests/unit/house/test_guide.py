@@ -10,7 +10,7 @@ import pytest
 
 from wa_service.cli.commands import _parser
 from wa_service.config import settings
-from wa_service.conversation.script import KINDS, Problem
+from wa_service.conversation.script import KINDS, ConversationProblem
 from wa_service.observability import metrics
 from wa_service.observability.log_events import LOG_EVENTS
 from wa_service.observability.metrics import StoreSnapshot
@@ -135,9 +135,7 @@ def test_every_metric_that_is_named_exists(page: Path) -> None:
 def log_names() -> set[str]:
     """Every name of a log line that the code writes."""
     code = "\n".join(text_of(path) for path in SOURCES if path.name != "log_events.py")
-    written = set(re.findall(r"[\"'](whatsapp\.[a-z_]+(?:\.[a-z_]+)?)[\"']", code))
-    noticed = set(re.findall(r"self\._notice\(\s*\"([a-z_]+)\"", code))
-    return written | {f"whatsapp.conversation.{name}" for name in noticed}
+    return set(re.findall(r"[\"'](whatsapp\.[a-z_]+(?:\.[a-z_]+)?)[\"']", code))
 
 
 def test_every_log_event_is_registered_and_every_registered_one_written() -> None:
@@ -209,7 +207,7 @@ def test_every_target_of_make_is_named_and_every_one_named_exists() -> None:
     assert set(re.findall(r"`?make ([a-z-]+)[`\s]*#", text_of(ROOT / "README.md"))) <= targets
 
 
-@pytest.mark.parametrize("known", [KINDS, {str(problem) for problem in Problem}], ids=["kinds", "problems"])
+@pytest.mark.parametrize("known", [KINDS, {str(problem) for problem in ConversationProblem}], ids=["kinds", "problems"])
 def test_the_script_file_s_words_are_told(known: set[str]) -> None:
     assert [word for word in sorted(known) if f"`{word}`" not in section("### The script file")] == []
 

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from customer_messages import NOW, MakePipeline, incoming_of
+from customer_messages import NOW, MakePipeline, handled
+from prometheus_client import REGISTRY
 
 from wa_service.conversation.responder import SilentResponder
-from wa_service.conversation.transcription import Hearing
+from wa_service.conversation.transcription import Transcriber
 from wa_service.resilience.breaker import Unavailable
 from wa_service.speech.audio import Form
 from wa_service.speech.engine import (
@@ -84,12 +85,11 @@ def listen(make_pipeline: MakePipeline) -> Any:
         says: Transcript | Exception | None = GOOD,
         fetch: Fetch | None = None,
         message: dict[str, Any] = NOTE,
-        observe: Any = lambda seconds: None,
         **parts: Any,
     ) -> Any:
         engine = Engine(says) if says is not None else None
-        pipeline = make_pipeline(SCRIPT, hearing=Hearing(engine, 0.6, observe=observe), **parts)
-        return pipeline.handle(incoming_of(message, fetch_media=fetch or Fetch(File())))
+        pipeline = make_pipeline(SCRIPT, transcriber=Transcriber(engine, 0.6), **parts)
+        return handled(pipeline, message, fetch_media=fetch or Fetch(File()))
 
     return listen
 
@@ -119,11 +119,11 @@ def test_the_note_is_fetched_by_its_media_id(listen: Any) -> None:
 
 
 def test_the_seconds_of_a_note_are_observed(listen: Any) -> None:
-    seconds: list[float] = []
+    before = REGISTRY.get_sample_value("whatsapp_speech_seconds_count") or 0.0
 
-    listen(observe=seconds.append)
+    listen()
 
-    assert len(seconds) == 1
+    assert REGISTRY.get_sample_value("whatsapp_speech_seconds_count") == before + 1
 
 
 WRONG = {
@@ -215,26 +215,26 @@ def test_with_no_responder_a_note_is_heard_all_the_same(listen: Any) -> None:
 
 
 def test_more_recordings_than_there_is_room_for_wait_and_are_not_fetched(make_pipeline: MakePipeline) -> None:
-    hearing = Hearing(Engine(GOOD), most_at_once=1)
-    pipeline = make_pipeline(SCRIPT, hearing=hearing)
+    transcriber = Transcriber(Engine(GOOD), max_recordings=1)
+    pipeline = make_pipeline(SCRIPT, transcriber=transcriber)
     second = Fetch(File())
 
     class Slow(Fetch):
         def __call__(self, media_id: str) -> File:
             with pytest.raises(Unavailable):
-                pipeline.handle(incoming_of(NOTE, fetch_media=second))
+                handled(pipeline, NOTE, fetch_media=second)
             return super().__call__(media_id)
 
-    first = pipeline.handle(incoming_of(NOTE, fetch_media=Slow(File())))
+    first = handled(pipeline, NOTE, fetch_media=Slow(File()))
 
     assert (said(first), second.asked) == (["From 7. (What time is breakfast?)"], [])
-    assert said(pipeline.handle(incoming_of(NOTE, fetch_media=second))) == ["From 7. (What time is breakfast?)"]
+    assert said(handled(pipeline, NOTE, fetch_media=second)) == ["From 7. (What time is breakfast?)"]
 
 
 def test_a_recording_that_cannot_be_fetched_gives_its_room_back(make_pipeline: MakePipeline) -> None:
-    pipeline = make_pipeline(SCRIPT, hearing=Hearing(Engine(GOOD), most_at_once=1))
+    pipeline = make_pipeline(SCRIPT, transcriber=Transcriber(Engine(GOOD), max_recordings=1))
 
     with pytest.raises(WhatsAppServerError):
-        pipeline.handle(incoming_of(NOTE, fetch_media=Fetch(WhatsAppServerError("Meta is unwell."))))
+        handled(pipeline, NOTE, fetch_media=Fetch(WhatsAppServerError("Meta is unwell.")))
 
-    assert pipeline.handle(incoming_of(NOTE, fetch_media=Fetch(File()))).intent == "breakfast"
+    assert handled(pipeline, NOTE, fetch_media=Fetch(File())).intent == "breakfast"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from wa_service.conversation.script import HOTEL_DESK, ScriptError
-from wa_service.conversation.script_check import Rehearsal, check_script
+from wa_service.conversation.script_check import ScriptCheck, check_script
 
 ALIKE = """\
 intents:
@@ -63,13 +63,13 @@ def test_the_example_scripts_can_be_used() -> None:
 
 
 def test_a_typed_line_is_answered(script: Path) -> None:
-    with Rehearsal(script) as rehearsal:
-        assert rehearsal.answer_line("somewhere to eat please").splitlines()[1] == "  Table for Ana."
+    with ScriptCheck(script) as check:
+        assert check.answer_line("somewhere to eat please").splitlines()[1] == "  Table for Ana."
 
 
 def test_a_line_that_is_not_understood_shows_the_fallback(script: Path) -> None:
-    with Rehearsal(script) as rehearsal:
-        assert rehearsal.answer_line("zzz") == "[fallback 0.00]\n  You said: zzz"
+    with ScriptCheck(script) as check:
+        assert check.answer_line("zzz") == "[fallback 0.00]\n  You said: zzz"
 
 
 def test_a_broken_script_is_an_error_with_its_line(tmp_path: Path) -> None:
