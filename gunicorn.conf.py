@@ -25,7 +25,6 @@ try:
 except settings.SettingsError as error:
     sys.exit(str(error))
 log.configure(_settings.log_format, _settings.log_numbers, level=_settings.log_level)
-settings.share_metrics_directory(_settings)
 
 wsgi_app = "wsgi:app"
 bind = _settings.bind

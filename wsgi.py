@@ -8,7 +8,7 @@ import sys
 from flask import Flask
 
 from wa_service.config import settings
-from wa_service.observability import log
+from wa_service.observability import log, multiprocess
 
 
 def _app() -> Flask:
@@ -17,14 +17,12 @@ def _app() -> Flask:
     except settings.SettingsError as error:
         sys.exit(str(error))
     log.configure(given.log_format, given.log_numbers, level=given.log_level)
-    settings.share_metrics_directory(given)
-    # Not before: prometheus_client looks for its directory while it is imported.
-    from wa_service.observability.multiprocess import fold
+    multiprocess.share(given.metrics_dir)
+    # Not before: a series takes its place among the shared ones when it is made.
     from wa_service.observability.sentry import configure
     from wa_service.web.app import create_app
 
     configure(given)
-    fold(given.metrics_dir)
     built = create_app(given)
     # What lives as long as the process is not looked through at each collection: some 15 µs a webhook.
     gc.collect()

@@ -20,9 +20,10 @@ from gevent.pool import Pool  # noqa: E402 - after the patch
 
 from benchmarks import payloads  # noqa: E402 - after the patch
 from wa_service.config import settings  # noqa: E402 - after the patch
+from wa_service.observability import multiprocess  # noqa: E402 - after the patch
 
 loaded = settings.load()
-settings.share_metrics_directory(loaded)
+multiprocess.share(loaded.metrics_dir)
 
 from wa_service import runtime  # noqa: E402 - after the metrics directory is known
 from wa_service.store.outbox import Ending, Priority, Send  # noqa: E402 - as above

@@ -5,9 +5,10 @@ from gevent import monkey
 monkey.patch_all()
 
 from wa_service.config import settings  # noqa: E402 - after the patch
+from wa_service.observability import multiprocess  # noqa: E402 - after the patch
 
 loaded = settings.load()
-settings.share_metrics_directory(loaded)
+multiprocess.share(loaded.metrics_dir)
 
 from benchmarks.others.sending import arguments, timed  # noqa: E402 - after the patch
 from wa_service.delivery.breakers import Breaker  # noqa: E402 - as above

@@ -26,7 +26,7 @@ from wa_service.cli.context import CommandError
 from wa_service.cli.terminal import complain
 from wa_service.config import settings
 from wa_service.config.settings import Settings, SettingsError
-from wa_service.observability import log
+from wa_service.observability import log, multiprocess
 from wa_service.store.embedded_valkey import EmbeddedValkeyError
 
 _COMMANDS = (worker, emulator, valkey, send, check, settings_table, dead_letters, script, templates, resume, forget)
@@ -56,7 +56,7 @@ def _load() -> Settings:
     """Read the settings and make the process ready to log and count."""
     given = settings.load()
     log.configure(given.log_format, given.log_numbers, level=given.log_level)
-    settings.share_metrics_directory(given)
+    multiprocess.share(given.metrics_dir)
     return given
 
 

@@ -29,12 +29,10 @@ def _run(options: argparse.Namespace, load: Load) -> int:
         return supervise()
 
     from wa_service.conversation.script import ScriptError
-    from wa_service.observability.multiprocess import fold
     from wa_service.observability.sentry import configure
     from wa_service.worker import process
 
     configure(settings)
-    fold(settings.metrics_dir)
     try:
         check_store(settings, warn=False)
         process.run(

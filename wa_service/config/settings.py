@@ -324,16 +324,6 @@ def load_var_dir() -> Path:
     return Path(given.get("WA_VAR_DIR", "var"))
 
 
-def share_metrics_directory(settings: Settings) -> None:
-    """Make the metrics directory and name it to prometheus_client, which looks for it while it is imported.
-
-    So this must be called before anything that imports `wa_service.observability.metrics`.
-    """
-    directory = settings.metrics_dir.absolute()
-    directory.mkdir(parents=True, exist_ok=True)
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(directory)
-
-
 def environment_without_settings() -> dict[str, str]:
     """The process's environment without our settings: for child processes that get their own."""
     ours = {name for v in variables() for name in (v.name, f"{v.name}_FILE")} | {"WA_ENV_FILE"}

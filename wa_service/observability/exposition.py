@@ -1,38 +1,92 @@
-"""What the store tells at a scrape, in the form of the series: for web's `/metrics` and a worker's port."""
+"""What a scrape reads: every process's series and the store's, in Prometheus' text format."""
 
 from __future__ import annotations
 
-from wa_service.observability import metrics
-from wa_service.store.overview import NumberState, Observer
+import hmac
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from prometheus_client import REGISTRY, CollectorRegistry
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest, make_wsgi_app
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from wa_service.observability.metrics import STORE_GAUGES, StoreSamples
+from wa_service.observability.multiprocess import collect_shared
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 
-def snapshot(observer: Observer) -> metrics.StoreSnapshot:
-    """What the store tells at a scrape. Raises `StoreAwayError`."""
-    overview = observer.overview()
-    depth, oldest = overview.depth, overview.oldest_seconds
-    throughput = min((state.throughput_remaining for state in overview.numbers.values()), default=0)
-    return metrics.StoreSnapshot(
-        rate_limit_remaining={
-            "throughput": throughput,
-            "daily": overview.daily_remaining if overview.daily_limit else float("inf"),
-        },
-        circuit_state={number: _circuit(state) for number, state in overview.numbers.items()},
-        queue_depth={
-            "inbound": depth["inbound"],
-            "outbound": depth["replies"] + depth["bulk"],
-            "sending": depth["sending"],
-            "unknown": depth["unknown"],
-        },
-        queue_oldest_seconds={
-            "inbound": oldest["inbound"],
-            "outbound": max(oldest["replies"], oldest["bulk"]),
-        },
-        dead_letters=overview.dead_letters,
-    )
+class StoreCollector(Collector):
+    """The series whose truth is in the store, read there at each scrape.
+
+    With the store unavailable they are missing, `whatsapp_store_up` is 0 and the rest of the scrape still answers.
+    """
+
+    def __init__(self, read: Callable[[], StoreSamples]) -> None:
+        self._read = read
+
+    def describe(self) -> Iterable[Metric]:
+        """Name nothing: registering a collector must not ask the store."""
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the store's series, or only `whatsapp_store_up 0`."""
+        try:
+            samples = self._read()
+        except Exception:  # noqa: BLE001 - whatever the store does, a scrape must answer
+            samples = None
+        up = GaugeMetricFamily("whatsapp_store_up", "Whether the store answered this scrape.")
+        up.add_metric([], 0 if samples is None else 1)
+        yield up
+        if samples is None:
+            return
+        for name, (documentation, label) in STORE_GAUGES.items():
+            family = GaugeMetricFamily(name, documentation, labels=[label])
+            for value, amount in samples.get(name, {}).items():
+                family.add_metric([value], amount)
+            yield family
 
 
-def _circuit(state: NumberState) -> int:
-    """0 closed, 1 probing, 2 open."""
-    if state.half_open:
-        return 1
-    return 2 if state.paused_for > 0 else 0
+class _OwnProcess(Collector):
+    """The default registry inside another one."""
+
+    def describe(self) -> Iterable[Metric]:
+        return ()
+
+    def collect(self) -> Iterable[Metric]:
+        return REGISTRY.collect()
+
+
+def scrape_registry(read_store: Callable[[], StoreSamples] | None = None) -> CollectorRegistry:
+    """Build what a scrape reads: every process's counts, and the store's series where `read_store` is given."""
+    registry = CollectorRegistry()
+    if not collect_shared(registry):
+        registry.register(_OwnProcess())
+    if read_store is not None:
+        registry.register(StoreCollector(read_store))
+    return registry
+
+
+def render(registry: CollectorRegistry) -> tuple[bytes, str]:
+    """Return the body and the content type that `/metrics` answers with."""
+    return generate_latest(registry), CONTENT_TYPE_LATEST
+
+
+def guarded_app(registry: CollectorRegistry, key: str | None = None) -> WSGIApplication:
+    """Build a WSGI application that serves a registry, to bearers of `key` where one is given."""
+    app: WSGIApplication = make_wsgi_app(registry)
+
+    def guarded(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if key is not None and not may_scrape(environ.get("HTTP_AUTHORIZATION", ""), key):
+            start_response("401 Unauthorized", [("WWW-Authenticate", "Bearer"), ("Content-Length", "0")])
+            return []
+        return app(environ, start_response)
+
+    return guarded
+
+
+def may_scrape(authorization: str, key: str) -> bool:
+    """Whether an `Authorization` header carries the metrics key."""
+    return hmac.compare_digest(authorization.encode(), f"Bearer {key}".encode())

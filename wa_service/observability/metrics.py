@@ -1,37 +1,30 @@
 """Every Prometheus series, each written by a function named after the fact.
 
-Labels are bounded: what is not known counts as `other`. With `PROMETHEUS_MULTIPROC_DIR` in the environment
-when this module is imported, the processes of one machine share their counts in that directory. What Redis
-knows better than any process (limits left, queues, dead letters) is read there at scrape by `StoreCollector`.
+Labels are bounded: what is not known counts as `other`. Where `multiprocess.share` was called before this module is
+imported, the processes of one machine share their counts. What the store knows better than any process (limits
+left, queues, dead letters) is read there at each scrape.
 """
 
 from __future__ import annotations
 
-import hmac
-from bisect import bisect_left
-from collections import Counter as TallyOf
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
 
-from prometheus_client import (
-    REGISTRY,
-    CollectorRegistry,
-    Counter,
-    Histogram,
-    disable_created_metrics,
-    multiprocess,
-    values,
-)
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest, make_wsgi_app
-from prometheus_client.metrics_core import GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
+from prometheus_client import Counter, Histogram, disable_created_metrics
 
-from wa_service.observability.multiprocess import SharedCounts
+from wa_service.observability.batch_histogram import BatchHistogram
 
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+StoreSamples: TypeAlias = Mapping[str, Mapping[str, float]]
+"""Amounts by the label's value, by series of `STORE_GAUGES`."""
+
+# The series whose truth is in the store: name → help text, label. `store/overview.py` reads their amounts.
+STORE_GAUGES = {
+    "whatsapp_rate_limit_remaining": ("What is left of Meta's limits, at the number with the least.", "limit"),
+    "whatsapp_circuit_state": ("Whether a number may send: 0 closed, 1 probing, 2 open.", "number"),
+    "whatsapp_queue_depth": ("What waits, by queue.", "queue"),
+    "whatsapp_queue_oldest_seconds": ("How long the first one waits, by queue.", "queue"),
+    "whatsapp_dead_letters": ("What could not be handled, by kind.", "kind"),
+}
 
 _MEDIA_TYPES = frozenset(["image", "audio", "video", "document", "sticker"])
 _SENT_TYPES = frozenset(["text", "template", "interactive", "location", "contacts", "reaction"])
@@ -55,13 +48,9 @@ _api_latency = Histogram(
 )
 _api_errors = Counter("whatsapp_api_errors", "Calls to Meta that failed, by Meta's code.", ["endpoint", "code"])
 _webhooks = Counter("whatsapp_webhooks", "Webhook calls by how they were answered.", ["outcome"])
-_webhook_seconds = Histogram(
-    "whatsapp_webhook_seconds", "Time to answer a webhook call.", buckets=_SECONDS_OF_A_REQUEST
-)
-_webhook_lag = Histogram(
-    "whatsapp_webhook_lag_seconds",
-    "Time from Meta's timestamp on a message to its webhook.",
-    buckets=_SECONDS_ON_THE_WAY,
+_webhook_seconds = BatchHistogram("whatsapp_webhook_seconds", "Time to answer a webhook call.", _SECONDS_OF_A_REQUEST)
+_webhook_lag = BatchHistogram(
+    "whatsapp_webhook_lag_seconds", "Time from Meta's timestamp on a message to its webhook.", _SECONDS_ON_THE_WAY
 )
 _events = Counter("whatsapp_events", "Events that arrived in webhooks.", ["kind"])
 _duplicates = Counter("whatsapp_duplicates", "Events that had arrived before.")
@@ -135,7 +124,7 @@ def webhooks_answered(outcomes: Mapping[str, int], seconds: Sequence[float]) -> 
     """Webhook calls were answered: how many by outcome, and how long each took."""
     for outcome, count in outcomes.items():
         _webhooks_of(outcome).inc(count)
-    _observe_all(_webhook_seconds, seconds)
+    _webhook_seconds.observe_all(seconds)
 
 
 def webhook_lagged(seconds: float) -> None:
@@ -145,7 +134,7 @@ def webhook_lagged(seconds: float) -> None:
 
 def webhooks_lagged(seconds: Sequence[float]) -> None:
     """As `webhook_lagged`, for several messages."""
-    _observe_all(_webhook_lag, [max(0.0, each) for each in seconds])
+    _webhook_lag.observe_all([max(0.0, each) for each in seconds])
 
 
 def event_seen(kind: str, count: int = 1) -> None:
@@ -176,134 +165,3 @@ def reply_took(seconds: float) -> None:
 def speech_took(seconds: float) -> None:
     """A voice note was heard in so long."""
     _speech.observe(seconds)
-
-
-@dataclass(frozen=True, slots=True)
-class StoreSnapshot:
-    """What the store tells at scrape.
-
-    `rate_limit_remaining` by limit (`throughput`, `daily`), of the number that has least left.
-    `circuit_state` by phone number id: 0 closed, 1 probing, 2 open. `queue_depth` and `queue_oldest_seconds`
-    by queue (`inbound`, `outbound`, `sending`, `unknown`). `dead_letters` by kind.
-    """
-
-    rate_limit_remaining: Mapping[str, float] = field(default_factory=dict)
-    circuit_state: Mapping[str, int] = field(default_factory=dict)
-    queue_depth: Mapping[str, int] = field(default_factory=dict)
-    queue_oldest_seconds: Mapping[str, float] = field(default_factory=dict)
-    dead_letters: Mapping[str, int] = field(default_factory=dict)
-
-
-def _observe_all(histogram: Any, values: Sequence[float]) -> None:
-    """As `observe` for each, with one write for each bucket that grew: a write costs a lock and a mapped page."""
-    if not values:
-        return
-    histogram._sum.inc(sum(values))
-    for bucket, count in TallyOf(bisect_left(histogram._upper_bounds, value) for value in values).items():
-        histogram._buckets[bucket].inc(count)
-
-
-class StoreCollector(Collector):
-    """The series whose truth is in the store, read there at each scrape.
-
-    With the store away they are missing, `whatsapp_store_up` is 0 and the rest of the scrape still answers.
-    """
-
-    def __init__(self, snapshot: Callable[[], StoreSnapshot]) -> None:
-        self._snapshot = snapshot
-
-    def describe(self) -> Iterable[Metric]:
-        """Name nothing: registering a collector must not ask the store."""
-        return ()
-
-    def collect(self) -> Iterator[Metric]:
-        """Yield the store's series, or only `whatsapp_store_up 0`."""
-        try:
-            snapshot = self._snapshot()
-        except Exception:  # noqa: BLE001 - whatever the store does, a scrape must answer
-            snapshot = None
-        up = GaugeMetricFamily("whatsapp_store_up", "Whether the store answered this scrape.")
-        up.add_metric([], 0 if snapshot is None else 1)
-        yield up
-        if snapshot is None:
-            return
-        for name, help_text, label, samples in (
-            (
-                "whatsapp_rate_limit_remaining",
-                "What is left of Meta's limits, at the number with the least.",
-                "limit",
-                snapshot.rate_limit_remaining,
-            ),
-            (
-                "whatsapp_circuit_state",
-                "Whether a number may send: 0 closed, 1 probing, 2 open.",
-                "number",
-                snapshot.circuit_state,
-            ),
-            ("whatsapp_queue_depth", "What waits, by queue.", "queue", snapshot.queue_depth),
-            (
-                "whatsapp_queue_oldest_seconds",
-                "How long the first one waits, by queue.",
-                "queue",
-                snapshot.queue_oldest_seconds,
-            ),
-            ("whatsapp_dead_letters", "What could not be handled, by kind.", "kind", snapshot.dead_letters),
-        ):
-            family = GaugeMetricFamily(name, help_text, labels=[label])
-            for value, amount in samples.items():
-                family.add_metric([value], amount)
-            yield family
-
-
-def scrape_registry(snapshot: Callable[[], StoreSnapshot] | None = None) -> CollectorRegistry:
-    """Build what a scrape reads: every process's counts, and the store's series where `snapshot` is given."""
-    registry = CollectorRegistry()
-    directory = _shared_directory()
-    registry.register(SharedCounts(directory) if directory else _Others(REGISTRY))
-    if snapshot is not None:
-        registry.register(StoreCollector(snapshot))
-    return registry
-
-
-def exposition(registry: CollectorRegistry) -> tuple[bytes, str]:
-    """The body and content type that `/metrics` answers with."""
-    return generate_latest(registry), CONTENT_TYPE_LATEST
-
-
-def guarded_app(registry: CollectorRegistry, key: str | None = None) -> WSGIApplication:
-    """A WSGI application that serves a registry, to bearers of `key` where one is given."""
-    app: WSGIApplication = make_wsgi_app(registry)
-
-    def guarded(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if key is not None and not may_scrape(environ.get("HTTP_AUTHORIZATION", ""), key):
-            start_response("401 Unauthorized", [("WWW-Authenticate", "Bearer"), ("Content-Length", "0")])
-            return []
-        return app(environ, start_response)
-
-    return guarded
-
-
-def may_scrape(authorization: str, key: str) -> bool:
-    """Whether an `Authorization` header carries the metrics key."""
-    return hmac.compare_digest(authorization.encode(), f"Bearer {key}".encode())
-
-
-class _Others(Collector):
-    """A registry inside another one."""
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self._registry = registry
-
-    def describe(self) -> Iterable[Metric]:
-        return ()
-
-    def collect(self) -> Iterable[Metric]:
-        return self._registry.collect()
-
-
-def _shared_directory() -> Path | None:
-    """Where this process's counts go if others add theirs; prometheus_client decided it while it was imported."""
-    if not values.ValueClass._multiprocess:
-        return None
-    collector = multiprocess.MultiProcessCollector(None)  # type: ignore[no-untyped-call]  # the client's own gap
-    return Path(collector._path)

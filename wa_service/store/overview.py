@@ -28,6 +28,13 @@ class NumberState:
     pause_reason: str
     half_open: bool
 
+    @property
+    def circuit(self) -> int:
+        """0 closed, 1 probing, 2 open."""
+        if self.half_open:
+            return 1
+        return 2 if self.paused_for > 0 else 0
+
 
 @dataclass(frozen=True, slots=True)
 class Overview:
@@ -42,6 +49,29 @@ class Overview:
     daily_remaining: int
     dead_letters: Mapping[str, int] = field(default_factory=dict)
     workers: int = 0
+
+    def samples(self) -> Mapping[str, Mapping[str, float]]:
+        """The series that a scrape reads from the store, amounts by label (`observability/metrics.py` names them)."""
+        depth, oldest = self.depth, self.oldest_seconds
+        throughput = min((state.throughput_remaining for state in self.numbers.values()), default=0)
+        return {
+            "whatsapp_rate_limit_remaining": {
+                "throughput": throughput,
+                "daily": self.daily_remaining if self.daily_limit else float("inf"),
+            },
+            "whatsapp_circuit_state": {number: state.circuit for number, state in self.numbers.items()},
+            "whatsapp_queue_depth": {
+                "inbound": depth["inbound"],
+                "outbound": depth["replies"] + depth["bulk"],
+                "sending": depth["sending"],
+                "unknown": depth["unknown"],
+            },
+            "whatsapp_queue_oldest_seconds": {
+                "inbound": oldest["inbound"],
+                "outbound": max(oldest["replies"], oldest["bulk"]),
+            },
+            "whatsapp_dead_letters": self.dead_letters,
+        }
 
 
 class Observer:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
-from wa_service.observability import metrics
-from wa_service.observability.exposition import snapshot
+from wa_service.observability import exposition
 from wa_service.runtime import Runtime
 from wa_service.store.flusher import StoreAwayError
 from wa_service.web.auth import allow
@@ -17,7 +16,7 @@ def health_blueprint(runtime: Runtime, tally: WebhookTally) -> Blueprint:
     """The three routes for operators."""
     blueprint = Blueprint("health", __name__)
     metrics_key = runtime.settings.metrics_key
-    registry = metrics.scrape_registry(lambda: snapshot(runtime.observer))
+    registry = exposition.scrape_registry(lambda: runtime.observer.overview().samples())
 
     @blueprint.get("/healthz")
     @allow("anyone")
@@ -40,10 +39,10 @@ def health_blueprint(runtime: Runtime, tally: WebhookTally) -> Blueprint:
     def scrape() -> Response:
         """Every series of this machine's processes, and what the store tells."""
         given = request.headers.get("Authorization", "")
-        if metrics_key is not None and not metrics.may_scrape(given, metrics_key.get_secret_value()):
+        if metrics_key is not None and not exposition.may_scrape(given, metrics_key.get_secret_value()):
             raise ProblemError(UNAUTHORIZED, headers={"WWW-Authenticate": 'Bearer realm="metrics"'})
         tally.write()
-        body, content_type = metrics.exposition(registry)
+        body, content_type = exposition.render(registry)
         return Response(body, content_type=content_type)
 
     return blueprint

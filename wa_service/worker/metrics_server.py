@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from gevent.pywsgi import WSGIServer
 
-from wa_service.observability import log, metrics
-from wa_service.observability.exposition import snapshot
+from wa_service.observability import log
+from wa_service.observability.exposition import guarded_app, scrape_registry
 from wa_service.store.overview import Observer
 
 
@@ -17,7 +17,7 @@ class MetricsServer:
     """Serves `/metrics` while the port is its own."""
 
     def __init__(self, port: int, key: str | None, observer: Observer) -> None:
-        self._app = metrics.guarded_app(metrics.scrape_registry(lambda: snapshot(observer)), key)
+        self._app = guarded_app(scrape_registry(lambda: observer.overview().samples()), key)
         self._port = port
         self._server: WSGIServer | None = None
         self._log = log.get_logger(port=port)

@@ -11,9 +11,8 @@ import pytest
 from wa_service.cli.commands import _parser
 from wa_service.config import settings
 from wa_service.conversation.script import KINDS, ConversationProblem
-from wa_service.observability import metrics
+from wa_service.observability import exposition
 from wa_service.observability.log_events import LOG_EVENTS
-from wa_service.observability.metrics import StoreSnapshot
 from wa_service.web import problems
 from wa_service.whatsapp.codes import ROWS, SUBCODE_ROWS, CodeRow
 from wa_service.whatsapp.errors import CODES, SUBCODES, CodeInfo
@@ -119,14 +118,14 @@ def test_every_setting_that_is_named_exists(page: Path) -> None:
 
 
 def test_the_table_of_metrics_is_the_code_s() -> None:
-    body = metrics.exposition(metrics.scrape_registry(StoreSnapshot))[0].decode()
+    body = exposition.render(exposition.scrape_registry(dict))[0].decode()
     ours = set(re.findall(r"^# TYPE (whatsapp_\w+) ", body, re.MULTILINE))
     assert set(first_names(section("### Monitoring"))) == ours
 
 
 @pytest.mark.parametrize("page", OURS, ids=named)
 def test_every_metric_that_is_named_exists(page: Path) -> None:
-    body = metrics.exposition(metrics.scrape_registry(StoreSnapshot))[0].decode()
+    body = exposition.render(exposition.scrape_registry(dict))[0].decode()
     ours = set(re.findall(r"^# TYPE (whatsapp_\w+) ", body, re.MULTILINE))
     found = set(re.findall(r"\bwhatsapp_(?!business_)[a-z_]+[a-z]\b", text_of(page)))
     assert found - ours == set()

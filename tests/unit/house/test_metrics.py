@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,17 +8,22 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from wa_service.observability import metrics
-from wa_service.observability.metrics import StoreSnapshot
+from wa_service.observability import exposition, metrics
+from wa_service.observability.metrics import StoreSamples
 
 ROOT = Path(__file__).parents[3]
 
-THE_STORE_SAYS = StoreSnapshot(
-    rate_limit_remaining={"throughput": 79, "daily": 998},
-    circuit_state={"106540000000001": 2},
-    queue_depth={"inbound": 3},
-    queue_oldest_seconds={"inbound": 1.5},
-    dead_letters={"flood": 1},
+THE_STORE_SAYS: StoreSamples = {
+    "whatsapp_rate_limit_remaining": {"throughput": 79, "daily": 998},
+    "whatsapp_circuit_state": {"106540000000001": 2},
+    "whatsapp_queue_depth": {"inbound": 3},
+    "whatsapp_queue_oldest_seconds": {"inbound": 1.5},
+    "whatsapp_dead_letters": {"flood": 1},
+}
+
+SHARE = (
+    "from pathlib import Path; from wa_service.observability import multiprocess; multiprocess.share(Path('{}')); "
+    "from wa_service.observability import exposition, metrics"
 )
 
 FACTS: dict[str, Callable[[], None]] = {
@@ -39,8 +43,8 @@ FACTS: dict[str, Callable[[], None]] = {
 }  # fmt: skip
 
 
-def samples(snapshot: Callable[[], StoreSnapshot] | None = None) -> dict[tuple[str, tuple[str, ...]], float]:
-    body, _ = metrics.exposition(metrics.scrape_registry(snapshot))
+def samples(read_store: Callable[[], StoreSamples] | None = None) -> dict[tuple[str, tuple[str, ...]], float]:
+    body, _ = exposition.render(exposition.scrape_registry(read_store))
     return {
         (sample.name, tuple(sample.labels.values())): sample.value
         for family in text_string_to_metric_families(body.decode())
@@ -97,7 +101,7 @@ def test_what_the_store_knows_is_read_at_scrape() -> None:
 
 
 def test_with_the_store_away_the_rest_still_answers() -> None:
-    def away() -> StoreSnapshot:
+    def away() -> StoreSamples:
         raise ConnectionError
 
     told = samples(away)
@@ -107,7 +111,7 @@ def test_with_the_store_away_the_rest_still_answers() -> None:
 
 
 def test_the_metrics_key_is_asked_for_where_one_is_set() -> None:
-    app = metrics.guarded_app(metrics.scrape_registry(), "hush")
+    app = exposition.guarded_app(exposition.scrape_registry(), "hush")
 
     def status(authorization: str) -> str:
         said: list[str] = []
@@ -121,13 +125,12 @@ def test_the_metrics_key_is_asked_for_where_one_is_set() -> None:
 
 
 def test_processes_share_their_counts(tmp_path: Path) -> None:
-    env = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
     count = "metrics.message_accepted('text')"
-    tell = "print(metrics.exposition(metrics.scrape_registry())[0].decode())"
+    tell = "print(exposition.render(exposition.scrape_registry())[0].decode())"
 
     def process(code: str) -> str:
-        command = [sys.executable, "-c", f"from wa_service.observability import metrics; {code}"]
-        return subprocess.check_output(command, env=env, cwd=ROOT, text=True)
+        command = [sys.executable, "-c", f"{SHARE.format(tmp_path)}; {code}"]
+        return subprocess.check_output(command, cwd=ROOT, text=True)
 
     process(count)
     process(count)
@@ -139,7 +142,7 @@ def test_promtool_finds_nothing_to_say(require_program: Callable[..., Path]) -> 
     promtool = require_program("promtool")
     for fact in FACTS.values():
         fact()
-    body, _ = metrics.exposition(metrics.scrape_registry(lambda: THE_STORE_SAYS))
+    body, _ = exposition.render(exposition.scrape_registry(lambda: THE_STORE_SAYS))
     ours = b"\n".join(line for line in body.splitlines() if b"whatsapp_" in line) + b"\n"
     told = subprocess.run([promtool, "check", "metrics"], input=ours, capture_output=True, check=False)
     assert (told.returncode, told.stdout + told.stderr) == (0, b"")

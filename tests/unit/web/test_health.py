@@ -6,7 +6,6 @@ import pytest
 
 from tests.unit.web.conftest import Start, Web
 from tests.unit.web.deliveries import CUSTOMER, NUMBER
-from wa_service.observability.exposition import snapshot
 from wa_service.store.overview import NumberState, Overview
 
 NOWHERE = {"REDIS_URL": "redis://127.0.0.1:1/0"}
@@ -83,9 +82,9 @@ def test_the_least_of_several_numbers_is_told_and_each_circuit() -> None:
         "3": NumberState(80, 60, 0.0, "meta_unwell", half_open=True),
     }
 
-    told = snapshot(Told(Overview(depth, oldest, numbers, 1000, 7)))  # type: ignore[arg-type]  # it only observes
+    told = Overview(depth, oldest, numbers, 1000, 7).samples()
 
-    assert told.rate_limit_remaining == {"throughput": 20, "daily": 7}
-    assert told.circuit_state == {"1": 0, "2": 2, "3": 1}
-    assert told.queue_depth == {"inbound": 1, "outbound": 5, "sending": 4, "unknown": 5}
-    assert told.queue_oldest_seconds == {"inbound": 1.0, "outbound": 3.0}
+    assert told["whatsapp_rate_limit_remaining"] == {"throughput": 20, "daily": 7}
+    assert told["whatsapp_circuit_state"] == {"1": 0, "2": 2, "3": 1}
+    assert told["whatsapp_queue_depth"] == {"inbound": 1, "outbound": 5, "sending": 4, "unknown": 5}
+    assert told["whatsapp_queue_oldest_seconds"] == {"inbound": 1.0, "outbound": 3.0}
