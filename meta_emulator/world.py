@@ -211,7 +211,7 @@ class World:
         self.hub.publish("exchange", begun.summary() | {"under_way": True})
         return begun.id
 
-    def note_exchange(self, *, begun: int = 0, **fields: Any) -> Exchange:
+    def record_exchange(self, *, begun: int = 0, **fields: Any) -> Exchange:
         """Keep one HTTP call for the page's drawer; `begun` is its id where `begin_exchange` showed it."""
         if not begun:
             self._exchange_number += 1
