@@ -22,7 +22,8 @@ def subject_of(kind: str, request_body: str) -> dict[str, str]:
 def _pieces(kind: str, body: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if kind == "webhook":
         for change in _changes(body):
-            value = change.get("value") if isinstance(change.get("value"), dict) else {}
+            value = change.get("value")
+            value = value if isinstance(value, dict) else {}
             for status in _objects(value.get("statuses")):
                 yield f"status {status.get('status')}", str(status.get("recipient_id") or "")
             for message in _objects(value.get("messages")):

@@ -45,6 +45,10 @@ class WebhookContext(Protocol):
         """Return the callback URL of a number; empty for none."""
         ...
 
+    def begin_exchange(self, **fields: Any) -> int:
+        """Show a call that is under way."""
+        ...
+
     def record_exchange(self, **fields: Any) -> Exchange:
         """Record one HTTP exchange."""
         ...
