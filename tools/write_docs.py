@@ -1,7 +1,7 @@
 """Write the tables of the documentation from the code: `make docs`.
 
 A page holds a table between `<!-- make docs: NAME -->` and `<!-- end -->`; `TABLES` says which function writes it.
-`tests/unit/house/test_docs.py` fails where running this would change a page.
+`tests/unit/house/test_documentation.py` fails where running this would change a page.
 """
 
 from __future__ import annotations
