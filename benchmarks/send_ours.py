@@ -11,8 +11,9 @@ loaded = settings.load()
 multiprocess.share(loaded.metrics_dir)
 
 from benchmarks.others.sending import arguments, timed  # noqa: E402 - after the patch
-from wa_service.delivery.breakers import Breaker  # noqa: E402 - as above
+from wa_service.delivery.breakers import MetaBreaker  # noqa: E402 - as above
 from wa_service.observability import metrics  # noqa: E402 - as above
+from wa_service.resilience.deadline import GreenletDeadline  # noqa: E402 - as above
 from wa_service.whatsapp import WhatsAppMetaClient  # noqa: E402 - as above
 from wa_service.whatsapp.http.transport import CallOutcome  # noqa: E402 - as above
 
@@ -28,7 +29,8 @@ client = WhatsAppMetaClient(
     phone_number_id=loaded.phone_number_ids[0],
     api_version=loaded.api_version,
     base_url=base_url,
-    guard=Breaker(lambda: None).guard,
+    deadline=GreenletDeadline,
+    guard=MetaBreaker(lambda: None).guard,
     observe=observe,
     ca_bundle=str(loaded.ca_bundle) if loaded.ca_bundle else None,
 )

@@ -5,8 +5,7 @@ Nothing here connects or starts anything; what is built connects at its first us
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
@@ -14,10 +13,11 @@ from importlib.metadata import PackageNotFoundError, version
 from structlog.typing import FilteringBoundLogger
 
 from wa_service.config.settings import Settings
-from wa_service.delivery.breakers import Breaker
+from wa_service.delivery.breakers import MetaBreaker
 from wa_service.delivery.management_guard import ManagementGuard
 from wa_service.delivery.sender import Sender
 from wa_service.observability import log, metrics
+from wa_service.resilience.deadline import GreenletDeadline
 from wa_service.store.client import Store, connect
 from wa_service.store.contacts import Contacts
 from wa_service.store.dead_letters import DeadLetters
@@ -30,15 +30,12 @@ from wa_service.store.overview import MemoryWatch, Observer
 from wa_service.store.records import Records
 from wa_service.store.result_waiters import Answers
 from wa_service.whatsapp.client import WhatsAppMetaClient
-from wa_service.whatsapp.http.transport import CallOutcome
+from wa_service.whatsapp.http.transport import CallGuard, CallObserver, CallOutcome
 from wa_service.whatsapp.webhooks.signature import SignatureVerifier
 
 COEXISTENCE_PER_SECOND = 20
 # What the client calls the first of a download's two steps.
 MEDIA_ADDRESS = "media"
-
-Guard = Callable[[str], AbstractContextManager[object]]
-Observe = Callable[[str, CallOutcome, float], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +92,7 @@ def build(settings: Settings) -> Runtime:
         resend_unknown=settings.resend_unknown,
     )
     management = ManagementGuard(partial(_management_opened, log.get_logger()))
-    breakers = {number: Breaker(partial(_pause, outbox, number)) for number in numbers}
+    breakers = {number: MetaBreaker(partial(_pause, outbox, number)) for number in numbers}
     senders = {
         number: Sender(
             number,
@@ -135,7 +132,7 @@ def _limits(settings: Settings, number: str) -> Limits:
     return Limits(throughput, settings.daily_limit, settings.business_account_id or "-")
 
 
-def _client(settings: Settings, number: str, guard: Guard, observe: Observe) -> WhatsAppMetaClient:
+def _client(settings: Settings, number: str, guard: CallGuard, observe: CallObserver) -> WhatsAppMetaClient:
     return WhatsAppMetaClient(
         access_token=settings.access_token.get_secret_value(),
         phone_number_id=number,
@@ -148,6 +145,7 @@ def _client(settings: Settings, number: str, guard: Guard, observe: Observe) -> 
         proxies=_proxies(settings),
         ca_bundle=str(settings.ca_bundle) if settings.ca_bundle else None,
         user_agent=f"wa_service/{_version()}",
+        deadline=GreenletDeadline,
     )
 
 

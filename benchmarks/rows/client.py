@@ -28,7 +28,7 @@ def run(plan: Plan) -> list[Line]:
         absolute = {name: median(each) for name, each in rates.items()}
         lines: list[Line] = [
             ratio(f"client_{name}", WHAT, name, rates["ours"], rates[name], Goal("≥", goal), absolute)
-            for name, goal in (("pywa", 1.4), ("whatsloon", 1.4), ("heyoo", 2.5))
+            for name, goal in (("pywa", 1.25), ("whatsloon", 1.25), ("heyoo", 2.0))
         ]
         return [*lines, _over_tls(plan, workshop)]
 

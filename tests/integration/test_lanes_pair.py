@@ -7,7 +7,7 @@ import redis
 
 from tests.integration.lanes import NUMBER, Lanes, send
 from tests.integration.test_lanes_outbound import done
-from tests.integration.test_sender import Meta, Yes
+from tests.integration.test_sender import YES, Meta
 from wa_service.delivery.sender import Sender
 from wa_service.store.client import Store
 from wa_service.store.outbox import Limits
@@ -47,7 +47,7 @@ def test_what_never_left_does_not_use_up_the_burst(
     redis_client.zadd(f"wa:out:{NUMBER}:0", {f"{NUMBER}:{CUSTOMER}": 0})
     for _ in range(BURST):
         (grant,) = lanes.grant()
-        Sender(NUMBER, Meta(Yes()), lanes.outbox).send(grant)
+        Sender(NUMBER, Meta(YES), lanes.outbox).send(grant)
     assert lanes.grant() == []
 
 

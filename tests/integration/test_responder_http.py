@@ -21,8 +21,8 @@ from wa_service.conversation.http_responder import HttpResponder
 from wa_service.conversation.responder import ScriptResponder
 from wa_service.conversation.script import load_script
 from wa_service.conversation.utterance import Utterance
-from wa_service.resilience.breaker import OutsideService, Unavailable
-from wa_service.resilience.http import OutsideCaller
+from wa_service.resilience.breaker import CircuitBreaker, Unavailable
+from wa_service.resilience.http import HttpCaller
 
 SECRET = "whsec_" + base64.b64encode(bytes(32)).decode()
 FALLBACK = ({"type": "text", "text": {"body": "Fallback."}},)
@@ -242,7 +242,7 @@ def test_a_tool_that_drips_is_left_at_the_deadline(responder: Responder) -> None
 
 
 def test_after_many_failures_the_worker_is_told_to_wait(serve: Serve, responder: Responder) -> None:
-    service = OutsideService("the responder", failures=2, pause=30.0)
+    service = CircuitBreaker("the responder", failures=2, pause=30.0)
     tool = Tool((500, b""))
     asking = responder(serve(tool), service=service)
     asking.respond(utterance())
@@ -257,7 +257,7 @@ def test_after_many_failures_the_worker_is_told_to_wait(serve: Serve, responder:
 
 
 def test_a_refusal_is_no_sign_that_the_tool_is_away(serve: Serve, responder: Responder) -> None:
-    asking = responder(serve(Tool((400, b""))), service=OutsideService("x", failures=1))
+    asking = responder(serve(Tool((400, b""))), service=CircuitBreaker("x", failures=1))
 
     asking.respond(utterance())
 
@@ -265,7 +265,7 @@ def test_a_refusal_is_no_sign_that_the_tool_is_away(serve: Serve, responder: Res
 
 
 def test_the_environments_proxy_is_not_used() -> None:
-    assert OutsideCaller()._session.trust_env is False
+    assert HttpCaller()._session.trust_env is False
 
 
 GREEN = """
@@ -273,7 +273,7 @@ GREEN = """
     import sys, time
     sys.path[:0] = [{root!r}]
     import gevent
-    from wa_service.resilience.http import OutsideCaller, OutsideCallError
+    from wa_service.resilience.http import HttpCaller, HttpCallError
     ticks = []
     def tick():
         while True:
@@ -282,8 +282,8 @@ GREEN = """
     gevent.spawn(tick)
     began = time.monotonic()
     try:
-        OutsideCaller().post({url!r}, seconds=0.5, headers={{}}, data=b"x")
-    except OutsideCallError as error:
+        HttpCaller().post({url!r}, seconds=0.5, headers={{}}, data=b"x")
+    except HttpCallError as error:
         print(error, time.monotonic() - began < 1.5, len(ticks) > 20)
 """
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-import gevent
 import pytest
 
 from tests.integration.lanes import NUMBER, Lanes, send
@@ -17,23 +15,20 @@ from wa_service.store import keys
 from wa_service.store.flusher import StoreAwayError
 from wa_service.store.outbox import Grant
 from wa_service.store.retry import BETWEEN_TRIES
+from wa_service.whatsapp.client import Sent
 from wa_service.whatsapp.errors import WhatsAppError, WhatsAppOutcomeUnknownError, classify
 
-
-@dataclass
-class Yes:
-    wamid: str = "wamid.OK"
-    wa_id: str | None = "15551230001"
+YES = Sent("wamid.OK", "15551230001", "", "15551230001", "", {})
 
 
 class Meta:
     """Answers each POST with the next of its answers, and remembers what came."""
 
-    def __init__(self, *answers: Yes | WhatsAppError) -> None:
+    def __init__(self, *answers: Sent | WhatsAppError) -> None:
         self.answers = list(answers)
         self.seen: list[dict[str, Any]] = []
 
-    def __call__(self, payload: dict[str, Any]) -> Yes:
+    def __call__(self, payload: dict[str, Any]) -> Sent:
         self.seen.append(payload)
         answer = self.answers.pop(0)
         if isinstance(answer, WhatsAppError):
@@ -59,14 +54,14 @@ def state(lanes: Lanes, grant: Grant) -> str:
 
 def test_a_yes_is_written_with_its_wamid(lanes: Lanes) -> None:
     grant = granted(lanes)
-    Sender(NUMBER, Meta(Yes()), lanes.outbox).send(grant)
+    Sender(NUMBER, Meta(YES), lanes.outbox).send(grant)
     record = lanes.records.get(grant.id)
     assert record is not None
     assert (record.status, record.wamid) == ("accepted", "wamid.OK")
 
 
 def test_the_message_carries_our_id_for_its_statuses(lanes: Lanes) -> None:
-    meta = Meta(Yes())
+    meta = Meta(YES)
     grant = granted(lanes)
     Sender(NUMBER, meta, lanes.outbox).send(grant)
     assert meta.seen[0]["biz_opaque_callback_data"] == grant.id
@@ -76,16 +71,6 @@ def test_a_refusal_is_final(lanes: Lanes) -> None:
     grant = granted(lanes)
     Sender(NUMBER, Meta(said(131026)), lanes.outbox).send(grant)
     assert state(lanes, grant) == "failed"
-
-
-def test_a_call_that_takes_too_long_is_unknown(lanes: Lanes) -> None:
-    def never(_: dict[str, Any]) -> Yes:
-        gevent.event.Event().wait()
-        raise AssertionError
-
-    grant = granted(lanes)
-    Sender(NUMBER, never, lanes.outbox, deadline=0.05).send(grant)
-    assert state(lanes, grant) == "unknown"
 
 
 def test_a_dead_token_pauses_the_number_and_keeps_the_message(lanes: Lanes) -> None:
@@ -127,12 +112,12 @@ class FlakyOutbox:
 
 def test_an_accepted_send_is_written_once_the_store_is_back(lanes: Lanes) -> None:
     grant = granted(lanes)
-    Sender(NUMBER, Meta(Yes()), FlakyOutbox(lanes, 3), wait_for_store=lambda _: True).send(grant)  # type: ignore[arg-type]
+    Sender(NUMBER, Meta(YES), FlakyOutbox(lanes, 3), wait_for_store=lambda _: True).send(grant)  # type: ignore[arg-type]
     assert state(lanes, grant) == "accepted"
 
 
 def test_meta_is_asked_once_however_often_the_ending_is_written(lanes: Lanes) -> None:
-    meta = Meta(Yes())
+    meta = Meta(YES)
     Sender(NUMBER, meta, FlakyOutbox(lanes, 3), wait_for_store=lambda _: True).send(granted(lanes))  # type: ignore[arg-type]
     assert len(meta.seen) == 1
 
@@ -140,7 +125,7 @@ def test_meta_is_asked_once_however_often_the_ending_is_written(lanes: Lanes) ->
 def test_a_store_that_refuses_without_being_away_is_left_in_peace_between_the_tries(lanes: Lanes) -> None:
     grant = granted(lanes)
     refusing = FlakyOutbox(lanes, 2)
-    Sender(NUMBER, Meta(Yes()), refusing, wait_for_store=lambda _: True).send(grant)  # type: ignore[arg-type]
+    Sender(NUMBER, Meta(YES), refusing, wait_for_store=lambda _: True).send(grant)  # type: ignore[arg-type]
     assert state(lanes, grant) == "accepted"
     assert all(later - earlier >= BETWEEN_TRIES for earlier, later in pairwise(refusing.asked))
 

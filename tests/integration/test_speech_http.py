@@ -7,7 +7,7 @@ import requests
 import requests_mock
 from structlog.testing import capture_logs
 
-from wa_service.resilience.breaker import OutsideService, Unavailable
+from wa_service.resilience.breaker import CircuitBreaker, Unavailable
 from wa_service.speech.audio import Form
 from wa_service.speech.engine import (
     RecordingTooLongError,
@@ -112,7 +112,7 @@ def test_a_service_that_cannot_be_reached_is_a_failure(service: Mock) -> None:
 
 def test_after_many_failures_the_worker_is_told_to_wait(service: Mock) -> None:
     service.post(URL, status_code=500)
-    speech = HttpSpeech("https://speech.example.com", service=OutsideService("speech", failures=2))
+    speech = HttpSpeech("https://speech.example.com", service=CircuitBreaker("speech", failures=2))
     for _ in range(2):
         with pytest.raises(SpeechFailedError):
             speech.transcribe(NOTE, Form.OGG)
@@ -123,7 +123,7 @@ def test_after_many_failures_the_worker_is_told_to_wait(service: Mock) -> None:
 
 def test_a_refused_recording_is_no_sign_that_the_service_is_away(service: Mock) -> None:
     service.post(URL, status_code=400)
-    speech = HttpSpeech("https://speech.example.com", service=OutsideService("speech", failures=1))
+    speech = HttpSpeech("https://speech.example.com", service=CircuitBreaker("speech", failures=1))
 
     for _ in range(2):
         with pytest.raises(RecordingUnreadableError):

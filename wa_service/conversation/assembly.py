@@ -12,6 +12,8 @@ from wa_service.conversation.pipeline import Pipeline, Startable, examples_of
 from wa_service.conversation.responder import Responder, ScriptResponder, SilentResponder
 from wa_service.conversation.script import HOTEL_DESK, Script, load_script
 from wa_service.conversation.transcription import MAX_RECORDINGS, Transcriber
+from wa_service.resilience.deadline import GreenletDeadline
+from wa_service.resilience.http import HttpCaller
 from wa_service.speech.engine import SpeechEngine
 from wa_service.speech.http_speech import HttpSpeech
 from wa_service.speech.local_speech import LocalSpeech
@@ -70,7 +72,7 @@ def make_matcher(script: Script, intents: Intents) -> Matcher:
 
 def _responder(options: ConversationOptions, scripted: ScriptResponder) -> Responder:
     if options.responder == "http":
-        return HttpResponder(options.responder_url, options.responder_secret, scripted)
+        return HttpResponder(options.responder_url, options.responder_secret, scripted, caller=_http_caller())
     return SilentResponder() if options.responder == "none" else scripted
 
 
@@ -82,5 +84,11 @@ def _engine(options: ConversationOptions) -> SpeechEngine | None:
             seconds=options.speech_timeout,
         )
     if options.speech == "http":
-        return HttpSpeech(options.speech_url, options.speech_api_key, seconds=options.speech_timeout)
+        return HttpSpeech(
+            options.speech_url, options.speech_api_key, seconds=options.speech_timeout, caller=_http_caller()
+        )
     return None
+
+
+def _http_caller() -> HttpCaller:
+    return HttpCaller(deadline=GreenletDeadline)

@@ -22,8 +22,8 @@ from wa_service.conversation.responder import ScriptResponder
 from wa_service.conversation.script import MAX_REPLIES
 from wa_service.conversation.utterance import Utterance
 from wa_service.observability import log
-from wa_service.resilience.breaker import OutsideService
-from wa_service.resilience.http import OutsideAnswer, OutsideCaller, OutsideCallError
+from wa_service.resilience.breaker import CircuitBreaker
+from wa_service.resilience.http import HttpAnswer, HttpCaller, HttpCallError
 
 _ATTEMPTS = 3
 
@@ -42,8 +42,8 @@ class HttpResponder:
         *,
         seconds: float = 10.0,
         pause_seconds: float = 0.5,
-        service: OutsideService | None = None,
-        caller: OutsideCaller | None = None,
+        service: CircuitBreaker | None = None,
+        caller: HttpCaller | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._url = url
@@ -51,8 +51,8 @@ class HttpResponder:
         self._scripted = scripted
         self._seconds = seconds
         self._pause_seconds = pause_seconds
-        self._service = service or OutsideService("the responder")
-        self._caller = caller or OutsideCaller()
+        self._service = service or CircuitBreaker("the responder")
+        self._caller = caller or HttpCaller()
         self._clock = clock
         self._log = log.get_logger()
 
@@ -62,7 +62,7 @@ class HttpResponder:
         try:
             with self._service.calling():
                 answer = self._ask_patiently(utterance.id, body)
-        except OutsideCallError as error:
+        except HttpCallError as error:
             self._log.warning("whatsapp.conversation.responder_failed", reason=str(error))
             return self._scripted.fallback(utterance)
         try:
@@ -71,19 +71,19 @@ class HttpResponder:
             self._log.warning("whatsapp.conversation.responder_answer_unusable", reason=str(error))
             return self._scripted.fallback(utterance)
 
-    def _ask_patiently(self, message_id: str, body: bytes) -> OutsideAnswer:
+    def _ask_patiently(self, message_id: str, body: bytes) -> HttpAnswer:
         """Ask, and ask again while there is time: a tool that is overloaded or restarting gets a moment."""
         until = time.monotonic() + self._seconds
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 return self._ask(message_id, body, until - time.monotonic())
-            except OutsideCallError:
+            except HttpCallError:
                 if attempt == _ATTEMPTS or until - time.monotonic() < 2 * self._pause_seconds:
                     raise
                 time.sleep(self._pause_seconds)
         raise AssertionError("unreachable")
 
-    def _ask(self, message_id: str, body: bytes, seconds: float) -> OutsideAnswer:
+    def _ask(self, message_id: str, body: bytes, seconds: float) -> HttpAnswer:
         now = datetime.fromtimestamp(self._clock(), UTC)
         headers = {
             "Content-Type": "application/json",
@@ -94,7 +94,7 @@ class HttpResponder:
         }
         answer = self._caller.post(self._url, seconds=seconds, headers=headers, data=body)
         if answer.status >= 500 or answer.status in {408, 425, 429}:
-            raise OutsideCallError(f"HTTP {answer.status}")
+            raise HttpCallError(f"HTTP {answer.status}")
         return answer
 
 
@@ -125,7 +125,7 @@ def _request(utterance: Utterance) -> dict[str, Any]:
     }
 
 
-def _replies(answer: OutsideAnswer) -> tuple[dict[str, Any], ...]:
+def _replies(answer: HttpAnswer) -> tuple[dict[str, Any], ...]:
     if answer.status == 204:
         return ()
     if answer.status != 200:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from wa_service.delivery.breakers import Breaker
+from wa_service.delivery.breakers import MetaBreaker
 from wa_service.whatsapp.errors import WhatsAppRateLimitError
 from wa_service.whatsapp.http.transport import CallOutcome
 
@@ -17,20 +17,20 @@ FREE_CALLS = frozenset({"messages", "mark_as_read", "media", "media_download", "
 
 
 class ManagementGuard:
-    """Guards one process's management calls; `opened` is told when their breaker opens.
+    """Guards one process's management calls; `on_open` is called when their breaker opens.
 
     From 90 % of a limit on (`X-Business-Use-Case-Usage`, `X-App-Usage`) calls are spaced, 3 s for each percent
     above; once Meta names a time to regain access, none is made before.
     """
 
-    def __init__(self, opened: Callable[[], None], clock: Callable[[], float] = time.monotonic) -> None:
-        self._breaker = Breaker(opened)
+    def __init__(self, on_open: Callable[[], None], clock: Callable[[], float] = time.monotonic) -> None:
+        self._breaker = MetaBreaker(on_open)
         self._clock = clock
         self._next = 0.0
 
     @contextmanager
     def guard(self, call: str) -> Iterator[None]:
-        """Around one call.
+        """Run one call in the block.
 
         Raises:
             WhatsAppRateLimitError: it must wait `retry_after` seconds; nothing was tried.
@@ -43,7 +43,7 @@ class ManagementGuard:
             yield
 
     def observe(self, outcome: CallOutcome) -> None:
-        """Reads how much of Meta's limits is used up."""
+        """Read how much of Meta's limits is used up."""
         for usage in outcome.usage:
             seconds = max(usage.regain_minutes * 60.0, (usage.percent - NEAR_PERCENT) * SECONDS_A_PERCENT)
             if seconds > 0:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
-import gevent
 import orjson
 
 from wa_service.delivery.verdict import Verdict, judge
@@ -14,25 +13,11 @@ from wa_service.observability import log, metrics
 from wa_service.store.flusher import StoreAwayError
 from wa_service.store.outbox import Ended, Ending, Grant, Outbox, Trip
 from wa_service.store.retry import insist
-from wa_service.whatsapp.errors import WhatsAppError, WhatsAppOutcomeUnknownError
+from wa_service.whatsapp.client import Sent
+from wa_service.whatsapp.errors import WhatsAppError
 
-DEADLINE_SECONDS = 30.0
 STORE_PATIENCE = 600.0
 _TEMPLATE = "template"
-
-
-class Sent(Protocol):
-    """What Meta said yes with."""
-
-    @property
-    def wamid(self) -> str:
-        """Meta's id of the message."""
-        ...
-
-    @property
-    def wa_id(self) -> str | None:
-        """The customer's canonical address."""
-        ...
 
 
 Post = Callable[[dict[str, Any]], Sent]
@@ -41,8 +26,8 @@ Post = Callable[[dict[str, Any]], Sent]
 class Sender:
     """Sends the records of one number.
 
-    `post` makes one POST of a ready payload (the client's `send`); it is cut off after `deadline` seconds, well
-    before the claim ends, so that an answer still finds its claim.
+    `post` makes one POST of a ready payload (the client's `send`). It must end well before the claim does (30 s of 45),
+    so that an answer still finds its claim.
     """
 
     def __init__(
@@ -51,18 +36,16 @@ class Sender:
         post: Post,
         outbox: Outbox,
         *,
-        deadline: float = DEADLINE_SECONDS,
         wait_for_store: Callable[[float], bool] = lambda _: True,
     ) -> None:
         self._number = number
         self._post = post
         self._outbox = outbox
-        self._deadline = deadline
         self._wait_for_store = wait_for_store
         self._log = log.get_logger(number=number)
 
     def send(self, grant: Grant) -> Ending:
-        """Sends a granted record and writes how it ended; returns that."""
+        """Send a granted record and write how it ended; return that."""
         verdict, trip = self._attempt(grant)
         self._consequences(grant, verdict)
         ended = self._write(grant, verdict.ending, trip)
@@ -74,17 +57,16 @@ class Sender:
         payload["biz_opaque_callback_data"] = grant.id
         started = time.monotonic()
         try:
-            with gevent.Timeout(self._deadline, WhatsAppOutcomeUnknownError("No answer came in time.")):
-                sent = self._post(payload)
+            sent = self._post(payload)
         except WhatsAppError as error:
             verdict = judge(error, grant)
         else:
-            verdict = Verdict(Ending("accepted", wamid=sent.wamid, wa_id=sent.wa_id or "", health="well"))
+            verdict = Verdict(Ending("accepted", wamid=sent.wamid, wa_id=sent.wa_id, health="well"))
         ended = time.monotonic()
         return verdict, Trip(round((ended - started) * 1000), ended)
 
     def _consequences(self, grant: Grant, verdict: Verdict) -> None:
-        """What the outcome means for the whole number, before the record may be granted again."""
+        """Slow down or pause the whole number where the outcome asks for it, before the record may be granted again."""
         try:
             if verdict.cut:
                 pace = self._outbox.cut(self._number)
@@ -100,7 +82,7 @@ class Sender:
             self._log.warning("whatsapp.number.pause_not_stored")
 
     def _write(self, grant: Grant, ending: Ending, trip: Trip) -> Ended | None:
-        """Writes the ending, waiting for the store if need be: safe to repeat, and an accepted wamid is worth it."""
+        """Write the ending, and wait for the store if need be: safe to repeat, and an accepted wamid is worth it."""
         try:
             return insist(
                 lambda: self._outbox.done(self._number, grant, ending, trip), self._wait_for_store, STORE_PATIENCE

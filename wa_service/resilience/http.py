@@ -1,75 +1,68 @@
 """One POST to a service of the operator's, with a deadline for all of it and a cap on the answer."""
 
-import time
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass
-from queue import Empty, SimpleQueue
-from threading import Thread
 from typing import Any
 
 import requests
+from urllib3 import Retry
+from urllib3.exceptions import HTTPError as Urllib3Error
 
-_CHUNK = 64 * 1024
+from wa_service.whatsapp.http.adapter import Exchange, WatchedAdapter
+from wa_service.whatsapp.http.deadline import DeadlineFactory, Watchdog
 
 
-class OutsideCallError(Exception):
+class HttpCallError(Exception):
     """No answer that can be used: not reached, too slow, too long. `str()` names the kind, never the content."""
 
 
 @dataclass(frozen=True, slots=True)
-class OutsideAnswer:
-    """What came back."""
+class HttpAnswer:
+    """An answer with its whole body."""
 
     status: int
     body: bytes
 
 
-class OutsideCaller:
+class HttpCaller:
     """POSTs with requests, without the environment's proxies and without following redirects."""
 
-    def __init__(self, connect_seconds: float = 3.0, max_answer: int = 1_000_000) -> None:
+    def __init__(
+        self, *, connect_seconds: float = 3.0, max_answer: int = 1_000_000, deadline: DeadlineFactory = Watchdog
+    ) -> None:
         self._connect_seconds = connect_seconds
         self._max_answer = max_answer
+        self._deadline = deadline
         self._session = requests.Session()
         self._session.trust_env = False
+        adapter = WatchedAdapter(pool_size=10, retries=Retry(False))
+        self._session.mount("https://", adapter)
+        self._session.mount("http://", adapter)
 
-    def post(self, url: str, *, seconds: float, headers: Mapping[str, str], **content: Any) -> OutsideAnswer:
-        """POST `content` (requests' `data` and `files`). Raises OutsideCallError after `seconds` at the latest.
+    def post(self, url: str, *, seconds: float, headers: Mapping[str, str], **content: Any) -> HttpAnswer:
+        """POST `content` (the `data` and `files` of requests).
 
-        The time-outs of requests start again with every byte, so a service that drips would hold us for ever.
-        So the call runs beside us (a greenlet in production, a thread elsewhere) and we stop listening in time.
+        Raises:
+            HttpCallError: no usable answer, after `seconds` at the latest.
         """
-        answers: SimpleQueue[OutsideAnswer | OutsideCallError] = SimpleQueue()
-        until = time.monotonic() + seconds
-
-        def call() -> None:
-            try:
-                answers.put(self._post(url, until, headers, content))
-            except OutsideCallError as error:
-                answers.put(error)
-            except (requests.RequestException, OSError, ValueError) as error:
-                answers.put(OutsideCallError(type(error).__name__))
-
-        Thread(target=call, daemon=True, name="outside call").start()
+        exchange = Exchange()
         try:
-            answer = answers.get(timeout=seconds)
-        except Empty:
-            raise OutsideCallError("no answer in time") from None
-        if isinstance(answer, OutsideCallError):
-            raise answer
-        return answer
+            with exchange, self._deadline(seconds, exchange.hang_up):
+                return self._post(url, seconds, headers, content)
+        except TimeoutError:
+            raise HttpCallError("no answer in time") from None
+        except (requests.RequestException, Urllib3Error, OSError, ValueError) as error:
+            raise HttpCallError(type(error).__name__) from None
 
-    def _post(self, url: str, until: float, headers: Mapping[str, str], content: Mapping[str, Any]) -> OutsideAnswer:
-        left = max(0.1, until - time.monotonic())
-        times = (min(self._connect_seconds, left), left)
+    def _post(self, url: str, seconds: float, headers: Mapping[str, str], content: Mapping[str, Any]) -> HttpAnswer:
+        # A read may take longer than the deadline, so that it is the deadline that ends it.
+        times = (min(self._connect_seconds, seconds), seconds + 1)
         with self._session.post(
             url, headers=dict(headers), timeout=times, allow_redirects=False, stream=True, **content
         ) as response:
-            body = b""
-            for chunk in response.iter_content(_CHUNK):
-                body += chunk
-                if len(body) > self._max_answer:
-                    raise OutsideCallError("the answer is too long")
-                if time.monotonic() > until:
-                    raise OutsideCallError("no answer in time")
-            return OutsideAnswer(response.status_code, body)
+            body: bytes = response.raw.read(self._max_answer + 1, decode_content=True)
+            if len(body) > self._max_answer:
+                raise HttpCallError("the answer is too long")
+            return HttpAnswer(response.status_code, body)

@@ -7,8 +7,8 @@ from typing import Any
 import orjson
 
 from wa_service.observability import log
-from wa_service.resilience.breaker import OutsideService
-from wa_service.resilience.http import OutsideAnswer, OutsideCaller, OutsideCallError
+from wa_service.resilience.breaker import CircuitBreaker
+from wa_service.resilience.http import HttpAnswer, HttpCaller, HttpCallError
 from wa_service.speech.audio import Form
 from wa_service.speech.engine import (
     RecordingTooLongError,
@@ -43,28 +43,28 @@ class HttpSpeech:
         model: str = "whisper-1",
         language: str = "",
         seconds: float = 30.0,
-        service: OutsideService | None = None,
-        caller: OutsideCaller | None = None,
+        service: CircuitBreaker | None = None,
+        caller: HttpCaller | None = None,
     ) -> None:
         base = url.rstrip("/")
         self._url = f"{base}{'' if base.endswith('/v1') else '/v1'}/audio/transcriptions"
         self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         self._fields = {"model": model, "response_format": "json"} | ({"language": language} if language else {})
         self._seconds = seconds
-        self._service = service or OutsideService("the speech service")
-        self._caller = caller or OutsideCaller()
+        self._service = service or CircuitBreaker("the speech service")
+        self._caller = caller or HttpCaller()
 
     def transcribe(self, content: bytes, form: Form) -> Transcript:
         """The words of a recording. Raises SpeechError, and Unavailable while the service is known to be away."""
         try:
             with self._service.calling():
                 answer = self._asked(content, form)
-        except OutsideCallError as error:
+        except HttpCallError as error:
             log.get_logger().warning("whatsapp.conversation.speech_failed", reason=str(error))
             raise SpeechFailedError(str(error)) from error
         return self._transcript(answer)
 
-    def _asked(self, content: bytes, form: Form) -> OutsideAnswer:
+    def _asked(self, content: bytes, form: Form) -> HttpAnswer:
         name, mime_type = _FILES[form]
         answer = self._caller.post(
             self._url,
@@ -75,10 +75,10 @@ class HttpSpeech:
         )
         if answer.status >= 500 or answer.status in {401, 403, 404, 408, 429}:
             # A wrong key or address is as good as away: no customer can do anything about it.
-            raise OutsideCallError(f"HTTP {answer.status}")
+            raise HttpCallError(f"HTTP {answer.status}")
         return answer
 
-    def _transcript(self, answer: OutsideAnswer) -> Transcript:
+    def _transcript(self, answer: HttpAnswer) -> Transcript:
         if answer.status == 413:
             raise RecordingTooLongError
         if answer.status in {400, 415, 422}:

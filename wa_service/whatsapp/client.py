@@ -9,6 +9,7 @@ from typing import IO, Any, Final
 from requests.adapters import BaseAdapter
 
 from wa_service.whatsapp.errors import WhatsAppOutcomeUnknownError
+from wa_service.whatsapp.http.deadline import DeadlineFactory, Watchdog
 from wa_service.whatsapp.http.transport import USER_AGENT, CallGuard, CallObserver, Transport
 from wa_service.whatsapp.management_client import ManagementClient
 from wa_service.whatsapp.media.download import LARGEST, Media, MediaDownloader, MediaInfo, MediaStream, check_upload
@@ -70,6 +71,7 @@ class WhatsAppMetaClient(ManagementClient):
         connect_timeout: float = 5.0,
         read_timeout: float = 25.0,
         media_seconds: float = 30.0,
+        deadline: DeadlineFactory = Watchdog,
         adapter: BaseAdapter | None = None,
     ) -> None:
         """`app_secret`: one, or several while rotating. The rest is explained at `Transport`."""
@@ -85,6 +87,7 @@ class WhatsAppMetaClient(ManagementClient):
             pool_size=pool_size,
             connect_timeout=connect_timeout,
             read_timeout=read_timeout,
+            deadline=deadline,
             adapter=adapter,
         )
         super().__init__(transport, phone_number_id, business_account_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -96,7 +97,7 @@ def local_meta() -> Iterator[LocalMeta]:
 
 
 class RawServer:
-    """A TCP server that does with each connection whatever `script` says, after it read the request's head."""
+    """A TCP server that does with each connection whatever `script` says, after it read the request."""
 
     def __init__(self) -> None:
         self.heads: list[bytes] = []
@@ -127,13 +128,29 @@ class RawServer:
     def _serve(self, connection: socket.socket) -> None:
         with suppress(OSError), self.wrap(connection) as connection:
             connection.settimeout(10)
-            head = b""
-            while b"\r\n\r\n" not in head:
-                if not (part := connection.recv(65536)):
-                    return
-                head += part
-            self.heads.append(head)
-            self.script(connection, self._stop)
+            if self.read_request(connection):
+                self.script(connection, self._stop)
+
+    def read_request(self, connection: socket.socket) -> bool:
+        """Read one request, with its body where that is small; whether one came."""
+        received = b""
+        while b"\r\n\r\n" not in received:
+            if not (part := connection.recv(65536)):
+                return False
+            received += part
+        length = re.search(rb"(?i)content-length: *(\d+)", received)
+        if length and int(length[1]) < 65536:
+            # Closed with a body unread, the connection would be reset and the answer lost.
+            whole = received.index(b"\r\n\r\n") + 4 + int(length[1])
+            while len(received) < whole and (part := connection.recv(65536)):
+                received += part
+        self.heads.append(received)
+        return True
+
+    @property
+    def connections(self) -> int:
+        """How many were opened to it."""
+        return len(self._open)
 
     def at_rest(self) -> bool:
         """Whether it has closed every connection that it had taken."""

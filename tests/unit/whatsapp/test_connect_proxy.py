@@ -136,7 +136,7 @@ def test_the_deadline_holds_inside_tls_too(proxy, certificate):
         "EAAtoken",
         proxies={"https": proxy.url},
         ca_bundle=str(certificate / "cert.pem"),
-        deadline=0.6,
+        call_seconds=0.6,
     )
     with pytest.raises(WhatsAppError) as caught:
         transport.post_json("messages", "106/messages", {})
@@ -145,7 +145,9 @@ def test_the_deadline_holds_inside_tls_too(proxy, certificate):
 
 def test_a_proxy_that_drips_is_left_when_the_time_is_over(raw_server, drip):
     raw_server.script = drip(b"HTTP/1.1 200 OK\r\n", b"X-Slow: y\r\n")
-    transport = Transport("https://graph.test", "v23.0", "EAAtoken", proxies={"https": raw_server.url}, deadline=0.3)
+    transport = Transport(
+        "https://graph.test", "v23.0", "EAAtoken", proxies={"https": raw_server.url}, call_seconds=0.3
+    )
     started = time.monotonic()
     with pytest.raises(WhatsAppConnectionError):
         transport.post_json("messages", "106/messages", {})

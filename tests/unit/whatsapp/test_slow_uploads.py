@@ -14,7 +14,7 @@ import requests_mock
 from tests.unit.whatsapp.conftest import RawServer
 from wa_service.whatsapp.client import WhatsAppMetaClient
 from wa_service.whatsapp.errors import WhatsAppOutcomeUnknownError
-from wa_service.whatsapp.http.adapter import time_left
+from wa_service.whatsapp.http.deadline import Watchdog
 from wa_service.whatsapp.http.transport import Transport
 from wa_service.whatsapp.media.uploads import MultipartForm, open_upload
 
@@ -31,7 +31,7 @@ def upload(url: str, *, body_seconds: float) -> dict[str, object]:
     pdf = open_upload(io.BytesIO(b"x" * SIZE), mime_type="application/pdf", filename="a.pdf")
     form = MultipartForm({"messaging_product": "whatsapp", "type": pdf.mime_type}, pdf)
     headers = {"Content-Type": form.content_type, "Content-Length": str(len(form))}
-    transport = Transport(url, "v24.0", "token", deadline=DEADLINE)
+    transport = Transport(url, "v24.0", "token", call_seconds=DEADLINE)
     try:
         return transport.request(
             "media_upload", "POST", "1/media", data=form, headers=headers, body_seconds=body_seconds
@@ -82,19 +82,21 @@ def test_a_file_that_does_not_get_out_in_its_time_is_given_up(raw_server: RawSer
 
 
 def test_the_client_gives_a_file_its_time_beside_that_of_the_answer() -> None:
-    left: list[float] = []
+    given: list[float] = []
 
-    def look(request: object, context: object) -> dict[str, str]:
-        left.append(time_left() or 0)
-        return {"id": "123"}
+    def deadline(seconds: float, hang_up: Callable[[], None]) -> Watchdog:
+        given.append(seconds)
+        return Watchdog(seconds, hang_up)
 
     meta = requests_mock.Adapter()
-    meta.register_uri("POST", f"https://graph.example/v24.0/{NUMBER}/media", json=look)
-    client = WhatsAppMetaClient("token", NUMBER, api_version="v24.0", base_url="https://graph.example", adapter=meta)
+    meta.register_uri("POST", f"https://graph.example/v24.0/{NUMBER}/media", json={"id": "123"})
+    client = WhatsAppMetaClient(
+        "token", NUMBER, api_version="v24.0", base_url="https://graph.example", adapter=meta, deadline=deadline
+    )
 
     client.upload_media(b"x" * 10_000_000, mime_type="application/pdf")
 
-    assert left == [pytest.approx(30 + 80, abs=5)]
+    assert given == [pytest.approx(30 + 80, abs=5)]
 
 
 @pytest.mark.parametrize(("size", "seconds"), [(1_000, 0.01), (16_000_000, 128), (100_000_000, 600)])

@@ -199,7 +199,7 @@ def test_a_read_time_out_leaves_a_post_unknown(transport_to, raw_server):
 
 def test_a_read_time_out_of_a_get_is_repeated_and_then_an_error(transport_to, raw_server):
     raw_server.script = lambda _, stop: stop.wait(10)
-    error = failed(get, transport_to(raw_server.url, read_timeout=0.05, deadline=5))
+    error = failed(get, transport_to(raw_server.url, read_timeout=0.05, call_seconds=5))
     assert isinstance(error, WhatsAppServerError | WhatsAppConnectionError)
     eventually(lambda: len(raw_server.heads) == 3)
 

@@ -1,4 +1,10 @@
-"""How connections to Meta behave: no stale one is used, reads end at the deadline, and one knows what never left."""
+"""The `requests` adapter towards Meta: urllib3's pools, whose connections tell what became of a request.
+
+Sends go through `urlopen`, urllib3's public door, without what `requests` adds to it for other callers (cookies,
+redirects, the search for an encoding).
+"""
+
+from __future__ import annotations
 
 import contextlib
 import socket
@@ -9,63 +15,84 @@ from typing import Any, Final, Self, cast
 
 from requests import Response
 from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager, Retry
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager, Retry, Timeout
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.response import HTTPResponse
-
-from wa_service.whatsapp.http.deadline import DeadlineSocket, is_bounded, shorten, time_left
-from wa_service.whatsapp.http.exchange import WRITE_SECONDS, exchange
 
 MAX_IDLE_SECONDS: Final = 20.0
 """A connection that idled longer may be half closed: a POST on it could end as an unknown outcome."""
 
-_MOST_POOLS: Final = 32
+WRITE_SECONDS: Final = 30.0
+"""How long one piece of a body may wait to be taken."""
+
+_MAX_POOLS: Final = 32
 
 
-class attempt:  # noqa: N801 - used like a function
-    """Watch the connections that are used in the block: what is known of one exchange.
+class Exchange:
+    """One request and its answer, watched by the connections that are used in the block.
 
-    `connect_failed` says that not a byte of the request was written. Nothing is read from the exception or its chain:
-    inside the handling of an earlier error that chain is longer than this exchange, and a message that had left would
-    look as if it had not.
-
-    `answer_seconds`: what the answer may take once a body in pieces is out, however much time that left.
+    `connect_failed`: not a byte of the request was written, so it is safe to repeat. This is not read from the raised
+    exception: its chain may hold an earlier exchange, and its class does not tell a handshake from what follows.
     """
 
-    __slots__ = ("_answer_seconds", "_token", "connect_failed")
+    __slots__ = ("_connection", "_is_hung_up", "_sock", "_token", "connect_failed")
 
-    def __init__(self, answer_seconds: float | None = None) -> None:
-        self._answer_seconds = answer_seconds
+    def __init__(self) -> None:
         self.connect_failed = False
-
-    def body_is_out(self) -> None:
-        """From now on the answer is waited for."""
-        if self._answer_seconds is not None:
-            shorten(self._answer_seconds)
+        self._connection: HTTPConnection | None = None
+        self._sock: Any = None
+        self._is_hung_up = False
 
     def __enter__(self) -> Self:
-        self._token: Token[attempt | None] = _attempt.set(self)
+        self._token: Token[Exchange | None] = _current.set(self)
         return self
 
     def __exit__(self, *_: object) -> None:
-        _attempt.reset(self._token)
+        _current.reset(self._token)
+
+    def hang_up(self) -> None:
+        """Shut the connection down, so that whoever waits for it goes on at once. Callable from any thread."""
+        self._is_hung_up = True
+        sock = self._sock or (self._connection.sock if self._connection else None)
+        if isinstance(sock, socket.socket):
+            with contextlib.suppress(OSError):
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)  # below TLS, whose own `shutdown` forgets its keys
+
+    def connecting(self, connection: HTTPConnection) -> None:
+        """Note that `connection` is about to connect."""
+        self._connection, self._sock = connection, None
+        self.connect_failed = True
+
+    def connected(self) -> None:
+        """Note that the connection is open; raise TimeoutError where it came too late."""
+        if self._is_hung_up:
+            raise TimeoutError
+        self.connect_failed = False
+
+    def awaiting_answer(self, connection: HTTPConnection) -> None:
+        """Note whose answer is read; the connection may let go of its socket before the body is read."""
+        self._connection, self._sock = connection, connection.sock
 
 
-_attempt: ContextVar[attempt | None] = ContextVar("attempt", default=None)
+_current: ContextVar[Exchange | None] = ContextVar("exchange", default=None)
 
 
 class _WatchedMixin(HTTPConnection):
-    """Connects and reads within the deadline; tells the attempt when connecting failed."""
+    """A connection that tells the exchange how far it is, and that is not reused after `max_idle` seconds."""
 
-    idle_since: float | None = None
-    _has_body = False
+    def __init__(self, *args: Any, max_idle: float, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._max_idle = max_idle
+        self._last_used = time.monotonic()
 
     @property
     def is_connected(self) -> bool:
-        """Whether the other side has neither closed the connection nor said anything unasked.
+        """Whether it may be used again: it idled briefly, and the other side neither closed it nor said anything.
 
-        As urllib3's own, by one look at what was received: its poll costs a turn of the event loop under gevent.
+        By one look at what was received: the poll of urllib3 costs a turn of the event loop under gevent.
         """
+        if time.monotonic() - self._last_used > self._max_idle:
+            return False
         if not isinstance(self.sock, socket.socket):
             return super().is_connected
         before = self.sock.gettimeout()
@@ -81,59 +108,19 @@ class _WatchedMixin(HTTPConnection):
             self.sock.settimeout(before)
         return False
 
-    def request(self, method: str, url: str, body: Any = None, headers: Any = None, **options: Any) -> None:
-        """Send a request; once its body is out, the answer has its own time."""
-        self._has_body = body is not None
-        try:
-            super().request(method, url, body, headers, **options)
-        finally:
-            self._has_body = False
-        if body is not None:
-            (_attempt.get() or attempt()).body_is_out()
-
-    def send(self, data: Any) -> None:
-        """Write; each piece of a body has some seconds, and all of them the deadline."""
-        if self._has_body and self.sock is not None:
-            self.sock.settimeout(min(WRITE_SECONDS, time_left() or WRITE_SECONDS))
-        super().send(data)
-
     def connect(self) -> None:
-        watched = _attempt.get() or attempt()
-        watched.connect_failed = True
-        left = time_left()
-        if left is not None and isinstance(self.timeout, int | float):
-            self.timeout = min(self.timeout, left)
+        exchange = _current.get() or Exchange()
+        exchange.connecting(self)
         super().connect()
-        watched.connect_failed = False
-
-    def _tunnel(self) -> None:
-        with self._bounded_reads():
-            super()._tunnel()
+        exchange.connected()
+        self.sock.settimeout(WRITE_SECONDS)  # else the body has the time of the handshake
 
     def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as in urllib3
-        with self._bounded_reads():
+        (_current.get() or Exchange()).awaiting_answer(self)
+        try:
             return super().getresponse()
-
-    def _bounded_reads(self) -> contextlib.AbstractContextManager[None]:
-        return contextlib.nullcontext() if self.sock is None or not is_bounded() else _BoundedReads(self)
-
-
-class _BoundedReads:
-    """While it lasts, what a connection reads from its socket is read within the deadline."""
-
-    __slots__ = ("_connection", "_sock")
-
-    def __init__(self, connection: _WatchedMixin) -> None:
-        self._connection = connection
-        self._sock: Any = connection.sock
-
-    def __enter__(self) -> None:
-        self._connection.sock = DeadlineSocket(self._sock)
-
-    def __exit__(self, *_: object) -> None:
-        # What was read may have closed the connection, which has then let go of the socket.
-        if self._connection.sock is not None:
-            self._connection.sock = self._sock
+        finally:
+            self._last_used = time.monotonic()
 
 
 class _Connection(_WatchedMixin, HTTPConnection):
@@ -144,39 +131,20 @@ class _SecureConnection(_WatchedMixin, HTTPSConnection):
     """HTTP over TLS."""
 
 
-class _FreshMixin(HTTPConnectionPool):
-    """Hands out no connection that idled too long."""
-
-    def __init__(self, *args: Any, max_idle: float, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._max_idle = max_idle
-
-    def _get_conn(self, timeout: float | None = None) -> Any:
-        connection: Any = super()._get_conn(timeout)
-        since = getattr(connection, "idle_since", None)
-        if since is not None and time.monotonic() - since > self._max_idle:
-            connection.close()  # it connects again when it is used
-        if connection.sock is not None:
-            # The last call's deadline may have left only an instant for each write.
-            connection.sock.settimeout(WRITE_SECONDS)
-        return connection
-
-    def _put_conn(self, conn: Any) -> None:
-        if conn is not None:
-            conn.idle_since = time.monotonic()
-        super()._put_conn(conn)
+class _Pool(HTTPConnectionPool):
+    def __init__(self, *args: Any, max_idle: float, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.ConnectionCls = partial(_Connection, max_idle=max_idle)  # type: ignore[assignment]  # is only called
 
 
-class _Pool(_FreshMixin, HTTPConnectionPool):
-    ConnectionCls = _Connection
+class _SecurePool(HTTPSConnectionPool):
+    def __init__(self, *args: Any, max_idle: float, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.ConnectionCls = partial(_SecureConnection, max_idle=max_idle)  # type: ignore[assignment]  # as above
 
 
-class _SecurePool(_FreshMixin, HTTPSConnectionPool):
-    ConnectionCls = _SecureConnection
-
-
-class MetaAdapter(HTTPAdapter):
-    """The `requests` adapter whose connections behave as this module says."""
+class WatchedAdapter(HTTPAdapter):
+    """The `requests` adapter with watched connections. Raises what urllib3 raises, not the classes of `requests`."""
 
     def __init__(self, *, pool_size: int, retries: Retry, max_idle: float = MAX_IDLE_SECONDS) -> None:
         self._max_idle = max_idle
@@ -188,6 +156,12 @@ class MetaAdapter(HTTPAdapter):
         super().init_poolmanager(*args, **kwargs)
         self._use_our_pools(self.poolmanager)
 
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        """Make the manager of one proxy with our pools."""
+        manager = super().proxy_manager_for(proxy, **kwargs)
+        self._use_our_pools(manager)
+        return manager
+
     def send(
         self,
         request: Any,
@@ -197,37 +171,44 @@ class MetaAdapter(HTTPAdapter):
         cert: Any = None,
         proxies: Any = None,
     ) -> Response:
-        """Send a request: a POST of one piece by the short road, everything else by urllib3's."""
-        direct = not proxies and cert is None and isinstance(timeout, tuple)
-        if not (direct and request.method == "POST" and isinstance(request.body, bytes)):
-            return super().send(request, stream, timeout, verify, cert, proxies)
-        pool = self.get_connection_with_tls_context(request, verify)
+        """Send a request and return the answer with its body unread; `timeout` is a pair of seconds."""
+        del stream
+        pool = self.get_connection_with_tls_context(request, verify, proxies=proxies, cert=cert)
         connect_seconds, read_seconds = timeout
-        answer = exchange(
-            pool,
-            request.path_url,
-            request.headers,
-            request.body,
-            connect_seconds=connect_seconds,
-            read_seconds=read_seconds,
+        answer = pool.urlopen(
+            request.method,
+            self.request_url(request, proxies),
+            body=request.body,
+            headers=request.headers,
+            retries=self.max_retries,
+            redirect=False,
+            assert_same_host=False,
+            timeout=Timeout(connect=connect_seconds, read=read_seconds),
+            chunked=not (request.body is None or "Content-Length" in request.headers),
+            preload_content=False,
+            decode_content=False,
         )
         return self.build_response(request, answer)
 
     def get_connection_with_tls_context(
         self, request: Any, verify: Any, proxies: Any = None, cert: Any = None
     ) -> HTTPConnectionPool:
-        """The pool for a request's host; what `requests` would look up each time is looked up once."""
+        """Return the pool for a request's host; what `requests` would look up each time is looked up once."""
         if proxies or cert is not None:
-            return cast(HTTPConnectionPool, super().get_connection_with_tls_context(request, verify, proxies, cert))
+            return self._looked_up_pool(request, verify, proxies, cert)
         url = str(request.url)
         key = (url[: url.find("/", len("https://"))], verify)
         pool = self._pools.get(key)
         if pool is None or pool.pool is None:  # the manager closes what it has not seen for long
-            pool = cast(HTTPConnectionPool, super().get_connection_with_tls_context(request, verify))
-            self.cert_verify(pool, url, verify, None)  # type: ignore[no-untyped-call]  # requests' own gap
-            if len(self._pools) >= _MOST_POOLS:
+            pool = self._looked_up_pool(request, verify, None, None)
+            if len(self._pools) >= _MAX_POOLS:
                 self._pools.clear()
             self._pools[key] = pool
+        return pool
+
+    def _looked_up_pool(self, request: Any, verify: Any, proxies: Any, cert: Any) -> HTTPConnectionPool:
+        pool = cast(HTTPConnectionPool, super().get_connection_with_tls_context(request, verify, proxies, cert))
+        self.cert_verify(pool, str(request.url), verify, cert)  # type: ignore[no-untyped-call]  # requests' own gap
         return pool
 
     def close(self) -> None:
@@ -238,11 +219,11 @@ class MetaAdapter(HTTPAdapter):
         super().close()
 
     def request_url(self, request: Any, proxies: Any) -> str:
-        """The request's target: path and query, the whole URL only for a proxy that forwards."""
+        """Return the request's target: path and query, the whole URL only for a proxy that forwards."""
         return super().request_url(request, proxies) if proxies else str(request.path_url)
 
     def build_response(self, req: Any, resp: Any) -> Response:
-        """The answer as `requests` has it, with urllib3's own headers and without what nobody reads.
+        """Return the answer as `requests` has it, with urllib3's own headers and without what nobody reads.
 
         Cookies are neither kept nor sent; bodies are read as bytes, so that no encoding is looked up.
         """
@@ -255,12 +236,6 @@ class MetaAdapter(HTTPAdapter):
         response.request = req
         response.connection = self
         return response
-
-    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        """Make the manager of one proxy with our pools."""
-        manager = super().proxy_manager_for(proxy, **kwargs)
-        self._use_our_pools(manager)
-        return manager
 
     def _use_our_pools(self, manager: PoolManager) -> None:
         pools: dict[str, Any] = {

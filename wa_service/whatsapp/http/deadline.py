@@ -1,108 +1,77 @@
-"""A wall-clock deadline over every read from a socket.
+"""A wall-clock limit on a block that talks to the network.
 
-`requests`' time-outs are per read, so a server that drips a byte a second holds a caller for ever. Here every read of
-headers and body gets only the time that is left until the deadline of the call. So does every write of a body that
-leaves in pieces; once it is out, the answer has the time that any other answer has.
+The time-outs of `requests` start again with every byte, so a server that drips would hold a caller for ever. A deadline
+ends the whole block with `TimeoutError`. The library's own, `Watchdog`, closes the connection from a thread beside the
+caller. A program under gevent passes a cheaper one that interrupts the greenlet (`resilience.deadline`).
 """
 
-import contextlib
-import io
-import time
-from contextvars import ContextVar
-from typing import Any
+from __future__ import annotations
 
-_deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
-
-
-def within(seconds: float) -> contextlib.AbstractContextManager[None]:
-    """Let every read in the block end `seconds` from now; an outer, earlier deadline stays in force."""
-    return until(time.monotonic() + seconds)
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import Protocol, Self, TypeAlias
 
 
-class until:  # noqa: N801 - used like a function
-    """As `within`, for a moment of `time.monotonic`."""
+class Deadline(Protocol):
+    """A context manager whose block ends with `TimeoutError` once the time is over."""
 
-    __slots__ = ("_ends", "_token")
+    def __enter__(self) -> Deadline:
+        """Start the time."""
+        ...
 
-    def __init__(self, ends: float) -> None:
-        self._ends = ends
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /
+    ) -> None:
+        """Stop the time; raise `TimeoutError` where it was over."""
+        ...
 
-    def __enter__(self) -> None:
-        outer = _deadline.get()
-        self._token = _deadline.set(self._ends if outer is None else min(self._ends, outer))
-
-    def __exit__(self, *_: object) -> None:
-        _deadline.reset(self._token)
-
-
-def shorten(seconds: float) -> None:
-    """Let the innermost block, if there is one, end at most `seconds` from now."""
-    ends = _deadline.get()
-    if ends is not None:
-        _deadline.set(min(ends, time.monotonic() + seconds))  # until the block resets it
+    def restart(self, seconds: float) -> None:
+        """Give the rest of the block `seconds` from now, in place of what is left."""
+        ...
 
 
-def time_left() -> float | None:
-    """Seconds until the deadline of this block, None outside; raises TimeoutError once it is over."""
-    ends = _deadline.get()
-    if ends is None:
-        return None
-    left = ends - time.monotonic()
-    if left <= 0:
-        raise TimeoutError("The deadline is over.")
-    return left
+DeadlineFactory: TypeAlias = Callable[[float, Callable[[], None]], Deadline]
+"""Make the deadline of one block from its seconds and a function that closes the connection which the block uses."""
 
 
-def is_bounded() -> bool:
-    """Whether there is a deadline here."""
-    return _deadline.get() is not None
+class Watchdog:
+    """Close the connection of a block that lasts too long, from a thread."""
 
+    def __init__(self, seconds: float, hang_up: Callable[[], None]) -> None:
+        self._seconds = seconds
+        self._hang_up = hang_up
+        self._mutex = threading.Lock()
+        self._timer: threading.Timer | None = None
+        self._is_over = False
 
-class _DeadlineReader(io.RawIOBase):
-    """The socket's reader, given only the time that is left for each read; `received` comes first."""
+    def __enter__(self) -> Self:
+        self.restart(self._seconds)
+        return self
 
-    def __init__(self, inner: Any, sock: Any, received: bytes) -> None:
-        self._inner = inner
-        self._sock = sock
-        self._received = received
+    def __exit__(self, *raised: object) -> None:
+        self._stop()
+        if self._is_over:
+            raise TimeoutError("The deadline is over.") from None
 
-    def readable(self) -> bool:
-        return True
+    def restart(self, seconds: float) -> None:
+        """Give the rest of the block `seconds` from now."""
+        self._stop()
+        timer = threading.Timer(max(0.0, seconds), self._end)
+        timer.daemon = True
+        with self._mutex:
+            self._timer = timer
+        timer.start()
 
-    def readinto(self, buffer: Any, /) -> int | None:
-        if self._received:
-            first = self._received[: len(buffer)]
-            self._received = self._received[len(first) :]
-            buffer[: len(first)] = first
-            return len(first)
-        left = time_left()
-        if left is not None:
-            # A shorter time-out per read stays in force; only the deadline may cut it.
-            current = self._sock.gettimeout()
-            self._sock.settimeout(left if current is None else min(left, current))
-        count: int | None = self._inner.readinto(buffer)
-        return count
+    def _stop(self) -> None:
+        with self._mutex:
+            timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.cancel()
 
-    def close(self) -> None:
-        if not self.closed:
-            self._inner.close()
-        super().close()
-
-
-class DeadlineSocket:
-    """A socket whose `makefile` reads within the deadline; everything else is the socket's own.
-
-    `received`: what was read from it already and shall be read again.
-    """
-
-    def __init__(self, sock: Any, received: bytes = b"") -> None:
-        self._sock = sock
-        self._received = received
-
-    def makefile(self, mode: str, *args: Any, **kwargs: Any) -> io.BufferedReader:
-        """The reader; for one only, since what was received is read once."""
-        del args, kwargs
-        return io.BufferedReader(_DeadlineReader(self._sock.makefile(mode, buffering=0), self._sock, self._received))
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._sock, name)
+    def _end(self) -> None:
+        # Under the lock: a block that has ended may have given its connection to the next one.
+        with self._mutex:
+            if self._timer is not None and not self._is_over:
+                self._is_over = True
+                self._hang_up()

@@ -1,4 +1,4 @@
-"""One method to talk to Meta's Graph API, and one place that turns an answer into a dict or an error.
+"""Call Meta's Graph API, and turn its answer into a dict or an error.
 
 | what happened | becomes |
 |---|---|
@@ -10,9 +10,11 @@
 GET and DELETE are retried here (twice by urllib3, once more where an answer breaks off), a POST never.
 """
 
+from __future__ import annotations
+
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from copy import copy
 from dataclasses import dataclass
@@ -27,6 +29,7 @@ from requests.cookies import RequestsCookieJar
 from requests.structures import CaseInsensitiveDict
 from urllib3 import Retry
 from urllib3.exceptions import HTTPError as Urllib3Error
+from urllib3.exceptions import LocationValueError
 
 from wa_service.whatsapp.errors import (
     WhatsAppConnectionError,
@@ -37,8 +40,8 @@ from wa_service.whatsapp.errors import (
     error_object,
     retry_after_seconds,
 )
-from wa_service.whatsapp.http.adapter import MAX_IDLE_SECONDS, MetaAdapter, attempt
-from wa_service.whatsapp.http.deadline import within
+from wa_service.whatsapp.http.adapter import MAX_IDLE_SECONDS, Exchange, WatchedAdapter
+from wa_service.whatsapp.http.deadline import Deadline, DeadlineFactory, Watchdog
 from wa_service.whatsapp.http.proxy_map import ProxyMap
 from wa_service.whatsapp.usage import Usage, read_usage
 
@@ -54,9 +57,9 @@ _ATTEMPTS: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class CallOutcome:
-    """What one call came to, for metrics: the HTTP status, or None where no answer came; the error, or None.
+    """How one call ended, for metrics: the HTTP status, or None where no answer came; the error, or None.
 
-    Neither status nor error: the caller cut the call off (a time-out of its own). `retry_after`: seconds from the
+    Neither status nor error: the caller broke the call off. `retry_after`: seconds from the
     header; `usage`: Meta's usage headers; `version`: the API version that answered.
     """
 
@@ -93,17 +96,18 @@ class Transport:
         pool_size: int = 100,
         connect_timeout: float = 5.0,
         read_timeout: float = 25.0,
-        deadline: float = 30.0,
+        call_seconds: float = 30.0,
         max_idle: float = MAX_IDLE_SECONDS,
         retry_pause: float = 0.3,
+        deadline: DeadlineFactory = Watchdog,
         adapter: BaseAdapter | None = None,
     ) -> None:
-        """Seconds for the time-outs. No connection is used that idled longer than `max_idle`;
-        `deadline` is the wall-clock limit of one try, from connect to last byte (of the answer's last byte, where a
-        body is given time of its own).
+        """Seconds for the time-outs. No connection is used that idled longer than `max_idle`.
 
-        `guard(call)` gives the context manager around the network part and may raise. `observe(call, outcome,
-        seconds)` hears of every call. `proxies`: scheme → proxy URL, and `no_proxy`. `adapter` replaces the network.
+        `call_seconds`: the wall-clock limit of one call with its retries, from connecting to the answer's last byte;
+        `deadline` makes what enforces it. `guard(call)` gives the context manager around the network part and may
+        raise. `observe(call, outcome, seconds)` is told every call. `proxies`: scheme → proxy URL, and `no_proxy`.
+        `adapter` replaces the network.
         """
         parsed = urlsplit(base_url)
         if parsed.scheme not in ("http", "https") or not parsed.hostname or parsed.username or parsed.query:
@@ -112,7 +116,8 @@ class Transport:
         self._guard: CallGuard = guard or _no_guard
         self._observe = observe
         self._timeout = (connect_timeout, read_timeout)
-        self._deadline = deadline
+        self._call_seconds = call_seconds
+        self.deadline = deadline
         self._retry_pause = retry_pause
         self._proxies = ProxyMap(proxies or {})
         self._verify: bool | str = ca_bundle or True
@@ -122,10 +127,10 @@ class Transport:
             {"Authorization": f"Bearer {access_token}", "User-Agent": user_agent, "Accept-Encoding": "gzip, deflate"}
         )
         self._posting = _session(
-            adapter or MetaAdapter(pool_size=pool_size, retries=Retry(0, read=False), max_idle=max_idle)
+            adapter or WatchedAdapter(pool_size=pool_size, retries=Retry(0, read=False), max_idle=max_idle)
         )
         self._reading = _session(
-            adapter or MetaAdapter(pool_size=pool_size, retries=_retries(retry_pause), max_idle=max_idle)
+            adapter or WatchedAdapter(pool_size=pool_size, retries=_retries(retry_pause), max_idle=max_idle)
         )
         self._prepared: dict[str, PreparedRequest] = {}
 
@@ -153,12 +158,14 @@ class Transport:
         data: Any = None,
         files: Mapping[str, tuple[str | None, IO[bytes] | bytes | str, str | None]] | None = None,
         headers: Mapping[str, str] | None = None,
+        seconds: float | None = None,
         body_seconds: float = 0.0,
     ) -> dict[str, Any]:
         """Call Meta and return the parsed answer; raises `WhatsAppError`.
 
         `call` names the kind of call for the guard and the observer (`messages`, `media` …); `path` is relative to
-        base URL and version. `body_seconds`: what a body in pieces may take beside the deadline.
+        base URL and version. `seconds`: the limit of this call. `body_seconds`: how long a body in pieces may take
+        beside it; once the body is out, the answer has `seconds`.
         """
         method = method.upper()
         request = Request(
@@ -173,7 +180,7 @@ class Transport:
                 **(headers or {}),
             },
         )
-        return self._run(call, request.prepare(), body_seconds)
+        return self._run(call, request.prepare(), seconds, body_seconds)
 
     def post_json(self, call: str, path: str, payload: object) -> dict[str, Any]:
         """The hot path: POST one JSON body to a path that is used again and again; as `request` otherwise."""
@@ -193,53 +200,71 @@ class Transport:
             raise ValueError("A path may have no host, query, space or dots.")
         return f"{self._root}/{path.lstrip('/')}"
 
-    def tell(self, call: str, outcome: CallOutcome, seconds: float) -> None:
-        """Let the observer know of a call that this transport did not make as a whole."""
+    def report(self, call: str, outcome: CallOutcome, seconds: float) -> None:
+        """Tell the observer a call that this transport did not make as a whole."""
         if self._observe is not None:
             self._observe(call, outcome, seconds)
 
-    def open(self, request: PreparedRequest) -> Response:
-        """Send a GET to any host and return the open response, without guard, retry or reading; for media."""
-        return self._send(self._posting, request)
+    def open_response(self, request: PreparedRequest, seconds: float) -> Response:
+        """Send a GET to any host and return the open response, without guard, retry or reading; for media.
 
-    def _run(self, call: str, request: PreparedRequest, body_seconds: float = 0.0) -> dict[str, Any]:
+        Raises what `requests` and urllib3 raise, and TimeoutError after `seconds`.
+        """
+        with Exchange() as exchange, self.deadline(seconds, exchange.hang_up):
+            return self._send(self._posting, request)
+
+    def _run(
+        self, call: str, request: PreparedRequest, seconds: float | None = None, body_seconds: float = 0.0
+    ) -> dict[str, Any]:
         started = time.monotonic()
-        seen = _Seen()
+        last = _LastAnswer()
         error: WhatsAppError | None = None
         try:
             with self._guard(call):
-                return self._attempts(request, seen, body_seconds)
+                return self._attempts(request, last, seconds or self._call_seconds, body_seconds)
         except WhatsAppError as problem:
             error = problem
             raise
         finally:
             if self._observe is not None:
-                self._observe(call, seen.outcome(error), time.monotonic() - started)
+                self._observe(call, last.outcome(error), time.monotonic() - started)
 
-    def _attempts(self, request: PreparedRequest, seen: "_Seen", body_seconds: float) -> dict[str, Any]:
-        repeatable = request.method in _REPEATABLE
-        for tries in range(_ATTEMPTS if repeatable else 1):
-            if tries:
-                time.sleep(random.uniform(0.5, 1.5) * tries * self._retry_pause)  # noqa: S311 - jitter, not a secret
+    def _attempts(
+        self, request: PreparedRequest, last: _LastAnswer, seconds: float, body_seconds: float
+    ) -> dict[str, Any]:
+        left = _ATTEMPTS if request.method in _REPEATABLE else 1
+        ends = time.monotonic() + seconds
+        while True:
+            left -= 1
             try:
-                return self._once(request, seen, body_seconds)
+                return self._once(request, last, ends - time.monotonic(), body_seconds)
             except _BrokenAnswerError as broken:
                 problem = broken.error
-        raise problem from None
+            pause = random.uniform(0.5, 1.5) * self._retry_pause  # noqa: S311 - jitter, not a secret
+            if not left or time.monotonic() + pause >= ends:
+                raise problem from None
+            time.sleep(pause)
 
-    def _once(self, request: PreparedRequest, seen: "_Seen", body_seconds: float) -> dict[str, Any]:
+    def _once(self, request: PreparedRequest, last: _LastAnswer, seconds: float, body_seconds: float) -> dict[str, Any]:
         method = request.method or "GET"
         session = self._reading if method in _REPEATABLE else self._posting
-        with within(self._deadline + body_seconds), attempt(self._deadline) as watched:
-            try:
+        response: Response | None = None
+        exchange = Exchange()
+        try:
+            with exchange, self.deadline(seconds + body_seconds, exchange.hang_up) as deadline:
+                if body_seconds:
+                    request.body = _then_restart(request.body, deadline, seconds)  # type: ignore[assignment]
                 response = self._send(session, request)
-            except _NETWORK as problem:
-                raise _no_answer(problem, method, never_left=watched.connect_failed) from None
-            seen.answer(response)
-            try:
+                last.note(response)
                 raw = read_at_most(response, ANSWER_LIMIT)
-            except _NETWORK as problem:
-                raise _BrokenAnswerError(_no_answer(problem, method, never_left=False)) from None
+        except _NETWORK as problem:
+            error = _no_answer(problem, method, never_left=exchange.connect_failed)
+            if response is None:
+                raise error from None
+            raise _BrokenAnswerError(error) from None
+        return self._read(method, response, raw)
+
+    def _read(self, method: str, response: Response, raw: bytes) -> dict[str, Any]:
         if response.status_code >= 400 and len(self._token) >= 8:
             raw = raw.replace(self._token.encode(), b"[secret]")  # Meta repeats tokens that it cannot read
         body = parse_json(raw)
@@ -271,8 +296,8 @@ class _BrokenAnswerError(Exception):
         self.error = error
 
 
-class _Seen:
-    """What the observer will hear of the last answer."""
+class _LastAnswer:
+    """Status and headers of the last answer, for the observer."""
 
     __slots__ = ("_headers", "_status")
 
@@ -280,7 +305,7 @@ class _Seen:
         self._status: int | None = None
         self._headers: Mapping[str, str] = {}
 
-    def answer(self, response: Response) -> None:
+    def note(self, response: Response) -> None:
         self._status, self._headers = response.status_code, response.headers
 
     def outcome(self, error: WhatsAppError | None) -> CallOutcome:
@@ -294,15 +319,21 @@ class _Seen:
         )
 
 
+def _then_restart(body: Any, deadline: Deadline, seconds: float) -> Iterator[bytes]:
+    """Yield a body in pieces; once it is out, the answer has its own time."""
+    yield from body
+    deadline.restart(seconds)
+
+
 def read_at_most(response: Response, limit: int) -> bytes:
-    """The unpacked body, cut at `limit` bytes; gives the connection back, or closes it where more would come."""
+    """Return the unpacked body, cut at `limit` bytes; gives the connection back, or closes it where more would come."""
     with response:
         raw: bytes = response.raw.read(limit, decode_content=True)
     return raw
 
 
 def parse_json(raw: bytes) -> object:
-    """The parsed body, or None where it is not JSON (an HTML page, nothing, half an answer)."""
+    """Return the parsed body, or None where it is not JSON (an HTML page, nothing, half an answer)."""
     try:
         return orjson.loads(raw)
     except orjson.JSONDecodeError:
@@ -310,7 +341,7 @@ def parse_json(raw: bytes) -> object:
 
 
 def _no_answer(problem: Exception, method: str, *, never_left: bool) -> WhatsAppError:
-    """What a failed exchange means. Only the class is named: texts of libraries carry URLs and addresses."""
+    """Return what a failed exchange means. Only the class is named: texts of libraries carry URLs and addresses."""
     what = type(problem).__name__
     if never_left or isinstance(problem, _BEFORE_SENDING):
         return WhatsAppConnectionError("The request did not reach Meta", details=what)
@@ -327,6 +358,7 @@ _BEFORE_SENDING: Final = (
     requests.exceptions.InvalidHeader,
     requests.exceptions.InvalidSchema,
     requests.exceptions.MissingSchema,
+    LocationValueError,
 )
 
 

@@ -7,6 +7,7 @@ announced. A URL that Meta refuses (they live 5 minutes) is resolved again once.
 
 import base64
 import binascii
+import contextlib
 import hashlib
 import time
 from collections.abc import Iterator, Mapping
@@ -27,7 +28,7 @@ from wa_service.whatsapp.errors import (
     WhatsAppError,
     WhatsAppRequestError,
 )
-from wa_service.whatsapp.http.deadline import until, within
+from wa_service.whatsapp.http.deadline import DeadlineFactory
 from wa_service.whatsapp.http.transport import CallOutcome, Transport
 from wa_service.whatsapp.media.hosts import MediaHosts
 from wa_service.whatsapp.media.types import (
@@ -107,13 +108,16 @@ class MediaStream:
     The 30 s count only what is spent waiting for Meta, not what the reader of the chunks does with them.
     """
 
-    def __init__(self, info: MediaInfo, response: Response, *, seconds: float, max_size: int) -> None:
+    def __init__(
+        self, info: MediaInfo, response: Response, *, seconds: float, max_size: int, deadline: DeadlineFactory
+    ) -> None:
         self.mime_type = info.mime_type
         self.size = info.size
         self.sha256 = info.sha256
         self.received = 0
         self._response = response
         self._left = seconds
+        self._deadline = deadline
         self._max_size = max_size
         self._digest = hashlib.sha256()
 
@@ -155,12 +159,16 @@ class MediaStream:
     def _next(self, chunks: Iterator[bytes]) -> bytes:
         started = time.monotonic()
         try:
-            with until(started + self._left):
+            with self._deadline(self._left, self._hang_up):
                 return next(chunks, b"")
         except _NETWORK as problem:
             raise MediaDownloadError("The file did not come whole or in time", details=type(problem).__name__) from None
         finally:
             self._left -= time.monotonic() - started
+
+    def _hang_up(self) -> None:
+        with contextlib.suppress(ValueError, RuntimeError, OSError):  # it was read to its end, or closed
+            self._response.raw.shutdown()
 
     def _compare(self) -> None:
         if self.size is not None and self.received != self.size:
@@ -197,12 +205,16 @@ class MediaDownloader:
             info = self.resolve(media_id, phone_number_id=phone_number_id)
             if info.size is not None and info.size > max_size:
                 raise MediaTooLargeError(f"The file has {info.size} bytes, allowed are {max_size}")
-            started = time.monotonic()
-            with within(self._seconds):
-                response = self._fetch(info)
+            ends = time.monotonic() + self._seconds
+            response = self._fetch(info, ends)
             if response.status_code == 200:
-                left = self._seconds - (time.monotonic() - started)
-                return MediaStream(_checked(info, response), response, seconds=left, max_size=max_size)
+                return MediaStream(
+                    _checked(info, response),
+                    response,
+                    seconds=ends - time.monotonic(),
+                    max_size=max_size,
+                    deadline=self._transport.deadline,
+                )
             response.close()
             if not again:
                 break
@@ -224,21 +236,20 @@ class MediaDownloader:
             raise
         finally:
             outcome = CallOutcome(error.http_status if error else 200, error, None, (), "")
-            self._transport.tell("download_media", outcome, time.monotonic() - started)
+            self._transport.report("download_media", outcome, time.monotonic() - started)
 
     def _call(self, method: str, media_id: str, phone_number_id: str) -> dict[str, Any]:
         if not media_id or not set(media_id) <= _ID_MARKS or not media_id.strip("."):
             raise MediaNotFoundError("That is no media id")
         params = {"phone_number_id": phone_number_id} if phone_number_id else None
         try:
-            with within(self._seconds):
-                return self._transport.request("media", method, media_id, params=params)
+            return self._transport.request("media", method, media_id, params=params, seconds=self._seconds)
         except WhatsAppRequestError as problem:
             if problem.http_status == 404 or (problem.code == 100 and problem.subcode in (33, None)):
                 raise _not_found(problem) from None
             raise
 
-    def _fetch(self, info: MediaInfo) -> Response:
+    def _fetch(self, info: MediaInfo, ends: float) -> Response:
         """Send the GET and follow Meta's redirects; no byte leaves for a host that is not Meta's."""
         url = info.url
         headers = {
@@ -251,7 +262,7 @@ class MediaDownloader:
         for _ in range(_MAX_REDIRECTS + 1):
             request = self._request(url, headers)
             try:
-                response = self._transport.open(request)
+                response = self._transport.open_response(request, ends - time.monotonic())
             except _NETWORK as problem:
                 raise MediaDownloadError("The file could not be fetched", details=type(problem).__name__) from None
             target = response.headers.get("Location")

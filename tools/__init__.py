@@ -1,1 +1,0 @@
-"""Programs of the repository that are no part of the service."""
