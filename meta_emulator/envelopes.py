@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from meta_emulator.behaviour import Behaviour
@@ -73,6 +73,8 @@ def contact_of(behaviour: Behaviour, phone: Phone, *, named: bool = True) -> dic
         contact["wa_id"] = phone.wa_id
     if phone.number_hidden or behaviour.user_ids:
         contact["user_id"] = phone.user_id
+        if phone.parent_user_id:
+            contact["parent_user_id"] = phone.parent_user_id
     return contact
 
 
@@ -115,6 +117,57 @@ def status_update(
         value["contacts"] = [contact_of(behaviour, phone)]
     value["statuses"] = [item]
     return Update(number.account_id, "messages", value, number_id=number.id, customer=phone.wa_id)
+
+
+def standby_update(update: Update) -> Update:
+    """Return the update as field ``standby``: messages and statuses of a conversation that another owns."""
+    outer = ("messaging_product", "metadata")
+    value = {name: update.value[name] for name in outer}
+    value["standby"] = {name: part for name, part in update.value.items() if name not in outer}
+    return replace(update, field="standby", value=value)
+
+
+def handover_update(
+    number: BusinessNumber, phone: Phone, kind: str, previous_role: str, new_role: str, at: float
+) -> Update:
+    """Return the update ``messaging_handovers``; ``kind`` is ``control_passed`` or ``control_taken``."""
+    sender = {"user_id": phone.user_id} if phone.number_hidden else {"phone_number": phone.wa_id}
+    value = {
+        "messaging_product": "whatsapp",
+        "timestamp": str(int(at)),
+        "sender": sender,
+        "recipient": {"phone_number_id": number.id, "display_phone_number": number.digits},
+        "type": kind,
+        kind: {"previous_owner_role": previous_role, "new_owner_role": new_role},
+    }
+    return Update(number.account_id, "messaging_handovers", value, number_id=number.id, customer=phone.wa_id)
+
+
+def group_status_update(
+    behaviour: Behaviour,
+    number: BusinessNumber,
+    phone: Phone,
+    message: Message,
+    status: str,
+    at: float,
+    more: dict[str, Any],
+) -> Update:
+    """Return the update of one participant's status of a group message (reference 5.7)."""
+    item: dict[str, Any] = {
+        "id": message.id,
+        "status": status,
+        "timestamp": str(int(at)),
+        "recipient_id": message.group_id,
+        "recipient_type": "group",
+    }
+    if not phone.number_hidden:
+        item["recipient_participant_id"] = phone.wa_id
+    if phone.number_hidden or behaviour.user_ids:
+        item["recipient_participant_user_id"] = phone.user_id
+    if message.opaque is not None:
+        item["biz_opaque_callback_data"] = message.opaque
+    value = {"messaging_product": "whatsapp", "metadata": metadata_of(number), "statuses": [item | more]}
+    return Update(number.account_id, "messages", value, number_id=number.id, customer=message.group_id)
 
 
 def management_update(account_id: str, field: str, value: dict[str, Any], at: float) -> Update:

@@ -9,6 +9,7 @@ import gevent
 from meta_emulator.envelopes import status_update, webhook_error
 from meta_emulator.limits import SERVICE_WINDOW
 from meta_emulator.records import BusinessNumber, Message, Phone
+from meta_emulator.thread_control import enqueue_for_owner
 from meta_emulator.world import World
 
 _RANK = {"accepted": 0, "sent": 1, "delivered": 2, "read": 3, "played": 4, "failed": 5}
@@ -55,7 +56,7 @@ def advance(world: World, message: Message, status: str) -> None:
     message.status_times[status] = now
     if _RANK[status] > _RANK[message.status]:
         message.status = status
-    world.webhooks.enqueue(status_update(world.behaviour, number, phone, message, status, now))
+    enqueue_for_owner(world, phone, status_update(world.behaviour, number, phone, message, status, now))
     world.publish_message(message)
 
 
@@ -68,7 +69,7 @@ def fail(world: World, message: Message, failure: Failure) -> None:
         return
     message.status = "failed"
     message.status_times["failed"] = world.clock.now()
-    world.webhooks.enqueue(status_update(world.behaviour, number, phone, message, "failed", world.clock.now()))
+    enqueue_for_owner(world, phone, status_update(world.behaviour, number, phone, message, "failed", world.clock.now()))
     world.publish_message(message)
 
 

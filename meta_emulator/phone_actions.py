@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from meta_emulator import message_status
-from meta_emulator.envelopes import message_update
+from meta_emulator.envelopes import message_update, webhook_error
 from meta_emulator.records import BusinessNumber, Message, Phone
+from meta_emulator.thread_control import enqueue_for_owner
 from meta_emulator.world import World
 
 MEDIA_TYPES = ("image", "audio", "video", "document", "sticker")
+_KEEPS_WINDOW = ("reaction", "edit", "revoke", "system")
 _COMMON = {"id", "from", "from_user_id", "timestamp", "type", "context"}
 
 
@@ -36,6 +39,8 @@ def write(world: World, phone: Phone, number: BusinessNumber, body: dict[str, An
         payload["from"] = phone.wa_id
     if phone.number_hidden or world.behaviour.user_ids:
         payload["from_user_id"] = phone.user_id
+        if phone.parent_user_id:
+            payload["from_parent_user_id"] = phone.parent_user_id
     payload |= {"id": wamid, "timestamp": str(body.get("timestamp") or int(now)), "type": kind}
     if content is not None:
         payload[kind] = content
@@ -52,19 +57,44 @@ def write(world: World, phone: Phone, number: BusinessNumber, body: dict[str, An
         context=payload.get("context"),
         status_times={"sent": now},
         media_id=str(content.get("id", "")) if kind in MEDIA_TYPES and content else "",
+        group_id=str(body.get("group_id", "")),
     )
     _apply_to_target(world, phone, message)
     world.limits.received(number.id)
-    if kind != "reaction":
+    if kind not in _KEEPS_WINDOW:
         phone.window_opened[number.id] = now
     world.add_message(message)
     if phone.wa_id not in number.blocked:
-        world.webhooks.enqueue(
-            message_update(
-                world.behaviour, number, phone, payload, delivered=lambda: _advance_own(world, message, "delivered")
-            )
-        )
+        delivered = partial(_advance_own, world, message, "delivered")
+        enqueue_for_owner(world, phone, message_update(world.behaviour, number, phone, payload, delivered=delivered))
     return message
+
+
+def write_unavailable(world: World, phone: Phone, number: BusinessNumber) -> Message:
+    """Write a message that Meta cannot show yet: ``unsupported`` with 131060; its content may follow later.
+
+    Writing a message with the same ``id`` sends the content.
+    """
+    details = "This message is currently unavailable. Please ask the customer to resend it."
+    error = webhook_error(131060, details, "This message is currently unavailable.")
+    content = {"type": "media_placeholder"}
+    return write(world, phone, number, {"type": "unsupported", "unsupported": content, "errors": [error]})
+
+
+def edit(world: World, phone: Phone, message: Message, text: str) -> Message:
+    """Replace the text (or caption) of a message that the phone wrote."""
+    content = {"body": text} if message.type == "text" else {**_content_of(message), "caption": text}
+    changed = {"type": message.type, message.type: content}
+    if message.context:
+        changed["context"] = message.context
+    edited = {"original_message_id": message.id, "message": changed}
+    return write(world, phone, _number_of(world, message), {"type": "edit", "edit": edited})
+
+
+def revoke(world: World, phone: Phone, message: Message) -> Message:
+    """Delete a message that the phone wrote, for everyone."""
+    content = {"original_message_id": message.id}
+    return write(world, phone, _number_of(world, message), {"type": "revoke", "revoke": content})
 
 
 def press(world: World, phone: Phone, message: Message, button: str | int) -> Message:
@@ -151,6 +181,10 @@ def _write_choice(
     world: World, phone: Phone, number: BusinessNumber, message: Message, kind: str, content: dict[str, Any]
 ) -> Message:
     return write(world, phone, number, {"type": kind, kind: content, "context": {"id": message.id}})
+
+
+def _content_of(message: Message) -> dict[str, Any]:
+    return message.content if isinstance(message.content, dict) else {}
 
 
 def _number_of(world: World, message: Message) -> BusinessNumber:

@@ -31,11 +31,15 @@ class BusinessNumber:
 
 @dataclass(slots=True)
 class Phone:
-    """A customer's phone. ``wa_id`` is its key; with ``number_hidden`` webhooks show only its ``user_id``."""
+    """A customer's phone. ``wa_id`` is its key; with ``number_hidden`` webhooks show only its ``user_id``.
+
+    owned_by_other: ids of the business numbers whose conversation another responder owns.
+    """
 
     wa_id: str
     name: str
     user_id: str
+    parent_user_id: str = ""
     username: str = ""
     number_hidden: bool = False
     on_whatsapp: bool = True
@@ -48,6 +52,7 @@ class Phone:
     messages: list[str] = field(default_factory=list)
     waiting: list[str] = field(default_factory=list)
     auto_created: bool = False
+    owned_by_other: set[str] = field(default_factory=set)
 
     def view(self) -> dict[str, Any]:
         """Return the phone for the control API."""
@@ -55,6 +60,7 @@ class Phone:
             "wa_id": self.wa_id,
             "name": self.name,
             "user_id": self.user_id,
+            "parent_user_id": self.parent_user_id,
             "username": self.username,
             "number_hidden": self.number_hidden,
             "on_whatsapp": self.on_whatsapp,
@@ -63,7 +69,22 @@ class Phone:
             "read_receipts": self.read_receipts,
             "marketing": self.marketing,
             "windows": {number_id: opened + 86400 for number_id, opened in self.window_opened.items()},
+            "owned_by_other": sorted(self.owned_by_other),
         }
+
+
+@dataclass(slots=True)
+class Group:
+    """A group of a business number; ``participants`` are wa_ids."""
+
+    id: str
+    number_id: str
+    subject: str
+    participants: list[str]
+
+    def view(self) -> dict[str, Any]:
+        """Return all fields."""
+        return {name: getattr(self, name) for name in self.__slots__}
 
 
 @dataclass(slots=True)
@@ -94,6 +115,8 @@ class Message:
     revoked: bool = False
     free: bool = False
     media_id: str = ""
+    group_id: str = ""
+    participants: dict[str, dict[str, float]] = field(default_factory=dict)
 
     def view(self) -> dict[str, Any]:
         """Return the message for the control API: Meta's object plus status, times and reactions."""
@@ -118,6 +141,9 @@ class Message:
             shown["rendered"] = self.rendered
         if self.media_id:
             shown["media_id"] = self.media_id
+        if self.group_id:
+            shown["group_id"] = self.group_id
+            shown["participants"] = {wa_id: dict(times) for wa_id, times in self.participants.items()}
         if self.edited:
             shown["edited"] = True
         if self.revoked:

@@ -17,6 +17,7 @@ from meta_emulator.world import World
 PHONE_PROPERTIES: dict[str, type] = {
     "name": str,
     "user_id": str,
+    "parent_user_id": str,
     "username": str,
     "number_hidden": bool,
     "on_whatsapp": bool,

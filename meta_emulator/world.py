@@ -16,12 +16,13 @@ from meta_emulator.faults import FaultPlan
 from meta_emulator.ids import Ids
 from meta_emulator.limits import Limits
 from meta_emulator.media_store import MediaStore
-from meta_emulator.records import BusinessNumber, Exchange, Message, Phone, SendAttempt, Template, Upload
+from meta_emulator.records import BusinessNumber, Exchange, Group, Message, Phone, SendAttempt, Template, Upload
 from meta_emulator.webhooks import WebhookQueue
 
 _ACCOUNT_NAME = "Emulated business"
 _PHONES = 50_000
 _MESSAGES_OF_A_PHONE = 1000
+_REPEATED_WITHIN = 50
 
 
 class World:
@@ -57,6 +58,7 @@ class World:
         self.numbers: dict[str, BusinessNumber] = {}
         self.phones: dict[str, Phone] = {}
         self._phone_of: dict[str, str] = {}
+        self.groups: dict[str, Group] = {}
         self.messages: OrderedDict[str, Message] = OrderedDict()
         self.templates: dict[str, Template] = {}
         self._template_of: dict[tuple[str, str], str] = {}
@@ -115,8 +117,27 @@ class World:
             phone.name = name
         for item, value in properties.items():
             setattr(phone, item, value)
-        self.hub.publish("phone", phone.view())
+        self.publish_phone(phone)
         return phone
+
+    def publish_phone(self, phone: Phone) -> None:
+        """Publish a new or changed phone."""
+        self.hub.publish("phone", phone.view())
+
+    def rename_phone(self, phone: Phone, wa_id: str, user_id: str) -> None:
+        """Give a phone another number or user id; its messages move along, its old addresses are free."""
+        for address in [address for address, owner in self._phone_of.items() if owner == phone.wa_id]:
+            del self._phone_of[address]
+        if wa_id != phone.wa_id:
+            del self.phones[phone.wa_id]
+            for message in self.messages_of(phone):
+                message.wa_id = wa_id
+        phone.wa_id, phone.user_id = wa_id, user_id
+        self.phones[wa_id] = phone
+        self._phone_of[user_id] = wa_id
+        for spelling in addresses.spellings(wa_id):
+            self._phone_of.setdefault(spelling, wa_id)
+        self.publish_phone(phone)
 
     def _drop_oldest_auto_created(self) -> None:
         """Bound the number of phones: remove the oldest that was added automatically."""
@@ -167,9 +188,11 @@ class World:
         self.messages[message.id] = message
         if len(self.messages) > self.config.kept_messages:
             self.messages.popitem(last=False)
-        phone = self.phones.get(message.wa_id)
-        if phone is not None:
-            phone.messages.append(message.id)
+        group = self.groups.get(message.group_id)
+        readers = group.participants if group is not None else [message.wa_id]
+        for phone in filter(None, map(self.phones.get, readers)):
+            if message.id not in phone.messages[-_REPEATED_WITHIN:]:
+                phone.messages.append(message.id)
             if len(phone.messages) > _MESSAGES_OF_A_PHONE:
                 del phone.messages[: _MESSAGES_OF_A_PHONE // 10]
         self.publish_message(message)

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from flask import Blueprint, Response
 
+from meta_emulator.control.business_app import BusinessAppControls
 from meta_emulator.control.conversations import ConversationControls
 from meta_emulator.control.faults import FaultControls
+from meta_emulator.control.groups import GroupControls
 from meta_emulator.control.http import ControlError, json_response
+from meta_emulator.control.identity import IdentityControls
 from meta_emulator.control.media import MediaControls
 from meta_emulator.control.observation import ObservationControls
 from meta_emulator.control.phones import PhoneControls
@@ -23,6 +26,9 @@ __all__ = ["control_blueprint"]
 _GROUPS = (
     WorldControls,
     PhoneControls,
+    IdentityControls,
+    BusinessAppControls,
+    GroupControls,
     ConversationControls,
     MediaControls,
     FaultControls,

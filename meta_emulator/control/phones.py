@@ -61,7 +61,25 @@ class PhoneControls(Controls):
         """
         body = json_body()
         number = number_of(self.world, body.pop("phone_number_id", None))
-        return _written(phone_actions.write(self.world, ensure_phone(self.world, wa_id), number, body))
+        return written(phone_actions.write(self.world, ensure_phone(self.world, wa_id), number, body))
+
+    @route("POST", "/phones/<wa_id>/unavailable")
+    def write_unavailable(self, wa_id: str) -> Response:
+        """Write a message that Meta cannot show (131060) → ``{"id", "message"}``; write its ``id`` again later."""
+        number = number_of(self.world, json_body().get("phone_number_id"))
+        return written(phone_actions.write_unavailable(self.world, ensure_phone(self.world, wa_id), number))
+
+    @route("POST", "/phones/<wa_id>/edit")
+    def edit(self, wa_id: str) -> Response:
+        """Edit a message of this phone: ``{"message_id", "text"}`` → ``{"id", "message"}``."""
+        found, target, body = self._about(wa_id)
+        return written(phone_actions.edit(self.world, found, target, str(body.get("text", ""))))
+
+    @route("POST", "/phones/<wa_id>/revoke")
+    def revoke(self, wa_id: str) -> Response:
+        """Delete a message of this phone for everyone: ``{"message_id"}`` → ``{"id", "message"}``."""
+        found, target, _ = self._about(wa_id)
+        return written(phone_actions.revoke(self.world, found, target))
 
     @route("POST", "/phones/<wa_id>/press")
     def press(self, wa_id: str) -> Response:
@@ -70,19 +88,19 @@ class PhoneControls(Controls):
         button = body.get("button")
         if not isinstance(button, (str, int)):
             raise ControlError(400, "button must be a position, id, payload or text")
-        return _written(phone_actions.press(self.world, found, target, button))
+        return written(phone_actions.press(self.world, found, target, button))
 
     @route("POST", "/phones/<wa_id>/pick")
     def pick(self, wa_id: str) -> Response:
         """Pick a list row: ``{"message_id", "row": id or title}`` → ``{"id", "message"}``."""
         found, target, body = self._about(wa_id)
-        return _written(phone_actions.pick(self.world, found, target, str(body.get("row", ""))))
+        return written(phone_actions.pick(self.world, found, target, str(body.get("row", ""))))
 
     @route("POST", "/phones/<wa_id>/react")
     def react(self, wa_id: str) -> Response:
         """React: ``{"message_id", "emoji"}``, empty to remove the reaction → ``{"id", "message"}``."""
         found, target, body = self._about(wa_id)
-        return _written(phone_actions.react(self.world, found, target, str(body.get("emoji", ""))))
+        return written(phone_actions.react(self.world, found, target, str(body.get("emoji", ""))))
 
     @route("POST", "/phones/<wa_id>/read")
     def read(self, wa_id: str) -> Response:
@@ -121,5 +139,6 @@ class PhoneControls(Controls):
         return found, target, body
 
 
-def _written(message: Message) -> Response:
+def written(message: Message) -> Response:
+    """Return ``{"id", "message"}``."""
     return json_response({"id": message.id, "message": message.view()})

@@ -11,6 +11,7 @@ from meta_emulator.errors import GraphError, invalid, missing, parameter
 from meta_emulator.faults import Fault
 from meta_emulator.graph.call import Call, JsonObject
 from meta_emulator.graph.content import check_content
+from meta_emulator.groups import start_group_delivery
 from meta_emulator.limits import SERVICE_WINDOW
 from meta_emulator.records import Message, Phone, SendAttempt
 
@@ -92,6 +93,8 @@ def _attempt(call: Call) -> SendAttempt:
 def _send(call: Call, attempt: SendAttempt) -> tuple[Message, JsonObject]:
     world, number, params = call.world, call.number, call.params
     _check_envelope(call)
+    if params.get("recipient_type") == "group":
+        return _send_to_group(call, attempt)
     recipient = _recipient(call)
     attempt.wa_id = recipient.phone.wa_id
     kind = params.get("type", "text")
@@ -124,12 +127,49 @@ def _send(call: Call, attempt: SendAttempt) -> tuple[Message, JsonObject]:
         _react(call, message)
     call.message_ids.append(message.id)
     world.add_message(message)
+    if kind != "template":
+        # A service message of this app takes the conversation from the other responder.
+        recipient.phone.owned_by_other.discard(number.id)
     message_status.start_delivery(world, recipient.phone, message, failure)
     sent: dict[str, Any] = {"id": message.id}
     if kind == "template":
         sent["message_status"] = "accepted"
     answer = {"messaging_product": "whatsapp", "contacts": [recipient.contact], "messages": [sent]}
     return message, answer
+
+
+def _send_to_group(call: Call, attempt: SendAttempt) -> tuple[Message, JsonObject]:
+    """Accept a message to a group: text, media and templates (reference 2.7)."""
+    world, group_id, kind = call.world, call.text("to"), call.params.get("type", "text")
+    group = world.groups.get(group_id)
+    if group is None or group.number_id != call.number.id:
+        raise GraphError(131041, "There is no such group.")
+    if kind not in ("text", "template", *phone_actions.MEDIA_TYPES):
+        raise GraphError(131051, "Message type is not supported in groups.")
+    checked = check_content(call, kind)
+    attempt.wa_id = group_id
+    now = world.clock.now()
+    message = Message(
+        id=world.ids.wamid(group_id, from_customer=False),
+        direction="in",
+        number_id=call.number.id,
+        wa_id=group_id,
+        type=kind,
+        content=checked.content,
+        timestamp=now,
+        status="accepted",
+        opaque=attempt.opaque,
+        category=checked.category,
+        rendered=checked.rendered,
+        status_times={"accepted": now},
+        group_id=group_id,
+    )
+    call.message_ids.append(message.id)
+    world.add_message(message)
+    start_group_delivery(world, group, message)
+    contact = {"input": group_id, "wa_id": group_id}
+    sent = {"id": message.id, "group_id": group_id}
+    return message, {"messaging_product": "whatsapp", "contacts": [contact], "messages": [sent]}
 
 
 def _check_envelope(call: Call) -> None:
@@ -140,8 +180,6 @@ def _check_envelope(call: Call) -> None:
         raise parameter("Param messaging_product must be one of {WHATSAPP}.")
     if params.get("recipient_type", "individual") not in ("individual", "group"):
         raise parameter("Param recipient_type must be one of {INDIVIDUAL, GROUP}.")
-    if params.get("recipient_type") == "group":
-        raise GraphError(131041, "Group unknown: the emulator has no groups.")
     opaque = params.get("biz_opaque_callback_data")
     if opaque is not None and (not isinstance(opaque, str) or len(opaque) > _OPAQUE_LENGTH):
         raise parameter(f"Param biz_opaque_callback_data must be a string of at most {_OPAQUE_LENGTH} characters.")

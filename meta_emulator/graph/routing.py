@@ -7,7 +7,7 @@ from collections.abc import Callable
 from flask import Response
 
 from meta_emulator.errors import GraphError, unknown_path, unsupported_request
-from meta_emulator.graph import media, messages, nodes, subscriptions, templates
+from meta_emulator.graph import media, messages, nodes, subscriptions, templates, threads
 from meta_emulator.graph.call import Call, JsonObject
 
 Handler = Callable[[Call], "JsonObject | Response"]
@@ -19,6 +19,8 @@ _TABLES: dict[str, dict[tuple[str, str], Handler]] = {
         ("POST", "messages"): messages.send_message,
         ("POST", "marketing_messages"): messages.send_marketing_message,
         ("POST", "media"): media.upload_media,
+        ("POST", "thread_control"): threads.control_thread,
+        ("POST", "smb_app_data"): threads.sync_app_data,
         ("POST", "register"): nodes.register,
         ("POST", "deregister"): nodes.deregister,
         ("GET", "whatsapp_business_profile"): nodes.get_profile,
