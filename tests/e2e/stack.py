@@ -39,7 +39,9 @@ REST_SECONDS = 3.0
 class Stack:
     """The parts by role; `environment` adds to the settings of web and workers, or replaces them."""
 
-    def __init__(self, directory: Path, *, web_processes: int = 2, environment: Mapping[str, str] | None = None):
+    def __init__(
+        self, directory: Path, *, web_processes: int = 2, environment: Mapping[str, str] | None = None
+    ) -> None:
         self.directory = directory
         self.tool = Tool()
         self._ports = {role: free_port() for role in ("valkey", "emulator", "web")}

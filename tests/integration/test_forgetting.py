@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from typing import Any
 
 import orjson
 import pytest
@@ -33,7 +34,7 @@ def take(lanes: Lanes) -> list[Work]:
     return lanes.inbox.take("p", time.monotonic_ns(), 50)[1]
 
 
-def handled(lanes: Lanes, *pieces) -> None:
+def handled(lanes: Lanes, *pieces: Any) -> None:
     """Admits and handles, without an answer."""
     lanes.admit(*pieces)
     for work in take(lanes):

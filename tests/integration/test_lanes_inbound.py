@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import orjson
 import pytest
@@ -20,7 +21,7 @@ def take(inbox: Inbox, puller: str = "p", counter: int = 0, count: int = 1) -> l
     return inbox.take(puller, counter, count)[1]
 
 
-def body(work) -> str:
+def body(work: Any) -> str:
     return work.stored.piece.raw["text"]["body"]
 
 

@@ -1,15 +1,21 @@
 """Through a proxy: the tunnel is asked for, TLS is verified inside it, and `no_proxy` goes around it."""
 
+from __future__ import annotations
+
 import re
 import socket
 import ssl
 import subprocess
 import threading
 import time
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.unit.whatsapp.conftest import RawServer
 from wa_service.whatsapp import WhatsAppConnectionError, WhatsAppError, WhatsAppMetaClient
 from wa_service.whatsapp.http.proxy_map import ProxyMap
 from wa_service.whatsapp.http.transport import Transport
@@ -18,7 +24,7 @@ ANSWER = b'{"messages":[{"id":"wamid.X"}]}'
 
 
 @pytest.fixture(scope="module")
-def certificate(tmp_path_factory, require_program):
+def certificate(tmp_path_factory: pytest.TempPathFactory, require_program: Callable[..., Path]) -> Any:
     """A certificate of our own for graph.test, with its key in the same file."""
     folder = tmp_path_factory.mktemp("tls")
     command = [
@@ -30,7 +36,7 @@ def certificate(tmp_path_factory, require_program):
     return folder
 
 
-def read_request(connection):
+def read_request(connection: Any) -> Any:
     """Head and body; a body that stays unread would reset the connection when it is closed."""
     file = connection.makefile("rb")
     head = b"".join(iter(file.readline, b"\r\n"))
@@ -41,7 +47,7 @@ def read_request(connection):
 class Proxy:
     """A CONNECT proxy that ends every tunnel at its own TLS server, whatever host was asked for."""
 
-    def __init__(self, folder):
+    def __init__(self, folder: Any) -> None:
         self.asked: list[bytes] = []
         self.requests: list[bytes] = []
         self.dripping = False
@@ -53,7 +59,7 @@ class Proxy:
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
         self._threads[0].start()
 
-    def _accept(self):
+    def _accept(self) -> None:
         while True:
             try:
                 connection, _ = self._socket.accept()
@@ -64,7 +70,7 @@ class Proxy:
             self._threads.append(thread)
             thread.start()
 
-    def _serve(self, connection):
+    def _serve(self, connection: Any) -> None:
         with suppress(OSError), connection:
             self.asked.append(read_request(connection))
             connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
@@ -77,7 +83,7 @@ class Proxy:
                 secure.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(ANSWER))
                 secure.sendall(ANSWER)
 
-    def close(self):
+    def close(self) -> None:
         self._stop.set()
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
@@ -87,13 +93,13 @@ class Proxy:
 
 
 @pytest.fixture
-def proxy(certificate):
+def proxy(certificate: Any) -> Iterator[Any]:
     running = Proxy(certificate)
     yield running
     running.close()
 
 
-def client(proxy, ca_bundle, **more):
+def client(proxy: Any, ca_bundle: Any, **more: Any) -> Any:
     return WhatsAppMetaClient(
         "EAAtoken",
         "106",
@@ -103,32 +109,32 @@ def client(proxy, ca_bundle, **more):
     )
 
 
-def test_a_message_is_sent_through_the_proxy_s_tunnel(proxy, certificate):
+def test_a_message_is_sent_through_the_proxy_s_tunnel(proxy: Any, certificate: Any) -> None:
     sent = client(proxy, certificate / "cert.pem").send_message(to="15551234567", text="hi")
     assert sent.wamid == "wamid.X"
     assert proxy.asked[0].startswith(b"CONNECT graph.test:443 ")
     assert proxy.requests[0].startswith(b"POST /v18.0/106/messages ")
 
 
-def test_the_proxy_does_not_get_the_token(proxy, certificate):
+def test_the_proxy_does_not_get_the_token(proxy: Any, certificate: Any) -> None:
     client(proxy, certificate / "cert.pem").send_message(to="15551234567", text="hi")
     assert b"EAAtoken" not in proxy.asked[0]
     assert b"EAAtoken" in proxy.requests[0]
 
 
-def test_a_certificate_that_nobody_vouches_for_keeps_the_message_here(proxy):
+def test_a_certificate_that_nobody_vouches_for_keeps_the_message_here(proxy: Any) -> None:
     with pytest.raises(WhatsAppConnectionError):
         client(proxy, None).send_message(to="15551234567", text="hi")
     assert proxy.requests == []
 
 
-def test_a_host_of_no_proxy_is_called_directly(proxy, certificate):
+def test_a_host_of_no_proxy_is_called_directly(proxy: Any, certificate: Any) -> None:
     with pytest.raises(WhatsAppConnectionError):  # graph.test does not exist outside the tunnel
         client(proxy, certificate / "cert.pem", no_proxy="localhost,.test").send_message(to="15551234567", text="hi")
     assert proxy.asked == []
 
 
-def test_the_deadline_holds_inside_tls_too(proxy, certificate):
+def test_the_deadline_holds_inside_tls_too(proxy: Any, certificate: Any) -> None:
     proxy.dripping = True
     transport = Transport(
         "https://graph.test",
@@ -143,7 +149,7 @@ def test_the_deadline_holds_inside_tls_too(proxy, certificate):
     assert caught.value.group == "unknown"
 
 
-def test_a_proxy_that_drips_is_left_when_the_time_is_over(raw_server, drip):
+def test_a_proxy_that_drips_is_left_when_the_time_is_over(raw_server: RawServer, drip: Any) -> None:
     raw_server.script = drip(b"HTTP/1.1 200 OK\r\n", b"X-Slow: y\r\n")
     transport = Transport(
         "https://graph.test", "v23.0", "EAAtoken", proxies={"https": raw_server.url}, call_seconds=0.3
@@ -171,13 +177,13 @@ PROXIES = {"https": "http://p.example:3128", "no_proxy": "localhost, .internal.e
         ("https://exact.example/x", True),
     ],
 )
-def test_which_urls_go_through_the_proxy(url, used):
+def test_which_urls_go_through_the_proxy(url: str, used: Any) -> None:
     assert ProxyMap(PROXIES).for_url(url) == ({"https": "http://p.example:3128"} if used else {})
 
 
-def test_a_star_means_no_proxy_at_all():
+def test_a_star_means_no_proxy_at_all() -> None:
     assert ProxyMap({**PROXIES, "no_proxy": "*"}).for_url("https://graph.facebook.com/x") == {}
 
 
-def test_one_proxy_may_serve_all_schemes():
+def test_one_proxy_may_serve_all_schemes() -> None:
     assert ProxyMap({"all": "http://p.example"}).for_url("http://a.example/") == {"http": "http://p.example"}

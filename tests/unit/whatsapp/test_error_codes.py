@@ -1,8 +1,10 @@
 """The table of Meta's codes: complete, and each with a class, a group and a sentence."""
 
+from __future__ import annotations
+
 import re
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
@@ -25,26 +27,26 @@ def codes_of(*sections: str) -> set[int]:
     return found
 
 
-def test_every_code_of_the_reference_has_a_row():
+def test_every_code_of_the_reference_has_a_row() -> None:
     wanted = codes_of("6.2", "6.3", "6.4", "6.5", "6.6", "6.8", "6.9")
     assert len(wanted) > 200
     assert wanted - CODES.keys() == set()
 
 
-def test_every_subcode_of_the_reference_has_a_row():
+def test_every_subcode_of_the_reference_has_a_row() -> None:
     wanted = codes_of("6.7")
     assert len(wanted) >= 14
     assert wanted - SUBCODES.keys() == set()
 
 
-def test_no_code_has_two_rows():
+def test_no_code_has_two_rows() -> None:
     for rows in (ROWS, SUBCODE_ROWS):
         codes = [row.code for row in rows]
         assert len(set(codes)) == len(codes)
 
 
 @pytest.mark.parametrize("info", {**CODES, **SUBCODES}.values(), ids={**CODES, **SUBCODES}.keys())
-def test_each_code_has_class_group_and_a_sentence(info):
+def test_each_code_has_class_group_and_a_sentence(info: Any) -> None:
     assert issubclass(info.error, WhatsAppError)
     assert info.error is not WhatsAppError
     assert info.group in get_args(Group)
@@ -64,7 +66,7 @@ EXPECTED = {
 
 
 @pytest.mark.parametrize(("name", "code"), [(name, code) for name, codes in EXPECTED.items() for code in codes])
-def test_the_usual_codes_have_the_class_of_the_design(name, code):
+def test_the_usual_codes_have_the_class_of_the_design(name: str, code: Any) -> None:
     error = classify(400, {"error": {"code": code, "message": "said Meta", "fbtrace_id": "Ax"}})
     assert type(error) is getattr(errors, name)
 
@@ -84,5 +86,5 @@ GROUPS = {
 
 
 @pytest.mark.parametrize(("group", "code"), [(group, code) for group, codes in GROUPS.items() for code in codes])
-def test_delivery_decides_by_one_field(group, code):
+def test_delivery_decides_by_one_field(group: Any, code: Any) -> None:
     assert CODES[code].group == group

@@ -1,7 +1,11 @@
 """Reading events: each type of the reference has its class and its fields; the unknown has one, too."""
 
+from __future__ import annotations
+
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,12 +14,12 @@ from wa_service.whatsapp.webhooks import events
 from wa_service.whatsapp.webhooks.events import Malformed, OrderItem, Unsupported, parse
 
 
-def read(delivery):
+def read(delivery: Any) -> Any:
     (event,) = parse(delivery)
     return event
 
 
-def message_of(delivery) -> dict:
+def message_of(delivery: Any) -> dict:
     return delivery["entry"][0]["changes"][0]["value"]["messages"][0]
 
 
@@ -74,7 +78,7 @@ CLASSES = {
 
 
 @pytest.mark.parametrize("name", CLASSES)
-def test_each_type_has_its_class(inbound, name):
+def test_each_type_has_its_class(inbound: Callable[[str], Any], name: str) -> None:
     assert type(read(inbound(name))) is getattr(events, CLASSES[name])
 
 
@@ -112,71 +116,71 @@ FIELDS = {
 
 
 @pytest.mark.parametrize("name", FIELDS)
-def test_each_type_has_its_fields(inbound, name):
+def test_each_type_has_its_fields(inbound: Callable[[str], Any], name: str) -> None:
     event = read(inbound(name))
     assert {field: getattr(event, field) for field in FIELDS[name]} == FIELDS[name]
 
 
-def test_contact_cards_come_as_meta_writes_them(inbound):
+def test_contact_cards_come_as_meta_writes_them(inbound: Callable[[str], Any]) -> None:
     assert read(inbound("contacts")).cards[0]["name"]["formatted_name"] == "Rui Costa"
 
 
-def test_an_edit_carries_the_new_content(inbound):
+def test_an_edit_carries_the_new_content(inbound: Callable[[str], Any]) -> None:
     assert read(inbound("edit")).message["text"] == {"body": "corrected"}
 
 
-def test_a_reply_names_the_message_it_answers(inbound):
+def test_a_reply_names_the_message_it_answers(inbound: Callable[[str], Any]) -> None:
     context = read(inbound("text_reply")).context
     assert (context.id, context.forwarded) == ("wamid.HBgMMzUxOTEyMzQ1MDAxFQIAERgOUR0001AA==", False)
 
 
 @pytest.mark.parametrize(("name", "often"), [("text_forwarded", False), ("text_often_forwarded", True)])
-def test_a_forwarded_message_says_so(inbound, name, often):
+def test_a_forwarded_message_says_so(inbound: Callable[[str], Any], name: str, often: Any) -> None:
     context = read(inbound(name)).context
     assert (context.forwarded, context.frequently_forwarded, context.id) == (not often, often, "")
 
 
-def test_a_question_about_a_product_names_it(inbound):
+def test_a_question_about_a_product_names_it(inbound: Callable[[str], Any]) -> None:
     context = read(inbound("text_about_product")).context
     assert (context.catalog_id, context.product_retailer_id) == ("194000000000042", "SKU-BLUE")
 
 
-def test_a_message_from_an_ad_carries_the_referral(inbound):
+def test_a_message_from_an_ad_carries_the_referral(inbound: Callable[[str], Any]) -> None:
     assert read(inbound("text_from_ad")).referral["ctwa_clid"] == "ARclid42"
 
 
-def test_an_interactive_message_without_content_is_unsupported(inbound):
+def test_an_interactive_message_without_content_is_unsupported(inbound: Callable[[str], Any]) -> None:
     message, notice = parse(inbound("interactive_without_content"))
     assert isinstance(message, Unsupported)
     assert notice.error.code == 131000
 
 
-def test_an_unknown_interactive_reply_is_unsupported_by_its_name(inbound):
+def test_an_unknown_interactive_reply_is_unsupported_by_its_name(inbound: Callable[[str], Any]) -> None:
     delivery = inbound("button_reply")
     message_of(delivery)["interactive"] = {"type": "mind_reply", "mind_reply": {}}
     assert read(delivery).type == "interactive/mind_reply"
 
 
-def test_what_meta_could_not_fetch_carries_its_error(inbound):
+def test_what_meta_could_not_fetch_carries_its_error(inbound: Callable[[str], Any]) -> None:
     (error,) = read(inbound("media_not_fetched")).errors
     assert type(error) is WhatsAppMediaError
 
 
-def test_a_failed_status_carries_the_error_that_delivery_decides_by(inbound):
+def test_a_failed_status_carries_the_error_that_delivery_decides_by(inbound: Callable[[str], Any]) -> None:
     (error,) = read(inbound("status_failed")).errors
     assert (type(error), error.code, error.group) == (WhatsAppRecipientError, 131047, "recipient")
 
 
-def test_error_data_of_a_status_may_be_a_plain_text(inbound):
+def test_error_data_of_a_status_may_be_a_plain_text(inbound: Callable[[str], Any]) -> None:
     (error,) = read(inbound("status_failed_text_error_data")).errors
     assert error.details == "as a plain text"
 
 
-def test_an_error_of_the_number_is_a_notice(inbound):
+def test_an_error_of_the_number_is_a_notice(inbound: Callable[[str], Any]) -> None:
     assert type(read(inbound("errors")).error) is WhatsAppRateLimitError
 
 
-def test_a_status_keeps_pricing_and_conversation(inbound):
+def test_a_status_keeps_pricing_and_conversation(inbound: Callable[[str], Any]) -> None:
     event = read(inbound("status_sent"))
     assert event.pricing["category"] == "utility"
     assert event.conversation["origin"] == {"type": "utility"}
@@ -196,7 +200,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_a_broken_event_is_malformed_with_its_reason_and_its_sender(inbound, name):
+def test_a_broken_event_is_malformed_with_its_reason_and_its_sender(inbound: Callable[[str], Any], name: str) -> None:
     key, reason = BROKEN[name]
     delivery = inbound(name)
     message_of(delivery)[key] = 7
@@ -207,39 +211,39 @@ def test_a_broken_event_is_malformed_with_its_reason_and_its_sender(inbound, nam
 
 
 @pytest.mark.parametrize("latitude", [None, "north", True, [], float("nan"), float("inf")])
-def test_a_place_without_numbers_is_malformed(inbound, latitude):
+def test_a_place_without_numbers_is_malformed(inbound: Callable[[str], Any], latitude: Any) -> None:
     delivery = inbound("location")
     message_of(delivery)["location"]["latitude"] = latitude
     assert read(delivery).reason == "latitude is not a number"
 
 
 @pytest.mark.parametrize("text", ["no json", "[]", "7", ""])
-def test_a_flow_reply_without_an_object_is_malformed(inbound, text):
+def test_a_flow_reply_without_an_object_is_malformed(inbound: Callable[[str], Any], text: Any) -> None:
     delivery = inbound("flow_reply")
     message_of(delivery)["interactive"]["nfm_reply"]["response_json"] = text
     assert isinstance(read(delivery), Malformed)
 
 
-def test_media_without_id_are_malformed(inbound):
+def test_media_without_id_are_malformed(inbound: Callable[[str], Any]) -> None:
     delivery = inbound("audio_voice")
     del message_of(delivery)["audio"]["id"]
     assert read(delivery).reason == "the audio has no id"
 
 
-def test_events_cannot_be_changed(inbound):
+def test_events_cannot_be_changed(inbound: Callable[[str], Any]) -> None:
     with pytest.raises(AttributeError):
         read(inbound("text")).body = "other"
 
 
-def test_every_sample_is_read(inbound):
+def test_every_sample_is_read(inbound: Callable[[str], Any]) -> None:
     for path in (Path(__file__).parents[2] / "payloads" / "inbound").glob("*.json"):
         assert [event for event in parse(inbound(path.stem)) if isinstance(event, Malformed)] == [], path.stem
 
 
-def test_an_ordinary_delivery_costs_less_than_60_microseconds_of_cpu(inbound):
+def test_an_ordinary_delivery_costs_less_than_60_microseconds_of_cpu(inbound: Callable[[str], Any]) -> None:
     delivery = inbound("text_reply")
 
-    def cost(rounds=200):
+    def cost(rounds: Any = 200) -> Any:
         start = time.process_time()
         for _ in range(rounds):
             list(parse(delivery))

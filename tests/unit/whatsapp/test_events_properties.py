@@ -1,6 +1,10 @@
 """Whatever stands in place of any part of a delivery: nothing raises, and no good sibling is lost."""
 
+from __future__ import annotations
+
 import copy
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import orjson
 import pytest
@@ -24,7 +28,7 @@ SAMPLES = [
 BOUNDED = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
-def places(node, path=()):
+def places(node: Any, path: str = ()) -> Iterator[Any]:
     """The path to every part of a JSON value."""
     yield path
     items = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
@@ -32,7 +36,7 @@ def places(node, path=()):
         yield from places(child, (*path, key))
 
 
-def put(node, path, value):
+def put(node: Any, path: str, value: Any) -> Any:
     """A copy of `node` with `value` at `path`."""
     if not path:
         return value
@@ -46,14 +50,16 @@ def put(node, path, value):
 
 @BOUNDED
 @given(obj=JSON)
-def test_any_json_at_all_never_raises(obj):
+def test_any_json_at_all_never_raises(obj: Any) -> None:
     is_delivery(obj)
     list(parse(obj))
 
 
 @BOUNDED
 @given(data=st.data(), junk=JSON, name=st.sampled_from(SAMPLES))
-def test_any_json_in_place_of_any_part_never_raises(inbound, data, junk, name):
+def test_any_json_in_place_of_any_part_never_raises(
+    inbound: Callable[[str], Any], data: Any, junk: Any, name: str
+) -> None:
     delivery = inbound(name)
     path = data.draw(st.sampled_from(sorted(places(delivery), key=str)))
     for event in parse(put(delivery, path, junk)):
@@ -62,7 +68,9 @@ def test_any_json_in_place_of_any_part_never_raises(inbound, data, junk, name):
 
 @BOUNDED
 @given(data=st.data(), junk=JSON, name=st.sampled_from(SAMPLES))
-def test_any_json_in_place_of_any_part_never_loses_a_good_sibling(inbound, data, junk, name):
+def test_any_json_in_place_of_any_part_never_loses_a_good_sibling(
+    inbound: Callable[[str], Any], data: Any, junk: Any, name: str
+) -> None:
     broken = inbound(name)["entry"][0]
     good = inbound("text_reply")["entry"][0]
     path = data.draw(st.sampled_from(sorted(places(broken), key=str)))
@@ -72,7 +80,9 @@ def test_any_json_in_place_of_any_part_never_loses_a_good_sibling(inbound, data,
 
 @BOUNDED
 @given(data=st.data(), junk=JSON)
-def test_a_broken_message_never_loses_the_message_behind_it(inbound, data, junk):
+def test_a_broken_message_never_loses_the_message_behind_it(
+    inbound: Callable[[str], Any], data: Any, junk: Any
+) -> None:
     delivery = inbound("text_reply")
     messages = delivery["entry"][0]["changes"][0]["value"]["messages"]
     path = data.draw(st.sampled_from(sorted(places(messages[0]), key=str)))
@@ -82,6 +92,6 @@ def test_a_broken_message_never_loses_the_message_behind_it(inbound, data, junk)
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_every_piece_survives_being_stored(inbound, name):
+def test_every_piece_survives_being_stored(inbound: Callable[[str], Any], name: str) -> None:
     for piece in walk(inbound(name)):
         assert Piece.restore(orjson.loads(orjson.dumps(piece))) == piece

@@ -1,14 +1,20 @@
 """A POST over a real connection: answers of any form, connections that are used again or not, TLS."""
 
+from __future__ import annotations
+
 import contextlib
 import gzip
 import ssl
 import subprocess
 import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.eventually import eventually
+from tests.unit.whatsapp.conftest import RawServer
 from wa_service.whatsapp.errors import WhatsAppConnectionError, WhatsAppError, WhatsAppOutcomeUnknownError
 from wa_service.whatsapp.http.transport import Transport
 
@@ -35,10 +41,10 @@ ANSWERS = {
 
 
 @pytest.fixture
-def transport_to():
+def transport_to() -> Iterator[Any]:
     with contextlib.ExitStack() as opened:
 
-        def make(url, **more):
+        def make(url: str, **more: Any) -> Any:
             transport = Transport(url, "v23.0", "EAAtoken0123456789", **more)
             opened.callback(transport.close)
             return transport
@@ -46,25 +52,25 @@ def transport_to():
         yield make
 
 
-def post(transport):
+def post(transport: Any) -> Any:
     return transport.post_json("messages", "106/messages", {"type": "text"})
 
 
-def failed(transport):
+def failed(transport: Any) -> Any:
     with pytest.raises(WhatsAppError) as caught:
         post(transport)
     return type(caught.value)
 
 
 @pytest.mark.parametrize("name", ANSWERS)
-def test_an_answer_of_any_form_is_read(transport_to, raw_server, name):
+def test_an_answer_of_any_form_is_read(transport_to: Any, raw_server: RawServer, name: str) -> None:
     raw_server.script = lambda connection, _: connection.sendall(ANSWERS[name])
     assert post(transport_to(raw_server.url)) == {"ok": 1}
 
 
 @pytest.mark.parametrize("name", ["ordinary", "in chunks", "packed"])
-def test_an_answer_that_comes_byte_by_byte_is_read(transport_to, raw_server, name):
-    def script(connection, _):
+def test_an_answer_that_comes_byte_by_byte_is_read(transport_to: Any, raw_server: RawServer, name: str) -> None:
+    def script(connection: Any, _: Any) -> None:
         for byte in ANSWERS[name]:
             connection.sendall(bytes([byte]))
 
@@ -72,10 +78,10 @@ def test_an_answer_that_comes_byte_by_byte_is_read(transport_to, raw_server, nam
     assert post(transport_to(raw_server.url)) == {"ok": 1}
 
 
-def serving(server, *answers):
+def serving(server: Any, *answers: Any) -> Any:
     """A script that answers one request after another on its connection."""
 
-    def script(connection, _):
+    def script(connection: Any, _: Any) -> None:
         for place, answer in enumerate(answers):
             if place and not server.read_request(connection):
                 return
@@ -84,7 +90,7 @@ def serving(server, *answers):
     return script
 
 
-def test_the_connection_is_used_again(transport_to, raw_server):
+def test_the_connection_is_used_again(transport_to: Any, raw_server: RawServer) -> None:
     raw_server.script = serving(raw_server, ORDINARY, ANSWERS["in chunks"], ORDINARY)
     transport = transport_to(raw_server.url)
     assert [post(transport) for _ in range(3)] == [{"ok": 1}] * 3
@@ -92,7 +98,7 @@ def test_the_connection_is_used_again(transport_to, raw_server):
     assert raw_server.connections == 1
 
 
-def test_a_connection_is_not_used_again_where_the_answer_says_so(transport_to, raw_server):
+def test_a_connection_is_not_used_again_where_the_answer_says_so(transport_to: Any, raw_server: RawServer) -> None:
     last = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 9\r\n\r\n" + YES
     raw_server.script = serving(raw_server, last, last)
     transport = transport_to(raw_server.url)
@@ -103,16 +109,18 @@ def test_a_connection_is_not_used_again_where_the_answer_says_so(transport_to, r
 UNASKED = b"HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n" + b'{"ok": 666}'
 
 
-def test_what_is_said_after_an_answer_is_not_taken_for_the_next_one(transport_to, raw_server):
+def test_what_is_said_after_an_answer_is_not_taken_for_the_next_one(transport_to: Any, raw_server: RawServer) -> None:
     raw_server.script = serving(raw_server, *[ORDINARY + UNASKED] * 3)
     transport = transport_to(raw_server.url)
     assert [post(transport) for _ in range(3)] == [{"ok": 1}] * 3
 
 
-def test_a_connection_on_which_something_was_said_unasked_is_not_used_again(transport_to, raw_server):
+def test_a_connection_on_which_something_was_said_unasked_is_not_used_again(
+    transport_to: Any, raw_server: RawServer
+) -> None:
     said = threading.Event()
 
-    def script(connection, stop):
+    def script(connection: Any, stop: Any) -> None:
         connection.sendall(ORDINARY)
         answered.wait(10)
         connection.sendall(UNASKED)
@@ -129,7 +137,7 @@ def test_a_connection_on_which_something_was_said_unasked_is_not_used_again(tran
     assert raw_server.connections == 2
 
 
-def test_a_connection_that_the_other_side_closed_is_opened_again(transport_to, raw_server):
+def test_a_connection_that_the_other_side_closed_is_opened_again(transport_to: Any, raw_server: RawServer) -> None:
     raw_server.script = lambda connection, _: connection.sendall(ORDINARY)
     transport = transport_to(raw_server.url)
     assert post(transport) == {"ok": 1}
@@ -150,8 +158,10 @@ def test_a_connection_that_the_other_side_closed_is_opened_again(transport_to, r
     ],
     ids=["no body", "no status", "another protocol", "a broken chunk", "an endless head", "a length beyond any"],
 )
-def test_what_is_no_answer_leaves_the_outcome_unknown_and_the_connection_closed(transport_to, raw_server, said):
-    def script(connection, stop):
+def test_what_is_no_answer_leaves_the_outcome_unknown_and_the_connection_closed(
+    transport_to: Any, raw_server: RawServer, said: Any
+) -> None:
+    def script(connection: Any, stop: Any) -> None:
         connection.sendall(said)
         connection.shutdown(1)
         while connection.recv(65536):
@@ -162,17 +172,17 @@ def test_what_is_no_answer_leaves_the_outcome_unknown_and_the_connection_closed(
     eventually(raw_server.at_rest)
 
 
-def test_an_answer_that_drips_ends_at_the_deadline(transport_to, raw_server, drip):
+def test_an_answer_that_drips_ends_at_the_deadline(transport_to: Any, raw_server: RawServer, drip: Any) -> None:
     raw_server.script = drip(b"HTTP/1.1 200 OK\r\n", b"X: y\r\n")
     assert failed(transport_to(raw_server.url, call_seconds=0.3)) is WhatsAppOutcomeUnknownError
 
 
-def test_a_body_that_drips_ends_at_the_deadline(transport_to, raw_server, drip):
+def test_a_body_that_drips_ends_at_the_deadline(transport_to: Any, raw_server: RawServer, drip: Any) -> None:
     raw_server.script = drip(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", b"{")
     assert failed(transport_to(raw_server.url, call_seconds=0.3)) is WhatsAppOutcomeUnknownError
 
 
-def test_a_head_names_host_and_length_and_ends_once(transport_to, raw_server):
+def test_a_head_names_host_and_length_and_ends_once(transport_to: Any, raw_server: RawServer) -> None:
     raw_server.script = lambda connection, _: connection.sendall(ORDINARY)
     post(transport_to(raw_server.url))
     head = raw_server.heads[0].partition(b"\r\n\r\n")[0].decode()
@@ -185,7 +195,7 @@ def test_a_head_names_host_and_length_and_ends_once(transport_to, raw_server):
 
 
 @pytest.fixture(scope="module")
-def certificate(tmp_path_factory, require_program):
+def certificate(tmp_path_factory: pytest.TempPathFactory, require_program: Callable[..., Path]) -> Any:
     """A certificate for 127.0.0.1 and its key."""
     folder = tmp_path_factory.mktemp("tls")
     command = [str(require_program("openssl")), "req", "-x509", "-newkey", "ec", "-pkeyopt"]
@@ -195,14 +205,16 @@ def certificate(tmp_path_factory, require_program):
     return folder
 
 
-def tls_server(raw_server, certificate):
+def tls_server(raw_server: RawServer, certificate: Any) -> Any:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate / "pem", certificate / "key")
     raw_server.wrap = lambda connection: context.wrap_socket(connection, server_side=True)
     return raw_server.url.replace("http:", "https:")
 
 
-def test_over_tls_the_certificate_must_be_a_known_one(transport_to, raw_server, certificate):
+def test_over_tls_the_certificate_must_be_a_known_one(
+    transport_to: Any, raw_server: RawServer, certificate: Any
+) -> None:
     raw_server.script = serving(raw_server, ORDINARY, ORDINARY)
     url = tls_server(raw_server, certificate)
     assert failed(transport_to(url)) is WhatsAppConnectionError

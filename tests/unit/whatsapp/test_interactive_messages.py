@@ -1,6 +1,9 @@
 """Interactive messages: every type within its limits passes as given, one step over is a sentence."""
 
+from __future__ import annotations
+
 import copy
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -10,15 +13,15 @@ from wa_service.whatsapp.outbound.messages import parse_message, problems
 BODY = {"text": "Which one?"}
 
 
-def rows(count, start=0):
+def rows(count: int, start: Any = 0) -> Any:
     return [{"id": f"r{start + n}", "title": f"Row {n}"} for n in range(count)]
 
 
-def buttons(count):
+def buttons(count: int) -> Any:
     return [{"type": "reply", "reply": {"id": f"b{n}", "title": f"Button {n}"}} for n in range(count)]
 
 
-def products(count):
+def products(count: int) -> Any:
     return [{"product_retailer_id": f"SKU-{n}"} for n in range(count)]
 
 
@@ -87,17 +90,17 @@ GOOD = {
 }
 
 
-def parse(content):
+def parse(content: Any) -> Any:
     return parse_message({"to": "15551234567", "type": "interactive", "interactive": content})
 
 
 @pytest.mark.parametrize("type_", GOOD)
-def test_each_interactive_type_is_sent_as_given(type_):
+def test_each_interactive_type_is_sent_as_given(type_: str) -> None:
     assert parse(GOOD[type_]).payload()["interactive"] == GOOD[type_]
 
 
 @pytest.mark.parametrize("type_", GOOD)
-def test_each_interactive_type_keeps_fields_of_tomorrow(type_):
+def test_each_interactive_type_keeps_fields_of_tomorrow(type_: str) -> None:
     content = copy.deepcopy(GOOD[type_])
     content["sparkle"] = content["action"]["sparkle"] = {"on": None}
     assert parse(content).payload()["interactive"] == content
@@ -150,7 +153,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(("type_", "where", "value", "path"), BAD)
-def test_one_step_over_a_limit_is_refused_with_its_path(type_, where, value, path):
+def test_one_step_over_a_limit_is_refused_with_its_path(type_: str, where: Any, value: Any, path: str) -> None:
     content = copy.deepcopy(GOOD[type_])
     inner = content
     for key in where[:-1]:
@@ -166,16 +169,16 @@ def test_one_step_over_a_limit_is_refused_with_its_path(type_, where, value, pat
     assert sentence.endswith(".")
 
 
-def test_a_header_of_tomorrow_passes():
+def test_a_header_of_tomorrow_passes() -> None:
     content = {**GOOD["button"], "header": {"type": "gif", "gif": {"id": "77"}}}
     assert parse(content).payload()["interactive"]["header"] == {"type": "gif", "gif": {"id": "77"}}
 
 
-def test_a_button_of_tomorrow_passes():
+def test_a_button_of_tomorrow_passes() -> None:
     content = {**GOOD["button"], "action": {"buttons": [{"type": "wish", "wish": {"id": "1"}}]}}
     assert parse(content).payload()["interactive"] == content
 
 
-def test_the_action_of_a_location_request_may_be_left_out():
+def test_the_action_of_a_location_request_may_be_left_out() -> None:
     content = {"type": "location_request_message", "body": BODY}
     assert parse(content).payload()["interactive"]["action"] == {"name": "send_location"}

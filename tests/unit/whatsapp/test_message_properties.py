@@ -1,5 +1,9 @@
 """Model → JSON → model is the identity, and nothing that a caller gives is lost on the way."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -24,7 +28,7 @@ ROW = st.fixed_dictionaries({"title": SHORT}, optional={"description": SHORT})
 LINE = st.text(st.characters(exclude_characters="\n\r\t ", exclude_categories=["Cs"]), min_size=1, max_size=20)
 
 
-def listed(rows):
+def listed(rows: Any) -> Any:
     return [{**row, "id": f"r{place}"} for place, row in enumerate(rows)]
 
 
@@ -67,14 +71,14 @@ ENVELOPES = st.fixed_dictionaries(
 )
 
 
-def test_every_type_is_tried():
+def test_every_type_is_tried() -> None:
     assert CONTENTS.keys() == TYPES.keys()
 
 
 @pytest.mark.parametrize("type_", CONTENTS)
 @settings(max_examples=10, deadline=None)
 @given(data=st.data())
-def test_model_to_json_to_model_is_the_identity(type_, data):
+def test_model_to_json_to_model_is_the_identity(type_: str, data: Any) -> None:
     whom = data.draw(NUMBERS.map(lambda to: {"to": to}) | USER_IDS.map(lambda user: {"recipient": user}))
     given_ = {**whom, **data.draw(ENVELOPES), "type": type_, type_: data.draw(CONTENTS[type_])}
     message = parse_message(given_)
@@ -85,7 +89,7 @@ def test_model_to_json_to_model_is_the_identity(type_, data):
 
 @BOUNDED
 @given(content=JSON, type_=st.text(min_size=1, max_size=10).filter(lambda name: name not in TYPES))
-def test_a_type_of_tomorrow_passes_whatever_it_holds(content, type_):
+def test_a_type_of_tomorrow_passes_whatever_it_holds(content: Any, type_: str) -> None:
     envelope = {"messaging_product", "recipient_type", "to", "recipient", "type", "context", "biz_opaque_callback_data"}
     if type_ not in envelope:
         assert parse_message({"to": "15551234567", "type": type_, type_: content}).payload()[type_] == content
@@ -93,7 +97,7 @@ def test_a_type_of_tomorrow_passes_whatever_it_holds(content, type_):
 
 @BOUNDED
 @given(obj=st.dictionaries(st.sampled_from([*TYPES, "type", "to", "context", "x"]), JSON, max_size=4))
-def test_any_object_is_a_message_or_told_what_is_wrong(obj):
+def test_any_object_is_a_message_or_told_what_is_wrong(obj: Any) -> None:
     for read in (parse_message, parse_reply):
         try:
             read(obj).payload()
@@ -116,5 +120,5 @@ TEMPLATE_JSON = st.recursive(
 
 @settings(max_examples=30, deadline=None)
 @given(template=st.dictionaries(PLACES, TEMPLATE_JSON), definition=st.dictionaries(PLACES, TEMPLATE_JSON))
-def test_any_template_against_any_definition_is_told_in_sentences(template, definition):
+def test_any_template_against_any_definition_is_told_in_sentences(template: Any, definition: Any) -> None:
     assert all(sentence.endswith(".") for sentence in check_against(template, definition))

@@ -1,5 +1,9 @@
 """What is sent: checked against Meta's limits with a path and a sentence, and open for what Meta adds."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import pytest
 from pydantic import ValidationError
 
@@ -16,13 +20,13 @@ from wa_service.whatsapp.outbound.messages import (
 TO = "15551234567"
 
 
-def refused(obj):
+def refused(obj: Any) -> Any:
     with pytest.raises(ValidationError) as caught:
         parse_message(obj)
     return [tuple(problem) for problem in problems(caught.value)]
 
 
-def refusal(type_, content, **more):
+def refusal(type_: str, content: Any, **more: Any) -> Any:
     ((path, sentence),) = refused({"to": TO, "type": type_, type_: content, **more})
     return path, sentence
 
@@ -31,28 +35,28 @@ def refusal(type_, content, **more):
     "written",
     ["15551234567", "+15551234567", "+1 (555) 123-4567", "+1\u2013555\u2013123\u20134567", " +1 555 1234567 "],
 )
-def test_a_number_may_be_written_as_people_do(written):
+def test_a_number_may_be_written_as_people_do(written: Any) -> None:
     assert normalise_number(written) == "15551234567"
 
 
 @pytest.mark.parametrize("written", ["", "0155512345", "98765", "9" * 16, "abc", "+1555x1234567", "\u0661555123456"])
-def test_what_is_no_number_is_refused_without_repeating_it(written):
+def test_what_is_no_number_is_refused_without_repeating_it(written: Any) -> None:
     with pytest.raises(ValueError, match="7 to 15 digits") as caught:
         normalise_number(written)
     assert not written or written not in str(caught.value)
 
 
-def test_the_number_is_sent_as_digits():
+def test_the_number_is_sent_as_digits() -> None:
     assert parse_message({"to": "+1 555-123-4567", "text": "hi"}).payload()["to"] == TO
 
 
-def test_a_user_id_goes_into_recipient():
+def test_a_user_id_goes_into_recipient() -> None:
     payload = parse_message({"recipient": "US.ENT.118000000000042", "text": "hi"}).payload()
     assert payload["recipient"] == "US.ENT.118000000000042"
     assert "to" not in payload
 
 
-def test_a_group_id_is_sent_as_it_is():
+def test_a_group_id_is_sent_as_it_is() -> None:
     payload = parse_message({"recipient_type": "group", "to": "Y2FwaV9ncm91cDo0Mg==", "text": "hi"}).payload()
     assert (payload["recipient_type"], payload["to"]) == ("group", "Y2FwaV9ncm91cDo0Mg==")
 
@@ -76,11 +80,11 @@ def test_a_group_id_is_sent_as_it_is():
         ({"to": TO, "text": "hi", "biz_opaque_callback_data": "x" * 513}, "biz_opaque_callback_data"),
     ],
 )
-def test_a_broken_envelope_is_refused_with_its_path(obj, path):
+def test_a_broken_envelope_is_refused_with_its_path(obj: Any, path: str) -> None:
     assert [problem[0] for problem in refused(obj)] == [path]
 
 
-def test_each_problem_is_a_plain_sentence():
+def test_each_problem_is_a_plain_sentence() -> None:
     for obj in ({"to": TO, "text": 7}, {"to": "x", "text": "a"}, {"to": TO, "type": "image", "image": {}}):
         for _, sentence in refused(obj):
             assert sentence[0].isupper()
@@ -88,7 +92,7 @@ def test_each_problem_is_a_plain_sentence():
             assert "Value error" not in sentence
 
 
-def test_a_short_text_becomes_metas_object():
+def test_a_short_text_becomes_metas_object() -> None:
     assert parse_message({"to": TO, "text": "hi"}).payload() == {
         "messaging_product": "whatsapp",
         "recipient_type": "individual",
@@ -98,57 +102,57 @@ def test_a_short_text_becomes_metas_object():
     }
 
 
-def test_unknown_fields_of_a_known_type_pass_unchanged():
+def test_unknown_fields_of_a_known_type_pass_unchanged() -> None:
     extra = {"to": TO, "text": {"body": "hi", "mood": None}, "type": "text", "priority": {"level": [1, None]}}
     payload = parse_message(extra).payload()
     assert payload["priority"] == {"level": [1, None]}
     assert payload["text"] == {"body": "hi", "mood": None}
 
 
-def test_a_type_of_tomorrow_passes_unchanged():
+def test_a_type_of_tomorrow_passes_unchanged() -> None:
     message = parse_message({"to": TO, "type": "hologram", "hologram": {"beam": [1, {"deep": None}]}})
     assert type(message) is Message
     assert message.payload()["hologram"] == {"beam": [1, {"deep": None}]}
 
 
-def test_an_interactive_type_of_tomorrow_passes_unchanged():
+def test_an_interactive_type_of_tomorrow_passes_unchanged() -> None:
     content = {"type": "voice_call", "body": {"text": "Talk"}, "action": {"name": "voice_call", "parameters": {"a": 1}}}
     assert parse_message({"to": TO, "type": "interactive", "interactive": content}).payload()["interactive"] == content
 
 
-def deep(levels):
+def deep(levels: int) -> Any:
     return {"a": deep(levels - 1)} if levels else 1
 
 
 @pytest.mark.parametrize("content", [deep(300), b"bytes", object(), {1, 2}])
-def test_what_cannot_be_written_as_json_is_refused(content):
+def test_what_cannot_be_written_as_json_is_refused(content: Any) -> None:
     ((path, sentence),) = refused({"to": TO, "type": "hologram", "hologram": content})
     assert (path, sentence) == ("", "The message must be JSON, nested less than 250 deep.")
 
 
-def test_a_model_may_stand_inside_the_object():
+def test_a_model_may_stand_inside_the_object() -> None:
     part = TextMessage(text={"body": "hi"}).text
     assert parse_message({"to": TO, "text": part}).payload()["text"] == {"body": "hi"}
 
 
-def test_pydantic_s_own_text_does_not_repeat_what_was_given():
+def test_pydantic_s_own_text_does_not_repeat_what_was_given() -> None:
     with pytest.raises(ValidationError) as caught:
         parse_message({"to": TO, "text": {"body": ["secret words"]}})
     assert "secret words" not in str(caught.value)
 
 
-def test_what_was_not_given_is_not_sent():
+def test_what_was_not_given_is_not_sent() -> None:
     payload = TextMessage(to=TO, text={"body": "hi", "preview_url": None}, context=None).payload()
     assert "context" not in payload
     assert payload["text"] == {"body": "hi"}
 
 
-def test_a_message_cannot_be_changed():
+def test_a_message_cannot_be_changed() -> None:
     with pytest.raises(ValidationError):
         parse_message({"to": TO, "text": "hi"}).to = "other"
 
 
-def test_a_script_s_reply_needs_no_recipient():
+def test_a_script_s_reply_needs_no_recipient() -> None:
     assert parse_reply({"text": "hi"}).payload() == {
         "messaging_product": "whatsapp",
         "recipient_type": "individual",
@@ -165,12 +169,12 @@ def test_a_script_s_reply_needs_no_recipient():
         ("Y2FwaV9ncm91cDo0Mg==", True, {"to": "Y2FwaV9ncm91cDo0Mg==", "recipient_type": "group"}),
     ],
 )
-def test_a_reply_is_addressed_by_the_form_of_the_address(address, group, whom):
+def test_a_reply_is_addressed_by_the_form_of_the_address(address: Any, group: Any, whom: Any) -> None:
     payload = parse_reply({"text": "hi"}).addressed_to(address, group=group).payload()
     assert {key: payload[key] for key in ("to", "recipient", "recipient_type") if key in payload} == whom
 
 
-def test_addressing_again_leaves_nothing_of_the_first_address():
+def test_addressing_again_leaves_nothing_of_the_first_address() -> None:
     message = parse_message({"to": TO, "text": "hi"}).addressed_to("US.13491208655302741918")
     assert message.to is None
 
@@ -189,14 +193,14 @@ GOOD = {
 
 
 @pytest.mark.parametrize("type_", GOOD)
-def test_each_plain_type_is_sent_as_given(type_):
+def test_each_plain_type_is_sent_as_given(type_: str) -> None:
     message = parse_message({"to": TO, "type": type_, type_: GOOD[type_]})
     assert type(message) is not Message
     assert message.payload()[type_] == GOOD[type_]
 
 
 @pytest.mark.parametrize("type_", GOOD)
-def test_the_content_alone_names_its_type(type_):
+def test_the_content_alone_names_its_type(type_: str) -> None:
     assert parse_message({"to": TO, type_: GOOD[type_]}).type == type_
 
 
@@ -231,28 +235,28 @@ BAD = [
 
 
 @pytest.mark.parametrize(("type_", "content", "path"), BAD)
-def test_what_meta_would_refuse_is_refused_with_its_path(type_, content, path):
+def test_what_meta_would_refuse_is_refused_with_its_path(type_: str, content: Any, path: str) -> None:
     assert refusal(type_, content)[0] == path
 
 
-def test_a_limit_is_named_in_the_sentence():
+def test_a_limit_is_named_in_the_sentence() -> None:
     assert refusal("text", {"body": "x" * 4097}) == ("text.body", "At most 4096 characters are allowed.")
 
 
-def test_an_emoji_is_one_character():
+def test_an_emoji_is_one_character() -> None:
     parse_message({"to": TO, "text": "🥐" * 4096})
 
 
-def test_a_reaction_is_no_reply():
+def test_a_reaction_is_no_reply() -> None:
     (problem,) = refused({"to": TO, "reaction": GOOD["reaction"], "context": {"message_id": "wamid.Y"}})
     assert problem[1] == "A reaction names its message itself and takes no context."
 
 
-def test_the_problems_do_not_repeat_what_was_given():
+def test_the_problems_do_not_repeat_what_was_given() -> None:
     assert "secret words" not in str(refused({"to": TO, "text": {"body": ["secret words"]}}))
 
 
-def test_a_read_mark():
+def test_a_read_mark() -> None:
     assert MarkAsRead.of("wamid.X").payload() == {
         "messaging_product": "whatsapp",
         "status": "read",
@@ -260,10 +264,10 @@ def test_a_read_mark():
     }
 
 
-def test_a_read_mark_with_typing():
+def test_a_read_mark_with_typing() -> None:
     assert MarkAsRead.of("wamid.X", typing=True).payload()["typing_indicator"] == {"type": "text"}
 
 
-def test_a_read_mark_needs_a_message():
+def test_a_read_mark_needs_a_message() -> None:
     with pytest.raises(ValidationError):
         MarkAsRead.of("")

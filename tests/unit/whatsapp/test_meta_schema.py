@@ -185,23 +185,23 @@ def payload_of(name: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", MESSAGES)
-def test_what_we_send_is_what_meta_describes(schemas, name):
+def test_what_we_send_is_what_meta_describes(schemas: Any, name: str) -> None:
     found = deviations(Lowering(schemas).of("Message"), payload_of(name))
     assert [item for item in found if not allowed_by(*item)] == []
 
 
-def test_every_deviation_is_still_one(schemas):
+def test_every_deviation_is_still_one(schemas: Any) -> None:
     schema = Lowering(schemas).of("Message")
     used = {row for name in MESSAGES for item in deviations(schema, payload_of(name)) for row in allowed_by(*item)}
     assert [DEVIATIONS[row] for row in range(len(DEVIATIONS)) if row not in used] == []
 
 
-def test_the_judge_does_judge(schemas):
+def test_the_judge_does_judge(schemas: Any) -> None:
     broken = {**payload_of("text"), "text": {"body": 7}}
     assert list(deviations(Lowering(schemas).of("Message"), broken)) == [("text/body", "type")]
 
 
 @pytest.mark.parametrize("typing", [False, True])
-def test_a_read_mark_is_what_meta_describes(schemas, typing):
+def test_a_read_mark_is_what_meta_describes(schemas: Any, typing: Any) -> None:
     payload = MarkAsRead.of("wamid.X", typing=typing).payload()
     assert list(deviations(Lowering(schemas).of("MarkMessageRequestPayload"), payload)) == []

@@ -1,8 +1,11 @@
 """`X-Hub-Signature-256`: only what the app's secret signed is let in."""
 
+from __future__ import annotations
+
 import hashlib
 import hmac
 import logging
+from typing import Any
 
 import pytest
 
@@ -16,35 +19,35 @@ def signed(body: bytes, secret: str = SECRET) -> str:
     return "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
 
 
-def test_a_body_signed_with_the_secret_is_let_in():
+def test_a_body_signed_with_the_secret_is_let_in() -> None:
     assert SignatureVerifier([SECRET]).refusal(BODY, signed(BODY)) is None
 
 
-def test_upper_case_hex_is_the_same_signature():
+def test_upper_case_hex_is_the_same_signature() -> None:
     header = "sha256=" + signed(BODY).removeprefix("sha256=").upper()
     assert SignatureVerifier([SECRET]).refusal(BODY, header) is None
 
 
-def test_while_rotating_either_secret_signs():
+def test_while_rotating_either_secret_signs() -> None:
     verifier = SignatureVerifier(["old", "new"])
     assert [verifier.refusal(BODY, signed(BODY, secret)) for secret in ("old", "new")] == [None, None]
 
 
-def test_the_same_verifier_judges_many_bodies():
+def test_the_same_verifier_judges_many_bodies() -> None:
     verifier = SignatureVerifier([SECRET])
     assert [verifier.refusal(body, signed(body)) for body in (b"one", b"two", b"")] == [None, None, None]
 
 
-def test_another_secret_is_a_mismatch():
+def test_another_secret_is_a_mismatch() -> None:
     assert SignatureVerifier([SECRET]).refusal(BODY, signed(BODY, "theirs")) == "mismatch"
 
 
-def test_one_changed_byte_is_a_mismatch():
+def test_one_changed_byte_is_a_mismatch() -> None:
     assert SignatureVerifier([SECRET]).refusal(BODY + b" ", signed(BODY)) == "mismatch"
 
 
 @pytest.mark.parametrize("header", [None, ""])
-def test_no_header_is_missing(header):
+def test_no_header_is_missing(header: Any) -> None:
     assert SignatureVerifier([SECRET]).refusal(BODY, header) == "missing"
 
 
@@ -62,26 +65,28 @@ def test_no_header_is_missing(header):
         "sha256=",
     ],
 )
-def test_anything_but_sha256_and_64_hex_digits_is_malformed(header):
+def test_anything_but_sha256_and_64_hex_digits_is_malformed(header: Any) -> None:
     assert SignatureVerifier([SECRET]).refusal(BODY, header) == "malformed"
 
 
 @pytest.mark.parametrize("secrets", [[], [""], ""])
-def test_without_a_secret_there_is_no_verifier(secrets):
+def test_without_a_secret_there_is_no_verifier(secrets: Any) -> None:
     with pytest.raises(ValueError, match="app secret"):
         SignatureVerifier(secrets)
 
 
-def test_the_verifier_does_not_show_its_secrets():
+def test_the_verifier_does_not_show_its_secrets() -> None:
     assert SECRET not in repr(SignatureVerifier([SECRET]))
 
 
-def test_a_client_without_app_secret_trusts_no_webhook():
+def test_a_client_without_app_secret_trusts_no_webhook() -> None:
     client = WhatsAppMetaClient("token", "106510000000042")
     assert client.verify_webhook_signature(BODY, signed(BODY, "")) is False
 
 
-def test_a_refusal_is_logged_with_reason_and_length_but_never_the_expected_value(caplog):
+def test_a_refusal_is_logged_with_reason_and_length_but_never_the_expected_value(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     client = WhatsAppMetaClient("token", "106510000000042", app_secret=SECRET)
     with caplog.at_level(logging.WARNING):
         client.verify_webhook_signature(BODY, signed(BODY, "theirs"))
@@ -91,7 +96,7 @@ def test_a_refusal_is_logged_with_reason_and_length_but_never_the_expected_value
     assert SECRET not in caplog.text
 
 
-def test_a_let_in_webhook_is_not_logged(caplog):
+def test_a_let_in_webhook_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
     client = WhatsAppMetaClient("token", "106510000000042", app_secret=[SECRET, "older"])
     with caplog.at_level(logging.DEBUG):
         assert client.verify_webhook_signature(BODY, signed(BODY, "older"))

@@ -1,5 +1,9 @@
 """A template message is compared with the template's definition before a send is wasted."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import pytest
 
 from wa_service.whatsapp.outbound.messages import parse_reply
@@ -29,36 +33,36 @@ DEFINITION = {
 VALUES = {"header": "A-77", "body": ["Ana", "today"], "buttons": ["A-77", {"quick_reply": "STOP"}]}
 
 
-def template(name="order_update", language="en_GB", **values):
+def template(name: str = "order_update", language: Any = "en_GB", **values: Any) -> Any:
     components = build_components(**(values or VALUES))
     return Template(name=name, language={"code": language}, components=components)
 
 
-def check(definition=DEFINITION, **values):
+def check(definition: Any = DEFINITION, **values: Any) -> Any:
     return check_against(template(**values), definition)
 
 
-def defined(*components, **more):
+def defined(*components: Any, **more: Any) -> Any:
     return {**DEFINITION, "components": list(components), **more}
 
 
-def test_a_fitting_message_has_no_problems():
+def test_a_fitting_message_has_no_problems() -> None:
     assert check() == []
 
 
-def test_a_quick_reply_may_be_left_out():
+def test_a_quick_reply_may_be_left_out() -> None:
     assert check(**{**VALUES, "buttons": ["A-77"]}) == []
 
 
-def test_metas_other_spelling_of_a_language_is_the_same():
+def test_metas_other_spelling_of_a_language_is_the_same() -> None:
     assert check_against(template(), {**DEFINITION, "language": "en-GB"}) == []
 
 
-def test_the_template_may_be_given_as_json():
+def test_the_template_may_be_given_as_json() -> None:
     assert check_against(template().as_json(), DEFINITION) == []
 
 
-def test_a_message_can_be_asked_itself():
+def test_a_message_can_be_asked_itself() -> None:
     message = parse_reply({"type": "template", "template": template(name="other").as_json()})
     assert message.check_against(DEFINITION) == ["The name is not that of the definition."]
 
@@ -70,12 +74,12 @@ PROBLEMS = [
 
 
 @pytest.mark.parametrize(("change", "sentence"), PROBLEMS)
-def test_another_name_or_language(change, sentence):
+def test_another_name_or_language(change: Any, sentence: str) -> None:
     assert check_against(template(**VALUES, **change), DEFINITION) == [sentence]
 
 
 @pytest.mark.parametrize("status", ["PAUSED", "REJECTED", "DISABLED", "PENDING"])
-def test_a_template_that_is_not_approved(status):
+def test_a_template_that_is_not_approved(status: Any) -> None:
     (problem,) = check_against(template(), {**DEFINITION, "status": status})
     assert status in problem
 
@@ -97,41 +101,41 @@ VALUE_PROBLEMS = [
 
 
 @pytest.mark.parametrize(("change", "sentence"), VALUE_PROBLEMS)
-def test_values_that_do_not_fit(change, sentence):
+def test_values_that_do_not_fit(change: Any, sentence: str) -> None:
     assert check(**{**VALUES, **change}) == [sentence]
 
 
 @pytest.mark.parametrize("format_", ["IMAGE", "VIDEO", "DOCUMENT", "LOCATION", "PRODUCT"])
-def test_a_media_header_needs_its_format(format_):
+def test_a_media_header_needs_its_format(format_: Any) -> None:
     definition = defined({"type": "HEADER", "format": format_}, {"type": "BODY", "text": "Hi"})
     assert check(definition, header="text") == [f"header: needs a parameter of type {format_.lower()}, not text."]
     assert check(definition, body=[]) == [f"header: needs exactly one parameter, of type {format_.lower()}."]
     assert check(definition, header={format_.lower(): {"id": "1"}}) == []
 
 
-def test_a_header_that_the_template_has_not():
+def test_a_header_that_the_template_has_not() -> None:
     assert check(defined({"type": "BODY", "text": "Hi"}), header="x") == ["header: the template has none."]
 
 
 NAMED = defined({"type": "BODY", "text": "Hi {{first_name}}, {{code}}"}, parameter_format="NAMED")
 
 
-def test_named_variables_in_any_order():
+def test_named_variables_in_any_order() -> None:
     assert check(NAMED, body={"code": "S25", "first_name": "Ana"}) == []
 
 
-def test_a_wrong_name_is_told_with_the_missing_one():
+def test_a_wrong_name_is_told_with_the_missing_one() -> None:
     assert check(NAMED, body={"code": "S25", "name": "Ana"}) == [
         "body: no parameter is named first_name.",
         "body: the template has no variable named name.",
     ]
 
 
-def test_positions_in_place_of_names():
+def test_positions_in_place_of_names() -> None:
     assert check(NAMED, body=["Ana", "S25"]) == ["body: no parameter is named first_name, code."]
 
 
-def test_a_variable_that_stands_twice_is_one():
+def test_a_variable_that_stands_twice_is_one() -> None:
     assert check(defined({"type": "BODY", "text": "{{1}} and {{1}}"}), body=["x"]) == []
 
 
@@ -141,16 +145,16 @@ AUTHENTICATION = defined(
 )
 
 
-def test_a_one_time_code_fits_an_authentication_template():
+def test_a_one_time_code_fits_an_authentication_template() -> None:
     assert check(AUTHENTICATION, one_time_code="482913") == []
 
 
-def test_an_authentication_template_needs_the_code_in_its_button():
+def test_an_authentication_template_needs_the_code_in_its_button() -> None:
     assert check(AUTHENTICATION, body=["482913"]) == ["button 0: of type otp needs a parameter."]
 
 
 @pytest.mark.parametrize("type_", ["copy_code", "mpm"])
-def test_buttons_that_always_need_a_parameter(type_):
+def test_buttons_that_always_need_a_parameter(type_: str) -> None:
     definition = defined({"type": "BODY", "text": "Hi"}, {"type": "BUTTONS", "buttons": [{"type": type_.upper()}]})
     assert check(definition, body=[]) == [f"button 0: of type {type_} needs a parameter."]
 
@@ -159,33 +163,33 @@ CARD = {"components": [{"type": "HEADER", "format": "IMAGE"}, {"type": "BODY", "
 CAROUSEL = defined({"type": "BODY", "text": "Hi"}, {"type": "CAROUSEL", "cards": [CARD, CARD]})
 
 
-def test_a_carousel_fits_card_by_card():
+def test_a_carousel_fits_card_by_card() -> None:
     card = {"header": {"image": {"id": "1"}}, "body": ["Aloe"]}
     assert check(CAROUSEL, carousel=[card, card]) == []
 
 
-def test_a_carousel_needs_all_its_cards():
+def test_a_carousel_needs_all_its_cards() -> None:
     card = {"header": {"image": {"id": "1"}}, "body": ["Aloe"]}
     assert check(CAROUSEL, carousel=[card]) == ["carousel: has 2 card(s), but 1 were given."]
 
 
-def test_a_broken_card_is_named():
+def test_a_broken_card_is_named() -> None:
     good, bad = {"header": {"image": {"id": "1"}}, "body": ["Aloe"]}, {"header": {"image": {"id": "1"}}}
     assert check(CAROUSEL, carousel=[good, bad]) == ["card 1 body: has 1 variable(s), but 0 parameter(s) were given."]
 
 
-def test_an_offer_needs_its_end():
+def test_an_offer_needs_its_end() -> None:
     offer = {"type": "limited_time_offer", "limited_time_offer": {"text": "Soon", "has_expiration": True}}
     definition = defined({"type": "BODY", "text": "Hi"}, offer)
     assert check(definition, body=[]) == ["The limited_time_offer needs its expiration_time_ms."]
     assert check(definition, limited_time_offer=1790000000000) == []
 
 
-def test_a_special_part_that_the_template_has_not():
+def test_a_special_part_that_the_template_has_not() -> None:
     definition = defined({"type": "BODY", "text": "Hi"})
     assert check(definition, limited_time_offer=1) == ["The template has no limited_time_offer."]
 
 
 @pytest.mark.parametrize("definition", [{}, {"components": None}, {"components": [1, {"buttons": 3}]}])
-def test_a_broken_definition_never_raises(definition):
+def test_a_broken_definition_never_raises(definition: Any) -> None:
     assert isinstance(check_against(template(), definition), list)

@@ -1,5 +1,9 @@
 """Templates: components from plain values, or raw; what a template cannot take is a sentence."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import pytest
 from pydantic import ValidationError
 
@@ -9,7 +13,7 @@ from wa_service.whatsapp.outbound.templates import build_components
 TO = "15551234567"
 
 
-def refused(template):
+def refused(template: Any) -> Any:
     with pytest.raises(ValidationError) as caught:
         parse_message({"to": TO, "type": "template", "template": template})
     return [tuple(problem) for problem in problems(caught.value)]
@@ -37,7 +41,7 @@ HEADERS = {
 
 
 @pytest.mark.parametrize("name", HEADERS)
-def test_a_header_of_each_kind(name):
+def test_a_header_of_each_kind(name: str) -> None:
     value, parameter = HEADERS[name]
     assert build_components(header=value) == [{"type": "header", "parameters": [parameter]}]
 
@@ -46,7 +50,7 @@ CURRENCY = {"currency": {"fallback_value": "GBP 12.50", "code": "GBP", "amount_1
 DATE = {"date_time": {"fallback_value": "3 March 2026"}}
 
 
-def test_a_positional_body():
+def test_a_positional_body() -> None:
     (body,) = build_components(body=["Ana", 3, CURRENCY, DATE])
     assert body["parameters"] == [
         {"type": "text", "text": "Ana"},
@@ -56,7 +60,7 @@ def test_a_positional_body():
     ]
 
 
-def test_a_named_body():
+def test_a_named_body() -> None:
     (body,) = build_components(body={"guest": "Ana", "price": CURRENCY})
     assert body["parameters"] == [
         {"type": "text", "text": "Ana", "parameter_name": "guest"},
@@ -64,7 +68,7 @@ def test_a_named_body():
     ]
 
 
-def test_a_body_of_one_text():
+def test_a_body_of_one_text() -> None:
     assert build_components(body="Ana") == build_components(body=["Ana"])
 
 
@@ -85,48 +89,48 @@ BUTTONS = {
 
 
 @pytest.mark.parametrize("name", BUTTONS)
-def test_a_button_of_each_kind(name):
+def test_a_button_of_each_kind(name: str) -> None:
     value, sub_type, parameters = BUTTONS[name]
     assert build_components(buttons=[value]) == [
         {"type": "button", "sub_type": sub_type, "index": "0", "parameters": parameters}
     ]
 
 
-def test_a_button_without_variable_keeps_its_place():
+def test_a_button_without_variable_keeps_its_place() -> None:
     (button,) = build_components(buttons=[None, "A-77"])
     assert button["index"] == "1"
 
 
-def test_a_button_may_name_its_place():
+def test_a_button_may_name_its_place() -> None:
     (button,) = build_components(buttons=[{"url": "A-77", "index": 4}])
     assert button["index"] == "4"
 
 
-def test_a_voice_call_button_may_carry_time_and_payload():
+def test_a_voice_call_button_may_carry_time_and_payload() -> None:
     (button,) = build_components(buttons=[{"voice_call": {"ttl_minutes": 5, "payload": "p"}}])
     assert [parameter["type"] for parameter in button["parameters"]] == ["ttl_minutes", "payload"]
 
 
-def test_a_limited_time_offer():
+def test_a_limited_time_offer() -> None:
     (offer,) = build_components(limited_time_offer=1790000000000)
     assert offer["parameters"][0]["limited_time_offer"] == {"expiration_time_ms": 1790000000000}
 
 
-def test_a_carousel():
+def test_a_carousel() -> None:
     cards = [{"header": {"image": {"id": "1"}}, "body": ["Aloe"], "buttons": [{"quick_reply": "more"}, "aloe"]}] * 2
     (carousel,) = build_components(carousel=cards)
     assert [card["card_index"] for card in carousel["cards"]] == [0, 1]
     assert [part["type"] for part in carousel["cards"][1]["components"]] == ["header", "body", "button", "button"]
 
 
-def test_a_one_time_code_fills_body_and_button():
+def test_a_one_time_code_fills_body_and_button() -> None:
     assert build_components(one_time_code="482913") == [
         {"type": "body", "parameters": [{"type": "text", "text": "482913"}]},
         {"type": "button", "sub_type": "url", "index": "0", "parameters": [{"type": "text", "text": "482913"}]},
     ]
 
 
-def test_nothing_given_is_no_components():
+def test_nothing_given_is_no_components() -> None:
     assert build_components() == []
 
 
@@ -141,12 +145,12 @@ def test_nothing_given_is_no_components():
         ({"buttons": [{"url": "a", "copy_code": "b"}]}, "exactly one of"),
     ],
 )
-def test_what_cannot_be_built_is_a_sentence(values, sentence):
+def test_what_cannot_be_built_is_a_sentence(values: Any, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         build_components(**values)
 
 
-def test_the_short_form_becomes_metas_object():
+def test_the_short_form_becomes_metas_object() -> None:
     short = {"name": "order_update", "language": "en_GB", "header": "A-77", "body": ["Ana"], "buttons": ["A-77"]}
     template = parse_reply({"template": short}).payload()["template"]
     assert template == {
@@ -156,7 +160,7 @@ def test_the_short_form_becomes_metas_object():
     }
 
 
-def test_raw_components_pass_as_they_are():
+def test_raw_components_pass_as_they_are() -> None:
     raw = {
         "name": "sale",
         "language": {"code": "en", "policy": "deterministic"},
@@ -178,12 +182,12 @@ def test_raw_components_pass_as_they_are():
     assert parse_message({"to": TO, "template": raw}).payload()["template"] == raw
 
 
-def test_a_template_without_variables_has_no_components():
+def test_a_template_without_variables_has_no_components() -> None:
     template = parse_message({"to": TO, "template": {"name": "hello", "language": "en"}}).payload()["template"]
     assert template == {"name": "hello", "language": {"code": "en"}}
 
 
-def body_with(parameter):
+def body_with(parameter: Any) -> Any:
     return {"name": "a", "language": "en", "components": [{"type": "body", "parameters": [parameter]}]}
 
 
@@ -209,10 +213,10 @@ BAD = [
 
 
 @pytest.mark.parametrize(("template", "path"), BAD)
-def test_what_meta_would_refuse_is_refused_with_its_path(template, path):
+def test_what_meta_would_refuse_is_refused_with_its_path(template: Any, path: str) -> None:
     assert refused(template)[0][0] == path
 
 
-def test_a_footer_is_refused_with_the_reason():
+def test_a_footer_is_refused_with_the_reason() -> None:
     ((_, sentence),) = refused({"name": "a", "language": "en", "footer": "x"})
     assert sentence == "A footer carries no parameters when sending: its text is fixed in the template."

@@ -1,15 +1,21 @@
 """One place turns an exchange with Meta into a dict or an error; what never left is told from what nobody knows."""
 
+from __future__ import annotations
+
 import contextlib
 import json
 import socket
 import ssl
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import requests
 import requests_mock as requests_mocking
+from requests_mock import Mocker
 
 from tests.eventually import eventually
+from tests.unit.whatsapp.conftest import LocalMeta, RawServer
 from wa_service.whatsapp.errors import (
     WhatsAppAuthError,
     WhatsAppCircuitOpenError,
@@ -26,23 +32,23 @@ META = "https://graph.facebook.com"
 
 
 class Observer:
-    def __init__(self):
+    def __init__(self) -> None:
         self.heard = []
 
-    def __call__(self, call, outcome, seconds):
+    def __call__(self, call: Any, outcome: Any, seconds: float) -> None:
         self.heard.append((call, outcome, seconds))
 
 
 @pytest.fixture
-def observer():
+def observer() -> Any:
     return Observer()
 
 
 @pytest.fixture
-def transport_to(observer):
+def transport_to(observer: Any) -> Iterator[Any]:
     with contextlib.ExitStack() as opened:
 
-        def make(base_url=META, **more):
+        def make(base_url: str = META, **more: Any) -> Any:
             transport = Transport(base_url, "v23.0", TOKEN, observe=observer, **{"retry_pause": 0.01, **more})
             opened.callback(transport.close)
             return transport
@@ -50,21 +56,21 @@ def transport_to(observer):
         yield make
 
 
-def post(transport):
+def post(transport: Any) -> Any:
     return transport.post_json("messages", "106/messages", {"type": "text", "text": {"body": "olá 🥐"}})
 
 
-def get(transport):
+def get(transport: Any) -> Any:
     return transport.request("phone_number", "GET", "106", params={"fields": "id"})
 
 
-def failed(call, transport):
+def failed(call: Any, transport: Any) -> Any:
     with pytest.raises(WhatsAppError) as caught:
         call(transport)
     return caught.value
 
 
-def test_a_post_is_one_json_body_with_token_and_user_agent(transport_to, local_meta):
+def test_a_post_is_one_json_body_with_token_and_user_agent(transport_to: Any, local_meta: LocalMeta) -> None:
     assert post(transport_to(local_meta.url)) == {}
     (request,) = local_meta.requests
     assert (request.method, request.path) == ("POST", "/v23.0/106/messages")
@@ -74,17 +80,17 @@ def test_a_post_is_one_json_body_with_token_and_user_agent(transport_to, local_m
     assert request.headers["User-Agent"].startswith("wa-service/")
 
 
-def connections_of(meta):
+def connections_of(meta: Any) -> Any:
     return len({request.connection for request in meta.requests})
 
 
-def test_one_connection_serves_many_posts(transport_to, local_meta):
+def test_one_connection_serves_many_posts(transport_to: Any, local_meta: LocalMeta) -> None:
     transport = transport_to(local_meta.url)
     assert [post(transport) for _ in range(5)] == [{}] * 5
     assert connections_of(local_meta) == 1
 
 
-def test_query_values_are_written_as_graph_takes_them(transport_to, local_meta):
+def test_query_values_are_written_as_graph_takes_them(transport_to: Any, local_meta: LocalMeta) -> None:
     params = {"fields": "id,name", "limit": 5, "ids": ["1", "2"], "live": True, "none": None}
     transport_to(local_meta.url).request("graph", "GET", "/106/x", params=params)
     assert local_meta.paths == ["/v23.0/106/x?fields=id%2Cname&limit=5&ids=%5B%221%22%2C%222%22%5D&live=true"]
@@ -93,39 +99,39 @@ def test_query_values_are_written_as_graph_takes_them(transport_to, local_meta):
 @pytest.mark.parametrize(
     "path", ["https://evil.example/x", "//evil.example/../x", "a/../b", "a?b=c", "a b", "a\nb", "a#b"]
 )
-def test_a_path_leads_nowhere_else(transport_to, path):
+def test_a_path_leads_nowhere_else(transport_to: Any, path: str) -> None:
     with pytest.raises(ValueError, match="path"):
         transport_to().request("graph", "GET", path)
 
 
 @pytest.mark.parametrize("base", ["", "graph.facebook.com", "ftp://a.example", "https://user:pw@a.example", "https://"])
-def test_a_base_url_must_be_one(base):
+def test_a_base_url_must_be_one(base: Any) -> None:
     with pytest.raises(ValueError, match="base URL"):
         Transport(base, "v23.0", TOKEN)
 
 
-def test_requests_mock_can_stand_in_for_meta(transport_to, requests_mock):
+def test_requests_mock_can_stand_in_for_meta(transport_to: Any, requests_mock: Mocker) -> None:
     requests_mock.post(f"{META}/v23.0/106/messages", json={"ok": 1})
     assert post(transport_to()) == {"ok": 1}
 
 
-def test_an_adapter_can_stand_in_for_the_network(transport_to):
+def test_an_adapter_can_stand_in_for_the_network(transport_to: Any) -> None:
     adapter = requests_mocking.Adapter()
     adapter.register_uri("POST", f"{META}/v23.0/106/messages", json={"ok": 1})
     assert post(transport_to(adapter=adapter)) == {"ok": 1}
 
 
-def answering(status, body=b"", headers=None):
+def answering(status: Any, body: Any = b"", headers: Any = None) -> Any:
     return lambda _: (status, headers or {}, body if isinstance(body, bytes) else json.dumps(body).encode())
 
 
-def test_metas_error_object_decides_whatever_the_status(transport_to, local_meta):
+def test_metas_error_object_decides_whatever_the_status(transport_to: Any, local_meta: LocalMeta) -> None:
     local_meta.answers = answering(500, {"error": {"code": 131056, "message": "pair"}})
     error = failed(post, transport_to(local_meta.url))
     assert (type(error), error.group) == (WhatsAppRateLimitError, "pair")
 
 
-def test_an_error_object_under_200_is_an_error(transport_to, local_meta):
+def test_an_error_object_under_200_is_an_error(transport_to: Any, local_meta: LocalMeta) -> None:
     local_meta.answers = answering(200, {"error": {"code": 190, "message": "x"}})
     assert type(failed(post, transport_to(local_meta.url))) is WhatsAppAuthError
 
@@ -148,7 +154,9 @@ NO_ANSWERS = {
 
 
 @pytest.mark.parametrize("name", NO_ANSWERS)
-def test_a_post_that_got_no_answer_of_metas_is_an_unknown_outcome_and_not_repeated(transport_to, local_meta, name):
+def test_a_post_that_got_no_answer_of_metas_is_an_unknown_outcome_and_not_repeated(
+    transport_to: Any, local_meta: LocalMeta, name: str
+) -> None:
     status, body, headers = NO_ANSWERS[name]
     local_meta.answers = answering(status, body, headers)
     error = failed(post, transport_to(local_meta.url))
@@ -159,75 +167,79 @@ def test_a_post_that_got_no_answer_of_metas_is_an_unknown_outcome_and_not_repeat
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
 @pytest.mark.parametrize("name", ["an HTML page", "half a JSON"])
-def test_a_get_or_delete_that_got_no_answer_is_repeated(transport_to, local_meta, method, name):
+def test_a_get_or_delete_that_got_no_answer_is_repeated(
+    transport_to: Any, local_meta: LocalMeta, method: Any, name: str
+) -> None:
     bad, good = NO_ANSWERS[name], (200, b'{"id":"106"}', {})
     answers = [bad, good]
     local_meta.answers = lambda _: (lambda status, body, headers: (status, headers, body))(*answers.pop(0))
     assert transport_to(local_meta.url).request("graph", method, "106") == {"id": "106"}
 
 
-def test_a_get_that_stays_without_answer_is_a_server_error(transport_to, local_meta):
+def test_a_get_that_stays_without_answer_is_a_server_error(transport_to: Any, local_meta: LocalMeta) -> None:
     local_meta.answers = answering(500, HTML)
     error = failed(get, transport_to(local_meta.url))
     assert (type(error), error.http_status, len(local_meta.requests)) == (WhatsAppServerError, 500, 3)
 
 
-def test_a_refused_get_is_not_repeated(transport_to, local_meta):
+def test_a_refused_get_is_not_repeated(transport_to: Any, local_meta: LocalMeta) -> None:
     local_meta.answers = answering(400, {"error": {"code": 100, "message": "x"}})
     failed(get, transport_to(local_meta.url))
     assert len(local_meta.requests) == 1
 
 
-def test_a_body_that_breaks_off_leaves_a_post_unknown(transport_to, raw_server):
+def test_a_body_that_breaks_off_leaves_a_post_unknown(transport_to: Any, raw_server: RawServer) -> None:
     raw_server.script = lambda connection, _: connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")
     assert type(failed(post, transport_to(raw_server.url))) is WhatsAppOutcomeUnknownError
 
 
 @pytest.mark.parametrize("said", [b"", b"HTTP/1.1 2", b"\x00\x01\x02\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Le"])
-def test_a_connection_that_dies_after_the_request_leaves_a_post_unknown(transport_to, raw_server, said):
+def test_a_connection_that_dies_after_the_request_leaves_a_post_unknown(
+    transport_to: Any, raw_server: RawServer, said: Any
+) -> None:
     raw_server.script = lambda connection, _: connection.sendall(said)
     error = failed(post, transport_to(raw_server.url))
     assert (type(error), len(raw_server.heads)) == (WhatsAppOutcomeUnknownError, 1)
 
 
-def test_a_read_time_out_leaves_a_post_unknown(transport_to, raw_server):
+def test_a_read_time_out_leaves_a_post_unknown(transport_to: Any, raw_server: RawServer) -> None:
     raw_server.script = lambda _, stop: stop.wait(10)
     error = failed(post, transport_to(raw_server.url, read_timeout=0.1))
     assert type(error) is WhatsAppOutcomeUnknownError
     eventually(lambda: len(raw_server.heads) == 1)
 
 
-def test_a_read_time_out_of_a_get_is_repeated_and_then_an_error(transport_to, raw_server):
+def test_a_read_time_out_of_a_get_is_repeated_and_then_an_error(transport_to: Any, raw_server: RawServer) -> None:
     raw_server.script = lambda _, stop: stop.wait(10)
     error = failed(get, transport_to(raw_server.url, read_timeout=0.05, call_seconds=5))
     assert isinstance(error, WhatsAppServerError | WhatsAppConnectionError)
     eventually(lambda: len(raw_server.heads) == 3)
 
 
-def closed_port():
+def closed_port() -> Any:
     with socket.create_server(("127.0.0.1", 0)) as free:
         return free.getsockname()[1]
 
 
-def test_a_refused_connection_never_left(transport_to):
+def test_a_refused_connection_never_left(transport_to: Any) -> None:
     assert type(failed(post, transport_to(f"http://127.0.0.1:{closed_port()}"))) is WhatsAppConnectionError
 
 
-def test_an_unknown_host_never_left(transport_to):
+def test_an_unknown_host_never_left(transport_to: Any) -> None:
     assert type(failed(post, transport_to("http://graph.invalid"))) is WhatsAppConnectionError
 
 
-def test_a_tls_handshake_that_fails_never_left(transport_to, raw_server):
+def test_a_tls_handshake_that_fails_never_left(transport_to: Any, raw_server: RawServer) -> None:
     error = failed(post, transport_to(raw_server.url.replace("http:", "https:"), connect_timeout=0.2))
     assert type(error) is WhatsAppConnectionError
 
 
-def test_a_proxy_that_is_away_never_left(transport_to):
+def test_a_proxy_that_is_away_never_left(transport_to: Any) -> None:
     proxies = {"https": f"http://127.0.0.1:{closed_port()}"}
     assert type(failed(post, transport_to(proxies=proxies))) is WhatsAppConnectionError
 
 
-def test_a_proxy_that_refuses_the_tunnel_never_left(transport_to, raw_server):
+def test_a_proxy_that_refuses_the_tunnel_never_left(transport_to: Any, raw_server: RawServer) -> None:
     raw_server.script = lambda connection, _: connection.sendall(b"HTTP/1.1 403 Forbidden\r\n\r\n")
     error = failed(post, transport_to(proxies={"https": raw_server.url}))
     assert type(error) is WhatsAppConnectionError
@@ -246,20 +258,22 @@ def test_a_proxy_that_refuses_the_tunnel_never_left(transport_to, raw_server):
         (ConnectionResetError, WhatsAppOutcomeUnknownError),
     ],
 )
-def test_in_doubt_a_post_may_have_left(transport_to, requests_mock, problem, error):
+def test_in_doubt_a_post_may_have_left(transport_to: Any, requests_mock: Mocker, problem: Any, error: Any) -> None:
     requests_mock.post(f"{META}/v23.0/106/messages", exc=problem("about https://graph.facebook.com/?access_token=EAAx"))
     found = failed(post, transport_to())
     assert type(found) is error
     assert "EAAx" not in f"{found}{found.__cause__}{found.__context__ if not found.__suppress_context__ else ''}"
 
 
-def test_a_connection_that_idled_too_long_is_not_used_again(transport_to, local_meta):
+def test_a_connection_that_idled_too_long_is_not_used_again(transport_to: Any, local_meta: LocalMeta) -> None:
     transport = transport_to(local_meta.url, max_idle=0)
     assert [post(transport) for _ in range(3)] == [{}] * 3
     assert connections_of(local_meta) == 3
 
 
-def test_a_post_that_left_is_not_mistaken_while_an_earlier_error_is_handled(transport_to, raw_server):
+def test_a_post_that_left_is_not_mistaken_while_an_earlier_error_is_handled(
+    transport_to: Any, raw_server: RawServer
+) -> None:
     # Python chains the new error to the one being handled, whose request had never left.
     raw_server.script = lambda _, stop: stop.wait(10)
     try:
@@ -269,7 +283,7 @@ def test_a_post_that_left_is_not_mistaken_while_an_earlier_error_is_handled(tran
     assert type(error) is WhatsAppOutcomeUnknownError
 
 
-def test_cookies_are_not_kept(transport_to, local_meta):
+def test_cookies_are_not_kept(transport_to: Any, local_meta: LocalMeta) -> None:
     local_meta.answers = answering(200, b"{}", {"Set-Cookie": "track=me"})
     transport = transport_to(local_meta.url)
     post(transport)
@@ -277,11 +291,11 @@ def test_cookies_are_not_kept(transport_to, local_meta):
     assert "Cookie" not in local_meta.requests[1].headers
 
 
-def test_the_guard_stands_around_the_call_and_sees_its_error(transport_to, local_meta):
+def test_the_guard_stands_around_the_call_and_sees_its_error(transport_to: Any, local_meta: LocalMeta) -> None:
     seen = []
 
     @contextlib.contextmanager
-    def guard(call):
+    def guard(call: Any) -> Iterator[Any]:
         seen.append(call)
         try:
             yield
@@ -294,9 +308,9 @@ def test_the_guard_stands_around_the_call_and_sees_its_error(transport_to, local
     assert seen == ["messages", WhatsAppOutcomeUnknownError]
 
 
-def test_an_open_breaker_lets_nothing_leave(transport_to, local_meta, observer):
+def test_an_open_breaker_lets_nothing_leave(transport_to: Any, local_meta: LocalMeta, observer: Any) -> None:
     @contextlib.contextmanager
-    def guard(_):
+    def guard(_: Any) -> Iterator[Any]:
         raise WhatsAppCircuitOpenError("The breaker is open", retry_after=30)
         yield
 
@@ -306,7 +320,7 @@ def test_an_open_breaker_lets_nothing_leave(transport_to, local_meta, observer):
     assert observer.heard[0][1].error is error
 
 
-def test_the_observer_hears_of_success(transport_to, local_meta, observer):
+def test_the_observer_hears_of_success(transport_to: Any, local_meta: LocalMeta, observer: Any) -> None:
     usage = '{"102":[{"type":"whatsapp","call_count":81,"total_cputime":2,"total_time":3}]}'
     headers = {"facebook-api-version": "v23.0", "x-business-use-case-usage": usage, "x-app-usage": '{"call_count":9}'}
     local_meta.answers = answering(200, b"{}", headers)
@@ -317,7 +331,7 @@ def test_the_observer_hears_of_success(transport_to, local_meta, observer):
     assert 0 < seconds < 5
 
 
-def test_the_observer_hears_of_a_refusal(transport_to, local_meta, observer):
+def test_the_observer_hears_of_a_refusal(transport_to: Any, local_meta: LocalMeta, observer: Any) -> None:
     local_meta.answers = answering(429, {"error": {"code": 130429, "message": "x"}}, {"Retry-After": "17"})
     error = failed(post, transport_to(local_meta.url))
     ((_, outcome, _),) = observer.heard
@@ -326,7 +340,7 @@ def test_the_observer_hears_of_a_refusal(transport_to, local_meta, observer):
     assert error.retry_after == 17
 
 
-def test_the_observer_hears_of_silence(transport_to, observer):
+def test_the_observer_hears_of_silence(transport_to: Any, observer: Any) -> None:
     failed(post, transport_to(f"http://127.0.0.1:{closed_port()}"))
     ((_, outcome, _),) = observer.heard
     assert (outcome.http_status, outcome.code, outcome.usage) == (None, None, ())
@@ -335,21 +349,21 @@ def test_the_observer_hears_of_silence(transport_to, observer):
 @pytest.mark.parametrize(
     "header", ["", "no json", "[]", "7", '{"1":7}', '{"1":[7]}', '{"1":[{"type":7}]}', "{" * 20_000]
 )
-def test_senseless_usage_headers_do_no_harm(transport_to, requests_mock, header):
+def test_senseless_usage_headers_do_no_harm(transport_to: Any, requests_mock: Mocker, header: Any) -> None:
     headers = {"x-business-use-case-usage": header, "x-app-usage": header}
     requests_mock.post(f"{META}/v23.0/106/messages", json={"ok": 1}, headers=headers)
     assert post(transport_to()) == {"ok": 1}
 
 
 @pytest.mark.parametrize("token", ["EAAtoken0123456789", "123456789|an-app-secret-42", "plain-token-42"])
-def test_a_token_that_meta_repeats_is_not_passed_on(local_meta, token):
+def test_a_token_that_meta_repeats_is_not_passed_on(local_meta: LocalMeta, token: Any) -> None:
     local_meta.answers = answering(401, {"error": {"code": 190, "message": f"Cannot parse {token}"}})
     error = failed(post, Transport(local_meta.url, "v23.0", token))
     assert token not in f"{error} {error.title} {error.details}"
     assert "Cannot parse [secret]" in str(error)
 
 
-def test_the_token_shows_nowhere(transport_to, local_meta):
+def test_the_token_shows_nowhere(transport_to: Any, local_meta: LocalMeta) -> None:
     local_meta.answers = answering(401, {"error": {"code": 190, "message": f"Cannot parse {TOKEN}"}})
     transport = transport_to(local_meta.url)
     error = failed(post, transport)

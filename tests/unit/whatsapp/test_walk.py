@@ -1,32 +1,37 @@
 """Taking a delivery apart: every event comes, with whom it concerns, whatever is broken beside it."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
 import orjson
 import pytest
 
 from wa_service.whatsapp.webhooks.events import Piece, is_delivery, walk
 
 
-def only(delivery) -> Piece:
+def only(delivery: Any) -> Piece:
     (piece,) = walk(delivery)
     return piece
 
 
-def value_of(delivery) -> dict:
+def value_of(delivery: Any) -> dict:
     return delivery["entry"][0]["changes"][0]["value"]
 
 
 @pytest.mark.parametrize(
     "obj", [None, 1, "x", [], {}, {"object": "page", "entry": []}, {"object": "whatsapp_business_account"}]
 )
-def test_what_is_no_delivery_of_ours(obj):
+def test_what_is_no_delivery_of_ours(obj: Any) -> None:
     assert not is_delivery(obj)
 
 
-def test_a_delivery_is_known_by_its_object_and_entries(inbound):
+def test_a_delivery_is_known_by_its_object_and_entries(inbound: Callable[[str], Any]) -> None:
     assert is_delivery(inbound("text"))
 
 
-def test_a_message_carries_who_when_and_where(inbound):
+def test_a_message_carries_who_when_and_where(inbound: Callable[[str], Any]) -> None:
     piece = only(inbound("text"))
     assert (piece.kind, piece.field, piece.id) == ("message", "messages", "wamid.HBgMMzUxOTEyMzQ1MDAxFQIAEhg0001A==")
     assert (piece.waba_id, piece.phone_number_id) == ("102210000000042", "106510000000042")
@@ -34,7 +39,7 @@ def test_a_message_carries_who_when_and_where(inbound):
     assert piece.contact == {"profile": {"name": "Ana Lima"}, "wa_id": "351912345001"}
 
 
-def test_the_raw_message_is_metas_own_object(inbound):
+def test_the_raw_message_is_metas_own_object(inbound: Callable[[str], Any]) -> None:
     delivery = inbound("image")
     assert only(delivery).raw is value_of(delivery)["messages"][0]
 
@@ -56,30 +61,30 @@ ADDRESSES = {
 
 
 @pytest.mark.parametrize("name", ADDRESSES)
-def test_the_addresses_come_best_known_first(inbound, name):
+def test_the_addresses_come_best_known_first(inbound: Callable[[str], Any], name: str) -> None:
     assert only(inbound(name)).addresses == ADDRESSES[name]
 
 
-def test_the_contact_of_a_sender_is_found_among_several(inbound):
+def test_the_contact_of_a_sender_is_found_among_several(inbound: Callable[[str], Any]) -> None:
     delivery = inbound("text")
     value_of(delivery)["contacts"].insert(0, {"profile": {"name": "Rui"}, "wa_id": "351910000042"})
     assert only(delivery).contact["profile"]["name"] == "Ana Lima"
 
 
-def test_a_stranger_s_contact_is_not_taken_for_the_sender_s(inbound):
+def test_a_stranger_s_contact_is_not_taken_for_the_sender_s(inbound: Callable[[str], Any]) -> None:
     delivery = inbound("text")
     value_of(delivery)["contacts"] = [{"wa_id": "351910000042"}, {"wa_id": "351910000043"}]
     assert only(delivery).addresses == ("351912345001",)
 
 
-def test_a_message_without_id_is_malformed(inbound):
+def test_a_message_without_id_is_malformed(inbound: Callable[[str], Any]) -> None:
     delivery = inbound("text")
     del value_of(delivery)["messages"][0]["id"]
     piece = only(delivery)
     assert (piece.kind, piece.reason) == ("malformed", "the message has no id")
 
 
-def test_a_message_without_any_address_is_malformed(inbound):
+def test_a_message_without_any_address_is_malformed(inbound: Callable[[str], Any]) -> None:
     delivery = inbound("text")
     del value_of(delivery)["messages"][0]["from"]
     del value_of(delivery)["contacts"]
@@ -88,23 +93,23 @@ def test_a_message_without_any_address_is_malformed(inbound):
 
 
 @pytest.mark.parametrize("missing", ["id", "status"])
-def test_a_status_without_id_or_status_is_malformed(inbound, missing):
+def test_a_status_without_id_or_status_is_malformed(inbound: Callable[[str], Any], missing: Any) -> None:
     delivery = inbound("status_sent")
     del value_of(delivery)["statuses"][0][missing]
     assert only(delivery).kind == "malformed"
 
 
-def test_a_value_with_nothing_that_we_know_is_malformed_not_lost(inbound):
+def test_a_value_with_nothing_that_we_know_is_malformed_not_lost(inbound: Callable[[str], Any]) -> None:
     delivery = inbound("text")
     del value_of(delivery)["messages"]
     assert only(delivery).kind == "malformed"
 
 
-def test_an_error_beside_a_message_is_an_event_of_its_own(inbound):
+def test_an_error_beside_a_message_is_an_event_of_its_own(inbound: Callable[[str], Any]) -> None:
     assert [piece.kind for piece in walk(inbound("interactive_without_content"))] == ["message", "error"]
 
 
-def test_every_entry_change_message_and_status_comes_in_its_order(inbound):
+def test_every_entry_change_message_and_status_comes_in_its_order(inbound: Callable[[str], Any]) -> None:
     first, second = inbound("text"), inbound("status_sent")
     value_of(first)["messages"].append(value_of(inbound("image"))["messages"][0])
     first["entry"][0]["changes"].append(inbound("capability")["entry"][0]["changes"][0])
@@ -112,7 +117,7 @@ def test_every_entry_change_message_and_status_comes_in_its_order(inbound):
     assert [piece.label for piece in walk(first)] == ["text", "image", "business_capability_update", "status"]
 
 
-def test_a_management_event_carries_the_entry_s_time(inbound):
+def test_a_management_event_carries_the_entry_s_time(inbound: Callable[[str], Any]) -> None:
     piece = only(inbound("template_status"))
     assert (piece.kind, piece.field, piece.timestamp) == ("management", "message_template_status_update", 1790002000)
 
@@ -129,19 +134,19 @@ def test_a_management_event_carries_the_entry_s_time(inbound):
         ("unknown_field", "other"),
     ],
 )
-def test_the_label_for_counting_is_bounded(inbound, name, label):
+def test_the_label_for_counting_is_bounded(inbound: Callable[[str], Any], name: str, label: Any) -> None:
     assert only(inbound(name)).label == label
 
 
 @pytest.mark.parametrize("value", ["1790000001", 1790000001])
-def test_a_timestamp_may_be_a_text_or_a_number(inbound, value):
+def test_a_timestamp_may_be_a_text_or_a_number(inbound: Callable[[str], Any], value: Any) -> None:
     delivery = inbound("text")
     value_of(delivery)["messages"][0]["timestamp"] = value
     assert only(delivery).timestamp == 1790000001
 
 
 @pytest.mark.parametrize("value", [None, "", "soon", "-1", -1, 1.5, True, [], "9" * 30, "\u0661"])
-def test_a_senseless_timestamp_is_unknown(inbound, value):
+def test_a_senseless_timestamp_is_unknown(inbound: Callable[[str], Any], value: Any) -> None:
     delivery = inbound("text")
     value_of(delivery)["messages"][0]["timestamp"] = value
     assert only(delivery).timestamp == 0
@@ -149,7 +154,7 @@ def test_a_senseless_timestamp_is_unknown(inbound, value):
 
 @pytest.mark.parametrize("junk", [None, 7, "text", [], [[]], {"id": 1}])
 @pytest.mark.parametrize("name", ["messages", "statuses", "errors", "user_actions"])
-def test_junk_in_a_list_leaves_its_sibling_unharmed(inbound, name, junk):
+def test_junk_in_a_list_leaves_its_sibling_unharmed(inbound: Callable[[str], Any], name: str, junk: Any) -> None:
     sample = {"messages": "text", "statuses": "status_sent", "errors": "errors", "user_actions": "user_action"}[name]
     delivery = inbound(sample)
     good = next(iter(walk(delivery))).kind
@@ -158,7 +163,7 @@ def test_junk_in_a_list_leaves_its_sibling_unharmed(inbound, name, junk):
 
 
 @pytest.mark.parametrize("name", ["messages", "statuses", "errors", "user_actions"])
-def test_a_list_that_is_none_leaves_the_others_unharmed(inbound, name):
+def test_a_list_that_is_none_leaves_the_others_unharmed(inbound: Callable[[str], Any], name: str) -> None:
     other = "status_sent" if name != "statuses" else "text"
     delivery = inbound(other)
     value_of(delivery)[name] = {"not": "a list"}
@@ -166,6 +171,6 @@ def test_a_list_that_is_none_leaves_the_others_unharmed(inbound, name):
     assert kinds == {"malformed", only(inbound(other)).kind}
 
 
-def test_a_piece_survives_being_stored(inbound):
+def test_a_piece_survives_being_stored(inbound: Callable[[str], Any]) -> None:
     piece = only(inbound("text_from_user_id"))
     assert Piece.restore(orjson.loads(orjson.dumps(piece))) == piece
