@@ -26,7 +26,7 @@ loaded = settings.load()
 multiprocess.share(loaded.metrics_dir)
 
 from wa_service import runtime  # noqa: E402 - after the metrics directory is known
-from wa_service.store.outbox import Ending, Priority, Send  # noqa: E402 - as above
+from wa_service.store.outbox import Priority, Send, SendOutcome  # noqa: E402 - as above
 from wa_service.whatsapp.webhooks.events import walk  # noqa: E402 - as above
 
 built = runtime.build(loaded)
@@ -59,7 +59,7 @@ def records(count: int, file: Path) -> None:
         for grant in answer.grants:
             wamid = payloads.wamid("s", len(accepted))
             accepted.append((grant.id, wamid, recipients[grant.id]))
-            pool.spawn(outbox.done, payloads.NUMBER, grant, Ending("accepted", wamid=wamid, health="well"))
+            pool.spawn(outbox.done, payloads.NUMBER, grant, SendOutcome("accepted", wamid=wamid, meta_healthy=True))
         if not answer.grants:
             time.sleep(min(answer.wait, 0.05))
     pool.join(raise_error=True)

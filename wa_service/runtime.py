@@ -23,12 +23,12 @@ from wa_service.store.contacts import Contacts
 from wa_service.store.dead_letters import DeadLetters
 from wa_service.store.embedded_valkey import embedded_url
 from wa_service.store.events import Events
-from wa_service.store.flusher import StoreAwayError
+from wa_service.store.flusher import StoreUnavailableError
 from wa_service.store.inbox import Inbox
 from wa_service.store.outbox import Limits, Outbox
 from wa_service.store.overview import MemoryWatch, Observer
 from wa_service.store.records import Records
-from wa_service.store.result_waiters import Answers
+from wa_service.store.result_waiters import ResultWaiters
 from wa_service.whatsapp.client import WhatsAppMetaClient
 from wa_service.whatsapp.http.transport import CallGuard, CallObserver, CallOutcome
 from wa_service.whatsapp.webhooks.signature import SignatureVerifier
@@ -44,7 +44,7 @@ class Runtime:
 
     settings: Settings
     numbers: tuple[str, ...]
-    keep_seconds: int
+    retention_seconds: int
     store: Store
     inbox: Inbox
     outbox: Outbox
@@ -52,7 +52,7 @@ class Runtime:
     contacts: Contacts
     events: Events
     dead_letters: DeadLetters
-    answers: Answers
+    result_waiters: ResultWaiters
     observer: Observer
     memory: MemoryWatch
     verifier: SignatureVerifier
@@ -81,12 +81,12 @@ def build(settings: Settings) -> Runtime:
     Raises:
         EmbeddedValkeyError: no REDIS_URL is set and no embedded Valkey answers.
     """
-    store = Store(connect(redis_url(settings)))
-    keep = settings.retention_days * 86_400
+    store = Store(connect(redis_url(settings)), settings.store_tag)
+    retention = settings.retention_days * 86_400
     numbers = settings.phone_number_ids
     outbox = Outbox(
         store,
-        keep,
+        retention,
         {number: _limits(settings, number) for number in numbers},
         settle_seconds=settings.settle_seconds,
         resend_unknown=settings.resend_unknown,
@@ -105,15 +105,15 @@ def build(settings: Settings) -> Runtime:
     return Runtime(
         settings=settings,
         numbers=numbers,
-        keep_seconds=keep,
+        retention_seconds=retention,
         store=store,
-        inbox=Inbox(store, keep_seconds=keep),
+        inbox=Inbox(store, retention_seconds=retention),
         outbox=outbox,
         records=Records(store),
         contacts=Contacts(store, numbers),
-        events=Events(store, keep_seconds=keep),
-        dead_letters=DeadLetters(store, keep_seconds=keep),
-        answers=Answers(store),
+        events=Events(store, retention_seconds=retention),
+        dead_letters=DeadLetters(store, retention_seconds=retention),
+        result_waiters=ResultWaiters(store),
         observer=Observer(store, outbox, numbers),
         memory=MemoryWatch(store),
         verifier=SignatureVerifier([secret.get_secret_value() for secret in settings.app_secrets]),
@@ -175,7 +175,7 @@ def _pause(outbox: Outbox, number: str) -> None:
     logger = log.get_logger(number=number)
     try:
         seconds = outbox.pause(number, "meta_unwell")
-    except StoreAwayError:
+    except StoreUnavailableError:
         logger.warning("whatsapp.number.pause_not_stored")
         return
     if seconds:

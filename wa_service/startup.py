@@ -43,7 +43,7 @@ def check_store(settings: Settings, *, warn: bool) -> None:
 def _durability(settings: Settings) -> list[str] | None:
     """One sentence for each way in which the store may lose data; None when it stays away."""
     from wa_service import runtime
-    from wa_service.store.flusher import StoreAwayError
+    from wa_service.store.flusher import StoreUnavailableError
 
     built = runtime.build(settings)
     end = time.monotonic() + settings.redis_wait
@@ -51,7 +51,7 @@ def _durability(settings: Settings) -> list[str] | None:
         while True:
             try:
                 return built.observer.durability()
-            except StoreAwayError:
+            except StoreUnavailableError:
                 if time.monotonic() >= end:
                     return None
                 time.sleep(0.1)

@@ -26,6 +26,7 @@ from tests.e2e.starter import ROOT, free_port
 from tests.e2e.tool import SECRET as RESPONDER_SECRET
 from tests.e2e.tool import Tool
 from tests.eventually import eventually
+from tests.keys import PREFIX
 from tests.whole_lines import whole_lines
 
 Role = Literal["valkey", "emulator", "web", "worker-1", "worker-2"]
@@ -215,8 +216,8 @@ class Stack:
 
     def waiting(self) -> int:
         """Conversations, lanes and claims that still wait for something."""
-        lanes = [f"wa:out:{NUMBER}:0", f"wa:out:{NUMBER}:1"]
-        return sum(int(self.redis.zcard(key)) for key in ("wa:due", "wa:busy", *lanes))
+        lanes = [f"{PREFIX}out:{NUMBER}:0", f"{PREFIX}out:{NUMBER}:1"]
+        return sum(int(self.redis.zcard(key)) for key in (f"{PREFIX}due", f"{PREFIX}busy", *lanes))
 
     def calm(self) -> None:
         """Everything runs, nothing waits, nobody is at work, and the world is as at the start."""

@@ -16,6 +16,7 @@ from tests.e2e.phones import customer, delivery, message, messages
 from tests.e2e.stack import WORKERS, Stack
 from tests.e2e.tool import Question
 from tests.eventually import eventually
+from tests.keys import PREFIX
 
 REDELIVERED = 0.2
 
@@ -58,7 +59,7 @@ def answered(stack: Stack) -> int:
 def unknown(stack: Stack) -> Counter[tuple[str, str]]:
     """Replies of which nobody can know yet whether Meta has them: (customer, text)."""
     found: Counter[tuple[str, str]] = Counter()
-    for key in stack.redis.scan_iter("wa:rec:*", count=1_000):
+    for key in stack.redis.scan_iter(f"{PREFIX}record:*", count=1_000):
         status, body = stack.redis.hmget(key, "status", "body")
         if status == b"unknown":
             reply = orjson.loads(body)
@@ -70,7 +71,7 @@ def resent(stack: Stack) -> set[tuple[str, str]]:
     """Replies that were sent once more because Meta was silent: they stand behind what followed them."""
     found = set()
     for sent in stack.meta.seen()["sends"]:
-        if stack.redis.hexists(f"wa:rec:{sent['opaque']}", "resent"):
+        if stack.redis.hexists(f"{PREFIX}record:{sent['opaque']}", "resent"):
             found.add((sent["wa_id"], sent["content"]["body"]))
     return found
 
@@ -197,7 +198,7 @@ def test_a_message_that_kills_its_process_at_once_takes_along_nobody_who_was_tak
     with stack.frozen("worker-1"):  # so that one process takes them all at once
         for wa_id in (*others[:8], poisoned, *others[8:]):
             stack.meta.write(wa_id, f"{SPOKEN} {'poison' if wa_id == poisoned else 'hello'}")
-        eventually(lambda: stack.redis.zcard("wa:due") == 16)
+        eventually(lambda: stack.redis.zcard(f"{PREFIX}due") == 16)
     eventually(lambda: all(stack.meta.heard(other) for other in others), within=30)
     cured.set()
     eventually(lambda: stack.meta.heard(poisoned) == [f"{SPOKEN} poison!"], within=60)

@@ -13,6 +13,7 @@ from tests.e2e.phones import NUMBER, customer, delivery, message, messages
 from tests.e2e.stack import Stack
 from tests.e2e.test_sent_once import ASYNC
 from tests.eventually import eventually
+from tests.keys import PREFIX
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ def walks_every_road(stack: Stack, person: Person) -> None:
     stack.meta.settled()
     eventually(lambda: stack.waiting() == 0, within=20)
     # Opened by template where no window is open.
-    stack.redis.hset(f"wa:contact:{NUMBER}:{wa_id}", "window_end", 0)
+    stack.redis.hset(f"{PREFIX}contact:{NUMBER}:{wa_id}", "window_end", 0)
     template = {"to": wa_id, "template": {"name": "hello_world", "language": "en_US"}}
     stack.api("POST", "/v1/messages", json=template)
     eventually(lambda: stack.waiting() == 0, within=20)
@@ -151,15 +152,15 @@ def test_nothing_of_a_forgotten_person_is_left_and_the_others_stay(
         for person in (STAYS, GONE):
             waits(stack, person)
         assert {key.split(":")[1] for key in traces(stack, *GONE.needles)} >= ROADS
-        kept, idempotent = traces(stack, *STAYS.needles), len(stack.redis.keys("wa:idem:*"))
+        kept, idempotent = traces(stack, *STAYS.needles), len(stack.redis.keys(f"{PREFIX}idempotency:*"))
         forget(stack)
         assert traces(stack, *GONE.needles) == []
-        assert len(stack.redis.keys("wa:idem:*")) == idempotent / 2
+        assert len(stack.redis.keys(f"{PREFIX}idempotency:*")) == idempotent / 2
         # A status that comes late tells of nobody.
         value = {name: part for name, part in messages(name=GONE.name).items() if name != "messages"}
-        known = stack.redis.llen("wa:foreign")
+        known = stack.redis.llen(f"{PREFIX}foreign")
         stack.webhooks.deliver(delivery({**value, "statuses": [late_status(GONE)]}))
-        assert stack.redis.llen("wa:foreign") > known
+        assert stack.redis.llen(f"{PREFIX}foreign") > known
         assert traces(stack, *GONE.needles) == []
         # Whoever stays lost nothing: the same keys speak of them.
         assert traces(stack, *STAYS.needles) == kept

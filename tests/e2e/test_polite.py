@@ -15,6 +15,7 @@ from tests.e2e.phones import NUMBER, customer
 from tests.e2e.stack import WORKERS, Stack
 from tests.e2e.test_sent_once import ASYNC, all_delivered, send_all
 from tests.eventually import eventually
+from tests.keys import PREFIX
 
 PER_SECOND = 80
 PAIR_BURST = 45
@@ -71,7 +72,7 @@ def test_received_messages_count_in_the_throughput(stack: Stack, long_form: bool
         # Meta counts them before it tells of them; what was on its way to Meta just then nobody could hold back.
         for wa_id in writers:
             stack.meta.write(wa_id, f"{SPOKEN} hello")
-        eventually(lambda: stack.redis.zcard("wa:due") == len(writers))
+        eventually(lambda: stack.redis.zcard(f"{PREFIX}due") == len(writers))
     eventually(lambda: all(stack.meta.heard(wa_id) for wa_id in writers), within=30, every=0.2)
     all_delivered(stack, records, within=40)
     sends = stack.meta.seen()["sends"]
@@ -102,7 +103,7 @@ def test_one_customer_gets_a_burst_and_then_one_message_every_six_seconds(stack:
 @pytest.mark.chaos
 def test_the_daily_limit_refuses_the_customer_too_many_and_lets_replies_through(stack: Stack, daily_limit: int) -> None:
     if daily_limit > 100:
-        stack.redis.hset(f"wa:said:{NUMBER}", "throughput", 1_000)
+        stack.redis.hset(f"{PREFIX}meta_limits:{NUMBER}", "throughput", 1_000)
         stack.meta.call("PATCH", f"numbers/{NUMBER}", json={"messages_per_second": 1_000})
     opened = [customer(n) for n in range(daily_limit)]
     stack.meta.add_phones([*opened, customer(5_000), customer(5_001)])

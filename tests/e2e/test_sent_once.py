@@ -13,6 +13,7 @@ from tests.e2e.leaks import SPOKEN
 from tests.e2e.phones import NUMBER, customer
 from tests.e2e.stack import WORKERS, Stack
 from tests.eventually import eventually
+from tests.keys import PREFIX
 
 ASYNC = {"Prefer": "respond-async"}
 
@@ -37,7 +38,7 @@ def send_all(stack: Stack, wa_ids: Sequence[str], **headers: str) -> list[str]:
 def statuses(stack: Stack, record_ids: Sequence[str]) -> Counter[bytes]:
     with stack.redis.pipeline(transaction=False) as pipe:
         for record_id in record_ids:
-            pipe.hget(f"wa:rec:{record_id}", "status")
+            pipe.hget(f"{PREFIX}record:{record_id}", "status")
         return Counter(pipe.execute())
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from wa_service.store import keys
+from tests.keys import NAMES, PREFIX
 from wa_service.store.client import Store
 from wa_service.store.inbox import Inbox
 from wa_service.store.outbox import Limits, Outbox, Send
@@ -34,22 +34,25 @@ class Lanes:
     def over(cls, store: Store, *, lease: float = 15.0, **outbox: Any) -> Lanes:
         outbox.setdefault("limits", {NUMBER: Limits(80, 1000, "waba")})
         return cls(
-            store, Inbox(store, keep_seconds=KEEP, lease_seconds=lease), Outbox(store, KEEP, **outbox), Records(store)
+            store,
+            Inbox(store, retention_seconds=KEEP, lease_seconds=lease),
+            Outbox(store, KEEP, **outbox),
+            Records(store),
         )
 
     def admit(self, *pieces: Piece) -> list[bytes]:
         """Admits pieces in one round trip."""
         return self.store.run([self.inbox.admit(piece, int(time.time() * 1000)) for piece in pieces])
 
-    def hurry(self, *pullers: str) -> None:
-        """Makes due what pauses, and leaves alone what these pullers hold: nobody waits a minute in a test."""
-        for conversation in self.store.do("ZRANGE", keys.DUE, 0, -1):
-            if not any(self.store.do("HEXISTS", f"wa:held:{puller}", conversation) for puller in pullers):
-                self.store.do("ZADD", keys.DUE, "XX", 0, conversation)
+    def hurry(self, *consumers: str) -> None:
+        """Makes due what pauses, and leaves alone what these consumers hold: nobody waits a minute in a test."""
+        for conversation in self.store.do("ZRANGE", NAMES.due, 0, -1):
+            if not any(self.store.do("HEXISTS", f"{PREFIX}held:{consumer}", conversation) for consumer in consumers):
+                self.store.do("ZADD", NAMES.due, "XX", 0, conversation)
 
-    def grant(self, number: str = NUMBER, puller: str = "p", count: int = 1) -> list[Any]:
+    def grant(self, number: str = NUMBER, consumer: str = "p", count: int = 1) -> list[Any]:
         """What may be sent now."""
-        return self.outbox.next(number, puller, next(_ids), count).grants
+        return self.outbox.next(number, consumer, next(_ids), count).grants
 
 
 def message(

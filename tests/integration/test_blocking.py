@@ -11,7 +11,7 @@ import redis
 from tests.eventually import eventually
 from wa_service.store.blocking import BlockingPops
 from wa_service.store.client import Store, connect
-from wa_service.store.flusher import StoreAwayError
+from wa_service.store.flusher import StoreUnavailableError
 
 
 @pytest.fixture
@@ -55,14 +55,14 @@ def test_more_waits_than_connections_do_not_mean_that_the_store_is_away(
     waiting.start()
     eventually(lambda: redis_client.info("clients")["blocked_clients"])
 
-    with pytest.raises(StoreAwayError):
+    with pytest.raises(StoreUnavailableError):
         store.wait_for("list", 0.1)
 
-    assert not store.flusher.away
+    assert not store.flusher.unavailable
     redis_client.rpush("list", "one")
     waiting.join(5)
     store.close()
 
 
 def test_a_pool_of_its_own_has_the_time_outs_of_the_store_s_and_repeats_nothing(store: Store) -> None:
-    assert store.pool_of_its_own(1, 0.1).connection_kwargs == store.client.connection_pool.connection_kwargs
+    assert store.new_pool(1, 0.1).connection_kwargs == store.client.connection_pool.connection_kwargs

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 import redis
 
+from tests.keys import PREFIX
+
 ROOT = Path(__file__).parents[2]
 NUMBER = "100000000000001"
 ADDRESS = "447700900123"
@@ -125,7 +127,7 @@ def test_a_message_is_put_where_a_worker_will_find_it(wa: Command, redis_client:
     assert told.returncode == 0
     record_id, status = told.stdout.split()[:2]
     assert status == "queued"
-    assert redis_client.hget(f"wa:rec:{record_id}", "status") == b"queued"
+    assert redis_client.hget(f"{PREFIX}record:{record_id}", "status") == b"queued"
 
 
 def test_a_message_that_cannot_be_right_is_refused_with_the_field(wa: Command) -> None:
@@ -158,7 +160,7 @@ def watched(environment: dict[str, str], *arguments: str) -> str:
 def test_a_long_walk_shows_how_far_it_came_to_who_watches(
     wa: Command, environment: dict[str, str], redis_client: redis.Redis
 ) -> None:
-    redis_client.mset({f"wa:seen:{i}": "" for i in range(20_000)})
+    redis_client.mset({f"{PREFIX}seen:{i}": "" for i in range(20_000)})
     assert "0 keys and entries looked at" in watched(environment, "forget", ADDRESS)
     assert wa("forget", ADDRESS).stderr == ""
 
@@ -171,7 +173,7 @@ def test_an_address_that_nobody_can_have_is_refused_with_a_sentence(wa: Command)
 
 
 def test_a_pause_is_ended_by_hand(wa: Command, redis_client: redis.Redis) -> None:
-    redis_client.hset(f"wa:pause:{NUMBER}", mapping={"until": 9e15, "reason": "account"})
+    redis_client.hset(f"{PREFIX}pause:{NUMBER}", mapping={"until": 9e15, "reason": "account"})
     assert wa("resume", NUMBER).stdout == f"{NUMBER} sends again.\n"
     assert wa("resume").stdout == f"{NUMBER} was not paused.\n"
 

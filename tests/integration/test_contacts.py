@@ -8,12 +8,12 @@ import redis
 
 from tests.integration.lanes import KEEP, NUMBER, Lanes, message, send
 from tests.integration.personal import NAME, WORDS, contents, traces, wamid
-from wa_service.store import keys
+from tests.keys import NAMES, PREFIX
 from wa_service.store.client import Store
 from wa_service.store.contacts import Contacts, NobodysAddressError
 from wa_service.store.dead_letters import DeadLetters
 from wa_service.store.events import Events
-from wa_service.store.outbox import Ending
+from wa_service.store.outbox import SendOutcome
 
 CUSTOMER = "15551230001"
 OTHER = "15559870002"
@@ -46,20 +46,22 @@ def test_an_unknown_address_is_nobody(contacts: Contacts) -> None:
 
 def walk_every_road(lanes: Lanes, customer: str) -> None:
     """Everything by which a customer can leave a trace."""
-    letters, events = DeadLetters(lanes.store, keep_seconds=KEEP), Events(lanes.store, keep_seconds=KEEP)
+    letters, events = DeadLetters(lanes.store, retention_seconds=KEEP), Events(lanes.store, retention_seconds=KEEP)
     lanes.admit(message(customer, WORDS, id=wamid(customer, "in"), user_id=f"US.{customer}", name=NAME))
     _, works = lanes.inbox.take("p", hash(customer), 50)
     for work in works:
-        lanes.inbox.finish(work, "p", [send(customer)], heard=orjson.dumps({"message_id": wamid(customer)}).decode())
+        lanes.inbox.finish(
+            work, "p", [send(customer)], transcript=orjson.dumps({"message_id": wamid(customer)}).decode()
+        )
     lanes.admit(message(customer, "poison", id=wamid(customer, "bad")))
     _, works = lanes.inbox.take("p", hash(customer) + 1, 50)
     for work in works:
-        lanes.inbox.bury(work, "p", "failed", "ValueError")
+        lanes.inbox.dead_letter(work, "p", "failed", "ValueError")
     lanes.admit(message(customer, "waits", id=wamid(customer, "wait")))
     lanes.outbox.put(send(customer, type="template"), opens=True)
     for grant in lanes.grant(count=10):
         whom = grant.conversation.partition(":")[2]
-        lanes.outbox.done(NUMBER, grant, Ending("accepted", wamid=wamid(whom, grant.id), wa_id=whom))
+        lanes.outbox.done(NUMBER, grant, SendOutcome("accepted", wamid=wamid(whom, grant.id), wa_id=whom))
     lanes.outbox.put(send(customer, id=f"unknown{customer}"))
     preferences = {"user_preferences": [{"wa_id": customer, "value": "stop"}]}
     foreign = {"id": wamid(customer, "foreign"), "recipient_id": customer}
@@ -132,7 +134,7 @@ def test_a_group_whose_id_is_as_short_as_any_button_s_is_forgotten_alone(
     before = contents(redis_client)
     lanes.outbox.put(send("1"))
     assert contacts.forget("1") > 0
-    redis_client.lpop(keys.out_bell(NUMBER))  # a wake-up is nobody's
+    redis_client.lpop(NAMES.wake_out(NUMBER))  # a wake-up is nobody's
     assert contents(redis_client) == before
 
 
@@ -163,5 +165,5 @@ def test_the_pair_key_is_the_customers_too(lanes: Lanes, contacts: Contacts, red
     lanes.outbox.put(send(CUSTOMER))
     lanes.grant()
     contacts.forget(CUSTOMER)
-    assert not redis_client.exists(f"wa:pair:{NUMBER}:{CUSTOMER}")
-    assert redis_client.zcard(keys.BUSY) == 0
+    assert not redis_client.exists(f"{PREFIX}pair:{NUMBER}:{CUSTOMER}")
+    assert redis_client.zcard(NAMES.busy) == 0

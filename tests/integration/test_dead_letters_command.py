@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.lanes import NUMBER, Lanes, message
-from wa_service.store import keys
+from tests.keys import NAMES, PREFIX
 from wa_service.store.dead_letters import DeadLetters
 from wa_service.store.inbox import MAILBOX_CEILING
 from wa_service.whatsapp.webhooks.events import walk
@@ -48,7 +48,7 @@ def bury(lanes: Lanes, count: int) -> list[str]:
     customers = [f"155512300{i:02}" for i in range(count)]
     lanes.admit(*(message(customer) for customer in customers))
     for work in lanes.inbox.take("p", 0, count)[1]:
-        lanes.inbox.bury(work, "p", "failed", "ValueError")
+        lanes.inbox.dead_letter(work, "p", "failed", "ValueError")
     return customers
 
 
@@ -57,8 +57,8 @@ def letter(lanes: Lanes) -> str:
     """A message whose handler failed; the letter's id."""
     lanes.admit(message(text="poison"))
     _, (work,) = lanes.inbox.take("p", 0, 1)
-    lanes.inbox.bury(work, "p", "failed", "ValueError")
-    return DeadLetters(lanes.store, keep_seconds=60).ids()[0]
+    lanes.inbox.dead_letter(work, "p", "failed", "ValueError")
+    return DeadLetters(lanes.store, retention_seconds=60).ids()[0]
 
 
 def test_a_letter_is_listed_without_who_wrote(wa: Command, letter: str) -> None:
@@ -69,7 +69,7 @@ def test_a_letter_is_listed_without_who_wrote(wa: Command, letter: str) -> None:
 
 
 def test_a_letter_that_nobody_can_read_is_shown_as_it_is(wa: Command, letter: str, lanes: Lanes) -> None:
-    lanes.store.do("HSET", f"wa:dead:{letter}", "event", "not JSON")
+    lanes.store.do("HSET", f"{PREFIX}dead_letter:{letter}", "event", "not JSON")
     assert json.loads(wa("show", letter).stdout)["event"] == "not JSON"
     assert "in no form we know" in wa("replay", letter).stdout
 
@@ -91,7 +91,7 @@ def test_a_replayed_letter_waits_to_be_handled(wa: Command, letter: str, lanes: 
 
 
 def test_a_letter_that_can_still_not_be_read_stays_with_its_reason(wa: Command, lanes: Lanes) -> None:
-    letters = DeadLetters(lanes.store, keep_seconds=60)
+    letters = DeadLetters(lanes.store, retention_seconds=60)
     value = {"metadata": {"phone_number_id": NUMBER}, "messages": [{"id": 5}]}
     delivery = {"object": "whatsapp_business_account", "entry": [{"changes": [{"field": "messages", "value": value}]}]}
     (torn,) = walk(delivery)
@@ -105,13 +105,13 @@ def test_a_letter_that_can_still_not_be_read_stays_with_its_reason(wa: Command, 
 
 
 def test_a_letter_that_can_be_read_today_is_handled_and_says_nothing_of_webhooks(wa: Command, lanes: Lanes) -> None:
-    letters = DeadLetters(lanes.store, keep_seconds=60)
+    letters = DeadLetters(lanes.store, retention_seconds=60)
     readable = replace(message(text="read anew"), kind="malformed", reason="an older version could not read it")
     lanes.store.run([letters.add(readable, 1)])
     assert wa("replay", "--all").stdout == "1 of 1 dead letters will be handled again.\n"
     _, (work,) = lanes.inbox.take("q", 0, 1)
     assert work.stored.piece.raw["text"]["body"] == "read anew"
-    assert lanes.store.do("EXISTS", keys.REFUSED_AT) == 0
+    assert lanes.store.do("EXISTS", NAMES.webhook_rejected_at) == 0
 
 
 def test_many_letters_are_replayed_at_once(wa: Command, lanes: Lanes) -> None:
@@ -119,13 +119,13 @@ def test_many_letters_are_replayed_at_once(wa: Command, lanes: Lanes) -> None:
     assert wa("replay", "--all").stdout == "30 of 30 dead letters will be handled again.\n"
     _, works = lanes.inbox.take("q", 0, 50)
     assert {work.conversation for work in works} == {f"{NUMBER}:{customer}" for customer in customers}
-    assert DeadLetters(lanes.store, keep_seconds=60).ids() == []
+    assert DeadLetters(lanes.store, retention_seconds=60).ids() == []
 
 
 def test_many_letters_are_dropped_at_once(wa: Command, lanes: Lanes) -> None:
     bury(lanes, 30)
     assert wa("drop", "--all").stdout == "30 of 30 dead letters were dropped.\n"
-    assert lanes.store.do("KEYS", "wa:dead*") == []
+    assert lanes.store.do("KEYS", f"{PREFIX}dead*") == []
     assert lanes.inbox.take("q", 0, 50)[1] == []
 
 
@@ -140,4 +140,4 @@ def test_a_replay_of_all_goes_on_where_one_mailbox_is_full(wa: Command, letter: 
 
 def test_a_dropped_letter_is_gone(wa: Command, letter: str, lanes: Lanes) -> None:
     assert wa("drop", letter).stdout == "1 of 1 dead letters were dropped.\n"
-    assert DeadLetters(lanes.store, keep_seconds=60).ids() == []
+    assert DeadLetters(lanes.store, retention_seconds=60).ids() == []

@@ -13,9 +13,10 @@ import pytest
 import redis
 
 from tests.eventually import eventually
+from tests.keys import PREFIX
 from wa_service.store import flusher as flusher_module
 from wa_service.store.client import Store, connect
-from wa_service.store.flusher import MOST_COMMANDS, Flusher, StoreAwayError
+from wa_service.store.flusher import MOST_COMMANDS, Flusher, StoreUnavailableError
 
 
 @pytest.fixture
@@ -91,12 +92,12 @@ def test_a_refused_command_is_its_own_result_and_its_siblings_run(flusher: Flush
 
 def test_a_refused_command_makes_the_store_say_no(store: Store) -> None:
     store.do("SET", "text", "x")
-    with pytest.raises(StoreAwayError):
+    with pytest.raises(StoreUnavailableError):
         store.do("INCR", "text")
 
 
 def test_an_error_does_not_tell_what_was_written(store: Store) -> None:
-    with pytest.raises(StoreAwayError) as caught:
+    with pytest.raises(StoreUnavailableError) as caught:
         store.do("NOSUCH15551230001", "15551230001 wrote this")
     assert "15551230001" not in str(caught.value)
 
@@ -105,11 +106,11 @@ def test_nobody_listening_is_away_at_once() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     store = Store(connect(f"redis://127.0.0.1:{port}/0"))
-    with pytest.raises(StoreAwayError):
+    with pytest.raises(StoreUnavailableError):
         store.do("PING")
-    assert store.flusher.away
+    assert store.flusher.unavailable
     started = time.monotonic()
-    with pytest.raises(StoreAwayError):
+    with pytest.raises(StoreUnavailableError):
         store.do("PING")
     assert time.monotonic() - started < 0.05
     store.close()
@@ -125,7 +126,7 @@ def test_a_connection_that_the_server_let_go_while_it_was_idle_is_no_absence(
     eventually(lambda: mine not in {int(client["id"]) for client in redis_client.client_list()})
 
     assert store.do("INCR", "n") == 1
-    assert not store.flusher.away
+    assert not store.flusher.unavailable
 
 
 class Faulty:
@@ -173,7 +174,7 @@ def faulty() -> Iterator[Faulty]:
 def test_a_lost_answer_is_never_asked_again(faulty: Faulty) -> None:
     store = Store(connect(faulty.url))
     faulty.answer = None
-    with pytest.raises(StoreAwayError):
+    with pytest.raises(StoreUnavailableError):
         store.do("INCR", "n")
     assert len([data for data in faulty.seen if b"INCR" in data]) == 1
     store.close()
@@ -182,7 +183,7 @@ def test_a_lost_answer_is_never_asked_again(faulty: Faulty) -> None:
 def test_it_comes_back_by_itself(faulty: Faulty) -> None:
     store = Store(connect(faulty.url))
     faulty.answer = None
-    with pytest.raises(StoreAwayError):
+    with pytest.raises(StoreUnavailableError):
         store.do("INCR", "n")
     faulty.answer = b":1\r\n"
     assert store.flusher.wait_until_back(5)
@@ -194,7 +195,7 @@ def test_it_comes_back_however_often_it_was_looked_for_in_vain(faulty: Faulty) -
     client = connect(faulty.url, connections=4)
     flusher = Flusher(client, {}, probe_seconds=0.001)
     faulty.answer = faulty.pings = None
-    with pytest.raises(StoreAwayError):
+    with pytest.raises(StoreUnavailableError):
         flusher.run([("INCR", "n")])
     eventually(lambda: len([data for data in faulty.seen if b"PING" in data]) > 10)
     faulty.answer, faulty.pings = b":1\r\n", b"+PONG\r\n"
@@ -215,18 +216,18 @@ def test_it_comes_back_however_often_it_was_looked_for_in_vain(faulty: Faulty) -
 def test_a_server_that_must_not_write_is_away(faulty: Faulty, refusal: bytes) -> None:
     store = Store(connect(faulty.url))
     faulty.answer = refusal
-    with pytest.raises(StoreAwayError):
+    with pytest.raises(StoreUnavailableError):
         store.do("INCR", "n")
-    assert store.flusher.away
+    assert store.flusher.unavailable
     store.close()
 
 
 def test_a_full_server_says_no_but_is_there(faulty: Faulty) -> None:
     store = Store(connect(faulty.url))
     faulty.answer = b"-OOM command not allowed when used memory > 'maxmemory'.\r\n"
-    with pytest.raises(StoreAwayError):
+    with pytest.raises(StoreUnavailableError):
         store.do("INCR", "n")
-    assert not store.flusher.away
+    assert not store.flusher.unavailable
     store.close()
 
 
@@ -234,7 +235,7 @@ def test_the_bell_of_an_absent_server_says_so(faulty: Faulty) -> None:
     store = Store(connect(faulty.url))
     faulty.answer = None
     faulty.pings = None
-    with pytest.raises(StoreAwayError):
-        store.wait_for("wa:bell", 0.1)
-    eventually(lambda: store.flusher.away)
+    with pytest.raises(StoreUnavailableError):
+        store.wait_for(f"{PREFIX}wake", 0.1)
+    eventually(lambda: store.flusher.unavailable)
     store.close()

@@ -12,11 +12,11 @@ import redis
 
 from tests.integration.lanes import NUMBER, Lanes, message, send
 from tests.integration.personal import NAME, WORDS, contents, traces, wamid
-from wa_service.store import keys
+from tests.keys import NAMES, PREFIX
 from wa_service.store.client import Store
 from wa_service.store.contacts import Contacts
 from wa_service.store.inbox import Work, reference
-from wa_service.store.outbox import Ending, Idempotency
+from wa_service.store.outbox import Idempotency, SendOutcome
 
 CUSTOMER, OTHER = "15551230001", "15559870002"
 USER_ID = "US.13491208655302741918"
@@ -46,7 +46,7 @@ class TestAddresses:
         self, lanes: Lanes, contacts: Contacts, redis_client: redis.Redis
     ) -> None:
         lanes.admit(message("", WORDS, user_id=USER_ID, name=NAME), message(CUSTOMER, user_id=USER_ID))
-        redis_client.delete(keys.who(NUMBER, CUSTOMER))
+        redis_client.delete(NAMES.alias(NUMBER, CUSTOMER))
         assert contacts.forget(CUSTOMER) > 0
         assert list(traces(redis_client, CUSTOMER, USER_ID)) == []
 
@@ -54,7 +54,7 @@ class TestAddresses:
         self, lanes: Lanes, contacts: Contacts, redis_client: redis.Redis
     ) -> None:
         lanes.admit(message("", WORDS, user_id=USER_ID, name=NAME), message(CUSTOMER, user_id=USER_ID))
-        redis_client.delete(keys.contact(f"{NUMBER}:{USER_ID}"))
+        redis_client.delete(NAMES.contact(f"{NUMBER}:{USER_ID}"))
         contacts.forget(CUSTOMER)
         assert list(traces(redis_client, CUSTOMER, USER_ID)) == []
 
@@ -85,16 +85,16 @@ class TestAddresses:
         lanes.outbox.put(send(CUSTOMER, number=GONE_NUMBER))
         assert contacts.forget(CUSTOMER) > 0
         assert list(traces(redis_client, CUSTOMER, USER_ID)) == []
-        assert redis_client.keys("wa:rec:*") == []
+        assert redis_client.keys(f"{PREFIX}record:*") == []
 
     def test_a_send_that_waits_on_such_a_number_is_found_when_all_else_has_ended(
         self, lanes: Lanes, contacts: Contacts, redis_client: redis.Redis
     ) -> None:
         lanes.outbox.put(send(CUSTOMER, number=GONE_NUMBER))
-        redis_client.delete(keys.who(GONE_NUMBER, CUSTOMER), keys.contact(f"{GONE_NUMBER}:{CUSTOMER}"))
+        redis_client.delete(NAMES.alias(GONE_NUMBER, CUSTOMER), NAMES.contact(f"{GONE_NUMBER}:{CUSTOMER}"))
         contacts.forget(CUSTOMER)
         assert list(traces(redis_client, CUSTOMER)) == []
-        assert redis_client.keys("wa:rec:*") == []
+        assert redis_client.keys(f"{PREFIX}record:*") == []
 
 
 class TestGroups:
@@ -116,7 +116,7 @@ class TestGroups:
     ) -> None:
         lanes.admit(message(CUSTOMER, WORDS, group=GROUP))
         contacts.forget(CUSTOMER)
-        assert redis_client.zcard(keys.DUE) == 0
+        assert redis_client.zcard(NAMES.due) == 0
         assert take(lanes) == []
 
     def test_who_works_on_another_member_s_message_goes_on(self, lanes: Lanes, contacts: Contacts) -> None:
@@ -141,19 +141,19 @@ class TestGroups:
             origin = f"{reference(NUMBER, piece.id)}@1"
             answer = replace(send(GROUP, id=f"to{customer}", origin=origin), body=body)
             heard = orjson.dumps({"message_id": piece.id, "transcript": words}).decode()
-            lanes.inbox.finish(work, "p", [answer], heard=heard)
+            lanes.inbox.finish(work, "p", [answer], transcript=heard)
         contacts.forget(CUSTOMER)
         assert list(traces(redis_client, CUSTOMER)) == []
         assert [grant.id for grant in lanes.grant(count=5)] == [f"to{OTHER}"]
-        assert redis_client.xlen(keys.EVENTS) == 2
+        assert redis_client.xlen(NAMES.events) == 2
 
     def test_a_dead_letter_of_a_member_goes(self, lanes: Lanes, contacts: Contacts, redis_client: redis.Redis) -> None:
         lanes.admit(message(CUSTOMER, WORDS, group=GROUP, name=NAME))
         (work,) = take(lanes)
-        lanes.inbox.bury(work, "p", "failed", "ValueError")
+        lanes.inbox.dead_letter(work, "p", "failed", "ValueError")
         contacts.forget(CUSTOMER)
         assert list(traces(redis_client, CUSTOMER)) == []
-        assert redis_client.zcard(keys.DEAD) == 0
+        assert redis_client.zcard(NAMES.dead) == 0
 
 
 class TestSends:
@@ -162,35 +162,35 @@ class TestSends:
     ) -> None:
         lanes.outbox.put(send(CUSTOMER, id="a"))
         (grant,) = lanes.grant()
-        lanes.outbox.done(NUMBER, grant, Ending("accepted", wamid=wamid(CUSTOMER)))
+        lanes.outbox.done(NUMBER, grant, SendOutcome("accepted", wamid=wamid(CUSTOMER)))
         contacts.forget(CUSTOMER)
         raw = {"recipient_id": CUSTOMER, "biz_opaque_callback_data": "a", "errors": [{"code": 131026, "title": NAME}]}
         lanes.store.run([lanes.outbox.status(NUMBER, wamid(CUSTOMER), "failed", 1, raw)])
         assert list(traces(redis_client, CUSTOMER)) == []
-        assert redis_client.llen(keys.FOREIGN) == 1
+        assert redis_client.llen(NAMES.foreign) == 1
 
     @pytest.mark.parametrize(
         "ending",
-        [Ending("accepted", wamid=wamid(CUSTOMER), wa_id=OTHER), Ending("later", delay=60.0)],
+        [SendOutcome("accepted", wamid=wamid(CUSTOMER), wa_id=OTHER), SendOutcome("retry", delay=60.0)],
         ids=["accepted", "later"],
     )
     def test_a_send_that_ends_between_the_steps_of_an_erasure_writes_no_address(
-        self, lanes: Lanes, redis_client: redis.Redis, ending: Ending
+        self, lanes: Lanes, redis_client: redis.Redis, ending: SendOutcome
     ) -> None:
         lanes.outbox.put(send(CUSTOMER))
         (grant,) = lanes.grant()
-        of_the_conversation = [f"wa:{kind}:{grant.conversation}" for kind in ("contact", "lane", "q", "pair")]
-        redis_client.delete(*of_the_conversation, keys.who(NUMBER, CUSTOMER))
+        of_the_conversation = [NAMES.of(family, grant.conversation) for family in ("contact", "conv", "lane", "pair")]
+        redis_client.delete(*of_the_conversation, NAMES.alias(NUMBER, CUSTOMER))
         lanes.outbox.done(NUMBER, grant, ending)
-        told = {key.split(b":")[1].decode() for key in traces(redis_client, CUSTOMER, OTHER)}
-        assert told <= {"rec", "events"}  # which the next steps erase
+        told = {NAMES.part_of(key)[0] for key in traces(redis_client, CUSTOMER, OTHER)}
+        assert told <= {"record", "events"}  # which the next steps erase
 
     def test_an_idempotency_key_goes_with_its_record(
         self, lanes: Lanes, contacts: Contacts, redis_client: redis.Redis
     ) -> None:
-        lanes.outbox.put(send(CUSTOMER), idempotency=Idempotency(keys.idempotency("tool", CUSTOMER), "f", 0))
+        lanes.outbox.put(send(CUSTOMER), idempotency=Idempotency(NAMES.idempotency("tool", CUSTOMER), "f", 0))
         contacts.forget(CUSTOMER)
-        assert redis_client.keys("wa:idem:*") == []
+        assert redis_client.keys(f"{PREFIX}idempotency:*") == []
 
 
 def test_what_a_worker_holds_does_not_name_the_person_any_more(
@@ -198,7 +198,7 @@ def test_what_a_worker_holds_does_not_name_the_person_any_more(
 ) -> None:
     lanes.admit(message(CUSTOMER))
     take(lanes)
-    assert {b"wa:took:p", b"wa:held:p"} <= set(traces(redis_client, CUSTOMER))
+    assert {f"{PREFIX}last_take:p".encode(), f"{PREFIX}held:p".encode()} <= set(traces(redis_client, CUSTOMER))
     contacts.forget(CUSTOMER)
     assert list(traces(redis_client, CUSTOMER)) == []
 
@@ -221,13 +221,13 @@ def test_somebody_else_who_was_there_is_as_before(lanes: Lanes, contacts: Contac
     after = contents(redis_client)
     changed = {key for key in before if before[key] != after.get(key)}
     # Stamps, wake-ups and marks are nobody's; the group's contact and lane say when somebody wrote last.
-    assert {key.split(b":")[1] for key in changed} <= {b"rate", b"bell", b"contact", b"lane"}
+    assert {NAMES.part_of(key)[0] for key in changed} <= {"rate", "wake", "contact", "conv"}
     assert contacts.find(OTHER)[0].addresses == (OTHER, "US.7")
 
 
 def test_a_long_walk_says_how_far_it_came(lanes: Lanes, contacts: Contacts) -> None:
     lanes.admit(message(CUSTOMER))
     told: list[int] = []
-    contacts.forget(CUSTOMER, walked=told.append)
+    contacts.forget(CUSTOMER, progress=told.append)
     assert told == sorted(told)
     assert told[-1] > told[0] > 0

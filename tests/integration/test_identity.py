@@ -9,10 +9,10 @@ import pytest
 import redis
 
 from tests.integration.lanes import NUMBER, Lanes, message, send
-from wa_service.store import keys
+from tests.keys import NAMES
 from wa_service.store.client import Store
 from wa_service.store.contacts import Contacts
-from wa_service.store.outbox import Ending
+from wa_service.store.outbox import SendOutcome
 from wa_service.whatsapp.webhooks.events import Piece, walk
 
 OLD, NEW = "16505551234", "12195555358"
@@ -70,7 +70,7 @@ def test_a_send_to_the_new_number_waits_behind_the_replies_to_the_old_one(
     before = handled(lanes, message(OLD), system("wamid.CHANGED", type="user_changed_number", wa_id=NEW))
     lanes.outbox.put(send(OLD, id="old"))
     lanes.outbox.put(send(NEW, id="new"))
-    assert redis_client.lrange(keys.lane_queue(before), 0, -1) == [b"old", b"new"]
+    assert redis_client.lrange(NAMES.lane(before), 0, -1) == [b"old", b"new"]
 
 
 def two_conversations(lanes: Lanes) -> str:
@@ -95,7 +95,7 @@ def test_a_join_by_a_send_keeps_when_the_customer_last_wrote(lanes: Lanes, conta
     handled(lanes, message(NEW))
     (younger,) = contacts.find(NEW)
     (grant,) = lanes.grant()
-    lanes.outbox.done(NUMBER, grant, Ending("accepted", wamid="wamid.A", wa_id=NEW))
+    lanes.outbox.done(NUMBER, grant, SendOutcome("accepted", wamid="wamid.A", wa_id=NEW))
     (joined,) = contacts.find(OLD)
     assert joined.conversation == f"{NUMBER}:{OLD}"
     assert (joined.last_in, joined.window_end) == (younger.last_in, younger.window_end)
@@ -110,16 +110,16 @@ def test_a_joined_conversation_remembers_that_it_was_told_what_cannot_be_read(
     _, (work,) = lanes.inbox.take("p", 1, 1)
     lanes.inbox.finish(work, "p", [], stamp="unsupported_at")
     handled(lanes, message(OLD, user_id=USER_ID))
-    assert redis_client.hexists(keys.contact(elder), "unsupported_at")
+    assert redis_client.hexists(NAMES.contact(elder), "unsupported_at")
 
 
 def test_a_contact_that_ended_before_its_alias_begins_anew(
     lanes: Lanes, contacts: Contacts, redis_client: redis.Redis
 ) -> None:
     conversation = handled(lanes, message(OLD))
-    redis_client.delete(keys.contact(conversation))
+    redis_client.delete(NAMES.contact(conversation))
     lanes.admit(message(OLD))
-    assert redis_client.ttl(keys.contact(conversation)) > 0
+    assert redis_client.ttl(NAMES.contact(conversation)) > 0
     assert contacts.find(OLD)[0].addresses == (OLD,)
 
 
@@ -139,5 +139,5 @@ def test_a_join_leaves_a_third_conversation_that_is_busy_alone(lanes: Lanes, red
     (second,) = [work for work in works if work.conversation.endswith(USER_ID)]
     lanes.inbox.finish(second, "p", [])
     lanes.admit(message(OLD, user_id=USER_ID))
-    assert redis_client.get(keys.who(NUMBER, USER_ID)) == f"{NUMBER}:{OLD}".encode()
-    assert redis_client.get(keys.who(NUMBER, NEW)) == f"{NUMBER}:{NEW}".encode()
+    assert redis_client.get(NAMES.alias(NUMBER, USER_ID)) == f"{NUMBER}:{OLD}".encode()
+    assert redis_client.get(NAMES.alias(NUMBER, NEW)) == f"{NUMBER}:{NEW}".encode()

@@ -11,21 +11,22 @@ import redis
 
 from tests.integration.lanes import Lanes, send
 from tests.integration.test_lanes_outbound import DAY, done, status
+from tests.keys import PREFIX
 from wa_service.store.outbox import Idempotency
 
 TEMPLATE = orjson.dumps({"to": "15551230001", "type": "template", "template": {"name": "again"}})
-KEY = Idempotency("wa:idem:k:1", "print", 0)
+KEY = Idempotency(f"{PREFIX}idempotency:k:1", "print", 0)
 CLOSED = {"code": 131047}
 
 
 def refused_at_once(lanes: Lanes) -> None:
     (grant,) = lanes.grant()
-    done(lanes, grant, outcome="failed", error=CLOSED, code=131047)
+    done(lanes, grant, kind="failed", error=CLOSED, code=131047)
 
 
 def refused_later(lanes: Lanes) -> None:
     (grant,) = lanes.grant()
-    done(lanes, grant, outcome="accepted", wamid="wamid.A")
+    done(lanes, grant, kind="accepted", wamid="wamid.A")
     status(lanes, "wamid.A", "failed", errors=[CLOSED])
 
 
@@ -38,7 +39,7 @@ def test_the_request_has_not_ended_while_its_fallback_waits(
 ) -> None:
     lanes.outbox.put(send(id="a", fallback=TEMPLATE, ttl=7 * DAY), idempotency=KEY)
     refused(lanes)
-    redis_client.delete("wa:rec:a")  # it may be remembered for a shorter time
+    redis_client.delete(f"{PREFIX}record:a")  # it may be remembered for a shorter time
     assert redis_client.ttl(KEY.key) > 7 * DAY / 1000
     again = lanes.outbox.put(send(id="b", fallback=TEMPLATE), idempotency=KEY)
     assert (again.outcome, again.id) == ("replayed", "af")
@@ -50,7 +51,7 @@ def test_the_key_lives_a_day_after_the_fallback_ended(
 ) -> None:
     lanes.outbox.put(send(id="a", fallback=TEMPLATE), idempotency=KEY)
     refused(lanes)
-    done(lanes, lanes.grant()[0], outcome="accepted", wamid="wamid.F")
+    done(lanes, lanes.grant()[0], kind="accepted", wamid="wamid.F")
     assert 86_000 < redis_client.ttl(KEY.key) <= 86_400
 
 
@@ -60,7 +61,7 @@ def test_it_may_wait_as_long_as_the_message_might_have(
 ) -> None:
     lanes.outbox.put(send(id="a", fallback=TEMPLATE, ttl=60_000))
     queued = int(time.time() * 1000) - 50_000
-    redis_client.hset("wa:rec:a", mapping={"s:queued": queued, "expires": queued + 60_000})
+    redis_client.hset(f"{PREFIX}record:a", mapping={"s:queued": queued, "expires": queued + 60_000})
     refused(lanes)
-    wait = float(redis_client.hget("wa:rec:af", "expires") or 0) - time.time() * 1000
+    wait = float(redis_client.hget(f"{PREFIX}record:af", "expires") or 0) - time.time() * 1000
     assert 55_000 < wait <= 60_000

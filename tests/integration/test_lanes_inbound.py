@@ -11,14 +11,14 @@ import redis
 
 from tests.eventually import eventually
 from tests.integration.lanes import NUMBER, Lanes, message, send
-from wa_service.store import keys
+from tests.keys import NAMES, PREFIX
 from wa_service.store.client import Store
 from wa_service.store.dead_letters import DeadLetters
 from wa_service.store.inbox import MAILBOX_CEILING, Inbox, read_event, write_event
 
 
-def take(inbox: Inbox, puller: str = "p", counter: int = 0, count: int = 1) -> list:
-    return inbox.take(puller, counter, count)[1]
+def take(inbox: Inbox, consumer: str = "p", counter: int = 0, count: int = 1) -> list:
+    return inbox.take(consumer, counter, count)[1]
 
 
 def body(work: Any) -> str:
@@ -78,8 +78,8 @@ def test_a_repeated_take_gives_the_same_answer(lanes: Lanes) -> None:
     lanes.admit(message("15550000001"), message("15550000002"))
     first = take(lanes.inbox, counter=7, count=2)
     again = take(lanes.inbox, counter=7, count=2)
-    assert [(w.conversation, w.token, w.takes) for w in sorted(first, key=lambda w: w.conversation)] == [
-        (w.conversation, w.token, w.takes) for w in sorted(again, key=lambda w: w.conversation)
+    assert [(w.conversation, w.token, w.deliveries) for w in sorted(first, key=lambda w: w.conversation)] == [
+        (w.conversation, w.token, w.deliveries) for w in sorted(again, key=lambda w: w.conversation)
     ]
 
 
@@ -87,9 +87,9 @@ def test_a_repeated_take_gives_a_whole_lease(lanes: Lanes, redis_client: redis.R
     lanes.admit(message())
     (work,) = take(lanes.inbox)
     nearly_over = time.time() * 1000 + 300
-    redis_client.zadd(keys.DUE, {work.conversation: nearly_over})
+    redis_client.zadd(NAMES.due, {work.conversation: nearly_over})
     take(lanes.inbox)
-    assert redis_client.zscore(keys.DUE, work.conversation) > nearly_over + 10_000
+    assert redis_client.zscore(NAMES.due, work.conversation) > nearly_over + 10_000
 
 
 def test_a_lease_that_ran_out_is_anybodys(store: Store) -> None:
@@ -97,7 +97,7 @@ def test_a_lease_that_ran_out_is_anybodys(store: Store) -> None:
     lanes.admit(message())
     (old,) = take(lanes.inbox, "dead")
     (new,) = eventually(lambda: take(lanes.inbox, "alive"))
-    assert new.takes == 2
+    assert new.deliveries == 2
     assert not lanes.inbox.finish(old, "dead", [send()])
     assert lanes.inbox.finish(new, "alive", [send()])
 
@@ -107,15 +107,15 @@ def test_a_kept_lease_stays(store: Store) -> None:
     lanes.admit(message())
     (work,) = take(lanes.inbox)
     until = time.monotonic() + 0.4
-    eventually(lambda: lanes.inbox.keep([work]) == [True] and time.monotonic() > until)
+    eventually(lambda: lanes.inbox.renew_leases([work]) == [True] and time.monotonic() > until)
     assert take(lanes.inbox, "other") == []
 
 
 def test_a_lost_lease_is_not_kept(lanes: Lanes) -> None:
     lanes.admit(message())
     (work,) = take(lanes.inbox)
-    lanes.inbox.give_back("p", died=True)
-    assert lanes.inbox.keep([work]) == [False]
+    lanes.inbox.release_consumer("p", died=True)
+    assert lanes.inbox.renew_leases([work]) == [False]
 
 
 def test_finishing_twice_replies_once(lanes: Lanes, redis_client: redis.Redis) -> None:
@@ -123,60 +123,60 @@ def test_finishing_twice_replies_once(lanes: Lanes, redis_client: redis.Redis) -
     (work,) = take(lanes.inbox)
     assert lanes.inbox.finish(work, "p", [send(id="r1")])
     assert not lanes.inbox.finish(work, "p", [send(id="r2")])
-    assert redis_client.exists("wa:rec:r1", "wa:rec:r2") == 1
+    assert redis_client.exists(f"{PREFIX}record:r1", f"{PREFIX}record:r2") == 1
 
 
 def test_replies_keep_their_order(lanes: Lanes, redis_client: redis.Redis) -> None:
     lanes.admit(message())
     (work,) = take(lanes.inbox)
     lanes.inbox.finish(work, "p", [send(id="r1"), send(id="r2"), send(id="r3")])
-    assert redis_client.lrange(keys.lane_queue(work.conversation), 0, -1) == [b"r1", b"r2", b"r3"]
+    assert redis_client.lrange(NAMES.lane(work.conversation), 0, -1) == [b"r1", b"r2", b"r3"]
 
 
 def test_a_failure_is_counted_and_comes_again_later(lanes: Lanes) -> None:
     lanes.admit(message())
     (work,) = take(lanes.inbox)
-    assert lanes.inbox.again(work, "p", 0.05, counts=True) == 1
+    assert lanes.inbox.retry_later(work, "p", 0.05, is_failure=True) == 1
     assert take(lanes.inbox, counter=1) == []
     (second,) = eventually(lambda: take(lanes.inbox, counter=2))
-    assert (second.fails, second.takes) == (1, 2)
+    assert (second.failures, second.deliveries) == (1, 2)
 
 
 def test_waiting_for_an_outside_service_counts_no_try(lanes: Lanes) -> None:
     lanes.admit(message())
     for counter in range(20):
         (work,) = take(lanes.inbox, counter=counter)
-        assert work.takes == 1
-        lanes.inbox.again(work, "p", 0.0, counts=False)
+        assert work.deliveries == 1
+        lanes.inbox.retry_later(work, "p", 0.0, is_failure=False)
 
 
 def test_tries_are_those_of_one_message(lanes: Lanes) -> None:
     lanes.admit(message(text="a"), message(text="b"))
     (a,) = take(lanes.inbox)
-    lanes.inbox.again(a, "p", 0.0, counts=True)
+    lanes.inbox.retry_later(a, "p", 0.0, is_failure=True)
     (a,) = take(lanes.inbox, counter=1)
     lanes.inbox.finish(a, "p", [])
     (b,) = take(lanes.inbox, counter=2)
-    assert (body(b), b.takes, b.fails) == ("b", 1, 0)
+    assert (body(b), b.deliveries, b.failures) == ("b", 1, 0)
 
 
 def test_a_buried_message_lets_the_next_one_go(lanes: Lanes, store: Store) -> None:
     lanes.admit(message(text="poison"), message(text="next"))
     (work,) = take(lanes.inbox)
-    assert lanes.inbox.bury(work, "p", "failed", "ValueError")
+    assert lanes.inbox.dead_letter(work, "p", "failed", "ValueError")
     (following,) = take(lanes.inbox, counter=1)
     assert body(following) == "next"
-    ((letter,), _) = DeadLetters(store, keep_seconds=60).page()
+    ((letter,), _) = DeadLetters(store, retention_seconds=60).page()
     assert (letter.kind, letter.reason, letter.tries) == ("failed", "ValueError", 1)
 
 
 def test_a_replayed_letter_is_handled_after_what_waits(lanes: Lanes, store: Store) -> None:
-    letters = DeadLetters(store, keep_seconds=60)
+    letters = DeadLetters(store, retention_seconds=60)
     lanes.admit(message(text="poison", id="wamid.P"))
     (work,) = take(lanes.inbox)
-    lanes.inbox.bury(work, "p", "failed", "ValueError")
+    lanes.inbox.dead_letter(work, "p", "failed", "ValueError")
     lanes.admit(message(text="waits"))
-    assert letters.replay(letters.ids()[0], ["15551230001"]) == "back"
+    assert letters.replay(letters.ids()[0], ["15551230001"]) == "queued"
     order = []
     for counter in range(1, 3):
         (work,) = take(lanes.inbox, counter=counter)
@@ -189,7 +189,7 @@ def test_a_replayed_letter_is_handled_after_what_waits(lanes: Lanes, store: Stor
 def flooded(lanes: Lanes, store: Store) -> tuple[DeadLetters, str]:
     """A mailbox is full, and one message more is a letter; its id."""
     lanes.admit(*(message() for _ in range(MAILBOX_CEILING)), message(text="one too many"))
-    letters = DeadLetters(store, keep_seconds=60)
+    letters = DeadLetters(store, retention_seconds=60)
     return letters, letters.ids()[0]
 
 
@@ -197,51 +197,51 @@ def test_a_letter_waits_while_its_mailbox_is_full(lanes: Lanes, store: Store, re
     letters, letter = flooded(lanes, store)
     assert letters.replay(letter, ["15551230001"]) == "full"
     assert letters.ids() == [letter]
-    assert redis_client.zcard(keys.mailbox(f"{NUMBER}:15551230001")) == MAILBOX_CEILING
+    assert redis_client.zcard(NAMES.mailbox(f"{NUMBER}:15551230001")) == MAILBOX_CEILING
 
 
 def test_a_flood_letter_is_handled_once_there_is_room(lanes: Lanes, store: Store, redis_client: redis.Redis) -> None:
     letters, letter = flooded(lanes, store)
     (work,) = take(lanes.inbox)
     lanes.inbox.finish(work, "p", [])
-    assert letters.replay(letter, ["15551230001"]) == "back"
-    last = redis_client.zrange(keys.mailbox(work.conversation), -1, -1)[0]
+    assert letters.replay(letter, ["15551230001"]) == "queued"
+    last = redis_client.zrange(NAMES.mailbox(work.conversation), -1, -1)[0]
     assert read_event(last).piece.raw["text"]["body"] == "one too many"
 
 
 def test_a_replayed_letter_s_conversation_lives_on(lanes: Lanes, store: Store, redis_client: redis.Redis) -> None:
-    letters = DeadLetters(store, keep_seconds=60)
+    letters = DeadLetters(store, retention_seconds=60)
     lanes.admit(message())
     (work,) = take(lanes.inbox)
-    lanes.inbox.bury(work, "p", "failed", "ValueError")
-    redis_client.delete(f"wa:lane:{work.conversation}", keys.contact(work.conversation))
+    lanes.inbox.dead_letter(work, "p", "failed", "ValueError")
+    redis_client.delete(f"{PREFIX}conv:{work.conversation}", NAMES.contact(work.conversation))
     letters.replay(letters.ids()[0], ["15551230001"])
-    assert redis_client.ttl(f"wa:lane:{work.conversation}") > 0
-    assert redis_client.ttl(keys.contact(work.conversation)) > 0
+    assert redis_client.ttl(f"{PREFIX}conv:{work.conversation}") > 0
+    assert redis_client.ttl(NAMES.contact(work.conversation)) > 0
 
 
 def test_finishing_stamps_no_contact_that_is_gone(lanes: Lanes, redis_client: redis.Redis) -> None:
     lanes.admit(message())
     (work,) = take(lanes.inbox)
-    redis_client.delete(keys.contact(work.conversation))
+    redis_client.delete(NAMES.contact(work.conversation))
     assert lanes.inbox.finish(work, "p", [], stamp="unsupported_at")
-    assert not redis_client.exists(keys.contact(work.conversation))
+    assert not redis_client.exists(NAMES.contact(work.conversation))
 
 
 def test_a_stopped_worker_gives_its_takes_back(lanes: Lanes) -> None:
     lanes.admit(message())
     take(lanes.inbox)
-    assert lanes.inbox.give_back("p", died=False) == 1
+    assert lanes.inbox.release_consumer("p", died=False) == 1
     (work,) = take(lanes.inbox, "q")
-    assert work.takes == 1
+    assert work.deliveries == 1
 
 
 def test_a_dead_workers_takes_are_counted(lanes: Lanes) -> None:
     lanes.admit(message())
     take(lanes.inbox)
-    lanes.inbox.give_back("p", died=True)
+    lanes.inbox.release_consumer("p", died=True)
     (work,) = take(lanes.inbox, "q")
-    assert work.takes == 2
+    assert work.deliveries == 2
 
 
 def die(lanes: Lanes, times: int, count: int = 100) -> None:
@@ -249,7 +249,7 @@ def die(lanes: Lanes, times: int, count: int = 100) -> None:
     for n in range(times):
         lanes.hurry()
         lanes.inbox.take(f"dead {n}", 0, count)
-        lanes.inbox.give_back(f"dead {n}", died=True)
+        lanes.inbox.release_consumer(f"dead {n}", died=True)
 
 
 @pytest.mark.parametrize("deaths", [1, 2])
@@ -257,7 +257,7 @@ def test_after_one_or_two_deaths_a_message_is_due_at_once(lanes: Lanes, deaths: 
     lanes.admit(message())
     die(lanes, deaths)
     (work,) = take(lanes.inbox)
-    assert work.takes == deaths + 1
+    assert work.deliveries == deaths + 1
 
 
 def test_after_more_deaths_a_message_waits_longer_each_time_and_never_long(lanes: Lanes) -> None:
@@ -287,7 +287,7 @@ def test_who_was_there_at_three_deaths_is_taken_without_another_suspect(lanes: L
     lanes.admit(message("15557770001", text="new"))
     lanes.hurry("p")
     (new,) = take(lanes.inbox, "p", 1, 16)
-    assert (alone.takes, body(new)) == (4, "new")
+    assert (alone.deliveries, body(new)) == (4, "new")
     lanes.hurry("p")
     assert len(take(lanes.inbox, "another", 0, 16)) == 1
     lanes.inbox.finish(alone, "p", [])
@@ -299,10 +299,10 @@ def test_what_failed_or_was_given_back_is_no_suspect(lanes: Lanes) -> None:
     lanes.admit(*(message(f"1555000{i:04}") for i in range(3)))
     for counter in range(4):
         for work in take(lanes.inbox, "p", counter, 16):
-            lanes.inbox.again(work, "p", 0.0, counts=True)
+            lanes.inbox.retry_later(work, "p", 0.0, is_failure=True)
     for counter in range(4, 8):
         take(lanes.inbox, "p", counter, 16)
-        lanes.inbox.give_back("p", died=False)
+        lanes.inbox.release_consumer("p", died=False)
     assert len(take(lanes.inbox, "p", 8, 16)) == 3
 
 
@@ -318,7 +318,7 @@ def test_a_full_mailbox_makes_dead_letters(lanes: Lanes, store: Store) -> None:
     answers = lanes.admit(*(message() for _ in range(MAILBOX_CEILING + 1)))
     assert answers.count(b"new") == MAILBOX_CEILING
     assert answers[-1] == b"flood"
-    ((letter,), _) = DeadLetters(store, keep_seconds=60).page()
+    ((letter,), _) = DeadLetters(store, retention_seconds=60).page()
     assert letter.kind == "flood"
 
 
@@ -349,7 +349,7 @@ def test_two_conversations_found_to_be_one_are_joined_when_the_younger_is_idle(l
 
 def test_the_mark_of_an_event_does_not_hold_the_number(lanes: Lanes, redis_client: redis.Redis) -> None:
     lanes.admit(message("15550000001", id="wamid.HBgLMTU1NTAwMDAwMDE="))
-    marks = list(redis_client.scan_iter("wa:seen:*"))
+    marks = list(redis_client.scan_iter(f"{PREFIX}seen:*"))
     assert len(marks) == 1
     assert b"1555" not in marks[0]
     assert b"wamid" not in marks[0]
@@ -360,13 +360,13 @@ def test_everything_personal_has_a_lifetime(lanes: Lanes, redis_client: redis.Re
     (work,) = take(lanes.inbox)
     lanes.inbox.finish(work, "p", [])
     lasting = {key for key in redis_client.scan_iter("*") if redis_client.ttl(key) == -1}
-    assert lasting <= {b"wa:bell"}
+    assert lasting <= {f"{PREFIX}wake".encode()}
 
 
 def test_a_worker_reads_the_form_before_its_own(lanes: Lanes, redis_client: redis.Redis) -> None:
     piece = message(text="from the previous form")
     lanes.admit(piece)
-    (key,) = redis_client.keys("wa:box:*")
+    (key,) = redis_client.keys(f"{PREFIX}mailbox:*")
     ((member, score),) = redis_client.zrange(key, 0, 0, withscores=True)
     new = read_event(member)
     old = {
@@ -413,7 +413,7 @@ def test_a_restarted_server_without_scripts_is_served_again(lanes: Lanes, redis_
 def test_giving_back_nothing_changes_nothing(lanes: Lanes, died: bool) -> None:
     lanes.admit(message())
     take(lanes.inbox, "one")
-    assert lanes.inbox.give_back("two", died=died) == 0
+    assert lanes.inbox.release_consumer("two", died=died) == 0
     assert take(lanes.inbox, "two") == []
 
 

@@ -11,16 +11,27 @@ import redis
 
 from tests.eventually import eventually
 from tests.integration.lanes import NUMBER, Lanes, message, send
-from wa_service.store import keys
+from tests.keys import NAMES, PREFIX
 from wa_service.store.client import Store
-from wa_service.store.outbox import Ending, Grant, Idempotency, Limits, Priority, Trip
+from wa_service.store.outbox import CallTiming, Grant, Idempotency, Limits, Priority, SendOutcome
 
-ACCEPTED = Ending("accepted", wamid="wamid.A1", wa_id="15551230001", health="well")
+UP_TO_TWO: dict[str, Any] = {
+    "retention": 60,
+    "idempotency": "",
+    "fingerprint": "",
+    "wait_ms": 0,
+    "ceiling": 2,
+    "waba": "w",
+    "daily_limit": 0,
+    "opens": 0,
+    "address": "1",
+}
+ACCEPTED = SendOutcome("accepted", wamid="wamid.A1", wa_id="15551230001", meta_healthy=True)
 DAY = 86_400_000
 
 
 def done(lanes: Lanes, grant: Grant, **ending: Any) -> Any:
-    return lanes.outbox.done(NUMBER, grant, Ending(**ending))
+    return lanes.outbox.done(NUMBER, grant, SendOutcome(**ending))
 
 
 def status(lanes: Lanes, wamid: str, word: str, **raw: Any) -> list[Any]:
@@ -32,7 +43,7 @@ def sent(lanes: Lanes, customer: str = "15551230001", wamid: str = "wamid.A1", *
     record = send(customer, **rest)
     lanes.outbox.put(record)
     (grant,) = lanes.grant()
-    done(lanes, grant, outcome="accepted", wamid=wamid)
+    done(lanes, grant, kind="accepted", wamid=wamid)
     return record.id
 
 
@@ -50,44 +61,47 @@ class TestPutting:
         assert lanes.grant() == []
 
     def test_the_same_key_and_request_give_the_first_record(self, lanes: Lanes) -> None:
-        key = Idempotency("wa:idem:k:1", "print", 0)
+        key = Idempotency(f"{PREFIX}idempotency:k:1", "print", 0)
         assert lanes.outbox.put(send(id="a"), idempotency=key).outcome == "queued"
         again = lanes.outbox.put(send(id="b"), idempotency=key)
         assert (again.outcome, again.id) == ("replayed", "a")
 
     def test_while_the_first_caller_waits_a_repeat_is_told_so(self, lanes: Lanes) -> None:
-        key = Idempotency("wa:idem:k:1", "print", 5_000)
+        key = Idempotency(f"{PREFIX}idempotency:k:1", "print", 5_000)
         lanes.outbox.put(send(id="a"), idempotency=key)
         assert lanes.outbox.put(send(id="b"), idempotency=key).outcome == "waiting"
-        lanes.outbox.answered(key)
+        lanes.outbox.caller_answered(key)
         assert lanes.outbox.put(send(id="b"), idempotency=key).outcome == "replayed"
 
     def test_the_same_key_for_another_request_is_a_conflict(self, lanes: Lanes) -> None:
-        lanes.outbox.put(send(id="a"), idempotency=Idempotency("wa:idem:k:1", "one", 0))
-        assert lanes.outbox.put(send(id="b"), idempotency=Idempotency("wa:idem:k:1", "two", 0)).outcome == "conflict"
+        lanes.outbox.put(send(id="a"), idempotency=Idempotency(f"{PREFIX}idempotency:k:1", "one", 0))
+        assert (
+            lanes.outbox.put(send(id="b"), idempotency=Idempotency(f"{PREFIX}idempotency:k:1", "two", 0)).outcome
+            == "conflict"
+        )
 
     def test_a_key_lives_a_day_after_its_record_ended(self, lanes: Lanes, redis_client: redis.Redis) -> None:
-        lanes.outbox.put(send(id="a"), idempotency=Idempotency("wa:idem:k:1", "one", 0))
-        assert redis_client.ttl("wa:idem:k:1") > 86_400
+        lanes.outbox.put(send(id="a"), idempotency=Idempotency(f"{PREFIX}idempotency:k:1", "one", 0))
+        assert redis_client.ttl(f"{PREFIX}idempotency:k:1") > 86_400
         (grant,) = lanes.grant()
-        done(lanes, grant, outcome="accepted", wamid="wamid.A")
-        assert 86_000 < redis_client.ttl("wa:idem:k:1") <= 86_400
+        done(lanes, grant, kind="accepted", wamid="wamid.A")
+        assert 86_000 < redis_client.ttl(f"{PREFIX}idempotency:k:1") <= 86_400
 
     def test_a_full_lane_refuses(self, lanes: Lanes, monkeypatch: pytest.MonkeyPatch) -> None:
-        lanes.store.run([lanes.store.step("put", send().spec(), 60, "", "", 0, 2, "w", 0, 0, "1") for _ in range(2)])
-        refused = lanes.store.call("put", send().spec(), 60, "", "", 0, 2, "w", 0, 0, "1")
+        lanes.store.run([lanes.store.step("put", send=send().spec(), **UP_TO_TWO) for _ in range(2)])
+        refused = lanes.store.call("put", send=send().spec(), **UP_TO_TWO)
         assert refused == [b"full"]
 
     def test_a_waiting_record_has_no_end_of_life(self, lanes: Lanes, redis_client: redis.Redis) -> None:
         lanes.outbox.put(send(id="a"))
-        assert redis_client.ttl("wa:rec:a") == -1
+        assert redis_client.ttl(f"{PREFIX}record:a") == -1
         (grant,) = lanes.grant()
-        done(lanes, grant, outcome="accepted", wamid="wamid.A")
-        assert redis_client.ttl("wa:rec:a") > 0
+        done(lanes, grant, kind="accepted", wamid="wamid.A")
+        assert redis_client.ttl(f"{PREFIX}record:a") > 0
 
     def test_an_ended_record_no_longer_holds_what_it_said(self, lanes: Lanes, redis_client: redis.Redis) -> None:
         record_id = sent(lanes)
-        assert redis_client.hget(f"wa:rec:{record_id}", "body") is None
+        assert redis_client.hget(f"{PREFIX}record:{record_id}", "body") is None
 
 
 class TestOrder:
@@ -100,17 +114,17 @@ class TestOrder:
         lanes.outbox.put(send(id="a"))
         lanes.outbox.put(send(id="b"))
         (grant,) = lanes.grant()
-        done(lanes, grant, outcome="accepted", wamid="wamid.A")
+        done(lanes, grant, kind="accepted", wamid="wamid.A")
         assert [grant.id for grant in lanes.grant()] == ["b"]
 
     def test_a_record_tried_again_later_keeps_its_place(self, lanes: Lanes) -> None:
         lanes.outbox.put(send(id="a"))
         lanes.outbox.put(send(id="b"))
         (grant,) = lanes.grant()
-        done(lanes, grant, outcome="later", delay=0.05, counts="few")
+        done(lanes, grant, kind="retry", delay=0.05, retry_class="limited")
         assert lanes.grant() == []
         (again,) = eventually(lanes.grant)
-        assert (again.id, again.few) == ("a", 1)
+        assert (again.id, again.limited_retries) == ("a", 1)
 
     def test_other_customers_go_on_meanwhile(self, lanes: Lanes) -> None:
         lanes.outbox.put(send("15550000001"))
@@ -138,20 +152,20 @@ class TestOrder:
         lanes.outbox.put(send(id="a"))
         (grant,) = lanes.outbox.next(NUMBER, "p", 1, 1).grants
         nearly_over = time.time() * 1000 + 300
-        redis_client.zadd(keys.BUSY, {"a": nearly_over})
-        redis_client.zadd(keys.rate(NUMBER), {f"a:{grant.token}": nearly_over})
+        redis_client.zadd(NAMES.busy, {"a": nearly_over})
+        redis_client.zadd(NAMES.rate(NUMBER), {f"a:{grant.token}": nearly_over})
         lanes.outbox.next(NUMBER, "p", 1, 1)
-        assert redis_client.zscore(keys.BUSY, "a") > nearly_over + 40_000
-        assert redis_client.zscore(keys.rate(NUMBER), f"a:{grant.token}") > nearly_over + 40_000
+        assert redis_client.zscore(NAMES.busy, "a") > nearly_over + 40_000
+        assert redis_client.zscore(NAMES.rate(NUMBER), f"a:{grant.token}") > nearly_over + 40_000
 
     def test_while_the_claim_of_a_probe_is_given_anew_its_number_stays_paused(
         self, lanes: Lanes, redis_client: redis.Redis
     ) -> None:
         lanes.outbox.put(send(id="a"))
         lanes.outbox.pause(NUMBER, "meta_unwell")
-        redis_client.hset(keys.pause(NUMBER), "until", 1)
+        redis_client.hset(NAMES.pause(NUMBER), "until", 1)
         assert lanes.outbox.next(NUMBER, "p", 1, 1).grants
-        redis_client.hset(keys.pause(NUMBER), "until", 1)
+        redis_client.hset(NAMES.pause(NUMBER), "until", 1)
         assert lanes.outbox.next(NUMBER, "p", 1, 1).grants
         assert lanes.outbox.next(NUMBER, "another", 1, 1).why == "pause"
 
@@ -164,7 +178,7 @@ class TestOrder:
     def test_what_waited_too_long_fails_as_expired(self, lanes: Lanes) -> None:
         lanes.outbox.put(send(id="a"))
         lanes.outbox.put(send(id="b"))
-        lanes.store.do("HSET", "wa:rec:a", "expires", int(time.time() * 1000) - 1)
+        lanes.store.do("HSET", f"{PREFIX}record:a", "expires", int(time.time() * 1000) - 1)
         answer = lanes.outbox.next(NUMBER, "p", 1, 5)
         assert [grant.id for grant in answer.grants] == ["b"]
         record = lanes.records.get("a")
@@ -183,15 +197,15 @@ class TestEndings:
         lanes.outbox.put(send(id="a"))
         lanes.outbox.put(send(id="b"))
         (grant,) = lanes.grant()
-        done(lanes, grant, outcome="accepted", wamid="wamid.A")
-        done(lanes, grant, outcome="accepted", wamid="wamid.A")
+        done(lanes, grant, kind="accepted", wamid="wamid.A")
+        done(lanes, grant, kind="accepted", wamid="wamid.A")
         assert [grant.id for grant in lanes.grant()] == ["b"]
         assert state(lanes, "a") == "accepted"
 
     def test_a_refusal_keeps_metas_reason(self, lanes: Lanes) -> None:
         lanes.outbox.put(send(id="a"))
         (grant,) = lanes.grant()
-        done(lanes, grant, outcome="failed", error={"code": 131009, "title": "no"}, code=131009)
+        done(lanes, grant, kind="failed", error={"code": 131009, "title": "no"}, code=131009)
         record = lanes.records.get("a")
         assert record is not None
         assert (record.status, record.error) == ("failed", {"code": 131009, "title": "no"})
@@ -200,7 +214,7 @@ class TestEndings:
         lanes.outbox.put(send(id="a"))
         lanes.outbox.put(send(id="b"))
         (grant,) = lanes.grant()
-        done(lanes, grant, outcome="unknown")
+        done(lanes, grant, kind="unknown")
         assert state(lanes, "a") == "unknown"
         assert [grant.id for grant in lanes.grant()] == ["b"]
 
@@ -216,43 +230,43 @@ class TestEndings:
         lanes.outbox.put(send(id="a"))
         (grant,) = lanes.grant()
         eventually(lanes.outbox.reap)
-        done(lanes, grant, outcome="accepted", wamid="wamid.A")
+        done(lanes, grant, kind="accepted", wamid="wamid.A")
         assert state(lanes, "a") == "accepted"
-        assert lanes.store.do("ZCARD", keys.DOUBT) == 0
+        assert lanes.store.do("ZCARD", NAMES.unknown) == 0
 
     def test_a_puller_ends_no_claim_that_is_another_ones_by_now(self, store: Store, redis_client: redis.Redis) -> None:
         lanes = Lanes.over(store, settle_seconds=0.01, resend_unknown=True)
         lanes.outbox.put(send(id="a"))
-        lanes.grant(puller="one")
-        redis_client.zadd(keys.BUSY, {"a": 0})
+        lanes.grant(consumer="one")
+        redis_client.zadd(NAMES.busy, {"a": 0})
         assert lanes.outbox.reap() == ["a"]
         eventually(lambda: int(time.time() * 1000) > claimed(lanes, "a") + 2)
         for i in range(3):
             sent(lanes, f"777{i}", f"wamid.H{i}")
             status(lanes, f"wamid.H{i}", "sent")
         assert eventually(lanes.outbox.settle) == [("a", "resent")]
-        (grant,) = lanes.grant(puller="two")
-        assert lanes.inbox.give_back("one", died=False) == 0
+        (grant,) = lanes.grant(consumer="two")
+        assert lanes.inbox.release_consumer("one", died=False) == 0
         assert lanes.outbox.reap() == []
-        assert done(lanes, grant, outcome="accepted", wamid="wamid.A").held
+        assert done(lanes, grant, kind="accepted", wamid="wamid.A").held_claim
 
     def test_a_dead_workers_claims_end_at_once(self, lanes: Lanes) -> None:
         lanes.outbox.put(send(id="a"))
-        lanes.grant(puller="dead")
-        lanes.inbox.give_back("dead", died=True)
+        lanes.grant(consumer="dead")
+        lanes.inbox.release_consumer("dead", died=True)
         assert eventually(lanes.outbox.reap) == ["a"]
 
     def test_the_waiting_caller_is_told(self, lanes: Lanes, redis_client: redis.Redis) -> None:
-        lanes.outbox.put(send(id="a", answer_to="wa:answers:web"))
+        lanes.outbox.put(send(id="a", notify=f"{PREFIX}results:web"))
         (grant,) = lanes.grant()
-        done(lanes, grant, outcome="accepted", wamid="wamid.A")
-        assert redis_client.lrange("wa:answers:web", 0, -1) == [b"a"]
+        done(lanes, grant, kind="accepted", wamid="wamid.A")
+        assert redis_client.lrange(f"{PREFIX}results:web", 0, -1) == [b"a"]
 
     def test_metas_own_address_becomes_an_alias(self, lanes: Lanes) -> None:
         record = send("5511988887777", id="a")
         lanes.outbox.put(record)
         (grant,) = lanes.grant()
-        done(lanes, grant, outcome="accepted", wamid="wamid.A", wa_id="551188887777")
+        done(lanes, grant, kind="accepted", wamid="wamid.A", wa_id="551188887777")
         lanes.admit(message("551188887777"))
         _, (work,) = lanes.inbox.take("p", 0, 1)
         assert work.conversation == f"{NUMBER}:5511988887777"
@@ -297,7 +311,7 @@ class TestStatuses:
         lanes.outbox.put(send(id="a"))
         (grant,) = lanes.grant()
         assert status(lanes, "wamid.EARLY", "sent", biz_opaque_callback_data="a")[0] == b"applied"
-        done(lanes, grant, outcome="unknown")
+        done(lanes, grant, kind="unknown")
         record = lanes.records.get("a")
         assert record is not None
         assert (record.status, record.wamid) == ("sent", "wamid.EARLY")
@@ -307,7 +321,7 @@ class TestStatuses:
         lanes.outbox.put(send(id="a"))
         lanes.outbox.put(send(id="b"))
         (grant,) = lanes.grant()
-        done(lanes, grant, outcome="later", delay=0, counts="few")
+        done(lanes, grant, kind="retry", delay=0, retry_class="limited")
         status(lanes, "wamid.A", "sent", biz_opaque_callback_data="a")
         assert [grant.id for grant in lanes.grant(count=5)] == ["b"]
         assert state(lanes, "a") == "sent"
@@ -315,10 +329,10 @@ class TestStatuses:
     def test_a_status_settles_an_unknown_send(self, lanes: Lanes) -> None:
         lanes.outbox.put(send(id="a"))
         (grant,) = lanes.grant()
-        done(lanes, grant, outcome="unknown")
+        done(lanes, grant, kind="unknown")
         status(lanes, "wamid.Z", "delivered", biz_opaque_callback_data="a")
         assert state(lanes, "a") == "delivered"
-        assert lanes.store.do("ZCARD", keys.DOUBT) == 0
+        assert lanes.store.do("ZCARD", NAMES.unknown) == 0
 
     def test_whatever_stands_in_a_status_it_is_stored(self, lanes: Lanes) -> None:
         deep: Any = 0
@@ -331,12 +345,12 @@ class TestStatuses:
 
     def test_a_status_of_somebody_elses_send_is_kept_aside(self, lanes: Lanes) -> None:
         assert status(lanes, "wamid.OTHER", "sent")[0] == b"foreign"
-        assert lanes.store.do("LLEN", keys.FOREIGN) == 1
+        assert lanes.store.do("LLEN", NAMES.foreign) == 1
 
     def test_the_callers_own_data_comes_back_in_the_stream(self, lanes: Lanes, redis_client: redis.Redis) -> None:
         sent(lanes, opaque="order:12")
         status(lanes, "wamid.A1", "delivered")
-        newest = redis_client.xrevrange(keys.EVENTS, count=1)[0][1]
+        newest = redis_client.xrevrange(NAMES.events, count=1)[0][1]
         assert orjson.loads(newest[b"d"])["biz_opaque_callback_data"] == "order:12"
 
 
@@ -351,7 +365,7 @@ class TestSettling:
         record = send(**rest)
         lanes.outbox.put(record)
         (grant,) = lanes.grant()
-        done(lanes, grant, outcome="unknown")
+        done(lanes, grant, kind="unknown")
         eventually(lambda: int(time.time() * 1000) > claimed(lanes, record.id) + 2)
         return record.id
 
@@ -368,7 +382,7 @@ class TestSettling:
         lanes = Lanes.over(store, settle_seconds=0.01)
         record_id = self.unknown(lanes)
         self.heard(lanes, 2)
-        eventually(lambda: not lanes.store.do("ZRANGEBYSCORE", keys.DOUBT, 0, int(time.time() * 1000) - 1) or True)
+        eventually(lambda: not lanes.store.do("ZRANGEBYSCORE", NAMES.unknown, 0, int(time.time() * 1000) - 1) or True)
         assert lanes.outbox.settle() == []
         assert state(lanes, record_id) == "unknown"
 
@@ -376,9 +390,9 @@ class TestSettling:
         lanes = Lanes.over(store, settle_seconds=20)
         record_id = self.unknown(lanes)
         self.heard(lanes, 3)
-        store.run([lanes.outbox.webhook_refused(), ("ZADD", keys.DOUBT, 0, record_id)])
+        store.run([lanes.outbox.webhook_rejected(), ("ZADD", NAMES.unknown, 0, record_id)])
         assert lanes.outbox.settle() == []
-        wait = float(store.do("ZSCORE", keys.DOUBT, record_id)) - claimed(lanes, record_id)
+        wait = float(store.do("ZSCORE", NAMES.unknown, record_id)) - claimed(lanes, record_id)
         assert wait == 12 * 20_000
 
     def test_when_asked_for_it_is_sent_once_more_and_only_once(self, store: Store) -> None:
@@ -388,7 +402,7 @@ class TestSettling:
         assert eventually(lanes.outbox.settle) == [(record_id, "resent")]
         (grant,) = lanes.grant()
         assert grant.id == record_id
-        done(lanes, grant, outcome="unknown")
+        done(lanes, grant, kind="unknown")
         eventually(lambda: int(time.time() * 1000) > claimed(lanes, record_id) + 2)
         self.heard(lanes, 3)
         assert eventually(lanes.outbox.settle) == [(record_id, "failed")]
@@ -401,7 +415,7 @@ class TestSettling:
 
 
 def claimed(lanes: Lanes, record_id: str) -> int:
-    return int(lanes.store.do("HGET", f"wa:rec:{record_id}", "claimed"))
+    return int(lanes.store.do("HGET", f"{PREFIX}record:{record_id}", "claimed"))
 
 
 class TestLimits:
@@ -412,7 +426,7 @@ class TestLimits:
         grants = lanes.grant(count=30)
         assert len(grants) == 10
         for grant in grants:
-            done(lanes, grant, outcome="accepted", wamid=f"wamid.{grant.id}")
+            done(lanes, grant, kind="accepted", wamid=f"wamid.{grant.id}")
         answer = lanes.outbox.next(NUMBER, "q", 1, 5)
         assert (answer.grants, answer.why) == ([], "throughput")
         assert 0.9 < answer.wait <= 1.025
@@ -428,28 +442,28 @@ class TestLimits:
         lanes = Lanes.over(store, limits={NUMBER: Limits(1, 0, "w")})
         lanes.outbox.put(send("15550000001", id="a"))
         lanes.grant()
-        counts_from = redis_client.zscore(keys.rate(NUMBER), "a:1")
+        counts_from = redis_client.zscore(NAMES.rate(NUMBER), "a:1")
         assert counts_from is not None
         assert counts_from > (time.time() + 30) * 1000
 
     def test_a_send_that_took_long_counts_from_its_answer(self, store: Store, redis_client: redis.Redis) -> None:
         lanes = Lanes.over(store, limits={NUMBER: Limits(1, 0, "w")})
-        redis_client.hset(f"wa:quick:{NUMBER}", mapping={"fastest": 20, "seen": 100})
+        redis_client.hset(f"{PREFIX}round_trip:{NUMBER}", mapping={"fastest": 20, "seen": 100})
         lanes.outbox.put(send("15550000001", id="a"))
         lanes.outbox.put(send("15550000002", id="b"))
         (grant,) = lanes.grant()
-        redis_client.hset("wa:rec:a", "claimed", int(time.time() * 1000) - 5_000)
-        done(lanes, grant, outcome="accepted", wamid="wamid.A")
+        redis_client.hset(f"{PREFIX}record:a", "claimed", int(time.time() * 1000) - 5_000)
+        done(lanes, grant, kind="accepted", wamid="wamid.A")
         assert 0.9 < lanes.outbox.next(NUMBER, "p", 1, 1).wait <= 1.025
 
     def test_a_way_that_is_always_long_costs_no_throughput(self, store: Store, redis_client: redis.Redis) -> None:
         lanes = Lanes.over(store, limits={NUMBER: Limits(1, 0, "w")})
-        redis_client.hset(f"wa:quick:{NUMBER}", mapping={"fastest": 400, "seen": 100})
+        redis_client.hset(f"{PREFIX}round_trip:{NUMBER}", mapping={"fastest": 400, "seen": 100})
         lanes.outbox.put(send("15550000001", id="a"))
         lanes.outbox.put(send("15550000002", id="b"))
         (grant,) = lanes.grant()
-        redis_client.hset("wa:rec:a", "claimed", int(time.time() * 1000) - 400)
-        done(lanes, grant, outcome="accepted", wamid="wamid.A")
+        redis_client.hset(f"{PREFIX}record:a", "claimed", int(time.time() * 1000) - 400)
+        done(lanes, grant, kind="accepted", wamid="wamid.A")
         assert 0.5 < lanes.outbox.next(NUMBER, "p", 1, 1).wait <= 0.625
 
     def test_what_lies_between_the_answer_and_its_record_costs_no_throughput(self, store: Store) -> None:
@@ -457,13 +471,13 @@ class TestLimits:
         lanes.outbox.put(send("15550000001", id="a"))
         lanes.outbox.put(send("15550000002", id="b"))
         (grant,) = lanes.grant()
-        half_a_second_ago = Trip(5, time.monotonic() - 0.5)
-        lanes.outbox.done(NUMBER, grant, Ending("accepted", wamid="wamid.A"), half_a_second_ago)
+        half_a_second_ago = CallTiming(5, time.monotonic() - 0.5)
+        lanes.outbox.done(NUMBER, grant, SendOutcome("accepted", wamid="wamid.A"), half_a_second_ago)
         assert lanes.outbox.next(NUMBER, "p", 1, 1).wait <= 0.51
 
     def test_stamps_from_the_future_count_as_now(self, store: Store, redis_client: redis.Redis) -> None:
         lanes = Lanes.over(store, limits={NUMBER: Limits(1, 0, "w")})
-        redis_client.zadd(keys.rate(NUMBER), {"s1:1": int(time.time() * 1000) + 3_600_000})
+        redis_client.zadd(NAMES.rate(NUMBER), {"s1:1": int(time.time() * 1000) + 3_600_000})
         lanes.outbox.put(send())
         assert lanes.outbox.next(NUMBER, "p", 1, 1).wait <= 1.025
 
@@ -473,7 +487,7 @@ class TestLimits:
             lanes.outbox.put(send())
         for _ in range(45):
             (grant,) = lanes.grant()
-            done(lanes, grant, outcome="accepted", wamid=f"wamid.{grant.id}")
+            done(lanes, grant, kind="accepted", wamid=f"wamid.{grant.id}")
         answer = lanes.outbox.next(NUMBER, "p", 1, 1)
         assert (answer.grants, answer.why) == ([], "later")
         assert 6 < answer.wait <= 6.5
@@ -483,7 +497,7 @@ class TestLimits:
         for customer in ("1001", "1002"):
             assert lanes.outbox.put(send(customer, type="template"), opens=True).outcome == "queued"
         refused = lanes.outbox.put(send("1003", type="template"), opens=True)
-        assert refused.outcome == "reach"
+        assert refused.outcome == "quota"
         assert 86_000 < refused.retry_after <= 86_401
 
     def test_a_customer_opened_today_is_free(self, store: Store) -> None:
@@ -500,18 +514,18 @@ class TestLimits:
     def test_asked_to_it_waits_for_a_place(self, store: Store, redis_client: redis.Redis) -> None:
         lanes = Lanes.over(store, limits={NUMBER: Limits(80, 1, "w")})
         lanes.outbox.put(send("1001", type="template"), opens=True)
-        done(lanes, lanes.grant()[0], outcome="accepted", wamid="wamid.1")
+        done(lanes, lanes.grant()[0], kind="accepted", wamid="wamid.1")
         waits = lanes.outbox.put(send("1002", id="w", type="template", priority=Priority.BULK), opens=True)
         assert waits.outcome == "queued"
         assert lanes.grant() == []
-        redis_client.zadd(keys.reach("w"), {"1001": int(time.time() * 1000) - DAY - 1})
-        redis_client.zadd(keys.out(NUMBER, 0), {f"{NUMBER}:1002": 0})
+        redis_client.zadd(NAMES.quota("w"), {"1001": int(time.time() * 1000) - DAY - 1})
+        redis_client.zadd(NAMES.out(NUMBER, 0), {f"{NUMBER}:1002": 0})
         assert [grant.id for grant in lanes.grant()] == ["w"]
 
     def test_what_meta_said_comes_first(self, store: Store) -> None:
         lanes = Lanes.over(store, limits={NUMBER: Limits(80, 1, "w")})
-        lanes.store.call("said", "w", "daily_limit", 2)
-        lanes.store.call("said", NUMBER, "throughput", 3)
+        lanes.store.call("set_meta_limits", number_or_waba="w", facts=("daily_limit", "2"))
+        lanes.store.call("set_meta_limits", number_or_waba=NUMBER, facts=("throughput", "3"))
         for customer in ("1001", "1002"):
             assert lanes.outbox.put(send(customer, type="template"), opens=True).outcome == "queued"
         for i in range(5):
@@ -519,19 +533,19 @@ class TestLimits:
         assert len(lanes.grant(count=10)) == 3
 
     def test_too_fast_lowers_the_pace_once_a_second(self, lanes: Lanes) -> None:
-        assert lanes.outbox.cut(NUMBER) == 64
-        assert lanes.outbox.cut(NUMBER) == 64
+        assert lanes.outbox.slow_down(NUMBER) == 64
+        assert lanes.outbox.slow_down(NUMBER) == 64
 
     def test_the_pace_grows_back(self, lanes: Lanes, redis_client: redis.Redis) -> None:
-        lanes.outbox.cut(NUMBER)
-        redis_client.hset(keys.pace(NUMBER), "grown", int(time.time() * 1000) - 60_000)
+        lanes.outbox.slow_down(NUMBER)
+        redis_client.hset(NAMES.pace(NUMBER), "grown", int(time.time() * 1000) - 60_000)
         lanes.outbox.put(send())
         lanes.grant()
-        assert not redis_client.exists(keys.pace(NUMBER))
+        assert not redis_client.exists(NAMES.pace(NUMBER))
 
     def test_marks_leave_a_fifth_free(self, store: Store) -> None:
         lanes = Lanes.over(store, limits={NUMBER: Limits(10, 0, "w")})
-        assert [lanes.outbox.may_mark(NUMBER) for _ in range(9)] == [True] * 8 + [False]
+        assert [lanes.outbox.reserve_spare(NUMBER) for _ in range(9)] == [True] * 8 + [False]
 
 
 class TestPause:
@@ -546,7 +560,7 @@ class TestPause:
         assert lanes.outbox.pause(NUMBER, "meta_unwell") == 0
 
     def over(self, redis_client: redis.Redis) -> None:
-        redis_client.hset(keys.pause(NUMBER), "until", int(time.time() * 1000) - 1)
+        redis_client.hset(NAMES.pause(NUMBER), "until", int(time.time() * 1000) - 1)
 
     def test_after_it_one_record_is_the_probe(self, lanes: Lanes, redis_client: redis.Redis) -> None:
         for i in range(5):
@@ -570,7 +584,7 @@ class TestPause:
         lanes.outbox.pause(NUMBER, "meta_unwell")
         self.over(redis_client)
         (probe,) = lanes.grant()
-        done(lanes, probe, outcome="later", delay=0, counts="ill", health="ill", reason="meta_unwell")
+        done(lanes, probe, kind="retry", delay=0, retry_class="unwell", meta_healthy=False, reason="meta_unwell")
         answer = lanes.outbox.next(NUMBER, "p", 1, 5)
         assert answer.why == "pause"
         assert 9 < answer.wait <= 10
@@ -580,8 +594,8 @@ class TestPause:
         lanes.outbox.pause(NUMBER, "meta_unwell")
         self.over(redis_client)
         (probe,) = lanes.grant()
-        done(lanes, probe, outcome="failed", error={"code": 131026}, health="well")
-        assert not redis_client.exists(keys.pause(NUMBER))
+        done(lanes, probe, kind="failed", error={"code": 131026}, meta_healthy=True)
+        assert not redis_client.exists(NAMES.pause(NUMBER))
 
     def test_resume_ends_it(self, lanes: Lanes) -> None:
         lanes.outbox.put(send())
@@ -597,8 +611,8 @@ class TestFallback:
         lanes.outbox.put(send(id="a", fallback=self.TEMPLATE))
         lanes.outbox.put(send(id="b"))
         (grant,) = lanes.grant()
-        ended = done(lanes, grant, outcome="failed", error={"code": 131047}, code=131047)
-        assert ended.follows == "af"
+        ended = done(lanes, grant, kind="failed", error={"code": 131047}, code=131047)
+        assert ended.fallback_id == "af"
         (template,) = lanes.grant()
         assert (template.id, template.type, template.body) == ("af", "template", self.TEMPLATE)
 
@@ -623,5 +637,5 @@ class TestFallback:
         (b,) = lanes.grant()
         status(lanes, "wamid.A1", "failed", errors=[{"code": 131047}])
         assert lanes.grant() == []
-        done(lanes, b, outcome="accepted", wamid="wamid.B")
+        done(lanes, b, kind="accepted", wamid="wamid.B")
         assert [grant.id for grant in lanes.grant()] == ["af"]

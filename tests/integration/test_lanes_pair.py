@@ -8,6 +8,7 @@ import redis
 from tests.integration.lanes import NUMBER, Lanes, send
 from tests.integration.test_lanes_outbound import done
 from tests.integration.test_sender import YES, Meta
+from tests.keys import PREFIX
 from wa_service.delivery.sender import Sender
 from wa_service.store.client import Store
 from wa_service.store.outbox import Limits
@@ -25,12 +26,12 @@ def lanes(store: Store) -> Lanes:
 
 def budget(redis_client: redis.Redis) -> int:
     """How much of the burst is used up, in ms until it is free."""
-    return max(0, redis_client.pttl(f"wa:pair:{NUMBER}:{CUSTOMER}"))
+    return max(0, redis_client.pttl(f"{PREFIX}pair:{NUMBER}:{CUSTOMER}"))
 
 
 def try_again(lanes: Lanes, redis_client: redis.Redis, error: WhatsAppError) -> None:
     """The lane's head is granted at once and tried."""
-    redis_client.zadd(f"wa:out:{NUMBER}:0", {f"{NUMBER}:{CUSTOMER}": 0})
+    redis_client.zadd(f"{PREFIX}out:{NUMBER}:0", {f"{NUMBER}:{CUSTOMER}": 0})
     (grant,) = lanes.grant()
     Sender(NUMBER, Meta(error), lanes.outbox).send(grant)
 
@@ -44,7 +45,7 @@ def test_what_never_left_does_not_use_up_the_burst(
     for _ in range(BURST):
         try_again(lanes, redis_client, error)
     assert budget(redis_client) == 0
-    redis_client.zadd(f"wa:out:{NUMBER}:0", {f"{NUMBER}:{CUSTOMER}": 0})
+    redis_client.zadd(f"{PREFIX}out:{NUMBER}:0", {f"{NUMBER}:{CUSTOMER}": 0})
     for _ in range(BURST):
         (grant,) = lanes.grant()
         Sender(NUMBER, Meta(YES), lanes.outbox).send(grant)
@@ -53,7 +54,7 @@ def test_what_never_left_does_not_use_up_the_burst(
 
 def test_no_more_is_given_back_than_was_spent(lanes: Lanes, redis_client: redis.Redis) -> None:
     lanes.outbox.put(send(CUSTOMER))
-    done(lanes, lanes.grant()[0], outcome="accepted", wamid="wamid.A")
+    done(lanes, lanes.grant()[0], kind="accepted", wamid="wamid.A")
     lanes.outbox.put(send(CUSTOMER))
     try_again(lanes, redis_client, WhatsAppConnectionError("no route"))
     assert 5_000 < budget(redis_client) <= 6_000
@@ -61,5 +62,5 @@ def test_no_more_is_given_back_than_was_spent(lanes: Lanes, redis_client: redis.
 
 def test_what_meta_answered_stays_counted(lanes: Lanes, redis_client: redis.Redis) -> None:
     lanes.outbox.put(send(CUSTOMER))
-    done(lanes, lanes.grant()[0], outcome="later", delay=0, counts="few")
+    done(lanes, lanes.grant()[0], kind="retry", delay=0, retry_class="limited")
     assert budget(redis_client) > 5_000

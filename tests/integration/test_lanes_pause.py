@@ -11,8 +11,8 @@ from tests.eventually import eventually
 from tests.integration.lanes import NUMBER, Lanes, send
 from tests.integration.test_lanes_outbound import ACCEPTED, claimed, done, status
 from tests.integration.test_sender import Meta
+from tests.keys import NAMES
 from wa_service.delivery.sender import Sender
-from wa_service.store import keys
 from wa_service.store.client import Store
 from wa_service.store.contacts import Contacts
 from wa_service.store.outbox import Grant
@@ -27,11 +27,11 @@ def waits(lanes: Lanes) -> float:
 
 def over(redis_client: redis.Redis) -> None:
     """The pause's time has come to its end."""
-    redis_client.hset(keys.pause(NUMBER), "until", int(time.time() * 1000) - 1)
+    redis_client.hset(NAMES.pause(NUMBER), "until", int(time.time() * 1000) - 1)
 
 
 def reason(redis_client: redis.Redis) -> bytes | None:
-    return redis_client.hget(keys.pause(NUMBER), "reason")
+    return redis_client.hget(NAMES.pause(NUMBER), "reason")
 
 
 def under_way(lanes: Lanes, count: int) -> list[Grant]:
@@ -51,13 +51,13 @@ class TestWhoLiftsIt:
     def test_a_refusal_of_what_was_under_way_does_not(self, lanes: Lanes) -> None:
         (grant,) = under_way(lanes, 1)
         lanes.outbox.pause(NUMBER, "account")
-        done(lanes, grant, outcome="failed", error={"code": 131026}, code=131026, health="well")
+        done(lanes, grant, kind="failed", error={"code": 131026}, code=131026, meta_healthy=True)
         assert waits(lanes) > 4
 
     def test_where_meta_only_seemed_unwell_a_message_that_it_took_since_does(self, lanes: Lanes) -> None:
         refused, accepted = under_way(lanes, 2)
         lanes.outbox.pause(NUMBER, "meta_unwell")
-        done(lanes, refused, outcome="failed", error={"code": 131026}, code=131026, health="well")
+        done(lanes, refused, kind="failed", error={"code": 131026}, code=131026, meta_healthy=True)
         assert waits(lanes) > 4
         lanes.outbox.done(NUMBER, accepted, ACCEPTED)
         assert lanes.grant()
@@ -68,7 +68,7 @@ class TestWhoLiftsIt:
         over(redis_client)
         lanes.outbox.done(NUMBER, grant, ACCEPTED)
         (probe,) = lanes.grant(count=5)
-        done(lanes, probe, outcome="later", delay=0, counts="ill", health="ill", reason="meta_unwell")
+        done(lanes, probe, kind="retry", delay=0, retry_class="unwell", meta_healthy=False, reason="meta_unwell")
         assert 9 < waits(lanes) <= 10  # its second time in a row
 
     def test_a_probe_that_left_before_meta_asked_for_more_time_does_not(
@@ -94,7 +94,7 @@ class TestWhoLiftsIt:
         (lost,) = under_way(lanes, 1)
         eventually(lambda: int(time.time() * 1000) > claimed(lanes, lost.id))
         lanes.outbox.pause(NUMBER, "meta_unwell")
-        done(lanes, lost, outcome="unknown", health="ill")
+        done(lanes, lost, kind="unknown", meta_healthy=False)
         status(lanes, "wamid.U", "sent", biz_opaque_callback_data=lost.id)
         assert waits(lanes) > 4
 
@@ -110,10 +110,10 @@ class TestWhoLiftsIt:
 
     def lost_probe(self, lanes: Lanes, redis_client: redis.Redis, reason: str = "meta_unwell") -> Grant:
         """The pause's probe, whose answer did not come."""
-        eventually(lambda: int(time.time() * 1000) > int(redis_client.hget(keys.pause(NUMBER), "since") or 0))
+        eventually(lambda: int(time.time() * 1000) > int(redis_client.hget(NAMES.pause(NUMBER), "since") or 0))
         over(redis_client)
         (probe,) = lanes.grant()
-        done(lanes, probe, outcome="unknown", health="ill", reason=reason)
+        done(lanes, probe, kind="unknown", meta_healthy=False, reason=reason)
         return probe
 
 
@@ -154,22 +154,22 @@ class TestAProbeThatDoesNotSay:
         self, lanes: Lanes, redis_client: redis.Redis, tries: int
     ) -> None:
         grant = self.probe(lanes, redis_client)
-        redis_client.hset(keys.record(grant.id), "ill", tries)
+        redis_client.hset(NAMES.record(grant.id), "ill", tries)
         is_open: WhatsAppError = WhatsAppCircuitOpenError("open", retry_after=1.0)
         Sender(NUMBER, Meta(is_open), lanes.outbox).send(grant)
         assert waits(lanes) <= 5
 
     def test_and_the_pause_goes_on_as_before(self, lanes: Lanes, redis_client: redis.Redis) -> None:
-        done(lanes, self.probe(lanes, redis_client), outcome="later", delay=60)
+        done(lanes, self.probe(lanes, redis_client), kind="retry", delay=60)
         over(redis_client)
         (probe,) = lanes.grant(count=5)
-        done(lanes, probe, outcome="later", delay=0, counts="ill", health="ill", reason="meta_unwell")
+        done(lanes, probe, kind="retry", delay=0, retry_class="unwell", meta_healthy=False, reason="meta_unwell")
         assert 9 < waits(lanes) <= 10
 
     def test_whose_worker_died_is_followed_by_another(self, store: Store, redis_client: redis.Redis) -> None:
         lanes = Lanes.over(store, claim_seconds=0.2)
         grant = self.probe(lanes, redis_client)
-        lanes.inbox.give_back("p", died=True)
+        lanes.inbox.release_consumer("p", died=True)
         assert eventually(lanes.outbox.reap) == [grant.id]
         (another,) = eventually(lambda: lanes.grant(count=5), within=2.0)
         assert another.id != grant.id
@@ -180,5 +180,5 @@ class TestAProbeThatDoesNotSay:
         lanes = Lanes.over(store, claim_seconds=0.2)
         grant = self.probe(lanes, redis_client)
         Contacts(store, [NUMBER]).forget("15550000000")
-        assert not lanes.outbox.done(NUMBER, grant, ACCEPTED).held
+        assert not lanes.outbox.done(NUMBER, grant, ACCEPTED).held_claim
         assert len(eventually(lambda: lanes.grant(count=5), within=2.0)) == 1

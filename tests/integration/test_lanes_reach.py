@@ -11,13 +11,13 @@ import redis
 
 from tests.integration.lanes import NUMBER, Lanes, message, send
 from tests.integration.test_lanes_outbound import DAY, done, state, status
-from wa_service.store import keys
+from tests.keys import NAMES, PREFIX
 from wa_service.store.client import Store
 from wa_service.store.contacts import Contacts
 from wa_service.store.outbox import Grant, Limits, Priority
 
 OTHER = "106540352242923"
-REFUSED: dict[str, Any] = {"outcome": "failed", "error": {"code": 131026}, "code": 131026, "health": "well"}
+REFUSED: dict[str, Any] = {"kind": "failed", "error": {"code": 131026}, "code": 131026, "meta_healthy": True}
 
 
 def now() -> int:
@@ -44,15 +44,15 @@ def opened(lanes: Lanes, customer: str, number: str = NUMBER) -> Grant:
 
 def places(redis_client: redis.Redis) -> dict[str, float]:
     """Who has a place, and since when."""
-    return {name.decode(): at for name, at in redis_client.zrange(keys.reach("w"), 0, -1, withscores=True)}
+    return {name.decode(): at for name, at in redis_client.zrange(NAMES.quota("w"), 0, -1, withscores=True)}
 
 
 def aged(lanes: Lanes, redis_client: redis.Redis, customer: str, ms: int) -> None:
     """The customer's place was taken so long ago."""
-    redis_client.zadd(keys.reach("w"), {customer: now() - ms}, xx=True)
-    for name in redis_client.scan_iter("wa:rec:*"):
+    redis_client.zadd(NAMES.quota("w"), {customer: now() - ms}, xx=True)
+    for name in redis_client.scan_iter(f"{PREFIX}record:*"):
         if redis_client.hget(name, "c") == f"{NUMBER}:{customer}".encode():
-            redis_client.hset(name, "place", f"{int(places(redis_client)[customer])} w")
+            redis_client.hset(name, "reservation", f"{int(places(redis_client)[customer])} w")
 
 
 class TestDates:
@@ -63,7 +63,7 @@ class TestDates:
         assert places(redis_client)["1001"] > now() - 5_000
 
     def test_a_later_template_to_the_same_customer_dates_it_anew(self, lanes: Lanes, redis_client: redis.Redis) -> None:
-        done(lanes, opened(lanes, "1001"), outcome="accepted", wamid="wamid.1")
+        done(lanes, opened(lanes, "1001"), kind="accepted", wamid="wamid.1")
         aged(lanes, redis_client, "1001", DAY - 60_000)
         opened(lanes, "1001")
         assert places(redis_client)["1001"] > now() - 5_000
@@ -79,7 +79,7 @@ class TestDates:
         lanes.admit(message("1001"))
         put(lanes, "1001")
         assert places(redis_client) == {}
-        redis_client.hset(keys.contact(f"{NUMBER}:1001"), "window_end", now() - 1)
+        redis_client.hset(NAMES.contact(f"{NUMBER}:1001"), "window_end", now() - 1)
         lanes.grant()
         assert set(places(redis_client)) == {"1001"}
 
@@ -89,10 +89,10 @@ class TestDates:
         (grant,) = lanes.grant()
         opened(lanes, "1001")
         opened(lanes, "1002")
-        done(lanes, grant, outcome="failed", error={"code": 131047}, code=131047)
+        done(lanes, grant, kind="failed", error={"code": 131047}, code=131047)
         assert lanes.grant() == []
         aged(lanes, redis_client, "1001", DAY + 1)
-        redis_client.zadd(keys.out(NUMBER, 0), {f"{NUMBER}:1003": 0})
+        redis_client.zadd(NAMES.out(NUMBER, 0), {f"{NUMBER}:1003": 0})
         assert [grant.id for grant in lanes.grant()] == ["af"]
         assert set(places(redis_client)) == {"1002", "1003"}
 
@@ -100,7 +100,7 @@ class TestDates:
         opened(lanes, "1001")
         opened(lanes, "1001", OTHER)
         assert put(lanes, "1002") == "queued"
-        assert put(lanes, "1003") == "reach"
+        assert put(lanes, "1003") == "quota"
 
 
 class TestAReplyBehindATemplateThatWaits:
@@ -114,12 +114,12 @@ class TestAReplyBehindATemplateThatWaits:
         lanes.outbox.put(send("1003", id="reply"))
         (grant,) = lanes.grant()
         assert grant.id == "template"
-        done(lanes, grant, outcome="accepted", wamid="wamid.3")
+        done(lanes, grant, kind="accepted", wamid="wamid.3")
         assert [grant.id for grant in lanes.grant()] == ["reply"]
 
     def test_does_not_hurry_what_waits_for_something_else(self, lanes: Lanes) -> None:
         lanes.outbox.put(send("1003", id="slow"))
-        done(lanes, lanes.grant()[0], outcome="later", delay=60)
+        done(lanes, lanes.grant()[0], kind="retry", delay=60)
         lanes.outbox.put(send("1003", id="reply"))
         assert lanes.grant() == []
 
@@ -130,13 +130,13 @@ class TestPlacesThatComeBack:
             done(lanes, opened(lanes, customer), **REFUSED)
 
     def test_of_who_was_refused_after_it_had_been_tried_before(self, lanes: Lanes, redis_client: redis.Redis) -> None:
-        done(lanes, opened(lanes, "1001"), outcome="later", delay=0, counts="few")
+        done(lanes, opened(lanes, "1001"), kind="retry", delay=0, retry_class="limited")
         done(lanes, lanes.grant()[0], **REFUSED)
         assert places(redis_client) == {}
 
     def test_of_what_waited_too_long(self, lanes: Lanes, redis_client: redis.Redis) -> None:
         put(lanes, "1001", id="a")
-        redis_client.hset(keys.record("a"), "expires", now() - 1)
+        redis_client.hset(NAMES.record("a"), "expires", now() - 1)
         assert lanes.grant() == []
         assert places(redis_client) == {}
 
@@ -151,7 +151,7 @@ class TestPlacesThatComeBack:
         assert places(redis_client) == {}
 
     def test_of_who_was_forgotten(self, store: Store, lanes: Lanes, redis_client: redis.Redis) -> None:
-        done(lanes, opened(lanes, "1001"), outcome="accepted", wamid="wamid.1")
+        done(lanes, opened(lanes, "1001"), kind="accepted", wamid="wamid.1")
         Contacts(store, [NUMBER, OTHER]).forget("1001")
         assert places(redis_client) == {}
 
@@ -159,24 +159,24 @@ class TestPlacesThatComeBack:
 class TestPlacesThatStay:
     def test_of_what_meta_took_whatever_became_of_it(self, lanes: Lanes, redis_client: redis.Redis) -> None:
         grant = opened(lanes, "1001")
-        done(lanes, grant, outcome="accepted", wamid="wamid.1")
+        done(lanes, grant, kind="accepted", wamid="wamid.1")
         status(lanes, "wamid.1", "failed", errors=[{"code": 131026}])
         assert state(lanes, grant.id) == "failed"
         assert set(places(redis_client)) == {"1001"}
 
     def test_of_what_meta_may_have_taken(self, lanes: Lanes, redis_client: redis.Redis) -> None:
-        done(lanes, opened(lanes, "1001"), outcome="unknown")
+        done(lanes, opened(lanes, "1001"), kind="unknown")
         assert set(places(redis_client)) == {"1001"}
 
     def test_of_who_got_another_one_before_this_was_refused(self, lanes: Lanes, redis_client: redis.Redis) -> None:
         refused = opened(lanes, "1001")
-        redis_client.hset(keys.record(refused.id), "place", f"{now() - 1_000} w")
-        redis_client.zadd(keys.reach("w"), {"1001": now() - 1_000})
+        redis_client.hset(NAMES.record(refused.id), "reservation", f"{now() - 1_000} w")
+        redis_client.zadd(NAMES.quota("w"), {"1001": now() - 1_000})
         opened(lanes, "1001", OTHER)
         done(lanes, refused, **REFUSED)
         assert set(places(redis_client)) == {"1001"}
 
     def test_of_who_got_one_earlier_that_day(self, lanes: Lanes, redis_client: redis.Redis) -> None:
-        done(lanes, opened(lanes, "1001"), outcome="accepted", wamid="wamid.1")
+        done(lanes, opened(lanes, "1001"), kind="accepted", wamid="wamid.1")
         done(lanes, opened(lanes, "1001"), **REFUSED)
         assert set(places(redis_client)) == {"1001"}

@@ -6,6 +6,7 @@ import pytest
 
 from tests.eventually import eventually
 from tests.integration.lanes import NUMBER, Lanes, send
+from tests.keys import PREFIX
 from wa_service.store.client import Store
 from wa_service.store.outbox import Limits
 
@@ -37,5 +38,5 @@ def test_spread_grants_use_what_meta_allows_within_the_second(lanes: Lanes) -> N
 
 
 def test_after_a_clock_was_turned_back_nobody_waits_for_the_old_time(lanes: Lanes) -> None:
-    lanes.store.do("SET", f"wa:spread:{NUMBER}", "9999999999999")
+    lanes.store.do("SET", f"{PREFIX}spacing:{NUMBER}", "9999999999999")
     eventually(lambda: lanes.grant(count=5), within=2)

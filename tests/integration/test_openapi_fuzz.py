@@ -16,6 +16,7 @@ import structlog
 from schemathesis.engine import Status, events, from_schema
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from tests.keys import PREFIX
 from wa_service import runtime as wiring
 from wa_service.config import settings
 from wa_service.web.app import create_app
@@ -102,7 +103,9 @@ def described_api(valkey_url: str, redis_client: redis.Redis) -> Iterator[Any]:
     answer = app.wsgi_app
 
     def forgetful(environ: Any, start_response: Any) -> Any:
-        redis_client.delete("-", *redis_client.keys("wa:idem:*"))  # the same key is drawn with several bodies
+        redis_client.delete(
+            "-", *redis_client.keys(f"{PREFIX}idempotency:*")
+        )  # the same key is drawn with several bodies
         return answer(environ, start_response)
 
     app.wsgi_app = forgetful

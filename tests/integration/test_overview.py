@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from tests.integration.lanes import NUMBER, Lanes, message, send
-from wa_service.store import keys
+from tests.keys import NAMES
 from wa_service.store.client import Store
 from wa_service.store.outbox import Limits, Priority
 from wa_service.store.overview import MemoryWatch, Observer
@@ -63,7 +63,7 @@ def test_a_pause_is_seen_with_its_reason(lanes: Lanes, observer: Observer) -> No
 def test_dead_letters_are_counted_by_kind(lanes: Lanes, observer: Observer) -> None:
     lanes.admit(message())
     _, (work,) = lanes.inbox.take("p", 0, 1)
-    lanes.inbox.bury(work, "p", "failed", "why")
+    lanes.inbox.dead_letter(work, "p", "failed", "why")
     assert observer.overview().dead_letters == {"failed": 1}
 
 
@@ -124,10 +124,10 @@ def test_nobody_is_told_what_was_true_long_ago() -> None:
 def test_worker_processes_are_counted_while_they_say_so(
     lanes: Lanes, observer: Observer, redis_client: redis.Redis
 ) -> None:
-    for puller in ("one", "two", "silent"):
-        lanes.inbox.alive(puller)
-    lanes.inbox.give_back("two", died=False)
-    redis_client.zadd(keys.ALIVE, {"silent": 0})
+    for consumer in ("one", "two", "silent"):
+        lanes.inbox.heartbeat(consumer)
+    lanes.inbox.release_consumer("two", died=False)
+    redis_client.zadd(NAMES.workers, {"silent": 0})
     assert observer.overview().workers == 1
 
 

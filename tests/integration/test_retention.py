@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from tests.integration.lanes import KEEP, NUMBER, Lanes, message
-from wa_service.store import keys
+from tests.keys import NAMES
 from wa_service.store.dead_letters import DeadLetters
 from wa_service.store.events import Events
 from wa_service.store.flusher import Command
@@ -22,16 +22,16 @@ OVER = NOW - KEEP * 1000 - 60_000
 
 @pytest.fixture
 def events(lanes: Lanes) -> Events:
-    return Events(lanes.store, keep_seconds=KEEP)
+    return Events(lanes.store, retention_seconds=KEEP)
 
 
 @pytest.fixture
 def letters(lanes: Lanes) -> DeadLetters:
-    return DeadLetters(lanes.store, keep_seconds=KEEP)
+    return DeadLetters(lanes.store, retention_seconds=KEEP)
 
 
 def tell_at(redis_client: redis.Redis, when_ms: int) -> None:
-    redis_client.xadd(keys.EVENTS, {"k": "status", "c": "", "d": "{}"}, id=f"{when_ms}-1")
+    redis_client.xadd(NAMES.events, {"k": "status", "c": "", "d": "{}"}, id=f"{when_ms}-1")
 
 
 def broken(raw: str) -> Piece:
@@ -42,10 +42,10 @@ def test_on_a_quiet_service_the_stream_ends_after_the_last_event_s_time(
     lanes: Lanes, redis_client: redis.Redis
 ) -> None:
     lanes.admit(message())
-    assert 0 < redis_client.ttl(keys.EVENTS) <= KEEP
-    redis_client.expire(keys.EVENTS, 60)
+    assert 0 < redis_client.ttl(NAMES.events) <= KEEP
+    redis_client.expire(NAMES.events, 60)
     lanes.admit(message())
-    assert redis_client.ttl(keys.EVENTS) > KEEP - 3_600
+    assert redis_client.ttl(NAMES.events) > KEEP - 3_600
 
 
 def test_an_event_over_its_time_is_forgotten_although_its_node_is_not_full(
@@ -53,13 +53,13 @@ def test_an_event_over_its_time_is_forgotten_although_its_node_is_not_full(
 ) -> None:
     tell_at(redis_client, OVER)
     lanes.admit(message())
-    events.tidy()
+    events.trim()
     assert [entry.kind for entry in events.after("", 10)] == ["message"]
 
 
 def test_a_letter_over_its_time_leaves_the_list(events: Events, letters: DeadLetters, lanes: Lanes) -> None:
-    lanes.store.run([letters.add(broken("stays"), NOW), ("ZADD", keys.DEAD, OVER, "gone")])
-    events.tidy()
+    lanes.store.run([letters.add(broken("stays"), NOW), ("ZADD", NAMES.dead, OVER, "gone")])
+    events.trim()
     assert len(letters.ids()) == 1
     assert "gone" not in letters.ids()
 
@@ -77,8 +77,8 @@ def test_every_worker_tidies_about_once_a_minute(lanes: Lanes, events: Events, r
 def test_at_most_10000_letters_are_kept_and_the_oldest_go_first(
     lanes: Lanes, letters: DeadLetters, redis_client: redis.Redis
 ) -> None:
-    redis_client.zadd(keys.DEAD, {f"{i:05x}": NOW - 20_000 + i for i in range(10_000)})
-    redis_client.hset(keys.dead_letter("00000"), "event", "{}")
+    redis_client.zadd(NAMES.dead, {f"{i:05x}": NOW - 20_000 + i for i in range(10_000)})
+    redis_client.hset(NAMES.dead_letter("00000"), "event", "{}")
     lanes.store.run([letters.add(broken(text), NOW) for text in ("one", "two")])
     kept = letters.ids()
     assert len(kept) == 10_000
@@ -87,11 +87,11 @@ def test_at_most_10000_letters_are_kept_and_the_oldest_go_first(
 
 
 def management(lanes: Lanes, i: int) -> Command:
-    return Events(lanes.store, keep_seconds=KEEP).management("account_update", {"value": i})
+    return Events(lanes.store, retention_seconds=KEEP).management("account_update", {"value": i})
 
 
 def stray(lanes: Lanes, i: int) -> Command:
-    return Events(lanes.store, keep_seconds=KEEP).stray({"n": NUMBER, "m": i})
+    return Events(lanes.store, retention_seconds=KEEP).stray({"n": NUMBER, "m": i})
 
 
 def foreign(lanes: Lanes, i: int) -> Command:
@@ -100,7 +100,11 @@ def foreign(lanes: Lanes, i: int) -> Command:
 
 @pytest.mark.parametrize(
     ("key", "aside", "first"),
-    [(keys.MANAGEMENT, management, b'"value":5'), (keys.STRAY, stray, b'"m":5'), (keys.FOREIGN, foreign, b'word_5"')],
+    [
+        (NAMES.management, management, b'"value":5'),
+        (NAMES.stray, stray, b'"m":5'),
+        (NAMES.foreign, foreign, b'word_5"'),
+    ],
 )
 def test_the_last_1000_of_what_is_kept_aside_are_kept(lanes: Lanes, key: str, aside: Any, first: bytes) -> None:
     lanes.store.run([aside(lanes, i) for i in range(1_005)])

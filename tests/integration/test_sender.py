@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from tests.integration.lanes import NUMBER, Lanes, send
+from tests.keys import NAMES
 from wa_service.delivery.sender import Sender
-from wa_service.store import keys
-from wa_service.store.flusher import StoreAwayError
+from wa_service.store.flusher import StoreUnavailableError
 from wa_service.store.outbox import Grant
 from wa_service.store.retry import BETWEEN_TRIES
 from wa_service.whatsapp.client import Sent
@@ -82,7 +82,7 @@ def test_a_dead_token_pauses_the_number_and_keeps_the_message(lanes: Lanes) -> N
 
 def test_too_fast_slows_the_number_for_all(lanes: Lanes) -> None:
     Sender(NUMBER, Meta(said(130429)), lanes.outbox).send(granted(lanes))
-    assert lanes.store.do("HGET", keys.pace(NUMBER), "n") is not None
+    assert lanes.store.do("HGET", NAMES.pace(NUMBER), "n") is not None
 
 
 def flaky(done: Callable[..., Any], failures: int, asked: list[float]) -> Callable[..., Any]:
@@ -92,7 +92,7 @@ def flaky(done: Callable[..., Any], failures: int, asked: list[float]) -> Callab
         asked.append(time.monotonic())
         if left[0]:
             left[0] -= 1
-            raise StoreAwayError("away")
+            raise StoreUnavailableError("away")
         return done(*args)
 
     return call

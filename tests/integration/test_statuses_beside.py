@@ -9,7 +9,7 @@ import pytest
 
 from tests.integration.lanes import KEEP, NUMBER, Lanes, send
 from wa_service.store.events import Events
-from wa_service.store.outbox import Ending
+from wa_service.store.outbox import SendOutcome
 from wa_service.store.records import Record
 
 PAYMENT = {"reference_id": "ref-42", "currency": "INR"}
@@ -20,7 +20,7 @@ def record_id(lanes: Lanes) -> str:
     """A send that Meta accepted."""
     lanes.outbox.put(send(id="ours", fallback=b"{}", opaque="order:12"))
     (grant,) = lanes.grant()
-    lanes.outbox.done(NUMBER, grant, Ending("accepted", wamid="wamid.A1"))
+    lanes.outbox.done(NUMBER, grant, SendOutcome("accepted", wamid="wamid.A1"))
     return "ours"
 
 
@@ -29,7 +29,7 @@ def status(lanes: Lanes, word: str, wamid: str = "wamid.A1", **raw: Any) -> byte
 
 
 def told(lanes: Lanes) -> list[dict[str, Any]]:
-    entries = Events(lanes.store, keep_seconds=KEEP).after("", 100)
+    entries = Events(lanes.store, retention_seconds=KEEP).after("", 100)
     return [dict(entry.data) for entry in entries if entry.kind == "status"]
 
 

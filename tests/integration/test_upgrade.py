@@ -12,11 +12,12 @@ import pytest
 import redis
 
 from tests.integration.lanes import KEEP, NUMBER, Lanes, message, send
+from tests.keys import PREFIX
 from wa_service.store import keys
 from wa_service.store.contacts import Contacts
 from wa_service.store.dead_letters import DeadLetters
 from wa_service.store.events import Events
-from wa_service.store.outbox import Ending
+from wa_service.store.outbox import SendOutcome
 from wa_service.web.event_feed import page
 from wa_service.whatsapp.webhooks.events import Text, parse_piece
 
@@ -48,27 +49,27 @@ def previous_store(client: redis.Redis) -> None:
     """Ana's two messages wait, the first was taken once; a send waits for her; Ben's message is a dead letter."""
     ana, ben = f"{NUMBER}:{ANA}", f"{NUMBER}:{BEN}"
     first, second, dead = form_1(ANA, "1", "wamid.1"), form_1(ANA, "2", "wamid.2"), form_1(BEN, "3", "wamid.3")
-    client.zadd(f"wa:box:{ana}", {first: NOW * 1_000_000 + 1, second: NOW * 1_000_000 + 2})
-    lane = {"seq": 2, "token": 1, "takes": 1, "fails": 0, "head": hashlib.sha1(first).hexdigest()}
-    client.hset(f"wa:lane:{ana}", mapping=lane)
-    client.zadd("wa:due", {ana: NOW * 1000})
+    client.zadd(f"{PREFIX}mailbox:{ana}", {first: NOW * 1_000_000 + 1, second: NOW * 1_000_000 + 2})
+    lane = {"seq": 2, "token": 1, "deliveries": 1, "failures": 0, "head": hashlib.sha1(first).hexdigest()}
+    client.hset(f"{PREFIX}conv:{ana}", mapping=lane)
+    client.zadd(f"{PREFIX}due", {ana: NOW * 1000})
     for c, customer in ((ana, ANA), (ben, BEN)):
         contact = {"n": NUMBER, "name": "Ana", "last_in": NOW * 1000, "since": NOW * 1000, "addresses": customer}
-        client.hset(f"wa:contact:{c}", mapping=contact | {"window_end": (NOW + 86_400) * 1000})
-        client.set(f"wa:who:{NUMBER}:{customer}", c, ex=KEEP)
+        client.hset(f"{PREFIX}contact:{c}", mapping=contact | {"window_end": (NOW + 86_400) * 1000})
+        client.set(f"{PREFIX}alias:{NUMBER}:{customer}", c, ex=KEEP)
     for wamid in ("wamid.1", "wamid.2", "wamid.3"):
-        client.set(b"wa:seen:" + keys.mark(NUMBER, wamid), "", ex=keys.SEEN_SECONDS)
+        client.set(f"{PREFIX}seen:".encode() + keys.mark(NUMBER, wamid), "", ex=keys.SEEN_SECONDS)
     for c, event in ((ana, first), (ana, second), (ben, dead)):
-        client.xadd("wa:events", {"k": "message", "c": c, "d": event})
+        client.xadd(f"{PREFIX}events", {"k": "message", "c": c, "d": event})
     letter = {"v": 1, "kind": "failed", "reason": "ValueError", "tries": 5, "time": NOW * 1000}
-    client.hset("wa:dead:letter", mapping=letter | {"n": NUMBER, "c": ben, "event": dead})
-    client.zadd("wa:dead", {"letter": NOW * 1000})
+    client.hset(f"{PREFIX}dead_letter:letter", mapping=letter | {"n": NUMBER, "c": ben, "event": dead})
+    client.zadd(f"{PREFIX}dead", {"letter": NOW * 1000})
     waits = {"v": 1, "n": NUMBER, "c": ana, "type": "text", "body": send(ANA).body, "status": "queued", "rank": 0}
     waits |= {"s:queued": NOW * 1000, "expires": (NOW + 86_400) * 1000, "urgent": 1}
-    client.hset("wa:rec:waits", mapping=waits)
-    client.rpush(f"wa:q:{ana}", "waits")
-    client.rpush(f"wa:to:{ana}", "waits")
-    client.zadd(f"wa:out:{NUMBER}:0", {ana: NOW * 1000})
+    client.hset(f"{PREFIX}record:waits", mapping=waits)
+    client.rpush(f"{PREFIX}lane:{ana}", "waits")
+    client.rpush(f"{PREFIX}to:{ana}", "waits")
+    client.zadd(f"{PREFIX}out:{NUMBER}:0", {ana: NOW * 1000})
 
 
 @pytest.fixture
@@ -94,7 +95,7 @@ def sent(lanes: Lanes) -> Iterator[str]:
     """Sends what waits: the records in their order, each accepted."""
     while grants := lanes.grant():
         for grant in grants:
-            lanes.outbox.done(NUMBER, grant, Ending("accepted", wamid=f"wamid.of {grant.id}", health="well"))
+            lanes.outbox.done(NUMBER, grant, SendOutcome("accepted", wamid=f"wamid.of {grant.id}", meta_healthy=True))
             yield grant.id
 
 
@@ -108,14 +109,14 @@ def test_what_waited_is_handled_in_order_and_sent_behind_what_waited(upgraded: L
 
 def test_the_tries_of_what_had_been_taken_are_counted_on(upgraded: Lanes) -> None:
     (work,) = upgraded.inbox.take("new", 0, 10)[1]
-    assert work.takes == 2
+    assert work.deliveries == 2
 
 
 def test_a_dead_letter_is_read_and_handled_again(upgraded: Lanes) -> None:
-    letters = DeadLetters(upgraded.store, keep_seconds=KEEP)
+    letters = DeadLetters(upgraded.store, retention_seconds=KEEP)
     ((letter,), _) = letters.page()
     assert (letter.kind, letter.conversation) == ("failed", f"{NUMBER}:{BEN}")
-    assert letters.replay("letter", [BEN]) == "back"
+    assert letters.replay("letter", [BEN]) == "queued"
     assert (BEN, "3") in list(handled(upgraded))
 
 
@@ -125,7 +126,7 @@ def test_what_meta_delivers_again_is_a_duplicate(upgraded: Lanes) -> None:
 
 
 def test_events_and_contacts_are_shown(upgraded: Lanes) -> None:
-    shown: list[Any] = page(Events(upgraded.store, keep_seconds=KEEP), "", 0.0, 10).items
+    shown: list[Any] = page(Events(upgraded.store, retention_seconds=KEEP), "", 0.0, 10).items
     assert [(event.kind, event.contact, event.data["message"]["text"]["body"]) for event in shown] == [
         ("message", ANA, "1"),
         ("message", ANA, "2"),

@@ -19,6 +19,7 @@ import structlog
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from tests.keys import PREFIX
 from wa_service import runtime as wiring
 from wa_service.config import settings
 from wa_service.runtime import Runtime
@@ -59,7 +60,7 @@ class Service:
     def stored(self) -> list[str]:
         """The messages that wait, in their order."""
         _, works = self.runtime.inbox.take("a worker", 1, 10)
-        members = self.runtime.store.do("ZRANGE", f"wa:box:{NUMBER}:{CUSTOMER}", 0, -1) if works else []
+        members = self.runtime.store.do("ZRANGE", f"{PREFIX}mailbox:{NUMBER}:{CUSTOMER}", 0, -1) if works else []
         return [orjson.loads(member)["i"] for member in members]
 
     @contextmanager
@@ -109,14 +110,14 @@ def test_what_was_refused_is_stored_once_when_it_is_delivered_again(service: Ser
 
 
 def test_after_the_store_was_away_silence_of_meta_s_proves_less(service: Service) -> None:
-    service.runtime.store.do("DEL", "wa:refused_at")
+    service.runtime.store.do("DEL", f"{PREFIX}webhook_rejected_at")
     with service.frozen_store():
         service.deliver("wamid.ONE")
     assert service.runtime.store.flusher.wait_until_back(10)
 
     service.deliver("wamid.ONE")
 
-    assert service.runtime.store.do("EXISTS", "wa:refused_at") == 1
+    assert service.runtime.store.do("EXISTS", f"{PREFIX}webhook_rejected_at") == 1
 
 
 def test_while_the_store_is_frozen_calls_are_told_to_come_back(service: Service) -> None:
@@ -156,7 +157,7 @@ def test_a_message_that_is_queued_is_answered_so_although_the_store_then_went_aw
         """An outbox whose store freezes the moment a message is queued."""
 
         limits_of = staticmethod(service.runtime.outbox.limits_of)
-        webhook_refused = staticmethod(service.runtime.outbox.webhook_refused)
+        webhook_rejected = staticmethod(service.runtime.outbox.webhook_rejected)
 
         @staticmethod
         def put(*args: Any, **more: Any) -> Any:

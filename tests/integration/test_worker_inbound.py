@@ -14,14 +14,14 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.integration.lanes import KEEP, NUMBER, Lanes, message
+from tests.keys import NAMES, PREFIX
 from wa_service.conversation.pipeline import PipelineResult
 from wa_service.conversation.utterance import Utterance
 from wa_service.resilience.breaker import Unavailable
-from wa_service.store import keys
 from wa_service.store.client import Store
 from wa_service.store.dead_letters import DeadLetters
 from wa_service.store.events import Events
-from wa_service.store.flusher import StoreAwayError
+from wa_service.store.flusher import StoreUnavailableError
 from wa_service.store.inbox import Inbox
 from wa_service.store.retry import BETWEEN_TRIES
 from wa_service.whatsapp.errors import WhatsAppConnectionError, WhatsAppRequestError
@@ -29,7 +29,7 @@ from wa_service.worker.inbound import MAX_DELIVERIES, RENEW_LEASE_AFTER, RETRY_D
 from wa_service.worker.maintenance import Maintenance
 from wa_service.worker.read_receipts import ReadReceipts
 
-BOX = f"wa:box:{NUMBER}:15551230001"
+BOX = f"{PREFIX}mailbox:{NUMBER}:15551230001"
 Handle = Callable[[Utterance], PipelineResult]
 
 
@@ -88,7 +88,7 @@ def run(lanes: Lanes) -> Iterator[Callable[..., InboundWorker]]:
         renew_after: float = RENEW_LEASE_AFTER,
     ) -> InboundWorker:
         worker = InboundWorker(
-            PoliteInbox(over.store, keep_seconds=KEEP),
+            PoliteInbox(over.store, retention_seconds=KEEP),
             Conversation(handle),  # type: ignore[arg-type]  # what the worker calls of it
             NO_RECEIPTS,
             no_media,
@@ -110,8 +110,8 @@ def run(lanes: Lanes) -> Iterator[Callable[..., InboundWorker]]:
 
 def bodies(lanes: Lanes, customer: str = "15551230001") -> list[str]:
     """What waits to be sent to a customer, in order."""
-    waiting = lanes.store.do("LRANGE", f"wa:q:106540352242922:{customer}", 0, -1)
-    stored = [lanes.store.do("HGET", b"wa:rec:" + record_id, "body") for record_id in waiting]
+    waiting = lanes.store.do("LRANGE", f"{PREFIX}lane:106540352242922:{customer}", 0, -1)
+    stored = [lanes.store.do("HGET", f"{PREFIX}record:".encode() + record_id, "body") for record_id in waiting]
     return [orjson.loads(body)["text"]["body"] for body in stored]
 
 
@@ -125,8 +125,8 @@ def test_messages_are_answered_in_order(lanes: Lanes, run: Callable[..., Inbound
 def test_a_reply_is_addressed_to_who_wrote(lanes: Lanes, run: Callable[..., InboundWorker]) -> None:
     lanes.admit(message("", user_id="US.42", text="hi"))
     run(echo)
-    (record_id,) = gevent_until(lambda: lanes.store.do("LRANGE", "wa:q:106540352242922:US.42", 0, -1))
-    payload = orjson.loads(lanes.store.do("HGET", b"wa:rec:" + record_id, "body"))
+    (record_id,) = gevent_until(lambda: lanes.store.do("LRANGE", f"{PREFIX}lane:106540352242922:US.42", 0, -1))
+    payload = orjson.loads(lanes.store.do("HGET", f"{PREFIX}record:".encode() + record_id, "body"))
     assert payload["recipient"] == "US.42"
     assert "to" not in payload
 
@@ -136,7 +136,7 @@ def test_a_reaction_is_finished_without_an_answer(lanes: Lanes, run: Callable[..
     piece.raw.update(type="reaction", reaction={"message_id": "wamid.X", "emoji": "👍"})
     lanes.admit(piece)
     run(echo)
-    gevent_until(lambda: not lanes.store.do("EXISTS", "wa:due"))
+    gevent_until(lambda: not lanes.store.do("EXISTS", f"{PREFIX}due"))
     assert bodies(lanes) == []
 
 
@@ -160,7 +160,7 @@ def test_after_five_failures_it_is_a_dead_letter_and_the_next_is_answered(
         return echo(utterance)
 
     lanes.admit(message(text="poison"), message(text="next"))
-    store.do("HSET", "wa:lane:106540352242922:15551230001", "nothing", 0)
+    store.do("HSET", f"{PREFIX}conv:106540352242922:15551230001", "nothing", 0)
     run(handle)
 
     def hurried() -> bool:
@@ -168,7 +168,7 @@ def test_after_five_failures_it_is_a_dead_letter_and_the_next_is_answered(
         return bodies(lanes) == ["next"]
 
     gevent_until(hurried)
-    ((letter,), _) = DeadLetters(store, keep_seconds=60).page()
+    ((letter,), _) = DeadLetters(store, retention_seconds=60).page()
     assert (letter.kind, letter.reason, letter.tries) == ("failed", "ValueError", 5)
 
 
@@ -187,7 +187,7 @@ def test_an_answer_that_cannot_be_written_is_a_failure_with_a_reason(
         run(lambda _: answer)
         again = gevent_until(lambda: [line for line in told if line["event"] == "whatsapp.message.retry_scheduled"])
     assert again[0]["reason"] in {"TypeError", "JSONEncodeError"}
-    assert store.do("HGET", "wa:lane:106540352242922:15551230001", "fails") == b"1"
+    assert store.do("HGET", f"{PREFIX}conv:106540352242922:15551230001", "failures") == b"1"
 
 
 def test_a_failing_message_waits_longer_each_time(lanes: Lanes, run: Callable[..., InboundWorker]) -> None:
@@ -218,13 +218,13 @@ def test_messages_that_failed_together_do_not_come_back_together(
     with capture_logs() as told:
         run(handle)
         gevent_until(lambda: len([line for line in told if line["event"] == "whatsapp.message.retry_scheduled"]) >= 30)
-    due = [score for _, score in store.client.zrange(keys.DUE, 0, -1, withscores=True)]
+    due = [score for _, score in store.client.zrange(NAMES.due, 0, -1, withscores=True)]
     assert max(due) - min(due) > 250
 
 
-@pytest.mark.parametrize(("waited", "fails"), [(3_500, 0), (3_700, 1)])
+@pytest.mark.parametrize(("waited", "failures"), [(3_500, 0), (3_700, 1)])
 def test_for_an_hour_what_meta_cannot_do_counts_as_no_try(
-    lanes: Lanes, store: Store, run: Callable[..., InboundWorker], waited: int, fails: int
+    lanes: Lanes, store: Store, run: Callable[..., InboundWorker], waited: int, failures: int
 ) -> None:
     def handle(_: Utterance) -> PipelineResult:
         raise WhatsAppConnectionError("no route")
@@ -233,7 +233,7 @@ def test_for_an_hour_what_meta_cannot_do_counts_as_no_try(
     with capture_logs() as told:
         run(handle)
         gevent_until(lambda: [line for line in told if line["event"] == "whatsapp.message.retry_scheduled"])
-    assert int(store.do("HGET", f"wa:lane:{NUMBER}:15551230001", "fails") or 0) == fails
+    assert int(store.do("HGET", f"{PREFIX}conv:{NUMBER}:15551230001", "failures") or 0) == failures
 
 
 def test_work_that_was_taken_too_often_is_a_dead_letter(
@@ -243,11 +243,11 @@ def test_work_that_was_taken_too_often_is_a_dead_letter(
     for counter in range(MAX_DELIVERIES):
         lanes.hurry()
         lanes.inbox.take("dead", counter, 1)
-        lanes.inbox.give_back("dead", died=True)
+        lanes.inbox.release_consumer("dead", died=True)
     lanes.hurry()
     run(echo)
     gevent_until(lambda: bodies(lanes) == ["next"])
-    ((letter,), _) = DeadLetters(store, keep_seconds=60).page()
+    ((letter,), _) = DeadLetters(store, retention_seconds=60).page()
     assert letter.kind == "crashed"
 
 
@@ -260,12 +260,12 @@ def stored_otherwise(store: Store, member: bytes) -> None:
 class Dying:
     """Worker processes, one after the other: a poisonous message ends each at once, its successor takes over."""
 
-    def __init__(self, lanes: Lanes, run: Callable[..., InboundWorker], pullers: int = 1) -> None:
+    def __init__(self, lanes: Lanes, run: Callable[..., InboundWorker], consumers: int = 1) -> None:
         self.deaths = 0
         self._lanes = lanes
         self._run = run
         self._workers: dict[str, InboundWorker] = {}
-        for n in range(pullers):
+        for n in range(consumers):
             self._start(f"process {n}")
 
     def _start(self, name: str) -> None:
@@ -284,7 +284,7 @@ class Dying:
         self.deaths += 1
         self._workers[name].stop()
         self._workers[name].kill()
-        self._lanes.inbox.give_back(consumer, died=True)
+        self._lanes.inbox.release_consumer(consumer, died=True)
         self._start(name)
 
 
@@ -298,7 +298,7 @@ def test_a_message_that_kills_its_process_at_once_takes_nobody_along(
     lanes.admit(*(message(customer, "fine") for customer in customers[1::2]))
     dying = Dying(lanes, run, processes)
     gevent_until(lambda: all(bodies(lanes, customer) == ["fine"] for customer in customers), within=10)
-    assert DeadLetters(store, keep_seconds=60).ids() == []
+    assert DeadLetters(store, retention_seconds=60).ids() == []
 
     def hurried() -> bool:
         lanes.hurry(*(f"process {n}, life {m}" for n in range(processes) for m in range(dying.deaths + 1)))
@@ -306,7 +306,7 @@ def test_a_message_that_kills_its_process_at_once_takes_nobody_along(
 
     gevent_until(hurried)
     assert dying.deaths == MAX_DELIVERIES
-    ((letter,), _) = DeadLetters(store, keep_seconds=60).page()
+    ((letter,), _) = DeadLetters(store, retention_seconds=60).page()
     assert (letter.kind, letter.conversation) == ("crashed", f"{NUMBER}:15551230001")
 
 
@@ -322,7 +322,7 @@ def test_a_message_that_a_later_version_stored_waits_for_that_version(
     assert "start workers of that version" in again[0]["reason"]
     assert store.client.zrange(BOX, 0, -1) == [b'{"v":3}']
     stored_otherwise(store, ours)
-    store.do("ZADD", "wa:due", "XX", 0, f"{NUMBER}:15551230001")
+    store.do("ZADD", f"{PREFIX}due", "XX", 0, f"{NUMBER}:15551230001")
     gevent_until(lambda: bodies(lanes) == ["new"])
 
 
@@ -334,7 +334,7 @@ def test_a_stored_message_that_nobody_can_read_is_a_dead_letter_and_the_next_is_
     stored_otherwise(store, member)
     run(echo)
     gevent_until(lambda: bodies(lanes) == ["next"])
-    ((letter,), _) = DeadLetters(store, keep_seconds=60).page()
+    ((letter,), _) = DeadLetters(store, retention_seconds=60).page()
     assert (letter.kind, letter.number, letter.event) == (
         "malformed",
         NUMBER,
@@ -357,10 +357,10 @@ def test_an_unavailable_service_counts_no_try(lanes: Lanes, run: Callable[..., I
 
 
 @pytest.mark.parametrize(
-    ("error", "fails"), [(WhatsAppConnectionError("no route"), b"0"), (WhatsAppRequestError("no"), b"1")]
+    ("error", "failures"), [(WhatsAppConnectionError("no route"), b"0"), (WhatsAppRequestError("no"), b"1")]
 )
 def test_what_meta_cannot_do_now_counts_no_try(
-    lanes: Lanes, store: Store, run: Callable[..., InboundWorker], error: Exception, fails: bytes
+    lanes: Lanes, store: Store, run: Callable[..., InboundWorker], error: Exception, failures: bytes
 ) -> None:
     def handle(_: Utterance) -> PipelineResult:
         raise error
@@ -368,9 +368,12 @@ def test_what_meta_cannot_do_now_counts_no_try(
     lanes.admit(message())
     run(handle)
     gevent_until(
-        lambda: store.do("HGET", "wa:lane:106540352242922:15551230001", "head") and not store.do("HLEN", "wa:held:w")
+        lambda: (
+            store.do("HGET", f"{PREFIX}conv:106540352242922:15551230001", "head")
+            and not store.do("HLEN", f"{PREFIX}held:w")
+        )
     )
-    assert (store.do("HGET", "wa:lane:106540352242922:15551230001", "fails") or b"0") == fails
+    assert (store.do("HGET", f"{PREFIX}conv:106540352242922:15551230001", "failures") or b"0") == failures
 
 
 @pytest.mark.parametrize(
@@ -384,7 +387,7 @@ def test_whoever_asks_for_three_hours_is_asked_again_after_one(
 
     lanes.admit(message())
     run(handle)
-    gevent_until(lambda: store.do("EXISTS", "wa:took:w") and not store.do("HLEN", "wa:held:w"))
+    gevent_until(lambda: store.do("EXISTS", f"{PREFIX}last_take:w") and not store.do("HLEN", f"{PREFIX}held:w"))
     wait, works = lanes.inbox.take("another", 0, 1)
     assert works == []
     assert 3_590 < wait <= 3_600
@@ -399,7 +402,7 @@ def test_a_handler_that_takes_too_long_is_cut_off(
 
     lanes.admit(message())
     run(handle, timeout=0.05)
-    gevent_until(lambda: store.do("HGET", "wa:lane:106540352242922:15551230001", "fails") == b"1")
+    gevent_until(lambda: store.do("HGET", f"{PREFIX}conv:106540352242922:15551230001", "failures") == b"1")
 
 
 def test_what_a_handler_calls_does_not_take_the_cut_off_for_a_time_out_of_its_own(
@@ -417,7 +420,7 @@ def test_what_a_handler_calls_does_not_take_the_cut_off_for_a_time_out_of_its_ow
         run(download, timeout=0.05)
         again = gevent_until(lambda: [line for line in told if line["event"] == "whatsapp.message.retry_scheduled"])
     assert again[0]["reason"] == "TimeoutError"
-    assert store.do("HGET", "wa:lane:106540352242922:15551230001", "fails") == b"1"
+    assert store.do("HGET", f"{PREFIX}conv:106540352242922:15551230001", "failures") == b"1"
 
 
 class Held:
@@ -440,8 +443,8 @@ class Held:
 def lease_ends(lanes: Lanes, at: float | None = None) -> float:
     """When the first conversation's lease ends (unix seconds); sets it if told to."""
     if at is not None:
-        lanes.store.do("ZADD", keys.DUE, "XX", at * 1000, f"{NUMBER}:15551230001")
-    return float(lanes.store.do("ZSCORE", keys.DUE, f"{NUMBER}:15551230001")) / 1000
+        lanes.store.do("ZADD", NAMES.due, "XX", at * 1000, f"{NUMBER}:15551230001")
+    return float(lanes.store.do("ZSCORE", NAMES.due, f"{NUMBER}:15551230001")) / 1000
 
 
 def test_a_lease_is_renewed_while_its_handler_works(lanes: Lanes, run: Callable[..., InboundWorker]) -> None:
@@ -450,7 +453,9 @@ def test_a_lease_is_renewed_while_its_handler_works(lanes: Lanes, run: Callable[
     worker = run(held, renew_after=0.0)
     assert held.begun.wait(5)
     nearly_over = lease_ends(lanes, time.time() + 1)
-    Maintenance(lanes.outbox, lanes.inbox, Events(lanes.store, keep_seconds=KEEP), "w", worker.renew_leases).run_once()
+    Maintenance(
+        lanes.outbox, lanes.inbox, Events(lanes.store, retention_seconds=KEEP), "w", worker.renew_leases
+    ).run_once()
     assert lease_ends(lanes) > nearly_over + 10
     held.go.set()
     gevent_until(lambda: bodies(lanes) == ["slow"])
@@ -495,7 +500,7 @@ def test_a_handler_that_lost_its_lease_writes_nothing(lanes: Lanes, run: Callabl
     slow = run(handle)
     assert entered.wait(5)
     slow.stop()
-    lanes.inbox.give_back("w", died=True)
+    lanes.inbox.release_consumer("w", died=True)
     run(echo, consumer="other")
     gevent_until(lambda: bodies(lanes) == ["twice?"])
     go.set()
@@ -519,7 +524,7 @@ def test_an_answer_is_written_once_the_store_is_back(lanes: Lanes) -> None:
         def finish(self, *args: Any, **rest: Any) -> bool:
             self.tried.append(time.monotonic())
             if len(self.tried) < 3:
-                raise StoreAwayError("away")
+                raise StoreUnavailableError("away")
             return super().finish(*args, **rest)
 
     asked = []
@@ -529,7 +534,7 @@ def test_an_answer_is_written_once_the_store_is_back(lanes: Lanes) -> None:
         return echo(utterance)
 
     worker = InboundWorker(
-        Away(lanes.store, keep_seconds=KEEP),
+        Away(lanes.store, retention_seconds=KEEP),
         Conversation(handle),  # type: ignore[arg-type]  # what the worker calls of it
         NO_RECEIPTS,
         no_media,

@@ -12,6 +12,7 @@ import pytest
 
 from tests.eventually import eventually
 from tests.integration.lanes import NUMBER, Lanes, message
+from tests.keys import PREFIX
 
 CONSUMER = "hangs"
 STOP_SECONDS = 0.5
@@ -36,7 +37,7 @@ def hanging(lanes: Lanes, valkey_url: str, tmp_path: Path) -> Iterator[subproces
     program = Path(__file__).with_name("hanging_worker.py")
     process = subprocess.Popen([sys.executable, str(program), CONSUMER, str(STOP_SECONDS)], env=environment)
     try:
-        eventually(lambda: lanes.store.do("HLEN", f"wa:held:{CONSUMER}") == 1, within=30)
+        eventually(lambda: lanes.store.do("HLEN", f"{PREFIX}held:{CONSUMER}") == 1, within=30)
         yield process
     finally:
         process.kill()
@@ -51,4 +52,4 @@ def test_a_handler_that_hangs_is_cut_off_and_its_lease_given_back(
     assert hanging.wait(15) == 0
     assert time.monotonic() - started >= STOP_SECONDS
     (work,) = lanes.inbox.take("another", 0, 1)[1]
-    assert (work.stored.piece.raw["text"]["body"], work.takes) == ("hangs", 1)
+    assert (work.stored.piece.raw["text"]["body"], work.deliveries) == ("hangs", 1)

@@ -72,13 +72,13 @@ def _everything(load: Load, *, ask_meta: bool) -> Iterator[Finding]:
 
 
 def _store(runtime: Runtime) -> Iterator[Finding]:
-    from wa_service.store.flusher import StoreAwayError
+    from wa_service.store.flusher import StoreUnavailableError
 
     observer = runtime.observer
     try:
         problems, info, skew = observer.durability(), observer.info(), observer.clock_skew()
         overview = observer.overview()
-    except StoreAwayError:
+    except StoreUnavailableError:
         yield Finding("Redis answers", "wrong", "no", "Start it, or correct REDIS_URL; nothing is accepted until then.")
         return
     yield Finding("Redis answers", "ok", info.get("valkey_version") or info.get("redis_version", ""))

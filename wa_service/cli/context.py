@@ -25,13 +25,13 @@ def opened(settings: Settings) -> Iterator[Runtime]:
         EmbeddedValkeyError: no embedded Valkey answers.
     """
     from wa_service import runtime
-    from wa_service.store.flusher import StoreAwayError
+    from wa_service.store.flusher import StoreUnavailableError
     from wa_service.whatsapp.errors import WhatsAppError
 
     built = runtime.build(settings)
     try:
         yield built
-    except StoreAwayError as error:
+    except StoreUnavailableError as error:
         raise CommandError(f"Redis does not answer: {error}.") from None
     except WhatsAppError as error:
         raise CommandError(f"Meta: {error}") from None

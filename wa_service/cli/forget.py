@@ -20,7 +20,7 @@ def _run(options: argparse.Namespace, load: Load) -> int:
 
     with opened(load()) as runtime, counting("keys and entries looked at") as walked:
         try:
-            erased = runtime.contacts.forget(options.address, walked=walked)
+            erased = runtime.contacts.forget(options.address, progress=walked)
         except NobodysAddressError as error:
             raise CommandError(str(error)) from None
     say(f"{erased} entries were erased." if erased else "Nothing was known of this person.")

@@ -32,14 +32,12 @@ def _run(options: argparse.Namespace, load: Load) -> int:
         from wa_service.web.problems import ProblemError
 
         try:
-            asked = read_send(
-                body, runtime.numbers, runtime.settings.send_ttl, priority=Priority.SINGLE, answer_to=None
-            )
+            asked = read_send(body, runtime.numbers, runtime.settings.send_ttl, priority=Priority.SINGLE, notify=None)
         except ProblemError as error:
             told = [error.detail or str(error), *(f"{field}: {sentence}" for field, sentence in error.fields)]
             raise CommandError(" ".join(told)) from None
         put = runtime.outbox.put(asked.send, opens=asked.opens)
-        if put.outcome == "reach":
+        if put.outcome == "quota":
             raise CommandError(f"Today's customers are used up; a place is free in {put.retry_after:.0f} s.")
         if put.outcome != "queued":
             raise CommandError("This customer's lane is full.")

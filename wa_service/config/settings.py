@@ -43,6 +43,7 @@ from wa_service.config.types import (
     RedisUrl,
     Secrets,
     Share,
+    StoreTag,
 )
 
 
@@ -120,6 +121,11 @@ class Settings(BaseSettings):
         None,
         secret=True,
         shown="the embedded Valkey",
+    )
+    store_tag: StoreTag = _variable(
+        "WA_STORE_TAG",
+        "What this service's keys in Redis are tagged with; services that share a server each have their own.",
+        "main",
     )
     redis_wait: NonNegativeFloat = _variable(
         "WA_REDIS_WAIT", "Seconds a process waits at its start for Redis to answer.", 5.0

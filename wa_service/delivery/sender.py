@@ -10,9 +10,9 @@ import orjson
 
 from wa_service.delivery.verdict import Verdict, judge
 from wa_service.observability import log, metrics
-from wa_service.store.flusher import StoreAwayError
-from wa_service.store.outbox import Ended, Ending, Grant, Outbox, Trip
-from wa_service.store.retry import insist
+from wa_service.store.flusher import StoreUnavailableError
+from wa_service.store.outbox import CallTiming, Grant, Outbox, OutcomeWritten, SendOutcome
+from wa_service.store.retry import retry_until_stored
 from wa_service.whatsapp.client import Sent
 from wa_service.whatsapp.errors import WhatsAppError
 
@@ -44,7 +44,7 @@ class Sender:
         self._wait_for_store = wait_for_store
         self._log = log.get_logger(number=number)
 
-    def send(self, grant: Grant) -> Ending:
+    def send(self, grant: Grant) -> SendOutcome:
         """Send a granted record and write how it ended; return that."""
         verdict, trip = self._attempt(grant)
         self._consequences(grant, verdict)
@@ -52,7 +52,7 @@ class Sender:
         self._tell(grant, verdict, ended, trip.took_ms)
         return verdict.ending
 
-    def _attempt(self, grant: Grant) -> tuple[Verdict, Trip]:
+    def _attempt(self, grant: Grant) -> tuple[Verdict, CallTiming]:
         payload = orjson.loads(grant.body)
         payload["biz_opaque_callback_data"] = grant.id
         started = time.monotonic()
@@ -61,15 +61,15 @@ class Sender:
         except WhatsAppError as error:
             verdict = judge(error, grant)
         else:
-            verdict = Verdict(Ending("accepted", wamid=sent.wamid, wa_id=sent.wa_id, health="well"))
+            verdict = Verdict(SendOutcome("accepted", wamid=sent.wamid, wa_id=sent.wa_id, meta_healthy=True))
         ended = time.monotonic()
-        return verdict, Trip(round((ended - started) * 1000), ended)
+        return verdict, CallTiming(round((ended - started) * 1000), ended)
 
     def _consequences(self, grant: Grant, verdict: Verdict) -> None:
         """Slow down or pause the whole number where the outcome asks for it, before the record may be granted again."""
         try:
             if verdict.cut:
-                pace = self._outbox.cut(self._number)
+                pace = self._outbox.slow_down(self._number)
                 self._log.warning("whatsapp.rate.lowered", id=grant.id, per_second=pace)
             if verdict.pause is not None:
                 reason = "account" if verdict.alert else "throttled"
@@ -78,26 +78,26 @@ class Sender:
                     level = self._log.error if verdict.alert else self._log.warning
                     facts = verdict.ending.error or {}
                     level("whatsapp.number.paused", reason=reason, seconds=seconds, code=facts.get("code"))
-        except StoreAwayError:
+        except StoreUnavailableError:
             self._log.warning("whatsapp.number.pause_not_stored")
 
-    def _write(self, grant: Grant, ending: Ending, trip: Trip) -> Ended | None:
+    def _write(self, grant: Grant, ending: SendOutcome, trip: CallTiming) -> OutcomeWritten | None:
         """Write the ending, and wait for the store if need be: safe to repeat, and an accepted wamid is worth it."""
         try:
-            return insist(
+            return retry_until_stored(
                 lambda: self._outbox.done(self._number, grant, ending, trip), self._wait_for_store, STORE_PATIENCE
             )
-        except StoreAwayError:
+        except StoreUnavailableError:
             self._log.error("whatsapp.send.outcome_not_stored", id=grant.id)
             return None
 
-    def _tell(self, grant: Grant, verdict: Verdict, ended: Ended | None, ms: int) -> None:
+    def _tell(self, grant: Grant, verdict: Verdict, ended: OutcomeWritten | None, ms: int) -> None:
         ending = verdict.ending
         facts: dict[str, Any] = {"id": grant.id, "type": grant.type, "ms": ms}
         message, _, received = grant.origin.partition("@")
         if message:
             facts["message"] = message
-        if ending.outcome == "accepted":
+        if ending.kind == "accepted":
             metrics.message_accepted(grant.type)
             waited = ended.waited_ms if ended else grant.waited_ms + ms
             if received:
@@ -107,11 +107,11 @@ class Sender:
             return
         error = ending.error or {}
         facts |= {"code": error.get("code"), "reason": error.get("reason"), "fbtrace_id": error.get("fbtrace_id")}
-        match ending.outcome:
-            case "later":
+        match ending.kind:
+            case "retry":
                 self._log.info("whatsapp.send.retry_scheduled", seconds=round(ending.delay, 1), **facts)
             case "unknown":
                 self._log.warning("whatsapp.send.unknown", **facts)
             case _:
-                follows = ended.follows if ended else ""
+                follows = ended.fallback_id if ended else ""
                 self._log.warning("whatsapp.send.failed", follows=follows or None, **facts)

@@ -19,10 +19,10 @@ import random
 from dataclasses import dataclass
 from typing import Any
 
-from wa_service.store.outbox import Ending, Grant
+from wa_service.store.outbox import Grant, SendOutcome
 from wa_service.whatsapp.errors import WhatsAppCircuitOpenError, WhatsAppConnectionError, WhatsAppError
 
-FEW_DELAYS = (3.0, 9.0, 27.0, 60.0)
+LIMITED_DELAYS = (3.0, 9.0, 27.0, 60.0)
 LONGEST_DELAY = 60.0
 # The lanes take a longer pause for a clock that was turned back.
 LONGEST_ASKED_FOR = 3_600.0
@@ -35,7 +35,7 @@ TOO_FAST = 130429
 class Verdict:
     """The record's ending, and what it means for its number: a slower pace, or a pause (s) with its reason."""
 
-    ending: Ending
+    ending: SendOutcome
     cut: bool = False
     pause: float | None = None
     alert: bool = False
@@ -47,41 +47,47 @@ def judge(error: WhatsAppError, grant: Grant) -> Verdict:
     match error.group:
         case "transient":
             tried = not isinstance(error, WhatsAppCircuitOpenError)
-            delay = _asked(error) or _growing(grant.ill)
+            delay = _asked(error) or _growing(grant.unwell_retries)
             return Verdict(
-                Ending(
-                    "later",
+                SendOutcome(
+                    "retry",
                     delay=delay,
-                    counts="ill",
+                    retry_class="unwell",
                     error=facts,
-                    health="ill" if tried else "",
+                    meta_healthy=False if tried else None,
                     never_left=isinstance(error, WhatsAppConnectionError),
                     reason="meta_unwell",
                 )
             )
         case "few":
-            if grant.few >= len(FEW_DELAYS):
-                return Verdict(Ending("failed", error=facts, code=error.code, health="ill", reason="meta_unwell"))
-            delay = _asked(error) or _jittered(FEW_DELAYS[grant.few])
-            return Verdict(Ending("later", delay=delay, counts="few", error=facts, health="ill", reason="meta_unwell"))
+            if grant.limited_retries >= len(LIMITED_DELAYS):
+                return Verdict(
+                    SendOutcome("failed", error=facts, code=error.code, meta_healthy=False, reason="meta_unwell")
+                )
+            delay = _asked(error) or _jittered(LIMITED_DELAYS[grant.limited_retries])
+            return Verdict(
+                SendOutcome(
+                    "retry", delay=delay, retry_class="limited", error=facts, meta_healthy=False, reason="meta_unwell"
+                )
+            )
         case "maintenance":
             pause = _asked(error) or THROTTLE_PAUSE
-            return Verdict(Ending("later", delay=pause, error=facts), pause=pause)
+            return Verdict(SendOutcome("retry", delay=pause, error=facts), pause=pause)
         case "throttled":
             if error.code == TOO_FAST:
                 delay = _asked(error) or _jittered(1.0)
-                return Verdict(Ending("later", delay=delay, error=facts, health="well"), cut=True)
+                return Verdict(SendOutcome("retry", delay=delay, error=facts, meta_healthy=True), cut=True)
             pause = _asked(error) or THROTTLE_PAUSE
-            return Verdict(Ending("later", error=facts), pause=pause)
+            return Verdict(SendOutcome("retry", error=facts), pause=pause)
         case "pair":
-            delay = max(_asked(error) or 0.0, PAIR_DELAYS[min(grant.pair, len(PAIR_DELAYS) - 1)])
-            return Verdict(Ending("later", delay=delay, counts="pair", error=facts, health="well"))
+            delay = max(_asked(error) or 0.0, PAIR_DELAYS[min(grant.pair_retries, len(PAIR_DELAYS) - 1)])
+            return Verdict(SendOutcome("retry", delay=delay, retry_class="pair", error=facts, meta_healthy=True))
         case "account":
-            return Verdict(Ending("later", error=facts), pause=_asked(error) or 0.0, alert=True)
+            return Verdict(SendOutcome("retry", error=facts), pause=_asked(error) or 0.0, alert=True)
         case "unknown":
-            return Verdict(Ending("unknown", error=facts, health="ill", reason="meta_unwell"))
+            return Verdict(SendOutcome("unknown", error=facts, meta_healthy=False, reason="meta_unwell"))
         case _:
-            return Verdict(Ending("failed", error=facts, code=error.code, health="well"))
+            return Verdict(SendOutcome("failed", error=facts, code=error.code, meta_healthy=True))
 
 
 def error_record(error: WhatsAppError) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from wa_service.observability import log
 from wa_service.runtime import Runtime
-from wa_service.store.flusher import Command, StoreAwayError
+from wa_service.store.flusher import Command, StoreUnavailableError
 from wa_service.store.size_limits import bounded
 from wa_service.whatsapp.webhooks.events import ManagementEvent, Piece, parse_piece
 from wa_service.whatsapp.webhooks.management_events import digits_only
@@ -65,19 +65,19 @@ class AccountEvents:
         if not shown:
             return []
         self.unseen.discard(piece.phone_number_id)
-        return [(self._events.seen_as(piece.phone_number_id, shown), piece, _said)]
+        return [(self._events.set_display_number(piece.phone_number_id, shown), piece, _said)]
 
     def _limits(self, event: ManagementEvent, piece: Piece) -> list[Asked]:
         asked: list[Asked] = []
         daily, per_second, number = event.daily_limit, event.messages_per_second, event.phone_number_id
         if daily is not None:
-            command = self._events.limits_said(self._account, daily_limit=daily)
+            command = self._events.set_limits(self._account, daily_limit=daily)
             asked.append((command, piece, partial(self._limited, daily=daily)))
         if per_second is not None and number in self._numbers:
-            command = self._events.limits_said(number, throughput=per_second)
+            command = self._events.set_limits(number, throughput=per_second)
             asked.append((command, piece, partial(self._limited, number=number, per_second=per_second)))
         elif per_second is not None and not number:
-            command = self._events.upgraded(event.display_phone_number, per_second, self._numbers)
+            command = self._events.apply_upgrade(event.display_phone_number, per_second, self._numbers)
             asked.append((command, piece, partial(self._upgraded, per_second)))
         return asked
 
@@ -122,15 +122,15 @@ def kept(_: Piece, result: Any) -> None:
     """Looks whether it was kept.
 
     Raises:
-        StoreAwayError: it was not.
+        StoreUnavailableError: it was not.
     """
     if result != b"kept":
         raise unexpected(result)
 
 
-def unexpected(result: Any) -> StoreAwayError:
+def unexpected(result: Any) -> StoreUnavailableError:
     """The error for a result that no step gives; it does not quote it."""
-    return StoreAwayError(f"the store answered {type(result).__name__}")
+    return StoreUnavailableError(f"the store answered {type(result).__name__}")
 
 
 def _said(_: Piece, result: Any) -> None:

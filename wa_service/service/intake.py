@@ -10,8 +10,8 @@ from typing import Any
 from wa_service.observability import log, metrics
 from wa_service.runtime import Runtime
 from wa_service.service.account_events import LARGEST_KEPT_ASIDE, AccountEvents, Asked, kept, unexpected
-from wa_service.store.flusher import StoreAwayError
-from wa_service.store.outbox import nobodys
+from wa_service.store.flusher import StoreUnavailableError
+from wa_service.store.outbox import foreign_status
 from wa_service.store.size_limits import bounded
 from wa_service.web.metrics_buffer import WebhookTally
 from wa_service.whatsapp.webhooks.events import Piece
@@ -41,7 +41,7 @@ class Intake:
         self.refused()
         try:
             self.take(())
-        except StoreAwayError:
+        except StoreUnavailableError:
             return
 
     def refused(self) -> None:
@@ -52,7 +52,7 @@ class Intake:
         """Stores every piece; returns whether each as what it is (one that cannot be is a dead letter).
 
         Raises:
-            StoreAwayError: not everything is stored; Meta must deliver it again.
+            StoreUnavailableError: not everything is stored; Meta must deliver it again.
         """
         telling, self._refused = self._refused, False
         try:
@@ -64,7 +64,7 @@ class Intake:
 
     def _run(self, pieces: Iterable[Piece], telling: bool) -> bool:
         if self._memory.full():
-            raise StoreAwayError("the store is nearly full")
+            raise StoreUnavailableError("the store is nearly full")
         received_ms = int(time.time() * 1000)
         asked: list[Asked] = []
         unstorable = False
@@ -77,7 +77,7 @@ class Intake:
                 unstorable = True
         commands = [command for command, _, _ in asked]
         if telling:
-            commands.append(self._outbox.webhook_refused())
+            commands.append(self._outbox.webhook_rejected())
         # The results are in order, and what was appended last is nobody's.
         for (_, piece, told), result in zip(asked, self._store.run(commands), strict=False):
             told(piece, result)
@@ -166,7 +166,7 @@ def _stray_form(piece: Piece, received_ms: int) -> Any:
     if piece.kind != "status":
         return bounded(piece.raw, LARGEST_KEPT_ASIDE)
     at = _at(piece, received_ms)
-    return nobodys(piece.phone_number_id, piece.id, piece.raw["status"], at, _code(piece))
+    return foreign_status(piece.phone_number_id, piece.id, piece.raw["status"], at, _code(piece))
 
 
 def _code(piece: Piece) -> int | None:

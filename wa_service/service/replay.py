@@ -32,7 +32,7 @@ def replay(runtime: Runtime, intake: Intake, letter_id: str) -> None:
         LookupError: there is no such letter.
         MailboxFullError: there is no room for it now.
         NotReplayableError: it can still not be read, or belongs to no conversation.
-        StoreAwayError: it may or may not be back in its mailbox.
+        StoreUnavailableError: it may or may not be back in its mailbox.
     """
     letter = runtime.dead_letters.get(letter_id)
     if letter is None:
@@ -52,7 +52,7 @@ def replay(runtime: Runtime, intake: Intake, letter_id: str) -> None:
     match runtime.dead_letters.replay(letter_id, piece.addresses):
         case "unknown":
             raise LookupError(letter_id)
-        case "nobody":
+        case "no_conversation":
             raise NotReplayableError("It belongs to no conversation.")
         case "full":
             raise MailboxFullError

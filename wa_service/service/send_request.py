@@ -36,7 +36,7 @@ class SendRequest:
 
 
 def read_send(
-    given: Mapping[str, Any], numbers: Sequence[str], longest_ttl: int, *, priority: Priority, answer_to: str | None
+    given: Mapping[str, Any], numbers: Sequence[str], longest_ttl: int, *, priority: Priority, notify: str | None
 ) -> SendRequest:
     """Reads and checks a body; `numbers` are ours, the first is the default sender; `longest_ttl` in s.
 
@@ -61,7 +61,7 @@ def read_send(
         ttl=ttl * 1000,
         opaque=message.biz_opaque_callback_data,
         fallback=fallback[1] if fallback else None,
-        answer_to=answer_to,
+        notify=notify,
     )
     canonical = [number, ttl, payload, send.opaque, fallback[0] if fallback else None]
     digest = blake2b(orjson.dumps(canonical, option=orjson.OPT_SORT_KEYS), digest_size=16)

@@ -1,15 +1,12 @@
 """The Redis client as we need it: no hidden repeats, short time-outs, scripts by name.
 
 redis-py's defaults hid three repeats and 13.5 s before raising, and the command had been executed. Here nothing
-is repeated unless the server says that it was not executed (NOSCRIPT), and any failure is "store away".
+is repeated unless the server says that it was not executed (NOSCRIPT), and any failure is "store unavailable".
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from hashlib import sha1
-from pathlib import Path
 from queue import Empty, LifoQueue
 from typing import Any
 
@@ -19,10 +16,12 @@ from redis.exceptions import MaxConnectionsError
 from redis.retry import Retry
 
 from wa_service.store.blocking import BlockingPops
-from wa_service.store.flusher import Command, Flusher, StoreAwayError, pack
+from wa_service.store.flusher import Command, Flusher, StoreUnavailableError, pack
+from wa_service.store.keys import DEFAULT_TAG, Keys
+from wa_service.store.scripts import Value, load_scripts
 
 SOCKET_SECONDS = 2.0
-_INCLUDE = re.compile(r"^-- include: (.+)$", re.MULTILINE)
+_SCRIPTS = load_scripts()
 _FIELDS = 2
 
 
@@ -41,7 +40,7 @@ def connect(url: str, *, connections: int = 128) -> redis.Redis:
 
 
 class _FreeConnections(LifoQueue[Any]):
-    """redis-py raises the same for a server that is away and for a pool that is used up; this tells them apart."""
+    """redis-py raises the same for an unavailable server and for a pool that is used up; this tells them apart."""
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:
         try:
@@ -50,34 +49,20 @@ class _FreeConnections(LifoQueue[Any]):
             raise MaxConnectionsError("Every connection is in use.") from None
 
 
-def load_scripts(folder: Path | None = None) -> dict[str, str]:
-    """Each step's Lua source by name, with what it includes in front of it."""
-    folder = folder or Path(__file__).parent / "steps"
-    shared = {path.stem: path.read_text("utf-8") for path in (folder / "shared").glob("*.lua")}
-    scripts = {}
-    for path in sorted(folder.glob("*.lua")):
-        step = path.read_text("utf-8")
-        found = _INCLUDE.search(step)
-        parts = [shared[name] for name in found.group(1).split()] if found else []
-        scripts[path.stem] = "\n".join([*parts, step])
-    return scripts
-
-
 class Store:
-    """One Redis or Valkey: steps by name, coalesced into few round trips.
+    """One Redis or Valkey, and one tag's keys in it: steps by name, coalesced into few round trips.
 
-    Every method raises `StoreAwayError` when the server cannot be reached, is not willing, or did not answer.
+    Every method raises `StoreUnavailableError` when the server cannot be reached, is not willing, or did not answer.
     """
 
-    def __init__(self, client: redis.Redis) -> None:
+    def __init__(self, client: redis.Redis, tag: str = DEFAULT_TAG) -> None:
         self.client = client
-        sources = load_scripts()
-        self._sha = {name: sha1(source.encode(), usedforsecurity=False).hexdigest() for name, source in sources.items()}
+        self.keys = Keys(tag)
         self._pops = BlockingPops(client.connection_pool)
-        self.flusher = Flusher(client, {self._sha[name]: source for name, source in sources.items()})
+        self.flusher = Flusher(client, [script.source for script in _SCRIPTS.values()])
         self._more_pools: list[redis.BlockingConnectionPool] = []
 
-    def pool_of_its_own(self, connections: int, seconds: float) -> redis.BlockingConnectionPool:
+    def new_pool(self, connections: int, seconds: float) -> redis.BlockingConnectionPool:
         """A further pool to the same server, with the same time-outs, for a library whose callers come in crowds.
 
         Who finds every connection in use waits for one, at most `seconds`; then `MaxConnectionsError` is raised, which
@@ -90,46 +75,48 @@ class Store:
         self._more_pools.append(pool)
         return pool
 
-    def step(self, name: str, *args: str | bytes | int | float) -> Command:
-        """The command that runs one step, packed, so that what cannot be sent is found out here; give it to `run`.
+    def step(self, name: str, /, **arguments: Value) -> Command:
+        """Return the command that runs one step, for `run`; packed, so that what cannot be sent is found out here.
 
         Raises:
-            TypeError, ValueError: an argument cannot be packed.
+            TypeError: an argument is missing, is not the step's, or cannot be packed.
+            ValueError: an argument cannot be packed.
         """
-        return pack(("EVALSHA", self._sha[name], 0, *args))
+        script = _SCRIPTS[name]
+        return pack(("EVALSHA", script.sha, 1, self.keys.prefix, *script.values(arguments)))
 
     def run(self, commands: Sequence[Command]) -> list[Any]:
-        """Runs commands in order, in one round trip with whatever else waits; each result in its place.
+        """Run commands in order, in one round trip with whatever else waits; each result in its place.
 
         Raises:
-            StoreAwayError: a command failed or no answer came; the others may have been executed.
+            StoreUnavailableError: a command failed or no answer came; the others may have been executed.
         """
         results = self.flusher.run(commands)
         for result in results:
             if isinstance(result, Exception):
-                raise StoreAwayError(_plain(result)) from result
+                raise StoreUnavailableError(_plain(result)) from result
         return results
 
-    def call(self, name: str, *args: str | bytes | int | float) -> Any:
-        """Runs one step and returns its result."""
-        return self.run([self.step(name, *args)])[0]
+    def call(self, name: str, /, **arguments: Value) -> Any:
+        """Run one step and return its result."""
+        return self.run([self.step(name, **arguments)])[0]
 
     def do(self, *command: str | bytes | int | float) -> Any:
-        """Runs one plain command and returns its raw result."""
+        """Run one plain command and return its raw result."""
         return self.run([command])[0]
 
     def wait_for(self, key: str, seconds: float) -> bytes | None:
-        """Pops from a list, waiting at most `seconds` (1 s is the most that the socket's time-out allows)."""
+        """Pop from a list, waiting at most `seconds` (1 s is the most that the socket's time-out allows)."""
         try:
             return self._pops.pop(key, max(0.01, min(seconds, SOCKET_SECONDS / 2)))
         except MaxConnectionsError as error:  # of ours; the server may be well
-            raise StoreAwayError(_plain(error)) from error
+            raise StoreUnavailableError(_plain(error)) from error
         except redis.RedisError as error:
-            self.flusher.mark_away()
-            raise StoreAwayError(_plain(error)) from error
+            self.flusher.mark_unavailable()
+            raise StoreUnavailableError(_plain(error)) from error
 
     def close(self) -> None:
-        """Closes the connections."""
+        """Close the connections."""
         self.flusher.close()
         self._pops.close()
         for pool in self._more_pools:

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from wa_service.store import keys
 from wa_service.store.client import Store, fields, text
 from wa_service.store.flusher import Command
 from wa_service.store.inbox import MAILBOX_CEILING, write_event
+from wa_service.store.keys import mark
 from wa_service.whatsapp.webhooks.events import Piece
 
-Replayed = Literal["back", "unknown", "nobody", "full"]
+ReplayResult = Literal["queued", "unknown", "no_conversation", "full"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,19 +30,24 @@ class DeadLetter:
 
 
 class DeadLetters:
-    """The dead letters, oldest first. Raises `StoreAwayError`."""
+    """The dead letters, oldest first. Raises `StoreUnavailableError`."""
 
-    def __init__(self, store: Store, *, keep_seconds: int) -> None:
+    def __init__(self, store: Store, *, retention_seconds: int) -> None:
         self._store = store
-        self._keep = keep_seconds
+        self._retention = retention_seconds
 
     def add(self, piece: Piece, received_ms: int) -> Command:
-        """Keeps a piece that could not be read. Result: b"dead" or b"duplicate"."""
+        """Keep a piece that could not be read. Result: b"dead" or b"duplicate"."""
         # Without an id it is known by what it says, whenever that came: Meta may deliver it again.
-        letter = keys.mark(piece.phone_number_id, piece.id or write_event(piece, 0).decode()).hex()
+        letter = mark(piece.phone_number_id, piece.id or write_event(piece, 0).decode()).hex()
         event = write_event(piece, received_ms)
         return self._store.step(
-            "deadletter", letter, "malformed", piece.reason, piece.phone_number_id, event, self._keep
+            "dead_letter_unread",
+            letter_id=letter,
+            reason=piece.reason,
+            number=piece.phone_number_id,
+            event=event,
+            retention=self._retention,
         )
 
     def page(self, after: str = "", count: int = 100) -> tuple[list[DeadLetter], str | None]:
@@ -62,7 +67,7 @@ class DeadLetters:
         offset = 0
         while len(places) < count:
             window = ("WITHSCORES", "LIMIT", offset, count)
-            flat = self._store.do("ZRANGEBYSCORE", keys.DEAD, passed[0], "+inf", *window)
+            flat = self._store.do("ZRANGEBYSCORE", self._store.keys.dead, passed[0], "+inf", *window)
             if not flat:
                 break
             found = [(int(float(flat[i + 1])), text(flat[i])) for i in range(0, len(flat), 2)]
@@ -73,11 +78,11 @@ class DeadLetters:
 
     def ids(self) -> list[str]:
         """All letters' ids, oldest first."""
-        return [text(id_) for id_ in self._store.do("ZRANGE", keys.DEAD, 0, -1)]
+        return [text(id_) for id_ in self._store.do("ZRANGE", self._store.keys.dead, 0, -1)]
 
     def get(self, letter_id: str) -> DeadLetter | None:
         """One letter."""
-        data = fields(self._store.do("HGETALL", keys.dead_letter(letter_id)))
+        data = fields(self._store.do("HGETALL", self._store.keys.dead_letter(letter_id)))
         if "event" not in data:
             return None
         return DeadLetter(
@@ -91,15 +96,23 @@ class DeadLetters:
             event=data["event"].encode(),
         )
 
-    def replay(self, letter_id: str, addresses: Sequence[str]) -> Replayed:
-        """Puts a letter behind what waits in the mailbox of its customer, whom `addresses` name.
+    def replay(self, letter_id: str, addresses: Sequence[str]) -> ReplayResult:
+        """Put a letter behind what waits in the mailbox of its customer, whom `addresses` name.
 
-        "full": so much waits there that it stays a letter for now; "nobody": it belongs to no conversation.
+        "full": so much waits there that it stays a letter for now; "no_conversation": it belongs to no conversation.
         """
-        word: Replayed = text(self._store.call("replay", letter_id, self._keep, MAILBOX_CEILING, *addresses))  # type: ignore[assignment]  # one of the script's four words
-        return word
+        result = self._store.call(
+            "replay",
+            letter_id=letter_id,
+            retention=self._retention,
+            ceiling=MAILBOX_CEILING,
+            addresses=tuple(addresses),
+        )
+        return text(result)  # type: ignore[return-value]  # one of the step's four words
 
     def drop(self, letter_id: str) -> bool:
-        """Throws a letter away; returns whether there was one."""
-        gone = self._store.run([("ZREM", keys.DEAD, letter_id), ("DEL", keys.dead_letter(letter_id))])
+        """Throw a letter away; return whether there was one."""
+        gone = self._store.run(
+            [("ZREM", self._store.keys.dead, letter_id), ("DEL", self._store.keys.dead_letter(letter_id))]
+        )
         return bool(gone[1])

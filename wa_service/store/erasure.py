@@ -1,4 +1,7 @@
-"""How one person is forgotten: who they are, and every place that may hold a word of them, walked in small steps."""
+"""Erase one person: who they are, and every family of keys that may hold a word of them, walked in small steps.
+
+The families are those that `keys.FAMILIES` calls personal.
+"""
 
 from __future__ import annotations
 
@@ -7,37 +10,39 @@ from typing import Final
 
 import orjson
 
-from wa_service.store import keys
 from wa_service.store.client import Store, text
 from wa_service.store.flusher import Command
 from wa_service.store.inbox import reference
-from wa_service.store.person_matcher import Mentions
+from wa_service.store.keys import families, mark
+from wa_service.store.person_matcher import PersonMatcher
 
 _PAGE: Final = 1_000
-_OF_A_CONVERSATION: Final = ("contact", "box", "lane", "q", "pair")
+_OF_A_CONVERSATION: Final = families("conversation")
+_OF_AN_ADDRESS: Final = families("address")
 _GLOB: Final = str.maketrans({special: f"\\{special}" for special in "\\*?[]^"})
 
-Walked = Callable[[int], None]
+Progress = Callable[[int], None]
 
 
-def nobody_looks(_: int) -> None:
-    """What is told how far a walk came where nobody wants to know."""
+def no_progress(_: int) -> None:
+    """Ignore how far a walk came."""
 
 
 class Walk:
-    """Goes through all keys in small steps; tells `walked` about how many were looked at so far."""
+    """Goes through all keys of the tag in small steps; `progress` is called with how many were looked at so far."""
 
-    def __init__(self, store: Store, walked: Walked) -> None:
+    def __init__(self, store: Store, progress: Progress) -> None:
         self._store = store
-        self._walked = walked
+        self._progress = progress
         self._seen = 0
 
     def pages(self, pattern: str) -> Iterator[list[bytes]]:
-        """The keys that match, page by page."""
+        """Yield the keys that match after the prefix, page by page."""
         cursor = 0
+        match = self._store.keys.prefix.translate(_GLOB) + pattern
         while True:
-            found, page = self._store.do("SCAN", cursor, "MATCH", pattern, "COUNT", _PAGE)
-            self.came_by(_PAGE)
+            found, page = self._store.do("SCAN", cursor, "MATCH", match, "COUNT", _PAGE)
+            self.advance(_PAGE)
             if page:
                 yield page
             cursor = int(found)
@@ -45,13 +50,13 @@ class Walk:
                 return
 
     def keys(self, *patterns: str) -> list[bytes]:
-        """All keys that match one of the patterns; for few."""
+        """Return all keys that match one of the patterns; for few."""
         return [key for pattern in patterns for page in self.pages(pattern) for key in page]
 
-    def came_by(self, entries: int) -> None:
-        """Counts what was looked at."""
+    def advance(self, entries: int) -> None:
+        """Count what was looked at."""
         self._seen += entries
-        self._walked(self._seen)
+        self._progress(self._seen)
 
 
 class Person:
@@ -88,56 +93,51 @@ class Person:
         """Whether a conversation is theirs."""
         return c in self._found or c.partition(":")[2] in self.addresses
 
-    def take(self, c: str) -> None:
-        """Another conversation of theirs."""
+    def add(self, c: str) -> None:
+        """Add a conversation of theirs."""
         self._found.add(c)
         self._numbers.add(c.partition(":")[0])
 
     def _look_for(self, address: str) -> None:
         """What is kept under this address: an alias, or what belongs to a conversation of this id."""
-        for page in self._walk.pages(f"wa:*:{address.translate(_GLOB)}"):
+        for page in self._walk.pages(f"*:{address.translate(_GLOB)}"):
             for key in page:
-                kind, _, c = text(key).removeprefix("wa:").partition(":")
-                if c.partition(":")[2] == address and kind in ("who", *_OF_A_CONVERSATION):
-                    self.take(c)
-                    if kind == "who" and (theirs := text(self._store.do("GET", key))):
-                        self.take(theirs)
+                family, c = self._store.keys.part_of(key)
+                if c.partition(":")[2] == address and family in (*_OF_AN_ADDRESS, *_OF_A_CONVERSATION):
+                    self.add(c)
+                    if family in _OF_AN_ADDRESS and (theirs := text(self._store.do("GET", key))):
+                        self.add(theirs)
 
     def _named_by_contacts(self) -> set[str]:
         """The addresses of their contacts: of their conversations, and of any that names one of their addresses."""
         named: set[str] = set()
-        prefix = keys.contact("")
-        for page in self._walk.pages(keys.contact("*")):
+        for page in self._walk.pages("contact:*"):
             for key, found in zip(page, self._store.run([("HGET", key, "addresses") for key in page]), strict=True):
-                c, addresses = text(key).removeprefix(prefix), set(text(found).split())
+                c, addresses = self._store.keys.part_of(key)[1], set(text(found).split())
                 if self.has(c) or addresses & self.addresses:
-                    self.take(c)
+                    self.add(c)
                     named |= addresses
         return named
 
 
 class Eraser:
-    """Erases a person by walking every place that may hold a word of them: rare, complete, unhurried."""
+    """Erases a person by walking every family that may hold a word of them: rare, complete, unhurried."""
 
     def __init__(self, store: Store, walk: Walk, person: Person) -> None:
         self._store = store
+        self._keys = store.keys
         self._walk = walk
         self._person = person
-        self._mentions = Mentions(person.addresses)
+        self._matcher = PersonMatcher(person.addresses)
         # What they wrote to a group has answers and transcripts that do not name them.
         self._messages: set[str] = set()
         self._references: set[str] = set()
         self._erased = 0
 
     def run(self) -> int:
-        """Erases; returns how many keys and entries."""
-        self._conversations()
-        self._records()
-        self._stream()
-        self._answers()
-        self._mailboxes()
-        self._dead_letters()
-        self._lists()
+        """Erase; return how many keys and entries."""
+        for erase, _ in self.STEPS:
+            erase(self)
         return self._erased
 
     def _do(self, commands: list[Command]) -> None:
@@ -147,87 +147,99 @@ class Eraser:
     def _conversations(self) -> None:
         """First of all: whoever works on one has lost it, and writes nothing more."""
         addresses = sorted(self._person.addresses)
-        self._do([("ZREM", key, *addresses) for key in self._walk.keys(keys.reach("*"))])
-        work = self._walk.keys("wa:held:*", "wa:took:*")
+        self._do([("ZREM", key, *addresses) for key in self._walk.keys("quota:*")])
+        work = self._walk.keys("held:*", "last_take:*")
         for c in self._person.conversations:
             number = c.partition(":")[0]
-            personal = [f"wa:{kind}:{c}" for kind in _OF_A_CONVERSATION]
-            personal += [keys.who(number, address) for address in addresses]
-            commands: list[Command] = [("DEL", *personal), ("ZREM", keys.DUE, c)]
-            commands += [("ZREM", keys.out(number, priority), c) for priority in (0, 1)]
+            personal = [self._keys.of(family, c) for family in _OF_A_CONVERSATION]
+            personal += [self._keys.of(family, number, address) for family in _OF_AN_ADDRESS for address in addresses]
+            commands: list[Command] = [("DEL", *personal), ("ZREM", self._keys.due, c)]
+            commands += [("ZREM", self._keys.out(number, priority), c) for priority in (0, 1)]
             commands += [("HDEL", key, c) for key in work]
             self._do(commands)
 
     def _records(self) -> None:
-        for page in self._walk.pages(keys.record("*")):
-            rows = self._store.run([("HMGET", key, "c", "wamid", "idem", "n") for key in page])
-            for key, (c, wamid, idem, number) in zip(page, rows, strict=True):
+        for page in self._walk.pages("record:*"):
+            rows = self._store.run([("HMGET", key, "c", "wamid", "idempotency", "n") for key in page])
+            for key, (c, wamid, idempotency, number) in zip(page, rows, strict=True):
                 if not self._person.has(text(c)):
                     continue
-                record_id = key.removeprefix(b"wa:rec:")
-                gone = [key, *([idem] if idem else [])]
+                record_id = self._keys.part_of(key)[1]
+                gone = [key, *([idempotency] if idempotency else [])]
                 if wamid:
-                    gone.append(keys.wamid(keys.mark(text(number), text(wamid))))
-                self._do([("DEL", *gone), ("ZREM", keys.BUSY, record_id), ("ZREM", keys.DOUBT, record_id)])
+                    gone.append(self._keys.wamid(mark(text(number), text(wamid))).encode())
+                claims: list[Command] = [("ZREM", of, record_id) for of in (self._keys.busy, self._keys.unknown)]
+                self._do([("DEL", *gone), *claims])
 
-    def _answers(self) -> None:
-        """What waits to be sent to a group as the answer to something they wrote, and may repeat it."""
+    def _replies(self) -> None:
+        """Erase what waits to be sent to a group as the answer to something they wrote, and may repeat it."""
         if not self._references:
             return
-        for page in self._walk.pages(keys.record("*")):
+        for page in self._walk.pages("record:*"):
             origins = self._store.run([("HGET", key, "origin") for key in page])
             for key, origin in zip(page, origins, strict=True):
                 if text(origin).partition("@")[0] in self._references:
-                    self._do([self._store.step("retract", key.removeprefix(b"wa:rec:"))])
+                    self._do([self._store.step("erase_reply", id=self._keys.part_of(key)[1])])
 
     def _mailboxes(self) -> None:
-        """What they wrote to groups and nobody has handled yet; what others wrote stays, whomever it names."""
-        prefix = keys.mailbox("")
-        for page in self._walk.pages(keys.mailbox("*")):
-            boxes = self._store.run([("ZRANGE", key, 0, -1) for key in page])
-            for key, events in zip(page, boxes, strict=True):
-                c = text(key).removeprefix(prefix)
+        """Erase what they wrote to groups and nobody has handled yet; what others wrote stays, whomever it names."""
+        for page in self._walk.pages("mailbox:*"):
+            mailboxes = self._store.run([("ZRANGE", key, 0, -1) for key in page])
+            for key, events in zip(page, mailboxes, strict=True):
+                c = self._keys.part_of(key)[1]
                 if self._person.has(c):
                     continue  # who writes meanwhile begins anew
-                self._do([self._store.step("strike", c, event) for event in events if self._mentions.sent(event)])
+                theirs = [event for event in events if self._matcher.is_sender_of(event)]
+                self._do([self._store.step("erase_event", conversation=c, event=event) for event in theirs])
 
     def _dead_letters(self) -> None:
-        for page in self._walk.pages(keys.dead_letter("*")):
+        for page in self._walk.pages("dead_letter:*"):
             rows = self._store.run([("HMGET", key, "c", "event") for key in page])
             for key, (c, event) in zip(page, rows, strict=True):
-                theirs = self._person.has(text(c)) or self._mentions.sent(event or b"{}")
-                if theirs or self._mentions.stand_in(event or b""):
-                    self._do([("DEL", key), ("ZREM", keys.DEAD, key.removeprefix(b"wa:dead:"))])
+                theirs = self._person.has(text(c)) or self._matcher.is_sender_of(event or b"{}")
+                if theirs or self._matcher.mentioned_in(event or b""):
+                    self._do([("DEL", key), ("ZREM", self._keys.dead, self._keys.part_of(key)[1])])
 
     def _lists(self) -> None:
-        for key in (keys.FOREIGN, keys.STRAY, keys.MANAGEMENT):
+        for key in (self._keys.foreign, self._keys.stray, self._keys.management):
             for entry in self._store.do("LRANGE", key, 0, -1):
-                if self._mentions.stand_in(entry):
+                if self._matcher.mentioned_in(entry):
                     self._do([("LREM", key, 0, entry)])
 
     def _stream(self) -> None:
         after: str | bytes = "-"
-        while entries := self._store.do("XRANGE", keys.EVENTS, after, "+", "COUNT", _PAGE):
+        while entries := self._store.do("XRANGE", self._keys.events, after, "+", "COUNT", _PAGE):
             gone = []
             for entry_id, flat in entries:
                 entry = dict(zip(flat[::2], flat[1::2], strict=True))
-                if self._is_told_of(text(entry.get(b"k")), text(entry.get(b"c")), entry.get(b"d", b"")):
+                if self._is_theirs(text(entry.get(b"k")), text(entry.get(b"c")), entry.get(b"d", b"")):
                     gone.append(entry_id)
             if gone:
-                self._do([("XDEL", keys.EVENTS, *gone)])
-            self._walk.came_by(len(entries))
+                self._do([("XDEL", self._keys.events, *gone)])
+            self._walk.advance(len(entries))
             after = b"(" + entries[-1][0]
 
-    def _is_told_of(self, kind: str, c: str, data: bytes) -> bool:
+    def _is_theirs(self, kind: str, c: str, data: bytes) -> bool:
         """Whether an entry of the stream is theirs, names them, or is the transcript of what they said to a group."""
         if self._person.has(c):
             return True
         if kind == "heard":
-            return self._mentions.stand_in(data) or orjson.loads(data).get("message_id") in self._messages
-        if kind == "message" and self._mentions.sent(data):
+            return self._matcher.mentioned_in(data) or orjson.loads(data).get("message_id") in self._messages
+        if kind == "message" and self._matcher.is_sender_of(data):
             event = orjson.loads(data)
             number, message_id = event.get("n", event.get("phone_number_id")), event.get("i", event.get("id"))
             self._messages.add(message_id)
             self._references.add(reference(number, message_id))
             return True
-        return self._mentions.stand_in(data)
+        return self._matcher.mentioned_in(data)
+
+    STEPS: Final = (
+        (_conversations, ("due", "out", "quota", "held", "last_take")),
+        (_records, ("record", "wamid", "idempotency", "busy", "unknown")),
+        (_stream, ("events",)),
+        (_replies, ()),
+        (_mailboxes, ()),
+        (_dead_letters, ("dead", "dead_letter")),
+        (_lists, ("foreign", "stray", "management")),
+    )
+    """The steps in their order, each with the families it walks: together all that hold what tells of a person."""

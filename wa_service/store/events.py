@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 import orjson
 
-from wa_service.store import keys
 from wa_service.store.client import Store, text
 from wa_service.store.flusher import Command
 
@@ -28,53 +27,58 @@ class Entry:
 
 
 class Events:
-    """What customers wrote and what became of sends, oldest first, forgotten by age. Raises `StoreAwayError`."""
+    """What customers wrote and what became of sends, oldest first, forgotten by age. Raises `StoreUnavailableError`."""
 
-    def __init__(self, store: Store, *, keep_seconds: int) -> None:
+    def __init__(self, store: Store, *, retention_seconds: int) -> None:
         self._store = store
-        self._keep = keep_seconds
+        self._retention = retention_seconds
 
     def after(self, cursor: str, count: int) -> list[Entry]:
         """At most `count` entries after a cursor ("" or "0": from the beginning)."""
         start = f"({cursor}" if cursor not in {"", "0"} else "-"
-        return [self._entry(raw) for raw in self._store.do("XRANGE", keys.EVENTS, start, "+", "COUNT", count)]
+        return [
+            self._entry(raw) for raw in self._store.do("XRANGE", self._store.keys.events, start, "+", "COUNT", count)
+        ]
 
     def last_cursor(self) -> str:
         """The newest entry's cursor, "0" when there is none."""
-        newest = self._store.do("XREVRANGE", keys.EVENTS, "+", "-", "COUNT", 1)
+        newest = self._store.do("XREVRANGE", self._store.keys.events, "+", "-", "COUNT", 1)
         return text(newest[0][0]) if newest else "0"
 
-    def tidy(self) -> None:
-        """Forgets what is over its time: events, and places of dead letters that are gone. About once a minute."""
-        self._store.call("tidy", self._keep)
+    def trim(self) -> None:
+        """Forget what is over its time: events, and places of dead letters that are gone. About once a minute."""
+        self._store.call("trim", retention=self._retention)
 
     def management(self, field: str, data: Mapping[str, Any]) -> Command:
-        """Keeps a management event or a notice, and tells the stream. Result: b"kept"."""
-        entry = orjson.dumps({"field": field, **data})
-        return self._store.step("aside", "management", entry, self._keep, "", "management")
+        """Keep a management event or a notice, in the stream, too. Result: b"kept"."""
+        return self._quarantine("management", {"field": field, **data}, kind="management")
 
     def stray(self, data: Mapping[str, Any]) -> Command:
-        """Keeps what came for a number that is not ours; nobody answers it. Result: b"kept"."""
-        return self._store.step("aside", "stray", orjson.dumps(data), self._keep, "", "")
+        """Keep what came for a number that is not ours; nobody answers it. Result: b"kept"."""
+        return self._quarantine("stray", data, kind="")
 
-    def limits_said(
+    def _quarantine(self, name: str, data: Mapping[str, Any], *, kind: str) -> Command:
+        entry = orjson.dumps(data)
+        return self._store.step("quarantine", list=name, entry=entry, retention=self._retention, kind=kind)
+
+    def set_limits(
         self, number_or_waba: str, *, throughput: int | None = None, daily_limit: int | None = None
     ) -> Command:
-        """Remembers limits that Meta told us (0 in `daily_limit`: unlimited). Result: 1."""
-        said: dict[str, int] = {}
+        """Remember limits that Meta told us (0 in `daily_limit`: unlimited)."""
+        facts: list[str] = []
         if throughput is not None:
-            said["throughput"] = throughput
+            facts += ["throughput", str(throughput)]
         if daily_limit is not None:
-            said["daily_limit"] = daily_limit
-        return self._store.step("said", number_or_waba, *(part for pair in said.items() for part in pair))
+            facts += ["daily_limit", str(daily_limit)]
+        return self._store.step("set_meta_limits", number_or_waba=number_or_waba, facts=tuple(facts))
 
-    def seen_as(self, number: str, digits: str) -> Command:
-        """Remembers as which number customers see one of ours. Result: 1."""
-        return self._store.step("said", number, "seen_as", digits)
+    def set_display_number(self, number: str, digits: str) -> Command:
+        """Remember as which number customers see one of ours."""
+        return self._store.step("set_meta_limits", number_or_waba=number, facts=("seen_as", digits))
 
-    def upgraded(self, digits: str, throughput: int, ours: Sequence[str]) -> Command:
-        """Remembers the throughput of that of `ours` which customers see as `digits`. Result: the number, b"" none."""
-        return self._store.step("upgraded", digits, throughput, *ours)
+    def apply_upgrade(self, digits: str, throughput: int, ours: Sequence[str]) -> Command:
+        """Remember the throughput of that of `ours` which customers see as `digits`. Result: the number, b"" none."""
+        return self._store.step("apply_upgrade", digits=digits, throughput=throughput, numbers=tuple(ours))
 
     @staticmethod
     def _entry(raw: Any) -> Entry:

@@ -2,7 +2,8 @@
 
 Whoever comes first leads: it sends what waits, its own commands included, in one pipeline of at most 32 callers and
 128 commands, passes the lead to the next that waits, and hands each its results. There is no background task that
-could die unseen. While the server is away every call fails at once; a PING every 200 ms finds out when it is back.
+could die unseen. While the server is unavailable every call fails at once; a PING every 200 ms finds out
+when it is back.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import redis
@@ -40,7 +41,7 @@ _UNWILLING = (
 )
 
 
-class StoreAwayError(Exception):
+class StoreUnavailableError(Exception):
     """The store could not be reached or would not do it. What was asked may or may not have happened."""
 
 
@@ -63,7 +64,7 @@ class _Job:
     def __init__(self, commands: Sequence[bytes]) -> None:
         self.commands = commands
         self.results: list[Any] = []
-        self.error: StoreAwayError | None = None
+        self.error: StoreUnavailableError | None = None
         self.leads = False
         self.gate = threading.Lock()
         self.gate.acquire()
@@ -80,9 +81,7 @@ def _dropped(connection: Any) -> bool:
 class Flusher:
     """Runs commands of many callers over one connection; thread and greenlet safe."""
 
-    def __init__(
-        self, client: redis.Redis, scripts: Mapping[str, str], *, probe_seconds: float = PROBE_SECONDS
-    ) -> None:
+    def __init__(self, client: redis.Redis, scripts: Sequence[str], *, probe_seconds: float = PROBE_SECONDS) -> None:
         self._probe_seconds = probe_seconds
         self._pool = client.connection_pool
         self._scripts = scripts
@@ -90,30 +89,30 @@ class Flusher:
         self._mutex = threading.Lock()
         self._leading = False
         self._connection: Any = None
-        self._away = False
-        self._heard = float("-inf")
+        self._unavailable = False
+        self._answered_at = float("-inf")
         self._closed = False
 
     @property
-    def away(self) -> bool:
-        """Whether the server is known to be away; then every call fails at once."""
-        return self._away
+    def unavailable(self) -> bool:
+        """Whether the server is known to be unavailable; then every call fails at once."""
+        return self._unavailable
 
-    def heard_within(self, seconds: float) -> bool:
+    def answered_within(self, seconds: float) -> bool:
         """Whether the server has answered within so many seconds."""
-        return time.monotonic() - self._heard < seconds
+        return time.monotonic() - self._answered_at < seconds
 
     def run(self, commands: Sequence[Command]) -> list[Any]:
         """The results of the commands, in order; a command the server refused has its error as its result.
 
         Raises:
-            StoreAwayError: no answer came, or the server is known to be away.
+            StoreUnavailableError: no answer came, or the server is known to be unavailable.
             TypeError, ValueError: one of the commands cannot be packed; none was sent.
         """
         if not commands:
             return []
-        if self._away:
-            raise StoreAwayError("the store is away")
+        if self._unavailable:
+            raise StoreUnavailableError("the store is unavailable")
         job = _Job([pack(command) for command in commands])
         with self._mutex:
             self._waiting.append(job)
@@ -128,18 +127,18 @@ class Flusher:
         return job.results
 
     def wait_until_back(self, seconds: float) -> bool:
-        """Waits until the server is no longer known to be away, at most `seconds`; returns whether it is back."""
+        """Wait until the server is no longer known to be unavailable, at most `seconds`; return whether it is back."""
         until = time.monotonic() + seconds
-        while self._away and not self._closed and time.monotonic() < until:
+        while self._unavailable and not self._closed and time.monotonic() < until:
             time.sleep(self._probe_seconds / 4)
-        return not self._away
+        return not self._unavailable
 
-    def mark_away(self) -> None:
-        """From now on every call fails at once, until a PING is answered."""
+    def mark_unavailable(self) -> None:
+        """Let every call fail at once from now on, until a PING is answered."""
         with self._mutex:
-            if self._away or self._closed:
+            if self._unavailable or self._closed:
                 return
-            self._away = True
+            self._unavailable = True
         threading.Thread(target=self._probe, name="store-probe", daemon=True).start()
 
     def close(self) -> None:
@@ -160,11 +159,11 @@ class Flusher:
 
     def _lead(self) -> None:
         jobs: list[_Job] = []
-        error: StoreAwayError | None = StoreAwayError("the call was broken off")
+        error: StoreUnavailableError | None = StoreUnavailableError("the call was broken off")
         try:
             total = self._gather(jobs)
             commands = [command for job in jobs for command in job.commands]
-            if self._away:  # whoever led before found out: nobody waits for a second time-out
+            if self._unavailable:  # whoever led before found out: nobody waits for a second time-out
                 raise redis.exceptions.ConnectionError
             results: list[Any] = []
             for start in range(0, total, MOST_COMMANDS):
@@ -175,8 +174,8 @@ class Flusher:
                 done += len(job.commands)
             error = None
         except (redis.RedisError, OSError) as failure:
-            error = StoreAwayError(type(failure).__name__)
-            self.mark_away()
+            error = StoreUnavailableError(type(failure).__name__)
+            self.mark_unavailable()
         finally:
             if error is not None:
                 self._drop_connection()
@@ -212,7 +211,7 @@ class Flusher:
         missing = [i for i, result in enumerate(results) if isinstance(result, redis.exceptions.NoScriptError)]
         if missing:
             # Not executed, so it is safe to ask again: the server is new, or its scripts were flushed.
-            self._pipeline([pack(("SCRIPT", "LOAD", source)) for source in self._scripts.values()])
+            self._pipeline([pack(("SCRIPT", "LOAD", source)) for source in self._scripts])
             for i, result in zip(missing, self._pipeline([commands[i] for i in missing]), strict=True):
                 results[i] = result
         for result in results:
@@ -223,7 +222,7 @@ class Flusher:
         return results
 
     def _pipeline(self, commands: Sequence[bytes]) -> list[Any]:
-        if self._connection is not None and not self.heard_within(FRESH_SECONDS) and _dropped(self._connection):
+        if self._connection is not None and not self.answered_within(FRESH_SECONDS) and _dropped(self._connection):
             # The server was restarted, or lets idle connections go; nothing of ours was on its way.
             self._drop_connection()
         if self._connection is None:
@@ -236,7 +235,7 @@ class Flusher:
                 results.append(connection.read_response())
             except ResponseError as refusal:
                 results.append(refusal)
-        self._heard = time.monotonic()
+        self._answered_at = time.monotonic()
         return results
 
     def _drop_connection(self) -> None:
@@ -256,7 +255,7 @@ class Flusher:
                 connection.connect()
                 connection.send_command("PING")
                 if connection.read_response() in {b"PONG", "PONG"}:
-                    self._away = False
+                    self._unavailable = False
                     return
             except (redis.RedisError, OSError):
                 continue

@@ -1,4 +1,4 @@
-"""What customers sent and nobody has handled yet: admit · take · keep · finish · again · bury.
+"""What customers sent and nobody has handled yet: admit, take, renew the lease, finish, retry later, dead-letter.
 
 A conversation is one number of ours and one customer; its waiting events are its mailbox. See the scripts for
 each step, and PROJECT_GUIDE.md for why there is no job per message.
@@ -12,9 +12,9 @@ from typing import Any
 
 import orjson
 
-from wa_service.store import keys
 from wa_service.store.client import Store, fields, text
 from wa_service.store.flusher import Command
+from wa_service.store.keys import SEEN_SECONDS, mark
 from wa_service.store.outbox import Send
 from wa_service.store.size_limits import shallow, write
 from wa_service.whatsapp.webhooks.events import Piece
@@ -31,8 +31,8 @@ class Work:
 
     conversation: str
     token: int
-    takes: int
-    fails: int
+    deliveries: int
+    failures: int
     member: bytes
     contact: Mapping[str, str]
 
@@ -47,12 +47,12 @@ class Work:
         return self.conversation.partition(":")[0]
 
     @property
-    def letter(self) -> str:
+    def dead_letter_id(self) -> str:
         """The id of the dead letter that this would become: the message's digest, or that of what nobody can read."""
         try:
-            return keys.mark(self.number, self.stored.piece.id).hex()
+            return mark(self.number, self.stored.piece.id).hex()
         except UnreadableEventError:
-            return keys.mark(self.number, self.member.decode("utf-8", "replace")).hex()
+            return mark(self.number, self.member.decode("utf-8", "replace")).hex()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class StoredEvent:
 
 def reference(number: str, message_id: str) -> str:
     """A message's id for logs: 12 hex digits."""
-    return keys.mark(number, message_id)[:6].hex()
+    return mark(number, message_id)[:6].hex()
 
 
 def write_event(piece: Piece, received_ms: int) -> bytes:
@@ -159,108 +159,125 @@ _FORM_1 = (
 
 
 class Inbox:
-    """The mailboxes. `keep_seconds`: how long what is personal stays after it was last needed.
+    """The mailboxes. `retention_seconds`: how long what is personal stays after it was last needed.
 
     Methods that return a `Command` are for `Store.run`, many in one round trip; the others run at once and raise
-    `StoreAwayError`.
+    `StoreUnavailableError`.
     """
 
-    def __init__(self, store: Store, *, keep_seconds: int, lease_seconds: float = LEASE_SECONDS) -> None:
+    def __init__(self, store: Store, *, retention_seconds: int, lease_seconds: float = LEASE_SECONDS) -> None:
         self._store = store
-        self._keep = keep_seconds
+        self._retention = retention_seconds
         self._lease_ms = int(lease_seconds * 1000)
 
     def admit(self, piece: Piece, received_ms: int) -> Command:
-        """Puts a message into its conversation's mailbox, once. Result: b"new", b"duplicate" or b"flood"."""
+        """Put a message into its conversation's mailbox, once. Result: b"new", b"duplicate" or b"flood"."""
         profile = (piece.contact or {}).get("profile")
         # A group has no name of its own here, least of all that of whoever wrote last.
         name = profile.get("name") if isinstance(profile, dict) and not piece.raw.get("group_id") else None
         return self._store.step(
             "admit",
-            write_event(piece, received_ms),
-            keys.mark(piece.phone_number_id, piece.id),
-            piece.phone_number_id,
-            piece.timestamp,
-            name[:256] if isinstance(name, str) else "",
-            MAILBOX_CEILING,
-            self._keep,
-            keys.SEEN_SECONDS,
-            *piece.addresses,
+            number=piece.phone_number_id,
+            event=write_event(piece, received_ms),
+            mark=mark(piece.phone_number_id, piece.id),
+            timestamp=piece.timestamp,
+            name=name[:256] if isinstance(name, str) else "",
+            ceiling=MAILBOX_CEILING,
+            retention=self._retention,
+            mark_seconds=SEEN_SECONDS,
+            addresses=piece.addresses,
         )
 
-    def take(self, puller: str, counter: int, count: int) -> tuple[float, list[Work]]:
-        """Up to `count` conversations whose turn it is, under a lease.
+    def take(self, consumer: str, counter: int, count: int) -> tuple[float, list[Work]]:
+        """Take up to `count` conversations whose turn it is, under a lease.
 
-        Returns seconds until asking again is worth it (infinity: until the bell), and the work. Asked again by the
-        same puller with the same counter it gives the same work, so a lost answer strands nothing.
+        Return seconds until asking again is worth it (infinity: until woken), and the work. Asked again by the
+        same consumer with the same counter it gives the same work, so a lost answer strands nothing.
         """
-        wait, *items = self._store.call("take", puller, counter, self._lease_ms, count, UNSENT_CEILING)
+        wait, *items = self._store.call(
+            "take",
+            consumer=consumer,
+            counter=counter,
+            lease_ms=self._lease_ms,
+            count=count,
+            unsent_ceiling=UNSENT_CEILING,
+        )
         work = [
-            Work(text(c), int(token), int(takes), int(fails), bytes(member), fields(contact))
-            for c, token, takes, fails, member, contact in items
+            Work(text(c), int(token), int(deliveries), int(failures), bytes(member), fields(contact))
+            for c, token, deliveries, failures, member, contact in items
         ]
         return (float("inf") if wait < 0 else wait / 1000), work
 
-    def keep(self, works: Sequence[Work]) -> list[bool]:
-        """Renews leases; False where another has the conversation by now."""
-        commands = [self._store.step("keep", work.conversation, work.token, self._lease_ms) for work in works]
+    def renew_leases(self, works: Sequence[Work]) -> list[bool]:
+        """Renew leases; False where another has the conversation by now."""
+        commands = [
+            self._store.step("renew_lease", conversation=work.conversation, token=work.token, lease_ms=self._lease_ms)
+            for work in works
+        ]
         return [result == 1 for result in self._store.run(commands)]
 
-    def finish(self, work: Work, puller: str, replies: Sequence[Send], *, heard: str = "", stamp: str = "") -> bool:
-        """Replies into the outbox and the event off the mailbox, in one step; False when another did it.
+    def finish(
+        self, work: Work, consumer: str, replies: Sequence[Send], *, transcript: str = "", stamp: str = ""
+    ) -> bool:
+        """Put replies into the lane and take the event off the mailbox, in one step; False when another did it.
 
-        `heard` is a JSON object for the events stream (a transcript), `stamp` a field of the contact to set to now.
+        `transcript` is a JSON object for the events stream, `stamp` a field of the contact to set to now.
         """
         done = self._store.call(
             "finish",
-            work.conversation,
-            work.token,
-            work.member,
-            puller,
-            self._keep,
-            heard,
-            stamp,
-            *(reply.spec() for reply in replies),
+            conversation=work.conversation,
+            token=work.token,
+            event=work.member,
+            consumer=consumer,
+            retention=self._retention,
+            transcript=transcript,
+            stamp=stamp,
+            replies=[reply.spec() for reply in replies],
         )
         return bool(done == 1)
 
-    def again(self, work: Work, puller: str, delay: float, *, counts: bool) -> int:
-        """Hands the conversation back, due after `delay` s; `counts` as a failure, or as nothing.
+    def retry_later(self, work: Work, consumer: str, delay: float, *, is_failure: bool) -> int:
+        """Hand the conversation back, due after `delay` s; where this is no failure, the delivery is not counted.
 
-        Returns its failures so far, -1 when the lease is another's.
+        Return its failures so far, -1 when the lease is another's.
         """
-        ms = int(delay * 1000)
-        return int(
-            self._store.call("again", work.conversation, work.token, ms, puller, "fail" if counts else "nothing")
+        failures = self._store.call(
+            "retry_later",
+            conversation=work.conversation,
+            token=work.token,
+            delay_ms=int(delay * 1000),
+            consumer=consumer,
+            is_failure=int(is_failure),
         )
+        return int(failures)
 
-    def bury(self, work: Work, puller: str, kind: str, reason: str) -> bool:
-        """Makes the event a dead letter, so that the conversation's next message goes on."""
+    def dead_letter(self, work: Work, consumer: str, kind: str, reason: str) -> bool:
+        """Make the event a dead letter, so that the conversation's next message goes on."""
         done = self._store.call(
-            "bury",
-            work.conversation,
-            work.token,
-            work.member,
-            puller,
-            self._keep,
-            work.letter,
-            kind,
-            reason,
-            work.number,
+            "dead_letter",
+            conversation=work.conversation,
+            token=work.token,
+            event=work.member,
+            consumer=consumer,
+            retention=self._retention,
+            letter_id=work.dead_letter_id,
+            kind=kind,
+            reason=reason,
+            number=work.number,
         )
         return bool(done == 1)
 
-    def alive(self, puller: str) -> None:
-        """Says that a worker process works; to be said about once a second."""
-        self._store.call("alive", puller)
+    def heartbeat(self, consumer: str) -> None:
+        """Say that a worker process works; to be said about once a second."""
+        self._store.call("heartbeat", consumer=consumer)
 
-    def give_back(self, puller: str, *, died: bool) -> int:
-        """What a puller held is due, after its end; returns how much that was.
+    def release_consumer(self, consumer: str, *, died: bool) -> int:
+        """Make what a consumer held due, after its end; return how much that was.
 
-        At once, but for a message whose takes ended in three deaths or more.
+        At once, but for a message whose deliveries ended in three deaths or more.
         """
-        return int(self._store.call("giveback", puller, "died" if died else "stopped"))
+        return int(self._store.call("release_consumer", consumer=consumer, died=int(died)))
 
     def wait_for_work(self, seconds: float) -> None:
-        """Waits for the bell, at most `seconds` and at most 1 s."""
-        self._store.wait_for(keys.BELL, seconds)
+        """Wait until a conversation may be due, at most `seconds` and at most 1 s."""
+        self._store.wait_for(self._store.keys.wake, seconds)

@@ -1,61 +1,96 @@
-"""Every key's name and how long it lives. The scripts write the same names out; a test holds the two together.
+"""Every key's name, what it holds and how long it lives. The steps build the same names from the same prefix.
 
-"From last touch" is up to a hundredth of the time less, at most an hour: see steps/shared/lifetime.lua.
-
-========================  ======  =================================================  ===========================
-key                       type    what                                               lives
-========================  ======  =================================================  ===========================
-wa:seen:<mark>            string  this event was admitted                            8 days
-wa:who:<n>:<address>      string  the conversation an address belongs to             retention, from last touch
-wa:contact:<c>            hash    name, last_in, window_end, addresses, since        retention, from last touch
-wa:box:<c>                zset    the mailbox: events by Meta's second, then order   until handled
-wa:lane:<c>               hash    seq, token, takes, fails, head, urgent             8 days, from last touch
-wa:due                    zset    conversations with a mailbox, by when to look      while there is work
-wa:bell, wa:outbell:<n>   list    wake-ups, at most 64                               short
-wa:took:<p>, wa:gave:…    hash    a puller's last answer, for a repeat               2 minutes
-wa:held:<p>, claims:<p>   hash    what a puller works on                             1 hour, 1 day
-wa:alive                  zset    worker processes, by when they last said so        a minute
-wa:rec:<id>               hash    a send                                             retention, from its end
-wa:w:<mark>               string  the record of a wamid                              retention
-wa:idem:<key>:<mark>      hash    fingerprint, id, until                             24 h after the record's end
-wa:q:<c>                  list    the lane: records that wait                        until sent
-wa:out:<n>:<0|1>          zset    lanes whose head may go, by when                   while there is work
-wa:busy, wa:doubt         zset    claims by end; unknown sends by when to settle     while there is work
-wa:rate:<n>               zset    what was sent and received, by when it counts      a minute
-wa:quick:<n>              hash    the fastest round trip (ms) of how many            a minute
-wa:spread:<n>             string  when the next grant is due at an even pace           seconds
-wa:pair:<c>               string  the customer's own pace (GCRA)                     until it is free
-wa:reach:<waba>           zset    customers opened by template                       24 h
-wa:pause:<n>, pace, turn  hash    a number's pause, its lowered pace, its turns      1 h, 1 day
-wa:said:<n or waba>       hash    limits that Meta told us; n as customers see it    until told otherwise
-wa:heard:<n>              list    when sends that had a status were accepted         retention
-wa:refused_at             string  when a webhook of ours was last refused            8 days
-wa:dead, wa:dead:<id>     zset    dead letters, at most 10,000                       retention
-wa:events                 stream  what customers wrote, what became of sends         retention, each of them
-wa:foreign, stray,        list    statuses of others' sends (without recipient),     retention
-management                        events for others' numbers, management events:
-                                  the last 1,000
-wa:answers:<web process>  list    records whose caller waits                         60 s
-========================  ======  =================================================  ===========================
+Every key begins with `wa:{<tag>}:`. The braces make it a hash tag: all keys of a tag lie in one slot of a cluster, and
+services with different tags share a server without seeing each other.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from hashlib import blake2b
+from typing import Literal
 
 SEEN_SECONDS = 8 * 86_400
+DEFAULT_TAG = "main"
 
-DUE = "wa:due"
-BELL = "wa:bell"
-ALIVE = "wa:alive"
-BUSY = "wa:busy"
-DOUBT = "wa:doubt"
-DEAD = "wa:dead"
-EVENTS = "wa:events"
-FOREIGN = "wa:foreign"
-STRAY = "wa:stray"
-MANAGEMENT = "wa:management"
-REFUSED_AT = "wa:refused_at"
+Personal = Literal["conversation", "address", "holds", "no"]
+"""How erasure finds a person in a family: by the conversation or address in the key's name, or by walking what the keys
+hold; "no": nothing in it tells of anybody.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Keys of one kind: `<prefix><name>`, or `<prefix><name>:<what>`."""
+
+    name: str
+    form: str
+    holds: str
+    lives: str
+    personal: Personal
+
+
+FAMILIES = (
+    Family("seen:<mark>", "string", "this event was admitted", "8 days", "no"),
+    Family(
+        "alias:<n>:<address>",
+        "string",
+        "the conversation an address belongs to",
+        "retention, from last touch",
+        "address",
+    ),
+    Family(
+        "contact:<c>",
+        "hash",
+        "name, last_in, window_end, addresses, since",
+        "retention, from last touch",
+        "conversation",
+    ),
+    Family("mailbox:<c>", "zset", "received events by Meta's second, then order", "until handled", "conversation"),
+    Family("conv:<c>", "hash", "token, deliveries, failures, head", "8 days, from last touch", "conversation"),
+    Family("lane:<c>", "list", "the records that wait", "until sent", "conversation"),
+    Family("pair:<c>", "string", "the customer's own pace (GCRA)", "until it is free", "conversation"),
+    Family("due", "zset", "conversations with a mailbox, by when to look", "while there is work", "holds"),
+    Family("wake", "list", "wakes consumers of received messages, at most 64", "short", "no"),
+    Family("wake_out:<n>", "list", "wakes consumers of a number's sends, at most 64", "short", "no"),
+    Family("last_take:<consumer>", "hash", "a consumer's last answer of take, for a repeat", "2 minutes", "holds"),
+    Family("last_next:<consumer>:<n>", "list", "a consumer's last answer of next, for a repeat", "2 minutes", "no"),
+    Family("held:<consumer>", "hash", "conversations a consumer works on", "1 hour", "holds"),
+    Family("claims:<consumer>", "set", "records a consumer sends", "1 day", "no"),
+    Family("workers", "zset", "worker processes, by their last heartbeat", "a minute", "no"),
+    Family("record:<id>", "hash", "a send", "retention, from its end", "holds"),
+    Family("wamid:<mark>", "string", "the record of a wamid", "retention", "holds"),
+    Family("idempotency:<api key>:<mark>", "hash", "fingerprint, id, until", "24 h after the record's end", "holds"),
+    Family("out:<n>:<priority>", "zset", "lanes whose head may go, by when", "while there is work", "holds"),
+    Family("busy", "zset", "claims by their end", "while there is work", "holds"),
+    Family("unknown", "zset", "unknown sends by when to settle", "while there is work", "holds"),
+    Family("rate:<n>", "zset", "what was sent and received, by when it counts", "a minute", "no"),
+    Family("round_trip:<n>", "hash", "the fastest round trip (ms) of how many", "a minute", "no"),
+    Family("spacing:<n>", "string", "when the next grant is due at an even pace", "seconds", "no"),
+    Family("quota:<waba>", "zset", "customers opened by template", "24 h", "holds"),
+    Family("pause:<n>", "hash", "a number's pause", "1 hour after it", "no"),
+    Family("pace:<n>", "hash", "a number's lowered pace", "1 day", "no"),
+    Family("turn:<n>", "string", "whose turn: replies or bulk", "1 day", "no"),
+    Family(
+        "meta_limits:<n or waba>",
+        "hash",
+        "limits Meta told us; the number as customers see it",
+        "until told otherwise",
+        "no",
+    ),
+    Family("confirmed:<n>", "list", "when sends that had a status were accepted", "retention", "no"),
+    Family("webhook_rejected_at", "string", "when a webhook of ours was last rejected", "8 days", "no"),
+    Family("dead", "zset", "dead letters, at most 10,000", "retention", "holds"),
+    Family("dead_letter:<id>", "hash", "a dead letter", "retention", "holds"),
+    Family("events", "stream", "what customers wrote, what became of sends", "retention, each of them", "holds"),
+    Family("foreign", "list", "statuses of others' sends, without recipient, the last 1,000", "retention", "holds"),
+    Family("stray", "list", "events for others' numbers, the last 1,000", "retention", "holds"),
+    Family("management", "list", "management events, the last 1,000", "retention", "holds"),
+    Family("results:<web process>", "list", "records whose caller waits", "60 s", "no"),
+    Family("calls", "string", "REST calls by caller, for their limit", "a minute", "no"),
+)
+"""Every family of keys. "From last touch" is up to a hundredth of the time less: see steps/shared/lifetime.lua."""
 
 
 def mark(number: str, message_id: str) -> bytes:
@@ -63,81 +98,108 @@ def mark(number: str, message_id: str) -> bytes:
     return blake2b(f"{number}\0{message_id}".encode(), digest_size=12).digest()
 
 
-def record(record_id: str) -> str:
-    """A send."""
-    return f"wa:rec:{record_id}"
+class Keys:
+    """The names of one tag's keys."""
+
+    def __init__(self, tag: str = DEFAULT_TAG) -> None:
+        self.prefix = f"wa:{{{tag}}}:"
+        self.due = self.of("due")
+        self.wake = self.of("wake")
+        self.workers = self.of("workers")
+        self.busy = self.of("busy")
+        self.unknown = self.of("unknown")
+        self.dead = self.of("dead")
+        self.events = self.of("events")
+        self.foreign = self.of("foreign")
+        self.stray = self.of("stray")
+        self.management = self.of("management")
+        self.webhook_rejected_at = self.of("webhook_rejected_at")
+
+    def of(self, *parts: str) -> str:
+        """A key by its family's name and what follows it."""
+        return self.prefix + ":".join(parts)
+
+    def part_of(self, key: bytes) -> tuple[str, str]:
+        """A key's family, and what follows it."""
+        family, _, rest = key.decode("utf-8", "replace").removeprefix(self.prefix).partition(":")
+        return family, rest
+
+    def record(self, record_id: str) -> str:
+        """A send."""
+        return self.of("record", record_id)
+
+    def contact(self, conversation: str) -> str:
+        """What is known of a customer."""
+        return self.of("contact", conversation)
+
+    def alias(self, number: str, address: str) -> str:
+        """The conversation an address belongs to."""
+        return self.of("alias", number, address)
+
+    def wamid(self, digest: bytes) -> str:
+        """The record of a wamid, by its mark."""
+        return self.of("wamid", digest.hex())
+
+    def idempotency(self, api_key_name: str, idempotency_key: str) -> str:
+        """An idempotency key of one API key; the key itself may hold anything, so its digest is stored."""
+        digest = blake2b(idempotency_key.encode(), digest_size=16).hexdigest()
+        return self.of("idempotency", api_key_name, digest)
+
+    def dead_letter(self, letter_id: str) -> str:
+        """A dead letter."""
+        return self.of("dead_letter", letter_id)
+
+    def wake_out(self, number: str) -> str:
+        """Wakes the consumers of a number's sends."""
+        return self.of("wake_out", number)
+
+    def out(self, number: str, priority: int) -> str:
+        """Lanes of a number whose head may go."""
+        return self.of("out", number, str(priority))
+
+    def lane(self, conversation: str) -> str:
+        """The records that wait in a lane."""
+        return self.of("lane", conversation)
+
+    def mailbox(self, conversation: str) -> str:
+        """The events that wait in a mailbox."""
+        return self.of("mailbox", conversation)
+
+    def results(self, web_process: str) -> str:
+        """The records whose callers wait in one web process."""
+        return self.of("results", web_process)
+
+    def meta_limits(self, number_or_waba: str) -> str:
+        """What Meta told us of a number or an account."""
+        return self.of("meta_limits", number_or_waba)
+
+    def pause(self, number: str) -> str:
+        """A number's pause."""
+        return self.of("pause", number)
+
+    def pace(self, number: str) -> str:
+        """A number's lowered pace."""
+        return self.of("pace", number)
+
+    def rate(self, number: str) -> str:
+        """Stamps of what a number sent and received."""
+        return self.of("rate", number)
+
+    def quota(self, waba: str) -> str:
+        """Customers opened by template in the last 24 h."""
+        return self.of("quota", waba)
 
 
-def contact(conversation: str) -> str:
-    """What is known of a customer."""
-    return f"wa:contact:{conversation}"
+def families(personal: Personal) -> tuple[str, ...]:
+    """Return the names of the families in which erasure finds a person in this way."""
+    return tuple(family.name.partition(":")[0] for family in FAMILIES if family.personal == personal)
 
 
-def who(number: str, address: str) -> str:
-    """The conversation an address belongs to."""
-    return f"wa:who:{number}:{address}"
-
-
-def wamid(digest: bytes) -> bytes:
-    """The record of a wamid, by its mark."""
-    return b"wa:w:" + digest.hex().encode()
-
-
-def idempotency(api_key_name: str, idempotency_key: str) -> str:
-    """An idempotency key of one API key; the key itself may hold anything, so its digest is stored."""
-    return f"wa:idem:{api_key_name}:{blake2b(idempotency_key.encode(), digest_size=16).hexdigest()}"
-
-
-def dead_letter(letter_id: str) -> str:
-    """A dead letter."""
-    return f"wa:dead:{letter_id}"
-
-
-def out_bell(number: str) -> str:
-    """Wakes the pullers of a number."""
-    return f"wa:outbell:{number}"
-
-
-def out(number: str, priority: int) -> str:
-    """Lanes of a number whose head may go."""
-    return f"wa:out:{number}:{priority}"
-
-
-def lane_queue(conversation: str) -> str:
-    """The records that wait in a lane."""
-    return f"wa:q:{conversation}"
-
-
-def mailbox(conversation: str) -> str:
-    """The events that wait in a mailbox."""
-    return f"wa:box:{conversation}"
-
-
-def answers(web_process: str) -> str:
-    """The records whose callers wait in one web process."""
-    return f"wa:answers:{web_process}"
-
-
-def said(number_or_waba: str) -> str:
-    """What Meta told us of a number or an account."""
-    return f"wa:said:{number_or_waba}"
-
-
-def pause(number: str) -> str:
-    """A number's pause."""
-    return f"wa:pause:{number}"
-
-
-def pace(number: str) -> str:
-    """A number's lowered pace."""
-    return f"wa:pace:{number}"
-
-
-def rate(number: str) -> str:
-    """Stamps of what a number sent and received."""
-    return f"wa:rate:{number}"
-
-
-def reach(waba: str) -> str:
-    """Customers opened by template in the last 24 h."""
-    return f"wa:reach:{waba}"
+def retention_table(all_families: Iterable[Family] = FAMILIES) -> str:
+    """The table of what is kept and for how long, in Markdown (`make docs`)."""
+    lines = ["| key | type | holds | lives | personal |", "|---|---|---|---|---|"]
+    for family in all_families:
+        personal = "no" if family.personal == "no" else "yes"
+        cells = (f"`{family.name}`", family.form, family.holds, family.lives, personal)
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"

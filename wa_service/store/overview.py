@@ -8,13 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from wa_service.store import keys
 from wa_service.store.client import Store, fields, text
 from wa_service.store.outbox import Outbox
 
 FULL_SHARE = 0.85
 _SECOND_MS = 1010
-ALIVE_MS = 15_000
+HEARTBEAT_MS = 15_000
 _MIN_VERSION = (6, 2)
 
 
@@ -75,7 +74,7 @@ class Overview:
 
 
 class Observer:
-    """Reads the state of the store. Raises `StoreAwayError`."""
+    """Reads the state of the store. Raises `StoreUnavailableError`."""
 
     def __init__(self, store: Store, outbox: Outbox, numbers: Sequence[str]) -> None:
         self._store = store
@@ -85,16 +84,17 @@ class Observer:
     def overview(self) -> Overview:
         """The state now, in two round trips."""
         limits = self._outbox.limits_of(self._numbers[0])
+        keys = self._store.keys
         now = self._now()
         commands: list[tuple[Any, ...]] = [
-            ("ZCARD", keys.DUE),
-            ("ZRANGE", keys.DUE, 0, 0, "WITHSCORES"),
-            ("ZCARD", keys.BUSY),
-            ("ZCARD", keys.DOUBT),
-            ("ZCARD", keys.DEAD),
-            ("ZCOUNT", keys.reach(limits.waba), now - 86_400_000, "+inf"),
-            ("HGET", keys.said(limits.waba), "daily_limit"),
-            ("ZCOUNT", keys.ALIVE, now - ALIVE_MS, "+inf"),
+            ("ZCARD", keys.due),
+            ("ZRANGE", keys.due, 0, 0, "WITHSCORES"),
+            ("ZCARD", keys.busy),
+            ("ZCARD", keys.unknown),
+            ("ZCARD", keys.dead),
+            ("ZCOUNT", keys.quota(limits.waba), now - 86_400_000, "+inf"),
+            ("HGET", keys.meta_limits(limits.waba), "daily_limit"),
+            ("ZCOUNT", keys.workers, now - HEARTBEAT_MS, "+inf"),
         ]
         fixed = len(commands)
         for number in self._numbers:
@@ -105,12 +105,12 @@ class Observer:
                 ("ZRANGE", keys.out(number, 1), 0, 0, "WITHSCORES"),
                 ("ZCOUNT", keys.rate(number), f"({now - _SECOND_MS}", "+inf"),
                 ("HGETALL", keys.pause(number)),
-                ("HGET", keys.said(number), "throughput"),
+                ("HGET", keys.meta_limits(number), "throughput"),
                 ("HGET", keys.pace(number), "n"),
             ]
         results = self._store.run(commands)
-        due, due_first, busy, doubt, dead, opened, said, workers = results[:fixed]
-        depth = {"inbound": due, "replies": 0, "bulk": 0, "sending": busy, "unknown": doubt, "dead": dead}
+        due, due_first, busy, unknown, dead, opened, daily_limit, workers = results[:fixed]
+        depth = {"inbound": due, "replies": 0, "bulk": 0, "sending": busy, "unknown": unknown, "dead": dead}
         oldest = {"inbound": _age(due_first, now), "replies": 0.0, "bulk": 0.0}
         numbers = {}
         for i, number in enumerate(self._numbers):
@@ -129,7 +129,7 @@ class Observer:
             numbers[number] = NumberState(
                 limit, max(0, limit - used), wait, state.get("reason", ""), "until" in state and wait == 0.0
             )
-        daily = int(said) if said else limits.daily
+        daily = int(daily_limit) if daily_limit else limits.daily
         return Overview(depth, oldest, numbers, daily, max(0, daily - opened), self._dead_by_kind(), workers)
 
     def durability(self) -> list[str]:
@@ -172,9 +172,9 @@ class Observer:
         return int(seconds) * 1000 + int(micros) // 1000
 
     def _dead_by_kind(self) -> dict[str, int]:
-        ids = self._store.do("ZREVRANGE", keys.DEAD, 0, 999)
+        ids = self._store.do("ZREVRANGE", self._store.keys.dead, 0, 999)
         counts: dict[str, int] = {}
-        for kind in self._store.run([("HGET", keys.dead_letter(text(id_)), "kind") for id_ in ids]):
+        for kind in self._store.run([("HGET", self._store.keys.dead_letter(text(id_)), "kind") for id_ in ids]):
             if kind:
                 counts[text(kind)] = counts.get(text(kind), 0) + 1
         return counts
@@ -191,7 +191,7 @@ class MemoryWatch:
         self._mutex = threading.Lock()
 
     def full(self) -> bool:
-        """Whether new work must be refused so that the workers keep room to finish. Raises `StoreAwayError`."""
+        """Whether new work must be refused so that the workers keep room to finish. Raises `StoreUnavailableError`."""
         if time.monotonic() - self._asked < 1.0:
             return self._full
         # Who comes meanwhile waits for the answer: what was true when anybody last asked may be long ago.

@@ -1,4 +1,4 @@
-"""Where a person's address stands in what was stored: as a whole value, never as a part of a longer one."""
+"""Whether stored JSON mentions a person: an address as a whole value, never as a part of a longer one."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ _WAMID: Final = re.compile(rb"wamid\.[A-Za-z0-9+/=_-]+")
 # What stands in these fields is ours, or a time: as many digits as a telephone number has, and nobody's.
 _IDS: Final = (b"n", b"w", b"waba_id", b"phone_number_id", b"display_phone_number", b"timestamp")
 _TIMES: Final = (b"t", b"e", b"r", b"time", b"timestamp")
-_NOBODYS: Final = b"".join([*(rb'(?<!"%b":")' % name for name in _IDS), *(rb'(?<!"%b":)' % name for name in _TIMES)])
-_BEGIN: Final = rb"(?:(?<![0-9A-Za-z])|(?<=\\[bfnrt]))" + _NOBODYS
+_NOT_ADDRESSES: Final = b"".join(
+    [*(rb'(?<!"%b":")' % name for name in _IDS), *(rb'(?<!"%b":)' % name for name in _TIMES)]
+)
+_BEGIN: Final = rb"(?:(?<![0-9A-Za-z])|(?<=\\[bfnrt]))" + _NOT_ADDRESSES
 _END: Final = rb"(?![0-9A-Za-z])"
 # A group's id may be anything that a caller gave; what is shorter could be any button's id.
 _SHORTEST: Final = 7
@@ -25,7 +27,7 @@ _SENDER: Final = ("from", "from_user_id", "from_parent_user_id")
 _CONTACT: Final = ("wa_id", "user_id", "parent_user_id")
 
 
-class Mentions:
+class PersonMatcher:
     """Finds one person's addresses in JSON as our writers write it (without spaces)."""
 
     def __init__(self, addresses: Iterable[str]) -> None:
@@ -44,18 +46,18 @@ class Mentions:
                 packed.append(needle + _END)
         self._plain, self._packed = _any(plain), _any(packed)
 
-    def stand_in(self, data: bytes) -> bool:
+    def mentioned_in(self, data: bytes) -> bool:
         """Whether JSON holds one of the addresses, plainly or inside a wamid."""
-        return self._plain.search(data) is not None or any(map(self._packed.search, _unpacked(data)))
+        return self._plain.search(data) is not None or any(map(self._packed.search, _decoded_wamids(data)))
 
-    def sent(self, event: bytes) -> bool:
+    def is_sender_of(self, event: bytes) -> bool:
         """Whether a stored event comes from the person: a mailbox of a group holds other people's, too."""
         try:
             data = orjson.loads(event)
         except ValueError:
-            return self.stand_in(event)
+            return self.mentioned_in(event)
         if not isinstance(data, dict):
-            return self.stand_in(event)
+            return self.mentioned_in(event)
         raw, contact = data.get("m", data.get("raw")), data.get("p", data.get("contact"))
         given = [*_texts(raw, _SENDER), *_texts(contact, _CONTACT)]
         return any(address in self._addresses for address in given)
@@ -70,7 +72,7 @@ def _texts(found: Any, fields: tuple[str, ...]) -> Iterator[str]:
         yield from (value for name in fields if isinstance(value := found.get(name), str))
 
 
-def _unpacked(data: bytes) -> Iterator[bytes]:
+def _decoded_wamids(data: bytes) -> Iterator[bytes]:
     """What the wamids in it hold: among other things the customer's number."""
     for wamid in _WAMID.findall(data):
         packed = wamid.removeprefix(b"wamid.").rstrip(b"=").replace(b"-", b"+").replace(b"_", b"/")

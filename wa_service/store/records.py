@@ -8,8 +8,8 @@ from typing import Any
 
 import orjson
 
-from wa_service.store import keys
 from wa_service.store.client import Store, fields
+from wa_service.store.keys import mark
 
 RANKS = {
     "queued": 0,
@@ -72,14 +72,14 @@ def read_record(record_id: str, data: Mapping[str, str]) -> Record:
 
 
 class Records:
-    """Looks sends up by our id or by Meta's. Raises `StoreAwayError`."""
+    """Looks sends up by our id or by Meta's. Raises `StoreUnavailableError`."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def get(self, record_id: str) -> Record | None:
         """The record with our id."""
-        data = fields(self._store.do("HGETALL", keys.record(record_id)))
+        data = fields(self._store.do("HGETALL", self._store.keys.record(record_id)))
         return read_record(record_id, data) if "status" in data else None
 
     def find(self, name: str, numbers: tuple[str, ...]) -> Record | None:
@@ -87,7 +87,8 @@ class Records:
         record = self.get(name)
         if record is not None or not name.startswith("wamid."):
             return record
-        for found in self._store.run([("GET", keys.wamid(keys.mark(number, name))) for number in numbers]):
+        keys = self._store.keys
+        for found in self._store.run([("GET", keys.wamid(mark(number, name))) for number in numbers]):
             if found:
                 return self.get(found.decode())
         return None

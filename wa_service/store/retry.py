@@ -1,4 +1,4 @@
-"""Asks the store until it has done it: for what is worth the wait and safe to repeat."""
+"""Repeat a write until the store has it: for what is worth the wait and safe to repeat."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from wa_service.store.flusher import StoreAwayError
+from wa_service.store.flusher import StoreUnavailableError
 
-# A store that refuses without being away (a script of somebody's keeps it busy, a right is missing) is "back" at once.
+# A store that refuses but is there (a script of somebody's keeps it busy, a right is missing) is "back" at once.
 BETWEEN_TRIES = 0.2
 
 T = TypeVar("T")
 
 
-def insist(write: Callable[[], T], wait_for_store: Callable[[float], bool], seconds: float) -> T:
-    """What `write` returns, asked again once the store is back, for at most `seconds` in all.
+def retry_until_stored(write: Callable[[], T], wait_for_store: Callable[[float], bool], seconds: float) -> T:
+    """Return what `write` returns, repeated once the store is back, for at most `seconds` in all.
 
     `wait_for_store` waits at most so many seconds and says whether the store is back.
 
     Raises:
-        StoreAwayError: it was not done in that time.
+        StoreUnavailableError: it was not done in that time.
     """
     until = time.monotonic() + seconds
     while True:
         try:
             return write()
-        except StoreAwayError:
+        except StoreUnavailableError:
             back = wait_for_store(max(0.0, until - time.monotonic()))
             if not back or time.monotonic() + BETWEEN_TRIES > until:
                 raise

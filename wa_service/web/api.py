@@ -89,7 +89,7 @@ def _add_messages(api: APIBlueprint, runtime: Runtime, messages: Messages, clien
         """
         mark = _read_mark()
         meta = client(mark.from_)
-        if not runtime.outbox.may_mark(meta.phone_number_id):
+        if not runtime.outbox.reserve_spare(meta.phone_number_id):
             raise ProblemError(NO_ROOM, retry_after=1.0)
         meta.mark_as_read(path.wamid, typing=mark.typing)
         return models.Done().respond()

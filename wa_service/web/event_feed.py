@@ -24,7 +24,7 @@ def page(
     """At most `count` events after a cursor (`latest`: those to come); waits up to `wait` s for the first.
 
     Raises:
-        StoreAwayError: the store cannot be asked.
+        StoreUnavailableError: the store cannot be asked.
     """
     cursor = events.last_cursor() if after == LATEST else after or START
     until = time.monotonic() + min(wait, LONGEST_POLL)

@@ -6,7 +6,7 @@ from flask import Blueprint, Response, request
 
 from wa_service.observability import exposition
 from wa_service.runtime import Runtime
-from wa_service.store.flusher import StoreAwayError
+from wa_service.store.flusher import StoreUnavailableError
 from wa_service.web.auth import allow
 from wa_service.web.metrics_buffer import WebhookTally
 from wa_service.web.problems import UNAUTHORIZED, ProblemError, store_away
@@ -30,7 +30,7 @@ def health_blueprint(runtime: Runtime, tally: WebhookTally) -> Blueprint:
         """The store answers. While a number is paused sends wait, so the service stays ready."""
         try:
             runtime.store.do("PING")
-        except StoreAwayError:
+        except StoreUnavailableError:
             raise store_away() from None
         return Response('{"status":"ready"}', content_type="application/json")
 

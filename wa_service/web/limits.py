@@ -43,14 +43,14 @@ class CallLimits:
     def __init__(self, store: Store, rate: str, refused_rate: str = REFUSED_RATE) -> None:
         self._store = store
         self._refused = parse(refused_rate)
-        pool = store.pool_of_its_own(CONNECTIONS, CONNECTION_SECONDS)
+        pool = store.new_pool(CONNECTIONS, CONNECTION_SECONDS)
         self._limiter = Limiter(
             caller_name,
             application_limits=[rate],
             storage_uri="redis://",
             storage_options={
                 "connection_pool": pool,  # type: ignore[dict-item]  # passed on as it is
-                "key_prefix": "wa:calls",
+                "key_prefix": store.keys.of("calls"),
                 "wrap_exceptions": True,
             },
             strategy="fixed-window",
@@ -70,7 +70,7 @@ class CallLimits:
         Raises:
             ProblemError: there were too many from this address.
         """
-        if self._store.flusher.away:
+        if self._store.flusher.unavailable:
             return
         address = request.remote_addr or "local"
         try:
@@ -83,7 +83,7 @@ class CallLimits:
         raise ProblemError(TOO_MANY_CALLS, "Too many refused calls.", retry_after=reset - time.time())
 
     def _refuse_while_away(self) -> None:
-        if self._store.flusher.away:
+        if self._store.flusher.unavailable:
             raise store_away()
 
     def _refuse_uncounted(self, error: StorageError) -> Response:
@@ -95,13 +95,13 @@ class CallLimits:
         answer that a crowd kept us from reading in time while others came.
         """
         cause, flusher = error.storage_error, self._store.flusher
-        late = isinstance(cause, exceptions.TimeoutError) and flusher.heard_within(SOCKET_SECONDS)
+        late = isinstance(cause, exceptions.TimeoutError) and flusher.answered_within(SOCKET_SECONDS)
         if not late and not isinstance(cause, exceptions.MaxConnectionsError):
-            flusher.mark_away()
+            flusher.mark_unavailable()
 
     def _tell(self, response: Response) -> Response:
         limit = self._limiter.current_limit
-        if limit is None or self._store.flusher.away:
+        if limit is None or self._store.flusher.unavailable:
             return response
         try:
             seconds = max(0, limit.reset_at - int(time.time()))

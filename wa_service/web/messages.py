@@ -11,9 +11,8 @@ from flask import Response, request
 from wa_service.runtime import Runtime
 from wa_service.service.send_request import SendRequest, read_send
 from wa_service.service.template_cache import Templates
-from wa_service.store import keys
-from wa_service.store.flusher import StoreAwayError
-from wa_service.store.outbox import Idempotency, Priority, Put
+from wa_service.store.flusher import StoreUnavailableError
+from wa_service.store.outbox import Idempotency, Priority, PutResult
 from wa_service.store.records import RANKS, Record
 from wa_service.web import models
 from wa_service.web.auth import caller_name
@@ -53,11 +52,11 @@ class Messages:
             runtime.numbers,
             runtime.settings.send_ttl,
             priority=priority,
-            answer_to=runtime.answers.name if wait else None,
+            notify=runtime.result_waiters.name if wait else None,
         )
         idempotency = None
         if idempotency_key is not None:
-            key = keys.idempotency(caller_name(), idempotency_key)
+            key = self.runtime.store.keys.idempotency(caller_name(), idempotency_key)
             idempotency = Idempotency(key, asked.fingerprint, int(wait * 1000))
         self._check_room(idempotency)
         self._check_templates(asked, idempotency)
@@ -77,7 +76,7 @@ class Messages:
     def _check_room(self, idempotency: Idempotency | None) -> None:
         """A new message is refused while the store is nearly full: what is left is for finishing what is there."""
         runtime = self.runtime
-        if runtime.memory.full() and (idempotency is None or not runtime.outbox.knows(idempotency)):
+        if runtime.memory.full() and (idempotency is None or not runtime.outbox.has_idempotency_key(idempotency)):
             raise store_away("It is nearly full. Nothing was queued.")
 
     def _check_templates(self, asked: SendRequest, idempotency: Idempotency | None) -> None:
@@ -86,25 +85,25 @@ class Messages:
             self.templates.check(asked.templates)
         except ProblemError:
             # The first request passed: its repeat gets its answer, whatever became of the template since.
-            if idempotency is None or not self.runtime.outbox.knows(idempotency):
+            if idempotency is None or not self.runtime.outbox.has_idempotency_key(idempotency):
                 raise
 
-    def _put(self, asked: SendRequest, idempotency: Idempotency | None, *, wait: float) -> Put:
+    def _put(self, asked: SendRequest, idempotency: Idempotency | None, *, wait: float) -> PutResult:
         """Queues it, and waits until Meta answered or the time is over."""
-        answers, send = self.runtime.answers, asked.send
-        expected = answers.expect(send.id) if wait else None
+        answers, send = self.runtime.result_waiters, asked.send
+        expected = answers.register(send.id) if wait else None
         try:
             put = self._queue(asked, idempotency)
             if expected is not None and put.outcome == "queued" and not answers.wait(send.id, expected, wait):
                 self._no_longer_waiting(idempotency)
             return put
         finally:
-            answers.forget(send.id)
+            answers.cancel(send.id)
 
-    def _queue(self, asked: SendRequest, idempotency: Idempotency | None) -> Put:
+    def _queue(self, asked: SendRequest, idempotency: Idempotency | None) -> PutResult:
         try:
             put = self.runtime.outbox.put(asked.send, idempotency=idempotency, opens=asked.opens)
-        except StoreAwayError:
+        except StoreUnavailableError:
             if idempotency is not None:
                 raise store_away("Send it again with the same Idempotency-Key.") from None
             raise store_away(
@@ -117,7 +116,7 @@ class Messages:
                 raise ProblemError(BUSY, retry_after=1.0, headers=_location(put.id), id=put.id)
             case "full":
                 raise ProblemError(LANE_FULL, retry_after=_LANE_RETRY_SECONDS)
-            case "reach":
+            case "quota":
                 raise ProblemError(
                     REACH_USED_UP,
                     "With Prefer: respond-async the message waits until there is room.",
@@ -129,8 +128,8 @@ class Messages:
         if idempotency is None:
             return
         try:
-            self.runtime.outbox.answered(idempotency)
-        except StoreAwayError:
+            self.runtime.outbox.caller_answered(idempotency)
+        except StoreUnavailableError:
             return  # then a repeat waits until the time runs out by itself
 
     def _answer(self, record_id: str, headers: dict[str, str], *, later: bool) -> Response:
@@ -140,7 +139,7 @@ class Messages:
         """
         try:
             record = self._latest(record_id)
-        except StoreAwayError:
+        except StoreUnavailableError:
             record = None  # it is queued, and that is what counts
         if record is None:
             queued = models.Queued(id=record_id, status="queued")

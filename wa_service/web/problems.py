@@ -18,7 +18,7 @@ from limits.errors import StorageError
 from werkzeug.exceptions import HTTPException
 
 from wa_service.observability import log
-from wa_service.store.flusher import StoreAwayError
+from wa_service.store.flusher import StoreUnavailableError
 from wa_service.whatsapp.errors import (
     MediaDownloadError,
     MediaNotFoundError,
@@ -245,7 +245,7 @@ def install(app: Flask) -> None:
     def from_meta(error: WhatsAppError) -> Response:
         return of_meta(error).response()
 
-    def away(_: StoreAwayError | StorageError) -> Response:
+    def away(_: StoreUnavailableError | StorageError) -> Response:
         return store_away().response()
 
     def unreadable(_: ParseException) -> Response:
@@ -264,7 +264,7 @@ def install(app: Flask) -> None:
 
     app.register_error_handler(ProblemError, problem)
     app.register_error_handler(WhatsAppError, from_meta)
-    app.register_error_handler(StoreAwayError, away)
+    app.register_error_handler(StoreUnavailableError, away)
     app.register_error_handler(StorageError, away)
     app.register_error_handler(ParseException, unreadable)
     app.register_error_handler(HTTPException, http)

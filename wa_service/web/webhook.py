@@ -15,7 +15,7 @@ from gunicorn.http.errors import ParseException  # type: ignore[import-untyped] 
 from wa_service.observability import log
 from wa_service.runtime import Runtime
 from wa_service.service.intake import Intake
-from wa_service.store.flusher import StoreAwayError
+from wa_service.store.flusher import StoreUnavailableError
 from wa_service.web import tolerant_json as legal_json
 from wa_service.web.auth import allow
 from wa_service.web.limits import CallLimits
@@ -108,7 +108,7 @@ def webhook_blueprint(runtime: Runtime, intake: Intake, limits: CallLimits, tall
             raise ProblemError(INVALID, "The body is no WhatsApp delivery.")
         try:
             take(walk(delivery))
-        except StoreAwayError as error:
+        except StoreUnavailableError as error:
             logger.warning("whatsapp.webhook.refused", reason="not_stored", error=str(error))
             raise store_away() from None
         return "stored"

@@ -22,10 +22,10 @@ from wa_service.conversation.pipeline import Pipeline, PipelineResult
 from wa_service.conversation.utterance import Utterance, read_utterance
 from wa_service.observability import log
 from wa_service.resilience.breaker import Unavailable
-from wa_service.store.flusher import StoreAwayError
+from wa_service.store.flusher import StoreUnavailableError
 from wa_service.store.inbox import Inbox, NewerFormError, StoredEvent, UnreadableEventError, Work
 from wa_service.store.outbox import Send
-from wa_service.store.retry import insist
+from wa_service.store.retry import retry_until_stored
 from wa_service.whatsapp.errors import WhatsAppError
 from wa_service.whatsapp.media.download import Media
 from wa_service.whatsapp.webhooks.events import InboundMessage, Malformed, parse_piece
@@ -111,7 +111,7 @@ class InboundWorker:
                     self._start(work)
                 if wait and not self._stopping:
                     self._inbox.wait_for_work(min(wait, 1.0))
-            except StoreAwayError:
+            except StoreUnavailableError:
                 gevent.sleep(0.2)  # the same counter again: a lost answer strands nothing
 
     def renew_leases(self) -> None:
@@ -120,7 +120,7 @@ class InboundWorker:
         due = [lease for lease in self._leases.values() if now - lease.renewed >= self._renew_after]
         if not due:
             return
-        for lease, kept in zip(due, self._inbox.keep([lease.work for lease in due]), strict=True):
+        for lease, kept in zip(due, self._inbox.renew_leases([lease.work for lease in due]), strict=True):
             if kept:
                 lease.renewed = now
             elif lease.greenlet is not None:
@@ -152,7 +152,7 @@ class InboundWorker:
                 self._attempt(lease, stored, logger)
         except LeaseLostError:
             self._log.warning("whatsapp.message.lease_lost")
-        except StoreAwayError:
+        except StoreUnavailableError:
             # Not handed back: the lease runs out by itself, and then it is anybody's.
             self._log.warning("whatsapp.message.store_unavailable")
         finally:
@@ -173,7 +173,7 @@ class InboundWorker:
 
     def _attempt(self, lease: _Lease, stored: StoredEvent, logger: FilteringBoundLogger) -> None:
         work = lease.work
-        if work.takes > MAX_DELIVERIES:
+        if work.deliveries > MAX_DELIVERIES:
             self._dead_letter(work, "crashed", f"taken {MAX_DELIVERIES} times, never finished", logger)
             return
         event = parse_piece(stored.piece)
@@ -183,7 +183,7 @@ class InboundWorker:
         if not isinstance(event, InboundMessage):
             self._dead_letter(work, "failed", "not a message", logger)
             return
-        if work.takes == 1:
+        if work.deliveries == 1:
             logger.info("whatsapp.message.received", type=event.kind, lag_ms=_age_ms(stored.received))
         try:
             with gevent.Timeout(self._handle_timeout, _HandlerTimeout()):
@@ -234,8 +234,8 @@ class InboundWorker:
     ) -> None:
         # Once more when the store is back: the step does it once, and only under this lease.
         stamp = UNSUPPORTED_ANSWERED_AT if result.unsupported_answered else ""
-        finished = insist(
-            lambda: self._inbox.finish(work, self._consumer, sends, heard=transcript, stamp=stamp),
+        finished = retry_until_stored(
+            lambda: self._inbox.finish(work, self._consumer, sends, transcript=transcript, stamp=stamp),
             self._wait_for_store,
             STORE_RETRY_SECONDS,
         )
@@ -261,10 +261,10 @@ class InboundWorker:
 
     def _failed(self, work: Work, error: Exception, *, counts: bool, logger: FilteringBoundLogger) -> None:
         reason = f"{type(error).__name__}: {error}" if isinstance(error, WhatsAppError) else type(error).__name__
-        if counts and work.fails + 1 >= MAX_FAILURES:
+        if counts and work.failures + 1 >= MAX_FAILURES:
             self._dead_letter(work, "failed", reason, logger)
             return
-        tried = work.fails if counts else work.takes - 1
+        tried = work.failures if counts else work.deliveries - 1
         delay = RETRY_DELAYS[min(tried, len(RETRY_DELAYS) - 1)] * random.uniform(0.75, 1.25)  # noqa: S311 - jitter
         retry_after = getattr(error, "retry_after", None)
         if not isinstance(error, WhatsAppError):
@@ -275,12 +275,12 @@ class InboundWorker:
         self, work: Work, delay: float, *, counts: bool, reason: str, logger: FilteringBoundLogger
     ) -> None:
         delay = min(delay, MAX_RETRY_DELAY)
-        self._inbox.again(work, self._consumer, delay, counts=counts)
+        self._inbox.retry_later(work, self._consumer, delay, is_failure=counts)
         logger.warning("whatsapp.message.retry_scheduled", reason=reason, seconds=round(delay, 1))
 
     def _dead_letter(self, work: Work, kind: str, reason: str, logger: FilteringBoundLogger) -> None:
-        self._inbox.bury(work, self._consumer, kind, reason)
-        logger.error("whatsapp.message.dead_lettered", kind=kind, reason=reason, tries=work.takes)
+        self._inbox.dead_letter(work, self._consumer, kind, reason)
+        logger.error("whatsapp.message.dead_lettered", kind=kind, reason=reason, tries=work.deliveries)
 
 
 def addressed_to(event: InboundMessage) -> dict[str, str]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from wa_service.observability import log
 from wa_service.store.events import Events
-from wa_service.store.flusher import StoreAwayError
+from wa_service.store.flusher import StoreUnavailableError
 from wa_service.store.inbox import Inbox
 from wa_service.store.outbox import Outbox
 
@@ -34,7 +34,7 @@ class Maintenance:
     def run_once(self) -> None:
         """Do one round; what an unavailable store prevents is left to the next one."""
         try:
-            self._inbox.alive(self._consumer)
+            self._inbox.heartbeat(self._consumer)
             self._renew_leases()
             for record_id in self._outbox.reap():
                 self._log.warning("whatsapp.send.unknown", id=record_id, reason="claim_ran_out")
@@ -44,7 +44,7 @@ class Maintenance:
                 else:
                     self._log.error("whatsapp.send.failed", id=record_id, reason="no_word_from_meta")
             if time.monotonic() >= self._trim_at:
-                self._events.tidy()
+                self._events.trim()
                 self._trim_at = time.monotonic() + TRIM_SECONDS
-        except StoreAwayError:
+        except StoreUnavailableError:
             return

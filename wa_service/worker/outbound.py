@@ -7,7 +7,7 @@ from gevent.pool import Pool
 
 from wa_service.delivery.sender import Sender
 from wa_service.observability import log
-from wa_service.store.flusher import StoreAwayError
+from wa_service.store.flusher import StoreUnavailableError
 from wa_service.store.outbox import Grant, Outbox
 
 BATCH_SIZE = 16
@@ -42,7 +42,7 @@ class OutboundWorker:
                     self._log.warning("whatsapp.send.failed", id=record_id, reason="expired")
                 if answer.wait and not self._stopping:
                     self._wait(answer.wait, answer.why)
-            except StoreAwayError:
+            except StoreUnavailableError:
                 gevent.sleep(0.2)  # the same counter again: a lost answer strands nothing
 
     def stop(self) -> None:

@@ -15,7 +15,7 @@ from wa_service.config.settings import Settings
 from wa_service.conversation.pipeline import Pipeline
 from wa_service.observability import log
 from wa_service.runtime import Runtime
-from wa_service.store.flusher import StoreAwayError
+from wa_service.store.flusher import StoreUnavailableError
 from wa_service.worker.build_pipeline import build_pipeline
 from wa_service.worker.inbound import InboundWorker
 from wa_service.worker.maintenance import Maintenance
@@ -119,8 +119,8 @@ class WorkerProcess:
         self._pipeline.stop()
         released = 0
         try:
-            released = self._built.inbox.give_back(self._consumer, died=False)
-        except StoreAwayError:
+            released = self._built.inbox.release_consumer(self._consumer, died=False)
+        except StoreUnavailableError:
             self._log.warning("whatsapp.worker.release_failed")
         ms = round((time.monotonic() - started) * 1000)
         self._log.info("whatsapp.worker.stopped", ms=ms, released=released)
@@ -133,9 +133,9 @@ class WorkerProcess:
 
     def _take_over(self, predecessor: str) -> None:
         try:
-            held = self._built.inbox.give_back(predecessor, died=True)
+            held = self._built.inbox.release_consumer(predecessor, died=True)
             self._log.warning("whatsapp.worker.took_over", held=held)
-        except StoreAwayError:
+        except StoreUnavailableError:
             self._log.warning("whatsapp.worker.takeover_failed")
 
 

@@ -9,7 +9,7 @@ import gevent
 from gevent.event import Event
 
 from wa_service.observability import log
-from wa_service.store.flusher import StoreAwayError
+from wa_service.store.flusher import StoreUnavailableError
 from wa_service.store.outbox import Outbox
 from wa_service.whatsapp.client import WhatsAppMetaClient
 from wa_service.whatsapp.errors import WhatsAppError
@@ -63,7 +63,7 @@ class ReadReceipts:
 
     def _mark_read(self, event: InboundMessage, *, typing: bool) -> None:
         try:
-            if self._outbox.may_mark(event.phone_number_id):
+            if self._outbox.reserve_spare(event.phone_number_id):
                 self._clients[event.phone_number_id].mark_as_read(event.id, typing=typing)
-        except (WhatsAppError, StoreAwayError, KeyError) as error:
+        except (WhatsAppError, StoreUnavailableError, KeyError) as error:
             self._log.debug("whatsapp.message.mark_read_failed", reason=type(error).__name__)

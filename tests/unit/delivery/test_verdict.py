@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from wa_service.delivery.verdict import FEW_DELAYS, judge
+from wa_service.delivery.verdict import LIMITED_DELAYS, judge
 from wa_service.store.outbox import Grant
 from wa_service.whatsapp.errors import (
     CODES,
@@ -19,7 +19,7 @@ from wa_service.whatsapp.errors import (
 
 
 def grant(**counts: int) -> Grant:
-    facts: dict[str, Any] = {"few": 0, "pair": 0, "ill": 0} | counts
+    facts: dict[str, Any] = {"limited_retries": 0, "pair_retries": 0, "unwell_retries": 0} | counts
     return Grant("id", 1, "n:c", "text", b"{}", origin="", waited_ms=0, **facts)
 
 
@@ -33,11 +33,11 @@ def asking(code: int, seconds: int) -> WhatsAppError:
 
 def test_what_never_left_comes_again_and_meta_counts_as_ill() -> None:
     ending = judge(WhatsAppConnectionError("no route"), grant()).ending
-    assert (ending.outcome, ending.counts, ending.health) == ("later", "ill", "ill")
+    assert (ending.kind, ending.retry_class, ending.meta_healthy) == ("retry", "unwell", False)
 
 
 def test_an_open_breaker_says_nothing_of_metas_health() -> None:
-    assert judge(WhatsAppCircuitOpenError("open"), grant()).ending.health == ""
+    assert judge(WhatsAppCircuitOpenError("open"), grant()).ending.meta_healthy is None
 
 
 @pytest.mark.parametrize("never", [WhatsAppConnectionError("no route"), WhatsAppCircuitOpenError("open")], ids=str)
@@ -47,37 +47,37 @@ def test_only_what_never_left_is_said_to_have_never_left(never: WhatsAppError) -
 
 
 def test_the_pauses_grow_up_to_a_minute() -> None:
-    delays = [judge(WhatsAppConnectionError("no"), grant(ill=tries)).ending.delay for tries in (0, 4, 20)]
+    delays = [judge(WhatsAppConnectionError("no"), grant(unwell_retries=tries)).ending.delay for tries in (0, 4, 20)]
     assert delays[0] < 1 < delays[1] < 11
     assert 40 < delays[2] <= 75
 
 
 def test_a_lost_answer_is_unknown() -> None:
-    assert judge(WhatsAppOutcomeUnknownError("lost"), grant()).ending.outcome == "unknown"
+    assert judge(WhatsAppOutcomeUnknownError("lost"), grant()).ending.kind == "unknown"
 
 
 @pytest.mark.parametrize("code", [1, 2, 131000])
 def test_an_unknown_error_of_metas_is_tried_five_times_in_two_minutes(code: int) -> None:
-    outcomes = [judge(meta(code, 500), grant(few=tries)).ending for tries in range(5)]
-    assert [ending.outcome for ending in outcomes] == ["later"] * 4 + ["failed"]
-    assert sum(FEW_DELAYS) * 1.25 < 125
+    outcomes = [judge(meta(code, 500), grant(limited_retries=tries)).ending for tries in range(5)]
+    assert [ending.kind for ending in outcomes] == ["retry"] * 4 + ["failed"]
+    assert sum(LIMITED_DELAYS) * 1.25 < 125
 
 
 def test_throughput_slows_the_number() -> None:
     verdict = judge(meta(130429), grant())
     assert verdict.cut
-    assert verdict.ending.outcome == "later"
+    assert verdict.ending.kind == "retry"
     assert verdict.pause is None
 
 
 def test_maintenance_pauses_the_number_for_a_minute() -> None:
     verdict = judge(meta(131057, 500), grant())
     assert verdict.pause == 60
-    assert verdict.ending.outcome == "later"
+    assert verdict.ending.kind == "retry"
 
 
 def test_the_pair_limit_waits_four_to_the_n() -> None:
-    delays = [judge(meta(131056), grant(pair=tries)).ending.delay for tries in range(6)]
+    delays = [judge(meta(131056), grant(pair_retries=tries)).ending.delay for tries in range(6)]
     assert delays[1:] == [4, 16, 64, 256, 256]
     assert delays[0] >= 1
     assert judge(meta(131056), grant()).pause is None
@@ -86,7 +86,7 @@ def test_the_pair_limit_waits_four_to_the_n() -> None:
 @pytest.mark.parametrize("code", [190, 10, 200, 368, 131031, 131042, 131045, 133010])
 def test_an_account_error_pauses_at_once_and_calls_a_person(code: int) -> None:
     verdict = judge(meta(code), grant())
-    assert verdict.ending.outcome == "later"
+    assert verdict.ending.kind == "retry"
     assert verdict.pause is not None
     assert verdict.alert
 
@@ -94,10 +94,10 @@ def test_an_account_error_pauses_at_once_and_calls_a_person(code: int) -> None:
 @pytest.mark.parametrize("code", [100, 131008, 131009, 131026, 131047, 131051, 131053, 132000, 132001, 132015])
 def test_a_refusal_fails_at_once_with_its_reason(code: int) -> None:
     ending = judge(meta(code), grant()).ending
-    assert (ending.outcome, ending.code) == ("failed", code)
+    assert (ending.kind, ending.code) == ("failed", code)
     assert ending.error is not None
     assert ending.error["code"] == code
-    assert ending.health == "well"
+    assert ending.meta_healthy is True
 
 
 @pytest.mark.parametrize("code", [130429, 131000, 131016, 131056, 133004])
@@ -122,16 +122,16 @@ def test_a_usage_header_says_how_long_the_number_pauses() -> None:
 
 
 def test_the_pair_limit_never_waits_less_than_asked_nor_than_its_turn() -> None:
-    assert judge(asking(131056, 300), grant(pair=2)).ending.delay == 300
-    assert judge(asking(131056, 3), grant(pair=2)).ending.delay == 16
-    assert judge(meta(131056), grant(pair=5_000)).ending.delay == 256
+    assert judge(asking(131056, 300), grant(pair_retries=2)).ending.delay == 300
+    assert judge(asking(131056, 3), grant(pair_retries=2)).ending.delay == 16
+    assert judge(meta(131056), grant(pair_retries=5_000)).ending.delay == 256
 
 
 @pytest.mark.parametrize(
     "error", [meta(131016, 500), meta(133004, 500), WhatsAppCircuitOpenError("open", retry_after=1.0)], ids=str
 )
 def test_what_a_table_advises_does_not_keep_a_pause_from_growing(error: WhatsAppError) -> None:
-    assert judge(error, grant(ill=5)).ending.delay > 10
+    assert judge(error, grant(unwell_retries=5)).ending.delay > 10
 
 
 @pytest.mark.parametrize("code", [130429, 131016])
@@ -141,4 +141,4 @@ def test_no_two_sends_wait_the_same_time_unless_asked_to(code: int) -> None:
 
 def test_every_code_has_a_verdict() -> None:
     for code in CODES:
-        assert judge(meta(code), grant()).ending.outcome in {"later", "failed", "unknown"}
+        assert judge(meta(code), grant()).ending.kind in {"retry", "failed", "unknown"}

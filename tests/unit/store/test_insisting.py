@@ -9,8 +9,8 @@ import pytest
 import redis
 
 from wa_service.store.client import Store, connect
-from wa_service.store.flusher import StoreAwayError
-from wa_service.store.retry import insist
+from wa_service.store.flusher import StoreUnavailableError
+from wa_service.store.retry import retry_until_stored
 
 
 @pytest.fixture
@@ -27,12 +27,12 @@ def refusing(redis_client: redis.Redis) -> Iterator[Store]:
 def test_a_store_that_refuses_is_asked_now_and_then_and_in_all_no_longer_than_the_patience(refusing: Store) -> None:
     asked = []
 
-    def alive() -> None:
+    def heartbeat() -> None:
         asked.append(time.monotonic())
-        refusing.call("alive", "p")
+        refusing.call("heartbeat", consumer="p")
 
-    with pytest.raises(StoreAwayError, match="NoPermission"):
-        insist(alive, refusing.flusher.wait_until_back, 0.5)
-    assert not refusing.flusher.away
+    with pytest.raises(StoreUnavailableError, match="NoPermission"):
+        retry_until_stored(heartbeat, refusing.flusher.wait_until_back, 0.5)
+    assert not refusing.flusher.unavailable
     assert len(asked) == 3
     assert asked[-1] - asked[0] < 0.5

@@ -1,40 +1,120 @@
-"""The scripts write the keys' names out: what they write and what `keys.py` says are held together here."""
+"""The steps' arguments go by name, and every key that a step writes belongs to a family that says how it is erased."""
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
 import pytest
 
 from wa_service.store import keys
-from wa_service.store.client import load_scripts
+from wa_service.store.erasure import Eraser
+from wa_service.store.keys import FAMILIES, Keys, families, retention_table
+from wa_service.store.scripts import Script, load_scripts
 
-FOLDER = Path("wa_service/store/steps")
-STEPS = sorted(path.stem for path in FOLDER.glob("*.lua"))
-
-
-def names_in(source: str) -> set[str]:
-    """The first part of each key that a script writes out."""
-    return {name.rstrip(":") for name in re.findall(r"'wa:([a-z_]+):?", source)}
+SCRIPTS = load_scripts()
+NAMES = {family.name.partition(":")[0] for family in FAMILIES}
 
 
-def test_every_key_of_the_scripts_is_in_the_table() -> None:
-    table = keys.__doc__ or ""
-    written = set().union(*(names_in(source) for source in load_scripts().values())) - {"none"}
-    assert [name for name in sorted(written) if name not in table] == []
+def keys_in(source: str) -> set[str]:
+    """The family of each key that a step builds from the prefix."""
+    return {name.rstrip(":") for name in re.findall(r"prefix \.\. '([a-z_]+:?)'", source)}
 
 
-@pytest.mark.parametrize("step", STEPS)
-def test_every_step_says_what_it_takes(step: str) -> None:
-    head = [line for line in (FOLDER / f"{step}.lua").read_text("utf-8").splitlines()[:12] if line.startswith("--")]
-    assert any("ARGV" in line for line in head), step
+def calls() -> list[tuple[str, set[str]]]:
+    """Each call of a step in the store's code: its name, and its arguments'."""
+    sources = [path.read_text("utf-8") for path in Path("wa_service/store").glob("*.py")]
+    nodes = [node for source in sources for node in ast.walk(ast.parse(source))]
+    return [
+        (node.args[0].value, {keyword.arg or "" for keyword in node.keywords})
+        for node in nodes
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in {"step", "call"}
+        and node.args
+        and isinstance(node.args[0], ast.Constant)
+    ]
 
 
-@pytest.mark.parametrize("step", STEPS)
-def test_every_step_is_asked_for_somewhere(step: str) -> None:
-    code = "".join(path.read_text("utf-8") for path in Path("wa_service/store").glob("*.py"))
-    assert f'"{step}"' in code
+class TestArguments:
+    """A step takes its arguments by name."""
+
+    SCRIPT = Script("", "", ("conversation", "lease_ms"), "addresses")
+
+    def test_they_are_put_in_the_steps_order(self) -> None:
+        given = {"addresses": ("a", "b"), "lease_ms": 5, "conversation": "c"}
+        assert self.SCRIPT.values(given) == ["c", 5, "a", "b"]
+
+    @pytest.mark.parametrize("missing", ["conversation", "addresses"])
+    def test_a_missing_one_is_named(self, missing: str) -> None:
+        given = {"conversation": "c", "lease_ms": 5, "addresses": ()}
+        del given[missing]
+        with pytest.raises(TypeError, match=missing):
+            self.SCRIPT.values(given)
+
+    def test_one_that_is_not_the_steps_is_named(self) -> None:
+        with pytest.raises(TypeError, match="no argument lease"):
+            self.SCRIPT.values({"conversation": "c", "lease_ms": 5, "addresses": (), "lease": 1})
+
+    @pytest.mark.parametrize("step", SCRIPTS)
+    def test_every_step_is_called_with_what_its_header_names(self, step: str) -> None:
+        script = SCRIPTS[step]
+        named = {*script.arguments, *([script.tail] if script.tail else [])}
+        called = [arguments for name, arguments in calls() if name == step]
+        assert called
+        assert all(arguments == named for arguments in called)
+
+
+class TestForms:
+    """What stands behind an argument's name says how the step gets it."""
+
+    @staticmethod
+    def source(tmp_path: Path, header: str) -> str:
+        (tmp_path / "step.lua").write_text(f"{header}\nreturn 1\n")
+        return load_scripts(tmp_path)["step"].source
+
+    def test_a_number_a_flag_and_json(self, tmp_path: Path) -> None:
+        source = self.source(tmp_path, "-- args: a b:number c:flag d:json")
+        assert "local a = ARGV[1]" in source
+        assert "local b = tonumber(ARGV[2])" in source
+        assert "local c = (ARGV[3] == '1')" in source
+        assert "local d = cjson.decode(ARGV[4])" in source
+
+    def test_the_last_one_may_be_of_any_length(self, tmp_path: Path) -> None:
+        source = self.source(tmp_path, "-- args: a rest:json...")
+        assert "for i = 2, #ARGV do rest[#rest + 1] = cjson.decode(ARGV[i]) end" in source
+
+    def test_the_prefix_comes_first(self, tmp_path: Path) -> None:
+        assert self.source(tmp_path, "-- Nothing.").startswith("local prefix = KEYS[1]")
+
+
+class TestFamilies:
+    """Every key belongs to one, and erasure is made from them."""
+
+    def test_every_key_of_the_steps_belongs_to_one(self) -> None:
+        written = set().union(*(keys_in(script.source) for script in SCRIPTS.values())) - {"none"}
+        assert written - NAMES == set()
+
+    def test_every_key_of_the_code_belongs_to_one(self) -> None:
+        names = Keys()
+        plain = {value for name, value in vars(names).items() if name != "prefix"}
+        built = [names.record("1"), names.contact("1"), names.alias("1", "2"), names.wamid(b"1"), names.out("1", 0)]
+        built += [names.idempotency("1", "2"), names.dead_letter("1"), names.wake_out("1"), names.lane("1")]
+        built += [names.mailbox("1"), names.results("1"), names.meta_limits("1"), names.pause("1"), names.pace("1")]
+        built += [names.rate("1"), names.quota("1")]
+        assert {names.part_of(key.encode())[0] for key in {*plain, *built}} <= NAMES
+
+    def test_each_that_holds_what_tells_of_a_person_is_walked_by_erasure(self) -> None:
+        walked = [family for _, of_step in Eraser.STEPS for family in of_step]
+        assert sorted(walked) == sorted(families("holds"))
+
+    def test_no_step_writes_the_prefix_out(self) -> None:
+        assert [name for name, script in SCRIPTS.items() if "'wa:" in script.source] == []
+
+    def test_the_table_of_retention_has_them_all(self) -> None:
+        table = retention_table()
+        assert all(f"| `{family.name}` |" in table for family in FAMILIES)
 
 
 def test_a_mark_does_not_tell_the_number() -> None:

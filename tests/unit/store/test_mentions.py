@@ -7,7 +7,7 @@ import base64
 import orjson
 import pytest
 
-from wa_service.store.person_matcher import Mentions
+from wa_service.store.person_matcher import PersonMatcher
 
 NUMBER, USER_ID, GROUP = "15551230001", "US.13491208655302741918", "Y2FwaV9ncm91cDox"
 
@@ -19,7 +19,7 @@ def wamid(holds: str, *, url_safe: bool = False) -> str:
 
 
 def stands_in(address: str, value: object) -> bool:
-    return Mentions([address]).stand_in(orjson.dumps(value))
+    return PersonMatcher([address]).mentioned_in(orjson.dumps(value))
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,9 @@ def test_a_message_is_theirs_by_who_sent_it_not_by_whom_it_names() -> None:
     theirs = {"v": 2, "m": {"from": NUMBER}, "p": None}
     by_contact = {"v": 1, "raw": {"from_user_id": "US.2"}, "contact": {"wa_id": NUMBER}}
     names_them = {"v": 2, "m": {"from": "15559870002", "context": {"from": NUMBER}}, "p": {"wa_id": "15559870002"}}
-    assert [Mentions([NUMBER]).sent(orjson.dumps(event)) for event in (theirs, by_contact, names_them)] == [
+    assert [
+        PersonMatcher([NUMBER]).is_sender_of(orjson.dumps(event)) for event in (theirs, by_contact, names_them)
+    ] == [
         True,
         True,
         False,

@@ -23,7 +23,7 @@ from tests.unit.web.deliveries import NUMBER, OTHER_NUMBER, SECRET, WABA
 from wa_service import runtime as wiring
 from wa_service.config import settings
 from wa_service.runtime import Runtime
-from wa_service.store.outbox import Ending, Grant
+from wa_service.store.outbox import Grant, SendOutcome
 from wa_service.web.app import create_app
 
 SETTINGS = {
@@ -91,7 +91,7 @@ class Web:
     def accept(self, wamid: str = "wamid.HBgLACCEPTED", number: str = NUMBER) -> Grant:
         """A worker sends the next message, and Meta accepts it."""
         grant = self.grant(number)
-        self.runtime.outbox.done(number, grant, Ending("accepted", wamid=wamid, health="well"))
+        self.runtime.outbox.done(number, grant, SendOutcome("accepted", wamid=wamid, meta_healthy=True))
         return grant
 
 

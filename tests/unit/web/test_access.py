@@ -249,7 +249,7 @@ def test_a_store_that_stops_answering_is_noticed_by_the_limiter(start_web: Start
         assert web.client.get("/v1/messages/x").status_code == 401
 
     assert web.client.get("/v1/messages/x").status_code == 401
-    assert web.runtime.store.flusher.away
+    assert web.runtime.store.flusher.unavailable
     assert web.get("/v1/messages/x").status_code == 503
 
 
@@ -263,7 +263,7 @@ def test_a_count_that_comes_too_late_marks_the_store_away_only_where_nobody_else
 
     CallLimits(store, "1/second").not_counted(StorageError(redis.TimeoutError("Timeout reading from socket")))
 
-    assert store.flusher.away is not heard
+    assert store.flusher.unavailable is not heard
     store.close()
 
 
@@ -303,8 +303,8 @@ def test_a_crowd_of_calls_does_not_turn_a_signed_webhook_away(
 class NarrowStore(Store):
     """A store whose further pools have one connection."""
 
-    def pool_of_its_own(self, connections: int, seconds: float) -> redis.BlockingConnectionPool:
-        self.pool = super().pool_of_its_own(1, 0.01)
+    def new_pool(self, connections: int, seconds: float) -> redis.BlockingConnectionPool:
+        self.pool = super().new_pool(1, 0.01)
         return self.pool
 
 
@@ -318,6 +318,6 @@ def test_who_cannot_be_counted_in_time_is_told_to_come_back_and_the_store_is_not
     answer, refused = web.get("/v1/messages/x"), web.client.get("/v1/messages/x")
 
     assert (answer.status_code, answer.headers["Retry-After"], refused.status_code) == (503, "1", 401)
-    assert not store.flusher.away
+    assert not store.flusher.unavailable
     store.pool.release(in_use)
     assert web.get("/v1/messages/x").status_code == 404

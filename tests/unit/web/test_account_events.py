@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.keys import PREFIX
 from tests.unit.web.conftest import Start, Web
 from tests.unit.web.deliveries import CUSTOMER, NUMBER, OTHER_NUMBER, WABA, delivery, status_of, text_message, value_of
 
@@ -74,21 +75,21 @@ def test_which_number_customers_see_is_known_after_a_restart(start_web: Start) -
 
 def test_it_is_told_to_the_store_once_by_each_process(web: Web) -> None:
     web.webhook(message_for(NUMBER, "15550001111"))
-    web.runtime.store.do("DEL", f"wa:said:{NUMBER}")
+    web.runtime.store.do("DEL", f"{PREFIX}meta_limits:{NUMBER}")
 
     web.webhook(message_for(NUMBER, "15550001111"))
 
-    assert web.runtime.store.do("EXISTS", f"wa:said:{NUMBER}") == 0
+    assert web.runtime.store.do("EXISTS", f"{PREFIX}meta_limits:{NUMBER}") == 0
 
 
 def test_what_did_not_reach_the_store_is_told_once_more(web: Web) -> None:
-    web.runtime.store.do("SET", f"wa:contact:{NUMBER}:{CUSTOMER}", "no hash")
+    web.runtime.store.do("SET", f"{PREFIX}contact:{NUMBER}:{CUSTOMER}", "no hash")
     assert web.webhook(message_for(NUMBER, "15550001111")).status_code == 503
-    web.runtime.store.do("DEL", f"wa:contact:{NUMBER}:{CUSTOMER}", f"wa:said:{NUMBER}")
+    web.runtime.store.do("DEL", f"{PREFIX}contact:{NUMBER}:{CUSTOMER}", f"{PREFIX}meta_limits:{NUMBER}")
 
     web.webhook(message_for(NUMBER, "15550001111"))
 
-    assert web.runtime.store.do("HGET", f"wa:said:{NUMBER}", "seen_as") == b"15550001111"
+    assert web.runtime.store.do("HGET", f"{PREFIX}meta_limits:{NUMBER}", "seen_as") == b"15550001111"
 
 
 @pytest.mark.parametrize(("tier", "limit"), [("TIER_10K", 10_000), ("TIER_2K", 2_000)])

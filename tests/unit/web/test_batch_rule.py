@@ -8,6 +8,7 @@ import orjson
 import pytest
 import redis
 
+from tests.keys import PREFIX
 from tests.unit.web.conftest import Start, Web
 from tests.unit.web.deliveries import CUSTOMER, FOREIGN_NUMBER, NUMBER, delivery, status_of, text_message, value_of
 from wa_service.store.flusher import Command
@@ -27,7 +28,7 @@ class Choosy(Inbox):
 @pytest.fixture
 def choosy(start_web: Start) -> Web:
     store = start_web().runtime.store
-    return start_web(inbox=Choosy(store, keep_seconds=60))
+    return start_web(inbox=Choosy(store, retention_seconds=60))
 
 
 def test_a_message_that_cannot_be_written_is_a_dead_letter_and_its_siblings_go_on(
@@ -38,7 +39,7 @@ def test_a_message_that_cannot_be_written_is_a_dead_letter_and_its_siblings_go_o
     answers = [choosy.webhook(delivery(value_of(messages=messages))).status_code for _ in range(2)]
 
     assert answers == [200, 200]
-    assert choosy.runtime.store.do("ZCARD", f"wa:box:{NUMBER}:{CUSTOMER}") == 2
+    assert choosy.runtime.store.do("ZCARD", f"{PREFIX}mailbox:{NUMBER}:{CUSTOMER}") == 2
     [letter] = choosy.get("/v1/dead-letters").json["items"]
     assert (letter["kind"], letter["reason"]) == ("malformed", "it cannot be stored: OverflowError")
     assert CUSTOMER not in str(lines)
@@ -62,7 +63,7 @@ def test_a_broken_piece_without_an_id_that_is_delivered_again_is_one_dead_letter
 
 
 def test_one_message_that_the_store_refused_makes_the_delivery_a_503(web: Web, redis_client: redis.Redis) -> None:
-    redis_client.set(f"wa:contact:{NUMBER}:15550000002", "no hash")
+    redis_client.set(f"{PREFIX}contact:{NUMBER}:15550000002", "no hash")
     messages = [text_message(f"wamid.HBgL{i}") | {"from": f"1555000000{i}"} for i in range(5)]
 
     answer = web.webhook(delivery(value_of(messages=messages) | {"contacts": []}))

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from tests.unit.web.conftest import Start, Web
 from tests.unit.web.deliveries import CUSTOMER
-from wa_service.store.flusher import StoreAwayError
+from wa_service.store.flusher import StoreUnavailableError
 from wa_service.web.problems import all_kinds
 from wa_service.whatsapp.outbound.messages import LocationContent
 
@@ -79,7 +79,7 @@ class RecordsAway:
     """A store that goes away once a message is queued."""
 
     def get(self, record_id: str) -> None:
-        raise StoreAwayError
+        raise StoreUnavailableError
 
 
 @pytest.mark.parametrize("parts", [{}, {"records": RecordsAway()}], ids=["as_ever", "the_store_went_away"])

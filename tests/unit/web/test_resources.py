@@ -14,9 +14,10 @@ import pytest
 import redis
 import requests_mock
 
+from tests.keys import PREFIX
 from tests.unit.web.conftest import KEYS, SETTINGS, Start, Web
 from tests.unit.web.deliveries import CUSTOMER, NUMBER, OTHER_NUMBER, WABA, delivery, status_of, text_message, value_of
-from wa_service.store.outbox import Ending
+from wa_service.store.outbox import SendOutcome
 from wa_service.web.app import create_app
 from wa_service.whatsapp.client import WhatsAppMetaClient
 from wa_service.whatsapp.webhooks.events import Piece
@@ -180,7 +181,7 @@ def test_a_mark_that_is_not_right_is_refused(web: Web, path: str, body: dict[str
 
 def test_a_mark_waits_while_the_number_has_no_room(web: Web, redis_client: redis.Redis) -> None:
     on_their_way = (int(redis_client.time()[0]) + 30) * 1000
-    redis_client.zadd(f"wa:rate:{NUMBER}", {f"send {i}": on_their_way for i in range(80)})
+    redis_client.zadd(f"{PREFIX}rate:{NUMBER}", {f"send {i}": on_their_way for i in range(80)})
 
     answer = web.post("/v1/messages/wamid.HBgL/read")
 
@@ -258,7 +259,7 @@ def test_a_template_that_nobody_knows_is_left_to_meta(web: Web, known_templates:
 
 def test_a_repeat_is_answered_whatever_became_of_the_template(web: Web, known_templates: Any) -> None:
     first = send_welcome(web, ["Ada"], Idempotency_Key="order-12")
-    web.runtime.outbox.done(NUMBER, web.grant(), Ending("accepted", wamid="wamid.HBgLX"))
+    web.runtime.outbox.done(NUMBER, web.grant(), SendOutcome("accepted", wamid="wamid.HBgLX"))
     other = start_again(web, WELCOME | {"status": "PAUSED"})
 
     repeat = send_welcome(other, ["Ada"], Idempotency_Key="order-12")
@@ -317,7 +318,7 @@ def test_the_transcript_of_a_voice_note_is_an_event_once_it_is_heard(web: Web) -
     _, [work] = web.runtime.inbox.take("a worker", 1, 1)
     heard = {"message_id": "wamid.HBgLMESSAGE", "transcript": "good morning", "confidence": 0.9}
 
-    web.runtime.inbox.finish(work, "a worker", [], heard=orjson.dumps(heard).decode())
+    web.runtime.inbox.finish(work, "a worker", [], transcript=orjson.dumps(heard).decode())
 
     event = web.get("/v1/events").json["items"][-1]
     assert (event["kind"], event["data"]) == ("transcript", heard)
@@ -325,7 +326,7 @@ def test_the_transcript_of_a_voice_note_is_an_event_once_it_is_heard(web: Web) -
 
 @pytest.mark.parametrize("stored", ['{"v":3}', "{}", "[]", "not JSON"])
 def test_an_event_in_a_form_we_do_not_know_leaves_its_siblings_readable(web: Web, stored: str) -> None:
-    web.runtime.store.do("XADD", "wa:events", "*", "k", "message", "c", f"{NUMBER}:{CUSTOMER}", "d", stored)
+    web.runtime.store.do("XADD", f"{PREFIX}events", "*", "k", "message", "c", f"{NUMBER}:{CUSTOMER}", "d", stored)
     web.webhook(delivery(value_of(messages=[text_message()])))
 
     unknown, known = web.get("/v1/events").json["items"]
@@ -405,7 +406,7 @@ def failed_letter(web: Web) -> str:
     """The id of a message whose handling failed for good."""
     web.webhook(delivery(value_of(messages=[text_message()])))
     _, [work] = web.runtime.inbox.take("a worker", 1, 1)
-    web.runtime.inbox.bury(work, "a worker", "failed", "RuntimeError")
+    web.runtime.inbox.dead_letter(work, "a worker", "failed", "RuntimeError")
     [letter] = web.get("/v1/dead-letters").json["items"]
     return str(letter["id"])
 
@@ -419,7 +420,7 @@ def test_a_dead_letter_tells_what_and_why(web: Web, failed_letter: str) -> None:
 
 
 def test_a_letter_in_a_form_we_do_not_know_is_shown_and_stays(web: Web, failed_letter: str) -> None:
-    web.runtime.store.do("HSET", f"wa:dead:{failed_letter}", "event", '{"v":3}')
+    web.runtime.store.do("HSET", f"{PREFIX}dead_letter:{failed_letter}", "event", '{"v":3}')
 
     [letter] = web.get("/v1/dead-letters").json["items"]
     answer = web.post(f"/v1/dead-letters/{failed_letter}/replay")
@@ -442,7 +443,7 @@ def test_a_letter_for_a_full_mailbox_may_be_replayed_later(
     web: Web, failed_letter: str, redis_client: redis.Redis
 ) -> None:
     waiting = {f'{{"v":2,"i":"{i}"}}': i for i in range(500)}
-    redis_client.zadd(f"wa:box:{NUMBER}:{CUSTOMER}", waiting)
+    redis_client.zadd(f"{PREFIX}mailbox:{NUMBER}:{CUSTOMER}", waiting)
 
     answer = web.post(f"/v1/dead-letters/{failed_letter}/replay")
 
@@ -459,7 +460,7 @@ def test_a_letter_from_before_a_join_is_handled_with_what_its_customer_wrote_sin
     by_user_id = {name: part for name, part in text_message("wamid.HBgL2").items() if name != "from"}
     contacts = [{"profile": {"name": "Ada"}, "user_id": user_id}]
     web.webhook(delivery(value_of(messages=[by_user_id | {"from_user_id": user_id}]) | {"contacts": contacts}))
-    inbox.bury(inbox.take("a worker", 2, 1)[1][0], "a worker", "failed", "RuntimeError")
+    inbox.dead_letter(inbox.take("a worker", 2, 1)[1][0], "a worker", "failed", "RuntimeError")
     web.webhook(delivery(value_of(messages=[text_message("wamid.HBgL3") | {"from_user_id": user_id}])))
     [letter] = web.get("/v1/dead-letters").json["items"]
 
@@ -549,7 +550,7 @@ def test_a_letter_that_can_be_read_today_is_handled(web: Web, raw: Any, field: s
 def test_a_message_whose_content_is_broken_is_not_put_back(web: Web) -> None:
     web.webhook(delivery(value_of(messages=[text_message() | {"text": "no object"}])))
     _, [work] = web.runtime.inbox.take("a worker", 1, 1)
-    web.runtime.inbox.bury(work, "a worker", "malformed", "text is not an object")
+    web.runtime.inbox.dead_letter(work, "a worker", "malformed", "text is not an object")
     [letter] = web.get("/v1/dead-letters").json["items"]
 
     assert web.post(f"/v1/dead-letters/{letter['id']}/replay").status_code == 409

@@ -12,9 +12,10 @@ import pytest
 import redis
 from werkzeug.test import TestResponse
 
+from tests.keys import PREFIX
 from tests.unit.web.conftest import IN_CHUNKS, KEYS, FullMemory, Start, Web
 from tests.unit.web.deliveries import CUSTOMER, NUMBER, OTHER_NUMBER, delivery, text_message, value_of
-from wa_service.store.outbox import Ending
+from wa_service.store.outbox import SendOutcome
 from wa_service.store.records import Record
 
 HELLO = {"to": "+1 (555) 123-4567", "text": "hello"}
@@ -71,7 +72,7 @@ def test_a_message_that_meta_accepts_in_time_is_answered_with_its_record(waiting
 def test_a_message_that_meta_refuses_is_answered_with_the_reason(waiting_web: Web) -> None:
     sending = Sending(waiting_web, HELLO)
     grant = waiting_web.grant()
-    waiting_web.runtime.outbox.done(NUMBER, grant, Ending("failed", error=REFUSED, code=131026))
+    waiting_web.runtime.outbox.done(NUMBER, grant, SendOutcome("failed", error=REFUSED, code=131026))
 
     answer = sending.result()
 
@@ -83,7 +84,7 @@ def test_a_message_that_meta_refuses_is_answered_with_the_reason(waiting_web: We
 
 def test_a_message_whose_fate_is_unknown_is_answered_with_its_address(waiting_web: Web) -> None:
     sending = Sending(waiting_web, HELLO)
-    waiting_web.runtime.outbox.done(NUMBER, waiting_web.grant(), Ending("unknown"))
+    waiting_web.runtime.outbox.done(NUMBER, waiting_web.grant(), SendOutcome("unknown"))
 
     answer = sending.result()
 
@@ -147,7 +148,7 @@ def test_a_type_that_we_do_not_know_passes_through(web: Web) -> None:
 def test_a_message_waits_no_longer_than_its_ttl(web: Web, redis_client: redis.Redis) -> None:
     sent = web.send(HELLO | {"ttl": 60}).json["id"]
 
-    queued, expires = redis_client.hmget(f"wa:rec:{sent}", "s:queued", "expires")
+    queued, expires = redis_client.hmget(f"{PREFIX}record:{sent}", "s:queued", "expires")
 
     assert int(expires) - int(queued) == 60_000
 
@@ -233,10 +234,10 @@ def test_respond_async_is_answered_at_once(waiting_web: Web) -> None:
 
 
 @pytest.mark.parametrize(
-    "ending", [Ending("accepted", wamid="wamid.HBgLSOON"), Ending("failed", error=REFUSED, code=131026)]
+    "ending", [SendOutcome("accepted", wamid="wamid.HBgLSOON"), SendOutcome("failed", error=REFUSED, code=131026)]
 )
 def test_respond_async_is_202_however_soon_a_worker_was(
-    web: Web, monkeypatch: pytest.MonkeyPatch, ending: Ending
+    web: Web, monkeypatch: pytest.MonkeyPatch, ending: SendOutcome
 ) -> None:
     find = web.runtime.records.get
 
@@ -248,7 +249,7 @@ def test_respond_async_is_202_however_soon_a_worker_was(
     monkeypatch.setattr(web.runtime.records, "get", found)
     answer = web.send(HELLO, Prefer="respond-async")
 
-    assert (answer.status_code, answer.json["status"]) == (202, ending.outcome)
+    assert (answer.status_code, answer.json["status"]) == (202, ending.kind)
     assert answer.headers["Location"] == f"/v1/messages/{answer.json['id']}"
 
 
@@ -273,7 +274,7 @@ def test_a_repeat_sends_nothing_and_is_answered_with_the_record_as_it_is_now(web
 
 def test_a_repeat_of_what_failed_is_its_problem(web: Web) -> None:
     web.send(HELLO, Idempotency_Key="order-12")
-    web.runtime.outbox.done(NUMBER, web.grant(), Ending("failed", error=REFUSED, code=131026))
+    web.runtime.outbox.done(NUMBER, web.grant(), SendOutcome("failed", error=REFUSED, code=131026))
 
     repeat = web.send(HELLO, Idempotency_Key="order-12")
 
@@ -323,7 +324,7 @@ def test_a_repeat_while_the_first_still_waits_is_told_so(waiting_web: Web) -> No
 
     repeat = waiting_web.send(HELLO, Idempotency_Key="order-12")
 
-    waiting_web.runtime.outbox.done(NUMBER, grant, Ending("accepted", wamid="wamid.HBgLX"))
+    waiting_web.runtime.outbox.done(NUMBER, grant, SendOutcome("accepted", wamid="wamid.HBgLX"))
     assert (repeat.status_code, repeat.headers["Retry-After"]) == (409, "1")
     assert repeat.headers["Location"] == f"/v1/messages/{grant.id}"
     assert first.result().status_code == 200
@@ -345,7 +346,7 @@ def test_two_processes_at_the_same_moment_send_one_message(start_web: Start, red
 
     answers = [sending.result() for sending in sendings]
 
-    assert redis_client.keys("wa:rec:*") == [f"wa:rec:{_the_id(answers)}".encode()]
+    assert redis_client.keys(f"{PREFIX}record:*") == [f"{PREFIX}record:{_the_id(answers)}".encode()]
     assert 200 in {answer.status_code for answer in answers} <= {200, 409}
 
 
@@ -401,7 +402,7 @@ def test_a_reply_inside_an_open_window_does_not_count(start_web: Start) -> None:
 
 
 def test_a_lane_that_is_full_is_told_so(web: Web, redis_client: redis.Redis) -> None:
-    redis_client.rpush(f"wa:q:{NUMBER}:{CUSTOMER}", *range(1000))
+    redis_client.rpush(f"{PREFIX}lane:{NUMBER}:{CUSTOMER}", *range(1000))
 
     answer = web.send(HELLO)
 
@@ -423,7 +424,7 @@ def test_with_the_store_nearly_full_a_message_is_refused(start_web: Start, redis
     answer = web.send(HELLO, Idempotency_Key="order-12")
 
     assert (answer.status_code, answer.json["type"], answer.headers["Retry-After"]) == (503, "/docs#store-away", "1")
-    assert redis_client.keys("wa:rec:*") == []
+    assert redis_client.keys(f"{PREFIX}record:*") == []
 
 
 def test_with_the_store_nearly_full_a_repeat_still_has_its_answer(start_web: Start) -> None:
@@ -444,7 +445,7 @@ def fallen_back(web: Web) -> Iterator[tuple[Web, str]]:
     fallback = {"name": "welcome", "language": "en_US", "body": ["Ada"]}
     web.send(HELLO | {"fallback_template": fallback}, Idempotency_Key="order-12")
     closed = {"reason": "recipient", "code": 131047, "title": "Re-engagement message"}
-    web.runtime.outbox.done(NUMBER, web.grant(), Ending("failed", error=closed, code=131047))
+    web.runtime.outbox.done(NUMBER, web.grant(), SendOutcome("failed", error=closed, code=131047))
     return web, "order-12"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+from tests.keys import PREFIX
 from tests.unit.web.conftest import Start, Web
 from tests.unit.web.deliveries import CUSTOMER, NUMBER, delivery, status_of, text_message, value_of
 
@@ -32,6 +33,6 @@ def test_the_same_event_on_two_processes_at_the_same_moment_is_one_event(start_w
 
     events = [event["kind"] for event in both[0].get("/v1/events").json["items"]]
     assert answers == [[200] * len(rounds)] * 2
-    assert both[0].runtime.store.do("ZCARD", f"wa:box:{NUMBER}:{CUSTOMER}") == 40
+    assert both[0].runtime.store.do("ZCARD", f"{PREFIX}mailbox:{NUMBER}:{CUSTOMER}") == 40
     assert (events.count("message"), events.count("status")) == (40, 1)
     assert len(both[0].get("/v1/dead-letters").json["items"]) == 1

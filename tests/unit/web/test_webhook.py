@@ -14,6 +14,7 @@ import orjson
 import pytest
 import redis
 
+from tests.keys import PREFIX
 from tests.unit.web.conftest import IN_CHUNKS, BrokenChunks, FullMemory, Start, Web
 from tests.unit.web.deliveries import (
     CUSTOMER,
@@ -82,7 +83,7 @@ def test_the_same_webhook_twice_is_one_message(web: Web, redis_client: redis.Red
     answers = [web.webhook(ONE).status_code for _ in range(2)]
 
     assert answers == [200, 200]
-    assert redis_client.zcard(f"wa:box:{NUMBER}:{CUSTOMER}") == 1
+    assert redis_client.zcard(f"{PREFIX}mailbox:{NUMBER}:{CUSTOMER}") == 1
 
 
 def test_the_same_message_in_another_body_is_one_message(web: Web, redis_client: redis.Redis) -> None:
@@ -90,7 +91,7 @@ def test_the_same_message_in_another_body_is_one_message(web: Web, redis_client:
 
     web.webhook(delivery(value_of(messages=[text_message(), text_message("wamid.HBgLSECOND")])))
 
-    assert redis_client.zcard(f"wa:box:{NUMBER}:{CUSTOMER}") == 2
+    assert redis_client.zcard(f"{PREFIX}mailbox:{NUMBER}:{CUSTOMER}") == 2
 
 
 def test_a_secret_that_is_being_rotated_is_accepted(web: Web) -> None:
@@ -207,7 +208,7 @@ def test_a_number_that_is_not_ours_is_kept_aside_and_acknowledged(web: Web, redi
 
     assert answer.status_code == 200
     assert waiting(web) == []
-    assert redis_client.llen("wa:stray") == 2
+    assert redis_client.llen(f"{PREFIX}stray") == 2
 
 
 def test_1000_updates_two_of_them_broken_are_998_messages_and_2_dead_letters(web: Web) -> None:
@@ -245,7 +246,7 @@ def test_a_status_of_a_message_that_another_system_sent_is_kept_aside_without_th
     answer = web.webhook(delivery(value_of(statuses=[status]), value_of(FOREIGN_NUMBER, statuses=[status])))
 
     assert answer.status_code == 200
-    for kept in (redis_client.lindex("wa:foreign", 0), redis_client.lindex("wa:stray", 0)):
+    for kept in (redis_client.lindex(f"{PREFIX}foreign", 0), redis_client.lindex(f"{PREFIX}stray", 0)):
         told = orjson.loads(kept)["m"]
         assert (told["status"], told["time"], told["code"]) == ("failed", 1_700_000_100_000, 131026)
         assert CUSTOMER.encode() not in kept
@@ -357,25 +358,25 @@ def test_with_the_store_nearly_full_nothing_is_acknowledged(start_web: Start, re
     web = start_web(memory=FullMemory())
 
     assert web.webhook(ONE).status_code == 503
-    assert redis_client.exists(f"wa:box:{NUMBER}:{CUSTOMER}") == 0
+    assert redis_client.exists(f"{PREFIX}mailbox:{NUMBER}:{CUSTOMER}") == 0
 
 
 def test_a_web_process_says_that_it_started(start_web: Start, redis_client: redis.Redis) -> None:
     start_web()
 
-    assert redis_client.exists("wa:refused_at") == 1
+    assert redis_client.exists(f"{PREFIX}webhook_rejected_at") == 1
 
 
 def test_after_a_refused_webhook_the_next_one_says_so(start_web: Start, redis_client: redis.Redis) -> None:
     memory = FullMemory()
     web = start_web(memory=memory)
     web.webhook(ONE)
-    redis_client.delete("wa:refused_at")
+    redis_client.delete(f"{PREFIX}webhook_rejected_at")
     memory.is_full = False
 
     web.webhook(ONE)
 
-    assert redis_client.exists("wa:refused_at") == 1
+    assert redis_client.exists(f"{PREFIX}webhook_rejected_at") == 1
 
 
 class Defect:
@@ -398,22 +399,22 @@ def test_after_a_webhook_that_met_a_defect_the_next_one_says_so(
     memory = Defect()
     web = start_web(memory=memory)
     memory.error = error
-    redis_client.delete("wa:refused_at")
+    redis_client.delete(f"{PREFIX}webhook_rejected_at")
     with suppress(SystemExit):
         assert web.webhook(ONE).status_code == 500
-    assert redis_client.exists("wa:refused_at") == 0
+    assert redis_client.exists(f"{PREFIX}webhook_rejected_at") == 0
 
     web.webhook(ONE)
 
-    assert redis_client.exists("wa:refused_at") == 1
+    assert redis_client.exists(f"{PREFIX}webhook_rejected_at") == 1
 
 
 def test_after_webhooks_that_were_stored_nothing_is_said(web: Web, redis_client: redis.Redis) -> None:
-    redis_client.delete("wa:refused_at")
+    redis_client.delete(f"{PREFIX}webhook_rejected_at")
 
     web.webhook(ONE)
 
-    assert redis_client.exists("wa:refused_at") == 0
+    assert redis_client.exists(f"{PREFIX}webhook_rejected_at") == 0
 
 
 def test_refused_signatures_are_limited_by_address_and_a_signed_call_never_is(web: Web) -> None:

@@ -28,7 +28,7 @@ class Meta:
             raise WhatsAppServerError("Meta is unwell.")
         self.marks.append((message_id, typing))
 
-    def may_mark(self, _number: str) -> bool:
+    def reserve_spare(self, _number: str) -> bool:
         return self.free
 
 

@@ -1,36 +1,34 @@
--- include: clock lifetime bell tell identity bury rate
--- One received event into its conversation's mailbox; the same event again is recognised by its digest.
--- ARGV 1 event (JSON) · 2 digest of number + message id · 3 n · 4 Meta's timestamp (s) · 5 name · 6 ceiling of a
---      mailbox · 7 keep (s) · 8 mark's life (s) · 9.. addresses
--- Returns "new", "duplicate" or "flood".
-local n, keep = ARGV[3], tonumber(ARGV[7])
-if not redis.call('SET', 'wa:seen:' .. ARGV[2], '', 'NX', 'EX', ARGV[8]) then return 'duplicate' end
-local addresses = {}
-for i = 9, #ARGV do addresses[#addresses + 1] = ARGV[i] end
-local c = resolve(n, addresses, keep)
-local second = tonumber(ARGV[4])
+-- Put a received event into its conversation's mailbox. The same event again is recognised by its mark, the digest of
+-- number and message id. timestamp: Meta's (s) · name: the customer's ("" none) · ceiling: of the mailbox.
+-- Return "new", "duplicate" or "flood".
+-- args: number event mark timestamp:number name ceiling:number retention:number mark_seconds addresses...
+-- include: refuse_when_full clock lifetime wake events identity dead_letters rate
+if not redis.call('SET', prefix .. 'seen:' .. mark, '', 'NX', 'EX', mark_seconds) then return 'duplicate' end
+local conversation = resolve(number, addresses, retention)
+local second = timestamp
 if second <= 0 or second * 1000 > now then second = math.floor(now / 1000) end
 
-local contact = 'wa:contact:' .. c
+local contact = prefix .. 'contact:' .. conversation
 local window = math.max(tonumber(redis.call('HGET', contact, 'window_end') or 0), second * 1000 + 86400000)
-local known = { 'n', n, 'last_in', now, 'window_end', window, 'name', ARGV[5] }
-redis.call('HSET', contact, unpack(known, 1, ARGV[5] ~= '' and 8 or 6))
-tell('message', c, ARGV[1], keep)
-count_from(n, ARGV[2], now)
+local known = { 'n', number, 'last_in', now, 'window_end', window, 'name', name }
+redis.call('HSET', contact, unpack(known, 1, name ~= '' and 8 or 6))
+append_event('message', conversation, event, retention)
+count_from(number, mark, now)
 
-local box, lane = 'wa:box:' .. c, 'wa:lane:' .. c
-local waiting = redis.call('ZCARD', box)
-if waiting >= tonumber(ARGV[6]) then
-  bury(redis.sha1hex(ARGV[2]), 'flood', 'the mailbox of this conversation is full', 0, n, c, ARGV[1], keep)
+local mailbox, counters = prefix .. 'mailbox:' .. conversation, prefix .. 'conv:' .. conversation
+local waiting = redis.call('ZCARD', mailbox)
+if waiting >= ceiling then
+  add_dead_letter(redis.sha1hex(mark), { kind = 'flood', reason = 'the mailbox of this conversation is full', tries = 0,
+    number = number, conversation = conversation, event = event }, retention)
   return 'flood'
 end
-local seq = 1
+local order = 1
 if waiting == 0 then
-  redis.call('HSET', lane, 'seq', seq)
+  redis.call('HSET', counters, 'seq', order)
 else
-  seq = redis.call('HINCRBY', lane, 'seq', 1)
+  order = redis.call('HINCRBY', counters, 'seq', 1)
 end
-renew(lane, 691200)
-redis.call('ZADD', box, second * 1000000 + seq, ARGV[1])
-if redis.call('ZADD', 'wa:due', 'NX', now, c) == 1 then ring('wa:bell') end
+refresh_ttl(counters, CONVERSATION_SECONDS)
+redis.call('ZADD', mailbox, second * 1000000 + order, event)
+if redis.call('ZADD', prefix .. 'due', 'NX', now, conversation) == 1 then wake(prefix .. 'wake') end
 return 'new'

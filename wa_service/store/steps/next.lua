@@ -1,155 +1,153 @@
--- include: clock lifetime bell tell lane record reach rate pair
--- Hands out records that may be sent now: pause, throughput, the customer's own pace, daily reach; only heads of
+-- Hand out records that may be sent now: pause, throughput, the customer's own pace, template quota; only heads of
 -- lanes. Permission is given here and nowhere else. Asked twice (same counter), the same answer.
--- ARGV 1 n · 2 puller · 3 counter · 4 throughput a second · 5 margin (ms) · 6 claim (ms) · 7 count · 8 keep (s)
---      · 9 WABA · 10 daily limit
--- Returns {ms until asking again is worth it (-1: until the bell), why, {ids that expired}, {id, token, c, type, body,
--- few, pair, ill, origin, ms since queued}...}.
-local n, puller, claim, keep = ARGV[1], ARGV[2], tonumber(ARGV[6]), tonumber(ARGV[8])
+-- throughput: messages a second · margin_ms, claim_ms · daily_limit: of the business account `waba`.
+-- Return {ms until asking again is worth it (-1: until woken), why, {ids that expired}, {id, token, conversation, type,
+-- body, limited retries, pair retries, unwell retries, origin, ms since queued}...}.
+-- args: number consumer counter throughput margin_ms:number claim_ms:number count:number retention:number waba daily_limit
+-- include: allow_when_full clock lifetime wake events lane record quota rate pair
 local expired = {}
 local answer = { 0, '', expired }
-redis.call('DEL', 'wa:none')
-local memo = 'wa:gave:' .. puller .. ':' .. n
+local last_next = prefix .. 'last_next:' .. consumer .. ':' .. number
 
-local function work(id)
-  local v = redis.call('HMGET', key(id), 'token', 'c', 'type', 'body', 'few', 'pair', 'ill', 'origin', 's:queued')
+local function grant(id)
+  local v = redis.call('HMGET', record_key(id), 'token', 'c', 'type', 'body', 'retries:limited', 'retries:pair',
+    'retries:unwell', 'origin', 's:queued')
   return { id, tonumber(v[1]), v[2], v[3], v[4] or '', tonumber(v[5] or 0), tonumber(v[6] or 0), tonumber(v[7] or 0),
     v[8] or '', now - tonumber(v[9] or now) }
 end
 
-local count = tonumber(ARGV[7])
-local p = 'wa:pause:' .. n
-local pause = redis.call('HMGET', p, 'until', 'probe')
+local pause_key = prefix .. 'pause:' .. number
+local pause = redis.call('HMGET', pause_key, 'until', 'probe')
 
 -- The claim begins: until it ends the message counts as on its way, and a probe's number as paused.
-local function claimed(id, token)
-  redis.call('ZADD', 'wa:busy', now + claim, id)
-  count_from(n, id .. ':' .. token, now + claim)
-  redis.call('HSET', key(id), 'claimed', now)
+local function begin_claim(id, token)
+  redis.call('ZADD', prefix .. 'busy', now + claim_ms, id)
+  count_from(number, id .. ':' .. token, now + claim_ms)
+  redis.call('HSET', record_key(id), 'claimed', now)
 end
 
-local before = redis.call('LRANGE', memo, 0, -1)
-if before[1] == ARGV[3] then
+local before = redis.call('LRANGE', last_next, 0, -1)
+if before[1] == counter then
   for i = 2, #before, 2 do
     local id, token = before[i], before[i + 1]
-    if redis.call('HGET', key(id), 'token') == token and redis.call('ZSCORE', 'wa:busy', id) then
-      claimed(id, token)
-      if pause[2] == id then redis.call('HSET', p, 'until', now + claim) end
-      answer[#answer + 1] = work(id)
+    if redis.call('HGET', record_key(id), 'token') == token and redis.call('ZSCORE', prefix .. 'busy', id) then
+      begin_claim(id, token)
+      if pause[2] == id then redis.call('HSET', pause_key, 'until', now + claim_ms) end
+      answer[#answer + 1] = grant(id)
     end
   end
   if #answer > 3 then return answer end
 end
 
 if pause[1] then
-  local ms = ahead(pause[1])
+  local ms = ms_until(pause[1])
   if ms > 0 then return { ms, 'pause', expired } end
   count = 1 -- the probe
 end
 
-local throughput = tonumber(redis.call('HGET', 'wa:said:' .. n, 'throughput') or ARGV[4])
-local pace = redis.call('HMGET', 'wa:pace:' .. n, 'n', 'grown')
-if pace[1] then
-  local at, grown = tonumber(pace[1]), tonumber(pace[2])
-  local good = math.floor((now - grown) / 1000)
-  if good > 0 then
-    at = at * 1.01 ^ good
-    if at >= throughput then
-      redis.call('DEL', 'wa:pace:' .. n)
+local allowed = tonumber(redis.call('HGET', prefix .. 'meta_limits:' .. number, 'throughput') or throughput)
+local pace_key = prefix .. 'pace:' .. number
+local lowered = redis.call('HMGET', pace_key, 'n', 'grown')
+if lowered[1] then
+  local pace, grown = tonumber(lowered[1]), tonumber(lowered[2])
+  local good_seconds = math.floor((now - grown) / 1000)
+  if good_seconds > 0 then
+    pace = pace * 1.01 ^ good_seconds
+    if pace >= allowed then
+      redis.call('DEL', pace_key)
     else
-      redis.call('HSET', 'wa:pace:' .. n, 'n', tostring(at), 'grown', grown + good * 1000)
+      redis.call('HSET', pace_key, 'n', tostring(pace), 'grown', grown + good_seconds * 1000)
     end
   end
-  throughput = math.max(1, math.min(throughput, math.floor(at)))
+  allowed = math.max(1, math.min(allowed, math.floor(pace)))
 end
 
-local margin = tonumber(ARGV[5])
-
 local wait, why = -1, 'idle'
-local function sooner(ms, reason)
+local function ask_again(ms, reason)
   if wait < 0 or ms < wait then wait, why = ms, reason end
 end
 
 -- The first head of this priority that may go; heads that may not are told when to come back.
-local function candidate(z)
+local function candidate(out)
   for _ = 1, 64 do
-    local first = redis.call('ZRANGE', z, 0, 0, 'WITHSCORES')
+    local first = redis.call('ZRANGE', out, 0, 0, 'WITHSCORES')
     if not first[1] then return nil end
-    if ahead(first[2]) > 0 then
-      sooner(ahead(first[2]), 'later')
+    if ms_until(first[2]) > 0 then
+      ask_again(ms_until(first[2]), 'later')
       return nil
     end
-    local c = first[1]
-    local id = redis.call('LINDEX', 'wa:q:' .. c, 0)
+    local conversation = first[1]
+    local id = redis.call('LINDEX', prefix .. 'lane:' .. conversation, 0)
     if not id then
-      redis.call('ZREM', z, c)
+      redis.call('ZREM', out, conversation)
     else
-      local v = redis.call('HMGET', key(id), 'expires', 'reach', 'token', 'rank', 'type')
-      local pair = pair_free(c)
+      local record = record_key(id)
+      local v = redis.call('HMGET', record, 'expires', 'waits_for_quota', 'token', 'rank', 'type')
+      local pair = pair_free_at(conversation)
       if not v[1] then
-        leave(n, c, id)
+        leave_lane(number, conversation, id)
       elseif tonumber(v[1]) <= now then
-        vacate(id, c)
-        fail(id, c, '{"reason":"expired","title":"It waited longer than its ttl."}', keep)
-        leave(n, c, id)
+        release_reservation(id, conversation)
+        fail_record(id, conversation, '{"reason":"expired","title":"It waited longer than its ttl."}', retention)
+        leave_lane(number, conversation, id)
         expired[#expired + 1] = id
       elseif pair_wait(pair) > 0 then
-        redis.call('ZADD', z, now + pair_wait(pair), c)
+        redis.call('ZADD', out, now + pair_wait(pair), conversation)
       else
-        local blocked = v[5] == 'template' and reserve_to_leave(ARGV[9], c, ARGV[10], id) or 0
+        local blocked = v[5] == 'template' and reserve_at_send(waba, conversation, daily_limit, id) or 0
         if blocked > 0 then
-          redis.call('HSET', key(id), 'reach', 'wait')
-          redis.call('ZADD', z, now + math.min(blocked, 60000), c)
+          redis.call('HSET', record, 'waits_for_quota', '1')
+          redis.call('ZADD', out, now + math.min(blocked, 60000), conversation)
         else
-          if v[2] then redis.call('HDEL', key(id), 'reach') end
-          pair_spend(c, pair)
-          return id, c, tonumber(v[3] or 0) + 1, tonumber(v[4] or 0)
+          if v[2] then redis.call('HDEL', record, 'waits_for_quota') end
+          pair_spend(conversation, pair)
+          return id, conversation, tonumber(v[3] or 0) + 1, tonumber(v[4] or 0)
         end
       end
     end
   end
-  sooner(1, 'more')
+  ask_again(1, 'more')
   return nil
 end
 
-local high, low = 'wa:out:' .. n .. ':0', 'wa:out:' .. n .. ':1'
-local given = { ARGV[3] }
-local turn = tonumber(redis.call('GET', 'wa:turn:' .. n) or 0)
-local even = spread(n, throughput)
+local high, low = prefix .. 'out:' .. number .. ':0', prefix .. 'out:' .. number .. ':1'
+local granted = { counter }
+local turn = tonumber(redis.call('GET', prefix .. 'turn:' .. number) or 0)
+local even = spacing(number, allowed)
 while #answer - 3 < count do
-  local ms = math.max(room(n, throughput, margin), even.wait())
+  local ms = math.max(throughput_wait(number, allowed, margin_ms), even.wait())
   if ms > 0 then
-    sooner(ms, 'throughput')
+    ask_again(ms, 'throughput')
     break
   end
   local first, second = high, low
   turn = turn + 1
   if turn % 10 == 0 then first, second = low, high end
-  local id, c, token, rank_now = candidate(first)
-  if not id then id, c, token, rank_now = candidate(second) end
+  local id, conversation, token, rank_now = candidate(first)
+  if not id then id, conversation, token, rank_now = candidate(second) end
   if not id then break end
-  withdraw(n, c)
-  claimed(id, token)
-  redis.call('SADD', 'wa:claims:' .. puller, id)
+  withdraw(number, conversation)
+  begin_claim(id, token)
+  redis.call('SADD', prefix .. 'claims:' .. consumer, id)
   even.grant()
-  redis.call('HSETNX', key(id), 's:sending', now)
-  redis.call('HSET', key(id), 'token', token, 'puller', puller, 'status', 'sending',
+  redis.call('HSETNX', record_key(id), 's:sending', now)
+  redis.call('HSET', record_key(id), 'token', token, 'consumer', consumer, 'status', 'sending',
     'rank', math.max(rank_now, RANK.sending))
-  if pause[1] then redis.call('HSET', p, 'until', now + claim, 'probe', id) end
-  given[#given + 1] = id
-  given[#given + 1] = token
-  answer[#answer + 1] = work(id)
+  if pause[1] then redis.call('HSET', pause_key, 'until', now + claim_ms, 'probe', id) end
+  granted[#granted + 1] = id
+  granted[#granted + 1] = token
+  answer[#answer + 1] = grant(id)
 end
 if #answer > 3 then
-  redis.call('SET', 'wa:turn:' .. n, turn, 'EX', 86400)
-  even.keep()
-  redis.call('DEL', memo)
-  redis.call('RPUSH', memo, unpack(given))
-  redis.call('EXPIRE', memo, 120)
-  renew('wa:claims:' .. puller, 86400)
+  redis.call('SET', prefix .. 'turn:' .. number, turn, 'EX', 86400)
+  even.save()
+  redis.call('DEL', last_next)
+  redis.call('RPUSH', last_next, unpack(granted))
+  redis.call('EXPIRE', last_next, 120)
+  refresh_ttl(prefix .. 'claims:' .. consumer, 86400)
 end
 if #answer - 3 < count then
-  redis.call('DEL', 'wa:outbell:' .. n) -- nothing else may go: what rang has been heard
+  redis.call('DEL', prefix .. 'wake_out:' .. number) -- nothing else may go: this answer is what it woke for
   answer[1], answer[2] = wait, why
 end
 return answer

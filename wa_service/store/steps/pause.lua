@@ -1,5 +1,5 @@
--- include: clock pause
--- Pauses a number for all processes. ARGV 1 n · 2 reason · 3 at least (ms) · 4 the record that showed why ("").
--- Returns the pause's length (ms) from now on, 0 when this changed nothing.
-redis.call('DEL', 'wa:none')
-return hold(ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4])
+-- Pause a number for all processes. id: the record that showed why ("" none).
+-- Return the pause's length (ms) from now on, 0 when this changed nothing.
+-- args: number reason at_least_ms:number id
+-- include: allow_when_full clock pause
+return pause_number(number, reason, at_least_ms, id)

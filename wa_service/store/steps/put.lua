@@ -1,35 +1,33 @@
--- include: clock lifetime bell tell identity lane put reach
--- A send is asked for. Asked again under the same idempotency key, the answer is the record as it is.
--- ARGV 1 spec of put (JSON) · 2 keep (s) · 3 idempotency key ("" none) · 4 fingerprint of the request · 5 ms the
---      caller waits for the answer · 6 ceiling of a lane · 7 WABA · 8 daily limit · 9 "1": opens by template
---      · 10 address: one, for aliases come from Meta alone
--- A bulk send waits for its reservation, others are refused.
--- Returns {"queued", id} · {"replayed", id} · {"waiting", id} · {"conflict", id} · {"full"} · {"reach", ms}.
-local spec, idem = cjson.decode(ARGV[1]), ARGV[3]
-if idem ~= '' then
-  local first = redis.call('HMGET', idem, 'fingerprint', 'id', 'until')
+-- Ask for a send. Asked again under the same idempotency key, the answer is the record as it is.
+-- send: as `enqueue` takes it · idempotency: a key ("" none) · fingerprint: of the request · wait_ms: how long the caller
+-- waits for the result · ceiling: of the lane · opens: it is a template, which may open a conversation · address:
+-- one, for aliases come from Meta alone. A bulk send waits for its reservation, others are refused.
+-- Return {"queued", id}, {"replayed", id}, {"waiting", id}, {"conflict", id}, {"full"} or {"quota", ms}.
+-- args: send:json retention:number idempotency fingerprint wait_ms ceiling:number waba daily_limit opens:flag address
+-- include: refuse_when_full clock lifetime wake events identity lane enqueue quota
+if idempotency ~= '' then
+  local first = redis.call('HMGET', idempotency, 'fingerprint', 'id', 'until')
   if first[1] then
-    if first[1] ~= ARGV[4] then return { 'conflict', first[2] } end
-    local status = redis.call('HGET', 'wa:rec:' .. first[2], 'status')
+    if first[1] ~= fingerprint then return { 'conflict', first[2] } end
+    local status = redis.call('HGET', prefix .. 'record:' .. first[2], 'status')
     if status then
       if tonumber(first[3]) > now and (status == 'queued' or status == 'sending') then return { 'waiting', first[2] } end
       return { 'replayed', first[2] }
     end
   end
 end
-local address = ARGV[10]
-local c = redis.call('GET', 'wa:who:' .. spec.n .. ':' .. address) or spec.n .. ':' .. address
-if redis.call('LLEN', 'wa:q:' .. c) >= tonumber(ARGV[6]) then return { 'full' } end
-if ARGV[9] == '1' then
-  local wait, place = reserve(ARGV[7], c, ARGV[8], false)
-  if wait > 0 and spec.priority ~= 'bulk' then return { 'reach', wait } end
-  spec.place = place
+local conversation = redis.call('GET', alias_key(send.n, address)) or send.n .. ':' .. address
+if redis.call('LLEN', prefix .. 'lane:' .. conversation) >= ceiling then return { 'full' } end
+if opens then
+  local wait, reservation = reserve(waba, conversation, daily_limit, false)
+  if wait > 0 and send.priority ~= 'bulk' then return { 'quota', wait } end
+  send.reservation = reservation
 end
-c = resolve(spec.n, { address }, tonumber(ARGV[2]))
-if idem ~= '' then
-  redis.call('HSET', idem, 'fingerprint', ARGV[4], 'id', spec.id, 'until', now + ARGV[5])
-  redis.call('EXPIRE', idem, math.floor(spec.ttl / 1000) + tonumber(ARGV[2]))
-  spec.idem = idem
+conversation = resolve(send.n, { address }, retention)
+if idempotency ~= '' then
+  redis.call('HSET', idempotency, 'fingerprint', fingerprint, 'id', send.id, 'until', now + wait_ms)
+  redis.call('EXPIRE', idempotency, math.floor(send.ttl / 1000) + retention)
+  send.idempotency = idempotency
 end
-put(spec, c)
-return { 'queued', spec.id }
+enqueue(send, conversation)
+return { 'queued', send.id }

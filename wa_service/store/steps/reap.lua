@@ -1,28 +1,30 @@
--- include: clock lifetime bell tell lane record rate
--- Claims whose holder never said how it ended: the message may be with Meta or not. It is unknown, leaves its
--- lane, and is settled later. ARGV 1 settle (ms) · 2 keep (s). Returns the ids.
-redis.call('DEL', 'wa:none')
-local reaped = {}
+-- Claims whose holder never said how it ended: the message may be with Meta or not. It is unknown, leaves its lane, and
+-- is settled later.
+-- Return the ids.
+-- args: settle_ms:number retention:number
+-- include: allow_when_full clock lifetime wake events lane record rate
+local reaped, busy = {}, prefix .. 'busy'
 -- What ends later than any claim was written before the clock was turned back.
-local jumped = redis.call('ZRANGEBYSCORE', 'wa:busy', now + RATE_SECONDS * 1000, '+inf', 'LIMIT', 0, 100)
-for _, id in ipairs(jumped) do redis.call('ZADD', 'wa:busy', now, id) end
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', 'wa:busy', '-inf', now, 'LIMIT', 0, 100)) do
-  redis.call('ZREM', 'wa:busy', id)
-  local v = redis.call('HMGET', key(id), 'n', 'c', 'token', 'puller')
-  if v[1] then
-    redis.call('SREM', 'wa:claims:' .. (v[4] or ''), id) -- another's claim, later, is not this puller's to end
+local jumped = redis.call('ZRANGEBYSCORE', busy, now + RATE_SECONDS * 1000, '+inf', 'LIMIT', 0, 100)
+for _, id in ipairs(jumped) do redis.call('ZADD', busy, now, id) end
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', busy, '-inf', now, 'LIMIT', 0, 100)) do
+  redis.call('ZREM', busy, id)
+  local v = redis.call('HMGET', record_key(id), 'n', 'c', 'token', 'consumer')
+  local number, conversation = v[1], v[2]
+  if number then
+    redis.call('SREM', prefix .. 'claims:' .. (v[4] or ''), id) -- another's claim, later, is not this consumer's to end
     if rank(id) < RANK.accepted then
-      rise(id, 'unknown', now)
-      redis.call('HSET', key(id), 'status', 'unknown')
-      redis.call('ZADD', 'wa:doubt', now + ARGV[1], id)
-      report(id, v[2], 'unknown', tonumber(ARGV[2]))
-      answer(id)
+      raise_status(id, 'unknown', now)
+      redis.call('HSET', record_key(id), 'status', 'unknown')
+      redis.call('ZADD', prefix .. 'unknown', now + settle_ms, id)
+      append_send_event(id, conversation, 'unknown', retention)
+      notify_caller(id)
       reaped[#reaped + 1] = id
     else
-      ended(id, tonumber(ARGV[2]))
+      end_record(id, retention)
     end
-    landed(v[1], id .. ':' .. (v[3] or ''), 0, 0, false)
-    leave(v[1], v[2], id)
+    count_landed(number, id .. ':' .. (v[3] or ''), 0, 0, false)
+    leave_lane(number, conversation, id)
   end
 end
 return reaped

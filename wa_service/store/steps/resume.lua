@@ -1,5 +1,7 @@
--- include: bell
--- Ends a number's pause by hand. ARGV 1 n. Returns 1 when there was one.
-local was = redis.call('DEL', 'wa:pause:' .. ARGV[1])
-ring('wa:outbell:' .. ARGV[1])
+-- End a number's pause by hand.
+-- Return 1 when there was one.
+-- args: number
+-- include: wake
+local was = redis.call('DEL', prefix .. 'pause:' .. number)
+wake(prefix .. 'wake_out:' .. number)
 return was

@@ -1,36 +1,39 @@
--- include: clock lifetime bell tell lane record
--- What becomes of a send with no known outcome when no status ever named it: once three messages that the same
--- number had accepted after it have had a status, Meta's silence means no. If a webhook of ours was refused since
--- (or a web process started), silence proves less: twelve times as long.
--- ARGV 1 settle (ms) · 2 keep (s) · 3 "1": send once more what is no template and may still wait. Returns {id, verdict, ...}.
-redis.call('DEL', 'wa:none')
-local settle, keep, verdicts = tonumber(ARGV[1]), tonumber(ARGV[2]), {}
-local refused = tonumber(redis.call('GET', 'wa:refused_at') or 0)
-local function after(n, since)
+-- What becomes of a send with no known outcome when no status ever named it: once three messages that the same number
+-- had accepted after it have had a status, Meta's silence means no. If a webhook of ours was refused since (or a web
+-- process started), silence proves less: twelve times as long. resend: send once more what is no template and may still
+-- wait.
+-- Return {id, verdict, ...}.
+-- args: settle_ms:number retention:number resend:flag
+-- include: allow_when_full clock lifetime wake events lane record
+local verdicts, unknown = {}, prefix .. 'unknown'
+local rejected_at = tonumber(redis.call('GET', prefix .. 'webhook_rejected_at') or 0)
+local function confirmed_after(number, since)
   local count = 0
-  for _, accepted in ipairs(redis.call('LRANGE', 'wa:heard:' .. n, 0, -1)) do
+  for _, accepted in ipairs(redis.call('LRANGE', prefix .. 'confirmed:' .. number, 0, -1)) do
     if tonumber(accepted) > since then count = count + 1 end
   end
   return count
 end
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', 'wa:doubt', '-inf', now, 'LIMIT', 0, 100)) do
-  local v = redis.call('HMGET', key(id), 'n', 'c', 'claimed', 'type', 'resent', 'body', 'expires')
-  local since = tonumber(v[3] or 0)
-  if not v[1] then
-    redis.call('ZREM', 'wa:doubt', id)
-  elseif refused > since and refused <= now and now < since + 12 * settle then
-    redis.call('ZADD', 'wa:doubt', since + 12 * settle, id)
-  elseif after(v[1], since) < 3 then
-    redis.call('ZADD', 'wa:doubt', now + math.min(5000, settle), id)
-  elseif ARGV[3] == '1' and v[4] ~= 'template' and not v[5] and v[6] and tonumber(v[7] or 0) > now then
-    redis.call('ZREM', 'wa:doubt', id)
-    redis.call('HSET', key(id), 'resent', now, 'status', 'queued', 'rank', 0)
-    enter(v[1], v[2], id, false, false)
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', unknown, '-inf', now, 'LIMIT', 0, 100)) do
+  local record = record_key(id)
+  local v = redis.call('HMGET', record, 'n', 'c', 'claimed', 'type', 'resent', 'body', 'expires')
+  local number, conversation, since = v[1], v[2], tonumber(v[3] or 0)
+  if not number then
+    redis.call('ZREM', unknown, id)
+  elseif rejected_at > since and rejected_at <= now and now < since + 12 * settle_ms then
+    redis.call('ZADD', unknown, since + 12 * settle_ms, id)
+  elseif confirmed_after(number, since) < 3 then
+    redis.call('ZADD', unknown, now + math.min(5000, settle_ms), id)
+  elseif resend and v[4] ~= 'template' and not v[5] and v[6] and tonumber(v[7] or 0) > now then
+    redis.call('ZREM', unknown, id)
+    redis.call('HSET', record, 'resent', now, 'status', 'queued', 'rank', 0)
+    enter_lane(number, conversation, id, false, false)
     verdicts[#verdicts + 1] = id
     verdicts[#verdicts + 1] = 'resent'
   else
-    redis.call('ZREM', 'wa:doubt', id)
-    fail(id, v[2], '{"reason":"no_word_from_meta","title":"Meta neither confirmed nor refused it."}', keep)
+    redis.call('ZREM', unknown, id)
+    fail_record(id, conversation,
+      '{"reason":"no_word_from_meta","title":"Meta neither confirmed nor refused it."}', retention)
     verdicts[#verdicts + 1] = id
     verdicts[#verdicts + 1] = 'failed'
   end

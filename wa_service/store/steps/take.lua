@@ -1,22 +1,25 @@
--- include: clock lifetime
--- Up to COUNT conversations whose turn it is, each with its head, under a lease; asked twice (same counter), the
--- same answer. Tries are counted here, so that work which kills its process is counted too.
--- ARGV 1 puller · 2 counter · 3 lease (ms) · 4 count · 5 ceiling of unsent replies
--- Returns {ms until asking again is worth it (-1: until the bell), {c, token, takes, fails, head, contact}...}.
-redis.call('DEL', 'wa:none')
-local puller, lease, count = ARGV[1], tonumber(ARGV[3]), tonumber(ARGV[4])
-local memo, held = 'wa:took:' .. puller, 'wa:held:' .. puller
+-- Hand out up to `count` conversations whose turn it is, each with its head, under a lease; asked twice (same counter),
+-- the same answer. Deliveries are counted here, so that work which kills its process is counted too. unsent_ceiling: a
+-- conversation with so many unsent replies is not handed out.
+-- Return {ms until asking again is worth it (-1: until woken), {conversation, token, deliveries, failures, head,
+-- contact}...}.
+-- args: consumer counter lease_ms:number count:number unsent_ceiling:number
+-- include: allow_when_full clock lifetime
+local due_key, last_take, held = prefix .. 'due', prefix .. 'last_take:' .. consumer, prefix .. 'held:' .. consumer
+local function counters_key(conversation) return prefix .. 'conv:' .. conversation end
+local function contact_of(conversation) return redis.call('HGETALL', prefix .. 'contact:' .. conversation) end
+local function head_of(conversation) return redis.call('ZRANGE', prefix .. 'mailbox:' .. conversation, 0, 0)[1] end
 
-local function work(c, token)
-  local lane = redis.call('HMGET', 'wa:lane:' .. c, 'takes', 'fails')
-  local head = redis.call('ZRANGE', 'wa:box:' .. c, 0, 0)[1]
+local function work(conversation, token)
+  local v = redis.call('HMGET', counters_key(conversation), 'deliveries', 'failures')
+  local head = head_of(conversation)
   if not head then return nil end
-  return { c, token, tonumber(lane[1] or 0), tonumber(lane[2] or 0), head, redis.call('HGETALL', 'wa:contact:' .. c) }
+  return { conversation, token, tonumber(v[1] or 0), tonumber(v[2] or 0), head, contact_of(conversation) }
 end
 
--- Takes that came to no end make a suspect: its process died, or nobody knows. What is taken beside the one that kills
--- is suspected with it, so after two such takes at most eight of them are held by a puller at once, after three one
--- alone: within a death or two only the guilty one is left, and whatever else is new goes on beside it.
+-- Deliveries that came to no end make a suspect: its process died, or nobody knows. What is taken beside the one that
+-- kills is suspected with it, so after two such deliveries at most eight of them are held by a consumer at once, after
+-- three one alone: within a death or two only the guilty one is left, and whatever else is new goes on beside it.
 local function suspicion(unended)
   if unended < 2 then return 0 end
   return unended == 2 and 1 / 8 or 1
@@ -29,9 +32,9 @@ local function room_for(suspect)
     suspected = 0
     local all = redis.call('HGETALL', held)
     for i = 1, #all, 2 do
-      local lane = redis.call('HMGET', 'wa:lane:' .. all[i], 'token', 'takes', 'fails')
-      if lane[1] == all[i + 1] then
-        suspected = suspected + suspicion(tonumber(lane[2] or 0) - 1 - tonumber(lane[3] or 0))
+      local v = redis.call('HMGET', counters_key(all[i]), 'token', 'deliveries', 'failures')
+      if v[1] == all[i + 1] then
+        suspected = suspected + suspicion(tonumber(v[2] or 0) - 1 - tonumber(v[3] or 0))
       end
     end
   end
@@ -40,62 +43,63 @@ local function room_for(suspect)
   return true
 end
 
-local before = redis.call('HGETALL', memo)
-local again = {}
-for i = 1, #before, 2 do again[before[i]] = before[i + 1] end
-if again['#'] == ARGV[2] then
+local before = redis.call('HGETALL', last_take)
+local last = {}
+for i = 1, #before, 2 do last[before[i]] = before[i + 1] end
+if last['#'] == counter then
   local answer = { 0 }
-  for c, token in pairs(again) do
-    if c ~= '#' and redis.call('HGET', 'wa:lane:' .. c, 'token') == token then
-      redis.call('ZADD', 'wa:due', 'XX', now + lease, c) -- the work begins now, so its lease does
-      answer[#answer + 1] = work(c, tonumber(token))
+  for conversation, token in pairs(last) do
+    if conversation ~= '#' and redis.call('HGET', counters_key(conversation), 'token') == token then
+      redis.call('ZADD', due_key, 'XX', now + lease_ms, conversation) -- the work begins now, so its lease does
+      answer[#answer + 1] = work(conversation, tonumber(token))
     end
   end
   if #answer > 1 then return answer end
 end
 
-local answer, taken, wait, all = { 0 }, { '#', ARGV[2] }, -1, false
+local answer, taken, wait, nothing_else = { 0 }, { '#', counter }, -1, false
 for _ = 1, count + 100 do
   if #answer > count then break end
-  local due = redis.call('ZRANGE', 'wa:due', 0, 0, 'WITHSCORES')
-  wait = due[1] and ahead(due[2]) or -1
+  local due = redis.call('ZRANGE', due_key, 0, 0, 'WITHSCORES')
+  wait = due[1] and ms_until(due[2]) or -1
   if wait ~= 0 then
-    all = true
+    nothing_else = true
     break
   end
-  local c = due[1]
-  local head = redis.call('ZRANGE', 'wa:box:' .. c, 0, 0)[1]
+  local conversation = due[1]
+  local head = head_of(conversation)
   if not head then
-    redis.call('ZREM', 'wa:due', c)
-  elseif redis.call('LLEN', 'wa:q:' .. c) >= tonumber(ARGV[5]) then
-    redis.call('ZADD', 'wa:due', now + 500, c)
+    redis.call('ZREM', due_key, conversation)
+  elseif redis.call('LLEN', prefix .. 'lane:' .. conversation) >= unsent_ceiling then
+    redis.call('ZADD', due_key, now + 500, conversation)
   else
-    local lane = 'wa:lane:' .. c
+    local counters = counters_key(conversation)
     local mark = redis.sha1hex(head)
-    local v = redis.call('HMGET', lane, 'head', 'takes', 'fails', 'token')
+    local v = redis.call('HMGET', counters, 'head', 'deliveries', 'failures', 'token')
     if v[1] ~= mark then v[2], v[3] = 0, 0 end
-    local takes, fails, token = tonumber(v[2] or 0) + 1, tonumber(v[3] or 0), tonumber(v[4] or 0) + 1
-    if room_for(suspicion(takes - 1 - fails)) then
-      redis.call('HSET', lane, 'head', mark, 'takes', takes, 'fails', fails, 'token', token)
-      renew(lane, 691200)
-      redis.call('ZADD', 'wa:due', now + lease, c)
-      redis.call('HSET', held, c, token)
-      taken[#taken + 1] = c
+    local deliveries, failures = tonumber(v[2] or 0) + 1, tonumber(v[3] or 0)
+    local token = tonumber(v[4] or 0) + 1
+    if room_for(suspicion(deliveries - 1 - failures)) then
+      redis.call('HSET', counters, 'head', mark, 'deliveries', deliveries, 'failures', failures, 'token', token)
+      refresh_ttl(counters, CONVERSATION_SECONDS)
+      redis.call('ZADD', due_key, now + lease_ms, conversation)
+      redis.call('HSET', held, conversation, token)
+      taken[#taken + 1] = conversation
       taken[#taken + 1] = token
-      answer[#answer + 1] = { c, token, takes, fails, head, redis.call('HGETALL', 'wa:contact:' .. c) }
+      answer[#answer + 1] = { conversation, token, deliveries, failures, head, contact_of(conversation) }
     else
-      redis.call('ZADD', 'wa:due', now + 100, c)
+      redis.call('ZADD', due_key, now + 100, conversation)
     end
   end
 end
 if #answer > 1 then
-  redis.call('DEL', memo)
-  redis.call('HSET', memo, unpack(taken))
-  redis.call('EXPIRE', memo, 120)
-  renew(held, 3600)
+  redis.call('DEL', last_take)
+  redis.call('HSET', last_take, unpack(taken))
+  redis.call('EXPIRE', last_take, 120)
+  refresh_ttl(held, 3600)
 end
-if all then
-  redis.call('DEL', 'wa:bell') -- nothing else is due: what rang has been heard
+if nothing_else then
+  redis.call('DEL', prefix .. 'wake') -- nothing else is due: this answer is what it woke for
   answer[1] = wait
 end
 return answer

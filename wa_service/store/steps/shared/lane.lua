@@ -1,77 +1,79 @@
--- The lane of a conversation: q:<c>, a list of record ids, whose head stays until it ended. While a head waits
--- for its turn, the conversation is a member of out:<n>:<priority>; while its head is being sent it is in
--- neither: scoring it there instead let `next` and `reap` race (43 of 1,200 were sent twice).
-local LANE_SECONDS = 691200
+-- The lane of a conversation: a list of record ids, whose head stays until it ended. While a head waits for its turn, the
+-- conversation is a member of out:<number>:<priority>; while its head is being sent it is in neither: scoring it there
+-- instead let `next` and `reap` race (43 of 1,200 were sent twice).
 
 -- A lane that holds a reply is urgent until that reply is gone: what stands before it in the lane goes with it.
-local function priority(c)
-  if redis.call('HEXISTS', 'wa:lane:' .. c, 'urgent') == 1 then return '0' end
+local function priority(conversation)
+  if redis.call('HEXISTS', prefix .. 'conv:' .. conversation, 'urgent') == 1 then return '0' end
   return '1'
 end
 
-local function offer(n, c, at)
-  redis.call('ZADD', 'wa:out:' .. n .. ':' .. priority(c), at, c)
-  if at <= now then ring('wa:outbell:' .. n) end
+local function offer(number, conversation, at)
+  redis.call('ZADD', prefix .. 'out:' .. number .. ':' .. priority(conversation), at, conversation)
+  if at <= now then wake(prefix .. 'wake_out:' .. number) end
 end
 
-local function withdraw(n, c)
-  redis.call('ZREM', 'wa:out:' .. n .. ':0', c)
-  redis.call('ZREM', 'wa:out:' .. n .. ':1', c)
+local function withdraw(number, conversation)
+  redis.call('ZREM', prefix .. 'out:' .. number .. ':0', conversation)
+  redis.call('ZREM', prefix .. 'out:' .. number .. ':1', conversation)
 end
 
--- take_out(c, id) -> whether the record stood in the lane. The field names the urgent one that stands last, so where
--- it leaves from behind others (a status took it, a fallback came before it), the last of those may be urgent, too.
-local function take_out(c, id)
-  local q, lane = 'wa:q:' .. c, 'wa:lane:' .. c
-  if redis.call('HGET', lane, 'urgent') == id then
-    redis.call('HDEL', lane, 'urgent')
-    for i = (redis.call('LPOS', q, id) or 0) - 1, 0, -1 do
-      local other = redis.call('LINDEX', q, i)
-      if redis.call('HGET', 'wa:rec:' .. other, 'urgent') == '1' then
-        redis.call('HSET', lane, 'urgent', other)
+-- remove_from_lane(conversation, id) -> whether the record stood in it. `urgent` names the urgent record that stands
+-- last, so where it leaves from behind others (a status took it, a fallback came before it), the last of those may be
+-- urgent, too.
+local function remove_from_lane(conversation, id)
+  local lane, counters = prefix .. 'lane:' .. conversation, prefix .. 'conv:' .. conversation
+  if redis.call('HGET', counters, 'urgent') == id then
+    redis.call('HDEL', counters, 'urgent')
+    for i = (redis.call('LPOS', lane, id) or 0) - 1, 0, -1 do
+      local other = redis.call('LINDEX', lane, i)
+      if redis.call('HGET', prefix .. 'record:' .. other, 'urgent') == '1' then
+        redis.call('HSET', counters, 'urgent', other)
         break
       end
     end
   end
-  return redis.call('LREM', q, 1, id) == 1
+  return redis.call('LREM', lane, 1, id) == 1
 end
 
--- leave(n, c, id): the record is no longer in its lane; the next head may go.
-local function leave(n, c, id)
-  take_out(c, id)
-  withdraw(n, c)
-  if redis.call('EXISTS', 'wa:q:' .. c) == 1 then offer(n, c, now) end
+-- leave_lane(number, conversation, id): the record ended, or is unknown; the next head may go.
+local function leave_lane(number, conversation, id)
+  remove_from_lane(conversation, id)
+  withdraw(number, conversation)
+  if redis.call('EXISTS', prefix .. 'lane:' .. conversation) == 1 then offer(number, conversation, now) end
 end
 
--- Whether the head is a template for which the daily reach had no place: what comes now may be the answer to a
+-- Whether the head is a template for which the template quota had no room: what comes now may be the answer to a
 -- customer who wrote meanwhile, so that the window is open.
-local function waits_for_reach(q)
-  return redis.call('HEXISTS', 'wa:rec:' .. redis.call('LINDEX', q, 0), 'reach') == 1
+local function waits_for_quota(lane)
+  return redis.call('HEXISTS', prefix .. 'record:' .. redis.call('LINDEX', lane, 0), 'waits_for_quota') == 1
 end
 
--- enter(n, c, id, urgent, at_head): a record joins its lane.
-local function enter(n, c, id, urgent, at_head)
-  local q = 'wa:q:' .. c
-  local length = redis.call(at_head and 'LPUSH' or 'RPUSH', q, id)
+-- enter_lane(number, conversation, id, urgent, at_head): a record joins its lane.
+local function enter_lane(number, conversation, id, urgent, at_head)
+  local lane = prefix .. 'lane:' .. conversation
+  local length = redis.call(at_head and 'LPUSH' or 'RPUSH', lane, id)
   if urgent then
-    redis.call(at_head and 'HSETNX' or 'HSET', 'wa:lane:' .. c, 'urgent', id)
-    renew('wa:lane:' .. c, LANE_SECONDS)
+    local counters = prefix .. 'conv:' .. conversation
+    redis.call(at_head and 'HSETNX' or 'HSET', counters, 'urgent', id)
+    refresh_ttl(counters, CONVERSATION_SECONDS)
   end
   if length == 1 then
-    offer(n, c, now)
+    offer(number, conversation, now)
   elseif urgent then
-    local low, high = 'wa:out:' .. n .. ':1', 'wa:out:' .. n .. ':0'
-    local at = redis.call('ZSCORE', low, c)
-    if (at or redis.call('ZSCORE', high, c)) and waits_for_reach(q) then at = now end
+    local low, high = prefix .. 'out:' .. number .. ':1', prefix .. 'out:' .. number .. ':0'
+    local at = redis.call('ZSCORE', low, conversation)
+    if (at or redis.call('ZSCORE', high, conversation)) and waits_for_quota(lane) then at = now end
     if at then
-      redis.call('ZREM', low, c)
-      offer(n, c, tonumber(at))
+      redis.call('ZREM', low, conversation)
+      offer(number, conversation, tonumber(at))
     end
   end
 end
 
--- drop(n, c, id): a record that is not being sent leaves its lane, wherever in it it stands; who is being sent stays.
-local function drop(n, c, id)
-  if not take_out(c, id) then return end
-  if redis.call('EXISTS', 'wa:q:' .. c) == 0 then withdraw(n, c) end
+-- drop_from_lane(number, conversation, id): a record that is not being sent leaves its lane, wherever in it it stands;
+-- one that is being sent stays.
+local function drop_from_lane(number, conversation, id)
+  if not remove_from_lane(conversation, id) then return end
+  if redis.call('EXISTS', prefix .. 'lane:' .. conversation) == 0 then withdraw(number, conversation) end
 end

@@ -1,71 +1,74 @@
--- A record's life: rec:<id>. Ranks only rise; a late status is kept in the history (s:<status>).
+-- A record's life. Ranks only rise; a late status is kept in the history (s:<status>).
 local RANK = { queued = 0, sending = 1, unknown = 1, accepted = 2, sent = 3, failed = 4, delivered = 5,
   read = 6, played = 7 }
 local IDEMPOTENCY_SECONDS = 86400
 
-local function key(id) return 'wa:rec:' .. id end
+local function record_key(id) return prefix .. 'record:' .. id end
 
-local function rank(id) return tonumber(redis.call('HGET', key(id), 'rank') or 0) end
+local function rank(id) return tonumber(redis.call('HGET', record_key(id), 'rank') or 0) end
 
--- rise(id, status, at) -> whether the status became the record's; its time is kept in any case, the first one.
-local function rise(id, status, at)
-  redis.call('HSETNX', key(id), 's:' .. status, at)
-  if rank(id) < RANK[status] then
-    redis.call('HSET', key(id), 'status', status, 'rank', RANK[status])
-    return true
-  end
-  return false
+-- raise_status(id, status, at): its time is kept in any case, the first one.
+local function raise_status(id, status, at)
+  local record = record_key(id)
+  redis.call('HSETNX', record, 's:' .. status, at)
+  if rank(id) < RANK[status] then redis.call('HSET', record, 'status', status, 'rank', RANK[status]) end
 end
 
--- answer(id, to): tells the web process that waits for this record, if one does; `to` where it is known.
-local function answer(id, to)
-  to = to or redis.call('HGET', key(id), 'answer_to')
-  if to and to ~= '' then
-    redis.call('RPUSH', to, id)
-    redis.call('EXPIRE', to, 60)
-    redis.call('HDEL', key(id), 'answer_to')
+-- notify_caller(id, list): tells the web process that waits for this record, if one does; `list` where it is known.
+local function notify_caller(id, list)
+  list = list or redis.call('HGET', record_key(id), 'notify')
+  if list and list ~= '' then
+    redis.call('RPUSH', list, id)
+    redis.call('EXPIRE', list, 60)
+    redis.call('HDEL', record_key(id), 'notify')
   end
 end
 
--- ended(id, keep): from now on its lifetime runs; what it said is no longer needed.
-local function ended(id, keep)
-  redis.call('EXPIRE', key(id), keep)
-  redis.call('HDEL', key(id), 'body')
-  local v = redis.call('HMGET', key(id), 'idem', 'answer_to')
+-- end_record(id, retention): from now on its lifetime runs; what it said is no longer needed.
+local function end_record(id, retention)
+  local record = record_key(id)
+  redis.call('EXPIRE', record, retention)
+  redis.call('HDEL', record, 'body')
+  local v = redis.call('HMGET', record, 'idempotency', 'notify')
   if v[1] and v[1] ~= '' then redis.call('EXPIRE', v[1], IDEMPOTENCY_SECONDS) end
-  answer(id, v[2] or '')
+  notify_caller(id, v[2] or '')
 end
 
-local function report(id, c, status, keep, error)
-  local opaque = redis.call('HGET', key(id), 'opaque')
-  tell('send', c, cjson.encode({ id = id, status = status, time = now, error = error and cjson.decode(error) or nil,
-    biz_opaque_callback_data = opaque or nil }), keep)
+local function append_send_event(id, conversation, status, retention, failure)
+  local opaque = redis.call('HGET', record_key(id), 'opaque')
+  append_event('send', conversation, cjson.encode({ id = id, status = status, time = now,
+    error = failure and cjson.decode(failure) or nil, biz_opaque_callback_data = opaque or nil }), retention)
 end
 
--- fail(id, c, error, keep): error is a JSON object with at least a reason.
-local function fail(id, c, error, keep)
-  redis.call('HSET', key(id), 'error', error)
-  rise(id, 'failed', now)
-  redis.call('HDEL', key(id), 'fallback')
-  ended(id, keep)
-  report(id, c, 'failed', keep, error)
+-- fail_record(id, conversation, failure, retention): failure is a JSON object with at least a reason.
+local function fail_record(id, conversation, failure, retention)
+  redis.call('HSET', record_key(id), 'error', failure)
+  raise_status(id, 'failed', now)
+  redis.call('HDEL', record_key(id), 'fallback')
+  end_record(id, retention)
+  append_send_event(id, conversation, 'failed', retention, failure)
 end
 
--- fall_back(id, n, c, keep) -> whether the record's template now stands at its lane's head, in its place. Once. It
--- may wait as long as the record might have, and the idempotency key means it from now on: the request goes on.
-local function fall_back(id, n, c, keep)
-  local v = redis.call('HMGET', key(id), 'fallback', 'fallback_id', 'expires', 'opaque', 'origin', 's:queued', 'idem')
-  if not v[1] or v[1] == '' or redis.call('HSETNX', key(id), 'fell_back', now) == 0 then return false end
+-- fall_back(id, number, conversation, retention) -> whether the record's template now stands at its lane's head, in its
+-- place. Once. It may wait as long as the record might have, and the idempotency key means it from now on: the request
+-- goes on.
+local function fall_back(id, number, conversation, retention)
+  local record = record_key(id)
+  local v = redis.call('HMGET', record, 'fallback', 'fallback_id', 'expires', 'opaque', 'origin', 's:queued',
+    'idempotency')
+  if not v[1] or v[1] == '' or redis.call('HSETNX', record, 'fell_back', now) == 0 then return false end
+  local template = record_key(v[2])
   local ttl = math.max(0, tonumber(v[3] or now) - tonumber(v[6] or now))
-  redis.call('HSET', key(v[2]), 'v', 1, 'n', n, 'c', c, 'type', 'template', 'body', v[1], 'status', 'queued', 'rank', 0,
-    's:queued', now, 'expires', now + ttl, 'instead_of', id, 'origin', v[5] or '', 'urgent', 1)
-  if v[4] then redis.call('HSET', key(v[2]), 'opaque', v[4]) end
+  redis.call('HSET', template, 'v', 1, 'n', number, 'c', conversation, 'type', 'template', 'body', v[1],
+    'status', 'queued', 'rank', 0, 's:queued', now, 'expires', now + ttl, 'instead_of', id, 'origin', v[5] or '',
+    'urgent', 1)
+  if v[4] then redis.call('HSET', template, 'opaque', v[4]) end
   if v[7] and redis.call('HGET', v[7], 'id') == id then
-    redis.call('HDEL', key(id), 'idem')
-    redis.call('HSET', key(v[2]), 'idem', v[7])
+    redis.call('HDEL', record, 'idempotency')
+    redis.call('HSET', template, 'idempotency', v[7])
     redis.call('HSET', v[7], 'id', v[2], 'until', 0)
-    redis.call('EXPIRE', v[7], math.floor(ttl / 1000) + keep)
+    redis.call('EXPIRE', v[7], math.floor(ttl / 1000) + retention)
   end
-  enter(n, c, v[2], true, true)
+  enter_lane(number, conversation, v[2], true, true)
   return true
 end

@@ -1,12 +1,13 @@
--- release(c, puller): the conversation's work ended: its next message is due now, or it waits for one.
-local function release(c, puller)
-  redis.call('HDEL', 'wa:held:' .. puller, c)
-  redis.call('HDEL', 'wa:lane:' .. c, 'head', 'takes', 'fails')
-  renew('wa:lane:' .. c, 691200)
-  if redis.call('EXISTS', 'wa:box:' .. c) == 1 then
-    redis.call('ZADD', 'wa:due', now, c)
-    ring('wa:bell')
+-- release_conversation(conversation, consumer): its work ended: its next message is due now, or it waits for one.
+local function release_conversation(conversation, consumer)
+  local counters = prefix .. 'conv:' .. conversation
+  redis.call('HDEL', prefix .. 'held:' .. consumer, conversation)
+  redis.call('HDEL', counters, 'head', 'deliveries', 'failures')
+  refresh_ttl(counters, CONVERSATION_SECONDS)
+  if redis.call('EXISTS', prefix .. 'mailbox:' .. conversation) == 1 then
+    redis.call('ZADD', prefix .. 'due', now, conversation)
+    wake(prefix .. 'wake')
   else
-    redis.call('ZREM', 'wa:due', c)
+    redis.call('ZREM', prefix .. 'due', conversation)
   end
 end

@@ -1,5 +1,4 @@
--- include: clock
 -- A webhook of ours was answered 5xx, or a web process started: since then Meta's silence proves less (`settle`).
--- ARGV 1 life (s)
-redis.call('SET', 'wa:refused_at', now, 'EX', ARGV[1])
-return 1
+-- args: seconds
+-- include: clock
+redis.call('SET', prefix .. 'webhook_rejected_at', now, 'EX', seconds)

@@ -1,0 +1,91 @@
+"""The steps' Lua sources, and their arguments by name.
+
+A step is one file in `steps/`. Its header is code:
+
+    -- args: conversation token lease_ms:number replies:json...
+    -- include: clock wake
+
+`args` names the arguments: as they come (text), `:number`, `:flag` (a boolean) or `:json` (decoded); `...` after the
+last one makes it a list of any length. What unpacks them is written here, in front of the step. `include` names the
+fragments in `steps/shared/` that stand before it. Both know `prefix`, the key prefix: it is `KEYS[1]`, and every key's
+name is built from it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha1
+from pathlib import Path
+
+Value = str | bytes | int | float | list[bytes] | tuple[str, ...]
+"""An argument; a list or tuple only for the one that takes any number of values."""
+
+_FOLDER = Path(__file__).parent / "steps"
+_ARGS = re.compile(r"^-- args: (.+)$", re.MULTILINE)
+_INCLUDE = re.compile(r"^-- include: (.+)$", re.MULTILINE)
+_TAIL = "..."
+_DECODED = {"": "{}", "number": "tonumber({})", "flag": "({} == '1')", "json": "cjson.decode({})"}
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A step's source as the server gets it, its SHA-1, and its arguments' names; `tail` takes any number of values."""
+
+    source: str
+    sha: str
+    arguments: tuple[str, ...]
+    tail: str | None
+
+    def values(self, given: Mapping[str, Value]) -> list[str | bytes | int | float]:
+        """The arguments in the script's order.
+
+        Raises:
+            TypeError: one is missing, or is none of this step's.
+        """
+        count = len(self.arguments) + (self.tail is not None)
+        try:
+            values = [given[name] for name in self.arguments]
+            tail = given[self.tail] if self.tail else ()
+        except KeyError as missing:
+            raise TypeError(f"This step needs an argument {missing}.") from None
+        if len(given) != count:
+            unknown = sorted(set(given) - {*self.arguments, self.tail})
+            raise TypeError(f"This step has no argument {', '.join(unknown)}.")
+        return [*values, *tail]  # type: ignore[list-item, misc]  # only the tail is a list, and it is one
+
+
+def load_scripts(folder: Path = _FOLDER) -> dict[str, Script]:
+    """Each step by name.
+
+    Raises:
+        ValueError: a step's header is not as it must be.
+    """
+    shared = {path.stem: path.read_text("utf-8") for path in (folder / "shared").glob("*.lua")}
+    return {path.stem: _load(path.read_text("utf-8"), shared) for path in sorted(folder.glob("*.lua"))}
+
+
+def _load(step: str, shared: Mapping[str, str]) -> Script:
+    names = _words(_ARGS, step)
+    fragments = [shared[name] for name in _words(_INCLUDE, step)]
+    tail = names.pop().removesuffix(_TAIL) if names and names[-1].endswith(_TAIL) else None
+    lines = [_unpacked(name, f"ARGV[{i}]") for i, name in enumerate(names, 1)]
+    if tail is not None:
+        name, _, form = tail.partition(":")
+        value = _DECODED[form].format("ARGV[i]")
+        lines.append(f"local {name} = {{}}\nfor i = {len(names) + 1}, #ARGV do {name}[#{name} + 1] = {value} end")
+        tail = name
+    source = "\n".join(["local prefix = KEYS[1]", *fragments, *lines, step])
+    sha = sha1(source.encode(), usedforsecurity=False).hexdigest()
+    return Script(source, sha, tuple(name.partition(":")[0] for name in names), tail)
+
+
+def _words(header: re.Pattern[str], step: str) -> list[str]:
+    found = header.search(step)
+    return found.group(1).split() if found else []
+
+
+def _unpacked(argument: str, value: str) -> str:
+    name, _, form = argument.partition(":")
+    return f"local {name} = {_DECODED[form].format(value)}"

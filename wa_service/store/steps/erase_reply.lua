@@ -1,0 +1,10 @@
+-- Erase a reply that waits in a lane that others share (a group's): whom it answers is forgotten. What is being sent
+-- still leaves.
+-- Return 1, or 0 when it does not wait.
+-- args: id
+-- include: clock lifetime wake lane
+local record = prefix .. 'record:' .. id
+local v = redis.call('HMGET', record, 'n', 'c', 'status')
+if v[3] ~= 'queued' then return 0 end
+drop_from_lane(v[1], v[2], id)
+return redis.call('DEL', record)

@@ -1,0 +1,7 @@
+-- append_event(kind, conversation, json, retention): appends to the events stream, which forgets by age: roughly here
+-- (whole nodes), exactly in `trim`, and as a whole once nothing was appended for so long.
+local function append_event(kind, conversation, json, retention)
+  local stream = prefix .. 'events'
+  redis.call('XADD', stream, 'MINID', '~', now - retention * 1000, '*', 'k', kind, 'c', conversation, 'd', json)
+  refresh_ttl(stream, retention)
+end
