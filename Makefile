@@ -21,7 +21,7 @@ ifneq ($(VOICE),0)
 WITH_VOICE := $(SPEECH)
 endif
 
-.PHONY: help install run serve test check lock bench bench-check chaos voice clean
+.PHONY: help install run serve test check docs lock bench bench-check chaos voice clean
 
 help: ## list what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' Makefile | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
@@ -48,11 +48,14 @@ check: $(BASE) $(DEV) ## formatting, lint, types, who may import whom
 	$(PY) -m mypy
 	$(VENV)/bin/lint-imports
 
+docs: $(BASE) $(DEV) ## write the tables of the documentation from the code
+	$(PY) -m tools.write_docs
+
 lock: $(BASE) $(DEV) ## write the locks anew; UPGRADE=--upgrade takes newer versions
 	$(LOCK) $(UPGRADE) --extra run pyproject.toml -o requirements.txt
 	$(LOCK) $(UPGRADE) -c requirements.txt --extra run --group dev pyproject.toml -o requirements-dev.txt
 	$(LOCK) $(UPGRADE) -c requirements.txt --extra run --extra voice pyproject.toml -o requirements-voice.txt
-	$(PY) tools/third_party.py
+	$(PY) -m tools.third_party
 
 bench: $(BASE) $(DEV) ## measure, beside what one would use instead
 	$(PY) -m benchmarks

@@ -1,42 +1,8 @@
-"""The process behind ``RunningEmulator``: settings come as one JSON line, the end of the input is the end."""
+"""``python -m meta_emulator``."""
 
 from __future__ import annotations
 
-import json
-import logging
-import sys
-from pathlib import Path
-
-import gevent
-from gevent.event import Event
-from gevent.fileobject import FileObject
-
-from meta_emulator.config import EmulatorConfig
-from meta_emulator.server import serve_until
-
-
-def main() -> None:
-    """Read the settings, print the URL, serve until standard input ends."""
-    logging.basicConfig(level=logging.WARNING, format="emulator: %(message)s")
-    standard_input = FileObject(sys.stdin.buffer, "rb")
-    settings = json.loads(standard_input.readline())
-    settings["phone_number_ids"] = tuple(settings["phone_number_ids"])
-    settings["seed_file"] = Path(settings["seed_file"]) if settings["seed_file"] else None
-    stop = Event()
-    gevent.spawn(_until_the_end, standard_input, stop)
-    serve_until(stop, EmulatorConfig(**settings), ready=_announce)
-
-
-def _until_the_end(standard_input: FileObject, stop: Event) -> None:
-    while standard_input.read(1024):
-        continue
-    stop.set()
-
-
-def _announce(url: str) -> None:
-    sys.stdout.write(f"{url}\n")
-    sys.stdout.flush()
-
+from meta_emulator.cli import main
 
 if __name__ == "__main__":
     main()

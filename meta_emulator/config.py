@@ -19,6 +19,8 @@ class EmulatorConfig:
     phone_number_ids: ids of the business numbers; the first is the default.
     callback_url: webhook URL; empty: none until a Graph call subscribes one.
     port: 0 takes a free one. unsafe: allow another address than loopback; the control API has no login.
+    public_url: base URL of media links; by default the address that the caller used.
+    allowed_hosts: values of ``Host`` that are accepted besides loopback names.
     time_factor: divisor of Meta's retry delays (60 turns 15 s into 0.25 s).
     webhook_version: shape of webhooks; up to ``v23.0`` with ``conversation`` in statuses (reference 5.7).
     business_initiated_limit: template quota in customers per 24 h; 0 is unlimited (reference 7.4).
@@ -37,6 +39,7 @@ class EmulatorConfig:
     port: int = 8090
     unsafe: bool = False
     public_url: str = ""
+    allowed_hosts: tuple[str, ...] = ()
     time_factor: float = 60.0
     webhook_version: str = "v24.0"
     business_initiated_limit: int = 0

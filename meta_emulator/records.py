@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from meta_emulator.exchange_subject import subject_of
+
 Direction = Literal["in", "out"]
 
 
@@ -244,8 +246,6 @@ class Exchange:
         return {name: getattr(self, name) for name in self.__slots__}
 
     def summary(self) -> dict[str, Any]:
-        """Return the exchange without its bodies and headers."""
-        return {
-            name: getattr(self, name)
-            for name in ("id", "kind", "at", "method", "url", "status", "milliseconds", "message_ids", "note")
-        }
+        """Return the exchange without its bodies and headers, with what it is about."""
+        names = ("id", "kind", "at", "method", "url", "status", "milliseconds", "message_ids", "note")
+        return {name: getattr(self, name) for name in names} | {"subject": subject_of(self.kind, self.request_body)}

@@ -1,4 +1,4 @@
-"""Protection from cross-site requests and DNS rebinding (the control API has no login)."""
+"""Protection from cross-site requests and DNS rebinding."""
 
 from __future__ import annotations
 
@@ -10,31 +10,30 @@ from flask import Flask, Response, request
 
 from meta_emulator.config import EmulatorConfig
 
-_OURS = ("/_emulator", "/_page")
-
 
 def refuse_foreign_requests(app: Flask, config: EmulatorConfig) -> None:
-    """Refuse (403) controls and page to strangers.
+    """Answer 403 to requests of other web pages and to foreign names of this machine, on every path.
 
-    A browser that runs a foreign page says so in ``Origin``. A foreign name that was made to point at this machine
-    shows in ``Host``; that is only checked where the emulator binds loopback, for behind a proxy or in a container
-    it has other names. Graph calls carry a token and need no guard.
+    A browser names the page that sends a request in ``Origin``. A foreign name that resolves to this machine shows
+    in ``Host``, which is checked where the emulator listens on loopback, or where ``allowed_hosts`` is set: in a
+    container it has other names. The Graph API is checked as well, because its token may be known or guessed.
     """
+    allowed = {host.lower() for host in config.allowed_hosts}
+    if config.public_url:
+        allowed.add((urlsplit(config.public_url).hostname or "").lower())
 
     @app.before_request
     def check() -> Response | None:
-        if request.path != "/" and not request.path.startswith(_OURS):
-            return None
         origin = request.headers.get("Origin")
         if origin and urlsplit(origin).netloc != request.host:
-            return _refused("this page is not the emulator's")
-        if not config.unsafe and not _is_local(request.host):
-            return _refused("this name is not this machine's")
+            return _refused("this request comes from a page of another origin")
+        name = (urlsplit(f"//{request.host}").hostname or "").lower()
+        if (allowed or not config.unsafe) and name not in allowed and not _is_local(name):
+            return _refused("this host name is not allowed (--allow-host)")
         return None
 
 
-def _is_local(host: str) -> bool:
-    name = urlsplit(f"//{host}").hostname or ""
+def _is_local(name: str) -> bool:
     if name == "localhost" or name.endswith(".localhost"):
         return True
     try:
@@ -43,5 +42,5 @@ def _is_local(host: str) -> bool:
         return False
 
 
-def _refused(why: str) -> Response:
-    return Response(orjson.dumps({"error": why}), 403, content_type="application/json")
+def _refused(reason: str) -> Response:
+    return Response(orjson.dumps({"error": reason}), 403, content_type="application/json")

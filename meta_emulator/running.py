@@ -31,7 +31,7 @@ class RunningEmulator:
     def __enter__(self) -> RunningEmulator:
         """Start, and wait until it listens."""
         process = self._process = subprocess.Popen(
-            [sys.executable, "-m", __package__],
+            [sys.executable, "-m", "meta_emulator.child"],
             cwd=_PACKAGES,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -45,6 +45,10 @@ class WebhookContext(Protocol):
         """Return the callback URL of a number; empty for none."""
         ...
 
+    def begin_exchange(self, **fields: Any) -> int:
+        """Show a call that is under way."""
+        ...
+
     def record_exchange(self, **fields: Any) -> Exchange:
         """Record one HTTP exchange."""
         ...
@@ -175,17 +179,22 @@ class WebhookQueue:
         if signature != "none":
             wrong = signature == "wrong" or world.behaviour.wrong_signature
             headers |= encoding.signature_headers(body, world.config.app_secret + ("-wrong" if wrong else ""))
+        kept_body = body[:_STORED_BODY].decode("utf-8", "replace")
+        begun = world.begin_exchange(
+            kind="webhook", method="POST", url=callback, request_body=kept_body, message_ids=message_ids
+        )
         answer = self.client.request(
             "POST", callback, timeout=world.behaviour.webhook_timeout, headers=headers, body=body
         )
         self.counts["posts"] += 1
         self.counts[f"answered_{answer.status}"] += 1
         world.record_exchange(
+            begun=begun,
             kind="webhook",
             method="POST",
             url=callback,
             request_headers=headers,
-            request_body=body[:_STORED_BODY].decode("utf-8", "replace"),
+            request_body=kept_body,
             status=answer.status,
             response_body=answer.body.decode("utf-8", "replace")[:4000],
             milliseconds=round(answer.seconds * 1000, 1),

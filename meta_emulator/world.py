@@ -219,10 +219,26 @@ class World:
         self.attempt_count += 1
         return self.attempt_count
 
-    def record_exchange(self, **fields: Any) -> Exchange:
-        """Record and publish one HTTP exchange."""
+    def begin_exchange(self, **fields: Any) -> int:
+        """Show a call that is under way in the page's drawer; return the id that `record_exchange` takes at its end."""
         self._exchange_number += 1
-        exchange = Exchange(id=self._exchange_number, at=self.clock.now(), **fields)
+        begun = Exchange(
+            id=self._exchange_number,
+            at=self.clock.now(),
+            request_headers={},
+            status=0,
+            response_body="",
+            milliseconds=0.0,
+            **fields,
+        )
+        self.hub.publish("exchange", begun.summary() | {"under_way": True})
+        return begun.id
+
+    def record_exchange(self, *, begun: int = 0, **fields: Any) -> Exchange:
+        """Keep one HTTP call for the page's drawer; `begun` is its id where `begin_exchange` showed it."""
+        if not begun:
+            self._exchange_number += 1
+        exchange = Exchange(id=begun or self._exchange_number, at=self.clock.now(), **fields)
         self.exchanges.append(exchange)
         self.hub.publish("exchange", exchange.summary())
         return exchange

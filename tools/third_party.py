@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from importlib.metadata import PackageNotFoundError, metadata
+from importlib.metadata import PackageMetadata, PackageNotFoundError, metadata
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -31,8 +31,12 @@ def licence_of(name: str, before: str) -> str:
         known = re.search(rf"^\| {re.escape(name)} \| [^|]+ \| ([^|]+) \|", before, re.MULTILINE)
         return known[1] if known else "not installed on the system this was written on"
     classifiers = [c.split(" :: ")[-1] for c in about.get_all("Classifier") or [] if c.startswith("License")]
-    own_words = (about.get("License") or "see its files").strip().splitlines()[0]
-    return about.get("License-Expression") or ", ".join(classifiers) or own_words
+    own_words = (_field(about, "License") or "see its files").strip().splitlines()[0]
+    return _field(about, "License-Expression") or ", ".join(classifiers) or own_words
+
+
+def _field(about: PackageMetadata, name: str) -> str:
+    return about[name] if name in about else ""  # noqa: SIM401 - the type of `about` has no `get`
 
 
 def main() -> None:

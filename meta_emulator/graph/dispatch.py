@@ -201,7 +201,6 @@ class _GraphRequest:
         response.headers.setdefault("Cache-Control", "private, no-cache, no-store, must-revalidate")
         response.headers["Pragma"] = "no-cache"
         response.headers["Expires"] = "Sat, 01 Jan 2000 00:00:00 GMT"
-        response.headers["Access-Control-Allow-Origin"] = "*"
         response.headers["Strict-Transport-Security"] = "max-age=15552000; preload"
         response.headers["Vary"] = "Accept-Encoding"
         response.headers["facebook-api-version"] = self._version

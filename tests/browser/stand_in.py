@@ -33,6 +33,8 @@ class Business:
         self.statuses: list[Json] = []
         self.answers: Callable[[Json], list[Json]] = lambda _: []
         self.graph = ""
+        self._may_answer = threading.Event()
+        self._may_answer.set()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
@@ -71,6 +73,18 @@ class Business:
         self.control("webhooks/callback", {"url": ""})
         yield
         self.control("webhooks/callback", {"url": self.url})
+
+    @contextmanager
+    def slow(self) -> Iterator[threading.Event]:
+        """Webhooks are not answered until the event is set, or the block ends."""
+        self._may_answer = threading.Event()
+        try:
+            yield self._may_answer
+        finally:
+            self._may_answer.set()
+
+    def wait_to_answer(self) -> None:
+        self._may_answer.wait(10)
 
     def take(self, payload: Json) -> None:
         for entry in payload["entry"]:
@@ -145,6 +159,7 @@ def _handler(business: Business) -> type[BaseHTTPRequestHandler]:
 
         def do_POST(self) -> None:
             payload = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            business.wait_to_answer()
             self._answer(b"ok")
             # Answering comes after the 200, as in a business that queues.
             business.take(payload)

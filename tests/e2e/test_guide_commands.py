@@ -1,4 +1,4 @@
-"""The guide's commands that are marked `run`, each run against the service that `make run` starts.
+"""The documentation's commands that are marked `run`, each run against the service that `make run` starts.
 
 A line `# → text` in such a block says what its output holds.
 """
@@ -21,7 +21,7 @@ from tests.eventually import eventually
 from wa_service.cli.stack import development_settings
 
 ROOT = Path(__file__).parents[2]
-GUIDE = (ROOT / "PROJECT_GUIDE.md").read_text(encoding="utf-8")
+PAGES = [ROOT / "PROJECT_GUIDE.md", *sorted((ROOT / "docs").rglob("*.md"))]
 ANA = "447700900123"
 
 
@@ -29,7 +29,7 @@ ANA = "447700900123"
 class Block:
     """A marked block: where it stands, its language, its text without indentation."""
 
-    line: int
+    place: str
     language: str
     text: str
 
@@ -40,13 +40,14 @@ class Block:
 
 
 def blocks() -> list[Block]:
-    found = re.finditer(r"^( *)```(\w+) run\n(.*?)^ *```$", GUIDE, re.MULTILINE | re.DOTALL)
-    return [
-        Block(
-            GUIDE[: block.start()].count("\n") + 1, block[2], re.sub(rf"^{block[1]}", "", block[3], flags=re.MULTILINE)
-        )
-        for block in found
-    ]
+    return [block for page in PAGES for block in blocks_of(page)]
+
+
+def blocks_of(page: Path) -> Iterator[Block]:
+    text = page.read_text(encoding="utf-8")
+    for found in re.finditer(r"^( *)```(\w+) run\n(.*?)^ *```$", text, re.MULTILINE | re.DOTALL):
+        line = text[: found.start()].count("\n") + 1
+        yield Block(f"{page.name}-{line}", found[2], re.sub(rf"^{found[1]}", "", found[3], flags=re.MULTILINE))
 
 
 @dataclass(frozen=True)
@@ -83,8 +84,8 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
         service.stop()
 
 
-@pytest.mark.parametrize("block", blocks(), ids=lambda block: f"{block.language}-{block.line}")
-def test_a_marked_command_does_what_the_guide_says(
+@pytest.mark.parametrize("block", blocks(), ids=lambda block: block.place)
+def test_a_marked_command_does_what_the_page_says(
     block: Block, desk: Desk, require_program: Callable[..., Path]
 ) -> None:
     for program in ("curl", "openssl"):
@@ -94,7 +95,7 @@ def test_a_marked_command_does_what_the_guide_says(
     assert [promise for promise in block.promised if " ".join(promise.split()) not in told] == [], told
 
 
-def test_the_guide_marks_commands_in_both_languages() -> None:
+def test_commands_of_both_languages_are_marked() -> None:
     marked = [block.language for block in blocks()]
     assert marked.count("sh") >= 15
     assert marked.count("python") >= 3

@@ -1,13 +1,14 @@
-"""`emulator`: a Meta on your desk, on the same WHATSAPP_* values as the service."""
+"""`emulator`: run the emulated Meta with the same WHATSAPP_* values as the service."""
 
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 
 from wa_service.cli.command import Commands, Load, add_command
-from wa_service.cli.terminal import complain
 from wa_service.config.bind import reachable_at
-from wa_service.config.settings import Settings
+from wa_service.config.settings import Settings, whole_environment
 
 
 def add_to(commands: Commands) -> None:
@@ -21,26 +22,24 @@ def add_to(commands: Commands) -> None:
 
 def _run(options: argparse.Namespace, load: Load) -> int:
     settings = load()
-    from meta_emulator import EmulatorConfig, UnsafeBindError
-    from meta_emulator.server import serve
+    command = [sys.executable, "-m", "meta_emulator", "--host", options.host, "--port", str(options.port)]
+    if options.unsafe:
+        command.append("--unsafe")
+    sys.stdout.flush()
+    # Replaces this process, so that signals reach the emulator and nothing of it is imported here.
+    os.execve(sys.executable, command, whole_environment() | _environment(settings, options.callback))  # noqa: S606
 
-    try:
-        config = EmulatorConfig(
-            access_token=settings.access_token.get_secret_value(),
-            app_secret=settings.app_secrets[0].get_secret_value(),
-            verify_token=settings.verify_token.get_secret_value(),
-            phone_number_ids=settings.phone_number_ids,
-            business_account_id=settings.business_account_id or EmulatorConfig.business_account_id,
-            callback_url=options.callback or _webhook_of(settings),
-            host=options.host,
-            port=options.port,
-            unsafe=options.unsafe,
-        )
-    except UnsafeBindError as error:
-        complain(f"{error}.")
-        return 2
-    serve(config)
-    return 0
+
+def _environment(settings: Settings, callback: str) -> dict[str, str]:
+    """The emulator's secrets and ids; an argument list could be read by every user of this machine."""
+    account = settings.business_account_id
+    return {
+        "META_EMULATOR_ACCESS_TOKEN": settings.access_token.get_secret_value(),
+        "META_EMULATOR_APP_SECRET": settings.app_secrets[0].get_secret_value(),
+        "META_EMULATOR_VERIFY_TOKEN": settings.verify_token.get_secret_value(),
+        "META_EMULATOR_NUMBERS": " ".join(settings.phone_number_ids),
+        "META_EMULATOR_CALLBACK": callback or _webhook_of(settings),
+    } | ({"META_EMULATOR_ACCOUNT": account} if account else {})
 
 
 def _webhook_of(settings: Settings) -> str:

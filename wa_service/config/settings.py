@@ -17,6 +17,8 @@ from typing import Annotated, Any, Literal, Self
 
 from dotenv import dotenv_values
 from pydantic import (
+    BaseModel,
+    ConfigDict,
     Field,
     NonNegativeFloat,
     NonNegativeInt,
@@ -26,7 +28,6 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from wa_service.config.api_keys import ApiKey
 from wa_service.config.api_versions import api_version_ended
@@ -75,10 +76,10 @@ def _variable(name: str, sentence: str, default: Any = ..., *, secret: bool = Fa
     return Field(validation_alias=name, description=sentence, json_schema_extra=extra, **given)
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """The settings of one process, read once by `load()` and frozen."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
     # Meta
     access_token: SecretStr = _variable("WHATSAPP_ACCESS_TOKEN", "The system user's token.", secret=True)
@@ -241,17 +242,6 @@ class Settings(BaseSettings):
     ca_bundle: Path | None = _variable(
         "REQUESTS_CA_BUNDLE", "Certificates to trust for calls to the outside.", None, shown="certifi's"
     )
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003 - the hook's signature is pydantic-settings' own
-        init_settings: PydanticBaseSettingsSource,
-        *_: PydanticBaseSettingsSource,
-        **__: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Take only what `load()` collected: its rules on files and empty values hold for every source."""
-        return (init_settings,)
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:

@@ -1,7 +1,7 @@
 """What customers sent and nobody has handled yet: admit, take, renew the lease, finish, retry later, dead-letter.
 
 A conversation is one number of ours and one customer; its waiting events are its mailbox. See the scripts for
-each step, and PROJECT_GUIDE.md for why there is no job per message.
+each step, and docs/lanes.md for why there is no job per message.
 """
 
 from __future__ import annotations

@@ -4,7 +4,8 @@ Source: reference sections 6.2 to 6.10. `errors.py` turns a row into an exceptio
 so that one line here is all a new code needs.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 Family: TypeAlias = Literal["server", "rate", "auth", "request", "recipient", "media", "template"]
@@ -350,16 +351,20 @@ def _subcodes() -> Iterator[CodeRow]:
     )
 
 
-ROWS: Final[tuple[CodeRow, ...]] = (
-    *_graph(),
-    *_throttling(),
-    *_integrity(),
-    *_messages(),
-    *_templates(),
-    *_registration(),
-    *_surfaces(),
-)
+SECTIONS: Final[Mapping[str, tuple[CodeRow, ...]]] = {
+    "graph": tuple(_graph()),
+    "throttling": tuple(_throttling()),
+    "integrity": tuple(_integrity()),
+    "messages": tuple(_messages()),
+    "templates": tuple(_templates()),
+    "registration": tuple(_registration()),
+    "surfaces": tuple(_surfaces()),
+    "subcodes": tuple(_subcodes()),
+}
+"""The rows by section, as `docs/error-codes.md` shows them."""
+
+ROWS: Final[tuple[CodeRow, ...]] = tuple(chain(*(rows for name, rows in SECTIONS.items() if name != "subcodes")))
 """One row a `code`."""
 
-SUBCODE_ROWS: Final[tuple[CodeRow, ...]] = tuple(_subcodes())
+SUBCODE_ROWS: Final[tuple[CodeRow, ...]] = SECTIONS["subcodes"]
 """One row an `error_subcode` that says more than its code 100."""

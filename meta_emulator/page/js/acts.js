@@ -6,8 +6,8 @@ import { openJson } from "./json-dialog.js";
 import { pickReaction } from "./reaction-picker.js";
 import { copy, toast } from "./toast.js";
 
-/** `show(id)`, `reply(message)` and `inspect(message)` are the page's own. */
-export function actsWith(controls, { show, reply, inspect }) {
+/** `show(id)`, `reply(message)`, `inspect(message)` and `answered()` (a choice was made) are the page's own. */
+export function actsWith(controls, { show, reply, inspect, answered }) {
   const tell = (doing) =>
     doing.catch((error) => {
       if (!(error instanceof ControlError)) throw error;
@@ -23,12 +23,19 @@ export function actsWith(controls, { show, reply, inspect }) {
     react,
     enlarge: openPhoto,
     /** Press a reply button: its position, id, payload or text. */
-    press: (message, button) => tell(controls.press(message.wa_id, message.id, button)),
+    press: (message, button) => {
+      answered();
+      return tell(controls.press(message.wa_id, message.id, button));
+    },
     /** Answer a message with content of one's own. */
     answer: (message, type, content) => tell(write(message, { type, [type]: content })),
     /** The same, after a look at the JSON. */
     compose: (message, type, content) => openJson({ type, [type]: content }, (body) => write(message, body)),
-    openList: (message) => openList(message, (row) => tell(controls.pick(message.wa_id, message.id, row.id))),
+    openList: (message) =>
+      openList(message, (row) => {
+        answered();
+        return tell(controls.pick(message.wa_id, message.id, row.id));
+      }),
     played: (message) => message.status !== "played" && tell(controls.play(message.wa_id, message.id)),
     chooseReaction: (message, anchor) => pickReaction(anchor, message.reactions?.[message.wa_id], (emoji) => react(message, emoji)),
   };

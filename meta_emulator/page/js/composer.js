@@ -49,7 +49,7 @@ export class Composer {
     this.length = el("span", { class: "length", role: "timer" }, "0:00");
     this.recording = el(
       "div",
-      { class: "row recording", hidden: true, role: "group", "aria-label": "Recording" },
+      { class: "row recording", hidden: true, role: "group", "aria-label": "Recording", on: { keydown: (event) => this.#recordingKey(event) } },
       button({ class: "round", "aria-label": "Discard the recording", title: "Discard", on: { click: () => this.#discard() } }, icon("trash")),
       el("span", { class: "dot", "aria-hidden": "true" }),
       el("span", { class: "spoken", role: "status" }, "Recording"),
@@ -137,8 +137,11 @@ export class Composer {
     if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
       event.preventDefault();
       this.submit();
-    } else if (event.key === "Escape" && this.#reply) {
+    } else if (event.key === "Escape" && (this.#reply || this.#files.length > 0)) {
+      event.preventDefault();
       this.#unreply();
+      this.#files = [];
+      this.#showFiles();
     }
   }
 
@@ -192,6 +195,12 @@ export class Composer {
     this.#clock = setInterval(() => (this.length.textContent = length((performance.now() - this.#started) / 1000)), 200);
     this.#showRecording(true);
     this.recording.querySelector(".primary").focus();
+  }
+
+  #recordingKey(event) {
+    if (event.key !== "Escape") return;
+    event.preventDefault();
+    this.#discard();
   }
 
   #discard() {

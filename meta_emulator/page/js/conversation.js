@@ -17,6 +17,7 @@ export class Conversation {
   #missed = 0;
   #last = null;
   #pinned = true;
+  #top = 0;
   #earlier;
   #newer;
 
@@ -31,8 +32,9 @@ export class Conversation {
     this.scroller = el("div", { class: "scroller", on: { scroll: () => this.#scrolled() } }, this.#earlier, this.log, this.typing);
     this.element = el("div", { class: "conversation" }, this.scroller, this.#newer);
     // Pictures get their height late: whoever was at the end stays there.
-    this.scroller.addEventListener("load", () => this.#pinned && this.toEnd(), true);
-    new ResizeObserver(() => this.#pinned && this.toEnd()).observe(this.scroller);
+    const resized = new ResizeObserver(() => this.#pinned && this.toEnd());
+    resized.observe(this.scroller);
+    resized.observe(this.log);
   }
 
   /** Show a conversation from its beginning; nothing of it is announced. */
@@ -94,6 +96,7 @@ export class Conversation {
   toEnd() {
     this.#pinned = true;
     this.scroller.scrollTop = this.scroller.scrollHeight;
+    this.#top = this.scroller.scrollTop;
     this.#missed = 0;
     this.#newer.hidden = true;
   }
@@ -141,23 +144,33 @@ export class Conversation {
 
   #scrolled() {
     const { scrollHeight, scrollTop, clientHeight } = this.scroller;
-    this.#pinned = scrollHeight - scrollTop - clientHeight < NEAR_THE_END;
-    if (this.#pinned) {
-      this.#missed = 0;
-      this.#newer.hidden = true;
-    }
+    const atEnd = scrollHeight - scrollTop - clientHeight < NEAR_THE_END;
+    // A picture that grew below the end scrolls nothing up: only a person does.
+    this.#pinned = atEnd || (this.#pinned && scrollTop >= this.#top);
+    this.#top = scrollTop;
+    if (this.#pinned) this.#missed = 0;
+    this.#showWayToEnd();
+  }
+
+  #showWayToEnd() {
+    this.#newer.hidden = this.#pinned;
+    const count = this.#missed === 0 ? "" : this.#missed === 1 ? "1 new message" : `${this.#missed} new messages`;
+    this.#newer.lastChild.textContent = count;
+    this.#newer.setAttribute("aria-label", count || "To the newest message");
   }
 
   #miss() {
     this.#missed += 1;
-    this.#newer.hidden = false;
-    this.#newer.lastChild.textContent = this.#missed === 1 ? "1 new message" : `${this.#missed} new messages`;
+    this.#showWayToEnd();
   }
 
   /** One message is in the order of Tab; the arrows move between them. */
   #move(event) {
     if (!event.target.classList.contains("message")) {
-      if (event.key === "Escape") event.target.closest(".message")?.focus();
+      if (event.key === "Escape" && event.target.closest(".message")) {
+        event.preventDefault();
+        event.target.closest(".message").focus();
+      }
       return;
     }
     const all = [...this.log.querySelectorAll(".message")];

@@ -1,5 +1,6 @@
 /** Sheets and dialogs: the browser's own `<dialog>` keeps the focus inside, closes on Escape and gives it back. */
 
+import { arrowKeys } from "./arrows.js";
 import { ControlError } from "./controls.js";
 import { button, el, kept } from "./element.js";
 import { icon } from "./icons.js";
@@ -17,6 +18,7 @@ export function openDialog(title, className, fill) {
   dialog.addEventListener("click", (event) => event.target === dialog && close());
   document.body.append(dialog);
   dialog.showModal();
+  dialog.querySelector("form textarea, form input, .list-row")?.focus();
   return new Promise((resolve) =>
     dialog.addEventListener("close", () => {
       dialog.remove();
@@ -28,30 +30,24 @@ export function openDialog(title, className, fill) {
 /** The rows of a list message (reference 2.5); `onPick(row)`. */
 export function openList({ interactive }, onPick) {
   const { button: title, sections } = interactive.action;
-  return openDialog(title, "sheet", (close) =>
-    sections.map((section) => {
-      const rows = section.rows.map((row) =>
-        el(
-          "li",
-          {},
-          button(
-            {
-              class: "list-row",
-              on: {
-                click: () => {
-                  close();
-                  onPick(row);
-                },
-              },
-            },
-            el("strong", { dir: "auto" }, row.title),
-            row.description && el("span", { dir: "auto" }, row.description),
-          ),
-        ),
-      );
-      return el("section", { "aria-label": section.title ?? title }, section.title && el("h3", { dir: "auto" }, section.title), el("ul", {}, rows));
-    }),
-  );
+  return openDialog(title, "sheet", (close) => {
+    const sheet = el("div", { class: "rows" });
+    arrowKeys(sheet, ".list-row");
+    sheet.append(
+      ...sections.map((section) => {
+        const rows = section.rows.map((row) => el("li", {}, listRow(row, () => {
+          close();
+          onPick(row);
+        })));
+        return el("section", { "aria-label": section.title ?? title }, section.title && el("h3", { dir: "auto" }, section.title), el("ul", {}, rows));
+      }),
+    );
+    return sheet;
+  });
+}
+
+function listRow({ title, description }, onClick) {
+  return button({ class: "list-row", on: { click: onClick } }, el("strong", { dir: "auto" }, title), description && el("span", { dir: "auto" }, description));
 }
 
 /** A photo, large. */
@@ -78,15 +74,18 @@ export function openForm(title, className, fields, submitText, send) {
   });
 }
 
+const NUMBER = /^[\s+.()-]*(?:\d[\s.()-]*){5,15}$/;
+
 /** A number of one's own. */
 export function openAddPhone(add) {
   const fields = [
-    el("label", {}, "Number, with country code", el("input", { name: "wa_id", inputmode: "tel", required: true, pattern: "[+0-9 .\\-\\(\\)]{5,30}", autocomplete: "off" })),
+    el("label", {}, "Number, with country code", el("input", { name: "wa_id", inputmode: "tel", required: true, autocomplete: "off" })),
     el("label", {}, "Name", el("input", { name: "name", maxlength: "60", dir: "auto", autocomplete: "off" })),
   ];
-  return openForm("Add a phone", "small", fields, "Add", (values) =>
-    add({ wa_id: values.get("wa_id"), ...(values.get("name") ? { name: values.get("name") } : {}) }),
-  );
+  return openForm("Add a phone", "small", fields, "Add", (values) => {
+    if (!NUMBER.test(values.get("wa_id"))) throw new ControlError("A number has 5 to 15 digits, such as +44 7700 900123.");
+    return add({ wa_id: values.get("wa_id"), ...(values.get("name") ? { name: values.get("name") } : {}) });
+  });
 }
 
 const TRAITS = [

@@ -22,6 +22,9 @@ const STARTS = {
   "Not supported": { type: "unsupported", errors: [{ code: 131051, title: "Message type unknown" }], unsupported: { type: "poll" } },
 };
 
+const WITHOUT_CONTENT = new Set(["request_welcome", "unsupported"]);
+const INSIDE_INTERACTIVE = new Set(["button_reply", "list_reply", "nfm_reply", "call_permission_reply"]);
+
 /** Edit a message and send it; `message` is where to start, else a choice of usual ones. */
 export function openJson(message, send) {
   const text = el("textarea", { name: "json", rows: "14", spellcheck: "false", required: true, "aria-label": "Message as JSON", dir: "ltr" });
@@ -41,5 +44,10 @@ function parsed(text) {
     throw new ControlError(`This is not JSON: ${error.message}`);
   }
   if (typeof value?.type !== "string") throw new ControlError("The message needs a type.");
+  const { type } = value;
+  if (!(type in value) && !WITHOUT_CONTENT.has(type)) {
+    const inside = INSIDE_INTERACTIVE.has(type) ? ` A ${type} stands inside a message of type interactive.` : "";
+    throw new ControlError(`A message of type ${type} needs its content under the name ${type}.${inside}`);
+  }
   return value;
 }

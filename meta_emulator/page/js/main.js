@@ -59,11 +59,13 @@ class Page {
         show: (id) => this.conversation.show(id),
         reply: (message) => this.composer.reply(message),
         inspect: (message) => this.openTraffic(message, true),
+        answered: () => this.#narrow.matches || this.composer.focus(),
       }),
       empty: () => emptyConversation(this.number?.verified_name ?? "the business", () => this.sayHello()),
     });
     this.traffic = new Traffic({
       controls: this.controls,
+      world: this.world,
       element: document.querySelector("#traffic"),
       onClose: () => this.closeTraffic(),
       onAll: () => this.openTraffic(null, true),
@@ -116,6 +118,7 @@ class Page {
     this.#markRead();
     this.list.render(this.waId);
     this.header.render(this.phone, this.number);
+    this.#title();
   }
 
   /** Go to a phone as a person does: its conversation, ready to write. */
@@ -193,6 +196,7 @@ class Page {
       this.composer.attach([...event.dataTransfer.files]);
     });
     document.addEventListener("visibilitychange", () => this.#markRead());
+    document.addEventListener("keydown", (event) => this.#key(event));
     document.querySelector(".skip").addEventListener("click", (event) => {
       event.preventDefault();
       this.composer.focus();
@@ -204,6 +208,14 @@ class Page {
     });
   }
 
+  /** What is typed goes into the box wherever the focus is; Escape that nothing else takes closes the drawer. */
+  #key(event) {
+    if (event.defaultPrevented || event.isComposing || document.querySelector("dialog[open], [popover]")) return;
+    if (event.key === "Escape" && this.traffic.isOpen) this.closeTraffic();
+    const types = [...event.key].length === 1 && event.key !== " " && !event.ctrlKey && !event.metaKey && !event.altKey;
+    if (types && !event.target.closest("input, textarea, select")) this.composer.focus();
+  }
+
   async #open(waId, wantedNumber) {
     const epoch = ++this.#opening;
     const told = waId ? await this.controls.messages(waId) : null;
@@ -212,7 +224,6 @@ class Page {
     this.waId = waId;
     this.numberId = this.world.numbers.has(wantedNumber) ? wantedNumber : (this.world.numbers.keys().next().value ?? "");
     if (waId) goTo(waId, this.world.numbers.size > 1 ? this.numberId : "");
-    document.title = `${this.phone?.name ?? "Phone"} · emulator`;
     this.conversation.open(this.world.shown(waId, this.numberId));
     if (this.traffic.messageId) this.conversation.choose(this.traffic.messageId);
     this.composer.open(waId);
@@ -220,6 +231,13 @@ class Page {
     this.header.typing(0, this.phone, this.number);
     this.header.render(this.phone, this.number);
     this.list.render(waId);
+    this.#title();
+  }
+
+  /** The open phone, and how many messages wait on the others. */
+  #title() {
+    const unread = this.world.unreadBeside(this.waId);
+    document.title = `${unread > 0 ? `(${unread}) ` : ""}${this.phone?.name ?? "Phone"} · emulator`;
   }
 
   #message(message, eventId) {

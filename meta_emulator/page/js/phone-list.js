@@ -1,5 +1,6 @@
 /** The phones at the side: whom one can be, what came last, and a new one in a click. */
 
+import { arrowKeys, onlyInTabOrder } from "./arrows.js";
 import { button, el } from "./element.js";
 import { drawing, icon } from "./icons.js";
 import { summary } from "./summary.js";
@@ -14,6 +15,9 @@ export class PhoneList {
     this.world = world;
     this.onOpen = onOpen;
     this.list = el("ul", { class: "phones", "aria-label": "Phones" });
+    arrowKeys(this.list, ".entry");
+    this.list.addEventListener("focusin", (event) => onlyInTabOrder(this.list.querySelectorAll(".entry"), event.target.closest(".entry")));
+    this.search = el("input", { type: "search", "aria-label": "Search phones", placeholder: "Search by name or number", autocomplete: "off", on: { input: () => this.render(this.current) } });
     this.note = el("p", { class: "faint", hidden: true });
     this.elements = [
       el("header", { class: "brand" }, mark(), el("h1", {}, "Desk phone"), themeButton),
@@ -23,6 +27,7 @@ export class PhoneList {
         button({ class: "primary", on: { click: onAdd } }, icon("add"), "Add phone"),
         button({ class: "plain wide", on: { click: onAddOwn } }, "With a number…"),
       ),
+      el("div", { class: "search" }, this.search),
       this.list,
       this.note,
       el("footer", { class: "legal" }, "An emulator for developers. Not affiliated with Meta."),
@@ -31,12 +36,17 @@ export class PhoneList {
 
   /** Draw the list anew; the focus stays on the phone it was on. */
   render(current) {
+    this.current = current;
     const focused = this.list.contains(document.activeElement) ? document.activeElement.dataset.waId : null;
-    const phones = this.world.listed();
-    this.list.replaceChildren(...phones.slice(0, SHOWN).map((phone) => el("li", {}, this.#entry(phone, phone.wa_id === current))));
-    const hidden = Math.max(phones.length, this.world.total) - Math.min(phones.length, SHOWN);
-    this.note.hidden = hidden <= 0;
-    this.note.textContent = `${hidden} more: open one with its number.`;
+    const all = this.world.listed();
+    const wanted = this.search.value.trim().toLowerCase();
+    const found = wanted ? all.filter((phone) => matches(phone, wanted)) : all;
+    this.list.replaceChildren(...found.slice(0, SHOWN).map((phone) => el("li", {}, this.#entry(phone, phone.wa_id === current))));
+    const entries = [...this.list.querySelectorAll(".entry")];
+    onlyInTabOrder(entries, entries.find((each) => each.getAttribute("aria-current")) ?? entries[0]);
+    const hidden = (wanted ? found.length : Math.max(all.length, this.world.total)) - Math.min(found.length, SHOWN);
+    this.note.hidden = hidden <= 0 && found.length > 0;
+    this.note.textContent = found.length > 0 ? `${hidden} more: search, or open one with its number.` : "No phone has this name or number.";
     if (focused) this.list.querySelector(`[data-wa-id="${focused}"]`)?.focus();
   }
 
@@ -60,6 +70,11 @@ export class PhoneList {
       ),
     );
   }
+}
+
+function matches({ name, wa_id: waId }, wanted) {
+  const digits = wanted.replace(/[\s+().-]/g, "");
+  return name.toLowerCase().includes(wanted) || (digits !== "" && waId.includes(digits));
 }
 
 /** A disc with the first letter, in a colour of the number's own. */

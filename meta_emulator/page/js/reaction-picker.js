@@ -24,7 +24,7 @@ export function pickReaction(anchor, mine, choose) {
           },
         },
       },
-      emoji,
+      canDraw(emoji) ? emoji : el("small", {}, name),
     ),
   );
   const picker = el("div", { class: "reaction-picker", popover: "auto", role: "dialog", "aria-label": "React" }, ...buttons);
@@ -46,6 +46,19 @@ export function pickReaction(anchor, mine, choose) {
   picker.showPopover();
   placeBeside(picker, anchor);
   (buttons.find((each) => each.getAttribute("aria-pressed") === "true") ?? buttons[0]).focus();
+}
+
+/** Whether this machine has a glyph for it: what has none is drawn as any other character that nobody has. */
+function canDraw(emoji) {
+  const canvas = el("canvas", { width: "24", height: "24" });
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  const drawn = (text) => {
+    context.clearRect(0, 0, 24, 24);
+    context.font = "16px sans-serif";
+    context.fillText(text, 0, 18);
+    return context.getImageData(0, 0, 24, 24).data.join();
+  };
+  return drawn(emoji) !== drawn("\u{10FFFE}");
 }
 
 function placeBeside(picker, anchor) {

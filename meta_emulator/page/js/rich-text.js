@@ -1,4 +1,4 @@
-/** Text with formatting: *bold*, _italic_, ~strike~, `code`, ```blocks```, > quotes, and links. */
+/** Text with formatting: *bold*, _italic_, ~strike~, `code`, ```blocks```, > quotes, - lists, and links. */
 
 import { el } from "./element.js";
 
@@ -7,6 +7,7 @@ const WORD = /[\p{L}\p{N}]/u;
 const BLOCK = /```([\s\S]+?)```/g;
 const LINK = /(?:https?:\/\/|www\.)[^\s<>"]+/iy;
 const CODE = /`([^`\n]+)`/y;
+const ITEM = /^(?:[*-]|(\d{1,3})\.) +(\S[^\n]*)\n?$/;
 const AFTER_A_LINK = /[.,!?;:'"*_~\])}]+$/;
 
 /** The text as nodes; its size bounds the work, whatever it holds. */
@@ -35,7 +36,18 @@ function lines(text) {
     nodes.push(...inline(plain));
     plain = "";
   };
+  let list = null;
   for (const line of text.split(/(?<=\n)/)) {
+    const item = ITEM.exec(line);
+    if (item) {
+      flush();
+      const [, number, words] = item;
+      const tag = number ? "ol" : "ul";
+      if (list?.localName !== tag) nodes.push((list = el(tag, { start: number ?? null })));
+      list.append(el("li", {}, ...inline(words)));
+      continue;
+    }
+    list = null;
     if (line.startsWith("> ")) {
       flush();
       nodes.push(el("blockquote", {}, ...inline(line.slice(2).trimEnd())));

@@ -24,7 +24,7 @@ export function ticks(message) {
     element.dataset.status = changed.status;
     element.setAttribute("aria-label", word);
     const times = Object.entries(changed.status_times ?? {}).map(([status, at]) => `${WORDS[status] ?? status} ${clock(at)}`);
-    element.title = times.join("\n");
+    element.title = [message.direction === "in" ? "What the business is told:" : "", ...times].filter(Boolean).join("\n");
     element.replaceChildren(mark(changed.status));
   };
   element.update(message);

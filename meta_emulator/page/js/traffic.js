@@ -15,8 +15,9 @@ export class Traffic {
   #entries = new Map();
   #epoch = 0;
 
-  constructor({ controls, element, onClose, onAll }) {
+  constructor({ controls, world, element, onClose, onAll }) {
     this.controls = controls;
+    this.world = world;
     this.element = element;
     this.subject = el("p", { class: "subject", dir: "auto" });
     this.all = button({ class: "plain wide", hidden: true, on: { click: onAll } }, "Show all traffic");
@@ -27,7 +28,6 @@ export class Traffic {
       el("div", { class: "about" }, this.subject, this.all),
       this.list,
     );
-    element.addEventListener("keydown", (event) => event.key === "Escape" && onClose());
   }
 
   get isOpen() {
@@ -81,10 +81,11 @@ export class Traffic {
   }
 
   #add(exchange) {
-    if (this.#entries.has(exchange.id)) return;
+    const known = this.#entries.get(exchange.id);
     const element = el("li", {}, this.#entry(exchange));
     this.#entries.set(exchange.id, element);
-    this.list.append(element);
+    if (known) known.replaceWith(element);
+    else this.list.append(element);
   }
 
   #emptiness() {
@@ -104,13 +105,20 @@ export class Traffic {
         {},
         el("span", { class: `kind ${exchange.kind}` }, KINDS[exchange.kind] ?? exchange.kind),
         el("span", { class: "target" }, `${exchange.method} ${pathOf(exchange.url)}`),
-        el("span", { class: exchange.status >= 200 && exchange.status < 300 ? "status good" : "status bad" }, exchange.status ? String(exchange.status) : "no answer"),
-        el("small", {}, [clockWithSeconds(exchange.at), `${Math.round(exchange.milliseconds)} ms`, exchange.note].filter(Boolean).join(" · ")),
+        outcome(exchange),
+        el("small", { dir: "auto" }, [this.#subject(exchange), clockWithSeconds(exchange.at), !exchange.under_way && `${Math.round(exchange.milliseconds)} ms`, exchange.note].filter(Boolean).join(" · ")),
       ),
       body,
     );
     details.addEventListener("toggle", () => details.open && body.childElementCount === 0 && this.#fill(exchange.id, body));
     return details;
+  }
+
+  /** Which message or status, and whose: "status read · Ana". */
+  #subject({ subject }) {
+    if (!subject?.what) return "";
+    const name = this.world.phones.get(subject.wa_id)?.name ?? (subject.wa_id && `+${subject.wa_id}`);
+    return name ? `${subject.what} · ${name}` : subject.what;
   }
 
   async #fill(id, body) {
@@ -128,7 +136,13 @@ export class Traffic {
       ...part("Answer", call.response_body),
       el("details", {}, el("summary", {}, "Request headers"), jsonView(call.request_headers, "Request headers")),
     );
+    body.closest("li").scrollIntoView({ block: "nearest" });
   }
+}
+
+function outcome({ status, under_way: underWay }) {
+  if (underWay) return el("span", { class: "status" }, "under way");
+  return el("span", { class: status >= 200 && status < 300 ? "status good" : "status bad" }, status ? String(status) : "no answer");
 }
 
 function part(name, text) {

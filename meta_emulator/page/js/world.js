@@ -99,6 +99,11 @@ export class World {
     return ids;
   }
 
+  /** How many messages wait unread on the phones that are not open. */
+  unreadBeside(waId) {
+    return [...this.unread].reduce((sum, [other, count]) => sum + (other === waId ? 0 : count), 0);
+  }
+
   /** Phones in the order of the list: newest message first, then as they were added. */
   listed() {
     const at = (phone) => this.newest.get(phone.wa_id)?.timestamp ?? 0;

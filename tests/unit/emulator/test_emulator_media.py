@@ -47,7 +47,11 @@ def test_the_url_gives_nothing_to_a_client_without_a_name(meta: Emulator) -> Non
 
 def test_the_url_leads_back_the_way_the_caller_came(meta: Emulator) -> None:
     media_id = uploaded(meta)
-    assert meta.get(media_id, headers={"Host": "emulator:8090"}).json["url"].startswith("http://emulator:8090/")
+    assert (
+        meta.get(media_id, headers={"Host": "emulator.localhost:8090"})
+        .json["url"]
+        .startswith("http://emulator.localhost:8090/")
+    )
 
 
 def test_a_stranger_cannot_bend_the_urls(meta: Emulator) -> None:

@@ -1,12 +1,15 @@
 /** What is inside a bubble, by Meta's message type. A shape that no one foresaw becomes a card with its JSON. */
 
-import { el } from "../element.js";
+import { button, el } from "../element.js";
 import { isOnlyEmoji, richText } from "../rich-text.js";
 import { contacts, location, notice, order } from "./cards.js";
 import { interactive } from "./interactive.js";
 import { audio, document as file, image, sticker, video } from "./media.js";
 import { template } from "./template.js";
 import { unknown } from "./unknown.js";
+
+const LONG = 800;
+const LONG_LINES = 20;
 
 const KINDS = {
   audio,
@@ -37,5 +40,9 @@ export function contentOf(message, acts) {
 
 function words(text) {
   if (typeof text !== "string") throw new TypeError("no text");
-  return el("div", { class: isOnlyEmoji(text) ? "words emoji-only" : "words", dir: "auto" }, ...richText(text));
+  const shown = el("div", { class: isOnlyEmoji(text) ? "words emoji-only" : "words", dir: "auto" }, ...richText(text));
+  if (text.length <= LONG && text.split("\n").length <= LONG_LINES) return shown;
+  shown.classList.add("long");
+  const more = button({ class: "more", on: { click: () => (shown.classList.remove("long"), more.remove()) } }, "Read more");
+  return [shown, more];
 }

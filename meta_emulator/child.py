@@ -1,0 +1,43 @@
+"""The process of ``RunningEmulator``: reads its configuration as one JSON line, serves until standard input ends."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from pathlib import Path
+
+import gevent
+from gevent.event import Event
+from gevent.fileobject import FileObject
+
+from meta_emulator.config import EmulatorConfig
+from meta_emulator.server import serve_until
+
+
+def main() -> None:
+    """Read the configuration, print the URL, serve until standard input ends."""
+    logging.basicConfig(level=logging.WARNING, format="emulator: %(message)s")
+    standard_input = FileObject(sys.stdin.buffer, "rb")
+    settings = json.loads(standard_input.readline())
+    for name in ("phone_number_ids", "allowed_hosts"):
+        settings[name] = tuple(settings[name])
+    settings["seed_file"] = Path(settings["seed_file"]) if settings["seed_file"] else None
+    stop = Event()
+    gevent.spawn(_stop_at_end_of_input, standard_input, stop)
+    serve_until(stop, EmulatorConfig(**settings), ready=_print_url)
+
+
+def _stop_at_end_of_input(standard_input: FileObject, stop: Event) -> None:
+    while standard_input.read(1024):
+        continue
+    stop.set()
+
+
+def _print_url(url: str) -> None:
+    sys.stdout.write(f"{url}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

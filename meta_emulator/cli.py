@@ -1,0 +1,115 @@
+"""The command ``meta-emulator``; each option can also come from ``META_EMULATOR_<OPTION>``."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import secrets
+from pathlib import Path
+
+import click
+
+from meta_emulator.config import EmulatorConfig
+from meta_emulator.server import serve
+
+
+@click.group(invoke_without_command=True, context_settings={"auto_envvar_prefix": "META_EMULATOR"})
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8090, show_default=True, help="Port to listen on; 0 takes a free one.")
+@click.option("--callback", default="", help="Webhook URL; verified at start until it answers.")
+@click.option("--access-token", default="", help="Access token; random by default.")
+@click.option("--app-secret", default="", help="Secret that signs webhooks; random by default.")
+@click.option("--verify-token", default="", help="Verify token of the callback; random by default.")
+@click.option("--number", "numbers", multiple=True, default=("106540352242922",), show_default=True, help="Number id.")
+@click.option("--account", default=EmulatorConfig.business_account_id, show_default=True, help="Business account id.")
+@click.option("--app-id", default=EmulatorConfig.app_id, show_default=True, help="App id.")
+@click.option("--seed", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="YAML file to start from.")
+@click.option("--random-seed", type=int, help="Seed of ids and random choices.")
+@click.option("--time-factor", default=60.0, show_default=True, help="Divisor of Meta's webhook retry delays.")
+@click.option("--public-url", default="", help="Base URL of media links, where it is not the address called.")
+@click.option("--allow-host", "allowed_hosts", multiple=True, help="Host name that requests may use besides localhost.")
+@click.option("--unsafe", is_flag=True, help="Allow another address than loopback; the control API has no login.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON line with addresses and secrets when ready.")
+@click.pass_context
+def main(
+    context: click.Context,
+    host: str,
+    port: int,
+    callback: str,
+    access_token: str,
+    app_secret: str,
+    verify_token: str,
+    numbers: tuple[str, ...],
+    account: str,
+    app_id: str,
+    seed: Path | None,
+    random_seed: int | None,
+    time_factor: float,
+    public_url: str,
+    allowed_hosts: tuple[str, ...],
+    unsafe: bool,
+    as_json: bool,
+) -> None:
+    """Serve an emulated WhatsApp Business Cloud API with a control API and a phone page."""
+    if context.invoked_subcommand is not None:
+        return
+    logging.basicConfig(level=logging.WARNING, format="emulator: %(message)s")
+    try:
+        config = EmulatorConfig(
+            access_token=access_token or f"EAA{secrets.token_urlsafe(24)}",
+            app_secret=app_secret or secrets.token_hex(16),
+            verify_token=verify_token or secrets.token_urlsafe(12),
+            phone_number_ids=tuple(dict.fromkeys(numbers)),
+            business_account_id=account,
+            app_id=app_id,
+            callback_url=callback,
+            host=host,
+            port=port,
+            unsafe=unsafe,
+            public_url=public_url,
+            allowed_hosts=allowed_hosts,
+            time_factor=time_factor,
+            seed_file=seed,
+            random_seed=random_seed,
+        )
+    except ValueError as error:
+        raise click.UsageError(f"{error}.") from None
+    generated = not access_token
+    try:
+        serve(config, lambda url: _print_ready(config, url, as_json=as_json, show_token=generated))
+    except OSError as error:
+        raise click.ClickException(f"Cannot listen on {host}:{port}: {error.strerror}.") from None
+
+
+def ready_line(config: EmulatorConfig, url: str) -> str:
+    """Return the JSON line of ``--json``: addresses, ids and secrets."""
+    return json.dumps(
+        {
+            "ready": True,
+            "url": url,
+            "phone_page": f"{url}/",
+            "controls": f"{url}/_emulator",
+            "pid": os.getpid(),
+            "access_token": config.access_token,
+            "app_secret": config.app_secret,
+            "verify_token": config.verify_token,
+            "phone_number_ids": config.phone_number_ids,
+            "business_account_id": config.business_account_id,
+            "app_id": config.app_id,
+            "callback_url": config.callback_url,
+        }
+    )
+
+
+def _print_ready(config: EmulatorConfig, url: str, *, as_json: bool, show_token: bool) -> None:
+    if as_json:
+        click.echo(ready_line(config, url))
+        return
+    click.echo(f"Phone page   {url}/")
+    click.echo(f"Graph API    {url}   (WHATSAPP_API_BASE_URL)")
+    click.echo(f"Control API  {url}/_emulator")
+    click.echo(f"Webhooks to  {config.callback_url or 'nowhere until a callback is subscribed'}")
+    if show_token:
+        click.echo(f"Token        {config.access_token}")
+    click.echo("The emulator is ready.")

@@ -1,0 +1,202 @@
+"""Write the tables of the documentation from the code: `make docs`.
+
+A page holds a table between `<!-- make docs: NAME -->` and `<!-- end -->`; `TABLES` says which function writes it.
+`tests/unit/house/test_documentation.py` fails where running this would change a page.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from prometheus_client import REGISTRY
+from prometheus_client.metrics_core import Metric
+
+from wa_service.config import settings
+from wa_service.observability import metrics
+from wa_service.observability.exposition import StoreCollector
+from wa_service.observability.log_events import LOG_EVENTS
+from wa_service.observability.metrics import STORE_GAUGES
+from wa_service.web import problems
+from wa_service.web.app import create_app
+from wa_service.whatsapp import codes
+from wa_service.whatsapp.codes import CodeRow
+from wa_service.whatsapp.errors import CODES, SUBCODES
+
+ROOT = Path(__file__).parent.parent
+_BLOCK = re.compile(r"(?<=^<!-- make docs: )([\w-]+)( -->\n).*?(?=^<!-- end -->$)", re.MULTILINE | re.DOTALL)
+
+
+def pages() -> list[Path]:
+    """Return every page of ours, in order."""
+    return sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+
+
+def written(page: str) -> str:
+    """Return a page's text with every table in it made anew."""
+    return _BLOCK.sub(lambda block: f"{block[1]}{block[2]}{TABLES[block[1]]()}\n", page)
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
+
+
+def _settings(chosen: Callable[[settings.Variable], bool]) -> str:
+    return _table(
+        ["variable", "default", "meaning"],
+        (
+            [f"`{variable.name}`{' 🔒' if variable.secret else ''}", _default(variable), variable.sentence]
+            for variable in settings.variables()
+            if chosen(variable)
+        ),
+    )
+
+
+def _default(variable: settings.Variable) -> str:
+    if variable.default is None:
+        return "**required**"
+    shown = variable.default.replace("<", "&lt;").replace(">", "&gt;")
+    return f"`{shown}`" if shown and " " not in shown and "&" not in shown else shown
+
+
+def _metrics() -> str:
+    ours = sorted((each for each in _series() if each.name.startswith("whatsapp_")), key=lambda each: each.name)
+    return _table(
+        ["series", "labels", "what"],
+        (
+            [f"`{each.name}{'_total' if each.type == 'counter' else ''}`", _labels(each), each.documentation]
+            for each in ours
+        ),
+    )
+
+
+def _series() -> Iterator[Metric]:
+    metrics.api_called("<…>", 0, "<…>")  # its labels have no values from the start
+    yield from REGISTRY.collect()
+    yield from StoreCollector(
+        lambda: {name: dict.fromkeys(_LABELS.get(name, ["<…>"]), 0) for name in STORE_GAUGES}
+    ).collect()
+
+
+# The values of the labels whose series are read from the store.
+_LABELS = {
+    "whatsapp_rate_limit_remaining": ["throughput", "daily"],
+    "whatsapp_circuit_state": ["<phone number id>"],
+    "whatsapp_queue_depth": ["inbound", "outbound", "sending", "unknown"],
+    "whatsapp_queue_oldest_seconds": ["inbound", "outbound"],
+    "whatsapp_dead_letters": ["failed", "crashed", "flood", "malformed"],
+}
+
+
+def _labels(series: Metric) -> str:
+    """Name the labels of a series and the values that stand there from the start."""
+    known: dict[str, list[str]] = {}
+    for sample in series.samples:
+        for label, value in sample.labels.items():
+            if label != "le" and value not in known.setdefault(label, []):
+                known[label].append(value)
+    return "; ".join(
+        f"`{label}`: {', '.join(f'`{value}`' if not value.startswith('<') else value[1:-1] for value in values)}"
+        for label, values in known.items()
+    )
+
+
+def _log_lines() -> str:
+    return _table(
+        ["name", "fact", "fields"],
+        ([f"`{event.name}`", event.fact, event.fields] for event in LOG_EVENTS),
+    )
+
+
+def _problem_types() -> str:
+    kinds = sorted(problems.all_kinds(), key=lambda kind: (kind.status, kind.name))
+    return _table(
+        ["status", "`type` ends with", "title", "repeat?"],
+        ([str(kind.status), f"`{kind.name}`", kind.title, "yes" if kind.retryable else "no"] for kind in kinds),
+    )
+
+
+def _codes(rows: Iterable[CodeRow]) -> str:
+    return _table(
+        ["code", "class", "group", "again?", "what to do"],
+        ([_numbers(group), *_about(group[0])] for group in _runs(rows)),
+    )
+
+
+def _runs(rows: Iterable[CodeRow]) -> Iterator[list[CodeRow]]:
+    """Put neighbouring codes that say the same into one line."""
+    run: list[CodeRow] = []
+    for row in rows:
+        if run and row[1:] == run[-1][1:] and row.code == run[-1].code + 1:
+            run.append(row)
+        else:
+            if run:
+                yield run
+            run = [row]
+    if run:
+        yield run
+
+
+def _numbers(run: Sequence[CodeRow]) -> str:
+    return str(run[0].code) if len(run) == 1 else f"{run[0].code}–{run[-1].code}"
+
+
+def _about(row: CodeRow) -> list[str]:
+    wait = f"{row.wait / 3600:g} h" if row.wait >= 3600 else f"{row.wait / 60:g} min"
+    again = f"after {wait if row.wait >= 60 else f'{row.wait:g} s'}" if row.retryable else "no"
+    known = CODES.get(row.code) or SUBCODES[row.code]
+    return [f"`{known.error.__name__}`", row.group, again, row.advice]
+
+
+def _routes() -> str:
+    app = create_app(settings.load(_EXAMPLE))
+    described: dict[str, dict[str, Any]] = app.test_client().get("/openapi.json").get_json()["paths"]
+    return _table(
+        ["call", "role", "what"],
+        (
+            [f"`{method.upper()} {path}`", f"`{call['x-role']}`", call["summary"]]
+            for path, calls in described.items()
+            for method, call in calls.items()
+        ),
+    )
+
+
+# Nothing listens there: describing the API asks nothing of a store.
+_EXAMPLE = {
+    "WHATSAPP_ACCESS_TOKEN": "token",
+    "WHATSAPP_PHONE_NUMBER_ID": "100000000000001",
+    "WHATSAPP_VERIFY_TOKEN": "verify",
+    "WHATSAPP_APP_SECRET": "secret",
+    "WA_API_KEYS": "docs:a-key-of-at-least-twenty-characters:admin",
+    "REDIS_URL": "redis://127.0.0.1:1/0",
+}
+
+TABLES: dict[str, Callable[[], str]] = {
+    "settings": lambda: _settings(lambda _: True),
+    "settings-of-meta": lambda: _settings(lambda variable: variable.name.startswith("WHATSAPP_")),
+    "metrics": _metrics,
+    "log-lines": _log_lines,
+    "problem-types": _problem_types,
+    "routes": _routes,
+    **{f"codes-{name}": partial(_codes, rows) for name, rows in codes.SECTIONS.items()},
+}
+
+
+def main() -> None:
+    """Write every page whose tables differ from the code, and name it; with `--check` only name it."""
+    for page in pages():
+        before = page.read_text(encoding="utf-8")
+        after = written(before)
+        if after != before:
+            sys.stdout.write(f"{page.relative_to(ROOT)}\n")
+            if "--check" not in sys.argv:
+                page.write_text(after, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
