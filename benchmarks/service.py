@@ -19,6 +19,7 @@ import redis
 
 from benchmarks import machine, payloads
 from benchmarks.processes import BenchmarkError, Part, answers, free_port
+from wa_service.store.embedded_valkey import embedded_url
 
 THROUGHPUT = 1_000
 """Messages a second of the number: Meta's higher tier, so that not Meta's limit is measured. Limits stay on."""
@@ -122,7 +123,7 @@ class Service:
     def valkey(self, *, on: Collection[int] = machine.ALL) -> Part:
         """The embedded server, every write synced."""
         part = self.workshop.start("valkey", sys.executable, "-m", "wa_service", "valkey", on=on, env=self.env)
-        part.until((self.workshop.directory / "valkey.url").exists, "Valkey")
+        part.until((self.workshop.directory / "valkey" / "valkey.sock").exists, "Valkey")
         return part
 
     def tidy_up(self, seconds: float = 60.0) -> None:
@@ -131,8 +132,7 @@ class Service:
         Raises:
             BenchmarkError: it does not end in time.
         """
-        url = (self.workshop.directory / "valkey.url").read_text().strip()
-        with redis.Redis.from_url(url) as client:
+        with redis.Redis.from_url(embedded_url(self.workshop.directory, wait=10)) as client:
             until = time.monotonic() + seconds
             asked = False
             while (about := client.info("persistence"))["aof_rewrite_in_progress"] or not asked:

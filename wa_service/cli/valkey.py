@@ -12,7 +12,7 @@ from wa_service.store import embedded_valkey
 
 def add_to(commands: Commands) -> None:
     """Add `valkey`."""
-    add_command(commands, "valkey", "Run the embedded Valkey; the others find it by <WA_VAR_DIR>/valkey.url.", _run)
+    add_command(commands, "valkey", "Run the embedded Valkey; the others find its socket in <WA_VAR_DIR>/valkey.", _run)
 
 
 def _run(_: argparse.Namespace, __: Load) -> int:

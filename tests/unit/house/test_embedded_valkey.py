@@ -1,14 +1,15 @@
 from __future__ import annotations
 
+import os
+import signal
 import stat
 import threading
 from pathlib import Path
 
 import pytest
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
+from tests.eventually import eventually
 from wa_service.store.embedded_valkey import EmbeddedValkey, EmbeddedValkeyError, embedded_url
 
 
@@ -26,13 +27,25 @@ def test_every_write_is_synced_and_nothing_is_evicted(tmp_path: Path) -> None:
         assert client.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
 
 
-def test_only_loopback_may_connect_and_only_with_the_password(tmp_path: Path) -> None:
+def test_it_listens_on_no_port(tmp_path: Path) -> None:
     with EmbeddedValkey(tmp_path) as server, redis.Redis.from_url(server.url) as client:
-        assert client.config_get("bind") == {"bind": "127.0.0.1"}
-        port = client.connection_pool.connection_kwargs["port"]
-        stranger = redis.Redis(port=port, retry=Retry(NoBackoff(), 0))
-        with stranger, pytest.raises(redis.AuthenticationError):
-            stranger.ping()
+        assert client.config_get("port") == {"port": "0"}
+
+
+@pytest.mark.parametrize("mode", [None, 0o755])
+def test_socket_and_data_are_for_their_owner_only(tmp_path: Path, mode: int | None) -> None:
+    directory = tmp_path / "a directory"
+    if mode:
+        directory.mkdir(mode=mode)
+    with EmbeddedValkey(directory) as server, redis.Redis.from_url(server.url) as client:
+        assert client.ping()
+        assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+        assert stat.S_IMODE((directory / "valkey.sock").stat().st_mode) == 0o700
+
+
+def test_a_path_that_is_too_long_for_a_socket_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(EmbeddedValkeyError, match="WA_VAR_DIR"):
+        EmbeddedValkey(tmp_path / ("x" * 100)).start()
 
 
 def test_two_servers_never_share_a_directory(tmp_path: Path) -> None:
@@ -56,10 +69,15 @@ def test_where_nobody_answers_one_sentence_says_what_to_do(tmp_path: Path) -> No
     assert "REDIS_URL" in str(caught.value)
 
 
-def test_a_file_left_behind_by_a_dead_server_is_not_believed(tmp_path: Path) -> None:
+def test_a_socket_left_behind_by_a_dead_server_is_not_believed(tmp_path: Path) -> None:
     with EmbeddedValkey(tmp_path / "valkey") as server:
-        (tmp_path / "valkey.url").write_text(server.url)
         assert embedded_url(tmp_path) == server.url
+        assert server.pid is not None
+        os.kill(server.pid, signal.SIGKILL)
+        eventually(lambda: server.pid is None)
+        assert (tmp_path / "valkey" / "valkey.sock").exists()
+        with pytest.raises(EmbeddedValkeyError):
+            embedded_url(tmp_path)
     with pytest.raises(EmbeddedValkeyError):
         embedded_url(tmp_path)
 
@@ -69,11 +87,5 @@ def test_a_waiting_process_gets_the_address_once_the_server_is_up(tmp_path: Path
     waiting = threading.Thread(target=lambda: found.append(embedded_url(tmp_path, wait=20)))
     waiting.start()
     with EmbeddedValkey(tmp_path / "valkey") as server:
-        (tmp_path / "valkey.url").write_text(server.url)
         waiting.join(20)
         assert found == [server.url]
-
-
-def test_the_data_directory_is_for_its_owner_only(tmp_path: Path) -> None:
-    with EmbeddedValkey(tmp_path / "valkey"):
-        assert stat.S_IMODE((tmp_path / "valkey").stat().st_mode) == 0o700

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from urllib.parse import quote
 
 import pytest
 import redis
@@ -17,8 +18,9 @@ from wa_service.store.retry import retry_until_stored
 def refusing(redis_client: redis.Redis) -> Iterator[Store]:
     """A store of which we may not run scripts: it is there, and refuses."""
     redis_client.acl_setuser("refused", enabled=True, nopass=True, keys="*", commands=["+@all", "-evalsha"])
-    server = redis_client.connection_pool.connection_kwargs
-    store = Store(connect(f"redis://refused:none@{server['host']}:{server['port']}/{server['db']}"))
+    kwargs = redis_client.connection_pool.connection_kwargs
+    url = f"unix://refused:none@{quote(kwargs['path'])}" if "path" in kwargs else None
+    store = Store(connect(url or f"redis://refused:none@{kwargs['host']}:{kwargs['port']}/{kwargs['db']}"))
     yield store
     store.close()
     redis_client.acl_deluser("refused")
