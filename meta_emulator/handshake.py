@@ -16,7 +16,7 @@ def subscribe_until_answered(world: World, stopped: Callable[[], bool]) -> None:
     """Repeat the verification request until the service answers it."""
     url, last_error = world.callback_url, ""
     while url and url == world.callback_url and not stopped():
-        answer = world.webhooks.handshake(url, world.config.verify_token)
+        answer = world.webhooks.handshake(url, world.credentials.verify_token)
         if not answer.error:
             logger.info("the service at %s answered the handshake", url)
             world.hub.publish("handshake", {"ok": True, "url": url, "error": ""})

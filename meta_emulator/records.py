@@ -117,6 +117,7 @@ class Message:
     revoked: bool = False
     free: bool = False
     media_id: str = ""
+    received_at_event: int = 0
     group_id: str = ""
     participants: dict[str, dict[str, float]] = field(default_factory=dict)
 

@@ -14,10 +14,12 @@ from urllib.parse import quote_plus, urlencode
 import gevent
 
 from meta_emulator import encoding
+from meta_emulator.activity import Activity
 from meta_emulator.behaviour import Behaviour
 from meta_emulator.callback_client import CallbackClient, CallbackResponse
 from meta_emulator.clock import Timers
 from meta_emulator.config import EmulatorConfig
+from meta_emulator.credentials import Credentials
 from meta_emulator.envelopes import Update, envelope
 from meta_emulator.records import Exchange
 
@@ -38,6 +40,8 @@ class WebhookContext(Protocol):
 
     config: EmulatorConfig
     behaviour: Behaviour
+    credentials: Credentials
+    activity: Activity
     timers: Timers
     random: Random
 
@@ -178,14 +182,15 @@ class WebhookQueue:
         headers = {"Content-Type": "application/json", "User-Agent": USER_AGENT, "Accept": "*/*"}
         if signature != "none":
             wrong = signature == "wrong" or world.behaviour.wrong_signature
-            headers |= encoding.signature_headers(body, world.config.app_secret + ("-wrong" if wrong else ""))
+            headers |= encoding.signature_headers(body, world.credentials.app_secret + ("-wrong" if wrong else ""))
         kept_body = body[:_STORED_BODY].decode("utf-8", "replace")
         begun = world.begin_exchange(
             kind="webhook", method="POST", url=callback, request_body=kept_body, message_ids=message_ids
         )
-        answer = self.client.request(
-            "POST", callback, timeout=world.behaviour.webhook_timeout, headers=headers, body=body
-        )
+        with world.activity.in_progress():
+            answer = self.client.request(
+                "POST", callback, timeout=world.behaviour.webhook_timeout, headers=headers, body=body
+            )
         self.counts["posts"] += 1
         self.counts[f"answered_{answer.status}"] += 1
         world.record_exchange(

@@ -8,9 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 from meta_emulator import addresses
+from meta_emulator.activity import Activity, Arrivals
 from meta_emulator.behaviour import Behaviour
 from meta_emulator.clock import Clock, Timers
 from meta_emulator.config import EmulatorConfig
+from meta_emulator.credentials import Credentials
 from meta_emulator.event_hub import EventHub
 from meta_emulator.faults import FaultPlan
 from meta_emulator.ids import Ids
@@ -47,7 +49,9 @@ class World:
         self.media_store = MediaStore(self.clock, self.ids, config.public_url)
         self.callback_url = config.callback_url
         self.account_override = ""
-        self.last_graph_call = 0.0
+        self.activity = Activity()
+        self.arrivals = Arrivals()
+        self.credentials = Credentials.configured(config)
         self.subscribed = bool(config.callback_url)
         self.account_name = _ACCOUNT_NAME
         self.token_error: tuple[int | None, str] | None = None
@@ -81,6 +85,7 @@ class World:
         self.limits.reset()
         self.behaviour = Behaviour(webhook_version=self.config.webhook_version)
         self.token_error = None
+        self.credentials = Credentials.configured(self.config)
         self.account_name = _ACCOUNT_NAME
         self.exchanges.clear()
         self.media_store.clear()
@@ -188,9 +193,7 @@ class World:
         self.messages[message.id] = message
         if len(self.messages) > self.config.kept_messages:
             self.messages.popitem(last=False)
-        group = self.groups.get(message.group_id)
-        readers = group.participants if group is not None else [message.wa_id]
-        for phone in filter(None, map(self.phones.get, readers)):
+        for phone in filter(None, map(self.phones.get, self._readers_of(message))):
             if message.id not in phone.messages[-_REPEATED_WITHIN:]:
                 phone.messages.append(message.id)
             if len(phone.messages) > _MESSAGES_OF_A_PHONE:
@@ -199,7 +202,20 @@ class World:
 
     def publish_message(self, message: Message) -> None:
         """Publish a new or changed message."""
-        self.hub.publish("message", message.view())
+        event = self.hub.publish("message", message.view())
+        if message.direction == "in" and not message.received_at_event and _is_received(message):
+            message.received_at_event = event.id
+            for wa_id in self._readers_of(message):
+                self.arrivals.notify(wa_id)
+
+    def _readers_of(self, message: Message) -> list[str]:
+        group = self.groups.get(message.group_id)
+        return group.participants if group is not None else [message.wa_id]
+
+    def received_after(self, phone: Phone, event_id: int) -> list[Message]:
+        """Return the business's messages that the phone received after an event, in the order of receipt."""
+        found = [message for message in self.messages_of(phone) if message.received_at_event > event_id]
+        return sorted(found, key=lambda message: message.received_at_event)
 
     def messages_of(self, phone: Phone) -> list[Message]:
         """Return the phone's stored messages, oldest first."""
@@ -252,3 +268,9 @@ class World:
         number = self.numbers.get(number_id)
         override = number.callback_override if number is not None else ""
         return override or self.account_override or self.callback_url
+
+
+def _is_received(message: Message) -> bool:
+    """Whether the phone has the message; reactions of the business only become ``sent``."""
+    arrived = "sent" if message.type == "reaction" else "delivered"
+    return arrived in message.status_times or "read" in message.status_times

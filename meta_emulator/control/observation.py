@@ -10,6 +10,7 @@ from collections.abc import Iterable
 import gevent
 from flask import Response, request
 
+from meta_emulator import addresses
 from meta_emulator.control.http import ControlError, JsonObject, json_body, json_response, seconds_of
 from meta_emulator.control.routes import Controls, route
 from meta_emulator.control.world import number_view
@@ -86,7 +87,7 @@ class ObservationControls(Controls):
     @route("GET", "/settle")
     @route("POST", "/settle")
     def settle(self) -> Response:
-        """Wait until every webhook is delivered and no timer runs, and no Graph call came for ``quiet`` seconds.
+        """Wait until no webhook, timer or Graph call is pending, and ``quiet`` seconds after the last of them.
 
         ``{"timeout": 10, "quiet": 0}`` (body or query) → ``{"settled", "waited", "pending", "timers"}``. Always 200.
         """
@@ -120,8 +121,7 @@ def as_curl(exchange: Exchange) -> str:
 
 
 def _is_settled(world: World, quiet: float) -> bool:
-    still = time.monotonic() - world.last_graph_call >= quiet
-    return still and world.webhooks.pending == 0 and not len(world.timers)
+    return world.activity.quiet_for(quiet) and world.webhooks.pending == 0 and not len(world.timers)
 
 
 def _webhooks(world: World) -> JsonObject:
@@ -135,6 +135,8 @@ def _webhooks(world: World) -> JsonObject:
 
 def _chosen(attempts: deque[SendAttempt]) -> list[SendAttempt]:
     wa_id, outcome = request.args.get("wa_id"), request.args.get("outcome")
+    if wa_id and (digits := addresses.digits(wa_id)):
+        wa_id = addresses.wa_id(digits)
     after, limit = int(request.args.get("after", 0)), int(request.args.get("limit", 1000))
     found = [
         attempt

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from flask import Response
+import time
+
+from flask import Response, request
 
 from meta_emulator import message_status, phone_actions, seed
 from meta_emulator.control.http import (
@@ -17,6 +19,8 @@ from meta_emulator.control.http import (
 )
 from meta_emulator.control.routes import Controls, route
 from meta_emulator.records import Message, Phone
+
+_LONGEST_WAIT = 120.0
 
 
 class PhoneControls(Controls):
@@ -48,9 +52,19 @@ class PhoneControls(Controls):
 
     @route("GET", "/phones/<wa_id>/messages")
     def messages(self, wa_id: str) -> Response:
-        """``{"messages": […oldest first], "phone": {…}, "cursor": id}``; this does not mark messages as read."""
-        found = find_phone(self.world, wa_id)
-        shown = [message.view() for message in self.world.messages_of(found)]
+        """``{"messages": […oldest first], "phone": {…}, "cursor": id}``; this does not mark messages as read.
+
+        ``?after=<cursor>`` returns only the business's messages that the phone received after that; with
+        ``&wait=<seconds>`` (at most 120) the call waits until there is one.
+        """
+        after, wait = request.args.get("after", type=int), request.args.get("wait", 0.0, type=float)
+        if after is None:
+            found = find_phone(self.world, wa_id)
+            messages = self.world.messages_of(found)
+        else:
+            found = ensure_phone(self.world, wa_id)
+            messages = self._received(found, after, min(wait, _LONGEST_WAIT))
+        shown = [message.view() for message in messages]
         return json_response({"messages": shown, "phone": found.view(), "cursor": self.world.hub.last_id})
 
     @route("POST", "/phones/<wa_id>/messages")
@@ -130,6 +144,15 @@ class PhoneControls(Controls):
         else:
             raise ControlError(400, "status must be sent, delivered, read, played or failed")
         return json_response({"message": target.view()})
+
+    def _received(self, phone: Phone, after: int, wait: float) -> list[Message]:
+        deadline = time.monotonic() + wait
+        while not (messages := self.world.received_after(phone, after)):
+            left = deadline - time.monotonic()
+            if left <= 0:
+                break
+            self.world.arrivals.wait(phone.wa_id, left)
+        return messages
 
     def _about(self, wa_id: str) -> tuple[Phone, Message, JsonObject]:
         body = json_body()

@@ -51,7 +51,9 @@ class WebhookControls(Controls):
         url = str(body.get("url") or self.world.callback_url)
         if not url:
             raise ControlError(409, "no callback is set")
-        response = self.world.webhooks.handshake(url, str(body.get("verify_token", self.world.config.verify_token)))
+        response = self.world.webhooks.handshake(
+            url, str(body.get("verify_token", self.world.credentials.verify_token))
+        )
         return json_response({"ok": not response.error, **_response_json(response)})
 
     @route("POST", "/webhooks/callback")

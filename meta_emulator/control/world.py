@@ -83,6 +83,20 @@ class WorldControls(Controls):
         self.world.token_error = TOKEN_STATES[state]
         return json_response({"state": state})
 
+    @route("POST", "/secret")
+    def change_secret(self) -> Response:
+        """Change ``{"app_secret"?, "access_token"?, "verify_token"?}`` until the next reset → the names changed.
+
+        Webhooks are signed with the new secret at once, so a rotation of the service's secrets can be rehearsed.
+        """
+        body = json_body()
+        for name, value in body.items():
+            if name not in ("app_secret", "access_token", "verify_token") or not isinstance(value, str) or not value:
+                raise ControlError(400, "app_secret, access_token and verify_token can be set to a text")
+        for name, value in body.items():
+            setattr(self.world.credentials, name, value)
+        return json_response({"changed": sorted(body)})
+
     @route("GET", "/numbers")
     def numbers(self) -> Response:
         """``{"numbers": [{id, digits, display, verified_name, …}]}``."""

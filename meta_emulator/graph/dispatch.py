@@ -35,7 +35,8 @@ def graph_blueprint(world: World) -> Blueprint:
 
     @blueprint.route("/<path:path>", methods=_METHODS)
     def graph(path: str) -> Response:
-        return _GraphRequest(world, request, path).respond()
+        with world.activity.in_progress():
+            return _GraphRequest(world, request, path).respond()
 
     return blueprint
 
@@ -53,7 +54,7 @@ class _GraphRequest:
         self._body = b""
 
     def respond(self) -> Response:
-        started = self._world.last_graph_call = time.monotonic()
+        started = time.monotonic()
         note = ""
         try:
             response = self._handle()
@@ -114,23 +115,22 @@ class _GraphRequest:
             self._version = version
 
     def _check_token(self, call: Call) -> None:
-        config = self._world.config
+        credentials = self._world.credentials
         if call.object_id == "oauth" or (call.object_id == "whatsapp_business"):
             return
-        app_token = f"{config.app_id}|{config.app_secret}"
         if not call.token:
             raise bad_token("An access token is required to request this resource.")
         if self._world.token_error is not None:
             subcode, text = self._world.token_error
             raise bad_token(text, subcode)
-        good = hmac.compare_digest(call.token.encode(), config.access_token.encode())
-        if not good and not hmac.compare_digest(call.token.encode(), app_token.encode()):
+        good = hmac.compare_digest(call.token.encode(), credentials.access_token.encode())
+        if not good and not hmac.compare_digest(call.token.encode(), credentials.app_token.encode()):
             raise bad_token("Invalid OAuth access token - Cannot parse access token")
         proof = call.params.pop("appsecret_proof", None)
         if proof is not None:
             moment = call.params.pop("appsecret_time", None)
             signed = f"{call.token}|{moment}" if moment else call.token
-            wanted = hmac.new(config.app_secret.encode(), signed.encode(), sha256).hexdigest()
+            wanted = hmac.new(credentials.app_secret.encode(), signed.encode(), sha256).hexdigest()
             if not hmac.compare_digest(str(proof), wanted):
                 raise GraphError(
                     100,
@@ -211,7 +211,7 @@ class _GraphRequest:
         response.headers["x-app-usage"] = '{"call_count":0,"total_cputime":0,"total_time":0}'
 
     def _record(self, response: Response, started: float, note: str) -> None:
-        secret = self._world.config.access_token
+        secret = self._world.credentials.access_token
         headers = {
             name: "Bearer $TOKEN" if name.lower() in _MASKED else value for name, value in self._request.headers.items()
         }

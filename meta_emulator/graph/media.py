@@ -85,7 +85,7 @@ def download_media(call: Call) -> Response:
     media = store.get(media_id)
     if (
         media is None
-        or call.token != call.world.config.access_token
+        or call.token != call.world.credentials.access_token
         or not store.url_is_valid(media_id, call.text("ext"), call.text("hash"))
     ):
         return Response(b"", 404, content_type="text/plain")

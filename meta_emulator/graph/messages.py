@@ -74,13 +74,14 @@ def record_fault(call: Call, fault: Fault, status: int) -> None:
 def _attempt(call: Call) -> SendAttempt:
     to = call.params.get("to") or call.params.get("recipient") or ""
     opaque = call.params.get("biz_opaque_callback_data")
-    known = call.world.find_phone(addresses.digits(to) or to) if isinstance(to, str) else None
+    digits = addresses.digits(to) if isinstance(to, str) else None
+    known = call.world.find_phone(digits or to) if isinstance(to, str) else None
     return SendAttempt(
         n=call.world.next_attempt(),
         at=call.world.clock.now(),
         number_id=call.object_id,
         to=to if isinstance(to, str) else "",
-        wa_id=known.wa_id if known else "",
+        wa_id=known.wa_id if known else addresses.wa_id(digits) if digits else "",
         type=str(call.params.get("type", "text")),
         outcome="accepted",
         http_status=200,

@@ -158,7 +158,7 @@ def debug_token(call: Call) -> JsonObject:
     asked = call.text("input_token")
     if not asked:
         raise parameter("The parameter input_token is required.")
-    if asked != config.access_token:
+    if asked != call.world.credentials.access_token:
         error = {"code": 190, "message": "Invalid OAuth access token."}
         return {"data": {"error": error, "is_valid": False, "scopes": []}}
     scopes = ["whatsapp_business_management", "whatsapp_business_messaging"]
@@ -181,9 +181,9 @@ def debug_token(call: Call) -> JsonObject:
 def app_token(call: Call) -> JsonObject:
     """``GET /oauth/access_token?grant_type=client_credentials``."""
     config = call.world.config
-    if call.text("client_id") != config.app_id or call.text("client_secret") != config.app_secret:
+    if call.text("client_id") != config.app_id or call.text("client_secret") != call.world.credentials.app_secret:
         raise GraphError(1, message="Error validating client secret.", http_status=400)
-    return {"access_token": f"{config.app_id}|{config.app_secret}", "token_type": "bearer"}
+    return {"access_token": call.world.credentials.app_token, "token_type": "bearer"}
 
 
 def _pin(call: Call) -> str:

@@ -50,8 +50,7 @@ def unsubscribe(call: Call) -> JsonObject:
 
 def save_app_callback(call: Call) -> JsonObject:
     """``POST /{app}/subscriptions``: the app's callback; needs the app token."""
-    config = call.world.config
-    if call.token != f"{config.app_id}|{config.app_secret}":
+    if call.token != call.world.credentials.app_token:
         raise GraphError(15, message="(#15) This method must be called with an app access_token.", http_status=400)
     if call.text("object") != "whatsapp_business_account":
         raise parameter("Param object must be one of {WHATSAPP_BUSINESS_ACCOUNT}.")

@@ -7,6 +7,7 @@ import hmac
 import json
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
@@ -334,3 +335,62 @@ def test_an_exchange_shows_the_raw_webhook_of_a_message(meta: Meta, callback: Ca
     listed = meta.do(f"exchanges?message={wamid}&full=1", method="GET")["exchanges"]
     assert listed[0]["request_body"].encode() == callback.deliveries[0].body
     assert json.loads(listed[0]["request_body"]) == callback.deliveries[0].payload
+
+
+def test_quiet_counts_from_the_last_webhook(meta: Meta, callback: Callback) -> None:
+    meta.write()
+    answer = meta.do("settle", {"timeout": 10, "quiet": 0.3})
+    assert len(callback.deliveries) == 1
+    assert answer["settled"] is True
+    assert answer["waited"] >= 0.25
+
+
+def test_a_new_secret_signs_the_next_webhook(meta: Meta, callback: Callback) -> None:
+    assert meta.do("secret", {"app_secret": "new-secret"}) == {"changed": ["app_secret"]}
+    meta.write()
+    meta.settle()
+    body, headers = callback.deliveries[0].body, callback.deliveries[0].headers
+    wanted = hmac.new(b"new-secret", body, hashlib.sha256).hexdigest()
+    assert headers["X-Hub-Signature-256"] == f"sha256={wanted}"
+    meta.do("reset")
+    meta.write()
+    meta.settle()
+    body, headers = callback.deliveries[1].body, callback.deliveries[1].headers
+    assert headers["X-Hub-Signature-256"] == "sha256=" + hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
+
+
+def test_a_new_access_token_replaces_the_old_one(meta: Meta) -> None:
+    meta.do("secret", {"access_token": "EAAnew"})
+    statuses = [meta.graph("GET", NUMBER, token=token).status_code for token in (TOKEN, "EAAnew")]
+    meta.do("reset")
+    assert statuses == [401, 200]
+
+
+def received(meta: Meta, after: int, wait: float = 0) -> tuple[list[str], int]:
+    """Wamids of the messages that Ana received after a cursor, and the next cursor."""
+    path = f"{meta.url}/_emulator/phones/{ANA}/messages?after={after}&wait={wait}"
+    answer = requests.get(path, timeout=30).json()
+    return [message["id"] for message in answer["messages"]], answer["cursor"]
+
+
+def test_a_long_poll_ends_with_the_next_message(meta: Meta) -> None:
+    first = meta.send()
+    wamids, cursor = received(meta, 0)
+    assert wamids == [first]
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(received, meta, cursor, 20)
+        second = meta.send()
+        assert waiting.result(10)[0] == [second]
+
+
+def test_a_long_poll_without_a_message_ends_empty(meta: Meta) -> None:
+    assert received(meta, 0, wait=0.05)[0] == []
+
+
+def test_what_a_phone_wrote_or_could_not_receive_is_not_polled(meta: Meta) -> None:
+    meta.write()
+    meta.do(f"phones/{ANA}", {"auto_deliver": False}, method="PATCH")
+    wamid = meta.send()
+    assert received(meta, 0)[0] == []
+    meta.do(f"phones/{ANA}", {"auto_deliver": True}, method="PATCH")
+    assert received(meta, 0)[0] == [wamid]

@@ -170,3 +170,16 @@ def test_the_page_brings_a_policy_that_lets_nothing_in_from_outside(meta: Emulat
 
 def test_the_page_gives_nothing_beyond_its_folder(meta: Emulator) -> None:
     assert meta.client.get("/_page/../world.py").status_code in (400, 404)
+
+
+def test_a_send_that_a_fault_refused_is_seen_by_its_customer(meta: Emulator) -> None:
+    stranger = "15551230000"
+    meta.do("faults", {"kind": "error", "status": 503})
+    meta.text(to=f"+{stranger}")
+    sends = meta.control("GET", f"seen?wa_id=%2B{stranger}").json["sends"]
+    assert [(send["outcome"], send["wa_id"]) for send in sends] == [("fault", stranger)]
+
+
+@pytest.mark.parametrize("wanted", [{"app_secret": ""}, {"app_secret": 1}, {"other": "x"}])
+def test_a_secret_that_is_none_is_refused(meta: Emulator, wanted: dict[str, Any]) -> None:
+    assert meta.control("POST", "secret", wanted).status_code == 400
