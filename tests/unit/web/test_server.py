@@ -1,0 +1,146 @@
+"""What gunicorn is given: workers that end with their last request, problems instead of pages, one log."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from gunicorn.config import Config
+from gunicorn.workers.base_async import AsyncWorker
+
+from wa_service.web import server
+from wa_service.web.server import DrainingGeventWorker, ProblemJsonSocket, StructlogLogger, run_in_child
+
+Pair = tuple[socket.socket, socket.socket]
+
+
+class Beating:
+    """A worker's heartbeat file."""
+
+    def __init__(self) -> None:
+        self.beats = 0
+
+    def notify(self) -> None:
+        self.beats += 1
+
+
+@pytest.fixture
+def pair() -> Iterator[Pair]:
+    """A client's end of a connection, and the server's."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.settimeout(5)
+        theirs.settimeout(5)
+        yield ours, theirs
+
+
+@pytest.fixture
+def worker(monkeypatch: pytest.MonkeyPatch) -> DrainingGeventWorker:
+    """A worker that serves no request by itself."""
+    made = DrainingGeventWorker(0, os.getppid(), [], None, 30, Config(), logging.getLogger("test"))
+    made.tmp = Beating()
+    monkeypatch.setattr(server, "IDLE_SECONDS", 0.0)
+    return made
+
+
+def hears_the_end(theirs: socket.socket) -> bool:
+    theirs.setblocking(False)
+    try:
+        return theirs.recv(1) == b""
+    except BlockingIOError:
+        return False
+
+
+def serve(worker: DrainingGeventWorker, theirs: socket.socket, monkeypatch: pytest.MonkeyPatch, during: Any) -> None:
+    """Run a connection through the worker; `during` happens while it is served."""
+    monkeypatch.setattr(AsyncWorker, "handle", lambda *_: during())
+    monkeypatch.setattr(AsyncWorker, "handle_request", lambda *_: None)
+    worker.handle(None, theirs, ("127.0.0.1", 1))
+
+
+def test_a_worker_that_ends_shuts_a_connection_on_which_nothing_happens(
+    worker: DrainingGeventWorker, pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def during() -> None:
+        worker.alive = False
+        worker.notify()
+        assert hears_the_end(pair[1])
+
+    serve(worker, pair[1], monkeypatch, during)
+
+
+def test_a_worker_that_lives_leaves_an_idle_connection_open(
+    worker: DrainingGeventWorker, pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def during() -> None:
+        worker.notify()
+        assert not hears_the_end(pair[1])
+
+    serve(worker, pair[1], monkeypatch, during)
+    assert worker.tmp.beats == 1
+
+
+def test_a_worker_that_ends_leaves_a_connection_with_a_request_open(
+    worker: DrainingGeventWorker, pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answering(*_: Any) -> None:
+        worker.alive = False
+        worker.notify()
+        assert not hears_the_end(pair[1])
+
+    def during() -> None:
+        monkeypatch.setattr(AsyncWorker, "handle_request", answering)
+        worker.handle_request("", None, pair[1], ("127.0.0.1", 1))
+        worker.notify()
+        assert hears_the_end(pair[1])
+
+    serve(worker, pair[1], monkeypatch, during)
+
+
+def test_what_gunicorn_refuses_is_a_problem(pair: Pair) -> None:
+    page = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/html\r\n\r\n<h1>Bad Request</h1>"
+
+    ProblemJsonSocket(pair[1]).sendall(page)
+
+    head, _, body = pair[0].recv(65_536).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert b"Content-Type: application/problem+json" in head
+    assert json.loads(body)["type"] == "/docs#invalid-request"
+
+
+@pytest.fixture
+def logger() -> Iterator[StructlogLogger]:
+    made = StructlogLogger(Config())
+    yield made
+    for each in (made.error_log, made.access_log):
+        each.propagate = False
+
+
+def test_gunicorn_s_lines_pass_through_our_log(logger: StructlogLogger, caplog: pytest.LogCaptureFixture) -> None:
+    logger.warning("Worker %s was sent a signal", 7)
+
+    assert [record.getMessage() for record in caplog.records] == ["Worker 7 was sent a signal"]
+    assert logger.error_log.handlers == []
+
+
+def test_a_line_that_is_no_request_is_not_quoted(logger: StructlogLogger, caplog: pytest.LogCaptureFixture) -> None:
+    logger.warning("Invalid request from ip=10.0.0.1: GET /?text=my+secret")
+
+    assert [record.getMessage() for record in caplog.records] == ["Invalid request from ip=10.0.0.1"]
+
+
+@pytest.mark.parametrize("status", [1, 3])
+def test_a_check_that_fails_ends_the_start(status: int) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run_in_child(lambda: status)
+
+    assert ended.value.code == status
+
+
+def test_a_check_that_passes_lets_the_start_go_on() -> None:
+    run_in_child(lambda: 0)
