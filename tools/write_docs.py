@@ -16,7 +16,9 @@ from typing import Any
 from prometheus_client import REGISTRY
 from prometheus_client.metrics_core import Metric
 
+from wa_service import runtime
 from wa_service.config import settings
+from wa_service.config.web_options import WebOptions
 from wa_service.observability import metrics
 from wa_service.observability.exposition import StoreCollector
 from wa_service.observability.log_events import LOG_EVENTS
@@ -154,7 +156,8 @@ def _about(row: CodeRow) -> list[str]:
 
 
 def _routes() -> str:
-    app = create_app(settings.load(_EXAMPLE))
+    example = settings.load(_EXAMPLE)
+    app = create_app(runtime.build(example), WebOptions.of(example))
     described: dict[str, dict[str, Any]] = app.test_client().get("/openapi.json").get_json()["paths"]
     return _table(
         ["call", "role", "what"],

@@ -19,6 +19,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from tests.keys import PREFIX
 from wa_service import runtime as wiring
 from wa_service.config import settings
+from wa_service.config.web_options import WebOptions
 from wa_service.web.app import create_app
 from wa_service.whatsapp.client import WhatsAppMetaClient
 
@@ -91,7 +92,10 @@ def _meta(number: str) -> WhatsAppMetaClient:
 def described_api(valkey_url: str, redis_client: redis.Redis) -> Iterator[Any]:
     """The application, by its own description."""
     runtime = wiring.build(settings.load(SETTINGS | {"REDIS_URL": valkey_url}))
-    app = create_app(runtime=replace(runtime, clients={number: _meta(number) for number in runtime.numbers}))
+    app = create_app(
+        replace(runtime, clients={number: _meta(number) for number in runtime.numbers}),
+        WebOptions.of(runtime.settings),
+    )
     document = app.test_client().get("/openapi.json").json
     assert document is not None
     messages = document["components"]["schemas"]

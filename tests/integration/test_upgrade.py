@@ -18,7 +18,7 @@ from wa_service.store.contacts import Contacts
 from wa_service.store.dead_letters import DeadLetters
 from wa_service.store.events import Events
 from wa_service.store.outbox import SendOutcome
-from wa_service.web.event_feed import page
+from wa_service.web.event_routes import read_page
 from wa_service.whatsapp.webhooks.events import Text, parse_piece
 
 ANA, BEN = "15551230001", "15551230002"
@@ -126,7 +126,7 @@ def test_what_meta_delivers_again_is_a_duplicate(upgraded: Lanes) -> None:
 
 
 def test_events_and_contacts_are_shown(upgraded: Lanes) -> None:
-    shown: list[Any] = page(Events(upgraded.store, retention_seconds=KEEP), "", 0.0, 10).items
+    shown: list[Any] = read_page(Events(upgraded.store, retention_seconds=KEEP), "", 0.0, 10).items
     assert [(event.kind, event.contact, event.data["message"]["text"]["body"]) for event in shown] == [
         ("message", ANA, "1"),
         ("message", ANA, "2"),

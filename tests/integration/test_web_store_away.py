@@ -22,6 +22,7 @@ from werkzeug.test import TestResponse
 from tests.keys import PREFIX
 from wa_service import runtime as wiring
 from wa_service.config import settings
+from wa_service.config.web_options import WebOptions
 from wa_service.runtime import Runtime
 from wa_service.store.embedded_valkey import EmbeddedValkey
 from wa_service.web.app import create_app
@@ -77,7 +78,7 @@ class Service:
 def service(tmp_path: Path) -> Iterator[Service]:
     with EmbeddedValkey(tmp_path, sync="everysec") as server, structlog.testing.capture_logs():
         runtime = wiring.build(settings.load(SETTINGS | {"REDIS_URL": server.url}))
-        yield Service(runtime, create_app(runtime=runtime).test_client(), server.pid)
+        yield Service(runtime, create_app(runtime, WebOptions.of(runtime.settings)).test_client(), server.pid)
         runtime.close()
 
 
@@ -165,7 +166,10 @@ def test_a_message_that_is_queued_is_answered_so_although_the_store_then_went_aw
             os.kill(service.store_pid, signal.SIGSTOP)
             return done
 
-    app = create_app(runtime=replace(service.runtime, outbox=FreezesAfterPut()))  # type: ignore[arg-type]  # the least
+    app = create_app(
+        replace(service.runtime, outbox=FreezesAfterPut()),  # type: ignore[arg-type]  # the least
+        WebOptions.of(service.runtime.settings),
+    )
     try:
         answer = app.test_client().post("/v1/messages", json={"to": CUSTOMER, "text": "hi"}, headers=KEY)
     finally:

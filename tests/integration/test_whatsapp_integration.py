@@ -13,6 +13,7 @@ from werkzeug.test import TestResponse
 
 from wa_service import runtime
 from wa_service.config import settings
+from wa_service.config.web_options import WebOptions
 from wa_service.store.outbox import Send
 from wa_service.web.app import create_app
 from wa_service.whatsapp import MediaNotFoundError, WhatsAppAuthError, WhatsAppMetaClient
@@ -152,7 +153,7 @@ class TestWhatsAppClient:
     ) -> None:
         """The 1,001st customer opened by template in a day is refused before Meta is asked, and none is left."""
         service = runtime.build(settings.load(SERVICE | {"REDIS_URL": valkey_url}))
-        tool = create_app(runtime=service).test_client()
+        tool = create_app(service, WebOptions.of(service.settings)).test_client()
         hello = {"name": "hello_world", "language": "en_US"}
 
         def opened(wa_id: str) -> TestResponse:

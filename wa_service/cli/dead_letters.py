@@ -99,16 +99,16 @@ def _drop(runtime: Runtime, letter_id: str) -> str:
 
 
 def _replaying(runtime: Runtime) -> Callable[[str], str]:
-    # Only here: it brings the web room along, which knows how to read a delivery anew.
-    from wa_service.service.intake import Intake
-    from wa_service.service.replay import MailboxFullError, NotReplayableError, replay
-    from wa_service.web.metrics_buffer import WebhookTally
+    # Only here: a series takes its place among the shared ones when it is made.
+    from wa_service.observability.metrics_buffer import MetricsBuffer
+    from wa_service.service import wiring
+    from wa_service.service.replay import MailboxFullError, NotReplayableError
 
-    intake = Intake(runtime, WebhookTally())
+    service = wiring.build(runtime, MetricsBuffer()).replay
 
     def act(letter_id: str) -> str:
         try:
-            replay(runtime, intake, letter_id)
+            service.replay(letter_id)
         except LookupError:
             return f"{letter_id} is not there."
         except MailboxFullError as error:

@@ -1,10 +1,9 @@
-"""`send`: one message by the road that every message takes; a worker sends it."""
+"""`send`: submit one message, as `POST /v1/messages` does; a worker sends it."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import time
 from typing import Any
 
 from wa_service.cli.command import Commands, Load, add_command
@@ -27,27 +26,21 @@ def add_to(commands: Commands) -> None:
 def _run(options: argparse.Namespace, load: Load) -> int:
     body = _body(options)
     with opened(load()) as runtime:
-        from wa_service.service.send_request import read_send
+        # Only here: a series takes its place among the shared ones when it is made.
+        from wa_service.observability.metrics_buffer import MetricsBuffer
+        from wa_service.service import wiring
+        from wa_service.service.refusals import RefusedError
         from wa_service.store.outbox import Priority
-        from wa_service.web.problems import ProblemError
 
+        service = wiring.build(runtime, MetricsBuffer()).send
         try:
-            asked = read_send(body, runtime.numbers, runtime.settings.send_ttl, priority=Priority.SINGLE, notify=None)
-        except ProblemError as error:
-            told = [error.detail or str(error), *(f"{field}: {sentence}" for field, sentence in error.fields)]
-            raise CommandError(" ".join(told)) from None
-        put = runtime.outbox.put(asked.send, opens=asked.opens)
-        if put.outcome == "quota":
-            raise CommandError(f"Today's customers are used up; a place is free in {put.retry_after:.0f} s.")
-        if put.outcome != "queued":
-            raise CommandError("This customer's lane is full.")
-        end = time.monotonic() + options.wait
-        record = runtime.records.get(put.id)
-        while record is not None and record.waiting and time.monotonic() < end:
-            time.sleep(0.05)
-            record = runtime.records.get(put.id)
+            submitted = service.submit(body, priority=Priority.SINGLE, wait=options.wait)
+        except RefusedError as error:
+            sentences = [str(error), *(f"{field}: {sentence}" for field, sentence in error.fields)]
+            raise CommandError(" ".join(sentences)) from None
+    record = submitted.record
     status = record.status if record else "gone"
-    say(f"{put.id}  {status}")
+    say(f"{submitted.id}  {status}")
     if record and record.error:
         say(json.dumps(dict(record.error), ensure_ascii=False))
     if record and record.waiting:

@@ -1,93 +1,100 @@
-"""What Meta tells about our accounts and numbers: kept, told to the stream and logged; limits among it are believed."""
+"""What Meta tells about our accounts and numbers: keep it, tell the events stream, believe the limits in it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from wa_service.observability import log
-from wa_service.runtime import Runtime
+from wa_service.store.events import Events
 from wa_service.store.flusher import Command, StoreUnavailableError
 from wa_service.store.size_limits import bounded
 from wa_service.whatsapp.webhooks.events import ManagementEvent, Piece, parse_piece
 from wa_service.whatsapp.webhooks.management_events import digits_only
 
-# A history, say, is so large that a thousand of them would fill the store.
-LARGEST_KEPT_ASIDE = 65_536
+# A history, for example, is so large that a thousand of them would fill the store.
+LARGEST_QUARANTINED = 65_536
 LONGEST_NAME = 64
 
-Told = Callable[[Piece, Any], None]
-Asked = tuple[Command, Piece, Told]
-"""A command, the piece it is for, and what is to be done with its result."""
+OnResult = Callable[[Piece, Any], None]
+
+
+class PendingWrite(NamedTuple):
+    """A command for the store, the piece of a delivery that it stores, and what to do with the store's result."""
+
+    command: Command
+    piece: Piece
+    on_result: OnResult
 
 
 class AccountEvents:
-    """The commands for management events and for notices of the field `messages`."""
+    """The writes for management events, and for notices among the messages (errors, user actions).
 
-    def __init__(self, runtime: Runtime) -> None:
-        self._events = runtime.events
-        self._account = runtime.outbox.limits_of(runtime.numbers[0]).waba
-        self._numbers = runtime.numbers
-        self._waba = runtime.settings.business_account_id
+    `numbers` are our phone number ids; `limits_of` names the account whose daily limit the store keeps; events of
+    another account than `waba_id` change no limits.
+    """
+
+    def __init__(self, events: Events, numbers: Sequence[str], *, waba_id: str | None, limits_of: str) -> None:
+        self._events = events
+        self._numbers = tuple(numbers)
+        self._waba_id = waba_id
+        self._limits_of = limits_of
         self._log = log.get_logger()
         # Meta speaks of a number as customers see it; which of ours that is stands in what is delivered for it. Once
         # this process has told the store, nothing is left here, and a delivery pays nothing for it.
-        self.unseen: set[str] = set()
-        self.start_anew()
+        self.untold_numbers: set[str] = set()
+        self.tell_numbers_again()
 
-    def start_anew(self) -> None:
-        """What the store was told may not have reached it."""
-        self.unseen.update(self._numbers)
+    def tell_numbers_again(self) -> None:
+        """Assume that the store knows none of our numbers: what it was told may not have reached it."""
+        self.untold_numbers.update(self._numbers)
 
-    def asked(self, piece: Piece) -> list[Asked]:
-        """What a management event asks for."""
+    def management(self, piece: Piece) -> list[PendingWrite]:
+        """Return the writes for a management event."""
         event = parse_piece(piece)
-        command = self._events.management(piece.field, aside(piece))
+        keep = self._events.management(piece.field, quarantine_form(piece))
         if not isinstance(event, ManagementEvent):
-            return [(command, piece, kept)]
-        asked: list[Asked] = [(command, piece, partial(self._changed, event.event))]
-        if self._waba is None or event.waba_id == self._waba:
-            asked += self._limits(event, piece)
-        return asked
+            return [PendingWrite(keep, piece, check_kept)]
+        writes = [PendingWrite(keep, piece, partial(self._log_event, event.event))]
+        if self._waba_id is None or event.waba_id == self._waba_id:
+            writes += self._limits(event, piece)
+        return writes
 
-    def notice(self, piece: Piece) -> Asked:
-        """What an error that belongs to no message asks for, or a customer's action outside the chat."""
-        return (
-            self._events.management(piece.kind, aside(piece)),
-            piece,
-            self._noticed if piece.kind == "error" else kept,
-        )
+    def notice(self, piece: Piece) -> PendingWrite:
+        """Return the write for an error that belongs to no message, or for a customer's action outside the chat."""
+        keep = self._events.management(piece.kind, quarantine_form(piece))
+        return PendingWrite(keep, piece, self._log_notice if piece.kind == "error" else check_kept)
 
-    def seen_as(self, piece: Piece) -> list[Asked]:
-        """Tells the store as which number customers see the one that a piece is for, where it says so."""
+    def number_seen_as(self, piece: Piece) -> list[PendingWrite]:
+        """Return the write that tells the store as which number customers see the piece's; none where unsaid."""
         shown = digits_only(piece.display_phone_number)
         if not shown:
             return []
-        self.unseen.discard(piece.phone_number_id)
-        return [(self._events.set_display_number(piece.phone_number_id, shown), piece, _said)]
+        self.untold_numbers.discard(piece.phone_number_id)
+        return [PendingWrite(self._events.set_display_number(piece.phone_number_id, shown), piece, _check_done)]
 
-    def _limits(self, event: ManagementEvent, piece: Piece) -> list[Asked]:
-        asked: list[Asked] = []
+    def _limits(self, event: ManagementEvent, piece: Piece) -> list[PendingWrite]:
+        writes: list[PendingWrite] = []
         daily, per_second, number = event.daily_limit, event.messages_per_second, event.phone_number_id
         if daily is not None:
-            command = self._events.set_limits(self._account, daily_limit=daily)
-            asked.append((command, piece, partial(self._limited, daily=daily)))
+            command = self._events.set_limits(self._limits_of, daily_limit=daily)
+            writes.append(PendingWrite(command, piece, partial(self._log_limit, daily=daily)))
         if per_second is not None and number in self._numbers:
             command = self._events.set_limits(number, throughput=per_second)
-            asked.append((command, piece, partial(self._limited, number=number, per_second=per_second)))
+            writes.append(PendingWrite(command, piece, partial(self._log_limit, number=number, per_second=per_second)))
         elif per_second is not None and not number:
             command = self._events.apply_upgrade(event.display_phone_number, per_second, self._numbers)
-            asked.append((command, piece, partial(self._upgraded, per_second)))
-        return asked
+            writes.append(PendingWrite(command, piece, partial(self._log_upgrade, per_second)))
+        return writes
 
-    def _changed(self, name: str, piece: Piece, result: Any) -> None:
-        kept(piece, result)
+    def _log_event(self, name: str, piece: Piece, result: Any) -> None:
+        check_kept(piece, result)
         field, waba_id = piece.field[:LONGEST_NAME], piece.waba_id
         self._log.info("whatsapp.management", field=field, name=name[:LONGEST_NAME], waba_id=waba_id)
 
-    def _noticed(self, piece: Piece, result: Any) -> None:
-        kept(piece, result)
+    def _log_notice(self, piece: Piece, result: Any) -> None:
+        check_kept(piece, result)
         code = piece.raw.get("code")
         self._log.warning(
             "whatsapp.management",
@@ -97,42 +104,38 @@ class AccountEvents:
             number=piece.phone_number_id,
         )
 
-    def _limited(self, piece: Piece, result: Any, **limit: str | int) -> None:
-        _said(piece, result)
+    def _log_limit(self, piece: Piece, result: Any, **limit: str | int) -> None:
+        _check_done(piece, result)
         self._log.info("whatsapp.limit.reported", **limit)
 
-    def _upgraded(self, per_second: int, _: Piece, result: Any) -> None:
+    def _log_upgrade(self, per_second: int, _: Piece, result: Any) -> None:
         if not isinstance(result, bytes):
-            raise unexpected(result)
+            raise unexpected_result(result)
         if result:  # else it is none of ours, or no delivery has told us yet which
             self._log.info("whatsapp.limit.reported", number=result.decode(), per_second=per_second)
 
 
-def aside(piece: Piece) -> dict[str, Any]:
-    """A piece as it is kept aside."""
+def quarantine_form(piece: Piece) -> dict[str, Any]:
+    """Return a piece in the form in which it is kept beside the conversations."""
     return {
         "waba_id": piece.waba_id,
         "phone_number_id": piece.phone_number_id,
         "timestamp": piece.timestamp or piece.entry_time,
-        "value": bounded(piece.raw, LARGEST_KEPT_ASIDE),
+        "value": bounded(piece.raw, LARGEST_QUARANTINED),
     }
 
 
-def kept(_: Piece, result: Any) -> None:
-    """Looks whether it was kept.
-
-    Raises:
-        StoreUnavailableError: it was not.
-    """
+def check_kept(_: Piece, result: Any) -> None:
+    """Raise `StoreUnavailableError` where the store did not keep the piece."""
     if result != b"kept":
-        raise unexpected(result)
+        raise unexpected_result(result)
 
 
-def unexpected(result: Any) -> StoreUnavailableError:
-    """The error for a result that no step gives; it does not quote it."""
+def unexpected_result(result: Any) -> StoreUnavailableError:
+    """Return the error for a result that no step gives; it does not quote it."""
     return StoreUnavailableError(f"the store answered {type(result).__name__}")
 
 
-def _said(_: Piece, result: Any) -> None:
+def _check_done(_: Piece, result: Any) -> None:
     if result != 1:
-        raise unexpected(result)
+        raise unexpected_result(result)

@@ -1,126 +1,157 @@
-"""What a delivery of Meta's becomes in the store: every event and status of it in one coalesced round trip."""
+"""Store a delivery of Meta's: every event and status of it in one coalesced round trip."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from wa_service.observability import log, metrics
-from wa_service.runtime import Runtime
-from wa_service.service.account_events import LARGEST_KEPT_ASIDE, AccountEvents, Asked, kept, unexpected
+from wa_service.observability.metrics_buffer import MetricsBuffer
+from wa_service.service.account_events import (
+    LARGEST_QUARANTINED,
+    AccountEvents,
+    PendingWrite,
+    check_kept,
+    unexpected_result,
+)
+from wa_service.store.client import Store
+from wa_service.store.dead_letters import DeadLetters
+from wa_service.store.events import Events
 from wa_service.store.flusher import StoreUnavailableError
-from wa_service.store.outbox import foreign_status
+from wa_service.store.inbox import Inbox
+from wa_service.store.outbox import Outbox, foreign_status
+from wa_service.store.overview import MemoryWatch
 from wa_service.store.size_limits import bounded
-from wa_service.web.metrics_buffer import WebhookTally
 from wa_service.whatsapp.webhooks.events import Piece
 
 
 class Intake:
-    """Stores the pieces of deliveries; counts and logs what became of them."""
+    """Stores the pieces of deliveries; counts and logs what became of them.
 
-    def __init__(self, runtime: Runtime, tally: WebhookTally) -> None:
-        self._tally = tally
-        self._store = runtime.store
-        self._inbox = runtime.inbox
-        self._outbox = runtime.outbox
-        self._events = runtime.events
-        self._dead_letters = runtime.dead_letters
-        self._memory = runtime.memory
-        self._ours = frozenset(runtime.numbers)
-        self._account = AccountEvents(runtime)
+    `numbers` are our phone number ids; with `debug` each status has a log line.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        inbox: Inbox,
+        outbox: Outbox,
+        events: Events,
+        dead_letters: DeadLetters,
+        memory: MemoryWatch,
+        account: AccountEvents,
+        numbers: Sequence[str],
+        metrics_buffer: MetricsBuffer,
+        debug: bool = False,
+    ) -> None:
+        self._store = store
+        self._inbox = inbox
+        self._outbox = outbox
+        self._events = events
+        self._dead_letters = dead_letters
+        self._memory = memory
+        self._account = account
+        self._our_numbers = frozenset(numbers)
+        self._metrics = metrics_buffer
+        self._debug = debug
         self._log = log.get_logger()
-        self._debug = runtime.settings.log_level == "debug"
-        self._refused = False
+        self._rejection_untold = False
 
     def announce_start(self) -> None:
-        """Tells the store that a web process started: it may have missed webhooks. With the store away the first
-        delivery says so.
+        """Tell the store that a web process starts: webhooks may have been missed.
+
+        With the store unavailable the first delivery tells it.
         """
-        self.refused()
+        self.webhook_rejected()
         try:
             self.take(())
         except StoreUnavailableError:
             return
 
-    def refused(self) -> None:
-        """A webhook is answered 5xx: the next round trip tells the store, for Meta's silence proves less since then."""
-        self._refused = True
+    def webhook_rejected(self) -> None:
+        """Note that a webhook is answered 5xx: the next round trip tells the store.
+
+        From then on Meta's silence about a send proves less.
+        """
+        self._rejection_untold = True
 
     def take(self, pieces: Iterable[Piece]) -> bool:
-        """Stores every piece; returns whether each as what it is (one that cannot be is a dead letter).
+        """Store every piece; return whether each as what it is (one that cannot be stored is a dead letter).
 
         Raises:
             StoreUnavailableError: not everything is stored; Meta must deliver it again.
         """
-        telling, self._refused = self._refused, False
+        tell_rejection, self._rejection_untold = self._rejection_untold, False
         try:
-            return self._run(pieces, telling)
+            return self._store_pieces(pieces, tell_rejection)
         except BaseException:
-            self._refused = self._refused or telling
-            self._account.start_anew()
+            self._rejection_untold = self._rejection_untold or tell_rejection
+            self._account.tell_numbers_again()
             raise
 
-    def _run(self, pieces: Iterable[Piece], telling: bool) -> bool:
+    def _store_pieces(self, pieces: Iterable[Piece], tell_rejection: bool) -> bool:
         if self._memory.full():
             raise StoreUnavailableError("the store is nearly full")
         received_ms = int(time.time() * 1000)
-        asked: list[Asked] = []
+        writes: list[PendingWrite] = []
         unstorable = False
         for piece in pieces:
-            self._tally.seen(piece.label)
+            self._metrics.event_seen(piece.label)
             try:
-                asked += self._asked(piece, received_ms)
+                writes += self._writes(piece, received_ms)
             except Exception as defect:  # noqa: BLE001 - whatever is the matter with it, its siblings go on
-                asked.append(self._unstorable(piece, received_ms, defect))
+                writes.append(self._unstorable(piece, received_ms, defect))
                 unstorable = True
-        commands = [command for command, _, _ in asked]
-        if telling:
+        commands = [write.command for write in writes]
+        if tell_rejection:
             commands.append(self._outbox.webhook_rejected())
-        # The results are in order, and what was appended last is nobody's.
-        for (_, piece, told), result in zip(asked, self._store.run(commands), strict=False):
-            told(piece, result)
+        # The results are in order; that of the rejection, which came last, says nothing.
+        for write, result in zip(writes, self._store.run(commands), strict=False):
+            write.on_result(write.piece, result)
         return not unstorable
 
-    def _unstorable(self, piece: Piece, received_ms: int, defect: Exception) -> Asked:
+    def _unstorable(self, piece: Piece, received_ms: int, defect: Exception) -> PendingWrite:
         malformed = replace(piece, kind="malformed", reason=f"it cannot be stored: {type(defect).__name__}")
-        return self._dead_letters.add(malformed, received_ms), malformed, self._buried
+        return PendingWrite(self._dead_letters.add(malformed, received_ms), malformed, self._on_dead_letter)
 
-    def _asked(self, piece: Piece, received_ms: int) -> list[Asked]:
+    def _writes(self, piece: Piece, received_ms: int) -> list[PendingWrite]:
         kind = piece.kind
         number = piece.phone_number_id
         if kind == "malformed":
-            return [(self._dead_letters.add(piece, received_ms), piece, self._buried)]
+            return [PendingWrite(self._dead_letters.add(piece, received_ms), piece, self._on_dead_letter)]
         if kind == "management":
-            return self._account.asked(piece)
-        if number not in self._ours:
+            return self._account.management(piece)
+        if number not in self._our_numbers:
             stray = {"n": number, "w": piece.waba_id, "k": kind, "m": _stray_form(piece, received_ms)}
-            return [(self._events.stray(stray), piece, _stray)]
+            return [PendingWrite(self._events.stray(stray), piece, _on_stray)]
         if kind == "message":
-            asked: Asked = (self._inbox.admit(piece, received_ms), piece, self._admitted)
+            write = PendingWrite(self._inbox.admit(piece, received_ms), piece, self._on_admitted)
         elif kind == "status":
-            at = _at(piece, received_ms)
-            asked = (self._outbox.status(number, piece.id, piece.raw["status"], at, piece.raw), piece, self._applied)
+            at = _status_time(piece, received_ms)
+            command = self._outbox.status(number, piece.id, piece.raw["status"], at, piece.raw)
+            write = PendingWrite(command, piece, self._on_status)
         else:
-            asked = self._account.notice(piece)
-        if number in self._account.unseen:
-            return [asked, *self._account.seen_as(piece)]
-        return [asked]
+            write = self._account.notice(piece)
+        if number in self._account.untold_numbers:
+            return [write, *self._account.number_seen_as(piece)]
+        return [write]
 
-    def _admitted(self, piece: Piece, result: Any) -> None:
+    def _on_admitted(self, piece: Piece, result: Any) -> None:
         match result:
             case b"new":
                 if piece.timestamp:
-                    self._tally.lagged(time.time() - piece.timestamp)
+                    self._metrics.webhook_lagged(time.time() - piece.timestamp)
             case b"duplicate":
                 metrics.duplicate_seen()
             case b"flood":
                 self._log.warning("whatsapp.webhook.dead_lettered", number=piece.phone_number_id, kind="flood")
             case _:
-                raise unexpected(result)
+                raise unexpected_result(result)
 
-    def _applied(self, piece: Piece, result: Any) -> None:
+    def _on_status(self, piece: Piece, result: Any) -> None:
         word, record_id, milliseconds, _ = result
         match word:
             case b"applied":
@@ -129,7 +160,7 @@ class Intake:
                 if milliseconds >= 0:
                     metrics.delivery_took(status, milliseconds / 1000)
                 if status == "failed":
-                    self._log.warning("whatsapp.status", id=record_id.decode(), status=status, code=_code(piece))
+                    self._log.warning("whatsapp.status", id=record_id.decode(), status=status, code=_error_code(piece))
                 elif self._debug:
                     self._log.debug("whatsapp.status", id=record_id.decode(), status=status, ms=milliseconds)
             case b"duplicate":
@@ -139,9 +170,9 @@ class Intake:
             case b"late" | b"told":
                 pass
             case _:
-                raise unexpected(word)
+                raise unexpected_result(word)
 
-    def _buried(self, piece: Piece, result: Any) -> None:
+    def _on_dead_letter(self, piece: Piece, result: Any) -> None:
         if result == b"dead":
             self._log.warning(
                 "whatsapp.webhook.dead_lettered", number=piece.phone_number_id, kind="malformed", reason=piece.reason
@@ -149,27 +180,27 @@ class Intake:
         elif result == b"duplicate":
             metrics.duplicate_seen()
         else:
-            raise unexpected(result)
+            raise unexpected_result(result)
 
 
-def _stray(piece: Piece, result: Any) -> None:
-    kept(piece, result)
+def _on_stray(piece: Piece, result: Any) -> None:
+    check_kept(piece, result)
     metrics.event_seen("stray")
 
 
-def _at(status: Piece, received_ms: int) -> int:
+def _status_time(status: Piece, received_ms: int) -> int:
     return status.timestamp * 1000 or received_ms
 
 
 def _stray_form(piece: Piece, received_ms: int) -> Any:
-    """What is kept of something for a number that is not ours."""
+    """Return what is kept of something for a number that is not ours."""
     if piece.kind != "status":
-        return bounded(piece.raw, LARGEST_KEPT_ASIDE)
-    at = _at(piece, received_ms)
-    return foreign_status(piece.phone_number_id, piece.id, piece.raw["status"], at, _code(piece))
+        return bounded(piece.raw, LARGEST_QUARANTINED)
+    at = _status_time(piece, received_ms)
+    return foreign_status(piece.phone_number_id, piece.id, piece.raw["status"], at, _error_code(piece))
 
 
-def _code(piece: Piece) -> int | None:
+def _error_code(piece: Piece) -> int | None:
     errors = piece.raw.get("errors")
     first = errors[0] if isinstance(errors, list) and errors else None
     code = first.get("code") if isinstance(first, dict) else None

@@ -1,12 +1,12 @@
-"""A dead letter once more: handled after what waits, or read anew where it could not be read when it came."""
+"""Replay a dead letter: handle it after what waits, or read it again where it could not be read when it came."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any, Final
 
-from wa_service.runtime import Runtime
 from wa_service.service.intake import Intake
+from wa_service.store.dead_letters import DeadLetters
 from wa_service.store.inbox import UnreadableEventError, read_event
 from wa_service.whatsapp.webhooks.envelope import OBJECT
 from wa_service.whatsapp.webhooks.events import Malformed, Piece, parse_piece, walk
@@ -25,41 +25,48 @@ class MailboxFullError(NotReplayableError):
         super().__init__("Too many messages of its customer wait: replay it when they have been handled.")
 
 
-def replay(runtime: Runtime, intake: Intake, letter_id: str) -> None:
-    """Puts a letter behind what waits in its mailbox.
+class ReplayService:
+    """Handles dead letters once more."""
 
-    Raises:
-        LookupError: there is no such letter.
-        MailboxFullError: there is no room for it now.
-        NotReplayableError: it can still not be read, or belongs to no conversation.
-        StoreUnavailableError: it may or may not be back in its mailbox.
-    """
-    letter = runtime.dead_letters.get(letter_id)
-    if letter is None:
-        raise LookupError(letter_id)
-    try:
-        piece = read_event(letter.event).piece
-    except UnreadableEventError as error:
-        raise NotReplayableError(str(error)) from error
-    if piece.kind == "malformed":
-        if not intake.take(_read_anew(piece)):
-            raise NotReplayableError("It still cannot be stored.")
-        runtime.dead_letters.drop(letter_id)
-        return
-    event = parse_piece(piece)
-    if isinstance(event, Malformed):
-        raise NotReplayableError(event.reason)
-    match runtime.dead_letters.replay(letter_id, piece.addresses):
-        case "unknown":
+    def __init__(self, dead_letters: DeadLetters, intake: Intake) -> None:
+        self._dead_letters = dead_letters
+        self._intake = intake
+
+    def replay(self, letter_id: str) -> None:
+        """Put a letter behind what waits in its mailbox.
+
+        Raises:
+            LookupError: there is no such letter.
+            MailboxFullError: there is no room for it now.
+            NotReplayableError: it can still not be read, or belongs to no conversation.
+            StoreUnavailableError: it may or may not be back in its mailbox.
+        """
+        letter = self._dead_letters.get(letter_id)
+        if letter is None:
             raise LookupError(letter_id)
-        case "no_conversation":
-            raise NotReplayableError("It belongs to no conversation.")
-        case "full":
-            raise MailboxFullError
+        try:
+            piece = read_event(letter.event).piece
+        except UnreadableEventError as error:
+            raise NotReplayableError(str(error)) from error
+        if piece.kind == "malformed":
+            if not self._intake.take(_read_again(piece)):
+                raise NotReplayableError("It still cannot be stored.")
+            self._dead_letters.drop(letter_id)
+            return
+        event = parse_piece(piece)
+        if isinstance(event, Malformed):
+            raise NotReplayableError(event.reason)
+        match self._dead_letters.replay(letter_id, piece.addresses):
+            case "unknown":
+                raise LookupError(letter_id)
+            case "no_conversation":
+                raise NotReplayableError("It belongs to no conversation.")
+            case "full":
+                raise MailboxFullError
 
 
-def _read_anew(malformed: Piece) -> list[Piece]:
-    """What a malformed piece says to us today."""
+def _read_again(malformed: Piece) -> list[Piece]:
+    """Return the pieces that this version reads in a malformed one."""
     pieces = [piece for entry in _entries(malformed) for piece in walk({"object": OBJECT, "entry": [entry]})]
     for piece in pieces:
         event = parse_piece(piece)
@@ -71,7 +78,7 @@ def _read_anew(malformed: Piece) -> list[Piece]:
 
 
 def _entries(malformed: Piece) -> Iterator[dict[str, Any]]:
-    """The piece's raw object in an envelope again, at the height at which it was found."""
+    """Yield the piece's raw object in an envelope again, at the level at which it was found."""
     raw = malformed.raw
     if not isinstance(raw, dict):
         return

@@ -12,8 +12,8 @@ from typing import Any, Final
 import orjson
 from pydantic import ValidationError
 
+from wa_service.service.refusals import InvalidRequestError
 from wa_service.store.outbox import Priority, Send
-from wa_service.web.problems import INVALID, ProblemError
 from wa_service.whatsapp.outbound.messages import Message, parse_message, problems
 
 TEMPLATE: Final = "template"
@@ -41,7 +41,7 @@ def read_send(
     """Reads and checks a body; `numbers` are ours, the first is the default sender; `longest_ttl` in s.
 
     Raises:
-        ProblemError: with the path of every field that is not right.
+        InvalidRequestError: with the path of every field that is wrong.
     """
     message = _checked(lambda: parse_message({name: value for name, value in given.items() if name not in _OURS}))
     number = _number(given.get("from"), numbers)
@@ -73,9 +73,9 @@ def _checked(read: Callable[[], Message], rename: Mapping[str, str] | None = Non
         return read()
     except ValidationError as error:
         found = [(_renamed(path, rename or {}), sentence) for path, sentence in problems(error)]
-        raise ProblemError(INVALID, "The message is not valid.", fields=found) from None
+        raise InvalidRequestError("The message is not valid.", found) from None
     except RecursionError:
-        raise ProblemError(INVALID, "The message is nested too deeply.") from None
+        raise InvalidRequestError("The message is nested too deeply.") from None
 
 
 def _renamed(path: str, rename: Mapping[str, str]) -> str:
@@ -90,7 +90,7 @@ def _written(message: Message) -> tuple[dict[str, Any], bytes]:
         payload.pop("biz_opaque_callback_data", None)
         return payload, orjson.dumps(payload)
     except (TypeError, ValueError, RecursionError):
-        raise ProblemError(INVALID, "The message is nested too deeply, or holds what JSON cannot say.") from None
+        raise InvalidRequestError("The message is nested too deeply, or holds what JSON cannot say.") from None
 
 
 def _fallback(given: Any, message: Message) -> tuple[dict[str, Any], bytes] | None:
@@ -129,5 +129,5 @@ def _address(message: Message) -> str:
     return message.to or message.recipient or ""
 
 
-def _wrong(field: str, sentence: str) -> ProblemError:
-    return ProblemError(INVALID, "The message is not valid.", fields=[(field, sentence)])
+def _wrong(field: str, sentence: str) -> InvalidRequestError:
+    return InvalidRequestError("The message is not valid.", [(field, sentence)])

@@ -1,4 +1,4 @@
-"""The templates of the business account, remembered for a moment."""
+"""Remember the business account's templates for a moment, and compare messages with them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from typing import Any, Final
 
 from wa_service.observability import log
-from wa_service.web.problems import TEMPLATE_MISFIT, ProblemError
+from wa_service.service.refusals import TemplateMismatchError
 from wa_service.whatsapp.errors import WhatsAppError
 from wa_service.whatsapp.outbound.templates import check_against
 
@@ -21,7 +21,7 @@ CHECK_SECONDS: Final = 1.0
 Definitions = Sequence[Mapping[str, Any]]
 
 
-class Templates:
+class TemplateCache:
     """`fetch` asks Meta for all definitions, or is None where no business account is configured.
 
     Meta is asked in a thread of its own, once for everybody who wants to know; for the checks of sends it is
@@ -32,14 +32,19 @@ class Templates:
         self._fetch = fetch
         self._clock = clock
         self._mutex = threading.Lock()
-        self._found: Definitions = ()
-        self._fetched = float("-inf")
-        self._asked = float("-inf")
+        self._definitions: Definitions = ()
+        self._fetched_at = float("-inf")
+        self._asked_at = float("-inf")
         self._answer: Future[Definitions] = Future()
         self._answer.set_result(())
 
+    @property
+    def is_configured(self) -> bool:
+        """Whether a business account is configured."""
+        return self._fetch is not None
+
     def all(self) -> Definitions:
-        """Every definition, at most a minute old. Who asks for them is not told of an earlier failure.
+        """Return every definition, at most a minute old; an earlier failure is not remembered.
 
         Raises:
             WhatsAppError: Meta refused or could not be asked.
@@ -47,38 +52,38 @@ class Templates:
         return self._younger_than(FRESH_SECONDS, failure=0.0).result()
 
     def check(self, templates: Mapping[str, Mapping[str, Any]]) -> None:
-        """Compares templates (by the field that holds them) with their definitions, where these are known.
+        """Compare templates (by the field that holds them) with their definitions, where these are known.
 
         Before one is refused Meta is asked again: its definition may have changed. While Meta cannot be asked, or does
         not answer within a moment, nothing is refused: the template is sent, and Meta decides.
 
         Raises:
-            ProblemError: one does not fit its definition.
+            TemplateMismatchError: one does not fit its definition.
         """
         if not templates or self._fetch is None:
             return
-        if not self._misfits(templates, self._known()):
+        if not self._mismatches(templates, self._remembered()):
             return
         try:
-            found = self._misfits(templates, self._younger_than(PAUSE_SECONDS).result(CHECK_SECONDS))
+            found = self._mismatches(templates, self._younger_than(PAUSE_SECONDS).result(CHECK_SECONDS))
         except (WhatsAppError, TimeoutError):
             return
         if found:
-            raise ProblemError(TEMPLATE_MISFIT, "Compare it with GET /v1/templates.", fields=found)
+            raise TemplateMismatchError("Compare it with GET /v1/templates.", found)
 
-    def _known(self) -> Definitions:
-        """What is remembered, however old within the hour; where it is old Meta is asked, and nobody waits."""
-        known = self._found if self._clock() - self._fetched <= KNOWN_SECONDS else ()
+    def _remembered(self) -> Definitions:
+        """Return what is remembered, up to an hour old; where it is old Meta is asked, and nobody waits."""
+        known = self._definitions if self._clock() - self._fetched_at <= KNOWN_SECONDS else ()
         self._younger_than(FRESH_SECONDS)
         return known
 
     def _younger_than(self, seconds: float, *, failure: float = PAUSE_SECONDS) -> Future[Definitions]:
-        """Meta's last answer where it is young enough (or the `failure` that came in its place), else the next one."""
+        """Return Meta's last answer where it is younger than `seconds` (an error: than `failure`), else the next."""
         with self._mutex:
             if self._fetch is not None and self._answer.done():
                 most = failure if self._answer.exception() else seconds
-                if self._clock() - self._asked > most:
-                    self._asked, self._answer = self._clock(), Future()
+                if self._clock() - self._asked_at > most:
+                    self._asked_at, self._answer = self._clock(), Future()
                     threading.Thread(
                         target=self._ask, args=(self._fetch, self._answer), name="templates", daemon=True
                     ).start()
@@ -93,11 +98,11 @@ class Templates:
                 raise
             log.get_logger().info("whatsapp.templates.fetch_failed", error=str(problem))
         else:
-            self._found, self._fetched = found, self._clock()
+            self._definitions, self._fetched_at = found, self._clock()
             answer.set_result(found)
 
     @staticmethod
-    def _misfits(templates: Mapping[str, Mapping[str, Any]], definitions: Definitions) -> list[tuple[str, str]]:
+    def _mismatches(templates: Mapping[str, Mapping[str, Any]], definitions: Definitions) -> list[tuple[str, str]]:
         by_name = {(item.get("name"), _plain(item.get("language"))): item for item in definitions}
         found = []
         for field, template in templates.items():

@@ -1,4 +1,4 @@
-"""Who may call what: API keys and their roles, and a word on every route that says who calls it."""
+"""Who may call what: API keys and their roles, and the role that every route names."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ View = TypeVar("View", bound=Callable[..., object])
 
 
 def allow(caller: Caller) -> Callable[[View], View]:
-    """Says who may call a view; `create_app` refuses a route on which nothing is said."""
+    """Name who may call a view; `create_app` refuses a route that names nobody."""
 
     def mark(view: View) -> View:
         view.caller = caller  # type: ignore[attr-defined]  # functions take attributes
@@ -32,7 +32,7 @@ def allow(caller: Caller) -> Callable[[View], View]:
 
 
 def caller_of(view: Callable[..., object]) -> Caller | None:
-    """What `allow` said of a view."""
+    """Return what `allow` named for a view."""
     caller = getattr(view, "caller", None)
     return cast(Caller, caller) if caller in get_args(Caller) else None
 
@@ -44,7 +44,7 @@ class KeyRing:
         self._keys: Sequence[ApiKey] = tuple(keys)
 
     def find(self, authorization: str | None) -> ApiKey | None:
-        """The key in an `Authorization: Bearer` header, None where it is missing or unknown."""
+        """Return the key in an `Authorization: Bearer` header, None where it is missing or unknown."""
         scheme, _, presented = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not presented:
             return None
@@ -56,32 +56,32 @@ class KeyRing:
         return found
 
 
-def guard(blueprint: Blueprint, keys: KeyRing, refused: Callable[[], None]) -> None:
-    """Lets only keys with the role that a view names through to a blueprint.
+def require_keys(blueprint: Blueprint, keys: KeyRing, count_refused: Callable[[], None]) -> None:
+    """Let only keys with the role that a view names through to a blueprint.
 
-    `refused` is told of a call without a known key before it gets its 401, and may raise instead.
+    `count_refused` is called for a call without a known key before it gets its 401, and may raise instead.
     """
 
     def authenticate() -> None:
         key = keys.find(request.headers.get("Authorization"))
         if key is None:
-            refused()
-            raise ProblemError(UNAUTHORIZED, "Send Authorization: Bearer <key>.", headers=_CHALLENGE)
+            count_refused()
+            raise ProblemError(UNAUTHORIZED, "Send `Authorization: Bearer <key>`.", headers=_CHALLENGE)
         g.api_key = key
         role = caller_of(current_app.view_functions[str(request.endpoint)])
         if role not in key.roles:
-            raise ProblemError(FORBIDDEN, f"It needs the role {role}.")
+            raise ProblemError(FORBIDDEN, f"This API key lacks the role `{role}`.")
 
     blueprint.before_request(authenticate)
 
 
 def caller_name() -> str:
-    """The name of the key with which this request came."""
+    """Return the name of the key with which this request came."""
     return str(g.api_key.name)
 
 
 def check_routes(app: Flask) -> None:
-    """Raises `LookupError` where a route does not say who may call it."""
+    """Raise `LookupError` where a route does not say who may call it."""
     for rule in app.url_map.iter_rules():
         if caller_of(app.view_functions[rule.endpoint]) is None:
             raise LookupError(f"{rule.rule} does not say who may call it")

@@ -1,4 +1,4 @@
-"""Reads the JSON body of a request, within its size."""
+"""Read the JSON body of a request, within its size limit."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ LARGEST_MESSAGE: Final = 1024 * 1024
 
 
 def json_object(*, optional: bool = False) -> dict[str, Any]:
-    """The request's JSON object; {} where there is no body and it is `optional`.
+    """Return the request's JSON object; {} where there is no body and it is `optional`.
 
     Raises:
-        ProblemError: there is none, it is no JSON object, or it is announced as something else.
+        ProblemError: there is none, it is not a JSON object, or its content type is another.
         RequestEntityTooLarge: it is larger than 1 MiB.
     """
     # One byte more than allowed: werkzeug cuts a body in chunks off at its limit, and says nothing.
@@ -32,7 +32,7 @@ def json_object(*, optional: bool = False) -> dict[str, Any]:
     try:
         given = orjson.loads(raw)
     except orjson.JSONDecodeError:
-        raise ProblemError(INVALID, "The body is not JSON.") from None
+        raise ProblemError(INVALID, "The body is not valid JSON.") from None
     if not isinstance(given, dict):
         raise ProblemError(INVALID, "The body is not a JSON object.")
     return given

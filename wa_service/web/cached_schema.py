@@ -1,4 +1,4 @@
-"""Models that can be asked for their JSON Schema with every request: flask-openapi3 does, for each parameter."""
+"""Models whose JSON Schema is worked out once: flask-openapi3 asks for it with every request, for each parameter."""
 
 from __future__ import annotations
 
@@ -9,16 +9,18 @@ from typing import Any
 from pydantic import BaseModel
 
 
-class Described(BaseModel):
-    """A model whose JSON Schema is worked out once."""
+class CachedSchemaModel(BaseModel):
+    """A pydantic model that remembers its JSON Schema."""
 
     @classmethod
     def model_json_schema(cls, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """As pydantic's, remembered."""
+        """Return pydantic's schema, a copy each time."""
         return deepcopy(_schema(cls, args, tuple(sorted(kwargs.items()))))
 
 
 @cache
-def _schema(model: type[Described], args: tuple[Any, ...], kwargs: tuple[tuple[str, Any], ...]) -> dict[str, Any]:
-    schema: dict[str, Any] = super(Described, model).model_json_schema(*args, **dict(kwargs))
+def _schema(
+    model: type[CachedSchemaModel], args: tuple[Any, ...], kwargs: tuple[tuple[str, Any], ...]
+) -> dict[str, Any]:
+    schema: dict[str, Any] = super(CachedSchemaModel, model).model_json_schema(*args, **dict(kwargs))
     return schema

@@ -1,4 +1,4 @@
-"""How often somebody may call us: API keys by flask-limiter, refused calls by their address.
+"""Limit how often somebody may call us: API keys by flask-limiter, refused calls by their address.
 
 The extension's hooks are put on the blueprint of the REST API alone: on the application they would cost every
 webhook, too. Refused calls are counted by hand after the refusal, so that nobody who may call is ever turned away.
@@ -17,7 +17,7 @@ from redis import exceptions
 
 from wa_service.store.client import SOCKET_SECONDS, Store
 from wa_service.web.auth import caller_name
-from wa_service.web.problems import TOO_MANY_CALLS, ProblemError, store_away
+from wa_service.web.problems import TOO_MANY_CALLS, ProblemError, store_unavailable
 
 REFUSED_RATE = "600/minute"
 # flask-limiter takes a connection for each call that it counts, and a web process runs a thousand calls side by side.
@@ -26,7 +26,7 @@ CONNECTIONS = 64
 CONNECTION_SECONDS = 1.5
 
 
-class _OnBlueprint:
+class _BlueprintAsApp:
     """A blueprint in the place of the application that flask-limiter hangs its hooks on."""
 
     def __init__(self, app: Flask, blueprint: Blueprint) -> None:
@@ -42,7 +42,7 @@ class CallLimits:
 
     def __init__(self, store: Store, rate: str, refused_rate: str = REFUSED_RATE) -> None:
         self._store = store
-        self._refused = parse(refused_rate)
+        self._refused_rate = parse(refused_rate)
         pool = store.new_pool(CONNECTIONS, CONNECTION_SECONDS)
         self._limiter = Limiter(
             caller_name,
@@ -56,16 +56,16 @@ class CallLimits:
             strategy="fixed-window",
         )
 
-    def guard(self, app: Flask, blueprint: Blueprint) -> None:
-        """Counts every call to the blueprint, and tells the caller how many are left."""
-        stand_in: Any = _OnBlueprint(app, blueprint)
-        blueprint.before_request(self._refuse_while_away)
-        self._limiter.init_app(stand_in)
-        blueprint.after_request(self._tell)
+    def count_calls(self, app: Flask, blueprint: Blueprint) -> None:
+        """Count every call to the blueprint, and tell the caller how many are left."""
+        target: Any = _BlueprintAsApp(app, blueprint)
+        blueprint.before_request(self._refuse_while_unavailable)
+        self._limiter.init_app(target)
+        blueprint.after_request(self._add_headers)
         blueprint.register_error_handler(StorageError, self._refuse_uncounted)
 
-    def refused(self) -> None:
-        """A call was refused: counts it for its address.
+    def count_refused(self) -> None:
+        """Count a refused call for its address.
 
         Raises:
             ProblemError: there were too many from this address.
@@ -74,32 +74,34 @@ class CallLimits:
             return
         address = request.remote_addr or "local"
         try:
-            if self._limiter.limiter.hit(self._refused, "refused", address):
+            if self._limiter.limiter.hit(self._refused_rate, "refused", address):
                 return
-            reset, _ = self._limiter.limiter.get_window_stats(self._refused, "refused", address)
+            reset, _ = self._limiter.limiter.get_window_stats(self._refused_rate, "refused", address)
         except StorageError as error:
-            self.not_counted(error)
+            self.note_failure(error)
             return
         raise ProblemError(TOO_MANY_CALLS, "Too many refused calls.", retry_after=reset - time.time())
 
-    def _refuse_while_away(self) -> None:
+    def _refuse_while_unavailable(self) -> None:
         if self._store.flusher.unavailable:
-            raise store_away()
+            raise store_unavailable()
 
     def _refuse_uncounted(self, error: StorageError) -> Response:
-        self.not_counted(error)
-        return store_away().response()
+        self.note_failure(error)
+        return store_unavailable().response()
 
-    def not_counted(self, error: StorageError) -> None:
-        """The store is away, unless too many calls came at once: that says nothing of the store, and neither does an
-        answer that a crowd kept us from reading in time while others came.
+    def note_failure(self, error: StorageError) -> None:
+        """Mark the store as unavailable, unless too many calls came at once.
+
+        That says nothing of the store, and neither does an answer that a crowd kept us from reading in time while
+        others came.
         """
         cause, flusher = error.storage_error, self._store.flusher
         late = isinstance(cause, exceptions.TimeoutError) and flusher.answered_within(SOCKET_SECONDS)
         if not late and not isinstance(cause, exceptions.MaxConnectionsError):
             flusher.mark_unavailable()
 
-    def _tell(self, response: Response) -> Response:
+    def _add_headers(self, response: Response) -> Response:
         limit = self._limiter.current_limit
         if limit is None or self._store.flusher.unavailable:
             return response
@@ -107,7 +109,7 @@ class CallLimits:
             seconds = max(0, limit.reset_at - int(time.time()))
             remaining = limit.remaining
         except StorageError as error:
-            self.not_counted(error)
+            self.note_failure(error)
             return response
         response.headers["RateLimit-Limit"] = str(limit.limit.amount)
         response.headers["RateLimit-Remaining"] = str(max(0, remaining))

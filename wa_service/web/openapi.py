@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from wa_service.web import problems
 from wa_service.web.auth import allow, caller_of
 from wa_service.web.message_schema import REF, message_schemas
-from wa_service.web.models import Problem, Queued
+from wa_service.web.models import ProblemBody
 from wa_service.whatsapp.media.download import MEDIA_TYPES
 
 DESCRIPTION: Final = (
@@ -72,18 +72,22 @@ _PAGE_HEADERS: Final = {
 }
 
 
-def describe(
+def operation(
     status: int,
     model: type[BaseModel] | None,
     *,
-    accepted: bool = False,
+    also_202: type[BaseModel] | None = None,
     body: str | type[BaseModel] | None = None,
     sends: bool = False,
 ) -> dict[str, Any]:
-    """A route's answers, and its body, for flask-openapi3's decorators.
+    """Return a route's answers, and its body, for flask-openapi3's decorators.
 
-    `accepted`: it may also answer 202 with an address, or with the least of it where the store went away in between;
-    `body`: a name above, or a model that may be left out.
+    Args:
+        status: of success.
+        model: what success answers with; None: a file, or nothing.
+        also_202: the model with which it may also answer 202, beside `model`.
+        body: a name of `_BODIES`, or a model of a body that may be left out.
+        sends: whether it takes the headers of a send.
     """
     success: Any = model
     if model is None:
@@ -91,8 +95,8 @@ def describe(
         if status == 200:
             success["content"] = {"*/*": {"schema": {"type": "string", "format": "binary"}}}
     responses: dict[int, Any] = {status: success}
-    if accepted and model is not None:
-        either = [{"$ref": REF.format(model=each.__name__)} for each in (model, Queued)]
+    if also_202 is not None and model is not None:
+        either = [{"$ref": REF.format(model=model.__name__)}, also_202.model_json_schema(ref_template=REF)]
         responses[202] = {"description": "It is queued.", "content": {_JSON: {"schema": {"anyOf": either}}}}
     more: dict[str, Any] = {}
     if isinstance(body, str):
@@ -142,8 +146,7 @@ def build(app: OpenAPI, numbers: Sequence[str], longest_ttl: int) -> dict[str, A
     schemas: dict[str, Any] = components["schemas"]
     schemas.pop("ValidationErrorModel", None)
     schemas |= message_schemas(numbers, longest_ttl)
-    schemas["Queued"] = Queued.model_json_schema(ref_template=REF)
-    schemas["Problem"] = Problem.model_json_schema(ref_template=REF)
+    schemas["Problem"] = ProblemBody.model_json_schema(ref_template=REF)
     for schema in list(schemas.values()):
         schemas |= schema.pop("$defs", {})
     components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}

@@ -1,7 +1,7 @@
-"""Every error that a caller of ours can meet, as `application/problem+json` (RFC 9457): one table, one place.
+"""Answer every error as `application/problem+json` (RFC 9457): one table of kinds, one place that maps to them.
 
-`KINDS` are ours; `ANSWERS` says how each class of Meta's errors is answered (its subclasses like it, unless
-they have a row of their own). What Meta said stands beside it: `code`, `details`, `fbtrace_id`, `retryable`.
+`META_ERRORS` says how each class of Meta's errors is answered (its subclasses like it, unless they have a row of
+their own), with Meta's own words beside it: `code`, `details`, `fbtrace_id`, `retryable`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,15 @@ from limits.errors import StorageError
 from werkzeug.exceptions import HTTPException
 
 from wa_service.observability import log
+from wa_service.service.refusals import (
+    IdempotencyKeyReusedError,
+    LaneFullError,
+    QuotaExceededError,
+    RefusedError,
+    RequestInProgressError,
+    SubmitUnavailableError,
+    TemplateMismatchError,
+)
 from wa_service.store.flusher import StoreUnavailableError
 from wa_service.whatsapp.errors import (
     MediaDownloadError,
@@ -39,11 +48,12 @@ from wa_service.whatsapp.errors import (
 
 MIME: Final = "application/problem+json"
 STORE_RETRY_SECONDS: Final = 1.0
+_LANE_RETRY_SECONDS: Final = 10.0
 UNREADABLE_CHUNKS: Final = "The body's chunks cannot be read."
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ProblemKind:
     """One kind of problem: its HTTP status, its name (the fragment of its `type`) and its title."""
 
     status: int
@@ -57,28 +67,30 @@ class Kind:
         return f"/docs#{self.name}"
 
 
-INVALID = Kind(400, "invalid-request", "The request is not valid.")
-UNAUTHORIZED = Kind(401, "unauthorized", "An API key is needed.")
-UNSIGNED = Kind(401, "unsigned", "The webhook is not signed by this app.")
-FORBIDDEN = Kind(403, "forbidden", "This key may not do that.")
-NOT_FOUND = Kind(404, "not-found", "There is no such thing.")
-METHOD = Kind(405, "method-not-allowed", "This address does not take that method.")
-BUSY = Kind(409, "request-in-progress", "The first request with this Idempotency-Key is still under way.", True)
-UNREADABLE = Kind(409, "still-unreadable", "The dead letter can still not be handled.")
-NOT_CONFIGURED = Kind(409, "not-configured", "A setting is missing for this.")
-TOO_LARGE = Kind(413, "too-large", "The body is too large.")
-MEDIA_TYPE = Kind(415, "unsupported-media-type", "The body has a type that is not taken here.")
-KEY_REUSED = Kind(422, "idempotency-key-reused", "This Idempotency-Key came with another body before.")
-TEMPLATE_MISFIT = Kind(422, "template-misfit", "The message does not fit its template.")
-TOO_MANY_CALLS = Kind(429, "too-many-calls", "Too many calls.", True)
-REACH_USED_UP = Kind(429, "daily-limit", "The customers that may be opened by template in 24 hours are used up.", True)
-LANE_FULL = Kind(429, "lane-full", "Too many messages wait for this customer.", True)
-MAILBOX_FULL = Kind(429, "mailbox-full", "Too many messages of this customer wait to be handled.", True)
-NO_ROOM = Kind(429, "throughput", "The number's throughput is used up at the moment.", True)
-INTERNAL = Kind(500, "internal", "Something went wrong here.")
-STORE_AWAY = Kind(503, "store-away", "The store cannot be reached, or is full.", True)
-EXPIRED = Kind(504, "expired", "The message waited longer than its time to live.")
-NO_WORD = Kind(504, "no-word-from-meta", "Meta neither confirmed nor refused the message.")
+INVALID = ProblemKind(400, "invalid-request", "The request is not valid.")
+UNAUTHORIZED = ProblemKind(401, "unauthorized", "A valid API key is required.")
+UNSIGNED = ProblemKind(401, "unsigned", "The webhook's signature is missing or wrong.")
+FORBIDDEN = ProblemKind(403, "forbidden", "Not allowed.")
+NOT_FOUND = ProblemKind(404, "not-found", "Not found.")
+METHOD = ProblemKind(405, "method-not-allowed", "Method not allowed.")
+REQUEST_IN_PROGRESS = ProblemKind(
+    409, "request-in-progress", "The first request with this Idempotency-Key is still in progress.", True
+)
+UNREADABLE = ProblemKind(409, "still-unreadable", "The dead letter still cannot be handled.")
+NOT_CONFIGURED = ProblemKind(409, "not-configured", "A required setting is missing.")
+TOO_LARGE = ProblemKind(413, "too-large", "The body is too large.")
+MEDIA_TYPE = ProblemKind(415, "unsupported-media-type", "Unsupported content type.")
+KEY_REUSED = ProblemKind(422, "idempotency-key-reused", "This Idempotency-Key was used with another body.")
+TEMPLATE_MISFIT = ProblemKind(422, "template-misfit", "The message does not fit its template.")
+TOO_MANY_CALLS = ProblemKind(429, "too-many-calls", "Too many calls.", True)
+DAILY_LIMIT = ProblemKind(429, "daily-limit", "The daily limit of customers opened by template is reached.", True)
+LANE_FULL = ProblemKind(429, "lane-full", "Too many messages are queued for this customer.", True)
+MAILBOX_FULL = ProblemKind(429, "mailbox-full", "Too many messages of this customer wait to be handled.", True)
+THROUGHPUT = ProblemKind(429, "throughput", "The number's throughput is used up at the moment.", True)
+INTERNAL = ProblemKind(500, "internal", "Internal error.")
+STORE_UNAVAILABLE = ProblemKind(503, "store-away", "The store is unavailable or full.", True)
+EXPIRED = ProblemKind(504, "expired", "The message expired before it could be sent.")
+NO_WORD = ProblemKind(504, "no-word-from-meta", "Meta neither confirmed nor refused the message.")
 
 _OURS: Final = (
     INVALID,
@@ -87,7 +99,7 @@ _OURS: Final = (
     FORBIDDEN,
     NOT_FOUND,
     METHOD,
-    BUSY,
+    REQUEST_IN_PROGRESS,
     UNREADABLE,
     NOT_CONFIGURED,
     TOO_LARGE,
@@ -95,34 +107,34 @@ _OURS: Final = (
     KEY_REUSED,
     TEMPLATE_MISFIT,
     TOO_MANY_CALLS,
-    REACH_USED_UP,
+    DAILY_LIMIT,
     LANE_FULL,
     MAILBOX_FULL,
-    NO_ROOM,
+    THROUGHPUT,
     INTERNAL,
-    STORE_AWAY,
+    STORE_UNAVAILABLE,
     EXPIRED,
     NO_WORD,
 )
 
-ANSWERS: Final[Mapping[type[WhatsAppError], Kind]] = {
-    WhatsAppConnectionError: Kind(503, "meta-unreachable", "Meta cannot be reached."),
-    WhatsAppOutcomeUnknownError: Kind(504, "outcome-unknown", "Meta's answer did not come."),
-    WhatsAppServerError: Kind(502, "meta-failed", "Meta failed."),
-    WhatsAppRateLimitError: Kind(429, "meta-limit", "A limit of Meta's is reached."),
-    WhatsAppAuthError: Kind(502, "meta-account", "Meta does not accept this service's account, token or number."),
-    WhatsAppRequestError: Kind(400, "meta-request", "Meta refused the request."),
-    WhatsAppRecipientError: Kind(422, "meta-recipient", "Meta refused this customer."),
-    WhatsAppTemplateError: Kind(422, "meta-template", "Meta refused the template."),
-    WhatsAppMediaError: Kind(422, "meta-media", "Meta refused the file."),
-    MediaNotFoundError: Kind(404, "media-not-found", "Meta does not have this file, or no longer."),
-    MediaDownloadError: Kind(502, "media-download", "The file could not be fetched."),
-    MediaTooLargeError: Kind(413, "media-too-large", "The file is too large."),
-    UnsupportedMediaError: Kind(415, "media-type", "WhatsApp does not take files of this type."),
+META_ERRORS: Final[Mapping[type[WhatsAppError], ProblemKind]] = {
+    WhatsAppConnectionError: ProblemKind(503, "meta-unreachable", "Meta cannot be reached."),
+    WhatsAppOutcomeUnknownError: ProblemKind(504, "outcome-unknown", "Meta's answer did not arrive."),
+    WhatsAppServerError: ProblemKind(502, "meta-failed", "Meta reported an error of its own."),
+    WhatsAppRateLimitError: ProblemKind(429, "meta-limit", "A limit of Meta's is reached."),
+    WhatsAppAuthError: ProblemKind(502, "meta-account", "Meta refused this service's account, token or number."),
+    WhatsAppRequestError: ProblemKind(400, "meta-request", "Meta refused the request."),
+    WhatsAppRecipientError: ProblemKind(422, "meta-recipient", "Meta refused the recipient."),
+    WhatsAppTemplateError: ProblemKind(422, "meta-template", "Meta refused the template."),
+    WhatsAppMediaError: ProblemKind(422, "meta-media", "Meta refused the file."),
+    MediaNotFoundError: ProblemKind(404, "media-not-found", "Meta does not have this file, or no longer."),
+    MediaDownloadError: ProblemKind(502, "media-download", "The file could not be downloaded."),
+    MediaTooLargeError: ProblemKind(413, "media-too-large", "The file is too large."),
+    UnsupportedMediaError: ProblemKind(415, "media-type", "WhatsApp does not accept files of this type."),
 }
 """How each class of Meta's errors is answered; a class without a row is answered like its parent."""
 
-_OF_STATUS: Final[Mapping[int, Kind]] = {
+_OF_STATUS: Final[Mapping[int, ProblemKind]] = {
     400: INVALID,
     401: UNAUTHORIZED,
     403: FORBIDDEN,
@@ -131,13 +143,13 @@ _OF_STATUS: Final[Mapping[int, Kind]] = {
     413: TOO_LARGE,
     415: MEDIA_TYPE,
     429: TOO_MANY_CALLS,
-    503: STORE_AWAY,
+    503: STORE_UNAVAILABLE,
 }
-_OF_REASON: Final[Mapping[str, Kind]] = {"expired": EXPIRED, "no_word_from_meta": NO_WORD}
+_OF_REASON: Final[Mapping[str, ProblemKind]] = {"expired": EXPIRED, "no_word_from_meta": NO_WORD}
 
 
 class ProblemError(Exception):
-    """A view cannot do what it was asked for; the caller gets this problem.
+    """A view refuses a request; the caller gets this problem.
 
     `fields`: (path, sentence) of what is wrong with the request. `retry_after` in seconds. `members` are further
     members of the problem, `headers` of the answer.
@@ -145,7 +157,7 @@ class ProblemError(Exception):
 
     def __init__(
         self,
-        kind: Kind,
+        kind: ProblemKind,
         detail: str = "",
         *,
         fields: Iterable[tuple[str, str]] = (),
@@ -162,7 +174,7 @@ class ProblemError(Exception):
         self.members = members
 
     def response(self) -> Response:
-        """The answer."""
+        """Return the answer."""
         kind = self.kind
         body: dict[str, Any] = {
             "type": kind.type,
@@ -181,18 +193,18 @@ class ProblemError(Exception):
         return Response(orjson.dumps(body), kind.status, headers, content_type=MIME)
 
 
-def all_kinds() -> list[Kind]:
-    """Every kind of problem, by status."""
-    return sorted([*_OURS, *ANSWERS.values()], key=lambda kind: (kind.status, kind.name))
+def all_kinds() -> list[ProblemKind]:
+    """Return every kind of problem, by status."""
+    return sorted([*_OURS, *META_ERRORS.values()], key=lambda kind: (kind.status, kind.name))
 
 
-def kind_of(error: type[WhatsAppError]) -> Kind:
-    """How a class of Meta's errors is answered."""
-    return next(ANSWERS[parent] for parent in error.__mro__ if parent in ANSWERS)
+def kind_of(error: type[WhatsAppError]) -> ProblemKind:
+    """Return the kind with which a class of Meta's errors is answered."""
+    return next(META_ERRORS[parent] for parent in error.__mro__ if parent in META_ERRORS)
 
 
 def of_meta(error: WhatsAppError, **members: Any) -> ProblemError:
-    """Meta's refusal, or its silence, as a problem."""
+    """Return Meta's refusal, or its silence, as a problem."""
     return ProblemError(
         kind_of(type(error)),
         error.advice,
@@ -207,7 +219,7 @@ def of_meta(error: WhatsAppError, **members: Any) -> ProblemError:
 
 
 def of_failure(failure: Mapping[str, Any], **members: Any) -> ProblemError:
-    """A failed record's error (see `Record.error`) as a problem."""
+    """Return a failed record's error (see `Record.error`) as a problem."""
     reason = str(failure.get("reason"))
     kind = _OF_REASON.get(reason)
     if kind is not None:
@@ -225,47 +237,70 @@ def of_failure(failure: Mapping[str, Any], **members: Any) -> ProblemError:
     return of_meta(error, **members)
 
 
+def of_refusal(error: RefusedError) -> ProblemError:
+    """Return the problem for what the service refuses."""
+    match error:
+        case TemplateMismatchError():
+            return ProblemError(TEMPLATE_MISFIT, str(error), fields=error.fields)
+        case IdempotencyKeyReusedError():
+            return ProblemError(KEY_REUSED, str(error), id=error.record_id)
+        case RequestInProgressError():
+            location = {"Location": f"/v1/messages/{error.record_id}"}
+            return ProblemError(REQUEST_IN_PROGRESS, retry_after=1.0, headers=location, id=error.record_id)
+        case QuotaExceededError():
+            sentence = "With Prefer: respond-async the message waits until there is room."
+            return ProblemError(DAILY_LIMIT, sentence, retry_after=error.retry_after)
+        case LaneFullError():
+            return ProblemError(LANE_FULL, retry_after=_LANE_RETRY_SECONDS)
+        case _:
+            return ProblemError(INVALID, str(error), fields=error.fields)
+
+
 def of_status(status: int, title: str, headers: Mapping[str, str] | None = None) -> ProblemError:
-    """What a framework or the server refuses by an HTTP status."""
-    return ProblemError(_OF_STATUS.get(status) or Kind(status, "http", title), headers=headers)
+    """Return the problem for what a framework or the server refuses by an HTTP status."""
+    return ProblemError(_OF_STATUS.get(status) or ProblemKind(status, "http", title), headers=headers)
 
 
-def store_away(detail: str = "") -> ProblemError:
-    """The store cannot be reached."""
-    return ProblemError(STORE_AWAY, detail, retry_after=STORE_RETRY_SECONDS)
+def store_unavailable(detail: str = "") -> ProblemError:
+    """Return the problem of a store that cannot be reached, or is full."""
+    return ProblemError(STORE_UNAVAILABLE, detail, retry_after=STORE_RETRY_SECONDS)
 
 
 def install(app: Flask) -> None:
-    """Every error of the application becomes a problem."""
+    """Answer every error of the application with a problem."""
     logger = log.get_logger()
 
-    def problem(error: ProblemError) -> Response:
+    def on_problem(error: ProblemError) -> Response:
         return error.response()
 
-    def from_meta(error: WhatsAppError) -> Response:
+    def on_refusal(error: RefusedError) -> Response:
+        return of_refusal(error).response()
+
+    def on_meta_error(error: WhatsAppError) -> Response:
         return of_meta(error).response()
 
-    def away(_: StoreUnavailableError | StorageError) -> Response:
-        return store_away().response()
+    def on_store_error(error: StoreUnavailableError | StorageError) -> Response:
+        return store_unavailable(str(error) if isinstance(error, SubmitUnavailableError) else "").response()
 
-    def unreadable(_: ParseException) -> Response:
+    def on_broken_chunks(_: ParseException) -> Response:
         # The server reads a chunked body only when a view asks for it.
         return ProblemError(INVALID, UNREADABLE_CHUNKS).response()
 
-    def http(error: HTTPException) -> Response | HTTPException:
+    def on_http_error(error: HTTPException) -> Response | HTTPException:
         if error.response is not None or error.code is None or error.code < 400:
             return error
         kept = {name: value for name, value in error.get_headers() if name in {"Allow", "Retry-After"}}
         return of_status(error.code, error.name, kept).response()
 
-    def unexpected(error: Exception) -> Response:
+    def on_defect(error: Exception) -> Response:
         logger.error("whatsapp.web.failed", exc_info=error)
         return ProblemError(INTERNAL).response()
 
-    app.register_error_handler(ProblemError, problem)
-    app.register_error_handler(WhatsAppError, from_meta)
-    app.register_error_handler(StoreUnavailableError, away)
-    app.register_error_handler(StorageError, away)
-    app.register_error_handler(ParseException, unreadable)
-    app.register_error_handler(HTTPException, http)
-    app.register_error_handler(Exception, unexpected)
+    app.register_error_handler(ProblemError, on_problem)
+    app.register_error_handler(RefusedError, on_refusal)
+    app.register_error_handler(WhatsAppError, on_meta_error)
+    app.register_error_handler(StoreUnavailableError, on_store_error)
+    app.register_error_handler(StorageError, on_store_error)
+    app.register_error_handler(ParseException, on_broken_chunks)
+    app.register_error_handler(HTTPException, on_http_error)
+    app.register_error_handler(Exception, on_defect)

@@ -1,4 +1,4 @@
-"""Headers of a proxy count only where the proxy is one that the settings name."""
+"""Trust the headers of proxies that the settings name, and of no others."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class TrustedProxies:
-    """A WSGI application that believes X-Forwarded-* headers of `networks` alone."""
+    """A WSGI application that trusts X-Forwarded-* headers of `networks` alone."""
 
     def __init__(self, app: WSGIApplication, networks: Sequence[str]) -> None:
         self._direct = app
@@ -34,7 +34,7 @@ class TrustedProxies:
         self._is_trusted = is_trusted
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answers a request, with the client's address where a trusted proxy tells it."""
+        """Answer a request, with the client's address where a trusted proxy names it."""
         if self._is_trusted(environ.get("REMOTE_ADDR", "")):
             return self._forwarded(environ, start_response)
         return self._direct(environ, start_response)

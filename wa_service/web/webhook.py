@@ -1,4 +1,4 @@
-"""Where Meta knocks: the handshake, and deliveries: verify, walk, store, and only then 200 (reference 5).
+"""Meta's webhook: the handshake, and deliveries: verify, walk, store, and only then 200 (reference 5).
 
 The hot path. Nothing of what other routes need runs here: no hooks, no limiter, no log line for what went well.
 """
@@ -13,60 +13,69 @@ from flask import Blueprint, Response, request
 from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]  # gunicorn has no types
 
 from wa_service.observability import log
-from wa_service.runtime import Runtime
+from wa_service.observability.metrics_buffer import MetricsBuffer
 from wa_service.service.intake import Intake
 from wa_service.store.flusher import StoreUnavailableError
-from wa_service.web import tolerant_json as legal_json
 from wa_service.web.auth import allow
-from wa_service.web.limits import CallLimits
-from wa_service.web.metrics_buffer import WebhookTally
 from wa_service.web.problems import (
     FORBIDDEN,
     INVALID,
-    STORE_AWAY,
+    STORE_UNAVAILABLE,
     TOO_LARGE,
     UNREADABLE_CHUNKS,
     UNSIGNED,
     ProblemError,
-    store_away,
+    store_unavailable,
 )
+from wa_service.whatsapp.webhooks import tolerant_json
 from wa_service.whatsapp.webhooks.events import is_delivery, walk
+from wa_service.whatsapp.webhooks.signature import SignatureVerifier
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 PATH: Final = "/webhooks/whatsapp"
 LARGEST_BODY: Final = 4 * 1024 * 1024
 LONGEST_CHALLENGE: Final = 1024
-OURS: Final = frozenset({"failed", STORE_AWAY.name})
-"""How a webhook ends that Meta will deliver again: with a defect or the end of this process, or not stored."""
-_TOO_LARGE: Final = "A delivery has at most 4 MiB."
+META_WILL_REDELIVER: Final = frozenset({"failed", STORE_UNAVAILABLE.name})
+"""The outcomes after which Meta delivers again: a defect or the end of this process, or not stored."""
+_TOO_LARGE: Final = "A webhook payload has at most 4 MiB."
 _CUT_OFF: Final = "The body is shorter than announced."
 
 
-def webhook_blueprint(runtime: Runtime, intake: Intake, limits: CallLimits, tally: WebhookTally) -> Blueprint:
-    """The two webhook routes."""
+def webhook_blueprint(
+    verifier: SignatureVerifier,
+    intake: Intake,
+    *,
+    verify_token: str,
+    count_refused: Callable[[], None],
+    metrics_buffer: MetricsBuffer,
+    debug: bool,
+) -> Blueprint:
+    """Return the two webhook routes.
+
+    `count_refused` is called before a refusal and may raise; with `debug` each delivery has a log line.
+    """
     blueprint = Blueprint("webhook", __name__)
-    refusal = runtime.verifier.refusal
+    refusal = verifier.refusal
     take = intake.take
-    verify_token = runtime.settings.verify_token.get_secret_value().encode()
+    token = verify_token.encode()
     logger = log.get_logger()
-    debug = runtime.settings.log_level == "debug"
-    stored = _Stored()
+    stored = _StoredResponse()
 
     @blueprint.get(PATH)
     @allow("verify token")
     def handshake() -> Response:
-        """Answers Meta's challenge when the app's webhook is set up (reference 5.1)."""
+        """Answer Meta's challenge when the app's webhook is set up (reference 5.1)."""
         given = request.args.get("hub.verify_token", "").encode()
         challenge = request.args.get("hub.challenge", "")
-        right = hmac.compare_digest(given, verify_token)
+        right = hmac.compare_digest(given, token)
         if not right or request.args.get("hub.mode") != "subscribe" or len(challenge) > LONGEST_CHALLENGE:
-            limits.refused()
+            count_refused()
             logger.warning("whatsapp.webhook.handshake_refused")
-            raise ProblemError(FORBIDDEN, "The verify token or the mode is not right.")
+            raise ProblemError(FORBIDDEN, "Wrong verify token or mode.")
         logger.info("whatsapp.webhook.verified")
         return Response(
             challenge, content_type="text/plain; charset=utf-8", headers={"X-Content-Type-Options": "nosniff"}
@@ -75,63 +84,63 @@ def webhook_blueprint(runtime: Runtime, intake: Intake, limits: CallLimits, tall
     @blueprint.post(PATH)
     @allow("signature")
     def deliver() -> Response:
-        """Takes a delivery; 200 only when everything in it is stored."""
+        """Store a delivery; answer 200 only when everything in it is stored."""
         started = time.perf_counter()
         outcome = "failed"
         try:
-            outcome = answer()
+            outcome = store_delivery()
         except ProblemError as problem:
             outcome = problem.kind.name
             raise
         finally:
-            if outcome in OURS:
-                intake.refused()
-            tally.answered(outcome, time.perf_counter() - started)
+            if outcome in META_WILL_REDELIVER:
+                intake.webhook_rejected()
+            metrics_buffer.webhook_answered(outcome, time.perf_counter() - started)
         if debug:
             ms = round((time.perf_counter() - started) * 1000, 1)
             logger.debug("whatsapp.webhook.accepted", ms=ms)
         return stored
 
-    def answer() -> str:
+    def store_delivery() -> str:
         environ = request.environ
         raw = read_body(environ)
         reason = refusal(raw, environ.get("HTTP_X_HUB_SIGNATURE_256"))
         if reason is not None:
-            limits.refused()
+            count_refused()
             logger.warning("whatsapp.webhook.refused", reason=reason, size=len(raw))
             raise ProblemError(UNSIGNED)
         try:
-            delivery = legal_json.loads(raw)
+            delivery = tolerant_json.loads(raw)
         except ValueError:
-            raise ProblemError(INVALID, "The body is not JSON.") from None
+            raise ProblemError(INVALID, "The body is not valid JSON.") from None
         if not is_delivery(delivery):
-            raise ProblemError(INVALID, "The body is no WhatsApp delivery.")
+            raise ProblemError(INVALID, "Not a WhatsApp webhook payload.")
         try:
             take(walk(delivery))
         except StoreUnavailableError as error:
             logger.warning("whatsapp.webhook.refused", reason="not_stored", error=str(error))
-            raise store_away() from None
+            raise store_unavailable() from None
         return "stored"
 
     return blueprint
 
 
-class _Stored(Response):
+class _StoredResponse(Response):
     """The 200 of every delivery: the same each time, so it is made once and its headers are written once."""
 
     def __init__(self) -> None:
         super().__init__(status=200)
-        self._said = self.get_wsgi_headers({}).to_wsgi_list()
+        self._wsgi_headers = self.get_wsgi_headers({}).to_wsgi_list()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Says so."""
+        """Answer."""
         del environ
-        start_response(self.status, list(self._said))
+        start_response(self.status, list(self._wsgi_headers))
         return ()
 
 
 def read_body(environ: WSGIEnvironment) -> bytes:
-    """The received bytes, read straight from the server: half the cost of werkzeug's stream.
+    """Return the received bytes, read straight from the server: half the cost of werkzeug's stream.
 
     Raises:
         ProblemError: there are more than 4 MiB, fewer than announced, or they are not in chunks as announced.

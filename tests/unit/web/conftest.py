@@ -22,6 +22,7 @@ from werkzeug.test import TestResponse
 from tests.unit.web.deliveries import NUMBER, OTHER_NUMBER, SECRET, WABA
 from wa_service import runtime as wiring
 from wa_service.config import settings
+from wa_service.config.web_options import WebOptions
 from wa_service.runtime import Runtime
 from wa_service.store.outbox import Grant, SendOutcome
 from wa_service.web.app import create_app
@@ -132,7 +133,7 @@ def start_web(valkey_url: str, redis_client: redis.Redis, lines: list[dict[str, 
     def start(env: dict[str, str] | None = None, **parts: Any) -> Web:
         given = settings.load(SETTINGS | {"REDIS_URL": valkey_url} | (env or {}))
         runtime = replace(wiring.build(given), **parts)
-        app = create_app(runtime=runtime)
+        app = create_app(runtime, WebOptions.of(runtime.settings))
         started.append(Web(app, runtime, app.test_client()))
         return started[-1]
 

@@ -261,7 +261,7 @@ def test_a_count_that_comes_too_late_marks_the_store_away_only_where_nobody_else
     if heard:
         store.do("PING")
 
-    CallLimits(store, "1/second").not_counted(StorageError(redis.TimeoutError("Timeout reading from socket")))
+    CallLimits(store, "1/second").note_failure(StorageError(redis.TimeoutError("Timeout reading from socket")))
 
     assert store.flusher.unavailable is not heard
     store.close()

@@ -10,7 +10,7 @@ from flask import Flask
 from tests.unit.web.conftest import IN_CHUNKS, KEYS, BrokenChunks, Web
 from wa_service.delivery.verdict import error_record
 from wa_service.web import problems
-from wa_service.web.problems import ANSWERS, ProblemError, all_kinds, kind_of, of_failure, of_meta
+from wa_service.web.problems import META_ERRORS, ProblemError, all_kinds, kind_of, of_failure, of_meta
 from wa_service.whatsapp import errors
 from wa_service.whatsapp.errors import CODES, SUBCODES, WhatsAppError, classify
 
@@ -58,9 +58,9 @@ def test_no_two_kinds_share_a_name() -> None:
 
 
 def test_every_kind_of_the_module_is_in_its_list() -> None:
-    named = [kind for kind in vars(problems).values() if isinstance(kind, problems.Kind)]
+    named = [kind for kind in vars(problems).values() if isinstance(kind, problems.ProblemKind)]
 
-    assert set(named) | set(ANSWERS.values()) == set(all_kinds())
+    assert set(named) | set(META_ERRORS.values()) == set(all_kinds())
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ import requests_mock
 from tests.keys import PREFIX
 from tests.unit.web.conftest import KEYS, SETTINGS, Start, Web
 from tests.unit.web.deliveries import CUSTOMER, NUMBER, OTHER_NUMBER, WABA, delivery, status_of, text_message, value_of
+from wa_service.config.web_options import WebOptions
 from wa_service.store.outbox import SendOutcome
 from wa_service.web.app import create_app
 from wa_service.whatsapp.client import WhatsAppMetaClient
@@ -276,7 +277,7 @@ def start_again(web: Web, template: dict[str, Any]) -> Web:
         "t", NUMBER, api_version="v24.0", base_url="https://graph.example", business_account_id=WABA, adapter=adapter
     )
     runtime = replace(web.runtime, clients={NUMBER: client})
-    app = create_app(runtime=runtime)
+    app = create_app(runtime, WebOptions.of(runtime.settings))
     again = Web(app, runtime, app.test_client())
     again.get("/v1/templates")
     return again

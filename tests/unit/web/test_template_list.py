@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from wa_service.service.template_cache import CHECK_SECONDS, FRESH_SECONDS, PAUSE_SECONDS, Definitions, Templates
-from wa_service.web.problems import ProblemError
+from wa_service.service.refusals import TemplateMismatchError
+from wa_service.service.template_cache import CHECK_SECONDS, FRESH_SECONDS, PAUSE_SECONDS, Definitions, TemplateCache
 from wa_service.whatsapp.errors import WhatsAppConnectionError
 
 FITS = {"template": {"name": "welcome", "language": {"code": "en_US"}}}
@@ -64,15 +64,15 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def templates(meta: Meta, clock: Clock) -> Templates:
+def templates(meta: Meta, clock: Clock) -> TemplateCache:
     """They are known already."""
-    known = Templates(meta, clock=clock)
+    known = TemplateCache(meta, clock=clock)
     known.all()
     meta.asked.clear()
     return known
 
 
-def test_what_is_a_minute_old_is_asked_for_again(templates: Templates, meta: Meta, clock: Clock) -> None:
+def test_what_is_a_minute_old_is_asked_for_again(templates: TemplateCache, meta: Meta, clock: Clock) -> None:
     templates.all()
     clock.now += FRESH_SECONDS + 1
     templates.all()
@@ -80,15 +80,15 @@ def test_what_is_a_minute_old_is_asked_for_again(templates: Templates, meta: Met
     assert meta.count == 2
 
 
-def test_a_misfit_is_refused_by_its_field(templates: Templates, clock: Clock) -> None:
-    with pytest.raises(ProblemError) as refused:
+def test_a_misfit_is_refused_by_its_field(templates: TemplateCache, clock: Clock) -> None:
+    with pytest.raises(TemplateMismatchError) as refused:
         templates.check(MISFIT)
 
     assert [field for field, _ in refused.value.fields] == ["template"]
 
 
 def test_before_a_refusal_meta_is_asked_whether_the_definition_changed(
-    templates: Templates, meta: Meta, clock: Clock
+    templates: TemplateCache, meta: Meta, clock: Clock
 ) -> None:
     meta.definitions = [DEFINITION | {"components": [{"type": "BODY", "text": "Hello {{1}}"}]}]
     clock.now += PAUSE_SECONDS + 1
@@ -98,16 +98,16 @@ def test_before_a_refusal_meta_is_asked_whether_the_definition_changed(
     assert meta.count == 2
 
 
-def test_many_misfits_ask_meta_once_in_ten_seconds(templates: Templates, meta: Meta, clock: Clock) -> None:
+def test_many_misfits_ask_meta_once_in_ten_seconds(templates: TemplateCache, meta: Meta, clock: Clock) -> None:
     clock.now += PAUSE_SECONDS + 1
     for _ in range(5):
-        with pytest.raises(ProblemError):
+        with pytest.raises(TemplateMismatchError):
             templates.check(MISFIT)
 
     assert meta.count == 2
 
 
-def test_while_meta_cannot_be_asked_nothing_is_refused(templates: Templates, meta: Meta, clock: Clock) -> None:
+def test_while_meta_cannot_be_asked_nothing_is_refused(templates: TemplateCache, meta: Meta, clock: Clock) -> None:
     meta.away = True
     clock.now += PAUSE_SECONDS + 1
 
@@ -115,7 +115,7 @@ def test_while_meta_cannot_be_asked_nothing_is_refused(templates: Templates, met
 
 
 def test_that_meta_could_not_be_asked_is_remembered_for_ten_seconds(
-    templates: Templates, meta: Meta, clock: Clock
+    templates: TemplateCache, meta: Meta, clock: Clock
 ) -> None:
     meta.away = True
     clock.now += FRESH_SECONDS + 1
@@ -131,7 +131,7 @@ def test_that_meta_could_not_be_asked_is_remembered_for_ten_seconds(
 
 
 def test_who_asks_for_the_list_is_not_told_of_an_earlier_failure(meta: Meta, clock: Clock) -> None:
-    templates = Templates(meta, clock=clock)
+    templates = TemplateCache(meta, clock=clock)
     meta.away = True
     with pytest.raises(WhatsAppConnectionError):
         templates.all()
@@ -142,7 +142,7 @@ def test_who_asks_for_the_list_is_not_told_of_an_earlier_failure(meta: Meta, clo
 
 
 def test_while_meta_hangs_a_send_waits_a_moment_and_many_at_once_no_longer(
-    templates: Templates, meta: Meta, clock: Clock
+    templates: TemplateCache, meta: Meta, clock: Clock
 ) -> None:
     meta.speaks.clear()
     clock.now += PAUSE_SECONDS + 1
@@ -157,7 +157,7 @@ def test_while_meta_hangs_a_send_waits_a_moment_and_many_at_once_no_longer(
 
 
 def test_a_list_that_came_after_its_question_was_given_up_is_known(
-    templates: Templates, meta: Meta, clock: Clock
+    templates: TemplateCache, meta: Meta, clock: Clock
 ) -> None:
     meta.speaks.clear()
     meta.definitions = []
@@ -169,13 +169,13 @@ def test_a_list_that_came_after_its_question_was_given_up_is_known(
 
 
 def test_a_send_does_not_wait_for_definitions_that_nobody_knows_yet(meta: Meta, clock: Clock) -> None:
-    Templates(meta, clock=clock).check(MISFIT)
+    TemplateCache(meta, clock=clock).check(MISFIT)
 
     assert meta.asked.wait(5)
 
 
 def test_a_send_asks_in_the_background_where_what_is_known_is_old(
-    templates: Templates, meta: Meta, clock: Clock
+    templates: TemplateCache, meta: Meta, clock: Clock
 ) -> None:
     clock.now += FRESH_SECONDS + 1
 
@@ -185,7 +185,7 @@ def test_a_send_asks_in_the_background_where_what_is_known_is_old(
 
 
 def test_without_an_account_nothing_is_checked(clock: Clock) -> None:
-    nothing = Templates(None, clock=clock)
+    nothing = TemplateCache(None, clock=clock)
 
     nothing.check(MISFIT)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from prometheus_client import REGISTRY
 
 from wa_service.observability import metrics
-from wa_service.web.metrics_buffer import WebhookTally
+from wa_service.observability.metrics_buffer import MetricsBuffer
 
 
 def value(name: str, **labels: str) -> float:
@@ -13,13 +13,13 @@ def value(name: str, **labels: str) -> float:
 
 
 def test_what_was_counted_is_written_together() -> None:
-    tally = WebhookTally(seconds=3600)
+    buffer = MetricsBuffer(seconds=3600)
     before = value("whatsapp_webhooks_total", outcome="stored"), value("whatsapp_webhook_seconds_count")
 
     for _ in range(3):
-        tally.answered("stored", 0.004)
+        buffer.webhook_answered("stored", 0.004)
     between = value("whatsapp_webhooks_total", outcome="stored"), value("whatsapp_webhook_seconds_count")
-    tally.write()
+    buffer.write()
     after = value("whatsapp_webhooks_total", outcome="stored"), value("whatsapp_webhook_seconds_count")
 
     assert between == before
@@ -27,13 +27,13 @@ def test_what_was_counted_is_written_together() -> None:
 
 
 def test_nothing_is_written_twice() -> None:
-    tally = WebhookTally(seconds=3600)
-    tally.seen("text")
-    tally.answered("stored", 0.001)
+    buffer = MetricsBuffer(seconds=3600)
+    buffer.event_seen("text")
+    buffer.webhook_answered("stored", 0.001)
     before = value("whatsapp_events_total", kind="text")
 
-    tally.write()
-    tally.write()
+    buffer.write()
+    buffer.write()
 
     assert value("whatsapp_events_total", kind="text") - before == 1
 

@@ -1,0 +1,61 @@
+"""Why the service refuses a request. REST answers each with a problem, the command line prints its sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from wa_service.store.flusher import StoreUnavailableError
+
+FieldProblems = Iterable[tuple[str, str]]
+"""(path such as `template.name`, sentence) of each thing to put right."""
+
+
+class RefusedError(Exception):
+    """A request is refused; the text is one sentence, `fields` name what is wrong with it."""
+
+    def __init__(self, sentence: str, fields: FieldProblems = ()) -> None:
+        super().__init__(sentence)
+        self.fields = tuple(fields)
+
+
+class InvalidRequestError(RefusedError):
+    """The request itself is wrong."""
+
+
+class TemplateMismatchError(RefusedError):
+    """The message does not fit the definition of its template."""
+
+
+class IdempotencyKeyReusedError(RefusedError):
+    """The idempotency key came with another request before, whose record is `record_id`."""
+
+    def __init__(self, record_id: str) -> None:
+        super().__init__("Use a new key for another request.")
+        self.record_id = record_id
+
+
+class RequestInProgressError(RefusedError):
+    """The first request with this idempotency key still waits; its record is `record_id`."""
+
+    def __init__(self, record_id: str) -> None:
+        super().__init__("The first request with this key is still under way.")
+        self.record_id = record_id
+
+
+class QuotaExceededError(RefusedError):
+    """No more customers may be opened by template at the moment; `retry_after` in seconds."""
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__(f"Today's customers are used up; there is room in {retry_after:.0f} s.")
+        self.retry_after = retry_after
+
+
+class LaneFullError(RefusedError):
+    """Too many messages wait for the customer."""
+
+    def __init__(self) -> None:
+        super().__init__("Too many messages wait for this customer.")
+
+
+class SubmitUnavailableError(StoreUnavailableError):
+    """The store is unavailable; the sentence says whether the message may be queued all the same."""

@@ -1,0 +1,160 @@
+"""Submit a message: check it, queue it, and wait a moment for what becomes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from wa_service.service.refusals import (
+    IdempotencyKeyReusedError,
+    LaneFullError,
+    QuotaExceededError,
+    RequestInProgressError,
+    SubmitUnavailableError,
+    TemplateMismatchError,
+)
+from wa_service.service.send_request import SendRequest, read_send
+from wa_service.service.template_cache import TemplateCache
+from wa_service.store.flusher import StoreUnavailableError
+from wa_service.store.outbox import Idempotency, Outbox, Priority, PutResult
+from wa_service.store.overview import MemoryWatch
+from wa_service.store.records import Record, Records
+from wa_service.store.result_waiters import ResultWaiters
+
+
+@dataclass(frozen=True, slots=True)
+class IdempotencyKey:
+    """A caller's name and its key: a repeat under the same key submits nothing."""
+
+    caller: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """A message that is queued, or was under the same key: its id and its record, None where that cannot be read."""
+
+    id: str
+    record: Record | None
+    is_replay: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SendService:
+    """Takes messages from REST and the command line. `longest_ttl` in seconds; the first number is the default."""
+
+    outbox: Outbox
+    records: Records
+    waiters: ResultWaiters
+    memory: MemoryWatch
+    templates: TemplateCache
+    numbers: Sequence[str]
+    longest_ttl: int
+
+    def submit(
+        self,
+        request: Mapping[str, Any],
+        *,
+        priority: Priority,
+        idempotency: IdempotencyKey | None = None,
+        wait: float = 0.0,
+    ) -> Submitted:
+        """Queue the message of a request (Meta's message object, and our fields beside it).
+
+        Args:
+            request: the body of `POST /v1/messages`.
+            priority: how soon it leaves; a bulk message also waits for room in the template quota.
+            idempotency: the caller's key, where it gave one.
+            wait: seconds to wait until Meta answered.
+
+        Raises:
+            InvalidRequestError: the request cannot be used.
+            TemplateMismatchError: the message does not fit its template.
+            IdempotencyKeyReusedError, RequestInProgressError: by the idempotency key.
+            QuotaExceededError: the template quota is used up, and the message is not bulk.
+            LaneFullError: too many messages wait for the customer.
+            StoreUnavailableError: the store is unavailable or nearly full.
+        """
+        send = read_send(
+            request,
+            self.numbers,
+            self.longest_ttl,
+            priority=priority,
+            notify=self.waiters.name if wait else None,
+        )
+        promise = self._promise(idempotency, send, wait)
+        self._check_memory(promise)
+        self._check_templates(send, promise)
+        put = self._put_and_wait(send, promise, wait)
+        return Submitted(put.id, self._latest(put.id), put.outcome == "replayed")
+
+    def _promise(self, idempotency: IdempotencyKey | None, request: SendRequest, wait: float) -> Idempotency | None:
+        if idempotency is None:
+            return None
+        key = self.outbox.store.keys.idempotency(idempotency.caller, idempotency.key)
+        return Idempotency(key, request.fingerprint, int(wait * 1000))
+
+    def _check_memory(self, promise: Idempotency | None) -> None:
+        """Refuse a new message while the store is nearly full: what is left is for finishing what is there."""
+        if self.memory.full() and (promise is None or not self.outbox.has_idempotency_key(promise)):
+            raise SubmitUnavailableError("It is nearly full. Nothing was queued.")
+
+    def _check_templates(self, send: SendRequest, promise: Idempotency | None) -> None:
+        """Refuse a template that does not fit its definition before Meta does, unless the request is a repeat."""
+        try:
+            self.templates.check(send.templates)
+        except TemplateMismatchError:
+            # The first request passed: its repeat gets its answer, whatever became of the template since.
+            if promise is None or not self.outbox.has_idempotency_key(promise):
+                raise
+
+    def _put_and_wait(self, request: SendRequest, promise: Idempotency | None, wait: float) -> PutResult:
+        record_id = request.send.id
+        waiter = self.waiters.register(record_id) if wait else None
+        try:
+            put = self._put(request, promise)
+            if waiter is not None and put.outcome == "queued" and not self.waiters.wait(record_id, waiter, wait):
+                self._stop_waiting(promise)
+            return put
+        finally:
+            self.waiters.cancel(record_id)
+
+    def _put(self, request: SendRequest, promise: Idempotency | None) -> PutResult:
+        try:
+            put = self.outbox.put(request.send, idempotency=promise, opens=request.opens)
+        except StoreUnavailableError:
+            if promise is not None:
+                raise SubmitUnavailableError("Send it again with the same Idempotency-Key.") from None
+            raise SubmitUnavailableError(
+                "It may have been queued: without an Idempotency-Key a repeat may send it twice."
+            ) from None
+        match put.outcome:
+            case "conflict":
+                raise IdempotencyKeyReusedError(put.id)
+            case "waiting":
+                raise RequestInProgressError(put.id)
+            case "full":
+                raise LaneFullError
+            case "quota":
+                raise QuotaExceededError(put.retry_after)
+        return put
+
+    def _stop_waiting(self, promise: Idempotency | None) -> None:
+        """Let a repeat of this request have its answer at once."""
+        if promise is None:
+            return
+        try:
+            self.outbox.caller_answered(promise)
+        except StoreUnavailableError:
+            return  # then a repeat waits until the time runs out by itself
+
+    def _latest(self, record_id: str) -> Record | None:
+        """Return the record, or that of the template which was sent in its place."""
+        try:
+            record = self.records.get(record_id)
+            if record is not None and record.replaced_by is not None:
+                return self.records.get(record.replaced_by) or record
+        except StoreUnavailableError:
+            return None  # it is queued, and that is what counts
+        return record

@@ -1,0 +1,66 @@
+"""Build the services of one process from its runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from wa_service.observability.metrics_buffer import MetricsBuffer
+from wa_service.runtime import Runtime
+from wa_service.service.account_events import AccountEvents
+from wa_service.service.intake import Intake
+from wa_service.service.replay import ReplayService
+from wa_service.service.send import SendService
+from wa_service.service.template_cache import TemplateCache
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What REST, the webhook and the command line ask for."""
+
+    send: SendService
+    templates: TemplateCache
+    intake: Intake
+    replay: ReplayService
+
+
+def build(runtime: Runtime, metrics_buffer: MetricsBuffer) -> Services:
+    """Wire the services up; nothing here connects or starts anything."""
+    settings = runtime.settings
+    templates = TemplateCache(_fetch_templates(runtime))
+    account = AccountEvents(
+        runtime.events,
+        runtime.numbers,
+        waba_id=settings.business_account_id,
+        limits_of=runtime.outbox.limits_of(runtime.numbers[0]).waba,
+    )
+    intake = Intake(
+        store=runtime.store,
+        inbox=runtime.inbox,
+        outbox=runtime.outbox,
+        events=runtime.events,
+        dead_letters=runtime.dead_letters,
+        memory=runtime.memory,
+        account=account,
+        numbers=runtime.numbers,
+        metrics_buffer=metrics_buffer,
+        debug=settings.log_level == "debug",
+    )
+    send = SendService(
+        outbox=runtime.outbox,
+        records=runtime.records,
+        waiters=runtime.result_waiters,
+        memory=runtime.memory,
+        templates=templates,
+        numbers=runtime.numbers,
+        longest_ttl=settings.send_ttl,
+    )
+    return Services(send=send, templates=templates, intake=intake, replay=ReplayService(runtime.dead_letters, intake))
+
+
+def _fetch_templates(runtime: Runtime) -> Callable[[], Sequence[dict[str, Any]]] | None:
+    if runtime.settings.business_account_id is None:
+        return None
+    client = runtime.clients[runtime.numbers[0]]
+    return lambda: list(client.list_templates())

@@ -1,0 +1,120 @@
+"""`/v1/media`: pass files on to Meta and from Meta in pieces, never whole in memory (reference 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+from typing import Final
+
+from flask import Response, request
+from flask_openapi3.blueprint import APIBlueprint
+from pydantic import Field
+
+from wa_service.observability import metrics
+from wa_service.web.auth import allow
+from wa_service.web.cached_schema import CachedSchemaModel
+from wa_service.web.models import ResponseBody
+from wa_service.web.openapi import operation
+from wa_service.web.problems import INVALID, MEDIA_TYPE, ProblemError
+from wa_service.web.sender_numbers import NumberQuery, SenderClients
+from wa_service.whatsapp.client import WhatsAppMetaClient
+from wa_service.whatsapp.errors import WhatsAppError
+from wa_service.whatsapp.media.download import LARGEST, MEDIA_TYPES, MediaStream, base_type
+
+# What a form needs around the largest file.
+_FORM_BYTES: Final = 64 * 1024
+_UNKNOWN_TYPES: Final = frozenset({"", "application/octet-stream"})
+
+
+class MediaPath(CachedSchemaModel):
+    """Which file."""
+
+    id: str = Field(max_length=256, description="Meta's media id.")
+
+
+class UploadedMedia(ResponseBody):
+    """Meta's id of an uploaded file: it lives 30 days."""
+
+    id: str
+
+
+def add_media_routes(api: APIBlueprint, clients: SenderClients) -> None:
+    """Add the routes."""
+
+    @api.post("/media", **operation(200, UploadedMedia, body="UploadForm"))
+    @allow("send")
+    def upload_media(query: NumberQuery) -> Response:
+        """Upload a file of up to 100 MB; its id lives 30 days."""
+        return UploadedMedia(id=_upload(clients.find(query.from_))).respond()
+
+    @api.get("/media/<id>", **operation(200, None))
+    @allow("read")
+    def download_media(path: MediaPath, query: NumberQuery) -> Response:
+        """Download a file that a customer sent (for 7 days) or that was uploaded (for 30)."""
+        return _download(clients.find(query.from_), path.id)
+
+    @api.delete("/media/<id>", **operation(204, None))
+    @allow("admin")
+    def delete_media(path: MediaPath, query: NumberQuery) -> Response:
+        """Delete a file at Meta."""
+        clients.find(query.from_).delete_media(path.id)
+        return Response(status=204)
+
+
+def _upload(client: WhatsAppMetaClient) -> str:
+    """Upload the request's `file` (werkzeug keeps large ones on disk); return Meta's media id.
+
+    Raises:
+        ProblemError: the request is not a form with a file.
+        WhatsAppError: Meta refused it.
+    """
+    request.max_content_length = LARGEST + _FORM_BYTES
+    if request.mimetype != "multipart/form-data":
+        raise ProblemError(MEDIA_TYPE, "Send a form, as multipart/form-data.")
+    file = request.files.get("file")
+    if file is None:
+        raise ProblemError(INVALID, "The form is not valid.", fields=[("file", "This field is required.")])
+    declared = request.form.get("type", "") or (file.mimetype or "")
+    mime_type = "" if declared in _UNKNOWN_TYPES else declared
+    return client.upload_media(file.stream, mime_type=mime_type, filename=file.filename or "")
+
+
+def _download(client: WhatsAppMetaClient, media_id: str) -> Response:
+    """Pass a file on while it comes. A browser saves it and never runs it: customers sent it.
+
+    Raises:
+        WhatsAppError: Meta does not have it, or could not be asked.
+    """
+    try:
+        stream = client.open_media(media_id)
+    except WhatsAppError:
+        metrics.media_downloaded(success=False)
+        raise
+    known = MEDIA_TYPES.get(base_type(stream.mime_type))
+    headers = {
+        "Content-Disposition": f'attachment; filename="media{known.extension if known else ""}"',
+        "Content-Security-Policy": "sandbox; default-src 'none'",
+        "X-Content-Type-Options": "nosniff",
+    }
+    if stream.size is not None:
+        headers["Content-Length"] = str(stream.size)
+    pieces = _counted(stream)
+    # Waited for before the answer begins: what goes wrong until then is a problem, not half an answer.
+    first = next(pieces, b"")
+    response = Response(chain((first,), pieces), headers=headers, content_type=_header_safe(stream.mime_type))
+    response.call_on_close(stream.close)
+    return response
+
+
+def _counted(stream: MediaStream) -> Iterator[bytes]:
+    success = False
+    try:
+        yield from stream
+        success = True
+    finally:
+        metrics.media_downloaded(success=success)
+
+
+def _header_safe(mime_type: str) -> str:
+    """Return Meta's type, unless it could not stand in a header."""
+    return mime_type if mime_type.isascii() and mime_type.isprintable() else "application/octet-stream"

@@ -1,0 +1,227 @@
+"""`/v1/messages`: send a message, look one up, mark a customer's as read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Literal, cast
+
+from flask import Response, request
+from flask_openapi3.blueprint import APIBlueprint
+from pydantic import ConfigDict, Field, StrictBool, ValidationError
+
+from wa_service.service.send import IdempotencyKey, SendService, Submitted
+from wa_service.store.outbox import Outbox, Priority
+from wa_service.store.records import RANKS, Record, Records
+from wa_service.web.auth import allow, caller_name
+from wa_service.web.bodies import json_object
+from wa_service.web.cached_schema import CachedSchemaModel
+from wa_service.web.models import Moment, ResponseBody, Success
+from wa_service.web.openapi import operation
+from wa_service.web.problems import INVALID, NOT_FOUND, THROUGHPUT, ProblemError, of_failure
+from wa_service.web.sender_numbers import SenderClients, SenderNumber
+from wa_service.whatsapp.outbound.field_problems import problems
+
+REPLAYED: Final = {"Idempotency-Replayed": "true"}
+_IDEMPOTENCY_KEY: Final = re.compile(r"[!-~]{1,255}")
+
+MessageStatus = Literal["queued", "sending", "unknown", "accepted", "sent", "failed", "delivered", "read", "played"]
+
+
+class MessagePath(CachedSchemaModel):
+    """Which message."""
+
+    id: str = Field(max_length=1024, description="Our id of the message, or Meta's (`wamid.…`).")
+
+
+class WamidPath(CachedSchemaModel):
+    """Which message of a customer's."""
+
+    wamid: str = Field(pattern=r"^wamid\.[A-Za-z0-9+/=_-]{1,512}$", description="Meta's id of a customer's message.")
+
+
+class ReadMark(CachedSchemaModel):
+    """How to mark a customer's message as read."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    typing: StrictBool = Field(default=False, description="Show that an answer is coming, for up to 25 s.")
+    from_: SenderNumber = None
+
+
+class StatusChange(ResponseBody):
+    """When a message reached a status."""
+
+    status: str
+    time: Moment
+
+
+class MessageError(ResponseBody):
+    """Why a message failed: Meta's code, or a reason of ours such as `expired`."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    reason: str | None = None
+    code: int | None = None
+    title: str | None = None
+    details: str | None = None
+    fbtrace_id: str | None = None
+    http_status: int | None = None
+
+
+class MessageRecord(ResponseBody):
+    """A message that was to be sent, and what became of it.
+
+    `id` is ours, `wamid` Meta's (null until Meta accepted it). `replaced_by` is the id of the template that went
+    out in its place, `instead_of` the id of the message that a template replaces.
+    """
+
+    id: str
+    wamid: str | None
+    status: MessageStatus
+    status_history: list[StatusChange]
+    type: str
+    from_: Annotated[str, Field(alias="from", description="Our phone number id.")]
+    to: str
+    error: MessageError | None
+    pricing: dict[str, Any] | None
+    biz_opaque_callback_data: str | None
+    expires: Moment
+    instead_of: str | None
+    replaced_by: str | None
+
+    @classmethod
+    def of(cls, record: Record) -> MessageRecord:
+        """Return a record as its caller sees it."""
+        return cls.model_construct(
+            id=record.id,
+            wamid=record.wamid,
+            status=cast(MessageStatus, record.status),
+            status_history=[StatusChange.model_construct(status=status, time=time) for status, time in record.history],
+            type=record.type,
+            from_=record.number,
+            to=record.conversation.partition(":")[2],
+            error=_error(record.error),
+            pricing=dict(record.pricing) if record.pricing is not None else None,
+            biz_opaque_callback_data=record.opaque,
+            expires=record.expires,
+            instead_of=record.instead_of,
+            replaced_by=record.replaced_by,
+        )
+
+
+class Queued(ResponseBody):
+    """A message that is queued; the address in `Location` tells what becomes of it."""
+
+    id: str
+    status: MessageStatus
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRoutes:
+    """`send_wait`: seconds for which an answer waits for Meta's; `numbers` are our phone number ids."""
+
+    send: SendService
+    records: Records
+    outbox: Outbox
+    clients: SenderClients
+    numbers: tuple[str, ...]
+    send_wait: float
+
+    def add_to(self, api: APIBlueprint) -> None:
+        """Add the routes."""
+
+        @api.post("/messages", **operation(200, MessageRecord, also_202=Queued, body="SendMessage", sends=True))
+        @allow("send")
+        def send_message() -> Response:
+            """Send a message.
+
+            Meta's own message object, and three fields of ours beside it. The answer waits a moment for Meta's.
+            """
+            priority = Priority.BULK if _prefers_async() else Priority.SINGLE
+            key = _idempotency_key()
+            wait = 0.0 if priority is Priority.BULK else self.send_wait
+            return _answer(self.send.submit(json_object(), priority=priority, idempotency=key, wait=wait), priority)
+
+        @api.get("/messages/<message_id:id>", **operation(200, MessageRecord))
+        @allow("read")
+        def show_message(path: MessagePath) -> Response:
+            """Return what became of a message."""
+            record = self.records.find(path.id, self.numbers)
+            if record is None:
+                raise ProblemError(NOT_FOUND, "No message of this service has this id.")
+            return MessageRecord.of(record).respond()
+
+        @api.post("/messages/<wamid:wamid>/read", **operation(200, Success, body=ReadMark))
+        @allow("send")
+        def mark_read(path: WamidPath) -> Response:
+            """Mark a customer's message, and all before it, as read.
+
+            It counts as a message of the number's throughput, so it may have to wait.
+            """
+            mark = _read_mark()
+            client = self.clients.find(mark.from_)
+            if not self.outbox.reserve_spare(client.phone_number_id):
+                raise ProblemError(THROUGHPUT, retry_after=1.0)
+            client.mark_as_read(path.wamid, typing=mark.typing)
+            return Success().respond()
+
+
+def _answer(submitted: Submitted, priority: Priority) -> Response:
+    """Answer 200 where Meta accepted the message, its problem where it failed, else 202.
+
+    Of a bulk message 202 in any case: a worker may have been quicker than we are.
+    """
+    headers = dict(REPLAYED) if submitted.is_replay else {}
+    if priority is Priority.BULK:
+        headers["Preference-Applied"] = "respond-async"
+    record = submitted.record
+    if record is None:
+        headers["Location"] = _location(submitted.id)
+        return Queued(id=submitted.id, status="queued").respond(202, headers)
+    may_be_final = priority is not Priority.BULK or submitted.is_replay
+    if record.status == "failed" and may_be_final:
+        problem = of_failure(record.error or {}, id=record.id)
+        problem.headers |= headers
+        raise problem
+    if may_be_final and RANKS[record.status] >= RANKS["accepted"]:
+        return MessageRecord.of(record).respond(200, headers)
+    headers["Location"] = _location(record.id)
+    return MessageRecord.of(record).respond(202, headers)
+
+
+def _location(record_id: str) -> str:
+    return f"/v1/messages/{record_id}"
+
+
+def _prefers_async() -> bool:
+    preferences = ",".join(request.headers.getlist("Prefer")).split(",")
+    return any(preference.partition(";")[0].strip().lower() == "respond-async" for preference in preferences)
+
+
+def _idempotency_key() -> IdempotencyKey | None:
+    """Return the header's value (quotes of a structured field are taken off), None where there is none."""
+    given = request.headers.get("Idempotency-Key")
+    if given is None:
+        return None
+    key = given.strip()
+    if len(key) > 2 and key[0] == key[-1] == '"':
+        key = key[1:-1]
+    if not _IDEMPOTENCY_KEY.fullmatch(key):
+        sentence = "This must be 1 to 255 visible ASCII characters."
+        raise ProblemError(INVALID, "The header is not valid.", fields=[("Idempotency-Key", sentence)])
+    return IdempotencyKey(caller_name(), key)
+
+
+def _read_mark() -> ReadMark:
+    try:
+        return ReadMark.model_validate(json_object(optional=True))
+    except ValidationError as error:
+        raise ProblemError(INVALID, "The body is not valid.", fields=problems(error)) from None
+
+
+def _error(error: Mapping[str, Any] | None) -> MessageError | None:
+    if error is None:
+        return None
+    return MessageError.model_construct(**{name: error.get(name) for name in MessageError.model_fields})
