@@ -8,13 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from decoding_speech import CONTAINERS
 from speech_notes import notes, require_voice
-from structlog.testing import capture_logs
 
-from wa_service.speech.audio import Form, detect
-from wa_service.speech.children import ChildPlan, Children
-from wa_service.speech.engine import RecordingUnreadableError
-from wa_service.speech.local_speech import LocalSpeech
+from wa_service.conversation.http_speech import LocalSpeechClient
+from wa_service.speech.audio import AudioContainer, RecordingTooLongError, RecordingUnreadableError, detect
+from wa_service.speech.local_server import LocalSpeechServer
 
 SHORT_COUNT = 500
 LONG_COUNT = 10_000
@@ -65,39 +64,45 @@ def damaged(count: int, seed: int) -> Iterator[bytes]:
 def test_no_damaged_recording_crashes_or_holds_the_decoder(long_form: bool) -> None:
     require_voice()
     pick = random.Random(SEED)
-    command = (sys.executable, str(Path(__file__).with_name("speech_decoding_child.py")))
-    children = Children(ChildPlan(task="decode", setup={}, command=command))
+    command = (sys.executable, str(Path(__file__).with_name("decoding_speech.py")))
+    speech = LocalSpeechClient(LocalSpeechServer(command=command), seconds=DEADLINE)
+    speech.start()
     outcomes: Counter[str] = Counter()
     slowest = 0.0
     try:
-        with capture_logs() as lines:
-            for content in damaged(LONG_COUNT if long_form else SHORT_COUNT, SEED):
-                # Decoded even where a look at the first bytes would have refused it: as if that had been fooled.
-                header = {"form": str(detect(content) or pick.choice(list(Form))), "max_seconds": 180}
-                began = time.monotonic()
-                answer = children.ask(header, content, seconds=DEADLINE)
-                slowest = max(slowest, time.monotonic() - began)
-                outcomes[answer.get("error", "decoded")] += 1
+        for content in damaged(LONG_COUNT if long_form else SHORT_COUNT, SEED):
+            # Decoded even where a look at the first bytes would have refused it: as if that had been fooled.
+            container = CONTAINERS.index(detect(content) or pick.choice(CONTAINERS))
+            began = time.monotonic()
+            outcomes[outcome(speech, b"OggS" + bytes([container]) + content)] += 1
+            slowest = max(slowest, time.monotonic() - began)
     finally:
-        children.stop()
+        speech.stop()
 
     print(f"damaged recordings: {dict(outcomes)}, slowest {slowest:.2f} s")
-    assert outcomes.keys() - {"too_long"} == {"decoded", "unreadable"}
-    assert [line["event"] for line in lines] == []
+    # A process that died would have answered its recording with `SpeechFailedError`.
+    assert outcomes.keys() - {"too long"} == {"decoded", "unreadable"}
+
+
+def outcome(speech: LocalSpeechClient, content: bytes) -> str:
+    try:
+        speech.transcribe(content, AudioContainer.OGG)
+    except RecordingUnreadableError:
+        return "unreadable"
+    except RecordingTooLongError:
+        return "too long"
+    return "decoded"
 
 
 def test_damaged_recordings_are_heard_or_refused_by_the_whole_engine() -> None:
     require_voice()
-    speech = LocalSpeech(seconds=DEADLINE)
-    outcomes: Counter[str] = Counter()
+    server = LocalSpeechServer("--only", "transcriptions")
+    speech = LocalSpeechClient(server, seconds=DEADLINE)
+    speech.start()
     try:
-        for content in damaged(20, SEED + 1):
-            try:
-                speech.transcribe(content, detect(content) or Form.OGG)
-                outcomes["heard"] += 1
-            except RecordingUnreadableError:
-                outcomes["unreadable"] += 1
+        outcomes = Counter(outcome(speech, content) for content in damaged(20, SEED + 1))
     finally:
         speech.stop()
 
+    assert outcomes.keys() <= {"decoded", "unreadable"}
     assert outcomes.total() == 20

@@ -7,15 +7,9 @@ import requests
 import requests_mock
 from structlog.testing import capture_logs
 
+from wa_service.conversation.http_speech import SpeechClient, SpeechFailedError, Transcript
 from wa_service.resilience.breaker import CircuitBreaker, Unavailable
-from wa_service.speech.audio import Form
-from wa_service.speech.engine import (
-    RecordingTooLongError,
-    RecordingUnreadableError,
-    SpeechFailedError,
-    Transcript,
-)
-from wa_service.speech.http_speech import HttpSpeech
+from wa_service.speech.audio import AudioContainer, RecordingTooLongError, RecordingUnreadableError
 
 URL = "https://speech.example.com/v1/audio/transcriptions"
 NOTE = b"OggS a note"
@@ -30,7 +24,7 @@ def service() -> Any:
 
 
 def heard(**others: Any) -> Transcript:
-    return HttpSpeech("https://speech.example.com", **others).transcribe(NOTE, Form.OGG)
+    return SpeechClient("https://speech.example.com", **others).transcribe(NOTE, AudioContainer.OGG)
 
 
 def test_the_services_text_is_the_transcript(service: Mock) -> None:
@@ -43,7 +37,7 @@ def test_the_services_text_is_the_transcript(service: Mock) -> None:
 def test_the_address_may_end_in_v1_or_not(service: Mock, base: str) -> None:
     service.post(URL, json={"text": "hi"})
 
-    assert HttpSpeech(base).transcribe(NOTE, Form.OGG).text == "hi"
+    assert SpeechClient(base).transcribe(NOTE, AudioContainer.OGG).text == "hi"
 
 
 def test_the_recording_goes_as_a_file_of_its_kind_with_the_model_and_the_key(service: Mock) -> None:
@@ -112,22 +106,22 @@ def test_a_service_that_cannot_be_reached_is_a_failure(service: Mock) -> None:
 
 def test_after_many_failures_the_worker_is_told_to_wait(service: Mock) -> None:
     service.post(URL, status_code=500)
-    speech = HttpSpeech("https://speech.example.com", service=CircuitBreaker("speech", failures=2))
+    speech = SpeechClient("https://speech.example.com", service=CircuitBreaker("speech", failures=2))
     for _ in range(2):
         with pytest.raises(SpeechFailedError):
-            speech.transcribe(NOTE, Form.OGG)
+            speech.transcribe(NOTE, AudioContainer.OGG)
 
     with pytest.raises(Unavailable):
-        speech.transcribe(NOTE, Form.OGG)
+        speech.transcribe(NOTE, AudioContainer.OGG)
 
 
 def test_a_refused_recording_is_no_sign_that_the_service_is_away(service: Mock) -> None:
     service.post(URL, status_code=400)
-    speech = HttpSpeech("https://speech.example.com", service=CircuitBreaker("speech", failures=1))
+    speech = SpeechClient("https://speech.example.com", service=CircuitBreaker("speech", failures=1))
 
     for _ in range(2):
         with pytest.raises(RecordingUnreadableError):
-            speech.transcribe(NOTE, Form.OGG)
+            speech.transcribe(NOTE, AudioContainer.OGG)
 
 
 def test_failures_are_told_without_the_key(service: Mock) -> None:

@@ -9,6 +9,7 @@ import textwrap
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,19 +18,15 @@ import pytest
 from speech_notes import Note, notes, require_voice
 from structlog.testing import capture_logs
 
-from wa_service.conversation.assembly import ConversationOptions, make_pipeline
+from wa_service.conversation.assembly import ConversationOptions, make_matcher, make_pipeline
+from wa_service.conversation.http_speech import LocalSpeechClient, SpeechFailedError, Transcript
 from wa_service.conversation.intents import Example
 from wa_service.conversation.pipeline import Pipeline, PipelineResult
+from wa_service.conversation.script import load_script
+from wa_service.conversation.semantic import SemanticMatcher
 from wa_service.conversation.utterance import read_utterance
-from wa_service.speech.audio import Form, detect
-from wa_service.speech.engine import (
-    RecordingTooLongError,
-    RecordingUnreadableError,
-    SpeechFailedError,
-    Transcript,
-)
-from wa_service.speech.local_speech import LocalSpeech
-from wa_service.speech.semantic import SemanticMatcher
+from wa_service.speech.audio import AudioContainer, RecordingTooLongError, RecordingUnreadableError, detect
+from wa_service.speech.local_server import LocalSpeechServer
 from wa_service.speech.weights import WeightsError, verify, wheel_directory
 from wa_service.whatsapp.webhooks.events import InboundMessage, parse
 
@@ -43,12 +40,28 @@ def _voice() -> None:
 
 
 @pytest.fixture(scope="module")
-def speech(_voice: None) -> Iterator[LocalSpeech]:
-    """One engine for all: its model loads once."""
-    engine = LocalSpeech()
-    engine.start()
-    yield engine
-    engine.stop()
+def speech(_voice: None) -> Iterator[LocalSpeechClient]:
+    """One process for all: its model loads once."""
+    with started() as client:
+        yield client
+
+
+@contextmanager
+def started(*arguments: str, **others: Any) -> Iterator[LocalSpeechClient]:
+    client = LocalSpeechClient(LocalSpeechServer("--only", "transcriptions", *arguments), **others)
+    client.start()
+    try:
+        yield client
+    finally:
+        client.stop()
+
+
+def worker_pid(client: LocalSpeechClient) -> int:
+    """The process that does the work, once it is there."""
+    master = client._server.pid
+    children = Path(f"/proc/{master}/task/{master}/children")
+    until(lambda: children.read_text().strip())
+    return int(children.read_text().split()[0])
 
 
 @dataclass(frozen=True)
@@ -153,13 +166,13 @@ def test_other_forms_of_a_note_get_the_same_answer(pipeline: Pipeline, form: str
     assert handled(pipeline, File(content, mime_type)).intent == "breakfast"
 
 
-def heard(speech: LocalSpeech, content: bytes) -> Transcript:
-    form = detect(content)
-    assert form is not None
-    return speech.transcribe(content, form)
+def heard(speech: LocalSpeechClient, content: bytes) -> Transcript:
+    container = detect(content)
+    assert container is not None
+    return speech.transcribe(content, container)
 
 
-def test_silence_is_heard_as_nothing(speech: LocalSpeech) -> None:
+def test_silence_is_heard_as_nothing(speech: LocalSpeechClient) -> None:
     assert heard(speech, wav(bytes(2 * 16_000 * 3))).text == ""
 
 
@@ -175,33 +188,33 @@ def wav(samples: bytes) -> bytes:
     return file.getvalue()
 
 
-def test_a_recording_of_no_length_is_unreadable(speech: LocalSpeech) -> None:
+def test_a_recording_of_no_length_is_unreadable(speech: LocalSpeechClient) -> None:
     with pytest.raises(RecordingUnreadableError):
         heard(speech, wav(b""))
 
 
-def test_a_recording_over_three_minutes_is_too_long(speech: LocalSpeech) -> None:
+def test_a_recording_over_three_minutes_is_too_long(speech: LocalSpeechClient) -> None:
     with pytest.raises(RecordingTooLongError):
         heard(speech, wav(bytes(2 * 16_000 * 181)))
 
 
-def test_a_note_that_breaks_off_is_heard_as_far_as_it_goes(speech: LocalSpeech) -> None:
+def test_a_note_that_breaks_off_is_heard_as_far_as_it_goes(speech: LocalSpeechClient) -> None:
     note = NOTES[8]
 
     assert "order" in heard(speech, note.content[: len(note.content) * 2 // 3]).text
 
 
-@pytest.mark.parametrize("form", list(Form))
-def test_an_ffconcat_script_opens_no_file(speech: LocalSpeech, form: Form, tmp_path: Path) -> None:
+@pytest.mark.parametrize("container", list(AudioContainer))
+def test_an_ffconcat_script_opens_no_file(speech: LocalSpeechClient, container: AudioContainer, tmp_path: Path) -> None:
     (tmp_path / "voice.ogg").write_bytes(BREAKFAST.content)
     script = f"ffconcat version 1.0\nfile '{tmp_path / 'voice.ogg'}'\n".encode()
 
     with pytest.raises(RecordingUnreadableError):
-        speech.transcribe(script, form)
+        speech.transcribe(script, container)
 
 
 def test_the_decoder_itself_refuses_an_ffconcat_script(tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    from wa_service.speech.decoding import UndecodableError, decode
+    from wa_service.speech.decoding import decode
 
     (tmp_path / "voice.ogg").write_bytes(BREAKFAST.content)
     here = Path.cwd()
@@ -209,27 +222,24 @@ def test_the_decoder_itself_refuses_an_ffconcat_script(tmp_path: Path, request: 
     # The road by which FFmpeg was seen to open a file: a relative name, where the process stands.
     os.chdir(tmp_path)
 
-    with pytest.raises(UndecodableError):
-        decode(b"ffconcat version 1.0\nfile 'voice.ogg'\n", "ogg", 180)
+    with pytest.raises(RecordingUnreadableError):
+        decode(b"ffconcat version 1.0\nfile 'voice.ogg'\n", AudioContainer.OGG, 180)
 
 
-def test_the_child_killed_in_the_middle_of_a_note_hears_it_after_all() -> None:
-    speech = LocalSpeech()
-    heard_texts: list[str] = []
-    try:
+def test_a_process_killed_in_the_middle_of_a_note_hears_it_after_all() -> None:
+    with started() as speech:
+        heard_texts: list[str] = []
         heard(speech, BREAKFAST.content)
-        (pid,) = speech.pids
+        pid = worker_pid(speech)
         long = wav(bytes(2 * 16_000 * 170))
         thread = threading.Thread(target=lambda: heard_texts.append(heard(speech, long).text))
-        thread.start()
         before = cpu_ticks(pid)
+        thread.start()
         until(lambda: cpu_ticks(pid) > before)
         os.kill(pid, 9)
         thread.join(60)
         assert heard_texts == [""]
-        assert speech.pids != [pid]
-    finally:
-        speech.stop()
+        assert worker_pid(speech) != pid
 
 
 def cpu_ticks(pid: int) -> int:
@@ -244,22 +254,16 @@ def until(condition: Any, seconds: float = 10.0) -> None:
         threading.Event().wait(0.005)
 
 
-def test_a_note_past_its_deadline_fails_and_the_next_one_is_heard() -> None:
-    speech = LocalSpeech(seconds=0.02)
-    try:
-        with pytest.raises(SpeechFailedError):
-            heard(speech, BREAKFAST.content)
-    finally:
-        speech.stop()
+def test_a_note_past_its_deadline_fails() -> None:
+    with started(seconds=0.02) as speech, pytest.raises(SpeechFailedError):
+        heard(speech, BREAKFAST.content)
 
 
 def test_a_model_directory_without_a_model_is_said() -> None:
-    speech = LocalSpeech(model=Path("/nowhere"))
-    try:
-        with capture_logs() as lines, pytest.raises(SpeechFailedError):
+    with capture_logs() as lines, started("--model", "/nowhere") as speech:
+        until(lambda: lines)
+        with pytest.raises(SpeechFailedError):
             heard(speech, BREAKFAST.content)
-    finally:
-        speech.stop()
 
     assert "holds no model.bin" in lines[0]["reason"]
 
@@ -269,11 +273,8 @@ def test_a_model_directory_of_ones_own_is_loaded(tmp_path: Path) -> None:
     assert wheel is not None
     for file in wheel.iterdir():
         (tmp_path / file.name).symlink_to(file)
-    speech = LocalSpeech(model=tmp_path)
-    try:
+    with started("--model", str(tmp_path)) as speech:
         assert "breakfast" in heard(speech, BREAKFAST.content).text
-    finally:
-        speech.stop()
 
 
 def test_the_wheels_weights_are_the_originals() -> None:
@@ -294,24 +295,41 @@ def test_a_changed_file_among_the_weights_is_refused(tmp_path: Path) -> None:
         verify(tmp_path)
 
 
-def test_other_languages_find_the_english_example() -> None:
+QUESTIONS = """\
+intents:
+  - {name: breakfast, examples: [what time is breakfast], reply: [{text: x}]}
+  - {name: parking, examples: [where can I park my car], reply: [{text: x}]}
+fallback: {reply: [{text: x}]}
+"""
+
+
+def matcher_of(tmp_path: Path) -> SemanticMatcher:
+    path = tmp_path / "script.yaml"
+    path.write_text(QUESTIONS)
+    matcher = make_matcher(load_script(path), "semantic")
+    assert isinstance(matcher, SemanticMatcher)
+    return matcher
+
+
+def intent_of(matcher: SemanticMatcher, text: str) -> str | None:
     examples = (Example("breakfast", "what time is breakfast"), Example("parking", "where can I park my car"))
-    matcher = SemanticMatcher(examples)
+    return matcher.scores(text).nearest(examples).intent
+
+
+def test_other_languages_find_the_english_example(tmp_path: Path) -> None:
+    matcher = matcher_of(tmp_path)
     matcher.start()
     try:
-        scores = matcher.scores("¿A qué hora es el desayuno?")
+        assert intent_of(matcher, "¿A qué hora es el desayuno?") == "breakfast"
     finally:
         matcher.stop()
 
-    assert scores.nearest(examples).intent == "breakfast"
 
-
-def test_without_its_child_meaning_falls_back_to_letters() -> None:
-    examples = (Example("breakfast", "what time is breakfast"),)
-    matcher = SemanticMatcher(examples)
+def test_without_its_process_meaning_falls_back_to_letters(tmp_path: Path) -> None:
+    matcher = matcher_of(tmp_path)
     matcher.stop()
 
-    assert matcher.scores("what time is breakfast").nearest(examples).intent == "breakfast"
+    assert intent_of(matcher, "what time is breakfast") == "breakfast"
 
 
 def test_answers_carry_transcript_and_confidence(pipeline: Pipeline) -> None:
@@ -328,11 +346,13 @@ GREEN = """
     sys.path[:0] = [{root!r}]
     from pathlib import Path
     import gevent
-    from wa_service.speech.audio import Form
-    from wa_service.speech.local_speech import LocalSpeech
-    speech = LocalSpeech()
+    from wa_service.conversation.http_speech import LocalSpeechClient
+    from wa_service.speech.audio import AudioContainer
+    from wa_service.speech.local_server import LocalSpeechServer
+    speech = LocalSpeechClient(LocalSpeechServer("--only", "transcriptions"))
+    speech.start()
     note = Path({note!r}).read_bytes()
-    speech.transcribe(note, Form.OGG)
+    speech.transcribe(note, AudioContainer.OGG)
     lags = []
     def tick():
         while True:
@@ -340,9 +360,9 @@ GREEN = """
             gevent.sleep(0.005)
             lags.append(time.monotonic() - began - 0.005)
     gevent.spawn(tick)
-    print(speech.transcribe(note, Form.OGG).text)
+    print(speech.transcribe(note, AudioContainer.OGG).text)
     speech.stop()
-    print(len(lags) > 10, sorted(lags)[len(lags) // 2] < 0.05, speech.pids)
+    print(len(lags) > 10, sorted(lags)[len(lags) // 2] < 0.05, speech._server.pid)
 """
 
 
@@ -352,19 +372,17 @@ def test_under_gevent_others_go_on_while_a_note_is_heard() -> None:
 
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
 
-    assert done.stdout == "What time is breakfast?\nTrue True []\n", done.stderr
+    assert done.stdout == "What time is breakfast?\nTrue True None\n", done.stderr
 
 
 def test_a_stopped_pipeline_leaves_no_process() -> None:
-    speech, matcher = LocalSpeech(), SemanticMatcher((Example("a", "hello"),))
-    for part in (speech, matcher):
-        part.start()
-    heard(speech, BREAKFAST.content)
-    matcher.scores("hello")
-    pids = [*speech.pids, *matcher.pids]
+    pipeline = make_pipeline(ConversationOptions(intents="semantic", speech="local"))
+    pipeline.start()
+    handled(pipeline, File(BREAKFAST.content))
+    parts = pipeline._parts
+    pids = [part._server.pid for part in parts if part._server is not None]
 
-    for part in (speech, matcher):
-        part.stop()
+    pipeline.stop()
 
     assert len(pids) == 2
     assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]

@@ -18,6 +18,7 @@ from wa_service.cli import (
     script,
     send,
     settings_table,
+    speech,
     templates,
     valkey,
     worker,
@@ -29,7 +30,20 @@ from wa_service.config.settings import Settings, SettingsError
 from wa_service.observability import log, multiprocess
 from wa_service.store.embedded_valkey import EmbeddedValkeyError
 
-_COMMANDS = (worker, emulator, valkey, send, check, settings_table, dead_letters, script, templates, resume, forget)
+_COMMANDS = (
+    worker,
+    emulator,
+    valkey,
+    send,
+    check,
+    settings_table,
+    dead_letters,
+    script,
+    speech,
+    templates,
+    resume,
+    forget,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

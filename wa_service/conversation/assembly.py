@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from wa_service.conversation.embeddings import MAX_ANSWER, EmbeddingsClient
 from wa_service.conversation.http_responder import HttpResponder
-from wa_service.conversation.intents import FuzzyMatcher, Matcher
-from wa_service.conversation.pipeline import Pipeline, Startable, examples_of
+from wa_service.conversation.http_speech import LocalSpeechClient, SpeechClient
+from wa_service.conversation.intents import FuzzyMatcher
+from wa_service.conversation.pipeline import Pipeline, examples_of
 from wa_service.conversation.responder import Responder, ScriptResponder, SilentResponder
 from wa_service.conversation.script import HOTEL_DESK, Script, load_script
+from wa_service.conversation.semantic import SemanticMatcher
 from wa_service.conversation.transcription import MAX_RECORDINGS, Transcriber
 from wa_service.resilience.deadline import GreenletDeadline
 from wa_service.resilience.http import HttpCaller
-from wa_service.speech.engine import SpeechEngine
-from wa_service.speech.http_speech import HttpSpeech
-from wa_service.speech.local_speech import LocalSpeech
-from wa_service.speech.semantic import SemanticMatcher
+from wa_service.speech.local_server import LocalSpeechServer
 
 Intents = Literal["fuzzy", "semantic"]
 
@@ -49,25 +49,26 @@ def make_pipeline(options: ConversationOptions) -> Pipeline:
     script = load_script(options.script_file or HOTEL_DESK)
     scripted = ScriptResponder(script)
     matcher = make_matcher(script, options.intents)
-    engine = _engine(options)
-    started = [part for part in (matcher, engine) if isinstance(part, (SemanticMatcher, LocalSpeech))]
-    parts: list[Startable] = list(started)
+    speech = _speech(options)
     return Pipeline(
         script=script,
         matcher=matcher,
         scripted=scripted,
         responder=_responder(options, scripted),
-        transcriber=Transcriber(engine, options.speech_confidence, max_recordings=options.speech_at_once),
-        parts=parts,
+        transcriber=Transcriber(speech, options.speech_confidence, max_recordings=options.speech_at_once),
+        parts=[part for part in (matcher, speech) if isinstance(part, (SemanticMatcher, LocalSpeechClient))],
     )
 
 
-def make_matcher(script: Script, intents: Intents) -> Matcher:
+def make_matcher(script: Script, intents: Intents) -> FuzzyMatcher | SemanticMatcher:
     """Return the way to compare texts with the script's examples."""
     examples = examples_of(script)
-    if intents == "semantic":
-        return SemanticMatcher(examples, script.threshold)
-    return FuzzyMatcher(examples, script.threshold)
+    if intents == "fuzzy":
+        return FuzzyMatcher(examples, script.threshold)
+    # A process of its own, so that no text waits behind a voice note.
+    server = LocalSpeechServer("--only", "embeddings")
+    embeddings = EmbeddingsClient("http://localhost", caller=_http_caller(server.path))
+    return SemanticMatcher(examples, embeddings, script.threshold, server=server)
 
 
 def _responder(options: ConversationOptions, scripted: ScriptResponder) -> Responder:
@@ -76,19 +77,22 @@ def _responder(options: ConversationOptions, scripted: ScriptResponder) -> Respo
     return SilentResponder() if options.responder == "none" else scripted
 
 
-def _engine(options: ConversationOptions) -> SpeechEngine | None:
+def _speech(options: ConversationOptions) -> SpeechClient | None:
     if options.speech == "local":
-        return LocalSpeech(
-            model=options.speech_model,
-            processes=options.speech_processes,
-            seconds=options.speech_timeout,
+        arguments = ["--only", "transcriptions", "--niceness", "10", "--timeout", str(options.speech_timeout)]
+        arguments += ["--processes", str(options.speech_processes)]
+        arguments += ["--model", str(options.speech_model.absolute())] if options.speech_model else []
+        server = LocalSpeechServer(*arguments)
+        caller = _http_caller(server.path)
+        return LocalSpeechClient(
+            server, caller=caller, seconds=options.speech_timeout, processes=options.speech_processes
         )
     if options.speech == "http":
-        return HttpSpeech(
+        return SpeechClient(
             options.speech_url, options.speech_api_key, seconds=options.speech_timeout, caller=_http_caller()
         )
     return None
 
 
-def _http_caller() -> HttpCaller:
-    return HttpCaller(deadline=GreenletDeadline)
+def _http_caller(unix_socket: Path | None = None) -> HttpCaller:
+    return HttpCaller(deadline=GreenletDeadline, unix_socket=unix_socket, max_answer=MAX_ANSWER)

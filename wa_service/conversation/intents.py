@@ -12,7 +12,6 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from rapidfuzz import fuzz, process
 
@@ -55,14 +54,6 @@ class Scores:
             return IntentMatch(None, 0.0)
         score, index = max(ranked)
         return IntentMatch(examples[-index].intent if score >= self.threshold else None, score)
-
-
-class Matcher(Protocol):
-    """A way to compare a text with the examples."""
-
-    def scores(self, text: str) -> Scores:
-        """How near the text is to each example."""
-        ...
 
 
 def words(text: str) -> list[str]:

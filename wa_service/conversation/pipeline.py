@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
-from wa_service.conversation.intents import Example, IntentMatch, Matcher
+from wa_service.conversation.http_speech import LocalSpeechClient
+from wa_service.conversation.intents import Example, FuzzyMatcher, IntentMatch
 from wa_service.conversation.responder import Responder, ScriptResponder, SilentResponder
 from wa_service.conversation.script import ConversationProblem, Script
+from wa_service.conversation.semantic import SemanticMatcher
 from wa_service.conversation.transcription import FetchMedia, Transcriber, Transcription
 from wa_service.conversation.utterance import Utterance
 from wa_service.resilience.breaker import Unavailable
@@ -36,18 +38,6 @@ class PipelineResult:
     unsupported_answered: bool = False
 
 
-class Startable(Protocol):
-    """A part with processes of its own."""
-
-    def start(self) -> None:
-        """Start them."""
-        ...
-
-    def stop(self) -> None:
-        """End them."""
-        ...
-
-
 class Pipeline:
     """The conversation: one for each worker process, safe to use from many greenlets or threads.
 
@@ -59,11 +49,11 @@ class Pipeline:
         self,
         *,
         script: Script,
-        matcher: Matcher,
+        matcher: FuzzyMatcher | SemanticMatcher,
         scripted: ScriptResponder,
         responder: Responder,
         transcriber: Transcriber,
-        parts: Sequence[Startable] = (),
+        parts: Sequence[SemanticMatcher | LocalSpeechClient] = (),
         patience: float = 300.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -79,12 +69,12 @@ class Pipeline:
         self._clock = clock
 
     def start(self) -> None:
-        """Start the child processes; what cannot start is met by its own fallback later."""
+        """Start the speech processes; what cannot start is met by its own fallback later."""
         for part in self._parts:
             part.start()
 
     def stop(self) -> None:
-        """End the child processes; return within a few seconds and leave none."""
+        """End the speech processes; return within a few seconds and leave none."""
         for part in self._parts:
             part.stop()
 

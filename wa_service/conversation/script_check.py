@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from wa_service.conversation.assembly import Intents, make_matcher
-from wa_service.conversation.intents import IntentMatch, Matcher
+from wa_service.conversation.intents import IntentMatch
 from wa_service.conversation.pipeline import examples_of
 from wa_service.conversation.responder import ScriptResponder
 from wa_service.conversation.script import Script, load_script
+from wa_service.conversation.semantic import SemanticMatcher
 from wa_service.conversation.utterance import Utterance
-from wa_service.speech.semantic import SemanticMatcher
 
 _SHOWN = 10
 
@@ -65,7 +65,7 @@ class ScriptCheck:
         self._path = path
         self._script: Script = load_script(path)
         self._examples = examples_of(self._script)
-        self._matcher: Matcher = make_matcher(self._script, intents)
+        self._matcher = make_matcher(self._script, intents)
         self._scripted = ScriptResponder(self._script)
 
     def __enter__(self) -> ScriptCheck:

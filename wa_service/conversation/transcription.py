@@ -7,15 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from threading import BoundedSemaphore
 
+from wa_service.conversation.http_speech import SpeechClient, SpeechFailedError
 from wa_service.conversation.script import ConversationProblem
 from wa_service.observability import metrics
 from wa_service.resilience.breaker import Unavailable
-from wa_service.speech.audio import MAX_BYTES, detect, may_be
-from wa_service.speech.engine import (
+from wa_service.speech.audio import (
+    MAX_BYTES,
     RecordingTooLongError,
     RecordingUnreadableError,
-    SpeechEngine,
-    SpeechFailedError,
+    detect,
 )
 from wa_service.whatsapp.errors import (
     MediaDownloadError,
@@ -39,7 +39,7 @@ _RETRY_AFTER = 5.0
 class Transcription:
     """What became of a recording: its words, or why they cannot be relied on.
 
-    `confidence`: 0 to 1, None where the engine gives none. `text`: None where nothing was transcribed.
+    `confidence`: 0 to 1, None where the service gives none. `text`: None where nothing was transcribed.
     """
 
     text: str | None = None
@@ -48,19 +48,19 @@ class Transcription:
 
 
 class Transcriber:
-    """Turns recordings into words. `engine`: None where speech is switched off.
+    """Turns recordings into words. `speech`: None where speech is switched off.
 
     `max_recordings`: how many are in hand side by side, so that many of them leave room for those who write.
     """
 
     def __init__(
         self,
-        engine: SpeechEngine | None,
+        speech: SpeechClient | None,
         min_confidence: float = 0.60,
         max_bytes: int = MAX_BYTES,
         max_recordings: int = MAX_RECORDINGS,
     ) -> None:
-        self._engine = engine
+        self._speech = speech
         self._min_confidence = min_confidence
         self._max_bytes = max_bytes
         self._room = BoundedSemaphore(max_recordings)
@@ -71,7 +71,7 @@ class Transcriber:
         Raises Unavailable while the speech service is unavailable or there is no room, and the WhatsAppError that
         `fetch_media` raises for reasons other than the file itself (connection, server, rate, auth).
         """
-        if self._engine is None:
+        if self._speech is None:
             return Transcription(problem=ConversationProblem.SPEECH_OFF)
         # Before the file is fetched: nobody would listen to it soon.
         if not self._room.acquire(blocking=False):
@@ -80,17 +80,17 @@ class Transcriber:
             media = self._fetch(recording, fetch_media)
             if isinstance(media, ConversationProblem):
                 return Transcription(problem=media)
-            return self._judge(self._engine, media, recording.mime_type or media.mime_type)
+            return self._judge(self._speech, media)
         finally:
             self._room.release()
 
-    def _judge(self, engine: SpeechEngine, media: Media, mime_type: str) -> Transcription:
-        form = detect(media.content)
-        if form is None or not may_be(form, mime_type):
+    def _judge(self, speech: SpeechClient, media: Media) -> Transcription:
+        container = detect(media.content)
+        if container is None:
             return Transcription(problem=ConversationProblem.UNREADABLE)
         began = time.monotonic()
         try:
-            transcript = engine.transcribe(media.content, form)
+            transcript = speech.transcribe(media.content, container)
             metrics.speech_took(time.monotonic() - began)
         except RecordingTooLongError:
             return Transcription(problem=ConversationProblem.TOO_LONG)

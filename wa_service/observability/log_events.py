@@ -170,10 +170,10 @@ LOG_EVENTS = (
         "Meanings could not be compared; words were.",
         "`reason`",
     ),
-    LogEvent("whatsapp.conversation.child_died", "A speech process ended; another one is started.", "`task`"),
+    LogEvent("whatsapp.conversation.speech_restarted", "The speech process ended; another one is started.", ""),
     LogEvent(
-        "whatsapp.conversation.child_unusable",
-        "A speech process cannot be set up (weights missing, changed).",
-        "`task`, `reason`",
+        "whatsapp.conversation.speech_unusable",
+        "The speech process cannot be set up (weights missing, changed).",
+        "`reason`",
     ),
 )

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import requests
 from urllib3 import Retry
 from urllib3.exceptions import HTTPError as Urllib3Error
+from urllib3.exceptions import NewConnectionError, ProtocolError
 
+from wa_service.resilience.unix_socket import UnixSocketAdapter
 from wa_service.whatsapp.http.adapter import Exchange, WatchedAdapter
 from wa_service.whatsapp.http.deadline import DeadlineFactory, Watchdog
 
 
 class HttpCallError(Exception):
     """No answer that can be used: not reached, too slow, too long. `str()` names the kind, never the content."""
+
+
+class HttpConnectionError(HttpCallError):
+    """The service could not be reached, or the connection broke before it had answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,17 +34,25 @@ class HttpAnswer:
 
 
 class HttpCaller:
-    """POSTs with requests, without the environment's proxies and without following redirects."""
+    """POSTs with requests, without the environment's proxies and without following redirects.
+
+    `unix_socket`: where everything goes, whatever host the address names.
+    """
 
     def __init__(
-        self, *, connect_seconds: float = 3.0, max_answer: int = 1_000_000, deadline: DeadlineFactory = Watchdog
+        self,
+        *,
+        connect_seconds: float = 3.0,
+        max_answer: int = 1_000_000,
+        deadline: DeadlineFactory = Watchdog,
+        unix_socket: Path | None = None,
     ) -> None:
         self._connect_seconds = connect_seconds
         self._max_answer = max_answer
         self._deadline = deadline
         self._session = requests.Session()
         self._session.trust_env = False
-        adapter = WatchedAdapter(pool_size=10, retries=Retry(False))
+        adapter = UnixSocketAdapter(unix_socket) if unix_socket else WatchedAdapter(pool_size=10, retries=Retry(False))
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
 
@@ -53,6 +68,8 @@ class HttpCaller:
                 return self._post(url, seconds, headers, content)
         except TimeoutError:
             raise HttpCallError("no answer in time") from None
+        except (requests.ConnectionError, NewConnectionError, ProtocolError) as error:
+            raise HttpConnectionError(type(error).__name__) from None
         except (requests.RequestException, Urllib3Error, OSError, ValueError) as error:
             raise HttpCallError(type(error).__name__) from None
 

@@ -1,0 +1,4 @@
+"""Speech to text and sentence meaning, in processes of their own; they are asked by HTTP."""
+
+UNUSABLE = "speech cannot start: "
+"""What stands before the reason, on standard error, where the process cannot be set up."""

@@ -1,9 +1,11 @@
-"""Recordings to samples, with PyAV. Runs in the child only.
+"""Recordings to samples, with PyAV. Runs in the speech process only.
 
 FFmpeg guesses what a file is, and some of its formats are lists of other files: a "voice note" whose bytes are an
 ffconcat script would make it open and play a local file. So it is told the one container the bytes begin like, may
 use no other demuxer and none but sound decoders.
 """
+
+from __future__ import annotations
 
 import io
 from typing import Any
@@ -11,6 +13,8 @@ from typing import Any
 import av
 import av.error
 import numpy as np
+
+from wa_service.speech.audio import AudioContainer, RecordingTooLongError, RecordingUnreadableError
 
 RATE = 16_000
 """Samples a second, mono, float32: what whisper takes."""
@@ -20,41 +24,33 @@ _CODECS = (
 )
 
 
-class TooLongError(Exception):
-    """It lasts longer than it may."""
+def decode(content: bytes, container: AudioContainer, max_seconds: float) -> Any:
+    """Return the samples of a recording: float32, mono, 16 kHz.
 
-
-class UndecodableError(Exception):
-    """There is no sound in it that can be decoded."""
-
-
-def decode(content: bytes, form: str, max_seconds: float) -> Any:
-    """The samples of a recording in the container `form` (FFmpeg's name): float32, mono, 16 kHz.
-
-    A file that breaks off gives what came before. Raises TooLongError and UndecodableError.
+    A file that breaks off gives what came before. Raises RecordingTooLongError and RecordingUnreadableError.
     """
     pieces: list[Any] = []
     try:
-        _decode(content, form, int(max_seconds * RATE), pieces)
+        _decode(content, container, int(max_seconds * RATE), pieces)
     except (av.error.FFmpegError, ValueError, LookupError, TypeError, OSError, EOFError) as error:
         if not pieces:
-            raise UndecodableError(type(error).__name__) from error
+            raise RecordingUnreadableError(type(error).__name__) from error
     if not pieces:
-        raise UndecodableError("no sound")
+        raise RecordingUnreadableError("no sound")
     return np.concatenate(pieces)
 
 
-def _decode(content: bytes, form: str, most: int, pieces: list[Any]) -> None:
-    options = {"format_whitelist": form, "codec_whitelist": _CODECS}
+def _decode(content: bytes, container: AudioContainer, max_samples: int, pieces: list[Any]) -> None:
+    options = {"format_whitelist": str(container), "codec_whitelist": _CODECS}
     resampler = av.AudioResampler(format="flt", layout="mono", rate=RATE)
     count = 0
-    with av.open(io.BytesIO(content), format=form, options=options, metadata_errors="ignore") as container:
-        if not container.streams.audio:
-            raise UndecodableError("no sound")
-        for frame in container.decode(audio=0):
+    with av.open(io.BytesIO(content), format=str(container), options=options, metadata_errors="ignore") as file:
+        if not file.streams.audio:
+            raise RecordingUnreadableError("no sound")
+        for frame in file.decode(audio=0):
             for resampled in resampler.resample(frame):
                 samples = resampled.to_ndarray()[0]
                 count += samples.size
-                if count > most:
-                    raise TooLongError
+                if count > max_samples:
+                    raise RecordingTooLongError("too long")
                 pieces.append(samples)

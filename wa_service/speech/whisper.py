@@ -1,29 +1,41 @@
-"""Samples to words, with faster-whisper on the CPU. Runs in the child only."""
+"""Recordings to words, with faster-whisper on the CPU. Runs in the speech process only."""
 
-import math
+from __future__ import annotations
+
+import io
+import wave
 from pathlib import Path
 from typing import Any
 
 from faster_whisper import WhisperModel
 
-from wa_service.speech.decoding import RATE
+from wa_service.speech.audio import AudioContainer
+from wa_service.speech.decoding import RATE, decode
+from wa_service.speech.weights import model_directory
 
 _LONG = 29 * RATE
 """Whisper hears 30 s at once; without timestamps it drops words at the seam."""
 
 
-class Whisper:
-    """One loaded model: English where it knows nothing else, else the language it hears."""
+class WhisperTranscriber:
+    """One loaded model: English where it knows nothing else, else the language it detects.
 
-    def __init__(self, directory: Path, threads: int) -> None:
+    Raises WeightsError where there is no model that may be loaded.
+    """
+
+    def __init__(self, model: Path | None, max_seconds: float, threads: int = 1) -> None:
         self._model = WhisperModel(
-            str(directory), device="cpu", compute_type="int8", cpu_threads=threads, local_files_only=True
+            str(model_directory(model)), device="cpu", compute_type="int8", cpu_threads=threads, local_files_only=True
         )
         self._language = None if self._model.model.is_multilingual else "en"
+        self._max_seconds = max_seconds
+        # What is loaded at first use is loaded now: later no file can be opened.
+        self(a_second_of_silence(), AudioContainer.WAV)
 
-    def transcribe(self, samples: Any) -> tuple[str, float]:
-        """The words, and how sure the model is of them (0 to 1); "" and 0 for silence."""
-        found, _ = self._model.transcribe(
+    def __call__(self, content: bytes, container: AudioContainer) -> dict[str, Any]:
+        """Return OpenAI's `verbose_json` of a recording; raises RecordingError."""
+        samples = decode(content, container, self._max_seconds)
+        segments, info = self._model.transcribe(
             samples,
             language=self._language,
             beam_size=5,
@@ -31,9 +43,33 @@ class Whisper:
             without_timestamps=len(samples) < _LONG,
             condition_on_previous_text=False,
         )
-        segments = list(found)
-        if not segments:
-            return "", 0.0
-        lengths = [max(segment.end - segment.start, 0.01) for segment in segments]
-        sure = sum(s.avg_logprob * length for s, length in zip(segments, lengths, strict=True)) / sum(lengths)
-        return " ".join(segment.text.strip() for segment in segments), min(1.0, math.exp(sure))
+        found = list(segments)
+        return {
+            "task": "transcribe",
+            "language": info.language,
+            "duration": round(len(samples) / RATE, 2),
+            "text": " ".join(segment.text.strip() for segment in found),
+            "segments": [
+                {
+                    "id": index,
+                    "start": segment.start,
+                    "end": segment.end,
+                    "text": segment.text,
+                    "avg_logprob": segment.avg_logprob,
+                    "compression_ratio": segment.compression_ratio,
+                    "no_speech_prob": segment.no_speech_prob,
+                }
+                for index, segment in enumerate(found)
+            ],
+        }
+
+
+def a_second_of_silence() -> bytes:
+    """Return a recording of a second of silence, in WAV."""
+    file = io.BytesIO()
+    with wave.open(file, "wb") as writer:
+        writer.setnchannels(1)
+        writer.setsampwidth(2)
+        writer.setframerate(RATE)
+        writer.writeframes(bytes(2 * RATE))
+    return file.getvalue()

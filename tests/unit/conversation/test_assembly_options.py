@@ -54,10 +54,11 @@ def test_where_the_voice_extra_is_missing_a_note_is_asked_for_in_writing(tmp_pat
 
     try:
         with capture_logs() as lines:
+            pipeline.start()
             answer = handled(pipeline, NOTE, fetch_media=lambda _id: file)
     finally:
         pipeline.stop()
 
     assert answer.intent == "speech_off"
     events = [line["event"] for line in lines]
-    assert events == ["whatsapp.conversation.child_unusable", "whatsapp.conversation.speech_failed"]
+    assert events == ["whatsapp.conversation.speech_unusable", "whatsapp.conversation.speech_failed"]

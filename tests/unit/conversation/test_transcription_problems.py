@@ -7,16 +7,11 @@ import pytest
 from customer_messages import NOW, MakePipeline, handled
 from prometheus_client import REGISTRY
 
+from wa_service.conversation.http_speech import SpeechClient, SpeechFailedError, Transcript
 from wa_service.conversation.responder import SilentResponder
 from wa_service.conversation.transcription import Transcriber
 from wa_service.resilience.breaker import Unavailable
-from wa_service.speech.audio import Form
-from wa_service.speech.engine import (
-    RecordingTooLongError,
-    RecordingUnreadableError,
-    SpeechFailedError,
-    Transcript,
-)
+from wa_service.speech.audio import AudioContainer, RecordingTooLongError, RecordingUnreadableError
 from wa_service.whatsapp.errors import (
     MediaDownloadError,
     MediaNotFoundError,
@@ -49,13 +44,14 @@ class File:
     mime_type: str = "audio/ogg"
 
 
-@dataclass
-class Engine:
-    """An engine that has its answer ready."""
+class Speech(SpeechClient):
+    """A service that has its answer ready."""
 
-    says: Transcript | Exception
+    def __init__(self, says: Transcript | Exception) -> None:
+        super().__init__("http://localhost")
+        self.says = says
 
-    def transcribe(self, content: bytes, form: Form) -> Transcript:
+    def transcribe(self, content: bytes, container: AudioContainer) -> Transcript:
         if isinstance(self.says, Exception):
             raise self.says
         return self.says
@@ -87,8 +83,8 @@ def listen(make_pipeline: MakePipeline) -> Any:
         message: dict[str, Any] = NOTE,
         **parts: Any,
     ) -> Any:
-        engine = Engine(says) if says is not None else None
-        pipeline = make_pipeline(SCRIPT, transcriber=Transcriber(engine, 0.6), **parts)
+        speech = Speech(says) if says is not None else None
+        pipeline = make_pipeline(SCRIPT, transcriber=Transcriber(speech, 0.6), **parts)
         return handled(pipeline, message, fetch_media=fetch or Fetch(File()))
 
     return listen
@@ -131,7 +127,7 @@ WRONG = {
     "silence": (Transcript(" ", 0.0), "silence"),
     "too long": (RecordingTooLongError(), "too_long"),
     "cannot be decoded": (RecordingUnreadableError(), "unreadable"),
-    "the engine fails": (SpeechFailedError("x"), "speech_off"),
+    "the service fails": (SpeechFailedError("x"), "speech_off"),
     "speech is off": (None, "speech_off"),
 }
 
@@ -173,16 +169,17 @@ def test_a_file_over_the_cap_is_too_long(listen: Any) -> None:
     assert said(listen(fetch=Fetch(File(b"OggS" + bytes(16 * 1024 * 1024))))) == ["too_long"]
 
 
-def test_a_file_that_is_no_sound_never_reaches_the_engine(listen: Any) -> None:
+def test_a_file_that_is_no_sound_never_reaches_the_service(listen: Any) -> None:
     fetch = Fetch(File(b"ffconcat version 1.0\nfile 'x.mp3'\n"))
 
     assert said(listen(AssertionError("not to be asked"), fetch=fetch)) == ["unreadable"]
 
 
-def test_a_file_that_is_not_what_was_declared_never_reaches_the_engine(listen: Any) -> None:
-    fetch = Fetch(File(b"RIFF\x24\x00\x00\x00WAVEfmt "))
+@pytest.mark.parametrize("mime_type", ["audio/opus", "audio/mpeg", "application/octet-stream", "image/jpeg", ""])
+def test_what_can_be_decoded_is_transcribed_whatever_its_label(listen: Any, mime_type: str) -> None:
+    note = {"type": "audio", "audio": {"id": "77", "mime_type": mime_type, "voice": True}}
 
-    assert said(listen(AssertionError("not to be asked"), fetch=fetch)) == ["unreadable"]
+    assert listen(fetch=Fetch(File(b"RIFF\x24\x00\x00\x00WAVEfmt ", mime_type)), message=note).intent == "breakfast"
 
 
 @pytest.mark.parametrize(
@@ -204,7 +201,7 @@ def test_while_the_speech_service_is_away_an_old_note_is_asked_for_in_writing(li
     assert said(answer) == ["speech_off"]
 
 
-def test_an_engine_without_confidence_is_believed(listen: Any) -> None:
+def test_a_service_without_confidence_is_believed(listen: Any) -> None:
     assert listen(Transcript("what time is breakfast", None)).intent == "breakfast"
 
 
@@ -215,7 +212,7 @@ def test_with_no_responder_a_note_is_heard_all_the_same(listen: Any) -> None:
 
 
 def test_more_recordings_than_there_is_room_for_wait_and_are_not_fetched(make_pipeline: MakePipeline) -> None:
-    transcriber = Transcriber(Engine(GOOD), max_recordings=1)
+    transcriber = Transcriber(Speech(GOOD), max_recordings=1)
     pipeline = make_pipeline(SCRIPT, transcriber=transcriber)
     second = Fetch(File())
 
@@ -232,7 +229,7 @@ def test_more_recordings_than_there_is_room_for_wait_and_are_not_fetched(make_pi
 
 
 def test_a_recording_that_cannot_be_fetched_gives_its_room_back(make_pipeline: MakePipeline) -> None:
-    pipeline = make_pipeline(SCRIPT, transcriber=Transcriber(Engine(GOOD), max_recordings=1))
+    pipeline = make_pipeline(SCRIPT, transcriber=Transcriber(Speech(GOOD), max_recordings=1))
 
     with pytest.raises(WhatsAppServerError):
         handled(pipeline, NOTE, fetch_media=Fetch(WhatsAppServerError("Meta is unwell.")))

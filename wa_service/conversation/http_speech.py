@@ -1,0 +1,174 @@
+"""Speech to text by HTTP: any service with an OpenAI-compatible `/v1/audio/transcriptions`.
+
+`WA_SPEECH=local` is the same road to our own speech process, on a unix socket.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from threading import BoundedSemaphore
+from typing import Any
+
+import orjson
+
+from wa_service.observability import log
+from wa_service.resilience.breaker import CircuitBreaker, Unavailable
+from wa_service.resilience.http import HttpAnswer, HttpCaller, HttpCallError, HttpConnectionError
+from wa_service.speech.audio import AudioContainer, RecordingTooLongError, RecordingUnreadableError
+from wa_service.speech.local_server import LocalSpeechServer
+
+_FILES = {
+    AudioContainer.OGG: ("voice.ogg", "audio/ogg"),
+    AudioContainer.MP3: ("voice.mp3", "audio/mpeg"),
+    AudioContainer.AAC: ("voice.aac", "audio/aac"),
+    AudioContainer.M4A: ("voice.m4a", "audio/mp4"),
+    AudioContainer.AMR: ("voice.amr", "audio/amr"),
+    AudioContainer.WAV: ("voice.wav", "audio/wav"),
+    AudioContainer.FLAC: ("voice.flac", "audio/flac"),
+    AudioContainer.MATROSKA: ("voice.webm", "audio/webm"),
+}
+_UNAVAILABLE = frozenset({401, 403, 404, 408, 429})
+"""Beside 5xx: a wrong key or address is as good as a service that is away; no customer can do anything about it."""
+
+
+class SpeechFailedError(Exception):
+    """The service failed: it died, took too long, is not set up or gave no text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """The words of a recording. `confidence`: 0 to 1, None where the service gives none."""
+
+    text: str
+    confidence: float | None = None
+
+
+class SpeechClient:
+    """Asks the service; each recording within `seconds`.
+
+    `url`: the address under which `/audio/transcriptions` is found, with or without `/v1` at its end.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        api_key: str = "",
+        *,
+        model: str = "whisper-1",
+        language: str = "",
+        seconds: float = 30.0,
+        service: CircuitBreaker | None = None,
+        caller: HttpCaller | None = None,
+    ) -> None:
+        base = url.rstrip("/")
+        self._url = f"{base}{'' if base.endswith('/v1') else '/v1'}/audio/transcriptions"
+        self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+        self._fields = {"model": model, "response_format": "json"} | ({"language": language} if language else {})
+        self._seconds = seconds
+        self._calling: Callable[[], AbstractContextManager[None]]
+        self._calling = (service or CircuitBreaker("the speech service")).calling
+        self._caller = caller or HttpCaller()
+        self._log = log.get_logger()
+
+    def transcribe(self, content: bytes, container: AudioContainer) -> Transcript:
+        """Return the words of a recording.
+
+        Raises RecordingTooLongError, RecordingUnreadableError, SpeechFailedError, and Unavailable while the service
+        is known to be unavailable.
+        """
+        try:
+            with self._calling():
+                answer = self._post(content, container)
+        except HttpCallError as error:
+            raise self._failed(str(error)) from error
+        return self._transcript(answer)
+
+    def _post(self, content: bytes, container: AudioContainer) -> HttpAnswer:
+        name, mime_type = _FILES[container]
+        answer = self._caller.post(
+            self._url,
+            seconds=self._seconds,
+            headers=self._headers,
+            data=self._fields,
+            files={"file": (name, content, mime_type)},
+        )
+        if answer.status >= 500 or answer.status in _UNAVAILABLE:
+            raise HttpCallError(f"HTTP {answer.status}")
+        return answer
+
+    def _transcript(self, answer: HttpAnswer) -> Transcript:
+        if answer.status == 413:
+            raise RecordingTooLongError("HTTP 413")
+        if answer.status in {400, 415, 422}:
+            raise RecordingUnreadableError(f"HTTP {answer.status}")
+        try:
+            found = orjson.loads(answer.body)
+        except orjson.JSONDecodeError:
+            found = None
+        if answer.status != 200 or not isinstance(found, Mapping) or not isinstance(found.get("text"), str):
+            raise self._failed(f"HTTP {answer.status} without a text")
+        return Transcript(found["text"], _confidence(found))
+
+    def _failed(self, reason: str) -> SpeechFailedError:
+        self._log.warning("whatsapp.conversation.speech_failed", reason=reason)
+        return SpeechFailedError(reason)
+
+
+class LocalSpeechClient(SpeechClient):
+    """Asks our own speech process: `processes` recordings at a time, once more where the process died of one.
+
+    Recordings wait here for their turn, up to `wait_seconds`: the time that one may take counts from then on.
+    """
+
+    def __init__(
+        self,
+        server: LocalSpeechServer,
+        *,
+        caller: HttpCaller | None = None,
+        seconds: float = 30.0,
+        processes: int = 1,
+        wait_seconds: float = 20.0,
+    ) -> None:
+        super().__init__("http://localhost", seconds=seconds, caller=caller or HttpCaller(unix_socket=server.path))
+        self._server = server
+        # No breaker: a process that died is started again at once, and one that is not there refuses at once.
+        self._calling = nullcontext
+        self._fields["response_format"] = "verbose_json"
+        self._turns = BoundedSemaphore(processes)
+        self._wait_seconds = wait_seconds
+
+    def start(self) -> None:
+        """Start the process; its model loads in the background."""
+        self._server.start()
+
+    def stop(self) -> None:
+        """End the process."""
+        self._server.stop()
+
+    def _post(self, content: bytes, container: AudioContainer) -> HttpAnswer:
+        if not self._turns.acquire(timeout=self._wait_seconds):
+            raise Unavailable("the speech process", 1.0)
+        try:
+            return super()._post(content, container)
+        except HttpConnectionError:
+            return super()._post(content, container)
+        finally:
+            self._turns.release()
+
+
+def _confidence(found: Mapping[str, Any]) -> float | None:
+    """Return how sure the service is, 0 to 1, where it tells as whisper does (`segments` with `avg_logprob`)."""
+    total = weighted = 0.0
+    segments = found.get("segments")
+    for segment in segments if isinstance(segments, list) else []:
+        if isinstance(segment, Mapping) and isinstance(segment.get("avg_logprob"), (int, float)):
+            start, end = segment.get("start"), segment.get("end")
+            length = 1.0
+            if isinstance(start, (int, float)) and isinstance(end, (int, float)):
+                length = max(end - start, 0.01)
+            total += length
+            weighted += segment["avg_logprob"] * length
+    return min(1.0, math.exp(weighted / total)) if total else None

@@ -1,0 +1,90 @@
+"""`WA_INTENTS=semantic`: texts compared by meaning, with the vectors of a sentence encoder.
+
+The local encoder knows sixteen languages, so a question in Spanish finds an English example.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from threading import Lock, Thread
+
+from wa_service.conversation.embeddings import EmbeddingsClient, Vector, similarity
+from wa_service.conversation.intents import Example, FuzzyMatcher, Scores
+from wa_service.observability import log
+from wa_service.resilience.http import HttpCallError
+from wa_service.speech.local_server import LocalSpeechServer
+
+SEMANTIC_THRESHOLD = 0.5
+_MAX_CHARACTERS = 400
+_SETUP_SECONDS = 20.0
+_RETRY_SETUP_AFTER = 10.0
+
+
+class SemanticMatcher:
+    """Compares meanings; letters decide where the vectors cannot be had.
+
+    `server`: the process that is asked, where it is our own.
+    """
+
+    def __init__(
+        self,
+        examples: Sequence[Example],
+        embeddings: EmbeddingsClient,
+        threshold: float | None = None,
+        *,
+        server: LocalSpeechServer | None = None,
+        seconds: float = 5.0,
+    ) -> None:
+        self._embeddings = embeddings
+        self._server = server
+        self._threshold = SEMANTIC_THRESHOLD if threshold is None else threshold
+        self._seconds = seconds
+        # Thresholds of the two do not compare: the fuzzy one keeps its own.
+        self._fuzzy = FuzzyMatcher(examples)
+        self._texts = [_plain(example.text) for example in examples]
+        self._vectors: list[Vector] | None = None if self._texts else []
+        self._failed_at = -_RETRY_SETUP_AFTER
+        self._lock = Lock()
+        self._log = log.get_logger()
+
+    def start(self) -> None:
+        """Start the local process, where there is one, and fetch the examples' vectors in the background."""
+        if self._server is not None:
+            self._server.start()
+        Thread(target=self._examples_vectors, daemon=True, name="example vectors").start()
+
+    def stop(self) -> None:
+        """End the local process."""
+        if self._server is not None:
+            self._server.stop()
+
+    def scores(self, text: str) -> Scores:
+        """Return how near the text is to each example."""
+        vectors = self._examples_vectors()
+        if vectors is None:
+            return self._fuzzy.scores(text)
+        if not vectors:
+            return Scores((), self._threshold)
+        try:
+            (vector,) = self._embeddings.embed([_plain(text)], self._seconds)
+        except HttpCallError as error:
+            self._log.warning("whatsapp.conversation.semantic_failed", reason=str(error))
+            return self._fuzzy.scores(text)
+        return Scores([similarity(vector, other) for other in vectors], self._threshold)
+
+    def _examples_vectors(self) -> list[Vector] | None:
+        """Return the examples' vectors, fetched at the first call; None while they cannot be had."""
+        with self._lock:
+            if self._vectors is None and time.monotonic() - self._failed_at >= _RETRY_SETUP_AFTER:
+                try:
+                    self._vectors = self._embeddings.embed(self._texts, _SETUP_SECONDS)
+                except HttpCallError as error:
+                    self._failed_at = time.monotonic()
+                    self._log.warning("whatsapp.conversation.semantic_failed", reason=str(error))
+            return self._vectors
+
+
+def _plain(text: str) -> str:
+    """Speech comes with a full stop and a typed example without: that is no difference in meaning."""
+    return text[:_MAX_CHARACTERS].strip(" .?!…¿¡")

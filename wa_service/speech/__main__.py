@@ -1,0 +1,5 @@
+"""`python -m wa_service.speech`: what `python -m wa_service speech` runs, without gevent's patches."""
+
+from wa_service.speech.server import main
+
+main()

@@ -1,0 +1,161 @@
+"""`python -m wa_service speech`: speech to text and sentence meaning, in processes of their own.
+
+gunicorn's master keeps the listening socket and replaces a worker that dies or hangs; a sync worker does one request
+at a time, the others wait in the socket's queue. A worker has a memory limit, writes no core dump, cannot be traced,
+and once its model is loaded it can open no file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import math
+import os
+import resource
+import sys
+from argparse import ArgumentParser
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]  # gunicorn has no types
+
+from wa_service.speech import UNUSABLE
+from wa_service.speech.app import SpeechApp
+
+MAX_SECONDS = 180.0
+"""Seconds of sound in one recording."""
+_MEMORY_BYTES = 2 * 1024**3
+# gunicorn's own status for a worker that cannot work: the master ends, too.
+_GIVE_UP = 3
+_PR_SET_DUMPABLE = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerOptions:
+    """How to serve. `bind`: gunicorn's form (unix:path, address:port, fd://3). `timeout`: seconds a request may take.
+
+    `with_parent`: end when standard input closes, which is when the process that started this one is gone.
+    """
+
+    bind: str
+    processes: int = 1
+    timeout: float = 30.0
+    niceness: int = 0
+    memory_bytes: int = _MEMORY_BYTES
+    with_parent: bool = False
+
+
+class SpeechServer(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn with the limits of the speech process; `make_app` loads the model, in the worker."""
+
+    def __init__(self, make_app: Callable[[], Any], options: ServerOptions) -> None:
+        self._make_app = make_app
+        self._options = options
+        self._sockets: list[str] = []
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Set gunicorn's settings; a hook of BaseApplication."""
+        options = self._options
+        settings = {
+            "bind": options.bind,
+            "workers": options.processes,
+            "worker_class": "sync",
+            "timeout": math.ceil(options.timeout) + 1,
+            "graceful_timeout": 1,
+            "loglevel": "critical",
+            "control_socket_disable": True,
+            "post_worker_init": lambda _worker: _open_no_more_files(),
+            "when_ready": self._note_sockets,
+            "on_exit": lambda _arbiter: self._remove_sockets(),
+        }
+        for name, value in settings.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        """Return the WSGI application; a hook of BaseApplication, called in each worker."""
+        if self._options.with_parent:
+            Thread(target=_end_with_parent, daemon=True, name="parent").start()
+        _limit(self._options)
+        try:
+            return self._make_app()
+        except Exception as error:  # noqa: BLE001  # whatever it is, the operator must read the reason
+            print(f"{UNUSABLE}{type(error).__name__}: {error}", file=sys.stderr, flush=True)  # noqa: T201
+            sys.exit(_GIVE_UP)
+
+    def _note_sockets(self, arbiter: Any) -> None:
+        self._sockets = [str(listener.getsockname()) for listener in arbiter.LISTENERS]
+
+    def _remove_sockets(self) -> None:
+        """Remove the directory that the parent made for the socket, where it could not do so itself."""
+        for path in map(Path, self._sockets if self._options.with_parent else []):
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+                path.parent.rmdir()
+
+
+def make_speech_app(
+    *, transcribe: bool, embed: bool, model: Path | None = None, max_seconds: float = MAX_SECONDS
+) -> SpeechApp:
+    """Return the application with the models that are wanted, loaded."""
+    transcriber = encoder = None
+    # Imported here: the master loads no model's libraries, and each is an extra that may be missing.
+    if transcribe:
+        from wa_service.speech.whisper import WhisperTranscriber
+
+        transcriber = WhisperTranscriber(model, max_seconds)
+    if embed:
+        from wa_service.speech.sentence_encoder import SentenceEncoder
+
+        encoder = SentenceEncoder()
+    return SpeechApp(transcriber, encoder)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Serve until a signal ends it."""
+    parser = ArgumentParser(prog="python -m wa_service speech", description="Speech to text and sentence meaning.")
+    parser.add_argument("--bind", default="127.0.0.1:8100", help="address:port or unix:path; has no password")
+    parser.add_argument("--only", choices=["transcriptions", "embeddings"], help="serve one of the two")
+    parser.add_argument("--model", type=Path, help="directory of a faster-whisper model")
+    parser.add_argument("--processes", type=int, default=1, help="requests at a time")
+    parser.add_argument("--timeout", type=float, default=30.0, help="seconds a request may take")
+    parser.add_argument("--niceness", type=int, default=0)
+    parser.add_argument("--with-parent", action="store_true", help="end when standard input closes")
+    given = parser.parse_args(arguments)
+    options = ServerOptions(
+        bind=given.bind,
+        processes=given.processes,
+        timeout=given.timeout,
+        niceness=given.niceness,
+        with_parent=given.with_parent,
+    )
+    transcribe, embed = given.only != "embeddings", given.only != "transcriptions"
+    SpeechServer(lambda: make_speech_app(transcribe=transcribe, embed=embed, model=given.model), options).run()
+
+
+def _limit(options: ServerOptions) -> None:
+    # No dump of a voice may land on a disk, nor may another process of the user look into this one.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+    # macOS knows the name and refuses the value; there the deadline alone has to do.
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_AS, (options.memory_bytes, options.memory_bytes))
+    os.nice(options.niceness)
+
+
+def _open_no_more_files() -> None:
+    """Leave room for one descriptor, which the connection of the request takes: during a request nothing opens."""
+    lowest_free = os.dup(0)
+    os.close(lowest_free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free + 1, lowest_free + 1))
+
+
+def _end_with_parent() -> None:
+    """End at once, in the middle of a recording too, when standard input closes; the master follows."""
+    while os.read(0, 1):
+        pass
+    os._exit(_GIVE_UP)
