@@ -11,6 +11,9 @@ from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPConnectionPool
 
 
+_MAX_CONNECTIONS = 64
+
+
 class UnixSocketAdapter(HTTPAdapter):
     """Sends every request of its session to one unix socket."""
 
@@ -37,7 +40,7 @@ class UnixSocketAdapter(HTTPAdapter):
 
             ConnectionCls = Connection
 
-        self._pool = Pool("localhost")
+        self._pool = Pool("localhost", maxsize=_MAX_CONNECTIONS)
 
     def get_connection_with_tls_context(self, *_: Any, **__: Any) -> HTTPConnectionPool:
         """Return the one pool there is; a hook of HTTPAdapter."""
