@@ -10,7 +10,6 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPConnectionPool
 
-
 _MAX_CONNECTIONS = 64
 
 
