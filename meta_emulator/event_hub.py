@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,7 +58,7 @@ class EventHub:
         self._history.clear()
         self.publish("reset", {})
 
-    def stream(self, after: int, idle: float) -> Iterator[WorldEvent | None]:
+    def stream(self, after: int, idle: float) -> Generator[WorldEvent | None, None, None]:
         """Yield events after id ``after``; None after ``idle`` seconds without one.
 
         A ``reset`` event (read the state again) comes first where the history does not reach back to ``after``.

@@ -62,7 +62,7 @@ def unknown(stack: Stack) -> Counter[tuple[str, str]]:
     for key in stack.redis.scan_iter(f"{PREFIX}record:*", count=1_000):
         status, body = stack.redis.hmget(key, "status", "body")
         if status == b"unknown":
-            reply = orjson.loads(body)
+            reply = orjson.loads(body or b"")
             found[(reply["to"], reply["text"]["body"])] += 1
     return found
 

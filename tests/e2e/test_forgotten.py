@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 import requests
@@ -49,25 +50,27 @@ def everything(stack: Stack) -> Iterator[tuple[str, bytes]]:
     for key in stack.redis.scan_iter(count=1_000):
         name = key.decode("latin-1")
         yield name, key
-        match stack.redis.type(key):
+        client: Any = stack.redis
+        values: list[bytes]
+        match client.type(key):
             case b"string":
-                values = [stack.redis.get(key)]
+                values = [client.get(key) or b""]
             case b"hash":
-                values = [part for pair in stack.redis.hgetall(key).items() for part in pair]
+                values = [part for pair in client.hgetall(key).items() for part in pair]
             case b"list":
-                values = stack.redis.lrange(key, 0, -1)
+                values = client.lrange(key, 0, -1)
             case b"set":
-                values = list(stack.redis.smembers(key))
+                values = list(client.smembers(key))
             case b"zset":
-                values = stack.redis.zrange(key, 0, -1)
+                values = client.zrange(key, 0, -1)
             case b"stream":
-                values = [part for _, entry in stack.redis.xrange(key) for pair in entry.items() for part in pair]
+                values = [part for _, entry in client.xrange(key) for pair in entry.items() for part in pair]
             case b"none":
                 values = []  # its time ended since it was named
             case other:
                 raise AssertionError(f"a key of type {other!r}")
         for value in values:
-            yield name, value or b""
+            yield name, value
 
 
 def traces(stack: Stack, *words: str) -> list[str]:

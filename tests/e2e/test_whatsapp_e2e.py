@@ -137,7 +137,8 @@ def test_twelve_voice_notes_are_understood(hotel: Stack, capsys: pytest.CaptureF
 def holder(stack: Stack, message_id: str) -> Role:
     """The worker that is hearing a note now."""
     reference = reference_of(message_id)
-    return eventually(lambda: next((role for role in WORKERS if f'"{reference}"' in stack.log(role)), None))
+    found: list[Role] = eventually(lambda: [role for role in WORKERS if f'"{reference}"' in stack.log(role)])
+    return found[0]
 
 
 def kill_child(stack: Stack, role: Role) -> None:

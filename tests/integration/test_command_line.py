@@ -116,7 +116,7 @@ def test_a_redis_that_would_lose_data_is_refused_where_that_was_asked_for(
             check=False,
         )
     finally:
-        redis_client.config_set("appendonly", before)
+        redis_client.config_set("appendonly", str(before))
     assert told.returncode == 1
     assert "WA_REQUIRE_DURABLE_REDIS refuses this Redis.\nAppend-only is off" in told.stderr
     assert "set 'appendonly yes'.\n" in told.stderr

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,7 @@ def emulator() -> Iterator[RunningEmulator]:
 
 def send_share(url: str, first: int) -> None:
     meta = Meta(url)
-    template = {"type": "template", "template": {"name": "hello_world", "language": {"code": "en_US"}}}
+    template: dict[str, Any] = {"type": "template", "template": {"name": "hello_world", "language": {"code": "en_US"}}}
     for number in range(first, MESSAGES, THREADS):
         meta.send(to=f"4477009{number % CUSTOMERS:05d}", **template)
 

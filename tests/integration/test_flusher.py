@@ -193,7 +193,7 @@ def test_it_comes_back_by_itself(faulty: Faulty) -> None:
 
 def test_it_comes_back_however_often_it_was_looked_for_in_vain(faulty: Faulty) -> None:
     client = connect(faulty.url, connections=4)
-    flusher = Flusher(client, {}, probe_seconds=0.001)
+    flusher = Flusher(client, (), probe_seconds=0.001)
     faulty.answer = faulty.pings = None
     with pytest.raises(StoreUnavailableError):
         flusher.run([("INCR", "n")])

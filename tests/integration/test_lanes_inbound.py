@@ -17,7 +17,7 @@ from wa_service.store.dead_letters import DeadLetters
 from wa_service.store.inbox import MAILBOX_CEILING, Inbox, read_event, write_event
 
 
-def take(inbox: Inbox, consumer: str = "p", counter: int = 0, count: int = 1) -> list:
+def take(inbox: Inbox, consumer: str = "p", counter: int = 0, count: int = 1) -> list[Any]:
     return inbox.take(consumer, counter, count)[1]
 
 
@@ -205,7 +205,7 @@ def test_a_flood_letter_is_handled_once_there_is_room(lanes: Lanes, store: Store
     (work,) = take(lanes.inbox)
     lanes.inbox.finish(work, "p", [])
     assert letters.replay(letter, ["15551230001"]) == "queued"
-    last = redis_client.zrange(NAMES.mailbox(work.conversation), -1, -1)[0]
+    last: Any = redis_client.zrange(NAMES.mailbox(work.conversation), -1, -1)[0]
     assert read_event(last).piece.raw["text"]["body"] == "one too many"
 
 
@@ -367,7 +367,8 @@ def test_a_worker_reads_the_form_before_its_own(lanes: Lanes, redis_client: redi
     piece = message(text="from the previous form")
     lanes.admit(piece)
     (key,) = redis_client.keys(f"{PREFIX}mailbox:*")
-    ((member, score),) = redis_client.zrange(key, 0, 0, withscores=True)
+    oldest: Any = redis_client.zrange(key, 0, 0, withscores=True)
+    ((member, score),) = oldest
     new = read_event(member)
     old = {
         "v": 1,

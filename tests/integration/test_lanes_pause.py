@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 import redis
@@ -30,7 +31,7 @@ def over(redis_client: redis.Redis) -> None:
     redis_client.hset(NAMES.pause(NUMBER), "until", int(time.time() * 1000) - 1)
 
 
-def reason(redis_client: redis.Redis) -> bytes | None:
+def reason(redis_client: Any) -> bytes | None:
     return redis_client.hget(NAMES.pause(NUMBER), "reason")
 
 

@@ -112,7 +112,7 @@ def described_api(valkey_url: str, redis_client: redis.Redis) -> Iterator[Any]:
         )  # the same key is drawn with several bodies
         return answer(environ, start_response)
 
-    app.wsgi_app = forgetful
+    app.wsgi_app = forgetful  # type: ignore[method-assign]  # Flask's own way to wrap an application
     # Nobody waits here for an event that does not come; the long poll has tests of its own.
     events_feed = document["paths"]["/v1/events"]["get"]
     events_feed["parameters"] = [given for given in events_feed["parameters"] if given["name"] != "wait"]

@@ -83,7 +83,7 @@ def test_a_server_that_would_lose_data_is_named_with_the_mend(
     try:
         assert any(word in problem for problem in observer.durability())
     finally:
-        redis_client.config_set(setting, next(iter(before.values())))
+        redis_client.config_set(setting, next(iter(before.values())) or "")
 
 
 def test_a_nearly_full_server_is_noticed(store: Store, redis_client: redis.Redis) -> None:

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from decoding_speech import CONTAINERS
-from speech_notes import notes, require_voice
 
+from tests.integration.decoding_speech import CONTAINERS
+from tests.integration.speech_notes import notes, require_voice
 from wa_service.conversation.http_speech import LocalSpeechClient
 from wa_service.speech.audio import AudioContainer, RecordingTooLongError, RecordingUnreadableError, detect
 from wa_service.speech.local_server import LocalSpeechServer

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from speech_notes import Note, notes, require_voice
 from structlog.testing import capture_logs
 
+from tests.integration.speech_notes import Note, notes, require_voice
 from wa_service.conversation.assembly import ConversationOptions, make_matcher, make_pipeline
 from wa_service.conversation.http_speech import LocalSpeechClient, SpeechFailedError, Transcript
 from wa_service.conversation.intents import Example

@@ -41,7 +41,7 @@ def record(lanes: Lanes, record_id: str) -> Record:
 
 @pytest.mark.parametrize("kind", ["payment", "call"])
 def test_a_payment_that_failed_does_not_fail_its_message(lanes: Lanes, record_id: str, kind: str) -> None:
-    more = {"type": kind, kind: PAYMENT, "errors": [{"code": 131047, "title": "no"}]}
+    more: dict[str, Any] = {"type": kind, kind: PAYMENT, "errors": [{"code": 131047, "title": "no"}]}
     assert status(lanes, "failed", **more) == b"told"
     after = record(lanes, record_id)
     assert (after.status, after.error, after.replaced_by) == ("accepted", None, None)

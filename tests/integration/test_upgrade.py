@@ -45,7 +45,7 @@ def form_1(customer: str, text: str, wamid: str) -> bytes:
     return orjson.dumps(event)
 
 
-def previous_store(client: redis.Redis) -> None:
+def previous_store(client: Any) -> None:
     """Ana's two messages wait, the first was taken once; a send waits for her; Ben's message is a dead letter."""
     ana, ben = f"{NUMBER}:{ANA}", f"{NUMBER}:{BEN}"
     first, second, dead = form_1(ANA, "1", "wamid.1"), form_1(ANA, "2", "wamid.2"), form_1(BEN, "3", "wamid.3")

@@ -77,6 +77,7 @@ class Service:
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Service]:
     with EmbeddedValkey(tmp_path, sync="everysec") as server, structlog.testing.capture_logs():
+        assert server.pid is not None
         runtime = wiring.build(settings.load(SETTINGS | {"REDIS_URL": server.url}))
         yield Service(runtime, create_app(runtime, WebOptions.of(runtime.settings)).test_client(), server.pid)
         runtime.close()

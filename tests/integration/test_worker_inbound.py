@@ -314,7 +314,7 @@ def test_a_message_that_a_later_version_stored_waits_for_that_version(
     lanes: Lanes, store: Store, run: Callable[..., InboundWorker]
 ) -> None:
     lanes.admit(message(text="new"))
-    ours = store.client.zrange(BOX, 0, 0)[0]
+    ours: Any = store.client.zrange(BOX, 0, 0)[0]
     stored_otherwise(store, b'{"v":3}')
     with capture_logs() as told:
         run(echo)

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from customer_messages import NOW, MakePipeline
 
+from tests.unit.conversation.customer_messages import NOW, MakePipeline
 from wa_service.conversation.intents import FuzzyMatcher
 from wa_service.conversation.pipeline import Pipeline, examples_of
 from wa_service.conversation.responder import ScriptResponder

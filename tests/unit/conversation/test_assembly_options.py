@@ -4,9 +4,9 @@ import base64
 from pathlib import Path
 
 import pytest
-from customer_messages import handled, text_message
 from structlog.testing import capture_logs
 
+from tests.unit.conversation.customer_messages import handled, text_message
 from wa_service.conversation.assembly import ConversationOptions, make_pipeline
 from wa_service.conversation.script import ScriptError
 

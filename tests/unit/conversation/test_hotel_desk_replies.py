@@ -4,9 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from customer_messages import handled, text_message
 from structlog.testing import capture_logs
 
+from tests.unit.conversation.customer_messages import handled, text_message
 from wa_service.conversation.assembly import ConversationOptions, make_pipeline
 from wa_service.conversation.pipeline import examples_of
 from wa_service.conversation.script import HOTEL_DESK, load_script

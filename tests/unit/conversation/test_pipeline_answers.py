@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from customer_messages import NOW, MakePipeline, handled, no_media, text_message, utterance_of
 
+from tests.unit.conversation.customer_messages import NOW, MakePipeline, handled, no_media, text_message, utterance_of
 from wa_service.conversation.pipeline import UNSUPPORTED_EVERY
 from wa_service.conversation.responder import SilentResponder
 from wa_service.conversation.utterance import Utterance

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from customer_messages import NOW, MakePipeline, handled
 from prometheus_client import REGISTRY
 
+from tests.unit.conversation.customer_messages import NOW, MakePipeline, handled
 from wa_service.conversation.http_speech import SpeechClient, SpeechFailedError, Transcript
 from wa_service.conversation.responder import SilentResponder
 from wa_service.conversation.transcription import Transcriber

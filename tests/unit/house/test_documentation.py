@@ -108,7 +108,7 @@ def test_every_log_line_that_is_named_exists(page: Path) -> None:
 
 
 def test_every_command_that_is_named_exists() -> None:
-    commands = next(action.choices for action in _parser()._subparsers._group_actions)  # type: ignore[union-attr]
+    commands = next(action.choices for action in _parser()._subparsers._group_actions)
     pages = "\n".join(text_of(page) for page in PAGES)
     assert set(re.findall(r"-m wa_service ([a-z-]+)", pages)) - set(commands or ()) == set()
     assert [name for name in commands or () if f"`{name}`" not in text_of(ROOT / "PROJECT_GUIDE.md")] == []

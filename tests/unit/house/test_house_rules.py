@@ -24,7 +24,7 @@ def named(path: Path) -> str:
 
 
 def requirement_names(requirements: list[str]) -> set[str]:
-    return {re.match(r"[\w.-]+", line)[0].lower() for line in requirements}  # type: ignore[index]
+    return {re.match(r"[\w.-]+", line)[0].lower() for line in requirements}
 
 
 def direct_dependencies() -> set[str]:

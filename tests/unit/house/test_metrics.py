@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -116,7 +117,12 @@ def test_the_metrics_key_is_asked_for_where_one_is_set() -> None:
     def status(authorization: str) -> str:
         said: list[str] = []
         environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/metrics", "HTTP_AUTHORIZATION": authorization}
-        list(app(environ, lambda line, *_: said.append(line) or (lambda _: None)))
+
+        def start_response(line: str, *_: Any) -> Callable[[bytes], None]:
+            said.append(line)
+            return lambda _: None
+
+        list(app(environ, start_response))
         return said[0]
 
     assert status("Bearer hush").startswith("200")

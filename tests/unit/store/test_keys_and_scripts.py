@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,7 @@ def calls() -> list[tuple[str, set[str]]]:
     sources = [path.read_text("utf-8") for path in Path("wa_service/store").glob("*.py")]
     nodes = [node for source in sources for node in ast.walk(ast.parse(source))]
     return [
-        (node.args[0].value, {keyword.arg or "" for keyword in node.keywords})
+        (str(node.args[0].value), {keyword.arg or "" for keyword in node.keywords})
         for node in nodes
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
@@ -43,12 +44,12 @@ class TestArguments:
     SCRIPT = Script("", "", ("conversation", "lease_ms"), "addresses")
 
     def test_they_are_put_in_the_steps_order(self) -> None:
-        given = {"addresses": ("a", "b"), "lease_ms": 5, "conversation": "c"}
+        given: dict[str, Any] = {"addresses": ("a", "b"), "lease_ms": 5, "conversation": "c"}
         assert self.SCRIPT.values(given) == ["c", 5, "a", "b"]
 
     @pytest.mark.parametrize("missing", ["conversation", "addresses"])
     def test_a_missing_one_is_named(self, missing: str) -> None:
-        given = {"conversation": "c", "lease_ms": 5, "addresses": ()}
+        given: dict[str, Any] = {"conversation": "c", "lease_ms": 5, "addresses": ()}
         del given[missing]
         with pytest.raises(TypeError, match=missing):
             self.SCRIPT.values(given)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import io
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
@@ -16,7 +16,7 @@ import redis
 import structlog
 from flask import Flask
 from flask.testing import FlaskClient
-from gunicorn.http.errors import InvalidChunkSize
+from gunicorn.http.errors import InvalidChunkSize  # type: ignore[import-untyped]  # gunicorn has no types
 from werkzeug.test import TestResponse
 
 from tests.unit.web.deliveries import NUMBER, OTHER_NUMBER, SECRET, WABA
@@ -145,7 +145,7 @@ def start_web(valkey_url: str, redis_client: redis.Redis, lines: list[dict[str, 
 
 
 @pytest.fixture
-def lines() -> Iterator[list[dict[str, Any]]]:
+def lines() -> Iterator[list[MutableMapping[str, Any]]]:
     """What is logged; silent otherwise."""
     with structlog.testing.capture_logs() as captured:
         yield captured

@@ -18,7 +18,7 @@ from wa_service.whatsapp.outbound.messages import LocationContent
 
 @pytest.fixture
 def document(web: Web) -> dict[str, Any]:
-    described: dict[str, Any] = web.client.get("/openapi.json").json
+    described: dict[str, Any] = web.client.get("/openapi.json").json or {}
     return described
 
 

@@ -148,15 +148,15 @@ def broken_app() -> Flask:
     problems.install(app)
 
     @app.get("/broken")
-    def broken() -> None:
+    def broken() -> str:
         raise RuntimeError("the number 15551234567 could not be read")
 
     @app.get("/refused")
-    def refused() -> None:
+    def refused() -> str:
         raise errors.MediaTooLargeError("The file has 17 MB")
 
     @app.get("/wrong")
-    def wrong() -> None:
+    def wrong() -> str:
         raise ProblemError(problems.INVALID, fields=[("to", "This field is required.")], retry_after=0.2, id="1")
 
     return app

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from gunicorn.config import Config
-from gunicorn.workers.base_async import AsyncWorker
+from gunicorn.config import Config  # type: ignore[import-untyped]  # gunicorn has no types
+from gunicorn.workers.base_async import AsyncWorker  # type: ignore[import-untyped]  # gunicorn has no types
 
 from wa_service.web import server
 from wa_service.web.server import DrainingGeventWorker, ProblemJsonSocket, StructlogLogger, run_in_child
@@ -60,7 +60,7 @@ def serve(worker: DrainingGeventWorker, theirs: socket.socket, monkeypatch: pyte
     """Run a connection through the worker; `during` happens while it is served."""
     monkeypatch.setattr(AsyncWorker, "handle", lambda *_: during())
     monkeypatch.setattr(AsyncWorker, "handle_request", lambda *_: None)
-    worker.handle(None, theirs, ("127.0.0.1", 1))
+    worker.handle(theirs, theirs, ("127.0.0.1", 1))
 
 
 def test_a_worker_that_ends_shuts_a_connection_on_which_nothing_happens(

@@ -247,6 +247,7 @@ def test_a_status_of_a_message_that_another_system_sent_is_kept_aside_without_th
 
     assert answer.status_code == 200
     for kept in (redis_client.lindex(f"{PREFIX}foreign", 0), redis_client.lindex(f"{PREFIX}stray", 0)):
+        assert isinstance(kept, bytes)
         told = orjson.loads(kept)["m"]
         assert (told["status"], told["time"], told["code"]) == ("failed", 1_700_000_100_000, 131026)
         assert CUSTOMER.encode() not in kept

@@ -177,7 +177,7 @@ def test_a_file_of_any_kind_is_uploaded(client: WhatsAppMetaClient, uploads: Any
         def seekable(self) -> Any:
             return False
 
-    files = {
+    files: dict[str, Any] = {
         "bytes": PNG,
         "path": path,
         "text path": str(path),

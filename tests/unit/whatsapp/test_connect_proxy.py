@@ -27,7 +27,7 @@ ANSWER = b'{"messages":[{"id":"wamid.X"}]}'
 def certificate(tmp_path_factory: pytest.TempPathFactory, require_program: Callable[..., Path]) -> Any:
     """A certificate of our own for graph.test, with its key in the same file."""
     folder = tmp_path_factory.mktemp("tls")
-    command = [
+    command: list[str | Path] = [
         *(require_program("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"),
         *("-nodes", "-days", "2", "-subj", "/CN=graph.test", "-addext", "subjectAltName=DNS:graph.test"),
         *("-keyout", folder / "key.pem", "-out", folder / "cert.pem"),

@@ -19,7 +19,7 @@ def read(delivery: Any) -> Any:
     return event
 
 
-def message_of(delivery: Any) -> dict:
+def message_of(delivery: Any) -> dict[str, Any]:
     return delivery["entry"][0]["changes"][0]["value"]["messages"][0]
 
 
@@ -82,7 +82,7 @@ def test_each_type_has_its_class(inbound: Callable[[str], Any], name: str) -> No
     assert type(read(inbound(name))) is getattr(events, CLASSES[name])
 
 
-FIELDS = {
+FIELDS: dict[str, dict[str, Any]] = {
     "text": {"body": "Olá! À que horas é o pequeno-almoço? 🥐", "name": "Ana Lima", "sender": "351912345001"},
     "text_from_user_id": {"sender": "PT.900000000000042", "name": "Ana"},
     "text_without_contacts": {"sender": "PT.900000000000043", "name": ""},

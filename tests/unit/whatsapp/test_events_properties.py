@@ -28,7 +28,7 @@ SAMPLES = [
 BOUNDED = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
-def places(node: Any, path: str = ()) -> Iterator[Any]:
+def places(node: Any, path: tuple[Any, ...] = ()) -> Iterator[Any]:
     """The path to every part of a JSON value."""
     yield path
     items = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()

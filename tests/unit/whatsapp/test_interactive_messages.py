@@ -25,7 +25,7 @@ def products(count: int) -> Any:
     return [{"product_retailer_id": f"SKU-{n}"} for n in range(count)]
 
 
-GOOD = {
+GOOD: dict[str, Any] = {
     "button": {
         "type": "button",
         "header": {"type": "image", "image": {"id": "77"}},

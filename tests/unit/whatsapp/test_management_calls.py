@@ -18,7 +18,7 @@ def client() -> Any:
     return WhatsAppMetaClient("EAAtoken0123456789", "106", api_version="v23.0", business_account_id="102")
 
 
-CALLS = {
+CALLS: dict[str, Any] = {
     "get_template": (lambda c: c.get_template("55", fields="status"), "GET", "/55", {"fields": ["status"]}, None),
     "create_template": (
         lambda c: c.create_template("sale", "en_GB", "MARKETING", [{"type": "BODY"}], parameter_format="NAMED"),

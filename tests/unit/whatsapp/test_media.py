@@ -168,7 +168,7 @@ def test_half_a_file_is_not_left_behind(downloader: Any, serving: Any, tmp_path:
 def test_a_disk_that_is_full_leaves_no_half_file_either(downloader: Any, serving: Any, tmp_path: Path) -> None:
     serving()
 
-    class Full(type(tmp_path)):
+    class Full(type(tmp_path)):  # type: ignore[misc]  # the system's own class of paths
         def open(self, *args: Any, **kwargs: Any) -> None:
             super().open(*args, **kwargs).close()
             raise OSError(28, "No space left on device")

@@ -44,7 +44,8 @@ def test_every_error_stands_in_the_drawn_tree() -> None:
 
 
 def test_every_error_class_explains_what_to_do() -> None:
-    for member in [errors.WhatsAppError, *errors.WhatsAppError.__subclasses__()]:
+    classes: list[type[errors.WhatsAppError]] = [errors.WhatsAppError, *errors.WhatsAppError.__subclasses__()]
+    for member in classes:
         assert member.default_advice.endswith(".")
 
 

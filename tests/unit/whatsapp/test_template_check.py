@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from wa_service.whatsapp.outbound.messages import parse_reply
+from wa_service.whatsapp.outbound.messages import TemplateMessage, parse_reply
 from wa_service.whatsapp.outbound.templates import Template, build_components, check_against
 
 DEFINITION = {
@@ -30,7 +30,7 @@ DEFINITION = {
         },
     ],
 }
-VALUES = {"header": "A-77", "body": ["Ana", "today"], "buttons": ["A-77", {"quick_reply": "STOP"}]}
+VALUES: dict[str, Any] = {"header": "A-77", "body": ["Ana", "today"], "buttons": ["A-77", {"quick_reply": "STOP"}]}
 
 
 def template(name: str = "order_update", language: Any = "en_GB", **values: Any) -> Any:
@@ -64,6 +64,7 @@ def test_the_template_may_be_given_as_json() -> None:
 
 def test_a_message_can_be_asked_itself() -> None:
     message = parse_reply({"type": "template", "template": template(name="other").as_json()})
+    assert isinstance(message, TemplateMessage)
     assert message.check_against(DEFINITION) == ["The name is not that of the definition."]
 
 

@@ -19,7 +19,7 @@ def refused(template: Any) -> Any:
     return [tuple(problem) for problem in problems(caught.value)]
 
 
-HEADERS = {
+HEADERS: dict[str, Any] = {
     "text": ("A-77", {"type": "text", "text": "A-77"}),
     "image": ({"image": {"id": "77"}}, {"type": "image", "image": {"id": "77"}}),
     "video": ({"video": {"id": "78"}}, {"type": "video", "video": {"id": "78"}}),
@@ -72,7 +72,7 @@ def test_a_body_of_one_text() -> None:
     assert build_components(body="Ana") == build_components(body=["Ana"])
 
 
-BUTTONS = {
+BUTTONS: dict[str, Any] = {
     "text": ("A-77", "url", [{"type": "text", "text": "A-77"}]),
     "url": ({"url": "A-77"}, "url", [{"type": "text", "text": "A-77"}]),
     "quick_reply": ({"quick_reply": "STOP"}, "quick_reply", [{"type": "payload", "payload": "STOP"}]),

@@ -16,7 +16,7 @@ def only(delivery: Any) -> Piece:
     return piece
 
 
-def value_of(delivery: Any) -> dict:
+def value_of(delivery: Any) -> dict[str, Any]:
     return delivery["entry"][0]["changes"][0]["value"]
 
 
