@@ -6,13 +6,12 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-import orjson
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 from pydantic import Field
 
-from wa_service.store.events import UNREADABLE, Entry, Events
-from wa_service.store.inbox import UnreadableEventError, read_event
+from wa_service.push.event_form import event_item
+from wa_service.store.events import Events
 from wa_service.web.auth import allow
 from wa_service.web.cached_schema import CachedSchemaModel
 from wa_service.web.models import Moment, ResponseBody
@@ -89,46 +88,5 @@ def read_page(
     until = time.monotonic() + min(wait, LONGEST_POLL)
     while not (entries := events.after(cursor, count)) and time.monotonic() < until:
         pause(POLL_SECONDS)
-    return EventPage(items=[_item(entry) for entry in entries], next=entries[-1].cursor if entries else cursor)
-
-
-def _item(entry: Entry) -> EventItem:
-    number, _, contact = entry.conversation.partition(":")
-    kind, data = _KINDS.get(entry.kind, _unchanged)(entry)
-    return EventItem(
-        cursor=entry.cursor,
-        kind=kind,
-        time=int(entry.cursor.partition("-")[0]),
-        phone_number_id=number or data.get("phone_number_id") or None,
-        contact=contact or None,
-        data=data,
-    )
-
-
-def _message(entry: Entry) -> tuple[str, dict[str, Any]]:
-    try:
-        piece = read_event(orjson.dumps(entry.data)).piece
-    except UnreadableEventError:
-        return UNREADABLE, {}
-    profile = (piece.contact or {}).get("profile")
-    name = profile.get("name") if isinstance(profile, dict) else None
-    data = {
-        "id": piece.id,
-        "type": piece.raw.get("type"),
-        "timestamp": piece.timestamp,
-        "name": name,
-        "addresses": list(piece.addresses),
-        "message": piece.raw,
-    }
-    return "message", data
-
-
-def _transcript(entry: Entry) -> tuple[str, dict[str, Any]]:
-    return "transcript", dict(entry.data)
-
-
-def _unchanged(entry: Entry) -> tuple[str, dict[str, Any]]:
-    return entry.kind, dict(entry.data)
-
-
-_KINDS: Final = {"message": _message, "heard": _transcript}
+    items = [EventItem(**event_item(entry)) for entry in entries]
+    return EventPage(items=items, next=entries[-1].cursor if entries else cursor)

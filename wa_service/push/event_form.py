@@ -1,0 +1,47 @@
+"""An event in this service's form: the item of `GET /v1/events`, read by polling or pushed to a subscriber."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from wa_service.store.events import UNREADABLE, Entry
+from wa_service.store.inbox import UnreadableEventError, read_event
+
+
+def event_item(entry: Entry) -> dict[str, Any]:
+    """Return an entry of the events stream as tools see it; `time` in ms since 1970."""
+    number, _, contact = entry.conversation.partition(":")
+    kind, data = _message(entry) if entry.kind == "message" else (entry.kind, dict(entry.data))
+    return {
+        "cursor": entry.cursor,
+        "kind": kind,
+        "time": int(entry.cursor.partition("-")[0]),
+        "phone_number_id": number or data.get("phone_number_id") or None,
+        "contact": contact or None,
+        "data": data,
+    }
+
+
+def event_body(entry: Entry) -> bytes:
+    """Return an entry as the body that is pushed."""
+    return orjson.dumps(event_item(entry))
+
+
+def _message(entry: Entry) -> tuple[str, dict[str, Any]]:
+    try:
+        piece = read_event(orjson.dumps(entry.data)).piece
+    except UnreadableEventError:
+        return UNREADABLE, {}
+    profile = (piece.contact or {}).get("profile")
+    name = profile.get("name") if isinstance(profile, dict) else None
+    data = {
+        "id": piece.id,
+        "type": piece.raw.get("type"),
+        "timestamp": piece.timestamp,
+        "name": name,
+        "addresses": list(piece.addresses),
+        "message": piece.raw,
+    }
+    return "message", data
