@@ -158,6 +158,14 @@ class Eraser:
             commands += [("HDEL", key, c) for key in work]
             self._do(commands)
 
+    def _pushes(self) -> None:
+        """Erase what waits to be pushed to subscribers."""
+        for due in self._walk.keys("push_due:*"):
+            subscription = self._keys.part_of(due)[1]
+            for c in self._person.conversations:
+                push = [self._keys.of(family, subscription, c) for family in ("push_lane", "push_head")]
+                self._do([("DEL", *push), ("ZREM", due, c)])
+
     def _records(self) -> None:
         for page in self._walk.pages("record:*"):
             rows = self._store.run([("HMGET", key, "c", "wamid", "idempotency", "n") for key in page])
@@ -223,7 +231,7 @@ class Eraser:
         """Whether an entry of the stream is theirs, names them, or is the transcript of what they said to a group."""
         if self._person.has(c):
             return True
-        if kind == "heard":
+        if kind == "transcript":
             return self._matcher.mentioned_in(data) or orjson.loads(data).get("message_id") in self._messages
         if kind == "message" and self._matcher.is_sender_of(data):
             event = orjson.loads(data)
@@ -235,6 +243,7 @@ class Eraser:
 
     STEPS: Final = (
         (_conversations, ("due", "out", "quota", "held", "last_take")),
+        (_pushes, ("push_due", "push_lane", "push_head")),
         (_records, ("record", "wamid", "idempotency", "busy", "unknown")),
         (_stream, ("events",)),
         (_replies, ()),

@@ -6,7 +6,7 @@
 -- include: allow_when_full clock lifetime wake events lane enqueue release
 if redis.call('HGET', prefix .. 'conv:' .. conversation, 'token') ~= token then return 0 end
 if redis.call('ZREM', prefix .. 'mailbox:' .. conversation, event) == 0 then return 0 end
-if transcript ~= '' then append_event('heard', conversation, transcript, retention) end
+if transcript ~= '' then append_event('transcript', conversation, transcript, retention) end
 local contact = prefix .. 'contact:' .. conversation
 if stamp ~= '' and redis.call('EXISTS', contact) == 1 then redis.call('HSET', contact, stamp, now) end
 for _, reply in ipairs(replies) do enqueue(reply, conversation) end

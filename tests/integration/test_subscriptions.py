@@ -1,0 +1,283 @@
+"""Subscribers' lanes on a real server: order, leases, failures, pauses, replay, erasure."""
+
+from __future__ import annotations
+
+import pytest
+import redis
+
+from tests.integration.lanes import NUMBER, Lanes
+from tests.keys import NAMES
+from wa_service.store.client import Store
+from wa_service.store.contacts import Contacts
+from wa_service.store.subscriptions import (
+    FAILURES_IN_A_ROW,
+    LONGEST_FAILING_SECONDS,
+    RETRY_SECONDS,
+    Delivery,
+    Subscription,
+    Subscriptions,
+)
+
+ANA, BEN = f"{NUMBER}:447700900123", f"{NUMBER}:447700900124"
+
+
+@pytest.fixture
+def subscriptions(store: Store) -> Subscriptions:
+    return Subscriptions(store)
+
+
+@pytest.fixture
+def tool(subscriptions: Subscriptions) -> Subscription:
+    return subscriptions.create("https://tool.example/", form="event", secret="whsec_x", cursor="0-0")
+
+
+def tell(redis_client: redis.Redis, conversation: str, what: str, kind: str = "message") -> str:
+    cursor = redis_client.xadd(NAMES.events, {"k": kind, "c": conversation, "d": f'{{"what":"{what}"}}'})
+    return cursor.decode()
+
+
+def said(deliveries: list[Delivery]) -> list[tuple[str, str]]:
+    return [(each.conversation, each.data.decode().split('"')[3]) for each in deliveries]
+
+
+def take(subscriptions: Subscriptions, tool: Subscription, count: int = 32) -> list[Delivery]:
+    return subscriptions.take(tool.id, count)[1]
+
+
+def make_due(redis_client: redis.Redis, tool: Subscription, conversation: str) -> None:
+    redis_client.zadd(NAMES.of("push_due", tool.id), {conversation: 1})
+    redis_client.hdel(NAMES.of("push_head", tool.id, conversation), "lease")
+
+
+class TestOrder:
+    """Within a conversation one after the other, conversations side by side."""
+
+    def test_a_conversation_s_next_event_waits_for_the_one_before(
+        self, subscriptions: Subscriptions, tool: Subscription, redis_client: redis.Redis
+    ) -> None:
+        for conversation, what in ((ANA, "1"), (ANA, "2"), (BEN, "1")):
+            tell(redis_client, conversation, what)
+        first = take(subscriptions, tool)
+        assert said(first) == [(ANA, "1"), (BEN, "1")]
+        assert take(subscriptions, tool) == []
+        assert subscriptions.done(first[0], "taken", answer="200") == "taken"
+        assert said(take(subscriptions, tool)) == [(ANA, "2")]
+
+    def test_a_failed_event_holds_up_its_conversation_alone(
+        self, subscriptions: Subscriptions, tool: Subscription, redis_client: redis.Redis
+    ) -> None:
+        for conversation, what in ((ANA, "1"), (ANA, "2"), (BEN, "1"), (BEN, "2")):
+            tell(redis_client, conversation, what)
+        ana, ben = take(subscriptions, tool)
+        assert subscriptions.done(ana, "failed", answer="500", delay=300) == "retried"
+        assert subscriptions.done(ben, "taken", answer="200") == "taken"
+        assert said(take(subscriptions, tool)) == [(BEN, "2")]
+        make_due(redis_client, tool, ANA)
+        [again] = take(subscriptions, tool)
+        assert (said([again]), again.tries) == ([(ANA, "1")], 1)
+
+    def test_what_waits_ten_hours_is_not_due_now(
+        self, subscriptions: Subscriptions, tool: Subscription, redis_client: redis.Redis
+    ) -> None:
+        tell(redis_client, ANA, "1")
+        [ana] = take(subscriptions, tool)
+        subscriptions.done(ana, "failed", answer="500", delay=36_000)
+        wait, found = subscriptions.take(tool.id, 32)
+        assert found == []
+        assert 35_000 < wait <= 36_000
+
+    def test_only_the_kinds_and_numbers_that_it_asked_for(
+        self, subscriptions: Subscriptions, redis_client: redis.Redis
+    ) -> None:
+        tool = subscriptions.create(
+            "https://tool.example/", form="event", kinds=["status"], numbers=[NUMBER], secret="s", cursor=""
+        )
+        tell(redis_client, ANA, "message")
+        tell(redis_client, "2:447700900123", "other", kind="status")
+        tell(redis_client, ANA, "status", kind="status")
+        tell(redis_client, "", "account", kind="status")
+        assert sorted(said(take(subscriptions, tool))) == [("", "account"), (ANA, "status")]
+
+    def test_each_subscriber_has_its_own_place(self, subscriptions: Subscriptions, redis_client: redis.Redis) -> None:
+        tools = [
+            subscriptions.create(f"https://{n}.example/", form="event", secret="s", cursor="0-0") for n in range(2)
+        ]
+        tell(redis_client, ANA, "1")
+        assert [said(take(subscriptions, tool)) for tool in tools] == [[(ANA, "1")]] * 2
+
+
+class TestLeases:
+    """A worker that dies costs a repeat, and one that comes late writes nothing."""
+
+    def test_after_its_lease_an_event_is_handed_out_again_and_the_first_holder_writes_nothing(
+        self, subscriptions: Subscriptions, tool: Subscription, redis_client: redis.Redis
+    ) -> None:
+        tell(redis_client, ANA, "1")
+        [dead] = take(subscriptions, tool)
+        make_due(redis_client, tool, ANA)
+        [alive] = take(subscriptions, tool)
+        assert (alive.cursor, alive.tries) == (dead.cursor, 0)
+        assert subscriptions.done(dead, "taken", answer="200") == ""
+        assert subscriptions.done(alive, "taken", answer="200") == "taken"
+
+    def test_what_a_stopping_worker_releases_is_due_at_once_and_counts_as_no_try(
+        self, subscriptions: Subscriptions, tool: Subscription, redis_client: redis.Redis
+    ) -> None:
+        tell(redis_client, ANA, "1")
+        subscriptions.release(take(subscriptions, tool))
+        [again] = take(subscriptions, tool)
+        assert again.tries == 0
+
+
+class TestFailing:
+    """A subscriber that fails is asked rarely; at last it is paused."""
+
+    def failing(self, subscriptions: Subscriptions, tool: Subscription, redis_client: redis.Redis) -> None:
+        for n in range(20):
+            tell(redis_client, f"{NUMBER}:4477009001{n:02}", str(n))
+        for delivery in take(subscriptions, tool, FAILURES_IN_A_ROW):
+            assert subscriptions.done(delivery, "failed", answer="ConnectionError", delay=5) == "retried"
+
+    def test_after_some_failures_in_a_row_one_event_at_a_time(
+        self, subscriptions: Subscriptions, tool: Subscription, redis_client: redis.Redis
+    ) -> None:
+        self.failing(subscriptions, tool, redis_client)
+        wait, found = subscriptions.take(tool.id, 32)
+        assert found == []
+        assert 0 < wait <= 5
+        redis_client.hset(NAMES.of("subscription", tool.id), "retry_at", 1)
+        assert len(take(subscriptions, tool)) == 1
+        assert take(subscriptions, tool) == []
+
+    def test_one_success_and_all_go_on(
+        self, subscriptions: Subscriptions, tool: Subscription, redis_client: redis.Redis
+    ) -> None:
+        self.failing(subscriptions, tool, redis_client)
+        redis_client.hset(NAMES.of("subscription", tool.id), "retry_at", 1)
+        [probe] = take(subscriptions, tool)
+        assert subscriptions.done(probe, "taken", answer="200") == "taken"
+        assert len(take(subscriptions, tool)) >= 14
+        assert subscriptions.get(tool.id).failures == 0
+
+    def test_a_failed_probe_lengthens_the_pause(
+        self, subscriptions: Subscriptions, tool: Subscription, redis_client: redis.Redis
+    ) -> None:
+        self.failing(subscriptions, tool, redis_client)
+        redis_client.hset(NAMES.of("subscription", tool.id), "retry_at", 1)
+        [probe] = take(subscriptions, tool)
+        subscriptions.done(probe, "failed", answer="500", delay=5)
+        assert 5 < subscriptions.take(tool.id, 32)[0] <= 15
+
+    def test_after_five_days_without_a_success_it_is_paused_and_resumes_where_it_was(
+        self, subscriptions: Subscriptions, tool: Subscription, redis_client: redis.Redis
+    ) -> None:
+        self.failing(subscriptions, tool, redis_client)
+        long_ago = subscriptions.get(tool.id).failing_since - LONGEST_FAILING_SECONDS * 1000
+        redis_client.hset(NAMES.of("subscription", tool.id), mapping={"retry_at": 1, "failing_since": long_ago})
+        [probe] = take(subscriptions, tool)
+        assert subscriptions.done(probe, "failed", answer="500", delay=5) == "paused"
+        paused = subscriptions.get(tool.id)
+        assert (paused.state, paused.paused_reason) == ("paused", "failing")
+        assert take(subscriptions, tool) == []
+        subscriptions.resume(tool.id)
+        assert len(take(subscriptions, tool)) >= 14
+
+    def test_one_that_wants_no_more_is_paused_at_once(
+        self, subscriptions: Subscriptions, tool: Subscription, redis_client: redis.Redis
+    ) -> None:
+        tell(redis_client, ANA, "1")
+        [delivery] = take(subscriptions, tool)
+        assert subscriptions.done(delivery, "gone", answer="410") == "paused"
+        assert subscriptions.get(tool.id).paused_reason == "gone"
+
+    def test_an_event_that_is_never_taken_while_others_are_is_dropped_and_counted(
+        self, subscriptions: Subscriptions, tool: Subscription, redis_client: redis.Redis
+    ) -> None:
+        tell(redis_client, ANA, "poison")
+        tell(redis_client, ANA, "good")
+        became = ""
+        for n in range(len(RETRY_SECONDS) + 1):
+            tell(redis_client, BEN, str(n))
+            make_due(redis_client, tool, ANA)
+            for delivery in sorted(take(subscriptions, tool), key=lambda d: d.conversation, reverse=True):
+                theirs = delivery.conversation == BEN
+                became = subscriptions.done(delivery, "taken" if theirs else "failed", answer="-", delay=5)
+        assert became == "dropped"
+        assert subscriptions.get(tool.id).dropped == 1
+        assert said(take(subscriptions, tool)) == [(ANA, "good")]
+
+
+class TestPlace:
+    """Where a subscriber is in the stream."""
+
+    def test_replay_pushes_again_from_a_cursor_and_an_old_lease_writes_nothing(
+        self, subscriptions: Subscriptions, tool: Subscription, redis_client: redis.Redis
+    ) -> None:
+        first = tell(redis_client, ANA, "1")
+        tell(redis_client, ANA, "2")
+        [one] = take(subscriptions, tool)
+        subscriptions.replay(tool.id, "0-0")
+        assert subscriptions.done(one, "taken", answer="200") == ""
+        assert said(take(subscriptions, tool)) == [(ANA, "1")]
+        subscriptions.replay(tool.id, first)
+        assert said(take(subscriptions, tool)) == [(ANA, "2")]
+
+    def test_a_subscriber_that_takes_nothing_costs_a_bounded_number_of_ids(
+        self, subscriptions: Subscriptions, tool: Subscription, redis_client: redis.Redis, store: Store
+    ) -> None:
+        for n in range(30):
+            tell(redis_client, ANA, str(n))
+        store.call("push_take", subscription=tool.id, lease_ms=1000, count=1, window=10)
+        assert redis_client.llen(NAMES.of("push_lane", tool.id, ANA)) <= 110
+        again = store.call("push_take", subscription=tool.id, lease_ms=1000, count=1, window=10)
+        assert again[0] > 0
+        assert redis_client.llen(NAMES.of("push_lane", tool.id, ANA)) <= 110
+
+    def test_the_oldest_event_that_it_was_not_sent_is_known(
+        self, subscriptions: Subscriptions, tool: Subscription, redis_client: redis.Redis
+    ) -> None:
+        assert subscriptions.oldest_unsent(tool) == ""
+        first = tell(redis_client, ANA, "1")
+        tell(redis_client, BEN, "2")
+        assert subscriptions.oldest_unsent(subscriptions.get(tool.id)) == first
+        take(subscriptions, tool)
+        assert subscriptions.oldest_unsent(subscriptions.get(tool.id)) == first
+
+    def test_an_event_that_is_gone_is_passed_over(
+        self, subscriptions: Subscriptions, tool: Subscription, redis_client: redis.Redis
+    ) -> None:
+        gone = tell(redis_client, ANA, "gone")
+        tell(redis_client, ANA, "there")
+        subscriptions.release(take(subscriptions, tool))
+        redis_client.xdel(NAMES.events, gone)
+        found: list[Delivery] = []
+        for _ in range(3):
+            found += take(subscriptions, tool)
+        assert said(found) == [(ANA, "there")]
+
+    def test_who_is_erased_is_not_pushed(
+        self, subscriptions: Subscriptions, tool: Subscription, redis_client: redis.Redis, lanes: Lanes
+    ) -> None:
+        tell(redis_client, ANA, "1")
+        tell(redis_client, ANA, "2")
+        take(subscriptions, tool)
+        Contacts(lanes.store, [NUMBER]).forget("447700900123")
+        assert [key for key in redis_client.keys(NAMES.of("push_*")) if b"447700900123" in key] == []
+        assert redis_client.zscore(NAMES.of("push_due", tool.id), ANA) is None
+
+    def test_deleting_leaves_nothing(
+        self, subscriptions: Subscriptions, tool: Subscription, redis_client: redis.Redis
+    ) -> None:
+        tell(redis_client, ANA, "1")
+        take(subscriptions, tool)
+        assert subscriptions.delete(tool.id)
+        assert redis_client.keys(NAMES.of("push_*")) == []
+        with pytest.raises(LookupError):
+            subscriptions.take(tool.id, 1)
+        with pytest.raises(LookupError):
+            subscriptions.pause(tool.id)
+        assert redis_client.exists(NAMES.of("subscription", tool.id)) == 0
+
+
+def test_two_secrets_sign_while_one_is_rotated(subscriptions: Subscriptions, tool: Subscription) -> None:
+    assert subscriptions.rotate_secret(tool.id, "whsec_new").secrets == ("whsec_new", "whsec_x")

@@ -1,0 +1,41 @@
+-- How a delivery to a subscriber ended, written by the lease's holder. outcome: "taken" | "failed" | "gone" (it wants no
+-- more). delay_ms: when this event is tried again. An event that failed `most_tries` times, while others were taken, is
+-- dropped. After `few` failures in a row the subscriber is tried one event at a time: after the first of `pauses` (ms),
+-- then after the next one, and so on. After `longest_ms` without a success it is paused.
+-- Return {1, or 0 where the lease is another's; what became of it: "taken", "retried", "dropped", "paused"}.
+-- args: subscription conversation token outcome delay_ms:number most_tries:number answer few:number longest_ms:number pauses:number...
+-- include: allow_when_full clock subscription
+local s = subscriber(subscription)
+local v = redis.call('HMGET', s.key, 'state', 'failures', 'failing_since', 'level', 'probe')
+if not v[1] or redis.call('HGET', s.head(conversation), 'token') ~= token then return { 0, '' } end
+redis.call('HSET', s.key, 'last_answer', answer, 'last_answer_at', now)
+
+if outcome == 'taken' then
+  s.remove_first(conversation)
+  redis.call('HINCRBY', s.key, 'taken', 1)
+  redis.call('HDEL', s.key, 'failures', 'failing_since', 'level', 'probe', 'retry_at')
+  return { 1, 'taken' }
+end
+
+local function pause_for(reason)
+  redis.call('HSET', s.key, 'state', 'paused', 'paused_reason', reason, 'paused_at', now)
+  return { 1, 'paused' }
+end
+
+local tries = redis.call('HINCRBY', s.head(conversation), 'tries', 1)
+redis.call('HDEL', s.head(conversation), 'token', 'lease')
+redis.call('ZADD', s.due, now + delay_ms, conversation)
+if outcome == 'gone' then return pause_for('gone') end
+local failures, level, since = tonumber(v[2] or 0) + 1, tonumber(v[4] or 0), tonumber(v[3] or now)
+redis.call('HSET', s.key, 'failures', failures, 'failing_since', since)
+if now - since >= longest_ms then return pause_for('failing') end
+if (level == 0 and failures >= few) or (level > 0 and v[5] == token) then
+  level = math.min(level + 1, #pauses)
+  redis.call('HSET', s.key, 'level', level, 'retry_at', now + pauses[level])
+end
+if level == 0 and tries >= most_tries then
+  s.remove_first(conversation)
+  redis.call('HINCRBY', s.key, 'dropped', 1)
+  return { 1, 'dropped' }
+end
+return { 1, 'retried' }

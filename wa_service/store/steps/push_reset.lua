@@ -1,0 +1,10 @@
+-- Set a subscriber's place in the stream: from there on everything is pushed (again). Return 1, 0 where there is no such
+-- subscription.
+-- args: subscription cursor
+-- include: allow_when_full clock subscription
+local s = subscriber(subscription)
+if redis.call('EXISTS', s.key) == 0 then return 0 end
+s.forget_lanes()
+redis.call('HSET', s.key, 'cursor', cursor)
+redis.call('HDEL', s.key, 'failures', 'failing_since', 'level', 'probe', 'retry_at')
+return 1
