@@ -23,6 +23,7 @@ from wa_service.observability import metrics
 from wa_service.observability.exposition import StoreCollector
 from wa_service.observability.log_events import LOG_EVENTS
 from wa_service.observability.metrics import STORE_GAUGES
+from wa_service.store.keys import FAMILIES
 from wa_service.web import problems
 from wa_service.web.app import create_app
 from wa_service.whatsapp import codes
@@ -179,6 +180,20 @@ _EXAMPLE = {
     "REDIS_URL": "redis://127.0.0.1:1/0",
 }
 
+
+def _keys() -> str:
+    found = {
+        "conversation": "by conversation",
+        "address": "by address",
+        "holds": "by what it holds",
+        "no": "not personal",
+    }
+    return _table(
+        ["key", "type", "holds", "lives", "erasure finds it"],
+        ([f"`{each.name}`", each.form, each.holds, each.lives, found[each.personal]] for each in FAMILIES),
+    )
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "settings": lambda: _settings(lambda _: True),
     "settings-of-meta": lambda: _settings(lambda variable: variable.name.startswith("WHATSAPP_")),
@@ -186,6 +201,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "log-lines": _log_lines,
     "problem-types": _problem_types,
     "routes": _routes,
+    "keys": _keys,
     **{f"codes-{name}": partial(_codes, rows) for name, rows in codes.SECTIONS.items()},
 }
 

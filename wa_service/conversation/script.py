@@ -17,7 +17,7 @@ from jinja2 import TemplateSyntaxError
 from jinja2.exceptions import TemplateError
 
 from wa_service.conversation.reply_check import RESERVED, UnusableReplyError, checked_reply
-from wa_service.conversation.templating import Budget, Template, TemplateTooCostlyError
+from wa_service.conversation.templating import Budget, TemplateTooCostlyError, TextTemplate
 from wa_service.conversation.yaml_lines import Lines, Place, ScriptError, read
 
 __all__ = ["HOTEL_DESK", "ConversationProblem", "Intent", "ReplyTemplate", "Script", "ScriptError", "load_script"]
@@ -73,7 +73,7 @@ class ReplyTemplate:
 
 
 def _render(part: Any, variables: Mapping[str, Any], budget: Budget) -> Any:
-    if isinstance(part, Template):
+    if isinstance(part, TextTemplate):
         return part.render(variables, budget)
     if isinstance(part, Mapping):
         return {key: _render(value, variables, budget) for key, value in part.items()}
@@ -213,7 +213,7 @@ class _Loader:
         if not isinstance(part, str):
             return part
         try:
-            return Template(part)
+            return TextTemplate(part)
         except TemplateSyntaxError as error:
             reason = error.message or "it is not a template"
             raise self._lines.error(place, f"template: {reason}", inner=error.lineno) from error

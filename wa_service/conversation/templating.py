@@ -222,7 +222,7 @@ class _Environment(SandboxedEnvironment):
         return result if isinstance(result, range) else _checked(result)
 
 
-class Template:
+class TextTemplate:
     """One text with placeholders, checked when it is made and bounded when it is rendered.
 
     Raises jinja2.TemplateSyntaxError (with `lineno` inside the text) when made from a text that is broken,

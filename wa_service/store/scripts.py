@@ -30,7 +30,7 @@ _DECODED = {"": "{}", "number": "tonumber({})", "flag": "({} == '1')", "json": "
 
 
 @dataclass(frozen=True, slots=True)
-class Script:
+class Step:
     """A step's source as the server gets it, its SHA-1, and its arguments' names; `tail` takes any number of values."""
 
     source: str
@@ -56,7 +56,7 @@ class Script:
         return [*values, *tail]  # type: ignore[list-item, misc]  # only the tail is a list, and it is one
 
 
-def load_scripts(folder: Path = _FOLDER) -> dict[str, Script]:
+def load_scripts(folder: Path = _FOLDER) -> dict[str, Step]:
     """Each step by name.
 
     Raises:
@@ -66,7 +66,7 @@ def load_scripts(folder: Path = _FOLDER) -> dict[str, Script]:
     return {path.stem: _load(path.read_text("utf-8"), shared) for path in sorted(folder.glob("*.lua"))}
 
 
-def _load(step: str, shared: Mapping[str, str]) -> Script:
+def _load(step: str, shared: Mapping[str, str]) -> Step:
     names = _words(_ARGS, step)
     fragments = [shared[name] for name in _words(_INCLUDE, step)]
     tail = names.pop().removesuffix(_TAIL) if names and names[-1].endswith(_TAIL) else None
@@ -78,7 +78,7 @@ def _load(step: str, shared: Mapping[str, str]) -> Script:
         tail = name
     source = "\n".join(["local prefix = KEYS[1]", *fragments, *lines, step])
     sha = sha1(source.encode(), usedforsecurity=False).hexdigest()
-    return Script(source, sha, tuple(name.partition(":")[0] for name in names), tail)
+    return Step(source, sha, tuple(name.partition(":")[0] for name in names), tail)
 
 
 def _words(header: re.Pattern[str], step: str) -> list[str]:

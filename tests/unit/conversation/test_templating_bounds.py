@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from jinja2 import TemplateSyntaxError
 from jinja2.exceptions import TemplateError
 
-from wa_service.conversation.templating import MAX_VALUE, Budget, Template, TemplateTooCostlyError
+from wa_service.conversation.templating import MAX_VALUE, Budget, TemplateTooCostlyError, TextTemplate
 
 VARIABLES: dict[str, Any] = {
     "text": "hello there",
@@ -71,7 +71,7 @@ BOMBS = {
 
 
 def render(source: str) -> str:
-    return Template(source).render(VARIABLES, Budget())
+    return TextTemplate(source).render(VARIABLES, Budget())
 
 
 @pytest.mark.parametrize(("source", "expected"), FINE.items())
@@ -82,12 +82,12 @@ def test_what_a_reply_needs_works(source: str, expected: str) -> None:
 @pytest.mark.parametrize("source", NOT_ALLOWED.values(), ids=NOT_ALLOWED.keys())
 def test_what_no_reply_needs_is_refused_when_it_is_read(source: str) -> None:
     with pytest.raises(TemplateSyntaxError):
-        Template(source)
+        TextTemplate(source)
 
 
 @pytest.mark.parametrize("source", BOMBS.values(), ids=BOMBS.keys())
 def test_a_bomb_is_stopped_within_its_time(source: str) -> None:
-    template = Template(source)
+    template = TextTemplate(source)
     began = time.monotonic()
 
     with pytest.raises(TemplateError):
@@ -109,26 +109,26 @@ def test_a_huge_value_from_outside_is_not_worked_on() -> None:
     huge = {**VARIABLES, "text": "x" * (MAX_VALUE + 1)}
 
     with pytest.raises(TemplateTooCostlyError):
-        Template("{{ text|upper }}").render(huge, Budget())
+        TextTemplate("{{ text|upper }}").render(huge, Budget())
 
 
 def test_an_error_in_a_template_does_not_quote_the_customer() -> None:
     with pytest.raises(TemplateError) as caught:
-        Template("{{ text|round }}").render({**VARIABLES, "text": "my secret"}, Budget())
+        TextTemplate("{{ text|round }}").render({**VARIABLES, "text": "my secret"}, Budget())
 
     assert "secret" not in str(caught.value)
 
 
 def test_the_line_of_a_mistake_is_known() -> None:
     with pytest.raises(TemplateSyntaxError) as caught:
-        Template("one\ntwo\n{{ nmae }}")
+        TextTemplate("one\ntwo\n{{ nmae }}")
 
     assert caught.value.lineno == 3
 
 
 def test_templates_of_one_answer_share_a_budget() -> None:
     budget = Budget(steps=2)
-    template = Template("{{ name }}")
+    template = TextTemplate("{{ name }}")
     template.render(VARIABLES, budget)
     template.render(VARIABLES, budget)
 

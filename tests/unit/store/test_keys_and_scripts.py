@@ -12,7 +12,7 @@ import pytest
 from wa_service.store import keys
 from wa_service.store.erasure import Eraser
 from wa_service.store.keys import FAMILIES, Keys, families, retention_table
-from wa_service.store.scripts import Script, load_scripts
+from wa_service.store.scripts import Step, load_scripts
 
 SCRIPTS = load_scripts()
 NAMES = {family.name.partition(":")[0] for family in FAMILIES}
@@ -41,7 +41,7 @@ def calls() -> list[tuple[str, set[str]]]:
 class TestArguments:
     """A step takes its arguments by name."""
 
-    SCRIPT = Script("", "", ("conversation", "lease_ms"), "addresses")
+    SCRIPT = Step("", "", ("conversation", "lease_ms"), "addresses")
 
     def test_they_are_put_in_the_steps_order(self) -> None:
         given: dict[str, Any] = {"addresses": ("a", "b"), "lease_ms": 5, "conversation": "c"}

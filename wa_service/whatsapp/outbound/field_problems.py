@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 
-class FieldProblem(NamedTuple):
+class MessageProblem(NamedTuple):
     """One thing wrong with a message: `path` such as `interactive.action.buttons.0`, and a sentence."""
 
     path: str
@@ -34,11 +34,11 @@ _SENTENCES: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
 }
 
 
-def problems(error: ValidationError) -> list[FieldProblem]:
+def problems(error: ValidationError) -> list[MessageProblem]:
     """Read what `parse_message` found: a path and a sentence for each problem, without the values given."""
     found = [(path_of(item), item) for item in error.errors(include_url=False, include_input=False)]
     return [
-        FieldProblem(path, _sentence(item))
+        MessageProblem(path, _sentence(item))
         for path, item in found
         # pydantic counts only items without problems, so such a list also looks too short.
         if item["type"] != "too_short" or not any(other.startswith(f"{path}.") for other, _ in found)

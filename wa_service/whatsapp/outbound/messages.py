@@ -18,7 +18,7 @@ from pydantic import Field, StrictBool, ValidationError, field_validator, model_
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from wa_service.whatsapp.addresses import is_user_id, normalise_number
-from wa_service.whatsapp.outbound.field_problems import FieldProblem, problems
+from wa_service.whatsapp.outbound.field_problems import MessageProblem, problems
 from wa_service.whatsapp.outbound.interactive import AnyInteractive
 from wa_service.whatsapp.outbound.media_parts import AudioMedia, CaptionedMedia, DocumentMedia, MediaObject
 from wa_service.whatsapp.outbound.message_part import MessagePart
@@ -30,13 +30,13 @@ __all__ = [
     "CardName",
     "ContactsMessage",
     "DocumentMessage",
-    "FieldProblem",
     "ImageMessage",
     "InteractiveMessage",
     "LocationContent",
     "LocationMessage",
     "MarkAsRead",
     "Message",
+    "MessageProblem",
     "ReactionBody",
     "ReactionMessage",
     "ReplyContext",

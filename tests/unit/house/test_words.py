@@ -1,0 +1,64 @@
+"""One thing, one name: names of classes, functions and modules, and the glossary's words in the store."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+
+from wa_service.store import keys
+
+ROOT = Path(__file__).parents[3]
+MODULES = [path for path in (ROOT / "wa_service").rglob("*.py") if path.name != "__init__.py"]
+# A module's one entry, which is named with its module: `settings.load`, `runtime.build`, `worker.command`.
+ENTRIES = {"add_to", "build", "command", "configure", "create", "load", "main", "register", "run", "start", "stop"}
+# The commands are named as what they are about.
+COMMANDS = ROOT / "wa_service/cli"
+
+
+def repeated(named: Iterable[tuple[str, Path]]) -> dict[str, list[str]]:
+    places = defaultdict(list)
+    for name, path in named:
+        places[name].append(str(path.relative_to(ROOT)))
+    return {name: found for name, found in places.items() if len(found) > 1}
+
+
+def test_no_public_class_or_function_is_defined_in_two_modules() -> None:
+    defined = [
+        (node.name, path)
+        for path in MODULES
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_")
+    ]
+    assert repeated((name, path) for name, path in defined if name not in ENTRIES) == {}
+
+
+# What these are in one package they are in the other, too: a client of a server, its messages as sent and as received.
+SAME_MEANING = {"__main__", "app", "client", "deadline", "events", "messages", "server", "types"}
+
+
+def test_no_two_modules_with_one_name_mean_different_things() -> None:
+    named = ((path.stem, path) for path in MODULES if path.parent != COMMANDS)
+    assert repeated(named).keys() - SAME_MEANING == set()
+
+
+def glossary() -> dict[str, list[str]]:
+    """The words, each with the names of keys and steps that stand for it."""
+    page = (ROOT / "docs/glossary.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| \*\*(.+?)\*\* \|.*\| *([^|]*) \|$", page, re.MULTILINE)
+    return {word: re.findall(r"`([a-z_]+)`", names) for word, names in rows}
+
+
+def test_the_glossary_has_its_words_once_and_in_order() -> None:
+    words = list(glossary())
+    assert len(words) > 40
+    assert words == sorted(words, key=str.lower)
+
+
+def test_the_glossary_s_names_of_keys_and_steps_exist() -> None:
+    families = {family.name.partition(":")[0] for family in keys.FAMILIES}
+    steps = {path.stem for path in (ROOT / "wa_service/store/steps").glob("*.lua")}
+    named = {name for names in glossary().values() for name in names}
+    assert named - families - steps == set()
