@@ -63,6 +63,7 @@ class World:
         self.phones: dict[str, Phone] = {}
         self._phone_of: dict[str, str] = {}
         self.groups: dict[str, Group] = {}
+        self.calls: dict[str, tuple[str, str, float]] = {}
         self.messages: OrderedDict[str, Message] = OrderedDict()
         self.templates: dict[str, Template] = {}
         self._template_of: dict[tuple[str, str], str] = {}

@@ -6,7 +6,7 @@ import time
 
 from flask import Response, request
 
-from meta_emulator import message_status, phone_actions, seed
+from meta_emulator import calls, message_status, phone_actions, seed
 from meta_emulator.control.http import (
     ControlError,
     JsonObject,
@@ -16,6 +16,7 @@ from meta_emulator.control.http import (
     json_response,
     message_of,
     number_of,
+    seconds_of,
 )
 from meta_emulator.control.routes import Controls, route
 from meta_emulator.records import Message, Phone
@@ -115,6 +116,32 @@ class PhoneControls(Controls):
         """React: ``{"message_id", "emoji"}``, empty to remove the reaction → ``{"id", "message"}``."""
         found, target, body = self._about(wa_id)
         return written(phone_actions.react(self.world, found, target, str(body.get("emoji", ""))))
+
+    @route("POST", "/phones/<wa_id>/call")
+    def call(self, wa_id: str) -> Response:
+        """Call the business: ``{"phone_number_id"?}`` → ``{"call_id"}``; sends ``calls`` with ``connect``."""
+        number = number_of(self.world, json_body().get("phone_number_id"))
+        return json_response({"call_id": calls.start_call(self.world, number, ensure_phone(self.world, wa_id))})
+
+    @route("POST", "/phones/<wa_id>/hangup")
+    def hang_up(self, wa_id: str) -> Response:
+        """End a call: ``{"call_id", "seconds"?, "status"?}`` → ``{"ended": true}``; sends ``terminate``."""
+        find_phone(self.world, wa_id)
+        body = json_body()
+        status, seconds = str(body.get("status", "COMPLETED")), seconds_of(body, "seconds", 0.0)
+        if not calls.end_call(self.world, str(body.get("call_id")), seconds=seconds, status=status):
+            raise ControlError(404, "unknown call")
+        return json_response({"ended": True})
+
+    @route("POST", "/phones/<wa_id>/preferences")
+    def set_preference(self, wa_id: str) -> Response:
+        """Stop or resume marketing messages: ``{"value": "stop" | "resume"}`` → the phone."""
+        body = json_body()
+        if body.get("value") not in ("stop", "resume"):
+            raise ControlError(400, "value must be stop or resume")
+        phone = ensure_phone(self.world, wa_id)
+        calls.send_preference(self.world, number_of(self.world, body.get("phone_number_id")), phone, body["value"])
+        return json_response(phone.view())
 
     @route("POST", "/phones/<wa_id>/read")
     def read(self, wa_id: str) -> Response:

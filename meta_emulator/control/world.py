@@ -25,7 +25,12 @@ class WorldControls(Controls):
 
     @route("POST", "/reset")
     def reset(self) -> Response:
-        """Reset and seed again; the callback stays → ``{"reset": true}``."""
+        """Reset and seed again: ``{"callback_url"?}`` → ``{"reset": true}``; by default the callback stays."""
+        callback = json_body().get("callback_url")
+        if callback is not None:
+            self.world.callback_url = str(callback)
+            self.world.account_override = ""
+            self.world.subscribed = bool(callback)
         seed.reset_world(self.world)
         return json_response({"reset": True})
 

@@ -1,0 +1,156 @@
+"""The pytest plugin: run as a user runs it, in a pytest of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+BOT = ROOT / "examples" / "pytest_bot"
+
+PHONES = """
+import asyncio, time
+import pytest
+from meta_emulator.client import NothingHeardError
+
+NUMBER = "447700900123"
+
+
+def send(meta, text="hello", to=NUMBER):
+    body = {"messaging_product": "whatsapp", "to": to, "type": "text", "text": {"body": text}}
+    return meta.graph("POST", f"{meta.phone_number_id}/messages", body)
+
+
+def test_a_phone_hears_each_message_once_in_order(meta):
+    phone = meta.phone(NUMBER)
+    phone.write("hi")
+    for text in ("one", "two", "three"):
+        send(meta, text)
+    assert [phone.heard().text for _ in range(3)] == ["one", "two", "three"]
+    phone.heard_nothing(quiet=0)
+
+
+def test_a_test_starts_with_a_fresh_world(meta):
+    assert meta.phone(NUMBER).messages() == []
+    assert meta.sends() == []
+
+
+def test_a_fresh_world_takes_at_most_30_milliseconds(meta):
+    times = []
+    for _ in range(20):
+        started = time.perf_counter()
+        meta.reset(callback_url="")
+        times.append(time.perf_counter() - started)
+    assert sorted(times)[10] <= 0.03
+
+
+def test_nothing_heard_is_a_failure_that_shows_the_traffic(meta):
+    phone = meta.phone(NUMBER)
+    send(meta)
+    with pytest.raises(NothingHeardError, match="received no message within 0.05 s") as failure:
+        phone.heard(wait=0.05)
+    assert "/messages 200" in str(failure.value)
+
+
+def test_buttons_are_pressed_and_rows_are_picked(meta):
+    phone = meta.phone(NUMBER)
+    phone.write("hi")
+    buttons = [{"type": "reply", "reply": {"id": "y", "title": "Yes"}}]
+    rows = [{"title": "A", "rows": [{"id": "r1", "title": "First"}]}]
+    for interactive in (
+        {"type": "button", "body": {"text": "Sure?"}, "action": {"buttons": buttons}},
+        {"type": "list", "body": {"text": "Which?"}, "action": {"button": "Open", "sections": rows}},
+    ):
+        body = {"messaging_product": "whatsapp", "to": NUMBER, "type": "interactive", "interactive": interactive}
+        meta.graph("POST", f"{meta.phone_number_id}/messages", body)
+    assert phone.heard().buttons == ["Yes"]
+    assert phone.press("Yes")["interactive"]["button_reply"]["id"] == "y"
+    assert phone.heard().buttons == ["First"]
+    assert phone.press("First")["interactive"]["list_reply"]["id"] == "r1"
+    assert phone.react("\\U0001f44d")["type"] == "reaction"
+
+
+def test_calls_and_preferences(meta):
+    phone = meta.phone(NUMBER, name="Ana")
+    phone.hang_up(phone.call(), seconds=30)
+    phone.stop()
+    assert meta.control("GET", f"phones/{NUMBER}")["marketing"] is False
+    phone.resume()
+    assert meta.control("GET", f"phones/{NUMBER}")["marketing"] is True
+
+
+def test_faults_and_the_clock(meta):
+    meta.faults.add("error", status=503, code=2, count=1)
+    assert send(meta)["error"]["code"] == 2
+    before = meta.clock.now()
+    assert meta.clock.advance(3600) - before >= 3600
+
+
+def test_asyncio(async_meta):
+    async def talk():
+        phone = async_meta.phone(NUMBER)
+        await phone.write("hi")
+        heard = asyncio.create_task(phone.heard())
+        await asyncio.to_thread(send, async_meta.sync, "hello from asyncio")
+        return (await heard).text
+
+    assert asyncio.run(talk()) == "hello from asyncio"
+
+
+def test_an_error_of_the_control_api_is_a_sentence(meta):
+    with pytest.raises(AssertionError, match="POST faults: kind must be one of"):
+        meta.faults.add("no such kind")
+"""
+
+
+def run_pytest(directory: Path, *options: str) -> str:
+    """Run pytest with the plugin in a directory; its output, also where it fails."""
+    environment = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{directory}"}
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "meta_emulator.pytest_plugin", "-p", "no:cacheprovider"]
+    run = subprocess.run(
+        [*command, "-c", os.devnull, "--rootdir", str(directory), *options, str(directory)],
+        cwd=directory,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=110,
+    )
+    assert run.returncode == 0, run.stdout[-6000:] + run.stderr[-2000:]
+    return run.stdout
+
+
+@pytest.mark.parametrize("options", [(), ("-n", "2")], ids=["one process", "xdist"])
+def test_phones_faults_clock_and_fresh_worlds(tmp_path: Path, options: tuple[str, ...]) -> None:
+    (tmp_path / "test_phones.py").write_text(PHONES, encoding="utf-8")
+    assert "9 passed" in run_pytest(tmp_path, *options)
+
+
+def test_the_plugin_may_be_named_by_a_conftest_as_well(tmp_path: Path) -> None:
+    (tmp_path / "conftest.py").write_text('pytest_plugins = ["meta_emulator.pytest_plugin"]\n', encoding="utf-8")
+    (tmp_path / "test_one.py").write_text("def test_one(meta):\n    assert meta.url\n", encoding="utf-8")
+    assert "1 passed" in run_pytest(tmp_path)
+
+
+def test_the_clinic_bot_is_tested_through_the_whole_service() -> None:
+    assert "23 passed" in run_pytest(BOT)
+
+
+def test_the_clinic_bots_set_up_has_at_most_twenty_lines() -> None:
+    lines = (BOT / "conftest.py").read_text(encoding="utf-8").splitlines()
+    assert sum(bool(line.strip()) for line in lines) <= 20
+
+
+def test_a_script_answers_in_the_service_of_the_plugin(tmp_path: Path) -> None:
+    (tmp_path / "test_script.py").write_text(
+        "def test_the_default_script_answers(meta, wa_service):\n"
+        "    phone = meta.phone('447700900123')\n"
+        "    phone.write('hello')\n"
+        "    assert phone.heard().text\n"
+        "    assert wa_service.send({'to': '447700900123', 'text': 'x'})['id']\n",
+        encoding="utf-8",
+    )
+    assert "1 passed" in run_pytest(tmp_path)
