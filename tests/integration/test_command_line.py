@@ -57,6 +57,7 @@ COMMANDS = [
     "settings",
     "dead-letters",
     "script",
+    "speech",
     "templates",
     "resume",
     "forget",
@@ -65,7 +66,7 @@ COMMANDS = [
 
 def test_the_help_names_every_command(wa: Command) -> None:
     told = wa("--help").stdout
-    assert [command for command in COMMANDS if f"\n    {command}" not in told] == []
+    assert [command for command in COMMANDS if f"\n  {command} " not in told] == []
 
 
 def test_settings_are_printed_with_secrets_masked(wa: Command) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import http.client
 import json
 import secrets
@@ -11,14 +10,18 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
+import click
+
 from wa_service.cli import findings
-from wa_service.cli.command import Commands, Load, add_command
+from wa_service.cli.context import load_settings, open_runtime
 from wa_service.cli.findings import Finding
 from wa_service.cli.terminal import say, table
 from wa_service.config import settings as configuration
 from wa_service.config.bind import reachable_at
 from wa_service.config.settings import Settings, SettingsError
 from wa_service.store.embedded_valkey import EmbeddedValkeyError
+from wa_service.store.flusher import StoreUnavailableError
+from wa_service.whatsapp.errors import WhatsAppError
 
 if TYPE_CHECKING:
     from wa_service.runtime import Runtime
@@ -27,26 +30,23 @@ _MARKS = {"ok": "✓", "warning": "!", "wrong": "✗"}
 _NUMBER_FIELDS = "quality_rating,throughput,messaging_limit_tier,whatsapp_business_manager_messaging_limit"
 
 
-def add_to(commands: Commands) -> None:
-    """Add `check`."""
-    parser = add_command(commands, "check", "Look whether everything is in order, and say what to do.", _run)
-    parser.add_argument("--json", action="store_true", help="for programs")
-    parser.add_argument("--offline", action="store_true", help="ask nothing of Meta")
-
-
-def _run(options: argparse.Namespace, load: Load) -> int:
-    found = list(_everything(load, ask_meta=not options.offline))
+@click.command
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--offline", is_flag=True, help="Ask nothing of Meta.")
+def command(as_json: bool, offline: bool) -> int:
+    """Look whether everything is in order, and say what to do."""
+    found = list(_everything(ask_meta=not offline))
     wrong = [finding for finding in found if finding.verdict == "wrong"]
-    if options.json:
+    if as_json:
         say(json.dumps({"ok": not wrong, "checks": [f.as_json() for f in found]}, ensure_ascii=False))
     else:
         say(table((_MARKS[f.verdict], f.name, f.seen, f.do) for f in found))
     return 1 if wrong else 0
 
 
-def _everything(load: Load, *, ask_meta: bool) -> Iterator[Finding]:
+def _everything(*, ask_meta: bool) -> Iterator[Finding]:
     try:
-        settings = load()
+        settings = load_settings()
     except SettingsError as error:
         for problem in error.problems:
             yield Finding("settings", "wrong", problem, "python -m wa_service settings prints them all.")
@@ -57,23 +57,15 @@ def _everything(load: Load, *, ask_meta: bool) -> Iterator[Finding]:
     yield findings.of_disk(settings.var_dir)
     yield findings.of_handshake(*_handshake(settings))
     try:
-        from wa_service import runtime
-
-        built = runtime.build(settings)
+        with open_runtime(settings) as runtime:
+            yield from _store(runtime)
+            if ask_meta:
+                yield from _meta(runtime)
     except EmbeddedValkeyError as error:
         yield Finding("Redis answers", "wrong", "no embedded Valkey", str(error))
-        return
-    try:
-        yield from _store(built)
-        if ask_meta:
-            yield from _meta(built)
-    finally:
-        built.close()
 
 
 def _store(runtime: Runtime) -> Iterator[Finding]:
-    from wa_service.store.flusher import StoreUnavailableError
-
     observer = runtime.observer
     try:
         problems, info, skew = observer.durability(), observer.info(), observer.clock_skew()
@@ -105,8 +97,6 @@ def _meta(runtime: Runtime) -> Iterator[Finding]:
 
 def _asked(name: str, ask: Callable[[], Iterable[Finding]]) -> list[Finding]:
     """The findings of a question to Meta; where Meta says no, that is the finding."""
-    from wa_service.whatsapp.errors import WhatsAppError
-
     try:
         return list(ask())
     except WhatsAppError as error:

@@ -1,49 +1,49 @@
-"""The command line: `python -m wa_service <command>`.
-
-Each command imports its room when it runs, not before: `settings` and `valkey` must answer where Meta's
-credentials are missing, and prometheus_client looks for its directory while it is imported.
-"""
+"""The command line: `python -m wa_service <command>`."""
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
 
-from wa_service.cli import (
-    check,
-    dead_letters,
-    emulator,
-    forget,
-    resume,
-    script,
-    send,
-    settings_table,
-    speech,
-    templates,
-    valkey,
-    worker,
-)
-from wa_service.cli.context import CommandError
-from wa_service.cli.terminal import complain
-from wa_service.config import settings
-from wa_service.config.settings import Settings, SettingsError
-from wa_service.observability import log, multiprocess
+import click
+
+from wa_service.cli.terminal import CommandError, complain
+from wa_service.config.settings import SettingsError
 from wa_service.store.embedded_valkey import EmbeddedValkeyError
 
-_COMMANDS = (
-    worker,
-    emulator,
-    valkey,
-    send,
-    check,
-    settings_table,
-    dead_letters,
-    script,
-    speech,
-    templates,
-    resume,
-    forget,
-)
+# Name → module of this package that defines `command`.
+COMMANDS = {
+    "worker": "worker",
+    "emulator": "emulator",
+    "valkey": "valkey",
+    "send": "send",
+    "check": "check",
+    "settings": "settings_table",
+    "dead-letters": "dead_letters",
+    "script": "script",
+    "speech": "speech",
+    "templates": "templates",
+    "resume": "resume",
+    "forget": "forget",
+}
+
+
+class _LazyGroup(click.Group):
+    """Imports a command's module when it is asked for, so that a worker's supervisor stays small."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"wa_service.cli.{COMMANDS[cmd_name]}").command
+        return command
+
+
+_HELP: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
+_commands = _LazyGroup(help="WhatsApp Business Cloud API service.", context_settings=_HELP)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -52,9 +52,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit status: 0 done, 1 not done, 2 asked wrongly (arguments or settings).
     """
-    options = _parser().parse_args(arguments)
     try:
-        return int(options.run(options, _load))
+        return int(_commands.main(arguments, standalone_mode=False) or 0)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
     except SettingsError as error:
         for problem in error.problems:
             complain(problem)
@@ -62,21 +64,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (CommandError, EmbeddedValkeyError) as error:
         complain(str(error))
         return 1
-    except KeyboardInterrupt:
+    except (click.Abort, KeyboardInterrupt):
         return 130
-
-
-def _load() -> Settings:
-    """Read the settings and make the process ready to log and count."""
-    given = settings.load()
-    log.configure(given.log_format, given.log_numbers, level=given.log_level)
-    multiprocess.share(given.metrics_dir)
-    return given
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m wa_service", description="WhatsApp Business Cloud API service")
-    commands = parser.add_subparsers(title="commands", metavar="<command>", required=True)
-    for command in _COMMANDS:
-        command.add_to(commands)
-    return parser

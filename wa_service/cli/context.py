@@ -1,4 +1,4 @@
-"""The runtime for the length of one command, and what can go wrong with it as one sentence."""
+"""What a command works with: the settings, and the runtime for as long as it runs."""
 
 from __future__ import annotations
 
@@ -6,29 +6,41 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from wa_service.cli.terminal import CommandError
+from wa_service.config import settings
 from wa_service.config.settings import Settings
+from wa_service.observability import log, multiprocess
+from wa_service.store.flusher import StoreUnavailableError
+from wa_service.whatsapp.errors import WhatsAppError
 
 if TYPE_CHECKING:
     from wa_service.runtime import Runtime
 
 
-class CommandError(Exception):
-    """A command cannot do what it was asked for; the text is one sentence."""
+def load_settings() -> Settings:
+    """Read the settings, and make this process ready to log and count.
+
+    Raises:
+        SettingsError: something required is missing or something given cannot be used.
+    """
+    given = settings.load()
+    log.configure(given.log_format, given.log_numbers, level=given.log_level)
+    multiprocess.share(given.metrics_dir)
+    return given
 
 
 @contextmanager
-def opened(settings: Settings) -> Iterator[Runtime]:
+def open_runtime(given: Settings) -> Iterator[Runtime]:
     """Build the runtime, and close it in the end.
 
     Raises:
         CommandError: the store or Meta could not be asked, or said no.
         EmbeddedValkeyError: no embedded Valkey answers.
     """
+    # Not before `load_settings`: a series takes its place among the shared ones when it is made.
     from wa_service import runtime
-    from wa_service.store.flusher import StoreUnavailableError
-    from wa_service.whatsapp.errors import WhatsAppError
 
-    built = runtime.build(settings)
+    built = runtime.build(given)
     try:
         yield built
     except StoreUnavailableError as error:

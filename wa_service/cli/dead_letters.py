@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
+import click
 import orjson
 
-from wa_service.cli.command import Commands, Load, add_command
-from wa_service.cli.context import CommandError, opened
-from wa_service.cli.terminal import progress, say, table
+from wa_service.cli.context import load_settings, open_runtime
+from wa_service.cli.terminal import CommandError, progress, say, table
 from wa_service.observability.log import clean
 
 if TYPE_CHECKING:
@@ -21,32 +20,53 @@ if TYPE_CHECKING:
     from wa_service.store.dead_letters import DeadLetter
 
 
-def add_to(commands: Commands) -> None:
-    """Add `dead-letters`."""
-    parser = add_command(commands, "dead-letters", "List what could not be handled, replay it, drop it.", _run)
-    what = parser.add_subparsers(dest="what", metavar="list|show|replay|drop")
-    what.add_parser("list", help="oldest first (the default)")
-    show = what.add_parser("show", help="one whole, with what the customer sent")
-    show.add_argument("id", help="as `list` shows it")
-    for name, sentence in (("replay", "handle it again"), ("drop", "throw it away")):
-        one = what.add_parser(name, help=sentence)
-        one.add_argument("id", nargs="*", help="as `list` shows it")
-        one.add_argument("--all", action="store_true", help="every one")
+@click.group(invoke_without_command=True, subcommand_metavar="[list|show|replay|drop]")
+@click.pass_context
+def command(context: click.Context) -> int | None:
+    """List what could not be handled, replay it, drop it."""
+    if context.invoked_subcommand is None:
+        with open_runtime(load_settings()) as runtime:
+            return _list(runtime)
+    return None
 
 
-def _run(options: argparse.Namespace, load: Load) -> int:
-    with opened(load()) as runtime:
-        match options.what:
-            case "show":
-                return _show(runtime, options.id)
-            case "replay" | "drop":
-                if not options.id and not options.all:
-                    raise CommandError("Say which: ids as `dead-letters list` shows them, or --all.")
-                asked = runtime.dead_letters.ids() if options.all else options.id
-                act = _replaying(runtime) if options.what == "replay" else partial(_drop, runtime)
-                return _each(asked, act, "will be handled again" if options.what == "replay" else "were dropped")
-            case _:
-                return _list(runtime)
+@command.command("list")
+def list_letters() -> int:
+    """List them, oldest first (the default)."""
+    with open_runtime(load_settings()) as runtime:
+        return _list(runtime)
+
+
+@command.command()
+@click.argument("letter_id", metavar="ID")
+def show(letter_id: str) -> int:
+    """Print one whole, with what the customer sent."""
+    with open_runtime(load_settings()) as runtime:
+        return _show(runtime, letter_id)
+
+
+@command.command()
+@click.argument("ids", metavar="[ID]...", nargs=-1)
+@click.option("--all", "every", is_flag=True, help="Every one.")
+def replay(ids: Sequence[str], every: bool) -> int:
+    """Handle dead letters again; ID as `list` shows it."""
+    with open_runtime(load_settings()) as runtime:
+        return _each(_chosen(runtime, ids, every=every), _replaying(runtime), "will be handled again")
+
+
+@command.command()
+@click.argument("ids", metavar="[ID]...", nargs=-1)
+@click.option("--all", "every", is_flag=True, help="Every one.")
+def drop(ids: Sequence[str], every: bool) -> int:
+    """Throw dead letters away; ID as `list` shows it."""
+    with open_runtime(load_settings()) as runtime:
+        return _each(_chosen(runtime, ids, every=every), partial(_drop, runtime), "were dropped")
+
+
+def _chosen(runtime: Runtime, ids: Sequence[str], *, every: bool) -> Sequence[str]:
+    if not ids and not every:
+        raise CommandError("Say which: ids as `dead-letters list` shows them, or --all.")
+    return runtime.dead_letters.ids() if every else ids
 
 
 def _list(runtime: Runtime) -> int:

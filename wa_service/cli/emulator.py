@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 
-from wa_service.cli.command import Commands, Load, add_command
+import click
+
+from wa_service.cli.context import load_settings
 from wa_service.config.bind import reachable_at
 from wa_service.config.settings import Settings, whole_environment
 
 
-def add_to(commands: Commands) -> None:
-    """Add `emulator`."""
-    parser = add_command(commands, "emulator", "Run the emulated Meta with its phone page.", _run)
-    parser.add_argument("--host", default="127.0.0.1", help="where to listen (%(default)s)")
-    parser.add_argument("--port", type=int, default=8090, help="0 takes a free one (%(default)s)")
-    parser.add_argument("--callback", default="", help="where webhooks go (the service's webhook at WA_BIND)")
-    parser.add_argument("--unsafe", action="store_true", help="listen beyond this machine; there is no login")
-
-
-def _run(options: argparse.Namespace, load: Load) -> int:
-    settings = load()
-    command = [sys.executable, "-m", "meta_emulator", "--host", options.host, "--port", str(options.port)]
-    if options.unsafe:
-        command.append("--unsafe")
+@click.command
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
+@click.option("--port", type=int, default=8090, show_default=True, help="0 takes a free one.")
+@click.option("--callback", default="", help="Where webhooks go; by default the service's webhook at WA_BIND.")
+@click.option("--unsafe", is_flag=True, help="Listen beyond this machine; there is no login.")
+def command(host: str, port: int, callback: str, unsafe: bool) -> None:
+    """Run the emulated Meta with its phone page."""
+    settings = load_settings()
+    arguments = [sys.executable, "-m", "meta_emulator", "--host", host, "--port", str(port)]
+    if unsafe:
+        arguments.append("--unsafe")
     sys.stdout.flush()
     # Replaces this process, so that signals reach the emulator and nothing of it is imported here.
-    os.execve(sys.executable, command, whole_environment() | _environment(settings, options.callback))  # noqa: S606
+    os.execve(sys.executable, arguments, whole_environment() | _environment(settings, callback))  # noqa: S606
 
 
 def _environment(settings: Settings, callback: str) -> dict[str, str]:

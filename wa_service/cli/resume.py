@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import argparse
+import click
 
-from wa_service.cli.command import Commands, Load, add_command
-from wa_service.cli.context import CommandError, opened
-from wa_service.cli.terminal import say
-
-
-def add_to(commands: Commands) -> None:
-    """Add `resume`."""
-    sentence = "End a number's pause at once (a new token, a paid bill); by itself it tries again within 5 minutes."
-    parser = add_command(commands, "resume", sentence, _run)
-    parser.add_argument("number", nargs="?", help="phone number id; without it, every one")
+from wa_service.cli.context import load_settings, open_runtime
+from wa_service.cli.terminal import CommandError, say
 
 
-def _run(options: argparse.Namespace, load: Load) -> int:
-    with opened(load()) as runtime:
-        if options.number is not None and options.number not in runtime.numbers:
-            raise CommandError(f"{options.number} is not in WHATSAPP_PHONE_NUMBER_ID.")
-        for number in [options.number] if options.number else runtime.numbers:
-            was_paused = runtime.outbox.resume(number)
-            say(f"{number} sends again." if was_paused else f"{number} was not paused.")
-        return 0
+@click.command
+@click.argument("number", required=False)
+def command(number: str | None) -> None:
+    """End a number's pause at once.
+
+    NUMBER is a phone number id; without it, every one.
+
+    For a new token or a paid bill; by itself a paused number tries again within 5 minutes.
+    """
+    with open_runtime(load_settings()) as runtime:
+        if number is not None and number not in runtime.numbers:
+            raise CommandError(f"{number} is not in WHATSAPP_PHONE_NUMBER_ID.")
+        for each in [number] if number else runtime.numbers:
+            was_paused = runtime.outbox.resume(each)
+            say(f"{each} sends again." if was_paused else f"{each} was not paused.")

@@ -2,42 +2,51 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from wa_service.cli.command import Commands, Load, add_command
-from wa_service.cli.context import CommandError
-from wa_service.cli.terminal import say
+import click
 
+from wa_service.cli.terminal import CommandError, say
+from wa_service.conversation.script import HOTEL_DESK, ScriptError
+from wa_service.conversation.script_check import ScriptCheck
 
-def add_to(commands: Commands) -> None:
-    """Add `script`."""
-    parser = add_command(commands, "script", "Check a script file and try it, or print the packaged one.", _run)
-    what = parser.add_subparsers(dest="what", metavar="check|example", required=True)
-    check = what.add_parser("check", help="say what is wrong with its line, what is confused, and answer typed lines")
-    check.add_argument("file", type=Path)
-    check.add_argument("--intents", choices=["fuzzy", "semantic"], default="fuzzy", help="how texts are compared")
-    check.add_argument("--lines", action="store_true", help="answer lines from a pipe, too")
-    what.add_parser("example", help="print the packaged script, to start from")
+if TYPE_CHECKING:
+    from wa_service.conversation.assembly import Intents
 
 
-def _run(options: argparse.Namespace, _: Load) -> int:
-    from wa_service.conversation.script import HOTEL_DESK, ScriptError
-    from wa_service.conversation.script_check import ScriptCheck
+@click.group
+def command() -> None:
+    """Check a script file and try it, or print the packaged one."""
 
-    if options.what == "example":
-        say(HOTEL_DESK.read_text(encoding="utf-8").rstrip("\n"))
-        return 0
+
+@command.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--intents",
+    type=click.Choice(["fuzzy", "semantic"]),
+    default="fuzzy",
+    show_default=True,
+    help="How texts are compared.",
+)
+@click.option("--lines", is_flag=True, help="Answer lines from a pipe, too.")
+def check(file: Path, intents: Intents, lines: bool) -> None:
+    """Say what is wrong with its line, what is confused, and answer typed lines."""
     try:
-        with ScriptCheck(options.file, options.intents) as script_check:
-            for line in script_check.report().lines():
+        with ScriptCheck(file, intents) as script:
+            for line in script.report().lines():
                 say(line)
             if sys.stdin.isatty():
                 say("Write what a customer would write; Ctrl-D ends.")
-            if sys.stdin.isatty() or options.lines:
+            if sys.stdin.isatty() or lines:
                 for line in sys.stdin:
-                    say(script_check.answer_line(line.rstrip("\n")))
+                    say(script.answer_line(line.rstrip("\n")))
     except (ScriptError, OSError) as error:
         raise CommandError(str(error)) from None
-    return 0
+
+
+@command.command()
+def example() -> None:
+    """Print the packaged script, to start from."""
+    say(HOTEL_DESK.read_text(encoding="utf-8").rstrip("\n"))

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import argparse
+import click
 
-from wa_service.cli.command import Commands, Load, add_command
 from wa_service.cli.terminal import complain, say, table
 from wa_service.config import settings
 from wa_service.config.settings import Settings, SettingsError
 
 
-def add_to(commands: Commands) -> None:
-    """Add `settings`."""
-    parser = add_command(commands, "settings", "Print every setting, its value and its meaning.", _run)
-    parser.add_argument("--quiet", action="store_true", help="only say what is wrong, by words and exit status")
-
-
-def _run(options: argparse.Namespace, _: Load) -> int:
+@click.command
+@click.option("--quiet", is_flag=True, help="Only say what is wrong, by words and exit status.")
+def command(quiet: bool) -> int:
+    """Print every setting, its value and its meaning."""
     problems: list[str] = []
     given: Settings | None = None
     try:
         given = settings.load()
     except SettingsError as error:
         problems = error.problems
-    if not options.quiet:
+    if not quiet:
         say(table(_row(variable, given) for variable in settings.variables()))
     for problem in problems:
         complain(problem)

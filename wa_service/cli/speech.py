@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
+from collections.abc import Sequence
 
-from wa_service.cli.command import Commands, Load, add_command
+import click
+
 from wa_service.speech.local_server import ENVIRONMENT
 
 
-def add_to(commands: Commands) -> None:
-    """Add `speech`; its options are the speech process's own (`--help` prints them)."""
-    parser = add_command(commands, "speech", "Serve speech to text and sentence meaning (OpenAI's shapes).", _run)
-    parser.add_argument("options", nargs=argparse.REMAINDER, help="as of `speech -- --help`")
-
-
-def _run(options: argparse.Namespace, _: Load) -> int:
-    arguments = [argument for argument in options.options if argument != "--"]
-    # Another program in this process's place: without gevent's patches, and without our secrets.
-    os.execve(sys.executable, [sys.executable, "-m", "wa_service.speech", *arguments], ENVIRONMENT)  # noqa: S606
+@click.command(add_help_option=False, context_settings={"ignore_unknown_options": True})
+@click.argument("options", nargs=-1, type=click.UNPROCESSED)
+def command(options: Sequence[str]) -> None:
+    """Serve speech to text and sentence meaning (OpenAI's shapes)."""
+    # Another program in this process's place: without gevent's patches, and without our secrets. `--help` is its own.
+    os.execve(sys.executable, [sys.executable, "-m", "wa_service.speech", *options], ENVIRONMENT)  # noqa: S606

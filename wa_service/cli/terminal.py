@@ -13,6 +13,10 @@ _BAR = 30
 _STEP = 10_000
 
 
+class CommandError(Exception):
+    """A command cannot do what it was asked for; the text is one sentence."""
+
+
 def say(text: str = "") -> None:
     """Write a line of a command's result."""
     sys.stdout.write(text + "\n")

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
+import click
 
-from wa_service.cli.command import Commands, Load, add_command
 from wa_service.cli.terminal import say
 from wa_service.config import settings
 from wa_service.store import embedded_valkey
 
 
-def add_to(commands: Commands) -> None:
-    """Add `valkey`."""
-    add_command(commands, "valkey", "Run the embedded Valkey; the others find its socket in <WA_VAR_DIR>/valkey.", _run)
+@click.command
+def command() -> int:
+    """Run the embedded Valkey.
 
-
-def _run(_: argparse.Namespace, __: Load) -> int:
+    The other processes find its socket in <WA_VAR_DIR>/valkey.
+    """
     return embedded_valkey.run(settings.load_var_dir(), say)

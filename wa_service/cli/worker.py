@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 from functools import partial
 
-from wa_service.cli.command import Commands, Load, add_command
+import click
+
+from wa_service.cli.context import load_settings
 from wa_service.cli.terminal import complain
 from wa_service.startup import StartRefusedError, check_store
+from wa_service.worker.supervisor import supervise
 
 
-def add_to(commands: Commands) -> None:
-    """Add `worker`. The hidden options are those with which its supervisor starts the process that works."""
-    parser = add_command(commands, "worker", "Answer customers and send what waits; run as many as you like.", _run)
-    parser.add_argument("--consumer", help=argparse.SUPPRESS)
-    parser.add_argument("--predecessor", help=argparse.SUPPRESS)
-    parser.add_argument("--parent", type=int, help=argparse.SUPPRESS)
-    parser.add_argument("--ready-fd", type=int, help=argparse.SUPPRESS)
+@click.command
+@click.option("--consumer", hidden=True)
+@click.option("--predecessor", hidden=True)
+@click.option("--parent", type=int, hidden=True)
+@click.option("--ready-fd", type=int, hidden=True)
+def command(consumer: str | None, predecessor: str | None, parent: int | None, ready_fd: int | None) -> int:
+    """Answer customers and send what waits.
 
-
-def _run(options: argparse.Namespace, load: Load) -> int:
-    settings = load()
-    if options.consumer is None:
-        # Only this: the supervisor stays small.
-        from wa_service.worker.supervisor import supervise
-
+    Run as many as you like.
+    """
+    # The hidden options are those with which the supervisor starts the process that works.
+    settings = load_settings()
+    if consumer is None:
         return supervise()
 
+    # Only here: the supervisor stays small.
     from wa_service.conversation.script import ScriptError
     from wa_service.observability.sentry import configure
     from wa_service.worker import process
@@ -37,10 +38,10 @@ def _run(options: argparse.Namespace, load: Load) -> int:
         check_store(settings, warn=False)
         process.run(
             settings,
-            options.consumer,
-            predecessor=options.predecessor,
-            parent=options.parent,
-            on_started=partial(_report_ready, options.ready_fd),
+            consumer,
+            predecessor=predecessor,
+            parent=parent,
+            on_started=partial(_report_ready, ready_fd),
         )
     except (ScriptError, StartRefusedError) as error:
         complain(str(error))
