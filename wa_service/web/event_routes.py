@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any, Final
 
 from flask import Response
@@ -12,8 +13,9 @@ from pydantic import Field
 
 from wa_service.push.event_form import event_item
 from wa_service.store.events import Events
-from wa_service.web.auth import allow
+from wa_service.web.auth import allow, caller_name
 from wa_service.web.cached_schema import CachedSchemaModel
+from wa_service.web.long_polls import LongPolls
 from wa_service.web.models import Moment, ResponseBody
 from wa_service.web.openapi import operation
 
@@ -65,6 +67,7 @@ class EventPage(ResponseBody):
 
 def add_event_routes(api: APIBlueprint, events: Events) -> None:
     """Add the route."""
+    polls = LongPolls()
 
     @api.get("/events", **operation(200, EventPage))
     @allow("read")
@@ -73,7 +76,8 @@ def add_event_routes(api: APIBlueprint, events: Events) -> None:
 
         In the order in which it was stored. Give the answer's `next` as `after` to go on.
         """
-        return read_page(events, query.after, query.wait, query.limit).respond()
+        with polls.hold(caller_name()) if query.wait else nullcontext():
+            return read_page(events, query.after, query.wait, query.limit).respond()
 
 
 def read_page(
