@@ -10,7 +10,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from wa_service.web.problems import INVALID, MEDIA_TYPE, ProblemError
 
-LARGEST_MESSAGE: Final = 1024 * 1024
+LARGEST_MESSAGE: Final = 128 * 1024
 
 
 def json_object(*, optional: bool = False) -> dict[str, Any]:
@@ -18,7 +18,7 @@ def json_object(*, optional: bool = False) -> dict[str, Any]:
 
     Raises:
         ProblemError: there is none, it is not a JSON object, or its content type is another.
-        RequestEntityTooLarge: it is larger than 1 MiB.
+        RequestEntityTooLarge: it is larger than 128 KiB.
     """
     # One byte more than allowed: werkzeug cuts a body in chunks off at its limit, and says nothing.
     request.max_content_length = LARGEST_MESSAGE + 1

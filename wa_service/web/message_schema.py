@@ -114,7 +114,7 @@ def _other() -> Schema:
     return {
         "description": "A type that this service does not know is passed on as it is.",
         "type": "object",
-        "properties": {"type": {"type": "string", "minLength": 1, "not": {"enum": known}}},
+        "properties": {"type": {"type": "string", "minLength": 1, "maxLength": 64, "not": {"enum": known}}},
         "required": ["type"],
     }
 

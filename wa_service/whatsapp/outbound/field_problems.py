@@ -1,12 +1,15 @@
-"""What pydantic finds wrong with a message, as a path in Meta's JSON and a sentence each."""
+"""Name what pydantic finds wrong with a message: a path in Meta's JSON and a sentence each."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
+
+MOST_PROBLEMS: Final = 20
+LONGEST_PATH: Final = 256
 
 
 class MessageProblem(NamedTuple):
@@ -35,14 +38,23 @@ _SENTENCES: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
 
 
 def problems(error: ValidationError) -> list[MessageProblem]:
-    """Read what `parse_message` found: a path and a sentence for each problem, without the values given."""
-    found = [(path_of(item), item) for item in error.errors(include_url=False, include_input=False)]
-    return [
-        MessageProblem(path, _sentence(item))
-        for path, item in found
-        # pydantic counts only items without problems, so such a list also looks too short.
-        if item["type"] != "too_short" or not any(other.startswith(f"{path}.") for other, _ in found)
-    ]
+    """Return a path and a sentence for each problem that `parse_message` found, without the values given.
+
+    At most `MOST_PROBLEMS` are named; the last one then says how many there are beside them.
+    """
+    items = error.errors(include_url=False, include_input=False)
+    inner = {step for item in items for step in _proper_prefixes(item["loc"])}
+    # pydantic counts only items without problems, so a list with problems in its items also looks too short.
+    named = [item for item in items if item["type"] != "too_short" or item["loc"] not in inner]
+    found = [MessageProblem(path_of(item)[:LONGEST_PATH], _sentence(item)) for item in named[:MOST_PROBLEMS]]
+    if len(named) > MOST_PROBLEMS:
+        found.append(MessageProblem("", f"There are {len(named) - MOST_PROBLEMS} more problems."))
+    return found
+
+
+def _proper_prefixes(path: tuple[str | int, ...]) -> Iterator[tuple[str | int, ...]]:
+    for length in range(len(path)):
+        yield path[:length]
 
 
 def path_of(item: ErrorDetails) -> str:

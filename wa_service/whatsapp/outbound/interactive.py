@@ -92,7 +92,7 @@ class ReplyButton(MessagePart):
 class ButtonsAction(MessagePart):
     """One to three reply buttons."""
 
-    buttons: tuple[ReplyButton, ...] = Field(min_length=1, max_length=3)
+    buttons: tuple[ReplyButton, ...] = Field(fail_fast=True, min_length=1, max_length=3)
 
     @model_validator(mode="after")
     def _distinct(self) -> "ButtonsAction":
@@ -122,14 +122,14 @@ class ListSection(MessagePart):
     """Rows under a title."""
 
     title: str | None = Field(default=None, max_length=24)
-    rows: tuple[Row, ...] = Field(min_length=1, max_length=10)
+    rows: tuple[Row, ...] = Field(fail_fast=True, min_length=1, max_length=10)
 
 
 class ListAction(MessagePart):
     """The label that opens the list, and its sections."""
 
     button: str = Field(min_length=1, max_length=20)
-    sections: tuple[ListSection, ...] = Field(min_length=1, max_length=10)
+    sections: tuple[ListSection, ...] = Field(fail_fast=True, min_length=1, max_length=10)
 
     @model_validator(mode="after")
     def _rows_fit(self) -> "ListAction":
@@ -239,14 +239,14 @@ class ProductSection(MessagePart):
     """Products under a title."""
 
     title: str | None = Field(default=None, max_length=24)
-    product_items: tuple[ProductItem, ...] = Field(min_length=1, max_length=30)
+    product_items: tuple[ProductItem, ...] = Field(fail_fast=True, min_length=1, max_length=30)
 
 
 class ProductListAction(MessagePart):
     """Products of a catalogue, in sections."""
 
     catalog_id: str = Field(min_length=1)
-    sections: tuple[ProductSection, ...] = Field(min_length=1, max_length=10)
+    sections: tuple[ProductSection, ...] = Field(fail_fast=True, min_length=1, max_length=10)
 
     @model_validator(mode="after")
     def _products_fit(self) -> "ProductListAction":
@@ -305,7 +305,7 @@ class AddressParameters(MessagePart):
 
     country: str = Field(pattern=r"^[A-Z]{2}$")
     values: dict[str, Any] | None = None
-    saved_addresses: tuple[dict[str, Any], ...] | None = None
+    saved_addresses: tuple[dict[str, Any], ...] | None = Field(default=None, fail_fast=True, max_length=100)
     validation_errors: dict[str, Any] | None = None
 
 

@@ -69,7 +69,7 @@ class Message(MessagePart):
     recipient_type: Literal["individual", "group"] = "individual"
     to: str | None = Field(default=None, min_length=1)
     recipient: str | None = None
-    type: str = Field(min_length=1)
+    type: str = Field(min_length=1, max_length=64)
     context: ReplyContext | None = None
     biz_opaque_callback_data: str | None = Field(default=None, max_length=512)
 
@@ -218,10 +218,10 @@ class Card(MessagePart):
     """A contact card."""
 
     name: CardName
-    phones: tuple[dict[str, Any], ...] | None = None
-    emails: tuple[dict[str, Any], ...] | None = None
-    addresses: tuple[dict[str, Any], ...] | None = None
-    urls: tuple[dict[str, Any], ...] | None = None
+    phones: tuple[dict[str, Any], ...] | None = Field(default=None, fail_fast=True, max_length=100)
+    emails: tuple[dict[str, Any], ...] | None = Field(default=None, fail_fast=True, max_length=100)
+    addresses: tuple[dict[str, Any], ...] | None = Field(default=None, fail_fast=True, max_length=100)
+    urls: tuple[dict[str, Any], ...] | None = Field(default=None, fail_fast=True, max_length=100)
     org: dict[str, Any] | None = None
     birthday: str | None = Field(default=None, pattern=r"^\d{4}-\d{2}-\d{2}$")
 
@@ -230,7 +230,7 @@ class ContactsMessage(Message):
     """Contact cards: Meta's pages allow 257, its schema 5 (2.3)."""
 
     type: Literal["contacts"] = "contacts"
-    contacts: tuple[Card, ...] = Field(min_length=1, max_length=257)
+    contacts: tuple[Card, ...] = Field(fail_fast=True, min_length=1, max_length=257)
 
 
 class ReactionBody(MessagePart):

@@ -95,6 +95,9 @@ class CouponParameter(Parameter):
     coupon_code: str = Field(min_length=1, max_length=20)
 
 
+MOST_VALUES = 100
+"""Far above what Meta takes in one template: a bound on the work that a request makes."""
+
 _KNOWN = frozenset({"text", "currency", "date_time", "image", "video", "document", "payload", "coupon_code"})
 
 
@@ -124,7 +127,7 @@ class Component(MessagePart):
     type: str
     sub_type: str | None = None
     index: str | StrictInt | None = None
-    parameters: tuple[AnyParameter, ...] | None = None
+    parameters: tuple[AnyParameter, ...] | None = Field(default=None, fail_fast=True, max_length=MOST_VALUES)
 
     @model_validator(mode="after")
     def _fits_its_type(self) -> "Component":
@@ -147,7 +150,7 @@ class Template(MessagePart):
 
     name: str = Field(pattern=r"^[a-z0-9_]{1,512}$")
     language: Language
-    components: tuple[Component, ...] | None = None
+    components: tuple[Component, ...] | None = Field(default=None, fail_fast=True, max_length=MOST_VALUES)
 
 
 Value: TypeAlias = str | int | float | Mapping[str, Any]
@@ -183,6 +186,7 @@ def build_components(
     """
     if footer is not None:
         raise ValueError(NO_FOOTER_PARAMETERS)
+    _check_sizes(header, body, buttons, carousel)
     if one_time_code is not None:
         if len(one_time_code) > 15:
             raise ValueError("A one-time code has at most 15 characters.")
@@ -202,6 +206,15 @@ def build_components(
         if button is not None:
             components.append(_button(place, button))
     return components
+
+
+def _check_sizes(header: object, body: object, buttons: object, carousel: object) -> None:
+    for name, values in (("buttons", buttons), ("carousel", carousel)):
+        if values is not None and (isinstance(values, str | bytes) or not isinstance(values, Sequence)):
+            raise ValueError(f"The {name} must be a list.")
+    for given in (header, body, buttons, carousel):
+        if isinstance(given, Sequence | Mapping) and not isinstance(given, str) and len(given) > MOST_VALUES:
+            raise ValueError(f"At most {MOST_VALUES} values are allowed.")
 
 
 def _card(place: int, card: Mapping[str, Any]) -> dict[str, Any]:

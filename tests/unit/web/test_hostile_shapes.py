@@ -1,0 +1,203 @@
+"""No request holds a process: whatever its shape, it costs a bounded time and gets a bounded answer.
+
+The time is that of the processor, of the thread that answers: while it runs, the event loop does not turn, and a busy
+machine beside it does not count.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from copy import deepcopy
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from tests.unit.web.conftest import KEYS, Web
+from tests.unit.web.deliveries import CUSTOMER, delivery, text_message, value_of
+from wa_service.conversation.reply_check import UnusableReplyError, checked_reply
+from wa_service.web.bodies import LARGEST_MESSAGE
+
+LOOP_SECONDS = 0.25
+LARGEST_ANSWER = 64 * 1024
+
+PRODUCT = {"product_retailer_id": "1"}
+ROW = {"id": "1", "title": "One"}
+MESSAGES: list[dict[str, Any]] = [
+    {"text": "hello"},
+    {"type": "text", "text": {"body": "hello"}},
+    {"image": {"link": "https://example.com/a.png", "caption": "x"}},
+    {"location": {"latitude": 1.5, "longitude": "2.5"}},
+    {"contacts": [{"name": {"formatted_name": "Ada", "first_name": "Ada"}, "phones": [{"phone": "1"}]}]},
+    {"reaction": {"message_id": "wamid.X", "emoji": "x"}},
+    {
+        "interactive": {
+            "type": "button",
+            "body": {"text": "x"},
+            "action": {"buttons": [{"type": "reply", "reply": {"id": "1", "title": "One"}}]},
+        }
+    },
+    {
+        "interactive": {
+            "type": "list",
+            "body": {"text": "x"},
+            "action": {"button": "b", "sections": [{"title": "s", "rows": [ROW]}]},
+        }
+    },
+    {
+        "interactive": {
+            "type": "product_list",
+            "header": {"type": "text", "text": "h"},
+            "body": {"text": "x"},
+            "action": {
+                "catalog_id": "1",
+                "sections": [{"title": "s", "product_items": [{"product_retailer_id": "1"}]}],
+            },
+        }
+    },
+    {"interactive": {"type": "address_message", "body": {"text": "x"}, "action": {"parameters": {"country": "IN"}}}},
+    {"template": {"name": "welcome", "language": "en_US", "header": "h", "body": ["Ada"], "buttons": ["x"]}},
+    {"template": {"name": "welcome", "language": {"code": "en"}, "components": [{"type": "body", "parameters": []}]}},
+    {"template": {"name": "welcome", "language": "en", "carousel": [{"body": ["x"]}]}},
+    {"text": "hello", "fallback_template": {"name": "welcome", "language": "en_US", "body": ["Ada"]}},
+    {"type": "newtype", "newtype": {"a": 1}},
+    {"text": "hello", "recipient": "US.13491208655302741918", "ttl": 60, "context": {"message_id": "wamid.X"}},
+]
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Every place in a JSON value."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path, *(place for key, each in inner for place in places(each, (*path, key)))]
+
+
+def replaced(value: Any, path: tuple[Any, ...], by: Any) -> Any:
+    """The value with another one at a place."""
+    if not path:
+        return by
+    changed = deepcopy(value)
+    target = changed
+    for key in path[:-1]:
+        target = target[key]
+    target[path[-1]] = by
+    return changed
+
+
+def nested(levels: int) -> Any:
+    value: Any = 1
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+def filled(make: Callable[[int], Any]) -> Any:
+    """The largest value of a shape that fits into a message."""
+    size = len(orjson.dumps(make(100))) / 100
+    return make(int((LARGEST_MESSAGE - 2_048) / size))
+
+
+TINY: list[Any] = [1, None, {}, [], "", {"rows": []}, {"type": "x"}, {"name": {}}, {"a": 1}, [[]], {"type": "button"}]
+HOSTILE = st.one_of(
+    st.sampled_from(TINY).map(lambda each: filled(lambda count: [each] * count)),
+    st.sampled_from(TINY).map(lambda each: filled(lambda count: {f"k{i}": each for i in range(count)})),
+    st.sampled_from("a1+( \n\\\u0301é٣🙂{").map(lambda character: filled(lambda count: character * count)),
+    st.sampled_from([("1-", ""), ("wamid.", ""), ("a.", "1"), ("{{", "}}")]).map(
+        lambda pair: filled(lambda count: pair[0] * count + pair[1])
+    ),
+    st.integers(1, 240).map(nested),
+    st.sampled_from([10**400, -(10**18), 1e308, 0.1, True]).filter(lambda number: abs(number) < 2**63),
+)
+SHAPES = st.sampled_from(MESSAGES).flatmap(
+    lambda message: st.tuples(st.sampled_from(places({"to": CUSTOMER} | message)), HOSTILE).map(
+        lambda chosen: replaced({"to": CUSTOMER} | message, *chosen)
+    )
+)
+OFTEN = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+ROWS = {"to": CUSTOMER, **replaced(MESSAGES[7], ("interactive", "action", "sections"), [{"rows": []}] * 9_000)}
+
+
+def measured(call: Callable[[], Any]) -> Any:
+    """The answer to a call, which held the loop within its bound."""
+    started = time.thread_time()
+    answer = call()
+    assert time.thread_time() - started < LOOP_SECONDS
+    return answer
+
+
+@OFTEN
+@given(SHAPES)
+@example(ROWS)
+@example({"to": CUSTOMER, **replaced(MESSAGES[10], ("template", "body"), [1] * 60_000)})
+@example({"to": CUSTOMER, "contacts": [1] * 60_000})
+def test_a_message_of_any_shape_costs_a_bounded_time(web: Web, message: Any) -> None:
+    answer = measured(lambda: web.send(message))
+
+    assert answer.status_code < 500
+    assert len(answer.data) <= LARGEST_ANSWER
+    assert len(answer.json.get("errors", ())) <= 21
+
+
+@OFTEN
+@given(SHAPES)
+@example({"text": "x", "to": None, **{f"k{i}": 1 for i in range(9_000)}})
+def test_a_responder_s_reply_of_any_shape_costs_a_bounded_time(message: Any) -> None:
+    reply = {key: value for key, value in message.items() if key != "to"} if isinstance(message, dict) else {}
+    reply.pop("recipient", None)
+
+    def check() -> str:
+        try:
+            checked_reply(reply)
+        except UnusableReplyError as error:
+            return str(error)
+        return ""
+
+    assert len(measured(check)) <= 2_048
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(HOSTILE, st.sampled_from(["path", "query", "body", "header"]))
+def test_whatever_any_route_is_given_costs_a_bounded_time(web: Web, hostile: Any, where: str) -> None:
+    text = (hostile if isinstance(hostile, str) else orjson.dumps(hostile).decode())[:4_000]
+    for rule in web.app.url_map.iter_rules():
+        path = rule.rule
+        for name in rule.arguments:
+            path = path.replace(f"<{name}>", text if where == "path" else "wamid.X")
+        path = path.replace("<message_id:id>", "wamid.X").replace("<wamid:wamid>", "wamid.X")
+        query = dict.fromkeys(("after", "wait", "limit", "from", "hub.challenge", text[:64]), text)
+        for method in (rule.methods or set()) - {"OPTIONS", "HEAD"}:
+            key = text[:2_000].encode("ascii", "ignore").decode().replace("\n", "")
+            given = {
+                "query_string": query if where == "query" else None,
+                "data": orjson.dumps(hostile) if where == "body" else None,
+                "content_type": "application/json" if where == "body" else None,
+                "headers": KEYS["boss"] | ({"Idempotency-Key": key} if where == "header" else {}),
+            }
+            answer = measured(
+                lambda path=path, method=method, given=given: web.client.open(path, method=method, **given)
+            )
+            if rule.rule not in {"/openapi.json", "/metrics"} and not rule.rule.startswith("/docs"):
+                assert len(answer.data) <= LARGEST_ANSWER
+
+
+@pytest.mark.parametrize("size", [LARGEST_MESSAGE + 1, 1024 * 1024])
+def test_a_message_above_the_limit_is_too_large(web: Web, size: int) -> None:
+    body = orjson.dumps({"to": CUSTOMER, "text": "x" * size})
+
+    answer = web.client.post("/v1/messages", data=body, headers=KEYS["both"] | {"Content-Type": "application/json"})
+
+    assert answer.status_code == 413
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(HOSTILE, st.data())
+def test_a_signed_delivery_of_any_shape_costs_a_bounded_time(web: Web, hostile: Any, data: st.DataObject) -> None:
+    good = delivery(value_of(messages=[text_message()]))
+    place = data.draw(st.sampled_from(places(good)))
+
+    answer = measured(lambda: web.webhook(replaced(good, place, hostile)))
+
+    assert answer.status_code in {200, 400}
+    assert len(answer.data) <= LARGEST_ANSWER
