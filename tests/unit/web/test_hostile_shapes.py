@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from copy import deepcopy
+from functools import partial
 from typing import Any
 
 import orjson
@@ -169,15 +170,13 @@ def test_whatever_any_route_is_given_costs_a_bounded_time(web: Web, hostile: Any
         query = dict.fromkeys(("after", "wait", "limit", "from", "hub.challenge", text[:64]), text)
         for method in (rule.methods or set()) - {"OPTIONS", "HEAD"}:
             key = text[:2_000].encode("ascii", "ignore").decode().replace("\n", "")
-            given = {
+            parts: dict[str, Any] = {
                 "query_string": query if where == "query" else None,
                 "data": orjson.dumps(hostile) if where == "body" else None,
                 "content_type": "application/json" if where == "body" else None,
                 "headers": KEYS["boss"] | ({"Idempotency-Key": key} if where == "header" else {}),
             }
-            answer = measured(
-                lambda path=path, method=method, given=given: web.client.open(path, method=method, **given)
-            )
+            answer = measured(partial(web.client.open, path, method=method, **parts))
             if rule.rule not in {"/openapi.json", "/metrics"} and not rule.rule.startswith("/docs"):
                 assert len(answer.data) <= LARGEST_ANSWER
 
@@ -193,11 +192,11 @@ def test_a_message_above_the_limit_is_too_large(web: Web, size: int) -> None:
 
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(HOSTILE, st.data())
-def test_a_signed_delivery_of_any_shape_costs_a_bounded_time(web: Web, hostile: Any, data: st.DataObject) -> None:
-    good = delivery(value_of(messages=[text_message()]))
-    place = data.draw(st.sampled_from(places(good)))
+def test_a_customer_s_message_of_any_shape_costs_a_bounded_time(web: Web, hostile: Any, data: st.DataObject) -> None:
+    place = data.draw(st.sampled_from(places(text_message())))
+    signed = delivery(value_of(messages=[replaced(text_message(), place, hostile)]))
 
-    answer = measured(lambda: web.webhook(replaced(good, place, hostile)))
+    answer = measured(lambda: web.webhook(signed))
 
-    assert answer.status_code in {200, 400}
+    assert answer.status_code == 200
     assert len(answer.data) <= LARGEST_ANSWER
