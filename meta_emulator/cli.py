@@ -90,6 +90,7 @@ def ready_line(config: EmulatorConfig, url: str) -> str:
             "url": url,
             "phone_page": f"{url}/",
             "controls": f"{url}/_emulator",
+            "openapi": f"{url}/_emulator/openapi.json",
             "pid": os.getpid(),
             "access_token": config.access_token,
             "app_secret": config.app_secret,

@@ -6,6 +6,8 @@ A page holds a table between `<!-- make docs: NAME -->` and `<!-- end -->`; `TAB
 
 from __future__ import annotations
 
+import inspect
+import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -16,6 +18,10 @@ from typing import Any
 from prometheus_client import REGISTRY
 from prometheus_client.metrics_core import Metric
 
+from meta_emulator import fidelity
+from meta_emulator.behaviour import Behaviour
+from meta_emulator.control import control_routes
+from meta_emulator.faults import KINDS
 from wa_service import runtime
 from wa_service.config import settings
 from wa_service.config.web_options import WebOptions
@@ -194,6 +200,34 @@ def _keys() -> str:
     )
 
 
+def _emulator_controls() -> str:
+    rows = []
+    for each in control_routes():
+        path = re.sub(r"<(?:int:)?(.*?)>", r"{\1}", each.path)
+        rows.append([f"`{each.method} {path}`", _one_line(each.view.__doc__)])
+    return _table(["call", "what"], sorted(rows, key=lambda row: row[0].split()[1]))
+
+
+def _emulator_fidelity(rows: Iterable[fidelity.Fidelity]) -> str:
+    return _table(["what", "", "source", "what differs"], ([row.what, row.level, row.source, row.note] for row in rows))
+
+
+def _emulator_options() -> str:
+    text = inspect.cleandoc(Behaviour.__doc__ or "")
+    defaults = Behaviour().view()
+    described = re.findall(r"^(\w+): (.*?)(?=\n\w+: |\Z)", text, re.MULTILINE | re.DOTALL)
+    rows = ([f"`{name}`", f"`{json.dumps(defaults[name])}`", _one_line(what)] for name, what in described)
+    return _table(["option", "default", "what"], rows)
+
+
+def _one_line(docstring: str | None) -> str:
+    return " ".join(inspect.cleandoc(docstring or "").replace("``", "`").split())
+
+
+def _emulator_faults() -> str:
+    return _table(["kind", "what"], ([f"`{kind}`", what] for kind, what in KINDS.items()))
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "settings": lambda: _settings(lambda _: True),
     "settings-of-meta": lambda: _settings(lambda variable: variable.name.startswith("WHATSAPP_")),
@@ -202,6 +236,12 @@ TABLES: dict[str, Callable[[], str]] = {
     "problem-types": _problem_types,
     "routes": _routes,
     "keys": _keys,
+    "emulator-controls": _emulator_controls,
+    "emulator-options": _emulator_options,
+    "emulator-faults": _emulator_faults,
+    "fidelity-endpoints": lambda: _emulator_fidelity(fidelity.endpoints()),
+    "fidelity-behaviours": lambda: _emulator_fidelity(fidelity.BEHAVIOURS),
+    "fidelity-missing": lambda: _emulator_fidelity(fidelity.MISSING),
     **{f"codes-{name}": partial(_codes, rows) for name, rows in codes.SECTIONS.items()},
 }
 

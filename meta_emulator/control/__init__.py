@@ -15,15 +15,17 @@ from meta_emulator.control.http import ControlError, json_response
 from meta_emulator.control.identity import IdentityControls
 from meta_emulator.control.media import MediaControls
 from meta_emulator.control.observation import ObservationControls
+from meta_emulator.control.openapi import DescriptionControls
 from meta_emulator.control.phones import PhoneControls
+from meta_emulator.control.routes import Controls, Route
 from meta_emulator.control.templates import TemplateControls
 from meta_emulator.control.webhooks import WebhookControls
 from meta_emulator.control.world import WorldControls
 from meta_emulator.world import World
 
-__all__ = ["control_blueprint"]
+__all__ = ["control_blueprint", "control_routes"]
 
-_GROUPS = (
+_GROUPS: tuple[type[Controls], ...] = (
     WorldControls,
     PhoneControls,
     IdentityControls,
@@ -35,7 +37,13 @@ _GROUPS = (
     ObservationControls,
     WebhookControls,
     TemplateControls,
+    DescriptionControls,
 )
+
+
+def control_routes() -> tuple[Route, ...]:
+    """Return every route of the control API."""
+    return tuple(each for controls in _GROUPS for each in controls.own_routes())
 
 
 def control_blueprint(world: World) -> Blueprint:
@@ -50,6 +58,7 @@ def control_blueprint(world: World) -> Blueprint:
     def wrong(error: ValueError) -> Response:
         return json_response({"error": str(error)}, 400)
 
+    Controls.routes = control_routes()
     for controls in _GROUPS:
         controls(world).register(blueprint)
 

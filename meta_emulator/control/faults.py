@@ -16,7 +16,7 @@ class FaultControls(Controls):
 
     @route("GET", "/faults")
     def faults(self) -> Response:
-        """``{"faults": [planned], "spent": [used up], "kinds": {…}, "endpoints": {…}}``, each with its ``hits``."""
+        """Return ``{"faults": [planned], "spent": [used up], "kinds": {…}, "endpoints": {…}}``."""
         return json_response(
             {
                 "faults": [fault.view() for fault in self.world.faults.all()],

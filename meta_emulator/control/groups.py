@@ -14,7 +14,7 @@ class GroupControls(Controls):
 
     @route("GET", "/groups")
     def groups(self) -> Response:
-        """``{"groups": [{"id", "number_id", "subject", "participants": [wa_id]}]}``."""
+        """Return ``{"groups": [{"id", "number_id", "subject", "participants": [wa_id]}]}``."""
         return json_response({"groups": [group.view() for group in self.world.groups.values()]})
 
     @route("POST", "/groups")

@@ -29,7 +29,7 @@ class PhoneControls(Controls):
 
     @route("GET", "/phones")
     def phones(self) -> Response:
-        """``{"phones": [{wa_id, name, user_id, …properties, windows}]}``."""
+        """Return ``{"phones": [{wa_id, name, user_id, …properties, windows}]}``."""
         return json_response({"phones": [phone.view() for phone in tuple(self.world.phones.values())]})
 
     @route("POST", "/phones")
@@ -53,7 +53,7 @@ class PhoneControls(Controls):
 
     @route("GET", "/phones/<wa_id>/messages")
     def messages(self, wa_id: str) -> Response:
-        """``{"messages": […oldest first], "phone": {…}, "cursor": id}``; this does not mark messages as read.
+        """Return ``{"messages": […oldest first], "phone": {…}, "cursor": id}``; this does not mark messages as read.
 
         ``?after=<cursor>`` returns only the business's messages that the phone received after that; with
         ``&wait=<seconds>`` (at most 120) the call waits until there is one.

@@ -18,7 +18,7 @@ class TemplateControls(Controls):
 
     @route("GET", "/templates")
     def templates(self) -> Response:
-        """``{"templates": [{id, name, language, category, status, components, …}]}``."""
+        """Return ``{"templates": [{id, name, language, category, status, components, …}]}``."""
         return json_response({"templates": [asdict(template) for template in self.world.templates.values()]})
 
     @route("POST", "/templates/<template_id>")

@@ -41,7 +41,7 @@ class WorldControls(Controls):
 
     @route("GET", "/clock")
     def clock(self) -> Response:
-        """``{"now": unix seconds, "ahead": seconds before the machine's clock}``."""
+        """Return ``{"now": unix seconds, "ahead": seconds before the machine's clock}``."""
         return json_response(_clock(self.world))
 
     @route("POST", "/clock")
@@ -53,7 +53,7 @@ class WorldControls(Controls):
 
     @route("GET", "/limits")
     def limits(self) -> Response:
-        """``{"throughput", "pair", "window", "test_numbers": bool, "daily": customers, 0 for none}``."""
+        """Return ``{"throughput", "pair", "window", "test_numbers": bool, "daily": customers, 0 for none}``."""
         return json_response(self.world.limits.settings.view())
 
     @route("POST", "/limits")
@@ -81,7 +81,7 @@ class WorldControls(Controls):
 
     @route("POST", "/token")
     def token(self) -> Response:
-        """``{"state": "valid" | "expired" | "revoked" | "uninstalled" | "malformed"}`` → the same."""
+        """Set the token's state: ``{"state": "valid" | "expired" | "revoked" | "uninstalled" | "malformed"}``."""
         state = json_body().get("state", "valid")
         if state not in TOKEN_STATES:
             raise ControlError(400, f"state must be one of {', '.join(TOKEN_STATES)}")
@@ -104,7 +104,7 @@ class WorldControls(Controls):
 
     @route("GET", "/numbers")
     def numbers(self) -> Response:
-        """``{"numbers": [{id, digits, display, verified_name, …}]}``."""
+        """Return ``{"numbers": [{id, digits, display, verified_name, …}]}``."""
         return json_response({"numbers": [number_view(number) for number in self.world.numbers.values()]})
 
     @route("POST", "/numbers")

@@ -12,7 +12,7 @@ from meta_emulator.graph.call import Call, JsonObject
 
 Handler = Callable[[Call], "JsonObject | Response"]
 
-_TABLES: dict[str, dict[tuple[str, str], Handler]] = {
+HANDLERS: dict[str, dict[tuple[str, str], Handler]] = {
     "number": {
         ("GET", ""): nodes.get_number,
         ("POST", ""): nodes.post_number,
@@ -84,7 +84,7 @@ def node_type_of(call: Call) -> str:
 
 def find_handler(call: Call) -> Handler | GraphError:
     """Return the handler, or Meta's error where there is none."""
-    table = _TABLES.get(node_type_of(call))
+    table = HANDLERS.get(node_type_of(call))
     if table is None:
         return unsupported_request(call.method, call.object_id)
     handler = table.get((call.method, call.edge))

@@ -1,0 +1,64 @@
+"""The control API's OpenAPI document and the fidelity table are complete."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from meta_emulator import fidelity
+from meta_emulator.control import control_routes
+from tests.unit.emulator.emulated import Emulator
+
+
+@pytest.fixture
+def document(fresh: Emulator) -> dict[str, Any]:
+    found: dict[str, Any] = fresh.control("GET", "openapi.json").json
+    return found
+
+
+def test_every_control_is_described(document: dict[str, Any]) -> None:
+    described = {(method.upper(), path) for path, each in document["paths"].items() for method in each}
+    served = {
+        (each.method, "/_emulator" + re.sub(r"<(?:int:)?(\w+)>", r"{\1}", each.path)) for each in control_routes()
+    }
+    assert described == served
+
+
+def test_operations_have_a_unique_id_a_summary_and_their_path_parameters(document: dict[str, Any]) -> None:
+    operations = [(path, each) for path, item in document["paths"].items() for each in item.values()]
+    ids = [each["operationId"] for _, each in operations]
+    assert len(set(ids)) == len(ids)
+    for path, each in operations:
+        assert each["summary"]
+        named = {item["name"] for item in each["parameters"] if item["in"] == "path"}
+        assert named == set(re.findall(r"\{(\w+)\}", path))
+
+
+@pytest.mark.parametrize(
+    ("path", "properties"),
+    [
+        ("phones/{wa_id}/press", {"message_id", "button"}),
+        ("phones/{wa_id}/owner", {"owner", "previous_role", "new_role"}),
+        ("clock", {"advance"}),
+    ],
+)
+def test_a_request_body_names_its_properties(document: dict[str, Any], path: str, properties: set[str]) -> None:
+    body = document["paths"][f"/_emulator/{path}"]["post"]["requestBody"]
+    assert set(body["content"]["application/json"]["schema"]["properties"]) == properties
+
+
+def test_the_long_poll_has_its_query(document: dict[str, Any]) -> None:
+    parameters = document["paths"]["/_emulator/phones/{wa_id}/messages"]["get"]["parameters"]
+    assert {item["name"] for item in parameters if item["in"] == "query"} == {"after", "wait"}
+
+
+def test_every_graph_route_has_a_row_of_fidelity_and_none_is_left_over() -> None:
+    assert all(row.source for row in fidelity.endpoints())
+    assert fidelity.unknown_endpoints() == set()
+
+
+def test_what_is_simplified_says_how() -> None:
+    rows = [*fidelity.endpoints(), *fidelity.BEHAVIOURS]
+    assert [row.what for row in rows if row.level == "simplified" and not row.note] == []
