@@ -14,7 +14,8 @@ from tests.unit.emulator.emulated import Emulator
 
 @pytest.fixture
 def document(fresh: Emulator) -> dict[str, Any]:
-    found: dict[str, Any] = fresh.control("GET", "openapi.json").json
+    found = fresh.control("GET", "openapi.json").json
+    assert isinstance(found, dict)
     return found
 
 

@@ -18,7 +18,7 @@ from wa_service.observability.log_events import LOG_EVENTS
 ROOT = Path(__file__).parents[3]
 PAGES = write_docs.pages()
 # Meta's own names stand there.
-OURS = [page for page in PAGES if page.name != "meta-cloud-api.md"]
+OURS = [page for page in PAGES if page.name not in ("meta-cloud-api.md", "fidelity.md")]
 SOURCES = [*(ROOT / "wa_service").rglob("*.py"), ROOT / "gunicorn.conf.py"]
 
 

@@ -1,0 +1,11 @@
+# Not built where it was written: no Docker daemon was there.
+# The emulator alone, for tests of any language: docker build -f deploy/emulator.Dockerfile -t meta-emulator .
+# docker run --rm -p 127.0.0.1:8090:8090 meta-emulator --allow-host emulator
+FROM python:3.13-slim-bookworm
+WORKDIR /app
+COPY requirements.txt ./
+RUN pip install --no-cache-dir --require-hashes --no-deps -r requirements.txt
+COPY meta_emulator ./meta_emulator
+USER 65534:65534
+EXPOSE 8090
+ENTRYPOINT ["python", "-m", "meta_emulator", "--host", "0.0.0.0", "--unsafe", "--json"]
