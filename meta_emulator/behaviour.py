@@ -19,6 +19,7 @@ class Behaviour:
     batch_across_numbers: a batch may hold updates of several numbers, one ``change`` each.
     duplicates: how many more times every webhook is delivered, in other bytes.
     shuffle_statuses: the statuses of a message come in random order.
+    send_statuses: send webhooks about the statuses of sends.
     skip_delivered: ``read`` without a preceding ``delivered`` (reference 5.7).
     statuses_before_answer: post a message's statuses before the HTTP response to its send.
     status_delay: seconds between acceptance and ``sent``, and again before ``delivered``.
@@ -36,6 +37,7 @@ class Behaviour:
     batch_across_numbers: bool = False
     duplicates: int = 0
     shuffle_statuses: bool = False
+    send_statuses: bool = True
     skip_delivered: bool = False
     statuses_before_answer: bool = False
     status_delay: float = 0.0

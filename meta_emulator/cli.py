@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from meta_emulator.config import EmulatorConfig
+from meta_emulator.load_command import load
 from meta_emulator.server import serve
 
 
@@ -80,6 +81,9 @@ def main(
         serve(config, lambda url: _print_ready(config, url, as_json=as_json, show_token=generated))
     except OSError as error:
         raise click.ClickException(f"Cannot listen on {host}:{port}: {error.strerror}.") from None
+
+
+main.add_command(load)
 
 
 def ready_line(config: EmulatorConfig, url: str) -> str:

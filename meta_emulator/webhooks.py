@@ -17,7 +17,7 @@ from meta_emulator import encoding
 from meta_emulator.activity import Activity
 from meta_emulator.behaviour import Behaviour
 from meta_emulator.callback_client import CallbackClient, CallbackResponse
-from meta_emulator.clock import Timers
+from meta_emulator.clock import Clock, Timers
 from meta_emulator.config import EmulatorConfig
 from meta_emulator.credentials import Credentials
 from meta_emulator.envelopes import Update, envelope
@@ -42,6 +42,7 @@ class WebhookContext(Protocol):
     behaviour: Behaviour
     credentials: Credentials
     activity: Activity
+    clock: Clock
     timers: Timers
     random: Random
 
@@ -83,6 +84,8 @@ class WebhookQueue:
         self.held = False
         self.pending = 0
         self.counts: Counter[str] = Counter()
+        # (time of the POST, seconds until the answer, status) while a load test measures.
+        self.durations: list[tuple[float, float, int]] | None = None
 
     def enqueue(self, update: Update) -> None:
         """Queue an update; drop it where nobody is subscribed."""
@@ -192,6 +195,8 @@ class WebhookQueue:
                 "POST", callback, timeout=world.behaviour.webhook_timeout, headers=headers, body=body
             )
         self.counts["posts"] += 1
+        if self.durations is not None:
+            self.durations.append((world.clock.now() - answer.seconds, answer.seconds, answer.status))
         self.counts[f"answered_{answer.status}"] += 1
         world.record_exchange(
             begun=begun,
@@ -281,6 +286,7 @@ class WebhookQueue:
         if delivery.epoch != self._epoch:
             return
         self.counts[outcome] += len(delivery.updates)
+        self.counts["statuses"] += sum("statuses" in update.value for update in delivery.updates)
         self.pending -= len(delivery.updates)
         self._free_lanes(delivery)
 

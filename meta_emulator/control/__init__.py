@@ -13,6 +13,7 @@ from meta_emulator.control.faults import FaultControls
 from meta_emulator.control.groups import GroupControls
 from meta_emulator.control.http import ControlError, json_response
 from meta_emulator.control.identity import IdentityControls
+from meta_emulator.control.load import LoadControls
 from meta_emulator.control.media import MediaControls
 from meta_emulator.control.observation import ObservationControls
 from meta_emulator.control.openapi import DescriptionControls
@@ -37,6 +38,7 @@ _GROUPS: tuple[type[Controls], ...] = (
     ObservationControls,
     WebhookControls,
     TemplateControls,
+    LoadControls,
     DescriptionControls,
 )
 

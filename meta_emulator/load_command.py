@@ -1,0 +1,90 @@
+"""``meta-emulator load``."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from meta_emulator.client import ControlCallError, EmulatedMeta
+from meta_emulator.config import EmulatorConfig
+from meta_emulator.load_report import as_svg, as_table
+from meta_emulator.running import RunningEmulator
+from meta_emulator.running_service import RunningService
+
+
+@click.command()
+@click.option("--url", default="", help="A running emulator; by default one is started.")
+@click.option("--service", is_flag=True, help="Start wa_service beside it, on free ports.")
+@click.option("--script", type=click.Path(path_type=Path, exists=True), help="With --service: its script file.")
+@click.option("--responder", default="", help="With --service: its HTTP responder.")
+@click.option("--setting", "settings", multiple=True, help="With --service: a setting, NAME=VALUE.")
+@click.option("--conversations", default=200, show_default=True, help="How many customers write.")
+@click.option("--rate", default=50.0, show_default=True, help="Messages a second of all together.")
+@click.option("--seconds", default=10.0, show_default=True, help="How long they write.")
+@click.option("--statuses/--no-statuses", default=True, show_default=True, help="Three statuses for each send.")
+@click.option("--batching", type=click.Choice(["meta", "none"]), default="meta", show_default=True)
+@click.option("--duplicates", default=0, show_default=True, help="Further deliveries of every webhook.")
+@click.option("--shuffle", is_flag=True, help="Statuses of a message in random order.")
+@click.option("--drain", default=30.0, show_default=True, help="Seconds to wait for the last answers.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@click.option("--svg", type=click.Path(path_type=Path, dir_okay=False), help="Write a picture of the report.")
+@click.pass_context
+def load(
+    context: click.Context,
+    /,
+    url: str,
+    service: bool,
+    script: Path | None,
+    responder: str,
+    settings: tuple[str, ...],
+    as_json: bool,
+    svg: Path | None,
+    **plan: Any,
+) -> None:
+    """Play customers and Meta's webhooks against a service; report acknowledgements, answers, losses, repeats.
+
+    With options of the emulator: `meta-emulator --callback URL --app-secret … load --rate 100`.
+    """
+    group = context.parent.params if context.parent else {}
+    with ExitStack() as stack:
+        meta = EmulatedMeta(url) if url else stack.enter_context(_started(group))
+        if service:
+            named = dict(setting.split("=", 1) for setting in settings)
+            running = RunningService(meta, script=script, responder=responder, settings=named)
+            stack.enter_context(running)
+        try:
+            report = meta.control("POST", "load", plan, wait=plan["seconds"] + plan["drain"] + 60)
+        except ControlCallError as error:
+            raise click.ClickException(str(error)) from None
+    click.echo(json.dumps(report) if as_json else as_table(report))
+    if svg is not None:
+        svg.write_text(as_svg(report), encoding="utf-8")
+
+
+@contextmanager
+def _started(group: dict[str, Any]) -> Iterator[EmulatedMeta]:
+    config = EmulatorConfig(
+        access_token=group.get("access_token") or f"EAA{secrets.token_urlsafe(24)}",
+        app_secret=group.get("app_secret") or secrets.token_hex(16),
+        verify_token=group.get("verify_token") or secrets.token_urlsafe(12),
+        phone_number_ids=tuple(group["numbers"]),
+        business_account_id=group["account"],
+        callback_url=group["callback"],
+        port=group["port"] if group["callback"] else 0,
+        kept_sends=1_000_000,
+    )
+    with RunningEmulator(config) as running:
+        yield EmulatedMeta(
+            running.url,
+            access_token=config.access_token,
+            app_secret=config.app_secret,
+            verify_token=config.verify_token,
+            phone_number_ids=config.phone_number_ids,
+            business_account_id=config.business_account_id,
+        )
