@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any
 
 from gevent.queue import Empty, Full, Queue
+
+# A function where most events are never read: a load test publishes thousands of exchanges.
+EventData = dict[str, Any] | Callable[[], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +19,12 @@ class WorldEvent:
 
     id: int
     kind: str
-    data: dict[str, Any]
+    content: EventData
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """Content of the event; computed where it is a function."""
+        return self.content() if callable(self.content) else self.content
 
 
 class EventHub:
@@ -41,7 +49,7 @@ class EventHub:
         """Number of open streams."""
         return len(self._subscribers)
 
-    def publish(self, kind: str, data: dict[str, Any]) -> WorldEvent:
+    def publish(self, kind: str, data: EventData) -> WorldEvent:
         """Send an event to every subscriber and keep it for replay."""
         self._last += 1
         event = WorldEvent(self._last, kind, data)

@@ -248,7 +248,7 @@ class World:
             milliseconds=0.0,
             **fields,
         )
-        self.hub.publish("exchange", begun.summary() | {"under_way": True})
+        self.hub.publish("exchange", lambda: begun.summary() | {"under_way": True})
         return begun.id
 
     def record_exchange(self, *, begun: int = 0, **fields: Any) -> Exchange:
@@ -257,7 +257,7 @@ class World:
             self._exchange_number += 1
         exchange = Exchange(id=begun or self._exchange_number, at=self.clock.now(), **fields)
         self.exchanges.append(exchange)
-        self.hub.publish("exchange", exchange.summary())
+        self.hub.publish("exchange", exchange.summary)
         return exchange
 
     # Webhooks
