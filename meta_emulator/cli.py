@@ -12,6 +12,7 @@ import click
 
 from meta_emulator.config import EmulatorConfig
 from meta_emulator.load_command import load
+from meta_emulator.recording_commands import record, replay
 from meta_emulator.server import serve
 
 
@@ -83,7 +84,8 @@ def main(
         raise click.ClickException(f"Cannot listen on {host}:{port}: {error.strerror}.") from None
 
 
-main.add_command(load)
+for command in (load, record, replay):
+    main.add_command(command)
 
 
 def ready_line(config: EmulatorConfig, url: str) -> str:

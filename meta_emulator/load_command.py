@@ -53,7 +53,7 @@ def load(
     """
     group = context.parent.params if context.parent else {}
     with ExitStack() as stack:
-        meta = EmulatedMeta(url) if url else stack.enter_context(_started(group))
+        meta = EmulatedMeta(url) if url else stack.enter_context(started_emulator(group))
         if service:
             named = dict(setting.split("=", 1) for setting in settings)
             running = RunningService(meta, script=script, responder=responder, settings=named)
@@ -68,7 +68,8 @@ def load(
 
 
 @contextmanager
-def _started(group: dict[str, Any]) -> Iterator[EmulatedMeta]:
+def started_emulator(group: dict[str, Any]) -> Iterator[EmulatedMeta]:
+    """Start an emulator with the options of the command's group."""
     config = EmulatorConfig(
         access_token=group.get("access_token") or f"EAA{secrets.token_urlsafe(24)}",
         app_secret=group.get("app_secret") or secrets.token_hex(16),

@@ -18,6 +18,7 @@ from meta_emulator.control.media import MediaControls
 from meta_emulator.control.observation import ObservationControls
 from meta_emulator.control.openapi import DescriptionControls
 from meta_emulator.control.phones import PhoneControls
+from meta_emulator.control.recording import RecordingControls
 from meta_emulator.control.routes import Controls, Route
 from meta_emulator.control.templates import TemplateControls
 from meta_emulator.control.webhooks import WebhookControls
@@ -39,6 +40,7 @@ _GROUPS: tuple[type[Controls], ...] = (
     WebhookControls,
     TemplateControls,
     LoadControls,
+    RecordingControls,
     DescriptionControls,
 )
 

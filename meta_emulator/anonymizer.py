@@ -1,0 +1,90 @@
+"""Replace personal details in webhooks and Graph calls: the same detail always gets the same replacement."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+_NUMBERS = {
+    "from",
+    "to",
+    "wa_id",
+    "recipient_id",
+    "recipient",
+    "input",
+    "customer",
+    "new_wa_id",
+    "phone_number",
+    "user",
+}
+_NUMBERS |= {"recipient_participant_id", "phone", "user"}
+_USER_IDS = {"user_id", "from_user_id", "to_user_id", "recipient_user_id", "parent_user_id", "from_parent_user_id"}
+_USER_IDS |= {"previous_user_id", "previous_parent_user_id", "recipient_participant_user_id"}
+_NAMES = {"name", "formatted_name", "first_name", "last_name", "full_name", "middle_name", "username", "company"}
+_TEXTS = {"body", "caption", "text", "description", "title", "address", "filename", "emoji", "headline", "payload"}
+_SECRETS = {"sha256", "url", "link", "hash", "ctwa_clid", "flow_token", "response_json", "email", "vcard", "street"}
+_PLACES = {"latitude", "longitude"}
+_DIGITS = re.compile(r"\+?[0-9][0-9 ()-]{5,}[0-9]")
+_FIRST_NUMBER = 15_550_000_000
+
+
+class Anonymizer:
+    """Replaces numbers, ids, names and texts; texts keep their shape (letters become ``x``, digits ``0``).
+
+    keep_texts: leave texts as they are, apart from numbers in them. ids of the business become placeholders.
+    """
+
+    def __init__(self, *, keep_texts: bool = False, placeholders: dict[str, str] | None = None) -> None:
+        self._keep_texts = keep_texts
+        self._placeholders = placeholders or {}
+        self._replaced: dict[tuple[str, str], str] = {}
+
+    def replace(self, value: Any, name: str = "") -> Any:
+        """Return ``value`` without personal details; ``name`` is its property."""
+        if isinstance(value, dict):
+            return {key: self.replace(item, self._name_of(name, key)) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self.replace(item, name) for item in value]
+        if name in _PLACES and not isinstance(value, bool):
+            return 0.0
+        return self._text(value, name) if isinstance(value, str) else value
+
+    def _name_of(self, parent: str, key: str) -> str:
+        # ``template.name`` and ``language`` are the business's own.
+        return "template_name" if parent == "template" and key == "name" else key
+
+    def _text(self, text: str, name: str) -> str:
+        if text in self._placeholders:
+            return self._placeholders[text]
+        if name in _NUMBERS and _is_number(text):
+            return self._number(text)
+        if name in _USER_IDS and text:
+            return self._numbered("user", text, f"{text[:2]}.{{:020d}}")
+        if text.startswith("wamid.") or (name in ("id", "message_id") and len(text) > 20):
+            return self._numbered("wamid", text, "wamid.{}")
+        if name in _NAMES and text:
+            return self._numbered("name", text, "Name {}")
+        if name in _SECRETS:
+            return "x"
+        if name in _TEXTS and text:
+            return _DIGITS.sub("0000000", text) if self._keep_texts else _shape(text)
+        return text
+
+    def _number(self, text: str) -> str:
+        digits = re.sub(r"\D", "", text)
+        known = self._replaced.setdefault(("number", digits), str(_FIRST_NUMBER + self._count("number") + 1))
+        return f"+{known}" if text.startswith("+") else known
+
+    def _numbered(self, kind: str, text: str, form: str) -> str:
+        return self._replaced.setdefault((kind, text), form.format(self._count(kind) + 1))
+
+    def _count(self, kind: str) -> int:
+        return sum(known == kind for known, _ in self._replaced)
+
+
+def _is_number(text: str) -> bool:
+    return re.fullmatch(r"\+?[0-9 ()-]{5,}", text) is not None
+
+
+def _shape(text: str) -> str:
+    return "".join("0" if one.isdigit() else ("X" if one.isupper() else "x") if one.isalpha() else one for one in text)

@@ -1,0 +1,51 @@
+"""``meta-emulator record`` and ``meta-emulator replay``."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import click
+import yaml
+
+from meta_emulator.client import EmulatedMeta
+from meta_emulator.load_command import started_emulator
+from meta_emulator.recording import replay as replay_recording
+from meta_emulator.running_service import RunningService
+
+
+@click.command()
+@click.option("--url", required=True, help="A running emulator.")
+@click.option("--texts", is_flag=True, help="Keep texts as they were written; numbers in them are replaced.")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+def record(url: str, texts: bool, file: Path) -> None:
+    """Save the session's webhooks and calls as YAML, without personal details."""
+    found = EmulatedMeta(url).control("GET", "recording", params={"texts": "1" if texts else "0"})
+    file.write_text(yaml.safe_dump(found, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    click.echo(f"{len(found['steps'])} steps, {found['skipped']} skipped.")
+
+
+@click.command()
+@click.option("--at-once", is_flag=True, help="Without the recording's pauses.")
+@click.option("--service", is_flag=True, help="Start wa_service beside the emulator.")
+@click.option("--script", type=click.Path(path_type=Path, exists=True), help="With --service: its script file.")
+@click.option("--responder", default="", help="With --service: its HTTP responder.")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.pass_context
+def replay(
+    context: click.Context, /, at_once: bool, service: bool, script: Path | None, responder: str, file: Path
+) -> None:
+    """Post a recording's webhooks to a service; exit with 1 where it answers otherwise than recorded.
+
+    With a service that runs: `meta-emulator --callback URL --app-secret … replay FILE`.
+    """
+    group: dict[str, Any] = context.parent.params if context.parent else {}
+    recording = yaml.safe_load(file.read_text(encoding="utf-8"))
+    with ExitStack() as stack:
+        meta = stack.enter_context(started_emulator(group))
+        if service:
+            stack.enter_context(RunningService(meta, script=script, responder=responder))
+        found = replay_recording(recording, meta, at_once=at_once)
+    click.echo(yaml.safe_dump(found, sort_keys=False))
+    context.exit(0 if found["same"] else 1)

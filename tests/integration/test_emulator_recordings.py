@@ -1,0 +1,137 @@
+"""Recordings: without personal details, and played again against a service."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from meta_emulator import EmulatorConfig, RunningEmulator
+from meta_emulator.anonymizer import Anonymizer
+from meta_emulator.cli import main
+from meta_emulator.client import EmulatedMeta
+from meta_emulator.recording import replay
+from tests.integration.emulated_callback import VERIFY_TOKEN, Callback
+from tests.integration.emulated_meta import ACCOUNT, ANA, NUMBER, SECRET, TOKEN, Meta
+
+
+@pytest.fixture
+def callback() -> Iterator[Callback]:
+    with Callback() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def emulator() -> Iterator[RunningEmulator]:
+    with RunningEmulator(EmulatorConfig(TOKEN, SECRET, VERIFY_TOKEN, (NUMBER,), port=0)) as running:
+        yield running
+
+
+@pytest.fixture
+def meta(emulator: RunningEmulator, callback: Callback) -> Meta:
+    running = Meta(emulator.url)
+    running.do("reset", {"callback_url": callback.url})
+    return running
+
+
+def client(meta: Meta) -> EmulatedMeta:
+    return EmulatedMeta(
+        meta.url, access_token=TOKEN, app_secret=SECRET, phone_number_ids=(NUMBER,), business_account_id=ACCOUNT
+    )
+
+
+def recorded(meta: Meta, query: str = "") -> dict[str, Any]:
+    meta.settle()
+    found: dict[str, Any] = meta.do(f"recording{query}", method="GET")
+    return found
+
+
+def conversation(meta: Meta) -> str:
+    meta.do("phones", {"wa_id": ANA, "name": "Ana Lima"})
+    wamid = meta.write("My PIN is 4711, call 07700 900123!")
+    meta.send(text={"body": "Thank you, Ana"})
+    return wamid
+
+
+def test_a_recording_has_the_steps_and_no_personal_details(meta: Meta) -> None:
+    wamid = conversation(meta)
+    found = recorded(meta)
+    kinds = ["webhook" if "webhook" in step else "call" for step in found["steps"]]
+    assert sorted(kinds) == ["call", "webhook", "webhook", "webhook"]
+    text = json.dumps(found)
+    user_id = meta.do(f"phones/{ANA}", method="GET")["user_id"]
+    for detail in (ANA, "Ana", "Lima", "PIN", "4711", "900123", wamid, user_id, NUMBER, ACCOUNT, TOKEN):
+        assert detail not in text
+    assert "Xx XXX xx 0000, xxxx 00000 000000!" in text
+    call = next(step["call"] for step in found["steps"] if "call" in step)
+    assert (call["method"], call["path"], call["status"]) == ("POST", "/v24.0/{number}/messages", 200)
+
+
+def test_texts_may_stay_but_not_the_numbers_in_them(meta: Meta) -> None:
+    conversation(meta)
+    text = json.dumps(recorded(meta, "?texts=1"))
+    assert "My PIN is 4711, call 0000000!" in text
+
+
+def test_the_same_customer_is_the_same_in_every_step(meta: Meta) -> None:
+    conversation(meta)
+    meta.write("again")
+    steps = [step["webhook"] for step in recorded(meta)["steps"] if "webhook" in step]
+    values = [step["entry"][0]["changes"][0]["value"] for step in steps]
+    senders = {message["from"] for value in values for message in value.get("messages", ())}
+    recipients = {status["recipient_id"] for value in values for status in value.get("statuses", ())}
+    assert senders == recipients
+    assert len(senders) == 1
+
+
+def test_a_recording_is_played_again_with_new_times_and_ids(meta: Meta, callback: Callback) -> None:
+    conversation(meta)
+    found = recorded(meta)
+    meta.do("reset", {"callback_url": callback.url})
+    callback.deliveries.clear()
+    report = replay(found, client(meta), at_once=True)
+    assert report["webhooks"] == [200]
+    assert [item["text"]["body"] for item in callback.parts("messages")] == ["Xx XXX xx 0000, xxxx 00000 000000!"]
+    value = callback.deliveries[0].payload["entry"][0]["changes"][0]["value"]
+    assert value["metadata"]["phone_number_id"] == NUMBER
+    now = meta.do("clock", method="GET")["now"]
+    assert abs(int(value["messages"][0]["timestamp"]) - now) < 60
+    # This callback answers no customer, and the recorded service did.
+    assert (report["sends"], report["same"]) == ([], False)
+    assert report["recorded_sends"][0]["type"] == "text"
+
+
+def test_pauses_are_kept_unless_at_once(meta: Meta) -> None:
+    waits: list[float] = []
+    webhook = {"object": "whatsapp_business_account", "entry": []}
+    steps = [{"at": 0.0, "webhook": webhook}, {"at": 2.5, "webhook": webhook}]
+    replay({"version": 1, "steps": steps}, client(meta), sleep=waits.append)
+    assert waits[1] == pytest.approx(2.5, abs=1)
+
+
+def test_another_version_is_refused(meta: Meta) -> None:
+    with pytest.raises(ValueError, match="of version 9, not 1"):
+        replay({"version": 9, "steps": []}, client(meta))
+
+
+def test_the_command_writes_yaml(meta: Meta, tmp_path: Path) -> None:
+    conversation(meta)
+    meta.settle()
+    run = CliRunner().invoke(main, ["record", "--url", meta.url, str(tmp_path / "session.yaml")])
+    assert (run.exit_code, run.output) == (0, "4 steps, 0 skipped.\n")
+    assert yaml.safe_load((tmp_path / "session.yaml").read_text(encoding="utf-8"))["version"] == 1
+
+
+def test_a_template_keeps_its_name_and_a_location_loses_its_place() -> None:
+    replaced = Anonymizer().replace(
+        {"template": {"name": "order_update"}, "location": {"latitude": 52.5, "longitude": 13.4, "name": "Home"}}
+    )
+    assert replaced == {
+        "template": {"name": "order_update"},
+        "location": {"latitude": 0.0, "longitude": 0.0, "name": "Name 1"},
+    }
