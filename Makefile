@@ -4,6 +4,8 @@
 # VOICE=0           without speech (228 MB)
 # PORT=…            where web listens, with run and serve
 # EMULATOR_PORT=…   where the emulated Meta and its phone page listen, with run
+# SCRIPT=my.yaml    answer with this script file, with run
+# RESPONDER=http…   answer with the http responder at this address, with run
 
 SHELL := /bin/sh
 VENV := .venv
@@ -29,7 +31,8 @@ help: ## list what there is to make
 install: $(BASE) $(WITH_VOICE) ## make .venv with everything the service runs on
 
 run: $(BASE) $(WITH_VOICE) ## start the service with an emulated Meta and a phone page; reads no .env
-	@$(PY) -m wa_service.cli.stack run $(if $(PORT),--port $(PORT)) $(if $(EMULATOR_PORT),--emulator-port $(EMULATOR_PORT))
+	@$(PY) -m wa_service.cli.stack run $(if $(PORT),--port $(PORT)) $(if $(EMULATOR_PORT),--emulator-port $(EMULATOR_PORT)) \
+	  $(if $(SCRIPT),--script "$(SCRIPT)") $(if $(RESPONDER),--responder "$(RESPONDER)")
 
 serve: $(BASE) $(WITH_VOICE) ## start the service with Meta; settings from the environment and .env
 	@$(PY) -m wa_service.cli.stack serve $(if $(PORT),--port $(PORT))

@@ -35,11 +35,12 @@ def alive(pid: int) -> bool:
 class Started:
     """`make run` or `make serve` without make: the starter it calls, on free ports and a directory of its own."""
 
-    def __init__(self, var: Path, what: str = "run", **environment: str) -> None:
+    def __init__(self, var: Path, what: str = "run", *more: str, **environment: str) -> None:
         self.port, self.emulator_port = free_port(), free_port()
+        self.secrets = var / "secrets"
         ports = ["--port", str(self.port), "--emulator-port", str(self.emulator_port)]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "wa_service.cli.stack", what, *ports, "--var", str(var)],
+            [sys.executable, "-m", "wa_service.cli.stack", what, *ports, "--var", str(var), *more],
             cwd=ROOT,
             env={**os.environ, **environment},
             stdout=subprocess.PIPE,
@@ -54,6 +55,11 @@ class Started:
     def _read(self) -> None:
         assert self.process.stdout is not None
         self._lines.extend(iter(self.process.stdout.readline, ""))
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What a call of the REST API carries; the key is there once it is ready."""
+        return {"Authorization": f"Bearer {(self.secrets / 'api-key').read_text()}"}
 
     @property
     def said(self) -> str:

@@ -5,7 +5,6 @@ A line `# → text` in such a block says what its output holds.
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -18,7 +17,7 @@ import requests
 
 from tests.e2e.starter import Started
 from tests.eventually import eventually
-from wa_service.cli.stack import development_settings
+from wa_service.cli.development import prepare
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "PROJECT_GUIDE.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -59,7 +58,7 @@ class Desk:
 
     def run(self, block: Block) -> str:
         text = block.text.replace(":8000", f":{self.service.port}").replace(":8090", f":{self.service.emulator_port}")
-        text = text.replace(".venv/bin/python", sys.executable)
+        text = text.replace(".venv/bin/python", sys.executable).replace("var/run/secrets", str(self.service.secrets))
         command = [sys.executable, "-c", text] if block.language == "python" else ["sh", "-euc", text]
         told = subprocess.run(command, cwd=ROOT, env=self.env, capture_output=True, text=True, timeout=60, check=False)
         assert told.returncode == 0, told.stdout + told.stderr
@@ -77,9 +76,9 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
         eventually(lambda: service.answers(ANA) > 0, within=30)
         # Definitions are fetched in the background; a send before that is left to Meta to judge.
         templates = f"http://127.0.0.1:{service.port}/v1/templates"
-        requests.get(templates, headers={"Authorization": "Bearer dev-key"}, timeout=30).raise_for_status()
-        settings = development_settings(service.port, service.emulator_port, var)
-        yield Desk(service, {**os.environ, **settings, "PYTHONPATH": str(ROOT)})
+        requests.get(templates, headers=service.headers, timeout=30).raise_for_status()
+        made = prepare(service.port, service.emulator_port, var)
+        yield Desk(service, {**made.environment, "KEY": made.api_key, "PYTHONPATH": str(ROOT)})
     finally:
         service.stop()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -9,28 +10,62 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 import requests
+from standardwebhooks import Webhook
 
 from tests.e2e.starter import ROOT, Started, alive, free_port
 from tests.eventually import eventually
+from wa_service.cli.development import prepare
 
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., Started]]:
     running: list[Started] = []
 
-    def begin(**environment: str) -> Started:
-        running.append(Started(tmp_path / "var", **environment))
+    def begin(*more: str, **environment: str) -> Started:
+        running.append(Started(tmp_path / "var", "run", *more, **environment))
         return running[-1]
 
     yield begin
     for started in running:
         if started.process.poll() is None:
             started.stop()
+
+
+class Responder:
+    """An http responder that answers each message and keeps what it was sent."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[dict[str, str], bytes]] = []
+        calls = self.calls
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                calls.append(({name.lower(): value for name, value in self.headers.items()}, body))
+                answer = json.dumps({"messages": [{"text": f"the responder heard {json.loads(body)['text']}"}]})
+                self.send_response(200)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer.encode())
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}/answer"
+
+    def __enter__(self) -> Responder:
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
 
 
 @pytest.fixture
@@ -64,7 +99,7 @@ def test_the_printed_command_sends_a_message(
 def test_the_next_start_has_its_data(start: Callable[..., Started]) -> None:
     first = start()
     first.until_ready()
-    headers = {"Authorization": "Bearer dev-key", "Idempotency-Key": "once"}
+    headers = {**first.headers, "Idempotency-Key": "once"}
     body = {"to": "447700900123", "template": {"name": "hello_world", "language": "en_US"}}
     sent = requests.post(f"http://127.0.0.1:{first.port}/v1/messages", json=body, headers=headers, timeout=10)
     assert first.stop() == 0
@@ -125,10 +160,53 @@ def test_a_closed_terminal_ends_everything(start: Callable[..., Started]) -> Non
 
 
 def test_a_real_token_in_the_environment_does_not_answer(start: Callable[..., Started]) -> None:
-    service = start(WHATSAPP_ACCESS_TOKEN="a-real-token", REDIS_URL="redis://127.0.0.1:1/0", WA_RESPONDER="none")
+    service = start(WHATSAPP_ACCESS_TOKEN="a-real-token", REDIS_URL="redis://127.0.0.1:1/0")
     service.until_ready()
+    assert "Not used by `make run`: REDIS_URL, WHATSAPP_ACCESS_TOKEN." in service.said
     service.write("447700900123", "hello")
     eventually(lambda: service.answers("447700900123") > 0, within=30)
+
+
+def test_a_script_of_ones_own_answers_on_the_phone_page(start: Callable[..., Started], tmp_path: Path) -> None:
+    script = tmp_path / "mine.yaml"
+    script.write_text('fallback:\n  reply:\n    - text: "Mine says {{ text }}."\n')
+    service = start("--script", str(script), WA_MARK_READ="false", WA_INTENT="fuzzy")
+    service.until_ready()
+    assert "Taken from the environment: WA_MARK_READ." in service.said
+    assert "WA_INTENT is no setting: is WA_INTENTS meant?" in service.said
+    service.write("447700900123", "hello")
+    eventually(lambda: "Mine says hello." in str(service.chat("447700900123")), within=30)
+
+
+def test_a_responder_of_ones_own_is_called_with_the_printed_secret(start: Callable[..., Started]) -> None:
+    with Responder() as responder:
+        service = start("--responder", responder.url)
+        service.until_ready()
+        service.write("447700900123", "hello")
+        eventually(lambda: "the responder heard hello" in str(service.chat("447700900123")), within=30)
+    secret = (service.secrets / "responder-secret").read_text()
+    assert f"Responder    {responder.url}, signed with {secret}\n" in service.said
+    headers, body = responder.calls[0]
+    assert Webhook(secret).verify(body, headers)["text"] == "hello"
+
+
+def test_a_broken_script_is_told_before_anything_starts(tmp_path: Path) -> None:
+    script = tmp_path / "mine.yaml"
+    script.write_text("falback: {}\n")
+    service = Started(tmp_path / "var", "run", "--script", str(script))
+    assert service.ended() == 1
+    assert f"{script}, line 1" in service.said
+    assert "started" not in service.said
+
+
+def test_the_secrets_are_random_and_for_their_owner_alone(tmp_path: Path) -> None:
+    one, other = (prepare(1, 2, tmp_path / name, environment={}) for name in ("one", "other"))
+    assert one.api_key != other.api_key
+    assert prepare(1, 2, tmp_path / "one", environment={}).api_key == one.api_key
+    files = list((tmp_path / "one" / "secrets").iterdir())
+    assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
+    assert (tmp_path / "one" / "secrets").stat().st_mode & 0o777 == 0o700
+    assert set(one.environment.values()).isdisjoint(file.read_text() for file in files)
 
 
 def test_serve_takes_its_settings_from_the_environment_and_starts_no_emulator(tmp_path: Path) -> None:
@@ -161,7 +239,7 @@ def test_the_dashboard_and_the_alerts_name_only_what_a_running_service_tells(sta
     service.until_ready()
     service.write("447700900123", "hello")
     eventually(lambda: service.answers("447700900123") > 0, within=30)
-    url, headers = f"http://127.0.0.1:{service.port}", {"Authorization": "Bearer dev-key"}
+    url, headers = f"http://127.0.0.1:{service.port}", service.headers
     # An error of Meta's, so that the series of errors is there.
     requests.get(f"{url}/v1/media/404404", headers=headers, timeout=10)
     scrape = requests.get(f"{url}/metrics", timeout=10).text

@@ -221,3 +221,18 @@ def test_check_speaks_to_programs(wa: Command) -> None:
     (answers,) = [one for one in told["checks"] if one["name"] == "webhook answers"]
     assert answers["verdict"] == "wrong"
     assert answers["do"] == "Start web (gunicorn)."
+
+
+def test_check_asks_the_responder_and_names_what_is_no_setting(wa: Command) -> None:
+    given = {"WA_RESPONDER": "http", "WA_RESPONDER_URL": "http://127.0.0.1:1/", "WA_RESPONDER_SECRET": "whsec_aGVsbG8="}
+    told = wa("check", "--offline", WA_RETENTION_DAY="3", **given).stdout
+    assert "✗  responder" in told
+    assert "✓  script" in told
+    assert "WA_RETENTION_DAY is no setting: is WA_RETENTION_DAYS meant?" in told
+
+
+def test_a_script_that_cannot_be_used_fails_the_check_of_the_settings(wa: Command, tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("falback: {}\n")
+    told = wa("settings", "--quiet", WA_SCRIPT_FILE=str(tmp_path / "mine.yaml"))
+    assert told.returncode == 2
+    assert f"{tmp_path / 'mine.yaml'}, line 1" in told.stderr

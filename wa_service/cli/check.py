@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 import click
+import requests
 
 from wa_service.cli import findings
 from wa_service.cli.context import load_settings, open_runtime
@@ -52,7 +53,9 @@ def _everything(*, ask_meta: bool) -> Iterator[Finding]:
             yield Finding("settings", "wrong", problem, "python -m wa_service settings prints them all.")
         return
     yield Finding("settings", "ok", f"{len(list(configuration.variables()))} variables")
+    yield from findings.of_unknown_variables(configuration.unknown_variables())
     yield from findings.of_settings(settings)
+    yield from _conversation(settings)
     yield findings.of_api_version(settings.api_version, datetime.now(UTC).date())
     yield findings.of_disk(settings.var_dir)
     yield findings.of_handshake(*_handshake(settings))
@@ -63,6 +66,27 @@ def _everything(*, ask_meta: bool) -> Iterator[Finding]:
                 yield from _meta(runtime)
     except EmbeddedValkeyError as error:
         yield Finding("Redis answers", "wrong", "no embedded Valkey", str(error))
+
+
+def _conversation(settings: Settings) -> Iterator[Finding]:
+    if settings.responder != "none":
+        yield findings.of_script(settings)
+    if settings.responder == "http" and settings.responder_url:
+        yield findings.of_reach("responder", settings.responder_url, _reach(settings.responder_url))
+    speech = findings.of_speech(settings)
+    if speech is not None:
+        yield speech
+    elif settings.speech_url:
+        yield findings.of_reach("speech", settings.speech_url, _reach(settings.speech_url))
+
+
+def _reach(url: str) -> str | None:
+    """Why nothing answers HTTP at an address; None where something does, whatever it says to a HEAD."""
+    try:
+        requests.head(url, timeout=5, allow_redirects=False)
+    except requests.RequestException as error:
+        return type(error).__name__
+    return None
 
 
 def _store(runtime: Runtime) -> Iterator[Finding]:

@@ -6,11 +6,13 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from wa_service.config.api_versions import api_version_ended, api_version_last_day
 from wa_service.config.settings import Settings
+from wa_service.conversation.script import HOTEL_DESK, ScriptError, load_script
 
 if TYPE_CHECKING:
     from wa_service.store.overview import Overview
@@ -46,6 +48,45 @@ def of_settings(settings: Settings) -> Iterator[Finding]:
         yield Finding("REST API", "warning", "closed", "Set WA_API_KEYS to let tools send.")
     if settings.business_account_id is None:
         yield Finding("business account", "warning", "not set", "Set WHATSAPP_BUSINESS_ACCOUNT_ID for templates.")
+
+
+def of_unknown_variables(sentences: Sequence[str]) -> Iterator[Finding]:
+    """What looks like a setting and is none."""
+    for sentence in sentences:
+        name, _, _ = sentence.partition(" ")
+        yield Finding("settings", "warning", sentence, f"Correct or remove {name}.")
+
+
+def of_script(settings: Settings) -> Finding:
+    """Whether the script can be used; an http responder that fails falls back on it."""
+    path = settings.script_file or HOTEL_DESK
+    try:
+        script = load_script(path)
+    except (ScriptError, OSError) as error:
+        return Finding("script", "wrong", str(error), "Correct it: python -m wa_service script check tries it.")
+    examples = sum(len(intent.examples) for intent in script.intents)
+    return Finding("script", "ok", f"{len(script.intents)} intents, {examples} examples in {path.name}")
+
+
+def of_reach(name: str, address: str, problem: str | None) -> Finding:
+    """Whether an outside service of ours answers at all; `problem` says why not."""
+    if problem is None:
+        return Finding(name, "ok", f"answers at {address}")
+    return Finding(name, "wrong", f"{address}: {problem}", "Start it, or correct its address.")
+
+
+def of_speech(settings: Settings) -> Finding | None:
+    """What hears voice notes; None where `of_reach` tells."""
+    match settings.speech:
+        case "none":
+            do = "Install the extra `voice` (make voice), or set WA_SPEECH_URL and WA_SPEECH=http."
+            return Finding("speech", "warning", 'voice notes are answered with "please type"', do)
+        case "local" if find_spec("faster_whisper") is None:
+            return Finding("speech", "wrong", "the extra `voice` is missing", "Install it: make voice.")
+        case "local":
+            return Finding("speech", "ok", "local")
+        case _:
+            return None
 
 
 def of_api_version(version: str, today: date) -> Finding:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from wa_service.cli.findings import of_script
 from wa_service.cli.terminal import complain, say, table
 from wa_service.config import settings
 from wa_service.config.settings import Settings, SettingsError
@@ -21,7 +22,10 @@ def command(quiet: bool) -> int:
         problems = error.problems
     if not quiet:
         say(table(_row(variable, given) for variable in settings.variables()))
-    for problem in problems:
+    if given is not None and given.responder != "none":
+        script = of_script(given)
+        problems = [script.seen] if script.verdict == "wrong" else []
+    for problem in [*problems, *settings.unknown_variables()]:
         complain(problem)
     return 2 if problems else 0
 

@@ -6,7 +6,6 @@ between processes does not survive.
 
 from __future__ import annotations
 
-import argparse
 import http.client
 import os
 import shlex
@@ -18,18 +17,24 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import click
 from honcho.environ import parse_procfile
 from honcho.manager import Manager
 from honcho.printer import Message, Printer
 
-from wa_service.cli.terminal import complain, say
+from wa_service.cli.development import VALKEY_WAIT, Development, prepare
+from wa_service.cli.findings import of_script
+from wa_service.cli.terminal import CommandError, complain, say
 from wa_service.config import settings
 from wa_service.config.bind import reachable_at
+from wa_service.config.settings import Settings
 
-_DEV_API_KEY = "dev-key"
-_DEV_CUSTOMER = "447700900123"  # a phone that the emulator has from the start
-# A big append-only file may load for minutes; the parts wait, and a dead Valkey ends them all anyway.
-_VALKEY_WAIT = "600"
+_CUSTOMER = "447700900123"  # a phone that the emulator has from the start
+
+
+@click.group
+def _commands() -> None:
+    """Start every part of the service in one terminal."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,79 +43,82 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit status: 0 after Ctrl-C or SIGTERM, 1 when a part ended or could not start, 2 on wrong settings.
     """
-    parser = argparse.ArgumentParser(prog="python -m wa_service.cli.stack")
-    parser.add_argument("what", choices=("run", "serve"), help="run: with the emulated Meta; serve: with Meta")
-    parser.add_argument("--port", type=int, help="web's port (8000; serve: that of WA_BIND)")
-    parser.add_argument("--emulator-port", type=int, default=8090, help="the emulator's port (%(default)s)")
-    parser.add_argument("--var", type=Path, default=Path("var"), help="with run: where the data stays (%(default)s)")
-    options = parser.parse_args(arguments)
-    if options.what == "run":
-        return _run(options.port or 8000, options.emulator_port, options.var)
-    return _serve(options.port)
-
-
-def _run(port: int, emulator_port: int, var: Path) -> int:
-    env = settings.environment_without_settings() | development_settings(port, emulator_port, var)
-    for taken, variable in ((port, "PORT"), (emulator_port, "EMULATOR_PORT")):
-        if _is_taken("127.0.0.1", taken):
-            complain(f"Port {taken} is taken: `make run {variable}=…` takes another one.")
-            return 1
-    return _together(_parts("Procfile.dev"), env, ("127.0.0.1", port), _links(port, emulator_port))
-
-
-def _serve(port: int | None) -> int:
     try:
-        given = settings.load()
+        return int(_commands.main(arguments, standalone_mode=False) or 0)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
     except settings.SettingsError as error:
         for problem in error.problems:
             complain(problem)
         return 2
+    except CommandError as error:
+        complain(str(error))
+        return 1
+
+
+@_commands.command
+@click.option("--port", default=8000, show_default=True, help="Web's port.")
+@click.option("--emulator-port", default=8090, show_default=True, help="The emulator's port.")
+@click.option("--var", type=click.Path(path_type=Path), default=Path("var/run"), help="Where the data stays.")
+@click.option("--script", type=click.Path(path_type=Path), help="The script file to answer with.")
+@click.option("--responder", help="The address of an http responder to answer with.")
+def run(port: int, emulator_port: int, var: Path, script: Path | None, responder: str | None) -> int:
+    """Start the service with an emulated Meta."""
+    if script is not None and responder is not None:
+        raise CommandError("`make run` takes SCRIPT=… or RESPONDER=…, not both.")
+    for taken, variable in ((port, "PORT"), (emulator_port, "EMULATOR_PORT")):
+        if _is_taken("127.0.0.1", taken):
+            raise CommandError(f"Port {taken} is taken: `make run {variable}=…` takes another one.")
+    development = prepare(port, emulator_port, var, script=script, responder=responder)
+    given = settings.load(development.environment)
+    finding = of_script(given)
+    if finding.verdict == "wrong":
+        raise CommandError(finding.seen)
+    if development.taken:
+        say(f"Taken from the environment: {', '.join(development.taken)}.")
+    if development.ignored:
+        say(f"Not used by `make run`: {', '.join(development.ignored)}.")
+    for sentence in settings.unknown_variables(settings.whole_environment()):
+        say(sentence)
+    links = _links(development, given, port, emulator_port)
+    return _together(_parts("Procfile.dev"), development.environment, ("127.0.0.1", port), links)
+
+
+@_commands.command
+@click.option("--port", type=int, help="Web's port; by default that of WA_BIND.")
+@click.option("--emulator-port", type=int, hidden=True)
+@click.option("--var", hidden=True)
+def serve(port: int | None, emulator_port: int | None, var: str | None) -> int:  # noqa: ARG001 - as `run` takes them
+    """Start the service with Meta; settings from the environment and `.env`."""
+    given = settings.load()
     bind = given.bind if port is None else f"{given.bind.rpartition(':')[0]}:{port}"
     address = reachable_at(bind)
     if address and _is_taken(*address):
-        complain(f"Port {address[1]} is taken: `make serve PORT=…` takes another one, as does WA_BIND.")
-        return 1
-    env = settings.whole_environment() | {"WA_BIND": bind, "WA_REDIS_WAIT": _VALKEY_WAIT}
+        raise CommandError(f"Port {address[1]} is taken: `make serve PORT=…` takes another one, as does WA_BIND.")
+    env = settings.whole_environment() | {"WA_BIND": bind, "WA_REDIS_WAIT": VALKEY_WAIT}
     parts = _parts("Procfile")
     if given.redis_url:
         del parts["valkey"]
     return _together(parts, env, address, [f"The service answers at {bind}."])
 
 
-def development_settings(port: int, emulator_port: int, var: Path) -> dict[str, str]:
-    """The settings of `make run`: nothing in them is secret, nothing in them reaches beyond this machine."""
-    return {
-        "WA_ENV_FILE": "/dev/null",  # a real token in `.env` must not answer by accident
-        "WHATSAPP_ACCESS_TOKEN": "development-token",
-        "WHATSAPP_PHONE_NUMBER_ID": "100000000000001",
-        "WHATSAPP_VERIFY_TOKEN": "development-verify-token",
-        "WHATSAPP_APP_SECRET": "development-app-secret",
-        "WHATSAPP_BUSINESS_ACCOUNT_ID": "200000000000001",
-        "WHATSAPP_API_VERSION": "v24.0",
-        "WHATSAPP_API_BASE_URL": f"http://127.0.0.1:{emulator_port}",
-        "WA_API_KEYS": f"development:{_DEV_API_KEY}:admin",
-        "WA_BIND": f"127.0.0.1:{port}",
-        "EMULATOR_PORT": str(emulator_port),
-        "WA_VAR_DIR": str(var),
-        "WA_LOG_FORMAT": "console",
-        "WA_REDIS_WAIT": _VALKEY_WAIT,
-        "WEB_CONCURRENCY": "1",
-    }
-
-
-def _links(port: int, emulator_port: int) -> list[str]:
+def _links(development: Development, given: Settings, port: int, emulator_port: int) -> list[str]:
     base = f"http://127.0.0.1:{port}"
-    message = f'{{"to": "{_DEV_CUSTOMER}", "template": {{"name": "hello_world", "language": "en_US"}}}}'
+    message = f'{{"to": "{_CUSTOMER}", "template": {{"name": "hello_world", "language": "en_US"}}}}'
+    responder = [f"Responder    {given.responder_url}, signed with {development.responder_secret}"]
     return [
         f"Phone page   http://127.0.0.1:{emulator_port}/",
         f"API docs     {base}/docs",
         f"Metrics      {base}/metrics",
+        *(responder if given.responder == "http" else []),
         "",
         "Write from the phone page, or send a message:",
-        f"  curl -s {base}/v1/messages -H 'Authorization: Bearer {_DEV_API_KEY}' \\",
+        f"  curl -s {base}/v1/messages -H 'Authorization: Bearer {development.api_key}' \\",
         f"    -H 'Content-Type: application/json' -d '{message}'",
         "",
-        "Ctrl-C ends everything; the data stays in var/.",
+        f"Ctrl-C ends everything. The service's data and this key stay in {given.var_dir}/;",
+        "the phones begin anew with each start.",
     ]
 
 

@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -320,12 +321,6 @@ def load_var_dir() -> Path:
     return Path(given.get("WA_VAR_DIR", "var"))
 
 
-def environment_without_settings() -> dict[str, str]:
-    """The process's environment without our settings: for child processes that get their own."""
-    ours = {name for v in variables() for name in (v.name, f"{v.name}_FILE")} | {"WA_ENV_FILE"}
-    return {name: value for name, value in os.environ.items() if name not in ours}
-
-
 def whole_environment() -> dict[str, str]:
     """The process's environment as it is: for child processes that read the settings like this one."""
     return dict(os.environ)
@@ -334,15 +329,24 @@ def whole_environment() -> dict[str, str]:
 def warnings(settings: Settings, today: date) -> list[str]:
     """What a person should know about valid settings; told once, by the process that starts the others."""
     ended = api_version_ended(settings.api_version, today)
-    return [f"WHATSAPP_API_VERSION: {ended}"] if ended else []
+    return [*([f"WHATSAPP_API_VERSION: {ended}"] if ended else []), *unknown_variables()]
+
+
+def unknown_variables(env: Mapping[str, str] | None = None, env_file: Path | None = None) -> list[str]:
+    """One sentence for each variable that begins like ours and is none, with the nearest one; as `load` reads them."""
+    env, from_file = _layers(env, env_file)
+    known = {"WA_ENV_FILE"} | {name for v in variables() for name in (v.name, *([f"{v.name}_FILE"] * v.secret))}
+    sentences = []
+    for name in sorted({*env, *from_file} - known):
+        if name.startswith(("WA_", "WHATSAPP_")):
+            nearest = get_close_matches(name, known, n=1)
+            sentences.append(f"{name} is no setting{f': is {nearest[0]} meant?' if nearest else '.'}")
+    return sentences
 
 
 def _given(env: Mapping[str, str] | None, env_file: Path | None) -> tuple[dict[str, str], dict[str, str]]:
     """What was given, by variable, and a sentence for each variable whose value could not be had."""
-    if env is None:
-        env = os.environ
-        env_file = env_file or Path(env.get("WA_ENV_FILE") or ".env")
-    from_file = dotenv_values(env_file) if env_file and env_file.is_file() else {}
+    env, from_file = _layers(env, env_file)
     given: dict[str, str] = {}
     problems: dict[str, str] = {}
     for variable in variables():
@@ -354,6 +358,14 @@ def _given(env: Mapping[str, str] | None, env_file: Path | None) -> tuple[dict[s
     if "WA_VAR_DIR" in given:
         given.setdefault("PROMETHEUS_MULTIPROC_DIR", str(Path(given["WA_VAR_DIR"], "metrics")))
     return given, problems
+
+
+def _layers(env: Mapping[str, str] | None, env_file: Path | None) -> tuple[Mapping[str, str], Mapping[str, str | None]]:
+    """The environment and what the file says; `$` in a file's values stands for itself."""
+    if env is None:
+        env = os.environ
+        env_file = env_file or Path(env.get("WA_ENV_FILE") or ".env")
+    return env, dotenv_values(env_file, interpolate=False) if env_file and env_file.is_file() else {}
 
 
 def _look_up(variable: Variable, *layers: Mapping[str, str | None]) -> str:

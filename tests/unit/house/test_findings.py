@@ -43,6 +43,9 @@ def test_whatever_is_not_ok_says_what_to_do(tmp_path: Path) -> None:
     )
     found = [
         *findings.of_settings(settings.load(REQUIRED)),
+        *findings.of_unknown_variables(["WA_BINT is no setting: is WA_BIND meant?"]),
+        findings.of_script(settings.load(REQUIRED | {"WA_SCRIPT_FILE": "/nope.yaml"})),
+        findings.of_reach("responder", "http://127.0.0.1:1", "ConnectionError"),
         findings.of_api_version("v18.0", NOW.date()),
         findings.of_api_version("v21.0", NOW.date()),
         *findings.of_store(["Append-only is off: set 'appendonly yes'."], {"used_memory": "9", "maxmemory": "10"}, 5.0),
@@ -126,3 +129,17 @@ def test_the_handshake_must_bring_the_challenge_back() -> None:
 
 def test_the_disk_of_a_directory_that_is_not_there_yet_is_found(tmp_path: Path) -> None:
     assert findings.of_disk(tmp_path / "not" / "yet").name == "disk"
+
+
+def test_a_script_is_counted_or_told_with_its_line(tmp_path: Path) -> None:
+    assert "intents" in findings.of_script(settings.load(REQUIRED)).seen
+    broken = tmp_path / "mine.yaml"
+    broken.write_text("falback: {}\n")
+    found = findings.of_script(settings.load(REQUIRED | {"WA_SCRIPT_FILE": str(broken)}))
+    assert (found.verdict, f"{broken}, line 1" in found.seen) == ("wrong", True)
+
+
+@pytest.mark.parametrize(("speech", "verdict"), [("none", "warning"), ("http", None)])
+def test_what_hears_voice_notes_is_told(speech: str, verdict: str | None) -> None:
+    found = findings.of_speech(settings.load(REQUIRED | {"WA_SPEECH": speech, "WA_SPEECH_URL": "http://127.0.0.1:1"}))
+    assert (found and found.verdict) == verdict

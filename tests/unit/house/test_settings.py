@@ -149,3 +149,19 @@ def test_every_variable_is_told_in_one_sentence() -> None:
     for variable in settings.variables():
         assert variable.sentence.endswith(".")
         assert ". " not in variable.sentence
+
+
+def test_a_name_that_is_no_setting_is_told_with_the_nearest_one(tmp_path: Path) -> None:
+    file = tmp_path / "env"
+    file.write_text("WA_RETENTION_DAY=3\nWHATSAPP_APP_SECRET_FILE=/run/secret\nWA_ENV_FILE=x\nPATH=/bin\n")
+    assert settings.unknown_variables({"WA_BINT": "x", "WA_BIND": "x"}, file) == [
+        "WA_BINT is no setting: is WA_BIND meant?",
+        "WA_RETENTION_DAY is no setting: is WA_RETENTION_DAYS meant?",
+    ]
+
+
+def test_a_dollar_in_a_file_s_value_stands_for_itself(tmp_path: Path) -> None:
+    file = tmp_path / "env"
+    file.write_text("WHATSAPP_APP_SECRET=pre${HOME}post\n")
+    given = settings.load({name: value for name, value in REQUIRED.items() if name != "WHATSAPP_APP_SECRET"}, file)
+    assert [secret.get_secret_value() for secret in given.app_secrets] == ["pre${HOME}post"]

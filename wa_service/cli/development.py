@@ -1,0 +1,128 @@
+"""The settings of `make run`: an emulated Meta, secrets of its own, and what the environment may add."""
+
+from __future__ import annotations
+
+import base64
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from wa_service.config import settings
+
+# What these name is real, or where the parts of `make run` find each other: no value of the environment counts.
+_FIXED = {
+    "WA_API_KEYS",
+    "WA_BIND",
+    "WA_COEXISTENCE_NUMBERS",
+    "WA_ENV_FILE",
+    "WA_METRICS_KEY",
+    "WA_REDIS_WAIT",
+    "WA_REQUIRE_DURABLE_REDIS",
+    "WA_STORE_TAG",
+    "WA_TRUSTED_PROXIES",
+    "WA_VAR_DIR",
+    "WA_WORKER_METRICS_PORT",
+    "PROMETHEUS_MULTIPROC_DIR",
+}
+# Set for every program of a machine: that these are not used is no news.
+_EVERYBODYS = {"HTTPS_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE"}
+# A big append-only file may load for minutes; the parts wait, and a dead Valkey ends them all anyway.
+VALKEY_WAIT = "600"
+
+
+@dataclass(frozen=True, slots=True)
+class Development:
+    """How `make run` starts: the parts' environment, and the variables of ours that were and were not taken."""
+
+    environment: dict[str, str]
+    api_key: str
+    responder_secret: str
+    taken: tuple[str, ...]
+    ignored: tuple[str, ...]
+
+
+def prepare(
+    port: int,
+    emulator_port: int,
+    var: Path,
+    *,
+    script: Path | None = None,
+    responder: str | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Development:
+    """Make the settings of `make run`; secrets are random, and made once for a directory.
+
+    Args:
+        port: web's.
+        emulator_port: the emulator's.
+        var: where the data stays.
+        script: a script file to answer with.
+        responder: the address of an http responder to answer with.
+        environment: what may add settings; that of this process.
+    """
+    environment = settings.whole_environment() if environment is None else environment
+    ours = {name for variable in settings.variables() for name in (variable.name, f"{variable.name}_FILE")}
+    given = {name for name in environment if name in ours | {"WA_ENV_FILE"} and environment[name]}
+    # Real tokens, numbers and stores have no name that begins so.
+    taken = {name for name in given if name.startswith("WA_") and name.removesuffix("_FILE") not in _FIXED | {"WA_ENV"}}
+    taken |= given & {"WEB_CONCURRENCY"}
+    vault = _Vault(var.absolute() / "secrets")
+    api_key = vault.read("api-key", lambda: secrets.token_urlsafe(24))
+    responder_secret = vault.read("responder-secret", _standard_webhooks_secret)
+    vault.read("api-keys", lambda: f"development:{api_key}:admin")
+    vault.read("access-token", lambda: f"EAA{secrets.token_urlsafe(24)}")
+    vault.read("verify-token", lambda: secrets.token_hex(12))
+    vault.read("app-secret", lambda: secrets.token_hex(16))
+    chosen = {name: value for name, value in environment.items() if name not in given or name in taken}
+    chosen = {"WA_LOG_FORMAT": "console", "WEB_CONCURRENCY": "1"} | chosen
+    if not taken & {"WA_RESPONDER_SECRET", "WA_RESPONDER_SECRET_FILE"}:
+        chosen["WA_RESPONDER_SECRET_FILE"] = vault.path("responder-secret")
+    if script is not None:
+        chosen |= {"WA_RESPONDER": "script", "WA_SCRIPT_FILE": str(script)}
+    if responder is not None:
+        chosen |= {"WA_RESPONDER": "http", "WA_RESPONDER_URL": responder}
+    chosen |= {
+        "WA_ENV_FILE": "/dev/null",  # a real token in `.env` must not answer by accident
+        "WHATSAPP_ACCESS_TOKEN_FILE": vault.path("access-token"),
+        "WHATSAPP_PHONE_NUMBER_ID": "100000000000001",
+        "WHATSAPP_VERIFY_TOKEN_FILE": vault.path("verify-token"),
+        "WHATSAPP_APP_SECRET_FILE": vault.path("app-secret"),
+        "WHATSAPP_BUSINESS_ACCOUNT_ID": "200000000000001",
+        "WHATSAPP_API_VERSION": "v24.0",
+        "WHATSAPP_API_BASE_URL": f"http://127.0.0.1:{emulator_port}",
+        "WA_API_KEYS_FILE": vault.path("api-keys"),
+        "WA_BIND": f"127.0.0.1:{port}",
+        "EMULATOR_PORT": str(emulator_port),
+        "WA_VAR_DIR": str(var),
+        "WA_REDIS_WAIT": VALKEY_WAIT,
+    }
+    return Development(
+        chosen, api_key, responder_secret, tuple(sorted(taken)), tuple(sorted(given - taken - _EVERYBODYS))
+    )
+
+
+class _Vault:
+    """Secrets in files that only their owner may read."""
+
+    def __init__(self, directory: Path) -> None:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._directory = directory
+
+    def path(self, name: str) -> str:
+        return str(self._directory / name)
+
+    def read(self, name: str, make: Callable[[], str]) -> str:
+        """Return a secret, which is made when it is read for the first time."""
+        try:
+            file = os.open(self._directory / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            return (self._directory / name).read_text(encoding="ascii")
+        with os.fdopen(file, "w", encoding="ascii") as output:
+            output.write(secret := make())
+        return secret
+
+
+def _standard_webhooks_secret() -> str:
+    return f"whsec_{base64.b64encode(secrets.token_bytes(24)).decode()}"
