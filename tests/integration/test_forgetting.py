@@ -10,7 +10,7 @@ import orjson
 import pytest
 import redis
 
-from tests.integration.lanes import NUMBER, Lanes, message, send
+from tests.integration.lanes import NUMBER, Lanes, message, send, system
 from tests.integration.personal import NAME, WORDS, contents, traces, wamid
 from tests.keys import NAMES, PREFIX
 from wa_service.store.client import Store
@@ -63,7 +63,7 @@ class TestAddresses:
         self, lanes: Lanes, contacts: Contacts, redis_client: redis.Redis, address: str
     ) -> None:
         lanes.admit(message(CUSTOMER, WORDS, id=wamid(CUSTOMER), name=NAME))
-        lanes.admit(replace(message(CUSTOMER), addresses=(CUSTOMER, OTHER)))
+        lanes.admit(system("wamid.CHANGED", sender=CUSTOMER, type="user_changed_number", wa_id=OTHER))
         lanes.admit(message(OTHER, id=wamid(OTHER)))
         lanes.outbox.put(send(OTHER))
         contacts.forget(address)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from typing import Any
 
 import pytest
 import redis
 
-from tests.integration.lanes import NUMBER, Lanes, message, send
-from tests.keys import NAMES
+from tests.integration.lanes import NUMBER, Lanes, message, send, system
+from tests.integration.personal import contents, traces
+from tests.keys import NAMES, PREFIX
 from wa_service.store.client import Store
 from wa_service.store.contacts import Contacts
-from wa_service.store.outbox import SendOutcome
-from wa_service.whatsapp.webhooks.events import Piece, walk
+from wa_service.store.outbox import Limits, SendOutcome
+from wa_service.whatsapp.webhooks.events import Piece
 
 OLD, NEW = "16505551234", "12195555358"
 USER_ID = "US.13491208655302741918"
@@ -38,15 +39,6 @@ def handled(lanes: Lanes, *pieces: Piece) -> str:
     return conversation
 
 
-def system(message_id: str, **told: str) -> Piece:
-    """A system message of the customer with the old number (reference 5.6)."""
-    one = {"from": OLD, "id": message_id, "timestamp": str(int(time.time())), "type": "system", "system": told}
-    value = {"metadata": {"phone_number_id": NUMBER}, "messages": [one]}
-    changes = [{"field": "messages", "value": value}]
-    (piece,) = walk({"object": "whatsapp_business_account", "entry": [{"id": "waba", "changes": changes}]})
-    return piece
-
-
 @pytest.mark.parametrize(
     "told",
     [
@@ -56,19 +48,21 @@ def system(message_id: str, **told: str) -> Piece:
     ids=["today", "legacy"],
 )
 def test_who_changed_the_number_goes_on_in_the_same_conversation(
-    lanes: Lanes, contacts: Contacts, told: dict[str, str]
+    lanes: Lanes, contacts: Contacts, told: dict[str, Any]
 ) -> None:
     before = handled(lanes, message(OLD))
-    handled(lanes, system("wamid.CHANGED", **told))
+    handled(lanes, system("wamid.CHANGED", sender=OLD, **told))
     assert handled(lanes, message(NEW)) == before
-    assert contacts.find(NEW)[0].addresses == (OLD, NEW)
+    assert contacts.find(NEW)[0].addresses == (NEW,)
+    assert contacts.find(OLD) == []
 
 
 def test_a_send_to_the_new_number_waits_behind_the_replies_to_the_old_one(
     lanes: Lanes, redis_client: redis.Redis
 ) -> None:
-    before = handled(lanes, message(OLD), system("wamid.CHANGED", type="user_changed_number", wa_id=NEW))
+    before = handled(lanes, message(OLD))
     lanes.outbox.put(send(OLD, id="old"))
+    handled(lanes, system("wamid.CHANGED", sender=OLD, type="user_changed_number", wa_id=NEW))
     lanes.outbox.put(send(NEW, id="new"))
     assert redis_client.lrange(NAMES.lane(before), 0, -1) == [b"old", b"new"]
 
@@ -123,21 +117,224 @@ def test_a_contact_that_ended_before_its_alias_begins_anew(
     assert contacts.find(OLD)[0].addresses == (OLD,)
 
 
-def test_conversations_that_wait_to_be_joined_name_each_other(lanes: Lanes, contacts: Contacts) -> None:
+def test_what_waits_in_a_joined_conversation_is_handled_in_the_other_in_order(lanes: Lanes, contacts: Contacts) -> None:
+    before = handled(lanes, message(OLD))
+    now = int(time.time())
+    lanes.admit(message("", "first", user_id=USER_ID, timestamp=now - 2), message(OLD, "second", timestamp=now - 1))
+    lanes.admit(message(OLD, "third", user_id=USER_ID, timestamp=now))
+    (joined,) = contacts.find(USER_ID)
+    assert joined.addresses == (OLD, USER_ID)
+    heard = []
+    for counter in range(3):
+        _, (work,) = lanes.inbox.take("p", 100 + counter, 10)
+        assert work.conversation == before
+        heard.append(work.stored.piece.raw["text"]["body"])
+        lanes.inbox.finish(work, "p", [])
+    assert heard == ["first", "second", "third"]
+    assert lanes.inbox.take("p", 200, 10)[1] == []
+
+
+def test_whoever_works_on_a_conversation_that_is_joined_has_lost_it(lanes: Lanes) -> None:
     handled(lanes, message(OLD))
-    lanes.admit(message("", user_id=USER_ID), message(OLD, user_id=USER_ID))
-    (elder,) = contacts.find(OLD)
-    assert elder.addresses == (OLD, USER_ID)
-    assert contacts.find(USER_ID)[0].conversation == f"{NUMBER}:{USER_ID}"
+    lanes.admit(message("", "first", user_id=USER_ID))
+    _, (work,) = lanes.inbox.take("p", 1, 10)
+    lanes.admit(message(OLD, "second", user_id=USER_ID))
+    assert lanes.inbox.renew_leases([work]) == [False]
+    assert not lanes.inbox.finish(work, "p", [send(OLD)])
+    _, (again,) = lanes.inbox.take("q", 1, 10)
+    assert again.stored.piece.raw["text"]["body"] == "first"
+    assert lanes.inbox.finish(again, "q", [])
 
 
-def test_a_join_leaves_a_third_conversation_that_is_busy_alone(lanes: Lanes, redis_client: redis.Redis) -> None:
+@pytest.mark.parametrize("elder_waits", [True, False])
+@pytest.mark.parametrize("younger_leaves", [True, False])
+def test_sends_of_a_joined_conversation_go_out_once_and_in_order(
+    lanes: Lanes, elder_waits: bool, younger_leaves: bool
+) -> None:
     handled(lanes, message(OLD))
     handled(lanes, message("", user_id=USER_ID))
-    lanes.admit(message(NEW), replace(message(), addresses=(USER_ID, NEW)))
-    _, works = lanes.inbox.take("p", 1, 10)
-    (second,) = [work for work in works if work.conversation.endswith(USER_ID)]
-    lanes.inbox.finish(second, "p", [])
-    lanes.admit(message(OLD, user_id=USER_ID))
-    assert redis_client.get(NAMES.alias(NUMBER, USER_ID)) == f"{NUMBER}:{OLD}".encode()
-    assert redis_client.get(NAMES.alias(NUMBER, NEW)) == f"{NUMBER}:{NEW}".encode()
+    if younger_leaves:
+        lanes.outbox.put(send(USER_ID, id="leaves"))
+        (leaving,) = lanes.grant()
+    for record in ("a", "b"):
+        lanes.outbox.put(send(USER_ID, id=record))
+    if elder_waits:
+        lanes.outbox.put(send(OLD, id="elder"))
+    handled(lanes, message(OLD, user_id=USER_ID))
+    if younger_leaves:
+        lanes.outbox.done(NUMBER, leaving, SendOutcome("accepted", wamid="wamid.leaves"))
+    sent: list[str] = []
+    while grants := lanes.grant(count=5):
+        assert len(grants) == 1
+        sent += [grant.id for grant in grants]
+        lanes.outbox.done(NUMBER, grants[0], SendOutcome("accepted", wamid=f"wamid.{grants[0].id}"))
+    assert sent == [*(["elder"] if elder_waits else []), "a", "b"]
+
+
+def test_a_third_conversation_is_joined_however_busy_it_is(lanes: Lanes, contacts: Contacts) -> None:
+    handled(lanes, message(OLD))
+    handled(lanes, message("", user_id=USER_ID))
+    lanes.admit(message(NEW))
+    lanes.admit(message(NEW, user_id=USER_ID), message(OLD, user_id=USER_ID))
+    (joined,) = contacts.find(NEW)
+    assert set(joined.addresses) == {OLD, NEW, USER_ID}
+    assert joined.conversation == f"{NUMBER}:{OLD}"
+
+
+def says(client: redis.Redis, words: str) -> bool:
+    """Whether these words stand anywhere in the store."""
+    return any(words.encode() in content for content in contents(client).values())
+
+
+def rotation(before: str, after: str, **more: Any) -> Piece:
+    return system(f"wamid.R{after}", type="user_changed_user_id", previous_user_id=before, user_id=after, **more)
+
+
+def test_a_user_id_that_changes_stays_one_person(lanes: Lanes, contacts: Contacts) -> None:
+    before = handled(lanes, message("", user_id="US.OLD1"))
+    (first,) = contacts.find("US.OLD1")
+    handled(lanes, rotation("US.OLD1", "US.NEW1", previous_parent_user_id="US.ENT.O", parent_user_id="US.ENT.N"))
+    assert handled(lanes, message("", "are you there?", user_id="US.NEW1")) == before
+    found = [contacts.find(address) for address in ("US.OLD1", "US.NEW1", "US.ENT.O", "US.ENT.N")]
+    assert [contact.conversation for (contact,) in found] == [before] * 4
+    assert found[0][0].window_end is not None
+    assert first.window_end is not None
+    assert found[0][0].window_end >= first.window_end
+
+
+def test_who_changed_user_id_before_we_heard_of_it_is_still_one_person(lanes: Lanes, contacts: Contacts) -> None:
+    handled(lanes, message("", user_id="US.OLD1"))
+    handled(lanes, message("", user_id="US.NEW1"))
+    handled(lanes, rotation("US.OLD1", "US.NEW1"))
+    assert contacts.find("US.OLD1") == contacts.find("US.NEW1")
+
+
+@pytest.mark.parametrize("address", ["US.OLD1", "US.NEW1"])
+def test_either_user_id_erases_all(lanes: Lanes, contacts: Contacts, redis_client: redis.Redis, address: str) -> None:
+    handled(lanes, message("", user_id="US.OLD1", name="Ana"))
+    handled(lanes, rotation("US.OLD1", "US.NEW1"))
+    handled(lanes, message("", "are you there?", user_id="US.NEW1"))
+    lanes.outbox.put(send("US.NEW1"))
+    contacts.forget(address)
+    assert list(traces(redis_client, "US.OLD1", "US.NEW1")) == []
+    assert not says(redis_client, "are you there?")
+
+
+def test_a_place_in_the_template_quota_moves_along(store: Store) -> None:
+    lanes = Lanes.over(store, limits={NUMBER: Limits(80, 1, "w")})
+    assert lanes.outbox.put(send("US.R1", type="template"), opens=True).outcome == "queued"
+    handled(lanes, rotation("US.R1", "US.R2"))
+    assert lanes.outbox.put(send("US.R2", type="template"), opens=True).outcome == "queued"
+    assert lanes.outbox.put(send("US.X", type="template"), opens=True).outcome == "quota"
+
+
+def test_a_place_in_the_quota_of_who_turns_out_to_be_another_is_one_place(store: Store) -> None:
+    lanes = Lanes.over(store, limits={NUMBER: Limits(80, 2, "w")})
+    for address in ("US.R1", "US.R2"):
+        assert lanes.outbox.put(send(address, type="template"), opens=True).outcome == "queued"
+    handled(lanes, rotation("US.R1", "US.R2"))
+    assert lanes.outbox.put(send("US.X", type="template"), opens=True).outcome == "queued"
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["told", "silently"])
+def test_the_next_holder_of_a_number_is_a_new_person(
+    lanes: Lanes, contacts: Contacts, redis_client: redis.Redis, told: bool
+) -> None:
+    now = int(time.time())
+    anas = handled(lanes, message(OLD, "my secret", user_id="GB.AAA", name="Ana", timestamp=now - 9))
+    if told:
+        moved = {"type": "user_changed_number", "wa_id": NEW, "user_id": "GB.AAA2", "previous_user_id": "GB.AAA"}
+        handled(lanes, system("wamid.MOVED", sender=OLD, timestamp=now - 8, **moved))
+    bos = handled(lanes, message(OLD, "hi", user_id="GB.BBB", name="Bo", timestamp=now))
+    assert bos != anas
+    (bo,) = contacts.find(OLD)
+    assert (bo.name, bo.addresses, bo.address) == ("Bo", (OLD, "GB.BBB"), OLD)
+    (ana,) = contacts.find("GB.AAA")
+    assert OLD not in ana.addresses
+    lanes.outbox.put(send(OLD, id="to_bo"))
+    contacts.forget("GB.BBB")
+    assert contacts.find(OLD) == []
+    assert contacts.find("GB.AAA") == [ana]
+    assert says(redis_client, "my secret")
+    assert not redis_client.exists(f"{PREFIX}record:to_bo")
+
+
+def test_the_next_holder_without_a_user_id_is_a_new_person_once_the_change_was_told(
+    lanes: Lanes, contacts: Contacts
+) -> None:
+    now = int(time.time())
+    anas = handled(lanes, message(OLD, name="Ana", timestamp=now - 9))
+    handled(lanes, system("wamid.MOVED", sender=OLD, timestamp=now - 8, type="user_changed_number", wa_id=NEW))
+    assert handled(lanes, message(OLD, name="Bo", timestamp=now)) != anas
+    assert [contact.name for contact in contacts.find(OLD)] == ["Bo"]
+    assert [contact.name for contact in contacts.find(NEW)] == ["Ana"]
+
+
+def test_erasing_the_one_leaves_the_next_holder_of_the_number(
+    lanes: Lanes, contacts: Contacts, redis_client: redis.Redis
+) -> None:
+    handled(lanes, message(OLD, "my secret", user_id="GB.AAA", timestamp=int(time.time()) - 9))
+    handled(lanes, message(OLD, "of mine", user_id="GB.BBB"))
+    contacts.forget("GB.AAA")
+    assert not says(redis_client, "my secret")
+    assert says(redis_client, "of mine")
+    assert len(contacts.find(OLD)) == 1
+
+
+WITH_IDS = {"type": "user_changed_number", "wa_id": NEW, "user_id": "GB.2", "previous_user_id": "GB.1"}
+
+
+@pytest.mark.parametrize(
+    ("sender", "told"),
+    [
+        (OLD, {"type": "user_changed_number", "wa_id": NEW}),
+        (OLD, {"type": "user_changed_number", "wa_id": f"+{NEW}"}),
+        (OLD, {"type": "user_changed_number", "new_wa_id": int(NEW)}),
+        ("", {"type": "customer_changed_number", "new_wa_id": NEW, "customer": OLD}),
+        (OLD, WITH_IDS),
+        ("", WITH_IDS),
+    ],
+)
+def test_every_spelling_of_a_number_change_joins_and_opens_no_window(
+    lanes: Lanes, contacts: Contacts, sender: str, told: dict[str, Any]
+) -> None:
+    day_ago = int(time.time()) - 90_000
+    before = handled(lanes, message(OLD, user_id="GB.1", timestamp=day_ago))
+    handled(lanes, system("wamid.MOVED", sender=sender, **told))
+    (contact,) = contacts.find(NEW)
+    assert contact.conversation == before
+    assert contact.window_end == (day_ago + 86_400) * 1000
+
+
+def test_a_system_message_of_somebody_unknown_opens_no_window_and_frees_no_quota(store: Store) -> None:
+    lanes = Lanes.over(store, limits={NUMBER: Limits(80, 1, "w")})
+    handled(lanes, system("wamid.MOVED", sender=OLD, type="user_changed_number", wa_id=NEW))
+    assert Contacts(store, [NUMBER]).find(NEW)[0].window_end is None
+    assert lanes.outbox.put(send(NEW, type="template"), opens=True).outcome == "queued"
+    assert lanes.outbox.put(send("15559990000", type="template"), opens=True).outcome == "quota"
+
+
+@pytest.mark.parametrize(
+    ("written", "other"),
+    [("5491122223333", "541122223333"), ("5215512345678", "525512345678"), ("551188880000", "5511988880000")],
+)
+def test_either_spelling_of_a_number_finds_the_person(
+    lanes: Lanes, contacts: Contacts, redis_client: redis.Redis, written: str, other: str
+) -> None:
+    conversation = handled(lanes, message(written))
+    assert [contact.conversation for contact in contacts.find(other)] == [conversation]
+    lanes.outbox.put(send(other, id="a"))
+    assert redis_client.lrange(NAMES.lane(conversation), 0, -1) == [b"a"]
+    record = lanes.records.get("a")
+    assert record is not None
+    assert record.to == other
+    assert contacts.forget(other) > 0
+    assert contacts.find(written) == []
+
+
+def test_a_record_tells_where_the_message_went(lanes: Lanes) -> None:
+    handled(lanes, message(OLD, user_id="GB.1"))
+    lanes.outbox.put(send("GB.1", id="a"))
+    record = lanes.records.get("a")
+    assert record is not None
+    assert record.to == "GB.1"

@@ -176,7 +176,7 @@ def test_a_replayed_letter_is_handled_after_what_waits(lanes: Lanes, store: Stor
     (work,) = take(lanes.inbox)
     lanes.inbox.dead_letter(work, "p", "failed", "ValueError")
     lanes.admit(message(text="waits"))
-    assert letters.replay(letters.ids()[0], ["15551230001"]) == "queued"
+    assert letters.replay(letters.ids()[0], message()) == "queued"
     order = []
     for counter in range(1, 3):
         (work,) = take(lanes.inbox, counter=counter)
@@ -195,7 +195,7 @@ def flooded(lanes: Lanes, store: Store) -> tuple[DeadLetters, str]:
 
 def test_a_letter_waits_while_its_mailbox_is_full(lanes: Lanes, store: Store, redis_client: redis.Redis) -> None:
     letters, letter = flooded(lanes, store)
-    assert letters.replay(letter, ["15551230001"]) == "full"
+    assert letters.replay(letter, message()) == "full"
     assert letters.ids() == [letter]
     assert redis_client.zcard(NAMES.mailbox(f"{NUMBER}:15551230001")) == MAILBOX_CEILING
 
@@ -204,7 +204,7 @@ def test_a_flood_letter_is_handled_once_there_is_room(lanes: Lanes, store: Store
     letters, letter = flooded(lanes, store)
     (work,) = take(lanes.inbox)
     lanes.inbox.finish(work, "p", [])
-    assert letters.replay(letter, ["15551230001"]) == "queued"
+    assert letters.replay(letter, message()) == "queued"
     last: Any = redis_client.zrange(NAMES.mailbox(work.conversation), -1, -1)[0]
     assert read_event(last).piece.raw["text"]["body"] == "one too many"
 
@@ -215,7 +215,7 @@ def test_a_replayed_letter_s_conversation_lives_on(lanes: Lanes, store: Store, r
     (work,) = take(lanes.inbox)
     lanes.inbox.dead_letter(work, "p", "failed", "ValueError")
     redis_client.delete(f"{PREFIX}conv:{work.conversation}", NAMES.contact(work.conversation))
-    letters.replay(letters.ids()[0], ["15551230001"])
+    letters.replay(letters.ids()[0], message())
     assert redis_client.ttl(f"{PREFIX}conv:{work.conversation}") > 0
     assert redis_client.ttl(NAMES.contact(work.conversation)) > 0
 

@@ -116,7 +116,7 @@ def test_a_dead_letter_is_read_and_handled_again(upgraded: Lanes) -> None:
     letters = DeadLetters(upgraded.store, retention_seconds=KEEP)
     ((letter,), _) = letters.page()
     assert (letter.kind, letter.conversation) == ("failed", f"{NUMBER}:{BEN}")
-    assert letters.replay("letter", [BEN]) == "queued"
+    assert letters.replay("letter", message(BEN)) == "queued"
     assert (BEN, "3") in list(handled(upgraded))
 
 
@@ -126,7 +126,9 @@ def test_what_meta_delivers_again_is_a_duplicate(upgraded: Lanes) -> None:
 
 
 def test_events_and_contacts_are_shown(upgraded: Lanes) -> None:
-    shown: list[Any] = read_page(Events(upgraded.store, retention_seconds=KEEP), "", 0.0, 10).items
+    shown: list[Any] = read_page(
+        Events(upgraded.store, retention_seconds=KEEP), Contacts(upgraded.store, [NUMBER]), "", 0.0, 10
+    ).items
     assert [(event.kind, event.contact, event.data["message"]["text"]["body"]) for event in shown] == [
         ("message", ANA, "1"),
         ("message", ANA, "2"),

@@ -10,16 +10,19 @@ from wa_service.store.events import UNREADABLE, Entry
 from wa_service.store.inbox import UnreadableEventError, read_event
 
 
-def event_item(entry: Entry) -> dict[str, Any]:
-    """Return an entry of the events stream as tools see it; `time` in ms since 1970."""
-    number, _, contact = entry.conversation.partition(":")
+def event_item(entry: Entry, contact: str | None = None) -> dict[str, Any]:
+    """Return an entry of the events stream as tools see it; `time` in ms since 1970.
+
+    `contact`: the address that the customer has now, else the first one they were known under is shown.
+    """
+    number, _, first_address = entry.conversation.partition(":")
     kind, data = _message(entry) if entry.kind == "message" else (entry.kind, dict(entry.data))
     return {
         "cursor": entry.cursor,
         "kind": kind,
         "time": int(entry.cursor.partition("-")[0]),
         "phone_number_id": number or data.get("phone_number_id") or None,
-        "contact": contact or None,
+        "contact": contact or first_address or None,
         "data": data,
     }
 

@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 from wa_service.observability import log
 from wa_service.store.events import Events
 from wa_service.store.flusher import Command, StoreUnavailableError
+from wa_service.store.inbox import Inbox
 from wa_service.store.size_limits import bounded
 from wa_service.whatsapp.webhooks.events import ManagementEvent, Piece, parse_piece
+from wa_service.whatsapp.webhooks.identity import identities_of_update
 from wa_service.whatsapp.webhooks.management_events import digits_only
 
 # A history, for example, is so large that a thousand of them would fill the store.
@@ -35,8 +37,11 @@ class AccountEvents:
     another account than `waba_id` change no limits.
     """
 
-    def __init__(self, events: Events, numbers: Sequence[str], *, waba_id: str | None, limits_of: str) -> None:
+    def __init__(
+        self, events: Events, inbox: Inbox, numbers: Sequence[str], *, waba_id: str | None, limits_of: str
+    ) -> None:
         self._events = events
+        self._inbox = inbox
         self._numbers = tuple(numbers)
         self._waba_id = waba_id
         self._limits_of = limits_of
@@ -59,6 +64,8 @@ class AccountEvents:
         writes = [PendingWrite(keep, piece, partial(self._log_event, event.event))]
         if self._waba_id is None or event.waba_id == self._waba_id:
             writes += self._limits(event, piece)
+        if piece.field == "user_id_update":
+            writes += self._identities(piece)
         return writes
 
     def notice(self, piece: Piece) -> PendingWrite:
@@ -87,6 +94,15 @@ class AccountEvents:
             command = self._events.apply_upgrade(event.display_phone_number, per_second, self._numbers)
             writes.append(PendingWrite(command, piece, partial(self._log_upgrade, per_second)))
         return writes
+
+    def _identities(self, piece: Piece) -> list[PendingWrite]:
+        """Return the writes for ids that were replaced; where Meta names no number of ours, on each of them."""
+        numbers = [piece.phone_number_id] if piece.phone_number_id in self._numbers else self._numbers
+        return [
+            PendingWrite(self._inbox.link(number, identity, at), piece, _check_linked)
+            for identity, at in identities_of_update(piece.raw)
+            for number in numbers
+        ]
 
     def _log_event(self, name: str, piece: Piece, result: Any) -> None:
         check_kept(piece, result)
@@ -134,6 +150,11 @@ def check_kept(_: Piece, result: Any) -> None:
 def unexpected_result(result: Any) -> StoreUnavailableError:
     """Return the error for a result that no step gives; it does not quote it."""
     return StoreUnavailableError(f"the store answered {type(result).__name__}")
+
+
+def _check_linked(_: Piece, result: Any) -> None:
+    if result not in (0, 1):
+        raise unexpected_result(result)
 
 
 def _check_done(_: Piece, result: Any) -> None:

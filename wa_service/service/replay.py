@@ -56,7 +56,7 @@ class ReplayService:
         event = parse_piece(piece)
         if isinstance(event, Malformed):
             raise NotReplayableError(event.reason)
-        match self._dead_letters.replay(letter_id, piece.addresses):
+        match self._dead_letters.replay(letter_id, piece):
             case "unknown":
                 raise LookupError(letter_id)
             case "no_conversation":

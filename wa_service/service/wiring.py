@@ -31,6 +31,7 @@ def build(runtime: Runtime, metrics_buffer: MetricsBuffer) -> Services:
     templates = TemplateCache(_fetch_templates(runtime))
     account = AccountEvents(
         runtime.events,
+        runtime.inbox,
         runtime.numbers,
         waba_id=settings.business_account_id,
         limits_of=runtime.outbox.limits_of(runtime.numbers[0]).waba,

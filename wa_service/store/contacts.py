@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from wa_service.store.client import Store, fields, text
 from wa_service.store.erasure import Eraser, Person, Progress, Walk, no_progress
-from wa_service.whatsapp.addresses import as_stored, is_number, is_user_id
+from wa_service.whatsapp.addresses import as_stored, is_number, is_user_id, spellings
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,12 @@ class Contact:
     addresses: tuple[str, ...]
     last_in: int | None
     window_end: int | None
+
+    @property
+    def address(self) -> str:
+        """The address to show them under: their number, else the first of the others."""
+        numbers = [one for one in self.addresses if is_number(one)]
+        return (numbers or list(self.addresses) or [self.conversation.partition(":")[2]])[0]
 
 
 class NobodysAddressError(ValueError):
@@ -38,14 +44,27 @@ class Contacts:
 
     def conversations(self, address: str) -> list[str]:
         """The conversations an address (wa_id, BSUID) belongs to: at most one for each number of ours."""
-        found = self._store.run([("GET", self._store.keys.alias(number, address)) for number in self._numbers])
-        return list(dict.fromkeys(text(c) for c in found if c))
+        keys, tried = self._store.keys, spellings(address)
+        found = self._store.run([("GET", keys.alias(number, one)) for number in self._numbers for one in tried])
+        of_each = [found[i : i + len(tried)] for i in range(0, len(found), len(tried))]
+        return [text(next(filter(None, ones))) for ones in of_each if any(ones)]
+
+    def addresses_of(self, conversations: Iterable[str]) -> dict[str, str]:
+        """Under which address the customer of each conversation is shown; their contact may be gone."""
+        wanted = list(dict.fromkeys(conversations))
+        return {c: contact.address for c, contact in zip(wanted, self._contacts(wanted), strict=True)}
 
     def find(self, address: str) -> list[Contact]:
         """The contacts with this address, one for each number of ours that knows it."""
-        conversations = self.conversations(as_stored(address))
-        hashes = self._store.run([("HGETALL", self._store.keys.contact(c)) for c in conversations])
-        return [_read(c, fields(flat)) for c, flat in zip(conversations, hashes, strict=True)]
+        return self._contacts(self.conversations(as_stored(address)))
+
+    def _contacts(self, conversations: Sequence[str]) -> list[Contact]:
+        """Each conversation's contact; of one that became another's, that one's."""
+        keys = self._store.keys
+        joined = self._store.run([("GET", keys.of("joined", c)) for c in conversations])
+        now = [text(elder) or c for c, elder in zip(conversations, joined, strict=True)]
+        hashes = self._store.run([("HGETALL", keys.contact(c)) for c in now])
+        return [_read(c, fields(flat)) for c, flat in zip(now, hashes, strict=True)]
 
     def forget(self, address: str, *, progress: Progress = no_progress) -> int:
         """Erases a person: addresses, mailbox, lane, records, events, dead letters. Returns how many keys and entries.
@@ -59,7 +78,7 @@ class Contacts:
         """
         address = as_stored(address)
         walk = Walk(self._store, progress)
-        person = Person(self._store, walk, self._numbers, address)
+        person = Person(self._store, walk, address)
         if not (is_number(address) or is_user_id(address) or person.is_known):
             raise NobodysAddressError
         return Eraser(self._store, walk, person).run()

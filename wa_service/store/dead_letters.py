@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from wa_service.store.client import Store, fields, text
 from wa_service.store.flusher import Command
-from wa_service.store.inbox import MAILBOX_CEILING, write_event
+from wa_service.store.inbox import MAILBOX_CEILING, who_wrote, write_event
 from wa_service.store.keys import mark
 from wa_service.whatsapp.webhooks.events import Piece
 
@@ -96,8 +95,8 @@ class DeadLetters:
             event=data["event"].encode(),
         )
 
-    def replay(self, letter_id: str, addresses: Sequence[str]) -> ReplayResult:
-        """Put a letter behind what waits in the mailbox of its customer, whom `addresses` name.
+    def replay(self, letter_id: str, piece: Piece) -> ReplayResult:
+        """Put a letter, which `piece` was read from, behind what waits in the mailbox of its customer.
 
         "full": so much waits there that it stays a letter for now; "no_conversation": it belongs to no conversation.
         """
@@ -106,7 +105,7 @@ class DeadLetters:
             letter_id=letter_id,
             retention=self._retention,
             ceiling=MAILBOX_CEILING,
-            addresses=tuple(addresses),
+            who=who_wrote(piece),
         )
         return text(result)  # type: ignore[return-value]  # one of the step's four words
 

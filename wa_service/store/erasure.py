@@ -15,6 +15,7 @@ from wa_service.store.flusher import Command
 from wa_service.store.inbox import reference
 from wa_service.store.keys import families, mark
 from wa_service.store.person_matcher import PersonMatcher
+from wa_service.whatsapp.addresses import is_number, is_user_id, spellings
 
 _PAGE: Final = 1_000
 _OF_A_CONVERSATION: Final = families("conversation")
@@ -60,64 +61,79 @@ class Walk:
 
 
 class Person:
-    """All addresses and conversations that belong together, on any number: one that is no longer ours, too.
+    """One person's conversations and addresses, on any number: one that is no longer ours, too.
 
-    Whatever of address, alias and contact is still there leads to the others; each may have ended before them.
+    Whatever of alias and contact is still there leads to the others; each may have ended before them. A number leads to
+    nobody with other user ids than theirs: on another number of ours it may still be somebody else's.
     """
 
-    def __init__(self, store: Store, walk: Walk, numbers: Iterable[str], address: str) -> None:
+    def __init__(self, store: Store, walk: Walk, address: str) -> None:
         self._store = store
         self._walk = walk
-        self._found: set[str] = set()
-        self._numbers = set(numbers)
+        self.conversations: set[str] = set()
         self.addresses: set[str] = set()
-        fresh = {address}
-        while fresh:
-            for one in fresh:
-                self._look_for(one)
-            self.addresses |= fresh
-            named = self._named_by_contacts()
-            fresh = (named | {c.partition(":")[2] for c in self._found}) - self.addresses
+        self.former: set[str] = set()
+        self._follow({address})
+        if not self.is_known:
+            self._follow(set(spellings(address)))
+        if not self.is_known:
+            self._follow_who_left(address)
+        self.addresses.add(address)
 
     @property
     def is_known(self) -> bool:
         """Whether anything stands under one of the addresses."""
-        return bool(self._found)
-
-    @property
-    def conversations(self) -> list[str]:
-        """Every conversation that is theirs, or would be."""
-        return sorted(self._found | {f"{number}:{address}" for number in self._numbers for address in self.addresses})
+        return bool(self.conversations)
 
     def has(self, c: str) -> bool:
         """Whether a conversation is theirs."""
-        return c in self._found or c.partition(":")[2] in self.addresses
+        return c in self.conversations
 
-    def add(self, c: str) -> None:
-        """Add a conversation of theirs."""
-        self._found.add(c)
-        self._numbers.add(c.partition(":")[0])
+    def _follow(self, fresh: set[str]) -> None:
+        seen: set[str] = set()
+        while fresh:
+            for c in sorted(self._found_by(fresh)):
+                self._add(c, by=fresh)
+            seen |= fresh
+            fresh = self.addresses - seen
 
-    def _look_for(self, address: str) -> None:
-        """What is kept under this address: an alias, or what belongs to a conversation of this id."""
-        for page in self._walk.pages(f"*:{address.translate(_GLOB)}"):
-            for key in page:
-                family, c = self._store.keys.part_of(key)
-                if c.partition(":")[2] == address and family in (*_OF_AN_ADDRESS, *_OF_A_CONVERSATION):
-                    self.add(c)
-                    if family in _OF_AN_ADDRESS and (theirs := text(self._store.do("GET", key))):
-                        self.add(theirs)
+    def _follow_who_left(self, number: str) -> None:
+        """Nobody has this number: whoever had it last is meant."""
+        for key in self._walk.keys(f"former:*:{number.translate(_GLOB)}"):
+            self._add(text(self._store.do("GET", key)).rpartition(" ")[2], by=set())
+        self._follow(set(self.addresses))
 
-    def _named_by_contacts(self) -> set[str]:
-        """The addresses of their contacts: of their conversations, and of any that names one of their addresses."""
-        named: set[str] = set()
+    def _found_by(self, addresses: set[str]) -> set[str]:
+        """The conversations whose alias, contact or leftovers bear one of the addresses."""
+        keys, found = self._store.keys, set[str]()
+        for address in addresses:
+            for page in self._walk.pages(f"*:{address.translate(_GLOB)}"):
+                for family, c, key in ((*keys.part_of(key), key) for key in page):
+                    if c.partition(":")[2] != address:
+                        continue
+                    if family == "alias":
+                        found.add(text(self._store.do("GET", key)))
+                    elif family in _OF_A_CONVERSATION and not self._store.do(
+                        "EXISTS", keys.contact(c), keys.of("joined", c)
+                    ):
+                        found.add(c)
         for page in self._walk.pages("contact:*"):
-            for key, found in zip(page, self._store.run([("HGET", key, "addresses") for key in page]), strict=True):
-                c, addresses = self._store.keys.part_of(key)[1], set(text(found).split())
-                if self.has(c) or addresses & self.addresses:
-                    self.add(c)
-                    named |= addresses
-        return named
+            for key, named in zip(page, self._store.run([("HGET", key, "addresses") for key in page]), strict=True):
+                if addresses & set(text(named).split()):
+                    found.add(keys.part_of(key)[1])
+        return found - self.conversations
+
+    def _add(self, c: str, *, by: set[str]) -> None:
+        named, former, joined = (
+            set(text(words).split())
+            for words in self._store.do("HMGET", self._store.keys.contact(c), "addresses", "former", "joined")
+        )
+        ids, known = set(filter(is_user_id, named)), set(filter(is_user_id, self.addresses))
+        if ids and known and not ids & known and all(map(is_number, by & named)):
+            return
+        self.conversations |= {c} | joined
+        self.addresses |= named or {c.partition(":")[2]}
+        self.former |= former
 
 
 class Eraser:
@@ -128,7 +144,8 @@ class Eraser:
         self._keys = store.keys
         self._walk = walk
         self._person = person
-        self._matcher = PersonMatcher(person.addresses)
+        self._matcher = PersonMatcher(person.addresses | self._still_theirs(person.former))
+        self._beside: dict[str, PersonMatcher] = {}
         # What they wrote to a group has answers and transcripts that do not name them.
         self._messages: set[str] = set()
         self._references: set[str] = set()
@@ -140,20 +157,35 @@ class Eraser:
             erase(self)
         return self._erased
 
+    def _still_theirs(self, numbers: Iterable[str]) -> set[str]:
+        """Those of the numbers that the person left which nobody else has by now."""
+        return {number for number in numbers if not self._walk.keys(f"alias:*:{number.translate(_GLOB)}")}
+
+    def _matcher_in(self, c: str) -> PersonMatcher:
+        """The matcher for what stands in a conversation: what its own customer has or had there is not the person's."""
+        if c not in self._beside:
+            own = self._store.do("HMGET", self._keys.contact(c), "addresses", "former")
+            theirs = self._person.addresses | self._still_theirs(self._person.former)
+            others = {address for words in own for address in text(words).split()}
+            self._beside[c] = PersonMatcher(theirs - others) if others & theirs else self._matcher
+        return self._beside[c]
+
     def _do(self, commands: list[Command]) -> None:
         for result in self._store.run(commands):
             self._erased += result if isinstance(result, int) else 0
 
     def _conversations(self) -> None:
         """First of all: whoever works on one has lost it, and writes nothing more."""
-        addresses = sorted(self._person.addresses)
-        self._do([("ZREM", key, *addresses) for key in self._walk.keys("quota:*")])
+        conversations = sorted(self._person.conversations)
+        if not conversations:
+            return
+        self._do([("ZREM", key, *(c.partition(":")[2] for c in conversations)) for key in self._walk.keys("quota:*")])
+        self._do([("DEL", key) for key in self._alias_keys()])
         work = self._walk.keys("held:*", "last_take:*")
-        for c in self._person.conversations:
+        for c in conversations:
             number = c.partition(":")[0]
-            personal = [self._keys.of(family, c) for family in _OF_A_CONVERSATION]
-            personal += [self._keys.of(family, number, address) for family in _OF_AN_ADDRESS for address in addresses]
-            commands: list[Command] = [("DEL", *personal), ("ZREM", self._keys.due, c)]
+            commands: list[Command] = [("DEL", *(self._keys.of(family, c) for family in _OF_A_CONVERSATION))]
+            commands += [("ZREM", self._keys.due, c)]
             commands += [("ZREM", self._keys.out(number, priority), c) for priority in (0, 1)]
             commands += [("HDEL", key, c) for key in work]
             self._do(commands)
@@ -165,6 +197,14 @@ class Eraser:
             for c in self._person.conversations:
                 push = [self._keys.of(family, subscription, c) for family in ("push_lane", "push_head")]
                 self._do([("DEL", *push), ("ZREM", due, c)])
+
+    def _alias_keys(self) -> list[bytes]:
+        """The keys under the person's addresses that name them: a number may be somebody else's by now."""
+        addresses = sorted(self._person.addresses | self._person.former)
+        patterns = [f"{family}:*:{address.translate(_GLOB)}" for family in _OF_AN_ADDRESS for address in addresses]
+        keys = self._walk.keys(*patterns)
+        owners = self._store.run([("GET", key) for key in keys])
+        return [key for key, c in zip(keys, owners, strict=True) if self._person.has(text(c).rpartition(" ")[2])]
 
     def _records(self) -> None:
         for page in self._walk.pages("record:*"):
@@ -197,15 +237,16 @@ class Eraser:
                 c = self._keys.part_of(key)[1]
                 if self._person.has(c):
                     continue  # who writes meanwhile begins anew
-                theirs = [event for event in events if self._matcher.is_sender_of(event)]
+                theirs = [event for event in events if self._matcher_in(c).is_sender_of(event)]
                 self._do([self._store.step("erase_event", conversation=c, event=event) for event in theirs])
 
     def _dead_letters(self) -> None:
         for page in self._walk.pages("dead_letter:*"):
             rows = self._store.run([("HMGET", key, "c", "event") for key in page])
             for key, (c, event) in zip(page, rows, strict=True):
-                theirs = self._person.has(text(c)) or self._matcher.is_sender_of(event or b"{}")
-                if theirs or self._matcher.mentioned_in(event or b""):
+                matcher = self._matcher_in(text(c))
+                theirs = self._person.has(text(c)) or matcher.is_sender_of(event or b"{}")
+                if theirs or matcher.mentioned_in(event or b""):
                     self._do([("DEL", key), ("ZREM", self._keys.dead, self._keys.part_of(key)[1])])
 
     def _lists(self) -> None:
@@ -231,15 +272,16 @@ class Eraser:
         """Whether an entry of the stream is theirs, names them, or is the transcript of what they said to a group."""
         if self._person.has(c):
             return True
+        matcher = self._matcher_in(c)
         if kind == "transcript":
-            return self._matcher.mentioned_in(data) or orjson.loads(data).get("message_id") in self._messages
-        if kind == "message" and self._matcher.is_sender_of(data):
+            return matcher.mentioned_in(data) or orjson.loads(data).get("message_id") in self._messages
+        if kind == "message" and matcher.is_sender_of(data):
             event = orjson.loads(data)
             number, message_id = event.get("n", event.get("phone_number_id")), event.get("i", event.get("id"))
             self._messages.add(message_id)
             self._references.add(reference(number, message_id))
             return True
-        return self._matcher.mentioned_in(data)
+        return matcher.mentioned_in(data)
 
     STEPS: Final = (
         (_conversations, ("due", "out", "quota", "held", "last_take")),

@@ -18,10 +18,13 @@ from wa_service.store.keys import SEEN_SECONDS, mark
 from wa_service.store.outbox import Send
 from wa_service.store.size_limits import shallow, write
 from wa_service.whatsapp.webhooks.events import Piece
+from wa_service.whatsapp.webhooks.identity import Identity, identity_of_message
 
 FORM = 2
 MAILBOX_CEILING = 500
 UNSENT_CEILING = 20
+# The customer did something, but wrote nothing: it opens no service window (reference 7.5).
+NOT_WRITTEN = frozenset({"system", "edit", "revoke"})
 LEASE_SECONDS = 15.0
 
 
@@ -94,6 +97,11 @@ def write_event(piece: Piece, received_ms: int) -> bytes:
         return write(event)
     except TypeError:  # nested too deeply: what can be read of it is kept
         return orjson.dumps(event | {"p": None, "m": shallow(piece.raw)})
+
+
+def who_wrote(piece: Piece) -> bytes:
+    """Whom a message is from, as the steps take it."""
+    return orjson.dumps(identity_of_message(piece.raw, piece.contact).as_argument(piece.timestamp))
 
 
 class UnreadableEventError(Exception):
@@ -180,13 +188,22 @@ class Inbox:
             number=piece.phone_number_id,
             event=write_event(piece, received_ms),
             mark=mark(piece.phone_number_id, piece.id),
+            who=who_wrote(piece),
             timestamp=piece.timestamp,
             name=name[:256] if isinstance(name, str) else "",
+            is_written=int(piece.raw.get("type") not in NOT_WRITTEN),
             ceiling=MAILBOX_CEILING,
             retention=self._retention,
             mark_seconds=SEEN_SECONDS,
-            addresses=piece.addresses,
         )
+
+    def link(self, number: str, identity: Identity, at: int) -> Command:
+        """Take it that addresses are one person's, because Meta says so outside any message. Result: 1, or 0: nobody's.
+
+        `at`: when Meta says that it was (s, 0 unknown).
+        """
+        who = orjson.dumps(identity.as_argument(at) | {"only_known": True})
+        return self._store.step("link", number=number, who=who, retention=self._retention)
 
     def take(self, consumer: str, counter: int, count: int) -> tuple[float, list[Work]]:
         """Take up to `count` conversations whose turn it is, under a lease.

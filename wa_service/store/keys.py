@@ -40,10 +40,12 @@ FAMILIES = (
         "retention, from last touch",
         "address",
     ),
+    Family("former:<n>:<number>", "string", "who left this number, and when", "retention", "address"),
+    Family("joined:<c>", "string", "the conversation that this one became", "retention", "conversation"),
     Family(
         "contact:<c>",
         "hash",
-        "name, last_in, window_end, addresses, since",
+        "name, last_in, window_end, addresses, since, former, joined, quota, when each number came",
         "retention, from last touch",
         "conversation",
     ),

@@ -20,6 +20,8 @@ from wa_service.store.flusher import Command
 from wa_service.store.keys import SEEN_SECONDS, mark
 from wa_service.store.records import RANKS
 from wa_service.store.size_limits import bounded, fits
+from wa_service.whatsapp.addresses import spellings
+from wa_service.whatsapp.webhooks.identity import identity_of_address
 
 LANE_CEILING = 1_000
 KEPT_BYTES = 16_384
@@ -72,6 +74,7 @@ class Send:
         spec: dict[str, Any] = {
             "id": self.id,
             "n": self.number,
+            "to": self.address,
             "type": self.type,
             "body": self.body.decode(),
             "priority": self.priority,
@@ -221,7 +224,7 @@ class Outbox:
             waba=limits.waba,
             daily_limit=limits.daily,
             opens=int(opens),
-            address=send.address,
+            who=orjson.dumps(identity_of_address(send.address).as_argument(0)),
         )
         what: PutOutcome = text(outcome)  # type: ignore[assignment]  # one of the step's six words
         if what == "quota":
@@ -281,7 +284,7 @@ class Outbox:
             details |= {
                 "wamid": outcome.wamid,
                 "mark": mark(number, outcome.wamid).hex(),
-                "wa_id": outcome.wa_id,
+                "wa_id": spellings(outcome.wa_id) if outcome.wa_id else None,
             }
         if timing is not None:
             details |= {"took_ms": timing.took_ms, "ago_ms": timing.ago_ms}

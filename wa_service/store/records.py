@@ -32,6 +32,7 @@ class Record:
     id: str
     number: str
     conversation: str
+    to: str
     type: str
     status: str
     wamid: str | None
@@ -58,6 +59,7 @@ def read_record(record_id: str, data: Mapping[str, str]) -> Record:
         id=record_id,
         number=data["n"],
         conversation=data["c"],
+        to=data.get("to") or data["c"].partition(":")[2],
         type=data["type"],
         status=data["status"],
         wamid=data.get("wamid"),

@@ -28,7 +28,7 @@ def api_blueprint(runtime: Runtime, services: Services, send_wait: float) -> API
     MessageRoutes(services.send, runtime.records, runtime.outbox, clients, runtime.numbers, send_wait).add_to(api)
     add_media_routes(api, clients)
     add_template_routes(api, services.templates)
-    add_event_routes(api, runtime.events)
+    add_event_routes(api, runtime.events, runtime.contacts)
     add_contact_routes(api, runtime.contacts)
     add_dead_letter_routes(api, runtime.dead_letters, services.replay)
     return api

@@ -54,7 +54,7 @@ class ContactCard(ResponseBody):
         ]
         addresses = list(dict.fromkeys(address for contact in found for address in contact.addresses))
         return cls(
-            id=found[0].conversation.partition(":")[2],
+            id=found[0].address,
             name=next((contact.name for contact in found if contact.name), None),
             addresses=addresses,
             window_open=any(window.open for window in windows),

@@ -12,6 +12,7 @@ from flask_openapi3.blueprint import APIBlueprint
 from pydantic import Field
 
 from wa_service.push.event_form import event_item
+from wa_service.store.contacts import Contacts
 from wa_service.store.events import Events
 from wa_service.web.auth import allow, caller_name
 from wa_service.web.cached_schema import CachedSchemaModel
@@ -46,8 +47,8 @@ class EventItem(ResponseBody):
     `message`), `transcript` (a voice note was heard: `data` holds the message's `id` and the `text`), `send`
     (a send of ours was accepted, failed or is unknown), `status` (Meta told what became of it; where `data` has a
     `type`, of the payment or call that belongs to it) or `management` (`data` holds Meta's `field` and its `value`);
-    `unreadable` is what another version stored in a form that this one does not know. `contact` is the customer's
-    address, null where there is none.
+    `unreadable` is what another version stored in a form that this one does not know. `contact` is an address that the
+    customer has now, null where there is none.
     """
 
     cursor: str
@@ -65,7 +66,7 @@ class EventPage(ResponseBody):
     next: str
 
 
-def add_event_routes(api: APIBlueprint, events: Events) -> None:
+def add_event_routes(api: APIBlueprint, events: Events, contacts: Contacts) -> None:
     """Add the route."""
     polls = LongPolls()
 
@@ -77,11 +78,17 @@ def add_event_routes(api: APIBlueprint, events: Events) -> None:
         In the order in which it was stored. Give the answer's `next` as `after` to go on.
         """
         with polls.hold(caller_name()) if query.wait else nullcontext():
-            return read_page(events, query.after, query.wait, query.limit).respond()
+            return read_page(events, contacts, query.after, query.wait, query.limit).respond()
 
 
 def read_page(
-    events: Events, after: str, wait: float, count: int, *, pause: Callable[[float], None] = time.sleep
+    events: Events,
+    contacts: Contacts,
+    after: str,
+    wait: float,
+    count: int,
+    *,
+    pause: Callable[[float], None] = time.sleep,
 ) -> EventPage:
     """Return at most `count` events after a cursor (`latest`: those to come); wait up to `wait` s for the first.
 
@@ -92,5 +99,6 @@ def read_page(
     until = time.monotonic() + min(wait, LONGEST_POLL)
     while not (entries := events.after(cursor, count)) and time.monotonic() < until:
         pause(POLL_SECONDS)
-    items = [EventItem(**event_item(entry)) for entry in entries]
+    shown = contacts.addresses_of(entry.conversation for entry in entries if entry.conversation)
+    items = [EventItem(**event_item(entry, shown.get(entry.conversation))) for entry in entries]
     return EventPage(items=items, next=entries[-1].cursor if entries else cursor)

@@ -101,7 +101,7 @@ class MessageRecord(ResponseBody):
             status_history=[StatusChange.model_construct(status=status, time=time) for status, time in record.history],
             type=record.type,
             from_=record.number,
-            to=record.conversation.partition(":")[2],
+            to=record.to,
             error=_error(record.error),
             pricing=dict(record.pricing) if record.pricing is not None else None,
             biz_opaque_callback_data=record.opaque,

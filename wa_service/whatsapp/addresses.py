@@ -35,3 +35,23 @@ def is_number(text: str) -> bool:
 def is_user_id(text: str) -> bool:
     """Has `text` the form of a business-scoped user id or a parent's, such as `US.1349…` or `US.ENT.118…`?"""
     return _USER_ID.fullmatch(text) is not None
+
+
+def spellings(number: str) -> tuple[str, ...]:
+    """A number and Meta's other spelling of it, if there is one: Argentina's and Mexico's mobile mark, Brazil's ninth
+    digit (5.4). Messages come from one and may have to be sent to the other.
+    """
+    for pattern, other in _OTHER_SPELLINGS:
+        if match := pattern.fullmatch(number):
+            return number, other.format(*match.groups())
+    return (number,)
+
+
+_OTHER_SPELLINGS: Final = (
+    (re.compile(r"549(\d{10})"), "54{}"),
+    (re.compile(r"54([1-8]\d{9})"), "549{}"),
+    (re.compile(r"521(\d{10})"), "52{}"),
+    (re.compile(r"52([2-9]\d{9})"), "521{}"),
+    (re.compile(r"55([1-9]{2})9([6-9]\d{7})"), "55{}{}"),
+    (re.compile(r"55([1-9]{2})([6-9]\d{7})"), "55{}9{}"),
+)

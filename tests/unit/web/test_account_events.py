@@ -131,3 +131,20 @@ def test_a_customer_s_click_is_no_line(web: Web, lines: list[dict[str, Any]]) ->
     web.webhook(delivery(value_of(statuses=[status_of("wamid.HBgLX", "read")])))
 
     assert lines == []
+
+
+def test_a_user_id_update_joins_the_old_and_the_new_id_of_one_customer(web: Web) -> None:
+    web.webhook(message_for(NUMBER, "15550001111"))
+    (before,) = web.runtime.contacts.find(CUSTOMER)
+    ids = {"previous": "US.UPA", "current": "US.UPB"}
+    update = {"wa_id": CUSTOMER, "user_id": ids, "timestamp": str(2_000_000_000)}
+    assert web.webhook(delivery({"user_id_update": [update]}, field="user_id_update")).status_code == 200
+    assert [contact.conversation for contact in web.runtime.contacts.find("US.UPB")] == [before.conversation]
+    assert web.runtime.contacts.find("US.UPA") == web.runtime.contacts.find(CUSTOMER)
+
+
+def test_a_user_id_update_about_nobody_we_know_makes_no_contact(web: Web) -> None:
+    ids = {"previous": "US.UPA", "current": "US.UPB"}
+    update = {"wa_id": "15559998888", "user_id": ids, "timestamp": "1700000000"}
+    assert web.webhook(delivery({"user_id_update": [update]}, field="user_id_update")).status_code == 200
+    assert web.runtime.contacts.find("US.UPB") == []

@@ -1,6 +1,6 @@
 -- How a send ended. "accepted" is written whatever happened meanwhile (accepted beats unknown); the rest only by the
 -- claim's holder. outcome: accepted, retry, failed or unknown · details: wamid, mark (digest of number and wamid),
--- wa_id, delay_ms, retry_class (limited, pair, unwell), error {…}, code, meta_healthy (or null), never_left, reason,
+-- wa_id (its spellings), delay_ms, retry_class (limited, pair, unwell), error {…}, code, meta_healthy (or null), never_left, reason,
 -- settle_ms, took_ms (the call to Meta), ago_ms (since it ended).
 -- Return {1, or 0 (not the claim's holder), or -1 (no such record); status; ms since it was queued; id of its fallback}.
 -- args: id token outcome retention:number details:json
@@ -8,7 +8,7 @@
 local PROBE_AGAIN_MS = 5000
 local record = record_key(id)
 local v = redis.call('HMGET', record, 'token', 'n', 'c', 's:queued', 'consumer', 'claimed', 'wamid', 's:accepted',
-  'rank')
+  'rank', 'to')
 if not v[2] then return { -1, '', 0, '' } end
 local number, conversation = v[2], v[3]
 local waited = now - tonumber(v[4] or now)
@@ -86,8 +86,8 @@ else
   leave_lane(number, conversation, id)
   -- Who is forgotten meanwhile is not known again by the answer to what was being sent.
   local wa_id = details.wa_id
-  if wa_id and wa_id ~= '' and redis.call('EXISTS', prefix .. 'contact:' .. conversation) == 1 then
-    resolve(number, { customer(conversation), wa_id }, retention)
+  if type(wa_id) == 'table' and wa_id[1] ~= v[10] and redis.call('EXISTS', contact_key(conversation)) == 1 then
+    link_number(number, conversation, wa_id, retention)
   end
 end
 return { 1, redis.call('HGET', record, 'status'), waited, fallback_id }

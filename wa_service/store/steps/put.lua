@@ -1,9 +1,9 @@
 -- Ask for a send. Asked again under the same idempotency key, the answer is the record as it is.
 -- send: as `enqueue` takes it · idempotency: a key ("" none) · fingerprint: of the request · wait_ms: how long the caller
--- waits for the result · ceiling: of the lane · opens: it is a template, which may open a conversation · address:
--- one, for aliases come from Meta alone. A bulk send waits for its reservation, others are refused.
+-- waits for the result · ceiling: of the lane · opens: it is a template, which may open a conversation · who: see
+-- `resolve`; one address, for aliases come from Meta alone. A bulk send waits for its reservation, others are refused.
 -- Return {"queued", id}, {"replayed", id}, {"waiting", id}, {"conflict", id}, {"full"} or {"quota", ms}.
--- args: send:json retention:number idempotency fingerprint wait_ms ceiling:number waba daily_limit opens:flag address
+-- args: send:json retention:number idempotency fingerprint wait_ms ceiling:number waba daily_limit opens:flag who:json
 -- include: refuse_when_full clock lifetime wake events identity lane enqueue quota
 if idempotency ~= '' then
   local first = redis.call('HMGET', idempotency, 'fingerprint', 'id', 'until')
@@ -16,14 +16,16 @@ if idempotency ~= '' then
     end
   end
 end
-local conversation = redis.call('GET', alias_key(send.n, address)) or send.n .. ':' .. address
+local conversation = conversation_of(send.n, who)
 if redis.call('LLEN', prefix .. 'lane:' .. conversation) >= ceiling then return { 'full' } end
 if opens then
   local wait, reservation = reserve(waba, conversation, daily_limit, false)
   if wait > 0 and send.priority ~= 'bulk' then return { 'quota', wait } end
   send.reservation = reservation
 end
-conversation = resolve(send.n, { address }, retention)
+conversation = resolve(send.n, who, retention)
+-- A reservation moves along when two contacts turn out to be one customer's.
+if opens then redis.call('HSET', contact_key(conversation), 'quota', waba) end
 if idempotency ~= '' then
   redis.call('HSET', idempotency, 'fingerprint', fingerprint, 'id', send.id, 'until', now + wait_ms)
   redis.call('EXPIRE', idempotency, math.floor(send.ttl / 1000) + retention)

@@ -1,13 +1,13 @@
 -- A dead letter into its customer's mailbox again, behind what waits; its mark does not matter. Its conversation may
--- have been joined with another since, so its addresses are resolved anew. ceiling: of the mailbox.
--- Return "queued", "unknown", "no_conversation" (it has no addresses) or "full".
--- args: letter_id retention:number ceiling:number addresses...
+-- have been joined with another since, so who it is from is resolved anew. ceiling: of the mailbox.
+-- Return "queued", "unknown", "no_conversation" (it is from nobody) or "full".
+-- args: letter_id retention:number ceiling:number who:json
 -- include: refuse_when_full clock lifetime wake identity
 local letter = prefix .. 'dead_letter:' .. letter_id
 local v = redis.call('HMGET', letter, 'event', 'n')
 if not v[1] then return 'unknown' end
-if #addresses == 0 then return 'no_conversation' end
-local conversation = resolve(v[2], addresses, retention)
+if #who.ids == 0 and #who.numbers == 0 and #who.known_by == 0 and who.group == '' then return 'no_conversation' end
+local conversation = resolve(v[2], who, retention)
 local mailbox, counters = prefix .. 'mailbox:' .. conversation, prefix .. 'conv:' .. conversation
 if redis.call('ZCARD', mailbox) >= ceiling then return 'full' end
 local last = redis.call('ZRANGE', mailbox, -1, -1, 'WITHSCORES')

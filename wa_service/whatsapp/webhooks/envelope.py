@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
+from wa_service.whatsapp.webhooks.identity import address_of
 from wa_service.whatsapp.webhooks.management_events import MANAGEMENT_FIELDS
 
 PieceKind: TypeAlias = Literal["message", "status", "error", "user_action", "management", "malformed"]
@@ -136,7 +137,8 @@ def _walk_change(change: object, waba_id: str, entry_time: int) -> Iterator[Piec
 
 def _walk_value(value: dict[str, Any], origin: _Origin) -> Iterator[Piece]:
     contacts = value.get("contacts")
-    known = [c for c in contacts if isinstance(c, dict)] if isinstance(contacts, list) else []
+    contacts = contacts if isinstance(contacts, list) else [contacts]
+    known = [contact for contact in contacts if isinstance(contact, dict)]
     found = False
     for key, read in _LISTS:
         if key not in value:
@@ -161,7 +163,7 @@ _Contact: TypeAlias = dict[str, Any] | None
 
 
 def _message(item: dict[str, Any], known: list[dict[str, Any]], only: _Contact, origin: _Origin) -> Piece:
-    sender, user_id = _text(item.get("from")), _text(item.get("from_user_id"))
+    sender, user_id = address_of(item.get("from")), _text(item.get("from_user_id"))
     contact = only or _contact_of(known, sender, user_id)
     addresses = message_addresses(item, contact)
     id_ = _text(item.get("id"))
@@ -191,7 +193,7 @@ def message_addresses(message: Mapping[str, Any], contact: Mapping[str, Any] | N
     A group message: its group alone. Else the number (`from`, then the contact's `wa_id`), the business-scoped user
     ids, a changed number's or user's new ones, and last the parent ids (2.9, 5.6).
     """
-    group_id = _text(message.get("group_id"))
+    group_id = address_of(message.get("group_id"))
     if group_id:
         return (group_id,)
     beside = contact or {}
@@ -200,7 +202,8 @@ def message_addresses(message: Mapping[str, Any], contact: Mapping[str, Any] | N
     system = message.get("system")
     if isinstance(system, dict) and message.get("type") == "system":
         found += [system.get("customer"), system.get("wa_id"), system.get("new_wa_id"), system.get("user_id")]
-        parents.append(system.get("parent_user_id"))
+        found.append(system.get("previous_user_id"))
+        parents += [system.get("parent_user_id"), system.get("previous_parent_user_id")]
     return _distinct([*found, *parents])
 
 
@@ -268,7 +271,7 @@ _LISTS: Final[tuple[tuple[str, _Reader], ...]] = (
 
 def _contact_of(known: list[dict[str, Any]], wa_id: str, user_id: str) -> _Contact:
     for contact in known:
-        if (wa_id and contact.get("wa_id") == wa_id) or (user_id and contact.get("user_id") == user_id):
+        if (wa_id and address_of(contact.get("wa_id")) == wa_id) or (user_id and contact.get("user_id") == user_id):
             return contact
     return None
 
@@ -305,7 +308,7 @@ def _malformed(origin: _Origin, raw: object, reason: str, *, id_: str = "", addr
 
 
 def _distinct(values: Iterable[object]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(value for value in values if isinstance(value, str) and value))
+    return tuple(dict.fromkeys(address for value in values if (address := address_of(value))))
 
 
 def _text(value: object) -> str:

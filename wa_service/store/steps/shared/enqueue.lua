@@ -1,10 +1,10 @@
 -- enqueue(send, conversation): a record enters its lane. send: id, n (number), type, priority, ttl (ms), body (JSON text),
--- and optionally opaque, fallback, fallback_id, notify, idempotency, origin, reservation (in the template quota).
+-- and optionally to, opaque, fallback, fallback_id, notify, idempotency, origin, reservation (in the template quota).
 local function enqueue(send, conversation)
   local urgent = send.priority ~= 'bulk'
   local fields = { 'v', 1, 'n', send.n, 'c', conversation, 'type', send.type, 'body', send.body, 'status', 'queued',
     'rank', 0, 's:queued', now, 'expires', now + send.ttl, 'urgent', urgent and 1 or 0 }
-  local optional = { 'opaque', 'fallback', 'fallback_id', 'notify', 'idempotency', 'origin', 'reservation' }
+  local optional = { 'to', 'opaque', 'fallback', 'fallback_id', 'notify', 'idempotency', 'origin', 'reservation' }
   for _, name in ipairs(optional) do
     if send[name] then
       fields[#fields + 1] = name

@@ -1,77 +1,343 @@
--- resolve(number, addresses, retention) -> conversation. The first address a customer was seen under is the
--- conversation's id; every other one is an alias. Two conversations that turn out to be one customer are joined once the
--- younger has nothing waiting: nothing is ever moved.
+-- resolve(number, who, retention) -> conversation: who an event is from, or whom a send is to. docs/identity.md says in
+-- one table what joins two contacts and what parts them; this is the function that does it. who, as
+-- whatsapp/webhooks/identity.py writes it: group · numbers, known_by: a number and its other spellings each · ids (of
+-- which `previous` were replaced) · leaves · change · at (s, 0 unknown) · only_known: change nobody who is not known.
+--
+-- A conversation's id begins as its customer's first address and stays. alias:<number>:<address> says whose an address
+-- is, the contact's `addresses` are its own, `at:<number>` since when (s) it has a number, `former` are numbers that it
+-- left, `joined` conversations that became this one.
 
--- Until two are joined each names the other's address, too: whoever forgets either finds both.
-local function add_address(conversation, address)
-  local contact = prefix .. 'contact:' .. conversation
-  local known = redis.call('HGET', contact, 'addresses') or ''
-  if not string.find(' ' .. known .. ' ', ' ' .. address .. ' ', 1, true) then
-    redis.call('HSET', contact, 'addresses', known == '' and address or known .. ' ' .. address)
+local function contact_key(conversation) return prefix .. 'contact:' .. conversation end
+local function alias_key(number, address) return prefix .. 'alias:' .. number .. ':' .. address end
+local function former_key(number, address) return prefix .. 'former:' .. number .. ':' .. address end
+
+local function words(conversation, field)
+  return string.gmatch(redis.call('HGET', contact_key(conversation), field) or '', '%S+')
+end
+
+local function add_word(conversation, field, word)
+  local known = redis.call('HGET', contact_key(conversation), field) or ''
+  if not string.find(' ' .. known .. ' ', ' ' .. word .. ' ', 1, true) then
+    redis.call('HSET', contact_key(conversation), field, known == '' and word or known .. ' ' .. word)
   end
 end
 
-local function alias_key(number, address) return prefix .. 'alias:' .. number .. ':' .. address end
+local function remove_word(conversation, field, word)
+  local left = {}
+  for other in words(conversation, field) do
+    if other ~= word then left[#left + 1] = other end
+  end
+  redis.call('HSET', contact_key(conversation), field, table.concat(left, ' '))
+end
+
+local function has_user_id(conversation)
+  return string.find(redis.call('HGET', contact_key(conversation), 'addresses') or '', '.', 1, true) ~= nil
+end
+
+-- owner(number, spellings) -> the conversation that has one of them, and under which.
+local function owner(number, spellings)
+  for _, address in ipairs(spellings) do
+    local conversation = redis.call('GET', alias_key(number, address))
+    if conversation then return conversation, address end
+  end
+end
+
+-- former_owner(number, spellings, at) -> the conversation that left one of them at this time or later.
+local function former_owner(number, spellings, at)
+  for _, address in ipairs(spellings) do
+    local left, conversation = string.match(redis.call('GET', former_key(number, address)) or '', '^(%d+) (.*)$')
+    if left and at <= tonumber(left) and redis.call('EXISTS', contact_key(conversation)) == 1 then return conversation end
+  end
+end
+
+local function had_since(conversation, address)
+  return tonumber(redis.call('HGET', contact_key(conversation), 'at:' .. address) or 0)
+end
 
 local function set_alias(number, address, conversation, retention)
   redis.call('SET', alias_key(number, address), conversation, 'EX', retention)
-  add_address(conversation, address)
+  add_word(conversation, 'addresses', address)
+end
+
+local function has_number(number, address, conversation, at, retention)
+  set_alias(number, address, conversation, retention)
+  redis.call('HSET', contact_key(conversation), 'at:' .. address, at)
+end
+
+local function leaves_number(number, address, conversation, at, retention)
+  redis.call('DEL', alias_key(number, address))
+  redis.call('HDEL', contact_key(conversation), 'at:' .. address)
+  remove_word(conversation, 'addresses', address)
+  redis.call('SET', former_key(number, address), at .. ' ' .. conversation, 'EX', retention)
+  add_word(conversation, 'former', address)
 end
 
 -- What was known of the younger is true of the customer: the later times hold, and a name where there is none.
-local function merge_contact(elder, younger)
-  local before, more = prefix .. 'contact:' .. elder, prefix .. 'contact:' .. younger
-  for _, name in ipairs({ 'last_in', 'window_end', 'unsupported_at' }) do
-    local at = tonumber(redis.call('HGET', more, name) or 0)
-    if at > tonumber(redis.call('HGET', before, name) or 0) then redis.call('HSET', before, name, at) end
+local function merge_contact(number, elder, younger, retention)
+  local before, more = contact_key(elder), contact_key(younger)
+  for address in words(younger, 'addresses') do
+    if string.find(address, '.', 1, true) then
+      set_alias(number, address, elder, retention)
+    else
+      has_number(number, address, elder, had_since(younger, address), retention)
+    end
   end
-  local name = redis.call('HGET', more, 'name')
-  if name then redis.call('HSETNX', before, 'name', name) end
+  for address in words(younger, 'former') do
+    local left = string.match(redis.call('GET', former_key(number, address)) or '', '^(%d+) ' .. '.*$')
+    if left and redis.call('GET', former_key(number, address)) == left .. ' ' .. younger then
+      redis.call('SET', former_key(number, address), left .. ' ' .. elder, 'EX', retention)
+    end
+    add_word(elder, 'former', address)
+  end
+  for _, field in ipairs({ 'last_in', 'window_end', 'unsupported_at', 'paused_until', 'quiet_until' }) do
+    local at = tonumber(redis.call('HGET', more, field) or 0)
+    if at > tonumber(redis.call('HGET', before, field) or 0) then redis.call('HSET', before, field, at) end
+  end
+  for _, field in ipairs({ 'name', 'owner', 'n' }) do
+    local value = redis.call('HGET', more, field)
+    if value then redis.call('HSETNX', before, field, value) end
+  end
+  for other in words(younger, 'joined') do add_word(elder, 'joined', other) end
+  add_word(elder, 'joined', younger)
+  redis.call('SET', prefix .. 'joined:' .. younger, elder, 'EX', retention)
+end
+
+-- Whoever works on the younger's head has lost it, and does it again for the elder: its result counts once.
+local function move_mailbox(elder, younger)
+  local from, to = prefix .. 'mailbox:' .. younger, prefix .. 'mailbox:' .. elder
+  local counters_from, counters = prefix .. 'conv:' .. younger, prefix .. 'conv:' .. elder
+  local events = redis.call('ZRANGE', from, 0, -1, 'WITHSCORES')
+  redis.call('HINCRBY', counters_from, 'token', 1)
+  redis.call('EXPIRE', counters_from, CONVERSATION_SECONDS)
+  redis.call('ZREM', prefix .. 'due', younger)
+  if #events == 0 then return end
+  if redis.call('EXISTS', to) == 0 then
+    local v = redis.call('HMGET', counters_from, 'head', 'deliveries', 'failures')
+    if v[1] then redis.call('HSET', counters, 'head', v[1], 'deliveries', v[2] or 0, 'failures', v[3] or 0) end
+  end
+  for i = 1, #events, 2 do redis.call('ZADD', to, events[i + 1], events[i]) end
+  redis.call('HINCRBY', counters, 'seq', redis.call('HGET', counters_from, 'seq') or 0)
+  redis.call('EXPIRE', counters, CONVERSATION_SECONDS)
+  redis.call('DEL', from)
+  if redis.call('ZADD', prefix .. 'due', 'NX', now, elder) == 1 then wake(prefix .. 'wake') end
+end
+
+-- One that is being sent stays in the younger's lane, alone, where others wait in the elder's: two heads may not be in
+-- one lane. Everything else goes behind what the elder has.
+local function move_lane(number, elder, younger)
+  local from, to = prefix .. 'lane:' .. younger, prefix .. 'lane:' .. elder
+  local counters_from, counters = prefix .. 'conv:' .. younger, prefix .. 'conv:' .. elder
+  local ids = redis.call('LRANGE', from, 0, -1)
+  if #ids == 0 then return end
+  local head_leaves = redis.call('ZSCORE', prefix .. 'busy', ids[1])
+  local was_empty = redis.call('EXISTS', to) == 0
+  local at, urgent, in_turn = nil, redis.call('HGET', counters_from, 'urgent'), nil
+  for _, priority in ipairs({ '0', '1' }) do
+    local out = prefix .. 'out:' .. number .. ':' .. priority
+    at = redis.call('ZSCORE', out, younger) or at
+    redis.call('ZREM', out, younger)
+    in_turn = redis.call('ZSCORE', out, elder) or in_turn
+  end
+  for i, id in ipairs(ids) do
+    if not (i == 1 and head_leaves and not was_empty) then
+      redis.call('LREM', from, 1, id)
+      redis.call('RPUSH', to, id)
+      redis.call('HSET', prefix .. 'record:' .. id, 'c', elder)
+      if id == urgent then
+        redis.call('HSET', counters, 'urgent', id)
+        redis.call('HDEL', counters_from, 'urgent')
+        redis.call('EXPIRE', counters, CONVERSATION_SECONDS)
+      end
+    end
+  end
+  if was_empty and not head_leaves then in_turn = at or now end
+  if not in_turn then return end
+  local first, second = prefix .. 'out:' .. number .. ':0', prefix .. 'out:' .. number .. ':1'
+  if redis.call('HEXISTS', counters, 'urgent') == 0 then first, second = second, first end
+  redis.call('ZREM', second, elder)
+  redis.call('ZADD', first, in_turn, elder)
+  wake(prefix .. 'wake_out:' .. number)
+end
+
+local function move_limits(elder, younger)
+  local from, to = prefix .. 'pair:' .. younger, prefix .. 'pair:' .. elder
+  local free_at = tonumber(redis.call('GET', from) or 0)
+  if free_at > math.max(now, tonumber(redis.call('GET', to) or 0)) then
+    redis.call('SET', to, free_at, 'PX', free_at - now)
+  end
+  redis.call('DEL', from)
+  -- A customer counts once in the template quota; who was opened under either address has the reservation.
+  local waba = redis.call('HGET', contact_key(younger), 'quota') or redis.call('HGET', contact_key(elder), 'quota')
+  if not waba then return end
+  local quota, of_elder = prefix .. 'quota:' .. waba, string.match(elder, ':(.*)$')
+  local since = redis.call('ZSCORE', quota, string.match(younger, ':(.*)$'))
+  if not since then return end
+  redis.call('ZREM', quota, string.match(younger, ':(.*)$'))
+  if tonumber(since) > tonumber(redis.call('ZSCORE', quota, of_elder) or 0) then
+    redis.call('ZADD', quota, since, of_elder)
+  end
+  redis.call('HSET', contact_key(elder), 'quota', waba)
 end
 
 local function join(number, first, second, retention)
-  local function since(conversation)
-    return tonumber(redis.call('HGET', prefix .. 'contact:' .. conversation, 'since') or now)
-  end
-  local elder, younger = first, second
-  if since(second) < since(first) then elder, younger = second, first end
-  if redis.call('EXISTS', prefix .. 'mailbox:' .. younger, prefix .. 'lane:' .. younger) > 0 then return first end
-  local known = redis.call('HGET', prefix .. 'contact:' .. younger, 'addresses') or ''
-  for address in string.gmatch(known, '%S+') do
-    -- One of a third conversation, which is still to be joined, stays its own.
-    local owner = redis.call('GET', alias_key(number, address))
-    if not owner or owner == younger then
-      set_alias(number, address, elder, retention)
-    else
-      add_address(elder, address)
-    end
-  end
-  merge_contact(elder, younger)
-  redis.call('DEL', prefix .. 'contact:' .. younger)
+  if not first or first == second then return second end
+  local function since(conversation) return tonumber(redis.call('HGET', contact_key(conversation), 'since') or now) end
+  local elder, younger = first, second -- of the same moment: the second
+  if since(second) <= since(first) then elder, younger = second, first end
+  redis.call('HSETNX', contact_key(elder), 'since', now)
+  merge_contact(number, elder, younger, retention)
+  move_limits(elder, younger)
+  move_mailbox(elder, younger)
+  move_lane(number, elder, younger)
+  redis.call('DEL', contact_key(younger))
   return elder
 end
 
-local function resolve(number, addresses, retention)
-  local conversation
-  for _, address in ipairs(addresses) do
-    local known = redis.call('GET', alias_key(number, address))
-    if known and not conversation then
-      conversation = known
-    elseif known and known ~= conversation then
-      conversation = join(number, conversation, known, retention)
+-- A conversation's id is never another's: not while its contact lives, nor for what is kept of one that was joined.
+local function new_conversation(number, address)
+  local id, count = number .. ':' .. address, 1
+  local function has(field)
+    return string.find(' ' .. (redis.call('HGET', contact_key(id), field) or '') .. ' ', ' ' .. address .. ' ', 1, true)
+  end
+  local function is_taken()
+    if redis.call('EXISTS', prefix .. 'joined:' .. id) == 1 then return true end
+    return not has('addresses') and (has('former') or redis.call('HEXISTS', contact_key(id), 'addresses') == 1)
+  end
+  while is_taken() do
+    count = count + 1
+    id = number .. ':' .. address .. '.' .. count
+  end
+  return id
+end
+
+-- by_numbers(...) -> whose a message's numbers are, and those that the person has from now on.
+local function by_numbers(number, who, conversation, at, retention)
+  local theirs = {}
+  for _, spellings in ipairs(who.numbers) do
+    local other, held = owner(number, spellings)
+    local late = other and at < had_since(other, held)
+    local is_theirs = true
+    if not other or (late and #who.ids == 0) then
+      local former = former_owner(number, spellings, at)
+      if former and (not conversation or former == conversation) and (#who.ids == 0 or former == conversation) then
+        conversation, is_theirs = former, false
+      elseif other then
+        conversation = conversation or other
+      end
+    elseif other ~= conversation then
+      if #who.ids == 0 and not conversation then
+        conversation = other
+      elseif not has_user_id(other) then
+        conversation = join(number, conversation, other, retention)
+      elseif conversation and not has_user_id(conversation) and #who.ids == 0 then
+        conversation = join(number, conversation, other, retention)
+      elseif not late and #who.ids > 0 then
+        leaves_number(number, held, other, at, retention) -- given to somebody else: two user ids are two people
+        held = nil
+      else
+        is_theirs = false
+      end
+    end
+    if is_theirs and spellings[1] ~= held then theirs[#theirs + 1] = spellings[1] end
+  end
+  return conversation, theirs
+end
+
+-- by_change(...): the same for what a change says. The person had been known by ids, or by the number that they left.
+-- Whoever has user ids that the change does not name is somebody else, if it names any.
+local function by_change(number, who, conversation, at, retention)
+  local function may_be(other) return not has_user_id(other) or (not conversation and #who.previous == 0) end
+  local holder, held = owner(number, who.known_by)
+  local left = not holder and former_owner(number, who.known_by, at)
+  if holder and holder ~= conversation and at >= had_since(holder, held) and may_be(holder) then
+    conversation = join(number, conversation, holder, retention)
+  elseif left and may_be(left) then
+    conversation = join(number, conversation, left, retention)
+  end
+  if who.only_known and not conversation then return nil, {} end
+  local theirs = {}
+  if not who.leaves and not holder and not left then theirs[1] = who.known_by[1] end
+  for _, spellings in ipairs(who.numbers) do
+    local other, under = owner(number, spellings)
+    local former = not other and former_owner(number, spellings, at)
+    local found = other or former
+    if not found then
+      theirs[#theirs + 1] = spellings[1]
+    elseif other and other ~= conversation and had_since(other, under) < at then
+      leaves_number(number, under, other, at, retention) -- two numbers at one time were two people
+      theirs[#theirs + 1] = spellings[1]
+    elseif found ~= conversation and (not has_user_id(found) or #who.ids == 0) then
+      conversation = join(number, conversation, found, retention)
     end
   end
-  conversation = conversation or number .. ':' .. addresses[1]
-  local contact = prefix .. 'contact:' .. conversation
+  if who.leaves and conversation then
+    for _, address in ipairs(who.known_by) do
+      if redis.call('GET', alias_key(number, address)) == conversation and had_since(conversation, address) <= at then
+        leaves_number(number, address, conversation, at, retention)
+      end
+    end
+  end
+  return conversation, theirs
+end
+
+-- conversation_of(number, who) -> the conversation that `resolve` would answer for whom a caller names; nothing changes.
+local function conversation_of(number, who)
+  for _, id in ipairs(who.ids) do
+    local known = redis.call('GET', alias_key(number, id))
+    if known then return known end
+  end
+  for _, spellings in ipairs(who.numbers) do
+    local known = owner(number, spellings)
+    if known then return known end
+  end
+  local address = who.group ~= '' and who.group or who.ids[1] or who.numbers[1][1]
+  return redis.call('GET', alias_key(number, address)) or new_conversation(number, address)
+end
+
+-- link_number(number, conversation, wa_id, retention): Meta's answer to a send names the number as it writes it.
+local function link_number(number, conversation, spellings, retention)
+  local other = owner(number, spellings)
+  if not other then
+    has_number(number, spellings[1], conversation, math.floor(now / 1000), retention)
+  elseif other ~= conversation and not (has_user_id(other) and has_user_id(conversation)) then
+    join(number, other, conversation, retention)
+  elseif other == conversation and not redis.call('GET', alias_key(number, spellings[1])) then
+    has_number(number, spellings[1], conversation, math.floor(now / 1000), retention)
+  end
+end
+
+local function resolve(number, who, retention)
+  local at = who.at > 0 and who.at or math.floor(now / 1000)
+  local conversation, theirs = nil, {}
+  if who.group ~= '' then
+    conversation = redis.call('GET', alias_key(number, who.group)) or new_conversation(number, who.group)
+  else
+    for _, id in ipairs(who.ids) do
+      local other = redis.call('GET', alias_key(number, id))
+      if other then conversation = join(number, conversation, other, retention) end
+    end
+    local find = who.change and by_change or by_numbers
+    conversation, theirs = find(number, who, conversation, at, retention)
+    if not conversation and who.only_known then return nil end
+    conversation = conversation or new_conversation(number, theirs[1] or who.ids[1] or who.known_by[1])
+  end
+  local contact = contact_key(conversation)
   -- A contact may end before its aliases do, by as much as a lifetime is not refreshed: then it begins anew.
   local new = redis.call('HSETNX', contact, 'since', now) == 1
-  for _, address in ipairs(addresses) do
+  for _, address in ipairs(theirs) do has_number(number, address, conversation, at, retention) end
+  local function refresh(address)
     local alias = alias_key(number, address)
     local known = redis.call('GET', alias)
     if not known or (known == conversation and (new or not is_fresh(alias, retention))) then
       set_alias(number, address, conversation, retention)
-    elseif known ~= conversation then
-      add_address(conversation, address)
+    end
+  end
+  for _, id in ipairs(who.ids) do refresh(id) end
+  if who.group ~= '' then refresh(who.group) end
+  for _, spellings in ipairs(who.numbers) do
+    local alias = alias_key(number, spellings[1])
+    if redis.call('GET', alias) == conversation and (new or not is_fresh(alias, retention)) then
+      set_alias(number, spellings[1], conversation, retention)
     end
   end
   refresh_ttl(contact, retention)

@@ -55,13 +55,13 @@ end
 local function fall_back(id, number, conversation, retention)
   local record = record_key(id)
   local v = redis.call('HMGET', record, 'fallback', 'fallback_id', 'expires', 'opaque', 'origin', 's:queued',
-    'idempotency')
+    'idempotency', 'to')
   if not v[1] or v[1] == '' or redis.call('HSETNX', record, 'fell_back', now) == 0 then return false end
   local template = record_key(v[2])
   local ttl = math.max(0, tonumber(v[3] or now) - tonumber(v[6] or now))
   redis.call('HSET', template, 'v', 1, 'n', number, 'c', conversation, 'type', 'template', 'body', v[1],
     'status', 'queued', 'rank', 0, 's:queued', now, 'expires', now + ttl, 'instead_of', id, 'origin', v[5] or '',
-    'urgent', 1)
+    'urgent', 1, 'to', v[8] or '')
   if v[4] then redis.call('HSET', template, 'opaque', v[4]) end
   if v[7] and redis.call('HGET', v[7], 'id') == id then
     redis.call('HDEL', record, 'idempotency')

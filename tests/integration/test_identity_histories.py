@@ -1,0 +1,224 @@
+"""Generated histories of people, told by Meta in any order and more than once: nobody is lost, nobody is mixed up.
+
+A world of people with numbers that they change and that others get later, and with user ids that change with them. What
+they do is told as Meta tells it, in several spellings. Then the store is asked who is who.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import redis
+
+from tests.integration.lanes import NUMBER, Lanes
+from tests.keys import NAMES, PREFIX
+from wa_service.whatsapp.webhooks.events import Piece, walk
+
+SUITE, CHAOS = 150, 10_000
+POOL = [f"44770090{n:04d}" for n in range(6)]
+_serial = iter(range(1, 1 << 40))
+
+
+@dataclass
+class Human:
+    """Somebody: the number now, the user id now, and every user id that they ever had."""
+
+    name: str
+    number: str
+    user_id: str
+    parent: str
+    is_shown: bool = False
+    ids: set[str] = field(default_factory=set)
+
+
+class World:
+    """People who write, change numbers and ids, and take over numbers that others gave up."""
+
+    def __init__(self, dice: random.Random) -> None:
+        self.dice = dice
+        self.now = 1_750_000_000
+        self.people: list[Human] = []
+        self.told: list[Piece] = []
+        self.ids = 0
+
+    def live(self, steps: int) -> None:
+        for _ in range(steps):
+            self.now += self.dice.randrange(2, 100_000)
+            free = [number for number in POOL if number not in {human.number for human in self.people}]
+            act = self.dice.choice(["write", "write", "write", "number", "id", "leave", "arrive"])
+            if act == "arrive" or not self.people:
+                if free:
+                    self._arrive(self.dice.choice(free))
+            elif act == "write":
+                self._write(self.dice.choice(self.people))
+            elif act == "number" and free:
+                self._change_number(self.dice.choice(self.people), self.dice.choice(free))
+            elif act == "id":
+                self._change_id(self.dice.choice(self.people))
+            elif act == "leave" and len(self.people) > 1:
+                self.people.remove(self.dice.choice(self.people))
+        for human in self.people:
+            self.now += 1
+            self._write(human)
+
+    def _new_ids(self, human: Human) -> None:
+        self.ids += 1
+        human.user_id, human.parent = f"GB.{human.name}{self.ids}", f"GB.ENT.{human.name}{self.ids}"
+        human.ids |= {human.user_id, human.parent}
+
+    def _arrive(self, number: str) -> None:
+        self.ids += 1
+        human = Human(f"h{self.ids}x", number, "", "")
+        self._new_ids(human)
+        self.people.append(human)
+        self._write(human)
+
+    def _write(self, human: Human) -> None:
+        contact: dict[str, Any] = {"profile": {"name": human.name}, "user_id": human.user_id}
+        message: dict[str, Any] = {"type": "text", "text": {"body": human.name}, "from_user_id": human.user_id}
+        human.is_shown = self.dice.random() < 0.8
+        if human.is_shown:  # else Meta does not tell the number
+            contact["wa_id"] = human.number
+            message["from"] = human.number
+        if self.dice.random() < 0.4:
+            message["from_parent_user_id"] = human.parent
+        self._tell(message, contact)
+
+    def _change_number(self, human: Human, number: str) -> None:
+        old, old_id, old_parent = human.number, human.user_id, human.parent
+        human.number = number
+        self._new_ids(human)
+        system: dict[str, Any] = {
+            "type": "user_changed_number",
+            "user_id": human.user_id,
+            "previous_user_id": old_id,
+            "parent_user_id": human.parent,
+            "previous_parent_user_id": old_parent,
+        }
+        spelled = self.dice.choice([number, int(number), f"+{number}"])
+        system[self.dice.choice(["wa_id", "new_wa_id"])] = spelled
+        sender = {"from": old} if self.dice.random() < 0.7 else {}
+        self._tell({"type": "system", "system": system, **sender}, None)
+
+    def _change_id(self, human: Human) -> None:
+        old, old_parent = human.user_id, human.parent
+        self._new_ids(human)
+        system: dict[str, Any] = {
+            "type": "user_changed_user_id",
+            "user_id": human.user_id,
+            "previous_user_id": old,
+            "parent_user_id": human.parent,
+            "previous_parent_user_id": old_parent,
+        }
+        sender = {"from": human.number} if self.dice.random() < 0.5 else {}
+        self._tell({"type": "system", "system": system, **sender}, None)
+
+    def _tell(self, message: dict[str, Any], contact: dict[str, Any] | None) -> None:
+        told = {**message, "id": f"wamid.{next(_serial)}", "timestamp": str(self.now)}
+        value = {"metadata": {"phone_number_id": NUMBER}, "messages": [told]}
+        if contact:
+            value["contacts"] = [contact]
+        changes = [{"field": "messages", "value": value}]
+        self.told += walk({"object": "whatsapp_business_account", "entry": [{"id": "w", "changes": changes}]})
+
+
+def contacts(client: redis.Redis) -> dict[str, list[str]]:
+    """Every contact's addresses by its conversation."""
+    keys = client.keys(f"{PREFIX}contact:*")
+    with client.pipeline() as pipe:
+        for key in keys:
+            pipe.hget(key, "addresses")
+        found = pipe.execute()
+    return {
+        key.decode().removeprefix(f"{PREFIX}contact:"): (named or b"").decode().split()
+        for key, named in zip(keys, found, strict=True)
+    }
+
+
+def check(client: redis.Redis, world: World, everybody: dict[str, str], *, in_order: bool, seed: int) -> None:
+    known = contacts(client)
+    owners: dict[str, str] = {}
+    for conversation, addresses in known.items():
+        for address in addresses:
+            assert address not in owners, f"{seed}: two people have {address}"
+            owners[address] = conversation
+            alias = client.get(NAMES.alias(NUMBER, address))
+            assert alias == conversation.encode(), f"{seed}: {address} leads to {alias!r}, not {conversation}"
+        people = {everybody[address] for address in addresses if address in everybody}
+        assert len(people) <= 1, f"{seed}: {people} are one"
+    told_ids = {address for piece in world.told for address in piece.addresses if address in everybody}
+    of_each: dict[str, set[str]] = {}
+    for user_id in told_ids:
+        of_each.setdefault(everybody[user_id], set()).add(owners[user_id])
+    torn = {name: found for name, found in of_each.items() if len(found) > 1}
+    assert not torn, f"{seed}: one person is several: {torn}"
+    if in_order:
+        for human in world.people:
+            if human.is_shown:
+                assert owners[human.number] == owners[human.user_id], f"{seed}: {human} lost the number"
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(1_200)
+def test_one_person_stays_one_and_two_people_never_become_one(
+    lanes: Lanes, redis_client: redis.Redis, long_form: bool
+) -> None:
+    for seed in range(CHAOS if long_form else SUITE):
+        dice = random.Random(seed)
+        world = World(dice)
+        world.live(dice.randrange(4, 20))
+        everybody = {
+            id_: id_.rpartition("x")[0].rpartition(".")[2] for p in world.told for id_ in p.addresses if "." in id_
+        }
+        told = list(world.told)
+        in_order = seed % 3 == 0
+        if not in_order:
+            dice.shuffle(told)
+        told += dice.sample(told, len(told) // 3)
+        redis_client.flushdb()
+        lanes.admit(*told)
+        check(redis_client, world, everybody, in_order=in_order, seed=seed)
+
+
+def test_numbers_alone_follow_their_people(lanes: Lanes, redis_client: redis.Redis) -> None:
+    """Without user ids, in order: who moved has the new number, and the old one is free for whoever comes next."""
+    for seed in range(SUITE):
+        dice = random.Random(seed)
+        redis_client.flushdb()
+        lives_at: dict[int, str] = {}
+        conversations: dict[int, set[str]] = {}
+        now = 1_750_000_000
+        for step in range(dice.randrange(4, 16)):
+            now += dice.randrange(2, 100_000)
+            free = [number for number in POOL if number not in lives_at.values()]
+            mover = dice.choice(list(lives_at)) if lives_at and dice.random() < 0.6 else None
+            told: dict[str, Any]
+            if mover is None and free:
+                lives_at[step] = number = dice.choice(free)
+                told = {"from": number, "type": "text", "text": {"body": "hi"}}
+                who = step
+            elif mover is not None and free and dice.random() < 0.5:
+                old, lives_at[mover] = lives_at[mover], dice.choice(free)
+                name, spelled = dice.choice(["wa_id", "new_wa_id"]), dice.choice([str, int, "+{}".format])
+                kind = "user_changed_number" if name == "wa_id" else "customer_changed_number"
+                system = {"type": kind, name: spelled(lives_at[mover])}
+                told = {"type": "system", "system": system | ({"customer": old} if dice.random() < 0.5 else {})}
+                told |= {} if "customer" in system else {"from": old}
+                who = mover
+            elif mover is not None:
+                told = {"from": lives_at[mover], "type": "text", "text": {"body": "hi"}}
+                who = mover
+            else:
+                continue
+            one = told | {"id": f"wamid.{next(_serial)}", "timestamp": str(now)}
+            value = {"metadata": {"phone_number_id": NUMBER}, "messages": [one]}
+            changes = [{"field": "messages", "value": value}]
+            lanes.admit(*walk({"object": "whatsapp_business_account", "entry": [{"id": "w", "changes": changes}]}))
+            alias = redis_client.get(NAMES.alias(NUMBER, lives_at[who]))
+            assert alias, f"{seed}: nobody has the number of {who}"
+            conversations.setdefault(who, set()).add(alias.decode())
+        assert all(len(found) == 1 for found in conversations.values()), f"{seed}: {conversations}"
+        assert len({next(iter(found)) for found in conversations.values()}) == len(conversations), f"{seed}"

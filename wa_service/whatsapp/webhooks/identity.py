@@ -1,0 +1,132 @@
+"""What an event of Meta's says about who its sender is: the one reader of docs/identity.md's table.
+
+A person has numbers, which may be given to somebody else one day, and business-scoped user ids, which never are
+(reference 2.9). A message names those it came from; a system message or a `user_id_update` says that some of them were
+replaced by others. What becomes of that is decided in one place, too: the store's `resolve`.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from wa_service.whatsapp.addresses import as_stored, is_number, spellings
+
+_NEW_NUMBER: Final = ("wa_id", "new_wa_id")
+_USER_IDS: Final = ("user_id", "parent_user_id")
+_PREVIOUS: Final = ("previous_user_id", "previous_parent_user_id")
+_CHANGES: Final = frozenset({"user_changed_number", "customer_changed_number", "user_changed_user_id"})
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Under which addresses a person is known after an event.
+
+    `numbers`: theirs now. `user_ids`: business-scoped ids and parents', old ones included. `previous_ids`: those of
+    them that were replaced. `known_by`: a number that only says whom a change is about; `leaves` says that the person
+    no longer has it. `is_change`: Meta says that addresses belong together. `group_id`: the message is a group's.
+    """
+
+    numbers: tuple[str, ...] = ()
+    user_ids: tuple[str, ...] = ()
+    previous_ids: tuple[str, ...] = ()
+    known_by: str = ""
+    leaves: bool = False
+    is_change: bool = False
+    group_id: str = ""
+
+    def as_argument(self, at: int) -> dict[str, Any]:
+        """The form in which the store's steps take it; `at`: Meta's time of the event (s, 0 unknown)."""
+        return {
+            "group": self.group_id,
+            "numbers": [spellings(number) for number in self.numbers],
+            "ids": list(dict.fromkeys((*self.user_ids, *self.previous_ids))),
+            "previous": list(self.previous_ids),
+            "known_by": spellings(self.known_by) if self.known_by else [],
+            "leaves": self.leaves,
+            "change": self.is_change,
+            "at": at,
+        }
+
+
+def address_of(value: object) -> str:
+    """An address as Meta may write it: a text, a number with or without `+`, or an integer; "" for anything else."""
+    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        return str(value)
+    if not isinstance(value, str) or not value:
+        return ""
+    return as_stored(value) if value[0] == "+" or value[0].isdigit() else value
+
+
+def identity_of_address(address: str) -> Identity:
+    """The identity of whom a caller names by one address."""
+    if is_number(address):
+        return Identity(numbers=(address,))
+    return Identity(user_ids=(address,)) if "." in address else Identity(group_id=address)
+
+
+def identity_of_message(message: Mapping[str, Any], contact: Mapping[str, Any] | None) -> Identity:
+    """The identity of a message's sender; a group message's is its group (5.6, 2.9)."""
+    if group_id := address_of(message.get("group_id")):
+        return Identity(group_id=group_id)
+    beside = contact or {}
+    system = message.get("system")
+    if isinstance(system, dict) and message.get("type") == "system":
+        return _identity_of_system_message(message, system, beside)
+    return Identity(
+        numbers=_addresses([message.get("from"), beside.get("wa_id")]),
+        user_ids=_addresses(
+            [
+                message.get("from_user_id"),
+                beside.get("user_id"),
+                message.get("from_parent_user_id"),
+                beside.get("parent_user_id"),
+            ]
+        ),
+    )
+
+
+def _identity_of_system_message(
+    message: Mapping[str, Any], system: Mapping[str, Any], beside: Mapping[str, Any]
+) -> Identity:
+    sender = address_of(message.get("from")) or address_of(system.get("customer"))
+    told = [message.get("from_user_id"), message.get("from_parent_user_id"), *_values(beside, _USER_IDS)]
+    user_ids = _addresses([*_values(system, _USER_IDS), *told])
+    if system.get("type") not in _CHANGES:
+        return Identity(numbers=_addresses([sender, beside.get("wa_id")]), user_ids=user_ids)
+    numbers = _addresses(_values(system, _NEW_NUMBER))
+    if not sender and numbers:  # then the contact beside it may be the old one
+        sender = next((one for one in _addresses([beside.get("wa_id")]) if one not in numbers), "")
+    known_by = sender if sender not in {spelling for number in numbers for spelling in spellings(number)} else ""
+    return Identity(
+        numbers=numbers,
+        user_ids=user_ids,
+        previous_ids=_addresses(_values(system, _PREVIOUS)),
+        known_by=known_by,
+        leaves=bool(numbers),
+        is_change=True,
+    )
+
+
+def identities_of_update(value: Mapping[str, Any]) -> Iterator[tuple[Identity, int]]:
+    """What the management field `user_id_update` says, with the time of each (s, as Meta wrote it)."""
+    updates = value.get("user_id_update")
+    for update in updates if isinstance(updates, list) else [updates]:
+        if not isinstance(update, dict):
+            continue
+        ids = [update.get("user_id"), update.get("parent_user_id")]
+        pairs = [one for one in ids if isinstance(one, dict)]
+        current = _addresses([pair.get("current") for pair in pairs])
+        previous = _addresses([pair.get("previous") for pair in pairs])
+        if current or previous:
+            when = update.get("timestamp")
+            at = int(when) if isinstance(when, int | str) and str(when).isdigit() else 0
+            known_by = address_of(update.get("wa_id"))
+            yield Identity(user_ids=current, previous_ids=previous, known_by=known_by, is_change=True), at
+
+
+def _values(found: Mapping[str, Any], names: Iterable[str]) -> list[object]:
+    return [found.get(name) for name in names]
+
+
+def _addresses(values: Iterable[object]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(address for value in values if (address := address_of(value))))
