@@ -15,6 +15,7 @@ from structlog.typing import FilteringBoundLogger
 from wa_service.config.settings import Settings
 from wa_service.delivery.breakers import MetaBreaker
 from wa_service.delivery.management_guard import ManagementGuard
+from wa_service.delivery.send_ledger import SendLedger
 from wa_service.delivery.sender import Sender
 from wa_service.observability import log, metrics
 from wa_service.resilience.deadline import GreenletDeadline
@@ -75,8 +76,8 @@ def redis_url(settings: Settings) -> str:
     return embedded_url(settings.var_dir, wait=settings.redis_wait)
 
 
-def build(settings: Settings) -> Runtime:
-    """Wires everything up.
+def build(settings: Settings, ledger: SendLedger | None = None) -> Runtime:
+    """Wires everything up. `ledger`: of the worker process that will send.
 
     Raises:
         EmbeddedValkeyError: no REDIS_URL is set and no embedded Valkey answers.
@@ -99,6 +100,7 @@ def build(settings: Settings) -> Runtime:
             _client(settings, number, breakers[number].guard, _observe).send,
             outbox,
             wait_for_store=store.flusher.wait_until_back,
+            ledger=ledger,
         )
         for number in numbers
     }

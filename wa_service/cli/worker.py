@@ -16,9 +16,18 @@ from wa_service.worker.supervisor import supervise
 @click.command
 @click.option("--consumer", hidden=True)
 @click.option("--predecessor", hidden=True)
+@click.option("--predecessor-ledger-fd", type=int, hidden=True)
+@click.option("--ledger-fd", type=int, hidden=True)
 @click.option("--parent", type=int, hidden=True)
 @click.option("--ready-fd", type=int, hidden=True)
-def command(consumer: str | None, predecessor: str | None, parent: int | None, ready_fd: int | None) -> int:
+def command(
+    consumer: str | None,
+    predecessor: str | None,
+    predecessor_ledger_fd: int | None,
+    ledger_fd: int | None,
+    parent: int | None,
+    ready_fd: int | None,
+) -> int:
     """Answer customers and send what waits.
 
     Run as many as you like.
@@ -40,6 +49,8 @@ def command(consumer: str | None, predecessor: str | None, parent: int | None, r
             settings,
             consumer,
             predecessor=predecessor,
+            predecessor_ledger=predecessor_ledger_fd,
+            ledger=ledger_fd,
             parent=parent,
             on_started=partial(_report_ready, ready_fd),
         )

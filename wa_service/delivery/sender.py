@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from wa_service.delivery.send_ledger import SendLedger
 from wa_service.delivery.verdict import Verdict, judge
 from wa_service.observability import log, metrics
 from wa_service.store.flusher import StoreUnavailableError
@@ -37,11 +38,13 @@ class Sender:
         outbox: Outbox,
         *,
         wait_for_store: Callable[[float], bool] = lambda _: True,
+        ledger: SendLedger | None = None,
     ) -> None:
         self._number = number
         self._post = post
         self._outbox = outbox
         self._wait_for_store = wait_for_store
+        self._ledger = ledger or SendLedger()
         self._log = log.get_logger(number=number)
 
     def send(self, grant: Grant) -> SendOutcome:
@@ -57,7 +60,8 @@ class Sender:
         payload["biz_opaque_callback_data"] = grant.id
         started = time.monotonic()
         try:
-            sent = self._post(payload)
+            with self._ledger.sending(grant):
+                sent = self._post(payload)
         except WhatsAppError as error:
             verdict = judge(error, grant)
         else:
@@ -84,12 +88,14 @@ class Sender:
     def _write(self, grant: Grant, ending: SendOutcome, trip: CallTiming) -> OutcomeWritten | None:
         """Write the ending, and wait for the store if need be: safe to repeat, and an accepted wamid is worth it."""
         try:
-            return retry_until_stored(
+            written = retry_until_stored(
                 lambda: self._outbox.done(self._number, grant, ending, trip), self._wait_for_store, STORE_PATIENCE
             )
         except StoreUnavailableError:
             self._log.error("whatsapp.send.outcome_not_stored", id=grant.id)
             return None
+        self._ledger.settle(grant)
+        return written
 
     def _tell(self, grant: Grant, verdict: Verdict, ended: OutcomeWritten | None, ms: int) -> None:
         ending = verdict.ending

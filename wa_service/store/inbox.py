@@ -6,7 +6,7 @@ each step, and docs/lanes.md for why there is no job per message.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -288,12 +288,20 @@ class Inbox:
         """Say that a worker process works; to be said about once a second."""
         self._store.call("heartbeat", consumer=consumer)
 
-    def release_consumer(self, consumer: str, *, died: bool) -> int:
+    def release_consumer(self, consumer: str, *, died: bool, begun: Collection[str] | None = None) -> int:
         """Make what a consumer held due, after its end; return how much that was.
 
-        At once, but for a message whose deliveries ended in three deaths or more.
+        At once, but for a message whose deliveries ended in three deaths or more. `begun`: "<record id>:<token>" of the
+        sends that may have left, None where that is not known: any may have; the others are sent again.
         """
-        return int(self._store.call("release_consumer", consumer=consumer, died=int(died)))
+        released = self._store.call(
+            "release_consumer",
+            consumer=consumer,
+            died=int(died),
+            begun_is_known=int(begun is not None),
+            begun=tuple(begun or ()),
+        )
+        return int(released)
 
     def wait_for_work(self, seconds: float) -> None:
         """Wait until a conversation may be due, at most `seconds` and at most 1 s."""

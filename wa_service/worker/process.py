@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import gevent
 from gevent.event import Event
@@ -13,6 +13,7 @@ from gevent.event import Event
 from wa_service import runtime
 from wa_service.config.settings import Settings
 from wa_service.conversation.pipeline import Pipeline
+from wa_service.delivery.send_ledger import SendLedger, read_ledger
 from wa_service.observability import log
 from wa_service.runtime import Runtime
 from wa_service.store.flusher import StoreUnavailableError
@@ -73,6 +74,7 @@ class WorkerProcess:
         self,
         *,
         predecessor: str | None = None,
+        begun: Collection[str] | None = None,
         parent: int | None = None,
         on_started: Callable[[], None] = lambda: None,
     ) -> None:
@@ -80,12 +82,13 @@ class WorkerProcess:
 
         Args:
             predecessor: a consumer that died, whose work is due at once.
+            begun: its sends that may have left ("<record id>:<token>"); None where that is not known.
             parent: a process id; this process ends when that one is no longer its parent.
             on_started: called once it takes work.
         """
         self._pipeline.start()
         if predecessor:
-            self._take_over(predecessor)
+            self._take_over(predecessor, begun)
         consumers = [gevent.spawn(self._inbound.consume), *(gevent.spawn(w.consume) for w in self._outbound)]
         self._log.info("whatsapp.worker.started", numbers=len(self._outbound))
         on_started()
@@ -131,9 +134,9 @@ class WorkerProcess:
             self._maintenance.run_once()
             gevent.sleep(ROUND_SECONDS)
 
-    def _take_over(self, predecessor: str) -> None:
+    def _take_over(self, predecessor: str, begun: Collection[str] | None) -> None:
         try:
-            held = self._built.inbox.release_consumer(predecessor, died=True)
+            held = self._built.inbox.release_consumer(predecessor, died=True, begun=begun)
             self._log.warning("whatsapp.worker.took_over", held=held)
         except StoreUnavailableError:
             self._log.warning("whatsapp.worker.takeover_failed")
@@ -144,17 +147,22 @@ def run(
     consumer: str,
     *,
     predecessor: str | None = None,
+    predecessor_ledger: int | None = None,
+    ledger: int | None = None,
     parent: int | None = None,
     on_started: Callable[[], None] = lambda: None,
 ) -> None:
     """Run one worker process until SIGTERM or SIGINT, or until its parent is gone; arguments as of `WorkerProcess`.
 
+    `ledger`, `predecessor_ledger`: descriptors of this process's ledger of sends, and of the one that it takes over.
+
     Raises:
         EmbeddedValkeyError: no REDIS_URL is set and no embedded Valkey answers.
         ScriptError: the script file cannot be used.
     """
-    built = runtime.build(settings)
+    begun = None if predecessor_ledger is None else read_ledger(predecessor_ledger)
+    built = runtime.build(settings, SendLedger(ledger))
     process = WorkerProcess(built, build_pipeline(settings), consumer)
     gevent.signal_handler(signal.SIGTERM, process.stop)
     gevent.signal_handler(signal.SIGINT, process.stop)
-    process.run(predecessor=predecessor, parent=parent, on_started=on_started)
+    process.run(predecessor=predecessor, begun=begun, parent=parent, on_started=on_started)

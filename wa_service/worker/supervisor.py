@@ -31,18 +31,28 @@ READ_SECONDS = 0.1
 
 
 class _Child:
-    """A worker process, the consumer name it works under, and the pipe through which it reports that it works."""
+    """A worker process, the consumer name it works under, and the pipe through which it reports that it works.
 
-    def __init__(self, command: Sequence[str], *extra: str) -> None:
+    `predecessor`: a process that died, whose work this one takes over; its ledger tells which sends may have left.
+    """
+
+    def __init__(self, command: Sequence[str], predecessor: _Child | None = None) -> None:
         self.consumer = secrets.token_hex(8)
         self.started = time.monotonic()
         read_end, write_end = os.pipe()
         make_nonblocking(read_end)
         self._pipe = os.fdopen(read_end, "rb", buffering=0)  # closed with this object
         self._has_worked = False
-        arguments = ["--consumer", self.consumer, "--parent", str(os.getpid()), "--ready-fd", str(write_end), *extra]
+        self._ledger = os.fdopen(os.memfd_create("sends"), "rb", buffering=0)  # closed with this object
+        inherited = [write_end, self._ledger.fileno()]
+        arguments = ["--consumer", self.consumer, "--parent", str(os.getpid()), "--ready-fd", str(write_end)]
+        arguments += ["--ledger-fd", str(self._ledger.fileno())]
+        if predecessor is not None:
+            inherited.append(predecessor._ledger.fileno())
+            arguments += ["--predecessor", predecessor.consumer]
+            arguments += ["--predecessor-ledger-fd", str(predecessor._ledger.fileno())]
         try:
-            self.process = subprocess.Popen([*command, *arguments], pass_fds=[write_end])
+            self.process = subprocess.Popen([*command, *arguments], pass_fds=inherited)
         finally:
             os.close(write_end)
 
@@ -92,7 +102,7 @@ def supervise(command: Sequence[str] = (sys.executable, "-m", "wa_service", "wor
         first = False
         logger.error("whatsapp.worker.died", status=status, seconds=round(lived, 1))
         gevent.sleep(backoff.next_pause(worked=worked, lived=lived))
-        child = _Child(command, "--predecessor", child.consumer)
+        child = _Child(command, child)
 
 
 def _replace(child: _Child, command: Sequence[str], logger: FilteringBoundLogger) -> _Child:

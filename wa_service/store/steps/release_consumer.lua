@@ -1,9 +1,10 @@
 -- A worker that stops, or whose process died, no longer holds anything: its conversations are due at once (after
 -- several deaths later, see below), and what it was sending has no known outcome (the claim ends now; `reap` does the
--- rest). died: else it stopped, and its deliveries are taken back.
+-- rest), but for what it is known not to have begun, which waits again. died: else it stopped, and its deliveries are
+-- taken back · begun: "<record id>:<token>" of the sends that may have left.
 -- Return how much it held.
--- args: consumer died:flag
--- include: allow_when_full clock wake
+-- args: consumer died:flag begun_is_known:flag begun...
+-- include: allow_when_full clock lifetime wake events lane record rate pair
 local held = prefix .. 'held:' .. consumer
 
 -- Whoever was there at two deaths may be innocent and comes again at once; whoever was at more of them waits 1, 2, 4 …
@@ -34,7 +35,29 @@ for i = 1, #all, 2 do
 end
 local claims_key = prefix .. 'claims:' .. consumer
 local claims = redis.call('SMEMBERS', claims_key)
-for _, id in ipairs(claims) do redis.call('ZADD', prefix .. 'busy', 'XX', now, id) end
+local may_have_left = {}
+for _, name in ipairs(begun) do may_have_left[name] = true end
+
+-- Granted, and nothing of it was written: as if it had not been granted.
+local function take_grant_back(id, number, conversation, token)
+  redis.call('ZREM', prefix .. 'busy', id)
+  redis.call('ZREM', prefix .. 'rate:' .. number, id .. ':' .. token)
+  redis.call('HSET', record_key(id), 'status', 'queued', 'rank', 0)
+  pair_refund(conversation)
+  local pause_key = prefix .. 'pause:' .. number
+  if redis.call('HGET', pause_key, 'probe') == id then redis.call('HSET', pause_key, 'until', now, 'probe', '') end
+  if redis.call('EXISTS', prefix .. 'lane:' .. conversation) == 1 then offer(number, conversation, now) end
+end
+
+for _, id in ipairs(claims) do
+  local v = redis.call('HMGET', record_key(id), 'n', 'c', 'token')
+  local is_held = v[1] and redis.call('ZSCORE', prefix .. 'busy', id)
+  if is_held and begun_is_known and not may_have_left[id .. ':' .. v[3]] and rank(id) < RANK.accepted then
+    take_grant_back(id, v[1], v[2], v[3])
+  else
+    redis.call('ZADD', prefix .. 'busy', 'XX', now, id)
+  end
+end
 redis.call('ZREM', prefix .. 'workers', consumer)
 redis.call('DEL', held, claims_key, prefix .. 'last_take:' .. consumer)
 return #all / 2 + #claims

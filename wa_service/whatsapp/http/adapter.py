@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import time
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar, Token
 from functools import partial
 from typing import Any, Final, Self, cast
@@ -75,6 +76,17 @@ class Exchange:
 
 
 _current: ContextVar[Exchange | None] = ContextVar("exchange", default=None)
+_before_bytes: ContextVar[Callable[[], None] | None] = ContextVar("before_bytes", default=None)
+
+
+@contextlib.contextmanager
+def before_bytes(callback: Callable[[], None]) -> Iterator[None]:
+    """Call `callback` right before any bytes of a request in the block are written, once for each piece of it."""
+    token = _before_bytes.set(callback)
+    try:
+        yield
+    finally:
+        _before_bytes.reset(token)
 
 
 class _WatchedMixin(HTTPConnection):
@@ -114,6 +126,14 @@ class _WatchedMixin(HTTPConnection):
         super().connect()
         exchange.connected()
         self.sock.settimeout(WRITE_SECONDS)  # else the body has the time of the handshake
+
+    def send(self, data: Any) -> None:
+        """Write a piece of a request; connecting comes first, so that the caller knows when bytes may have left."""
+        if self.sock is None:
+            self.connect()
+        if callback := _before_bytes.get():
+            callback()
+        super().send(data)
 
     def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as in urllib3
         (_current.get() or Exchange()).awaiting_answer(self)
