@@ -176,6 +176,19 @@ class Settings(BaseModel):
     responder_secret: SecretStr | None = _variable(
         "WA_RESPONDER_SECRET", "Signs calls to the http responder (Standard Webhooks).", None, secret=True
     )
+    answer_max_age: NonNegativeInt = _variable(
+        "WA_ANSWER_MAX_AGE",
+        "Seconds after which, by Meta's time, a message is kept and told but not answered; 0: always answered.",
+        86_400,
+    )
+    staff_pause: NonNegativeInt = _variable(
+        "WA_STAFF_PAUSE",
+        "Seconds for which nothing is answered in a conversation after a person of the business wrote there; 0: never.",
+        1_800,
+    )
+    groups: Literal["quiet", "answer"] = _variable(
+        "WA_GROUPS", "Whether messages to a group are answered: quiet or answer.", "quiet"
+    )
     mark_read: bool = _variable(
         "WA_MARK_READ", "Mark a message as read, with a typing indicator, while it is handled.", True
     )

@@ -21,6 +21,8 @@ UNSUPPORTED_EVERY = 3_600
 """Seconds: what WhatsApp does not hand on is answered once per conversation in this time."""
 _NOTHING_ASKED = frozenset({"reaction", "system", "edit", "revoke", "call_permission_reply", "welcome"})
 """Kinds that are answered only where the script has an intent `on` them."""
+_CHANGES = frozenset({"edit", "revoke"})
+"""Of these a responder outside hears too: what it was told before is no longer so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,8 @@ class Pipeline:
 
     def wants_answer(self, utterance: Utterance) -> bool:
         """Return whether this is to be marked as read and answered; reactions and the like are not."""
+        if utterance.kind in _CHANGES and not isinstance(self._responder, ScriptResponder | SilentResponder):
+            return True
         return utterance.kind not in _NOTHING_ASKED or utterance.kind in self._by_kind
 
     def handle(self, utterance: Utterance, fetch_media: FetchMedia) -> PipelineResult:

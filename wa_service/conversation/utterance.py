@@ -11,6 +11,7 @@ from wa_service.whatsapp.webhooks.events import (
     ButtonPress,
     ButtonReply,
     Document,
+    Edit,
     FlowReply,
     Image,
     InboundMessage,
@@ -99,6 +100,8 @@ def _content(event: InboundMessage) -> tuple[str, str, str]:
             return "choice", event.title, event.reply_id
         case Image() | Video() | Document() | Sticker():
             return event.kind, event.caption, ""
+        case Edit():
+            return "edit", _edited_words(event.message), ""
         case Order():
             return "order", event.text, ""
         case FlowReply():
@@ -108,6 +111,14 @@ def _content(event: InboundMessage) -> tuple[str, str, str]:
         case Unsupported():
             return "unsupported", "", ""
     return event.kind, "", ""
+
+
+def _edited_words(message: Mapping[str, Any]) -> str:
+    content = message.get(str(message.get("type")))
+    if not isinstance(content, dict):
+        return ""
+    words = content.get("body") or content.get("caption")
+    return words if isinstance(words, str) else ""
 
 
 def _message(event: InboundMessage) -> dict[str, Any]:

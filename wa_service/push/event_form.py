@@ -8,6 +8,9 @@ import orjson
 
 from wa_service.store.events import UNREADABLE, Entry
 from wa_service.store.inbox import UnreadableEventError, read_event
+from wa_service.whatsapp.webhooks.thread_events import THREAD_KINDS
+
+_OF_MESSAGES = frozenset({"message", *THREAD_KINDS})
 
 
 def event_item(entry: Entry, contact: str | None = None) -> dict[str, Any]:
@@ -16,7 +19,7 @@ def event_item(entry: Entry, contact: str | None = None) -> dict[str, Any]:
     `contact`: the address that the customer has now, else the first one they were known under is shown.
     """
     number, _, first_address = entry.conversation.partition(":")
-    kind, data = _message(entry) if entry.kind == "message" else (entry.kind, dict(entry.data))
+    kind, data = _message(entry) if entry.kind in _OF_MESSAGES else (entry.kind, dict(entry.data))
     return {
         "cursor": entry.cursor,
         "kind": kind,
@@ -34,9 +37,10 @@ def event_body(entry: Entry) -> bytes:
 
 def _message(entry: Entry) -> tuple[str, dict[str, Any]]:
     try:
-        piece = read_event(orjson.dumps(entry.data)).piece
+        stored = read_event(orjson.dumps(entry.data))
     except UnreadableEventError:
         return UNREADABLE, {}
+    piece = stored.piece
     profile = (piece.contact or {}).get("profile")
     name = profile.get("name") if isinstance(profile, dict) else None
     data = {
@@ -47,4 +51,6 @@ def _message(entry: Entry) -> tuple[str, dict[str, Any]]:
         "addresses": list(piece.addresses),
         "message": piece.raw,
     }
-    return "message", data
+    if stored.stale:
+        data["stale"] = True
+    return entry.kind, data

@@ -25,6 +25,7 @@ from wa_service.store.outbox import Outbox, foreign_status
 from wa_service.store.overview import MemoryWatch
 from wa_service.store.size_limits import bounded
 from wa_service.whatsapp.webhooks.events import Piece
+from wa_service.whatsapp.webhooks.thread_events import THREAD_KINDS
 
 
 class Intake:
@@ -129,6 +130,8 @@ class Intake:
             return [PendingWrite(self._events.stray(stray), piece, _on_stray)]
         if kind == "message":
             write = PendingWrite(self._inbox.admit(piece, received_ms), piece, self._on_admitted)
+        elif kind in THREAD_KINDS:
+            write = PendingWrite(self._inbox.tell_thread_event(piece, received_ms), piece, _on_thread_event)
         elif kind == "status":
             at = _status_time(piece, received_ms)
             command = self._outbox.status(number, piece.id, piece.raw["status"], at, piece.raw)
@@ -181,6 +184,13 @@ class Intake:
             metrics.duplicate_seen()
         else:
             raise unexpected_result(result)
+
+
+def _on_thread_event(_: Piece, result: Any) -> None:
+    if result == b"duplicate":
+        metrics.duplicate_seen()
+    elif result not in (b"kept", b"ours"):
+        raise unexpected_result(result)
 
 
 def _on_stray(piece: Piece, result: Any) -> None:

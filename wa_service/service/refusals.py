@@ -42,6 +42,13 @@ class RequestInProgressError(RefusedError):
         self.record_id = record_id
 
 
+class NotOwnerError(RefusedError):
+    """The thread is another application's; `"take": true` sends all the same."""
+
+    def __init__(self) -> None:
+        super().__init__('Another application owns this thread: send a template, or say "take": true.')
+
+
 class QuotaExceededError(RefusedError):
     """No more customers may be opened by template at the moment; `retry_after` in seconds."""
 

@@ -9,6 +9,7 @@ from typing import Any
 from wa_service.service.refusals import (
     IdempotencyKeyReusedError,
     LaneFullError,
+    NotOwnerError,
     QuotaExceededError,
     RequestInProgressError,
     SubmitUnavailableError,
@@ -73,6 +74,7 @@ class SendService:
             TemplateMismatchError: the message does not fit its template.
             IdempotencyKeyReusedError, RequestInProgressError: by the idempotency key.
             QuotaExceededError: the template quota is used up, and the message is not bulk.
+            NotOwnerError: the thread is another application's, and the message takes it not.
             LaneFullError: too many messages wait for the customer.
             StoreUnavailableError: the store is unavailable or nearly full.
         """
@@ -136,6 +138,8 @@ class SendService:
                 raise RequestInProgressError(put.id)
             case "full":
                 raise LaneFullError
+            case "not_owner":
+                raise NotOwnerError
             case "quota":
                 raise QuotaExceededError(put.retry_after)
         return put

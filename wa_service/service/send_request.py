@@ -18,7 +18,7 @@ from wa_service.whatsapp.outbound.messages import Message, parse_message, proble
 
 TEMPLATE: Final = "template"
 _GROUP_ID: Final = re.compile(r"[!-~]{1,256}")
-_OURS: Final = ("from", "fallback_template", "ttl")
+_OURS: Final = ("from", "fallback_template", "ttl", "take")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,7 @@ def read_send(
         opaque=message.biz_opaque_callback_data,
         fallback=fallback[1] if fallback else None,
         notify=notify,
+        take=given.get("take") is True,
     )
     canonical = [number, ttl, payload, send.opaque, fallback[0] if fallback else None]
     digest = blake2b(orjson.dumps(canonical, option=orjson.OPT_SORT_KEYS), digest_size=16)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final, Literal
 
 from wa_service.store.client import Store, fields, text
 from wa_service.store.erasure import Eraser, Person, Progress, Walk, no_progress
 from wa_service.whatsapp.addresses import as_stored, is_number, is_user_id, spellings
+
+_THREAD_MS: Final = 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,14 @@ class Contact:
     addresses: tuple[str, ...]
     last_in: int | None
     window_end: int | None
+    paused_until: int | None = None
+    other_until: int | None = None
+
+    def owner(self, now_ms: int) -> Literal["us", "other", "idle"]:
+        """Whose the thread is; nobody's after a day without a word of the customer's."""
+        if (self.other_until or 0) > now_ms:
+            return "other"
+        return "us" if now_ms - (self.last_in or 0) < _THREAD_MS else "idle"
 
     @property
     def address(self) -> str:
@@ -38,8 +49,9 @@ class NobodysAddressError(ValueError):
 class Contacts:
     """Contacts by address, on any of `numbers`. Raises `StoreUnavailableError`."""
 
-    def __init__(self, store: Store, numbers: Sequence[str]) -> None:
+    def __init__(self, store: Store, numbers: Sequence[str], *, retention_seconds: int = 30 * 86_400) -> None:
         self._store = store
+        self._retention = retention_seconds
         self._numbers = tuple(numbers)
 
     def conversations(self, address: str) -> list[str]:
@@ -66,6 +78,14 @@ class Contacts:
         hashes = self._store.run([("HGETALL", keys.contact(c)) for c in now])
         return [_read(c, fields(flat)) for c, flat in zip(now, hashes, strict=True)]
 
+    def pause(self, address: str, seconds: float) -> int | None:
+        """Answer nothing by itself to this customer for so long (0: again); return until when (ms), None: unknown."""
+        conversations = self.conversations(as_stored(address))
+        arguments = {"pause_ms": int(seconds * 1000), "retention": self._retention}
+        commands = [self._store.step("set_pause", conversation=c, **arguments) for c in conversations]
+        until = [result for result in self._store.run(commands) if result >= 0]
+        return max(until) if until else None
+
     def forget(self, address: str, *, progress: Progress = no_progress) -> int:
         """Erases a person: addresses, mailbox, lane, records, events, dead letters. Returns how many keys and entries.
 
@@ -90,6 +110,12 @@ def _read(conversation: str, data: dict[str, str]) -> Contact:
         number=conversation.split(":", 1)[0],
         name=data.get("name"),
         addresses=tuple(data.get("addresses", "").split()),
-        last_in=int(float(data["last_in"])) if "last_in" in data else None,
-        window_end=int(float(data["window_end"])) if "window_end" in data else None,
+        last_in=_time(data, "last_in"),
+        window_end=_time(data, "window_end"),
+        paused_until=_time(data, "paused_until"),
+        other_until=_time(data, "other_until"),
     )
+
+
+def _time(data: dict[str, str], field: str) -> int | None:
+    return int(float(data[field])) if field in data else None

@@ -13,7 +13,7 @@ from wa_service.store.flusher import Command
 
 # The kind of an entry that another version wrote in a form we do not know: its siblings are read all the same.
 UNREADABLE = "unreadable"
-Kind = Literal["message", "transcript", "send", "status", "management"]
+Kind = Literal["message", "transcript", "send", "status", "management", "echo", "standby", "handover"]
 
 
 @dataclass(frozen=True, slots=True)

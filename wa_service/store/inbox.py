@@ -7,7 +7,7 @@ each step, and docs/lanes.md for why there is no job per message.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -19,12 +19,15 @@ from wa_service.store.outbox import Send
 from wa_service.store.size_limits import shallow, write
 from wa_service.whatsapp.webhooks.events import Piece
 from wa_service.whatsapp.webhooks.identity import Identity, identity_of_message
+from wa_service.whatsapp.webhooks.thread_events import identity_in_thread, owner_after
 
 FORM = 2
 MAILBOX_CEILING = 500
 UNSENT_CEILING = 20
 # The customer did something, but wrote nothing: it opens no service window (reference 7.5).
 NOT_WRITTEN = frozenset({"system", "edit", "revoke"})
+UNAVAILABLE_CODE = 131060
+_SENDER = ("from", "from_user_id", "from_parent_user_id", "group_id", "timestamp")
 LEASE_SECONDS = 15.0
 
 
@@ -60,10 +63,15 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class StoredEvent:
-    """A received event as it waits: the piece of the webhook, and when we answered it (ms)."""
+    """A received event as it waits: the piece of the webhook, and when we answered it (ms).
+
+    `stale`: it was too old to be answered when it came; `replayed`: it was a dead letter.
+    """
 
     piece: Piece
     received: int
+    stale: bool = False
+    replayed: bool = False
 
     @property
     def reference(self) -> str:
@@ -76,8 +84,8 @@ def reference(number: str, message_id: str) -> str:
     return mark(number, message_id)[:6].hex()
 
 
-def write_event(piece: Piece, received_ms: int) -> bytes:
-    """A piece as it is stored (form 2)."""
+def write_event(piece: Piece, received_ms: int, *, stale: bool = False) -> bytes:
+    """A piece as it is stored (form 2); `stale`: it came too late to be answered."""
     event = {
         "v": FORM,
         "k": piece.kind,
@@ -93,10 +101,38 @@ def write_event(piece: Piece, received_ms: int) -> bytes:
         "e": piece.entry_time,
         "r": received_ms,
     }
+    if stale:
+        event["s"] = True
     try:
         return write(event)
     except TypeError:  # nested too deeply: what can be read of it is kept
         return orjson.dumps(event | {"p": None, "m": shallow(piece.raw)})
+
+
+def is_unavailable(piece: Piece) -> bool:
+    """Whether Meta could not hand the message over yet and may deliver it under the same id later (code 131060)."""
+    errors = piece.raw.get("errors")
+    return (
+        piece.raw.get("type") == "unsupported"
+        and isinstance(errors, list)
+        and any(isinstance(error, dict) and error.get("code") == UNAVAILABLE_CODE for error in errors)
+    )
+
+
+def changed_message(piece: Piece) -> tuple[str, Piece | None]:
+    """The id of the message that this one edits or revokes ("" none), and the message as it is now (None: gone)."""
+    type_ = piece.raw.get("type")
+    change = piece.raw.get(type_) if type_ in {"edit", "revoke"} else None
+    original = change.get("original_message_id") if isinstance(change, dict) else None
+    if not isinstance(change, dict) or not isinstance(original, str) or not original:
+        return "", None
+    if type_ == "revoke":
+        return original, None
+    content = change.get("message")
+    if not isinstance(content, dict) or not isinstance(content.get("type"), str):
+        return "", None
+    sender = {name: piece.raw[name] for name in _SENDER if name in piece.raw}
+    return original, replace(piece, id=original, raw={**content, **sender, "id": original, "edited": True})
 
 
 def who_wrote(piece: Piece) -> bytes:
@@ -148,7 +184,7 @@ def _read(data: dict[str, Any]) -> StoredEvent:
         reason=data["x"],
         entry_time=data["e"],
     )
-    return StoredEvent(piece=piece, received=data["r"])
+    return StoredEvent(piece, data["r"], stale=bool(data.get("s")), replayed=bool(data.get("z")))
 
 
 _FORM_1 = (
@@ -169,33 +205,81 @@ _FORM_1 = (
 class Inbox:
     """The mailboxes. `retention_seconds`: how long what is personal stays after it was last needed.
 
+    `answer_max_age`: seconds after which a message is kept and told, and not put into a mailbox (0: 8 days);
+    `staff_pause`: seconds for which nothing is answered where somebody of the business wrote (0: no pause).
+
     Methods that return a `Command` are for `Store.run`, many in one round trip; the others run at once and raise
     `StoreUnavailableError`.
     """
 
-    def __init__(self, store: Store, *, retention_seconds: int, lease_seconds: float = LEASE_SECONDS) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        retention_seconds: int,
+        lease_seconds: float = LEASE_SECONDS,
+        answer_max_age: float = 0.0,
+        staff_pause: float = 0.0,
+    ) -> None:
         self._store = store
         self._retention = retention_seconds
         self._lease_ms = int(lease_seconds * 1000)
+        self._staff_pause_ms = int(staff_pause * 1000)
+        # What is older than the marks live may have been handled before: nobody can tell.
+        self._answer_max_age = min(answer_max_age or SEEN_SECONDS, SEEN_SECONDS)
 
     def admit(self, piece: Piece, received_ms: int) -> Command:
         """Put a message into its conversation's mailbox, once. Result: b"new", b"duplicate" or b"flood"."""
         profile = (piece.contact or {}).get("profile")
         # A group has no name of its own here, least of all that of whoever wrote last.
         name = profile.get("name") if isinstance(profile, dict) and not piece.raw.get("group_id") else None
+        stale = self.is_stale(piece, received_ms)
+        original, edited = changed_message(piece)
         return self._store.step(
             "admit",
             number=piece.phone_number_id,
-            event=write_event(piece, received_ms),
+            event=write_event(piece, received_ms, stale=stale),
             mark=mark(piece.phone_number_id, piece.id),
             who=who_wrote(piece),
             timestamp=piece.timestamp,
             name=name[:256] if isinstance(name, str) else "",
             is_written=int(piece.raw.get("type") not in NOT_WRITTEN),
+            handling="none" if stale else "unavailable" if is_unavailable(piece) else "answer",
             ceiling=MAILBOX_CEILING,
             retention=self._retention,
             mark_seconds=SEEN_SECONDS,
+            original=orjson.dumps(original) if original else "",
+            original_mark=mark(piece.phone_number_id, original) if original else "",
+            edited=write_event(edited, received_ms) if edited else "",
         )
+
+    def tell_thread_event(self, piece: Piece, received_ms: int) -> Command:
+        """Tell what happens in a conversation beside our own messages. Result: b"kept", b"duplicate" or b"ours".
+
+        The same message delivered to us later is not taken for a duplicate.
+        """
+        number, kind, raw = piece.phone_number_id, piece.kind, piece.raw
+        profile = (piece.contact or {}).get("profile")
+        name = profile.get("name") if isinstance(profile, dict) else None
+        identity = identity_in_thread(kind, raw, piece.contact)
+        return self._store.step(
+            "thread_event",
+            number=number,
+            who=orjson.dumps(identity.as_argument(piece.timestamp)),
+            kind=kind,
+            event=write_event(piece, received_ms),
+            mark=mark(number, f"{kind} {piece.id}") if piece.id else "",
+            wamid_mark=mark(number, piece.id).hex() if kind == "echo" and piece.id else "",
+            pause_ms=self._staff_pause_ms if kind == "echo" else 0,
+            owner=owner_after(kind, raw),
+            name=name[:256] if isinstance(name, str) else "",
+            retention=self._retention,
+            mark_seconds=SEEN_SECONDS,
+        )
+
+    def is_stale(self, piece: Piece, at_ms: int) -> bool:
+        """Whether a message is too old, by Meta's time, to be answered now."""
+        return 0 < piece.timestamp < at_ms / 1000 - self._answer_max_age
 
     def link(self, number: str, identity: Identity, at: int) -> Command:
         """Take it that addresses are one person's, because Meta says so outside any message. Result: 1, or 0: nobody's.

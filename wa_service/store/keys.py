@@ -32,7 +32,7 @@ class Family:
 
 
 FAMILIES = (
-    Family("seen:<mark>", "string", "this event was admitted", "8 days", "no"),
+    Family("seen:<mark>", "string", "this event was admitted; its place in the stream", "8 days", "no"),
     Family(
         "alias:<n>:<address>",
         "string",
@@ -45,7 +45,7 @@ FAMILIES = (
     Family(
         "contact:<c>",
         "hash",
-        "name, last_in, window_end, addresses, since, former, joined, quota, when each number came",
+        "name, last_in, window_end, addresses, since, former, joined, quota, pauses, when each number came",
         "retention, from last touch",
         "conversation",
     ),

@@ -35,7 +35,7 @@ NON_MESSAGE_TYPES = ("payment", "call")
 _NOT_A_LETTER = re.compile("[^a-z]")
 
 RetryClass = Literal["limited", "pair", "unwell"]
-PutOutcome = Literal["queued", "replayed", "waiting", "conflict", "full", "quota"]
+PutOutcome = Literal["queued", "replayed", "waiting", "conflict", "full", "quota", "not_owner"]
 
 
 class Priority(StrEnum):
@@ -68,6 +68,7 @@ class Send:
     fallback: bytes | None = None
     notify: str | None = None
     origin: str | None = None
+    take: bool = False
 
     def spec(self) -> bytes:
         """Return it as the step `put` takes it."""
@@ -225,6 +226,7 @@ class Outbox:
             daily_limit=limits.daily,
             opens=int(opens),
             who=orjson.dumps(identity_of_address(send.address).as_argument(0)),
+            take=int(send.take),
         )
         what: PutOutcome = text(outcome)  # type: ignore[assignment]  # one of the step's six words
         if what == "quota":

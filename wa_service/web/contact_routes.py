@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import time
+from typing import Annotated, Literal
 
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from wa_service.store.contacts import Contact, Contacts, NobodysAddressError
 from wa_service.web.auth import allow
+from wa_service.web.bodies import json_object
 from wa_service.web.cached_schema import CachedSchemaModel
 from wa_service.web.models import Moment, ResponseBody
 from wa_service.web.openapi import operation
 from wa_service.web.problems import INVALID, NOT_FOUND, ProblemError
+from wa_service.whatsapp.outbound.field_problems import problems
 
 
 class ContactPath(CachedSchemaModel):
@@ -29,6 +32,13 @@ class ServiceWindow(ResponseBody):
     open: bool
     ends: Moment | None
     last_inbound: Moment | None
+    paused_until: Annotated[
+        Moment | None, Field(description="Until then nothing is answered by itself: a person of the business writes.")
+    ]
+    owner: Annotated[
+        Literal["us", "other", "idle"],
+        Field(description="Whose the thread is: ours, another application's, or nobody's after a day of silence."),
+    ]
 
 
 class ContactCard(ResponseBody):
@@ -49,6 +59,8 @@ class ContactCard(ResponseBody):
                 open=contact.window_end is not None and contact.window_end > now_ms,
                 ends=contact.window_end,
                 last_inbound=contact.last_in,
+                paused_until=contact.paused_until if (contact.paused_until or 0) > now_ms else None,
+                owner=contact.owner(now_ms),
             )
             for contact in found
         ]
@@ -60,6 +72,18 @@ class ContactCard(ResponseBody):
             window_open=any(window.open for window in windows),
             windows=windows,
         )
+
+
+class PauseRequest(CachedSchemaModel):
+    """For how long nothing is to be answered by itself."""
+
+    seconds: float = Field(gt=0, le=30 * 86_400, allow_inf_nan=False)
+
+
+class Paused(ResponseBody):
+    """Until when nothing is answered by itself, null: it is answered."""
+
+    paused_until: Moment | None
 
 
 class Erased(ResponseBody):
@@ -80,6 +104,21 @@ def add_contact_routes(api: APIBlueprint, contacts: Contacts) -> None:
             raise ProblemError(NOT_FOUND, "No customer is known under this address.")
         return ContactCard.of(found, int(time.time() * 1000)).respond()
 
+    @api.put("/contacts/<id>/pause", **operation(200, Paused, body=PauseRequest))
+    @allow("send")
+    def pause_answers(path: ContactPath) -> Response:
+        """Answer nothing to this customer by itself for some time: a person takes over.
+
+        What waits as an answer is withdrawn; what an answer in the making becomes is dropped.
+        """
+        return _paused(contacts.pause(path.id, _pause_request().seconds))
+
+    @api.delete("/contacts/<id>/pause", **operation(200, Paused))
+    @allow("send")
+    def resume_answers(path: ContactPath) -> Response:
+        """Answer this customer again."""
+        return _paused(contacts.pause(path.id, 0))
+
     @api.delete("/contacts/<id>", **operation(200, Erased))
     @allow("admin")
     def forget_contact(path: ContactPath) -> Response:
@@ -91,3 +130,16 @@ def add_contact_routes(api: APIBlueprint, contacts: Contacts) -> None:
             return Erased(erased=contacts.forget(path.id)).respond()
         except NobodysAddressError as error:
             raise ProblemError(INVALID, fields=[("id", str(error))]) from None
+
+
+def _paused(until: int | None) -> Response:
+    if until is None:
+        raise ProblemError(NOT_FOUND, "No customer is known under this address.")
+    return Paused(paused_until=until or None).respond()
+
+
+def _pause_request() -> PauseRequest:
+    try:
+        return PauseRequest.model_validate(json_object())
+    except ValidationError as error:
+        raise ProblemError(INVALID, "The body is not valid.", fields=problems(error)) from None

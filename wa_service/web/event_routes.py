@@ -47,8 +47,10 @@ class EventItem(ResponseBody):
     `message`), `transcript` (a voice note was heard: `data` holds the message's `id` and the `text`), `send`
     (a send of ours was accepted, failed or is unknown), `status` (Meta told what became of it; where `data` has a
     `type`, of the payment or call that belongs to it) or `management` (`data` holds Meta's `field` and its `value`);
-    `unreadable` is what another version stored in a form that this one does not know. `contact` is an address that the
-    customer has now, null where there is none.
+    `echo` is what a person of the business wrote in the app, `standby` what happens in a thread that is another
+    application's, `handover` that a thread changed hands (`data` as of a `message`). With `stale` a message came too
+    late to be answered. `unreadable` is what another version stored in a form that this one does not know. `contact` is
+    an address that the customer has now, null where there is none.
     """
 
     cursor: str

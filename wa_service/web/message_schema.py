@@ -82,6 +82,10 @@ def _envelope(numbers: Sequence[str], longest_ttl: int) -> Schema:
                     "description": "Seconds that the message may wait to be sent.",
                 }
             ),
+            "take": {
+                "type": "boolean",
+                "description": "Send although another application owns the customer's thread; this takes the thread.",
+            },
             "fallback_template": _or_null(
                 {**template, "description": "Sent in its place where the service window turns out to be closed."}
             ),

@@ -21,6 +21,7 @@ from wa_service.observability import log
 from wa_service.service.refusals import (
     IdempotencyKeyReusedError,
     LaneFullError,
+    NotOwnerError,
     QuotaExceededError,
     RefusedError,
     RequestInProgressError,
@@ -77,6 +78,7 @@ REQUEST_IN_PROGRESS = ProblemKind(
     409, "request-in-progress", "The first request with this Idempotency-Key is still in progress.", True
 )
 UNREADABLE = ProblemKind(409, "still-unreadable", "The dead letter still cannot be handled.")
+NOT_OWNER = ProblemKind(409, "not-owner", "Another application owns this thread.")
 NOT_CONFIGURED = ProblemKind(409, "not-configured", "A required setting is missing.")
 TOO_LARGE = ProblemKind(413, "too-large", "The body is too large.")
 MEDIA_TYPE = ProblemKind(415, "unsupported-media-type", "Unsupported content type.")
@@ -101,6 +103,7 @@ _OURS: Final = (
     METHOD,
     REQUEST_IN_PROGRESS,
     UNREADABLE,
+    NOT_OWNER,
     NOT_CONFIGURED,
     TOO_LARGE,
     MEDIA_TYPE,
@@ -250,6 +253,8 @@ def of_refusal(error: RefusedError) -> ProblemError:
         case QuotaExceededError():
             sentence = "With Prefer: respond-async the message waits until there is room."
             return ProblemError(DAILY_LIMIT, sentence, retry_after=error.retry_after)
+        case NotOwnerError():
+            return ProblemError(NOT_OWNER, str(error))
         case LaneFullError():
             return ProblemError(LANE_FULL, retry_after=_LANE_RETRY_SECONDS)
         case _:

@@ -28,7 +28,7 @@ from wa_service.store.outbox import Send
 from wa_service.store.retry import retry_until_stored
 from wa_service.whatsapp.errors import WhatsAppError
 from wa_service.whatsapp.media.download import Media
-from wa_service.whatsapp.webhooks.events import InboundMessage, Malformed, parse_piece
+from wa_service.whatsapp.webhooks.events import Edit, InboundMessage, Malformed, Revoke, parse_piece
 from wa_service.worker.read_receipts import ReadReceipts
 
 MAX_FAILURES = 5
@@ -82,6 +82,7 @@ class InboundWorker:
         concurrency: int,
         handle_timeout: float,
         reply_ttl_ms: int,
+        answer_groups: bool = True,
         wait_for_store: Callable[[float], bool] = lambda _: False,
         renew_after: float = RENEW_LEASE_AFTER,
     ) -> None:
@@ -93,6 +94,7 @@ class InboundWorker:
         self._pool = Pool(concurrency)
         self._handle_timeout = handle_timeout
         self._reply_ttl_ms = reply_ttl_ms
+        self._answer_groups = answer_groups
         self._wait_for_store = wait_for_store
         self._renew_after = renew_after
         self._leases: dict[str, _Lease] = {}
@@ -187,7 +189,7 @@ class InboundWorker:
             logger.info("whatsapp.message.received", type=event.kind, lag_ms=_age_ms(stored.received))
         try:
             with gevent.Timeout(self._handle_timeout, _HandlerTimeout()):
-                result = self._answer(work, event)
+                result = self._answer(work, stored, event)
             # Made here, while a failure is still the message's.
             sends, transcript = self._sends(stored, event, result), _transcript_event(event, result)
         except Unavailable as away:
@@ -202,12 +204,26 @@ class InboundWorker:
         else:
             self._finish(work, stored, event, result, sends, transcript, logger)
 
-    def _answer(self, work: Work, event: InboundMessage) -> PipelineResult:
+    def _answer(self, work: Work, stored: StoredEvent, event: InboundMessage) -> PipelineResult:
+        def fetch(media_id: str) -> Media:
+            return self._fetch_media(event.phone_number_id, media_id)
+
         utterance = self._utterance(work, event)
-        if not self._pipeline.wants_answer(utterance):
+        if self._is_quiet(work, stored, event) or not self._pipeline.wants_answer(utterance):
             return PipelineResult()
+        if isinstance(event, Edit | Revoke):  # Meta knows no mark for these
+            return self._pipeline.handle(utterance, fetch)
         with self._receipts.typing(event):
-            return self._pipeline.handle(utterance, lambda media_id: self._fetch_media(event.phone_number_id, media_id))
+            return self._pipeline.handle(utterance, fetch)
+
+    def _is_quiet(self, work: Work, stored: StoredEvent, event: InboundMessage) -> bool:
+        """Whether nobody is to answer: it is too old, a group's, or somebody else answers there."""
+        now_ms = round(time.time() * 1000)
+        if event.group_id and not self._answer_groups:
+            return True
+        if any(float(work.contact.get(field, 0)) > now_ms for field in ("paused_until", "other_until")):
+            return True
+        return not stored.replayed and self._inbox.is_stale(stored.piece, now_ms)
 
     def _utterance(self, work: Work, event: InboundMessage) -> Utterance:
         return read_utterance(

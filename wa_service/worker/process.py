@@ -53,6 +53,7 @@ class WorkerProcess:
             concurrency=settings.worker_concurrency,
             handle_timeout=settings.handle_timeout,
             reply_ttl_ms=settings.send_ttl * 1000,
+            answer_groups=settings.groups == "answer",
             wait_for_store=built.store.flusher.wait_until_back,
         )
         self._outbound = [

@@ -73,6 +73,10 @@ class Web:
         """Posts something."""
         return self.client.post(path, headers=KEYS[key], **more)
 
+    def put(self, path: str, body: Any, *, key: str = "both") -> TestResponse:
+        """A PUT of JSON."""
+        return self.client.put(path, json=body, headers=KEYS[key])
+
     def delete(self, path: str, *, key: str = "boss") -> TestResponse:
         """Deletes something."""
         return self.client.delete(path, headers=KEYS[key])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 NUMBER = "106540352242922"
@@ -10,9 +11,10 @@ FOREIGN_NUMBER = "999999999999999"
 WABA = "102290129340398"
 SECRET = "an-app-secret"
 CUSTOMER = "15551234567"
+NOW = int(time.time())
 
 
-def text_message(wamid: str = "wamid.HBgLMESSAGE", body: str = "hello", at: int = 1_700_000_000) -> dict[str, Any]:
+def text_message(wamid: str = "wamid.HBgLMESSAGE", body: str = "hello", at: int = NOW) -> dict[str, Any]:
     """A customer's text, as Meta writes it."""
     return {"from": CUSTOMER, "id": wamid, "timestamp": str(at), "type": "text", "text": {"body": body}}
 

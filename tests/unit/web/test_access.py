@@ -34,6 +34,8 @@ CALLERS: dict[str, Caller] = {
     "GET /v1/events": "read",
     "GET /v1/contacts/<id>": "read",
     "DELETE /v1/contacts/<id>": "admin",
+    "PUT /v1/contacts/<id>/pause": "send",
+    "DELETE /v1/contacts/<id>/pause": "send",
     "GET /v1/dead-letters": "read",
     "POST /v1/dead-letters/<id>/replay": "send",
     "DELETE /v1/dead-letters/<id>": "admin",

@@ -555,3 +555,23 @@ def test_a_message_whose_content_is_broken_is_not_put_back(web: Web) -> None:
     [letter] = web.get("/v1/dead-letters").json["items"]
 
     assert web.post(f"/v1/dead-letters/{letter['id']}/replay").status_code == 409
+
+
+def test_a_person_takes_over_and_gives_back(web: Web) -> None:
+    web.webhook(delivery(value_of(messages=[text_message()])))
+    url = f"/v1/contacts/{CUSTOMER}"
+    paused = web.put(f"{url}/pause", {"seconds": 60})
+    assert paused.status_code == 200
+    (window,) = web.get(url).json["windows"]
+    assert window["paused_until"] == paused.json["paused_until"] is not None
+    assert web.delete(f"{url}/pause").json == {"paused_until": None}
+    assert web.get(url).json["windows"][0]["paused_until"] is None
+
+
+@pytest.mark.parametrize("body", [{}, {"seconds": 0}, {"seconds": "x"}, {"seconds": 10**9}])
+def test_a_pause_needs_a_time(web: Web, body: dict[str, Any]) -> None:
+    assert web.put(f"/v1/contacts/{CUSTOMER}/pause", body).status_code == 400
+
+
+def test_nobody_known_cannot_be_paused(web: Web) -> None:
+    assert web.put("/v1/contacts/15559990000/pause", {"seconds": 60}).status_code == 404

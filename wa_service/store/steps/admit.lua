@@ -1,15 +1,21 @@
 -- Put a received event into its conversation's mailbox. The same event again is recognised by its mark, the digest of
--- number and message id. who: see `resolve` · timestamp: Meta's (s) · name: the customer's ("" none) · is_written: the
--- customer wrote it, which opens the service window · ceiling: of the mailbox.
+-- number and message id, which holds the event's place in the stream. who: see `resolve` · timestamp: Meta's (s) · name:
+-- the customer's ("" none) · is_written: the customer wrote it, which opens the service window · handling: "answer", or
+-- "none" (kept and told, for it is too old), or "unavailable" (Meta may deliver its content later) · ceiling: of the
+-- mailbox · original: the message that this one edits or revokes: its id as JSON ("" none), original_mark: its mark ·
+-- edited: the event that takes its place ("" it is revoked).
 -- Return "new", "duplicate" or "flood".
--- args: number event mark who:json timestamp:number name is_written:flag ceiling:number retention:number mark_seconds
--- include: refuse_when_full clock lifetime wake events identity dead_letters rate
-if not redis.call('SET', prefix .. 'seen:' .. mark, '', 'NX', 'EX', mark_seconds) then return 'duplicate' end
+-- args: number event mark who:json timestamp:number name is_written:flag handling ceiling:number retention:number mark_seconds original original_mark edited
+-- include: refuse_when_full clock lifetime wake events identity dead_letters rate mailbox
+local function seen_key(of) return prefix .. 'seen:' .. of end
+local seen = redis.call('GET', seen_key(mark))
+if seen and (seen ~= 'unavailable' or handling == 'unavailable') then return 'duplicate' end
 local conversation = resolve(number, who, retention)
 local second = timestamp
 if second <= 0 or second * 1000 > now then second = math.floor(now / 1000) end
 
 local contact = prefix .. 'contact:' .. conversation
+redis.call('HDEL', contact, 'other_until') -- Meta delivers it as a message to the owner of the thread
 local known = { 'n', number }
 if name ~= '' then known[3], known[4] = 'name', name end
 if is_written then
@@ -17,8 +23,26 @@ if is_written then
   for _, fact in ipairs({ 'last_in', now, 'window_end', window }) do known[#known + 1] = fact end
 end
 redis.call('HSET', contact, unpack(known))
-append_event('message', conversation, event, retention)
+local place = append_event('message', conversation, event, retention)
+redis.call('SET', seen_key(mark), handling == 'unavailable' and handling or place, 'EX', mark_seconds)
 count_from(number, mark, now)
+
+if original ~= '' then
+  local waiting = waiting_event(conversation, original)
+  local before = redis.call('GET', seen_key(original_mark))
+  if waiting then
+    take_out(conversation, waiting, edited)
+    -- What was revoked is not kept: tools hear of it by the revocation.
+    if edited == '' and before then redis.call('XDEL', prefix .. 'events', before) end
+    return 'new'
+  end
+  if not before then -- it comes later: then it is known already, as revoked, or as what it was edited to
+    redis.call('SET', seen_key(original_mark), 'changed', 'EX', mark_seconds)
+    if edited == '' then return 'new' end
+    event = edited
+  end
+end
+if handling == 'none' then return 'new' end
 
 local mailbox, counters = prefix .. 'mailbox:' .. conversation, prefix .. 'conv:' .. conversation
 local waiting = redis.call('ZCARD', mailbox)

@@ -9,6 +9,9 @@ if redis.call('ZREM', prefix .. 'mailbox:' .. conversation, event) == 0 then ret
 if transcript ~= '' then append_event('transcript', conversation, transcript, retention) end
 local contact = prefix .. 'contact:' .. conversation
 if stamp ~= '' and redis.call('EXISTS', contact) == 1 then redis.call('HSET', contact, stamp, now) end
-for _, reply in ipairs(replies) do enqueue(reply, conversation) end
+-- Somebody of the business, or another application, has answered meanwhile.
+local v = redis.call('HMGET', contact, 'paused_until', 'other_until')
+local is_silent = tonumber(v[1] or 0) > now or tonumber(v[2] or 0) > now
+for _, reply in ipairs(is_silent and {} or replies) do enqueue(reply, conversation) end
 release_conversation(conversation, consumer)
 return 1

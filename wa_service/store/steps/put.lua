@@ -2,8 +2,9 @@
 -- send: as `enqueue` takes it · idempotency: a key ("" none) · fingerprint: of the request · wait_ms: how long the caller
 -- waits for the result · ceiling: of the lane · opens: it is a template, which may open a conversation · who: see
 -- `resolve`; one address, for aliases come from Meta alone. A bulk send waits for its reservation, others are refused.
--- Return {"queued", id}, {"replayed", id}, {"waiting", id}, {"conflict", id}, {"full"} or {"quota", ms}.
--- args: send:json retention:number idempotency fingerprint wait_ms ceiling:number waba daily_limit opens:flag who:json
+-- take: send although the thread is another application's.
+-- Return {"not_owner"}, {"queued", id}, {"replayed", id}, {"waiting", id}, {"conflict", id}, {"full"} or {"quota", ms}.
+-- args: send:json retention:number idempotency fingerprint wait_ms ceiling:number waba daily_limit opens:flag who:json take:flag
 -- include: refuse_when_full clock lifetime wake events identity lane enqueue quota
 if idempotency ~= '' then
   local first = redis.call('HMGET', idempotency, 'fingerprint', 'id', 'until')
@@ -17,6 +18,8 @@ if idempotency ~= '' then
   end
 end
 local conversation = conversation_of(send.n, who)
+local other_until = redis.call('HGET', contact_key(conversation), 'other_until')
+if not opens and not take and tonumber(other_until or 0) > now then return { 'not_owner' } end
 if redis.call('LLEN', prefix .. 'lane:' .. conversation) >= ceiling then return { 'full' } end
 if opens then
   local wait, reservation = reserve(waba, conversation, daily_limit, false)

@@ -14,7 +14,7 @@ local last = redis.call('ZRANGE', mailbox, -1, -1, 'WITHSCORES')
 local score = math.max(math.floor(now / 1000) * 1000000, last[2] and tonumber(last[2]) + 1 or 0)
 redis.call('HINCRBY', counters, 'seq', 1)
 refresh_ttl(counters, CONVERSATION_SECONDS)
-redis.call('ZADD', mailbox, score, v[1])
+redis.call('ZADD', mailbox, score, '{"z":true,' .. string.sub(v[1], 2)) -- asked for by hand, however old it is
 redis.call('ZREM', prefix .. 'dead', letter_id)
 redis.call('DEL', letter)
 if redis.call('ZADD', prefix .. 'due', 'NX', now, conversation) == 1 then wake(prefix .. 'wake') end

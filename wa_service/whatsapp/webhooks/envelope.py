@@ -7,13 +7,23 @@ come all the same.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, TypeAlias
 
 from wa_service.whatsapp.webhooks.identity import address_of
 from wa_service.whatsapp.webhooks.management_events import MANAGEMENT_FIELDS
+from wa_service.whatsapp.webhooks.thread_events import (
+    ECHO_FIELDS,
+    HANDOVER_FIELD,
+    STANDBY_FIELD,
+    identity_in_thread,
+    standby_statuses,
+    thread_items,
+)
 
-PieceKind: TypeAlias = Literal["message", "status", "error", "user_action", "management", "malformed"]
+PieceKind: TypeAlias = Literal[
+    "message", "status", "error", "user_action", "management", "echo", "standby", "handover", "malformed"
+]
 
 OBJECT: Final = "whatsapp_business_account"
 
@@ -131,8 +141,39 @@ def _walk_change(change: object, waba_id: str, entry_time: int) -> Iterator[Piec
     origin = _Origin(field, waba_id, phone_number_id, entry_time, shown)
     if field == "messages":
         yield from _walk_value(value, origin)
+    elif field in ECHO_FIELDS or field in (STANDBY_FIELD, HANDOVER_FIELD):
+        yield from _walk_thread(value, origin)
     else:
         yield _piece("management", origin, raw=value, timestamp=entry_time)
+
+
+def _walk_thread(value: dict[str, Any], origin: _Origin) -> Iterator[Piece]:
+    found = False
+    if statuses := standby_statuses(value) if origin.field == STANDBY_FIELD else {}:
+        found = True
+        yield from _walk_value(statuses, origin)
+    if origin.field == HANDOVER_FIELD and not origin.phone_number_id and isinstance(value.get("recipient"), dict):
+        origin = replace(origin, phone_number_id=_text(value["recipient"].get("phone_number_id")))
+    for kind, raw, contact in thread_items(origin.field, value):
+        found = True
+        identity = identity_in_thread(kind, raw, contact) if isinstance(raw, dict) else None
+        addresses = (*identity.numbers, *identity.user_ids) if identity else ()
+        if identity and identity.group_id:
+            addresses = (identity.group_id,)
+        if not addresses:
+            yield _malformed(origin, raw, "the event of a thread names no customer")
+            continue
+        yield _piece(
+            kind,
+            origin,
+            raw=raw,
+            id_=_text(raw.get("id")),
+            timestamp=seconds(raw.get("timestamp")),
+            addresses=addresses,
+            contact=contact,
+        )
+    if not found:
+        yield _piece("management", origin, raw=value, timestamp=origin.entry_time)
 
 
 def _walk_value(value: dict[str, Any], origin: _Origin) -> Iterator[Piece]:
@@ -316,9 +357,13 @@ def _text(value: object) -> str:
 
 
 def seconds(value: object) -> int:
-    """Unix seconds from Meta's string or integer (5.4); 0 where it is neither, or no time of our days."""
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 11:
-        return int(value)
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**11:
-        return value
-    return 0
+    """Unix seconds from Meta's text or number (5.4), or from milliseconds; 0 where it is neither."""
+    if isinstance(value, str):
+        value = int(value) if value.isascii() and value.isdigit() and len(value) <= _MOST_DIGITS else None
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 10**_MOST_DIGITS:
+        return 0
+    return value if value < _FIRST_IN_MS else value // 1000
+
+
+_MOST_DIGITS: Final = 14
+_FIRST_IN_MS: Final = 10**11

@@ -47,6 +47,7 @@ from wa_service.whatsapp.webhooks.messages import (
     Unsupported,
     Video,
 )
+from wa_service.whatsapp.webhooks.thread_events import THREAD_KINDS
 
 __all__ = [
     "MANAGEMENT_FIELDS",
@@ -82,6 +83,7 @@ __all__ = [
     "System",
     "TemplateChange",
     "Text",
+    "ThreadEvent",
     "Unsupported",
     "UserAction",
     "Video",
@@ -141,6 +143,20 @@ class UserAction:
 
 
 @dataclass(frozen=True, slots=True)
+class ThreadEvent:
+    """What happens in a conversation beside our own messages: `event` is echo, standby or handover (5.10)."""
+
+    kind: ClassVar[str] = "thread"
+
+    event: str
+    id: str
+    phone_number_id: str
+    addresses: tuple[str, ...]
+    timestamp: int
+    raw: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Malformed:
     """Something that we cannot read, with the reason; `raw` may be anything."""
 
@@ -154,7 +170,7 @@ class Malformed:
     raw: Any
 
 
-WebhookEvent: TypeAlias = InboundMessage | Status | ErrorNotice | UserAction | ManagementEvent | Malformed
+WebhookEvent: TypeAlias = InboundMessage | Status | ErrorNotice | UserAction | ManagementEvent | ThreadEvent | Malformed
 
 
 def parse(delivery: object) -> Iterator[WebhookEvent]:
@@ -202,6 +218,10 @@ def _management(piece: Piece) -> ManagementEvent:
     return ManagementEvent(piece.field, piece.waba_id, piece.phone_number_id, piece.timestamp, piece.raw)
 
 
+def _thread(piece: Piece) -> ThreadEvent:
+    return ThreadEvent(piece.kind, piece.id, piece.phone_number_id, piece.addresses, piece.timestamp, piece.raw)
+
+
 def _malformed(piece: Piece, reason: str = "") -> Malformed:
     return Malformed(piece.field, piece.phone_number_id, piece.id, piece.addresses, reason or piece.reason, piece.raw)
 
@@ -213,5 +233,6 @@ _READERS: Final[Mapping[str, Callable[[Piece], WebhookEvent]]] = MappingProxyTyp
         "error": _error,
         "user_action": _user_action,
         "management": _management,
+        **dict.fromkeys(THREAD_KINDS, _thread),
     }
 )

@@ -89,11 +89,11 @@ local function merge_contact(number, elder, younger, retention)
     end
     add_word(elder, 'former', address)
   end
-  for _, field in ipairs({ 'last_in', 'window_end', 'unsupported_at', 'paused_until', 'quiet_until' }) do
+  for _, field in ipairs({ 'last_in', 'window_end', 'unsupported_at', 'paused_until', 'other_until' }) do
     local at = tonumber(redis.call('HGET', more, field) or 0)
     if at > tonumber(redis.call('HGET', before, field) or 0) then redis.call('HSET', before, field, at) end
   end
-  for _, field in ipairs({ 'name', 'owner', 'n' }) do
+  for _, field in ipairs({ 'name', 'n' }) do
     local value = redis.call('HGET', more, field)
     if value then redis.call('HSETNX', before, field, value) end
   end
