@@ -12,6 +12,7 @@ from wa_service.store.flusher import Command, StoreUnavailableError
 from wa_service.store.inbox import Inbox
 from wa_service.store.size_limits import bounded
 from wa_service.whatsapp.webhooks.events import ManagementEvent, Piece, parse_piece
+from wa_service.whatsapp.webhooks.history import ADDRESS_BOOK_FIELD, named_contacts
 from wa_service.whatsapp.webhooks.identity import identities_of_update
 from wa_service.whatsapp.webhooks.management_events import digits_only
 
@@ -66,6 +67,10 @@ class AccountEvents:
             writes += self._limits(event, piece)
         if piece.field == "user_id_update":
             writes += self._identities(piece)
+        if piece.field == ADDRESS_BOOK_FIELD and piece.phone_number_id in self._numbers:
+            named = named_contacts(piece.raw)
+            commands = [self._events.name_contact(piece.phone_number_id, *one) for one in named]
+            writes += [PendingWrite(command, piece, _check_linked) for command in commands]
         return writes
 
     def notice(self, piece: Piece) -> PendingWrite:

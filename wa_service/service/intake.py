@@ -132,6 +132,8 @@ class Intake:
             write = PendingWrite(self._inbox.admit(piece, received_ms), piece, self._on_admitted)
         elif kind in THREAD_KINDS:
             write = PendingWrite(self._inbox.tell_thread_event(piece, received_ms), piece, _on_thread_event)
+        elif kind == "history":
+            write = PendingWrite(self._events.history(piece), piece, _on_thread_event)
         elif kind == "status":
             at = _status_time(piece, received_ms)
             command = self._outbox.status(number, piece.id, piece.raw["status"], at, piece.raw)

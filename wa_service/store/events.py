@@ -10,10 +10,14 @@ import orjson
 
 from wa_service.store.client import Store, text
 from wa_service.store.flusher import Command
+from wa_service.store.keys import SEEN_SECONDS, mark
+from wa_service.store.size_limits import shallow, write
+from wa_service.whatsapp.webhooks.events import Piece
+from wa_service.whatsapp.webhooks.identity import identity_of_address
 
 # The kind of an entry that another version wrote in a form we do not know: its siblings are read all the same.
 UNREADABLE = "unreadable"
-Kind = Literal["message", "transcript", "send", "status", "management", "echo", "standby", "handover"]
+Kind = Literal["message", "transcript", "send", "status", "management", "echo", "standby", "handover", "history"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,30 @@ class Events:
     def management(self, field: str, data: Mapping[str, Any]) -> Command:
         """Keep a management event or a notice, in the stream, too. Result: b"kept"."""
         return self._quarantine("management", {"field": field, **data}, kind="management")
+
+    def history(self, piece: Piece) -> Command:
+        """Tell what was written in a thread before, whole, each message once. Result: b"kept" or b"duplicate"."""
+        number, raw = piece.phone_number_id, piece.raw
+        thread = {"phone_number_id": number, "thread": raw["thread"], "metadata": raw["metadata"]}
+        told: list[bytes] = []
+        for message in raw["messages"]:
+            content = _written(message)
+            named = (message.get("id"), message.get("type")) if isinstance(message, dict) else (content, "")
+            told += [mark(number, f"history {named}"), content]
+        return self._store.step(
+            "history",
+            number=number,
+            who=orjson.dumps(identity_of_address(raw["thread"]).as_argument(0)),
+            thread=_written(thread)[1:-1],
+            retention=self._retention,
+            mark_seconds=SEEN_SECONDS,
+            marks_and_messages=told,
+        )
+
+    def name_contact(self, number: str, address: str, name: str) -> Command:
+        """Give a name to a customer who told none. Result: 1, or 0 where that is not so."""
+        who = orjson.dumps(identity_of_address(address).as_argument(0))
+        return self._store.step("name_contact", number=number, who=who, name=name[:256])
 
     def stray(self, data: Mapping[str, Any]) -> Command:
         """Keep what came for a number that is not ours; nobody answers it. Result: b"kept"."""
@@ -92,3 +120,11 @@ class Events:
         if not isinstance(data, dict):
             kind, data = UNREADABLE, {}
         return Entry(text(cursor), kind, conversation, data)
+
+
+def _written(value: Any) -> bytes:
+    """A value as JSON; of one that is nested too deeply its own short values."""
+    try:
+        return write(value)
+    except TypeError:
+        return orjson.dumps(shallow(value))

@@ -13,7 +13,7 @@ from wa_service.whatsapp.webhooks.management_events import MANAGEMENT_FIELDS, ti
 SAMPLES = [
     *("template_status", "template_quality", "template_category", "template_components", "number_quality"),
     *("number_name", "capability", "security", "account_alert", "account_review", "account_update", "flows"),
-    *("user_preferences", "app_state", "history", "calls", "payment_configuration"),
+    *("user_preferences", "app_state", "calls", "payment_configuration"),
     *("partner_solutions", "automatic_events", "group_lifecycle", "username"),
 ]
 

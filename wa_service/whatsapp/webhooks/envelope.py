@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, TypeAlias
 
+from wa_service.whatsapp.webhooks.history import HISTORY_FIELD, threads, without_threads
 from wa_service.whatsapp.webhooks.identity import address_of
 from wa_service.whatsapp.webhooks.management_events import MANAGEMENT_FIELDS
 from wa_service.whatsapp.webhooks.thread_events import (
@@ -22,7 +23,7 @@ from wa_service.whatsapp.webhooks.thread_events import (
 )
 
 PieceKind: TypeAlias = Literal[
-    "message", "status", "error", "user_action", "management", "echo", "standby", "handover", "malformed"
+    "message", "status", "error", "user_action", "management", "echo", "standby", "handover", "history", "malformed"
 ]
 
 OBJECT: Final = "whatsapp_business_account"
@@ -143,8 +144,18 @@ def _walk_change(change: object, waba_id: str, entry_time: int) -> Iterator[Piec
         yield from _walk_value(value, origin)
     elif field in ECHO_FIELDS or field in (STANDBY_FIELD, HANDOVER_FIELD):
         yield from _walk_thread(value, origin)
+    elif field == HISTORY_FIELD:
+        yield from _walk_history(value, origin)
     else:
         yield _piece("management", origin, raw=value, timestamp=entry_time)
+
+
+def _walk_history(value: dict[str, Any], origin: _Origin) -> Iterator[Piece]:
+    for customer, metadata, messages in threads(value):
+        raw = {"thread": customer, "metadata": metadata, "messages": messages}
+        yield _piece("history", origin, raw=raw, timestamp=origin.entry_time, addresses=_distinct([customer]))
+    if rest := without_threads(value):
+        yield _piece("management", origin, raw=rest, timestamp=origin.entry_time)
 
 
 def _walk_thread(value: dict[str, Any], origin: _Origin) -> Iterator[Piece]:

@@ -144,7 +144,7 @@ class UserAction:
 
 @dataclass(frozen=True, slots=True)
 class ThreadEvent:
-    """What happens in a conversation beside our own messages: `event` is echo, standby or handover (5.10)."""
+    """What happens in a conversation beside our own messages: `event` is echo, standby, handover or history."""
 
     kind: ClassVar[str] = "thread"
 
@@ -233,6 +233,6 @@ _READERS: Final[Mapping[str, Callable[[Piece], WebhookEvent]]] = MappingProxyTyp
         "error": _error,
         "user_action": _user_action,
         "management": _management,
-        **dict.fromkeys(THREAD_KINDS, _thread),
+        **dict.fromkeys([*THREAD_KINDS, "history"], _thread),
     }
 )

@@ -1,0 +1,52 @@
+"""The chats of before that a number shared with the WhatsApp Business app brings along, and its address book (5.10)."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, NamedTuple
+
+from wa_service.whatsapp.webhooks.identity import address_of
+
+HISTORY_FIELD: Final = "history"
+ADDRESS_BOOK_FIELD: Final = "smb_app_state_sync"
+
+
+class Thread(NamedTuple):
+    """Messages of one customer, as Meta wrote them; `metadata`: phase and progress, None with media that come later."""
+
+    customer: str
+    metadata: dict[str, Any] | None
+    messages: list[Any]
+
+
+def threads(value: Mapping[str, Any]) -> Iterator[Thread]:
+    """Yield the threads in a `history` value."""
+    for chunk in _list(value.get("history")):
+        if not isinstance(chunk, dict):
+            continue
+        metadata = chunk.get("metadata")
+        for thread in _list(chunk.get("threads")):
+            if isinstance(thread, dict) and (messages := _list(thread.get("messages"))):
+                told = metadata if isinstance(metadata, dict) else None
+                yield Thread(address_of(thread.get("id")), told, messages)
+    for message in _list(value.get("messages")):
+        sender = message.get("from") if isinstance(message, dict) else None
+        yield Thread(address_of(sender), None, [message])
+
+
+def without_threads(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what else a `history` value says, such as that sharing was declined; {} for nothing."""
+    chunks = [chunk for chunk in _list(value.get("history")) if not isinstance(chunk, dict) or not chunk.get("threads")]
+    return {**value, "history": chunks} if chunks or not {"history", "messages"} & value.keys() else {}
+
+
+def named_contacts(value: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield (number, name) of each contact that was added to the address book, or changed in it."""
+    for change in _list(value.get("state_sync")):
+        contact = change.get("contact") if isinstance(change, dict) else None
+        if isinstance(contact, dict) and change.get("action") == "add":
+            number, name = address_of(contact.get("phone_number")), contact.get("full_name")
+            if number and isinstance(name, str) and name:
+                yield number, name
+
+
+def _list(found: object) -> list[Any]:
+    return found if isinstance(found, list) else []
