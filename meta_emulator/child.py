@@ -22,7 +22,8 @@ def main() -> None:
     settings = json.loads(standard_input.readline())
     for name in ("phone_number_ids", "allowed_hosts"):
         settings[name] = tuple(settings[name])
-    settings["seed_file"] = Path(settings["seed_file"]) if settings["seed_file"] else None
+    for name in ("seed_file", "data_file"):
+        settings[name] = Path(settings[name]) if settings[name] else None
     stop = Event()
     gevent.spawn(_stop_at_end_of_input, standard_input, stop)
     serve_until(stop, EmulatorConfig(**settings), ready=_print_url)

@@ -27,6 +27,7 @@ from meta_emulator.server import serve
 @click.option("--account", default=EmulatorConfig.business_account_id, show_default=True, help="Business account id.")
 @click.option("--app-id", default=EmulatorConfig.app_id, show_default=True, help="App id.")
 @click.option("--seed", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="YAML file to start from.")
+@click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="Directory that keeps the world.")
 @click.option("--random-seed", type=int, help="Seed of ids and random choices.")
 @click.option("--time-factor", default=60.0, show_default=True, help="Divisor of Meta's webhook retry delays.")
 @click.option("--public-url", default="", help="Base URL of media links, where it is not the address called.")
@@ -46,6 +47,7 @@ def main(
     account: str,
     app_id: str,
     seed: Path | None,
+    data: Path | None,
     random_seed: int | None,
     time_factor: float,
     public_url: str,
@@ -73,6 +75,7 @@ def main(
             allowed_hosts=allowed_hosts,
             time_factor=time_factor,
             seed_file=seed,
+            data_file=data / "world.json" if data else None,
             random_seed=random_seed,
         )
     except ValueError as error:

@@ -25,6 +25,7 @@ class EmulatorConfig:
     webhook_version: shape of webhooks; up to ``v23.0`` with ``conversation`` in statuses (reference 5.7).
     business_initiated_limit: template quota in customers per 24 h; 0 is unlimited (reference 7.4).
     seed_file: YAML with the initial phones, numbers and templates (see ``seed.py``).
+    data_file: where the world is kept over a restart; None keeps it in memory only.
     kept_messages, kept_sends, kept_exchanges, kept_events: how many of each are kept.
     """
 
@@ -44,6 +45,7 @@ class EmulatorConfig:
     webhook_version: str = "v24.0"
     business_initiated_limit: int = 0
     seed_file: Path | None = None
+    data_file: Path | None = None
     random_seed: int | None = None
     kept_messages: int = 10_000
     kept_sends: int = 50_000

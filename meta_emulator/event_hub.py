@@ -61,6 +61,10 @@ class EventHub:
                 self._subscribers.discard(queue)
         return event
 
+    def continue_after(self, event_id: int) -> None:
+        """Let the next event have the id after this one, as after a restart."""
+        self._last = max(self._last, event_id)
+
     def clear(self) -> None:
         """Clear the history and publish ``reset``; ids keep growing."""
         self._history.clear()

@@ -61,6 +61,15 @@ class MediaStore:
             self.delete(next(iter(self._media)))
         return media
 
+    def all(self) -> list[Media]:
+        """Return all media."""
+        return list(self._media.values())
+
+    def restore(self, media: Media) -> None:
+        """Add media as they were saved."""
+        self._media[media.id] = media
+        self._bytes += len(media.content)
+
     def get(self, media_id: str) -> Media | None:
         """Return the media, or None where it is unknown or expired."""
         media = self._media.get(media_id)

@@ -40,6 +40,7 @@ class RunningEmulator:
         assert process.stdin is not None  # noqa: S101 - asked for above
         assert process.stdout is not None  # noqa: S101 - asked for above
         settings = {**asdict(self._config), "seed_file": str(self._config.seed_file or "")}
+        settings["data_file"] = str(self._config.data_file or "")
         process.stdin.write(json.dumps(settings) + "\n")
         process.stdin.flush()
         self.url = process.stdout.readline().strip()

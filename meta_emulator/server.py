@@ -7,6 +7,7 @@ import logging
 import signal
 import socket
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import gevent
@@ -18,8 +19,13 @@ from meta_emulator.config import EmulatorConfig
 from meta_emulator.disconnect import CONNECTION_KEY
 from meta_emulator.handshake import subscribe_until_answered
 from meta_emulator.seed import new_world
+from meta_emulator.world import World
+from meta_emulator.world_file import load_world, save_world
 
 logger = logging.getLogger(__name__)
+
+# A crash loses at most the events of so many seconds.
+_SAVE_SECONDS = 2.0
 
 
 def serve(config: EmulatorConfig, ready: Callable[[str], None] | None = None) -> None:
@@ -54,7 +60,9 @@ class EmulatorServer:
     """A world, its application and a listening socket that can be closed and reopened."""
 
     def __init__(self, config: EmulatorConfig) -> None:
-        self.world = new_world(config)
+        self.world = new_world(config) if config.data_file is None else _kept_world(config, config.data_file)
+        self._saved_event = self.world.hub.last_id
+        self._saving: gevent.Greenlet | None = None
         self.app = create_app(config, self.world)
         self._config = config
         self._open: set[Any] = set()
@@ -73,6 +81,8 @@ class EmulatorServer:
         self._server.start()
         self.world.media_store.base_url = self.world.config.public_url or self.url
         self.world.refuse_connections = self.refuse
+        if self._config.data_file is not None:
+            self._saving = gevent.spawn(self._save_regularly, self._config.data_file)
         if self.world.callback_url:
             self._handshake = gevent.spawn(subscribe_until_answered, self.world, lambda: self._stopped)
 
@@ -83,6 +93,10 @@ class EmulatorServer:
     def stop(self) -> None:
         """Close every connection and remove every timer."""
         self._stopped = True
+        if self._saving is not None:
+            self._saving.kill()
+        if self._config.data_file is not None:
+            save_world(self.world, self._config.data_file)
         if self._handshake is not None:
             self._handshake.kill(block=False)
         self.world.timers.stop()
@@ -90,6 +104,13 @@ class EmulatorServer:
         self._server.stop(timeout=0.2)
         self._close_connections()
         self.world.webhooks.close()
+
+    def _save_regularly(self, path: Path) -> None:
+        while True:
+            gevent.sleep(_SAVE_SECONDS)
+            if self.world.hub.last_id != self._saved_event:
+                self._saved_event = self.world.hub.last_id
+                save_world(self.world, path)
 
     def _refuse(self, seconds: float) -> None:
         gevent.sleep(0.01)  # Lets the response of the control call out first.
@@ -114,6 +135,15 @@ class EmulatorServer:
             error_log=logger,
             handler_class=_handler(self._open),
         )
+
+
+def _kept_world(config: EmulatorConfig, path: Path) -> World:
+    """Return the saved world, or a seeded one where there is no file yet."""
+    if not path.exists():
+        return new_world(config)
+    world = World(config)
+    load_world(world, path)
+    return world
 
 
 def _handler(connections: set[Any]) -> type[WSGIHandler]:

@@ -126,6 +126,12 @@ class World:
         self.publish_phone(phone)
         return phone
 
+    def restore_phone(self, phone: Phone) -> None:
+        """Add a phone as it was saved."""
+        self.phones[phone.wa_id] = phone
+        for address in (phone.user_id, *addresses.spellings(phone.wa_id)):
+            self._phone_of.setdefault(address, phone.wa_id)
+
     def publish_phone(self, phone: Phone) -> None:
         """Publish a new or changed phone."""
         self.hub.publish("phone", phone.view())

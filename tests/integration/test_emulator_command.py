@@ -116,3 +116,15 @@ def test_the_services_command_starts_it_with_the_services_values() -> None:
         answer = requests.get(f"{page}v24.0/100000000000001", headers=headers, timeout=10)
         process.terminate()
     assert (answer.status_code, process.returncode) == (200, 0)
+
+
+def test_the_world_is_there_again_after_a_restart(tmp_path: Path) -> None:
+    options = ("--port", "0", "--json", "--data", str(tmp_path / "data"))
+    with started(*options) as process:
+        url = line_of(process)["controls"]
+        body = {"type": "text", "text": {"body": "before the restart"}}
+        requests.post(f"{url}/phones/447700900123/messages", json=body, timeout=10).raise_for_status()
+    with started(*options) as process:
+        url = line_of(process)["controls"]
+        messages = requests.get(f"{url}/phones/447700900123/messages", timeout=10).json()["messages"]
+    assert [message["text"]["body"] for message in messages] == ["before the restart"]
