@@ -96,6 +96,16 @@ def test_the_printed_command_sends_a_message(
     assert '"status":"accepted"' in told.replace(" ", ""), told
 
 
+def test_the_next_start_has_its_phones(start: Callable[..., Started]) -> None:
+    first = start()
+    first.until_ready()
+    first.write("447700900123", "kept over the restart")
+    assert first.stop() == 0
+    second = start()
+    second.until_ready()
+    assert any("kept over the restart" in str(message.get("text")) for message in second.chat("447700900123"))
+
+
 def test_the_next_start_has_its_data(start: Callable[..., Started]) -> None:
     first = start()
     first.until_ready()

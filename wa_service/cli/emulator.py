@@ -16,11 +16,14 @@ from wa_service.config.settings import Settings, whole_environment
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
 @click.option("--port", type=int, default=8090, show_default=True, help="0 takes a free one.")
 @click.option("--callback", default="", help="Where webhooks go; by default the service's webhook at WA_BIND.")
+@click.option("--data", default="", help="Directory that keeps its world over a restart; by default none does.")
 @click.option("--unsafe", is_flag=True, help="Listen beyond this machine; there is no login.")
-def command(host: str, port: int, callback: str, unsafe: bool) -> None:
+def command(host: str, port: int, callback: str, data: str, unsafe: bool) -> None:
     """Run the emulated Meta with its phone page."""
     settings = load_settings()
     arguments = [sys.executable, "-m", "meta_emulator", "--host", host, "--port", str(port)]
+    if data:
+        arguments += ["--data", data]
     if unsafe:
         arguments.append("--unsafe")
     sys.stdout.flush()
