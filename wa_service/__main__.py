@@ -1,4 +1,4 @@
-"""`python -m wa_service <command>`."""
+"""`python -m wa_service <command>`, installed as `wa-service <command>`."""
 
 # Before everything else: a module that took the blocking socket or lock would keep it.
 from gevent import monkey
@@ -7,4 +7,5 @@ monkey.patch_all()
 
 from wa_service.cli.commands import main  # noqa: E402 - after the patch, see above
 
-raise SystemExit(main())
+if __name__ == "__main__":
+    raise SystemExit(main())

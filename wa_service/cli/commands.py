@@ -14,6 +14,7 @@ from wa_service.store.embedded_valkey import EmbeddedValkeyError
 
 # Name → module of this package that defines `command`.
 COMMANDS = {
+    "web": "web",
     "worker": "worker",
     "emulator": "emulator",
     "valkey": "valkey",
