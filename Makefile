@@ -45,11 +45,12 @@ else
 	$(PY) -m pytest -n 2 --dist loadfile tests/e2e tests/browser
 endif
 
-check: $(BASE) $(DEV) ## formatting, lint, types, who may import whom
+check: $(BASE) $(DEV) ## formatting, lint, types, who may import whom, declared dependencies
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
 	$(PY) -m mypy
 	$(VENV)/bin/lint-imports
+	$(VENV)/bin/deptry .
 
 docs: $(BASE) $(DEV) ## write the tables of the documentation from the code
 	$(PY) -m tools.write_docs

@@ -5,6 +5,8 @@ python -m benchmarks.seed queue COUNT            sends that wait, each to a cust
 python -m benchmarks.seed mailboxes COUNT EACH   conversations with messages that wait
 """
 
+from __future__ import annotations
+
 from gevent import monkey
 
 monkey.patch_all()

@@ -1,5 +1,7 @@
 """Texts through WhatsAppMetaClient, as the service's own sender has it: breaker and metrics on."""
 
+from __future__ import annotations
+
 from gevent import monkey
 
 monkey.patch_all()

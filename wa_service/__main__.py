@@ -1,6 +1,8 @@
 """`python -m wa_service <command>`, installed as `wa-service <command>`."""
 
 # Before everything else: a module that took the blocking socket or lock would keep it.
+from __future__ import annotations
+
 from gevent import monkey
 
 monkey.patch_all()

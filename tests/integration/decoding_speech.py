@@ -4,6 +4,8 @@ A recording is `OggS`, a byte that says which container to decode as, and the co
 bytes had been fooled.
 """
 
+from __future__ import annotations
+
 import sys
 from pathlib import Path
 from typing import Any

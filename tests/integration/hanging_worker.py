@@ -1,5 +1,7 @@
 """A worker process whose handlers never end; its arguments: the consumer, and for how long a stop may last (s)."""
 
+from __future__ import annotations
+
 from gevent import monkey
 
 monkey.patch_all()

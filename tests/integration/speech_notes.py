@@ -1,5 +1,7 @@
 """The twelve notes, and what the tests of speech need to hear them."""
 
+from __future__ import annotations
+
 import json
 import os
 from dataclasses import dataclass

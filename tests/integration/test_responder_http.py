@@ -1,5 +1,7 @@
 """A tool that answers: over a real socket, signed, repeated, slow, broken."""
 
+from __future__ import annotations
+
 import base64
 import hmac
 import json

@@ -1,5 +1,7 @@
 """Damaged recordings: no crash, no hang past the deadline, no file opened. 500 of them, 10,000 with `--chaos`."""
 
+from __future__ import annotations
+
 import random
 import sys
 import time

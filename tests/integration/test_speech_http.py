@@ -1,5 +1,7 @@
 """`WA_SPEECH=http`: an OpenAI-compatible service, at its seam."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import pytest

@@ -1,5 +1,7 @@
 """The real engine, offline: twelve notes through the pipeline with the packaged hotel desk."""
 
+from __future__ import annotations
+
 import io
 import os
 import re

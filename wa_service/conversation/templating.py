@@ -9,6 +9,8 @@ So what a template may do is checked when it is read, and counted when it is ren
   on the way may grow past `MAX_VALUE` characters.
 """
 
+from __future__ import annotations
+
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar

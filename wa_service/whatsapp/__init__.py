@@ -9,6 +9,8 @@
 - `errors`: what can go wrong, and what to do · `transport`: the one seam to the network
 """
 
+from __future__ import annotations
+
 from wa_service.whatsapp.client import Sent, WhatsAppMetaClient
 from wa_service.whatsapp.errors import (
     MediaDownloadError,

@@ -1,5 +1,7 @@
 """Whom a message goes to: phone numbers, business-scoped user ids (BSUID) and groups (reference 2.1, 2.9)."""
 
+from __future__ import annotations
+
 import re
 from typing import Final
 

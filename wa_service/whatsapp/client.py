@@ -1,5 +1,7 @@
 """The client of one business: send, mark as read, media, webhook signatures, and everything that manages it."""
 
+from __future__ import annotations
+
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -4,6 +4,8 @@ Source: reference sections 6.2 to 6.10. `errors.py` turns a row into an exceptio
 so that one line here is all a new code needs.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Final, Literal, NamedTuple, TypeAlias

@@ -22,6 +22,8 @@ Meta's `code` decides; the HTTP status decides only where no known code came (re
 `codes.py`; `classify` is the one function that turns an answer of Meta's into an error.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -254,7 +256,7 @@ class MetaErrorObject:
     is_transient: bool
 
     @classmethod
-    def read(cls, error: Mapping[str, Any]) -> "MetaErrorObject":
+    def read(cls, error: Mapping[str, Any]) -> MetaErrorObject:
         """`error`: the object under `error` of an answer, or one of `errors` of a webhook."""
         data = error.get("error_data")
         details = data.get("details") if isinstance(data, Mapping) else data

@@ -1,5 +1,7 @@
 """The calls that manage a number and its account: templates, profile, webhooks, health (reference 3.2, 5.5, 8)."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final

@@ -1,5 +1,7 @@
 """How much of Meta's call limits is used up: the usage headers of an answer (reference 1.5, 7.3)."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final

@@ -1,5 +1,7 @@
 """What the conversation's tests share: a pipeline of given parts."""
 
+from __future__ import annotations
+
 from pathlib import Path
 from typing import Any
 

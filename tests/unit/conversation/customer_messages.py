@@ -1,5 +1,7 @@
 """A customer who writes to us: Meta's inbound messages, and what the worker makes of them."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import Any
 

@@ -1,5 +1,7 @@
 """A pipeline from plain values."""
 
+from __future__ import annotations
+
 import base64
 from pathlib import Path
 

@@ -1,5 +1,7 @@
 """What a recording is, by its first bytes."""
 
+from __future__ import annotations
+
 import pytest
 
 from wa_service.speech.audio import AudioContainer, detect

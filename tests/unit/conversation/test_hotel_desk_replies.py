@@ -1,5 +1,7 @@
 """The packaged hotel desk, asked by real messages: every reply can be sent as it is."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import Any
 

@@ -1,5 +1,7 @@
 """Understanding by letters."""
 
+from __future__ import annotations
+
 import time
 
 import pytest

@@ -1,5 +1,7 @@
 """The speech process dies, hangs, eats and lies; the worker goes on."""
 
+from __future__ import annotations
+
 import json
 import os
 import subprocess

@@ -1,5 +1,7 @@
 """From a message to its replies: what counts as the intent, and when nobody is to be answered."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import pytest

@@ -1,5 +1,7 @@
 """`script check`: what a script's author is told."""
 
+from __future__ import annotations
+
 from pathlib import Path
 
 import pytest

@@ -1,5 +1,7 @@
 """The script file: what is accepted, and how a mistake is pointed at."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any

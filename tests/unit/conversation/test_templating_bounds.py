@@ -1,5 +1,7 @@
 """Templates: what they may do, and that none of them can hold the hub."""
 
+from __future__ import annotations
+
 import time
 from typing import Any
 

@@ -1,5 +1,7 @@
 """Each way a voice note can go wrong has its own word to the customer."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import Any
 

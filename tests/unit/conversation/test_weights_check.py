@@ -1,5 +1,7 @@
 """Which weights may be loaded."""
 
+from __future__ import annotations
+
 from pathlib import Path
 
 import pytest

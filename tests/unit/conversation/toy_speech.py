@@ -3,6 +3,8 @@
 A recording is `OggS` and JSON that says what to do; what it "hears" is JSON, too.
 """
 
+from __future__ import annotations
+
 import json
 import os
 import signal

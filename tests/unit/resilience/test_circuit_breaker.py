@@ -1,5 +1,7 @@
 """One circuit breaker for every service that may be down."""
 
+from __future__ import annotations
+
 import pytest
 
 from wa_service.resilience.breaker import CircuitBreaker, Unavailable

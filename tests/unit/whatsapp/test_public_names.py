@@ -1,5 +1,7 @@
 """The room's front door: what DESIGN promises can be imported, and the error tree is complete."""
 
+from __future__ import annotations
+
 import inspect
 import subprocess
 import sys

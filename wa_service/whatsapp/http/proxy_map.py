@@ -1,5 +1,7 @@
 """Which proxy a URL goes through: resolved once by the caller, looked up here without the environment."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 

@@ -5,6 +5,8 @@ most three redirects away; the token goes to the first host only. Size and sha25
 announced. A URL that Meta refuses (they live 5 minutes) is resolved again once.
 """
 
+from __future__ import annotations
+
 import base64
 import binascii
 import contextlib
@@ -121,7 +123,7 @@ class MediaStream:
         self._max_size = max_size
         self._digest = hashlib.sha256()
 
-    def __enter__(self) -> "MediaStream":
+    def __enter__(self) -> MediaStream:
         return self
 
     def __exit__(

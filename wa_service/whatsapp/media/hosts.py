@@ -1,5 +1,7 @@
 """To which addresses the access token may go (reference 1.1, 9.1): to Meta's hosts, and to the configured one."""
 
+from __future__ import annotations
+
 from ipaddress import ip_address
 from typing import Final
 

@@ -1,5 +1,7 @@
 """Which files WhatsApp takes, and how large they may be (reference 4.5)."""
 
+from __future__ import annotations
+
 import mimetypes
 from collections.abc import Mapping
 from dataclasses import dataclass

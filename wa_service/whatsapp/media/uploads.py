@@ -1,5 +1,7 @@
 """Send a file to Meta without holding it in memory twice (reference 4.1, 4.6)."""
 
+from __future__ import annotations
+
 import io
 import secrets
 from collections.abc import Iterator, Mapping

@@ -3,6 +3,8 @@
 Known types are checked against Meta's limits; a type that we do not know passes through unchanged.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -22,7 +24,7 @@ class Header(MessagePart):
     document: DocumentMedia | None = None
 
     @model_validator(mode="after")
-    def _content_of_its_type(self) -> "Header":
+    def _content_of_its_type(self) -> Header:
         if self.type in ("text", "image", "video", "document") and getattr(self, self.type) is None:
             raise ValueError(f"A header of type {self.type} needs the field {self.type}.")
         return self
@@ -57,7 +59,7 @@ class Interactive(MessagePart):
     footer: Footer | None = None
 
     @model_validator(mode="after")
-    def _header_fits(self) -> "Interactive":
+    def _header_fits(self) -> Interactive:
         kind = self.header.type if self.header else None
         if kind in Interactive.headers and kind not in self.headers:
             allowed = ", ".join(sorted(self.headers)) or "no header"
@@ -79,7 +81,7 @@ class ReplyButton(MessagePart):
     reply: ReplyButtonContent | None = None
 
     @model_validator(mode="after")
-    def _reply_given(self) -> "ReplyButton":
+    def _reply_given(self) -> ReplyButton:
         if self.type != "reply":
             return self
         if self.reply is None:
@@ -95,7 +97,7 @@ class ButtonsAction(MessagePart):
     buttons: tuple[ReplyButton, ...] = Field(fail_fast=True, min_length=1, max_length=3)
 
     @model_validator(mode="after")
-    def _distinct(self) -> "ButtonsAction":
+    def _distinct(self) -> ButtonsAction:
         replies = [button.reply for button in self.buttons if button.reply]
         _no_doubles([reply.id for reply in replies], "ids of the buttons")
         _no_doubles([reply.title for reply in replies], "titles of the buttons")
@@ -132,7 +134,7 @@ class ListAction(MessagePart):
     sections: tuple[ListSection, ...] = Field(fail_fast=True, min_length=1, max_length=10)
 
     @model_validator(mode="after")
-    def _rows_fit(self) -> "ListAction":
+    def _rows_fit(self) -> ListAction:
         rows = [row.id for section in self.sections for row in section.rows]
         if len(rows) > 10:
             raise ValueError("A list has at most 10 rows in all its sections together.")
@@ -186,7 +188,7 @@ class FlowParameters(MessagePart):
     flow_action_payload: dict[str, Any] | None = None
 
     @model_validator(mode="after")
-    def _consistent(self) -> "FlowParameters":
+    def _consistent(self) -> FlowParameters:
         if (self.flow_id is None) == (self.flow_name is None):
             raise ValueError("Give exactly one of flow_id and flow_name.")
         if self.flow_action == "data_exchange" and self.flow_action_payload is not None:
@@ -249,7 +251,7 @@ class ProductListAction(MessagePart):
     sections: tuple[ProductSection, ...] = Field(fail_fast=True, min_length=1, max_length=10)
 
     @model_validator(mode="after")
-    def _products_fit(self) -> "ProductListAction":
+    def _products_fit(self) -> ProductListAction:
         if sum(len(section.product_items) for section in self.sections) > 30:
             raise ValueError("A product list has at most 30 products in all its sections together.")
         _titles_where_several(self.sections)

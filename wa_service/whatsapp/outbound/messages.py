@@ -9,6 +9,8 @@ checked, unknown fields and unknown types pass through unchanged.
         for path, sentence in problems(error): ...
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Mapping
 from typing import Any, Final, Literal
@@ -93,7 +95,7 @@ class Message(MessagePart):
         """Exactly what is POSTed to `/messages`, as plain JSON values."""
         return self.as_json()
 
-    def addressed_to(self, address: str, *, group: bool = False) -> "Message":
+    def addressed_to(self, address: str, *, group: bool = False) -> Message:
         """The same message for another address: a number, a business-scoped user id, or a group's id.
 
         Raises `pydantic.ValidationError` where the address has none of these forms.
@@ -182,7 +184,7 @@ class LocationContent(MessagePart):
     address: str | None = Field(default=None, max_length=1000)
 
     @model_validator(mode="after")
-    def _on_earth(self) -> "LocationContent":
+    def _on_earth(self) -> LocationContent:
         for name, value, limit in (("latitude", self.latitude, 90), ("longitude", self.longitude, 180)):
             is_number = isinstance(value, float) or _DEGREES.fullmatch(value) is not None
             if not is_number or not abs(float(value)) <= limit:
@@ -208,7 +210,7 @@ class CardName(MessagePart):
     suffix: str | None = None
 
     @model_validator(mode="after")
-    def _some_part(self) -> "CardName":
+    def _some_part(self) -> CardName:
         if not (self.first_name or self.middle_name or self.last_name or self.prefix or self.suffix):
             raise ValueError("A name needs formatted_name and at least one part, such as first_name.")
         return self
@@ -247,7 +249,7 @@ class ReactionMessage(Message):
     reaction: ReactionBody
 
     @model_validator(mode="after")
-    def _no_context(self) -> "ReactionMessage":
+    def _no_context(self) -> ReactionMessage:
         if self.context is not None:
             raise ValueError("A reaction names its message itself and takes no context.")
         return self
@@ -286,7 +288,7 @@ class MarkAsRead(MessagePart):
     typing_indicator: TypingIndicator | None = None
 
     @classmethod
-    def of(cls, message_id: str, *, typing: bool = False) -> "MarkAsRead":
+    def of(cls, message_id: str, *, typing: bool = False) -> MarkAsRead:
         """The mark for one message, with the typing indicator if wanted."""
         return cls(message_id=message_id, typing_indicator=TypingIndicator() if typing else None)
 

@@ -1,5 +1,7 @@
 """Does a template message fit its template's definition? If not, Meta answers 132000, 132001 or 132012."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias

@@ -1,5 +1,7 @@
 """Template messages: models, building components, and comparing with a definition (reference 3)."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -26,7 +28,7 @@ class TextParameter(Parameter):
     text: str = Field(min_length=1, max_length=2000)
 
     @model_validator(mode="after")
-    def _one_line(self) -> "TextParameter":
+    def _one_line(self) -> TextParameter:
         if any(mark in self.text for mark in ("\n", "\r", "\t", " " * 5)):
             raise ValueError("A text parameter may not have line breaks, tabs or more than 4 spaces in a row.")
         return self
@@ -130,7 +132,7 @@ class Component(MessagePart):
     parameters: tuple[AnyParameter, ...] | None = Field(default=None, fail_fast=True, max_length=MOST_VALUES)
 
     @model_validator(mode="after")
-    def _fits_its_type(self) -> "Component":
+    def _fits_its_type(self) -> Component:
         if self.type.lower() == "footer":
             raise ValueError(NO_FOOTER_PARAMETERS)
         if self.type.lower() == "button" and (self.sub_type is None or self.index is None):

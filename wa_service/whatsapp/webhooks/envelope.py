@@ -6,6 +6,8 @@ whom it concerns. It never raises: what is not as it should be becomes a piece o
 come all the same.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, TypeAlias
@@ -77,7 +79,7 @@ class Piece:
     display_phone_number: str = ""
 
     @classmethod
-    def restore(cls, fields: Mapping[str, Any]) -> "Piece":
+    def restore(cls, fields: Mapping[str, Any]) -> Piece:
         """The piece whose fields were stored as JSON (`orjson.dumps(piece)` writes them)."""
         return cls(**{**fields, "addresses": tuple(fields["addresses"])})
 

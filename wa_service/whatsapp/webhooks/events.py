@@ -5,6 +5,8 @@ a type that Meta adds tomorrow is `Unsupported`, a broken event is `Malformed` w
 Meta's own object as `raw`.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType

@@ -1,5 +1,7 @@
 """The chats of before that a number shared with the WhatsApp Business app brings along, and its address book (5.10)."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 

@@ -5,6 +5,8 @@ A person has numbers, which may be given to somebody else one day, and business-
 replaced by others. What becomes of that is decided in one place, too: the store's `resolve`.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final

@@ -1,5 +1,7 @@
 """Read a field of Meta's JSON without trusting its type."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Mapping
 from typing import Any, TypeAlias

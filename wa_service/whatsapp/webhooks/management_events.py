@@ -1,5 +1,7 @@
 """What Meta tells about the account: every webhook field but `messages` (reference 5.10)."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass

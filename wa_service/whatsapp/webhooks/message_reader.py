@@ -1,5 +1,7 @@
 """Read one inbound message of any type into its class (reference 5.6)."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias

@@ -1,5 +1,7 @@
 """The messages that customers send, one small class a type (reference 5.6)."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import Any, ClassVar
 

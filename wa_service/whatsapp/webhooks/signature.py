@@ -1,5 +1,7 @@
 """Is this webhook really Meta's? HMAC-SHA256 of the received bytes with the app's secret (reference 5.2)."""
 
+from __future__ import annotations
+
 import hmac
 import re
 from collections.abc import Sequence

@@ -5,6 +5,8 @@ while another application owns the thread, nested; statuses in it are of our own
 `messaging_handovers`: a thread was passed to us, or taken from us.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
