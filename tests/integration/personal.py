@@ -49,4 +49,5 @@ def everything(client: Any, key: bytes) -> bytes:
 
 
 def contents(client: redis.Redis) -> dict[bytes, bytes]:
-    return {key: everything(client, key) for key in client.scan_iter("*")}
+    """Every key and what it holds, but for the wish to have the server's file rewritten."""
+    return {key: everything(client, key) for key in client.scan_iter("*") if not key.endswith(b":rewrite_wanted")}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import orjson
 import pytest
 import redis
@@ -48,13 +50,13 @@ def walk_every_road(lanes: Lanes, customer: str) -> None:
     """Everything by which a customer can leave a trace."""
     letters, events = DeadLetters(lanes.store, retention_seconds=KEEP), Events(lanes.store, retention_seconds=KEEP)
     lanes.admit(message(customer, WORDS, id=wamid(customer, "in"), user_id=f"US.{customer}", name=NAME))
-    _, works = lanes.inbox.take("p", hash(customer), 50)
+    _, works = lanes.inbox.take("p", time.monotonic_ns(), 50)
     for work in works:
         lanes.inbox.finish(
             work, "p", [send(customer)], transcript=orjson.dumps({"message_id": wamid(customer)}).decode()
         )
     lanes.admit(message(customer, "poison", id=wamid(customer, "bad")))
-    _, works = lanes.inbox.take("p", hash(customer) + 1, 50)
+    _, works = lanes.inbox.take("p", time.monotonic_ns(), 50)
     for work in works:
         lanes.inbox.dead_letter(work, "p", "failed", "ValueError")
     lanes.admit(message(customer, "waits", id=wamid(customer, "wait")))
@@ -99,7 +101,7 @@ def test_forgetting_one_person_keeps_the_others(lanes: Lanes, contacts: Contacts
     walk_every_road(lanes, OTHER)
     contacts.forget(CUSTOMER)
     assert contacts.find(OTHER) != []
-    _, (work,) = lanes.inbox.take("p", 99, 5)
+    _, (work,) = lanes.inbox.take("p", time.monotonic_ns(), 5)
     assert work.conversation == f"{NUMBER}:{OTHER}"
     assert lanes.records.get(f"unknown{OTHER}") is not None
 

@@ -181,14 +181,16 @@ def test_a_lost_answer_is_never_asked_again(faulty: Faulty) -> None:
 
 
 def test_it_comes_back_by_itself(faulty: Faulty) -> None:
-    store = Store(connect(faulty.url))
+    client = connect(faulty.url)
+    flusher = Flusher(client, ())
     faulty.answer = None
     with pytest.raises(StoreUnavailableError):
-        store.do("INCR", "n")
+        flusher.run([("INCR", "n")])
     faulty.answer = b":1\r\n"
-    assert store.flusher.wait_until_back(5)
-    assert store.do("INCR", "n") == 1
-    store.close()
+    assert flusher.wait_until_back(5)
+    assert flusher.run([("INCR", "n")]) == [1]
+    flusher.close()
+    client.close()
 
 
 def test_it_comes_back_however_often_it_was_looked_for_in_vain(faulty: Faulty) -> None:
@@ -223,12 +225,14 @@ def test_a_server_that_must_not_write_is_away(faulty: Faulty, refusal: bytes) ->
 
 
 def test_a_full_server_says_no_but_is_there(faulty: Faulty) -> None:
-    store = Store(connect(faulty.url))
+    client = connect(faulty.url)
+    flusher = Flusher(client, ())
     faulty.answer = b"-OOM command not allowed when used memory > 'maxmemory'.\r\n"
-    with pytest.raises(StoreUnavailableError):
-        store.do("INCR", "n")
-    assert not store.flusher.unavailable
-    store.close()
+    (result,) = flusher.run([("INCR", "n")])
+    assert isinstance(result, redis.exceptions.OutOfMemoryError)
+    assert not flusher.unavailable
+    flusher.close()
+    client.close()
 
 
 def test_the_bell_of_an_absent_server_says_so(faulty: Faulty) -> None:
@@ -239,3 +243,9 @@ def test_the_bell_of_an_absent_server_says_so(faulty: Faulty) -> None:
         store.wait_for(f"{PREFIX}wake", 0.1)
     eventually(lambda: store.flusher.unavailable)
     store.close()
+
+
+def test_scripts_are_there_before_the_first_command_that_needs_one(store: Store, redis_client: redis.Redis) -> None:
+    redis_client.config_resetstat()
+    store.call("heartbeat", consumer="w")
+    assert redis_client.info("errorstats").get("errorstat_NOSCRIPT") is None

@@ -221,7 +221,7 @@ def test_somebody_else_who_was_there_is_as_before(lanes: Lanes, contacts: Contac
     after = contents(redis_client)
     changed = {key for key in before if before[key] != after.get(key)}
     # Stamps, wake-ups and marks are nobody's; the group's contact and lane say when somebody wrote last.
-    assert {NAMES.part_of(key)[0] for key in changed} <= {"rate", "wake", "contact", "conv"}
+    assert {NAMES.part_of(key)[0] for key in changed} <= {"received", "wake", "contact", "conv", "clock"}
     assert contacts.find(OTHER)[0].addresses == (OTHER, "US.7")
 
 

@@ -101,7 +101,7 @@ def test_a_joined_conversation_remembers_that_it_was_told_what_cannot_be_read(
 ) -> None:
     elder = handled(lanes, message(OLD))
     lanes.admit(message("", user_id=USER_ID))
-    _, (work,) = lanes.inbox.take("p", 1, 1)
+    _, (work,) = lanes.inbox.take("p", time.monotonic_ns(), 1)
     lanes.inbox.finish(work, "p", [], stamp="unsupported_at")
     handled(lanes, message(OLD, user_id=USER_ID))
     assert redis_client.hexists(NAMES.contact(elder), "unsupported_at")
@@ -125,19 +125,19 @@ def test_what_waits_in_a_joined_conversation_is_handled_in_the_other_in_order(la
     (joined,) = contacts.find(USER_ID)
     assert joined.addresses == (OLD, USER_ID)
     heard = []
-    for counter in range(3):
-        _, (work,) = lanes.inbox.take("p", 100 + counter, 10)
+    for _ in range(3):
+        _, (work,) = lanes.inbox.take("p", time.monotonic_ns(), 10)
         assert work.conversation == before
         heard.append(work.stored.piece.raw["text"]["body"])
         lanes.inbox.finish(work, "p", [])
     assert heard == ["first", "second", "third"]
-    assert lanes.inbox.take("p", 200, 10)[1] == []
+    assert lanes.inbox.take("p", time.monotonic_ns(), 10)[1] == []
 
 
 def test_whoever_works_on_a_conversation_that_is_joined_has_lost_it(lanes: Lanes) -> None:
     handled(lanes, message(OLD))
     lanes.admit(message("", "first", user_id=USER_ID))
-    _, (work,) = lanes.inbox.take("p", 1, 10)
+    _, (work,) = lanes.inbox.take("p", time.monotonic_ns(), 10)
     lanes.admit(message(OLD, "second", user_id=USER_ID))
     assert lanes.inbox.renew_leases([work]) == [False]
     assert not lanes.inbox.finish(work, "p", [send(OLD)])

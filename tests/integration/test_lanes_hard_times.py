@@ -14,59 +14,158 @@ from tests.integration.lanes import NUMBER, Lanes, message, send
 from tests.integration.test_lanes_outbound import claimed, done, state, status
 from tests.keys import NAMES, PREFIX
 from wa_service.store.client import Store
-from wa_service.store.outbox import Grant
+from wa_service.store.flusher import StoreUnavailableError
+from wa_service.store.outbox import Grant, Limits
+from wa_service.store.overview import Observer
 
 HOUR_MS = 3_600_000
-MORE_THAN_ANY_PAUSE = HOUR_MS + 60_000
+HALF_AN_HOUR, FIVE_HOURS = HOUR_MS // 2, 5 * HOUR_MS
 
 
-def ahead(ms: int) -> int:
-    """A moment to come, of a clock that is right."""
-    return int(time.time() * 1000) + ms
+def set_clock(client: redis.Redis, wall_ms: int, ahead_ms: int) -> None:
+    """When the store last looked at the server's clock, from now on, and how far its own time was ahead of it."""
+    client.hset(f"{PREFIX}clock", mapping={"wall": int(time.time() * 1000) + wall_ms, "ahead": ahead_ms})
 
 
-class TestAClockThatWasTurnedBack:
-    """What was written before lies far ahead now; nothing may wait for it."""
+class Clock:
+    """The server's clock, as the store sees it: it was so far ahead, and is set right by `turn`."""
 
-    def test_a_mailbox_is_looked_at(self, lanes: Lanes, redis_client: redis.Redis) -> None:
+    def __init__(self, client: redis.Redis, ahead_ms: int) -> None:
+        self._client = client
+        self._ahead_ms = ahead_ms
+        set_clock(client, 0, ahead_ms)
+
+    def turn(self) -> None:
+        set_clock(self._client, self._ahead_ms, 0)
+
+    def go_on(self, lanes: Lanes, ms: int) -> None:
+        """Let so much time pass after the turn."""
+        lanes.inbox.heartbeat("w")
+        self._client.hincrby(f"{PREFIX}clock", "ahead", ms)
+
+
+@pytest.fixture(params=[HALF_AN_HOUR, FIVE_HOURS], ids=["half an hour", "five hours"])
+def clock(redis_client: redis.Redis, request: pytest.FixtureRequest) -> Clock:
+    """A clock that will be turned back."""
+    return Clock(redis_client, request.param)
+
+
+class TestAClockThatIsTurnedBack:
+    """What was written before is waited for no longer than it was meant to be."""
+
+    def test_a_message_is_handled(self, lanes: Lanes, clock: Clock) -> None:
         lanes.admit(message())
-        redis_client.zadd(NAMES.due, {f"{NUMBER}:15551230001": ahead(MORE_THAN_ANY_PAUSE)})
+        clock.turn()
         assert len(lanes.inbox.take("p", 0, 1)[1]) == 1
 
-    def test_an_hour_that_was_asked_for_is_waited(self, lanes: Lanes) -> None:
-        lanes.admit(message())
-        (work,) = lanes.inbox.take("p", 0, 1)[1]
-        lanes.inbox.retry_later(work, "p", HOUR_MS / 1000, is_failure=False)
+    def test_a_lease_and_a_pause_end_when_they_would_have(self, lanes: Lanes, clock: Clock) -> None:
+        lanes.admit(message("1001"), message("1002"))
+        held, failed = lanes.inbox.take("p", 0, 2)[1]
+        lanes.inbox.retry_later(failed, "p", 3_600, is_failure=False)
+        clock.turn()
         wait, works = lanes.inbox.take("p", 1, 1)
         assert works == []
-        assert wait > 3_590
+        assert 10 < wait <= 15
+        assert lanes.inbox.renew_leases([held]) == [True]
 
-    def test_a_lane_is_looked_at(self, lanes: Lanes, redis_client: redis.Redis) -> None:
+    def test_what_waits_is_looked_at_beside_what_is_written_meanwhile(self, lanes: Lanes, clock: Clock) -> None:
+        lanes.admit(*(message(f"1555000{n:04}") for n in range(5)))
+        clock.turn()
+        lanes.admit(*(message(f"1555001{n:04}") for n in range(5)))
+        assert len(lanes.inbox.take("p", 0, 20)[1]) == 10
+
+    def test_a_send_leaves(self, lanes: Lanes, clock: Clock) -> None:
         lanes.outbox.put(send())
-        redis_client.zadd(NAMES.out(NUMBER, 0), {f"{NUMBER}:15551230001": ahead(MORE_THAN_ANY_PAUSE)})
+        clock.turn()
         assert len(lanes.grant()) == 1
 
-    def test_a_pause_is_over(self, lanes: Lanes, redis_client: redis.Redis) -> None:
+    def test_a_number_is_paused_no_longer(self, lanes: Lanes, clock: Clock) -> None:
         lanes.outbox.put(send())
         lanes.outbox.pause(NUMBER, "meta_unwell")
-        redis_client.hset(NAMES.pause(NUMBER), "until", ahead(MORE_THAN_ANY_PAUSE))
-        assert len(lanes.grant()) == 1
+        clock.turn()
+        answer = lanes.outbox.next(NUMBER, "asks", 1, 1)
+        assert answer.why == "pause"
+        assert 4 < answer.wait <= 5
 
-    def test_a_claim_runs_out(self, lanes: Lanes, redis_client: redis.Redis) -> None:
+    def test_a_claim_runs_out(self, store: Store, clock: Clock) -> None:
+        lanes = Lanes.over(store, claim_seconds=0.2)
         lanes.outbox.put(send(id="a"))
         lanes.grant()
-        redis_client.zadd(NAMES.busy, {"a": ahead(120_000)})
+        clock.turn()
         assert eventually(lanes.outbox.reap) == ["a"]
 
-    def test_the_throughput_is_counted_anew(self, lanes: Lanes, redis_client: redis.Redis) -> None:
-        redis_client.zadd(NAMES.rate(NUMBER), {f"s{n}:1": ahead(24 * HOUR_MS) for n in range(80)})
-        lanes.outbox.put(send())
-        assert len(lanes.grant()) == 1
+    def test_an_unknown_send_is_settled(self, store: Store, clock: Clock) -> None:
+        lanes = Lanes.over(store, settle_seconds=0.0)
+        silent(lanes)
+        clock.turn()
+        assert eventually(lanes.outbox.settle) == [("a", "failed")]
 
-    def test_a_customers_pace_is_no_longer_than_its_burst(self, lanes: Lanes, redis_client: redis.Redis) -> None:
-        redis_client.set(f"{PREFIX}pair:{NUMBER}:15551230001", ahead(24 * HOUR_MS))
-        lanes.outbox.put(send())
-        assert lanes.outbox.next(NUMBER, "p", 1, 1).wait <= 6.5
+    def test_a_lowered_pace_grows_back(self, lanes: Lanes, redis_client: redis.Redis, clock: Clock) -> None:
+        assert lanes.outbox.slow_down(NUMBER) == 64
+        clock.turn()
+        clock.go_on(lanes, 10_000)
+        lanes.grant()
+        assert float(redis_client.hget(NAMES.pace(NUMBER), "n") or 0) > 64
+
+    def test_too_fast_slows_down_again(self, lanes: Lanes, clock: Clock) -> None:
+        assert lanes.outbox.slow_down(NUMBER) == 64
+        clock.turn()
+        clock.go_on(lanes, 1_500)
+        assert lanes.outbox.slow_down(NUMBER) == 51
+
+    def test_a_customers_pace_is_as_it_was(self, store: Store, clock: Clock) -> None:
+        lanes = Lanes.over(store, limits={NUMBER: Limits(1000, 0, "w")})
+        for _ in range(46):
+            lanes.outbox.put(send())
+        spend_the_burst(lanes)
+        clock.turn()
+        assert 5 < lanes.outbox.next(NUMBER, "asks", 1, 1).wait <= 6.5
+
+    def test_a_worker_is_counted(self, lanes: Lanes, clock: Clock) -> None:
+        lanes.inbox.heartbeat("w")
+        clock.turn()
+        lanes.inbox.heartbeat("w")
+        assert Observer(lanes.store, lanes.outbox, [NUMBER]).overview().workers == 1
+
+
+class TestAClockThatJumpsAhead:
+    """A minute that nobody saw pass lets no lease, claim or count run out."""
+
+    @pytest.fixture
+    def clock(self, redis_client: redis.Redis) -> Clock:
+        return Clock(redis_client, -60_000)
+
+    def test_no_more_is_granted_beside_what_is_on_its_way(self, store: Store, clock: Clock) -> None:
+        lanes = Lanes.over(store, limits={NUMBER: Limits(10, 0, "w")})
+        for n in range(30):
+            lanes.outbox.put(send(f"1555000{n:04}"))
+        assert len(lanes.grant(count=30)) == 10
+        clock.turn()
+        assert lanes.grant(count=30) == []
+        assert lanes.outbox.reap() == []
+
+    def test_a_lease_goes_on(self, lanes: Lanes, clock: Clock) -> None:
+        lanes.admit(message())
+        (work,) = lanes.inbox.take("p", 0, 1)[1]
+        clock.turn()
+        assert lanes.inbox.take("q", 0, 1)[1] == []
+        assert lanes.inbox.renew_leases([work]) == [True]
+
+
+def test_an_hour_that_was_asked_for_is_waited(lanes: Lanes) -> None:
+    lanes.admit(message())
+    (work,) = lanes.inbox.take("p", 0, 1)[1]
+    lanes.inbox.retry_later(work, "p", HOUR_MS / 1000, is_failure=False)
+    wait, works = lanes.inbox.take("p", 1, 1)
+    assert works == []
+    assert wait > 3_590
+
+
+def spend_the_burst(lanes: Lanes) -> None:
+    """One customer gets all that may be sent at once."""
+    for _ in range(45):
+        (grant,) = eventually(lanes.grant)
+        done(lanes, grant, kind="accepted", wamid=f"wamid.{grant.id}")
 
 
 class TestAFullServer:
@@ -83,6 +182,15 @@ class TestAFullServer:
             results = lanes.store.flusher.run([lanes.inbox.admit(message(), 1)])
         assert isinstance(results[0], redis.ResponseError)
         assert redis_client.dbsize() == 0
+
+    @pytest.mark.parametrize("type_", ["text", "template"])
+    def test_nothing_new_is_queued(self, lanes: Lanes, redis_client: redis.Redis, type_: str) -> None:
+        redis_client.zadd(NAMES.quota("waba"), {"1001": 1})
+        before = redis_client.dbsize()
+        with self.full(redis_client), pytest.raises(StoreUnavailableError):
+            lanes.outbox.put(send("1002", type=type_), opens=type_ == "template")
+        assert redis_client.dbsize() == before
+        assert redis_client.zcard(NAMES.quota("waba")) == 1
 
     def test_what_was_taken_in_is_handled_and_sent(self, lanes: Lanes, redis_client: redis.Redis) -> None:
         lanes.admit(message())
@@ -110,7 +218,7 @@ def silent(lanes: Lanes) -> Grant:
     lanes.outbox.put(send(id="a"))
     (grant,) = lanes.grant()
     done(lanes, grant, kind="unknown")
-    eventually(lambda: int(time.time() * 1000) > claimed(lanes, "a") + 2)
+    eventually(lambda: lanes.store.call("read_clock")[1] > claimed(lanes, "a") + 2)
     for i in range(3):
         lanes.outbox.put(send(f"777{i}"))
         (other,) = lanes.grant()

@@ -360,7 +360,7 @@ def test_everything_personal_has_a_lifetime(lanes: Lanes, redis_client: redis.Re
     (work,) = take(lanes.inbox)
     lanes.inbox.finish(work, "p", [])
     lasting = {key for key in redis_client.scan_iter("*") if redis_client.ttl(key) == -1}
-    assert lasting <= {f"{PREFIX}wake".encode()}
+    assert lasting <= {f"{PREFIX}wake".encode(), f"{PREFIX}clock".encode()}
 
 
 def test_a_worker_reads_the_form_before_its_own(lanes: Lanes, redis_client: redis.Redis) -> None:
@@ -422,3 +422,11 @@ def test_the_number_is_part_of_the_conversation(lanes: Lanes) -> None:
     lanes.admit(message(number=NUMBER), message(number="42"))
     works = take(lanes.inbox, count=5)
     assert sorted(work.conversation.split(":")[0] for work in works) == sorted([NUMBER, "42"])
+
+
+def test_one_customers_flood_pushes_nobody_elses_letters_out(lanes: Lanes) -> None:
+    letters = DeadLetters(lanes.store, retention_seconds=60)
+    lanes.admit(*(message(text=f"{n}", id=f"wamid.F{n}") for n in range(MAILBOX_CEILING + 60)))
+    (kept, _) = letters.page(count=1000)
+    assert len(kept) == 50
+    assert [letter for letter in kept if letter.reason.endswith("; 10 more were not kept")]

@@ -72,18 +72,34 @@ def test_the_embedded_server_would_lose_nothing(observer: Observer) -> None:
 
 
 @pytest.mark.parametrize(
-    ("setting", "value", "word"),
-    [("appendonly", "no", "Append-only"), ("maxmemory-policy", "allkeys-lru", "noeviction")],
+    ("settings", "word"),
+    [
+        ({"appendonly": "no"}, "Append-only"),
+        ({"maxmemory-policy": "allkeys-lru"}, "noeviction"),
+        ({"appendonly": "yes", "appendfsync": "no"}, "appendfsync"),
+        ({"appendonly": "yes", "appendfsync": "everysec", "no-appendfsync-on-rewrite": "yes"}, "rewrite"),
+    ],
 )
 def test_a_server_that_would_lose_data_is_named_with_the_mend(
-    observer: Observer, redis_client: redis.Redis, setting: str, value: str, word: str
+    observer: Observer, redis_client: redis.Redis, settings: dict[str, str], word: str
 ) -> None:
-    before = redis_client.config_get(setting)
-    redis_client.config_set(setting, value)
+    before = {setting: redis_client.config_get(setting)[setting] for setting in settings}
+    for setting, value in settings.items():
+        redis_client.config_set(setting, value)
     try:
         assert any(word in problem for problem in observer.durability())
     finally:
-        redis_client.config_set(setting, next(iter(before.values())) or "")
+        for setting, was in before.items():
+            redis_client.config_set(setting, was or "")
+
+
+def test_a_server_without_a_limit_of_memory_is_told(observer: Observer, redis_client: redis.Redis) -> None:
+    assert any("maxmemory" in caution for caution in observer.cautions())
+    redis_client.config_set("maxmemory", "1gb")
+    try:
+        assert observer.cautions() == []
+    finally:
+        redis_client.config_set("maxmemory", 0)
 
 
 def test_a_nearly_full_server_is_noticed(store: Store, redis_client: redis.Redis) -> None:

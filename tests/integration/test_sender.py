@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
 import pytest
 
+from tests.eventually import eventually
 from tests.integration.lanes import NUMBER, Lanes, send
 from tests.keys import NAMES
 from wa_service.delivery.sender import Sender
+from wa_service.store.client import Store
 from wa_service.store.flusher import StoreUnavailableError
 from wa_service.store.outbox import Grant
 from wa_service.store.retry import BETWEEN_TRIES
@@ -77,7 +80,7 @@ def test_a_dead_token_pauses_the_number_and_keeps_the_message(lanes: Lanes) -> N
     grant = granted(lanes)
     Sender(NUMBER, Meta(said(190, 401)), lanes.outbox).send(grant)
     assert state(lanes, grant) == "queued"
-    assert lanes.outbox.next(NUMBER, "p", 1, 1).why == "pause"
+    assert lanes.outbox.next(NUMBER, "asks", 1, 1).why == "pause"
 
 
 def test_too_fast_slows_the_number_for_all(lanes: Lanes) -> None:
@@ -136,3 +139,28 @@ def test_no_readable_answer_is_unknown_and_never_repeated(lanes: Lanes, error: W
     Sender(NUMBER, Meta(error), lanes.outbox).send(grant)
     assert state(lanes, grant) == "unknown"
     assert lanes.grant() == []
+
+
+class TestAProcessThatWasFrozen:
+    """It goes on where it stood; what it was to send may have been given up, and others sent."""
+
+    @pytest.mark.parametrize("clock", ["steady", "calendar"])
+    def test_sends_nothing_whose_turn_is_over(self, lanes: Lanes, clock: str) -> None:
+        lanes.outbox.put(send(id="a"))
+        (grant,) = lanes.grant()
+        moment = replace(grant.asked, **{clock: getattr(grant.asked, clock) - 16})
+        meta = Meta(YES)
+        outcome = Sender(NUMBER, meta, lanes.outbox).send(replace(grant, asked=moment))
+        assert meta.seen == []
+        assert (outcome.kind, outcome.never_left) == ("retry", True)
+
+    def test_says_that_it_did_not_leave_though_its_claim_ran_out(self, store: Store) -> None:
+        lanes = Lanes.over(store, claim_seconds=0.01)
+        lanes.outbox.put(send(id="a"))
+        (grant,) = lanes.grant()
+        assert eventually(lanes.outbox.reap) == ["a"]
+        Sender(NUMBER, Meta(YES), lanes.outbox).send(grant)
+        record = lanes.records.get("a")
+        assert record is not None
+        assert record.status == "queued"
+        assert [again.id for again in eventually(lanes.grant)] == ["a"]

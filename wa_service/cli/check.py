@@ -99,6 +99,8 @@ def _store(runtime: Runtime) -> Iterator[Finding]:
         return
     yield Finding("Redis answers", "ok", info.get("valkey_version") or info.get("redis_version", ""))
     yield from findings.of_store(problems, info, skew)
+    for caution in observer.cautions():
+        yield Finding("Redis memory", "warning", "no limit", caution)
     yield from findings.of_queues(overview)
 
 

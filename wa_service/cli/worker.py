@@ -40,6 +40,7 @@ def command(
     # Only here: the supervisor stays small.
     from wa_service.conversation.script import ScriptError
     from wa_service.observability.sentry import configure
+    from wa_service.store.tag_numbers import TagTakenError
     from wa_service.worker import process
 
     configure(settings)
@@ -54,7 +55,7 @@ def command(
             parent=parent,
             on_started=partial(_report_ready, ready_fd),
         )
-    except (ScriptError, StartRefusedError) as error:
+    except (ScriptError, StartRefusedError, TagTakenError) as error:
         complain(str(error))
         return 1
     return 0

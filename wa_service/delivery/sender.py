@@ -18,6 +18,7 @@ from wa_service.whatsapp.client import Sent
 from wa_service.whatsapp.errors import WhatsAppError
 
 STORE_PATIENCE = 600.0
+LONGEST_CALL = 30.0
 _TEMPLATE = "template"
 
 
@@ -59,6 +60,9 @@ class Sender:
         payload = orjson.loads(grant.body)
         payload["biz_opaque_callback_data"] = grant.id
         started = time.monotonic()
+        if grant.age > self._outbox.claim_seconds - LONGEST_CALL:
+            # This process was frozen since, or paused with its machine: others may have been sent meanwhile.
+            return Verdict(SendOutcome("retry", never_left=True)), CallTiming(0, started)
         try:
             with self._ledger.sending(grant):
                 sent = self._post(payload)

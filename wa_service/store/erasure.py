@@ -11,6 +11,7 @@ from typing import Final
 import orjson
 
 from wa_service.store.client import Store, text
+from wa_service.store.compaction import Compaction
 from wa_service.store.flusher import Command
 from wa_service.store.inbox import reference
 from wa_service.store.keys import families, mark
@@ -155,6 +156,7 @@ class Eraser:
         """Erase; return how many keys and entries."""
         for erase, _ in self.STEPS:
             erase(self)
+        Compaction(self._store).want_rewrite()
         return self._erased
 
     def _still_theirs(self, numbers: Iterable[str]) -> set[str]:
@@ -256,6 +258,12 @@ class Eraser:
                     self._do([("LREM", key, 0, entry)])
 
     def _stream(self) -> None:
+        compaction = Compaction(self._store)
+        with compaction.stream_lock():
+            self._delete_entries()
+            compaction.copy_stream()
+
+    def _delete_entries(self) -> None:
         after: str | bytes = "-"
         while entries := self._store.do("XRANGE", self._keys.events, after, "+", "COUNT", _PAGE):
             gone = []
@@ -287,7 +295,7 @@ class Eraser:
         (_conversations, ("due", "out", "quota", "held", "last_take")),
         (_pushes, ("push_due", "push_lane", "push_head")),
         (_records, ("record", "wamid", "idempotency", "busy", "unknown")),
-        (_stream, ("events",)),
+        (_stream, ("events", "events_draft")),
         (_replies, ()),
         (_mailboxes, ()),
         (_dead_letters, ("dead", "dead_letter")),

@@ -84,7 +84,7 @@ class Flusher:
     def __init__(self, client: redis.Redis, scripts: Sequence[str], *, probe_seconds: float = PROBE_SECONDS) -> None:
         self._probe_seconds = probe_seconds
         self._pool = client.connection_pool
-        self._scripts = scripts
+        self._load_scripts = [pack(("SCRIPT", "LOAD", source)) for source in scripts]
         self._waiting: deque[_Job] = deque()
         self._mutex = threading.Lock()
         self._leading = False
@@ -211,7 +211,7 @@ class Flusher:
         missing = [i for i, result in enumerate(results) if isinstance(result, redis.exceptions.NoScriptError)]
         if missing:
             # Not executed, so it is safe to ask again: the server is new, or its scripts were flushed.
-            self._pipeline([pack(("SCRIPT", "LOAD", source)) for source in self._scripts])
+            self._pipeline(self._load_scripts)
             for i, result in zip(missing, self._pipeline([commands[i] for i in missing]), strict=True):
                 results[i] = result
         for result in results:
@@ -227,6 +227,13 @@ class Flusher:
             self._drop_connection()
         if self._connection is None:
             self._connection = self._pool.get_connection()
+            # Before the first use: where another process loads them meanwhile, a later command of a caller's may find
+            # its script and an earlier one may not, and the earlier one is repeated behind it.
+            if self._load_scripts:
+                self._ask(self._load_scripts)
+        return self._ask(commands)
+
+    def _ask(self, commands: Sequence[bytes]) -> list[Any]:
         connection = self._connection
         connection.send_packed_command([b"".join(commands)])
         results: list[Any] = []

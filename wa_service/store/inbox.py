@@ -302,6 +302,7 @@ class Inbox:
             lease_ms=self._lease_ms,
             count=count,
             unsent_ceiling=UNSENT_CEILING,
+            retention=self._retention,
         )
         work = [
             Work(text(c), int(token), int(deliveries), int(failures), bytes(member), fields(contact))

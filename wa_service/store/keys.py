@@ -51,6 +51,10 @@ FAMILIES = (
     ),
     Family("mailbox:<c>", "zset", "received events by Meta's second, then order", "until handled", "conversation"),
     Family("conv:<c>", "hash", "token, deliveries, failures, head", "8 days, from last touch", "conversation"),
+    Family("wrong_type:<c>", "any", "a key that no step can read, set aside", "retention", "conversation"),
+    Family("floods:<c>", "hash", "how many came too much, the last letter", "1 day", "conversation"),
+    Family("numbers", "set", "the numbers that the tag is bound to", "always", "no"),
+    Family("former_numbers", "set", "numbers of before whose sends may wait", "while they do", "no"),
     Family("lane:<c>", "list", "the records that wait", "until sent", "conversation"),
     Family("pair:<c>", "string", "the customer's own pace (GCRA)", "until it is free", "conversation"),
     Family("due", "zset", "conversations with a mailbox, by when to look", "while there is work", "holds"),
@@ -67,7 +71,9 @@ FAMILIES = (
     Family("out:<n>:<priority>", "zset", "lanes whose head may go, by when", "while there is work", "holds"),
     Family("busy", "zset", "claims by their end", "while there is work", "holds"),
     Family("unknown", "zset", "unknown sends by when to settle", "while there is work", "holds"),
-    Family("rate:<n>", "zset", "what was sent and received, by when it counts", "a minute", "no"),
+    Family("rate:<n>", "zset", "what was sent, by when it counts", "a minute", "no"),
+    Family("received:<n>", "zset", "what was received, by its arrival", "a minute", "no"),
+    Family("clock", "hash", "the store's own time", "always", "no"),
     Family("round_trip:<n>", "hash", "the fastest round trip (ms) of how many", "a minute", "no"),
     Family("spacing:<n>", "string", "when the next grant is due at an even pace", "seconds", "no"),
     Family("quota:<waba>", "zset", "customers opened by template", "24 h", "holds"),
@@ -91,6 +97,10 @@ FAMILIES = (
     Family("push_due:<id>", "zset", "conversations with events to push, by when", "while there is work", "holds"),
     Family("push_lane:<id>:<c>", "list", "ids of the events to push", "until pushed", "holds"),
     Family("push_head:<id>:<c>", "hash", "lease and tries of the first of them", "until pushed", "holds"),
+    Family("events_draft", "stream", "a copy of the stream in the making", "a minute", "holds"),
+    Family("events_lock", "string", "somebody deletes entries, or copies the stream", "a minute", "no"),
+    Family("rewrite_wanted", "string", "the append-only file is to be rewritten", "until it is", "no"),
+    Family("compacted", "string", "stream and append-only file were rewritten", "1 day", "no"),
     Family("foreign", "list", "statuses of others' sends, without recipient, the last 1,000", "retention", "holds"),
     Family("stray", "list", "events for others' numbers, the last 1,000", "retention", "holds"),
     Family("management", "list", "management events, the last 1,000", "retention", "holds"),
@@ -189,8 +199,12 @@ class Keys:
         return self.of("pace", number)
 
     def rate(self, number: str) -> str:
-        """Stamps of what a number sent and received."""
+        """Stamps of what a number sent."""
         return self.of("rate", number)
+
+    def received(self, number: str) -> str:
+        """Stamps of what a number received."""
+        return self.of("received", number)
 
     def quota(self, waba: str) -> str:
         """Customers opened by template in the last 24 h."""

@@ -6,7 +6,6 @@ by a status of Meta's, or by `settle`. The limits stand in the same scripts, bec
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,21 +17,24 @@ import orjson
 from wa_service.store.client import Store, text
 from wa_service.store.flusher import Command
 from wa_service.store.keys import SEEN_SECONDS, mark
-from wa_service.store.records import RANKS
 from wa_service.store.size_limits import bounded, fits
+from wa_service.store.status_forms import (
+    KEPT_BYTES,
+    LONGEST_WORD,
+    NON_MESSAGE_TYPES,
+    failure_of,
+    foreign_status,
+    status_key,
+)
 from wa_service.whatsapp.addresses import spellings
 from wa_service.whatsapp.webhooks.identity import identity_of_address
 
 LANE_CEILING = 1_000
-KEPT_BYTES = 16_384
-LONGEST_SENTENCE = 1_024
-LONGEST_WORD = 32
 MARGIN_MS = 10
 CLAIM_SECONDS = 45.0
+# Goes on while the machine is suspended, where there is one that does.
+_STEADY_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
-# Meta's types of a status that is not about the message (reference 5.7): its "failed" is not the message's.
-NON_MESSAGE_TYPES = ("payment", "call")
-_NOT_A_LETTER = re.compile("[^a-z]")
 
 RetryClass = Literal["limited", "pair", "unwell"]
 PutOutcome = Literal["queued", "replayed", "waiting", "conflict", "full", "quota", "not_owner"]
@@ -106,6 +108,25 @@ class PutResult(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Moment:
+    """A moment by two clocks: one that nobody sets but that may stand still with the machine, and the calendar's."""
+
+    steady: float
+    calendar: float
+
+    @classmethod
+    def now(cls) -> Moment:
+        """Return this moment."""
+        return cls(time.clock_gettime(_STEADY_CLOCK), time.time())
+
+    @property
+    def seconds_ago(self) -> float:
+        """How long ago it was, by the clock that says more."""
+        now = Moment.now()
+        return max(now.steady - self.steady, now.calendar - self.calendar)
+
+
+@dataclass(frozen=True, slots=True)
 class Grant:
     """A record that may be sent now, and how often it was tried again for each reason (`RetryClass`)."""
 
@@ -119,6 +140,12 @@ class Grant:
     unwell_retries: int
     origin: str
     waited_ms: int
+    asked: Moment = field(default_factory=Moment.now)
+
+    @property
+    def age(self) -> float:
+        """Seconds since its claim began, at most."""
+        return self.asked.seconds_ago
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +271,7 @@ class Outbox:
     def next(self, number: str, consumer: str, counter: int, count: int) -> GrantBatch:
         """Take up to `count` records that Meta's limits allow now; asked again with the same counter, the same ones."""
         limits = self.limits_of(number)
+        asked = Moment.now()
         wait, why, expired, *items = self.store.call(
             "next",
             number=number,
@@ -269,6 +297,7 @@ class Outbox:
                 int(unwell),
                 text(origin),
                 waited,
+                asked,
             )
             for id_, token, c, type_, body, limited, pair, unwell, origin, waited in items
         ]
@@ -319,7 +348,7 @@ class Outbox:
         opaque = raw.get("biz_opaque_callback_data")
         errors = raw.get("errors")
         error = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else None
-        failure = _failure(error) if error else None
+        failure = failure_of(error) if error else None
         pricing = raw.get("pricing") if fits(raw.get("pricing"), KEPT_BYTES) else None
         code = failure["code"] if failure else None
         event = {"wamid": wamid, "status": status[:LONGEST_WORD], "time": at_ms, "error": failure, "pricing": pricing}
@@ -381,33 +410,3 @@ class Outbox:
     def webhook_rejected(self) -> Command:
         """Remember that a webhook of ours was rejected, or a web process started: silence proves less since then."""
         return self.store.step("webhook_rejected", seconds=SEEN_SECONDS)
-
-
-def status_key(not_message: str, status: str) -> str:
-    """Return a status as the record has it: a step of the ladder, else a short word that cannot be one."""
-    if not not_message and status in RANKS:
-        return status
-    return f"{not_message or 'other'}_{_NOT_A_LETTER.sub('_', status[:LONGEST_WORD].lower())}"
-
-
-def foreign_status(number: str, wamid: str, status: str, at_ms: int, code: int | None) -> dict[str, Any]:
-    """A status of a send that is not ours, as it is kept: with nothing that tells the customer.
-
-    It may be the late status of a send to somebody who is forgotten; a wamid holds the number, its digest does not.
-    """
-    return {"mark": mark(number, wamid).hex(), "status": status[:LONGEST_WORD], "time": at_ms, "code": code}
-
-
-def _failure(error: Mapping[str, Any]) -> dict[str, Any]:
-    """Meta's reason for a failed status, in the record's form; whatever came, each field has its type."""
-    data = error.get("error_data")
-    code = error.get("code")
-    return {
-        "code": code if type(code) is int else None,
-        "title": _sentence(error.get("title")) or _sentence(error.get("message")),
-        "details": _sentence(data.get("details") if isinstance(data, dict) else data),
-    }
-
-
-def _sentence(said: object) -> str | None:
-    return said[:LONGEST_SENTENCE] if isinstance(said, str) and said else None

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from wa_service.store.client import Store, fields, text
+from wa_service.store.flusher import StoreUnavailableError
 from wa_service.store.outbox import Outbox
 
 FULL_SHARE = 0.85
@@ -85,14 +86,14 @@ class Observer:
         """The state now, in two round trips."""
         limits = self._outbox.limits_of(self._numbers[0])
         keys = self._store.keys
-        now = self._now()
+        wall, now = self._store.call("read_clock")
         commands: list[tuple[Any, ...]] = [
             ("ZCARD", keys.due),
             ("ZRANGE", keys.due, 0, 0, "WITHSCORES"),
             ("ZCARD", keys.busy),
             ("ZCARD", keys.unknown),
             ("ZCARD", keys.dead),
-            ("ZCOUNT", keys.quota(limits.waba), now - 86_400_000, "+inf"),
+            ("ZCOUNT", keys.quota(limits.waba), wall - 86_400_000, "+inf"),
             ("HGET", keys.meta_limits(limits.waba), "daily_limit"),
             ("ZCOUNT", keys.workers, now - HEARTBEAT_MS, "+inf"),
         ]
@@ -104,6 +105,7 @@ class Observer:
                 ("ZRANGE", keys.out(number, 0), 0, 0, "WITHSCORES"),
                 ("ZRANGE", keys.out(number, 1), 0, 0, "WITHSCORES"),
                 ("ZCOUNT", keys.rate(number), f"({now - _SECOND_MS}", "+inf"),
+                ("ZCOUNT", keys.received(number), f"({now - _SECOND_MS}", "+inf"),
                 ("HGETALL", keys.pause(number)),
                 ("HGET", keys.meta_limits(number), "throughput"),
                 ("HGET", keys.pace(number), "n"),
@@ -114,8 +116,8 @@ class Observer:
         oldest = {"inbound": _age(due_first, now), "replies": 0.0, "bulk": 0.0}
         numbers = {}
         for i, number in enumerate(self._numbers):
-            high, low, high_first, low_first, used, paused, throughput, pace = results[
-                fixed + 8 * i : fixed + 8 * i + 8
+            high, low, high_first, low_first, sent, received, paused, throughput, pace = results[
+                fixed + 9 * i : fixed + 9 * i + 9
             ]
             depth["replies"] += high
             depth["bulk"] += low
@@ -127,7 +129,7 @@ class Observer:
             state = fields(paused)
             wait = max(0.0, (float(state["until"]) - now) / 1000) if "until" in state else 0.0
             numbers[number] = NumberState(
-                limit, max(0, limit - used), wait, state.get("reason", ""), "until" in state and wait == 0.0
+                limit, max(0, limit - sent - received), wait, state.get("reason", ""), "until" in state and wait == 0.0
             )
         daily = int(daily_limit) if daily_limit else limits.daily
         return Overview(depth, oldest, numbers, daily, max(0, daily - opened), self._dead_by_kind(), workers)
@@ -141,12 +143,32 @@ class Observer:
             problems.append(f"The server is {version}; Redis 6.2 or Valkey is needed: upgrade it.")
         if info.get("aof_enabled") != "1":
             problems.append("Append-only is off, so a crash loses acknowledged messages: set 'appendonly yes'.")
+        else:
+            problems += self._sync_problems()
         if info.get("role") != "master":
             problems.append("The server is a replica: point REDIS_URL at the primary.")
         policy = info.get("maxmemory_policy", "noeviction")
         if policy != "noeviction":
             problems.append(f"maxmemory-policy is {policy}, which throws messages away: set 'noeviction'.")
         return problems
+
+    def cautions(self) -> list[str]:
+        """Return one sentence for each setting with which the server may be away, though nothing is lost."""
+        if self._info("memory").get("maxmemory") == "0":
+            return ["maxmemory is 0, so nothing is refused before the kernel ends the server: set a limit."]
+        return []
+
+    def _sync_problems(self) -> list[str]:
+        try:
+            found = fields(self._store.do("CONFIG", "GET", "*appendfsync*"))
+        except StoreUnavailableError:  # a managed server may keep its configuration to itself
+            return []
+        sync, while_rewriting = found.get("appendfsync"), found.get("no-appendfsync-on-rewrite")
+        if sync == "no":
+            return ["appendfsync is no, so a power cut loses acknowledged messages: set 'everysec' or 'always'."]
+        if sync == "everysec" and while_rewriting == "yes":
+            return ["no-appendfsync-on-rewrite is yes, so a power cut during a rewrite loses much: set 'no'."]
+        return []
 
     def clock_skew(self) -> float:
         """Seconds by which the server's clock is ahead of ours."""

@@ -10,6 +10,7 @@ from wa_service.store.events import Events
 from wa_service.store.flusher import StoreUnavailableError
 from wa_service.store.inbox import Inbox
 from wa_service.store.outbox import Outbox
+from wa_service.store.tag_numbers import TagNumbers
 
 TRIM_SECONDS = 60.0
 
@@ -28,6 +29,7 @@ class Maintenance:
         self._events = events
         self._consumer = consumer
         self._renew_leases = renew_leases
+        self._former = TagNumbers(outbox.store, retention_seconds=outbox.retention_seconds)
         self._trim_at = 0.0
         self._log = log.get_logger()
 
@@ -45,6 +47,8 @@ class Maintenance:
                     self._log.error("whatsapp.send.failed", id=record_id, reason="no_word_from_meta")
             if time.monotonic() >= self._trim_at:
                 self._events.trim()
+                for record_id in self._former.expire_former():
+                    self._log.warning("whatsapp.send.failed", id=record_id, reason="expired")
                 self._trim_at = time.monotonic() + TRIM_SECONDS
         except StoreUnavailableError:
             return

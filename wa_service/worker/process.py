@@ -17,6 +17,7 @@ from wa_service.delivery.send_ledger import SendLedger, read_ledger
 from wa_service.observability import log
 from wa_service.runtime import Runtime
 from wa_service.store.flusher import StoreUnavailableError
+from wa_service.store.tag_numbers import TagNumbers
 from wa_service.worker.build_pipeline import build_pipeline
 from wa_service.worker.inbound import InboundWorker
 from wa_service.worker.maintenance import Maintenance
@@ -86,7 +87,11 @@ class WorkerProcess:
             begun: its sends that may have left ("<record id>:<token>"); None where that is not known.
             parent: a process id; this process ends when that one is no longer its parent.
             on_started: called once it takes work.
+
+        Raises:
+            TagTakenError: another service works under WA_STORE_TAG.
         """
+        self._bind_numbers()
         self._pipeline.start()
         if predecessor:
             self._take_over(predecessor, begun)
@@ -104,6 +109,17 @@ class WorkerProcess:
                 self._log.error("whatsapp.worker.consumer_died")
                 break
         self._end(consumers)
+
+    def _bind_numbers(self) -> None:
+        """Take nothing before it is known that no other service works under this tag."""
+        numbers = TagNumbers(self._built.store, retention_seconds=self._built.retention_seconds)
+        while not self._stop.is_set():
+            try:
+                numbers.bind(self._built.numbers)
+            except StoreUnavailableError:
+                self._stop.wait(0.2)
+            else:
+                return
 
     def _end(self, consumers: list[gevent.Greenlet]) -> None:
         """Let running work finish within `stop_seconds`, and release the rest."""
@@ -160,6 +176,7 @@ def run(
     Raises:
         EmbeddedValkeyError: no REDIS_URL is set and no embedded Valkey answers.
         ScriptError: the script file cannot be used.
+        TagTakenError: another service works under WA_STORE_TAG.
     """
     begun = None if predecessor_ledger is None else read_ledger(predecessor_ledger)
     built = runtime.build(settings, SendLedger(ledger))

@@ -83,9 +83,9 @@ def test_it_is_told_to_the_store_once_by_each_process(web: Web) -> None:
 
 
 def test_what_did_not_reach_the_store_is_told_once_more(web: Web) -> None:
-    web.runtime.store.do("SET", f"{PREFIX}contact:{NUMBER}:{CUSTOMER}", "no hash")
+    web.runtime.store.do("LPUSH", f"{PREFIX}alias:{NUMBER}:{CUSTOMER}", "no string")
     assert web.webhook(message_for(NUMBER, "15550001111")).status_code == 503
-    web.runtime.store.do("DEL", f"{PREFIX}contact:{NUMBER}:{CUSTOMER}", f"{PREFIX}meta_limits:{NUMBER}")
+    web.runtime.store.do("DEL", f"{PREFIX}alias:{NUMBER}:{CUSTOMER}", f"{PREFIX}meta_limits:{NUMBER}")
 
     web.webhook(message_for(NUMBER, "15550001111"))
 

@@ -63,7 +63,7 @@ def test_a_broken_piece_without_an_id_that_is_delivered_again_is_one_dead_letter
 
 
 def test_one_message_that_the_store_refused_makes_the_delivery_a_503(web: Web, redis_client: redis.Redis) -> None:
-    redis_client.set(f"{PREFIX}contact:{NUMBER}:15550000002", "no hash")
+    redis_client.lpush(f"{PREFIX}alias:{NUMBER}:15550000002", "no string")
     messages = [text_message(f"wamid.HBgL{i}") | {"from": f"1555000000{i}"} for i in range(5)]
 
     answer = web.webhook(delivery(value_of(messages=messages) | {"contacts": []}))

@@ -6,58 +6,89 @@
 -- edited: the event that takes its place ("" it is revoked).
 -- Return "new", "duplicate" or "flood".
 -- args: number event mark who:json timestamp:number name is_written:flag handling ceiling:number retention:number mark_seconds original original_mark edited
--- include: refuse_when_full clock lifetime wake events identity dead_letters rate mailbox
+-- include: refuse_when_full clock lifetime wake events identity dead_letters wrong_types rate mailbox
 local function seen_key(of) return prefix .. 'seen:' .. of end
-local seen = redis.call('GET', seen_key(mark))
-if seen and (seen ~= 'unavailable' or handling == 'unavailable') then return 'duplicate' end
-local conversation = resolve(number, who, retention)
-local second = timestamp
-if second <= 0 or second * 1000 > now then second = math.floor(now / 1000) end
-
-local contact = prefix .. 'contact:' .. conversation
-redis.call('HDEL', contact, 'other_until') -- Meta delivers it as a message to the owner of the thread
-local known = { 'n', number }
-if name ~= '' then known[3], known[4] = 'name', name end
-if is_written then
-  local window = math.max(tonumber(redis.call('HGET', contact, 'window_end') or 0), second * 1000 + 86400000)
-  for _, fact in ipairs({ 'last_in', now, 'window_end', window }) do known[#known + 1] = fact end
-end
-redis.call('HSET', contact, unpack(known))
-local place = append_event('message', conversation, event, retention)
-redis.call('SET', seen_key(mark), handling == 'unavailable' and handling or place, 'EX', mark_seconds)
-count_from(number, mark, now)
-
-if original ~= '' then
-  local waiting = waiting_event(conversation, original)
-  local before = redis.call('GET', seen_key(original_mark))
-  if waiting then
-    take_out(conversation, waiting, edited)
-    -- What was revoked is not kept: tools hear of it by the revocation.
-    if edited == '' and before then redis.call('XDEL', prefix .. 'events', before) end
-    return 'new'
-  end
-  if not before then -- it comes later: then it is known already, as revoked, or as what it was edited to
-    redis.call('SET', seen_key(original_mark), 'changed', 'EX', mark_seconds)
-    if edited == '' then return 'new' end
-    event = edited
+-- What comes too much of one customer is kept as dead letters, of a day the first so many; the others are counted in the
+-- last one, or they would push everybody else's letters out.
+local MOST_FLOOD_LETTERS = 50
+local function keep_flood(conversation)
+  local floods, reason = prefix .. 'floods:' .. conversation, 'the mailbox of this conversation is full'
+  local count = redis.call('HINCRBY', floods, 'count', 1)
+  if count == 1 then redis.call('EXPIRE', floods, 86400) end
+  if count <= MOST_FLOOD_LETTERS then
+    local id = redis.sha1hex(mark)
+    redis.call('HSET', floods, 'last', id)
+    add_dead_letter(id, { kind = 'flood', reason = reason, tries = 0, number = number, conversation = conversation,
+      event = event }, retention)
+  else
+    local letter = prefix .. 'dead_letter:' .. redis.call('HGET', floods, 'last')
+    if redis.call('EXISTS', letter) == 1 then
+      redis.call('HSET', letter, 'reason', reason .. '; ' .. count - MOST_FLOOD_LETTERS .. ' more were not kept')
+    end
   end
 end
-if handling == 'none' then return 'new' end
 
-local mailbox, counters = prefix .. 'mailbox:' .. conversation, prefix .. 'conv:' .. conversation
-local waiting = redis.call('ZCARD', mailbox)
-if waiting >= ceiling then
-  add_dead_letter(redis.sha1hex(mark), { kind = 'flood', reason = 'the mailbox of this conversation is full', tries = 0,
-    number = number, conversation = conversation, event = event }, retention)
-  return 'flood'
+local known_as, suspect = pcall(conversation_of, number, who)
+if not known_as then suspect = nil end
+local function admit_event()
+  local seen = redis.call('GET', seen_key(mark))
+  if seen and (seen ~= 'unavailable' or handling == 'unavailable') then return 'duplicate' end
+  local conversation = resolve(number, who, retention)
+  suspect = conversation
+  local mailbox, counters = prefix .. 'mailbox:' .. conversation, prefix .. 'conv:' .. conversation
+  -- A key that cannot be read stops it here, before what must not be written twice.
+  redis.call('ZCARD', mailbox)
+  redis.call('HGET', counters, 'seq')
+  local second = timestamp
+  if second <= 0 or second * 1000 > wall then second = math.floor(wall / 1000) end
+
+  local contact = prefix .. 'contact:' .. conversation
+  redis.call('HDEL', contact, 'other_until') -- Meta delivers it as a message to the owner of the thread
+  local known = { 'n', number }
+  if name ~= '' then known[3], known[4] = 'name', name end
+  if is_written then
+    local window = math.max(tonumber(redis.call('HGET', contact, 'window_end') or 0), second * 1000 + 86400000)
+    for _, fact in ipairs({ 'last_in', wall, 'window_end', window }) do known[#known + 1] = fact end
+  end
+  redis.call('HSET', contact, unpack(known))
+  local place = append_event('message', conversation, event, retention)
+  redis.call('SET', seen_key(mark), handling == 'unavailable' and handling or place, 'EX', mark_seconds)
+  count_received(number, mark)
+
+  if original ~= '' then
+    local waiting = waiting_event(conversation, original)
+    local before = redis.call('GET', seen_key(original_mark))
+    if waiting then
+      take_out(conversation, waiting, edited)
+      -- What was revoked is not kept: tools hear of it by the revocation.
+      if edited == '' and before then redis.call('XDEL', prefix .. 'events', before) end
+      return 'new'
+    end
+    if not before then -- it comes later: then it is known already, as revoked, or as what it was edited to
+      redis.call('SET', seen_key(original_mark), 'changed', 'EX', mark_seconds)
+      if edited == '' then return 'new' end
+      event = edited
+    end
+  end
+  if handling == 'none' then return 'new' end
+
+  local waiting = redis.call('ZCARD', mailbox)
+  if waiting >= ceiling then
+    keep_flood(conversation)
+    return 'flood'
+  end
+  local order = 1
+  if waiting == 0 then
+    redis.call('HSET', counters, 'seq', order)
+  else
+    order = redis.call('HINCRBY', counters, 'seq', 1)
+  end
+  refresh_ttl(counters, CONVERSATION_SECONDS)
+  redis.call('ZADD', mailbox, second * 1000000 + order, event)
+  if redis.call('ZADD', prefix .. 'due', 'NX', now, conversation) == 1 then wake(prefix .. 'wake') end
+  return 'new'
 end
-local order = 1
-if waiting == 0 then
-  redis.call('HSET', counters, 'seq', order)
-else
-  order = redis.call('HINCRBY', counters, 'seq', 1)
-end
-refresh_ttl(counters, CONVERSATION_SECONDS)
-redis.call('ZADD', mailbox, second * 1000000 + order, event)
-if redis.call('ZADD', prefix .. 'due', 'NX', now, conversation) == 1 then wake(prefix .. 'wake') end
-return 'new'
+local ok, result = pcall(admit_event)
+if ok then return result end
+if not suspect or not set_aside_wrong_types(suspect, retention) then error(result) end
+return admit_event()

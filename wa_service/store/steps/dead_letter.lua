@@ -1,9 +1,9 @@
 -- The event becomes a dead letter; the conversation's next message goes on.
 -- Return 1, or 0 when the lease is another's or the event is gone.
 -- args: conversation token event consumer retention:number letter_id kind reason number
--- include: allow_when_full clock lifetime wake dead_letters release
+-- include: allow_when_full clock lifetime wake dead_letters lease release
 local counters = prefix .. 'conv:' .. conversation
-if redis.call('HGET', counters, 'token') ~= token then return 0 end
+if not holds(conversation, token) then return 0 end
 if redis.call('ZREM', prefix .. 'mailbox:' .. conversation, event) == 0 then return 0 end
 local tries = tonumber(redis.call('HGET', counters, 'deliveries') or 0)
 add_dead_letter(letter_id, { kind = kind, reason = reason, tries = tries, number = number, conversation = conversation,

@@ -11,12 +11,12 @@ local v = redis.call('HMGET', record, 'token', 'n', 'c', 's:queued', 'consumer',
   'rank', 'to')
 if not v[2] then return { -1, '', 0, '' } end
 local number, conversation = v[2], v[3]
-local waited = now - tonumber(v[4] or now)
+local waited = wall - tonumber(v[4] or wall)
 count_landed(number, id .. ':' .. token, details.took_ms or now - tonumber(v[6] or now), details.ago_ms or 0,
   outcome == 'accepted')
 
 if outcome == 'accepted' then
-  local facts = { 'wamid', v[7] or details.wamid, 's:accepted', v[8] or now }
+  local facts = { 'wamid', v[7] or details.wamid, 's:accepted', v[8] or wall }
   if tonumber(v[9] or 0) < RANK.accepted then
     for _, fact in ipairs({ 'status', 'accepted', 'rank', RANK.accepted }) do facts[#facts + 1] = fact end
   end
@@ -48,6 +48,12 @@ if v[1] ~= token or redis.call('ZREM', prefix .. 'busy', id) == 0 then
   if outcome == 'accepted' and not redis.call('ZSCORE', prefix .. 'busy', id) then
     drop_from_lane(number, conversation, id)
   end
+  -- Its process was frozen until the claim had ended, and then did not send it: that is known, so it waits once more.
+  if outcome == 'retry' and details.never_left and v[1] == token and redis.call('ZREM', prefix .. 'unknown', id) == 1 then
+    redis.call('HSET', record, 'status', 'queued', 'rank', 0)
+    pair_refund(conversation)
+    enter_lane(number, conversation, id, redis.call('HGET', record, 'urgent') == '1', false)
+  end
   return { outcome == 'accepted' and 1 or 0, redis.call('HGET', record, 'status'), waited, '' }
 end
 redis.call('SREM', prefix .. 'claims:' .. (v[5] or ''), id)
@@ -69,7 +75,7 @@ if outcome == 'retry' then
   end
 elseif outcome == 'unknown' then
   if details.error then redis.call('HSET', record, 'error', cjson.encode(details.error)) end
-  raise_status(id, 'unknown', now)
+  raise_status(id, 'unknown', wall)
   redis.call('HSET', record, 'status', 'unknown')
   redis.call('ZADD', prefix .. 'unknown', now + details.settle_ms, id)
   leave_lane(number, conversation, id)

@@ -2,5 +2,5 @@
 -- and the next one is due.
 -- Return 1, or 0 when it is not there.
 -- args: conversation event
--- include: clock lifetime wake mailbox
+-- include: allow_when_full clock lifetime wake mailbox
 return take_out(conversation, event, '') and 1 or 0

@@ -2,7 +2,7 @@
 -- still leaves.
 -- Return 1, or 0 when it does not wait.
 -- args: id
--- include: clock lifetime wake lane
+-- include: allow_when_full clock lifetime wake lane
 local record = prefix .. 'record:' .. id
 local v = redis.call('HMGET', record, 'n', 'c', 'status')
 if v[3] ~= 'queued' then return 0 end

@@ -3,15 +3,17 @@
 -- is no more stays forgotten) · replies: sends as `enqueue` takes them.
 -- Return 1, or 0 when the lease is another's or the event is already finished.
 -- args: conversation token event consumer retention:number transcript stamp replies:json...
--- include: allow_when_full clock lifetime wake events lane enqueue release
-if redis.call('HGET', prefix .. 'conv:' .. conversation, 'token') ~= token then return 0 end
+-- include: allow_when_full clock lifetime wake events lane enqueue lease release
+if not holds(conversation, token) then return 0 end
+-- A lane that cannot be read stops it here, before the first write; `take` sets it aside.
+if #replies > 0 then redis.call('LLEN', prefix .. 'lane:' .. conversation) end
 if redis.call('ZREM', prefix .. 'mailbox:' .. conversation, event) == 0 then return 0 end
 if transcript ~= '' then append_event('transcript', conversation, transcript, retention) end
 local contact = prefix .. 'contact:' .. conversation
-if stamp ~= '' and redis.call('EXISTS', contact) == 1 then redis.call('HSET', contact, stamp, now) end
+if stamp ~= '' and redis.call('EXISTS', contact) == 1 then redis.call('HSET', contact, stamp, wall) end
 -- Somebody of the business, or another application, has answered meanwhile.
 local v = redis.call('HMGET', contact, 'paused_until', 'other_until')
-local is_silent = tonumber(v[1] or 0) > now or tonumber(v[2] or 0) > now
+local is_silent = tonumber(v[1] or 0) > wall or tonumber(v[2] or 0) > wall
 for _, reply in ipairs(is_silent and {} or replies) do enqueue(reply, conversation) end
 release_conversation(conversation, consumer)
 return 1

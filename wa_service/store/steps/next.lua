@@ -4,7 +4,7 @@
 -- Return {ms until asking again is worth it (-1: until woken), why, {ids that expired}, {id, token, conversation, type,
 -- body, limited retries, pair retries, unwell retries, origin, ms since queued}...}.
 -- args: number consumer counter throughput margin_ms:number claim_ms:number count:number retention:number waba daily_limit
--- include: allow_when_full clock lifetime wake events lane record quota rate pair
+-- include: allow_when_full clock lifetime wake events lane record quota rate pair dead_letters wrong_types
 local expired = {}
 local answer = { 0, '', expired }
 local last_next = prefix .. 'last_next:' .. consumer .. ':' .. number
@@ -13,7 +13,7 @@ local function grant(id)
   local v = redis.call('HMGET', record_key(id), 'token', 'c', 'type', 'body', 'retries:limited', 'retries:pair',
     'retries:unwell', 'origin', 's:queued')
   return { id, tonumber(v[1]), v[2], v[3], v[4] or '', tonumber(v[5] or 0), tonumber(v[6] or 0), tonumber(v[7] or 0),
-    v[8] or '', now - tonumber(v[9] or now) }
+    v[8] or '', wall - tonumber(v[9] or wall) }
 end
 
 local pause_key = prefix .. 'pause:' .. number
@@ -22,11 +22,13 @@ local pause = redis.call('HMGET', pause_key, 'until', 'probe')
 -- The claim begins: until it ends the message counts as on its way, and a probe's number as paused.
 local function begin_claim(id, token)
   redis.call('ZADD', prefix .. 'busy', now + claim_ms, id)
-  count_from(number, id .. ':' .. token, now + claim_ms)
+  count_sent(number, id .. ':' .. token, now + claim_ms)
   redis.call('HSET', record_key(id), 'claimed', now)
 end
 
 local before = redis.call('LRANGE', last_next, 0, -1)
+-- One that was long on its way: its consumer has gone on, and nobody would begin what it is given.
+if before[1] and tonumber(counter) < tonumber(before[1]) then return { 0, 'late', expired } end
 if before[1] == counter then
   for i = 2, #before, 2 do
     local id, token = before[i], before[i + 1]
@@ -67,7 +69,47 @@ local function ask_again(ms, reason)
   if wait < 0 or ms < wait then wait, why = ms, reason end
 end
 
--- The first head of this priority that may go; heads that may not are told when to come back.
+-- The head of a lane, where it may go; else when to come back is told.
+local function head_of_lane(out, conversation)
+  local id = redis.call('LINDEX', prefix .. 'lane:' .. conversation, 0)
+  if not id then
+    redis.call('ZREM', out, conversation)
+    return nil
+  end
+  local record = record_key(id)
+  if set_aside(record, 'record', 'hash', conversation, retention) then
+    leave_lane(number, conversation, id)
+    return nil
+  end
+  local v = redis.call('HMGET', record, 'expires', 'waits_for_quota', 'token', 'rank', 'type')
+  local pair = pair_free_at(conversation)
+  if not v[1] then
+    leave_lane(number, conversation, id)
+    return nil
+  end
+  if tonumber(v[1]) <= wall then
+    release_reservation(id, conversation)
+    fail_record(id, conversation, '{"reason":"expired","title":"It waited longer than its ttl."}', retention)
+    leave_lane(number, conversation, id)
+    expired[#expired + 1] = id
+    return nil
+  end
+  if pair_wait(pair) > 0 then
+    redis.call('ZADD', out, now + pair_wait(pair), conversation)
+    return nil
+  end
+  local blocked = v[5] == 'template' and reserve_at_send(waba, conversation, daily_limit, id) or 0
+  if blocked > 0 then
+    redis.call('HSET', record, 'waits_for_quota', '1')
+    redis.call('ZADD', out, now + math.min(blocked, 60000), conversation)
+    return nil
+  end
+  if v[2] then redis.call('HDEL', record, 'waits_for_quota') end
+  pair_spend(conversation, pair)
+  return id, conversation, tonumber(v[3] or 0) + 1, tonumber(v[4] or 0)
+end
+
+-- The first head of this priority that may go.
 local function candidate(out)
   for _ = 1, 64 do
     local first = redis.call('ZRANGE', out, 0, 0, 'WITHSCORES')
@@ -76,35 +118,9 @@ local function candidate(out)
       ask_again(ms_until(first[2]), 'later')
       return nil
     end
-    local conversation = first[1]
-    local id = redis.call('LINDEX', prefix .. 'lane:' .. conversation, 0)
-    if not id then
-      redis.call('ZREM', out, conversation)
-    else
-      local record = record_key(id)
-      local v = redis.call('HMGET', record, 'expires', 'waits_for_quota', 'token', 'rank', 'type')
-      local pair = pair_free_at(conversation)
-      if not v[1] then
-        leave_lane(number, conversation, id)
-      elseif tonumber(v[1]) <= now then
-        release_reservation(id, conversation)
-        fail_record(id, conversation, '{"reason":"expired","title":"It waited longer than its ttl."}', retention)
-        leave_lane(number, conversation, id)
-        expired[#expired + 1] = id
-      elseif pair_wait(pair) > 0 then
-        redis.call('ZADD', out, now + pair_wait(pair), conversation)
-      else
-        local blocked = v[5] == 'template' and reserve_at_send(waba, conversation, daily_limit, id) or 0
-        if blocked > 0 then
-          redis.call('HSET', record, 'waits_for_quota', '1')
-          redis.call('ZADD', out, now + math.min(blocked, 60000), conversation)
-        else
-          if v[2] then redis.call('HDEL', record, 'waits_for_quota') end
-          pair_spend(conversation, pair)
-          return id, conversation, tonumber(v[3] or 0) + 1, tonumber(v[4] or 0)
-        end
-      end
-    end
+    local id, conversation, token, rank_now =
+      without_wrong_types(first[1], retention, head_of_lane, out, first[1])
+    if id then return id, conversation, token, rank_now end
   end
   ask_again(1, 'more')
   return nil
@@ -113,24 +129,30 @@ end
 local high, low = prefix .. 'out:' .. number .. ':0', prefix .. 'out:' .. number .. ':1'
 local granted = { counter }
 local turn = tonumber(redis.call('GET', prefix .. 'turn:' .. number) or 0)
-local even = spacing(number, allowed)
+local even, throughput_wait = spacing(number, allowed), throughput_of(number, allowed, margin_ms)
 while #answer - 3 < count do
-  local ms = math.max(throughput_wait(number, allowed, margin_ms), even.wait())
+  local ms = math.max(throughput_wait(REPLY_SHARE), even.wait())
   if ms > 0 then
     ask_again(ms, 'throughput')
     break
   end
+  local bulk_wait = throughput_wait(BULK_SHARE)
   local first, second = high, low
   turn = turn + 1
-  if turn % 10 == 0 then first, second = low, high end
+  if bulk_wait > 0 then
+    second = nil
+    if redis.call('EXISTS', low) == 1 then ask_again(bulk_wait, 'throughput') end
+  elseif turn % 10 == 0 then
+    first, second = low, high
+  end
   local id, conversation, token, rank_now = candidate(first)
-  if not id then id, conversation, token, rank_now = candidate(second) end
+  if not id and second then id, conversation, token, rank_now = candidate(second) end
   if not id then break end
   withdraw(number, conversation)
   begin_claim(id, token)
   redis.call('SADD', prefix .. 'claims:' .. consumer, id)
   even.grant()
-  redis.call('HSETNX', record_key(id), 's:sending', now)
+  redis.call('HSETNX', record_key(id), 's:sending', wall)
   redis.call('HSET', record_key(id), 'token', token, 'consumer', consumer, 'status', 'sending',
     'rank', math.max(rank_now, RANK.sending))
   if pause[1] then redis.call('HSET', pause_key, 'until', now + claim_ms, 'probe', id) end
@@ -138,12 +160,12 @@ while #answer - 3 < count do
   granted[#granted + 1] = token
   answer[#answer + 1] = grant(id)
 end
+redis.call('DEL', last_next)
+redis.call('RPUSH', last_next, unpack(granted))
+redis.call('EXPIRE', last_next, 120)
 if #answer > 3 then
   redis.call('SET', prefix .. 'turn:' .. number, turn, 'EX', 86400)
   even.save()
-  redis.call('DEL', last_next)
-  redis.call('RPUSH', last_next, unpack(granted))
-  redis.call('EXPIRE', last_next, 120)
   refresh_ttl(prefix .. 'claims:' .. consumer, 86400)
 end
 if #answer - 3 < count then

@@ -8,7 +8,7 @@
 local s = subscriber(subscription)
 local v = redis.call('HMGET', s.key, 'state', 'failures', 'failing_since', 'level', 'probe')
 if not v[1] or redis.call('HGET', s.head(conversation), 'token') ~= token then return { 0, '' } end
-redis.call('HSET', s.key, 'last_answer', answer, 'last_answer_at', now)
+redis.call('HSET', s.key, 'last_answer', answer, 'last_answer_at', wall)
 
 if outcome == 'taken' then
   s.remove_first(conversation)
@@ -18,7 +18,7 @@ if outcome == 'taken' then
 end
 
 local function pause_for(reason)
-  redis.call('HSET', s.key, 'state', 'paused', 'paused_reason', reason, 'paused_at', now)
+  redis.call('HSET', s.key, 'state', 'paused', 'paused_reason', reason, 'paused_at', wall)
   return { 1, 'paused' }
 end
 

@@ -5,7 +5,7 @@
 -- take: send although the thread is another application's.
 -- Return {"not_owner"}, {"queued", id}, {"replayed", id}, {"waiting", id}, {"conflict", id}, {"full"} or {"quota", ms}.
 -- args: send:json retention:number idempotency fingerprint wait_ms ceiling:number waba daily_limit opens:flag who:json take:flag
--- include: refuse_when_full clock lifetime wake events identity lane enqueue quota
+-- include: refuse_when_full clock lifetime wake events identity lane enqueue quota dead_letters wrong_types
 if idempotency ~= '' then
   local first = redis.call('HMGET', idempotency, 'fingerprint', 'id', 'until')
   if first[1] then
@@ -18,21 +18,24 @@ if idempotency ~= '' then
   end
 end
 local conversation = conversation_of(send.n, who)
-local other_until = redis.call('HGET', contact_key(conversation), 'other_until')
-if not opens and not take and tonumber(other_until or 0) > now then return { 'not_owner' } end
-if redis.call('LLEN', prefix .. 'lane:' .. conversation) >= ceiling then return { 'full' } end
-if opens then
-  local wait, reservation = reserve(waba, conversation, daily_limit, false)
-  if wait > 0 and send.priority ~= 'bulk' then return { 'quota', wait } end
-  send.reservation = reservation
+local function queue()
+  local other_until = redis.call('HGET', contact_key(conversation), 'other_until')
+  if not opens and not take and tonumber(other_until or 0) > wall then return { 'not_owner' } end
+  if redis.call('LLEN', prefix .. 'lane:' .. conversation) >= ceiling then return { 'full' } end
+  if opens then
+    local wait, reservation = reserve(waba, conversation, daily_limit, false)
+    if wait > 0 and send.priority ~= 'bulk' then return { 'quota', wait } end
+    send.reservation = reservation
+  end
+  conversation = resolve(send.n, who, retention)
+  -- A reservation moves along when two contacts turn out to be one customer's.
+  if opens then redis.call('HSET', contact_key(conversation), 'quota', waba) end
+  if idempotency ~= '' then
+    redis.call('HSET', idempotency, 'fingerprint', fingerprint, 'id', send.id, 'until', now + wait_ms)
+    redis.call('EXPIRE', idempotency, math.floor(send.ttl / 1000) + retention)
+    send.idempotency = idempotency
+  end
+  enqueue(send, conversation)
+  return { 'queued', send.id }
 end
-conversation = resolve(send.n, who, retention)
--- A reservation moves along when two contacts turn out to be one customer's.
-if opens then redis.call('HSET', contact_key(conversation), 'quota', waba) end
-if idempotency ~= '' then
-  redis.call('HSET', idempotency, 'fingerprint', fingerprint, 'id', send.id, 'until', now + wait_ms)
-  redis.call('EXPIRE', idempotency, math.floor(send.ttl / 1000) + retention)
-  send.idempotency = idempotency
-end
-enqueue(send, conversation)
-return { 'queued', send.id }
+return without_wrong_types(conversation, retention, queue)

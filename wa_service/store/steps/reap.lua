@@ -4,9 +4,6 @@
 -- args: settle_ms:number retention:number
 -- include: allow_when_full clock lifetime wake events lane record rate
 local reaped, busy = {}, prefix .. 'busy'
--- What ends later than any claim was written before the clock was turned back.
-local jumped = redis.call('ZRANGEBYSCORE', busy, now + RATE_SECONDS * 1000, '+inf', 'LIMIT', 0, 100)
-for _, id in ipairs(jumped) do redis.call('ZADD', busy, now, id) end
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', busy, '-inf', now, 'LIMIT', 0, 100)) do
   redis.call('ZREM', busy, id)
   local v = redis.call('HMGET', record_key(id), 'n', 'c', 'token', 'consumer')
@@ -14,7 +11,7 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', busy, '-inf', now, 'LIMIT', 0, 1
   if number then
     redis.call('SREM', prefix .. 'claims:' .. (v[4] or ''), id) -- another's claim, later, is not this consumer's to end
     if rank(id) < RANK.accepted then
-      raise_status(id, 'unknown', now)
+      raise_status(id, 'unknown', wall)
       redis.call('HSET', record_key(id), 'status', 'unknown')
       redis.call('ZADD', prefix .. 'unknown', now + settle_ms, id)
       append_send_event(id, conversation, 'unknown', retention)

@@ -21,7 +21,7 @@ local all = redis.call('HGETALL', held)
 for i = 1, #all, 2 do
   local conversation, token = all[i], all[i + 1]
   local counters = prefix .. 'conv:' .. conversation
-  if redis.call('HGET', counters, 'token') == token then
+  if redis.pcall('HGET', counters, 'token') == token then
     redis.call('HINCRBY', counters, 'token', 1)
     local wait = 0
     if died then

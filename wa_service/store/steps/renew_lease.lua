@@ -1,7 +1,7 @@
 -- Renew a lease.
--- Return 1, or 0 when the lease is another's by now.
+-- Return 1, or 0 when the lease is another's by now, or its work has ended: the next message waits for nobody.
 -- args: conversation token lease_ms:number
--- include: allow_when_full clock
-if redis.call('HGET', prefix .. 'conv:' .. conversation, 'token') ~= token then return 0 end
+-- include: allow_when_full clock lease
+if not holds(conversation, token) then return 0 end
 redis.call('ZADD', prefix .. 'due', 'XX', now + lease_ms, conversation)
 return 1

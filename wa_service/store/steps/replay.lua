@@ -11,7 +11,7 @@ local conversation = resolve(v[2], who, retention)
 local mailbox, counters = prefix .. 'mailbox:' .. conversation, prefix .. 'conv:' .. conversation
 if redis.call('ZCARD', mailbox) >= ceiling then return 'full' end
 local last = redis.call('ZRANGE', mailbox, -1, -1, 'WITHSCORES')
-local score = math.max(math.floor(now / 1000) * 1000000, last[2] and tonumber(last[2]) + 1 or 0)
+local score = math.max(math.floor(wall / 1000) * 1000000, last[2] and tonumber(last[2]) + 1 or 0)
 redis.call('HINCRBY', counters, 'seq', 1)
 refresh_ttl(counters, CONVERSATION_SECONDS)
 redis.call('ZADD', mailbox, score, '{"z":true,' .. string.sub(v[1], 2)) -- asked for by hand, however old it is

@@ -2,9 +2,9 @@
 -- delivery is taken back.
 -- Return the failures so far, or -1 when the lease is another's.
 -- args: conversation token delay_ms:number consumer is_failure:flag
--- include: allow_when_full clock wake
+-- include: allow_when_full clock lease wake
 local counters = prefix .. 'conv:' .. conversation
-if redis.call('HGET', counters, 'token') ~= token then return -1 end
+if not holds(conversation, token) then return -1 end
 redis.call('HDEL', prefix .. 'held:' .. consumer, conversation)
 redis.call('HINCRBY', counters, 'token', 1) -- whoever still works on it has lost it
 if is_failure then

@@ -6,5 +6,5 @@ local contact = prefix .. 'contact:' .. conversation
 if redis.call('EXISTS', contact) == 0 then return -1 end
 redis.call('HDEL', contact, 'paused_until')
 if pause_ms == 0 then return 0 end
-pause_answers(string.match(conversation, '^(.-):'), conversation, now + pause_ms, retention)
-return now + pause_ms
+pause_answers(string.match(conversation, '^(.-):'), conversation, wall + pause_ms, retention)
+return wall + pause_ms

@@ -1,16 +1,21 @@
 -- What becomes of a send with no known outcome when no status ever named it: once three messages that the same number
 -- had accepted after it have had a status, Meta's silence means no. If a webhook of ours was refused since (or a web
--- process started), silence proves less: twelve times as long. resend: send once more what is no template and may still
--- wait.
+-- process started), silence proves less: twelve times as long. On a number that sends little else a day of silence means
+-- no, too. resend: send once more what is no template and may still wait.
 -- Return {id, verdict, ...}.
 -- args: settle_ms:number retention:number resend:flag
 -- include: allow_when_full clock lifetime wake events lane record
+local LONGEST_UNKNOWN_MS = 86400000
 local verdicts, unknown = {}, prefix .. 'unknown'
 local rejected_at = tonumber(redis.call('GET', prefix .. 'webhook_rejected_at') or 0)
+-- When the sends that had a status were claimed, by number: read once.
+local confirmed = {}
 local function confirmed_after(number, since)
+  confirmed[number] = confirmed[number] or redis.call('LRANGE', prefix .. 'confirmed:' .. number, 0, -1)
   local count = 0
-  for _, accepted in ipairs(redis.call('LRANGE', prefix .. 'confirmed:' .. number, 0, -1)) do
-    if tonumber(accepted) > since then count = count + 1 end
+  for _, claimed in ipairs(confirmed[number]) do
+    if tonumber(claimed) > since then count = count + 1 end
+    if count == 3 then break end
   end
   return count
 end
@@ -20,11 +25,12 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', unknown, '-inf', now, 'LIMIT', 0
   local number, conversation, since = v[1], v[2], tonumber(v[3] or 0)
   if not number then
     redis.call('ZREM', unknown, id)
-  elseif rejected_at > since and rejected_at <= now and now < since + 12 * settle_ms then
+  elseif rejected_at > since and now < since + 12 * settle_ms then
     redis.call('ZADD', unknown, since + 12 * settle_ms, id)
-  elseif confirmed_after(number, since) < 3 then
-    redis.call('ZADD', unknown, now + math.min(5000, settle_ms), id)
-  elseif resend and v[4] ~= 'template' and not v[5] and v[6] and tonumber(v[7] or 0) > now then
+  elseif now < since + LONGEST_UNKNOWN_MS and confirmed_after(number, since) < 3 then
+    -- The older, the more seldom: on a quiet number they may be many.
+    redis.call('ZADD', unknown, now + math.max(math.min(5000, settle_ms), (now - since) / 20), id)
+  elseif resend and now < since + LONGEST_UNKNOWN_MS and v[4] ~= 'template' and not v[5] and v[6] and tonumber(v[7] or 0) > wall then
     redis.call('ZREM', unknown, id)
     redis.call('HSET', record, 'resent', now, 'status', 'queued', 'rank', 0)
     enter_lane(number, conversation, id, false, false)

@@ -7,7 +7,7 @@
 -- include: refuse_when_full clock lifetime wake events lane record
 local function read(name)
   return redis.call('HMGET', record_key(name), 'c', 's:accepted', 'wamid', 'type', 'opaque', 'n', 'error', 'confirmed',
-    'rank', 's:' .. status)
+    'rank', 's:' .. status, 'claimed')
 end
 -- Without a word of Meta's: after its silence, or because what was to be sent once more had waited too long.
 local function ended_by_us(failure)
@@ -56,11 +56,10 @@ if not v[3] then
   set('wamid', wamid)
   redis.call('SET', prefix .. 'wamid:' .. mark, id, 'EX', retention)
 end
-local accepted = tonumber(v[2])
+local accepted, claimed = tonumber(v[2]), tonumber(v[11] or now)
 if redis.call('ZREM', prefix .. 'unknown', id) == 1 or not accepted then
-  local claimed = tonumber(redis.call('HGET', record, 'claimed') or now)
   if not accepted then
-    accepted = claimed
+    accepted = tonumber(redis.call('HGET', record, 's:sending') or wall)
     set('s:accepted', accepted)
   end
   -- A probe whose answer was lost: where Meta only seemed unwell, that it took it says that it is not.
@@ -73,9 +72,9 @@ if redis.call('ZREM', prefix .. 'unknown', id) == 1 or not accepted then
 end
 if pricing ~= '' then set('pricing', pricing) end
 if not v[8] then
-  set('confirmed', now)
+  set('confirmed', wall)
   local confirmed = prefix .. 'confirmed:' .. number
-  redis.call('LPUSH', confirmed, accepted)
+  redis.call('LPUSH', confirmed, claimed)
   redis.call('LTRIM', confirmed, 0, 99)
   refresh_ttl(confirmed, retention)
 end
@@ -91,4 +90,4 @@ redis.call('HSET', record, unpack(facts))
 if status == 'failed' and risen and code == '131047' then fall_back(id, number_of_send, conversation, retention) end
 if RANK[status] > RANK.sent then redis.call('HDEL', record, 'fallback') end
 append_status_event()
-return { risen and 'applied' or 'late', id, now - accepted, v[4] }
+return { risen and 'applied' or 'late', id, wall - accepted, v[4] }

@@ -3,8 +3,8 @@
 -- conversation with so many unsent replies is not handed out.
 -- Return {ms until asking again is worth it (-1: until woken), {conversation, token, deliveries, failures, head,
 -- contact}...}.
--- args: consumer counter lease_ms:number count:number unsent_ceiling:number
--- include: allow_when_full clock lifetime
+-- args: consumer counter lease_ms:number count:number unsent_ceiling:number retention:number
+-- include: allow_when_full clock lifetime lease dead_letters wrong_types
 local due_key, last_take, held = prefix .. 'due', prefix .. 'last_take:' .. consumer, prefix .. 'held:' .. consumer
 local function counters_key(conversation) return prefix .. 'conv:' .. conversation end
 local function contact_of(conversation) return redis.call('HGETALL', prefix .. 'contact:' .. conversation) end
@@ -32,7 +32,7 @@ local function room_for(suspect)
     suspected = 0
     local all = redis.call('HGETALL', held)
     for i = 1, #all, 2 do
-      local v = redis.call('HMGET', counters_key(all[i]), 'token', 'deliveries', 'failures')
+      local v = redis.pcall('HMGET', counters_key(all[i]), 'token', 'deliveries', 'failures')
       if v[1] == all[i + 1] then
         suspected = suspected + suspicion(tonumber(v[2] or 0) - 1 - tonumber(v[3] or 0))
       end
@@ -46,10 +46,12 @@ end
 local before = redis.call('HGETALL', last_take)
 local last = {}
 for i = 1, #before, 2 do last[before[i]] = before[i + 1] end
+-- One that was long on its way: its consumer has gone on, and nobody would begin what it is given.
+if last['#'] and tonumber(counter) < tonumber(last['#']) then return { 0 } end
 if last['#'] == counter then
   local answer = { 0 }
   for conversation, token in pairs(last) do
-    if conversation ~= '#' and redis.call('HGET', counters_key(conversation), 'token') == token then
+    if conversation ~= '#' and holds(conversation, token) then
       redis.call('ZADD', due_key, 'XX', now + lease_ms, conversation) -- the work begins now, so its lease does
       answer[#answer + 1] = work(conversation, tonumber(token))
     end
@@ -58,6 +60,36 @@ if last['#'] == counter then
 end
 
 local answer, taken, wait, nothing_else = { 0 }, { '#', counter }, -1, false
+local function hand_out(conversation)
+  local head = head_of(conversation)
+  if not head then
+    redis.call('ZREM', due_key, conversation)
+  elseif redis.call('LLEN', prefix .. 'lane:' .. conversation) >= unsent_ceiling then
+    redis.call('ZADD', due_key, now + 500, conversation)
+  else
+    local counters = counters_key(conversation)
+    local mark, contact = redis.sha1hex(head), contact_of(conversation)
+    local v = redis.call('HMGET', counters, 'head', 'deliveries', 'failures', 'token', 'consumer')
+    if v[1] ~= mark then v[2], v[3] = 0, 0 end
+    local deliveries, failures = tonumber(v[2] or 0) + 1, tonumber(v[3] or 0)
+    local token = tonumber(v[4] or 0) + 1
+    if room_for(suspicion(deliveries - 1 - failures)) then
+      -- Whoever held it before holds it no more.
+      if v[5] and v[5] ~= consumer then redis.call('HDEL', prefix .. 'held:' .. v[5], conversation) end
+      redis.call('HSET', counters, 'head', mark, 'deliveries', deliveries, 'failures', failures, 'token', token,
+        'consumer', consumer)
+      refresh_ttl(counters, CONVERSATION_SECONDS)
+      redis.call('ZADD', due_key, now + lease_ms, conversation)
+      redis.call('HSET', held, conversation, token)
+      taken[#taken + 1] = conversation
+      taken[#taken + 1] = token
+      answer[#answer + 1] = { conversation, token, deliveries, failures, head, contact }
+    else
+      redis.call('ZADD', due_key, now + 100, conversation)
+    end
+  end
+end
+
 for _ = 1, count + 100 do
   if #answer > count then break end
   local due = redis.call('ZRANGE', due_key, 0, 0, 'WITHSCORES')
@@ -66,38 +98,12 @@ for _ = 1, count + 100 do
     nothing_else = true
     break
   end
-  local conversation = due[1]
-  local head = head_of(conversation)
-  if not head then
-    redis.call('ZREM', due_key, conversation)
-  elseif redis.call('LLEN', prefix .. 'lane:' .. conversation) >= unsent_ceiling then
-    redis.call('ZADD', due_key, now + 500, conversation)
-  else
-    local counters = counters_key(conversation)
-    local mark = redis.sha1hex(head)
-    local v = redis.call('HMGET', counters, 'head', 'deliveries', 'failures', 'token')
-    if v[1] ~= mark then v[2], v[3] = 0, 0 end
-    local deliveries, failures = tonumber(v[2] or 0) + 1, tonumber(v[3] or 0)
-    local token = tonumber(v[4] or 0) + 1
-    if room_for(suspicion(deliveries - 1 - failures)) then
-      redis.call('HSET', counters, 'head', mark, 'deliveries', deliveries, 'failures', failures, 'token', token)
-      refresh_ttl(counters, CONVERSATION_SECONDS)
-      redis.call('ZADD', due_key, now + lease_ms, conversation)
-      redis.call('HSET', held, conversation, token)
-      taken[#taken + 1] = conversation
-      taken[#taken + 1] = token
-      answer[#answer + 1] = { conversation, token, deliveries, failures, head, contact_of(conversation) }
-    else
-      redis.call('ZADD', due_key, now + 100, conversation)
-    end
-  end
+  without_wrong_types(due[1], retention, hand_out, due[1])
 end
-if #answer > 1 then
-  redis.call('DEL', last_take)
-  redis.call('HSET', last_take, unpack(taken))
-  redis.call('EXPIRE', last_take, 120)
-  refresh_ttl(held, 3600)
-end
+redis.call('DEL', last_take)
+redis.call('HSET', last_take, unpack(taken))
+redis.call('EXPIRE', last_take, 120)
+if #answer > 1 then refresh_ttl(held, 3600) end
 if nothing_else then
   redis.call('DEL', prefix .. 'wake') -- nothing else is due: this answer is what it woke for
   answer[1] = wait

@@ -12,9 +12,9 @@ local contact = prefix .. 'contact:' .. conversation
 redis.call('HSET', contact, 'n', number)
 if name ~= '' then redis.call('HSET', contact, 'name', name) end
 append_event(kind, conversation, event, retention)
-if pause_ms > 0 then pause_answers(number, conversation, now + pause_ms, retention) end
+if pause_ms > 0 then pause_answers(number, conversation, wall + pause_ms, retention) end
 if owner == 'other' then
-  redis.call('HSET', contact, 'other_until', now + 86400000) -- a thread in which nobody writes for a day is nobody's
+  redis.call('HSET', contact, 'other_until', wall + 86400000) -- a thread in which nobody writes for a day is nobody's
   withdraw_answers(number, conversation, retention)
 elseif owner == 'us' then
   redis.call('HDEL', contact, 'other_until')

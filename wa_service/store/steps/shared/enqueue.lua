@@ -3,7 +3,7 @@
 local function enqueue(send, conversation)
   local urgent = send.priority ~= 'bulk'
   local fields = { 'v', 1, 'n', send.n, 'c', conversation, 'type', send.type, 'body', send.body, 'status', 'queued',
-    'rank', 0, 's:queued', now, 'expires', now + send.ttl, 'urgent', urgent and 1 or 0 }
+    'rank', 0, 's:queued', wall, 'expires', wall + send.ttl, 'urgent', urgent and 1 or 0 }
   local optional = { 'to', 'opaque', 'fallback', 'fallback_id', 'notify', 'idempotency', 'origin', 'reservation' }
   for _, name in ipairs(optional) do
     if send[name] then

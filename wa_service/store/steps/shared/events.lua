@@ -2,7 +2,7 @@
 -- (whole nodes), exactly in `trim`, and as a whole once nothing was appended for so long.
 local function append_event(kind, conversation, json, retention)
   local stream = prefix .. 'events'
-  local id = redis.call('XADD', stream, 'MINID', '~', now - retention * 1000, '*', 'k', kind, 'c', conversation, 'd', json)
+  local id = redis.call('XADD', stream, 'MINID', '~', wall - retention * 1000, '*', 'k', kind, 'c', conversation, 'd', json)
   refresh_ttl(stream, retention)
   return id
 end

@@ -181,10 +181,10 @@ end
 
 local function join(number, first, second, retention)
   if not first or first == second then return second end
-  local function since(conversation) return tonumber(redis.call('HGET', contact_key(conversation), 'since') or now) end
+  local function since(conversation) return tonumber(redis.call('HGET', contact_key(conversation), 'since') or wall) end
   local elder, younger = first, second -- of the same moment: the second
   if since(second) <= since(first) then elder, younger = second, first end
-  redis.call('HSETNX', contact_key(elder), 'since', now)
+  redis.call('HSETNX', contact_key(elder), 'since', wall)
   merge_contact(number, elder, younger, retention)
   move_limits(elder, younger)
   move_mailbox(elder, younger)
@@ -298,16 +298,16 @@ end
 local function link_number(number, conversation, spellings, retention)
   local other = owner(number, spellings)
   if not other then
-    has_number(number, spellings[1], conversation, math.floor(now / 1000), retention)
+    has_number(number, spellings[1], conversation, math.floor(wall / 1000), retention)
   elseif other ~= conversation and not (has_user_id(other) and has_user_id(conversation)) then
     join(number, other, conversation, retention)
   elseif other == conversation and not redis.call('GET', alias_key(number, spellings[1])) then
-    has_number(number, spellings[1], conversation, math.floor(now / 1000), retention)
+    has_number(number, spellings[1], conversation, math.floor(wall / 1000), retention)
   end
 end
 
 local function resolve(number, who, retention)
-  local at = who.at > 0 and who.at or math.floor(now / 1000)
+  local at = who.at > 0 and who.at or math.floor(wall / 1000)
   local conversation, theirs = nil, {}
   if who.group ~= '' then
     conversation = redis.call('GET', alias_key(number, who.group)) or new_conversation(number, who.group)
@@ -323,7 +323,7 @@ local function resolve(number, who, retention)
   end
   local contact = contact_key(conversation)
   -- A contact may end before its aliases do, by as much as a lifetime is not refreshed: then it begins anew.
-  local new = redis.call('HSETNX', contact, 'since', now) == 1
+  local new = redis.call('HSETNX', contact, 'since', wall) == 1
   for _, address in ipairs(theirs) do has_number(number, address, conversation, at, retention) end
   local function refresh(address)
     local alias = alias_key(number, address)

@@ -25,8 +25,9 @@ local function remove_from_lane(conversation, id)
   local lane, counters = prefix .. 'lane:' .. conversation, prefix .. 'conv:' .. conversation
   if redis.call('HGET', counters, 'urgent') == id then
     redis.call('HDEL', counters, 'urgent')
-    for i = (redis.call('LPOS', lane, id) or 0) - 1, 0, -1 do
-      local other = redis.call('LINDEX', lane, i)
+    local before = redis.call('LRANGE', lane, 0, (redis.call('LPOS', lane, id) or 0))
+    for i = #before - 1, 1, -1 do
+      local other = before[i]
       if redis.call('HGET', prefix .. 'record:' .. other, 'urgent') == '1' then
         redis.call('HSET', counters, 'urgent', other)
         break

@@ -9,19 +9,19 @@ local function customer(conversation) return string.match(conversation, ':(.*)$'
 -- whose service window is open is free, and so is who was opened in the last 24 h.
 local function reserve(waba, conversation, limit, leaves, reservation)
   local window = tonumber(redis.call('HGET', prefix .. 'contact:' .. conversation, 'window_end') or 0)
-  if window > now then return 0, reservation end
+  if window > wall then return 0, reservation end
   limit = tonumber(redis.call('HGET', prefix .. 'meta_limits:' .. waba, 'daily_limit') or limit)
   local quota = prefix .. 'quota:' .. waba
-  redis.call('ZREMRANGEBYSCORE', quota, '-inf', now - DAY_MS)
+  redis.call('ZREMRANGEBYSCORE', quota, '-inf', wall - DAY_MS)
   local since = redis.call('ZSCORE', quota, customer(conversation))
   if since and not leaves then return 0 end
   if not since and limit > 0 and redis.call('ZCARD', quota) >= limit then
     local oldest = redis.call('ZRANGE', quota, 0, 0, 'WITHSCORES')
-    return math.max(1, tonumber(oldest[2]) + DAY_MS - now + 1)
+    return math.max(1, tonumber(oldest[2]) + DAY_MS - wall + 1)
   end
-  redis.call('ZADD', quota, now, customer(conversation))
+  redis.call('ZADD', quota, wall, customer(conversation))
   redis.call('PEXPIRE', quota, DAY_MS)
-  if not since or reservation == since .. ' ' .. waba then reservation = now .. ' ' .. waba end
+  if not since or reservation == since .. ' ' .. waba then reservation = wall .. ' ' .. waba end
   return 0, reservation
 end
 

@@ -1,11 +1,14 @@
--- The throughput of a number, sent and received: rate:<number>, a sorted set of messages by the moment from which they
--- count for a second. A send counts from when Meta may have got it at the latest: between our grant and Meta lie our own
--- queue and the network, and on a busy machine 80 grants of one instant arrived over 800 ms, the next ones at once
--- (135 in Meta's worst second). So it counts all the time while it is on its way, and then from its answer, less
--- half of the fastest round trip of the last minute; and what is granted now arrives no sooner than after the other
--- half. (Together the two halves are the whole way there and back, however unevenly it is split.)
+-- The throughput of a number, which Meta counts over what is sent and received together. rate:<number> is a sorted set of
+-- sends by the moment from which they count for a second, received:<number> one of received messages by their arrival.
+-- A send counts from when Meta may have got it at the latest: between our grant and Meta lie our own queue and the
+-- network, and on a busy machine 80 grants of one instant arrived over 800 ms, the next ones at once (135 in Meta's worst
+-- second). So it counts all the time while it is on its way, and then from its answer, less half of the fastest round
+-- trip of the last minute; and what is granted now arrives no sooner than after the other half. (Together the two halves
+-- are the whole way there and back, however unevenly it is split.)
 local RATE_SECONDS = 60 -- longer than a claim
 local IN_FLIGHT_MS = 50 -- all of a second's messages are on their way: when the first will have landed nobody knows
+-- However much customers write, this share of the throughput stays for what we send: a flood mutes nobody.
+local REPLY_SHARE, BULK_SHARE = 1 / 2, 1 / 4
 
 -- half_round_trip(number) -> ms; 0 until a hundred have landed: the fastest of a first burst is the burst's own queue.
 local function half_round_trip(number)
@@ -13,23 +16,40 @@ local function half_round_trip(number)
   return tonumber(v[2] or 0) >= 100 and math.floor(tonumber(v[1]) / 2) or 0
 end
 
-local function count_from(number, member, at)
-  local rate = prefix .. 'rate:' .. number
-  redis.call('ZADD', rate, at, member)
-  redis.call('ZREMRANGEBYSCORE', rate, '-inf', now - 2000)
-  refresh_ttl(rate, RATE_SECONDS)
+local function count_in(set, member, at)
+  redis.call('ZADD', set, at, member)
+  redis.call('ZREMRANGEBYSCORE', set, '-inf', now - 2000)
+  refresh_ttl(set, RATE_SECONDS)
 end
 
--- throughput_wait(number, throughput, margin) -> 0, or ms until another message may go.
-local function throughput_wait(number, throughput, margin)
-  local rate = prefix .. 'rate:' .. number
-  -- What counts from later than any claim ends was written before the clock was turned back.
-  redis.call('ZREMRANGEBYSCORE', rate, now + RATE_SECONDS * 1000, '+inf')
-  local nth = redis.call('ZRANGE', rate, -throughput, -throughput, 'WITHSCORES')
-  if not nth[1] then return 0 end
-  local since = now - tonumber(nth[2])
-  if since < 0 then return IN_FLIGHT_MS end
-  return math.max(0, 1000 + margin - since - half_round_trip(number))
+local function count_sent(number, member, at) count_in(prefix .. 'rate:' .. number, member, at) end
+local function count_received(number, member) count_in(prefix .. 'received:' .. number, member, now) end
+
+-- throughput_of(number, throughput, margin) -> wait(share) -> 0, or ms until another message may go that has this share
+-- of the throughput to itself.
+local function throughput_of(number, throughput, margin)
+  local rate, received = prefix .. 'rate:' .. number, prefix .. 'received:' .. number
+  local window = 1000 + margin - half_round_trip(number)
+  local arrived = redis.call('ZCOUNT', received, '(' .. now - window, '+inf')
+  return function(share)
+    -- So many of the received ones count, and so many may be sent beside them.
+    local counted = math.min(arrived, throughput - math.max(share > 0 and 1 or 0, math.ceil(throughput * share)))
+    local sends = throughput - counted
+    local ms = 0
+    if sends > 0 then
+      local nth = redis.call('ZRANGE', rate, -sends, -sends, 'WITHSCORES')
+      if not nth[1] then return 0 end
+      ms = window - (now - tonumber(nth[2]))
+      if ms <= 0 then return 0 end
+      if ms > window then ms = IN_FLIGHT_MS end
+    end
+    if counted > 0 then
+      local oldest = redis.call('ZRANGE', received, -counted, -counted, 'WITHSCORES')
+      local leaves = math.max(1, window - (now - tonumber(oldest[2])))
+      ms = sends > 0 and math.min(ms, leaves) or leaves
+    end
+    return ms
+  end
 end
 
 -- count_landed(number, member, took, ago, accepted): a send is no longer on its way; its call took `took` ms and ended
@@ -37,7 +57,7 @@ end
 local function count_landed(number, member, took, ago, accepted)
   if not redis.call('ZSCORE', prefix .. 'rate:' .. number, member) then return end
   local round_trip = prefix .. 'round_trip:' .. number
-  count_from(number, member, now - ago - math.min(half_round_trip(number), math.floor(took / 2)))
+  count_sent(number, member, now - ago - math.min(half_round_trip(number), math.floor(took / 2)))
   if accepted then
     local fastest = redis.call('HGET', round_trip, 'fastest')
     if not fastest or took < tonumber(fastest) then redis.call('HSET', round_trip, 'fastest', took) end
@@ -53,7 +73,7 @@ local AT_ONCE, FASTER = 10, 1.25
 local function spacing(number, throughput)
   local key = prefix .. 'spacing:' .. number
   local step = 1000 / throughput / FASTER
-  -- When the next one is due at an even pace; further ahead than a second's messages the clock was turned back.
+  -- When the next one is due at an even pace; no further ahead than a second's messages at this throughput.
   local even = math.max(now, tonumber(redis.call('GET', key) or 0))
   if even > now + 1000 + step then even = now end
   local early = (math.max(AT_ONCE, math.floor(throughput / 8)) - 1) * step

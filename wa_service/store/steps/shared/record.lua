@@ -36,14 +36,14 @@ end
 
 local function append_send_event(id, conversation, status, retention, failure)
   local opaque = redis.call('HGET', record_key(id), 'opaque')
-  append_event('send', conversation, cjson.encode({ id = id, status = status, time = now,
+  append_event('send', conversation, cjson.encode({ id = id, status = status, time = wall,
     error = failure and cjson.decode(failure) or nil, biz_opaque_callback_data = opaque or nil }), retention)
 end
 
 -- fail_record(id, conversation, failure, retention): failure is a JSON object with at least a reason.
 local function fail_record(id, conversation, failure, retention)
   redis.call('HSET', record_key(id), 'error', failure)
-  raise_status(id, 'failed', now)
+  raise_status(id, 'failed', wall)
   redis.call('HDEL', record_key(id), 'fallback')
   end_record(id, retention)
   append_send_event(id, conversation, 'failed', retention, failure)
@@ -56,11 +56,11 @@ local function fall_back(id, number, conversation, retention)
   local record = record_key(id)
   local v = redis.call('HMGET', record, 'fallback', 'fallback_id', 'expires', 'opaque', 'origin', 's:queued',
     'idempotency', 'to')
-  if not v[1] or v[1] == '' or redis.call('HSETNX', record, 'fell_back', now) == 0 then return false end
+  if not v[1] or v[1] == '' or redis.call('HSETNX', record, 'fell_back', wall) == 0 then return false end
   local template = record_key(v[2])
-  local ttl = math.max(0, tonumber(v[3] or now) - tonumber(v[6] or now))
+  local ttl = math.max(0, tonumber(v[3] or wall) - tonumber(v[6] or wall))
   redis.call('HSET', template, 'v', 1, 'n', number, 'c', conversation, 'type', 'template', 'body', v[1],
-    'status', 'queued', 'rank', 0, 's:queued', now, 'expires', now + ttl, 'instead_of', id, 'origin', v[5] or '',
+    'status', 'queued', 'rank', 0, 's:queued', wall, 'expires', wall + ttl, 'instead_of', id, 'origin', v[5] or '',
     'urgent', 1, 'to', v[8] or '')
   if v[4] then redis.call('HSET', template, 'opaque', v[4]) end
   if v[7] and redis.call('HGET', v[7], 'id') == id then

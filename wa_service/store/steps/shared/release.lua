@@ -1,4 +1,5 @@
--- release_conversation(conversation, consumer): its work ended: its next message is due now, or it waits for one.
+-- release_conversation(conversation, consumer): its work ended: its next message is due now, or it waits for one. Without
+-- a `head` nobody holds it, so what comes late in the name of this lease (a renewal, a repeat) finds it ended.
 local function release_conversation(conversation, consumer)
   local counters = prefix .. 'conv:' .. conversation
   redis.call('HDEL', prefix .. 'held:' .. consumer, conversation)

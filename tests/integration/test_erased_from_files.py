@@ -1,0 +1,128 @@
+"""What is erased or over its time is gone from the server's memory, its copies and its files, not only from answers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import redis
+
+from tests.eventually import eventually
+from tests.integration.lanes import KEEP, NUMBER, Lanes, message, send
+from tests.keys import NAMES, PREFIX
+from wa_service.store.client import Store, connect
+from wa_service.store.compaction import Compaction
+from wa_service.store.contacts import Contacts
+from wa_service.store.embedded_valkey import EmbeddedValkey
+from wa_service.store.events import Events
+
+CUSTOMER, NAME, WORDS = "15559998877", "Quillfeather", "a word that only they say"
+
+
+class Files:
+    """A server of its own, and everything that its memory and its files hold, uncompressed."""
+
+    def __init__(self, directory: Path, server: EmbeddedValkey) -> None:
+        self._directory = directory
+        self.client = redis.Redis.from_url(server.url)
+        self.client.config_set("rdbcompression", "no")
+        self.store = Store(connect(server.url))
+        self.lanes = Lanes.over(self.store)
+
+    def hold(self, *words: str) -> list[str]:
+        """The words that stand in a file, or in what another server would get of a key."""
+        everything = b"".join(path.read_bytes() for path in self._directory.rglob("*.aof"))
+        everything += b"".join(self.client.dump(key) or b"" for key in self.client.scan_iter("*"))
+        return [word for word in words if word.encode() in everything]
+
+    def rewritten(self) -> bool:
+        """Whether no rewrite is wanted or under way."""
+        info = self.client.info("persistence")
+        busy = info["aof_rewrite_in_progress"] or info["aof_rewrite_scheduled"]
+        return not busy and not self.client.exists(f"{PREFIX}rewrite_wanted")
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Iterator[Files]:
+    with EmbeddedValkey(tmp_path / "v", sync="everysec") as server:
+        files = Files(tmp_path / "v", server)
+        yield files
+        files.store.close()
+        files.client.close()
+
+
+def fill(files: Files) -> None:
+    """Twenty others write, and one person whom nobody else may tell of."""
+    others = [message(f"1555000{n:04}", f"somebody else's words {n}") for n in range(20)]
+    files.lanes.admit(*others[:10], message(CUSTOMER, WORDS, name=NAME), *others[10:])
+    files.lanes.outbox.put(send(CUSTOMER, id="a"))
+
+
+def test_a_forgotten_person_is_in_no_file_and_no_dump(files: Files) -> None:
+    fill(files)
+    assert files.hold(CUSTOMER, NAME, WORDS) == [CUSTOMER, NAME, WORDS]
+    Contacts(files.store, [NUMBER]).forget(CUSTOMER)
+    eventually(files.rewritten, within=20)
+    assert files.hold(CUSTOMER, NAME, WORDS) == []
+    assert files.hold("somebody else's words 7") != []
+
+
+def test_a_readers_cursor_stays_good(files: Files) -> None:
+    fill(files)
+    events = Events(files.store, retention_seconds=KEEP)
+    before = events.after("", 100)
+    Contacts(files.store, [NUMBER]).forget(CUSTOMER)
+    assert [entry.cursor for entry in events.after("", 100)] == [
+        entry.cursor for entry in before if CUSTOMER not in entry.conversation
+    ]
+    assert events.after(before[-1].cursor, 100) == []
+    files.lanes.admit(message("15550000099"))
+    assert len(events.after(before[-1].cursor, 100)) == 1
+    assert files.client.ttl(NAMES.events) > 0
+
+
+def test_an_empty_stream_keeps_its_place(files: Files) -> None:
+    files.lanes.admit(message(CUSTOMER, WORDS))
+    events = Events(files.store, retention_seconds=KEEP)
+    cursor = events.last_cursor()
+    Contacts(files.store, [NUMBER]).forget(CUSTOMER)
+    files.store.do("XSETID", NAMES.events, f"{int(time.time() * 1000) + 60_000}-0")
+    Compaction(files.store).copy_stream()
+    files.lanes.admit(message("15550000099"))
+    (entry,) = events.after(cursor, 10)
+    assert int(entry.cursor.split("-")[0]) >= time.time() * 1000 + 50_000
+
+
+def test_what_is_over_its_time_is_gone_a_day_later(files: Files) -> None:
+    old = int((time.time() - KEEP - 10) * 1000)
+    for n in range(20):
+        words = WORDS if n == 7 else "somebody else's words"
+        files.client.xadd(
+            NAMES.events, {"k": "message", "c": "c", "d": words}, id=f"{old + n * (n > 7) * 10_000_000}-{n}"
+        )
+    Events(files.store, retention_seconds=KEEP).trim()
+    eventually(files.rewritten, within=20)
+    assert files.hold(WORDS) == []
+    assert files.client.xlen(NAMES.events) == 12
+
+
+def test_files_are_not_rewritten_again_and_again(files: Files) -> None:
+    events = Events(files.store, retention_seconds=KEEP)
+    events.trim()
+    eventually(files.rewritten, within=20)
+    started = files.client.info("persistence")["aof_last_rewrite_time_sec"], files.client.info("stats")["total_forks"]
+    events.trim()
+    assert files.client.info("stats")["total_forks"] == started[1]
+
+
+def test_two_people_who_are_forgotten_at_once_stay_forgotten(files: Files) -> None:
+    fill(files)
+    contacts = Contacts(files.store, [NUMBER])
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(contacts.forget, [CUSTOMER, "15550000003", "15550000011"]))
+    events = Events(files.store, retention_seconds=KEEP).after("", 100)
+    assert len(events) == 18
+    assert files.client.exists(f"{PREFIX}events_lock", f"{PREFIX}events_draft") == 0

@@ -1,0 +1,58 @@
+"""Requests that arrive long after they were sent: what they were about has gone on."""
+
+from __future__ import annotations
+
+import redis
+
+from tests.integration.lanes import NUMBER, Lanes, message, send
+from tests.keys import PREFIX
+
+
+class TestALeaseWhoseWorkHasEnded:
+    """It is nobody's, so the customer's next message waits for nothing that comes in its name."""
+
+    def test_a_renewal_keeps_the_next_message_from_nobody(self, lanes: Lanes) -> None:
+        lanes.admit(message(text="first"), message(text="next"))
+        _, (work,) = lanes.inbox.take("p", 0, 1)
+        lanes.inbox.finish(work, "p", [])
+        assert lanes.inbox.renew_leases([work]) == [False]
+        assert len(lanes.inbox.take("q", 0, 1)[1]) == 1
+
+    def test_a_failure_delays_the_next_message_by_nothing(self, lanes: Lanes) -> None:
+        lanes.admit(message(text="first"), message(text="next"))
+        _, (work,) = lanes.inbox.take("p", 0, 1)
+        lanes.inbox.finish(work, "p", [])
+        assert lanes.inbox.retry_later(work, "p", 60.0, is_failure=True) == -1
+        assert len(lanes.inbox.take("q", 0, 1)[1]) == 1
+
+    def test_a_repeated_take_does_not_hand_out_the_next_message(self, lanes: Lanes) -> None:
+        lanes.admit(message(text="first"), message(text="next"))
+        _, (work,) = lanes.inbox.take("p", 0, 1)
+        lanes.inbox.finish(work, "p", [])
+        _, (again,) = lanes.inbox.take("p", 0, 1)
+        assert (again.token, again.deliveries) == (work.token + 1, 1)
+
+
+class TestAnOlderCounter:
+    """Its consumer has asked again since, so nobody would begin what it is given."""
+
+    def test_of_a_take_gets_nothing(self, lanes: Lanes) -> None:
+        assert lanes.inbox.take("p", 2, 5)[1] == []
+        lanes.admit(message())
+        assert lanes.inbox.take("p", 1, 5)[1] == []
+        assert len(lanes.inbox.take("p", 3, 5)[1]) == 1
+
+    def test_of_a_next_gets_nothing(self, lanes: Lanes) -> None:
+        assert lanes.outbox.next(NUMBER, "p", 2, 5).grants == []
+        lanes.outbox.put(send())
+        assert lanes.outbox.next(NUMBER, "p", 1, 5).grants == []
+        assert len(lanes.outbox.next(NUMBER, "p", 3, 5).grants) == 1
+
+
+def test_what_was_lost_to_another_is_no_longer_held(lanes: Lanes, redis_client: redis.Redis) -> None:
+    lanes.admit(message())
+    lanes.inbox.take("frozen", 0, 1)
+    lanes.hurry()
+    assert len(lanes.inbox.take("other", 0, 1)[1]) == 1
+    assert redis_client.hlen(f"{PREFIX}held:frozen") == 0
+    assert redis_client.hlen(f"{PREFIX}held:other") == 1

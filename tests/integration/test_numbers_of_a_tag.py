@@ -1,0 +1,81 @@
+"""A tag belongs to the numbers of one service; what is left of numbers of before comes to an end."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+import redis
+
+from tests.integration.lanes import KEEP, NUMBER, Lanes, message, send
+from tests.keys import NAMES
+from wa_service.store.tag_numbers import TagNumbers, TagTakenError
+
+OTHER, THIRD = "106540352242923", "106540352242924"
+
+
+def tag(lanes: Lanes) -> TagNumbers:
+    return TagNumbers(lanes.store, retention_seconds=KEEP)
+
+
+class TestBinding:
+    def test_another_service_is_told_whose_tag_it_is(self, lanes: Lanes) -> None:
+        tag(lanes).bind([NUMBER])
+        lanes.inbox.heartbeat("w")
+        with pytest.raises(TagTakenError, match=f"WA_STORE_TAG.*{NUMBER}"):
+            tag(lanes).bind([OTHER])
+
+    def test_also_while_none_of_its_workers_is_there_but_its_customers_wait(self, lanes: Lanes) -> None:
+        tag(lanes).bind([NUMBER])
+        lanes.admit(message())
+        with pytest.raises(TagTakenError):
+            tag(lanes).bind([OTHER])
+
+    def test_also_while_its_sends_wait(self, lanes: Lanes) -> None:
+        tag(lanes).bind([NUMBER])
+        lanes.outbox.put(send())
+        with pytest.raises(TagTakenError):
+            tag(lanes).bind([OTHER])
+
+    def test_the_same_service_starts_as_often_as_it_likes(self, lanes: Lanes) -> None:
+        for _ in range(3):
+            tag(lanes).bind([NUMBER, OTHER])
+            lanes.inbox.heartbeat("w")
+
+    def test_numbers_may_come_and_go_while_one_stays(self, lanes: Lanes) -> None:
+        tag(lanes).bind([NUMBER, OTHER])
+        lanes.inbox.heartbeat("w")
+        tag(lanes).bind([OTHER, THIRD])
+        tag(lanes).bind([THIRD])
+        with pytest.raises(TagTakenError):
+            tag(lanes).bind([NUMBER])
+
+    def test_a_tag_of_which_nobody_has_anything_any_more_may_be_taken(self, lanes: Lanes) -> None:
+        tag(lanes).bind([NUMBER])
+        tag(lanes).bind([OTHER])
+
+
+class TestANumberThatIsNoLongerOurs:
+    def former(self, lanes: Lanes) -> None:
+        tag(lanes).bind([NUMBER, OTHER])
+        lanes.outbox.put(send(id="waits"))
+        lanes.outbox.put(send("15551230002", id="over"))
+        tag(lanes).bind([OTHER])
+
+    def test_its_sends_fail_when_their_time_is_over(self, lanes: Lanes, redis_client: redis.Redis) -> None:
+        self.former(lanes)
+        assert tag(lanes).expire_former() == []
+        redis_client.hset(NAMES.record("over"), "expires", int(time.time() * 1000) - 1)
+        assert tag(lanes).expire_former() == ["over"]
+        record = lanes.records.get("over")
+        assert record is not None
+        assert record.error == {"reason": "expired", "title": "It waited longer than its ttl."}
+        assert redis_client.ttl(NAMES.record("over")) > 0
+        assert tag(lanes).former() == [NUMBER]
+
+    def test_it_is_remembered_no_longer_than_they_wait(self, lanes: Lanes, redis_client: redis.Redis) -> None:
+        self.former(lanes)
+        for record in ("waits", "over"):
+            redis_client.hset(NAMES.record(record), "expires", int(time.time() * 1000) - 1)
+        assert set(tag(lanes).expire_former()) == {"waits", "over"}
+        assert tag(lanes).former() == []

@@ -1,0 +1,29 @@
+-- Sends of numbers that are no longer ours fail when their time is over, as others do that are looked at by `next`.
+-- Return {id, ...} of those that failed.
+-- args: retention:number
+-- include: allow_when_full clock lifetime wake events lane record quota
+local failed = {}
+for _, number in ipairs(redis.call('SMEMBERS', prefix .. 'former_numbers')) do
+  local waiting = 0
+  for _, out in ipairs({ prefix .. 'out:' .. number .. ':0', prefix .. 'out:' .. number .. ':1' }) do
+    for _, conversation in ipairs(redis.call('ZRANGE', out, 0, 63)) do
+      local id = redis.call('LINDEX', prefix .. 'lane:' .. conversation, 0)
+      local expires = id and redis.call('HGET', record_key(id), 'expires')
+      if not id then
+        redis.call('ZREM', out, conversation)
+      elseif not expires or tonumber(expires) <= wall then
+        release_reservation(id, conversation)
+        if expires then
+          fail_record(id, conversation, '{"reason":"expired","title":"It waited longer than its ttl."}', retention)
+        end
+        leave_lane(number, conversation, id)
+        failed[#failed + 1] = id
+      else
+        redis.call('ZADD', out, now + 60000, conversation) -- behind the others
+      end
+    end
+    waiting = waiting + redis.call('ZCARD', out)
+  end
+  if waiting == 0 and redis.call('EXISTS', prefix .. 'busy') == 0 then redis.call('SREM', prefix .. 'former_numbers', number) end
+end
+return failed

@@ -1,0 +1,29 @@
+-- Put the draft in the place of the events stream, with what was appended since it was copied, and with its last id and
+-- lifetime: no reader's cursor changes. What was trimmed meanwhile is not in it.
+-- args: after
+-- include: allow_when_full
+local stream, draft = prefix .. 'events', prefix .. 'events_draft'
+local ttl = redis.call('PTTL', stream)
+if ttl == -2 then
+  redis.call('DEL', draft)
+  return 0
+end
+for _, entry in ipairs(redis.call('XRANGE', stream, '(' .. after, '+')) do
+  redis.call('XADD', draft, entry[1], unpack(entry[2]))
+end
+local first = redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1]
+if first then
+  redis.call('XTRIM', draft, 'MINID', first[1])
+else
+  redis.call('DEL', draft)
+  redis.call('XADD', draft, '0-1', 'k', '')
+  redis.call('XDEL', draft, '0-1')
+end
+local info = redis.call('XINFO', 'STREAM', stream)
+for i = 1, #info, 2 do
+  if info[i] == 'last-generated-id' then redis.call('XSETID', draft, info[i + 1]) end
+end
+redis.call('RENAME', draft, stream)
+redis.call('PERSIST', stream)
+if ttl > 0 then redis.call('PEXPIRE', stream, ttl) end
+return 1

@@ -1,0 +1,37 @@
+-- A key that another version or a slipped hand left with a type that no step can read stops its conversation, never the
+-- others: it is set aside, and a dead letter says so.
+local CONVERSATION_TYPES = { mailbox = 'zset', conv = 'hash', lane = 'list', contact = 'hash', pair = 'string' }
+
+local function set_aside(key, family, expected, conversation, retention)
+  local found = redis.call('TYPE', key).ok
+  if found == 'none' or found == expected then return false end
+  local aside = prefix .. 'wrong_type:' .. conversation
+  redis.call('RENAME', key, aside)
+  redis.call('EXPIRE', aside, retention)
+  add_dead_letter(redis.sha1hex(key .. now), { kind = 'malformed', reason = 'a ' .. found .. ' stood where its ' ..
+    family .. ' is kept', tries = 0, number = string.match(conversation, '^[^:]*'), conversation = conversation,
+    event = '' }, retention)
+  return true
+end
+
+-- set_aside_wrong_types(conversation, retention) -> whether there were any.
+local function set_aside_wrong_types(conversation, retention)
+  local any = false
+  for family, expected in pairs(CONVERSATION_TYPES) do
+    local key = prefix .. family .. ':' .. conversation
+    if set_aside(key, family, expected, conversation, retention) then
+      any = true
+      -- Whoever still holds a lease of before finds another token.
+      if family == 'conv' then redis.call('HSET', key, 'token', now) end
+    end
+  end
+  return any
+end
+
+-- without_wrong_types(conversation, retention, work, ...) -> what work(...) returns, once more when keys were set aside.
+local function without_wrong_types(conversation, retention, work, ...)
+  local results = { pcall(work, ...) }
+  if results[1] then return unpack(results, 2, 6) end
+  if not set_aside_wrong_types(conversation, retention) then error(results[2]) end
+  return work(...)
+end
