@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
-from requests import PreparedRequest
 from requests.adapters import HTTPAdapter
 from requests.exceptions import InvalidURL
+from urllib3 import HTTPConnectionPool, Retry
 
 from wa_service.resilience.destinations import DestinationPolicy, DestinationRefusedError
+from wa_service.whatsapp.http.adapter import WatchedAdapter
 
 
-class GuardedAdapter(HTTPAdapter):
-    """Resolves a request's URL by the policy and connects to that address, with the name from the URL for TLS.
+class GuardedAdapter(WatchedAdapter):
+    """Resolves each request's URL by the policy and connects to that address, with the name from the URL for TLS.
 
     A refused URL raises `requests.exceptions.InvalidURL` with the policy's sentence, before anything is connected.
     Proxies are not used: what a proxy connects to cannot be judged here.
@@ -20,11 +21,18 @@ class GuardedAdapter(HTTPAdapter):
 
     def __init__(self, policy: DestinationPolicy, *, pool_size: int = 32) -> None:
         self._policy = policy
-        super().__init__(pool_connections=pool_size, pool_maxsize=pool_size, max_retries=0)
+        super().__init__(pool_size=pool_size, retries=Retry(False))
 
-    def build_connection_pool_key_attributes(
-        self, request: PreparedRequest, verify: bool | str, cert: Any = None
-    ) -> tuple[Any, Any]:
+    def get_connection_with_tls_context(
+        self, request: Any, verify: Any, proxies: Any = None, cert: Any = None
+    ) -> HTTPConnectionPool:
+        """Return the pool of the judged address. Unlike its base, it remembers no pool for a name."""
+        del proxies
+        pool = cast(HTTPConnectionPool, HTTPAdapter.get_connection_with_tls_context(self, request, verify, None, cert))
+        self.cert_verify(pool, str(request.url), verify, cert)  # type: ignore[no-untyped-call]  # requests' own gap
+        return pool
+
+    def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> tuple[Any, Any]:
         """Return the key of the connection pool: the judged address, and the name that its certificate must bear."""
         try:
             destination = self._policy.resolve(request.url or "")

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import requests
+from requests.adapters import HTTPAdapter
 from urllib3 import Retry
 from urllib3.exceptions import HTTPError as Urllib3Error
 from urllib3.exceptions import NewConnectionError, ProtocolError
 
+from wa_service.resilience.destinations import DestinationPolicy
+from wa_service.resilience.guarded_adapter import GuardedAdapter
 from wa_service.resilience.unix_socket import UnixSocketAdapter
 from wa_service.whatsapp.http.adapter import Exchange, WatchedAdapter
 from wa_service.whatsapp.http.deadline import DeadlineFactory, Watchdog
@@ -31,12 +34,14 @@ class HttpAnswer:
 
     status: int
     body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class HttpCaller:
     """POSTs with requests, without the environment's proxies and without following redirects.
 
-    `unix_socket`: where everything goes, whatever host the address names.
+    `unix_socket`: where everything goes, whatever host the address names. `policy`: judges the URLs, which somebody
+    else chose than the operator.
     """
 
     def __init__(
@@ -46,13 +51,14 @@ class HttpCaller:
         max_answer: int = 1_000_000,
         deadline: DeadlineFactory = Watchdog,
         unix_socket: Path | None = None,
+        policy: DestinationPolicy | None = None,
     ) -> None:
         self._connect_seconds = connect_seconds
         self._max_answer = max_answer
         self._deadline = deadline
         self._session = requests.Session()
         self._session.trust_env = False
-        adapter = UnixSocketAdapter(unix_socket) if unix_socket else WatchedAdapter(pool_size=10, retries=Retry(False))
+        adapter = _adapter(unix_socket, policy)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
 
@@ -82,4 +88,12 @@ class HttpCaller:
             body: bytes = response.raw.read(self._max_answer + 1, decode_content=True)
             if len(body) > self._max_answer:
                 raise HttpCallError("the answer is too long")
-            return HttpAnswer(response.status_code, body)
+            return HttpAnswer(response.status_code, body, response.headers)
+
+
+def _adapter(unix_socket: Path | None, policy: DestinationPolicy | None) -> HTTPAdapter:
+    if unix_socket is not None:
+        return UnixSocketAdapter(unix_socket)
+    if policy is not None:
+        return GuardedAdapter(policy)
+    return WatchedAdapter(pool_size=10, retries=Retry(False))
