@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
+from ipaddress import ip_network
 
 from structlog.typing import FilteringBoundLogger
 
@@ -18,7 +19,10 @@ from wa_service.delivery.management_guard import ManagementGuard
 from wa_service.delivery.send_ledger import SendLedger
 from wa_service.delivery.sender import Sender
 from wa_service.observability import log, metrics
+from wa_service.push.pusher import Pusher
 from wa_service.resilience.deadline import GreenletDeadline
+from wa_service.resilience.destinations import DestinationPolicy
+from wa_service.resilience.http import HttpCaller
 from wa_service.store.client import Store, connect
 from wa_service.store.contacts import Contacts
 from wa_service.store.dead_letters import DeadLetters
@@ -30,11 +34,13 @@ from wa_service.store.outbox import Limits, Outbox
 from wa_service.store.overview import MemoryWatch, Observer
 from wa_service.store.records import Records
 from wa_service.store.result_waiters import ResultWaiters
+from wa_service.store.subscriptions import Subscriptions
 from wa_service.whatsapp.client import WhatsAppMetaClient
 from wa_service.whatsapp.http.transport import CallGuard, CallObserver, CallOutcome
 from wa_service.whatsapp.webhooks.signature import SignatureVerifier
 
 COEXISTENCE_PER_SECOND = 20
+PUSH_ANSWER_BYTES = 65_536
 # What the client calls the first of a download's two steps.
 MEDIA_ADDRESS = "media"
 
@@ -59,6 +65,9 @@ class Runtime:
     verifier: SignatureVerifier
     clients: Mapping[str, WhatsAppMetaClient]
     senders: Mapping[str, Sender]
+    subscriptions: Subscriptions
+    push_policy: DestinationPolicy
+    pusher: Pusher
 
     def close(self) -> None:
         """Lets connections go."""
@@ -104,6 +113,8 @@ def build(settings: Settings, ledger: SendLedger | None = None) -> Runtime:
         )
         for number in numbers
     }
+    events = Events(store, retention_seconds=retention)
+    push_policy = DestinationPolicy([ip_network(network) for network in settings.push_allow])
     return Runtime(
         settings=settings,
         numbers=numbers,
@@ -118,7 +129,7 @@ def build(settings: Settings, ledger: SendLedger | None = None) -> Runtime:
         outbox=outbox,
         records=Records(store),
         contacts=Contacts(store, numbers, retention_seconds=retention),
-        events=Events(store, retention_seconds=retention),
+        events=events,
         dead_letters=DeadLetters(store, retention_seconds=retention),
         result_waiters=ResultWaiters(store),
         observer=Observer(store, outbox, numbers),
@@ -129,6 +140,12 @@ def build(settings: Settings, ledger: SendLedger | None = None) -> Runtime:
             for number in numbers
         },
         senders=senders,
+        subscriptions=Subscriptions(store),
+        push_policy=push_policy,
+        pusher=Pusher(
+            HttpCaller(max_answer=PUSH_ANSWER_BYTES, deadline=GreenletDeadline, policy=push_policy).post,
+            display_numbers=partial(events.display_numbers, numbers),
+        ),
     )
 
 

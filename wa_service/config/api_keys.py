@@ -7,12 +7,12 @@ import re
 from dataclasses import dataclass, field
 from typing import Literal
 
-Role = Literal["send", "read", "admin"]
+Role = Literal["send", "read", "manage", "admin"]
 
-ROLES: tuple[Role, ...] = ("send", "read", "admin")
+ROLES: tuple[Role, ...] = ("send", "read", "manage", "admin")
 DEFAULT_ROLES: frozenset[Role] = frozenset({"send", "read"})
 
-_FORM = "takes name:key, name:key:role or name:sha256:hex:role with the roles send, read, admin"
+_FORM = "takes name:key, name:key:role or name:sha256:hex:role with the roles send, read, manage, admin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class ApiKey:
     """Who may call the REST API.
 
     `digest` is the SHA-256 of the key (32 bytes), so that the key itself is nowhere in memory to be printed.
-    `admin` holds the other two roles as well.
+    `admin` holds the other roles as well.
     """
 
     name: str

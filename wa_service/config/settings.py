@@ -39,6 +39,7 @@ from wa_service.config.types import (
     GraphId,
     GraphIds,
     HttpUrl,
+    HttpUrls,
     Networks,
     Port,
     Rate,
@@ -143,7 +144,7 @@ class Settings(BaseModel):
     # REST
     api_keys: ApiKeys = _variable(
         "WA_API_KEYS",
-        "Who may call the REST API, comma separated: name:key[:send|read|admin] or name:sha256:hex[:role].",
+        "Who may call the REST API, comma separated: name:key[:send|read|manage|admin] or name:sha256:hex[:role].",
         (),
         secret=True,
         shown="empty: the REST API is closed",
@@ -226,6 +227,17 @@ class Settings(BaseModel):
         "WA_TRUSTED_PROXIES", "Addresses of proxies whose X-Forwarded-* headers count, comma separated.", ()
     )
 
+    # Events pushed to tools
+    push_allow: Networks = _variable(
+        "WA_PUSH_ALLOW", "Networks beyond public ones where subscriptions may be, comma separated.", ()
+    )
+    event_urls: HttpUrls = _variable(
+        "WA_EVENT_URLS", "URLs that every event is pushed to, comma separated; more by /v1/subscriptions.", ()
+    )
+    event_secret: SecretStr | None = _variable(
+        "WA_EVENT_SECRET", "Signs what is pushed to WA_EVENT_URLS (Standard Webhooks: whsec_…).", None, secret=True
+    )
+
     # Seen
     log_format: Literal["auto", "json", "console"] = _variable(
         "WA_LOG_FORMAT", "json, console, or auto: console on a terminal.", "auto"
@@ -261,6 +273,8 @@ class Settings(BaseModel):
     def _parts_fit(self) -> Self:
         if self.responder == "http" and not (self.responder_url and self.responder_secret):
             raise ValueError("WA_RESPONDER=http needs WA_RESPONDER_URL and WA_RESPONDER_SECRET.")
+        if self.event_urls and not self.event_secret:
+            raise ValueError("WA_EVENT_URLS needs WA_EVENT_SECRET.")
         if self.speech == "http" and not self.speech_url:
             raise ValueError("WA_SPEECH=http needs WA_SPEECH_URL.")
         return self

@@ -176,4 +176,19 @@ LOG_EVENTS = (
         "The speech process cannot be set up (weights missing, changed).",
         "`reason`",
     ),
+    LogEvent(
+        "whatsapp.push.retry_scheduled",
+        "A subscriber did not take an event; it is sent again later.",
+        "`subscription`, `answer`, `cursor`, `tries`",
+    ),
+    LogEvent(
+        "whatsapp.push.dropped",
+        "A subscriber refused an event for the last time, while it took others.",
+        "`subscription`, `answer`, `cursor`, `tries`",
+    ),
+    LogEvent(
+        "whatsapp.push.paused",
+        "A subscription was paused: it failed for five days, or answered 410.",
+        "`subscription`, `answer`, `reason`: failing, gone",
+    ),
 )

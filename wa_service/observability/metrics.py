@@ -24,6 +24,7 @@ STORE_GAUGES = {
     "whatsapp_queue_depth": ("What waits, by queue.", "queue"),
     "whatsapp_queue_oldest_seconds": ("How long the first one waits, by queue.", "queue"),
     "whatsapp_dead_letters": ("What could not be handled, by kind.", "kind"),
+    "whatsapp_push_lag_seconds": ("How long the oldest event waits that a subscription was not sent.", "subscription"),
 }
 
 _MEDIA_TYPES = frozenset(["image", "audio", "video", "document", "sticker"])
@@ -68,6 +69,8 @@ _reply = Histogram(
 )
 _speech = Histogram("whatsapp_speech_seconds", "Time to hear one voice note.", buckets=_SECONDS_OF_AN_ANSWER)
 
+_pushes = Counter("whatsapp_push", "Deliveries of events to subscriptions, by outcome.", ["subscription", "outcome"])
+
 
 class _Children:
     """The children of one series, looked up once each; beyond `known` and `limit` a value is `other`."""
@@ -88,6 +91,7 @@ class _Children:
         return child
 
 
+_pushes_of = _Children(_pushes, limit=250)
 _sent_of = _Children(_messages_sent, _SENT_TYPES | {"media"})
 _downloads_of = _Children(_media_downloads, ("success", "error"))
 _latency_of = _Children(_api_latency, limit=30)
@@ -165,3 +169,8 @@ def reply_took(seconds: float) -> None:
 def speech_took(seconds: float) -> None:
     """A voice note was heard in so long."""
     _speech.observe(seconds)
+
+
+def event_pushed(subscription: str, outcome: str) -> None:
+    """A delivery to a subscription ended: `taken`, `retried`, `dropped` or `paused`."""
+    _pushes_of(subscription, outcome).inc()

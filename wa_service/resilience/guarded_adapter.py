@@ -5,18 +5,21 @@ from __future__ import annotations
 from typing import Any, cast
 
 from requests.adapters import HTTPAdapter
-from requests.exceptions import InvalidURL
+from requests.exceptions import RequestException
 from urllib3 import HTTPConnectionPool, Retry
 
 from wa_service.resilience.destinations import DestinationPolicy, DestinationRefusedError
 from wa_service.whatsapp.http.adapter import WatchedAdapter
 
 
+class RefusedURLError(RequestException):
+    """The policy refused the URL, before anything was connected; the text is the policy's sentence."""
+
+
 class GuardedAdapter(WatchedAdapter):
     """Resolves each request's URL by the policy and connects to that address, with the name from the URL for TLS.
 
-    A refused URL raises `requests.exceptions.InvalidURL` with the policy's sentence, before anything is connected.
-    Proxies are not used: what a proxy connects to cannot be judged here.
+    A refused URL raises RefusedURLError. Proxies are not used: what a proxy connects to cannot be judged here.
     """
 
     def __init__(self, policy: DestinationPolicy, *, pool_size: int = 32) -> None:
@@ -37,7 +40,7 @@ class GuardedAdapter(WatchedAdapter):
         try:
             destination = self._policy.resolve(request.url or "")
         except DestinationRefusedError as error:
-            raise InvalidURL(str(error), request=request) from None
+            raise RefusedURLError(str(error), request=request) from None
         request.headers["Host"] = destination.host_header
         host, pool = super().build_connection_pool_key_attributes(request, verify, cert)
         names = {"server_hostname": destination.host, "assert_hostname": destination.host}

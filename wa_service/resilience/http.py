@@ -14,7 +14,7 @@ from urllib3.exceptions import HTTPError as Urllib3Error
 from urllib3.exceptions import NewConnectionError, ProtocolError
 
 from wa_service.resilience.destinations import DestinationPolicy
-from wa_service.resilience.guarded_adapter import GuardedAdapter
+from wa_service.resilience.guarded_adapter import GuardedAdapter, RefusedURLError
 from wa_service.resilience.unix_socket import UnixSocketAdapter
 from wa_service.whatsapp.http.adapter import Exchange, WatchedAdapter
 from wa_service.whatsapp.http.deadline import DeadlineFactory, Watchdog
@@ -74,6 +74,8 @@ class HttpCaller:
                 return self._post(url, seconds, headers, content)
         except TimeoutError:
             raise HttpCallError("no answer in time") from None
+        except RefusedURLError as error:
+            raise HttpCallError(str(error)) from None
         except (requests.ConnectionError, NewConnectionError, ProtocolError) as error:
             raise HttpConnectionError(type(error).__name__) from None
         except (requests.RequestException, Urllib3Error, OSError, ValueError) as error:

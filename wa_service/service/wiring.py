@@ -12,6 +12,7 @@ from wa_service.service.account_events import AccountEvents
 from wa_service.service.intake import Intake
 from wa_service.service.replay import ReplayService
 from wa_service.service.send import SendService
+from wa_service.service.subscriptions import SubscriptionService
 from wa_service.service.template_cache import TemplateCache
 
 
@@ -23,6 +24,7 @@ class Services:
     templates: TemplateCache
     intake: Intake
     replay: ReplayService
+    subscriptions: SubscriptionService
 
 
 def build(runtime: Runtime, metrics_buffer: MetricsBuffer) -> Services:
@@ -57,7 +59,15 @@ def build(runtime: Runtime, metrics_buffer: MetricsBuffer) -> Services:
         numbers=runtime.numbers,
         longest_ttl=settings.send_ttl,
     )
-    return Services(send=send, templates=templates, intake=intake, replay=ReplayService(runtime.dead_letters, intake))
+    return Services(
+        send=send,
+        templates=templates,
+        intake=intake,
+        replay=ReplayService(runtime.dead_letters, intake),
+        subscriptions=SubscriptionService(
+            runtime.subscriptions, runtime.events, runtime.push_policy, runtime.pusher, runtime.numbers
+        ),
+    )
 
 
 def _fetch_templates(runtime: Runtime) -> Callable[[], Sequence[dict[str, Any]]] | None:

@@ -53,6 +53,11 @@ class Events:
         newest = self._store.do("XREVRANGE", self._store.keys.events, "+", "-", "COUNT", 1)
         return text(newest[0][0]) if newest else "0"
 
+    def display_numbers(self, numbers: Sequence[str]) -> dict[str, str]:
+        """Return our numbers as customers see them, by phone number id, as far as a webhook told."""
+        shown = self._store.run([("HGET", self._store.keys.meta_limits(number), "seen_as") for number in numbers])
+        return {number: text(digits) for number, digits in zip(numbers, shown, strict=True) if digits}
+
     def trim(self) -> None:
         """Forget what is over its time: events, and places of dead letters that are gone. About once a minute.
 

@@ -11,6 +11,7 @@ from typing import Any
 from wa_service.store.client import Store, fields, text
 from wa_service.store.flusher import StoreUnavailableError
 from wa_service.store.outbox import Outbox
+from wa_service.store.subscriptions import Subscriptions
 
 FULL_SHARE = 0.85
 _SECOND_MS = 1010
@@ -49,6 +50,7 @@ class Overview:
     daily_remaining: int
     dead_letters: Mapping[str, int] = field(default_factory=dict)
     workers: int = 0
+    push_lag_seconds: Mapping[str, float] = field(default_factory=dict)
 
     def samples(self) -> Mapping[str, Mapping[str, float]]:
         """The series that a scrape reads from the store, amounts by label (`observability/metrics.py` names them)."""
@@ -71,6 +73,7 @@ class Overview:
                 "outbound": max(oldest["replies"], oldest["bulk"]),
             },
             "whatsapp_dead_letters": self.dead_letters,
+            "whatsapp_push_lag_seconds": self.push_lag_seconds,
         }
 
 
@@ -81,6 +84,7 @@ class Observer:
         self._store = store
         self._outbox = outbox
         self._numbers = tuple(numbers)
+        self._subscriptions = Subscriptions(store)
 
     def overview(self) -> Overview:
         """The state now, in two round trips."""
@@ -132,7 +136,9 @@ class Observer:
                 limit, max(0, limit - sent - received), wait, state.get("reason", ""), "until" in state and wait == 0.0
             )
         daily = int(daily_limit) if daily_limit else limits.daily
-        return Overview(depth, oldest, numbers, daily, max(0, daily - opened), self._dead_by_kind(), workers)
+        return Overview(
+            depth, oldest, numbers, daily, max(0, daily - opened), self._dead_by_kind(), workers, self._push_lag()
+        )
 
     def durability(self) -> list[str]:
         """One sentence for each setting of the server with which acknowledged messages could be lost."""
@@ -192,6 +198,9 @@ class Observer:
     def _now(self) -> int:
         seconds, micros = self._store.do("TIME")
         return int(seconds) * 1000 + int(micros) // 1000
+
+    def _push_lag(self) -> dict[str, float]:
+        return {each.id: self._subscriptions.lag_seconds(each) for each in self._subscriptions.all()}
 
     def _dead_by_kind(self) -> dict[str, int]:
         ids = self._store.do("ZREVRANGE", self._store.keys.dead, 0, 999)

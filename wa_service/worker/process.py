@@ -24,6 +24,7 @@ from wa_service.worker.maintenance import Maintenance
 from wa_service.worker.media_fetcher import MediaFetcher
 from wa_service.worker.metrics_server import MetricsServer
 from wa_service.worker.outbound import OutboundWorker
+from wa_service.worker.push import PushWorker
 from wa_service.worker.read_receipts import ReadReceipts
 
 ROUND_SECONDS = 1.0
@@ -61,6 +62,10 @@ class WorkerProcess:
             OutboundWorker(number, built.outbox, sender, consumer=consumer, concurrency=settings.send_concurrency)
             for number, sender in built.senders.items()
         ]
+        self._senders: list[OutboundWorker | PushWorker] = [
+            *self._outbound,
+            PushWorker(built.subscriptions, built.pusher),
+        ]
         self._maintenance = Maintenance(built.outbox, built.inbox, built.events, consumer, self._inbound.renew_leases)
         key = settings.metrics_key.get_secret_value() if settings.metrics_key else None
         port = settings.worker_metrics_port
@@ -95,7 +100,7 @@ class WorkerProcess:
         self._pipeline.start()
         if predecessor:
             self._take_over(predecessor, begun)
-        consumers = [gevent.spawn(self._inbound.consume), *(gevent.spawn(w.consume) for w in self._outbound)]
+        consumers = [gevent.spawn(self._inbound.consume), *(gevent.spawn(w.consume) for w in self._senders)]
         self._log.info("whatsapp.worker.started", numbers=len(self._outbound))
         on_started()
         while not self._stop.wait(ROUND_SECONDS):
@@ -127,12 +132,12 @@ class WorkerProcess:
         if self._metrics_server is not None:
             self._metrics_server.stop()
         self._inbound.stop()
-        for worker in self._outbound:
+        for worker in self._senders:
             worker.stop()
         maintaining = gevent.spawn(self._keep_maintaining)
         gevent.joinall(consumers, timeout=2)
         self._inbound.join(self._stop_seconds)
-        for worker in self._outbound:
+        for worker in self._senders:
             worker.join(max(0.0, self._stop_seconds - (time.monotonic() - started)))
         maintaining.kill()
         self._inbound.kill()

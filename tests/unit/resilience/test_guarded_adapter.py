@@ -15,7 +15,7 @@ import requests
 import urllib3
 
 from wa_service.resilience.destinations import DestinationPolicy
-from wa_service.resilience.guarded_adapter import GuardedAdapter
+from wa_service.resilience.guarded_adapter import GuardedAdapter, RefusedURLError
 
 LOOPBACK = [ipaddress.ip_network("127.0.0.0/8")]
 
@@ -57,7 +57,7 @@ def session(policy: DestinationPolicy) -> requests.Session:
 
 
 def test_loopback_is_refused_before_anything_is_connected(server: ThreadingHTTPServer) -> None:
-    with pytest.raises(requests.exceptions.InvalidURL, match="WA_PUSH_ALLOW"):
+    with pytest.raises(RefusedURLError, match="WA_PUSH_ALLOW"):
         session(DestinationPolicy()).post(f"http://localhost:{server.server_port}/", data=b"x", timeout=(5, 5))
 
 
@@ -72,7 +72,7 @@ def test_a_name_that_turns_private_between_two_calls_is_refused(server: Threadin
     rebinding = session(DestinationPolicy(LOOPBACK, look_up=lambda _host, _port: next(answers)))
     url = f"http://tool.example:{server.server_port}/"
     assert rebinding.post(url, data=b"x", timeout=(5, 5)).status_code == 200
-    with pytest.raises(requests.exceptions.InvalidURL):
+    with pytest.raises(RefusedURLError):
         rebinding.post(url, data=b"x", timeout=(5, 5))
 
 

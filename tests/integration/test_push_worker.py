@@ -1,0 +1,146 @@
+"""Events pushed to real receivers by a worker's loops."""
+
+from __future__ import annotations
+
+import ipaddress
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import orjson
+import pytest
+import redis
+from standardwebhooks import Webhook
+
+from tests.eventually import eventually
+from tests.integration.lanes import NUMBER
+from tests.keys import NAMES
+from wa_service.push.pusher import Pusher
+from wa_service.resilience.destinations import DestinationPolicy
+from wa_service.resilience.http import HttpCaller
+from wa_service.service.subscriptions import new_secret
+from wa_service.store.client import Store
+from wa_service.store.subscriptions import Subscription, Subscriptions
+from wa_service.worker.push import PushWorker
+
+OPEN = DestinationPolicy([ipaddress.ip_network("127.0.0.0/8")])
+ANA, BEN = f"{NUMBER}:447700900123", f"{NUMBER}:447700900124"
+
+
+class Tool:
+    """A subscriber on a port of its own; `answer` decides each answer's status."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, str]] = []
+        self.answer: Callable[[dict[str, Any]], int] = lambda _: 200
+        self.secret = ""
+        self.url = ""
+
+    def take(self, headers: dict[str, str], body: bytes) -> int:
+        item = Webhook(self.secret).verify(body, headers)
+        status = self.answer(item)
+        if status == 200:
+            self.events.append((item["contact"], item["data"]["what"]))
+        return status
+
+    def of(self, conversation: str) -> list[str]:
+        contact = conversation.partition(":")[2]
+        return [what for who, what in list(self.events) if who == contact]
+
+
+@contextmanager
+def running(tool: Tool) -> Iterator[Tool]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(tool.take(dict(self.headers), body))
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        tool.url = f"http://127.0.0.1:{server.server_port}/"
+        yield tool
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def tool() -> Iterator[Tool]:
+    with running(Tool()) as tool:
+        yield tool
+
+
+def subscribe(subscriptions: Subscriptions, tool: Tool) -> Subscription:
+    tool.secret = new_secret("event")
+    return subscriptions.create(tool.url, form="event", secret=tool.secret, cursor="0-0")
+
+
+@contextmanager
+def worker(store: Store) -> Iterator[None]:
+    """A worker's push loops, in a thread beside the test."""
+    pushing = PushWorker(Subscriptions(store), Pusher(HttpCaller(policy=OPEN).post))
+    thread = threading.Thread(target=lambda: (pushing.consume(), pushing.join(5)))
+    thread.start()
+    try:
+        yield
+    finally:
+        pushing.stop()
+        thread.join(20)
+        assert not thread.is_alive()
+
+
+def tell(redis_client: redis.Redis, conversation: str, what: str) -> None:
+    redis_client.xadd(NAMES.events, {"k": "status", "c": conversation, "d": orjson.dumps({"what": what}).decode()})
+
+
+def test_events_come_in_the_order_of_each_conversation(store: Store, tool: Tool, redis_client: redis.Redis) -> None:
+    subscribe(Subscriptions(store), tool)
+    for n in range(50):
+        tell(redis_client, ANA, str(n))
+        tell(redis_client, BEN, str(n))
+    with worker(store):
+        eventually(lambda: len(tool.events) >= 100)
+    assert tool.of(ANA) == tool.of(BEN) == [str(n) for n in range(50)]
+
+
+def test_a_subscriber_that_is_away_holds_up_nobody_and_gets_all_when_it_is_back(
+    store: Store, tool: Tool, redis_client: redis.Redis
+) -> None:
+    subscriptions = Subscriptions(store)
+    with running(Tool()) as away:
+        subscribe(subscriptions, tool)
+        theirs = subscribe(subscriptions, away)
+        away.answer = lambda _: 503
+        with worker(store):
+            for n in range(20):
+                tell(redis_client, ANA, str(n))
+            eventually(lambda: len(tool.events) == 20)
+            eventually(lambda: subscriptions.get(theirs.id).failures >= 1)
+            away.answer = lambda _: 200
+            subscriptions.resume(theirs.id)
+            redis_client.zadd(NAMES.of("push_due", theirs.id), {ANA: 1}, xx=True)
+            eventually(lambda: len(away.events) == 20)
+    assert away.of(ANA) == [str(n) for n in range(20)]
+
+
+def test_a_private_address_is_not_called(store: Store, tool: Tool, redis_client: redis.Redis) -> None:
+    subscriptions = Subscriptions(store)
+    theirs = subscribe(subscriptions, tool)
+    tell(redis_client, ANA, "1")
+    shut = PushWorker(subscriptions, Pusher(HttpCaller(policy=DestinationPolicy()).post))
+    thread = threading.Thread(target=lambda: (shut.consume(), shut.join(5)))
+    thread.start()
+    eventually(lambda: subscriptions.get(theirs.id).failures == 1)
+    shut.stop()
+    thread.join(20)
+    assert tool.events == []
+    assert "not public" in subscriptions.get(theirs.id).last_answer

@@ -1,0 +1,146 @@
+"""`/v1/subscriptions`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from standardwebhooks import Webhook
+
+from tests.unit.web.conftest import KEYS, Start, Web
+from tests.unit.web.deliveries import NUMBER, delivery, text_message, value_of
+from wa_service.push.pusher import Pusher
+from wa_service.resilience.destinations import DestinationPolicy
+from wa_service.resilience.http import HttpAnswer, HttpCallError
+from wa_service.service.subscriptions import is_signing_secret, sync_event_urls
+
+PUBLIC = {"tool.example": ["93.184.216.34"], "inside.example": ["10.0.0.7"]}
+URL = "https://tool.example/hook"
+
+
+class Tool:
+    """What is POSTed to a subscriber, and what it answers."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[dict[str, str], bytes]] = []
+        self.answer: HttpAnswer | HttpCallError = HttpAnswer(200, b"")
+
+    def post(self, url: str, *, seconds: float, headers: Any, data: bytes) -> HttpAnswer:
+        self.sent.append((dict(headers), data))
+        if isinstance(self.answer, HttpCallError):
+            raise self.answer
+        return self.answer
+
+
+@pytest.fixture
+def tool() -> Tool:
+    return Tool()
+
+
+@pytest.fixture
+def web(start_web: Start, tool: Tool) -> Web:
+    policy = DestinationPolicy(look_up=lambda host, _port: PUBLIC.get(host, []))
+    return start_web(push_policy=policy, pusher=Pusher(tool.post))
+
+
+def create(web: Web, **body: Any) -> Any:
+    answer = web.client.post("/v1/subscriptions", json={"url": URL, **body}, headers=KEYS["boss"])
+    assert answer.status_code == 201, answer.text
+    return answer.json
+
+
+def test_the_secret_is_shown_once(web: Web) -> None:
+    made = create(web, kinds=["message"], numbers=[NUMBER])
+    assert is_signing_secret(made["secret"])
+    shown = web.get(f"/v1/subscriptions/{made['id']}", key="boss").json
+    assert shown == made | {"secret": None}
+    assert (shown["kinds"], shown["numbers"], shown["state"], shown["lag_seconds"]) == (
+        ["message"],
+        [NUMBER],
+        "active",
+        0,
+    )
+    assert web.get("/v1/subscriptions", key="boss").json == {"items": [shown]}
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"url": "https://inside.example/"}, "url"),
+        ({"url": "https://nobody.example/"}, "url"),
+        ({"url": "ftp://tool.example/"}, "url"),
+        ({"url": URL, "kinds": ["mesage"]}, "kinds"),
+        ({"url": URL, "form": "meta", "kinds": ["transcript"]}, "kinds"),
+        ({"url": URL, "numbers": ["1"]}, "numbers"),
+        ({"url": URL, "form": "xml"}, "form"),
+        ({"url": URL, "kind": ["message"]}, "kind"),
+        ({}, "url"),
+    ],
+)
+def test_what_is_wrong_is_told_by_its_field(web: Web, body: dict[str, Any], field: str) -> None:
+    answer = web.client.post("/v1/subscriptions", json=body, headers=KEYS["boss"])
+    assert answer.status_code == 400
+    assert [problem["field"] for problem in answer.json["errors"]] == [field]  # type: ignore[index]  # it is JSON
+
+
+def test_it_begins_with_what_is_to_come_and_tells_how_far_behind_it_is(web: Web) -> None:
+    web.webhook(delivery(value_of(messages=[text_message()])))
+    made = create(web)
+    assert made["oldest_unsent"] is None
+    web.webhook(delivery(value_of(messages=[text_message("wamid.HBgLMORE")])))
+    behind = web.get(f"/v1/subscriptions/{made['id']}", key="boss").json
+    assert behind["oldest_unsent"] is not None
+    replayed = web.post(f"/v1/subscriptions/{made['id']}/replay?after=0", key="boss").json
+    assert replayed["oldest_unsent"] < behind["oldest_unsent"]
+
+
+def test_a_bad_cursor_is_told(web: Web) -> None:
+    made = create(web)
+    answer = web.post(f"/v1/subscriptions/{made['id']}/replay?after=yesterday", key="boss")
+    assert (answer.status_code, answer.json["errors"][0]["field"]) == (400, "after")  # type: ignore[index]  # as above
+
+
+def test_pause_resume_change_and_rotate(web: Web) -> None:
+    made = create(web)
+    path = f"/v1/subscriptions/{made['id']}"
+    assert web.post(f"{path}/pause", key="boss").json["state"] == "paused"
+    assert web.post(f"{path}/resume", key="boss").json["state"] == "active"
+    changed = web.client.patch(path, json={"kinds": ["status"], "secret": "rotate"}, headers=KEYS["boss"]).json
+    assert changed["kinds"] == ["status"]
+    assert changed["secret"] not in {None, made["secret"]}
+    assert web.runtime.subscriptions.get(made["id"]).secrets == (changed["secret"], made["secret"])
+    assert web.client.patch(path, json={"kinds": []}, headers=KEYS["boss"]).json["kinds"] == []
+    assert web.delete(path).status_code == 204
+    assert web.delete(path).status_code == 404
+
+
+def test_a_test_says_what_came_back(web: Web, tool: Tool) -> None:
+    made = create(web)
+    path = f"/v1/subscriptions/{made['id']}/test"
+    assert web.post(path, key="boss").json == {"status": 200, "failure": None}
+    [(headers, body)] = tool.sent
+    assert Webhook(made["secret"]).verify(body, headers)["kind"] == "test"
+    tool.answer = HttpCallError("no answer in time")
+    assert web.post(path, key="boss").json == {"status": None, "failure": "no answer in time"}
+
+
+@pytest.mark.parametrize("action", ["pause", "resume", "test", "replay?after=0"])
+def test_an_unknown_one_is_404(web: Web, action: str) -> None:
+    assert web.post(f"/v1/subscriptions/sub_none/{action}", key="boss").status_code == 404
+
+
+def test_only_those_who_manage_may(web: Web) -> None:
+    answer = web.client.post("/v1/subscriptions", json={"url": URL}, headers=KEYS["both"])
+    assert (answer.status_code, answer.json["detail"]) == (403, "This API key lacks the role `manage`.")  # type: ignore[index]  # as above
+
+
+def test_the_environment_s_urls_are_subscribed_once_and_end_with_it(web: Web) -> None:
+    subscriptions, events = web.runtime.subscriptions, web.runtime.events
+    made = create(web)
+    for urls in (["https://a.example/", "https://b.example/"], ["https://b.example/", "https://c.example/"]):
+        for _ in range(2):
+            sync_event_urls(subscriptions, events, urls, "whsec_x")
+        assert sorted(each.url for each in subscriptions.all() if each.id != made["id"]) == urls
+    sync_event_urls(subscriptions, events, ["https://b.example/"], "whsec_y")
+    [kept] = [each for each in subscriptions.all() if each.id != made["id"]]
+    assert kept.secrets == ("whsec_y", "whsec_x")

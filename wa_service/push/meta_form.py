@@ -1,0 +1,90 @@
+"""An event in Meta's own form: the envelope of a webhook, so that a tool written for Meta works behind this service.
+
+Each event is an envelope of its own (reference 5.4). What Meta sent stands in it unchanged; around it stands what the
+event kept of its origin. Events that Meta knows nothing of (a transcript, what became of a send here) have no such
+form.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any
+
+import orjson
+
+from wa_service.store.inbox import UnreadableEventError, read_event
+from wa_service.whatsapp.webhooks.envelope import OBJECT
+
+META_KINDS = frozenset({"message", "status", "management"})
+"""The kinds of events that have this form."""
+SIGNATURE_HEADER = "X-Hub-Signature-256"
+
+
+def meta_envelope(kind: str, conversation: str, data: bytes, display_numbers: Mapping[str, str]) -> bytes | None:
+    """Return an event as the body of a webhook of Meta's, None where it has no such form.
+
+    Args:
+        kind: the kind under which it stands in the events stream.
+        conversation: our number's id and the customer's address, with a colon between; "" none.
+        data: the event's JSON as it stands in the stream.
+        display_numbers: our numbers as customers see them, by phone number id.
+    """
+    number = conversation.partition(":")[0]
+    match kind:
+        case "message":
+            return _message(data, display_numbers)
+        case "status":
+            return _status(number, orjson.loads(data), display_numbers)
+        case "management":
+            return _management(orjson.loads(data), display_numbers)
+        case _:
+            return None
+
+
+def sign(body: bytes, secret: str) -> str:
+    """Return the value of `X-Hub-Signature-256` for a body."""
+    return f"sha256={hmac.new(secret.encode(), body, sha256).hexdigest()}"
+
+
+def _message(data: bytes, display_numbers: Mapping[str, str]) -> bytes | None:
+    try:
+        piece = read_event(data).piece
+    except UnreadableEventError:
+        return None
+    value: dict[str, Any] = _value(piece.phone_number_id, display_numbers)
+    if piece.contact is not None:
+        value["contacts"] = [piece.contact]
+    value["messages"] = [piece.raw]
+    return _envelope(piece.waba_id, piece.field or "messages", value, piece.entry_time)
+
+
+def _status(number: str, data: Mapping[str, Any], display_numbers: Mapping[str, str]) -> bytes | None:
+    raw = data.get("raw")
+    if not isinstance(raw, dict):
+        return None
+    value = _value(number, display_numbers) | {"statuses": [raw]}
+    return _envelope(str(data.get("waba_id") or ""), "messages", value, 0)
+
+
+def _management(data: Mapping[str, Any], display_numbers: Mapping[str, str]) -> bytes:
+    field, raw = str(data.get("field")), data.get("value")
+    waba_id, number = str(data.get("waba_id") or ""), str(data.get("phone_number_id") or "")
+    if field in {"error", "user_action"}:
+        plural = {"error": "errors", "user_action": "user_actions"}[field]
+        return _envelope(waba_id, "messages", _value(number, display_numbers) | {plural: [raw]}, 0)
+    return _envelope(waba_id, field, raw, data.get("timestamp") or 0)
+
+
+def _value(number: str, display_numbers: Mapping[str, str]) -> dict[str, Any]:
+    metadata = {"display_phone_number": display_numbers.get(number, ""), "phone_number_id": number}
+    return {"messaging_product": "whatsapp", "metadata": metadata}
+
+
+def _envelope(waba_id: str, field: str, value: Any, entry_time: int) -> bytes:
+    entry: dict[str, Any] = {"id": waba_id}
+    if entry_time:
+        entry["time"] = entry_time
+    entry["changes"] = [{"value": value, "field": field}]
+    return orjson.dumps({"object": OBJECT, "entry": [entry]})

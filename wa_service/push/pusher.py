@@ -1,0 +1,115 @@
+"""One delivery to a subscriber: write the event in its form, sign it, POST it, judge the answer."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Protocol
+
+import orjson
+from standardwebhooks import Webhook
+
+from wa_service.push.event_form import event_body
+from wa_service.push.meta_form import SIGNATURE_HEADER, meta_envelope, sign
+from wa_service.resilience.http import HttpAnswer, HttpCallError
+from wa_service.store.events import Entry
+from wa_service.store.subscriptions import RETRY_SECONDS, Delivery, Outcome, Subscription
+
+ANSWER_SECONDS = 15.0
+LONGEST_RETRY_AFTER = 3_600.0
+JITTER = 0.1
+GONE = 410
+
+
+class Post(Protocol):
+    """POSTs bytes, as `HttpCaller.post` does; raises HttpCallError."""
+
+    def __call__(self, url: str, *, seconds: float, headers: Mapping[str, str], data: bytes) -> HttpAnswer:
+        """POST `data`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """How a delivery ended: `answer` is the HTTP status or the kind of failure, `delay` (s) when to try again."""
+
+    outcome: Outcome
+    answer: str
+    delay: float = 0.0
+
+
+class Pusher:
+    """POSTs events to subscribers. `display_numbers`: our numbers as customers see them, by phone number id."""
+
+    def __init__(
+        self,
+        post: Post,
+        *,
+        display_numbers: Callable[[], Mapping[str, str]] = dict,
+        clock: Callable[[], float] = time.time,
+        jitter: Callable[[], float] = lambda: random.uniform(1 - JITTER, 1 + JITTER),  # noqa: S311 - spreads tries
+    ) -> None:
+        self._post = post
+        self._display_numbers = display_numbers
+        self._clock = clock
+        self._jitter = jitter
+
+    def push(self, subscription: Subscription, delivery: Delivery) -> Pushed:
+        """POST one event. An event that has no form which the subscriber wants counts as taken."""
+        body = self._body(subscription, delivery)
+        if body is None:
+            return Pushed("taken", "skipped")
+        return self._judge(self.post(subscription, delivery.cursor, body), delivery.tries)
+
+    def post(self, subscription: Subscription, event_id: str, body: bytes) -> HttpAnswer | HttpCallError:
+        """POST a body, signed in the subscriber's form."""
+        headers = {"Content-Type": "application/json", "User-Agent": "wa-service"}
+        if subscription.form == "meta":
+            headers[SIGNATURE_HEADER] = sign(body, subscription.secrets[0])
+        else:
+            headers |= self._standard_webhooks(subscription.secrets, event_id, body)
+        try:
+            return self._post(subscription.url, seconds=ANSWER_SECONDS, headers=headers, data=body)
+        except HttpCallError as error:
+            return error
+
+    def _body(self, subscription: Subscription, delivery: Delivery) -> bytes | None:
+        if subscription.form == "meta":
+            return meta_envelope(delivery.kind, delivery.conversation, delivery.data, self._display_numbers())
+        return event_body(Entry(delivery.cursor, delivery.kind, delivery.conversation, orjson.loads(delivery.data)))
+
+    def _standard_webhooks(self, secrets: tuple[str, ...], event_id: str, body: bytes) -> dict[str, str]:
+        now = datetime.fromtimestamp(int(self._clock()), UTC)
+        text = body.decode()
+        return {
+            "webhook-id": event_id,
+            "webhook-timestamp": str(int(now.timestamp())),
+            "webhook-signature": " ".join(Webhook(secret).sign(event_id, now, text) for secret in secrets),
+        }
+
+    def _judge(self, answer: HttpAnswer | HttpCallError, tries: int) -> Pushed:
+        delay = RETRY_SECONDS[min(tries, len(RETRY_SECONDS) - 1)] * self._jitter()
+        if isinstance(answer, HttpCallError):
+            return Pushed("failed", str(answer), delay)
+        if 200 <= answer.status < 300:
+            return Pushed("taken", str(answer.status))
+        if answer.status == GONE:
+            return Pushed("gone", str(answer.status), delay)
+        asked = retry_after_seconds(answer.headers.get("Retry-After"), self._clock())
+        return Pushed("failed", str(answer.status), max(delay, min(asked, LONGEST_RETRY_AFTER)))
+
+
+def retry_after_seconds(value: str | None, now: float) -> float:
+    """Return the seconds that a `Retry-After` header asks for, 0 where it asks for nothing that can be read."""
+    if not value:
+        return 0.0
+    if value.strip().isascii() and value.strip().isdecimal():
+        return float(value.strip()[:9])
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - now)
+    except (ValueError, OverflowError):
+        return 0.0
