@@ -84,11 +84,16 @@ def subscribe(subscriptions: Subscriptions, tool: Tool) -> Subscription:
     return subscriptions.create(tool.url, form="event", secret=tool.secret, cursor="0-0")
 
 
+def work(pushing: PushWorker) -> None:
+    pushing.consume()
+    pushing.join(5)
+
+
 @contextmanager
 def worker(store: Store) -> Iterator[None]:
     """A worker's push loops, in a thread beside the test."""
     pushing = PushWorker(Subscriptions(store), Pusher(HttpCaller(policy=OPEN).post))
-    thread = threading.Thread(target=lambda: (pushing.consume(), pushing.join(5)))
+    thread = threading.Thread(target=work, args=[pushing])
     thread.start()
     try:
         yield
@@ -137,7 +142,7 @@ def test_a_private_address_is_not_called(store: Store, tool: Tool, redis_client:
     theirs = subscribe(subscriptions, tool)
     tell(redis_client, ANA, "1")
     shut = PushWorker(subscriptions, Pusher(HttpCaller(policy=DestinationPolicy()).post))
-    thread = threading.Thread(target=lambda: (shut.consume(), shut.join(5)))
+    thread = threading.Thread(target=work, args=[shut])
     thread.start()
     eventually(lambda: subscriptions.get(theirs.id).failures == 1)
     shut.stop()

@@ -24,6 +24,7 @@ COMMANDS = {
     "dead-letters": "dead_letters",
     "script": "script",
     "speech": "speech",
+    "subscriptions": "subscriptions",
     "templates": "templates",
     "resume": "resume",
     "forget": "forget",

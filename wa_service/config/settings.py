@@ -46,6 +46,7 @@ from wa_service.config.types import (
     RedisUrl,
     Secrets,
     Share,
+    SigningSecret,
     StoreTag,
 )
 
@@ -234,7 +235,7 @@ class Settings(BaseModel):
     event_urls: HttpUrls = _variable(
         "WA_EVENT_URLS", "URLs that every event is pushed to, comma separated; more by /v1/subscriptions.", ()
     )
-    event_secret: SecretStr | None = _variable(
+    event_secret: SigningSecret | None = _variable(
         "WA_EVENT_SECRET", "Signs what is pushed to WA_EVENT_URLS (Standard Webhooks: whsec_…).", None, secret=True
     )
 

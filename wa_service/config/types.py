@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import ipaddress
 import re
 from typing import Annotated, Any
@@ -47,6 +49,17 @@ def _network(value: str) -> str:
     return value
 
 
+def _signing_secret(value: SecretStr) -> SecretStr:
+    secret = value.get_secret_value()
+    try:
+        key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+    except binascii.Error:
+        key = b""
+    if not secret.startswith("whsec_") or not 24 <= len(key) <= 64:
+        raise ValueError("takes whsec_ and base64 of 24 to 64 random bytes")
+    return value
+
+
 GraphId = Annotated[
     str, _takes("ids as the WhatsApp Manager shows them, not telephone numbers", r"[0-9A-Za-z_-]{1,64}")
 ]
@@ -58,6 +71,7 @@ StoreTag = Annotated[str, _takes("1 to 32 letters, digits, dashes and underscore
 Port = Annotated[int, Field(ge=0, le=65_535)]
 Network = Annotated[str, AfterValidator(_network)]
 RedisUrl = Annotated[SecretStr, AfterValidator(_redis_url)]
+SigningSecret = Annotated[SecretStr, AfterValidator(_signing_secret)]
 HttpUrls = Annotated[tuple[HttpUrl, ...], BeforeValidator(_split)]
 GraphIds = Annotated[tuple[GraphId, ...], BeforeValidator(_split)]
 Secrets = Annotated[tuple[SecretStr, ...], BeforeValidator(_split)]

@@ -191,4 +191,9 @@ LOG_EVENTS = (
         "A subscription was paused: it failed for five days, or answered 410.",
         "`subscription`, `answer`, `reason`: failing, gone",
     ),
+    LogEvent(
+        "whatsapp.push.event_urls_failed",
+        "The subscriptions of WA_EVENT_URLS could not be made; the next start of a worker tries again.",
+        "`reason`",
+    ),
 )

@@ -16,7 +16,9 @@ from wa_service.conversation.pipeline import Pipeline
 from wa_service.delivery.send_ledger import SendLedger, read_ledger
 from wa_service.observability import log
 from wa_service.runtime import Runtime
+from wa_service.service.subscriptions import sync_event_urls
 from wa_service.store.flusher import StoreUnavailableError
+from wa_service.store.subscriptions import TooManySubscriptionsError
 from wa_service.store.tag_numbers import TagNumbers
 from wa_service.worker.build_pipeline import build_pipeline
 from wa_service.worker.inbound import InboundWorker
@@ -98,6 +100,7 @@ class WorkerProcess:
         """
         self._bind_numbers()
         self._pipeline.start()
+        self._subscribe_event_urls()
         if predecessor:
             self._take_over(predecessor, begun)
         consumers = [gevent.spawn(self._inbound.consume), *(gevent.spawn(w.consume) for w in self._senders)]
@@ -150,6 +153,18 @@ class WorkerProcess:
         ms = round((time.monotonic() - started) * 1000)
         self._log.info("whatsapp.worker.stopped", ms=ms, released=released)
         self._built.close()
+
+    def _subscribe_event_urls(self) -> None:
+        settings, secret = self._built.settings, self._built.settings.event_secret
+        try:
+            sync_event_urls(
+                self._built.subscriptions,
+                self._built.events,
+                settings.event_urls,
+                secret.get_secret_value() if secret else "",
+            )
+        except (StoreUnavailableError, TooManySubscriptionsError) as error:
+            self._log.warning("whatsapp.push.event_urls_failed", reason=type(error).__name__)
 
     def _keep_maintaining(self) -> None:
         while True:
