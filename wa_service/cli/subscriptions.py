@@ -80,10 +80,10 @@ def resume(subscription: str) -> int:
         return _show(_find(subscriptions.resume, subscription))
 
 
-@command.command()
+@command.command("replay")
 @click.argument("subscription", metavar="ID")
 @click.option("--after", required=True, help="The cursor of an event; 0: the oldest that is kept.")
-def replay(subscription: str, after: str) -> int:
+def replay_after(subscription: str, after: str) -> int:
     """Push everything after a cursor, again where it was pushed before."""
     with _opened() as (service, _):
         return _show(_find(lambda name: service.replay(name, after), subscription))

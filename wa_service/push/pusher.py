@@ -18,6 +18,7 @@ from wa_service.push.meta_form import SIGNATURE_HEADER, meta_envelope, sign
 from wa_service.resilience.http import HttpAnswer, HttpCallError
 from wa_service.store.events import Entry
 from wa_service.store.subscriptions import RETRY_SECONDS, Delivery, Outcome, Subscription
+from wa_service.whatsapp.errors import retry_after_seconds
 
 ANSWER_SECONDS = 15.0
 LONGEST_RETRY_AFTER = 3_600.0
@@ -99,17 +100,16 @@ class Pusher:
             return Pushed("taken", str(answer.status))
         if answer.status == GONE:
             return Pushed("gone", str(answer.status), delay)
-        asked = retry_after_seconds(answer.headers.get("Retry-After"), self._clock())
+        asked = _asked_pause(answer.headers, self._clock())
         return Pushed("failed", str(answer.status), max(delay, min(asked, LONGEST_RETRY_AFTER)))
 
 
-def retry_after_seconds(value: str | None, now: float) -> float:
-    """Return the seconds that a `Retry-After` header asks for, 0 where it asks for nothing that can be read."""
-    if not value:
-        return 0.0
-    if value.strip().isascii() and value.strip().isdecimal():
-        return float(value.strip()[:9])
+def _asked_pause(headers: Mapping[str, str], now: float) -> float:
+    """Return the seconds that `Retry-After` asks for, as a number or as a date; 0 where there is none to read."""
+    seconds = retry_after_seconds(headers)
+    if seconds is not None:
+        return seconds
     try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - now)
+        return max(0.0, parsedate_to_datetime(headers.get("Retry-After", "")).timestamp() - now)
     except (ValueError, OverflowError):
         return 0.0

@@ -146,7 +146,7 @@ def test_410_wants_no_more() -> None:
 @pytest.mark.parametrize(
     ("header", "delay"),
     [("120", 120.0), ("1", 5.0), ("Thu, 09 Oct 2025 08:55:00 GMT", 100.0), ("soon", 5.0), ("-3", 5.0),
-     ("999999999999", LONGEST_RETRY_AFTER), ("٣", 5.0)],
+     ("500000", LONGEST_RETRY_AFTER), ("999999999999", 5.0)],
 )  # fmt: skip
 def test_retry_after_is_honoured_within_reason(header: str, delay: float) -> None:
     pushed = pusher(Receiver(HttpAnswer(503, b"", {"Retry-After": header}))).push(subscription(), delivery())
