@@ -39,6 +39,15 @@ CALLERS: dict[str, Caller] = {
     "GET /v1/dead-letters": "read",
     "POST /v1/dead-letters/<id>/replay": "send",
     "DELETE /v1/dead-letters/<id>": "admin",
+    "POST /v1/subscriptions": "manage",
+    "GET /v1/subscriptions": "manage",
+    "GET /v1/subscriptions/<id>": "manage",
+    "PATCH /v1/subscriptions/<id>": "manage",
+    "DELETE /v1/subscriptions/<id>": "manage",
+    "POST /v1/subscriptions/<id>/pause": "manage",
+    "POST /v1/subscriptions/<id>/resume": "manage",
+    "POST /v1/subscriptions/<id>/replay": "manage",
+    "POST /v1/subscriptions/<id>/test": "manage",
     "GET /healthz": "anyone",
     "GET /readyz": "anyone",
     "GET /metrics": "metrics key",
@@ -46,7 +55,7 @@ CALLERS: dict[str, Caller] = {
     "GET /docs": "anyone",
     "GET /docs/<name>": "anyone",
 }
-GUARDED = [route for route, caller in CALLERS.items() if caller in {"send", "read", "admin"}]
+GUARDED = [route for route, caller in CALLERS.items() if caller in {"send", "read", "manage", "admin"}]
 
 
 def call(web: Web, route: str, headers: dict[str, str]) -> Any:
@@ -82,7 +91,7 @@ def test_without_a_known_key_nothing_is_done(web: Web, route: str, headers: dict
 
 @pytest.mark.parametrize("route", GUARDED)
 def test_a_key_without_the_role_is_refused(web: Web, route: str) -> None:
-    key = {"send": "reader", "read": "sender", "admin": "both"}[CALLERS[route]]
+    key = {"send": "reader", "read": "sender", "manage": "both", "admin": "both"}[CALLERS[route]]
 
     assert call(web, route, KEYS[key]).status_code == 403
 

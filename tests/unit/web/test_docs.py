@@ -36,7 +36,7 @@ def test_every_route_of_the_api_is_described_with_the_role_it_needs(web: Web, do
     }
 
     assert described.keys() == routes
-    assert set(described.values()) == {"send", "read", "admin"}
+    assert set(described.values()) == {"send", "read", "manage", "admin"}
     assert document["openapi"].startswith("3.1")
 
 
