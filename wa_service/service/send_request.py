@@ -18,7 +18,8 @@ from wa_service.whatsapp.outbound.messages import Message, parse_message, proble
 
 TEMPLATE: Final = "template"
 _GROUP_ID: Final = re.compile(r"[!-~]{1,256}")
-_OURS: Final = ("from", "fallback_template", "ttl", "take")
+_OURS: Final = ("from", "fallback_template", "ttl", "tag", "take")
+LONGEST_TAG: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +61,12 @@ def read_send(
         priority=priority,
         ttl=ttl * 1000,
         opaque=message.biz_opaque_callback_data,
+        tag=_tag(given.get("tag")),
         fallback=fallback[1] if fallback else None,
         notify=notify,
         take=given.get("take") is True,
     )
-    canonical = [number, ttl, payload, send.opaque, fallback[0] if fallback else None]
+    canonical = [number, ttl, payload, send.opaque, send.tag, fallback[0] if fallback else None]
     digest = blake2b(orjson.dumps(canonical, option=orjson.OPT_SORT_KEYS), digest_size=16)
     return SendRequest(send, digest.hexdigest(), templates)
 
@@ -121,6 +123,14 @@ def _ttl(given: Any, longest: int) -> int:
     if not whole or not 1 <= given <= longest:
         raise _wrong("ttl", f"This must be a whole number of seconds from 1 to {longest}.")
     return int(given)
+
+
+def _tag(given: Any) -> str | None:
+    if given is None:
+        return None
+    if not isinstance(given, str) or not 1 <= len(given) <= LONGEST_TAG or not given.isprintable():
+        raise _wrong("tag", f"This must be a text of 1 to {LONGEST_TAG} printable characters.")
+    return given
 
 
 def _address(message: Message) -> str:

@@ -218,8 +218,9 @@ class Eraser:
                 gone = [key, *([idempotency] if idempotency else [])]
                 if wamid:
                     gone.append(self._keys.wamid(mark(text(number), text(wamid))).encode())
-                claims: list[Command] = [("ZREM", of, record_id) for of in (self._keys.busy, self._keys.unknown)]
-                self._do([("DEL", *gone), *claims])
+                indexes = (self._keys.busy, self._keys.unknown, self._keys.sends)
+                places: list[Command] = [("ZREM", index, record_id) for index in indexes]
+                self._do([("DEL", *gone), *places])
 
     def _replies(self) -> None:
         """Erase what waits to be sent to a group as the answer to something they wrote, and may repeat it."""
@@ -294,7 +295,7 @@ class Eraser:
     STEPS: Final = (
         (_conversations, ("due", "out", "quota", "held", "last_take")),
         (_pushes, ("push_due", "push_lane", "push_head")),
-        (_records, ("record", "wamid", "idempotency", "busy", "unknown")),
+        (_records, ("record", "wamid", "idempotency", "busy", "unknown", "sends")),
         (_stream, ("events", "events_draft")),
         (_replies, ()),
         (_mailboxes, ()),

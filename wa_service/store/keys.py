@@ -66,6 +66,7 @@ FAMILIES = (
     Family("claims:<consumer>", "set", "records a consumer sends", "1 day", "no"),
     Family("workers", "zset", "worker processes, by their last heartbeat", "a minute", "no"),
     Family("record:<id>", "hash", "a send", "retention, from its end", "holds"),
+    Family("sends", "zset", "ids of all sends, by when they were asked for", "retention", "holds"),
     Family("wamid:<mark>", "string", "the record of a wamid", "retention", "holds"),
     Family("idempotency:<api key>:<mark>", "hash", "fingerprint, id, until", "24 h after the record's end", "holds"),
     Family("out:<n>:<priority>", "zset", "lanes whose head may go, by when", "while there is work", "holds"),
@@ -125,6 +126,7 @@ class Keys:
         self.workers = self.of("workers")
         self.busy = self.of("busy")
         self.unknown = self.of("unknown")
+        self.sends = self.of("sends")
         self.dead = self.of("dead")
         self.events = self.of("events")
         self.foreign = self.of("foreign")

@@ -54,9 +54,9 @@ class Send:
 
     `address`: whom it goes to, one: only Meta says which addresses are one person's.
     Replies and single messages go before bulk ones, which may wait for a reservation in the template quota. `opaque` is
-    the caller's own biz_opaque_callback_data; `fallback` a template's message object that is sent instead when the
-    service window turns out to be closed; `notify` the list of a web process that waits for the result; `origin` names
-    the message that a reply answers, as "reference@ms when received".
+    the caller's own biz_opaque_callback_data, `tag` its label for lists; `fallback` a template's message object that is
+    sent instead when the service window turns out to be closed; `notify` the list of a web process that waits for the
+    result; `origin` names the message that a reply answers, as "reference@ms when received".
     """
 
     id: str
@@ -67,6 +67,7 @@ class Send:
     priority: Priority = Priority.REPLY
     ttl: int = 86_400_000
     opaque: str | None = None
+    tag: str | None = None
     fallback: bytes | None = None
     notify: str | None = None
     origin: str | None = None
@@ -85,7 +86,7 @@ class Send:
         }
         if self.fallback is not None:
             spec |= {"fallback": self.fallback.decode(), "fallback_id": self.id + "f"}
-        named = (("opaque", self.opaque), ("notify", self.notify), ("origin", self.origin))
+        named = (("opaque", self.opaque), ("tag", self.tag), ("notify", self.notify), ("origin", self.origin))
         spec |= {name: value for name, value in named if value is not None}
         return orjson.dumps(spec)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,30 @@ RANKS = {
 WAITING = frozenset({"queued", "sending"})
 
 
+STEP = 200
+"""Records that one round trip of a list looks at."""
+MOST_LOOKED_AT = 5_000
+"""Records that one list looks at, however few of them fit."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordFilter:
+    """Which records a list shall hold; None: any. `since`: ms since 1970."""
+
+    status: str | None = None
+    to: str | None = None
+    tag: str | None = None
+    since: int = 0
+
+    def accepts(self, record: Record) -> bool:
+        """Whether a record fits."""
+        return (
+            self.status in {None, record.status}
+            and self.to in {None, record.to, record.conversation.partition(":")[2]}
+            and self.tag in {None, record.tag}
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """A send as its caller may see it; times in ms since 1970. `history`: (status, time), up the ladder."""
@@ -40,6 +64,7 @@ class Record:
     error: Mapping[str, Any] | None
     pricing: Mapping[str, Any] | None
     opaque: str | None
+    tag: str | None
     expires: int
     instead_of: str | None
     replaced_by: str | None
@@ -67,6 +92,7 @@ def read_record(record_id: str, data: Mapping[str, str]) -> Record:
         error=orjson.loads(data["error"]) if data.get("error") else None,
         pricing=orjson.loads(data["pricing"]) if data.get("pricing") else None,
         opaque=data.get("opaque"),
+        tag=data.get("tag"),
         expires=int(float(data.get("expires", "0"))),
         instead_of=data.get("instead_of"),
         replaced_by=data.get("fallback_id") if "fell_back" in data else None,
@@ -83,6 +109,39 @@ class Records:
         """The record with our id."""
         data = fields(self._store.do("HGETALL", self._store.keys.record(record_id)))
         return read_record(record_id, data) if "status" in data else None
+
+    def page(self, wanted: RecordFilter, after: str, count: int) -> tuple[list[Record], str | None]:
+        """Return at most `count` records, newest first, and the next cursor (None at the end).
+
+        A page may hold fewer, even none, and still name a next one: it looks at a bounded number of records.
+        """
+        found: list[Record] = []
+        places = self._places(after, wanted.since)
+        for looked_at, (place, record) in enumerate(places, 1):
+            if record is not None and wanted.accepts(record):
+                found.append(record)
+            if len(found) == count or looked_at == MOST_LOOKED_AT:
+                return found, "{}-{}".format(*place) if next(places, None) else None
+        return found, None
+
+    def _places(self, after: str, since: int) -> Iterator[tuple[tuple[int, str], Record | None]]:
+        """Yield ((time, id), record) behind a cursor, newest first; None for a record that is gone."""
+        time, _, last = after.partition("-")
+        passed = (int(time), last) if last else (1 << 62, "")
+        offset = 0
+        while True:
+            window = ("WITHSCORES", "LIMIT", offset, STEP)
+            flat = self._store.do("ZREVRANGEBYSCORE", self._store.keys.sends, min(passed[0], 1 << 52), since, *window)
+            if not flat:
+                return
+            read = [(int(float(flat[i + 1])), flat[i].decode()) for i in range(0, len(flat), 2)]
+            # Many may be of one moment, the cursor's own among them.
+            behind = [place for place in read if place < passed]
+            hashes = self._store.run([("HGETALL", self._store.keys.record(id_)) for _, id_ in behind])
+            for place, raw in zip(behind, hashes, strict=True):
+                data = fields(raw)
+                yield place, read_record(place[1], data) if "status" in data else None
+            offset += len(read)
 
     def find(self, name: str, numbers: tuple[str, ...]) -> Record | None:
         """The record with our id or, on one of `numbers`, with this wamid."""

@@ -17,7 +17,7 @@ from wa_service.web.api import api_blueprint, measure_calls
 from wa_service.web.auth import KeyRing, check_routes, require_keys
 from wa_service.web.health import health_blueprint
 from wa_service.web.limits import CallLimits
-from wa_service.web.openapi import DESCRIPTION, docs_blueprint
+from wa_service.web.openapi import DESCRIPTION, docs_blueprint, refuse_unknown_parameters
 from wa_service.web.trusted_proxies import TrustedProxies
 from wa_service.web.webhook import webhook_blueprint
 from wa_service.whatsapp.outbound.field_problems import problems as field_problems
@@ -58,6 +58,7 @@ def create_app(runtime: Runtime, options: WebOptions) -> Flask:
     measure_calls(api)
     require_keys(api, KeyRing(options.api_keys), limits.count_refused)
     limits.count_calls(app, api)
+    refuse_unknown_parameters(api)
 
     app.register_blueprint(
         webhook_blueprint(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
+from dataclasses import dataclass
 from typing import Any, Final
 
+import orjson
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 from pydantic import Field
@@ -19,11 +22,18 @@ from wa_service.web.cached_schema import CachedSchemaModel
 from wa_service.web.long_polls import LongPolls
 from wa_service.web.models import Moment, ResponseBody
 from wa_service.web.openapi import operation
+from wa_service.web.problems import INVALID, ProblemError
 
 LONGEST_POLL: Final = 20.0
 POLL_SECONDS: Final = 0.2
 LATEST: Final = "latest"
 START: Final = "0"
+LARGEST_PAGE: Final = 4 * 1024 * 1024
+"""Bytes of data after which a page ends, however few events it holds."""
+MOST_LOOKED_AT: Final = 5_000
+"""Events that one page looks at, however few of them fit."""
+_STEP: Final = 100
+_CURSOR: Final = re.compile(r"([0-9]{1,19}-[0-9]{1,19}|0|latest)?")
 
 
 class EventQuery(CachedSchemaModel):
@@ -31,9 +41,13 @@ class EventQuery(CachedSchemaModel):
 
     after: str = Field(
         default="",
-        pattern=r"^([0-9]{1,19}-[0-9]{1,19}|0|latest)?$",
         description="The `next` of the page before; left out: from the oldest; `latest`: only what is to come.",
     )
+    kind: str = Field(
+        default="", max_length=200, description="Only these kinds, comma separated: `message`, `send`, `status` …"
+    )
+    number: str | None = Field(default=None, max_length=64, description="Only of this phone number id of ours.")
+    contact: str | None = Field(default=None, max_length=256, description="Only of this customer.")
     wait: float = Field(
         default=0.0, ge=0, le=LONGEST_POLL, allow_inf_nan=False, description="Seconds to wait for the first event."
     )
@@ -80,8 +94,33 @@ def add_event_routes(api: APIBlueprint, events: Events, contacts: Contacts) -> N
 
         In the order in which it was stored. Give the answer's `next` as `after` to go on.
         """
+        if not _CURSOR.fullmatch(query.after):
+            raise ProblemError(INVALID, fields=[("after", "Give `next` of an earlier answer, `0` or `latest`.")])
+        wanted = EventFilter.of(query.kind, query.number, query.contact)
         with polls.hold(caller_name()) if query.wait else nullcontext():
-            return read_page(events, contacts, query.after, query.wait, query.limit).respond()
+            return read_page(events, contacts, query.after, query.wait, query.limit, wanted).respond()
+
+
+@dataclass(frozen=True, slots=True)
+class EventFilter:
+    """Which events a page shall hold; empty or None: any."""
+
+    kinds: frozenset[str] = frozenset()
+    number: str | None = None
+    contact: str | None = None
+
+    @classmethod
+    def of(cls, kinds: str, number: str | None, contact: str | None) -> EventFilter:
+        """Read the query's parameters; `kinds` is comma separated."""
+        return cls(frozenset(kind.strip() for kind in kinds.split(",") if kind.strip()), number, contact)
+
+    def accepts(self, item: Mapping[str, Any]) -> bool:
+        """Whether an event fits."""
+        return (
+            (not self.kinds or item["kind"] in self.kinds)
+            and self.number in {None, item["phone_number_id"]}
+            and self.contact in {None, item["contact"]}
+        )
 
 
 def read_page(
@@ -90,6 +129,7 @@ def read_page(
     after: str,
     wait: float,
     count: int,
+    wanted: EventFilter = EventFilter(),
     *,
     pause: Callable[[float], None] = time.sleep,
 ) -> EventPage:
@@ -100,8 +140,25 @@ def read_page(
     """
     cursor = events.last_cursor() if after == LATEST else after or START
     until = time.monotonic() + min(wait, LONGEST_POLL)
-    while not (entries := events.after(cursor, count)) and time.monotonic() < until:
-        pause(POLL_SECONDS)
-    shown = contacts.addresses_of(entry.conversation for entry in entries if entry.conversation)
-    items = [EventItem(**event_item(entry, shown.get(entry.conversation))) for entry in entries]
-    return EventPage(items=items, next=entries[-1].cursor if entries else cursor)
+    items: list[dict[str, Any]] = []
+    looked_at = size = 0
+    while True:
+        entries = events.after(cursor, min(count, _STEP))
+        shown = contacts.addresses_of(entry.conversation for entry in entries if entry.conversation)
+        for entry in entries:
+            cursor = entry.cursor
+            looked_at += 1
+            item = event_item(entry, shown.get(entry.conversation))
+            if wanted.accepts(item):
+                items.append(item)
+                size += len(orjson.dumps(item["data"]))
+            if len(items) == count or size >= LARGEST_PAGE:
+                return _page(items, cursor)
+        if (items and not entries) or looked_at >= MOST_LOOKED_AT or (not entries and time.monotonic() >= until):
+            return _page(items, cursor)
+        if not entries:
+            pause(POLL_SECONDS)
+
+
+def _page(items: list[dict[str, Any]], cursor: str) -> EventPage:
+    return EventPage(items=[EventItem(**item) for item in items], next=cursor)

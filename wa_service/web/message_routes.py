@@ -1,10 +1,11 @@
-"""`/v1/messages`: send a message, look one up, mark a customer's as read."""
+"""`/v1/messages`: send a message, look one up, list them, mark a customer's as read."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal, cast
 
 from flask import Response, request
@@ -12,8 +13,9 @@ from flask_openapi3.blueprint import APIBlueprint
 from pydantic import ConfigDict, Field, StrictBool, ValidationError
 
 from wa_service.service.send import IdempotencyKey, SendService, Submitted
+from wa_service.service.send_request import LONGEST_TAG
 from wa_service.store.outbox import Outbox, Priority
-from wa_service.store.records import RANKS, Record, Records
+from wa_service.store.records import RANKS, Record, RecordFilter, Records
 from wa_service.web.auth import allow, caller_name
 from wa_service.web.bodies import json_object
 from wa_service.web.cached_schema import CachedSchemaModel
@@ -21,10 +23,12 @@ from wa_service.web.models import Moment, ResponseBody, Success
 from wa_service.web.openapi import operation
 from wa_service.web.problems import INVALID, NOT_FOUND, THROUGHPUT, ProblemError, of_failure
 from wa_service.web.sender_numbers import SenderClients, SenderNumber
+from wa_service.whatsapp.addresses import normalise_number
 from wa_service.whatsapp.outbound.field_problems import problems
 
 REPLAYED: Final = {"Idempotency-Replayed": "true"}
 _IDEMPOTENCY_KEY: Final = re.compile(r"[!-~]{1,255}")
+_CURSOR: Final = re.compile(r"([0-9]{1,15}-[0-9a-f]{32}f?)?")
 
 MessageStatus = Literal["queued", "sending", "unknown", "accepted", "sent", "failed", "delivered", "read", "played"]
 
@@ -33,6 +37,21 @@ class MessagePath(CachedSchemaModel):
     """Which message."""
 
     id: str = Field(max_length=1024, description="Our id of the message, or Meta's (`wamid.…`).")
+
+
+class MessageQuery(CachedSchemaModel):
+    """Which messages."""
+
+    status: MessageStatus | None = Field(default=None, description="Their status now.")
+    to: str | None = Field(default=None, max_length=256, description="The customer's address.")
+    tag: str | None = Field(default=None, max_length=LONGEST_TAG, description="The `tag` they were sent with.")
+    since: str = Field(
+        default="",
+        pattern=r"^([0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9:.]{5,12}(Z|[+-][0-9]{2}:[0-9]{2}))?|[0-9]{1,10})?$",
+        description="Asked for at this time or later: RFC 3339, or Unix seconds.",
+    )
+    after: str = Field(default="", max_length=80, description="The `next` of an earlier answer.")
+    limit: int = Field(default=100, ge=1, le=1000, description="At most so many.")
 
 
 class WamidPath(CachedSchemaModel):
@@ -87,6 +106,7 @@ class MessageRecord(ResponseBody):
     error: MessageError | None
     pricing: dict[str, Any] | None
     biz_opaque_callback_data: str | None
+    tag: str | None
     expires: Moment
     instead_of: str | None
     replaced_by: str | None
@@ -105,10 +125,18 @@ class MessageRecord(ResponseBody):
             error=_error(record.error),
             pricing=dict(record.pricing) if record.pricing is not None else None,
             biz_opaque_callback_data=record.opaque,
+            tag=record.tag,
             expires=record.expires,
             instead_of=record.instead_of,
             replaced_by=record.replaced_by,
         )
+
+
+class MessagePage(ResponseBody):
+    """Messages, newest first; give `next` as `after` to go on; null at the end. A page may be shorter than `limit`."""
+
+    items: list[MessageRecord]
+    next: str | None
 
 
 class Queued(ResponseBody):
@@ -137,12 +165,22 @@ class MessageRoutes:
         def send_message() -> Response:
             """Send a message.
 
-            Meta's own message object, and three fields of ours beside it. The answer waits a moment for Meta's.
+            Meta's own message object, and four fields of ours beside it. The answer waits a moment for Meta's.
             """
             priority = Priority.BULK if _prefers_async() else Priority.SINGLE
             key = _idempotency_key()
             wait = 0.0 if priority is Priority.BULK else self.send_wait
             return _answer(self.send.submit(json_object(), priority=priority, idempotency=key, wait=wait), priority)
+
+        @api.get("/messages", **operation(200, MessagePage))
+        @allow("read")
+        def list_messages(query: MessageQuery) -> Response:
+            """List the messages that were to be sent, newest first."""
+            if not _CURSOR.fullmatch(query.after):
+                raise ProblemError(INVALID, fields=[("after", "Give `next` of an earlier answer.")])
+            wanted = RecordFilter(query.status, _digits(query.to), query.tag, _milliseconds(query.since))
+            found, following = self.records.page(wanted, query.after, query.limit)
+            return MessagePage(items=[MessageRecord.of(record) for record in found], next=following).respond()
 
         @api.get("/messages/<message_id:id>", **operation(200, MessageRecord))
         @allow("read")
@@ -189,6 +227,24 @@ def _answer(submitted: Submitted, priority: Priority) -> Response:
         return MessageRecord.of(record).respond(200, headers)
     headers["Location"] = _location(record.id)
     return MessageRecord.of(record).respond(202, headers)
+
+
+def _digits(address: str | None) -> str | None:
+    """Return a number as records have it; any other address as it is."""
+    try:
+        return None if address is None else normalise_number(address)
+    except ValueError:
+        return address
+
+
+def _milliseconds(since: str) -> int:
+    if not since or since.isdecimal():
+        return int(since or 0) * 1000
+    try:
+        moment = datetime.fromisoformat(since)
+    except ValueError:
+        raise ProblemError(INVALID, fields=[("since", "This must be a time: RFC 3339, or Unix seconds.")]) from None
+    return int(moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() * 1000)
 
 
 def _location(record_id: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from pydantic.json_schema import models_json_schema
 
+from wa_service.service.send_request import LONGEST_TAG
 from wa_service.whatsapp.outbound.messages import TYPES
 
 REF: Final = "#/components/schemas/{model}"
@@ -48,7 +49,7 @@ def message_schemas(numbers: Sequence[str], longest_ttl: int) -> dict[str, Schem
     contents = [_ref(name) for name in [*(model.__name__ for model in TYPES.values()), "OtherMessage"]]
     schemas["SendMessage"] = {
         "title": "SendMessage",
-        "description": "Meta's message object, and `from`, `ttl` and `fallback_template` beside it.",
+        "description": "Meta's message object, and `from`, `ttl`, `tag` and `fallback_template` beside it.",
         "allOf": [_ref("Envelope"), _ref("Recipient"), {"anyOf": contents}],
         "examples": [{"to": "+15551234567", "text": "hello"}],
     }
@@ -86,6 +87,9 @@ def _envelope(numbers: Sequence[str], longest_ttl: int) -> Schema:
                 "type": "boolean",
                 "description": "Send although another application owns the customer's thread; this takes the thread.",
             },
+            "tag": _or_null(
+                {"type": "string", "minLength": 1, "maxLength": LONGEST_TAG, "description": "Your label, for lists."}
+            ),
             "fallback_template": _or_null(
                 {**template, "description": "Sent in its place where the service window turns out to be closed."}
             ),

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import cache
 from importlib.resources import files
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import orjson
-from flask import Blueprint, Response
+from flask import Blueprint, Response, current_app, request
 from flask_openapi3.openapi import OpenAPI
 from pydantic import BaseModel
 
@@ -107,6 +107,32 @@ def operation(
     if sends:
         more["parameters"] = _SEND_HEADERS
     return {"responses": responses, "openapi_extensions": more}
+
+
+def refuse_unknown_parameters(api: Blueprint) -> None:
+    """Refuse a query parameter that a route does not describe: a misspelt filter would be no filter."""
+
+    @cache
+    def described() -> dict[str, set[str]]:
+        paths = cast(OpenAPI, current_app).api_doc["paths"]
+        operations = [operation for path in paths.values() for operation in path.values()]
+        return {
+            operation["operationId"]: {
+                each["name"] for each in operation.get("parameters", ()) if each["in"] == "query"
+            }
+            for operation in operations
+        }
+
+    def refuse() -> None:
+        if not request.args:
+            return
+        known = described().get(str(request.endpoint).rpartition(".")[2], set())
+        unknown = [name for name in request.args if name not in known]
+        if unknown:
+            fields = [(name[:64], "This parameter is unknown.") for name in unknown[:20]]
+            raise problems.ProblemError(problems.INVALID, "The query is not valid.", fields=fields)
+
+    api.before_request(refuse)
 
 
 def docs_blueprint(app: OpenAPI, numbers: Sequence[str], longest_ttl: int) -> Blueprint:

@@ -25,6 +25,7 @@ CALLERS: dict[str, Caller] = {
     "GET /webhooks/whatsapp": "verify token",
     "POST /webhooks/whatsapp": "signature",
     "POST /v1/messages": "send",
+    "GET /v1/messages": "read",
     "GET /v1/messages/<message_id:id>": "read",
     "POST /v1/messages/<wamid:wamid>/read": "send",
     "POST /v1/media": "send",

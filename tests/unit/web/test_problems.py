@@ -109,7 +109,7 @@ def test_a_method_that_is_not_taken_is_a_problem_that_names_those_that_are(web: 
     answer = web.client.put("/v1/messages", headers=KEYS["both"])
 
     assert (answer.status_code, answer.mimetype) == (405, "application/problem+json")
-    assert set(answer.headers["Allow"].split(", ")) == {"OPTIONS", "POST"}
+    assert set(answer.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS", "POST"}
 
 
 @pytest.mark.parametrize(

@@ -7,4 +7,5 @@ local record = prefix .. 'record:' .. id
 local v = redis.call('HMGET', record, 'n', 'c', 'status')
 if v[3] ~= 'queued' then return 0 end
 drop_from_lane(v[1], v[2], id)
+redis.call('ZREM', prefix .. 'sends', id)
 return redis.call('DEL', record)

@@ -1,13 +1,13 @@
 -- What became of a send, by Meta's word. Found by our id (biz_opaque_callback_data), else by its wamid; the record's own
 -- s:<status> is the mark against repeats. mark: digest of number and wamid · status: or a word of no rank · error,
 -- pricing: JSON ("" none) · code: of the error (0 none) · foreign: what is kept of it where the send is not ours (JSON) ·
--- event: what the events stream has of it (a JSON object, to which id and biz_opaque_callback_data are added).
+-- event: what the events stream has of it (a JSON object, to which id, message_type, tag and biz_opaque_callback_data are added).
 -- Return {"applied"|"late"|"told"|"duplicate"|"foreign", id, ms since accepted, type}.
 -- args: id mark wamid status at number retention:number error code pricing foreign event
 -- include: refuse_when_full clock lifetime wake events lane record
 local function read(name)
   return redis.call('HMGET', record_key(name), 'c', 's:accepted', 'wamid', 'type', 'opaque', 'n', 'error', 'confirmed',
-    'rank', 's:' .. status, 'claimed')
+    'rank', 's:' .. status, 'claimed', 'tag')
 end
 -- Without a word of Meta's: after its silence, or because what was to be sent once more had waited too long.
 local function ended_by_us(failure)
@@ -29,7 +29,8 @@ local record, conversation, number_of_send = record_key(id), v[1], v[6]
 -- Put together as text: what Meta sends may be nested deeper than this server reads.
 local function append_status_event()
   local opaque = v[5] and cjson.encode(v[5]) or 'null'
-  local facts = '{"id":' .. cjson.encode(id) .. ',"biz_opaque_callback_data":' .. opaque .. ','
+  local facts = '{"id":' .. cjson.encode(id) .. ',"message_type":' .. cjson.encode(v[4] or '') ..
+    ',"tag":' .. (v[12] and cjson.encode(v[12]) or 'null') .. ',"biz_opaque_callback_data":' .. opaque .. ','
   append_event('status', conversation, facts .. string.sub(event, 2), retention)
 end
 -- No step of the ladder: what became of a payment, or a word that is new. The record keeps it (some dozen of them at

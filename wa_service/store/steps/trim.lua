@@ -5,6 +5,7 @@
 -- include: allow_when_full clock
 local stream, before = prefix .. 'events', wall - retention * 1000
 redis.call('ZREMRANGEBYSCORE', prefix .. 'dead', '-inf', before)
+redis.call('ZREMRANGEBYSCORE', prefix .. 'sends', '-inf', before)
 -- Whole nodes first, so many of them; then what is left of one.
 local trimmed = redis.call('XTRIM', stream, 'MINID', '~', before, 'LIMIT', most)
 if trimmed < most / 2 then trimmed = trimmed + redis.call('XTRIM', stream, 'MINID', before) end

@@ -33,6 +33,7 @@ _SENTENCES: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "bool_type": lambda _: "This must be true or false.",
     "int_type": lambda _: "This must be a whole number.",
     "string_pattern_mismatch": lambda ctx: f"This must have the form {ctx['pattern']}.",
+    "extra_forbidden": lambda _: "This field is unknown.",
     "literal_error": lambda ctx: f"This must be {ctx['expected']}.",
 }
 

@@ -35,9 +35,10 @@ local function end_record(id, retention)
 end
 
 local function append_send_event(id, conversation, status, retention, failure)
-  local opaque = redis.call('HGET', record_key(id), 'opaque')
-  append_event('send', conversation, cjson.encode({ id = id, status = status, time = wall,
-    error = failure and cjson.decode(failure) or nil, biz_opaque_callback_data = opaque or nil }), retention)
+  local v = redis.call('HMGET', record_key(id), 'opaque', 'type', 'tag')
+  append_event('send', conversation, cjson.encode({ id = id, status = status, time = wall, message_type = v[2] or nil,
+    tag = v[3] or nil, error = failure and cjson.decode(failure) or nil, biz_opaque_callback_data = v[1] or nil }),
+    retention)
 end
 
 -- fail_record(id, conversation, failure, retention): failure is a JSON object with at least a reason.
@@ -55,7 +56,7 @@ end
 local function fall_back(id, number, conversation, retention)
   local record = record_key(id)
   local v = redis.call('HMGET', record, 'fallback', 'fallback_id', 'expires', 'opaque', 'origin', 's:queued',
-    'idempotency', 'to')
+    'idempotency', 'to', 'tag')
   if not v[1] or v[1] == '' or redis.call('HSETNX', record, 'fell_back', wall) == 0 then return false end
   local template = record_key(v[2])
   local ttl = math.max(0, tonumber(v[3] or wall) - tonumber(v[6] or wall))
@@ -63,6 +64,8 @@ local function fall_back(id, number, conversation, retention)
     'status', 'queued', 'rank', 0, 's:queued', wall, 'expires', wall + ttl, 'instead_of', id, 'origin', v[5] or '',
     'urgent', 1, 'to', v[8] or '')
   if v[4] then redis.call('HSET', template, 'opaque', v[4]) end
+  if v[9] then redis.call('HSET', template, 'tag', v[9]) end
+  redis.call('ZADD', prefix .. 'sends', wall, v[2])
   if v[7] and redis.call('HGET', v[7], 'id') == id then
     redis.call('HDEL', record, 'idempotency')
     redis.call('HSET', template, 'idempotency', v[7])
