@@ -81,8 +81,11 @@ class Contacts:
     def pause(self, address: str, seconds: float) -> int | None:
         """Answer nothing by itself to this customer for so long (0: again); return until when (ms), None: unknown."""
         conversations = self.conversations(as_stored(address))
-        arguments = {"pause_ms": int(seconds * 1000), "retention": self._retention}
-        commands = [self._store.step("set_pause", conversation=c, **arguments) for c in conversations]
+        pause_ms = int(seconds * 1000)
+        commands = [
+            self._store.step("set_pause", conversation=c, pause_ms=pause_ms, retention=self._retention)
+            for c in conversations
+        ]
         until = [result for result in self._store.run(commands) if result >= 0]
         return max(until) if until else None
 
