@@ -11,7 +11,7 @@ from meta_emulator.world import World
 _COMMON = {"id", "from", "to", "to_user_id", "timestamp", "type"}
 
 
-def write(world: World, number: BusinessNumber, phone: Phone, body: dict[str, Any]) -> Message:
+def write_echo(world: World, number: BusinessNumber, phone: Phone, body: dict[str, Any]) -> Message:
     """Write to a customer from the Business app: the phone gets the message, the service ``smb_message_echoes``.
 
     ``body`` is Meta's message object; ``edit`` and ``revoke`` change a message that the app wrote before.
@@ -40,7 +40,7 @@ def write(world: World, number: BusinessNumber, phone: Phone, body: dict[str, An
         echo["to_user_id"] = phone.user_id
     echo |= {"id": message.id, "timestamp": str(int(now)), "type": kind, kind: message.content}
     echo |= {name: value for name, value in body.items() if name not in _COMMON and name != kind}
-    _enqueue(world, number, "smb_message_echoes", {"message_echoes": [echo]}, customer=phone.wa_id)
+    _enqueue(world, number, "smb_message_echoes", {"message_echoes": [echo]}, customer=phone.lane)
     return message
 
 

@@ -69,4 +69,4 @@ def _enqueue(world: World, number: BusinessNumber, phone: Phone, field: str, par
         "contacts": [contact_of(world.behaviour, phone)],
         **parts,
     }
-    world.webhooks.enqueue(Update(number.account_id, field, value, number_id=number.id, customer=phone.wa_id))
+    world.webhooks.enqueue(Update(number.account_id, field, value, number_id=number.id, customer=phone.lane))

@@ -91,7 +91,7 @@ def message_update(
     if message.get("type") != "system":
         value["contacts"] = [contact_of(behaviour, phone)]
     value["messages"] = [message]
-    return Update(number.account_id, "messages", value, number_id=number.id, customer=phone.wa_id, delivered=delivered)
+    return Update(number.account_id, "messages", value, number_id=number.id, customer=phone.lane, delivered=delivered)
 
 
 def status_update(
@@ -116,7 +116,7 @@ def status_update(
     if behaviour.user_ids and status != "failed":
         value["contacts"] = [contact_of(behaviour, phone)]
     value["statuses"] = [item]
-    return Update(number.account_id, "messages", value, number_id=number.id, customer=phone.wa_id)
+    return Update(number.account_id, "messages", value, number_id=number.id, customer=phone.lane)
 
 
 def standby_update(update: Update) -> Update:
@@ -140,7 +140,7 @@ def handover_update(
         "type": kind,
         kind: {"previous_owner_role": previous_role, "new_owner_role": new_role},
     }
-    return Update(number.account_id, "messaging_handovers", value, number_id=number.id, customer=phone.wa_id)
+    return Update(number.account_id, "messaging_handovers", value, number_id=number.id, customer=phone.lane)
 
 
 def group_status_update(

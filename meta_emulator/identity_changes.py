@@ -70,7 +70,7 @@ def change_user_id(
         if phone.parent_user_id:
             item["parent_user_id"] = {"previous": previous_parent, "current": phone.parent_user_id}
         value = {"user_id_update": [item]}
-        world.webhooks.enqueue(Update(number.account_id, announce, value, number_id=number.id, customer=phone.wa_id))
+        world.webhooks.enqueue(Update(number.account_id, announce, value, number_id=number.id, customer=phone.lane))
 
 
 def _changed_ids(phone: Phone, previous: str, previous_parent: str) -> dict[str, str]:

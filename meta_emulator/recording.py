@@ -15,7 +15,7 @@ _NUMBER, _DISPLAY, _ACCOUNT = "{number}", "{display}", "{account}"
 VERSION = 1
 
 
-def record(
+def record_session(
     exchanges: Iterable[Exchange],
     *,
     numbers: dict[str, str],
@@ -59,7 +59,7 @@ def _step(exchange: Exchange, anonymizer: Anonymizer, placeholders: dict[str, st
     return {"call": {**call, "body": anonymizer.replace(body), "answer": anonymizer.replace(answer)}}
 
 
-def replay(
+def replay_session(
     recording: dict[str, Any],
     meta: EmulatedMeta,
     *,

@@ -11,7 +11,7 @@ import yaml
 
 from meta_emulator.client import EmulatedMeta
 from meta_emulator.load_command import started_emulator
-from meta_emulator.recording import replay as replay_recording
+from meta_emulator.recording import replay_session
 from meta_emulator.running_service import RunningService
 
 
@@ -46,6 +46,6 @@ def replay(
         meta = stack.enter_context(started_emulator(group))
         if service:
             stack.enter_context(RunningService(meta, script=script, responder=responder))
-        found = replay_recording(recording, meta, at_once=at_once)
+        found = replay_session(recording, meta, at_once=at_once)
     click.echo(yaml.safe_dump(found, sort_keys=False))
     context.exit(0 if found["same"] else 1)

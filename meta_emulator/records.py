@@ -36,6 +36,7 @@ class Phone:
     """A customer's phone. ``wa_id`` is its key; with ``number_hidden`` webhooks show only its ``user_id``.
 
     owned_by_other: ids of the business numbers whose conversation another responder owns.
+    lane: key of its webhooks' order; it stays when the number changes.
     """
 
     wa_id: str
@@ -55,6 +56,11 @@ class Phone:
     waiting: list[str] = field(default_factory=list)
     auto_created: bool = False
     owned_by_other: set[str] = field(default_factory=set)
+    lane: str = ""
+
+    def __post_init__(self) -> None:
+        """Keep the first number as the lane."""
+        self.lane = self.lane or self.wa_id
 
     def view(self) -> dict[str, Any]:
         """Return the phone for the control API."""

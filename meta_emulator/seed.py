@@ -42,7 +42,7 @@ class SeedError(ValueError):
     """The seed has an unknown name or a wrong type."""
 
 
-def load(path: Path) -> dict[str, Any]:
+def read_seed(path: Path) -> dict[str, Any]:
     """Read a seed file; raise SeedError for a wrong form, OSError where it cannot be read."""
     return parse(path.read_text(encoding="utf-8"))
 
@@ -75,7 +75,7 @@ def apply_initial_seeds(world: World) -> None:
     """Apply the default seed, then the configured file."""
     apply(world, DEFAULT_SEED)
     if world.config.seed_file is not None:
-        apply(world, load(world.config.seed_file))
+        apply(world, read_seed(world.config.seed_file))
 
 
 def apply(world: World, seed: dict[str, Any]) -> dict[str, int]:
@@ -86,7 +86,7 @@ def apply(world: World, seed: dict[str, Any]) -> dict[str, int]:
     for item in _items(seed, "phones"):
         add_phone(world, item)
     for item in _items(seed, "numbers"):
-        change_number(world, item)
+        change_business_number(world, item)
     for item in _items(seed, "templates"):
         _template(world, item)
     for item in _items(seed, "faults"):
@@ -107,7 +107,7 @@ def add_phone(world: World, item: dict[str, Any]) -> str:
     return world.add_phone(known.wa_id if known else number, **wanted).wa_id
 
 
-def change_number(world: World, item: dict[str, Any]) -> BusinessNumber:
+def change_business_number(world: World, item: dict[str, Any]) -> BusinessNumber:
     """Add or change a business number."""
     wanted = dict(item)
     number_id = str(wanted.pop("id", ""))
@@ -121,17 +121,17 @@ def change_number(world: World, item: dict[str, Any]) -> BusinessNumber:
         if None in lines:
             raise SeedError("test_recipients are numbers")
         number.test_recipients = frozenset(world.phone_for(line).wa_id for line in lines if line)
-    for trait, value in wanted.items():
-        setattr(number, trait, value)
+    for name, value in wanted.items():
+        setattr(number, name, value)
     return number
 
 
-def check(wanted: dict[str, Any], traits: dict[str, type], owner: str) -> None:
+def check(wanted: dict[str, Any], known: dict[str, type], owner: str) -> None:
     """Raise SeedError for an unknown property or a wrong type."""
     for name, value in wanted.items():
-        expected = traits.get(name)
+        expected = known.get(name)
         if expected is None:
-            raise SeedError(f"{name} is no property of {owner} (there are {', '.join(traits)})")
+            raise SeedError(f"{name} is no property of {owner} (there are {', '.join(known)})")
         if not isinstance(value, expected) or (expected is int and isinstance(value, bool)):
             raise SeedError(f"{name} must be {expected.__name__}")
 

@@ -23,7 +23,7 @@ class BusinessAppControls(Controls):
         """
         body = json_body()
         number = number_of(self.world, body.pop("phone_number_id", None))
-        return written(business_app.write(self.world, number, find_phone(self.world, wa_id), body))
+        return written(business_app.write_echo(self.world, number, find_phone(self.world, wa_id), body))
 
     @route("POST", "/phones/<wa_id>/owner")
     def set_owner(self, wa_id: str) -> Response:

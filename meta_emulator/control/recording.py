@@ -6,7 +6,7 @@ from flask import Response, request
 
 from meta_emulator.control.http import json_response
 from meta_emulator.control.routes import Controls, route
-from meta_emulator.recording import record
+from meta_emulator.recording import record_session
 
 
 class RecordingControls(Controls):
@@ -19,7 +19,7 @@ class RecordingControls(Controls):
         → ``{"version", "steps": [{"at", "webhook"} or {"at", "call"}], "skipped"}``, of the exchanges that are kept.
         """
         world = self.world
-        found = record(
+        found = record_session(
             tuple(world.exchanges),
             numbers={number.id: number.digits for number in world.numbers.values()},
             account_id=world.config.business_account_id,

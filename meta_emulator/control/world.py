@@ -110,13 +110,13 @@ class WorldControls(Controls):
     @route("POST", "/numbers")
     def add_number(self) -> Response:
         """Add or change a business number: ``{"id", …properties}`` → the number."""
-        return json_response(number_view(seed.change_number(self.world, json_body())))
+        return json_response(number_view(seed.change_business_number(self.world, json_body())))
 
     @route("PATCH", "/numbers/<number_id>")
     def change_number(self, number_id: str) -> Response:
         """Change a number: messages_per_second, test_recipients, registered, quality_rating … → the number."""
         number_of(self.world, number_id)
-        return json_response(number_view(seed.change_number(self.world, {**json_body(), "id": number_id})))
+        return json_response(number_view(seed.change_business_number(self.world, {**json_body(), "id": number_id})))
 
 
 def number_view(number: BusinessNumber) -> JsonObject:

@@ -15,7 +15,7 @@ from meta_emulator import EmulatorConfig, RunningEmulator
 from meta_emulator.anonymizer import Anonymizer
 from meta_emulator.cli import main
 from meta_emulator.client import EmulatedMeta
-from meta_emulator.recording import replay
+from meta_emulator.recording import replay_session
 from tests.integration.emulated_callback import VERIFY_TOKEN, Callback
 from tests.integration.emulated_meta import ACCOUNT, ANA, NUMBER, SECRET, TOKEN, Meta
 
@@ -94,7 +94,7 @@ def test_a_recording_is_played_again_with_new_times_and_ids(meta: Meta, callback
     found = recorded(meta)
     meta.do("reset", {"callback_url": callback.url})
     callback.deliveries.clear()
-    report = replay(found, client(meta), at_once=True)
+    report = replay_session(found, client(meta), at_once=True)
     assert report["webhooks"] == [200]
     assert [item["text"]["body"] for item in callback.parts("messages")] == ["Xx XXX xx 0000, xxxx 00000 000000!"]
     value = callback.deliveries[0].payload["entry"][0]["changes"][0]["value"]
@@ -110,13 +110,13 @@ def test_pauses_are_kept_unless_at_once(meta: Meta) -> None:
     waits: list[float] = []
     webhook = {"object": "whatsapp_business_account", "entry": []}
     steps = [{"at": 0.0, "webhook": webhook}, {"at": 2.5, "webhook": webhook}]
-    replay({"version": 1, "steps": steps}, client(meta), sleep=waits.append)
+    replay_session({"version": 1, "steps": steps}, client(meta), sleep=waits.append)
     assert waits[1] == pytest.approx(2.5, abs=1)
 
 
 def test_another_version_is_refused(meta: Meta) -> None:
     with pytest.raises(ValueError, match="of version 9, not 1"):
-        replay({"version": 9, "steps": []}, client(meta))
+        replay_session({"version": 9, "steps": []}, client(meta))
 
 
 def test_the_command_writes_yaml(meta: Meta, tmp_path: Path) -> None:

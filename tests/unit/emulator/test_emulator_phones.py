@@ -223,3 +223,9 @@ def test_a_file_may_quote_a_message(meta: Emulator) -> None:
 
 def test_a_file_is_needed(meta: Emulator) -> None:
     assert meta.client.post(f"/_emulator/phones/{ANA}/files", data={}).status_code == 400
+
+
+def test_webhooks_stay_in_order_over_a_changed_number(meta: Emulator) -> None:
+    before = meta.world.phones[ANA].lane
+    meta.do(f"phones/{ANA}/number", {"wa_id": "447700900456"})
+    assert meta.world.phones["447700900456"].lane == before
