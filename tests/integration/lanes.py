@@ -15,6 +15,7 @@ from wa_service.store.inbox import Inbox
 from wa_service.store.outbox import Limits, Outbox, Send
 from wa_service.store.records import Records
 from wa_service.whatsapp.webhooks.events import Piece, walk
+from wa_service.whatsapp.webhooks.status import MessageStatus, parse_status
 
 NUMBER = "106540352242922"
 KEEP = 30 * 86_400
@@ -108,3 +109,9 @@ def send(
     """A send to a customer."""
     body = {"messaging_product": "whatsapp", "to": customer, "type": type, "text": {"body": "hi"}}
     return Send(id=id or f"s{next(_ids)}", number=number, type=type, body=orjson.dumps(body), address=customer, **rest)
+
+
+def meta_status(wamid: str, word: str, **raw: Any) -> MessageStatus:
+    """A status of Meta's for our number, as it is read from a webhook."""
+    body = {"id": wamid, "status": word, **raw}
+    return parse_status(Piece("status", "messages", "waba", NUMBER, wamid, 0, (), None, body, "", 0))

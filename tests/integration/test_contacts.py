@@ -8,7 +8,7 @@ import orjson
 import pytest
 import redis
 
-from tests.integration.lanes import KEEP, NUMBER, Lanes, message, send
+from tests.integration.lanes import KEEP, NUMBER, Lanes, message, meta_status, send
 from tests.integration.personal import NAME, WORDS, contents, traces, wamid
 from tests.keys import NAMES, PREFIX
 from wa_service.store.client import Store
@@ -66,10 +66,9 @@ def walk_every_road(lanes: Lanes, customer: str) -> None:
         lanes.outbox.done(NUMBER, grant, SendOutcome("accepted", wamid=wamid(whom, grant.id), wa_id=whom))
     lanes.outbox.put(send(customer, id=f"unknown{customer}"))
     preferences = {"user_preferences": [{"wa_id": customer, "value": "stop"}]}
-    foreign = {"id": wamid(customer, "foreign"), "recipient_id": customer}
     lanes.store.run(
         [
-            lanes.outbox.status(NUMBER, wamid(customer, "foreign"), "sent", 1, foreign),
+            lanes.outbox.apply_status(meta_status(wamid(customer, "foreign"), "sent", recipient_id=customer), 1),
             events.stray({"n": "1", "m": {"from": customer}}),
             events.management("user_preferences", {"value": preferences}),
             letters.add(message(customer, id=wamid(customer, "torn")), 1),

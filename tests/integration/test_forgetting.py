@@ -10,7 +10,7 @@ import orjson
 import pytest
 import redis
 
-from tests.integration.lanes import NUMBER, Lanes, message, send, system
+from tests.integration.lanes import NUMBER, Lanes, message, meta_status, send, system
 from tests.integration.personal import NAME, WORDS, contents, traces, wamid
 from tests.keys import NAMES, PREFIX
 from wa_service.store.client import Store
@@ -165,7 +165,7 @@ class TestSends:
         lanes.outbox.done(NUMBER, grant, SendOutcome("accepted", wamid=wamid(CUSTOMER)))
         contacts.forget(CUSTOMER)
         raw = {"recipient_id": CUSTOMER, "biz_opaque_callback_data": "a", "errors": [{"code": 131026, "title": NAME}]}
-        lanes.store.run([lanes.outbox.status(NUMBER, wamid(CUSTOMER), "failed", 1, raw)])
+        lanes.store.run([lanes.outbox.apply_status(meta_status(wamid(CUSTOMER), "failed", **raw), 1)])
         assert list(traces(redis_client, CUSTOMER)) == []
         assert redis_client.llen(NAMES.foreign) == 1
 

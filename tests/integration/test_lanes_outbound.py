@@ -10,10 +10,11 @@ import pytest
 import redis
 
 from tests.eventually import eventually
-from tests.integration.lanes import NUMBER, Lanes, message, send
+from tests.integration.lanes import NUMBER, Lanes, message, meta_status, send
 from tests.keys import NAMES, PREFIX
 from wa_service.store.client import Store
 from wa_service.store.outbox import CallTiming, Grant, Idempotency, Limits, Priority, SendOutcome
+from wa_service.whatsapp.errors import CODES
 
 UP_TO_TWO: dict[str, Any] = {
     "retention": 60,
@@ -36,7 +37,7 @@ def done(lanes: Lanes, grant: Grant, **ending: Any) -> Any:
 
 
 def status(lanes: Lanes, wamid: str, word: str, **raw: Any) -> list[Any]:
-    return lanes.store.run([lanes.outbox.status(NUMBER, wamid, word, int(time.time() * 1000), raw)])[0]
+    return lanes.store.run([lanes.outbox.apply_status(meta_status(wamid, word, **raw), int(time.time() * 1000))])[0]
 
 
 def sent(lanes: Lanes, customer: str = "15551230001", wamid: str = "wamid.A1", **rest: Any) -> str:
@@ -305,8 +306,26 @@ class TestStatuses:
         status(lanes, "wamid.A1", "failed", errors=[{"code": 131026, "title": "no", "error_data": "text"}])
         record = lanes.records.get(record_id)
         assert record is not None
-        assert record.error == {"code": 131026, "title": "no", "details": "text"}
+        advice = CODES[131026].advice
+        assert record.error == {"code": 131026, "subcode": None, "title": "no", "details": "text", "advice": advice}
         assert record.pricing == {"category": "service"}
+
+    def test_a_message_that_was_delivered_after_all_has_no_error(self, lanes: Lanes) -> None:
+        record_id = sent(lanes)
+        status(lanes, "wamid.A1", "failed", errors=[{"code": 131026, "title": "no"}])
+        status(lanes, "wamid.A1", "delivered")
+        record = lanes.records.get(record_id)
+        assert record is not None
+        assert (record.status, record.error) == ("delivered", None)
+        assert "failed" in [name for name, _ in record.history]
+
+    def test_a_failure_that_comes_after_the_delivery_is_no_error(self, lanes: Lanes) -> None:
+        record_id = sent(lanes)
+        status(lanes, "wamid.A1", "delivered")
+        status(lanes, "wamid.A1", "failed", errors=[{"code": 131026, "title": "no"}])
+        record = lanes.records.get(record_id)
+        assert record is not None
+        assert (record.status, record.error) == ("delivered", None)
 
     def test_a_status_before_the_sends_answer_writes_the_wamid(self, lanes: Lanes) -> None:
         lanes.outbox.put(send(id="a"))

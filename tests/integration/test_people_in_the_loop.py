@@ -16,6 +16,7 @@ from wa_service.store.events import Events
 from wa_service.store.inbox import Inbox, Work
 from wa_service.store.outbox import SendOutcome
 from wa_service.whatsapp.webhooks.events import Piece, walk
+from wa_service.whatsapp.webhooks.status import parse_status
 
 CUSTOMER = "447700900123"
 PAUSE = 1_800
@@ -152,7 +153,7 @@ def test_a_status_under_standby_moves_our_record(lanes: Lanes) -> None:
     status = {"id": "wamid.S1", "status": "delivered", "timestamp": now(), "recipient_id": CUSTOMER}
     (piece,) = standby(statuses=[status])
     assert (piece.kind, piece.field) == ("status", "standby")
-    lanes.store.run([lanes.outbox.status(NUMBER, piece.id, "delivered", 1, piece.raw)])
+    lanes.store.run([lanes.outbox.apply_status(parse_status(piece), 1)])
     record = lanes.records.get("a")
     assert record is not None
     assert record.status == "delivered"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import redis
 
-from tests.integration.lanes import KEEP, NUMBER, Lanes, message
+from tests.integration.lanes import KEEP, NUMBER, Lanes, message, meta_status
 from tests.keys import NAMES
 from wa_service.store.dead_letters import DeadLetters
 from wa_service.store.events import Events
@@ -95,7 +95,7 @@ def stray(lanes: Lanes, i: int) -> Command:
 
 
 def foreign(lanes: Lanes, i: int) -> Command:
-    return lanes.outbox.status(NUMBER, f"wamid.{i}", f"word_{i}", NOW, {"status": f"word_{i}"})
+    return lanes.outbox.apply_status(meta_status(f"wamid.{i}", f"word_{i}"), NOW)
 
 
 @pytest.mark.parametrize(

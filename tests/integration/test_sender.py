@@ -164,3 +164,35 @@ class TestAProcessThatWasFrozen:
         assert record is not None
         assert record.status == "queued"
         assert [again.id for again in eventually(lanes.grant)] == ["a"]
+
+
+def missing(named: str = NUMBER) -> WhatsAppError:
+    """Meta does not find an object: the number, or an id in the message."""
+    text = f"Unsupported post request. Object with ID '{named}' does not exist, or cannot be loaded"
+    return classify(400, {"error": {"message": text, "type": "GraphMethodException", "code": 100, "error_subcode": 33}})
+
+
+def test_a_number_that_meta_does_not_find_is_paused_and_keeps_its_messages(lanes: Lanes) -> None:
+    grant = granted(lanes)
+    Sender(NUMBER, Meta(missing()), lanes.outbox).send(grant)
+    assert state(lanes, grant) == "queued"
+    assert lanes.outbox.next(NUMBER, "asks", 1, 1).why == "pause"
+
+
+def test_an_id_in_one_message_that_meta_does_not_find_fails_that_message(lanes: Lanes) -> None:
+    sender = Sender(NUMBER, Meta(missing("777"), YES, missing("777")), lanes.outbox)
+    states = []
+    for _ in range(3):
+        grant = granted(lanes)
+        sender.send(grant)
+        states.append(state(lanes, grant))
+    assert states == ["failed", "accepted", "failed"]
+
+
+def test_two_messages_in_a_row_that_meta_does_not_find_are_the_accounts(lanes: Lanes) -> None:
+    sender = Sender(NUMBER, Meta(missing("777"), missing("777")), lanes.outbox)
+    sender.send(granted(lanes))
+    second = granted(lanes, customer="15551230002")
+    sender.send(second)
+    assert state(lanes, second) == "queued"
+    assert lanes.outbox.next(NUMBER, "asks", 1, 1).why == "pause"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.lanes import KEEP, NUMBER, Lanes, send
+from tests.integration.lanes import KEEP, NUMBER, Lanes, meta_status, send
 from wa_service.store.events import Events
 from wa_service.store.outbox import SendOutcome
 from wa_service.store.records import Record
@@ -25,7 +25,7 @@ def record_id(lanes: Lanes) -> str:
 
 
 def status(lanes: Lanes, word: str, wamid: str = "wamid.A1", **raw: Any) -> bytes:
-    return lanes.store.run([lanes.outbox.status(NUMBER, wamid, word, int(time.time() * 1000), raw)])[0][0]
+    return lanes.store.run([lanes.outbox.apply_status(meta_status(wamid, word, **raw), int(time.time() * 1000))])[0][0]
 
 
 def told(lanes: Lanes) -> list[dict[str, Any]]:

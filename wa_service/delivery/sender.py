@@ -19,6 +19,8 @@ from wa_service.whatsapp.errors import WhatsAppError
 
 STORE_PATIENCE = 600.0
 LONGEST_CALL = 30.0
+NOT_FOUND = (100, 33)
+NUMBER_NOT_FOUND = "Check the phone number id and whether the token's user may use the number: Meta does not find it."
 _TEMPLATE = "template"
 
 
@@ -47,6 +49,7 @@ class Sender:
         self._wait_for_store = wait_for_store
         self._ledger = ledger or SendLedger()
         self._log = log.get_logger(number=number)
+        self._not_found_for = ""
 
     def send(self, grant: Grant) -> SendOutcome:
         """Send a granted record and write how it ended; return that."""
@@ -67,11 +70,27 @@ class Sender:
             with self._ledger.sending(grant):
                 sent = self._post(payload)
         except WhatsAppError as error:
-            verdict = judge(error, grant)
+            verdict = judge(self._blamed(error, grant), grant)
         else:
+            self._not_found_for = ""
             verdict = Verdict(SendOutcome("accepted", wamid=sent.wamid, wa_id=sent.wa_id, meta_healthy=True))
         ended = time.monotonic()
         return verdict, CallTiming(round((ended - started) * 1000), ended)
+
+    def _blamed(self, error: WhatsAppError, grant: Grant) -> WhatsAppError:
+        """Return the error; where Meta does not find our number (100/33), it is the account's, not the message's.
+
+        That is so where Meta names the number, and from the second message in a row on: a wrong id in one message is
+        answered alike.
+        """
+        before, self._not_found_for = self._not_found_for, ""
+        if (error.code, error.subcode) != NOT_FOUND:
+            return error
+        self._not_found_for = grant.id
+        if self._number in f"{error.title} {error.details}" or before not in ("", grant.id):
+            error.group = "account"
+            error.advice = NUMBER_NOT_FOUND
+        return error
 
     def _consequences(self, grant: Grant, verdict: Verdict) -> None:
         """Slow down or pause the whole number where the outcome asks for it, before the record may be granted again."""

@@ -95,8 +95,10 @@ def error_record(error: WhatsAppError) -> dict[str, Any]:
     return {
         "reason": error.group,
         "code": error.code,
+        "subcode": error.subcode,
         "title": error.title,
         "details": error.details or None,
+        "advice": error.advice,
         "fbtrace_id": error.fbtrace_id or None,
         "http_status": error.http_status,
     }

@@ -26,6 +26,7 @@ from wa_service.store.overview import MemoryWatch
 from wa_service.store.size_limits import bounded
 from wa_service.store.status_forms import foreign_status
 from wa_service.whatsapp.webhooks.events import Piece
+from wa_service.whatsapp.webhooks.status import errors_of, parse_status
 from wa_service.whatsapp.webhooks.thread_events import THREAD_KINDS
 
 
@@ -137,7 +138,7 @@ class Intake:
             write = PendingWrite(self._events.history(piece), piece, _on_thread_event)
         elif kind == "status":
             at = _status_time(piece, received_ms)
-            command = self._outbox.status(number, piece.id, piece.raw["status"], at, piece.raw)
+            command = self._outbox.apply_status(parse_status(piece), at)
             write = PendingWrite(command, piece, self._on_status)
         else:
             write = self._account.notice(piece)
@@ -210,11 +211,9 @@ def _stray_form(piece: Piece, received_ms: int) -> Any:
     if piece.kind != "status":
         return bounded(piece.raw, LARGEST_QUARANTINED)
     at = _status_time(piece, received_ms)
-    return foreign_status(piece.phone_number_id, piece.id, piece.raw["status"], at, _error_code(piece))
+    return foreign_status(parse_status(piece), at)
 
 
 def _error_code(piece: Piece) -> int | None:
-    errors = piece.raw.get("errors")
-    first = errors[0] if isinstance(errors, list) and errors else None
-    code = first.get("code") if isinstance(first, dict) else None
-    return code if type(code) is int else None
+    errors = errors_of(piece.raw)
+    return errors[0].code if errors else None

@@ -95,9 +95,9 @@ class LocalSpeechServer:
             if self._stopped.is_set():
                 break
             if reason:
+                self._log.warning("whatsapp.conversation.speech_unusable", reason=reason)
                 # Closed meanwhile: who is queued, and who comes, is refused at once.
                 listener.close()
-                self._log.warning("whatsapp.conversation.speech_unusable", reason=reason)
                 self._stopped.wait(_RETRY_SETUP_AFTER)
                 if not self._stopped.is_set():
                     listener = self._listen()

@@ -8,7 +8,8 @@ from typing import Final, Literal
 
 from wa_service.store.client import Store, fields, text
 from wa_service.store.erasure import Eraser, Person, Progress, Walk, no_progress
-from wa_service.whatsapp.addresses import as_stored, is_number, is_user_id, spellings
+from wa_service.whatsapp.addresses import as_stored, is_user_id, spellings
+from wa_service.whatsapp.phone_numbers import is_number
 
 _THREAD_MS: Final = 86_400_000
 

@@ -16,7 +16,8 @@ from wa_service.store.flusher import Command
 from wa_service.store.inbox import reference
 from wa_service.store.keys import families, mark
 from wa_service.store.person_matcher import PersonMatcher
-from wa_service.whatsapp.addresses import is_number, is_user_id, spellings
+from wa_service.whatsapp.addresses import is_user_id, spellings
+from wa_service.whatsapp.phone_numbers import is_number
 
 _PAGE: Final = 1_000
 _OF_A_CONVERSATION: Final = families("conversation")

@@ -18,16 +18,10 @@ from wa_service.store.client import Store, text
 from wa_service.store.flusher import Command
 from wa_service.store.keys import SEEN_SECONDS, mark
 from wa_service.store.size_limits import bounded, fits
-from wa_service.store.status_forms import (
-    KEPT_BYTES,
-    LONGEST_WORD,
-    NON_MESSAGE_TYPES,
-    failure_of,
-    foreign_status,
-    status_key,
-)
+from wa_service.store.status_forms import KEPT_BYTES, LONGEST_WORD, failure_of, foreign_status, status_key
 from wa_service.whatsapp.addresses import spellings
 from wa_service.whatsapp.webhooks.identity import identity_of_address
+from wa_service.whatsapp.webhooks.status import NON_MESSAGE_TYPES, MessageStatus
 
 LANE_CEILING = 1_000
 MARGIN_MS = 10
@@ -338,36 +332,39 @@ class Outbox:
         )
         return OutcomeWritten(held == 1, text(status), int(waited), text(fallback_id))
 
-    def status(self, number: str, wamid: str, status: str, at_ms: int, raw: Mapping[str, Any]) -> Command:
+    def apply_status(self, status: MessageStatus, at_ms: int) -> Command:
         """The command that applies a status of Meta's. Result: [word, id, ms since accepted (-1 unknown), type].
 
         The word: b"applied", b"late" (kept in the history only), b"told" (no step of the ladder: a payment's status, or
         one that is new), b"duplicate" or b"foreign" (not ours).
         """
-        kind = raw.get("type")
-        not_message = kind if kind in NON_MESSAGE_TYPES else ""
-        opaque = raw.get("biz_opaque_callback_data")
-        errors = raw.get("errors")
-        error = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else None
-        failure = failure_of(error) if error else None
-        pricing = raw.get("pricing") if fits(raw.get("pricing"), KEPT_BYTES) else None
-        code = failure["code"] if failure else None
-        event = {"wamid": wamid, "status": status[:LONGEST_WORD], "time": at_ms, "error": failure, "pricing": pricing}
+        number, wamid, pricing = status.phone_number_id, status.id, status.pricing
+        if pricing is not None and not fits(pricing, KEPT_BYTES):
+            pricing = None
+        failure = failure_of(status.errors[0]) if status.errors else None
+        event = {
+            "wamid": wamid,
+            "status": status.status[:LONGEST_WORD],
+            "time": at_ms,
+            "error": failure,
+            "pricing": pricing,
+        }
+        not_message = status.type if status.type in NON_MESSAGE_TYPES else ""
         if not_message:
-            event |= {"type": not_message, not_message: bounded(raw.get(not_message), KEPT_BYTES)}
+            event |= {"type": not_message, not_message: bounded(status.subject, KEPT_BYTES)}
         return self.store.step(
             "status",
-            id=opaque if isinstance(opaque, str) else "",
+            id=status.biz_opaque_callback_data,
             mark=mark(number, wamid).hex(),
             wamid=wamid,
-            status=status_key(not_message, status),
+            status=status_key(not_message, status.status),
             at=at_ms,
             number=number,
             retention=self.retention_seconds,
             error=orjson.dumps(failure) if failure else "",
-            code=code or 0,
+            code=failure["code"] or 0 if failure else 0,
             pricing=orjson.dumps(pricing) if pricing else "",
-            foreign=orjson.dumps({"n": number, "m": foreign_status(number, wamid, status, at_ms, code)}),
+            foreign=orjson.dumps({"n": number, "m": foreign_status(status, at_ms)}),
             event=orjson.dumps(event),
         )
 

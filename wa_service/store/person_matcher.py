@@ -10,7 +10,8 @@ from typing import Any, Final
 
 import orjson
 
-from wa_service.whatsapp.addresses import is_number, is_user_id
+from wa_service.whatsapp.addresses import is_user_id
+from wa_service.whatsapp.phone_numbers import is_number
 
 _WAMID: Final = re.compile(rb"wamid\.[A-Za-z0-9+/=_-]+")
 # What stands in these fields is ours, or a time: as many digits as a telephone number has, and nobody's.

@@ -23,8 +23,8 @@ from wa_service.web.models import Moment, ResponseBody, Success
 from wa_service.web.openapi import operation
 from wa_service.web.problems import INVALID, NOT_FOUND, THROUGHPUT, ProblemError, of_failure
 from wa_service.web.sender_numbers import SenderClients, SenderNumber
-from wa_service.whatsapp.addresses import normalise_number
 from wa_service.whatsapp.outbound.field_problems import problems
+from wa_service.whatsapp.phone_numbers import normalise_number
 
 REPLAYED: Final = {"Idempotency-Replayed": "true"}
 _IDEMPOTENCY_KEY: Final = re.compile(r"[!-~]{1,255}")
@@ -83,8 +83,10 @@ class MessageError(ResponseBody):
 
     reason: str | None = None
     code: int | None = None
+    subcode: int | None = None
     title: str | None = None
     details: str | None = None
+    advice: str | None = None
     fbtrace_id: str | None = None
     http_status: int | None = None
 

@@ -14,8 +14,8 @@ from wa_service.service.send_request import LONGEST_TAG
 from wa_service.whatsapp.outbound.messages import TYPES
 
 REF: Final = "#/components/schemas/{model}"
-_BETWEEN: Final = r"[\s()\[\]+\u2010-\u2015-]*"
-NUMBER: Final = rf"^{_BETWEEN}[1-9]({_BETWEEN}[0-9]){{6,14}}{_BETWEEN}$"
+# Two of the forms that are read; which other spelling has one meaning no pattern tells.
+NUMBER: Final = r"^(\+?[1-9][0-9]{6,14}|\+1 \([2-9][0-9]{2}\) [0-9]{3}-[0-9]{4})$"
 USER_ID: Final = r"^[A-Z]{2}\.(ENT\.)?[A-Za-z0-9]{1,128}$"
 GROUP_ID: Final = r"^[!-~]{1,256}$"
 _ONE_LINE: Final = r"^(?![\s\S]*(\n|\r|\t| {5}))[\s\S]+$"
@@ -98,7 +98,11 @@ def _envelope(numbers: Sequence[str], longest_ttl: int) -> Schema:
 
 
 def _recipient() -> Schema:
-    number = {"type": "string", "pattern": NUMBER, "description": "A phone number with its country code."}
+    number = {
+        "type": "string",
+        "pattern": NUMBER,
+        "description": "A phone number, country code first, as people write it.",
+    }
     user = {"type": "string", "pattern": USER_ID, "description": "A business-scoped user id."}
     one = {"recipient_type": {"const": "individual"}}
     return {

@@ -230,6 +230,7 @@ def of_failure(failure: Mapping[str, Any], **members: Any) -> ProblemError:
     error = from_status_error(
         {
             "code": failure.get("code"),
+            "error_subcode": failure.get("subcode"),
             "title": failure.get("title"),
             "error_data": {"details": failure.get("details")},
             "fbtrace_id": failure.get("fbtrace_id"),

@@ -30,8 +30,9 @@ from wa_service.whatsapp.errors import (
     WhatsAppTemplateError,
 )
 from wa_service.whatsapp.media.download import Media, MediaInfo, MediaStream
-from wa_service.whatsapp.outbound.messages import MarkAsRead, Message, normalise_number, parse_message, problems
+from wa_service.whatsapp.outbound.messages import MarkAsRead, Message, parse_message, problems
 from wa_service.whatsapp.outbound.templates import Template, build_components, check_against
+from wa_service.whatsapp.phone_numbers import normalise_number
 from wa_service.whatsapp.webhooks.events import is_delivery, parse
 from wa_service.whatsapp.webhooks.signature import SignatureVerifier
 

@@ -5,37 +5,22 @@ from __future__ import annotations
 import re
 from typing import Final
 
-_DECORATION: Final = re.compile(r"[\s()\[\]+\u2010-\u2015-]")
-_NUMBER: Final = re.compile(r"[1-9][0-9]{6,14}")
+from wa_service.whatsapp.phone_numbers import normalise_number
+
+_COUNTRY_DOT: Final = re.compile(r"[A-Za-z]{2}\.")
 _USER_ID: Final = re.compile(r"[A-Z]{2}\.(?:ENT\.)?[A-Za-z0-9]{1,128}")
 
 
-def normalise_number(text: str) -> str:
-    """A phone number as digits with its country code: spaces, dashes, brackets and `+` are taken away.
-
-    Raises ValueError with a sentence that does not repeat the number.
-    """
-    digits = _DECORATION.sub("", text)
-    if not _NUMBER.fullmatch(digits):
-        raise ValueError("The number must have 7 to 15 digits, country code first and no leading zero: +15551234567.")
-    return digits
-
-
 def as_stored(text: str) -> str:
-    """A phone number as its digits, whatever stands between them; any other address as it is."""
+    """Return a phone number as digits, however it is written; any other address as it is."""
     try:
         return normalise_number(text)
     except ValueError:
         return text
 
 
-def is_number(text: str) -> bool:
-    """Has `text` the form of a phone number, as digits with its country code?"""
-    return _NUMBER.fullmatch(text) is not None
-
-
 def is_user_id(text: str) -> bool:
-    """Has `text` the form of a business-scoped user id or a parent's, such as `US.1349…` or `US.ENT.118…`?"""
+    """Return whether `text` is a business-scoped user id by its form: `US.1349…`, or a parent's, `US.ENT.118…`."""
     return _USER_ID.fullmatch(text) is not None
 
 
@@ -57,3 +42,12 @@ _OTHER_SPELLINGS: Final = (
     (re.compile(r"55([1-9]{2})9([6-9]\d{7})"), "55{}{}"),
     (re.compile(r"55([1-9]{2})([6-9]\d{7})"), "55{}9{}"),
 )
+
+
+def recipient_fields(address: str, *, group: bool = False) -> dict[str, str]:
+    """Return how a message names its customer: `to` (a number, a group's id) or `recipient` (a user id)."""
+    if group:
+        return {"recipient_type": "group", "to": address}
+    # By its beginning only: an id that Meta gave is not judged.
+    name = "recipient" if _COUNTRY_DOT.match(address) else "to"
+    return {"recipient_type": "individual", name: address}

@@ -10,6 +10,7 @@ from typing import IO, Any, Final
 
 from requests.adapters import BaseAdapter
 
+from wa_service.whatsapp.addresses import recipient_fields
 from wa_service.whatsapp.errors import WhatsAppOutcomeUnknownError
 from wa_service.whatsapp.http.deadline import DeadlineFactory, Watchdog
 from wa_service.whatsapp.http.transport import USER_AGENT, CallGuard, CallObserver, Transport
@@ -20,7 +21,6 @@ from wa_service.whatsapp.outbound.messages import (
     MarkAsRead,
     Message,
     TextMessage,
-    addressing,
     parse_message,
     parse_reply,
 )
@@ -226,7 +226,7 @@ class WhatsAppMetaClient(ManagementClient):
 
 def _message(to: str, text: str, message: Message | Mapping[str, Any] | None, reply_to: str) -> Message:
     if message is None:
-        content: dict[str, Any] = {"type": "text", "text": {"body": text}, **addressing(to)}
+        content: dict[str, Any] = {"type": "text", "text": {"body": text}, **recipient_fields(to)}
         if reply_to:
             content["context"] = {"message_id": reply_to}
         return TextMessage.model_validate(content)

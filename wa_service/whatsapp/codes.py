@@ -40,6 +40,14 @@ class CodeRow(NamedTuple):
     advice: str
 
 
+_NOT_ALLOWED: Final = (
+    "Add the recipient to the test number's allowed list, in Meta's spelling: Argentina with and without 9 after 54, "
+    "Mexico with and without 1 after 52, Brazil with and without 9 after the area code."
+)
+_NOT_UPLOADED: Final = (
+    "Upload the file and send its id, or repair the link: it must answer Meta at once with the file, its right type "
+    "and size, without redirects or a login."
+)
 _HOUR: Final = 3600.0
 _DAY: Final = 86400.0
 
@@ -152,10 +160,11 @@ def _integrity() -> Iterator[CodeRow]:
             (131020, "Choose a group with more than one member."),
             (131021, "Send to another number than the one you send from."),
             (131026, "Check the number: it may not be on WhatsApp, be too old a client, or refuse the business."),
-            (131030, "Add the recipient to the allowed list of the test number."),
+            (131030, _NOT_ALLOWED),
             (131041, "Check the group id: Meta does not know it."),
             (131047, "Send a template: the customer wrote last more than 24 hours ago."),
             (131050, "Send no marketing to this customer: they stopped it."),
+            (131060, "Ask the customer to send it again: Meta could not hand this message over."),
             (131062, "Use the phone number: this message cannot go to a business-scoped user id."),
             (137000, "Fetch the customer's new identity hash: it changed."),
         ],
@@ -194,7 +203,7 @@ def _messages() -> Iterator[CodeRow]:
         [
             (131014, "Check the media link: Meta got an error from its server."),
             (131052, "Ask the customer to send the file again or another way: it cannot be fetched."),
-            (131053, "Check the file's type and size, and that Meta can fetch its link."),
+            (131053, _NOT_UPLOADED),
         ],
     )
 
@@ -259,6 +268,7 @@ def _registration() -> Iterator[CodeRow]:
             (2388091, "Start the migration first: the number may not get a code."),
             (2388093, "Start the migration first, then enter the right code."),
             (2388103, "Read the details: the number cannot be migrated yet."),
+            (2494191, "Leave the conversation to its owner: it cannot be taken now."),
             (2593079, "Read the details: the old transfer cannot go on."),
             (2593085, "Read the details: the old transfer cannot go on."),
             (2593107, "Nothing to do: the synchronisation may be asked for only once."),
@@ -283,6 +293,7 @@ def _surfaces() -> Iterator[CodeRow]:
             (138006, "Ask the user for permission to call."),
             (138007, "Try the call again: connecting took too long."),
             (138018, "Meet the conditions for calling first."),
+            (138038, "Call from the application that owns the conversation: this one does not."),
             (138024, "Check the SIP settings of the number."),
             (138025, "Check the SIP settings of the number."),
             (131201, "Read which parts of the group request failed."),
@@ -302,6 +313,7 @@ def _surfaces() -> Iterator[CodeRow]:
             (139003, "Only a published Flow can be deprecated."),
             (139004, "Only a draft Flow can be deleted."),
             (139100, "Read which users could not be blocked or unblocked."),
+            (139200, "Send an approved template: Direct Send is blocked for this message or account."),
             (139101, "Unblock users: the block list is full."),
             *((code, "Choose another username, as the details say.") for code in range(147001, 147006)),
         ],
@@ -348,6 +360,8 @@ def _subcodes() -> Iterator[CodeRow]:
             (2388073, "Correct the format of the footer."),
             (2388155, "Use another name: a sample template of Meta's has it."),
             (2388293, "Use fewer variables or more text."),
+            (2388318, "Leave this template as it is: Meta made it from a direct send, it cannot be edited."),
+            (2388330, "Leave this template as it is: Meta made it from a direct send, it cannot be deleted."),
             (2388299, "Put text before the first and after the last variable."),
         ],
     )

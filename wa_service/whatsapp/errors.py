@@ -264,7 +264,7 @@ class MetaErrorObject:
             code=_integer(error.get("code")),
             subcode=_integer(error.get("error_subcode")),
             title=_first_text(error.get("title"), error.get("message"), error.get("error_user_title")),
-            details=_first_text(details, error.get("error_user_msg"), error.get("message")),
+            details=_first_text(details, error.get("details"), error.get("error_user_msg"), error.get("message")),
             fbtrace_id=_first_text(error.get("fbtrace_id")),
             is_transient=error.get("is_transient") is True,
         )

@@ -26,6 +26,7 @@ from wa_service.store.flusher import StoreUnavailableError
 from wa_service.store.inbox import Inbox, NewerFormError, StoredEvent, UnreadableEventError, Work
 from wa_service.store.outbox import Send
 from wa_service.store.retry import retry_until_stored
+from wa_service.whatsapp.addresses import recipient_fields
 from wa_service.whatsapp.errors import WhatsAppError
 from wa_service.whatsapp.media.download import Media
 from wa_service.whatsapp.webhooks.events import Edit, InboundMessage, Malformed, Revoke, parse_piece
@@ -264,7 +265,11 @@ class InboundWorker:
         )
 
     def _send(self, event: InboundMessage, reply: Mapping[str, Any], origin: str) -> Send:
-        payload = {"messaging_product": "whatsapp", **addressed_to(event), **reply}
+        payload = {
+            "messaging_product": "whatsapp",
+            **recipient_fields(event.group_id or event.addresses[0], group=bool(event.group_id)),
+            **reply,
+        }
         return Send(
             id=uuid.uuid4().hex,
             number=event.phone_number_id,
@@ -297,16 +302,6 @@ class InboundWorker:
     def _dead_letter(self, work: Work, kind: str, reason: str, logger: FilteringBoundLogger) -> None:
         self._inbox.dead_letter(work, self._consumer, kind, reason)
         logger.error("whatsapp.message.dead_lettered", kind=kind, reason=reason, tries=work.deliveries)
-
-
-def addressed_to(event: InboundMessage) -> dict[str, str]:
-    """The addressing of a reply to this message: its group, its number, or its BSUID (reference 2.1, 2.7, 2.9)."""
-    if event.group_id:
-        return {"recipient_type": "group", "to": event.group_id}
-    address = event.addresses[0]
-    if address.isdigit():
-        return {"recipient_type": "individual", "to": address}
-    return {"recipient_type": "individual", "recipient": address}
 
 
 def _contact(contact: Mapping[str, str]) -> dict[str, Any]:

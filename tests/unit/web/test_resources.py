@@ -97,7 +97,7 @@ def test_the_form_may_name_the_type_and_the_query_the_number(web: Web, meta: req
     [
         ({"json": {}}, 415),
         ({"data": {"other": (io.BytesIO(b"x"), "a.png")}}, 400),
-        (form(name="a.exe", mime_type="application/x-msdownload"), 415),
+        (form(b"MZ\x90\0" + bytes(100), name="a.exe", mime_type="image/png"), 415),
         (form(b"x" * (6 * 1024 * 1024)), 413),
         (form(b""), 415),
     ],

@@ -63,15 +63,15 @@ CLASSES = {
     "media_not_fetched": "Unsupported",
     "unknown_type": "Unsupported",
     "legacy_dashboard_test": "Text",
-    "status_sent": "Status",
-    "status_delivered": "Status",
-    "status_read": "Status",
-    "status_played": "Status",
-    "status_failed": "Status",
-    "status_failed_text_error_data": "Status",
-    "status_to_user_id": "Status",
-    "status_in_group": "Status",
-    "status_payment": "Status",
+    "status_sent": "MessageStatus",
+    "status_delivered": "MessageStatus",
+    "status_read": "MessageStatus",
+    "status_played": "MessageStatus",
+    "status_failed": "MessageStatus",
+    "status_failed_text_error_data": "MessageStatus",
+    "status_to_user_id": "MessageStatus",
+    "status_in_group": "MessageStatus",
+    "status_payment": "MessageStatus",
     "errors": "ErrorNotice",
     "user_action": "UserAction",
 }
@@ -250,3 +250,25 @@ def test_an_ordinary_delivery_costs_less_than_60_microseconds_of_cpu(inbound: Ca
         return (time.process_time() - start) / rounds
 
     assert min(cost() for _ in range(5)) < 60e-6
+
+
+@pytest.mark.parametrize(
+    "errors",
+    [
+        [{"code": 131026, "title": "Message undeliverable"}],
+        [{"code": "131026", "title": "Message undeliverable"}],
+        {"code": 131026, "title": "Message undeliverable"},
+        [{"code": 131026, "message": "Message undeliverable", "details": "Message undeliverable"}],
+    ],
+)
+def test_errors_of_a_status_are_read_in_every_form(inbound: Callable[[str], Any], errors: Any) -> None:
+    delivery = inbound("status_failed")
+    delivery["entry"][0]["changes"][0]["value"]["statuses"][0]["errors"] = errors
+    (error,) = read(delivery).errors
+    assert (error.code, error.title) == (131026, "Message undeliverable")
+
+
+def test_an_error_that_is_a_text_is_its_title(inbound: Callable[[str], Any]) -> None:
+    delivery = inbound("status_failed")
+    delivery["entry"][0]["changes"][0]["value"]["statuses"][0]["errors"] = ["Message undeliverable"]
+    assert [error.title for error in read(delivery).errors] == ["Message undeliverable"]

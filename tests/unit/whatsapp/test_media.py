@@ -203,6 +203,30 @@ def test_a_stream_makes_the_same_checks(downloader: Any, serving: Any) -> None:
         list(stream)
 
 
+def test_more_than_announced_is_an_error_before_as_much_as_announced_was_passed_on(
+    downloader: Any, serving: Any
+) -> None:
+    announced_size = 100_000  # between the first piece and the second
+    serving(content=bytes(300_000), sha256=None, file_size=announced_size)
+    passed_on: list[bytes] = []
+    with downloader().open("55") as stream, pytest.raises(MediaDownloadError, match="more came"):
+        passed_on.extend(stream)
+    assert sum(map(len, passed_on)) < announced_size
+
+
+def test_audio_above_its_limit_is_not_fetched(downloader: Any, serving: Any) -> None:
+    fetched = serving(file_size=60 * 1024 * 1024)
+    assert type(failed(downloader())) is MediaTooLargeError
+    assert fetched.called is False
+
+
+def test_audio_that_turns_out_above_its_limit_is_not_fetched_whole(downloader: Any, serving: Any) -> None:
+    serving(content=bytes(17 * 1024 * 1024), file_size=None, sha256=None)
+    with downloader().open("55") as stream, pytest.raises(MediaTooLargeError):
+        list(stream)
+    assert stream.received < 17 * 1024 * 1024
+
+
 def test_neither_file_nor_url_shows_in_a_repr() -> None:
     assert "secret" not in repr(Media(b"secret", "text/plain", "00", 6))
     assert "secret" not in repr(read_info("55", {"url": "https://a.example/secret"}))

@@ -21,7 +21,7 @@ JSON = st.recursive(
 )
 IDS = st.text("abcdefghij0123456789", min_size=1, max_size=12)
 SHORT = st.text(min_size=1, max_size=20)
-NUMBERS = st.from_regex(r"[1-9][0-9]{6,14}", fullmatch=True)
+NUMBERS = st.from_regex(r"44[1-9][0-9]{4,12}", fullmatch=True)
 USER_IDS = st.from_regex(r"[A-Z]{2}\.[0-9]{1,20}", fullmatch=True)
 MEDIA = st.builds(lambda id_: {"id": id_}, IDS) | st.just({"link": "https://files.example.org/a"})
 ROW = st.fixed_dictionaries({"title": SHORT}, optional={"description": SHORT})

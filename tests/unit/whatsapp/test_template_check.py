@@ -194,3 +194,39 @@ def test_a_special_part_that_the_template_has_not() -> None:
 @pytest.mark.parametrize("definition", [{}, {"components": None}, {"components": [1, {"buttons": 3}]}])
 def test_a_broken_definition_never_raises(definition: Any) -> None:
     assert isinstance(check_against(template(), definition), list)
+
+
+NAMED_HEADER = {
+    **DEFINITION,
+    "parameter_format": "NAMED",
+    "components": [
+        {"type": "HEADER", "format": "TEXT", "text": "Order {{order_id}}"},
+        {"type": "BODY", "text": "Hi {{first_name}}"},
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("header", "sentences"),
+    [
+        ({"order_id": "A-77"}, []),
+        ("A-77", ["header: no parameter is named order_id."]),
+        (
+            {"order_no": "A-77"},
+            ["header: no parameter is named order_id.", "header: the template has no variable named order_no."],
+        ),
+    ],
+)
+def test_the_header_of_a_named_template_is_checked_like_its_body(header: Any, sentences: list[str]) -> None:
+    given = build_components(header=header, body={"first_name": "Ana"})
+    template = {"name": DEFINITION["name"], "language": {"code": DEFINITION["language"]}, "components": given}
+    assert check_against(template, NAMED_HEADER) == sentences
+
+
+def test_the_header_of_a_positional_template_takes_no_name() -> None:
+    definition = {**DEFINITION, "components": [{"type": "HEADER", "format": "TEXT", "text": "Order {{1}}"}]}
+    given = build_components(header={"order_id": "A-77"})
+    template = {"name": DEFINITION["name"], "language": {"code": DEFINITION["language"]}, "components": given}
+    assert check_against(template, definition) == [
+        "header: the template's variables are positional, so parameter_name may not be given."
+    ]

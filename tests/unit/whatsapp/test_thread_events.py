@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from wa_service.whatsapp.webhooks.events import Malformed, ManagementEvent, Status, ThreadEvent, parse
+from wa_service.whatsapp.webhooks.events import Malformed, ManagementEvent, MessageStatus, ThreadEvent, parse
 
 NUMBER, CUSTOMER = "106540352242922", "447700900123"
 
@@ -28,7 +28,7 @@ def test_standby_holds_messages_echoes_and_statuses() -> None:
     echo = {"to_user_id": "GB.1", "id": "wamid.2", "timestamp": "1750000000", "type": "text"}
     status = {"id": "wamid.3", "status": "read", "timestamp": "1750000000", "recipient_id": CUSTOMER}
     found = events("standby", standby={"messages": [message], "message_echoes": [echo], "statuses": [status]})
-    assert [type(event) for event in found] == [Status, ThreadEvent, ThreadEvent]
+    assert [type(event) for event in found] == [MessageStatus, ThreadEvent, ThreadEvent]
     assert [event.addresses for event in found if isinstance(event, ThreadEvent)] == [(CUSTOMER,), ("GB.1",)]
 
 

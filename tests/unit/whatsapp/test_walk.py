@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
+from wa_service.whatsapp.webhooks.envelope import message_addresses
 from wa_service.whatsapp.webhooks.events import Piece, is_delivery, walk
 
 
@@ -166,7 +167,7 @@ def test_junk_in_a_list_leaves_its_sibling_unharmed(inbound: Callable[[str], Any
 def test_a_list_that_is_none_leaves_the_others_unharmed(inbound: Callable[[str], Any], name: str) -> None:
     other = "status_sent" if name != "statuses" else "text"
     delivery = inbound(other)
-    value_of(delivery)[name] = {"not": "a list"}
+    value_of(delivery)[name] = "no list"
     kinds = {piece.kind for piece in walk(delivery)}
     assert kinds == {"malformed", only(inbound(other)).kind}
 
@@ -174,3 +175,31 @@ def test_a_list_that_is_none_leaves_the_others_unharmed(inbound: Callable[[str],
 def test_a_piece_survives_being_stored(inbound: Callable[[str], Any]) -> None:
     piece = only(inbound("text_from_user_id"))
     assert Piece.restore(orjson.loads(orjson.dumps(piece))) == piece
+
+
+@pytest.mark.parametrize("value", [1790001000, "1790001000", 1790001000123, "1790001000123"])
+def test_a_time_may_be_in_seconds_or_milliseconds(inbound: Callable[[str], Any], value: Any) -> None:
+    delivery = inbound("text")
+    value_of(delivery)["messages"][0]["timestamp"] = value
+    assert only(delivery).timestamp == 1790001000
+
+
+def test_a_list_of_one_may_be_the_object_itself(inbound: Callable[[str], Any]) -> None:
+    delivery, plain = inbound("text"), only(inbound("text"))
+    value = value_of(delivery)
+    value["contacts"], value["messages"] = value["contacts"][0], value["messages"][0]
+    assert only(delivery) == plain
+
+
+def test_an_address_may_be_an_integer_or_have_its_plus(inbound: Callable[[str], Any]) -> None:
+    delivery, plain = inbound("text"), only(inbound("text"))
+    message = value_of(delivery)["messages"][0]
+    number = message["from"]
+    message["from"], value_of(delivery)["contacts"][0]["wa_id"] = int(number), f"+{number}"
+    assert only(delivery).addresses == plain.addresses
+
+
+def test_a_changed_number_may_be_an_integer() -> None:
+    system = {"type": "user_changed_number", "new_wa_id": 447700900456, "body": "Ana changed"}
+    message = {"from": "447700900123", "id": "wamid.N1", "timestamp": "1790001000", "type": "system", "system": system}
+    assert message_addresses(message, None) == ("447700900123", "447700900456")

@@ -87,6 +87,8 @@ if risen then
 end
 set('rank', before)
 if status == 'failed' and risen then set('error', error) end
+-- Meta delivered it after all: its earlier word stays in the history only.
+if status ~= 'failed' and risen then redis.call('HDEL', record, 'error') end
 redis.call('HSET', record, unpack(facts))
 if status == 'failed' and risen and code == '131047' then fall_back(id, number_of_send, conversation, retention) end
 if RANK[status] > RANK.sent then redis.call('HDEL', record, 'fallback') end

@@ -147,6 +147,9 @@ class MediaStream:
         with self:
             while chunk := self._next(chunks):
                 self.received += len(chunk)
+                if self.size is not None and self.received > self.size:
+                    # Before as much as was announced is passed on: who counts would take it for the whole file.
+                    raise MediaDownloadError(f"Meta announced {self.size} bytes, more came")
                 if self.received > self._max_size:
                     raise MediaTooLargeError(f"The file has more than {self._max_size} bytes")
                 self._digest.update(chunk)
@@ -202,11 +205,16 @@ class MediaDownloader:
         self._call("DELETE", media_id, phone_number_id)
 
     def open(self, media_id: str, *, phone_number_id: str = "", max_size: int = LARGEST) -> MediaStream:
-        """Both steps up to the first byte. The caller iterates over the stream or closes it."""
+        """Take both steps up to the first byte; audio may have no more than WhatsApp lets through.
+
+        The caller iterates over the stream or closes it.
+        """
         for again in (True, False):
             info = self.resolve(media_id, phone_number_id=phone_number_id)
-            if info.size is not None and info.size > max_size:
-                raise MediaTooLargeError(f"The file has {info.size} bytes, allowed are {max_size}")
+            known = MEDIA_TYPES.get(base_type(info.mime_type))
+            most = min(max_size, known.max_size) if known and known.kind == "audio" else max_size
+            if info.size is not None and info.size > most:
+                raise MediaTooLargeError(f"The file has {info.size} bytes, allowed are {most}")
             ends = time.monotonic() + self._seconds
             response = self._fetch(info, ends)
             if response.status_code == 200:
@@ -214,7 +222,7 @@ class MediaDownloader:
                     _checked(info, response),
                     response,
                     seconds=ends - time.monotonic(),
-                    max_size=max_size,
+                    max_size=most,
                     deadline=self._transport.deadline,
                 )
             response.close()

@@ -80,6 +80,9 @@ _BY_EXTENSION: Final[Mapping[str, str]] = {
 }
 
 
+_SENDABLE: Final = ", ".join(media.extension for media in MEDIA_TYPES.values() if media.sendable)
+
+
 def base_type(mime_type: str) -> str:
     """The MIME type without parameters (`; codecs=opus`), in lower case and under its usual name (9.1)."""
     plain = mime_type.partition(";")[0].strip().lower()
@@ -103,7 +106,7 @@ def check_upload(mime_type: str, size: int) -> MediaType:
     base = base_type(mime_type)
     media = MEDIA_TYPES.get(base)
     if media is None or not media.sendable:
-        raise UnsupportedMediaError(f"WhatsApp takes no files of type {base or 'unknown'}")
+        raise UnsupportedMediaError(f"WhatsApp takes no files of type {base or 'unknown'}, only {_SENDABLE}")
     if size > media.max_size:
         raise MediaTooLargeError(f"A file of type {base} may have {media.max_size} bytes, this one has {size} or more")
     if size == 0:

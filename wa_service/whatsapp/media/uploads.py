@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import IO, Final, TypeAlias
 
 from wa_service.whatsapp.errors import UnsupportedMediaError
-from wa_service.whatsapp.media.types import LARGEST, type_of_file
+from wa_service.whatsapp.media.sniffing import HEAD_BYTES, fitting_name, media_type_of
+from wa_service.whatsapp.media.types import LARGEST
 
 _CHUNK: Final = 64 * 1024
 _SLOWEST: Final = 1_000_000 / 8
@@ -38,7 +39,9 @@ class Upload:
 
 
 def open_upload(file: FileLike, *, mime_type: str = "", filename: str = "") -> Upload:
-    """Find out what is to be sent. Raises OSError for a path that cannot be read, `UnsupportedMediaError` without type.
+    """Find out what is to be sent: its type by its bytes, its name without folders and with the fitting extension.
+
+    Raises OSError for a path that cannot be read, `UnsupportedMediaError` where nothing tells the type.
 
     A stream that cannot seek is read up to Meta's largest size, since its length must be known first.
     """
@@ -51,15 +54,15 @@ def open_upload(file: FileLike, *, mime_type: str = "", filename: str = "") -> U
     else:
         stream = file if file.seekable() else io.BytesIO(file.read(LARGEST + 1))
         name, owned = filename, False
-    type_ = mime_type or type_of_file(name)
+    start = stream.tell()
+    type_ = media_type_of(stream.read(HEAD_BYTES), mime_type, name)
     if not type_:
         if owned:
             stream.close()
-        raise UnsupportedMediaError("Say of which type the file is: its name does not tell")
-    start = stream.tell()
+        raise UnsupportedMediaError("Say of which type the file is: neither its bytes nor its name tell")
     size = stream.seek(0, io.SEEK_END) - start
     stream.seek(start)
-    return Upload(stream, name or "file", type_, size, owned)
+    return Upload(stream, fitting_name(name, type_), type_, size, owned)
 
 
 class MultipartForm:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, StrictBool, model_validator
+from pydantic import Field, StrictBool, field_validator, model_validator
 
 from wa_service.whatsapp.outbound.message_part import MessagePart
 
@@ -35,6 +35,14 @@ class DocumentMedia(CaptionedMedia):
     """A document; its `filename` drives the icon."""
 
     filename: str | None = Field(default=None, min_length=1, max_length=240)
+
+    @field_validator("filename", mode="before")
+    @classmethod
+    def _one_name(cls, value: object) -> object:
+        """Take folders and control characters away: the customer's phone would show or refuse them."""
+        if not isinstance(value, str):
+            return value
+        return "".join(mark for mark in value.replace("\\", "/").rpartition("/")[2] if mark.isprintable()).strip()
 
 
 class AudioMedia(MediaObject):

@@ -19,12 +19,13 @@ import orjson
 from pydantic import Field, StrictBool, ValidationError, field_validator, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from wa_service.whatsapp.addresses import is_user_id, normalise_number
+from wa_service.whatsapp.addresses import is_user_id, recipient_fields
 from wa_service.whatsapp.outbound.field_problems import MessageProblem, problems
 from wa_service.whatsapp.outbound.interactive import AnyInteractive
 from wa_service.whatsapp.outbound.media_parts import AudioMedia, CaptionedMedia, DocumentMedia, MediaObject
 from wa_service.whatsapp.outbound.message_part import MessagePart
 from wa_service.whatsapp.outbound.templates import Template, build_components, check_against
+from wa_service.whatsapp.phone_numbers import normalise_number
 
 __all__ = [
     "AudioMessage",
@@ -47,7 +48,6 @@ __all__ = [
     "TextBody",
     "TextMessage",
     "VideoMessage",
-    "normalise_number",
     "parse_message",
     "parse_reply",
     "problems",
@@ -87,12 +87,17 @@ class Message(MessagePart):
     def _number(cls, data: Any) -> Any:
         if isinstance(data, Mapping) and data.get("recipient_type", "individual") == "individual":
             to = data.get("to")
-            if isinstance(to, str):
+            if isinstance(to, str | int | float) and not isinstance(to, bool):
                 return {**data, "to": _digits(to)}
         return data
 
+    @property
+    def address(self) -> str:
+        """Whom Meta sends it to: `to` wins where both are given (2.1); "" for a reply without recipient."""
+        return self.to or self.recipient or ""
+
     def payload(self) -> dict[str, Any]:
-        """Exactly what is POSTed to `/messages`, as plain JSON values."""
+        """Return exactly what is POSTed to `/messages`, as plain JSON values."""
         return self.as_json()
 
     def addressed_to(self, address: str, *, group: bool = False) -> Message:
@@ -101,17 +106,10 @@ class Message(MessagePart):
         Raises `pydantic.ValidationError` where the address has none of these forms.
         """
         rest = {key: value for key, value in self.payload().items() if key not in ("to", "recipient", "recipient_type")}
-        return type(self).model_validate({**rest, **addressing(address, group=group)})
+        return type(self).model_validate({**rest, **recipient_fields(address, group=group)})
 
 
-def addressing(address: str, *, group: bool = False) -> dict[str, str]:
-    """How a message names its customer: by `to` (a number, a group's id) or by `recipient` (a user id)."""
-    if group:
-        return {"recipient_type": "group", "to": address}
-    return {"recipient": address} if is_user_id(address) else {"to": address}
-
-
-def _digits(to: str) -> str:
+def _digits(to: str | float) -> str:
     try:
         return normalise_number(to)
     except ValueError as problem:

@@ -51,7 +51,7 @@ def _contents(given: Sequence[_Json], defined: Sequence[_Json], definition: _Jso
     named = str(definition.get("parameter_format") or "").upper() == "NAMED"
     by_type = {str(component.get("type")).lower(): component for component in defined}
     sent = {str(component.get("type")).lower(): component for component in given}
-    yield from _header(_parameters(sent.get("header")), by_type.get("header"), where)
+    yield from _header(_parameters(sent.get("header")), by_type.get("header"), named, where)
     body = by_type.get("body") or {}
     names = ["1"] if body.get("add_security_recommendation") is not None else _variables(body.get("text"))
     yield from _texts(_parameters(sent.get("body")), names, named, f"{where}body")
@@ -66,15 +66,14 @@ def _contents(given: Sequence[_Json], defined: Sequence[_Json], definition: _Jso
         yield from _carousel(sent.get("carousel"), by_type["carousel"], definition)
 
 
-def _header(parameters: Sequence[_Json], defined: _Json | None, where: str) -> Iterator[str]:
+def _header(parameters: Sequence[_Json], defined: _Json | None, named: bool, where: str) -> Iterator[str]:
     if defined is None:
         if parameters:
             yield f"{where}header: the template has none."
         return
     format_ = str(defined.get("format") or "TEXT").lower()
     if format_ not in _MEDIA:
-        # One variable at most, so a name adds nothing that a count does not tell.
-        yield from _texts(parameters, _variables(defined.get("text")), named=False, where=f"{where}header")
+        yield from _texts(parameters, _variables(defined.get("text")), named, f"{where}header")
         return
     if len(parameters) != 1:
         yield f"{where}header: needs exactly one parameter, of type {format_}."
@@ -89,7 +88,7 @@ def _texts(parameters: Sequence[_Json], names: Sequence[str], named: bool, where
     if wrong:
         yield f"{where}: takes texts, not {', '.join(sorted(wrong))}."
     given = {str(parameter["parameter_name"]) for parameter in parameters if parameter.get("parameter_name")}
-    if not named and given and where.endswith("body"):
+    if not named and given:
         yield f"{where}: the template's variables are positional, so parameter_name may not be given."
     if named:
         missing = [name for name in names if name not in given]

@@ -199,6 +199,8 @@ def _walk_value(value: dict[str, Any], origin: _Origin) -> Iterator[Piece]:
             continue
         found = True
         items = value[key]
+        if isinstance(items, dict):
+            items = [items]
         if not isinstance(items, list):
             yield _malformed(origin, {key: items}, f"{key} is not a list")
             continue

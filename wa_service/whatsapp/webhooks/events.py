@@ -14,15 +14,16 @@ from typing import Any, ClassVar, Final, TypeAlias
 
 from wa_service.whatsapp.errors import WhatsAppError, from_status_error
 from wa_service.whatsapp.webhooks.envelope import MESSAGE_TYPES, Piece, PieceKind, is_delivery, walk
-from wa_service.whatsapp.webhooks.json_fields import UnreadableError, needed_text, optional_object, text_of
+from wa_service.whatsapp.webhooks.json_fields import UnreadableError, text_of
 from wa_service.whatsapp.webhooks.management_events import (
     MANAGEMENT_FIELDS,
     UNLIMITED,
     ManagementEvent,
     Preference,
     TemplateChange,
+    read_management,
 )
-from wa_service.whatsapp.webhooks.message_reader import errors_of, read_message
+from wa_service.whatsapp.webhooks.message_reader import read_message
 from wa_service.whatsapp.webhooks.messages import (
     Audio,
     ButtonPress,
@@ -49,6 +50,7 @@ from wa_service.whatsapp.webhooks.messages import (
     Unsupported,
     Video,
 )
+from wa_service.whatsapp.webhooks.status import MessageStatus, parse_status
 from wa_service.whatsapp.webhooks.thread_events import THREAD_KINDS
 
 __all__ = [
@@ -72,6 +74,7 @@ __all__ = [
     "Location",
     "Malformed",
     "ManagementEvent",
+    "MessageStatus",
     "Order",
     "OrderItem",
     "Piece",
@@ -80,7 +83,6 @@ __all__ = [
     "Reaction",
     "RequestWelcome",
     "Revoke",
-    "Status",
     "Sticker",
     "System",
     "TemplateChange",
@@ -95,28 +97,6 @@ __all__ = [
     "parse_piece",
     "walk",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """What became of a message of ours (5.7). `errors` are filled where `status` is `failed`.
-
-    `type`: "message", or Meta's "payment" and "call". `raw` holds `conversation`, `pricing` and the rest.
-    """
-
-    kind: ClassVar[str] = "status"
-
-    id: str
-    phone_number_id: str
-    addresses: tuple[str, ...]
-    status: str
-    timestamp: int
-    type: str
-    biz_opaque_callback_data: str
-    conversation: dict[str, Any] | None
-    pricing: dict[str, Any] | None
-    errors: tuple[WhatsAppError, ...]
-    raw: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +152,9 @@ class Malformed:
     raw: Any
 
 
-WebhookEvent: TypeAlias = InboundMessage | Status | ErrorNotice | UserAction | ManagementEvent | ThreadEvent | Malformed
+WebhookEvent: TypeAlias = (
+    InboundMessage | MessageStatus | ErrorNotice | UserAction | ManagementEvent | ThreadEvent | Malformed
+)
 
 
 def parse(delivery: object) -> Iterator[WebhookEvent]:
@@ -189,23 +171,6 @@ def parse_piece(piece: Piece) -> WebhookEvent:
         return _malformed(piece, str(problem))
 
 
-def _status(piece: Piece) -> Status:
-    raw = piece.raw
-    return Status(
-        piece.id,
-        piece.phone_number_id,
-        piece.addresses,
-        needed_text(raw, "status"),
-        piece.timestamp,
-        text_of(raw, "type") or "message",
-        text_of(raw, "biz_opaque_callback_data"),
-        optional_object(raw, "conversation"),
-        optional_object(raw, "pricing"),
-        errors_of(raw),
-        raw,
-    )
-
-
 def _error(piece: Piece) -> ErrorNotice:
     return ErrorNotice(piece.phone_number_id, from_status_error(piece.raw), piece.timestamp, piece.raw)
 
@@ -217,7 +182,7 @@ def _user_action(piece: Piece) -> UserAction:
 
 
 def _management(piece: Piece) -> ManagementEvent:
-    return ManagementEvent(piece.field, piece.waba_id, piece.phone_number_id, piece.timestamp, piece.raw)
+    return read_management(piece.field, piece.waba_id, piece.phone_number_id, piece.timestamp, piece.raw)
 
 
 def _thread(piece: Piece) -> ThreadEvent:
@@ -231,7 +196,7 @@ def _malformed(piece: Piece, reason: str = "") -> Malformed:
 _READERS: Final[Mapping[str, Callable[[Piece], WebhookEvent]]] = MappingProxyType(
     {
         "message": read_message,
-        "status": _status,
+        "status": parse_status,
         "error": _error,
         "user_action": _user_action,
         "management": _management,

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from wa_service.whatsapp.addresses import as_stored, is_number, spellings
+from wa_service.whatsapp.addresses import as_stored, spellings
+from wa_service.whatsapp.phone_numbers import is_number
 
 _NEW_NUMBER: Final = ("wa_id", "new_wa_id")
 _USER_IDS: Final = ("user_id", "parent_user_id")
@@ -56,6 +57,8 @@ def address_of(value: object) -> str:
         return str(value)
     if not isinstance(value, str) or not value:
         return ""
+    if value.isascii() and value.isdigit():
+        return value  # as Meta writes it: that is not judged
     return as_stored(value) if value[0] == "+" or value[0].isdigit() else value
 
 

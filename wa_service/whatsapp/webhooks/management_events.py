@@ -1,54 +1,20 @@
-"""What Meta tells about the account: every webhook field but `messages` (reference 5.10)."""
+"""Read what Meta tells about the account: every webhook field but `messages` (reference 5.10)."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, ClassVar, Final
+
+from wa_service.whatsapp.webhooks.json_fields import JsonObject, text_of
 
 UNLIMITED: Final = 0
 """A daily limit of 0 means: none."""
 
 HIGH_THROUGHPUT: Final = 1000
 """Messages a second after a THROUGHPUT_UPGRADE (7.1)."""
-
-MANAGEMENT_FIELDS: Final = frozenset(
-    [
-        "account_alerts",
-        "account_review_update",
-        "account_update",
-        "automatic_events",
-        "business_capability_update",
-        "business_username_update",
-        "calls",
-        "flows",
-        "group_lifecycle_update",
-        "group_participant_update",
-        "group_participants_update",
-        "group_settings_update",
-        "group_status_update",
-        "history",
-        "message_echoes",
-        "message_template_components_update",
-        "message_template_quality_update",
-        "message_template_status_update",
-        "messaging_handovers",
-        "partner_solutions",
-        "payment_configuration_update",
-        "phone_number_name_update",
-        "phone_number_quality_update",
-        "phone_number_username_update",
-        "security",
-        "smb_app_state_sync",
-        "smb_message_echoes",
-        "standby",
-        "template_category_update",
-        "tracking_events",
-        "user_preferences",
-    ]
-)
-"""The known fields, so that labels made of them stay bounded."""
 
 _INTEGER: Final = re.compile(r"-?[0-9]{1,11}")
 
@@ -64,18 +30,9 @@ _TIERS: Final = {
     "TIER_UNLIMITED": UNLIMITED,
 }
 
-_TEMPLATE_FIELDS: Final = frozenset(
-    {
-        "message_template_status_update",
-        "message_template_quality_update",
-        "message_template_components_update",
-        "template_category_update",
-    }
-)
-
 
 def tier_limit(value: object) -> int | None:
-    """Customers a day from a tier's name or number; `UNLIMITED` for -1, None where it says nothing (7.4)."""
+    """Return customers a day from a tier's name or number; `UNLIMITED` for -1, None where it says nothing (7.4)."""
     if isinstance(value, str):
         if value.upper() in _TIERS:
             return _TIERS[value.upper()]
@@ -88,7 +45,7 @@ def tier_limit(value: object) -> int | None:
 
 
 def digits_only(number: str) -> str:
-    """A number as customers see it (`+1 555-000-1111`) as bare digits, so that two spellings compare; at most 32."""
+    """Return the digits of a number as customers see it (`+1 555-000-1111`), so that spellings compare; at most 32."""
     return _NO_DIGIT.sub("", number)[:32]
 
 
@@ -117,7 +74,12 @@ class Preference:
 
 @dataclass(frozen=True, slots=True)
 class ManagementEvent:
-    """One change of a management field; `raw` is its value, unchanged."""
+    """One change of a management field; `raw` is its value, unchanged.
+
+    `daily_limit`: customers that may be opened by template in 24 h (`UNLIMITED`: any). `messages_per_second`: the
+    number's new throughput. `template`: the template that changed. `preferences`: what customers said about marketing.
+    Each is None, or empty, where the field does not tell it.
+    """
 
     kind: ClassVar[str] = "management"
 
@@ -126,73 +88,117 @@ class ManagementEvent:
     phone_number_id: str
     timestamp: int
     raw: dict[str, Any]
+    daily_limit: int | None = None
+    messages_per_second: int | None = None
+    template: TemplateChange | None = None
+    preferences: tuple[Preference, ...] = ()
 
     @property
     def event(self) -> str:
         """Meta's name of what happened (`event`, else `decision`), "" where there is none."""
-        return _text(self.raw, "event") or _text(self.raw, "decision")
+        return text_of(self.raw, "event") or text_of(self.raw, "decision")
 
     @property
     def display_phone_number(self) -> str:
         """The number it is about, digits only, "" where it is about the account."""
         metadata = self.raw.get("metadata")
-        inner = _text(metadata, "display_phone_number") if isinstance(metadata, Mapping) else ""
-        return digits_only(_text(self.raw, "display_phone_number") or inner)
+        inner = text_of(metadata, "display_phone_number") if isinstance(metadata, Mapping) else ""
+        return digits_only(text_of(self.raw, "display_phone_number") or inner)
 
-    @property
-    def daily_limit(self) -> int | None:
-        """Customers that may be opened by template in 24 h (`UNLIMITED`: any); None where it does not say."""
-        if self.field not in ("business_capability_update", "phone_number_quality_update"):
-            return None
-        for key in ("max_daily_conversations_per_business", "max_daily_conversation_per_phone", "current_limit"):
-            limit = tier_limit(self.raw.get(key))
-            if limit is not None:
-                return limit
-        return None
 
-    @property
-    def messages_per_second(self) -> int | None:
-        """The number's new throughput after an upgrade; None where it does not say."""
-        upgraded = self.field == "phone_number_quality_update" and self.event == "THROUGHPUT_UPGRADE"
-        return HIGH_THROUGHPUT if upgraded else None
+def read_management(
+    field: str, waba_id: str, phone_number_id: str, timestamp: int, value: dict[str, Any]
+) -> ManagementEvent:
+    """Read the value of a field; one that is not known is kept as it is."""
+    reader = MANAGEMENT_FIELDS.get(field, _label_only)
+    return ManagementEvent(field, waba_id, phone_number_id, timestamp, value, **reader(value))
 
-    @property
-    def template(self) -> TemplateChange | None:
-        """The template that changed, for the four template fields."""
-        if self.field not in _TEMPLATE_FIELDS:
-            return None
-        raw = self.raw
-        id_ = raw.get("message_template_id")
-        return TemplateChange(
-            id=str(id_) if isinstance(id_, int | str) else "",
-            name=_text(raw, "message_template_name"),
-            language=_text(raw, "message_template_language").replace("-", "_"),
-            status=_text(raw, "event"),
-            category=_text(raw, "new_category") or _text(raw, "message_template_category"),
-            quality=_text(raw, "new_quality_score"),
-            reason=_text(raw, "reason"),
-        )
 
-    @property
-    def preferences(self) -> tuple[Preference, ...]:
-        """What customers said about marketing (`user_preferences`)."""
-        items = self.raw.get("user_preferences")
-        if self.field != "user_preferences" or not isinstance(items, list):
-            return ()
-        return tuple(_preference(item) for item in items if isinstance(item, Mapping))
+def _label_only(value: JsonObject) -> dict[str, Any]:
+    del value
+    return {}
+
+
+def _capability(value: JsonObject) -> dict[str, Any]:
+    found = map(
+        tier_limit, map(value.get, ("max_daily_conversations_per_business", "max_daily_conversation_per_phone"))
+    )
+    return {"daily_limit": next((limit for limit in found if limit is not None), None)}
+
+
+def _number_quality(value: JsonObject) -> dict[str, Any]:
+    upgraded = text_of(value, "event") == "THROUGHPUT_UPGRADE"
+    limit = _capability(value)["daily_limit"]
+    return {
+        "daily_limit": tier_limit(value.get("current_limit")) if limit is None else limit,
+        "messages_per_second": HIGH_THROUGHPUT if upgraded else None,
+    }
+
+
+def _template(value: JsonObject) -> dict[str, Any]:
+    id_ = value.get("message_template_id")
+    template = TemplateChange(
+        id=str(id_) if isinstance(id_, int | str) else "",
+        name=text_of(value, "message_template_name"),
+        language=text_of(value, "message_template_language").replace("-", "_"),
+        status=text_of(value, "event"),
+        category=text_of(value, "new_category") or text_of(value, "message_template_category"),
+        quality=text_of(value, "new_quality_score"),
+        reason=text_of(value, "reason"),
+    )
+    return {"template": template}
+
+
+def _preferences(value: JsonObject) -> dict[str, Any]:
+    items = value.get("user_preferences")
+    found = (_preference(item) for item in items if isinstance(item, Mapping)) if isinstance(items, list) else ()
+    return {"preferences": tuple(found)}
 
 
 def _preference(item: Mapping[str, Any]) -> Preference:
     stamp = item.get("timestamp")
-    addresses = (_text(item, "wa_id"), _text(item, "user_id"), _text(item, "parent_user_id"))
+    addresses = (text_of(item, "wa_id"), text_of(item, "user_id"), text_of(item, "parent_user_id"))
     return Preference(
         addresses=tuple(address for address in addresses if address),
-        category=_text(item, "category"),
-        value=_text(item, "value"),
+        category=text_of(item, "category"),
+        value=text_of(item, "value"),
         timestamp=stamp if isinstance(stamp, int) and not isinstance(stamp, bool) else 0,
     )
 
 
-def _text(mapping: Mapping[str, Any], key: str) -> str:
-    value = mapping.get(key)
-    return value if isinstance(value, str) else ""
+MANAGEMENT_FIELDS: Final[Mapping[str, Callable[[JsonObject], dict[str, Any]]]] = MappingProxyType(
+    {
+        "account_alerts": _label_only,
+        "account_review_update": _label_only,
+        "account_update": _label_only,
+        "automatic_events": _label_only,
+        "business_capability_update": _capability,
+        "business_username_update": _label_only,
+        "calls": _label_only,
+        "flows": _label_only,
+        "group_lifecycle_update": _label_only,
+        "group_participant_update": _label_only,
+        "group_participants_update": _label_only,
+        "group_settings_update": _label_only,
+        "group_status_update": _label_only,
+        "history": _label_only,
+        "message_echoes": _label_only,
+        "message_template_components_update": _template,
+        "message_template_quality_update": _template,
+        "message_template_status_update": _template,
+        "messaging_handovers": _label_only,
+        "partner_solutions": _label_only,
+        "payment_configuration_update": _label_only,
+        "phone_number_name_update": _label_only,
+        "phone_number_quality_update": _number_quality,
+        "phone_number_username_update": _label_only,
+        "security": _label_only,
+        "smb_app_state_sync": _label_only,
+        "smb_message_echoes": _label_only,
+        "standby": _label_only,
+        "template_category_update": _template,
+        "tracking_events": _label_only,
+        "user_preferences": _preferences,
+    }
+)
+"""The known fields, each with what reads its value; labels made of them stay bounded."""

@@ -8,7 +8,6 @@ from typing import Any, Final, TypeAlias
 
 import orjson
 
-from wa_service.whatsapp.errors import WhatsAppError, from_status_error
 from wa_service.whatsapp.webhooks.envelope import Piece
 from wa_service.whatsapp.webhooks.json_fields import (
     JsonObject,
@@ -45,12 +44,7 @@ from wa_service.whatsapp.webhooks.messages import (
     Unsupported,
     Video,
 )
-
-
-def errors_of(body: JsonObject) -> tuple[WhatsAppError, ...]:
-    """Meta's `errors` of a message or status, () where there are none (5.8)."""
-    items = body.get("errors")
-    return tuple(from_status_error(item) for item in items) if isinstance(items, list) else ()
+from wa_service.whatsapp.webhooks.status import errors_of
 
 
 def _context(raw: JsonObject) -> Context | None:

@@ -1,0 +1,70 @@
+"""Read one status: what became of a message of ours (reference 5.7). It runs for every status, so it does little."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final
+
+from wa_service.whatsapp.errors import WhatsAppError, from_status_error
+from wa_service.whatsapp.webhooks.envelope import Piece
+
+NON_MESSAGE_TYPES: Final = ("payment", "call")
+"""Meta's types of a status that is about something beside the message: its "failed" is not the message's."""
+
+
+@dataclass(frozen=True, slots=True)
+class MessageStatus:
+    """What became of a message. `errors` are filled where `status` is `failed`.
+
+    `timestamp`: Unix seconds, 0 unknown. `type`: "message", or Meta's "payment" and "call", whose object is in
+    `subject`.
+    """
+
+    kind: ClassVar[str] = "status"
+
+    id: str
+    phone_number_id: str
+    addresses: tuple[str, ...]
+    status: str
+    timestamp: int
+    type: str
+    biz_opaque_callback_data: str
+    pricing: dict[str, Any] | None
+    errors: tuple[WhatsAppError, ...]
+    raw: dict[str, Any]
+
+    @property
+    def conversation(self) -> dict[str, Any] | None:
+        """Meta's object of the conversation, where there is one."""
+        conversation = self.raw.get("conversation")
+        return conversation if isinstance(conversation, dict) else None
+
+    @property
+    def subject(self) -> Any:
+        """Meta's object of what the status is about, None for the message itself."""
+        return self.raw.get(self.type) if self.type in NON_MESSAGE_TYPES else None
+
+
+def parse_status(piece: Piece) -> MessageStatus:
+    """Read a piece of kind `status`; whatever came, each field has its type."""
+    raw = piece.raw
+    type_, opaque, pricing = raw.get("type"), raw.get("biz_opaque_callback_data"), raw.get("pricing")
+    return MessageStatus(
+        piece.id,
+        piece.phone_number_id,
+        piece.addresses,
+        raw["status"],  # `walk` gives no status without
+        piece.timestamp,
+        type_ if isinstance(type_, str) and type_ else "message",
+        opaque if isinstance(opaque, str) else "",
+        pricing if isinstance(pricing, dict) else None,
+        errors_of(raw) if "errors" in raw else (),
+        raw,
+    )
+
+
+def errors_of(body: dict[str, Any]) -> tuple[WhatsAppError, ...]:
+    """Return Meta's `errors` of a message or status: a list, one object or a text; () where there are none (5.8)."""
+    found = body.get("errors")
+    items = found if isinstance(found, list) else [found] if isinstance(found, dict | str) and found else ()
+    return tuple(from_status_error({"title": item} if isinstance(item, str) else item) for item in items)
