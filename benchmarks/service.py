@@ -110,7 +110,7 @@ class Service:
             "WHATSAPP_API_VERSION": "v24.0",
             "WHATSAPP_API_BASE_URL": meta_url,
             "WHATSAPP_MESSAGES_PER_SECOND": str(THROUGHPUT),
-            "WA_API_KEYS": "benchmark:benchmark-key:admin",
+            "WA_API_KEYS": "benchmark:benchmark-key-for-measuring:admin",
             "WA_BIND": f"127.0.0.1:{self.port}",
             "WA_VAR_DIR": str(workshop.directory),
             "WA_LOG_FORMAT": "json",

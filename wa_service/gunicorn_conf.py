@@ -53,6 +53,9 @@ worker_tmp_dir = "/dev/shm" if sys.platform == "linux" else None  # noqa: S108 -
 control_socket_disable = True
 
 
+# The socket of `unix:` is for its group, the proxy's: its peer may say whom it speaks for.
+umask = 0o007
+
 worker_class = DrainingGeventWorker
 logger_class = StructlogLogger
 

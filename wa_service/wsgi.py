@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import sys
 
@@ -27,6 +28,8 @@ def build() -> Flask:
 
     configure(given)
     app = create_app(runtime.build(given), WebOptions.of(given))
+    # What was counted since the last write must not end with the process.
+    atexit.register(app.extensions["metrics_buffer"].write)
     # The collector skips what lives as long as the process: some 15 µs a webhook.
     gc.collect()
     gc.freeze()

@@ -20,7 +20,7 @@ TOKEN = "EAAtestsToken0123456789abcdef"
 APP_SECRET = "app-secret-Zt4mVw"
 NEW_APP_SECRET = "app-secret-next-Hq8s"
 VERIFY_TOKEN = "verify-token-Lp3x"
-API_KEY = "api-key-Wd5nKc"
+API_KEY = "api-key-of-the-tests-Wd5nKc"
 NUMBER = "100000000000001"
 WABA = "200000000000001"
 # A range that no carrier gives to anybody, and no other number in these tests begins with it.

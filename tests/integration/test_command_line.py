@@ -70,7 +70,7 @@ def test_the_help_names_every_command(wa: Command) -> None:
 
 
 def test_settings_are_printed_with_secrets_masked(wa: Command) -> None:
-    told = wa("settings", WA_API_KEYS="tool:hush-key:admin")
+    told = wa("settings", WA_API_KEYS="tool:hush-key-of-the-tool:admin")
     assert told.returncode == 0
     assert NUMBER in told.stdout
     assert "tool (admin + read + send)" in told.stdout

@@ -23,7 +23,7 @@ from wa_service.config.web_options import WebOptions
 from wa_service.web.app import create_app
 from wa_service.whatsapp.client import WhatsAppMetaClient
 
-KEY = "key-of-a-test"
+KEY = "key-of-a-test-of-web"
 SETTINGS = {
     "WHATSAPP_ACCESS_TOKEN": "token-of-a-test",
     "WHATSAPP_PHONE_NUMBER_ID": "106540352242922,106540352242923",

@@ -29,14 +29,14 @@ from wa_service.web.app import create_app
 
 NUMBER = "106540352242922"
 CUSTOMER = "15551234567"
-KEY = {"Authorization": "Bearer key-of-a-test"}
+KEY = {"Authorization": "Bearer key-of-a-test-of-web"}
 SETTINGS = {
     "WHATSAPP_ACCESS_TOKEN": "token-of-a-test",
     "WHATSAPP_PHONE_NUMBER_ID": NUMBER,
     "WHATSAPP_VERIFY_TOKEN": "a-verify-token",
     "WHATSAPP_APP_SECRET": "an-app-secret",
     "WHATSAPP_API_BASE_URL": "http://127.0.0.1:1",
-    "WA_API_KEYS": "tester:key-of-a-test:admin",
+    "WA_API_KEYS": "tester:key-of-a-test-of-web:admin",
     "WA_SEND_WAIT": "0",
 }
 

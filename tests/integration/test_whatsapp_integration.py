@@ -27,7 +27,7 @@ SERVICE = {
     "WHATSAPP_VERIFY_TOKEN": "a-verify-token",
     "WHATSAPP_APP_SECRET": SECRET,
     "WHATSAPP_API_VERSION": "v24.0",
-    "WA_API_KEYS": "tool:a-key-of-a-tool",
+    "WA_API_KEYS": "tool:a-key-of-a-tool-of-ours",
     "WA_SEND_WAIT": "0",
 }
 
@@ -158,7 +158,7 @@ class TestWhatsAppClient:
 
         def opened(wa_id: str) -> TestResponse:
             message = {"to": wa_id, "template": hello}
-            return tool.post("/v1/messages", json=message, headers={"Authorization": "Bearer a-key-of-a-tool"})
+            return tool.post("/v1/messages", json=message, headers={"Authorization": "Bearer a-key-of-a-tool-of-ours"})
 
         assert opened("15550000000").status_code == 202
         for customer in range(1, 1_000):

@@ -37,6 +37,8 @@ def parse_api_keys(text: str) -> tuple[ApiKey, ...]:
     keys = tuple(_parse(part.strip()) for part in text.split(",") if part.strip())
     if len({key.name for key in keys}) < len(keys):
         raise ValueError("gives the same name to two keys")
+    if len({key.digest for key in keys}) < len(keys):
+        raise ValueError("gives two names to the same key")
     return keys
 
 

@@ -47,6 +47,8 @@ def create_app(runtime: Runtime, options: WebOptions) -> Flask:
         validation_error_callback=_invalid_parameters,
         static_folder=None,
     )
+    # A redirect to the address without doubled slashes would name the host that the caller named.
+    app.url_map.merge_slashes = False
     app.url_map.converters |= {"message_id": MessageIdConverter, "wamid": WamidConverter}
     problems.install(app)
 
@@ -56,7 +58,7 @@ def create_app(runtime: Runtime, options: WebOptions) -> Flask:
     services.intake.announce_start()
     api = api_blueprint(runtime, services, options.send_wait)
     measure_calls(api)
-    require_keys(api, KeyRing(options.api_keys), limits.count_refused)
+    require_keys(api, KeyRing(options.api_keys), limits.count_guess)
     limits.count_calls(app, api)
     refuse_unknown_parameters(api)
 
@@ -70,7 +72,10 @@ def create_app(runtime: Runtime, options: WebOptions) -> Flask:
             debug=options.log_level == "debug",
         )
     )
-    app.register_blueprint(health_blueprint(runtime.store, runtime.observer, metrics_buffer, options.metrics_key))
+    app.register_blueprint(
+        health_blueprint(runtime.store, runtime.observer, metrics_buffer, options.metrics_key, limits.count_guess)
+    )
+    app.extensions["metrics_buffer"] = metrics_buffer
     app.register_api(api)
     app.register_blueprint(docs_blueprint(app, runtime.numbers, options.send_ttl))
     check_routes(app)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from flask import Blueprint, Response, request
 from pydantic import SecretStr
 
@@ -15,7 +17,11 @@ from wa_service.web.problems import UNAUTHORIZED, ProblemError, store_unavailabl
 
 
 def health_blueprint(
-    store: Store, observer: Observer, metrics_buffer: MetricsBuffer, metrics_key: SecretStr | None
+    store: Store,
+    observer: Observer,
+    metrics_buffer: MetricsBuffer,
+    metrics_key: SecretStr | None,
+    count_refused: Callable[[], None],
 ) -> Blueprint:
     """Return the three routes for operators; `metrics_key` is what `/metrics` asks for, None: nothing."""
     blueprint = Blueprint("health", __name__)
@@ -43,6 +49,7 @@ def health_blueprint(
         """Return every series of this machine's processes, and of the store."""
         given = request.headers.get("Authorization", "")
         if metrics_key is not None and not exposition.may_scrape(given, metrics_key.get_secret_value()):
+            count_refused()
             raise ProblemError(UNAUTHORIZED, headers={"WWW-Authenticate": 'Bearer realm="metrics"'})
         metrics_buffer.write()
         body, content_type = exposition.render(registry)

@@ -11,7 +11,7 @@ from typing import Any
 
 from flask import Blueprint, Flask, Response, request
 from flask_limiter import Limiter
-from limits import parse
+from limits import RateLimitItem, parse
 from limits.errors import StorageError
 from redis import exceptions
 
@@ -20,6 +20,8 @@ from wa_service.web.auth import caller_name
 from wa_service.web.problems import TOO_MANY_CALLS, ProblemError, store_unavailable
 
 REFUSED_RATE = "600/minute"
+GUESSED_KEYS_RATE = "60/minute"
+"""Of one address: whoever guesses API keys gets no further."""
 # flask-limiter takes a connection for each call that it counts, and a web process runs a thousand calls side by side.
 # They share these and wait for one, so that the store's own pool, which webhooks need, is left alone.
 CONNECTIONS = 64
@@ -43,6 +45,7 @@ class CallLimits:
     def __init__(self, store: Store, rate: str, refused_rate: str = REFUSED_RATE) -> None:
         self._store = store
         self._refused_rate = parse(refused_rate)
+        self._guessed_rate = parse(GUESSED_KEYS_RATE)
         pool = store.new_pool(CONNECTIONS, CONNECTION_SECONDS)
         self._limiter = Limiter(
             caller_name,
@@ -65,18 +68,29 @@ class CallLimits:
         blueprint.register_error_handler(StorageError, self._refuse_uncounted)
 
     def count_refused(self) -> None:
-        """Count a refused call for its address.
+        """Count a refused webhook for its address.
 
         Raises:
             ProblemError: there were too many from this address.
         """
+        self._count(self._refused_rate, "refused")
+
+    def count_guess(self) -> None:
+        """Count a call without a known key for its address.
+
+        Raises:
+            ProblemError: there were too many from this address.
+        """
+        self._count(self._guessed_rate, "guessed")
+
+    def _count(self, rate: RateLimitItem, what: str) -> None:
         if self._store.flusher.unavailable:
             return
         address = request.remote_addr or "local"
         try:
-            if self._limiter.limiter.hit(self._refused_rate, "refused", address):
+            if self._limiter.limiter.hit(rate, what, address):
                 return
-            reset, _ = self._limiter.limiter.get_window_stats(self._refused_rate, "refused", address)
+            reset, _ = self._limiter.limiter.get_window_stats(rate, what, address)
         except StorageError as error:
             self.note_failure(error)
             return

@@ -15,8 +15,12 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
+from gunicorn.arbiter import Arbiter  # type: ignore[import-untyped]  # gunicorn has no types
 from gunicorn.glogging import Logger  # type: ignore[import-untyped]  # gunicorn has no types
 from gunicorn.workers.ggevent import GeventWorker  # type: ignore[import-untyped]  # gunicorn has no types
+
+TAKES_SSL: Final = frozenset({"urllib3", "requests", "redis", "flask"})
+"""Modules that take the sockets, locks or TLS of the standard library while they are imported."""
 
 IDLE_SECONDS: Final = 1.0
 """A request follows its connection, or the answer before it, within this time, or the connection is idle."""
@@ -31,6 +35,19 @@ class DrainingGeventWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._idle_since: dict[socket.socket, float] = {}
+
+    def patch(self) -> None:
+        """Patch the standard library for gevent; end where something has taken its unpatched parts already.
+
+        With `--preload` the application is loaded before: each call to Meta would then end in a RecursionError.
+        """
+        if early := sorted(TAKES_SSL & sys.modules.keys()):
+            sys.stderr.write(
+                f"gevent must patch the standard library before {', '.join(early)} is imported, or TLS fails later: "
+                "leave --preload out, and import nothing of it in gunicorn's configuration.\n"
+            )
+            sys.exit(Arbiter.APP_LOAD_ERROR)
+        super().patch()
 
     def handle(self, listener: socket.socket, client: socket.socket, addr: Any) -> None:
         """Serve a connection."""

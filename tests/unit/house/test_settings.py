@@ -57,6 +57,7 @@ def test_every_missing_variable_gets_a_sentence_of_its_own() -> None:
         ("WA_API_KEYS", "tool:secret-value:root"),
         ("WA_API_KEYS", "tool:sha256:secret-value"),
         ("WA_API_KEYS", "tool:one,tool:two"),
+        ("WA_API_KEYS", "ci:secret-value:read,ops:secret-value:admin"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_named_but_not_told(variable: str, value: str) -> None:

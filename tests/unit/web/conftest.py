@@ -35,14 +35,17 @@ SETTINGS = {
     "WHATSAPP_BUSINESS_ACCOUNT_ID": WABA,
     "WHATSAPP_API_VERSION": "v24.0",
     "WHATSAPP_API_BASE_URL": "http://127.0.0.1:1",
-    "WA_API_KEYS": "both:key-of-both,reader:key-of-reader:read,sender:key-of-sender:send,boss:key-of-boss:admin",
+    "WA_API_KEYS": ",".join(
+        f"{name}:the-test-key-of-{name}{role}"
+        for name, role in (("both", ""), ("reader", ":read"), ("sender", ":send"), ("boss", ":admin"))
+    ),
     "WA_SEND_WAIT": "0",
 }
 
 IN_CHUNKS = {"wsgi.input_terminated": True, "CONTENT_LENGTH": ""}
 """What the server says of a body that came in chunks, whose end it knows."""
 
-KEYS = {name: {"Authorization": f"Bearer key-of-{name}"} for name in ("both", "reader", "sender", "boss")}
+KEYS = {name: {"Authorization": f"Bearer the-test-key-of-{name}"} for name in ("both", "reader", "sender", "boss")}
 
 
 @dataclass(frozen=True)

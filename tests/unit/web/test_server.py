@@ -6,16 +6,21 @@ import json
 import logging
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from gunicorn.arbiter import Arbiter  # type: ignore[import-untyped]  # gunicorn has no types
 from gunicorn.config import Config  # type: ignore[import-untyped]  # gunicorn has no types
 from gunicorn.workers.base_async import AsyncWorker  # type: ignore[import-untyped]  # gunicorn has no types
 
 from wa_service.web import server
 from wa_service.web.server import DrainingGeventWorker, ProblemJsonSocket, StructlogLogger, run_in_child
 
+ROOT = Path(__file__).parents[3]
 Pair = tuple[socket.socket, socket.socket]
 
 
@@ -144,3 +149,37 @@ def test_a_check_that_fails_ends_the_start(status: int) -> None:
 
 def test_a_check_that_passes_lets_the_start_go_on() -> None:
     run_in_child(lambda: 0)
+
+
+def test_a_worker_does_not_start_where_tls_was_taken_before_the_patch(
+    worker: DrainingGeventWorker, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        worker.patch()
+
+    assert ended.value.code == Arbiter.APP_LOAD_ERROR
+    assert "leave --preload out" in capsys.readouterr().err
+
+
+def in_a_process(directory: Path, redis_url: str, code: str) -> str:
+    """What a process prints that holds the application as gunicorn's workers do."""
+    env = {
+        "PATH": os.environ["PATH"],
+        "WA_ENV_FILE": os.devnull,
+        "WHATSAPP_ACCESS_TOKEN": "token",
+        "WHATSAPP_PHONE_NUMBER_ID": "100000000000001",
+        "WHATSAPP_VERIFY_TOKEN": "shake",
+        "WHATSAPP_APP_SECRET": "secret",
+        "REDIS_URL": redis_url,
+        "WA_VAR_DIR": str(directory),
+    }
+    command = [sys.executable, "-c", f"import wsgi\n{code}"]
+    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=True, timeout=60).stdout
+
+
+def test_what_a_process_counted_last_is_written_when_it_ends(tmp_path: Path, valkey_url: str) -> None:
+    in_a_process(tmp_path, valkey_url, "wsgi.app.extensions['metrics_buffer'].webhook_answered('stored', 0.1)")
+
+    told = in_a_process(tmp_path, valkey_url, "print(wsgi.app.test_client().get('/metrics').text)")
+
+    assert 'whatsapp_webhooks_total{outcome="stored"} 1.0' in told
