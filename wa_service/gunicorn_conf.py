@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from wa_service.config import settings
+from wa_service.memory_guard import protect_memory
 from wa_service.observability import log
 from wa_service.web.server import DrainingGeventWorker, StructlogLogger, run_in_child
 
@@ -19,6 +20,8 @@ try:
     _settings = settings.load()
 except settings.SettingsError as error:
     sys.exit(str(error))
+# Workers are forked from this process and stay protected.
+protect_memory()
 log.configure(_settings.log_format, _settings.log_numbers, level=_settings.log_level)
 
 wsgi_app = "wa_service.wsgi:app"

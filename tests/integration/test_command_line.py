@@ -236,3 +236,12 @@ def test_a_script_that_cannot_be_used_fails_the_check_of_the_settings(wa: Comman
     told = wa("settings", "--quiet", WA_SCRIPT_FILE=str(tmp_path / "mine.yaml"))
     assert told.returncode == 2
     assert f"{tmp_path / 'mine.yaml'}, line 1" in told.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="prctl is Linux's")
+def test_a_process_that_holds_the_token_cannot_be_read_by_its_like() -> None:
+    code = (
+        "import ctypes; from wa_service.memory_guard import protect_memory as p; p(); print(ctypes.CDLL(None).prctl(3))"
+    )
+    told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert told.stdout == "0\n"

@@ -9,6 +9,7 @@ import click
 
 from wa_service.cli.context import load_settings
 from wa_service.cli.terminal import complain
+from wa_service.memory_guard import protect_memory
 from wa_service.startup import StartRefusedError, check_store
 from wa_service.worker.supervisor import supervise
 
@@ -33,6 +34,7 @@ def command(
     Run as many as you like.
     """
     # The hidden options are those with which the supervisor starts the process that works.
+    protect_memory()
     settings = load_settings()
     if consumer is None:
         return supervise()

@@ -248,6 +248,9 @@ class Settings(BaseModel):
     worker_metrics_port: Port = _variable(
         "WA_WORKER_METRICS_PORT", "Port on which a worker on a machine of its own serves its metrics; 0: none.", 0
     )
+    worker_metrics_bind: str = _variable(
+        "WA_WORKER_METRICS_BIND", "Address on which that port listens; beyond loopback set WA_METRICS_KEY.", "127.0.0.1"
+    )
     sentry_dsn: SecretStr | None = _variable("SENTRY_DSN", "Error tracking by Sentry.", None, secret=True)
 
     # Calls to the outside

@@ -16,9 +16,9 @@ from wa_service.store.overview import Observer
 class MetricsServer:
     """Serves `/metrics` while the port is its own."""
 
-    def __init__(self, port: int, key: str | None, observer: Observer) -> None:
+    def __init__(self, host: str, port: int, key: str | None, observer: Observer) -> None:
         self._app = guarded_app(scrape_registry(lambda: observer.overview().samples()), key)
-        self._port = port
+        self._address = (host, port)
         self._server: WSGIServer | None = None
         self._log = log.get_logger(port=port)
 
@@ -26,7 +26,7 @@ class MetricsServer:
         """Listen, unless it does already or another process has the port; call it again in that case."""
         if self._server is not None:
             return
-        server = WSGIServer(("", self._port), self._app, log=None, error_log=None)
+        server = WSGIServer(self._address, self._app, log=None, error_log=None)
         try:
             server.start()
         except OSError:

@@ -71,7 +71,7 @@ class WorkerProcess:
         self._maintenance = Maintenance(built.outbox, built.inbox, built.events, consumer, self._inbound.renew_leases)
         key = settings.metrics_key.get_secret_value() if settings.metrics_key else None
         port = settings.worker_metrics_port
-        self._metrics_server = MetricsServer(port, key, built.observer) if port else None
+        self._metrics_server = MetricsServer(settings.worker_metrics_bind, port, key, built.observer) if port else None
         self._stop = Event()
         self._log = log.get_logger(consumer=consumer)
 

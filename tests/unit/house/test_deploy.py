@@ -103,23 +103,58 @@ def test_systemd_takes_the_units(require_program: Programs, tmp_path: Path, unit
     assert (told.returncode, told.stderr) == (0, "")
 
 
+def nginx_takes(program: Path, directory: Path, site: str) -> None:
+    (directory / "site.conf").write_text(site.replace("/etc/nginx/webhook.inc", str(DEPLOY / "nginx/webhook.inc")))
+    (directory / "nginx.conf").write_text(
+        f"events {{}}\npid {directory}/pid;\nhttp {{ access_log off; include {directory}/site.conf; }}\n"
+    )
+    command = [str(part) for part in (program, "-t", "-c", directory / "nginx.conf", "-e", directory / "errors")]
+    told = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert told.returncode == 0, told.stderr
+
+
 def test_nginx_lets_the_webhook_through_and_nothing_else(require_program: Programs, tmp_path: Path) -> None:
     program = require_program("nginx", "/usr/sbin/nginx")
     site = (DEPLOY / "nginx/compose.conf").read_text(encoding="utf-8")
-    site = site.replace("/etc/nginx/webhook.inc", str(DEPLOY / "nginx/webhook.inc")).replace("web:8000", "127.0.0.1:1")
-    (tmp_path / "site.conf").write_text(site)
-    (tmp_path / "nginx.conf").write_text(
-        f"events {{}}\npid {tmp_path}/pid;\nhttp {{ access_log off; include {tmp_path}/site.conf; }}\n"
-    )
-    told = subprocess.run(
-        [program, "-t", "-c", tmp_path / "nginx.conf", "-e", tmp_path / "errors"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert told.returncode == 0, told.stderr
+    nginx_takes(program, tmp_path, site.replace("web:8000", "127.0.0.1:1"))
     locations = re.findall(r"^location (.*) \{", (DEPLOY / "nginx/webhook.inc").read_text(), re.MULTILINE)
     assert locations == ["= /webhooks/whatsapp", "/"]
+
+
+@pytest.mark.parametrize("with_client_certificate", [False, True])
+def test_nginx_takes_the_site_with_tls(
+    require_program: Programs, tmp_path: Path, with_client_certificate: bool
+) -> None:
+    program, openssl = require_program("nginx", "/usr/sbin/nginx"), require_program("openssl")
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    made = [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=x", "-keyout", key]
+    subprocess.run([*map(str, made), "-out", str(certificate)], capture_output=True, check=True)
+    site = (DEPLOY / "nginx/wa-service.conf").read_text(encoding="utf-8")
+    if with_client_certificate:
+        site = re.sub(r"^( +)# ((?:ssl_|if ).*[;}])$", r"\1\2", site, flags=re.MULTILINE)
+        assert "\n    ssl_verify_client      on;" in site
+    site = re.sub(r"(ssl_certificate|ssl_client_certificate) +\S+;", rf"\1 {certificate};", site)
+    nginx_takes(program, tmp_path, re.sub(r"ssl_certificate_key +\S+;", f"ssl_certificate_key {key};", site))
+
+
+def test_one_address_cannot_hold_nginx(tmp_path: Path) -> None:
+    included = (DEPLOY / "nginx/webhook.inc").read_text(encoding="utf-8")
+    assert "limit_conn wa_webhook " in included
+    assert "client_body_timeout 10s;" in included
+    assert "proxy_pass http://wa_web/webhooks/whatsapp;" in included
+    for site in ("compose.conf", "wa-service.conf"):
+        text = (DEPLOY / "nginx" / site).read_text(encoding="utf-8")
+        assert "zone=wa_webhook:" in text
+        assert "client_header_timeout 10s;" in text
+
+
+def test_nobody_but_its_users_reaches_the_containers_valkey() -> None:
+    compose = read_yaml("compose.yaml")
+    networks = {name: set(service.get("networks", [])) for name, service in compose["services"].items()}
+    assert {name for name, its in networks.items() if "store" in its} == {"web", "worker", "valkey"}
+    assert networks["nginx"] & networks["valkey"] == networks["grafana"] & networks["valkey"] == set()
+    assert "GF_SECURITY_ADMIN_PASSWORD__FILE" in compose["services"]["grafana"]["environment"]
+    assert "valkey_conf" in compose["services"]["valkey"]["secrets"]
 
 
 def test_the_containers_run_two_of_each_and_write_nowhere() -> None:
