@@ -197,9 +197,17 @@ class Eraser:
         """Erase what waits to be pushed to subscribers."""
         for due in self._walk.keys("push_due:*"):
             subscription = self._keys.part_of(due)[1]
-            for c in self._person.conversations:
+            waiting = [text(c) for c in self._store.do("ZRANGE", due, 0, -1)]
+            for c in filter(self._is_theirs_or_left, waiting):
                 push = [self._keys.of(family, subscription, c) for family in ("push_lane", "push_head")]
                 self._do([("DEL", *push), ("ZREM", due, c)])
+
+    def _is_theirs_or_left(self, c: str) -> bool:
+        """Whether a conversation is theirs, or bears their address and is nobody's any more."""
+        if self._person.has(c):
+            return True
+        is_named = c.partition(":")[2] in self._person.addresses
+        return is_named and not self._store.do("EXISTS", self._keys.contact(c), self._keys.of("joined", c))
 
     def _alias_keys(self) -> list[bytes]:
         """The keys under the person's addresses that name them: a number may be somebody else's by now."""
