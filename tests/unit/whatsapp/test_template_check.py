@@ -230,3 +230,12 @@ def test_the_header_of_a_positional_template_takes_no_name() -> None:
     assert check_against(template, definition) == [
         "header: the template's variables are positional, so parameter_name may not be given."
     ]
+
+
+@pytest.mark.parametrize(("length", "sentences"), [(15, 0), (16, 1)])
+def test_a_one_time_code_is_short_whichever_way_it_is_given(length: int, sentences: int) -> None:
+    body = {"type": "BODY", "text": "{{1}} is your code.", "add_security_recommendation": True}
+    definition = {**DEFINITION, "components": [body]}
+    given = [{"type": "body", "parameters": [{"type": "text", "text": "1" * length}]}]
+    template = {"name": DEFINITION["name"], "language": {"code": DEFINITION["language"]}, "components": given}
+    assert len(check_against(template, definition)) == sentences

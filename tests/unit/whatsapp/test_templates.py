@@ -220,3 +220,9 @@ def test_what_meta_would_refuse_is_refused_with_its_path(template: Any, path: st
 def test_a_footer_is_refused_with_the_reason() -> None:
     ((_, sentence),) = refused({"name": "a", "language": "en", "footer": "x"})
     assert sentence == "A footer carries no parameters when sending: its text is fixed in the template."
+
+
+@pytest.mark.parametrize("value", [" ", "\u200b", "\u00a0\u2060", "\ufeff \u200e"])
+def test_a_value_that_cannot_be_seen_is_refused(value: str) -> None:
+    with pytest.raises(ValidationError, match="can be seen"):
+        parse_reply({"type": "template", "template": {"name": "a", "language": "en_US", "body": [value]}})

@@ -10,6 +10,7 @@ _Json: TypeAlias = Mapping[str, Any]
 
 _VARIABLE: Final = re.compile(r"\{\{\s*([A-Za-z0-9_]+)\s*\}\}")
 _MEDIA: Final = frozenset({"image", "video", "document", "gif", "location", "product"})
+_LONGEST_CODE: Final = 15
 _SENDABLE: Final = frozenset({"APPROVED", ""})
 
 _SUB_TYPES: Final[Mapping[str, str]] = {
@@ -55,6 +56,8 @@ def _contents(given: Sequence[_Json], defined: Sequence[_Json], definition: _Jso
     body = by_type.get("body") or {}
     names = ["1"] if body.get("add_security_recommendation") is not None else _variables(body.get("text"))
     yield from _texts(_parameters(sent.get("body")), names, named, f"{where}body")
+    if body.get("add_security_recommendation") is not None:
+        yield from _one_time_codes(given, where)
     buttons = by_type.get("buttons")
     yield from _buttons(given, _list(buttons.get("buttons")) if buttons else [], where)
     for special in ("limited_time_offer", "carousel"):
@@ -64,6 +67,13 @@ def _contents(given: Sequence[_Json], defined: Sequence[_Json], definition: _Jso
         yield "The limited_time_offer needs its expiration_time_ms."
     if "carousel" in by_type:
         yield from _carousel(sent.get("carousel"), by_type["carousel"], definition)
+
+
+def _one_time_codes(given: Sequence[_Json], where: str) -> Iterator[str]:
+    """An authentication template's code: 15 characters at most, whichever way it was given (3.1)."""
+    texts = [str(parameter.get("text", "")) for component in given for parameter in _parameters(component)]
+    if any(len(text) > _LONGEST_CODE for text in texts):
+        yield f"{where}body: a one-time code has at most {_LONGEST_CODE} characters."
 
 
 def _header(parameters: Sequence[_Json], defined: _Json | None, named: bool, where: str) -> Iterator[str]:

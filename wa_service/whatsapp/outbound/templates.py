@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -31,6 +32,8 @@ class TextParameter(Parameter):
     def _one_line(self) -> TextParameter:
         if any(mark in self.text for mark in ("\n", "\r", "\t", " " * 5)):
             raise ValueError("A text parameter may not have line breaks, tabs or more than 4 spaces in a row.")
+        if all(mark.isspace() or unicodedata.category(mark) == "Cf" for mark in self.text):
+            raise ValueError("A text parameter needs something that can be seen.")
         return self
 
 
