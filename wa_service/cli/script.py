@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from wa_service.cli.terminal import CommandError, say
-from wa_service.conversation.script import HOTEL_DESK, ScriptError
+from wa_service.conversation.script import HOTEL_DESK
 from wa_service.conversation.script_check import ScriptCheck
+from wa_service.conversation.script_yaml import ScriptError
 
 if TYPE_CHECKING:
     from wa_service.conversation.assembly import Intents

@@ -40,7 +40,7 @@ def command(
         return supervise()
 
     # Only here: the supervisor stays small.
-    from wa_service.conversation.script import ScriptError
+    from wa_service.conversation.script_yaml import ScriptError
     from wa_service.observability.sentry import configure
     from wa_service.store.tag_numbers import TagTakenError
     from wa_service.worker import process

@@ -12,7 +12,6 @@ from jinja2.exceptions import TemplateError
 
 from wa_service.conversation.reply_check import UnusableReplyError, checked_reply
 from wa_service.conversation.script import ConversationProblem, ReplyTemplate, Script
-from wa_service.conversation.templating import Budget
 from wa_service.conversation.utterance import Utterance
 from wa_service.observability import log
 
@@ -53,11 +52,11 @@ class ScriptResponder:
         """Return the script's fallback; a message without words is asked for some."""
         if not utterance.text.strip():
             return self.problem(ConversationProblem.NOT_WORDS, utterance)
-        return self._fill(self._script.fallback, utterance)
+        return self._fill(self._script.fallback.reply, utterance)
 
     def problem(self, problem: ConversationProblem, utterance: Utterance) -> tuple[dict[str, Any], ...]:
         """Return what the script says about this problem."""
-        return self._fill(self._script.problems[problem], utterance)
+        return self._fill(self._script.problems[problem].reply, utterance)
 
     def _fill(self, replies: Sequence[ReplyTemplate], utterance: Utterance) -> tuple[dict[str, Any], ...]:
         try:
@@ -66,7 +65,7 @@ class ScriptResponder:
             self._log.warning("whatsapp.conversation.reply_failed", intent=utterance.intent, reason=str(error))
         failed = ConversationProblem.FAILED
         try:
-            return self._rendered(self._script.problems[failed], utterance)
+            return self._rendered(self._script.problems[failed].reply, utterance)
         except (TemplateError, UnusableReplyError) as error:
             self._log.warning("whatsapp.conversation.reply_failed", intent=str(failed), reason=str(error))
             return ()
@@ -78,10 +77,9 @@ class ScriptResponder:
             "intent": utterance.intent,
             "contact": utterance.contact,
             "message": utterance.message,
-            "messages": utterance.messages,
+            "messages": list(utterance.messages),
         }
-        budget = Budget()
-        messages = [_cut_to_limit(reply.render(variables, budget)) for reply in replies]
+        messages = [_cut_to_limit(reply.render(variables)) for reply in replies]
         return tuple(checked_reply(message) for message in messages if not _is_empty_text(message))
 
 

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from tests.unit.conversation.customer_messages import handled, text_message
 from wa_service.conversation.assembly import ConversationOptions, make_pipeline
-from wa_service.conversation.script import ScriptError
+from wa_service.conversation.script_yaml import ScriptError
 
 NOTE = {"type": "audio", "audio": {"id": "7", "mime_type": "audio/ogg", "voice": True}}
 SECRET = "whsec_" + base64.b64encode(bytes(32)).decode()

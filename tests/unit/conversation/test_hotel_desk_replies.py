@@ -101,9 +101,9 @@ def test_every_button_and_row_leads_to_an_intent() -> None:
     for intent in SCRIPT.intents:
         for reply in intent.reply:
             action = reply.body.get("interactive", {}).get("action", {})
-            offered |= {str(button["reply"]["id"]._constant) for button in action.get("buttons", ())}
+            offered |= {str(button["reply"]["id"].source) for button in action.get("buttons", ())}
             rows = [row for section in action.get("sections", ()) for row in section["rows"]]
-            offered |= {str(row["id"]._constant) for row in rows}
+            offered |= {str(row["id"].source) for row in rows}
 
     assert offered <= known
 

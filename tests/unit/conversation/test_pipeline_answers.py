@@ -30,8 +30,7 @@ intents:
   - name: cart
     on: order
     reply:
-    - text: "{% for one in message.order.product_items %}{{ one.quantity }} x {{ one.product_retailer_id }}
-        {%- endfor %}"
+    - text: "{{ message.order.product_items|lines('$quantity x $product_retailer_id') }}"
   - name: form
     on: flow
     reply: [{text: "Size {{ message.interactive.nfm_reply.response.size }}"}]

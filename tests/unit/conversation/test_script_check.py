@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from wa_service.conversation.script import HOTEL_DESK, ScriptError
+from wa_service.conversation.script import HOTEL_DESK
 from wa_service.conversation.script_check import ScriptCheck, check_script
+from wa_service.conversation.script_yaml import ScriptError
 
 ALIKE = """\
 intents:

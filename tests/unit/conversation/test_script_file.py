@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from wa_service.conversation.script import HOTEL_DESK, ConversationProblem, Script, ScriptError, load_script
-from wa_service.conversation.templating import Budget
+from wa_service.conversation.script import HOTEL_DESK, ConversationProblem, Script, load_script
+from wa_service.conversation.script_yaml import ScriptError
 
 Write = Callable[[str], Path]
 
@@ -80,10 +80,10 @@ def test_a_script_replaces_the_words_for_one_problem_and_keeps_the_others(write:
 
 
 def said(script: Script, problem: ConversationProblem) -> list[dict[str, Any]]:
-    return [reply.render({}, Budget()) for reply in script.problems[problem]]
+    return [reply.render({}) for reply in script.problems[problem].reply]
 
 
-def test_the_bare_word_on_is_a_key_although_yaml_reads_it_as_true(write: Write) -> None:
+def test_the_bare_word_on_is_a_key(write: Write) -> None:
     script = load_script(write('intents:\n- name: x\n  on: image\n  reply: [{text: "y"}]\n' + FALLBACK))
 
     assert script.intents[0].on == ("image",)
@@ -103,14 +103,14 @@ MISTAKES = {
         "unknown key 'exampels' (known: examples, ids, name, on, reply)",
     ),
     "a key twice": (FALLBACK + FALLBACK, 2, "'fallback' stands here twice"),
-    "an alias": ("fallback: &a {reply: [{text: x}]}\nproblems: {silence: *a}\n", 1, "aliases"),
+    "an alias": ("fallback: &a {reply: [{text: x}]}\nproblems: {silence: *a}\n", 2, "aliases"),
     "an intent nobody can reach": (
         "intents:\n- name: a\n  reply: [{text: c}]\n" + FALLBACK,
         2,
         "needs 'examples'",
     ),
-    "a bare yes": (
-        "intents:\n- name: a\n  examples: [ok,\n    yes]\n  reply: [{text: c}]\n" + FALLBACK,
+    "a bare true": (
+        "intents:\n- name: a\n  examples: [ok,\n    true]\n  reply: [{text: c}]\n" + FALLBACK,
         4,
         "'examples' holds texts: put quotes around true",
     ),
@@ -137,7 +137,7 @@ MISTAKES = {
         4,
         "'to' is filled in by the service",
     ),
-    "a reply without type": ("fallback:\n  reply:\n  - image: {id: x}\n", 3, "needs its 'type'"),
+    "a reply without type": ("fallback:\n  reply:\n  - picture: {id: x}\n", 3, "Say of which type"),
     "an unknown variable": ('fallback:\n  reply:\n  - text: "{{ nmae }}"\n', 3, "unknown variable 'nmae'"),
     "a mistake in the second line of a block": (
         "fallback:\n  reply:\n  - text: |\n      hello\n      {{ name\n",
@@ -205,11 +205,11 @@ def test_a_message_that_meta_would_refuse_is_pointed_at(write: Write) -> None:
 
 
 def test_a_placeholder_may_be_longer_than_what_it_stands_for(write: Write) -> None:
-    assert load_script(write(buttoned("{{ name|truncate(16) }}"))).fallback
+    assert load_script(write(buttoned("{{ name|truncate(16) }}"))).fallback.reply
 
 
 def test_what_only_a_real_message_fills_in_is_no_mistake(write: Write) -> None:
-    assert load_script(write('fallback: {reply: [{text: "{{ message.location.latitude|round }}"}]}\n')).fallback
+    assert load_script(write('fallback: {reply: [{text: "{{ message.location.latitude|round }}"}]}\n')).fallback.reply
 
 
 DESK = HOTEL_DESK.read_text(encoding="utf-8").splitlines()
