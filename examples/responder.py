@@ -4,40 +4,52 @@ RESPONDER_SECRET=whsec_… flask --app examples/responder.py run --port 5005
 Then WA_RESPONDER=http, WA_RESPONDER_URL=http://127.0.0.1:5005/answer, WA_RESPONDER_SECRET the same secret.
 """
 
-import base64
-import hashlib
-import hmac
 import os
-import time
+from typing import Any
 
 from flask import Flask, abort, request
+from standardwebhooks import Webhook, WebhookVerificationError
+
+PICTURE = "https://shop.example.com/table.jpg"
 
 
 def create_app(secret: str | None = None) -> Flask:
     """The tool, for the secret that the service signs with."""
     app = Flask(__name__)
-    key = base64.b64decode((secret or os.environ["RESPONDER_SECRET"]).removeprefix("whsec_"))
-    said: dict[str, str] = {}  # message id -> our answer; give it a lifetime in real life
+    webhook = Webhook(secret or os.environ["RESPONDER_SECRET"])
+    answers: dict[str, Any] = {}  # message id -> our answer; give it a lifetime in real life
     booking: set[str] = set()  # conversations that we asked "for how many?"
 
     @app.post("/answer")
-    def answer() -> dict[str, object]:
-        id_, stamp = request.headers["webhook-id"], request.headers["webhook-timestamp"]
-        digest = hmac.digest(key, f"{id_}.{stamp}.".encode() + request.get_data(), hashlib.sha256)
-        genuine = hmac.compare_digest("v1," + base64.b64encode(digest).decode(), request.headers["webhook-signature"])
-        if not genuine or abs(time.time() - int(stamp)) > 300:
+    def answer() -> Any:
+        try:
+            asked = webhook.verify(request.get_data(), dict(request.headers))
+        except WebhookVerificationError:
             abort(401)
-        if id_ not in said:  # a repetition gets the same answer, and books nothing twice
-            said[id_] = reply(request.get_json())
-        return {"messages": [{"type": "text", "text": {"body": said[id_]}}]}
+        if asked["id"] not in answers:  # a repetition gets the same answer, and books nothing twice
+            answers[asked["id"]] = reply(asked)
+        return answers[asked["id"]]
 
-    def reply(asked: dict[str, str]) -> str:
-        if asked["conversation"] in booking and any(sign.isdigit() for sign in asked["text"]):
+    def reply(asked: dict[str, Any]) -> dict[str, Any]:
+        people = (asked["choice"] or asked["text"]).removeprefix("people-")
+        if asked["conversation"] in booking and any(sign.isdigit() for sign in people):
             booking.discard(asked["conversation"])
-            return f"Booked: {asked['text']}. See you tonight, {asked['name']}!"
+            booked = f"Booked for {people}. See you tonight, {asked['name']}!"
+            return {"messages": [{"text": booked}, {"type": "image", "image": {"link": PICTURE}}]}
+        if "person" in asked["text"].lower():  # a colleague answers for the next half hour
+            return {"messages": [{"text": "A colleague writes to you."}], "pause": 1800, "mark_read": False}
         if "table" in asked["text"].lower():
             booking.add(asked["conversation"])
-            return "With pleasure. For how many?"
-        return "I book tables. Just say: a table, please."
+            return {"messages": [buttons("With pleasure. For how many?", {"people-2": "Two", "people-4": "Four"})]}
+        return {"messages": [{"text": "I book tables. Just say: a table, please."}]}
 
     return app
+
+
+def buttons(text: str, titles: dict[str, str]) -> dict[str, Any]:
+    """Up to three reply buttons; the one that is pressed comes back as `choice`."""
+    replies = [{"type": "reply", "reply": {"id": id_, "title": title}} for id_, title in titles.items()]
+    return {
+        "type": "interactive",
+        "interactive": {"type": "button", "body": {"text": text}, "action": {"buttons": replies}},
+    }

@@ -36,6 +36,8 @@ class Hanging:
     def wants_answer(self, utterance: Utterance) -> bool:
         return True
 
+    typing_after = 0.0
+
     def handle(self, utterance: Utterance, fetch_media: Any) -> PipelineResult:
         gevent.event.Event().wait()
         raise AssertionError

@@ -151,7 +151,7 @@ def test_forgotten_work_is_not_written_back(lanes: Lanes, contacts: Contacts, re
     lanes.admit(message(CUSTOMER))
     _, (work,) = lanes.inbox.take("p", 0, 1)
     contacts.forget(CUSTOMER)
-    assert not lanes.inbox.finish(work, "p", [send(CUSTOMER)], stamp="unsupported_at")
+    assert not lanes.inbox.finish(work, "p", [send(CUSTOMER)], stamps={"unsupported_at": 0})
     assert list(traces(redis_client, CUSTOMER)) == []
 
 

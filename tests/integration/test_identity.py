@@ -102,7 +102,7 @@ def test_a_joined_conversation_remembers_that_it_was_told_what_cannot_be_read(
     elder = handled(lanes, message(OLD))
     lanes.admit(message("", user_id=USER_ID))
     _, (work,) = lanes.inbox.take("p", time.monotonic_ns(), 1)
-    lanes.inbox.finish(work, "p", [], stamp="unsupported_at")
+    lanes.inbox.finish(work, "p", [], stamps={"unsupported_at": 0})
     handled(lanes, message(OLD, user_id=USER_ID))
     assert redis_client.hexists(NAMES.contact(elder), "unsupported_at")
 

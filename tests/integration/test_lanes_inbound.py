@@ -224,7 +224,7 @@ def test_finishing_stamps_no_contact_that_is_gone(lanes: Lanes, redis_client: re
     lanes.admit(message())
     (work,) = take(lanes.inbox)
     redis_client.delete(NAMES.contact(work.conversation))
-    assert lanes.inbox.finish(work, "p", [], stamp="unsupported_at")
+    assert lanes.inbox.finish(work, "p", [], stamps={"unsupported_at": 0})
     assert not redis_client.exists(NAMES.contact(work.conversation))
 
 

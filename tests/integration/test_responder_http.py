@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 from werkzeug.serving import make_server
 
 from wa_service.conversation.http_responder import HttpResponder
-from wa_service.conversation.responder import ScriptResponder
+from wa_service.conversation.responder import ResponderAnswer, ScriptResponder
 from wa_service.conversation.script import load_script
 from wa_service.conversation.utterance import Utterance
 from wa_service.resilience.breaker import CircuitBreaker, Unavailable
@@ -106,17 +107,17 @@ Serve = Callable[[Any], str]
 def test_the_tools_messages_are_the_reply(serve: Serve, responder: Responder) -> None:
     url = serve(Tool((200, {"messages": [HELLO]})))
 
-    assert responder(url).respond(utterance()) == (HELLO,)
+    assert responder(url).respond(utterance()).replies == (HELLO,)
 
 
 def test_a_short_form_is_written_out(serve: Serve, responder: Responder) -> None:
     url = serve(Tool((200, {"messages": [{"text": "Hello from the tool."}]})))
 
-    assert responder(url).respond(utterance()) == (HELLO,)
+    assert responder(url).respond(utterance()).replies == (HELLO,)
 
 
 def test_204_is_silence(serve: Serve, responder: Responder) -> None:
-    assert responder(serve(Tool((204, b"")))).respond(utterance()) == ()
+    assert responder(serve(Tool((204, b"")))).respond(utterance()).replies == ()
 
 
 def test_the_tool_is_told_the_message_its_transcript_and_its_intent(serve: Serve, responder: Responder) -> None:
@@ -153,25 +154,64 @@ def test_a_secret_that_is_no_secret_is_refused_without_being_shown(scripted: Scr
 def test_a_failing_tool_is_asked_again_under_the_same_id(serve: Serve, responder: Responder) -> None:
     tool = Tool((503, b""), (200, {"messages": [HELLO]}))
 
-    assert responder(serve(tool)).respond(utterance()) == (HELLO,)
+    assert responder(serve(tool)).respond(utterance()).replies == (HELLO,)
     assert [headers["webhook-id"] for headers, _ in tool.requests] == ["wamid.A1", "wamid.A1"]
 
 
 def test_a_tool_that_keeps_failing_gives_way_to_the_scripts_fallback(serve: Serve, responder: Responder) -> None:
     tool = Tool((500, b""))
 
-    assert responder(serve(tool)).respond(utterance()) == FALLBACK
+    assert responder(serve(tool)).respond(utterance()).replies == FALLBACK
     assert len(tool.requests) == 3
 
 
 def test_a_tool_that_refuses_is_not_asked_again(serve: Serve, responder: Responder) -> None:
     tool = Tool((401, b""))
 
-    assert responder(serve(tool)).respond(utterance()) == FALLBACK
+    assert responder(serve(tool)).respond(utterance()).replies == FALLBACK
     assert len(tool.requests) == 1
 
 
+def test_the_tool_is_told_the_choice_and_every_message_of_a_burst(serve: Serve, responder: Responder) -> None:
+    tool = Tool((204, b""))
+    messages = ({"id": "wamid.A1"}, {"id": "wamid.A2"})
+
+    responder(serve(tool)).respond(utterance(kind="choice", choice="btn-1", messages=messages))
+
+    ((_, body),) = tool.requests
+    assert (body["kind"], body["choice"]) == ("choice", "btn-1")
+    assert [message["id"] for message in body["messages"]] == ["wamid.A1", "wamid.A2"]
+
+
+def test_a_tool_may_pause_and_leave_unread(serve: Serve, responder: Responder) -> None:
+    answer = responder(serve(Tool((200, {"pause": 600, "mark_read": False})))).respond(utterance())
+
+    assert answer == ResponderAnswer(pause_seconds=600.0, read=False)
+
+
+OUTCOMES = {
+    "answered": (200, {"messages": [HELLO]}),
+    "silent": (204, b""),
+    "unusable": (200, b"<html>"),
+    "failed": (500, b""),
+}
+
+
+@pytest.mark.parametrize(("outcome", "said"), OUTCOMES.items())
+def test_how_each_question_ended_is_counted(serve: Serve, responder: Responder, outcome: str, said: Any) -> None:
+    def counted() -> float:
+        return REGISTRY.get_sample_value("whatsapp_responder_total", {"outcome": outcome}) or 0.0
+
+    before = counted()
+
+    responder(serve(Tool(said))).respond(utterance())
+
+    assert counted() == before + 1
+
+
 UNUSABLE = {
+    "a pause that is none": {"messages": [], "pause": "long"},
+    "a mark that is none": {"messages": [], "mark_read": 1},
     "no JSON": b"<html>",
     "no messages": {"text": "hello"},
     "no list": {"messages": HELLO},
@@ -186,7 +226,7 @@ UNUSABLE = {
 
 @pytest.mark.parametrize("said", UNUSABLE.values(), ids=UNUSABLE.keys())
 def test_an_answer_that_cannot_be_used_gives_way_to_the_fallback(serve: Serve, responder: Responder, said: Any) -> None:
-    assert responder(serve(Tool((200, said)))).respond(utterance()) == FALLBACK
+    assert responder(serve(Tool((200, said)))).respond(utterance()).replies == FALLBACK
 
 
 def test_what_went_wrong_is_told_without_a_word_of_the_customers(serve: Serve, responder: Responder) -> None:
@@ -203,7 +243,7 @@ def test_what_went_wrong_is_told_without_a_word_of_the_customers(serve: Serve, r
 def test_a_redirect_is_not_followed(serve: Serve, responder: Responder) -> None:
     tool = Tool((302, b""))
 
-    assert responder(serve(tool)).respond(utterance()) == FALLBACK
+    assert responder(serve(tool)).respond(utterance()).replies == FALLBACK
     assert len(tool.requests) == 1
 
 
@@ -211,7 +251,7 @@ def test_nobody_there_gives_way_to_the_fallback(responder: Responder) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
 
-    assert responder(f"http://127.0.0.1:{port}/").respond(utterance()) == FALLBACK
+    assert responder(f"http://127.0.0.1:{port}/").respond(utterance()).replies == FALLBACK
 
 
 def drip(server: socket.socket, stop: threading.Event) -> None:
@@ -234,7 +274,7 @@ def test_a_tool_that_drips_is_left_at_the_deadline(responder: Responder) -> None
         dripping = threading.Thread(target=drip, args=(server, stop), daemon=True)
         dripping.start()
         began = time.monotonic()
-        replies = responder(f"http://127.0.0.1:{server.getsockname()[1]}/", seconds=0.5).respond(utterance())
+        replies = responder(f"http://127.0.0.1:{server.getsockname()[1]}/", seconds=0.5).respond(utterance()).replies
         took = time.monotonic() - began
         stop.set()
         dripping.join(5)
@@ -263,7 +303,7 @@ def test_a_refusal_is_no_sign_that_the_tool_is_away(serve: Serve, responder: Res
 
     asking.respond(utterance())
 
-    assert asking.respond(utterance()) == FALLBACK
+    assert asking.respond(utterance()).replies == FALLBACK
 
 
 def test_the_environments_proxy_is_not_used() -> None:
@@ -312,18 +352,15 @@ def example(serve: Serve) -> str:
     return serve(module.create_app(SECRET))
 
 
-def texts(replies: tuple[dict[str, Any], ...]) -> list[str]:
-    return [reply["text"]["body"] for reply in replies]
-
-
 def test_the_example_books_a_table_in_two_steps(example: str, responder: Responder) -> None:
     asking = responder(example)
 
-    first = asking.respond(utterance(id="wamid.1", text="A table, please"))
-    second = asking.respond(utterance(id="wamid.2", text="4 people"))
+    (question,) = asking.respond(utterance(id="wamid.1", text="A table, please")).replies
+    (button, _) = question["interactive"]["action"]["buttons"]
+    booked = asking.respond(utterance(id="wamid.2", kind="choice", text="Two", choice=button["reply"]["id"])).replies
 
-    assert texts(first) == ["With pleasure. For how many?"]
-    assert texts(second) == ["Booked: 4 people. See you tonight, Ana!"]
+    assert [reply["type"] for reply in booked] == ["text", "image"]
+    assert booked[0]["text"]["body"] == "Booked for 2. See you tonight, Ana!"
 
 
 def test_the_example_answers_a_repetition_without_booking_twice(example: str, responder: Responder) -> None:
@@ -334,7 +371,13 @@ def test_the_example_answers_a_repetition_without_booking_twice(example: str, re
     assert asking.respond(utterance(id="wamid.2", text="4 people")) == booked
 
 
+def test_the_example_hands_over_to_a_person(example: str, responder: Responder) -> None:
+    answer = responder(example).respond(utterance(text="a person, please"))
+
+    assert (answer.pause_seconds, answer.read) == (1800.0, False)
+
+
 def test_the_example_refuses_a_wrong_signature(example: str, scripted: ScriptResponder) -> None:
     other = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 
-    assert HttpResponder(example, other, scripted).respond(utterance()) == FALLBACK
+    assert HttpResponder(example, other, scripted).respond(utterance()).replies == FALLBACK

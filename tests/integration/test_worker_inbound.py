@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any, ClassVar, cast
 
@@ -42,6 +43,11 @@ class Conversation:
 
     def wants_answer(self, utterance: Utterance) -> bool:
         return utterance.kind != "reaction"
+
+    typing_after = 0.0
+
+    def apologise(self, utterance: Utterance) -> tuple[dict[str, Any], ...]:
+        return ({"type": "text", "text": {"body": "Sorry."}},)
 
     def handle(self, utterance: Utterance, fetch_media: Any) -> PipelineResult:
         return self._handle(utterance)
@@ -165,7 +171,7 @@ def test_after_five_failures_it_is_a_dead_letter_and_the_next_is_answered(
 
     def hurried() -> bool:
         lanes.hurry("w")
-        return bodies(lanes) == ["next"]
+        return bodies(lanes) == ["Sorry.", "next"]
 
     gevent_until(hurried)
     ((letter,), _) = DeadLetters(store, retention_seconds=60).page()
@@ -246,7 +252,7 @@ def test_work_that_was_taken_too_often_is_a_dead_letter(
         lanes.inbox.release_consumer("dead", died=True)
     lanes.hurry()
     run(echo)
-    gevent_until(lambda: bodies(lanes) == ["next"])
+    gevent_until(lambda: bodies(lanes) == ["Sorry.", "next"])
     ((letter,), _) = DeadLetters(store, retention_seconds=60).page()
     assert letter.kind == "crashed"
 
@@ -302,7 +308,7 @@ def test_a_message_that_kills_its_process_at_once_takes_nobody_along(
 
     def hurried() -> bool:
         lanes.hurry(*(f"process {n}, life {m}" for n in range(processes) for m in range(dying.deaths + 1)))
-        return bodies(lanes) == ["next"]
+        return bodies(lanes) == ["Sorry.", "next"]
 
     gevent_until(hurried)
     assert dying.deaths == MAX_DELIVERIES
@@ -553,3 +559,43 @@ def test_an_answer_is_written_once_the_store_is_back(lanes: Lanes) -> None:
         consuming.kill()
     assert len(asked) == 1
     assert all(later - earlier >= BETWEEN_TRIES for earlier, later in pairwise(Away.tried))
+
+
+def test_a_customer_whose_message_became_a_dead_letter_hears_one_sentence_once(
+    lanes: Lanes, run: Callable[..., InboundWorker]
+) -> None:
+    for text in ("one", "two"):
+        broken = message(text=text)
+        broken.raw["text"] = 7
+        lanes.admit(broken)
+    lanes.admit(message(text="fine"))
+
+    run(echo)
+
+    gevent_until(lambda: len(bodies(lanes)) == 2)
+    assert bodies(lanes) == ["Sorry.", "fine"]
+
+
+def test_what_is_too_old_to_be_answered_gets_no_apology(lanes: Lanes, run: Callable[..., InboundWorker]) -> None:
+    broken = message(timestamp=int(time.time()) - 24 * 3600)
+    broken.raw["text"] = 7
+    lanes.admit(broken)
+    lanes.admit(message(text="fine"))
+
+    run(echo)
+
+    gevent_until(lambda: bodies(lanes))
+    assert bodies(lanes) == ["fine"]
+
+
+def test_a_pause_keeps_quiet_and_ends(lanes: Lanes, run: Callable[..., InboundWorker]) -> None:
+    pauses = iter([60.0, 0.0])
+
+    def handle(utterance: Utterance) -> PipelineResult:
+        return replace(echo(utterance), pause_seconds=next(pauses, None))
+
+    lanes.admit(message(text="one"), message(text="two"))
+    run(handle)
+
+    gevent_until(lambda: not lanes.store.do("EXISTS", NAMES.due))
+    assert bodies(lanes) == ["one"]

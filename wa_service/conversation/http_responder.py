@@ -2,7 +2,8 @@
 
 Each message is POSTed as JSON, signed the Standard Webhooks way; `webhook-id` is the message's id, the same in every
 repetition, so that the tool can answer a repetition without doing the work twice. The tool answers 200 with
-`{"messages": [Meta message objects without "to"]}`, or 204 for silence.
+`{"messages": [Meta message objects without "to"], "pause": seconds, "mark_read": false}`, each of which may be left
+out, or 204 for silence.
 """
 
 from __future__ import annotations
@@ -18,14 +19,16 @@ import orjson
 from standardwebhooks import Webhook
 
 from wa_service.conversation.reply_check import UnusableReplyError, checked_reply
-from wa_service.conversation.responder import ScriptResponder
+from wa_service.conversation.responder import ResponderAnswer, ScriptResponder
 from wa_service.conversation.script import MAX_REPLIES
 from wa_service.conversation.utterance import Utterance
-from wa_service.observability import log
+from wa_service.observability import log, metrics
 from wa_service.resilience.breaker import CircuitBreaker
 from wa_service.resilience.http import HttpAnswer, HttpCaller, HttpCallError
 
 _ATTEMPTS = 3
+MAX_PAUSE = 30 * 86_400.0
+"""Seconds that a pause may last."""
 
 
 class HttpResponder:
@@ -56,20 +59,28 @@ class HttpResponder:
         self._clock = clock
         self._log = log.get_logger()
 
-    def respond(self, utterance: Utterance) -> tuple[dict[str, Any], ...]:
-        """Return the tool's replies, or the script's fallback where it failed. Raises Unavailable."""
+    def respond(self, utterance: Utterance) -> ResponderAnswer:
+        """Return the tool's answer, or the script's fallback where it failed. Raises Unavailable."""
         body = orjson.dumps(_request(utterance), default=str)
+        began = time.monotonic()
+        outcome, answer = self._answer(utterance, body)
+        metrics.responder_asked(outcome, time.monotonic() - began)
+        return answer
+
+    def _answer(self, utterance: Utterance, body: bytes) -> tuple[str, ResponderAnswer]:
+        """Return how it ended (see `metrics.responder_asked`) and the answer."""
         try:
             with self._service.calling():
                 answer = self._ask_patiently(utterance.id, body)
         except HttpCallError as error:
             self._log.warning("whatsapp.conversation.responder_failed", reason=str(error))
-            return self._scripted.fallback(utterance)
+            return "failed", ResponderAnswer(self._scripted.fallback(utterance))
         try:
-            return _replies(answer)
+            read = _read_answer(answer)
         except UnusableReplyError as error:
             self._log.warning("whatsapp.conversation.responder_answer_unusable", reason=str(error))
-            return self._scripted.fallback(utterance)
+            return "unusable", ResponderAnswer(self._scripted.fallback(utterance))
+        return ("answered" if read.replies else "silent"), read
 
     def _ask_patiently(self, message_id: str, body: bytes) -> HttpAnswer:
         """Ask, and ask again while there is time: a tool that is overloaded or restarting gets a moment."""
@@ -115,28 +126,40 @@ def _request(utterance: Utterance) -> dict[str, Any]:
         "conversation": utterance.conversation,
         "phone_number_id": utterance.phone_number_id,
         "timestamp": utterance.timestamp,
+        "kind": utterance.kind,
         "name": utterance.name,
         "text": utterance.text,
+        "choice": utterance.choice or None,
         "intent": utterance.intent or None,
         "transcript": utterance.transcript,
         "confidence": utterance.confidence,
         "contact": dict(utterance.contact),
         "message": utterance.message,
+        "messages": utterance.messages,
     }
 
 
-def _replies(answer: HttpAnswer) -> tuple[dict[str, Any], ...]:
+def _read_answer(answer: HttpAnswer) -> ResponderAnswer:
     if answer.status == 204:
-        return ()
+        return ResponderAnswer()
     if answer.status != 200:
         raise UnusableReplyError(f"HTTP {answer.status}")
     try:
         content = orjson.loads(answer.body)
     except orjson.JSONDecodeError:
         raise UnusableReplyError("not JSON") from None
-    messages = content.get("messages") if isinstance(content, Mapping) else None
+    if not isinstance(content, Mapping):
+        raise UnusableReplyError("not a JSON object")
+    pause, read = content.get("pause"), content.get("mark_read", True)
+    if pause is not None and (isinstance(pause, bool) or not isinstance(pause, (int, float)) or pause < 0):
+        raise UnusableReplyError("'pause' must be seconds, 0 or more")
+    if not isinstance(read, bool):
+        raise UnusableReplyError("'mark_read' must be true or false")
+    # Without any word of what is to happen it is no answer, but somebody else's JSON.
+    messages = content.get("messages", None if pause is None and read else [])
     if not isinstance(messages, list) or len(messages) > MAX_REPLIES:
         raise UnusableReplyError(f"'messages' must be a list of at most {MAX_REPLIES}")
     if not all(isinstance(message, dict) for message in messages):
         raise UnusableReplyError("a message must be an object")
-    return tuple(checked_reply(message) for message in messages)
+    replies = tuple(checked_reply(message) for message in messages)
+    return ResponderAnswer(replies, None if pause is None else min(float(pause), MAX_PAUSE), read=read)

@@ -40,10 +40,15 @@ class SpeechFailedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """The words of a recording. `confidence`: 0 to 1, None where the service gives none."""
+    """The words of a recording.
+
+    `confidence`: 0 to 1, None where the service gives none. `only_language`: the name of the only language that the
+    service understands, "" where it understands several or does not say.
+    """
 
     text: str
     confidence: float | None = None
+    only_language: str = ""
 
 
 class SpeechClient:
@@ -110,7 +115,9 @@ class SpeechClient:
             found = None
         if answer.status != 200 or not isinstance(found, Mapping) or not isinstance(found.get("text"), str):
             raise self._failed(f"HTTP {answer.status} without a text")
-        return Transcript(found["text"], _confidence(found))
+        only_language = found.get("only_language")
+        language = only_language if isinstance(only_language, str) else ""
+        return Transcript(found["text"], _confidence(found), language)
 
     def _failed(self, reason: str) -> SpeechFailedError:
         self._log.warning("whatsapp.conversation.speech_failed", reason=reason)

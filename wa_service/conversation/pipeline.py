@@ -7,16 +7,25 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from wa_service.conversation.http_responder import HttpResponder
 from wa_service.conversation.http_speech import LocalSpeechClient
 from wa_service.conversation.intents import Example, FuzzyMatcher, IntentMatch
-from wa_service.conversation.responder import Responder, ScriptResponder, SilentResponder
+from wa_service.conversation.responder import (
+    NOT_RECEIVED,
+    Responder,
+    ResponderAnswer,
+    ScriptResponder,
+    SilentResponder,
+)
 from wa_service.conversation.script import ConversationProblem, Script
 from wa_service.conversation.semantic import SemanticMatcher
 from wa_service.conversation.transcription import FetchMedia, Transcriber, Transcription
 from wa_service.conversation.utterance import Utterance
+from wa_service.observability import metrics
 from wa_service.resilience.breaker import Unavailable
 from wa_service.whatsapp.webhooks.events import Audio
 
+TYPING_AFTER = 1.0
 UNSUPPORTED_EVERY = 3_600
 """Seconds: what WhatsApp does not hand on is answered once per conversation in this time."""
 _NOTHING_ASKED = frozenset({"reaction", "system", "edit", "revoke", "call_permission_reply", "welcome"})
@@ -30,14 +39,19 @@ class PipelineResult:
     """What became of an utterance.
 
     `replies`: Meta message objects without `to`, at most ten. `intent`: its name, "" for none, the problem's name
-    where a problem was answered.
+    where a problem was answered. `is_understood`: whether the transcript counts as the customer's words.
+    `pause_seconds`, `handover`, `read`: as in `ResponderAnswer`.
     """
 
     replies: tuple[dict[str, Any], ...] = ()
     intent: str = ""
     transcript: str | None = None
     confidence: float | None = None
+    is_understood: bool = True
     unsupported_answered: bool = False
+    pause_seconds: float | None = None
+    handover: str = ""
+    read: bool = True
 
 
 class Pipeline:
@@ -69,6 +83,11 @@ class Pipeline:
         self._parts = tuple(parts)
         self._patience = patience
         self._clock = clock
+
+    @property
+    def typing_after(self) -> float:
+        """Seconds before a message is marked as read: a tool may answer soon that it is to stay unread."""
+        return TYPING_AFTER if isinstance(self._responder, HttpResponder) else 0.0
 
     def start(self) -> None:
         """Start the speech processes; what cannot start is met by its own fallback later."""
@@ -117,11 +136,14 @@ class Pipeline:
 
     def _answer_recording(self, utterance: Utterance, recording: Audio, fetch_media: FetchMedia) -> PipelineResult:
         found = self._transcribe(recording, fetch_media)
-        text = "\n".join(part for part in (utterance.text, found.text) if part)
-        utterance = replace(utterance, text=text, transcript=found.text, confidence=found.confidence)
+        utterance = replace(
+            utterance, transcript=found.text, confidence=found.confidence, only_language=found.only_language
+        )
         if found.problem is not None:
+            # What is not clear is nobody's words: no reply may quote it.
             return self._answer_problem(found.problem, utterance)
-        return self._respond(self._understood(utterance))
+        text = "\n".join(part for part in (utterance.text, found.text) if part)
+        return self._respond(self._understood(replace(utterance, text=text)))
 
     def _transcribe(self, recording: Audio, fetch_media: FetchMedia) -> Transcription:
         try:
@@ -132,7 +154,8 @@ class Pipeline:
             return Transcription(problem=ConversationProblem.SPEECH_OFF)
 
     def _answer_unsupported(self, utterance: Utterance) -> PipelineResult:
-        last = utterance.unsupported_answered_at
+        metrics.unsupported_received(utterance.error_code)
+        last = None if utterance.error_code == NOT_RECEIVED else utterance.unsupported_answered_at
         if last is not None and self._clock() - last < UNSUPPORTED_EVERY:
             return PipelineResult(intent="unsupported")
         result = self._respond(self._understood(utterance))
@@ -140,17 +163,30 @@ class Pipeline:
 
     def _respond(self, utterance: Utterance) -> PipelineResult:
         try:
-            replies = self._responder.respond(utterance)
+            answer = self._responder.respond(utterance)
         except Unavailable:
             if self._may_wait(utterance.timestamp):
                 raise
-            replies = self._scripted.fallback(utterance)
-        return PipelineResult(replies, utterance.intent, utterance.transcript, utterance.confidence)
+            answer = ResponderAnswer(self._scripted.fallback(utterance))
+        return PipelineResult(
+            answer.replies,
+            utterance.intent,
+            utterance.transcript,
+            utterance.confidence,
+            pause_seconds=answer.pause_seconds,
+            handover=answer.handover,
+            read=answer.read,
+        )
 
     def _answer_problem(self, problem: ConversationProblem, utterance: Utterance) -> PipelineResult:
         silent = isinstance(self._responder, SilentResponder)
         replies = () if silent else self._scripted.problem(problem, utterance)
-        return PipelineResult(replies, str(problem), utterance.transcript, utterance.confidence)
+        return PipelineResult(replies, str(problem), utterance.transcript, utterance.confidence, is_understood=False)
+
+    def apologise(self, utterance: Utterance) -> tuple[dict[str, Any], ...]:
+        """Return what a customer hears whose message could not be handled at all."""
+        silent = isinstance(self._responder, SilentResponder)
+        return () if silent else self._scripted.problem(ConversationProblem.FAILED, utterance)
 
     def _may_wait(self, written_at: float) -> bool:
         return self._clock() - written_at < self._patience

@@ -6,6 +6,7 @@ The script is stateless on purpose; what needs to remember is a tool's work (`ht
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from jinja2.exceptions import TemplateError
@@ -15,24 +16,41 @@ from wa_service.conversation.script import ConversationProblem, ReplyTemplate, S
 from wa_service.conversation.utterance import Utterance
 from wa_service.observability import log
 
+NOT_RECEIVED = 131060
+"""Meta's code for a message that it could not hand on, and that arrives when it is sent again (reference 5.6)."""
 MAX_TEXT = 4_096
 """Characters of a text message (reference 2.3)."""
 
 
-class Responder(Protocol):
-    """Answers one utterance: Meta message objects without `to`, none for silence."""
+@dataclass(frozen=True, slots=True)
+class ResponderAnswer:
+    """What to answer, and what else is to happen.
 
-    def respond(self, utterance: Utterance) -> tuple[dict[str, Any], ...]:
-        """Return the replies. Raises Unavailable while the service it asks is unavailable."""
+    `replies`: Meta message objects without `to`, none for silence. `pause_seconds`: for how long nobody answers this
+    conversation from now on; None leaves a pause as it is. `handover`: why a person is to take over, "" where none is.
+    `read`: whether the customer may see that the message was read.
+    """
+
+    replies: tuple[dict[str, Any], ...] = ()
+    pause_seconds: float | None = None
+    handover: str = ""
+    read: bool = True
+
+
+class Responder(Protocol):
+    """Answers one utterance."""
+
+    def respond(self, utterance: Utterance) -> ResponderAnswer:
+        """Return the answer. Raises Unavailable while the service it asks is unavailable."""
         ...
 
 
 class SilentResponder:
     """`WA_RESPONDER=none`: tools read the events and answer by REST."""
 
-    def respond(self, utterance: Utterance) -> tuple[dict[str, Any], ...]:  # noqa: ARG002  # as the protocol has it
+    def respond(self, utterance: Utterance) -> ResponderAnswer:  # noqa: ARG002  # as the protocol has it
         """Return no reply."""
-        return ()
+        return ResponderAnswer()
 
 
 class ScriptResponder:
@@ -43,10 +61,12 @@ class ScriptResponder:
         self._replies = {intent.name: intent.reply for intent in script.intents}
         self._log = log.get_logger()
 
-    def respond(self, utterance: Utterance) -> tuple[dict[str, Any], ...]:
+    def respond(self, utterance: Utterance) -> ResponderAnswer:
         """Return the reply of the intent, or the fallback where none was understood."""
+        if utterance.error_code == NOT_RECEIVED:
+            return ResponderAnswer(self.problem(ConversationProblem.NOT_RECEIVED, utterance))
         reply = self._replies.get(utterance.intent)
-        return self._fill(reply, utterance) if reply else self.fallback(utterance)
+        return ResponderAnswer(self._fill(reply, utterance) if reply else self.fallback(utterance))
 
     def fallback(self, utterance: Utterance) -> tuple[dict[str, Any], ...]:
         """Return the script's fallback; a message without words is asked for some."""
@@ -78,6 +98,7 @@ class ScriptResponder:
             "contact": utterance.contact,
             "message": utterance.message,
             "messages": list(utterance.messages),
+            "only_language": utterance.only_language,
         }
         messages = [_cut_to_limit(reply.render(variables)) for reply in replies]
         return tuple(checked_reply(message) for message in messages if not _is_empty_text(message))

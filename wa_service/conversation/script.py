@@ -63,6 +63,7 @@ class ConversationProblem(StrEnum):
     TOO_LONG = "too_long"
     UNREADABLE = "unreadable"
     MEDIA_GONE = "media_gone"
+    NOT_RECEIVED = "not_received"
     SPEECH_OFF = "speech_off"
     NOT_WORDS = "not_words"
     FAILED = "failed"
@@ -318,4 +319,5 @@ _SAMPLE: Mapping[str, Any] = {
     "contact": {},
     "message": {"id": "sample", "type": "text", "text": {"body": "hello"}},
     "messages": [],
+    "only_language": "",
 }

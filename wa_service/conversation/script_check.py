@@ -110,7 +110,7 @@ class ScriptCheck:
             score=match.score,
             message={"id": "wamid.script-check", "type": "text", "text": {"body": line}},
         )
-        return match, self._scripted.respond(utterance)
+        return match, self._scripted.respond(utterance).replies
 
     def answer_line(self, line: str) -> str:
         """The same for a terminal: the intent, how near, and the replies' words."""

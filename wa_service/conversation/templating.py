@@ -17,7 +17,7 @@ from jinja2.filters import FILTERS
 from jinja2.runtime import Context
 from jinja2.sandbox import SandboxedEnvironment
 
-VARIABLES = frozenset({"text", "name", "intent", "contact", "message", "messages"})
+VARIABLES = frozenset({"text", "name", "intent", "contact", "message", "messages", "only_language"})
 MAX_SOURCE = 8_192
 """Characters of one template."""
 MAX_VALUE = 16_384

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import BoundedSemaphore
 
 from wa_service.conversation.http_speech import SpeechClient, SpeechFailedError
+from wa_service.conversation.intents import words
 from wa_service.conversation.script import ConversationProblem
 from wa_service.observability import metrics
 from wa_service.resilience.breaker import Unavailable
@@ -31,6 +33,9 @@ FetchMedia = Callable[[str], Media]
 
 MAX_RECORDINGS = 32
 """Recordings that are fetched or transcribed, or wait for it, in one process."""
+_LONG_TEXT = 100
+_MAX_COMPRESSION = 2.4
+"""Whisper's own bound for a text that repeats itself."""
 _RETRY_AFTER = 5.0
 """Seconds after which one more may find room."""
 
@@ -40,11 +45,13 @@ class Transcription:
     """What became of a recording: its words, or why they cannot be relied on.
 
     `confidence`: 0 to 1, None where the service gives none. `text`: None where nothing was transcribed.
+    `only_language`: the only language that the service understands, "" where it understands several.
     """
 
     text: str | None = None
     confidence: float | None = None
     problem: ConversationProblem | None = None
+    only_language: str = ""
 
 
 class Transcriber:
@@ -101,8 +108,9 @@ class Transcriber:
         text, confidence = transcript.text.strip(), transcript.confidence
         if not text:
             return Transcription("", confidence, ConversationProblem.SILENCE)
-        unclear = confidence is not None and confidence < self._min_confidence
-        return Transcription(text, confidence, ConversationProblem.UNCLEAR if unclear else None)
+        unclear = (confidence is not None and confidence < self._min_confidence) or is_loop(text)
+        problem = ConversationProblem.UNCLEAR if unclear else None
+        return Transcription(text, confidence, problem, transcript.only_language)
 
     def _fetch(self, recording: Audio, fetch_media: FetchMedia) -> Media | ConversationProblem:
         # Meta says so itself when it could not fetch the file (131052, reference 5.6).
@@ -117,6 +125,28 @@ class Transcriber:
         except WhatsAppMediaError:
             return ConversationProblem.MEDIA_GONE
         return media if len(media.content) <= self._max_bytes else ConversationProblem.TOO_LONG
+
+
+def is_loop(text: str) -> bool:
+    """Return whether a model got stuck: it repeats itself, and is sure of it.
+
+    Long texts by how well they compress, as whisper judges its own; short ones by a few words again and again.
+    """
+    encoded = text.encode()
+    if len(encoded) > _LONG_TEXT and len(encoded) / len(zlib.compress(encoded)) > _MAX_COMPRESSION:
+        return True
+    found = words(text)
+    return any(_repeats(found, size) for size in range(1, 5))
+
+
+def _repeats(found: Sequence[str], size: int) -> bool:
+    """Whether more than half of the words are one phrase of `size` words, said at least four times in a row."""
+    run = longest = 0
+    for index in range(size, len(found)):
+        run = run + 1 if found[index] == found[index - size] else 0
+        longest = max(longest, run)
+    repeated = longest + size
+    return repeated >= max(6, 4 * size) and repeated > len(found) / 2
 
 
 def _fetch_twice(media_id: str, fetch_media: FetchMedia) -> Media:

@@ -33,6 +33,8 @@ class Utterance:
     `kind`: text, choice (a pressed button or a chosen row), audio, or Meta's word for the type.
     `text`: what was written, or said once it is transcribed; "" for none. `choice`: the id behind the button.
     `message`: Meta's message object (a Flow's answer also as data, under `response`), `messages`: all of a burst.
+    `error_code`: Meta's code for why an unsupported message has no content. `only_language`: the only language that
+    voice notes are understood in, "" where there are several.
     `unsupported_answered_at`: when (Unix seconds) this conversation last got the answer to an unsupported message.
     """
 
@@ -48,9 +50,11 @@ class Utterance:
     message: Mapping[str, Any] = field(default_factory=dict)
     messages: tuple[Mapping[str, Any], ...] = ()
     recording: Audio | None = None
+    error_code: int | None = None
     unsupported_answered_at: float | None = None
     transcript: str | None = None
     confidence: float | None = None
+    only_language: str = ""
     intent: str = ""
     score: float = 0.0
 
@@ -85,6 +89,7 @@ def read_utterance(
         message=messages[events.index(deciding)],
         messages=messages,
         recording=deciding if isinstance(deciding, Audio) else None,
+        error_code=_error_code(deciding),
         unsupported_answered_at=unsupported_answered_at,
     )
 
@@ -119,6 +124,11 @@ def _edited_words(message: Mapping[str, Any]) -> str:
         return ""
     words = content.get("body") or content.get("caption")
     return words if isinstance(words, str) else ""
+
+
+def _error_code(event: InboundMessage) -> int | None:
+    errors = event.errors if isinstance(event, Unsupported) else ()
+    return next((error.code for error in errors if error.code is not None), None)
 
 
 def _message(event: InboundMessage) -> dict[str, Any]:

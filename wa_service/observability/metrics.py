@@ -67,6 +67,13 @@ _reply = Histogram(
     "Time from a customer's message in the store to its answer accepted by Meta.",
     buckets=_SECONDS_OF_AN_ANSWER,
 )
+_unsupported = Counter(
+    "whatsapp_unsupported_messages", "Messages that WhatsApp handed on without their content, by Meta's code.", ["code"]
+)
+_responder = Counter("whatsapp_responder", "Answers asked of the responder, by how that ended.", ["outcome"])
+_responder_seconds = Histogram(
+    "whatsapp_responder_seconds", "Time for the responder to answer.", buckets=_SECONDS_OF_AN_ANSWER
+)
 _speech = Histogram("whatsapp_speech_seconds", "Time to hear one voice note.", buckets=_SECONDS_OF_AN_ANSWER)
 
 _pushes = Counter("whatsapp_push", "Deliveries of events to subscriptions, by outcome.", ["subscription", "outcome"])
@@ -99,6 +106,8 @@ _errors_of = _Children(_api_errors, limit=200)
 _webhooks_of = _Children(_webhooks, _OUTCOMES, limit=20)
 _events_of = _Children(_events, _EVENT_KINDS, limit=60)
 _status_of = _Children(_message_status, _STATUSES)
+_unsupported_of = _Children(_unsupported, ("131051", "131060"), limit=20)
+_responder_of = _Children(_responder, ("answered", "silent", "unusable", "failed"))
 _delivery_of = _Children(_delivery, ("sent", "delivered", "read", "played", "failed"))
 
 
@@ -164,6 +173,17 @@ def delivery_took(status: str, seconds: float) -> None:
 def reply_took(seconds: float) -> None:
     """Meta accepted the answer so long after the customer's message was stored."""
     _reply.observe(max(0.0, seconds))
+
+
+def unsupported_received(code: int | None) -> None:
+    """A message arrived without its content."""
+    _unsupported_of("none" if code is None else str(code)).inc()
+
+
+def responder_asked(outcome: str, seconds: float) -> None:
+    """The http or llm responder ended one question: answered, silent, unusable or failed."""
+    _responder_of(outcome).inc()
+    _responder_seconds.observe(seconds)
 
 
 def speech_took(seconds: float) -> None:

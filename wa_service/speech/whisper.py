@@ -47,6 +47,8 @@ class WhisperTranscriber:
         return {
             "task": "transcribe",
             "language": info.language,
+            # Ours: who is not understood may be told why.
+            "only_language": "English" if self._language == "en" else "",
             "duration": round(len(samples) / RATE, 2),
             "text": " ".join(segment.text.strip() for segment in found),
             "segments": [

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -29,6 +30,7 @@ NOT_WRITTEN = frozenset({"system", "edit", "revoke"})
 UNAVAILABLE_CODE = 131060
 _SENDER = ("from", "from_user_id", "from_parent_user_id", "group_id", "timestamp")
 LEASE_SECONDS = 15.0
+_NO_STAMPS: Mapping[str, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,11 +321,18 @@ class Inbox:
         return [result == 1 for result in self._store.run(commands)]
 
     def finish(
-        self, work: Work, consumer: str, replies: Sequence[Send], *, transcript: str = "", stamp: str = ""
+        self,
+        work: Work,
+        consumer: str,
+        replies: Sequence[Send],
+        *,
+        transcript: str = "",
+        stamps: Mapping[str, int] = _NO_STAMPS,
     ) -> bool:
         """Put replies into the lane and take the event off the mailbox, in one step; False when another did it.
 
-        `transcript` is a JSON object for the events stream, `stamp` a field of the contact to set to now.
+        `transcript` is a JSON object for the events stream, `stamps` names fields of the contact to set to a
+        time, in ms from now.
         """
         done = self._store.call(
             "finish",
@@ -333,7 +342,7 @@ class Inbox:
             consumer=consumer,
             retention=self._retention,
             transcript=transcript,
-            stamp=stamp,
+            stamps=orjson.dumps(dict(stamps)),
             replies=[reply.spec() for reply in replies],
         )
         return bool(done == 1)
@@ -353,8 +362,20 @@ class Inbox:
         )
         return int(failures)
 
-    def dead_letter(self, work: Work, consumer: str, kind: str, reason: str) -> bool:
-        """Make the event a dead letter, so that the conversation's next message goes on."""
+    def dead_letter(
+        self,
+        work: Work,
+        consumer: str,
+        kind: str,
+        reason: str,
+        *,
+        replies: Sequence[Send] = (),
+        stamps: Mapping[str, int] = _NO_STAMPS,
+    ) -> bool:
+        """Make the event a dead letter, so that the conversation's next message goes on.
+
+        `replies` and `stamps` as in `finish`; False when another did it.
+        """
         done = self._store.call(
             "dead_letter",
             conversation=work.conversation,
@@ -366,6 +387,8 @@ class Inbox:
             kind=kind,
             reason=reason,
             number=work.number,
+            stamps=orjson.dumps(dict(stamps)),
+            replies=[reply.spec() for reply in replies],
         )
         return bool(done == 1)
 

@@ -23,7 +23,7 @@ from wa_service.conversation.utterance import Utterance, read_utterance
 from wa_service.observability import log
 from wa_service.resilience.breaker import Unavailable
 from wa_service.store.flusher import StoreUnavailableError
-from wa_service.store.inbox import Inbox, NewerFormError, StoredEvent, UnreadableEventError, Work
+from wa_service.store.inbox import Inbox, NewerFormError, StoredEvent, UnreadableEventError, Work, reference
 from wa_service.store.outbox import Send
 from wa_service.store.retry import retry_until_stored
 from wa_service.whatsapp.addresses import recipient_fields
@@ -45,6 +45,11 @@ NEWER_FORM_DELAY = 30.0
 TRANSIENT_RETRY_SECONDS = 3_600.0
 _TRANSIENT_GROUPS = frozenset({"transient", "few", "throttled", "account", "unknown", "maintenance"})
 UNSUPPORTED_ANSWERED_AT = "unsupported_at"
+PAUSED_UNTIL = "paused_until"
+APOLOGISED_AT = "apologised_at"
+# One apology in this time, and none to what is too old to be answered (reference 1.7: 24 hours).
+APOLOGISE_EVERY = 3_600.0
+ANSWERABLE_SECONDS = 23 * 3_600.0
 
 
 class LeaseLostError(BaseException):
@@ -177,11 +182,11 @@ class InboundWorker:
     def _attempt(self, lease: _Lease, stored: StoredEvent, logger: FilteringBoundLogger) -> None:
         work = lease.work
         if work.deliveries > MAX_DELIVERIES:
-            self._dead_letter(work, "crashed", f"taken {MAX_DELIVERIES} times, never finished", logger)
+            self._dead_letter(work, "crashed", f"taken {MAX_DELIVERIES} times, never finished", logger, stored)
             return
         event = parse_piece(stored.piece)
         if isinstance(event, Malformed):
-            self._dead_letter(work, "malformed", event.reason, logger)
+            self._dead_letter(work, "malformed", event.reason, logger, stored)
             return
         if not isinstance(event, InboundMessage):
             self._dead_letter(work, "failed", "not a message", logger)
@@ -214,15 +219,21 @@ class InboundWorker:
             return PipelineResult()
         if isinstance(event, Edit | Revoke):  # Meta knows no mark for these
             return self._pipeline.handle(utterance, fetch)
-        with self._receipts.typing(event):
-            return self._pipeline.handle(utterance, fetch)
+        with (
+            self._receipts.typing(event, after=self._pipeline.typing_after) as receipt,
+            log.bound(message=stored.reference, number=event.phone_number_id),
+        ):
+            result = self._pipeline.handle(utterance, fetch)
+            if not result.read:
+                receipt.leave_unread()
+            return result
 
     def _is_quiet(self, work: Work, stored: StoredEvent, event: InboundMessage) -> bool:
         """Whether nobody is to answer: it is too old, a group's, or somebody else answers there."""
         now_ms = round(time.time() * 1000)
         if event.group_id and not self._answer_groups:
             return True
-        if any(float(work.contact.get(field, 0)) > now_ms for field in ("paused_until", "other_until")):
+        if any(float(work.contact.get(field, 0)) > now_ms for field in (PAUSED_UNTIL, "other_until")):
             return True
         return not stored.replayed and self._inbox.is_stale(stored.piece, now_ms)
 
@@ -237,7 +248,8 @@ class InboundWorker:
 
     def _sends(self, stored: StoredEvent, event: InboundMessage, result: PipelineResult) -> list[Send]:
         origin = f"{stored.reference}@{stored.received}"
-        return [self._send(event, reply, origin) for reply in result.replies]
+        number, address = event.phone_number_id, event.addresses[0]
+        return [self._send(number, event.group_id, address, reply, origin) for reply in result.replies]
 
     def _finish(
         self,
@@ -250,9 +262,11 @@ class InboundWorker:
         logger: FilteringBoundLogger,
     ) -> None:
         # Once more when the store is back: the step does it once, and only under this lease.
-        stamp = UNSUPPORTED_ANSWERED_AT if result.unsupported_answered else ""
+        stamps = {UNSUPPORTED_ANSWERED_AT: 0} if result.unsupported_answered else {}
+        if result.pause_seconds is not None:
+            stamps[PAUSED_UNTIL] = int(result.pause_seconds * 1000)
         finished = retry_until_stored(
-            lambda: self._inbox.finish(work, self._consumer, sends, transcript=transcript, stamp=stamp),
+            lambda: self._inbox.finish(work, self._consumer, sends, transcript=transcript, stamps=stamps),
             self._wait_for_store,
             STORE_RETRY_SECONDS,
         )
@@ -264,18 +278,18 @@ class InboundWorker:
             ms=_age_ms(stored.received),
         )
 
-    def _send(self, event: InboundMessage, reply: Mapping[str, Any], origin: str) -> Send:
+    def _send(self, number: str, group_id: str, address: str, reply: Mapping[str, Any], origin: str) -> Send:
         payload = {
             "messaging_product": "whatsapp",
-            **recipient_fields(event.group_id or event.addresses[0], group=bool(event.group_id)),
+            **recipient_fields(group_id or address, group=bool(group_id)),
             **reply,
         }
         return Send(
             id=uuid.uuid4().hex,
-            number=event.phone_number_id,
+            number=number,
             type=str(reply.get("type", "text")),
             body=orjson.dumps(payload),
-            address=event.addresses[0],
+            address=address,
             ttl=self._reply_ttl_ms,
             origin=origin,
         )
@@ -283,7 +297,7 @@ class InboundWorker:
     def _failed(self, work: Work, error: Exception, *, counts: bool, logger: FilteringBoundLogger) -> None:
         reason = f"{type(error).__name__}: {error}" if isinstance(error, WhatsAppError) else type(error).__name__
         if counts and work.failures + 1 >= MAX_FAILURES:
-            self._dead_letter(work, "failed", reason, logger)
+            self._dead_letter(work, "failed", reason, logger, work.stored)
             return
         tried = work.failures if counts else work.deliveries - 1
         delay = RETRY_DELAYS[min(tried, len(RETRY_DELAYS) - 1)] * random.uniform(0.75, 1.25)  # noqa: S311 - jitter
@@ -299,10 +313,34 @@ class InboundWorker:
         self._inbox.retry_later(work, self._consumer, delay, is_failure=counts)
         logger.warning("whatsapp.message.retry_scheduled", reason=reason, seconds=round(delay, 1))
 
-    def _dead_letter(self, work: Work, kind: str, reason: str, logger: FilteringBoundLogger) -> None:
-        self._inbox.dead_letter(work, self._consumer, kind, reason)
+    def _dead_letter(
+        self, work: Work, kind: str, reason: str, logger: FilteringBoundLogger, stored: StoredEvent | None = None
+    ) -> None:
+        replies = self._apology(work, stored) if stored is not None else []
+        stamps = {APOLOGISED_AT: 0} if replies else {}
+        self._inbox.dead_letter(work, self._consumer, kind, reason, replies=replies, stamps=stamps)
         logger.error("whatsapp.message.dead_lettered", kind=kind, reason=reason, tries=work.deliveries)
 
+    def _apology(self, work: Work, stored: StoredEvent) -> list[Send]:
+        """One sentence to a customer whose message nobody will answer, where they may still be written to."""
+        piece, now = stored.piece, time.time()
+        last = _seconds(work.contact.get(APOLOGISED_AT))
+        if not piece.addresses or now - piece.timestamp > ANSWERABLE_SECONDS or "group_id" in _object(piece.raw):
+            return []
+        if last is not None and now - last < APOLOGISE_EVERY:
+            return []
+        utterance = Utterance(
+            id=piece.id,
+            conversation=work.conversation,
+            phone_number_id=piece.phone_number_id,
+            timestamp=piece.timestamp,
+            kind="failed",
+            name=work.contact.get("name", ""),
+            contact=_contact(work.contact),
+        )
+        origin = f"{stored.reference}@{stored.received}"
+        number, address = piece.phone_number_id, piece.addresses[0]
+        return [self._send(number, "", address, reply, origin) for reply in self._pipeline.apologise(utterance)]
 
 def _contact(contact: Mapping[str, str]) -> dict[str, Any]:
     return {
@@ -316,8 +354,17 @@ def _transcript_event(event: InboundMessage, result: PipelineResult) -> str:
     """What `/v1/events` tells about a voice note; "" where nothing was transcribed."""
     if result.transcript is None:
         return ""
-    event_data = {"message_id": event.id, "transcript": result.transcript, "confidence": result.confidence}
+    event_data = {
+        "message_id": event.id,
+        "transcript": result.transcript,
+        "confidence": result.confidence,
+        "understood": result.is_understood,
+    }
     return orjson.dumps(event_data).decode()
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def _age_ms(received_ms: int) -> int:

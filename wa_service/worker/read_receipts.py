@@ -21,6 +21,17 @@ TYPING_REPEAT_SECONDS = 20.0
 MAX_WAIT_FOR_INDICATOR = 1.0
 
 
+class Receipt:
+    """Whether one message is to be marked as read."""
+
+    def __init__(self) -> None:
+        self.read = True
+
+    def leave_unread(self) -> None:
+        """Leave the message unread, if nothing was shown yet."""
+        self.read = False
+
+
 class ReadReceipts:
     """Marks messages as read, with a typing indicator while they are handled. `enabled` is WA_MARK_READ."""
 
@@ -31,20 +42,22 @@ class ReadReceipts:
         self._log = log.get_logger()
 
     @contextmanager
-    def typing(self, event: InboundMessage) -> Iterator[None]:
-        """Mark the message as read and show typing for as long as the block runs.
+    def typing(self, event: InboundMessage, *, after: float = 0.0) -> Iterator[Receipt]:
+        """Mark the message as read and show typing for as long as the block runs, from `after` seconds on.
 
-        A block that raises before the indicator went out leaves the message unread: nobody is answering yet.
+        A block that raises before the indicator went out leaves the message unread: nobody is answering yet. So does
+        one that says so by `leave_unread`.
         """
+        receipt = Receipt()
         if not self._enabled or event.group_id:
-            yield
+            yield receipt
             return
         done, began = Event(), Event()
-        indicator = gevent.spawn(self._show_typing, event, done, began)
+        indicator = gevent.spawn(self._show_typing, event, receipt, after, done, began)
         answered = False
         try:
-            yield
-            answered = True
+            yield receipt
+            answered = receipt.read
         finally:
             done.set()
             if began.is_set():
@@ -52,9 +65,11 @@ class ReadReceipts:
             elif not answered:
                 indicator.kill(block=False)
 
-    def _show_typing(self, event: InboundMessage, done: Event, began: Event) -> None:
-        if done.is_set():  # answered before this greenlet's first turn: read, but there is nothing to wait for
-            self._mark_read(event, typing=False)
+    def _show_typing(self, event: InboundMessage, receipt: Receipt, after: float, done: Event, began: Event) -> None:
+        if done.wait(after) if after else done.is_set():
+            # Answered before this greenlet's turn: read, but there is nothing to wait for.
+            if receipt.read:
+                self._mark_read(event, typing=False)
             return
         began.set()
         while not done.is_set():

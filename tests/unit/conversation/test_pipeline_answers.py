@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.conversation.customer_messages import NOW, MakePipeline, handled, no_media, text_message, utterance_of
 from wa_service.conversation.pipeline import UNSUPPORTED_EVERY
-from wa_service.conversation.responder import SilentResponder
+from wa_service.conversation.responder import ResponderAnswer, SilentResponder
 from wa_service.conversation.utterance import Utterance
 from wa_service.resilience.breaker import Unavailable
 
@@ -205,9 +205,9 @@ class Tool:
     def __init__(self) -> None:
         self.asked: list[Utterance] = []
 
-    def respond(self, utterance: Utterance) -> tuple[dict[str, Any], ...]:
+    def respond(self, utterance: Utterance) -> ResponderAnswer:
         self.asked.append(utterance)
-        return ()
+        return ResponderAnswer()
 
 
 WORDLESS = {
@@ -227,7 +227,7 @@ def test_a_tool_is_asked_about_messages_without_words_too(make_pipeline: MakePip
 
 
 class Away:
-    def respond(self, utterance: Utterance) -> tuple[dict[str, Any], ...]:
+    def respond(self, utterance: Utterance) -> ResponderAnswer:
         raise Unavailable("the tool", 7.0)
 
 
@@ -263,3 +263,43 @@ def test_a_text_whose_template_chose_to_say_nothing_is_left_out(make_pipeline: M
     script = "fallback: {reply: [{text: '{% if name == \"Bo\" %}Hi{% endif %}'}, {text: x}]}\n"
 
     assert bodies(handled(make_pipeline(script), text_message("hi")).replies) == ["x"]
+
+
+LOST = {"type": "unsupported", "errors": [{"code": 131060, "title": "This message is currently unavailable."}]}
+
+
+@pytest.mark.parametrize("answered_at", [None, NOW - 10])
+def test_what_did_not_reach_us_is_asked_for_again_each_time(
+    make_pipeline: MakePipeline, answered_at: float | None
+) -> None:
+    script = DESK + '  not_received: {reply: [{text: "Again, please."}]}\n'
+
+    result = handled(make_pipeline(script), LOST, unsupported_answered_at=answered_at)
+
+    assert bodies(result.replies) == ["Again, please."]
+
+
+def test_a_burst_is_understood_as_one(make_pipeline: MakePipeline) -> None:
+    tool = Tool()
+    texts = [text_message(text) for text in ("hello", "what time", "is breakfast?")]
+
+    make_pipeline(DESK, responder=tool).handle(utterance_of(*texts), no_media)
+
+    (asked,) = tool.asked
+    assert (asked.text, asked.intent, len(asked.messages)) == ("hello\nwhat time\nis breakfast?", "breakfast", 3)
+
+
+def test_a_button_takes_the_texts_before_it_along(make_pipeline: MakePipeline) -> None:
+    tool = Tool()
+    pressed = {"type": "button", "button": {"payload": "btn-breakfast", "text": "Food"}}
+
+    make_pipeline(DESK, responder=tool).handle(utterance_of(text_message("hello"), pressed), no_media)
+
+    (asked,) = tool.asked
+    assert (asked.kind, asked.intent, asked.text) == ("choice", "breakfast", "hello\nFood")
+
+
+def test_a_reaction_is_answered_by_a_script_that_says_so(make_pipeline: MakePipeline) -> None:
+    script = "intents: [{name: liked, on: reaction, reply: [{text: Thanks}]}]\nfallback: {reply: [{text: x}]}\n"
+
+    assert bodies(handled(make_pipeline(script), REACTION).replies) == ["Thanks"]

@@ -11,7 +11,7 @@ from prometheus_client import REGISTRY
 from tests.unit.conversation.customer_messages import NOW, MakePipeline, handled
 from wa_service.conversation.http_speech import SpeechClient, SpeechFailedError, Transcript
 from wa_service.conversation.responder import SilentResponder
-from wa_service.conversation.transcription import Transcriber
+from wa_service.conversation.transcription import Transcriber, is_loop
 from wa_service.resilience.breaker import Unavailable
 from wa_service.speech.audio import AudioContainer, RecordingTooLongError, RecordingUnreadableError
 from wa_service.whatsapp.errors import (
@@ -237,3 +237,39 @@ def test_a_recording_that_cannot_be_fetched_gives_its_room_back(make_pipeline: M
         handled(pipeline, NOTE, fetch_media=Fetch(WhatsAppServerError("Meta is unwell.")))
 
     assert handled(pipeline, NOTE, fetch_media=Fetch(File())).intent == "breakfast"
+
+
+LOOPS = {
+    "no": "No, " * 28,
+    "graphius": "graphius, " * 75,
+    "a phrase": "thank you very much. " * 6,
+    "a tail": "I would like to " + "oh " * 30,
+}
+NO_LOOPS = {
+    "an emphasis": "no no no, I said the other room",
+    "a number": "my number is 5 5 5 1 2 3 4 4 4",
+    "a sentence": "What time is breakfast, and is breakfast included, and where is breakfast served?",
+    "nothing": "",
+}
+
+
+@pytest.mark.parametrize("text", LOOPS.values(), ids=LOOPS.keys())
+def test_a_model_that_got_stuck_is_unclear_however_sure_it_is(listen: Any, text: str) -> None:
+    result = listen(Transcript(text, 0.94))
+
+    assert (result.intent, result.is_understood) == ("unclear", False)
+
+
+@pytest.mark.parametrize("text", NO_LOOPS.values(), ids=NO_LOOPS.keys())
+def test_what_people_repeat_is_no_loop(text: str) -> None:
+    assert not is_loop(text)
+
+
+QUOTING = SCRIPT.replace("text: 'unclear'", "text: 'unclear {{ text }} {{ only_language }}'")
+
+
+def test_what_is_not_clear_is_quoted_to_nobody(make_pipeline: MakePipeline) -> None:
+    speech = Speech(Transcript("When was the ass?", 0.4, "English"))
+    result = handled(make_pipeline(QUOTING, transcriber=Transcriber(speech)), NOTE, Fetch(File()))
+
+    assert (said(result), result.transcript) == (["unclear  English"], "When was the ass?")

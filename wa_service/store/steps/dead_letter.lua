@@ -1,12 +1,14 @@
--- The event becomes a dead letter; the conversation's next message goes on.
+-- The event becomes a dead letter; the conversation's next message goes on. stamps and replies: as in `finish`.
 -- Return 1, or 0 when the lease is another's or the event is gone.
--- args: conversation token event consumer retention:number letter_id kind reason number
--- include: allow_when_full clock lifetime wake dead_letters lease release
+-- args: conversation token event consumer retention:number letter_id kind reason number stamps:json replies:json...
+-- include: allow_when_full clock lifetime wake dead_letters events lane enqueue lease release stamp
 local counters = prefix .. 'conv:' .. conversation
 if not holds(conversation, token) then return 0 end
 if redis.call('ZREM', prefix .. 'mailbox:' .. conversation, event) == 0 then return 0 end
 local tries = tonumber(redis.call('HGET', counters, 'deliveries') or 0)
 add_dead_letter(letter_id, { kind = kind, reason = reason, tries = tries, number = number, conversation = conversation,
   event = event }, retention)
+stamp_contact(conversation, stamps)
+for _, reply in ipairs(replies) do enqueue(reply, conversation) end
 release_conversation(conversation, consumer)
 return 1

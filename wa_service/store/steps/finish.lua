@@ -1,19 +1,18 @@
 -- The replies into the lane and the event off the mailbox: all or nothing, and only for the lease's holder.
--- transcript: JSON for the events stream ("" none) · stamp: field of the contact to set to now ("" none; a contact that
--- is no more stays forgotten) · replies: sends as `enqueue` takes them.
+-- transcript: JSON for the events stream ("" none) · stamps: fields of the contact and the ms from now to set them to (a
+-- contact that is no more stays forgotten) · replies: sends as `enqueue` takes them.
 -- Return 1, or 0 when the lease is another's or the event is already finished.
--- args: conversation token event consumer retention:number transcript stamp replies:json...
--- include: allow_when_full clock lifetime wake events lane enqueue lease release
+-- args: conversation token event consumer retention:number transcript stamps:json replies:json...
+-- include: allow_when_full clock lifetime wake events lane enqueue lease release stamp
 if not holds(conversation, token) then return 0 end
 -- A lane that cannot be read stops it here, before the first write; `take` sets it aside.
 if #replies > 0 then redis.call('LLEN', prefix .. 'lane:' .. conversation) end
 if redis.call('ZREM', prefix .. 'mailbox:' .. conversation, event) == 0 then return 0 end
 if transcript ~= '' then append_event('transcript', conversation, transcript, retention) end
-local contact = prefix .. 'contact:' .. conversation
-if stamp ~= '' and redis.call('EXISTS', contact) == 1 then redis.call('HSET', contact, stamp, wall) end
--- Somebody of the business, or another application, has answered meanwhile.
-local v = redis.call('HMGET', contact, 'paused_until', 'other_until')
-local is_silent = tonumber(v[1] or 0) > wall or tonumber(v[2] or 0) > wall
+-- Somebody of the business, or another application, has answered meanwhile. Our own pause begins with these replies.
+local silence = redis.call('HMGET', prefix .. 'contact:' .. conversation, 'paused_until', 'other_until')
+local is_silent = tonumber(silence[1] or 0) > wall or tonumber(silence[2] or 0) > wall
+stamp_contact(conversation, stamps)
 for _, reply in ipairs(is_silent and {} or replies) do enqueue(reply, conversation) end
 release_conversation(conversation, consumer)
 return 1

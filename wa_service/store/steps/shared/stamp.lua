@@ -1,0 +1,6 @@
+-- Set fields of a contact to times, `stamps` ms from now; a contact that is no more stays forgotten.
+local function stamp_contact(conversation, stamps)
+  local contact = prefix .. 'contact:' .. conversation
+  if redis.call('EXISTS', contact) == 0 then return end
+  for field, offset in pairs(stamps) do redis.call('HSET', contact, field, wall + offset) end
+end
