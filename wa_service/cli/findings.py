@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from wa_service.config.api_versions import api_version_ended, api_version_last_day
 from wa_service.config.settings import Settings
-from wa_service.conversation.script import HOTEL_DESK, ScriptError, load_script
+from wa_service.conversation.script import HOTEL_DESK, load_script
+from wa_service.conversation.script_yaml import ScriptError
 
 if TYPE_CHECKING:
     from wa_service.store.overview import Overview
