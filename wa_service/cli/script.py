@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import click
 
 from wa_service.cli.terminal import CommandError, say
+from wa_service.config.settings import load_intents
 from wa_service.conversation.script import HOTEL_DESK
 from wa_service.conversation.script_check import ScriptCheck
 from wa_service.conversation.script_yaml import ScriptError
@@ -27,15 +29,20 @@ def command() -> None:
 @click.option(
     "--intents",
     type=click.Choice(["fuzzy", "semantic"]),
-    default="fuzzy",
-    show_default=True,
+    default=None,
+    show_default="WA_INTENTS, as the service",
     help="How texts are compared.",
 )
 @click.option("--lines", is_flag=True, help="Answer lines from a pipe, too.")
-def check(file: Path, intents: Intents, lines: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, answers to lines included.")
+def check(file: Path, intents: Intents | None, lines: bool, as_json: bool) -> None:
     """Say what is wrong with its line, what is confused, and answer typed lines."""
     try:
-        with ScriptCheck(file, intents) as script:
+        with ScriptCheck(file, intents or cast("Intents", load_intents())) as script:
+            if as_json:
+                typed = [line.rstrip("\n") for line in sys.stdin] if lines else []
+                say(json.dumps(script.as_json(typed), ensure_ascii=False, indent=2))
+                return
             for line in script.report().lines():
                 say(line)
             if sys.stdin.isatty():

@@ -339,6 +339,12 @@ def load_var_dir() -> Path:
     return Path(given.get("WA_VAR_DIR", "var"))
 
 
+def load_intents() -> str:
+    """`WA_INTENTS` alone: a script is tried where Meta's credentials are not there."""
+    given, _ = _given(None, None)
+    return given.get("WA_INTENTS", _intents_here())
+
+
 def whole_environment() -> dict[str, str]:
     """The process's environment as it is: for child processes that read the settings like this one."""
     return dict(os.environ)

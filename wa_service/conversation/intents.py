@@ -19,6 +19,8 @@ _WORD = re.compile(r"\w+(?:'\w+)?")
 _MAX_CHARACTERS = 400
 _MAX_WORDS = 60
 FUZZY_THRESHOLD = 0.34
+MARGIN = 0.05
+"""How much nearer than the second the first intent must be, to be sure."""
 _UNKNOWN = 0.5
 _SAME_WORD = 84
 """From this likeness (rapidfuzz ratio, 0 to 100) on, two words are one word misspelt."""
@@ -34,10 +36,14 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class IntentMatch:
-    """The intent a text was taken for (None: none of these) and how near it is, 0 to 1."""
+    """The intent a text was taken for (None: none of these) and how near it is, 0 to 1.
+
+    `alternatives`: where several intents are about as near, all of them, nearest first, else ().
+    """
 
     intent: str | None
     score: float
+    alternatives: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +55,18 @@ class Scores:
 
     def nearest(self, examples: Sequence[Example], without: int | None = None) -> IntentMatch:
         """The nearest example's intent, leaving out the example `without` (to see what the others make of it)."""
-        ranked = [(score, -index) for index, score in enumerate(self.values) if index != without]
-        if not ranked:
+        best: dict[str, float] = {}
+        for index, (example, score) in enumerate(zip(examples, self.values, strict=True)):
+            if index != without and score > best.get(example.intent, -1.0):
+                best[example.intent] = score
+        if not best:
             return IntentMatch(None, 0.0)
-        score, index = max(ranked)
-        return IntentMatch(examples[-index].intent if score >= self.threshold else None, score)
+        intent = max(best, key=best.__getitem__)
+        if best[intent] < self.threshold:
+            return IntentMatch(None, best[intent])
+        lowest = max(self.threshold, best[intent] - MARGIN)
+        near = [name for name in sorted(best, key=best.__getitem__, reverse=True) if best[name] >= lowest]
+        return IntentMatch(intent, best[intent], tuple(near) if len(near) > 1 else ())
 
 
 def words(text: str) -> list[str]:

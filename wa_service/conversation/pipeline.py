@@ -16,6 +16,7 @@ from wa_service.conversation.responder import (
     ResponderAnswer,
     ScriptResponder,
     SilentResponder,
+    choice_of,
 )
 from wa_service.conversation.script import ConversationProblem, Script
 from wa_service.conversation.semantic import SemanticMatcher
@@ -74,7 +75,8 @@ class Pipeline:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._examples = examples_of(script)
-        self._by_choice = {choice: intent.name for intent in script.intents for choice in intent.ids}
+        self._by_choice = {choice_of(intent.name): intent.name for intent in script.intents}
+        self._by_choice |= {choice: intent.name for intent in script.intents for choice in intent.ids}
         self._by_kind = {kind: intent.name for intent in script.intents for kind in intent.on}
         self._matcher = matcher
         self._scripted = scripted
@@ -132,7 +134,7 @@ class Pipeline:
 
     def _understood(self, utterance: Utterance) -> Utterance:
         match = self.match(utterance)
-        return replace(utterance, intent=match.intent or "", score=match.score)
+        return replace(utterance, intent=match.intent or "", score=match.score, alternatives=match.alternatives)
 
     def _answer_recording(self, utterance: Utterance, recording: Audio, fetch_media: FetchMedia) -> PipelineResult:
         found = self._transcribe(recording, fetch_media)

@@ -12,12 +12,13 @@ from typing import Any, Protocol
 from jinja2.exceptions import TemplateError
 
 from wa_service.conversation.reply_check import UnusableReplyError, checked_reply
-from wa_service.conversation.script import ConversationProblem, ReplyTemplate, Script
+from wa_service.conversation.script import Clarify, ConversationProblem, ReplyTemplate, Script
 from wa_service.conversation.utterance import Utterance
 from wa_service.observability import log
 
 NOT_RECEIVED = 131060
 """Meta's code for a message that it could not hand on, and that arrives when it is sent again (reference 5.6)."""
+MAX_BUTTONS = 3
 MAX_TEXT = 4_096
 """Characters of a text message (reference 2.3)."""
 
@@ -59,12 +60,15 @@ class ScriptResponder:
     def __init__(self, script: Script) -> None:
         self._script = script
         self._replies = {intent.name: intent.reply for intent in script.intents}
+        self._titles = {intent.name: intent.title for intent in script.intents}
         self._log = log.get_logger()
 
     def respond(self, utterance: Utterance) -> ResponderAnswer:
         """Return the reply of the intent, or the fallback where none was understood."""
         if utterance.error_code == NOT_RECEIVED:
             return ResponderAnswer(self.problem(ConversationProblem.NOT_RECEIVED, utterance))
+        if len(self._titled(utterance.alternatives)) > 1 and self._script.clarify is not None:
+            return ResponderAnswer(self._clarify(utterance, self._script.clarify))
         reply = self._replies.get(utterance.intent)
         return ResponderAnswer(self._fill(reply, utterance) if reply else self.fallback(utterance))
 
@@ -77,6 +81,20 @@ class ScriptResponder:
     def problem(self, problem: ConversationProblem, utterance: Utterance) -> tuple[dict[str, Any], ...]:
         """Return what the script says about this problem."""
         return self._fill(self._script.problems[problem].reply, utterance)
+
+    def _titled(self, intents: Sequence[str]) -> dict[str, str]:
+        """Return those of the intents that have a title, with it; at most three, as many as a message has room for."""
+        titled = {name: self._titles[name] for name in intents if self._titles.get(name)}
+        return dict(list(titled.items())[:MAX_BUTTONS])
+
+    def _clarify(self, utterance: Utterance, clarify: Clarify) -> tuple[dict[str, Any], ...]:
+        """Ask which intent is meant. Nothing is remembered: the button's id says which one it was."""
+        replies = [
+            {"type": "reply", "reply": {"id": choice_of(name), "title": title}}
+            for name, title in self._titled(utterance.alternatives).items()
+        ]
+        content = {"type": "button", "body": {"text": clarify.text}, "action": {"buttons": replies}}
+        return self._fill([ReplyTemplate({"type": "interactive", "interactive": content})], utterance)
 
     def _fill(self, replies: Sequence[ReplyTemplate], utterance: Utterance) -> tuple[dict[str, Any], ...]:
         try:
@@ -102,6 +120,11 @@ class ScriptResponder:
         }
         messages = [_cut_to_limit(reply.render(variables)) for reply in replies]
         return tuple(checked_reply(message) for message in messages if not _is_empty_text(message))
+
+
+def choice_of(intent: str) -> str:
+    """Return the id of the button that stands for an intent."""
+    return f"intent:{intent}"
 
 
 def _cut_to_limit(message: dict[str, Any]) -> dict[str, Any]:

@@ -49,6 +49,8 @@ KINDS = frozenset(
     }
 )
 """What `on:` may name: kinds of message that carry no words to understand."""
+MAX_TITLE = 20
+"""Characters of a reply button (reference 2.5)."""
 MAX_REPLIES = 10
 """Messages in one answer."""
 _MAX_INTENTS = 500
@@ -120,6 +122,19 @@ def _name(value: Any, info: ValidationInfo) -> str:
     if not isinstance(value, str) or not value.strip() or len(value) > 100:
         raise _wrong(f"'{info.field_name}' must be a text of 1 to 100 characters")
     return value
+
+
+def _title(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip() or len(value) > MAX_TITLE:
+        raise _wrong(f"'title' must be a text of 1 to {MAX_TITLE} characters, as a button has room for")
+    return value
+
+
+def _template(value: Any) -> TextTemplate:
+    if not isinstance(value, str) or not value.strip():
+        raise _wrong("the text is empty")
+    template: TextTemplate = _compiled(value, ())
+    return template
 
 
 def _threshold(value: Any) -> float:
@@ -215,13 +230,22 @@ class ScriptedAnswer(_Part):
     reply: Replies
 
 
+class Clarify(_Part):
+    """What to ask where the words do not decide between intents; their titles stand on buttons."""
+
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
+
+    text: Annotated[InstanceOf[TextTemplate], BeforeValidator(_template)]
+
+
 class Intent(_Part):
-    """Something a customer may want, how it is recognised, and the answer."""
+    """Something a customer may want, how it is recognised, and the answer. `title`: its name on a button."""
 
     name: Annotated[str, BeforeValidator(_name)]
     examples: Texts = ()
     ids: Texts = ()
     on: Annotated[tuple[str, ...], BeforeValidator(_kinds)] = ()
+    title: Annotated[str, BeforeValidator(_title)] = ""
     reply: Replies
 
     @model_validator(mode="after")
@@ -268,6 +292,7 @@ class Script(_Part):
 
     intents: Annotated[tuple[Intent, ...], BeforeValidator(_intents)] = ()
     fallback: ScriptedAnswer
+    clarify: Clarify | None = None
     problems: Problems = Field(default_factory=dict)
     threshold: Annotated[float | None, BeforeValidator(_threshold)] = None
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from wa_service.conversation.script import Script, load_script
 from wa_service.conversation.semantic import SemanticMatcher
 from wa_service.conversation.utterance import Utterance
 
-_SHOWN = 10
+_COMPARED = {"semantic": "by meaning and letters (semantic)", "fuzzy": "by letters (fuzzy)"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,8 @@ class ScriptReport:
     """What `script check` found in a script that can be used."""
 
     path: Path
+    compared: str
+    """How: by meaning and letters (semantic), or by letters (fuzzy)."""
     intents: int
     examples: int
     confusions: tuple[Confusion, ...]
@@ -42,6 +44,7 @@ class ScriptReport:
     def lines(self) -> Iterator[str]:
         """The report for a terminal."""
         yield f"{self.path}: {self.intents} intents, {self.examples} examples. The script can be used."
+        yield f"Compared {self.compared}, as the service does with WA_INTENTS={self.compared.split('(')[1][:-1]}."
         mistaken = [confusion for confusion in self.confusions if confusion.taken_for is not None]
         unknown = [confusion for confusion in self.confusions if confusion.taken_for is None]
         if mistaken:
@@ -49,7 +52,7 @@ class ScriptReport:
             yield from (f"  {c.intent} → {c.taken_for}  ({c.score:.2f})  {c.example}" for c in mistaken)
         if unknown:
             yield f"{len(unknown)} examples are far from their intent's others (more like them would help):"
-            farthest = sorted(unknown, key=lambda confusion: confusion.score)[:_SHOWN]
+            farthest = sorted(unknown, key=lambda confusion: confusion.score)
             yield from (f"  {c.intent}  ({c.score:.2f})  {c.example}" for c in farthest)
         if self.single:
             yield f"Intents with a single example: {', '.join(self.single)}"
@@ -63,6 +66,7 @@ class ScriptCheck:
 
     def __init__(self, path: Path, intents: Intents = "fuzzy") -> None:
         self._path = path
+        self._compared = _COMPARED[intents]
         self._script: Script = load_script(path)
         self._examples = examples_of(self._script)
         self._matcher = make_matcher(self._script, intents)
@@ -89,6 +93,7 @@ class ScriptCheck:
                 confusions.append(Confusion(example.text, example.intent, match.intent, match.score))
         return ScriptReport(
             path=self._path,
+            compared=self._compared,
             intents=len(self._script.intents),
             examples=len(self._examples),
             confusions=tuple(confusions),
@@ -108,9 +113,18 @@ class ScriptCheck:
             text=line,
             intent=match.intent or "",
             score=match.score,
+            alternatives=match.alternatives,
             message={"id": "wamid.script-check", "type": "text", "text": {"body": line}},
         )
         return match, self._scripted.respond(utterance).replies
+
+    def as_json(self, lines: Sequence[str] = ()) -> dict[str, Any]:
+        """Return the report, and what each line is taken for and gets, as JSON has it."""
+        answers = []
+        for line in lines:
+            match, replies = self.answer(line)
+            answers.append({"text": line, **asdict(match), "replies": list(replies)})
+        return {**asdict(self.report()), "path": str(self._path), "answers": answers}
 
     def answer_line(self, line: str) -> str:
         """The same for a terminal: the intent, how near, and the replies' words."""

@@ -1,6 +1,8 @@
-"""`WA_INTENTS=semantic`: texts compared by meaning, with the vectors of a sentence encoder.
+"""`WA_INTENTS=semantic`: texts compared by meaning and letters together.
 
-The local encoder knows sixteen languages, so a question in Spanish finds an English example.
+Meaning comes from the vectors of a sentence encoder; the local one knows sixteen languages, so a question in Spanish
+finds an English example. Letters raise what is near in meaning only, so that a word misspelt or a name counts, and a
+word in common alone does not.
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ class SemanticMatcher:
     ) -> None:
         self._embeddings = embeddings
         self._server = server
-        self._threshold = SEMANTIC_THRESHOLD if threshold is None else threshold
+        self._threshold = 0.5 if threshold is None else threshold
         self._seconds = seconds
         # Thresholds of the two do not compare: the fuzzy one keeps its own.
         self._fuzzy = FuzzyMatcher(examples)
@@ -71,7 +73,12 @@ class SemanticMatcher:
         except HttpCallError as error:
             self._log.warning("whatsapp.conversation.semantic_failed", reason=str(error))
             return self._fuzzy.scores(text)
-        return Scores([similarity(vector, other) for other in vectors], self._threshold)
+        letters = self._fuzzy.scores(text)
+        values = [
+            _together(_scaled(similarity(vector, other), SEMANTIC_THRESHOLD), _scaled(near, letters.threshold))
+            for other, near in zip(vectors, letters.values, strict=True)
+        ]
+        return Scores(values, self._threshold)
 
     def _examples_vectors(self) -> list[Vector] | None:
         """Return the examples' vectors, fetched at the first call; None while they cannot be had."""
@@ -83,6 +90,17 @@ class SemanticMatcher:
                     self._failed_at = time.monotonic()
                     self._log.warning("whatsapp.conversation.semantic_failed", reason=str(error))
             return self._vectors
+
+
+def _scaled(score: float, threshold: float) -> float:
+    """Return a score on the scale where near enough is 0.5, so that the two ways compare."""
+    if score < threshold:
+        return 0.5 * score / threshold
+    return 0.5 + 0.5 * (score - threshold) / (1 - threshold)
+
+
+def _together(meaning: float, letters: float) -> float:
+    return max(meaning, (meaning + letters) / 2)
 
 
 def _plain(text: str) -> str:

@@ -35,6 +35,7 @@ class Utterance:
     `message`: Meta's message object (a Flow's answer also as data, under `response`), `messages`: all of a burst.
     `error_code`: Meta's code for why an unsupported message has no content. `only_language`: the only language that
     voice notes are understood in, "" where there are several.
+    `alternatives`: the intents between which the words do not decide, () where they do.
     `unsupported_answered_at`: when (Unix seconds) this conversation last got the answer to an unsupported message.
     """
 
@@ -57,6 +58,7 @@ class Utterance:
     only_language: str = ""
     intent: str = ""
     score: float = 0.0
+    alternatives: tuple[str, ...] = ()
 
 
 def read_utterance(

