@@ -342,7 +342,7 @@ def load_var_dir() -> Path:
 def load_intents() -> str:
     """`WA_INTENTS` alone: a script is tried where Meta's credentials are not there."""
     given, _ = _given(None, None)
-    return given.get("WA_INTENTS", _intents_here())
+    return str(given.get("WA_INTENTS", intents_here()))
 
 
 def whole_environment() -> dict[str, str]:

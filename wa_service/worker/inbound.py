@@ -342,6 +342,7 @@ class InboundWorker:
         number, address = piece.phone_number_id, piece.addresses[0]
         return [self._send(number, "", address, reply, origin) for reply in self._pipeline.apologise(utterance)]
 
+
 def _contact(contact: Mapping[str, str]) -> dict[str, Any]:
     return {
         "name": contact.get("name", ""),
