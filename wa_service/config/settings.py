@@ -335,14 +335,12 @@ def load(env: Mapping[str, str] | None = None, env_file: Path | None = None) -> 
 
 def load_var_dir() -> Path:
     """`WA_VAR_DIR` alone: the embedded Valkey starts before Meta's credentials are there."""
-    given, _ = _given(None, None)
-    return Path(given.get("WA_VAR_DIR", "var"))
+    return Path(_given(None, None)[0].get("WA_VAR_DIR", "var"))
 
 
 def load_intents() -> str:
     """`WA_INTENTS` alone: a script is tried where Meta's credentials are not there."""
-    given, _ = _given(None, None)
-    return str(given.get("WA_INTENTS", intents_here()))
+    return str(_given(None, None)[0].get("WA_INTENTS", intents_here()))
 
 
 def whole_environment() -> dict[str, str]:
