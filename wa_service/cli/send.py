@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -11,6 +12,7 @@ from wa_service.cli.context import load_settings, open_runtime
 from wa_service.cli.terminal import CommandError, say
 from wa_service.service.refusals import RefusedError
 from wa_service.store.outbox import Priority
+from wa_service.whatsapp.errors import CODES
 
 
 @click.command
@@ -44,10 +46,19 @@ def command(
     status = record.status if record else "gone"
     say(f"{submitted.id}  {status}")
     if record and record.error:
-        say(json.dumps(dict(record.error), ensure_ascii=False))
+        say(_reason(record.error))
     if record and record.waiting:
         say("It waits: is a worker running? `python -m wa_service check` tells.")
     return 1 if status in {"failed", "gone"} else 0
+
+
+def _reason(error: Mapping[str, Any]) -> str:
+    """What Meta said and what to do about it, as the REST API tells it."""
+    code = error.get("code")
+    known = CODES.get(code) if isinstance(code, int) else None
+    if known is None:
+        return json.dumps(dict(error), ensure_ascii=False)
+    return f"{error.get('title') or 'Meta refused the message'} ({code}). {known.advice}"
 
 
 def _content(text: str | None, template: str | None, language: str, message: str | None) -> dict[str, Any]:

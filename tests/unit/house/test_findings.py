@@ -10,6 +10,7 @@ import pytest
 
 from wa_service.cli import findings
 from wa_service.cli.findings import Finding
+from wa_service.cli.send import _reason
 from wa_service.config import settings
 from wa_service.store.overview import NumberState, Overview
 
@@ -143,3 +144,9 @@ def test_a_script_is_counted_or_told_with_its_line(tmp_path: Path) -> None:
 def test_what_hears_voice_notes_is_told(speech: str, verdict: str | None) -> None:
     found = findings.of_speech(settings.load(REQUIRED | {"WA_SPEECH": speech, "WA_SPEECH_URL": "http://127.0.0.1:1"}))
     assert (found and found.verdict) == verdict
+
+
+def test_a_failed_send_is_told_with_what_to_do() -> None:
+    told = _reason({"code": 131047, "title": "Re-engagement message"})
+    assert told == "Re-engagement message (131047). Send a template: the customer wrote last more than 24 hours ago."
+    assert _reason({"reason": "expired"}) == '{"reason": "expired"}'
