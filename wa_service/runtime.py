@@ -145,6 +145,7 @@ def build(settings: Settings, ledger: SendLedger | None = None) -> Runtime:
         pusher=Pusher(
             HttpCaller(max_answer=PUSH_ANSWER_BYTES, deadline=GreenletDeadline, policy=push_policy).post,
             display_numbers=partial(events.display_numbers, numbers),
+            waba_id=settings.business_account_id or "",
         ),
     )
 

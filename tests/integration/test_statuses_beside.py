@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.integration.lanes import KEEP, NUMBER, Lanes, meta_status, send
+from wa_service.push.event_form import event_item
 from wa_service.store.events import Events
 from wa_service.store.outbox import SendOutcome
 from wa_service.store.records import Record
@@ -30,7 +31,7 @@ def status(lanes: Lanes, word: str, wamid: str = "wamid.A1", **raw: Any) -> byte
 
 def told(lanes: Lanes) -> list[dict[str, Any]]:
     entries = Events(lanes.store, retention_seconds=KEEP).after("", 100)
-    return [dict(entry.data) for entry in entries if entry.kind == "status"]
+    return [event_item(entry)["data"] for entry in entries if entry.kind == "status"]
 
 
 def record(lanes: Lanes, record_id: str) -> Record:

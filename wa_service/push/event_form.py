@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
 
 from wa_service.store.events import UNREADABLE, Entry
 from wa_service.store.inbox import UnreadableEventError, read_event
+from wa_service.whatsapp.webhooks.status import NON_MESSAGE_TYPES
 from wa_service.whatsapp.webhooks.thread_events import THREAD_KINDS
 
 _OF_MESSAGES = frozenset({"message", *THREAD_KINDS})
@@ -19,7 +21,10 @@ def event_item(entry: Entry, contact: str | None = None) -> dict[str, Any]:
     `contact`: the address that the customer has now, else the first one they were known under is shown.
     """
     number, _, first_address = entry.conversation.partition(":")
-    kind, data = _message(entry) if entry.kind in _OF_MESSAGES else (entry.kind, dict(entry.data))
+    if entry.kind in _OF_MESSAGES:
+        kind, data = _message(entry)
+    else:
+        kind, data = entry.kind, _status(entry.data) if entry.kind == "status" else dict(entry.data)
     return {
         "cursor": entry.cursor,
         "kind": kind,
@@ -54,3 +59,13 @@ def _message(entry: Entry) -> tuple[str, dict[str, Any]]:
     if stored.stale:
         data["stale"] = True
     return entry.kind, data
+
+
+def _status(stored: Mapping[str, Any]) -> dict[str, Any]:
+    raw = stored.get("raw")
+    data = {name: value for name, value in stored.items() if name != "raw"}
+    if isinstance(raw, dict):
+        data |= {"wamid": raw.get("id"), "pricing": raw.get("pricing")}
+        if (type_ := raw.get("type")) in NON_MESSAGE_TYPES:
+            data |= {"type": type_, str(type_): raw.get(str(type_))}
+    return data

@@ -17,12 +17,14 @@ import orjson
 from wa_service.store.inbox import UnreadableEventError, read_event
 from wa_service.whatsapp.webhooks.envelope import OBJECT
 
-META_KINDS = frozenset({"message", "status", "management"})
+META_KINDS = frozenset({"message", "status", "management", "echo"})
 """The kinds of events that have this form."""
 SIGNATURE_HEADER = "X-Hub-Signature-256"
 
 
-def meta_envelope(kind: str, conversation: str, data: bytes, display_numbers: Mapping[str, str]) -> bytes | None:
+def meta_envelope(
+    kind: str, conversation: str, data: bytes, display_numbers: Mapping[str, str], waba_id: str = ""
+) -> bytes | None:
     """Return an event as the body of a webhook of Meta's, None where it has no such form.
 
     Args:
@@ -30,13 +32,16 @@ def meta_envelope(kind: str, conversation: str, data: bytes, display_numbers: Ma
         conversation: our number's id and the customer's address, with a colon between; "" none.
         data: the event's JSON as it stands in the stream.
         display_numbers: our numbers as customers see them, by phone number id.
+        waba_id: the business account's id, for events that did not keep theirs.
     """
     number = conversation.partition(":")[0]
     match kind:
         case "message":
-            return _message(data, display_numbers)
+            return _message(data, "messages", display_numbers)
+        case "echo":
+            return _message(data, "message_echoes", display_numbers)
         case "status":
-            return _status(number, orjson.loads(data), display_numbers)
+            return _status(number, orjson.loads(data), display_numbers, waba_id)
         case "management":
             return _management(orjson.loads(data), display_numbers)
         case _:
@@ -48,7 +53,7 @@ def sign(body: bytes, secret: str) -> str:
     return f"sha256={hmac.new(secret.encode(), body, sha256).hexdigest()}"
 
 
-def _message(data: bytes, display_numbers: Mapping[str, str]) -> bytes | None:
+def _message(data: bytes, plural: str, display_numbers: Mapping[str, str]) -> bytes | None:
     try:
         piece = read_event(data).piece
     except UnreadableEventError:
@@ -56,16 +61,16 @@ def _message(data: bytes, display_numbers: Mapping[str, str]) -> bytes | None:
     value: dict[str, Any] = _value(piece.phone_number_id, display_numbers)
     if piece.contact is not None:
         value["contacts"] = [piece.contact]
-    value["messages"] = [piece.raw]
+    value[plural] = [piece.raw]
     return _envelope(piece.waba_id, piece.field or "messages", value, piece.entry_time)
 
 
-def _status(number: str, data: Mapping[str, Any], display_numbers: Mapping[str, str]) -> bytes | None:
+def _status(number: str, data: Mapping[str, Any], display_numbers: Mapping[str, str], waba_id: str) -> bytes | None:
     raw = data.get("raw")
     if not isinstance(raw, dict):
         return None
     value = _value(number, display_numbers) | {"statuses": [raw]}
-    return _envelope(str(data.get("waba_id") or ""), "messages", value, 0)
+    return _envelope(waba_id, "messages", value, 0)
 
 
 def _management(data: Mapping[str, Any], display_numbers: Mapping[str, str]) -> bytes:

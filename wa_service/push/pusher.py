@@ -51,11 +51,13 @@ class Pusher:
         post: Post,
         *,
         display_numbers: Callable[[], Mapping[str, str]] = dict,
+        waba_id: str = "",
         clock: Callable[[], float] = time.time,
         jitter: Callable[[], float] = lambda: random.uniform(1 - JITTER, 1 + JITTER),  # noqa: S311 - spreads tries
     ) -> None:
         self._post = post
         self._display_numbers = display_numbers
+        self._waba_id = waba_id
         self._clock = clock
         self._jitter = jitter
 
@@ -80,7 +82,8 @@ class Pusher:
 
     def _body(self, subscription: Subscription, delivery: Delivery) -> bytes | None:
         if subscription.form == "meta":
-            return meta_envelope(delivery.kind, delivery.conversation, delivery.data, self._display_numbers())
+            numbers = self._display_numbers()
+            return meta_envelope(delivery.kind, delivery.conversation, delivery.data, numbers, self._waba_id)
         return event_body(Entry(delivery.cursor, delivery.kind, delivery.conversation, orjson.loads(delivery.data)))
 
     def _standard_webhooks(self, secrets: tuple[str, ...], event_id: str, body: bytes) -> dict[str, str]:

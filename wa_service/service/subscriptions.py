@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Final
+from typing import Final, get_args
 
 import orjson
 
@@ -19,10 +19,10 @@ from wa_service.push.pusher import Pusher
 from wa_service.resilience.destinations import DestinationPolicy, DestinationRefusedError
 from wa_service.resilience.http import HttpAnswer
 from wa_service.service.refusals import InvalidRequestError
-from wa_service.store.events import Events
+from wa_service.store.events import Events, Kind
 from wa_service.store.subscriptions import Form, Subscription, Subscriptions
 
-KINDS: Final = ("message", "transcript", "send", "status", "management")
+KINDS: Final = get_args(Kind)
 """The kinds of events that a subscription may name."""
 _CURSOR: Final = re.compile(r"[0-9]{1,19}-[0-9]{1,19}")
 _SECRET_BYTES: Final = 32

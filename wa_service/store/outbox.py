@@ -342,16 +342,14 @@ class Outbox:
         if pricing is not None and not fits(pricing, KEPT_BYTES):
             pricing = None
         failure = failure_of(status.errors[0]) if status.errors else None
+        not_message = status.type if status.type in NON_MESSAGE_TYPES else ""
+        # Meta's own object is what subscribers in Meta's form are sent; `push/event_form.py` reads the rest out of it.
         event = {
-            "wamid": wamid,
             "status": status.status[:LONGEST_WORD],
             "time": at_ms,
             "error": failure,
-            "pricing": pricing,
+            "raw": bounded(status.raw, KEPT_BYTES),
         }
-        not_message = status.type if status.type in NON_MESSAGE_TYPES else ""
-        if not_message:
-            event |= {"type": not_message, not_message: bounded(status.subject, KEPT_BYTES)}
         return self.store.step(
             "status",
             id=status.biz_opaque_callback_data,

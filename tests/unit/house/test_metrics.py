@@ -44,6 +44,7 @@ FACTS: dict[str, Callable[[], None]] = {
     "whatsapp_responder_total": lambda: metrics.responder_asked("answered", 0.1),
     "whatsapp_responder_seconds_count": lambda: metrics.responder_asked("answered", 0.1),
     "whatsapp_speech_seconds_count": lambda: metrics.speech_took(0.4),
+    "whatsapp_push_total": lambda: metrics.event_pushed("sub_1", "taken"),
 }  # fmt: skip
 
 
