@@ -117,8 +117,7 @@ def _links(development: Development, given: Settings, port: int, emulator_port: 
         f"  curl -s {base}/v1/messages -H 'Authorization: Bearer {development.api_key}' \\",
         f"    -H 'Content-Type: application/json' -d '{message}'",
         "",
-        f"Ctrl-C ends everything. The service's data and this key stay in {given.var_dir}/;",
-        "the phones begin anew with each start.",
+        f"Ctrl-C ends everything. The data, the phones and this key stay in {given.var_dir}/.",
     ]
 
 
