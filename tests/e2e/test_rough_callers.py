@@ -80,8 +80,8 @@ def test_a_crowd_of_calls_does_not_turn_a_signed_webhook_away(stack: Stack, key:
 
     answered(stack)
     assert told == {200: 40}
-    # On a busy machine some may be told to come back.
-    assert set(statuses) <= ({404, 503} if key else {401})
+    # On a busy machine some may be told to come back; who has no key and asks so often is told so.
+    assert set(statuses) <= ({404, 503} if key else {401, 429})
 
 
 def test_callers_that_stall_hold_nobody_up(stack: Stack) -> None:

@@ -73,7 +73,7 @@ def test_settings_are_printed_with_secrets_masked(wa: Command) -> None:
     told = wa("settings", WA_API_KEYS="tool:hush-key-of-the-tool:admin")
     assert told.returncode == 0
     assert NUMBER in told.stdout
-    assert "tool (admin + read + send)" in told.stdout
+    assert "tool (admin + manage + read + send)" in told.stdout
     assert "hush" not in told.stdout + told.stderr
 
 

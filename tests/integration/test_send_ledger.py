@@ -15,7 +15,7 @@ from tests.integration.lanes import NUMBER, Lanes, send
 from wa_service.delivery.send_ledger import SendLedger, read_ledger
 from wa_service.delivery.sender import Sender
 from wa_service.store.flusher import StoreUnavailableError
-from wa_service.store.outbox import Grant
+from wa_service.store.outbox import CLAIM_SECONDS, Grant
 from wa_service.whatsapp.client import Sent, WhatsAppMetaClient
 
 CUSTOMERS = ("15551230001", "15551230002", "15551230003")
@@ -149,13 +149,15 @@ def test_a_send_whose_outcome_could_not_be_stored_stays_marked(lanes: Lanes, met
     (grant,) = lanes.grant()
 
     class Unwilling:
+        claim_seconds = CLAIM_SECONDS
+
         def done(self, *_: object) -> None:
             raise StoreUnavailableError("away")
 
     sender = Sender(
         NUMBER,
         meta.client.send,
-        Unwilling(),  # type: ignore[arg-type]  # only `done` is called
+        Unwilling(),  # type: ignore[arg-type]  # it has what a sender asks of it
         wait_for_store=lambda _: False,
         ledger=SendLedger(descriptor),
     )

@@ -51,7 +51,8 @@ class Service:
 
     def deliver(self, wamid: str, secret: bytes = b"an-app-secret") -> TestResponse:
         """A customer's message, as Meta delivers it."""
-        message = {"from": CUSTOMER, "id": wamid, "timestamp": "1700000000", "type": "text", "text": {"body": "hi"}}
+        now = str(int(time.time()))  # one older than eight days is not handled
+        message = {"from": CUSTOMER, "id": wamid, "timestamp": now, "type": "text", "text": {"body": "hi"}}
         value = {"metadata": {"phone_number_id": NUMBER}, "messages": [message]}
         changes = [{"field": "messages", "value": value}]
         raw = orjson.dumps({"object": "whatsapp_business_account", "entry": [{"id": "1", "changes": changes}]})

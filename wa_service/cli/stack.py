@@ -82,7 +82,13 @@ def run(port: int, emulator_port: int, var: Path, script: Path | None, responder
     for sentence in settings.unknown_variables(settings.whole_environment()):
         say(sentence)
     links = _links(development, given, port, emulator_port)
-    return _together(_parts("Procfile.dev"), development.environment, ("127.0.0.1", port), links)
+    return _together(
+        _parts("Procfile.dev"),
+        development.environment,
+        ("127.0.0.1", port),
+        links,
+        emulator=("127.0.0.1", emulator_port),
+    )
 
 
 @_commands.command
@@ -130,7 +136,12 @@ def _parts(procfile: str) -> dict[str, str]:
 
 
 def _together(
-    parts: Mapping[str, str], env: dict[str, str], address: tuple[str, int] | None, links: Sequence[str]
+    parts: Mapping[str, str],
+    env: dict[str, str],
+    address: tuple[str, int] | None,
+    links: Sequence[str],
+    *,
+    emulator: tuple[str, int] | None = None,
 ) -> int:
     printer = _Watching(sys.stdout)
     manager = _Parts(printer=printer)
@@ -138,7 +149,7 @@ def _together(
         manager.add_process(name, command, env=env)
     ended = threading.Event()
     if address is not None:
-        threading.Thread(target=_tell_when_ready, args=(*address, links, ended), daemon=True).start()
+        threading.Thread(target=_tell_when_ready, args=(*address, emulator, links, ended), daemon=True).start()
     # A closed terminal ends everything like Ctrl-C does; honcho would die of it alone.
     signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
     try:
@@ -186,8 +197,12 @@ class _Parts(Manager):  # type: ignore[misc]  # honcho has no types
             super().terminate()
 
 
-def _tell_when_ready(host: str, port: int, links: Sequence[str], ended: threading.Event) -> None:
+def _tell_when_ready(
+    host: str, port: int, emulator: tuple[str, int] | None, links: Sequence[str], ended: threading.Event
+) -> None:
     while not ended.wait(0.1):
+        if emulator is not None and not _listens(*emulator):
+            continue
         web = http.client.HTTPConnection(host, port, timeout=2)
         try:
             web.request("GET", "/readyz")
@@ -198,6 +213,14 @@ def _tell_when_ready(host: str, port: int, links: Sequence[str], ended: threadin
             continue
         finally:
             web.close()
+
+
+def _listens(host: str, port: int) -> bool:
+    try:
+        socket.create_connection((host, port), timeout=2).close()
+    except OSError:
+        return False
+    return True
 
 
 def _is_taken(host: str, port: int) -> bool:

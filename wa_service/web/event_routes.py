@@ -41,6 +41,7 @@ class EventQuery(CachedSchemaModel):
 
     after: str = Field(
         default="",
+        json_schema_extra={"pattern": r"^([0-9]{1,19}-[0-9]{1,19}|0|latest)?$"},
         description="The `next` of the page before; left out: from the oldest; `latest`: only what is to come.",
     )
     kind: str = Field(

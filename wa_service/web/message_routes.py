@@ -50,7 +50,12 @@ class MessageQuery(CachedSchemaModel):
         pattern=r"^([0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9:.]{5,12}(Z|[+-][0-9]{2}:[0-9]{2}))?|[0-9]{1,10})?$",
         description="Asked for at this time or later: RFC 3339, or Unix seconds.",
     )
-    after: str = Field(default="", max_length=80, description="The `next` of an earlier answer.")
+    after: str = Field(
+        default="",
+        max_length=80,
+        json_schema_extra={"pattern": f"^{_CURSOR.pattern}$"},
+        description="The `next` of an earlier answer.",
+    )
     limit: int = Field(default=100, ge=1, le=1000, description="At most so many.")
 
 

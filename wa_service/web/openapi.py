@@ -38,8 +38,7 @@ _BODIES: Final[dict[str, dict[str, Any]]] = {
                     "file": {"type": "string", "format": "binary", "minLength": 1},
                     "type": {
                         "type": "string",
-                        "enum": _SENDABLE,
-                        "description": "Its MIME type, where the file's own part does not say it.",
+                        "description": "Its MIME type, where neither its bytes nor the file's own part say it.",
                     },
                 },
                 "required": ["file"],
@@ -86,7 +85,7 @@ def operation(
         status: of success.
         model: what success answers with; None: a file, or nothing.
         also_202: the model with which it may also answer 202, beside `model`.
-        body: a name of `_BODIES`, or a model of a body that may be left out.
+        body: a name of `_BODIES`, or a model; a model without required fields may be left out.
         sends: whether it takes the headers of a send.
     """
     success: Any = model
@@ -103,7 +102,8 @@ def operation(
         more["requestBody"] = {"required": True, "content": _BODIES[body]}
     elif body is not None:
         schema = body.model_json_schema(by_alias=True, ref_template=REF)
-        more["requestBody"] = {"required": False, "content": {_JSON: {"schema": schema}}}
+        required = any(field.is_required() for field in body.model_fields.values())
+        more["requestBody"] = {"required": required, "content": {_JSON: {"schema": schema}}}
     if sends:
         more["parameters"] = _SEND_HEADERS
     return {"responses": responses, "openapi_extensions": more}

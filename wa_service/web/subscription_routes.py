@@ -31,7 +31,11 @@ class SubscriptionPath(CachedSchemaModel):
 class ReplayQuery(CachedSchemaModel):
     """From where on."""
 
-    after: str = Field(max_length=64, description="The `cursor` or `next` of an event; 0: the oldest that is kept.")
+    after: str = Field(
+        max_length=64,
+        json_schema_extra={"pattern": "^(0|[0-9]{1,19}-[0-9]{1,19})$"},
+        description="The `cursor` or `next` of an event; 0: the oldest that is kept.",
+    )
 
 
 class NewSubscription(CachedSchemaModel):
@@ -157,7 +161,7 @@ class SubscriptionRoutes:
         @allow("manage")
         def change_subscription(path: SubscriptionPath) -> Response:
             """Change URL, kinds or numbers, or rotate the secret."""
-            given = _body(ChangedSubscription)
+            given = _body(ChangedSubscription, optional=True)
             changed = _find(
                 lambda name: self._service.change(name, url=given.url, kinds=given.kinds, numbers=given.numbers),
                 path.id,
@@ -228,8 +232,8 @@ class SubscriptionRoutes:
 Body = TypeVar("Body", bound=CachedSchemaModel)
 
 
-def _body(model: type[Body]) -> Body:
-    given: dict[str, Any] = json_object()
+def _body(model: type[Body], *, optional: bool = False) -> Body:
+    given: dict[str, Any] = json_object(optional=optional)
     try:
         return model.model_validate(given)
     except ValidationError as error:

@@ -6,8 +6,9 @@ machine beside it does not count.
 
 from __future__ import annotations
 
+import gc
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from functools import partial
 from typing import Any
@@ -118,6 +119,15 @@ SHAPES = st.sampled_from(MESSAGES).flatmap(
 )
 OFTEN = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 ROWS = {"to": CUSTOMER, **replaced(MESSAGES[7], ("interactive", "action", "sections"), [{"rows": []}] * 9_000)}
+
+
+@pytest.fixture(autouse=True)
+def frozen_heap() -> Iterator[None]:
+    """As in a web process (`wsgi.py`): a collection does not look through what was there before the call."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 def measured(call: Callable[[], Any]) -> Any:
