@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -36,8 +37,10 @@ def event_item(entry: Entry, contact: str | None = None) -> dict[str, Any]:
 
 
 def event_body(entry: Entry) -> bytes:
-    """Return an entry as the body that is pushed."""
-    return orjson.dumps(event_item(entry))
+    """Return an entry as the body that is pushed: the JSON of `event_item`, its time as REST writes it."""
+    item = event_item(entry)
+    moment = datetime.fromtimestamp(item["time"] / 1000, UTC).isoformat(timespec="milliseconds")
+    return orjson.dumps(item | {"time": moment.replace("+00:00", "Z")})
 
 
 def _message(entry: Entry) -> tuple[str, dict[str, Any]]:

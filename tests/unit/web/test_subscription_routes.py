@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
 import pytest
 from standardwebhooks import Webhook
 
 from tests.unit.web.conftest import KEYS, Start, Web
 from tests.unit.web.deliveries import NUMBER, delivery, text_message, value_of
+from wa_service.push.event_form import event_body
 from wa_service.push.pusher import Pusher
 from wa_service.resilience.destinations import DestinationPolicy
 from wa_service.resilience.http import HttpAnswer, HttpCallError
@@ -145,3 +147,9 @@ def test_the_environment_s_urls_are_subscribed_once_and_end_with_it(web: Web) ->
     sync_event_urls(subscriptions, events, ["https://b.example/"], "whsec_y")
     [kept] = [each for each in subscriptions.all() if each.id != made["id"]]
     assert kept.secrets == ("whsec_y", "whsec_x")
+
+
+def test_what_is_pushed_is_the_item_that_is_polled(web: Web) -> None:
+    web.webhook(delivery(value_of(messages=[text_message()])))
+    [entry] = web.runtime.events.after("", 10)
+    assert orjson.loads(event_body(entry)) == web.get("/v1/events").json["items"][0]
