@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 import time
@@ -152,7 +153,8 @@ class Faulty:
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
-        with connection:
+        # A client that got its refusal hangs up, whatever else it had sent.
+        with connection, contextlib.suppress(ConnectionError):
             while data := connection.recv(65_536):
                 if b"CLIENT" in data or b"HELLO" in data:
                     connection.sendall(b"+OK\r\n" * data.count(b"CLIENT"))
