@@ -1,0 +1,76 @@
+"""Settings of who answers customers and how voice notes are understood."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr
+
+from wa_service.config.machine import intents_here, speech_here
+from wa_service.config.types import HttpUrl, Share
+from wa_service.config.variable import variable
+
+
+class ConversationSettings(BaseModel):
+    """Settings of who answers customers and how voice notes are understood."""
+
+    # Conversation
+    responder: Literal["script", "http", "none"] = variable(
+        "WA_RESPONDER", "Who answers customers: script, http or none.", "script"
+    )
+    script_file: Path | None = variable(
+        "WA_SCRIPT_FILE", "YAML of intents and replies.", None, shown="the packaged example"
+    )
+    intents: Literal["fuzzy", "semantic"] = variable(
+        "WA_INTENTS",
+        "How a text is matched with the script's examples: fuzzy or semantic.",
+        intents_here,
+        shown="semantic where installed, else fuzzy",
+    )
+    responder_url: HttpUrl | None = variable("WA_RESPONDER_URL", "Where the http responder answers.", None)
+    responder_secret: SecretStr | None = variable(
+        "WA_RESPONDER_SECRET", "Signs calls to the http responder (Standard Webhooks).", None, secret=True
+    )
+    answer_max_age: NonNegativeInt = variable(
+        "WA_ANSWER_MAX_AGE",
+        "Seconds after which, by Meta's time, a message is kept and told but not answered; 0: always answered.",
+        86_400,
+    )
+    staff_pause: NonNegativeInt = variable(
+        "WA_STAFF_PAUSE",
+        "Seconds for which nothing is answered in a conversation after a person of the business wrote there; 0: never.",
+        1_800,
+    )
+    groups: Literal["quiet", "answer"] = variable(
+        "WA_GROUPS", "Whether messages to a group are answered: quiet or answer.", "quiet"
+    )
+    mark_read: bool = variable(
+        "WA_MARK_READ", "Mark a message as read, with a typing indicator, while it is handled.", True
+    )
+    handle_timeout: PositiveFloat = variable(
+        "WA_HANDLE_TIMEOUT", "Seconds after which the handling of a message is cut off and tried again.", 60.0
+    )
+    worker_concurrency: PositiveInt = variable(
+        "WA_WORKER_CONCURRENCY", "Conversations handled side by side in one worker.", 64
+    )
+
+    # Speech
+    speech: Literal["local", "http", "none"] = variable(
+        "WA_SPEECH",
+        "What hears voice notes: local, http or none.",
+        speech_here,
+        shown="local where installed, else none",
+    )
+    speech_model: Path | None = variable(
+        "WA_SPEECH_MODEL", "Directory of a faster-whisper model.", None, shown="the installed tiny.en"
+    )
+    speech_url: HttpUrl | None = variable(
+        "WA_SPEECH_URL", "Base address of a service with an OpenAI-compatible /v1/audio/transcriptions.", None
+    )
+    speech_api_key: SecretStr | None = variable("WA_SPEECH_API_KEY", "Its bearer key.", None, secret=True)
+    speech_timeout: PositiveFloat = variable("WA_SPEECH_TIMEOUT", "Seconds to hear one voice note.", 30.0)
+    speech_processes: PositiveInt = variable("WA_SPEECH_PROCESSES", "Speech processes of one worker.", 1)
+    speech_confidence: Share = variable(
+        "WA_SPEECH_CONFIDENCE", "Below this confidence (0 to 1) the customer is asked to type.", 0.60
+    )

@@ -1,0 +1,92 @@
+"""Settings of Meta, the store and the REST API."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, Field, NonNegativeFloat, NonNegativeInt, PositiveInt, SecretStr
+
+from wa_service.config.types import ApiKeys, ApiVersion, GraphId, GraphIds, HttpUrl, Rate, RedisUrl, Secrets, StoreTag
+from wa_service.config.variable import variable
+
+
+class PlatformSettings(BaseModel):
+    """Settings of Meta, the store and the REST API."""
+
+    # Meta
+    access_token: SecretStr = variable("WHATSAPP_ACCESS_TOKEN", "The system user's token.", secret=True)
+    phone_number_ids: Annotated[GraphIds, Field(min_length=1)] = variable(
+        "WHATSAPP_PHONE_NUMBER_ID", "The number's id; several, comma separated: the first is the default sender."
+    )
+    verify_token: SecretStr = variable(
+        "WHATSAPP_VERIFY_TOKEN", "The word of the webhook handshake, the same as in the app's dashboard.", secret=True
+    )
+    app_secrets: Annotated[Secrets, Field(min_length=1)] = variable(
+        "WHATSAPP_APP_SECRET",
+        "The app's secret, which signs webhooks; several, comma separated, while rotating.",
+        secret=True,
+    )
+    business_account_id: GraphId | None = variable(
+        "WHATSAPP_BUSINESS_ACCOUNT_ID", "The WhatsApp Business Account's id; needed for templates.", None
+    )
+    api_version: ApiVersion = variable(
+        "WHATSAPP_API_VERSION", "The Graph API's version; v18.0 ended on 2026-01-26.", "v18.0"
+    )
+    api_base_url: HttpUrl = variable(
+        "WHATSAPP_API_BASE_URL", "Where the Graph API answers.", "https://graph.facebook.com"
+    )
+    messages_per_second: PositiveInt = variable(
+        "WHATSAPP_MESSAGES_PER_SECOND", "The throughput of one number, sent and received together.", 80
+    )
+    daily_limit: NonNegativeInt = variable(
+        "WHATSAPP_DAILY_LIMIT", "Customers opened by template in a rolling 24 h; 0 is unlimited.", 1000
+    )
+    coexistence_numbers: GraphIds = variable(
+        "WA_COEXISTENCE_NUMBERS",
+        "Ids of numbers shared with the WhatsApp Business app, comma separated: 20 messages a second each.",
+        (),
+    )
+
+    # Store
+    redis_url: RedisUrl | None = variable(
+        "REDIS_URL",
+        "The Redis or Valkey that keeps everything; may hold a password.",
+        None,
+        secret=True,
+        shown="the embedded Valkey",
+    )
+    store_tag: StoreTag = variable(
+        "WA_STORE_TAG",
+        "What this service's keys in Redis are tagged with; services that share a server each have their own.",
+        "main",
+    )
+    redis_wait: NonNegativeFloat = variable(
+        "WA_REDIS_WAIT", "Seconds a process waits at its start for Redis to answer.", 5.0
+    )
+    require_durable_redis: bool = variable(
+        "WA_REQUIRE_DURABLE_REDIS", "Refuse to start on a Redis that would lose data.", False
+    )
+    retention_days: PositiveInt = variable(
+        "WA_RETENTION_DAYS", "Days that records, contacts, events and dead letters are kept.", 30
+    )
+    var_dir: Path = variable("WA_VAR_DIR", "Where the embedded Valkey and the metrics keep their files.", Path("var"))
+
+    # REST
+    api_keys: ApiKeys = variable(
+        "WA_API_KEYS",
+        "Who may call the REST API, comma separated: name:key[:send|read|manage|admin] or name:sha256:hex[:role].",
+        (),
+        secret=True,
+        shown="empty: the REST API is closed",
+    )
+    api_rate: Rate = variable("WA_API_RATE", "Calls that one API key may make.", "6000/minute")
+    send_wait: Annotated[float, Field(ge=0, le=25)] = variable(
+        "WA_SEND_WAIT", "Seconds a POST waits for Meta's answer before it says 202.", 2.0
+    )
+    send_ttl: PositiveInt = variable("WA_SEND_TTL", "Seconds a message may wait to be sent.", 86_400)
+    send_concurrency: PositiveInt = variable("WA_SEND_CONCURRENCY", "Sends under way side by side in one worker.", 100)
+    settle_seconds: PositiveInt = variable(
+        "WA_SETTLE_SECONDS", "Seconds after which a send without an answer may be judged.", 300
+    )
+    resend_unknown: bool = variable("WA_RESEND_UNKNOWN", "Send once more what Meta stays silent on.", False)
