@@ -42,8 +42,8 @@ def message_schemas(numbers: Sequence[str], longest_ttl: int) -> dict[str, Schem
     schemas["TemplateMessage"]["properties"]["template"] = _either("Template", _short_template())
     schemas["TemplateMessage"]["properties"]["fallback_template"] = {"type": "null"}
     schemas["OtherMessage"] = _other()
-    for model in TYPES.values():
-        _take_envelope_out(schemas[model.__name__])
+    for name, model in TYPES.items():
+        _take_envelope_out(schemas[model.__name__], name)
     schemas["Envelope"] = _envelope(numbers, longest_ttl)
     schemas["Recipient"] = _recipient()
     contents = [_ref(name) for name in [*(model.__name__ for model in TYPES.values()), "OtherMessage"]]
@@ -56,12 +56,16 @@ def message_schemas(numbers: Sequence[str], longest_ttl: int) -> dict[str, Schem
     return schemas
 
 
-def _take_envelope_out(schema: Schema) -> None:
-    """What all types share stands in `Envelope` and `Recipient`."""
+def _take_envelope_out(schema: Schema, type_: str) -> None:
+    """What all types share stands in `Envelope` and `Recipient`; without `type` the one known content names it."""
     for name in ("messaging_product", "recipient_type", "to", "recipient", "biz_opaque_callback_data"):
         del schema["properties"][name]
-    kind = schema["properties"]["type"]
-    schema["properties"]["type"] = {"anyOf": [{"const": kind["const"]}, {"type": "null"}]}
+    schema["properties"]["type"] = _or_null({"const": type_})
+    others: Schema = {name: False for name in TYPES if name != type_}
+    schema["anyOf"] = [
+        {"properties": {"type": {"const": type_}}, "required": ["type"]},
+        {"properties": {"type": {"type": "null"}, **others}},
+    ]
 
 
 def _envelope(numbers: Sequence[str], longest_ttl: int) -> Schema:
