@@ -15,8 +15,9 @@ from tests.integration.personal import NAME, WORDS, contents, traces, wamid
 from tests.keys import NAMES, PREFIX
 from wa_service.store.client import Store
 from wa_service.store.contacts import Contacts
-from wa_service.store.inbox import Work, reference
+from wa_service.store.inbox import Work
 from wa_service.store.outbox import Idempotency, SendOutcome
+from wa_service.store.stored_event import reference
 
 CUSTOMER, OTHER = "15551230001", "15559870002"
 USER_ID = "US.13491208655302741918"

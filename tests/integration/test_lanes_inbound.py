@@ -14,7 +14,8 @@ from tests.integration.lanes import NUMBER, Lanes, message, send
 from tests.keys import NAMES, PREFIX
 from wa_service.store.client import Store
 from wa_service.store.dead_letters import DeadLetters
-from wa_service.store.inbox import MAILBOX_CEILING, Inbox, read_event, write_event
+from wa_service.store.inbox import MAILBOX_CEILING, Inbox
+from wa_service.store.stored_event import read_event, write_event
 
 
 def take(inbox: Inbox, consumer: str = "p", counter: int = 0, count: int = 1) -> list[Any]:

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from wa_service.store.events import UNREADABLE, Entry
-from wa_service.store.inbox import UnreadableEventError, read_event
+from wa_service.store.stored_event import UnreadableEventError, read_event
 from wa_service.whatsapp.webhooks.status import NON_MESSAGE_TYPES
 from wa_service.whatsapp.webhooks.thread_events import THREAD_KINDS
 

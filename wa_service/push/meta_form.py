@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from wa_service.store.inbox import UnreadableEventError, read_event
+from wa_service.store.stored_event import UnreadableEventError, read_event
 from wa_service.whatsapp.webhooks.envelope import OBJECT
 
 META_KINDS = frozenset({"message", "status", "management", "echo"})

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from wa_service.service.intake import Intake
 from wa_service.store.dead_letters import DeadLetters
-from wa_service.store.inbox import UnreadableEventError, read_event
+from wa_service.store.stored_event import UnreadableEventError, read_event
 from wa_service.whatsapp.webhooks.envelope import OBJECT
 from wa_service.whatsapp.webhooks.events import Malformed, Piece, parse_piece, walk
 

@@ -7,8 +7,9 @@ from typing import Literal
 
 from wa_service.store.client import Store, fields, text
 from wa_service.store.flusher import Command
-from wa_service.store.inbox import MAILBOX_CEILING, who_wrote, write_event
+from wa_service.store.inbox import MAILBOX_CEILING
 from wa_service.store.keys import mark
+from wa_service.store.stored_event import who_wrote, write_event
 from wa_service.whatsapp.webhooks.events import Piece
 
 ReplayResult = Literal["queued", "unknown", "no_conversation", "full"]

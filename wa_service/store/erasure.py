@@ -13,9 +13,9 @@ import orjson
 from wa_service.store.client import Store, text
 from wa_service.store.compaction import Compaction
 from wa_service.store.flusher import Command
-from wa_service.store.inbox import reference
 from wa_service.store.keys import families, mark
 from wa_service.store.person_matcher import PersonMatcher
+from wa_service.store.stored_event import reference
 from wa_service.whatsapp.addresses import is_user_id, spellings
 from wa_service.whatsapp.phone_numbers import is_number
 

@@ -7,9 +7,8 @@ each step, and docs/lanes.md for why there is no job per message.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
 
 import orjson
 
@@ -17,18 +16,23 @@ from wa_service.store.client import Store, fields, text
 from wa_service.store.flusher import Command
 from wa_service.store.keys import SEEN_SECONDS, mark
 from wa_service.store.outbox import Send
-from wa_service.store.size_limits import shallow, write
+from wa_service.store.stored_event import (
+    StoredEvent,
+    UnreadableEventError,
+    changed_message,
+    is_unavailable,
+    read_event,
+    who_wrote,
+    write_event,
+)
 from wa_service.whatsapp.webhooks.events import Piece
-from wa_service.whatsapp.webhooks.identity import Identity, identity_of_message
+from wa_service.whatsapp.webhooks.identity import Identity
 from wa_service.whatsapp.webhooks.thread_events import identity_in_thread, owner_after
 
-FORM = 2
 MAILBOX_CEILING = 500
 UNSENT_CEILING = 20
 # The customer did something, but wrote nothing: it opens no service window (reference 7.5).
 NOT_WRITTEN = frozenset({"system", "edit", "revoke"})
-UNAVAILABLE_CODE = 131060
-_SENDER = ("from", "from_user_id", "from_parent_user_id", "group_id", "timestamp")
 LEASE_SECONDS = 15.0
 _NO_STAMPS: Mapping[str, int] = MappingProxyType({})
 
@@ -61,147 +65,6 @@ class Work:
             return mark(self.number, self.stored.piece.id).hex()
         except UnreadableEventError:
             return mark(self.number, self.member.decode("utf-8", "replace")).hex()
-
-
-@dataclass(frozen=True, slots=True)
-class StoredEvent:
-    """A received event as it waits: the piece of the webhook, and when we answered it (ms).
-
-    `stale`: it was too old to be answered when it came; `replayed`: it was a dead letter.
-    """
-
-    piece: Piece
-    received: int
-    stale: bool = False
-    replayed: bool = False
-
-    @property
-    def reference(self) -> str:
-        """The id that ties webhook, handling, send and status in the logs: a digest, for a wamid holds the number."""
-        return reference(self.piece.phone_number_id, self.piece.id)
-
-
-def reference(number: str, message_id: str) -> str:
-    """A message's id for logs: 12 hex digits."""
-    return mark(number, message_id)[:6].hex()
-
-
-def write_event(piece: Piece, received_ms: int, *, stale: bool = False) -> bytes:
-    """A piece as it is stored (form 2); `stale`: it came too late to be answered."""
-    event = {
-        "v": FORM,
-        "k": piece.kind,
-        "f": piece.field,
-        "w": piece.waba_id,
-        "n": piece.phone_number_id,
-        "i": piece.id,
-        "t": piece.timestamp,
-        "a": piece.addresses,
-        "p": piece.contact,
-        "m": piece.raw,
-        "x": piece.reason,
-        "e": piece.entry_time,
-        "r": received_ms,
-    }
-    if stale:
-        event["s"] = True
-    try:
-        return write(event)
-    except TypeError:  # nested too deeply: what can be read of it is kept
-        return orjson.dumps(event | {"p": None, "m": shallow(piece.raw)})
-
-
-def is_unavailable(piece: Piece) -> bool:
-    """Whether Meta could not hand the message over yet and may deliver it under the same id later (code 131060)."""
-    errors = piece.raw.get("errors")
-    return (
-        piece.raw.get("type") == "unsupported"
-        and isinstance(errors, list)
-        and any(isinstance(error, dict) and error.get("code") == UNAVAILABLE_CODE for error in errors)
-    )
-
-
-def changed_message(piece: Piece) -> tuple[str, Piece | None]:
-    """The id of the message that this one edits or revokes ("" none), and the message as it is now (None: gone)."""
-    type_ = piece.raw.get("type")
-    change = piece.raw.get(type_) if type_ in {"edit", "revoke"} else None
-    original = change.get("original_message_id") if isinstance(change, dict) else None
-    if not isinstance(change, dict) or not isinstance(original, str) or not original:
-        return "", None
-    if type_ == "revoke":
-        return original, None
-    content = change.get("message")
-    if not isinstance(content, dict) or not isinstance(content.get("type"), str):
-        return "", None
-    sender = {name: piece.raw[name] for name in _SENDER if name in piece.raw}
-    return original, replace(piece, id=original, raw={**content, **sender, "id": original, "edited": True})
-
-
-def who_wrote(piece: Piece) -> bytes:
-    """Whom a message is from, as the steps take it."""
-    return orjson.dumps(identity_of_message(piece.raw, piece.contact).as_argument(piece.timestamp))
-
-
-class UnreadableEventError(Exception):
-    """A stored event that is in none of our forms; its text is a sentence without anything personal."""
-
-
-class NewerFormError(UnreadableEventError):
-    """A stored event of a later version: whoever stored it can read it, we cannot."""
-
-
-def read_event(member: bytes) -> StoredEvent:
-    """The event in a stored form: this one, or the one before it (1: the same under long names, without `reason`).
-
-    Raises:
-        NewerFormError: a later version of this program stored it.
-        UnreadableEventError: nobody can read it.
-    """
-    try:
-        data: dict[str, Any] = orjson.loads(member)
-        form = data["v"]
-        if isinstance(form, int) and form > FORM:
-            raise NewerFormError(
-                f"A later version stored it (form {form}, we read 1 to {FORM}): start workers of that version."
-            )
-        return _read(data)
-    except (ValueError, TypeError, LookupError) as error:
-        raise UnreadableEventError(f"It is in no form we know ({type(error).__name__}).") from None
-
-
-def _read(data: dict[str, Any]) -> StoredEvent:
-    if data["v"] == 1:
-        names = zip(("k", "f", "w", "n", "i", "t", "a", "p", "m", "e", "r"), _FORM_1, strict=True)
-        data = {"x": ""} | {short: data[long] for short, long in names}
-    piece = Piece(
-        kind=data["k"],
-        field=data["f"],
-        waba_id=data["w"],
-        phone_number_id=data["n"],
-        id=data["i"],
-        timestamp=data["t"],
-        addresses=tuple(data["a"]),
-        contact=data["p"],
-        raw=data["m"],
-        reason=data["x"],
-        entry_time=data["e"],
-    )
-    return StoredEvent(piece, data["r"], stale=bool(data.get("s")), replayed=bool(data.get("z")))
-
-
-_FORM_1 = (
-    "kind",
-    "field",
-    "waba_id",
-    "phone_number_id",
-    "id",
-    "timestamp",
-    "addresses",
-    "contact",
-    "raw",
-    "entry_time",
-    "received",
-)
 
 
 class Inbox:

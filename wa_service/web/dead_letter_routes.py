@@ -10,7 +10,7 @@ from pydantic import Field
 
 from wa_service.service.replay import MailboxFullError, NotReplayableError, ReplayService
 from wa_service.store.dead_letters import DeadLetter, DeadLetters
-from wa_service.store.inbox import UnreadableEventError, read_event
+from wa_service.store.stored_event import UnreadableEventError, read_event
 from wa_service.web.auth import allow
 from wa_service.web.cached_schema import CachedSchemaModel
 from wa_service.web.models import Moment, ResponseBody, Success

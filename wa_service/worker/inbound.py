@@ -23,9 +23,10 @@ from wa_service.conversation.utterance import Utterance, read_utterance
 from wa_service.observability import log
 from wa_service.resilience.breaker import Unavailable
 from wa_service.store.flusher import StoreUnavailableError
-from wa_service.store.inbox import Inbox, NewerFormError, StoredEvent, UnreadableEventError, Work
+from wa_service.store.inbox import Inbox, Work
 from wa_service.store.outbox import Send
 from wa_service.store.retry import retry_until_stored
+from wa_service.store.stored_event import NewerFormError, StoredEvent, UnreadableEventError
 from wa_service.whatsapp.addresses import recipient_fields
 from wa_service.whatsapp.errors import WhatsAppError
 from wa_service.whatsapp.media.download import Media

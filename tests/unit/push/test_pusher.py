@@ -14,7 +14,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from wa_service.push.pusher import LONGEST_RETRY_AFTER, Pusher
 from wa_service.resilience.http import HttpAnswer, HttpCallError
-from wa_service.store.inbox import write_event
+from wa_service.store.stored_event import write_event
 from wa_service.store.subscriptions import RETRY_SECONDS, Delivery, Subscription
 from wa_service.whatsapp.webhooks.envelope import Piece, walk
 

@@ -7,8 +7,8 @@ from typing import Any
 import orjson
 
 from tests.integration.lanes import message
-from wa_service.store.inbox import read_event, write_event
 from wa_service.store.size_limits import bounded
+from wa_service.store.stored_event import read_event, write_event
 
 
 def nested(levels: int) -> Any:
