@@ -146,7 +146,8 @@ class TestGroups:
         contacts.forget(CUSTOMER)
         assert list(traces(redis_client, CUSTOMER)) == []
         assert [grant.id for grant in lanes.grant(count=5)] == [f"to{OTHER}"]
-        assert redis_client.xlen(NAMES.events) == 2
+        kinds = [entry[b"k"] for _, entry in redis_client.xrange(NAMES.events)]
+        assert kinds == [b"message", b"transcript", b"erased"]
 
     def test_a_dead_letter_of_a_member_goes(self, lanes: Lanes, contacts: Contacts, redis_client: redis.Redis) -> None:
         lanes.admit(message(CUSTOMER, WORDS, group=GROUP, name=NAME))
@@ -221,8 +222,9 @@ def test_somebody_else_who_was_there_is_as_before(lanes: Lanes, contacts: Contac
     contacts.forget(USER_ID)
     after = contents(redis_client)
     changed = {key for key in before if before[key] != after.get(key)}
-    # Stamps, wake-ups and marks are nobody's; the group's contact and lane say when somebody wrote last.
-    assert {NAMES.part_of(key)[0] for key in changed} <= {"received", "wake", "contact", "conv", "clock"}
+    # Stamps, wake-ups and marks are nobody's; the group's contact and lane say when somebody wrote last; the stream
+    # tells `erased`.
+    assert {NAMES.part_of(key)[0] for key in changed} <= {"received", "wake", "contact", "conv", "clock", "events"}
     assert contacts.find(OTHER)[0].addresses == (OTHER, "US.7")
 
 

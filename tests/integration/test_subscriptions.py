@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
+
+import orjson
 import pytest
 import redis
 
-from tests.integration.lanes import NUMBER, Lanes
+from tests.integration.lanes import NUMBER, Lanes, message
 from tests.keys import NAMES
 from wa_service.store.client import Store
 from wa_service.store.contacts import Contacts
 from wa_service.store.subscriptions import (
     FAILURES_IN_A_ROW,
     LONGEST_FAILING_SECONDS,
+    MOST_SUBSCRIPTIONS,
     RETRY_SECONDS,
     Delivery,
     Subscription,
     Subscriptions,
+    TooManySubscriptionsError,
 )
 
 ANA, BEN = f"{NUMBER}:447700900123", f"{NUMBER}:447700900124"
@@ -261,9 +267,25 @@ class TestPlace:
         tell(redis_client, ANA, "1")
         tell(redis_client, ANA, "2")
         take(subscriptions, tool)
+        tell(redis_client, BEN, "3")
         Contacts(lanes.store, [NUMBER]).forget("447700900123")
         assert [key for key in redis_client.keys(NAMES.of("push_*")) if b"447700900123" in key] == []
         assert redis_client.zscore(NAMES.of("push_due", tool.id), ANA) is None
+        assert subscriptions.get(tool.id).waiting == 0
+        assert sorted((each.conversation, each.kind) for each in take(subscriptions, tool)) == [
+            ("", "erased"),
+            (BEN, "message"),
+        ]
+        assert subscriptions.get(tool.id).waiting == 2
+
+    def test_who_is_erased_is_told_by_digests_of_every_address(
+        self, subscriptions: Subscriptions, tool: Subscription, lanes: Lanes
+    ) -> None:
+        lanes.admit(message("447700900123", user_id="GB.1122334455"))
+        Contacts(lanes.store, [NUMBER]).forget("447700900123")
+        [erased] = take(subscriptions, tool)
+        digests = sorted(sha256(address).hexdigest() for address in (b"447700900123", b"GB.1122334455"))
+        assert orjson.loads(erased.data) == {"addresses": digests}
 
     def test_deleting_leaves_nothing(
         self, subscriptions: Subscriptions, tool: Subscription, redis_client: redis.Redis
@@ -277,6 +299,29 @@ class TestPlace:
         with pytest.raises(LookupError):
             subscriptions.pause(tool.id)
         assert redis_client.exists(NAMES.of("subscription", tool.id)) == 0
+
+
+def test_the_pushed_contact_is_the_address_that_rest_shows(
+    subscriptions: Subscriptions, tool: Subscription, lanes: Lanes
+) -> None:
+    lanes.admit(message("", user_id="GB.1122334455"))
+    lanes.admit(message("447700900123", user_id="GB.1122334455"))
+    [delivery] = take(subscriptions, tool)
+    [(conversation, shown)] = Contacts(lanes.store, [NUMBER]).addresses_of([delivery.conversation]).items()
+    assert (conversation, delivery.contact, shown) == (f"{NUMBER}:GB.1122334455", "447700900123", "447700900123")
+
+
+def test_callers_at_the_same_moment_make_no_more_subscriptions_than_there_may_be(subscriptions: Subscriptions) -> None:
+    def create(n: int) -> bool:
+        try:
+            subscriptions.create(f"https://{n}.example/", form="event", secret="s", cursor="0-0")
+        except TooManySubscriptionsError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as threads:
+        made = list(threads.map(create, range(MOST_SUBSCRIPTIONS + 14)))
+    assert made.count(True) == len(subscriptions.all()) == MOST_SUBSCRIPTIONS
 
 
 def test_two_secrets_sign_while_one_is_rotated(subscriptions: Subscriptions, tool: Subscription) -> None:

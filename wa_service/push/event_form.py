@@ -36,9 +36,9 @@ def event_item(entry: Entry, contact: str | None = None) -> dict[str, Any]:
     }
 
 
-def event_body(entry: Entry) -> bytes:
+def event_body(entry: Entry, contact: str | None = None) -> bytes:
     """Return an entry as the body that is pushed: the JSON of `event_item`, its time as REST writes it."""
-    item = event_item(entry)
+    item = event_item(entry, contact)
     moment = datetime.fromtimestamp(item["time"] / 1000, UTC).isoformat(timespec="milliseconds")
     return orjson.dumps(item | {"time": moment.replace("+00:00", "Z")})
 

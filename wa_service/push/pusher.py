@@ -84,7 +84,8 @@ class Pusher:
         if subscription.form == "meta":
             numbers = self._display_numbers()
             return meta_envelope(delivery.kind, delivery.conversation, delivery.data, numbers, self._waba_id)
-        return event_body(Entry(delivery.cursor, delivery.kind, delivery.conversation, orjson.loads(delivery.data)))
+        entry = Entry(delivery.cursor, delivery.kind, delivery.conversation, orjson.loads(delivery.data))
+        return event_body(entry, delivery.contact)
 
     def _standard_webhooks(self, secrets: tuple[str, ...], event_id: str, body: bytes) -> dict[str, str]:
         now = datetime.fromtimestamp(int(self._clock()), UTC)

@@ -35,9 +35,14 @@ class Contact:
 
     @property
     def address(self) -> str:
-        """The address to show them under: their number, else the first of the others."""
-        numbers = [one for one in self.addresses if is_number(one)]
-        return (numbers or list(self.addresses) or [self.conversation.partition(":")[2]])[0]
+        """The address to show them under."""
+        return shown_address(self.conversation, self.addresses)
+
+
+def shown_address(conversation: str, addresses: Sequence[str]) -> str:
+    """Return the address to show a customer under: their number, else the first of the others."""
+    numbers = [one for one in addresses if is_number(one)]
+    return (numbers or list(addresses) or [conversation.partition(":")[2]])[0]
 
 
 class NobodysAddressError(ValueError):
@@ -105,7 +110,7 @@ class Contacts:
         person = Person(self._store, walk, address)
         if not (is_number(address) or is_user_id(address) or person.is_known):
             raise NobodysAddressError
-        return Eraser(self._store, walk, person).run()
+        return Eraser(self._store, walk, person, retention_seconds=self._retention).run()
 
 
 def _read(conversation: str, data: dict[str, str]) -> Contact:

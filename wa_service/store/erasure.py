@@ -6,6 +6,7 @@ The families are those that `keys.FAMILIES` calls personal.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from hashlib import sha256
 from typing import Final
 
 import orjson
@@ -29,6 +30,11 @@ Progress = Callable[[int], None]
 
 def no_progress(_: int) -> None:
     """Ignore how far a walk came."""
+
+
+def address_digest(address: str) -> str:
+    """Return what stands for an address in the event `erased`: its SHA-256, as hex. Whoever knows it can compare."""
+    return sha256(address.encode()).hexdigest()
 
 
 class Walk:
@@ -139,14 +145,19 @@ class Person:
 
 
 class Eraser:
-    """Erases a person by walking every family that may hold a word of them: rare, complete, unhurried."""
+    """Erases a person by walking every family that may hold a word of them: rare, complete, unhurried.
 
-    def __init__(self, store: Store, walk: Walk, person: Person) -> None:
+    `retention_seconds`: how long the event stays that tells of it.
+    """
+
+    def __init__(self, store: Store, walk: Walk, person: Person, *, retention_seconds: int) -> None:
         self._store = store
+        self._retention = retention_seconds
         self._keys = store.keys
         self._walk = walk
         self._person = person
-        self._matcher = PersonMatcher(person.addresses | self._still_theirs(person.former))
+        self._addresses = person.addresses | self._still_theirs(person.former)
+        self._matcher = PersonMatcher(self._addresses)
         self._beside: dict[str, PersonMatcher] = {}
         # What they wrote to a group has answers and transcripts that do not name them.
         self._messages: set[str] = set()
@@ -198,9 +209,13 @@ class Eraser:
         for due in self._walk.keys("push_due:*"):
             subscription = self._keys.part_of(due)[1]
             waiting = [text(c) for c in self._store.do("ZRANGE", due, 0, -1)]
-            for c in filter(self._is_theirs_or_left, waiting):
-                push = [self._keys.of(family, subscription, c) for family in ("push_lane", "push_head")]
-                self._do([("DEL", *push), ("ZREM", due, c)])
+            theirs = filter(self._is_theirs_or_left, waiting)
+            self._do([self._store.step("push_erase", subscription=subscription, conversation=c) for c in theirs])
+
+    def _tell(self) -> None:
+        """Tell subscribers, who may have a copy: an event with digests of the addresses."""
+        digests = sorted(address_digest(address) for address in self._addresses)
+        self._store.call("tell_erased", event=orjson.dumps({"addresses": digests}), retention=self._retention)
 
     def _is_theirs_or_left(self, c: str) -> bool:
         """Whether a conversation is theirs, or bears their address and is nobody's any more."""
@@ -306,6 +321,8 @@ class Eraser:
         (_pushes, ("push_due", "push_lane", "push_head")),
         (_records, ("record", "wamid", "idempotency", "busy", "unknown", "sends")),
         (_stream, ("events", "events_draft")),
+        (_pushes, ()),  # whatever was moved into a lane before it left the stream
+        (_tell, ()),
         (_replies, ()),
         (_mailboxes, ()),
         (_dead_letters, ("dead", "dead_letter")),

@@ -20,7 +20,9 @@ from wa_service.whatsapp.webhooks.identity import identity_of_address
 UNREADABLE = "unreadable"
 # So many entries leave the stream in one step: 400,000 held the server for 67 ms.
 MOST_TRIMMED = 10_000
-Kind = Literal["message", "transcript", "send", "status", "management", "echo", "standby", "handover", "history"]
+Kind = Literal[
+    "message", "transcript", "send", "status", "management", "echo", "standby", "handover", "history", "erased"
+]
 
 
 @dataclass(frozen=True, slots=True)

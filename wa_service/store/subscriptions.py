@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from wa_service.store.client import Store, fields, text
+from wa_service.store.contacts import shown_address
 
 WINDOW: Final = 10_000
 """Most event ids that wait in one subscriber's lanes; what is beyond stays in the stream behind its cursor."""
@@ -69,7 +70,10 @@ class Subscription:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One event under a lease. `tries`: how often it failed before; `data`: its JSON as it stands in the stream."""
+    """One event under a lease. `tries`: how often it failed before; `data`: its JSON as it stands in the stream.
+
+    `contact`: the address that the customer is shown under now, "" where it concerns none.
+    """
 
     subscription: str
     cursor: str
@@ -78,6 +82,7 @@ class Delivery:
     tries: int
     kind: str
     data: bytes
+    contact: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +108,6 @@ class Subscriptions:
         Raises:
             TooManySubscriptionsError: there are as many as there may be.
         """
-        if len(self.ids()) >= MOST_SUBSCRIPTIONS:
-            raise TooManySubscriptionsError
         name = subscription_id or f"sub_{secrets.token_hex(8)}"
         facts = {
             "v": "1",
@@ -115,11 +118,11 @@ class Subscriptions:
             "secret": secret,
             "source": source,
             "state": "active",
-            "created": str(_now_ms()),
             "cursor": cursor or "0-0",
         }
-        flat = [part for fact in facts.items() for part in fact]
-        self.store.run([("HSET", self._key(name), *flat), ("SADD", self._ids_key, name)])
+        flat = tuple(part for fact in facts.items() for part in fact)
+        if self.store.call("subscribe", subscription=name, most=MOST_SUBSCRIPTIONS, facts=flat) != 1:
+            raise TooManySubscriptionsError
         return self.get(name)
 
     def ids(self) -> list[str]:
@@ -193,8 +196,17 @@ class Subscriptions:
         if state == b"none":
             raise LookupError(name)
         deliveries = [
-            Delivery(name, text(cursor), text(conversation), int(token), int(tries), text(kind), bytes(data))
-            for cursor, conversation, token, tries, kind, data in found
+            Delivery(
+                name,
+                text(cursor),
+                text(conversation),
+                int(token),
+                int(tries),
+                text(kind),
+                bytes(data),
+                shown_address(text(elder), text(addresses).split()),
+            )
+            for cursor, conversation, token, tries, kind, data, elder, addresses in found
         ]
         return (float("inf") if wait < 0 else wait / 1000), deliveries
 

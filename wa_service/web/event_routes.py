@@ -64,9 +64,10 @@ class EventItem(ResponseBody):
     `type`, of the payment or call that belongs to it) or `management` (`data` holds Meta's `field` and its `value`);
     `echo` is what a person of the business wrote in the app, `standby` what happens in a thread that is another
     application's, `handover` that a thread changed hands (`data` as of a `message`), `history` what was written
-    in a thread before (`data` holds `thread`, Meta's `metadata` and `messages`). With `stale` a message came too
-    late to be answered. `unreadable` is what another version stored in a form that this one does not know. `contact` is
-    an address that the customer has now, null where there is none.
+    in a thread before (`data` holds `thread`, Meta's `metadata` and `messages`). `erased` tells that a person was
+    erased (`data` holds the SHA-256 of each of their `addresses`, as hex): erase your copy, too. With `stale` a
+    message came too late to be answered. `unreadable` is what another version stored in a form that this one does not
+    know. `contact` is an address that the customer has now, null where there is none.
     """
 
     cursor: str

@@ -2,7 +2,7 @@
 -- subscriber's cursor into its lanes (ids only, at most `window` of them), then take the first event of the conversations
 -- that are due. A subscriber that fails again and again is sent one event at a time, each at `retry_at`.
 -- Return {ms until asking again is worth it (-1: until something is new), state, {event id, conversation, token, tries,
--- kind, json}...}; state is "none" where there is no such subscription.
+-- kind, json, whose conversation it is by now, that contact's addresses}...}; state is "none" where there is no such subscription.
 -- args: subscription lease_ms:number count:number window:number
 -- include: allow_when_full clock subscription
 local EVENTS_PER_READ = 100
@@ -58,7 +58,9 @@ for i = 1, #candidates, 2 do
       redis.call('ZADD', s.due, now + lease_ms, conversation)
       if level > 0 then redis.call('HSET', s.key, 'retry_at', now + lease_ms, 'probe', token) end
       local tries = tonumber(redis.call('HGET', s.head(conversation), 'tries') or 0)
-      answer[#answer + 1] = { id, conversation, token, tries, event[2][2], event[2][6] }
+      local elder = redis.call('GET', prefix .. 'joined:' .. conversation) or conversation
+      local addresses = redis.call('HGET', prefix .. 'contact:' .. elder, 'addresses') or ''
+      answer[#answer + 1] = { id, conversation, token, tries, event[2][2], event[2][6], elder, addresses }
     end
   end
 end
