@@ -7,11 +7,13 @@ import json
 import secrets
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
+from ipaddress import ip_network
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 import click
 import requests
+from urllib3.exceptions import HTTPError
 
 from wa_service.cli import findings
 from wa_service.cli.context import load_settings, open_runtime
@@ -20,6 +22,8 @@ from wa_service.cli.terminal import say, table
 from wa_service.config import settings as configuration
 from wa_service.config.bind import reachable_at
 from wa_service.config.settings import Settings, SettingsError
+from wa_service.resilience.destinations import LOOPBACK, DestinationPolicy
+from wa_service.resilience.guarded_adapter import GuardedAdapter, RefusedURLError
 from wa_service.store.embedded_valkey import EmbeddedValkeyError
 from wa_service.store.flusher import StoreUnavailableError
 from wa_service.whatsapp.errors import WhatsAppError
@@ -72,19 +76,26 @@ def _conversation(settings: Settings) -> Iterator[Finding]:
     if settings.responder != "none":
         yield findings.of_script(settings)
     if settings.responder == "http" and settings.responder_url:
-        yield findings.of_reach("responder", settings.responder_url, _reach(settings.responder_url))
+        yield findings.of_reach("responder", settings.responder_url, _reach(settings.responder_url, settings))
     speech = findings.of_speech(settings)
     if speech is not None:
         yield speech
     elif settings.speech_url:
-        yield findings.of_reach("speech", settings.speech_url, _reach(settings.speech_url))
+        yield findings.of_reach("speech", settings.speech_url, _reach(settings.speech_url, settings))
 
 
-def _reach(url: str) -> str | None:
+def _reach(url: str, settings: Settings) -> str | None:
     """Why nothing answers HTTP at an address; None where something does, whatever it says to a HEAD."""
+    policy = DestinationPolicy([*LOOPBACK, *map(ip_network, settings.push_allow)])
     try:
-        requests.head(url, timeout=5, allow_redirects=False)
-    except requests.RequestException as error:
+        with requests.Session() as session:
+            session.trust_env = False
+            for scheme in ("https://", "http://"):
+                session.mount(scheme, GuardedAdapter(policy, pool_size=1))
+            session.head(url, timeout=5, allow_redirects=False)
+    except RefusedURLError as error:
+        return str(error)
+    except (requests.RequestException, HTTPError) as error:
         return type(error).__name__
     return None
 

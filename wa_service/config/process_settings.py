@@ -24,7 +24,9 @@ class ProcessSettings(BaseModel):
 
     # Events pushed to tools
     push_allow: Networks = variable(
-        "WA_PUSH_ALLOW", "Networks beyond public ones where subscriptions may be, comma separated.", ()
+        "WA_PUSH_ALLOW",
+        "Networks beyond public ones where subscriptions, responder and speech may be, comma separated.",
+        (),
     )
     event_urls: HttpUrls = variable(
         "WA_EVENT_URLS", "URLs that every event is pushed to, comma separated; more by /v1/subscriptions.", ()

@@ -16,6 +16,7 @@ from wa_service.conversation.script import HOTEL_DESK, Script, load_script
 from wa_service.conversation.semantic import SemanticMatcher
 from wa_service.conversation.transcription import MAX_RECORDINGS, Transcriber
 from wa_service.resilience.deadline import GreenletDeadline
+from wa_service.resilience.destinations import LOOPBACK, DestinationPolicy, Network
 from wa_service.resilience.http import HttpCaller
 from wa_service.speech.local_server import LocalSpeechServer
 
@@ -39,6 +40,7 @@ class ConversationOptions:
     speech_processes: int = 1
     speech_confidence: float = 0.60
     speech_at_once: int = MAX_RECORDINGS
+    push_allow: tuple[Network, ...] = ()
 
 
 def make_pipeline(options: ConversationOptions) -> Pipeline:
@@ -73,7 +75,7 @@ def make_matcher(script: Script, intents: Intents) -> FuzzyMatcher | SemanticMat
 
 def _responder(options: ConversationOptions, scripted: ScriptResponder) -> Responder:
     if options.responder == "http":
-        return HttpResponder(options.responder_url, options.responder_secret, scripted, caller=_http_caller())
+        return HttpResponder(options.responder_url, options.responder_secret, scripted, caller=_guarded_caller(options))
     return SilentResponder() if options.responder == "none" else scripted
 
 
@@ -89,10 +91,16 @@ def _speech(options: ConversationOptions) -> SpeechClient | None:
         )
     if options.speech == "http":
         return SpeechClient(
-            options.speech_url, options.speech_api_key, seconds=options.speech_timeout, caller=_http_caller()
+            options.speech_url, options.speech_api_key, seconds=options.speech_timeout, caller=_guarded_caller(options)
         )
     return None
 
 
-def _http_caller(unix_socket: Path | None = None) -> HttpCaller:
+def _guarded_caller(options: ConversationOptions) -> HttpCaller:
+    """What calls a service of the operator's: on this machine, at a public address, or in a network that was opened."""
+    policy = DestinationPolicy([*LOOPBACK, *options.push_allow])
+    return HttpCaller(deadline=GreenletDeadline, max_answer=MAX_ANSWER, policy=policy)
+
+
+def _http_caller(unix_socket: Path) -> HttpCaller:
     return HttpCaller(deadline=GreenletDeadline, unix_socket=unix_socket, max_answer=MAX_ANSWER)

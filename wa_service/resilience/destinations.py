@@ -18,6 +18,9 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 LookUp = Callable[[str, int], Sequence[str]]
 """Host name and port → the addresses it resolves to; raises OSError."""
 
+LOOPBACK: tuple[Network, ...] = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
+"""Where a service on this machine answers: open to URLs that the operator chose."""
+
 _PORTS = {"http": 80, "https": 443}
 _LONGEST_URL = 2_048
 

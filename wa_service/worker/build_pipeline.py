@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
+
 from pydantic import SecretStr
 
 from wa_service.config.settings import Settings
@@ -30,6 +32,7 @@ def build_pipeline(settings: Settings) -> Pipeline:
         speech_processes=settings.speech_processes,
         speech_confidence=settings.speech_confidence,
         # A flood of voice notes leaves half of the places to those who write.
+        push_allow=tuple(ip_network(network) for network in settings.push_allow),
         speech_at_once=max(1, settings.worker_concurrency // 2),
     )
     return make_pipeline(options)

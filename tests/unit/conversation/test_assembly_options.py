@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,35 @@ def test_the_responder_none_answers_nothing() -> None:
 def test_the_responder_http_needs_a_real_secret() -> None:
     with pytest.raises(ValueError, match="24 to 64 random bytes"):
         make_pipeline(ConversationOptions(responder="http", responder_url="http://127.0.0.1:1/", responder_secret="x"))
+
+
+@pytest.mark.parametrize(
+    ("address", "allow", "outcome"),
+    [
+        ("127.0.0.1", (), "connect"),
+        ("[::1]", (), "connect"),
+        ("10.1.2.3", (), "refused"),
+        ("169.254.169.254", (), "refused"),
+        ("10.1.2.3", ("10.1.0.0/16",), "connect"),
+    ],
+)
+def test_the_responder_may_be_on_this_machine_and_in_private_networks_that_are_opened(
+    monkeypatch: pytest.MonkeyPatch, address: str, allow: tuple[str, ...], outcome: str
+) -> None:
+    def connect(*_: object, **__: object) -> None:
+        raise OSError("connected to it")
+
+    monkeypatch.setattr("urllib3.util.connection.create_connection", connect)
+    options = ConversationOptions(
+        responder="http",
+        responder_url=f"http://{address}:1/",
+        responder_secret=SECRET,
+        push_allow=tuple(map(ip_network, allow)),
+    )
+    with capture_logs() as lines:
+        handled(make_pipeline(options), text_message("hi"))
+    [reason] = [line["reason"] for line in lines if line["event"] == "whatsapp.conversation.responder_failed"]
+    assert ("not public" in reason) == (outcome == "refused")
 
 
 def test_a_script_that_cannot_be_used_is_an_error_at_once(tmp_path: Path) -> None:

@@ -80,6 +80,14 @@ def test_every_spelling_of_loopback_is_refused_by_the_real_resolver(url: str) ->
         DestinationPolicy().resolve(url)
 
 
+@pytest.mark.parametrize("name", ["localtest.me", "127-0-0-1.dns.example", "metadata.internal"])
+@pytest.mark.parametrize("address", ["127.0.0.1", "::ffff:127.0.0.1", "169.254.169.254", "64:ff9b::a9fe:a9fe"])
+def test_a_public_name_that_leads_inside_is_refused(name: str, address: str) -> None:
+    for found in ([address], ["8.8.8.8", address]):
+        with pytest.raises(DestinationRefusedError, match="not public"):
+            policy(*found).resolve(f"https://{name}/hook")
+
+
 def test_the_name_is_looked_up_once_so_a_second_answer_is_never_used() -> None:
     answers = iter([["8.8.8.8"], ["127.0.0.1"]])
     rebinding = DestinationPolicy(look_up=lambda _host, _port: next(answers))
