@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -245,3 +246,10 @@ def test_a_process_that_holds_the_token_cannot_be_read_by_its_like() -> None:
     )
     told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert told.stdout == "0\n"
+
+
+def test_send_at_schedules_a_message(wa: Command, redis_client: redis.Redis) -> None:
+    answer = wa("send", ADDRESS, "See you tomorrow.", "--at", str(int(time.time()) + 86_400))
+
+    assert (answer.returncode, answer.stdout.split()[1:]) == (0, ["scheduled"])
+    assert redis_client.zcard(f"{PREFIX}scheduled:{NUMBER}") == 1

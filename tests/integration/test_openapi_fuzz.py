@@ -119,6 +119,7 @@ def described_api(valkey_url: str, redis_client: redis.Redis) -> Iterator[Any]:
     messages["InteractiveMessage"]["properties"]["interactive"] = {"enum": INTERACTIVE}
     messages["TemplateMessage"]["properties"]["template"] = {"enum": TEMPLATES}
     messages["Envelope"]["properties"]["fallback_template"] = {"enum": [*TEMPLATES, None]}
+    messages["Envelope"]["properties"]["send_at"] = {"enum": [1790000000, "2026-11-01T10:00:00+01:00", None]}
     messages["Envelope"]["properties"]["tag"] = {"enum": ["spring", None]}
     describe_values(document)
     (forgotten,) = document["paths"]["/v1/contacts/{id}"]["delete"]["parameters"]

@@ -22,15 +22,25 @@ from wa_service.whatsapp.errors import CODES
 @click.option("--language", default="en_US", show_default=True, help="Of the template.")
 @click.option("--message", metavar="JSON", help="Any Meta message object instead, without `to`.")
 @click.option("--sender", metavar="ID", help="Phone number id to send from, by default the first one.")
+@click.option("--at", metavar="TIME", help="When it may leave: RFC 3339 with its zone, or Unix seconds.")
 @click.option("--wait", type=float, default=10.0, show_default=True, help="Seconds to wait for Meta's answer.")
 def command(
-    to: str, text: str | None, template: str | None, language: str, message: str | None, sender: str | None, wait: float
+    to: str,
+    text: str | None,
+    template: str | None,
+    language: str,
+    message: str | None,
+    sender: str | None,
+    at: str | None,
+    wait: float,
 ) -> int:
     """Send one message and say what became of it.
 
     TO is a telephone number, digits with country code; TEXT is what to write.
     """
     body = {"to": to, **_content(text, template, language, message), **({"from": sender} if sender else {})}
+    if at:
+        body["send_at"] = int(at) if at.isdecimal() else at
     with open_runtime(load_settings()) as runtime:
         # Only here: a series takes its place among the shared ones when it is made.
         from wa_service.observability.metrics_buffer import MetricsBuffer

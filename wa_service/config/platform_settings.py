@@ -85,6 +85,7 @@ class PlatformSettings(BaseModel):
         "WA_SEND_WAIT", "Seconds a POST waits for Meta's answer before it says 202.", 2.0
     )
     send_ttl: PositiveInt = variable("WA_SEND_TTL", "Seconds a message may wait to be sent.", 86_400)
+    schedule_days: PositiveInt = variable("WA_SCHEDULE_DAYS", "How many days ahead a message's send_at may be.", 35)
     send_concurrency: PositiveInt = variable("WA_SEND_CONCURRENCY", "Sends under way side by side in one worker.", 100)
     settle_seconds: PositiveInt = variable(
         "WA_SETTLE_SECONDS", "Seconds after which a send without an answer may be judged.", 300

@@ -95,8 +95,10 @@ LOG_EVENTS = (
     LogEvent(
         "whatsapp.send.failed",
         "A message will not be sent.",
-        "`id`, `code`, `reason` (a group, expired, no_word_from_meta), `fbtrace_id`, `follows` (the fallback)",
+        "`id`, `code`, `reason` (a group, expired, not_owner, no_word_from_meta), `fbtrace_id`, "
+        "`follows` (the fallback)",
     ),
+    LogEvent("whatsapp.send.canceled", "A caller canceled a message that had not left.", "`id`"),
     LogEvent(
         "whatsapp.send.unknown",
         "Nobody knows whether Meta has a message.",

@@ -49,6 +49,21 @@ class NotOwnerError(RefusedError):
         super().__init__('Another application owns this thread: send a template, or say "take": true.')
 
 
+class ScheduledTooFarError(RefusedError):
+    """The time at which the message is to leave is too far ahead."""
+
+    def __init__(self, most_days: int) -> None:
+        super().__init__(f"A message may be scheduled at most {most_days} days ahead.")
+
+
+class AlreadySentError(RefusedError):
+    """The message has left, or has ended otherwise, so it cannot be canceled; its record is `record_id`."""
+
+    def __init__(self, record_id: str, status: str) -> None:
+        super().__init__(f"The message is {status}.")
+        self.record_id = record_id
+
+
 class QuotaExceededError(RefusedError):
     """No more customers may be opened by template at the moment; `retry_after` in seconds."""
 

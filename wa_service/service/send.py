@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from wa_service.observability import log
 from wa_service.service.refusals import (
+    AlreadySentError,
     IdempotencyKeyReusedError,
     LaneFullError,
     NotOwnerError,
@@ -22,6 +24,7 @@ from wa_service.store.outbox import Idempotency, Outbox, Priority, PutResult
 from wa_service.store.overview import MemoryWatch
 from wa_service.store.records import Record, Records
 from wa_service.store.result_waiters import ResultWaiters
+from wa_service.store.schedule import Schedule
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ class SendService:
     templates: TemplateCache
     numbers: Sequence[str]
     longest_ttl: int
+    schedule_days: int = 35
 
     def submit(
         self,
@@ -71,6 +75,7 @@ class SendService:
 
         Raises:
             InvalidRequestError: the request cannot be used.
+            ScheduledTooFarError: `send_at` is too far ahead.
             TemplateMismatchError: the message does not fit its template.
             IdempotencyKeyReusedError, RequestInProgressError: by the idempotency key.
             QuotaExceededError: the template quota is used up, and the message is not bulk.
@@ -84,12 +89,32 @@ class SendService:
             self.longest_ttl,
             priority=priority,
             notify=self.waiters.name if wait else None,
+            schedule_days=self.schedule_days,
         )
+        wait = wait if send.send.notify else 0.0
         promise = self._promise(idempotency, send, wait)
         self._check_memory(promise)
         self._check_templates(send, promise)
         put = self._put_and_wait(send, promise, wait)
         return Submitted(put.id, self._latest(put.id), put.outcome == "replayed")
+
+    def cancel(self, name: str) -> Record | None:
+        """End a message that has not left, by our id or Meta's; return its record, None where there is no such message.
+
+        Raises:
+            AlreadySentError: it has left, or ended otherwise.
+            StoreUnavailableError: it may be canceled or not; it is safe to ask again.
+        """
+        record = self.records.find(name, tuple(self.numbers))
+        if record is None:
+            return None
+        outcome, record_id = Schedule(self.outbox).cancel(record.id)
+        latest = self.records.get(record_id) or record
+        if outcome == "sent":
+            raise AlreadySentError(latest.id, latest.status)
+        if outcome == "canceled":
+            log.get_logger().info("whatsapp.send.canceled", id=latest.id)
+        return latest
 
     def _promise(self, idempotency: IdempotencyKey | None, request: SendRequest, wait: float) -> Idempotency | None:
         if idempotency is None:

@@ -1,25 +1,31 @@
-"""The body of `POST /v1/messages` as a send: Meta's message object, and three fields of ours beside it."""
+"""The body of `POST /v1/messages` as a send: Meta's message object, and our fields beside it."""
 
 from __future__ import annotations
 
 import re
+import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import blake2b
 from typing import Any, Final
 
 import orjson
 from pydantic import ValidationError
 
-from wa_service.service.refusals import InvalidRequestError
+from wa_service.service.refusals import InvalidRequestError, ScheduledTooFarError
 from wa_service.store.outbox import Priority, Send
 from wa_service.whatsapp.outbound.messages import Message, parse_message, problems
 
 TEMPLATE: Final = "template"
 _GROUP_ID: Final = re.compile(r"[!-~]{1,256}")
-_OURS: Final = ("from", "fallback_template", "ttl", "tag", "take")
+_OURS: Final = ("from", "fallback_template", "ttl", "tag", "take", "send_at")
 LONGEST_TAG: Final = 64
+SEND_AT: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
+"""RFC 3339: a time without its zone would leave at another one than its caller means."""
+_SEND_AT: Final = re.compile(SEND_AT)
+_TIME_FORM: Final = "This must be a time: RFC 3339 with its zone, or Unix seconds."
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +43,25 @@ class SendRequest:
 
 
 def read_send(
-    given: Mapping[str, Any], numbers: Sequence[str], longest_ttl: int, *, priority: Priority, notify: str | None
+    given: Mapping[str, Any],
+    numbers: Sequence[str],
+    longest_ttl: int,
+    *,
+    priority: Priority,
+    notify: str | None,
+    schedule_days: int = 35,
 ) -> SendRequest:
     """Reads and checks a body; `numbers` are ours, the first is the default sender; `longest_ttl` in s.
 
     Raises:
         InvalidRequestError: with the path of every field that is wrong.
+        ScheduledTooFarError: `send_at` is more than `schedule_days` ahead.
     """
     message = _checked(lambda: parse_message({name: value for name, value in given.items() if name not in _OURS}))
     number = _number(given.get("from"), numbers)
     ttl = _ttl(given.get("ttl"), longest_ttl)
     payload, body = _written(message)
+    send_at = _send_at(given.get("send_at"), schedule_days)
     templates = {TEMPLATE: payload[TEMPLATE]} if message.type == TEMPLATE else {}
     fallback = _fallback(given.get("fallback_template"), message)
     if fallback is not None:
@@ -63,10 +77,12 @@ def read_send(
         opaque=message.biz_opaque_callback_data,
         tag=_tag(given.get("tag")),
         fallback=fallback[1] if fallback else None,
-        notify=notify,
+        notify=None if send_at is not None and send_at > _now_ms() else notify,
         take=given.get("take") is True,
+        send_at=send_at,
     )
     canonical = [number, ttl, payload, send.opaque, send.tag, fallback[0] if fallback else None]
+    canonical += [] if send_at is None else [send_at]
     digest = blake2b(orjson.dumps(canonical, option=orjson.OPT_SORT_KEYS), digest_size=16)
     return SendRequest(send, digest.hexdigest(), templates)
 
@@ -123,6 +139,28 @@ def _ttl(given: Any, longest: int) -> int:
     if not whole or not 1 <= given <= longest:
         raise _wrong("ttl", f"This must be a whole number of seconds from 1 to {longest}.")
     return int(given)
+
+
+def _send_at(given: Any, most_days: int) -> int | None:
+    """Return the time (ms since 1970) from which on a message may leave; one that is past means now."""
+    if given is None:
+        return None
+    if isinstance(given, int | float) and not isinstance(given, bool) and 0 <= given < 1e11:
+        at = int(given * 1000)
+    elif isinstance(given, str) and _SEND_AT.fullmatch(given):
+        try:
+            at = int(datetime.fromisoformat(given.upper()).timestamp() * 1000)
+        except (ValueError, OverflowError):
+            raise _wrong("send_at", _TIME_FORM) from None
+    else:
+        raise _wrong("send_at", _TIME_FORM)
+    if at > _now_ms() + most_days * 86_400_000:
+        raise ScheduledTooFarError(most_days)
+    return at
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)
 
 
 def _tag(given: Any) -> str | None:

@@ -58,6 +58,7 @@ def build(runtime: Runtime, metrics_buffer: MetricsBuffer) -> Services:
         templates=templates,
         numbers=runtime.numbers,
         longest_ttl=settings.send_ttl,
+        schedule_days=settings.schedule_days,
     )
     return Services(
         send=send,

@@ -233,16 +233,19 @@ class Eraser:
         return [key for key, c in zip(keys, owners, strict=True) if self._person.has(text(c).rpartition(" ")[2])]
 
     def _records(self) -> None:
+        addresses = self._person.addresses | self._still_theirs(self._person.former)
+        spelled = {spelling for address in addresses for spelling in spellings(address)}
         for page in self._walk.pages("record:*"):
-            rows = self._store.run([("HMGET", key, "c", "wamid", "idempotency", "n") for key in page])
-            for key, (c, wamid, idempotency, number) in zip(page, rows, strict=True):
-                if not self._person.has(text(c)):
+            rows = self._store.run([("HMGET", key, "c", "wamid", "idempotency", "n", "status", "to") for key in page])
+            for key, (c, wamid, idempotency, number, status, to) in zip(page, rows, strict=True):
+                # A scheduled send may outlive all else that leads to the person.
+                if not self._person.has(text(c)) and not (status == b"scheduled" and text(to) in spelled):
                     continue
                 record_id = self._keys.part_of(key)[1]
                 gone = [key, *([idempotency] if idempotency else [])]
                 if wamid:
                     gone.append(self._keys.wamid(mark(text(number), text(wamid))).encode())
-                indexes = (self._keys.busy, self._keys.unknown, self._keys.sends)
+                indexes = (self._keys.busy, self._keys.unknown, self._keys.sends, self._keys.scheduled(text(number)))
                 places: list[Command] = [("ZREM", index, record_id) for index in indexes]
                 self._do([("DEL", *gone), *places])
 
@@ -319,7 +322,7 @@ class Eraser:
     STEPS: Final = (
         (_conversations, ("due", "out", "quota", "held", "last_take")),
         (_pushes, ("push_due", "push_lane", "push_head")),
-        (_records, ("record", "wamid", "idempotency", "busy", "unknown", "sends")),
+        (_records, ("record", "wamid", "idempotency", "busy", "unknown", "sends", "scheduled")),
         (_stream, ("events", "events_draft")),
         (_pushes, ()),  # whatever was moved into a lane before it left the stream
         (_tell, ()),

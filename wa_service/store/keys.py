@@ -67,6 +67,7 @@ FAMILIES = (
     Family("workers", "zset", "worker processes, by their last heartbeat", "a minute", "no"),
     Family("record:<id>", "hash", "a send", "retention, from its end", "holds"),
     Family("sends", "zset", "ids of all sends, by when they were asked for", "retention", "holds"),
+    Family("scheduled:<n>", "zset", "scheduled sends, by when they may leave", "until then", "holds"),
     Family("wamid:<mark>", "string", "the record of a wamid", "retention", "holds"),
     Family("idempotency:<api key>:<mark>", "hash", "fingerprint, id, until", "24 h after the record's end", "holds"),
     Family("out:<n>:<priority>", "zset", "lanes whose head may go, by when", "while there is work", "holds"),
@@ -199,6 +200,10 @@ class Keys:
     def pace(self, number: str) -> str:
         """A number's lowered pace."""
         return self.of("pace", number)
+
+    def scheduled(self, number: str) -> str:
+        """Scheduled sends of a number."""
+        return self.of("scheduled", number)
 
     def rate(self, number: str) -> str:
         """Stamps of what a number sent."""

@@ -31,7 +31,7 @@ _STEADY_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 RetryClass = Literal["limited", "pair", "unwell"]
-PutOutcome = Literal["queued", "replayed", "waiting", "conflict", "full", "quota", "not_owner"]
+PutOutcome = Literal["queued", "scheduled", "replayed", "waiting", "conflict", "full", "quota", "not_owner"]
 
 
 class Priority(StrEnum):
@@ -50,7 +50,8 @@ class Send:
     Replies and single messages go before bulk ones, which may wait for a reservation in the template quota. `opaque` is
     the caller's own biz_opaque_callback_data, `tag` its label for lists; `fallback` a template's message object that is
     sent instead when the service window turns out to be closed; `notify` the list of a web process that waits for the
-    result; `origin` names the message that a reply answers, as "reference@ms when received".
+    result; `origin` names the message that a reply answers, as "reference@ms when received"; `send_at` (ms since 1970)
+    is when it may leave, and from when its `ttl` counts.
     """
 
     id: str
@@ -66,6 +67,7 @@ class Send:
     notify: str | None = None
     origin: str | None = None
     take: bool = False
+    send_at: int | None = None
 
     def spec(self) -> bytes:
         """Return it as the step `put` takes it."""
@@ -80,8 +82,9 @@ class Send:
         }
         if self.fallback is not None:
             spec |= {"fallback": self.fallback.decode(), "fallback_id": self.id + "f"}
-        named = (("opaque", self.opaque), ("tag", self.tag), ("notify", self.notify), ("origin", self.origin))
-        spec |= {name: value for name, value in named if value is not None}
+        for name in ("opaque", "tag", "notify", "origin", "send_at"):
+            if (value := getattr(self, name)) is not None:
+                spec[name] = value
         return orjson.dumps(spec)
 
 
@@ -250,7 +253,7 @@ class Outbox:
             who=orjson.dumps(identity_of_address(send.address).as_argument(0)),
             take=int(send.take),
         )
-        what: PutOutcome = text(outcome)  # type: ignore[assignment]  # one of the step's six words
+        what: PutOutcome = text(outcome)  # type: ignore[assignment]  # one of the step's words
         if what == "quota":
             return PutResult(what, "", int(rest[0]) / 1000)
         return PutResult(what, text(rest[0]) if rest else "", 0.0)

@@ -67,10 +67,12 @@ class Overview:
                 "outbound": depth["replies"] + depth["bulk"],
                 "sending": depth["sending"],
                 "unknown": depth["unknown"],
+                "scheduled": depth["scheduled"],
             },
             "whatsapp_queue_oldest_seconds": {
                 "inbound": oldest["inbound"],
                 "outbound": max(oldest["replies"], oldest["bulk"]),
+                "scheduled": oldest["scheduled"],
             },
             "whatsapp_dead_letters": self.dead_letters,
             "whatsapp_push_lag_seconds": self.push_lag_seconds,
@@ -113,16 +115,21 @@ class Observer:
                 ("HGETALL", keys.pause(number)),
                 ("HGET", keys.meta_limits(number), "throughput"),
                 ("HGET", keys.pace(number), "n"),
+                ("ZCARD", keys.scheduled(number)),
+                ("ZRANGE", keys.scheduled(number), 0, 0, "WITHSCORES"),
             ]
         results = self._store.run(commands)
         due, due_first, busy, unknown, dead, opened, daily_limit, workers = results[:fixed]
         depth = {"inbound": due, "replies": 0, "bulk": 0, "sending": busy, "unknown": unknown, "dead": dead}
-        oldest = {"inbound": _age(due_first, now), "replies": 0.0, "bulk": 0.0}
+        depth["scheduled"] = 0
+        oldest = {"inbound": _age(due_first, now), "replies": 0.0, "bulk": 0.0, "scheduled": 0.0}
         numbers = {}
         for i, number in enumerate(self._numbers):
-            high, low, high_first, low_first, sent, received, paused, throughput, pace = results[
-                fixed + 9 * i : fixed + 9 * i + 9
+            high, low, high_first, low_first, sent, received, paused, throughput, pace, *scheduled = results[
+                fixed + 11 * i : fixed + 11 * i + 11
             ]
+            depth["scheduled"] += scheduled[0]
+            oldest["scheduled"] = max(oldest["scheduled"], _age(scheduled[1], wall))
             depth["replies"] += high
             depth["bulk"] += low
             oldest["replies"] = max(oldest["replies"], _age(high_first, now))

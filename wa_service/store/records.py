@@ -12,9 +12,11 @@ from wa_service.store.client import Store, fields
 from wa_service.store.keys import mark
 
 RANKS = {
+    "scheduled": -1,
     "queued": 0,
     "sending": 1,
     "unknown": 1,
+    "canceled": 1,
     "accepted": 2,
     "sent": 3,
     "failed": 4,
@@ -68,6 +70,7 @@ class Record:
     expires: int
     instead_of: str | None
     replaced_by: str | None
+    send_at: int | None = None
 
     @property
     def waiting(self) -> bool:
@@ -96,6 +99,7 @@ def read_record(record_id: str, data: Mapping[str, str]) -> Record:
         expires=int(float(data.get("expires", "0"))),
         instead_of=data.get("instead_of"),
         replaced_by=data.get("fallback_id") if "fell_back" in data else None,
+        send_at=int(float(data["send_at"])) if "send_at" in data else None,
     )
 
 

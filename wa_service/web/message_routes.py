@@ -30,7 +30,19 @@ REPLAYED: Final = {"Idempotency-Replayed": "true"}
 _IDEMPOTENCY_KEY: Final = re.compile(r"[!-~]{1,255}")
 _CURSOR: Final = re.compile(r"([0-9]{1,15}-[0-9a-f]{32}f?)?")
 
-MessageStatus = Literal["queued", "sending", "unknown", "accepted", "sent", "failed", "delivered", "read", "played"]
+MessageStatus = Literal[
+    "scheduled",
+    "queued",
+    "sending",
+    "unknown",
+    "canceled",
+    "accepted",
+    "sent",
+    "failed",
+    "delivered",
+    "read",
+    "played",
+]
 
 
 class MessagePath(CachedSchemaModel):
@@ -114,6 +126,7 @@ class MessageRecord(ResponseBody):
     pricing: dict[str, Any] | None
     biz_opaque_callback_data: str | None
     tag: str | None
+    send_at: Annotated[Moment | None, Field(description="When it may leave, where that was asked for.")]
     expires: Moment
     instead_of: str | None
     replaced_by: str | None
@@ -133,6 +146,7 @@ class MessageRecord(ResponseBody):
             pricing=dict(record.pricing) if record.pricing is not None else None,
             biz_opaque_callback_data=record.opaque,
             tag=record.tag,
+            send_at=record.send_at,
             expires=record.expires,
             instead_of=record.instead_of,
             replaced_by=record.replaced_by,
@@ -172,7 +186,8 @@ class MessageRoutes:
         def send_message() -> Response:
             """Send a message.
 
-            Meta's own message object, and four fields of ours beside it. The answer waits a moment for Meta's.
+            Meta's own message object, and fields of ours beside it. The answer waits a moment for Meta's; that to a
+            message with a `send_at` to come does not.
             """
             priority = Priority.BULK if _prefers_async() else Priority.SINGLE
             key = _idempotency_key()
@@ -194,6 +209,15 @@ class MessageRoutes:
         def show_message(path: MessagePath) -> Response:
             """Return what became of a message."""
             record = self.records.find(path.id, self.numbers)
+            if record is None:
+                raise ProblemError(NOT_FOUND, "No message of this service has this id.")
+            return MessageRecord.of(record).respond()
+
+        @api.delete("/messages/<message_id:id>", **operation(200, MessageRecord))
+        @allow("send")
+        def cancel_message(path: MessagePath) -> Response:
+            """Cancel a message that is scheduled or queued; asked twice, the answer is the same."""
+            record = self.send.cancel(path.id)
             if record is None:
                 raise ProblemError(NOT_FOUND, "No message of this service has this id.")
             return MessageRecord.of(record).respond()

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from pydantic.json_schema import models_json_schema
 
-from wa_service.service.send_request import LONGEST_TAG
+from wa_service.service.send_request import LONGEST_TAG, SEND_AT
 from wa_service.whatsapp.outbound.messages import TYPES
 
 REF: Final = "#/components/schemas/{model}"
@@ -49,7 +49,7 @@ def message_schemas(numbers: Sequence[str], longest_ttl: int) -> dict[str, Schem
     contents = [_ref(name) for name in [*(model.__name__ for model in TYPES.values()), "OtherMessage"]]
     schemas["SendMessage"] = {
         "title": "SendMessage",
-        "description": "Meta's message object, and `from`, `ttl`, `tag` and `fallback_template` beside it.",
+        "description": "Meta's message object, and fields of ours beside it: see `Envelope`.",
         "allOf": [_ref("Envelope"), _ref("Recipient"), {"anyOf": contents}],
         "examples": [{"to": "+15551234567", "text": "hello"}],
     }
@@ -87,6 +87,14 @@ def _envelope(numbers: Sequence[str], longest_ttl: int) -> Schema:
                     "description": "Seconds that the message may wait to be sent.",
                 }
             ),
+            "send_at": {
+                "anyOf": [
+                    {"type": "string", "format": "date-time", "pattern": f"^{SEND_AT}$"},
+                    {"type": "number", "minimum": 0, "description": "Unix seconds."},
+                    {"type": "null"},
+                ],
+                "description": "When the message may leave, some weeks ahead at most; its `ttl` counts from then on.",
+            },
             "take": {
                 "type": "boolean",
                 "description": "Send although another application owns the customer's thread; this takes the thread.",

@@ -19,12 +19,14 @@ from werkzeug.exceptions import HTTPException
 
 from wa_service.observability import log
 from wa_service.service.refusals import (
+    AlreadySentError,
     IdempotencyKeyReusedError,
     LaneFullError,
     NotOwnerError,
     QuotaExceededError,
     RefusedError,
     RequestInProgressError,
+    ScheduledTooFarError,
     SubmitUnavailableError,
     TemplateMismatchError,
 )
@@ -69,6 +71,7 @@ class ProblemKind:
 
 
 INVALID = ProblemKind(400, "invalid-request", "The request is not valid.")
+SCHEDULED_TOO_FAR = ProblemKind(400, "scheduled-too-far", "The message is scheduled too far ahead.")
 UNAUTHORIZED = ProblemKind(401, "unauthorized", "A valid API key is required.")
 UNSIGNED = ProblemKind(401, "unsigned", "The webhook's signature is missing or wrong.")
 FORBIDDEN = ProblemKind(403, "forbidden", "Not allowed.")
@@ -79,6 +82,7 @@ REQUEST_IN_PROGRESS = ProblemKind(
 )
 UNREADABLE = ProblemKind(409, "still-unreadable", "The dead letter still cannot be handled.")
 NOT_OWNER = ProblemKind(409, "not-owner", "Another application owns this thread.")
+ALREADY_SENT = ProblemKind(409, "already-sent", "The message can no longer be canceled.")
 NOT_CONFIGURED = ProblemKind(409, "not-configured", "A required setting is missing.")
 TOO_LARGE = ProblemKind(413, "too-large", "The body is too large.")
 MEDIA_TYPE = ProblemKind(415, "unsupported-media-type", "Unsupported content type.")
@@ -96,6 +100,7 @@ NO_WORD = ProblemKind(504, "no-word-from-meta", "Meta neither confirmed nor refu
 
 _OURS: Final = (
     INVALID,
+    SCHEDULED_TOO_FAR,
     UNAUTHORIZED,
     UNSIGNED,
     FORBIDDEN,
@@ -104,6 +109,7 @@ _OURS: Final = (
     REQUEST_IN_PROGRESS,
     UNREADABLE,
     NOT_OWNER,
+    ALREADY_SENT,
     NOT_CONFIGURED,
     TOO_LARGE,
     MEDIA_TYPE,
@@ -148,7 +154,11 @@ _OF_STATUS: Final[Mapping[int, ProblemKind]] = {
     429: TOO_MANY_CALLS,
     503: STORE_UNAVAILABLE,
 }
-_OF_REASON: Final[Mapping[str, ProblemKind]] = {"expired": EXPIRED, "no_word_from_meta": NO_WORD}
+_OF_REASON: Final[Mapping[str, ProblemKind]] = {
+    "expired": EXPIRED,
+    "no_word_from_meta": NO_WORD,
+    "not_owner": NOT_OWNER,
+}
 
 
 class ProblemError(Exception):
@@ -256,6 +266,10 @@ def of_refusal(error: RefusedError) -> ProblemError:
             return ProblemError(DAILY_LIMIT, sentence, retry_after=error.retry_after)
         case NotOwnerError():
             return ProblemError(NOT_OWNER, str(error))
+        case ScheduledTooFarError():
+            return ProblemError(SCHEDULED_TOO_FAR, str(error))
+        case AlreadySentError():
+            return ProblemError(ALREADY_SENT, str(error), id=error.record_id)
         case LaneFullError():
             return ProblemError(LANE_FULL, retry_after=_LANE_RETRY_SECONDS)
         case _:

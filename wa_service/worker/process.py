@@ -18,6 +18,7 @@ from wa_service.observability import log
 from wa_service.runtime import Runtime
 from wa_service.service.subscriptions import sync_event_urls
 from wa_service.store.flusher import StoreUnavailableError
+from wa_service.store.schedule import Schedule
 from wa_service.store.subscriptions import TooManySubscriptionsError
 from wa_service.store.tag_numbers import TagNumbers
 from wa_service.worker.build_pipeline import build_pipeline
@@ -28,6 +29,7 @@ from wa_service.worker.metrics_server import MetricsServer
 from wa_service.worker.outbound import OutboundWorker
 from wa_service.worker.push import PushWorker
 from wa_service.worker.read_receipts import ReadReceipts
+from wa_service.worker.scheduler import SchedulerWorker
 
 ROUND_SECONDS = 1.0
 STOP_SECONDS = 25.0
@@ -64,8 +66,9 @@ class WorkerProcess:
             OutboundWorker(number, built.outbox, sender, consumer=consumer, concurrency=settings.send_concurrency)
             for number, sender in built.senders.items()
         ]
-        self._senders: list[OutboundWorker | PushWorker] = [
+        self._senders: list[OutboundWorker | PushWorker | SchedulerWorker] = [
             *self._outbound,
+            SchedulerWorker(Schedule(built.outbox), built.numbers),
             PushWorker(built.subscriptions, built.pusher),
         ]
         self._maintenance = Maintenance(built.outbox, built.inbox, built.events, consumer, self._inbound.renew_leases)

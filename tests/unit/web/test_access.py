@@ -27,6 +27,7 @@ CALLERS: dict[str, Caller] = {
     "POST /v1/messages": "send",
     "GET /v1/messages": "read",
     "GET /v1/messages/<message_id:id>": "read",
+    "DELETE /v1/messages/<message_id:id>": "send",
     "POST /v1/messages/<wamid:wamid>/read": "send",
     "POST /v1/media": "send",
     "GET /v1/media/<id>": "read",

@@ -24,6 +24,20 @@ for _, number in ipairs(redis.call('SMEMBERS', prefix .. 'former_numbers')) do
     end
     waiting = waiting + redis.call('ZCARD', out)
   end
+  local scheduled = prefix .. 'scheduled:' .. number
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', scheduled, '-inf', wall, 'LIMIT', 0, 64)) do
+    local v = redis.call('HMGET', record_key(id), 'expires', 'c')
+    if v[1] and tonumber(v[1]) > wall then
+      redis.call('ZADD', scheduled, v[1], id)
+    else
+      redis.call('ZREM', scheduled, id)
+      if v[1] then
+        fail_record(id, v[2], '{"reason":"expired","title":"It waited longer than its ttl."}', retention)
+        failed[#failed + 1] = id
+      end
+    end
+  end
+  waiting = waiting + redis.call('ZCARD', scheduled)
   if waiting == 0 and redis.call('EXISTS', prefix .. 'busy') == 0 then redis.call('SREM', prefix .. 'former_numbers', number) end
 end
 return failed

@@ -2,8 +2,10 @@
 -- send: as `enqueue` takes it · idempotency: a key ("" none) · fingerprint: of the request · wait_ms: how long the caller
 -- waits for the result · ceiling: of the lane · opens: it is a template, which may open a conversation · who: see
 -- `resolve`; one address, for aliases come from Meta alone. A bulk send waits for its reservation, others are refused.
--- take: send although the thread is another application's.
--- Return {"not_owner"}, {"queued", id}, {"replayed", id}, {"waiting", id}, {"conflict", id}, {"full"} or {"quota", ms}.
+-- take: send although the thread is another application's. A send whose `send_at` is to come waits beside the lanes, and
+-- `due` looks at lane, quota and owner when its time has come.
+-- Return {"not_owner"}, {"queued", id}, {"scheduled", id}, {"replayed", id}, {"waiting", id}, {"conflict", id}, {"full"}
+-- or {"quota", ms}.
 -- args: send:json retention:number idempotency fingerprint wait_ms ceiling:number waba daily_limit opens:flag who:json take:flag
 -- include: refuse_when_full clock lifetime wake events identity lane enqueue quota dead_letters wrong_types
 if idempotency ~= '' then
@@ -18,7 +20,26 @@ if idempotency ~= '' then
   end
 end
 local conversation = conversation_of(send.n, who)
+local function keep_promise(delay_ms)
+  if idempotency == '' then return end
+  redis.call('HSET', idempotency, 'fingerprint', fingerprint, 'id', send.id, 'until', now + wait_ms)
+  redis.call('EXPIRE', idempotency, math.floor((delay_ms + send.ttl) / 1000) + retention)
+  send.idempotency = idempotency
+end
+
+-- Whom it is for is known at least until then.
+local function schedule()
+  local delay_ms = send.send_at - wall
+  conversation = resolve(send.n, who, retention + math.ceil(delay_ms / 1000))
+  keep_promise(delay_ms)
+  send.who, send.take = cjson.encode(who), take and 1 or nil
+  write_record(send, conversation, 'scheduled')
+  redis.call('ZADD', prefix .. 'scheduled:' .. send.n, send.send_at, send.id)
+  return { 'scheduled', send.id }
+end
+
 local function queue()
+  if send.send_at and send.send_at > wall then return schedule() end
   local other_until = redis.call('HGET', contact_key(conversation), 'other_until')
   if not opens and not take and tonumber(other_until or 0) > wall then return { 'not_owner' } end
   if redis.call('LLEN', prefix .. 'lane:' .. conversation) >= ceiling then return { 'full' } end
@@ -30,11 +51,7 @@ local function queue()
   conversation = resolve(send.n, who, retention)
   -- A reservation moves along when two contacts turn out to be one customer's.
   if opens then redis.call('HSET', contact_key(conversation), 'quota', waba) end
-  if idempotency ~= '' then
-    redis.call('HSET', idempotency, 'fingerprint', fingerprint, 'id', send.id, 'until', now + wait_ms)
-    redis.call('EXPIRE', idempotency, math.floor(send.ttl / 1000) + retention)
-    send.idempotency = idempotency
-  end
+  keep_promise(0)
   enqueue(send, conversation)
   return { 'queued', send.id }
 end

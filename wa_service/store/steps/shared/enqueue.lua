@@ -1,12 +1,12 @@
--- enqueue(send, conversation): a record enters its lane. send: id, n (number), type, priority, ttl (ms), body (JSON text),
--- and optionally to, opaque, tag, fallback, fallback_id, notify, idempotency, origin, reservation (in the template
--- quota).
-local function enqueue(send, conversation)
-  local urgent = send.priority ~= 'bulk'
-  local fields = { 'v', 1, 'n', send.n, 'c', conversation, 'type', send.type, 'body', send.body, 'status', 'queued',
-    'rank', 0, 's:queued', wall, 'expires', wall + send.ttl, 'urgent', urgent and 1 or 0 }
+-- write_record(send, conversation, status): a send as it is stored, its time to live from `send_at` on where it has one.
+-- send: id, n (number), type, priority, ttl (ms), body (JSON text), and optionally to, opaque, tag, fallback,
+-- fallback_id, notify, idempotency, origin, reservation (in the template quota), send_at (ms), who (JSON), take.
+local function write_record(send, conversation, status)
+  local fields = { 'v', 1, 'n', send.n, 'c', conversation, 'type', send.type, 'body', send.body, 'status', status,
+    'rank', status == 'scheduled' and -1 or 0, 's:' .. status, wall, 'expires', (send.send_at or wall) + send.ttl,
+    'urgent', send.priority ~= 'bulk' and 1 or 0 }
   local optional = { 'to', 'opaque', 'tag', 'fallback', 'fallback_id', 'notify', 'idempotency', 'origin',
-    'reservation' }
+    'reservation', 'send_at', 'who', 'take' }
   for _, name in ipairs(optional) do
     if send[name] then
       fields[#fields + 1] = name
@@ -15,5 +15,10 @@ local function enqueue(send, conversation)
   end
   redis.call('HSET', prefix .. 'record:' .. send.id, unpack(fields))
   redis.call('ZADD', prefix .. 'sends', wall, send.id)
-  enter_lane(send.n, conversation, send.id, urgent, false)
+end
+
+-- enqueue(send, conversation): a record enters its lane.
+local function enqueue(send, conversation)
+  write_record(send, conversation, 'queued')
+  enter_lane(send.n, conversation, send.id, send.priority ~= 'bulk', false)
 end

@@ -1,6 +1,6 @@
 -- A record's life. Ranks only rise; a late status is kept in the history (s:<status>).
-local RANK = { queued = 0, sending = 1, unknown = 1, accepted = 2, sent = 3, failed = 4, delivered = 5,
-  read = 6, played = 7 }
+local RANK = { scheduled = -1, queued = 0, sending = 1, unknown = 1, canceled = 1, accepted = 2, sent = 3, failed = 4,
+  delivered = 5, read = 6, played = 7 }
 local IDEMPOTENCY_SECONDS = 86400
 
 local function record_key(id) return prefix .. 'record:' .. id end

@@ -1,0 +1,51 @@
+"""Scheduled messages leave at their time, though the processes that watch the clock die meanwhile."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.e2e.leaks import SPOKEN
+from tests.e2e.phones import customer
+from tests.e2e.stack import WORKERS, Stack
+from tests.e2e.test_sent_once import all_delivered, each_got_one
+from tests.eventually import eventually
+
+# In the suite the machine is busy with other tests; the long form has it alone.
+LATENESS, LATENESS_BESIDE_OTHERS = 1.0, 4.0
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(400)
+def test_a_thousand_a_minute_leave_within_a_second_of_their_time_though_workers_die(
+    stack: Stack, long_form: bool
+) -> None:
+    count, spread = (1_000, 60.0) if long_form else (40, 2.4)
+    wa_ids = [customer(n) for n in range(count)]
+    stack.meta.add_phones(wa_ids)
+    for worker in WORKERS:
+        stack.kill(worker)
+    begin = time.time() + (15 if long_form else 2)
+    wanted = {wa_id: round(begin + spread * i / count, 3) for i, wa_id in enumerate(wa_ids)}
+
+    def schedule(wa_id: str) -> str:
+        answer = stack.api("POST", "/v1/messages", json={"to": wa_id, "text": SPOKEN, "send_at": wanted[wa_id]})
+        assert (answer.status_code, answer.json()["status"]) == (202, "scheduled")
+        return str(answer.json()["id"])
+
+    with ThreadPoolExecutor(16) as pool:
+        records = list(pool.map(schedule, wa_ids))
+    stack.start(*WORKERS)
+    started = time.time()
+    eventually(lambda: time.time() >= begin + spread / 2, within=spread + 30)
+    stack.kill_child("worker-1")
+
+    all_delivered(stack, records, within=spread + 30)
+    each_got_one(stack, wa_ids)
+    sends = stack.meta.seen()["sends"]
+    assert min(one["at"] - wanted[one["to"]] for one in sends) >= 0
+    late = max(one["at"] - max(wanted[one["to"]], started) for one in sends)
+    print(f"{count} scheduled over {spread} s: the latest left {late:.3f} s late")
+    assert late <= (LATENESS if long_form else LATENESS_BESIDE_OTHERS)

@@ -1,0 +1,55 @@
+"""Sends that are to leave later, and sends that are not to leave at all: due, cancel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from wa_service.store.client import text
+from wa_service.store.outbox import LANE_CEILING, Outbox
+
+CancelOutcome = Literal["canceled", "sent", "missing"]
+
+
+class DueRound(NamedTuple):
+    """What one look at the schedule did: seconds until the next one is worth it (infinity: nothing is scheduled), how
+    many sends entered their lanes, and the ids of those that failed instead.
+    """
+
+    wait: float
+    moved: int
+    failed: list[str]
+
+
+class CancelResult(NamedTuple):
+    """What became of a wish to cancel, and the id of the send that it is about: a template may stand in its place."""
+
+    outcome: CancelOutcome
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """The sends of an outbox that wait for their time. Raises `StoreUnavailableError`."""
+
+    outbox: Outbox
+
+    def move_due(self, number: str, count: int) -> DueRound:
+        """Let at most `count` sends of a number whose time has come enter their lanes."""
+        limits = self.outbox.limits_of(number)
+        wait, moved, failed = self.outbox.store.call(
+            "due",
+            number=number,
+            count=count,
+            ceiling=LANE_CEILING,
+            retention=self.outbox.retention_seconds,
+            waba=limits.waba,
+            daily_limit=limits.daily,
+        )
+        return DueRound(float("inf") if wait < 0 else wait / 1000, int(moved), [text(id_) for id_ in failed])
+
+    def cancel(self, record_id: str) -> CancelResult:
+        """End a send that has not left; safe to repeat."""
+        outcome, id_ = self.outbox.store.call("cancel", id=record_id, retention=self.outbox.retention_seconds)
+        what: CancelOutcome = text(outcome)  # type: ignore[assignment]  # one of the step's three words
+        return CancelResult(what, text(id_))

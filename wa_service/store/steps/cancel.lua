@@ -1,0 +1,27 @@
+-- End a send that has not left: one that is scheduled or queued, and of which Meta can know nothing. Asked again the
+-- answer is the same. Of a send whose template went in its place, the template is meant.
+-- Return {"canceled", id}, {"sent", id} or {"missing", ""}.
+-- args: id retention:number
+-- include: allow_when_full clock lifetime wake events lane record quota
+local function read() return redis.call('HMGET', record_key(id), 'status', 'n', 'c', 'resent', 'fell_back', 'fallback_id') end
+local v = read()
+if v[5] then
+  id = v[6]
+  v = read()
+end
+if not v[1] then return { 'missing', '' } end
+if v[1] == 'canceled' then return { 'canceled', id } end
+local number, conversation = v[2], v[3]
+if v[1] == 'scheduled' then
+  redis.call('ZREM', prefix .. 'scheduled:' .. number, id)
+elseif v[1] == 'queued' and not v[4] and not redis.call('ZSCORE', prefix .. 'busy', id) then
+  drop_from_lane(number, conversation, id)
+  release_reservation(id, conversation)
+else
+  return { 'sent', id }
+end
+redis.call('HSET', record_key(id), 'status', 'canceled', 'rank', RANK.canceled, 's:canceled', wall)
+redis.call('HDEL', record_key(id), 'fallback', 'who')
+end_record(id, retention)
+append_send_event(id, conversation, 'canceled', retention)
+return { 'canceled', id }

@@ -1,0 +1,50 @@
+-- Scheduled sends of a number whose time has come enter their lanes, at most `count` of them. Their time is people's, so
+-- the server's clock as it is says when; one that is set does no more than that: what was moved is in a lane and is no
+-- longer looked at here. ceiling: of a lane · waba, daily_limit: as `next` takes them.
+-- Return {ms until asking again is worth it (-1: nothing is scheduled), how many moved, {ids that failed}}.
+-- args: number count:number ceiling:number retention:number waba daily_limit
+-- include: allow_when_full clock lifetime wake events identity lane record quota dead_letters wrong_types
+local LOOK_AGAIN_MS = 1000
+local scheduled, moved, failed = prefix .. 'scheduled:' .. number, 0, {}
+
+local function move(id, conversation)
+  local record = record_key(id)
+  local v = redis.call('HMGET', record, 'who', 'type', 'take', 'urgent')
+  -- Keys that cannot be read stop it here, before the first write.
+  redis.call('HGET', prefix .. 'conv:' .. conversation, 'urgent')
+  if redis.call('LLEN', prefix .. 'lane:' .. conversation) >= ceiling then return false end
+  local other_until = redis.call('HGET', contact_key(conversation), 'other_until')
+  conversation = resolve(number, cjson.decode(v[1]), retention)
+  redis.call('HSET', record, 'c', conversation)
+  redis.call('HDEL', record, 'who')
+  redis.call('ZREM', scheduled, id)
+  if v[2] ~= 'template' and not v[3] and tonumber(other_until or 0) > wall then
+    fail_record(id, conversation, '{"reason":"not_owner","title":"Another application owns this thread."}', retention)
+    failed[#failed + 1] = id
+    return true
+  end
+  if v[2] == 'template' then
+    local _, reservation = reserve(waba, conversation, daily_limit, false)
+    if reservation then redis.call('HSET', record, 'reservation', reservation) end
+    redis.call('HSET', contact_key(conversation), 'quota', waba)
+  end
+  raise_status(id, 'queued', wall)
+  redis.call('ZADD', prefix .. 'sends', 'NX', wall, id) -- the list of sends may have forgotten it meanwhile
+  enter_lane(number, conversation, id, v[4] == '1', false)
+  moved = moved + 1
+  return true
+end
+
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', scheduled, '-inf', wall, 'LIMIT', 0, count)) do
+  local who = redis.call('HGET', record_key(id), 'who')
+  if not who then
+    redis.call('ZREM', scheduled, id)
+  else
+    local conversation = conversation_of(number, cjson.decode(who))
+    local ok, done = pcall(without_wrong_types, conversation, retention, move, id, conversation)
+    -- No room in its lane, or what nobody thought of: the others go on.
+    if not ok or not done then redis.call('ZADD', scheduled, 'XX', wall + LOOK_AGAIN_MS, id) end
+  end
+end
+local first = redis.call('ZRANGE', scheduled, 0, 0, 'WITHSCORES')
+return { first[1] and math.max(0, tonumber(first[2]) - wall) or -1, moved, failed }
