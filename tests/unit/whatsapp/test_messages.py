@@ -255,3 +255,12 @@ def test_a_read_mark_with_typing() -> None:
 def test_a_read_mark_needs_a_message() -> None:
     with pytest.raises(ValidationError):
         MarkAsRead.of("")
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"), [("a\u202e/b/c.pdf", "c.pdf"), ("c:\\d\x00.pdf", "d.pdf"), ("\x9e", None), ("a/", None)]
+)
+def test_a_document_s_name_has_no_folders_and_no_control_characters(given: str, sent: str | None) -> None:
+    message = parse_message({"to": "447700900123", "document": {"id": "1", "filename": given}})
+
+    assert message.payload()["document"].get("filename") == sent

@@ -39,10 +39,14 @@ class DocumentMedia(CaptionedMedia):
     @field_validator("filename", mode="before")
     @classmethod
     def _one_name(cls, value: object) -> object:
-        """Take folders and control characters away: the customer's phone would show or refuse them."""
-        if not isinstance(value, str):
+        """Take folders and control characters away: the customer's phone would show or refuse them.
+
+        A name of nothing else is no name.
+        """
+        if not isinstance(value, str) or not value:
             return value
-        return "".join(mark for mark in value.replace("\\", "/").rpartition("/")[2] if mark.isprintable()).strip()
+        name = value.replace("\\", "/").rpartition("/")[2]
+        return "".join(mark for mark in name if mark.isprintable()).strip() or None
 
 
 class AudioMedia(MediaObject):
