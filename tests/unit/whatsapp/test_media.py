@@ -405,7 +405,7 @@ def test_a_server_that_drips_is_left_when_the_time_is_over(
     downloader: Any, local_meta: LocalMeta, raw_server: RawServer, drip: Any, first: Any, rest: Any
 ) -> None:
     raw_server.script = drip(first, rest)
-    slow = MediaDownloader(Transport(local_meta.url, "v23.0", TOKEN), raw_server.url, TOKEN, step_seconds=0.3)
+    slow = MediaDownloader(Transport(local_meta.url, "v23.0", TOKEN), raw_server.url, TOKEN, step_seconds=1)
     local_meta.answers = lambda _: (200, {}, json.dumps(announced(f"{raw_server.url}/x", file_size=None)).encode())
     started = time.monotonic()
     assert type(failed(slow)) is MediaDownloadError
