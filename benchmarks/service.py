@@ -173,7 +173,7 @@ class Service:
 
 def has_started(worker: Part) -> bool:
     """Whether a worker says that it takes work."""
-    return '"started"' in worker.said()
+    return '"whatsapp.worker.started"' in worker.said()
 
 
 class Load:

@@ -125,6 +125,8 @@ def build(settings: Settings, ledger: SendLedger | None = None) -> Runtime:
             retention_seconds=retention,
             answer_max_age=settings.answer_max_age,
             staff_pause=settings.staff_pause,
+            debounce=settings.debounce,
+            debounce_most=settings.debounce_most,
         ),
         outbox=outbox,
         records=Records(store),

@@ -10,6 +10,7 @@ from benchmarks.plan import Plan
 from benchmarks.rows import (
     ack,
     backlog,
+    bursts,
     client,
     cpu,
     emulator,
@@ -34,6 +35,7 @@ ALL: Final[dict[str, Callable[[Plan], list[Line]]]] = {
     "storm": storm.run,
     "workers": workers.run,
     "backlog": backlog.run,
+    "bursts": bursts.run,
     "footprint": footprint.run,
     "voice": voice.run,
     "emulator": emulator.run,

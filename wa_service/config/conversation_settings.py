@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr
+from pydantic import BaseModel, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr
 
 from wa_service.config.machine import intents_here, speech_here
 from wa_service.config.types import HttpUrl, Share
@@ -41,6 +41,14 @@ class ConversationSettings(BaseModel):
         "WA_STAFF_PAUSE",
         "Seconds for which nothing is answered in a conversation after a person of the business wrote there; 0: never.",
         1_800,
+    )
+    debounce: NonNegativeFloat = variable(
+        "WA_DEBOUNCE",
+        "Seconds that a customer must be silent before what they wrote is answered, as one; 0: each message by itself.",
+        0.0,
+    )
+    debounce_most: PositiveFloat = variable(
+        "WA_DEBOUNCE_MOST", "Seconds after the first of them when they are answered, however much they write.", 15.0
     )
     groups: Literal["quiet", "answer"] = variable(
         "WA_GROUPS", "Whether messages to a group are answered: quiet or answer.", "quiet"

@@ -136,6 +136,7 @@ def _request(utterance: Utterance) -> dict[str, Any]:
         "contact": dict(utterance.contact),
         "message": utterance.message,
         "messages": utterance.messages,
+        **({"burst": len(utterance.messages)} if len(utterance.messages) > 1 else {}),
     }
 
 

@@ -18,7 +18,7 @@ from wa_service.conversation.responder import (
     SilentResponder,
     choice_of,
 )
-from wa_service.conversation.script import ConversationProblem, Script
+from wa_service.conversation.script import MAX_REPLIES, ConversationProblem, Script
 from wa_service.conversation.semantic import SemanticMatcher
 from wa_service.conversation.transcription import FetchMedia, Transcriber, Transcription
 from wa_service.conversation.utterance import Utterance
@@ -33,6 +33,9 @@ _NOTHING_ASKED = frozenset({"reaction", "system", "edit", "revoke", "call_permis
 """Kinds that are answered only where the script has an intent `on` them."""
 _CHANGES = frozenset({"edit", "revoke"})
 """Of these a responder outside hears too: what it was told before is no longer so."""
+
+
+_CAPTIONED = frozenset({"image", "video", "document", "sticker"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,14 +126,18 @@ class Pipeline:
         return self._respond(self._understood(utterance))
 
     def match(self, utterance: Utterance) -> IntentMatch:
-        """Return the intent: by the id of a pressed button, by the kind of message, else by its words."""
+        """Return the intent: by the id of a pressed button, by the kind of message, else by its words.
+
+        What a caption asks comes before what the script says to pictures as such.
+        """
         by_choice = self._by_choice.get(utterance.choice) if utterance.choice else None
         known = by_choice or self._by_kind.get(utterance.kind)
-        if known is not None:
-            return IntentMatch(known, 1.0)
-        if not utterance.text.strip():
-            return IntentMatch(None, 0.0)
-        return self._matcher.scores(utterance.text).nearest(self._examples)
+        by_name = IntentMatch(known, 1.0 if known else 0.0)
+        asks_in_words = bool(utterance.text.strip()) and (known is None or utterance.kind in _CAPTIONED)
+        if not asks_in_words:
+            return by_name
+        by_words = self._matcher.scores(utterance.text).nearest(self._examples)
+        return by_words if known is None or by_words.intent or by_words.alternatives else by_name
 
     def _understood(self, utterance: Utterance) -> Utterance:
         match = self.match(utterance)
@@ -143,9 +150,24 @@ class Pipeline:
         )
         if found.problem is not None:
             # What is not clear is nobody's words: no reply may quote it.
-            return self._answer_problem(found.problem, utterance)
+            return self._answer_unheard(found.problem, utterance)
         text = "\n".join(part for part in (utterance.text, found.text) if part)
         return self._respond(self._understood(replace(utterance, text=text)))
+
+    def _answer_unheard(self, problem: ConversationProblem, utterance: Utterance) -> PipelineResult:
+        """Answer what was written beside a recording that nobody understood, and say so of the recording."""
+        result = self._answer_problem(problem, utterance)
+        if not utterance.text.strip():
+            return result
+        written = self._respond(self._understood(replace(utterance, kind="text", transcript=None, confidence=None)))
+        replies = (*written.replies, *result.replies)[:MAX_REPLIES]
+        return replace(
+            written,
+            replies=replies,
+            transcript=utterance.transcript,
+            confidence=utterance.confidence,
+            is_understood=False,
+        )
 
     def _transcribe(self, recording: Audio, fetch_media: FetchMedia) -> Transcription:
         try:

@@ -24,6 +24,8 @@ from wa_service.whatsapp.webhooks.events import (
     Video,
 )
 
+_PICTURES = (Image, Video, Document, Sticker)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Utterance:
@@ -71,10 +73,12 @@ def read_utterance(
 ) -> Utterance:
     """Return what one message, or a burst of them in their order, says.
 
-    The first event that is no text decides what the whole is (a button takes the texts before it along).
+    A button, a row, a voice note or the like decides what the whole is, else the first picture: each takes the texts
+    along that stand before it.
     """
     first = events[0]
-    deciding = next((event for event in events if not isinstance(event, Text)), first)
+    others = [event for event in events if not isinstance(event, Text)]
+    deciding = next((event for event in others if not isinstance(event, _PICTURES)), others[0] if others else first)
     kind, _, choice = _content(deciding)
     texts = [text for event in events if (text := _content(event)[1])]
     messages = tuple(_message(event) for event in events)
@@ -105,7 +109,7 @@ def _content(event: InboundMessage) -> tuple[str, str, str]:
             return "choice", event.text, event.payload
         case ButtonReply() | ListReply():
             return "choice", event.title, event.reply_id
-        case Image() | Video() | Document() | Sticker():
+        case Image() | Video() | Document() | Sticker():  # _PICTURES
             return event.kind, event.caption, ""
         case Edit():
             return "edit", _edited_words(event.message), ""

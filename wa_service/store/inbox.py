@@ -39,7 +39,7 @@ _NO_STAMPS: Mapping[str, int] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A conversation's head under a lease. `member` is the stored event, byte for byte."""
+    """A conversation's head under a lease, and what is handled with it (`behind`): stored events, byte for byte."""
 
     conversation: str
     token: int
@@ -47,6 +47,7 @@ class Work:
     failures: int
     member: bytes
     contact: Mapping[str, str]
+    behind: tuple[bytes, ...] = ()
 
     @property
     def stored(self) -> StoredEvent:
@@ -71,7 +72,8 @@ class Inbox:
     """The mailboxes. `retention_seconds`: how long what is personal stays after it was last needed.
 
     `answer_max_age`: seconds after which a message is kept and told, and not put into a mailbox (0: 8 days);
-    `staff_pause`: seconds for which nothing is answered where somebody of the business wrote (0: no pause).
+    `staff_pause`: seconds for which nothing is answered where somebody of the business wrote (0: no pause);
+    `debounce`: seconds that a burst of messages waits for more, `debounce_most` from its first one (0: not at all).
 
     Methods that return a `Command` are for `Store.run`, many in one round trip; the others run at once and raise
     `StoreUnavailableError`.
@@ -85,11 +87,15 @@ class Inbox:
         lease_seconds: float = LEASE_SECONDS,
         answer_max_age: float = 0.0,
         staff_pause: float = 0.0,
+        debounce: float = 0.0,
+        debounce_most: float = 15.0,
     ) -> None:
         self._store = store
         self._retention = retention_seconds
         self._lease_ms = int(lease_seconds * 1000)
         self._staff_pause_ms = int(staff_pause * 1000)
+        self._debounce_ms = int(debounce * 1000)
+        self._debounce_most_ms = int(debounce_most * 1000)
         # What is older than the marks live may have been handled before: nobody can tell.
         self._answer_max_age = min(answer_max_age or SEEN_SECONDS, SEEN_SECONDS)
 
@@ -100,10 +106,11 @@ class Inbox:
         name = profile.get("name") if isinstance(profile, dict) and not piece.raw.get("group_id") else None
         stale = self.is_stale(piece, received_ms)
         original, edited = changed_message(piece)
+        debounced = self._debounce_ms > 0
         return self._store.step(
             "admit",
             number=piece.phone_number_id,
-            event=write_event(piece, received_ms, stale=stale),
+            event=write_event(piece, received_ms, stale=stale, debounced=debounced),
             mark=mark(piece.phone_number_id, piece.id),
             who=who_wrote(piece),
             timestamp=piece.timestamp,
@@ -115,7 +122,9 @@ class Inbox:
             mark_seconds=SEEN_SECONDS,
             original=orjson.dumps(original) if original else "",
             original_mark=mark(piece.phone_number_id, original) if original else "",
-            edited=write_event(edited, received_ms) if edited else "",
+            edited=write_event(edited, received_ms, debounced=debounced) if edited else "",
+            debounce_ms=self._debounce_ms,
+            debounce_most_ms=self._debounce_most_ms,
         )
 
     def tell_thread_event(self, piece: Piece, received_ms: int) -> Command:
@@ -170,8 +179,8 @@ class Inbox:
             retention=self._retention,
         )
         work = [
-            Work(text(c), int(token), int(deliveries), int(failures), bytes(member), fields(contact))
-            for c, token, deliveries, failures, member, contact in items
+            Work(text(c), int(token), int(deliveries), int(failures), bytes(member), fields(contact), tuple(behind))
+            for c, token, deliveries, failures, member, contact, behind in items
         ]
         return (float("inf") if wait < 0 else wait / 1000), work
 
@@ -191,11 +200,12 @@ class Inbox:
         *,
         transcript: str = "",
         stamps: Mapping[str, int] = _NO_STAMPS,
+        behind: Sequence[bytes] = (),
     ) -> bool:
         """Put replies into the lane and take the event off the mailbox, in one step; False when another did it.
 
         `transcript` is a JSON object for the events stream, `stamps` names fields of the contact to set to a
-        time, in ms from now.
+        time, in ms from now; `behind`: those of the burst that were handled with it.
         """
         done = self._store.call(
             "finish",
@@ -206,6 +216,7 @@ class Inbox:
             retention=self._retention,
             transcript=transcript,
             stamps=orjson.dumps(dict(stamps)),
+            behind=orjson.dumps([event.decode() for event in behind]),
             replies=[reply.spec() for reply in replies],
         )
         return bool(done == 1)

@@ -14,6 +14,9 @@ from wa_service.whatsapp.webhooks.identity import identity_of_message
 
 FORM = 2
 UNAVAILABLE_CODE = 131060
+# What a customer often writes several of, and what is asked at once and takes along what was written before it.
+_WAITS_FOR_MORE = frozenset({"text", "image", "video", "document", "sticker"})
+_TAKES_ALONG = frozenset({"audio", "button", "contacts", "interactive", "location", "order"})
 _SENDER = ("from", "from_user_id", "from_parent_user_id", "group_id", "timestamp")
 
 
@@ -40,9 +43,14 @@ def reference(number: str, message_id: str) -> str:
     return mark(number, message_id)[:6].hex()
 
 
-def write_event(piece: Piece, received_ms: int, *, stale: bool = False) -> bytes:
-    """A piece as it is stored (form 2); `stale`: it came too late to be answered."""
+def write_event(piece: Piece, received_ms: int, *, stale: bool = False, debounced: bool = False) -> bytes:
+    """A piece as it is stored (form 2).
+
+    `stale`: it came too late to be answered; `debounced`: it says at its front what it is to a burst, for the steps.
+    """
+    role = _burst_role(piece) if debounced else 0
     event = {
+        **({"b": role} if role else {}),
         "v": FORM,
         "k": piece.kind,
         "f": piece.field,
@@ -63,6 +71,14 @@ def write_event(piece: Piece, received_ms: int, *, stale: bool = False) -> bytes
         return write(event)
     except TypeError:  # nested too deeply: what can be read of it is kept
         return orjson.dumps(event | {"p": None, "m": shallow(piece.raw)})
+
+
+def _burst_role(piece: Piece) -> int:
+    """1 where more may follow that belongs to it, 2 where it is due at once, 0 where it stands for itself."""
+    type_ = piece.raw.get("type")
+    if "group_id" in piece.raw or not isinstance(type_, str):
+        return 0
+    return 1 if type_ in _WAITS_FOR_MORE else 2 if type_ in _TAKES_ALONG else 0
 
 
 def is_unavailable(piece: Piece) -> bool:

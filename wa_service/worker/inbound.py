@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import random
 import time
-import uuid
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import gevent
@@ -19,7 +19,7 @@ from gevent.pool import Pool
 from structlog.typing import FilteringBoundLogger
 
 from wa_service.conversation.pipeline import Pipeline, PipelineResult
-from wa_service.conversation.utterance import Utterance, read_utterance
+from wa_service.conversation.utterance import Utterance
 from wa_service.observability import log
 from wa_service.resilience.breaker import Unavailable
 from wa_service.store.flusher import StoreUnavailableError
@@ -27,11 +27,19 @@ from wa_service.store.inbox import Inbox, Work
 from wa_service.store.outbox import Send
 from wa_service.store.retry import retry_until_stored
 from wa_service.store.stored_event import NewerFormError, StoredEvent, UnreadableEventError
-from wa_service.whatsapp.addresses import recipient_fields
 from wa_service.whatsapp.errors import WhatsAppError
 from wa_service.whatsapp.media.download import Media
 from wa_service.whatsapp.webhooks.events import Edit, InboundMessage, Malformed, Revoke, parse_piece
+from wa_service.worker.burst import (
+    UNSUPPORTED_ANSWERED_AT,
+    Burst,
+    TakenMessage,
+    burst_of,
+    contact_facts,
+    stored_seconds,
+)
 from wa_service.worker.read_receipts import ReadReceipts
+from wa_service.worker.reply_sends import ReplySends
 
 MAX_FAILURES = 5
 MAX_DELIVERIES = 10
@@ -45,7 +53,6 @@ NEWER_FORM_DELAY = 30.0
 # What Meta could not do for us now is no fault of the message; for an hour it counts as no try.
 TRANSIENT_RETRY_SECONDS = 3_600.0
 _TRANSIENT_GROUPS = frozenset({"transient", "few", "throttled", "account", "unknown", "maintenance"})
-UNSUPPORTED_ANSWERED_AT = "unsupported_at"
 PAUSED_UNTIL = "paused_until"
 APOLOGISED_AT = "apologised_at"
 # One apology in this time, and none to what is too old to be answered (reference 1.7: 24 hours).
@@ -100,7 +107,7 @@ class InboundWorker:
         self._consumer = consumer
         self._pool = Pool(concurrency)
         self._handle_timeout = handle_timeout
-        self._reply_ttl_ms = reply_ttl_ms
+        self._reply_sends = ReplySends(reply_ttl_ms)
         self._answer_groups = answer_groups
         self._wait_for_store = wait_for_store
         self._renew_after = renew_after
@@ -194,11 +201,12 @@ class InboundWorker:
             return
         if work.deliveries == 1:
             logger.info("whatsapp.message.received", type=event.kind, lag_ms=_age_ms(stored.received))
+        burst = burst_of(work, stored, event)
         try:
             with gevent.Timeout(self._handle_timeout, _HandlerTimeout()):
-                result = self._answer(work, stored, event)
+                result = self._answer(burst)
             # Made here, while a failure is still the message's.
-            sends, transcript = self._sends(stored, event, result), _transcript_event(event, result)
+            sends, transcript = self._sends(burst, result), _transcript_event(burst.heard, result)
         except Unavailable as away:
             self._retry_later(work, away.retry_after, counts=False, reason="unavailable", logger=logger)
         except WhatsAppError as error:
@@ -209,54 +217,52 @@ class InboundWorker:
         except Exception as error:  # noqa: BLE001 - whatever a handler does, it must not stop the others
             self._failed(work, error, counts=True, logger=logger)
         else:
-            self._finish(work, stored, event, result, sends, transcript, logger)
+            self._finish(burst, result, sends, transcript, logger)
 
-    def _answer(self, work: Work, stored: StoredEvent, event: InboundMessage) -> PipelineResult:
+    def _answer(self, burst: Burst) -> PipelineResult:
+        event = burst.last
+
         def fetch(media_id: str) -> Media:
             return self._fetch_media(event.phone_number_id, media_id)
 
-        utterance = self._utterance(work, event)
-        if self._is_quiet(work, stored, event) or not self._pipeline.wants_answer(utterance):
+        answerable = self._answerable(burst)
+        if not answerable:
+            return PipelineResult()
+        utterance = burst.utterance(answerable)
+        if not self._pipeline.wants_answer(utterance):
             return PipelineResult()
         if isinstance(event, Edit | Revoke):  # Meta knows no mark for these
             return self._pipeline.handle(utterance, fetch)
         with (
             self._receipts.typing(event, after=self._pipeline.typing_after) as receipt,
-            log.bound(message=stored.reference, number=event.phone_number_id),
+            log.bound(message=burst.stored.reference, number=event.phone_number_id),
         ):
             result = self._pipeline.handle(utterance, fetch)
             if not result.read:
                 receipt.leave_unread()
             return result
 
-    def _is_quiet(self, work: Work, stored: StoredEvent, event: InboundMessage) -> bool:
-        """Whether nobody is to answer: it is too old, a group's, or somebody else answers there."""
+    def _answerable(self, burst: Burst) -> tuple[TakenMessage, ...]:
+        """Return what is to be answered: nothing of a group's or where somebody else answers, and nothing too old."""
         now_ms = round(time.time() * 1000)
-        if event.group_id and not self._answer_groups:
-            return True
-        if any(float(work.contact.get(field, 0)) > now_ms for field in (PAUSED_UNTIL, "other_until")):
-            return True
-        return not stored.replayed and self._inbox.is_stale(stored.piece, now_ms)
-
-    def _utterance(self, work: Work, event: InboundMessage) -> Utterance:
-        return read_utterance(
-            [event],
-            conversation=work.conversation,
-            name=work.contact.get("name", ""),
-            contact=_contact(work.contact),
-            unsupported_answered_at=_seconds(work.contact.get(UNSUPPORTED_ANSWERED_AT)),
+        if burst.event.group_id and not self._answer_groups:
+            return ()
+        contact = burst.work.contact
+        if any(float(contact.get(field, 0)) > now_ms for field in (PAUSED_UNTIL, "other_until")):
+            return ()
+        return tuple(
+            message
+            for message in burst.messages
+            if message.stored.replayed or not self._inbox.is_stale(message.stored.piece, now_ms)
         )
 
-    def _sends(self, stored: StoredEvent, event: InboundMessage, result: PipelineResult) -> list[Send]:
-        origin = f"{stored.reference}@{stored.received}"
-        number, address = event.phone_number_id, event.addresses[0]
-        return [self._send(number, event.group_id, address, reply, origin) for reply in result.replies]
+    def _sends(self, burst: Burst, result: PipelineResult) -> list[Send]:
+        last = burst.last
+        return self._reply_sends.make(burst.stored, result.replies, address=last.addresses[0], group_id=last.group_id)
 
     def _finish(
         self,
-        work: Work,
-        stored: StoredEvent,
-        event: InboundMessage,
+        burst: Burst,
         result: PipelineResult,
         sends: Sequence[Send],
         transcript: str,
@@ -266,33 +272,24 @@ class InboundWorker:
         stamps = {UNSUPPORTED_ANSWERED_AT: 0} if result.unsupported_answered else {}
         if result.pause_seconds is not None:
             stamps[PAUSED_UNTIL] = int(result.pause_seconds * 1000)
-        finished = retry_until_stored(
-            lambda: self._inbox.finish(work, self._consumer, sends, transcript=transcript, stamps=stamps),
-            self._wait_for_store,
-            STORE_RETRY_SECONDS,
+        finish = partial(
+            self._inbox.finish,
+            burst.work,
+            self._consumer,
+            sends,
+            transcript=transcript,
+            stamps=stamps,
+            behind=burst.behind,
         )
+        finished = retry_until_stored(finish, self._wait_for_store, STORE_RETRY_SECONDS)
+        several = {"burst": len(burst.messages)} if burst.behind else {}
         logger.info(
             "whatsapp.message.handled" if finished else "whatsapp.message.result_discarded",
-            type=event.kind,
+            type=burst.event.kind,
             intent=result.intent or None,
             replies=[send.id for send in sends],
-            ms=_age_ms(stored.received),
-        )
-
-    def _send(self, number: str, group_id: str, address: str, reply: Mapping[str, Any], origin: str) -> Send:
-        payload = {
-            "messaging_product": "whatsapp",
-            **recipient_fields(group_id or address, group=bool(group_id)),
-            **reply,
-        }
-        return Send(
-            id=uuid.uuid4().hex,
-            number=number,
-            type=str(reply.get("type", "text")),
-            body=orjson.dumps(payload),
-            address=address,
-            ttl=self._reply_ttl_ms,
-            origin=origin,
+            ms=_age_ms(burst.stored.received),
+            **several,
         )
 
     def _failed(self, work: Work, error: Exception, *, counts: bool, logger: FilteringBoundLogger) -> None:
@@ -325,7 +322,7 @@ class InboundWorker:
     def _apology(self, work: Work, stored: StoredEvent) -> list[Send]:
         """One sentence to a customer whose message nobody will answer, where they may still be written to."""
         piece, now = stored.piece, time.time()
-        last = _seconds(work.contact.get(APOLOGISED_AT))
+        last = stored_seconds(work.contact.get(APOLOGISED_AT))
         if not piece.addresses or now - piece.timestamp > ANSWERABLE_SECONDS or "group_id" in _object(piece.raw):
             return []
         if last is not None and now - last < APOLOGISE_EVERY:
@@ -337,19 +334,9 @@ class InboundWorker:
             timestamp=piece.timestamp,
             kind="failed",
             name=work.contact.get("name", ""),
-            contact=_contact(work.contact),
+            contact=contact_facts(work.contact),
         )
-        origin = f"{stored.reference}@{stored.received}"
-        number, address = piece.phone_number_id, piece.addresses[0]
-        return [self._send(number, "", address, reply, origin) for reply in self._pipeline.apologise(utterance)]
-
-
-def _contact(contact: Mapping[str, str]) -> dict[str, Any]:
-    return {
-        "name": contact.get("name", ""),
-        "addresses": contact.get("addresses", "").split(),
-        "window_end": _seconds(contact.get("window_end")),
-    }
+        return self._reply_sends.make(stored, self._pipeline.apologise(utterance), address=piece.addresses[0])
 
 
 def _transcript_event(event: InboundMessage, result: PipelineResult) -> str:
@@ -371,10 +358,6 @@ def _object(value: Any) -> Mapping[str, Any]:
 
 def _age_ms(received_ms: int) -> int:
     return max(0, round(time.time() * 1000) - received_ms)
-
-
-def _seconds(ms: str | None) -> float | None:
-    return float(ms) / 1000 if ms else None
 
 
 def _safe_traceback(error: Exception) -> str:

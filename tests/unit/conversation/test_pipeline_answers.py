@@ -115,6 +115,12 @@ def test_a_picture_is_an_intent_with_its_caption_and_data(make_pipeline: MakePip
     assert (answer.intent, bodies(answer.replies)) == ("picture", ["Nice image/jpeg, our room"])
 
 
+def test_what_a_caption_asks_comes_before_what_is_said_to_pictures(make_pipeline: MakePipeline) -> None:
+    picture = {"type": "image", "image": {"id": "1", "mime_type": "image/jpeg", "caption": "what time is breakfast?"}}
+
+    assert handled(make_pipeline(DESK), picture).intent == "breakfast"
+
+
 def test_a_location_is_an_intent_with_its_data(make_pipeline: MakePipeline) -> None:
     place = {"type": "location", "location": {"latitude": 38.7075, "longitude": -9.1}}
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from prometheus_client import REGISTRY
 
-from tests.unit.conversation.customer_messages import NOW, MakePipeline, handled
+from tests.unit.conversation.customer_messages import NOW, MakePipeline, handled, utterance_of
 from wa_service.conversation.http_speech import SpeechClient, SpeechFailedError, Transcript
 from wa_service.conversation.responder import SilentResponder
 from wa_service.conversation.transcription import Transcriber, is_loop
@@ -273,3 +273,13 @@ def test_what_is_not_clear_is_quoted_to_nobody(make_pipeline: MakePipeline) -> N
     result = handled(make_pipeline(QUOTING, transcriber=Transcriber(speech)), NOTE, Fetch(File()))
 
     assert (said(result), result.transcript) == (["unclear  English"], "When was the ass?")
+
+
+def test_what_was_written_beside_a_note_that_nobody_understood_is_answered(make_pipeline: MakePipeline) -> None:
+    pipeline = make_pipeline(SCRIPT, transcriber=Transcriber(Speech(Transcript("mumble", 0.2))))
+    burst = utterance_of({"type": "text", "text": {"body": "what time is breakfast"}}, NOTE)
+
+    result = pipeline.handle(burst, Fetch(File()))  # type: ignore[arg-type]  # what is used of a file
+
+    assert said(result) == ["From 7. (what time is breakfast)", "unclear"]
+    assert (result.intent, result.transcript, result.is_understood) == ("breakfast", "mumble", False)

@@ -3,10 +3,11 @@
 -- the customer's ("" none) · is_written: the customer wrote it, which opens the service window · handling: "answer", or
 -- "none" (kept and told, for it is too old), or "unavailable" (Meta may deliver its content later) · ceiling: of the
 -- mailbox · original: the message that this one edits or revokes: its id as JSON ("" none), original_mark: its mark ·
--- edited: the event that takes its place ("" it is revoked).
+-- edited: the event that takes its place ("" it is revoked) · debounce_ms: how long a burst waits for more (0: not at all),
+-- debounce_most_ms: in all.
 -- Return "new", "duplicate" or "flood".
--- args: number event mark who:json timestamp:number name is_written:flag handling ceiling:number retention:number mark_seconds original original_mark edited
--- include: refuse_when_full clock lifetime wake events identity dead_letters wrong_types rate mailbox
+-- args: number event mark who:json timestamp:number name is_written:flag handling ceiling:number retention:number mark_seconds original original_mark edited debounce_ms:number debounce_most_ms:number
+-- include: refuse_when_full clock lifetime wake events identity dead_letters wrong_types rate mailbox burst
 local function seen_key(of) return prefix .. 'seen:' .. of end
 -- What comes too much of one customer is kept as dead letters, of a day the first so many; the others are counted in the
 -- last one, or they would push everybody else's letters out.
@@ -26,6 +27,26 @@ local function keep_flood(conversation)
       redis.call('HSET', letter, 'reason', reason .. '; ' .. count - MOST_FLOOD_LETTERS .. ' more were not kept')
     end
   end
+end
+
+-- Bursts are due at ticks, so that many of them are handed out at once: each by itself cost a fifth more.
+local BURST_GRID_MS = 50
+-- Once a head was taken, `due` is its lease or its next try: what comes then waits for its end.
+local function make_due(conversation, others_wait)
+  local due, counters = prefix .. 'due', prefix .. 'conv:' .. conversation
+  local role = debounce_ms > 0 and burst_role(event)
+  if not role then
+    if redis.call('ZADD', due, 'NX', now, conversation) == 1 then wake(prefix .. 'wake') end
+    return
+  end
+  local v = redis.call('HMGET', counters, 'burst_since', 'head')
+  local since, at = others_wait and tonumber(v[1]) or now, now
+  if role == '1' then
+    at = math.max(now, math.min(now + debounce_ms, since + debounce_most_ms))
+    at = math.ceil(at / BURST_GRID_MS) * BURST_GRID_MS
+  end
+  redis.call('HSET', counters, 'burst_since', since, 'burst_due', at)
+  if not v[2] and (redis.call('ZADD', due, at, conversation) == 1 or at == now) then wake(prefix .. 'wake') end
 end
 
 local known_as, suspect = pcall(conversation_of, number, who)
@@ -85,7 +106,7 @@ local function admit_event()
   end
   refresh_ttl(counters, CONVERSATION_SECONDS)
   redis.call('ZADD', mailbox, second * 1000000 + order, event)
-  if redis.call('ZADD', prefix .. 'due', 'NX', now, conversation) == 1 then wake(prefix .. 'wake') end
+  make_due(conversation, waiting > 0)
   return 'new'
 end
 local ok, result = pcall(admit_event)

@@ -2,19 +2,20 @@
 -- the same answer. Deliveries are counted here, so that work which kills its process is counted too. unsent_ceiling: a
 -- conversation with so many unsent replies is not handed out.
 -- Return {ms until asking again is worth it (-1: until woken), {conversation, token, deliveries, failures, head,
--- contact}...}.
+-- contact, events handled with the head}...}.
 -- args: consumer counter lease_ms:number count:number unsent_ceiling:number retention:number
--- include: allow_when_full clock lifetime lease dead_letters wrong_types
+-- include: allow_when_full clock lifetime lease dead_letters wrong_types burst
 local due_key, last_take, held = prefix .. 'due', prefix .. 'last_take:' .. consumer, prefix .. 'held:' .. consumer
 local function counters_key(conversation) return prefix .. 'conv:' .. conversation end
 local function contact_of(conversation) return redis.call('HGETALL', prefix .. 'contact:' .. conversation) end
 local function head_of(conversation) return redis.call('ZRANGE', prefix .. 'mailbox:' .. conversation, 0, 0)[1] end
 
 local function work(conversation, token)
-  local v = redis.call('HMGET', counters_key(conversation), 'deliveries', 'failures')
+  local v = redis.call('HMGET', counters_key(conversation), 'deliveries', 'failures', 'burst')
   local head = head_of(conversation)
   if not head then return nil end
-  return { conversation, token, tonumber(v[1] or 0), tonumber(v[2] or 0), head, contact_of(conversation) }
+  return { conversation, token, tonumber(v[1] or 0), tonumber(v[2] or 0), head, contact_of(conversation),
+    burst_again(conversation, v[3]) }
 end
 
 -- Deliveries that came to no end make a suspect: its process died, or nobody knows. What is taken beside the one that
@@ -43,6 +44,15 @@ local function room_for(suspect)
   return true
 end
 
+-- Whoever heard of a burst before hears of the same one again, so that a repetition is known as one. But what fails over
+-- and over may be one of it alone: then the head goes by itself.
+local MOST_TRIES_TOGETHER = 3
+local function burst_of(conversation, head, deliveries, taken_before)
+  if deliveries > MOST_TRIES_TOGETHER then return {} end
+  if deliveries > 1 then return burst_again(conversation, taken_before) end
+  return begin_burst(conversation, head)
+end
+
 local before = redis.call('HGETALL', last_take)
 local last = {}
 for i = 1, #before, 2 do last[before[i]] = before[i + 1] end
@@ -69,7 +79,8 @@ local function hand_out(conversation)
   else
     local counters = counters_key(conversation)
     local mark, contact = redis.sha1hex(head), contact_of(conversation)
-    local v = redis.call('HMGET', counters, 'head', 'deliveries', 'failures', 'token', 'consumer')
+    local v = redis.call('HMGET', counters, 'head', 'deliveries', 'failures', 'token', 'consumer', 'burst',
+      'burst_since')
     if v[1] ~= mark then v[2], v[3] = 0, 0 end
     local deliveries, failures = tonumber(v[2] or 0) + 1, tonumber(v[3] or 0)
     local token = tonumber(v[4] or 0) + 1
@@ -78,12 +89,16 @@ local function hand_out(conversation)
       if v[5] and v[5] ~= consumer then redis.call('HDEL', prefix .. 'held:' .. v[5], conversation) end
       redis.call('HSET', counters, 'head', mark, 'deliveries', deliveries, 'failures', failures, 'token', token,
         'consumer', consumer)
+      local behind = burst_of(conversation, head, deliveries, v[6])
+      if #behind > 0 then redis.call('HSET', counters, 'burst', digests_of(behind)) end
+      if v[6] and #behind == 0 then redis.call('HDEL', counters, 'burst') end
+      if v[7] then redis.call('HDEL', counters, 'burst_since', 'burst_due') end
       refresh_ttl(counters, CONVERSATION_SECONDS)
       redis.call('ZADD', due_key, now + lease_ms, conversation)
       redis.call('HSET', held, conversation, token)
       taken[#taken + 1] = conversation
       taken[#taken + 1] = token
-      answer[#answer + 1] = { conversation, token, deliveries, failures, head, contact }
+      answer[#answer + 1] = { conversation, token, deliveries, failures, head, contact, behind }
     else
       redis.call('ZADD', due_key, now + 100, conversation)
     end

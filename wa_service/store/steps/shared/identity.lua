@@ -112,8 +112,9 @@ local function move_mailbox(elder, younger)
   redis.call('ZREM', prefix .. 'due', younger)
   if #events == 0 then return end
   if redis.call('EXISTS', to) == 0 then
-    local v = redis.call('HMGET', counters_from, 'head', 'deliveries', 'failures')
+    local v = redis.call('HMGET', counters_from, 'head', 'deliveries', 'failures', 'burst')
     if v[1] then redis.call('HSET', counters, 'head', v[1], 'deliveries', v[2] or 0, 'failures', v[3] or 0) end
+    if v[4] then redis.call('HSET', counters, 'burst', v[4]) end
   end
   for i = 1, #events, 2 do redis.call('ZADD', to, events[i + 1], events[i]) end
   redis.call('HINCRBY', counters, 'seq', redis.call('HGET', counters_from, 'seq') or 0)

@@ -2,11 +2,12 @@
 -- replaced has lost it, and the next one is due.
 local function head_has_changed(conversation)
   local counters = prefix .. 'conv:' .. conversation
-  redis.call('HDEL', counters, 'head', 'deliveries', 'failures')
+  redis.call('HDEL', counters, 'head', 'deliveries', 'failures', 'burst')
   redis.call('HINCRBY', counters, 'token', 1)
   refresh_ttl(counters, CONVERSATION_SECONDS)
   if redis.call('EXISTS', prefix .. 'mailbox:' .. conversation) == 1 then
-    redis.call('ZADD', prefix .. 'due', now, conversation)
+    local burst_due = tonumber(redis.call('HGET', counters, 'burst_due') or 0)
+    redis.call('ZADD', prefix .. 'due', math.max(now, burst_due), conversation)
     wake(prefix .. 'wake')
   else
     redis.call('ZREM', prefix .. 'due', conversation)
@@ -18,10 +19,12 @@ local function take_out(conversation, event, other)
   local mailbox = prefix .. 'mailbox:' .. conversation
   local place = redis.call('ZSCORE', mailbox, event)
   if not place then return false end
-  local was_head = redis.call('ZRANGE', mailbox, 0, 0)[1] == event
+  local was_taken = redis.call('ZRANGE', mailbox, 0, 0)[1] == event
+  local burst = redis.call('HGET', prefix .. 'conv:' .. conversation, 'burst')
+  if burst and string.find(burst, redis.sha1hex(event), 1, true) then was_taken = true end
   redis.call('ZREM', mailbox, event)
   if other ~= '' then redis.call('ZADD', mailbox, place, other) end
-  if was_head then head_has_changed(conversation) end
+  if was_taken then head_has_changed(conversation) end
   return true
 end
 

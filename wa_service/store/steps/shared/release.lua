@@ -3,10 +3,12 @@
 local function release_conversation(conversation, consumer)
   local counters = prefix .. 'conv:' .. conversation
   redis.call('HDEL', prefix .. 'held:' .. consumer, conversation)
-  redis.call('HDEL', counters, 'head', 'deliveries', 'failures')
+  redis.call('HDEL', counters, 'head', 'deliveries', 'failures', 'burst')
   refresh_ttl(counters, CONVERSATION_SECONDS)
   if redis.call('EXISTS', prefix .. 'mailbox:' .. conversation) == 1 then
-    redis.call('ZADD', prefix .. 'due', now, conversation)
+    -- What came meanwhile may be a burst that waits for more.
+    local burst_due = tonumber(redis.call('HGET', counters, 'burst_due') or 0)
+    redis.call('ZADD', prefix .. 'due', math.max(now, burst_due), conversation)
     wake(prefix .. 'wake')
   else
     redis.call('ZREM', prefix .. 'due', conversation)

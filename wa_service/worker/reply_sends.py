@@ -1,0 +1,40 @@
+"""The sends that replies become: addressed, and bound to the message that they answer."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from wa_service.store.outbox import Send
+from wa_service.store.stored_event import StoredEvent
+from wa_service.whatsapp.addresses import recipient_fields
+
+
+class ReplySends:
+    """Makes sends of replies; `ttl_ms`: how long each may wait."""
+
+    def __init__(self, ttl_ms: int) -> None:
+        self._ttl_ms = ttl_ms
+
+    def make(
+        self, stored: StoredEvent, replies: Sequence[Mapping[str, Any]], *, address: str, group_id: str = ""
+    ) -> list[Send]:
+        """Return the replies to a message as sends to an address, or to the group that it was written in."""
+        number = stored.piece.phone_number_id
+        origin = f"{stored.reference}@{stored.received}"
+        to = recipient_fields(group_id or address, group=bool(group_id))
+        return [
+            Send(
+                id=uuid.uuid4().hex,
+                number=number,
+                type=str(reply.get("type", "text")),
+                body=orjson.dumps({"messaging_product": "whatsapp", **to, **reply}),
+                address=address,
+                ttl=self._ttl_ms,
+                origin=origin,
+            )
+            for reply in replies
+        ]
