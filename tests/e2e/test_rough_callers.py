@@ -69,7 +69,7 @@ def answered(stack: Stack) -> None:
 
 @pytest.mark.parametrize("key", ["", KEY], ids=["no_key", "a_key"])
 def test_a_crowd_of_calls_does_not_turn_a_signed_webhook_away(stack: Stack, key: str) -> None:
-    call = f"GET /v1/messages/nobody HTTP/1.1\r\nHost: x\r\n{key}\r\n"
+    call = f"GET /v1/messages/nobody HTTP/1.1\r\nHost: localhost\r\n{key}\r\n"
     with callers(stack, CROWD) as crowd, ThreadPoolExecutor(4) as pool:
         for caller in crowd:
             caller.write(call[:-2])
@@ -87,10 +87,10 @@ def test_a_crowd_of_calls_does_not_turn_a_signed_webhook_away(stack: Stack, key:
 def test_callers_that_stall_hold_nobody_up(stack: Stack) -> None:
     stalled = [
         "GET /v1/events HT",
-        f"POST /v1/messages HTTP/1.1\r\nHost: x\r\n{KEY}{JSON}Content-Length: 100\r\n\r\n{{",
-        f"POST /v1/media HTTP/1.1\r\nHost: x\r\n{KEY}{FORM}Content-Length: 100000\r\n\r\n--x\r\n",
-        f"POST /v1/messages HTTP/1.1\r\nHost: x\r\n{KEY}{JSON}Transfer-Encoding: chunked\r\n\r\n5\r\n{{",
-        "POST /webhooks/whatsapp HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{",
+        f"POST /v1/messages HTTP/1.1\r\nHost: localhost\r\n{KEY}{JSON}Content-Length: 100\r\n\r\n{{",
+        f"POST /v1/media HTTP/1.1\r\nHost: localhost\r\n{KEY}{FORM}Content-Length: 100000\r\n\r\n--x\r\n",
+        f"POST /v1/messages HTTP/1.1\r\nHost: localhost\r\n{KEY}{JSON}Transfer-Encoding: chunked\r\n\r\n5\r\n{{",
+        "POST /webhooks/whatsapp HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{",
     ]
     with callers(stack, 40 * len(stalled)) as waiting:
         for n, caller in enumerate(waiting):
@@ -111,10 +111,16 @@ def test_callers_that_stall_hold_nobody_up(stack: Stack) -> None:
     [("/v1/messages", KEY + JSON), ("/v1/media", KEY + FORM), ("/webhooks/whatsapp", JSON)],
     ids=["messages", "media", "webhook"],
 )
-@pytest.mark.parametrize("body", [b"zz\r\nhello\r\n0\r\n\r\n", b"5\r\nhelloXX0\r\n\r\n"], ids=["no_size", "no_end"])
+@pytest.mark.parametrize(
+    "body",
+    [b"zz\r\nhello\r\n0\r\n\r\n", b"5\r\nhelloXX0\r\n\r\n", b"1\r\nx\r\n" * 2_000],
+    ids=["no_size", "no_end", "flood"],
+)
 def test_chunks_that_cannot_be_read_are_a_problem(stack: Stack, path: str, headers: str, body: bytes) -> None:
     with callers(stack, 1) as (caller,):
-        caller.write(f"POST {path} HTTP/1.1\r\nHost: x\r\n{headers}Transfer-Encoding: chunked\r\n\r\n".encode() + body)
+        caller.write(
+            f"POST {path} HTTP/1.1\r\nHost: localhost\r\n{headers}Transfer-Encoding: chunked\r\n\r\n".encode() + body
+        )
 
         status, content_type, problem = caller.answer()
 
@@ -143,9 +149,9 @@ def test_a_message_in_chunks_is_taken(stack: Stack) -> None:
 @pytest.mark.parametrize(
     ("request_head", "status"),
     [
-        ("GET /" + "a" * 5000 + " HTTP/1.1\r\nHost: x\r\n\r\n", 414),
-        (f"GET / HTTP/1.1\r\nHost: x\r\n{SPOKEN}\r\n\r\n", 400),
-        ("GET / HTTP/1.1\r\nHost: x\r\n" + "A: b\r\n" * 100 + "\r\n", 431),
+        ("GET /" + "a" * 5000 + " HTTP/1.1\r\nHost: localhost\r\n\r\n", 414),
+        (f"GET / HTTP/1.1\r\nHost: localhost\r\n{SPOKEN}\r\n\r\n", 400),
+        ("GET / HTTP/1.1\r\nHost: localhost\r\n" + "A: b\r\n" * 100 + "\r\n", 431),
         (f"{SPOKEN}\r\n\r\n", 400),
     ],
     ids=["long_line", "no_header", "many_headers", "no_http"],

@@ -28,7 +28,7 @@ def test_a_worker_on_a_machine_of_its_own_tells_its_series(
         "WA_ENV_FILE": "/dev/null",
         "WA_VAR_DIR": str(tmp_path),
         "WA_WORKER_METRICS_PORT": str(port),
-        "WA_METRICS_KEY": "hush",
+        "WA_METRICS_KEY": "hush-hush-hush-hush-hush",
         "REDIS_URL": valkey_url,
         "WHATSAPP_ACCESS_TOKEN": "token",
         "WHATSAPP_PHONE_NUMBER_ID": "100000000000001",
@@ -39,7 +39,7 @@ def test_a_worker_on_a_machine_of_its_own_tells_its_series(
     command = [sys.executable, "-m", "wa_service", "worker"]
     worker = subprocess.Popen(command, cwd=ROOT, env=env, stderr=subprocess.DEVNULL)
     try:
-        answer = eventually(lambda: scrape(port, "hush"), within=20)
+        answer = eventually(lambda: scrape(port, "hush-hush-hush-hush-hush"), within=20)
         assert 'whatsapp_messages_sent_total{type="text"} 0.0' in answer.text
         assert 'whatsapp_queue_depth{queue="inbound"} 0.0' in answer.text
         refused = scrape(port, "hash")

@@ -12,6 +12,9 @@ Role = Literal["send", "read", "manage", "admin"]
 ROLES: tuple[Role, ...] = ("send", "read", "manage", "admin")
 DEFAULT_ROLES: frozenset[Role] = frozenset({"send", "read"})
 
+SHORTEST_KEY = 20
+"""Characters of an API key or of the metrics key: nobody guesses one that was made at random."""
+
 _FORM = "takes name:key, name:key:role or name:sha256:hex:role with the roles send, read, manage, admin"
 
 
@@ -32,7 +35,7 @@ def parse_api_keys(text: str) -> tuple[ApiKey, ...]:
     """Read comma-separated keys: `name:key[:roles]` or `name:sha256:hex[:roles]`, roles joined by `|`.
 
     Raises:
-        ValueError: a key has another form, or two have the same name; the message names no key.
+        ValueError: a key has another form or is short, or a name or key stands there twice; no key is named.
     """
     keys = tuple(_parse(part.strip()) for part in text.split(",") if part.strip())
     if len({key.name for key in keys}) < len(keys):
@@ -44,14 +47,16 @@ def parse_api_keys(text: str) -> tuple[ApiKey, ...]:
 
 def _parse(text: str) -> ApiKey:
     name, *rest = text.split(":")
-    if rest[:1] == ["sha256"] and len(rest) > 1:
-        if not re.fullmatch(r"[0-9a-fA-F]{64}", rest[1]):
+    if rest[:1] == ["sha256"]:
+        if not re.fullmatch(r"[0-9a-fA-F]{64}", "".join(rest[1:2])):
             raise ValueError(_FORM)
         digest, roles = bytes.fromhex(rest[1]), rest[2:]
     else:
         digest, roles = hashlib.sha256("".join(rest[:1]).encode()).digest(), rest[1:]
     if not name or not "".join(rest[:1]) or len(roles) > 1:
         raise ValueError(_FORM)
+    if rest[0] != "sha256" and len(rest[0]) < SHORTEST_KEY:
+        raise ValueError(f"takes keys of at least {SHORTEST_KEY} characters, made at random")
     return ApiKey(name, digest, _granted(roles[0].split("|")) if roles else DEFAULT_ROLES)
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, PositiveInt, SecretStr
 
 from wa_service.config.machine import cores
-from wa_service.config.types import Address, HttpUrls, Networks, Port, SigningSecret
+from wa_service.config.types import Address, BearerKey, HttpUrls, Networks, Port, SigningSecret
 from wa_service.config.variable import variable
 
 
@@ -45,7 +45,7 @@ class ProcessSettings(BaseModel):
     log_numbers: Literal["masked", "full"] = variable(
         "WA_LOG_NUMBERS", "How telephone numbers stand in the log: masked or full.", "masked"
     )
-    metrics_key: SecretStr | None = variable(
+    metrics_key: BearerKey | None = variable(
         "WA_METRICS_KEY", "Bearer key that /metrics asks for.", None, secret=True, shown="empty: /metrics is open"
     )
     metrics_dir: Path = variable(

@@ -7,10 +7,11 @@ import binascii
 import ipaddress
 import re
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
-from wa_service.config.api_keys import ApiKey, parse_api_keys
+from wa_service.config.api_keys import SHORTEST_KEY, ApiKey, parse_api_keys
 
 
 def _split(value: Any) -> Any:
@@ -38,6 +39,16 @@ def _takes(what: str, pattern: str) -> AfterValidator:
 def _redis_url(value: SecretStr) -> SecretStr:
     if not value.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
         raise ValueError("takes an address that starts with redis://, rediss:// or unix://")
+    try:
+        urlsplit(value.get_secret_value()).port  # noqa: B018 - raises where it is no number
+    except ValueError:
+        raise ValueError("cannot be read: in a password write # as %23, / as %2F, ? as %3F and @ as %40") from None
+    return value
+
+
+def _bearer_key(value: SecretStr) -> SecretStr:
+    if len(value.get_secret_value()) < SHORTEST_KEY:
+        raise ValueError(f"takes a key of at least {SHORTEST_KEY} characters, made at random")
     return value
 
 
@@ -71,6 +82,7 @@ StoreTag = Annotated[str, _takes("1 to 32 letters, digits, dashes and underscore
 Port = Annotated[int, Field(ge=0, le=65_535)]
 Network = Annotated[str, AfterValidator(_network)]
 RedisUrl = Annotated[SecretStr, AfterValidator(_redis_url)]
+BearerKey = Annotated[SecretStr, AfterValidator(_bearer_key)]
 SigningSecret = Annotated[SecretStr, AfterValidator(_signing_secret)]
 HttpUrls = Annotated[tuple[HttpUrl, ...], BeforeValidator(_split)]
 GraphIds = Annotated[tuple[GraphId, ...], BeforeValidator(_split)]

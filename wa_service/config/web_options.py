@@ -20,6 +20,7 @@ class WebOptions:
     send_ttl: int
     verify_token: SecretStr
     metrics_key: SecretStr | None
+    bind: str
     trusted_proxies: tuple[str, ...]
     log_level: str
 

@@ -29,13 +29,17 @@ _ADDRESS_FIELDS = frozenset(
     ("address", "contact", "from", "from_", "input", "phone", "recipient", "to", "user_id", "wa_id")
 )
 
-_SUSPECT = re.compile(r"EAA|earer |wamid\.|\d{8}|://|(?:token|secret|password|key)=")
+_SUSPECT = re.compile(r"EAA|earer |wamid\.|\d{8}|\+\d|://|whsec_|(?:token|secret|password|key|proof)=")
 _SECRETS = re.compile(
-    r"EAA[0-9A-Za-z]{8,}|(?<=[Bb]earer )\S+|(?<=://)[^\s/@]+(?=@)|(?<=token=)[^\s&]+"
-    r"|(?<=secret=)[^\s&]+|(?<=password=)[^\s&]+|(?<=key=)[^\s&]+"
+    r"EAA[0-9A-Za-z]{8,}|(?<=[Bb]earer )\S+|(?<=://)[^\s@]+(?=@)|(?<=token=)[^\s&]+"
+    r"|(?<=secret=)[^\s&]+|(?<=password=)[^\s&]+|(?<=key=)[^\s&]+|(?<=proof=)[^\s&]+|(?<=whsec_)[0-9A-Za-z+/=]+"
 )
 _WAMID = re.compile(r"wamid\.[0-9A-Za-z+/=_-]+")
-_NUMBER = re.compile(r"(?<![\w.])(?<!wamid#)\+?\d{8,15}(?![\w.]*\w)")
+_NUMBER = re.compile(
+    r"(?:(?<![\w.])(?<!wamid#)|(?<=tel))\+?\d{8,15}(?![\w.]*\w)"
+    r"|\+\d{1,3}(?:[ ().-]{1,2}\d{2,5}){2,5}"
+    r"|(?<![\w.])[A-Z]{2}\.(?:ENT\.)?\d{8,}"
+)
 
 
 def mask_number(address: str) -> str:
@@ -92,7 +96,8 @@ def _masked(field: str, value: Any, numbers: bool) -> Any:
     text = value if isinstance(value, str) else str(value)
     if field in _ADDRESS_FIELDS and numbers:
         return mask_number(clean(text, numbers=False))
-    return clean(text, numbers=numbers and field not in _OPEN_FIELDS)
+    # A delivery may fill an open field with more than our own number.
+    return clean(text, numbers=numbers and (field not in _OPEN_FIELDS or ":" in text))
 
 
 def configure(

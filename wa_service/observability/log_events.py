@@ -21,7 +21,13 @@ LOG_EVENTS = (
     LogEvent(
         "whatsapp.webhook.refused",
         "A delivery was not taken.",
-        "`reason`: missing, malformed, mismatch (with `size`), not_stored (with `error`)",
+        "`reason`: missing, malformed, mismatch (with `size`, `peer`), not_stored (with `error`); one line a second "
+        "and reason, `count`: how many it stands for",
+    ),
+    LogEvent(
+        "whatsapp.webhook.odd",
+        "A signed webhook brings nothing for us; one line a minute and kind.",
+        "`kind`: other_object, empty, foreign_number, test_button; `count`, `meaning`, `number`",
     ),
     LogEvent(
         "whatsapp.webhook.dead_lettered",
@@ -128,7 +134,11 @@ LOG_EVENTS = (
     LogEvent("whatsapp.number.pause_not_stored", "A pause could not be stored: other processes go on."),
     LogEvent("whatsapp.management.breaker_opened", "Management calls fail at once for a while."),
     LogEvent("whatsapp.templates.fetch_failed", "The templates could not be fetched in the background.", "`error`"),
-    LogEvent("whatsapp.api", "A REST call was answered.", "`method`, `route`, `status`, `key` (its name), `ms`"),
+    LogEvent(
+        "whatsapp.api",
+        "A REST call was answered.",
+        "`method`, `route`, `status`, `key` (its name), `ms`; without a known key one a second, with `count`",
+    ),
     LogEvent("whatsapp.web.failed", "A view raised an unexpected error (500).", "a traceback"),
     LogEvent("whatsapp.settings", "Something about the settings, at start.", "`warning`"),
     LogEvent("whatsapp.store.unavailable", "Redis did not answer at start."),

@@ -31,7 +31,8 @@ _MEDIA_TYPES = frozenset(["image", "audio", "video", "document", "sticker"])
 _SENT_TYPES = frozenset(["text", "template", "interactive", "location", "contacts", "reaction"])
 # Beside these, management fields and new message types get a label of their own up to a limit.
 _EVENT_KINDS = frozenset(["text", "image", "audio", "button", "interactive", "status", "unsupported", "malformed"])
-_OUTCOMES = frozenset(["stored", "store-away", "unsigned", "invalid-request", "too-large", "failed"])
+_ODD_WEBHOOKS = frozenset(["other_object", "empty", "foreign_number", "test_button"])
+_OUTCOMES = frozenset(["stored", "store-away", "busy", "unsigned", "invalid-request", "too-large", "failed"])
 _STATUSES = frozenset(["accepted", "sent", "delivered", "read", "played", "failed", "deleted"])
 
 _SECONDS_OF_A_REQUEST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
@@ -54,6 +55,7 @@ _webhook_lag = BatchHistogram(
     "whatsapp_webhook_lag_seconds", "Time from Meta's timestamp on a message to its webhook.", _SECONDS_ON_THE_WAY
 )
 _events = Counter("whatsapp_events", "Events that arrived in webhooks.", ["kind"])
+_odd_webhooks = Counter("whatsapp_odd_webhooks", "Signed webhooks that bring nothing for us, by kind.", ["kind"])
 _duplicates = Counter("whatsapp_duplicates", "Events that had arrived before.")
 _message_status = Counter("whatsapp_message_status", "Statuses of sent messages, as Meta told them.", ["status"])
 _delivery = Histogram(
@@ -104,6 +106,7 @@ _downloads_of = _Children(_media_downloads, ("success", "error"))
 _latency_of = _Children(_api_latency, limit=30)
 _errors_of = _Children(_api_errors, limit=200)
 _webhooks_of = _Children(_webhooks, _OUTCOMES, limit=20)
+_odd_webhooks_of = _Children(_odd_webhooks, _ODD_WEBHOOKS)
 _events_of = _Children(_events, _EVENT_KINDS, limit=60)
 _status_of = _Children(_message_status, _STATUSES)
 _unsupported_of = _Children(_unsupported, ("131051", "131060"), limit=20)
@@ -153,6 +156,11 @@ def webhooks_lagged(seconds: Sequence[float]) -> None:
 def event_seen(kind: str, count: int = 1) -> None:
     """Events of a kind (a message type, `status`, a management field, `unsupported`, `malformed`) arrived."""
     _events_of(kind).inc(count)
+
+
+def odd_webhook_seen(kind: str) -> None:
+    """A signed webhook, or an event of one, brought nothing for us."""
+    _odd_webhooks_of(kind).inc()
 
 
 def duplicate_seen(count: int = 1) -> None:

@@ -16,6 +16,7 @@ from wa_service.service.account_events import (
     check_kept,
     unexpected_result,
 )
+from wa_service.service.odd_webhooks import OddWebhooks
 from wa_service.store.client import Store
 from wa_service.store.dead_letters import DeadLetters
 from wa_service.store.events import Events
@@ -62,6 +63,7 @@ class Intake:
         self._debug = debug
         self._log = log.get_logger()
         self._rejection_untold = False
+        self.odd = OddWebhooks()
 
     def announce_start(self) -> None:
         """Tell the store that a web process starts: webhooks may have been missed.
@@ -129,7 +131,7 @@ class Intake:
             return self._account.management(piece)
         if number not in self._our_numbers:
             stray = {"n": number, "w": piece.waba_id, "k": kind, "m": _stray_form(piece, received_ms)}
-            return [PendingWrite(self._events.stray(stray), piece, _on_stray)]
+            return [PendingWrite(self._events.stray(stray), piece, self._on_stray)]
         if kind == "message":
             write = PendingWrite(self._inbox.admit(piece, received_ms), piece, self._on_admitted)
         elif kind in THREAD_KINDS:
@@ -179,6 +181,11 @@ class Intake:
             case _:
                 raise unexpected_result(word)
 
+    def _on_stray(self, piece: Piece, result: Any) -> None:
+        check_kept(piece, result)
+        metrics.event_seen("stray")
+        self.odd.stray(piece)
+
     def _on_dead_letter(self, piece: Piece, result: Any) -> None:
         if result == b"dead":
             self._log.warning(
@@ -195,11 +202,6 @@ def _on_thread_event(_: Piece, result: Any) -> None:
         metrics.duplicate_seen()
     elif result not in (b"kept", b"ours"):
         raise unexpected_result(result)
-
-
-def _on_stray(piece: Piece, result: Any) -> None:
-    check_kept(piece, result)
-    metrics.event_seen("stray")
 
 
 def _status_time(status: Piece, received_ms: int) -> int:

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_flask_exporter import PrometheusMetrics
 
 from wa_service.observability import log
+from wa_service.observability.log_throttle import LogThrottle
 from wa_service.runtime import Runtime
 from wa_service.service.wiring import Services
 from wa_service.web.contact_routes import add_contact_routes
@@ -45,12 +46,18 @@ def measure_calls(api: Blueprint) -> None:
     exporter = PrometheusMetrics(None, path=None, export_defaults=False, registry=CollectorRegistry())
     exporter.export_defaults(group_by="url_rule", app=api)
     logger = log.get_logger()
+    unknown_callers = LogThrottle(1.0)
 
     def start_clock() -> None:
         g.started = time.perf_counter()
 
     def write_log_line(response: Response) -> Response:
+        # What is personal stays in no cache; a page of somebody's own may set what it needs.
+        response.headers.setdefault("Cache-Control", "no-store")
         key = g.get("api_key")
+        refused = key is None and unknown_callers.count(response.status_code)
+        if key is None and not refused:
+            return response
         logger.info(
             "whatsapp.api",
             method=request.method,
@@ -58,6 +65,7 @@ def measure_calls(api: Blueprint) -> None:
             status=response.status_code,
             key=key.name if key else None,
             ms=round((time.perf_counter() - g.started) * 1000),
+            **({"count": refused} if refused and refused > 1 else {}),
         )
         return response
 

@@ -17,6 +17,7 @@ from wa_service.web.api import api_blueprint, measure_calls
 from wa_service.web.auth import KeyRing, check_routes, require_keys
 from wa_service.web.health import health_blueprint
 from wa_service.web.limits import CallLimits
+from wa_service.web.loopback_hosts import refuse_foreign_hosts
 from wa_service.web.openapi import DESCRIPTION, docs_blueprint, refuse_unknown_parameters
 from wa_service.web.trusted_proxies import TrustedProxies
 from wa_service.web.webhook import webhook_blueprint
@@ -58,6 +59,9 @@ def create_app(runtime: Runtime, options: WebOptions) -> Flask:
     services.intake.announce_start()
     api = api_blueprint(runtime, services, options.send_wait)
     measure_calls(api)
+    health = health_blueprint(runtime.store, runtime.observer, metrics_buffer, options.metrics_key, limits.count_guess)
+    docs = docs_blueprint(app, runtime.numbers, options.send_ttl)
+    refuse_foreign_hosts((api, health, docs), options.bind, options.trusted_proxies)
     require_keys(api, KeyRing(options.api_keys), limits.count_guess)
     limits.count_calls(app, api)
     refuse_unknown_parameters(api)
@@ -72,12 +76,10 @@ def create_app(runtime: Runtime, options: WebOptions) -> Flask:
             debug=options.log_level == "debug",
         )
     )
-    app.register_blueprint(
-        health_blueprint(runtime.store, runtime.observer, metrics_buffer, options.metrics_key, limits.count_guess)
-    )
+    app.register_blueprint(health)
     app.extensions["metrics_buffer"] = metrics_buffer
     app.register_api(api)
-    app.register_blueprint(docs_blueprint(app, runtime.numbers, options.send_ttl))
+    app.register_blueprint(docs)
     check_routes(app)
     if options.trusted_proxies:
         app.wsgi_app = TrustedProxies(app.wsgi_app, options.trusted_proxies)  # type: ignore[method-assign]  # Flask's own way

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import Lock
 
 from flask import Blueprint, Response, request
 from pydantic import SecretStr
@@ -26,6 +27,12 @@ def health_blueprint(
     """Return the three routes for operators; `metrics_key` is what `/metrics` asks for, None: nothing."""
     blueprint = Blueprint("health", __name__)
     registry = exposition.scrape_registry(lambda: observer.overview().samples())
+
+    def render() -> tuple[bytes, str]:
+        metrics_buffer.write()
+        return exposition.render(registry)
+
+    page = SharedPage(render)
 
     @blueprint.get("/healthz")
     @allow("anyone")
@@ -51,8 +58,29 @@ def health_blueprint(
         if metrics_key is not None and not exposition.may_scrape(given, metrics_key.get_secret_value()):
             count_refused()
             raise ProblemError(UNAUTHORIZED, headers={"WWW-Authenticate": 'Bearer realm="metrics"'})
-        metrics_buffer.write()
-        body, content_type = exposition.render(registry)
+        body, content_type = page.read()
         return Response(body, content_type=content_type)
 
     return blueprint
+
+
+class SharedPage:
+    """A page whose making costs more than a webhook: all who ask while one is made get the next one together."""
+
+    def __init__(self, render: Callable[[], tuple[bytes, str]]) -> None:
+        self._render = render
+        self._lock = Lock()
+        self._begun = self._made = self.waiting = 0
+        self._page: tuple[bytes, str] = b"", ""
+
+    def read(self) -> tuple[bytes, str]:
+        """Return a page whose making began after this call."""
+        before = self._begun
+        self.waiting += 1
+        with self._lock:
+            self.waiting -= 1
+            if self._made <= before:
+                self._begun += 1
+                self._page = self._render()
+                self._made = self._begun
+            return self._page

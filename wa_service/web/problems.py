@@ -95,6 +95,7 @@ MAILBOX_FULL = ProblemKind(429, "mailbox-full", "Too many messages of this custo
 THROUGHPUT = ProblemKind(429, "throughput", "The number's throughput is used up at the moment.", True)
 INTERNAL = ProblemKind(500, "internal", "Internal error.")
 STORE_UNAVAILABLE = ProblemKind(503, "store-away", "The store is unavailable or full.", True)
+BUSY = ProblemKind(503, "busy", "Too many large bodies are being read.", True)
 EXPIRED = ProblemKind(504, "expired", "The message expired before it could be sent.")
 NO_WORD = ProblemKind(504, "no-word-from-meta", "Meta neither confirmed nor refused the message.")
 
@@ -122,6 +123,7 @@ _OURS: Final = (
     THROUGHPUT,
     INTERNAL,
     STORE_UNAVAILABLE,
+    BUSY,
     EXPIRED,
     NO_WORD,
 )

@@ -12,11 +12,12 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from gunicorn.arbiter import Arbiter  # type: ignore[import-untyped]  # gunicorn has no types
 from gunicorn.glogging import Logger  # type: ignore[import-untyped]  # gunicorn has no types
+from gunicorn.http.errors import InvalidChunkSize  # type: ignore[import-untyped]  # gunicorn has no types
 from gunicorn.workers.ggevent import GeventWorker  # type: ignore[import-untyped]  # gunicorn has no types
 
 TAKES_SSL: Final = frozenset({"urllib3", "requests", "redis", "flask"})
@@ -25,16 +26,34 @@ TAKES_SSL: Final = frozenset({"urllib3", "requests", "redis", "flask"})
 IDLE_SECONDS: Final = 1.0
 """A request follows its connection, or the answer before it, within this time, or the connection is idle."""
 
+BODY_SECONDS: Final = 30.0
+"""A body is there whole within this time from its request, or nothing more of it is read."""
+
+UPLOAD_PATH: Final = "/v1/media"
+SLOWEST_UPLOAD: Final = 32 * 1024
+"""Bytes a second: an upload has so much more time, and one without an announced length `UPLOAD_SECONDS`."""
+UPLOAD_SECONDS: Final = 900.0
+
+PATIENCE_SECONDS: Final = 2.0
+MOST_WAITED_FOR: Final = 500
+"""Connections a process waits for longer than `PATIENCE_SECONDS`, half of those it serves; the longest go first."""
+
+FREE_PIECES: Final = 1_000
+SMALLEST_PIECE: Final = 64
+"""Bytes of a chunk on average, beyond the first `FREE_PIECES`: each costs the process as much as a large one."""
+
 
 class DrainingGeventWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
     """A worker that ends with its last request: idle kept connections do not hold it.
 
-    Gunicorn's own waits for them until `graceful_timeout`, and all that time nobody listens.
+    Gunicorn's own waits for them until `graceful_timeout`, and all that time nobody listens. Connections that keep it
+    waiting, before a request or within its body, are cut off: by time, and where they are too many.
     """
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._idle_since: dict[socket.socket, float] = {}
+        self._bodies: dict[socket.socket, IncomingBody] = {}
 
     def patch(self) -> None:
         """Patch the standard library for gevent; end where something has taken its unpatched parts already.
@@ -60,9 +79,12 @@ class DrainingGeventWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has 
     def handle_request(self, listener_name: Any, req: Any, sock: socket.socket, addr: Any) -> None:
         """Answer one request of a connection."""
         self._idle_since.pop(sock, None)
+        if getattr(req, "body", None) is not None:
+            self._bodies[sock] = IncomingBody(req.body.reader, req.path)
         try:
             super().handle_request(listener_name, req, sock, addr)
         finally:
+            self._bodies.pop(sock, None)
             self._idle_since[sock] = time.monotonic()
 
     def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: BaseException) -> None:
@@ -70,13 +92,52 @@ class DrainingGeventWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has 
         super().handle_error(req, ProblemJsonSocket(client), addr, exc)
 
     def notify(self) -> None:
-        """Show a sign of life, as each second; while ending also shut idle connections."""
+        """Show a sign of life, as each second, and shut the connections that were waited for long enough."""
         super().notify()
+        for client in self._overdue(time.monotonic()):
+            with contextlib.suppress(OSError):
+                client.shutdown(socket.SHUT_RD)
+
+    def _overdue(self, now: float) -> set[socket.socket]:
+        bodies = {client: body for client, body in self._bodies.items() if not body.is_whole()}
+        overdue = {client for client, body in bodies.items() if body.until < now}
         if not self.alive:
-            latest = time.monotonic() - IDLE_SECONDS
-            for client in [client for client, since in self._idle_since.items() if since < latest]:
-                with contextlib.suppress(OSError):
-                    client.shutdown(socket.SHUT_RD)
+            overdue |= {client for client, since in self._idle_since.items() if since < now - IDLE_SECONDS}
+        since = self._idle_since | {client: body.since for client, body in bodies.items()}
+        slow = sorted((begun, id(client), client) for client, begun in since.items() if begun < now - PATIENCE_SECONDS)
+        overdue.update(client for _, _, client in slow[: max(0, len(slow) - MOST_WAITED_FOR)])
+        return overdue
+
+
+class IncomingBody:
+    """A request's body while it comes, as gunicorn reads it; `since` and `until` on the monotonic clock (s)."""
+
+    def __init__(self, reader: Any, path: str) -> None:
+        self._reader = reader
+        self.since = time.monotonic()
+        length = getattr(reader, "length", None)
+        more = 0.0
+        if path.startswith(UPLOAD_PATH):
+            more = UPLOAD_SECONDS if length is None else length / SLOWEST_UPLOAD
+        self.until = self.since + BODY_SECONDS + more
+        if getattr(reader, "parser", None) is not None:
+            reader.parser = large_enough(reader.parser)
+
+    def is_whole(self) -> bool:
+        """Whether nothing of it is left to be read."""
+        if hasattr(self._reader, "length"):
+            return bool(self._reader.length == 0)
+        return getattr(self._reader, "parser", None) is None
+
+
+def large_enough(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield a chunked body's pieces; raise `InvalidChunkSize` where they are so small that reading is an attack."""
+    size = 0
+    for count, piece in enumerate(pieces):
+        size += len(piece)
+        if count > FREE_PIECES + size // SMALLEST_PIECE:
+            raise InvalidChunkSize(b"many small chunks")
+        yield piece
 
 
 class ProblemJsonSocket:

@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import hmac
 import time
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
 
 from flask import Blueprint, Response, request
 from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]  # gunicorn has no types
 
 from wa_service.observability import log
+from wa_service.observability.log_throttle import LogThrottle
 from wa_service.observability.metrics_buffer import MetricsBuffer
 from wa_service.service.intake import Intake
 from wa_service.store.flusher import StoreUnavailableError
 from wa_service.web.auth import allow
 from wa_service.web.problems import (
+    BUSY,
     FORBIDDEN,
     INVALID,
     STORE_UNAVAILABLE,
@@ -28,7 +32,7 @@ from wa_service.web.problems import (
     store_unavailable,
 )
 from wa_service.whatsapp.webhooks import tolerant_json
-from wa_service.whatsapp.webhooks.events import is_delivery, walk
+from wa_service.whatsapp.webhooks.events import Piece, is_delivery, walk
 from wa_service.whatsapp.webhooks.signature import SignatureVerifier
 
 if TYPE_CHECKING:
@@ -38,9 +42,11 @@ if TYPE_CHECKING:
 
 PATH: Final = "/webhooks/whatsapp"
 LARGEST_BODY: Final = 4 * 1024 * 1024
+SMALL_BODY: Final = 64 * 1024
+MOST_LARGE_BYTES: Final = 64 * 1024 * 1024
 LONGEST_CHALLENGE: Final = 1024
-META_WILL_REDELIVER: Final = frozenset({"failed", STORE_UNAVAILABLE.name})
-"""The outcomes after which Meta delivers again: a defect or the end of this process, or not stored."""
+META_WILL_REDELIVER: Final = frozenset({"failed", STORE_UNAVAILABLE.name, BUSY.name})
+"""The outcomes after which Meta delivers again: a defect or the end of this process, not stored, no room to read it."""
 _TOO_LARGE: Final = "A webhook payload has at most 4 MiB."
 _CUT_OFF: Final = "The body is shorter than announced."
 
@@ -64,6 +70,8 @@ def webhook_blueprint(
     token = verify_token.encode()
     logger = log.get_logger()
     stored = _StoredResponse()
+    refusals = _Refusals()
+    large_bodies = LargeBodies()
 
     @blueprint.get(PATH)
     @allow("verify token")
@@ -103,26 +111,52 @@ def webhook_blueprint(
 
     def store_delivery() -> str:
         environ = request.environ
-        raw = read_body(environ)
+        with large_bodies.room_for(announced_length(environ)):
+            raw = read_body(environ)
         reason = refusal(raw, environ.get("HTTP_X_HUB_SIGNATURE_256"))
         if reason is not None:
             count_refused()
-            logger.warning("whatsapp.webhook.refused", reason=reason, size=len(raw))
+            refusals.tell(reason, size=len(raw), peer=request.remote_addr)
             raise ProblemError(UNSIGNED)
         try:
-            delivery = tolerant_json.loads(raw)
-        except ValueError:
-            raise ProblemError(INVALID, "The body is not valid JSON.") from None
-        if not is_delivery(delivery):
-            raise ProblemError(INVALID, "Not a WhatsApp webhook payload.")
-        try:
-            take(walk(delivery))
+            take(read_pieces(raw, intake))
         except StoreUnavailableError as error:
-            logger.warning("whatsapp.webhook.refused", reason="not_stored", error=str(error))
+            refusals.tell("not_stored", error=str(error))
             raise store_unavailable() from None
         return "stored"
 
     return blueprint
+
+
+class _Refusals:
+    """Tells of refused deliveries, one line a second and reason."""
+
+    def __init__(self) -> None:
+        self._throttle = LogThrottle(1.0)
+        self._log = log.get_logger()
+
+    def tell(self, reason: str, **facts: Any) -> None:
+        if count := self._throttle.count(reason):
+            self._log.warning("whatsapp.webhook.refused", reason=reason, count=count, **facts)
+
+
+def read_pieces(raw: bytes, intake: Intake) -> list[Piece]:
+    """Return the events of a delivery.
+
+    Raises:
+        ProblemError: it is not JSON, or of another product of Meta's.
+    """
+    try:
+        delivery = tolerant_json.loads(raw)
+    except ValueError:
+        raise ProblemError(INVALID, "The body is not valid JSON.") from None
+    if not is_delivery(delivery):
+        intake.odd.seen("other_object")
+        raise ProblemError(INVALID, "Not a WhatsApp webhook payload.")
+    pieces = list(walk(delivery))
+    if not pieces:
+        intake.odd.seen("empty")
+    return pieces
 
 
 class _StoredResponse(Response):
@@ -146,10 +180,7 @@ def read_body(environ: WSGIEnvironment) -> bytes:
         ProblemError: there are more than 4 MiB, fewer than announced, or they are not in chunks as announced.
     """
     announced = environ.get("CONTENT_LENGTH") or ""
-    if announced.isdecimal():
-        length = int(announced)
-    else:  # in chunks, whose end the server knows; or none
-        length = LARGEST_BODY + 1 if environ.get("wsgi.input_terminated") else 0
+    length = announced_length(environ)
     if announced and length > LARGEST_BODY:
         raise ProblemError(TOO_LARGE, _TOO_LARGE)
     try:
@@ -163,3 +194,34 @@ def read_body(environ: WSGIEnvironment) -> bytes:
     if announced and len(raw) < length:
         raise ProblemError(INVALID, _CUT_OFF)
     return raw
+
+
+def announced_length(environ: WSGIEnvironment) -> int:
+    """Return how many bytes a body has; in chunks, whose end the server knows, one more than are taken."""
+    announced = environ.get("CONTENT_LENGTH") or ""
+    if announced.isdecimal():
+        return int(announced)
+    return LARGEST_BODY + 1 if environ.get("wsgi.input_terminated") else 0
+
+
+class LargeBodies:
+    """Bounds the memory of large bodies that are being read, before anybody knows who signed them."""
+
+    def __init__(self, most: int = MOST_LARGE_BYTES) -> None:
+        self._left = most
+
+    @contextmanager
+    def room_for(self, length: int) -> Iterator[None]:
+        """Hold room for a body while it is read; small ones need none.
+
+        Raises:
+            ProblemError: there is none; Meta delivers it again.
+        """
+        taken = min(length, LARGEST_BODY) if length > SMALL_BODY else 0
+        if taken > self._left:
+            raise ProblemError(BUSY, retry_after=1)
+        self._left -= taken
+        try:
+            yield
+        finally:
+            self._left += taken

@@ -61,6 +61,8 @@ def test_a_line_is_one_json_object_with_name_level_and_time(out: io.StringIO) ->
         {"wamid": WAMID},
         {"error": f"cannot quote {WAMID}"},
         {"id": WAMID},
+        {"reason": f"tel{NUMBER}"},
+        {"number": f"100000000000001:{NUMBER}"},
     ],
     ids=str,
 )
@@ -79,11 +81,19 @@ def test_no_line_tells_a_customers_number(out: io.StringIO, fields: dict[str, An
         {"url": f"redis://:{TOKEN[3:]}@127.0.0.1:6379/0"},
         {"access_token": TOKEN[3:]},
         {"nested": {"app_secret": TOKEN[3:]}},
+        {"error": f"the secret whsec_{TOKEN[3:]}"},
+        {"url": f"https://graph.example/me?appsecret_proof={TOKEN[3:]}"},
+        {"url": f"redis://default:p/{TOKEN[3:]}@127.0.0.1:6379/0"},
     ],
     ids=str,
 )
 def test_no_line_tells_a_secret(out: io.StringIO, fields: dict[str, Any]) -> None:
     assert TOKEN[3:] not in written(out, **fields)
+
+
+@pytest.mark.parametrize("address", ["+44 7700 900123", "+1 (555) 123-4567", "US.13491208655302741918"])
+def test_no_line_tells_an_address_however_it_is_written(out: io.StringIO, address: str) -> None:
+    assert address[4:] not in written(out, reason=f"nobody has {address} here")
 
 
 @pytest.mark.parametrize("field", ["text", "body", "transcript"])

@@ -36,6 +36,7 @@ FACTS: dict[str, Callable[[], None]] = {
     "whatsapp_webhook_seconds_count": lambda: metrics.webhook_answered("stored", 0.01),
     "whatsapp_webhook_lag_seconds_count": lambda: metrics.webhook_lagged(-1),
     "whatsapp_events_total": lambda: metrics.event_seen("audio"),
+    "whatsapp_odd_webhooks_total": lambda: metrics.odd_webhook_seen("test_button"),
     "whatsapp_duplicates_total": lambda: metrics.duplicate_seen(),
     "whatsapp_message_status_total": lambda: metrics.status_applied("read"),
     "whatsapp_delivery_seconds_count": lambda: metrics.delivery_took("read", 4),

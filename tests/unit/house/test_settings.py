@@ -56,8 +56,13 @@ def test_every_missing_variable_gets_a_sentence_of_its_own() -> None:
         ("WA_API_KEYS", "nameonly"),
         ("WA_API_KEYS", "tool:secret-value:root"),
         ("WA_API_KEYS", "tool:sha256:secret-value"),
-        ("WA_API_KEYS", "tool:one,tool:two"),
-        ("WA_API_KEYS", "ci:secret-value:read,ops:secret-value:admin"),
+        ("WA_API_KEYS", "tool:sha256"),
+        ("WA_API_KEYS", "tool:secret-value"),
+        ("WA_API_KEYS", "tool:secret-value-of-nineteen,tool:secret-value-of-twenty"),
+        ("WA_API_KEYS", "ci:secret-value-of-a-tool:read,ops:secret-value-of-a-tool:admin"),
+        ("WA_METRICS_KEY", "secret-value"),
+        ("REDIS_URL", "redis://:secret-value#x@127.0.0.1:6379/0"),
+        ("REDIS_URL", "redis://:secret-value/x@127.0.0.1:6379/0"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_named_but_not_told(variable: str, value: str) -> None:
@@ -73,7 +78,13 @@ def test_settings_cannot_be_changed() -> None:
 
 
 def test_no_secret_stands_in_the_text_of_the_settings() -> None:
-    told = repr(load(REDIS_URL="redis://:hushhush@h/0", WA_API_KEYS="tool:hushhush", WA_METRICS_KEY="hushhush"))
+    told = repr(
+        load(
+            REDIS_URL="redis://:hushhush@h/0",
+            WA_API_KEYS="tool:hushhushhushhushhushhush",
+            WA_METRICS_KEY="hushhush" * 3,
+        )
+    )
     for secret in ("EAAlongtoken", "shake", "pepper", "hushhush"):
         assert secret not in told
 
@@ -122,18 +133,22 @@ def test_the_metrics_directory_follows_the_var_directory() -> None:
 @pytest.mark.parametrize(
     ("text", "roles"),
     [
-        ("tool:hush", {"send", "read"}),
-        ("tool:hush:send", {"send"}),
-        ("tool:hush:send|read", {"send", "read"}),
-        ("tool:hush:admin", {"send", "read", "manage", "admin"}),
-        ("tool:hush:manage", {"manage"}),
-        (f"tool:sha256:{hashlib.sha256(b'hush').hexdigest()}:read", {"read"}),
-        (f"tool:sha256:{hashlib.sha256(b'hush').hexdigest().upper()}", {"send", "read"}),
+        ("tool:hush-hush-hush-hush-hush", {"send", "read"}),
+        ("tool:hush-hush-hush-hush-hush:send", {"send"}),
+        ("tool:hush-hush-hush-hush-hush:send|read", {"send", "read"}),
+        ("tool:hush-hush-hush-hush-hush:admin", {"send", "read", "manage", "admin"}),
+        ("tool:hush-hush-hush-hush-hush:manage", {"manage"}),
+        (f"tool:sha256:{hashlib.sha256(b'hush-hush-hush-hush-hush').hexdigest()}:read", {"read"}),
+        (f"tool:sha256:{hashlib.sha256(b'hush-hush-hush-hush-hush').hexdigest().upper()}", {"send", "read"}),
     ],
 )
 def test_an_api_key_has_a_name_a_digest_and_roles(text: str, roles: set[str]) -> None:
     (key,) = load(WA_API_KEYS=text).api_keys
-    assert (key.name, key.digest, set(key.roles)) == ("tool", hashlib.sha256(b"hush").digest(), roles)
+    assert (key.name, key.digest, set(key.roles)) == (
+        "tool",
+        hashlib.sha256(b"hush-hush-hush-hush-hush").digest(),
+        roles,
+    )
 
 
 def test_an_http_responder_needs_an_address_and_a_secret() -> None:

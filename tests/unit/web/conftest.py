@@ -147,7 +147,7 @@ def start_web(valkey_url: str, redis_client: redis.Redis, lines: list[dict[str, 
     yield start
     for web in started:
         # A scrape writes what was counted, so that it does not show up in the next test's series.
-        web.client.get("/metrics", headers={"Authorization": "Bearer metrics-key"})
+        web.client.get("/metrics", headers={"Authorization": "Bearer a-metrics-key-of-twenty"})
         web.runtime.close()
 
 

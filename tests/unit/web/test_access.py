@@ -347,8 +347,38 @@ def test_doubled_slashes_are_no_reason_to_redirect(web: Web, path: str) -> None:
 
 
 def test_guesses_at_the_metrics_key_are_limited(start_web: Start) -> None:
-    web = start_web({"WA_METRICS_KEY": "metrics-key"})
+    web = start_web({"WA_METRICS_KEY": "a-metrics-key-of-twenty"})
 
     answers = [web.client.get("/metrics").status_code for _ in range(62)]
 
     assert answers == [401] * 60 + [429] * 2
+
+
+def test_where_web_listens_on_loopback_a_web_site_s_name_is_refused(web: Web, start_web: Start) -> None:
+    """A page may let its own name lead to 127.0.0.1; a webhook may come through a tunnel."""
+    behind_a_proxy = start_web({"WA_TRUSTED_PROXIES": "127.0.0.1"})
+    elsewhere = start_web({"WA_BIND": "0.0.0.0:8000"})
+    foreign = KEYS["reader"] | {"Host": "evil.example:8000"}
+
+    for path in ("/v1/events", "/docs", "/openapi.json", "/metrics"):
+        assert web.client.get(path, headers=foreign).status_code == 403
+    assert web.client.get("/webhooks/whatsapp?hub.challenge=1", headers=foreign).json["detail"].startswith("Wrong")
+    for host in ("localhost", "127.0.0.1:8000", "[::1]:8000"):
+        assert web.client.get("/v1/events", headers=KEYS["reader"] | {"Host": host}).status_code == 200
+    for other in (behind_a_proxy, elsewhere):
+        assert other.client.get("/v1/events", headers=foreign).status_code == 200
+
+
+def test_personal_answers_stay_in_no_cache(web: Web) -> None:
+    answers = [web.get("/v1/events"), web.get(f"/v1/contacts/{CUSTOMER}"), web.client.get("/v1/events")]
+
+    assert [answer.headers["Cache-Control"] for answer in answers] == ["no-store"] * 3
+
+
+def test_calls_without_a_key_write_one_line_a_second(web: Web, lines: list[dict[str, Any]]) -> None:
+    lines.clear()
+
+    for _ in range(20):
+        web.client.get("/v1/events")
+
+    assert len([line for line in lines if line["event"] == "whatsapp.api"]) <= 3

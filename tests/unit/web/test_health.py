@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
+from tests.eventually import eventually
 from tests.unit.web.conftest import Start, Web
 from tests.unit.web.deliveries import CUSTOMER, NUMBER
 from wa_service.store.overview import NumberState, Overview
+from wa_service.web.health import SharedPage
 
 NOWHERE = {"REDIS_URL": "redis://127.0.0.1:1/0"}
 
@@ -56,9 +61,9 @@ def test_with_the_store_away_the_rest_of_the_series_is_told(start_web: Start) ->
     assert "whatsapp_webhooks_total" in answer.text
 
 
-@pytest.mark.parametrize(("key", "status"), [("metrics-key", 200), ("metrics-kez", 401), ("", 401)])
+@pytest.mark.parametrize(("key", "status"), [("a-metrics-key-of-twenty", 200), ("metrics-kez", 401), ("", 401)])
 def test_the_series_may_ask_for_a_key(start_web: Start, key: str, status: int) -> None:
-    web = start_web({"WA_METRICS_KEY": "metrics-key"})
+    web = start_web({"WA_METRICS_KEY": "a-metrics-key-of-twenty"})
 
     assert web.client.get("/metrics", headers={"Authorization": f"Bearer {key}"}).status_code == status
 
@@ -88,3 +93,25 @@ def test_the_least_of_several_numbers_is_told_and_each_circuit() -> None:
     assert told["whatsapp_circuit_state"] == {"1": 0, "2": 2, "3": 1}
     assert told["whatsapp_queue_depth"] == {"inbound": 1, "outbound": 5, "sending": 4, "unknown": 5}
     assert told["whatsapp_queue_oldest_seconds"] == {"inbound": 1.0, "outbound": 3.0}
+
+
+def test_who_asks_while_a_page_is_made_gets_the_next_one_together_with_all_others() -> None:
+    """Making it costs more than a webhook."""
+    begin = threading.Event()
+    made: list[int] = []
+
+    def render() -> tuple[bytes, str]:
+        made.append(len(made))
+        begin.wait(5)
+        return str(len(made)).encode(), "text/plain"
+
+    page = SharedPage(render)
+    with ThreadPoolExecutor(9) as pool:
+        asked = [pool.submit(page.read)]
+        eventually(lambda: made == [0])
+        asked += (pool.submit(page.read) for _ in range(8))
+        eventually(lambda: page.waiting == 8)
+        begin.set()
+        bodies = [each.result()[0] for each in asked]
+
+    assert (bodies[0], set(bodies[1:])) == (b"1", {b"2"})

@@ -140,6 +140,7 @@ def test_a_file_that_meta_does_not_have_is_not_found(web: Web, meta: requests_mo
 
 
 def test_a_file_is_deleted(web: Web, meta: requests_mock.Adapter) -> None:
+    meta.register_uri("GET", f"{GRAPH}/1", json={"url": "https://x.fbsbx.com/1", "mime_type": "image/png"})
     meta.register_uri("DELETE", f"{GRAPH}/1", json={"success": True})
 
     assert web.delete("/v1/media/1").status_code == 204

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -15,10 +16,18 @@ from typing import Any
 import pytest
 from gunicorn.arbiter import Arbiter  # type: ignore[import-untyped]  # gunicorn has no types
 from gunicorn.config import Config  # type: ignore[import-untyped]  # gunicorn has no types
+from gunicorn.http.errors import InvalidChunkSize  # type: ignore[import-untyped]  # gunicorn has no types
 from gunicorn.workers.base_async import AsyncWorker  # type: ignore[import-untyped]  # gunicorn has no types
 
 from wa_service.web import server
-from wa_service.web.server import DrainingGeventWorker, ProblemJsonSocket, StructlogLogger, run_in_child
+from wa_service.web.server import (
+    DrainingGeventWorker,
+    IncomingBody,
+    ProblemJsonSocket,
+    StructlogLogger,
+    large_enough,
+    run_in_child,
+)
 
 ROOT = Path(__file__).parents[3]
 Pair = tuple[socket.socket, socket.socket]
@@ -105,6 +114,50 @@ def test_a_worker_that_ends_leaves_a_connection_with_a_request_open(
         assert hears_the_end(pair[1])
 
     serve(worker, pair[1], monkeypatch, during)
+
+
+class Reader:
+    """What gunicorn reads a body with."""
+
+    def __init__(self, length: int) -> None:
+        self.length = length
+
+
+@pytest.mark.parametrize(
+    ("path", "length", "after", "cut_off"),
+    [
+        ("/webhooks/whatsapp", 4_194_304, 29, False),
+        ("/webhooks/whatsapp", 4_194_304, 31, True),
+        ("/webhooks/whatsapp", 0, 31, False),
+        ("/v1/media", 100 << 20, 1_800, False),
+        ("/v1/media", 100 << 20, 3_600, True),
+    ],
+)
+def test_a_body_that_does_not_come_is_cut_off_by_its_time(
+    worker: DrainingGeventWorker, pair: Pair, path: str, length: int, after: float, cut_off: bool
+) -> None:
+    body = IncomingBody(Reader(length), path)
+    worker._bodies[pair[1]] = body
+
+    assert worker._overdue(body.since + after) == ({pair[1]} if cut_off else set())
+
+
+def test_of_too_many_that_are_waited_for_the_longest_go_first(
+    worker: DrainingGeventWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "MOST_WAITED_FOR", 1)
+    with contextlib.ExitStack() as stack:
+        first, second, fresh = (stack.enter_context(socket.socket()) for _ in range(3))
+        worker._idle_since |= {second: 20.0, first: 10.0, fresh: 99.0}
+
+        assert worker._overdue(100.0) == {first}
+
+
+def test_a_flood_of_small_chunks_is_refused_and_a_slow_line_is_not() -> None:
+    assert len(b"".join(large_enough(iter([b"x" * 64] * 60_000)))) == 60_000 * 64
+    assert len(list(large_enough(iter([b"x"] * 1_000)))) == 1_000
+    with pytest.raises(InvalidChunkSize):
+        list(large_enough(iter([b"x"] * 2_000)))
 
 
 def test_what_gunicorn_refuses_is_a_problem(pair: Pair) -> None:

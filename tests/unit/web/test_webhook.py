@@ -27,6 +27,8 @@ from tests.unit.web.deliveries import (
     text_message,
     value_of,
 )
+from wa_service.web.problems import ProblemError
+from wa_service.web.webhook import LARGEST_BODY, SMALL_BODY, LargeBodies
 
 NOWHERE = {"REDIS_URL": "redis://127.0.0.1:1/0"}
 ONE = delivery(value_of(messages=[text_message()]))
@@ -474,12 +476,71 @@ def test_a_status_is_counted_once_with_the_time_it_took(web: Web, counted: Any) 
     assert counted("whatsapp_duplicates_total") == 1
 
 
-def test_only_the_rest_api_pays_for_hooks(web: Web) -> None:
+def test_a_webhook_pays_for_no_hooks(web: Web) -> None:
     for hooks in (web.app.before_request_funcs, web.app.after_request_funcs, web.app.teardown_request_funcs):
-        assert set(hooks) <= {"v1"}
+        assert not set(hooks) & {None, "webhook"}
 
 
 def test_the_account_of_a_number_that_is_ours_does_not_matter_for_its_messages(web: Web) -> None:
     web.webhook(delivery(value_of(messages=[text_message()]), waba="0"))
 
     assert len(waiting(web)) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "status"),
+    [
+        ({"object": "page", "entry": []}, "other_object", 400),
+        ({"object": "whatsapp_business_account", "entry": []}, "empty", 200),
+        (delivery(value_of(FOREIGN_NUMBER, messages=[text_message()])), "foreign_number", 200),
+        (
+            delivery(
+                value_of("123456123", messages=[text_message()])
+                | {"metadata": {"display_phone_number": "16505551111", "phone_number_id": "123456123"}}
+            ),
+            "test_button",
+            200,
+        ),
+    ],
+)
+def test_a_signed_webhook_that_is_for_nobody_is_counted_and_told_once_a_minute(
+    web: Web, lines: list[dict[str, Any]], body: Any, kind: str, status: int
+) -> None:
+    series = f'whatsapp_odd_webhooks_total{{kind="{kind}"}} '
+    before = number_in(web, series)
+    lines.clear()
+
+    answers = [web.webhook(body).status_code for _ in range(3)]
+
+    told = [line for line in lines if line["event"] == "whatsapp.webhook.odd"]
+    assert (answers, number_in(web, series) - before) == ([status] * 3, 3)
+    assert [(line["kind"], line["count"]) for line in told] == [(kind, 1)]
+
+
+def number_in(web: Web, series: str) -> float:
+    page = web.client.get("/metrics").text
+    return next(float(line.removeprefix(series)) for line in page.splitlines() if line.startswith(series))
+
+
+def test_while_the_store_is_away_one_line_a_second_tells_of_it(start_web: Start, lines: list[dict[str, Any]]) -> None:
+    web = start_web(NOWHERE)
+    lines.clear()
+
+    answers = {web.webhook(ONE).status_code for _ in range(20)}
+
+    refused = [line for line in lines if line["event"] == "whatsapp.webhook.refused"]
+    assert answers == {503}
+    assert len(refused) <= 3
+
+
+def test_large_bodies_that_are_being_read_have_bounded_room() -> None:
+    bodies = LargeBodies(most=10_000_000)
+
+    with bodies.room_for(4_194_304), bodies.room_for(4_194_304):
+        third = bodies.room_for(LARGEST_BODY)
+        with pytest.raises(ProblemError) as refused:
+            third.__enter__()
+
+    with bodies.room_for(4_194_304), bodies.room_for(4_194_304), bodies.room_for(SMALL_BODY):
+        pass
+    assert (refused.value.kind.name, refused.value.kind.status) == ("busy", 503)

@@ -268,14 +268,26 @@ def test_what_meta_knows_of_a_file(client: WhatsAppMetaClient, requests_mock: Mo
 
 
 def test_deleting_a_file(client: WhatsAppMetaClient, requests_mock: Mocker) -> None:
+    requests_mock.get(f"{META}/77", json={"url": "https://lookaside.fbsbx.com/x", "mime_type": "image/png"})
     deleted = requests_mock.delete(f"{META}/77", json={"success": True})
     client.delete_media("77", phone_number_id="106")
     assert deleted.last_request.qs == {"phone_number_id": ["106"]}
 
 
+def test_only_a_file_is_deleted(client: WhatsAppMetaClient, requests_mock: Mocker) -> None:
+    """Meta would delete whatever has the id: an account, a template, a number."""
+    requests_mock.get(f"{META}/200", json={"id": "200", "name": "The business account"})
+    deleted = requests_mock.delete(f"{META}/200", json={"success": True})
+
+    with pytest.raises(MediaNotFoundError):
+        client.delete_media("200")
+
+    assert not deleted.called
+
+
 def test_deleting_what_is_gone(client: WhatsAppMetaClient, requests_mock: Mocker) -> None:
     gone = {"error": {"code": 100, "error_subcode": 33, "message": "x"}}
-    requests_mock.delete(f"{META}/77", json=gone, status_code=400)
+    requests_mock.get(f"{META}/77", json=gone, status_code=400)
     with pytest.raises(MediaNotFoundError):
         client.delete_media("77")
 

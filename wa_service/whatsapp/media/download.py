@@ -201,7 +201,13 @@ class MediaDownloader:
         return read_info(media_id, self._call("GET", media_id, phone_number_id))
 
     def delete(self, media_id: str, *, phone_number_id: str = "") -> None:
-        """Delete the file at Meta; raises `MediaNotFoundError` or another `WhatsAppError`."""
+        """Delete the file at Meta; raises `MediaNotFoundError` or another `WhatsAppError`.
+
+        Meta would delete whatever has this id, so it is asked first whether that is a file.
+        """
+        answer = self._call("GET", media_id, phone_number_id)
+        if not (isinstance(answer.get("url"), str) and isinstance(answer.get("mime_type"), str)):
+            raise MediaNotFoundError("That is no media id")
         self._call("DELETE", media_id, phone_number_id)
 
     def open(self, media_id: str, *, phone_number_id: str = "", max_size: int = LARGEST) -> MediaStream:
