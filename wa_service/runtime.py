@@ -35,6 +35,7 @@ from wa_service.store.overview import MemoryWatch, Observer
 from wa_service.store.records import Records
 from wa_service.store.result_waiters import ResultWaiters
 from wa_service.store.subscriptions import Subscriptions
+from wa_service.store.threads import Threads
 from wa_service.whatsapp.client import WhatsAppMetaClient
 from wa_service.whatsapp.http.transport import CallGuard, CallObserver, CallOutcome
 from wa_service.whatsapp.webhooks.signature import SignatureVerifier
@@ -57,6 +58,7 @@ class Runtime:
     outbox: Outbox
     records: Records
     contacts: Contacts
+    threads: Threads
     events: Events
     dead_letters: DeadLetters
     result_waiters: ResultWaiters
@@ -131,6 +133,7 @@ def build(settings: Settings, ledger: SendLedger | None = None) -> Runtime:
         outbox=outbox,
         records=Records(store),
         contacts=Contacts(store, numbers, retention_seconds=retention),
+        threads=Threads(store),
         events=events,
         dead_letters=DeadLetters(store, retention_seconds=retention),
         result_waiters=ResultWaiters(store),

@@ -181,7 +181,10 @@ class TestSends:
     ) -> None:
         lanes.outbox.put(send(CUSTOMER))
         (grant,) = lanes.grant()
-        of_the_conversation = [NAMES.of(family, grant.conversation) for family in ("contact", "conv", "lane", "pair")]
+        of_the_conversation = [
+            NAMES.of(family, grant.conversation) for family in ("contact", "conv", "lane", "pair", "thread")
+        ]
+        redis_client.zrem(NAMES.recent, grant.conversation)
         redis_client.delete(*of_the_conversation, NAMES.alias(NUMBER, CUSTOMER))
         lanes.outbox.done(NUMBER, grant, ending)
         told = {NAMES.part_of(key)[0] for key in traces(redis_client, CUSTOMER, OTHER)}
@@ -224,7 +227,15 @@ def test_somebody_else_who_was_there_is_as_before(lanes: Lanes, contacts: Contac
     changed = {key for key in before if before[key] != after.get(key)}
     # Stamps, wake-ups and marks are nobody's; the group's contact and lane say when somebody wrote last; the stream
     # tells `erased`.
-    assert {NAMES.part_of(key)[0] for key in changed} <= {"received", "wake", "contact", "conv", "clock", "events"}
+    assert {NAMES.part_of(key)[0] for key in changed} <= {
+        "received",
+        "wake",
+        "contact",
+        "conv",
+        "clock",
+        "events",
+        "thread",
+    }
     assert contacts.find(OTHER)[0].addresses == (OTHER, "US.7")
 
 

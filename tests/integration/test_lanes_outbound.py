@@ -10,7 +10,7 @@ import pytest
 import redis
 
 from tests.eventually import eventually
-from tests.integration.lanes import NUMBER, Lanes, message, meta_status, send
+from tests.integration.lanes import KEEP, NUMBER, Lanes, message, meta_status, send
 from tests.keys import NAMES, PREFIX
 from wa_service.store.client import Store
 from wa_service.store.outbox import CallTiming, Grant, Idempotency, Limits, Priority, SendOutcome
@@ -101,9 +101,12 @@ class TestPutting:
         done(lanes, grant, kind="accepted", wamid="wamid.A")
         assert redis_client.ttl(f"{PREFIX}record:a") > 0
 
-    def test_an_ended_record_no_longer_holds_what_it_said(self, lanes: Lanes, redis_client: redis.Redis) -> None:
+    def test_an_ended_record_keeps_what_it_said_as_long_as_itself(
+        self, lanes: Lanes, redis_client: redis.Redis
+    ) -> None:
         record_id = sent(lanes)
-        assert redis_client.hget(f"{PREFIX}record:{record_id}", "body") is None
+        assert b'"hi"' in redis_client.hget(f"{PREFIX}record:{record_id}", "body")
+        assert 0 < redis_client.ttl(f"{PREFIX}record:{record_id}") <= KEEP
 
 
 class TestOrder:

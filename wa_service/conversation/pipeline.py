@@ -44,7 +44,7 @@ class PipelineResult:
 
     `replies`: Meta message objects without `to`, at most ten. `intent`: its name, "" for none, the problem's name
     where a problem was answered. `is_understood`: whether the transcript counts as the customer's words.
-    `pause_seconds`, `handover`, `read`: as in `ResponderAnswer`.
+    `pause_seconds`, `handover`, `read`: as in `ResponderAnswer`. `score`: of the intent; `quiet`: why nobody was asked.
     """
 
     replies: tuple[dict[str, Any], ...] = ()
@@ -56,6 +56,8 @@ class PipelineResult:
     pause_seconds: float | None = None
     handover: str = ""
     read: bool = True
+    score: float | None = None
+    quiet: str = ""
 
 
 class Pipeline:
@@ -200,6 +202,7 @@ class Pipeline:
             pause_seconds=answer.pause_seconds,
             handover=answer.handover,
             read=answer.read,
+            score=utterance.score,
         )
 
     def _answer_problem(self, problem: ConversationProblem, utterance: Utterance) -> PipelineResult:

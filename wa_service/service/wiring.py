@@ -9,6 +9,7 @@ from typing import Any
 from wa_service.observability.metrics_buffer import MetricsBuffer
 from wa_service.runtime import Runtime
 from wa_service.service.account_events import AccountEvents
+from wa_service.service.conversation_view import ConversationView
 from wa_service.service.intake import Intake
 from wa_service.service.replay import ReplayService
 from wa_service.service.send import SendService
@@ -25,6 +26,7 @@ class Services:
     intake: Intake
     replay: ReplayService
     subscriptions: SubscriptionService
+    conversations: ConversationView
 
 
 def build(runtime: Runtime, metrics_buffer: MetricsBuffer) -> Services:
@@ -65,6 +67,7 @@ def build(runtime: Runtime, metrics_buffer: MetricsBuffer) -> Services:
         templates=templates,
         intake=intake,
         replay=ReplayService(runtime.dead_letters, intake),
+        conversations=ConversationView(runtime.threads, runtime.contacts),
         subscriptions=SubscriptionService(
             runtime.subscriptions, runtime.events, runtime.push_policy, runtime.pusher, runtime.numbers
         ),

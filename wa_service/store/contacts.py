@@ -76,6 +76,14 @@ class Contacts:
         """The contacts with this address, one for each number of ours that knows it."""
         return self._contacts(self.conversations(as_stored(address)))
 
+    def of_conversation(self, conversation: str) -> Contact:
+        """Return a conversation's contact, without anything known where it has ended."""
+        return self._contacts([conversation])[0]
+
+    def of_conversations(self, conversations: Sequence[str]) -> list[Contact]:
+        """Return each conversation's contact."""
+        return self._contacts(conversations)
+
     def _contacts(self, conversations: Sequence[str]) -> list[Contact]:
         """Each conversation's contact; of one that became another's, that one's."""
         keys = self._store.keys

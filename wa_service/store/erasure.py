@@ -199,7 +199,7 @@ class Eraser:
         for c in conversations:
             number = c.partition(":")[0]
             commands: list[Command] = [("DEL", *(self._keys.of(family, c) for family in _OF_A_CONVERSATION))]
-            commands += [("ZREM", self._keys.due, c)]
+            commands += [("ZREM", self._keys.due, c), ("ZREM", self._keys.recent, c)]
             commands += [("ZREM", self._keys.out(number, priority), c) for priority in (0, 1)]
             commands += [("HDEL", key, c) for key in work]
             self._do(commands)
@@ -236,10 +236,12 @@ class Eraser:
         addresses = self._person.addresses | self._still_theirs(self._person.former)
         spelled = {spelling for address in addresses for spelling in spellings(address)}
         for page in self._walk.pages("record:*"):
-            rows = self._store.run([("HMGET", key, "c", "wamid", "idempotency", "n", "status", "to") for key in page])
-            for key, (c, wamid, idempotency, number, status, to) in zip(page, rows, strict=True):
+            wanted = ("c", "wamid", "idempotency", "n", "status", "to", "body")
+            rows = self._store.run([("HMGET", key, *wanted) for key in page])
+            for key, (c, wamid, idempotency, number, status, to, body) in zip(page, rows, strict=True):
                 # A scheduled send may outlive all else that leads to the person.
                 if not self._person.has(text(c)) and not (status == b"scheduled" and text(to) in spelled):
+                    self._drop_mention(key, text(c), body)
                     continue
                 record_id = self._keys.part_of(key)[1]
                 gone = [key, *([idempotency] if idempotency else [])]
@@ -249,15 +251,22 @@ class Eraser:
                 places: list[Command] = [("ZREM", index, record_id) for index in indexes]
                 self._do([("DEL", *gone), *places])
 
+    def _drop_mention(self, record: bytes, c: str, body: bytes | None) -> None:
+        """Drop what a send to somebody else said, if it names them: what waits to be sent still leaves first."""
+        if body and self._matcher_in(c).mentioned_in(body):
+            self._store.call("erase_content", id=self._keys.part_of(record)[1])
+
     def _replies(self) -> None:
-        """Erase what waits to be sent to a group as the answer to something they wrote, and may repeat it."""
+        """Erase what was or is to be sent to a group as the answer to something they wrote, and may repeat it."""
         if not self._references:
             return
         for page in self._walk.pages("record:*"):
             origins = self._store.run([("HGET", key, "origin") for key in page])
             for key, origin in zip(page, origins, strict=True):
                 if text(origin).partition("@")[0] in self._references:
-                    self._do([self._store.step("erase_reply", id=self._keys.part_of(key)[1])])
+                    record_id = self._keys.part_of(key)[1]
+                    self._do([self._store.step("erase_reply", id=record_id)])
+                    self._do([self._store.step("erase_content", id=record_id)])
 
     def _mailboxes(self) -> None:
         """Erase what they wrote to groups and nobody has handled yet; what others wrote stays, whomever it names."""
@@ -320,7 +329,7 @@ class Eraser:
         return matcher.mentioned_in(data)
 
     STEPS: Final = (
-        (_conversations, ("due", "out", "quota", "held", "last_take")),
+        (_conversations, ("due", "recent", "out", "quota", "held", "last_take")),
         (_pushes, ("push_due", "push_lane", "push_head")),
         (_records, ("record", "wamid", "idempotency", "busy", "unknown", "sends", "scheduled")),
         (_stream, ("events", "events_draft")),

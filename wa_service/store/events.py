@@ -21,7 +21,17 @@ UNREADABLE = "unreadable"
 # So many entries leave the stream in one step: 400,000 held the server for 67 ms.
 MOST_TRIMMED = 10_000
 Kind = Literal[
-    "message", "transcript", "send", "status", "management", "echo", "standby", "handover", "history", "erased"
+    "message",
+    "transcript",
+    "send",
+    "status",
+    "management",
+    "echo",
+    "standby",
+    "handover",
+    "history",
+    "erased",
+    "console",
 ]
 
 
@@ -48,7 +58,7 @@ class Events:
         found = self._store.do("XRANGE", self._store.keys.events, start, "+", "COUNT", count)
         if not found and start != "-":
             self._store.call("continue_events", cursor=cursor)
-        return [self._entry(raw) for raw in found]
+        return [read_entry(raw) for raw in found]
 
     def last_cursor(self) -> str:
         """The newest entry's cursor, "0" when there is none."""
@@ -72,6 +82,12 @@ class Events:
     def management(self, field: str, data: Mapping[str, Any]) -> Command:
         """Keep a management event or a notice, in the stream, too. Result: b"kept"."""
         return self._quarantine("management", {"field": field, **data}, kind="management")
+
+    def console(self, conversation: str, change: Mapping[str, Any]) -> None:
+        """Tell what somebody changed in the console; conversation: "" where it is about none."""
+        self._store.call(
+            "tell_console", conversation=conversation, change=orjson.dumps(dict(change)), retention=self._retention
+        )
 
     def history(self, piece: Piece) -> Command:
         """Tell what was written in a thread before, whole, each message once. Result: b"kept" or b"duplicate"."""
@@ -124,18 +140,19 @@ class Events:
         """Remember the throughput of that of `ours` which customers see as `digits`. Result: the number, b"" none."""
         return self._store.step("apply_upgrade", digits=digits, throughput=throughput, numbers=tuple(ours))
 
-    @staticmethod
-    def _entry(raw: Any) -> Entry:
-        cursor, flat = raw
-        entry = dict(zip(flat[::2], flat[1::2], strict=True))
-        kind, conversation = text(entry.get(b"k")), text(entry.get(b"c"))
-        try:
-            data = orjson.loads(entry.get(b"d", b""))
-        except ValueError:
-            data = None
-        if not isinstance(data, dict):
-            kind, data = UNREADABLE, {}
-        return Entry(text(cursor), kind, conversation, data)
+
+def read_entry(raw: Any) -> Entry:
+    """Return an entry of the stream as the server answers it."""
+    cursor, flat = raw
+    entry = dict(zip(flat[::2], flat[1::2], strict=True))
+    kind, conversation = text(entry.get(b"k")), text(entry.get(b"c"))
+    try:
+        data = orjson.loads(entry.get(b"d", b""))
+    except ValueError:
+        data = None
+    if not isinstance(data, dict):
+        kind, data = UNREADABLE, {}
+    return Entry(text(cursor), kind, conversation, data)
 
 
 def _written(value: Any) -> bytes:

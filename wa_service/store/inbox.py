@@ -201,11 +201,12 @@ class Inbox:
         transcript: str = "",
         stamps: Mapping[str, int] = _NO_STAMPS,
         behind: Sequence[bytes] = (),
+        note: str = "",
     ) -> bool:
         """Put replies into the lane and take the event off the mailbox, in one step; False when another did it.
 
-        `transcript` is a JSON object for the events stream, `stamps` names fields of the contact to set to a
-        time, in ms from now; `behind`: those of the burst that were handled with it.
+        `transcript` is a JSON object for the events stream, `note` one for the thread; `stamps` names fields of the
+        contact to set to a time, in ms from now; `behind`: those of the burst that were handled with it.
         """
         done = self._store.call(
             "finish",
@@ -217,11 +218,12 @@ class Inbox:
             transcript=transcript,
             stamps=orjson.dumps(dict(stamps)),
             behind=orjson.dumps([event.decode() for event in behind]),
+            note=note,
             replies=[reply.spec() for reply in replies],
         )
         return bool(done == 1)
 
-    def retry_later(self, work: Work, consumer: str, delay: float, *, is_failure: bool) -> int:
+    def retry_later(self, work: Work, consumer: str, delay: float, *, is_failure: bool, note: str = "") -> int:
         """Hand the conversation back, due after `delay` s; where this is no failure, the delivery is not counted.
 
         Return its failures so far, -1 when the lease is another's.
@@ -233,6 +235,8 @@ class Inbox:
             delay_ms=int(delay * 1000),
             consumer=consumer,
             is_failure=int(is_failure),
+            retention=self._retention,
+            note=note,
         )
         return int(failures)
 
@@ -245,10 +249,11 @@ class Inbox:
         *,
         replies: Sequence[Send] = (),
         stamps: Mapping[str, int] = _NO_STAMPS,
+        note: str = "",
     ) -> bool:
         """Make the event a dead letter, so that the conversation's next message goes on.
 
-        `replies` and `stamps` as in `finish`; False when another did it.
+        `replies`, `stamps` and `note` as in `finish`; False when another did it.
         """
         done = self._store.call(
             "dead_letter",
@@ -262,12 +267,13 @@ class Inbox:
             reason=reason,
             number=work.number,
             stamps=orjson.dumps(dict(stamps)),
+            note=note,
             replies=[reply.spec() for reply in replies],
         )
         return bool(done == 1)
 
     def heartbeat(self, consumer: str) -> None:
-        """Say that a worker process works; to be said about once a second."""
+        """Say that a worker process works; about once a second."""
         self._store.call("heartbeat", consumer=consumer)
 
     def release_consumer(self, consumer: str, *, died: bool, begun: Collection[str] | None = None) -> int:

@@ -56,6 +56,14 @@ FAMILIES = (
     Family("numbers", "set", "the numbers that the tag is bound to", "always", "no"),
     Family("former_numbers", "set", "numbers of before whose sends may wait", "while they do", "no"),
     Family("lane:<c>", "list", "the records that wait", "until sent", "conversation"),
+    Family(
+        "thread:<c>",
+        "list",
+        "what happened, in its order: places of what is kept elsewhere, the last 1,000",
+        "retention, from last touch",
+        "conversation",
+    ),
+    Family("recent", "zset", "conversations, by when something last happened there", "retention", "holds"),
     Family("pair:<c>", "string", "the customer's own pace (GCRA)", "until it is free", "conversation"),
     Family("due", "zset", "conversations with a mailbox, by when to look", "while there is work", "holds"),
     Family("wake", "list", "wakes consumers of received messages, at most 64", "short", "no"),
@@ -129,6 +137,7 @@ class Keys:
         self.unknown = self.of("unknown")
         self.sends = self.of("sends")
         self.dead = self.of("dead")
+        self.recent = self.of("recent")
         self.events = self.of("events")
         self.foreign = self.of("foreign")
         self.stray = self.of("stray")
@@ -180,6 +189,10 @@ class Keys:
     def lane(self, conversation: str) -> str:
         """The records that wait in a lane."""
         return self.of("lane", conversation)
+
+    def thread(self, conversation: str) -> str:
+        """What happened in a conversation."""
+        return self.of("thread", conversation)
 
     def mailbox(self, conversation: str) -> str:
         """The events that wait in a mailbox."""

@@ -53,7 +53,10 @@ class RecordFilter:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A send as its caller may see it; times in ms since 1970. `history`: (status, time), up the ladder."""
+    """A send as its caller may see it; times in ms since 1970. `history`: (status, time), up the ladder.
+
+    `body`: Meta's message object as JSON text; `origin`: the message it answers, as "reference@ms when received".
+    """
 
     id: str
     number: str
@@ -71,6 +74,8 @@ class Record:
     instead_of: str | None
     replaced_by: str | None
     send_at: int | None = None
+    body: str | None = None
+    origin: str | None = None
 
     @property
     def waiting(self) -> bool:
@@ -100,6 +105,8 @@ def read_record(record_id: str, data: Mapping[str, str]) -> Record:
         instead_of=data.get("instead_of"),
         replaced_by=data.get("fallback_id") if "fell_back" in data else None,
         send_at=int(float(data["send_at"])) if "send_at" in data else None,
+        body=data.get("body"),
+        origin=data.get("origin") or None,
     )
 
 

@@ -31,7 +31,7 @@ def api_blueprint(runtime: Runtime, services: Services, send_wait: float) -> API
     add_media_routes(api, clients)
     add_template_routes(api, services.templates)
     add_event_routes(api, runtime.events, runtime.contacts)
-    add_contact_routes(api, runtime.contacts)
+    add_contact_routes(api, runtime.contacts, services.conversations)
     add_dead_letter_routes(api, runtime.dead_letters, services.replay)
     SubscriptionRoutes(services.subscriptions, runtime.subscriptions).add_to(api)
     return api

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 from pydantic import Field, ValidationError
 
+from wa_service.service.conversation_view import ConversationPage, ConversationView, ThreadMessage
 from wa_service.store.contacts import Contact, Contacts, NobodysAddressError
 from wa_service.web.auth import allow
 from wa_service.web.bodies import json_object
@@ -86,14 +88,97 @@ class Paused(ResponseBody):
     paused_until: Moment | None
 
 
+class ThreadQuery(CachedSchemaModel):
+    """Which part of a conversation."""
+
+    number: str | None = Field(
+        default=None, max_length=64, description="Our phone number id; where left out, the one they wrote to last."
+    )
+    after: str = Field(default="", max_length=256, description="The `next` of the page before.")
+    limit: int = Field(default=50, ge=1, le=200, description="At most so many.")
+
+
+class ThreadEntry(ResponseBody):
+    """One message of a conversation.
+
+    `direction`: `in` (a customer wrote), `out` (this service sent it) or `echo` (a person of the business, or another
+    application). `id` is Meta's of what came in, ours of what went out. `message` is Meta's own object; of a send it is
+    kept as long as the send. `transcript`, `intent`, `score`: of what came in. `answers`: which messages answer it.
+    `quiet`: why nobody answered by itself: `paused`, `other_application`, `group`, `stale`.
+    """
+
+    id: str
+    direction: Literal["in", "out", "echo"]
+    time: Moment
+    type: str
+    status: str | None
+    message: dict[str, Any]
+    transcript: str | None
+    intent: str | None
+    score: float | None
+    quiet: str | None
+    answers: list[str]
+    error: dict[str, Any] | None
+
+    @classmethod
+    def of(cls, message: ThreadMessage, answers: Mapping[str, list[str]]) -> ThreadEntry:
+        """Return a message as its caller sees it; `answers`: the ids of sends by what they answer."""
+        return cls(
+            id=message.id,
+            direction=message.direction if message.direction != "event" else "echo",
+            time=message.at,
+            type=message.content.type,
+            status=message.status,
+            message=dict(message.raw),
+            transcript=message.transcript,
+            intent=message.intent,
+            score=message.score,
+            quiet=message.quiet,
+            answers=answers.get(message.reference, []) if message.reference else [],
+            error=dict(message.error) if message.error else None,
+        )
+
+
+class ThreadPage(ResponseBody):
+    """A conversation with one of our numbers, newest first; give `next` as `after` to go on; null at the end."""
+
+    phone_number_id: str
+    items: list[ThreadEntry]
+    next: str | None
+
+    @classmethod
+    def of(cls, page: ConversationPage) -> ThreadPage:
+        """Return a part of a conversation as its caller sees it."""
+        answers: dict[str, list[str]] = {}
+        for message in page.messages:
+            if message.answers:
+                answers.setdefault(message.answers, []).append(message.id)
+        shown = [message for message in page.messages if message.direction != "event"]
+        items = [ThreadEntry.of(message, answers) for message in reversed(shown)]
+        return cls(phone_number_id=page.contact.number, items=items, next=page.older)
+
+
 class Erased(ResponseBody):
     """How many keys and entries were erased."""
 
     erased: int
 
 
-def add_contact_routes(api: APIBlueprint, contacts: Contacts) -> None:
+def add_contact_routes(api: APIBlueprint, contacts: Contacts, conversations: ConversationView) -> None:
     """Add the routes."""
+
+    @api.get("/contacts/<id>/messages", **operation(200, ThreadPage))
+    @allow("read")
+    def list_contact_messages(path: ContactPath, query: ThreadQuery) -> Response:
+        """List a conversation: what the customer wrote, what was answered, what a person of the business wrote.
+
+        The last 1,000 things of a conversation, newest first. A page may hold fewer than it may, and still name a next
+        one.
+        """
+        page = conversations.of_address(path.id, query.number, query.after, query.limit)
+        if page is None:
+            raise ProblemError(NOT_FOUND, "No customer is known under this address.")
+        return ThreadPage.of(page).respond()
 
     @api.get("/contacts/<id>", **operation(200, ContactCard))
     @allow("read")

@@ -30,6 +30,7 @@ from wa_service.store.stored_event import NewerFormError, StoredEvent, Unreadabl
 from wa_service.whatsapp.errors import WhatsAppError
 from wa_service.whatsapp.media.download import Media
 from wa_service.whatsapp.webhooks.events import Edit, InboundMessage, Malformed, Revoke, parse_piece
+from wa_service.worker import thread_notes
 from wa_service.worker.burst import (
     UNSUPPORTED_ANSWERED_AT,
     Burst,
@@ -182,7 +183,7 @@ class InboundWorker:
             return work.stored
         except NewerFormError as error:
             # Its customer waits: a message that another version can read must not become a dead letter of this one's.
-            self._retry_later(work, NEWER_FORM_DELAY, counts=False, reason=str(error), logger=logger)
+            self._retry_later(work, NEWER_FORM_DELAY, None, counts=False, reason=str(error), logger=logger)
         except UnreadableEventError as error:
             self._dead_letter(work, "malformed", str(error), logger)
         return None
@@ -208,7 +209,7 @@ class InboundWorker:
             # Made here, while a failure is still the message's.
             sends, transcript = self._sends(burst, result), _transcript_event(burst.heard, result)
         except Unavailable as away:
-            self._retry_later(work, away.retry_after, counts=False, reason="unavailable", logger=logger)
+            self._retry_later(work, away.retry_after, stored, counts=False, reason="unavailable", logger=logger)
         except WhatsAppError as error:
             waits = error.group in _TRANSIENT_GROUPS and _age_ms(stored.received) < TRANSIENT_RETRY_SECONDS * 1000
             self._failed(work, error, counts=not waits, logger=logger)
@@ -217,7 +218,7 @@ class InboundWorker:
         except Exception as error:  # noqa: BLE001 - whatever a handler does, it must not stop the others
             self._failed(work, error, counts=True, logger=logger)
         else:
-            self._finish(burst, result, sends, transcript, logger)
+            self._finish(lease, burst, result, sends, transcript, logger)
 
     def _answer(self, burst: Burst) -> PipelineResult:
         event = burst.last
@@ -225,9 +226,9 @@ class InboundWorker:
         def fetch(media_id: str) -> Media:
             return self._fetch_media(event.phone_number_id, media_id)
 
-        answerable = self._answerable(burst)
+        answerable, quiet = self._answerable(burst)
         if not answerable:
-            return PipelineResult()
+            return PipelineResult(quiet=quiet)
         utterance = burst.utterance(answerable)
         if not self._pipeline.wants_answer(utterance):
             return PipelineResult()
@@ -242,19 +243,20 @@ class InboundWorker:
                 receipt.leave_unread()
             return result
 
-    def _answerable(self, burst: Burst) -> tuple[TakenMessage, ...]:
-        """Return what is to be answered: nothing of a group's or where somebody else answers, and nothing too old."""
+    def _answerable(self, burst: Burst) -> tuple[tuple[TakenMessage, ...], str]:
+        """Return what is to be answered, and why nothing is: a group's, somebody else answers there, or too old."""
         now_ms = round(time.time() * 1000)
         if burst.event.group_id and not self._answer_groups:
-            return ()
-        contact = burst.work.contact
-        if any(float(contact.get(field, 0)) > now_ms for field in (PAUSED_UNTIL, "other_until")):
-            return ()
-        return tuple(
+            return (), "group"
+        for field, reason in ((PAUSED_UNTIL, "paused"), ("other_until", "other_application")):
+            if float(burst.work.contact.get(field, 0)) > now_ms:
+                return (), reason
+        answerable = tuple(
             message
             for message in burst.messages
             if message.stored.replayed or not self._inbox.is_stale(message.stored.piece, now_ms)
         )
+        return answerable, "" if answerable else "stale"
 
     def _sends(self, burst: Burst, result: PipelineResult) -> list[Send]:
         last = burst.last
@@ -262,6 +264,7 @@ class InboundWorker:
 
     def _finish(
         self,
+        lease: _Lease,
         burst: Burst,
         result: PipelineResult,
         sends: Sequence[Send],
@@ -280,6 +283,7 @@ class InboundWorker:
             transcript=transcript,
             stamps=stamps,
             behind=burst.behind,
+            note=thread_notes.handled([message.stored for message in burst.messages], result, lease.started),
         )
         finished = retry_until_stored(finish, self._wait_for_store, STORE_RETRY_SECONDS)
         several = {"burst": len(burst.messages)} if burst.behind else {}
@@ -302,13 +306,22 @@ class InboundWorker:
         retry_after = getattr(error, "retry_after", None)
         if not isinstance(error, WhatsAppError):
             logger.error("whatsapp.message.failed", reason=reason, exc_info=_safe_traceback(error))
-        self._retry_later(work, max(delay, retry_after or 0.0), counts=counts, reason=reason, logger=logger)
+        delay = max(delay, retry_after or 0.0)
+        self._retry_later(work, delay, work.stored, counts=counts, reason=reason, logger=logger)
 
     def _retry_later(
-        self, work: Work, delay: float, *, counts: bool, reason: str, logger: FilteringBoundLogger
+        self,
+        work: Work,
+        delay: float,
+        stored: StoredEvent | None,
+        *,
+        counts: bool,
+        reason: str,
+        logger: FilteringBoundLogger,
     ) -> None:
         delay = min(delay, MAX_RETRY_DELAY)
-        self._inbox.retry_later(work, self._consumer, delay, is_failure=counts)
+        note = thread_notes.retried(stored, reason, delay) if stored is not None else ""
+        self._inbox.retry_later(work, self._consumer, delay, is_failure=counts, note=note)
         logger.warning("whatsapp.message.retry_scheduled", reason=reason, seconds=round(delay, 1))
 
     def _dead_letter(
@@ -316,7 +329,8 @@ class InboundWorker:
     ) -> None:
         replies = self._apology(work, stored) if stored is not None else []
         stamps = {APOLOGISED_AT: 0} if replies else {}
-        self._inbox.dead_letter(work, self._consumer, kind, reason, replies=replies, stamps=stamps)
+        note = thread_notes.dead_lettered(stored, work.dead_letter_id, kind, reason) if stored is not None else ""
+        self._inbox.dead_letter(work, self._consumer, kind, reason, replies=replies, stamps=stamps, note=note)
         logger.error("whatsapp.message.dead_lettered", kind=kind, reason=reason, tries=work.deliveries)
 
     def _apology(self, work: Work, stored: StoredEvent) -> list[Send]:

@@ -35,6 +35,7 @@ CALLERS: dict[str, Caller] = {
     "GET /v1/templates": "read",
     "GET /v1/events": "read",
     "GET /v1/contacts/<id>": "read",
+    "GET /v1/contacts/<id>/messages": "read",
     "DELETE /v1/contacts/<id>": "admin",
     "PUT /v1/contacts/<id>/pause": "send",
     "DELETE /v1/contacts/<id>/pause": "send",

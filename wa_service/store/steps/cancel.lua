@@ -2,7 +2,7 @@
 -- answer is the same. Of a send whose template went in its place, the template is meant.
 -- Return {"canceled", id}, {"sent", id} or {"missing", ""}.
 -- args: id retention:number
--- include: allow_when_full clock lifetime wake events lane record quota
+-- include: allow_when_full clock lifetime wake thread events lane record quota
 local function read() return redis.call('HMGET', record_key(id), 'status', 'n', 'c', 'resent', 'fell_back', 'fallback_id') end
 local v = read()
 if v[5] then

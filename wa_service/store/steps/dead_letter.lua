@@ -1,14 +1,15 @@
--- The event becomes a dead letter; the conversation's next message goes on. stamps and replies: as in `finish`.
+-- The event becomes a dead letter; the conversation's next message goes on. stamps, note and replies: as in `finish`.
 -- Return 1, or 0 when the lease is another's or the event is gone.
--- args: conversation token event consumer retention:number letter_id kind reason number stamps:json replies:json...
--- include: allow_when_full clock lifetime wake dead_letters events lane enqueue lease release stamp
+-- args: conversation token event consumer retention:number letter_id kind reason number stamps:json note replies:json...
+-- include: allow_when_full clock lifetime wake dead_letters thread events lane enqueue lease release stamp
 local counters = prefix .. 'conv:' .. conversation
 if not holds(conversation, token) then return 0 end
 if redis.call('ZREM', prefix .. 'mailbox:' .. conversation, event) == 0 then return 0 end
 local tries = tonumber(redis.call('HGET', counters, 'deliveries') or 0)
 add_dead_letter(letter_id, { kind = kind, reason = reason, tries = tries, number = number, conversation = conversation,
   event = event }, retention)
+push_note(conversation, note, retention)
 stamp_contact(conversation, stamps)
-for _, reply in ipairs(replies) do enqueue(reply, conversation) end
+for _, reply in ipairs(replies) do enqueue(reply, conversation, retention) end
 release_conversation(conversation, consumer)
 return 1

@@ -4,7 +4,7 @@
 -- settle_ms, took_ms (the call to Meta), ago_ms (since it ended).
 -- Return {1, or 0 (not the claim's holder), or -1 (no such record); status; ms since it was queued; id of its fallback}.
 -- args: id token outcome retention:number details:json
--- include: allow_when_full clock lifetime wake events identity lane record pause rate quota pair
+-- include: allow_when_full clock lifetime wake thread events identity lane record pause rate quota pair
 local PROBE_AGAIN_MS = 5000
 local record = record_key(id)
 local v = redis.call('HMGET', record, 'token', 'n', 'c', 's:queued', 'consumer', 'claimed', 'wamid', 's:accepted',
@@ -71,6 +71,9 @@ if outcome == 'retry' then
   if details.retry_class then redis.call('HINCRBY', record, 'retries:' .. details.retry_class, 1) end
   if details.error then redis.call('HSET', record, 'error', cjson.encode(details.error)) end
   if redis.call('EXISTS', prefix .. 'lane:' .. conversation) == 1 then -- else its customer is forgotten
+    push_note(conversation, cjson.encode({ r = id, retry_ms = details.delay_ms,
+      code = details.error and details.error.code or nil,
+      reason = details.error and details.error.reason or details.reason or nil }), retention)
     offer(number, conversation, now + details.delay_ms)
   end
 elseif outcome == 'unknown' then

@@ -3,7 +3,7 @@
 -- longer looked at here. ceiling: of a lane · waba, daily_limit: as `next` takes them.
 -- Return {ms until asking again is worth it (-1: nothing is scheduled), how many moved, {ids that failed}}.
 -- args: number count:number ceiling:number retention:number waba daily_limit
--- include: allow_when_full clock lifetime wake events identity lane record quota dead_letters wrong_types
+-- include: allow_when_full clock lifetime wake thread events identity lane record quota dead_letters wrong_types
 local LOOK_AGAIN_MS = 1000
 local scheduled, moved, failed = prefix .. 'scheduled:' .. number, 0, {}
 
@@ -30,6 +30,7 @@ local function move(id, conversation)
   end
   raise_status(id, 'queued', wall)
   redis.call('ZADD', prefix .. 'sends', 'NX', wall, id) -- the list of sends may have forgotten it meanwhile
+  push_thread(conversation, 'r' .. id, retention)
   enter_lane(number, conversation, id, v[4] == '1', false)
   moved = moved + 1
   return true

@@ -8,4 +8,5 @@ local v = redis.call('HMGET', record, 'n', 'c', 'status')
 if v[3] ~= 'queued' then return 0 end
 drop_from_lane(v[1], v[2], id)
 redis.call('ZREM', prefix .. 'sends', id)
+redis.call('LREM', prefix .. 'thread:' .. v[2], 0, 'r' .. id)
 return redis.call('DEL', record)

@@ -2,7 +2,7 @@
 -- becomes known by it · thread: JSON members of the event · marks_and_messages: of each message its mark and its JSON.
 -- Return "kept", or "duplicate": each of them was told before.
 -- args: number who:json thread retention:number mark_seconds marks_and_messages...
--- include: refuse_when_full clock lifetime wake events identity
+-- include: refuse_when_full clock lifetime wake thread events identity
 local fresh = {}
 for i = 1, #marks_and_messages, 2 do
   local seen = prefix .. 'seen:' .. marks_and_messages[i]

@@ -4,7 +4,7 @@
 -- Return {ms until asking again is worth it (-1: until woken), why, {ids that expired}, {id, token, conversation, type,
 -- body, limited retries, pair retries, unwell retries, origin, ms since queued}...}.
 -- args: number consumer counter throughput margin_ms:number claim_ms:number count:number retention:number waba daily_limit
--- include: allow_when_full clock lifetime wake events lane record quota rate pair dead_letters wrong_types
+-- include: allow_when_full clock lifetime wake thread events lane record quota rate pair dead_letters wrong_types
 local expired = {}
 local answer = { 0, '', expired }
 local last_next = prefix .. 'last_next:' .. consumer .. ':' .. number

@@ -7,7 +7,7 @@
 -- Return {"not_owner"}, {"queued", id}, {"scheduled", id}, {"replayed", id}, {"waiting", id}, {"conflict", id}, {"full"}
 -- or {"quota", ms}.
 -- args: send:json retention:number idempotency fingerprint wait_ms ceiling:number waba daily_limit opens:flag who:json take:flag
--- include: refuse_when_full clock lifetime wake events identity lane enqueue quota dead_letters wrong_types
+-- include: refuse_when_full clock lifetime wake thread events identity lane enqueue quota dead_letters wrong_types
 if idempotency ~= '' then
   local first = redis.call('HMGET', idempotency, 'fingerprint', 'id', 'until')
   if first[1] then
@@ -52,7 +52,7 @@ local function queue()
   -- A reservation moves along when two contacts turn out to be one customer's.
   if opens then redis.call('HSET', contact_key(conversation), 'quota', waba) end
   keep_promise(0)
-  enqueue(send, conversation)
+  enqueue(send, conversation, retention)
   return { 'queued', send.id }
 end
 return without_wrong_types(conversation, retention, queue)

@@ -2,7 +2,7 @@
 -- or "stray", of which the last 1,000 are kept · kind: under which the events stream has it, "" not at all.
 -- Return "kept".
 -- args: list entry retention:number kind
--- include: refuse_when_full clock lifetime events
+-- include: refuse_when_full clock lifetime thread events
 redis.call('LPUSH', prefix .. list, entry)
 redis.call('LTRIM', prefix .. list, 0, 999)
 redis.call('EXPIRE', prefix .. list, retention)

@@ -2,7 +2,7 @@
 -- is settled later.
 -- Return the ids.
 -- args: settle_ms:number retention:number
--- include: allow_when_full clock lifetime wake events lane record rate
+-- include: allow_when_full clock lifetime wake thread events lane record rate
 local reaped, busy = {}, prefix .. 'busy'
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', busy, '-inf', now, 'LIMIT', 0, 100)) do
   redis.call('ZREM', busy, id)

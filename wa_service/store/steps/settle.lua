@@ -4,7 +4,7 @@
 -- no, too. resend: send once more what is no template and may still wait.
 -- Return {id, verdict, ...}.
 -- args: settle_ms:number retention:number resend:flag
--- include: allow_when_full clock lifetime wake events lane record
+-- include: allow_when_full clock lifetime wake thread events lane record
 local LONGEST_UNKNOWN_MS = 86400000
 local verdicts, unknown = {}, prefix .. 'unknown'
 local rejected_at = tonumber(redis.call('GET', prefix .. 'webhook_rejected_at') or 0)

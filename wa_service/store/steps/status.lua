@@ -4,7 +4,7 @@
 -- event: what the events stream has of it (a JSON object, to which id, message_type, tag and biz_opaque_callback_data are added).
 -- Return {"applied"|"late"|"told"|"duplicate"|"foreign", id, ms since accepted, type}.
 -- args: id mark wamid status at number retention:number error code pricing foreign event
--- include: refuse_when_full clock lifetime wake events lane record
+-- include: refuse_when_full clock lifetime wake thread events lane record
 local function read(name)
   return redis.call('HMGET', record_key(name), 'c', 's:accepted', 'wamid', 'type', 'opaque', 'n', 'error', 'confirmed',
     'rank', 's:' .. status, 'claimed', 'tag')

@@ -17,8 +17,9 @@ local function write_record(send, conversation, status)
   redis.call('ZADD', prefix .. 'sends', wall, send.id)
 end
 
--- enqueue(send, conversation): a record enters its lane.
-local function enqueue(send, conversation)
+-- enqueue(send, conversation, retention): a record enters its lane.
+local function enqueue(send, conversation, retention)
   write_record(send, conversation, 'queued')
+  push_thread(conversation, 'r' .. send.id, retention)
   enter_lane(send.n, conversation, send.id, send.priority ~= 'bulk', false)
 end

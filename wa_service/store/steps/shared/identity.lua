@@ -160,6 +160,18 @@ local function move_lane(number, elder, younger)
   wake(prefix .. 'wake_out:' .. number)
 end
 
+-- Behind what the elder has: a page of it is put in order by time.
+local function move_thread(elder, younger)
+  local from, to = prefix .. 'thread:' .. younger, prefix .. 'thread:' .. elder
+  if redis.call('TYPE', from).ok ~= 'list' then return end
+  if redis.call('TYPE', to).ok ~= 'list' then redis.call('DEL', to) end
+  for _, entry in ipairs(redis.call('LRANGE', from, 0, -1)) do redis.call('RPUSH', to, entry) end
+  local life = redis.call('TTL', from)
+  if life > redis.call('TTL', to) then redis.call('EXPIRE', to, life) end
+  redis.call('DEL', from)
+  redis.call('ZREM', prefix .. 'recent', younger)
+end
+
 local function move_limits(elder, younger)
   local from, to = prefix .. 'pair:' .. younger, prefix .. 'pair:' .. elder
   local free_at = tonumber(redis.call('GET', from) or 0)
@@ -188,6 +200,7 @@ local function join(number, first, second, retention)
   redis.call('HSETNX', contact_key(elder), 'since', wall)
   merge_contact(number, elder, younger, retention)
   move_limits(elder, younger)
+  move_thread(elder, younger)
   move_mailbox(elder, younger)
   move_lane(number, elder, younger)
   redis.call('DEL', contact_key(younger))

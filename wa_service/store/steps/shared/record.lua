@@ -24,12 +24,13 @@ local function notify_caller(id, list)
   end
 end
 
--- end_record(id, retention): from now on its lifetime runs; what it said is no longer needed.
+-- end_record(id, retention): from now on its lifetime runs. What it said is kept with it, unless a person whom it answers
+-- was forgotten while it was on its way.
 local function end_record(id, retention)
   local record = record_key(id)
   redis.call('EXPIRE', record, retention)
-  redis.call('HDEL', record, 'body')
-  local v = redis.call('HMGET', record, 'idempotency', 'notify')
+  local v = redis.call('HMGET', record, 'idempotency', 'notify', 'forgotten')
+  if v[3] then redis.call('HDEL', record, 'body') end
   if v[1] and v[1] ~= '' then redis.call('EXPIRE', v[1], IDEMPOTENCY_SECONDS) end
   notify_caller(id, v[2] or '')
 end
@@ -66,6 +67,7 @@ local function fall_back(id, number, conversation, retention)
   if v[4] then redis.call('HSET', template, 'opaque', v[4]) end
   if v[9] then redis.call('HSET', template, 'tag', v[9]) end
   redis.call('ZADD', prefix .. 'sends', wall, v[2])
+  push_thread(conversation, 'r' .. v[2], retention)
   if v[7] and redis.call('HGET', v[7], 'id') == id then
     redis.call('HDEL', record, 'idempotency')
     redis.call('HSET', template, 'idempotency', v[7])

@@ -1,0 +1,53 @@
+"""`GET /v1/contacts/{id}/messages`: a conversation, newest first."""
+
+from __future__ import annotations
+
+import orjson
+
+from tests.unit.web.conftest import Web
+from tests.unit.web.deliveries import CUSTOMER, NUMBER, delivery, text_message, value_of
+from wa_service.store.outbox import Send
+from wa_service.store.stored_event import reference
+
+
+def talk(web: Web) -> str:
+    """Ada writes and is answered; the answer's id."""
+    web.webhook(delivery(value_of(messages=[text_message("wamid.IN", "hello")])))
+    (work,) = web.runtime.inbox.take("worker", 1, 1)[1]
+    ours = reference(NUMBER, "wamid.IN")
+    body = orjson.dumps({"to": CUSTOMER, "type": "text", "text": {"body": "Good morning, Ada."}})
+    answer = Send(id="answer", number=NUMBER, type="text", body=body, address=CUSTOMER, origin=f"{ours}@1")
+    note = orjson.dumps({"m": ours, "intent": "greeting", "score": 0.9}).decode()
+    web.runtime.inbox.finish(work, "worker", [answer], note=note)
+    web.accept()
+    return answer.id
+
+
+def test_a_conversation_tells_what_came_and_what_was_answered(web: Web) -> None:
+    record_id = talk(web)
+
+    page = web.get(f"/v1/contacts/{CUSTOMER}/messages").json
+
+    sent, came = page["items"]
+    assert (page["phone_number_id"], page["next"]) == (NUMBER, None)
+    assert (came["direction"], came["id"], came["answers"]) == ("in", "wamid.IN", [record_id])
+    assert (came["intent"], came["score"], came["message"]["text"]["body"]) == ("greeting", 0.9, "hello")
+    assert (sent["direction"], sent["status"]) == ("out", "accepted")
+    assert sent["message"]["text"]["body"] == "Good morning, Ada."
+
+
+def test_a_conversation_goes_on_page_by_page(web: Web) -> None:
+    for i in range(3):
+        web.webhook(delivery(value_of(messages=[text_message(f"wamid.{i}", f"{i}")])))
+
+    first = web.get(f"/v1/contacts/{CUSTOMER}/messages?limit=2").json
+    second = web.get(f"/v1/contacts/{CUSTOMER}/messages?limit=2&after={first['next']}").json
+
+    texts = [[item["message"]["text"]["body"] for item in page["items"]] for page in (first, second)]
+    assert (texts, second["next"]) == ([["2", "1"], ["0"]], None)
+
+
+def test_nobody_has_no_conversation(web: Web) -> None:
+    assert web.get(f"/v1/contacts/{CUSTOMER}/messages").status_code == 404
+    web.webhook(delivery(value_of(messages=[text_message()])))
+    assert web.get(f"/v1/contacts/{CUSTOMER}/messages?number=999").status_code == 404

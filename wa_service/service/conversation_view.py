@@ -1,0 +1,191 @@
+"""A conversation as a person reads it: what came, what was answered, what staff wrote, and what became of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal
+
+import orjson
+
+from wa_service.push.event_form import event_item
+from wa_service.service.message_content import MessageContent, content_of
+from wa_service.store.contacts import Contact, Contacts
+from wa_service.store.records import Record
+from wa_service.store.stored_event import reference
+from wa_service.store.threads import ThreadPlace, Threads
+
+Direction = Literal["in", "out", "echo", "event"]
+_WRITTEN: Final = {"message": "in", "echo": "echo", "standby": "echo"}
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadMessage:
+    """One thing in a conversation; times in ms since 1970.
+
+    `direction`: `in` a customer wrote, `out` we sent it, `echo` staff or another application did, `event`: else.
+    `reference` is an inbound message's id in logs, `answers` that of the message which a send answers. `notes` are what
+    became of it (see worker/thread_notes.py, steps/done.lua), `quiet` why nobody answered by itself.
+    """
+
+    place: str
+    direction: Direction
+    at: int
+    kind: str
+    content: MessageContent
+    raw: Mapping[str, Any]
+    id: str
+    status: str | None = None
+    history: tuple[tuple[str, int], ...] = ()
+    error: Mapping[str, Any] | None = None
+    record: Record | None = None
+    reference: str = ""
+    answers: str = ""
+    written_at: int | None = None
+    transcript: str | None = None
+    notes: tuple[Mapping[str, Any], ...] = ()
+
+    def _noted(self, name: str) -> str | None:
+        return next((str(note[name]) for note in reversed(self.notes) if name in note), None)
+
+    @property
+    def intent(self) -> str | None:
+        """The intent that was understood."""
+        return self._noted("intent")
+
+    @property
+    def score(self) -> float | None:
+        """How sure the intent is, 0 to 1."""
+        found = self._noted("score")
+        return None if found is None else float(found)
+
+    @property
+    def quiet(self) -> str | None:
+        """Why nobody answered by itself: `paused`, `other_application`, `group`, `stale`; None: somebody was asked."""
+        return self._noted("quiet")
+
+    @property
+    def letter(self) -> str | None:
+        """The id of the dead letter that it became."""
+        return self._noted("letter")
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationPage:
+    """A part of a conversation, oldest first; `older`: the place to go on at, None at the beginning."""
+
+    contact: Contact
+    messages: tuple[ThreadMessage, ...]
+    older: str | None
+
+
+class ConversationView:
+    """Reads conversations by an address, or by the place of anything in them. Raises `StoreUnavailableError`."""
+
+    def __init__(self, threads: Threads, contacts: Contacts) -> None:
+        self._threads = threads
+        self._contacts = contacts
+
+    def at(self, place: str, before: str = "", count: int = 100) -> ConversationPage | None:
+        """Return the conversation in which something stands; None where that is no longer kept."""
+        conversation = self._threads.conversation_of(place)
+        return None if conversation is None else self.page(conversation, before, count)
+
+    def of_address(self, address: str, number: str | None, before: str, count: int) -> ConversationPage | None:
+        """Return a customer's conversation with one of our numbers (None: where they wrote last); None: unknown."""
+        found = [contact for contact in self._contacts.find(address) if number in {None, contact.number}]
+        if not found:
+            return None
+        return self.page(max(found, key=lambda contact: contact.last_in or 0).conversation, before, count)
+
+    def page(self, conversation: str, before: str = "", count: int = 100) -> ConversationPage:
+        """Return a part of a conversation: the newest, or what is before a place."""
+        items, older = self._threads.page(conversation, before, count)
+        contact = self._contacts.of_conversation(conversation)
+        return ConversationPage(contact, tuple(read_thread(items)), older)
+
+    def around(self, place: str) -> tuple[ThreadMessage, Sequence[ThreadMessage]] | None:
+        """Return what stands at a place, and what stands near it; None where it is no longer kept."""
+        near = read_thread(self._threads.around(place))
+        found = next((message for message in near if message.place == place), None)
+        return None if found is None else (found, near)
+
+
+def read_thread(items: Sequence[ThreadPlace]) -> list[ThreadMessage]:
+    """Return the messages of a thread's items, each with the notes and the transcript that belong to it."""
+    messages = [message for item in items if (message := _message(item)) is not None]
+    notes: dict[str, list[Mapping[str, Any]]] = {}
+    for item in items:
+        if item.note is not None:
+            for about in (item.note.get("m") or item.note.get("r"), *(item.note.get("with") or ())):
+                notes.setdefault(str(about), []).append(item.note)
+    transcripts = dict(_transcripts(items))
+    return [
+        replace(
+            message, notes=tuple(notes.get(message.reference or message.id, ())), transcript=transcripts.get(message.id)
+        )
+        if message.direction in {"in", "out"}
+        else message
+        for message in messages
+    ]
+
+
+def _transcripts(items: Iterable[ThreadPlace]) -> Iterable[tuple[str, str]]:
+    for item in items:
+        if item.event is not None and item.event.kind == "transcript":
+            yield str(item.event.data.get("message_id")), str(item.event.data.get("transcript") or "")
+
+
+def _message(item: ThreadPlace) -> ThreadMessage | None:
+    if item.record is not None:
+        return _sent(item, item.record)
+    if item.event is None or item.event.kind == "transcript":
+        return None
+    told = event_item(item.event)
+    kind, data = told["kind"], told["data"]
+    raw = data.get("message") if isinstance(data.get("message"), dict) else {}
+    if kind not in _WRITTEN:
+        return ThreadMessage(
+            item.place, "event", item.at, kind, MessageContent(kind, _told(kind, data)), data, item.place
+        )
+    number, message_id = str(told["phone_number_id"] or ""), str(data.get("id") or "")
+    return ThreadMessage(
+        place=item.place,
+        direction="in" if kind == "message" else "echo",
+        at=item.at,
+        kind=kind,
+        content=content_of(raw),
+        raw=raw,
+        id=message_id,
+        reference=reference(number, message_id) if kind == "message" else "",
+        written_at=int(data.get("timestamp") or 0) * 1000 or None,
+    )
+
+
+def _told(kind: str, data: Mapping[str, Any]) -> str:
+    if kind == "console":
+        return f"{data.get('key')}: {data.get('action')}"
+    return str(data.get("type") or "")
+
+
+def _sent(item: ThreadPlace, record: Record) -> ThreadMessage:
+    try:
+        raw = orjson.loads(record.body or "{}")
+    except ValueError:
+        raw = {}
+    kept = isinstance(raw, dict) and bool(raw)
+    content = content_of(raw) if kept else MessageContent(record.type, "")
+    return ThreadMessage(
+        place=item.place,
+        direction="out",
+        at=item.at,
+        kind="send",
+        content=content,
+        raw=raw if kept else {},
+        id=record.id,
+        status=record.status,
+        history=record.history,
+        error=record.error,
+        record=record,
+        answers=(record.origin or "").partition("@")[0],
+    )

@@ -1,0 +1,11 @@
+-- Drop what a send said, at once or, where it still waits to be sent, once it has left: it names somebody who is forgotten.
+-- Return 1 where it is dropped, 0 where it will be.
+-- args: id
+-- include: allow_when_full
+local record = prefix .. 'record:' .. id
+local status = redis.call('HGET', record, 'status')
+if status == 'queued' or status == 'sending' or status == 'unknown' then
+  redis.call('HSET', record, 'forgotten', 1)
+  return 0
+end
+return redis.call('HDEL', record, 'body', 'fallback') > 0 and 1 or 0

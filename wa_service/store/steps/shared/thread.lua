@@ -1,0 +1,23 @@
+-- push_thread(conversation, entry, retention): what happened in a conversation, in its order, the last thousand: `e` and a
+-- place in the stream, `r` and a record's id, or `n` and JSON that says what became of one of these. `recent` says who was
+-- there lately, to the minute.
+local MOST_IN_THREAD, MOST_OVER = 1000, 100
+local function push_thread(conversation, entry, retention)
+  local thread, recent = prefix .. 'thread:' .. conversation, prefix .. 'recent'
+  local length = redis.pcall('RPUSH', thread, entry)
+  if type(length) == 'table' then -- of a wrong type: it holds nothing that stands only there
+    redis.call('DEL', thread)
+    length = redis.call('RPUSH', thread, entry)
+  end
+  if length > MOST_IN_THREAD + MOST_OVER then redis.call('LTRIM', thread, -MOST_IN_THREAD, -1) end
+  refresh_ttl(thread, retention)
+  local last = redis.call('ZSCORE', recent, conversation)
+  if not last or wall - last >= 60000 then redis.call('ZADD', recent, wall, conversation) end
+  refresh_ttl(recent, retention)
+end
+
+-- push_note(conversation, note, retention): note is a JSON object without a time, "" nothing.
+local function push_note(conversation, note, retention)
+  if note == '' then return end
+  push_thread(conversation, 'n{"at":' .. string.format('%.0f', wall) .. ',' .. string.sub(note, 2), retention)
+end

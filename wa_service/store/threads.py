@@ -1,0 +1,181 @@
+"""What happened in a conversation, in its order: one list of places that names what is kept elsewhere.
+
+An entry is `e` and a place in the events stream, `r` and a record's id, or `n` and a JSON note: see
+steps/shared/thread.lua.
+The first two are also how a conversation is named where its customer's address must not stand, as in a URL.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+
+from wa_service.store.client import Store, fields, text
+from wa_service.store.events import Entry, read_entry
+from wa_service.store.keys import mark
+from wa_service.store.records import Record, read_record
+
+_EVENT: Final = re.compile(r"e([0-9]{1,19}-[0-9]{1,19})")
+_RECORD: Final = re.compile(r"r([0-9A-Za-z_-]{1,64})")
+_STEP: Final = 2_000
+MOST_LOOKED_AT: Final = 200_000
+"""Conversations or sends that one search looks at, newest first."""
+_TAIL: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadPlace:
+    """One entry of a thread, read: an event, a record or a note; `place` is the entry as it stands there."""
+
+    place: str
+    event: Entry | None = None
+    record: Record | None = None
+    note: dict[str, Any] | None = None
+
+    @property
+    def at(self) -> int:
+        """When it happened (ms); of a record: when it was asked for."""
+        if self.event is not None:
+            return int(self.event.cursor.partition("-")[0])
+        if self.record is not None:
+            return min((at for _, at in self.record.history), default=0)
+        return int((self.note or {}).get("at", 0))
+
+
+class Threads:
+    """The threads, and the conversations in which something happened lately. Raises `StoreUnavailableError`."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def page(self, conversation: str, before: str = "", count: int = 100) -> tuple[list[ThreadPlace], str | None]:
+        """Return at most `count` items before a place ("": the newest), oldest first, and the next place to go on.
+
+        What is no longer kept is left out; None: there is nothing older.
+        """
+        key = self._store.keys.thread(conversation)
+        end = -1
+        if before:
+            found = self._store.do("LPOS", key, before)
+            if found is None:
+                return [], None
+            end = int(found) - 1
+            if end < 0:
+                return [], None
+        start = max(0, end - count + 1) if end >= 0 else -count
+        places = [text(raw) for raw in self._store.do("LRANGE", key, start, end)]
+        # Where the list is shorter than a page, its first entry is the page's.
+        is_more = len(places) == count and text(self._store.do("LINDEX", key, 0)) != places[0]
+        items = sorted(self._read(places), key=lambda item: item.at)
+        return items, places[0] if is_more else None
+
+    def around(self, place: str, count: int = 100) -> list[ThreadPlace]:
+        """Return the items near one, oldest first: what came before it, and more of what followed."""
+        conversation = self.conversation_of(place)
+        if conversation is None:
+            return []
+        key = self._store.keys.thread(conversation)
+        found = self._store.do("LPOS", key, place)
+        if found is None:
+            return []
+        places = self._store.do("LRANGE", key, max(0, int(found) - count // 4), int(found) + count)
+        return sorted(self._read([text(raw) for raw in places]), key=lambda item: item.at)
+
+    def conversation_of(self, place: str) -> str | None:
+        """Return the conversation of an event's or a record's place, None where that is no longer kept."""
+        conversation = ""
+        if found := _EVENT.fullmatch(place):
+            raw = self._store.do("XRANGE", self._store.keys.events, found[1], found[1])
+            conversation = read_entry(raw[0]).conversation if raw else ""
+        elif found := _RECORD.fullmatch(place):
+            conversation = text(self._store.do("HGET", self._store.keys.record(found[1]), "c"))
+        if not conversation:
+            return None
+        return text(self._store.do("GET", self._store.keys.of("joined", conversation))) or conversation
+
+    def place_of_message(self, number: str, message_id: str) -> str | None:
+        """Return the place of a received message, by Meta's id of it."""
+        seen = f"{self._store.keys.prefix}seen:".encode() + mark(number, message_id)
+        cursor = text(self._store.do("GET", seen))
+        return f"e{cursor}" if _EVENT.fullmatch(f"e{cursor}") else None
+
+    def last_places(self, conversations: Sequence[str]) -> dict[str, str]:
+        """Return a place by which each conversation may be named; without those of which nothing is kept."""
+        keys = self._store.keys
+        tails = self._store.run([("LRANGE", keys.thread(c), -_TAIL, -1) for c in conversations])
+        named = {}
+        for conversation, tail in zip(conversations, tails, strict=True):
+            places = [text(raw) for raw in tail if raw[:1] in {b"e", b"r"}]
+            if places:
+                named[conversation] = places[-1]
+        return named
+
+    def recent(self, count: int = 50) -> list[tuple[str, int]]:
+        """Return the conversations in which something happened last: (conversation, when in ms, to the minute)."""
+        flat = self._store.do("ZREVRANGE", self._store.keys.recent, 0, count - 1, "WITHSCORES")
+        return [(text(flat[i]), int(float(flat[i + 1]))) for i in range(0, len(flat), 2)]
+
+    def named(self, name: str, count: int = 50) -> list[str]:
+        """Return conversations whose customer's name holds this text, those of late first."""
+        forms = {name, name.lower(), name.casefold(), name.title(), name.upper()}
+        return self._search("recent", "contact", "name", sorted(forms), exact=False, count=count)
+
+    def tagged(self, tag: str, count: int = 50) -> list[str]:
+        """Return the ids of the newest sends with a tag."""
+        return self._search("sends", "record", "tag", [tag], exact=True, count=count)
+
+    def _search(
+        self, index: str, family: str, field: str, wanted: Iterable[str], *, exact: bool, count: int
+    ) -> list[str]:
+        found: list[str] = []
+        needles = orjson.dumps(list(wanted))
+        for start in range(0, MOST_LOOKED_AT, _STEP):
+            more, *some = self._store.call(
+                "find_newest",
+                index=index,
+                family=family,
+                field=field,
+                wanted=needles,
+                exact=int(exact),
+                start=start,
+                count=_STEP,
+            )
+            found += [text(each) for each in some]
+            if not more or len(found) >= count:
+                break
+        return found[:count]
+
+    def _read(self, places: Sequence[str]) -> list[ThreadPlace]:
+        keys = self._store.keys
+        commands: list[tuple[Any, ...]] = []
+        for place in places:
+            if place.startswith("e"):
+                commands.append(("XRANGE", keys.events, place[1:], place[1:]))
+            elif place.startswith("r"):
+                commands.append(("HGETALL", keys.record(place[1:])))
+        answers = iter(self._store.run(commands)) if commands else iter(())
+        items = []
+        for place in places:
+            item = ThreadPlace(place, note=_note(place)) if place.startswith("n") else _item(place, next(answers))
+            if item is not None:
+                items.append(item)
+        return items
+
+
+def _item(place: str, raw: Any) -> ThreadPlace | None:
+    if place.startswith("e"):
+        return ThreadPlace(place, event=read_entry(raw[0])) if raw else None
+    data = fields(raw)
+    return ThreadPlace(place, record=read_record(place[1:], data)) if "status" in data else None
+
+
+def _note(place: str) -> dict[str, Any]:
+    try:
+        note = orjson.loads(place[1:])
+    except ValueError:
+        return {}
+    return note if isinstance(note, dict) else {}
