@@ -11,6 +11,7 @@ from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from ipaddress import ip_network
 
+from limits import parse
 from structlog.typing import FilteringBoundLogger
 
 from wa_service.config.settings import Settings
@@ -29,7 +30,7 @@ from wa_service.store.dead_letters import DeadLetters
 from wa_service.store.embedded_valkey import embedded_url
 from wa_service.store.events import Events
 from wa_service.store.flusher import StoreUnavailableError
-from wa_service.store.inbox import Inbox
+from wa_service.store.inbox import Inbox, ReplyLimit
 from wa_service.store.outbox import Limits, Outbox
 from wa_service.store.overview import MemoryWatch, Observer
 from wa_service.store.records import Records
@@ -129,6 +130,7 @@ def build(settings: Settings, ledger: SendLedger | None = None) -> Runtime:
             staff_pause=settings.staff_pause,
             debounce=settings.debounce,
             debounce_most=settings.debounce_most,
+            reply_limit=_reply_limit(settings),
         ),
         outbox=outbox,
         records=Records(store),
@@ -160,6 +162,13 @@ def _limits(settings: Settings, number: str) -> Limits:
     if number in settings.coexistence_numbers:
         throughput = min(throughput, COEXISTENCE_PER_SECOND)
     return Limits(throughput, settings.daily_limit, settings.business_account_id or "-")
+
+
+def _reply_limit(settings: Settings) -> ReplyLimit:
+    if settings.reply_limit == "0":
+        return ReplyLimit()
+    rate = parse(settings.reply_limit)
+    return ReplyLimit(rate.amount, rate.get_expiry())
 
 
 def _client(settings: Settings, number: str, guard: CallGuard, observe: CallObserver) -> WhatsAppMetaClient:

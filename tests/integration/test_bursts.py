@@ -18,7 +18,7 @@ from tests.keys import NAMES, PREFIX
 from wa_service.conversation.pipeline import PipelineResult
 from wa_service.conversation.utterance import Utterance
 from wa_service.store.client import Store
-from wa_service.store.inbox import Inbox, Work
+from wa_service.store.inbox import Finished, Inbox, Work
 from wa_service.store.stored_event import read_event, write_event
 from wa_service.whatsapp.webhooks.events import Piece
 from wa_service.worker.inbound import InboundWorker
@@ -62,7 +62,7 @@ def said(work: Work) -> list[str]:
     return [raw["text"]["body"] if raw["type"] == "text" else raw["type"] for raw in raws]
 
 
-def finish(lanes: Lanes, work: Work, consumer: str = "p") -> bool:
+def finish(lanes: Lanes, work: Work, consumer: str = "p") -> Finished:
     return lanes.inbox.finish(work, consumer, [send()], behind=work.behind)
 
 

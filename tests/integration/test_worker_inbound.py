@@ -23,7 +23,7 @@ from wa_service.store.client import Store
 from wa_service.store.dead_letters import DeadLetters
 from wa_service.store.events import Events
 from wa_service.store.flusher import StoreUnavailableError
-from wa_service.store.inbox import Inbox
+from wa_service.store.inbox import Finished, Inbox
 from wa_service.store.retry import BETWEEN_TRIES
 from wa_service.whatsapp.errors import WhatsAppConnectionError, WhatsAppRequestError
 from wa_service.worker.inbound import MAX_DELIVERIES, RENEW_LEASE_AFTER, RETRY_DELAYS, InboundWorker, LeaseLostError
@@ -92,9 +92,10 @@ def run(lanes: Lanes) -> Iterator[Callable[..., InboundWorker]]:
         consumer: str = "w",
         concurrency: int = 8,
         renew_after: float = RENEW_LEASE_AFTER,
+        **inbox: Any,
     ) -> InboundWorker:
         worker = InboundWorker(
-            PoliteInbox(over.store, retention_seconds=KEEP),
+            PoliteInbox(over.store, retention_seconds=KEEP, **inbox),
             Conversation(handle),  # type: ignore[arg-type]  # what the worker calls of it
             NO_RECEIPTS,
             no_media,
@@ -531,7 +532,7 @@ def test_an_answer_is_written_once_the_store_is_back(lanes: Lanes) -> None:
     class Away(PoliteInbox):
         tried: ClassVar[list[float]] = []
 
-        def finish(self, *args: Any, **rest: Any) -> bool:
+        def finish(self, *args: Any, **rest: Any) -> Finished:
             self.tried.append(time.monotonic())
             if len(self.tried) < 3:
                 raise StoreUnavailableError("away")

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr
 
 from wa_service.config.machine import intents_here, speech_here
-from wa_service.config.types import HttpUrl, Share
+from wa_service.config.types import HttpUrl, RateOrNone, Share
 from wa_service.config.variable import variable
 
 
@@ -49,6 +49,11 @@ class ConversationSettings(BaseModel):
     )
     debounce_most: PositiveFloat = variable(
         "WA_DEBOUNCE_MOST", "Seconds after the first of them when they are answered, however much they write.", 15.0
+    )
+    reply_limit: RateOrNone = variable(
+        "WA_REPLY_LIMIT",
+        "Automatic answers to one customer, beyond which nothing is answered there for 30 minutes; 0: no limit.",
+        "30/10minutes",
     )
     groups: Literal["quiet", "answer"] = variable(
         "WA_GROUPS", "Whether messages to a group are answered: quiet or answer.", "quiet"

@@ -77,6 +77,9 @@ GraphId = Annotated[
 ApiVersion = Annotated[str, _takes("a version such as v25.0", r"v\d{1,3}\.\d")]
 HttpUrl = Annotated[str, _takes("an address that starts with http:// or https://", r"https?://[^\s/]+(/\S*)?")]
 Rate = Annotated[str, _takes("a rate such as 6000/minute", r"[1-9]\d* ?(/|per) ?(\d+ ?)?(second|minute|hour|day)s?")]
+RateOrNone = Annotated[
+    str, _takes("a rate such as 30/10minutes, or 0", r"0|[1-9]\d* ?(/|per) ?(\d+ ?)?(second|minute|hour|day)s?")
+]
 Address = Annotated[str, _takes("address:port or unix:path", r"unix:.+|(\[[0-9a-fA-F:.]+\]|[^\s:]*):\d{1,5}")]
 StoreTag = Annotated[str, _takes("1 to 32 letters, digits, dashes and underscores", r"[0-9A-Za-z_-]{1,32}")]
 Port = Annotated[int, Field(ge=0, le=65_535)]

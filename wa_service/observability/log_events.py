@@ -59,6 +59,11 @@ LOG_EVENTS = (
         "Handling a message raised an unexpected error.",
         "`message`, `number`, `reason` and a traceback",
     ),
+    LogEvent(
+        "whatsapp.conversation.reply_limit_reached",
+        "A customer got as many automatic answers as `WA_REPLY_LIMIT` allows: the bot is quiet there.",
+        "`message`, `number`",
+    ),
     LogEvent("whatsapp.message.lease_lost", "Another worker has the conversation by now; this one stopped."),
     LogEvent(
         "whatsapp.message.result_discarded",

@@ -72,6 +72,9 @@ _reply = Histogram(
 _unsupported = Counter(
     "whatsapp_unsupported_messages", "Messages that WhatsApp handed on without their content, by Meta's code.", ["code"]
 )
+_reply_limits = Counter(
+    "whatsapp_reply_limit_reached", "Conversations that got no more automatic answers for a while (WA_REPLY_LIMIT)."
+)
 _responder = Counter("whatsapp_responder", "Answers asked of the responder, by how that ended.", ["outcome"])
 _responder_seconds = Histogram(
     "whatsapp_responder_seconds", "Time for the responder to answer.", buckets=_SECONDS_OF_AN_ANSWER
@@ -192,6 +195,11 @@ def responder_asked(outcome: str, seconds: float) -> None:
     """The http or llm responder ended one question: answered, silent, unusable or failed."""
     _responder_of(outcome).inc()
     _responder_seconds.observe(seconds)
+
+
+def reply_limit_reached() -> None:
+    """A customer got as many automatic answers as WA_REPLY_LIMIT allows; the bot is quiet there for a while."""
+    _reply_limits.inc()
 
 
 def speech_took(seconds: float) -> None:

@@ -32,6 +32,7 @@ Kind = Literal[
     "history",
     "erased",
     "console",
+    "pause",
 ]
 
 

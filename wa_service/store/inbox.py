@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from types import MappingProxyType
+from typing import Literal
 
 import orjson
 
@@ -35,6 +37,31 @@ UNSENT_CEILING = 20
 NOT_WRITTEN = frozenset({"system", "edit", "revoke"})
 LEASE_SECONDS = 15.0
 _NO_STAMPS: Mapping[str, int] = MappingProxyType({})
+
+
+class Finished(IntEnum):
+    """How `finish` ended: another did it, it is done, or done without the replies, which were too many."""
+
+    LOST = 0
+    DONE = 1
+    OVER_REPLY_LIMIT = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A time in which nothing is answered by itself: seconds from now, and why ("" for no more than that)."""
+
+    seconds: float
+    reason: Literal["handover", "responder"]
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyLimit:
+    """So many automatic answers to one customer in so many seconds; `count` 0: any number."""
+
+    count: int = 0
+    seconds: int = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +100,8 @@ class Inbox:
 
     `answer_max_age`: seconds after which a message is kept and told, and not put into a mailbox (0: 8 days);
     `staff_pause`: seconds for which nothing is answered where somebody of the business wrote (0: no pause);
-    `debounce`: seconds that a burst of messages waits for more, `debounce_most` from its first one (0: not at all).
+    `debounce`: seconds that a burst of messages waits for more, `debounce_most` from its first one (0: not at all);
+    `reply_limit`: beyond it an answer is not given, and nothing is answered there for half an hour.
 
     Methods that return a `Command` are for `Store.run`, many in one round trip; the others run at once and raise
     `StoreUnavailableError`.
@@ -89,6 +117,7 @@ class Inbox:
         staff_pause: float = 0.0,
         debounce: float = 0.0,
         debounce_most: float = 15.0,
+        reply_limit: ReplyLimit = ReplyLimit(),
     ) -> None:
         self._store = store
         self._retention = retention_seconds
@@ -96,6 +125,7 @@ class Inbox:
         self._staff_pause_ms = int(staff_pause * 1000)
         self._debounce_ms = int(debounce * 1000)
         self._debounce_most_ms = int(debounce_most * 1000)
+        self._reply_limit = reply_limit
         # What is older than the marks live may have been handled before: nobody can tell.
         self._answer_max_age = min(answer_max_age or SEEN_SECONDS, SEEN_SECONDS)
 
@@ -202,8 +232,9 @@ class Inbox:
         stamps: Mapping[str, int] = _NO_STAMPS,
         behind: Sequence[bytes] = (),
         note: str = "",
-    ) -> bool:
-        """Put replies into the lane and take the event off the mailbox, in one step; False when another did it.
+        pause: Pause | None = None,
+    ) -> Finished:
+        """Put replies into the lane and take the event off the mailbox, in one step.
 
         `transcript` is a JSON object for the events stream, `note` one for the thread; `stamps` names fields of the
         contact to set to a time, in ms from now; `behind`: those of the burst that were handled with it.
@@ -219,9 +250,14 @@ class Inbox:
             stamps=orjson.dumps(dict(stamps)),
             behind=orjson.dumps([event.decode() for event in behind]),
             note=note,
+            pause_ms=-1 if pause is None else int(pause.seconds * 1000),
+            pause_reason=pause.reason if pause else "",
+            pause_note=pause.note if pause else "",
+            reply_limit=self._reply_limit.count,
+            reply_window_ms=self._reply_limit.seconds * 1000,
             replies=[reply.spec() for reply in replies],
         )
-        return bool(done == 1)
+        return Finished(done)
 
     def retry_later(self, work: Work, consumer: str, delay: float, *, is_failure: bool, note: str = "") -> int:
         """Hand the conversation back, due after `delay` s; where this is no failure, the delivery is not counted.

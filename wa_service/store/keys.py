@@ -52,6 +52,7 @@ FAMILIES = (
     Family("mailbox:<c>", "zset", "received events by Meta's second, then order", "until handled", "conversation"),
     Family("conv:<c>", "hash", "token, deliveries, failures, head", "8 days, from last touch", "conversation"),
     Family("wrong_type:<c>", "any", "a key that no step can read, set aside", "retention", "conversation"),
+    Family("answered:<c>", "list", "when the last automatic answers were given", "minutes", "conversation"),
     Family("floods:<c>", "hash", "how many came too much, the last letter", "1 day", "conversation"),
     Family("numbers", "set", "the numbers that the tag is bound to", "always", "no"),
     Family("former_numbers", "set", "numbers of before whose sends may wait", "while they do", "no"),

@@ -65,9 +65,12 @@ class EventItem(ResponseBody):
     `echo` is what a person of the business wrote in the app, `standby` what happens in a thread that is another
     application's, `handover` that a thread changed hands (`data` as of a `message`), `history` what was written
     in a thread before (`data` holds `thread`, Meta's `metadata` and `messages`). `erased` tells that a person was
-    erased (`data` holds the SHA-256 of each of their `addresses`, as hex): erase your copy, too. With `stale` a
-    message came too late to be answered. `unreadable` is what another version stored in a form that this one does not
-    know. `contact` is an address that the customer has now, null where there is none.
+    erased (`data` holds the SHA-256 of each of their `addresses`, as hex): erase your copy, too. `pause` tells that
+    nothing is answered by itself there for a while (`data` holds `until`, in Unix seconds, and the `reason`: `handover`
+    where a person is to take over, with a `note`, `responder` where the program said so, `reply-limit` where two
+    machines seem to talk). With `stale` a message came too late to be answered. `unreadable` is what another version
+    stored in a form that this one does not know. `contact` is an address that the customer has now, null where there
+    is none.
     """
 
     cursor: str

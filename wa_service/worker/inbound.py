@@ -20,10 +20,10 @@ from structlog.typing import FilteringBoundLogger
 
 from wa_service.conversation.pipeline import Pipeline, PipelineResult
 from wa_service.conversation.utterance import Utterance
-from wa_service.observability import log
+from wa_service.observability import log, metrics
 from wa_service.resilience.breaker import Unavailable
 from wa_service.store.flusher import StoreUnavailableError
-from wa_service.store.inbox import Inbox, Work
+from wa_service.store.inbox import Finished, Inbox, Pause, Work
 from wa_service.store.outbox import Send
 from wa_service.store.retry import retry_until_stored
 from wa_service.store.stored_event import NewerFormError, StoredEvent, UnreadableEventError
@@ -273,8 +273,6 @@ class InboundWorker:
     ) -> None:
         # Once more when the store is back: the step does it once, and only under this lease.
         stamps = {UNSUPPORTED_ANSWERED_AT: 0} if result.unsupported_answered else {}
-        if result.pause_seconds is not None:
-            stamps[PAUSED_UNTIL] = int(result.pause_seconds * 1000)
         finish = partial(
             self._inbox.finish,
             burst.work,
@@ -284,14 +282,18 @@ class InboundWorker:
             stamps=stamps,
             behind=burst.behind,
             note=thread_notes.handled([message.stored for message in burst.messages], result, lease.started),
+            pause=_pause(result),
         )
         finished = retry_until_stored(finish, self._wait_for_store, STORE_RETRY_SECONDS)
         several = {"burst": len(burst.messages)} if burst.behind else {}
+        if finished == Finished.OVER_REPLY_LIMIT:
+            metrics.reply_limit_reached()
+            logger.warning("whatsapp.conversation.reply_limit_reached")
         logger.info(
             "whatsapp.message.handled" if finished else "whatsapp.message.result_discarded",
             type=burst.event.kind,
             intent=result.intent or None,
-            replies=[send.id for send in sends],
+            replies=[send.id for send in sends] if finished != Finished.OVER_REPLY_LIMIT else [],
             ms=_age_ms(burst.stored.received),
             **several,
         )
@@ -351,6 +353,13 @@ class InboundWorker:
             contact=contact_facts(work.contact),
         )
         return self._reply_sends.make(stored, self._pipeline.apologise(utterance), address=piece.addresses[0])
+
+
+def _pause(result: PipelineResult) -> Pause | None:
+    """What of the answer ends our part in the conversation for a while."""
+    if result.pause_seconds is None:
+        return None
+    return Pause(result.pause_seconds, "handover" if result.handover else "responder", result.handover)
 
 
 def _transcript_event(event: InboundMessage, result: PipelineResult) -> str:

@@ -42,6 +42,7 @@ FACTS: dict[str, Callable[[], None]] = {
     "whatsapp_delivery_seconds_count": lambda: metrics.delivery_took("read", 4),
     "whatsapp_reply_seconds_count": lambda: metrics.reply_took(0.2),
     "whatsapp_unsupported_messages_total": lambda: metrics.unsupported_received(131060),
+    "whatsapp_reply_limit_reached_total": metrics.reply_limit_reached,
     "whatsapp_responder_total": lambda: metrics.responder_asked("answered", 0.1),
     "whatsapp_responder_seconds_count": lambda: metrics.responder_asked("answered", 0.1),
     "whatsapp_speech_seconds_count": lambda: metrics.speech_took(0.4),

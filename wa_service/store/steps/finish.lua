@@ -1,10 +1,12 @@
 -- The replies into the lane and the event, with those that were handled with it (behind: a list), off the mailbox: all or
 -- nothing, and only for the lease's holder.
 -- transcript: JSON for the events stream ("" none) · stamps: fields of the contact and the ms from now to set them to (a
--- contact that is no more stays forgotten) · note: see `push_note` · replies: sends as `enqueue` takes them.
--- Return 1, or 0 when the lease is another's or the event is already finished.
--- args: conversation token event consumer retention:number transcript stamps:json behind:json note replies:json...
--- include: allow_when_full clock lifetime wake thread events lane enqueue lease release stamp
+-- contact that is no more stays forgotten) · pause_ms: how long nothing is answered there from now on (-1: as before),
+-- pause_reason, pause_note: why · reply_limit: so many answers within reply_window_ms (0: any number); one more is not
+-- given, and begins a pause · note: see `push_note` · replies: sends as `enqueue` takes them.
+-- Return 1, 2 where the replies were too many, or 0 when the lease is another's or the event is already finished.
+-- args: conversation token event consumer retention:number transcript stamps:json behind:json note pause_ms:number pause_reason pause_note reply_limit:number reply_window_ms:number replies:json...
+-- include: allow_when_full clock lifetime wake thread events lane enqueue lease release stamp reply_limit
 if not holds(conversation, token) then return 0 end
 -- A lane that cannot be read stops it here, before the first write; `take` sets it aside.
 if #replies > 0 then redis.call('LLEN', prefix .. 'lane:' .. conversation) end
@@ -16,6 +18,12 @@ push_note(conversation, note, retention)
 local silence = redis.call('HMGET', prefix .. 'contact:' .. conversation, 'paused_until', 'other_until')
 local is_silent = tonumber(silence[1] or 0) > wall or tonumber(silence[2] or 0) > wall
 stamp_contact(conversation, stamps)
-for _, reply in ipairs(is_silent and {} or replies) do enqueue(reply, conversation, retention) end
+local is_over = #replies > 0 and not is_silent and over_reply_limit(conversation, reply_limit, reply_window_ms)
+if is_over then
+  begin_quiet(conversation, 'reply-limit', '', QUIET_MS, retention)
+elseif pause_ms >= 0 then
+  begin_quiet(conversation, pause_reason, pause_note, pause_ms, retention)
+end
+for _, reply in ipairs((is_silent or is_over) and {} or replies) do enqueue(reply, conversation, retention) end
 release_conversation(conversation, consumer)
-return 1
+return is_over and 2 or 1
