@@ -35,6 +35,8 @@ from wa_service.store.outbox import Limits, Outbox
 from wa_service.store.overview import MemoryWatch, Observer
 from wa_service.store.records import Records
 from wa_service.store.result_waiters import ResultWaiters
+from wa_service.store.stop_digests import StopDigests
+from wa_service.store.stops import Stops
 from wa_service.store.subscriptions import Subscriptions
 from wa_service.store.threads import Threads
 from wa_service.whatsapp.client import WhatsAppMetaClient
@@ -60,6 +62,7 @@ class Runtime:
     records: Records
     contacts: Contacts
     threads: Threads
+    stops: Stops
     events: Events
     dead_letters: DeadLetters
     result_waiters: ResultWaiters
@@ -97,12 +100,15 @@ def build(settings: Settings, ledger: SendLedger | None = None) -> Runtime:
     store = Store(connect(redis_url(settings)), settings.store_tag)
     retention = settings.retention_days * 86_400
     numbers = settings.phone_number_ids
+    digests = StopDigests(store, settings.stop_key.get_secret_value().encode() if settings.stop_key else None)
     outbox = Outbox(
         store,
         retention,
         {number: _limits(settings, number) for number in numbers},
         settle_seconds=settings.settle_seconds,
         resend_unknown=settings.resend_unknown,
+        digests=digests,
+        marketing_per_week=settings.marketing_per_week,
     )
     management = ManagementGuard(partial(_management_opened, log.get_logger()))
     breakers = {number: MetaBreaker(partial(_pause, outbox, number)) for number in numbers}
@@ -134,7 +140,8 @@ def build(settings: Settings, ledger: SendLedger | None = None) -> Runtime:
         ),
         outbox=outbox,
         records=Records(store),
-        contacts=Contacts(store, numbers, retention_seconds=retention),
+        contacts=Contacts(store, numbers, retention_seconds=retention, digests=digests),
+        stops=Stops(store, digests, numbers, retention),
         threads=Threads(store),
         events=events,
         dead_letters=DeadLetters(store, retention_seconds=retention),

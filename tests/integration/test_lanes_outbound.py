@@ -26,6 +26,8 @@ UP_TO_TWO: dict[str, Any] = {
     "daily_limit": 0,
     "opens": 0,
     "take": 0,
+    "stops": "[]",
+    "marketing_per_week": 0,
     "who": b'{"group":"","numbers":[["1"]],"ids":[],"at":0}',
 }
 ACCEPTED = SendOutcome("accepted", wamid="wamid.A1", wa_id="15551230001", meta_healthy=True)

@@ -7,8 +7,22 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, NonNegativeFloat, NonNegativeInt, PositiveInt, SecretStr
 
-from wa_service.config.types import ApiKeys, ApiVersion, GraphId, GraphIds, HttpUrl, Rate, RedisUrl, Secrets, StoreTag
+from wa_service.config.types import (
+    ApiKeys,
+    ApiVersion,
+    GraphId,
+    GraphIds,
+    HttpUrl,
+    Rate,
+    RedisUrl,
+    Secrets,
+    StoreTag,
+    Words,
+)
 from wa_service.config.variable import variable
+
+_STOP_WORDS = ("STOP", "UNSUBSCRIBE", "CANCEL", "STOPP", "ABMELDEN", "BAJA", "SAIR", "PARAR", "ARRÊT", "ARRET")
+_START_WORDS = ("START", "UNSTOP")
 
 
 class PlatformSettings(BaseModel):
@@ -86,6 +100,22 @@ class PlatformSettings(BaseModel):
     )
     send_ttl: PositiveInt = variable("WA_SEND_TTL", "Seconds a message may wait to be sent.", 86_400)
     schedule_days: PositiveInt = variable("WA_SCHEDULE_DAYS", "How many days ahead a message's send_at may be.", 35)
+    marketing_per_week: NonNegativeInt = variable(
+        "WA_MARKETING_PER_WEEK", "Marketing templates that one customer may get in seven days; 0: any number.", 0
+    )
+    stop_words: Words = variable(
+        "WA_STOP_WORDS",
+        "Words by which a customer refuses marketing, comma separated, as a whole message; `none`: off.",
+        _STOP_WORDS,
+    )
+    start_words: Words = variable("WA_START_WORDS", "Words by which a customer wants marketing again.", _START_WORDS)
+    stop_key: SecretStr | None = variable(
+        "WA_STOP_KEY",
+        "Keys the digests under which a refusal of marketing outlives an erasure.",
+        None,
+        secret=True,
+        shown="made at the first start and kept in the store",
+    )
     send_concurrency: PositiveInt = variable("WA_SEND_CONCURRENCY", "Sends under way side by side in one worker.", 100)
     settle_seconds: PositiveInt = variable(
         "WA_SETTLE_SECONDS", "Seconds after which a send without an answer may be judged.", 300

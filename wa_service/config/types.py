@@ -21,6 +21,10 @@ def _split(value: Any) -> Any:
     return value
 
 
+def _words(value: Any) -> Any:
+    return () if value == "none" else _split(value)
+
+
 def _api_keys(value: Any) -> Any:
     return parse_api_keys(value) if isinstance(value, str) else value
 
@@ -91,5 +95,6 @@ HttpUrls = Annotated[tuple[HttpUrl, ...], BeforeValidator(_split)]
 GraphIds = Annotated[tuple[GraphId, ...], BeforeValidator(_split)]
 Secrets = Annotated[tuple[SecretStr, ...], BeforeValidator(_split)]
 Networks = Annotated[tuple[Network, ...], BeforeValidator(_split)]
+Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
 ApiKeys = Annotated[tuple[ApiKey, ...], BeforeValidator(_api_keys)]
 Share = Annotated[float, Field(ge=0, le=1)]

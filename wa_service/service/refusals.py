@@ -64,6 +64,21 @@ class AlreadySentError(RefusedError):
         self.record_id = record_id
 
 
+class CustomerStoppedError(RefusedError):
+    """The customer wants no marketing."""
+
+    def __init__(self) -> None:
+        super().__init__("The customer wants no marketing: send it to nobody who has not asked for it again.")
+
+
+class MarketingLimitError(RefusedError):
+    """The customer has had as much marketing as a week may bring; `retry_after` in seconds."""
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__(f"The customer has had a week's marketing; one more may go in {retry_after:.0f} s.")
+        self.retry_after = retry_after
+
+
 class QuotaExceededError(RefusedError):
     """No more customers may be opened by template at the moment; `retry_after` in seconds."""
 

@@ -9,8 +9,10 @@ from typing import Any
 from wa_service.observability import log
 from wa_service.service.refusals import (
     AlreadySentError,
+    CustomerStoppedError,
     IdempotencyKeyReusedError,
     LaneFullError,
+    MarketingLimitError,
     NotOwnerError,
     QuotaExceededError,
     RequestInProgressError,
@@ -79,6 +81,8 @@ class SendService:
             TemplateMismatchError: the message does not fit its template.
             IdempotencyKeyReusedError, RequestInProgressError: by the idempotency key.
             QuotaExceededError: the template quota is used up, and the message is not bulk.
+            CustomerStoppedError: it is marketing, and the customer wants none.
+            MarketingLimitError: it is marketing, and the customer has had enough this week.
             NotOwnerError: the thread is another application's, and the message takes it not.
             LaneFullError: too many messages wait for the customer.
             StoreUnavailableError: the store is unavailable or nearly full.
@@ -165,6 +169,10 @@ class SendService:
                 raise LaneFullError
             case "not_owner":
                 raise NotOwnerError
+            case "stopped":
+                raise CustomerStoppedError
+            case "marketing_limit":
+                raise MarketingLimitError(put.retry_after)
             case "quota":
                 raise QuotaExceededError(put.retry_after)
         return put

@@ -15,12 +15,13 @@ import orjson
 from pydantic import ValidationError
 
 from wa_service.service.refusals import InvalidRequestError, ScheduledTooFarError
+from wa_service.store.keys import template_key
 from wa_service.store.outbox import Priority, Send
 from wa_service.whatsapp.outbound.messages import Message, parse_message, problems
 
 TEMPLATE: Final = "template"
 _GROUP_ID: Final = re.compile(r"[!-~]{1,256}")
-_OURS: Final = ("from", "fallback_template", "ttl", "tag", "take", "send_at")
+_OURS: Final = ("from", "fallback_template", "ttl", "tag", "take", "send_at", "despite_stop")
 LONGEST_TAG: Final = 64
 SEND_AT: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
 """RFC 3339: a time without its zone would leave at another one than its caller means."""
@@ -80,9 +81,13 @@ def read_send(
         notify=None if send_at is not None and send_at > _now_ms() else notify,
         take=given.get("take") is True,
         send_at=send_at,
+        template=_template_key(templates.get(TEMPLATE)),
+        fallback_name=_template_key(templates.get("fallback_template")),
+        despite_stop=given.get("despite_stop") is True,
     )
     canonical = [number, ttl, payload, send.opaque, send.tag, fallback[0] if fallback else None]
     canonical += [] if send_at is None else [send_at]
+    canonical += ["despite_stop"] if send.despite_stop else []
     digest = blake2b(orjson.dumps(canonical, option=orjson.OPT_SORT_KEYS), digest_size=16)
     return SendRequest(send, digest.hexdigest(), templates)
 
@@ -139,6 +144,10 @@ def _ttl(given: Any, longest: int) -> int:
     if not whole or not 1 <= given <= longest:
         raise _wrong("ttl", f"This must be a whole number of seconds from 1 to {longest}.")
     return int(given)
+
+
+def _template_key(template: Mapping[str, Any] | None) -> str | None:
+    return template_key(str(template["name"]), str(template["language"]["code"])) if template else None
 
 
 def _send_at(given: Any, most_days: int) -> int | None:

@@ -22,14 +22,22 @@ Definitions = Sequence[Mapping[str, Any]]
 
 
 class TemplateCache:
-    """`fetch` asks Meta for all definitions, or is None where no business account is configured.
+    """`fetch` asks Meta for all definitions, or is None where no business account is configured; `on_fetched` gets them
+    before anybody else does.
 
     Meta is asked in a thread of its own, once for everybody who wants to know; for the checks of sends it is
     remembered, too, that it could not be asked.
     """
 
-    def __init__(self, fetch: Callable[[], Definitions] | None, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        fetch: Callable[[], Definitions] | None,
+        *,
+        on_fetched: Callable[[Definitions], None] = lambda _: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._fetch = fetch
+        self._on_fetched = on_fetched
         self._clock = clock
         self._mutex = threading.Lock()
         self._definitions: Definitions = ()
@@ -62,7 +70,8 @@ class TemplateCache:
         """
         if not templates or self._fetch is None:
             return
-        if not self._mismatches(templates, self._remembered()):
+        remembered = self._remembered()
+        if self._knows(templates, remembered) and not self._mismatches(templates, remembered):
             return
         try:
             found = self._mismatches(templates, self._younger_than(PAUSE_SECONDS).result(CHECK_SECONDS))
@@ -92,6 +101,7 @@ class TemplateCache:
     def _ask(self, fetch: Callable[[], Definitions], answer: Future[Definitions]) -> None:
         try:
             found = fetch()
+            self._on_fetched(found)
         except Exception as problem:
             answer.set_exception(problem)
             if not isinstance(problem, WhatsAppError):
@@ -100,6 +110,12 @@ class TemplateCache:
         else:
             self._definitions, self._fetched_at = found, self._clock()
             answer.set_result(found)
+
+    @staticmethod
+    def _knows(templates: Mapping[str, Mapping[str, Any]], definitions: Definitions) -> bool:
+        """Whether each template is among the definitions: else nobody knows whether it is marketing."""
+        names = {item.get("name") for item in definitions}
+        return all(template.get("name") in names for template in templates.values())
 
     @staticmethod
     def _mismatches(templates: Mapping[str, Mapping[str, Any]], definitions: Definitions) -> list[tuple[str, str]]:

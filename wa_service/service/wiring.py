@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from wa_service.observability.metrics_buffer import MetricsBuffer
@@ -14,7 +16,9 @@ from wa_service.service.intake import Intake
 from wa_service.service.replay import ReplayService
 from wa_service.service.send import SendService
 from wa_service.service.subscriptions import SubscriptionService
-from wa_service.service.template_cache import TemplateCache
+from wa_service.service.template_cache import Definitions, TemplateCache
+from wa_service.store.flusher import StoreUnavailableError
+from wa_service.store.template_categories import TemplateCategories
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,8 @@ class Services:
 def build(runtime: Runtime, metrics_buffer: MetricsBuffer) -> Services:
     """Wire the services up; nothing here connects or starts anything."""
     settings = runtime.settings
-    templates = TemplateCache(_fetch_templates(runtime))
+    categories = TemplateCategories(runtime.store, runtime.outbox.limits_of(runtime.numbers[0]).waba)
+    templates = TemplateCache(_fetch_templates(runtime), on_fetched=partial(_note_categories, categories))
     account = AccountEvents(
         runtime.events,
         runtime.inbox,
@@ -72,6 +77,11 @@ def build(runtime: Runtime, metrics_buffer: MetricsBuffer) -> Services:
             runtime.subscriptions, runtime.events, runtime.push_policy, runtime.pusher, runtime.numbers
         ),
     )
+
+
+def _note_categories(categories: TemplateCategories, definitions: Definitions) -> None:
+    with suppress(StoreUnavailableError):  # the next fetch tells it again
+        categories.note(definitions)
 
 
 def _fetch_templates(runtime: Runtime) -> Callable[[], Sequence[dict[str, Any]]] | None:

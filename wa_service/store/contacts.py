@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 from wa_service.store.client import Store, fields, text
 from wa_service.store.erasure import Eraser, Person, Progress, Walk, no_progress
+from wa_service.store.stop_digests import StopDigests
 from wa_service.whatsapp.addresses import as_stored, is_user_id, spellings
 from wa_service.whatsapp.phone_numbers import is_number
 
@@ -55,8 +56,16 @@ class NobodysAddressError(ValueError):
 class Contacts:
     """Contacts by address, on any of `numbers`. Raises `StoreUnavailableError`."""
 
-    def __init__(self, store: Store, numbers: Sequence[str], *, retention_seconds: int = 30 * 86_400) -> None:
+    def __init__(
+        self,
+        store: Store,
+        numbers: Sequence[str],
+        *,
+        retention_seconds: int = 30 * 86_400,
+        digests: StopDigests | None = None,
+    ) -> None:
         self._store = store
+        self._digests = digests
         self._retention = retention_seconds
         self._numbers = tuple(numbers)
 
@@ -118,7 +127,18 @@ class Contacts:
         person = Person(self._store, walk, address)
         if not (is_number(address) or is_user_id(address) or person.is_known):
             raise NobodysAddressError
+        self._keep_stop(person)
         return Eraser(self._store, walk, person, retention_seconds=self._retention).run()
+
+    def _keep_stop(self, person: Person) -> None:
+        """Let a STOP of the person's outlive them, under digests that lead back to nobody."""
+        keys, contacts = self._store.keys, sorted(person.conversations)
+        said = self._store.run([("HMGET", keys.contact(c), "stopped_at", "stopped_by") for c in contacts])
+        stopped = [(int(at), by) for at, by in said if at]
+        if stopped and self._digests is not None:
+            at, by = max(stopped)
+            stops = [keys.of("stop", digest) for digest in self._digests.of(person.addresses)]
+            self._store.run([("HSET", key, "at", at, "by", by) for key in stops])
 
 
 def _read(conversation: str, data: dict[str, str]) -> Contact:

@@ -200,6 +200,7 @@ class Eraser:
             number = c.partition(":")[0]
             commands: list[Command] = [("DEL", *(self._keys.of(family, c) for family in _OF_A_CONVERSATION))]
             commands += [("ZREM", self._keys.due, c), ("ZREM", self._keys.recent, c)]
+            commands += [("SREM", self._keys.of("stops_unwritten"), c)]
             commands += [("ZREM", self._keys.out(number, priority), c) for priority in (0, 1)]
             commands += [("HDEL", key, c) for key in work]
             self._do(commands)
@@ -329,7 +330,7 @@ class Eraser:
         return matcher.mentioned_in(data)
 
     STEPS: Final = (
-        (_conversations, ("due", "recent", "out", "quota", "held", "last_take")),
+        (_conversations, ("due", "recent", "out", "quota", "held", "last_take", "stops_unwritten")),
         (_pushes, ("push_due", "push_lane", "push_head")),
         (_records, ("record", "wamid", "idempotency", "busy", "unknown", "sends", "scheduled")),
         (_stream, ("events", "events_draft")),

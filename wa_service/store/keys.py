@@ -45,7 +45,7 @@ FAMILIES = (
     Family(
         "contact:<c>",
         "hash",
-        "name, last_in, window_end, addresses, since, former, joined, quota, pauses, when each number came",
+        "name, last_in, window_end, addresses, since, former, joined, quota, pauses, STOP, when each number came",
         "retention, from last touch",
         "conversation",
     ),
@@ -65,6 +65,11 @@ FAMILIES = (
         "conversation",
     ),
     Family("recent", "zset", "conversations, by when something last happened there", "retention", "holds"),
+    Family("marketing:<c>", "zset", "marketing templates that went, by when", "7 days", "conversation"),
+    Family("stop:<digest>", "hash", "the address with this keyed digest wants no marketing", "until START", "no"),
+    Family("stop_key", "string", "the key of these digests, where `WA_STOP_KEY` gives none", "always", "no"),
+    Family("stops_unwritten", "set", "contacts whose STOP has yet to be written so", "seconds", "holds"),
+    Family("categories:<waba>", "hash", "the category of each template", "until told otherwise", "no"),
     Family("pair:<c>", "string", "the customer's own pace (GCRA)", "until it is free", "conversation"),
     Family("due", "zset", "conversations with a mailbox, by when to look", "while there is work", "holds"),
     Family("wake", "list", "wakes consumers of received messages, at most 64", "short", "no"),
@@ -124,6 +129,11 @@ FAMILIES = (
 def mark(number: str, message_id: str) -> bytes:
     """The 12-byte digest that stands for a message: a wamid holds the customer's number, a digest does not."""
     return blake2b(f"{number}\0{message_id}".encode(), digest_size=12).digest()
+
+
+def template_key(name: str, language: str) -> str:
+    """Return the name under which a template's category is kept; Meta writes `en-US`, too."""
+    return f"{name} {language.replace('-', '_')}"
 
 
 class Keys:
@@ -214,6 +224,10 @@ class Keys:
     def pace(self, number: str) -> str:
         """A number's lowered pace."""
         return self.of("pace", number)
+
+    def categories(self, waba: str) -> str:
+        """The category of each template of an account."""
+        return self.of("categories", waba)
 
     def scheduled(self, number: str) -> str:
         """Scheduled sends of a number."""

@@ -17,8 +17,10 @@ import orjson
 from wa_service.store.client import Store, text
 from wa_service.store.flusher import Command
 from wa_service.store.keys import SEEN_SECONDS, mark
+from wa_service.store.moments import Moment
 from wa_service.store.size_limits import bounded, fits
 from wa_service.store.status_forms import KEPT_BYTES, LONGEST_WORD, failure_of, foreign_status, status_key
+from wa_service.store.stop_digests import StopDigests
 from wa_service.whatsapp.addresses import spellings
 from wa_service.whatsapp.webhooks.identity import identity_of_address
 from wa_service.whatsapp.webhooks.status import NON_MESSAGE_TYPES, MessageStatus
@@ -26,12 +28,11 @@ from wa_service.whatsapp.webhooks.status import NON_MESSAGE_TYPES, MessageStatus
 LANE_CEILING = 1_000
 MARGIN_MS = 10
 CLAIM_SECONDS = 45.0
-# Goes on while the machine is suspended, where there is one that does.
-_STEADY_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 RetryClass = Literal["limited", "pair", "unwell"]
-PutOutcome = Literal["queued", "scheduled", "replayed", "waiting", "conflict", "full", "quota", "not_owner"]
+_PutRefusal = Literal["conflict", "full", "quota", "not_owner", "stopped", "marketing_limit"]
+PutOutcome = Literal["queued", "scheduled", "replayed", "waiting"] | _PutRefusal
 
 
 class Priority(StrEnum):
@@ -51,7 +52,8 @@ class Send:
     the caller's own biz_opaque_callback_data, `tag` its label for lists; `fallback` a template's message object that is
     sent instead when the service window turns out to be closed; `notify` the list of a web process that waits for the
     result; `origin` names the message that a reply answers, as "reference@ms when received"; `send_at` (ms since 1970)
-    is when it may leave, and from when its `ttl` counts.
+    is when it may leave, and from when its `ttl` counts; `template` and `fallback_name` say which template the body and
+    the fallback are (`template_key`), `despite_stop` that it goes to who wants no marketing, too.
     """
 
     id: str
@@ -68,6 +70,9 @@ class Send:
     origin: str | None = None
     take: bool = False
     send_at: int | None = None
+    template: str | None = None
+    fallback_name: str | None = None
+    despite_stop: bool = False
 
     def spec(self) -> bytes:
         """Return it as the step `put` takes it."""
@@ -82,9 +87,11 @@ class Send:
         }
         if self.fallback is not None:
             spec |= {"fallback": self.fallback.decode(), "fallback_id": self.id + "f"}
-        for name in ("opaque", "tag", "notify", "origin", "send_at"):
+        for name in ("opaque", "tag", "notify", "origin", "send_at", "template", "fallback_name"):
             if (value := getattr(self, name)) is not None:
                 spec[name] = value
+        if self.despite_stop:
+            spec["despite_stop"] = 1
         return orjson.dumps(spec)
 
 
@@ -98,30 +105,13 @@ class Idempotency:
 
 
 class PutResult(NamedTuple):
-    """What became of a put: `outcome`, the record's id, and for "quota" the seconds until there is room."""
+    """What became of a put: `outcome`, the record's id, and for "quota" and "marketing_limit" the seconds until there
+    is room.
+    """
 
     outcome: PutOutcome
     id: str
     retry_after: float
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """A moment by two clocks: one that nobody sets but that may stand still with the machine, and the calendar's."""
-
-    steady: float
-    calendar: float
-
-    @classmethod
-    def now(cls) -> Moment:
-        """Return this moment."""
-        return cls(time.clock_gettime(_STEADY_CLOCK), time.time())
-
-    @property
-    def seconds_ago(self) -> float:
-        """How long ago it was, by the clock that says more."""
-        now = Moment.now()
-        return max(now.steady - self.steady, now.calendar - self.calendar)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,12 +138,15 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class GrantBatch:
-    """What may be sent now; seconds until asking again is worth it (infinity: until woken), and why."""
+    """What may be sent now; seconds until asking again is worth it (infinity: until woken), and why.
+
+    `failed`: records that failed instead, each with a reason.
+    """
 
     grants: list[Grant]
     wait: float
     why: str
-    expired: list[str]
+    failed: list[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +205,9 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Outbox:
-    """The lanes of sends. `limits` by phone number id; unknown numbers have the defaults."""
+    """The lanes of sends. `limits` by phone number id; unknown numbers have the defaults. `digests`: of addresses that
+    want no marketing; `marketing_per_week`: marketing templates that a customer may get in a week (0: any).
+    """
 
     store: Store
     retention_seconds: int
@@ -220,6 +215,8 @@ class Outbox:
     settle_seconds: float = 300.0
     resend_unknown: bool = False
     claim_seconds: float = CLAIM_SECONDS
+    digests: StopDigests | None = None
+    marketing_per_week: int = 0
 
     def limits_of(self, number: str) -> Limits:
         """The number's limits as configured; what Meta said since stands in the store and comes first."""
@@ -252,9 +249,11 @@ class Outbox:
             opens=int(opens),
             who=orjson.dumps(identity_of_address(send.address).as_argument(0)),
             take=int(send.take),
+            stops=orjson.dumps(self.digests.of([send.address]) if self.digests and send.template else ()),
+            marketing_per_week=self.marketing_per_week,
         )
         what: PutOutcome = text(outcome)  # type: ignore[assignment]  # one of the step's words
-        if what == "quota":
+        if what in {"quota", "marketing_limit"}:
             return PutResult(what, "", int(rest[0]) / 1000)
         return PutResult(what, text(rest[0]) if rest else "", 0.0)
 
@@ -270,7 +269,7 @@ class Outbox:
         """Take up to `count` records that Meta's limits allow now; asked again with the same counter, the same ones."""
         limits = self.limits_of(number)
         asked = Moment.now()
-        wait, why, expired, *items = self.store.call(
+        wait, why, failed, *items = self.store.call(
             "next",
             number=number,
             consumer=consumer,
@@ -282,6 +281,7 @@ class Outbox:
             retention=self.retention_seconds,
             waba=limits.waba,
             daily_limit=limits.daily,
+            marketing_per_week=self.marketing_per_week,
         )
         grants = [
             Grant(
@@ -299,7 +299,9 @@ class Outbox:
             )
             for id_, token, c, type_, body, limited, pair, unwell, origin, waited in items
         ]
-        return GrantBatch(grants, float("inf") if wait < 0 else wait / 1000, text(why), [text(id_) for id_ in expired])
+        told = [text(part) for part in failed]
+        pairs = list(zip(told[::2], told[1::2], strict=True))
+        return GrantBatch(grants, float("inf") if wait < 0 else wait / 1000, text(why), pairs)
 
     def done(self, number: str, grant: Grant, outcome: SendOutcome, timing: CallTiming | None = None) -> OutcomeWritten:
         """Write how a send ended; safe to repeat. `timing` of the call says when Meta counted the message."""

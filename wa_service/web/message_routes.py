@@ -16,7 +16,7 @@ from wa_service.service.send import IdempotencyKey, SendService, Submitted
 from wa_service.service.send_request import LONGEST_TAG
 from wa_service.store.outbox import Outbox, Priority
 from wa_service.store.records import RANKS, Record, RecordFilter, Records
-from wa_service.web.auth import allow, caller_name
+from wa_service.web.auth import allow, caller_name, require_role
 from wa_service.web.bodies import json_object
 from wa_service.web.cached_schema import CachedSchemaModel
 from wa_service.web.models import Moment, ResponseBody, Success
@@ -192,7 +192,10 @@ class MessageRoutes:
             priority = Priority.BULK if _prefers_async() else Priority.SINGLE
             key = _idempotency_key()
             wait = 0.0 if priority is Priority.BULK else self.send_wait
-            return _answer(self.send.submit(json_object(), priority=priority, idempotency=key, wait=wait), priority)
+            body = json_object()
+            if body.get("despite_stop") is True:
+                require_role("admin")
+            return _answer(self.send.submit(body, priority=priority, idempotency=key, wait=wait), priority)
 
         @api.get("/messages", **operation(200, MessagePage))
         @allow("read")

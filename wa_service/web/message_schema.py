@@ -99,6 +99,10 @@ def _envelope(numbers: Sequence[str], longest_ttl: int) -> Schema:
                 "type": "boolean",
                 "description": "Send although another application owns the customer's thread; this takes the thread.",
             },
+            "despite_stop": {
+                "type": "boolean",
+                "description": "Send marketing to who wants none, too: for keys with the role `admin`.",
+            },
             "tag": _or_null(
                 {"type": "string", "minLength": 1, "maxLength": LONGEST_TAG, "description": "Your label, for lists."}
             ),

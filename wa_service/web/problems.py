@@ -20,8 +20,10 @@ from werkzeug.exceptions import HTTPException
 from wa_service.observability import log
 from wa_service.service.refusals import (
     AlreadySentError,
+    CustomerStoppedError,
     IdempotencyKeyReusedError,
     LaneFullError,
+    MarketingLimitError,
     NotOwnerError,
     QuotaExceededError,
     RefusedError,
@@ -88,8 +90,10 @@ TOO_LARGE = ProblemKind(413, "too-large", "The body is too large.")
 MEDIA_TYPE = ProblemKind(415, "unsupported-media-type", "Unsupported content type.")
 KEY_REUSED = ProblemKind(422, "idempotency-key-reused", "This Idempotency-Key was used with another body.")
 TEMPLATE_MISFIT = ProblemKind(422, "template-misfit", "The message does not fit its template.")
+CUSTOMER_STOPPED = ProblemKind(422, "customer-stopped", "The customer wants no marketing.")
 TOO_MANY_CALLS = ProblemKind(429, "too-many-calls", "Too many calls.", True)
 DAILY_LIMIT = ProblemKind(429, "daily-limit", "The daily limit of customers opened by template is reached.", True)
+MARKETING_LIMIT = ProblemKind(429, "marketing-limit", "The customer has had a week's marketing.", True)
 LANE_FULL = ProblemKind(429, "lane-full", "Too many messages are queued for this customer.", True)
 MAILBOX_FULL = ProblemKind(429, "mailbox-full", "Too many messages of this customer wait to be handled.", True)
 THROUGHPUT = ProblemKind(429, "throughput", "The number's throughput is used up at the moment.", True)
@@ -116,8 +120,10 @@ _OURS: Final = (
     MEDIA_TYPE,
     KEY_REUSED,
     TEMPLATE_MISFIT,
+    CUSTOMER_STOPPED,
     TOO_MANY_CALLS,
     DAILY_LIMIT,
+    MARKETING_LIMIT,
     LANE_FULL,
     MAILBOX_FULL,
     THROUGHPUT,
@@ -160,6 +166,8 @@ _OF_REASON: Final[Mapping[str, ProblemKind]] = {
     "expired": EXPIRED,
     "no_word_from_meta": NO_WORD,
     "not_owner": NOT_OWNER,
+    "customer_stopped": CUSTOMER_STOPPED,
+    "marketing_limit": MARKETING_LIMIT,
 }
 
 
@@ -266,6 +274,10 @@ def of_refusal(error: RefusedError) -> ProblemError:
         case QuotaExceededError():
             sentence = "With Prefer: respond-async the message waits until there is room."
             return ProblemError(DAILY_LIMIT, sentence, retry_after=error.retry_after)
+        case CustomerStoppedError():
+            return ProblemError(CUSTOMER_STOPPED, str(error))
+        case MarketingLimitError():
+            return ProblemError(MARKETING_LIMIT, str(error), retry_after=error.retry_after)
         case NotOwnerError():
             return ProblemError(NOT_OWNER, str(error))
         case ScheduledTooFarError():

@@ -22,13 +22,20 @@ class Maintenance:
     """
 
     def __init__(
-        self, outbox: Outbox, inbox: Inbox, events: Events, consumer: str, renew_leases: Callable[[], None]
+        self,
+        outbox: Outbox,
+        inbox: Inbox,
+        events: Events,
+        consumer: str,
+        renew_leases: Callable[[], None],
+        write_stops: Callable[[], None] = lambda: None,
     ) -> None:
         self._outbox = outbox
         self._inbox = inbox
         self._events = events
         self._consumer = consumer
         self._renew_leases = renew_leases
+        self._write_stops = write_stops
         self._former = TagNumbers(outbox.store, retention_seconds=outbox.retention_seconds)
         self._trim_at = 0.0
         self._log = log.get_logger()
@@ -45,6 +52,7 @@ class Maintenance:
                     self._log.warning("whatsapp.send.resent", id=record_id, reason="no_word_from_meta")
                 else:
                     self._log.error("whatsapp.send.failed", id=record_id, reason="no_word_from_meta")
+            self._write_stops()
             if time.monotonic() >= self._trim_at:
                 self._events.trim()
                 for record_id in self._former.expire_former():

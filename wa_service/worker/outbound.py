@@ -38,8 +38,8 @@ class OutboundWorker:
                 counter += 1
                 for grant in answer.grants:
                     self._pool.spawn(self._send, grant)
-                for record_id in answer.expired:
-                    self._log.warning("whatsapp.send.failed", id=record_id, reason="expired")
+                for record_id, reason in answer.failed:
+                    self._log.warning("whatsapp.send.failed", id=record_id, reason=reason)
                 if answer.wait and not self._stopping:
                     self._wait(answer.wait, answer.why)
             except StoreUnavailableError:

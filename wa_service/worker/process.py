@@ -71,7 +71,14 @@ class WorkerProcess:
             SchedulerWorker(Schedule(built.outbox), built.numbers),
             PushWorker(built.subscriptions, built.pusher),
         ]
-        self._maintenance = Maintenance(built.outbox, built.inbox, built.events, consumer, self._inbound.renew_leases)
+        self._maintenance = Maintenance(
+            built.outbox,
+            built.inbox,
+            built.events,
+            consumer,
+            self._inbound.renew_leases,
+            built.stops.write_digests,
+        )
         key = settings.metrics_key.get_secret_value() if settings.metrics_key else None
         port = settings.worker_metrics_port
         self._metrics_server = MetricsServer(settings.worker_metrics_bind, port, key, built.observer) if port else None

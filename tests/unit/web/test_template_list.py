@@ -168,10 +168,12 @@ def test_a_list_that_came_after_its_question_was_given_up_is_known(
     assert templates.all() == []
 
 
-def test_a_send_does_not_wait_for_definitions_that_nobody_knows_yet(meta: Meta, clock: Clock) -> None:
-    TemplateCache(meta, clock=clock).check(MISFIT)
+def test_a_send_waits_a_moment_for_definitions_that_nobody_knows_yet(meta: Meta, clock: Clock) -> None:
+    noted: list[Definitions] = []
+    with pytest.raises(TemplateMismatchError):
+        TemplateCache(meta, on_fetched=noted.append, clock=clock).check(MISFIT)
 
-    assert meta.asked.wait(5)
+    assert len(noted) == 1
 
 
 def test_a_send_asks_in_the_background_where_what_is_known_is_old(

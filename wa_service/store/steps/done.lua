@@ -4,8 +4,9 @@
 -- settle_ms, took_ms (the call to Meta), ago_ms (since it ended).
 -- Return {1, or 0 (not the claim's holder), or -1 (no such record); status; ms since it was queued; id of its fallback}.
 -- args: id token outcome retention:number details:json
--- include: allow_when_full clock lifetime wake thread events identity lane record pause rate quota pair
+-- include: allow_when_full clock lifetime wake thread events identity lane record pause rate quota pair stop marketing
 local PROBE_AGAIN_MS = 5000
+local STOPPED = 131050 -- Meta's code: the customer wants no marketing
 local record = record_key(id)
 local v = redis.call('HMGET', record, 'token', 'n', 'c', 's:queued', 'consumer', 'claimed', 'wamid', 's:accepted',
   'rank', 'to')
@@ -89,6 +90,8 @@ elseif outcome == 'failed' then
     fallback_id = redis.call('HGET', record, 'fallback_id')
   end
   release_reservation(id, conversation)
+  redis.call('ZREM', marketing_key(conversation), id)
+  if details.code == STOPPED then stop_contact(conversation, wall, tostring(STOPPED), retention) end
   fail_record(id, conversation, cjson.encode(details.error), retention)
   leave_lane(number, conversation, id)
 else

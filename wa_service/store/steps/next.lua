@@ -1,12 +1,13 @@
 -- Hand out records that may be sent now: pause, throughput, the customer's own pace, template quota; only heads of
 -- lanes. Permission is given here and nowhere else. Asked twice (same counter), the same answer.
--- throughput: messages a second · margin_ms, claim_ms · daily_limit: of the business account `waba`.
--- Return {ms until asking again is worth it (-1: until woken), why, {ids that expired}, {id, token, conversation, type,
+-- throughput: messages a second · margin_ms, claim_ms · daily_limit: of the business account `waba` · marketing_per_week:
+-- marketing templates that one customer may get (0: any).
+-- Return {ms until asking again is worth it (-1: until woken), why, {id, reason, ... of those that failed}, {id, token, conversation, type,
 -- body, limited retries, pair retries, unwell retries, origin, ms since queued}...}.
--- args: number consumer counter throughput margin_ms:number claim_ms:number count:number retention:number waba daily_limit
--- include: allow_when_full clock lifetime wake thread events lane record quota rate pair dead_letters wrong_types
-local expired = {}
-local answer = { 0, '', expired }
+-- args: number consumer counter throughput margin_ms:number claim_ms:number count:number retention:number waba daily_limit marketing_per_week:number
+-- include: allow_when_full clock lifetime wake thread events lane record quota rate pair stop marketing dead_letters wrong_types
+local failed = {}
+local answer = { 0, '', failed }
 local last_next = prefix .. 'last_next:' .. consumer .. ':' .. number
 
 local function grant(id)
@@ -28,7 +29,7 @@ end
 
 local before = redis.call('LRANGE', last_next, 0, -1)
 -- One that was long on its way: its consumer has gone on, and nobody would begin what it is given.
-if before[1] and tonumber(counter) < tonumber(before[1]) then return { 0, 'late', expired } end
+if before[1] and tonumber(counter) < tonumber(before[1]) then return { 0, 'late', failed } end
 if before[1] == counter then
   for i = 2, #before, 2 do
     local id, token = before[i], before[i + 1]
@@ -43,7 +44,7 @@ end
 
 if pause[1] then
   local ms = ms_until(pause[1])
-  if ms > 0 then return { ms, 'pause', expired } end
+  if ms > 0 then return { ms, 'pause', failed } end
   count = 1 -- the probe
 end
 
@@ -69,6 +70,25 @@ local function ask_again(ms, reason)
   if wait < 0 or ms < wait then wait, why = ms, reason end
 end
 
+-- A record that may not go at all ends.
+local function refuse(id, conversation, reason, title)
+  release_reservation(id, conversation)
+  fail_record(id, conversation, cjson.encode({ reason = reason, title = title }), retention)
+  leave_lane(number, conversation, id)
+  failed[#failed + 1] = id
+  failed[#failed + 1] = reason
+end
+
+-- Why a marketing template may not go to this customer: its reason and a sentence; nil where it may.
+local function marketing_refusal(id, conversation, despite_stop)
+  if not despite_stop and is_stopped(conversation, {}, retention) then
+    return 'customer_stopped', 'The customer wants no marketing.'
+  end
+  if marketing_wait(conversation, marketing_per_week, nil, id) > 0 then
+    return 'marketing_limit', 'The customer has had a week\'s marketing.'
+  end
+end
+
 -- The head of a lane, where it may go; else when to come back is told.
 local function head_of_lane(out, conversation)
   local id = redis.call('LINDEX', prefix .. 'lane:' .. conversation, 0)
@@ -81,18 +101,19 @@ local function head_of_lane(out, conversation)
     leave_lane(number, conversation, id)
     return nil
   end
-  local v = redis.call('HMGET', record, 'expires', 'waits_for_quota', 'token', 'rank', 'type')
+  local v = redis.call('HMGET', record, 'expires', 'waits_for_quota', 'token', 'rank', 'type', 'template', 'despite_stop')
   local pair = pair_free_at(conversation)
   if not v[1] then
     leave_lane(number, conversation, id)
     return nil
   end
   if tonumber(v[1]) <= wall then
-    release_reservation(id, conversation)
-    fail_record(id, conversation, '{"reason":"expired","title":"It waited longer than its ttl."}', retention)
-    leave_lane(number, conversation, id)
-    expired[#expired + 1] = id
-    return nil
+    return refuse(id, conversation, 'expired', 'It waited longer than its ttl.')
+  end
+  local marketing = v[5] == 'template' and is_marketing(waba, v[6])
+  if marketing then
+    local reason, title = marketing_refusal(id, conversation, v[7])
+    if reason then return refuse(id, conversation, reason, title) end
   end
   if pair_wait(pair) > 0 then
     redis.call('ZADD', out, now + pair_wait(pair), conversation)
@@ -106,6 +127,7 @@ local function head_of_lane(out, conversation)
   end
   if v[2] then redis.call('HDEL', record, 'waits_for_quota') end
   pair_spend(conversation, pair)
+  if marketing and marketing_per_week > 0 then count_marketing(conversation, id) end
   return id, conversation, tonumber(v[3] or 0) + 1, tonumber(v[4] or 0)
 end
 

@@ -4,10 +4,12 @@
 -- `resolve`; one address, for aliases come from Meta alone. A bulk send waits for its reservation, others are refused.
 -- take: send although the thread is another application's. A send whose `send_at` is to come waits beside the lanes, and
 -- `due` looks at lane, quota and owner when its time has come.
--- Return {"not_owner"}, {"queued", id}, {"scheduled", id}, {"replayed", id}, {"waiting", id}, {"conflict", id}, {"full"}
+-- stops: digests of the addresses that it may go to. A marketing template to who wants none is refused, unless the send
+-- says `despite_stop`, and so is one more than so many a week.
+-- Return {"not_owner"}, {"stopped"}, {"marketing_limit", ms}, {"queued", id}, {"scheduled", id}, {"replayed", id}, {"waiting", id}, {"conflict", id}, {"full"}
 -- or {"quota", ms}.
--- args: send:json retention:number idempotency fingerprint wait_ms ceiling:number waba daily_limit opens:flag who:json take:flag
--- include: refuse_when_full clock lifetime wake thread events identity lane enqueue quota dead_letters wrong_types
+-- args: send:json retention:number idempotency fingerprint wait_ms ceiling:number waba daily_limit opens:flag who:json take:flag stops:json marketing_per_week:number
+-- include: refuse_when_full clock lifetime wake thread events identity lane enqueue quota stop marketing dead_letters wrong_types
 if idempotency ~= '' then
   local first = redis.call('HMGET', idempotency, 'fingerprint', 'id', 'until')
   if first[1] then
@@ -39,6 +41,11 @@ local function schedule()
 end
 
 local function queue()
+  if is_marketing(waba, send.template) then
+    if not send.despite_stop and is_stopped(conversation, stops, retention) then return { 'stopped' } end
+    local wait = marketing_wait(conversation, marketing_per_week, send.send_at)
+    if wait > 0 then return { 'marketing_limit', wait } end
+  end
   if send.send_at and send.send_at > wall then return schedule() end
   local other_until = redis.call('HGET', contact_key(conversation), 'other_until')
   if not opens and not take and tonumber(other_until or 0) > wall then return { 'not_owner' } end

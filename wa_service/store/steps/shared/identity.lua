@@ -54,9 +54,17 @@ local function had_since(conversation, address)
   return tonumber(redis.call('HGET', contact_key(conversation), 'at:' .. address) or 0)
 end
 
+-- Who wants no marketing wants it under no address: see `stop`.
+local function tell_new_address(conversation)
+  if redis.call('HEXISTS', contact_key(conversation), 'stopped_at') == 1 then
+    redis.call('SADD', prefix .. 'stops_unwritten', conversation)
+  end
+end
+
 local function set_alias(number, address, conversation, retention)
   redis.call('SET', alias_key(number, address), conversation, 'EX', retention)
   add_word(conversation, 'addresses', address)
+  tell_new_address(conversation)
 end
 
 local function has_number(number, address, conversation, at, retention)
@@ -72,9 +80,26 @@ local function leaves_number(number, address, conversation, at, retention)
   add_word(conversation, 'former', address)
 end
 
+-- Of what two contacts of one person say about marketing the later word holds.
+local function merge_stops(elder, younger)
+  local before, more = contact_key(elder), contact_key(younger)
+  local v = redis.call('HMGET', more, 'stopped_at', 'stopped_by', 'started_at')
+  local at = tonumber(v[1] or v[3] or -1)
+  local known = redis.call('HMGET', before, 'stopped_at', 'started_at')
+  if at <= tonumber(known[1] or known[2] or -1) then return end
+  redis.call('HDEL', before, 'stopped_at', 'stopped_by', 'started_at')
+  if v[1] then
+    redis.call('HSET', before, 'stopped_at', at, 'stopped_by', v[2])
+  else
+    redis.call('HSET', before, 'started_at', at)
+  end
+end
+
 -- What was known of the younger is true of the customer: the later times hold, and a name where there is none.
 local function merge_contact(number, elder, younger, retention)
   local before, more = contact_key(elder), contact_key(younger)
+  merge_stops(elder, younger)
+  tell_new_address(elder)
   for address in words(younger, 'addresses') do
     if string.find(address, '.', 1, true) then
       set_alias(number, address, elder, retention)
@@ -179,6 +204,12 @@ local function move_limits(elder, younger)
     redis.call('SET', to, free_at, 'PX', free_at - now)
   end
   redis.call('DEL', from)
+  local marketing_from, marketing = prefix .. 'marketing:' .. younger, prefix .. 'marketing:' .. elder
+  if redis.call('EXISTS', marketing_from) == 1 then
+    redis.call('ZUNIONSTORE', marketing, 2, marketing, marketing_from)
+    redis.call('EXPIRE', marketing, 604800)
+    redis.call('DEL', marketing_from)
+  end
   -- A customer counts once in the template quota; who was opened under either address has the reservation.
   local waba = redis.call('HGET', contact_key(younger), 'quota') or redis.call('HGET', contact_key(elder), 'quota')
   if not waba then return end

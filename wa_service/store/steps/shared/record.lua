@@ -57,7 +57,7 @@ end
 local function fall_back(id, number, conversation, retention)
   local record = record_key(id)
   local v = redis.call('HMGET', record, 'fallback', 'fallback_id', 'expires', 'opaque', 'origin', 's:queued',
-    'idempotency', 'to', 'tag')
+    'idempotency', 'to', 'tag', 'fallback_name', 'despite_stop')
   if not v[1] or v[1] == '' or redis.call('HSETNX', record, 'fell_back', wall) == 0 then return false end
   local template = record_key(v[2])
   local ttl = math.max(0, tonumber(v[3] or wall) - tonumber(v[6] or wall))
@@ -66,6 +66,8 @@ local function fall_back(id, number, conversation, retention)
     'urgent', 1, 'to', v[8] or '')
   if v[4] then redis.call('HSET', template, 'opaque', v[4]) end
   if v[9] then redis.call('HSET', template, 'tag', v[9]) end
+  if v[10] then redis.call('HSET', template, 'template', v[10]) end
+  if v[11] then redis.call('HSET', template, 'despite_stop', v[11]) end
   redis.call('ZADD', prefix .. 'sends', wall, v[2])
   push_thread(conversation, 'r' .. v[2], retention)
   if v[7] and redis.call('HGET', v[7], 'id') == id then

@@ -1,0 +1,238 @@
+"""Who wants no marketing gets none: by each road a STOP comes, over joins, erasure and the end of a contact."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import orjson
+import pytest
+import redis
+
+from tests.integration.lanes import KEEP, NUMBER, Lanes, message, meta_status, send
+from tests.integration.personal import traces
+from tests.keys import NAMES, PREFIX
+from wa_service.store.client import Store
+from wa_service.store.contacts import Contacts
+from wa_service.store.keys import template_key
+from wa_service.store.outbox import Limits, Priority, Send, SendOutcome
+from wa_service.store.schedule import Schedule
+from wa_service.store.stop_digests import StopDigests
+from wa_service.store.stops import Stops
+from wa_service.store.template_categories import TemplateCategories
+from wa_service.whatsapp.webhooks.identity import Identity
+
+CUSTOMER, OTHER = "15551230001", "15559870002"
+USER_ID = "US.13491208655302741918"
+SECOND_NUMBER = "106540352242923"
+OFFER, NEWS = template_key("offer", "en_US"), template_key("news", "en_US")
+KEY = b"a key of a test"
+
+
+@pytest.fixture
+def marketing(store: Store) -> Lanes:
+    TemplateCategories(store, "waba").note(
+        [
+            {"name": "offer", "language": "en-US", "category": "MARKETING"},
+            {"name": "news", "language": "en_US", "category": "UTILITY"},
+        ]
+    )
+    limits = dict.fromkeys((NUMBER, SECOND_NUMBER), Limits(80, 1_000, "waba"))
+    return Lanes.over(store, digests=StopDigests(store, KEY), limits=limits)
+
+
+@pytest.fixture
+def stops(store: Store) -> Stops:
+    return Stops(store, StopDigests(store, KEY), [NUMBER, SECOND_NUMBER], KEEP)
+
+
+def offer(customer: str = CUSTOMER, **rest: Any) -> Send:
+    return send(customer, type="template", **{"template": OFFER, **rest})
+
+
+def ask(lanes: Lanes, customer: str = CUSTOMER, **rest: Any) -> str:
+    return lanes.outbox.put(offer(customer, **rest), opens=True).outcome
+
+
+def fail_with_131050(lanes: Lanes) -> None:
+    lanes.outbox.put(offer(id="refused"), opens=True)
+    (grant,) = lanes.grant()
+    lanes.outbox.done(NUMBER, grant, SendOutcome("failed", error={"reason": "recipient"}, code=131050))
+
+
+def status_131050(lanes: Lanes) -> None:
+    lanes.outbox.put(offer(id="accepted"), opens=True)
+    (grant,) = lanes.grant()
+    lanes.outbox.done(NUMBER, grant, SendOutcome("accepted", wamid="wamid.A", meta_healthy=True))
+    status = meta_status("wamid.A", "failed", errors=[{"code": 131050, "title": "User stopped marketing"}])
+    lanes.store.run([lanes.outbox.apply_status(status, int(time.time() * 1000))])
+
+
+ROADS: dict[str, Callable[[Lanes, Stops], object]] = {
+    "words": lambda lanes, stops: lanes.store.run(
+        [
+            lanes.inbox.admit(message(CUSTOMER, "STOP"), int(time.time() * 1000)),
+            *stops.commands(Identity(numbers=(CUSTOMER,)), stop=True, by="words"),
+        ]
+    ),
+    "api": lambda _, stops: stops.apply(f"+{CUSTOMER}", stop=True, by="api"),
+    "import": lambda _, stops: stops.add([CUSTOMER]),
+    "131050": lambda lanes, _: fail_with_131050(lanes),
+    "131050 in a status": lambda lanes, _: status_131050(lanes),
+}
+
+
+@pytest.mark.parametrize("road", ROADS)
+def test_after_a_stop_no_marketing_is_asked_for_or_leaves(
+    marketing: Lanes, stops: Stops, store: Store, redis_client: redis.Redis, road: str
+) -> None:
+    ROADS[road](marketing, stops)
+    assert ask(marketing) == "stopped"
+    assert ask(marketing, template=NEWS) == "queued"
+    assert ask(marketing, OTHER) == "queued"
+    assert ask(marketing, despite_stop=True) == "queued"
+    state = stops.find(CUSTOMER)
+    assert state is not None
+    assert state.by == road.split()[0]
+    stops.write_digests()
+    Contacts(store, [NUMBER], digests=stops.digests).forget(CUSTOMER)
+    assert list(traces(redis_client, CUSTOMER)) == []
+    assert ask(marketing) == "stopped"
+    assert stops.apply(CUSTOMER, stop=False, by="api")
+    assert (ask(marketing), stops.find(CUSTOMER)) == ("queued", None)
+
+
+def test_what_waited_when_they_said_stop_does_not_leave(
+    marketing: Lanes, stops: Stops, redis_client: redis.Redis
+) -> None:
+    marketing.outbox.put(offer(id="waits", priority=Priority.BULK), opens=True)
+    later = int(time.time() * 1000) + 3_600_000
+    marketing.outbox.put(offer(id="scheduled", send_at=later), opens=True)
+    marketing.outbox.put(send(id="text", fallback=b"{}", fallback_name=OFFER))
+    assert redis_client.zcard(NAMES.quota("waba")) == 1
+    stops.apply(CUSTOMER, stop=True, by="api")
+    redis_client.zadd(NAMES.scheduled(NUMBER), {"scheduled": 1})
+    Schedule(marketing.outbox).move_due(NUMBER, 10)
+    batch = marketing.outbox.next(NUMBER, "p", time.monotonic_ns(), 10)
+    assert batch.failed == [("waits", "customer_stopped")]
+    assert [grant.id for grant in batch.grants] == ["text"]
+    closed = {"reason": "request", "code": 131047}
+    marketing.outbox.done(NUMBER, batch.grants[0], SendOutcome("failed", error=closed, code=131047))
+    batch = marketing.outbox.next(NUMBER, "p", time.monotonic_ns(), 10)
+    assert batch.grants == []
+    assert {id_ for id_, _ in batch.failed} == {"textf", "scheduled"}
+    assert redis_client.zcard(NAMES.quota("waba")) == 0
+
+
+class TestPerson:
+    def test_all_addresses_share_it_and_it_moves_with_a_join(self, marketing: Lanes, stops: Stops) -> None:
+        marketing.admit(message(CUSTOMER), message("", user_id=USER_ID))
+        stops.apply(USER_ID, stop=True, by="api")
+        assert ask(marketing) == "queued"
+        marketing.admit(message(CUSTOMER, user_id=USER_ID))
+        assert [ask(marketing, address) for address in (CUSTOMER, USER_ID)] == ["stopped", "stopped"]
+
+    @pytest.mark.parametrize("says", [True, False], ids=["stop", "start"])
+    def test_of_two_contacts_that_are_joined_the_later_word_holds(
+        self, marketing: Lanes, stops: Stops, says: bool
+    ) -> None:
+        marketing.admit(message(CUSTOMER), message("", user_id=USER_ID))
+        now = int(time.time() * 1000)
+        number, id_ = Identity(numbers=(CUSTOMER,)), Identity(user_ids=(USER_ID,))
+        marketing.store.run(stops.commands(number, stop=True, by="api", at_ms=now - 9_000))
+        marketing.store.run(stops.commands(id_, stop=True, by="api", at_ms=now - 8_000))
+        marketing.store.run(stops.commands(id_, stop=says, by="api", at_ms=now - 7_000))
+        marketing.admit(message(CUSTOMER, user_id=USER_ID))
+        assert ask(marketing) == ("stopped" if says else "queued")
+
+    def test_an_address_learned_later_is_stopped_when_the_contact_is_gone(
+        self, marketing: Lanes, stops: Stops, redis_client: redis.Redis
+    ) -> None:
+        marketing.admit(message(CUSTOMER))
+        stops.apply(CUSTOMER, stop=True, by="api")
+        stops.write_digests()
+        marketing.admit(message(CUSTOMER, user_id=USER_ID))
+        stops.write_digests()
+        for family in ("contact", "alias"):
+            redis_client.delete(*redis_client.keys(f"{PREFIX}{family}:*"))
+        assert [ask(marketing, address) for address in (CUSTOMER, USER_ID)] == ["stopped", "stopped"]
+
+    def test_a_stop_to_one_number_holds_for_the_others(self, marketing: Lanes, stops: Stops) -> None:
+        stops.apply(CUSTOMER, stop=True, by="api")
+        assert ask(marketing, number=SECOND_NUMBER) == "stopped"
+
+    def test_metas_other_spelling_of_a_number_is_the_same_person(self, marketing: Lanes, stops: Stops) -> None:
+        stops.apply("5491155551234", stop=True, by="api")
+        assert ask(marketing, "541155551234") == "stopped"
+
+
+class TestWords:
+    def test_the_later_word_holds_however_they_arrive(self, marketing: Lanes, stops: Stops) -> None:
+        who, now = Identity(numbers=(CUSTOMER,)), int(time.time() * 1000)
+        marketing.admit(message(CUSTOMER))
+
+        def say(ago: int, *, stop: bool) -> str:
+            marketing.store.run(stops.commands(who, stop=stop, by="words", at_ms=now - ago))
+            return ask(marketing)
+
+        assert [say(9_000, stop=True), say(7_000, stop=False), say(8_000, stop=True)] == ["stopped", "queued", "queued"]
+        assert [say(5_000, stop=True), say(6_000, stop=False)] == ["stopped", "stopped"]
+
+    def test_each_change_is_told_once(self, marketing: Lanes, stops: Stops, redis_client: redis.Redis) -> None:
+        marketing.admit(message(CUSTOMER))
+        for stop in (True, True, False, False):
+            stops.apply(CUSTOMER, stop=stop, by="api")
+        told = [orjson.loads(entry[b"d"]) for _, entry in redis_client.xrange(NAMES.events) if entry[b"k"] == b"stop"]
+        assert [(event["marketing"], event["by"]) for event in told] == [("stopped", "api"), ("started", "api")]
+
+    def test_a_digest_of_an_old_stop_does_not_undo_a_start(
+        self, marketing: Lanes, stops: Stops, redis_client: redis.Redis
+    ) -> None:
+        marketing.admit(message(CUSTOMER, user_id=USER_ID))
+        stops.apply(CUSTOMER, stop=True, by="api")
+        stops.write_digests()
+        stops.apply(CUSTOMER, stop=False, by="api")
+        assert len(redis_client.keys(f"{PREFIX}stop:*")) == 1  # the user id's
+        stops.write_digests()
+        assert redis_client.keys(f"{PREFIX}stop:*") == []
+        assert ask(marketing, USER_ID) == "queued"
+
+
+class TestKey:
+    def test_it_is_made_once_for_all_processes_and_no_digest_tells_the_number(
+        self, store: Store, redis_client: redis.Redis
+    ) -> None:
+        first, other = StopDigests(store), StopDigests(store)
+        assert first.of([CUSTOMER]) == other.of([CUSTOMER]) != StopDigests(store, KEY).of([CUSTOMER])
+        assert len(redis_client.get(f"{PREFIX}stop_key") or b"") == 64
+
+
+class TestWeek:
+    def test_a_customer_gets_so_much_marketing_a_week(self, marketing: Lanes, redis_client: redis.Redis) -> None:
+        lanes = replace(marketing, outbox=replace(marketing.outbox, marketing_per_week=2))
+        for n in range(3):  # all are asked for before one has left
+            assert ask(lanes, id=f"s{n}", priority=Priority.BULK) == "queued"
+        left, failed = [], []
+        for _ in range(4):
+            batch = lanes.outbox.next(NUMBER, "p", time.monotonic_ns(), 5)
+            failed += batch.failed
+            for grant in batch.grants:
+                left.append(grant.id)
+                outcome = SendOutcome("accepted", wamid=f"wamid.{grant.id}", meta_healthy=True)
+                lanes.outbox.done(NUMBER, grant, outcome)
+        assert (left, failed) == (["s0", "s1"], [("s2", "marketing_limit")])
+        refused = lanes.outbox.put(offer(), opens=True)
+        assert (refused.outcome, 604_700 < refused.retry_after <= 604_800) == ("marketing_limit", True)
+        assert ask(lanes, template=NEWS) == "queued"
+        redis_client.zadd(f"{PREFIX}marketing:{NUMBER}:{CUSTOMER}", {"s0": 1})
+        assert ask(lanes) == "queued"
+
+    def test_what_meta_refused_is_not_counted_and_what_is_tried_again_once(self, marketing: Lanes) -> None:
+        lanes = replace(marketing, outbox=replace(marketing.outbox, marketing_per_week=1))
+        assert ask(lanes, id="a") == "queued"
+        for outcome in (SendOutcome("retry", never_left=True), SendOutcome("failed", error={"reason": "request"})):
+            (grant,) = lanes.grant()
+            lanes.outbox.done(NUMBER, grant, outcome)
+        assert ask(lanes) == "queued"

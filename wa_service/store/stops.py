@@ -1,0 +1,98 @@
+"""Who wants no marketing: said by words, by Meta, by its refusal of a send, by REST or by an import."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import orjson
+
+from wa_service.store.client import Store, text
+from wa_service.store.flusher import Command
+from wa_service.store.stop_digests import StopDigests
+from wa_service.whatsapp.addresses import as_stored, spellings
+from wa_service.whatsapp.webhooks.identity import Identity, identity_of_address
+
+StopSource = Literal["words", "meta", "131050", "api", "import"]
+_AT_ONCE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class StopState:
+    """Since when (ms since 1970) a customer wants no marketing, and by what they said so."""
+
+    marketing: int
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stops:
+    """The customers of `numbers`; a STOP to one of them holds for all. Raises `StoreUnavailableError`."""
+
+    store: Store
+    digests: StopDigests
+    numbers: Sequence[str]
+    retention_seconds: int
+
+    def commands(self, who: Identity, *, stop: bool, by: StopSource, at_ms: int = 0) -> list[Command]:
+        """Return the commands, one for each number, that stop or start a person; each results in 1 or 0: no change.
+
+        `at_ms`: when they said so (0: now); of two words the later one holds.
+        """
+        digests = self.digests.of((*who.numbers, *who.user_ids))
+        argument = orjson.dumps(who.as_argument(0))
+        return [
+            self.store.step(
+                "stop",
+                number=number,
+                who=argument,
+                is_stop=int(stop),
+                at=at_ms,
+                by=by,
+                retention=self.retention_seconds,
+                digests=digests,
+            )
+            for number in self.numbers
+        ]
+
+    def apply(self, address: str, *, stop: bool, by: StopSource) -> bool:
+        """Stop or start whoever has an address; return whether that changed anything."""
+        return any(self.store.run(self.commands(identity_of_address(as_stored(address)), stop=stop, by=by)))
+
+    def add(self, addresses: Iterable[str]) -> None:
+        """Stop all of these, in one round trip."""
+        self.store.run(
+            [
+                command
+                for address in addresses
+                for command in self.commands(identity_of_address(address), stop=True, by="import")
+            ]
+        )
+
+    def find(self, address: str) -> StopState | None:
+        """Return what is known of the address, None where marketing is welcome."""
+        address = as_stored(address)
+        keys = self.store.keys
+        aliases = [keys.alias(number, spelling) for number in self.numbers for spelling in spellings(address)]
+        known = {text(c) for c in self.store.run([("GET", alias) for alias in aliases]) if c}
+        (digest,) = self.digests.of([address])
+        found = self.store.run(
+            [("HMGET", keys.of("stop", digest), "at", "by")]
+            + [("HMGET", keys.contact(c), "stopped_at", "stopped_by", "started_at") for c in sorted(known)]
+        )
+        started = max((int(v[2]) for v in found[1:] if v[2]), default=0)
+        said = [StopState(int(v[0]), text(v[1])) for v in found if v[0] and int(v[0]) > started]
+        return max(said, key=lambda state: state.marketing, default=None)
+
+    def write_digests(self) -> None:
+        """Write down, for all addresses of a contact, what it says, so that it outlives the contact; once a second."""
+        unwritten = self.store.keys.of("stops_unwritten")
+        for c in self.store.do("SRANDMEMBER", unwritten, _AT_ONCE):
+            addresses = text(self.store.do("HGET", self.store.keys.contact(text(c)), "addresses"))
+            self.store.call(
+                "write_stops",
+                conversation=text(c),
+                addresses=addresses,
+                digests=self.digests.of(addresses.split()),
+            )
