@@ -24,6 +24,7 @@ from wa_service.push.pusher import Pusher
 from wa_service.resilience.deadline import GreenletDeadline
 from wa_service.resilience.destinations import DestinationPolicy
 from wa_service.resilience.http import HttpCaller
+from wa_service.store.batches import Batches
 from wa_service.store.client import Store, connect
 from wa_service.store.contacts import Contacts
 from wa_service.store.dead_letters import DeadLetters
@@ -59,6 +60,7 @@ class Runtime:
     store: Store
     inbox: Inbox
     outbox: Outbox
+    batches: Batches
     records: Records
     contacts: Contacts
     threads: Threads
@@ -139,6 +141,7 @@ def build(settings: Settings, ledger: SendLedger | None = None) -> Runtime:
             reply_limit=_reply_limit(settings),
         ),
         outbox=outbox,
+        batches=Batches(outbox, ttl_seconds=settings.send_ttl),
         records=Records(store),
         contacts=Contacts(store, numbers, retention_seconds=retention, digests=digests),
         stops=Stops(store, digests, numbers, retention),

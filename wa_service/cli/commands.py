@@ -19,6 +19,7 @@ COMMANDS = {
     "emulator": "emulator",
     "valkey": "valkey",
     "send": "send",
+    "batch": "batch",
     "check": "check",
     "settings": "settings_table",
     "dead-letters": "dead_letters",

@@ -193,6 +193,16 @@ LOG_EVENTS = (
         "The speech process cannot be set up (weights missing, changed).",
         "`reason`",
     ),
+    LogEvent("whatsapp.batch.taken", "A batch was stored and may begin.", "`id`, `items`, `refused`"),
+    LogEvent(
+        "whatsapp.batch.paused",
+        "A batch lets nothing more leave until somebody resumes it.",
+        "`id`, `reason`: asked, too_many_failed, spam_limited, withheld_by_meta, template_paused, template_disabled, "
+        "quality_red",
+    ),
+    LogEvent("whatsapp.batch.resumed", "A paused batch goes on.", "`id`"),
+    LogEvent("whatsapp.batch.canceled", "What has not left of a batch never will.", "`id`"),
+    LogEvent("whatsapp.batch.done", "Every item of a batch has left or has ended.", "`id`"),
     LogEvent(
         "whatsapp.push.retry_scheduled",
         "A subscriber did not take an event; it is sent again later.",

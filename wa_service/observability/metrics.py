@@ -83,6 +83,8 @@ _speech = Histogram("whatsapp_speech_seconds", "Time to hear one voice note.", b
 
 _pushes = Counter("whatsapp_push", "Deliveries of events to subscriptions, by outcome.", ["subscription", "outcome"])
 
+_batches = Counter("whatsapp_batches", "Changes of batches: running, paused, canceled, done, and why.", ["state", "reason"])
+
 
 class _Children:
     """The children of one series, looked up once each; beyond `known` and `limit` a value is `other`."""
@@ -103,6 +105,7 @@ class _Children:
         return child
 
 
+_batches_of = _Children(_batches, limit=40)
 _pushes_of = _Children(_pushes, limit=250)
 _sent_of = _Children(_messages_sent, _SENT_TYPES | {"media"})
 _downloads_of = _Children(_media_downloads, ("success", "error"))
@@ -210,3 +213,8 @@ def speech_took(seconds: float) -> None:
 def event_pushed(subscription: str, outcome: str) -> None:
     """A delivery to a subscription ended: `taken`, `retried`, `dropped` or `paused`."""
     _pushes_of(subscription, outcome).inc()
+
+
+def batch_changed(state: str, reason: str) -> None:
+    """A batch is `running` again, `paused`, `canceled` or `done`; `reason` is one word, "" where there is none."""
+    _batches_of(state, reason or "none").inc()

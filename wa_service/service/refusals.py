@@ -34,6 +34,14 @@ class IdempotencyKeyReusedError(RefusedError):
         self.record_id = record_id
 
 
+class BatchKeyReusedError(RefusedError):
+    """The idempotency key came with another batch before, which is `batch_id`."""
+
+    def __init__(self, batch_id: str) -> None:
+        super().__init__("Use a new key for another request.")
+        self.batch_id = batch_id
+
+
 class RequestInProgressError(RefusedError):
     """The first request with this idempotency key still waits; its record is `record_id`."""
 

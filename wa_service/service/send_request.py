@@ -62,7 +62,7 @@ def read_send(
     number = _number(given.get("from"), numbers)
     ttl = _ttl(given.get("ttl"), longest_ttl)
     payload, body = _written(message)
-    send_at = _send_at(given.get("send_at"), schedule_days)
+    send_at = read_send_at(given.get("send_at"), schedule_days)
     templates = {TEMPLATE: payload[TEMPLATE]} if message.type == TEMPLATE else {}
     fallback = _fallback(given.get("fallback_template"), message)
     if fallback is not None:
@@ -76,7 +76,7 @@ def read_send(
         priority=priority,
         ttl=ttl * 1000,
         opaque=message.biz_opaque_callback_data,
-        tag=_tag(given.get("tag")),
+        tag=read_tag(given.get("tag")),
         fallback=fallback[1] if fallback else None,
         notify=None if send_at is not None and send_at > _now_ms() else notify,
         take=given.get("take") is True,
@@ -150,7 +150,7 @@ def _template_key(template: Mapping[str, Any] | None) -> str | None:
     return template_key(str(template["name"]), str(template["language"]["code"])) if template else None
 
 
-def _send_at(given: Any, most_days: int) -> int | None:
+def read_send_at(given: Any, most_days: int) -> int | None:
     """Return the time (ms since 1970) from which on a message may leave; one that is past means now."""
     if given is None:
         return None
@@ -172,7 +172,8 @@ def _now_ms() -> int:
     return int(time.time() * 1000)
 
 
-def _tag(given: Any) -> str | None:
+def read_tag(given: Any) -> str | None:
+    """Return a label for lists, None where there is none; raise `InvalidRequestError`."""
     if given is None:
         return None
     if not isinstance(given, str) or not 1 <= len(given) <= LONGEST_TAG or not given.isprintable():

@@ -11,6 +11,7 @@ from typing import Any
 from wa_service.observability.metrics_buffer import MetricsBuffer
 from wa_service.runtime import Runtime
 from wa_service.service.account_events import AccountEvents
+from wa_service.service.batches import BatchService
 from wa_service.service.conversation_view import ConversationView
 from wa_service.service.intake import Intake
 from wa_service.service.replay import ReplayService
@@ -26,6 +27,7 @@ class Services:
     """What REST, the webhook and the command line ask for."""
 
     send: SendService
+    batches: BatchService
     templates: TemplateCache
     intake: Intake
     replay: ReplayService
@@ -67,8 +69,17 @@ def build(runtime: Runtime, metrics_buffer: MetricsBuffer) -> Services:
         longest_ttl=settings.send_ttl,
         schedule_days=settings.schedule_days,
     )
+    batches = BatchService(
+        batches=runtime.batches,
+        memory=runtime.memory,
+        templates=templates,
+        numbers=runtime.numbers,
+        longest_ttl=settings.send_ttl,
+        schedule_days=settings.schedule_days,
+    )
     return Services(
         send=send,
+        batches=batches,
         templates=templates,
         intake=intake,
         replay=ReplayService(runtime.dead_letters, intake),

@@ -11,6 +11,7 @@ from typing import Final
 
 import orjson
 
+from wa_service.store.batches import address_of_item
 from wa_service.store.client import Store, text
 from wa_service.store.compaction import Compaction
 from wa_service.store.flusher import Command
@@ -257,6 +258,19 @@ class Eraser:
         if body and self._matcher_in(c).mentioned_in(body):
             self._store.call("erase_content", id=self._keys.part_of(record)[1])
 
+    def _batch_items(self) -> None:
+        """Erase what waits for them in batches; what stands in a lane is a record already."""
+        addresses = {spelling for address in self._person.addresses for spelling in spellings(address)}
+        for key in self._walk.keys("batch_items:*"):
+            batch_id, cursor = self._keys.part_of(key)[1], b"0"
+            while True:
+                cursor, flat = self._store.do("HSCAN", key, cursor, "COUNT", _PAGE)
+                for index, item in zip(flat[::2], flat[1::2], strict=True):
+                    if address_of_item(item) in addresses:
+                        self._do([self._store.step("erase_batch_item", id=batch_id, index=index)])
+                if cursor == b"0":
+                    break
+
     def _replies(self) -> None:
         """Erase what was or is to be sent to a group as the answer to something they wrote, and may repeat it."""
         if not self._references:
@@ -333,6 +347,7 @@ class Eraser:
         (_conversations, ("due", "recent", "out", "quota", "held", "last_take", "stops_unwritten")),
         (_pushes, ("push_due", "push_lane", "push_head")),
         (_records, ("record", "wamid", "idempotency", "busy", "unknown", "sends", "scheduled")),
+        (_batch_items, ("batch_items",)),
         (_stream, ("events", "events_draft")),
         (_pushes, ()),  # whatever was moved into a lane before it left the stream
         (_tell, ()),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from hashlib import sha1
 from typing import Any
 
 import orjson
 
-from wa_service.store.client import Store, fields
+from wa_service.store.client import Store, fields, text
 from wa_service.store.keys import mark
 
 RANKS = {
@@ -41,6 +42,7 @@ class RecordFilter:
     to: str | None = None
     tag: str | None = None
     since: int = 0
+    batch: str | None = None
 
     def accepts(self, record: Record) -> bool:
         """Whether a record fits."""
@@ -48,6 +50,7 @@ class RecordFilter:
             self.status in {None, record.status}
             and self.to in {None, record.to, record.conversation.partition(":")[2]}
             and self.tag in {None, record.tag}
+            and self.batch in {None, record.batch}
         )
 
 
@@ -70,6 +73,8 @@ class Record:
     pricing: Mapping[str, Any] | None
     opaque: str | None
     tag: str | None
+    batch: str | None
+    batch_index: int | None
     expires: int
     instead_of: str | None
     replaced_by: str | None
@@ -101,6 +106,8 @@ def read_record(record_id: str, data: Mapping[str, str]) -> Record:
         pricing=orjson.loads(data["pricing"]) if data.get("pricing") else None,
         opaque=data.get("opaque"),
         tag=data.get("tag"),
+        batch=data.get("batch"),
+        batch_index=int(data["batch_index"]) if "batch_index" in data else None,
         expires=int(float(data.get("expires", "0"))),
         instead_of=data.get("instead_of"),
         replaced_by=data.get("fallback_id") if "fell_back" in data else None,
@@ -108,6 +115,22 @@ def read_record(record_id: str, data: Mapping[str, str]) -> Record:
         body=data.get("body"),
         origin=data.get("origin") or None,
     )
+
+
+def item_record(batch: str, index: int) -> str:
+    """Return the id of an item's record, which steps/shared/batch.lua makes, too."""
+    return sha1(f"{batch}:{index}".encode(), usedforsecurity=False).hexdigest()[:32]
+
+
+def _waiting_item(batch: str, index: int, item: bytes | None) -> Record | None:
+    """An item that waits in its batch, as a record."""
+    if item is None:
+        return None
+    facts = orjson.loads(item.partition(b"\n")[0])
+    data = {"n": facts["n"], "c": f"{facts['n']}:{facts['to']}", "to": facts["to"], "type": facts["type"]}
+    data |= {name: facts[name] for name in ("tag", "opaque") if name in facts}
+    data |= {"status": "scheduled", "batch": batch, "batch_index": str(index), "expires": str(facts.get("until_ms", 0))}
+    return read_record(item_record(batch, index), data)
 
 
 class Records:
@@ -127,7 +150,7 @@ class Records:
         A page may hold fewer, even none, and still name a next one: it looks at a bounded number of records.
         """
         found: list[Record] = []
-        places = self._places(after, wanted.since)
+        places = self._places_in_batch(wanted.batch, after) if wanted.batch else self._places(after, wanted.since)
         for looked_at, (place, record) in enumerate(places, 1):
             if record is not None and wanted.accepts(record):
                 found.append(record)
@@ -153,6 +176,24 @@ class Records:
                 data = fields(raw)
                 yield place, read_record(place[1], data) if "status" in data else None
             offset += len(read)
+
+    def _places_in_batch(self, batch: str, after: str) -> Iterator[tuple[tuple[int, str], Record | None]]:
+        """Yield ((index, id), record) of a batch's items behind a cursor, the last first; None for one without a record.
+
+        One that waits in its batch has none; what it is, the batch tells.
+        """
+        keys = self._store.keys
+        stored = int(text(self._store.do("HGET", keys.of("batch", batch), "stored")) or 0)
+        end = min(int(after.partition("-")[0]), stored) if after else stored
+        while end > 0:
+            indexes = range(end - 1, max(-1, end - 1 - STEP), -1)
+            ids = [item_record(batch, index) for index in indexes]
+            hashes = self._store.run([("HGETALL", keys.record(id_)) for id_ in ids])
+            items = self._store.do("HMGET", keys.of("batch_items", batch), *indexes)
+            for index, id_, raw, item in zip(indexes, ids, hashes, items, strict=True):
+                data = fields(raw)
+                yield (index, id_), read_record(id_, data) if "status" in data else _waiting_item(batch, index, item)
+            end = indexes[-1]
 
     def find(self, name: str, numbers: tuple[str, ...]) -> Record | None:
         """The record with our id or, on one of `numbers`, with this wamid."""

@@ -57,6 +57,7 @@ class MessageQuery(CachedSchemaModel):
     status: MessageStatus | None = Field(default=None, description="Their status now.")
     to: str | None = Field(default=None, max_length=256, description="The customer's address.")
     tag: str | None = Field(default=None, max_length=LONGEST_TAG, description="The `tag` they were sent with.")
+    batch: str | None = Field(default=None, max_length=64, description="The batch they belong to.")
     since: str = Field(
         default="",
         pattern=r"^([0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9:.]{5,12}(Z|[+-][0-9]{2}:[0-9]{2}))?|[0-9]{1,10})?$",
@@ -127,6 +128,8 @@ class MessageRecord(ResponseBody):
     biz_opaque_callback_data: str | None
     tag: str | None
     send_at: Annotated[Moment | None, Field(description="When it may leave, where that was asked for.")]
+    batch: str | None
+    batch_index: int | None
     expires: Moment
     instead_of: str | None
     replaced_by: str | None
@@ -147,6 +150,8 @@ class MessageRecord(ResponseBody):
             biz_opaque_callback_data=record.opaque,
             tag=record.tag,
             send_at=record.send_at,
+            batch=record.batch,
+            batch_index=record.batch_index,
             expires=record.expires,
             instead_of=record.instead_of,
             replaced_by=record.replaced_by,
@@ -190,7 +195,7 @@ class MessageRoutes:
             message with a `send_at` to come does not.
             """
             priority = Priority.BULK if _prefers_async() else Priority.SINGLE
-            key = _idempotency_key()
+            key = idempotency_key()
             wait = 0.0 if priority is Priority.BULK else self.send_wait
             body = json_object()
             if body.get("despite_stop") is True:
@@ -203,7 +208,7 @@ class MessageRoutes:
             """List the messages that were to be sent, newest first."""
             if not _CURSOR.fullmatch(query.after):
                 raise ProblemError(INVALID, fields=[("after", "Give `next` of an earlier answer.")])
-            wanted = RecordFilter(query.status, _digits(query.to), query.tag, _milliseconds(query.since))
+            wanted = RecordFilter(query.status, _digits(query.to), query.tag, _milliseconds(query.since), query.batch)
             found, following = self.records.page(wanted, query.after, query.limit)
             return MessagePage(items=[MessageRecord.of(record) for record in found], next=following).respond()
 
@@ -290,7 +295,7 @@ def _prefers_async() -> bool:
     return any(preference.partition(";")[0].strip().lower() == "respond-async" for preference in preferences)
 
 
-def _idempotency_key() -> IdempotencyKey | None:
+def idempotency_key() -> IdempotencyKey | None:
     """Return the header's value (quotes of a structured field are taken off), None where there is none."""
     given = request.headers.get("Idempotency-Key")
     if given is None:

@@ -20,6 +20,7 @@ from werkzeug.exceptions import HTTPException
 from wa_service.observability import log
 from wa_service.service.refusals import (
     AlreadySentError,
+    BatchKeyReusedError,
     CustomerStoppedError,
     IdempotencyKeyReusedError,
     LaneFullError,
@@ -268,6 +269,8 @@ def of_refusal(error: RefusedError) -> ProblemError:
             return ProblemError(TEMPLATE_MISFIT, str(error), fields=error.fields)
         case IdempotencyKeyReusedError():
             return ProblemError(KEY_REUSED, str(error), id=error.record_id)
+        case BatchKeyReusedError():
+            return ProblemError(KEY_REUSED, str(error), id=error.batch_id)
         case RequestInProgressError():
             location = {"Location": f"/v1/messages/{error.record_id}"}
             return ProblemError(REQUEST_IN_PROGRESS, retry_after=1.0, headers=location, id=error.record_id)

@@ -21,6 +21,7 @@ from wa_service.store.flusher import StoreUnavailableError
 from wa_service.store.schedule import Schedule
 from wa_service.store.subscriptions import TooManySubscriptionsError
 from wa_service.store.tag_numbers import TagNumbers
+from wa_service.worker.batches import BatchWorker
 from wa_service.worker.build_pipeline import build_pipeline
 from wa_service.worker.inbound import InboundWorker
 from wa_service.worker.maintenance import Maintenance
@@ -66,9 +67,10 @@ class WorkerProcess:
             OutboundWorker(number, built.outbox, sender, consumer=consumer, concurrency=settings.send_concurrency)
             for number, sender in built.senders.items()
         ]
-        self._senders: list[OutboundWorker | PushWorker | SchedulerWorker] = [
+        self._senders: list[OutboundWorker | PushWorker | SchedulerWorker | BatchWorker] = [
             *self._outbound,
             SchedulerWorker(Schedule(built.outbox), built.numbers),
+            BatchWorker(built.batches, built.numbers),
             PushWorker(built.subscriptions, built.pusher),
         ]
         self._maintenance = Maintenance(

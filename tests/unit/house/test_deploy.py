@@ -68,6 +68,7 @@ def test_an_alert_says_what_to_do_where_to_read_on_and_is_tested(alert: dict[str
 def test_alerts_and_dashboard_name_only_series_and_labels_that_exist(expression: str) -> None:
     metrics.api_called("messages", 0.1, 190)
     metrics.event_pushed("1", "taken")
+    metrics.batch_changed("paused", "asked")
     told = {name: {"1": 1.0} for name in metrics.STORE_GAUGES}
     body = exposition.render(exposition.scrape_registry(lambda: told))[0].decode()
     labels: dict[str, set[str]] = {}

@@ -2,7 +2,7 @@
 -- answer is the same. Of a send whose template went in its place, the template is meant.
 -- Return {"canceled", id}, {"sent", id} or {"missing", ""}.
 -- args: id retention:number
--- include: allow_when_full clock lifetime wake thread events lane record quota
+-- include: allow_when_full clock lifetime wake thread events lane batch record quota
 local function read() return redis.call('HMGET', record_key(id), 'status', 'n', 'c', 'resent', 'fell_back', 'fallback_id') end
 local v = read()
 if v[5] then
@@ -24,4 +24,5 @@ redis.call('HSET', record_key(id), 'status', 'canceled', 'rank', RANK.canceled, 
 redis.call('HDEL', record_key(id), 'fallback', 'who')
 end_record(id, retention)
 append_send_event(id, conversation, 'canceled', retention)
+count_in_batch(id)
 return { 'canceled', id }

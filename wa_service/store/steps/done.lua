@@ -4,7 +4,7 @@
 -- settle_ms, took_ms (the call to Meta), ago_ms (since it ended).
 -- Return {1, or 0 (not the claim's holder), or -1 (no such record); status; ms since it was queued; id of its fallback}.
 -- args: id token outcome retention:number details:json
--- include: allow_when_full clock lifetime wake thread events identity lane record pause rate quota pair stop marketing
+-- include: allow_when_full clock lifetime wake thread events identity lane batch record pause rate quota pair stop marketing
 local PROBE_AGAIN_MS = 5000
 local STOPPED = 131050 -- Meta's code: the customer wants no marketing
 local record = record_key(id)
@@ -55,6 +55,7 @@ if v[1] ~= token or redis.call('ZREM', prefix .. 'busy', id) == 0 then
     pair_refund(conversation)
     enter_lane(number, conversation, id, redis.call('HGET', record, 'urgent') == '1', false)
   end
+  count_in_batch(id)
   return { outcome == 'accepted' and 1 or 0, redis.call('HGET', record, 'status'), waited, '' }
 end
 redis.call('SREM', prefix .. 'claims:' .. (v[5] or ''), id)
@@ -62,6 +63,7 @@ redis.call('SREM', prefix .. 'claims:' .. (v[5] or ''), id)
 if outcome ~= 'accepted' and rank(id) >= RANK.accepted then
   leave_lane(number, conversation, id)
   end_record(id, retention)
+  count_in_batch(id)
   return { 1, redis.call('HGET', record, 'status'), waited, '' }
 end
 
@@ -70,7 +72,11 @@ if outcome == 'retry' then
   redis.call('HSET', record, 'status', 'queued', 'rank', 0)
   if details.never_left then pair_refund(conversation) end
   if details.retry_class then redis.call('HINCRBY', record, 'retries:' .. details.retry_class, 1) end
-  if details.error then redis.call('HSET', record, 'error', cjson.encode(details.error)) end
+  if details.error then
+    redis.call('HSET', record, 'error', cjson.encode(details.error))
+    local batch = redis.call('HGET', record, 'batch')
+    if batch and details.error.code == 131048 then pause_batch(batch, 'spam_limited') end
+  end
   if redis.call('EXISTS', prefix .. 'lane:' .. conversation) == 1 then -- else its customer is forgotten
     push_note(conversation, cjson.encode({ r = id, retry_ms = details.delay_ms,
       code = details.error and details.error.code or nil,
@@ -102,4 +108,5 @@ else
     link_number(number, conversation, wa_id, retention)
   end
 end
+count_in_batch(id)
 return { 1, redis.call('HGET', record, 'status'), waited, fallback_id }

@@ -1,7 +1,7 @@
 -- Sends of numbers that are no longer ours fail when their time is over, as others do that are looked at by `next`.
 -- Return {id, ...} of those that failed.
 -- args: retention:number
--- include: allow_when_full clock lifetime wake thread events lane record quota
+-- include: allow_when_full clock lifetime wake thread events lane batch record quota
 local failed = {}
 for _, number in ipairs(redis.call('SMEMBERS', prefix .. 'former_numbers')) do
   local waiting = 0

@@ -5,7 +5,7 @@
 -- Return {ms until asking again is worth it (-1: until woken), why, {id, reason, ... of those that failed}, {id, token, conversation, type,
 -- body, limited retries, pair retries, unwell retries, origin, ms since queued}...}.
 -- args: number consumer counter throughput margin_ms:number claim_ms:number count:number retention:number waba daily_limit marketing_per_week:number
--- include: allow_when_full clock lifetime wake thread events lane record quota rate pair stop marketing dead_letters wrong_types
+-- include: allow_when_full clock lifetime wake thread events lane batch record quota batch_items rate pair stop marketing dead_letters wrong_types
 local failed = {}
 local answer = { 0, '', failed }
 local last_next = prefix .. 'last_next:' .. consumer .. ':' .. number
@@ -101,12 +101,14 @@ local function head_of_lane(out, conversation)
     leave_lane(number, conversation, id)
     return nil
   end
-  local v = redis.call('HMGET', record, 'expires', 'waits_for_quota', 'token', 'rank', 'type', 'template', 'despite_stop')
+  local v = redis.call('HMGET', record, 'expires', 'waits_for_quota', 'token', 'rank', 'type', 'template', 'despite_stop',
+    'batch')
   local pair = pair_free_at(conversation)
   if not v[1] then
     leave_lane(number, conversation, id)
     return nil
   end
+  if v[8] and return_to_batch(number, conversation, id, v[8], retention) then return nil end
   if tonumber(v[1]) <= wall then
     return refuse(id, conversation, 'expired', 'It waited longer than its ttl.')
   end

@@ -2,7 +2,7 @@
 -- is settled later.
 -- Return the ids.
 -- args: settle_ms:number retention:number
--- include: allow_when_full clock lifetime wake thread events lane record rate
+-- include: allow_when_full clock lifetime wake thread events lane batch record rate
 local reaped, busy = {}, prefix .. 'busy'
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', busy, '-inf', now, 'LIMIT', 0, 100)) do
   redis.call('ZREM', busy, id)
@@ -22,6 +22,7 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', busy, '-inf', now, 'LIMIT', 0, 1
     end
     count_landed(number, id .. ':' .. (v[3] or ''), 0, 0, false)
     leave_lane(number, conversation, id)
+    count_in_batch(id)
   end
 end
 return reaped

@@ -4,7 +4,7 @@
 -- taken back · begun: "<record id>:<token>" of the sends that may have left.
 -- Return how much it held.
 -- args: consumer died:flag begun_is_known:flag begun...
--- include: allow_when_full clock lifetime wake thread events lane record rate pair
+-- include: allow_when_full clock lifetime wake thread events lane batch record rate pair
 local held = prefix .. 'held:' .. consumer
 
 -- Whoever was there at two deaths may be innocent and comes again at once; whoever was at more of them waits 1, 2, 4 …

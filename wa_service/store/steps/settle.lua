@@ -4,7 +4,7 @@
 -- no, too. resend: send once more what is no template and may still wait.
 -- Return {id, verdict, ...}.
 -- args: settle_ms:number retention:number resend:flag
--- include: allow_when_full clock lifetime wake thread events lane record
+-- include: allow_when_full clock lifetime wake thread events lane batch record
 local LONGEST_UNKNOWN_MS = 86400000
 local verdicts, unknown = {}, prefix .. 'unknown'
 local rejected_at = tonumber(redis.call('GET', prefix .. 'webhook_rejected_at') or 0)
@@ -34,6 +34,7 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', unknown, '-inf', now, 'LIMIT', 0
     redis.call('ZREM', unknown, id)
     redis.call('HSET', record, 'resent', now, 'status', 'queued', 'rank', 0)
     enter_lane(number, conversation, id, false, false)
+    count_in_batch(id)
     verdicts[#verdicts + 1] = id
     verdicts[#verdicts + 1] = 'resent'
   else

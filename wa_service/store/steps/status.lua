@@ -4,7 +4,7 @@
 -- event: what the events stream has of it (a JSON object, to which id, message_type, tag and biz_opaque_callback_data are added).
 -- Return {"applied"|"late"|"told"|"duplicate"|"foreign", id, ms since accepted, type}.
 -- args: id mark wamid status at number retention:number error code pricing foreign event
--- include: refuse_when_full clock lifetime wake thread events lane record stop
+-- include: refuse_when_full clock lifetime wake thread events lane batch record stop
 local function read(name)
   return redis.call('HMGET', record_key(name), 'c', 's:accepted', 'wamid', 'type', 'opaque', 'n', 'error', 'confirmed',
     'rank', 's:' .. status, 'claimed', 'tag')
@@ -94,4 +94,5 @@ if status == 'failed' and risen and code == '131047' then fall_back(id, number_o
 if status == 'failed' and risen and code == '131050' then stop_contact(conversation, tonumber(at), code, retention) end
 if RANK[status] > RANK.sent then redis.call('HDEL', record, 'fallback') end
 append_status_event()
+if risen then count_in_batch(id) end
 return { risen and 'applied' or 'late', id, wall - accepted, v[4] }

@@ -1,13 +1,15 @@
 -- write_record(send, conversation, status): a send as it is stored, its time to live from `send_at` on where it has one.
 -- send: id, n (number), type, priority, ttl (ms), body (JSON text), and optionally to, opaque, tag, fallback,
 -- fallback_id, notify, idempotency, origin, reservation (in the template quota), send_at (ms), who (JSON), take,
--- template and fallback_name ("<name> <language>"), despite_stop.
+-- template and fallback_name ("<name> <language>"), despite_stop, batch with
+-- batch_index and counted.
 local function write_record(send, conversation, status)
   local fields = { 'v', 1, 'n', send.n, 'c', conversation, 'type', send.type, 'body', send.body, 'status', status,
     'rank', status == 'scheduled' and -1 or 0, 's:' .. status, wall, 'expires', (send.send_at or wall) + send.ttl,
     'urgent', send.priority ~= 'bulk' and 1 or 0 }
   local optional = { 'to', 'opaque', 'tag', 'fallback', 'fallback_id', 'notify', 'idempotency', 'origin',
-    'reservation', 'send_at', 'who', 'take', 'template', 'fallback_name', 'despite_stop' }
+    'reservation', 'send_at', 'who', 'take', 'template', 'fallback_name', 'despite_stop',
+    'batch', 'batch_index', 'counted' }
   for _, name in ipairs(optional) do
     if send[name] then
       fields[#fields + 1] = name

@@ -49,6 +49,7 @@ local function fail_record(id, conversation, failure, retention)
   redis.call('HDEL', record_key(id), 'fallback')
   end_record(id, retention)
   append_send_event(id, conversation, 'failed', retention, failure)
+  count_in_batch(id)
 end
 
 -- fall_back(id, number, conversation, retention) -> whether the record's template now stands at its lane's head, in its

@@ -1,0 +1,81 @@
+"""`batch` on the shell: a CSV file rehearsed, sent once, shown, reported, canceled."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import pytest
+import redis
+from click.testing import CliRunner, Result
+
+from tests.keys import PREFIX
+from wa_service.cli.batch import command
+
+NUMBER = "100000000000001"
+ROWS = "to,name,body\n+44 7700 900123,Ana,x\n0123,Ben,y\n+49 151 23456789,Carl,z\n"
+HELLO = ["--message", '{"text": "Hello {{ name }}"}']
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch, valkey_url: str, redis_client: redis.Redis, tmp_path: Path) -> None:
+    given = {
+        "WA_ENV_FILE": "/dev/null",
+        "WA_VAR_DIR": str(tmp_path / "var"),
+        "WHATSAPP_ACCESS_TOKEN": "hush-token",
+        "WHATSAPP_PHONE_NUMBER_ID": NUMBER,
+        "WHATSAPP_VERIFY_TOKEN": "hush-verify",
+        "WHATSAPP_APP_SECRET": "hush-secret",
+        "REDIS_URL": valkey_url,
+        "WA_METRICS_DIR": "",
+    }
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "guests.csv"
+    path.write_text(ROWS, encoding="utf-8")
+    return path
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(command, [str(each) for each in arguments], standalone_mode=False)
+
+
+@pytest.mark.usefixtures("environment")
+def test_a_dry_run_shows_three_counts_all_and_sends_nothing(file: Path, redis_client: redis.Redis) -> None:
+    done = run("send", str(file), *HELLO, "--dry-run")
+    assert "Hello Ana" in done.output
+    assert "2 messages would be sent." in done.output
+    assert "line 3 is refused: to: The number begins with 0" in done.output
+    assert redis_client.keys(f"{PREFIX}batch*") == []
+    assert done.return_value == 1
+
+
+@pytest.mark.usefixtures("environment")
+def test_a_file_is_sent_once_shown_canceled_and_reported(file: Path) -> None:
+    first = run("send", str(file), *HELLO)
+    assert "2 taken, 1 refused" in first.output
+    again = run("send", str(file), *HELLO)
+    assert "2 taken, 1 refused (again)" in again.output
+    name = first.stdout.split()[0]
+    listed = run().output.splitlines()
+    assert len(listed) == 2
+    assert listed[1].split() == [name, "running", "2", "2", "0", "guests"]
+    assert "is paused (asked)" in run("pause", name).output
+    assert "is running" in run("resume", name).output
+    assert run("cancel", name).output.splitlines()[1].split() == ["canceled", "2"]
+    rows = list(csv.DictReader(io.StringIO(run("report", name).output)))
+    assert [(row["item"], row["to"], row["status"]) for row in rows] == [
+        ("2", "4915123456789", "canceled"),
+        ("0", "447700900123", "canceled"),
+    ]
+
+
+@pytest.mark.usefixtures("environment")
+def test_a_column_that_is_called_like_a_part_of_a_template_replaces_none(file: Path) -> None:
+    done = run("send", str(file), "--template", "welcome", "--body", "{{ name }}", "--dry-run")
+    assert '"text":"Ana"' in done.output

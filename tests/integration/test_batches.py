@@ -1,0 +1,297 @@
+"""Batches in the store: stored by index, fed into lanes, counted, paused, resumed, canceled, erased."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import Any
+
+import orjson
+import pytest
+import redis
+
+from tests.integration.lanes import KEEP, NUMBER, Lanes, meta_status, send
+from tests.keys import PREFIX
+from wa_service.store.batches import Batch, Batches, BatchItem, NewBatch, StopWhen
+from wa_service.store.client import Store
+from wa_service.store.contacts import Contacts
+from wa_service.store.outbox import Limits, Priority, SendOutcome
+from wa_service.store.records import item_record
+from wa_service.store.stop_digests import StopDigests
+
+FIRST = 15551230000
+
+
+@pytest.fixture
+def batches(lanes: Lanes) -> Batches:
+    return Batches(lanes.outbox, ttl_seconds=3_600)
+
+
+def item(index: int, customer: int | None = None, **rest: Any) -> BatchItem:
+    """One item to a customer of its own."""
+    outgoing = send(str(customer or FIRST + index), priority=Priority.BULK, tag="spring")
+    return BatchItem(index, outgoing, opens=False, **rest)
+
+
+def load(batches: Batches, items: list[BatchItem], *, batch_id: str = "b1", **facts: Any) -> str:
+    """A batch that is stored and started."""
+    batches.open(NewBatch(batch_id, "print", "tester", **facts))
+    batches.add(batch_id, 0, len(items), items)
+    batches.change(batch_id, "start")
+    return batch_id
+
+
+def read(batches: Batches, batch_id: str = "b1") -> Batch:
+    batch = batches.get(batch_id)
+    assert batch is not None
+    return batch
+
+
+def end(lanes: Lanes, kind: Any = "accepted", code: int | None = None, count: int = 16) -> list[str]:
+    """Let what may go now end so; the records' ids."""
+    grants = lanes.grant(count=count)
+    for grant in grants:
+        error = {"code": code, "reason": "recipient"} if code else None
+        outcome = SendOutcome(kind, wamid=f"wamid.{grant.id}", error=error, code=code)
+        lanes.outbox.done(NUMBER, grant, outcome)
+    return [grant.id for grant in grants]
+
+
+def tell(lanes: Lanes, record_id: str, word: str, **raw: Any) -> None:
+    status = meta_status(f"wamid.{record_id}", word, **raw)
+    lanes.store.run([lanes.outbox.apply_status(status, int(time.time() * 1000))])
+
+
+def test_nothing_leaves_before_all_of_it_is_stored(batches: Batches, lanes: Lanes) -> None:
+    batches.open(NewBatch("b1", "print", "tester"))
+    batches.add("b1", 0, 2, [item(0), item(1)])
+    assert batches.feed(NUMBER, {}) == 0
+    batches.change("b1", "start")
+    assert batches.feed(NUMBER, {}) == 2
+    assert sorted(end(lanes)) == sorted(item_record("b1", index) for index in (0, 1))
+
+
+def test_a_place_that_is_stored_is_not_stored_again(batches: Batches) -> None:
+    assert batches.open(NewBatch("b1", "print", "tester")) == ("loading", 0)
+    assert batches.add("b1", 0, 2, [item(0), item(1)]) == 2
+    assert batches.add("b1", 0, 2, [item(0), item(1)]) == 0
+    assert batches.open(NewBatch("b1", "print", "tester")) == ("loading", 2)
+    assert batches.open(NewBatch("b1", "other", "tester")).state == "conflict"
+    assert batches.add("b1", 2, 4, [item(3)]) == 1, "place 2 was refused"
+    assert read(batches).counts == {"scheduled": 3}
+
+
+def test_counts_follow_every_status_and_it_is_done_once_all_have_ended(batches: Batches, lanes: Lanes) -> None:
+    load(batches, [item(index) for index in range(4)])
+    batches.feed(NUMBER, {})
+    assert read(batches).counts == {"queued": 4}
+    (first, second) = end(lanes, count=2)
+    tell(lanes, first, "delivered")
+    tell(lanes, second, "failed", errors=[{"code": 131026, "title": "Undeliverable."}])
+    end(lanes, "failed", code=131026, count=1)
+    (unknown,) = end(lanes, "unknown")
+    batch = read(batches)
+    assert batch.counts == {"delivered": 1, "failed": 2, "unknown": 1}
+    assert batch.reasons == {"131026": 2}
+    assert batch.state == "running"
+    assert batch.first is not None
+    assert batch.last is not None
+
+    tell(lanes, unknown, "read", biz_opaque_callback_data=unknown)
+
+    assert read(batches).counts == {"delivered": 1, "failed": 2, "read": 1}
+    assert read(batches).state == "done"
+    assert [notice.state for notice in batches.notices()] == ["done"]
+    assert batches.notices() == []
+    assert lanes.store.do("EXISTS", f"{PREFIX}batch_items:b1") == 0, "what it said is forgotten"
+
+
+def test_a_record_names_its_batch_and_its_place(batches: Batches, lanes: Lanes) -> None:
+    load(batches, [item(0), item(1)])
+    batches.feed(NUMBER, {})
+    record = lanes.records.get(item_record("b1", 1))
+    assert record is not None
+    assert (record.batch, record.batch_index, record.tag, record.to) == ("b1", 1, "spring", str(FIRST + 1))
+
+
+def test_replies_go_before_a_batch(batches: Batches, lanes: Lanes) -> None:
+    load(batches, [item(index) for index in range(3)])
+    batches.feed(NUMBER, {})
+    lanes.outbox.put(send("15559990000", id="reply"))
+    assert lanes.grant(count=1)[0].id == "reply"
+
+
+def test_only_a_few_stand_in_lanes_and_batches_take_turns(batches: Batches, lanes: Lanes) -> None:
+    load(batches, [item(index) for index in range(300)], batch_id="b1")
+    load(batches, [item(index) for index in range(300, 400)], batch_id="b2")
+    while batches.feed(NUMBER, {}):
+        pass
+    queued = [read(batches, batch_id).counts["queued"] for batch_id in ("b1", "b2")]
+    assert sum(queued) == 160, "two seconds of the number's throughput"
+    assert min(queued) >= 60
+
+
+def test_a_paused_batch_takes_its_items_back_and_blocks_nobody(batches: Batches, lanes: Lanes) -> None:
+    load(batches, [item(index) for index in range(3)])
+    batches.feed(NUMBER, {})
+    lanes.outbox.put(send(str(FIRST), id="behind", priority=Priority.BULK))
+    batches.change("b1", "pause")
+
+    assert [grant.id for grant in lanes.grant(count=16)] == ["behind"]
+    assert read(batches).counts == {"scheduled": 3}
+    assert read(batches).reason == "asked"
+    assert batches.feed(NUMBER, {}) == 0
+
+    batches.change("b1", "resume")
+    assert batches.feed(NUMBER, {}) == 3
+    assert len(end(lanes)) == 2, "one customer's lane has a message on its way"
+    assert read(batches).counts == {"accepted": 2, "queued": 1}
+
+
+@pytest.mark.parametrize("code", [132015, 132016])
+def test_a_paused_template_pauses_the_batch_at_its_first_word(batches: Batches, lanes: Lanes, code: int) -> None:
+    load(batches, [item(index) for index in range(3)])
+    batches.feed(NUMBER, {})
+    end(lanes, "failed", code=code, count=1)
+    assert read(batches).state == "paused"
+    assert read(batches).reason == {132015: "template_paused", 132016: "template_disabled"}[code]
+    assert lanes.grant(count=16) == []
+    assert read(batches).counts == {"failed": 1, "scheduled": 2}
+
+
+def test_a_spam_limit_pauses_the_batch_though_its_message_is_tried_again(batches: Batches, lanes: Lanes) -> None:
+    load(batches, [item(0), item(1)])
+    batches.feed(NUMBER, {})
+    end(lanes, "retry", code=131048, count=1)
+    assert (read(batches).state, read(batches).reason) == ("paused", "spam_limited")
+
+
+def test_it_stops_when_too_many_fail_and_counts_anew_after_a_resume(batches: Batches, lanes: Lanes) -> None:
+    load(batches, [item(index) for index in range(20)], stop_when=StopWhen(0.5, 4))
+    batches.feed(NUMBER, {})
+    end(lanes, count=2)
+    end(lanes, "failed", code=131026, count=1)
+    assert read(batches).state == "running"
+    end(lanes, "failed", code=131026, count=1)
+    assert (read(batches).state, read(batches).reason) == ("paused", "too_many_failed")
+    batches.change("b1", "resume")
+    batches.feed(NUMBER, {})
+    end(lanes, "failed", code=131026, count=1)
+    assert read(batches).state == "running"
+
+
+def test_what_meta_withholds_pauses_from_the_twentieth_on(store: Store) -> None:
+    lanes = Lanes.over(store, limits={NUMBER: Limits(1_000, 0, "waba")})
+    batches = Batches(lanes.outbox, ttl_seconds=3_600)
+    load(batches, [item(index) for index in range(60)])
+    batches.feed(NUMBER, {})
+    ids = [id_ for _ in range(2) for id_ in end(lanes, count=10)]
+    for record_id in ids[:19]:
+        tell(lanes, record_id, "failed", errors=[{"code": 131049}])
+    assert read(batches).state == "running"
+    tell(lanes, ids[19], "failed", errors=[{"code": 131049}])
+    assert (read(batches).state, read(batches).reason) == ("paused", "withheld_by_meta")
+
+
+def test_items_rest_by_country_and_leave_when_their_time_has_come(batches: Batches, lanes: Lanes) -> None:
+    load(batches, [item(0, country="US"), item(1, country="DE")], quiet="21:00-08:00")
+    assert batches.active(NUMBER) == {"b1": "21:00-08:00"}
+    batches.feed(NUMBER, {"b1": {"US": int(time.time() * 1000) + 60_000}})
+    assert end(lanes) == [item_record("b1", 1)]
+    assert batches.feed(NUMBER, {}) == 0
+    later = f"{PREFIX}batch_later:b1:{NUMBER}"
+    lanes.store.do("ZADD", later, 0, "0")
+    lanes.store.do("ZADD", f"{PREFIX}batches:{NUMBER}", 0, "b1")
+    assert batches.feed(NUMBER, {}) == 1
+
+
+def test_a_batch_rests_as_a_whole_in_a_named_zone_and_until_its_time(batches: Batches, lanes: Lanes) -> None:
+    in_an_hour = int(time.time() * 1000) + 3_600_000
+    load(batches, [item(0)], quiet="21:00-08:00 Europe/Berlin")
+    batches.feed(NUMBER, {"b1": in_an_hour})
+    load(batches, [item(1)], batch_id="b2", send_at=in_an_hour)
+    assert batches.feed(NUMBER, {}) == 0
+    assert lanes.grant(count=16) == []
+
+
+def test_a_cancel_leaves_nothing_that_was_not_claimed(batches: Batches, lanes: Lanes) -> None:
+    load(batches, [item(index) for index in range(200)])
+    batches.feed(NUMBER, {})
+    (claimed,) = lanes.grant(count=1)
+    assert batches.change("b1", "cancel") == "canceled"
+    batches.sweep("b1")
+
+    assert read(batches).counts == {"canceled": 199, "queued": 1}
+    assert lanes.grant(count=16) == []
+    assert batches.feed(NUMBER, {}) == 0
+    waiting = lanes.records.get(item_record("b1", 199))
+    assert waiting is not None
+    assert (waiting.status, waiting.to) == ("canceled", str(FIRST + 199))
+
+    lanes.outbox.done(NUMBER, claimed, SendOutcome("accepted", wamid="wamid.A"))
+    assert read(batches).counts == {"accepted": 1, "canceled": 199}
+    assert batches.change("b1", "resume") == "canceled"
+
+
+def test_a_claimed_item_that_never_left_is_canceled_when_it_comes_back(batches: Batches, lanes: Lanes) -> None:
+    load(batches, [item(0)])
+    batches.feed(NUMBER, {})
+    (claimed,) = lanes.grant()
+    batches.change("b1", "cancel")
+    batches.sweep("b1")
+    lanes.outbox.done(NUMBER, claimed, SendOutcome("retry", never_left=True))
+    assert lanes.grant() == []
+    assert read(batches).counts == {"canceled": 1}
+
+
+def test_what_waited_too_long_is_not_sent(batches: Batches, lanes: Lanes) -> None:
+    load(batches, [item(0, expires=int(time.time() * 1000) - 1)])
+    batches.feed(NUMBER, {})
+    assert read(batches).reasons == {"expired": 1}
+
+
+def test_a_customer_whose_lane_is_full_waits_and_the_others_go_on(batches: Batches, lanes: Lanes) -> None:
+    crowded = f"{PREFIX}lane:{NUMBER}:{FIRST}"
+    lanes.store.do("RPUSH", crowded, *[f"x{i}" for i in range(1_000)])
+    load(batches, [item(0), item(1)])
+    batches.feed(NUMBER, {})
+    assert read(batches).counts == {"queued": 1, "scheduled": 1}
+
+
+def test_who_is_forgotten_is_not_written_to(batches: Batches, lanes: Lanes, store: Store) -> None:
+    load(batches, [item(0), item(1), item(2)])
+    Contacts(store, (NUMBER,), retention_seconds=KEEP).forget(str(FIRST + 1))
+    batches.feed(NUMBER, {})
+    assert len(end(lanes)) == 2
+    assert read(batches).total == 2
+    assert read(batches).state == "done"
+
+
+def test_who_said_stop_gets_no_marketing_though_forgotten_since(store: Store) -> None:
+    lanes = Lanes.over(store, digests=StopDigests(store))
+    batches = Batches(lanes.outbox, ttl_seconds=3_600)
+    store.do("HSET", f"{PREFIX}categories:waba", "spring en_US", "MARKETING")
+    load(batches, [replace(each, send=replace(each.send, template="spring en_US")) for each in (item(0), item(1))])
+    (digest,) = StopDigests(store).of([str(FIRST + 1)])
+    store.do("HSET", f"{PREFIX}stop:{digest}", "at", int(time.time() * 1000), "by", "words")
+    batches.feed(NUMBER, {})
+    assert end(lanes) == [item_record("b1", 0)]
+    assert read(batches).reasons == {"customer_stopped": 1}
+
+
+def test_memory_of_a_waiting_item(batches: Batches, redis_client: redis.Redis) -> None:
+    body: dict[str, Any] = {"messaging_product": "whatsapp", "recipient_type": "individual", "to": "15551230000", "type": "template"}
+    parameters = [{"type": "text", "text": "a value of the customer"} for _ in range(3)]
+    components = [{"type": "body", "parameters": parameters}]
+    body |= {"template": {"name": "spring_offer_2026", "language": {"code": "en_US"}, "components": components}}
+    many = []
+    for index in range(2_000):
+        number = str(FIRST + index)
+        outgoing = send(number, type="template", tag="spring")
+        outgoing = replace(outgoing, body=orjson.dumps(body | {"to": number}))
+        many.append(BatchItem(index, outgoing, opens=True, country="US"))
+    before = redis_client.info("memory")["used_memory"]
+    batches.open(NewBatch("b1", "print", "tester"))
+    for first in range(0, 2_000, 100):
+        batches.add("b1", first, first + 100, many[first : first + 100])
+    assert (redis_client.info("memory")["used_memory"] - before) / 2_000 < 1_200

@@ -1,0 +1,179 @@
+"""`/v1/batches`: asked for, judged item by item, repeated, watched, changed by whom it belongs to."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import orjson
+import pytest
+
+from tests.unit.web.conftest import KEYS, Start, Web
+from tests.unit.web.deliveries import NUMBER, OTHER_NUMBER
+from wa_service.service.quiet_hours import QuietHours
+from wa_service.store.flusher import StoreUnavailableError
+
+HELLO = {"text": "Hello {{ name }}, your code is {{ code }}."}
+ANA, BEN, CARL = ({"to": f"4477009001{n}", "name": name, "code": n} for n, name in ((23, "Ana"), (24, "Ben"), (25, "C")))
+
+
+def post(web: Web, body: Any, *, key: str = "both", **headers: str) -> Any:
+    sent = KEYS[key] | {name.replace("_", "-"): value for name, value in headers.items()}
+    return web.client.post("/v1/batches", json=body, headers=sent)
+
+
+def feed(web: Web, number: str = NUMBER) -> list[dict[str, Any]]:
+    """What would go to Meta now."""
+    web.runtime.batches.feed(number, {})
+    answer = web.runtime.outbox.next(number, "worker", time.monotonic_ns(), 16)
+    return [orjson.loads(grant.body) for grant in answer.grants]
+
+
+def test_each_item_gets_its_own_values(web: Web) -> None:
+    taken = post(web, {"message": HELLO, "items": [ANA, BEN], "tag": "spring"})
+    assert taken.status_code == 202
+    assert taken.json["taken"] == 2
+    assert taken.json["refused"] == []
+    assert taken.headers["Location"] == f"/v1/batches/{taken.json['id']}"
+    sent = {body["to"]: body["text"]["body"] for body in feed(web)}
+    assert sent == {ANA["to"]: "Hello Ana, your code is 23.", BEN["to"]: "Hello Ben, your code is 24."}
+
+
+def test_a_template_takes_values_by_name_or_its_own_parts(web: Web) -> None:
+    template = {"name": "welcome", "language": "en_US", "body": ["{{ name }}"]}
+    items = [ANA, {"to": BEN["to"], "body": ["somebody"]}]
+    assert post(web, {"template": template, "items": items}).json["taken"] == 2
+    texts = {body["to"]: body["template"]["components"][0]["parameters"][0]["text"] for body in feed(web)}
+    assert texts == {ANA["to"]: "Ana", BEN["to"]: "somebody"}
+
+
+def test_what_is_wrong_is_told_by_its_place_and_the_others_go(web: Web) -> None:
+    items = [ANA, {"to": "0123", "name": "x", "code": 1}, {"to": BEN["to"], "name": "Ben"}, "nobody", CARL]
+    taken = post(web, {"message": HELLO, "items": items}).json
+    assert taken["taken"] == 2
+    assert [(item["index"], [error["field"] for error in item["errors"]]) for item in taken["refused"]] == [
+        (1, ["to"]),
+        (2, ["code"]),
+        (3, []),
+    ]
+    shown = web.get(f"/v1/batches/{taken['id']}").json
+    assert (shown["total"], shown["refused"], shown["counts"]) == (2, 3, {"scheduled": 2})
+
+
+def test_lines_are_messages_of_their_own(web: Web) -> None:
+    lines = [
+        {"batch": {"tag": "autumn", "stop_when": {"failed_share": 0.2, "after": 200}}},
+        {"to": ANA["to"], "text": "one"},
+        {"to": BEN["to"], "text": "two", "from": OTHER_NUMBER, "tag": "own"},
+    ]
+    body = b"\n".join(orjson.dumps(line) for line in lines) + b"\nnot json\n"
+    headers = KEYS["both"] | {"Content-Type": "application/x-ndjson"}
+    taken = web.client.post("/v1/batches", data=body, headers=headers)
+    assert (taken.json["taken"], [item["index"] for item in taken.json["refused"]]) == (2, [2])
+    assert [body["text"]["body"] for body in feed(web) + feed(web, OTHER_NUMBER)] == ["one", "two"]
+    items = web.get(f"/v1/messages?batch={taken.json['id']}").json["items"]
+    assert [(item["batch_index"], item["tag"], item["from"]) for item in items] == [
+        (1, "own", OTHER_NUMBER),
+        (0, "autumn", NUMBER),
+    ]
+    assert web.get(f"/v1/batches/{taken.json['id']}").json["stop_when"] == {"failed_share": 0.2, "after": 200}
+
+
+@pytest.mark.parametrize(
+    ("changed", "field"),
+    [
+        ({"items": []}, "items"),
+        ({"items": [ANA] * 10_001}, "items"),
+        ({"template": {"name": "x"}}, "template"),
+        ({"message": None}, "template"),
+        ({"tagg": "x"}, "tagg"),
+        ({"tag": ""}, "tag"),
+        ({"send_at": "tomorrow"}, "send_at"),
+        ({"quiet": "9-5"}, "quiet"),
+        ({"quiet": "21:00-08:00 Europe/Atlantis"}, "quiet"),
+        ({"stop_when": {"failed_share": 2, "after": 1}}, "stop_when"),
+    ],
+)
+def test_what_is_wrong_with_the_batch_itself_is_named(web: Web, changed: dict[str, Any], field: str) -> None:
+    refused = post(web, {"message": HELLO, "items": [ANA]} | changed)
+    assert refused.status_code == 400
+    assert [error["field"] for error in refused.json["errors"]] == [field]
+
+
+def test_a_repeat_sends_nothing_and_another_request_is_refused(web: Web) -> None:
+    body = {"message": HELLO, "items": [ANA, BEN]}
+    first = post(web, body, Idempotency_Key="k1")
+    again = post(web, body, Idempotency_Key="k1")
+    assert (again.status_code, again.json) == (202, first.json)
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert len(feed(web)) == 2
+    other = post(web, {"message": HELLO, "items": [ANA]}, Idempotency_Key="k1")
+    assert (other.status_code, other.json["id"]) == (422, first.json["id"])
+
+
+def test_a_batch_that_was_not_stored_to_its_end_goes_on_where_it_ended(
+    web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    items = [{"to": str(447700900000 + index), "name": "x", "code": index} for index in range(250)]
+    add, calls = web.runtime.batches.add, []
+
+    def away(batch_id: str, first: int, up_to: int, stored: Any) -> int:
+        calls.append(first)
+        if len(calls) == 2:
+            raise StoreUnavailableError("ConnectionError")
+        return add(batch_id, first, up_to, stored)
+
+    monkeypatch.setattr("wa_service.store.batches.Batches.add", lambda _, *given: away(*given))
+    assert post(web, {"message": HELLO, "items": items}, Idempotency_Key="k").status_code == 503
+    assert feed(web) == []
+    (loading,) = web.get("/v1/batches").json["items"]
+    assert (loading["state"], loading["counts"]) == ("loading", {"scheduled": 100})
+    assert post(web, {"message": HELLO, "items": items}, Idempotency_Key="k").json["taken"] == 250
+    assert calls == [0, 100, 100, 200]
+    assert web.get(f"/v1/batches/{loading['id']}").json["counts"] == {"scheduled": 250}
+
+
+def test_whose_batch_it_is_may_change_it_and_who_manages(start_web: Start) -> None:
+    web = start_web()
+    name = post(web, {"message": HELLO, "items": [ANA]}, key="sender").json["id"]
+    assert web.post(f"/v1/batches/{name}/pause").status_code == 403
+    assert web.post(f"/v1/batches/{name}/pause", key="sender").json["state"] == "paused"
+    assert web.post(f"/v1/batches/{name}/resume", key="boss").json["state"] == "running"
+    gone = web.delete(f"/v1/batches/{name}", key="sender")
+    assert (gone.json["state"], gone.json["counts"]) == ("canceled", {"canceled": 1})
+    assert web.delete(f"/v1/batches/{name}", key="sender").json == gone.json
+    assert web.get(f"/v1/messages?batch={name}").json["items"][0]["status"] == "canceled"
+    assert web.delete("/v1/batches/none").status_code == 404
+
+
+def test_events_tell_a_pause(web: Web) -> None:
+    name = post(web, {"message": HELLO, "items": [ANA], "tag": "spring"}).json["id"]
+    web.post(f"/v1/batches/{name}/pause")
+    (event,) = web.get("/v1/events?kind=batch").json["items"]
+    assert event["data"] == {"id": name, "state": "paused", "reason": "asked", "tag": "spring", "total": 1}
+
+
+@pytest.mark.parametrize(
+    ("quiet", "moment", "until"),
+    [
+        ("21:00-08:00 Europe/Berlin", "2026-07-01T20:00:00+00:00", "2026-07-02T06:00:00+00:00"),
+        ("21:00-08:00 Europe/Berlin", "2026-07-01T05:59:59+00:00", "2026-07-01T06:00:00+00:00"),
+        ("21:00-08:00 Europe/Berlin", "2026-07-01T06:00:00+00:00", None),
+        ("21:00-08:00 Europe/Berlin", "2026-10-24T23:00:00+00:00", "2026-10-25T07:00:00+00:00"),  # clocks go back
+        ("12:00-13:30 UTC", "2026-07-01T12:00:00+00:00", "2026-07-01T13:30:00+00:00"),
+    ],
+)
+def test_quiet_hours_end_by_the_zones_own_clock(quiet: str, moment: str, until: str | None) -> None:
+    from datetime import datetime
+
+    found = QuietHours.read(quiet).until(datetime.fromisoformat(moment))
+    assert found == (int(datetime.fromisoformat(until).timestamp() * 1000) if until else None)
+
+
+def test_without_a_zone_nobody_is_woken_in_a_country_of_many(web: Web) -> None:
+    from datetime import datetime
+
+    found = QuietHours.read("21:00-08:00").until(datetime.fromisoformat("2026-07-01T19:30:00+00:00"))
+    assert isinstance(found, dict)
+    assert "GB" not in found, "20:30"
+    assert found["DE"] == int(datetime.fromisoformat("2026-07-02T06:00:00+00:00").timestamp() * 1000)

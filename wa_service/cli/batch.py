@@ -1,0 +1,321 @@
+"""`batch`: send to everybody in a CSV file, watch batches, pause, resume and cancel them, report what became of each."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from wa_service.cli.context import load_settings, open_runtime
+from wa_service.cli.terminal import CommandError, say, table
+
+if TYPE_CHECKING:
+    from wa_service.runtime import Runtime
+    from wa_service.service.batch_request import BatchRequest
+    from wa_service.service.batches import BatchService, ItemProblem
+    from wa_service.service.wiring import Services
+    from wa_service.store.batches import Batch
+    from wa_service.store.records import Record
+
+CALLER = "command-line"
+SHOWN = 3
+PROBLEMS_SHOWN = 20
+LOOK_SECONDS = 0.5
+_OPEN = ("scheduled", "queued")
+
+
+@click.group(invoke_without_command=True, subcommand_metavar="[list|send|show|report|pause|resume|cancel]")
+@click.pass_context
+def command(context: click.Context) -> int | None:
+    """Send to many customers at once, and watch, pause or cancel that."""
+    if context.invoked_subcommand is None:
+        with _opened() as (_, services):
+            return _list(services.batches)
+    return None
+
+
+@command.command("list")
+def list_batches() -> int:
+    """List the batches, the newest first (the default)."""
+    with _opened() as (_, services):
+        return _list(services.batches)
+
+
+@command.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--template", metavar="NAME", help="A template.")
+@click.option("--language", default="en_US", show_default=True, help="Of the template.")
+@click.option("--body", "body", multiple=True, metavar="TEXT", help="A value of the template's body, such as '{{ name }}'.")
+@click.option("--header", metavar="TEXT", help="The value of the template's header.")
+@click.option("--message", metavar="JSON", help="Any Meta message object instead of a template.")
+@click.option("--sender", metavar="ID", help="Phone number id to send from, by default the first one.")
+@click.option("--tag", help="A label; by default the file's name.")
+@click.option("--send-at", metavar="TIME", help="When to begin: RFC 3339 with its zone.")
+@click.option("--quiet", metavar="HOURS", help="Such as '21:00-08:00 Europe/Berlin'; without a zone the customer's own.")
+@click.option("--stop-failed", metavar="SHARE:AFTER", help="Pause once this share failed, such as 0.2:200.")
+@click.option("--dry-run", is_flag=True, help="Show three messages and count all; send nothing.")
+@click.option("--progress", "watch", is_flag=True, help="Watch it until everything has left.")
+@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="With --progress: write what became of each.")
+def send(file: Path, *, dry_run: bool, watch: bool, report: Path | None, **options: Any) -> int:
+    """Send one message to everybody in a CSV file.
+
+    FILE has a line of names first. The column `to` is the number; every other is a value that the message may name as
+    {{ column }}. The same file with the same options is sent once, however often this is called.
+    """
+    rows = _rows(file)
+    with _opened() as (runtime, services):
+        requests = _requests(rows, options, file)
+        if dry_run:
+            return _rehearse(services, requests)
+        return _send(runtime, services, requests, _key(file, options), watch=watch, report=report)
+
+
+@command.command("show")
+@click.argument("batch", metavar="ID")
+def show_progress(batch: str) -> int:
+    """Show how far one is."""
+    with _opened() as (_, services):
+        return _show(_found(services.batches.get(batch), batch))
+
+
+@command.command("report")
+@click.argument("batch", metavar="ID")
+def write_report(batch: str) -> int:
+    """Write what became of each message, as CSV."""
+    with _opened() as (runtime, services):
+        _found(services.batches.get(batch), batch)
+        _report(runtime, [batch], sys.stdout)
+    return 0
+
+
+@command.command("pause")
+@click.argument("batch", metavar="ID")
+def pause_running(batch: str) -> int:
+    """Let nothing more leave until it is resumed."""
+    return _change(batch, lambda service: service.pause)
+
+
+@command.command("resume")
+@click.argument("batch", metavar="ID")
+def resume_paused(batch: str) -> int:
+    """Let it go on; what failed before no longer counts against it."""
+    return _change(batch, lambda service: service.resume)
+
+
+@command.command()
+@click.argument("batch", metavar="ID")
+def cancel(batch: str) -> int:
+    """End everything that has not left."""
+    return _change(batch, lambda service: service.cancel)
+
+
+@contextmanager
+def _opened() -> Iterator[tuple[Runtime, Services]]:
+    with open_runtime(load_settings()) as runtime:
+        # Only here: a series takes its place among the shared ones when it is made.
+        from wa_service.observability.metrics_buffer import MetricsBuffer
+        from wa_service.service import wiring
+        from wa_service.service.refusals import RefusedError
+
+        try:
+            yield runtime, wiring.build(runtime, MetricsBuffer())
+        except RefusedError as error:
+            sentences = [str(error), *(f"{field}: {sentence}" for field, sentence in error.fields)]
+            raise CommandError(" ".join(sentences)) from None
+
+
+def _rows(file: Path) -> list[dict[str, str]]:
+    with file.open(encoding="utf-8-sig", newline="") as lines:
+        try:
+            rows = list(csv.DictReader(lines, restval=""))
+        except (csv.Error, UnicodeDecodeError):
+            raise CommandError(f"{file} is no CSV file in UTF-8.") from None
+    if not rows or "to" not in rows[0]:
+        raise CommandError(f"{file} needs a first line of names, `to` among them, and a line for each customer.")
+    return [{name: value for name, value in row.items() if name is not None} for row in rows]
+
+
+def _requests(rows: Sequence[Mapping[str, str]], options: Mapping[str, Any], file: Path) -> list[BatchRequest]:
+    """The batches that it takes: one for each 10,000 customers."""
+    from wa_service.service.batch_request import MOST_ITEMS, read_batch
+
+    body: dict[str, Any] = {"tag": (options["tag"] or file.stem)[:64], **_content(options)}
+    given = {"from": options["sender"], "send_at": options["send_at"], "quiet": options["quiet"]}
+    body |= {name: value for name, value in given.items() if value}
+    if options["stop_failed"]:
+        body["stop_when"] = _stop_when(options["stop_failed"])
+    # A column is a value, and nothing else: one that is called like a part of a template must not replace it.
+    named = [{"to": row["to"], **{name: value for name, value in row.items() if name not in _PARTS}} for row in rows]
+    parts = [named[first : first + MOST_ITEMS] for first in range(0, len(named), MOST_ITEMS)]
+    return [read_batch(body | {"items": part}) for part in parts]
+
+
+_PARTS = frozenset({"to", "header", "body", "buttons", "language", "from", "ttl", "take", "category", "send_at"})
+
+
+def _content(options: Mapping[str, Any]) -> dict[str, Any]:
+    if (options["template"] is None) == (options["message"] is None):
+        raise CommandError("Say what to send: --template or --message.")
+    if options["template"]:
+        template = {"name": options["template"], "language": options["language"]}
+        values = {"body": list(options["body"]), "header": options["header"]}
+        return {"template": template | {name: value for name, value in values.items() if value}}
+    try:
+        message = json.loads(options["message"])
+    except ValueError:
+        message = None
+    if not isinstance(message, dict):
+        raise CommandError('--message takes a JSON object, such as \'{"text": "Hello {{ name }}"}\'.')
+    return {"message": message}
+
+
+def _stop_when(given: str) -> dict[str, Any]:
+    share, _, after = given.partition(":")
+    try:
+        return {"failed_share": float(share), "after": int(after)}
+    except ValueError:
+        raise CommandError("--stop-failed takes a share and a number, such as 0.2:200.") from None
+
+
+def _key(file: Path, options: Mapping[str, Any]) -> str:
+    digest = blake2b(file.read_bytes(), digest_size=16)
+    digest.update(json.dumps(options, sort_keys=True).encode())
+    return digest.hexdigest()
+
+
+def _rehearse(services: Services, requests: Sequence[BatchRequest]) -> int:
+    """Judge all of it, show three, count the rest."""
+    from wa_service.service.batches import ItemProblem
+    from wa_service.whatsapp.countries import country_of
+
+    countries: Counter[str] = Counter()
+    problems: list[ItemProblem] = []
+    shown = 0
+    for part, request in enumerate(requests):
+        for index in range(len(request.places)):
+            judged = services.batches.check(request, index)
+            if isinstance(judged, ItemProblem):
+                problems.append(ItemProblem(part * 10_000 + index, judged.sentence, judged.fields))
+                continue
+            countries[country_of(judged.send.address) or "?"] += 1
+            if shown < SHOWN:
+                shown += 1
+                say(judged.send.body.decode())
+    say(f"{sum(countries.values()):,} messages would be sent.")
+    say(table([("country", "messages"), *((name, f"{count:,}") for name, count in countries.most_common())]))
+    _tell_problems(problems)
+    return 1 if problems else 0
+
+
+def _send(
+    runtime: Runtime, services: Services, requests: Sequence[BatchRequest], key: str, *, watch: bool, report: Path | None
+) -> int:
+    from wa_service.service.send import IdempotencyKey
+
+    ids: list[str] = []
+    problems: list[ItemProblem] = []
+    with click.progressbar(length=sum(len(request.places) for request in requests), label="Storing", file=sys.stderr) as bar:
+        for part, request in enumerate(requests):
+            before = bar.pos
+            taken = services.batches.submit(
+                request,
+                caller=CALLER,
+                fingerprint=key,
+                idempotency=IdempotencyKey(CALLER, f"{key}-{part}"),
+                progress=lambda done, before=before: bar.update(before + done - bar.pos),  # type: ignore[misc]  # bound now
+            )
+            ids.append(taken.id)
+            problems += [each for each in taken.refused]
+            say(f"{taken.id}  {taken.taken:,} taken, {len(taken.refused):,} refused{' (again)' if taken.is_replay else ''}")
+    _tell_problems(problems)
+    if watch:
+        _watch(services.batches, ids)
+        if report is not None:
+            with report.open("w", encoding="utf-8", newline="") as out:
+                _report(runtime, ids, out)
+    return 1 if problems else 0
+
+
+def _watch(service: BatchService, ids: Sequence[str]) -> None:
+    """Show how much has left until all of it has, or nothing more leaves."""
+    batches = [_found(service.get(batch_id), batch_id) for batch_id in ids]
+    with click.progressbar(length=sum(batch.total for batch in batches), label="Sending", file=sys.stderr) as bar:
+        while True:
+            batches = [_found(service.get(batch_id), batch_id) for batch_id in ids]
+            left = sum(batch.counts.get(status, 0) for batch in batches for status in _OPEN)
+            bar.update(max(0, sum(batch.total for batch in batches) - left - bar.pos))
+            if all(batch.state != "running" for batch in batches):
+                break
+            time.sleep(LOOK_SECONDS)
+    for batch in batches:
+        _show(batch)
+
+
+def _report(runtime: Runtime, ids: Sequence[str], out: Any) -> None:
+    from wa_service.store.records import RecordFilter
+
+    rows = csv.writer(out)
+    rows.writerow(("batch", "item", "to", "id", "status", "reason", "title"))
+    for batch_id in ids:
+        after: str | None = ""
+        while after is not None:
+            found, after = runtime.records.page(RecordFilter(batch=batch_id), after, 1_000)
+            rows.writerows(_reported(batch_id, record) for record in found)
+
+
+def _reported(batch_id: str, record: Record) -> tuple[str, ...]:
+    error = record.error or {}
+    reason = error.get("code") or error.get("reason") or ""
+    place = "" if record.batch_index is None else str(record.batch_index)
+    return batch_id, place, record.to, record.id, record.status, str(reason), str(error.get("title") or "")
+
+
+def _tell_problems(problems: Sequence[ItemProblem]) -> None:
+    for each in problems[:PROBLEMS_SHOWN]:
+        fields = "; ".join(f"{field}: {sentence}" for field, sentence in each.fields)
+        # The first line of the file holds the names.
+        say(f"line {each.index + 2} is refused: {fields or each.sentence}")
+    if len(problems) > PROBLEMS_SHOWN:
+        say(f"… and {len(problems) - PROBLEMS_SHOWN:,} more are refused.")
+
+
+def _change(batch_id: str, way: Callable[[BatchService], Callable[[str], Batch | None]]) -> int:
+    with _opened() as (_, services):
+        return _show(_found(way(services.batches)(batch_id), batch_id))
+
+
+def _found(batch: Batch | None, batch_id: str) -> Batch:
+    if batch is None:
+        raise CommandError(f"There is no batch {batch_id}.")
+    return batch
+
+
+def _list(service: BatchService) -> int:
+    rows = [("id", "state", "items", "waiting", "failed", "tag")]
+    for batch in service.page()[0]:
+        waiting = sum(batch.counts.get(status, 0) for status in _OPEN)
+        state = f"{batch.state} ({batch.reason})" if batch.reason else batch.state
+        rows.append(
+            (batch.id, state, f"{batch.total:,}", f"{waiting:,}", f"{batch.counts.get('failed', 0):,}", batch.tag or "")
+        )
+    say(table(rows) if len(rows) > 1 else "There are no batches.")
+    return 0
+
+
+def _show(batch: Batch) -> int:
+    state = f"{batch.state} ({batch.reason})" if batch.reason else batch.state
+    say(f"{batch.id} is {state}: {batch.total:,} items, {batch.refused:,} refused.")
+    rows = [(status, f"{count:,}") for status, count in sorted(batch.counts.items())]
+    rows += [(f"  failed by {reason}", f"{count:,}") for reason, count in sorted(batch.reasons.items())]
+    if rows:
+        say(table(rows))
+    return 0

@@ -1,0 +1,207 @@
+"""The body of `POST /v1/batches`: one message and values for each customer, or many messages, one a line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+
+from wa_service.service.quiet_hours import QuietHours
+from wa_service.service.refusals import InvalidRequestError
+from wa_service.service.send_request import read_send_at, read_tag
+from wa_service.store.batches import StopWhen
+
+MOST_ITEMS: Final = 10_000
+_PLACEHOLDER: Final = re.compile(r"\{\{ ?([A-Za-z_][A-Za-z0-9_]{0,63}) ?\}\}")
+_SETTINGS: Final = frozenset({"send_at", "tag", "quiet", "stop_when"})
+_SHARED: Final = frozenset({"from", "ttl", "take", "category"})
+_OF_A_TEMPLATE: Final = ("header", "body", "buttons", "language")
+_ADDRESSES: Final = ("to", "recipient", "recipient_type")
+
+
+class MissingValueError(ValueError):
+    """A message names a value that its item has not."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"The message names {{{{ {name} }}}}, and this item has no such value.")
+        self.name = name
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRequest:
+    """A batch that is asked for. `places`: what stands at each index, a message object or an item of `shared`."""
+
+    places: Sequence[Any]
+    shared: Mapping[str, Any] | None
+    tag: str | None = None
+    send_at: int = 0
+    quiet: str | None = None
+    stop_when: StopWhen | None = None
+
+    @property
+    def template(self) -> str | None:
+        """The name of the one template that all items send, where there is one."""
+        template = (self.shared or {}).get("template")
+        name = template.get("name") if isinstance(template, Mapping) else None
+        return name if isinstance(name, str) else None
+
+    def message(self, place: Any) -> dict[str, Any]:
+        """Return the message at one place, as `POST /v1/messages` takes it.
+
+        Raises:
+            InvalidRequestError: it is no object, or a value is missing.
+        """
+        if not isinstance(place, Mapping):
+            raise InvalidRequestError("The item is not a JSON object.")
+        if self.shared is None:
+            message = dict(place)
+        else:
+            message = _with_values(self.shared, place)
+            message |= {name: place[name] for name in (*_ADDRESSES, *_SHARED, "send_at") if name in place}
+        if message.get("fallback_template") is not None:
+            raise _wrong("fallback_template", "An item of a batch has none: it would be counted twice.")
+        if message.get("despite_stop") is not None:
+            raise _wrong("despite_stop", "A batch goes to nobody who said STOP.")
+        if self.tag is not None:
+            message.setdefault("tag", self.tag)
+        return message
+
+
+def read_batch(body: Mapping[str, Any], *, schedule_days: int = 35) -> BatchRequest:
+    """Read a batch of one message and its items.
+
+    Raises:
+        InvalidRequestError: with every field that is wrong; the items themselves are judged one by one.
+        ScheduledTooFarError: `send_at` is more than `schedule_days` ahead.
+    """
+    unknown = sorted(set(body) - _SETTINGS - _SHARED - {"template", "message", "items"})
+    if unknown:
+        raise InvalidRequestError("The batch is not valid.", [(name[:64], "This is unknown.") for name in unknown[:20]])
+    forms = [name for name in ("template", "message") if body.get(name) is not None]
+    if len(forms) != 1 or not isinstance(body[forms[0]], Mapping):
+        raise _wrong("template", "Give either template or message, an object, which all items send.")
+    items = body.get("items")
+    if not isinstance(items, list):
+        raise _wrong("items", "This must be a list.")
+    shared = {"template": body["template"]} if forms == ["template"] else dict(body["message"])
+    shared |= {name: body[name] for name in _SHARED if body.get(name) is not None}
+    return _request(items, shared, body, schedule_days)
+
+
+def read_lines(body: bytes, *, schedule_days: int = 35) -> BatchRequest:
+    """Read a batch of messages, one JSON object a line; a first line `{"batch": {…}}` holds what is said of all.
+
+    Raises:
+        InvalidRequestError: what is said of all is wrong; a line that is no JSON is judged in its place.
+    """
+    lines = [line for line in body.splitlines() if line.strip()]
+    settings: Any = {}
+    if lines:
+        first = _line(lines[0])
+        if isinstance(first, dict) and set(first) == {"batch"}:
+            settings, lines = first["batch"], lines[1:]
+    if not isinstance(settings, dict) or set(settings) - _SETTINGS:
+        raise _wrong("batch", f"This must be an object of {', '.join(sorted(_SETTINGS))}.")
+    _check_count(len(lines))
+    return _request([_line(line) for line in lines], None, settings, schedule_days)
+
+
+def placeholders(given: Any) -> Iterator[str]:
+    """Yield the names of values that a message asks for."""
+    if isinstance(given, str):
+        yield from _PLACEHOLDER.findall(given)
+    elif isinstance(given, Mapping):
+        for value in given.values():
+            yield from placeholders(value)
+    elif isinstance(given, list):
+        for value in given:
+            yield from placeholders(value)
+
+
+def _request(
+    places: Sequence[Any], shared: Mapping[str, Any] | None, settings: Mapping[str, Any], schedule_days: int
+) -> BatchRequest:
+    _check_count(len(places))
+    return BatchRequest(
+        places,
+        shared,
+        read_tag(settings.get("tag")),
+        read_send_at(settings.get("send_at"), schedule_days) or 0,
+        _quiet(settings.get("quiet")),
+        _stop_when(settings),
+    )
+
+
+def _check_count(count: int) -> None:
+    if not 1 <= count <= MOST_ITEMS:
+        raise _wrong("items", f"A batch has 1 to {MOST_ITEMS} items.")
+
+
+def _line(line: bytes) -> Any:
+    try:
+        return orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return None
+
+
+def _with_values(shared: Mapping[str, Any], place: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the message of one item; what it gives of a template itself is taken as it is."""
+    template = shared.get("template")
+    own = {name: place[name] for name in _OF_A_TEMPLATE if name in place} if isinstance(template, Mapping) else {}
+    common = dict(shared)
+    if isinstance(template, Mapping):
+        common["template"] = {name: value for name, value in template.items() if name not in own}
+    try:
+        message: dict[str, Any] = _filled(common, place)
+    except MissingValueError as error:
+        raise InvalidRequestError("A value is missing.", [(error.name, str(error))]) from None
+    if own:
+        message["template"] |= own
+    return message
+
+
+def _filled(given: Any, values: Mapping[str, Any]) -> Any:
+    """Return a message with the values of one item in their places."""
+    if isinstance(given, str):
+        return _PLACEHOLDER.sub(lambda found: _value(found[1], values), given) if "{{" in given else given
+    if isinstance(given, Mapping):
+        return {name: _filled(value, values) for name, value in given.items()}
+    if isinstance(given, list):
+        return [_filled(value, values) for value in given]
+    return given
+
+
+def _value(name: str, values: Mapping[str, Any]) -> str:
+    value = values.get(name)
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise MissingValueError(name)
+    return str(value)
+
+
+def _quiet(given: Any) -> str | None:
+    if given is None:
+        return None
+    try:
+        QuietHours.read(given if isinstance(given, str) else "")
+    except ValueError as error:
+        raise _wrong("quiet", str(error)) from None
+    return str(given)
+
+
+def _stop_when(settings: Mapping[str, Any]) -> StopWhen | None:
+    given = settings.get("stop_when")
+    if given is None:
+        return None
+    if isinstance(given, Mapping) and set(given) == {"failed_share", "after"}:
+        share, after = given["failed_share"], given["after"]
+        numbers = [isinstance(each, int | float) and not isinstance(each, bool) for each in (share, after)]
+        if all(numbers) and 0 < share <= 1 and 1 <= after <= MOST_ITEMS and after == int(after):
+            return StopWhen(float(share), int(after))
+    raise _wrong("stop_when", 'This must be {"failed_share": above 0 up to 1, "after": a whole number of items}.')
+
+
+def _wrong(field: str, sentence: str) -> InvalidRequestError:
+    return InvalidRequestError("The batch is not valid.", [(field, sentence)])

@@ -1,0 +1,203 @@
+"""Batches: ask for many sends at once, watch them, pause, resume and cancel them."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+
+from wa_service.observability import log
+from wa_service.service.batch_request import BatchRequest
+from wa_service.service.refusals import (
+    BatchKeyReusedError,
+    RefusedError,
+    SubmitUnavailableError,
+)
+from wa_service.service.send import IdempotencyKey
+from wa_service.service.send_request import SendRequest, read_send
+from wa_service.service.template_cache import TemplateCache
+from wa_service.store.batches import ITEMS_A_STEP, Batch, BatchChange, Batches, BatchItem, NewBatch
+from wa_service.store.flusher import StoreUnavailableError
+from wa_service.store.outbox import Priority
+from wa_service.store.overview import MemoryWatch
+from wa_service.whatsapp.countries import country_of
+
+
+@dataclass(frozen=True, slots=True)
+class ItemProblem:
+    """Why an item is refused: its place in the request, a sentence, and the fields that are wrong."""
+
+    index: int
+    sentence: str
+    fields: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BatchTaken:
+    """A batch that is stored: how many items were taken, and which were refused."""
+
+    id: str
+    taken: int
+    refused: list[ItemProblem]
+    is_replay: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BatchService:
+    """Takes batches from REST and the command line. `longest_ttl` in seconds; the first number is the default."""
+
+    batches: Batches
+    memory: MemoryWatch
+    templates: TemplateCache
+    numbers: Sequence[str]
+    longest_ttl: int
+    schedule_days: int = 35
+
+    def submit(
+        self,
+        request: BatchRequest,
+        *,
+        caller: str,
+        fingerprint: str,
+        idempotency: IdempotencyKey | None = None,
+        progress: Callable[[int], None] = lambda _: None,
+    ) -> BatchTaken:
+        """Store a batch, and start it once all of it is stored; nothing is sent of one whose storing failed.
+
+        A repeat under the same key goes on where the first try ended. `progress` is told how many places were looked at.
+
+        Raises:
+            InvalidRequestError: the batch itself is wrong; wrong items are told in the result.
+            BatchKeyReusedError: the idempotency key came with another batch.
+            StoreUnavailableError: the store is unavailable or nearly full; nothing is sent.
+        """
+        batch_id = _id_of(idempotency) if idempotency else uuid.uuid4().hex[:24]
+        if self.memory.full() and self.batches.get(batch_id) is None:
+            raise SubmitUnavailableError("It is nearly full. Nothing was queued.")
+        new = NewBatch(
+            id=batch_id,
+            fingerprint=fingerprint,
+            caller=caller,
+            tag=request.tag,
+            template=request.template,
+            quiet=request.quiet,
+            send_at=request.send_at,
+            stop_when=request.stop_when,
+        )
+        try:
+            loaded = self.batches.open(new)
+            if loaded.state == "conflict":
+                raise BatchKeyReusedError(batch_id)
+            taken, refused = self._load(request, batch_id, loaded.stored, loaded.state != "loading", progress)
+            self.batches.change(batch_id, "start", refused=len(refused))
+        except StoreUnavailableError:
+            hint = "Send it again with the same Idempotency-Key." if idempotency else "Nothing of it is sent."
+            raise SubmitUnavailableError(hint) from None
+        if loaded.state == "loading":
+            log.get_logger().info("whatsapp.batch.taken", id=batch_id, items=taken, refused=len(refused))
+        return BatchTaken(batch_id, taken, refused, loaded.state != "loading")
+
+    def check(self, request: BatchRequest, index: int) -> SendRequest | ItemProblem:
+        """Judge the item at one place as a send would be; nothing is stored."""
+        try:
+            send = read_send(
+                request.message(request.places[index]),
+                self.numbers,
+                self.longest_ttl,
+                priority=Priority.BULK,
+                notify=None,
+                schedule_days=self.schedule_days,
+            )
+            self.templates.check(send.templates)
+        except RefusedError as error:
+            return ItemProblem(index, str(error), error.fields)
+        return send
+
+    def get(self, batch_id: str) -> Batch | None:
+        """One batch, with its counts."""
+        return self.batches.get(batch_id)
+
+    def page(self, after: str = "", count: int = 100) -> tuple[list[Batch], str | None]:
+        """At most `count` batches, the newest first, and the next cursor (None at the end)."""
+        return self.batches.page(after, count)
+
+    def pause(self, batch_id: str) -> Batch | None:
+        """Let nothing more leave until it is resumed; None where there is no such batch."""
+        return self._change(batch_id, "pause")
+
+    def resume(self, batch_id: str) -> Batch | None:
+        """Let it go on; what failed before no longer counts against it."""
+        return self._change(batch_id, "resume")
+
+    def cancel(self, batch_id: str) -> Batch | None:
+        """End every item that has not left, for good; asked twice, the same."""
+        found = self._change(batch_id, "cancel")
+        if found is None or found.state != "canceled":
+            return found
+        self.batches.sweep(batch_id)
+        return self.batches.get(batch_id)
+
+    def pause_template(self, name: str, reason: str) -> list[str]:
+        """Pause the running batches that send one template; return their ids."""
+        return self._pause_where(lambda batch: batch.template == name, reason)
+
+    def pause_number(self, number: str, reason: str) -> list[str]:
+        """Pause the running batches that send from one number; return their ids."""
+        return self._pause_where(lambda batch: number in batch.numbers, reason)
+
+    def _pause_where(self, fits: Callable[[Batch], bool], reason: str) -> list[str]:
+        paused = []
+        for batch_id in {batch_id for number in self.numbers for batch_id in self.batches.active(number)}:
+            batch = self.batches.get(batch_id)
+            if batch is not None and batch.state == "running" and fits(batch):
+                self.batches.change(batch_id, "pause", reason=reason)
+                paused.append(batch_id)
+        return paused
+
+    def _change(self, batch_id: str, change: BatchChange) -> Batch | None:
+        if self.batches.change(batch_id, change) is None:
+            return None
+        return self.batches.get(batch_id)
+
+    def _load(
+        self, request: BatchRequest, batch_id: str, stored: int, is_replay: bool, progress: Callable[[int], None]
+    ) -> tuple[int, list[ItemProblem]]:
+        """Judge every item, and store those that are not yet stored; return how many are good, and the others."""
+        taken, refused = 0, list[ItemProblem]()
+        started = request.send_at or int(time.time() * 1000)
+        for first in range(0, len(request.places), ITEMS_A_STEP):
+            up_to = min(first + ITEMS_A_STEP, len(request.places))
+            judged = [(index, self.check(request, index)) for index in range(first, up_to)]
+            refused += [each for _, each in judged if isinstance(each, ItemProblem)]
+            good = [_item(request, index, each, started) for index, each in judged if isinstance(each, SendRequest)]
+            taken += len(good)
+            if up_to > stored and not is_replay:
+                self.batches.add(batch_id, first, up_to, good)
+            time.sleep(0)  # others' requests have their turn
+            progress(up_to)
+        return taken, refused
+
+
+def fingerprint_of(body: bytes) -> str:
+    """Return what tells one request from another under the same idempotency key."""
+    return blake2b(body, digest_size=16).hexdigest()
+
+
+def _item(request: BatchRequest, index: int, asked: SendRequest, started: int) -> BatchItem:
+    send = asked.send
+    ttl = request.places[index].get("ttl") or (request.shared or {}).get("ttl")
+    rests_at_home = request.quiet is not None and " " not in request.quiet
+    return BatchItem(
+        index,
+        send,
+        asked.opens,
+        country_of(send.address) if rests_at_home else "",
+        max(started, send.send_at or 0) + send.ttl if ttl is not None else 0,
+    )
+
+
+def _id_of(idempotency: IdempotencyKey) -> str:
+    """The caller's key names the batch, so that a repeat finds it for as long as it is kept."""
+    return blake2b(f"{idempotency.caller}\0{idempotency.key}".encode(), digest_size=12).hexdigest()

@@ -1,0 +1,274 @@
+"""Batches: many sends that are asked for, watched, paused and canceled together.
+
+Items wait in their batch and enter their customers' lanes a few at a time (`steps/feed_batches.lua`), so that one that is
+paused blocks nobody and costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import orjson
+
+from wa_service.store.client import Store, fields, text
+from wa_service.store.flusher import Command
+from wa_service.store.outbox import LANE_CEILING, Outbox, Send
+from wa_service.whatsapp.webhooks.identity import identity_of_address
+
+BatchState = Literal["loading", "running", "paused", "canceled", "done"]
+BatchChange = Literal["start", "pause", "resume", "cancel"]
+ITEMS_A_STEP = 100
+SWEPT_A_STEP = 500
+LONGEST_WAIT_SECONDS = 40 * 86_400
+"""How long a batch may wait, beside the retention: longer than `send_at` may be ahead."""
+_FAILED = "failed:"
+
+
+@dataclass(frozen=True, slots=True)
+class BatchItem:
+    """One message of a batch: its place in the request, and the send; `opens`: it is a template; `country`: the customer's
+    (ISO 3166, "" unknown); `expires` (ms since 1970, 0 none): it may not leave later.
+    """
+
+    index: int
+    send: Send
+    opens: bool
+    country: str = ""
+    expires: int = 0
+
+    def stored(self, stops: Sequence[str] = ()) -> bytes:
+        """Return what the store keeps of it: a line of facts (`stops`: digests of its addresses), and the body."""
+        send = self.send
+        identity = identity_of_address(send.address).as_argument(0)
+        facts: dict[str, Any] = {
+            "n": send.number,
+            "to": send.address,
+            "type": send.type,
+            "who": {name: value for name in ("group", "numbers", "ids") if (value := identity[name])},
+        }
+        optional = {
+            "opens": self.opens,
+            "take": send.take,
+            "country": self.country,
+            "until_ms": self.expires,
+            "tag": send.tag,
+            "opaque": send.opaque,
+            "template": send.template,
+            "stops": stops,
+        }
+        facts |= {name: value for name, value in optional.items() if value}
+        return orjson.dumps(facts) + b"\n" + send.body
+
+
+@dataclass(frozen=True, slots=True)
+class StopWhen:
+    """Pause a batch once this share of the ended ones failed, from so many ended ones on."""
+
+    failed_share: float
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewBatch:
+    """What a batch begins with. `fingerprint`: of the whole request; `send_at` in ms since 1970, 0 now."""
+
+    id: str
+    fingerprint: str
+    caller: str
+    tag: str | None = None
+    template: str | None = None
+    quiet: str | None = None
+    send_at: int = 0
+    stop_when: StopWhen | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A batch as its caller may see it; times in ms since 1970.
+
+    `counts` by status, `reasons` of those that failed by Meta's code or our word, `first` and `last`: when the first and
+    the latest item ended or was accepted. `reason`: why it is paused.
+    """
+
+    id: str
+    state: BatchState
+    reason: str | None
+    caller: str
+    tag: str | None
+    template: str | None
+    quiet: str | None
+    stop_when: StopWhen | None
+    created: int
+    send_at: int | None
+    total: int
+    refused: int
+    counts: Mapping[str, int]
+    reasons: Mapping[str, int]
+    first: int | None
+    last: int | None
+    numbers: tuple[str, ...]
+
+
+class Loaded(NamedTuple):
+    """How far a batch is stored: its state ("conflict": the id is another request's) and how many places of the request."""
+
+    state: str
+    stored: int
+
+
+class Notice(NamedTuple):
+    """Something that happened to a batch, once: `state` since then, and why."""
+
+    id: str
+    state: str
+    reason: str
+
+
+def address_of_item(stored: bytes) -> str:
+    """Return to whom a stored item goes."""
+    return str(orjson.loads(stored.partition(b"\n")[0])["to"])
+
+
+class Batches:
+    """The batches of a store. Every method raises `StoreUnavailableError`."""
+
+    def __init__(self, outbox: Outbox, *, ttl_seconds: int) -> None:
+        self._outbox = outbox
+        self._store: Store = outbox.store
+        self._ttl_ms = ttl_seconds * 1000
+        self._lives = outbox.retention_seconds + LONGEST_WAIT_SECONDS
+
+    def open(self, new: NewBatch) -> Loaded:
+        """Begin a batch, or find it; it sends nothing before it is started."""
+        facts: list[str] = ["caller", new.caller]
+        for name, value in (("tag", new.tag), ("template", new.template), ("quiet", new.quiet)):
+            facts += [name, value] if value else []
+        if new.send_at:
+            facts += ["at", str(new.send_at)]
+        if new.stop_when is not None:
+            facts += ["stop_share", str(new.stop_when.failed_share), "stop_after", str(new.stop_when.after)]
+        state, stored = self._store.call(
+            "batch_open",
+            id=new.id,
+            fingerprint=new.fingerprint,
+            retention=self._outbox.retention_seconds,
+            seconds=self._lives,
+            facts=tuple(facts),
+        )
+        return Loaded(text(state), int(stored))
+
+    def add(self, batch_id: str, first: int, up_to: int, items: Sequence[BatchItem]) -> int:
+        """Store the items of places `first` up to `up_to`, unless they are stored; return how many were."""
+        flat: list[str | bytes] = []
+        digests = self._outbox.digests
+        for item in items:
+            stops = digests.of([item.send.address]) if digests and item.send.template else ()
+            flat += [str(item.index), item.send.number, str(item.send.send_at or 0), item.stored(stops)]
+        command: Command = self._store.step(
+            "batch_add",
+            id=batch_id,
+            first=first,
+            up_to=up_to,
+            seconds=self._lives,
+            items=tuple(flat),  # type: ignore[arg-type]  # packed as it is
+        )
+        return int(self._store.run([command])[0])
+
+    def change(self, batch_id: str, change: BatchChange, *, reason: str = "asked", refused: int = 0) -> BatchState | None:
+        """Start, pause, resume or cancel a batch; return its state then, None where there is none."""
+        state = self._store.call("batch_change", id=batch_id, change=change, reason=reason, refused=refused)
+        return text(state) or None  # type: ignore[return-value]  # one of the step's words
+
+    def sweep(self, batch_id: str) -> None:
+        """Cancel every item of a canceled batch that has not left."""
+        retention = self._outbox.retention_seconds
+        while self._store.call("batch_sweep", id=batch_id, count=SWEPT_A_STEP, retention=retention) == 1:
+            pass
+
+    def sweep_canceled(self) -> None:
+        """Go on with what a process that died left undone."""
+        for batch_id in self._store.do("SMEMBERS", self._store.keys.of("batches_canceled")):
+            self.sweep(text(batch_id))
+
+    def get(self, batch_id: str) -> Batch | None:
+        """One batch."""
+        data = fields(self._store.do("HGETALL", self._store.keys.of("batch", batch_id)))
+        return _read(batch_id, data) if "state" in data else None
+
+    def page(self, after: str, count: int) -> tuple[list[Batch], str | None]:
+        """Return at most `count` batches, the newest first, and the next cursor (None at the end)."""
+        place = int(after) if after else 0
+        ids = [text(id_) for id_ in self._store.do("ZREVRANGE", self._store.keys.of("batches"), place, place + count)]
+        hashes = self._store.run([("HGETALL", self._store.keys.of("batch", id_)) for id_ in ids[:count]])
+        found = [(id_, fields(raw)) for id_, raw in zip(ids, hashes, strict=False)]
+        batches = [_read(id_, data) for id_, data in found if "state" in data]
+        return batches, str(place + count) if len(ids) > count else None
+
+    def active(self, number: str) -> dict[str, str]:
+        """Return the batches that may have items for a number now, with their quiet hours ("" none)."""
+        ids = [text(id_) for id_ in self._store.do("ZRANGE", self._store.keys.of("batches", number), 0, -1)]
+        quiet = self._store.run([("HGET", self._store.keys.of("batch", id_), "quiet") for id_ in ids])
+        return {id_: text(hours) for id_, hours in zip(ids, quiet, strict=True)}
+
+    def feed(self, number: str, quiet: Mapping[str, int | Mapping[str, int]]) -> int:
+        """Let items of a number enter their lanes, as many as have room; return how many. `quiet`: see the step."""
+        limits = self._outbox.limits_of(number)
+        return int(
+            self._store.call(
+                "feed_batches",
+                number=number,
+                throughput=limits.throughput,
+                count=ITEMS_A_STEP,
+                ceiling=LANE_CEILING,
+                ttl=self._ttl_ms,
+                retention=self._outbox.retention_seconds,
+                waba=limits.waba,
+                daily_limit=limits.daily,
+                quiet=orjson.dumps(quiet),
+            )
+        )
+
+    def notices(self) -> list[Notice]:
+        """What happened to batches and nobody has taken yet; each is taken once."""
+        taken = self._store.do("LPOP", self._store.keys.of("batch_notices"), 100) or []
+        told = [orjson.loads(raw) for raw in taken]
+        return [Notice(each["id"], each["state"], each.get("reason") or "") for each in told]
+
+
+def _read(batch_id: str, data: Mapping[str, str]) -> Batch:
+    counts: dict[str, int] = {}
+    reasons: dict[str, int] = {}
+    for name, value in data.items():
+        if not name.startswith("n:") or value == "0":
+            continue
+        status, amount = name[2:], int(value)
+        if status.startswith(_FAILED):
+            reasons[status.removeprefix(_FAILED)] = amount
+            status = "failed"
+        counts[status] = counts.get(status, 0) + amount
+    stop = StopWhen(float(data["stop_share"]), int(data["stop_after"])) if "stop_share" in data else None
+    return Batch(
+        id=batch_id,
+        state=data["state"],  # type: ignore[arg-type]  # one of the steps' words
+        reason=data.get("reason"),
+        caller=data.get("caller", ""),
+        tag=data.get("tag"),
+        template=data.get("template"),
+        quiet=data.get("quiet"),
+        stop_when=stop,
+        created=_ms(data["created"]),
+        send_at=_ms(data["at"]) if "at" in data else None,
+        total=int(data.get("total", 0)),
+        refused=int(data.get("refused", 0)),
+        counts=counts,
+        reasons=reasons,
+        first=_ms(data["first"]) if "first" in data else None,
+        last=_ms(data["last"]) if "last" in data else None,
+        numbers=tuple(name.partition(":")[2] for name in data if name.startswith("number:")),
+    )
+
+
+def _ms(value: str) -> int:
+    return int(float(value))

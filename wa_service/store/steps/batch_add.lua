@@ -1,0 +1,25 @@
+-- Store items of a batch: those from index `first` up to `up_to`, which the store may have by an earlier try. items: index,
+-- number, when it may leave at the earliest (ms, "0" with the batch), and what it says; each.
+-- Return how many items were stored now.
+-- args: id first:number up_to:number seconds:number items...
+-- include: refuse_when_full clock batch
+local key = batch_key(id)
+local v = redis.call('HMGET', key, 'state', 'stored')
+if v[1] ~= 'loading' or tonumber(v[2]) ~= first then return 0 end
+for i = 1, #items, 4 do
+  local index, number, at = items[i], items[i + 1], tonumber(items[i + 2])
+  redis.call('HSET', items_key(id), index, items[i + 3])
+  if at > wall then
+    redis.call('ZADD', later_key(id, number), at, index)
+    redis.call('EXPIRE', later_key(id, number), seconds)
+  else
+    redis.call('RPUSH', wait_key(id, number), index)
+    redis.call('EXPIRE', wait_key(id, number), seconds)
+  end
+  redis.call('HSETNX', key, 'number:' .. number, 1)
+end
+redis.call('EXPIRE', items_key(id), seconds)
+redis.call('HINCRBY', key, 'total', #items / 4)
+redis.call('HINCRBY', key, 'n:scheduled', #items / 4)
+redis.call('HSET', key, 'stored', up_to)
+return #items / 4

@@ -1,0 +1,16 @@
+-- Begin a batch, or find it: `id` comes from the caller's idempotency key, where it gave one. It sends nothing before
+-- `batch_start`. facts: fields and values · seconds: how long it may wait and be told.
+-- Return {"loading"|"running"|…, items stored so far}, or {"conflict"} where the request was another.
+-- args: id fingerprint retention:number seconds:number facts...
+-- include: refuse_when_full clock
+local key = prefix .. 'batch:' .. id
+local v = redis.call('HMGET', key, 'state', 'fingerprint', 'stored')
+if v[1] then
+  if v[2] ~= fingerprint then return { 'conflict', 0 } end
+  return { v[1], tonumber(v[3] or 0) }
+end
+redis.call('HSET', key, 'state', 'loading', 'fingerprint', fingerprint, 'created', wall, 'retention', retention,
+  'stored', 0, 'total', 0, 'n:scheduled', 0, unpack(facts))
+redis.call('EXPIRE', key, seconds)
+redis.call('ZADD', prefix .. 'batches', wall, id)
+return { 'loading', 0 }

@@ -1,0 +1,46 @@
+-- Cancel items of a canceled batch that have not left, `count` of them from where the last call ended. An item without a
+-- record gets one, so that its caller finds it. What is being sent, or may have been, stays.
+-- Return 1 while there is more.
+-- args: id count:number retention:number
+-- include: allow_when_full clock lifetime wake thread events identity lane batch record quota batch_items
+local key = batch_key(id)
+local v = redis.call('HMGET', key, 'swept', 'stored', 'state')
+if v[3] ~= 'canceled' then
+  redis.call('SREM', prefix .. 'batches_canceled', id)
+  return 0
+end
+local from, stored = tonumber(v[1]), tonumber(v[2])
+local up_to = math.min(from + count, stored)
+local indexes = {}
+for index = from, up_to - 1 do indexes[#indexes + 1] = index end
+local items = #indexes > 0 and redis.call('HMGET', items_key(id), unpack(indexes)) or {}
+for i, raw in ipairs(items) do
+  if raw then
+    local item, record = item_record(id, indexes[i]), nil
+    record = redis.call('HMGET', record_key(item), 'status', 'n', 'c')
+    if not record[1] then
+      local send = read_item(string.match(raw, '^([^\n]*)'))
+      local conversation = conversation_of(send.n, send.who)
+      redis.call('HSET', record_key(item), 'v', 1, 'n', send.n, 'c', conversation, 'to', send.to, 'type', send.type,
+        'batch', id, 'batch_index', indexes[i], 'counted', 'scheduled', 's:scheduled', redis.call('HGET', key, 'created'))
+      if send.tag then redis.call('HSET', record_key(item), 'tag', send.tag) end
+      redis.call('ZADD', prefix .. 'sends', wall, item)
+      end_item(item, send.n, conversation, retention)
+    elseif record[1] == 'scheduled' or (record[1] == 'queued' and not redis.call('ZSCORE', prefix .. 'busy', item)) then
+      end_item(item, record[2], record[3], retention)
+    end
+  end
+end
+redis.call('HSET', key, 'swept', up_to)
+if up_to < stored then return 1 end
+for _, field in ipairs(redis.call('HKEYS', key)) do
+  local number = string.match(field, '^number:(.*)$')
+  if number then
+    redis.call('DEL', wait_key(id, number), later_key(id, number))
+    redis.call('ZREM', batches_key(number), id)
+  end
+end
+redis.call('EXPIRE', key, retention)
+redis.call('EXPIRE', items_key(id), retention)
+redis.call('SREM', prefix .. 'batches_canceled', id)
+return 0

@@ -1,0 +1,114 @@
+-- Move items of batches into their lanes, a few at a time: as many as `window` may wait there beside replies. Batches take
+-- turns. An item is judged here as `put` judges a bulk send: it is now that it leaves.
+-- throughput: of the number; twice as many lanes of bulk sends may wait · count: most items of one call · ttl: ms an item
+-- may wait in its lane where it names no time · daily_limit: of the business account `waba` · quiet: batch → until when
+-- (ms) its items rest, one time for all of them or one a country.
+-- Return how many items were moved.
+-- args: number throughput:number count:number ceiling:number ttl:number retention:number waba daily_limit quiet:json
+-- include: refuse_when_full clock lifetime wake thread events identity lane batch record enqueue quota stop dead_letters wrong_types
+local LANE_FULL_MS = 60000
+local active, moved = batches_key(number), 0
+local LEAST_WINDOW = 100
+local allowed = tonumber(redis.call('HGET', prefix .. 'meta_limits:' .. number, 'throughput') or throughput)
+local window = math.max(LEAST_WINDOW, 2 * allowed)
+local room = math.min(count, window - redis.call('ZCARD', prefix .. 'out:' .. number .. ':1'))
+
+local function refuse(batch, index, send, reason, title)
+  local id = item_record(batch, index)
+  redis.call('HSET', record_key(id), 'v', 1, 'n', send.n, 'c', conversation_of(send.n, send.who), 'to', send.to,
+    'type', send.type, 'batch', batch, 'batch_index', index, 'counted', 'scheduled', 's:scheduled', wall)
+  if send.tag then redis.call('HSET', record_key(id), 'tag', send.tag) end
+  redis.call('ZADD', prefix .. 'sends', wall, id)
+  fail_record(id, conversation_of(send.n, send.who), cjson.encode({ reason = reason, title = title }), retention)
+end
+
+local function start(batch, index, send, conversation)
+  if redis.call('LLEN', prefix .. 'lane:' .. conversation) >= ceiling then
+    redis.call('ZADD', later_key(batch, number), wall + LANE_FULL_MS, index)
+    return
+  end
+  local other_until = redis.call('HGET', contact_key(conversation), 'other_until')
+  if not send.opens and not send.take and tonumber(other_until or 0) > wall then
+    return refuse(batch, index, send, 'not_owner', "Another application owns this thread.")
+  end
+  if is_marketing(waba, send.template) and is_stopped(conversation, send.stops or {}, retention) then
+    return refuse(batch, index, send, 'customer_stopped', 'The customer wants no marketing.')
+  end
+  if send.opens then
+    local _, reservation = reserve(waba, conversation, daily_limit, false)
+    send.reservation = reservation
+  end
+  conversation = resolve(send.n, send.who, retention)
+  if send.opens then redis.call('HSET', contact_key(conversation), 'quota', waba) end
+  send.take, send.who, send.stops = nil, nil, nil
+  send.id, send.batch, send.batch_index, send.counted = item_record(batch, index), batch, index, 'queued'
+  enqueue(send, conversation, retention)
+  count_item(batch, index, 'scheduled', 'queued')
+end
+
+local function move(batch, index, quiet_until)
+  local raw = redis.call('HGET', items_key(batch), index)
+  if not raw then return end -- its customer is forgotten
+  local facts, body = string.match(raw, '^([^\n]*)\n(.*)$')
+  local send = read_item(facts)
+  local rests = type(quiet_until) == 'table' and quiet_until[send.country or '']
+  if rests and rests > wall then
+    redis.call('ZADD', later_key(batch, number), rests, index)
+    return
+  end
+  moved = moved + 1
+  local id = item_record(batch, index)
+  local before = redis.call('HMGET', record_key(id), 'status', 'c', 'expires')
+  if before[1] == 'scheduled' then -- it came back from its lane while the batch was paused
+    redis.call('HSET', record_key(id), 'status', 'queued', 'rank', 0)
+    enter_lane(number, before[2], id, false, false)
+    return count_in_batch(id)
+  end
+  if before[1] then return end
+  if send.until_ms and send.until_ms <= wall then
+    return refuse(batch, index, send, 'expired', 'It waited longer than its ttl.')
+  end
+  send.body, send.priority, send.ttl = body, 'bulk', send.until_ms and send.until_ms - wall or ttl
+  local conversation = conversation_of(send.n, send.who)
+  without_wrong_types(conversation, retention, start, batch, index, send, conversation)
+end
+
+local function next_index(batch)
+  local later = later_key(batch, number)
+  local due = redis.call('ZRANGEBYSCORE', later, '-inf', wall, 'LIMIT', 0, 1)[1]
+  if due then
+    redis.call('ZREM', later, due)
+    return due
+  end
+  return redis.call('LPOP', wait_key(batch, number))
+end
+
+local due = redis.call('ZRANGEBYSCORE', active, '-inf', wall, 'LIMIT', 0, 100)
+if room > 0 then
+  local share = math.max(1, math.ceil(room / math.max(1, #due)))
+  for _, batch in ipairs(due) do
+    local quiet_until = quiet[batch]
+    if redis.call('HGET', batch_key(batch), 'state') ~= 'running' then
+      redis.call('ZREM', active, batch)
+    elseif type(quiet_until) == 'number' then
+      redis.call('ZADD', active, quiet_until, batch)
+    elseif moved < room then
+      local most, index = math.min(room, moved + share), nil
+      for _ = 1, count do -- of those that rest, a bounded number is looked at
+        index = moved < most and next_index(batch)
+        if not index then break end
+        move(batch, index, quiet_until)
+        if redis.call('HGET', batch_key(batch), 'state') ~= 'running' then break end
+      end
+      local first = redis.call('ZRANGE', later_key(batch, number), 0, 0, 'WITHSCORES')
+      if redis.call('EXISTS', wait_key(batch, number)) == 1 then
+        redis.call('ZADD', active, wall, batch) -- behind those that had no turn
+      elseif first[1] then
+        redis.call('ZADD', active, first[2], batch)
+      else
+        redis.call('ZREM', active, batch)
+      end
+    end
+  end
+end
+return moved

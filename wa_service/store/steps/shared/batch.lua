@@ -1,0 +1,110 @@
+-- A batch: many sends that are asked for, watched, paused and canceled together. batch:<id> is its state and its counts
+-- by status; batch_items:<id> holds what each item that has not ended says, by index; batch_wait:<id>:<number> are the
+-- indexes that wait, in order, and batch_later:<id>:<number> those that may not leave before a time. Only a few items at a
+-- time stand in lanes (feed_batches), so a paused one is one flag and blocks nobody.
+local function batch_key(batch) return prefix .. 'batch:' .. batch end
+local function items_key(batch) return prefix .. 'batch_items:' .. batch end
+local function wait_key(batch, number) return prefix .. 'batch_wait:' .. batch .. ':' .. number end
+local function later_key(batch, number) return prefix .. 'batch_later:' .. batch .. ':' .. number end
+local function batches_key(number) return prefix .. 'batches:' .. number end
+
+-- The record of an item has an id that only the batch and the index say, so that none is made twice.
+local function item_record(batch, index) return string.sub(redis.sha1hex(batch .. ':' .. index), 1, 32) end
+
+-- read_item(facts) -> what an item says beside its body, as `enqueue` and `resolve` take it.
+local function read_item(facts)
+  local send = cjson.decode(facts)
+  local who = { group = '', numbers = {}, ids = {}, previous = {}, known_by = {}, leaves = false, change = false, at = 0 }
+  for name, value in pairs(send.who) do who[name] = value end
+  send.who = who
+  return send
+end
+
+-- Meta withholds marketing from people who got much of it: so many of its answers, and so large a share of all of them,
+-- say that this batch is not wanted now.
+local WITHHELD, WITHHELD_LEAST, WITHHELD_SHARE = 'failed:131049', 20, 0.2
+local PAUSING = { ['failed:131048'] = 'spam_limited', ['failed:132015'] = 'template_paused',
+  ['failed:132016'] = 'template_disabled' }
+local OPEN = { scheduled = true, queued = true, unknown = true }
+
+-- tell_batch(batch, state, reason): into the events stream, and into the list from which a worker logs and counts.
+local function tell_batch(batch, state, reason)
+  local v = redis.call('HMGET', batch_key(batch), 'tag', 'total', 'retention')
+  local facts = { id = batch, state = state, reason = reason, tag = v[1] or nil, total = tonumber(v[2] or 0) }
+  local told = cjson.encode(facts)
+  append_event('batch', '', told, tonumber(v[3] or 2592000))
+  local notices = prefix .. 'batch_notices'
+  if redis.call('RPUSH', notices, told) > 1000 then redis.call('LTRIM', notices, -1000, -1) end
+end
+
+local function pause_batch(batch, reason)
+  local key = batch_key(batch)
+  if redis.call('HGET', key, 'state') ~= 'running' then return false end
+  redis.call('HSET', key, 'state', 'paused', 'reason', reason, 'paused_at', wall)
+  tell_batch(batch, 'paused', reason)
+  return true
+end
+
+-- What failed and what ended since the batch began, or since somebody resumed it.
+local function break_circuit(batch, key, what)
+  if PAUSING[what] then return pause_batch(batch, PAUSING[what]) end
+  local v = redis.call('HMGET', key, 'failed', 'ended', 'failed_before', 'ended_before', 'stop_share', 'stop_after',
+    'n:' .. WITHHELD, 'withheld_before')
+  local failed, ended = tonumber(v[1] or 0) - tonumber(v[3] or 0), tonumber(v[2] or 0) - tonumber(v[4] or 0)
+  local withheld = tonumber(v[7] or 0) - tonumber(v[8] or 0)
+  if v[5] and ended >= tonumber(v[6]) and failed >= ended * tonumber(v[5]) then
+    pause_batch(batch, 'too_many_failed')
+  elseif what == WITHHELD and withheld >= WITHHELD_LEAST and withheld >= ended * WITHHELD_SHARE then
+    pause_batch(batch, 'withheld_by_meta')
+  end
+end
+
+-- finish_batch(batch): it is done once none of its items waits, is in a lane or unknown.
+local function finish_batch(batch)
+  local key = batch_key(batch)
+  local left = redis.call('HMGET', key, 'n:scheduled', 'n:queued', 'n:unknown', 'state', 'retention')
+  if tonumber(left[1] or 0) + tonumber(left[2] or 0) + tonumber(left[3] or 0) > 0 then return end
+  for _, kept in ipairs({ key, items_key(batch) }) do redis.call('EXPIRE', kept, left[5]) end
+  if left[4] == 'running' or left[4] == 'paused' then
+    redis.call('HSET', key, 'state', 'done')
+    tell_batch(batch, 'done')
+  end
+end
+
+-- count_item(batch, index, from, to): an item's status changed; what it says is forgotten once it ended, and the batch is
+-- done once all have.
+local function count_item(batch, index, from, to)
+  local key = batch_key(batch)
+  local state = redis.call('HGET', key, 'state')
+  if not state then return end -- it is forgotten
+  local open = from and OPEN[from]
+  redis.call('HINCRBY', key, 'n:' .. from, -1)
+  redis.call('HINCRBY', key, 'n:' .. to, 1)
+  local failed, failed_before = string.sub(to, 1, 7) == 'failed:', string.sub(from, 1, 7) == 'failed:'
+  if failed ~= failed_before then redis.call('HINCRBY', key, 'failed', failed and 1 or -1) end
+  local ends = open and not OPEN[to]
+  if ends then
+    redis.call('HDEL', items_key(batch), index)
+    redis.call('HSETNX', key, 'first', wall)
+    redis.call('HSET', key, 'last', wall)
+    if to ~= 'canceled' then redis.call('HINCRBY', key, 'ended', 1) end
+  end
+  if failed and not failed_before then break_circuit(batch, key, to) end
+  if ends then finish_batch(batch) end
+end
+
+-- count_in_batch(id): a record may have changed its status; one of no batch costs a look.
+local function count_in_batch(id)
+  local record = prefix .. 'record:' .. id
+  local v = redis.call('HMGET', record, 'batch', 'status', 'counted', 'batch_index', 'error')
+  if not v[1] then return end
+  local to = v[2]
+  if to == 'sending' then to = 'queued' end
+  if to == 'failed' then
+    local said = v[5] or ''
+    to = 'failed:' .. (string.match(said, '"code":(%-?%d+)') or string.match(said, '"reason":"([%w_]+)"') or 'unknown')
+  end
+  if to == v[3] then return end
+  redis.call('HSET', record, 'counted', to)
+  count_item(v[1], v[4], v[3], to)
+end

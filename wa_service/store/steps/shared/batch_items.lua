@@ -1,0 +1,27 @@
+-- end_item(id, number, conversation, retention): an item that has not left is canceled; nobody is sending it.
+local function end_item(id, number, conversation, retention)
+  drop_from_lane(number, conversation, id)
+  release_reservation(id, conversation)
+  redis.call('HSET', record_key(id), 'status', 'canceled', 'rank', RANK.canceled, 's:canceled', wall)
+  end_record(id, retention)
+  count_in_batch(id)
+end
+
+-- return_to_batch(number, conversation, id, batch, retention) -> whether the lane's head left it, because its batch is
+-- paused (it waits there again, before the others) or canceled.
+local function return_to_batch(number, conversation, id, batch, retention)
+  local state = redis.call('HGET', batch_key(batch), 'state')
+  if state == 'canceled' then
+    end_item(id, number, conversation, retention)
+    leave_lane(number, conversation, id)
+    return true
+  end
+  if state ~= 'paused' then return false end
+  release_reservation(id, conversation)
+  redis.call('HDEL', record_key(id), 'reservation')
+  leave_lane(number, conversation, id)
+  redis.call('HSET', record_key(id), 'status', 'scheduled', 'rank', RANK.scheduled)
+  redis.call('LPUSH', wait_key(batch, number), redis.call('HGET', record_key(id), 'batch_index'))
+  count_in_batch(id)
+  return true
+end

@@ -1,0 +1,251 @@
+"""`/v1/batches`: many messages in one call, watched, paused, resumed and canceled together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Literal
+
+import orjson
+from flask import Response, g, request
+from flask_openapi3.blueprint import APIBlueprint
+from pydantic import ConfigDict, Field
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from wa_service.service.batch_request import BatchRequest, read_batch, read_lines
+from wa_service.service.batches import BatchService, ItemProblem, fingerprint_of
+from wa_service.store.batches import Batch
+from wa_service.web.auth import allow, caller_name
+from wa_service.web.cached_schema import CachedSchemaModel
+from wa_service.web.message_routes import REPLAYED, idempotency_key
+from wa_service.web.models import FieldProblem, Moment, ResponseBody
+from wa_service.web.openapi import operation
+from wa_service.web.problems import FORBIDDEN, INVALID, MEDIA_TYPE, NOT_FOUND, ProblemError
+
+LARGEST_BATCH: Final = 16 * 1024 * 1024
+NDJSON: Final = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
+
+
+class BatchPath(CachedSchemaModel):
+    """Which batch."""
+
+    id: str = Field(max_length=64, description="The batch's id.")
+
+
+class BatchQuery(CachedSchemaModel):
+    """Which batches."""
+
+    after: str = Field(default="", pattern="^[0-9]{0,9}$", description="The `next` of an earlier answer.")
+    limit: int = Field(default=100, ge=1, le=1000, description="At most so many.")
+
+
+class StopRule(ResponseBody):
+    """Pause the batch once this share of those that left failed, from so many on."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    failed_share: Annotated[float, Field(gt=0, le=1)]
+    after: Annotated[int, Field(ge=1, le=10_000)]
+
+
+class NewBatchBody(CachedSchemaModel):
+    """One message, and values for each customer: `{{ name }}` in the message is an item's value of that name.
+
+    As `application/x-ndjson` each line is a message of its own, as of `POST /v1/messages`, and a first line
+    `{"batch": {…}}` may hold `send_at`, `tag`, `quiet` and `stop_when`.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    template: dict[str, Any] | None = Field(default=None, description="A template, in either form.")
+    message: dict[str, Any] | None = Field(default=None, description="Or any other message object.")
+    items: list[dict[str, Any]] = Field(
+        min_length=1,
+        max_length=10_000,
+        description="One a customer: `to` (or `recipient`), values, and of a template its own `header`, `body`, `buttons`.",
+    )
+    from_: Annotated[str | None, Field(alias="from", description="Our phone number id; the first one where left out.")] = None
+    ttl: int | None = Field(default=None, ge=1, description="Seconds that an item may wait, from the batch's start.")
+    take: bool | None = Field(default=None, description="Send although another application owns a customer's thread.")
+    category: str | None = Field(default=None, description="Meta's Direct Send.")
+    send_at: str | float | None = Field(default=None, description="When to begin: RFC 3339, or Unix seconds.")
+    tag: str | None = Field(default=None, min_length=1, max_length=64, description="Your label, for lists.")
+    quiet: str | None = Field(
+        default=None,
+        description="Hours in which nothing leaves: `21:00-08:00 Europe/Berlin`, or without a zone the customer's own.",
+    )
+    stop_when: StopRule | None = None
+
+
+class RefusedItem(ResponseBody):
+    """An item that was not taken: its place in the request, and why."""
+
+    index: int
+    problem: str
+    errors: list[FieldProblem]
+
+    @classmethod
+    def of(cls, item: ItemProblem) -> RefusedItem:
+        """Return a refused item as its caller sees it."""
+        errors = [FieldProblem(field=field, detail=sentence) for field, sentence in item.fields]
+        return cls(index=item.index, problem=item.sentence, errors=errors)
+
+
+class BatchAccepted(ResponseBody):
+    """A batch that is stored: how many items were taken; the others."""
+
+    id: str
+    taken: int
+    refused: list[RefusedItem]
+
+
+class BatchState(ResponseBody):
+    """A batch and how far it is.
+
+    `counts` by status (`scheduled`: waits in the batch, `queued`: waits in its customer's lane), `reasons` of those that
+    failed, by Meta's code or our word. `first` and `last`: when the first and the latest item had left. `reason`: why it
+    is paused.
+    """
+
+    id: str
+    state: Literal["loading", "running", "paused", "canceled", "done"]
+    reason: str | None
+    tag: str | None
+    template: str | None
+    quiet: str | None
+    stop_when: StopRule | None
+    created: Moment
+    send_at: Moment | None
+    total: int
+    refused: int
+    counts: dict[str, int]
+    reasons: dict[str, int]
+    first: Moment | None
+    last: Moment | None
+    by: Annotated[str, Field(description="The API key that asked for it.")]
+
+    @classmethod
+    def of(cls, batch: Batch) -> BatchState:
+        """Return a batch as its caller sees it."""
+        stop = batch.stop_when
+        return cls(
+            id=batch.id,
+            state=batch.state,
+            reason=batch.reason,
+            tag=batch.tag,
+            template=batch.template,
+            quiet=batch.quiet,
+            stop_when=StopRule(failed_share=stop.failed_share, after=stop.after) if stop else None,
+            created=batch.created,
+            send_at=batch.send_at,
+            total=batch.total,
+            refused=batch.refused,
+            counts=dict(batch.counts),
+            reasons=dict(batch.reasons),
+            first=batch.first,
+            last=batch.last,
+            by=batch.caller,
+        )
+
+
+class BatchPage(ResponseBody):
+    """Batches, the newest first; give `next` as `after` to go on; null at the end."""
+
+    items: list[BatchState]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRoutes:
+    """The routes of batches."""
+
+    service: BatchService
+
+    def add_to(self, api: APIBlueprint) -> None:
+        """Add the routes."""
+
+        @api.post("/batches", **operation(202, BatchAccepted, body=NewBatchBody, sends=True))
+        @allow("send")
+        def send_batch() -> Response:
+            """Send up to 10,000 messages.
+
+            Each item is judged as `POST /v1/messages` judges a message; those that are refused are told by their place,
+            the others are sent, after everything that is waited for. With an Idempotency-Key the call may be repeated
+            until it is answered: it goes on where it ended, and nothing is sent before all of it is stored.
+            """
+            body = _body()
+            taken = self.service.submit(
+                _request(body, self.service.schedule_days),
+                caller=caller_name(),
+                fingerprint=fingerprint_of(body),
+                idempotency=idempotency_key(),
+            )
+            headers = {"Location": f"/v1/batches/{taken.id}"} | (REPLAYED if taken.is_replay else {})
+            refused = [RefusedItem.of(item) for item in taken.refused]
+            return BatchAccepted(id=taken.id, taken=taken.taken, refused=refused).respond(202, headers)
+
+        @api.get("/batches", **operation(200, BatchPage))
+        @allow("read")
+        def list_batches(query: BatchQuery) -> Response:
+            """List batches, the newest first."""
+            found, following = self.service.page(query.after, query.limit)
+            return BatchPage(items=[BatchState.of(batch) for batch in found], next=following).respond()
+
+        @api.get("/batches/<id>", **operation(200, BatchState))
+        @allow("read")
+        def show_batch(path: BatchPath) -> Response:
+            """Return how far a batch is."""
+            return _found(self.service.get(path.id))
+
+        @api.post("/batches/<id>/pause", **operation(200, BatchState))
+        @allow("send")
+        def pause_batch(path: BatchPath) -> Response:
+            """Let nothing more of a batch leave until it is resumed."""
+            return self._change(path.id, self.service.pause)
+
+        @api.post("/batches/<id>/resume", **operation(200, BatchState))
+        @allow("send")
+        def resume_batch(path: BatchPath) -> Response:
+            """Let a paused batch go on; what failed before no longer counts against it."""
+            return self._change(path.id, self.service.resume)
+
+        @api.delete("/batches/<id>", **operation(200, BatchState))
+        @allow("send")
+        def cancel_batch(path: BatchPath) -> Response:
+            """End everything of a batch that has not left; asked twice, the answer is the same."""
+            return self._change(path.id, self.service.cancel)
+
+    def _change(self, batch_id: str, change: Callable[[str], Batch | None]) -> Response:
+        """Change a batch of the caller's own; those of others need the role `manage`."""
+        batch = self.service.get(batch_id)
+        if batch is not None and batch.caller != caller_name() and "manage" not in g.api_key.roles:
+            raise ProblemError(FORBIDDEN, "Another API key's batch needs the role `manage`.")
+        return _found(change(batch_id) if batch is not None else None)
+
+
+def _found(batch: Batch | None) -> Response:
+    if batch is None:
+        raise ProblemError(NOT_FOUND, "There is no batch with this id.")
+    return BatchState.of(batch).respond()
+
+
+def _body() -> bytes:
+    request.max_content_length = LARGEST_BATCH + 1
+    raw = request.get_data(cache=False)
+    if len(raw) > LARGEST_BATCH:
+        raise RequestEntityTooLarge
+    return raw
+
+
+def _request(body: bytes, schedule_days: int) -> BatchRequest:
+    if request.mimetype in NDJSON:
+        return read_lines(body, schedule_days=schedule_days)
+    if not request.is_json:
+        raise ProblemError(MEDIA_TYPE, "Send JSON, as application/json, or one message a line, as application/x-ndjson.")
+    try:
+        given = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise ProblemError(INVALID, "The body is not valid JSON.") from None
+    if not isinstance(given, dict):
+        raise ProblemError(INVALID, "The body is not a JSON object.")
+    return read_batch(given, schedule_days=schedule_days)

@@ -1,0 +1,83 @@
+"""Lets items of batches enter their lanes as fast as the number sends, and tells what happened to batches."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from gevent.event import Event
+
+from wa_service.observability import log, metrics
+from wa_service.service.quiet_hours import QuietHours
+from wa_service.store.batches import ITEMS_A_STEP, Batches
+from wa_service.store.flusher import StoreUnavailableError
+
+ROUND_SECONDS = 0.25
+SWEEP_SECONDS = 2.0
+QUIET_SECONDS = 10.0
+"""How long an answer about quiet hours holds."""
+
+
+class BatchWorker:
+    """Every worker process runs it; the store's steps move each item once."""
+
+    def __init__(self, batches: Batches, numbers: Sequence[str]) -> None:
+        self._batches = batches
+        self._numbers = tuple(numbers)
+        self._stop = Event()
+        self._quiet: dict[str, tuple[float, int | Mapping[str, int] | None]] = {}
+        self._sweep_at = 0.0
+        self._log = log.get_logger()
+
+    def consume(self) -> None:
+        """Feed the lanes until `stop`; the loop of one greenlet."""
+        while not self._stop.wait(ROUND_SECONDS):
+            try:
+                self.run_once()
+            except StoreUnavailableError:
+                continue
+
+    def run_once(self) -> None:
+        """Fill the lanes up once, and tell what there is to tell."""
+        for number in self._numbers:
+            active = self._batches.active(number)
+            if not active:
+                continue
+            quiet = {id_: until for id_, hours in active.items() if hours and (until := self._rests_until(hours))}
+            while self._batches.feed(number, quiet) == ITEMS_A_STEP and not self._stop.is_set():
+                pass
+        if time.monotonic() >= self._sweep_at:
+            self._sweep_at = time.monotonic() + SWEEP_SECONDS
+            self._batches.sweep_canceled()
+        self._tell()
+
+    def stop(self) -> None:
+        """Move nothing more."""
+        self._stop.set()
+
+    def join(self, seconds: float) -> bool:
+        """Return whether nothing is under way: a step is over before this is asked."""
+        del seconds
+        return True
+
+    def _rests_until(self, hours: str) -> int | Mapping[str, int] | None:
+        known_until, until = self._quiet.get(hours, (0.0, None))
+        if time.monotonic() >= known_until:
+            until = QuietHours.read(hours).until(datetime.now(UTC))
+            self._quiet[hours] = time.monotonic() + QUIET_SECONDS, until
+        return until
+
+    def _tell(self) -> None:
+        for notice in self._batches.notices():
+            metrics.batch_changed(notice.state, notice.reason)
+            match notice.state:
+                case "paused":
+                    by_us = self._log.info if notice.reason == "asked" else self._log.error
+                    by_us("whatsapp.batch.paused", id=notice.id, reason=notice.reason)
+                case "running":
+                    self._log.info("whatsapp.batch.resumed", id=notice.id)
+                case "canceled":
+                    self._log.info("whatsapp.batch.canceled", id=notice.id)
+                case _:
+                    self._log.info("whatsapp.batch.done", id=notice.id)
