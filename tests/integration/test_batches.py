@@ -280,7 +280,12 @@ def test_who_said_stop_gets_no_marketing_though_forgotten_since(store: Store) ->
 
 
 def test_memory_of_a_waiting_item(batches: Batches, redis_client: redis.Redis) -> None:
-    body: dict[str, Any] = {"messaging_product": "whatsapp", "recipient_type": "individual", "to": "15551230000", "type": "template"}
+    body: dict[str, Any] = {
+        "messaging_product": "whatsapp",
+        "recipient_type": "individual",
+        "to": "15551230000",
+        "type": "template",
+    }
     parameters = [{"type": "text", "text": "a value of the customer"} for _ in range(3)]
     components = [{"type": "body", "parameters": parameters}]
     body |= {"template": {"name": "spring_offer_2026", "language": {"code": "en_US"}, "components": components}}

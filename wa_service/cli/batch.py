@@ -1,4 +1,4 @@
-"""`batch`: send to everybody in a CSV file, watch batches, pause, resume and cancel them, report what became of each."""
+"""`batch`: send to everybody in a CSV file; watch, pause, resume and cancel batches; report on each item."""
 
 from __future__ import annotations
 
@@ -54,17 +54,23 @@ def list_batches() -> int:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--template", metavar="NAME", help="A template.")
 @click.option("--language", default="en_US", show_default=True, help="Of the template.")
-@click.option("--body", "body", multiple=True, metavar="TEXT", help="A value of the template's body, such as '{{ name }}'.")
+@click.option(
+    "--body", "body", multiple=True, metavar="TEXT", help="A value of the template's body, such as '{{ name }}'."
+)
 @click.option("--header", metavar="TEXT", help="The value of the template's header.")
 @click.option("--message", metavar="JSON", help="Any Meta message object instead of a template.")
 @click.option("--sender", metavar="ID", help="Phone number id to send from, by default the first one.")
 @click.option("--tag", help="A label; by default the file's name.")
 @click.option("--send-at", metavar="TIME", help="When to begin: RFC 3339 with its zone.")
-@click.option("--quiet", metavar="HOURS", help="Such as '21:00-08:00 Europe/Berlin'; without a zone the customer's own.")
+@click.option(
+    "--quiet", metavar="HOURS", help="Such as '21:00-08:00 Europe/Berlin'; without a zone the customer's own."
+)
 @click.option("--stop-failed", metavar="SHARE:AFTER", help="Pause once this share failed, such as 0.2:200.")
 @click.option("--dry-run", is_flag=True, help="Show three messages and count all; send nothing.")
 @click.option("--progress", "watch", is_flag=True, help="Watch it until everything has left.")
-@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="With --progress: write what became of each.")
+@click.option(
+    "--report", type=click.Path(dir_okay=False, path_type=Path), help="With --progress: write what became of each."
+)
 def send(file: Path, *, dry_run: bool, watch: bool, report: Path | None, **options: Any) -> int:
     """Send one message to everybody in a CSV file.
 
@@ -217,13 +223,21 @@ def _rehearse(services: Services, requests: Sequence[BatchRequest]) -> int:
 
 
 def _send(
-    runtime: Runtime, services: Services, requests: Sequence[BatchRequest], key: str, *, watch: bool, report: Path | None
+    runtime: Runtime,
+    services: Services,
+    requests: Sequence[BatchRequest],
+    key: str,
+    *,
+    watch: bool,
+    report: Path | None,
 ) -> int:
     from wa_service.service.send import IdempotencyKey
 
     ids: list[str] = []
     problems: list[ItemProblem] = []
-    with click.progressbar(length=sum(len(request.places) for request in requests), label="Storing", file=sys.stderr) as bar:
+    with click.progressbar(
+        length=sum(len(request.places) for request in requests), label="Storing", file=sys.stderr
+    ) as bar:
         for part, request in enumerate(requests):
             before = bar.pos
             taken = services.batches.submit(
@@ -234,8 +248,9 @@ def _send(
                 progress=lambda done, before=before: bar.update(before + done - bar.pos),  # type: ignore[misc]  # bound now
             )
             ids.append(taken.id)
-            problems += [each for each in taken.refused]
-            say(f"{taken.id}  {taken.taken:,} taken, {len(taken.refused):,} refused{' (again)' if taken.is_replay else ''}")
+            again = " (again)" if taken.is_replay else ""
+            problems += taken.refused
+            say(f"{taken.id}  {taken.taken:,} taken, {len(taken.refused):,} refused{again}")
     _tell_problems(problems)
     if watch:
         _watch(services.batches, ids)

@@ -83,7 +83,9 @@ _speech = Histogram("whatsapp_speech_seconds", "Time to hear one voice note.", b
 
 _pushes = Counter("whatsapp_push", "Deliveries of events to subscriptions, by outcome.", ["subscription", "outcome"])
 
-_batches = Counter("whatsapp_batches", "Changes of batches: running, paused, canceled, done, and why.", ["state", "reason"])
+_batches = Counter(
+    "whatsapp_batches", "Changes of batches: running, paused, canceled, done, and why.", ["state", "reason"]
+)
 
 
 class _Children:

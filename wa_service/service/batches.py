@@ -66,7 +66,7 @@ class BatchService:
     ) -> BatchTaken:
         """Store a batch, and start it once all of it is stored; nothing is sent of one whose storing failed.
 
-        A repeat under the same key goes on where the first try ended. `progress` is told how many places were looked at.
+        A repeat under the same key goes on where the first try ended. `progress` is told how many were looked at.
 
         Raises:
             InvalidRequestError: the batch itself is wrong; wrong items are told in the result.

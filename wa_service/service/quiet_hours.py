@@ -1,4 +1,4 @@
-"""Quiet hours of a batch: `21:00-08:00 Europe/Berlin`, or without a zone each customer's own by the country of the number."""
+"""Quiet hours of a batch: `21:00-08:00 Europe/Berlin`, or without a zone each customer's own, by their country."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from importlib.resources import files
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-_FORM: Final = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])-([01][0-9]|2[0-3]):([0-5][0-9])(?: ([A-Za-z0-9_+/-]{1,64}))?")
+_FORM: Final = re.compile(
+    r"([01][0-9]|2[0-3]):([0-5][0-9])-([01][0-9]|2[0-3]):([0-5][0-9])(?: ([A-Za-z0-9_+/-]{1,64}))?"
+)
 _SENTENCE: Final = "This must be two different times and perhaps a zone, such as 21:00-08:00 Europe/Berlin."
 UNKNOWN_COUNTRY: Final = ""
 

@@ -1,7 +1,7 @@
 """Batches: many sends that are asked for, watched, paused and canceled together.
 
-Items wait in their batch and enter their customers' lanes a few at a time (`steps/feed_batches.lua`), so that one that is
-paused blocks nobody and costs nothing.
+Items wait in their batch and enter their customers' lanes a few at a time (`steps/feed_batches.lua`), so that one that
+is paused blocks nobody and costs nothing.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ _FAILED = "failed:"
 
 @dataclass(frozen=True, slots=True)
 class BatchItem:
-    """One message of a batch: its place in the request, and the send; `opens`: it is a template; `country`: the customer's
-    (ISO 3166, "" unknown); `expires` (ms since 1970, 0 none): it may not leave later.
+    """One message of a batch: its place in the request, and the send; `opens`: it is a template; `country`: the
+    customer's (ISO 3166, "" unknown); `expires` (ms since 1970, 0 none): it may not leave later.
     """
 
     index: int
@@ -39,7 +39,7 @@ class BatchItem:
     expires: int = 0
 
     def stored(self, stops: Sequence[str] = ()) -> bytes:
-        """Return what the store keeps of it: a line of facts (`stops`: digests of its addresses), and the body."""
+        """Return what the store keeps of it: a line of facts (`stops`: digests of whom it goes to), and the body."""
         send = self.send
         identity = identity_of_address(send.address).as_argument(0)
         facts: dict[str, Any] = {
@@ -88,8 +88,8 @@ class NewBatch:
 class Batch:
     """A batch as its caller may see it; times in ms since 1970.
 
-    `counts` by status, `reasons` of those that failed by Meta's code or our word, `first` and `last`: when the first and
-    the latest item ended or was accepted. `reason`: why it is paused.
+    `counts` by status, `reasons` of those that failed by Meta's code or our word, `first` and `last`: when the first
+    and the latest item ended or was accepted. `reason`: why it is paused.
     """
 
     id: str
@@ -112,7 +112,7 @@ class Batch:
 
 
 class Loaded(NamedTuple):
-    """How far a batch is stored: its state ("conflict": the id is another request's) and how many places of the request."""
+    """How far a batch is stored: its state ("conflict": the id is another request's) and how many of its places."""
 
     state: str
     stored: int
@@ -176,7 +176,9 @@ class Batches:
         )
         return int(self._store.run([command])[0])
 
-    def change(self, batch_id: str, change: BatchChange, *, reason: str = "asked", refused: int = 0) -> BatchState | None:
+    def change(
+        self, batch_id: str, change: BatchChange, *, reason: str = "asked", refused: int = 0
+    ) -> BatchState | None:
         """Start, pause, resume or cancel a batch; return its state then, None where there is none."""
         state = self._store.call("batch_change", id=batch_id, change=change, reason=reason, refused=refused)
         return text(state) or None  # type: ignore[return-value]  # one of the step's words

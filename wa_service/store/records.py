@@ -129,7 +129,8 @@ def _waiting_item(batch: str, index: int, item: bytes | None) -> Record | None:
     facts = orjson.loads(item.partition(b"\n")[0])
     data = {"n": facts["n"], "c": f"{facts['n']}:{facts['to']}", "to": facts["to"], "type": facts["type"]}
     data |= {name: facts[name] for name in ("tag", "opaque") if name in facts}
-    data |= {"status": "scheduled", "batch": batch, "batch_index": str(index), "expires": str(facts.get("until_ms", 0))}
+    data |= {"status": "scheduled", "batch": batch, "batch_index": str(index)}
+    data |= {"expires": str(facts.get("until_ms", 0))}
     return read_record(item_record(batch, index), data)
 
 
@@ -178,9 +179,9 @@ class Records:
             offset += len(read)
 
     def _places_in_batch(self, batch: str, after: str) -> Iterator[tuple[tuple[int, str], Record | None]]:
-        """Yield ((index, id), record) of a batch's items behind a cursor, the last first; None for one without a record.
+        """Yield ((index, id), record) of a batch's items behind a cursor, the last first; None for one that is gone.
 
-        One that waits in its batch has none; what it is, the batch tells.
+        What one is that waits in its batch, the batch tells.
         """
         keys = self._store.keys
         stored = int(text(self._store.do("HGET", keys.of("batch", batch), "stored")) or 0)

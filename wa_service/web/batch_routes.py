@@ -62,9 +62,11 @@ class NewBatchBody(CachedSchemaModel):
     items: list[dict[str, Any]] = Field(
         min_length=1,
         max_length=10_000,
-        description="One a customer: `to` (or `recipient`), values, and of a template its own `header`, `body`, `buttons`.",
+        description="One a customer: `to` (or `recipient`), values; of a template its own `header`, `body`, `buttons`.",
     )
-    from_: Annotated[str | None, Field(alias="from", description="Our phone number id; the first one where left out.")] = None
+    from_: Annotated[
+        str | None, Field(alias="from", description="Our phone number id; the first one where left out.")
+    ] = None
     ttl: int | None = Field(default=None, ge=1, description="Seconds that an item may wait, from the batch's start.")
     take: bool | None = Field(default=None, description="Send although another application owns a customer's thread.")
     category: str | None = Field(default=None, description="Meta's Direct Send.")
@@ -102,9 +104,9 @@ class BatchAccepted(ResponseBody):
 class BatchState(ResponseBody):
     """A batch and how far it is.
 
-    `counts` by status (`scheduled`: waits in the batch, `queued`: waits in its customer's lane), `reasons` of those that
-    failed, by Meta's code or our word. `first` and `last`: when the first and the latest item had left. `reason`: why it
-    is paused.
+    `counts` by status (`scheduled`: waits in the batch, `queued`: waits in its customer's lane), `reasons` of those
+    that failed, by Meta's code or our word. `first` and `last`: when the first and the latest item had left.
+    `reason`: why it is paused.
     """
 
     id: str
@@ -241,7 +243,9 @@ def _request(body: bytes, schedule_days: int) -> BatchRequest:
     if request.mimetype in NDJSON:
         return read_lines(body, schedule_days=schedule_days)
     if not request.is_json:
-        raise ProblemError(MEDIA_TYPE, "Send JSON, as application/json, or one message a line, as application/x-ndjson.")
+        raise ProblemError(
+            MEDIA_TYPE, "Send JSON, as application/json, or one message a line, as application/x-ndjson."
+        )
     try:
         given = orjson.loads(body)
     except orjson.JSONDecodeError:

@@ -68,10 +68,9 @@ class EventItem(ResponseBody):
     erased (`data` holds the SHA-256 of each of their `addresses`, as hex): erase your copy, too. `pause` tells that
     nothing is answered by itself there for a while (`data` holds `until`, in Unix seconds, and the `reason`: `handover`
     where a person is to take over, with a `note`, `responder` where the program said so, `reply-limit` where two
-    machines seem to talk). With `stale` a message came too late to be answered. `batch`: a batch
-    was paused, resumed, canceled or is done (`data` holds its `id`, `state` and `reason`). `unreadable` is what another version
-    stored in a form that this one does not know. `contact` is an address that the customer has now, null where there
-    is none.
+    machines seem to talk). `batch`: a batch was paused, resumed, canceled or is done (`data` holds its `id`, `state`
+    and `reason`). With `stale` a message came too late to be answered. `unreadable` is what another version stored in a
+    form that this one does not know. `contact` is an address that the customer has now, null where there is none.
     """
 
     cursor: str

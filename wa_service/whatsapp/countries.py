@@ -9,7 +9,7 @@ from wa_service.whatsapp.phone_numbers import is_number
 
 
 def country_of(address: str) -> str:
-    """Return the country of a customer's address, "" where none can be told (a group's, a service without a country)."""
+    """Return the country of a customer's address, "" where none can be told: a group's, for example."""
     if is_user_id(address):
         return address[:2]
     if not is_number(address):

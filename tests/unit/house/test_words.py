@@ -36,7 +36,18 @@ def test_no_public_class_or_function_is_defined_in_two_modules() -> None:
 
 
 # What these are in one package they are in the other, too: a client of a server, its messages as sent and as received.
-SAME_MEANING = {"__main__", "app", "batches", "client", "deadline", "events", "messages", "server", "subscriptions", "types"}
+SAME_MEANING = {
+    "__main__",
+    "app",
+    "batches",
+    "client",
+    "deadline",
+    "events",
+    "messages",
+    "server",
+    "subscriptions",
+    "types",
+}
 
 
 def test_no_two_modules_with_one_name_mean_different_things() -> None:

@@ -14,7 +14,9 @@ from wa_service.service.quiet_hours import QuietHours
 from wa_service.store.flusher import StoreUnavailableError
 
 HELLO = {"text": "Hello {{ name }}, your code is {{ code }}."}
-ANA, BEN, CARL = ({"to": f"4477009001{n}", "name": name, "code": n} for n, name in ((23, "Ana"), (24, "Ben"), (25, "C")))
+ANA, BEN, CARL = (
+    {"to": f"4477009001{n}", "name": name, "code": n} for n, name in ((23, "Ana"), (24, "Ben"), (25, "C"))
+)
 
 
 def post(web: Web, body: Any, *, key: str = "both", **headers: str) -> Any:
