@@ -22,6 +22,7 @@ from wa_service.cli.terminal import say, table
 from wa_service.config import settings as configuration
 from wa_service.config.bind import reachable_at
 from wa_service.config.settings import Settings, SettingsError
+from wa_service.conversation.chat_completion import completions_url
 from wa_service.resilience.destinations import LOOPBACK, DestinationPolicy
 from wa_service.resilience.guarded_adapter import GuardedAdapter, RefusedURLError
 from wa_service.store.embedded_valkey import EmbeddedValkeyError
@@ -77,6 +78,10 @@ def _conversation(settings: Settings) -> Iterator[Finding]:
         yield findings.of_script(settings)
     if settings.responder == "http" and settings.responder_url:
         yield findings.of_reach("responder", settings.responder_url, _reach(settings.responder_url, settings))
+    if settings.responder == "llm" and settings.llm_url:
+        url = completions_url(settings.llm_url)
+        yield findings.of_reach("language model", url, _reach(url, settings))
+        yield findings.of_prompt(settings.llm_prompt_file)
     speech = findings.of_speech(settings)
     if speech is not None:
         yield speech

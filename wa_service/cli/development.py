@@ -50,6 +50,7 @@ def prepare(
     *,
     script: Path | None = None,
     responder: str | None = None,
+    llm: str | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Development:
     """Make the settings of `make run`; secrets are random, and made once for a directory.
@@ -60,6 +61,7 @@ def prepare(
         var: where the data stays.
         script: a script file to answer with.
         responder: the address of an http responder to answer with.
+        llm: the base address of a server with a language model to answer with.
         environment: what may add settings; that of this process.
     """
     environment = settings.whole_environment() if environment is None else environment
@@ -83,6 +85,8 @@ def prepare(
         chosen |= {"WA_RESPONDER": "script", "WA_SCRIPT_FILE": str(script)}
     if responder is not None:
         chosen |= {"WA_RESPONDER": "http", "WA_RESPONDER_URL": responder}
+    if llm is not None:
+        chosen |= {"WA_RESPONDER": "llm", "WA_LLM_URL": llm}
     chosen |= {
         "WA_ENV_FILE": "/dev/null",  # a real token in `.env` must not answer by accident
         "WHATSAPP_ACCESS_TOKEN_FILE": vault.path("access-token"),

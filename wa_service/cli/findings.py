@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from wa_service.config.api_versions import api_version_ended, api_version_last_day
 from wa_service.config.settings import Settings
+from wa_service.conversation.llm_responder import read_prompt
 from wa_service.conversation.script import HOTEL_DESK, load_script
 from wa_service.conversation.script_yaml import ScriptError
 
@@ -67,6 +68,18 @@ def of_script(settings: Settings) -> Finding:
         return Finding("script", "wrong", str(error), "Correct it: python -m wa_service script check tries it.")
     examples = sum(len(intent.examples) for intent in script.intents)
     return Finding("script", "ok", f"{len(script.intents)} intents, {examples} examples in {path.name}")
+
+
+def of_prompt(path: Path | None) -> Finding:
+    """Whether the language model's prompt can be read."""
+    try:
+        prompt = read_prompt(path)
+    except ValueError as error:
+        return Finding("prompt", "wrong", str(error), "Correct WA_LLM_PROMPT_FILE.")
+    if path is None:
+        do = "Say in WA_LLM_PROMPT_FILE what the model should know of the business."
+        return Finding("prompt", "warning", "the packaged one, which knows nothing of the business", do)
+    return Finding("prompt", "ok", f"{len(prompt)} characters in {path.name}")
 
 
 def of_reach(name: str, address: str, problem: str | None) -> Finding:

@@ -63,14 +63,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 @click.option("--var", type=click.Path(path_type=Path), default=Path("var/run"), help="Where the data stays.")
 @click.option("--script", type=click.Path(path_type=Path), help="The script file to answer with.")
 @click.option("--responder", help="The address of an http responder to answer with.")
-def run(port: int, emulator_port: int, var: Path, script: Path | None, responder: str | None) -> int:
+@click.option("--llm", help="The base address of a language model's server to answer with.")
+def run(port: int, emulator_port: int, var: Path, script: Path | None, responder: str | None, llm: str | None) -> int:
     """Start the service with an emulated Meta."""
-    if script is not None and responder is not None:
-        raise CommandError("`make run` takes SCRIPT=… or RESPONDER=…, not both.")
+    if sum(given is not None for given in (script, responder, llm)) > 1:
+        raise CommandError("`make run` takes one of SCRIPT=…, RESPONDER=… and LLM=….")
     for taken, variable in ((port, "PORT"), (emulator_port, "EMULATOR_PORT")):
         if _is_taken("127.0.0.1", taken):
             raise CommandError(f"Port {taken} is taken: `make run {variable}=…` takes another one.")
-    development = prepare(port, emulator_port, var, script=script, responder=responder)
+    development = prepare(port, emulator_port, var, script=script, responder=responder, llm=llm)
     given = settings.load(development.environment)
     finding = of_script(given)
     if finding.verdict == "wrong":
@@ -113,11 +114,13 @@ def _links(development: Development, given: Settings, port: int, emulator_port: 
     base = f"http://127.0.0.1:{port}"
     message = f'{{"to": "{_CUSTOMER}", "template": {{"name": "hello_world", "language": "en_US"}}}}'
     responder = [f"Responder    {given.responder_url}, signed with {development.responder_secret}"]
+    if given.responder == "llm":
+        responder = [f"Model        {given.llm_url}, {given.llm_model or 'the one that it runs'}"]
     return [
         f"Phone page   http://127.0.0.1:{emulator_port}/",
         f"API docs     {base}/docs",
         f"Metrics      {base}/metrics",
-        *(responder if given.responder == "http" else []),
+        *(responder if given.responder in {"http", "llm"} else []),
         "",
         "Write from the phone page, or send a message:",
         f"  curl -s {base}/v1/messages -H 'Authorization: Bearer {development.api_key}' \\",

@@ -16,8 +16,8 @@ class ConversationSettings(BaseModel):
     """Settings of who answers customers and how voice notes are understood."""
 
     # Conversation
-    responder: Literal["script", "http", "none"] = variable(
-        "WA_RESPONDER", "Who answers customers: script, http or none.", "script"
+    responder: Literal["script", "http", "llm", "none"] = variable(
+        "WA_RESPONDER", "Who answers customers: script, http, llm or none.", "script"
     )
     script_file: Path | None = variable(
         "WA_SCRIPT_FILE", "YAML of intents and replies.", None, shown="the packaged example"
@@ -32,6 +32,18 @@ class ConversationSettings(BaseModel):
     responder_secret: SecretStr | None = variable(
         "WA_RESPONDER_SECRET", "Signs calls to the http responder (Standard Webhooks).", None, secret=True
     )
+    llm_url: HttpUrl | None = variable(
+        "WA_LLM_URL", "Base address of a server with an OpenAI-compatible /v1/chat/completions.", None
+    )
+    llm_api_key: SecretStr | None = variable("WA_LLM_API_KEY", "Its bearer key.", None, secret=True)
+    llm_model: str | None = variable("WA_LLM_MODEL", "The model's name there.", None, shown="the server's own")
+    llm_prompt_file: Path | None = variable(
+        "WA_LLM_PROMPT_FILE", "The system prompt, as text.", None, shown="the packaged one"
+    )
+    llm_turns: NonNegativeInt = variable(
+        "WA_LLM_TURNS", "Turns of the conversation, of both sides, that the model is reminded of.", 12
+    )
+    llm_timeout: PositiveFloat = variable("WA_LLM_TIMEOUT", "Seconds for the model to answer a message.", 30.0)
     answer_max_age: NonNegativeInt = variable(
         "WA_ANSWER_MAX_AGE",
         "Seconds after which, by Meta's time, a message is kept and told but not answered; 0: always answered.",

@@ -46,6 +46,10 @@ class Settings(ProcessSettings, ConversationSettings, PlatformSettings):
     def _parts_fit(self) -> Self:
         if self.responder == "http" and not (self.responder_url and self.responder_secret):
             raise ValueError("WA_RESPONDER=http needs WA_RESPONDER_URL and WA_RESPONDER_SECRET.")
+        if self.responder == "llm" and not self.llm_url:
+            raise ValueError("WA_RESPONDER=llm needs WA_LLM_URL.")
+        if self.responder == "llm" and self.llm_timeout >= self.handle_timeout:
+            raise ValueError("WA_LLM_TIMEOUT must be less than WA_HANDLE_TIMEOUT.")
         if self.event_urls and not self.event_secret:
             raise ValueError("WA_EVENT_URLS needs WA_EVENT_SECRET.")
         if self.speech == "http" and not self.speech_url:

@@ -10,6 +10,7 @@ from wa_service.conversation.embeddings import MAX_ANSWER, EmbeddingsClient
 from wa_service.conversation.http_responder import HttpResponder
 from wa_service.conversation.http_speech import LocalSpeechClient, SpeechClient
 from wa_service.conversation.intents import FuzzyMatcher
+from wa_service.conversation.llm_responder import HANDOVER_SECONDS, LlmResponder, read_prompt
 from wa_service.conversation.pipeline import Pipeline, examples_of
 from wa_service.conversation.responder import Responder, ScriptResponder, SilentResponder
 from wa_service.conversation.script import HOTEL_DESK, Script, load_script
@@ -28,9 +29,15 @@ class ConversationOptions:
     """The room's settings, under the names of `WA_…` without the prefix; `speech_at_once` follows from others."""
 
     script_file: Path | None = None
-    responder: Literal["script", "http", "none"] = "script"
+    responder: Literal["script", "http", "llm", "none"] = "script"
     responder_url: str = ""
     responder_secret: str = ""
+    llm_url: str = ""
+    llm_api_key: str = ""
+    llm_model: str = ""
+    llm_prompt_file: Path | None = None
+    llm_timeout: float = 30.0
+    staff_pause: float = 1_800.0
     intents: Intents = "fuzzy"
     speech: Literal["local", "http", "none"] = "none"
     speech_model: Path | None = None
@@ -46,7 +53,8 @@ class ConversationOptions:
 def make_pipeline(options: ConversationOptions) -> Pipeline:
     """Return the pipeline these options describe; `start()` it before the first message.
 
-    Raises ScriptError for a script that cannot be used, ValueError for a responder's secret that is none.
+    Raises ScriptError for a script that cannot be used, ValueError for a responder's secret that is none or a prompt
+    that cannot be read.
     """
     script = load_script(options.script_file or HOTEL_DESK)
     scripted = ScriptResponder(script)
@@ -76,6 +84,18 @@ def make_matcher(script: Script, intents: Intents) -> FuzzyMatcher | SemanticMat
 def _responder(options: ConversationOptions, scripted: ScriptResponder) -> Responder:
     if options.responder == "http":
         return HttpResponder(options.responder_url, options.responder_secret, scripted, caller=_guarded_caller(options))
+    if options.responder == "llm":
+        return LlmResponder(
+            options.llm_url,
+            options.llm_model,
+            read_prompt(options.llm_prompt_file),
+            scripted,
+            api_key=options.llm_api_key,
+            seconds=options.llm_timeout,
+            # A person is to take over even where staff in the app do not silence the bot.
+            handover_seconds=options.staff_pause or HANDOVER_SECONDS,
+            caller=_guarded_caller(options),
+        )
     return SilentResponder() if options.responder == "none" else scripted
 
 

@@ -18,15 +18,14 @@ from typing import Any
 import orjson
 from standardwebhooks import Webhook
 
+from wa_service.conversation.outside_responder import OutsideResponder
 from wa_service.conversation.reply_check import UnusableReplyError, checked_reply
 from wa_service.conversation.responder import ResponderAnswer, ScriptResponder
 from wa_service.conversation.script import MAX_REPLIES
 from wa_service.conversation.utterance import Utterance
-from wa_service.observability import log, metrics
 from wa_service.resilience.breaker import CircuitBreaker
-from wa_service.resilience.http import HttpAnswer, HttpCaller, HttpCallError
+from wa_service.resilience.http import HttpAnswer, HttpCaller
 
-_ATTEMPTS = 3
 MAX_PAUSE = 30 * 86_400.0
 """Seconds that a pause may last."""
 
@@ -51,48 +50,16 @@ class HttpResponder:
     ) -> None:
         self._url = url
         self._webhook = Webhook(_checked_secret(secret))
-        self._scripted = scripted
-        self._seconds = seconds
-        self._pause_seconds = pause_seconds
-        self._service = service or CircuitBreaker("the responder")
+        self._outside = OutsideResponder(
+            scripted, service or CircuitBreaker("the responder"), seconds=seconds, pause_seconds=pause_seconds
+        )
         self._caller = caller or HttpCaller()
         self._clock = clock
-        self._log = log.get_logger()
 
     def respond(self, utterance: Utterance) -> ResponderAnswer:
         """Return the tool's answer, or the script's fallback where it failed. Raises Unavailable."""
         body = orjson.dumps(_request(utterance), default=str)
-        began = time.monotonic()
-        outcome, answer = self._answer(utterance, body)
-        metrics.responder_asked(outcome, time.monotonic() - began)
-        return answer
-
-    def _answer(self, utterance: Utterance, body: bytes) -> tuple[str, ResponderAnswer]:
-        """Return how it ended (see `metrics.responder_asked`) and the answer."""
-        try:
-            with self._service.calling():
-                answer = self._ask_patiently(utterance.id, body)
-        except HttpCallError as error:
-            self._log.warning("whatsapp.conversation.responder_failed", reason=str(error))
-            return "failed", ResponderAnswer(self._scripted.fallback(utterance))
-        try:
-            read = _read_answer(answer)
-        except UnusableReplyError as error:
-            self._log.warning("whatsapp.conversation.responder_answer_unusable", reason=str(error))
-            return "unusable", ResponderAnswer(self._scripted.fallback(utterance))
-        return ("answered" if read.replies else "silent"), read
-
-    def _ask_patiently(self, message_id: str, body: bytes) -> HttpAnswer:
-        """Ask, and ask again while there is time: a tool that is overloaded or restarting gets a moment."""
-        until = time.monotonic() + self._seconds
-        for attempt in range(1, _ATTEMPTS + 1):
-            try:
-                return self._ask(message_id, body, until - time.monotonic())
-            except HttpCallError:
-                if attempt == _ATTEMPTS or until - time.monotonic() < 2 * self._pause_seconds:
-                    raise
-                time.sleep(self._pause_seconds)
-        raise AssertionError("unreachable")
+        return self._outside.answer(utterance, lambda seconds: self._ask(utterance.id, body, seconds), _read_answer)
 
     def _ask(self, message_id: str, body: bytes, seconds: float) -> HttpAnswer:
         now = datetime.fromtimestamp(self._clock(), UTC)
@@ -103,10 +70,7 @@ class HttpResponder:
             "webhook-timestamp": str(int(now.timestamp())),
             "webhook-signature": self._webhook.sign(message_id, now, body.decode()),
         }
-        answer = self._caller.post(self._url, seconds=seconds, headers=headers, data=body)
-        if answer.status >= 500 or answer.status in {408, 425, 429}:
-            raise HttpCallError(f"HTTP {answer.status}")
-        return answer
+        return self._caller.post(self._url, seconds=seconds, headers=headers, data=body)
 
 
 def _checked_secret(secret: str) -> str:

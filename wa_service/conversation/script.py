@@ -68,6 +68,7 @@ class ConversationProblem(StrEnum):
     NOT_RECEIVED = "not_received"
     SPEECH_OFF = "speech_off"
     NOT_WORDS = "not_words"
+    HANDOVER = "handover"
     FAILED = "failed"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from wa_service.whatsapp.webhooks.events import (
     Audio,
@@ -24,6 +24,15 @@ from wa_service.whatsapp.webhooks.events import (
     Video,
 )
 
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What one side said before: the customer (`user`), or whoever answered (`assistant`)."""
+
+    role: Literal["user", "assistant"]
+    text: str
+
+
 _PICTURES = (Image, Video, Document, Sticker)
 
 
@@ -38,6 +47,7 @@ class Utterance:
     `error_code`: Meta's code for why an unsupported message has no content. `only_language`: the only language that
     voice notes are understood in, "" where there are several.
     `alternatives`: the intents between which the words do not decide, () where they do.
+    `turns`: what was said before, oldest first, where the responder asks for it.
     `unsupported_answered_at`: when (Unix seconds) this conversation last got the answer to an unsupported message.
     """
 
@@ -61,6 +71,7 @@ class Utterance:
     intent: str = ""
     score: float = 0.0
     alternatives: tuple[str, ...] = ()
+    turns: tuple[Turn, ...] = ()
 
 
 def read_utterance(

@@ -60,6 +60,11 @@ LOG_EVENTS = (
         "`message`, `number`, `reason` and a traceback",
     ),
     LogEvent(
+        "whatsapp.conversation.llm_takes_no_tools",
+        "The language model's server refuses tools: it cannot hand over to a person.",
+        "`message`, `number`",
+    ),
+    LogEvent(
         "whatsapp.conversation.reply_limit_reached",
         "A customer got as many automatic answers as `WA_REPLY_LIMIT` allows: the bot is quiet there.",
         "`message`, `number`",

@@ -163,6 +163,8 @@ def _message(item: ThreadPlace) -> ThreadMessage | None:
 
 
 def _told(kind: str, data: Mapping[str, Any]) -> str:
+    if kind == "pause":
+        return ": ".join(str(data[name]) for name in ("reason", "note") if data.get(name))
     if kind == "console":
         return f"{data.get('key')}: {data.get('action')}"
     return str(data.get("type") or "")

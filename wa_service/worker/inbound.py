@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -41,6 +42,7 @@ from wa_service.worker.burst import (
 )
 from wa_service.worker.read_receipts import ReadReceipts
 from wa_service.worker.reply_sends import ReplySends
+from wa_service.worker.turns import Turns
 
 MAX_FAILURES = 5
 MAX_DELIVERIES = 10
@@ -100,6 +102,7 @@ class InboundWorker:
         answer_groups: bool = True,
         wait_for_store: Callable[[float], bool] = lambda _: False,
         renew_after: float = RENEW_LEASE_AFTER,
+        turns: Turns | None = None,
     ) -> None:
         self._inbox = inbox
         self._pipeline = pipeline
@@ -112,6 +115,7 @@ class InboundWorker:
         self._answer_groups = answer_groups
         self._wait_for_store = wait_for_store
         self._renew_after = renew_after
+        self._turns = turns
         self._leases: dict[str, _Lease] = {}
         self._log = log.get_logger()
         self._stopping = False
@@ -215,6 +219,8 @@ class InboundWorker:
             self._failed(work, error, counts=not waits, logger=logger)
         except _HandlerTimeout:
             self._failed(work, TimeoutError("the handler took too long"), counts=True, logger=logger)
+        except StoreUnavailableError:
+            raise
         except Exception as error:  # noqa: BLE001 - whatever a handler does, it must not stop the others
             self._failed(work, error, counts=True, logger=logger)
         else:
@@ -232,6 +238,8 @@ class InboundWorker:
         utterance = burst.utterance(answerable)
         if not self._pipeline.wants_answer(utterance):
             return PipelineResult()
+        if self._turns is not None:
+            utterance = replace(utterance, turns=self._turns.before(burst))
         if isinstance(event, Edit | Revoke):  # Meta knows no mark for these
             return self._pipeline.handle(utterance, fetch)
         with (

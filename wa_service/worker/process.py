@@ -16,6 +16,7 @@ from wa_service.conversation.pipeline import Pipeline
 from wa_service.delivery.send_ledger import SendLedger, read_ledger
 from wa_service.observability import log
 from wa_service.runtime import Runtime
+from wa_service.service.conversation_view import ConversationView
 from wa_service.service.subscriptions import sync_event_urls
 from wa_service.store.flusher import StoreUnavailableError
 from wa_service.store.schedule import Schedule
@@ -31,6 +32,7 @@ from wa_service.worker.outbound import OutboundWorker
 from wa_service.worker.push import PushWorker
 from wa_service.worker.read_receipts import ReadReceipts
 from wa_service.worker.scheduler import SchedulerWorker
+from wa_service.worker.turns import Turns
 
 ROUND_SECONDS = 1.0
 STOP_SECONDS = 25.0
@@ -62,6 +64,7 @@ class WorkerProcess:
             reply_ttl_ms=settings.send_ttl * 1000,
             answer_groups=settings.groups == "answer",
             wait_for_store=built.store.flusher.wait_until_back,
+            turns=_turns(built),
         )
         self._outbound = [
             OutboundWorker(number, built.outbox, sender, consumer=consumer, concurrency=settings.send_concurrency)
@@ -189,6 +192,13 @@ class WorkerProcess:
             self._log.warning("whatsapp.worker.took_over", held=held)
         except StoreUnavailableError:
             self._log.warning("whatsapp.worker.takeover_failed")
+
+
+def _turns(built: Runtime) -> Turns | None:
+    """What reads what was said before; only a language model asks for it."""
+    if built.settings.responder != "llm":
+        return None
+    return Turns(ConversationView(built.threads, built.contacts), built.settings.llm_turns)
 
 
 def run(

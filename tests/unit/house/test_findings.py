@@ -47,6 +47,8 @@ def test_whatever_is_not_ok_says_what_to_do(tmp_path: Path) -> None:
         *findings.of_unknown_variables(["WA_BINT is no setting: is WA_BIND meant?"]),
         findings.of_script(settings.load(REQUIRED | {"WA_SCRIPT_FILE": "/nope.yaml"})),
         findings.of_reach("responder", "http://127.0.0.1:1", "ConnectionError"),
+        findings.of_prompt(None),
+        findings.of_prompt(tmp_path),
         findings.of_api_version("v18.0", NOW.date()),
         findings.of_api_version("v21.0", NOW.date()),
         *findings.of_store(["Append-only is off: set 'appendonly yes'."], {"used_memory": "9", "maxmemory": "10"}, 5.0),

@@ -153,6 +153,8 @@ def test_an_api_key_has_a_name_a_digest_and_roles(text: str, roles: set[str]) ->
 
 def test_an_http_responder_needs_an_address_and_a_secret() -> None:
     assert "WA_RESPONDER_URL" in problems(WA_RESPONDER="http", WA_RESPONDER_SECRET="x")
+    assert "WA_LLM_URL" in problems(WA_RESPONDER="llm")
+    assert "WA_HANDLE_TIMEOUT" in problems(WA_RESPONDER="llm", WA_LLM_URL="http://h", WA_LLM_TIMEOUT="60")
 
 
 def test_the_ended_default_version_is_told_and_a_living_one_is_not() -> None:

@@ -1,0 +1,111 @@
+"""A server that speaks `/v1/chat/completions` over a real socket and says what a test wants, whole or streamed."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Self
+
+Request = dict[str, Any]
+Answer = Callable[[Request], "Reply"]
+
+
+class Reply:
+    """An answer: a status, the bytes, and whether they leave bit by bit; `before` is called first."""
+
+    def __init__(
+        self, body: bytes, status: int = 200, *, form: str = "application/json", before: Callable[[], object] = list
+    ) -> None:
+        self.body = body
+        self.status = status
+        self.form = form
+        self.before = before
+
+
+def said(content: Any = "Hello!", *, tools: tuple[tuple[str, Any], ...] = (), end: str = "stop") -> Reply:
+    """A whole answer, with calls of tools: (name, arguments)."""
+    message: dict[str, Any] = {"role": "assistant", "content": content}
+    if tools:
+        message["tool_calls"] = [
+            {"id": f"call_{n}", "type": "function", "function": {"name": name, "arguments": arguments}}
+            for n, (name, arguments) in enumerate(tools)
+        ]
+    choice = {"index": 0, "message": message, "finish_reason": end}
+    return Reply(json.dumps({"object": "chat.completion", "choices": [choice]}).encode())
+
+
+def streamed(*deltas: dict[str, Any], done: bool = True) -> Reply:
+    """The same in pieces, as server-sent events."""
+    pieces = [{"object": "chat.completion.chunk", "choices": [{"index": 0, "delta": delta}]} for delta in deltas]
+    lines = [": a sign of life", *(f"data: {json.dumps(piece)}" for piece in pieces), *(["data: [DONE]"] * done)]
+    return Reply(("\n\n".join(lines) + "\n\n").encode(), form="text/event-stream")
+
+
+def refused(status: int, message: str) -> Reply:
+    return Reply(json.dumps({"error": {"message": message}}).encode(), status)
+
+
+class ChatServer:
+    """A server on a free port; `answers` are given in turn, the last one stays. A function makes one of the request."""
+
+    def __init__(self, *answers: Reply | Answer) -> None:
+        self.answers = list(answers)
+        self.requests: list[Request] = []
+        self.headers: list[dict[str, str]] = []
+        self.paths: list[str] = []
+        self._server = _Server(("127.0.0.1", 0), _handler(self))
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
+
+    @property
+    def url(self) -> str:
+        """For WA_LLM_URL."""
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def asked(self, n: int = -1) -> list[tuple[str, str]]:
+        """Role and text of each message of a request, the prompt left out."""
+        return [(one["role"], one["content"]) for one in self.requests[n]["messages"][1:]]
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join(5)
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that no longer waits is no error of the server."""
+
+
+def _handler(server: ChatServer) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            server.requests.append(request)
+            server.headers.append({name.lower(): value for name, value in self.headers.items()})
+            server.paths.append(self.path)
+            answer = server.answers.pop(0) if len(server.answers) > 1 else server.answers[0]
+            reply = answer if isinstance(answer, Reply) else answer(request)
+            reply.before()
+            self.send_response(reply.status)
+            self.send_header("Content-Type", reply.form)
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            for line in reply.body.splitlines(keepends=True):
+                self.wfile.write(f"{len(line):x}\r\n".encode() + line + b"\r\n")
+                self.wfile.flush()
+            self.wfile.write(b"0\r\n\r\n")
+
+        def log_message(self, *_: object) -> None:
+            """Silence."""
+
+    return Handler

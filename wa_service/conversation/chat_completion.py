@@ -1,0 +1,195 @@
+"""The language of `/v1/chat/completions` as OpenAI-compatible servers speak it: a request, an answer, streamed or not.
+
+What models put into an answer is put right: reasoning between `<think>` marks is left out, Markdown becomes WhatsApp's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import orjson
+
+from wa_service.conversation.reply_check import UnusableReplyError
+from wa_service.conversation.utterance import Turn
+from wa_service.resilience.http import HttpAnswer
+
+HANDOVER = "handover"
+MAX_TOKENS = 1_024
+"""About four thousand characters, the most that a text message holds."""
+_MAX_REASON = 500
+_PATH = "/chat/completions"
+_THOUGHT = re.compile(r"^\s*<think>.*?(</think>|\Z)", re.DOTALL)
+_BOLD = re.compile(r"\*\*(?=\S)(.+?)(?<=\S)\*\*|__(?=\S)(.+?)(?<=\S)__")
+_HEADING = re.compile(r"^#{1,6} +(.+?) *#*$", re.MULTILINE)
+_LINK = re.compile(r"(?<!!)\[([^\]\n]+)\]\((https?://[^\s)]+)\)")
+_TOOLS = [
+    {
+        "type": "function",
+        "function": {
+            "name": HANDOVER,
+            "description": (
+                "Hand the conversation over to a person of the business, who then answers in place of you. Call this "
+                "where the customer asks for a person, is upset, or needs what you cannot do or do not know."
+            ),
+            "parameters": {
+                "type": "object",
+                "properties": {
+                    "reason": {"type": "string", "description": "What the person should know, in a sentence."}
+                },
+                "required": ["reason"],
+            },
+        },
+    }
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What the model said. `handover`: why a person is to take over, None where none is."""
+
+    text: str
+    handover: str | None = None
+
+
+def completions_url(url: str) -> str:
+    """Return the address of the completions for a server's address, `…/v1` or the completions' own."""
+    path = urlsplit(url).path.rstrip("/")
+    url = url.rstrip("/")
+    if path.endswith(_PATH):
+        return url
+    return url + (_PATH if path.endswith("/v1") else f"/v1{_PATH}")
+
+
+def write_request(model: str, prompt: str, turns: Sequence[Turn], *, limit: str, tools: bool) -> bytes:
+    """Return the request for what comes after the turns, of which the last is the customer's.
+
+    `limit`: the server's name for the most tokens of an answer; `tools`: whether it takes tools.
+    """
+    messages = [{"role": "system", "content": prompt}, *({"role": t.role, "content": t.text} for t in turns)]
+    request: dict[str, Any] = {"messages": messages, "stream": False, limit: MAX_TOKENS}
+    if model:
+        request["model"] = model
+    if tools:
+        request["tools"] = _TOOLS
+    return orjson.dumps(request)
+
+
+def read_completion(answer: HttpAnswer) -> Completion:
+    """Return what an answer says.
+
+    Raises:
+        UnusableReplyError: it is no completion, or says nothing.
+    """
+    if answer.status != 200:
+        raise UnusableReplyError(f"HTTP {answer.status}")
+    body = answer.body.lstrip()
+    streamed = body.startswith((b"data:", b"event:", b":"))
+    text, calls = _joined(_streamed(body)) if streamed else _whole(_parsed(body))
+    handover = next((_reason(arguments) for name, arguments in calls if name == HANDOVER), None)
+    said = _for_whatsapp(text)
+    if not said and handover is None:
+        raise UnusableReplyError("the answer has no text")
+    return Completion(said, handover)
+
+
+def _whole(content: Any) -> tuple[str, list[tuple[str, str]]]:
+    message = _choice(content).get("message")
+    if not isinstance(message, Mapping):
+        raise UnusableReplyError("the answer has no message")
+    calls = [function for call in _list(message.get("tool_calls")) if (function := _object(call.get("function")))]
+    named = [(str(function.get("name")), _argument(function.get("arguments"))) for function in calls]
+    return _text(message.get("content")), named
+
+
+def _joined(pieces: Iterable[Any]) -> tuple[str, list[tuple[str, str]]]:
+    """Return the whole of a streamed answer; one that broke off before its end is none."""
+    text, ended = "", False
+    calls: dict[int, tuple[str, str]] = {}
+    for piece in pieces:
+        if piece is None:
+            ended = True
+            continue
+        choices = _list(_object(piece).get("choices"))
+        if not choices:
+            continue  # usage, or a sign of life
+        choice = choices[0]
+        delta = _object(choice.get("delta"))
+        text += _text(delta.get("content"))
+        for call in _list(delta.get("tool_calls")):
+            index, function = call.get("index"), _object(call.get("function"))
+            name, arguments = calls.get(index if isinstance(index, int) else 0, ("", ""))
+            calls[index if isinstance(index, int) else 0] = (
+                name or str(function.get("name") or ""),
+                arguments + _argument(function.get("arguments")),
+            )
+        ended = ended or choice.get("finish_reason") is not None
+    if not ended:
+        raise UnusableReplyError("the stream broke off")
+    return text, list(calls.values())
+
+
+def _streamed(body: bytes) -> Iterator[Any]:
+    """Yield the pieces of a stream of server-sent events, None for its end."""
+    for line in body.splitlines():
+        if not line.startswith(b"data:"):
+            continue
+        data = line.removeprefix(b"data:").strip()
+        yield None if data == b"[DONE]" else _parsed(data)
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise UnusableReplyError("not JSON") from None
+
+
+def _choice(content: Any) -> Mapping[str, Any]:
+    choices = _list(_object(content).get("choices"))
+    if not choices:
+        raise UnusableReplyError("the answer has no choices")
+    choice: Mapping[str, Any] = choices[0]
+    if choice.get("finish_reason") == "content_filter":
+        raise UnusableReplyError("the answer was filtered")
+    return choice
+
+
+def _text(content: Any) -> str:
+    """Return a message's text: one text, or parts of which some are text."""
+    if isinstance(content, str):
+        return content
+    parts = [part.get("text") for part in _list(content)]
+    return "".join(part for part in parts if isinstance(part, str))
+
+
+def _argument(arguments: Any) -> str:
+    """Return a call's arguments as JSON text: some servers give them as an object."""
+    return arguments if isinstance(arguments, str) else orjson.dumps(arguments).decode() if arguments else ""
+
+
+def _reason(arguments: str) -> str:
+    try:
+        reason = _object(orjson.loads(arguments)).get("reason")
+    except orjson.JSONDecodeError:
+        reason = None
+    return reason.strip()[:_MAX_REASON] if isinstance(reason, str) else ""
+
+
+def _for_whatsapp(text: str) -> str:
+    """Return a text without reasoning, in WhatsApp's own marks: *bold*, and addresses as they are."""
+    text = _THOUGHT.sub("", text)
+    text = _LINK.sub(lambda link: link[2] if link[1] == link[2] else f"{link[1]}: {link[2]}", text)
+    text = _HEADING.sub(lambda heading: f"**{heading[1].strip('*')}**", text)
+    return _BOLD.sub(lambda bold: f"*{bold[1] or bold[2]}*", text).strip()
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _list(value: Any) -> list[Mapping[str, Any]]:
+    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []

@@ -1,0 +1,165 @@
+"""`WA_RESPONDER=llm`: a language model says what to answer, at any OpenAI-compatible `/v1/chat/completions`.
+
+It is asked with the operator's prompt and the last turns of the conversation. Its tool call `handover` ends the bot's
+part: a person is told by an event, and nothing is answered by itself for a while.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from wa_service.conversation.chat_completion import Completion, completions_url, read_completion, write_request
+from wa_service.conversation.outside_responder import OutsideResponder
+from wa_service.conversation.responder import MAX_TEXT, ResponderAnswer, ScriptResponder
+from wa_service.conversation.script import ConversationProblem
+from wa_service.conversation.utterance import Turn, Utterance
+from wa_service.observability import log
+from wa_service.resilience.breaker import CircuitBreaker
+from wa_service.resilience.http import HttpAnswer, HttpCaller
+
+PACKAGED_PROMPT = Path(__file__).with_name("assistant_prompt.md")
+HANDOVER_SECONDS = 1_800.0
+_MAX_QUESTION = 8_000
+
+
+class LlmResponder:
+    """Asks the model; while it fails, the script's fallback answers.
+
+    `seconds`: for all attempts of one message together. `handover_seconds`: how long the bot is quiet where it handed
+    over. `api_key`: "" for none.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        model: str,
+        prompt: str,
+        scripted: ScriptResponder,
+        *,
+        api_key: str = "",
+        seconds: float = 30.0,
+        pause_seconds: float = 0.5,
+        handover_seconds: float = HANDOVER_SECONDS,
+        service: CircuitBreaker | None = None,
+        caller: HttpCaller | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._url = completions_url(url)
+        self._model = model
+        self._prompt = prompt
+        self._scripted = scripted
+        self._headers = {"Content-Type": "application/json", "User-Agent": "wa-service"}
+        if api_key:
+            self._headers["Authorization"] = f"Bearer {api_key}"
+        self._handover_seconds = handover_seconds
+        self._outside = OutsideResponder(
+            scripted, service or CircuitBreaker("the language model"), seconds=seconds, pause_seconds=pause_seconds
+        )
+        self._caller = caller or HttpCaller()
+        self._clock = clock
+        self._log = log.get_logger()
+        # What the server turned down once is not asked of it again.
+        self._limit = "max_tokens"
+        self._tools = True
+
+    def respond(self, utterance: Utterance) -> ResponderAnswer:
+        """Return the model's answer, or the script's fallback where it failed. Raises Unavailable."""
+        if utterance.kind == "revoke":
+            return ResponderAnswer()
+        if utterance.kind == "unsupported":
+            return self._scripted.respond(utterance)
+        question = question_of(utterance)
+        turns = [*utterance.turns, Turn("user", question)]
+        return self._outside.answer(
+            utterance, lambda seconds: self._ask(turns, seconds), lambda answer: self._read(answer, utterance)
+        )
+
+    def _ask(self, turns: list[Turn], seconds: float) -> HttpAnswer:
+        until = time.monotonic() + seconds
+        answer = self._post(turns, seconds)
+        while answer.status in {400, 422} and self._leave_out(answer.body) and time.monotonic() < until:
+            answer = self._post(turns, until - time.monotonic())
+        return answer
+
+    def _post(self, turns: list[Turn], seconds: float) -> HttpAnswer:
+        now = datetime.fromtimestamp(self._clock(), UTC)
+        prompt = f"{self._prompt}\n\nIt is {now:%A, %-d %B %Y, %H:%M} UTC."
+        body = write_request(self._model, prompt, turns, limit=self._limit, tools=self._tools)
+        return self._caller.post(self._url, seconds=seconds, headers=self._headers, data=body)
+
+    def _leave_out(self, refusal: bytes) -> bool:
+        """Ask differently from now on, where the server refuses what some servers do not know."""
+        reason = refusal.lower()
+        if b"max_completion_tokens" in reason and self._limit == "max_tokens":
+            self._limit = "max_completion_tokens"
+            return True
+        if b"tool" in reason and self._tools:
+            self._tools = False
+            self._log.warning("whatsapp.conversation.llm_takes_no_tools")
+            return True
+        return False
+
+    def _read(self, answer: HttpAnswer, utterance: Utterance) -> ResponderAnswer:
+        completion = read_completion(answer)
+        replies: tuple[dict[str, Any], ...] = (_text_message(completion.text),) if completion.text else ()
+        if completion.handover is None:
+            return ResponderAnswer(replies)
+        replies = replies or self._scripted.problem(ConversationProblem.HANDOVER, utterance)
+        return ResponderAnswer(replies, self._handover_seconds, _note(completion))
+
+
+def read_prompt(path: Path | None) -> str:
+    """Return the system prompt: the operator's file, else the packaged one. Raises ValueError for one that is none."""
+    try:
+        prompt = (path or PACKAGED_PROMPT).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"WA_LLM_PROMPT_FILE cannot be read ({type(error).__name__}).") from None
+    if not prompt:
+        raise ValueError("WA_LLM_PROMPT_FILE is empty.")
+    return prompt
+
+
+def question_of(utterance: Utterance) -> str:
+    """Return what a customer said in words, with a word in brackets for what is none."""
+    said = [utterance.text.strip()] if utterance.text.strip() else []
+    match utterance.kind:
+        case "text" | "choice":
+            pass
+        case "audio":
+            said = said or ["[a voice note]"]
+        case "edit":
+            said = [f"[corrects an earlier message:] {' '.join(said)}"]
+        case "location":
+            place = utterance.message.get("location")
+            said.append(f"[a location: {_facts(place)}]")
+        case "order" | "flow" | "contacts":
+            said.append(f"[{utterance.kind}: {_facts(_data(utterance))}]")
+        case kind:
+            said.append(f"[a message of type {kind}]")
+    return "\n".join(said)[:_MAX_QUESTION] or "[an empty message]"
+
+
+def _data(utterance: Utterance) -> object:
+    if utterance.kind == "flow":
+        interactive = utterance.message.get("interactive")
+        reply = interactive.get("nfm_reply") if isinstance(interactive, dict) else None
+        return reply.get("response") if isinstance(reply, dict) else None
+    return utterance.message.get(utterance.kind)
+
+
+def _facts(value: object) -> str:
+    return orjson.dumps(value, default=str).decode()[:1_000]
+
+
+def _text_message(text: str) -> dict[str, Any]:
+    return {"type": "text", "text": {"body": text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"}}
+
+
+def _note(completion: Completion) -> str:
+    return completion.handover or "The model gave no reason."

@@ -1,0 +1,78 @@
+"""A responder outside: asked while there is time, behind a breaker, with the script's fallback where it fails."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from wa_service.conversation.reply_check import UnusableReplyError
+from wa_service.conversation.responder import ResponderAnswer, ScriptResponder
+from wa_service.conversation.utterance import Utterance
+from wa_service.observability import log, metrics
+from wa_service.resilience.breaker import CircuitBreaker
+from wa_service.resilience.http import HttpAnswer, HttpCallError
+
+_ATTEMPTS = 3
+_BUSY = frozenset({408, 425, 429})
+
+Ask = Callable[[float], HttpAnswer]
+"""Asks once, within so many seconds. Raises HttpCallError."""
+Read = Callable[[HttpAnswer], ResponderAnswer]
+"""Reads an answer. Raises UnusableReplyError."""
+
+
+class OutsideResponder:
+    """Asks a service of the operator's; while it fails, the script's fallback answers.
+
+    `seconds`: for all attempts of one message together.
+    """
+
+    def __init__(
+        self, scripted: ScriptResponder, service: CircuitBreaker, *, seconds: float, pause_seconds: float
+    ) -> None:
+        self._scripted = scripted
+        self._service = service
+        self._seconds = seconds
+        self._pause_seconds = pause_seconds
+        self._log = log.get_logger()
+
+    def answer(self, utterance: Utterance, ask: Ask, read: Read) -> ResponderAnswer:
+        """Return the service's answer, or the script's fallback where it failed. Raises Unavailable."""
+        began = time.monotonic()
+        outcome, answer = self._answer(utterance, ask, read)
+        metrics.responder_asked(outcome, time.monotonic() - began)
+        return answer
+
+    def _answer(self, utterance: Utterance, ask: Ask, read: Read) -> tuple[str, ResponderAnswer]:
+        """Return how it ended (see `metrics.responder_asked`) and the answer."""
+        try:
+            with self._service.calling():
+                answer = self._ask_patiently(ask)
+        except HttpCallError as error:
+            self._log.warning("whatsapp.conversation.responder_failed", reason=str(error))
+            return "failed", ResponderAnswer(self._scripted.fallback(utterance))
+        try:
+            found = read(answer)
+        except UnusableReplyError as error:
+            self._log.warning("whatsapp.conversation.responder_answer_unusable", reason=str(error))
+            return "unusable", ResponderAnswer(self._scripted.fallback(utterance))
+        return ("answered" if found.replies else "silent"), found
+
+    def _ask_patiently(self, ask: Ask) -> HttpAnswer:
+        """Ask, and ask again while there is time: a service that is overloaded or restarting gets a moment."""
+        until = time.monotonic() + self._seconds
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                return _served(ask(until - time.monotonic()))
+            except HttpCallError:
+                if attempt == _ATTEMPTS or until - time.monotonic() < 2 * self._pause_seconds:
+                    raise
+                time.sleep(self._pause_seconds)
+        raise AssertionError("unreachable")
+
+
+def _served(answer: HttpAnswer) -> HttpAnswer:
+    """Return an answer that another try would not change; raise HttpCallError for one that it might."""
+    if answer.status >= 500 or answer.status in _BUSY:
+        raise HttpCallError(f"HTTP {answer.status}")
+    return answer

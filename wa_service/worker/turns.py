@@ -1,0 +1,83 @@
+"""What was said before in a conversation, for a responder that remembers: from the thread, both sides of it.
+
+The thread is kept under retention and erased with the person, so nothing is kept for the responder alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+from wa_service.conversation.utterance import Turn
+from wa_service.service.conversation_view import ConversationView, ThreadMessage
+from wa_service.worker.burst import Burst
+
+MAX_TURN = 4_096
+# Much of a thread is no turn: statuses' notes, transcripts, events.
+_PLACES_PER_TURN = 6
+_NOT_SAID = frozenset({"failed", "canceled"})
+
+
+class Turns:
+    """Reads the last `count` turns before a message."""
+
+    def __init__(self, view: ConversationView, count: int) -> None:
+        self._view = view
+        self._count = count
+
+    def before(self, burst: Burst) -> tuple[Turn, ...]:
+        """Return the turns before a burst, oldest first; none in a group, where they would be several people's."""
+        if not self._count or burst.event.group_id:
+            return ()
+        page = self._view.page(burst.work.conversation, count=min(1_000, (self._count + 20) * _PLACES_PER_TURN))
+        return tuple(turns_of(page.messages, {message.event.id for message in burst.messages})[-self._count :])
+
+
+def turns_of(messages: Sequence[ThreadMessage], asked: Iterable[str]) -> list[Turn]:
+    """Return a thread's messages as turns: up to the first that is asked about, what one side said in a row as one."""
+    asked = frozenset(asked)
+    changed = {original for message in messages if (original := _original(message))}
+    turns: list[Turn] = []
+    for message in messages:
+        if message.direction == "in" and message.id in asked:
+            break
+        said = "" if message.id in changed else _said(message)
+        if not said:
+            continue
+        role: Literal["user", "assistant"] = "user" if message.direction == "in" else "assistant"
+        if turns and turns[-1].role == role:
+            said = f"{turns.pop().text}\n{said}"
+        turns.append(Turn(role, said[-MAX_TURN:]))
+    return turns
+
+
+def _original(message: ThreadMessage) -> str:
+    """Return the id of the message that this one edits or revokes, "" for none."""
+    if message.content.type not in {"edit", "revoke"}:
+        return ""
+    change = message.raw.get(message.content.type)
+    return str(change.get("original_message_id") or "") if isinstance(change, dict) else ""
+
+
+def _said(message: ThreadMessage) -> str:
+    """Return the words of a message, "" for what is no turn of this conversation."""
+    if message.kind not in {"message", "send", "echo"} or message.status in _NOT_SAID:
+        return ""
+    match message.content.type:
+        case "edit":
+            return _edited(message)
+        case "revoke" | "reaction" | "system":
+            return ""
+    was_understood = all(note.get("understood") is not False for note in message.notes)
+    words = (message.transcript if was_understood else None) or message.content.text
+    lines = " ".join(line for line in message.content.lines if message.content.type == "interactive")
+    return " ".join(part for part in (words, lines) if part).strip() or f"[{message.content.type}]"
+
+
+def _edited(message: ThreadMessage) -> str:
+    change = message.raw.get("edit")
+    new = change.get("message") if isinstance(change, dict) else None
+    content = new.get(str(new.get("type"))) if isinstance(new, dict) else None
+    if not isinstance(content, dict):
+        return ""
+    return str(content.get("body") or content.get("caption") or "")
