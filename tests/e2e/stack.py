@@ -72,6 +72,7 @@ class Stack:
             "WA_RESPONDER": "http",
             "WA_RESPONDER_URL": self.tool.url,
             "WA_RESPONDER_SECRET": RESPONDER_SECRET,
+            "WA_PUSH_ALLOW": "127.0.0.0/8",
             "WA_INTENTS": "fuzzy",
             "WA_SPEECH": "none",
             "WEB_CONCURRENCY": str(web_processes),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 
@@ -164,6 +165,30 @@ class TestFailing:
         assert subscriptions.done(probe, "taken", answer="200") == "taken"
         assert len(take(subscriptions, tool)) >= 14
         assert subscriptions.get(tool.id).failures == 0
+
+    def test_what_was_tried_while_it_was_down_is_due_at_once_and_was_no_event_s_failure(
+        self, subscriptions: Subscriptions, tool: Subscription, redis_client: redis.Redis
+    ) -> None:
+        self.failing(subscriptions, tool, redis_client)
+        for _ in range(3):
+            redis_client.hset(NAMES.of("subscription", tool.id), "retry_at", 1)
+            [probe] = take(subscriptions, tool)
+            subscriptions.done(probe, "failed", answer="503", delay=300)
+        redis_client.hset(NAMES.of("subscription", tool.id), "retry_at", 1)
+        [probe] = take(subscriptions, tool)
+        subscriptions.done(probe, "taken", answer="200")
+        assert sum(each.tries for each in take(subscriptions, tool)) == 0
+        later = redis_client.zrange(NAMES.of("push_due", tool.id), 0, -1, withscores=True)
+        assert max(score for _, score in later) < (time.time() + 30) * 1000
+
+    def test_a_subscriber_that_is_down_is_left_in_peace_for_as_long_as_it_asked(
+        self, subscriptions: Subscriptions, tool: Subscription, redis_client: redis.Redis
+    ) -> None:
+        self.failing(subscriptions, tool, redis_client)
+        redis_client.hset(NAMES.of("subscription", tool.id), "retry_at", 1)
+        [probe] = take(subscriptions, tool)
+        subscriptions.done(probe, "failed", answer="503", delay=5, asked=600)
+        assert 590 < subscriptions.take(tool.id, 32)[0] <= 600
 
     def test_a_failed_probe_lengthens_the_pause(
         self, subscriptions: Subscriptions, tool: Subscription, redis_client: redis.Redis

@@ -36,11 +36,15 @@ class Post(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
-    """How a delivery ended: `answer` is the HTTP status or the kind of failure, `delay` (s) when to try again."""
+    """How a delivery ended: `answer` is the HTTP status or the kind of failure, `delay` (s) when to try again.
+
+    `asked`: the seconds that the subscriber asked to wait (`Retry-After`), for every event.
+    """
 
     outcome: Outcome
     answer: str
     delay: float = 0.0
+    asked: float = 0.0
 
 
 class Pusher:
@@ -104,8 +108,8 @@ class Pusher:
             return Pushed("taken", str(answer.status))
         if answer.status == GONE:
             return Pushed("gone", str(answer.status), delay)
-        asked = _asked_pause(answer.headers, self._clock())
-        return Pushed("failed", str(answer.status), max(delay, min(asked, LONGEST_RETRY_AFTER)))
+        asked = min(_asked_pause(answer.headers, self._clock()), LONGEST_RETRY_AFTER)
+        return Pushed("failed", str(answer.status), max(delay, asked), asked)
 
 
 def _asked_pause(headers: Mapping[str, str], now: float) -> float:

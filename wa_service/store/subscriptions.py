@@ -210,8 +210,8 @@ class Subscriptions:
         ]
         return (float("inf") if wait < 0 else wait / 1000), deliveries
 
-    def done(self, delivery: Delivery, outcome: Outcome, *, answer: str, delay: float = 0.0) -> str:
-        """Write how a delivery ended; `delay` (s): when a failed one is tried again.
+    def done(self, delivery: Delivery, outcome: Outcome, *, answer: str, delay: float = 0.0, asked: float = 0.0) -> str:
+        """Write how a delivery ended; `delay` (s): when a failed one is tried again, `asked` (s): `Retry-After`.
 
         Returns what became of it: "taken", "retried", "dropped", "paused" (the subscription is), or "" where the lease
         was another's by now.
@@ -223,6 +223,7 @@ class Subscriptions:
             token=delivery.token,
             outcome=outcome,
             delay_ms=int(delay * 1000),
+            asked_ms=int(asked * 1000),
             most_tries=len(RETRY_SECONDS) + 1,
             answer=answer,
             few=FAILURES_IN_A_ROW,

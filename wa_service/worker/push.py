@@ -126,7 +126,9 @@ class _Loop:
         try:
             subscription = self.subscription
             pushed = self._pusher.push(subscription, delivery)
-            became = self._subscriptions.done(delivery, pushed.outcome, answer=pushed.answer, delay=pushed.delay)
+            became = self._subscriptions.done(
+                delivery, pushed.outcome, answer=pushed.answer, delay=pushed.delay, asked=pushed.asked
+            )
             self.held.pop(delivery.token, None)
             self._tell(subscription, delivery, became, pushed.answer)
         except StoreUnavailableError:

@@ -1,9 +1,11 @@
 -- How a delivery to a subscriber ended, written by the lease's holder. outcome: "taken" | "failed" | "gone" (it wants no
--- more). delay_ms: when this event is tried again. An event that failed `most_tries` times, while others were taken, is
--- dropped. After `few` failures in a row the subscriber is tried one event at a time: after the first of `pauses` (ms),
--- then after the next one, and so on. After `longest_ms` without a success it is paused.
+-- more). delay_ms: when this event is tried again; asked_ms: for how long the subscriber asked for peace. An event that
+-- failed `most_tries` times, while others were taken, is dropped. After `few` failures in a row the subscriber is tried
+-- one event at a time: after the first of `pauses` (ms), then after the next one, and so on. That is no event's failure:
+-- it counts as no try, and once the subscriber takes one, the others are due. After `longest_ms` without a success it is
+-- paused.
 -- Return {1, or 0 where the lease is another's; what became of it: "taken", "retried", "dropped", "paused"}.
--- args: subscription conversation token outcome delay_ms:number most_tries:number answer few:number longest_ms:number pauses:number...
+-- args: subscription conversation token outcome delay_ms:number asked_ms:number most_tries:number answer few:number longest_ms:number pauses:number...
 -- include: allow_when_full clock subscription
 local s = subscriber(subscription)
 local v = redis.call('HMGET', s.key, 'state', 'failures', 'failing_since', 'level', 'probe')
@@ -22,16 +24,17 @@ local function pause_for(reason)
   return { 1, 'paused' }
 end
 
-local tries = redis.call('HINCRBY', s.head(conversation), 'tries', 1)
-redis.call('HDEL', s.head(conversation), 'token', 'lease')
-redis.call('ZADD', s.due, now + delay_ms, conversation)
-if outcome == 'gone' then return pause_for('gone') end
 local failures, level, since = tonumber(v[2] or 0) + 1, tonumber(v[4] or 0), tonumber(v[3] or now)
+local is_down = level > 0
+local tries = redis.call('HINCRBY', s.head(conversation), 'tries', is_down and 0 or 1)
+redis.call('HDEL', s.head(conversation), 'token', 'lease')
+redis.call('ZADD', s.due, is_down and now or now + delay_ms, conversation)
+if outcome == 'gone' then return pause_for('gone') end
 redis.call('HSET', s.key, 'failures', failures, 'failing_since', since)
 if now - since >= longest_ms then return pause_for('failing') end
 if (level == 0 and failures >= few) or (level > 0 and v[5] == token) then
   level = math.min(level + 1, #pauses)
-  redis.call('HSET', s.key, 'level', level, 'retry_at', now + pauses[level])
+  redis.call('HSET', s.key, 'level', level, 'retry_at', now + math.max(asked_ms, pauses[level]))
 end
 if level == 0 and tries >= most_tries then
   s.remove_first(conversation)
