@@ -20,6 +20,7 @@ from wa_service.resilience.deadline import GreenletDeadline
 from wa_service.resilience.destinations import LOOPBACK, DestinationPolicy, Network
 from wa_service.resilience.http import HttpCaller
 from wa_service.speech.local_server import LocalSpeechServer
+from wa_service.whatsapp.stop_words import StopWords
 
 Intents = Literal["fuzzy", "semantic"]
 
@@ -48,6 +49,8 @@ class ConversationOptions:
     speech_confidence: float = 0.60
     speech_at_once: int = MAX_RECORDINGS
     push_allow: tuple[Network, ...] = ()
+    stop_words: tuple[str, ...] = ()
+    start_words: tuple[str, ...] = ()
 
 
 def make_pipeline(options: ConversationOptions) -> Pipeline:
@@ -65,6 +68,7 @@ def make_pipeline(options: ConversationOptions) -> Pipeline:
         matcher=matcher,
         scripted=scripted,
         responder=_responder(options, scripted),
+        stop_words=StopWords.of(options.stop_words, options.start_words),
         transcriber=Transcriber(speech, options.speech_confidence, max_recordings=options.speech_at_once),
         parts=[part for part in (matcher, speech) if isinstance(part, (SemanticMatcher, LocalSpeechClient))],
     )

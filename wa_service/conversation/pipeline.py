@@ -24,11 +24,13 @@ from wa_service.conversation.transcription import FetchMedia, Transcriber, Trans
 from wa_service.conversation.utterance import Utterance
 from wa_service.observability import metrics
 from wa_service.resilience.breaker import Unavailable
+from wa_service.whatsapp.stop_words import StopWords
 from wa_service.whatsapp.webhooks.events import Audio
 
 TYPING_AFTER = 1.0
 UNSUPPORTED_EVERY = 3_600
 """Seconds: what WhatsApp does not hand on is answered once per conversation in this time."""
+_NO_WORDS = StopWords()
 _NOTHING_ASKED = frozenset({"reaction", "system", "edit", "revoke", "call_permission_reply", "welcome"})
 """Kinds that are answered only where the script has an intent `on` them."""
 _CHANGES = frozenset({"edit", "revoke"})
@@ -77,6 +79,7 @@ class Pipeline:
         transcriber: Transcriber,
         parts: Sequence[SemanticMatcher | LocalSpeechClient] = (),
         patience: float = 300.0,
+        stop_words: StopWords = _NO_WORDS,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._examples = examples_of(script)
@@ -89,6 +92,7 @@ class Pipeline:
         self._transcriber = transcriber
         self._parts = tuple(parts)
         self._patience = patience
+        self._stop_words = stop_words
         self._clock = clock
 
     @property
@@ -121,6 +125,8 @@ class Pipeline:
         """
         if not self.wants_answer(utterance):
             return PipelineResult()
+        if (said := self._answer_consent(utterance)) is not None:
+            return said
         if utterance.recording is not None:
             return self._answer_recording(utterance, utterance.recording, fetch_media)
         if utterance.kind == "unsupported":
@@ -144,6 +150,19 @@ class Pipeline:
     def _understood(self, utterance: Utterance) -> Utterance:
         match = self.match(utterance)
         return replace(utterance, intent=match.intent or "", score=match.score, alternatives=match.alternatives)
+
+    def _answer_consent(self, utterance: Utterance) -> PipelineResult | None:
+        """Confirm a STOP, or a START that took effect; None where nothing was said, or somebody else is to answer.
+
+        The store knew before: what was said holds, whoever answers and whether anybody does.
+        """
+        word = self._stop_words.meaning_of(utterance.message) if len(utterance.messages) < 2 else None
+        elsewhere = isinstance(self._responder, HttpResponder | SilentResponder) or utterance.choice in self._by_choice
+        if word is None or elsewhere:
+            return None
+        if word == "start" and utterance.contact.get("started") != utterance.timestamp:
+            return None
+        return PipelineResult(self._scripted.consent(word, utterance), "stopped" if word == "stop" else "started")
 
     def _answer_recording(self, utterance: Utterance, recording: Audio, fetch_media: FetchMedia) -> PipelineResult:
         found = self._transcribe(recording, fetch_media)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from jinja2.exceptions import TemplateError
 
@@ -81,6 +81,11 @@ class ScriptResponder:
     def problem(self, problem: ConversationProblem, utterance: Utterance) -> tuple[dict[str, Any], ...]:
         """Return what the script says about this problem."""
         return self._fill(self._script.problems[problem].reply, utterance)
+
+    def consent(self, word: Literal["stop", "start"], utterance: Utterance) -> tuple[dict[str, Any], ...]:
+        """Return what the script says to who refuses marketing, or wants it again."""
+        answer = self._script.stopped if word == "stop" else self._script.started
+        return self._fill(answer.reply, utterance) if answer else ()
 
     def _titled(self, intents: Sequence[str]) -> dict[str, str]:
         """Return those of the intents that have a title, with it; at most three, as many as a message has room for."""

@@ -283,9 +283,13 @@ Problems: TypeAlias = Annotated[dict[ConversationProblem, ScriptedAnswer], Befor
 
 
 class _Packaged(_Part):
-    """The packaged replies to problems; a script replaces them one by one."""
+    """The packaged replies to problems, and to who refuses marketing or wants it again; a script replaces them one by
+    one.
+    """
 
     problems: Problems
+    stopped: ScriptedAnswer
+    started: ScriptedAnswer
 
 
 class Script(_Part):
@@ -295,6 +299,8 @@ class Script(_Part):
     fallback: ScriptedAnswer
     clarify: Clarify | None = None
     problems: Problems = Field(default_factory=dict)
+    stopped: ScriptedAnswer | None = None
+    started: ScriptedAnswer | None = None
     threshold: Annotated[float | None, BeforeValidator(_threshold)] = None
 
     @model_validator(mode="after")
@@ -319,7 +325,8 @@ def load_script(path: Path) -> Script:
     """Read and check a script file. Raises ScriptError."""
     packaged = _validated(_Packaged, ScriptFile(_PACKAGED_PROBLEMS))
     script = _validated(Script, ScriptFile(path))
-    return script.model_copy(update={"problems": {**packaged.problems, **script.problems}})
+    replies = {"stopped": script.stopped or packaged.stopped, "started": script.started or packaged.started}
+    return script.model_copy(update={"problems": {**packaged.problems, **script.problems}, **replies})
 
 
 _Model = TypeVar("_Model", bound=BaseModel)

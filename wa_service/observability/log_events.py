@@ -134,6 +134,7 @@ LOG_EVENTS = (
         "Meta told something about an account or a number; an error that belongs to no message (a warning).",
         "`field` (Meta's, or error), `name` (of what happened), `waba_id`; `code`, `number`",
     ),
+    LogEvent("whatsapp.contact.marketing", "A customer refused marketing, or wants it again.", "`word`, `by`"),
     LogEvent("whatsapp.limit.reported", "Meta told a limit.", "`per_second`, `daily`, `number`"),
     LogEvent("whatsapp.rate.lowered", "A number sends more slowly after Meta's 130429.", "`id`, `per_second`"),
     LogEvent(

@@ -81,6 +81,9 @@ _responder_seconds = Histogram(
 )
 _speech = Histogram("whatsapp_speech_seconds", "Time to hear one voice note.", buckets=_SECONDS_OF_AN_ANSWER)
 
+_marketing_words = Counter(
+    "whatsapp_marketing_choices", "Customers who refused marketing or want it again.", ["choice", "by"]
+)
 _pushes = Counter("whatsapp_push", "Deliveries of events to subscriptions, by outcome.", ["subscription", "outcome"])
 
 _batches = Counter(
@@ -109,6 +112,7 @@ class _Children:
 
 _batches_of = _Children(_batches, limit=40)
 _pushes_of = _Children(_pushes, limit=250)
+_marketing_words_of = _Children(_marketing_words, limit=10)
 _sent_of = _Children(_messages_sent, _SENT_TYPES | {"media"})
 _downloads_of = _Children(_media_downloads, ("success", "error"))
 _latency_of = _Children(_api_latency, limit=30)
@@ -184,6 +188,11 @@ def status_applied(status: str, count: int = 1) -> None:
 def delivery_took(status: str, seconds: float) -> None:
     """A message reached `status` so long after Meta had accepted it."""
     _delivery_of(status).observe(max(0.0, seconds))
+
+
+def marketing_chosen(choice: str, by: str) -> None:
+    """A customer said `stop` or `start` to marketing, in words or to Meta."""
+    _marketing_words_of(choice, by).inc()
 
 
 def reply_took(seconds: float) -> None:

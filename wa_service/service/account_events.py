@@ -11,6 +11,7 @@ from wa_service.store.events import Events
 from wa_service.store.flusher import Command, StoreUnavailableError
 from wa_service.store.inbox import Inbox
 from wa_service.store.size_limits import bounded
+from wa_service.store.template_categories import TemplateCategories
 from wa_service.whatsapp.webhooks.events import ManagementEvent, Piece, parse_piece
 from wa_service.whatsapp.webhooks.history import ADDRESS_BOOK_FIELD, named_contacts
 from wa_service.whatsapp.webhooks.identity import identities_of_update
@@ -39,13 +40,21 @@ class AccountEvents:
     """
 
     def __init__(
-        self, events: Events, inbox: Inbox, numbers: Sequence[str], *, waba_id: str | None, limits_of: str
+        self,
+        events: Events,
+        inbox: Inbox,
+        numbers: Sequence[str],
+        *,
+        waba_id: str | None,
+        limits_of: str,
+        categories: TemplateCategories,
     ) -> None:
         self._events = events
         self._inbox = inbox
         self._numbers = tuple(numbers)
         self._waba_id = waba_id
         self._limits_of = limits_of
+        self._categories = categories
         self._log = log.get_logger()
         # Meta speaks of a number as customers see it; which of ours that is stands in what is delivered for it. Once
         # this process has told the store, nothing is left here, and a delivery pays nothing for it.
@@ -65,6 +74,10 @@ class AccountEvents:
         writes = [PendingWrite(keep, piece, partial(self._log_event, event.event))]
         if self._waba_id is None or event.waba_id == self._waba_id:
             writes += self._limits(event, piece)
+            if event.template is not None and event.template.category:
+                template = event.template
+                command = self._categories.change(template.name, template.language, template.category.upper())
+                writes.append(PendingWrite(command, piece, _check_linked))
         if piece.field == "user_id_update":
             writes += self._identities(piece)
         if piece.field == ADDRESS_BOOK_FIELD and piece.phone_number_id in self._numbers:

@@ -16,6 +16,7 @@ from wa_service.service.account_events import (
     check_kept,
     unexpected_result,
 )
+from wa_service.service.marketing_consent import PREFERENCES_FIELD, MarketingConsent
 from wa_service.service.odd_webhooks import OddWebhooks
 from wa_service.store.client import Store
 from wa_service.store.dead_letters import DeadLetters
@@ -47,6 +48,7 @@ class Intake:
         dead_letters: DeadLetters,
         memory: MemoryWatch,
         account: AccountEvents,
+        consent: MarketingConsent,
         numbers: Sequence[str],
         metrics_buffer: MetricsBuffer,
         debug: bool = False,
@@ -58,6 +60,7 @@ class Intake:
         self._dead_letters = dead_letters
         self._memory = memory
         self._account = account
+        self._consent = consent
         self._our_numbers = frozenset(numbers)
         self._metrics = metrics_buffer
         self._debug = debug
@@ -107,6 +110,8 @@ class Intake:
             self._metrics.event_seen(piece.label)
             try:
                 writes += self._writes(piece, received_ms)
+            except StoreUnavailableError:
+                raise
             except Exception as defect:  # noqa: BLE001 - whatever is the matter with it, its siblings go on
                 writes.append(self._unstorable(piece, received_ms, defect))
                 unstorable = True
@@ -128,13 +133,14 @@ class Intake:
         if kind == "malformed":
             return [PendingWrite(self._dead_letters.add(piece, received_ms), piece, self._on_dead_letter)]
         if kind == "management":
-            return self._account.management(piece)
+            consent = self._consent.of_preferences(piece) if piece.field == PREFERENCES_FIELD else []
+            return [*self._account.management(piece), *consent]
         if number not in self._our_numbers:
             stray = {"n": number, "w": piece.waba_id, "k": kind, "m": _stray_form(piece, received_ms)}
             return [PendingWrite(self._events.stray(stray), piece, self._on_stray)]
         if kind == "message":
-            write = PendingWrite(self._inbox.admit(piece, received_ms), piece, self._on_admitted)
-        elif kind in THREAD_KINDS:
+            return self._message_writes(piece, received_ms)
+        if kind in THREAD_KINDS:
             write = PendingWrite(self._inbox.tell_thread_event(piece, received_ms), piece, _on_thread_event)
         elif kind == "history":
             write = PendingWrite(self._events.history(piece), piece, _on_thread_event)
@@ -147,6 +153,13 @@ class Intake:
         if number in self._account.untold_numbers:
             return [write, *self._account.number_seen_as(piece)]
         return [write]
+
+    def _message_writes(self, piece: Piece, received_ms: int) -> list[PendingWrite]:
+        """Return a message's writes; a START among them comes first: its message is answered by what it changed."""
+        consent = self._consent.of_message(piece, received_ms)
+        admit = PendingWrite(self._inbox.admit(piece, received_ms), piece, self._on_admitted)
+        seen_as = self._account.number_seen_as(piece) if piece.phone_number_id in self._account.untold_numbers else []
+        return [*consent.first, admit, *consent.then, *seen_as]
 
     def _on_admitted(self, piece: Piece, result: Any) -> None:
         match result:

@@ -14,12 +14,14 @@ from wa_service.service.account_events import AccountEvents
 from wa_service.service.batches import BatchService
 from wa_service.service.conversation_view import ConversationView
 from wa_service.service.intake import Intake
+from wa_service.service.marketing_consent import MarketingConsent
 from wa_service.service.replay import ReplayService
 from wa_service.service.send import SendService
 from wa_service.service.subscriptions import SubscriptionService
 from wa_service.service.template_cache import Definitions, TemplateCache
 from wa_service.store.flusher import StoreUnavailableError
 from wa_service.store.template_categories import TemplateCategories
+from wa_service.whatsapp.stop_words import StopWords
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ def build(runtime: Runtime, metrics_buffer: MetricsBuffer) -> Services:
         runtime.numbers,
         waba_id=settings.business_account_id,
         limits_of=runtime.outbox.limits_of(runtime.numbers[0]).waba,
+        categories=categories,
     )
     intake = Intake(
         store=runtime.store,
@@ -55,6 +58,7 @@ def build(runtime: Runtime, metrics_buffer: MetricsBuffer) -> Services:
         dead_letters=runtime.dead_letters,
         memory=runtime.memory,
         account=account,
+        consent=MarketingConsent(runtime.stops, StopWords.of(settings.stop_words, settings.start_words)),
         numbers=runtime.numbers,
         metrics_buffer=metrics_buffer,
         debug=settings.log_level == "debug",

@@ -33,6 +33,7 @@ Kind = Literal[
     "erased",
     "console",
     "pause",
+    "stop",
 ]
 
 

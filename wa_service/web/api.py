@@ -20,6 +20,7 @@ from wa_service.web.event_routes import add_event_routes
 from wa_service.web.media_routes import add_media_routes
 from wa_service.web.message_routes import MessageRoutes
 from wa_service.web.sender_numbers import SenderClients
+from wa_service.web.stop_routes import add_stop_routes
 from wa_service.web.subscription_routes import SubscriptionRoutes
 from wa_service.web.template_routes import add_template_routes
 
@@ -33,7 +34,8 @@ def api_blueprint(runtime: Runtime, services: Services, send_wait: float) -> API
     add_media_routes(api, clients)
     add_template_routes(api, services.templates)
     add_event_routes(api, runtime.events, runtime.contacts)
-    add_contact_routes(api, runtime.contacts, services.conversations)
+    add_contact_routes(api, runtime.contacts, services.conversations, runtime.stops)
+    add_stop_routes(api, runtime.stops)
     add_dead_letter_routes(api, runtime.dead_letters, services.replay)
     SubscriptionRoutes(services.subscriptions, runtime.subscriptions).add_to(api)
     return api

@@ -12,10 +12,11 @@ from pydantic import Field, ValidationError
 
 from wa_service.service.conversation_view import ConversationPage, ConversationView, ThreadMessage
 from wa_service.store.contacts import Contact, Contacts, NobodysAddressError
+from wa_service.store.stops import Stops, StopState
 from wa_service.web.auth import allow
 from wa_service.web.bodies import json_object
 from wa_service.web.cached_schema import CachedSchemaModel
-from wa_service.web.models import Moment, ResponseBody
+from wa_service.web.models import Moment, ResponseBody, Stopped
 from wa_service.web.openapi import operation
 from wa_service.web.problems import INVALID, NOT_FOUND, ProblemError
 from wa_service.whatsapp.outbound.field_problems import problems
@@ -51,9 +52,10 @@ class ContactCard(ResponseBody):
     addresses: list[str]
     window_open: bool
     windows: list[ServiceWindow]
+    stopped: Annotated[Stopped | None, Field(description="Null: marketing is welcome.")]
 
     @classmethod
-    def of(cls, found: list[Contact], now_ms: int) -> ContactCard:
+    def of(cls, found: list[Contact], now_ms: int, stopped: StopState | None) -> ContactCard:
         """Return the card of one customer's contacts, at least one, on our several numbers."""
         windows = [
             ServiceWindow(
@@ -73,6 +75,7 @@ class ContactCard(ResponseBody):
             addresses=addresses,
             window_open=any(window.open for window in windows),
             windows=windows,
+            stopped=Stopped.of(stopped),
         )
 
 
@@ -164,7 +167,7 @@ class Erased(ResponseBody):
     erased: int
 
 
-def add_contact_routes(api: APIBlueprint, contacts: Contacts, conversations: ConversationView) -> None:
+def add_contact_routes(api: APIBlueprint, contacts: Contacts, conversations: ConversationView, stops: Stops) -> None:
     """Add the routes."""
 
     @api.get("/contacts/<id>/messages", **operation(200, ThreadPage))
@@ -187,7 +190,7 @@ def add_contact_routes(api: APIBlueprint, contacts: Contacts, conversations: Con
         found = contacts.find(path.id)
         if not found:
             raise ProblemError(NOT_FOUND, "No customer is known under this address.")
-        return ContactCard.of(found, int(time.time() * 1000)).respond()
+        return ContactCard.of(found, int(time.time() * 1000), stops.find(found[0].address)).respond()
 
     @api.put("/contacts/<id>/pause", **operation(200, Paused, body=PauseRequest))
     @allow("send")

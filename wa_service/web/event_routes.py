@@ -63,14 +63,16 @@ class EventItem(ResponseBody):
     ours was accepted, was canceled, failed or is unknown), `status` (Meta told what became of it; where `data` has a
     `type`, of the payment or call that belongs to it) or `management` (`data` holds Meta's `field` and its `value`);
     `echo` is what a person of the business wrote in the app, `standby` what happens in a thread that is another
-    application's, `handover` that a thread changed hands (`data` as of a `message`), `history` what was written
-    in a thread before (`data` holds `thread`, Meta's `metadata` and `messages`). `erased` tells that a person was
-    erased (`data` holds the SHA-256 of each of their `addresses`, as hex): erase your copy, too. `pause` tells that
-    nothing is answered by itself there for a while (`data` holds `until`, in Unix seconds, and the `reason`: `handover`
-    where a person is to take over, with a `note`, `responder` where the program said so, `reply-limit` where two
-    machines seem to talk). `batch`: a batch was paused, resumed, canceled or is done (`data` holds its `id`, `state`
-    and `reason`). With `stale` a message came too late to be answered. `unreadable` is what another version stored in a
-    form that this one does not know. `contact` is an address that the customer has now, null where there is none.
+    application's, `handover` that a thread changed hands (`data` as of a `message`), `history` what was written in a
+    thread before (`data` holds `thread`, Meta's `metadata` and `messages`). `erased` tells that a person was erased
+    (`data` holds the SHA-256 of each of their `addresses`, as hex): erase your copy, too. `pause` tells that nothing is
+    answered by itself there for a while (`data` holds `until`, in Unix seconds, and the `reason`: `handover` where a
+    person is to take over, with a `note`, `responder` where the program said so, `reply-limit` where two machines seem
+    to talk). `batch`: a batch was paused, resumed, canceled or is done (`data` holds its `id`, `state` and `reason`).
+    `stop` tells that a customer wants no marketing, or wants it again (`data` holds `marketing`: `stopped` or
+    `started`, and `by`). With `stale` a message came too late to be answered. `unreadable` is what another version
+    stored in a form that this one does not know. `contact` is an address that the customer has now, null where there is
+    none.
     """
 
     cursor: str

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from flask import Response
 from pydantic import BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
 
+from wa_service.store.stops import StopState
 from wa_service.web.cached_schema import CachedSchemaModel
 
 
@@ -63,3 +64,15 @@ class ProblemBody(BaseModel):
     details: str | None = None
     fbtrace_id: str | None = None
     id: str | None = None
+
+
+class Stopped(ResponseBody):
+    """Since when a customer wants no marketing, and by what: `words`, `meta`, `131050`, `api` or `import`."""
+
+    marketing: Moment
+    by: str
+
+    @classmethod
+    def of(cls, state: StopState | None) -> Stopped | None:
+        """Return the state as a caller sees it, None where marketing is welcome."""
+        return cls(marketing=state.marketing, by=state.by) if state else None

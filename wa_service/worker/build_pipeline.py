@@ -37,6 +37,8 @@ def build_pipeline(settings: Settings) -> Pipeline:
         speech_timeout=settings.speech_timeout,
         speech_processes=settings.speech_processes,
         speech_confidence=settings.speech_confidence,
+        stop_words=settings.stop_words,
+        start_words=settings.start_words,
         # A flood of voice notes leaves half of the places to those who write.
         push_allow=tuple(ip_network(network) for network in settings.push_allow),
         speech_at_once=max(1, settings.worker_concurrency // 2),

@@ -88,6 +88,8 @@ def contact_facts(contact: Mapping[str, str]) -> dict[str, Any]:
         "name": contact.get("name", ""),
         "addresses": contact.get("addresses", "").split(),
         "window_end": stored_seconds(contact.get("window_end")),
+        "stopped": stored_seconds(contact.get("stopped_at")),
+        "started": stored_seconds(contact.get("started_at")),
     }
 
 

@@ -46,6 +46,7 @@ FACTS: dict[str, Callable[[], None]] = {
     "whatsapp_responder_total": lambda: metrics.responder_asked("answered", 0.1),
     "whatsapp_responder_seconds_count": lambda: metrics.responder_asked("answered", 0.1),
     "whatsapp_speech_seconds_count": lambda: metrics.speech_took(0.4),
+    "whatsapp_marketing_choices_total": lambda: metrics.marketing_chosen("stop", "words"),
     "whatsapp_push_total": lambda: metrics.event_pushed("sub_1", "taken"),
     "whatsapp_batches_total": lambda: metrics.batch_changed("paused", "spam_limited"),
 }  # fmt: skip

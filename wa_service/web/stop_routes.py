@@ -1,0 +1,99 @@
+"""`/v1/contacts/{id}/stop` and `/v1/stops`: who wants no marketing."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+from flask import Response, request
+from flask_openapi3.blueprint import APIBlueprint
+from pydantic import Field
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from wa_service.service.stop_import import MOST_LINES, import_stops
+from wa_service.store.stops import Stops
+from wa_service.web.auth import allow
+from wa_service.web.contact_routes import ContactPath
+from wa_service.web.models import ResponseBody, Stopped
+from wa_service.web.openapi import operation
+from wa_service.web.problems import INVALID, MEDIA_TYPE, ProblemError
+from wa_service.whatsapp.addresses import as_stored, is_user_id
+from wa_service.whatsapp.phone_numbers import is_number
+
+LARGEST_IMPORT: Final = 2 * 1024 * 1024
+NDJSON: Final = "application/x-ndjson"
+
+
+class StopCard(ResponseBody):
+    """What a customer says about marketing; null: it is welcome."""
+
+    stopped: Stopped | None
+
+
+class RefusedLine(ResponseBody):
+    """A line that was not taken, counted from 0, and why."""
+
+    index: int
+    problem: str
+
+
+class Imported(ResponseBody):
+    """How many were taken, and the lines that were not."""
+
+    taken: int
+    refused: Annotated[list[RefusedLine], Field(description="The others were taken.")]
+
+
+def add_stop_routes(api: APIBlueprint, stops: Stops) -> None:
+    """Add the routes."""
+
+    @api.put("/contacts/<id>/stop", **operation(200, StopCard))
+    @allow("send")
+    def stop_marketing(path: ContactPath) -> Response:
+        """Send this customer no marketing any more; they need not be known yet, and it outlives their erasure."""
+        address = _address(path.id)
+        stops.apply(address, stop=True, by="api")
+        return StopCard(stopped=Stopped.of(stops.find(address))).respond()
+
+    @api.delete("/contacts/<id>/stop", **operation(200, StopCard))
+    @allow("manage")
+    def start_marketing(path: ContactPath) -> Response:
+        """Send this customer marketing again, because they asked for it."""
+        address = _address(path.id)
+        stops.apply(address, stop=False, by="api")
+        return StopCard(stopped=Stopped.of(stops.find(address))).respond()
+
+    @api.post("/stops", **_import_operation())
+    @allow("manage")
+    def import_stopped() -> Response:
+        """Import customers who want no marketing: one a line, `{"to": "447700900123"}`, 10,000 at most.
+
+        Safe to repeat.
+        """
+        done = import_stops(stops, _lines())
+        refused = [RefusedLine(index=index, problem=problem) for index, problem in done.refused]
+        return Imported(taken=done.taken, refused=refused).respond()
+
+
+def _import_operation() -> dict[str, Any]:
+    described = operation(200, Imported)
+    line = {"type": "string", "pattern": r'^(\{"to": ?"[1-9][0-9]{6,14}"\}\n?){0,5}$'}
+    described["openapi_extensions"]["requestBody"] = {"required": True, "content": {NDJSON: {"schema": line}}}
+    return described
+
+
+def _address(given: str) -> str:
+    address = as_stored(given)
+    if not (is_number(address) or is_user_id(address)):
+        raise ProblemError(INVALID, fields=[("id", "This must be a phone number or a business-scoped user id.")])
+    return address
+
+
+def _lines() -> list[bytes]:
+    request.max_content_length = LARGEST_IMPORT + 1
+    if request.mimetype != NDJSON:
+        raise ProblemError(MEDIA_TYPE, f"Send one JSON text a line, as {NDJSON}.")
+    raw = request.get_data(cache=False)
+    lines = raw.split(b"\n")
+    if len(raw) > LARGEST_IMPORT or len(lines) > MOST_LINES + 1:
+        raise RequestEntityTooLarge
+    return lines
