@@ -225,10 +225,11 @@ def test_somebody_else_who_was_there_is_as_before(lanes: Lanes, contacts: Contac
     contacts.forget(USER_ID)
     after = contents(redis_client)
     changed = {key for key in before if before[key] != after.get(key)}
-    # Stamps, wake-ups and marks are nobody's; the group's contact and lane say when somebody wrote last; the stream
-    # tells `erased`.
+    # Stamps, wake-ups and marks are nobody's; the group's contact and lane say when somebody wrote last,
+    # and how much; the stream tells `erased`.
     assert {NAMES.part_of(key)[0] for key in changed} <= {
         "received",
+        "received_bytes",
         "wake",
         "contact",
         "conv",

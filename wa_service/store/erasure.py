@@ -303,6 +303,13 @@ class Eraser:
                 if theirs or matcher.mentioned_in(event or b""):
                     self._do([("DEL", key), ("ZREM", self._keys.dead, self._keys.part_of(key)[1])])
 
+    def _large_events(self) -> None:
+        for page in self._walk.pages("large_event:*"):
+            rows = self._store.run([("HMGET", key, "c", "event") for key in page])
+            for key, (c, event) in zip(page, rows, strict=True):
+                if self._is_theirs("message", text(c), event or b"{}"):
+                    self._do([("DEL", key)])
+
     def _lists(self) -> None:
         for key in (self._keys.foreign, self._keys.stray, self._keys.management):
             for entry in self._store.do("LRANGE", key, 0, -1):
@@ -354,6 +361,7 @@ class Eraser:
         (_replies, ()),
         (_mailboxes, ()),
         (_dead_letters, ("dead", "dead_letter")),
+        (_large_events, ("large_event",)),
         (_lists, ("foreign", "stray", "management")),
     )
     """The steps in their order, each with the families it walks: together all that hold what tells of a person."""

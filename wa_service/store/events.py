@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import orjson
@@ -61,6 +61,19 @@ class Events:
         if not found and start != "-":
             self._store.call("continue_events", cursor=cursor)
         return [read_entry(raw) for raw in found]
+
+    def find(self, cursor: str) -> Entry | None:
+        """Return the entry at a cursor, whole: one of which the stream has its short values only, too."""
+        whole, found = self._store.run(
+            [
+                ("HGET", self._store.keys.of("large_event", cursor), "event"),
+                ("XRANGE", self._store.keys.events, cursor, cursor),
+            ]
+        )
+        if not found:
+            return None
+        entry = read_entry(found[0])
+        return entry if whole is None else replace(entry, data=orjson.loads(whole))
 
     def last_cursor(self) -> str:
         """The newest entry's cursor, "0" when there is none."""

@@ -53,6 +53,10 @@ FAMILIES = (
     Family("conv:<c>", "hash", "token, deliveries, failures, head", "8 days, from last touch", "conversation"),
     Family("wrong_type:<c>", "any", "a key that no step can read, set aside", "retention", "conversation"),
     Family("answered:<c>", "list", "when the last automatic answers were given", "minutes", "conversation"),
+    Family("received_bytes:<c>", "string", "bytes received of one day", "1 day", "conversation"),
+    Family(
+        "large_event:<event>", "hash", "conversation and event, where the stream has short values", "retention", "holds"
+    ),
     Family("floods:<c>", "hash", "how many came too much, the last letter", "1 day", "conversation"),
     Family("numbers", "set", "the numbers that the tag is bound to", "always", "no"),
     Family("former_numbers", "set", "numbers of before whose sends may wait", "while they do", "no"),

@@ -22,7 +22,7 @@ from wa_service.web.cached_schema import CachedSchemaModel
 from wa_service.web.long_polls import LongPolls
 from wa_service.web.models import Moment, ResponseBody
 from wa_service.web.openapi import operation
-from wa_service.web.problems import INVALID, ProblemError
+from wa_service.web.problems import INVALID, NOT_FOUND, ProblemError
 
 LONGEST_POLL: Final = 20.0
 POLL_SECONDS: Final = 0.2
@@ -55,6 +55,12 @@ class EventQuery(CachedSchemaModel):
     limit: int = Field(default=100, ge=1, le=1000, description="At most so many.")
 
 
+class EventPath(CachedSchemaModel):
+    """Which event."""
+
+    cursor: str = Field(max_length=40, json_schema_extra={"pattern": r"^[0-9]{1,19}-[0-9]{1,19}$"})
+
+
 class EventItem(ResponseBody):
     """One thing that happened, in the order in which it was stored.
 
@@ -70,9 +76,9 @@ class EventItem(ResponseBody):
     person is to take over, with a `note`, `responder` where the program said so, `reply-limit` where two machines seem
     to talk). `batch`: a batch was paused, resumed, canceled or is done (`data` holds its `id`, `state` and `reason`).
     `stop` tells that a customer wants no marketing, or wants it again (`data` holds `marketing`: `stopped` or
-    `started`, and `by`). With `stale` a message came too late to be answered. `unreadable` is what another version
-    stored in a form that this one does not know. `contact` is an address that the customer has now, null where there is
-    none.
+    `started`, and `by`). With `stale` a message came too late to be answered; with `left_out` in its `message` it has
+    more than 16 KB, and `GET /v1/events/{cursor}` has it whole. `unreadable` is what another version stored in a form
+    that this one does not know. `contact` is an address that the customer has now, null where there is none.
     """
 
     cursor: str
@@ -106,6 +112,21 @@ def add_event_routes(api: APIBlueprint, events: Events, contacts: Contacts) -> N
         wanted = EventFilter.of(query.kind, query.number, query.contact)
         with polls.hold(caller_name()) if query.wait else nullcontext():
             return read_page(events, contacts, query.after, query.wait, query.limit, wanted).respond()
+
+    @api.get("/events/<cursor>", **operation(200, EventItem))
+    @allow("read")
+    def get_event(path: EventPath) -> Response:
+        """Return one event whole.
+
+        Of an event of more than 16 KB the list has short values only, with `left_out` in its `message`.
+        """
+        if path.cursor == LATEST or not _CURSOR.fullmatch(path.cursor) or "-" not in path.cursor:
+            raise ProblemError(NOT_FOUND)
+        entry = events.find(path.cursor)
+        if entry is None:
+            raise ProblemError(NOT_FOUND)
+        shown = contacts.addresses_of([entry.conversation] if entry.conversation else [])
+        return EventItem(**event_item(entry, shown.get(entry.conversation))).respond()
 
 
 @dataclass(frozen=True, slots=True)

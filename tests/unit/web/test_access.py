@@ -40,6 +40,7 @@ CALLERS: dict[str, Caller] = {
     "DELETE /v1/media/<id>": "admin",
     "GET /v1/templates": "read",
     "GET /v1/events": "read",
+    "GET /v1/events/<cursor>": "read",
     "GET /v1/contacts/<id>": "read",
     "GET /v1/contacts/<id>/messages": "read",
     "DELETE /v1/contacts/<id>": "admin",

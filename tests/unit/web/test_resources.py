@@ -390,7 +390,7 @@ def test_a_forgotten_person_is_nowhere(web: Web, redis_client: redis.Redis) -> N
     assert answer.json["erased"] > 0
     assert web.get(f"/v1/contacts/{CUSTOMER}").status_code == 404
     assert web.get(f"/v1/messages/{sent}").status_code == 404
-    assert web.get("/v1/events").json["items"] == []
+    assert [item["kind"] for item in web.get("/v1/events").json["items"]] == ["erased"]
 
 
 @pytest.mark.parametrize("address", ["1", "+", "15", "%20", "a-group-that-nobody-knows"])
@@ -576,3 +576,14 @@ def test_a_pause_needs_a_time(web: Web, body: dict[str, Any]) -> None:
 
 def test_nobody_known_cannot_be_paused(web: Web) -> None:
     assert web.put("/v1/contacts/15559990000/pause", {"seconds": 60}).status_code == 404
+
+
+def test_a_large_event_is_listed_by_its_short_values_and_read_whole(web: Web) -> None:
+    web.webhook(delivery(value_of(messages=[text_message(body="x" * 20_000)])))
+
+    (item,) = web.get("/v1/events").json["items"]
+    whole = web.get(f"/v1/events/{item['cursor']}")
+
+    assert (item["data"]["message"]["left_out"], item["data"]["type"]) == (True, "text")
+    assert whole.json["data"]["message"]["text"]["body"] == "x" * 20_000
+    assert [web.get(f"/v1/events/{cursor}").status_code for cursor in ("1-1", "latest", "0", "x")] == [404] * 4

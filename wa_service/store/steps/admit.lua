@@ -7,20 +7,20 @@
 -- debounce_most_ms: in all.
 -- Return "new", "duplicate" or "flood".
 -- args: number event mark who:json timestamp:number name is_written:flag handling ceiling:number retention:number mark_seconds original original_mark edited debounce_ms:number debounce_most_ms:number
--- include: refuse_when_full clock lifetime wake thread events identity dead_letters wrong_types rate mailbox burst
+-- include: refuse_when_full clock lifetime wake thread events large_events identity dead_letters wrong_types rate mailbox burst
 local function seen_key(of) return prefix .. 'seen:' .. of end
 -- What comes too much of one customer is kept as dead letters, of a day the first so many; the others are counted in the
 -- last one, or they would push everybody else's letters out.
 local MOST_FLOOD_LETTERS = 50
-local function keep_flood(conversation)
-  local floods, reason = prefix .. 'floods:' .. conversation, 'the mailbox of this conversation is full'
+local function keep_flood(conversation, reason, kept)
+  local floods = prefix .. 'floods:' .. conversation
   local count = redis.call('HINCRBY', floods, 'count', 1)
   if count == 1 then redis.call('EXPIRE', floods, 86400) end
   if count <= MOST_FLOOD_LETTERS then
     local id = redis.sha1hex(mark)
     redis.call('HSET', floods, 'last', id)
     add_dead_letter(id, { kind = 'flood', reason = reason, tries = 0, number = number, conversation = conversation,
-      event = event }, retention)
+      event = kept }, retention)
   else
     local letter = prefix .. 'dead_letter:' .. redis.call('HGET', floods, 'last')
     if redis.call('EXISTS', letter) == 1 then
@@ -72,7 +72,7 @@ local function admit_event()
     for _, fact in ipairs({ 'last_in', wall, 'window_end', window }) do known[#known + 1] = fact end
   end
   redis.call('HSET', contact, unpack(known))
-  local place = append_event('message', conversation, event, retention)
+  local place, kept, is_too_much = append_bounded('message', conversation, event, retention)
   redis.call('SET', seen_key(mark), handling == 'unavailable' and handling or place, 'EX', mark_seconds)
   count_received(number, mark)
 
@@ -82,7 +82,7 @@ local function admit_event()
     if waiting then
       take_out(conversation, waiting, edited)
       -- What was revoked is not kept: tools hear of it by the revocation.
-      if edited == '' and before then redis.call('XDEL', prefix .. 'events', before) end
+      if edited == '' and before then forget_event(before) end
       return 'new'
     end
     if not before then -- it comes later: then it is known already, as revoked, or as what it was edited to
@@ -94,8 +94,10 @@ local function admit_event()
   if handling == 'none' then return 'new' end
 
   local waiting = redis.call('ZCARD', mailbox)
-  if waiting >= ceiling then
-    keep_flood(conversation)
+  if waiting >= ceiling or is_too_much then
+    local reason = waiting >= ceiling and 'the mailbox of this conversation is full' or
+      'this conversation sent more than is kept of a day'
+    keep_flood(conversation, reason, kept)
     return 'flood'
   end
   local order = 1

@@ -60,7 +60,8 @@ for i = 1, #candidates, 2 do
       local tries = tonumber(redis.call('HGET', s.head(conversation), 'tries') or 0)
       local elder = redis.call('GET', prefix .. 'joined:' .. conversation) or conversation
       local addresses = redis.call('HGET', prefix .. 'contact:' .. elder, 'addresses') or ''
-      answer[#answer + 1] = { id, conversation, token, tries, event[2][2], event[2][6], elder, addresses }
+      local data = redis.call('HGET', prefix .. 'large_event:' .. id, 'event') or event[2][6]
+      answer[#answer + 1] = { id, conversation, token, tries, event[2][2], data, elder, addresses }
     end
   end
 end

@@ -1,0 +1,36 @@
+-- append_bounded(kind, conversation, event, retention) -> its place in the stream, what the stream keeps of it, and
+-- whether it is too much. Of one event the stream keeps 16 KB: a larger one keeps its short values only and stands whole
+-- beside it, as `large_event`. Of one conversation it keeps 1 MiB a day; what comes beyond that is told by its short
+-- values, and a large one of them stands nowhere.
+local LARGEST_EVENT, MOST_BYTES_A_DAY = 16384, 1048576
+
+local function short_values(event)
+  local stored = cjson.decode(event)
+  local kept = { left_out = true, bytes = #event }
+  for name, value in pairs(type(stored.m) == 'table' and stored.m or {}) do
+    local kind = type(value)
+    if (kind == 'string' and #value <= 256) or kind == 'number' or kind == 'boolean' then kept[name] = value end
+  end
+  stored.m, stored.p = kept, cjson.null
+  return cjson.encode(stored)
+end
+
+local function append_bounded(kind, conversation, event, retention)
+  local key = prefix .. 'received_bytes:' .. conversation
+  local bytes = redis.call('INCRBY', key, #event)
+  if bytes == #event then redis.call('EXPIRE', key, 86400) end
+  local is_large, is_over = #event > LARGEST_EVENT, bytes > MOST_BYTES_A_DAY
+  local kept = (is_large or is_over) and short_values(event) or event
+  local place = append_event(kind, conversation, kept, retention)
+  if is_large and not is_over then
+    local whole = prefix .. 'large_event:' .. place
+    redis.call('HSET', whole, 'c', conversation, 'event', event)
+    redis.call('EXPIRE', whole, retention)
+  end
+  return place, kept, is_large and is_over
+end
+
+local function forget_event(place)
+  redis.call('XDEL', prefix .. 'events', place)
+  redis.call('DEL', prefix .. 'large_event:' .. place)
+end
