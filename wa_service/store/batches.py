@@ -20,7 +20,7 @@ from wa_service.whatsapp.webhooks.identity import identity_of_address
 BatchState = Literal["loading", "running", "paused", "canceled", "done"]
 BatchChange = Literal["start", "pause", "resume", "cancel"]
 ITEMS_A_STEP = 100
-SWEPT_A_STEP = 500
+SWEPT_A_STEP = 200
 LONGEST_WAIT_SECONDS = 40 * 86_400
 """How long a batch may wait, beside the retention: longer than `send_at` may be ahead."""
 _FAILED = "failed:"
