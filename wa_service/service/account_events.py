@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from wa_service.observability import log
+from wa_service.store.batches import Batches
 from wa_service.store.events import Events
 from wa_service.store.flusher import Command, StoreUnavailableError
 from wa_service.store.inbox import Inbox
@@ -20,6 +21,7 @@ from wa_service.whatsapp.webhooks.management_events import digits_only
 # A history, for example, is so large that a thousand of them would fill the store.
 LARGEST_QUARANTINED = 65_536
 LONGEST_NAME = 64
+_PAUSED_TEMPLATES = {"PAUSED": "template_paused", "DISABLED": "template_disabled"}
 
 OnResult = Callable[[Piece, Any], None]
 
@@ -45,10 +47,12 @@ class AccountEvents:
         inbox: Inbox,
         numbers: Sequence[str],
         *,
+        batches: Batches,
         waba_id: str | None,
         limits_of: str,
         categories: TemplateCategories,
     ) -> None:
+        self._batches = batches
         self._events = events
         self._inbox = inbox
         self._numbers = tuple(numbers)
@@ -78,6 +82,7 @@ class AccountEvents:
                 template = event.template
                 command = self._categories.change(template.name, template.language, template.category.upper())
                 writes.append(PendingWrite(command, piece, _check_linked))
+            writes += self._pauses(event, piece)
         if piece.field == "user_id_update":
             writes += self._identities(piece)
         if piece.field == ADDRESS_BOOK_FIELD and piece.phone_number_id in self._numbers:
@@ -112,6 +117,18 @@ class AccountEvents:
             command = self._events.apply_upgrade(event.display_phone_number, per_second, self._numbers)
             writes.append(PendingWrite(command, piece, partial(self._log_upgrade, per_second)))
         return writes
+
+    def _pauses(self, event: ManagementEvent, piece: Piece) -> list[PendingWrite]:
+        """Return the write that pauses batches which Meta would refuse, or hold against the number, from now on."""
+        template = event.template
+        if template is not None and (template.status in _PAUSED_TEMPLATES or template.quality == "RED"):
+            reason = _PAUSED_TEMPLATES.get(template.status, "quality_red")
+            command = self._batches.pause_where(reason, self._numbers, template=template.name)
+        elif piece.field == "phone_number_quality_update" and event.event == "FLAGGED":
+            command = self._batches.pause_where("quality_red", self._numbers, digits=event.display_phone_number)
+        else:
+            return []
+        return [PendingWrite(command, piece, _check_counted)]
 
     def _identities(self, piece: Piece) -> list[PendingWrite]:
         """Return the writes for ids that were replaced; where Meta names no number of ours, on each of them."""
@@ -168,6 +185,11 @@ def check_kept(_: Piece, result: Any) -> None:
 def unexpected_result(result: Any) -> StoreUnavailableError:
     """Return the error for a result that no step gives; it does not quote it."""
     return StoreUnavailableError(f"the store answered {type(result).__name__}")
+
+
+def _check_counted(_: Piece, result: Any) -> None:
+    if not isinstance(result, int):
+        raise unexpected_result(result)
 
 
 def _check_linked(_: Piece, result: Any) -> None:

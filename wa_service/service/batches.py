@@ -139,23 +139,6 @@ class BatchService:
         self.batches.sweep(batch_id)
         return self.batches.get(batch_id)
 
-    def pause_template(self, name: str, reason: str) -> list[str]:
-        """Pause the running batches that send one template; return their ids."""
-        return self._pause_where(lambda batch: batch.template == name, reason)
-
-    def pause_number(self, number: str, reason: str) -> list[str]:
-        """Pause the running batches that send from one number; return their ids."""
-        return self._pause_where(lambda batch: number in batch.numbers, reason)
-
-    def _pause_where(self, fits: Callable[[Batch], bool], reason: str) -> list[str]:
-        paused = []
-        for batch_id in {batch_id for number in self.numbers for batch_id in self.batches.active(number)}:
-            batch = self.batches.get(batch_id)
-            if batch is not None and batch.state == "running" and fits(batch):
-                self.batches.change(batch_id, "pause", reason=reason)
-                paused.append(batch_id)
-        return paused
-
     def _change(self, batch_id: str, change: BatchChange) -> Batch | None:
         if self.batches.change(batch_id, change) is None:
             return None

@@ -46,6 +46,7 @@ def build(runtime: Runtime, metrics_buffer: MetricsBuffer) -> Services:
         runtime.events,
         runtime.inbox,
         runtime.numbers,
+        batches=runtime.batches,
         waba_id=settings.business_account_id,
         limits_of=runtime.outbox.limits_of(runtime.numbers[0]).waba,
         categories=categories,

@@ -194,6 +194,12 @@ class Batches:
         for batch_id in self._store.do("SMEMBERS", self._store.keys.of("batches_canceled")):
             self.sweep(text(batch_id))
 
+    def pause_where(self, reason: str, numbers: Sequence[str], *, template: str = "", digits: str = "") -> Command:
+        """Pause batches that send a template, or from the number that customers see so. Result: how many."""
+        return self._store.step(
+            "pause_batches", template=template, digits=digits, reason=reason, numbers=tuple(numbers)
+        )
+
     def get(self, batch_id: str) -> Batch | None:
         """One batch."""
         data = fields(self._store.do("HGETALL", self._store.keys.of("batch", batch_id)))

@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from tests.unit.web.conftest import KEYS, Start, Web
-from tests.unit.web.deliveries import NUMBER, OTHER_NUMBER
+from tests.unit.web.deliveries import NUMBER, OTHER_NUMBER, WABA
 from wa_service.service.quiet_hours import QuietHours
 from wa_service.store.flusher import StoreUnavailableError
 
@@ -179,3 +179,34 @@ def test_without_a_zone_nobody_is_woken_in_a_country_of_many(web: Web) -> None:
     assert isinstance(found, dict)
     assert "GB" not in found, "20:30"
     assert found["DE"] == int(datetime.fromisoformat("2026-07-02T06:00:00+00:00").timestamp() * 1000)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "reason"),
+    [
+        ("message_template_status_update", {"event": "PAUSED", "message_template_name": "spring"}, "template_paused"),
+        (
+            "message_template_status_update",
+            {"event": "DISABLED", "message_template_name": "spring"},
+            "template_disabled",
+        ),
+        ("message_template_status_update", {"event": "PAUSED", "message_template_name": "other"}, None),
+        (
+            "message_template_quality_update",
+            {"new_quality_score": "RED", "message_template_name": "spring"},
+            "quality_red",
+        ),
+        ("phone_number_quality_update", {"event": "FLAGGED", "display_phone_number": "15550783881"}, "quality_red"),
+        ("phone_number_quality_update", {"event": "FLAGGED", "display_phone_number": "15550783882"}, None),
+    ],
+)
+def test_a_batch_pauses_when_meta_tells_that_it_would_be_refused(
+    web: Web, field: str, value: dict[str, Any], reason: str | None
+) -> None:
+    web.runtime.store.run([web.runtime.events.set_display_number(NUMBER, "15550783881")])
+    name = post(web, {"template": {"name": "spring", "language": "en_US"}, "items": [ANA]}).json["id"]
+    change = {"field": field, "value": value}
+    entry = {"id": WABA, "time": int(time.time()), "changes": [change]}
+    assert web.webhook({"object": "whatsapp_business_account", "entry": [entry]}).status_code == 200
+    shown = web.get(f"/v1/batches/{name}").json
+    assert (shown["state"], shown["reason"]) == (("paused", reason) if reason else ("running", None))
