@@ -9,6 +9,7 @@ import pytest
 
 from tests.integration.lanes import KEEP, NUMBER, Lanes, meta_status, send
 from wa_service.push.event_form import event_item
+from wa_service.store.contacts import Contacts
 from wa_service.store.events import Events
 from wa_service.store.outbox import SendOutcome
 from wa_service.store.records import Record
@@ -79,3 +80,63 @@ def test_words_without_end_do_not_let_a_record_grow_without_end(lanes: Lanes, re
 
 def test_a_payment_of_somebody_else_s_message_is_kept_aside(lanes: Lanes) -> None:
     assert status(lanes, "captured", "wamid.THEIRS", type="payment") == b"foreign"
+
+
+ANA, BEN, CLEO = "447700900121", "447700900122", "447700900123"
+UNDELIVERABLE = [{"code": 131026, "title": "Message undeliverable"}]
+
+
+def of_group(lanes: Lanes, participant: str, word: str) -> bytes:
+    """A status of one participant of the group."""
+    errors: dict[str, Any] = {"errors": UNDELIVERABLE} if word == "failed" else {}
+    address = {"recipient_participant_user_id" if "." in participant else "recipient_participant_id": participant}
+    return status(lanes, word, recipient_id="120363", recipient_type="group", **address, **errors)
+
+
+@pytest.mark.parametrize(
+    ("told_in_turn", "whole", "code"),
+    [
+        ([(ANA, "failed")], "accepted", None),
+        ([(ANA, "failed"), (BEN, "delivered"), (BEN, "read")], "read", None),
+        ([(BEN, "delivered"), (ANA, "failed")], "delivered", None),
+        ([(ANA, "sent"), (BEN, "sent"), (ANA, "failed")], "sent", None),
+        ([(ANA, "failed"), (BEN, "failed")], "failed", 131026),
+        ([(ANA, "sent"), (BEN, "sent"), (BEN, "failed"), (ANA, "failed")], "failed", 131026),
+        ([(ANA, "failed"), (BEN, "failed"), (CLEO, "sent")], "sent", None),
+        ([(ANA, "failed"), (BEN, "failed"), (ANA, "delivered")], "delivered", None),
+        ([(ANA, "failed"), ("US.42", "failed")], "failed", 131026),
+    ],
+)
+def test_a_message_to_a_group_has_failed_only_where_it_failed_for_all(
+    lanes: Lanes, record_id: str, told_in_turn: list[tuple[str, str]], whole: str, code: int | None
+) -> None:
+    assert [of_group(lanes, *one) for one in told_in_turn] == [b"applied"] * len(told_in_turn)
+    after = record(lanes, record_id)
+    assert (after.status, (after.error or {}).get("code")) == (whole, code)
+    assert {one.address for one in after.participants} == {address for address, _ in told_in_turn}
+
+
+def test_each_participant_is_told_once_and_kept(lanes: Lanes, record_id: str) -> None:
+    for participant in (ANA, BEN, CLEO):
+        assert [of_group(lanes, participant, "delivered") for _ in range(2)] == [b"applied", b"duplicate"]
+    assert of_group(lanes, ANA, "read") == b"applied"
+    assert of_group(lanes, BEN, "failed") == b"applied"
+    statuses = [(event["participant"], event["status"]) for event in told(lanes)]
+    assert statuses == [(who, "delivered") for who in (ANA, BEN, CLEO)] + [(ANA, "read"), (BEN, "failed")]
+    kept = {one.address: (one.status, one.code) for one in record(lanes, record_id).participants}
+    assert kept == {ANA: ("read", None), BEN: ("delivered", 131026), CLEO: ("delivered", None)}
+    assert record(lanes, record_id).status == "read"
+
+
+def test_a_participant_who_is_erased_leaves_the_record(lanes: Lanes, record_id: str) -> None:
+    for participant in (ANA, BEN):
+        of_group(lanes, participant, "delivered")
+    Contacts(lanes.store, [NUMBER], retention_seconds=KEEP).forget(ANA)
+    assert [one.address for one in record(lanes, record_id).participants] == [BEN]
+    assert [event["participant"] for event in told(lanes)] == [BEN]
+
+
+def test_an_ordinary_status_names_no_participant(lanes: Lanes, record_id: str) -> None:
+    status(lanes, "delivered", recipient_id=ANA)
+    assert record(lanes, record_id).participants == ()
+    assert "participant" not in told(lanes)[0]

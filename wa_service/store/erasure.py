@@ -238,12 +238,14 @@ class Eraser:
         addresses = self._person.addresses | self._still_theirs(self._person.former)
         spelled = {spelling for address in addresses for spelling in spellings(address)}
         for page in self._walk.pages("record:*"):
-            wanted = ("c", "wamid", "idempotency", "n", "status", "to", "body")
+            wanted = ("c", "wamid", "idempotency", "n", "status", "to", "body", "participants")
             rows = self._store.run([("HMGET", key, *wanted) for key in page])
-            for key, (c, wamid, idempotency, number, status, to, body) in zip(page, rows, strict=True):
+            for key, (c, wamid, idempotency, number, status, to, body, participants) in zip(page, rows, strict=True):
                 # A scheduled send may outlive all else that leads to the person.
                 if not self._person.has(text(c)) and not (status == b"scheduled" and text(to) in spelled):
                     self._drop_mention(key, text(c), body)
+                    if participants and self._matcher.mentioned_in(participants):
+                        self._participants(key)
                     continue
                 record_id = self._keys.part_of(key)[1]
                 gone = [key, *([idempotency] if idempotency else [])]
@@ -270,6 +272,11 @@ class Eraser:
                         self._do([self._store.step("erase_batch_item", id=batch_id, index=index)])
                 if cursor == b"0":
                     break
+
+    def _participants(self, key: bytes) -> None:
+        """Erase the person from what is kept of a message to a group."""
+        theirs = tuple(sorted(self._person.addresses | self._still_theirs(self._person.former)))
+        self._do([self._store.step("erase_participants", id=self._keys.part_of(key)[1], addresses=theirs)])
 
     def _replies(self) -> None:
         """Erase what was or is to be sent to a group as the answer to something they wrote, and may repeat it."""

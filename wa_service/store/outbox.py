@@ -18,8 +18,8 @@ from wa_service.store.client import Store, text
 from wa_service.store.flusher import Command
 from wa_service.store.keys import SEEN_SECONDS, mark
 from wa_service.store.moments import Moment
-from wa_service.store.size_limits import bounded, fits
-from wa_service.store.status_forms import KEPT_BYTES, LONGEST_WORD, failure_of, foreign_status, status_key
+from wa_service.store.size_limits import fits
+from wa_service.store.status_forms import KEPT_BYTES, failure_of, foreign_status, status_event, status_key
 from wa_service.store.stop_digests import StopDigests
 from wa_service.whatsapp.addresses import spellings
 from wa_service.whatsapp.webhooks.identity import identity_of_address
@@ -348,13 +348,6 @@ class Outbox:
             pricing = None
         failure = failure_of(status.errors[0]) if status.errors else None
         not_message = status.type if status.type in NON_MESSAGE_TYPES else ""
-        # Meta's own object is what subscribers in Meta's form are sent; `push/event_form.py` reads the rest out of it.
-        event = {
-            "status": status.status[:LONGEST_WORD],
-            "time": at_ms,
-            "error": failure,
-            "raw": bounded(status.raw, KEPT_BYTES),
-        }
         return self.store.step(
             "status",
             id=status.biz_opaque_callback_data,
@@ -363,12 +356,13 @@ class Outbox:
             status=status_key(not_message, status.status),
             at=at_ms,
             number=number,
+            participant=status.participant,
             retention=self.retention_seconds,
             error=orjson.dumps(failure) if failure else "",
             code=failure["code"] or 0 if failure else 0,
             pricing=orjson.dumps(pricing) if pricing else "",
             foreign=orjson.dumps({"n": number, "m": foreign_status(status, at_ms)}),
-            event=orjson.dumps(event),
+            event=orjson.dumps(status_event(status, at_ms, failure)),
         )
 
     def reap(self) -> list[str]:

@@ -55,6 +55,16 @@ class RecordFilter:
 
 
 @dataclass(frozen=True, slots=True)
+class Participant:
+    """What became of a message for one participant of its group; `code`: Meta's, where it failed."""
+
+    address: str
+    status: str
+    history: tuple[tuple[str, int], ...]
+    code: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """A send as its caller may see it; times in ms since 1970. `history`: (status, time), up the ladder.
 
@@ -81,6 +91,7 @@ class Record:
     send_at: int | None = None
     body: str | None = None
     origin: str | None = None
+    participants: tuple[Participant, ...] = ()
 
     @property
     def waiting(self) -> bool:
@@ -114,7 +125,15 @@ def read_record(record_id: str, data: Mapping[str, str]) -> Record:
         send_at=int(float(data["send_at"])) if "send_at" in data else None,
         body=data.get("body"),
         origin=data.get("origin") or None,
+        participants=tuple(_participants(data.get("participants"))),
     )
+
+
+def _participants(stored: str | None) -> Iterator[Participant]:
+    for address, facts in sorted(orjson.loads(stored or "{}").items()):
+        code = facts.pop("code", 0)
+        history = sorted(((word, int(at)) for word, at in facts.items()), key=lambda entry: RANKS.get(entry[0], 0))
+        yield Participant(address, history[-1][0], tuple(history), int(code) or None)
 
 
 def item_record(batch: str, index: int) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from wa_service.store.keys import mark
 from wa_service.store.records import RANKS
+from wa_service.store.size_limits import bounded
 from wa_service.whatsapp.errors import WhatsAppError
 from wa_service.whatsapp.webhooks.status import MessageStatus
 
@@ -21,6 +23,17 @@ def status_key(not_message: str, status: str) -> str:
     if not not_message and status in RANKS:
         return status
     return f"{not_message or 'other'}_{_NOT_A_LETTER.sub('_', status[:LONGEST_WORD].lower())}"
+
+
+def status_event(status: MessageStatus, at_ms: int, failure: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return what the events stream has of a status; `failure` as `failure_of` gives it.
+
+    Meta's own object is what subscribers in Meta's form are sent; `push/event_form.py` reads the rest out of it.
+    """
+    event: dict[str, Any] = {"status": status.status[:LONGEST_WORD], "time": at_ms, "error": failure}
+    if status.participant:
+        event["participant"] = status.participant
+    return event | {"raw": bounded(status.raw, KEPT_BYTES)}
 
 
 def foreign_status(status: MessageStatus, at_ms: int) -> dict[str, Any]:

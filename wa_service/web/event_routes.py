@@ -67,7 +67,8 @@ class EventItem(ResponseBody):
     `kind`: `message` (a customer wrote: `data` holds `id`, `type`, `name`, `timestamp` and Meta's own object as
     `message`), `transcript` (a voice note was heard: `data` holds the message's `id` and the `text`), `send` (a send of
     ours was accepted, was canceled, failed or is unknown), `status` (Meta told what became of it; where `data` has a
-    `type`, of the payment or call that belongs to it) or `management` (`data` holds Meta's `field` and its `value`);
+    `type`, of the payment or call that belongs to it; where it has a `participant`, for that member of the group) or
+    `management` (`data` holds Meta's `field` and its `value`);
     `echo` is what a person of the business wrote in the app, `standby` what happens in a thread that is another
     application's, `handover` that a thread changed hands (`data` as of a `message`), `history` what was written in a
     thread before (`data` holds `thread`, Meta's `metadata` and `messages`). `erased` tells that a person was erased

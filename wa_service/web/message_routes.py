@@ -15,7 +15,7 @@ from pydantic import ConfigDict, Field, StrictBool, ValidationError
 from wa_service.service.send import IdempotencyKey, SendService, Submitted
 from wa_service.service.send_request import LONGEST_TAG
 from wa_service.store.outbox import Outbox, Priority
-from wa_service.store.records import RANKS, Record, RecordFilter, Records
+from wa_service.store.records import RANKS, Participant, Record, RecordFilter, Records
 from wa_service.web.auth import allow, caller_name, require_role
 from wa_service.web.bodies import json_object
 from wa_service.web.cached_schema import CachedSchemaModel
@@ -109,11 +109,21 @@ class MessageError(ResponseBody):
     http_status: int | None = None
 
 
+class ParticipantStatus(ResponseBody):
+    """What became of a message for one participant of the group; `code` is Meta's, where it failed."""
+
+    participant: str
+    status: str
+    status_history: list[StatusChange]
+    code: int | None
+
+
 class MessageRecord(ResponseBody):
     """A message that was to be sent, and what became of it.
 
     `id` is ours, `wamid` Meta's (null until Meta accepted it). `replaced_by` is the id of the template that went
-    out in its place, `instead_of` the id of the message that a template replaces.
+    out in its place, `instead_of` the id of the message that a template replaces. In a group `participants` are those
+    whom Meta told of; the message is `failed` only where it failed for all of them.
     """
 
     id: str
@@ -133,6 +143,7 @@ class MessageRecord(ResponseBody):
     expires: Moment
     instead_of: str | None
     replaced_by: str | None
+    participants: list[ParticipantStatus] | None
 
     @classmethod
     def of(cls, record: Record) -> MessageRecord:
@@ -155,6 +166,7 @@ class MessageRecord(ResponseBody):
             expires=record.expires,
             instead_of=record.instead_of,
             replaced_by=record.replaced_by,
+            participants=[_participant(each) for each in record.participants] or None,
         )
 
 
@@ -314,6 +326,13 @@ def _read_mark() -> ReadMark:
         return ReadMark.model_validate(json_object(optional=True))
     except ValidationError as error:
         raise ProblemError(INVALID, "The body is not valid.", fields=problems(error)) from None
+
+
+def _participant(found: Participant) -> ParticipantStatus:
+    history = [StatusChange.model_construct(status=status, time=time) for status, time in found.history]
+    return ParticipantStatus.model_construct(
+        participant=found.address, status=found.status, status_history=history, code=found.code
+    )
 
 
 def _error(error: Mapping[str, Any] | None) -> MessageError | None:

@@ -1,10 +1,10 @@
 -- What became of a send, by Meta's word. Found by our id (biz_opaque_callback_data), else by its wamid; the record's own
 -- s:<status> is the mark against repeats. mark: digest of number and wamid · status: or a word of no rank · error,
--- pricing: JSON ("" none) · code: of the error (0 none) · foreign: what is kept of it where the send is not ours (JSON) ·
+-- pricing: JSON ("" none) · participant: of a group whom it is about ("" all) · code: of the error (0 none) · foreign: what is kept of it where the send is not ours (JSON) ·
 -- event: what the events stream has of it (a JSON object, to which id, message_type, tag and biz_opaque_callback_data are added).
 -- Return {"applied"|"late"|"told"|"duplicate"|"foreign", id, ms since accepted, type}.
--- args: id mark wamid status at number retention:number error code pricing foreign event
--- include: refuse_when_full clock lifetime wake thread events lane batch record stop
+-- args: id mark wamid status at number participant retention:number error code pricing foreign event
+-- include: refuse_when_full clock lifetime wake thread events lane batch record stop participants
 local function read(name)
   return redis.call('HMGET', record_key(name), 'c', 's:accepted', 'wamid', 'type', 'opaque', 'n', 'error', 'confirmed',
     'rank', 's:' .. status, 'claimed', 'tag')
@@ -41,6 +41,19 @@ if not RANK[status] then
   append_status_event()
   return { 'told', id, -1, v[4] }
 end
+-- Of a group each participant's statuses count by themselves; the whole has failed once it has failed for all.
+local is_whole, was_known = true, false
+if participant ~= '' then
+  local all = add_participant_status(record, participant, status, tonumber(at), tonumber(code))
+  if not all then return { 'duplicate', id, -1, v[4] } end
+  if status == 'failed' then
+    is_whole = failed_for_all(all)
+  elseif redis.call('HGET', record, 'status') == 'failed' then
+    redis.call('HDEL', record, 'error', 's:failed')
+    v[9] = RANK.unknown
+  end
+  was_known, v[10] = v[10], nil
+end
 -- We had taken Meta's silence for a no: this is its word.
 if ended_by_us(v[7] or '') then
   redis.call('HDEL', record, 'error', 's:failed')
@@ -48,11 +61,12 @@ if ended_by_us(v[7] or '') then
   if status == 'failed' then v[10] = nil end
 end
 if v[10] then return { 'duplicate', id, -1, v[4] } end
-local facts = { 's:' .. status, at }
+local facts = {}
 local function set(name, value)
   facts[#facts + 1] = name
   facts[#facts + 1] = value
 end
+if is_whole and not was_known then set('s:' .. status, at) end
 if not v[3] then
   set('wamid', wamid)
   redis.call('SET', prefix .. 'wamid:' .. mark, id, 'EX', retention)
@@ -80,7 +94,7 @@ if not v[8] then
   refresh_ttl(confirmed, retention)
 end
 local before = tonumber(v[9] or 0)
-local risen = before < RANK[status]
+local risen = is_whole and before < RANK[status]
 if risen then
   set('status', status)
   before = RANK[status]
@@ -91,8 +105,8 @@ if status == 'failed' and risen then set('error', error) end
 if status ~= 'failed' and risen then redis.call('HDEL', record, 'error') end
 redis.call('HSET', record, unpack(facts))
 if status == 'failed' and risen and code == '131047' then fall_back(id, number_of_send, conversation, retention) end
-if status == 'failed' and risen and code == '131050' then stop_contact(conversation, tonumber(at), code, retention) end
+if status == 'failed' and risen and code == '131050' and participant == '' then stop_contact(conversation, tonumber(at), code, retention) end
 if RANK[status] > RANK.sent then redis.call('HDEL', record, 'fallback') end
 append_status_event()
 if risen then count_in_batch(id) end
-return { risen and 'applied' or 'late', id, wall - accepted, v[4] }
+return { (risen or participant ~= '') and 'applied' or 'late', id, wall - accepted, v[4] }

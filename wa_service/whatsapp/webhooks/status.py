@@ -12,6 +12,13 @@ NON_MESSAGE_TYPES: Final = ("payment", "call")
 """Meta's types of a status that is about something beside the message: its "failed" is not the message's."""
 
 
+_PARTICIPANT: Final = (
+    "recipient_participant_id",
+    "recipient_participant_user_id",
+    "recipient_participant_parent_user_id",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class MessageStatus:
     """What became of a message. `errors` are filled where `status` is `failed`.
@@ -38,6 +45,14 @@ class MessageStatus:
         """Meta's object of the conversation, where there is one."""
         conversation = self.raw.get("conversation")
         return conversation if isinstance(conversation, dict) else None
+
+    @property
+    def participant(self) -> str:
+        """The participant of a group whom it is about, "" for none."""
+        if self.raw.get("recipient_type") != "group" and "recipient_participant_id" not in self.raw:
+            return ""
+        named = (self.raw.get(name) for name in _PARTICIPANT)
+        return next((address for address in named if isinstance(address, str) and address), "")
 
     @property
     def subject(self) -> Any:
