@@ -95,6 +95,15 @@ DEFAULT_SEED: dict[str, Any] = {
             ],
         },
         {
+            "name": "weekend_offer",
+            "language": "en_US",
+            "category": "MARKETING",
+            "components": [
+                {"type": "BODY", "text": "This weekend two nights are one. Write STOP to hear of no more offers."},
+                {"type": "BUTTONS", "buttons": [{"type": "QUICK_REPLY", "text": "Stop"}]},
+            ],
+        },
+        {
             "name": "one_time_code",
             "language": "en_US",
             "category": "AUTHENTICATION",

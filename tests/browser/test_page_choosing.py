@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.pictures import png
-from tests.browser.stand_in import Business
+from tests.browser.stand_in import ANA, Business
 from tests.browser.steps import (
     act,
     bubble,
@@ -113,3 +113,15 @@ def test_a_quote_leads_to_its_message(phone: Page, business: Business) -> None:
     business.text("a lot", context={"message_id": wamid})
     phone.get_by_role("button", name="Go to the quoted message: what is new?").click()
     expect(bubble(phone, "what is new?").first).to_be_focused()
+
+
+def test_offers_are_stopped_and_taken_again(phone: Page, business: Business) -> None:
+    told: list[object] = []
+    phone.on("request", lambda request: told.append(request.post_data_json) if "preferences" in request.url else None)
+    phone.get_by_role("button", name="Stop offers").click()
+    again = phone.get_by_role("button", name="Take offers again")
+    expect(again).to_be_visible()
+    assert business.control(f"phones/{ANA}", method="GET")["marketing"] is False
+    again.click()
+    expect(phone.get_by_role("button", name="Stop offers")).to_be_visible()
+    assert [one["value"] for one in told if isinstance(one, dict)] == ["stop", "resume"]

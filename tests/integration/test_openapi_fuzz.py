@@ -110,6 +110,7 @@ def describe_values(document: Any) -> None:
     listed = document["paths"]["/v1/messages"]["get"]
     listed["parameters"] = [given for given in listed["parameters"] if given["name"] != "since"]
     del document["paths"]["/v1/media"]["post"]
+    del document["paths"]["/v1/stops"]  # NDJSON: the generator writes none
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from wa_service.web.auth import allow
 from wa_service.web.contact_routes import ContactPath
 from wa_service.web.models import ResponseBody, Stopped
 from wa_service.web.openapi import operation
-from wa_service.web.problems import INVALID, MEDIA_TYPE, ProblemError
+from wa_service.web.problems import MEDIA_TYPE, NOT_FOUND, ProblemError
 from wa_service.whatsapp.addresses import as_stored, is_user_id
 from wa_service.whatsapp.phone_numbers import is_number
 
@@ -84,7 +84,7 @@ def _import_operation() -> dict[str, Any]:
 def _address(given: str) -> str:
     address = as_stored(given)
     if not (is_number(address) or is_user_id(address)):
-        raise ProblemError(INVALID, fields=[("id", "This must be a phone number or a business-scoped user id.")])
+        raise ProblemError(NOT_FOUND, "Name a customer by a phone number or a business-scoped user id.")
     return address
 
 

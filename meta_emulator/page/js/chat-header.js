@@ -8,13 +8,14 @@ export class ChatHeader {
   #until = 0;
   #timer = null;
 
-  constructor({ world, onBack, onNumber, onSettings, onTraffic }) {
+  constructor({ world, onBack, onNumber, onOffers, onSettings, onTraffic }) {
     this.world = world;
     this.title = el("h2", { tabindex: "-1" });
     this.line = el("p", { class: "line", role: "status" });
     this.window = el("span", { class: "window" });
     this.numbers = el("select", { "aria-label": "Business number", hidden: true, on: { change: () => onNumber(this.numbers.value) } });
     this.traffic = button({ class: "plain", "aria-label": "Traffic", title: "Traffic", "aria-expanded": "false", "aria-controls": "traffic", on: { click: onTraffic } }, icon("traffic"));
+    this.offers = button({ class: "plain", on: { click: () => onOffers() } }, icon("offers"));
     this.element = el(
       "header",
       { class: "chat-header" },
@@ -23,6 +24,7 @@ export class ChatHeader {
       el("div", { class: "who" }, this.title, this.line),
       this.numbers,
       this.window,
+      this.offers,
       button({ class: "plain", "aria-label": "Settings of this phone", title: "Settings of this phone", on: { click: onSettings } }, icon("settings")),
       this.traffic,
     );
@@ -31,6 +33,10 @@ export class ChatHeader {
   render(phone, number) {
     this.title.textContent = number?.verified_name ?? "No business";
     this.#line(phone, number);
+    const stopped = phone?.marketing === false;
+    this.offers.title = stopped ? "Take offers again" : "Stop offers";
+    this.offers.setAttribute("aria-label", this.offers.title);
+    this.offers.replaceChildren(icon(stopped ? "no-offers" : "offers"));
     const several = this.world.numbers.size > 1;
     this.numbers.hidden = !several;
     if (several) {

@@ -44,6 +44,11 @@ export class Controls {
     return this.#phone(waId, "read", { message_ids: messageIds });
   }
 
+  /** The customer says in WhatsApp whether they want the business's offers; it is told so. */
+  preferOffers(waId, numberId, wanted) {
+    return this.#phone(waId, "preferences", { value: wanted ? "resume" : "stop", phone_number_id: numberId });
+  }
+
   play(waId, messageId) {
     return this.#phone(waId, "play", { message_id: messageId });
   }

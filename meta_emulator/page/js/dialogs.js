@@ -93,7 +93,7 @@ const TRAITS = [
   ["auto_read", "Reads at once", "Also when no one looks at it."],
   ["read_receipts", "Read receipts", "Off: the business is not told what was read."],
   ["on_whatsapp", "Has an account", "Off: sends fail with 131026."],
-  ["marketing", "Takes marketing", "Off: marketing templates fail with 131050."],
+  ["marketing", "Takes marketing", "Off: marketing templates fail with 131050; the business is not told."],
   ["number_hidden", "Number hidden", "On: the business sees a user id instead."],
 ];
 

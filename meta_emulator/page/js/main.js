@@ -42,6 +42,7 @@ class Page {
       world: this.world,
       onBack: () => this.view("phones"),
       onNumber: (numberId) => this.#guarded(this.enter(this.waId, numberId)),
+      onOffers: () => this.phone && this.#guarded(this.controls.preferOffers(this.waId, this.numberId, !this.phone.marketing)),
       onSettings: () => this.phone && openSettings(this.phone, (traits) => this.controls.changePhone(this.waId, traits)),
       onTraffic: () => (this.traffic.isOpen ? this.closeTraffic() : this.openTraffic(null)),
     });
