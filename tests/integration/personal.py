@@ -43,11 +43,14 @@ def everything(client: Any, key: bytes) -> bytes:
         case b"set":
             return b" ".join(client.smembers(key))
         case b"stream":
-            entries = [flat for _, flat in client.xrange(key)]
+            entries = [flat for _, flat in client.xrange(key) if flat.get(b"k") != b"erased"]
             return b" ".join(part for flat in entries for pair in flat.items() for part in pair)
     raise AssertionError(key)
 
 
 def contents(client: redis.Redis) -> dict[bytes, bytes]:
-    """Every key and what it holds, but for the wish to have the server's file rewritten."""
-    return {key: everything(client, key) for key in client.scan_iter("*") if not key.endswith(b":rewrite_wanted")}
+    """Every key and what it holds, but for the clock, the wish to have the server's file rewritten, and what tells of
+    erasures.
+    """
+    of_nobody = (b":clock", b":rewrite_wanted")
+    return {key: everything(client, key) for key in client.scan_iter("*") if not key.endswith(of_nobody)}

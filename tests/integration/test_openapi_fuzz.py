@@ -91,7 +91,7 @@ def _meta(number: str) -> WhatsAppMetaClient:
 
 
 def describe_values(document: Any) -> None:
-    """Narrow what a pattern cannot say: times that are, URLs that are public, kinds that there are, bytes of files."""
+    """Narrow what a pattern cannot say: times that are, URLs that are public, kinds that there are, bytes and lines."""
     paths = document["paths"]
     for operation, left_out in (
         (paths["/v1/subscriptions"]["post"], []),
@@ -134,8 +134,10 @@ def described_api(valkey_url: str, redis_client: redis.Redis) -> Iterator[Any]:
     for kind in messages["Recipient"]["anyOf"]:
         if kind["properties"]["recipient_type"]["const"] == "group":
             kind["properties"]["to"] = {"const": "group-of-a-test"}
-    (forgotten,) = document["paths"]["/v1/contacts/{id}"]["delete"]["parameters"]
-    forgotten["schema"]["pattern"] = PERSON
+    stop = document["paths"]["/v1/contacts/{id}/stop"]
+    for operation in (document["paths"]["/v1/contacts/{id}"]["delete"], stop["put"], stop["delete"]):
+        (person,) = operation["parameters"]
+        person["schema"]["pattern"] = PERSON
     answer = app.wsgi_app
 
     def forgetful(environ: Any, start_response: Any) -> Any:

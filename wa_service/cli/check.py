@@ -97,7 +97,7 @@ def _reach(url: str, settings: Settings) -> str | None:
             session.trust_env = False
             for scheme in ("https://", "http://"):
                 session.mount(scheme, GuardedAdapter(policy, pool_size=1))
-            session.head(url, timeout=5, allow_redirects=False)
+            session.head(url, timeout=(5, 5), allow_redirects=False)
     except RefusedURLError as error:
         return str(error)
     except (requests.RequestException, HTTPError) as error:

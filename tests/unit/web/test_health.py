@@ -79,8 +79,8 @@ class Told:
 
 
 def test_the_least_of_several_numbers_is_told_and_each_circuit() -> None:
-    depth = {"inbound": 1, "replies": 2, "bulk": 3, "sending": 4, "unknown": 5, "dead": 6}
-    oldest = {"inbound": 1.0, "replies": 2.0, "bulk": 3.0}
+    depth = {"inbound": 1, "replies": 2, "bulk": 3, "sending": 4, "unknown": 5, "dead": 6, "scheduled": 7}
+    oldest = {"inbound": 1.0, "replies": 2.0, "bulk": 3.0, "scheduled": 4.0}
     numbers = {
         "1": NumberState(80, 70, 0.0, "", half_open=False),
         "2": NumberState(80, 20, 4.0, "meta_unwell", half_open=False),
@@ -91,8 +91,9 @@ def test_the_least_of_several_numbers_is_told_and_each_circuit() -> None:
 
     assert told["whatsapp_rate_limit_remaining"] == {"throughput": 20, "daily": 7}
     assert told["whatsapp_circuit_state"] == {"1": 0, "2": 2, "3": 1}
-    assert told["whatsapp_queue_depth"] == {"inbound": 1, "outbound": 5, "sending": 4, "unknown": 5}
-    assert told["whatsapp_queue_oldest_seconds"] == {"inbound": 1.0, "outbound": 3.0}
+    waiting = {"inbound": 1, "outbound": 5, "sending": 4, "unknown": 5, "scheduled": 7}
+    assert told["whatsapp_queue_depth"] == waiting
+    assert told["whatsapp_queue_oldest_seconds"] == {"inbound": 1.0, "outbound": 3.0, "scheduled": 4.0}
 
 
 def test_who_asks_while_a_page_is_made_gets_the_next_one_together_with_all_others() -> None:
