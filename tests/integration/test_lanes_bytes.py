@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import orjson
 import pytest
 
-from tests.integration.lanes import KEEP, NUMBER, Lanes, message
+from tests.integration.lanes import KEEP, NUMBER, Lanes, message, send
 from tests.keys import PREFIX
 from wa_service.store.client import Store
 from wa_service.store.contacts import Contacts
 from wa_service.store.dead_letters import DeadLetters
 from wa_service.store.events import Events
+from wa_service.store.outbox import SendOutcome
+from wa_service.store.schedule import Schedule
 
 LARGE = "x" * 20_000
 CUSTOMER = "15551230001"
@@ -84,3 +88,46 @@ def test_a_revoked_large_event_is_not_kept(lanes: Lanes, store: Store) -> None:
 
     assert store.do("KEYS", f"{PREFIX}large_event:*") == []
     assert LARGE.encode() not in orjson.dumps([str(entry) for entry in store.do("XRANGE", f"{PREFIX}events", "-", "+")])
+
+
+def unsent(store: Store) -> int:
+    return int(store.do("HGET", f"{PREFIX}unsent_bytes", "tool") or 0)
+
+
+def test_what_waits_of_one_api_key_has_an_end(lanes: Lanes, store: Store) -> None:
+    put = lanes.outbox.put
+    first = send(caller="tool")
+    assert (put(first).outcome, unsent(store)) == ("queued", len(first.body))
+    store.do("HSET", f"{PREFIX}unsent_bytes", "tool", 64 << 20)
+
+    answers = [put(send(caller=caller)).outcome for caller in ("tool", "another", None)]
+
+    assert answers == ["too_much", "queued", "queued"]
+
+
+@pytest.mark.parametrize("end", ["accepted", "canceled", "erased"])
+def test_a_send_that_ended_counts_no_more(lanes: Lanes, store: Store, end: str) -> None:
+    one = send(CUSTOMER, caller="tool")
+    lanes.outbox.put(one)
+    assert unsent(store) > 0
+
+    match end:
+        case "accepted":
+            lanes.outbox.done(NUMBER, lanes.grant()[0], SendOutcome("accepted", wamid="wamid.X", meta_healthy=True))
+        case "canceled":
+            Schedule(lanes.outbox).cancel(one.id)
+        case "erased":
+            Contacts(store, (NUMBER,), retention_seconds=KEEP).forget(CUSTOMER)
+
+    assert unsent(store) == 0
+
+
+def test_a_large_send_is_not_kept_once_it_was_sent(lanes: Lanes, store: Store) -> None:
+    for one in (send(id="small"), replace(send("15551230002", id="large"), body=b'{"text":"' + b"x" * 20_000 + b'"}')):
+        lanes.outbox.put(one)
+    for grant in lanes.grant(count=2):
+        lanes.outbox.done(NUMBER, grant, SendOutcome("accepted", wamid=f"wamid.{grant.id}", meta_healthy=True))
+
+    kept = [store.do("HEXISTS", f"{PREFIX}record:{record_id}", "body") for record_id in ("small", "large")]
+
+    assert kept == [1, 0]

@@ -95,6 +95,13 @@ class QuotaExceededError(RefusedError):
         self.retry_after = retry_after
 
 
+class UnsentBytesError(RefusedError):
+    """Too many bytes of this API key's messages wait to be sent."""
+
+    def __init__(self) -> None:
+        super().__init__("Too many bytes of this API key's messages wait to be sent.")
+
+
 class LaneFullError(RefusedError):
     """Too many messages wait for the customer."""
 

@@ -18,6 +18,7 @@ from wa_service.service.refusals import (
     RequestInProgressError,
     SubmitUnavailableError,
     TemplateMismatchError,
+    UnsentBytesError,
 )
 from wa_service.service.send_request import SendRequest, read_send
 from wa_service.service.template_cache import TemplateCache
@@ -66,6 +67,7 @@ class SendService:
         priority: Priority,
         idempotency: IdempotencyKey | None = None,
         wait: float = 0.0,
+        caller: str | None = None,
     ) -> Submitted:
         """Queue the message of a request (Meta's message object, and our fields beside it).
 
@@ -74,6 +76,7 @@ class SendService:
             priority: how soon it leaves; a bulk message also waits for room in the template quota.
             idempotency: the caller's key, where it gave one.
             wait: seconds to wait until Meta answered.
+            caller: the API key's name, whose unsent bytes are bounded.
 
         Raises:
             InvalidRequestError: the request cannot be used.
@@ -84,6 +87,7 @@ class SendService:
             CustomerStoppedError: it is marketing, and the customer wants none.
             MarketingLimitError: it is marketing, and the customer has had enough this week.
             NotOwnerError: the thread is another application's, and the message takes it not.
+            UnsentBytesError: too many bytes of the caller's messages wait.
             LaneFullError: too many messages wait for the customer.
             StoreUnavailableError: the store is unavailable or nearly full.
         """
@@ -94,6 +98,7 @@ class SendService:
             priority=priority,
             notify=self.waiters.name if wait else None,
             schedule_days=self.schedule_days,
+            caller=caller,
         )
         wait = wait if send.send.notify else 0.0
         promise = self._promise(idempotency, send, wait)
@@ -167,6 +172,8 @@ class SendService:
                 raise RequestInProgressError(put.id)
             case "full":
                 raise LaneFullError
+            case "too_much":
+                raise UnsentBytesError
             case "not_owner":
                 raise NotOwnerError
             case "stopped":

@@ -51,8 +51,10 @@ def read_send(
     priority: Priority,
     notify: str | None,
     schedule_days: int = 35,
+    caller: str | None = None,
 ) -> SendRequest:
-    """Reads and checks a body; `numbers` are ours, the first is the default sender; `longest_ttl` in s.
+    """Reads and checks a body; `numbers` are ours, the first is the default sender; `longest_ttl` in s; `caller`
+    is the API key's name.
 
     Raises:
         InvalidRequestError: with the path of every field that is wrong.
@@ -84,6 +86,7 @@ def read_send(
         template=_template_key(templates.get(TEMPLATE)),
         fallback_name=_template_key(templates.get("fallback_template")),
         despite_stop=given.get("despite_stop") is True,
+        caller=caller,
     )
     canonical = [number, ttl, payload, send.opaque, send.tag, fallback[0] if fallback else None]
     canonical += [] if send_at is None else [send_at]

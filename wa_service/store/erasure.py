@@ -253,7 +253,10 @@ class Eraser:
                     gone.append(self._keys.wamid(mark(text(number), text(wamid))).encode())
                 indexes = (self._keys.busy, self._keys.unknown, self._keys.sends, self._keys.scheduled(text(number)))
                 places: list[Command] = [("ZREM", index, record_id) for index in indexes]
+                caller, unsent = self._store.do("HMGET", key, "caller", "unsent")
                 self._do([("DEL", *gone), *places])
+                if unsent:
+                    self._store.do("HINCRBY", self._keys.of("unsent_bytes"), caller, -int(unsent))
 
     def _drop_mention(self, record: bytes, c: str, body: bytes | None) -> None:
         """Drop what a send to somebody else said, if it names them: what waits to be sent still leaves first."""

@@ -57,6 +57,7 @@ FAMILIES = (
     Family(
         "large_event:<event>", "hash", "conversation and event, where the stream has short values", "retention", "holds"
     ),
+    Family("unsent_bytes", "hash", "bytes that wait to be sent, by API key", "always", "no"),
     Family("floods:<c>", "hash", "how many came too much, the last letter", "1 day", "conversation"),
     Family("numbers", "set", "the numbers that the tag is bound to", "always", "no"),
     Family("former_numbers", "set", "numbers of before whose sends may wait", "while they do", "no"),

@@ -53,7 +53,8 @@ class Send:
     sent instead when the service window turns out to be closed; `notify` the list of a web process that waits for the
     result; `origin` names the message that a reply answers, as "reference@ms when received"; `send_at` (ms since 1970)
     is when it may leave, and from when its `ttl` counts; `template` and `fallback_name` say which template the body and
-    the fallback are (`template_key`), `despite_stop` that it goes to who wants no marketing, too.
+    the fallback are (`template_key`), `despite_stop` that it goes to who wants no marketing, too; `caller` is the API
+    key whose unsent bytes it counts among.
     """
 
     id: str
@@ -73,6 +74,7 @@ class Send:
     template: str | None = None
     fallback_name: str | None = None
     despite_stop: bool = False
+    caller: str | None = None
 
     def spec(self) -> bytes:
         """Return it as the step `put` takes it."""
@@ -87,7 +89,7 @@ class Send:
         }
         if self.fallback is not None:
             spec |= {"fallback": self.fallback.decode(), "fallback_id": self.id + "f"}
-        for name in ("opaque", "tag", "notify", "origin", "send_at", "template", "fallback_name"):
+        for name in ("opaque", "tag", "notify", "origin", "send_at", "template", "fallback_name", "caller"):
             if (value := getattr(self, name)) is not None:
                 spec[name] = value
         if self.despite_stop:

@@ -212,7 +212,8 @@ class MessageRoutes:
             body = json_object()
             if body.get("despite_stop") is True:
                 require_role("admin")
-            return _answer(self.send.submit(body, priority=priority, idempotency=key, wait=wait), priority)
+            submitted = self.send.submit(body, priority=priority, idempotency=key, wait=wait, caller=caller_name())
+            return _answer(submitted, priority)
 
         @api.get("/messages", **operation(200, MessagePage))
         @allow("read")

@@ -32,6 +32,7 @@ from wa_service.service.refusals import (
     ScheduledTooFarError,
     SubmitUnavailableError,
     TemplateMismatchError,
+    UnsentBytesError,
 )
 from wa_service.store.flusher import StoreUnavailableError
 from wa_service.whatsapp.errors import (
@@ -95,6 +96,7 @@ CUSTOMER_STOPPED = ProblemKind(422, "customer-stopped", "The customer wants no m
 TOO_MANY_CALLS = ProblemKind(429, "too-many-calls", "Too many calls.", True)
 DAILY_LIMIT = ProblemKind(429, "daily-limit", "The daily limit of customers opened by template is reached.", True)
 MARKETING_LIMIT = ProblemKind(429, "marketing-limit", "The customer has had a week's marketing.", True)
+UNSENT_BYTES = ProblemKind(429, "unsent-bytes", "Too many bytes of this API key's messages wait to be sent.", True)
 LANE_FULL = ProblemKind(429, "lane-full", "Too many messages are queued for this customer.", True)
 MAILBOX_FULL = ProblemKind(429, "mailbox-full", "Too many messages of this customer wait to be handled.", True)
 THROUGHPUT = ProblemKind(429, "throughput", "The number's throughput is used up at the moment.", True)
@@ -126,6 +128,7 @@ _OURS: Final = (
     DAILY_LIMIT,
     MARKETING_LIMIT,
     LANE_FULL,
+    UNSENT_BYTES,
     MAILBOX_FULL,
     THROUGHPUT,
     INTERNAL,
@@ -287,8 +290,9 @@ def of_refusal(error: RefusedError) -> ProblemError:
             return ProblemError(SCHEDULED_TOO_FAR, str(error))
         case AlreadySentError():
             return ProblemError(ALREADY_SENT, str(error), id=error.record_id)
-        case LaneFullError():
-            return ProblemError(LANE_FULL, retry_after=_LANE_RETRY_SECONDS)
+        case LaneFullError() | UnsentBytesError():
+            full = LANE_FULL if isinstance(error, LaneFullError) else UNSENT_BYTES
+            return ProblemError(full, retry_after=_LANE_RETRY_SECONDS)
         case _:
             return ProblemError(INVALID, str(error), fields=error.fields)
 

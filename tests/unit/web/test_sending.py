@@ -474,3 +474,13 @@ def test_the_template_that_goes_out_is_meta_s_form_of_what_was_given(fallen_back
             "components": [{"type": "body", "parameters": [{"type": "text", "text": "Ada"}]}],
         },
     }
+
+
+def test_a_key_whose_messages_fill_the_store_is_told_to_wait(web: Web, redis_client: redis.Redis) -> None:
+    redis_client.hset(f"{PREFIX}unsent_bytes", "both", 64 << 20)
+
+    refused = web.send({"to": CUSTOMER, "text": "hello"})
+
+    assert (refused.status_code, refused.json["type"]) == (429, "/docs#unsent-bytes")
+    assert "Retry-After" in refused.headers
+    assert web.send({"to": CUSTOMER, "text": "hello"}, key="sender").status_code == 202

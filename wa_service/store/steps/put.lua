@@ -6,8 +6,8 @@
 -- `due` looks at lane, quota and owner when its time has come.
 -- stops: digests of the addresses that it may go to. A marketing template to who wants none is refused, unless the send
 -- says `despite_stop`, and so is one more than so many a week.
--- Return {"not_owner"}, {"stopped"}, {"marketing_limit", ms}, {"queued", id}, {"scheduled", id}, {"replayed", id}, {"waiting", id}, {"conflict", id}, {"full"}
--- or {"quota", ms}.
+-- Return {"not_owner"}, {"stopped"}, {"marketing_limit", ms}, {"queued", id}, {"scheduled", id}, {"replayed", id},
+-- {"waiting", id}, {"conflict", id}, {"full"}, {"too_much"} or {"quota", ms}.
 -- args: send:json retention:number idempotency fingerprint wait_ms ceiling:number waba daily_limit opens:flag who:json take:flag stops:json marketing_per_week:number
 -- include: refuse_when_full clock lifetime wake thread events identity lane enqueue quota stop marketing dead_letters wrong_types
 if idempotency ~= '' then
@@ -41,6 +41,7 @@ local function schedule()
 end
 
 local function queue()
+  if not has_room_for(send) then return { 'too_much' } end
   if is_marketing(waba, send.template) then
     if not send.despite_stop and is_stopped(conversation, stops, retention) then return { 'stopped' } end
     local wait = marketing_wait(conversation, marketing_per_week, send.send_at)

@@ -2,7 +2,13 @@
 -- send: id, n (number), type, priority, ttl (ms), body (JSON text), and optionally to, opaque, tag, fallback,
 -- fallback_id, notify, idempotency, origin, reservation (in the template quota), send_at (ms), who (JSON), take,
 -- template and fallback_name ("<name> <language>"), despite_stop, batch with
--- batch_index and counted.
+-- batch_index and counted, caller (the API key's name: its unsent bytes are bounded).
+local MOST_UNSENT_BYTES = 67108864
+local function has_room_for(send)
+  local bytes = send.caller and tonumber(redis.call('HGET', prefix .. 'unsent_bytes', send.caller) or 0) or 0
+  return bytes + #send.body <= MOST_UNSENT_BYTES
+end
+
 local function write_record(send, conversation, status)
   local fields = { 'v', 1, 'n', send.n, 'c', conversation, 'type', send.type, 'body', send.body, 'status', status,
     'rank', status == 'scheduled' and -1 or 0, 's:' .. status, wall, 'expires', (send.send_at or wall) + send.ttl,
@@ -15,6 +21,10 @@ local function write_record(send, conversation, status)
       fields[#fields + 1] = name
       fields[#fields + 1] = send[name]
     end
+  end
+  if send.caller then
+    redis.call('HINCRBY', prefix .. 'unsent_bytes', send.caller, #send.body)
+    for _, fact in ipairs({ 'caller', send.caller, 'unsent', #send.body }) do fields[#fields + 1] = fact end
   end
   redis.call('HSET', prefix .. 'record:' .. send.id, unpack(fields))
   redis.call('ZADD', prefix .. 'sends', wall, send.id)

@@ -25,12 +25,16 @@ local function notify_caller(id, list)
 end
 
 -- end_record(id, retention): from now on its lifetime runs. What it said is kept with it, unless a person whom it answers
--- was forgotten while it was on its way.
+-- was forgotten while it was on its way, or it is larger than what is kept of an event.
+local LARGEST_KEPT_BODY = 16384
 local function end_record(id, retention)
   local record = record_key(id)
   redis.call('EXPIRE', record, retention)
-  local v = redis.call('HMGET', record, 'idempotency', 'notify', 'forgotten')
-  if v[3] then redis.call('HDEL', record, 'body') end
+  local v = redis.call('HMGET', record, 'idempotency', 'notify', 'forgotten', 'caller', 'unsent')
+  if v[3] or redis.call('HSTRLEN', record, 'body') > LARGEST_KEPT_BODY then redis.call('HDEL', record, 'body') end
+  if v[5] and redis.call('HDEL', record, 'unsent') == 1 then
+    redis.call('HINCRBY', prefix .. 'unsent_bytes', v[4], -tonumber(v[5]))
+  end
   if v[1] and v[1] ~= '' then redis.call('EXPIRE', v[1], IDEMPOTENCY_SECONDS) end
   notify_caller(id, v[2] or '')
 end
