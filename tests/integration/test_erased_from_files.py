@@ -34,14 +34,19 @@ class Files:
 
     def hold(self, *words: str) -> list[str]:
         """The words that stand in a file, or in what another server would get of a key."""
-        everything = b"".join(path.read_bytes() for path in self._directory.rglob("*.aof"))
+        everything = b"".join(path.read_bytes() for path in self._directory.rglob("*") if path.is_file())
         everything += b"".join(self.client.dump(key) or b"" for key in self.client.scan_iter("*"))
         return [word for word in words if word.encode() in everything]
+
+    def found(self, word: str) -> set[str]:
+        """The ends of the names of the files that hold a word."""
+        files = [path for path in self._directory.rglob("*") if path.is_file()]
+        return {".".join(path.name.split(".")[-2:]) for path in files if word.encode() in path.read_bytes()}
 
     def rewritten(self) -> bool:
         """Whether no rewrite is wanted or under way."""
         info = self.client.info("persistence")
-        busy = info["aof_rewrite_in_progress"] or info["aof_rewrite_scheduled"]
+        busy = info["aof_rewrite_in_progress"] or info["aof_rewrite_scheduled"] or info["rdb_bgsave_in_progress"]
         return not busy and not self.client.exists(f"{PREFIX}rewrite_wanted")
 
 
@@ -68,6 +73,23 @@ def test_a_forgotten_person_is_in_no_file_and_no_dump(files: Files) -> None:
     eventually(files.rewritten, within=20)
     assert files.hold(CUSTOMER, NAME, WORDS) == []
     assert files.hold("somebody else's words 7") != []
+
+
+def test_a_forgotten_person_is_in_no_base_and_no_snapshot(files: Files) -> None:
+    """The base of the append-only file and the snapshot beside it are files of Redis's own form."""
+    files.client.config_set("save", "86400 1000000")
+    fill(files)
+    files.client.save()
+    files.client.bgrewriteaof()
+    eventually(files.rewritten, within=20)
+    assert files.found(CUSTOMER) >= {"dump.rdb", "base.rdb"}
+    snapshots = files.client.info("persistence")["rdb_saves"]
+
+    Contacts(files.store, [NUMBER]).forget(CUSTOMER)
+
+    eventually(lambda: files.client.info("persistence")["rdb_saves"] > snapshots and files.rewritten(), within=20)
+    assert [files.found(word) for word in (CUSTOMER, NAME, WORDS)] == [set()] * 3
+    assert files.found("somebody else's words 7") >= {"dump.rdb", "base.rdb"}
 
 
 def test_a_readers_cursor_stays_good(files: Files) -> None:

@@ -2,7 +2,8 @@
 
 A deleted entry of a stream is only marked; its bytes stay until the whole node that holds it is deleted, in memory, in
 what DUMP, a replica and a backup get. An append-only file keeps every write until it is rewritten, which on a quiet
-service may take months. So whoever erases copies the stream and asks for a rewrite, and both happen once a day.
+service may take months. So whoever erases copies the stream and asks for a rewrite, and both happen once a day. Where
+the server writes snapshots as well, a new one takes the place of the last.
 """
 
 from __future__ import annotations
@@ -60,6 +61,8 @@ class Compaction:
         self._store.do("DEL", wanted)
         try:
             self._store.do("BGREWRITEAOF")
+            if any(self._store.do("CONFIG", "GET", "save")[1::2]):
+                self._store.do("BGSAVE", "SCHEDULE")
         except StoreUnavailableError:  # a managed server may not let us
             if self._store.flusher.unavailable:
                 raise
