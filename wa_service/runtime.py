@@ -32,6 +32,7 @@ from wa_service.store.embedded_valkey import embedded_url
 from wa_service.store.events import Events
 from wa_service.store.flusher import StoreUnavailableError
 from wa_service.store.inbox import Inbox, ReplyLimit
+from wa_service.store.minute_counts import MinuteCounts
 from wa_service.store.outbox import Limits, Outbox
 from wa_service.store.overview import MemoryWatch, Observer
 from wa_service.store.records import Records
@@ -65,6 +66,7 @@ class Runtime:
     contacts: Contacts
     threads: Threads
     stops: Stops
+    minute_counts: MinuteCounts
     events: Events
     dead_letters: DeadLetters
     result_waiters: ResultWaiters
@@ -146,6 +148,7 @@ def build(settings: Settings, ledger: SendLedger | None = None) -> Runtime:
         contacts=Contacts(store, numbers, retention_seconds=retention, digests=digests),
         stops=Stops(store, digests, numbers, retention),
         threads=Threads(store),
+        minute_counts=MinuteCounts(store),
         events=events,
         dead_letters=DeadLetters(store, retention_seconds=retention),
         result_waiters=ResultWaiters(store),

@@ -21,6 +21,12 @@ class ProcessSettings(BaseModel):
     trusted_proxies: Networks = variable(
         "WA_TRUSTED_PROXIES", "Addresses of proxies whose X-Forwarded-* headers count, comma separated.", ()
     )
+    console: bool = variable("WA_CONSOLE", "Serve the console at /console, where an API key signs in.", True)
+    console_numbers: Literal["read", "send", "manage", "admin", "none"] = variable(
+        "WA_CONSOLE_NUMBERS",
+        "Role to which the console shows customers' numbers whole, else masked: read, send, manage, admin or none.",
+        "send",
+    )
 
     # Events pushed to tools
     push_allow: Networks = variable(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Literal
 
 from pydantic import SecretStr
 
@@ -23,6 +24,8 @@ class WebOptions:
     bind: str
     trusted_proxies: tuple[str, ...]
     log_level: str
+    console: bool
+    console_numbers: Literal["read", "send", "manage", "admin", "none"]
 
     @classmethod
     def of(cls, settings: Settings) -> WebOptions:

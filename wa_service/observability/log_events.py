@@ -93,6 +93,14 @@ LOG_EVENTS = (
     ),
     LogEvent("whatsapp.media.failed", "A file could not be fetched.", "`number`, `media_id`, `reason`, `ms`"),
     LogEvent(
+        "whatsapp.console.changed",
+        "Somebody changed something in the console; the event of kind `console` says in which conversation.",
+        "`key` (its name), `action`, and what it was about",
+    ),
+    LogEvent("whatsapp.console.signed_in", "Somebody signed in to the console.", "`key` (its name)"),
+    LogEvent("whatsapp.console.signed_out", "Somebody ended a session of the console.", "`key` (its name)"),
+    LogEvent("whatsapp.console.sign_in_refused", "Somebody typed no API key of this service."),
+    LogEvent(
         "whatsapp.send.accepted",
         "Meta accepted a message.",
         "`id`, `type`, `number`, `ms` (the call), `waited_ms` (since it was queued), `wamid`, `message`",

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 from prometheus_client import Counter, Histogram, disable_created_metrics
 
 from wa_service.observability.batch_histogram import BatchHistogram
+from wa_service.observability.recent_counts import RECENT
 
 StoreSamples: TypeAlias = Mapping[str, Mapping[str, float]]
 """Amounts by the label's value, by series of `STORE_GAUGES`."""
@@ -128,6 +129,7 @@ _delivery_of = _Children(_delivery, ("sent", "delivered", "read", "played", "fai
 
 def message_accepted(message_type: str, count: int = 1) -> None:
     """Meta took a message of Meta's `message_type`; image, audio, video, document and sticker are `media`."""
+    RECENT.add("sent", count)
     _sent_of("media" if message_type in _MEDIA_TYPES else message_type).inc(count)
 
 
@@ -141,6 +143,7 @@ def api_called(endpoint: str, seconds: float, code: int | str | None = None) -> 
     _latency_of(endpoint).observe(seconds)
     if code is not None:
         _errors_of(endpoint, str(code)).inc()
+        RECENT.add(f"code:{code}")
 
 
 def webhook_answered(outcome: str, seconds: float) -> None:
@@ -162,6 +165,7 @@ def webhook_lagged(seconds: float) -> None:
 
 def webhooks_lagged(seconds: Sequence[float]) -> None:
     """As `webhook_lagged`, for several messages."""
+    RECENT.add("received", len(seconds))
     _webhook_lag.observe_all([max(0.0, each) for each in seconds])
 
 
@@ -183,6 +187,13 @@ def duplicate_seen(count: int = 1) -> None:
 def status_applied(status: str, count: int = 1) -> None:
     """A status moved a sent message forward."""
     _status_of(status).inc(count)
+    if status in {"delivered", "failed"}:
+        RECENT.add(status, count)
+
+
+def send_failed(code: int | None) -> None:
+    """Meta told, after it had accepted a message, that it failed."""
+    RECENT.add(f"code:{code}")
 
 
 def delivery_took(status: str, seconds: float) -> None:

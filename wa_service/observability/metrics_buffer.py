@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Callable
 
 from wa_service.observability import metrics
 
@@ -17,7 +18,8 @@ WRITE_SECONDS = 0.25
 class MetricsBuffer:
     """Counts of one process; what is added is in the series at most `seconds` after the answer to its webhook."""
 
-    def __init__(self, seconds: float = WRITE_SECONDS) -> None:
+    def __init__(self, seconds: float = WRITE_SECONDS, on_written: Callable[[], None] = lambda: None) -> None:
+        self._on_written = on_written
         self._seconds = seconds
         self._outcomes: Counter[str] = Counter()
         self._durations: list[float] = []
@@ -54,3 +56,4 @@ class MetricsBuffer:
         metrics.webhooks_lagged(lags)
         for kind, count in events.items():
             metrics.event_seen(kind, count)
+        self._on_written()

@@ -43,6 +43,7 @@ class ThreadMessage:
     answers: str = ""
     written_at: int | None = None
     transcript: str | None = None
+    heard_at: int | None = None
     notes: tuple[Mapping[str, Any], ...] = ()
 
     def _noted(self, name: str) -> str | None:
@@ -119,21 +120,21 @@ def read_thread(items: Sequence[ThreadPlace]) -> list[ThreadMessage]:
         if item.note is not None:
             for about in (item.note.get("m") or item.note.get("r"), *(item.note.get("with") or ())):
                 notes.setdefault(str(about), []).append(item.note)
-    transcripts = dict(_transcripts(items))
-    return [
-        replace(
-            message, notes=tuple(notes.get(message.reference or message.id, ())), transcript=transcripts.get(message.id)
-        )
-        if message.direction in {"in", "out"}
-        else message
-        for message in messages
-    ]
+    transcripts = {message_id: (words, at) for message_id, words, at in _transcripts(items)}
+    nothing_heard = (None, None)
+
+    def completed(message: ThreadMessage) -> ThreadMessage:
+        words, heard_at = transcripts.get(message.id, nothing_heard)
+        own = tuple(notes.get(message.reference or message.id, ()))
+        return replace(message, notes=own, transcript=words, heard_at=heard_at)
+
+    return [completed(message) if message.direction in {"in", "out"} else message for message in messages]
 
 
-def _transcripts(items: Iterable[ThreadPlace]) -> Iterable[tuple[str, str]]:
+def _transcripts(items: Iterable[ThreadPlace]) -> Iterable[tuple[str, str, int]]:
     for item in items:
         if item.event is not None and item.event.kind == "transcript":
-            yield str(item.event.data.get("message_id")), str(item.event.data.get("transcript") or "")
+            yield str(item.event.data.get("message_id")), str(item.event.data.get("transcript") or ""), item.at
 
 
 def _message(item: ThreadPlace) -> ThreadMessage | None:

@@ -182,6 +182,7 @@ class Intake:
                 if milliseconds >= 0:
                     metrics.delivery_took(status, milliseconds / 1000)
                 if status == "failed":
+                    metrics.send_failed(_error_code(piece))
                     self._log.warning("whatsapp.status", id=record_id.decode(), status=status, code=_error_code(piece))
                 elif self._debug:
                     self._log.debug("whatsapp.status", id=record_id.decode(), status=status, ms=milliseconds)

@@ -12,13 +12,18 @@ from wa_service.observability.metrics_buffer import MetricsBuffer
 from wa_service.runtime import Runtime
 from wa_service.service.account_events import AccountEvents
 from wa_service.service.batches import BatchService
+from wa_service.service.console import SESSION_SECONDS, ConsoleServices
 from wa_service.service.conversation_view import ConversationView
 from wa_service.service.intake import Intake
 from wa_service.service.marketing_consent import MarketingConsent
+from wa_service.service.meta_facts import MetaFacts, ask_meta
+from wa_service.service.now import NowView
 from wa_service.service.replay import ReplayService
+from wa_service.service.search import Search
 from wa_service.service.send import SendService
 from wa_service.service.subscriptions import SubscriptionService
 from wa_service.service.template_cache import Definitions, TemplateCache
+from wa_service.store.console_sessions import EndedSessions
 from wa_service.store.flusher import StoreUnavailableError
 from wa_service.store.template_categories import TemplateCategories
 from wa_service.whatsapp.stop_words import StopWords
@@ -35,6 +40,7 @@ class Services:
     replay: ReplayService
     subscriptions: SubscriptionService
     conversations: ConversationView
+    console: ConsoleServices
 
 
 def build(runtime: Runtime, metrics_buffer: MetricsBuffer) -> Services:
@@ -82,22 +88,48 @@ def build(runtime: Runtime, metrics_buffer: MetricsBuffer) -> Services:
         longest_ttl=settings.send_ttl,
         schedule_days=settings.schedule_days,
     )
+    conversations = ConversationView(runtime.threads, runtime.contacts)
+    replay = ReplayService(runtime.dead_letters, intake)
+    subscriptions = SubscriptionService(
+        runtime.subscriptions, runtime.events, runtime.push_policy, runtime.pusher, runtime.numbers
+    )
+    console = ConsoleServices(
+        conversations=conversations,
+        search=Search(runtime.threads, runtime.contacts, runtime.records, runtime.numbers),
+        contacts=runtime.contacts,
+        dead_letters=runtime.dead_letters,
+        replay=replay,
+        send=send,
+        templates=templates,
+        subscriptions=subscriptions,
+        subscribers=runtime.subscriptions,
+        events=runtime.events,
+        now=NowView(runtime.observer, runtime.minute_counts, _meta_facts(runtime)),
+        ended_sessions=EndedSessions(runtime.store, SESSION_SECONDS),
+        numbers=runtime.numbers,
+        stops=runtime.stops,
+        batches=batches,
+    )
     return Services(
         send=send,
         batches=batches,
         templates=templates,
         intake=intake,
-        replay=ReplayService(runtime.dead_letters, intake),
-        conversations=ConversationView(runtime.threads, runtime.contacts),
-        subscriptions=SubscriptionService(
-            runtime.subscriptions, runtime.events, runtime.push_policy, runtime.pusher, runtime.numbers
-        ),
+        replay=replay,
+        conversations=conversations,
+        console=console,
+        subscriptions=subscriptions,
     )
 
 
 def _note_categories(categories: TemplateCategories, definitions: Definitions) -> None:
     with suppress(StoreUnavailableError):  # the next fetch tells it again
         categories.note(definitions)
+
+
+def _meta_facts(runtime: Runtime) -> MetaFacts:
+    token = runtime.settings.access_token.get_secret_value()
+    return MetaFacts(lambda: ask_meta(runtime.clients, token))
 
 
 def _fetch_templates(runtime: Runtime) -> Callable[[], Sequence[dict[str, Any]]] | None:

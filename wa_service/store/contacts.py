@@ -81,6 +81,10 @@ class Contacts:
         wanted = list(dict.fromkeys(conversations))
         return {c: contact.address for c, contact in zip(wanted, self._contacts(wanted), strict=True)}
 
+    def conversations_of(self, address: str) -> list[str]:
+        """As `conversations`, of an address as somebody wrote it."""
+        return self.conversations(as_stored(address))
+
     def find(self, address: str) -> list[Contact]:
         """The contacts with this address, one for each number of ours that knows it."""
         return self._contacts(self.conversations(as_stored(address)))

@@ -133,6 +133,8 @@ FAMILIES = (
     Family("foreign", "list", "statuses of others' sends, without recipient, the last 1,000", "retention", "holds"),
     Family("stray", "list", "events for others' numbers, the last 1,000", "retention", "holds"),
     Family("management", "list", "management events, the last 1,000", "retention", "holds"),
+    Family("signed_out:<session>", "string", "a session of the console that was ended", "8 hours", "no"),
+    Family("minute:<minute>", "hash", "what was counted in one minute, for the console", "1 hour", "no"),
     Family("results:<web process>", "list", "records whose caller waits", "60 s", "no"),
     Family("calls", "string", "REST calls by caller, for their limit", "a minute", "no"),
 )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from flask import Flask, Response
+from collections.abc import Sequence
+
+from flask import Blueprint, Flask, Response
 from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
 from pydantic import ValidationError
@@ -10,11 +12,15 @@ from werkzeug.routing import BaseConverter
 
 from wa_service.config.web_options import WebOptions
 from wa_service.observability.metrics_buffer import MetricsBuffer
+from wa_service.observability.recent_counts import RECENT
 from wa_service.runtime import Runtime
 from wa_service.service import wiring
+from wa_service.service.count_writer import CountWriter
+from wa_service.service.wiring import Services
 from wa_service.web import problems
 from wa_service.web.api import api_blueprint, measure_calls
 from wa_service.web.auth import KeyRing, check_routes, require_keys
+from wa_service.web.console.pages import console_blueprint
 from wa_service.web.health import health_blueprint
 from wa_service.web.limits import CallLimits
 from wa_service.web.loopback_hosts import refuse_foreign_hosts
@@ -54,14 +60,15 @@ def create_app(runtime: Runtime, options: WebOptions) -> Flask:
     problems.install(app)
 
     limits = CallLimits(runtime.store, options.api_rate)
-    metrics_buffer = MetricsBuffer()
+    metrics_buffer = MetricsBuffer(on_written=CountWriter(RECENT, runtime.minute_counts).soon)
     services = wiring.build(runtime, metrics_buffer)
     services.intake.announce_start()
     api = api_blueprint(runtime, services, options.send_wait)
     measure_calls(api)
     health = health_blueprint(runtime.store, runtime.observer, metrics_buffer, options.metrics_key, limits.count_guess)
     docs = docs_blueprint(app, runtime.numbers, options.send_ttl)
-    refuse_foreign_hosts((api, health, docs), options.bind, options.trusted_proxies)
+    console = _console(options, services, limits)
+    refuse_foreign_hosts((api, health, docs, *console), options.bind, options.trusted_proxies)
     require_keys(api, KeyRing(options.api_keys), limits.count_guess)
     limits.count_calls(app, api)
     refuse_unknown_parameters(api)
@@ -80,10 +87,26 @@ def create_app(runtime: Runtime, options: WebOptions) -> Flask:
     app.extensions["metrics_buffer"] = metrics_buffer
     app.register_api(api)
     app.register_blueprint(docs)
+    for pages in console:
+        app.register_blueprint(pages)
     check_routes(app)
     if options.trusted_proxies:
         app.wsgi_app = TrustedProxies(app.wsgi_app, options.trusted_proxies)  # type: ignore[method-assign]  # Flask's own way
     return app
+
+
+def _console(options: WebOptions, services: Services, limits: CallLimits) -> Sequence[Blueprint]:
+    """The console, where it is wanted and there is a key to sign in with."""
+    if not options.console or not options.api_keys:
+        return ()
+    pages = console_blueprint(
+        services.console,
+        options.api_keys,
+        server_secret=options.verify_token.get_secret_value(),
+        numbers_for=options.console_numbers,
+        count_failure=limits.count_sign_in,
+    )
+    return (pages,)
 
 
 def _invalid_parameters(error: ValidationError) -> Response:

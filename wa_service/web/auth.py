@@ -12,8 +12,22 @@ from flask import Blueprint, Flask, current_app, g, request
 from wa_service.config.api_keys import ApiKey
 from wa_service.web.problems import FORBIDDEN, UNAUTHORIZED, ProblemError
 
-Caller: TypeAlias = Literal["send", "read", "manage", "admin", "anyone", "signature", "verify token", "metrics key"]
-"""A role of an API key; or `anyone`, or what a route checks itself."""
+Caller: TypeAlias = Literal[
+    "send",
+    "read",
+    "manage",
+    "admin",
+    "session: send",
+    "session: read",
+    "session: manage",
+    "session: admin",
+    "session: any",
+    "anyone",
+    "signature",
+    "verify token",
+    "metrics key",
+]
+"""A role of an API key; of somebody who signed in with one; or `anyone`, or what a route checks itself."""
 
 ROLES: Final = frozenset({"send", "read", "manage", "admin"})
 _CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="wa_service"'}

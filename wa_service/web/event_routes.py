@@ -77,9 +77,10 @@ class EventItem(ResponseBody):
     person is to take over, with a `note`, `responder` where the program said so, `reply-limit` where two machines seem
     to talk). `batch`: a batch was paused, resumed, canceled or is done (`data` holds its `id`, `state` and `reason`).
     `stop` tells that a customer wants no marketing, or wants it again (`data` holds `marketing`: `stopped` or
-    `started`, and `by`). With `stale` a message came too late to be answered; with `left_out` in its `message` it has
-    more than 16 KB, and `GET /v1/events/{cursor}` has it whole. `unreadable` is what another version stored in a form
-    that this one does not know. `contact` is an address that the customer has now, null where there is none.
+    `started`, and `by`). `console`: somebody changed something in the console (`data` holds the API key's name as
+    `key`, and the `action`). With `stale` a message came too late to be answered; with `left_out` in its `message` it
+    has more than 16 KB, and `GET /v1/events/{cursor}` has it whole. `unreadable` is what another version stored in a
+    form that this one does not know. `contact` is an address that the customer has now, null where there is none.
     """
 
     cursor: str

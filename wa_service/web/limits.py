@@ -22,6 +22,8 @@ from wa_service.web.problems import TOO_MANY_CALLS, ProblemError, store_unavaila
 REFUSED_RATE = "600/minute"
 GUESSED_KEYS_RATE = "60/minute"
 """Of one address: whoever guesses API keys gets no further."""
+SIGN_IN_RATE = "10/minute"
+"""Failed sign-ins to the console, of one address."""
 # flask-limiter takes a connection for each call that it counts, and a web process runs a thousand calls side by side.
 # They share these and wait for one, so that the store's own pool, which webhooks need, is left alone.
 CONNECTIONS = 64
@@ -46,6 +48,7 @@ class CallLimits:
         self._store = store
         self._refused_rate = parse(refused_rate)
         self._guessed_rate = parse(GUESSED_KEYS_RATE)
+        self._sign_in_rate = parse(SIGN_IN_RATE)
         pool = store.new_pool(CONNECTIONS, CONNECTION_SECONDS)
         self._limiter = Limiter(
             caller_name,
@@ -82,6 +85,14 @@ class CallLimits:
             ProblemError: there were too many from this address.
         """
         self._count(self._guessed_rate, "guessed")
+
+    def count_sign_in(self) -> None:
+        """Count a failed sign-in for its address, more strictly than a call: a person types.
+
+        Raises:
+            ProblemError: there were too many from this address.
+        """
+        self._count(self._sign_in_rate, "sign_in")
 
     def _count(self, rate: RateLimitItem, what: str) -> None:
         if self._store.flusher.unavailable:

@@ -67,6 +67,23 @@ CALLERS: dict[str, Caller] = {
     "GET /openapi.json": "anyone",
     "GET /docs": "anyone",
     "GET /docs/<name>": "anyone",
+    "GET /console": "session: read",
+    "GET /console/sign-in": "anyone",
+    "POST /console/sign-in": "anyone",
+    "POST /console/sign-out": "session: any",
+    "GET /console/static/<name>": "anyone",
+    "GET /console/runbooks/<name>": "session: read",
+    "GET /console/search": "session: read",
+    "POST /console/search": "session: read",
+    "GET /console/conversations/<place>": "session: read",
+    "GET /console/messages/<place>": "session: read",
+    "POST /console/conversations/<place>/write": "session: send",
+    "GET /console/conversations/<place>/template": "session: send",
+    "POST /console/conversations/<place>/template": "session: send",
+    "POST /console/conversations/<place>/pause": "session: send",
+    "POST /console/conversations/<place>/wake": "session: send",
+    "GET /console/conversations/<place>/forget": "session: admin",
+    "POST /console/conversations/<place>/forget": "session: admin",
 }
 GUARDED = [route for route, caller in CALLERS.items() if caller in {"send", "read", "manage", "admin"}]
 

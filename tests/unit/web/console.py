@@ -1,0 +1,53 @@
+"""A browser without a window: signs in to the console and fills in its forms, as a page of it would."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+from typing import Any
+
+from werkzeug.test import TestResponse
+
+from tests.unit.web.conftest import Web
+
+SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
+
+
+class ConsoleUser:
+    """Somebody with a key of the test's."""
+
+    def __init__(self, web: Web, key: str = "boss") -> None:
+        self.client = web.app.test_client()
+        self.key = key
+        self.sign_in(f"the-test-key-of-{key}")
+
+    def sign_in(self, key: str) -> TestResponse:
+        return self.client.post("/console/sign-in", data={"key": key}, headers=SAME_ORIGIN)
+
+    def get(self, path: str) -> TestResponse:
+        return self.client.get(f"/console{path}")
+
+    def page(self, path: str) -> str:
+        answer = self.get(path)
+        assert answer.status_code == 200, (path, answer.status_code, answer.text)
+        return answer.text
+
+    @property
+    def token(self) -> str:
+        found = re.search(r'name="csrf" value="([0-9a-f]+)"', self.get("/search").text)
+        return found[1] if found else ""
+
+    def post(self, path: str, *, headers: dict[str, str] = SAME_ORIGIN, **fields: Any) -> TestResponse:
+        """Fill in a form; `csrf` is the session's own unless it is given."""
+        return self.client.post(f"/console{path}", data={"csrf": self.token} | fields, headers=headers)
+
+    def find(self, wanted: str) -> str:
+        """Search, and return the address of the conversation that was found."""
+        answer = self.post("/search", wanted=wanted)
+        assert answer.status_code == 303, answer.text
+        return str(answer.headers["Location"]).removeprefix("/console")
+
+
+def text_of(page: str) -> str:
+    """What a reader sees of a page, roughly."""
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", page)).split())

@@ -1,0 +1,281 @@
+"""The console's conversations: found, read, explained, written to, paused, erased; and every word of users escaped."""
+
+from __future__ import annotations
+
+import re
+import time
+from html.parser import HTMLParser
+from typing import Any
+
+import orjson
+import pytest
+import requests_mock
+
+from tests.unit.web.conftest import KEYS, Start, Web
+from tests.unit.web.console import ConsoleUser, text_of
+from tests.unit.web.deliveries import CUSTOMER, NUMBER, WABA, delivery, status_of, text_message, value_of
+from tests.unit.web.test_contact_messages import talk
+from wa_service.store.inbox import Work
+from wa_service.store.outbox import SendOutcome
+from wa_service.store.stored_event import reference
+
+MASKED = "155******67"
+
+
+@pytest.fixture
+def user(web: Web) -> ConsoleUser:
+    return ConsoleUser(web)
+
+
+def written(web: Web, wamid: str = "wamid.IN", body: str = "hello") -> None:
+    assert web.webhook(delivery(value_of(messages=[text_message(wamid, body)]))).status_code == 200
+
+
+def take(web: Web) -> Work:
+    (work,) = web.runtime.inbox.take("worker", time.monotonic_ns(), 1)[1]
+    return work
+
+
+@pytest.mark.parametrize("wanted", [CUSTOMER, f"+{CUSTOMER}", "+1 (555) 123-4567", "Ada", "ada", "wamid.IN", "answer"])
+def test_a_conversation_is_found_by_what_somebody_has_at_hand(web: Web, user: ConsoleUser, wanted: str) -> None:
+    talk(web)
+    if wanted == "answer":  # an id of ours has 32 hex digits
+        wanted = web.send({"to": CUSTOMER, "text": "more"}).json["id"]
+    shown = text_of(user.page(user.find(wanted)))
+    assert "Ada" in shown
+    assert "Good morning, Ada." in shown
+    assert "greeting 0.90" in shown
+
+
+def test_a_tag_finds_its_sends(web: Web, user: ConsoleUser) -> None:
+    web.send({"to": CUSTOMER, "text": "one", "tag": "autumn"})
+    web.send({"to": CUSTOMER, "text": "two", "tag": "autumn"})
+    shown = user.post("/search", wanted="autumn").text
+    assert len(re.findall(r'href="/console/conversations/r[0-9a-f]{32}"', shown)) == 2
+
+
+def test_nobody_is_found_by_what_fits_nothing(web: Web, user: ConsoleUser) -> None:
+    assert "Nothing fits." in user.post("/search", wanted="%<script>").text
+
+
+def test_the_conversations_of_late_stand_there_without_a_search(web: Web, user: ConsoleUser) -> None:
+    written(web)
+    assert "Ada" in user.page("/search")
+
+
+def test_no_address_of_a_page_holds_a_number(web: Web, user: ConsoleUser) -> None:
+    talk(web)
+    pages = [user.page("/search"), user.page(user.find(CUSTOMER))]
+    links = [link for page in pages for link in re.findall(r'(?:href|action|data-live)="([^"]*)"', page)]
+    assert len(links) > 10
+    assert not [link for link in links if CUSTOMER in link]
+
+
+class Tags(HTMLParser):
+    """The elements and attributes of a page, as a browser finds them."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.names: list[str] = []
+        self.attributes: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.names.append(tag)
+        self.attributes += [name for name, _ in attrs]
+
+
+HOSTILE = "<img src=x onerror=alert(1)>\"'{{ 7 * 7 }}</textarea></script><script>alert(1)</script>"
+
+
+def test_what_users_write_is_text_and_nothing_else(web: Web, user: ConsoleUser) -> None:
+    value = value_of(messages=[text_message("wamid.IN", HOSTILE)])
+    value["contacts"][0]["profile"]["name"] = HOSTILE
+    web.webhook(delivery(value))
+    web.send({"to": CUSTOMER, "text": HOSTILE, "tag": HOSTILE[:64]})
+    place = user.find(CUSTOMER)
+    (story,) = set(re.findall(r'href="/console(/messages/r[^"]+)"', user.page(place)))
+    pages = [user.page("/search"), user.page(place), user.page(story), user.post("/search", wanted=HOSTILE + "x").text]
+    for page in pages:
+        seen = Tags(page)
+        assert seen.names.count("script") == 1  # the page's own module
+        assert "img" not in seen.names
+        assert [name for name in seen.attributes if name.startswith("on") or name == "style"] == []
+        assert HOSTILE not in page
+        assert "49" not in text_of(page)
+    assert "&lt;img src=x" in pages[1]
+
+
+@pytest.mark.parametrize(
+    ("key", "role", "seen"), [("reader", "send", False), ("reader", "read", True), ("boss", "none", False)]
+)
+def test_numbers_are_masked_unless_the_role_may_see_them(start_web: Start, key: str, role: str, seen: bool) -> None:
+    web = start_web({"WA_CONSOLE_NUMBERS": role})
+    written(web, body=f"call me: +{CUSTOMER}")
+    user = ConsoleUser(web, key)
+    pages = user.page("/search") + user.page(user.find(CUSTOMER))
+    assert (CUSTOMER in pages) is seen
+    assert (MASKED in pages) is not seen
+
+
+class TestReasons:
+    """Three clicks from "she got no answer" to why: search, the conversation, the reason that stands at the message."""
+
+    def shown(self, user: ConsoleUser) -> str:
+        return text_of(user.page(user.find(CUSTOMER)))
+
+    def test_the_window_was_closed(self, web: Web, user: ConsoleUser) -> None:
+        written(web)
+        web.send({"to": CUSTOMER, "text": "late"})
+        web.accept("wamid.LATE")
+        closed = [{"code": 131047, "title": "Re-engagement message"}]
+        web.webhook(delivery(value_of(statuses=[status_of("wamid.LATE", "failed", errors=closed)])))
+        assert "Re-engagement message (code 131047)" in self.shown(user)
+
+    def test_it_is_a_dead_letter(self, web: Web, user: ConsoleUser) -> None:
+        written(web)
+        work = take(web)
+        note = {
+            "m": reference(NUMBER, "wamid.IN"),
+            "letter": work.dead_letter_id,
+            "kind": "failed",
+            "reason": "KeyError",
+        }
+        web.runtime.inbox.dead_letter(work, "worker", "failed", "KeyError", note=orjson.dumps(note).decode())
+        shown = user.page(user.find(CUSTOMER))
+        assert "is a dead letter" in shown
+        assert f'href="/console/dead-letters?letter={work.dead_letter_id}"' in shown
+
+    def test_whether_meta_has_it_is_unknown(self, web: Web, user: ConsoleUser) -> None:
+        written(web)
+        web.send({"to": CUSTOMER, "text": "perhaps"})
+        web.runtime.outbox.done(NUMBER, web.grant(), SendOutcome("unknown"))
+        assert "Meta's answer did not come" in self.shown(user)
+
+    def test_staff_had_written_in_the_app(self, web: Web, user: ConsoleUser) -> None:
+        echo = {
+            "from": "15550001111",
+            "to": CUSTOMER,
+            "id": "wamid.ECHO",
+            "type": "text",
+            "text": {"body": "I am here"},
+        }
+        echoed = value_of(message_echoes=[echo | {"timestamp": str(int(time.time()))}])
+        web.webhook(delivery(echoed, field="smb_message_echoes"))
+        written(web)
+        note = orjson.dumps({"m": reference(NUMBER, "wamid.IN"), "quiet": "paused"}).decode()
+        web.runtime.inbox.finish(take(web), "worker", [], note=note)
+        shown = self.shown(user)
+        assert "A person of the business has taken over" in shown
+        assert "They wrote in the WhatsApp Business app" in shown
+        assert "I am here" in shown
+
+    def test_nobody_works(self, web: Web, user: ConsoleUser) -> None:
+        written(web)
+        assert "Nobody has handled it yet." in self.shown(user)
+
+
+def test_a_message_s_story_has_each_step_with_the_seconds_between(web: Web, user: ConsoleUser) -> None:
+    talk(web)
+    web.webhook(delivery(value_of(statuses=[status_of("wamid.HBgLACCEPTED", "delivered", at=int(time.time()) + 3)])))
+    place = user.find(CUSTOMER)
+    (story,) = set(re.findall(r'href="/console(/messages/e[^"]+)"', user.page(place)))
+    shown = text_of(user.page(story))
+    steps = ["Written", "Received and stored", "Taken by a worker", "Handled", "Answer: Queued", "Answer: Granted"]
+    steps += ["Answer: Accepted by Meta", "Answer: Delivered"]
+    assert [step for step in steps if step not in shown] == []
+    assert re.search(r"Answer: Delivered \+ [0-9.]+ s", shown)
+    assert reference(NUMBER, "wamid.IN") in shown
+
+
+def test_a_text_is_sent_once_however_often_the_button_is_pressed(web: Web, user: ConsoleUser, lines: Any) -> None:
+    written(web)
+    place = user.find(CUSTOMER)
+    nonce = re.search(r'name="nonce" value="([^"]+)"', user.page(place))[1]
+    for _ in range(2):
+        assert user.post(f"{place}/write", text="At your service.", nonce=nonce).status_code == 303
+    sent = web.get("/v1/messages").json["items"]
+    assert len(sent) == 1
+    told = [item for item in web.get("/v1/events?kind=console").json["items"] if item["data"]["action"] == "write"]
+    assert (told[0]["data"]["key"], told[0]["contact"]) == ("boss", CUSTOMER)
+    line = next(line for line in lines if line["event"] == "whatsapp.console.changed")
+    assert (line["key"], line["action"]) == ("boss", "write")
+
+
+def test_what_cannot_be_sent_is_told_on_a_page(web: Web, user: ConsoleUser) -> None:
+    written(web)
+    answer = user.post(f"{user.find(CUSTOMER)}/write", text="x" * 5_000)
+    assert (answer.status_code, answer.mimetype) == (400, "text/html")
+    assert "text.body" in answer.text
+
+
+def test_the_bot_is_paused_and_woken(web: Web, user: ConsoleUser) -> None:
+    written(web)
+    place = user.find(CUSTOMER)
+    assert user.post(f"{place}/pause", seconds="1800").status_code == 303
+    assert "Wake the bot" in user.page(place)
+    assert user.post(f"{place}/pause", seconds="1e9").status_code == 400
+    assert user.post(f"{place}/wake").status_code == 303
+    assert "Wake the bot" not in user.page(place)
+    assert "boss: pause" in user.page(place)
+
+
+def test_a_person_is_erased_only_when_the_word_is_typed(web: Web, user: ConsoleUser) -> None:
+    talk(web)
+    place = user.find(CUSTOMER)
+    assert "Type “forget”" in user.page(f"{place}/forget")
+    assert user.post(f"{place}/forget", confirm="yes").status_code == 400
+    assert "keys and entries are gone" in user.post(f"{place}/forget", confirm=" Forget ").text
+    assert user.get(place).status_code == 404
+    assert web.get(f"/v1/contacts/{CUSTOMER}").status_code == 404
+    assert not [item for item in web.get("/v1/events").json["items"] if item["contact"]]
+
+
+TEMPLATE = {
+    "name": "order_update",
+    "language": "en_US",
+    "status": "APPROVED",
+    "category": "UTILITY",
+    "components": [
+        {"type": "HEADER", "format": "TEXT", "text": "Order {{1}}"},
+        {"type": "BODY", "text": "Hello {{1}}, it comes {{2}}."},
+        {"type": "FOOTER", "text": "The shop"},
+        {"type": "BUTTONS", "buttons": [{"type": "URL", "text": "Track", "url": "https://example.org/{{1}}"}]},
+    ],
+}
+
+
+def test_a_template_is_filled_in_shown_and_sent(start_web: Start) -> None:
+    with requests_mock.Mocker(real_http=False) as meta:
+        meta.get(requests_mock.ANY, json={"data": [TEMPLATE]})
+        web = start_web()
+        written(web)
+        user = ConsoleUser(web)
+        place = user.find(CUSTOMER)
+        form = user.page(f"{place}/template?name=order_update&language=en_US")
+        fields = re.findall(r'<input id="([^"]+)" name=', form)
+        assert fields == ["header-0-1", "body-0-1", "body-0-2", "button-0-1"]
+        values = dict(zip(fields, ["A-77", "Ada", "today", "A-77"], strict=True))
+        named = {"name": "order_update", "language": "en_US", **values}
+        shown = text_of(user.post(f"{place}/template", do="preview", **named).text)
+        assert "Order A-77 Hello Ada, it comes today. The shop Track https://example.org/A-77" in shown
+        assert user.post(f"{place}/template", do="send", nonce="n", **named).status_code == 303
+        sent = orjson.loads(web.grant().body)
+        assert [part["type"] for part in sent["template"]["components"]] == ["header", "body", "button"]
+        assert sent["template"]["components"][1]["parameters"][1] == {"type": "text", "text": "today"}
+        assert str(WABA) in meta.last_request.url
+
+
+def test_two_roles_see_two_pages(web: Web) -> None:
+    written(web)
+    reader, boss = ConsoleUser(web, "reader"), ConsoleUser(web, "boss")
+    shown = {user.key: user.page(user.find(CUSTOMER)) for user in (reader, boss)}
+    for part in ("Write to this customer", "Pause the bot", "Erase this person", "/console/subscriptions"):
+        assert (part in shown["reader"], part in shown["boss"]) == (False, True), part
+
+
+def test_the_event_of_a_change_is_pushed_and_filtered_like_any(web: Web, user: ConsoleUser) -> None:
+    written(web)
+    user.post(f"{user.find(CUSTOMER)}/wake")
+    items = web.client.get("/v1/events?kind=console", headers=KEYS["both"]).json["items"]
+    assert [item["data"] for item in items] == [{"key": "boss", "action": "wake"}]

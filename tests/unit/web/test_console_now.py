@@ -1,0 +1,98 @@
+"""The console's first page: what is well, what is not and what to do, and the rates of the last hour."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+import redis
+
+from tests.eventually import eventually
+from tests.keys import NAMES
+from tests.unit.web.conftest import Start, Web
+from tests.unit.web.console import ConsoleUser, text_of
+from tests.unit.web.deliveries import CUSTOMER, NUMBER, WABA, delivery, text_message, value_of
+from wa_service.observability import metrics
+from wa_service.observability.recent_counts import RECENT
+from wa_service.service.count_writer import CountWriter
+from wa_service.store.minute_counts import MinuteCounts
+from wa_service.web.console.now_page import chart_of
+
+
+def shown(web: Web, key: str = "reader") -> str:
+    return text_of(ConsoleUser(web, key).page(""))
+
+
+def test_no_worker_is_told_with_what_to_do_and_its_runbook(web: Web) -> None:
+    page = ConsoleUser(web).page("")
+    assert "No worker works." in page
+    assert "python -m wa_service worker" in page
+    assert 'href="/console/runbooks/queue-old"' in page
+    assert "When" in ConsoleUser(web).page("/runbooks/queue-old") or "queue" in ConsoleUser(web).page(
+        "/runbooks/queue-old"
+    )
+
+
+def test_a_worker_that_works_is_counted(web: Web) -> None:
+    web.runtime.inbox.heartbeat("p")
+    assert "1 process works" in shown(web)
+
+
+@pytest.mark.parametrize(("reason", "runbook"), [("account", "account-refused"), ("meta_unwell", "number-paused")])
+def test_a_paused_number_leads_to_its_runbook(web: Web, reason: str, runbook: str) -> None:
+    web.runtime.outbox.pause(NUMBER, reason)
+    page = ConsoleUser(web).page("")
+    assert f"Number {NUMBER} is paused: {reason}." in page
+    assert f"/console/runbooks/{runbook}" in page
+
+
+def test_what_waits_long_is_told(web: Web, redis_client: redis.Redis) -> None:
+    web.webhook(delivery(value_of(messages=[text_message()])))
+    redis_client.zincrby(NAMES.due, -90_000, f"{NUMBER}:{CUSTOMER}")
+    assert "A customer's message waits 9" in shown(web)
+
+
+def test_a_quota_that_is_nearly_used_up_is_told(web: Web, redis_client: redis.Redis) -> None:
+    now = time.time() * 1000
+    redis_client.zadd(NAMES.quota(WABA), {str(i): now for i in range(950)})
+    assert "50 of 1000 customers may still be opened" in shown(web)
+
+
+def test_the_last_hour_is_that_of_all_processes(start_web: Start) -> None:
+    RECENT.drain()
+    webs = [start_web(), start_web()]
+    for i, web in enumerate(webs):
+        web.webhook(delivery(value_of(messages=[text_message(f"wamid.{i}")])))
+        web.app.extensions["metrics_buffer"].write()
+        CountWriter(RECENT, web.runtime.minute_counts).write()
+    metrics.api_called("messages", 0.1, 131026)
+    CountWriter(RECENT, webs[0].runtime.minute_counts).write()
+    page = shown(webs[0])
+    assert "Received 2 in the last hour" in page
+    assert "131026 1" in page
+
+
+def test_counts_are_written_together_a_moment_later(web: Web) -> None:
+    RECENT.drain()
+    writer = CountWriter(RECENT, web.runtime.minute_counts, seconds=0.01)
+    for _ in range(3):
+        RECENT.add("sent")
+        writer.soon()
+    eventually(lambda: sum(minute.get("sent", 0) for minute in web.runtime.minute_counts.last_hour()) == 3)
+
+
+def test_a_minute_is_kept_for_an_hour(web: Web, redis_client: redis.Redis) -> None:
+    MinuteCounts(web.runtime.store).add({"sent": 1})
+    (key,) = redis_client.keys(NAMES.of("minute", "*"))
+    assert 3_600 < redis_client.ttl(key) <= 3_660
+
+
+def test_a_chart_has_its_values_in_words_too() -> None:
+    chart = chart_of("sent", [0, 5, 10])
+    assert chart.line == "0.0,58.0 120.0,30.0 240.0,2.0"
+    assert chart.text == "15 sent in the last hour, at most 10 in a minute"
+
+
+def test_a_runbook_that_is_none_is_not_found(web: Web) -> None:
+    assert ConsoleUser(web).get("/runbooks/..%2f..%2fpyproject").status_code == 404
+    assert ConsoleUser(web).get("/runbooks/nothing").status_code == 404

@@ -1,0 +1,46 @@
+"""What the console asks for: everything behind its pages, in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from wa_service.service.batches import BatchService
+from wa_service.service.conversation_view import ConversationView
+from wa_service.service.now import NowView
+from wa_service.service.replay import ReplayService
+from wa_service.service.search import Search
+from wa_service.service.send import SendService
+from wa_service.service.subscriptions import SubscriptionService
+from wa_service.service.template_cache import TemplateCache
+from wa_service.store.console_sessions import EndedSessions
+from wa_service.store.contacts import Contacts
+from wa_service.store.dead_letters import DeadLetters
+from wa_service.store.events import Events
+from wa_service.store.stops import Stops
+from wa_service.store.subscriptions import Subscriptions
+
+SESSION_SECONDS: Final = 8 * 3_600
+"""How long somebody stays signed in."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleServices:
+    """The services behind the console's pages; `numbers` are our phone number ids."""
+
+    conversations: ConversationView
+    search: Search
+    contacts: Contacts
+    dead_letters: DeadLetters
+    replay: ReplayService
+    send: SendService
+    templates: TemplateCache
+    subscriptions: SubscriptionService
+    subscribers: Subscriptions
+    events: Events
+    now: NowView
+    ended_sessions: EndedSessions
+    numbers: Sequence[str]
+    stops: Stops
+    batches: BatchService

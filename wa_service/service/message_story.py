@@ -1,0 +1,169 @@
+"""The story of one message: each step until the answer's last tick, and why it ended as it did."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from wa_service.service.conversation_view import ThreadMessage
+from wa_service.whatsapp.codes import ROWS
+
+_ADVICE: Final = {row.code: row.advice for row in ROWS}
+_STATUS_WORDS: Final = {
+    "scheduled": "Scheduled",
+    "queued": "Queued",
+    "sending": "Granted: it leaves",
+    "unknown": "Unknown: it left, and no answer came",
+    "accepted": "Accepted by Meta",
+    "sent": "Sent by Meta",
+    "delivered": "Delivered",
+    "read": "Read",
+    "played": "Played",
+    "failed": "Failed",
+    "canceled": "Canceled",
+}
+_QUIET: Final = {
+    "paused": "A person of the business has taken over, so nothing was answered by itself.",
+    "other_application": "The thread belonged to another application, so nothing was answered.",
+    "group": "It was written to a group, and groups are not answered (WA_GROUPS).",
+    "stale": "It was too old to be answered when it was handled (WA_ANSWER_MAX_AGE).",
+    "stopped": "The customer has said STOP.",
+}
+_FAILED: Final = {
+    "expired": "It waited longer than it may, and was not sent.",
+    "withdrawn": "A person of the business wrote meanwhile, so the automatic answer was withdrawn.",
+    "no_word_from_meta": "Meta neither confirmed nor refused it, and it was not sent again.",
+    "not_owner": "The thread belongs to another application.",
+    "customer-stopped": "The customer has said STOP: nothing but an answer to what they write is sent.",
+    "customer_stopped": "The customer has said STOP: nothing but an answer to what they write is sent.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StoryStep:
+    """One step: when (ms since 1970), what, more about it, and seconds since the step before (None: the first)."""
+
+    at: int
+    what: str
+    detail: str = ""
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a message has no answer, or did not arrive; `runbook`: the page that says more, `letter`: its dead letter."""
+
+    text: str
+    advice: str = ""
+    runbook: str = ""
+    letter: str = ""
+
+
+def story_of(message: ThreadMessage, near: Sequence[ThreadMessage]) -> list[StoryStep]:
+    """Return a message's steps in the order of time; `near`: what stands near it in its thread."""
+    steps = list(_received(message, near) if message.direction == "in" else _sent(message))
+    steps.sort(key=lambda step: step.at)
+    counted, before = [], None
+    for step in steps:
+        counted.append(replace(step, seconds=None if before is None else max(0, step.at - before) / 1000))
+        before = step.at
+    return counted
+
+
+def reason_of(message: ThreadMessage, near: Sequence[ThreadMessage]) -> Reason | None:
+    """Return why a message was not answered, or did not arrive; None where there is nothing to explain."""
+    if message.direction == "in":
+        return _unanswered(message, near)
+    if message.status == "unknown":
+        text = "It left, and Meta's answer did not come. It is never sent again blindly: a status settles it."
+        return Reason(text, runbook="sends-unknown")
+    if message.status == "failed":
+        return _failure(message.error or {})
+    return None
+
+
+def _unanswered(message: ThreadMessage, near: Sequence[ThreadMessage]) -> Reason | None:
+    if message.letter:
+        cause = next((str(note.get("reason")) for note in reversed(message.notes) if "letter" in note), "")
+        text = "It could not be handled and is a dead letter."
+        return Reason(text, cause, runbook="dead-letters", letter=message.letter)
+    if message.quiet:
+        text = _QUIET.get(message.quiet, f"Nobody answered by itself: {message.quiet}.")
+        return Reason(text, _who_took_over(message, near) if message.quiet == "paused" else "")
+    answers = [other for other in near if other.answers == message.reference]
+    if answers:
+        return next((reason for answer in answers if (reason := reason_of(answer, near))), None)
+    if not message.notes:
+        return Reason("Nobody has handled it yet.", "Look whether workers work: the page Now.", runbook="queue-old")
+    if any("retry_ms" in note for note in message.notes[-1:]):
+        return Reason("Its handling failed and is tried again.", str(message.notes[-1].get("reason") or ""))
+    return Reason("It was handled, and nothing was to be answered.")
+
+
+def _who_took_over(message: ThreadMessage, near: Sequence[ThreadMessage]) -> str:
+    before = [other for other in near if other.at <= message.at]
+    for other in reversed(before):
+        if other.direction == "echo":
+            return "They wrote in the WhatsApp Business app: the echo stands above it in the conversation."
+        if other.kind == "pause":
+            return f"The bot was paused ({other.content.text}): it stands above it in the conversation."
+        if other.kind == "console" and "pause" in other.content.text:
+            return f"It was paused in the console ({other.content.text.partition(':')[0]})."
+    return "It was paused by hand, or by the responder."
+
+
+def _failure(error: Mapping[str, Any]) -> Reason:
+    reason, code = str(error.get("reason") or ""), error.get("code")
+    if reason in _FAILED:
+        return Reason(_FAILED[reason])
+    said = " ".join(str(error[name]) for name in ("title", "details") if error.get(name))
+    advice = str(error.get("advice") or (_ADVICE.get(code, "") if isinstance(code, int) else ""))
+    text = f"Meta refused it: {said or reason}" + (f" (code {code})" if code else "")
+    return Reason(text, advice, runbook="sends-fail")
+
+
+def _received(message: ThreadMessage, near: Sequence[ThreadMessage]) -> Iterator[StoryStep]:
+    if message.written_at:
+        yield StoryStep(min(message.written_at, message.at), "Written", "by Meta's clock, in whole seconds")
+    yield StoryStep(message.at, "Received and stored")
+    for note in message.notes:
+        at = int(note.get("at") or 0)
+        if "retry_ms" in note:
+            detail = f"{note.get('reason') or ''}, again in {note['retry_ms'] / 1000:.0f} s"
+            yield StoryStep(at, "Handling failed", detail)
+        elif "letter" in note:
+            yield StoryStep(at, "Became a dead letter", str(note.get("reason") or ""))
+        else:
+            yield StoryStep(at - int(note.get("ms") or 0), "Taken by a worker")
+            yield StoryStep(at, "Handled", _handled(note))
+    if message.transcript is not None and message.heard_at:
+        yield StoryStep(message.heard_at, "Heard", message.transcript)
+    for answer in near:
+        if answer.answers and answer.answers == message.reference:
+            for step in _sent(answer):
+                yield replace(step, what=f"Answer: {step.what}")
+
+
+def _handled(note: Mapping[str, Any]) -> str:
+    parts = []
+    if note.get("intent"):
+        parts.append(f"intent {note['intent']}" + (f" ({note['score']:.2f})" if "score" in note else ""))
+    if note.get("quiet"):
+        parts.append(f"not answered: {note['quiet']}")
+    else:
+        parts.append(f"{note.get('replies', 0)} answers")
+    return ", ".join(parts)
+
+
+def _sent(message: ThreadMessage) -> Iterator[StoryStep]:
+    for status, at in message.history:
+        detail = str((message.error or {}).get("title") or "") if status == "failed" else ""
+        yield StoryStep(at, _STATUS_WORDS.get(status, status), detail)
+    for note in message.notes:
+        if "retry_ms" in note:
+            code = f"code {note['code']}, " if isinstance(note.get("code"), int) else ""
+            again = f"again in {float(note['retry_ms']) / 1000:.1f} s"
+            yield StoryStep(
+                int(note.get("at") or 0), "Meta did not take it", f"{code}{note.get('reason') or ''}, {again}"
+            )

@@ -1,0 +1,1 @@
+"""`/console`: pages for the person on duty, rendered here; nothing of them comes from elsewhere."""

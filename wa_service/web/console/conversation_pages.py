@@ -1,0 +1,212 @@
+"""Search, a conversation, one message's story, and what may be done in a conversation."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from typing import Any, Final
+
+from flask import Blueprint, Response, make_response, render_template, request
+
+from wa_service.service.console import ConsoleServices
+from wa_service.service.conversation_view import ConversationPage
+from wa_service.service.message_story import reason_of, story_of
+from wa_service.service.send import IdempotencyKey
+from wa_service.service.template_preview import preview, template_fields, template_message
+from wa_service.store.contacts import Contact
+from wa_service.store.outbox import Priority
+from wa_service.web.auth import allow
+from wa_service.web.console.guard import Guard, current_session, not_found, see
+from wa_service.web.problems import INVALID, ProblemError
+from wa_service.whatsapp.addresses import is_user_id, recipient_fields
+from wa_service.whatsapp.errors import WhatsAppError
+from wa_service.whatsapp.phone_numbers import is_number
+
+_GONE: Final = "This conversation is not kept here, or no longer."
+_MESSAGE_GONE: Final = "This message is not kept here, or no longer."
+_PAUSES: Final = {"1800": "30 minutes", "14400": "4 hours", "86400": "a day", "604800": "a week"}
+FORGET_WORD: Final = "forget"
+
+
+class ConversationPages:
+    """The pages of conversations."""
+
+    def __init__(self, services: ConsoleServices, guard: Guard) -> None:
+        self._services = services
+        self._guard = guard
+
+    def add_to(self, pages: Blueprint) -> None:
+        """Add the pages."""
+        at = "/conversations/<place>"
+        pages.get("/search")(self.search_page)
+        pages.post("/search")(self.search)
+        pages.get(at)(self.conversation_page)
+        pages.get("/messages/<place>")(self.message_page)
+        pages.get(f"{at}/template")(self.template_page)
+        pages.get(f"{at}/forget")(self.forget_page)
+        pages.post(f"{at}/write")(self.write)
+        pages.post(f"{at}/template")(self.send_template)
+        pages.post(f"{at}/pause")(self.pause)
+        pages.post(f"{at}/wake")(self.wake)
+        pages.post(f"{at}/forget")(self.forget)
+
+    @allow("session: read")
+    def search_page(self) -> Response:
+        """The form, and the conversations of late."""
+        found = self._services.search.recent()
+        return make_response(render_template("console/search.html", found=found, wanted=None))
+
+    @allow("session: read")
+    def search(self) -> Response:
+        """What was found; where it is one conversation, that. By POST: a number stands in no address."""
+        wanted = request.form.get("wanted", "").strip()
+        found = self._services.search.find(wanted)
+        if len(found) == 1:
+            return see(f"/console/conversations/{found[0].place}")
+        return make_response(render_template("console/search.html", found=found, wanted=wanted))
+
+    @allow("session: read")
+    def conversation_page(self, place: str) -> Response:
+        """A conversation, the newest at the end."""
+        page = self._services.conversations.at(place, request.args.get("before", "")[:256])
+        if page is None:
+            not_found(_GONE)
+        reasons = {message.place: reason for message in page.messages if (reason := reason_of(message, page.messages))}
+        return self._shown(place, page, reasons=reasons)
+
+    @allow("session: read")
+    def message_page(self, place: str) -> Response:
+        """One message's story."""
+        found = self._services.conversations.around(place)
+        if found is None:
+            not_found(_MESSAGE_GONE)
+        message, near = found
+        steps = story_of(message, near)
+        return make_response(
+            render_template(
+                "console/message.html",
+                message=message,
+                steps=steps,
+                whole=(steps[-1].at - steps[0].at) / 1000 if steps else 0,
+                reason=reason_of(message, near),
+                answers=[other for other in near if message.reference and other.answers == message.reference],
+            )
+        )
+
+    @allow("session: send")
+    def write(self, place: str) -> Response:
+        """Send a text inside the service window."""
+        contact = self._contact(place)
+        text = request.form.get("text", "").strip()
+        if not text:
+            raise ProblemError(INVALID, "Write something first.")
+        self._submit(contact, {"type": "text", "text": {"body": text}})
+        self._guard.changed("write", contact.conversation)
+        return see(f"/console/conversations/{place}#end")
+
+    @allow("session: send")
+    def template_page(self, place: str) -> Response:
+        """Choose a template, and fill it in."""
+        name, language = request.args.get("name", ""), request.args.get("language", "")
+        return self._template_form(place, self._contact(place), name, language, {}, shown=False)
+
+    @allow("session: send")
+    def send_template(self, place: str) -> Response:
+        """Preview a template with its values, or send it."""
+        contact = self._contact(place)
+        name, language = request.form.get("name", ""), request.form.get("language", "")
+        values = {key: value.strip() for key, value in request.form.items() if "-" in key}
+        if request.form.get("do") != "send":
+            return self._template_form(place, contact, name, language, values, shown=True)
+        definition = self._definition(name, language)
+        if definition is None:
+            not_found("There is no such template.")
+        self._submit(contact, {"type": "template", "template": template_message(definition, values)})
+        self._guard.changed("write", contact.conversation, template=name[:512])
+        return see(f"/console/conversations/{place}#end")
+
+    @allow("session: send")
+    def pause(self, place: str) -> Response:
+        """Answer nothing by itself for some time."""
+        seconds = request.form.get("seconds", "")
+        if seconds not in _PAUSES:
+            raise ProblemError(INVALID, "Choose for how long.")
+        contact = self._contact(place)
+        self._services.contacts.pause(contact.address, int(seconds))
+        self._guard.changed("pause", contact.conversation, seconds=int(seconds))
+        return see(f"/console/conversations/{place}")
+
+    @allow("session: send")
+    def wake(self, place: str) -> Response:
+        """Answer again."""
+        contact = self._contact(place)
+        self._services.contacts.pause(contact.address, 0)
+        self._guard.changed("wake", contact.conversation)
+        return see(f"/console/conversations/{place}")
+
+    @allow("session: admin")
+    def forget_page(self, place: str) -> Response:
+        """Ask whether the person is really to be erased."""
+        contact = self._contact(place)
+        return make_response(render_template("console/forget.html", place=place, contact=contact, word=FORGET_WORD))
+
+    @allow("session: admin")
+    def forget(self, place: str) -> Response:
+        """Erase a person."""
+        contact = self._contact(place)
+        if request.form.get("confirm", "").strip().casefold() != FORGET_WORD:
+            raise ProblemError(INVALID, f"Type the word “{FORGET_WORD}” to erase this person.")
+        erased = self._services.contacts.forget(contact.address)
+        self._guard.changed("forget", erased=erased)
+        return make_response(render_template("console/forgotten.html", erased=erased))
+
+    def _shown(self, place: str, page: ConversationPage, **more: Any) -> Response:
+        values = {
+            "place": place,
+            "page": page,
+            "contact": page.contact,
+            "pauses": _PAUSES,
+            "nonce": secrets.token_urlsafe(12),
+        }
+        return make_response(render_template("console/conversation.html", **values, **more))
+
+    def _contact(self, place: str) -> Contact:
+        page = self._services.conversations.at(place, count=1)
+        if page is None:
+            not_found(_GONE)
+        return page.contact
+
+    def _template_form(
+        self, place: str, contact: Contact, name: str, language: str, values: Mapping[str, str], *, shown: bool
+    ) -> Response:
+        definition = self._definition(name, language)
+        approved = [each for each in self._services.templates.all() if each.get("status") == "APPROVED"]
+        page = render_template(
+            "console/template_form.html",
+            place=place,
+            contact=contact,
+            templates=approved,
+            definition=definition,
+            fields=template_fields(definition) if definition else [],
+            values=values,
+            preview=preview(definition, values) if definition and shown else None,
+            nonce=secrets.token_urlsafe(12),
+        )
+        return make_response(page)
+
+    def _definition(self, name: str, language: str) -> Mapping[str, Any] | None:
+        if not name:
+            return None
+        try:
+            known = self._services.templates.all()
+        except WhatsAppError as error:
+            raise ProblemError(INVALID, f"Meta cannot be asked for the templates: {error.advice}") from error
+        return next((each for each in known if (each.get("name"), each.get("language")) == (name, language)), None)
+
+    def _submit(self, contact: Contact, message: Mapping[str, Any]) -> None:
+        """Send to a customer; the form's number of one use stands for the request, so that it is sent once."""
+        nonce = request.form.get("nonce", "")[:64]
+        key = IdempotencyKey(f"console.{current_session().key.name}", nonce) if nonce else None
+        group = not is_number(contact.address) and not is_user_id(contact.address)
+        body = {"from": contact.number, **recipient_fields(contact.address, group=group), **message}
+        self._services.send.submit(body, priority=Priority.SINGLE, idempotency=key, wait=1.5)

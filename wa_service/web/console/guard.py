@@ -1,0 +1,146 @@
+"""What stands around every page of the console: who may open it, what a change must carry, and the answer's headers."""
+
+from __future__ import annotations
+
+from typing import Final, NoReturn
+
+from flask import Blueprint, Response, current_app, g, make_response, redirect, render_template, request
+from limits.errors import StorageError
+from werkzeug.exceptions import HTTPException
+
+from wa_service.observability import log
+from wa_service.service.refusals import RefusedError
+from wa_service.store.events import Events
+from wa_service.store.flusher import StoreUnavailableError
+from wa_service.web.auth import caller_of
+from wa_service.web.console.sessions import Session, Sessions, is_same_origin, is_token
+from wa_service.web.problems import (
+    FORBIDDEN,
+    INTERNAL,
+    NOT_FOUND,
+    TOO_LARGE,
+    ProblemError,
+    of_meta,
+    of_refusal,
+    of_status,
+    store_unavailable,
+)
+from wa_service.whatsapp.errors import WhatsAppError
+
+LARGEST_FORM: Final = 64 * 1024
+HEADERS: Final = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
+        "require-trusted-types-for 'script'; trusted-types 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+"""Of every answer: nothing from elsewhere, no script in a page, in nobody's frame, kept by no cache."""
+_ROLE: Final = "session: "
+
+
+class Guard:
+    """Lets those with a session and the role that a view names through to the console's pages."""
+
+    def __init__(self, sessions: Sessions, events: Events) -> None:
+        self._sessions = sessions
+        self._events = events
+        self._log = log.get_logger()
+
+    def add_to(self, pages: Blueprint) -> None:
+        """Guard a blueprint, and answer what goes wrong in it with a page."""
+        pages.before_request(self._admit)
+        pages.after_request(_add_headers)
+        pages.register_error_handler(ProblemError, _on_problem)
+        pages.register_error_handler(RefusedError, lambda error: _on_problem(of_refusal(error)))
+        pages.register_error_handler(WhatsAppError, lambda error: _on_problem(of_meta(error)))
+        for kind in (StoreUnavailableError, StorageError):
+            pages.register_error_handler(kind, lambda _: _on_problem(store_unavailable()))
+        pages.register_error_handler(HTTPException, _on_http_error)
+        pages.register_error_handler(Exception, self._on_defect)
+
+    def changed(self, action: str, conversation: str = "", **facts: str | int) -> None:
+        """Tell who changed what: a line of the log, and an event of kind `console`.
+
+        `facts` name nobody: an id, a number of things.
+        """
+        key = current_session().key.name
+        self._log.info("whatsapp.console.changed", key=key, action=action, **facts)
+        self._events.console(conversation, {"key": key, "action": action, **facts})
+
+    def _admit(self) -> Response | None:
+        request.max_content_length = LARGEST_FORM
+        request.max_form_memory_size = LARGEST_FORM
+        changes = request.method not in {"GET", "HEAD"}
+        if changes and not is_same_origin(request):
+            raise ProblemError(FORBIDDEN, "This did not come from a page of the console.")
+        caller = caller_of(current_app.view_functions[str(request.endpoint)])
+        g.console_session = None
+        if caller is None or not caller.startswith(_ROLE):
+            return None
+        session = self._sessions.read(request)
+        if session is None:
+            return _sign_in_again()
+        g.console_session = session
+        if changes and not is_token(session, request.form.get("csrf", "")):
+            raise ProblemError(FORBIDDEN, "This page was old: go back, load it again, and repeat.")
+        role = caller.removeprefix(_ROLE)
+        if role != "any" and not session.may(role):
+            raise ProblemError(FORBIDDEN, f"This API key lacks the role `{role}`.")
+        return None
+
+    def _on_defect(self, error: Exception) -> Response:
+        self._log.error("whatsapp.web.failed", exc_info=error)
+        return _on_problem(ProblemError(INTERNAL))
+
+
+def current_session() -> Session:
+    """Return the session of this request; a view that names a role has one."""
+    session = g.console_session
+    if not isinstance(session, Session):
+        raise TypeError
+    return session
+
+
+def not_found(what: str) -> NoReturn:
+    """Refuse a page of what is not there, or no longer."""
+    raise ProblemError(NOT_FOUND, what)
+
+
+def see(path: str) -> Response:
+    """Send the browser to a page of the console; `path` is ours, and never taken from a request."""
+    return make_response(redirect(path, 303))
+
+
+def _sign_in_again() -> Response:
+    if request.headers.get("Sec-Fetch-Mode", "navigate") == "navigate" and request.method == "GET":
+        return see("/console/sign-in")
+    page = render_template("console/sign_in.html", failed="", ended=True)
+    return Response(page, 401)
+
+
+def _on_problem(error: ProblemError) -> Response:
+    kind = error.kind
+    page = render_template("console/problem.html", title=kind.title, detail=error.detail, fields=error.fields)
+    response = Response(page, kind.status)
+    if error.retry_after is not None:
+        response.headers["Retry-After"] = str(max(1, round(error.retry_after)))
+    return response
+
+
+def _on_http_error(error: HTTPException) -> Response:
+    if error.code == 413:
+        return _on_problem(ProblemError(TOO_LARGE))
+    return _on_problem(of_status(error.code or 500, f"{error.name}."))
+
+
+def _add_headers(response: Response) -> Response:
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response

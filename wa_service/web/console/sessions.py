@@ -1,0 +1,121 @@
+"""Who is signed in to the console: a signed cookie that names an API key, for eight hours, and its CSRF token.
+
+The cookie is signed with a key that is derived from the API key's digest: with the key, its sessions are gone. The id
+of a session is new with each sign-in, so nobody can be given one beforehand.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Final
+
+from flask import Request, Response
+from itsdangerous import BadData, URLSafeTimedSerializer
+
+from wa_service.config.api_keys import ApiKey
+from wa_service.service.console import SESSION_SECONDS
+from wa_service.store.console_sessions import EndedSessions
+from wa_service.web.auth import KeyRing
+
+_SALT: Final = "wa_service console session"
+_PLAIN_COOKIE: Final = "wa_console"
+# Browsers take a cookie of this prefix from this very host alone, over TLS: no neighbour can plant one.
+_TLS_COOKIE: Final = "__Host-wa_console"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Somebody who is signed in: by which key, the session's id, and the token that each change must carry."""
+
+    key: ApiKey
+    id: str
+    csrf: str
+
+    def may(self, role: str) -> bool:
+        """Whether the key has a role."""
+        return role in self.key.roles
+
+
+class Sessions:
+    """Signs in and out, and reads the cookie."""
+
+    def __init__(self, keys: Iterable[ApiKey], server_secret: str, ended: EndedSessions) -> None:
+        keys = tuple(keys)
+        self._server_secret = server_secret.encode()
+        self._ring = KeyRing(keys)
+        self._by_name = {key.name: key for key in keys}
+        self._ended = ended
+
+    def sign_in(self, presented: str) -> ApiKey | None:
+        """Return the key that was typed, None where it is unknown."""
+        return self._ring.find(f"Bearer {presented}")
+
+    def begin(self, key: ApiKey, request: Request, response: Response) -> None:
+        """Begin a session with a new id."""
+        value = self._serializer(key).dumps({"k": key.name, "s": secrets.token_urlsafe(18)})
+        response.set_cookie(
+            _cookie_name(request),
+            value if isinstance(value, str) else value.decode(),
+            max_age=SESSION_SECONDS,
+            secure=request.is_secure,
+            httponly=True,
+            samesite="Strict",
+            path="/",
+        )
+
+    def read(self, request: Request) -> Session | None:
+        """Return the request's session; None where there is none, it is over, or it was ended.
+
+        Raises:
+            StoreUnavailableError: it cannot be asked whether it was ended.
+        """
+        cookie = request.cookies.get(_cookie_name(request), "")
+        if not cookie or len(cookie) > 1_024:
+            return None
+        try:
+            _, named = URLSafeTimedSerializer("", salt=_SALT).loads_unsafe(cookie)
+            key = self._by_name[named["k"]]
+            said = self._serializer(key).loads(cookie, max_age=SESSION_SECONDS)
+        except (BadData, LookupError, TypeError):
+            return None
+        session_id = str(said["s"])
+        return None if self._ended.has(session_id) else Session(key, session_id, self._csrf(key, session_id))
+
+    def end(self, session: Session, request: Request, response: Response) -> None:
+        """End a session, wherever its cookie is."""
+        self._ended.add(session.id)
+        response.delete_cookie(
+            _cookie_name(request), path="/", secure=request.is_secure, httponly=True, samesite="Strict"
+        )
+
+    def _derived(self, key: ApiKey, purpose: str) -> bytes:
+        """Derive from the key's digest, and from a secret of the server: the digest alone signs nothing."""
+        return hmac.new(key.digest + self._server_secret, f"wa_service console {purpose}".encode(), sha256).digest()
+
+    def _serializer(self, key: ApiKey) -> URLSafeTimedSerializer:
+        options = {"key_derivation": "hmac", "digest_method": sha256}
+        return URLSafeTimedSerializer(self._derived(key, "session"), salt=_SALT, signer_kwargs=options)
+
+    def _csrf(self, key: ApiKey, session_id: str) -> str:
+        return hmac.new(self._derived(key, "csrf"), session_id.encode(), sha256).hexdigest()
+
+
+def is_token(session: Session, presented: str) -> bool:
+    """Whether a change carries the session's token."""
+    return hmac.compare_digest(session.csrf.encode(), presented.encode("utf-8", "replace"))
+
+
+def is_same_origin(request: Request) -> bool:
+    """Whether a browser says that a page of ours sent this: the browser's own word, else the origin it names."""
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        return site == "same-origin"
+    return request.headers.get("Origin") == f"{request.scheme}://{request.host}"
+
+
+def _cookie_name(request: Request) -> str:
+    return _TLS_COOKIE if request.is_secure else _PLAIN_COOKIE
