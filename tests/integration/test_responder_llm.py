@@ -259,6 +259,10 @@ QUESTIONS = {
         utterance("", kind="flow", message={"interactive": {"nfm_reply": {"response": {"size": "M"}}}}),
         '[flow: {"size":"M"}]',
     ),
+    "a product": (
+        utterance("Blue?", message={"context": {"referred_product": {"product_retailer_id": "sku"}}}),
+        "Blue?\n[about the product sku]",
+    ),
     "nothing": (utterance(" "), "[an empty message]"),
 }
 

@@ -7,7 +7,7 @@ part: a person is told by an event, and nothing is answered by itself for a whil
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -142,6 +142,8 @@ def question_of(utterance: Utterance) -> str:
             said.append(f"[{utterance.kind}: {_facts(_data(utterance))}]")
         case kind:
             said.append(f"[a message of type {kind}]")
+    if product := _product(utterance.message):
+        said.append(f"[about the product {product}]")
     return "\n".join(said)[:_MAX_QUESTION] or "[an empty message]"
 
 
@@ -151,6 +153,13 @@ def _data(utterance: Utterance) -> object:
         reply = interactive.get("nfm_reply") if isinstance(interactive, dict) else None
         return reply.get("response") if isinstance(reply, dict) else None
     return utterance.message.get(utterance.kind)
+
+
+def _product(message: Mapping[str, Any]) -> str:
+    """Return the product of the catalogue that a message is about, "" for none."""
+    context = message.get("context")
+    product = context.get("referred_product") if isinstance(context, Mapping) else None
+    return str(product.get("product_retailer_id") or "") if isinstance(product, Mapping) else ""
 
 
 def _facts(value: object) -> str:

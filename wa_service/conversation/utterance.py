@@ -152,5 +152,6 @@ def _message(event: InboundMessage) -> dict[str, Any]:
     if not isinstance(event, FlowReply):
         return event.raw
     interactive = event.raw.get("interactive") or {}
-    reply = {**(interactive.get("nfm_reply") or {}), "response": event.response}
+    received = interactive.get("nfm_reply")
+    reply = {**(received if isinstance(received, dict) else {}), "response": event.response}
     return {**event.raw, "interactive": {**interactive, "nfm_reply": reply}}

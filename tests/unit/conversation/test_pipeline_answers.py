@@ -350,3 +350,9 @@ def test_without_a_question_in_the_script_the_nearest_intent_answers(make_pipeli
         ["Taxi."],
         ["Taxi."],
     )
+
+
+def test_a_form_that_holds_no_object_is_answered_all_the_same(make_pipeline: MakePipeline) -> None:
+    message = {"type": "interactive", "interactive": {"type": "nfm_reply", "nfm_reply": ["Sent"]}}
+
+    assert handled(make_pipeline(DESK), message).intent == "form"

@@ -217,11 +217,65 @@ def test_a_place_without_numbers_is_malformed(inbound: Callable[[str], Any], lat
     assert read(delivery).reason == "latitude is not a number"
 
 
-@pytest.mark.parametrize("text", ["no json", "[]", "7", ""])
-def test_a_flow_reply_without_an_object_is_malformed(inbound: Callable[[str], Any], text: Any) -> None:
+@pytest.mark.parametrize("text", ["no json", "{bad", "[]", "null", "7", "", None, 7, []])
+def test_a_flow_reply_without_an_object_is_read_with_what_is_there(inbound: Callable[[str], Any], text: Any) -> None:
     delivery = inbound("flow_reply")
     message_of(delivery)["interactive"]["nfm_reply"]["response_json"] = text
-    assert isinstance(read(delivery), Malformed)
+    event = read(delivery)
+    assert (type(event).__name__, event.response) == ("FlowReply", {})
+    assert event.raw["interactive"]["nfm_reply"]["response_json"] == text
+
+
+@pytest.mark.parametrize("reply", [None, [], "sent", {}, {"response_json": {"size": "M"}}])
+def test_a_flow_reply_in_any_shape_is_one(inbound: Callable[[str], Any], reply: Any) -> None:
+    delivery = inbound("flow_reply")
+    message_of(delivery)["interactive"]["nfm_reply"] = reply
+    event = read(delivery)
+    assert (event.kind, event.response) == ("nfm_reply", {"size": "M"} if isinstance(reply, dict) and reply else {})
+
+
+ITEMS = {
+    "no price": ([{"product_retailer_id": "a", "quantity": 2, "currency": "EUR"}], [("a", 2, None)]),
+    "a price in words": ([{"product_retailer_id": "a", "quantity": 2, "item_price": "free"}], [("a", 2, None)]),
+    "no quantity": ([{"product_retailer_id": "a", "item_price": 1.5}], [("a", None, 1.5)]),
+    "no product": ([{"quantity": "3", "item_price": 1}], [("", 3, 1.0)]),
+    "one item that is none": ([7, {"product_retailer_id": "a", "quantity": 1, "item_price": 2}], [("a", 1, 2.0)]),
+    "one item in place of a list": ({"product_retailer_id": "a", "quantity": 1, "item_price": 2}, [("a", 1, 2.0)]),
+    "no items": (None, []),
+}
+
+
+@pytest.mark.parametrize(("items", "read_as"), ITEMS.values(), ids=ITEMS.keys())
+def test_an_order_is_read_with_what_is_there(
+    inbound: Callable[[str], Any], items: Any, read_as: list[tuple[str, int | None, float | None]]
+) -> None:
+    delivery = inbound("order")
+    message_of(delivery)["order"]["product_items"] = items
+    event = read(delivery)
+    assert [(item.product_retailer_id, item.quantity, item.price) for item in event.items] == read_as
+    assert event.raw["order"]["product_items"] == items
+
+
+@pytest.mark.parametrize(
+    ("product", "read_as"),
+    [
+        ({"catalog_id": "c", "product_retailer_id": "sku"}, ("c", "sku")),
+        ({"product_retailer_id": "sku"}, ("", "sku")),
+        ({"catalog_id": 7}, ("", "")),
+        ({}, ("", "")),
+    ],
+)
+@pytest.mark.parametrize("words", [{"body": "Is it blue?"}, None])
+def test_a_product_enquiry_is_read_with_what_is_there(
+    inbound: Callable[[str], Any], product: dict[str, Any], read_as: tuple[str, str], words: Any
+) -> None:
+    delivery = inbound("text")
+    message_of(delivery).update(text=words, context={"from": "1", "id": "wamid.P", "referred_product": product})
+    event = read(delivery)
+    assert (event.body, event.context.catalog_id, event.context.product_retailer_id) == (
+        words["body"] if words else "",
+        *read_as,
+    )
 
 
 def test_media_without_id_are_malformed(inbound: Callable[[str], Any]) -> None:

@@ -115,7 +115,15 @@ def _unsupported(piece: Piece) -> Unsupported:
 
 
 def _text_message(piece: Piece, raw: JsonObject) -> Text:
-    return Text(*_common(piece), needed_text(needed_object(raw, "text"), "body"))
+    if isinstance(raw.get("text"), dict) or not _is_product_enquiry(raw):
+        return Text(*_common(piece), needed_text(needed_object(raw, "text"), "body"))
+    return Text(*_common(piece), "")
+
+
+def _is_product_enquiry(raw: JsonObject) -> bool:
+    """Whether it is about a product of a catalogue, which says what the customer means even without words."""
+    context = raw.get("context")
+    return isinstance(context, dict) and isinstance(context.get("referred_product"), dict)
 
 
 def _media(raw: JsonObject, type_: str) -> tuple[dict[str, Any], tuple[str, str, str, str, str]]:
@@ -197,7 +205,7 @@ def _interactive(piece: Piece, raw: JsonObject) -> InboundMessage:
         reply = needed_object(body, kind)
         return ListReply(*_common(piece), text_of(reply, "id"), text_of(reply, "title"), text_of(reply, "description"))
     if kind == "nfm_reply":
-        return _flow_reply(piece, needed_object(body, kind))
+        return _flow_reply(piece, optional_object(body, kind) or {})
     if kind == "call_permission_reply":
         reply = needed_object(body, kind)
         return CallPermissionReply(
@@ -210,34 +218,44 @@ def _interactive(piece: Piece, raw: JsonObject) -> InboundMessage:
 
 
 def _flow_reply(piece: Piece, reply: JsonObject) -> FlowReply:
-    try:
-        response = orjson.loads(needed_text(reply, "response_json"))
-    except orjson.JSONDecodeError:
-        raise UnreadableError("response_json is not JSON") from None
-    if not isinstance(response, dict):
-        raise UnreadableError("response_json is not an object")
-    return FlowReply(*_common(piece), text_of(reply, "name"), text_of(reply, "body"), response)
+    """The form was sent, whatever stands in it: what is no object is in `raw` alone."""
+    response = reply.get("response_json")
+    if isinstance(response, str):
+        try:
+            response = orjson.loads(response)
+        except orjson.JSONDecodeError:
+            response = None
+    filled_in = response if isinstance(response, dict) else {}
+    return FlowReply(*_common(piece), text_of(reply, "name"), text_of(reply, "body"), filled_in)
 
 
 def _order(piece: Piece, raw: JsonObject) -> Order:
     body = needed_object(raw, "order")
     items = body.get("product_items")
-    if not isinstance(items, list):
-        raise UnreadableError("product_items is not a list")
+    items = items if isinstance(items, list) else [items]
     return Order(
-        *_common(piece), text_of(body, "catalog_id"), text_of(body, "text"), tuple(_order_item(item) for item in items)
+        *_common(piece),
+        text_of(body, "catalog_id"),
+        text_of(body, "text"),
+        tuple(_order_item(item) for item in items if isinstance(item, dict)),
     )
 
 
-def _order_item(item: object) -> OrderItem:
-    if not isinstance(item, dict):
-        raise UnreadableError("a product item is not an object")
+def _order_item(item: JsonObject) -> OrderItem:
+    quantity = _number_of(item, "quantity")
     return OrderItem(
-        needed_text(item, "product_retailer_id"),
-        int(needed_number(item, "quantity")),
-        needed_number(item, "item_price"),
+        text_of(item, "product_retailer_id"),
+        None if quantity is None else int(quantity),
+        _number_of(item, "item_price"),
         text_of(item, "currency"),
     )
+
+
+def _number_of(item: JsonObject, name: str) -> float | None:
+    try:
+        return needed_number(item, name)
+    except UnreadableError:
+        return None
 
 
 def _system(piece: Piece, raw: JsonObject) -> System:

@@ -159,7 +159,7 @@ class ListReply(InboundMessage):
 
 @dataclass(frozen=True, slots=True)
 class FlowReply(InboundMessage):
-    """A finished Flow or address form; `response` is what was filled in, read from Meta's JSON string."""
+    """A finished Flow or address form; `response` is what was filled in, {} where `raw` holds none that can be read."""
 
     kind: ClassVar[str] = "nfm_reply"
     flow: str
@@ -179,11 +179,11 @@ class CallPermissionReply(InboundMessage):
 
 @dataclass(frozen=True, slots=True)
 class OrderItem:
-    """One product of an order, priced in units of `currency`."""
+    """One product of an order, priced in units of `currency`; None for a quantity or price that Meta did not tell."""
 
     product_retailer_id: str
-    quantity: int
-    price: float
+    quantity: int | None
+    price: float | None
     currency: str
 
 
