@@ -196,3 +196,30 @@ def test_two_messages_in_a_row_that_meta_does_not_find_are_the_accounts(lanes: L
     sender.send(second)
     assert state(lanes, second) == "queued"
     assert lanes.outbox.next(NUMBER, "asks", 1, 1).why == "pause"
+
+
+@pytest.mark.parametrize(
+    ("to", "other"),
+    [
+        ("5491122223333", "541122223333"),
+        ("541122223333", "5491122223333"),
+        ("5215512345678", "525512345678"),
+        ("5511988880000", "551188880000"),
+    ],
+)
+def test_who_is_not_on_the_test_numbers_list_is_named_in_the_other_spelling(lanes: Lanes, to: str, other: str) -> None:
+    grant = granted(lanes, customer=to)
+    Sender(NUMBER, Meta(said(131030)), lanes.outbox).send(grant)
+    record = lanes.records.get(grant.id)
+    assert record is not None
+    assert record.error is not None
+    assert f"as {other}:" in record.error["advice"]
+
+
+def test_a_number_with_one_spelling_gets_the_general_advice(lanes: Lanes) -> None:
+    grant = granted(lanes, customer="447700900123")
+    Sender(NUMBER, Meta(said(131030)), lanes.outbox).send(grant)
+    record = lanes.records.get(grant.id)
+    assert record is not None
+    assert record.error is not None
+    assert "may know this one" not in record.error["advice"]

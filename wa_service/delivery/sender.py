@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
@@ -14,6 +14,7 @@ from wa_service.observability import log, metrics
 from wa_service.store.flusher import StoreUnavailableError
 from wa_service.store.outbox import CallTiming, Grant, Outbox, OutcomeWritten, SendOutcome
 from wa_service.store.retry import retry_until_stored
+from wa_service.whatsapp.addresses import spellings
 from wa_service.whatsapp.client import Sent
 from wa_service.whatsapp.errors import WhatsAppError
 
@@ -21,6 +22,7 @@ STORE_PATIENCE = 600.0
 LONGEST_CALL = 30.0
 NOT_FOUND = (100, 33)
 NUMBER_NOT_FOUND = "Check the phone number id and whether the token's user may use the number: Meta does not find it."
+NOT_ALLOWED = 131030
 _TEMPLATE = "template"
 
 
@@ -70,6 +72,7 @@ class Sender:
             with self._ledger.sending(grant):
                 sent = self._post(payload)
         except WhatsAppError as error:
+            _advise_spelling(error, payload)
             verdict = judge(self._blamed(error, grant), grant)
         else:
             self._not_found_for = ""
@@ -144,3 +147,12 @@ class Sender:
             case _:
                 follows = ended.fallback_id if ended else ""
                 self._log.warning("whatsapp.send.failed", follows=follows or None, **facts)
+
+
+def _advise_spelling(error: WhatsAppError, payload: Mapping[str, Any]) -> None:
+    """Where a test number may not write to somebody: name the spelling that Meta may know the number by."""
+    other = spellings(str(payload.get("to")))[1:]
+    if error.code == NOT_ALLOWED and other:
+        error.advice = (
+            f"{error.advice.rstrip('.')}; Meta may know this one as {other[0]}: add that, too, or send to it."
+        )
