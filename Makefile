@@ -7,6 +7,7 @@
 # SCRIPT=my.yaml    answer with this script file, with run
 # RESPONDER=http…   answer with the http responder at this address, with run
 # LLM=http…         answer with the language model of this server, with run; WA_LLM_MODEL names the model
+# REPLICAS=2        keep the data on a primary and replicas under Sentinel, with run
 
 SHELL := /bin/sh
 VENV := .venv
@@ -34,7 +35,7 @@ install: $(BASE) $(WITH_VOICE) ## make .venv with everything the service runs on
 run: $(BASE) $(WITH_VOICE) ## start the service with an emulated Meta and a phone page; reads no .env
 	@$(PY) -m wa_service.cli.stack run $(if $(PORT),--port $(PORT)) $(if $(EMULATOR_PORT),--emulator-port $(EMULATOR_PORT)) \
 	  $(if $(SCRIPT),--script "$(SCRIPT)") $(if $(RESPONDER),--responder "$(RESPONDER)") \
-	  $(if $(LLM),--llm "$(LLM)")
+	  $(if $(LLM),--llm "$(LLM)") $(if $(REPLICAS),--replicas $(REPLICAS))
 
 serve: $(BASE) $(WITH_VOICE) ## start the service with Meta; settings from the environment and .env
 	@$(PY) -m wa_service.cli.stack serve $(if $(PORT),--port $(PORT))

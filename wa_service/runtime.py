@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from ipaddress import ip_network
 
 from limits import parse
+from redis import Redis
 from structlog.typing import FilteringBoundLogger
 
 from wa_service.config.settings import Settings
@@ -25,7 +26,7 @@ from wa_service.resilience.deadline import GreenletDeadline
 from wa_service.resilience.destinations import DestinationPolicy
 from wa_service.resilience.http import HttpCaller
 from wa_service.store.batches import Batches
-from wa_service.store.client import Store, connect
+from wa_service.store.client import Replication, Store, connect
 from wa_service.store.contacts import Contacts
 from wa_service.store.dead_letters import DeadLetters
 from wa_service.store.embedded_valkey import embedded_url
@@ -101,7 +102,7 @@ def build(settings: Settings, ledger: SendLedger | None = None) -> Runtime:
     Raises:
         EmbeddedValkeyError: no REDIS_URL is set and no embedded Valkey answers.
     """
-    store = Store(connect(redis_url(settings)), settings.store_tag)
+    store = Store(_connect(settings), settings.store_tag, replication=_replication(settings))
     retention = settings.retention_days * 86_400
     numbers = settings.phone_number_ids
     digests = StopDigests(store, settings.stop_key.get_secret_value().encode() if settings.stop_key else None)
@@ -121,7 +122,7 @@ def build(settings: Settings, ledger: SendLedger | None = None) -> Runtime:
             number,
             _client(settings, number, breakers[number].guard, _observe).send,
             outbox,
-            wait_for_store=store.flusher.wait_until_back,
+            wait_for_store=store.availability.wait_until_back,
             ledger=ledger,
         )
         for number in numbers
@@ -168,6 +169,29 @@ def build(settings: Settings, ledger: SendLedger | None = None) -> Runtime:
             waba_id=settings.business_account_id or "",
         ),
     )
+
+
+def _connect(settings: Settings) -> Redis:
+    password = settings.sentinel_password
+    return connect(
+        redis_url(settings),
+        tag=settings.store_tag,
+        sentinel_password=password.get_secret_value() if password else "",
+    )
+
+
+def _replication(settings: Settings) -> Replication:
+    return Replication(
+        replicas=settings.redis_replicas,
+        fsync=settings.redis_fsync,
+        failover_pause=settings.failover_pause,
+        on_failover=partial(_failed_over, settings.failover_pause),
+    )
+
+
+def _failed_over(pause: float) -> None:
+    metrics.store_failed_over()
+    log.get_logger().warning("whatsapp.store.failed_over", seconds=pause)
 
 
 def _limits(settings: Settings, number: str) -> Limits:

@@ -22,6 +22,7 @@ from standardwebhooks import Webhook
 from tests.e2e.starter import ROOT, Started, alive, free_port
 from tests.eventually import eventually
 from wa_service.cli.development import prepare
+from wa_service.store.embedded_replicas import embedded_replicas_in
 
 
 @pytest.fixture
@@ -80,6 +81,23 @@ def test_a_phone_that_writes_is_answered_and_ctrl_c_leaves_no_process(start: Cal
     eventually(lambda: service.answers("447700900123") > 0, within=30)
     everything = service.everything()
     assert len(everything) > 6
+    assert service.stop() == 0
+    assert [pid for pid in everything if alive(pid)] == []
+
+
+def test_with_replicas_a_message_is_answered_after_the_primary_was_killed(
+    start: Callable[..., Started], tmp_path: Path
+) -> None:
+    service = start("--replicas", "2")
+    service.until_ready()
+    servers = embedded_replicas_in((tmp_path / "var").absolute(), 2)
+    with servers.client(servers.primary()) as primary:
+        killed = primary.info("server")["process_id"]
+    os.kill(killed, signal.SIGKILL)
+    eventually(lambda: "is the primary now" in service.said, within=30)
+    service.write("447700900123", "hello")
+    eventually(lambda: service.answers("447700900123") > 0, within=60)
+    everything = service.everything()
     assert service.stop() == 0
     assert [pid for pid in everything if alive(pid)] == []
 

@@ -58,7 +58,7 @@ def test_more_waits_than_connections_do_not_mean_that_the_store_is_away(
     with pytest.raises(StoreUnavailableError):
         store.wait_for("list", 0.1)
 
-    assert not store.flusher.unavailable
+    assert not store.availability.unavailable
     redis_client.rpush("list", "one")
     waiting.join(5)
     store.close()

@@ -16,6 +16,7 @@ import redis
 from tests.eventually import eventually
 from tests.keys import PREFIX
 from wa_service.store import flusher as flusher_module
+from wa_service.store.availability import Availability
 from wa_service.store.client import Store, connect
 from wa_service.store.flusher import MOST_COMMANDS, Flusher, StoreUnavailableError
 
@@ -109,7 +110,7 @@ def test_nobody_listening_is_away_at_once() -> None:
     store = Store(connect(f"redis://127.0.0.1:{port}/0"))
     with pytest.raises(StoreUnavailableError):
         store.do("PING")
-    assert store.flusher.unavailable
+    assert store.availability.unavailable
     started = time.monotonic()
     with pytest.raises(StoreUnavailableError):
         store.do("PING")
@@ -127,16 +128,19 @@ def test_a_connection_that_the_server_let_go_while_it_was_idle_is_no_absence(
     eventually(lambda: mine not in {int(client["id"]) for client in redis_client.client_list()})
 
     assert store.do("INCR", "n") == 1
-    assert not store.flusher.unavailable
+    assert not store.availability.unavailable
+
+
+PRIMARY = b"*1\r\n$6\r\nmaster\r\n:1\r\n"
 
 
 class Faulty:
-    """A server that answers PING, and to anything else does what a test says."""
+    """A server that says what it is and takes the probe's write, and to anything else does what a test says."""
 
     def __init__(self) -> None:
         self.server = socket.create_server(("127.0.0.1", 0))
         self.answer: bytes | None = b"+OK\r\n"
-        self.pings: bytes | None = b"+PONG\r\n"
+        self.probes: bytes | None = PRIMARY
         self.seen: list[bytes] = []
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -159,7 +163,7 @@ class Faulty:
                 if b"CLIENT" in data or b"HELLO" in data:
                     connection.sendall(b"+OK\r\n" * data.count(b"CLIENT"))
                     continue
-                answer = self.pings if b"PING" in data else self.answer
+                answer = self.probes if b"ROLE" in data else self.answer
                 self.seen.append(data)
                 if answer is None:
                     return
@@ -189,7 +193,7 @@ def test_it_comes_back_by_itself(faulty: Faulty) -> None:
     with pytest.raises(StoreUnavailableError):
         flusher.run([("INCR", "n")])
     faulty.answer = b":1\r\n"
-    assert flusher.wait_until_back(5)
+    assert flusher.availability.wait_until_back(5)
     assert flusher.run([("INCR", "n")]) == [1]
     flusher.close()
     client.close()
@@ -197,13 +201,13 @@ def test_it_comes_back_by_itself(faulty: Faulty) -> None:
 
 def test_it_comes_back_however_often_it_was_looked_for_in_vain(faulty: Faulty) -> None:
     client = connect(faulty.url, connections=4)
-    flusher = Flusher(client, (), probe_seconds=0.001)
-    faulty.answer = faulty.pings = None
+    flusher = Flusher(client, (), availability=Availability(client.connection_pool, "k", probe_seconds=0.001))
+    faulty.answer = faulty.probes = None
     with pytest.raises(StoreUnavailableError):
         flusher.run([("INCR", "n")])
-    eventually(lambda: len([data for data in faulty.seen if b"PING" in data]) > 10)
-    faulty.answer, faulty.pings = b":1\r\n", b"+PONG\r\n"
-    assert flusher.wait_until_back(5)
+    eventually(lambda: len([data for data in faulty.seen if b"ROLE" in data]) > 10)
+    faulty.answer, faulty.probes = b":1\r\n", PRIMARY
+    assert flusher.availability.wait_until_back(5)
     assert flusher.run([("INCR", "n")]) == [1]
     flusher.close()
     client.close()
@@ -222,7 +226,7 @@ def test_a_server_that_must_not_write_is_away(faulty: Faulty, refusal: bytes) ->
     faulty.answer = refusal
     with pytest.raises(StoreUnavailableError):
         store.do("INCR", "n")
-    assert store.flusher.unavailable
+    assert store.availability.unavailable
     store.close()
 
 
@@ -232,7 +236,7 @@ def test_a_full_server_says_no_but_is_there(faulty: Faulty) -> None:
     faulty.answer = b"-OOM command not allowed when used memory > 'maxmemory'.\r\n"
     (result,) = flusher.run([("INCR", "n")])
     assert isinstance(result, redis.exceptions.OutOfMemoryError)
-    assert not flusher.unavailable
+    assert not flusher.availability.unavailable
     flusher.close()
     client.close()
 
@@ -240,10 +244,10 @@ def test_a_full_server_says_no_but_is_there(faulty: Faulty) -> None:
 def test_the_bell_of_an_absent_server_says_so(faulty: Faulty) -> None:
     store = Store(connect(faulty.url))
     faulty.answer = None
-    faulty.pings = None
+    faulty.probes = None
     with pytest.raises(StoreUnavailableError):
         store.wait_for(f"{PREFIX}wake", 0.1)
-    eventually(lambda: store.flusher.unavailable)
+    eventually(lambda: store.availability.unavailable)
     store.close()
 
 

@@ -15,7 +15,8 @@ from tests.integration.test_lanes_outbound import claimed, done, state, status
 from tests.keys import NAMES, PREFIX
 from wa_service.store.client import Store
 from wa_service.store.flusher import StoreUnavailableError
-from wa_service.store.outbox import Grant, Limits
+from wa_service.store.grants import Grant
+from wa_service.store.outbox import Limits
 from wa_service.store.overview import Observer
 
 HOUR_MS = 3_600_000

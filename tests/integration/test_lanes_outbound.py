@@ -13,7 +13,8 @@ from tests.eventually import eventually
 from tests.integration.lanes import KEEP, NUMBER, Lanes, message, meta_status, send
 from tests.keys import NAMES, PREFIX
 from wa_service.store.client import Store
-from wa_service.store.outbox import CallTiming, Grant, Idempotency, Limits, Priority, SendOutcome
+from wa_service.store.grants import Grant
+from wa_service.store.outbox import CallTiming, Idempotency, Limits, Priority, SendOutcome
 from wa_service.whatsapp.errors import CODES
 
 UP_TO_TWO: dict[str, Any] = {

@@ -16,7 +16,7 @@ from tests.keys import NAMES
 from wa_service.delivery.sender import Sender
 from wa_service.store.client import Store
 from wa_service.store.contacts import Contacts
-from wa_service.store.outbox import Grant
+from wa_service.store.grants import Grant
 from wa_service.whatsapp.errors import WhatsAppCircuitOpenError, WhatsAppError, classify
 
 

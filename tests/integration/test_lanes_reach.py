@@ -14,7 +14,8 @@ from tests.integration.test_lanes_outbound import DAY, done, state, status
 from tests.keys import NAMES, PREFIX
 from wa_service.store.client import Store
 from wa_service.store.contacts import Contacts
-from wa_service.store.outbox import Grant, Limits, Priority
+from wa_service.store.grants import Grant
+from wa_service.store.outbox import Limits, Priority
 
 OTHER = "106540352242923"
 REFUSED: dict[str, Any] = {"kind": "failed", "error": {"code": 131026}, "code": 131026, "meta_healthy": True}

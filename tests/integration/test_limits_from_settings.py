@@ -15,7 +15,7 @@ from tests.unit.web.deliveries import NUMBER, OTHER_NUMBER
 from wa_service import runtime as wiring
 from wa_service.config import settings
 from wa_service.runtime import Runtime
-from wa_service.store.outbox import Grant
+from wa_service.store.grants import Grant
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ from tests.integration.lanes import NUMBER, Lanes, send
 from wa_service.delivery.send_ledger import SendLedger, read_ledger
 from wa_service.delivery.sender import Sender
 from wa_service.store.flusher import StoreUnavailableError
-from wa_service.store.outbox import CLAIM_SECONDS, Grant
+from wa_service.store.grants import Grant
+from wa_service.store.outbox import CLAIM_SECONDS
 from wa_service.whatsapp.client import Sent, WhatsAppMetaClient
 
 CUSTOMERS = ("15551230001", "15551230002", "15551230003")

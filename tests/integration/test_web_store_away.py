@@ -104,7 +104,7 @@ def test_what_was_refused_is_stored_once_when_it_is_delivered_again(service: Ser
     with service.frozen_store():
         service.deliver("wamid.ONE")
         service.deliver("wamid.TWO")
-    assert service.runtime.store.flusher.wait_until_back(10)
+    assert service.runtime.store.availability.wait_until_back(10)
 
     again = [service.deliver(wamid).status_code for wamid in ("wamid.ONE", "wamid.TWO", "wamid.ONE")]
 
@@ -116,7 +116,7 @@ def test_after_the_store_was_away_silence_of_meta_s_proves_less(service: Service
     service.runtime.store.do("DEL", f"{PREFIX}webhook_rejected_at")
     with service.frozen_store():
         service.deliver("wamid.ONE")
-    assert service.runtime.store.flusher.wait_until_back(10)
+    assert service.runtime.store.availability.wait_until_back(10)
 
     service.deliver("wamid.ONE")
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wa_service.config import settings
+from wa_service.store.embedded_replicas import embedded_replicas_in
 
 # What these name is real, or where the parts of `make run` find each other: no value of the environment counts.
 _FIXED = {
@@ -17,9 +18,13 @@ _FIXED = {
     "WA_BIND",
     "WA_COEXISTENCE_NUMBERS",
     "WA_ENV_FILE",
+    "WA_FAILOVER_PAUSE",
     "WA_METRICS_KEY",
+    "WA_REDIS_FSYNC",
+    "WA_REDIS_REPLICAS",
     "WA_REDIS_WAIT",
     "WA_REQUIRE_DURABLE_REDIS",
+    "WA_SENTINEL_PASSWORD",
     "WA_STORE_TAG",
     "WA_TRUSTED_PROXIES",
     "WA_VAR_DIR",
@@ -51,6 +56,7 @@ def prepare(
     script: Path | None = None,
     responder: str | None = None,
     llm: str | None = None,
+    replicas: int = 0,
     environment: Mapping[str, str] | None = None,
 ) -> Development:
     """Make the settings of `make run`; secrets are random, and made once for a directory.
@@ -62,6 +68,7 @@ def prepare(
         script: a script file to answer with.
         responder: the address of an http responder to answer with.
         llm: the base address of a server with a language model to answer with.
+        replicas: how many replicas the store has; what is acknowledged is on all of them.
         environment: what may add settings; that of this process.
     """
     environment = settings.whole_environment() if environment is None else environment
@@ -102,6 +109,14 @@ def prepare(
         "WA_VAR_DIR": str(var),
         "WA_REDIS_WAIT": VALKEY_WAIT,
     }
+    if replicas:
+        servers = embedded_replicas_in(var.absolute(), replicas)
+        chosen |= {
+            "REDIS_URL_FILE": str(servers.url_file),
+            "WA_SENTINEL_PASSWORD_FILE": str(servers.password_file),
+            "WA_REDIS_REPLICAS": str(replicas),
+            "WA_FAILOVER_PAUSE": "0",
+        }
     return Development(
         chosen, api_key, responder_secret, tuple(sorted(taken)), tuple(sorted(given - taken - _EVERYBODYS))
     )

@@ -64,14 +64,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
 @click.option("--script", type=click.Path(path_type=Path), help="The script file to answer with.")
 @click.option("--responder", help="The address of an http responder to answer with.")
 @click.option("--llm", help="The base address of a language model's server to answer with.")
-def run(port: int, emulator_port: int, var: Path, script: Path | None, responder: str | None, llm: str | None) -> int:
+@click.option("--replicas", type=click.IntRange(0, 5), default=0, help="Replicas of the store, under three Sentinels.")
+def run(
+    port: int,
+    emulator_port: int,
+    var: Path,
+    script: Path | None,
+    responder: str | None,
+    llm: str | None,
+    replicas: int,
+) -> int:
     """Start the service with an emulated Meta."""
     if sum(given is not None for given in (script, responder, llm)) > 1:
         raise CommandError("`make run` takes one of SCRIPT=…, RESPONDER=… and LLM=….")
     for taken, variable in ((port, "PORT"), (emulator_port, "EMULATOR_PORT")):
         if _is_taken("127.0.0.1", taken):
             raise CommandError(f"Port {taken} is taken: `make run {variable}=…` takes another one.")
-    development = prepare(port, emulator_port, var, script=script, responder=responder, llm=llm)
+    development = prepare(port, emulator_port, var, script=script, responder=responder, llm=llm, replicas=replicas)
     given = settings.load(development.environment)
     finding = of_script(given)
     if finding.verdict == "wrong":
@@ -83,8 +92,11 @@ def run(port: int, emulator_port: int, var: Path, script: Path | None, responder
     for sentence in settings.unknown_variables(settings.whole_environment()):
         say(sentence)
     links = _links(development, given, port, emulator_port)
+    parts = _parts("Procfile.dev")
+    if replicas:
+        parts["valkey"] += f" --replicas {replicas}"
     return _together(
-        _parts("Procfile.dev"),
+        parts,
         development.environment,
         ("127.0.0.1", port),
         links,

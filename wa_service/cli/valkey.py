@@ -7,12 +7,18 @@ import click
 from wa_service.cli.terminal import say
 from wa_service.config import settings
 from wa_service.store import embedded_valkey
+from wa_service.store.embedded_replicas import embedded_replicas_in, run_replicated
 
 
 @click.command
-def command() -> int:
+@click.option("--replicas", type=click.IntRange(0, 5), default=0, help="Its replicas, under three Sentinels.")
+def command(replicas: int) -> int:
     """Run the embedded Valkey.
 
-    The other processes find its socket in <WA_VAR_DIR>/valkey.
+    The other processes find its socket in <WA_VAR_DIR>/valkey; with replicas its servers listen on 127.0.0.1, and the
+    other processes are given their address.
     """
-    return embedded_valkey.run(settings.load_var_dir(), say)
+    directory = settings.load_var_dir()
+    if replicas:
+        return run_replicated(embedded_replicas_in(directory, replicas), say)
+    return embedded_valkey.run(directory, say)

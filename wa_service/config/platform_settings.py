@@ -65,7 +65,7 @@ class PlatformSettings(BaseModel):
     # Store
     redis_url: RedisUrl | None = variable(
         "REDIS_URL",
-        "The Redis or Valkey that keeps everything; may hold a password.",
+        "The Redis or Valkey that keeps everything; may hold a password; also `redis+sentinel://` and `redis+cluster://`.",
         None,
         secret=True,
         shown="the embedded Valkey",
@@ -80,6 +80,20 @@ class PlatformSettings(BaseModel):
     )
     require_durable_redis: bool = variable(
         "WA_REQUIRE_DURABLE_REDIS", "Refuse to start on a Redis that would lose data.", False
+    )
+    sentinel_password: SecretStr | None = variable(
+        "WA_SENTINEL_PASSWORD", "The password of the Sentinels that REDIS_URL names.", None, secret=True
+    )
+    redis_replicas: NonNegativeInt = variable(
+        "WA_REDIS_REPLICAS", "Replicas that must have what is acknowledged, and what is sent, before it is.", 0
+    )
+    redis_fsync: bool = variable(
+        "WA_REDIS_FSYNC", "They, and the primary, must have it on disk (Redis or Valkey 7.2).", False
+    )
+    failover_pause: NonNegativeFloat = variable(
+        "WA_FAILOVER_PAUSE",
+        "Seconds for which nothing is sent after a failover; 0 where every replica has everything.",
+        30.0,
     )
     retention_days: PositiveInt = variable(
         "WA_RETENTION_DAYS", "Days that records, contacts, events and dead letters are kept.", 30

@@ -41,10 +41,15 @@ def _takes(what: str, pattern: str) -> AfterValidator:
 
 
 def _redis_url(value: SecretStr) -> SecretStr:
-    if not value.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
-        raise ValueError("takes an address that starts with redis://, rediss:// or unix://")
+    address = value.get_secret_value()
+    if not re.match(_REDIS_URL, address):
+        raise ValueError(
+            "takes an address that starts with redis://, rediss:// or unix://, or one such as "
+            "redis+sentinel://host:26379,host:26379/service or redis+cluster://host:6379,host:6379"
+        )
     try:
-        urlsplit(value.get_secret_value()).port  # noqa: B018 - raises where it is no number
+        if "+" not in address.partition("://")[0]:
+            urlsplit(address).port  # noqa: B018 - raises where it is no number
     except ValueError:
         raise ValueError("cannot be read: in a password write # as %23, / as %2F, ? as %3F and @ as %40") from None
     return value
@@ -54,6 +59,12 @@ def _bearer_key(value: SecretStr) -> SecretStr:
     if len(value.get_secret_value()) < SHORTEST_KEY:
         raise ValueError(f"takes a key of at least {SHORTEST_KEY} characters, made at random")
     return value
+
+
+_HOSTS = r"([^/?#]*@)?[^/?#@,]+(,[^/?#@,]+)*"
+_REDIS_URL = (
+    rf"rediss?://|unix://|rediss?\+cluster://{_HOSTS}/?(\?.*)?$|rediss?\+sentinel://{_HOSTS}/[^/?#]+(/\d*)?(\?.*)?$"
+)
 
 
 def _network(value: str) -> str:

@@ -11,7 +11,7 @@ import contextlib
 import os
 from functools import partial
 
-from wa_service.store.outbox import Grant
+from wa_service.store.grants import Grant
 from wa_service.whatsapp.http.adapter import before_bytes
 
 _SLOT_BYTES = 96

@@ -12,7 +12,8 @@ from wa_service.delivery.send_ledger import SendLedger
 from wa_service.delivery.verdict import Verdict, judge
 from wa_service.observability import log, metrics
 from wa_service.store.flusher import StoreUnavailableError
-from wa_service.store.outbox import CallTiming, Grant, Outbox, OutcomeWritten, SendOutcome
+from wa_service.store.grants import Grant
+from wa_service.store.outbox import CallTiming, Outbox, OutcomeWritten, SendOutcome
 from wa_service.store.retry import retry_until_stored
 from wa_service.whatsapp.addresses import spellings
 from wa_service.whatsapp.client import Sent

@@ -19,7 +19,8 @@ import random
 from dataclasses import dataclass
 from typing import Any
 
-from wa_service.store.outbox import Grant, SendOutcome
+from wa_service.store.grants import Grant
+from wa_service.store.outbox import SendOutcome
 from wa_service.whatsapp.errors import WhatsAppCircuitOpenError, WhatsAppConnectionError, WhatsAppError
 
 LIMITED_DELAYS = (3.0, 9.0, 27.0, 60.0)

@@ -161,6 +161,9 @@ LOG_EVENTS = (
     LogEvent("whatsapp.web.failed", "A view raised an unexpected error (500).", "a traceback"),
     LogEvent("whatsapp.settings", "Something about the settings, at start.", "`warning`"),
     LogEvent("whatsapp.store.unavailable", "Redis did not answer at start."),
+    LogEvent(
+        "whatsapp.store.failed_over", "Another server became the store's primary: every number pauses.", "`seconds`"
+    ),
     LogEvent("whatsapp.store.not_durable", "Redis would lose data.", "`warning`"),
     LogEvent("whatsapp.worker.started", "A worker process takes work.", "`consumer`, `numbers`"),
     LogEvent("whatsapp.worker.stopped", "A worker process ended in order.", "`ms`, `released` (conversations)"),

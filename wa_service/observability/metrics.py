@@ -85,6 +85,7 @@ _speech = Histogram("whatsapp_speech_seconds", "Time to hear one voice note.", b
 _marketing_words = Counter(
     "whatsapp_marketing_choices", "Customers who refused marketing or want it again.", ["choice", "by"]
 )
+_failovers = Counter("whatsapp_store_failovers", "Changes of the store's primary that a process found.")
 _pushes = Counter("whatsapp_push", "Deliveries of events to subscriptions, by outcome.", ["subscription", "outcome"])
 
 _batches = Counter(
@@ -230,6 +231,11 @@ def reply_limit_reached() -> None:
 def speech_took(seconds: float) -> None:
     """A voice note was heard in so long."""
     _speech.observe(seconds)
+
+
+def store_failed_over() -> None:
+    """Another server became the store's primary."""
+    _failovers.inc()
 
 
 def event_pushed(subscription: str, outcome: str) -> None:

@@ -119,7 +119,7 @@ class Intake:
         if tell_rejection:
             commands.append(self._outbox.webhook_rejected())
         # The results are in order; that of the rejection, which came last, says nothing.
-        for write, result in zip(writes, self._store.run(commands), strict=False):
+        for write, result in zip(writes, self._store.run(commands, replicated=True), strict=False):
             write.on_result(write.piece, result)
         return not unstorable
 

@@ -180,7 +180,7 @@ class Batches:
         self, batch_id: str, change: BatchChange, *, reason: str = "asked", refused: int = 0
     ) -> BatchState | None:
         """Start, pause, resume or cancel a batch; return its state then, None where there is none."""
-        state = self._store.call("batch_change", id=batch_id, change=change, reason=reason, refused=refused)
+        state = self._store.call_replicated("batch_change", id=batch_id, change=change, reason=reason, refused=refused)
         return text(state) or None  # type: ignore[return-value]  # one of the step's words
 
     def sweep(self, batch_id: str) -> None:

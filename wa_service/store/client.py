@@ -6,7 +6,8 @@ is repeated unless the server says that it was not executed (NOSCRIPT), and any 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from queue import Empty, LifoQueue
 from typing import Any
 
@@ -14,29 +15,41 @@ import redis
 from redis.backoff import NoBackoff
 from redis.exceptions import MaxConnectionsError
 from redis.retry import Retry
+from redis.sentinel import SentinelConnectionPool
 
+from wa_service.store.availability import Availability
 from wa_service.store.blocking import BlockingPops
-from wa_service.store.flusher import Command, Flusher, StoreUnavailableError, pack
+from wa_service.store.confirmation import Confirmation
+from wa_service.store.flusher import REDIRECTS, Command, Flusher, StoreUnavailableError, pack
 from wa_service.store.keys import DEFAULT_TAG, Keys
 from wa_service.store.scripts import Value, load_scripts
+from wa_service.store.server_address import SOCKET_SECONDS, SlotConnection, open_client, parse_address
 
-SOCKET_SECONDS = 2.0
 _SCRIPTS = load_scripts()
 _FIELDS = 2
 
 
-def connect(url: str, *, connections: int = 128) -> redis.Redis:
-    """A client of the one primary at `url`, with a bounded pool; connects at first use."""
-    return redis.Redis.from_url(
-        url,
-        retry=Retry(NoBackoff(), 0),
-        socket_timeout=SOCKET_SECONDS,
-        socket_connect_timeout=SOCKET_SECONDS,
-        max_connections=connections,
-        health_check_interval=0,
-        protocol=2,
-        client_name="wa_service",
-    )
+@dataclass(frozen=True, slots=True)
+class Replication:
+    """What is promised of replicas, and what is done after a failover.
+
+    `replicas`: how many must have what is acknowledged, with `fsync` on disk; `failover_pause`: seconds for which every
+    number is paused; `on_failover` is called in the one process that finds out first.
+    """
+
+    replicas: int = 0
+    fsync: bool = False
+    failover_pause: float = 30.0
+    on_failover: Callable[[], None] = lambda: None
+
+
+def connect(url: str, *, connections: int = 128, tag: str = DEFAULT_TAG, sentinel_password: str = "") -> redis.Redis:
+    """A client of the one primary at `url`, with a bounded pool; connects at first use.
+
+    Raises:
+        ValueError: the address cannot be read.
+    """
+    return open_client(parse_address(url), Keys(tag).prefix, connections, sentinel_password=sentinel_password)
 
 
 class _FreeConnections(LifoQueue[Any]):
@@ -55,12 +68,42 @@ class Store:
     Every method raises `StoreUnavailableError` when the server cannot be reached, is not willing, or did not answer.
     """
 
-    def __init__(self, client: redis.Redis, tag: str = DEFAULT_TAG) -> None:
+    def __init__(
+        self, client: redis.Redis, tag: str = DEFAULT_TAG, *, replication: Replication = Replication()
+    ) -> None:
         self.client = client
         self.keys = Keys(tag)
         self._pops = BlockingPops(client.connection_pool)
-        self.flusher = Flusher(client, [script.source for script in _SCRIPTS.values()])
+        self.availability = Availability(client.connection_pool, self.keys.of("tick"))
+        self._replication = replication
+        self.flusher = self._new_flusher(None)
+        # What replicas must have goes over a connection of its own: what needs no replica does not wait for them.
+        self.replicated = self.flusher
+        if replication.replicas:
+            confirmation = Confirmation(replication.replicas, pack(self.step("tick")), fsync=replication.fsync)
+            self.replicated = self._new_flusher(confirmation)
         self._more_pools: list[redis.BlockingConnectionPool] = []
+
+    def _new_flusher(self, confirmation: Confirmation | None) -> Flusher:
+        pool, replication = self.client.connection_pool, self._replication
+        epoch = self.step(
+            "compare_epoch",
+            replicated=int(isinstance(pool, SentinelConnectionPool) or replication.replicas > 0),
+            moves=int(issubclass(pool.connection_class, SlotConnection)),
+            pause_ms=int(replication.failover_pause * 1000),
+        )
+        return Flusher(
+            self.client,
+            [script.source for script in _SCRIPTS.values()],
+            availability=self.availability,
+            confirmation=confirmation,
+            greeting=epoch,
+            on_greeted=self._on_epoch,
+        )
+
+    def _on_epoch(self, is_new: Any) -> None:
+        if is_new == 1:
+            self._replication.on_failover()
 
     def new_pool(self, connections: int, seconds: float) -> redis.BlockingConnectionPool:
         """A further pool to the same server, with the same time-outs, for a library whose callers come in crowds.
@@ -69,8 +112,12 @@ class Store:
         says nothing of the server.
         """
         ours = self.client.connection_pool
+        kwargs = dict(ours.connection_kwargs)
+        if issubclass(ours.connection_class, SlotConnection):
+            # It was not executed: once more, over a new connection to the node that owns the slot now.
+            kwargs["retry"] = Retry(NoBackoff(), 1, supported_errors=REDIRECTS)
         pool = redis.BlockingConnectionPool(  # type: ignore[no-untyped-call]  # as it is
-            connections, seconds, ours.connection_class, queue_class=_FreeConnections, **ours.connection_kwargs
+            connections, seconds, ours.connection_class, queue_class=_FreeConnections, **kwargs
         )
         self._more_pools.append(pool)
         return pool
@@ -85,13 +132,16 @@ class Store:
         script = _SCRIPTS[name]
         return pack(("EVALSHA", script.sha, 1, self.keys.prefix, *script.values(arguments)))
 
-    def run(self, commands: Sequence[Command]) -> list[Any]:
+    def run(self, commands: Sequence[Command], *, replicated: bool = False) -> list[Any]:
         """Run commands in order, in one round trip with whatever else waits; each result in its place.
+
+        `replicated`: somebody outside is told of it, so that replicas must have it first (WA_REDIS_REPLICAS).
 
         Raises:
             StoreUnavailableError: a command failed or no answer came; the others may have been executed.
+            NotReplicatedError: all were executed, or none, and too few replicas have them.
         """
-        results = self.flusher.run(commands)
+        results = (self.replicated if replicated else self.flusher).run(commands)
         for result in results:
             if isinstance(result, Exception):
                 raise StoreUnavailableError(_plain(result)) from result
@@ -100,6 +150,10 @@ class Store:
     def call(self, name: str, /, **arguments: Value) -> Any:
         """Run one step and return its result."""
         return self.run([self.step(name, **arguments)])[0]
+
+    def call_replicated(self, name: str, /, **arguments: Value) -> Any:
+        """Run one step and return its result once replicas have it; raises as `run` does."""
+        return self.run([self.step(name, **arguments)], replicated=True)[0]
 
     def do(self, *command: str | bytes | int | float) -> Any:
         """Run one plain command and return its raw result."""
@@ -111,13 +165,16 @@ class Store:
             return self._pops.pop(key, max(0.01, min(seconds, SOCKET_SECONDS / 2)))
         except MaxConnectionsError as error:  # of ours; the server may be well
             raise StoreUnavailableError(_plain(error)) from error
+        except REDIRECTS:  # the slot has another owner: the next wait is there
+            return None
         except redis.RedisError as error:
-            self.flusher.mark_unavailable()
+            self.availability.mark_unavailable()
             raise StoreUnavailableError(_plain(error)) from error
 
     def close(self) -> None:
         """Close the connections."""
         self.flusher.close()
+        self.replicated.close()
         self._pops.close()
         for pool in self._more_pools:
             pool.disconnect()

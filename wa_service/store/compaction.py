@@ -64,7 +64,7 @@ class Compaction:
             if any(self._store.do("CONFIG", "GET", "save")[1::2]):
                 self._store.do("BGSAVE", "SCHEDULE")
         except StoreUnavailableError:  # a managed server may not let us
-            if self._store.flusher.unavailable:
+            if self._store.availability.unavailable:
                 raise
 
     def run_daily(self) -> None:

@@ -101,7 +101,7 @@ class DeadLetters:
 
         "full": so much waits there that it stays a letter for now; "no_conversation": it belongs to no conversation.
         """
-        result = self._store.call(
+        result = self._store.call_replicated(
             "replay",
             letter_id=letter_id,
             retention=self._retention,

@@ -143,7 +143,7 @@ class EmbeddedValkey:
                 # The server holds the lock as well: it outlives a starter that was killed where the system
                 # knows no parent-death signal.
                 pass_fds=[self._lock.fileno()],
-                preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 - no threads yet
+                preexec_fn=die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 - no threads yet
             )
         assert process.stdin is not None  # noqa: S101 - it is a pipe
         process.stdin.write("\n".join(settings).encode() + b"\n")
@@ -259,5 +259,6 @@ def _loaded(client: redis.Redis) -> str:
         return "?"
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
+    """End this process when its parent ends; for `preexec_fn`."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -2,8 +2,7 @@
 
 Whoever comes first leads: it sends what waits, its own commands included, in one pipeline of at most 32 callers and
 128 commands, passes the lead to the next that waits, and hands each its results. There is no background task that
-could die unseen. While the server is unavailable every call fails at once; a PING every 200 ms finds out
-when it is back.
+could die unseen. While the server is unavailable every call fails at once (`availability.py`).
 """
 
 from __future__ import annotations
@@ -11,14 +10,24 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import redis
 from hiredis import pack_command
-from redis.exceptions import ResponseError
+from redis.exceptions import (
+    AskError,
+    ClusterDownError,
+    MovedError,
+    NoScriptError,
+    ReadOnlyError,
+    ResponseError,
+    TryAgainError,
+)
 
+from wa_service.store.availability import Availability
 from wa_service.store.blocking import FRESH_SECONDS
+from wa_service.store.confirmation import LOOK_MS, Confirmation
 
 Command = tuple[str | bytes | int | float, ...] | bytes
 """A command's parts, or what `pack` made of them."""
@@ -27,18 +36,18 @@ MOST_COMMANDS = 128
 # While the server works on one half of the callers' commands, this process works on the other half. With all 64
 # callers of a busy process in one round trip, each side waited for the other a quarter of the time.
 MOST_CALLERS = 32
-PROBE_SECONDS = 0.2
 # What a server answers that is up but must not, or cannot, take writes now.
 _UNWILLING = (
-    "READONLY",
     "LOADING",
-    "MASTERDOWN",
     "MISCONF",
     "NOREPLICAS",
     "NOAUTH",
     "WRONGPASS",
-    "CLUSTERDOWN",
 )
+# A node of a cluster says so of a command that it did not execute. An ASK is not followed: while a slot moves key by
+# key, a step would find some of its keys on one side and some on the other.
+REDIRECTS = (MovedError, AskError, TryAgainError, ClusterDownError)
+_NOT_EXECUTED = (NoScriptError, *REDIRECTS)
 
 
 class StoreUnavailableError(Exception):
@@ -54,6 +63,17 @@ def pack(command: Command) -> bytes:
     """
     # redis-py's own way takes three times as long, for forms of commands that we do not use.
     return command if isinstance(command, bytes) else pack_command(command)  # type: ignore[arg-type]  # its stub means any length
+
+
+class NotReplicatedError(StoreUnavailableError):
+    """It was done, or not even tried, but too few replicas have it: a failover may lose it.
+
+    `results`: of the caller's commands, where they were executed.
+    """
+
+    def __init__(self, reason: str, results: Sequence[Any] = ()) -> None:
+        super().__init__(reason)
+        self.results = results
 
 
 class _Job:
@@ -78,40 +98,59 @@ def _dropped(connection: Any) -> bool:
         return True
 
 
-class Flusher:
-    """Runs commands of many callers over one connection; thread and greenlet safe."""
+def _raise_unwilling(results: Sequence[Any]) -> None:
+    """Raise the first answer that means that this server takes no writes."""
+    for result in results:
+        if isinstance(result, (ReadOnlyError, *REDIRECTS)):
+            raise result
+        if isinstance(result, ResponseError) and str(result).startswith(_UNWILLING):
+            raise result
 
-    def __init__(self, client: redis.Redis, scripts: Sequence[str], *, probe_seconds: float = PROBE_SECONDS) -> None:
-        self._probe_seconds = probe_seconds
+
+class Flusher:
+    """Runs commands of many callers over one connection; thread and greenlet safe.
+
+    Args:
+        client: whose pool the connection is taken from.
+        scripts: loaded at each connect, before anything else.
+        availability: shared with others that talk to the same server.
+        confirmation: what each round trip ends with, where its writes must be on replicas.
+        greeting: a command for each new connection, before any other; `on_greeted` gets its answer.
+    """
+
+    def __init__(
+        self,
+        client: redis.Redis,
+        scripts: Sequence[str],
+        *,
+        availability: Availability | None = None,
+        confirmation: Confirmation | None = None,
+        greeting: Command | None = None,
+        on_greeted: Callable[[Any], None] = lambda _: None,
+    ) -> None:
         self._pool = client.connection_pool
+        self.availability = availability or Availability(self._pool, "none")
+        self._confirmation = confirmation
         self._load_scripts = [pack(("SCRIPT", "LOAD", source)) for source in scripts]
+        self._greeting = [] if greeting is None else [pack(greeting)]
+        self._on_greeted = on_greeted
         self._waiting: deque[_Job] = deque()
         self._mutex = threading.Lock()
         self._leading = False
         self._connection: Any = None
-        self._unavailable = False
         self._answered_at = float("-inf")
-        self._closed = False
-
-    @property
-    def unavailable(self) -> bool:
-        """Whether the server is known to be unavailable; then every call fails at once."""
-        return self._unavailable
-
-    def answered_within(self, seconds: float) -> bool:
-        """Whether the server has answered within so many seconds."""
-        return time.monotonic() - self._answered_at < seconds
 
     def run(self, commands: Sequence[Command]) -> list[Any]:
         """The results of the commands, in order; a command the server refused has its error as its result.
 
         Raises:
             StoreUnavailableError: no answer came, or the server is known to be unavailable.
+            NotReplicatedError: too few replicas have it.
             TypeError, ValueError: one of the commands cannot be packed; none was sent.
         """
         if not commands:
             return []
-        if self._unavailable:
+        if self.availability.unavailable:
             raise StoreUnavailableError("the store is unavailable")
         job = _Job([pack(command) for command in commands])
         with self._mutex:
@@ -126,24 +165,9 @@ class Flusher:
             raise job.error
         return job.results
 
-    def wait_until_back(self, seconds: float) -> bool:
-        """Wait until the server is no longer known to be unavailable, at most `seconds`; return whether it is back."""
-        until = time.monotonic() + seconds
-        while self._unavailable and not self._closed and time.monotonic() < until:
-            time.sleep(self._probe_seconds / 4)
-        return not self._unavailable
-
-    def mark_unavailable(self) -> None:
-        """Let every call fail at once from now on, until a PING is answered."""
-        with self._mutex:
-            if self._unavailable or self._closed:
-                return
-            self._unavailable = True
-        threading.Thread(target=self._probe, name="store-probe", daemon=True).start()
-
     def close(self) -> None:
         """Lets the connection go."""
-        self._closed = True
+        self.availability.close()
         self._drop_connection()
 
     def _wait(self, job: _Job) -> None:
@@ -163,26 +187,35 @@ class Flusher:
         try:
             total = self._gather(jobs)
             commands = [command for job in jobs for command in job.commands]
-            if self._unavailable:  # whoever led before found out: nobody waits for a second time-out
+            if self.availability.unavailable:  # whoever led before found out: nobody waits for a second time-out
                 raise redis.exceptions.ConnectionError
+            self._require_replicas()
             results: list[Any] = []
+            ending = self._confirmation.commands() if self._confirmation else []
             for start in range(0, total, MOST_COMMANDS):
-                results += self._exchange(commands[start : start + MOST_COMMANDS])
+                is_last = start + MOST_COMMANDS >= total
+                results += self._exchange(commands[start : start + MOST_COMMANDS], ending if is_last else [])
             done = 0
             for job in jobs:
                 job.results = results[done : done + len(job.commands)]
                 done += len(job.commands)
             error = None
+            if self._confirmation and not self._confirmation.read(results[total:]):
+                error = NotReplicatedError("too few replicas have it")
+        except NotReplicatedError as failure:
+            error = failure
         except (redis.RedisError, OSError) as failure:
             error = StoreUnavailableError(type(failure).__name__)
-            self.mark_unavailable()
+            self.availability.mark_unavailable()
         finally:
-            if error is not None:
+            if error is not None and not isinstance(error, NotReplicatedError):
                 self._drop_connection()
             # First the next one, so that its commands are on their way while these callers go on.
             self._pass_on()
             for job in jobs:
-                job.error = error
+                job.error = (
+                    NotReplicatedError(str(error), job.results) if isinstance(error, NotReplicatedError) else error
+                )
                 if not job.leads:
                     job.gate.release()
 
@@ -206,23 +239,35 @@ class Flusher:
             successor.leads = True
         successor.gate.release()
 
-    def _exchange(self, commands: Sequence[bytes]) -> list[Any]:
-        results = self._pipeline(commands)
-        missing = [i for i, result in enumerate(results) if isinstance(result, redis.exceptions.NoScriptError)]
-        if missing:
-            # Not executed, so it is safe to ask again: the server is new, or its scripts were flushed.
-            self._pipeline(self._load_scripts)
-            for i, result in zip(missing, self._pipeline([commands[i] for i in missing]), strict=True):
+    def _require_replicas(self) -> None:
+        """Ask for nothing that replicas must have while too few of them answer: all but one caller fail at once."""
+        confirmation = self._confirmation
+        if confirmation is None or not confirmation.is_behind:
+            return
+        if confirmation.is_hopeless or not confirmation.read(self._exchange([], confirmation.commands(LOOK_MS))):
+            raise NotReplicatedError("too few replicas answer")
+
+    def _exchange(self, commands: Sequence[bytes], ending: Sequence[bytes]) -> list[Any]:
+        """The results of the commands, and those of what the round trip ends with."""
+        results = self._pipeline([*commands, *ending])
+        refusals = [result for result in results if isinstance(result, _NOT_EXECUTED)]
+        if refusals:
+            missing = [i for i in range(len(commands)) if isinstance(results[i], _NOT_EXECUTED)]
+            # Not executed, so it is safe to ask again: scripts were flushed, or another node owns the slot.
+            if any(isinstance(refusal, REDIRECTS) for refusal in refusals):
+                self._drop_connection()
+            else:
+                self._pipeline(self._load_scripts)
+            again = self._pipeline([*(commands[i] for i in missing), *ending])
+            for i, result in zip(missing, again, strict=False):
                 results[i] = result
-        for result in results:
-            if isinstance(result, ResponseError) and str(result).startswith(_UNWILLING):
-                raise result
-            if isinstance(result, (redis.exceptions.ReadOnlyError, redis.exceptions.BusyLoadingError)):
-                raise result
+            results[len(commands) :] = again[len(missing) :]
+        _raise_unwilling(results[: len(commands)])
         return results
 
     def _pipeline(self, commands: Sequence[bytes]) -> list[Any]:
-        if self._connection is not None and not self.answered_within(FRESH_SECONDS) and _dropped(self._connection):
+        is_fresh = time.monotonic() - self._answered_at < FRESH_SECONDS
+        if self._connection is not None and not is_fresh and _dropped(self._connection):
             # The server was restarted, or lets idle connections go; nothing of ours was on its way.
             self._drop_connection()
         if self._connection is None:
@@ -231,6 +276,10 @@ class Flusher:
             # its script and an earlier one may not, and the earlier one is repeated behind it.
             if self._load_scripts:
                 self._ask(self._load_scripts)
+            if self._greeting:
+                answers = self._ask(self._greeting)
+                _raise_unwilling(answers)
+                self._on_greeted(answers[0])
         return self._ask(commands)
 
     def _ask(self, commands: Sequence[bytes]) -> list[Any]:
@@ -243,6 +292,7 @@ class Flusher:
             except ResponseError as refusal:
                 results.append(refusal)
         self._answered_at = time.monotonic()
+        self.availability.note_answer()
         return results
 
     def _drop_connection(self) -> None:
@@ -250,22 +300,3 @@ class Flusher:
         if connection is not None:
             connection.disconnect()
             self._pool.release(connection)
-
-    def _probe(self) -> None:
-        while not self._closed:
-            time.sleep(self._probe_seconds)
-            connection: Any = None
-            try:
-                # Not the pool's own: the pool counts what it makes for ever, so that after 128 probes there was no
-                # connection left to find out with that the server is back.
-                connection = self._pool.connection_class(**self._pool.connection_kwargs)
-                connection.connect()
-                connection.send_command("PING")
-                if connection.read_response() in {b"PONG", "PONG"}:
-                    self._unavailable = False
-                    return
-            except (redis.RedisError, OSError):
-                continue
-            finally:
-                if connection is not None:
-                    connection.disconnect()

@@ -102,6 +102,8 @@ FAMILIES = (
     Family("unknown", "zset", "unknown sends by when to settle", "while there is work", "holds"),
     Family("rate:<n>", "zset", "what was sent, by when it counts", "a minute", "no"),
     Family("received:<n>", "zset", "what was received, by its arrival", "a minute", "no"),
+    Family("tick", "string", "written before a WAIT, so that it waits for what others wrote", "always", "no"),
+    Family("epoch", "hash", "which server's data this is, and how often another one took over", "always", "no"),
     Family("clock", "hash", "the store's own time", "always", "no"),
     Family("round_trip:<n>", "hash", "the fastest round trip (ms) of how many", "a minute", "no"),
     Family("spacing:<n>", "string", "when the next grant is due at an even pace", "seconds", "no"),

@@ -15,7 +15,8 @@ from typing import Any, Literal, NamedTuple
 import orjson
 
 from wa_service.store.client import Store, text
-from wa_service.store.flusher import Command
+from wa_service.store.flusher import Command, NotReplicatedError
+from wa_service.store.grants import Grant, GrantBatch, read_grants
 from wa_service.store.keys import SEEN_SECONDS, mark
 from wa_service.store.moments import Moment
 from wa_service.store.size_limits import fits
@@ -117,41 +118,6 @@ class PutResult(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Grant:
-    """A record that may be sent now, and how often it was tried again for each reason (`RetryClass`)."""
-
-    id: str
-    token: int
-    conversation: str
-    type: str
-    body: bytes
-    limited_retries: int
-    pair_retries: int
-    unwell_retries: int
-    origin: str
-    waited_ms: int
-    asked: Moment = field(default_factory=Moment.now)
-
-    @property
-    def age(self) -> float:
-        """Seconds since its claim began, at most."""
-        return self.asked.seconds_ago
-
-
-@dataclass(frozen=True, slots=True)
-class GrantBatch:
-    """What may be sent now; seconds until asking again is worth it (infinity: until woken), and why.
-
-    `failed`: records that failed instead, each with a reason.
-    """
-
-    grants: list[Grant]
-    wait: float
-    why: str
-    failed: list[tuple[str, str]]
-
-
-@dataclass(frozen=True, slots=True)
 class SendOutcome:
     """How a send ended, or that it is tried again after `delay` s.
 
@@ -238,7 +204,7 @@ class Outbox:
             StoreUnavailableError: it may or may not be queued; with an idempotency key it is safe to ask again.
         """
         limits = self.limits_of(send.number)
-        outcome, *rest = self.store.call(
+        outcome, *rest = self.store.call_replicated(
             "put",
             send=send.spec(),
             retention=self.retention_seconds,
@@ -271,7 +237,7 @@ class Outbox:
         """Take up to `count` records that Meta's limits allow now; asked again with the same counter, the same ones."""
         limits = self.limits_of(number)
         asked = Moment.now()
-        wait, why, failed, *items = self.store.call(
+        step = self.store.step(
             "next",
             number=number,
             consumer=consumer,
@@ -285,25 +251,14 @@ class Outbox:
             daily_limit=limits.daily,
             marketing_per_week=self.marketing_per_week,
         )
-        grants = [
-            Grant(
-                text(id_),
-                int(token),
-                text(c),
-                text(type_),
-                bytes(body),
-                int(limited),
-                int(pair),
-                int(unwell),
-                text(origin),
-                waited,
-                asked,
-            )
-            for id_, token, c, type_, body, limited, pair, unwell, origin, waited in items
-        ]
-        told = [text(part) for part in failed]
-        pairs = list(zip(told[::2], told[1::2], strict=True))
-        return GrantBatch(grants, float("inf") if wait < 0 else wait / 1000, text(why), pairs)
+        try:
+            (answer,) = self.store.run([step], replicated=True)
+        except NotReplicatedError as error:  # a failover may forget the claims: what they are for must not leave
+            for executed in error.results:
+                for grant in read_grants(executed, asked).grants if isinstance(executed, list) else ():
+                    self.done(number, grant, SendOutcome("retry", never_left=True))
+            raise
+        return read_grants(answer, asked)
 
     def done(self, number: str, grant: Grant, outcome: SendOutcome, timing: CallTiming | None = None) -> OutcomeWritten:
         """Write how a send ended; safe to repeat. `timing` of the call says when Meta counted the message."""

@@ -50,6 +50,8 @@ class Schedule:
 
     def cancel(self, record_id: str) -> CancelResult:
         """End a send that has not left; safe to repeat."""
-        outcome, id_ = self.outbox.store.call("cancel", id=record_id, retention=self.outbox.retention_seconds)
+        outcome, id_ = self.outbox.store.call_replicated(
+            "cancel", id=record_id, retention=self.outbox.retention_seconds
+        )
         what: CancelOutcome = text(outcome)  # type: ignore[assignment]  # one of the step's three words
         return CancelResult(what, text(id_))

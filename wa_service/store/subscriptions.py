@@ -121,7 +121,7 @@ class Subscriptions:
             "cursor": cursor or "0-0",
         }
         flat = tuple(part for fact in facts.items() for part in fact)
-        if self.store.call("subscribe", subscription=name, most=MOST_SUBSCRIPTIONS, facts=flat) != 1:
+        if self.store.call_replicated("subscribe", subscription=name, most=MOST_SUBSCRIPTIONS, facts=flat) != 1:
             raise TooManySubscriptionsError
         return self.get(name)
 
@@ -176,13 +176,13 @@ class Subscriptions:
 
     def replay(self, name: str, cursor: str) -> Subscription:
         """Push everything after `cursor` (again). Raise LookupError where there is none."""
-        if self.store.call("push_reset", subscription=name, cursor=cursor) != 1:
+        if self.store.call_replicated("push_reset", subscription=name, cursor=cursor) != 1:
             raise LookupError(name)
         return self.get(name)
 
     def delete(self, name: str) -> bool:
         """End a subscription; False where there is none."""
-        return bool(self.store.call("unsubscribe", subscription=name) == 1)
+        return bool(self.store.call_replicated("unsubscribe", subscription=name) == 1)
 
     def take(self, name: str, count: int) -> tuple[float, list[Delivery]]:
         """Return seconds until asking again is worth it (infinity: until something is new), and at most `count` events.
@@ -265,7 +265,7 @@ class Subscriptions:
 
     def _set(self, name: str, facts: Mapping[str, str]) -> Subscription:
         flat = tuple(part for fact in facts.items() for part in fact)
-        if self.store.call("change_subscription", subscription=name, facts=flat) != 1:
+        if self.store.call_replicated("change_subscription", subscription=name, facts=flat) != 1:
             raise LookupError(name)
         return self.get(name)
 

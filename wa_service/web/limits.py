@@ -15,7 +15,9 @@ from limits import RateLimitItem, parse
 from limits.errors import StorageError
 from redis import exceptions
 
-from wa_service.store.client import SOCKET_SECONDS, Store
+from wa_service.store.client import Store
+from wa_service.store.flusher import REDIRECTS
+from wa_service.store.server_address import SOCKET_SECONDS
 from wa_service.web.auth import caller_name
 from wa_service.web.problems import TOO_MANY_CALLS, ProblemError, store_unavailable
 
@@ -28,6 +30,8 @@ SIGN_IN_RATE = "10/minute"
 # They share these and wait for one, so that the store's own pool, which webhooks need, is left alone.
 CONNECTIONS = 64
 CONNECTION_SECONDS = 1.5
+# Too many came at once, it is full, or another node of the cluster owns the slot by now.
+_SERVER_IS_THERE = (exceptions.MaxConnectionsError, exceptions.OutOfMemoryError, *REDIRECTS)
 
 
 class _BlueprintAsApp:
@@ -95,7 +99,7 @@ class CallLimits:
         self._count(self._sign_in_rate, "sign_in")
 
     def _count(self, rate: RateLimitItem, what: str) -> None:
-        if self._store.flusher.unavailable:
+        if self._store.availability.unavailable:
             return
         address = request.remote_addr or "local"
         try:
@@ -108,7 +112,7 @@ class CallLimits:
         raise ProblemError(TOO_MANY_CALLS, "Too many refused calls.", retry_after=reset - time.time())
 
     def _refuse_while_unavailable(self) -> None:
-        if self._store.flusher.unavailable:
+        if self._store.availability.unavailable:
             raise store_unavailable()
 
     def _refuse_uncounted(self, error: StorageError) -> Response:
@@ -121,14 +125,14 @@ class CallLimits:
         That says nothing of the store, and neither does an answer that a crowd kept us from reading in time while
         others came.
         """
-        cause, flusher = error.storage_error, self._store.flusher
-        late = isinstance(cause, exceptions.TimeoutError) and flusher.answered_within(SOCKET_SECONDS)
-        if not late and not isinstance(cause, exceptions.MaxConnectionsError):
-            flusher.mark_unavailable()
+        cause, availability = error.storage_error, self._store.availability
+        late = isinstance(cause, exceptions.TimeoutError) and availability.answered_within(SOCKET_SECONDS)
+        if not late and not isinstance(cause, _SERVER_IS_THERE):
+            availability.mark_unavailable()
 
     def _add_headers(self, response: Response) -> Response:
         limit = self._limiter.current_limit
-        if limit is None or self._store.flusher.unavailable:
+        if limit is None or self._store.availability.unavailable:
             return response
         try:
             seconds = max(0, limit.reset_at - int(time.time()))

@@ -8,7 +8,8 @@ from gevent.pool import Pool
 from wa_service.delivery.sender import Sender
 from wa_service.observability import log
 from wa_service.store.flusher import StoreUnavailableError
-from wa_service.store.outbox import Grant, Outbox
+from wa_service.store.grants import Grant
+from wa_service.store.outbox import Outbox
 
 BATCH_SIZE = 16
 # A wait that is over soon is slept; during a longer one somebody else's message may wake this consumer.

@@ -65,7 +65,7 @@ class WorkerProcess:
             handle_timeout=settings.handle_timeout,
             reply_ttl_ms=settings.send_ttl * 1000,
             answer_groups=settings.groups == "answer",
-            wait_for_store=built.store.flusher.wait_until_back,
+            wait_for_store=built.store.availability.wait_until_back,
             turns=_turns(built),
         )
         self._outbound = [

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from wa_service.delivery.verdict import LIMITED_DELAYS, judge
-from wa_service.store.outbox import Grant
+from wa_service.store.grants import Grant
 from wa_service.whatsapp.errors import (
     CODES,
     WhatsAppCircuitOpenError,

@@ -38,6 +38,7 @@ FACTS: dict[str, Callable[[], None]] = {
     "whatsapp_events_total": lambda: metrics.event_seen("audio"),
     "whatsapp_odd_webhooks_total": lambda: metrics.odd_webhook_seen("test_button"),
     "whatsapp_duplicates_total": lambda: metrics.duplicate_seen(),
+    "whatsapp_store_failovers_total": lambda: metrics.store_failed_over(),
     "whatsapp_message_status_total": lambda: metrics.status_applied("read"),
     "whatsapp_delivery_seconds_count": lambda: metrics.delivery_took("read", 4),
     "whatsapp_reply_seconds_count": lambda: metrics.reply_took(0.2),

@@ -34,7 +34,7 @@ def test_a_store_that_refuses_is_asked_now_and_then_and_in_all_no_longer_than_th
         refusing.call("heartbeat", consumer="p")
 
     with pytest.raises(StoreUnavailableError, match="NoPermission"):
-        retry_until_stored(heartbeat, refusing.flusher.wait_until_back, 0.5)
-    assert not refusing.flusher.unavailable
+        retry_until_stored(heartbeat, refusing.availability.wait_until_back, 0.5)
+    assert not refusing.availability.unavailable
     assert len(asked) == 3
     assert asked[-1] - asked[0] < 0.5

@@ -32,7 +32,7 @@ def calls() -> list[tuple[str, set[str]]]:
         for node in nodes
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
-        and node.func.attr in {"step", "call"}
+        and node.func.attr in {"step", "call", "call_replicated"}
         and node.args
         and isinstance(node.args[0], ast.Constant)
     ]

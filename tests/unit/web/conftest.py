@@ -24,7 +24,8 @@ from wa_service import runtime as wiring
 from wa_service.config import settings
 from wa_service.config.web_options import WebOptions
 from wa_service.runtime import Runtime
-from wa_service.store.outbox import Grant, SendOutcome
+from wa_service.store.grants import Grant
+from wa_service.store.outbox import SendOutcome
 from wa_service.web.app import create_app
 
 SETTINGS = {

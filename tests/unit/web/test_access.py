@@ -290,7 +290,7 @@ def test_a_store_that_stops_answering_is_noticed_by_the_limiter(start_web: Start
         assert web.client.get("/v1/messages/x").status_code == 401
 
     assert web.client.get("/v1/messages/x").status_code == 401
-    assert web.runtime.store.flusher.unavailable
+    assert web.runtime.store.availability.unavailable
     assert web.get("/v1/messages/x").status_code == 503
 
 
@@ -304,7 +304,7 @@ def test_a_count_that_comes_too_late_marks_the_store_away_only_where_nobody_else
 
     CallLimits(store, "1/second").note_failure(StorageError(redis.TimeoutError("Timeout reading from socket")))
 
-    assert store.flusher.unavailable is not heard
+    assert store.availability.unavailable is not heard
     store.close()
 
 
@@ -362,7 +362,7 @@ def test_who_cannot_be_counted_in_time_is_told_to_come_back_and_the_store_is_not
     answer, refused = web.get("/v1/messages/x"), web.client.get("/v1/messages/x")
 
     assert (answer.status_code, answer.headers["Retry-After"], refused.status_code) == (503, "1", 401)
-    assert not store.flusher.unavailable
+    assert not store.availability.unavailable
     pool.release(in_use)
     assert web.get("/v1/messages/x").status_code == 404
 

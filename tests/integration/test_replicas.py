@@ -1,0 +1,177 @@
+"""Replicas under Sentinel: what was acknowledged survives the loss of the primary."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from tests.eventually import eventually
+from tests.integration.lanes import KEEP, NUMBER, Lanes, message, send
+from tests.keys import NAMES
+from wa_service.store.client import Replication, Store, connect
+from wa_service.store.embedded_replicas import ReplicatedValkey
+from wa_service.store.embedded_valkey import EmbeddedValkey
+from wa_service.store.flusher import NotReplicatedError, StoreUnavailableError
+from wa_service.store.tag_numbers import TagNumbers
+
+T = TypeVar("T")
+
+
+@pytest.fixture(scope="module")
+def _servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReplicatedValkey]:
+    with ReplicatedValkey(tmp_path_factory.mktemp("replicas"), 2, sync="everysec") as servers:
+        yield servers
+
+
+@pytest.fixture
+def servers(_servers: ReplicatedValkey) -> ReplicatedValkey:
+    """A primary and two replicas that follow it, with nothing in them."""
+    for name in _servers.ports:
+        _servers.start_one(name)
+        _servers.signal(name, signal.SIGCONT)
+    eventually(_servers.complete, within=30)
+    with _servers.client(_servers.primary()) as client:
+        client.flushall()
+    return _servers
+
+
+def replicated(servers: ReplicatedValkey, replicas: int, **options: object) -> Store:
+    client = connect(servers.url, sentinel_password=servers.password)
+    return Store(client, replication=Replication(replicas, **options))  # type: ignore[arg-type]  # a test's
+
+
+def frozen(servers: ReplicatedValkey, *names: str) -> contextlib.AbstractContextManager[None]:
+    @contextlib.contextmanager
+    def inside() -> Iterator[None]:
+        for name in names:
+            servers.signal(name, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for name in names:
+                servers.signal(name, signal.SIGCONT)
+
+    return inside()
+
+
+def once_available(call: Callable[[], T]) -> T:
+    """What a call returns once the store takes it."""
+    found: list[T] = []
+
+    def succeeds() -> bool:
+        try:
+            found.append(call())
+        except StoreUnavailableError:
+            return False
+        return True
+
+    eventually(succeeds, within=20, every=0.1)
+    return found[0]
+
+
+def replicas_of(servers: ReplicatedValkey) -> list[str]:
+    primary = servers.primary()
+    return [name for name in servers.servers if name != primary]
+
+
+def test_after_the_primary_died_what_was_put_is_there_and_the_numbers_pause_once(servers: ReplicatedValkey) -> None:
+    failovers: list[int] = []
+    lanes, other = (
+        Lanes.over(replicated(servers, 2, on_failover=lambda: failovers.append(1), failover_pause=20)) for _ in "ab"
+    )
+    TagNumbers(lanes.store, retention_seconds=KEEP).bind([NUMBER])
+    assert lanes.outbox.put(send(id="one")).outcome == "queued"
+    other.store.do("PING")
+    dead = servers.primary()
+    servers.signal(dead, signal.SIGKILL)
+    for each in (lanes, other):
+        with pytest.raises(StoreUnavailableError):
+            each.outbox.put(send())
+    eventually(lambda: servers.primary() not in ("", dead), within=10)
+    servers.start_one(dead)
+    assert all(each.store.availability.wait_until_back(10) for each in (lanes, other))
+    assert once_available(lambda: lanes.outbox.next(NUMBER, "p", 1, 1)).why == "pause"
+    assert other.records.get("one")
+    assert failovers == [1]
+    for each in (lanes, other):
+        each.store.close()
+
+
+def test_with_too_few_replicas_nothing_is_promised_and_nothing_handed_out(servers: ReplicatedValkey) -> None:
+    lanes = Lanes.over(replicated(servers, 2))
+    lanes.outbox.put(send("15551230001", id="before"))
+    with frozen(servers, replicas_of(servers)[0]):
+        started = time.monotonic()
+        with pytest.raises(NotReplicatedError):
+            lanes.outbox.next(NUMBER, "p", 1, 1)
+        assert time.monotonic() - started < 2.5
+        assert lanes.records.get("before").status == "queued"
+        started = time.monotonic()
+        for n in range(20):
+            with pytest.raises(NotReplicatedError):
+                lanes.outbox.put(send(f"1555124{n:04}"))
+        assert time.monotonic() - started < 2.5
+        # What needs no replica does not wait for one.
+        started = time.monotonic()
+        lanes.inbox.heartbeat("w")
+        assert time.monotonic() - started < 0.5
+        assert not lanes.store.availability.unavailable
+    assert once_available(lambda: lanes.outbox.next(NUMBER, "p", 2, 1)).grants
+    assert lanes.outbox.put(send("15551230003")).outcome == "queued"
+    lanes.store.close()
+
+
+def test_a_repeat_whose_mark_no_replica_has_is_no_duplicate(servers: ReplicatedValkey) -> None:
+    """Meta repeats after our 503; the primary knows the mark, and its 200 would be a lie: a failover forgets it."""
+    piece = message()
+    dead = servers.primary()
+    for name in replicas_of(servers):  # they fall behind, and cannot catch up from the dead one
+        servers.signal(name, signal.SIGSTOP)
+    for _ in range(2):
+        lanes = Lanes.over(replicated(servers, 2))
+        with pytest.raises(NotReplicatedError):
+            lanes.store.run([lanes.inbox.admit(piece, int(time.time() * 1000))], replicated=True)
+        lanes.store.close()
+    with servers.client(dead) as client:
+        assert client.zcard(NAMES.due) == 1
+    others = replicas_of(servers)
+    for name in (*others, dead):
+        servers.signal(name, signal.SIGKILL)
+    for name in others:
+        servers.start_one(name)
+    lanes = Lanes.over(replicated(servers, 1))
+    command = lanes.inbox.admit(piece, int(time.time() * 1000))
+    assert once_available(lambda: lanes.store.run([command], replicated=True)) == [b"new"]
+    lanes.store.close()
+
+
+@pytest.mark.parametrize("fsync", [False, True])
+def test_the_store_of_debian_knows_wait_and_valkey_also_waits_for_the_disk(
+    tmp_path: Path, require_program: Callable[[str], Path], fsync: bool
+) -> None:
+    binary = None if fsync else require_program("redis-server")
+    with ReplicatedValkey(tmp_path, 1, sync="everysec", binary=binary) as servers:
+        lanes = Lanes.over(replicated(servers, 1, fsync=fsync))
+        assert lanes.outbox.put(send()).outcome == "queued"
+        if not fsync:
+            without = Lanes.over(replicated(servers, 1, fsync=True))
+            with pytest.raises(NotReplicatedError):
+                without.outbox.put(send())
+            without.store.close()
+        lanes.store.close()
+
+
+def test_a_server_that_restarts_without_replicas_is_no_failover(tmp_path: Path) -> None:
+    failovers: list[int] = []
+    for _ in range(2):
+        with EmbeddedValkey(tmp_path, sync="everysec") as server:
+            store = Store(connect(server.url), replication=Replication(on_failover=lambda: failovers.append(1)))
+            store.do("PING")
+            store.close()
+    assert failovers == []

@@ -1,0 +1,69 @@
+"""Permission to send: what the step `next` hands out, and how old it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from wa_service.store.client import text
+from wa_service.store.moments import Moment
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A record that may be sent now, and how often it was tried again for each reason (`RetryClass`)."""
+
+    id: str
+    token: int
+    conversation: str
+    type: str
+    body: bytes
+    limited_retries: int
+    pair_retries: int
+    unwell_retries: int
+    origin: str
+    waited_ms: int
+    asked: Moment = field(default_factory=Moment.now)
+
+    @property
+    def age(self) -> float:
+        """Seconds since its claim began, at most."""
+        return self.asked.seconds_ago
+
+
+@dataclass(frozen=True, slots=True)
+class GrantBatch:
+    """What may be sent now; seconds until asking again is worth it (infinity: until woken), and why.
+
+    `failed`: records that failed instead, each with a reason.
+    """
+
+    grants: list[Grant]
+    wait: float
+    why: str
+    failed: list[tuple[str, str]]
+
+
+def read_grants(answer: Sequence[Any], asked: Moment) -> GrantBatch:
+    """Read what the step `next` answers."""
+    wait, why, failed, *items = answer
+    grants = [
+        Grant(
+            text(i),
+            int(token),
+            text(c),
+            text(type_),
+            bytes(body),
+            int(limited),
+            int(pair),
+            int(unwell),
+            text(origin),
+            waited,
+            asked,
+        )
+        for i, token, c, type_, body, limited, pair, unwell, origin, waited in items
+    ]
+    told = [text(part) for part in failed]
+    pairs = list(zip(told[::2], told[1::2], strict=True))
+    return GrantBatch(grants, float("inf") if wait < 0 else wait / 1000, text(why), pairs)

@@ -1,0 +1,186 @@
+"""Where the store is: one server, the primary that Sentinels name, or the node of a cluster that owns the tag's slot.
+
+redis-py's pool for Sentinel asks for the primary's address at each new connection. A cluster is met in the same way:
+all keys of a tag are in one slot, so its owner is the primary to ask for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+from urllib.parse import unquote
+
+import redis
+from redis.backoff import NoBackoff
+from redis.connection import SSLConnection, parse_url
+from redis.crc import key_slot
+from redis.exceptions import MovedError
+from redis.retry import Retry
+from redis.sentinel import MasterNotFoundError, Sentinel, SentinelConnectionPool, SentinelManagedConnection
+
+Form = Literal["single", "sentinel", "cluster"]
+
+SOCKET_SECONDS = 2.0
+# Whoever only says where the primary is, and does not say it soon, is passed over.
+ASK_SECONDS = 0.5
+_SENTINEL_PORT = 26379
+_SERVER_PORT = 6379
+
+
+@dataclass(frozen=True, slots=True)
+class ServerAddress:
+    """What `REDIS_URL` says. `hosts`: of Sentinels or of a cluster's nodes; `options`: redis-py's, of a connection."""
+
+    form: Form
+    hosts: tuple[tuple[str, int], ...]
+    service: str
+    options: Mapping[str, Any]
+    is_tls: bool
+
+    @property
+    def may_fail_over(self) -> bool:
+        """Whether another server may take the primary's place."""
+        return self.form != "single"
+
+
+def parse_address(url: str) -> ServerAddress:
+    """Read `REDIS_URL`: redis://, rediss://, unix://, redis+sentinel://h:p,h:p/service[/db], redis+cluster://h:p,h:p.
+
+    Raises:
+        ValueError: it cannot be read; the text quotes nothing of it.
+    """
+    scheme, _, rest = url.partition("://")
+    base, _, kind = scheme.partition("+")
+    if not kind:
+        return ServerAddress("single", (), "", _options(url), base == "rediss")
+    if kind not in ("sentinel", "cluster") or base not in ("redis", "rediss"):
+        raise ValueError("It begins with none of the known schemes.")
+    rest, _, query = rest.partition("?")
+    authority, _, path = rest.partition("/")
+    user, _, hosts = authority.rpartition("@")
+    service, _, db = path.partition("/")
+    port = _SENTINEL_PORT if kind == "sentinel" else _SERVER_PORT
+    found = tuple(_host(host, port) for host in hosts.split(",") if host)
+    if not found or (kind == "sentinel") != bool(service):
+        raise ValueError("It names no hosts, or no service of the Sentinels.")
+    options = _options(f"{base}://{user}{'@' if user else ''}host/{db}{'?' if query else ''}{query}")
+    options = {name: value for name, value in options.items() if name not in ("host", "port", "connection_class")}
+    return ServerAddress(kind, found, unquote(service), options, base == "rediss")  # type: ignore[arg-type]  # one of the two
+
+
+def _options(url: str) -> dict[str, Any]:
+    options: dict[str, Any] = parse_url(url)  # type: ignore[no-untyped-call]  # as it is
+    return options
+
+
+def _host(text: str, port: int) -> tuple[str, int]:
+    host, colon, given = text.rpartition(":")
+    if not colon or given.endswith("]"):
+        return text.strip("[]"), port
+    return host.strip("[]"), int(given)
+
+
+def open_client(address: ServerAddress, key: str, connections: int, *, sentinel_password: str = "") -> redis.Redis:
+    """Make a client of the primary that holds `key`, with a bounded pool; connects at first use."""
+    options: dict[str, Any] = {
+        **address.options,
+        "retry": Retry(NoBackoff(), 0),
+        "socket_timeout": SOCKET_SECONDS,
+        "socket_connect_timeout": SOCKET_SECONDS,
+        "max_connections": connections,
+        "health_check_interval": 0,
+        "protocol": 2,
+        "client_name": "wa_service",
+    }
+    if address.form == "single":
+        return redis.Redis.from_pool(redis.ConnectionPool(**options))
+    if address.form == "sentinel":
+        login = {"password": sentinel_password} if sentinel_password else {}
+        locator: Any = Sentinel(  # type: ignore[no-untyped-call]  # as it is
+            address.hosts, sentinel_kwargs=_asking(address, login)
+        )
+        options["ssl"] = address.is_tls
+    else:
+        login = {name: value for name, value in address.options.items() if name in ("username", "password")}
+        locator = SlotOwner(address.hosts, key, _asking(address, login))
+        options["connection_class"] = SecureSlotConnection if address.is_tls else SlotConnection
+    pool = SentinelConnectionPool(address.service or key, locator, **options)  # type: ignore[no-untyped-call]  # as it is
+    return redis.Redis.from_pool(pool)
+
+
+def _asking(address: ServerAddress, login: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of connections to those who say where the primary is."""
+    return {
+        **{name: value for name, value in address.options.items() if name.startswith("ssl_")},
+        **login,
+        "ssl": address.is_tls,
+        "retry": Retry(NoBackoff(), 0),
+        "socket_timeout": ASK_SECONDS,
+        "socket_connect_timeout": ASK_SECONDS,
+        "protocol": 2,
+    }
+
+
+class SlotOwner:
+    """Says which node of a cluster owns a key's slot; stands where redis-py's pool has its `Sentinel`."""
+
+    def __init__(self, seeds: tuple[tuple[str, int], ...], key: str, options: Mapping[str, Any]) -> None:
+        self._slot = key_slot(key.encode())
+        self._options = options
+        self._seeds = seeds
+        self._nodes = list(seeds)
+        self._moved_to: tuple[str, int] | None = None
+
+    def move_to(self, node: tuple[str, int]) -> None:
+        """Take a node's word that another one owns the slot now: what the others know may be older."""
+        self._moved_to = node
+
+    def discover_master(self, _: str) -> tuple[str, int]:
+        """Return the address of the node that owns the slot.
+
+        Raises:
+            MasterNotFoundError: no node answers, or none owns the slot.
+        """
+        if self._moved_to is not None:
+            node, self._moved_to = self._moved_to, None
+            return node
+        # Another one first each time: a node that is cut off from the others answers with what was true before.
+        self._nodes = [*self._nodes[1:], self._nodes[0]]
+        for asked in dict.fromkeys([*self._nodes, *self._seeds]):
+            try:
+                with redis.Redis(*asked, **self._options) as client:
+                    ranges = client.execute_command("CLUSTER SLOTS")
+            except (redis.RedisError, OSError):
+                continue
+            if owner := self._owner(ranges, asked):
+                return owner
+        raise MasterNotFoundError("No node of the cluster owns the slot.")
+
+    def _owner(self, ranges: Any, asked: tuple[str, int]) -> tuple[str, int] | None:
+        owner, nodes = None, []
+        for first, last, *servers in ranges:
+            # A node that does not know its own name is where it was asked.
+            named = [(host.decode() if host else asked[0], port) for host, port, *_ in servers]
+            nodes += named
+            if first <= self._slot <= last:
+                owner = named[0]
+        if owner is not None:
+            self._nodes = list(dict.fromkeys(nodes))
+        return owner
+
+
+class SlotConnection(SentinelManagedConnection):
+    """A connection to the owner of the slot; hears from it who owns the slot since."""
+
+    def read_response(self, *arguments: Any, **named: Any) -> Any:
+        """Read an answer, and remember where a `MOVED` points."""
+        try:
+            return super().read_response(*arguments, **named)
+        except MovedError as moved:
+            self.connection_pool.sentinel_manager.move_to((moved.host, moved.port))
+            raise
+
+
+class SecureSlotConnection(SlotConnection, SSLConnection):
+    """The same, with TLS."""
