@@ -1,4 +1,4 @@
-"""Scheduled messages leave at their time, though the processes that watch the clock die meanwhile."""
+"""Scheduled messages leave at their time, though workers and the store die meanwhile."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ from tests.eventually import eventually
 
 # In the suite the machine is busy with other tests; the long form has it alone.
 LATENESS, LATENESS_BESIDE_OTHERS = 1.0, 4.0
+TO_RECOVER = 10.0
+"""Seconds after which what died is replaced, on a busy machine."""
 
 
 @pytest.mark.chaos
 @pytest.mark.timeout(400)
-def test_a_thousand_a_minute_leave_within_a_second_of_their_time_though_workers_die(
+def test_a_thousand_a_minute_leave_within_a_second_of_their_time_though_processes_die(
     stack: Stack, long_form: bool
 ) -> None:
     count, spread = (1_000, 60.0) if long_form else (40, 2.4)
@@ -40,12 +42,19 @@ def test_a_thousand_a_minute_leave_within_a_second_of_their_time_though_workers_
     stack.start(*WORKERS)
     started = time.time()
     eventually(lambda: time.time() >= begin + spread / 2, within=spread + 30)
+    disturbed = time.time() - LATENESS
     stack.kill_child("worker-1")
+    stack.kill("valkey")
+    stack.start("valkey")
+    back = time.time()
 
     all_delivered(stack, records, within=spread + 30)
     each_got_one(stack, wa_ids)
     sends = stack.meta.seen()["sends"]
     assert min(one["at"] - wanted[one["to"]] for one in sends) >= 0
-    late = max(one["at"] - max(wanted[one["to"]], started) for one in sends)
-    print(f"{count} scheduled over {spread} s: the latest left {late:.3f} s late")
+    near = {wa_id for wa_id, at in wanted.items() if disturbed <= at <= back + TO_RECOVER}
+    late = max(one["at"] - max(wanted[one["to"]], started) for one in sends if one["to"] not in near)
+    late_near = max((one["at"] - max(wanted[one["to"]], back) for one in sends if one["to"] in near), default=0.0)
+    print(f"{count} over {spread} s: {late:.3f} s late at most, {late_near:.3f} s after the restart for {len(near)}")
     assert late <= (LATENESS if long_form else LATENESS_BESIDE_OTHERS)
+    assert late_near <= TO_RECOVER

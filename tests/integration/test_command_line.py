@@ -253,3 +253,11 @@ def test_send_at_schedules_a_message(wa: Command, redis_client: redis.Redis) -> 
 
     assert (answer.returncode, answer.stdout.split()[1:]) == (0, ["scheduled"])
     assert redis_client.zcard(f"{PREFIX}scheduled:{NUMBER}") == 1
+
+
+def test_check_tells_that_the_key_of_stops_is_another(wa: Command, redis_client: redis.Redis) -> None:
+    redis_client.set(f"{PREFIX}stop_key_mark", "another")
+
+    told = wa("check", "--json").stdout
+
+    assert "STOP key" in told

@@ -208,6 +208,13 @@ class TestKey:
         assert first.of([CUSTOMER]) == other.of([CUSTOMER]) != StopDigests(store, KEY).of([CUSTOMER])
         assert len(redis_client.get(f"{PREFIX}stop_key") or b"") == 64
 
+    def test_another_key_than_the_first_process_had_is_noticed(self, store: Store) -> None:
+        first = StopDigests(store, KEY)
+        assert not first.key_has_changed()
+        first.remember_key()
+        StopDigests(store, b"another").remember_key()
+        assert [StopDigests(store, key).key_has_changed() for key in (KEY, b"another", None)] == [False, True, True]
+
 
 class TestWeek:
     def test_a_customer_gets_so_much_marketing_a_week(self, marketing: Lanes, redis_client: redis.Redis) -> None:

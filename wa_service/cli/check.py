@@ -109,7 +109,7 @@ def _store(runtime: Runtime) -> Iterator[Finding]:
     observer = runtime.observer
     try:
         problems, info, skew = observer.durability(), observer.info(), observer.clock_skew()
-        overview = observer.overview()
+        overview, key_has_changed = observer.overview(), runtime.stops.digests.key_has_changed()
     except StoreUnavailableError:
         yield Finding("Redis answers", "wrong", "no", "Start it, or correct REDIS_URL; nothing is accepted until then.")
         return
@@ -118,6 +118,9 @@ def _store(runtime: Runtime) -> Iterator[Finding]:
     for caution in observer.cautions():
         yield Finding("Redis memory", "warning", "no limit", caution)
     yield from findings.of_queues(overview)
+    if key_has_changed:
+        do = "Give WA_STOP_KEY the key of before: without it a STOP is lost once its contact is gone."
+        yield Finding("STOP key", "wrong", "another than before", do)
 
 
 def _meta(runtime: Runtime) -> Iterator[Finding]:

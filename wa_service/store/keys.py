@@ -73,6 +73,7 @@ FAMILIES = (
     Family("marketing:<c>", "zset", "marketing templates that went, by when", "7 days", "conversation"),
     Family("stop:<digest>", "hash", "the address with this keyed digest wants no marketing", "until START", "no"),
     Family("stop_key", "string", "the key of these digests, where `WA_STOP_KEY` gives none", "always", "no"),
+    Family("stop_key_mark", "string", "which key the first process had, by its digest", "always", "no"),
     Family("stops_unwritten", "set", "contacts whose STOP has yet to be written so", "seconds", "holds"),
     Family("categories:<waba>", "hash", "the category of each template", "until told otherwise", "no"),
     Family("pair:<c>", "string", "the customer's own pace (GCRA)", "until it is free", "conversation"),

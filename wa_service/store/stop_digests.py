@@ -5,11 +5,13 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable
 from hashlib import blake2b
+from typing import Final
 
-from wa_service.store.client import Store
+from wa_service.store.client import Store, text
 from wa_service.whatsapp.addresses import spellings
 
-_KEY_BYTES = 32
+_KEY_BYTES: Final = 32
+_OWN: Final = "made here"
 
 
 class StopDigests:
@@ -21,6 +23,8 @@ class StopDigests:
 
     def __init__(self, store: Store, key: bytes | None = None) -> None:
         self._store = store
+        self._mark = _OWN if key is None else blake2b(key, digest_size=8).hexdigest()
+        self._remembered = False
         self._key = blake2b(key).digest() if key is not None else None
 
     def of(self, addresses: Iterable[str]) -> tuple[str, ...]:
@@ -28,6 +32,17 @@ class StopDigests:
         key = self._key or self._stored_key()
         named = dict.fromkeys(min(spellings(address)) for address in addresses)
         return tuple(blake2b(name.encode(), key=key, digest_size=16).hexdigest() for name in named)
+
+    def remember_key(self) -> None:
+        """Let the store know which key the first process had, by its digest; once in a process."""
+        if not self._remembered:
+            self._store.do("SET", self._store.keys.of("stop_key_mark"), self._mark, "NX")
+            self._remembered = True
+
+    def key_has_changed(self) -> bool:
+        """Whether the first process had another key."""
+        first = text(self._store.do("GET", self._store.keys.of("stop_key_mark")))
+        return first not in {"", self._mark}
 
     def _stored_key(self) -> bytes:
         name = self._store.keys.of("stop_key")

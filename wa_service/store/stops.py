@@ -87,6 +87,7 @@ class Stops:
 
     def write_digests(self) -> None:
         """Write down, for all addresses of a contact, what it says, so that it outlives the contact; once a second."""
+        self.digests.remember_key()
         unwritten = self.store.keys.of("stops_unwritten")
         for c in self.store.do("SRANDMEMBER", unwritten, _AT_ONCE):
             addresses = text(self.store.do("HGET", self.store.keys.contact(text(c)), "addresses"))
