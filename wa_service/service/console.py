@@ -8,8 +8,10 @@ from typing import Final
 
 from wa_service.service.batches import BatchService
 from wa_service.service.conversation_view import ConversationView
+from wa_service.service.live_feed import LiveFeed
 from wa_service.service.now import NowView
 from wa_service.service.replay import ReplayService
+from wa_service.service.script_trial import ScriptTrial
 from wa_service.service.search import Search
 from wa_service.service.send import SendService
 from wa_service.service.subscriptions import SubscriptionService
@@ -40,6 +42,8 @@ class ConsoleServices:
     subscribers: Subscriptions
     events: Events
     now: NowView
+    live: LiveFeed
+    script: ScriptTrial
     ended_sessions: EndedSessions
     numbers: Sequence[str]
     stops: Stops

@@ -99,6 +99,10 @@ class ConversationView:
             return None
         return self.page(max(found, key=lambda contact: contact.last_in or 0).conversation, before, count)
 
+    def conversation_of(self, place: str) -> str | None:
+        """Return the conversation in which something stands; None where that is no longer kept."""
+        return self._threads.conversation_of(place)
+
     def page(self, conversation: str, before: str = "", count: int = 100) -> ConversationPage:
         """Return a part of a conversation: the newest, or what is before a place."""
         items, older = self._threads.page(conversation, before, count)

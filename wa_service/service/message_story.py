@@ -35,8 +35,7 @@ _FAILED: Final = {
     "withdrawn": "A person of the business wrote meanwhile, so the automatic answer was withdrawn.",
     "no_word_from_meta": "Meta neither confirmed nor refused it, and it was not sent again.",
     "not_owner": "The thread belongs to another application.",
-    "customer-stopped": "The customer has said STOP: nothing but an answer to what they write is sent.",
-    "customer_stopped": "The customer has said STOP: nothing but an answer to what they write is sent.",
+    "customer_stopped": "The customer has said STOP, and this template is marketing.",
 }
 
 

@@ -43,6 +43,10 @@ class Search:
         rows = dict(self._threads.recent(count))
         return self._found(list(rows), "recent", rows)
 
+    def places(self, conversations: Sequence[str]) -> dict[str, str]:
+        """Return a place by which each conversation may be named; without those of which nothing is kept."""
+        return self._threads.last_places(conversations)
+
     def find(self, wanted: str) -> list[FoundConversation]:
         """Return what fits, the surest first, each conversation once for each thing it was found by."""
         wanted = wanted.strip()[:LONGEST]

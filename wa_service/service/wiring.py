@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from wa_service.conversation.script import HOTEL_DESK
 from wa_service.observability.metrics_buffer import MetricsBuffer
 from wa_service.runtime import Runtime
 from wa_service.service.account_events import AccountEvents
@@ -15,10 +16,12 @@ from wa_service.service.batches import BatchService
 from wa_service.service.console import SESSION_SECONDS, ConsoleServices
 from wa_service.service.conversation_view import ConversationView
 from wa_service.service.intake import Intake
+from wa_service.service.live_feed import LiveFeed
 from wa_service.service.marketing_consent import MarketingConsent
 from wa_service.service.meta_facts import MetaFacts, ask_meta
 from wa_service.service.now import NowView
 from wa_service.service.replay import ReplayService
+from wa_service.service.script_trial import ScriptTrial
 from wa_service.service.search import Search
 from wa_service.service.send import SendService
 from wa_service.service.subscriptions import SubscriptionService
@@ -105,6 +108,8 @@ def build(runtime: Runtime, metrics_buffer: MetricsBuffer) -> Services:
         subscribers=runtime.subscriptions,
         events=runtime.events,
         now=NowView(runtime.observer, runtime.minute_counts, _meta_facts(runtime)),
+        live=LiveFeed(runtime.events),
+        script=ScriptTrial(settings.script_file or HOTEL_DESK, settings.intents),
         ended_sessions=EndedSessions(runtime.store, SESSION_SECONDS),
         numbers=runtime.numbers,
         stops=runtime.stops,

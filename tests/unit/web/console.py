@@ -37,7 +37,7 @@ class ConsoleUser:
         found = re.search(r'name="csrf" value="([0-9a-f]+)"', self.get("/search").text)
         return found[1] if found else ""
 
-    def post(self, path: str, *, headers: dict[str, str] = SAME_ORIGIN, **fields: Any) -> TestResponse:
+    def post(self, path: str, *, headers: Any = SAME_ORIGIN, **fields: Any) -> TestResponse:
         """Fill in a form; `csrf` is the session's own unless it is given."""
         return self.client.post(f"/console{path}", data={"csrf": self.token} | fields, headers=headers)
 

@@ -42,6 +42,8 @@ class ConversationPages:
         pages.post("/search")(self.search)
         pages.get(at)(self.conversation_page)
         pages.get("/messages/<place>")(self.message_page)
+        pages.post(f"{at}/stop")(self.stop)
+        pages.post(f"{at}/start")(self.start)
         pages.get(f"{at}/template")(self.template_page)
         pages.get(f"{at}/forget")(self.forget_page)
         pages.post(f"{at}/write")(self.write)
@@ -144,6 +146,22 @@ class ConversationPages:
         self._guard.changed("wake", contact.conversation)
         return see(f"/console/conversations/{place}")
 
+    @allow("session: send")
+    def stop(self, place: str) -> Response:
+        """Send this customer no marketing any more."""
+        return self._set_stop(place, is_stop=True)
+
+    @allow("session: manage")
+    def start(self, place: str) -> Response:
+        """Marketing is welcome again."""
+        return self._set_stop(place, is_stop=False)
+
+    def _set_stop(self, place: str, *, is_stop: bool) -> Response:
+        contact = self._contact(place)
+        self._services.stops.apply(contact.address, stop=is_stop, by="api")
+        self._guard.changed("stop" if is_stop else "start", contact.conversation)
+        return see(f"/console/conversations/{place}")
+
     @allow("session: admin")
     def forget_page(self, place: str) -> Response:
         """Ask whether the person is really to be erased."""
@@ -166,6 +184,7 @@ class ConversationPages:
             "page": page,
             "contact": page.contact,
             "pauses": _PAUSES,
+            "stopped": self._services.stops.find(page.contact.address),
             "nonce": secrets.token_urlsafe(12),
         }
         return make_response(render_template("console/conversation.html", **values, **more))

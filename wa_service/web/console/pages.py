@@ -9,7 +9,10 @@ from flask import Blueprint
 from wa_service.config.api_keys import ApiKey
 from wa_service.service.console import ConsoleServices
 from wa_service.web.console.conversation_pages import ConversationPages
+from wa_service.web.console.dead_letter_pages import DeadLetterPages
 from wa_service.web.console.guard import Guard
+from wa_service.web.console.live import add_live_route
+from wa_service.web.console.management_pages import ManagementPages
 from wa_service.web.console.now_page import add_now_page
 from wa_service.web.console.sessions import Sessions
 from wa_service.web.console.shown import FILTERS, NumbersFor, display_context
@@ -37,5 +40,7 @@ def console_blueprint(
     add_sign_in_pages(pages, sessions, count_failure)
     add_static_files(pages)
     add_now_page(pages, services.now)
-    ConversationPages(services, guard).add_to(pages)
+    add_live_route(pages, services.live, services.conversations)
+    for each in (ConversationPages, DeadLetterPages, ManagementPages):
+        each(services, guard).add_to(pages)
     return pages

@@ -53,5 +53,12 @@ export const followLive = (address) => {
       }
     }, 150);
   });
-  source.addEventListener("signed-out", () => location.reload());
+  // The browser comes again by itself, unless it was refused: the session is over, or too many pages are open.
+  source.addEventListener("error", () => {
+    if (source.readyState !== EventSource.CLOSED) return;
+    renew().then(
+      () => setTimeout(() => followLive(address), 30_000),
+      (status) => status === 401 && location.reload(),
+    );
+  });
 };

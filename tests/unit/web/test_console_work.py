@@ -1,0 +1,209 @@
+"""The console's dead letters, batches, subscriptions, templates, script, STOP, and what it tells while it is open."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests_mock
+
+from tests.eventually import eventually
+from tests.unit.web.conftest import KEYS, Start, Web
+from tests.unit.web.console import SAME_ORIGIN, ConsoleUser, text_of
+from tests.unit.web.deliveries import CUSTOMER, delivery, text_message, value_of
+from tests.unit.web.test_console_conversations import TEMPLATE, written
+from wa_service.service.live_feed import LiveFeed
+from wa_service.store.events import Events
+from wa_service.web.console import live as live_module
+
+
+@pytest.fixture
+def user(web: Web) -> ConsoleUser:
+    return ConsoleUser(web)
+
+
+def dead_letter(web: Web, wamid: str = "wamid.IN", body: str = "hello") -> str:
+    """A message that could not be handled; the letter's id."""
+    written(web, wamid, body)
+    (work,) = web.runtime.inbox.take("worker", time.monotonic_ns(), 1)[1]
+    web.runtime.inbox.dead_letter(work, "worker", "failed", "KeyError")
+    return work.dead_letter_id
+
+
+class TestDeadLetters:
+    def test_one_is_shown_with_its_reason_and_leads_to_its_conversation(self, web: Web, user: ConsoleUser) -> None:
+        dead_letter(web)
+        page = user.page("/dead-letters")
+        assert "KeyError" in page
+        assert "hello" in page
+        place = re.search(r'href="/console(/conversations/[^"]+)"', page)[1]
+        assert "Ada" in user.page(place)
+
+    def test_several_are_replayed_together(self, web: Web, user: ConsoleUser) -> None:
+        letters = [dead_letter(web, f"wamid.{i}") for i in range(3)]
+        assert user.post("/dead-letters", do="replay", letter=letters[:2]).status_code == 303
+        assert web.get("/v1/dead-letters").json["items"][0]["id"] == letters[2]
+        told = [item["data"] for item in web.get("/v1/events?kind=console").json["items"]]
+        assert told == [{"key": "boss", "action": "dead-letters replay", "count": 2}]
+
+    def test_one_is_dropped_by_an_admin_alone(self, web: Web, user: ConsoleUser) -> None:
+        letter = dead_letter(web)
+        assert ConsoleUser(web, "both").post("/dead-letters", do="drop", letter=letter).status_code == 403
+        assert "Drop the chosen" not in ConsoleUser(web, "both").page("/dead-letters")
+        assert user.post("/dead-letters", do="drop", letter=letter, quiet="1").status_code == 204
+        assert user.post("/dead-letters", do="drop", letter=letter, quiet="1").status_code == 409
+        assert "gone" in user.page(f"/dead-letters?letter={letter}")
+
+    @pytest.mark.parametrize("after", ["x", "1-", "-", "1-é", "%00", "1-a-b"])
+    def test_a_cursor_that_is_none_is_the_beginning(self, web: Web, user: ConsoleUser, after: str) -> None:
+        dead_letter(web)
+        assert "KeyError" in user.page(f"/dead-letters?after={after}")
+
+
+class TestStop:
+    def test_marketing_is_stopped_by_who_may_send_and_started_by_who_may_manage(
+        self, web: Web, user: ConsoleUser
+    ) -> None:
+        written(web)
+        place = user.find(CUSTOMER)
+        assert ConsoleUser(web, "both").post(f"{place}/stop").status_code == 303
+        assert "by api" in user.page(place)
+        assert ConsoleUser(web, "both").post(f"{place}/start").status_code == 403
+        assert user.post(f"{place}/start").status_code == 303
+        assert web.get(f"/v1/contacts/{CUSTOMER}").json["stopped"] is None
+
+
+class TestBatches:
+    def test_a_batch_is_shown_paused_resumed_and_canceled(self, web: Web, user: ConsoleUser) -> None:
+        message = {"type": "text", "text": {"body": "hi"}}
+        body = {"message": message, "items": [{"to": CUSTOMER}], "tag": "autumn"}
+        batch = web.post("/v1/batches", json=body).json["id"]
+        assert "autumn" in user.page("/batches")
+        for action, state in (("pause", "paused"), ("resume", ""), ("cancel", "canceled")):
+            assert user.post(f"/batches/{batch}/{action}").status_code == 303
+            assert state in user.page("/batches")
+        assert user.post("/batches/nobody/pause").status_code == 404
+        assert user.post(f"/batches/{batch}/eat").status_code == 404
+
+
+class TestSubscriptions:
+    @pytest.fixture
+    def subscription(self, web: Web) -> str:
+        web.runtime.subscriptions.create(
+            "http://127.0.0.1:1/", form="event", secret="whsec_eA==", cursor="0-0", subscription_id="sub_x"
+        )
+        return "sub_x"
+
+    def test_one_is_shown_and_changed(self, user: ConsoleUser, subscription: str) -> None:
+        assert subscription in user.page("/subscriptions")
+        for action, state in (("pause", "paused"), ("resume", "active")):
+            assert user.post(f"/subscriptions/{subscription}/{action}").status_code == 303
+            assert f">{state}<" in user.page("/subscriptions")
+        assert "It did not answer" in user.post(f"/subscriptions/{subscription}/test").text
+        assert user.post(f"/subscriptions/{subscription}/replay", after="0").status_code == 303
+        assert user.post(f"/subscriptions/{subscription}/replay", after="soon").status_code == 400
+        assert user.post("/subscriptions/nobody/pause").status_code == 404
+
+    def test_its_secret_is_on_no_page(self, user: ConsoleUser, subscription: str) -> None:
+        assert "whsec_" not in user.page("/subscriptions")
+
+
+class TestTemplates:
+    @pytest.fixture
+    def web(self, start_web: Start) -> Iterator[Web]:
+        with requests_mock.Mocker() as meta:
+            meta.get(requests_mock.ANY, json={"data": [TEMPLATE]})
+            yield start_web()
+
+    def test_each_is_shown_as_it_reads(self, web: Web) -> None:
+        shown = text_of(ConsoleUser(web).page("/templates"))
+        assert "order_update (en_US) approved" in shown
+        assert "Hello {{1}}, it comes {{2}}." in shown
+
+    def test_a_test_is_sent_to_the_number_that_was_typed(self, web: Web) -> None:
+        user = ConsoleUser(web)
+        values = {"header-0-1": "A", "body-0-1": "Ada", "body-0-2": "now", "button-0-1": "A"}
+        form = {"to": "+1 555 123-4567", "nonce": "n", **values}
+        assert "Hello Ada, it comes now." in user.post("/templates/order_update/en_US", do="preview", **form).text
+        answer = user.post("/templates/order_update/en_US", do="send", **form)
+        assert (answer.status_code, web.grant().conversation.partition(":")[2]) == (303, CUSTOMER)
+        assert CUSTOMER not in answer.headers["Location"]
+
+
+def test_a_sentence_is_tried_on_the_script(user: ConsoleUser) -> None:
+    shown = text_of(user.post("/script", text="what time is breakfast").text)
+    assert re.search(r"breakfast (0\.\d\d|1\.00)", shown)
+    assert "7" in shown
+    assert "intents" in user.page("/script")
+
+
+class TestLive:
+    def read(self, web: Web, path: str, user: ConsoleUser) -> Any:
+        return user.client.get(f"/console{path}", headers={"Sec-Fetch-Mode": "cors"})
+
+    def test_a_page_hears_of_its_conversation_alone(self, web: Web, user: ConsoleUser) -> None:
+        written(web)
+        place = user.find(CUSTOMER)
+        answer = self.read(web, f"/live?place={place.rpartition('/')[2]}", user)
+        stream = iter(answer.response)
+        assert next(stream) == b"retry: 1000\n\n"
+        other = text_message("wamid.OTHER") | {"from": "15559999999"}
+        value = value_of(messages=[other])
+        value["contacts"] = [{"profile": {"name": "Ben"}, "wa_id": "15559999999"}]
+        web.webhook(delivery(value))
+        written(web, "wamid.MORE")
+        assert next(stream) == b"event: changed\ndata:\n\n"
+        answer.close()
+        assert web.client.get("/healthz").status_code == 200
+
+    def test_a_session_that_is_over_is_refused(self, web: Web, user: ConsoleUser) -> None:
+        assert web.app.test_client().get("/console/live", headers={"Sec-Fetch-Mode": "cors"}).status_code == 401
+
+    def test_no_more_than_fifty_pages_of_a_process_are_told(
+        self, web: Web, user: ConsoleUser, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(live_module, "MOST_OF_A_PROCESS", 2)
+        opened = [self.read(web, "/live", user) for _ in range(2)]
+        assert self.read(web, "/live", user).status_code == 429
+        opened.pop().close()
+        assert eventually(lambda: self.read(web, "/live", user).status_code == 200)
+        for each in opened:
+            each.close()
+
+    def test_the_stream_is_read_once_for_all_and_not_at_all_where_nobody_looks(self) -> None:
+        asked: list[str] = []
+
+        class Stream:
+            def last_cursor(self) -> str:
+                return "1-0"
+
+            def after(self, cursor: str, count: int) -> list[Any]:
+                asked.append(cursor)
+                return []
+
+        now = [10.0]
+        events: Any = Stream()
+        feed = LiveFeed(events, clock=lambda: now[0])
+        with feed.watch(None), feed.watch("c"):
+            for _ in range(5):
+                feed.poll()
+            now[0] += 1
+            feed.poll()
+        assert asked == ["1-0", "1-0"]
+        assert feed.watchers == 0
+
+
+def test_what_a_script_sends_is_refused_from_elsewhere(web: Web, user: ConsoleUser) -> None:
+    headers = SAME_ORIGIN | {"Sec-Fetch-Site": "cross-site"}
+    assert user.post("/dead-letters", headers=headers, do="replay", letter="x", quiet="1").status_code == 403
+
+
+def test_a_console_event_tells_no_text(web: Web, user: ConsoleUser) -> None:
+    written(web)
+    user.post(f"{user.find(CUSTOMER)}/write", text="our secret")
+    told = web.client.get("/v1/events?kind=console", headers=KEYS["both"]).text
+    assert "our secret" not in told
+    assert isinstance(web.runtime.events, Events)

@@ -1,0 +1,99 @@
+"""The console's dead letters: why, what, and again or away; many of them one after the other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from flask import Blueprint, Response, make_response, render_template, request
+
+from wa_service.service.console import ConsoleServices
+from wa_service.service.message_content import MessageContent, content_of
+from wa_service.service.replay import NotReplayableError
+from wa_service.store.dead_letters import DeadLetter
+from wa_service.store.stored_event import UnreadableEventError, read_event
+from wa_service.web.auth import allow
+from wa_service.web.console.guard import Guard, current_session, see
+from wa_service.web.problems import FORBIDDEN, INVALID, ProblemError
+
+_PAGE: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class LetterRow:
+    """A dead letter on the page; `place`: of its conversation, None where nothing of that is kept."""
+
+    letter: DeadLetter
+    content: MessageContent
+    place: str | None
+
+    @property
+    def address(self) -> str:
+        """Who wrote it."""
+        return self.letter.conversation.partition(":")[2]
+
+
+class DeadLetterPages:
+    """The pages of dead letters."""
+
+    def __init__(self, services: ConsoleServices, guard: Guard) -> None:
+        self._services = services
+        self._guard = guard
+
+    def add_to(self, pages: Blueprint) -> None:
+        """Add the pages."""
+        pages.get("/dead-letters")(self.dead_letters_page)
+        pages.post("/dead-letters")(self.change_dead_letters)
+
+    @allow("session: read")
+    def dead_letters_page(self) -> Response:
+        """Fifty of them, the oldest first; or the one that is named."""
+        letters = self._services.dead_letters
+        if wanted := request.args.get("letter", "")[:128]:
+            one = letters.get(wanted)
+            found, following = ([one] if one else []), None
+        else:
+            after = request.args.get("after", "")
+            time, _, last = after.partition("-")
+            found, following = letters.page(after if time.isdigit() and last.isalnum() else "", _PAGE)
+        conversations = [letter.conversation for letter in found if letter.conversation]
+        places = self._services.search.places(conversations)
+        rows = [LetterRow(letter, _content(letter), places.get(letter.conversation)) for letter in found]
+        page = render_template("console/dead_letters.html", rows=rows, following=following, one=bool(wanted))
+        return make_response(page)
+
+    @allow("session: send")
+    def change_dead_letters(self) -> Response:
+        """Replay or drop those that are chosen; with `quiet` the answer is for the page's script."""
+        what, chosen = request.form.get("do"), request.form.getlist("letter")[:_PAGE]
+        if what not in {"replay", "drop"}:
+            raise ProblemError(INVALID, "Choose what to do.")
+        if what == "drop" and not current_session().may("admin"):
+            raise ProblemError(FORBIDDEN, "This API key lacks the role `admin`.")
+        failed = [reason for letter_id in chosen if (reason := self._change(what, letter_id))]
+        if len(chosen) > len(failed):
+            self._guard.changed(f"dead-letters {what}", count=len(chosen) - len(failed))
+        if request.form.get("quiet"):
+            return Response("", 409 if failed else 204)
+        if failed:
+            fields = [("letter", sentence) for sentence in failed]
+            raise ProblemError(INVALID, f"{len(failed)} of {len(chosen)} could not be.", fields=fields)
+        return see("/console/dead-letters")
+
+    def _change(self, what: str, letter_id: str) -> str:
+        if what == "drop":
+            return "" if self._services.dead_letters.drop(letter_id) else "It is gone already."
+        try:
+            self._services.replay.replay(letter_id)
+        except LookupError:
+            return "It is gone already."
+        except NotReplayableError as reason:
+            return str(reason)
+        return ""
+
+
+def _content(letter: DeadLetter) -> MessageContent:
+    try:
+        return content_of(read_event(letter.event).piece.raw)
+    except UnreadableEventError:
+        return MessageContent("unreadable", "")
