@@ -80,6 +80,7 @@ def _meta(number: str) -> WhatsAppMetaClient:
     adapter.register_uri("DELETE", requests_mock.ANY, status_code=400, json=UNKNOWN)
     adapter.register_uri("POST", re.compile("/messages$"), json={"success": True})
     adapter.register_uri("POST", re.compile("/media$"), json={"id": "1234567890"})
+    adapter.register_uri("POST", re.compile("/smb_app_data$"), json={"request_id": "r1"})
     adapter.register_uri("GET", re.compile("/message_templates"), json={"data": [template]})
     return WhatsAppMetaClient(
         "token-of-a-test",

@@ -19,6 +19,7 @@ from wa_service.web.dead_letter_routes import add_dead_letter_routes
 from wa_service.web.event_routes import add_event_routes
 from wa_service.web.media_routes import add_media_routes
 from wa_service.web.message_routes import MessageRoutes
+from wa_service.web.number_routes import add_number_routes
 from wa_service.web.sender_numbers import SenderClients
 from wa_service.web.stop_routes import add_stop_routes
 from wa_service.web.subscription_routes import SubscriptionRoutes
@@ -33,6 +34,7 @@ def api_blueprint(runtime: Runtime, services: Services, send_wait: float) -> API
     BatchRoutes(services.batches).add_to(api)
     add_media_routes(api, clients)
     add_template_routes(api, services.templates)
+    add_number_routes(api, clients)
     add_event_routes(api, runtime.events, runtime.contacts)
     add_contact_routes(api, runtime.contacts, services.conversations, runtime.stops)
     add_stop_routes(api, runtime.stops)

@@ -99,6 +99,11 @@ class ManagementClient:
         health = self._get("health", node, "health_status").get("health_status")
         return health if isinstance(health, dict) else {}
 
+    def sync_app_data(self, sync_type: str) -> dict[str, Any]:
+        """Ask for the Business app's `smb_app_state_sync` (address book) or `history` by webhook; once each (8.1)."""
+        body = {"messaging_product": "whatsapp", "sync_type": sync_type}
+        return self._transport.request("phone_number", "POST", f"{self._number()}/smb_app_data", json=body)
+
     def get_subscribed_apps(self) -> list[dict[str, Any]]:
         """Which apps get this account's webhooks, and where (5.5)."""
         return list(self._pages("subscribed_apps", f"{self._account()}/subscribed_apps", {}))

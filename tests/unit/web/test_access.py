@@ -39,6 +39,7 @@ CALLERS: dict[str, Caller] = {
     "GET /v1/media/<id>": "read",
     "DELETE /v1/media/<id>": "admin",
     "GET /v1/templates": "read",
+    "POST /v1/numbers/<id>/sync": "manage",
     "GET /v1/events": "read",
     "GET /v1/events/<cursor>": "read",
     "GET /v1/contacts/<id>": "read",
