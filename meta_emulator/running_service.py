@@ -13,7 +13,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -116,14 +116,9 @@ class RunningService:
 
     def stop(self) -> None:
         """Stop every part, the store last, and remove the data."""
-        for part in reversed(self._parts):
-            process = self._parts[part]
-            process.terminate()
-            try:
-                process.wait(_STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        store = self._parts.pop("valkey", None)
+        _end(self._parts.values())
+        _end([store] if store else [])
         self._parts = {}
         shutil.rmtree(self._directory, ignore_errors=True)
 
@@ -186,6 +181,18 @@ _COMMANDS = {
     "web": ["gunicorn", "-c", "gunicorn.conf.py"],
     "worker": ["wa_service", "worker"],
 }
+
+
+def _end(processes: Collection[subprocess.Popen[bytes]]) -> None:
+    """End processes, side by side."""
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        try:
+            process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def _service_root() -> Path:

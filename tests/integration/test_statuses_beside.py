@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -50,6 +51,14 @@ def test_a_payment_that_failed_does_not_fail_its_message(lanes: Lanes, record_id
     (event,) = told(lanes)
     assert (event["id"], event["status"], event["type"], event[kind]) == (record_id, "failed", kind, PAYMENT)
     assert event["biz_opaque_callback_data"] == "order:12"
+
+
+def test_meta_s_contact_beside_a_status_is_kept_for_subscribers_in_meta_s_form(lanes: Lanes, record_id: str) -> None:
+    contact = {"profile": {"name": "Ana"}, "wa_id": "15551230001"}
+    lanes.store.run([lanes.outbox.apply_status(replace(meta_status("wamid.A1", "sent"), contact=contact), 1)])
+    [entry] = [each for each in Events(lanes.store, retention_seconds=KEEP).after("", 100) if each.kind == "status"]
+    assert (entry.data["id"], entry.data["beside"]) == (record_id, contact)
+    assert "beside" not in told(lanes)[0]
 
 
 def test_a_word_that_is_new_is_told_once_and_moves_nothing(lanes: Lanes, record_id: str) -> None:

@@ -66,7 +66,7 @@ def _message(entry: Entry) -> tuple[str, dict[str, Any]]:
 
 def _status(stored: Mapping[str, Any]) -> dict[str, Any]:
     raw = stored.get("raw")
-    data = {name: value for name, value in stored.items() if name != "raw"}
+    data = {name: value for name, value in stored.items() if name not in {"raw", "beside"}}
     if isinstance(raw, dict):
         data |= {"wamid": raw.get("id"), "pricing": raw.get("pricing")}
         if (type_ := raw.get("type")) in NON_MESSAGE_TYPES:

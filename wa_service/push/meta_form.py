@@ -16,8 +16,10 @@ import orjson
 
 from wa_service.store.stored_event import UnreadableEventError, read_event
 from wa_service.whatsapp.webhooks.envelope import OBJECT
+from wa_service.whatsapp.webhooks.history import HISTORY_FIELD
+from wa_service.whatsapp.webhooks.thread_events import STANDBY_FIELD
 
-META_KINDS = frozenset({"message", "status", "management", "echo"})
+META_KINDS = frozenset({"message", "status", "management", "echo", "standby", "handover", "history"})
 """The kinds of events that have this form."""
 SIGNATURE_HEADER = "X-Hub-Signature-256"
 
@@ -36,10 +38,10 @@ def meta_envelope(
     """
     number = conversation.partition(":")[0]
     match kind:
-        case "message":
-            return _message(data, "messages", display_numbers)
-        case "echo":
-            return _message(data, "message_echoes", display_numbers)
+        case "message" | "echo" | "standby" | "handover":
+            return _piece(kind, data, display_numbers)
+        case "history":
+            return _history(number, orjson.loads(data), display_numbers, waba_id)
         case "status":
             return _status(number, orjson.loads(data), display_numbers, waba_id)
         case "management":
@@ -53,23 +55,39 @@ def sign(body: bytes, secret: str) -> str:
     return f"sha256={hmac.new(secret.encode(), body, sha256).hexdigest()}"
 
 
-def _message(data: bytes, plural: str, display_numbers: Mapping[str, str]) -> bytes | None:
+def _piece(kind: str, data: bytes, display_numbers: Mapping[str, str]) -> bytes | None:
     try:
         piece = read_event(data).piece
     except UnreadableEventError:
         return None
-    value: dict[str, Any] = _value(piece.phone_number_id, display_numbers)
-    if piece.contact is not None:
-        value["contacts"] = [piece.contact]
-    value[plural] = [piece.raw]
+    if kind == "handover":
+        return _envelope(piece.waba_id, piece.field, piece.raw, piece.entry_time)
+    inside: dict[str, Any] = {} if piece.contact is None else {"contacts": [piece.contact]}
+    is_echo = kind == "echo" or (kind == "standby" and bool({"to", "to_user_id"} & piece.raw.keys()))
+    inside["message_echoes" if is_echo else "messages"] = [piece.raw]
+    value = _value(piece.phone_number_id, display_numbers) | ({STANDBY_FIELD: inside} if kind == "standby" else inside)
     return _envelope(piece.waba_id, piece.field or "messages", value, piece.entry_time)
+
+
+def _history(number: str, data: Mapping[str, Any], display_numbers: Mapping[str, str], waba_id: str) -> bytes:
+    messages, metadata = data.get("messages"), data.get("metadata")
+    value = _value(str(data.get("phone_number_id") or number), display_numbers)
+    if metadata is None:  # media that come later stand by themselves
+        value["messages"] = messages
+    else:
+        threads = [{"id": data.get("thread"), "messages": messages}]
+        value[HISTORY_FIELD] = [{"metadata": metadata, "threads": threads}]
+    return _envelope(waba_id, HISTORY_FIELD, value, 0)
 
 
 def _status(number: str, data: Mapping[str, Any], display_numbers: Mapping[str, str], waba_id: str) -> bytes | None:
     raw = data.get("raw")
     if not isinstance(raw, dict):
         return None
-    value = _value(number, display_numbers) | {"statuses": [raw]}
+    value = _value(number, display_numbers)
+    if contact := data.get("beside"):
+        value["contacts"] = [contact]
+    value["statuses"] = [raw]
     return _envelope(waba_id, "messages", value, 0)
 
 

@@ -63,8 +63,9 @@ class SubscriptionService:
         kinds: Sequence[str] = (),
         numbers: Sequence[str] = (),
         verify_token: str | None = None,
+        secret: str | None = None,
     ) -> Subscription:
-        """Store a subscription to what is to come; its secret is made here.
+        """Store a subscription to what is to come; its secret is made here unless given (in Meta's form).
 
         `verify_token`: the subscriber is asked for Meta's handshake with it first.
 
@@ -73,13 +74,21 @@ class SubscriptionService:
             TooManySubscriptionsError: there are as many as there may be.
         """
         self._check(url=url, kinds=kinds, numbers=numbers, form=form)
+        if secret is not None and form != "meta":
+            sentence = "In this form the secret is made here; the form `meta` takes one that the tool has already."
+            raise InvalidRequestError("The request is not valid.", [("secret", sentence)])
         if verify_token is not None:
             try:
                 handshake(url, verify_token, self._policy)
             except HandshakeFailedError as error:
                 raise InvalidRequestError("The handshake failed.", [("verify_token", str(error))]) from None
         return self._subscriptions.create(
-            url, form=form, kinds=kinds, numbers=numbers, secret=new_secret(form), cursor=self._events.last_cursor()
+            url,
+            form=form,
+            kinds=kinds,
+            numbers=numbers,
+            secret=secret or new_secret(form),
+            cursor=self._events.last_cursor(),
         )
 
     def change(

@@ -8,7 +8,7 @@ from typing import Any
 
 from wa_service.store.keys import mark
 from wa_service.store.records import RANKS
-from wa_service.store.size_limits import bounded
+from wa_service.store.size_limits import bounded, fits
 from wa_service.whatsapp.errors import WhatsAppError
 from wa_service.whatsapp.webhooks.status import MessageStatus
 
@@ -28,11 +28,13 @@ def status_key(not_message: str, status: str) -> str:
 def status_event(status: MessageStatus, at_ms: int, failure: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return what the events stream has of a status; `failure` as `failure_of` gives it.
 
-    Meta's own object is what subscribers in Meta's form are sent; `push/event_form.py` reads the rest out of it.
+    Meta's own objects are what subscribers in Meta's form are sent; `push/event_form.py` reads the rest out of them.
     """
     event: dict[str, Any] = {"status": status.status[:LONGEST_WORD], "time": at_ms, "error": failure}
     if status.participant:
         event["participant"] = status.participant
+    if status.contact is not None and fits(status.contact, KEPT_BYTES):
+        event["beside"] = status.contact
     return event | {"raw": bounded(status.raw, KEPT_BYTES)}
 
 

@@ -54,6 +54,12 @@ class NewSubscription(CachedSchemaModel):
     verify_token: str | None = Field(
         default=None, max_length=256, description="Ask the URL for Meta's GET handshake with this token first."
     )
+    secret: str | None = Field(
+        default=None,
+        min_length=16,
+        max_length=256,
+        description="Of the form `meta`: an app secret that the tool has already; left out, one is made.",
+    )
 
 
 class ChangedSubscription(CachedSchemaModel):
@@ -139,6 +145,7 @@ class SubscriptionRoutes:
                     kinds=given.kinds,
                     numbers=given.numbers,
                     verify_token=given.verify_token,
+                    secret=given.secret,
                 )
             except TooManySubscriptionsError as error:
                 raise ProblemError(INVALID, str(error)) from None

@@ -102,10 +102,10 @@ def test_in_meta_s_form_it_is_an_envelope_that_holds_what_meta_sent_signed_like_
 def test_a_status_in_meta_s_form_is_meta_s_own() -> None:
     receiver = Receiver(HttpAnswer(200, b""))
     raw = {"id": "wamid.B", "status": "read", "timestamp": "1760000001", "recipient_id": ANA, "pricing": {"x": 1}}
-    data = orjson.dumps({"id": "r1", "raw": raw, "status": "read"})
+    data = orjson.dumps({"id": "r1", "raw": raw, "status": "read", "beside": CONTACT})
     pusher(receiver).push(subscription(form="meta", secrets=("s",)), delivery("status", data))
     [piece] = walk(orjson.loads(receiver.sent[0][2]))
-    assert (piece.kind, piece.raw, piece.phone_number_id) == ("status", raw, NUMBER)
+    assert (piece.kind, piece.raw, piece.contact, piece.phone_number_id) == ("status", raw, CONTACT, NUMBER)
 
 
 def test_a_management_event_in_meta_s_form_has_its_field_and_value() -> None:
@@ -117,7 +117,54 @@ def test_a_management_event_in_meta_s_form_has_its_field_and_value() -> None:
     assert (piece.kind, piece.field, piece.raw) == ("management", "message_template_status_update", value)
 
 
-@pytest.mark.parametrize("kind", ["send", "transcript"])
+METADATA = {"display_phone_number": "15550783881", "phone_number_id": NUMBER}
+OF_OURS: dict[str, Any] = {"messaging_product": "whatsapp", "metadata": METADATA}
+ECHO = {
+    "from": "15550783881",
+    "to": ANA,
+    "id": "wamid.E",
+    "timestamp": "1760000002",
+    "type": "text",
+    "text": {"body": "x"},
+}
+HANDOVER = {
+    "messaging_product": "whatsapp", "timestamp": "1760000003", "sender": {"phone_number": ANA},
+    "recipient": {"phone_number_id": NUMBER, "display_phone_number": "15550783881"},
+    "type": "control_taken", "control_taken": {},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "field", "value"),
+    [
+        ("message", "messages", OF_OURS | {"contacts": [CONTACT], "messages": [RAW]}),
+        ("echo", "smb_message_echoes", OF_OURS | {"message_echoes": [ECHO]}),
+        ("standby", "standby", OF_OURS | {"standby": {"contacts": [CONTACT], "messages": [RAW]}}),
+        ("standby", "standby", OF_OURS | {"standby": {"message_echoes": [ECHO]}}),
+        ("handover", "messaging_handovers", HANDOVER),
+    ],
+)
+def test_what_meta_sent_of_a_conversation_goes_out_as_it_came(kind: str, field: str, value: dict[str, Any]) -> None:
+    envelope = {
+        "object": "whatsapp_business_account",
+        "entry": [{"id": "waba", "changes": [{"value": value, "field": field}]}],
+    }
+    [piece] = walk(envelope)
+    receiver = Receiver(HttpAnswer(200, b""))
+    pusher(receiver).push(subscription(form="meta", secrets=("s",)), delivery(kind, write_event(piece, 1)))
+    assert orjson.loads(receiver.sent[0][2]) == envelope
+
+
+@pytest.mark.parametrize("metadata", [{"phase": 1, "chunk_order": 1, "progress": 55}, None])
+def test_what_was_written_before_goes_out_as_history(metadata: dict[str, int] | None) -> None:
+    receiver = Receiver(HttpAnswer(200, b""))
+    data = orjson.dumps({"phone_number_id": NUMBER, "thread": ANA, "metadata": metadata, "messages": [RAW]})
+    pusher(receiver).push(subscription(form="meta", secrets=("s",)), delivery("history", data))
+    [piece] = walk(orjson.loads(receiver.sent[0][2]))
+    assert (piece.kind, piece.raw) == ("history", {"thread": ANA, "metadata": metadata, "messages": [RAW]})
+
+
+@pytest.mark.parametrize("kind", ["send", "transcript", "erased"])
 def test_what_meta_knows_nothing_of_is_not_sent_in_its_form(kind: str) -> None:
     receiver = Receiver(HttpAnswer(200, b""))
     assert pusher(receiver).push(subscription(form="meta"), delivery(kind, b"{}")).outcome == "taken"

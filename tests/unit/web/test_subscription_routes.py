@@ -66,6 +66,11 @@ def test_the_secret_is_shown_once(web: Web) -> None:
     assert web.get("/v1/subscriptions", key="boss").json == {"items": [shown]}
 
 
+def test_in_meta_s_form_a_tool_s_own_secret_signs(web: Web) -> None:
+    made = create(web, form="meta", secret="0123456789abcdef")
+    assert web.runtime.subscriptions.get(made["id"]).secrets == ("0123456789abcdef",)
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [
@@ -75,6 +80,10 @@ def test_the_secret_is_shown_once(web: Web) -> None:
         ({"url": URL, "kinds": ["mesage"]}, "kinds"),
         ({"url": URL, "form": "meta", "kinds": ["transcript"]}, "kinds"),
         ({"url": URL, "numbers": ["1"]}, "numbers"),
+        ({"url": "http://2130706433/"}, "url"),
+        ({"url": "http://[::ffff:127.0.0.1]/"}, "url"),
+        ({"url": URL, "secret": "0123456789abcdef"}, "secret"),
+        ({"url": URL, "form": "meta", "secret": "short"}, "secret"),
         ({"url": URL, "form": "xml"}, "form"),
         ({"url": URL, "kind": ["message"]}, "kind"),
         ({}, "url"),

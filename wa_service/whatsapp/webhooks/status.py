@@ -24,7 +24,7 @@ class MessageStatus:
     """What became of a message. `errors` are filled where `status` is `failed`.
 
     `timestamp`: Unix seconds, 0 unknown. `type`: "message", or Meta's "payment" and "call", whose object is in
-    `subject`.
+    `subject`. `contact`: Meta's contact beside it, where there is one.
     """
 
     kind: ClassVar[str] = "status"
@@ -39,6 +39,7 @@ class MessageStatus:
     pricing: dict[str, Any] | None
     errors: tuple[WhatsAppError, ...]
     raw: dict[str, Any]
+    contact: dict[str, Any] | None = None
 
     @property
     def conversation(self) -> dict[str, Any] | None:
@@ -75,6 +76,7 @@ def parse_status(piece: Piece) -> MessageStatus:
         pricing if isinstance(pricing, dict) else None,
         errors_of(raw) if "errors" in raw else (),
         raw,
+        piece.contact,
     )
 
 
