@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Self
 
-_LONGEST: Final = 64
+_AROUND_AT_MOST: Final = 16
+_KINDS: Final = ("text", "button", "interactive")
 _AROUND: Final = " \t\r\n.,;:!?¡¿'\"*_~-()"
 
 
@@ -17,22 +18,28 @@ class StopWords:
 
     stop: frozenset[str] = frozenset()
     start: frozenset[str] = frozenset()
+    longest: int = 0
 
     @classmethod
     def of(cls, stop: Iterable[str], start: Iterable[str]) -> Self:
         """Return the words as people list them."""
-        return cls(frozenset(map(_folded, stop)), frozenset(map(_folded, start)))
+        words = frozenset(map(_folded, stop)), frozenset(map(_folded, start))
+        return cls(*words, max(map(len, frozenset().union(*words)), default=0))
 
     def meaning(self, *said: str) -> Literal["stop", "start"] | None:
         """Return what one of several texts says, each as a whole; case and punctuation around it do not matter."""
-        words = {_folded(text) for text in said if 0 < len(text) <= _LONGEST}
+        words = {_folded(text) for text in said if 0 < len(text) <= self.longest + _AROUND_AT_MOST}
+        if not words:
+            return None
         if words & self.stop:
             return "stop"
         return "start" if words & self.start else None
 
     def meaning_of(self, message: Mapping[str, Any]) -> Literal["stop", "start"] | None:
         """Return what Meta's object of a customer's message says; a group's says nothing for one of its members."""
-        return None if message.get("group_id") else self.meaning(*_texts(message))
+        if message.get("group_id") or message.get("type") not in _KINDS:
+            return None
+        return self.meaning(*_texts(message))
 
 
 def _folded(text: str) -> str:
@@ -40,13 +47,14 @@ def _folded(text: str) -> str:
     return " ".join(folded.strip(_AROUND).split())
 
 
-def _texts(message: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the words of a text, and title and id of a pressed button."""
-    content = message.get(str(message.get("type")))
+def _texts(message: Mapping[str, Any]) -> Iterable[str]:
+    """Return the words of a text, or title and id of a pressed button."""
+    content = message.get(message["type"])
     if not isinstance(content, Mapping):
-        return
-    reply = content.get("button_reply")
-    for part in (content, reply if isinstance(reply, Mapping) else {}):
-        for name in ("body", "text", "payload", "title", "id"):
-            if isinstance(value := part.get(name), str) and not (name == "id" and part is content):
-                yield value
+        return ()
+    if message["type"] == "interactive":
+        reply = content.get("button_reply")
+        found = [reply.get("title"), reply.get("id")] if isinstance(reply, Mapping) else []
+    else:
+        found = [content.get("body"), content.get("text"), content.get("payload")]
+    return [one for one in found if isinstance(one, str)]
