@@ -1,0 +1,135 @@
+"""The store's primary dies or is cut off: what was acknowledged survives, and nothing is done twice."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import tells_nothing
+from tests.e2e.phones import customer
+from tests.e2e.replicated_stack import ReplicatedStack
+from tests.e2e.test_answered_once import Talk, answered, check, unknown
+from tests.e2e.test_sent_once import ASYNC, each_got_one, send
+from tests.eventually import eventually
+
+# Sentinels take a second to see it; the loaded machines of a suite take longer for the rest.
+BACK_SECONDS = 10.0
+
+
+@pytest.fixture(scope="module")
+def _replicated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReplicatedStack]:
+    with ReplicatedStack(tmp_path_factory.mktemp("replicated-stack"), replicas=2) as stack:
+        yield stack
+
+
+@pytest.fixture
+def stack(_replicated: ReplicatedStack) -> Iterator[ReplicatedStack]:
+    _replicated.calm()
+    yield _replicated
+    tells_nothing(_replicated)
+
+
+def all_is_answered(stack: ReplicatedStack, total: int) -> None:
+    def settled() -> bool:
+        return answered(stack) + unknown(stack).total() >= total and stack.waiting() == 0
+
+    eventually(settled, within=120, every=0.2)
+
+
+def fail_in_turn(failures: Sequence[Callable[[], object]], done: Callable[[], int], total: int) -> None:
+    """One failure after the other, each after a further share of the work is done."""
+    for n, fail in enumerate(failures):
+        goal = n * total // len(failures)
+        eventually(lambda: done() >= goal, within=120, every=0.05)  # noqa: B023 - called at once
+        fail()
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(900)
+def test_while_primaries_are_killed_each_message_is_answered_once_and_in_order(
+    stack: ReplicatedStack, dice: random.Random, long_form: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    customers = [customer(n) for n in range(60 if long_form else 10)]
+    talk = Talk(stack, customers, 10 if long_form else 4, dice.randrange(1 << 30))
+    total = len(customers) * len(talk.texts)
+    back: list[float] = []
+    with ThreadPoolExecutor(1) as pool:
+        talking = pool.submit(talk.run)
+        fail_in_turn(
+            [lambda: back.append(stack.kill_primary())] * (10 if long_form else 2), lambda: talk.acknowledged, total
+        )
+        talking.result()
+    eventually(
+        lambda: answered(stack) + unknown(stack).total() >= total and stack.waiting() == 0, within=120, every=0.2
+    )
+    stack.meta.settled()
+    check(stack, customers, talk.texts)
+    with capsys.disabled():
+        print(f"\n{len(back)} primaries killed; intake was back after {', '.join(f'{s:.1f}' for s in back)} s")
+    if long_form:
+        assert max(back) < BACK_SECONDS
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(400)
+def test_while_the_primary_is_cut_off_what_is_acknowledged_survives(
+    stack: ReplicatedStack, dice: random.Random, long_form: bool
+) -> None:
+    customers = [customer(n) for n in range(20 if long_form else 8)]
+    talk = Talk(stack, customers, 10 if long_form else 4, dice.randrange(1 << 30))
+    total = len(customers) * len(talk.texts)
+    with ThreadPoolExecutor(1) as pool:
+        talking = pool.submit(talk.run)
+        eventually(lambda: talk.acknowledged >= total // 4, within=60)
+        stack.freeze_primary(20 if long_form else 3)
+        talking.result()
+    eventually(
+        lambda: answered(stack) + unknown(stack).total() >= total and stack.waiting() == 0, within=120, every=0.2
+    )
+    check(stack, customers, talk.texts)
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(900)
+def test_with_failovers_among_them_sends_reach_their_customers_once(stack: ReplicatedStack, long_form: bool) -> None:
+    wa_ids = [customer(n) for n in range(100 if long_form else 12)]
+    stack.meta.add_phones(wa_ids)
+    sent: list[str] = []
+
+    def send_one(wa_id: str) -> None:
+        sent.append(send(stack, wa_id, **ASYNC))
+
+    with ThreadPoolExecutor(4) as pool:
+        sending = [pool.submit(send_one, wa_id) for wa_id in wa_ids]
+        fail_in_turn([stack.kill_primary] * (10 if long_form else 1), lambda: len(sent), len(wa_ids))
+        for one in sending:
+            one.result()
+    eventually(lambda: Counter(stack.meta.accepted()).total() >= len(wa_ids), within=180, every=0.2)
+    each_got_one(stack, wa_ids)
+
+
+@pytest.mark.chaos_only
+@pytest.mark.timeout(900)
+def test_without_replicas_to_wait_for_a_failover_may_lose_and_the_loss_is_told(
+    tmp_path: Path, dice: random.Random, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with ReplicatedStack(tmp_path, replicas=0, environment={"WA_FAILOVER_PAUSE": "5"}) as stack:
+        customers = [customer(n) for n in range(60)]
+        talk = Talk(stack, customers, 10, dice.randrange(1 << 30))
+        total = len(customers) * len(talk.texts)
+        with ThreadPoolExecutor(1) as pool:
+            talking = pool.submit(talk.run)
+            fail_in_turn([stack.kill_primary] * 10, lambda: talk.acknowledged, total)
+            talking.result()
+        eventually(lambda: stack.waiting() == 0, within=120, every=0.2)
+        heard = {(wa_id, reply): n for wa_id in customers for reply, n in Counter(stack.meta.heard(wa_id)).items()}
+        lost = total - len(heard) - unknown(stack).total()
+        twice = sum(n > 1 for n in heard.values())
+        with capsys.disabled():
+            print(f"\nWA_REDIS_REPLICAS=0: of {total} acknowledged {lost} lost, {twice} answered twice")
+        assert lost < total // 4
