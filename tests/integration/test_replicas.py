@@ -18,6 +18,7 @@ from wa_service.store.client import Replication, Store, connect
 from wa_service.store.embedded_replicas import ReplicatedValkey
 from wa_service.store.embedded_valkey import EmbeddedValkey
 from wa_service.store.flusher import NotReplicatedError, StoreUnavailableError
+from wa_service.store.replication_report import Sentinels, report_replication
 from wa_service.store.tag_numbers import TagNumbers
 
 T = TypeVar("T")
@@ -165,6 +166,22 @@ def test_the_store_of_debian_knows_wait_and_valkey_also_waits_for_the_disk(
                 without.outbox.put(send())
             without.store.close()
         lanes.store.close()
+
+
+def test_the_report_says_what_any_one_loss_would_cost(servers: ReplicatedValkey) -> None:
+    store = replicated(servers, 2)
+    report = report_replication(store)
+    assert report is not None
+    assert (report.following, report.promotable, report.missing(2)) == (2, 2, [])
+    assert report.missing(1) == ["WA_REDIS_REPLICAS=2"]
+    assert report.sentinels == Sentinels(3, 2, 1000)
+    with servers.client(replicas_of(servers)[0]) as replica:
+        replica.config_set("appendonly", "no")
+        without = report_replication(store)
+        replica.config_set("appendonly", "yes")
+    assert without is not None
+    assert without.missing(2) == ["appendonly yes on every replica"]
+    store.close()
 
 
 def test_a_server_that_restarts_without_replicas_is_no_failover(tmp_path: Path) -> None:

@@ -27,6 +27,8 @@ from wa_service.resilience.destinations import LOOPBACK, DestinationPolicy
 from wa_service.resilience.guarded_adapter import GuardedAdapter, RefusedURLError
 from wa_service.store.embedded_valkey import EmbeddedValkeyError
 from wa_service.store.flusher import StoreUnavailableError
+from wa_service.store.replication_report import report_replication
+from wa_service.store.tag_numbers import TagNumbers
 from wa_service.whatsapp.errors import WhatsAppError
 
 if TYPE_CHECKING:
@@ -115,12 +117,29 @@ def _store(runtime: Runtime) -> Iterator[Finding]:
         return
     yield Finding("Redis answers", "ok", info.get("valkey_version") or info.get("redis_version", ""))
     yield from findings.of_store(problems, info, skew)
+    yield from _replication(runtime, info.get("valkey_version") or info.get("redis_version", ""))
+    former = TagNumbers(runtime.store, retention_seconds=runtime.retention_seconds).former()
+    yield from findings.of_former_numbers(former)
     for caution in observer.cautions():
         yield Finding("Redis memory", "warning", "no limit", caution)
     yield from findings.of_queues(overview)
     if key_has_changed:
         do = "Give WA_STOP_KEY the key of before: without it a STOP is lost once its contact is gone."
         yield Finding("STOP key", "wrong", "another than before", do)
+
+
+def _replication(runtime: Runtime, version: str) -> Iterator[Finding]:
+    settings = runtime.settings
+    try:
+        report = report_replication(runtime.store)
+    except StoreUnavailableError:
+        return
+    if report is not None:
+        fsync_from = version if settings.redis_fsync else None
+        yield from findings.of_replication(report, settings.redis_replicas, settings.failover_pause, fsync_from)
+    elif settings.redis_replicas:
+        do = "Nothing is acknowledged or sent: start replicas, or leave WA_REDIS_REPLICAS out."
+        yield Finding("replicas", "wrong", "the server has none", do)
 
 
 def _meta(runtime: Runtime) -> Iterator[Finding]:

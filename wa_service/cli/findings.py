@@ -18,6 +18,7 @@ from wa_service.conversation.script_yaml import ScriptError
 
 if TYPE_CHECKING:
     from wa_service.store.overview import Overview
+    from wa_service.store.replication_report import ReplicationReport
 
 Verdict = Literal["ok", "warning", "wrong"]
 
@@ -25,6 +26,7 @@ _SCOPES = ("whatsapp_business_messaging", "whatsapp_business_management")
 _OLDEST_SECONDS = 30
 _SKEW_SECONDS = 2.0
 _DAYS_BEFORE_END = 60
+_WAITAOF_VERSION = (7, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,36 @@ def of_store(problems: Sequence[str], info: Mapping[str, str], skew: float) -> I
         yield Finding("clocks", "warning", f"Redis is {skew:+.1f} s ahead", "Synchronise both machines' clocks (NTP).")
     else:
         yield Finding("clocks", "ok", f"{skew * 1000:+.0f} ms apart")
+
+
+def of_replication(
+    report: ReplicationReport, wanted: int, pause: float, fsync_from: str | None = None
+) -> Iterator[Finding]:
+    """Which sentence holds when the primary dies; `fsync_from`: the server's version, where WA_REDIS_FSYNC is set."""
+    missing = report.missing(wanted)
+    if report.following < wanted:
+        do = "Nothing is acknowledged or sent: start the replicas, or lower WA_REDIS_REPLICAS."
+        yield Finding("replicas", "wrong", report.described, do)
+    elif missing:
+        seen = f"a failover may lose the last moments: {report.described}"
+        yield Finding("replicas", "warning", seen, f"For no loss: {', '.join(missing)} (docs/replicas.md).")
+    elif report.following < report.promotable:
+        yield Finding("replicas", "warning", report.described, "Start the one that does not follow.")
+    else:
+        yield Finding("replicas", "ok", f"any one server may die without loss: {report.described}")
+        if pause:
+            do = "Every replica has everything: WA_FAILOVER_PAUSE=0 sends on at once after a failover."
+            yield Finding("pause after a failover", "warning", f"{pause:.0f} s", do)
+    if fsync_from and tuple(int(part) for part in fsync_from.split(".")[:2]) < _WAITAOF_VERSION:
+        do = "WA_REDIS_FSYNC needs Redis or Valkey 7.2: upgrade, or leave it out."
+        yield Finding("replicas' files", "wrong", f"the server is {fsync_from}", do)
+
+
+def of_former_numbers(numbers: Sequence[str]) -> Iterator[Finding]:
+    """Whether sends of numbers wait that are no longer in the settings."""
+    if numbers:
+        do = "Put them back into WHATSAPP_PHONE_NUMBER_ID; else what waits fails when its time to live ends."
+        yield Finding("former numbers", "warning", f"sends of {', '.join(numbers)} wait", do)
 
 
 def of_queues(overview: Overview) -> Iterator[Finding]:

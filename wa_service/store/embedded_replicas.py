@@ -198,6 +198,7 @@ class ReplicatedValkey:
             'save ""',
             "maxmemory-policy noeviction",
             "repl-diskless-sync-delay 0",
+            "min-replicas-to-write 1",
             "min-replicas-max-lag 5",
             *following,
         ]

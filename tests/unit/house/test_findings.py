@@ -13,6 +13,7 @@ from wa_service.cli.findings import Finding
 from wa_service.cli.send import _reason
 from wa_service.config import settings
 from wa_service.store.overview import NumberState, Overview
+from wa_service.store.replication_report import ReplicationReport, Sentinels
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 VALID = {"is_valid": True, "expires_at": 0, "scopes": ["whatsapp_business_messaging", "whatsapp_business_management"]}
@@ -35,6 +36,23 @@ def overview(**given: Any) -> Overview:
     return Overview(depth, oldest, numbers, 1000, 1000, **({"workers": 1} | given))
 
 
+@pytest.mark.parametrize(
+    ("report", "wanted", "sentence"),
+    [
+        (ReplicationReport(2, 2, 0, 1, keeps_files=True, sentinels=Sentinels(3, 2, 1000)), 2, "without loss"),
+        (ReplicationReport(2, 2, 0, 1, keeps_files=True), 1, "may lose the last moments"),
+        (ReplicationReport(2, 2, 0, 0, keeps_files=True), 2, "may lose the last moments"),
+        (ReplicationReport(2, 2, 0, 1, keeps_files=False), 2, "may lose the last moments"),
+    ],
+)
+def test_one_of_two_sentences_says_what_a_failover_may_lose(
+    report: ReplicationReport, wanted: int, sentence: str
+) -> None:
+    (found,) = findings.of_replication(report, wanted, 0.0)
+    assert sentence in found.seen
+    assert (found.verdict == "ok") == (sentence == "without loss")
+
+
 def test_whatever_is_not_ok_says_what_to_do(tmp_path: Path) -> None:
     standing = overview(
         depth={"inbound": 1, "unknown": 1},
@@ -52,6 +70,10 @@ def test_whatever_is_not_ok_says_what_to_do(tmp_path: Path) -> None:
         findings.of_api_version("v18.0", NOW.date()),
         findings.of_api_version("v21.0", NOW.date()),
         *findings.of_store(["Append-only is off: set 'appendonly yes'."], {"used_memory": "9", "maxmemory": "10"}, 5.0),
+        *findings.of_replication(ReplicationReport(1, 2, 0, 1, keeps_files=True), 2, 0.0, "7.0.15"),
+        *findings.of_replication(ReplicationReport(2, 2, 0, 0, keeps_files=False), 1, 0.0),
+        *findings.of_replication(ReplicationReport(1, 2, 0, 1, keeps_files=True), 1, 0.0),
+        *findings.of_former_numbers(["1"]),
         *findings.of_queues(standing),
         *findings.of_token({"is_valid": False}, NOW),
         *findings.of_token(VALID | {"expires_at": int(NOW.timestamp()) + 86_400, "scopes": []}, NOW),

@@ -1,0 +1,121 @@
+"""What would be lost if the store's primary died now: who follows it, how closely, and whether each keeps a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import redis
+
+from wa_service.store.client import Store, fields, text
+from wa_service.store.flusher import StoreUnavailableError
+
+_REPLICAS_FIELD = "slave"
+
+
+@dataclass(frozen=True, slots=True)
+class Sentinels:
+    """What the Sentinels say of themselves."""
+
+    count: int
+    quorum: int
+    down_after_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicationReport:
+    """`following` replicas of `promotable`; `lag`: the longest (s); `keeps_files`: each of them, None: not known."""
+
+    following: int
+    promotable: int
+    lag: int
+    min_replicas_to_write: int
+    keeps_files: bool | None
+    sentinels: Sentinels | None = None
+
+    @property
+    def described(self) -> str:
+        """The figures in a few words."""
+        words = [f"{self.following} of {self.promotable} replicas follow, {self.lag} s behind"]
+        if self.sentinels:
+            known = self.sentinels
+            words.append(f"quorum {known.quorum} of {known.count} Sentinels, down after {known.down_after_ms} ms")
+        return "; ".join(words)
+
+    def missing(self, wanted: int) -> list[str]:
+        """What must be so that any one server may die without loss, and is not; `wanted`: WA_REDIS_REPLICAS."""
+        found = []
+        if wanted < self.promotable:
+            found.append(f"WA_REDIS_REPLICAS={self.promotable}")
+        if self.min_replicas_to_write < 1:
+            found.append("min-replicas-to-write 1")
+        if self.keeps_files is False:
+            found.append("appendonly yes on every replica")
+        return found
+
+
+def report_replication(store: Store) -> ReplicationReport | None:
+    """Ask the primary, its replicas and the Sentinels; None where nothing follows it and nobody would replace it.
+
+    Raises:
+        StoreUnavailableError: the primary does not answer.
+    """
+    pool = store.client.connection_pool
+    lines = dict(line.partition(":")[::2] for line in text(store.do("INFO", "replication")).splitlines())
+    replicas = [
+        dict(part.partition("=")[::2] for part in value.split(","))
+        for name, value in lines.items()
+        if name.removeprefix(_REPLICAS_FIELD).isdigit() and "ip=" in value
+    ]
+    following = [replica for replica in replicas if replica.get("state") == "online"]
+    service = getattr(pool, "service_name", "")
+    if not replicas and not service:
+        return None
+    known, sentinels = _of_sentinels(pool, service)
+    return ReplicationReport(
+        following=len(following),
+        promotable=max(len(replicas), known),
+        lag=max((int(replica.get("lag", 0)) for replica in following), default=0),
+        min_replicas_to_write=_min_replicas(store),
+        keeps_files=_keep_files(pool.connection_kwargs, following),
+        sentinels=sentinels,
+    )
+
+
+def _of_sentinels(pool: Any, service: str) -> tuple[int, Sentinels | None]:
+    """How many replicas the Sentinels would promote, and what they say of themselves."""
+    for sentinel in getattr(getattr(pool, "sentinel_manager", None), "sentinels", ()):
+        try:
+            state, replicas = sentinel.sentinel_master(service), sentinel.sentinel_slaves(service)
+        except redis.RedisError:
+            continue
+        promotable = sum(replica["slave-priority"] > 0 for replica in replicas)
+        count = int(state["num-other-sentinels"]) + 1
+        return promotable, Sentinels(count, int(state["quorum"]), int(state["down-after-milliseconds"]))
+    return 0, None
+
+
+def _min_replicas(store: Store) -> int:
+    try:
+        found = fields(store.do("CONFIG", "GET", "min-replicas-to-write"))
+    except StoreUnavailableError:  # a managed server may keep its configuration to itself
+        return 1
+    return int(found.get("min-replicas-to-write", 0))
+
+
+def _keep_files(kwargs: Mapping[str, Any], replicas: list[dict[str, str]]) -> bool | None:
+    tls = any(name.startswith("ssl_") for name in kwargs)
+    options: dict[str, Any] = {
+        name: value
+        for name, value in kwargs.items()
+        if name in ("username", "password", "socket_timeout") or name.startswith("ssl_")
+    }
+    known: list[bool] = []
+    for replica in replicas:
+        try:
+            with redis.Redis(replica["ip"], int(replica["port"]), ssl=tls, **options) as client:
+                known.append(client.info("persistence")["aof_enabled"] == 1)
+        except (redis.RedisError, OSError, KeyError):
+            return None
+    return all(known)
