@@ -122,7 +122,7 @@ def described_api(valkey_url: str, redis_client: redis.Redis) -> Iterator[Any]:
         replace(runtime, clients={number: _meta(number) for number in runtime.numbers}),
         WebOptions.of(runtime.settings),
     )
-    document = app.test_client().get("/openapi.json").json
+    document = app.test_client().get("/openapi.json", headers={"Authorization": f"Bearer {KEY}"}).json
     assert document is not None
     messages = document["components"]["schemas"]
     messages["InteractiveMessage"]["properties"]["interactive"] = {"enum": INTERACTIVE}

@@ -14,6 +14,11 @@ from wa_service.whatsapp.webhooks.status import NON_MESSAGE_TYPES
 from wa_service.whatsapp.webhooks.thread_events import THREAD_KINDS
 
 _OF_MESSAGES = frozenset({"message", *THREAD_KINDS})
+_OF_SENDS = frozenset({"send", "status"})
+_SEND_FIELDS = ("to", "message_type", "tag", "error", "biz_opaque_callback_data")
+# Fields that hold a time, and what one is in ms.
+_TIMES = {"time": 1, "timestamp": 1000, "until": 1000}
+LAST_MOMENT = 253_402_300_799_999
 
 
 def event_item(entry: Entry, contact: str | None = None) -> dict[str, Any]:
@@ -36,11 +41,27 @@ def event_item(entry: Entry, contact: str | None = None) -> dict[str, Any]:
     }
 
 
-def event_body(entry: Entry, contact: str | None = None) -> bytes:
-    """Return an entry as the body that is pushed: the JSON of `event_item`, its time as REST writes it."""
+def told_item(entry: Entry, contact: str | None = None) -> dict[str, Any]:
+    """Return the item of `event_item` with every time of ours as RFC 3339; Meta's own objects are as Meta sent them."""
     item = event_item(entry, contact)
-    moment = datetime.fromtimestamp(item["time"] / 1000, UTC).isoformat(timespec="milliseconds")
-    return orjson.dumps(item | {"time": moment.replace("+00:00", "Z")})
+    data = item["data"]
+    moments = {name: _moment(data[name], unit) for name, unit in _TIMES.items() if name in data}
+    if item["kind"] in _OF_SENDS:
+        data = {name: data.get(name) for name in _SEND_FIELDS} | data | {"to": item["contact"]}
+    return item | {"data": data | moments, "time": _moment(item["time"], 1)}
+
+
+def event_body(entry: Entry, contact: str | None = None) -> bytes:
+    """Return an entry as the body that is pushed: the JSON of `told_item`."""
+    return orjson.dumps(told_item(entry, contact))
+
+
+def _moment(value: Any, milliseconds: int) -> str | None:
+    """A number of units of so many milliseconds since 1970 as RFC 3339; None where it is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+        return None
+    moment = datetime.fromtimestamp(min(value * milliseconds, LAST_MOMENT) / 1000, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _message(entry: Entry) -> tuple[str, dict[str, Any]]:

@@ -54,6 +54,7 @@ def foreign_status(status: MessageStatus, at_ms: int) -> dict[str, Any]:
 def failure_of(error: WhatsAppError) -> dict[str, Any]:
     """Meta's reason for a failed status, in the record's form."""
     return {
+        "reason": error.group,
         "code": error.code,
         "subcode": error.subcode,
         "title": _sentence(error.title),

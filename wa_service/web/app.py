@@ -66,10 +66,11 @@ def create_app(runtime: Runtime, options: WebOptions) -> Flask:
     api = api_blueprint(runtime, services, options.send_wait)
     measure_calls(api)
     health = health_blueprint(runtime.store, runtime.observer, metrics_buffer, options.metrics_key, limits.count_guess)
-    docs = docs_blueprint(app, runtime.numbers, options.send_ttl)
+    keys = KeyRing(options.api_keys)
+    docs = docs_blueprint(app, runtime.numbers, options.send_ttl, lambda given: keys.find(given) is not None)
     console = _console(options, services, limits)
     refuse_foreign_hosts((api, health, docs, *console), options.bind, options.trusted_proxies)
-    require_keys(api, KeyRing(options.api_keys), limits.count_guess)
+    require_keys(api, keys, limits.count_guess)
     limits.count_calls(app, api)
     refuse_unknown_parameters(api)
 

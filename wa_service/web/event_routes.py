@@ -14,13 +14,13 @@ from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 from pydantic import Field
 
-from wa_service.push.event_form import event_item
+from wa_service.push.event_form import told_item
 from wa_service.store.contacts import Contacts
 from wa_service.store.events import Events
 from wa_service.web.auth import allow, caller_name
 from wa_service.web.cached_schema import CachedSchemaModel
 from wa_service.web.long_polls import LongPolls
-from wa_service.web.models import Moment, ResponseBody
+from wa_service.web.models import ResponseBody
 from wa_service.web.openapi import operation
 from wa_service.web.problems import INVALID, NOT_FOUND, ProblemError
 
@@ -62,30 +62,11 @@ class EventPath(CachedSchemaModel):
 
 
 class EventItem(ResponseBody):
-    """One thing that happened, in the order in which it was stored.
-
-    `kind`: `message` (a customer wrote: `data` holds `id`, `type`, `name`, `timestamp` and Meta's own object as
-    `message`), `transcript` (a voice note was heard: `data` holds the message's `id` and the `text`), `send` (a send of
-    ours was accepted, was canceled, failed or is unknown), `status` (Meta told what became of it; where `data` has a
-    `type`, of the payment or call that belongs to it; where it has a `participant`, for that member of the group) or
-    `management` (`data` holds Meta's `field` and its `value`);
-    `echo` is what a person of the business wrote in the app, `standby` what happens in a thread that is another
-    application's, `handover` that a thread changed hands (`data` as of a `message`), `history` what was written in a
-    thread before (`data` holds `thread`, Meta's `metadata` and `messages`). `erased` tells that a person was erased
-    (`data` holds the SHA-256 of each of their `addresses`, as hex): erase your copy, too. `pause` tells that nothing is
-    answered by itself there for a while (`data` holds `until`, in Unix seconds, and the `reason`: `handover` where a
-    person is to take over, with a `note`, `responder` where the program said so, `reply-limit` where two machines seem
-    to talk). `batch`: a batch was paused, resumed, canceled or is done (`data` holds its `id`, `state` and `reason`).
-    `stop` tells that a customer wants no marketing, or wants it again (`data` holds `marketing`: `stopped` or
-    `started`, and `by`). `console`: somebody changed something in the console (`data` holds the API key's name as
-    `key`, and the `action`). With `stale` a message came too late to be answered; with `left_out` in its `message` it
-    has more than 16 KB, and `GET /v1/events/{cursor}` has it whole. `unreadable` is what another version stored in a
-    form that this one does not know. `contact` is an address that the customer has now, null where there is none.
-    """
+    """One thing that happened, in the order in which it was stored; see `event_schema.py` for each kind."""
 
     cursor: str
     kind: str
-    time: Moment
+    time: str
     phone_number_id: str | None
     contact: str | None
     data: dict[str, Any]
@@ -128,7 +109,7 @@ def add_event_routes(api: APIBlueprint, events: Events, contacts: Contacts) -> N
         if entry is None:
             raise ProblemError(NOT_FOUND)
         shown = contacts.addresses_of([entry.conversation] if entry.conversation else [])
-        return EventItem(**event_item(entry, shown.get(entry.conversation))).respond()
+        return EventItem(**told_item(entry, shown.get(entry.conversation))).respond()
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +159,7 @@ def read_page(
         for entry in entries:
             cursor = entry.cursor
             looked_at += 1
-            item = event_item(entry, shown.get(entry.conversation))
+            item = told_item(entry, shown.get(entry.conversation))
             if wanted.accepts(item):
                 items.append(item)
                 size += len(orjson.dumps(item["data"]))

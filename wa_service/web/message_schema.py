@@ -76,7 +76,7 @@ def _envelope(numbers: Sequence[str], longest_ttl: int) -> Schema:
             "messaging_product": {"const": "whatsapp"},
             "biz_opaque_callback_data": _or_null({"type": "string", "maxLength": 512}),
             "from": {
-                "enum": [*numbers, None],
+                **({"enum": [*numbers, None]} if numbers else {"type": ["string", "null"]}),
                 "description": "Our phone number id; the first one where left out.",
             },
             "ttl": _or_null(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final, cast
@@ -14,6 +15,7 @@ from pydantic import BaseModel
 
 from wa_service.web import problems
 from wa_service.web.auth import allow, caller_of
+from wa_service.web.event_schema import event_schemas
 from wa_service.web.message_schema import REF, message_schemas
 from wa_service.web.models import ProblemBody
 from wa_service.whatsapp.media.download import MEDIA_TYPES
@@ -135,17 +137,22 @@ def refuse_unknown_parameters(api: Blueprint) -> None:
     api.before_request(refuse)
 
 
-def docs_blueprint(app: OpenAPI, numbers: Sequence[str], longest_ttl: int) -> Blueprint:
-    """`/openapi.json`, and a page at `/docs` that shows it; everything the page needs comes from here."""
+def docs_blueprint(
+    app: OpenAPI, numbers: Sequence[str], longest_ttl: int, is_caller: Callable[[str | None], bool]
+) -> Blueprint:
+    """`/openapi.json`, and a page at `/docs` that shows it; everything the page needs comes from here.
+
+    `is_caller` says of an Authorization header whether it has a key of ours: only then our numbers are named.
+    """
     blueprint = Blueprint("docs", __name__)
-    document = cache(lambda: orjson.dumps(build(app, numbers, longest_ttl)))
+    document = cache(lambda named: orjson.dumps(build(app, numbers if named else (), longest_ttl)))
     static = files("wa_service.web").joinpath("static")
 
     @blueprint.get("/openapi.json")
     @allow("anyone")
     def openapi() -> Response:
         """The description of the REST API."""
-        return Response(document(), content_type=_JSON)
+        return Response(document(is_caller(request.headers.get("Authorization"))), content_type=_JSON)
 
     @blueprint.get("/docs")
     @allow("anyone")
@@ -166,12 +173,13 @@ def docs_blueprint(app: OpenAPI, numbers: Sequence[str], longest_ttl: int) -> Bl
 
 
 def build(app: OpenAPI, numbers: Sequence[str], longest_ttl: int) -> dict[str, Any]:
-    """The whole document, for a service with these phone number ids; `longest_ttl` in seconds."""
-    document: dict[str, Any] = app.api_doc
+    """The whole document; `numbers` are the phone number ids to name, `longest_ttl` in seconds."""
+    document: dict[str, Any] = deepcopy(app.api_doc)
     components = document["components"]
     schemas: dict[str, Any] = components["schemas"]
     schemas.pop("ValidationErrorModel", None)
     schemas |= message_schemas(numbers, longest_ttl)
+    schemas |= event_schemas()
     schemas["Problem"] = ProblemBody.model_json_schema(ref_template=REF)
     for schema in list(schemas.values()):
         schemas |= schema.pop("$defs", {})
@@ -182,7 +190,8 @@ def build(app: OpenAPI, numbers: Sequence[str], longest_ttl: int) -> dict[str, A
     for path in document["paths"].values():
         for operation in path.values():
             _complete(operation, app.view_functions[f"v1.{operation['operationId']}"])
-            _name_numbers(operation, numbers)
+            if numbers:
+                _name_numbers(operation, numbers)
     document["x-problems"] = [
         {"name": kind.name, "status": kind.status, "title": kind.title, "retryable": kind.retryable}
         for kind in problems.all_kinds()

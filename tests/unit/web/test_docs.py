@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from tests.unit.web.conftest import Start, Web
-from tests.unit.web.deliveries import CUSTOMER
+from tests.unit.web.deliveries import CUSTOMER, NUMBER
 from wa_service.store.flusher import StoreUnavailableError
 from wa_service.web.problems import all_kinds
 from wa_service.whatsapp.outbound.messages import LocationContent
@@ -18,7 +18,7 @@ from wa_service.whatsapp.outbound.messages import LocationContent
 
 @pytest.fixture
 def document(web: Web) -> dict[str, Any]:
-    described: dict[str, Any] = web.client.get("/openapi.json").json or {}
+    described: dict[str, Any] = web.get("/openapi.json").json or {}
     return described
 
 
@@ -38,6 +38,12 @@ def test_every_route_of_the_api_is_described_with_the_role_it_needs(web: Web, do
     assert described.keys() == routes
     assert set(described.values()) == {"send", "read", "manage", "admin"}
     assert document["openapi"].startswith("3.1")
+
+
+def test_only_callers_with_a_key_are_told_our_numbers(web: Web) -> None:
+    nobody, caller = web.client.get("/openapi.json").text, web.get("/openapi.json").text
+
+    assert (NUMBER in nobody, NUMBER in caller) == (False, True)
 
 
 def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:

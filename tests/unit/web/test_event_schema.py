@@ -1,0 +1,89 @@
+"""What `GET /v1/events` answers fits its description, kind by kind."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import jsonschema
+import orjson
+import pytest
+
+from tests.unit.web.conftest import Web
+from tests.unit.web.deliveries import CUSTOMER, NUMBER, delivery, status_of, text_message, value_of
+from wa_service.push.event_form import event_body
+from wa_service.store.events import Entry
+from wa_service.web.event_schema import EVENT_KINDS
+
+MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z")
+
+
+@pytest.fixture
+def document(web: Web) -> dict[str, Any]:
+    return dict(web.client.get("/openapi.json").json or {})
+
+
+def fits(document: dict[str, Any], item: dict[str, Any]) -> None:
+    schema = {"$ref": f"#/components/schemas/{item['kind'].capitalize()}Item", "components": document["components"]}
+    jsonschema.validate(item, schema)
+    jsonschema.validate(item, {"$ref": "#/components/schemas/EventItem", "components": document["components"]})
+
+
+@pytest.mark.parametrize("kind", EVENT_KINDS)
+def test_each_kind_has_an_example_that_fits(document: dict[str, Any], kind: str) -> None:
+    (example,) = document["components"]["schemas"][f"{kind.capitalize()}Item"]["examples"]
+
+    assert example["kind"] == kind
+    fits(document, example)
+
+
+def happened(web: Web) -> Iterator[dict[str, Any]]:
+    """One of each kind that webhooks, calls and workers cause."""
+    failed = [{"code": 131026, "title": "Message undeliverable"}]
+    echo = {"id": "wamid.HBgLECHO", "from": "1", "to": CUSTOMER, "type": "text", "text": {"body": "staff"}}
+    metadata = {"phone_number_id": NUMBER, "display_phone_number": "1"}
+    web.webhook(delivery(value_of(messages=[text_message()])))
+    web.send({"to": CUSTOMER, "text": "hello", "tag": "a-tag"})
+    web.accept("wamid.HBgLOURS")
+    web.webhook(delivery(value_of(statuses=[status_of("wamid.HBgLOURS", "failed", errors=failed)])))
+    changes = [
+        {"field": "account_alerts", "value": {"alert_type": "x"}},
+        {"field": "smb_message_echoes", "value": {"metadata": metadata, "message_echoes": [echo]}},
+    ]
+    web.webhook({"object": "whatsapp_business_account", "entry": [{"id": "1", "time": 1, "changes": changes}]})
+    web.put(f"/v1/contacts/{CUSTOMER}/stop", {})
+    yield from web.get("/v1/events").json["items"]
+    web.delete(f"/v1/contacts/{CUSTOMER}")
+    yield web.get("/v1/events").json["items"][-1]
+
+
+def test_whatever_happens_fits_with_one_clock(web: Web, document: dict[str, Any]) -> None:
+    items = list(happened(web))
+
+    for item in items:
+        fits(document, item)
+        times = [item["time"], *(item["data"].get(name) for name in ("time", "timestamp", "until"))]
+        assert [time for time in times if time is not None and not MOMENT.fullmatch(time)] == []
+    told = {item["kind"]: item["data"] for item in items}
+    assert set(told) >= {"message", "send", "status", "management", "echo", "stop", "erased"}
+    assert (told["status"]["to"], told["status"]["message_type"], told["status"]["tag"]) == (CUSTOMER, "text", "a-tag")
+    assert (told["send"]["to"], told["send"]["error"], told["status"]["error"]["reason"]) == (
+        CUSTOMER,
+        None,
+        "recipient",
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"),
+    [
+        ("transcript", {"message_id": "wamid.X", "transcript": "", "confidence": None, "understood": False}),
+        ("pause", {"reason": "reply-limit", "until": 1_800_000_000}),
+        ("batch", {"id": "b", "state": "done", "total": 2}),
+        ("history", {"thread": "1", "metadata": {}, "messages": []}),
+        ("console", {"key": "ana", "action": "reply"}),
+    ],
+)
+def test_what_is_pushed_fits_too(document: dict[str, Any], kind: str, data: dict[str, Any]) -> None:
+    fits(document, orjson.loads(event_body(Entry("1795858200000-0", kind, f"{NUMBER}:{CUSTOMER}", data))))

@@ -1,0 +1,253 @@
+"""The schema of `GET /v1/events`: one for each kind of event, with an example each.
+
+What is described here is written elsewhere: by the steps of the store, and by `push/event_form.py`. A test makes one of
+each kind and holds it against this.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic.json_schema import models_json_schema
+
+from wa_service.web.message_schema import REF
+
+At = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
+MetaObject = Annotated[dict[str, Any], WithJsonSchema({"type": "object"})]
+"""As Meta sent it."""
+
+Schema = dict[str, Any]
+
+
+class _Data(BaseModel):
+    """A later version may add fields."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class MessageEvent(_Data):
+    """A message and who wrote it. `message` is Meta's own object, without what is large where it says `left_out`."""
+
+    id: str
+    type: str | None = None
+    timestamp: At | None = Field(description="When it was written, by Meta.")
+    name: str | None = Field(description="The customer's, as they call themselves.")
+    addresses: list[str]
+    message: MetaObject
+    stale: Literal[True] | None = Field(default=None, description="It came too late to be answered.")
+
+
+class TranscriptEvent(_Data):
+    """A voice note was heard. `transcript` is "" where there were no words."""
+
+    message_id: str
+    transcript: str
+    confidence: float | None = None
+    understood: bool
+
+
+class EventError(_Data):
+    """Why a send failed: Meta's code and words, or a reason of ours; `advice` says what to do."""
+
+    reason: str | None = Field(default=None, description="What kind of failure it is: `recipient`, `template`, …")
+    code: int | None = None
+    subcode: int | None = None
+    title: str | None = None
+    details: str | None = None
+    advice: str | None = None
+
+
+class SendEvent(_Data):
+    """A send of ours was accepted by Meta, failed, was canceled, or is unknown."""
+
+    id: str
+    status: str
+    time: At
+    to: str | None
+    message_type: str | None = None
+    tag: str | None = None
+    error: EventError | None = None
+    biz_opaque_callback_data: str | None = None
+
+
+class StatusEvent(SendEvent):
+    """Meta told what became of a send. With `type` it is of the payment or call that belongs to it."""
+
+    wamid: str | None = None
+    pricing: Any = None
+    type: str | None = None
+    participant: str | None = Field(default=None, description="Of a group: whose status it is.")
+
+
+class ManagementEventData(_Data):
+    """Meta tells of an account, a number or a template, under Meta's `field`."""
+
+    field: str
+    waba_id: str | None = None
+    phone_number_id: str | None = None
+    timestamp: At | None = None
+    value: Any
+
+
+class HistoryEvent(_Data):
+    """What was written in a thread before, as Meta hands it over."""
+
+    thread: str
+    metadata: Any = None
+    messages: list[Any]
+
+
+class ErasedEvent(_Data):
+    """A person was erased: erase your copy, too. `addresses` are SHA-256 digests, as hex."""
+
+    addresses: list[str]
+
+
+class PauseEvent(_Data):
+    """Nothing is answered by itself in this conversation for a while."""
+
+    reason: str = Field(description="`handover`, `responder` or `reply-limit`.")
+    until: At
+    note: str | None = None
+
+
+class StopEvent(_Data):
+    """A customer wants no marketing, or wants it again."""
+
+    marketing: Literal["stopped", "started"]
+    by: str
+    time: At
+
+
+class BatchEvent(_Data):
+    """A batch was paused, resumed, canceled or is done."""
+
+    id: str
+    state: str
+    reason: str | None = None
+    tag: str | None = None
+    total: int
+
+
+class ConsoleEvent(_Data):
+    """Somebody changed something in the console; `key` is the API key's name."""
+
+    key: str | None = None
+    action: str
+
+
+class UnreadableEvent(_Data):
+    """Another version stored it in a form that this one does not know."""
+
+
+_WAMID: Final = "wamid.HBgMNDQ3NzAwOTAwMTIz"
+_AT: Final = "2026-11-28T09:30:00.000Z"
+_TEXT: Final = {
+    "id": _WAMID,
+    "type": "text",
+    "timestamp": _AT,
+    "name": "Ana",
+    "addresses": ["447700900123"],
+    "message": {"id": _WAMID, "from": "447700900123", "type": "text", "text": {"body": "Is breakfast included?"}},
+}
+_SENT: Final = {
+    "id": "1f0c",
+    "status": "accepted",
+    "time": _AT,
+    "to": "447700900123",
+    "message_type": "template",
+    "tag": "may-offer",
+    "error": None,
+    "biz_opaque_callback_data": None,
+}
+_FAILED: Final = {
+    "reason": "recipient",
+    "code": 131026,
+    "subcode": None,
+    "title": "Message undeliverable",
+    "details": None,
+    "advice": "Reach the customer another way.",
+}
+
+EVENT_KINDS: Final[dict[str, tuple[type[_Data], dict[str, Any]]]] = {
+    "message": (MessageEvent, _TEXT),
+    "transcript": (
+        TranscriptEvent,
+        {"message_id": _WAMID, "transcript": "what time is breakfast", "confidence": 0.91, "understood": True},
+    ),
+    "send": (SendEvent, _SENT),
+    "status": (
+        StatusEvent,
+        _SENT | {"status": "failed", "error": _FAILED, "wamid": _WAMID, "pricing": {"category": "marketing"}},
+    ),
+    "management": (
+        ManagementEventData,
+        {
+            "field": "message_template_status_update",
+            "waba_id": "200000000000001",
+            "phone_number_id": "",
+            "timestamp": _AT,
+            "value": {"event": "PAUSED", "message_template_name": "may_offer"},
+        },
+    ),
+    "echo": (MessageEvent, _TEXT),
+    "standby": (MessageEvent, _TEXT),
+    "handover": (MessageEvent, _TEXT | {"id": "", "type": None}),
+    "history": (HistoryEvent, {"thread": "447700900123", "metadata": {"phase": 0}, "messages": [{"id": _WAMID}]}),
+    "erased": (ErasedEvent, {"addresses": ["9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"]}),
+    "pause": (PauseEvent, {"reason": "handover", "until": _AT, "note": "wants to complain"}),
+    "stop": (StopEvent, {"marketing": "stopped", "by": "word", "time": _AT}),
+    "batch": (BatchEvent, {"id": "b7", "state": "done", "reason": None, "tag": "may-offer", "total": 200}),
+    "console": (ConsoleEvent, {"key": "ana", "action": "reply"}),
+    "unreadable": (UnreadableEvent, {}),
+}
+"""Each kind: what its `data` is, and an example."""
+
+
+def event_schemas() -> dict[str, Schema]:
+    """Return the components: `EventItem` as one of the kinds, and what the kinds' `data` are."""
+    models = list(dict.fromkeys(model for model, _ in EVENT_KINDS.values()))
+    _, generated = models_json_schema([(model, "serialization") for model in models], ref_template=REF)
+    schemas: dict[str, Schema] = generated["$defs"]
+    variants: dict[str, str] = {}
+    for kind, (model, example) in EVENT_KINDS.items():
+        name = f"{kind.capitalize()}Item"
+        variants[kind] = REF.format(model=name)
+        schemas[name] = _item(kind, model, example)
+    schemas["EventItem"] = {
+        "title": "EventItem",
+        "description": "One thing that happened, in the order in which it was stored; `kind` says what `data` is.",
+        "oneOf": [{"$ref": reference} for reference in variants.values()],
+        "discriminator": {"propertyName": "kind", "mapping": variants},
+    }
+    return schemas
+
+
+def _item(kind: str, model: type[BaseModel], example: dict[str, Any]) -> Schema:
+    nobodys = kind in {"management", "erased", "batch", "unreadable", "console"}
+    contact = None if nobodys else "447700900123"
+    return {
+        "title": f"{kind.capitalize()}Item",
+        "description": (model.__doc__ or "").strip(),
+        "type": "object",
+        "properties": {
+            "cursor": {"type": "string", "description": "Its place: give it as `after`."},
+            "kind": {"const": kind},
+            "time": {"type": "string", "format": "date-time", "description": "When it was stored."},
+            "phone_number_id": {"type": ["string", "null"], "description": "Our number."},
+            "contact": {"type": ["string", "null"], "description": "An address that the customer has now."},
+            "data": {"$ref": REF.format(model=model.__name__)},
+        },
+        "required": ["cursor", "kind", "time", "phone_number_id", "contact", "data"],
+        "examples": [
+            {
+                "cursor": "1795858200000-0",
+                "kind": kind,
+                "time": _AT,
+                "phone_number_id": None if nobodys else "100000000000001",
+                "contact": contact,
+                "data": example,
+            }
+        ],
+    }
