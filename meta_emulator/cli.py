@@ -12,7 +12,7 @@ import click
 
 from meta_emulator.config import EmulatorConfig
 from meta_emulator.load_command import load
-from meta_emulator.recording_commands import record, replay
+from meta_emulator.recording_commands import anonymize, record, replay
 from meta_emulator.server import serve
 
 
@@ -87,7 +87,7 @@ def main(
         raise click.ClickException(f"Cannot listen on {host}:{port}: {error.strerror}.") from None
 
 
-for command in (load, record, replay):
+for command in (load, record, anonymize, replay):
     main.add_command(command)
 
 

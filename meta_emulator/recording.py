@@ -27,10 +27,7 @@ def record_session(
     numbers: id → digits of the business's numbers; they become ``{number}``, ``{number2}`` … ``at`` is in seconds
     from the first step. Handshakes, redeliveries and bodies that were cut are left out.
     """
-    placeholders = {account_id: _ACCOUNT}
-    for place, (number_id, digits) in enumerate(numbers.items(), 1):
-        suffix = "" if place == 1 else str(place)
-        placeholders |= {number_id: f"{{number{suffix}}}", digits: f"{{display{suffix}}}"}
+    placeholders = _placeholders(numbers, account_id)
     anonymizer = Anonymizer(keep_texts=keep_texts, placeholders=placeholders)
     steps: list[dict[str, Any]] = []
     skipped, started = 0, 0.0
@@ -47,13 +44,41 @@ def record_session(
     return {"version": VERSION, "steps": steps, "skipped": skipped}
 
 
+def anonymized(captured: dict[str, Any], *, keep_texts: bool = False) -> dict[str, Any]:
+    """Return a recording of steps with details, as somebody else wrote them: ``{"numbers", "account_id", "steps"}``."""
+    placeholders = _placeholders(captured["numbers"], captured["account_id"])
+    anonymizer = Anonymizer(keep_texts=keep_texts, placeholders=placeholders)
+    steps = []
+    for step in captured["steps"]:
+        call = step.get("call")
+        if call is None:
+            steps.append({**step, "webhook": anonymizer.replace(step["webhook"])})
+        else:
+            told = {"path": _path(call["path"], placeholders), "body": anonymizer.replace(call["body"])}
+            steps.append({**step, "call": {**call, **told}})
+    return {"version": VERSION, "steps": steps, "skipped": 0}
+
+
+def _placeholders(numbers: dict[str, str], account_id: str) -> dict[str, str]:
+    placeholders = {account_id: _ACCOUNT}
+    for place, (number_id, digits) in enumerate(numbers.items(), 1):
+        suffix = "" if place == 1 else str(place)
+        placeholders |= {digits: f"{{display{suffix}}}", number_id: f"{{number{suffix}}}"}
+    return placeholders
+
+
+def _path(path: str, placeholders: dict[str, str]) -> str:
+    for known, placeholder in placeholders.items():
+        path = path.replace(known, placeholder)
+    return path
+
+
 def _step(exchange: Exchange, anonymizer: Anonymizer, placeholders: dict[str, str]) -> dict[str, Any]:
     body = json.loads(exchange.request_body) if exchange.request_body.strip() else None
     if exchange.kind == "webhook":
         return {"webhook": anonymizer.replace(body), "status": exchange.status}
     path = exchange.url.split("//", 1)[-1].partition("/")[2].partition("?")[0]
-    for known, placeholder in placeholders.items():
-        path = path.replace(known, placeholder)
+    path = _path(path, placeholders)
     answer = json.loads(exchange.response_body) if exchange.response_body.startswith("{") else None
     call = {"method": exchange.method, "path": f"/{path}", "status": exchange.status}
     return {"call": {**call, "body": anonymizer.replace(body), "answer": anonymizer.replace(answer)}}

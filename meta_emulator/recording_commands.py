@@ -1,7 +1,9 @@
-"""``meta-emulator record`` and ``meta-emulator replay``."""
+"""``meta-emulator record``, ``anonymize`` and ``replay``."""
 
 from __future__ import annotations
 
+import json
+import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ import yaml
 
 from meta_emulator.client import EmulatedMeta
 from meta_emulator.load_command import started_emulator
-from meta_emulator.recording import replay_session
+from meta_emulator.recording import anonymized, replay_session
 from meta_emulator.running_service import RunningService
 
 
@@ -24,6 +26,19 @@ def record(url: str, texts: bool, file: Path) -> None:
     found = EmulatedMeta(url).control("GET", "recording", params={"texts": "1" if texts else "0"})
     file.write_text(yaml.safe_dump(found, sort_keys=False, allow_unicode=True), encoding="utf-8")
     click.echo(f"{len(found['steps'])} steps, {found['skipped']} skipped.")
+
+
+@click.command()
+@click.option("--texts", is_flag=True, help="Keep texts as they were written; numbers in them are replaced.")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+def anonymize(texts: bool, file: Path) -> None:
+    """Save steps from standard input, such as a service's own events, as a recording without personal details.
+
+    In: JSON `{"numbers": {id: digits}, "account_id", "steps": [{"at", "webhook"} or {"at", "call"}]}`.
+    """
+    found = anonymized(json.load(sys.stdin), keep_texts=texts)
+    file.write_text(yaml.safe_dump(found, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    click.echo(f"{len(found['steps'])} steps.")
 
 
 @click.command()

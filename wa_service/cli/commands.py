@@ -23,6 +23,7 @@ COMMANDS = {
     "check": "check",
     "settings": "settings_table",
     "dead-letters": "dead_letters",
+    "capture": "capture",
     "script": "script",
     "speech": "speech",
     "subscriptions": "subscriptions",
