@@ -224,7 +224,7 @@ def test_a_broken_script_is_told_before_anything_starts(tmp_path: Path) -> None:
     service = Started(tmp_path / "var", "run", "--script", str(script))
     assert service.ended() == 1
     assert f"{script}, line 1" in service.said
-    assert "started" not in service.said
+    assert "emulator started" not in service.said
 
 
 def test_the_secrets_are_random_and_for_their_owner_alone(tmp_path: Path) -> None:
@@ -274,6 +274,6 @@ def test_the_dashboard_and_the_alerts_name_only_what_a_running_service_tells(sta
     told = set(re.findall(r"^(?:# TYPE )?(whatsapp_\w+)[{ ]", scrape, re.MULTILINE))
     files = [ROOT / "deploy/grafana/wa-service.json", ROOT / "deploy/prometheus/alerts.yml"]
     named = {name for file in files for name in re.findall(r"\bwhatsapp_[a-z_]+", file.read_text(encoding="utf-8"))}
-    # A subscription's series is there once something was pushed to it.
-    assert named - told == {"whatsapp_push_total"}
+    # These are there once there was one: a push, a batch, a customer who said STOP.
+    assert named - told == {"whatsapp_push_total", "whatsapp_batches_total", "whatsapp_marketing_choices_total"}
     assert 'whatsapp_messages_sent_total{type="text"} 1.0' in scrape
