@@ -134,7 +134,7 @@ def _received(message: ThreadMessage, near: Sequence[ThreadMessage]) -> Iterator
         elif "letter" in note:
             yield StoryStep(at, "Became a dead letter", str(note.get("reason") or ""))
         else:
-            yield StoryStep(at - int(note.get("ms") or 0), "Taken by a worker")
+            yield StoryStep(max(message.at, at - int(note.get("ms") or 0)), "Taken by a worker")
             yield StoryStep(at, "Handled", _handled(note))
     if message.transcript is not None and message.heard_at:
         yield StoryStep(message.heard_at, "Heard", message.transcript)
@@ -151,12 +151,15 @@ def _handled(note: Mapping[str, Any]) -> str:
     if note.get("quiet"):
         parts.append(f"not answered: {note['quiet']}")
     else:
-        parts.append(f"{note.get('replies', 0)} answers")
+        replies = int(note.get("replies", 0))
+        parts.append(f"{replies} {'answer' if replies == 1 else 'answers'}")
     return ", ".join(parts)
 
 
 def _sent(message: ThreadMessage) -> Iterator[StoryStep]:
-    for status, at in message.history:
+    latest = 0
+    for status, told_at in message.history:
+        latest = at = max(latest, told_at)  # Meta tells whole seconds: no step is before the one that led to it
         detail = str((message.error or {}).get("title") or "") if status == "failed" else ""
         yield StoryStep(at, _STATUS_WORDS.get(status, status), detail)
     for note in message.notes:

@@ -107,9 +107,11 @@ def _of_work(overview: Overview) -> Iterator[Trouble]:
             runbook = "account-refused" if state.pause_reason == "account" else "number-paused"
             yield Trouble(text, "The log's whatsapp.number.paused and whatsapp.send.failed say why.", runbook)
     if letters := sum(overview.dead_letters.values()):
-        yield Trouble(f"{letters} dead letters.", "Look at them, and replay or drop them.", "dead-letters", grave=False)
+        yield Trouble(
+            f"Dead letters: {letters}.", "Look at them, and replay or drop them.", "dead-letters", grave=False
+        )
     if depth["unknown"]:
-        text = f"{depth['unknown']} sends of which nobody knows whether Meta has them."
+        text = f"Sends of which nobody knows whether Meta has them: {depth['unknown']}."
         yield Trouble(text, "They settle by themselves.", "sends-unknown", grave=False)
     if overview.daily_limit and overview.daily_remaining < overview.daily_limit / 10:
         text = f"{overview.daily_remaining} of {overview.daily_limit} customers may still be opened by template today."

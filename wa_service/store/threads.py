@@ -42,7 +42,8 @@ class ThreadPlace:
         if self.event is not None:
             return int(self.event.cursor.partition("-")[0])
         if self.record is not None:
-            return min((at for _, at in self.record.history), default=0)
+            # Meta tells whole seconds, so its first word may seem older than ours: the ladder says which came first.
+            return next((at for _, at in self.record.history), 0)
         return int((self.note or {}).get("at", 0))
 
 

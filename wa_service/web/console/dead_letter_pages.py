@@ -68,6 +68,8 @@ class DeadLetterPages:
         what, chosen = request.form.get("do"), request.form.getlist("letter")[:_PAGE]
         if what not in {"replay", "drop"}:
             raise ProblemError(INVALID, "Choose what to do.")
+        if not chosen:
+            raise ProblemError(INVALID, "Choose some dead letters first.")
         if what == "drop" and not current_session().may("admin"):
             raise ProblemError(FORBIDDEN, "This API key lacks the role `admin`.")
         failed = [reason for letter_id in chosen if (reason := self._change(what, letter_id))]

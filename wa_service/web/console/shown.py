@@ -50,6 +50,8 @@ def duration(seconds: float | None) -> str:
     """Return a length of time in words: of two units at most."""
     if seconds is None:
         return ""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
     if seconds < 10:
         return f"{seconds:.1f} s"
     if seconds < _MINUTE:

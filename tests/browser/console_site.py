@@ -1,0 +1,166 @@
+"""A service with its console on a free port, and what happened to some customers: one for each cause of "no answer"."""
+
+from __future__ import annotations
+
+import hmac
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+import orjson
+from flask import Flask
+from werkzeug.serving import make_server
+
+from tests.browser.stand_in import NUMBER
+from wa_service import runtime as wiring
+from wa_service.config import settings
+from wa_service.config.web_options import WebOptions
+from wa_service.runtime import Runtime
+from wa_service.store.outbox import Send, SendOutcome
+from wa_service.store.stored_event import reference
+from wa_service.web.app import create_app
+
+TOKEN, SECRET, WABA = "EAAtest", "secret", "102030405060708"
+KEYS = {"reader": "the-reading-key-of-tests", "boss": "the-whole-key-of-the-tests"}
+ANA, BEN, CLEO, DAN, EVE = (f"44770090010{i}" for i in range(1, 6))
+NAMES = {ANA: "Ana Lima", BEN: "Ben Okafor", CLEO: "Cleo Marin", DAN: "Dan Weiss", EVE: "ليلى حداد"}
+
+
+@dataclass
+class ConsoleSite:
+    """The service behind the pages; a worker does what a test tells it."""
+
+    url: str
+    runtime: Runtime
+    app: Flask
+
+    def writes(self, customer: str, body: str, wamid: str, *, at: int = 0, kind: str = "message") -> None:
+        """A customer writes; or (`echo`) staff write to them in the app."""
+        now = at or int(time.time())
+        message = {"id": wamid, "timestamp": str(now), "type": "text", "text": {"body": body}}
+        value: dict[str, Any] = {"metadata": {"display_phone_number": "15550001111", "phone_number_id": NUMBER}}
+        if kind == "echo":
+            field, value["message_echoes"] = "smb_message_echoes", [message | {"from": "15550001111", "to": customer}]
+        else:
+            field, value["messages"] = "messages", [message | {"from": customer}]
+            value["contacts"] = [{"profile": {"name": NAMES.get(customer, "")}, "wa_id": customer}]
+        self.deliver(field, value)
+
+    def deliver(self, field: str, value: dict[str, Any]) -> None:
+        """Meta delivers something, signed."""
+        entry = {"id": WABA, "changes": [{"field": field, "value": {"messaging_product": "whatsapp", **value}}]}
+        raw = orjson.dumps({"object": "whatsapp_business_account", "entry": [entry]})
+        signature = hmac.new(SECRET.encode(), raw, sha256).hexdigest()
+        answer = self.client.post(
+            "/webhooks/whatsapp",
+            data=raw,
+            headers={"Content-Type": "application/json", "X-Hub-Signature-256": f"sha256={signature}"},
+        )
+        assert answer.status_code == 200
+
+    @property
+    def client(self) -> Any:
+        """A caller of the REST API."""
+        return self.app.test_client()
+
+    def handled(self, wamid: str, *, replies: tuple[str, ...] = (), customer: str = "", **note: Any) -> None:
+        """The worker handles the next message: with these answers, and this note."""
+        (work,) = self.runtime.inbox.take("worker", time.monotonic_ns(), 1)[1]
+        ours = reference(NUMBER, wamid)
+        sends = [self._answer(customer, text, f"{ours}@1") for text in replies]
+        written = orjson.dumps({"m": ours, "ms": 140, "replies": len(replies), **note}).decode()
+        if "letter" in note:
+            written = orjson.dumps({"m": ours, **note, "letter": work.dead_letter_id}).decode()
+            self.runtime.inbox.dead_letter(work, "worker", "failed", str(note["reason"]), note=written)
+        else:
+            self.runtime.inbox.finish(work, "worker", sends, note=written)
+
+    def _answer(self, customer: str, text: str, origin: str) -> Any:
+        body = orjson.dumps({"to": customer, "type": "text", "text": {"body": text}})
+        return Send(
+            id=f"{time.monotonic_ns():032x}", number=NUMBER, type="text", body=body, address=customer, origin=origin
+        )
+
+    def sends(self, customer: str, text: str, **more: Any) -> str:
+        """A tool sends a text; its id."""
+        headers = {"Authorization": f"Bearer {KEYS['boss']}", "Prefer": "respond-async"}
+        answer = self.client.post("/v1/messages", json={"to": customer, "text": text, **more}, headers=headers)
+        return str(answer.json["id"])
+
+    def granted(self, outcome: SendOutcome) -> None:
+        """The worker sends the next message, with this outcome."""
+        until = time.monotonic() + 5
+        while time.monotonic() < until:
+            grants = self.runtime.outbox.next(NUMBER, "worker", time.monotonic_ns(), 1).grants
+            if grants:
+                self.runtime.outbox.done(NUMBER, grants[0], outcome)
+                return
+        raise AssertionError("nothing to send")
+
+    def status(self, customer: str, wamid: str, status: str, **more: Any) -> None:
+        """Meta says what became of a send."""
+        told = {"id": wamid, "status": status, "timestamp": str(int(time.time())), "recipient_id": customer, **more}
+        metadata = {"display_phone_number": "15550001111", "phone_number_id": NUMBER}
+        self.deliver("messages", {"metadata": metadata, "statuses": [told]})
+
+
+def play(site: ConsoleSite) -> None:
+    """Five customers without an answer, each for a reason of their own, and one conversation that went well."""
+    site.runtime.inbox.heartbeat("worker")
+    site.writes(EVE, "مساء الخير، هل لديكم غرفة؟", "wamid.E1")
+    site.handled("wamid.E1", customer=EVE, replies=("Good evening! Yes, from 80 a night.",), intent="rooms", score=0.71)
+    site.granted(SendOutcome("unknown", error={"reason": "unknown", "title": "Meta's answer did not come."}))
+    site.writes(DAN, "Is the pool open?", "wamid.D1")
+    site.handled("wamid.D1", letter="", kind="failed", reason="KeyError")
+    site.writes(CLEO, "STOP", "wamid.C1")
+    site.handled("wamid.C1")
+    site.runtime.stops.apply(CLEO, stop=True, by="words")
+    site.writes(BEN, "Thank you!", "wamid.B1", at=int(time.time()) - 80_000)
+    site.handled("wamid.B1")
+    site.sends(BEN, "Your invoice is ready.", tag="invoice-4711")
+    site.granted(SendOutcome("accepted", wamid="wamid.B2"))
+    closed = [
+        {"code": 131047, "title": "Re-engagement message", "error_data": {"details": "More than 24 hours have passed."}}
+    ]
+    site.status(BEN, "wamid.B2", "failed", errors=closed)
+    site.writes(ANA, "Hello! What time is breakfast?", "wamid.A1")
+    site.handled("wamid.A1", customer=ANA, replies=("Breakfast is from 7 to 10:30.",), intent="breakfast", score=0.93)
+    site.granted(SendOutcome("accepted", wamid="wamid.A2"))
+    for status in ("sent", "delivered", "read"):
+        site.status(ANA, "wamid.A2", status)
+    site.writes(ANA, "I am at the desk, Ana. One moment.", "wamid.A3", kind="echo")
+    site.writes(ANA, "And is there parking?", "wamid.A4")
+    site.handled("wamid.A4", quiet="paused")
+    site.runtime.minute_counts.add({"received": 6, "sent": 3, "delivered": 1, "failed": 1, "code:131047": 1})
+    site.runtime.subscriptions.create(
+        "https://tools.example.org/events", form="event", secret="whsec_eA==", cursor="0-0", subscription_id="sub_desk"
+    )
+
+
+@contextmanager
+def console_site(redis_url: str, graph: str) -> Iterator[ConsoleSite]:
+    """A service on a free port that asks `graph` for what Meta knows."""
+    given = {
+        "WHATSAPP_ACCESS_TOKEN": TOKEN,
+        "WHATSAPP_PHONE_NUMBER_ID": NUMBER,
+        "WHATSAPP_VERIFY_TOKEN": "v",
+        "WHATSAPP_APP_SECRET": SECRET,
+        "WHATSAPP_BUSINESS_ACCOUNT_ID": WABA,
+        "WHATSAPP_API_VERSION": "v24.0",
+        "WHATSAPP_API_BASE_URL": graph,
+        "WA_API_KEYS": f"reader:{KEYS['reader']}:read,boss:{KEYS['boss']}:admin",
+        "REDIS_URL": redis_url,
+    }
+    runtime = wiring.build(settings.load(given))
+    app = create_app(runtime, WebOptions.of(runtime.settings))
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    yield ConsoleSite(f"http://127.0.0.1:{server.server_port}", runtime, app)
+    server.shutdown()
+    thread.join(5)
+    runtime.close()
