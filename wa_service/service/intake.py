@@ -141,8 +141,9 @@ class Intake:
         if kind == "message":
             return self._message_writes(piece, received_ms)
         if kind in THREAD_KINDS:
-            write = PendingWrite(self._inbox.tell_thread_event(piece, received_ms), piece, _on_thread_event)
-        elif kind == "history":
+            told = PendingWrite(self._inbox.tell_thread_event(piece, received_ms), piece, _on_thread_event)
+            return [told, *self._consent.of_thread_event(piece, received_ms)]
+        if kind == "history":
             write = PendingWrite(self._events.history(piece), piece, _on_thread_event)
         elif kind == "status":
             at = _status_time(piece, received_ms)

@@ -42,11 +42,18 @@ class MarketingConsent:
         writes = self._writes(piece, who, stop=meaning == "stop", by="words", at_ms=at_ms)
         return ConsentWrites(then=writes) if meaning == "stop" else ConsentWrites(first=writes)
 
+    def of_thread_event(self, piece: Piece, received_ms: int) -> list[PendingWrite]:
+        """Return the writes for what a customer says while another application owns the thread."""
+        if piece.kind != "standby" or "to" in piece.raw or "to_user_id" in piece.raw:
+            return []
+        return [write for writes in self.of_message(piece, received_ms) for write in writes]
+
     def of_preferences(self, piece: Piece) -> list[PendingWrite]:
         """Return the writes for what customers chose in WhatsApp (the management field `user_preferences`)."""
         event = parse_piece(piece)
-        if not isinstance(event, ManagementEvent):
-            return []
+        number = piece.phone_number_id
+        if not isinstance(event, ManagementEvent) or (number and number not in self._stops.numbers):
+            return []  # another business's customer may be ours, too
         writes: list[PendingWrite] = []
         for preference in event.preferences:
             stop = _MEANINGS.get(preference.value)

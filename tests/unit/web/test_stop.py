@@ -10,7 +10,17 @@ import redis
 
 from tests.keys import NAMES
 from tests.unit.web.conftest import Start, Web
-from tests.unit.web.deliveries import CUSTOMER, NOW, NUMBER, OTHER_NUMBER, WABA, delivery, text_message, value_of
+from tests.unit.web.deliveries import (
+    CUSTOMER,
+    FOREIGN_NUMBER,
+    NOW,
+    NUMBER,
+    OTHER_NUMBER,
+    WABA,
+    delivery,
+    text_message,
+    value_of,
+)
 from wa_service.store.template_categories import TemplateCategories
 
 OFFER = {"to": CUSTOMER, "template": {"name": "offer", "language": "en_US"}}
@@ -36,9 +46,15 @@ def message(body: str = "stop", *, at: int = NOW, **more: Any) -> dict[str, Any]
     return delivery(value_of(messages=[text_message(f"wamid.HBgL{at}", body, at) | more]))
 
 
-def preference(value: str, *, at: int = NOW, category: str = "marketing_messages") -> dict[str, Any]:
+def standby(**more: Any) -> dict[str, Any]:
+    return delivery(value_of(standby={"messages": [text_message("wamid.HBgLSTANDBY", "STOP") | more]}), field="standby")
+
+
+def preference(
+    value: str, *, at: int = NOW, category: str = "marketing_messages", number: str = NUMBER
+) -> dict[str, Any]:
     said = {"wa_id": CUSTOMER, "category": category, "value": value, "timestamp": at}
-    return delivery(value_of(user_preferences=[said]), field=PREFERENCES)
+    return delivery(value_of(number, user_preferences=[said]), field=PREFERENCES)
 
 
 def offered(web: Web, **more: Any) -> tuple[int, str]:
@@ -53,6 +69,7 @@ def button(payload: str) -> dict[str, Any]:
 ROADS: dict[str, Any] = {
     "a word": lambda web: web.webhook(message(" Stop. ")),
     "a button": lambda web: web.webhook(message(**button("STOP"))),
+    "a word in another's thread": lambda web: web.webhook(standby()),
     "WhatsApp's menu": lambda web: web.webhook(preference("stop")),
     "REST": lambda web: web.put(f"/v1/contacts/+{CUSTOMER}/stop", {}),
     "an import": lambda web: web.post(
@@ -69,7 +86,7 @@ def test_a_stop_refuses_marketing_at_once_on_all_numbers(web: Web, road: str) ->
 
     assert offered(web) == STOPPED
     assert offered(web, **{"from": OTHER_NUMBER}) == STOPPED
-    assert web.send({"to": CUSTOMER, "text": "your table"}).status_code == 202
+    assert web.send({"to": CUSTOMER, "text": "your table", "take": True}).status_code == 202
     assert offered(web, to="15550001234")[0] == 202
 
 
@@ -80,8 +97,10 @@ def test_a_stop_refuses_marketing_at_once_on_all_numbers(web: Web, road: str) ->
         message("please stop"),
         message(group_id="Y2FwaV9ncm91cDox"),
         preference("stop", category="x"),
+        preference("stop", number=FOREIGN_NUMBER),
+        standby(to=CUSTOMER, **{"from": "15550001111"}),
     ],
-    ids=["more-words", "in-a-sentence", "in-a-group", "another-category"],
+    ids=["more-words", "in-a-sentence", "in-a-group", "another-category", "another-business", "said-by-the-business"],
 )
 def test_what_is_no_stop_stops_nothing(web: Web, said: dict[str, Any]) -> None:
     web.webhook(said)
