@@ -210,7 +210,7 @@ class ReplicatedValkey:
             f"sentinel monitor {SERVICE} 127.0.0.1 {self.ports[self.servers[0]]} {QUORUM}",
             f"sentinel auth-pass {SERVICE} {self.password}",
             f"sentinel down-after-milliseconds {SERVICE} {self._down_after_ms}",
-            f"sentinel failover-timeout {SERVICE} 4000",
+            f"sentinel failover-timeout {SERVICE} 2000",
             f"sentinel parallel-syncs {SERVICE} {len(self.servers)}",
         ]
 

@@ -150,7 +150,7 @@ class SlotOwner:
         for asked in dict.fromkeys([*self._nodes, *self._seeds]):
             try:
                 with redis.Redis(*asked, **self._options) as client:
-                    ranges = client.execute_command("CLUSTER SLOTS")
+                    ranges = client.execute_command("CLUSTER", "SLOTS")
             except (redis.RedisError, OSError):
                 continue
             if owner := self._owner(ranges, asked):
@@ -172,6 +172,12 @@ class SlotOwner:
 
 class SlotConnection(SentinelManagedConnection):
     """A connection to the owner of the slot; hears from it who owns the slot since."""
+
+    def send_packed_command(self, command: Any, check_health: bool = True) -> None:
+        """Send a command; where the connection was let go, to who owns the slot now, not to who owned it then."""
+        if not self.is_connected:
+            self.connect()  # type: ignore[no-untyped-call]  # as it is
+        super().send_packed_command(command, check_health=check_health)  # type: ignore[no-untyped-call]  # as it is
 
     def read_response(self, *arguments: Any, **named: Any) -> Any:
         """Read an answer, and remember where a `MOVED` points."""
