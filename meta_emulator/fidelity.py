@@ -48,7 +48,7 @@ _ENDPOINTS: dict[tuple[str, str, str], tuple[Level, str, str]] = {
     ("number", "DELETE", "block_users"): _same("8.1"),
     ("number", "POST", "thread_control"): _simpler("unconfirmed", "two responders, roles are names only"),
     ("number", "POST", "smb_app_data"): _simpler("8.1", "may be repeated; history comes by a control"),
-    ("account", "GET", ""): _simpler("8.2", "without analytics"),
+    ("account", "GET", ""): _simpler("8.2", "of analytics `pricing_analytics` alone, by day"),
     ("account", "POST", ""): _simpler("8.2", "the name only"),
     ("account", "GET", "phone_numbers"): _same("8.1"),
     ("account", "GET", "message_templates"): _same("3.2"),
@@ -117,7 +117,7 @@ MISSING: tuple[Fidelity, ...] = tuple(
         ("`/{waba}/assigned_users`, `activities`, `schedules`, `signups`", "8.2"),
         ("embedded signup, credit lines, pre-verified numbers", "8.2"),
         ("`/{waba}/flows`, `/{flow}`", "8.4"),
-        ("analytics, `template_analytics`", "8.5"),
+        ("`analytics`, `conversation_analytics`, `template_analytics`", "8.5"),
     )
 )
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from meta_emulator import addresses
 from meta_emulator.errors import GraphError, invalid, parameter
+from meta_emulator.graph.analytics import pricing_analytics
 from meta_emulator.graph.call import Call, JsonObject
 from meta_emulator.graph.node_fields import account_node, number_node
 from meta_emulator.graph.selection import page, select
@@ -136,6 +137,8 @@ def unblock(call: Call) -> JsonObject:
 def get_account(call: Call) -> JsonObject:
     """``GET /{waba}``."""
     node = account_node(call)
+    if "pricing_analytics" in call.text("fields"):
+        node["pricing_analytics"] = pricing_analytics(call.world, call.text("fields"))
     return select(node, call.text("fields"), _ACCOUNT_DEFAULTS, "WhatsAppBusinessAccount")
 
 

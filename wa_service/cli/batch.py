@@ -218,8 +218,26 @@ def _rehearse(services: Services, requests: Sequence[BatchRequest]) -> int:
                 say(judged.send.body.decode())
     say(f"{sum(countries.values()):,} messages would be sent.")
     say(table([("country", "messages"), *((name, f"{count:,}") for name, count in countries.most_common())]))
+    _tell_price(services, requests[0].template, countries)
     _tell_problems(problems)
     return 1 if problems else 0
+
+
+def _tell_price(services: Services, template: str | None, countries: Mapping[str, int]) -> None:
+    """Price all of it by the rate card, as if every message were charged for."""
+    from wa_service.service.rate_card import BILLABLE
+
+    card = services.costs.rate_card
+    if card is None or template is None or not services.templates.is_configured:
+        return
+    named = [each for each in services.templates.all() if each.get("name") == template]
+    categories = {str(each.get("category", "")).lower() for each in named}
+    if len(categories) != 1:
+        return
+    (category,) = categories
+    line = services.costs.price_of({(category, BILLABLE, country): count for country, count in countries.items()})
+    amount = "a price is missing" if line.amount is None else f"{line.amount:f} {card.currency}".strip()
+    say(f"At most, as {category}: {amount}.")
 
 
 def _send(

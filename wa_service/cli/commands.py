@@ -21,6 +21,7 @@ COMMANDS = {
     "send": "send",
     "batch": "batch",
     "check": "check",
+    "costs": "costs",
     "settings": "settings_table",
     "dead-letters": "dead_letters",
     "capture": "capture",

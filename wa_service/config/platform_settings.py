@@ -117,6 +117,9 @@ class PlatformSettings(BaseModel):
     marketing_per_week: NonNegativeInt = variable(
         "WA_MARKETING_PER_WEEK", "Marketing templates that one customer may get in seven days; 0: any number.", 0
     )
+    rate_card: Path | None = variable(
+        "WA_RATE_CARD", "CSV of prices (country, category, price, currency) for GET /v1/costs; `*` is any.", None
+    )
     stop_words: Words = variable(
         "WA_STOP_WORDS",
         "Words by which a customer refuses marketing, comma separated, as a whole message; `none`: off.",

@@ -221,6 +221,13 @@ LOG_EVENTS = (
     LogEvent("whatsapp.batch.canceled", "What has not left of a batch never will.", "`id`"),
     LogEvent("whatsapp.batch.done", "Every item of a batch has left or has ended.", "`id`"),
     LogEvent(
+        "whatsapp.costs.differ",
+        "Of a settled day Meta charged for another number of messages than its statuses told us, by over a percent.",
+        "`day`, `ours`, `metas`",
+    ),
+    LogEvent("whatsapp.costs.not_compared", "Meta could not be asked what it charged for.", "`error`"),
+    LogEvent("whatsapp.costs.rate_card_unusable", "WA_RATE_CARD cannot be read; costs have no prices.", "`reason`"),
+    LogEvent(
         "whatsapp.push.retry_scheduled",
         "A subscriber did not take an event; it is sent again later.",
         "`subscription`, `answer`, `cursor`, `tries`",

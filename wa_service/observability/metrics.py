@@ -88,6 +88,9 @@ _marketing_words = Counter(
 _failovers = Counter("whatsapp_store_failovers", "Changes of the store's primary that a process found.")
 _pushes = Counter("whatsapp_push", "Deliveries of events to subscriptions, by outcome.", ["subscription", "outcome"])
 
+_billable = Counter(
+    "whatsapp_billable", "Delivered messages, by the category and type of Meta's price.", ["category", "type"]
+)
 _batches = Counter(
     "whatsapp_batches", "Changes of batches: running, paused, canceled, done, and why.", ["state", "reason"]
 )
@@ -112,6 +115,7 @@ class _Children:
         return child
 
 
+_billable_of = _Children(_billable, limit=60)
 _batches_of = _Children(_batches, limit=40)
 _pushes_of = _Children(_pushes, limit=250)
 _marketing_words_of = _Children(_marketing_words, limit=10)
@@ -241,6 +245,11 @@ def store_failed_over() -> None:
 def event_pushed(subscription: str, outcome: str) -> None:
     """A delivery to a subscription ended: `taken`, `retried`, `dropped` or `paused`."""
     _pushes_of(subscription, outcome).inc()
+
+
+def price_told(category: str, kind: str) -> None:
+    """Meta told the price of a delivered message: its category and its type (`regular`, `free_customer_service` …)."""
+    _billable_of(category, kind).inc()
 
 
 def batch_changed(state: str, reason: str) -> None:

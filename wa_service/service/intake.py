@@ -175,7 +175,10 @@ class Intake:
                 raise unexpected_result(result)
 
     def _on_status(self, piece: Piece, result: Any) -> None:
-        word, record_id, milliseconds, _ = result
+        word, record_id, milliseconds, _, *counted = result
+        if counted and counted[0]:
+            category, _, kind = counted[0].decode().partition("\t")
+            metrics.price_told(category, kind)
         match word:
             case b"applied":
                 status = piece.raw["status"]

@@ -9,17 +9,20 @@ from functools import partial
 from typing import Any
 
 from wa_service.conversation.script import HOTEL_DESK
+from wa_service.observability import log
 from wa_service.observability.metrics_buffer import MetricsBuffer
 from wa_service.runtime import Runtime
 from wa_service.service.account_events import AccountEvents
 from wa_service.service.batches import BatchService
 from wa_service.service.console import SESSION_SECONDS, ConsoleServices
 from wa_service.service.conversation_view import ConversationView
+from wa_service.service.costs import CostService, charged_volume
 from wa_service.service.intake import Intake
 from wa_service.service.live_feed import LiveFeed
 from wa_service.service.marketing_consent import MarketingConsent
 from wa_service.service.meta_facts import MetaFacts, ask_meta
 from wa_service.service.now import NowView
+from wa_service.service.rate_card import RateCard, RateCardError
 from wa_service.service.replay import ReplayService
 from wa_service.service.script_trial import ScriptTrial
 from wa_service.service.search import Search
@@ -27,6 +30,7 @@ from wa_service.service.send import SendService
 from wa_service.service.subscriptions import SubscriptionService
 from wa_service.service.template_cache import Definitions, TemplateCache
 from wa_service.store.console_sessions import EndedSessions
+from wa_service.store.costs import Costs
 from wa_service.store.flusher import StoreUnavailableError
 from wa_service.store.template_categories import TemplateCategories
 from wa_service.whatsapp.stop_words import StopWords
@@ -38,6 +42,7 @@ class Services:
 
     send: SendService
     batches: BatchService
+    costs: CostService
     templates: TemplateCache
     intake: Intake
     replay: ReplayService
@@ -118,6 +123,7 @@ def build(runtime: Runtime, metrics_buffer: MetricsBuffer) -> Services:
     return Services(
         send=send,
         batches=batches,
+        costs=cost_service(runtime),
         templates=templates,
         intake=intake,
         replay=replay,
@@ -125,6 +131,31 @@ def build(runtime: Runtime, metrics_buffer: MetricsBuffer) -> Services:
         console=console,
         subscriptions=subscriptions,
     )
+
+
+def cost_service(runtime: Runtime) -> CostService:
+    """Build what sums costs up; the worker asks for it alone."""
+    settings = runtime.settings
+    card = None
+    if settings.rate_card is not None:
+        try:
+            card = RateCard.read(settings.rate_card)
+        except RateCardError as error:
+            log.get_logger().error("whatsapp.costs.rate_card_unusable", reason=str(error))
+    return CostService(Costs(runtime.store), card, _charged_by_meta(runtime))
+
+
+def _charged_by_meta(runtime: Runtime) -> Callable[[int, int], int] | None:
+    account = runtime.settings.business_account_id
+    if account is None:
+        return None
+    client = runtime.clients[runtime.numbers[0]]
+
+    def ask(begin: int, end: int) -> int:
+        wanted = f'pricing_analytics.start({begin}).end({end}).granularity(DAILY).dimensions(["PRICING_TYPE"])'
+        return charged_volume(client.graph("GET", f"/{account}", params={"fields": wanted}))
+
+    return ask
 
 
 def _note_categories(categories: TemplateCategories, definitions: Definitions) -> None:

@@ -24,6 +24,7 @@ SWEPT_A_STEP = 200
 LONGEST_WAIT_SECONDS = 40 * 86_400
 """How long a batch may wait, beside the retention: longer than `send_at` may be ahead."""
 _FAILED = "failed:"
+_COST = "cost:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,8 @@ class Batch:
     """A batch as its caller may see it; times in ms since 1970.
 
     `counts` by status, `reasons` of those that failed by Meta's code or our word, `first` and `last`: when the first
-    and the latest item ended or was accepted. `reason`: why it is paused.
+    and the latest item ended or was accepted. `reason`: why it is paused. `prices`: delivered
+    ones by (category, type, country) of Meta's price.
     """
 
     id: str
@@ -108,6 +110,7 @@ class Batch:
     reasons: Mapping[str, int]
     first: int | None
     last: int | None
+    prices: Mapping[tuple[str, str, str], int]
     numbers: tuple[str, ...]
 
 
@@ -274,8 +277,14 @@ def _read(batch_id: str, data: Mapping[str, str]) -> Batch:
         reasons=reasons,
         first=_ms(data["first"]) if "first" in data else None,
         last=_ms(data["last"]) if "last" in data else None,
+        prices={_price(name): int(value) for name, value in data.items() if name.startswith(_COST)},
         numbers=tuple(name.partition(":")[2] for name in data if name.startswith("number:")),
     )
+
+
+def _price(name: str) -> tuple[str, str, str]:
+    category, kind, country = name.removeprefix(_COST).split("\t")
+    return category, kind, country
 
 
 def _ms(value: str) -> int:

@@ -96,6 +96,8 @@ FAMILIES = (
     Family("batch_later:<id>:<n>", "zset", "indexes of items that rest, by until when", "until they left", "no"),
     Family("batches_canceled", "set", "batches of which items are being canceled", "while there is work", "no"),
     Family("batch_notices", "list", "what happened to batches, to be logged, at most 1,000", "short", "no"),
+    Family("costs:<day>", "hash", "messages by category, type, country, number, batch, tag", "400 days", "no"),
+    Family("costs_compared:<day>", "string", "a day's costs were compared with Meta's", "3 days", "no"),
     Family("wamid:<mark>", "string", "the record of a wamid", "retention", "holds"),
     Family("idempotency:<api key>:<mark>", "hash", "fingerprint, id, until", "24 h after the record's end", "holds"),
     Family("out:<n>:<priority>", "zset", "lanes whose head may go, by when", "while there is work", "holds"),

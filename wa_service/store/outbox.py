@@ -20,7 +20,14 @@ from wa_service.store.grants import Grant, GrantBatch, read_grants
 from wa_service.store.keys import SEEN_SECONDS, mark
 from wa_service.store.moments import Moment
 from wa_service.store.size_limits import fits
-from wa_service.store.status_forms import KEPT_BYTES, failure_of, foreign_status, status_event, status_key
+from wa_service.store.status_forms import (
+    KEPT_BYTES,
+    country_charged,
+    failure_of,
+    foreign_status,
+    status_event,
+    status_key,
+)
 from wa_service.store.stop_digests import StopDigests
 from wa_service.whatsapp.addresses import spellings
 from wa_service.whatsapp.webhooks.identity import identity_of_address
@@ -295,10 +302,9 @@ class Outbox:
         return OutcomeWritten(held == 1, text(status), int(waited), text(fallback_id))
 
     def apply_status(self, status: MessageStatus, at_ms: int) -> Command:
-        """The command that applies a status of Meta's. Result: [word, id, ms since accepted (-1 unknown), type].
-
-        The word: b"applied", b"late" (kept in the history only), b"told" (no step of the ladder: a payment's status, or
-        one that is new), b"duplicate" or b"foreign" (not ours).
+        """The command that applies a status of Meta's. Result: [word, id, ms since accepted (-1 unknown), type, and
+        perhaps the category and type of a price that was counted, with a tab between]. The word: b"applied", b"late"
+        (history only), b"told" (no step: a payment's, or one that is new), b"duplicate" or b"foreign" (not ours).
         """
         number, wamid, pricing = status.phone_number_id, status.id, status.pricing
         if pricing is not None and not fits(pricing, KEPT_BYTES):
@@ -318,6 +324,7 @@ class Outbox:
             error=orjson.dumps(failure) if failure else "",
             code=failure["code"] or 0 if failure else 0,
             pricing=orjson.dumps(pricing) if pricing else "",
+            country=country_charged(status),
             foreign=orjson.dumps({"n": number, "m": foreign_status(status, at_ms)}),
             event=orjson.dumps(status_event(status, at_ms, failure)),
         )

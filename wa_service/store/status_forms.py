@@ -9,12 +9,14 @@ from typing import Any
 from wa_service.store.keys import mark
 from wa_service.store.records import RANKS
 from wa_service.store.size_limits import bounded, fits
+from wa_service.whatsapp.countries import country_of
 from wa_service.whatsapp.errors import WhatsAppError
 from wa_service.whatsapp.webhooks.status import MessageStatus
 
 KEPT_BYTES = 16_384
 LONGEST_SENTENCE = 1_024
 LONGEST_WORD = 32
+_CHARGED = frozenset({"delivered", "read", "played"})
 _NOT_A_LETTER = re.compile("[^a-z]")
 
 
@@ -65,3 +67,10 @@ def failure_of(error: WhatsAppError) -> dict[str, Any]:
 
 def _sentence(text: str) -> str | None:
     return text[:LONGEST_SENTENCE] or None
+
+
+def country_charged(status: MessageStatus) -> str:
+    """Return the customer's country where the status may be what Meta charges for, else ""."""
+    if status.status not in _CHARGED:
+        return ""
+    return next(filter(None, map(country_of, status.addresses)), "")

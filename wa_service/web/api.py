@@ -15,6 +15,7 @@ from wa_service.runtime import Runtime
 from wa_service.service.wiring import Services
 from wa_service.web.batch_routes import BatchRoutes
 from wa_service.web.contact_routes import add_contact_routes
+from wa_service.web.cost_routes import add_cost_routes
 from wa_service.web.dead_letter_routes import add_dead_letter_routes
 from wa_service.web.event_routes import add_event_routes
 from wa_service.web.media_routes import add_media_routes
@@ -31,7 +32,8 @@ def api_blueprint(runtime: Runtime, services: Services, send_wait: float) -> API
     api = APIBlueprint("v1", __name__, url_prefix="/v1", operation_id_callback=_operation_id)
     clients = SenderClients(runtime.clients, runtime.numbers[0])
     MessageRoutes(services.send, runtime.records, runtime.outbox, clients, runtime.numbers, send_wait).add_to(api)
-    BatchRoutes(services.batches).add_to(api)
+    BatchRoutes(services.batches, services.costs).add_to(api)
+    add_cost_routes(api, services.costs)
     add_media_routes(api, clients)
     add_template_routes(api, services.templates)
     add_number_routes(api, clients)

@@ -14,9 +14,11 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from wa_service.service.batch_request import BatchRequest, read_batch, read_lines
 from wa_service.service.batches import BatchService, ItemProblem, fingerprint_of
+from wa_service.service.costs import CostService
 from wa_service.store.batches import Batch
 from wa_service.web.auth import allow, caller_name
 from wa_service.web.cached_schema import CachedSchemaModel
+from wa_service.web.cost_routes import CostItem
 from wa_service.web.message_routes import REPLAYED, idempotency_key
 from wa_service.web.models import FieldProblem, Moment, ResponseBody
 from wa_service.web.openapi import operation
@@ -150,6 +152,12 @@ class BatchState(ResponseBody):
         )
 
 
+class BatchDetail(BatchState):
+    """A batch, how far it is, and what was charged for it."""
+
+    cost: CostItem
+
+
 class BatchPage(ResponseBody):
     """Batches, the newest first; give `next` as `after` to go on; null at the end."""
 
@@ -162,6 +170,7 @@ class BatchRoutes:
     """The routes of batches."""
 
     service: BatchService
+    costs: CostService
 
     def add_to(self, api: APIBlueprint) -> None:
         """Add the routes."""
@@ -193,11 +202,15 @@ class BatchRoutes:
             found, following = self.service.page(query.after, query.limit)
             return BatchPage(items=[BatchState.of(batch) for batch in found], next=following).respond()
 
-        @api.get("/batches/<id>", **operation(200, BatchState))
+        @api.get("/batches/<id>", **operation(200, BatchDetail))
         @allow("read")
         def show_batch(path: BatchPath) -> Response:
             """Return how far a batch is."""
-            return _found(self.service.get(path.id))
+            batch = self.service.get(path.id)
+            if batch is None:
+                return _found(None)
+            cost = CostItem.of(self.costs.price_of(batch.prices))
+            return BatchDetail(**dict(BatchState.of(batch)), cost=cost).respond()
 
         @api.post("/batches/<id>/pause", **operation(200, BatchState))
         @allow("send")

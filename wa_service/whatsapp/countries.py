@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from typing import Final
+
 import phonenumbers
 
 from wa_service.whatsapp.addresses import is_user_id
 from wa_service.whatsapp.phone_numbers import is_number
+
+_TELLING: Final = 7
+"""So many digits of a number tell its country, where several share a country code (+1, +7, +44 …)."""
 
 
 def country_of(address: str) -> str:
@@ -14,11 +20,18 @@ def country_of(address: str) -> str:
         return address[:2]
     if not is_number(address):
         return ""
+    for length in (1, 2, 3):
+        if regions := phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(int(address[:length])):
+            region = regions[0] if len(regions) == 1 else _shared(address[:_TELLING], len(address), str(regions[0]))
+            return "" if region == "001" else str(region)
+    return ""
+
+
+@lru_cache(maxsize=16_384)
+def _shared(beginning: str, length: int, main: str) -> str:
+    """Numbers that begin alike are of one country; looking one up takes a fifth of a millisecond."""
     try:
-        parsed = phonenumbers.parse(f"+{address}")
+        parsed = phonenumbers.parse("+" + beginning.ljust(length, "0"))
     except phonenumbers.NumberParseException:
-        return ""
-    regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(parsed.country_code or 0, ())
-    region = regions[0] if len(regions) == 1 else phonenumbers.region_code_for_number(parsed)
-    region = region or next(iter(regions), "")
-    return "" if region == "001" else str(region)
+        return main
+    return phonenumbers.region_code_for_number(parsed) or main

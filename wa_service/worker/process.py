@@ -20,12 +20,14 @@ from wa_service.runtime import Runtime
 from wa_service.service.conversation_view import ConversationView
 from wa_service.service.count_writer import CountWriter
 from wa_service.service.subscriptions import sync_event_urls
+from wa_service.service.wiring import cost_service
 from wa_service.store.flusher import StoreUnavailableError
 from wa_service.store.schedule import Schedule
 from wa_service.store.subscriptions import TooManySubscriptionsError
 from wa_service.store.tag_numbers import TagNumbers
 from wa_service.worker.batches import BatchWorker
 from wa_service.worker.build_pipeline import build_pipeline
+from wa_service.worker.cost_check import CostChecker
 from wa_service.worker.inbound import InboundWorker
 from wa_service.worker.maintenance import Maintenance
 from wa_service.worker.media_fetcher import MediaFetcher
@@ -72,10 +74,11 @@ class WorkerProcess:
             OutboundWorker(number, built.outbox, sender, consumer=consumer, concurrency=settings.send_concurrency)
             for number, sender in built.senders.items()
         ]
-        self._senders: list[OutboundWorker | PushWorker | SchedulerWorker | BatchWorker] = [
+        self._senders: list[OutboundWorker | PushWorker | SchedulerWorker | BatchWorker | CostChecker] = [
             *self._outbound,
             SchedulerWorker(Schedule(built.outbox), built.numbers),
             BatchWorker(built.batches, built.numbers),
+            CostChecker(cost_service(built)),
             PushWorker(built.subscriptions, built.pusher),
         ]
         self._maintenance = Maintenance(

@@ -247,3 +247,17 @@ def test_a_callback_that_keeps_silent_is_2200_after_six_seconds(fresh: Emulator)
 def test_a_callback_url_has_its_form(meta: Emulator, url: str) -> None:
     configuration = {"override_callback_uri": url or "nothing", "verify_token": "v"}
     assert error(meta.post(NUMBER, {"webhook_configuration": configuration}))["code"] == 100
+
+
+def test_pricing_analytics_counts_what_was_delivered_by_day_and_kind(meta: Emulator) -> None:
+    meta.write()
+    meta.text()
+    meta.text()
+    now = int(meta.world.clock.now())
+    wanted = (
+        f"pricing_analytics.start({now - 3_600}).end({now + 3_600}).granularity(DAILY).dimensions([%22PRICING_TYPE%22])"
+    )
+    (part,) = meta.get(f"{ACCOUNT}?fields={wanted}").json["pricing_analytics"]["data"]
+    (point,) = part["data_points"]
+    assert (point["volume"], point["pricing_type"], point["cost"]) == (2, "FREE_CUSTOMER_SERVICE", 0)
+    assert error(meta.get(f"{ACCOUNT}?fields=pricing_analytics"))["code"] == 100

@@ -49,6 +49,7 @@ FACTS: dict[str, Callable[[], None]] = {
     "whatsapp_speech_seconds_count": lambda: metrics.speech_took(0.4),
     "whatsapp_marketing_choices_total": lambda: metrics.marketing_chosen("stop", "words"),
     "whatsapp_push_total": lambda: metrics.event_pushed("sub_1", "taken"),
+    "whatsapp_billable_total": lambda: metrics.price_told("marketing", "regular"),
     "whatsapp_batches_total": lambda: metrics.batch_changed("paused", "spam_limited"),
 }  # fmt: skip
 

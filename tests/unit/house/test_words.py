@@ -41,6 +41,7 @@ SAME_MEANING = {
     "app",
     "batches",
     "client",
+    "costs",
     "deadline",
     "events",
     "messages",

@@ -35,6 +35,7 @@ CALLERS: dict[str, Caller] = {
     "POST /v1/batches/<id>/pause": "send",
     "POST /v1/batches/<id>/resume": "send",
     "DELETE /v1/batches/<id>": "send",
+    "GET /v1/costs": "read",
     "POST /v1/media": "send",
     "GET /v1/media/<id>": "read",
     "DELETE /v1/media/<id>": "admin",

@@ -2,9 +2,10 @@
 -- s:<status> is the mark against repeats. mark: digest of number and wamid · status: or a word of no rank · error,
 -- pricing: JSON ("" none) · participant: of a group whom it is about ("" all) · code: of the error (0 none) · foreign: what is kept of it where the send is not ours (JSON) ·
 -- event: what the events stream has of it (a JSON object, to which id, message_type, tag and biz_opaque_callback_data are added).
--- Return {"applied"|"late"|"told"|"duplicate"|"foreign", id, ms since accepted, type}.
--- args: id mark wamid status at number participant retention:number error code pricing foreign event
--- include: refuse_when_full clock lifetime wake thread events lane batch record stop participants
+-- country: of the customer, "" unknown; its price is counted with the first status of being delivered.
+-- Return {"applied"|"late"|"told"|"duplicate"|"foreign", id, ms since accepted, type, "category\ttype" counted or ""}.
+-- args: id mark wamid status at number participant retention:number error code pricing country foreign event
+-- include: refuse_when_full clock lifetime wake thread events lane batch record stop participants costs
 local function read(name)
   return redis.call('HMGET', record_key(name), 'c', 's:accepted', 'wamid', 'type', 'opaque', 'n', 'error', 'confirmed',
     'rank', 's:' .. status, 'claimed', 'tag')
@@ -109,4 +110,5 @@ if status == 'failed' and risen and code == '131050' and participant == '' then 
 if RANK[status] > RANK.sent then redis.call('HDEL', record, 'fallback') end
 append_status_event()
 if risen then count_in_batch(id) end
-return { (risen or participant ~= '') and 'applied' or 'late', id, wall - accepted, v[4] }
+local counted = RANK[status] >= RANK.delivered and count_cost(id, pricing, country, tonumber(at)) or ''
+return { (risen or participant ~= '') and 'applied' or 'late', id, wall - accepted, v[4], counted }

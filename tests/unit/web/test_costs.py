@@ -1,0 +1,160 @@
+"""What messages were charged for: counted once for each, grouped, priced, compared with Meta."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.unit.web.conftest import Start, Web
+from tests.unit.web.deliveries import NUMBER, delivery, value_of
+from wa_service.service.costs import CostService, charged_volume
+from wa_service.service.rate_card import RateCard, RateCardError
+from wa_service.service.wiring import cost_service
+from wa_service.store.costs import Costs, today
+
+CARD = "country,category,price,currency\nGB,marketing,0.05,EUR\n*,marketing,0.10,EUR\n*,*,0.01,EUR\n"
+PRICED = {"billable": True, "pricing_model": "PMP", "category": "marketing", "type": "regular"}
+
+
+def status(web: Web, grant_id: str, word: str, pricing: Any = PRICED, recipient: str = "447700900123") -> None:
+    told = {
+        "id": "wamid.HBgLACCEPTED",
+        "status": word,
+        "timestamp": str(int(time.time())),
+        "recipient_id": recipient,
+        "biz_opaque_callback_data": grant_id,
+    }
+    told |= {"pricing": pricing} if pricing else {}
+    assert web.webhook(delivery(value_of(NUMBER, statuses=[told]))).status_code == 200
+
+
+def sent(web: Web, **body: Any) -> str:
+    web.send({"to": "447700900123", "text": "hello", **body}, Prefer="respond-async")
+    return web.accept().id
+
+
+def costs(web: Web, by: str = "category") -> Any:
+    answer = web.get(f"/v1/costs?by={by}")
+    assert answer.status_code == 200, answer.text
+    return answer.json
+
+
+@pytest.fixture
+def priced(start_web: Start, tmp_path: Path) -> Web:
+    card = tmp_path / "rates.csv"
+    card.write_text(CARD, encoding="utf-8")
+    return start_web({"WA_RATE_CARD": str(card)})
+
+
+def test_a_message_is_counted_once_when_it_is_delivered(priced: Web) -> None:
+    name = sent(priced, tag="spring")
+    status(priced, name, "sent")
+    assert costs(priced)["total"]["messages"] == 0
+    for word in ("delivered", "delivered", "read"):
+        status(priced, name, word)
+    told = costs(priced, "category,country,number,tag")
+    assert told["items"] == [
+        {
+            "group": {"category": "marketing", "country": "GB", "number": NUMBER, "tag": "spring"},
+            "messages": 1,
+            "billable": 1,
+            "amount": "0.05",
+        }
+    ]
+    assert told["currency"] == "EUR"
+    metrics = priced.client.get("/metrics").text
+    assert 'whatsapp_billable_total{category="marketing",type="regular"}' in metrics
+
+
+def test_what_was_free_is_told_and_costs_nothing(priced: Web) -> None:
+    name = sent(priced)
+    status(priced, name, "read", PRICED | {"billable": False, "category": "service", "type": "free_customer_service"})
+    assert costs(priced, "type")["items"] == [
+        {"group": {"type": "free_customer_service"}, "messages": 1, "billable": 0, "amount": "0"}
+    ]
+
+
+def test_the_price_that_came_with_sent_counts_where_delivered_brings_none(priced: Web) -> None:
+    name = sent(priced)
+    status(priced, name, "sent")
+    status(priced, name, "delivered", None)
+    assert costs(priced)["total"]["billable"] == 1
+
+
+def test_a_batch_knows_what_it_cost(priced: Web) -> None:
+    body = {"message": {"text": "hello"}, "items": [{"to": "447700900123"}]}
+    batch = priced.post("/v1/batches", json=body).json["id"]
+    priced.runtime.batches.feed(NUMBER, {})
+    status(priced, priced.accept().id, "delivered")
+    expected = {"group": {}, "messages": 1, "billable": 1, "amount": "0.05"}
+    assert priced.get(f"/v1/batches/{batch}").json["cost"] == expected
+    assert costs(priced, "batch")["items"][0]["group"] == {"batch": batch}
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [("by=colour", "by"), ("from=2026-13-01", "from"), ("from=2026-02-02&to=2026-02-01", "from"), ("of=x", "of")],
+)
+def test_a_wrong_question_is_refused(web: Web, query: str, field: str) -> None:
+    refused = web.get(f"/v1/costs?{query}")
+    assert (refused.status_code, refused.json["errors"][0]["field"]) == (400, field)
+
+
+def test_a_rate_card_prices_by_country_then_any(tmp_path: Path) -> None:
+    card = tmp_path / "rates.csv"
+    card.write_text(CARD, encoding="utf-8")
+    read = RateCard.read(card)
+    assert read.price("GB", "MARKETING") == Decimal("0.05")
+    assert read.price("DE", "marketing") == Decimal("0.10")
+    assert read.price("DE", "utility") == Decimal("0.01")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a,b\n1,2\n", "country,category,price\nGB,x,-1\n", "country,category,price,currency\nGB,x,1,EUR\nDE,x,1,USD\n"],
+)
+def test_a_rate_card_that_means_nothing_is_refused(tmp_path: Path, text: str) -> None:
+    card = tmp_path / "rates.csv"
+    card.write_text(text, encoding="utf-8")
+    with pytest.raises(RateCardError):
+        RateCard.read(card)
+
+
+@pytest.mark.parametrize(("theirs", "agrees"), [(1_000, True), (1_009, True), (1_020, False), (0, False)])
+def test_a_settled_day_is_compared_once(web: Web, lines: list[dict[str, Any]], theirs: int, agrees: bool) -> None:
+    day = today() - timedelta(days=2)
+    key = web.runtime.store.keys.of("costs", str(int(time.time() // 86_400) - 2))
+    web.runtime.store.do("HSET", key, f"marketing\tregular\tGB\t{NUMBER}\t\t", 1_000)
+    web.runtime.store.do("HSET", key, f"service\tfree_customer_service\tGB\t{NUMBER}\t\t", 500)
+    asked = []
+    service = CostService(Costs(web.runtime.store), None, lambda *moments: asked.append(moments) or theirs)  # type: ignore[func-returns-value]  # then theirs
+    assert service.compare() is agrees
+    assert service.compare() is None
+    assert len(asked) == 1
+    warned = [line for line in lines if line["event"] == "whatsapp.costs.differ"]
+    assert [(line["day"], line["ours"], line["metas"]) for line in warned] == (
+        [] if agrees else [(day.isoformat(), 1_000, theirs)]
+    )
+
+
+def test_only_what_meta_charged_for_is_summed() -> None:
+    points = [
+        {"volume": 7, "pricing_type": "REGULAR"},
+        {"volume": 5, "pricing_type": "FREE_CUSTOMER_SERVICE"},
+        {"volume": 2, "pricing_type": "regular"},
+    ]
+    assert charged_volume({"pricing_analytics": {"data": [{"data_points": points}]}}) == 9
+    assert charged_volume({}) == 0
+
+
+def test_a_rate_card_that_cannot_be_read_leaves_costs_without_prices(
+    start_web: Start, lines: list[dict[str, Any]]
+) -> None:
+    web = start_web({"WA_RATE_CARD": "/nowhere/rates.csv"})
+    assert cost_service(web.runtime).rate_card is None
+    assert "whatsapp.costs.rate_card_unusable" in [line["event"] for line in lines]

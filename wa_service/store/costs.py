@@ -1,0 +1,55 @@
+"""What messages were charged for, by day, as Meta's statuses told it; steps/shared/costs.lua counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from wa_service.store.client import Store, fields, text
+
+LONGEST_RANGE_DAYS = 400
+_EPOCH = date(1970, 1, 1)
+_COMPARED_SECONDS = 3 * 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class CostCount:
+    """So many delivered messages of one kind; `country` "" where unknown, `batch` and `tag` "" where there is none."""
+
+    category: str
+    type: str
+    country: str
+    number: str
+    batch: str
+    tag: str
+    messages: int
+
+
+class Costs:
+    """The counts of each day (UTC, by Meta's time of the delivery). Raises `StoreUnavailableError`."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def between(self, first: date, last: date) -> Iterator[CostCount]:
+        """Yield what was counted from one day to another, both included."""
+        days = (last - first).days + 1
+        keys = [self._key(first + timedelta(days=each)) for each in range(min(days, LONGEST_RANGE_DAYS))]
+        for raw in self._store.run([("HGETALL", key) for key in keys]):
+            for name, count in fields(raw).items():
+                category, kind, country, number, batch, tag = name.split("\t")
+                yield CostCount(category, kind, country, number, batch, tag, int(count))
+
+    def begin_comparison(self, day: date) -> bool:
+        """Whether nobody has compared a day's counts with Meta's; from now on somebody has."""
+        name = self._store.keys.of("costs_compared", day.isoformat())
+        return text(self._store.do("SET", name, "1", "NX", "EX", _COMPARED_SECONDS)) == "OK"
+
+    def _key(self, day: date) -> str:
+        return self._store.keys.of("costs", str((day - _EPOCH).days))
+
+
+def today() -> date:
+    """Return the day in UTC."""
+    return datetime.now(UTC).date()

@@ -1,0 +1,28 @@
+-- Costs: what Meta says of a message's price is counted once for each record, when it is delivered: costs:<day> by
+-- category, type, country, number, batch and tag; a batch has its own by the first three.
+local COSTS_SECONDS = 34560000 -- 400 days: last year's month can be compared
+local MOST_KINDS = 20000 -- a tag of its own for each message would make a field for each
+
+-- count_cost(id, pricing, country, at) -> "category\ttype", '' where nothing was counted. pricing: JSON; at: ms.
+local function count_cost(id, pricing, country, at)
+  local record = prefix .. 'record:' .. id
+  local v = redis.call('HMGET', record, 'pricing', 'costed', 'n', 'batch', 'tag')
+  pricing = pricing ~= '' and pricing or v[1]
+  if not pricing or v[2] then return '' end
+  local category = string.match(pricing, '"category":"([%w_%-]+)"')
+  local kind = string.match(pricing, '"type":"([%w_%-]+)"')
+  if not category then return '' end
+  kind = kind or (string.find(pricing, '"billable":true', 1, true) and 'regular' or 'free')
+  redis.call('HSET', record, 'costed', 1)
+  local key = prefix .. 'costs:' .. math.floor(at / 86400000)
+  local field = table.concat({ category, kind, country, v[3], v[4] or '', v[5] or '' }, '\t')
+  if v[5] and redis.call('HEXISTS', key, field) == 0 and redis.call('HLEN', key) >= MOST_KINDS then
+    field = table.concat({ category, kind, country, v[3], v[4] or '', '' }, '\t')
+  end
+  redis.call('HINCRBY', key, field, 1)
+  refresh_ttl(key, COSTS_SECONDS)
+  if v[4] and redis.call('EXISTS', prefix .. 'batch:' .. v[4]) == 1 then
+    redis.call('HINCRBY', prefix .. 'batch:' .. v[4], 'cost:' .. table.concat({ category, kind, country }, '\t'), 1)
+  end
+  return category .. '\t' .. kind
+end
