@@ -43,6 +43,7 @@ def test_a_stop_by_five_roads_and_then_a_thousand_offers_leaves_none(stack: Stac
         with ThreadPoolExecutor(16) as pool:
             return Counter(pool.map(offer, whom))
 
+    assert stack.api("GET", "/v1/templates").status_code == 200  # from here on the template's category is known
     assert offer_to(refused) == {202: count}
     eventually(lambda: all(stopped(stack, one) for one in refused), within=60)
     before = len(offers(stack))
