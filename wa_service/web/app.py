@@ -21,10 +21,11 @@ from wa_service.web import problems
 from wa_service.web.api import api_blueprint, measure_calls
 from wa_service.web.auth import KeyRing, check_routes, require_keys
 from wa_service.web.console.pages import console_blueprint
+from wa_service.web.docs_page import docs_blueprint
 from wa_service.web.health import health_blueprint
 from wa_service.web.limits import CallLimits
 from wa_service.web.loopback_hosts import refuse_foreign_hosts
-from wa_service.web.openapi import DESCRIPTION, docs_blueprint, refuse_unknown_parameters
+from wa_service.web.openapi import DESCRIPTION, refuse_unknown_parameters
 from wa_service.web.trusted_proxies import TrustedProxies
 from wa_service.web.webhook import webhook_blueprint
 from wa_service.whatsapp.outbound.field_problems import problems as field_problems

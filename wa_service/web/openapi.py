@@ -5,23 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from functools import cache
-from importlib.resources import files
 from typing import Any, Final, cast
 
-import orjson
-from flask import Blueprint, Response, current_app, request
+from flask import Blueprint, current_app, request
 from flask_openapi3.openapi import OpenAPI
 from pydantic import BaseModel
 
 from wa_service.web import problems
-from wa_service.web.auth import allow, caller_of
+from wa_service.web.auth import caller_of
 from wa_service.web.event_schema import event_schemas
 from wa_service.web.message_schema import REF, message_schemas
 from wa_service.web.models import ProblemBody
 from wa_service.whatsapp.media.download import MEDIA_TYPES
 
 DESCRIPTION: Final = (
-    "Sends WhatsApp messages and tells what customers wrote. Errors are `application/problem+json` (RFC 9457)."
+    "Sends WhatsApp messages and tells what customers wrote. Calls carry `Authorization: Bearer <key>`. Errors are "
+    "`application/problem+json` (RFC 9457); [their types](/docs/problems)."
 )
 _RATE_HEADERS: Final = {
     "RateLimit-Limit": "Calls that this key may make in a window.",
@@ -65,12 +64,6 @@ _SEND_HEADERS: Final = [
         "description": "`respond-async`: answer 202 at once, send after the others.",
     },
 ]
-_STATIC: Final = {"docs.js": "text/javascript; charset=utf-8", "docs.css": "text/css; charset=utf-8"}
-_PAGE_HEADERS: Final = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-}
 
 
 def operation(
@@ -137,41 +130,6 @@ def refuse_unknown_parameters(api: Blueprint) -> None:
     api.before_request(refuse)
 
 
-def docs_blueprint(
-    app: OpenAPI, numbers: Sequence[str], longest_ttl: int, is_caller: Callable[[str | None], bool]
-) -> Blueprint:
-    """`/openapi.json`, and a page at `/docs` that shows it; everything the page needs comes from here.
-
-    `is_caller` says of an Authorization header whether it has a key of ours: only then our numbers are named.
-    """
-    blueprint = Blueprint("docs", __name__)
-    document = cache(lambda named: orjson.dumps(build(app, numbers if named else (), longest_ttl)))
-    static = files("wa_service.web").joinpath("static")
-
-    @blueprint.get("/openapi.json")
-    @allow("anyone")
-    def openapi() -> Response:
-        """The description of the REST API."""
-        return Response(document(is_caller(request.headers.get("Authorization"))), content_type=_JSON)
-
-    @blueprint.get("/docs")
-    @allow("anyone")
-    def docs() -> Response:
-        """The description for people."""
-        page = static.joinpath("docs.html").read_bytes()
-        return Response(page, content_type="text/html; charset=utf-8", headers=_PAGE_HEADERS)
-
-    @blueprint.get("/docs/<name>")
-    @allow("anyone")
-    def asset(name: str) -> Response:
-        """The page's script and style."""
-        if name not in _STATIC:
-            raise problems.ProblemError(problems.NOT_FOUND)
-        return Response(static.joinpath(name).read_bytes(), content_type=_STATIC[name], headers=_PAGE_HEADERS)
-
-    return blueprint
-
-
 def build(app: OpenAPI, numbers: Sequence[str], longest_ttl: int) -> dict[str, Any]:
     """The whole document; `numbers` are the phone number ids to name, `longest_ttl` in seconds."""
     document: dict[str, Any] = deepcopy(app.api_doc)
@@ -187,9 +145,9 @@ def build(app: OpenAPI, numbers: Sequence[str], longest_ttl: int) -> dict[str, A
     components["headers"] = {
         name: {"description": text, "schema": {"type": "integer", "minimum": 0}} for name, text in _RATE_HEADERS.items()
     }
-    for path in document["paths"].values():
-        for operation in path.values():
-            _complete(operation, app.view_functions[f"v1.{operation['operationId']}"])
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            _complete(operation, app.view_functions[f"v1.{operation['operationId']}"], path.split("/")[2])
             if numbers:
                 _name_numbers(operation, numbers)
     document["x-problems"] = [
@@ -209,14 +167,14 @@ def _name_numbers(operation: dict[str, Any], numbers: Sequence[str]) -> None:
         body["schema"]["properties"]["from"]["anyOf"][0] = {"enum": list(numbers)}
 
 
-def _complete(operation: dict[str, Any], view: Callable[..., object]) -> None:
-    """What every operation has: its key, the role it needs, and how it says no."""
+def _complete(operation: dict[str, Any], view: Callable[..., object], tag: str) -> None:
+    """What every operation has: its resource as tag, its key, the role it needs, and how it says no."""
     role = caller_of(view)
     operation["security"] = [{"key": []}]
     operation["x-role"] = role
     text = operation.get("description", "").replace("<br/>", "\n")
     operation["description"] = f"{text}\n\nNeeds a key with the role `{role}`.".strip()
-    operation.pop("tags", None)
+    operation["tags"] = [tag]
     rates = {name: {"$ref": f"#/components/headers/{name}"} for name in _RATE_HEADERS}
     for response in operation["responses"].values():
         response["headers"] = rates | response.get("headers", {})

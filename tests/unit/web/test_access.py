@@ -69,6 +69,7 @@ CALLERS: dict[str, Caller] = {
     "GET /openapi.json": "anyone",
     "GET /docs": "anyone",
     "GET /docs/<name>": "anyone",
+    "GET /docs/problems": "anyone",
     "GET /console": "session: read",
     "GET /console/sign-in": "anyone",
     "POST /console/sign-in": "anyone",
