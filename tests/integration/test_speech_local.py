@@ -29,7 +29,7 @@ from wa_service.conversation.semantic import SemanticMatcher
 from wa_service.conversation.utterance import read_utterance
 from wa_service.speech.audio import AudioContainer, RecordingTooLongError, RecordingUnreadableError, detect
 from wa_service.speech.local_server import LocalSpeechServer
-from wa_service.speech.weights import WeightsError, verify, wheel_directory
+from wa_service.speech.weights import WeightsError, multilingual_is_installed, verify, wheel_directory
 from wa_service.whatsapp.webhooks.events import InboundMessage, parse
 
 NOTES = notes()
@@ -388,3 +388,12 @@ def test_a_stopped_pipeline_leaves_no_process() -> None:
 
     assert len(pids) == 2
     assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+
+
+@pytest.mark.skipif(not multilingual_is_installed(), reason="the extra `multilingual` is not installed")
+def test_the_multilingual_model_is_loaded_within_its_limits_and_names_no_only_language() -> None:
+    with started("--model", "multilingual", seconds=60.0) as client:
+        until(lambda: worker_pid(client), seconds=60.0)
+        heard = client.transcribe(BREAKFAST.content, AudioContainer.OGG)
+    assert "breakfast" in heard.text.lower()
+    assert heard.only_language == ""

