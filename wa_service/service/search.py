@@ -13,6 +13,7 @@ from wa_service.store.threads import Threads
 
 LONGEST: Final = 256
 _RECORD_ID: Final = re.compile(r"[0-9a-f]{32}f?")
+_LONGEST_TAG: Final = 68
 _DIGITS: Final = re.compile(r"[+0-9 ()./\-]{6,25}")
 
 
@@ -48,7 +49,7 @@ class Search:
         return self._threads.last_places(conversations)
 
     def find(self, wanted: str) -> list[FoundConversation]:
-        """Return what fits, the surest first, each conversation once for each thing it was found by."""
+        """Return what fits, by the surest way that finds anything; `tag:` in front looks for a tag at once."""
         wanted = wanted.strip()[:LONGEST]
         if not wanted:
             return []
@@ -56,10 +57,11 @@ class Search:
             return self._at(list(self._message_places(wanted)), "message")
         address = re.sub(r"[ ()./\-]", "", wanted) if _DIGITS.fullmatch(wanted) else wanted
         found = self._found(self._contacts.conversations_of(address), "number")
-        if not found and not _DIGITS.fullmatch(wanted):
+        if not found and not _DIGITS.fullmatch(wanted) and not wanted.startswith("tag:"):
             found = self._found(self._threads.named(wanted), "name")
-        tagged = self._threads.tagged(wanted.removeprefix("tag:")) if len(wanted) <= 64 else []
-        return found + self._at([f"r{record_id}" for record_id in tagged], "tag")
+        if found or len(wanted) > _LONGEST_TAG:
+            return found
+        return self._at([f"r{record_id}" for record_id in self._threads.tagged(wanted.removeprefix("tag:"))], "tag")
 
     def _message_places(self, wanted: str) -> Iterator[str]:
         record = self._records.find(wanted, self._numbers)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from string import ascii_lowercase, ascii_uppercase
 from typing import Any, Final
 
 import orjson
@@ -25,6 +26,7 @@ _STEP: Final = 2_000
 MOST_LOOKED_AT: Final = 200_000
 """Conversations or sends that one search looks at, newest first."""
 _TAIL: Final = 20
+_SMALL: Final = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,8 @@ class Threads:
 
     def named(self, name: str, count: int = 50) -> list[str]:
         """Return conversations whose customer's name holds this text, those of late first."""
-        forms = {name, name.lower(), name.casefold(), name.title(), name.upper()}
+        # The server makes the letters a to z small, and leaves all others as they are.
+        forms = {form.translate(_SMALL) for form in (name, name.lower(), name.casefold(), name.title(), name.upper())}
         return self._search("recent", "contact", "name", sorted(forms), exact=False, count=count)
 
     def tagged(self, tag: str, count: int = 50) -> list[str]:
