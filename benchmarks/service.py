@@ -95,6 +95,32 @@ class Sink(_Watched):
         return count
 
 
+class Subscribers(_Watched):
+    """Who is pushed events; see `benchmarks/subscribers.py`."""
+
+    def __init__(self, workshop: Workshop, *, on: Collection[int] = machine.ALL) -> None:
+        super().__init__(workshop, "subscribers", on, {})
+        self.urls = (f"http://127.0.0.1:{self.port}/fast", f"http://127.0.0.1:{self.port}/slow")
+
+    def ages(self, expected: int, seconds: float = 60.0) -> list[float]:
+        """How old each event was when the fast one got it, in seconds.
+
+        Raises:
+            BenchmarkError: not all came.
+        """
+        end = time.monotonic() + seconds
+        while len(ages := self._told()) < expected:
+            if time.monotonic() > end:
+                raise BenchmarkError(f"{len(ages)} of {expected} events were pushed")
+            time.sleep(0.2)
+        return ages
+
+    def _told(self) -> list[float]:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/_bench", timeout=10) as answer:
+            ages: list[float] = json.load(answer)
+        return ages
+
+
 class Service:
     """The service's parts, each started when asked for, with the settings of production where not said otherwise."""
 

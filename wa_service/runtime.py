@@ -23,7 +23,7 @@ from wa_service.delivery.sender import Sender
 from wa_service.observability import log, metrics
 from wa_service.push.pusher import Pusher
 from wa_service.resilience.deadline import GreenletDeadline
-from wa_service.resilience.destinations import DestinationPolicy
+from wa_service.resilience.destinations import DestinationPolicy, look_up, remembering
 from wa_service.resilience.http import HttpCaller
 from wa_service.store.batches import Batches
 from wa_service.store.client import Replication, Store, connect
@@ -128,7 +128,8 @@ def build(settings: Settings, ledger: SendLedger | None = None) -> Runtime:
         for number in numbers
     }
     events = Events(store, retention_seconds=retention)
-    push_policy = DestinationPolicy([ip_network(network) for network in settings.push_allow])
+    networks = [ip_network(network) for network in settings.push_allow]
+    push_policy = DestinationPolicy(networks, look_up=remembering(look_up))
     return Runtime(
         settings=settings,
         numbers=numbers,

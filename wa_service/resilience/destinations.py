@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -23,6 +24,7 @@ LOOPBACK: tuple[Network, ...] = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.
 
 _PORTS = {"http": 80, "https": 443}
 _LONGEST_URL = 2_048
+_MOST_REMEMBERED = 256
 
 # Python's `is_global` differs between patch releases, so what is refused is written out. IPv4 addresses inside IPv6
 # ones (mapped, 6to4, NAT64, Teredo) are judged as IPv6 networks here and as the IPv4 address they hold.
@@ -86,6 +88,25 @@ def look_up(host: str, port: int) -> list[str]:
     """Return every address that a name resolves to. Raise OSError where it resolves to none."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+def remembering(look_up: LookUp, *, seconds: float = 5.0, clock: Callable[[], float] = time.monotonic) -> LookUp:
+    """Return a look-up that asks for a name once in `seconds`, for callers that call often.
+
+    What it remembers is judged in each call, and what is judged is connected to, so an old answer opens nothing.
+    """
+    known: dict[tuple[str, int], tuple[float, Sequence[str]]] = {}
+
+    def remembered(host: str, port: int) -> Sequence[str]:
+        until, addresses = known.get((host, port), (0.0, ()))
+        if clock() >= until:
+            addresses = look_up(host, port)
+            if len(known) >= _MOST_REMEMBERED:
+                known.clear()
+            known[(host, port)] = (clock() + seconds, addresses)
+        return addresses
+
+    return remembered
 
 
 class DestinationPolicy:

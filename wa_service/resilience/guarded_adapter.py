@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from collections.abc import Mapping
+from typing import Any, Final, cast
 
-from requests.adapters import HTTPAdapter
+from requests.adapters import DEFAULT_CA_BUNDLE_PATH, HTTPAdapter
 from requests.exceptions import RequestException
-from urllib3 import HTTPConnectionPool, Retry
+from urllib3 import BaseHTTPResponse, HTTPConnectionPool, Retry, Timeout
 
-from wa_service.resilience.destinations import DestinationPolicy, DestinationRefusedError
+from wa_service.resilience.destinations import Destination, DestinationPolicy, DestinationRefusedError
 from wa_service.whatsapp.http.adapter import WatchedAdapter
+
+_MOST_DESTINATIONS: Final = 64
 
 
 class RefusedURLError(RequestException):
@@ -24,7 +27,45 @@ class GuardedAdapter(WatchedAdapter):
 
     def __init__(self, policy: DestinationPolicy, *, pool_size: int = 32) -> None:
         self._policy = policy
+        self._judged: dict[tuple[str, str, int, str], HTTPConnectionPool] = {}
         super().__init__(pool_size=pool_size, retries=Retry(False))
+        self.init_poolmanager(_MOST_DESTINATIONS, pool_size)
+
+    def post(
+        self, url: str, body: bytes, headers: Mapping[str, str], *, connect_seconds: float, read_seconds: float
+    ) -> BaseHTTPResponse:
+        """POST without what `requests` adds to a call, which costs more than the call; the answer's body is unread."""
+        try:
+            destination = self._policy.resolve(url)
+        except DestinationRefusedError as error:
+            raise RefusedURLError(str(error)) from None
+        return self._pool_of(destination).urlopen(
+            "POST",
+            destination.target,
+            body=body,
+            headers={**headers, "Host": destination.host_header},
+            retries=self.max_retries,
+            redirect=False,
+            assert_same_host=False,
+            timeout=Timeout(connect=connect_seconds, read=read_seconds),
+            preload_content=False,
+            decode_content=False,
+        )
+
+    def _pool_of(self, destination: Destination) -> HTTPConnectionPool:
+        """Return the pool of a judged address, for the name that its certificate must bear."""
+        key = (destination.scheme, destination.host, destination.port, destination.address)
+        pool = self._judged.get(key)
+        if pool is None or pool.pool is None:  # the manager closes what it has not seen for long
+            tls = {"cert_reqs": "CERT_REQUIRED", "ca_certs": DEFAULT_CA_BUNDLE_PATH}
+            tls |= {"server_hostname": destination.host, "assert_hostname": destination.host}
+            pool = self.poolmanager.connection_from_host(
+                destination.address, destination.port, destination.scheme, tls if destination.scheme == "https" else {}
+            )
+            if len(self._judged) >= _MOST_DESTINATIONS:
+                self._judged.clear()
+            self._judged[key] = pool
+        return pool
 
     def get_connection_with_tls_context(
         self, request: Any, verify: Any, proxies: Any = None, cert: Any = None

@@ -9,7 +9,7 @@ from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3 import Retry
+from urllib3 import BaseHTTPResponse, Retry
 from urllib3.exceptions import HTTPError as Urllib3Error
 from urllib3.exceptions import NewConnectionError, ProtocolError
 
@@ -59,6 +59,7 @@ class HttpCaller:
         self._session = requests.Session()
         self._session.trust_env = False
         adapter = _adapter(unix_socket, policy)
+        self._guarded = adapter if isinstance(adapter, GuardedAdapter) else None
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
 
@@ -84,13 +85,20 @@ class HttpCaller:
     def _post(self, url: str, seconds: float, headers: Mapping[str, str], content: Mapping[str, Any]) -> HttpAnswer:
         # A read may take longer than the deadline, so that it is the deadline that ends it.
         times = (min(self._connect_seconds, seconds), seconds + 1)
+        if self._guarded is not None and isinstance(data := content.get("data"), bytes):
+            answer = self._guarded.post(url, data, headers, connect_seconds=times[0], read_seconds=times[1])
+            return HttpAnswer(answer.status, self._read(answer), answer.headers)
         with self._session.post(
             url, headers=dict(headers), timeout=times, allow_redirects=False, stream=True, **content
         ) as response:
-            body: bytes = response.raw.read(self._max_answer + 1, decode_content=True)
-            if len(body) > self._max_answer:
-                raise HttpCallError("the answer is too long")
-            return HttpAnswer(response.status_code, body, response.headers)
+            return HttpAnswer(response.status_code, self._read(response.raw), response.headers)
+
+    def _read(self, answer: BaseHTTPResponse) -> bytes:
+        body: bytes = answer.read(self._max_answer + 1, decode_content=True)
+        if len(body) > self._max_answer:
+            answer.close()
+            raise HttpCallError("the answer is too long")
+        return body
 
 
 def _adapter(unix_socket: Path | None, policy: DestinationPolicy | None) -> HTTPAdapter:

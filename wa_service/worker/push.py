@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable
 
 import gevent
@@ -10,11 +11,13 @@ from gevent.event import Event
 from gevent.pool import Pool
 
 from wa_service.observability import log, metrics
-from wa_service.push.pusher import Pusher
+from wa_service.push.pusher import Pushed, Pusher
 from wa_service.store.flusher import StoreUnavailableError
 from wa_service.store.subscriptions import Delivery, Subscription, Subscriptions
 
-SIDE_BY_SIDE = 32
+SIDE_BY_SIDE = 64
+"""Deliveries to one subscriber at a time."""
+WRITES_SIDE_BY_SIDE = 256
 LOOK_SECONDS = 0.1
 """How soon an event that comes while nothing waits is pushed."""
 REFRESH_SECONDS = 1.0
@@ -48,7 +51,11 @@ class PushWorker:
 
     def join(self, seconds: float) -> None:
         """Wait at most `seconds` for deliveries under way, then release the rest."""
-        gevent.joinall([greenlet for loop in self._loops.values() for greenlet in loop.greenlets], timeout=seconds)
+        until = time.monotonic() + seconds
+        while greenlets := [greenlet for loop in self._loops.values() for greenlet in loop.greenlets]:
+            gevent.joinall(greenlets, timeout=max(0.0, until - time.monotonic()))  # a delivery ends in a write
+            if time.monotonic() >= until:
+                break
         held = [delivery for loop in self._loops.values() for delivery in loop.held.values()]
         for loop in self._loops.values():
             loop.kill()
@@ -80,13 +87,15 @@ class _Loop:
         self._pusher = pusher
         self._on_paused = on_paused
         self._pool = Pool(SIDE_BY_SIDE)
+        self._writes = Pool(WRITES_SIDE_BY_SIDE)
         self._stopping = False
         self._wake = Event()
         self._main: gevent.Greenlet | None = None
 
     @property
     def greenlets(self) -> list[gevent.Greenlet]:
-        return [*([self._main] if self._main else []), *self._pool]
+        main = [self._main] if self._main and not self._main.dead else []
+        return [*main, *self._pool, *self._writes]
 
     def start(self) -> None:
         self._main = gevent.spawn(self._run)
@@ -123,9 +132,14 @@ class _Loop:
         return 0.0 if deliveries else wait
 
     def _push(self, delivery: Delivery) -> None:
+        subscription = self.subscription
+        pushed = self._pusher.push(subscription, delivery)
+        # Beside the pool: the next delivery does not wait until this one is written down.
+        self._writes.spawn(self._write, subscription, delivery, pushed)
+        self._wake.set()
+
+    def _write(self, subscription: Subscription, delivery: Delivery, pushed: Pushed) -> None:
         try:
-            subscription = self.subscription
-            pushed = self._pusher.push(subscription, delivery)
             became = self._subscriptions.done(
                 delivery, pushed.outcome, answer=pushed.answer, delay=pushed.delay, asked=pushed.asked
             )

@@ -6,7 +6,7 @@ import ipaddress
 
 import pytest
 
-from wa_service.resilience.destinations import DestinationPolicy, DestinationRefusedError
+from wa_service.resilience.destinations import DestinationPolicy, DestinationRefusedError, remembering
 
 
 def policy(*addresses: str, allowed: tuple[str, ...] = ()) -> DestinationPolicy:
@@ -92,6 +92,16 @@ def test_the_name_is_looked_up_once_so_a_second_answer_is_never_used() -> None:
     answers = iter([["8.8.8.8"], ["127.0.0.1"]])
     rebinding = DestinationPolicy(look_up=lambda _host, _port: next(answers))
     assert rebinding.resolve("http://rebind.example/").address == "8.8.8.8"
+
+
+def test_a_name_is_asked_for_once_in_a_while_and_a_remembered_answer_is_judged_all_the_same() -> None:
+    now, asked = [0.0], iter([["8.8.8.8"], ["127.0.0.1"]])
+    named = DestinationPolicy(look_up=remembering(lambda _host, _port: next(asked), seconds=5, clock=lambda: now[0]))
+    assert [named.resolve("http://rebind.example/").address for _ in range(3)] == ["8.8.8.8"] * 3
+    now[0] = 5.0
+    for _ in range(2):
+        with pytest.raises(DestinationRefusedError):
+            named.resolve("http://rebind.example/")
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,11 @@ class Receiver(BaseHTTPRequestHandler):
         """Write no line."""
 
 
+def post(adapter: GuardedAdapter, url: str) -> urllib3.BaseHTTPResponse:
+    """As the service posts what it pushes."""
+    return adapter.post(url, b"x", {"X": "y"}, connect_seconds=5, read_seconds=5)
+
+
 @pytest.fixture
 def server() -> Iterator[ThreadingHTTPServer]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Receiver) as server:
@@ -76,6 +81,19 @@ def test_a_name_that_turns_private_between_two_calls_is_refused(server: Threadin
         rebinding.post(url, data=b"x", timeout=(5, 5))
 
 
+def test_a_push_goes_to_the_judged_address_follows_no_redirect_and_is_judged_each_time(
+    server: ThreadingHTTPServer,
+) -> None:
+    answers = iter([["127.0.0.1"], ["127.0.0.1"], ["10.0.0.1"]])
+    adapter = GuardedAdapter(DestinationPolicy(LOOPBACK, look_up=lambda _host, _port: next(answers)))
+    url = f"http://tool.example:{server.server_port}"
+    assert post(adapter, url).read().decode() == f"tool.example:{server.server_port}"
+    away = post(adapter, f"{url}/away")
+    assert (away.status, len(away.read())) == (302, len(url) - len("http://"))
+    with pytest.raises(RefusedURLError, match="WA_PUSH_ALLOW"):
+        post(adapter, url)
+
+
 def test_a_redirect_is_not_followed(server: ThreadingHTTPServer) -> None:
     policy = DestinationPolicy(LOOPBACK)
     url = f"http://127.0.0.1:{server.server_port}/away"
@@ -98,5 +116,7 @@ def test_the_certificate_must_bear_the_name_of_the_url(
     port = server.server_port
     right = calls.post(f"https://tool.example:{port}/", data=b"x", timeout=(5, 5), verify=str(certificate))
     assert right.content.decode() == f"tool.example:{port}"
+    with pytest.raises(urllib3.exceptions.SSLError):
+        post(GuardedAdapter(policy), f"https://tool.example:{port}/")  # nobody who is trusted signed it
     with pytest.raises(urllib3.exceptions.SSLError):
         calls.post(f"https://other.example:{port}/", data=b"x", timeout=(5, 5), verify=str(certificate))
