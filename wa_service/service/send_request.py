@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from wa_service.service.refusals import InvalidRequestError, ScheduledTooFarError
 from wa_service.store.keys import template_key
 from wa_service.store.outbox import Priority, Send
-from wa_service.whatsapp.outbound.messages import Message, parse_message, problems
+from wa_service.whatsapp.outbound.messages import NO_RECIPIENT, Message, parse_message, problems
 
 TEMPLATE: Final = "template"
 _GROUP_ID: Final = re.compile(r"[!-~]{1,256}")
@@ -60,7 +60,10 @@ def read_send(
         InvalidRequestError: with the path of every field that is wrong.
         ScheduledTooFarError: `send_at` is more than `schedule_days` ahead.
     """
-    message = _checked(lambda: parse_message({name: value for name, value in given.items() if name not in _OURS}))
+    message = _checked(
+        lambda: parse_message({name: value for name, value in given.items() if name not in _OURS}),
+        names_nobody=given.get("to") is None and given.get("recipient") is None,
+    )
     number = _number(given.get("from"), numbers)
     ttl = _ttl(given.get("ttl"), longest_ttl)
     payload, body = _written(message)
@@ -95,11 +98,16 @@ def read_send(
     return SendRequest(send, digest.hexdigest(), templates)
 
 
-def _checked(read: Callable[[], Message], rename: Mapping[str, str] | None = None) -> Message:
+def _checked(
+    read: Callable[[], Message], rename: Mapping[str, str] | None = None, *, names_nobody: bool = False
+) -> Message:
     try:
         return read()
     except ValidationError as error:
         found = [(_renamed(path, rename or {}), sentence) for path, sentence in problems(error)]
+        # What the content lacks is found before whom it is for: both are told at once.
+        if names_nobody and all(path != "to" for path, _ in found):
+            found.insert(0, ("to", NO_RECIPIENT))
         raise InvalidRequestError("The message is not valid.", found) from None
     except RecursionError:
         raise InvalidRequestError("The message is nested too deeply.") from None

@@ -484,3 +484,18 @@ def test_a_key_whose_messages_fill_the_store_is_told_to_wait(web: Web, redis_cli
     assert (refused.status_code, refused.json["type"]) == (429, "/docs#unsent-bytes")
     assert "Retry-After" in refused.headers
     assert web.send({"to": CUSTOMER, "text": "hello"}, key="sender").status_code == 202
+
+
+@pytest.mark.parametrize(
+    ("body", "fields"),
+    [
+        ({}, ["to", "type"]),
+        ({"type": "image", "image": {}}, ["to", "image"]),
+        ({"text": "hello"}, ["to"]),
+        ({"to": CUSTOMER}, ["type"]),
+    ],
+)
+def test_all_that_is_missing_is_told_in_one_round(web: Web, body: dict[str, Any], fields: list[str]) -> None:
+    answer = web.send(body)
+
+    assert (answer.status_code, [error["field"] for error in answer.json["errors"]]) == (400, fields)

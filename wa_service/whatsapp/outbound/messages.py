@@ -311,6 +311,9 @@ TYPES: Final[Mapping[str, type[Message]]] = {
 """The types that we check; every other one passes through."""
 
 
+NO_RECIPIENT: Final = "Say whom to send to: to (a number or group) or recipient (a user id)."
+
+
 def parse_message(obj: Mapping[str, Any]) -> Message:
     """Read Meta's message object with a recipient; `messaging_product` may be left out.
 
@@ -320,7 +323,7 @@ def parse_message(obj: Mapping[str, Any]) -> Message:
     """
     message = parse_reply(obj)
     if message.to is None and message.recipient is None:
-        raise _problem("to", "Say whom to send to: to (a number or group) or recipient (a user id).")
+        raise _problem("to", NO_RECIPIENT)
     return message
 
 
