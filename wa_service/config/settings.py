@@ -14,6 +14,7 @@ from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pydantic import ConfigDict, SecretStr, ValidationError, model_validator
@@ -24,6 +25,8 @@ from wa_service.config.conversation_settings import ConversationSettings
 from wa_service.config.machine import intents_here
 from wa_service.config.platform_settings import PlatformSettings
 from wa_service.config.process_settings import ProcessSettings
+
+_THIS_MACHINE = {"127.0.0.1", "::1", "localhost"}
 
 
 class SettingsError(Exception):
@@ -137,7 +140,20 @@ def whole_environment() -> dict[str, str]:
 def warnings(settings: Settings, today: date) -> list[str]:
     """What a person should know about valid settings; told once, by the process that starts the others."""
     ended = api_version_ended(settings.api_version, today)
-    return [*([f"WHATSAPP_API_VERSION: {ended}"] if ended else []), *unknown_variables()]
+    return [*([f"WHATSAPP_API_VERSION: {ended}"] if ended else []), *_in_clear_text(settings), *unknown_variables()]
+
+
+def _in_clear_text(settings: Settings) -> Iterator[str]:
+    """Name each address beyond this machine to which a token, or what customers say, goes unencrypted."""
+    addresses = {
+        "WHATSAPP_API_BASE_URL": settings.api_base_url,
+        "WA_RESPONDER_URL": settings.responder_url,
+        "WA_SPEECH_URL": settings.speech_url,
+    }
+    for name, address in addresses.items():
+        parts = urlsplit(address or "")
+        if parts.scheme == "http" and parts.hostname not in _THIS_MACHINE:
+            yield f"{name} leads beyond this machine without TLS: whoever is on the way reads along."
 
 
 def unknown_variables(env: Mapping[str, str] | None = None, env_file: Path | None = None) -> list[str]:

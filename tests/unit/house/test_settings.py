@@ -164,6 +164,23 @@ def test_the_ended_default_version_is_told_and_a_living_one_is_not() -> None:
     assert settings.warnings(load(), date(2026, 1, 26)) == []
 
 
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("http://graph.example.com", True),
+        ("https://graph.example.com", False),
+        ("http://127.0.0.1:8090", False),
+        ("http://[::1]:8090", False),
+    ],
+)
+def test_a_token_that_would_go_in_clear_text_is_told(address: str, told: bool) -> None:
+    given = load(WHATSAPP_API_VERSION="v25.0", WHATSAPP_API_BASE_URL=address)
+
+    warnings = settings.warnings(given, date(2026, 11, 22))
+
+    assert any(warning.startswith("WHATSAPP_API_BASE_URL leads") for warning in warnings) is told
+
+
 def test_every_variable_is_told_in_one_sentence() -> None:
     for variable in settings.variables():
         assert variable.sentence.endswith(".")

@@ -1,0 +1,138 @@
+"""Callers that mean harm, in a process of their own: `python -m tests.e2e.hostile_callers HOST PORT KEY SECONDS`.
+
+Some have no key (they reach web's port itself), some have one that is theirs to misuse.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+Reader: TypeAlias = asyncio.StreamReader
+Writer: TypeAlias = asyncio.StreamWriter
+Attack: TypeAlias = Callable[[Reader, Writer], Awaitable[None]]
+
+HOOK = "POST /webhooks/whatsapp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+SIGNED = f"X-Hub-Signature-256: sha256={'0' * 64}\r\n"
+MEGABYTES = 4 * 1024 * 1024
+
+
+async def answered(reader: Reader, writer: Writer, request: bytes) -> None:
+    """Ask, and read whatever comes until the other side closes, or for a moment."""
+    writer.write(request)
+    await writer.drain()
+    with contextlib.suppress(asyncio.TimeoutError):
+        while await asyncio.wait_for(reader.read(65_536), 1.0):
+            pass
+
+
+async def drip(_: Reader, writer: Writer) -> None:
+    """A body that never comes."""
+    writer.write(f"{HOOK}Content-Length: {MEGABYTES}\r\n\r\n".encode())
+    while True:
+        writer.write(b"x")
+        await writer.drain()
+        await asyncio.sleep(1)
+
+
+async def idle(reader: Reader, _: Writer) -> None:
+    """A connection on which nothing is asked."""
+    await reader.read()
+
+
+async def chunks(reader: Reader, writer: Writer) -> None:
+    """A body of one-byte chunks."""
+    await answered(reader, writer, f"{HOOK}Transfer-Encoding: chunked\r\n\r\n".encode() + b"1\r\nx\r\n" * 50_000)
+
+
+async def unsigned(reader: Reader, writer: Writer) -> None:
+    """A large body that nobody signed."""
+    await answered(reader, writer, f"{HOOK}{SIGNED}Content-Length: {MEGABYTES}\r\n\r\n".encode() + b" " * MEGABYTES)
+
+
+async def scrape(reader: Reader, writer: Writer) -> None:
+    """The page of metrics."""
+    await answered(reader, writer, b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+
+
+def guess(key: str) -> Attack:
+    """A key that is none."""
+
+    async def attack(reader: Reader, writer: Writer) -> None:
+        await answered(reader, writer, call("GET /v1/events", key[::-1]))
+
+    return attack
+
+
+def poll(key: str) -> Attack:
+    """A long poll."""
+
+    async def attack(reader: Reader, writer: Writer) -> None:
+        writer.write(call("GET /v1/events?after=latest&wait=20", key))
+        await writer.drain()
+        await reader.read(65_536)
+
+    return attack
+
+
+def shapes(key: str) -> Attack:
+    """A message with thousands of faults."""
+    sections = b",".join([b'{"rows":[]}'] * 5_000)
+    body = (
+        b'{"to":"447700900123","type":"interactive","interactive":{"type":"list","body":{"text":"x"},'
+        b'"action":{"button":"b","sections":[' + sections + b"]}}}"
+    )
+
+    async def attack(reader: Reader, writer: Writer) -> None:
+        head = call("POST /v1/messages", key, f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n")
+        await answered(reader, writer, head + body)
+
+    return attack
+
+
+def call(what: str, key: str, more: str = "") -> bytes:
+    """A request of the REST API."""
+    return (
+        f"{what} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer {key}\r\n{more}\r\n".encode()
+    )
+
+
+async def again_and_again(host: str, port: int, attack: Attack, pause: float) -> None:
+    """Attack on one connection after the other."""
+    while True:
+        with contextlib.suppress(OSError, asyncio.TimeoutError):
+            reader, writer = await asyncio.wait_for(asyncio.open_connection(host, port), 10)
+            try:
+                await attack(reader, writer)
+            finally:
+                writer.close()
+        await asyncio.sleep(pause)
+
+
+async def main(host: str, port: int, key: str, seconds: float) -> None:
+    """All of them side by side, for so long."""
+    crowd: list[tuple[Attack, int, float]] = [
+        (drip, 400, 0.5),
+        (idle, 400, 0.5),
+        (chunks, 2, 0.2),
+        (unsigned, 2, 0.5),
+        (scrape, 2, 0.5),
+        (guess(key), 2, 0.1),
+        (poll(key), 200, 0.5),
+        (shapes(key), 1, 0.2),
+    ]
+    tasks = [
+        asyncio.create_task(again_and_again(host, port, attack, pause))
+        for attack, count, pause in crowd
+        for _ in range(count)
+    ]
+    await asyncio.wait(tasks, timeout=seconds)
+    for task in tasks:
+        task.cancel()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], int(sys.argv[2]), sys.argv[3], float(sys.argv[4])))
