@@ -44,6 +44,7 @@ from wa_service.store.subscriptions import Subscriptions
 from wa_service.store.threads import Threads
 from wa_service.whatsapp.client import WhatsAppMetaClient
 from wa_service.whatsapp.http.transport import CallGuard, CallObserver, CallOutcome
+from wa_service.whatsapp.stop_words import StopWords
 from wa_service.whatsapp.webhooks.signature import SignatureVerifier
 
 COEXISTENCE_PER_SECOND = 20
@@ -142,6 +143,7 @@ def build(settings: Settings, ledger: SendLedger | None = None) -> Runtime:
             staff_pause=settings.staff_pause,
             debounce=settings.debounce,
             debounce_most=settings.debounce_most,
+            stop_words=StopWords.of(settings.stop_words, settings.start_words),
             reply_limit=_reply_limit(settings),
         ),
         outbox=outbox,

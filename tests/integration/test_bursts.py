@@ -20,6 +20,7 @@ from wa_service.conversation.utterance import Utterance
 from wa_service.store.client import Store
 from wa_service.store.inbox import Finished, Inbox, Work
 from wa_service.store.stored_event import read_event, write_event
+from wa_service.whatsapp.stop_words import StopWords
 from wa_service.whatsapp.webhooks.events import Piece
 from wa_service.worker.inbound import InboundWorker
 
@@ -132,6 +133,16 @@ def test_a_group_s_messages_are_handled_one_by_one(patient: Lanes) -> None:
     patient.hurry()
     ((work,),) = [patient.inbox.take("p", next(_counters), 1)[1]]
     assert said(work) == ["0"]
+
+
+def test_a_stop_stands_for_itself_and_ends_a_burst(store: Store) -> None:
+    lanes = Lanes.over(store)
+    lanes.inbox = Inbox(store, retention_seconds=KEEP, debounce=WINDOW, stop_words=StopWords.of(["STOP"], []))
+    lanes.admit(text("w1", "one"), text("w2", "stop!"), text("w3", "three"))
+    for words in (["one"], ["stop!"], ["three"]):
+        work = take(lanes)
+        assert said(work) == words
+        finish(lanes, work)
 
 
 def test_what_comes_while_a_burst_is_answered_waits_for_more_itself(patient: Lanes) -> None:

@@ -27,6 +27,7 @@ from wa_service.store.stored_event import (
     who_wrote,
     write_event,
 )
+from wa_service.whatsapp.stop_words import StopWords
 from wa_service.whatsapp.webhooks.events import Piece
 from wa_service.whatsapp.webhooks.identity import Identity
 from wa_service.whatsapp.webhooks.thread_events import identity_in_thread, owner_after
@@ -37,6 +38,7 @@ UNSENT_CEILING = 20
 NOT_WRITTEN = frozenset({"system", "edit", "revoke"})
 LEASE_SECONDS = 15.0
 _NO_STAMPS: Mapping[str, int] = MappingProxyType({})
+_NO_WORDS = StopWords()
 
 
 class Finished(IntEnum):
@@ -101,6 +103,7 @@ class Inbox:
     `answer_max_age`: seconds after which a message is kept and told, and not put into a mailbox (0: 8 days);
     `staff_pause`: seconds for which nothing is answered where somebody of the business wrote (0: no pause);
     `debounce`: seconds that a burst of messages waits for more, `debounce_most` from its first one (0: not at all);
+    `stop_words`: what is said by one of them stands for itself, and is confirmed;
     `reply_limit`: beyond it an answer is not given, and nothing is answered there for half an hour.
 
     Methods that return a `Command` are for `Store.run`, many in one round trip; the others run at once and raise
@@ -117,6 +120,7 @@ class Inbox:
         staff_pause: float = 0.0,
         debounce: float = 0.0,
         debounce_most: float = 15.0,
+        stop_words: StopWords = _NO_WORDS,
         reply_limit: ReplyLimit = ReplyLimit(),
     ) -> None:
         self._store = store
@@ -125,6 +129,7 @@ class Inbox:
         self._staff_pause_ms = int(staff_pause * 1000)
         self._debounce_ms = int(debounce * 1000)
         self._debounce_most_ms = int(debounce_most * 1000)
+        self._stop_words = stop_words
         self._reply_limit = reply_limit
         # What is older than the marks live may have been handled before: nobody can tell.
         self._answer_max_age = min(answer_max_age or SEEN_SECONDS, SEEN_SECONDS)
@@ -136,7 +141,7 @@ class Inbox:
         name = profile.get("name") if isinstance(profile, dict) and not piece.raw.get("group_id") else None
         stale = self.is_stale(piece, received_ms)
         original, edited = changed_message(piece)
-        debounced = self._debounce_ms > 0
+        debounced = self._debounce_ms > 0 and self._stop_words.meaning_of(piece.raw) is None
         return self._store.step(
             "admit",
             number=piece.phone_number_id,
