@@ -96,8 +96,8 @@ def _series() -> Iterator[Metric]:
 _LABELS = {
     "whatsapp_rate_limit_remaining": ["throughput", "daily"],
     "whatsapp_circuit_state": ["<phone number id>"],
-    "whatsapp_queue_depth": ["inbound", "outbound", "sending", "unknown"],
-    "whatsapp_queue_oldest_seconds": ["inbound", "outbound"],
+    "whatsapp_queue_depth": ["inbound", "outbound", "sending", "unknown", "scheduled"],
+    "whatsapp_queue_oldest_seconds": ["inbound", "outbound", "scheduled"],
     "whatsapp_dead_letters": ["failed", "crashed", "flood", "malformed"],
 }
 

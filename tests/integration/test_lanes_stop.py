@@ -104,6 +104,24 @@ def test_after_a_stop_no_marketing_is_asked_for_or_leaves(
     assert (ask(marketing), stops.find(CUSTOMER)) == ("queued", None)
 
 
+def test_a_template_that_the_list_does_not_have_may_be_marketing(
+    marketing: Lanes, stops: Stops, redis_client: redis.Redis
+) -> None:
+    stops.apply(CUSTOMER, stop=True, by="api")
+    new = template_key("new", "en_US")
+    assert (ask(marketing, template=new), ask(marketing, OTHER, template=new)) == ("stopped", "queued")
+    redis_client.delete(NAMES.categories("waba"))
+    assert ask(marketing, template=new) == "queued"
+
+
+def test_what_the_store_lost_of_the_categories_is_told_again(store: Store, redis_client: redis.Redis) -> None:
+    categories = TemplateCategories(store, "waba")
+    for _ in range(2):
+        categories.note([{"name": "offer", "language": "en_US", "category": "MARKETING"}])
+        assert redis_client.hgetall(NAMES.categories("waba")) == {OFFER.encode(): b"MARKETING"}
+        redis_client.flushdb()
+
+
 def test_what_waited_when_they_said_stop_does_not_leave(
     marketing: Lanes, stops: Stops, redis_client: redis.Redis
 ) -> None:

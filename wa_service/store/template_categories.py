@@ -3,34 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from wa_service.store.client import Store
+from wa_service.store.client import Store, fields
 from wa_service.store.flusher import Command
 from wa_service.store.keys import template_key
 
 
+@dataclass(frozen=True, slots=True)
 class TemplateCategories:
-    """The categories of a business account's templates; what was written is not written again."""
+    """The categories of a business account's templates."""
 
-    def __init__(self, store: Store, waba: str) -> None:
-        self._store = store
-        self._key = store.keys.categories(waba)
-        self._written: dict[str, str] = {}
+    store: Store
+    waba: str
 
     def note(self, definitions: Iterable[Mapping[str, Any]]) -> None:
-        """Remember the categories of a template list. Raises `StoreUnavailableError`."""
+        """Remember the categories of a template list; what is known is not written again.
+
+        Raises:
+            StoreUnavailableError: it may or may not be remembered.
+        """
+        key = self.store.keys.categories(self.waba)
+        known = fields(self.store.do("HGETALL", key))
         told = {
             template_key(item["name"], item["language"]): item["category"]
             for item in definitions
             if all(isinstance(item.get(name), str) for name in ("name", "language", "category"))
         }
-        changed = {name: category for name, category in told.items() if self._written.get(name) != category}
+        changed = {name: category for name, category in told.items() if known.get(name) != category}
         if changed:
-            self._store.do("HSET", self._key, *(part for pair in changed.items() for part in pair))
-            self._written |= changed
+            self.store.do("HSET", key, *(part for pair in changed.items() for part in pair))
 
     def change(self, name: str, language: str, category: str) -> Command:
         """The command that remembers one template's new category."""
-        self._written.pop(template_key(name, language), None)
-        return ("HSET", self._key, template_key(name, language), category)
+        return ("HSET", self.store.keys.categories(self.waba), template_key(name, language), category)

@@ -80,11 +80,12 @@ local function refuse(id, conversation, reason, title)
 end
 
 -- Why a marketing template may not go to this customer: its reason and a sentence; nil where it may.
-local function marketing_refusal(id, conversation, despite_stop)
-  if not despite_stop and is_stopped(conversation, {}, retention) then
+local function marketing_refusal(id, conversation, template, despite_stop)
+  if not despite_stop and is_marketing(waba, template) and is_stopped(conversation, {}, retention) then
     return 'customer_stopped', 'The customer wants no marketing.'
   end
-  if marketing_wait(conversation, marketing_per_week, nil, id) > 0 then
+  local counts = marketing_per_week > 0 and is_surely_marketing(waba, template)
+  if counts and marketing_wait(conversation, marketing_per_week, nil, id) > 0 then
     return 'marketing_limit', 'The customer has had a week\'s marketing.'
   end
 end
@@ -112,9 +113,8 @@ local function head_of_lane(out, conversation)
   if tonumber(v[1]) <= wall then
     return refuse(id, conversation, 'expired', 'It waited longer than its ttl.')
   end
-  local marketing = v[5] == 'template' and is_marketing(waba, v[6])
-  if marketing then
-    local reason, title = marketing_refusal(id, conversation, v[7])
+  if v[5] == 'template' and v[6] then
+    local reason, title = marketing_refusal(id, conversation, v[6], v[7])
     if reason then return refuse(id, conversation, reason, title) end
   end
   if pair_wait(pair) > 0 then
@@ -129,7 +129,9 @@ local function head_of_lane(out, conversation)
   end
   if v[2] then redis.call('HDEL', record, 'waits_for_quota') end
   pair_spend(conversation, pair)
-  if marketing and marketing_per_week > 0 then count_marketing(conversation, id) end
+  if marketing_per_week > 0 and v[5] == 'template' and is_surely_marketing(waba, v[6]) then
+    count_marketing(conversation, id)
+  end
   return id, conversation, tonumber(v[3] or 0) + 1, tonumber(v[4] or 0)
 end
 

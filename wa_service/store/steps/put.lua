@@ -44,6 +44,8 @@ local function queue()
   if not has_room_for(send) then return { 'too_much' } end
   if is_marketing(waba, send.template) then
     if not send.despite_stop and is_stopped(conversation, stops, retention) then return { 'stopped' } end
+  end
+  if marketing_per_week > 0 and is_surely_marketing(waba, send.template) then
     local wait = marketing_wait(conversation, marketing_per_week, send.send_at)
     if wait > 0 then return { 'marketing_limit', wait } end
   end

@@ -69,7 +69,16 @@ local function is_stopped(conversation, digests, retention)
   return false
 end
 
--- is_marketing(waba, template): the category that the template list tells of "<name> <language>"; nil where it is unknown.
-local function is_marketing(waba, template)
+-- is_marketing(waba, template): the category that the template list tells of "<name> <language>"; where there is a list
+-- and the template is not in it, it may be marketing as well: who wants none is not to find out. is_surely_marketing: only
+-- where the list says so.
+local function is_surely_marketing(waba, template)
   return template and redis.call('HGET', prefix .. 'categories:' .. waba, template) == 'MARKETING'
+end
+
+local function is_marketing(waba, template)
+  if not template then return false end
+  local categories = prefix .. 'categories:' .. waba
+  local category = redis.call('HGET', categories, template)
+  return category == 'MARKETING' or (not category and redis.call('EXISTS', categories) == 1)
 end
