@@ -53,6 +53,10 @@ def test_a_stop_by_five_roads_and_then_a_thousand_offers_leaves_none(stack: Stac
     answers = offer_to(everybody)
 
     assert answers == {422: len(everybody)}, answers
+    items = [{"to": one} for one in everybody]
+    batch = stack.api("POST", "/v1/batches", json={"template": OFFER, "items": items}).json()
+    assert batch["taken"] == len(everybody)
+    eventually(lambda: stack.api("GET", f"/v1/batches/{batch['id']}").json()["state"] == "done", within=60)
     eventually(lambda: stack.waiting() == 0, within=60)
     assert (before, len(offers(stack))) == (count, count)
 
