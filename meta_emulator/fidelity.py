@@ -49,7 +49,7 @@ _ENDPOINTS: dict[tuple[str, str, str], tuple[Level, str, str]] = {
     ("number", "POST", "thread_control"): _simpler("unconfirmed", "two responders, roles are names only"),
     ("number", "POST", "smb_app_data"): _simpler("8.1", "may be repeated; history comes by a control"),
     ("account", "GET", ""): _simpler("8.2", "of analytics `pricing_analytics` alone, by day"),
-    ("account", "POST", ""): _simpler("8.2", "the name only"),
+    ("account", "POST", ""): _simpler("8.2", "the name, and marketing off the Cloud API"),
     ("account", "GET", "phone_numbers"): _same("8.1"),
     ("account", "GET", "message_templates"): _same("3.2"),
     ("account", "POST", "message_templates"): _simpler("3.3", "review finds adjacent variables only"),

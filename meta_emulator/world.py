@@ -54,6 +54,7 @@ class World:
         self.credentials = Credentials.configured(config)
         self.subscribed = bool(config.callback_url)
         self.account_name = _ACCOUNT_NAME
+        self.marketing_off_cloud = False
         self.token_error: tuple[int | None, str] | None = None
         self.refuse_connections: Callable[[float], None] | None = None
         self._start_empty()
@@ -88,6 +89,7 @@ class World:
         self.token_error = None
         self.credentials = Credentials.configured(self.config)
         self.account_name = _ACCOUNT_NAME
+        self.marketing_off_cloud = False
         self.exchanges.clear()
         self.media_store.clear()
         self._start_empty()

@@ -119,13 +119,7 @@ def build(settings: Settings, ledger: SendLedger | None = None) -> Runtime:
     management = ManagementGuard(partial(_management_opened, log.get_logger()))
     breakers = {number: MetaBreaker(partial(_pause, outbox, number)) for number in numbers}
     senders = {
-        number: Sender(
-            number,
-            _client(settings, number, breakers[number].guard, _observe).send,
-            outbox,
-            wait_for_store=store.availability.wait_until_back,
-            ledger=ledger,
-        )
+        number: _sender(settings, number, _client(settings, number, breakers[number].guard, _observe), outbox, ledger)
         for number in numbers
     }
     events = Events(store, retention_seconds=retention)
@@ -195,6 +189,20 @@ def _replication(settings: Settings) -> Replication:
 def _failed_over(pause: float) -> None:
     metrics.store_failed_over()
     log.get_logger().warning("whatsapp.store.failed_over", seconds=pause)
+
+
+def _sender(
+    settings: Settings, number: str, client: WhatsAppMetaClient, outbox: Outbox, ledger: SendLedger | None
+) -> Sender:
+    return Sender(
+        number,
+        client.send,
+        outbox,
+        wait_for_store=outbox.store.availability.wait_until_back,
+        ledger=ledger,
+        post_marketing=client.send_marketing,
+        marketing_road=settings.marketing_road,
+    )
 
 
 def _limits(settings: Settings, number: str) -> Limits:

@@ -103,6 +103,8 @@ def _send(call: Call, attempt: SendAttempt) -> tuple[Message, JsonObject]:
     checked = check_content(call, kind)
     if checked.category == "authentication" and "wa_id" not in recipient.contact:
         raise GraphError(131062, "Authentication templates cannot be sent to a business-scoped user id.")
+    if checked.category == "marketing" and call.edge == "messages" and world.marketing_off_cloud:
+        raise GraphError(131063, "Marketing templates are disabled on Cloud API. Use Marketing Messages API.")
     _check_limits(call, recipient.phone)
     now = world.clock.now()
     message = Message(

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
+import orjson
 import pytest
+import structlog
 
 from tests.eventually import eventually
 from tests.integration.lanes import NUMBER, Lanes, send
-from tests.keys import NAMES
+from tests.keys import NAMES, PREFIX
 from wa_service.delivery.sender import Sender
 from wa_service.store.client import Store
 from wa_service.store.flusher import StoreUnavailableError
@@ -223,3 +225,66 @@ def test_a_number_with_one_spelling_gets_the_general_advice(lanes: Lanes) -> Non
     assert record is not None
     assert record.error is not None
     assert "may know this one" not in record.error["advice"]
+
+
+def marketing(lanes: Lanes, customer: str = "15551230001") -> Grant:
+    """A template that Meta calls marketing."""
+    lanes.store.do("HSET", f"{PREFIX}categories:waba", "spring en_US", "MARKETING")
+    body = orjson.dumps({"to": customer, "type": "template", "template": {"name": "spring"}})
+    template = replace(send(customer, type="template", template="spring en_US"), body=body)
+    lanes.outbox.put(template, opens=True)
+    (grant,) = lanes.grant()
+    assert grant.marketing
+    return grant
+
+
+@pytest.mark.parametrize(("setting", "policy"), [("mm", "CLOUD_API_FALLBACK"), ("mm-strict", "STRICT")])
+def test_marketing_goes_by_its_own_road_where_that_is_asked_for(lanes: Lanes, setting: Any, policy: str) -> None:
+    cloud, road = Meta(YES), Meta(YES)
+    sender = Sender(NUMBER, cloud, lanes.outbox, post_marketing=road, marketing_road=setting)
+    grant = marketing(lanes)
+    sender.send(grant)
+    sender.send(granted(lanes, customer="15551230002"))
+    assert [each["product_policy"] for each in road.seen] == [policy]
+    assert ["product_policy" in each for each in cloud.seen] == [False]
+    record = lanes.records.get(grant.id)
+    assert record is not None
+    assert record.road == "marketing"
+
+
+def test_marketing_goes_by_the_cloud_api_where_nothing_is_said(lanes: Lanes) -> None:
+    road = Meta()
+    grant = marketing(lanes)
+    Sender(NUMBER, Meta(YES), lanes.outbox, post_marketing=road).send(grant)
+    record = lanes.records.get(grant.id)
+    assert record is not None
+    assert record.road == "messages"
+
+
+def test_where_meta_takes_marketing_off_the_cloud_api_it_goes_by_the_other_road(
+    lanes: Lanes, lines: list[dict[str, Any]]
+) -> None:
+    cloud, road = Meta(said(131063)), Meta(YES, YES)
+    sender = Sender(NUMBER, cloud, lanes.outbox, post_marketing=road)
+    first = marketing(lanes)
+    sender.send(first)
+    assert state(lanes, first) == "queued"
+    (again,) = lanes.grant()
+    sender.send(again)
+    assert (again.id, state(lanes, again)) == (first.id, "accepted")
+    sender.send(marketing(lanes, "15551230009"))
+    assert len(cloud.seen) == 1
+    assert [line["event"] for line in lines].count("whatsapp.marketing.road_switched") == 1
+
+
+def test_what_the_other_road_refuses_is_not_sent_by_the_first(lanes: Lanes) -> None:
+    grant = marketing(lanes)
+    Sender(NUMBER, Meta(), lanes.outbox, post_marketing=Meta(said(131063)), marketing_road="mm").send(grant)
+    assert state(lanes, grant) == "failed"
+
+
+@pytest.fixture
+def lines() -> Iterator[list[Any]]:
+    """What is logged."""
+    with structlog.testing.capture_logs() as captured:
+        yield captured

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, NonNegativeFloat, NonNegativeInt, PositiveInt, SecretStr
 
@@ -116,6 +116,11 @@ class PlatformSettings(BaseModel):
     schedule_days: PositiveInt = variable("WA_SCHEDULE_DAYS", "How many days ahead a message's send_at may be.", 35)
     marketing_per_week: NonNegativeInt = variable(
         "WA_MARKETING_PER_WEEK", "Marketing templates that one customer may get in seven days; 0: any number.", 0
+    )
+    marketing_road: Literal["cloud", "mm", "mm-strict"] = variable(
+        "WA_MARKETING_ROAD",
+        "How marketing templates go: Cloud API, or Marketing Messages API (mm-strict: never falling back).",
+        "cloud",
     )
     rate_card: Path | None = variable(
         "WA_RATE_CARD", "CSV of prices (country, category, price, currency) for GET /v1/costs; `*` is any.", None

@@ -8,15 +8,15 @@ from typing import Any
 
 import orjson
 
+from wa_service.delivery.roads import MarketingRoad, Post, Roads
 from wa_service.delivery.send_ledger import SendLedger
-from wa_service.delivery.verdict import Verdict, judge
+from wa_service.delivery.verdict import Verdict, error_record, judge
 from wa_service.observability import log, metrics
 from wa_service.store.flusher import StoreUnavailableError
 from wa_service.store.grants import Grant
 from wa_service.store.outbox import CallTiming, Outbox, OutcomeWritten, SendOutcome
 from wa_service.store.retry import retry_until_stored
 from wa_service.whatsapp.addresses import spellings
-from wa_service.whatsapp.client import Sent
 from wa_service.whatsapp.errors import WhatsAppError
 
 STORE_PATIENCE = 600.0
@@ -27,14 +27,11 @@ NOT_ALLOWED = 131030
 _TEMPLATE = "template"
 
 
-Post = Callable[[dict[str, Any]], Sent]
-
-
 class Sender:
     """Sends the records of one number.
 
-    `post` makes one POST of a ready payload (the client's `send`). It must end well before the claim does (30 s of 45),
-    so that an answer still finds its claim.
+    `post` and `post_marketing` make one POST of a ready payload (the client's `send` and `send_marketing`). It must end
+    well before the claim does (30 s of 45), so that an answer still finds its claim.
     """
 
     def __init__(
@@ -45,9 +42,11 @@ class Sender:
         *,
         wait_for_store: Callable[[float], bool] = lambda _: True,
         ledger: SendLedger | None = None,
+        post_marketing: Post | None = None,
+        marketing_road: MarketingRoad = "cloud",
     ) -> None:
         self._number = number
-        self._post = post
+        self._roads = Roads(number, post, post_marketing, marketing_road)
         self._outbox = outbox
         self._wait_for_store = wait_for_store
         self._ledger = ledger or SendLedger()
@@ -71,13 +70,25 @@ class Sender:
             return Verdict(SendOutcome("retry", never_left=True)), CallTiming(0, started)
         try:
             with self._ledger.sending(grant):
-                sent = self._post(payload)
+                sent, road = self._roads.post(grant, payload)
         except WhatsAppError as error:
+            if self._roads.has_switched(grant, payload, error):
+                ended = time.monotonic()
+                again = Verdict(SendOutcome("retry", error=error_record(error), meta_healthy=True, never_left=True))
+                return again, CallTiming(round((ended - started) * 1000), ended)
             _advise_spelling(error, payload)
             verdict = judge(self._blamed(error, grant), grant)
         else:
             self._not_found_for = ""
-            verdict = Verdict(SendOutcome("accepted", wamid=sent.wamid, wa_id=sent.wa_id, meta_healthy=True))
+            verdict = Verdict(
+                SendOutcome(
+                    "accepted",
+                    wamid=sent.wamid,
+                    wa_id=sent.wa_id,
+                    meta_healthy=True,
+                    road="" if road == "messages" else road,
+                )
+            )
         ended = time.monotonic()
         return verdict, CallTiming(round((ended - started) * 1000), ended)
 

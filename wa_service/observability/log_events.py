@@ -221,6 +221,11 @@ LOG_EVENTS = (
     LogEvent("whatsapp.batch.canceled", "What has not left of a batch never will.", "`id`"),
     LogEvent("whatsapp.batch.done", "Every item of a batch has left or has ended.", "`id`"),
     LogEvent(
+        "whatsapp.marketing.road_switched",
+        "Meta took marketing off the Cloud API; this process sends it by the Marketing Messages API from now on.",
+        "`number`, `code`",
+    ),
+    LogEvent(
         "whatsapp.costs.differ",
         "Of a settled day Meta charged for another number of messages than its statuses told us, by over a percent.",
         "`day`, `ours`, `metas`",

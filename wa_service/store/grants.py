@@ -12,7 +12,10 @@ from wa_service.store.moments import Moment
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A record that may be sent now, and how often it was tried again for each reason (`RetryClass`)."""
+    """A record that may be sent now, and how often it was tried again for each reason (`RetryClass`).
+
+    `marketing`: it is a template that Meta calls so.
+    """
 
     id: str
     token: int
@@ -24,6 +27,7 @@ class Grant:
     unwell_retries: int
     origin: str
     waited_ms: int
+    marketing: bool = False
     asked: Moment = field(default_factory=Moment.now)
 
     @property
@@ -60,9 +64,10 @@ def read_grants(answer: Sequence[Any], asked: Moment) -> GrantBatch:
             int(unwell),
             text(origin),
             waited,
+            marketing == 1,
             asked,
         )
-        for i, token, c, type_, body, limited, pair, unwell, origin, waited in items
+        for i, token, c, type_, body, limited, pair, unwell, origin, waited, marketing in items
     ]
     told = [text(part) for part in failed]
     pairs = list(zip(told[::2], told[1::2], strict=True))

@@ -142,6 +142,7 @@ class SendOutcome:
     meta_healthy: bool | None = None
     never_left: bool = False
     reason: str = ""
+    road: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,6 +281,7 @@ class Outbox:
                 "wamid": outcome.wamid,
                 "mark": mark(number, outcome.wamid).hex(),
                 "wa_id": spellings(outcome.wa_id) if outcome.wa_id else None,
+                "road": outcome.road or None,
             }
         if timing is not None:
             details |= {"took_ms": timing.took_ms, "ago_ms": timing.ago_ms}

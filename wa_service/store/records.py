@@ -85,6 +85,7 @@ class Record:
     tag: str | None
     batch: str | None
     batch_index: int | None
+    road: str
     expires: int
     instead_of: str | None
     replaced_by: str | None
@@ -119,6 +120,7 @@ def read_record(record_id: str, data: Mapping[str, str]) -> Record:
         tag=data.get("tag"),
         batch=data.get("batch"),
         batch_index=int(data["batch_index"]) if "batch_index" in data else None,
+        road=data.get("road", "messages"),
         expires=int(float(data.get("expires", "0"))),
         instead_of=data.get("instead_of"),
         replaced_by=data.get("fallback_id") if "fell_back" in data else None,

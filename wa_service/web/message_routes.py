@@ -140,6 +140,9 @@ class MessageRecord(ResponseBody):
     send_at: Annotated[Moment | None, Field(description="When it may leave, where that was asked for.")]
     batch: str | None
     batch_index: int | None
+    road: Annotated[
+        Literal["messages", "marketing"], Field(description="Which of Meta's endpoints took it; see WA_MARKETING_ROAD.")
+    ]
     expires: Moment
     instead_of: str | None
     replaced_by: str | None
@@ -163,6 +166,7 @@ class MessageRecord(ResponseBody):
             send_at=record.send_at,
             batch=record.batch,
             batch_index=record.batch_index,
+            road=cast(Literal["messages", "marketing"], record.road),
             expires=record.expires,
             instead_of=record.instead_of,
             replaced_by=record.replaced_by,

@@ -108,6 +108,11 @@ class WhatsAppMetaClient(ManagementClient):
         """POST one ready payload (`Message.payload()`), once: never repeated here (2.2 has no idempotency key)."""
         return _sent(self._transport.post_json("messages", f"{self._number(phone_number_id)}/messages", payload))
 
+    def send_marketing(self, payload: Mapping[str, Any], *, phone_number_id: str = "") -> Sent:
+        """As `send`, by the Marketing Messages API (2.10): a marketing template, perhaps with `product_policy`."""
+        path = f"{self._number(phone_number_id)}/marketing_messages"
+        return _sent(self._transport.post_json("marketing_messages", path, payload))
+
     def send_message(
         self,
         to: str = "",

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.emulator.emulated import ANA, NUMBER, OTHER_NUMBER, Emulator, error
+from tests.unit.emulator.emulated import ACCOUNT, ANA, NUMBER, OTHER_NUMBER, Emulator, error
 
 TEXT = {"type": "text", "text": {"body": "hello"}}
 
@@ -267,3 +267,16 @@ def test_a_one_time_code_cannot_go_to_a_user_id(meta: Emulator) -> None:
     template = {"name": "one_time_code", "language": {"code": "en_US"}, "components": components}
     body = {"messaging_product": "whatsapp", "recipient": user_id, "type": "template", "template": template}
     assert error(meta.post(f"{NUMBER}/messages", body))["code"] == 131062
+
+
+OFFER = {"name": "weekend_offer", "language": {"code": "en_US"}}
+
+
+def test_marketing_that_is_off_the_cloud_api_has_a_road_of_its_own(meta: Emulator) -> None:
+    assert meta.post(ACCOUNT, {"disable_marketing_messages_on_cloud_api": True}).json == {"success": True}
+    shown = meta.get(f"{ACCOUNT}?fields=disable_marketing_messages_on_cloud_api").json
+    assert shown["disable_marketing_messages_on_cloud_api"] is True
+    body = {"messaging_product": "whatsapp", "to": f"+{ANA}", "type": "template", "template": OFFER}
+    assert error(meta.post(f"{NUMBER}/messages", body))["code"] == 131063
+    assert meta.post(f"{NUMBER}/marketing_messages", body).status_code == 200
+    assert meta.text().status_code in (200, 400), "other messages are not touched"

@@ -1,7 +1,7 @@
 -- How a send ended. "accepted" is written whatever happened meanwhile (accepted beats unknown); the rest only by the
 -- claim's holder. outcome: accepted, retry, failed or unknown · details: wamid, mark (digest of number and wamid),
 -- wa_id (its spellings), delay_ms, retry_class (limited, pair, unwell), error {…}, code, meta_healthy (or null), never_left, reason,
--- settle_ms, took_ms (the call to Meta), ago_ms (since it ended).
+-- settle_ms, road (marketing), took_ms (the call to Meta), ago_ms (since it ended).
 -- Return {1, or 0 (not the claim's holder), or -1 (no such record); status; ms since it was queued; id of its fallback}.
 -- args: id token outcome retention:number details:json
 -- include: allow_when_full clock lifetime wake thread events identity lane batch record pause rate quota pair stop marketing
@@ -20,6 +20,10 @@ if outcome == 'accepted' then
   local facts = { 'wamid', v[7] or details.wamid, 's:accepted', v[8] or wall }
   if tonumber(v[9] or 0) < RANK.accepted then
     for _, fact in ipairs({ 'status', 'accepted', 'rank', RANK.accepted }) do facts[#facts + 1] = fact end
+  end
+  if type(details.road) == 'string' then
+    facts[#facts + 1] = 'road'
+    facts[#facts + 1] = details.road
   end
   redis.call('HSET', record, unpack(facts))
   redis.call('SET', prefix .. 'wamid:' .. details.mark, id, 'EX', retention)

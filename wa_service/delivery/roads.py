@@ -1,0 +1,59 @@
+"""By which of Meta's two endpoints a marketing template goes: the Cloud API's, or the Marketing Messages API's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Literal
+
+from wa_service.observability import log
+from wa_service.store.grants import Grant
+from wa_service.whatsapp.client import Sent
+from wa_service.whatsapp.errors import WhatsAppError
+
+MarketingRoad = Literal["cloud", "mm", "mm-strict"]
+Road = Literal["messages", "marketing"]
+SWITCHED_OFF: Final = 131063
+"""Meta's code: this account's marketing templates are switched off on the Cloud API."""
+_POLICIES: Final = {"mm": "CLOUD_API_FALLBACK", "mm-strict": "STRICT"}
+_MOST_NAMES: Final = 1_000
+
+Post = Callable[[dict[str, Any]], Sent]
+
+
+class Roads:
+    """The two endpoints of one number; pace and breaker are the number's, whichever is taken."""
+
+    def __init__(self, number: str, post: Post, post_marketing: Post | None, setting: MarketingRoad) -> None:
+        self._post = post
+        self._post_marketing = post_marketing
+        self._setting = setting
+        self._refused: set[str] = set()
+        self._log = log.get_logger(number=number)
+
+    def post(self, grant: Grant, payload: dict[str, Any]) -> tuple[Sent, Road]:
+        """Send one payload, once, and return by which road it went; raise `WhatsAppError`."""
+        if self._post_marketing is None or not self._is_for_marketing(grant, payload):
+            return self._post(payload), "messages"
+        policy = _POLICIES.get(self._setting, _POLICIES["mm"])
+        return self._post_marketing(payload | {"product_policy": policy}), "marketing"
+
+    def has_switched(self, grant: Grant, payload: Mapping[str, Any], error: WhatsAppError) -> bool:
+        """Whether Meta took marketing off the road that this went by, so that it may be sent once more by the other."""
+        name = _template(payload)
+        if error.code != SWITCHED_OFF or not name or self._post_marketing is None:
+            return False
+        if self._is_for_marketing(grant, payload) or len(self._refused) >= _MOST_NAMES:
+            return False
+        if self._setting == "cloud":
+            self._setting = "mm"
+            self._log.warning("whatsapp.marketing.road_switched", code=SWITCHED_OFF)
+        self._refused.add(name)
+        return True
+
+    def _is_for_marketing(self, grant: Grant, payload: Mapping[str, Any]) -> bool:
+        return self._setting != "cloud" and (grant.marketing or _template(payload) in self._refused)
+
+
+def _template(payload: Mapping[str, Any]) -> str:
+    template = payload.get("template")
+    return str(template.get("name", "")) if isinstance(template, Mapping) else ""
