@@ -129,6 +129,7 @@ def described_api(valkey_url: str, redis_client: redis.Redis) -> Iterator[Any]:
     messages["TemplateMessage"]["properties"]["template"] = {"enum": TEMPLATES}
     messages["Envelope"]["properties"]["fallback_template"] = {"enum": [*TEMPLATES, None]}
     messages["Envelope"]["properties"]["send_at"] = {"enum": [1790000000, "2026-11-01T10:00:00+01:00", None]}
+    messages["Envelope"]["properties"]["category"] = {"enum": [None]}  # which types may have one no schema tells
     messages["Envelope"]["properties"]["tag"] = {"enum": ["spring", None]}
     describe_values(document)
     # A group's id is any text, and one that was sent to is a known address: the next operation may be given it.

@@ -20,6 +20,8 @@ from wa_service.store.outbox import Priority, Send
 from wa_service.whatsapp.outbound.messages import NO_RECIPIENT, Message, parse_message, problems
 
 TEMPLATE: Final = "template"
+DIRECT_CATEGORIES: Final = ("utility", "authentication")
+DIRECT_TYPES: Final = ("text", "image", "video", "document", "interactive")
 _GROUP_ID: Final = re.compile(r"[!-~]{1,256}")
 _OURS: Final = ("from", "fallback_template", "ttl", "tag", "take", "send_at", "despite_stop")
 LONGEST_TAG: Final = 64
@@ -40,7 +42,7 @@ class SendRequest:
     @property
     def opens(self) -> bool:
         """Whether it needs a place in the daily reach where no service window is open."""
-        return self.send.type == TEMPLATE
+        return self.send.type == TEMPLATE or self.send.category is not None
 
 
 def read_send(
@@ -89,6 +91,7 @@ def read_send(
         template=_template_key(templates.get(TEMPLATE)),
         fallback_name=_template_key(templates.get("fallback_template")),
         despite_stop=given.get("despite_stop") is True,
+        category=_category(given.get("category"), message),
         caller=caller,
     )
     canonical = [number, ttl, payload, send.opaque, send.tag, fallback[0] if fallback else None]
@@ -138,6 +141,19 @@ def _fallback(given: Any, message: Message) -> tuple[dict[str, Any], bytes] | No
     whom = {"to": message.to, "recipient": message.recipient, "recipient_type": message.recipient_type}
     asked = {name: value for name, value in whom.items() if value is not None} | {"type": TEMPLATE, TEMPLATE: given}
     return _written(_checked(lambda: parse_message(asked), {TEMPLATE: "fallback_template"}))
+
+
+def _category(given: Any, message: Message) -> str | None:
+    """Return the category of a Direct Send: Meta makes the template itself."""
+    if given is None:
+        return None
+    if given not in DIRECT_CATEGORIES:
+        raise _wrong("category", f"This must be one of {', '.join(DIRECT_CATEGORIES)}.")
+    if message.type not in DIRECT_TYPES or message.recipient_type == "group":
+        raise _wrong("category", "Only a text, a picture, film or document, or an interactive message to one customer.")
+    if given == "authentication" and message.to is None:
+        raise _wrong("category", "An authentication message goes to a number, not to a user id.")
+    return str(given)
 
 
 def _number(given: Any, numbers: Sequence[str]) -> str:

@@ -57,6 +57,7 @@ class BatchItem:
             "tag": send.tag,
             "opaque": send.opaque,
             "template": send.template,
+            "category": send.category,
             "stops": stops,
         }
         facts |= {name: value for name, value in optional.items() if value}

@@ -62,7 +62,7 @@ class Send:
     result; `origin` names the message that a reply answers, as "reference@ms when received"; `send_at` (ms since 1970)
     is when it may leave, and from when its `ttl` counts; `template` and `fallback_name` say which template the body and
     the fallback are (`template_key`), `despite_stop` that it goes to who wants no marketing, too; `caller` is the API
-    key whose unsent bytes it counts among.
+    key whose unsent bytes it counts among; `category` is Meta's Direct Send, which opens a customer as a template does.
     """
 
     id: str
@@ -83,6 +83,7 @@ class Send:
     fallback_name: str | None = None
     despite_stop: bool = False
     caller: str | None = None
+    category: str | None = None
 
     def spec(self) -> bytes:
         """Return it as the step `put` takes it."""
@@ -97,7 +98,7 @@ class Send:
         }
         if self.fallback is not None:
             spec |= {"fallback": self.fallback.decode(), "fallback_id": self.id + "f"}
-        for name in ("opaque", "tag", "notify", "origin", "send_at", "template", "fallback_name", "caller"):
+        for name in ("opaque", "tag", "notify", "origin", "send_at", "template", "fallback_name", "caller", "category"):
             if (value := getattr(self, name)) is not None:
                 spec[name] = value
         if self.despite_stop:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from pydantic.json_schema import models_json_schema
 
-from wa_service.service.send_request import LONGEST_TAG, SEND_AT
+from wa_service.service.send_request import DIRECT_CATEGORIES, LONGEST_TAG, SEND_AT
 from wa_service.whatsapp.outbound.messages import TYPES
 
 REF: Final = "#/components/schemas/{model}"
@@ -102,6 +102,11 @@ def _envelope(numbers: Sequence[str], longest_ttl: int) -> Schema:
             "despite_stop": {
                 "type": "boolean",
                 "description": "Send marketing to who wants none, too: for keys with the role `admin`.",
+            },
+            "category": {
+                "enum": [*DIRECT_CATEGORIES, None],
+                "description": "Meta's Direct Send: Meta makes the template, and the message opens a customer as one "
+                "does. For a text, a picture, film or document, or an interactive message to one customer.",
             },
             "tag": _or_null(
                 {"type": "string", "minLength": 1, "maxLength": LONGEST_TAG, "description": "Your label, for lists."}

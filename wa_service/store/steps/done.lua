@@ -72,6 +72,11 @@ if outcome ~= 'accepted' and rank(id) >= RANK.accepted then
 end
 
 local fallback_id = ''
+-- The window is closed, or Meta takes this message not by Direct Send: a template may go in its place.
+local function falls_back(code)
+  if code == 131047 then return true end
+  return (code == 100 or code == 139200) and redis.call('HEXISTS', record, 'category') == 1
+end
 if outcome == 'retry' then
   redis.call('HSET', record, 'status', 'queued', 'rank', 0)
   if details.never_left then pair_refund(conversation) end
@@ -96,7 +101,7 @@ elseif outcome == 'unknown' then
   notify_caller(id)
   append_send_event(id, conversation, 'unknown', retention)
 elseif outcome == 'failed' then
-  if details.code == 131047 and fall_back(id, number, conversation, retention) then
+  if falls_back(details.code) and fall_back(id, number, conversation, retention) then
     fallback_id = redis.call('HGET', record, 'fallback_id')
   end
   release_reservation(id, conversation)

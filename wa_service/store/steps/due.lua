@@ -9,7 +9,7 @@ local scheduled, moved, failed = prefix .. 'scheduled:' .. number, 0, {}
 
 local function move(id, conversation)
   local record = record_key(id)
-  local v = redis.call('HMGET', record, 'who', 'type', 'take', 'urgent')
+  local v = redis.call('HMGET', record, 'who', 'type', 'take', 'urgent', 'category')
   -- Keys that cannot be read stop it here, before the first write.
   redis.call('HGET', prefix .. 'conv:' .. conversation, 'urgent')
   if redis.call('LLEN', prefix .. 'lane:' .. conversation) >= ceiling then return false end
@@ -18,12 +18,13 @@ local function move(id, conversation)
   redis.call('HSET', record, 'c', conversation)
   redis.call('HDEL', record, 'who')
   redis.call('ZREM', scheduled, id)
-  if v[2] ~= 'template' and not v[3] and tonumber(other_until or 0) > wall then
+  local opens = v[2] == 'template' or v[5]
+  if not opens and not v[3] and tonumber(other_until or 0) > wall then
     fail_record(id, conversation, '{"reason":"not_owner","title":"Another application owns this thread."}', retention)
     failed[#failed + 1] = id
     return true
   end
-  if v[2] == 'template' then
+  if opens then
     local _, reservation = reserve(waba, conversation, daily_limit, false)
     if reservation then redis.call('HSET', record, 'reservation', reservation) end
     redis.call('HSET', contact_key(conversation), 'quota', waba)

@@ -103,7 +103,7 @@ local function head_of_lane(out, conversation)
     return nil
   end
   local v = redis.call('HMGET', record, 'expires', 'waits_for_quota', 'token', 'rank', 'type', 'template', 'despite_stop',
-    'batch')
+    'batch', 'category')
   local pair = pair_free_at(conversation)
   if not v[1] then
     leave_lane(number, conversation, id)
@@ -122,7 +122,8 @@ local function head_of_lane(out, conversation)
     redis.call('ZADD', out, now + pair_wait(pair), conversation)
     return nil
   end
-  local blocked = v[5] == 'template' and reserve_at_send(waba, conversation, daily_limit, id) or 0
+  local opens = v[5] == 'template' or v[9] -- Direct Send opens a customer as a template does
+  local blocked = opens and reserve_at_send(waba, conversation, daily_limit, id) or 0
   if blocked > 0 then
     redis.call('HSET', record, 'waits_for_quota', '1')
     redis.call('ZADD', out, now + math.min(blocked, 60000), conversation)

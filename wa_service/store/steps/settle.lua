@@ -21,7 +21,7 @@ local function confirmed_after(number, since)
 end
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', unknown, '-inf', now, 'LIMIT', 0, 100)) do
   local record = record_key(id)
-  local v = redis.call('HMGET', record, 'n', 'c', 'claimed', 'type', 'resent', 'body', 'expires')
+  local v = redis.call('HMGET', record, 'n', 'c', 'claimed', 'type', 'resent', 'body', 'expires', 'category')
   local number, conversation, since = v[1], v[2], tonumber(v[3] or 0)
   if not number then
     redis.call('ZREM', unknown, id)
@@ -30,7 +30,7 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', unknown, '-inf', now, 'LIMIT', 0
   elseif now < since + LONGEST_UNKNOWN_MS and confirmed_after(number, since) < 3 then
     -- The older, the more seldom: on a quiet number they may be many.
     redis.call('ZADD', unknown, now + math.max(math.min(5000, settle_ms), (now - since) / 20), id)
-  elseif resend and now < since + LONGEST_UNKNOWN_MS and v[4] ~= 'template' and not v[5] and v[6] and tonumber(v[7] or 0) > wall then
+  elseif resend and now < since + LONGEST_UNKNOWN_MS and v[4] ~= 'template' and not v[8] and not v[5] and v[6] and tonumber(v[7] or 0) > wall then
     redis.call('ZREM', unknown, id)
     redis.call('HSET', record, 'resent', now, 'status', 'queued', 'rank', 0)
     enter_lane(number, conversation, id, false, false)

@@ -14,7 +14,7 @@ local function write_record(send, conversation, status)
     'rank', status == 'scheduled' and -1 or 0, 's:' .. status, wall, 'expires', (send.send_at or wall) + send.ttl,
     'urgent', send.priority ~= 'bulk' and 1 or 0 }
   local optional = { 'to', 'opaque', 'tag', 'fallback', 'fallback_id', 'notify', 'idempotency', 'origin',
-    'reservation', 'send_at', 'who', 'take', 'template', 'fallback_name', 'despite_stop',
+    'reservation', 'send_at', 'who', 'take', 'template', 'fallback_name', 'despite_stop', 'category',
     'batch', 'batch_index', 'counted' }
   for _, name in ipairs(optional) do
     if send[name] then
