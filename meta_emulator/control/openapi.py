@@ -10,11 +10,15 @@ from typing import Any
 from flask import Response
 
 from meta_emulator.control.http import json_response
+from meta_emulator.control.property_types import NAMED, WHOLE, type_of
 from meta_emulator.control.routes import Controls, Route, route
 
 _PARAMETER = re.compile(r"<(?:(int):)?(\w+)>")
 # A docstring begins "Do this: ``{"name", "other"?}`` → …"; the braces before the arrow are the request body.
 _BODY = re.compile(r"^[^→]*?``(\{.*?\})``", re.DOTALL)
+_BRACES = re.compile(r"``(\{.*?\})``", re.DOTALL)
+# What stands in an object inside the answer, such as the properties of its items.
+_NESTED = re.compile(r"(?<=.)\{[^{}]*\}", re.DOTALL)
 _PROPERTY = re.compile(r'"(\w+)"(\??)(?=[,:}\s])')
 _SUMMARY_END = re.compile(r":|\.(?=\s|$)|→| ``\{|\(\``\{|, at most")
 _VALUES = re.compile(r'\[[^\]]*\]|:\s*\{[^}]*\}|:\s*"[^"]*"(?:\s*\|\s*"[^"]*")*')
@@ -71,13 +75,13 @@ def _operation(found: Route) -> dict[str, Any]:
         "responses": {
             "200": {
                 "description": "Done.",
-                "content": {"application/json": {"schema": {"type": "object"}}},
+                "content": {"application/json": {"schema": _answer(found, text)}},
             },
             "default": _ERROR,
         },
     }
     if found.method in ("POST", "PATCH"):
-        operation["requestBody"] = _request_body(text)
+        operation["requestBody"] = _request_body(found, text)
     return operation
 
 
@@ -92,18 +96,34 @@ def _query_parameters(text: str) -> list[dict[str, Any]]:
     return [{"name": name, "in": "query", "schema": {"type": "string"}} for name in dict.fromkeys(_QUERY.findall(text))]
 
 
-def _request_body(text: str) -> dict[str, Any]:
+def _answer(found: Route, text: str) -> dict[str, Any]:
+    """Return the schema of an answer: what stands behind the arrow, or first where there is none."""
+    operation = f"{found.method} {found.path}"
+    _, arrow, rest = text.partition("→")
+    known = WHOLE.get(operation) or next((NAMED[name] for name in NAMED if rest.strip().startswith(name)), None)
+    if known is not None:
+        return {"type": "object", "properties": known}
+    if not arrow and found.method == "GET":
+        rest = text
+    braces = _BRACES.search(rest)
+    return _object(operation, _NESTED.sub("", braces[1]) if braces else "")
+
+
+def _object(operation: str, braces: str) -> dict[str, Any]:
+    names = dict.fromkeys(name for name, _ in _PROPERTY.findall(_VALUES.sub("", braces)))
+    properties = {name: type_of(operation, name) for name in names}
+    return {"type": "object", "properties": properties, "additionalProperties": True}
+
+
+def _request_body(found: Route, text: str) -> dict[str, Any]:
     if "multipart" in text:
         properties: dict[str, Any] = {"file": {"type": "string", "format": "binary"}}
         for name in re.findall(r"``(\w+)``", _MULTIPART.findall(text)[0]):
             properties.setdefault(name, {"type": "string"})
         form = {"type": "object", "properties": properties, "required": ["file"]}
         return {"content": {"multipart/form-data": {"schema": form}}}
+    operation = f"{found.method} {found.path}"
     body = _BODY.match(text)
-    names = _PROPERTY.findall(_VALUES.sub("", body[1])) if body else []
-    schema: dict[str, Any] = {
-        "type": "object",
-        "properties": {name: {} for name, _ in names},
-        "additionalProperties": True,
-    }
+    schema = _object(operation, body[1] if body else "")
+    schema["properties"] = WHOLE.get(operation, {}) | schema["properties"]
     return {"content": {"application/json": {"schema": schema}}}

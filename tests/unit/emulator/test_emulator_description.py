@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import jsonschema
 import pytest
 
 from meta_emulator import fidelity
@@ -63,3 +64,54 @@ def test_every_graph_route_has_a_row_of_fidelity_and_none_is_left_over() -> None
 def test_what_is_simplified_says_how() -> None:
     rows = [*fidelity.endpoints(), *fidelity.BEHAVIOURS]
     assert [row.what for row in rows if row.level == "simplified" and not row.note] == []
+
+
+def test_every_property_of_bodies_and_answers_has_a_type(document: dict[str, Any]) -> None:
+    untyped = []
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            contents = [operation["responses"]["200"], operation.get("requestBody", {"content": {}})]
+            for media in (media for each in contents for media in each["content"].values()):
+                untyped += [(method, path, name) for name, of in media["schema"]["properties"].items() if not of]
+    assert untyped == []
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "behaviour", None),
+        ("GET", "clock", None),
+        ("GET", "limits", None),
+        ("GET", "numbers", None),
+        ("GET", "phones", None),
+        ("GET", "conversations", None),
+        ("GET", "faults", None),
+        ("GET", "exchanges", None),
+        ("GET", "seen", None),
+        ("GET", "settle", None),
+        ("GET", "templates", None),
+        ("GET", "groups", None),
+        ("GET", "recording", None),
+        ("POST", "phones", {"wa_id": "447700900123", "name": "Ana"}),
+        ("POST", "numbers", {"id": "106540352242929"}),
+        ("POST", "clock", {"advance": 1}),
+        ("POST", "limits", {"pair": False}),
+        ("POST", "behaviour", {"batch": 2}),
+        ("POST", "faults", {"kind": "empty"}),
+        ("POST", "seed", {"phones": [{"wa_id": "447700900125"}]}),
+        ("POST", "reset", {}),
+        ("POST", "groups", {"subject": "Tour", "participants": ["447700900123"]}),
+        ("POST", "webhooks/hold", {}),
+        ("POST", "business_app/contacts", {}),
+        ("POST", "business_app/history", {"threads": {"447700900123": 2}}),
+    ],
+)
+def test_an_answer_is_as_it_is_described(
+    fresh: Emulator, document: dict[str, Any], method: str, path: str, body: Any
+) -> None:
+    operation = document["paths"][f"/_emulator/{path}"][method.lower()]
+    schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
+    answer = fresh.control(method, path, json=body)
+    assert answer.status_code == 200, answer.text
+    jsonschema.validate(answer.json, schema)
+    assert set(schema["properties"]) <= set(answer.json or ())
