@@ -130,6 +130,7 @@ def _links(development: Development, given: Settings, port: int, emulator_port: 
         responder = [f"Model        {given.llm_url}, {given.llm_model or 'the one that it runs'}"]
     return [
         f"Phone page   http://127.0.0.1:{emulator_port}/",
+        f"Console      {base}/console, sign in with {development.api_key}",
         f"API docs     {base}/docs",
         f"Metrics      {base}/metrics",
         *(responder if given.responder in {"http", "llm"} else []),
