@@ -9,9 +9,10 @@ import orjson
 import pytest
 import redis
 
-from tests.integration.lanes import NUMBER, Lanes, message, send
+from tests.integration.lanes import NUMBER, Lanes, message, meta_status, send
 from tests.keys import NAMES
 from wa_service.service.conversation_view import ConversationView, ThreadMessage
+from wa_service.service.message_story import story_of
 from wa_service.store.client import Store
 from wa_service.store.contacts import Contacts
 from wa_service.store.events import Events
@@ -73,6 +74,33 @@ def test_a_message_and_its_answer_stand_in_their_order_with_what_became_of_them(
     assert (left.direction, left.id, left.status, left.content.text) == ("out", record_id, "accepted", "hi")
     assert left.answers == came.reference
     assert [note["code"] for note in left.notes] == [131000]
+
+
+def test_a_story_tells_each_retry_and_the_seconds_between(lanes: Lanes, view: ConversationView) -> None:
+    answered(lanes)
+    messages = view.page(OF_ANA).messages
+    steps = story_of(messages[0], messages)
+    told = [step.what for step in steps]
+    ladder = ["Received and stored", "Handling failed", "Handled", "Answer: Queued", "Answer: Meta did not take it"]
+    assert [told.index(what) for what in ladder] == sorted(told.index(what) for what in ladder)
+    assert next(step.detail for step in steps if "did not take" in step.what).startswith("code 131000, transient")
+    assert steps[0].seconds is None
+    assert all(step.seconds is not None and step.seconds >= 0 for step in steps[1:])
+    assert [step.at for step in steps] == sorted(step.at for step in steps)
+
+
+def test_a_send_that_meta_tells_in_whole_seconds_keeps_the_order_of_its_ladder(
+    lanes: Lanes, view: ConversationView
+) -> None:
+    lanes.outbox.put(send(ANA, id="a"))
+    (grant,) = lanes.grant()
+    lanes.outbox.done(NUMBER, grant, SendOutcome("accepted", wamid="wamid.OUT"))
+    second = int(time.time()) * 1000 - 1_000
+    lanes.store.run([lanes.outbox.apply_status(meta_status("wamid.OUT", "sent"), second)])
+    (sent,) = view.page(OF_ANA).messages
+    words = [step.what for step in story_of(sent, [sent])]
+    assert words == ["Queued", "Granted: it leaves", "Accepted by Meta", "Sent by Meta"]
+    assert sent.at > second
 
 
 def test_the_page_before_goes_on_where_the_page_began(lanes: Lanes, threads: Threads) -> None:

@@ -82,6 +82,10 @@ class TestBatches:
         body = {"message": message, "items": [{"to": CUSTOMER}], "tag": "autumn"}
         batch = web.post("/v1/batches", json=body).json["id"]
         assert "autumn" in user.page("/batches")
+        assert user.find(batch) == f"/batches?batch={batch}"
+        assert "autumn" in user.page(f"/batches?batch={batch}")
+        assert user.get("/batches?batch=nobody").status_code == 404
+        assert user.get("/batches?after=soon").status_code == 200
         for action, state in (("pause", "paused"), ("resume", ""), ("cancel", "canceled")):
             assert user.post(f"/batches/{batch}/{action}").status_code == 303
             assert state in user.page("/batches")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Mapping
 from typing import Any, Final
@@ -25,6 +26,7 @@ from wa_service.whatsapp.phone_numbers import is_number
 _GONE: Final = "This conversation is not kept here, or no longer."
 _MESSAGE_GONE: Final = "This message is not kept here, or no longer."
 _PAUSES: Final = {"1800": "30 minutes", "14400": "4 hours", "86400": "a day", "604800": "a week"}
+_BATCH_ID: Final = re.compile(r"[0-9A-Za-z_-]{1,128}")
 FORGET_WORD: Final = "forget"
 
 
@@ -62,6 +64,8 @@ class ConversationPages:
     def search(self) -> Response:
         """What was found; where it is one conversation, that. By POST: a number stands in no address."""
         wanted = request.form.get("wanted", "").strip()
+        if _BATCH_ID.fullmatch(wanted) and self._services.batches.get(wanted) is not None:
+            return see(f"/console/batches?batch={wanted}")
         found = self._services.search.find(wanted)
         if len(found) == 1:
             return see(f"/console/conversations/{found[0].place}")

@@ -80,8 +80,15 @@ class ManagementPages:
 
     @allow("session: read")
     def batches_page(self) -> Response:
-        """Progress by status and reason, the newest first."""
-        batches, following = self._services.batches.page(request.args.get("after", "")[:128], 50)
+        """Progress by status and reason, the newest first; or of the one that is named."""
+        service = self._services.batches
+        if name := request.args.get("batch", "")[:128]:
+            one = service.get(name)
+            if one is None:
+                not_found(_BATCH)
+            return make_response(render_template("console/batches.html", batches=[one], following=None))
+        after = request.args.get("after", "")
+        batches, following = service.page(after if re.fullmatch("[0-9]{1,9}", after) else "", 50)
         return make_response(render_template("console/batches.html", batches=batches, following=following))
 
     @allow("session: send")
