@@ -22,6 +22,7 @@ from standardwebhooks import Webhook
 from tests.e2e.starter import ROOT, Started, alive, free_port
 from tests.eventually import eventually
 from wa_service.cli.development import prepare
+from wa_service.config import settings
 from wa_service.store.embedded_replicas import embedded_replicas_in
 
 
@@ -235,6 +236,12 @@ def test_the_secrets_are_random_and_for_their_owner_alone(tmp_path: Path) -> Non
     assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
     assert (tmp_path / "one" / "secrets").stat().st_mode & 0o777 == 0o700
     assert set(one.environment.values()).isdisjoint(file.read_text() for file in files)
+
+
+def test_a_language_model_answers_where_one_is_named(tmp_path: Path) -> None:
+    made = prepare(1, 2, tmp_path, llm="http://127.0.0.1:11434", environment={"WA_LLM_MODEL": "small"})
+    given = settings.load(made.environment)
+    assert (given.responder, given.llm_url, given.llm_model) == ("llm", "http://127.0.0.1:11434", "small")
 
 
 def test_serve_takes_its_settings_from_the_environment_and_starts_no_emulator(tmp_path: Path) -> None:
