@@ -135,7 +135,7 @@ LOG_EVENTS = (
     LogEvent(
         "whatsapp.status",
         "Meta says that an accepted message failed; any other status (debug).",
-        "`id`, `status`, `code`, `ms` (since Meta accepted it)",
+        "`id`, `status`, `code`, `advice` (what to do about it), `ms` (since Meta accepted it)",
     ),
     LogEvent(
         "whatsapp.management",

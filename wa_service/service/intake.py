@@ -187,7 +187,7 @@ class Intake:
                     metrics.delivery_took(status, milliseconds / 1000)
                 if status == "failed":
                     metrics.send_failed(_error_code(piece))
-                    self._log.warning("whatsapp.status", id=record_id.decode(), status=status, code=_error_code(piece))
+                    self._log.warning("whatsapp.status", id=record_id.decode(), status=status, **_failure(piece))
                 elif self._debug:
                     self._log.debug("whatsapp.status", id=record_id.decode(), status=status, ms=milliseconds)
             case b"duplicate":
@@ -232,6 +232,12 @@ def _stray_form(piece: Piece, received_ms: int) -> Any:
         return bounded(piece.raw, LARGEST_QUARANTINED)
     at = _status_time(piece, received_ms)
     return foreign_status(parse_status(piece), at)
+
+
+def _failure(piece: Piece) -> dict[str, Any]:
+    """Meta's code of a failed status, and what to do about it."""
+    errors = errors_of(piece.raw)
+    return {"code": errors[0].code, "advice": errors[0].advice} if errors else {"code": None}
 
 
 def _error_code(piece: Piece) -> int | None:

@@ -544,3 +544,18 @@ def test_large_bodies_that_are_being_read_have_bounded_room() -> None:
     with bodies.room_for(4_194_304), bodies.room_for(4_194_304), bodies.room_for(SMALL_BODY):
         pass
     assert (refused.value.kind.name, refused.value.kind.status) == ("busy", 503)
+
+
+def test_a_file_that_meta_could_not_fetch_is_told_with_what_to_do(web: Web, lines: list[dict[str, Any]]) -> None:
+    sent = web.send({"to": CUSTOMER, "image": {"link": "https://example.com/a.png"}}).json["id"]
+    web.accept("wamid.HBgLOURS")
+    lines.clear()
+
+    failed = [{"code": 131053, "title": "Media upload error"}]
+    web.webhook(delivery(value_of(statuses=[status_of("wamid.HBgLOURS", "failed", errors=failed)])))
+
+    (line,) = [line for line in lines if line["event"] == "whatsapp.status"]
+    told = [item["data"]["error"] for item in web.get("/v1/events").json["items"] if item["kind"] == "status"]
+    advices = {line["advice"], told[0]["advice"], web.get(f"/v1/messages/{sent}").json["error"]["advice"]}
+    assert len(advices) == 1
+    assert "repair the link" in advices.pop()
