@@ -103,11 +103,16 @@ def describe_values(document: Any) -> None:
         given["kinds"] = {"enum": [[], ["message", "status"], *left_out]}
         given["numbers"] = {"enum": [[], ["106540352242922"], *left_out]}
         given.pop("verify_token", None)
+        given.pop("secret", None)
     batch = paths["/v1/batches"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     items = [{"to": "447700900123", "name": "Ana"}, {"name": "nobody"}]
     settings = [{}, {"tag": "spring"}, {"quiet": "21:00-08:00 Europe/Berlin"}, {"send_at": 1790000000}]
     batch.clear()
     batch["enum"] = [{"message": {"text": "Hello {{ name }}"}, "items": items} | each for each in settings]
+    costs = paths["/v1/costs"]["get"]
+    costs["parameters"] = [given for given in costs["parameters"] if given["name"] not in {"from", "to"}]
+    for given in costs["parameters"]:
+        given["schema"] = {"enum": ["category", "country,tag"]}
     listed = document["paths"]["/v1/messages"]["get"]
     listed["parameters"] = [given for given in listed["parameters"] if given["name"] != "since"]
     del document["paths"]["/v1/media"]["post"]

@@ -158,9 +158,9 @@ def build(app: OpenAPI, numbers: Sequence[str], longest_ttl: int) -> dict[str, A
 
 
 def _name_numbers(operation: dict[str, Any], numbers: Sequence[str]) -> None:
-    """Where one of our numbers is to be named, these are they."""
+    """Where one of our numbers is to be named, these are they; a `from` with a form of its own is a day."""
     for parameter in operation.get("parameters", ()):
-        if parameter["name"] == "from":
+        if parameter["name"] == "from" and "pattern" not in parameter["schema"]:
             parameter["schema"] = {"type": "string", "enum": list(numbers)}
     body = operation.get("requestBody", {}).get("content", {}).get(_JSON, {})
     if "from" in body.get("schema", {}).get("properties", {}):
