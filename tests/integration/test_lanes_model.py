@@ -22,8 +22,8 @@ def drive(store: Store, client: redis.Redis, seed: int, examples: int) -> None:
         pass
 
     Machine.store, Machine.client = store, client
-    Machine._hypothesis_internal_use_seed = seed  # type: ignore[attr-defined]
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]  # hypothesis' own gap
+    Machine._hypothesis_internal_use_seed = seed
+    run_state_machine_as_test(
         Machine,
         settings=settings(
             max_examples=examples,

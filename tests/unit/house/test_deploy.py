@@ -12,7 +12,10 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.e2e.starter import free_port
+from tests.eventually import eventually
 from wa_service.observability import exposition, metrics
+from wa_service.store.embedded_valkey import valkey_binary
 
 ROOT = Path(__file__).parents[3]
 DEPLOY = ROOT / "deploy"
@@ -96,12 +99,14 @@ def test_every_series_stands_on_the_dashboard() -> None:
     assert sorted(name for name in ours if name not in shown) == []
 
 
-@pytest.mark.parametrize("unit", ["wa-web.service", "wa-worker@.service"])
+@pytest.mark.parametrize(
+    "unit", ["wa-web.service", "wa-worker@.service", "valkey-server.service", "valkey-sentinel.service"]
+)
 def test_systemd_takes_the_units(require_program: Programs, tmp_path: Path, unit: str) -> None:
     program = require_program("systemd-analyze")
     text = (DEPLOY / "systemd" / unit).read_text(encoding="utf-8")
     # Verify wants the programs to be there.
-    (tmp_path / unit).write_text(re.sub(r"/opt/wa-service/\.venv/bin/\w+", "/bin/true", text))
+    (tmp_path / unit).write_text(re.sub(r"/opt/wa-service/\.venv/bin/\w+|/usr/bin/valkey-server", "/bin/true", text))
     told = subprocess.run([program, "verify", tmp_path / unit], capture_output=True, text=True, check=False)
     assert (told.returncode, told.stderr) == (0, "")
 
@@ -114,6 +119,36 @@ def nginx_takes(program: Path, directory: Path, site: str) -> None:
     command = [str(part) for part in (program, "-t", "-c", directory / "nginx.conf", "-e", directory / "errors")]
     told = subprocess.run(command, capture_output=True, text=True, check=False)
     assert told.returncode == 0, told.stderr
+
+
+@pytest.mark.parametrize("files", [["server.conf"], ["server.conf", "cluster.conf"]], ids=" ".join)
+def test_valkey_takes_the_settings_and_check_finds_nothing_missing(tmp_path: Path, files: list[str]) -> None:
+    settings = "".join((DEPLOY / "valkey" / file).read_text(encoding="utf-8") for file in files)
+    config, socket = tmp_path / "valkey.conf", tmp_path / "s"
+    lines = (f"port {free_port()}", f"cluster-port {free_port()}", f"unixsocket {socket}", f"dir {tmp_path}")
+    config.write_text(settings + "\n".join(lines) + "\n", encoding="utf-8")
+    with subprocess.Popen([valkey_binary(), config], stdout=subprocess.DEVNULL) as server:
+        try:
+            eventually(lambda: socket.exists() or server.poll() is not None, within=20)
+            assert server.poll() is None
+        finally:
+            server.kill()
+    assert {"appendonly yes", "min-replicas-to-write 1", "maxmemory-policy noeviction"} <= set(settings.splitlines())
+
+
+def test_the_replicated_form_waits_for_every_replica() -> None:
+    class Loader(yaml.SafeLoader):
+        """Takes compose's own tags."""
+
+    Loader.add_multi_constructor("!", lambda *_: None)
+    text = (DEPLOY / "compose.replicated.yaml").read_text(encoding="utf-8")
+    services = yaml.load(text, Loader)["services"]
+    replicas = [name for name, one in services.items() if one and "--replicaof" in str(one.get("command"))]
+    sentinels = [name for name in services if name.startswith("sentinel-")]
+    assert services["web"]["environment"]["WA_REDIS_REPLICAS"] == str(len(replicas)) == "2"
+    assert services["worker"] == services["web"]
+    assert len(sentinels) == 3
+    assert {network for name in (*replicas, *sentinels) for network in services[name]["networks"]} == {"store"}
 
 
 def test_nginx_lets_the_webhook_through_and_nothing_else(require_program: Programs, tmp_path: Path) -> None:
