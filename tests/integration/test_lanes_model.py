@@ -49,4 +49,4 @@ def test_the_store_does_what_the_model_does(
         seeds.append(random.SystemRandom().randrange(1 << 30))
         with capsys.disabled():
             print(f"\nlanes model: seed {seeds[-1]}", end="", flush=True)
-        drive(store, redis_client, seeds[-1], 200)
+        drive(store, redis_client, seeds[-1], 50)

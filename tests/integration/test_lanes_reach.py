@@ -118,6 +118,20 @@ class TestAReplyBehindATemplateThatWaits:
         done(lanes, grant, kind="accepted", wamid="wamid.3")
         assert [grant.id for grant in lanes.grant()] == ["reply"]
 
+    @pytest.mark.parametrize(("lanes_beside", "seconds"), [(0, 60), (9_000, 90)])
+    def test_the_more_wait_the_more_seldom_each_is_looked_at(
+        self, lanes: Lanes, redis_client: redis.Redis, lanes_beside: int, seconds: int
+    ) -> None:
+        opened(lanes, "1001")
+        opened(lanes, "1002")
+        out = NAMES.out(NUMBER, 1)
+        if lanes_beside:
+            redis_client.zadd(out, {f"{NUMBER}:{n}": 1e15 for n in range(20_000, 20_000 + lanes_beside)})
+        lanes.outbox.put(send("1003", type="template", priority=Priority.BULK), opens=True)
+        assert lanes.grant() == []
+        wait = redis_client.zscore(out, f"{NUMBER}:1003") - lanes.store.call("read_clock")[1]
+        assert seconds - 5 < wait / 1000 < seconds + 1
+
     def test_does_not_hurry_what_waits_for_something_else(self, lanes: Lanes) -> None:
         lanes.outbox.put(send("1003", id="slow"))
         done(lanes, lanes.grant()[0], kind="retry", delay=60)

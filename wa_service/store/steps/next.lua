@@ -126,7 +126,8 @@ local function head_of_lane(out, conversation)
   local blocked = opens and reserve_at_send(waba, conversation, daily_limit, id) or 0
   if blocked > 0 then
     redis.call('HSET', record, 'waits_for_quota', '1')
-    redis.call('ZADD', out, now + math.min(blocked, 60000), conversation)
+    -- A window may open before the quota has room. However many lanes wait, some hundred are looked at in a second.
+    redis.call('ZADD', out, now + math.min(blocked, math.max(60000, 10 * redis.call('ZCARD', out))), conversation)
     return nil
   end
   if v[2] then redis.call('HDEL', record, 'waits_for_quota') end
