@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from benchmarks import machine
 from benchmarks.measure import Goal, Line, plain, ratio
@@ -63,6 +64,6 @@ def _services(workshop: Workshop) -> dict[str, Service]:
     return services
 
 
-def _load(workshop: Workshop, service: Service, tag: str, **spec: object) -> dict[str, float]:
+def _load(workshop: Workshop, service: Service, tag: str, **spec: Any) -> dict[str, float]:
     spec.setdefault("count", 40_000)
     return Load(workshop, service.port, kind="text", tag=tag, customers=2_000, **spec).result()
