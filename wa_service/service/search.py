@@ -14,6 +14,8 @@ from wa_service.store.threads import Threads
 LONGEST: Final = 256
 _RECORD_ID: Final = re.compile(r"[0-9a-f]{32}f?")
 _LONGEST_TAG: Final = 68
+# What is no name may be a tag: without `tag:` in front only the newest sends are looked at.
+_TAGS_BESIDE: Final = 4_000
 _DIGITS: Final = re.compile(r"[+0-9 ()./\-]{6,25}")
 
 
@@ -61,7 +63,9 @@ class Search:
             found = self._found(self._threads.named(wanted), "name")
         if found or len(wanted) > _LONGEST_TAG:
             return found
-        return self._at([f"r{record_id}" for record_id in self._threads.tagged(wanted.removeprefix("tag:"))], "tag")
+        tag = wanted.removeprefix("tag:")
+        tagged = self._threads.tagged(tag) if tag != wanted else self._threads.tagged(tag, most=_TAGS_BESIDE)
+        return self._at([f"r{record_id}" for record_id in tagged], "tag")
 
     def _message_places(self, wanted: str) -> Iterator[str]:
         record = self._records.find(wanted, self._numbers)
