@@ -85,7 +85,7 @@ def test_the_service_starts_away_from_the_checkout(programs: Path, tmp_path: Pat
         def ready() -> bool:
             try:
                 return requests.get(f"{address}/readyz", timeout=2).status_code == 200
-            except requests.ConnectionError:
+            except requests.RequestException:
                 return False
 
         eventually(ready, within=30, every=0.1)
