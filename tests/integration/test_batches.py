@@ -16,7 +16,7 @@ from wa_service.store.batches import Batch, Batches, BatchItem, NewBatch, StopWh
 from wa_service.store.client import Store
 from wa_service.store.contacts import Contacts
 from wa_service.store.outbox import Limits, Priority, SendOutcome
-from wa_service.store.records import item_record
+from wa_service.store.records import RecordFilter, item_record
 from wa_service.store.stop_digests import StopDigests
 
 FIRST = 15551230000
@@ -224,9 +224,9 @@ def test_a_cancel_leaves_nothing_that_was_not_claimed(batches: Batches, lanes: L
     assert read(batches).counts == {"canceled": 199, "queued": 1}
     assert lanes.grant(count=16) == []
     assert batches.feed(NUMBER, {}) == 0
-    waiting = lanes.records.get(item_record("b1", 199))
-    assert waiting is not None
-    assert (waiting.status, waiting.to) == ("canceled", str(FIRST + 199))
+    (waited, *_), _ = lanes.records.page(RecordFilter(batch="b1"), "", 10)
+    assert (waited.id, waited.status, waited.to) == (item_record("b1", 199), "canceled", str(FIRST + 199))
+    assert b"hi" not in lanes.store.do("HGET", f"{PREFIX}batch_items:b1", 199), "what it said is forgotten"
 
     lanes.outbox.done(NUMBER, claimed, SendOutcome("accepted", wamid="wamid.A"))
     assert read(batches).counts == {"accepted": 1, "canceled": 199}

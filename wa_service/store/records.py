@@ -143,14 +143,14 @@ def item_record(batch: str, index: int) -> str:
     return sha1(f"{batch}:{index}".encode(), usedforsecurity=False).hexdigest()[:32]
 
 
-def _waiting_item(batch: str, index: int, item: bytes | None) -> Record | None:
-    """An item that waits in its batch, as a record."""
+def _waiting_item(batch: str, index: int, item: bytes | None, status: str) -> Record | None:
+    """An item that waits in its batch, or waited there when it was canceled, as a record."""
     if item is None:
         return None
     facts = orjson.loads(item.partition(b"\n")[0])
     data = {"n": facts["n"], "c": f"{facts['n']}:{facts['to']}", "to": facts["to"], "type": facts["type"]}
     data |= {name: facts[name] for name in ("tag", "opaque") if name in facts}
-    data |= {"status": "scheduled", "batch": batch, "batch_index": str(index)}
+    data |= {"status": status, "batch": batch, "batch_index": str(index)}
     data |= {"expires": str(facts.get("until_ms", 0))}
     return read_record(item_record(batch, index), data)
 
@@ -205,7 +205,8 @@ class Records:
         What one is that waits in its batch, the batch tells.
         """
         keys = self._store.keys
-        stored = int(text(self._store.do("HGET", keys.of("batch", batch), "stored")) or 0)
+        told = self._store.do("HMGET", keys.of("batch", batch), "stored", "state")
+        stored, status = int(text(told[0]) or 0), "canceled" if told[1] == b"canceled" else "scheduled"
         end = min(int(after.partition("-")[0]), stored) if after else stored
         while end > 0:
             indexes = range(end - 1, max(-1, end - 1 - STEP), -1)
@@ -214,7 +215,10 @@ class Records:
             items = self._store.do("HMGET", keys.of("batch_items", batch), *indexes)
             for index, id_, raw, item in zip(indexes, ids, hashes, items, strict=True):
                 data = fields(raw)
-                yield (index, id_), read_record(id_, data) if "status" in data else _waiting_item(batch, index, item)
+                yield (
+                    (index, id_),
+                    read_record(id_, data) if "status" in data else _waiting_item(batch, index, item, status),
+                )
             end = indexes[-1]
 
     def find(self, name: str, numbers: tuple[str, ...]) -> Record | None:

@@ -1,8 +1,8 @@
--- Cancel items of a canceled batch that have not left, `count` of them from where the last call ended. An item without a
--- record gets one, so that its caller finds it. What is being sent, or may have been, stays.
+-- Cancel items of a canceled batch that have not left, `count` of them from where the last call ended. Of an item
+-- without a record only whom it was for is kept. What is being sent, or may have been, stays.
 -- Return 1 while there is more.
 -- args: id count:number retention:number
--- include: allow_when_full clock lifetime wake thread events identity lane batch record quota batch_items
+-- include: allow_when_full clock lifetime wake thread events lane batch record quota batch_items
 local key = batch_key(id)
 local v = redis.call('HMGET', key, 'swept', 'stored', 'state')
 if v[3] ~= 'canceled' then
@@ -14,29 +14,23 @@ local up_to = math.min(from + count, stored)
 local indexes = {}
 for index = from, up_to - 1 do indexes[#indexes + 1] = index end
 local items = #indexes > 0 and redis.call('HMGET', items_key(id), unpack(indexes)) or {}
-local created, waited = redis.call('HGET', key, 'created'), {}
+local stripped = {}
 for i, raw in ipairs(items) do
   if raw then
     local item = item_record(id, indexes[i])
     local record = redis.call('HMGET', record_key(item), 'status', 'n', 'c')
     if not record[1] then
-      local send = read_item(string.match(raw, '^([^\n]*)'))
-      redis.call('HSET', record_key(item), 'v', 1, 'n', send.n, 'c', conversation_of(send.n, send.who), 'to', send.to,
-        'type', send.type, 'batch', id, 'batch_index', indexes[i], 'counted', 'canceled', 'status', 'canceled',
-        'rank', RANK.canceled, 's:scheduled', created, 's:canceled', wall)
-      if send.tag then redis.call('HSET', record_key(item), 'tag', send.tag) end
-      redis.call('EXPIRE', record_key(item), retention)
-      redis.call('ZADD', prefix .. 'sends', wall, item)
-      waited[#waited + 1] = indexes[i]
+      stripped[#stripped + 1] = indexes[i]
+      stripped[#stripped + 1] = string.match(raw, '^([^\n]*)')
     elseif record[1] == 'scheduled' or (record[1] == 'queued' and not redis.call('ZSCORE', prefix .. 'busy', item)) then
       end_item(item, record[2], record[3], retention)
     end
   end
 end
-if #waited > 0 then -- counted at once: one by one costs ten times as much
-  redis.call('HDEL', items_key(id), unpack(waited))
-  redis.call('HINCRBY', key, 'n:scheduled', -#waited)
-  redis.call('HINCRBY', key, 'n:canceled', #waited)
+if #stripped > 0 then
+  redis.call('HSET', items_key(id), unpack(stripped))
+  redis.call('HINCRBY', key, 'n:scheduled', -#stripped / 2)
+  redis.call('HINCRBY', key, 'n:canceled', #stripped / 2)
   finish_batch(id)
 end
 redis.call('HSET', key, 'swept', up_to)
