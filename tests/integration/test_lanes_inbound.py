@@ -361,7 +361,7 @@ def test_everything_personal_has_a_lifetime(lanes: Lanes, redis_client: redis.Re
     (work,) = take(lanes.inbox)
     lanes.inbox.finish(work, "p", [])
     lasting = {key for key in redis_client.scan_iter("*") if redis_client.ttl(key) == -1}
-    assert lasting <= {f"{PREFIX}wake".encode(), f"{PREFIX}clock".encode()}
+    assert lasting <= {f"{PREFIX}{family}".encode() for family in ("wake", "clock", "epoch")}
 
 
 def test_a_worker_reads_the_form_before_its_own(lanes: Lanes, redis_client: redis.Redis) -> None:

@@ -312,8 +312,14 @@ class TestStatuses:
         status(lanes, "wamid.A1", "failed", errors=[{"code": 131026, "title": "no", "error_data": "text"}])
         record = lanes.records.get(record_id)
         assert record is not None
-        advice = CODES[131026].advice
-        assert record.error == {"code": 131026, "subcode": None, "title": "no", "details": "text", "advice": advice}
+        assert record.error == {
+            "code": 131026,
+            "subcode": None,
+            "title": "no",
+            "details": "text",
+            "advice": CODES[131026].advice,
+            "reason": "recipient",
+        }
         assert record.pricing == {"category": "service"}
 
     def test_a_message_that_was_delivered_after_all_has_no_error(self, lanes: Lanes) -> None:

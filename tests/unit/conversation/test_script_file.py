@@ -93,7 +93,11 @@ FALLBACK = 'fallback: {reply: [{text: "?"}]}\n'
 
 MISTAKES = {
     "an empty file": ("", 0, "it is empty"),
-    "no mapping": ("- a\n", 1, "this must be a mapping with clarify, fallback, intents, problems, threshold"),
+    "no mapping": (
+        "- a\n",
+        1,
+        "this must be a mapping with clarify, fallback, intents, problems, started, stopped, threshold",
+    ),
     "broken YAML": ("intents:\n  - name: [x\nfallback: 1\n", 3, "not valid YAML"),
     "no fallback": ("intents: []\n", 1, "'fallback' is missing"),
     "an unknown key": (FALLBACK + "intent: []\n", 2, "unknown key 'intent'"),
