@@ -169,7 +169,7 @@ def spend_the_burst(lanes: Lanes) -> None:
         done(lanes, grant, kind="accepted", wamid=f"wamid.{grant.id}")
 
 
-def kept(client: redis.Redis) -> set[bytes]:
+def kept(client: redis.Redis) -> set[bytes | str]:
     """Every key but those that each connection may write, of which there is one each."""
     return set(client.keys("*")) - {f"{PREFIX}clock".encode(), f"{PREFIX}epoch".encode()}
 
