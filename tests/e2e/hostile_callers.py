@@ -121,7 +121,7 @@ async def main(host: str, port: int, key: str, seconds: float) -> None:
         (unsigned, 2, 0.5),
         (scrape, 2, 0.5),
         (guess(key), 2, 0.1),
-        (poll(key), 100, 1.0),
+        (poll(key), 200, 0.5),
         (shapes(key), 1, 0.2),
     ]
     tasks = [

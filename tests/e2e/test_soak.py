@@ -88,5 +88,6 @@ def test_hostile_callers_hold_no_webhook_up(tmp_path: Path) -> None:
     longest = max(sender.longest for sender in senders)
     print(f"\n{sum(statuses.values())} webhooks, the longest {longest:.2f} s, {grown / 2**20:.0f} MiB more")
     assert (set(statuses), restarts) == ({200}, 0)
+    assert statuses[200] >= 0.9 * RATE * SECONDS
     assert longest <= LONGEST
     assert grown <= MOST_GROWTH
