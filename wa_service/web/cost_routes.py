@@ -8,7 +8,7 @@ from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 from pydantic import Field
 
-from wa_service.service.costs import CostLine, CostReport, CostService, read_days, read_dimensions
+from wa_service.service.costs import DIMENSIONS, CostLine, CostReport, CostService, read_days, read_dimensions
 from wa_service.web.auth import allow
 from wa_service.web.cached_schema import CachedSchemaModel
 from wa_service.web.models import ResponseBody
@@ -16,6 +16,7 @@ from wa_service.web.openapi import operation
 from wa_service.web.problems import INVALID, ProblemError
 
 _DAY = r"^([0-9]{4}-[0-9]{2}-[0-9]{2})?$"
+_GROUP = "|".join(DIMENSIONS)
 
 
 class CostQuery(CachedSchemaModel):
@@ -27,6 +28,7 @@ class CostQuery(CachedSchemaModel):
         default="category",
         max_length=80,
         description="Comma separated: `category`, `type`, `country`, `number`, `batch`, `tag`.",
+        json_schema_extra={"pattern": rf"^(({_GROUP})(, ?({_GROUP}))*)?$"},
     )
 
 
