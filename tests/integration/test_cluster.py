@@ -34,6 +34,7 @@ def lanes_of(cluster: Cluster, replicas: int = 1, **options: object) -> Lanes:
 def test_a_slot_that_moves_takes_everything_along_and_is_no_failover(cluster: Cluster) -> None:
     failovers: list[int] = []
     lanes = lanes_of(cluster, on_failover=lambda: failovers.append(1))
+    lanes.store.do("DEL", NAMES.due, NAMES.wake)  # of other tests
     assert lanes.admit(message()) == [b"new"]
     cluster.move_slot()
     assert lanes.admit(message("15551230002")) == [b"new"]
