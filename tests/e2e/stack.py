@@ -158,11 +158,12 @@ class Stack:
                 os.kill(children[which % len(children)], signal.SIGKILL)
 
     def kill_owner(self, port: int) -> None:
-        """-9 to the worker process that holds the connection from this port."""
-        for worker in WORKERS:
-            for pid in self.children(worker):
-                if _owns(pid, port):
-                    os.kill(pid, signal.SIGKILL)
+        """-9 to the worker process that holds the connection from this port; LookupError where none does."""
+        owners = [pid for worker in WORKERS for pid in self.children(worker) if _owns(pid, port)]
+        if not owners:
+            raise LookupError(port)
+        for pid in owners:
+            os.kill(pid, signal.SIGKILL)
 
     def kill(self, role: Role) -> None:
         """-9 to all of a part."""
@@ -306,5 +307,13 @@ def _owns(pid: int, port: int) -> bool:
     with contextlib.suppress(OSError):
         lines = [line.split() for line in (process / "net/tcp").read_text("ascii").splitlines()[1:]]
         sockets = {f"socket:[{line[9]}]" for line in lines if line[1].endswith(f":{port:04X}")}
-        return any(str(descriptor.readlink()) in sockets for descriptor in (process / "fd").iterdir())
+        return any(_target(descriptor) in sockets for descriptor in (process / "fd").iterdir())
     return False
+
+
+def _target(descriptor: Path) -> str:
+    """What a process's descriptor stands for; nothing where it was closed meanwhile, as others of it may be."""
+    try:
+        return str(descriptor.readlink())
+    except OSError:
+        return ""
