@@ -44,7 +44,6 @@ async function answer(request, response) {
   const body = Buffer.concat(chunks);
   const wanted = "sha256=" + createHmac("sha256", meta.app_secret).update(body).digest("hex");
   if (request.headers["x-hub-signature-256"] !== wanted) return response.writeHead(401).end();
-  response.writeHead(200).end();
   const { messages = [] } = JSON.parse(body).entry[0].changes[0].value;
   for (const message of messages) {
     await fetch(`${meta.url}/v24.0/${meta.phone_number_ids[0]}/messages`, {
@@ -58,6 +57,7 @@ async function answer(request, response) {
       }),
     });
   }
+  response.writeHead(200).end(); // only now does the same customer's next message come
 }
 
 async function control(method, path, body) {
