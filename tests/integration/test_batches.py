@@ -12,7 +12,15 @@ import redis
 
 from tests.integration.lanes import KEEP, NUMBER, Lanes, meta_status, send
 from tests.keys import PREFIX
-from wa_service.store.batches import Batch, Batches, BatchItem, NewBatch, StopWhen
+from wa_service.store.batches import (
+    LOADING_SECONDS,
+    LONGEST_WAIT_SECONDS,
+    Batch,
+    Batches,
+    BatchItem,
+    NewBatch,
+    StopWhen,
+)
 from wa_service.store.client import Store
 from wa_service.store.contacts import Contacts
 from wa_service.store.outbox import Limits, Priority, SendOutcome
@@ -79,6 +87,33 @@ def test_a_place_that_is_stored_is_not_stored_again(batches: Batches) -> None:
     assert batches.open(NewBatch("b1", "other", "tester")).state == "conflict"
     assert batches.add("b1", 2, 4, [item(3)]) == 1, "place 2 was refused"
     assert read(batches).counts == {"scheduled": 3}
+
+
+def test_a_batch_that_is_never_started_is_kept_a_day(batches: Batches, lanes: Lanes, redis_client: redis.Redis) -> None:
+    batches.open(NewBatch("b1", "print", "tester"))
+    batches.add("b1", 0, 2, [item(0), item(1)])
+    of_batch = [f"{PREFIX}batch:b1", f"{PREFIX}batch_items:b1", f"{PREFIX}batch_wait:b1:{NUMBER}"]
+    assert {redis_client.ttl(key) for key in of_batch} <= {LOADING_SECONDS, LOADING_SECONDS - 1}
+
+    batches.change("b1", "start")
+
+    assert min(redis_client.ttl(key) for key in of_batch) > LONGEST_WAIT_SECONDS
+
+
+def test_what_stops_a_move_loses_no_item(batches: Batches, lanes: Lanes, redis_client: redis.Redis) -> None:
+    load(batches, [item(0), item(1)])
+    redis_client.set(f"{PREFIX}sends", "no list of sends")
+    batches.feed(NUMBER, {})
+    later = f"{PREFIX}batch_later:b1:{NUMBER}"
+    assert redis_client.zcard(later) == 2
+    assert redis_client.ttl(later) > LOADING_SECONDS
+
+    redis_client.delete(f"{PREFIX}sends")
+    redis_client.zadd(later, {0: 0, 1: 0})
+    redis_client.zadd(f"{PREFIX}batches:{NUMBER}", {"b1": 0})
+    batches.feed(NUMBER, {})
+
+    assert sorted(end(lanes)) == sorted(item_record("b1", index) for index in (0, 1))
 
 
 def test_counts_follow_every_status_and_it_is_done_once_all_have_ended(batches: Batches, lanes: Lanes) -> None:

@@ -23,6 +23,8 @@ ITEMS_A_STEP = 100
 SWEPT_A_STEP = 200
 LONGEST_WAIT_SECONDS = 40 * 86_400
 """How long a batch may wait, beside the retention: longer than `send_at` may be ahead."""
+LOADING_SECONDS = 86_400
+"""How long a batch is kept that is not started, because its caller went away: time enough to repeat the call."""
 _FAILED = "failed:"
 _COST = "cost:"
 
@@ -158,7 +160,7 @@ class Batches:
             id=new.id,
             fingerprint=new.fingerprint,
             retention=self._outbox.retention_seconds,
-            seconds=self._lives,
+            seconds=LOADING_SECONDS,
             facts=tuple(facts),
         )
         return Loaded(text(state), int(stored))
@@ -175,7 +177,7 @@ class Batches:
             id=batch_id,
             first=first,
             up_to=up_to,
-            seconds=self._lives,
+            seconds=LOADING_SECONDS,
             items=tuple(flat),  # type: ignore[arg-type]  # packed as it is
         )
         return int(self._store.run([command])[0])
@@ -184,7 +186,9 @@ class Batches:
         self, batch_id: str, change: BatchChange, *, reason: str = "asked", refused: int = 0
     ) -> BatchState | None:
         """Start, pause, resume or cancel a batch; return its state then, None where there is none."""
-        state = self._store.call_replicated("batch_change", id=batch_id, change=change, reason=reason, refused=refused)
+        state = self._store.call_replicated(
+            "batch_change", id=batch_id, change=change, reason=reason, refused=refused, seconds=self._lives
+        )
         return text(state) or None  # type: ignore[return-value]  # one of the step's words
 
     def sweep(self, batch_id: str) -> None:

@@ -47,6 +47,6 @@ class StopDigests:
     def _stored_key(self) -> bytes:
         name = self._store.keys.of("stop_key")
         made = secrets.token_hex(_KEY_BYTES)
-        _, kept = self._store.run([("SET", name, made, "NX"), ("GET", name)])
+        _, kept = self._store.run([("SET", name, made, "NX"), ("GET", name)], replicated=True)
         self._key = blake2b(bytes(kept)).digest()
         return self._key

@@ -1,12 +1,23 @@
 -- Start, pause, resume or cancel a batch. change: start, pause, resume or cancel · reason: why it is paused · refused: how
--- many items were refused (start).
+-- many items were refused (start) · seconds: how long a started batch may wait and be told.
 -- Return its state, or "" where there is none.
--- args: id change reason refused
+-- args: id change reason refused seconds:number
 -- include: allow_when_full clock lifetime wake thread events batch
 local key = batch_key(id)
 local v = redis.call('HMGET', key, 'state', 'at', 'n:scheduled', 'failed', 'ended', 'n:failed:131049')
 local state = v[1]
 if not state then return '' end
+local function keep_batch()
+  local kept = { key, items_key(id) }
+  for _, field in ipairs(redis.call('HKEYS', key)) do
+    local number = string.match(field, '^number:(.*)$')
+    if number then
+      kept[#kept + 1] = wait_key(id, number)
+      kept[#kept + 1] = later_key(id, number)
+    end
+  end
+  for _, name in ipairs(kept) do redis.call('EXPIRE', name, seconds) end
+end
 local function offer_batch(at)
   for _, field in ipairs(redis.call('HKEYS', key)) do
     local number = string.match(field, '^number:(.*)$')
@@ -19,6 +30,7 @@ end
 if change == 'start' and state == 'loading' then
   state = tonumber(v[3]) > 0 and 'running' or 'done'
   redis.call('HSET', key, 'state', state, 'refused', refused)
+  keep_batch()
   offer_batch(tonumber(v[2] or 0))
 elseif change == 'pause' and (state == 'running') then
   pause_batch(id, reason)

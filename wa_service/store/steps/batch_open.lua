@@ -1,5 +1,5 @@
 -- Begin a batch, or find it: `id` comes from the caller's idempotency key, where it gave one. It sends nothing before
--- `batch_start`. facts: fields and values · seconds: how long it may wait and be told.
+-- it is started. facts: fields and values · seconds: how long it may take until then.
 -- Return {"loading"|"running"|…, items stored so far}, or {"conflict"} where the request was another.
 -- args: id fingerprint retention:number seconds:number facts...
 -- include: refuse_when_full clock

@@ -6,7 +6,7 @@
 -- Return how many items were moved.
 -- args: number throughput:number count:number ceiling:number ttl:number retention:number waba daily_limit quiet:json
 -- include: refuse_when_full clock lifetime wake thread events identity lane batch record enqueue quota stop dead_letters wrong_types
-local LANE_FULL_MS = 60000
+local LOOK_AGAIN_MS = 60000
 local active, moved = batches_key(number), 0
 local LEAST_WINDOW = 100
 local allowed = tonumber(redis.call('HGET', prefix .. 'meta_limits:' .. number, 'throughput') or throughput)
@@ -24,8 +24,7 @@ end
 
 local function start(batch, index, send, conversation)
   if redis.call('LLEN', prefix .. 'lane:' .. conversation) >= ceiling then
-    redis.call('ZADD', later_key(batch, number), wall + LANE_FULL_MS, index)
-    return
+    return wait_in_batch(batch, number, index, wall + LOOK_AGAIN_MS)
   end
   local other_until = redis.call('HGET', contact_key(conversation), 'other_until')
   if not send.opens and not send.take and tonumber(other_until or 0) > wall then
@@ -53,8 +52,7 @@ local function move(batch, index, quiet_until)
   local send = read_item(facts)
   local rests = type(quiet_until) == 'table' and quiet_until[send.country or '']
   if rests and rests > wall then
-    redis.call('ZADD', later_key(batch, number), rests, index)
-    return
+    return wait_in_batch(batch, number, index, rests)
   end
   moved = moved + 1
   local id = item_record(batch, index)
@@ -71,6 +69,17 @@ local function move(batch, index, quiet_until)
   send.body, send.priority, send.ttl = body, 'bulk', send.until_ms and send.until_ms - wall or ttl
   local conversation = conversation_of(send.n, send.who)
   without_wrong_types(conversation, retention, start, batch, index, send, conversation)
+end
+
+-- What stopped a move half-way loses no item: it waits again, and what was written of it is gone.
+local function take_back(batch, index)
+  wait_in_batch(batch, number, index, wall + LOOK_AGAIN_MS)
+  local id = item_record(batch, index)
+  local conversation = redis.call('HGET', record_key(id), 'c')
+  if not conversation then return end
+  pcall(drop_from_lane, number, conversation, id)
+  pcall(release_reservation, id, conversation)
+  redis.call('DEL', record_key(id))
 end
 
 local function next_index(batch)
@@ -97,7 +106,7 @@ if room > 0 then
       for _ = 1, count do -- of those that rest, a bounded number is looked at
         index = moved < most and next_index(batch)
         if not index then break end
-        move(batch, index, quiet_until)
+        if not pcall(move, batch, index, quiet_until) then take_back(batch, index) end
         if redis.call('HGET', batch_key(batch), 'state') ~= 'running' then break end
       end
       local first = redis.call('ZRANGE', later_key(batch, number), 0, 0, 'WITHSCORES')

@@ -8,6 +8,15 @@ local function wait_key(batch, number) return prefix .. 'batch_wait:' .. batch .
 local function later_key(batch, number) return prefix .. 'batch_later:' .. batch .. ':' .. number end
 local function batches_key(number) return prefix .. 'batches:' .. number end
 
+-- wait_in_batch(batch, number, index, at): an item waits again, before the others (at 0) or until a time (ms), for as long
+-- as the batch is kept.
+local function wait_in_batch(batch, number, index, at)
+  local key = at > 0 and later_key(batch, number) or wait_key(batch, number)
+  if at > 0 then redis.call('ZADD', key, at, index) else redis.call('LPUSH', key, index) end
+  local left = redis.call('TTL', items_key(batch))
+  if left > 0 then redis.call('EXPIRE', key, left) end
+end
+
 -- The record of an item has an id that only the batch and the index say, so that none is made twice.
 local function item_record(batch, index) return string.sub(redis.sha1hex(batch .. ':' .. index), 1, 32) end
 

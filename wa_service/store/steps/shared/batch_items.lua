@@ -21,7 +21,7 @@ local function return_to_batch(number, conversation, id, batch, retention)
   redis.call('HDEL', record_key(id), 'reservation')
   leave_lane(number, conversation, id)
   redis.call('HSET', record_key(id), 'status', 'scheduled', 'rank', RANK.scheduled)
-  redis.call('LPUSH', wait_key(batch, number), redis.call('HGET', record_key(id), 'batch_index'))
+  wait_in_batch(batch, number, redis.call('HGET', record_key(id), 'batch_index'), 0)
   count_in_batch(id)
   return true
 end
