@@ -109,7 +109,7 @@ def test_what_stops_a_move_loses_no_item(batches: Batches, lanes: Lanes, redis_c
     assert redis_client.ttl(later) > LOADING_SECONDS
 
     redis_client.delete(f"{PREFIX}sends")
-    redis_client.zadd(later, {0: 0, 1: 0})
+    redis_client.zadd(later, {"0": 0, "1": 0})
     redis_client.zadd(f"{PREFIX}batches:{NUMBER}", {"b1": 0})
     batches.feed(NUMBER, {})
 

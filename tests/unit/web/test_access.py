@@ -352,7 +352,7 @@ def test_a_crowd_of_calls_does_not_turn_a_signed_webhook_away(
     # More than the store's own pool has connections; the server answers none of them before all are there.
     redis_client.client_pause(500)
     crowd = Crowd(web, headers, 200)
-    webhooks = []
+    webhooks: list[int] = []
     while crowd.under_way or not webhooks:  # on a slow machine the first of the crowd may be through by now
         webhooks.append(web.webhook(delivery(value_of(messages=[text_message()]))).status_code)
 
