@@ -84,7 +84,8 @@ class FuzzyMatcher:
 
     def __init__(self, examples: Sequence[Example], threshold: float | None = None) -> None:
         self._threshold = FUZZY_THRESHOLD if threshold is None else threshold
-        self._examples = [frozenset(words(example.text)) for example in examples]
+        # In the order of the text, never that of a set: the same text has the same score in every process.
+        self._examples = [dict.fromkeys(words(example.text)) for example in examples]
         spread: dict[str, set[str]] = {}
         self._having: dict[str, set[int]] = {}
         for index, (example, found) in enumerate(zip(examples, self._examples, strict=True)):
@@ -93,7 +94,7 @@ class FuzzyMatcher:
                 self._having.setdefault(word, set()).add(index)
         intents = len({example.intent for example in examples}) or 1
         self._weights = {word: _weight(word, len(of), intents) for word, of in spread.items()}
-        self._wanted = [sum(self._weights[word] for word in found) for found in self._examples]
+        self._wanted = [math.fsum(self._weights[word] for word in found) for found in self._examples]
         self._vocabulary = list(spread)
 
     def scores(self, text: str) -> Scores:
@@ -116,18 +117,19 @@ class FuzzyMatcher:
 
     def _score(self, asked: list[str], alike: list[dict[str, float]], index: int) -> float:
         found = self._examples[index]
-        explained = total = 0.0
+        weights: list[float] = []
+        explained: list[float] = []
         met: dict[str, float] = {}
         for word, candidates in zip(asked, alike, strict=True):
             known = max((one for one in candidates if one in found), key=candidates.__getitem__, default="")
             best = candidates.get(known, 0.0)
             weight = self._weights.get(known or word, _UNKNOWN)
-            total += weight
-            explained += best * weight
+            weights.append(weight)
+            explained.append(best * weight)
             if known:
                 met[known] = max(best, met.get(known, 0.0))
-        covered = sum(ratio * self._weights[word] for word, ratio in met.items())
-        precision, recall = explained / total, covered / self._wanted[index]
+        covered = math.fsum(ratio * self._weights[word] for word, ratio in met.items())
+        precision, recall = math.fsum(explained) / math.fsum(weights), covered / self._wanted[index]
         return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
 
 

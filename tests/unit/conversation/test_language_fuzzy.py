@@ -109,3 +109,18 @@ def test_the_longest_text_takes_no_time() -> None:
     matcher.scores(" ".join(f"brekfast{number}" for number in range(400)))
 
     assert time.process_time() - began < 0.1
+
+
+def test_examples_that_are_as_near_have_the_very_same_score_whatever_the_order_of_words() -> None:
+    """Adding in the order of a set gave another last digit, and so another first button, in other processes."""
+    told = ("a", "bit", "of", "help", "please", "with", "my", "very", "early", "ride")
+    examples = [
+        Example(f"{named}{turn}", " ".join((*told[turn:], named, *told[:turn])))
+        for turn in range(len(told))
+        for named in ("transfer", "shuttles", "airports", "lonesome")
+    ]
+    examples += [Example("others", word) for word in told[::2]] + [Example("more", word) for word in told[::3]]
+
+    scores = FuzzyMatcher(examples).scores("a bit of help with my ride: transfer shuttles airports lonesome").values
+
+    assert len(set(scores[: 4 * len(told)])) == 1
