@@ -28,6 +28,7 @@ from wa_service.resilience.http import HttpCaller
 from wa_service.store.batches import Batches
 from wa_service.store.client import Replication, Store, connect
 from wa_service.store.contacts import Contacts
+from wa_service.store.customer_names import CustomerNames
 from wa_service.store.dead_letters import DeadLetters
 from wa_service.store.embedded_valkey import embedded_url
 from wa_service.store.events import Events
@@ -67,6 +68,7 @@ class Runtime:
     records: Records
     contacts: Contacts
     threads: Threads
+    names: CustomerNames
     stops: Stops
     minute_counts: MinuteCounts
     events: Events
@@ -146,6 +148,7 @@ def build(settings: Settings, ledger: SendLedger | None = None) -> Runtime:
         contacts=Contacts(store, numbers, retention_seconds=retention, digests=digests),
         stops=Stops(store, digests, numbers, retention),
         threads=Threads(store),
+        names=CustomerNames(store, retention_seconds=retention),
         minute_counts=MinuteCounts(store),
         events=events,
         dead_letters=DeadLetters(store, retention_seconds=retention),

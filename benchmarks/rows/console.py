@@ -21,8 +21,9 @@ EACH = 10
 """Sends of a conversation; it has two messages of its customer's, too."""
 _CHUNK = 500
 # As the steps write them; through these it would take an hour.
-_FILL = """
+_FILL = r"""
 local prefix, number, first, count, now = KEYS[1], ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local tagged = prefix .. 'tagged:' .. redis.sha1hex('season')
 for i = first, first + count - 1 do
   local to = string.format('4477%08d', i)
   local c, at = number .. ':' .. to, now - i * 10
@@ -30,6 +31,7 @@ for i = first, first + count - 1 do
     'window_end', at + 86400000, 'since', at)
   redis.call('SET', prefix .. 'alias:' .. number .. ':' .. to, c)
   redis.call('ZADD', prefix .. 'recent', at, c)
+  redis.call('ZADD', prefix .. 'names', 0, 'customer\0' .. c, 0, i .. '\0' .. c)
   for k = 1, 2 do
     local event = string.format('{"v":2,"k":"message","f":"messages","w":"1","n":"%s","i":"wamid.%d.%d","t":%d,' ..
       '"a":["%s"],"p":null,"m":{"id":"wamid.%d.%d","from":"%s","type":"text","text":{"body":"Free at eight?"}},' ..
@@ -44,9 +46,11 @@ for i = first, first + count - 1 do
       'tag', 'season', 'to', to, 'wamid', 'wamid.OUT' .. id,
       'body', '{"to":"' .. to .. '","type":"text","text":{"body":"It is. See you then!"}}')
     redis.call('ZADD', prefix .. 'sends', at + k, id)
+    redis.call('LPUSH', tagged, id)
     redis.call('RPUSH', prefix .. 'thread:' .. c, 'r' .. id)
   end
 end
+redis.call('LTRIM', tagged, 0, 99)
 return count
 """
 
@@ -105,7 +109,9 @@ class _User:
         """Each way to search, by name; what nobody has is looked for longest."""
         wanted = {
             "number": "+44 7700 000042",
-            "name": f"customer {min(conversations, 60_000) - 1}",
+            "name": f"customer {conversations - 1}",
+            "part of a name": f"omer {min(conversations, 10_000) - 1}",
+            "name of all": "customer",
             "nobody": "Nemo Nobody",
             "tag": "tag:season",
             "no tag": "tag:nothing",

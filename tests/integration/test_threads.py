@@ -1,4 +1,4 @@
-"""What happened in a conversation, in its order: received, answered, retried, told; by place, by name, by tag."""
+"""What happened in a conversation, in its order: received, answered, retried, told; by place."""
 
 from __future__ import annotations
 
@@ -151,21 +151,6 @@ def test_a_conversation_is_found_by_anything_in_it(lanes: Lanes, threads: Thread
 )
 def test_a_place_that_is_none_is_nobodys(threads: Threads, place: str) -> None:
     assert threads.conversation_of(place) is None
-
-
-@pytest.mark.parametrize(
-    ("name", "typed"),
-    [*(("Ana Lima", typed) for typed in ("lima", "LIMA", "Ana L", "a lim")), ("Örjan Ž", "örjan ž"), ("ليلى", "ليلى")],
-)
-def test_a_customer_is_found_by_a_part_of_the_name(lanes: Lanes, threads: Threads, name: str, typed: str) -> None:
-    lanes.admit(message(ANA, name=name), message(BEN, name="Ben"))
-    assert threads.named(typed) == [OF_ANA]
-
-
-def test_sends_are_found_by_their_tag(lanes: Lanes, threads: Threads) -> None:
-    for record_id, tag in (("a", "autumn"), ("b", "autumn-2"), ("c", "autumn")):
-        lanes.outbox.put(send(ANA, id=record_id, tag=tag))
-    assert sorted(threads.tagged("autumn")) == ["a", "c"]
 
 
 def test_who_was_there_last_stands_first(lanes: Lanes, threads: Threads, redis_client: redis.Redis) -> None:

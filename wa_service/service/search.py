@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from wa_service.store.contacts import Contact, Contacts
+from wa_service.store.customer_names import CustomerNames
 from wa_service.store.records import Records
 from wa_service.store.threads import Threads
 
 LONGEST: Final = 256
 _RECORD_ID: Final = re.compile(r"[0-9a-f]{32}f?")
 _LONGEST_TAG: Final = 68
-# What is no name may be a tag: without `tag:` in front only the newest sends are looked at.
-_TAGS_BESIDE: Final = 4_000
 _DIGITS: Final = re.compile(r"[+0-9 ()./\-]{6,25}")
 
 
@@ -35,9 +34,12 @@ class FoundConversation:
 class Search:
     """Searches. Raises `StoreUnavailableError`."""
 
-    def __init__(self, threads: Threads, contacts: Contacts, records: Records, numbers: Sequence[str]) -> None:
+    def __init__(
+        self, threads: Threads, contacts: Contacts, names: CustomerNames, records: Records, numbers: Sequence[str]
+    ) -> None:
         self._threads = threads
         self._contacts = contacts
+        self._names = names
         self._records = records
         self._numbers = tuple(numbers)
 
@@ -51,7 +53,7 @@ class Search:
         return self._threads.last_places(conversations)
 
     def find(self, wanted: str) -> list[FoundConversation]:
-        """Return what fits, by the surest way that finds anything; `tag:` in front looks for a tag at once."""
+        """Return what fits, by the surest way that finds anything; `tag:` in front looks for a tag alone."""
         wanted = wanted.strip()[:LONGEST]
         if not wanted:
             return []
@@ -60,11 +62,10 @@ class Search:
         address = re.sub(r"[ ()./\-]", "", wanted) if _DIGITS.fullmatch(wanted) else wanted
         found = self._found(self._contacts.conversations_of(address), "number")
         if not found and not _DIGITS.fullmatch(wanted) and not wanted.startswith("tag:"):
-            found = self._found(self._threads.named(wanted), "name")
+            found = self._found(self._names.find(wanted), "name")
         if found or len(wanted) > _LONGEST_TAG:
             return found
-        tag = wanted.removeprefix("tag:")
-        tagged = self._threads.tagged(tag) if tag != wanted else self._threads.tagged(tag, most=_TAGS_BESIDE)
+        tagged = self._threads.tagged(wanted.removeprefix("tag:"))
         return self._at([f"r{record_id}" for record_id in tagged], "tag")
 
     def _message_places(self, wanted: str) -> Iterator[str]:

@@ -103,7 +103,7 @@ def build(runtime: Runtime, metrics_buffer: MetricsBuffer) -> Services:
     )
     console = ConsoleServices(
         conversations=conversations,
-        search=Search(runtime.threads, runtime.contacts, runtime.records, runtime.numbers),
+        search=Search(runtime.threads, runtime.contacts, runtime.names, runtime.records, runtime.numbers),
         contacts=runtime.contacts,
         dead_letters=runtime.dead_letters,
         replay=replay,

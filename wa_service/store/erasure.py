@@ -205,6 +205,20 @@ class Eraser:
             commands += [("ZREM", self._keys.out(number, priority), c) for priority in (0, 1)]
             commands += [("HDEL", key, c) for key in work]
             self._do(commands)
+        self._names()
+
+    def _names(self) -> None:
+        """Erase the words of their name."""
+        key, cursor = self._keys.of("names"), 0
+        while True:
+            found, flat = self._store.do("ZSCAN", key, cursor, "COUNT", _PAGE)
+            theirs = [word for word in flat[::2] if self._person.has(text(word.rpartition(b"\0")[2]))]
+            if theirs:
+                self._do([("ZREM", key, *theirs)])
+            self._walk.advance(len(flat) // 2)
+            cursor = int(found)
+            if cursor == 0:
+                return
 
     def _pushes(self) -> None:
         """Erase what waits to be pushed to subscribers."""
@@ -361,7 +375,7 @@ class Eraser:
         return matcher.mentioned_in(data)
 
     STEPS: Final = (
-        (_conversations, ("due", "recent", "out", "quota", "held", "last_take", "stops_unwritten")),
+        (_conversations, ("due", "names", "recent", "out", "quota", "held", "last_take", "stops_unwritten")),
         (_pushes, ("push_due", "push_lane", "push_head")),
         (_records, ("record", "wamid", "idempotency", "busy", "unknown", "sends", "scheduled")),
         (_batch_items, ("batch_items",)),

@@ -126,7 +126,7 @@ class Events:
     def name_contact(self, number: str, address: str, name: str) -> Command:
         """Give a name to a customer who told none. Result: 1, or 0 where that is not so."""
         who = orjson.dumps(identity_of_address(address).as_argument(0))
-        return self._store.step("name_contact", number=number, who=who, name=name[:256])
+        return self._store.step("name_contact", number=number, who=who, name=name[:256], retention=self._retention)
 
     def stray(self, data: Mapping[str, Any]) -> Command:
         """Keep what came for a number that is not ours; nobody answers it. Result: b"kept"."""

@@ -69,6 +69,16 @@ FAMILIES = (
         "retention, from last touch",
         "conversation",
     ),
+    Family(
+        "names",
+        "zset",
+        "each word of each customer's name, with the conversation",
+        "until the contact ends, and up to a day",
+        "holds",
+    ),
+    Family(
+        "tagged:<digest>", "list", "ids of the newest sends with one tag, at most 120", "retention and 40 days", "no"
+    ),
     Family("recent", "zset", "conversations, by when something last happened there", "retention", "holds"),
     Family("marketing:<c>", "zset", "marketing templates that went, by when", "7 days", "conversation"),
     Family("stop:<digest>", "hash", "the address with this keyed digest wants no marketing", "until START", "no"),

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from wa_service.observability import log
+from wa_service.store.customer_names import CustomerNames
 from wa_service.store.events import Events
 from wa_service.store.flusher import StoreUnavailableError
 from wa_service.store.inbox import Inbox
@@ -37,6 +38,7 @@ class Maintenance:
         self._renew_leases = renew_leases
         self._write_stops = write_stops
         self._former = TagNumbers(outbox.store, retention_seconds=outbox.retention_seconds)
+        self._names = CustomerNames(outbox.store, retention_seconds=outbox.retention_seconds)
         self._trim_at = 0.0
         self._log = log.get_logger()
 
@@ -55,6 +57,7 @@ class Maintenance:
             self._write_stops()
             if time.monotonic() >= self._trim_at:
                 self._events.trim()
+                self._names.sweep()
                 for record_id in self._former.expire_former():
                     self._log.warning("whatsapp.send.failed", id=record_id, reason="expired")
                 self._trim_at = time.monotonic() + TRIM_SECONDS

@@ -66,7 +66,7 @@ local function admit_event()
   local contact = prefix .. 'contact:' .. conversation
   redis.call('HDEL', contact, 'other_until') -- Meta delivers it as a message to the owner of the thread
   local known = { 'n', number }
-  if name ~= '' then known[3], known[4] = 'name', name end
+  if name ~= '' then set_name(conversation, name, retention) end
   if is_written then
     local window = math.max(tonumber(redis.call('HGET', contact, 'window_end') or 0), second * 1000 + 86400000)
     for _, fact in ipairs({ 'last_in', wall, 'window_end', window }) do known[#known + 1] = fact end

@@ -4,7 +4,7 @@
 -- settle_ms, road (marketing), took_ms (the call to Meta), ago_ms (since it ended).
 -- Return {1, or 0 (not the claim's holder), or -1 (no such record); status; ms since it was queued; id of its fallback}.
 -- args: id token outcome retention:number details:json
--- include: allow_when_full clock lifetime wake thread events identity lane batch record pause rate quota pair stop marketing
+-- include: allow_when_full clock lifetime wake thread events identity lane batch tags record pause rate quota pair stop marketing
 local PROBE_AGAIN_MS = 5000
 local STOPPED = 131050 -- Meta's code: the customer wants no marketing
 local record = record_key(id)

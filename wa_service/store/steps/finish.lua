@@ -6,7 +6,7 @@
 -- given, and begins a pause · note: see `push_note` · replies: sends as `enqueue` takes them.
 -- Return 1, 2 where the replies were too many, or 0 when the lease is another's or the event is already finished.
 -- args: conversation token event consumer retention:number transcript stamps:json behind:json note pause_ms:number pause_reason pause_note reply_limit:number reply_window_ms:number replies:json...
--- include: allow_when_full clock lifetime wake thread events lane enqueue lease release stamp reply_limit
+-- include: allow_when_full clock lifetime wake thread events lane tags enqueue lease release stamp reply_limit
 if not holds(conversation, token) then return 0 end
 -- A lane that cannot be read stops it here, before the first write; `take` sets it aside.
 if #replies > 0 then redis.call('LLEN', prefix .. 'lane:' .. conversation) end

@@ -5,7 +5,7 @@
 -- country: of the customer, "" unknown; its price is counted with the first status of being delivered.
 -- Return {"applied"|"late"|"told"|"duplicate"|"foreign", id, ms since accepted, type, "category\ttype" counted or ""}.
 -- args: id mark wamid status at number participant retention:number error code pricing country foreign event
--- include: refuse_when_full clock lifetime wake thread events lane batch record stop participants costs
+-- include: refuse_when_full clock lifetime wake thread events lane batch tags record stop participants costs
 local function read(name)
   return redis.call('HMGET', record_key(name), 'c', 's:accepted', 'wamid', 'type', 'opaque', 'n', 'error', 'confirmed',
     'rank', 's:' .. status, 'claimed', 'tag')

@@ -10,7 +10,7 @@ if mark ~= '' and not redis.call('SET', prefix .. 'seen:' .. mark, '', 'NX', 'EX
 local conversation = resolve(number, who, retention)
 local contact = prefix .. 'contact:' .. conversation
 redis.call('HSET', contact, 'n', number)
-if name ~= '' then redis.call('HSET', contact, 'name', name) end
+if name ~= '' then set_name(conversation, name, retention) end
 append_bounded(kind, conversation, event, retention)
 if pause_ms > 0 then pause_answers(number, conversation, wall + pause_ms, retention) end
 if owner == 'other' then

@@ -1,4 +1,4 @@
--- write_record(send, conversation, status): a send as it is stored, its time to live from `send_at` on where it has one.
+-- write_record(send, conversation, status, retention): a send as it is stored, its time to live from `send_at` on where it has one.
 -- send: id, n (number), type, priority, ttl (ms), body (JSON text), and optionally to, opaque, tag, fallback,
 -- fallback_id, notify, idempotency, origin, reservation (in the template quota), send_at (ms), who (JSON), take,
 -- template and fallback_name ("<name> <language>"), despite_stop, batch with
@@ -9,7 +9,7 @@ local function has_room_for(send)
   return bytes + #send.body <= MOST_UNSENT_BYTES
 end
 
-local function write_record(send, conversation, status)
+local function write_record(send, conversation, status, retention)
   local fields = { 'v', 1, 'n', send.n, 'c', conversation, 'type', send.type, 'body', send.body, 'status', status,
     'rank', status == 'scheduled' and -1 or 0, 's:' .. status, wall, 'expires', (send.send_at or wall) + send.ttl,
     'urgent', send.priority ~= 'bulk' and 1 or 0 }
@@ -28,11 +28,12 @@ local function write_record(send, conversation, status)
   end
   redis.call('HSET', prefix .. 'record:' .. send.id, unpack(fields))
   redis.call('ZADD', prefix .. 'sends', wall, send.id)
+  if send.tag then note_tag(send.tag, send.id, retention) end
 end
 
 -- enqueue(send, conversation, retention): a record enters its lane.
 local function enqueue(send, conversation, retention)
-  write_record(send, conversation, 'queued')
+  write_record(send, conversation, 'queued', retention)
   push_thread(conversation, 'r' .. send.id, retention)
   enter_lane(send.n, conversation, send.id, send.priority ~= 'bulk', false)
 end

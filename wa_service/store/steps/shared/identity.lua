@@ -30,6 +30,33 @@ local function remove_word(conversation, field, word)
   redis.call('HSET', contact_key(conversation), field, table.concat(left, ' '))
 end
 
+-- index_name(conversation, name, retention): `names` leads from each word of a customer's name to the conversation, so
+-- that anybody is found by the beginning of one. What has ended is dropped by `sweep_names`.
+local MOST_NAME_WORDS, LONGEST_NAME_WORD = 8, 64
+local function name_words(name)
+  local next_word, count = string.gmatch(string.lower(name), '[^%s%p%z]+'), 0
+  return function()
+    count = count + 1
+    local word = count <= MOST_NAME_WORDS and next_word()
+    return word and string.sub(word, 1, LONGEST_NAME_WORD) or nil
+  end
+end
+
+local function index_name(conversation, name, retention)
+  local names = prefix .. 'names'
+  for word in name_words(name) do
+    -- Of a wrong type: a message is not lost for the search.
+    if type(redis.pcall('ZADD', names, 0, word .. '\0' .. conversation)) ~= 'number' then return end
+  end
+  refresh_ttl(names, retention)
+end
+
+local function set_name(conversation, name, retention)
+  if redis.call('HGET', contact_key(conversation), 'name') == name then return end
+  redis.call('HSET', contact_key(conversation), 'name', name)
+  index_name(conversation, name, retention)
+end
+
 local function has_user_id(conversation)
   return string.find(redis.call('HGET', contact_key(conversation), 'addresses') or '', '.', 1, true) ~= nil
 end
@@ -122,6 +149,7 @@ local function merge_contact(number, elder, younger, retention)
     local value = redis.call('HGET', more, field)
     if value then redis.call('HSETNX', before, field, value) end
   end
+  index_name(elder, redis.call('HGET', before, 'name') or '', retention)
   for other in words(younger, 'joined') do add_word(elder, 'joined', other) end
   add_word(elder, 'joined', younger)
   redis.call('SET', prefix .. 'joined:' .. younger, elder, 'EX', retention)

@@ -70,7 +70,10 @@ local function fall_back(id, number, conversation, retention)
     'status', 'queued', 'rank', 0, 's:queued', wall, 'expires', wall + ttl, 'instead_of', id, 'origin', v[5] or '',
     'urgent', 1, 'to', v[8] or '')
   if v[4] then redis.call('HSET', template, 'opaque', v[4]) end
-  if v[9] then redis.call('HSET', template, 'tag', v[9]) end
+  if v[9] then
+    redis.call('HSET', template, 'tag', v[9])
+    note_tag(v[9], v[2], retention)
+  end
   if v[10] then redis.call('HSET', template, 'template', v[10]) end
   if v[11] then redis.call('HSET', template, 'despite_stop', v[11]) end
   redis.call('ZADD', prefix .. 'sends', wall, v[2])
