@@ -20,6 +20,7 @@ from wa_service.store.console_sessions import EndedSessions
 from wa_service.store.contacts import Contacts
 from wa_service.store.dead_letters import DeadLetters
 from wa_service.store.events import Events
+from wa_service.store.records import Records
 from wa_service.store.stops import Stops
 from wa_service.store.subscriptions import Subscriptions
 
@@ -48,3 +49,4 @@ class ConsoleServices:
     numbers: Sequence[str]
     stops: Stops
     batches: BatchService
+    records: Records

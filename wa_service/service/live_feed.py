@@ -15,12 +15,28 @@ POLL_SECONDS: Final = 1.0
 _STEP: Final = 500
 
 
-class Watcher:
-    """Somebody who looks at one conversation, or (None) at all."""
+MOST_WATCHERS: Final = 50
+"""Open pages of one process that are told of changes."""
+MOST_OF_ONE: Final = 20
+"""Those of one person."""
 
-    def __init__(self, conversation: str | None) -> None:
+
+class TooManyWatchersError(Exception):
+    """So many pages are open already, of this person or of all."""
+
+
+class Watcher:
+    """Somebody's page that shows one conversation, or (None) all.
+
+    `is_replaced`: the same page watches anew, for its connection was lost.
+    """
+
+    def __init__(self, conversation: str | None, person: str, page: str) -> None:
         self.conversation = conversation
+        self.person = person
+        self.page = page
         self.changed = False
+        self.is_replaced = False
 
 
 class LiveFeed:
@@ -40,10 +56,20 @@ class LiveFeed:
         return len(self._watchers)
 
     @contextmanager
-    def watch(self, conversation: str | None) -> Iterator[Watcher]:
-        """Watch a conversation, or (None) all."""
-        watcher = Watcher(conversation)
+    def watch(self, conversation: str | None, person: str = "", page: str = "") -> Iterator[Watcher]:
+        """Watch a conversation, or (None) all; one that the same page of a person began before is over then.
+
+        Raises:
+            TooManyWatchersError: 20 of this person or 50 of all watch already.
+        """
+        watcher = Watcher(conversation, person, page)
         with self._mutex:
+            for other in [other for other in self._watchers if page and (other.person, other.page) == (person, page)]:
+                other.is_replaced = True
+                self._watchers.discard(other)
+            theirs = sum(other.person == person for other in self._watchers)
+            if len(self._watchers) >= MOST_WATCHERS or theirs >= MOST_OF_ONE:
+                raise TooManyWatchersError
             if not self._watchers:
                 self._cursor = self._last_cursor()
             self._watchers.add(watcher)

@@ -78,7 +78,7 @@ def reason_of(message: ThreadMessage, near: Sequence[ThreadMessage]) -> Reason |
         text = "It left, and Meta's answer did not come. It is never sent again blindly: a status settles it."
         return Reason(text, runbook="sends-unknown")
     if message.status == "failed":
-        return _failure(message.error or {})
+        return failure_reason(message.error or {})
     return None
 
 
@@ -112,7 +112,8 @@ def _who_took_over(message: ThreadMessage, near: Sequence[ThreadMessage]) -> str
     return "It was paused by hand, or by the responder."
 
 
-def _failure(error: Mapping[str, Any]) -> Reason:
+def failure_reason(error: Mapping[str, Any]) -> Reason:
+    """Return why a send failed, from the error of its record."""
     reason, code = str(error.get("reason") or ""), error.get("code")
     if reason in _FAILED:
         return Reason(_FAILED[reason])

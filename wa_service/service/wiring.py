@@ -119,6 +119,7 @@ def build(runtime: Runtime, metrics_buffer: MetricsBuffer) -> Services:
         numbers=runtime.numbers,
         stops=runtime.stops,
         batches=batches,
+        records=runtime.records,
     )
     return Services(
         send=send,

@@ -166,17 +166,19 @@ class Records:
         data = fields(self._store.do("HGETALL", self._store.keys.record(record_id)))
         return read_record(record_id, data) if "status" in data else None
 
-    def page(self, wanted: RecordFilter, after: str, count: int) -> tuple[list[Record], str | None]:
+    def page(
+        self, wanted: RecordFilter, after: str, count: int, *, most: int | None = None
+    ) -> tuple[list[Record], str | None]:
         """Return at most `count` records, newest first, and the next cursor (None at the end).
 
-        A page may hold fewer, even none, and still name a next one: it looks at a bounded number of records.
+        A page may hold fewer, even none, and still name a next one: it looks at `most` records (5,000).
         """
         found: list[Record] = []
         places = self._places_in_batch(wanted.batch, after) if wanted.batch else self._places(after, wanted.since)
         for looked_at, (place, record) in enumerate(places, 1):
             if record is not None and wanted.accepts(record):
                 found.append(record)
-            if len(found) == count or looked_at == MOST_LOOKED_AT:
+            if len(found) == count or looked_at == (most or MOST_LOOKED_AT):
                 return found, "{}-{}".format(*place) if next(places, None) else None
         return found, None
 

@@ -107,6 +107,7 @@ def _console(options: WebOptions, services: Services, limits: CallLimits) -> Seq
         server_secret=options.verify_token.get_secret_value(),
         numbers_for=options.console_numbers,
         count_failure=limits.count_sign_in,
+        count_use=limits.count_session,
     )
     return (pages,)
 

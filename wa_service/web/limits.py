@@ -26,6 +26,8 @@ GUESSED_KEYS_RATE = "60/minute"
 """Of one address: whoever guesses API keys gets no further."""
 SIGN_IN_RATE = "10/minute"
 """Failed sign-ins to the console, of one address."""
+SESSION_RATE = "600/minute"
+"""Requests of one session of the console: some open pages that follow what happens, and somebody who clicks."""
 # flask-limiter takes a connection for each call that it counts, and a web process runs a thousand calls side by side.
 # They share these and wait for one, so that the store's own pool, which webhooks need, is left alone.
 CONNECTIONS = 64
@@ -53,6 +55,7 @@ class CallLimits:
         self._refused_rate = parse(refused_rate)
         self._guessed_rate = parse(GUESSED_KEYS_RATE)
         self._sign_in_rate = parse(SIGN_IN_RATE)
+        self._session_rate = parse(SESSION_RATE)
         pool = store.new_pool(CONNECTIONS, CONNECTION_SECONDS)
         self._limiter = Limiter(
             caller_name,
@@ -80,7 +83,7 @@ class CallLimits:
         Raises:
             ProblemError: there were too many from this address.
         """
-        self._count(self._refused_rate, "refused")
+        self._count_refusal(self._refused_rate, "refused")
 
     def count_guess(self) -> None:
         """Count a call without a known key for its address.
@@ -88,7 +91,7 @@ class CallLimits:
         Raises:
             ProblemError: there were too many from this address.
         """
-        self._count(self._guessed_rate, "guessed")
+        self._count_refusal(self._guessed_rate, "guessed")
 
     def count_sign_in(self) -> None:
         """Count a failed sign-in for its address, more strictly than a call: a person types.
@@ -96,20 +99,30 @@ class CallLimits:
         Raises:
             ProblemError: there were too many from this address.
         """
-        self._count(self._sign_in_rate, "sign_in")
+        self._count_refusal(self._sign_in_rate, "sign_in")
 
-    def _count(self, rate: RateLimitItem, what: str) -> None:
+    def count_session(self, session_id: str) -> None:
+        """Count a request of somebody who is signed in to the console.
+
+        Raises:
+            ProblemError: there were too many in this session.
+        """
+        self._count(self._session_rate, "session", session_id, "Too many requests of this session.")
+
+    def _count_refusal(self, rate: RateLimitItem, what: str) -> None:
+        self._count(rate, what, request.remote_addr or "local", "Too many refused calls.")
+
+    def _count(self, rate: RateLimitItem, what: str, who: str, sentence: str) -> None:
         if self._store.availability.unavailable:
             return
-        address = request.remote_addr or "local"
         try:
-            if self._limiter.limiter.hit(rate, what, address):
+            if self._limiter.limiter.hit(rate, what, who):
                 return
-            reset, _ = self._limiter.limiter.get_window_stats(rate, what, address)
+            reset, _ = self._limiter.limiter.get_window_stats(rate, what, who)
         except StorageError as error:
             self.note_failure(error)
             return
-        raise ProblemError(TOO_MANY_CALLS, "Too many refused calls.", retry_after=reset - time.time())
+        raise ProblemError(TOO_MANY_CALLS, sentence, retry_after=reset - time.time())
 
     def _refuse_while_unavailable(self) -> None:
         if self._store.availability.unavailable:

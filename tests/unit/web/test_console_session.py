@@ -12,6 +12,7 @@ from werkzeug.datastructures import Headers
 
 from tests.unit.web.conftest import SETTINGS, Start, Web
 from tests.unit.web.console import SAME_ORIGIN, ConsoleUser
+from wa_service.web import limits
 from wa_service.web.auth import caller_of
 
 CHANGES = {"method": "POST"}
@@ -95,6 +96,19 @@ def test_guesses_are_slowed_and_told_without_what_was_typed(web: Web, lines: lis
     assert answers == [401] * 10 + [429]
     assert "a-guess" not in str(lines)
     assert [line["event"] for line in lines].count("whatsapp.console.sign_in_refused") == 10
+
+
+def test_one_session_is_slowed_and_no_other(start_web: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "SESSION_RATE", "30/minute")
+    web = start_web()
+    user, other = ConsoleUser(web), ConsoleUser(web)
+    answers = [user.get("/dead-letters") for _ in range(31)]
+    assert [answer.status_code for answer in answers] == [200] * 30 + [429]
+    assert 1 <= int(answers[-1].headers["Retry-After"]) <= 60
+    assert "Too many requests of this session." in answers[-1].text
+    assert user.client.get("/console/static/console.css").status_code == 200
+    assert other.get("/dead-letters").status_code == 200
+    assert web.get("/v1/dead-letters").status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -13,11 +13,12 @@ import requests_mock
 from tests.eventually import eventually
 from tests.unit.web.conftest import KEYS, Start, Web
 from tests.unit.web.console import SAME_ORIGIN, ConsoleUser, text_of
-from tests.unit.web.deliveries import CUSTOMER, delivery, text_message, value_of
+from tests.unit.web.deliveries import CUSTOMER, NUMBER, delivery, text_message, value_of
 from tests.unit.web.test_console_conversations import TEMPLATE, written
 from wa_service.service.live_feed import LiveFeed
 from wa_service.store.events import Events
-from wa_service.web.console import live as live_module
+from wa_service.store.outbox import SendOutcome
+from wa_service.web.console import batch_pages
 
 
 @pytest.fixture
@@ -82,15 +83,60 @@ class TestBatches:
         body = {"message": message, "items": [{"to": CUSTOMER}], "tag": "autumn"}
         batch = web.post("/v1/batches", json=body).json["id"]
         assert "autumn" in user.page("/batches")
-        assert user.find(batch) == f"/batches?batch={batch}"
-        assert "autumn" in user.page(f"/batches?batch={batch}")
-        assert user.get("/batches?batch=nobody").status_code == 404
+        assert user.find(batch) == f"/batches/{batch}"
         assert user.get("/batches?after=soon").status_code == 200
-        for action, state in (("pause", "paused"), ("resume", ""), ("cancel", "canceled")):
-            assert user.post(f"/batches/{batch}/{action}").status_code == 303
-            assert state in user.page("/batches")
+        for action, state in (("pause", "paused"), ("resume", "running"), ("cancel", "canceled")):
+            answer = user.post(f"/batches/{batch}/{action}")
+            assert (answer.status_code, answer.headers["Location"]) == (303, f"/console/batches/{batch}")
+            assert f">{state}<" in user.page("/batches")
+            assert f">{state}<" in user.page(f"/batches/{batch}")
+        assert "Pause" not in user.page(f"/batches/{batch}")
         assert user.post("/batches/nobody/pause").status_code == 404
         assert user.post(f"/batches/{batch}/eat").status_code == 404
+        told = [item["data"]["action"] for item in web.get("/v1/events?kind=console").json["items"]]
+        assert told == ["batch pause", "batch resume", "batch cancel"]
+
+    def test_one_tells_its_progress_by_status_and_reason_and_what_failed(self, web: Web, user: ConsoleUser) -> None:
+        written(web)
+        message = {"type": "text", "text": {"body": "hi"}}
+        items = [{"to": CUSTOMER}, {"to": "15559999999"}, {"to": "15559999998"}]
+        body = {"message": message, "items": items, "tag": "autumn"}
+        batch = web.post("/v1/batches", json=body).json["id"]
+        web.runtime.batches.feed(NUMBER, {})
+        refusal = {"code": 131026, "title": "Message undeliverable", "reason": "recipient"}
+        web.runtime.outbox.done(NUMBER, web.grant(), SendOutcome("accepted", wamid="wamid.B1"))
+        web.runtime.outbox.done(NUMBER, web.grant(), SendOutcome("failed", code=131026, error=refusal))
+        page = user.page(f"/batches/{batch}")
+        shown = text_of(page)
+        assert "3 of 3 have left the batch" in shown
+        assert "queued 1 accepted 1 failed 1" in shown
+        assert "131026 1" in shown
+        assert "Meta refused it: Message undeliverable (code 131026)" in shown
+        (story,) = re.findall(r'href="/console(/messages/r[^"]+)"', page)
+        assert "Message undeliverable" in user.page(story)
+        assert 'data-live="/console/live"' in page
+        assert "Pause" not in ConsoleUser(web, "reader").page(f"/batches/{batch}")
+
+    def test_failures_are_looked_for_part_by_part(
+        self, web: Web, user: ConsoleUser, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(batch_pages, "_LOOKED_AT", 2)
+        message = {"type": "text", "text": {"body": "hi"}}
+        body = {"message": message, "items": [{"to": f"1555999999{i}"} for i in range(3)]}
+        batch = web.post("/v1/batches", json=body).json["id"]
+        web.runtime.batches.feed(NUMBER, {})
+        web.runtime.outbox.done(NUMBER, web.grant(), SendOutcome("failed", error={"reason": "account"}))
+        page = user.page(f"/batches/{batch}")
+        assert "Nothing among the items that were looked at." in page
+        (further,) = re.findall(r'href="/console(/batches/[^"]+after=[^"]+)"', page)
+        assert "Meta refused it: account" in user.page(further)
+
+    @pytest.mark.parametrize("after", ["soon", "1-x", "-", "9" * 30, "%00"])
+    def test_a_place_that_is_none_is_the_beginning(self, web: Web, user: ConsoleUser, after: str) -> None:
+        message = {"type": "text", "text": {"body": "hi"}}
+        batch = web.post("/v1/batches", json={"message": message, "items": [{"to": CUSTOMER}]}).json["id"]
+        assert batch in user.page(f"/batches/{batch}?after={after}")
+        assert batch in user.page(f"/batches?after={after}")
 
 
 class TestSubscriptions:
@@ -166,16 +212,41 @@ class TestLive:
     def test_a_session_that_is_over_is_refused(self, web: Web, user: ConsoleUser) -> None:
         assert web.app.test_client().get("/console/live", headers={"Sec-Fetch-Mode": "cors"}).status_code == 401
 
-    def test_no_more_than_fifty_pages_of_a_process_are_told(
-        self, web: Web, user: ConsoleUser, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(live_module, "MOST_OF_A_PROCESS", 2)
-        opened = [self.read(web, "/live", user) for _ in range(2)]
-        assert self.read(web, "/live", user).status_code == 429
+    def test_no_more_than_twenty_of_a_session_and_fifty_of_a_process_are_told(self, web: Web) -> None:
+        users = [ConsoleUser(web) for _ in range(3)]
+        opened = [self.read(web, "/live", user) for user in users[:2] for _ in range(20)]
+        for user in users[:2]:
+            refused = self.read(web, "/live", user)
+            assert (refused.status_code, refused.headers["Retry-After"]) == (429, "10")
+        opened += [self.read(web, "/live", users[2]) for _ in range(10)]
+        assert [answer.status_code for answer in opened] == [200] * 50
+        assert self.read(web, "/live", users[2]).status_code == 429
+        # Long polls have places of their own.
+        assert web.get("/v1/events?wait=0").status_code == 200
+        with web.app.test_client() as client:
+            assert client.get("/v1/events?wait=0.01", headers=KEYS["both"]).status_code == 200
         opened.pop().close()
-        assert eventually(lambda: self.read(web, "/live", user).status_code == 200)
+        assert eventually(lambda: self.read(web, "/live", users[2]).status_code == 200)
         for each in opened:
             each.close()
+
+    def test_a_page_has_one_connection_and_the_one_before_ends(self, web: Web, user: ConsoleUser) -> None:
+        other = ConsoleUser(web)
+        first = self.read(web, "/live?page=one", user)
+        stream = iter(first.response)
+        assert next(stream) == b"retry: 1000\n\n"
+        others = [self.read(web, "/live?page=two", user), self.read(web, "/live?page=one", other)]
+        again = self.read(web, "/live?page=one", user)
+        assert list(stream) == [b":\n\n"]
+        for each in (first, *others, again):
+            each.close()
+
+    def test_a_quiet_connection_is_written_to_so_that_its_end_is_noticed(self, web: Web, user: ConsoleUser) -> None:
+        written(web)
+        answer = self.read(web, f"/live?place={user.find(CUSTOMER).rpartition('/')[2]}", user)
+        stream = iter(answer.response)
+        assert [next(stream), next(stream)] == [b"retry: 1000\n\n", b":\n\n"]
+        answer.close()
 
     def test_the_stream_is_read_once_for_all_and_not_at_all_where_nobody_looks(self) -> None:
         asked: list[str] = []

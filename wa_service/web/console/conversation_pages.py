@@ -65,7 +65,7 @@ class ConversationPages:
         """What was found; where it is one conversation, that. By POST: a number stands in no address."""
         wanted = request.form.get("wanted", "").strip()
         if _BATCH_ID.fullmatch(wanted) and self._services.batches.get(wanted) is not None:
-            return see(f"/console/batches?batch={wanted}")
+            return see(f"/console/batches/{wanted}")
         found = self._services.search.find(wanted)
         if len(found) == 1:
             return see(f"/console/conversations/{found[0].place}")

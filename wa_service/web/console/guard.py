@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final, NoReturn
 
 from flask import Blueprint, Response, current_app, g, make_response, redirect, render_template, request
@@ -46,11 +47,15 @@ _ROLE: Final = "session: "
 
 
 class Guard:
-    """Lets those with a session and the role that a view names through to the console's pages."""
+    """Lets those with a session and the role that a view names through to the console's pages.
 
-    def __init__(self, sessions: Sessions, events: Events) -> None:
+    `count_use` is called with the session's id at each request, and may raise ProblemError instead.
+    """
+
+    def __init__(self, sessions: Sessions, events: Events, count_use: Callable[[str], None]) -> None:
         self._sessions = sessions
         self._events = events
+        self._count_use = count_use
         self._log = log.get_logger()
 
     def add_to(self, pages: Blueprint) -> None:
@@ -88,6 +93,7 @@ class Guard:
         if session is None:
             return _sign_in_again()
         g.console_session = session
+        self._count_use(session.id)
         if changes and not is_token(session, request.form.get("csrf", "")):
             raise ProblemError(FORBIDDEN, "This page was old: go back, load it again, and repeat.")
         role = caller.removeprefix(_ROLE)

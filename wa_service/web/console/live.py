@@ -1,7 +1,8 @@
 """`/console/live`: tells a page by server-sent events that something on it changed; a connection for each open page.
 
 A stream ends after twenty seconds and the browser comes again, so that a web process that is to stop need not wait for
-it, and a session that is over is noticed.
+it, and a session that is over is noticed. An empty line a second lets the process notice that a browser is gone. Long
+polls of the REST API have places of their own.
 """
 
 from __future__ import annotations
@@ -14,16 +15,16 @@ from typing import Final
 from flask import Blueprint, Response, request
 
 from wa_service.service.conversation_view import ConversationView
-from wa_service.service.live_feed import LiveFeed, Watcher
+from wa_service.service.live_feed import LiveFeed, TooManyWatchersError, Watcher
 from wa_service.web.auth import allow
-from wa_service.web.console.guard import not_found
+from wa_service.web.console.guard import current_session, not_found
 from wa_service.web.problems import TOO_MANY_CALLS, ProblemError
 
-MOST_OF_A_PROCESS: Final = 50
 STREAM_SECONDS: Final = 20.0
 RETRY_MS: Final = 1_000
 _LOOK_SECONDS: Final = 0.5
 _ALL_EVERY_SECONDS: Final = 5.0
+_ALIVE_EVERY_SECONDS: Final = 1.0
 
 
 def add_live_route(
@@ -44,10 +45,12 @@ def add_live_route(
         conversation = conversations.conversation_of(place) if place else None
         if place and conversation is None:
             not_found("This conversation is not kept here, or no longer.")
-        if feed.watchers >= MOST_OF_A_PROCESS:
-            raise ProblemError(TOO_MANY_CALLS, "Too many pages are open.", retry_after=10.0)
         stack = ExitStack()
-        watcher = stack.enter_context(feed.watch(conversation))
+        try:
+            page = request.args.get("page", "")[:64]
+            watcher = stack.enter_context(feed.watch(conversation, current_session().id, page))
+        except TooManyWatchersError:
+            raise ProblemError(TOO_MANY_CALLS, "Too many pages are open.", retry_after=10.0) from None
         response = Response(_stream(feed, watcher, seconds, pause), content_type="text/event-stream; charset=utf-8")
         response.call_on_close(stack.close)
         response.headers["X-Accel-Buffering"] = "no"
@@ -58,13 +61,18 @@ def _stream(feed: LiveFeed, watcher: Watcher, seconds: float, pause: Callable[[f
     yield f"retry: {RETRY_MS}\n\n"
     until = time.monotonic() + seconds
     again_at = time.monotonic() + _ALL_EVERY_SECONDS
-    while time.monotonic() < until:
+    said_at = time.monotonic()
+    while time.monotonic() < until and not watcher.is_replaced:
         feed.poll()
         if watcher.conversation is None and time.monotonic() >= again_at:
             watcher.changed, again_at = True, time.monotonic() + _ALL_EVERY_SECONDS
         if watcher.changed:
             watcher.changed = False
+            said_at = time.monotonic()
             yield "event: changed\ndata:\n\n"
+        elif time.monotonic() - said_at >= _ALIVE_EVERY_SECONDS:
+            said_at = time.monotonic()
+            yield ":\n\n"
         pause(_LOOK_SECONDS)
     # Whoever comes again has missed nothing: the page asks for itself once more.
     yield "event: changed\ndata:\n\n" if watcher.changed else ":\n\n"

@@ -1,4 +1,4 @@
-"""The console's subscriptions, batches, templates and script."""
+"""The console's subscriptions, templates and script."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ from wa_service.whatsapp.addresses import recipient_fields
 from wa_service.whatsapp.errors import WhatsAppError
 
 _SUBSCRIPTION: Final = "There is no such subscription."
-_BATCH: Final = "There is no such batch."
 _LONGEST_SENTENCE: Final = 1_000
 
 
@@ -36,8 +35,6 @@ class ManagementPages:
         """Add the pages."""
         pages.get("/subscriptions")(self.subscriptions_page)
         pages.post("/subscriptions/<name>/<action>")(self.change_subscription)
-        pages.get("/batches")(self.batches_page)
-        pages.post("/batches/<name>/<action>")(self.change_batch)
         pages.get("/templates")(self.templates_page)
         pages.get("/templates/<name>/<language>")(self.template_test_page)
         pages.post("/templates/<name>/<language>")(self.send_template_test)
@@ -77,30 +74,6 @@ class ManagementPages:
             case _:
                 not_found("There is no such action.")
         return None
-
-    @allow("session: read")
-    def batches_page(self) -> Response:
-        """Progress by status and reason, the newest first; or of the one that is named."""
-        service = self._services.batches
-        if name := request.args.get("batch", "")[:128]:
-            one = service.get(name)
-            if one is None:
-                not_found(_BATCH)
-            return make_response(render_template("console/batches.html", batches=[one], following=None))
-        after = request.args.get("after", "")
-        batches, following = service.page(after if re.fullmatch("[0-9]{1,9}", after) else "", 50)
-        return make_response(render_template("console/batches.html", batches=batches, following=following))
-
-    @allow("session: send")
-    def change_batch(self, name: str, action: str) -> Response:
-        """Pause, resume or cancel one."""
-        service = self._services.batches
-        changes = {"pause": service.pause, "resume": service.resume, "cancel": service.cancel}
-        change = changes.get(action)
-        if change is None or change(name) is None:
-            not_found(_BATCH)
-        self._guard.changed(f"batch {action}", batch=name)
-        return see("/console/batches")
 
     @allow("session: read")
     def templates_page(self) -> Response:

@@ -8,6 +8,7 @@ from flask import Blueprint
 
 from wa_service.config.api_keys import ApiKey
 from wa_service.service.console import ConsoleServices
+from wa_service.web.console.batch_pages import BatchPages
 from wa_service.web.console.conversation_pages import ConversationPages
 from wa_service.web.console.dead_letter_pages import DeadLetterPages
 from wa_service.web.console.guard import Guard
@@ -27,11 +28,16 @@ def console_blueprint(
     server_secret: str,
     numbers_for: NumbersFor,
     count_failure: Callable[[], None],
+    count_use: Callable[[str], None],
 ) -> Blueprint:
-    """Return every page of the console; `server_secret` signs its sessions together with each key's digest."""
+    """Return every page of the console; `server_secret` signs its sessions together with each key's digest.
+
+    `count_failure` is called at each failed sign-in and `count_use` with the session's id at each request of who is
+    signed in; both may raise ProblemError instead.
+    """
     pages = Blueprint("console", __name__, url_prefix="/console", template_folder="templates")
     sessions = Sessions(keys, server_secret, services.ended_sessions)
-    guard = Guard(sessions, services.events)
+    guard = Guard(sessions, services.events, count_use)
     guard.add_to(pages)
     context = display_context(numbers_for)
     pages.context_processor(lambda: dict(context()))
@@ -41,6 +47,6 @@ def console_blueprint(
     add_static_files(pages)
     add_now_page(pages, services.now)
     add_live_route(pages, services.live, services.conversations)
-    for each in (ConversationPages, DeadLetterPages, ManagementPages):
+    for each in (ConversationPages, DeadLetterPages, BatchPages, ManagementPages):
         each(services, guard).add_to(pages)
     return pages

@@ -37,28 +37,52 @@ const renew = async () => {
   }
 };
 
+// At once, and then at most every two seconds: where much happens, a page is not asked for at each of it.
+const PAUSE = 2_000;
+const page = crypto.randomUUID?.() ?? String(Math.random());
+
 export const followLive = (address) => {
   if (!address) return;
-  let waiting = false;
-  const source = new EventSource(address);
-  source.addEventListener("changed", () => {
-    if (waiting) return;
-    waiting = true;
-    setTimeout(async () => {
-      waiting = false;
-      try {
-        await renew();
-      } catch (status) {
-        if (status === 401) location.reload();
-      }
-    }, 150);
+  let source = null;
+  let wanted = 0;
+  let renewed = -PAUSE;
+  const look = async () => {
+    renewed = performance.now();
+    try {
+      await renew();
+    } catch (status) {
+      if (status === 401) location.reload();
+      if (status === 429) renewed += 10 * PAUSE;
+    }
+    wanted = 0;
+  };
+  const soon = () => {
+    wanted ||= setTimeout(look, Math.max(150, renewed + PAUSE - performance.now()));
+  };
+  const close = () => {
+    source?.close();
+    source = null;
+  };
+  const open = () => {
+    source = new EventSource(`${address}${address.includes("?") ? "&" : "?"}page=${page}`);
+    source.addEventListener("changed", soon);
+    // The browser comes again by itself, unless it was refused: the session is over, or too many pages are open.
+    source.addEventListener("error", () => {
+      if (source?.readyState !== EventSource.CLOSED) return;
+      close();
+      soon();
+      setTimeout(() => source || document.hidden || open(), 30_000);
+    });
+  };
+  // What nobody sees is not followed, and is shown as it is now once somebody looks again.
+  addEventListener("pagehide", close);
+  addEventListener("pageshow", (event) => event.persisted && !source && (open(), soon()));
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) close();
+    else if (!source) {
+      open();
+      soon();
+    }
   });
-  // The browser comes again by itself, unless it was refused: the session is over, or too many pages are open.
-  source.addEventListener("error", () => {
-    if (source.readyState !== EventSource.CLOSED) return;
-    renew().then(
-      () => setTimeout(() => followLive(address), 30_000),
-      (status) => status === 401 && location.reload(),
-    );
-  });
+  if (!document.hidden) open();
 };

@@ -1,4 +1,14 @@
 // Many dead letters, one after the other, with their progress: a form for each would be a page for each.
+const sleep = (seconds) => new Promise((done) => setTimeout(done, seconds * 1000));
+
+const post = async (address, body) => {
+  for (;;) {
+    const answer = await fetch(address, { method: "POST", body });
+    if (answer.status !== 429) return answer;
+    await sleep(Number(answer.headers.get("Retry-After")) || 5);
+  }
+};
+
 export const replayMany = (form) => {
   if (!form) return;
   const boxes = () => [...form.querySelectorAll("input[name=letter]")];
@@ -16,7 +26,7 @@ export const replayMany = (form) => {
     let failed = 0;
     for (const [index, box] of chosen.entries()) {
       const body = new URLSearchParams({ csrf: form.elements.csrf.value, do: button.value, letter: box.value, quiet: "1" });
-      const answer = await fetch(form.action, { method: "POST", body });
+      const answer = await post(form.action, body);
       if (answer.status === 401) return location.reload();
       if (answer.ok) box.closest("tr")?.remove();
       else failed += 1;

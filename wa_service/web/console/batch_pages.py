@@ -1,0 +1,79 @@
+"""The console's batches: how far each is, and one of them with what failed and why."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from flask import Blueprint, Response, make_response, render_template, request
+
+from wa_service.service.console import ConsoleServices
+from wa_service.service.message_story import failure_reason
+from wa_service.store.records import RANKS, Record, RecordFilter
+from wa_service.web.auth import allow
+from wa_service.web.console.guard import Guard, not_found, see
+
+_GONE: Final = "There is no such batch, or no longer."
+_PAGE: Final = 50
+_FAILURES: Final = 25
+_LOOKED_AT: Final = 1_000
+"""Items that one page looks at for those that failed."""
+_CURSOR: Final = re.compile(r"[0-9]{1,9}(-[0-9a-f]{1,64})?")
+
+
+class BatchPages:
+    """The pages of batches."""
+
+    def __init__(self, services: ConsoleServices, guard: Guard) -> None:
+        self._services = services
+        self._guard = guard
+
+    def add_to(self, pages: Blueprint) -> None:
+        """Add the pages."""
+        pages.get("/batches")(self.batches_page)
+        pages.get("/batches/<name>")(self.batch_page)
+        pages.post("/batches/<name>/<action>")(self.change_batch)
+
+    @allow("session: read")
+    def batches_page(self) -> Response:
+        """Progress by status and reason, the newest first."""
+        batches, following = self._services.batches.page(_cursor(), _PAGE)
+        return make_response(render_template("console/batches.html", batches=batches, following=following))
+
+    @allow("session: read")
+    def batch_page(self, name: str) -> Response:
+        """One batch: progress by status and reason, and those that failed, the last first."""
+        batch = self._services.batches.get(name[:128])
+        if batch is None:
+            not_found(_GONE)
+        failed: list[Record] = []
+        following = None
+        if batch.counts.get("failed"):
+            wanted = RecordFilter(batch=batch.id, status="failed")
+            failed, following = self._services.records.page(wanted, _cursor(), _FAILURES, most=_LOOKED_AT)
+        page = render_template(
+            "console/batch.html",
+            batch=batch,
+            counts=sorted(batch.counts.items(), key=lambda each: RANKS.get(each[0], len(RANKS))),
+            reasons=sorted(batch.reasons.items(), key=lambda each: -each[1]),
+            failed=[(record, failure_reason(record.error or {})) for record in failed],
+            following=following,
+        )
+        return make_response(page)
+
+    @allow("session: send")
+    def change_batch(self, name: str, action: str) -> Response:
+        """Pause, resume or cancel one."""
+        service = self._services.batches
+        changes = {"pause": service.pause, "resume": service.resume, "cancel": service.cancel}
+        change = changes.get(action)
+        changed = change(name) if change else None
+        if changed is None:
+            not_found(_GONE)
+        self._guard.changed(f"batch {action}", batch=name)
+        return see(f"/console/batches/{changed.id}")
+
+
+def _cursor() -> str:
+    after = request.args.get("after", "")
+    return after if _CURSOR.fullmatch(after) else ""
