@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
@@ -16,14 +17,39 @@ from phonenumbers.phonemetadata import PhoneMetadata
 _DIGITS: Final = re.compile(r"[1-9][0-9]{6,14}")
 _USER_ID: Final = re.compile(r"[A-Za-z]{2}\.(?:ENT\.)?[A-Za-z0-9]{1,128}")
 _URI: Final = re.compile(r"tel:", re.IGNORECASE)
-_PLUS: Final = frozenset("+\uff0b\ufe62")
+_PLUS: Final = frozenset("+\uff0b\ufe62\ufb29\u207a\u208a\u2795")
 _SEPARATOR_CATEGORIES: Final = frozenset({"Pd", "Ps", "Pe", "Zs"})
 """Dashes, brackets and spaces of any script."""
+_OTHER_DASHES: Final = frozenset("\u2212\u207b\u208b\u2796\u30fc\uff70")
+"""Minus signs, and the Japanese sound mark that is typed as a dash."""
+_INVISIBLE: Final = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+"""What Unicode says is not drawn, beyond the format characters (category Cf)."""
 _SHORTEST: Final = 7
+_DOMESTIC_GROUPS: Final = ([3, 3, 4], [3, 7])
+"""How numbers are written in North America, without a country code."""
 _FORM: Final = "The number must have 7 to 15 digits, country code first, such as +15551234567."
 _LEADING_ZERO: Final = "The number begins with 0: write the country code first, such as +15551234567."
 _TWO_NUMBERS: Final = "Give one number: this looks like two."
 _TRUNK: Final = "The number has a national prefix after its country code: leave it out, such as +44 7700 900123."
+_NO_COUNTRY: Final = "The number seems to have no country code: write it first, such as +15551234567."
+_TOO_LONG: Final = "The number is too long for its country: give one number, country code first, without an extension."
+_SPELLING_OF_META: Final = re.compile(r"521\d{10}|549\d{10}")
+"""Mexico and Argentina: Meta keeps a mark of mobile phones that is not dialled (5.4)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A number as it was written: its digits in groups, and how many of them stand before its first bracket's sides."""
+
+    groups: tuple[str, ...]
+    has_plus: bool
+    brackets: tuple[int, ...]
+
+    @property
+    def digits(self) -> str:
+        return "".join(self.groups)
 
 
 def normalise_number(number: str | float) -> str:
@@ -36,13 +62,16 @@ def normalise_number(number: str | float) -> str:
     text = str(number) if isinstance(number, int) and not isinstance(number, bool) and number > 0 else number
     if not isinstance(text, str):
         raise ValueError("The number must be a text, or a whole number without sign.")  # noqa: TRY004 - one class
-    digits = text if text.isascii() and text.isdigit() else _digits_of(text)
-    digits = digits.removeprefix("00")
+    written = _Written((text,), False, ()) if text.isascii() and text.isdigit() else _read(text)
+    digits = written.digits.removeprefix("00")
     if digits.startswith("0"):
         raise ValueError(_LEADING_ZERO)
     if not _DIGITS.fullmatch(digits):
         raise ValueError(_FORM)
-    return _without_national_prefix(digits, is_plain=text.removeprefix("+") == digits)
+    is_plain = text.removeprefix("+") == digits
+    if not is_plain:
+        _refuse_doubtful(written, digits)
+    return _without_national_prefix(digits, is_plain=is_plain)
 
 
 def is_number(text: str) -> bool:
@@ -50,27 +79,33 @@ def is_number(text: str) -> bool:
     return _DIGITS.fullmatch(text) is not None
 
 
-def _digits_of(text: str) -> str:
-    """Return the digits of a decorated number; raise ValueError for what has no or more than one meaning."""
+def _read(text: str) -> _Written:
+    """Read a decorated number; raise ValueError for what has no or more than one meaning."""
     if _USER_ID.fullmatch(text):
         raise ValueError("This is a business-scoped user id: give it as recipient, not as to.")
     # Invisible marks come along when a number is copied from a page or an address book.
-    visible = "".join(mark for mark in text if unicodedata.category(mark) != "Cf").strip()
+    visible = "".join(mark for mark in _INVISIBLE.sub("", text) if unicodedata.category(mark) != "Cf").strip()
     visible = _URI.sub("", visible, count=1) if _URI.match(visible) else visible
     groups: list[str] = [""]
-    for place, mark in enumerate(visible):
+    brackets: list[int] = []
+    has_plus = False
+    for mark in visible:
+        category = unicodedata.category(mark)
         if mark.isdecimal():
             groups[-1] += str(unicodedata.decimal(mark))
         elif mark in _PLUS:
-            if place and any(groups):
+            if any(groups):
                 raise ValueError(_TWO_NUMBERS)
-        elif unicodedata.category(mark) in _SEPARATOR_CATEGORIES:
+            has_plus = True
+        elif category in _SEPARATOR_CATEGORIES or mark in _OTHER_DASHES:
             groups.append("")
+            if category in {"Ps", "Pe"}:
+                brackets.append(sum(map(len, groups)))
         else:
             raise ValueError(f"The number may not contain {_named(mark)}.")
     if sum(len(group) >= _SHORTEST for group in groups) > 1:
         raise ValueError(_TWO_NUMBERS)
-    return "".join(groups)
+    return _Written(tuple(filter(None, groups)), has_plus, tuple(brackets))
 
 
 def _named(mark: str) -> str:
@@ -79,18 +114,72 @@ def _named(mark: str) -> str:
     return controls.get(mark) or (f'"{mark}" ({name})' if mark.isprintable() and name else "a control character")
 
 
-def _without_national_prefix(digits: str, *, is_plain: bool) -> str:
-    """Drop the national prefix after the country code; digits that are no number anyway are not judged."""
+def _refuse_doubtful(written: _Written, digits: str) -> None:
+    """Raise ValueError where what is written may be two numbers, or one of a country that its writer did not name."""
     metadata, national = _country(digits)
-    prefix = metadata.national_prefix if metadata else None
-    if metadata is None or not national.startswith(("0", prefix or "0")):
+    code = digits.removesuffix(national)
+    left = ""
+    for group in written.groups:
+        right = written.digits[len(left) :]
+        if min(len(left), len(right)) >= _SHORTEST and right.startswith(code):
+            raise ValueError(_TWO_NUMBERS)
+        left += group
+    if written.has_plus or written.digits != digits or metadata is None:
+        return
+    # "(650) 253-0000" is no number of Singapore (65), "8 (495) 123-45-67" none of Vietnam (84).
+    split = next((place for place in written.brackets if place), len(code))
+    if split < len(code) or (written.brackets[:1] == (0,) and split != len(code)):
+        raise ValueError(_NO_COUNTRY)
+    if [len(group) for group in written.groups] in _DOMESTIC_GROUPS or _possible(digits) in _TOO_FEW:
+        raise ValueError(_NO_COUNTRY)
+
+
+def _without_national_prefix(digits: str, *, is_plain: bool) -> str:
+    """Drop the national prefix after the country code; plain digits that are no number anyway are not judged."""
+    metadata, national = _country(digits)
+    if metadata is None or _SPELLING_OF_META.fullmatch(digits):
+        return digits
+    is_too_long = _possible(digits) == phonenumbers.ValidationResult.TOO_LONG
+    if not (is_too_long or national.startswith(("0", metadata.national_prefix or "0"))):
         return digits
     parsed = phonenumbers.parse(f"+{digits}")
+    shorter = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164).removeprefix("+")
+    if national.startswith("0") and shorter == digits and not is_too_long:
+        if _keeps_zero(metadata) or phonenumbers.is_valid_number(parsed):
+            return digits
+        without_zero = phonenumbers.parse(f"+{digits.removesuffix(national)}{national[1:]}")
+        if not is_plain or phonenumbers.is_valid_number(without_zero):
+            raise ValueError(_TRUNK)
+        return digits
     if phonenumbers.is_possible_number(parsed):
-        return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164).removeprefix("+")
+        return shorter
     if national.startswith("0") and not is_plain:
         raise ValueError(_TRUNK)
+    if is_too_long and not is_plain:
+        raise ValueError(_TOO_LONG)
     return digits
+
+
+_TOO_FEW: Final = (phonenumbers.ValidationResult.TOO_SHORT, phonenumbers.ValidationResult.IS_POSSIBLE_LOCAL_ONLY)
+
+
+def _possible(digits: str) -> int:
+    """Return how the digits fit the lengths of their country (a value of `phonenumbers.ValidationResult`)."""
+    _, national = _country(digits)
+    zeros = len(national) - len(national.lstrip("0"))
+    number = phonenumbers.PhoneNumber(
+        country_code=int(digits.removesuffix(national)),
+        national_number=int(national),
+        italian_leading_zero=zeros > 0,
+        number_of_leading_zeros=zeros or None,
+    )
+    return phonenumbers.is_possible_number_with_reason(number)
+
+
+def _keeps_zero(metadata: PhoneMetadata) -> bool:
+    """Whether numbers of the country begin with 0, as Italy's do."""
+    kinds = (metadata.fixed_line, metadata.mobile)
+    return any(((kind and kind.example_number) or "").startswith("0") for kind in kinds)
 
 
 def _country(digits: str) -> tuple[PhoneMetadata | None, str]:
