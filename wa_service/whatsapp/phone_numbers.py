@@ -147,10 +147,10 @@ def _without_national_prefix(digits: str, *, is_plain: bool) -> str:
     if national.startswith("0") and shorter == digits and not is_too_long:
         if _keeps_zero(metadata) or phonenumbers.is_valid_number(parsed):
             return digits
-        without_zero = phonenumbers.parse(f"+{digits.removesuffix(national)}{national[1:]}")
-        if not is_plain or phonenumbers.is_valid_number(without_zero):
+        if not is_plain:
             raise ValueError(_TRUNK)
-        return digits
+        without_zero = digits.removesuffix(national) + national[1:]
+        return without_zero if phonenumbers.is_valid_number(phonenumbers.parse(f"+{without_zero}")) else digits
     if phonenumbers.is_possible_number(parsed):
         return shorter
     if national.startswith("0") and not is_plain:

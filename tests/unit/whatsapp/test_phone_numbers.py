@@ -42,6 +42,7 @@ READ = {
     "\u207a44 7700 900123": "447700900123",
     "44\ufe0f7\u034f7\u3164 00900123": "447700900123",  # marks that are not drawn
     "+370 8 612 34567": "37061234567",  # Lithuania's older national prefix
+    "480601123456": "48601123456",  # Poland had one
     "+375 8 029 491 1911": "375294911911",
     "+54 0 11 15 12345678": "5491112345678",
     "(44) 7700 900123": "447700900123",
@@ -70,7 +71,6 @@ REFUSED = {
     "000447700900123": "begins with 0",
     "+45 (0) 12 34 56 78": "national prefix",  # Denmark has none
     "+48 0 601 123 456": "national prefix",  # Poland has none any more
-    "480601234567": "national prefix",
     "+44 00 7700 900123": "national prefix",
     "+52 01 55 1234 5678": "national prefix",
     "0011 44 7700 900123": "too long",  # Australia's way to dial abroad
