@@ -87,6 +87,7 @@ class Sender:
                     wa_id=sent.wa_id,
                     meta_healthy=True,
                     road="" if road == "messages" else road,
+                    held="" if sent.message_status == "accepted" else sent.message_status,
                 )
             )
         ended = time.monotonic()
@@ -147,6 +148,8 @@ class Sender:
             if received:
                 metrics.reply_took(max(0.0, time.time() - int(received) / 1000))
             event = "whatsapp.template.sent" if grant.type == _TEMPLATE else "whatsapp.send.accepted"
+            if ending.held:
+                facts["held"] = ending.held
             self._log.info(event, wamid=log.short_hash(ending.wamid), waited_ms=waited, **facts)
             return
         error = ending.error or {}
@@ -154,6 +157,8 @@ class Sender:
         match ending.kind:
             case "retry":
                 self._log.info("whatsapp.send.retry_scheduled", seconds=round(ending.delay, 1), **facts)
+            case "held":
+                self._log.warning("whatsapp.send.held", seconds=round(ending.delay), **facts)
             case "unknown":
                 self._log.warning("whatsapp.send.unknown", **facts)
             case _:

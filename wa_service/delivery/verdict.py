@@ -6,6 +6,7 @@ it left never, Meta is unwell        again, with a growing jittered pause, until
 too fast                             again; the number slows down (130429) or pauses
 this customer got too many (131056)  again after 4^n s; others go on
 token, account, payment              again; the number pauses until a person acted
+paused template (132015)             held, until the template may be sent again
 request, recipient, template, media  failed, at once
 it left and no answer came           unknown; never repeated blindly
 ===================================  ==================================================================
@@ -30,6 +31,9 @@ LONGEST_ASKED_FOR = 3_600.0
 PAIR_DELAYS = (1.0, 4.0, 16.0, 64.0, 256.0)
 THROTTLE_PAUSE = 60.0
 TOO_FAST = 130429
+TEMPLATE_PAUSED = 132015
+FIRST_PAUSE = 10_800.0
+"""Seconds for which Meta pauses a template the first time (3.4)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,8 @@ def judge(error: WhatsAppError, grant: Grant) -> Verdict:
             return Verdict(SendOutcome("retry", error=facts), pause=_asked(error) or 0.0, alert=True)
         case "unknown":
             return Verdict(SendOutcome("unknown", error=facts, meta_healthy=False, reason="meta_unwell"))
+        case "template" if error.code == TEMPLATE_PAUSED:
+            return Verdict(SendOutcome("held", delay=FIRST_PAUSE, error=facts, meta_healthy=True))
         case _:
             return Verdict(SendOutcome("failed", error=facts, code=error.code, meta_healthy=True))
 

@@ -103,13 +103,24 @@ LOG_EVENTS = (
     LogEvent(
         "whatsapp.send.accepted",
         "Meta accepted a message.",
-        "`id`, `type`, `number`, `ms` (the call), `waited_ms` (since it was queued), `wamid`, `message`",
+        "`id`, `type`, `number`, `ms` (the call), `waited_ms` (since it was queued), `wamid`, `message`, "
+        "`held` (why Meta holds it)",
     ),
     LogEvent("whatsapp.template.sent", "Meta accepted a template.", "as of `whatsapp.send.accepted`"),
     LogEvent(
         "whatsapp.send.retry_scheduled",
         "A send is tried again later.",
         "`id`, `seconds`, `code`, `reason`, `fbtrace_id`",
+    ),
+    LogEvent(
+        "whatsapp.send.held",
+        "Meta paused a message's template: it waits until that may be sent again.",
+        "`id`, `seconds`, `code`, `reason`, `fbtrace_id`",
+    ),
+    LogEvent(
+        "whatsapp.template.released",
+        "A paused template may be sent again, or is to be tried again: what waited for it leaves.",
+        "`messages`",
     ),
     LogEvent(
         "whatsapp.send.resent",

@@ -13,15 +13,19 @@ from wa_service.store.flusher import Command, StoreUnavailableError
 from wa_service.store.inbox import Inbox
 from wa_service.store.size_limits import bounded
 from wa_service.store.template_categories import TemplateCategories
+from wa_service.store.template_pauses import FIRST_PAUSE, SECOND_PAUSE, TemplatePauses
 from wa_service.whatsapp.webhooks.events import ManagementEvent, Piece, parse_piece
 from wa_service.whatsapp.webhooks.history import ADDRESS_BOOK_FIELD, named_contacts
 from wa_service.whatsapp.webhooks.identity import identities_of_update
+from wa_service.whatsapp.webhooks.json_fields import text_of
 from wa_service.whatsapp.webhooks.management_events import digits_only
 
 # A history, for example, is so large that a thousand of them would fill the store.
 LARGEST_QUARANTINED = 65_536
 LONGEST_NAME = 64
 _PAUSED_TEMPLATES = {"PAUSED": "template_paused", "DISABLED": "template_disabled"}
+# Of a disabled one Meta refuses what waited, so that it ends with what to do.
+_RELEASING = frozenset({"APPROVED", "REINSTATED", "DISABLED", "DELETED"})
 
 OnResult = Callable[[Piece, Any], None]
 
@@ -51,6 +55,7 @@ class AccountEvents:
         waba_id: str | None,
         limits_of: str,
         categories: TemplateCategories,
+        pauses: TemplatePauses,
     ) -> None:
         self._batches = batches
         self._events = events
@@ -59,6 +64,7 @@ class AccountEvents:
         self._waba_id = waba_id
         self._limits_of = limits_of
         self._categories = categories
+        self._template_pauses = pauses
         self._log = log.get_logger()
         # Meta speaks of a number as customers see it; which of ours that is stands in what is delivered for it. Once
         # this process has told the store, nothing is left here, and a delivery pays nothing for it.
@@ -83,6 +89,7 @@ class AccountEvents:
                 command = self._categories.change(template.name, template.language, template.category.upper())
                 writes.append(PendingWrite(command, piece, _check_linked))
             writes += self._pauses(event, piece)
+            writes += self._holds(event, piece)
         if piece.field == "user_id_update":
             writes += self._identities(piece)
         if piece.field == ADDRESS_BOOK_FIELD and piece.phone_number_id in self._numbers:
@@ -130,6 +137,22 @@ class AccountEvents:
             return []
         return [PendingWrite(command, piece, _check_counted)]
 
+    def _holds(self, event: ManagementEvent, piece: Piece) -> list[PendingWrite]:
+        """Return the write that holds what is sent of a paused template, or releases what waited for it."""
+        template = event.template
+        if template is None or not template.name:
+            return []
+        if template.status == "PAUSED":
+            about = event.raw.get("other_info")
+            title = text_of(about, "title") if isinstance(about, dict) else ""
+            seconds = SECOND_PAUSE if title == "SECOND_PAUSE" else FIRST_PAUSE
+            command = self._template_pauses.hold(template.name, template.language, seconds)
+            return [PendingWrite(command, piece, _check_done)]
+        if template.status in _RELEASING:
+            command = self._template_pauses.release(template.name, template.language)
+            return [PendingWrite(command, piece, self._log_released)]
+        return []
+
     def _identities(self, piece: Piece) -> list[PendingWrite]:
         """Return the writes for ids that were replaced; where Meta names no number of ours, on each of them."""
         numbers = [piece.phone_number_id] if piece.phone_number_id in self._numbers else self._numbers
@@ -158,6 +181,11 @@ class AccountEvents:
     def _log_limit(self, piece: Piece, result: Any, **limit: str | int) -> None:
         _check_done(piece, result)
         self._log.info("whatsapp.limit.reported", **limit)
+
+    def _log_released(self, piece: Piece, result: Any) -> None:
+        _check_counted(piece, result)
+        if result:
+            self._log.info("whatsapp.template.released", messages=result)
 
     def _log_upgrade(self, per_second: int, _: Piece, result: Any) -> None:
         if not isinstance(result, bytes):

@@ -33,6 +33,7 @@ from wa_service.store.console_sessions import EndedSessions
 from wa_service.store.costs import Costs
 from wa_service.store.flusher import StoreUnavailableError
 from wa_service.store.template_categories import TemplateCategories
+from wa_service.store.template_pauses import TemplatePauses
 from wa_service.whatsapp.stop_words import StopWords
 
 
@@ -55,7 +56,8 @@ def build(runtime: Runtime, metrics_buffer: MetricsBuffer) -> Services:
     """Wire the services up; nothing here connects or starts anything."""
     settings = runtime.settings
     categories = TemplateCategories(runtime.store, runtime.outbox.limits_of(runtime.numbers[0]).waba)
-    templates = TemplateCache(_fetch_templates(runtime), on_fetched=partial(_note_categories, categories))
+    pauses = TemplatePauses(runtime.store, categories.waba, runtime.numbers)
+    templates = TemplateCache(_fetch_templates(runtime), on_fetched=partial(_note_templates, categories, pauses))
     account = AccountEvents(
         runtime.events,
         runtime.inbox,
@@ -64,6 +66,7 @@ def build(runtime: Runtime, metrics_buffer: MetricsBuffer) -> Services:
         waba_id=settings.business_account_id,
         limits_of=runtime.outbox.limits_of(runtime.numbers[0]).waba,
         categories=categories,
+        pauses=pauses,
     )
     intake = Intake(
         store=runtime.store,
@@ -159,9 +162,11 @@ def _charged_by_meta(runtime: Runtime) -> Callable[[int, int], int] | None:
     return ask
 
 
-def _note_categories(categories: TemplateCategories, definitions: Definitions) -> None:
+def _note_templates(categories: TemplateCategories, pauses: TemplatePauses, definitions: Definitions) -> None:
     with suppress(StoreUnavailableError):  # the next fetch tells it again
         categories.note(definitions)
+        if released := pauses.note(definitions):
+            log.get_logger().info("whatsapp.template.released", messages=released)
 
 
 def _meta_facts(runtime: Runtime) -> MetaFacts:

@@ -98,6 +98,8 @@ FAMILIES = (
     Family("record:<id>", "hash", "a send", "retention, from its end", "holds"),
     Family("sends", "zset", "ids of all sends, by when they were asked for", "retention", "holds"),
     Family("scheduled:<n>", "zset", "scheduled sends, by when they may leave", "until then", "holds"),
+    Family("held_sends:<n>", "set", "ids of sends that wait for a paused template", "7 days", "no"),
+    Family("paused_templates:<waba>", "hash", "templates that Meta paused, until when", "7 days", "no"),
     Family("batches", "zset", "ids of all batches, by when they were asked for", "retention and 40 days", "no"),
     Family("batches:<n>", "zset", "batches with items for a number, by when to look", "while there is work", "no"),
     Family("batch:<id>", "hash", "a batch: its state, its counts by status", "retention, from its end", "no"),

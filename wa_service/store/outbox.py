@@ -127,13 +127,14 @@ class PutResult(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SendOutcome:
-    """How a send ended, or that it is tried again after `delay` s.
+    """How a send ended, or that it is tried again after `delay` s ("held": because Meta paused its template).
 
+    `held`: why Meta holds what it accepted, "" where it does not (Meta's word, reference 3.5).
     `meta_healthy`: whether this shows that Meta is well or unwell, None for neither; `never_left`: Meta got nothing.
     See steps/done.lua.
     """
 
-    kind: Literal["accepted", "retry", "failed", "unknown"]
+    kind: Literal["accepted", "retry", "held", "failed", "unknown"]
     wamid: str = ""
     wa_id: str = ""
     delay: float = 0.0
@@ -144,6 +145,7 @@ class SendOutcome:
     never_left: bool = False
     reason: str = ""
     road: str = ""
+    held: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,7 +278,10 @@ class Outbox:
             "meta_healthy": outcome.meta_healthy,
             "reason": outcome.reason,
             "settle_ms": int(self.settle_seconds * 1000),
+            "waba": self.limits_of(number).waba,
         }
+        if outcome.held:
+            details["held"] = outcome.held
         if outcome.kind == "accepted":
             details |= {
                 "wamid": outcome.wamid,
@@ -330,6 +335,7 @@ class Outbox:
             country=country_charged(status),
             foreign=orjson.dumps({"n": number, "m": foreign_status(status, at_ms)}),
             event=orjson.dumps(status_event(status, at_ms, failure)),
+            waba=self.limits_of(number).waba,
         )
 
     def reap(self) -> list[str]:

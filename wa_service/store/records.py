@@ -26,6 +26,8 @@ RANKS = {
     "played": 7,
 }
 WAITING = frozenset({"queued", "sending"})
+_HELD = frozenset({"scheduled", "accepted"})
+"""Statuses in which a send may be held: by us, or by Meta."""
 
 
 STEP = 200
@@ -65,6 +67,15 @@ class Participant:
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """Why a send waits although it might leave, or is held by Meta; times in ms since 1970, `until` where known."""
+
+    reason: str
+    since: int
+    until: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """A send as its caller may see it; times in ms since 1970. `history`: (status, time), up the ladder.
 
@@ -93,6 +104,7 @@ class Record:
     body: str | None = None
     origin: str | None = None
     participants: tuple[Participant, ...] = ()
+    held: Hold | None = None
 
     @property
     def waiting(self) -> bool:
@@ -128,7 +140,15 @@ def read_record(record_id: str, data: Mapping[str, str]) -> Record:
         body=data.get("body"),
         origin=data.get("origin") or None,
         participants=tuple(_participants(data.get("participants"))),
+        held=_hold(data),
     )
+
+
+def _hold(data: Mapping[str, str]) -> Hold | None:
+    if "held" not in data or data["status"] not in _HELD:
+        return None
+    until = int(float(data["held_until"])) if "held_until" in data else None
+    return Hold(data["held"], int(float(data["held_at"])), until)
 
 
 def _participants(stored: str | None) -> Iterator[Participant]:

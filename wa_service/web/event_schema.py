@@ -59,7 +59,9 @@ class EventError(_Data):
 
 
 class SendEvent(_Data):
-    """A send of ours was accepted by Meta, failed, was canceled, or is unknown."""
+    """A send of ours was accepted by Meta, failed, was canceled, is unknown, or waits because Meta paused its template
+    (`scheduled`, with `held`).
+    """
 
     id: str
     status: str
@@ -67,6 +69,7 @@ class SendEvent(_Data):
     to: str | None
     message_type: str | None = None
     tag: str | None = None
+    held: str | None = Field(default=None, description="Why it waits, or why Meta holds it.")
     error: EventError | None = None
     biz_opaque_callback_data: str | None = None
 

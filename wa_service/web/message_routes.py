@@ -15,7 +15,7 @@ from pydantic import ConfigDict, Field, StrictBool, ValidationError
 from wa_service.service.send import IdempotencyKey, SendService, Submitted
 from wa_service.service.send_request import LONGEST_TAG
 from wa_service.store.outbox import Outbox, Priority
-from wa_service.store.records import RANKS, Participant, Record, RecordFilter, Records
+from wa_service.store.records import RANKS, Hold, Participant, Record, RecordFilter, Records
 from wa_service.web.auth import allow, caller_name, require_role
 from wa_service.web.bodies import json_object
 from wa_service.web.cached_schema import CachedSchemaModel
@@ -94,6 +94,16 @@ class StatusChange(ResponseBody):
     time: Moment
 
 
+class HoldStatus(ResponseBody):
+    """Why a message is held. `template_paused`: Meta paused its template, and we send it when that is back.
+    `held_for_quality_assessment`, `paused`: Meta took it, and looks first how others like it are received.
+    """
+
+    reason: str
+    since: Moment
+    until: Moment | None
+
+
 class MessageError(ResponseBody):
     """Why a message failed: Meta's code, or a reason of ours such as `expired`."""
 
@@ -138,6 +148,7 @@ class MessageRecord(ResponseBody):
     biz_opaque_callback_data: str | None
     tag: str | None
     send_at: Annotated[Moment | None, Field(description="When it may leave, where that was asked for.")]
+    held: Annotated[HoldStatus | None, Field(description="Where it is held: why, since when, and until when.")]
     batch: str | None
     batch_index: int | None
     road: Annotated[
@@ -164,6 +175,7 @@ class MessageRecord(ResponseBody):
             biz_opaque_callback_data=record.opaque,
             tag=record.tag,
             send_at=record.send_at,
+            held=_held(record.held),
             batch=record.batch,
             batch_index=record.batch_index,
             road=cast(Literal["messages", "marketing"], record.road),
@@ -331,6 +343,12 @@ def _read_mark() -> ReadMark:
         return ReadMark.model_validate(json_object(optional=True))
     except ValidationError as error:
         raise ProblemError(INVALID, "The body is not valid.", fields=problems(error)) from None
+
+
+def _held(hold: Hold | None) -> HoldStatus | None:
+    if hold is None:
+        return None
+    return HoldStatus.model_construct(reason=hold.reason, since=hold.since, until=hold.until)
 
 
 def _participant(found: Participant) -> ParticipantStatus:

@@ -91,7 +91,12 @@ def test_an_account_error_pauses_at_once_and_calls_a_person(code: int) -> None:
     assert verdict.alert
 
 
-@pytest.mark.parametrize("code", [100, 131008, 131009, 131026, 131047, 131051, 131053, 132000, 132001, 132015])
+def test_what_a_paused_template_says_is_held_as_long_as_its_first_pause() -> None:
+    ending = judge(meta(132015), grant()).ending
+    assert (ending.kind, ending.delay, ending.meta_healthy) == ("held", 3 * 3600, True)
+
+
+@pytest.mark.parametrize("code", [100, 131008, 131009, 131026, 131047, 131051, 131053, 132000, 132001, 132016])
 def test_a_refusal_fails_at_once_with_its_reason(code: int) -> None:
     ending = judge(meta(code), grant()).ending
     assert (ending.kind, ending.code) == ("failed", code)
@@ -141,4 +146,4 @@ def test_no_two_sends_wait_the_same_time_unless_asked_to(code: int) -> None:
 
 def test_every_code_has_a_verdict() -> None:
     for code in CODES:
-        assert judge(meta(code), grant()).ending.kind in {"retry", "failed", "unknown"}
+        assert judge(meta(code), grant()).ending.kind in {"retry", "held", "failed", "unknown"}

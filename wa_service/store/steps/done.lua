@@ -1,10 +1,10 @@
 -- How a send ended. "accepted" is written whatever happened meanwhile (accepted beats unknown); the rest only by the
--- claim's holder. outcome: accepted, retry, failed or unknown · details: wamid, mark (digest of number and wamid),
+-- claim's holder. outcome: accepted, retry, held, failed or unknown · details: wamid, mark (digest of number and wamid),
 -- wa_id (its spellings), delay_ms, retry_class (limited, pair, unwell), error {…}, code, meta_healthy (or null), never_left, reason,
--- settle_ms, road (marketing), took_ms (the call to Meta), ago_ms (since it ended).
+-- settle_ms, road (marketing), waba, held (why Meta holds what it accepted), took_ms (the call to Meta), ago_ms (since it ended).
 -- Return {1, or 0 (not the claim's holder), or -1 (no such record); status; ms since it was queued; id of its fallback}.
 -- args: id token outcome retention:number details:json
--- include: allow_when_full clock lifetime wake thread events identity lane batch tags record pause rate quota pair stop marketing
+-- include: allow_when_full clock lifetime wake thread events identity lane batch tags record pause rate quota pair stop marketing held_sends
 local PROBE_AGAIN_MS = 5000
 local STOPPED = 131050 -- Meta's code: the customer wants no marketing
 local record = record_key(id)
@@ -24,6 +24,10 @@ if outcome == 'accepted' then
   if type(details.road) == 'string' then
     facts[#facts + 1] = 'road'
     facts[#facts + 1] = details.road
+  end
+  redis.call('HDEL', record, 'held', 'held_at', 'held_until')
+  if details.held and tonumber(v[9] or 0) < RANK.sent then
+    for _, fact in ipairs({ 'held', details.held, 'held_at', wall }) do facts[#facts + 1] = fact end
   end
   redis.call('HSET', record, unpack(facts))
   redis.call('SET', prefix .. 'wamid:' .. details.mark, id, 'EX', retention)
@@ -100,7 +104,19 @@ elseif outcome == 'unknown' then
   leave_lane(number, conversation, id)
   notify_caller(id)
   append_send_event(id, conversation, 'unknown', retention)
-elseif outcome == 'failed' then
+elseif outcome == 'held' and redis.call('EXISTS', prefix .. 'lane:' .. conversation) == 1 then
+  local until_ms = wall + details.delay_ms
+  local w = redis.call('HMGET', record, 'template', 'batch')
+  if w[1] then pause_template(details.waba, w[1], until_ms) end
+  redis.call('ZREM', marketing_key(conversation), id)
+  redis.call('HSET', record, 'status', 'queued', 'rank', 0, 'error', cjson.encode(details.error))
+  if w[2] then
+    pause_batch(w[2], 'template_paused')
+    offer(number, conversation, now) -- `next` gives it back to its batch
+  else
+    hold_send(number, conversation, id, until_ms, retention)
+  end
+elseif outcome == 'failed' or outcome == 'held' then
   if falls_back(details.code) and fall_back(id, number, conversation, retention) then
     fallback_id = redis.call('HGET', record, 'fallback_id')
   end

@@ -9,7 +9,7 @@ local scheduled, moved, failed = prefix .. 'scheduled:' .. number, 0, {}
 
 local function move(id, conversation)
   local record = record_key(id)
-  local v = redis.call('HMGET', record, 'who', 'type', 'take', 'urgent', 'category')
+  local v = redis.call('HMGET', record, 'who', 'type', 'take', 'urgent', 'category', 'held')
   -- Keys that cannot be read stop it here, before the first write.
   redis.call('HGET', prefix .. 'conv:' .. conversation, 'urgent')
   if redis.call('LLEN', prefix .. 'lane:' .. conversation) >= ceiling then return false end
@@ -31,7 +31,7 @@ local function move(id, conversation)
   end
   raise_status(id, 'queued', wall)
   redis.call('ZADD', prefix .. 'sends', 'NX', wall, id) -- the list of sends may have forgotten it meanwhile
-  push_thread(conversation, 'r' .. id, retention)
+  if not v[6] then push_thread(conversation, 'r' .. id, retention) end
   enter_lane(number, conversation, id, v[4] == '1', false)
   moved = moved + 1
   return true

@@ -5,7 +5,7 @@
 -- Return {ms until asking again is worth it (-1: until woken), why, {id, reason, ... of those that failed}, {id, token, conversation, type,
 -- body, limited retries, pair retries, unwell retries, origin, ms since queued, 1 where it is marketing}...}.
 -- args: number consumer counter throughput margin_ms:number claim_ms:number count:number retention:number waba daily_limit marketing_per_week:number
--- include: allow_when_full clock lifetime wake thread events lane batch record quota batch_items rate pair stop marketing dead_letters wrong_types
+-- include: allow_when_full clock lifetime wake thread events lane batch record quota batch_items rate pair stop marketing held_sends dead_letters wrong_types
 local failed = {}
 local answer = { 0, '', failed }
 local last_next = prefix .. 'last_next:' .. consumer .. ':' .. number
@@ -103,7 +103,7 @@ local function head_of_lane(out, conversation)
     return nil
   end
   local v = redis.call('HMGET', record, 'expires', 'waits_for_quota', 'token', 'rank', 'type', 'template', 'despite_stop',
-    'batch', 'category')
+    'batch', 'category', 'held')
   local pair = pair_free_at(conversation)
   if not v[1] then
     leave_lane(number, conversation, id)
@@ -111,8 +111,16 @@ local function head_of_lane(out, conversation)
   end
   if v[8] and return_to_batch(number, conversation, id, v[8], retention) then return nil end
   if tonumber(v[1]) <= wall then
-    return refuse(id, conversation, 'expired', 'It waited longer than its ttl.')
+    local why = v[10] and 'Meta paused its template for longer than its ttl.' or 'It waited longer than its ttl.'
+    return refuse(id, conversation, 'expired', why)
   end
+  local paused_until = v[5] == 'template' and v[6] and template_paused_until(waba, v[6]) or 0
+  if paused_until > 0 then
+    if not v[8] then return hold_send(number, conversation, id, paused_until, retention) end
+    pause_batch(v[8], 'template_paused')
+    if return_to_batch(number, conversation, id, v[8], retention) then return nil end
+  end
+  if v[10] then redis.call('HDEL', record, 'held', 'held_at', 'held_until') end
   if v[5] == 'template' and v[6] then
     local reason, title = marketing_refusal(id, conversation, v[6], v[7])
     if reason then return refuse(id, conversation, reason, title) end

@@ -2,10 +2,11 @@
 -- s:<status> is the mark against repeats. mark: digest of number and wamid · status: or a word of no rank · error,
 -- pricing: JSON ("" none) · participant: of a group whom it is about ("" all) · code: of the error (0 none) · foreign: what is kept of it where the send is not ours (JSON) ·
 -- event: what the events stream has of it (a JSON object, to which id, message_type, tag and biz_opaque_callback_data are added).
+-- waba: the business account, whose template Meta says is paused where it failed by that.
 -- country: of the customer, "" unknown; its price is counted with the first status of being delivered.
 -- Return {"applied"|"late"|"told"|"duplicate"|"foreign", id, ms since accepted, type, "category\ttype" counted or ""}.
--- args: id mark wamid status at number participant retention:number error code pricing country foreign event
--- include: refuse_when_full clock lifetime wake thread events lane batch tags record stop participants costs
+-- args: id mark wamid status at number participant retention:number error code pricing country foreign event waba
+-- include: refuse_when_full clock lifetime wake thread events lane batch tags record quota stop participants costs held_sends
 local function read(name)
   return redis.call('HMGET', record_key(name), 'c', 's:accepted', 'wamid', 'type', 'opaque', 'n', 'error', 'confirmed',
     'rank', 's:' .. status, 'claimed', 'tag')
@@ -104,9 +105,14 @@ set('rank', before)
 if status == 'failed' and risen then set('error', error) end
 -- Meta delivered it after all: its earlier word stays in the history only.
 if status ~= 'failed' and risen then redis.call('HDEL', record, 'error') end
+if risen then redis.call('HDEL', record, 'held', 'held_at') end
 redis.call('HSET', record, unpack(facts))
 if status == 'failed' and risen and code == '131047' then fall_back(id, number_of_send, conversation, retention) end
 if status == 'failed' and risen and code == '131050' and participant == '' then stop_contact(conversation, tonumber(at), code, retention) end
+if status == 'failed' and risen and tonumber(code) == PAUSED_TEMPLATE then
+  local template = redis.call('HGET', record, 'template')
+  if template then pause_template(waba, template, wall + FIRST_PAUSE_MS) end
+end
 if RANK[status] > RANK.sent then redis.call('HDEL', record, 'fallback') end
 append_status_event()
 if risen then count_in_batch(id) end

@@ -40,9 +40,9 @@ local function end_record(id, retention)
 end
 
 local function append_send_event(id, conversation, status, retention, failure)
-  local v = redis.call('HMGET', record_key(id), 'opaque', 'type', 'tag')
+  local v = redis.call('HMGET', record_key(id), 'opaque', 'type', 'tag', 'held')
   append_event('send', conversation, cjson.encode({ id = id, status = status, time = wall, message_type = v[2] or nil,
-    tag = v[3] or nil, error = failure and cjson.decode(failure) or nil, biz_opaque_callback_data = v[1] or nil }),
+    tag = v[3] or nil, held = v[4] or nil, error = failure and cjson.decode(failure) or nil, biz_opaque_callback_data = v[1] or nil }),
     retention)
 end
 

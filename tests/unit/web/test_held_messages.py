@@ -1,0 +1,67 @@
+"""What a caller sees of a message whose template Meta paused."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from tests.unit.web.conftest import Web
+from tests.unit.web.deliveries import CUSTOMER, WABA
+from wa_service.store.schedule import Schedule
+
+SPRING = {"to": CUSTOMER, "template": {"name": "spring", "language": "en_US"}}
+
+
+def tell(web: Web, event: str, **more: Any) -> None:
+    """Meta tells what became of the template."""
+    value = {"event": event, "message_template_name": "spring", "message_template_language": "en-US", **more}
+    change = {"field": "message_template_status_update", "value": value}
+    entry = {"id": WABA, "time": int(time.time()), "changes": [change]}
+    assert web.webhook({"object": "whatsapp_business_account", "entry": [entry]}).status_code == 200
+
+
+def held(web: Web) -> str:
+    """The id of a message that is held."""
+    answer = web.send(SPRING)
+    assert answer.status_code == 202, answer.text
+    assert web.runtime.outbox.next(web.runtime.numbers[0], "holder", time.monotonic_ns(), 8).grants == []
+    return str(answer.json["id"])
+
+
+def test_a_message_of_a_paused_template_waits_and_says_why(web: Web) -> None:
+    tell(web, "PAUSED", other_info={"title": "SECOND_PAUSE"})
+    shown = web.get(f"/v1/messages/{held(web)}").json
+    assert shown["status"] == "scheduled"
+    assert shown["held"]["reason"] == "template_paused"
+    assert shown["send_at"] is None
+    since, until = (
+        time.mktime(time.strptime(shown["held"][name][:19], "%Y-%m-%dT%H:%M:%S")) for name in ("since", "until")
+    )
+    assert 5.9 * 3600 < until - since <= 6 * 3600
+
+
+def test_it_leaves_when_meta_says_that_the_template_is_back(web: Web) -> None:
+    tell(web, "PAUSED")
+    message = held(web)
+    tell(web, "APPROVED", other_info={"title": "UNPAUSE"})
+    assert Schedule(web.runtime.outbox).move_due(web.runtime.numbers[0], 8).moved == 1
+    web.accept("wamid.HBgLHELD")
+    shown = web.get(f"/v1/messages/{message}").json
+    assert (shown["status"], shown["held"]) == ("accepted", None)
+
+
+def test_of_a_disabled_template_meta_has_the_last_word(web: Web) -> None:
+    tell(web, "PAUSED")
+    held(web)
+    tell(web, "DISABLED")
+    assert Schedule(web.runtime.outbox).move_due(web.runtime.numbers[0], 8).moved == 1
+    assert len(web.runtime.outbox.next(web.runtime.numbers[0], "holder", time.monotonic_ns(), 8).grants) == 1
+
+
+def test_another_account_s_template_holds_nothing(web: Web) -> None:
+    value = {"event": "PAUSED", "message_template_name": "spring", "message_template_language": "en_US"}
+    change = {"field": "message_template_status_update", "value": value}
+    entry = {"id": "300000000000001", "time": int(time.time()), "changes": [change]}
+    assert web.webhook({"object": "whatsapp_business_account", "entry": [entry]}).status_code == 200
+    assert web.send(SPRING).status_code == 202
+    assert len(web.runtime.outbox.next(web.runtime.numbers[0], "holder", 1, 8).grants) == 1

@@ -1,0 +1,14 @@
+-- A template may be sent again, or is to be tried again: what waits for one is looked at now. What waits for another one
+-- is held anew.
+-- Return how many sends are looked at.
+-- args: waba template numbers...
+-- include: allow_when_full clock lifetime wake
+local released = 0
+redis.call('HDEL', prefix .. 'paused_templates:' .. waba, template)
+for _, number in ipairs(numbers) do
+  local held, scheduled = prefix .. 'held_sends:' .. number, prefix .. 'scheduled:' .. number
+  for _, id in ipairs(redis.call('SPOP', held, 10000)) do
+    released = released + redis.call('ZADD', scheduled, 'XX', 'CH', wall, id)
+  end
+end
+return released

@@ -1,0 +1,52 @@
+-- Sends whose template Meta paused: they wait beside the lanes, so that nobody stands behind them, until it is back.
+-- paused_templates:<waba> says until when each is paused ("<name> <language>"); held_sends:<number> names the sends that
+-- wait for one. They wait in scheduled:<number>, from where `due` moves them.
+local PAUSED_TEMPLATE = 132015 -- Meta's code
+local FIRST_PAUSE_MS = 10800000
+local HELD_SECONDS = 604800
+local function paused_templates_key(waba) return prefix .. 'paused_templates:' .. waba end
+
+-- pause_template(waba, template, until_ms): a later end stays.
+local function pause_template(waba, template, until_ms)
+  local key = paused_templates_key(waba)
+  if tonumber(redis.call('HGET', key, template) or 0) >= until_ms then return end
+  redis.call('HSET', key, template, until_ms)
+  refresh_ttl(key, HELD_SECONDS)
+end
+
+-- template_paused_until(waba, template) -> ms since 1970, 0 where it is not paused.
+local function template_paused_until(waba, template)
+  local until_ms = tonumber(redis.call('HGET', paused_templates_key(waba), template) or 0)
+  return until_ms > wall and until_ms or 0
+end
+
+-- whom(address) -> as `resolve` takes it.
+local function whom(address)
+  local who = { group = '', numbers = {}, ids = {}, previous = {}, known_by = {}, leaves = false, change = false, at = 0 }
+  if string.match(address, '^%d+$') and #address <= 15 then
+    who.numbers = { { address } }
+  elseif string.match(address, '^%a%a%.') then
+    who.ids = { address }
+  else
+    who.group = address
+  end
+  return who
+end
+
+-- hold_send(number, conversation, id, until_ms, retention): a send leaves its lane, and comes back when its template may
+-- be sent again, or when its own time is over. `error`, where Meta named one, says why.
+local function hold_send(number, conversation, id, until_ms, retention)
+  local record = record_key(id)
+  release_reservation(id, conversation)
+  redis.call('HDEL', record, 'reservation', 'waits_for_quota')
+  leave_lane(number, conversation, id)
+  local v = redis.call('HMGET', record, 'to', 'expires', 'error')
+  local address = v[1] and v[1] ~= '' and v[1] or string.match(conversation, ':(.*)$')
+  redis.call('HSET', record, 'status', 'scheduled', 'rank', RANK.scheduled, 'who', cjson.encode(whom(address)),
+    'held', 'template_paused', 'held_at', wall, 'held_until', until_ms)
+  redis.call('ZADD', prefix .. 'scheduled:' .. number, math.min(until_ms, tonumber(v[2] or until_ms)), id)
+  redis.call('SADD', prefix .. 'held_sends:' .. number, id)
+  refresh_ttl(prefix .. 'held_sends:' .. number, HELD_SECONDS)
+  append_send_event(id, conversation, 'scheduled', retention, v[3] or nil)
+  notify_caller(id)
+end

@@ -1,0 +1,50 @@
+"""Templates that Meta paused: their sends are held, and leave when the template may be sent again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from wa_service.store.client import Store, fields
+from wa_service.store.flusher import Command
+from wa_service.store.keys import template_key
+
+FIRST_PAUSE: Final = 10_800.0
+SECOND_PAUSE: Final = 21_600.0
+"""Seconds for which Meta pauses a template the first and the second time; the third time it disables it (3.4)."""
+
+
+@dataclass(frozen=True, slots=True)
+class TemplatePauses:
+    """The paused templates of a business account; `numbers` are our phone number ids."""
+
+    store: Store
+    waba: str
+    numbers: Sequence[str]
+
+    def hold(self, name: str, language: str, seconds: float) -> Command:
+        """The command that holds what is sent of a template for so long, at least. Result: 1."""
+        template = template_key(name, language)
+        return self.store.step("hold_template", waba=self.waba, template=template, pause_ms=int(seconds * 1000))
+
+    def release(self, name: str, language: str) -> Command:
+        """The command that tries a template again: Meta says what is true of it. Result: how many sends waited."""
+        return self._release(template_key(name, language))
+
+    def note(self, definitions: Iterable[Mapping[str, Any]]) -> int:
+        """Release what a template list calls approved although it was paused; return how many sends waited.
+
+        Raises:
+            StoreUnavailableError: they may or may not be released.
+        """
+        paused = fields(self.store.do("HGETALL", self.store.keys.of("paused_templates", self.waba)))
+        approved = {
+            template_key(str(item.get("name")), str(item.get("language")))
+            for item in definitions
+            if str(item.get("status")).upper() == "APPROVED"
+        }
+        return sum(self.store.run([self._release(template) for template in approved & paused.keys()]))
+
+    def _release(self, template: str) -> Command:
+        return self.store.step("release_held", waba=self.waba, template=template, numbers=tuple(self.numbers))
