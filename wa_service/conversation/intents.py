@@ -12,6 +12,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from rapidfuzz import fuzz, process
 
@@ -46,19 +47,34 @@ class IntentMatch:
     alternatives: tuple[str, ...] = ()
 
 
+Compared = Literal["fuzzy", "semantic"]
+
+
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """How near a text is to each example, 0 to 1, in the examples' order, and from where on that is near enough."""
+    """How near a text is to each example, 0 to 1, in the examples' order, and from where on that is near enough.
+
+    `compared`: by meaning and letters (semantic), or by letters (fuzzy).
+    """
 
     values: Sequence[float]
     threshold: float
+    compared: Compared = "fuzzy"
 
-    def nearest(self, examples: Sequence[Example], without: int | None = None) -> IntentMatch:
-        """The nearest example's intent, leaving out the example `without` (to see what the others make of it)."""
+    def ranked(self, examples: Sequence[Example]) -> list[tuple[str, float]]:
+        """Return each intent with the score of its nearest example, the nearest first."""
+        return sorted(self._best(examples).items(), key=lambda each: -each[1])
+
+    def _best(self, examples: Sequence[Example], without: int | None = None) -> dict[str, float]:
         best: dict[str, float] = {}
         for index, (example, score) in enumerate(zip(examples, self.values, strict=True)):
             if index != without and score > best.get(example.intent, -1.0):
                 best[example.intent] = score
+        return best
+
+    def nearest(self, examples: Sequence[Example], without: int | None = None) -> IntentMatch:
+        """The nearest example's intent, leaving out the example `without` (to see what the others make of it)."""
+        best = self._best(examples, without)
         if not best:
             return IntentMatch(None, 0.0)
         intent = max(best, key=best.__getitem__)

@@ -20,6 +20,7 @@ from wa_service.conversation.responder import (
 )
 from wa_service.conversation.script import MAX_REPLIES, ConversationProblem, Script
 from wa_service.conversation.semantic import SemanticMatcher
+from wa_service.conversation.sentence_trial import SentenceTrial, try_sentence
 from wa_service.conversation.transcription import FetchMedia, Transcriber, Transcription
 from wa_service.conversation.utterance import Utterance
 from wa_service.observability import metrics
@@ -146,6 +147,10 @@ class Pipeline:
             return by_name
         by_words = self._matcher.scores(utterance.text).nearest(self._examples)
         return by_words if known is None or by_words.intent or by_words.alternatives else by_name
+
+    def try_sentence(self, text: str) -> SentenceTrial:
+        """Return what the script makes of a sentence that somebody tries: compared as a customer's words are."""
+        return try_sentence(text, self._matcher, self._examples, self._scripted)
 
     def _understood(self, utterance: Utterance) -> Utterance:
         match = self.match(utterance)

@@ -13,7 +13,7 @@ from wa_service.conversation.pipeline import examples_of
 from wa_service.conversation.responder import ScriptResponder
 from wa_service.conversation.script import Script, load_script
 from wa_service.conversation.semantic import SemanticMatcher
-from wa_service.conversation.utterance import Utterance
+from wa_service.conversation.sentence_trial import SentenceTrial, try_sentence
 
 _COMPARED = {"semantic": "by meaning and letters (semantic)", "fuzzy": "by letters (fuzzy)"}
 
@@ -102,21 +102,12 @@ class ScriptCheck:
 
     def answer(self, line: str) -> tuple[IntentMatch, tuple[dict[str, Any], ...]]:
         """What a customer who typed this would be taken for, and would get."""
-        match = self._matcher.scores(line).nearest(self._examples)
-        utterance = Utterance(
-            id="wamid.script-check",
-            conversation="script-check",
-            phone_number_id="",
-            timestamp=0,
-            kind="text",
-            name="Ana",
-            text=line,
-            intent=match.intent or "",
-            score=match.score,
-            alternatives=match.alternatives,
-            message={"id": "wamid.script-check", "type": "text", "text": {"body": line}},
-        )
-        return match, self._scripted.respond(utterance).replies
+        trial = self.try_sentence(line)
+        return trial.match, trial.replies
+
+    def try_sentence(self, text: str) -> SentenceTrial:
+        """Return what a customer who wrote this would be taken for, with every intent that is near."""
+        return try_sentence(text, self._matcher, self._examples, self._scripted)
 
     def as_json(self, lines: Sequence[str] = ()) -> dict[str, Any]:
         """Return the report, and what each line is taken for and gets, as JSON has it."""

@@ -67,7 +67,7 @@ class SemanticMatcher:
         if vectors is None:
             return self._fuzzy.scores(text)
         if not vectors:
-            return Scores((), self._threshold)
+            return Scores((), self._threshold, "semantic")
         try:
             (vector,) = self._embeddings.embed([_plain(text)], self._seconds)
         except HttpCallError as error:
@@ -78,7 +78,7 @@ class SemanticMatcher:
             _together(_scaled(similarity(vector, other), SEMANTIC_THRESHOLD), _scaled(near, letters.threshold))
             for other, near in zip(vectors, letters.values, strict=True)
         ]
-        return Scores(values, self._threshold)
+        return Scores(values, self._threshold, "semantic")
 
     def _examples_vectors(self) -> list[Vector] | None:
         """Return the examples' vectors, fetched at the first call; None while they cannot be had."""

@@ -99,6 +99,7 @@ LOG_EVENTS = (
     ),
     LogEvent("whatsapp.console.signed_in", "Somebody signed in to the console.", "`key` (its name)"),
     LogEvent("whatsapp.console.signed_out", "Somebody ended a session of the console.", "`key` (its name)"),
+    LogEvent("whatsapp.console.trial_failed", "A sentence of the console's could not be tried on the script."),
     LogEvent("whatsapp.console.sign_in_refused", "Somebody typed no API key of this service."),
     LogEvent(
         "whatsapp.send.accepted",

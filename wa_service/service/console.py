@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,6 +23,7 @@ from wa_service.store.events import Events
 from wa_service.store.records import Records
 from wa_service.store.stops import Stops
 from wa_service.store.subscriptions import Subscriptions
+from wa_service.whatsapp.media.download import MediaStream
 
 SESSION_SECONDS: Final = 8 * 3_600
 """How long somebody stays signed in."""
@@ -30,7 +31,10 @@ SESSION_SECONDS: Final = 8 * 3_600
 
 @dataclass(frozen=True, slots=True)
 class ConsoleServices:
-    """The services behind the console's pages; `numbers` are our phone number ids."""
+    """The services behind the console's pages; `numbers` are our phone number ids.
+
+    `open_media` opens a file at Meta by phone number id and media id; raises WhatsAppError.
+    """
 
     conversations: ConversationView
     search: Search
@@ -50,3 +54,4 @@ class ConsoleServices:
     stops: Stops
     batches: BatchService
     records: Records
+    open_media: Callable[[str, str], MediaStream]

@@ -103,15 +103,20 @@ class ConversationView:
         """Return the conversation in which something stands; None where that is no longer kept."""
         return self._threads.conversation_of(place)
 
+    def number_of(self, place: str) -> str | None:
+        """Return to which of our numbers something belongs, by its place; None where that is no longer kept."""
+        conversation = self._threads.conversation_of(place)
+        return None if conversation is None else conversation.partition(":")[0]
+
     def page(self, conversation: str, before: str = "", count: int = 100) -> ConversationPage:
         """Return a part of a conversation: the newest, or what is before a place."""
         items, older = self._threads.page(conversation, before, count)
         contact = self._contacts.of_conversation(conversation)
         return ConversationPage(contact, tuple(read_thread(items)), older)
 
-    def around(self, place: str) -> tuple[ThreadMessage, Sequence[ThreadMessage]] | None:
+    def around(self, place: str, count: int = 100) -> tuple[ThreadMessage, Sequence[ThreadMessage]] | None:
         """Return what stands at a place, and what stands near it; None where it is no longer kept."""
-        near = read_thread(self._threads.around(place))
+        near = read_thread(self._threads.around(place, count))
         found = next((message for message in near if message.place == place), None)
         return None if found is None else (found, near)
 

@@ -13,6 +13,15 @@ _LONGEST: Final = 4_096
 
 
 @dataclass(frozen=True, slots=True)
+class MediaFile:
+    """A file of a message: Meta's id of it, the type that the message names, and as what it is shown."""
+
+    id: str
+    mime_type: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
 class MessageContent:
     """A message's type and words. `lines`: what stands under them: buttons, rows, a file, a template's values."""
 
@@ -20,6 +29,7 @@ class MessageContent:
     text: str
     lines: tuple[str, ...] = ()
     template: str | None = None
+    file: MediaFile | None = None
 
 
 def content_of(raw: Mapping[str, Any]) -> MessageContent:
@@ -50,7 +60,9 @@ def _list(value: Any) -> list[Any]:
 
 def _media(type_: str, inner: Mapping[str, Any]) -> MessageContent:
     known = [_text(inner[name]) for name in ("filename", "mime_type", "link") if inner.get(name)]
-    return MessageContent(type_, _text(inner.get("caption"))[:_LONGEST], tuple(known))
+    kind = {"voice": "audio", "sticker": "image"}.get(type_, type_)
+    file = MediaFile(_text(inner["id"]), _text(inner.get("mime_type")), kind) if inner.get("id") else None
+    return MessageContent(type_, _text(inner.get("caption"))[:_LONGEST], tuple(known), file=file)
 
 
 def _plain(inner: Mapping[str, Any]) -> tuple[str, list[str]]:

@@ -4,34 +4,49 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from wa_service.conversation.script_check import ScriptCheck
 from wa_service.service.message_content import MessageContent, content_of
+from wa_service.store.script_trials import ScriptTrials
+
+ANSWER_SECONDS: Final = 3.0
+"""How long a worker may take to answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What a sentence was taken for (None: the fallback), how sure, what else was about as near, and the replies."""
+    """What a sentence was taken for (None: the fallback), how sure, every intent that is near, and the replies.
+
+    `near`: (intent, score), the nearest first; from `threshold` on one is near enough, and `alternatives` are those
+    that are about as near as the first. `compared`: by meaning and letters (semantic), or by letters (fuzzy).
+    `by_worker`: a worker compared, as it does for customers; else this process did, by letters.
+    """
 
     text: str
     intent: str | None
     score: float
     alternatives: Sequence[str]
+    near: Sequence[tuple[str, float]]
+    threshold: float
+    compared: str
+    by_worker: bool
     replies: Sequence[MessageContent]
 
 
 class ScriptTrial:
     """The script of `path`, read when somebody first asks, and again when its file has changed.
 
-    Sentences are compared by letters: the models that compare by meaning live in the workers.
+    A sentence is compared by a worker, which has the models that compare by meaning and the script as it runs; where
+    none answers, here, by letters.
     """
 
-    def __init__(self, path: Path, intents: Literal["fuzzy", "semantic"]) -> None:
+    def __init__(self, path: Path, intents: Literal["fuzzy", "semantic"], trials: ScriptTrials) -> None:
         self.path = path
         self.by_meaning = intents == "semantic"
+        self._trials = trials
         self._mutex = threading.Lock()
         self._read_at = -1.0
         self._check: ScriptCheck | None = None
@@ -41,9 +56,24 @@ class ScriptTrial:
         return self._current().as_json()
 
     def attempt(self, text: str) -> Trial:
-        """Return what a customer who wrote this would be taken for. Raises ScriptError, OSError."""
-        match, replies = self._current().answer(text)
-        return Trial(text, match.intent, match.score, match.alternatives, [content_of(reply) for reply in replies])
+        """Return what a customer who wrote this would be taken for.
+
+        Raises ScriptError, OSError, StoreUnavailableError.
+        """
+        answer = self._trials.ask(text, ANSWER_SECONDS)
+        told = answer or asdict(self._current().try_sentence(text))
+        match = told["match"]
+        return Trial(
+            text=text,
+            intent=match["intent"],
+            score=match["score"],
+            alternatives=match["alternatives"],
+            near=[(intent, score) for intent, score in told["near"]],
+            threshold=told["threshold"],
+            compared=told["compared"],
+            by_worker=answer is not None,
+            replies=[content_of(reply) for reply in told["replies"]],
+        )
 
     def _current(self) -> ScriptCheck:
         with self._mutex:

@@ -32,6 +32,7 @@ from wa_service.service.template_cache import Definitions, TemplateCache
 from wa_service.store.console_sessions import EndedSessions
 from wa_service.store.costs import Costs
 from wa_service.store.flusher import StoreUnavailableError
+from wa_service.store.script_trials import ScriptTrials
 from wa_service.store.template_categories import TemplateCategories
 from wa_service.store.template_pauses import TemplatePauses
 from wa_service.whatsapp.stop_words import StopWords
@@ -117,12 +118,13 @@ def build(runtime: Runtime, metrics_buffer: MetricsBuffer) -> Services:
         events=runtime.events,
         now=NowView(runtime.observer, runtime.minute_counts, _meta_facts(runtime)),
         live=LiveFeed(runtime.events),
-        script=ScriptTrial(settings.script_file or HOTEL_DESK, settings.intents),
+        script=ScriptTrial(settings.script_file or HOTEL_DESK, settings.intents, ScriptTrials(runtime.store)),
         ended_sessions=EndedSessions(runtime.store, SESSION_SECONDS),
         numbers=runtime.numbers,
         stops=runtime.stops,
         batches=batches,
         records=runtime.records,
+        open_media=lambda number, media_id: runtime.clients[number].open_media(media_id),
     )
     return Services(
         send=send,

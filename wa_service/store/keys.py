@@ -152,6 +152,8 @@ FAMILIES = (
     Family("management", "list", "management events, the last 1,000", "retention", "holds"),
     Family("signed_out:<session>", "string", "a session of the console that was ended", "8 hours", "no"),
     Family("minute:<minute>", "hash", "what was counted in one minute, for the console", "1 hour", "no"),
+    Family("script_trials", "list", "sentences that somebody tries on the script", "a minute", "no"),
+    Family("script_trial:<trial>", "string", "what a worker makes of one of them", "a minute", "no"),
     Family("results:<web process>", "list", "records whose caller waits", "60 s", "no"),
     Family("calls", "string", "REST calls by caller, for their limit", "a minute", "no"),
 )

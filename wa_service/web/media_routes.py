@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from itertools import chain
 from typing import Final
 
@@ -80,19 +80,27 @@ def _upload(client: WhatsAppMetaClient) -> str:
 
 
 def _download(client: WhatsAppMetaClient, media_id: str) -> Response:
-    """Pass a file on while it comes. A browser saves it and never runs it: customers sent it.
+    return media_response(lambda: client.open_media(media_id))
+
+
+def media_response(open_stream: Callable[[], MediaStream], shown: Collection[str] = ()) -> Response:
+    """Pass a file on while it comes. A browser saves it, or shows it where its type is one of `shown`.
+
+    It never runs it, for customers sent it: its type is taken at its word, and it stands in a sandbox.
 
     Raises:
         WhatsAppError: Meta does not have it, or could not be asked.
     """
     try:
-        stream = client.open_media(media_id)
+        stream = open_stream()
     except WhatsAppError:
         metrics.media_downloaded(success=False)
         raise
-    known = MEDIA_TYPES.get(base_type(stream.mime_type))
+    type_ = base_type(stream.mime_type)
+    known = MEDIA_TYPES.get(type_)
+    disposition = "inline" if type_ in shown else "attachment"
     headers = {
-        "Content-Disposition": f'attachment; filename="media{known.extension if known else ""}"',
+        "Content-Disposition": f'{disposition}; filename="media{known.extension if known else ""}"',
         "Content-Security-Policy": "sandbox; default-src 'none'",
         "X-Content-Type-Options": "nosniff",
     }

@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Collection
+from dataclasses import asdict
 
 import gevent
 from gevent.event import Event
@@ -23,6 +24,7 @@ from wa_service.service.subscriptions import sync_event_urls
 from wa_service.service.wiring import cost_service
 from wa_service.store.flusher import StoreUnavailableError
 from wa_service.store.schedule import Schedule
+from wa_service.store.script_trials import ScriptTrials
 from wa_service.store.subscriptions import TooManySubscriptionsError
 from wa_service.store.tag_numbers import TagNumbers
 from wa_service.worker.batches import BatchWorker
@@ -36,6 +38,7 @@ from wa_service.worker.outbound import OutboundWorker
 from wa_service.worker.push import PushWorker
 from wa_service.worker.read_receipts import ReadReceipts
 from wa_service.worker.scheduler import SchedulerWorker
+from wa_service.worker.script_trials_worker import ScriptTrialsWorker
 from wa_service.worker.turns import Turns
 
 ROUND_SECONDS = 1.0
@@ -74,12 +77,15 @@ class WorkerProcess:
             OutboundWorker(number, built.outbox, sender, consumer=consumer, concurrency=settings.send_concurrency)
             for number, sender in built.senders.items()
         ]
-        self._senders: list[OutboundWorker | PushWorker | SchedulerWorker | BatchWorker | CostChecker] = [
+        self._senders: list[
+            OutboundWorker | PushWorker | SchedulerWorker | BatchWorker | CostChecker | ScriptTrialsWorker
+        ] = [
             *self._outbound,
             SchedulerWorker(Schedule(built.outbox), built.numbers),
             BatchWorker(built.batches, built.numbers),
             CostChecker(cost_service(built)),
             PushWorker(built.subscriptions, built.pusher),
+            ScriptTrialsWorker(ScriptTrials(built.store), lambda text: asdict(pipeline.try_sentence(text))),
         ]
         self._maintenance = Maintenance(
             built.outbox,

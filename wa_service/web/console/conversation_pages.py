@@ -18,6 +18,7 @@ from wa_service.store.contacts import Contact
 from wa_service.store.outbox import Priority
 from wa_service.web.auth import allow
 from wa_service.web.console.guard import Guard, current_session, not_found, see
+from wa_service.web.media_routes import media_response
 from wa_service.web.problems import INVALID, ProblemError
 from wa_service.whatsapp.addresses import is_user_id, recipient_fields
 from wa_service.whatsapp.errors import WhatsAppError
@@ -28,6 +29,12 @@ _MESSAGE_GONE: Final = "This message is not kept here, or no longer."
 _PAUSES: Final = {"1800": "30 minutes", "14400": "4 hours", "86400": "a day", "604800": "a week"}
 _BATCH_ID: Final = re.compile(r"[0-9A-Za-z_-]{1,128}")
 FORGET_WORD: Final = "forget"
+SHOWN_TYPES: Final = frozenset(
+    {"image/jpeg", "image/png", "image/webp", "audio/aac", "audio/amr", "audio/mp4", "audio/mpeg", "audio/ogg"}
+    | {"video/3gpp", "video/mp4"}
+)
+"""What a browser may show: all else, an SVG above all, is saved."""
+_KEPT_MS: Final = {"in": 7 * 86_400_000, "out": 30 * 86_400_000, "echo": 7 * 86_400_000}
 
 
 class ConversationPages:
@@ -44,6 +51,7 @@ class ConversationPages:
         pages.post("/search")(self.search)
         pages.get(at)(self.conversation_page)
         pages.get("/messages/<place>")(self.message_page)
+        pages.get("/messages/<place>/file")(self.file)
         pages.post(f"{at}/stop")(self.stop)
         pages.post(f"{at}/start")(self.start)
         pages.get(f"{at}/template")(self.template_page)
@@ -92,12 +100,23 @@ class ConversationPages:
             render_template(
                 "console/message.html",
                 message=message,
+                kept_ms=_KEPT_MS,
                 steps=steps,
                 whole=(steps[-1].at - steps[0].at) / 1000 if steps else 0,
                 reason=reason_of(message, near),
                 answers=[other for other in near if message.reference and other.answers == message.reference],
             )
         )
+
+    @allow("session: read")
+    def file(self, place: str) -> Response:
+        """The file of a message, as Meta keeps it: shown where it is a picture, sound or film, else to be saved."""
+        found = self._services.conversations.around(place, 0)
+        file = found[0].content.file if found else None
+        number = self._services.conversations.number_of(place)
+        if file is None or number is None or number not in self._services.numbers:
+            not_found("This message has no file, or it is not kept here, or no longer.")
+        return media_response(lambda: self._services.open_media(number, file.id), SHOWN_TYPES)
 
     @allow("session: send")
     def write(self, place: str) -> Response:
@@ -188,6 +207,7 @@ class ConversationPages:
             "page": page,
             "contact": page.contact,
             "pauses": _PAUSES,
+            "kept_ms": _KEPT_MS,
             "stopped": self._services.stops.find(page.contact.address),
             "nonce": secrets.token_urlsafe(12),
         }

@@ -2,8 +2,10 @@
 import { showTimes } from "./times.js";
 import { followLive } from "./live.js";
 import { replayMany } from "./many.js";
+import { tellMissingFiles } from "./files.js";
 
 showTimes(document);
+tellMissingFiles(document);
 followLive(document.body.dataset.live);
 replayMany(document.querySelector("form[data-many]"));
 const end = document.querySelector("[data-follow] #end");

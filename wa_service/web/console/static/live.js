@@ -12,7 +12,9 @@ const load = (address) =>
     request.send();
   });
 
-const isBusy = (part) => part.contains(document.activeElement) && /^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement.tagName);
+const isPlaying = (part) => [...part.querySelectorAll("audio, video")].some((each) => !each.paused);
+
+const isBusy = (part) => isPlaying(part) || part.contains(document.activeElement) && /^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement.tagName);
 
 const focusAgain = (selector) => selector && document.querySelector(selector)?.focus({ preventScroll: true });
 
@@ -24,6 +26,12 @@ const place = (part) => {
   return address ? `[data-part="${part.dataset.part}"] a[href="${CSS.escape(address)}"]` : null;
 };
 
+// A file is fetched once, however often what stands around it is renewed.
+const keepFiles = (part, taken) => {
+  for (const file of part.querySelectorAll("[data-file]"))
+    taken.querySelector(`[data-file="${CSS.escape(file.dataset.file)}"]`)?.replaceWith(file);
+};
+
 const renew = async () => {
   const fresh = await load(location.href);
   for (const part of document.querySelectorAll("[data-part]")) {
@@ -32,6 +40,7 @@ const renew = async () => {
     const again = place(part);
     const taken = document.importNode(other, true);
     showTimes(taken);
+    keepFiles(part, taken);
     part.replaceWith(taken);
     focusAgain(again);
   }

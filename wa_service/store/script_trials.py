@@ -1,0 +1,52 @@
+"""Sentences that somebody tries on the script: asked by web, answered by a worker as it would answer a customer."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import orjson
+
+from wa_service.store.client import Store, text
+
+KEPT_SECONDS: Final = 60
+_LOOK_SECONDS: Final = 0.05
+
+
+class ScriptTrials:
+    """The list of sentences that wait for a worker, and its answers. Raises `StoreUnavailableError`."""
+
+    def __init__(self, store: Store, *, pause: Callable[[float], None] = time.sleep) -> None:
+        self._store = store
+        self._pause = pause
+        self._waiting = store.keys.of("script_trials")
+
+    def ask(self, sentence: str, seconds: float) -> dict[str, Any] | None:
+        """Return what a worker makes of a sentence; None where none works, or none answers in time."""
+        if not self._store.do("EXISTS", self._store.keys.workers):
+            return None
+        trial_id = uuid.uuid4().hex
+        asked = orjson.dumps({"id": trial_id, "text": sentence})
+        self._store.run([("RPUSH", self._waiting, asked), ("EXPIRE", self._waiting, KEPT_SECONDS)])
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            answer = self._store.do("GET", self._answer(trial_id))
+            if answer is not None:
+                return dict(orjson.loads(answer))
+            self._pause(_LOOK_SECONDS)
+        self._store.do("LREM", self._waiting, 1, asked)
+        return None
+
+    def answer_next(self, answer: Callable[[str], Mapping[str, Any]]) -> bool:
+        """Answer the sentence that waits longest; return whether there was one."""
+        asked = self._store.do("LPOP", self._waiting)
+        if asked is None:
+            return False
+        trial = orjson.loads(asked)
+        self._store.do("SET", self._answer(text(trial["id"])), orjson.dumps(answer(trial["text"])), "EX", KEPT_SECONDS)
+        return True
+
+    def _answer(self, trial_id: str) -> str:
+        return self._store.keys.of("script_trial", trial_id)
