@@ -10,6 +10,7 @@ from benchmarks.plan import Plan
 from benchmarks.rows import (
     ack,
     backlog,
+    batches,
     bursts,
     client,
     console,
@@ -39,6 +40,7 @@ ALL: Final[dict[str, Callable[[Plan], list[Line]]]] = {
     "workers": workers.run,
     "pushed": pushed.run,
     "backlog": backlog.run,
+    "batches": batches.run,
     "bursts": bursts.run,
     "console": console.run,
     "replicated": replicated.run,

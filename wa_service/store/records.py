@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from hashlib import sha1
 from typing import Any
 
 import orjson
 
 from wa_service.store.client import Store, fields, text
+from wa_service.store.flusher import Command
 from wa_service.store.keys import mark
 
 RANKS = {
@@ -29,6 +30,8 @@ WAITING = frozenset({"queued", "sending"})
 _HELD = frozenset({"scheduled", "accepted"})
 """Statuses in which a send may be held: by us, or by Meta."""
 
+
+_ITEM = re.compile(r"([0-9a-f]{24})([0-9a-f]{8})")
 
 STEP = 200
 """Records that one round trip of a list looks at."""
@@ -160,7 +163,7 @@ def _participants(stored: str | None) -> Iterator[Participant]:
 
 def item_record(batch: str, index: int) -> str:
     """Return the id of an item's record, which steps/shared/batch.lua makes, too."""
-    return sha1(f"{batch}:{index}".encode(), usedforsecurity=False).hexdigest()[:32]
+    return f"{batch}{index:08x}"
 
 
 def _waiting_item(batch: str, index: int, item: bytes | None, status: str) -> Record | None:
@@ -244,12 +247,28 @@ class Records:
             end = indexes[-1]
 
     def find(self, name: str, numbers: tuple[str, ...]) -> Record | None:
-        """The record with our id or, on one of `numbers`, with this wamid."""
+        """The record with our id or, on one of `numbers`, with this wamid; an item that waits in its batch has none
+        yet, and is told by its batch.
+        """
         record = self.get(name)
         if record is not None or not name.startswith("wamid."):
-            return record
+            return record or self._waiting(name)
         keys = self._store.keys
         for found in self._store.run([("GET", keys.wamid(mark(number, name))) for number in numbers]):
             if found:
                 return self.get(found.decode())
         return None
+
+    def _waiting(self, name: str) -> Record | None:
+        """The item of a batch with this id, which says its batch and its place."""
+        found = _ITEM.fullmatch(name)
+        if found is None:
+            return None
+        batch, index = found[1], int(found[2], 16)
+        keys = self._store.keys
+        commands: list[Command] = [
+            ("HGET", keys.of("batch_items", batch), index),
+            ("HGET", keys.of("batch", batch), "state"),
+        ]
+        item, state = self._store.run(commands)
+        return _waiting_item(batch, index, item, "canceled" if state == b"canceled" else "scheduled")

@@ -30,6 +30,8 @@ REPLAYED: Final = {"Idempotency-Replayed": "true"}
 _IDEMPOTENCY_KEY: Final = re.compile(r"[!-~]{1,255}")
 _CURSOR: Final = re.compile(r"([0-9]{1,15}-[0-9a-f]{32}f?)?")
 
+_SINCE_IN_BATCH: Final = "The items of a batch were asked for at one time: leave this out, or leave out batch."
+
 MessageStatus = Literal[
     "scheduled",
     "queued",
@@ -57,7 +59,7 @@ class MessageQuery(CachedSchemaModel):
     status: MessageStatus | None = Field(default=None, description="Their status now.")
     to: str | None = Field(default=None, max_length=256, description="The customer's address.")
     tag: str | None = Field(default=None, max_length=LONGEST_TAG, description="The `tag` they were sent with.")
-    batch: str | None = Field(default=None, max_length=64, description="The batch they belong to.")
+    batch: str | None = Field(default=None, max_length=64, description="The batch they belong to; not with `since`.")
     since: str = Field(
         default="",
         pattern=r"^([0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9:.]{5,12}(Z|[+-][0-9]{2}:[0-9]{2}))?|[0-9]{1,10})?$",
@@ -237,6 +239,8 @@ class MessageRoutes:
             """List the messages that were to be sent, newest first."""
             if not _CURSOR.fullmatch(query.after):
                 raise ProblemError(INVALID, fields=[("after", "Give `next` of an earlier answer.")])
+            if query.batch and query.since:
+                raise ProblemError(INVALID, fields=[("since", _SINCE_IN_BATCH)])
             wanted = RecordFilter(query.status, _digits(query.to), query.tag, _milliseconds(query.since), query.batch)
             found, following = self.records.page(wanted, query.after, query.limit)
             return MessagePage(items=[MessageRecord.of(record) for record in found], next=following).respond()

@@ -210,3 +210,48 @@ def test_a_batch_pauses_when_meta_tells_that_it_would_be_refused(
     assert web.webhook({"object": "whatsapp_business_account", "entry": [entry]}).status_code == 200
     shown = web.get(f"/v1/batches/{name}").json
     assert (shown["state"], shown["reason"]) == (("paused", reason) if reason else ("running", None))
+
+
+def test_an_item_that_waits_is_shown_and_canceled_by_its_id(web: Web) -> None:
+    batch = post(web, {"message": HELLO, "items": [ANA, BEN, CARL], "tag": "spring"}).json["id"]
+    (_, ben, _) = web.client.get(f"/v1/messages?batch={batch}", headers=KEYS["both"]).json["items"]
+    address = f"/v1/messages/{ben['id']}"
+    shown = web.client.get(address, headers=KEYS["both"]).json
+    assert (shown["status"], shown["batch"], shown["batch_index"]) == ("scheduled", batch, 1)
+    assert (shown["to"], shown["tag"]) == (BEN["to"], "spring")
+
+    for _ in range(2):
+        canceled = web.client.delete(address, headers=KEYS["both"])
+        assert (canceled.status_code, canceled.json["status"]) == (200, "canceled")
+
+    assert web.client.get(f"/v1/batches/{batch}", headers=KEYS["both"]).json["counts"] == {
+        "scheduled": 2,
+        "canceled": 1,
+    }
+    assert {body["to"] for body in feed(web)} == {ANA["to"], CARL["to"]}
+    assert web.client.get(address, headers=KEYS["both"]).json["status"] == "canceled"
+    (carl, _, _) = web.client.get(f"/v1/messages?batch={batch}", headers=KEYS["both"]).json["items"]
+    assert web.client.delete(f"/v1/messages/{carl['id']}", headers=KEYS["both"]).status_code == 409
+
+
+def test_a_batch_whose_last_items_are_canceled_one_by_one_is_done(web: Web) -> None:
+    batch = post(web, {"message": HELLO, "items": [ANA, BEN]}).json["id"]
+    for item in web.client.get(f"/v1/messages?batch={batch}", headers=KEYS["both"]).json["items"]:
+        web.client.delete(f"/v1/messages/{item['id']}", headers=KEYS["both"])
+    told = web.client.get(f"/v1/batches/{batch}", headers=KEYS["both"]).json
+    assert (told["state"], told["counts"]) == ("done", {"canceled": 2})
+
+
+def test_an_item_of_a_canceled_batch_is_told_as_canceled(web: Web) -> None:
+    batch = post(web, {"message": HELLO, "items": [ANA]}).json["id"]
+    web.client.delete(f"/v1/batches/{batch}", headers=KEYS["both"])
+    address = f"/v1/messages/{batch}00000000"
+    assert web.client.get(address, headers=KEYS["both"]).json["status"] == "canceled"
+    assert web.client.delete(address, headers=KEYS["both"]).json["status"] == "canceled"
+    assert web.client.get(f"/v1/messages/{batch}00000001", headers=KEYS["both"]).status_code == 404
+
+
+def test_the_items_of_a_batch_are_not_listed_by_time(web: Web) -> None:
+    refused = web.client.get("/v1/messages?batch=b1&since=2026-01-01", headers=KEYS["both"])
+    assert refused.status_code == 400
+    assert [error["field"] for error in refused.json["errors"]] == ["since"]

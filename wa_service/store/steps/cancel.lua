@@ -1,13 +1,23 @@
 -- End a send that has not left: one that is scheduled or queued, and of which Meta can know nothing. Asked again the
--- answer is the same. Of a send whose template went in its place, the template is meant.
+-- answer is the same. Of a send whose template went in its place, the template is meant. An item that waits in its batch
+-- has no record yet: it gets one, which says that it was canceled.
 -- Return {"canceled", id}, {"sent", id} or {"missing", ""}.
 -- args: id retention:number
--- include: allow_when_full clock lifetime wake thread events lane batch record quota
+-- include: allow_when_full clock lifetime wake thread events identity lane batch record tags quota item_record
 local function read() return redis.call('HMGET', record_key(id), 'status', 'n', 'c', 'resent', 'fell_back', 'fallback_id') end
 local v = read()
 if v[5] then
   id = v[6]
   v = read()
+end
+local batch, index = item_of(id)
+local waits = not v[1] and batch and redis.call('HGET', items_key(batch), index)
+if waits and redis.call('HGET', batch_key(batch), 'state') ~= 'canceled' then
+  write_item_record(batch, index, read_item(string.match(waits, '^[^\n]*')), retention)
+  redis.call('HSET', record_key(id), 'status', 'scheduled')
+  v = read()
+elseif waits then
+  return { 'canceled', id }
 end
 if not v[1] then return { 'missing', '' } end
 if v[1] == 'canceled' then return { 'canceled', id } end

@@ -5,7 +5,7 @@
 -- (ms) its items rest, one time for all of them or one a country.
 -- Return how many items were moved.
 -- args: number throughput:number count:number ceiling:number ttl:number retention:number waba daily_limit quiet:json
--- include: refuse_when_full clock lifetime wake thread events identity lane batch record tags enqueue quota stop dead_letters wrong_types
+-- include: refuse_when_full clock lifetime wake thread events identity lane batch record tags enqueue quota item_record stop dead_letters wrong_types
 local LOOK_AGAIN_MS = 60000
 local active, moved = batches_key(number), 0
 local LEAST_WINDOW = 100
@@ -14,15 +14,8 @@ local window = math.max(LEAST_WINDOW, 2 * allowed)
 local room = math.min(count, window - redis.call('ZCARD', prefix .. 'out:' .. number .. ':1'))
 
 local function refuse(batch, index, send, reason, title)
-  local id = item_record(batch, index)
-  redis.call('HSET', record_key(id), 'v', 1, 'n', send.n, 'c', conversation_of(send.n, send.who), 'to', send.to,
-    'type', send.type, 'batch', batch, 'batch_index', index, 'counted', 'scheduled', 's:scheduled', wall)
-  if send.tag then
-    redis.call('HSET', record_key(id), 'tag', send.tag)
-    note_tag(send.tag, id, retention)
-  end
-  redis.call('ZADD', prefix .. 'sends', wall, id)
-  fail_record(id, conversation_of(send.n, send.who), cjson.encode({ reason = reason, title = title }), retention)
+  local id, conversation = write_item_record(batch, index, send, retention)
+  fail_record(id, conversation, cjson.encode({ reason = reason, title = title }), retention)
 end
 
 local function start(batch, index, send, conversation)

@@ -17,8 +17,14 @@ local function wait_in_batch(batch, number, index, at)
   if left > 0 then redis.call('EXPIRE', key, left) end
 end
 
--- The record of an item has an id that only the batch and the index say, so that none is made twice.
-local function item_record(batch, index) return string.sub(redis.sha1hex(batch .. ':' .. index), 1, 32) end
+-- The record of an item has an id that its batch and its index make, so that none is made twice, and that tells them.
+local function item_record(batch, index) return batch .. string.format('%08x', index) end
+
+-- item_of(id) -> the batch and the index that an item's id tells; nil where it is no such id.
+local function item_of(id)
+  local batch, index = string.match(id, '^(.+)(%x%x%x%x%x%x%x%x)$')
+  return batch, batch and tostring(tonumber(index, 16))
+end
 
 -- read_item(facts) -> what an item says beside its body, as `enqueue` and `resolve` take it.
 local function read_item(facts)

@@ -1,0 +1,114 @@
+"""From a text to its reply at Meta while a batch is on its way, beside the same load without one; and the call."""
+
+from __future__ import annotations
+
+import time
+
+import requests
+
+from benchmarks import machine, payloads
+from benchmarks.measure import Goal, Line, plain, quantile
+from benchmarks.plan import Plan
+from benchmarks.processes import BenchmarkError
+from benchmarks.service import Load, MetaStandIn, Service, Workshop
+
+ITEMS = 10_000
+TEXTS_A_SECOND = 20
+META_SECONDS = 0.2
+"""How long Meta takes for a send."""
+PACES = (80, 1_000)
+KEY = {"Authorization": "Bearer benchmark-key-for-measuring"}
+
+
+def run(plan: Plan) -> list[Line]:
+    """Web, worker, Valkey, the load and Meta share two cores; once at each of Meta's two paces."""
+    lines: list[Line] = []
+    calls: list[float] = []
+    for pace in PACES:
+        alone: list[float] = []
+        beside: list[float] = []
+        with Workshop() as workshop:
+            meta = MetaStandIn(workshop, on=machine.ALL, latency=META_SECONDS)
+            service = Service(workshop, meta.url, WHATSAPP_MESSAGES_PER_SECOND=str(pace), WHATSAPP_DAILY_LIMIT="0")
+            service.valkey()
+            service.web()
+            service.worker()
+            count = plan.many(150, 100)
+            _answered(workshop, service, meta, "warm", 60)
+            for turn in range(plan.rounds):
+                alone += _answered(workshop, service, meta, f"A{turn}", count)
+                batch, took = _ask(service)
+                calls.append(took)
+                _until_on_its_way(meta)
+                beside += _answered(workshop, service, meta, f"B{turn}", count)
+                _cancel(service, batch)
+        what = (
+            f"text in → reply at Meta ({META_SECONDS:.1f} s), {TEXTS_A_SECOND} texts/s beside a batch, {pace} a second"
+        )
+        figures = {"alone_p99_ms": round(quantile(alone, 0.99) * 1000, 1)}
+        p50, p99 = (quantile(beside, share) * 1000 for share in (0.5, 0.99))
+        lines.append(plain(f"batch_replies_{pace}", f"{what}: median", [p50], "ms", None))
+        lines.append(
+            plain(f"batch_replies_{pace}_p99", f"{what}: 99th percentile", [p99], "ms", Goal("≤", 250), "–", **figures)
+        )
+    asked = f"`POST /v1/batches` of {ITEMS:,} texts, until it is answered"
+    lines.append(plain("batch_call", asked, calls, "s", Goal("≤", 3)))
+    return lines
+
+
+def _answered(workshop: Workshop, service: Service, meta: MetaStandIn, tag: str, count: int) -> list[float]:
+    """Seconds from when each text was due to leave Meta until its reply was there."""
+    meta.forget()
+    load = Load(
+        workshop,
+        service.port,
+        on=machine.ALL,
+        kind="text",
+        tag=tag,
+        count=count,
+        rate=TEXTS_A_SECOND,
+        customers=count,
+        with_times=True,
+    )
+    due = load.result()["due_at"]
+    customers = [payloads.customer(i) for i in range(count)]
+    end = time.monotonic() + 30
+    while not set(customers) <= (arrived := dict(reversed(meta.arrived()))).keys():
+        if time.monotonic() > end:
+            raise BenchmarkError(f"{len(set(customers) & arrived.keys())} of {count} texts were answered")
+        time.sleep(0.05)
+    return [arrived[customer] - at for customer, at in zip(customers, due, strict=True)]
+
+
+def _ask(service: Service) -> tuple[str, float]:
+    """A batch to customers who do not write; its id, and how long the call took (s)."""
+    items = [{"to": f"4478{i:08d}", "n": i} for i in range(ITEMS)]
+    body = {"message": {"text": "We are open until {{ n }}."}, "items": items}
+    started = time.monotonic()
+    answer = requests.post(f"http://127.0.0.1:{service.port}/v1/batches", json=body, headers=KEY, timeout=60)
+    took = time.monotonic() - started
+    if answer.status_code != 202 or answer.json()["taken"] != ITEMS:
+        raise BenchmarkError(f"the batch was answered {answer.status_code}")
+    return str(answer.json()["id"]), took
+
+
+def _until_on_its_way(meta: MetaStandIn) -> None:
+    meta.forget()
+    end = time.monotonic() + 30
+    while len(meta.arrived()) < 50:
+        if time.monotonic() > end:
+            raise BenchmarkError("the batch does not leave")
+        time.sleep(0.05)
+
+
+def _cancel(service: Service, batch: str) -> None:
+    """End the batch, which must still have been on its way.
+
+    Raises:
+        BenchmarkError: it was over before the texts were answered.
+    """
+    address = f"http://127.0.0.1:{service.port}/v1/batches/{batch}"
+    state = requests.get(address, headers=KEY, timeout=30).json()["state"]
+    if state != "running":
+        raise BenchmarkError(f"the batch was {state} while replies were measured")
+    requests.delete(address, headers=KEY, timeout=60).raise_for_status()
