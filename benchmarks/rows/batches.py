@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 import requests
 
@@ -41,7 +42,9 @@ def run(plan: Plan) -> list[Line]:
                 calls.append(took)
                 _until_on_its_way(meta)
                 beside += _answered(workshop, service, meta, f"B{turn}", count)
-                _cancel(service, batch)
+                _cancel(service, [batch])
+            if pace == PACES[0]:
+                canceled = [_cancel(service, [_ask(service)[0] for _ in range(5)]) for _ in range(plan.rounds)]
         what = (
             f"text in → reply at Meta ({META_SECONDS:.1f} s), {TEXTS_A_SECOND} texts/s beside a batch, {pace} a second"
         )
@@ -51,6 +54,7 @@ def run(plan: Plan) -> list[Line]:
         lines.append(
             plain(f"batch_replies_{pace}_p99", f"{what}: 99th percentile", [p99], "ms", Goal("≤", 250), "–", **figures)
         )
+    lines.append(plain("batch_cancel", f"`DELETE` of five batches of {ITEMS:,}", canceled, "s", Goal("≤", 10)))
     asked = f"`POST /v1/batches` of {ITEMS:,} texts, until it is answered"
     lines.append(plain("batch_call", asked, calls, "s", Goal("≤", 3)))
     return lines
@@ -101,14 +105,20 @@ def _until_on_its_way(meta: MetaStandIn) -> None:
         time.sleep(0.05)
 
 
-def _cancel(service: Service, batch: str) -> None:
-    """End the batch, which must still have been on its way.
+def _cancel(service: Service, batches: Sequence[str]) -> float:
+    """End batches, which must still have been on their way; return how long that took (s).
 
     Raises:
-        BenchmarkError: it was over before the texts were answered.
+        BenchmarkError: one was over before, or something of it waits still.
     """
-    address = f"http://127.0.0.1:{service.port}/v1/batches/{batch}"
-    state = requests.get(address, headers=KEY, timeout=30).json()["state"]
-    if state != "running":
-        raise BenchmarkError(f"the batch was {state} while replies were measured")
-    requests.delete(address, headers=KEY, timeout=60).raise_for_status()
+    addresses = [f"http://127.0.0.1:{service.port}/v1/batches/{batch}" for batch in batches]
+    for address in addresses:
+        state = requests.get(address, headers=KEY, timeout=30).json()["state"]
+        if state != "running":
+            raise BenchmarkError(f"the batch was {state} while replies were measured")
+    started = time.monotonic()
+    counts = [requests.delete(address, headers=KEY, timeout=60).json()["counts"] for address in addresses]
+    took = time.monotonic() - started
+    if any(each.get("scheduled") for each in counts):
+        raise BenchmarkError(f"after a cancel there wait {counts}")
+    return took

@@ -82,7 +82,7 @@ def test_while_processes_die_each_item_is_sent_once_and_replies_go_beside(
         stack.kill_child("web")
         for n in range(kills):
             goal = total * n // (kills + 2)
-            eventually(lambda: sent() >= goal, within=120, every=0.2)  # noqa: B023 - called at once
+            eventually(lambda: sent() >= goal, within=300 if long_form else 120, every=1 if long_form else 0.2)  # noqa: B023 - called at once
             stack.meta.write(writers[n % len(writers)], SPOKEN)
             stack.kill_child(dice.choice(WORKERS))
         for writer in writers:
@@ -99,5 +99,7 @@ def test_while_processes_die_each_item_is_sent_once_and_replies_go_beside(
     assert [sum(batch["counts"].values()) for batch in told] == [size] * count
     times = reply_times(stack)
     assert len(times) >= len(writers)
+    median, p99 = times[len(times) // 2], times[int(len(times) * 0.99)]
+    print(f"{total:,} items, {kills} kills; {len(times)} replies: {median} ms median, {p99} ms p99")
     if long_form:
-        assert times[int(len(times) * 0.99)] <= REPLY_P99_MS, times[-20:]
+        assert p99 <= REPLY_P99_MS, times[-20:]

@@ -484,13 +484,38 @@ class TestLimits:
             lanes.outbox.put(send(f"1555000{i:04}"))
         assert len(lanes.grant(count=30)) == allowed
 
-    @pytest.mark.parametrize(("received", "allowed"), [(5, 5), (7, 3), (30, 3)])
-    def test_a_quarter_stays_for_bulk_sends(self, store: Store, received: int, allowed: int) -> None:
+    @pytest.mark.parametrize(("received", "allowed"), [(0, 9), (5, 4), (7, 3), (30, 3)])
+    def test_a_quarter_stays_for_bulk_sends_and_they_leave_a_tenth(
+        self, store: Store, received: int, allowed: int
+    ) -> None:
         lanes = Lanes.over(store, limits={NUMBER: Limits(10, 0, "w")})
         lanes.admit(*(message(f"1555111{i:04}") for i in range(received)))
         for i in range(10):
             lanes.outbox.put(send(f"1555000{i:04}", priority=Priority.BULK))
         assert len(lanes.grant(count=30)) == allowed
+
+    def test_a_reply_finds_room_though_bulk_sends_wait_for_theirs(self, store: Store) -> None:
+        lanes = Lanes.over(store, limits={NUMBER: Limits(10, 0, "w")})
+        for i in range(10):
+            lanes.outbox.put(send(f"1555000{i:04}", priority=Priority.BULK))
+        assert len(lanes.grant(count=30)) == 9
+        answer = lanes.outbox.next(NUMBER, "q", 1, 5)
+        assert (answer.grants, answer.why) == ([], "bulk")
+
+        lanes.outbox.put(send("15559999999", id="reply"))
+
+        assert [grant.id for grant in lanes.grant(count=5)] == ["reply"]
+
+    def test_so_many_bulk_sends_are_granted_as_the_worker_has_slots_for_them(self, lanes: Lanes) -> None:
+        for i in range(5):
+            lanes.outbox.put(send(f"1555000{i:04}", id=f"bulk{i}", priority=Priority.BULK))
+        lanes.outbox.put(send("15559999999", id="reply"))
+
+        answer = lanes.outbox.next(NUMBER, "q", 1, 10, most_bulk=2)
+
+        assert [grant.id for grant in answer.grants] == ["reply", "bulk0", "bulk1"]
+        assert (answer.why, answer.wait) == ("bulk", 0.02)
+        assert lanes.outbox.next(NUMBER, "q", 2, 10, most_bulk=0).grants == []
 
     def test_one_customer_who_floods_does_not_mute_the_number(self, store: Store) -> None:
         lanes = Lanes.over(store, limits={NUMBER: Limits(20, 0, "w")})

@@ -244,8 +244,11 @@ class Outbox:
         """Remember that the caller of an idempotent request has its answer: a repeat is no longer told to wait."""
         self.store.call("caller_answered", idempotency=idempotency.key)
 
-    def next(self, number: str, consumer: str, counter: int, count: int) -> GrantBatch:
-        """Take up to `count` records that Meta's limits allow now; asked again with the same counter, the same ones."""
+    def next(self, number: str, consumer: str, counter: int, count: int, *, most_bulk: int | None = None) -> GrantBatch:
+        """Take up to `count` records that Meta's limits allow now; asked again with the same counter, the same ones.
+
+        `most_bulk`: so many of them may be bulk sends, None for any.
+        """
         limits = self.limits_of(number)
         asked = Moment.now()
         step = self.store.step(
@@ -261,6 +264,7 @@ class Outbox:
             waba=limits.waba,
             daily_limit=limits.daily,
             marketing_per_week=self.marketing_per_week,
+            bulk=count if most_bulk is None else most_bulk,
         )
         try:
             (answer,) = self.store.run([step], replicated=True)

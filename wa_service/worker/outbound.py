@@ -12,6 +12,8 @@ from wa_service.store.grants import Grant
 from wa_service.store.outbox import Outbox
 
 BATCH_SIZE = 16
+KEPT_FROM_BULK = 0.25
+"""Share of the sends side by side that bulk sends leave to others, so that a reply need not wait for one to end."""
 # A wait that is over soon is slept; during a longer one somebody else's message may wake this consumer.
 SHORT_WAIT = 0.05
 
@@ -25,6 +27,7 @@ class OutboundWorker:
         self._sender = sender
         self._consumer = consumer
         self._pool = Pool(concurrency)
+        self._kept_from_bulk = int(concurrency * KEPT_FROM_BULK)
         self._log = log.get_logger(number=number)
         self._stopping = False
 
@@ -34,8 +37,9 @@ class OutboundWorker:
         while not self._stopping:
             self._pool.wait_available()
             try:
-                count = min(self._pool.free_count(), BATCH_SIZE)
-                answer = self._outbox.next(self._number, self._consumer, counter, count)
+                free = self._pool.free_count()
+                count, bulk = min(free, BATCH_SIZE), max(0, free - self._kept_from_bulk)
+                answer = self._outbox.next(self._number, self._consumer, counter, count, most_bulk=bulk)
                 counter += 1
                 for grant in answer.grants:
                     self._pool.spawn(self._send, grant)

@@ -1,10 +1,10 @@
 -- Hand out records that may be sent now: pause, throughput, the customer's own pace, template quota; only heads of
 -- lanes. Permission is given here and nowhere else. Asked twice (same counter), the same answer.
 -- throughput: messages a second · margin_ms, claim_ms · daily_limit: of the business account `waba` · marketing_per_week:
--- marketing templates that one customer may get (0: any).
+-- marketing templates that one customer may get (0: any) · bulk: of `count` at most so many are bulk sends.
 -- Return {ms until asking again is worth it (-1: until woken), why, {id, reason, ... of those that failed}, {id, token, conversation, type,
 -- body, limited retries, pair retries, unwell retries, origin, ms since queued, 1 where it is marketing}...}.
--- args: number consumer counter throughput margin_ms:number claim_ms:number count:number retention:number waba daily_limit marketing_per_week:number
+-- args: number consumer counter throughput margin_ms:number claim_ms:number count:number retention:number waba daily_limit marketing_per_week:number bulk:number
 -- include: allow_when_full clock lifetime wake thread events lane batch record quota batch_items rate pair stop marketing held_sends dead_letters wrong_types
 local failed = {}
 local answer = { 0, '', failed }
@@ -166,29 +166,40 @@ end
 local high, low = prefix .. 'out:' .. number .. ':0', prefix .. 'out:' .. number .. ':1'
 local granted = { counter }
 local turn = tonumber(redis.call('GET', prefix .. 'turn:' .. number) or 0)
-local even, throughput_wait = spacing(number, allowed), throughput_of(number, allowed, margin_ms)
+local throughput_wait = throughput_of(number, allowed, margin_ms)
+local even = spacing('spacing:' .. number, allowed, FASTER)
+local even_bulk = spacing('bulk_spacing:' .. number, math.max(1, allowed * (1 - KEPT_FROM_BULK)), 1)
+local NO_SLOT_MS = 20 -- all slots of bulk sends are taken: one is free soon, and nothing wakes for it
 while #answer - 3 < count do
   local ms = math.max(throughput_wait(REPLY_SHARE), even.wait())
   if ms > 0 then
     ask_again(ms, 'throughput')
     break
   end
-  local bulk_wait = throughput_wait(BULK_SHARE)
+  local bulk_wait = bulk > 0 and math.max(throughput_wait(BULK_SHARE, KEPT_FROM_BULK), even_bulk.wait()) or NO_SLOT_MS
   local first, second = high, low
   turn = turn + 1
   if bulk_wait > 0 then
     second = nil
-    if redis.call('EXISTS', low) == 1 then ask_again(bulk_wait, 'throughput') end
+    if redis.call('EXISTS', low) == 1 then ask_again(bulk_wait, 'bulk') end
   elseif turn % 10 == 0 then
     first, second = low, high
   end
+  local from = first
   local id, conversation, token, rank_now = candidate(first)
-  if not id and second then id, conversation, token, rank_now = candidate(second) end
+  if not id and second then
+    from = second
+    id, conversation, token, rank_now = candidate(second)
+  end
   if not id then break end
   withdraw(number, conversation)
   begin_claim(id, token)
   redis.call('SADD', prefix .. 'claims:' .. consumer, id)
   even.grant()
+  if from == low then
+    bulk = bulk - 1
+    even_bulk.grant()
+  end
   redis.call('HSETNX', record_key(id), 's:sending', wall)
   redis.call('HSET', record_key(id), 'token', token, 'consumer', consumer, 'status', 'sending',
     'rank', math.max(rank_now, RANK.sending))
@@ -203,6 +214,7 @@ redis.call('EXPIRE', last_next, 120)
 if #answer > 3 then
   redis.call('SET', prefix .. 'turn:' .. number, turn, 'EX', 86400)
   even.save()
+  even_bulk.save()
   refresh_ttl(prefix .. 'claims:' .. consumer, 86400)
 end
 if #answer - 3 < count then

@@ -9,6 +9,8 @@ local RATE_SECONDS = 60 -- longer than a claim
 local IN_FLIGHT_MS = 50 -- all of a second's messages are on their way: when the first will have landed nobody knows
 -- However much customers write, this share of the throughput stays for what we send: a flood mutes nobody.
 local REPLY_SHARE, BULK_SHARE = 1 / 2, 1 / 4
+-- And however much waits to be sent in bulk, it leaves this share of what may be sent free: a reply finds it free at once.
+local KEPT_FROM_BULK = 1 / 10
 
 -- half_round_trip(number) -> ms; 0 until a hundred have landed: the fastest of a first burst is the burst's own queue.
 local function half_round_trip(number)
@@ -25,16 +27,18 @@ end
 local function count_sent(number, member, at) count_in(prefix .. 'rate:' .. number, member, at) end
 local function count_received(number, member) count_in(prefix .. 'received:' .. number, member, now) end
 
--- throughput_of(number, throughput, margin) -> wait(share) -> 0, or ms until another message may go that has this share
--- of the throughput to itself.
+-- throughput_of(number, throughput, margin) -> wait(share, kept) -> 0, or ms until another message may go that has this
+-- share of the throughput to itself, and leaves `kept` of it to others, beside that share.
 local function throughput_of(number, throughput, margin)
   local rate, received = prefix .. 'rate:' .. number, prefix .. 'received:' .. number
   local window = 1000 + margin - half_round_trip(number)
   local arrived = redis.call('ZCOUNT', received, '(' .. now - window, '+inf')
-  return function(share)
+  return function(share, kept)
     -- So many of the received ones count, and so many may be sent beside them.
-    local counted = math.min(arrived, throughput - math.max(share > 0 and 1 or 0, math.ceil(throughput * share)))
+    local own = math.max(share > 0 and 1 or 0, math.ceil(throughput * share))
+    local counted = math.min(arrived, throughput - own)
     local sends = throughput - counted
+    if kept then sends = math.max(math.min(own, sends), sends - math.ceil(throughput * kept)) end
     local ms = 0
     if sends > 0 then
       local nth = redis.call('ZRANGE', rate, -sends, -sends, 'WITHSCORES')
@@ -65,20 +69,22 @@ local function count_landed(number, member, took, ago, accepted)
   end
 end
 
--- spacing(number, throughput): grants come apart. A few go at once, the next ones a quarter faster than Meta takes them:
+-- spacing(key, throughput, faster): grants come apart. A few go at once, the next ones a quarter faster than Meta takes them:
 -- a burst of all 80 met itself in our own queues and at Meta, so that nobody knew when each had arrived, and each one
--- since waited for that (5 % of the allowance, more on a busy machine).
+-- since waited for that (5 % of the allowance, more on a busy machine). Bulk sends come at an even pace: a quarter faster
+-- they would fill a second early, and a reply would find the rest of it closed.
 local AT_ONCE, FASTER = 10, 1.25
+local ROUNDING_MS = 0.01 -- of sums of parts of a millisecond
 
-local function spacing(number, throughput)
-  local key = prefix .. 'spacing:' .. number
-  local step = 1000 / throughput / FASTER
+local function spacing(key, throughput, faster)
+  key = prefix .. key
+  local step = 1000 / throughput / faster
   -- When the next one is due at an even pace; no further ahead than a second's messages at this throughput.
   local even = math.max(now, tonumber(redis.call('GET', key) or 0))
   if even > now + 1000 + step then even = now end
   local early = (math.max(AT_ONCE, math.floor(throughput / 8)) - 1) * step
   return {
-    wait = function() return math.max(0, math.ceil(even - now - early)) end,
+    wait = function() return math.max(0, math.ceil(even - now - early - ROUNDING_MS)) end,
     grant = function() even = even + step end,
     save = function() redis.call('SET', key, tostring(even), 'PX', math.ceil(even - now) + 1000) end,
   }
