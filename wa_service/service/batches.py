@@ -18,20 +18,19 @@ from wa_service.service.refusals import (
 from wa_service.service.send import IdempotencyKey
 from wa_service.service.send_request import SendRequest, read_send
 from wa_service.service.template_cache import TemplateCache
-from wa_service.store.batches import ITEMS_A_STEP, Batch, BatchChange, Batches, BatchItem, NewBatch
+from wa_service.store.batches import (
+    ITEMS_A_STEP,
+    Batch,
+    BatchChange,
+    Batches,
+    BatchItem,
+    ItemProblem,
+    NewBatch,
+)
 from wa_service.store.flusher import StoreUnavailableError
 from wa_service.store.outbox import Priority
 from wa_service.store.overview import MemoryWatch
 from wa_service.whatsapp.countries import country_of
-
-
-@dataclass(frozen=True, slots=True)
-class ItemProblem:
-    """Why an item is refused: its place in the request, a sentence, and the fields that are wrong."""
-
-    index: int
-    sentence: str
-    fields: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +118,10 @@ class BatchService:
         """One batch, with its counts."""
         return self.batches.get(batch_id)
 
+    def refused(self, batch_id: str, after: str = "", count: int = 1_000) -> tuple[list[ItemProblem], str | None]:
+        """At most `count` refused items of a batch, by their places, and the next cursor (None at the end)."""
+        return self.batches.refused(batch_id, after, count)
+
     def page(self, after: str = "", count: int = 100) -> tuple[list[Batch], str | None]:
         """At most `count` batches, the newest first, and the next cursor (None at the end)."""
         return self.batches.page(after, count)
@@ -153,11 +156,12 @@ class BatchService:
         for first in range(0, len(request.places), ITEMS_A_STEP):
             up_to = min(first + ITEMS_A_STEP, len(request.places))
             judged = [(index, self.check(request, index)) for index in range(first, up_to)]
-            refused += [each for _, each in judged if isinstance(each, ItemProblem)]
+            wrong = [each for _, each in judged if isinstance(each, ItemProblem)]
+            refused += wrong
             good = [_item(request, index, each, started) for index, each in judged if isinstance(each, SendRequest)]
             taken += len(good)
             if up_to > stored and not is_replay:
-                self.batches.add(batch_id, first, up_to, good)
+                self.batches.add(batch_id, first, up_to, good, wrong)
             time.sleep(0)  # others' requests have their turn
             progress(up_to)
         return taken, refused

@@ -67,6 +67,25 @@ class BatchItem:
 
 
 @dataclass(frozen=True, slots=True)
+class ItemProblem:
+    """Why an item is refused: its place in the request, a sentence, and the fields that are wrong."""
+
+    index: int
+    sentence: str
+    fields: tuple[tuple[str, str], ...] = ()
+
+    def stored(self) -> str:
+        """Return what the store keeps of it."""
+        return orjson.dumps([self.index, self.sentence, self.fields]).decode()
+
+    @classmethod
+    def read(cls, stored: bytes) -> ItemProblem:
+        """Return what was stored."""
+        index, sentence, fields = orjson.loads(stored)
+        return cls(index, sentence, tuple((field, problem) for field, problem in fields))
+
+
+@dataclass(frozen=True, slots=True)
 class StopWhen:
     """Pause a batch once this share of the ended ones failed, from so many ended ones on."""
 
@@ -165,8 +184,12 @@ class Batches:
         )
         return Loaded(text(state), int(stored))
 
-    def add(self, batch_id: str, first: int, up_to: int, items: Sequence[BatchItem]) -> int:
-        """Store the items of places `first` up to `up_to`, unless they are stored; return how many were."""
+    def add(
+        self, batch_id: str, first: int, up_to: int, items: Sequence[BatchItem], refused: Sequence[ItemProblem] = ()
+    ) -> int:
+        """Store the items of places `first` up to `up_to`, and why others of them are refused, unless they are stored;
+        return how many items were.
+        """
         flat: list[str | bytes] = []
         digests = self._outbox.digests
         for item in items:
@@ -178,6 +201,7 @@ class Batches:
             first=first,
             up_to=up_to,
             seconds=LOADING_SECONDS,
+            refused=orjson.dumps([each.stored() for each in refused]),
             items=tuple(flat),  # type: ignore[arg-type]  # packed as it is
         )
         return int(self._store.run([command])[0])
@@ -212,6 +236,13 @@ class Batches:
         """One batch."""
         data = fields(self._store.do("HGETALL", self._store.keys.of("batch", batch_id)))
         return _read(batch_id, data) if "state" in data else None
+
+    def refused(self, batch_id: str, after: str, count: int) -> tuple[list[ItemProblem], str | None]:
+        """Return at most `count` refused items of a batch, by their places, and the next cursor (None at the end)."""
+        place = int(after) if after else 0
+        told = self._store.do("LRANGE", self._store.keys.of("batch_refused", batch_id), place, place + count)
+        problems = [ItemProblem.read(raw) for raw in told[:count]]
+        return problems, str(place + count) if len(told) > count else None
 
     def page(self, after: str, count: int) -> tuple[list[Batch], str | None]:
         """Return at most `count` batches, the newest first, and the next cursor (None at the end)."""

@@ -13,9 +13,9 @@ from pydantic import ConfigDict, Field
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from wa_service.service.batch_request import BatchRequest, read_batch, read_lines
-from wa_service.service.batches import BatchService, ItemProblem, fingerprint_of
+from wa_service.service.batches import BatchService, fingerprint_of
 from wa_service.service.costs import CostService
-from wa_service.store.batches import Batch
+from wa_service.store.batches import Batch, ItemProblem
 from wa_service.web.auth import allow, caller_name
 from wa_service.web.cached_schema import CachedSchemaModel
 from wa_service.web.cost_routes import CostItem
@@ -25,6 +25,7 @@ from wa_service.web.openapi import operation
 from wa_service.web.problems import FORBIDDEN, INVALID, MEDIA_TYPE, NOT_FOUND, ProblemError
 
 LARGEST_BATCH: Final = 16 * 1024 * 1024
+MOST_REFUSED_TOLD: Final = 1_000
 NDJSON: Final = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
 
 
@@ -35,7 +36,7 @@ class BatchPath(CachedSchemaModel):
 
 
 class BatchQuery(CachedSchemaModel):
-    """Which batches."""
+    """Which part of a list."""
 
     after: str = Field(default="", pattern="^[0-9]{0,9}$", description="The `next` of an earlier answer.")
     limit: int = Field(default=100, ge=1, le=1000, description="At most so many.")
@@ -96,11 +97,22 @@ class RefusedItem(ResponseBody):
 
 
 class BatchAccepted(ResponseBody):
-    """A batch that is stored: how many items were taken; the others."""
+    """A batch that is stored: how many items were taken, how many were not, and the first 1,000 of these.
+
+    `GET /v1/batches/{id}/refused` lists all.
+    """
 
     id: str
     taken: int
+    refused_count: int
     refused: list[RefusedItem]
+
+
+class RefusedPage(ResponseBody):
+    """Items that were refused, by their places; give `next` as `after` to go on; null at the end."""
+
+    items: list[RefusedItem]
+    next: str | None
 
 
 class BatchState(ResponseBody):
@@ -192,8 +204,13 @@ class BatchRoutes:
                 idempotency=idempotency_key(),
             )
             headers = {"Location": f"/v1/batches/{taken.id}"} | (REPLAYED if taken.is_replay else {})
-            refused = [RefusedItem.of(item) for item in taken.refused]
-            return BatchAccepted(id=taken.id, taken=taken.taken, refused=refused).respond(202, headers)
+            accepted = BatchAccepted(
+                id=taken.id,
+                taken=taken.taken,
+                refused_count=len(taken.refused),
+                refused=[RefusedItem.of(item) for item in taken.refused[:MOST_REFUSED_TOLD]],
+            )
+            return accepted.respond(202, headers)
 
         @api.get("/batches", **operation(200, BatchPage))
         @allow("read")
@@ -211,6 +228,15 @@ class BatchRoutes:
                 return _found(None)
             cost = CostItem.of(self.costs.price_of(batch.prices))
             return BatchDetail(**dict(BatchState.of(batch)), cost=cost).respond()
+
+        @api.get("/batches/<id>/refused", **operation(200, RefusedPage))
+        @allow("read")
+        def list_refused(path: BatchPath, query: BatchQuery) -> Response:
+            """List the items of a batch that were refused, by their places in the request."""
+            if self.service.get(path.id) is None:
+                return _found(None)
+            found, following = self.service.refused(path.id, query.after, query.limit)
+            return RefusedPage(items=[RefusedItem.of(item) for item in found], next=following).respond()
 
         @api.post("/batches/<id>/pause", **operation(200, BatchState))
         @allow("send")

@@ -32,6 +32,7 @@ CALLERS: dict[str, Caller] = {
     "POST /v1/batches": "send",
     "GET /v1/batches": "read",
     "GET /v1/batches/<id>": "read",
+    "GET /v1/batches/<id>/refused": "read",
     "POST /v1/batches/<id>/pause": "send",
     "POST /v1/batches/<id>/resume": "send",
     "DELETE /v1/batches/<id>": "send",

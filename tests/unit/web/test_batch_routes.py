@@ -85,6 +85,7 @@ def test_lines_are_messages_of_their_own(web: Web) -> None:
     ("changed", "field"),
     [
         ({"items": []}, "items"),
+        ({"message": {"text": "Hello {{ First name }}"}}, "message"),
         ({"items": [ANA] * 10_001}, "items"),
         ({"template": {"name": "x"}}, "template"),
         ({"message": None}, "template"),
@@ -119,11 +120,11 @@ def test_a_batch_that_was_not_stored_to_its_end_goes_on_where_it_ended(
     items = [{"to": str(447700900000 + index), "name": "x", "code": index} for index in range(250)]
     add, calls = web.runtime.batches.add, []
 
-    def away(batch_id: str, first: int, up_to: int, stored: Any) -> int:
+    def away(batch_id: str, first: int, *given: Any) -> int:
         calls.append(first)
         if len(calls) == 2:
             raise StoreUnavailableError("ConnectionError")
-        return add(batch_id, first, up_to, stored)
+        return add(batch_id, first, *given)
 
     monkeypatch.setattr("wa_service.store.batches.Batches.add", lambda _, *given: away(*given))
     assert post(web, {"message": HELLO, "items": items}, Idempotency_Key="k").status_code == 503
@@ -255,3 +256,22 @@ def test_the_items_of_a_batch_are_not_listed_by_time(web: Web) -> None:
     refused = web.client.get("/v1/messages?batch=b1&since=2026-01-01", headers=KEYS["both"])
     assert refused.status_code == 400
     assert [error["field"] for error in refused.json["errors"]] == ["since"]
+
+
+def test_refused_items_are_counted_told_in_part_and_listed_whole(web: Web) -> None:
+    items = [{"to": "0123", "name": "x", "code": 1}] * 1_200 + [ANA]
+    taken = post(web, {"message": HELLO, "items": items}, Idempotency_Key="once").json
+    assert (taken["taken"], taken["refused_count"], len(taken["refused"])) == (1, 1_200, 1_000)
+
+    listed: list[Any] = []
+    after: str | None = ""
+    while after is not None:
+        page = web.client.get(f"/v1/batches/{taken['id']}/refused?after={after}&limit=500", headers=KEYS["both"]).json
+        listed += page["items"]
+        after = page["next"]
+    assert [item["index"] for item in listed] == list(range(1_200))
+    assert listed[:1_000] == taken["refused"]
+    post(web, {"message": HELLO, "items": items}, Idempotency_Key="once")
+    again = web.client.get(f"/v1/batches/{taken['id']}/refused?after=1199", headers=KEYS["both"]).json
+    assert ([item["index"] for item in again["items"]], again["next"]) == ([1_199], None), "a repeat adds none"
+    assert web.client.get("/v1/batches/none/refused", headers=KEYS["both"]).status_code == 404

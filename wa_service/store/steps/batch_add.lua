@@ -1,7 +1,8 @@
 -- Store items of a batch: those from index `first` up to `up_to`, which the store may have by an earlier try. items: index,
--- number, when it may leave at the earliest (ms, "0" with the batch), and what it says; each.
+-- number, when it may leave at the earliest (ms, "0" with the batch), and what it says; each. refused: why others of these
+-- places are not stored, a text each.
 -- Return how many items were stored now.
--- args: id first:number up_to:number seconds:number items...
+-- args: id first:number up_to:number seconds:number refused:json items...
 -- include: refuse_when_full clock batch
 local key = batch_key(id)
 local v = redis.call('HMGET', key, 'state', 'stored')
@@ -17,6 +18,10 @@ for i = 1, #items, 4 do
     redis.call('EXPIRE', wait_key(id, number), seconds)
   end
   redis.call('HSETNX', key, 'number:' .. number, 1)
+end
+if refused[1] then
+  redis.call('RPUSH', refused_key(id), unpack(refused))
+  redis.call('EXPIRE', refused_key(id), seconds)
 end
 redis.call('EXPIRE', items_key(id), seconds)
 redis.call('HINCRBY', key, 'total', #items / 4)

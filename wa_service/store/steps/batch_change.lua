@@ -8,7 +8,7 @@ local v = redis.call('HMGET', key, 'state', 'at', 'n:scheduled', 'failed', 'ende
 local state = v[1]
 if not state then return '' end
 local function keep_batch()
-  local kept = { key, items_key(id) }
+  local kept = { key, items_key(id), refused_key(id) }
   for _, field in ipairs(redis.call('HKEYS', key)) do
     local number = string.match(field, '^number:(.*)$')
     if number then

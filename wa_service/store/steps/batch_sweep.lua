@@ -44,5 +44,6 @@ for _, field in ipairs(redis.call('HKEYS', key)) do
 end
 redis.call('EXPIRE', key, retention)
 redis.call('EXPIRE', items_key(id), retention)
+redis.call('EXPIRE', refused_key(id), retention)
 redis.call('SREM', prefix .. 'batches_canceled', id)
 return 0

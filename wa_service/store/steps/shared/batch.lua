@@ -1,9 +1,11 @@
 -- A batch: many sends that are asked for, watched, paused and canceled together. batch:<id> is its state and its counts
--- by status; batch_items:<id> holds what each item that has not ended says, by index; batch_wait:<id>:<number> are the
+-- by status; batch_items:<id> holds what each item that has not ended says, by index; batch_refused:<id> says of
+-- those that were refused why; batch_wait:<id>:<number> are the
 -- indexes that wait, in order, and batch_later:<id>:<number> those that may not leave before a time. Only a few items at a
 -- time stand in lanes (feed_batches), so a paused one is one flag and blocks nobody.
 local function batch_key(batch) return prefix .. 'batch:' .. batch end
 local function items_key(batch) return prefix .. 'batch_items:' .. batch end
+local function refused_key(batch) return prefix .. 'batch_refused:' .. batch end
 local function wait_key(batch, number) return prefix .. 'batch_wait:' .. batch .. ':' .. number end
 local function later_key(batch, number) return prefix .. 'batch_later:' .. batch .. ':' .. number end
 local function batches_key(number) return prefix .. 'batches:' .. number end
@@ -79,7 +81,7 @@ local function finish_batch(batch)
   local key = batch_key(batch)
   local left = redis.call('HMGET', key, 'n:scheduled', 'n:queued', 'n:unknown', 'state', 'retention')
   if tonumber(left[1] or 0) + tonumber(left[2] or 0) + tonumber(left[3] or 0) > 0 then return end
-  for _, kept in ipairs({ key, items_key(batch) }) do redis.call('EXPIRE', kept, left[5]) end
+  for _, kept in ipairs({ key, items_key(batch), refused_key(batch) }) do redis.call('EXPIRE', kept, left[5]) end
   if left[4] == 'running' or left[4] == 'paused' then
     redis.call('HSET', key, 'state', 'done')
     tell_batch(batch, 'done')
