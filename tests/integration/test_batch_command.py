@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from tests.keys import PREFIX
 from wa_service.cli.batch import command
+from wa_service.cli.terminal import CommandError
 
 NUMBER = "100000000000001"
 ROWS = "to,name,body\n+44 7700 900123,Ana,x\n0123,Ben,y\n+49 151 23456789,Carl,z\n"
@@ -72,10 +73,56 @@ def test_a_file_is_sent_once_shown_canceled_and_reported(file: Path) -> None:
     assert [(row["item"], row["to"], row["status"]) for row in rows] == [
         ("2", "4915123456789", "canceled"),
         ("0", "447700900123", "canceled"),
+        ("1", "", "refused"),
     ]
+    assert "begins with 0" in rows[2]["title"]
 
 
 @pytest.mark.usefixtures("environment")
 def test_a_column_that_is_called_like_a_part_of_a_template_replaces_none(file: Path) -> None:
     done = run("send", str(file), "--template", "welcome", "--body", "{{ name }}", "--dry-run")
     assert '"text":"Ana"' in done.output
+
+
+@pytest.mark.usefixtures("environment")
+def test_a_file_as_a_spreadsheet_writes_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "guests.csv"
+    text = '\ufeffto;name;note\r\n447700900123;"Ana\r\nMaria";x\r\n;;\r\n\r\n0123;Ben\r\n+44 7700 900123;Ana;y\r\n'
+    path.write_text(text, encoding="utf-8", newline="")
+    done = run("send", str(path), *HELLO, "--dry-run")
+    assert "Hello Ana\\r\\nMaria" in done.output
+    assert "2 messages would be sent." in done.output
+    assert "line 6 is refused: to: The number begins with 0" in done.output
+    assert "1 numbers stand on more than one line" in done.output
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("phone,name\n447700900123,Ana\n", "needs a first line of names, `to` among them; it has: phone, name."),
+        ("", "needs a first line of names, `to` among them."),
+        ("to,name\n", "has no line for a customer"),
+        ("to,name,to\n447700900123,Ana,x\n", "has two columns of the name to."),
+        ("to,name\n447700900123,Ana\n447700900124,Ben,Jr\n", "has more values than names in line 3: put"),
+        ("to,first\n447700900123,Ana\n", "names {{ name }}, and the file has no such column; it has: to, first."),
+        ('to,name\n447700900123,"Ana\n', "is no CSV file"),
+    ],
+)
+@pytest.mark.usefixtures("environment")
+def test_a_file_that_would_be_misread_is_refused_whole(
+    tmp_path: Path, redis_client: redis.Redis, text: str, says: str
+) -> None:
+    path = tmp_path / "guests.csv"
+    path.write_text(text, encoding="utf-8")
+    done = run("send", str(path), *HELLO)
+    assert isinstance(done.exception, CommandError)
+    assert says in str(done.exception)
+    assert redis_client.keys(f"{PREFIX}batch*") == []
+
+
+@pytest.mark.usefixtures("environment")
+def test_another_encoding_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "guests.csv"
+    path.write_bytes("to,name\n447700900123,José\n".encode("latin-1"))
+    done = run("send", str(path), *HELLO)
+    assert "is not in UTF-8" in str(done.exception)

@@ -15,15 +15,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from wa_service.cli.batch_file import CustomerFile, read_customers
 from wa_service.cli.context import load_settings, open_runtime
-from wa_service.cli.terminal import CommandError, say, table
+from wa_service.cli.terminal import CommandError, complain, say, table
 
 if TYPE_CHECKING:
     from wa_service.runtime import Runtime
     from wa_service.service.batch_request import BatchRequest
-    from wa_service.service.batches import BatchService, ItemProblem
+    from wa_service.service.batches import BatchService
     from wa_service.service.wiring import Services
-    from wa_service.store.batches import Batch
+    from wa_service.store.batches import Batch, ItemProblem
     from wa_service.store.records import Record
 
 CALLER = "command-line"
@@ -69,20 +70,25 @@ def list_batches() -> int:
 @click.option("--dry-run", is_flag=True, help="Show three messages and count all; send nothing.")
 @click.option("--progress", "watch", is_flag=True, help="Watch it until everything has left.")
 @click.option(
-    "--report", type=click.Path(dir_okay=False, path_type=Path), help="With --progress: write what became of each."
+    "--report", type=click.Path(dir_okay=False, path_type=Path), help="Watch it, and then write what became of each."
 )
 def send(file: Path, *, dry_run: bool, watch: bool, report: Path | None, **options: Any) -> int:
     """Send one message to everybody in a CSV file.
 
     FILE has a line of names first. The column `to` is the number; every other is a value that the message may name as
-    {{ column }}. The same file with the same options is sent once, however often this is called.
+    {{ column }}. Values may be separated by commas, semicolons or tabs. The same file with the same options is sent
+    once, however often this is called.
     """
-    rows = _rows(file)
+    customers = read_customers(file)
+    content = _content(options)
+    _check_names(content, customers)
     with _opened() as (runtime, services):
-        requests = _requests(rows, options, file)
+        requests = _requests(customers, content, options, file)
+        _warn_of_repeated(customers)
         if dry_run:
-            return _rehearse(services, requests)
-        return _send(runtime, services, requests, _key(file, options), watch=watch, report=report)
+            return _rehearse(services, requests, customers)
+        key = _key(file, options)
+        return _send(runtime, services, requests, customers, key, watch=watch or report is not None, report=report)
 
 
 @command.command("show")
@@ -139,27 +145,37 @@ def _opened() -> Iterator[tuple[Runtime, Services]]:
             raise CommandError(" ".join(sentences)) from None
 
 
-def _rows(file: Path) -> list[dict[str, str]]:
-    with file.open(encoding="utf-8-sig", newline="") as lines:
-        try:
-            rows = list(csv.DictReader(lines, restval=""))
-        except (csv.Error, UnicodeDecodeError):
-            raise CommandError(f"{file} is no CSV file in UTF-8.") from None
-    if not rows or "to" not in rows[0]:
-        raise CommandError(f"{file} needs a first line of names, `to` among them, and a line for each customer.")
-    return [{name: value for name, value in row.items() if name is not None} for row in rows]
+def _check_names(content: Mapping[str, Any], customers: CustomerFile) -> None:
+    """Find what the message names and the file does not have, before each line is refused for it."""
+    from wa_service.service.batch_request import placeholders
+
+    missing = sorted(set(placeholders(content)) - set(customers.names))
+    if missing:
+        raise CommandError(
+            f"The message names {{{{ {missing[0]} }}}}, and the file has no such column; it has: "
+            f"{', '.join(customers.names)}."
+        )
 
 
-def _requests(rows: Sequence[Mapping[str, str]], options: Mapping[str, Any], file: Path) -> list[BatchRequest]:
+def _warn_of_repeated(customers: CustomerFile) -> None:
+    repeated = len(customers.repeated())
+    if repeated:
+        complain(f"{repeated:,} numbers stand on more than one line: these customers get a message for each.")
+
+
+def _requests(
+    customers: CustomerFile, content: Mapping[str, Any], options: Mapping[str, Any], file: Path
+) -> list[BatchRequest]:
     """The batches that it takes: one for each 10,000 customers."""
     from wa_service.service.batch_request import MOST_ITEMS, read_batch
 
-    body: dict[str, Any] = {"tag": (options["tag"] or file.stem)[:64], **_content(options)}
+    body: dict[str, Any] = {"tag": (options["tag"] or file.stem)[:64], **content}
     given = {"from": options["sender"], "send_at": options["send_at"], "quiet": options["quiet"]}
     body |= {name: value for name, value in given.items() if value}
     if options["stop_failed"]:
         body["stop_when"] = _stop_when(options["stop_failed"])
     # A column is a value, and nothing else: one that is called like a part of a template must not replace it.
+    rows = [row.values for row in customers.rows]
     named = [{"to": row["to"], **{name: value for name, value in row.items() if name not in _PARTS}} for row in rows]
     parts = [named[first : first + MOST_ITEMS] for first in range(0, len(named), MOST_ITEMS)]
     return [read_batch(body | {"items": part}) for part in parts]
@@ -198,9 +214,9 @@ def _key(file: Path, options: Mapping[str, Any]) -> str:
     return digest.hexdigest()
 
 
-def _rehearse(services: Services, requests: Sequence[BatchRequest]) -> int:
+def _rehearse(services: Services, requests: Sequence[BatchRequest], customers: CustomerFile) -> int:
     """Judge all of it, show three, count the rest."""
-    from wa_service.service.batches import ItemProblem
+    from wa_service.store.batches import ItemProblem
     from wa_service.whatsapp.countries import country_of
 
     countries: Counter[str] = Counter()
@@ -219,7 +235,7 @@ def _rehearse(services: Services, requests: Sequence[BatchRequest]) -> int:
     say(f"{sum(countries.values()):,} messages would be sent.")
     say(table([("country", "messages"), *((name, f"{count:,}") for name, count in countries.most_common())]))
     _tell_price(services, requests[0].template, countries)
-    _tell_problems(problems)
+    _tell_problems(problems, customers)
     return 1 if problems else 0
 
 
@@ -244,12 +260,15 @@ def _send(
     runtime: Runtime,
     services: Services,
     requests: Sequence[BatchRequest],
+    customers: CustomerFile,
     key: str,
     *,
     watch: bool,
     report: Path | None,
 ) -> int:
+    from wa_service.service.batch_request import MOST_ITEMS
     from wa_service.service.send import IdempotencyKey
+    from wa_service.store.batches import ItemProblem
 
     ids: list[str] = []
     problems: list[ItemProblem] = []
@@ -267,14 +286,17 @@ def _send(
             )
             ids.append(taken.id)
             again = " (again)" if taken.is_replay else ""
-            problems += taken.refused
+            problems += [
+                ItemProblem(part * MOST_ITEMS + each.index, each.sentence, each.fields) for each in taken.refused
+            ]
             say(f"{taken.id}  {taken.taken:,} taken, {len(taken.refused):,} refused{again}")
-    _tell_problems(problems)
+    _tell_problems(problems, customers)
     if watch:
         _watch(services.batches, ids)
         if report is not None:
             with report.open("w", encoding="utf-8", newline="") as out:
                 _report(runtime, ids, out)
+            say(f"{report} says what became of each.")
     return 1 if problems else 0
 
 
@@ -303,6 +325,10 @@ def _report(runtime: Runtime, ids: Sequence[str], out: Any) -> None:
         while after is not None:
             found, after = runtime.records.page(RecordFilter(batch=batch_id), after, 1_000)
             rows.writerows(_reported(batch_id, record) for record in found)
+        after = ""
+        while after is not None:
+            refused, after = runtime.batches.refused(batch_id, after, 1_000)
+            rows.writerows((batch_id, each.index, "", "", "refused", "", _sentence(each)) for each in refused)
 
 
 def _reported(batch_id: str, record: Record) -> tuple[str, ...]:
@@ -312,11 +338,13 @@ def _reported(batch_id: str, record: Record) -> tuple[str, ...]:
     return batch_id, place, record.to, record.id, record.status, str(reason), str(error.get("title") or "")
 
 
-def _tell_problems(problems: Sequence[ItemProblem]) -> None:
+def _sentence(problem: ItemProblem) -> str:
+    return "; ".join(f"{field}: {sentence}" for field, sentence in problem.fields) or problem.sentence
+
+
+def _tell_problems(problems: Sequence[ItemProblem], customers: CustomerFile) -> None:
     for each in problems[:PROBLEMS_SHOWN]:
-        fields = "; ".join(f"{field}: {sentence}" for field, sentence in each.fields)
-        # The first line of the file holds the names.
-        say(f"line {each.index + 2} is refused: {fields or each.sentence}")
+        say(f"line {customers.rows[each.index].line} is refused: {_sentence(each)}")
     if len(problems) > PROBLEMS_SHOWN:
         say(f"… and {len(problems) - PROBLEMS_SHOWN:,} more are refused.")
 

@@ -16,6 +16,7 @@ from wa_service.store.batches import StopWhen
 
 MOST_ITEMS: Final = 10_000
 _PLACEHOLDER: Final = re.compile(r"\{\{ ?([A-Za-z_][A-Za-z0-9_]{0,63}) ?\}\}")
+_BRACES: Final = re.compile(r"\{\{(.{0,80}?)\}\}", re.DOTALL)
 _SETTINGS: Final = frozenset({"send_at", "tag", "quiet", "stop_when"})
 _SHARED: Final = frozenset({"from", "ttl", "take", "category"})
 _OF_A_TEMPLATE: Final = ("header", "body", "buttons", "language")
@@ -88,6 +89,12 @@ def read_batch(body: Mapping[str, Any], *, schedule_days: int = 35) -> BatchRequ
         raise _wrong("items", "This must be a list.")
     shared = {"template": body["template"]} if forms == ["template"] else dict(body["message"])
     shared |= {name: body[name] for name in _SHARED if body.get(name) is not None}
+    for braces in _texts(shared):
+        # It would reach customers as it stands.
+        for found in _BRACES.finditer(braces):
+            if not _PLACEHOLDER.fullmatch(found[0]):
+                sentence = "In {{ }} stands the name of a value: letters, digits and _, a letter or _ first."
+                raise _wrong(forms[0], sentence)
     return _request(items, shared, body, schedule_days)
 
 
@@ -111,14 +118,19 @@ def read_lines(body: bytes, *, schedule_days: int = 35) -> BatchRequest:
 
 def placeholders(given: Any) -> Iterator[str]:
     """Yield the names of values that a message asks for."""
+    for text in _texts(given):
+        yield from _PLACEHOLDER.findall(text)
+
+
+def _texts(given: Any) -> Iterator[str]:
     if isinstance(given, str):
-        yield from _PLACEHOLDER.findall(given)
+        yield given
     elif isinstance(given, Mapping):
         for value in given.values():
-            yield from placeholders(value)
+            yield from _texts(value)
     elif isinstance(given, list):
         for value in given:
-            yield from placeholders(value)
+            yield from _texts(value)
 
 
 def _request(
