@@ -83,7 +83,8 @@ local function hand_out(conversation)
       'burst_since')
     if v[1] ~= mark then v[2], v[3] = 0, 0 end
     local deliveries, failures = tonumber(v[2] or 0) + 1, tonumber(v[3] or 0)
-    local token = tonumber(v[4] or 0) + 1
+    -- Never one of before: not after a failover that forgot some, nor for who was erased and writes again.
+    local token = math.max(tonumber(v[4] or 0) + 1, now)
     if room_for(suspicion(deliveries - 1 - failures)) then
       -- Whoever held it before holds it no more.
       if v[5] and v[5] ~= consumer then redis.call('HDEL', prefix .. 'held:' .. v[5], conversation) end
