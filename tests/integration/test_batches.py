@@ -309,6 +309,23 @@ def test_who_is_forgotten_is_not_written_to(batches: Batches, lanes: Lanes, stor
     assert read(batches).state == "done"
 
 
+def test_who_is_forgotten_in_a_lane_counts_no_more(batches: Batches, lanes: Lanes, store: Store) -> None:
+    load(batches, [item(0), item(1)])
+    batches.feed(NUMBER, {})
+    Contacts(store, (NUMBER,), retention_seconds=KEEP).forget(str(FIRST + 1))
+    assert (read(batches).counts, read(batches).total) == ({"queued": 1}, 1)
+    assert end(lanes) == [item_record("b1", 0)]
+    assert (read(batches).counts, read(batches).state) == ({"accepted": 1}, "done")
+
+
+def test_who_is_forgotten_between_a_cancel_and_its_sweep_counts_no_more(batches: Batches, store: Store) -> None:
+    load(batches, [item(0), item(1)])
+    batches.change("b1", "cancel")
+    Contacts(store, (NUMBER,), retention_seconds=KEEP).forget(str(FIRST + 1))
+    batches.sweep("b1")
+    assert read(batches).counts == {"canceled": 1}
+
+
 def test_who_said_stop_gets_no_marketing_though_forgotten_since(store: Store) -> None:
     lanes = Lanes.over(store, digests=StopDigests(store))
     batches = Batches(lanes.outbox, ttl_seconds=3_600)
@@ -319,6 +336,9 @@ def test_who_said_stop_gets_no_marketing_though_forgotten_since(store: Store) ->
     batches.feed(NUMBER, {})
     assert end(lanes) == [item_record("b1", 0)]
     assert read(batches).reasons == {"customer_stopped": 1}
+    # Nobody knows this customer: their refused send is all that tells of them.
+    Contacts(store, (NUMBER,), retention_seconds=KEEP).forget(str(FIRST + 1))
+    assert not lanes.records.get(item_record("b1", 1))
 
 
 def test_memory_of_a_waiting_item(batches: Batches, redis_client: redis.Redis) -> None:

@@ -255,8 +255,10 @@ class Eraser:
             wanted = ("c", "wamid", "idempotency", "n", "status", "to", "body", "participants")
             rows = self._store.run([("HMGET", key, *wanted) for key in page])
             for key, (c, wamid, idempotency, number, status, to, body, participants) in zip(page, rows, strict=True):
-                # A scheduled send may outlive all else that leads to the person.
-                if not self._person.has(text(c)) and not (status == b"scheduled" and text(to) in spelled):
+                # A scheduled send may outlive all else that leads to the person, and one that a batch was refused has
+                # nothing else.
+                is_left = text(to) in spelled and (status == b"scheduled" or self._is_theirs_or_left(text(c)))
+                if not self._person.has(text(c)) and not is_left:
                     self._drop_mention(key, text(c), body)
                     if participants and self._matcher.mentioned_in(participants):
                         self._participants(key)
@@ -278,7 +280,7 @@ class Eraser:
             self._store.call("erase_content", id=self._keys.part_of(record)[1])
 
     def _batch_items(self) -> None:
-        """Erase what waits for them in batches; what stands in a lane is a record already."""
+        """Erase what waits for them in batches, or stands in a lane; before its record, which says how it counts."""
         addresses = {spelling for address in self._person.addresses for spelling in spellings(address)}
         for key in self._walk.keys("batch_items:*"):
             batch_id, cursor = self._keys.part_of(key)[1], b"0"
@@ -377,8 +379,8 @@ class Eraser:
     STEPS: Final = (
         (_conversations, ("due", "names", "recent", "out", "quota", "held", "last_take", "stops_unwritten")),
         (_pushes, ("push_due", "push_lane", "push_head")),
-        (_records, ("record", "wamid", "idempotency", "busy", "unknown", "sends", "scheduled")),
         (_batch_items, ("batch_items",)),
+        (_records, ("record", "wamid", "idempotency", "busy", "unknown", "sends", "scheduled")),
         (_stream, ("events", "events_draft")),
         (_pushes, ()),  # whatever was moved into a lane before it left the stream
         (_tell, ()),
