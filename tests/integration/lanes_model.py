@@ -1,41 +1,51 @@
-"""An independent model of the lanes in plain Python, and a machine that drives the store's steps against it.
+"""Drives the store's steps against the model of `lanes_world.py`.
 
-The model knows no sorted sets and no scripts: mailboxes and lanes are lists, leases and claims are what was handed out
-last. Hypothesis interleaves everything that callers may do, with repeats, requests that come late, crashes (a lease or
-claim runs out because the store's time goes on) and worker processes that end. After each step mailboxes, lanes and
-statuses must be the model's.
+Dice interleave everything that callers and worker processes may do, with repeats, requests that come late, crashes
+(a lease or claim runs out because time goes on), clocks that are set, worker processes that end, people who are
+forgotten, and failovers: to a replica that has everything, and to one that was cut off and lacks what came since, of
+which nothing may have been acknowledged. After each step the store must hold what the model says.
 """
 
 from __future__ import annotations
 
-import time
-from collections import Counter
-from dataclasses import dataclass, field
-from typing import Any
-
-import redis
-from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule
+import copy
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 from tests.integration.lanes import KEEP, NUMBER, Lanes, message, meta_status, send
+from tests.integration.lanes_servers import SET_CLOCK, Pair
+from tests.integration.lanes_world import CLAIM_MS, DAY_MS, LEASE_MS, SETTLE_MS, UNSENT_CEILING, Item, Sent, World
 from tests.keys import NAMES, PREFIX
-from wa_service.store.client import Store
-from wa_service.store.grants import Grant
+from wa_service.store.batches import Batches, BatchItem, NewBatch
+from wa_service.store.client import Replication, Store, fields
+from wa_service.store.contacts import Contacts
+from wa_service.store.flusher import NotReplicatedError
+from wa_service.store.grants import Grant, read_grants
 from wa_service.store.inbox import Finished, Inbox, Work
-from wa_service.store.outbox import Idempotency, Limits, Outbox, Send, SendOutcome
-from wa_service.store.records import Records
+from wa_service.store.moments import Moment
+from wa_service.store.outbox import Idempotency, Limits, Outbox, Priority, Send, SendOutcome
+from wa_service.store.records import Records, item_record
+from wa_service.store.schedule import Schedule
+from wa_service.store.stop_digests import StopDigests
+from wa_service.store.stops import Stops
 from wa_service.store.stored_event import read_event
+from wa_service.store.tag_numbers import TagNumbers
+from wa_service.whatsapp.webhooks.identity import identity_of_address
 
+T = TypeVar("T")
 CUSTOMERS = [f"1555123{n:04}" for n in range(4)]
 CONSUMERS = ("a", "b")
-LEASE_MS, CLAIM_MS, SETTLE_MS = 15_000, 45_000, 300_000
-UNSENT_CEILING = 20
-# Meta's limit between a number and a customer: the model stays below it.
-MOST_SENDS = 40
-ORDER = ("queued", "sending", "accepted", "sent", "failed", "delivered", "read")
+WABA, TEMPLATE = "waba", "promo en"
+DAILY_LIMIT = 2
+FAILOVER_PAUSE_MS = 20_000
+# Meta's limit between a number and a customer (45 at once): the model stays below it.
+MOST_SENDS, MOST_NEXTS = 25, 40
+START_MS = 1_800_000_000_000
+TYPES = {1: "text", 2: "button", 0: "reaction"}
 
-customers = st.sampled_from(CUSTOMERS)
-consumers = st.sampled_from(CONSUMERS)
+BOTH = (False, True)
 
 
 def conversation_of(customer: str) -> str:
@@ -47,305 +57,663 @@ def customer_of(work: Work) -> str:
 
 
 @dataclass
-class Sent:
-    """A send, as the model knows it. `claim`: the token of the last grant, while it holds."""
+class Taken:
+    """Work that somebody took, and who."""
 
-    id: str
-    customer: str
-    status: str = "queued"
-    claim: int | None = None
-    claimed_by: str = ""
-    claim_ends: int = 0
-    heard: set[str] = field(default_factory=set)
-    given_up: bool = False
-
-    def raise_to(self, word: str) -> None:
-        """Statuses only rise."""
-        at = "sending" if self.status == "unknown" else self.status
-        if ORDER.index(word) > ORDER.index(at):
-            self.status = word
+    work: Work
+    consumer: str
 
     @property
-    def meta_has_it(self) -> bool:
-        return self.status in ORDER[2:] and not self.given_up
+    def customer(self) -> str:
+        return customer_of(self.work)
+
+    @property
+    def head(self) -> str:
+        return self.work.stored.piece.id
+
+    @property
+    def behind(self) -> list[str]:
+        return [read_event(event).piece.id for event in self.work.behind]
 
 
-class LanesMachine(RuleBasedStateMachine):
-    """Drives the lanes; `url_client` is set by the test."""
+@dataclass(frozen=True)
+class Act:
+    """Something that happens: how often, and what each of its arguments may be (a text: the bundle that has it)."""
 
-    store: Store
-    client: redis.Redis
+    name: str
+    weight: int
+    arguments: dict[str, Sequence[Any] | str]
 
-    works = Bundle("works")
-    grants = Bundle("grants")
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.client.flushdb()
-        outbox = Outbox(self.store, KEEP, {NUMBER: Limits(10_000, 0, "waba")})
-        self.lanes = Lanes(self.store, Inbox(self.store, retention_seconds=KEEP), outbox, Records(self.store))
-        self.now = int(time.time())
+ACTS: list[Act] = []
+
+
+def act(weight: int, /, **arguments: Sequence[Any] | str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Let a method of the machine happen so often."""
+
+    def register(method: Callable[..., None]) -> Callable[..., None]:
+        ACTS.append(Act(method.__name__, weight, arguments))
+        return method
+
+    return register
+
+
+class LanesMachine:
+    """Drives the lanes over two servers; `seed` says with which settings. `told` is what happened."""
+
+    def __init__(self, servers: Pair, seed: str, *, failovers: int) -> None:
+        self.servers = servers
+        self.servers.empty()
+        self.told: list[str] = []
+        # What somebody still has in hand, however long ago they got it.
+        self.bundles: dict[str, list[Any]] = {"works": [], "grants": [], "ids": [], "batch_ids": []}
+        self.wall = START_MS
         self.count = 0
-        self.seen: set[str] = set()
-        self.mailboxes: dict[str, list[str]] = {customer: [] for customer in CUSTOMERS}
-        # The token that counts, who has it, and whether its lease's time runs.
-        self.tokens: dict[str, int] = {}
-        self.holders: dict[str, str] = {}
-        self.running: set[str] = set()
-        self.latest = Counter[str]()
-        self.clock = 0
-        self.lane: dict[str, list[str]] = {customer: [] for customer in CUSTOMERS}
-        self.sends: dict[str, Sent] = {}
-        self.keys: dict[str, str] = {}
+        # What Meta's clock says: nobody sets it.
+        self.meta_ms = START_MS
         self.takes = dict.fromkeys(CONSUMERS, 0)
         self.nexts = dict.fromkeys(CONSUMERS, 0)
-        self.last_grants: dict[str, list[Grant]] = {}
+        self.tokens: dict[str, set[int]] = {customer: set() for customer in CUSTOMERS}
+        self.acknowledged: dict[str, set[str]] = {"messages": set(), "sends": set()}
+        self.forgotten: set[str] = set()
+        self.nexts_left = MOST_NEXTS
+        self.cut: World | None = None
+        self.failovers: list[int] = []
+        self.expected_failovers = 0
+        self.debounce, self.failovers_left = random.Random(seed).choice([0, 3]), failovers
+        debounce = self.debounce
+        self.stores: list[Store] = []
+        self.world = World(CUSTOMERS, self.wall, daily_limit=DAILY_LIMIT, debounce_ms=debounce * 1000)
+        self._set_clock()
+        self._open()
+        TagNumbers(self.store, retention_seconds=KEEP).bind([NUMBER])
+        self.store.do("HSET", NAMES.categories(WABA), TEMPLATE, "MARKETING")
+
+    def step(self, seed: str) -> None:
+        """Let one thing happen; with the same seed in the same state it is the same."""
+        dice = random.Random(seed)
+        (chosen,) = dice.choices(ACTS, [each.weight for each in ACTS])
+        arguments: dict[str, Any] = {}
+        for name, choices in chosen.arguments.items():
+            if isinstance(choices, str):
+                # Mostly what somebody got lately.
+                choices = self.bundles[choices]
+                if dice.random() < 0.7:
+                    choices = choices[-4:]
+            if not choices:
+                return
+            arguments[name] = dice.choice(choices)
+        shown = ", ".join(f"{name}={_shown(value)}" for name, value in arguments.items())
+        self.told.append(f"{chosen.name}({shown})")
+        getattr(self, chosen.name)(**arguments)
+        self.check()
+
+    def _keep(self, bundle: str, *what: Any) -> None:
+        self.bundles[bundle] += what
+
+    def _open(self) -> None:
+        # Nobody who is cut off answers, however long one waits.
+        replication = Replication(
+            1,
+            patience=5.0 if self.cut is None else 0.02,
+            failover_pause=FAILOVER_PAUSE_MS / 1000,
+            on_failover=lambda: self.failovers.append(1),
+        )
+        self.close()
+        self.store = store = self.servers.store(replication)
+        self.stores.append(store)
+        digests = StopDigests(store, b"a key of the test's")
+        limits = {NUMBER: Limits(10_000, DAILY_LIMIT, WABA)}
+        outbox = Outbox(store, KEEP, limits, resend_unknown=True, digests=digests)
+        inbox = Inbox(store, retention_seconds=KEEP, debounce=self.debounce)
+        self.lanes = Lanes(store, inbox, outbox, Records(store))
+        self.schedule = Schedule(outbox)
+        self.batches = Batches(outbox, ttl_seconds=DAY_MS // 1000)
+        self.stops = Stops(store, digests, [NUMBER], KEEP)
+        self.contacts = Contacts(store, [NUMBER], retention_seconds=KEEP, digests=digests)
+
+    def _set_clock(self) -> None:
+        self.servers.client.hset(SET_CLOCK, mapping={"s": self.wall // 1000, "us": self.wall % 1000 * 1000})
+
+    def _replicated(self, call: Callable[[], T]) -> tuple[T | None, list[Any]]:
+        """A call that must be on replicas: its result; or, where it is not promised, the results of what was done."""
+        try:
+            return call(), []
+        except NotReplicatedError as error:
+            assert self.cut is not None
+            return None, list(error.results)
 
     # --- in -----------------------------------------------------------------------------------------------------
 
-    @rule(customer=customers, again=st.booleans())
-    def admit(self, customer: str, again: bool) -> None:
+    @act(14, customer=CUSTOMERS, again=[False, False, True], role=[1, 1, 1, 2, 0])
+    def admit(self, customer: str, again: bool, role: int) -> None:
         """A customer writes, or Meta repeats what it delivered."""
         if not again:
             self.count += 1
         message_id = f"wamid.{customer}.{self.count}"
-        piece = message(customer, id=message_id, timestamp=self.now)
-        result = self.lanes.admit(piece)
-        assert result == [b"duplicate" if message_id in self.seen else b"new"]
-        if message_id not in self.seen:
-            self.mailboxes[customer].append(message_id)
-        self.seen.add(message_id)
+        second = self.meta_ms // 1000
+        piece = message(customer, id=message_id, timestamp=second)
+        type_ = TYPES[role]
+        piece = replace(piece, raw=piece.raw | {"type": type_, type_: {"body": "hello", "text": "hello"}})
+        command = self.lanes.inbox.admit(piece, self.wall)
+        answer, done = self._replicated(lambda: self.store.run([command], replicated=True))
+        if not (answer or done):
+            return
+        result = self.world.admit(customer, message_id, role if self.debounce else 0, second)
+        assert [result.encode()] == (answer or done)
+        if answer:
+            assert self.cut is None
+            self.acknowledged["messages"].add(message_id)
 
-    @rule(target=works, consumer=consumers, count=st.integers(1, 5), repeat=st.booleans())
-    def take(self, consumer: str, count: int, repeat: bool) -> Any:
-        """A worker takes conversations; asked twice with one counter, it holds the same ones."""
-        if not repeat or not self.takes[consumer]:
-            self.takes[consumer] += 1
-        _, works = self.lanes.inbox.take(consumer, self.takes[consumer], count)
-        for work in works:
-            customer = customer_of(work)
-            assert work.stored.piece.id == self.mailboxes[customer][0]
-            is_repeat = repeat and self.holders.get(customer) == consumer and self.tokens.get(customer) == work.token
-            assert is_repeat or (customer not in self.running and work.token > self.latest[customer])
-            self.tokens[customer], self.holders[customer] = work.token, consumer
-            self.latest[customer] = work.token
-            self.running.add(customer)
-        return multiple(*((work, consumer) for work in works))
+    @act(10, consumer=CONSUMERS, count=range(1, 6), turn=[1, 1, 1, 0, -1])
+    def take(self, consumer: str, count: int, turn: int) -> None:
+        """A worker takes conversations; asked twice with one counter it holds the same ones, and late ones are none."""
+        counter = self.takes[consumer] + turn
+        if counter < 1:
+            return
+        self.takes[consumer] = max(counter, self.takes[consumer])
+        expected = self.world.take(consumer, counter, count)
+        _, works = self.lanes.inbox.take(consumer, counter, count)
+        taken = [Taken(work, consumer) for work in works]
+        found = {one.customer: [one.head, *one.behind] for one in taken}
+        assert found == (expected or {}), f"found {found}, expected {expected}"
+        fresh = {one.customer: one.work.token for one in taken if self.world.boxes[one.customer].token == -1}
+        for customer, token in fresh.items():
+            assert token not in self.tokens[customer], f"token {token} was given before"
+            self.tokens[customer].add(token)
+        if fresh:
+            self.world.handed_out(consumer, fresh)
+        self._keep("works", *taken)
 
-    def _holds(self, work: Work) -> bool:
-        """Whether a lease's token still counts, though its time may be over: nobody else took it since."""
-        return self.tokens.get(customer_of(work)) == work.token
-
-    def _end_lease(self, customer: str) -> None:
-        self.tokens.pop(customer, None)
-        self.holders.pop(customer, None)
-        self.running.discard(customer)
-
-    @rule(taken=works, replies=st.integers(0, 2))
-    def finish(self, taken: tuple[Work, str], replies: int) -> None:
+    @act(10, taken="works", replies=range(3))
+    def finish(self, taken: Taken, replies: int) -> None:
         """A worker ends a message, its own or one that it lost long ago."""
-        work, consumer = taken
-        customer = customer_of(work)
-        holds = self._holds(work)
-        if self._sent_to(customer) + replies > MOST_SENDS:
+        if self._sent_to(taken.customer) + replies > MOST_SENDS:
             replies = 0
-        answers = [self._new_send(customer) for _ in range(replies)]
-        done = self.lanes.inbox.finish(work, consumer, answers)
+        answers = [self._new_send(taken.customer) for _ in range(replies)]
+        work = taken.work
+        done = self.lanes.inbox.finish(work, taken.consumer, answers, behind=work.behind)
+        holds = self.world.finish(taken.customer, work.token, taken.head, taken.behind, taken.consumer)
         assert done == (Finished.DONE if holds else Finished.LOST)
         if holds:
-            self.mailboxes[customer].pop(0)
-            self._end_lease(customer)
             for answer in answers:
-                self._queued(answer)
+                self.world.queue(Sent(answer.id, taken.customer))
 
-    @rule(taken=works)
-    def renew(self, taken: tuple[Work, str]) -> None:
+    @act(4, taken="works")
+    def renew(self, taken: Taken) -> None:
         """A worker renews its lease; that of a message that ended, or is another's, is renewed by nobody."""
-        work, _ = taken
-        customer = customer_of(work)
-        (renewed,) = self.lanes.inbox.renew_leases([work])
-        assert renewed == self._holds(work)
-        if renewed:
-            self.running.add(customer)
+        (renewed,) = self.lanes.inbox.renew_leases([taken.work])
+        assert renewed == self.world.renew(taken.customer, taken.work.token)
 
-    @rule(taken=works, delay=st.sampled_from([0, 60]), is_failure=st.booleans())
-    def retry_later(self, taken: tuple[Work, str], delay: int, is_failure: bool) -> None:
+    @act(4, taken="works", delay=[0, 60], is_failure=BOTH)
+    def retry_later(self, taken: Taken, delay: int, is_failure: bool) -> None:
         """A worker hands a conversation back."""
-        work, consumer = taken
-        customer = customer_of(work)
-        holds = self._holds(work)
+        work, consumer = taken.work, taken.consumer
         failures = self.lanes.inbox.retry_later(work, consumer, delay, is_failure=is_failure)
-        assert (failures >= 0) == holds
-        if holds:
-            self._end_lease(customer)
+        expected = self.world.retry_later(taken.customer, work.token, delay * 1000, consumer, is_failure=is_failure)
+        assert failures == expected
 
     # --- out ----------------------------------------------------------------------------------------------------
 
-    def _new_send(self, customer: str) -> Send:
+    def _new_send(self, customer: str, **facts: Any) -> Send:
         self.count += 1
-        return send(customer, id=f"s{self.count}")
+        return send(customer, id=f"s{self.count}", ttl=DAY_MS, **facts)
 
     def _sent_to(self, customer: str) -> int:
-        return sum(one.customer == customer for one in self.sends.values())
+        return sum(one.customer == customer for one in self.world.sends.values())
 
-    def _queued(self, one: Send) -> None:
-        self.sends[one.id] = Sent(one.id, one.address)
-        self.lane[one.address].append(one.id)
-
-    @rule(customer=customers, key=st.sampled_from(["", "k1", "k2", "k3"]), other=st.booleans())
-    def put(self, customer: str, key: str, other: bool) -> None:
+    @act(
+        12,
+        customer=CUSTOMERS,
+        kind=["text", "text", "template", "bulk template", "despite stop"],
+        key=["", "", "k1", "k2"],
+        other=BOTH,
+        later=[0, 0, 0, 20_000, 3_600_000],
+    )
+    def put(self, customer: str, kind: str, key: str, other: bool, later: int) -> None:
         """A caller asks for a send; under a key it used before it gets the first one, or a conflict."""
         if self._sent_to(customer) >= MOST_SENDS:
             return
-        one = self._new_send(customer)
+        template = kind != "text"
+        urgent, despite_stop = not kind.startswith("bulk"), kind == "despite stop"
+        send_at = self.wall + later if later else 0
+        one = self._new_send(
+            customer,
+            type="template" if template else "text",
+            template=TEMPLATE if template else None,
+            priority=Priority.SINGLE if urgent else Priority.BULK,
+            despite_stop=despite_stop,
+            send_at=send_at or None,
+        )
         key = key and f"{key}:{customer}"
-        promise = Idempotency(NAMES.idempotency("api", key), "other" if other else "same", 0) if key else None
-        put = self.lanes.outbox.put(one, idempotency=promise)
-        if key in self.keys:
-            first, fingerprint = self.keys[key].split("|")
-            conflict = fingerprint != (promise and promise.fingerprint)
-            assert (put.outcome, put.id) == ("conflict" if conflict else "replayed", first)
-        else:
-            assert (put.outcome, put.id) == ("queued", one.id)
-            self._queued(one)
-            if promise:
-                self.keys[key] = f"{one.id}|{promise.fingerprint}"
+        fingerprint = "other" if other else "same"
+        promise = Idempotency(NAMES.idempotency("api", key), fingerprint, 0) if key else None
+        put, done = self._replicated(lambda: self.lanes.outbox.put(one, idempotency=promise, opens=template))
+        if put is None and not done:
+            return
+        sent = Sent(one.id, customer, template=template, urgent=urgent, despite_stop=despite_stop)
+        expected = self.world.put(sent, key=key, fingerprint=fingerprint, send_at=send_at)
+        if put is None:
+            assert done[0][0].decode() == expected[0]
+            return
+        assert (put.outcome, put.id) == expected
+        if expected[0] in ("queued", "scheduled"):
+            assert self.cut is None
+            self.acknowledged["sends"].add(one.id)
+            self._keep("ids", one.id)
 
-    @rule(target=grants, consumer=consumers, count=st.integers(1, 6), repeat=st.booleans())
-    def next(self, consumer: str, count: int, repeat: bool) -> Any:
-        """A worker asks what it may send: heads of lanes that nobody sends."""
-        repeated = repeat and consumer in self.last_grants
-        if not repeated:
-            self.nexts[consumer] += 1
-        batch = self.lanes.outbox.next(NUMBER, consumer, self.nexts[consumer], count)
-        again = {(grant.id, grant.token) for grant in self.last_grants.get(consumer, ())} if repeated else set()
-        for grant in batch.grants:
-            one = self.sends[grant.id]
-            assert self.lane[one.customer][0] == grant.id
-            if one.claim is not None:
-                assert (grant.id, grant.token) in again
-                assert one.claim == grant.token
-            if one.claim is None:
-                one.status = "sending"
-            one.claim, one.claimed_by, one.claim_ends = grant.token, consumer, self.clock + CLAIM_MS
-        assert len({grant.conversation for grant in batch.grants}) == len(batch.grants)
-        self.last_grants[consumer] = batch.grants
-        return multiple(*batch.grants)
+    @act(16, consumer=CONSUMERS, count=range(1, 7), turn=[1, 1, 1, 0, -1])
+    def next(self, consumer: str, count: int, turn: int) -> None:
+        """A worker asks what it may send."""
+        counter = self.nexts[consumer] + turn
+        if counter < 1 or not self.nexts_left:
+            return
+        self.nexts_left -= 1
+        self.nexts[consumer] = max(counter, self.nexts[consumer])
+        batch, done = self._replicated(lambda: self.lanes.outbox.next(NUMBER, consumer, counter, count))
+        if batch is None and not done:
+            return
+        found = batch or read_grants(done[0], Moment.now())
+        expected = self.world.next(consumer, counter, count)
+        assert [grant.id for grant in found.grants] == (expected.ids if expected else [])
+        assert found.failed == (expected.failed if expected else [])
+        for grant in found.grants:
+            assert grant.token == self.world.sends[grant.id].token
+        if batch is None:  # too few replicas know it: what was granted is given back
+            for grant in found.grants:
+                self._done_in_world(grant, "retry", never_left=True)
+            return
+        assert self.cut is None
+        self._keep("grants", *batch.grants)
 
-    @rule(grant=grants, outcome=st.sampled_from(["accepted", "retry", "failed", "unknown"]))
-    def done(self, grant: Grant, outcome: Any) -> None:
+    def _done_in_world(self, grant: Grant, outcome: str, **facts: Any) -> int:
+        told: dict[str, Any] = {"code": None, "delay_ms": 0, "never_left": False, "healthy": None} | facts
+        return self.world.done(grant.id, grant.token, outcome, **told)
+
+    @act(
+        12,
+        grant="grants",
+        outcome=["accepted", "accepted", "retry", "failed", "unknown"],
+        code=[131026, 131048, 132015],
+        delay=[0, 7],
+        never_left=BOTH,
+        unwell=[False, False, True],
+    )
+    def done(self, grant: Grant, outcome: Any, code: int, delay: int, never_left: bool, unwell: bool) -> None:
         """A worker says how a send ended, perhaps long after its claim ran out."""
-        one = self.sends[grant.id]
-        holds = one.claim == grant.token
-        error = {"reason": "refused"} if outcome in ("failed", "unknown") else None
-        wamid = f"wamid.{grant.id}" if outcome == "accepted" else ""
-        self.lanes.outbox.done(NUMBER, grant, SendOutcome(outcome, wamid=wamid, error=error))
-        if holds:
-            one.claim = None
-        if outcome == "accepted":
-            one.raise_to("accepted")
-            if holds or one.claim is None:
-                self._leave_lane(one)
-        elif holds and one.meta_has_it:
-            self._leave_lane(one)
-        elif holds and outcome == "retry":
-            one.status = "queued"
-        elif holds:
-            one.status = outcome
-            self._leave_lane(one)
+        is_known = outcome == "failed" or (outcome == "retry" and not never_left)
+        healthy = {"accepted": True, "failed": True, "retry": False if unwell else None}.get(outcome)
+        told = SendOutcome(
+            outcome,
+            wamid=f"wamid.{grant.id}" if outcome == "accepted" else "",
+            delay=delay,
+            error={"code": code, "reason": "refused"} if is_known else None,
+            code=code if outcome == "failed" else None,
+            meta_healthy=healthy,
+            reason="meta_unwell" if healthy is False else "",
+            never_left=never_left and outcome == "retry",
+        )
+        self.lanes.outbox.done(NUMBER, grant, told)
+        self._done_in_world(
+            grant,
+            outcome,
+            code=code if is_known else None,
+            delay_ms=delay * 1000,
+            never_left=never_left and outcome == "retry",
+            healthy=healthy,
+        )
 
-    def _meta_took(self, one: Sent, word: str) -> None:
-        if one.given_up:
-            one.given_up = False
-            one.status = "unknown"
-        one.raise_to(word)
-
-    def _leave_lane(self, one: Sent) -> None:
-        if one.id in self.lane[one.customer]:
-            self.lane[one.customer].remove(one.id)
-
-    @rule(grant=grants, word=st.sampled_from(["sent", "delivered", "read"]))
+    @act(8, grant="grants", word=["sent", "delivered", "read", "failed"])
     def status(self, grant: Grant, word: str) -> None:
         """Meta says what became of a send that left."""
-        one = self.sends[grant.id]
-        status = meta_status(f"wamid.{grant.id}", word, biz_opaque_callback_data=grant.id)
-        (result,) = self.store.run([self.lanes.outbox.apply_status(status, int(time.time() * 1000))])
-        assert (result[0] == b"duplicate") == (word in one.heard)
-        if word not in one.heard:
-            was = one.meta_has_it or one.status == "failed"
-            self._meta_took(one, word)
-            if one.claim is None and not was:
-                self._leave_lane(one)
-        one.heard.add(word)
+        errors = {"errors": [{"code": 131026, "title": "undeliverable"}]} if word == "failed" else {}
+        status = meta_status(f"wamid.{grant.id}", word, biz_opaque_callback_data=grant.id, **errors)
+        command = self.lanes.outbox.apply_status(status, self.wall)
+        answer, done = self._replicated(lambda: self.store.run([command], replicated=True))
+        if answer or done:
+            assert (answer or done)[0][0].decode() == self.world.status(grant.id, word)
+
+    @act(5, consumer=CONSUMERS)
+    def work_off(self, consumer: str) -> None:
+        """A worker sends what may go, and Meta delivers it."""
+        already = len(self.bundles["grants"])
+        self.next(consumer, 6, 1)
+        for grant in self.bundles["grants"][already:]:
+            self.done(grant, "accepted", 0, 0, never_left=False, unwell=False)
+            self.status(grant, "delivered")
+
+    @act(2)
+    def hear_nothing(self) -> None:
+        """Nobody says anything for a while, and what was on its way is judged."""
+        self.time_goes_on(CLAIM_MS + 1)
+        self.reap()
+        self.time_goes_on(SETTLE_MS + 1)
+        self.settle()
+
+    @act(2, consumer=CONSUMERS)
+    def lose_answers(self, consumer: str) -> None:
+        """A worker sends what may go, and hears nothing."""
+        self.next(consumer, 6, 1)
+        self.hear_nothing()
+
+    @act(2, consumer=CONSUMERS)
+    def lose_an_answer_twice(self, consumer: str) -> None:
+        """What nobody says anything of is sent once more, and again nobody does, while others are delivered."""
+        for _ in range(2):
+            self.next(consumer, 6, 1)
+            self.time_goes_on(CLAIM_MS + 1)
+            self.reap()
+            for customer in CUSTOMERS:
+                self.put(customer, "text", "", other=False, later=0)
+            self.work_off(consumer)
+            self.time_goes_on(SETTLE_MS + 1)
+            self.settle()
+
+    @act(3, id_="ids")
+    def cancel(self, id_: str) -> None:
+        """A caller takes a send back."""
+        answer, done = self._replicated(lambda: self.schedule.cancel(id_))
+        if answer or done:
+            assert (answer.outcome if answer else done[0][0].decode()) == self.world.cancel(id_)
+
+    @act(2)
+    def move_due(self) -> None:
+        """A worker looks at the schedule."""
+        assert self.schedule.move_due(NUMBER, 100).moved == self.world.move_due()
+
+    @act(3, customer=CUSTOMERS, stop=BOTH)
+    def say(self, customer: str, stop: bool) -> None:
+        """A customer says STOP or START."""
+        self.store.run(self.stops.commands(identity_of_address(customer), stop=stop, by="words", at_ms=self.meta_ms))
+        self.world.say(customer, stop=stop, at=self.meta_ms)
+
+    # --- batches --------------------------------------------------------------------------------------------------
+
+    @act(2, first=range(4), count=range(1, 5), template=BOTH)
+    def load_batch(self, first: int, count: int, template: bool) -> None:
+        """A batch is stored, and started later."""
+        self.count += 1
+        addressed = (CUSTOMERS + CUSTOMERS)[first : first + count]
+        batch_id = f"b{self.count}"
+        items = []
+        for index, customer in enumerate(addressed):
+            one = send(
+                customer,
+                priority=Priority.BULK,
+                type="template" if template else "text",
+                template=TEMPLATE if template else None,
+            )
+            items.append(BatchItem(index, one, opens=template))
+        self.batches.open(NewBatch(batch_id, "print", "tester"))
+        self.batches.add(batch_id, 0, len(items), items)
+        self.world.load(batch_id, [Item(n, customer, template) for n, customer in enumerate(addressed)])
+        self._keep("batch_ids", batch_id)
+        self._keep("ids", *(item_record(batch_id, index) for index in range(count)))
+
+    @act(4, first=range(4), count=range(1, 5))
+    def send_batch(self, first: int, count: int) -> None:
+        """A batch of texts is stored and started, and its items enter their lanes."""
+        self.load_batch(first, count, template=False)
+        self.change_batch(self.bundles["batch_ids"][-1], "start")
+        self.feed()
+
+    @act(8, batch_id="batch_ids", change=["start", "pause", "pause", "resume", "cancel"])
+    def change_batch(self, batch_id: str, change: Any) -> None:
+        """A caller starts, pauses, resumes or cancels a batch."""
+        if batch_id not in self.world.batches:
+            return
+        answer, done = self._replicated(lambda: self.batches.change(batch_id, change))
+        if answer or done:
+            assert (answer or done[0].decode()) == self.world.change(batch_id, change)
+
+    @act(5)
+    def feed(self) -> None:
+        """A worker lets items enter their lanes."""
+        assert self.batches.feed(NUMBER, {}) == self.world.feed()
+
+    @act(2, batch_id="batch_ids", consumer=CONSUMERS)
+    def hold_batch(self, batch_id: str, consumer: str) -> None:
+        """A caller pauses a batch of which items stand in lanes, and resumes it."""
+        self.change_batch(batch_id, "pause")
+        self.next(consumer, 6, 1)
+        self.change_batch(batch_id, "resume")
+        self.feed()
+
+    @act(3, batch_id="batch_ids")
+    def sweep(self, batch_id: str) -> None:
+        """A worker goes on with a batch that was canceled."""
+        if batch_id in self.world.batches:
+            self.batches.sweep(batch_id)
+            self.world.sweep(batch_id)
 
     # --- time and death -------------------------------------------------------------------------------------------
 
-    @rule(milliseconds=st.sampled_from([LEASE_MS + 1, CLAIM_MS + 1, SETTLE_MS + 1]))
+    @act(8, milliseconds=[3_001, 3_001, LEASE_MS + 1, CLAIM_MS + 1, SETTLE_MS + 1, SETTLE_MS + 1, DAY_MS + 1])
     def time_goes_on(self, milliseconds: int) -> None:
         """Whoever held something is gone: leases and claims run out."""
-        self.client.hincrby(f"{PREFIX}clock", "ahead", milliseconds)
-        self.clock += milliseconds
-        self.running.clear()
-        self._reap()
+        self.wall += milliseconds
+        self.meta_ms += milliseconds
+        self._set_clock()
+        self.servers.client.hset(f"{PREFIX}clock", "wall", self.wall)
+        self.world.time_passes(milliseconds)
 
-    def _reap(self) -> None:
-        """Sends whose claims ran out are unknown from now on, unless Meta said that it has them."""
-        ended = [one for one in self.sends.values() if one.claim is not None and one.claim_ends <= self.clock]
-        assert set(self.lanes.outbox.reap()) == {one.id for one in ended if not one.meta_has_it}
-        for one in ended:
-            one.claim = None
-            if not one.meta_has_it:
-                one.status = "unknown"
-            self._leave_lane(one)
+    @act(2, milliseconds=[-18_000_000, -3_600_000, -60_000, 9_000, 60_000, 3_600_000])
+    def clock_is_set(self, milliseconds: int) -> None:
+        """Somebody sets the server's clock."""
+        self.wall += milliseconds
+        self._set_clock()
+        self.lanes.inbox.heartbeat("w")
+        self.world.look(self.wall)
 
-    @rule()
+    @act(5)
+    def reap(self) -> None:
+        """A worker looks after claims that ran out."""
+        assert set(self.lanes.outbox.reap()) == self.world.reap()
+
+    @act(5)
     def settle(self) -> None:
-        """Sends of which nobody says anything are judged: only those that are unknown."""
-        for id_, verdict in self.lanes.outbox.settle():
-            one = self.sends[id_]
-            assert (one.status, verdict) == ("unknown", "failed")
-            one.status, one.given_up = "failed", True
+        """Sends of which nobody says anything are judged."""
+        assert dict(self.lanes.outbox.settle()) == self.world.settle()
 
-    @rule(consumer=consumers, died=st.booleans(), knows=st.booleans())
+    @act(2)
+    def webhook_rejected(self) -> None:
+        """A webhook of ours was answered 5xx."""
+        self.store.run([self.lanes.outbox.webhook_rejected()])
+        self.world.rejected_at = self.world.now
+
+    @act(1, reason=["meta_unwell", "account", "rate_limited"], at_least=[0, 30])
+    def pause(self, reason: str, at_least: int) -> None:
+        """Meta asks for a pause, or seems unwell."""
+        ms = self.lanes.outbox.pause(NUMBER, reason, at_least=at_least) * 1000
+        assert ms == self.world.pause_number(reason, at_least * 1000)
+
+    @act(4)
+    def resume(self) -> None:
+        """Somebody ends the pause by hand."""
+        assert self.lanes.outbox.resume(NUMBER) == (self.world.pause is not None)
+        self.world.pause = None
+
+    @act(4, consumer=CONSUMERS, died=BOTH, knows=BOTH)
     def consumer_ends(self, consumer: str, died: bool, knows: bool) -> None:
         """A worker process ends; with its ledger it is known that it had begun nothing."""
         self.lanes.inbox.release_consumer(consumer, died=died, begun=() if knows else None)
-        for customer in [customer for customer, holder in self.holders.items() if holder == consumer]:
-            self._end_lease(customer)
-        for one in self.sends.values():
-            if one.claim is not None and one.claimed_by == consumer:
-                if knows and not one.meta_has_it:
-                    one.claim, one.status = None, "queued"
-                else:
-                    one.claim_ends = self.clock
+        self.world.release_consumer(consumer, died=died, knows=knows)
+        # The next process has another name; it is ours that comes once more.
         self.takes[consumer] += 1
-        self.last_grants.pop(consumer, None)
-        self._reap()
+        self.nexts[consumer] += 1
+
+    @act(1, customer=CUSTOMERS)
+    def forget(self, customer: str) -> None:
+        """Somebody is forgotten."""
+        self.contacts.forget(customer)
+        self.forgotten |= {one.id for one in self.world.sends.values() if one.customer == customer}
+        self.world.forget(customer)
+        self.time_goes_on(1)  # it takes a moment
+
+    # --- the primary dies -----------------------------------------------------------------------------------------
+
+    @act(2)
+    def cut_replica_off(self) -> None:
+        """The replica hears nothing any more: nothing is promised from now on."""
+        if self.failovers_left and self.cut is None:
+            self.servers.cut()
+            self.cut = copy.deepcopy(self.world)
+            self._open()
+
+    @act(1)
+    def let_replica_follow(self) -> None:
+        """The replica follows again, and has everything."""
+        if self.cut is not None:
+            self.servers.follow()
+            self.cut = None
+            self._open()
+
+    @act(2)
+    def fail_over(self) -> None:
+        """The primary dies, and its replica takes its place with what it has."""
+        if not self.failovers_left:
+            return
+        self.failovers_left -= 1
+        if self.cut is None:
+            self.servers.cut()
+        else:
+            self.world = self.cut
+        self.servers.fail_over()
+        self.cut = None
+        self.wall += 1_000
+        self.meta_ms += 1_000
+        self._set_clock()
+        self._open()
+        self.expected_failovers += 1
+        self.world.look(self.wall)
+        self.world.pause_number("failover", FAILOVER_PAUSE_MS)
+        self.lanes.inbox.heartbeat("w")
+        assert len(self.failovers) == self.expected_failovers
+        # What was acknowledged is there.
+        assert self.acknowledged["messages"] <= self.world.seen
+        assert self.acknowledged["sends"] <= self.world.sends.keys() | self.forgotten
 
     # --- what must be so after each step --------------------------------------------------------------------------
 
-    @invariant()
-    def the_store_is_as_the_model(self) -> None:
-        sends = list(self.sends.values())
-        with self.client.pipeline(transaction=False) as pipe:
-            for customer in CUSTOMERS:
-                pipe.zrange(NAMES.mailbox(conversation_of(customer)), 0, -1)
-                pipe.lrange(NAMES.lane(conversation_of(customer)), 0, -1)
-            for one in sends:
-                pipe.hget(NAMES.record(one.id), "status")
-            found = pipe.execute()
-        for n, customer in enumerate(CUSTOMERS):
-            events, lane = found[2 * n : 2 * n + 2]
-            assert [read_event(event).piece.id for event in events] == self.mailboxes[customer]
-            assert [id_.decode() for id_ in lane] == self.lane[customer]
-        statuses = {one.id: status.decode() for one, status in zip(sends, found[2 * len(CUSTOMERS) :], strict=True)}
-        assert statuses == {one.id: one.status for one in sends}
+    def check(self) -> None:
+        """The store holds what the model says."""
+        found, wanted = self._facts(), self.world.facts()
+        different = {name: (found[name], wanted[name]) for name in wanted if found[name] != wanted[name]}
+        assert not different, f"(found, expected): {different}"
 
-    def teardown(self) -> None:
-        """Nothing is stranded: once leases are over, every waiting message is handed out."""
-        waiting = {customer for customer in CUSTOMERS if self.mailboxes[customer]}
-        waiting -= {customer for customer in CUSTOMERS if len(self.lane[customer]) >= UNSENT_CEILING}
-        for counter in range(8):
-            self.client.hincrby(f"{PREFIX}clock", "ahead", 70_000)
-            waiting -= {customer_of(work) for work in self.lanes.inbox.take(f"last-{counter}", 1, 10)[1]}
-        assert waiting == set()
+    def _facts(self) -> dict[str, Any]:
+        """What is in the store, as the model tells it."""
+        sends, batches = list(self.world.sends), list(self.world.batches)
+        conversations = [conversation_of(customer) for customer in CUSTOMERS]
+        with self.servers.client.pipeline(transaction=False) as pipe:
+            for c in conversations:
+                pipe.zrange(NAMES.mailbox(c), 0, -1)
+                pipe.lrange(NAMES.lane(c), 0, -1)
+            for id_ in sends:
+                pipe.hget(NAMES.record(id_), "status")
+            for batch_id in batches:
+                pipe.hgetall(NAMES.of("batch", batch_id))
+            for name in ("due", "busy", "unknown", f"scheduled:{NUMBER}", f"quota:{WABA}"):
+                pipe.zrange(NAMES.of(name), 0, -1, withscores=True)
+            for priority in "01":
+                pipe.zrange(NAMES.out(NUMBER, int(priority)), 0, -1, withscores=True)
+            pipe.hmget(NAMES.pause(NUMBER), "until", "probe")
+            found = pipe.execute()
+        boxes = {c: found.pop(0) for c in (f"{kind}{c}" for c in CUSTOMERS for kind in ("m", "l"))}
+        statuses = {id_: (found.pop(0) or b"").decode() for id_ in sends}
+        hashes = [fields([part for pair in found.pop(0).items() for part in pair]) for _ in batches]
+        sets = [{m.decode(): int(score) for m, score in found.pop(0)} for _ in range(7)]
+        due, busy, unknown, scheduled, quota, high, low = sets
+        until, probe = found.pop(0)
+        return {
+            "mailboxes": {c: [read_event(event).piece.id for event in boxes[f"m{c}"]] for c in CUSTOMERS},
+            "due": {_customer(c): at for c, at in due.items()},
+            "lanes": {c: [id_.decode() for id_ in boxes[f"l{c}"]] for c in CUSTOMERS},
+            "offers": {
+                _customer(c): (priority, at) for priority, out in (("0", high), ("1", low)) for c, at in out.items()
+            },
+            "statuses": statuses,
+            "claims": busy,
+            "unknown": unknown,
+            "scheduled": scheduled,
+            "quota": quota,
+            "pause": (int(float(until)), probe.decode()) if until else None,
+            "batches": {
+                batch_id: (
+                    told["state"],
+                    {name[2:]: int(n) for name, n in told.items() if name.startswith("n:") and n != "0"},
+                )
+                for batch_id, told in zip(batches, hashes, strict=True)
+            },
+        }
+
+    def end(self) -> None:
+        """Nothing is stranded: once leases are over, a worker that ends what it takes has soon ended everything."""
+        self.let_replica_follow()
+        waiting = {c for c in CUSTOMERS if self.world.boxes[c].events and len(self.world.lanes[c].ids) < UNSENT_CEILING}
+        for counter in range(sum(len(box.events) for box in self.world.boxes.values()) + 2):
+            self.time_goes_on(70_000)
+            for work in self.lanes.inbox.take("last", counter, 10)[1]:
+                assert self.lanes.inbox.finish(work, "last", [], behind=work.behind) == Finished.DONE
+        left = {c for c in waiting if self.store.do("EXISTS", NAMES.mailbox(conversation_of(c)))}
+        assert not left, f"never handed out: {left}"
+
+    def close(self) -> None:
+        """Let the store go."""
+        while self.stores:
+            self.stores.pop().close()
+
+
+STEPS = 80
+
+
+class ViolationError(AssertionError):
+    """The store is not as the model says; the text has the seed and the fewest steps that show it."""
+
+
+def play(servers: Pair, seed: int, steps: Sequence[int], *, failovers: int) -> tuple[list[str], Exception | None]:
+    """Let these steps of a seed happen: what happened, and how it went wrong."""
+    machine = LanesMachine(servers, f"{seed}", failovers=failovers)
+    try:
+        for step in steps:
+            machine.step(f"{seed}/{step}")
+        machine.end()
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is shown with its steps
+        return machine.told, error
+    finally:
+        machine.close()
+    return machine.told, None
+
+
+def drive(servers: Pair, seed: int, *, failovers: int = 0, shrink: bool = True) -> None:
+    """Let the dice of one seed roll.
+
+    Raises:
+        ViolationError: the store is not as the model says.
+    """
+    steps = list(range(STEPS))
+    told, error = play(servers, seed, steps, failovers=failovers)
+    if error is None:
+        return
+    size = len(steps) // 2 if shrink else 0
+    while size:
+        start = 0
+        while start < len(steps):
+            fewer = steps[:start] + steps[start + size :]
+            shorter, found = play(servers, seed, fewer, failovers=failovers)
+            if found is not None:
+                steps, told, error = fewer, shorter, found
+            else:
+                start += size
+        size //= 2
+    raise ViolationError("\n".join([f"seed {seed}, failovers {failovers}:", *told, repr(error)])) from error
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, Taken):
+        return f"<{value.head} {value.work.token} of {value.consumer}>"
+    return f"<{value.id} {value.token}>" if isinstance(value, Grant) else repr(value)
+
+
+def _customer(conversation: str) -> str:
+    return conversation.partition(":")[2]

@@ -2,51 +2,66 @@
 
 from __future__ import annotations
 
+import os
 import random
 import time
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-import redis
-from hypothesis import HealthCheck, settings
-from hypothesis.stateful import run_state_machine_as_test
 
-from tests.integration.lanes_model import LanesMachine
-from wa_service.store.client import Store
+from tests.integration.lanes_model import ViolationError, drive
+from tests.integration.lanes_mutations import MUTATIONS, mutate
+from tests.integration.lanes_servers import Pair, steps_with_a_set_clock
 
-SEED = 4
-LONG_SECONDS = 120.0
+SEED, RUNS = 4, 25
+# Every so many runs have a failover, which takes a second.
+FAILOVERS_EVERY = 10
+# A deliberate mistake is found in as many runs, or it is not.
+MUTATION_SEED, MUTATION_RUNS = 7000, 500
+# The long form: so long, from this seed on (one drawn at random by default).
+LONG_SECONDS = float(os.environ.get("TEST_MODEL_SECONDS", "120"))
+LONG_SEED = int(os.environ.get("TEST_MODEL_SEED") or random.SystemRandom().randrange(1 << 30))
 
 
-def drive(store: Store, client: redis.Redis, seed: int, examples: int) -> None:
-    class Machine(LanesMachine):
-        pass
-
-    Machine.store, Machine.client = store, client
-    Machine._hypothesis_internal_use_seed = seed
-    run_state_machine_as_test(
-        Machine,
-        settings=settings(
-            max_examples=examples,
-            stateful_step_count=50,
-            deadline=None,
-            database=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+@pytest.fixture
+def servers(tmp_path: Path) -> Iterator[Pair]:
+    pair = Pair(tmp_path / "servers", steps_with_a_set_clock(tmp_path / "steps"))
+    yield pair
+    pair.stop()
 
 
 @pytest.mark.chaos
-@pytest.mark.timeout(300)
-def test_the_store_does_what_the_model_does(
-    store: Store, redis_client: redis.Redis, long_form: bool, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.mark.timeout(LONG_SECONDS + 300)
+def test_the_store_does_what_the_model_does(servers: Pair, long_form: bool, capsys: pytest.CaptureFixture[str]) -> None:
     if not long_form:
-        drive(store, redis_client, SEED, 40)
+        for n in range(RUNS):
+            drive(servers, SEED + n, failovers=int(n % FAILOVERS_EVERY == 0))
         return
-    seeds = []
-    until = time.monotonic() + LONG_SECONDS
+    until, n = time.monotonic() + LONG_SECONDS, 0
     while time.monotonic() < until:
-        seeds.append(random.SystemRandom().randrange(1 << 30))
-        with capsys.disabled():
-            print(f"\nlanes model: seed {seeds[-1]}", end="", flush=True)
-        drive(store, redis_client, seeds[-1], 50)
+        if n % 100 == 0:
+            with capsys.disabled():
+                print(f"\nlanes model: from seed {LONG_SEED + n}", end="", flush=True)
+        drive(servers, LONG_SEED + n, failovers=2 * int(n % FAILOVERS_EVERY == 0))
+        n += 1
+    with capsys.disabled():
+        print(f"\nlanes model: {n} runs without a violation", flush=True)
+
+
+@pytest.mark.chaos_only
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("mistake", MUTATIONS)
+def test_the_model_finds_each_deliberate_mistake(tmp_path: Path, mistake: str) -> None:
+    steps = steps_with_a_set_clock(tmp_path / "steps", lambda folder: mutate(mistake, folder))
+    pair = Pair(tmp_path / "servers", steps)
+
+    def drive_on() -> None:
+        for n in range(MUTATION_RUNS):
+            drive(pair, MUTATION_SEED + n, failovers=int(n % FAILOVERS_EVERY == 0), shrink=False)
+
+    try:
+        with pytest.raises(ViolationError):
+            drive_on()
+    finally:
+        pair.stop()

@@ -6,7 +6,7 @@ is repeated unless the server says that it was not executed (NOSCRIPT), and any 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from queue import Empty, LifoQueue
 from typing import Any
@@ -22,7 +22,7 @@ from wa_service.store.blocking import BlockingPops
 from wa_service.store.confirmation import Confirmation
 from wa_service.store.flusher import REDIRECTS, Command, Flusher, StoreUnavailableError, pack
 from wa_service.store.keys import DEFAULT_TAG, Keys
-from wa_service.store.scripts import Value, load_scripts
+from wa_service.store.scripts import Step, Value, load_scripts
 from wa_service.store.server_address import SOCKET_SECONDS, SlotConnection, open_client, parse_address
 
 _SCRIPTS = load_scripts()
@@ -33,12 +33,14 @@ _FIELDS = 2
 class Replication:
     """What is promised of replicas, and what is done after a failover.
 
-    `replicas`: how many must have what is acknowledged, with `fsync` on disk; `failover_pause`: seconds for which every
-    number is paused; `on_failover` is called in the one process that finds out first.
+    `replicas`: how many must have what is acknowledged, with `fsync` on disk, within `patience` seconds;
+    `failover_pause`: seconds for which every number is paused; `on_failover` is called in the one process that finds
+    out first.
     """
 
     replicas: int = 0
     fsync: bool = False
+    patience: float = 1.0
     failover_pause: float = 30.0
     on_failover: Callable[[], None] = lambda: None
 
@@ -65,13 +67,21 @@ class _FreeConnections(LifoQueue[Any]):
 class Store:
     """One Redis or Valkey, and one tag's keys in it: steps by name, coalesced into few round trips.
 
+    `scripts`: the steps, where they are not this version's.
+
     Every method raises `StoreUnavailableError` when the server cannot be reached, is not willing, or did not answer.
     """
 
     def __init__(
-        self, client: redis.Redis, tag: str = DEFAULT_TAG, *, replication: Replication = Replication()
+        self,
+        client: redis.Redis,
+        tag: str = DEFAULT_TAG,
+        *,
+        replication: Replication = Replication(),
+        scripts: Mapping[str, Step] = _SCRIPTS,
     ) -> None:
         self.client = client
+        self._scripts = scripts
         self.keys = Keys(tag)
         self._pops = BlockingPops(client.connection_pool)
         self.availability = Availability(client.connection_pool, self.keys.of("tick"))
@@ -80,7 +90,12 @@ class Store:
         # What replicas must have goes over a connection of its own: what needs no replica does not wait for them.
         self.replicated = self.flusher
         if replication.replicas:
-            confirmation = Confirmation(replication.replicas, pack(self.step("tick")), fsync=replication.fsync)
+            confirmation = Confirmation(
+                replication.replicas,
+                pack(self.step("tick")),
+                fsync=replication.fsync,
+                patience_ms=int(replication.patience * 1000),
+            )
             self.replicated = self._new_flusher(confirmation)
         self._more_pools: list[redis.BlockingConnectionPool] = []
 
@@ -94,7 +109,7 @@ class Store:
         )
         return Flusher(
             self.client,
-            [script.source for script in _SCRIPTS.values()],
+            [script.source for script in self._scripts.values()],
             availability=self.availability,
             confirmation=confirmation,
             greeting=epoch,
@@ -129,7 +144,7 @@ class Store:
             TypeError: an argument is missing, is not the step's, or cannot be packed.
             ValueError: an argument cannot be packed.
         """
-        script = _SCRIPTS[name]
+        script = self._scripts[name]
         return pack(("EVALSHA", script.sha, 1, self.keys.prefix, *script.values(arguments)))
 
     def run(self, commands: Sequence[Command], *, replicated: bool = False) -> list[Any]:

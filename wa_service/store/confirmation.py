@@ -13,7 +13,7 @@ from typing import Any
 
 from hiredis import pack_command
 
-CONFIRM_MS = 1000
+PATIENCE_MS = 1000
 # While too few replicas answer, one caller looks for so long, so often; the others fail at once.
 LOOK_MS = 100
 LOOK_SECONDS = 0.2
@@ -22,13 +22,14 @@ LOOK_SECONDS = 0.2
 class Confirmation:
     """What a round trip ends with, and what its answer says. `tick`: a packed command that writes something.
 
-    `replicas`: how many must have it; with `fsync` they must have it on disk, as must the primary.
+    `replicas`: how many must have it within `patience_ms`; with `fsync` they must have it on disk, as must the primary.
     """
 
-    def __init__(self, replicas: int, tick: bytes, *, fsync: bool = False) -> None:
+    def __init__(self, replicas: int, tick: bytes, *, fsync: bool = False, patience_ms: int = PATIENCE_MS) -> None:
         self._replicas = replicas
         self._tick = tick
         self._fsync = fsync
+        self._patience_ms = patience_ms
         self._behind = False
         self._look_at = 0.0
 
@@ -42,10 +43,10 @@ class Confirmation:
         """Whether too few replicas had it a moment ago, so that nobody need wait for it now."""
         return self._behind and time.monotonic() < self._look_at
 
-    def commands(self, milliseconds: int = CONFIRM_MS) -> list[bytes]:
-        """Return the packed commands."""
+    def commands(self, milliseconds: int | None = None) -> list[bytes]:
+        """Return the packed commands; `milliseconds`: to wait for replicas, where not as long as ever."""
         which = ["WAITAOF", 1] if self._fsync else ["WAIT"]
-        wait = pack_command((*which, self._replicas, milliseconds))
+        wait = pack_command((*which, self._replicas, self._patience_ms if milliseconds is None else milliseconds))
         return [self._tick, wait]
 
     def read(self, results: Sequence[Any]) -> bool:
