@@ -17,7 +17,7 @@ from meta_emulator.config import EmulatorConfig
 from meta_emulator.running import RunningEmulator
 from meta_emulator.running_service import RunningService
 
-# Between two tests: late answers of a service must not reach the next test's phones.
+# How long the service must be quiet between two tests where it does not become idle.
 _QUIET_SECONDS = 0.1
 
 
@@ -87,7 +87,9 @@ def wa_service(
         service.forget_everything()
         service.subscribe()
     yield service
-    meta.settle(quiet=_QUIET_SECONDS)
+    # Late answers must not reach the next test's phones.
+    meta.settle()
+    meta.settle(quiet=0 if service.wait_until_idle() else _QUIET_SECONDS)
 
 
 def _client(running: RunningEmulator, config: EmulatorConfig) -> EmulatedMeta:

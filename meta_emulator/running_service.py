@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
+import re
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -24,6 +27,8 @@ from meta_emulator.client import EmulatedMeta
 
 _START_SECONDS = 60.0
 _STOP_SECONDS = 15.0
+# Handled and granted work is counted until it is done.
+_DEPTH = re.compile(r'^whatsapp_queue_depth\{queue="(?:inbound|outbound|sending)"\} (\S+)$', re.MULTILINE)
 _OURS = ("WA_", "WHATSAPP_", "REDIS_URL", "WEB_CONCURRENCY")
 
 
@@ -56,6 +61,8 @@ class RunningService:
         self._settings = dict(settings or {})
         self._parts: dict[str, subprocess.Popen[bytes]] = {}
         self._directory = Path()
+        self._session = requests.Session()
+        self._session.trust_env = False
 
     @property
     def webhook_url(self) -> str:
@@ -104,10 +111,22 @@ class RunningService:
     def send(self, body: dict[str, Any], **headers: str) -> dict[str, Any]:
         """``POST /v1/messages``; return its JSON, also of a problem."""
         authorization = {"Authorization": f"Bearer {self.api_key}", **headers}
-        answer: dict[str, Any] = requests.post(
+        answer: dict[str, Any] = self._session.post(
             f"{self.url}/v1/messages", json=body, headers=authorization, timeout=30
         ).json()
         return answer
+
+    def wait_until_idle(self, timeout: float = 0.5) -> bool:
+        """Wait until the service has no message to handle and no send to make; return False after ``timeout`` seconds.
+
+        It asks ``/metrics``; where those are closed, the answer is False at once.
+        """
+        deadline = time.monotonic() + timeout
+        while (depth := self._queue_depth()) != 0:
+            if depth is None or time.monotonic() > deadline:
+                return False
+            time.sleep(0.01)
+        return True
 
     def log(self, part: str = "worker") -> str:
         """Return the log of ``valkey``, ``web`` or ``worker``."""
@@ -115,9 +134,9 @@ class RunningService:
         return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
 
     def stop(self) -> None:
-        """Stop every part, the store last, and remove the data."""
+        """Kill web and worker with their processes, end the store, and remove the data: nobody needs it any more."""
         store = self._parts.pop("valkey", None)
-        _end(self._parts.values())
+        _kill(self._parts.values())
         _end([store] if store else [])
         self._parts = {}
         shutil.rmtree(self._directory, ignore_errors=True)
@@ -154,7 +173,13 @@ class RunningService:
     def _start(self, part: str, command: list[str], environment: dict[str, str], root: Path) -> None:
         with (self._directory / f"{part}.log").open("wb") as log:
             self._parts[part] = subprocess.Popen(
-                command, cwd=root, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+                command,
+                cwd=root,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
 
     def _wait_until_ready(self) -> None:
@@ -167,6 +192,12 @@ class RunningService:
                 logs = "\n".join(f"{part}:\n{self.log(part)[-1000:]}" for part in self._parts)
                 raise ServiceStartError(f"not ready within {_START_SECONDS:g} s:\n{logs}")
             time.sleep(0.05)
+
+    def _queue_depth(self) -> int | None:
+        """Return how many conversations and sends are waiting or in hand; None where the metrics do not say so."""
+        metrics = self._session.get(f"{self.url}/metrics", timeout=10)
+        found = _DEPTH.findall(metrics.text) if metrics.ok else []
+        return sum(int(float(depth)) for depth in found) if found else None
 
     def _is_ready(self) -> bool:
         try:
@@ -181,6 +212,15 @@ _COMMANDS = {
     "web": ["gunicorn", "-c", "gunicorn.conf.py"],
     "worker": ["wa_service", "worker"],
 }
+
+
+def _kill(processes: Collection[subprocess.Popen[bytes]]) -> None:
+    """Kill processes with the children in their sessions: a graceful end would wait for open connections."""
+    for process in processes:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    for process in processes:
+        process.wait()
 
 
 def _end(processes: Collection[subprocess.Popen[bytes]]) -> None:

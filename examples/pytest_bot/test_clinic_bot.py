@@ -107,7 +107,7 @@ def test_two_customers_book_at_the_same_time(ana, meta):
 
 
 def test_the_answer_survives_an_error_of_meta(ana, meta):
-    meta.faults.add("error", status=503, code=2)
+    meta.faults.add("error", status=503, code=2, retry_after="1")
     ana.write("hello")
     assert "write 'book'" in ana.heard(wait=20).text
 

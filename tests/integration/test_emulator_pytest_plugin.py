@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import secrets
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import requests_mock
+
+from meta_emulator.client import EmulatedMeta
+from meta_emulator.running_service import RunningService
+from tests.eventually import eventually
 
 ROOT = Path(__file__).parents[2]
 BOT = ROOT / "examples" / "pytest_bot"
@@ -107,9 +115,41 @@ def test_an_error_of_the_control_api_is_a_sentence(meta):
 """
 
 
-def run_pytest(directory: Path, *options: str) -> str:
+SLOW_BOT = """
+import threading, time
+import pytest
+from flask import Flask, request
+from werkzeug.serving import make_server
+
+app = Flask(__name__)
+
+
+@app.post("/answer")
+def answer():
+    time.sleep(0.3)
+    return {"messages": [{"type": "text", "text": {"body": "heard " + request.get_json()["text"]}}]}
+
+
+@pytest.fixture(scope="session")
+def wa_service_options():
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return {"responder": f"http://127.0.0.1:{server.server_port}/answer"}
+
+
+@pytest.mark.parametrize("word", ["one", "two"])
+def test_nobody_listens_to_the_last_answer(meta, wa_service, word):
+    phone = meta.phone("447700900123")
+    phone.write(word)
+    assert phone.heard().text == f"heard {word}"
+    phone.write(f"{word} again")
+    meta.settle()
+"""
+
+
+def run_pytest(directory: Path, *options: str, **variables: str) -> str:
     """Run pytest with the plugin in a directory; its output, also where it fails."""
-    environment = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{directory}"}
+    environment = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{directory}"} | variables
     command = [sys.executable, "-m", "pytest", "-q", "-p", "meta_emulator.pytest_plugin", "-p", "no:cacheprovider"]
     run = subprocess.run(
         [*command, "-c", os.devnull, "--rootdir", str(directory), *options, str(directory)],
@@ -154,3 +194,45 @@ def test_a_script_answers_in_the_service_of_the_plugin(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     assert "1 passed" in run_pytest(tmp_path)
+
+
+def processes_with(variable: str) -> list[str]:
+    """Return the commands of the processes whose environment has this text."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if variable.encode() in (process / "environ").read_bytes():
+                found.append((process / "cmdline").read_text(encoding="utf-8"))
+    return found
+
+
+def test_a_late_answer_stays_in_its_test_and_no_process_stays(tmp_path: Path) -> None:
+    (tmp_path / "test_slow_bot.py").write_text(SLOW_BOT, encoding="utf-8")
+    mark = secrets.token_hex(8)
+    assert "2 passed" in run_pytest(tmp_path, META_EMULATOR_TEST_MARK=mark)
+    eventually(lambda: not processes_with(mark))
+
+
+DEPTHS = 'whatsapp_queue_depth{queue="%s"} %d.0\n'
+
+
+@pytest.mark.parametrize("queue", ["inbound", "outbound", "sending"])
+def test_a_service_is_idle_once_nothing_waits(requests_mock: requests_mock.Mocker, queue: str) -> None:
+    service = RunningService(EmulatedMeta("http://meta.test"))
+    service.url = "http://service.test"
+    pages = [{"text": DEPTHS % (queue, depth) + DEPTHS % ("scheduled", 3)} for depth in (2, 1, 0)]
+    scrapes = requests_mock.get("http://service.test/metrics", pages)
+    assert service.wait_until_idle(timeout=30)
+    assert scrapes.call_count == 3
+
+
+@pytest.mark.parametrize(
+    "page", [{"text": DEPTHS % ("inbound", 1)}, {"status_code": 401}, {"text": "no such series"}], ids=str
+)
+def test_a_service_that_is_busy_or_does_not_say_is_not_idle(
+    requests_mock: requests_mock.Mocker, page: dict[str, Any]
+) -> None:
+    service = RunningService(EmulatedMeta("http://meta.test"))
+    service.url = "http://service.test"
+    requests_mock.get("http://service.test/metrics", **page)
+    assert not service.wait_until_idle(timeout=0.03)
