@@ -8,9 +8,9 @@ from meta_emulator.config import EmulatorConfig
 from meta_emulator.control import control_blueprint
 from meta_emulator.disconnect import DisconnectMiddleware
 from meta_emulator.event_stream import event_stream_blueprint
-from meta_emulator.graph import graph_blueprint
+from meta_emulator.graph import GraphMiddleware, graph_blueprint
 from meta_emulator.page_routes import page_blueprint
-from meta_emulator.request_guard import refuse_foreign_requests
+from meta_emulator.request_guard import GuardMiddleware
 from meta_emulator.seed import new_world
 from meta_emulator.world import World
 
@@ -27,10 +27,10 @@ def create_app(config: EmulatorConfig, world: World | None = None) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = _REQUEST_BYTES
     app.url_map.strict_slashes = False
     app.extensions["emulator"] = world
-    refuse_foreign_requests(app, config)
     app.register_blueprint(page_blueprint())
     app.register_blueprint(event_stream_blueprint(world))
     app.register_blueprint(control_blueprint(world))
     app.register_blueprint(graph_blueprint(world))
-    app.wsgi_app = DisconnectMiddleware(app.wsgi_app)  # type: ignore[method-assign]  # Flask documents wrapping it this way.
+    guarded = GuardMiddleware(GraphMiddleware(app.wsgi_app, world), config)
+    app.wsgi_app = DisconnectMiddleware(guarded)  # type: ignore[method-assign]  # Flask documents wrapping it this way.
     return app

@@ -3,34 +3,55 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import orjson
-from flask import Flask, Response, request
+from werkzeug.wrappers import Response
+from werkzeug.wsgi import get_host
 
 from meta_emulator.config import EmulatorConfig
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-def refuse_foreign_requests(app: Flask, config: EmulatorConfig) -> None:
-    """Answer 403 to requests of other web pages and to foreign names of this machine, on every path.
+
+class GuardMiddleware:
+    """WSGI middleware that answers 403 to requests of other web pages and to foreign names of this machine.
 
     A browser names the page that sends a request in ``Origin``. A foreign name that resolves to this machine shows
     in ``Host``, which is checked where the emulator listens on loopback, or where ``allowed_hosts`` is set: in a
     container it has other names. The Graph API is checked as well, because its token may be known or guessed.
     """
-    allowed = {host.lower() for host in config.allowed_hosts}
-    if config.public_url:
-        allowed.add((urlsplit(config.public_url).hostname or "").lower())
 
-    @app.before_request
-    def check() -> Response | None:
-        origin = request.headers.get("Origin")
-        if origin and urlsplit(origin).netloc != request.host:
-            return _refused("this request comes from a page of another origin")
-        name = (urlsplit(f"//{request.host}").hostname or "").lower()
-        if (allowed or not config.unsafe) and name not in allowed and not _is_local(name):
-            return _refused("this host name is not allowed (--allow-host)")
-        return None
+    def __init__(self, application: WSGIApplication, config: EmulatorConfig) -> None:
+        self._application = application
+        allowed = {host.lower() for host in config.allowed_hosts}
+        if config.public_url:
+            allowed.add((urlsplit(config.public_url).hostname or "").lower())
+        self._allowed = allowed
+        self._checks_host = bool(allowed) or not config.unsafe
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Let the application answer, or refuse."""
+        host = get_host(environ)
+        origin = environ.get("HTTP_ORIGIN")
+        if origin and urlsplit(origin).netloc != host:
+            return _refused("this request comes from a page of another origin")(environ, start_response)
+        if self._checks_host:
+            name, is_local = _named(host)
+            if name not in self._allowed and not is_local:
+                return _refused("this host name is not allowed (--allow-host)")(environ, start_response)
+        return self._application(environ, start_response)
+
+
+@lru_cache(maxsize=256)
+def _named(host: str) -> tuple[str, bool]:
+    """Return the name in a host with or without a port, and whether it is this machine's."""
+    name = (urlsplit(f"//{host}").hostname or "").lower()
+    return name, _is_local(name)
 
 
 def _is_local(name: str) -> bool:

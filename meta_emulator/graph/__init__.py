@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from meta_emulator.graph.dispatch import graph_blueprint
+from meta_emulator.graph.dispatch import GraphMiddleware, graph_blueprint
 
-__all__ = ["graph_blueprint"]
+__all__ = ["GraphMiddleware", "graph_blueprint"]

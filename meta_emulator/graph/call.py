@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
-from flask import Request
 from werkzeug.datastructures import FileStorage
+from werkzeug.wrappers import Request
 
 from meta_emulator.errors import GraphError, parameter
 from meta_emulator.faults import Fault
@@ -75,7 +75,7 @@ class Call:
 
 def parameters(request: Request, body: bytes) -> JsonObject:
     """Return query, form fields and JSON body in one mapping; error 100 where the body is no JSON object."""
-    params: JsonObject = request.args.to_dict()
+    params: JsonObject = request.args.to_dict() if request.query_string else {}
     kind = request.mimetype
     if kind in ("application/x-www-form-urlencoded", "multipart/form-data"):
         params.update(request.form.to_dict())
