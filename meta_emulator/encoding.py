@@ -7,10 +7,12 @@ import hmac
 import json
 from typing import Any
 
+_COMPACT = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True)
+
 
 def encode(payload: Any) -> bytes:
     r"""Encode as ASCII JSON: non-ASCII as ``\uXXXX`` with lower-case hex, ``/`` as ``\/``."""
-    text = json.dumps(payload, separators=(",", ":"), ensure_ascii=True)
+    text = _COMPACT.encode(payload)
     # Slashes occur only inside JSON strings.
     return text.replace("/", "\\/").encode("ascii")
 

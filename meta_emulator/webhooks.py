@@ -79,6 +79,7 @@ class WebhookQueue:
         self._lanes: OrderedDict[LaneKey, deque[Update]] = OrderedDict()
         self._ready: deque[LaneKey] = deque()
         self._workers = 0
+        self._starting = 0
         self._epoch = 0
         self._unique = 0
         self.held = False
@@ -214,11 +215,15 @@ class WebhookQueue:
         return answer
 
     def _start_worker(self) -> None:
-        if self._ready and not self.held and self._workers < _WORKERS:
+        # Those that are about to start take a batch each; more of them would find nothing.
+        taken = self._starting * self._world.behaviour.batch
+        if len(self._ready) > taken and not self.held and self._workers < _WORKERS:
             self._workers += 1
+            self._starting += 1
             gevent.spawn(self._worker)
 
     def _worker(self) -> None:
+        self._starting -= 1
         try:
             while self._ready and not self.held:
                 self._deliver(self._next_delivery())
