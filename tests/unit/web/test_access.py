@@ -93,6 +93,7 @@ CALLERS: dict[str, Caller] = {
     "GET /console/subscriptions": "session: manage",
     "POST /console/subscriptions/<name>/<action>": "session: manage",
     "GET /console/batches": "session: read",
+    "GET /console/batches/<name>": "session: read",
     "POST /console/batches/<name>/<action>": "session: send",
     "GET /console/templates": "session: read",
     "GET /console/templates/<name>/<language>": "session: send",
@@ -121,7 +122,8 @@ def test_every_route_says_who_may_call_it(web: Web) -> None:
     assert found == CALLERS
 
 
-def test_a_route_that_does_not_say_stops_the_start(web: Web) -> None:
+def test_a_route_that_does_not_say_stops_the_start(start_web: Start) -> None:
+    web = start_web()
     web.app.add_url_rule("/open", view_func=lambda: "anybody?")
 
     with pytest.raises(LookupError, match="/open"):

@@ -293,7 +293,8 @@ def test_at_level_debug_an_accepted_webhook_and_each_status_write_a_line(
     assert CUSTOMER not in str(lines)
 
 
-def test_a_refused_webhook_is_logged_with_its_reason_alone(web: Web, lines: list[dict[str, Any]]) -> None:
+def test_a_refused_webhook_is_logged_with_its_reason_alone(start_web: Start, lines: list[dict[str, Any]]) -> None:
+    web = start_web()
     lines.clear()
 
     web.webhook(ONE, secret="not-our-secret")
@@ -504,8 +505,9 @@ def test_the_account_of_a_number_that_is_ours_does_not_matter_for_its_messages(w
     ],
 )
 def test_a_signed_webhook_that_is_for_nobody_is_counted_and_told_once_a_minute(
-    web: Web, lines: list[dict[str, Any]], body: Any, kind: str, status: int
+    start_web: Start, lines: list[dict[str, Any]], body: Any, kind: str, status: int
 ) -> None:
+    web = start_web()
     series = f'whatsapp_odd_webhooks_total{{kind="{kind}"}} '
     before = number_in(web, series)
     lines.clear()
