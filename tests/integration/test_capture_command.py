@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,21 +12,20 @@ import yaml
 from meta_emulator import EmulatorConfig, RunningEmulator
 from meta_emulator.client import EmulatedMeta
 from meta_emulator.recording import replay_session
+from tests.commands import Completed, run_command
 from tests.integration.emulated_callback import VERIFY_TOKEN, Callback
 from tests.integration.emulated_meta import ACCOUNT, SECRET, TOKEN, Meta
 from tests.integration.lanes import NUMBER, Lanes, message, meta_status, send
 from wa_service.store.dead_letters import DeadLetters
 from wa_service.store.outbox import SendOutcome
 
-ROOT = Path(__file__).parents[2]
 ANA, BEN = "447700900123", "447700900124"
-Capture = Callable[..., subprocess.CompletedProcess[str]]
+Capture = Callable[..., Completed]
 
 
 @pytest.fixture
 def capture(valkey_url: str, tmp_path: Path, lanes: Lanes) -> Capture:
     environment = {
-        "PATH": "/usr/bin:/bin",
         "WA_ENV_FILE": "/dev/null",
         "WA_VAR_DIR": str(tmp_path),
         "REDIS_URL": valkey_url,
@@ -38,11 +35,8 @@ def capture(valkey_url: str, tmp_path: Path, lanes: Lanes) -> Capture:
         "WHATSAPP_APP_SECRET": "pepper",
     }
 
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "wa_service", "capture", *arguments]
-        return subprocess.run(
-            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
-        )
+    def run(*arguments: str) -> Completed:
+        return run_command("capture", *arguments, environment=environment)
 
     return run
 

@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.commands import Completed, run_command
 from tests.integration.lanes import NUMBER, Lanes, message
 from tests.keys import NAMES, PREFIX
 from wa_service.store.dead_letters import DeadLetters
 from wa_service.store.inbox import MAILBOX_CEILING
 from wa_service.whatsapp.webhooks.events import walk
 
-ROOT = Path(__file__).parents[2]
-Command = Callable[..., subprocess.CompletedProcess[str]]
+Command = Callable[..., Completed]
 
 
 @pytest.fixture
 def wa(valkey_url: str, tmp_path: Path, lanes: Lanes) -> Command:
     environment = {
-        "PATH": "/usr/bin:/bin",
         "WA_ENV_FILE": "/dev/null",
         "WA_VAR_DIR": str(tmp_path),
         "REDIS_URL": valkey_url,
@@ -34,11 +31,8 @@ def wa(valkey_url: str, tmp_path: Path, lanes: Lanes) -> Command:
         "WHATSAPP_APP_SECRET": "pepper",
     }
 
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "wa_service", "dead-letters", *arguments]
-        return subprocess.run(
-            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
-        )
+    def run(*arguments: str) -> Completed:
+        return run_command("dead-letters", *arguments, environment=environment)
 
     return run
 

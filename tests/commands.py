@@ -1,0 +1,64 @@
+"""Commands as a person types them, run in the test's own process: starting Python takes longer than most commands."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import structlog
+from prometheus_client import values
+
+from wa_service.cli.commands import main
+
+
+@dataclass(frozen=True)
+class Completed:
+    """What a command ended with."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+    @property
+    def output(self) -> str:
+        """Both."""
+        return self.stdout + self.stderr
+
+
+def run_command(*arguments: str, environment: Mapping[str, str], typed: str = "") -> Completed:
+    """Run `python -m wa_service …` with an environment of its own; what it configures is put back."""
+    logging, counters = structlog.get_config(), values.ValueClass
+    with _streams(typed) as (out, err), _environment(environment):
+        try:
+            status = main(arguments)
+        finally:
+            structlog.configure(**logging)
+            values.ValueClass = counters  # a command shares its counts with the service's processes
+    return Completed(status, out.getvalue(), err.getvalue())
+
+
+@contextmanager
+def _streams(typed: str) -> Iterator[tuple[io.StringIO, io.StringIO]]:
+    before = sys.stdin, sys.stdout, sys.stderr
+    out, err = io.StringIO(), io.StringIO()
+    sys.stdin, sys.stdout, sys.stderr = io.StringIO(typed), out, err
+    try:
+        yield out, err
+    finally:
+        sys.stdin, sys.stdout, sys.stderr = before
+
+
+@contextmanager
+def _environment(given: Mapping[str, str]) -> Iterator[None]:
+    before = dict(os.environ)
+    os.environ.clear()
+    os.environ.update(given)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
