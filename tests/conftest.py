@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import redis
+from hypothesis import settings
 
 from wa_service.store.embedded_valkey import EmbeddedValkey
 
@@ -25,6 +26,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     for marker in (CHAOS, CHAOS_ONLY):
         config.addinivalue_line("markers", marker)
+    settings.register_profile("suite", max_examples=60, deadline=None)
+    settings.register_profile("long", max_examples=1_000, deadline=None)
+    # Before the tests' modules are read, whose settings build on the profile.
+    settings.load_profile("long" if config.getoption("--chaos") else "suite")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -63,7 +68,6 @@ def redis_client(valkey_url: str) -> Iterator[redis.Redis]:
     """A client of an empty database, answering bytes."""
     with redis.Redis.from_url(valkey_url) as client:
         client.flushdb()
-        client.script_flush()
         yield client
 
 

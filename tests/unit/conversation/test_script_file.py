@@ -240,7 +240,7 @@ SCRAPS = [
 ]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     at=st.integers(0, len(DESK) - 1),
     gone=st.integers(0, 3),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ def keys_in(source: str) -> set[str]:
     return {name.rstrip(":") for name in re.findall(r"prefix \.\. '([a-z_]+:?)'", source)}
 
 
+@cache
 def calls() -> list[tuple[str, set[str]]]:
     """Each call of a step in the store's code: its name, and its arguments'."""
     sources = [path.read_text("utf-8") for path in Path("wa_service/store").glob("*.py")]
