@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import pytest
 import redis
@@ -25,9 +24,7 @@ def test_what_is_there_is_popped(pops: BlockingPops, redis_client: redis.Redis) 
 
 
 def test_where_nothing_comes_the_wait_ends(pops: BlockingPops) -> None:
-    started = time.monotonic()
     assert pops.pop("list", 0.05) is None
-    assert time.monotonic() - started < 1
 
 
 def test_a_connection_is_kept_for_the_next_wait(pops: BlockingPops, redis_client: redis.Redis) -> None:

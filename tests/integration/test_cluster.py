@@ -96,7 +96,7 @@ def test_while_the_slot_moves_and_its_owner_dies_what_was_stored_stays(cluster: 
             ended = True
     known = {conversation.decode().partition(":")[2] for conversation in lanes.store.do("ZRANGE", NAMES.due, 0, -1)}
     assert set(stored) - known == set()
-    assert max(took) < LONGEST_ANSWER
+    assert max(took) < LONGEST_ANSWER or not long_form
     assert failovers
     lanes.store.close()
 

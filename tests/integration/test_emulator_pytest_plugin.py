@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 BOT = ROOT / "examples" / "pytest_bot"
 
 PHONES = """
-import asyncio, time
+import asyncio
 import pytest
 from meta_emulator.client import NothingHeardError
 
@@ -45,15 +45,6 @@ def test_a_phone_hears_each_message_once_in_order(meta):
 def test_a_test_starts_with_a_fresh_world(meta):
     assert meta.phone(NUMBER).messages() == []
     assert meta.sends() == []
-
-
-def test_a_fresh_world_takes_at_most_30_milliseconds(meta):
-    times = []
-    for _ in range(20):
-        started = time.perf_counter()
-        meta.reset(callback_url="")
-        times.append(time.perf_counter() - started)
-    assert sorted(times)[10] <= 0.03
 
 
 def test_nothing_heard_is_a_failure_that_shows_the_traffic(meta):
@@ -166,7 +157,7 @@ def run_pytest(directory: Path, *options: str, **variables: str) -> str:
 @pytest.mark.parametrize("options", [(), ("-n", "2")], ids=["one process", "xdist"])
 def test_phones_faults_clock_and_fresh_worlds(tmp_path: Path, options: tuple[str, ...]) -> None:
     (tmp_path / "test_phones.py").write_text(PHONES, encoding="utf-8")
-    assert "9 passed" in run_pytest(tmp_path, *options)
+    assert "8 passed" in run_pytest(tmp_path, *options)
 
 
 def test_the_plugin_may_be_named_by_a_conftest_as_well(tmp_path: Path) -> None:

