@@ -92,6 +92,7 @@ CALLERS: dict[str, Caller] = {
     "POST /console/dead-letters": "session: send",
     "GET /console/subscriptions": "session: manage",
     "POST /console/subscriptions/<name>/<action>": "session: manage",
+    "GET /console/messages/<place>/file": "session: read",
     "GET /console/batches": "session: read",
     "GET /console/batches/<name>": "session: read",
     "POST /console/batches/<name>/<action>": "session: send",
