@@ -81,7 +81,7 @@ def _text(_: Call, content: Any) -> CheckedContent:
     if "body" not in content:
         raise parameter("The parameter text['body'] is required.")
     check_length(content["body"], "text['body']", _BODY)
-    if not isinstance(content.get("preview_url", False), bool):
+    if content.get("preview_url", False) not in (True, False, None, "true", "false"):
         raise parameter("Param text['preview_url'] must be a boolean.")
     return CheckedContent(content)
 
@@ -139,6 +139,18 @@ def _reaction(_: Call, content: Any) -> CheckedContent:
         raise missing("reaction: message_id is required.")
     if not isinstance(content.get("emoji", ""), str):
         raise parameter("Param reaction['emoji'] must be a string.")
+    return CheckedContent(content)
+
+
+def check_pin(call: Call) -> CheckedContent:
+    """Return the pin of a message in a group, or its end (reference 2.7); raise Meta's error."""
+    content = call.nested("pin")
+    if not isinstance(content, dict) or content.get("type") not in ("pin", "unpin"):
+        raise parameter("Param pin['type'] must be one of {PIN, UNPIN}.")
+    if not isinstance(content.get("message_id"), str) or not content["message_id"]:
+        raise missing("pin: message_id is required.")
+    if not str(content.get("expiration_days", 7)).isdigit():
+        raise invalid("pin: expiration_days must be a number.")
     return CheckedContent(content)
 
 

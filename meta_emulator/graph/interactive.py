@@ -148,7 +148,7 @@ def _plain(name: str) -> Callable[[dict[str, Any]], None]:
 def _cta_url(parameters: dict[str, Any]) -> None:
     _length(parameters.get("display_text"), "Display text", 20)
     url = parameters.get("url")
-    if not isinstance(url, str) or not url.startswith(("http://", "https://")):
+    if not isinstance(url, str) or not url.lower().startswith(("http://", "https://")):
         raise invalid("action: url must be a http or https URL.")
 
 

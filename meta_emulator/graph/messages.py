@@ -10,7 +10,7 @@ from meta_emulator import addresses, message_status, phone_actions
 from meta_emulator.errors import GraphError, invalid, missing, parameter
 from meta_emulator.faults import Fault
 from meta_emulator.graph.call import Call, JsonObject
-from meta_emulator.graph.content import check_content
+from meta_emulator.graph.content import check_content, check_pin
 from meta_emulator.groups import start_group_delivery
 from meta_emulator.limits import SERVICE_WINDOW
 from meta_emulator.records import Message, Phone, SendAttempt
@@ -147,9 +147,9 @@ def _send_to_group(call: Call, attempt: SendAttempt) -> tuple[Message, JsonObjec
     group = world.groups.get(group_id)
     if group is None or group.number_id != call.number.id:
         raise GraphError(131041, "There is no such group.")
-    if kind not in ("text", "template", *phone_actions.MEDIA_TYPES):
+    if kind not in ("text", "template", "pin", *phone_actions.MEDIA_TYPES):
         raise GraphError(131051, "Message type is not supported in groups.")
-    checked = check_content(call, kind)
+    checked = check_pin(call) if kind == "pin" else check_content(call, kind)
     attempt.wa_id = group_id
     now = world.clock.now()
     message = Message(

@@ -24,6 +24,7 @@ from wa_service.web.openapi import operation
 from wa_service.web.problems import INVALID, NOT_FOUND, THROUGHPUT, ProblemError, of_failure
 from wa_service.web.sender_numbers import SenderClients, SenderNumber
 from wa_service.whatsapp.outbound.field_problems import problems
+from wa_service.whatsapp.outbound.messages import MarkAsRead
 from wa_service.whatsapp.phone_numbers import normalise_number
 
 REPLAYED: Final = {"Idempotency-Replayed": "true"}
@@ -216,18 +217,23 @@ class MessageRoutes:
     def add_to(self, api: APIBlueprint) -> None:
         """Add the routes."""
 
-        @api.post("/messages", **operation(200, MessageRecord, also_202=Queued, body="SendMessage", sends=True))
+        @api.post(
+            "/messages",
+            **operation(200, MessageRecord, also_200=Success, also_202=Queued, body="SendMessage", sends=True),
+        )
         @allow("send")
         def send_message() -> Response:
             """Send a message.
 
             Meta's own message object, and fields of ours beside it. The answer waits a moment for Meta's; that to a
-            message with a `send_at` to come does not.
+            message with a `send_at` to come does not. Meta's read mark (`"status": "read"`) is done at once.
             """
             priority = Priority.BULK if _prefers_async() else Priority.SINGLE
             key = idempotency_key()
             wait = 0.0 if priority is Priority.BULK else self.send_wait
             body = json_object()
+            if "status" in body and body.get("type") is None:
+                return self._mark_read(*_read_mark_of(body))
             if body.get("despite_stop") is True:
                 require_role("admin")
             submitted = self.send.submit(body, priority=priority, idempotency=key, wait=wait, caller=caller_name())
@@ -271,11 +277,14 @@ class MessageRoutes:
             It counts as a message of the number's throughput, so it may have to wait.
             """
             mark = _read_mark()
-            client = self.clients.find(mark.from_)
-            if not self.outbox.reserve_spare(client.phone_number_id):
-                raise ProblemError(THROUGHPUT, retry_after=1.0)
-            client.mark_as_read(path.wamid, typing=mark.typing)
-            return Success().respond()
+            return self._mark_read(path.wamid, typing=mark.typing, number=mark.from_)
+
+    def _mark_read(self, wamid: str, typing: bool, number: str | None) -> Response:
+        client = self.clients.find(number)
+        if not self.outbox.reserve_spare(client.phone_number_id):
+            raise ProblemError(THROUGHPUT, retry_after=1.0)
+        client.mark_as_read(wamid, typing=typing)
+        return Success().respond()
 
 
 def _answer(submitted: Submitted, priority: Priority) -> Response:
@@ -353,6 +362,18 @@ def _held(hold: Hold | None) -> HoldStatus | None:
     if hold is None:
         return None
     return HoldStatus.model_construct(reason=hold.reason, since=hold.since, until=hold.until)
+
+
+def _read_mark_of(body: Mapping[str, Any]) -> tuple[str, bool, str | None]:
+    """The message, whether typing is shown, and the number of Meta's own read mark."""
+    number = body.get("from")
+    try:
+        mark = MarkAsRead.model_validate({name: value for name, value in body.items() if name != "from"})
+    except ValidationError as error:
+        raise ProblemError(INVALID, "The body is not valid.", fields=problems(error)) from None
+    if number is not None and not isinstance(number, str):
+        raise ProblemError(INVALID, fields=[("from", "This must be a text.")])
+    return mark.message_id, mark.typing_indicator is not None, number
 
 
 def _participant(found: Participant) -> ParticipantStatus:

@@ -28,7 +28,7 @@ def message_schemas(numbers: Sequence[str], longest_ttl: int) -> dict[str, Schem
     _, generated = models_json_schema([(model, "validation") for model in TYPES.values()], ref_template=REF)
     schemas: dict[str, Schema] = generated["$defs"]
     for name in ("MediaObject", "CaptionedMedia", "DocumentMedia", "AudioMedia"):
-        schemas[name]["oneOf"] = [_given("id"), _given("link")]
+        schemas[name]["oneOf"] = [_given("id", type=["string", "integer"]), _given("link")]
     schemas["CardName"]["anyOf"] = [
         _given(part, minLength=1) for part in ("first_name", "middle_name", "last_name", "prefix", "suffix")
     ]
@@ -53,7 +53,24 @@ def message_schemas(numbers: Sequence[str], longest_ttl: int) -> dict[str, Schem
         "allOf": [_ref("Envelope"), _ref("Recipient"), {"anyOf": contents}],
         "examples": [{"to": "+15551234567", "text": "hello"}],
     }
+    schemas["ReadMarkOfMeta"] = _read_mark(numbers)
     return schemas
+
+
+def _read_mark(numbers: Sequence[str]) -> Schema:
+    return {
+        "description": "Meta's own body that marks a customer's message, and all before it, as read.",
+        "type": "object",
+        "properties": {
+            "messaging_product": {"const": "whatsapp"},
+            "status": {"const": "read"},
+            "message_id": {"type": "string", "minLength": 1, "maxLength": 1024},
+            "typing_indicator": _or_null({"type": "object", "properties": {"type": {"const": "text"}}}),
+            "from": {"enum": [*numbers, None]} if numbers else {"type": ["string", "null"]},
+            "type": {"type": "null"},
+        },
+        "required": ["status", "message_id"],
+    }
 
 
 def _take_envelope_out(schema: Schema, type_: str) -> None:
@@ -159,7 +176,7 @@ def _short_template() -> Schema:
         "title": "ShortTemplate",
         "type": "object",
         "properties": {
-            "name": {"type": "string", "pattern": "^[a-z0-9_]{1,512}$"},
+            "name": {"type": "string", "pattern": r"^\S{1,512}$"},
             "language": {"type": "string", "minLength": 2, "maxLength": 20},
             "header": {**value, "description": 'A text, or an object such as {"image": {"id": "…"}}.'},
             "body": {"type": "array", "items": value, "description": "The values of {{1}}, {{2}} …"},
@@ -170,12 +187,12 @@ def _short_template() -> Schema:
 
 
 def _degrees(limit: int, below: str) -> Schema:
-    text = {"type": "string", "pattern": rf"^-?(({below})(\.[0-9]{{1,12}})?|{limit}(\.0{{1,12}})?)$"}
+    text = {"type": "string", "pattern": rf"^[+-]?(({below})(\.[0-9]{{0,20}})?|{limit}(\.0{{0,20}})?)$"}
     return {"anyOf": [{"type": "number", "minimum": -limit, "maximum": limit}, text]}
 
 
 def _given(field: str, **more: Any) -> Schema:
-    return {"required": [field], "properties": {field: {"type": "string", **more}}}
+    return {"required": [field], "properties": {field: {"type": "string"} | more}}
 
 
 def _either(name: str, other: Schema) -> Schema:

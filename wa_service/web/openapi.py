@@ -30,7 +30,9 @@ _RATE_HEADERS: Final = {
 _JSON: Final = "application/json"
 _SENDABLE: Final = sorted(name for name, media in MEDIA_TYPES.items() if media.sendable)
 _BODIES: Final[dict[str, dict[str, Any]]] = {
-    "SendMessage": {_JSON: {"schema": {"$ref": REF.format(model="SendMessage")}}},
+    "SendMessage": {
+        _JSON: {"schema": {"anyOf": [{"$ref": REF.format(model=name)} for name in ("SendMessage", "ReadMarkOfMeta")]}}
+    },
     "UploadForm": {
         "multipart/form-data": {
             "schema": {
@@ -70,6 +72,7 @@ def operation(
     status: int,
     model: type[BaseModel] | None,
     *,
+    also_200: type[BaseModel] | None = None,
     also_202: type[BaseModel] | None = None,
     body: str | type[BaseModel] | None = None,
     sends: bool = False,
@@ -79,6 +82,7 @@ def operation(
     Args:
         status: of success.
         model: what success answers with; None: a file, or nothing.
+        also_200: another model with which success may answer.
         also_202: the model with which it may also answer 202, beside `model`.
         body: a name of `_BODIES`, or a model; a model without required fields may be left out.
         sends: whether it takes the headers of a send.
@@ -89,9 +93,10 @@ def operation(
         if status == 200:
             success["content"] = {"*/*": {"schema": {"type": "string", "format": "binary"}}}
     responses: dict[int, Any] = {status: success}
+    if also_200 is not None and model is not None:
+        responses[status] = _either("Done.", model, also_200)
     if also_202 is not None and model is not None:
-        either = [{"$ref": REF.format(model=model.__name__)}, also_202.model_json_schema(ref_template=REF)]
-        responses[202] = {"description": "It is queued.", "content": {_JSON: {"schema": {"anyOf": either}}}}
+        responses[202] = _either("It is queued.", model, also_202)
     more: dict[str, Any] = {}
     if isinstance(body, str):
         more["requestBody"] = {"required": True, "content": _BODIES[body]}
@@ -102,6 +107,11 @@ def operation(
     if sends:
         more["parameters"] = _SEND_HEADERS
     return {"responses": responses, "openapi_extensions": more}
+
+
+def _either(description: str, model: type[BaseModel], other: type[BaseModel]) -> dict[str, Any]:
+    schemas = [{"$ref": REF.format(model=model.__name__)}, other.model_json_schema(ref_template=REF)]
+    return {"description": description, "content": {_JSON: {"schema": {"anyOf": schemas}}}}
 
 
 def refuse_unknown_parameters(api: Blueprint) -> None:

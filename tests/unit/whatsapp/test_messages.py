@@ -198,7 +198,10 @@ BAD = [
     ("image", {"id": ""}, "image.id"),
     ("image", {"link": "ftp://a.example/a.jpg"}, "image.link"),
     ("image", {"id": "1", "caption": "c" * 1025}, "image.caption"),
-    ("audio", {"id": "1", "voice": "true"}, "audio.voice"),
+    ("audio", {"id": "1", "voice": "yes"}, "audio.voice"),
+    ("image", {"id": True}, "image.id"),
+    ("image", {"id": -1}, "image.id"),
+    ("location", {"latitude": "1.", "longitude": "1e1"}, "location"),
     ("document", {"id": "1", "filename": "f" * 241}, "document.filename"),
     ("sticker", {}, "sticker"),
     ("location", {"latitude": 91, "longitude": 0}, "location"),
@@ -221,6 +224,32 @@ BAD = [
 @pytest.mark.parametrize(("type_", "content", "path"), BAD)
 def test_what_meta_would_refuse_is_refused_with_its_path(type_: str, content: Any, path: str) -> None:
     assert refusal(type_, content)[0] == path
+
+
+AS_PEOPLE_WRITE_IT = [
+    ("location", {"latitude": "37.44216251868683", "longitude": "-122.16153582049394"}),
+    ("location", {"latitude": "+37.4", "longitude": "7."}),
+    ("text", {"body": "x", "preview_url": "true"}),
+    ("image", {"id": 1013859600285441}),
+    ("image", {"link": "HTTPS://files.example.org/a.jpg"}),
+    ("audio", {"id": "1", "voice": "false"}),
+    ("template", {"name": "Order-Update", "language": {"code": "en"}}),
+    ("interactive", {"type": "product", "action": {"catalog_id": 1, "product_retailer_id": 7}}),
+]
+
+
+@pytest.mark.parametrize(("type_", "content"), AS_PEOPLE_WRITE_IT)
+def test_what_only_meta_can_judge_is_sent_as_it_was_given(type_: str, content: Any) -> None:
+    assert parse_message({"to": TO, "type": type_, type_: content}).payload()[type_] == content
+
+
+def test_an_envelope_of_nulls_is_as_good_as_none() -> None:
+    nulls = {"messaging_product": None, "recipient_type": None, "context": None, "recipient": None, "type": None}
+    assert parse_message({"to": TO, "text": "hi", **nulls}) == parse_message({"to": TO, "text": "hi"})
+
+
+def test_an_empty_number_beside_a_user_id_is_none() -> None:
+    assert parse_message({"to": "", "recipient": "US.1349", "text": "hi"}).address == "US.1349"
 
 
 def test_a_limit_is_named_in_the_sentence() -> None:

@@ -32,6 +32,7 @@ _SENTENCES: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "tuple_type": lambda _: "This must be a list.",
     "bool_type": lambda _: "This must be true or false.",
     "int_type": lambda _: "This must be a whole number.",
+    "int_from_float": lambda _: "This must be a whole number.",
     "string_pattern_mismatch": lambda ctx: f"This must have the form {ctx['pattern']}.",
     "extra_forbidden": lambda _: "This field is unknown.",
     "literal_error": lambda ctx: f"This must be {ctx['expected']}.",

@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
+from wa_service.whatsapp.outbound.graph_values import Id
 from wa_service.whatsapp.outbound.media_parts import DocumentMedia, Link, MediaObject
 from wa_service.whatsapp.outbound.message_part import MessagePart
 
@@ -178,8 +179,8 @@ class CtaUrl(Interactive):
 class FlowParameters(MessagePart):
     """Which Flow to open, and where. `flow_cta`: Meta's schema allows 30 characters, SDKs 20."""
 
-    flow_message_version: str = "3"
-    flow_id: str | None = None
+    flow_message_version: Id = "3"
+    flow_id: Id | None = None
     flow_name: str | None = None
     flow_cta: str = Field(min_length=1, max_length=30)
     flow_token: str | None = None
@@ -217,8 +218,8 @@ class Flow(Interactive):
 class ProductAction(MessagePart):
     """One product of a catalogue."""
 
-    catalog_id: str = Field(min_length=1)
-    product_retailer_id: str = Field(min_length=1)
+    catalog_id: Id
+    product_retailer_id: Id
 
 
 class Product(Interactive):
@@ -234,7 +235,7 @@ class Product(Interactive):
 class ProductItem(MessagePart):
     """One product of a section."""
 
-    product_retailer_id: str = Field(min_length=1)
+    product_retailer_id: Id
 
 
 class ProductSection(MessagePart):
@@ -247,7 +248,7 @@ class ProductSection(MessagePart):
 class ProductListAction(MessagePart):
     """Products of a catalogue, in sections."""
 
-    catalog_id: str = Field(min_length=1)
+    catalog_id: Id
     sections: tuple[ProductSection, ...] = Field(fail_fast=True, min_length=1, max_length=10)
 
     @model_validator(mode="after")

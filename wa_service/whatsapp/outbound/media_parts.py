@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, StrictBool, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from wa_service.whatsapp.outbound.graph_values import Flag, Id
 from wa_service.whatsapp.outbound.message_part import MessagePart
 
 Caption = Annotated[str, Field(max_length=1024)]
-Link = Annotated[str, Field(pattern=r"^https?://\S+$")]
+Link = Annotated[str, Field(pattern=r"^[hH][tT][tT][pP][sS]?://\S+$")]
 
 
 class MediaObject(MessagePart):
     """A file by Meta's `id` or by a public `link`, exactly one of them (2.3)."""
 
-    id: str | None = Field(default=None, min_length=1)
+    id: Id | None = None
     link: Link | None = None
 
     @model_validator(mode="after")
@@ -43,7 +44,7 @@ class DocumentMedia(CaptionedMedia):
 
         A name of nothing else is no name.
         """
-        if not isinstance(value, str) or not value:
+        if not isinstance(value, str):
             return value
         name = value.replace("\\", "/").rpartition("/")[2]
         return "".join(mark for mark in name if mark.isprintable()).strip() or None
@@ -52,4 +53,4 @@ class DocumentMedia(CaptionedMedia):
 class AudioMedia(MediaObject):
     """A sound; `voice` makes it a voice note and needs OGG with OPUS, mono."""
 
-    voice: StrictBool | None = None
+    voice: Flag | None = None

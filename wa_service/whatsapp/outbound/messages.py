@@ -16,11 +16,12 @@ from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 import orjson
-from pydantic import Field, StrictBool, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from wa_service.whatsapp.addresses import is_user_id, recipient_fields
 from wa_service.whatsapp.outbound.field_problems import MessageProblem, problems
+from wa_service.whatsapp.outbound.graph_values import Flag
 from wa_service.whatsapp.outbound.interactive import AnyInteractive
 from wa_service.whatsapp.outbound.media_parts import AudioMedia, CaptionedMedia, DocumentMedia, MediaObject
 from wa_service.whatsapp.outbound.message_part import MessagePart
@@ -54,6 +55,10 @@ __all__ = [
 ]
 
 
+_CONSTANTS: Final = frozenset({"messaging_product", "recipient_type"})
+"""Where these are null they are as good as left out."""
+
+
 class ReplyContext(MessagePart):
     """The message that this one answers."""
 
@@ -85,11 +90,17 @@ class Message(MessagePart):
     @model_validator(mode="before")
     @classmethod
     def _number(cls, data: Any) -> Any:
-        if isinstance(data, Mapping) and data.get("recipient_type", "individual") == "individual":
-            to = data.get("to")
-            if isinstance(to, str | int | float) and not isinstance(to, bool):
-                return {**data, "to": _digits(to)}
-        return data
+        if not isinstance(data, Mapping):
+            return data
+        given = {name: value for name, value in data.items() if value is not None or name not in _CONSTANTS}
+        if given.get("to") == "" and given.get("recipient"):
+            del given["to"]
+        to = given.get("to")
+        if given.get("recipient_type", "individual") != "individual" or isinstance(to, bool):
+            return given
+        if isinstance(to, str | int | float):
+            given["to"] = _digits(to)
+        return given
 
     @property
     def address(self) -> str:
@@ -125,7 +136,7 @@ class TextBody(MessagePart):
     """A text of up to 4,096 characters, with a preview of its first link if wanted."""
 
     body: str = Field(min_length=1, max_length=4096)
-    preview_url: StrictBool | None = None
+    preview_url: Flag | None = None
 
 
 class TextMessage(Message):
@@ -170,7 +181,7 @@ class StickerMessage(Message):
     sticker: MediaObject
 
 
-_DEGREES: Final = re.compile(r"-?(0|[1-9][0-9]{0,2})(\.[0-9]{1,12})?")
+_DEGREES: Final = re.compile(r"[+-]?(0|[1-9][0-9]{0,2})(\.[0-9]{0,20})?")
 
 
 class LocationContent(MessagePart):
@@ -282,7 +293,7 @@ class MarkAsRead(MessagePart):
 
     messaging_product: Literal["whatsapp"] = "whatsapp"
     status: Literal["read"] = "read"
-    message_id: str = Field(min_length=1)
+    message_id: str = Field(min_length=1, max_length=1024)
     typing_indicator: TypingIndicator | None = None
 
     @classmethod

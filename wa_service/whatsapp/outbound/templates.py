@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Discriminator, Field, StrictInt, Tag, model_validator
 
+from wa_service.whatsapp.outbound.graph_values import WholeNumber
 from wa_service.whatsapp.outbound.media_parts import DocumentMedia, MediaObject
 from wa_service.whatsapp.outbound.message_part import MessagePart
 from wa_service.whatsapp.outbound.template_check import check_components
@@ -42,7 +43,7 @@ class Currency(MessagePart):
 
     fallback_value: str = Field(min_length=1)
     code: str = Field(pattern=r"^[A-Z]{3}$")
-    amount_1000: StrictInt
+    amount_1000: WholeNumber
 
 
 class CurrencyParameter(Parameter):
@@ -153,7 +154,7 @@ class Language(MessagePart):
 class Template(MessagePart):
     """Name, language and what goes into the template's variables."""
 
-    name: str = Field(pattern=r"^[a-z0-9_]{1,512}$")
+    name: str = Field(pattern=r"^\S{1,512}$")
     language: Language
     components: tuple[Component, ...] | None = Field(default=None, fail_fast=True, max_length=MOST_VALUES)
 
