@@ -70,7 +70,7 @@ def walk_every_road(lanes: Lanes, customer: str) -> None:
         [
             lanes.outbox.apply_status(meta_status(wamid(customer, "foreign"), "sent", recipient_id=customer), 1),
             events.stray({"n": "1", "m": {"from": customer}}),
-            events.management("user_preferences", {"value": preferences}),
+            events.management("user_preferences", {}, preferences),
             letters.add(message(customer, id=wamid(customer, "torn")), 1),
         ]
     )

@@ -87,7 +87,7 @@ def test_at_most_10000_letters_are_kept_and_the_oldest_go_first(
 
 
 def management(lanes: Lanes, i: int) -> Command:
-    return Events(lanes.store, retention_seconds=KEEP).management("account_update", {"value": i})
+    return Events(lanes.store, retention_seconds=KEEP).management("account_update", {}, i)
 
 
 def stray(lanes: Lanes, i: int) -> Command:

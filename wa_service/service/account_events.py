@@ -11,7 +11,6 @@ from wa_service.store.batches import Batches
 from wa_service.store.events import Events
 from wa_service.store.flusher import Command, StoreUnavailableError
 from wa_service.store.inbox import Inbox
-from wa_service.store.size_limits import bounded
 from wa_service.store.template_categories import TemplateCategories
 from wa_service.store.template_pauses import FIRST_PAUSE, SECOND_PAUSE, TemplatePauses
 from wa_service.whatsapp.webhooks.events import ManagementEvent, Piece, parse_piece
@@ -21,7 +20,6 @@ from wa_service.whatsapp.webhooks.json_fields import text_of
 from wa_service.whatsapp.webhooks.management_events import digits_only
 
 # A history, for example, is so large that a thousand of them would fill the store.
-LARGEST_QUARANTINED = 65_536
 LONGEST_NAME = 64
 _PAUSED_TEMPLATES = {"PAUSED": "template_paused", "DISABLED": "template_disabled"}
 # Of a disabled one Meta refuses what waited, so that it ends with what to do.
@@ -78,7 +76,7 @@ class AccountEvents:
     def management(self, piece: Piece) -> list[PendingWrite]:
         """Return the writes for a management event."""
         event = parse_piece(piece)
-        keep = self._events.management(piece.field, quarantine_form(piece))
+        keep = self._events.management(piece.field, _origin_of(piece), piece.raw)
         if not isinstance(event, ManagementEvent):
             return [PendingWrite(keep, piece, check_kept)]
         writes = [PendingWrite(keep, piece, partial(self._log_event, event.event))]
@@ -100,7 +98,7 @@ class AccountEvents:
 
     def notice(self, piece: Piece) -> PendingWrite:
         """Return the write for an error that belongs to no message, or for a customer's action outside the chat."""
-        keep = self._events.management(piece.kind, quarantine_form(piece))
+        keep = self._events.management(piece.kind, _origin_of(piece), piece.raw)
         return PendingWrite(keep, piece, self._log_notice if piece.kind == "error" else check_kept)
 
     def number_seen_as(self, piece: Piece) -> list[PendingWrite]:
@@ -154,10 +152,15 @@ class AccountEvents:
         return []
 
     def _identities(self, piece: Piece) -> list[PendingWrite]:
-        """Return the writes for ids that were replaced; where Meta names no number of ours, on each of them."""
+        """Return the writes for ids that were replaced.
+
+        Where one number is meant it is remembered of whom we do not know yet, too: the message of before may come
+        later. Where Meta names none of several it holds on each of them for whom we know there.
+        """
         numbers = [piece.phone_number_id] if piece.phone_number_id in self._numbers else self._numbers
+        only_known = len(numbers) > 1
         return [
-            PendingWrite(self._inbox.link(number, identity, at), piece, _check_linked)
+            PendingWrite(self._inbox.link(number, identity, at, only_known=only_known), piece, _check_linked)
             for identity, at in identities_of_update(piece.raw)
             for number in numbers
         ]
@@ -194,13 +197,11 @@ class AccountEvents:
             self._log.info("whatsapp.limit.reported", number=result.decode(), per_second=per_second)
 
 
-def quarantine_form(piece: Piece) -> dict[str, Any]:
-    """Return a piece in the form in which it is kept beside the conversations."""
+def _origin_of(piece: Piece) -> dict[str, Any]:
     return {
         "waba_id": piece.waba_id,
         "phone_number_id": piece.phone_number_id,
         "timestamp": piece.timestamp or piece.entry_time,
-        "value": bounded(piece.raw, LARGEST_QUARANTINED),
     }
 
 

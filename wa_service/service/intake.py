@@ -10,7 +10,6 @@ from typing import Any
 from wa_service.observability import log, metrics
 from wa_service.observability.metrics_buffer import MetricsBuffer
 from wa_service.service.account_events import (
-    LARGEST_QUARANTINED,
     AccountEvents,
     PendingWrite,
     check_kept,
@@ -20,7 +19,7 @@ from wa_service.service.marketing_consent import PREFERENCES_FIELD, MarketingCon
 from wa_service.service.odd_webhooks import OddWebhooks
 from wa_service.store.client import Store
 from wa_service.store.dead_letters import DeadLetters
-from wa_service.store.events import Events
+from wa_service.store.events import LARGEST_QUARANTINED, Events
 from wa_service.store.flusher import StoreUnavailableError
 from wa_service.store.inbox import Inbox
 from wa_service.store.outbox import Outbox

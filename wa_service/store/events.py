@@ -12,7 +12,7 @@ from wa_service.store.client import Store, text
 from wa_service.store.compaction import Compaction
 from wa_service.store.flusher import Command
 from wa_service.store.keys import SEEN_SECONDS, mark
-from wa_service.store.size_limits import shallow, write
+from wa_service.store.size_limits import bounded, shallow, write
 from wa_service.whatsapp.webhooks.events import Piece
 from wa_service.whatsapp.webhooks.identity import identity_of_address
 
@@ -20,6 +20,8 @@ from wa_service.whatsapp.webhooks.identity import identity_of_address
 UNREADABLE = "unreadable"
 # So many entries leave the stream in one step: 400,000 held the server for 67 ms.
 MOST_TRIMMED = 10_000
+LARGEST_QUARANTINED = 65_536
+"""Bytes of one object in the lists of what is kept beside the conversations."""
 Kind = Literal[
     "message",
     "transcript",
@@ -94,9 +96,18 @@ class Events:
             pass
         Compaction(self._store).run_daily()
 
-    def management(self, field: str, data: Mapping[str, Any]) -> Command:
-        """Keep a management event or a notice, in the stream, too. Result: b"kept"."""
-        return self._quarantine("management", {"field": field, **data}, kind="management")
+    def management(self, field: str, data: Mapping[str, Any], value: Any) -> Command:
+        """Keep a management event or a notice, and tell it whole in the stream. Result: b"kept".
+
+        The list of the last ones has of a large value its short values only, as both have of one nested too deeply.
+        """
+        told = {"field": field, **data}
+        short = orjson.dumps(told | {"value": bounded(value, LARGEST_QUARANTINED)})
+        try:
+            whole = write(told | {"value": value})
+        except TypeError:
+            whole = short
+        return self._quarantine("management", short, kind="management", told=whole)
 
     def console(self, conversation: str, change: Mapping[str, Any]) -> None:
         """Tell what somebody changed in the console; conversation: "" where it is about none."""
@@ -130,11 +141,10 @@ class Events:
 
     def stray(self, data: Mapping[str, Any]) -> Command:
         """Keep what came for a number that is not ours; nobody answers it. Result: b"kept"."""
-        return self._quarantine("stray", data, kind="")
+        return self._quarantine("stray", orjson.dumps(data), kind="")
 
-    def _quarantine(self, name: str, data: Mapping[str, Any], *, kind: str) -> Command:
-        entry = orjson.dumps(data)
-        return self._store.step("quarantine", list=name, entry=entry, retention=self._retention, kind=kind)
+    def _quarantine(self, name: str, entry: bytes, *, kind: str, told: bytes = b"") -> Command:
+        return self._store.step("quarantine", list=name, entry=entry, retention=self._retention, kind=kind, told=told)
 
     def set_limits(
         self, number_or_waba: str, *, throughput: int | None = None, daily_limit: int | None = None

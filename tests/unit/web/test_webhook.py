@@ -315,11 +315,15 @@ def test_management_events_are_kept_and_told_to_the_stream(web: Web) -> None:
     assert events[0]["data"]["value"] == value
 
 
-def test_a_management_event_as_large_as_a_history_leaves_its_content_out(web: Web) -> None:
-    web.webhook(delivery({"threads": ["x" * 100_000]}, field="history"))
+def test_a_management_event_however_large_is_told_whole(web: Web, redis_client: redis.Redis) -> None:
+    value = {"state_sync": [{"type": "contact", "contact": {"full_name": "x" * 100_000}, "action": "remove"}]}
+
+    web.webhook(delivery(value, field="smb_app_state_sync"))
 
     [event] = web.get("/v1/events").json["items"]
-    assert event["data"]["value"].keys() == {"left_out"}
+    assert event["data"]["value"] == value
+    [listed] = redis_client.lrange(f"{PREFIX}management", 0, -1)
+    assert orjson.loads(listed)["value"] == {"left_out": True}  # a list of a thousand would not fit into the memory
 
 
 def test_an_error_notice_is_kept(web: Web) -> None:

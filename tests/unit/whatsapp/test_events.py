@@ -278,10 +278,16 @@ def test_a_product_enquiry_is_read_with_what_is_there(
     )
 
 
-def test_media_without_id_are_malformed(inbound: Callable[[str], Any]) -> None:
+def test_media_without_id_are_read_with_what_is_there(inbound: Callable[[str], Any]) -> None:
     delivery = inbound("audio_voice")
     del message_of(delivery)["audio"]["id"]
-    assert read(delivery).reason == "the audio has no id"
+    assert (read(delivery).media_id, read(delivery).voice) == ("", True)
+
+
+def test_the_id_of_media_may_be_a_number(inbound: Callable[[str], Any]) -> None:
+    delivery = inbound("audio_voice")
+    message_of(delivery)["audio"]["id"] = 1003383421387256
+    assert read(delivery).media_id == "1003383421387256"
 
 
 def test_events_cannot_be_changed(inbound: Callable[[str], Any]) -> None:

@@ -9,6 +9,7 @@ for i = 1, #marks_and_messages, 2 do
   if redis.call('SET', seen, '', 'NX', 'EX', mark_seconds) then fresh[#fresh + 1] = marks_and_messages[i + 1] end
 end
 if #fresh == 0 then return 'duplicate' end
-local conversation = #who.numbers > 0 and owner(number, who.numbers[1]) or ''
+local conversation = #who.numbers > 0 and owner(number, who.numbers[1]) or
+  #who.ids > 0 and redis.call('GET', alias_key(number, who.ids[1])) or ''
 append_event('history', conversation, '{' .. thread .. ',"messages":[' .. table.concat(fresh, ',') .. ']}', retention)
 return 'kept'

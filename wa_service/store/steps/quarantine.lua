@@ -1,10 +1,11 @@
 -- Keep what is not handled: a management event, a notice, or what came for a number that is not ours. list: "management"
--- or "stray", of which the last 1,000 are kept · kind: under which the events stream has it, "" not at all.
+-- or "stray", of which the last 1,000 are kept · kind: under which the events stream has it, "" not at all · told: what
+-- the stream has of it.
 -- Return "kept".
--- args: list entry retention:number kind
+-- args: list entry retention:number kind told
 -- include: refuse_when_full clock lifetime thread events
 redis.call('LPUSH', prefix .. list, entry)
 redis.call('LTRIM', prefix .. list, 0, 999)
 redis.call('EXPIRE', prefix .. list, retention)
-if kind ~= '' then append_event(kind, '', entry, retention) end
+if kind ~= '' then append_event(kind, '', told, retention) end
 return 'kept'

@@ -14,6 +14,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from wa_service.whatsapp.webhooks.history import HISTORY_FIELD, threads, without_threads
 from wa_service.whatsapp.webhooks.identity import address_of
+from wa_service.whatsapp.webhooks.json_fields import seconds_of
 from wa_service.whatsapp.webhooks.management_events import MANAGEMENT_FIELDS
 from wa_service.whatsapp.webhooks.thread_events import (
     ECHO_FIELDS,
@@ -108,7 +109,7 @@ def walk(delivery: object) -> Iterator[Piece]:
         if not isinstance(entry, dict):
             yield _malformed(_Origin("", "", "", 0), entry, "the entry is not an object")
             continue
-        waba_id, entry_time = _text(entry.get("id")), seconds(entry.get("time"))
+        waba_id, entry_time = _text(entry.get("id")), seconds_of(entry.get("time"))
         changes = entry.get("changes")
         if not isinstance(changes, list):
             yield _malformed(_Origin("", waba_id, "", entry_time), entry, "changes is not a list")
@@ -181,7 +182,7 @@ def _walk_thread(value: dict[str, Any], origin: _Origin) -> Iterator[Piece]:
             origin,
             raw=raw,
             id_=_text(raw.get("id")),
-            timestamp=seconds(raw.get("timestamp")),
+            timestamp=seconds_of(raw.get("timestamp")),
             addresses=addresses,
             contact=contact,
         )
@@ -211,8 +212,8 @@ def _walk_value(value: dict[str, Any], origin: _Origin) -> Iterator[Piece]:
                 yield read(item, known, only, origin)
             else:
                 yield _malformed(origin, item, f"an item of {key} is not an object")
-    if not found:
-        yield _malformed(origin, value, "neither messages nor statuses, errors or user_actions")
+    if not found:  # nothing that we know of: it is told as it is
+        yield _piece("management", origin, raw=value, timestamp=origin.entry_time)
 
 
 _Contact: TypeAlias = dict[str, Any] | None
@@ -233,7 +234,7 @@ def _message(item: dict[str, Any], known: list[dict[str, Any]], only: _Contact, 
         origin.waba_id,
         origin.phone_number_id,
         id_,
-        seconds(item.get("timestamp")),
+        seconds_of(item.get("timestamp")),
         addresses,
         contact,
         item,
@@ -273,7 +274,7 @@ def _status(item: dict[str, Any], known: list[dict[str, Any]], only: _Contact, o
         origin,
         raw=item,
         id_=id_,
-        timestamp=seconds(item.get("timestamp")),
+        timestamp=seconds_of(item.get("timestamp")),
         contact=contact,
         addresses=_status_addresses(item, contact),
     )
@@ -309,7 +310,7 @@ def _user_action(item: dict[str, Any], known: list[dict[str, Any]], only: _Conta
         "user_action",
         origin,
         raw=item,
-        timestamp=seconds(item.get("timestamp")),
+        timestamp=seconds_of(item.get("timestamp")),
         contact=contact,
         addresses=_distinct([beside.get("wa_id"), beside.get("user_id"), beside.get("parent_user_id")]),
     )
@@ -369,16 +370,3 @@ def _distinct(values: Iterable[object]) -> tuple[str, ...]:
 
 def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
-
-
-def seconds(value: object) -> int:
-    """Unix seconds from Meta's text or number (5.4), or from milliseconds; 0 where it is neither."""
-    if isinstance(value, str):
-        value = int(value) if value.isascii() and value.isdigit() and len(value) <= _MOST_DIGITS else None
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 10**_MOST_DIGITS:
-        return 0
-    return value if value < _FIRST_IN_MS else value // 1000
-
-
-_MOST_DIGITS: Final = 14
-_FIRST_IN_MS: Final = 10**11

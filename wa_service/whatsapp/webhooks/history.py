@@ -41,10 +41,10 @@ def without_threads(value: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def named_contacts(value: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield (number, name) of each contact that was added to the address book, or changed in it."""
+    """Yield (number, name) of each contact that is in the address book, new or changed."""
     for change in _list(value.get("state_sync")):
         contact = change.get("contact") if isinstance(change, dict) else None
-        if isinstance(contact, dict) and change.get("action") == "add":
+        if isinstance(contact, dict) and change.get("action") != "remove":
             number, name = address_of(contact.get("phone_number")), contact.get("full_name")
             if number and isinstance(name, str) and name:
                 yield number, name

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from wa_service.whatsapp.addresses import as_stored, spellings
 from wa_service.whatsapp.phone_numbers import is_number
+from wa_service.whatsapp.webhooks.json_fields import seconds_of
 
 _NEW_NUMBER: Final = ("wa_id", "new_wa_id")
 _USER_IDS: Final = ("user_id", "parent_user_id")
@@ -113,7 +114,7 @@ def _identity_of_system_message(
 
 
 def identities_of_update(value: Mapping[str, Any]) -> Iterator[tuple[Identity, int]]:
-    """What the management field `user_id_update` says, with the time of each (s, as Meta wrote it)."""
+    """What the management field `user_id_update` says, with the time of each (s)."""
     updates = value.get("user_id_update")
     for update in updates if isinstance(updates, list) else [updates]:
         if not isinstance(update, dict):
@@ -123,10 +124,9 @@ def identities_of_update(value: Mapping[str, Any]) -> Iterator[tuple[Identity, i
         current = _addresses([pair.get("current") for pair in pairs])
         previous = _addresses([pair.get("previous") for pair in pairs])
         if current or previous:
-            when = update.get("timestamp")
-            at = int(when) if isinstance(when, int | str) and str(when).isdigit() else 0
             known_by = address_of(update.get("wa_id"))
-            yield Identity(user_ids=current, previous_ids=previous, known_by=known_by, is_change=True), at
+            who = Identity(user_ids=current, previous_ids=previous, known_by=known_by, is_change=True)
+            yield who, seconds_of(update.get("timestamp"))
 
 
 def _values(found: Mapping[str, Any], names: Iterable[str]) -> list[object]:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, ClassVar, Final
 
-from wa_service.whatsapp.webhooks.json_fields import JsonObject, text_of
+from wa_service.whatsapp.webhooks.identity import address_of
+from wa_service.whatsapp.webhooks.json_fields import JsonObject, seconds_of, text_of
 
 UNLIMITED: Final = 0
 """A daily limit of 0 means: none."""
@@ -156,13 +157,12 @@ def _preferences(value: JsonObject) -> dict[str, Any]:
 
 
 def _preference(item: Mapping[str, Any]) -> Preference:
-    stamp = item.get("timestamp")
-    addresses = (text_of(item, "wa_id"), text_of(item, "user_id"), text_of(item, "parent_user_id"))
+    addresses = map(address_of, map(item.get, ("wa_id", "user_id", "parent_user_id")))
     return Preference(
         addresses=tuple(address for address in addresses if address),
         category=text_of(item, "category"),
         value=text_of(item, "value"),
-        timestamp=stamp if isinstance(stamp, int) and not isinstance(stamp, bool) else 0,
+        timestamp=seconds_of(item.get("timestamp")),
     )
 
 

@@ -12,6 +12,7 @@ from wa_service.whatsapp.webhooks.envelope import Piece
 from wa_service.whatsapp.webhooks.json_fields import (
     JsonObject,
     UnreadableError,
+    id_of,
     needed_number,
     needed_object,
     needed_text,
@@ -127,12 +128,10 @@ def _is_product_enquiry(raw: JsonObject) -> bool:
 
 
 def _media(raw: JsonObject, type_: str) -> tuple[dict[str, Any], tuple[str, str, str, str, str]]:
+    """The file's fields; `media_id` is "" where Meta gives none, as it does where it could not fetch the file."""
     body = needed_object(raw, type_)
-    media_id = text_of(body, "id")
-    if not media_id and not raw.get("errors"):
-        raise UnreadableError(f"the {type_} has no id")
     read = (
-        media_id,
+        id_of(body, "id"),
         text_of(body, "mime_type"),
         text_of(body, "sha256"),
         text_of(body, "url"),
