@@ -81,6 +81,17 @@ local function had_since(conversation, address)
   return tonumber(redis.call('HGET', contact_key(conversation), 'at:' .. address) or 0)
 end
 
+-- number_since(number, conversation, spellings) -> since when (s) a conversation has a number, in the latest of its spellings.
+local function number_since(number, conversation, spellings)
+  local since = 0
+  for _, address in ipairs(spellings) do
+    if redis.call('GET', alias_key(number, address)) == conversation then
+      since = math.max(since, had_since(conversation, address))
+    end
+  end
+  return since
+end
+
 -- Who wants no marketing wants it under no address: see `stop`.
 local function tell_new_address(conversation)
   if redis.call('HEXISTS', contact_key(conversation), 'stopped_at') == 1 then
@@ -105,6 +116,15 @@ local function leaves_number(number, address, conversation, at, retention)
   remove_word(conversation, 'addresses', address)
   redis.call('SET', former_key(number, address), at .. ' ' .. conversation, 'EX', retention)
   add_word(conversation, 'former', address)
+end
+
+-- A number goes in all its spellings, or two people would have it.
+local function gives_number_up(number, spellings, conversation, at, retention)
+  for _, address in ipairs(spellings) do
+    if redis.call('GET', alias_key(number, address)) == conversation then
+      leaves_number(number, address, conversation, at, retention)
+    end
+  end
 end
 
 -- Of what two contacts of one person say about marketing the later word holds.
@@ -288,7 +308,7 @@ local function by_numbers(number, who, conversation, at, retention)
   local theirs = {}
   for _, spellings in ipairs(who.numbers) do
     local other, held = owner(number, spellings)
-    local late = other and at < had_since(other, held)
+    local late = other and at < number_since(number, other, spellings)
     local is_theirs = true
     if not other or (late and #who.ids == 0) then
       local former = former_owner(number, spellings, at)
@@ -305,7 +325,7 @@ local function by_numbers(number, who, conversation, at, retention)
       elseif conversation and not has_user_id(conversation) and #who.ids == 0 then
         conversation = join(number, conversation, other, retention)
       elseif not late and #who.ids > 0 then
-        leaves_number(number, held, other, at, retention) -- given to somebody else: two user ids are two people
+        gives_number_up(number, spellings, other, at, retention) -- given to somebody else: two user ids are two people
         held = nil
       else
         is_theirs = false
@@ -320,9 +340,9 @@ end
 -- Whoever has user ids that the change does not name is somebody else, if it names any.
 local function by_change(number, who, conversation, at, retention)
   local function may_be(other) return not has_user_id(other) or (not conversation and #who.previous == 0) end
-  local holder, held = owner(number, who.known_by)
+  local holder = owner(number, who.known_by)
   local left = not holder and former_owner(number, who.known_by, at)
-  if holder and holder ~= conversation and at >= had_since(holder, held) and may_be(holder) then
+  if holder and holder ~= conversation and at >= number_since(number, holder, who.known_by) and may_be(holder) then
     conversation = join(number, conversation, holder, retention)
   elseif left and may_be(left) then
     conversation = join(number, conversation, left, retention)
@@ -331,13 +351,13 @@ local function by_change(number, who, conversation, at, retention)
   local theirs = {}
   if not who.leaves and not holder and not left then theirs[1] = who.known_by[1] end
   for _, spellings in ipairs(who.numbers) do
-    local other, under = owner(number, spellings)
+    local other = owner(number, spellings)
     local former = not other and former_owner(number, spellings, at)
     local found = other or former
     if not found then
       theirs[#theirs + 1] = spellings[1]
-    elseif other and other ~= conversation and had_since(other, under) < at then
-      leaves_number(number, under, other, at, retention) -- two numbers at one time were two people
+    elseif other and other ~= conversation and number_since(number, other, spellings) < at then
+      gives_number_up(number, spellings, other, at, retention) -- two numbers at one time were two people
       theirs[#theirs + 1] = spellings[1]
     elseif found ~= conversation and (not has_user_id(found) or #who.ids == 0) then
       conversation = join(number, conversation, found, retention)
