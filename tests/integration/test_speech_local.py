@@ -390,6 +390,31 @@ def test_a_stopped_pipeline_leaves_no_process() -> None:
     assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
 
 
+SPANISH = (Path(__file__).parents[1] / "voice" / "es_person.ogg").read_bytes()
+
+
+def test_a_note_in_another_language_is_told_which_one_is_understood(pipeline: Pipeline) -> None:
+    result = handled(pipeline, File(SPANISH))
+
+    assert (result.intent, result.is_understood) == ("other_language", False)
+    assert "in English only" in result.replies[0]["text"]["body"]
+
+
+@pytest.mark.skipif(not multilingual_is_installed(), reason="the extra `multilingual` is not installed")
+def test_the_multilingual_model_hears_spanish_and_the_english_script_answers() -> None:
+    model = Path("multilingual")
+    options = ConversationOptions(intents="semantic", speech="local", speech_model=model, speech_timeout=90.0)
+    pipeline = make_pipeline(options)
+    pipeline.start()
+    try:
+        result = handled(pipeline, File(SPANISH))
+    finally:
+        pipeline.stop()
+
+    assert "hablar con una persona" in (result.transcript or "").lower()
+    assert (result.intent, result.is_understood) == ("person", True)
+
+
 @pytest.mark.skipif(not multilingual_is_installed(), reason="the extra `multilingual` is not installed")
 def test_the_multilingual_model_is_loaded_within_its_limits_and_names_no_only_language() -> None:
     with started("--model", "multilingual", seconds=60.0) as client:

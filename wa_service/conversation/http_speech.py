@@ -43,12 +43,14 @@ class Transcript:
     """The words of a recording.
 
     `confidence`: 0 to 1, None where the service gives none. `only_language`: the name of the only language that the
-    service understands, "" where it understands several or does not say.
+    service understands, "" where it understands several or does not say. `speech_seconds`: how long somebody speaks in
+    it, 0 where it does not say.
     """
 
     text: str
     confidence: float | None = None
     only_language: str = ""
+    speech_seconds: float = 0.0
 
 
 class SpeechClient:
@@ -117,7 +119,9 @@ class SpeechClient:
             raise self._failed(f"HTTP {answer.status} without a text")
         only_language = found.get("only_language")
         language = only_language if isinstance(only_language, str) else ""
-        return Transcript(found["text"], _confidence(found), language)
+        seconds = found.get("speech_seconds")
+        spoken = float(seconds) if isinstance(seconds, (int, float)) else 0.0
+        return Transcript(found["text"], _confidence(found), language, spoken)
 
     def _failed(self, reason: str) -> SpeechFailedError:
         self._log.warning("whatsapp.conversation.speech_failed", reason=reason)

@@ -61,6 +61,7 @@ class ConversationProblem(StrEnum):
     """Why a message got no answer of its own; each has a scripted reply under `problems`."""
 
     UNCLEAR = "unclear"
+    OTHER_LANGUAGE = "other_language"
     SILENCE = "silence"
     TOO_LONG = "too_long"
     UNREADABLE = "unreadable"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import BoundedSemaphore
 
-from wa_service.conversation.http_speech import SpeechClient, SpeechFailedError
+from wa_service.conversation.http_speech import SpeechClient, SpeechFailedError, Transcript
 from wa_service.conversation.intents import words
 from wa_service.conversation.script import ConversationProblem
 from wa_service.observability import metrics
@@ -36,6 +36,11 @@ MAX_RECORDINGS = 32
 _LONG_TEXT = 100
 _MAX_COMPRESSION = 2.4
 """Whisper's own bound for a text that repeats itself."""
+_LEAST_OF_ITS_LANGUAGE = 0.5
+"""Confidence of a model that knows one language (docs/script.md has what was measured): below it what is said is most
+probably in another one, or nobody would understand it."""
+_LEAST_SPEECH = 0.5
+"""Seconds of speech in which a model that found no words did not hear silence."""
 _RETRY_AFTER = 5.0
 """Seconds after which one more may find room."""
 
@@ -105,12 +110,20 @@ class Transcriber:
             return Transcription(problem=ConversationProblem.UNREADABLE)
         except SpeechFailedError:
             return Transcription(problem=ConversationProblem.SPEECH_OFF)
-        text, confidence = transcript.text.strip(), transcript.confidence
+        text = transcript.text.strip()
+        return Transcription(text, transcript.confidence, self._problem(text, transcript), transcript.only_language)
+
+    def _problem(self, text: str, transcript: Transcript) -> ConversationProblem | None:
+        """Why the words cannot be relied on, None where they can."""
+        confidence = transcript.confidence
         if not text:
-            return Transcription("", confidence, ConversationProblem.SILENCE)
+            if transcript.speech_seconds < _LEAST_SPEECH:
+                return ConversationProblem.SILENCE
+            confidence = 0.0
+        if transcript.only_language and confidence is not None and confidence < _LEAST_OF_ITS_LANGUAGE:
+            return ConversationProblem.OTHER_LANGUAGE
         unclear = (confidence is not None and confidence < self._min_confidence) or is_loop(text)
-        problem = ConversationProblem.UNCLEAR if unclear else None
-        return Transcription(text, confidence, problem, transcript.only_language)
+        return ConversationProblem.UNCLEAR if unclear else None
 
     def _fetch(self, recording: Audio, fetch_media: FetchMedia) -> Media | ConversationProblem:
         # Meta says so itself when it could not fetch the file (131052, reference 5.6).

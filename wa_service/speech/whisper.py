@@ -47,6 +47,8 @@ class WhisperTranscriber:
             "language": info.language,
             # Ours: who is not understood may be told why.
             "only_language": "English" if self._language == "en" else "",
+            # Ours: where no words were found it tells silence from what nobody understands.
+            "speech_seconds": round(info.duration_after_vad, 2),
             "duration": round(len(samples) / RATE, 2),
             "text": " ".join(segment.text.strip() for segment in found),
             "segments": [

@@ -34,7 +34,7 @@ fallback: {reply: [{text: "?"}]}
 problems:
 """ + "".join(
     f"  {name}: {{reply: [{{text: '{name}'}}]}}\n"
-    for name in ("unclear", "silence", "too_long", "unreadable", "media_gone", "speech_off")
+    for name in ("unclear", "other_language", "silence", "too_long", "unreadable", "media_gone", "speech_off")
 )
 
 NOTE = {"type": "audio", "audio": {"id": "77", "mime_type": "audio/ogg; codecs=opus", "voice": True}}
@@ -126,7 +126,13 @@ def test_the_seconds_of_a_note_are_observed(listen: Any) -> None:
 
 WRONG = {
     "not heard well": (Transcript("what thyme", 0.59), "unclear"),
+    "another language": (Transcript("I can't wait to see you.", 0.46, "English"), "other_language"),
+    "another language without words": (Transcript("", None, "English", 2.0), "other_language"),
+    "not heard well in its language": (Transcript("what thyme", 0.55, "English"), "unclear"),
+    "as little of a model of many languages": (Transcript("que", 0.3), "unclear"),
+    "speech without words": (Transcript("", None, "", 2.0), "unclear"),
     "silence": (Transcript(" ", 0.0), "silence"),
+    "a click": (Transcript("", None, "English", 0.3), "silence"),
     "too long": (RecordingTooLongError(), "too_long"),
     "cannot be decoded": (RecordingUnreadableError(), "unreadable"),
     "the service fails": (SpeechFailedError("x"), "speech_off"),
@@ -269,7 +275,7 @@ QUOTING = SCRIPT.replace("text: 'unclear'", "text: 'unclear {{ text }} {{ only_l
 
 
 def test_what_is_not_clear_is_quoted_to_nobody(make_pipeline: MakePipeline) -> None:
-    speech = Speech(Transcript("When was the ass?", 0.4, "English"))
+    speech = Speech(Transcript("When was the ass?", 0.55, "English"))
     result = handled(make_pipeline(QUOTING, transcriber=Transcriber(speech)), NOTE, Fetch(File()))
 
     assert (said(result), result.transcript) == (["unclear  English"], "When was the ass?")
