@@ -244,10 +244,11 @@ def run(patient: Lanes) -> Iterator[Callable[..., InboundWorker]]:
     started: list[tuple[InboundWorker, gevent.Greenlet]] = []
 
     def start(handle: Callable[[Utterance], PipelineResult], **options: Any) -> InboundWorker:
+        receipts, typing_after = options.pop("receipts", NO_RECEIPTS), options.pop("typing_after", 0.0)
         worker = InboundWorker(
-            PoliteInbox(patient.store, retention_seconds=KEEP, debounce=0.05, **options),
-            Conversation(handle),  # type: ignore[arg-type]  # what the worker calls of it
-            NO_RECEIPTS,
+            PoliteInbox(patient.store, **{"retention_seconds": KEEP, "debounce": 0.05} | options),
+            Conversation(handle, typing_after),  # type: ignore[arg-type]  # what the worker calls of it
+            receipts,
             no_media,
             consumer="w",
             concurrency=8,
@@ -262,6 +263,68 @@ def run(patient: Lanes) -> Iterator[Callable[..., InboundWorker]]:
         worker.stop()
         consuming.kill()
         worker.kill()
+
+
+def begun(lanes: Lanes, consumer: str = "p") -> list[tuple[str, str]]:
+    """What a worker that shows typing hears of bursts."""
+    told: list[tuple[str, str]] = []
+    lanes.inbox.take(
+        consumer, next(_counters), 1, on_burst=lambda number, message_id: told.append((number, message_id))
+    )
+    return told
+
+
+def test_the_first_of_a_burst_is_told_once_to_show_typing(patient: Lanes) -> None:
+    patient.admit(text("w1", "I would like"), text("w2", "a room"))
+    assert begun(patient) == [(NUMBER, "w1")]
+    patient.admit(text("w3", "for two"))
+    assert begun(patient, "another") == []
+    work = take(patient)
+    assert finish(patient, work)
+    patient.admit(text("w4", "and breakfast"))
+    assert begun(patient) == [(NUMBER, "w4")]
+
+
+def test_of_what_is_due_at_once_or_taken_by_then_no_typing_is_told(patient: Lanes) -> None:
+    patient.admit(text("w1", "before"), button("b1"))
+    patient.hurry()
+    assert begun(patient) == []
+
+
+def test_who_talks_with_a_person_sees_no_typing_of_ours(patient: Lanes, store: Store) -> None:
+    patient.admit(text("w1", "hello"))
+    finish(patient, take(patient))
+    store.do("HSET", f"{PREFIX}contact:{CONVERSATION}", "paused_until", int(time.time() * 1000) + 60_000)
+    patient.admit(text("w2", "are you there?"))
+    assert begun(patient) == []
+
+
+def test_where_it_is_off_no_burst_begins(lanes: Lanes) -> None:
+    lanes.admit(text("w1", "one"))
+    assert begun(lanes) == []
+    assert lanes.store.do("EXISTS", f"{PREFIX}begun") == 0
+
+
+class Shown:
+    """Read receipts that remember whom they showed typing."""
+
+    def __init__(self) -> None:
+        self.messages: list[str] = []
+
+    def show_typing(self, _number: str, message_id: str) -> None:
+        self.messages.append(message_id)
+
+
+@pytest.mark.parametrize(("typing_after", "shown"), [(0.0, ["w1"]), (1.0, [])])
+def test_while_a_burst_waits_its_customer_sees_typing_unless_a_tool_decides(
+    patient: Lanes, run: Callable[..., InboundWorker], typing_after: float, shown: list[str]
+) -> None:
+    receipts = Shown()
+    patient.admit(text("w1", "one"), text("w2", "two"))
+    run(lambda _: PipelineResult(), receipts=receipts, debounce=WINDOW, typing_after=typing_after)
+    gevent_until(lambda: receipts.messages == shown and patient.store.do("LLEN", NAMES.wake) == 0)
+    assert receipts.messages == shown
+    assert (due_in(patient) or 0) > 0  # it still waits
 
 
 def album() -> list[Piece]:

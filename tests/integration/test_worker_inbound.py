@@ -37,14 +37,13 @@ Handle = Callable[[Utterance], PipelineResult]
 class Conversation:
     """A pipeline that calls the test's function."""
 
-    def __init__(self, handle: Handle) -> None:
+    def __init__(self, handle: Handle, typing_after: float = 0.0) -> None:
         self._handle = handle
+        self.typing_after = typing_after
         self.seen: list[str] = []
 
     def wants_answer(self, utterance: Utterance) -> bool:
         return utterance.kind != "reaction"
-
-    typing_after = 0.0
 
     def apologise(self, utterance: Utterance) -> tuple[dict[str, Any], ...]:
         return ({"type": "text", "text": {"body": "Sorry."}},)

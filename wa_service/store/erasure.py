@@ -201,7 +201,7 @@ class Eraser:
             number = c.partition(":")[0]
             commands: list[Command] = [("DEL", *(self._keys.of(family, c) for family in _OF_A_CONVERSATION))]
             commands += [("ZREM", self._keys.due, c), ("ZREM", self._keys.recent, c)]
-            commands += [("SREM", self._keys.of("stops_unwritten"), c)]
+            commands += [("SREM", self._keys.of("stops_unwritten"), c), ("HDEL", self._keys.of("begun"), c)]
             commands += [("ZREM", self._keys.out(number, priority), c) for priority in (0, 1)]
             commands += [("HDEL", key, c) for key in work]
             self._do(commands)
@@ -377,7 +377,10 @@ class Eraser:
         return matcher.mentioned_in(data)
 
     STEPS: Final = (
-        (_conversations, ("due", "names", "recent", "out", "quota", "held", "last_take", "stops_unwritten")),
+        (
+            _conversations,
+            ("due", "names", "recent", "out", "quota", "held", "last_take", "stops_unwritten", "begun"),
+        ),
         (_pushes, ("push_due", "push_lane", "push_head")),
         (_batch_items, ("batch_items",)),
         (_records, ("record", "wamid", "idempotency", "busy", "unknown", "sends", "scheduled")),

@@ -6,7 +6,7 @@ each step, and docs/lanes.md for why there is no job per message.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from types import MappingProxyType
@@ -190,21 +190,24 @@ class Inbox:
         """Whether a message is too old, by Meta's time, to be answered now."""
         return 0 < piece.timestamp < at_ms / 1000 - self._answer_max_age
 
-    def link(self, number: str, identity: Identity, at: int) -> Command:
+    def link(self, number: str, identity: Identity, at: int, *, only_known: bool = True) -> Command:
         """Take it that addresses are one person's, because Meta says so outside any message. Result: 1, or 0: nobody's.
 
-        `at`: when Meta says that it was (s, 0 unknown).
+        `at`: when Meta says that it was (s, 0 unknown). `only_known`: nobody becomes known by it.
         """
-        who = orjson.dumps(identity.as_argument(at) | {"only_known": True})
+        who = orjson.dumps(identity.as_argument(at) | {"only_known": only_known})
         return self._store.step("link", number=number, who=who, retention=self._retention)
 
-    def take(self, consumer: str, counter: int, count: int) -> tuple[float, list[Work]]:
+    def take(
+        self, consumer: str, counter: int, count: int, *, on_burst: Callable[[str, str], None] | None = None
+    ) -> tuple[float, list[Work]]:
         """Take up to `count` conversations whose turn it is, under a lease.
 
         Return seconds until asking again is worth it (infinity: until woken), and the work. Asked again by the
-        same consumer with the same counter it gives the same work, so a lost answer strands nothing.
+        same consumer with the same counter it gives the same work, so a lost answer strands nothing. `on_burst` is
+        called with number and message id for what began a burst that waits for more; each is told once.
         """
-        wait, *items = self._store.call(
+        wait, begun, *items = self._store.call(
             "take",
             consumer=consumer,
             counter=counter,
@@ -212,7 +215,12 @@ class Inbox:
             count=count,
             unsent_ceiling=UNSENT_CEILING,
             retention=self._retention,
+            shows_typing=int(self._debounce_ms > 0 and on_burst is not None),
         )
+        if on_burst is not None:
+            for began in begun[1::2]:
+                number, _, message_id = text(began).partition(" ")
+                on_burst(number, message_id)
         work = [
             Work(text(c), int(token), int(deliveries), int(failures), bytes(member), fields(contact), tuple(behind))
             for c, token, deliveries, failures, member, contact, behind in items

@@ -88,6 +88,7 @@ FAMILIES = (
     Family("categories:<waba>", "hash", "the category of each template", "until told otherwise", "no"),
     Family("pair:<c>", "string", "the customer's own pace (GCRA)", "until it is free", "conversation"),
     Family("due", "zset", "conversations with a mailbox, by when to look", "while there is work", "holds"),
+    Family("begun", "hash", "what began a burst that waits, to show typing", "20 s", "holds"),
     Family("wake", "list", "wakes consumers of received messages, at most 64", "short", "no"),
     Family("wake_out:<n>", "list", "wakes consumers of a number's sends, at most 64", "short", "no"),
     Family("last_take:<consumer>", "hash", "a consumer's last answer of take, for a repeat", "2 minutes", "holds"),

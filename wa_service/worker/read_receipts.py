@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -19,6 +20,8 @@ from wa_service.whatsapp.webhooks.events import InboundMessage
 TYPING_REPEAT_SECONDS = 20.0
 # An indicator that arrived after the reply would stand there for 25 s, so the reply waits for it, a moment.
 MAX_WAIT_FOR_INDICATOR = 1.0
+# Bursts that wait, of which it is remembered that typing was shown.
+MOST_SHOWN = 1_024
 
 
 class Receipt:
@@ -35,10 +38,19 @@ class Receipt:
 class ReadReceipts:
     """Marks messages as read, with a typing indicator while they are handled. `enabled` is WA_MARK_READ."""
 
-    def __init__(self, clients: Mapping[str, WhatsAppMetaClient], outbox: Outbox, *, enabled: bool) -> None:
+    def __init__(
+        self,
+        clients: Mapping[str, WhatsAppMetaClient],
+        outbox: Outbox,
+        *,
+        enabled: bool,
+        repeat: float = TYPING_REPEAT_SECONDS,
+    ) -> None:
         self._clients = clients
         self._outbox = outbox
         self._enabled = enabled
+        self._repeat = repeat
+        self._shown: dict[str, float] = {}
         self._log = log.get_logger()
 
     @contextmanager
@@ -53,7 +65,11 @@ class ReadReceipts:
             yield receipt
             return
         done, began = Event(), Event()
-        indicator = gevent.spawn(self._show_typing, event, receipt, after, done, began)
+        since = self._shown.pop(event.id, None)
+        if since is None:
+            indicator = gevent.spawn(self._show_typing, event, receipt, after, done, began)
+        else:
+            indicator = gevent.spawn(self._go_on_typing, event, since, done, began)
         answered = False
         try:
             yield receipt
@@ -65,20 +81,41 @@ class ReadReceipts:
             elif not answered:
                 indicator.kill(block=False)
 
+    def show_typing(self, number: str, message_id: str) -> None:
+        """Mark a message as read and show typing, for 25 s or until we send."""
+        if self._enabled and self._mark(number, message_id, typing=True):
+            while len(self._shown) >= MOST_SHOWN:
+                self._shown.pop(next(iter(self._shown)))
+            self._shown[message_id] = time.monotonic()
+
+    def _go_on_typing(self, event: InboundMessage, since: float, done: Event, began: Event) -> None:
+        """Go on with what was shown already: nothing is to be done before it ends by itself."""
+        rest = since + self._repeat - time.monotonic()
+        if not done.wait(max(0.0, rest)):
+            self._keep_typing(event, done, began)
+
     def _show_typing(self, event: InboundMessage, receipt: Receipt, after: float, done: Event, began: Event) -> None:
         if done.wait(after) if after else done.is_set():
             # Answered before this greenlet's turn: read, but there is nothing to wait for.
             if receipt.read:
                 self._mark_read(event, typing=False)
             return
+        self._keep_typing(event, done, began)
+
+    def _keep_typing(self, event: InboundMessage, done: Event, began: Event) -> None:
         began.set()
         while not done.is_set():
             self._mark_read(event, typing=True)
-            done.wait(TYPING_REPEAT_SECONDS)
+            done.wait(self._repeat)
 
     def _mark_read(self, event: InboundMessage, *, typing: bool) -> None:
+        self._mark(event.phone_number_id, event.id, typing=typing)
+
+    def _mark(self, number: str, message_id: str, *, typing: bool) -> bool:
         try:
-            if self._outbox.reserve_spare(event.phone_number_id):
-                self._clients[event.phone_number_id].mark_as_read(event.id, typing=typing)
+            if self._outbox.reserve_spare(number):
+                self._clients[number].mark_as_read(message_id, typing=typing)
+                return True
         except (WhatsAppError, StoreUnavailableError, KeyError) as error:
             self._log.debug("whatsapp.message.mark_read_failed", reason=type(error).__name__)
+        return False

@@ -81,3 +81,32 @@ def test_a_mark_that_meta_refuses_disturbs_nobody(meta: Meta) -> None:
     with receipts(meta).typing(EVENT):
         gevent.idle()
     assert meta.marks == []
+
+
+def test_what_was_shown_while_a_burst_waited_is_not_shown_again(meta: Meta) -> None:
+    shown = receipts(meta)
+    shown.show_typing(EVENT.phone_number_id, EVENT.id)
+    with shown.typing(EVENT):
+        gevent.idle()
+    gevent.idle()
+    assert meta.marks == [("wamid.1", True)]
+
+
+def test_what_could_not_be_shown_while_a_burst_waited_is_shown_when_it_is_handled(meta: Meta) -> None:
+    shown = receipts(meta)
+    meta.free = False
+    shown.show_typing(EVENT.phone_number_id, EVENT.id)
+    meta.free = True
+    with shown.typing(EVENT):
+        gevent.idle()
+    assert meta.marks == [("wamid.1", True)]
+
+
+def test_typing_that_was_shown_long_ago_is_shown_again(meta: Meta) -> None:
+    both: Any = meta
+    shown = ReadReceipts({EVENT.phone_number_id: both}, both, enabled=True, repeat=0.01)
+    shown.show_typing(EVENT.phone_number_id, EVENT.id)
+    with shown.typing(EVENT), gevent.Timeout(5):
+        while len(meta.marks) < 2:
+            gevent.sleep(0)
+    assert meta.marks[:2] == [("wamid.1", True)] * 2

@@ -31,6 +31,15 @@ end
 
 -- Bursts are due at ticks, so that many of them are handed out at once: each by itself cost a fifth more.
 local BURST_GRID_MS = 50
+-- Whoever writes sees that somebody is going to answer, while we wait for more of it.
+local MOST_BEGUN = 256
+local function tell_burst_began(conversation)
+  local begun, paused_until = prefix .. 'begun', redis.call('HGET', prefix .. 'contact:' .. conversation, 'paused_until')
+  if tonumber(paused_until or 0) > wall or redis.call('HLEN', begun) >= MOST_BEGUN then return end
+  redis.call('HSET', begun, conversation, number .. ' ' .. string.match(event, '"i":"([^"]*)"'))
+  redis.call('EXPIRE', begun, 20)
+end
+
 -- Once a head was taken, `due` is its lease or its next try: what comes then waits for its end.
 local function make_due(conversation, others_wait)
   local due, counters = prefix .. 'due', prefix .. 'conv:' .. conversation
@@ -46,6 +55,7 @@ local function make_due(conversation, others_wait)
     at = math.ceil(at / BURST_GRID_MS) * BURST_GRID_MS
   end
   redis.call('HSET', counters, 'burst_since', since, 'burst_due', at)
+  if role == '1' and not others_wait and not v[2] then tell_burst_began(conversation) end
   if not v[2] and (redis.call('ZADD', due, at, conversation) == 1 or at == now) then wake(prefix .. 'wake') end
 end
 

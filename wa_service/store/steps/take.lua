@@ -1,9 +1,10 @@
 -- Hand out up to `count` conversations whose turn it is, each with its head, under a lease; asked twice (same counter),
 -- the same answer. Deliveries are counted here, so that work which kills its process is counted too. unsent_ceiling: a
 -- conversation with so many unsent replies is not handed out.
--- Return {ms until asking again is worth it (-1: until woken), {conversation, token, deliveries, failures, head,
--- contact, events handled with the head}...}.
--- args: consumer counter lease_ms:number count:number unsent_ceiling:number retention:number
+-- shows_typing: the consumer shows typing to whom a burst began with.
+-- Return {ms until asking again is worth it (-1: until woken), {conversation, number and message id of a burst that
+-- began...}, {conversation, token, deliveries, failures, head, contact, events handled with the head}...}.
+-- args: consumer counter lease_ms:number count:number unsent_ceiling:number retention:number shows_typing:flag
 -- include: allow_when_full clock lifetime lease dead_letters wrong_types burst
 local due_key, last_take, held = prefix .. 'due', prefix .. 'last_take:' .. consumer, prefix .. 'held:' .. consumer
 local function counters_key(conversation) return prefix .. 'conv:' .. conversation end
@@ -57,19 +58,19 @@ local before = redis.call('HGETALL', last_take)
 local last = {}
 for i = 1, #before, 2 do last[before[i]] = before[i + 1] end
 -- One that was long on its way: its consumer has gone on, and nobody would begin what it is given.
-if last['#'] and tonumber(counter) < tonumber(last['#']) then return { 0 } end
+if last['#'] and tonumber(counter) < tonumber(last['#']) then return { 0, {} } end
 if last['#'] == counter then
-  local answer = { 0 }
+  local answer = { 0, {} }
   for conversation, token in pairs(last) do
     if conversation ~= '#' and holds(conversation, token) then
       redis.call('ZADD', due_key, 'XX', now + lease_ms, conversation) -- the work begins now, so its lease does
       answer[#answer + 1] = work(conversation, tonumber(token))
     end
   end
-  if #answer > 1 then return answer end
+  if #answer > 2 then return answer end
 end
 
-local answer, taken, wait, nothing_else = { 0 }, { '#', counter }, -1, false
+local answer, taken, wait, nothing_else = { 0, {} }, { '#', counter }, -1, false
 local function hand_out(conversation)
   local head = head_of(conversation)
   if not head then
@@ -93,7 +94,10 @@ local function hand_out(conversation)
       local behind = burst_of(conversation, head, deliveries, v[6])
       if #behind > 0 then redis.call('HSET', counters, 'burst', digests_of(behind)) end
       if v[6] and #behind == 0 then redis.call('HDEL', counters, 'burst') end
-      if v[7] then redis.call('HDEL', counters, 'burst_since', 'burst_due') end
+      if v[7] then
+        redis.call('HDEL', counters, 'burst_since', 'burst_due')
+        redis.call('HDEL', prefix .. 'begun', conversation)
+      end
       refresh_ttl(counters, CONVERSATION_SECONDS)
       redis.call('ZADD', due_key, now + lease_ms, conversation)
       redis.call('HSET', held, conversation, token)
@@ -107,7 +111,7 @@ local function hand_out(conversation)
 end
 
 for _ = 1, count + 100 do
-  if #answer > count then break end
+  if #answer > count + 1 then break end
   local due = redis.call('ZRANGE', due_key, 0, 0, 'WITHSCORES')
   wait = due[1] and ms_until(due[2]) or -1
   if wait ~= 0 then
@@ -119,7 +123,11 @@ end
 redis.call('DEL', last_take)
 redis.call('HSET', last_take, unpack(taken))
 redis.call('EXPIRE', last_take, 120)
-if #answer > 1 then refresh_ttl(held, 3600) end
+if #answer > 2 then refresh_ttl(held, 3600) end
+if shows_typing then
+  answer[2] = redis.call('HGETALL', prefix .. 'begun')
+  if #answer[2] > 0 then redis.call('DEL', prefix .. 'begun') end
+end
 if nothing_else then
   redis.call('DEL', prefix .. 'wake') -- nothing else is due: this answer is what it woke for
   answer[1] = wait
