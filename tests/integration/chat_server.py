@@ -13,15 +13,25 @@ Answer = Callable[[Request], "Reply"]
 
 
 class Reply:
-    """An answer: a status, the bytes, and whether they leave bit by bit; `before` is called first."""
+    """An answer: a status, the bytes, and whether they leave bit by bit.
+
+    `before` is called first, `after` when the last byte has left, with the port of whoever asked.
+    """
 
     def __init__(
-        self, body: bytes, status: int = 200, *, form: str = "application/json", before: Callable[[], object] = list
+        self,
+        body: bytes,
+        status: int = 200,
+        *,
+        form: str = "application/json",
+        before: Callable[[], object] = list,
+        after: Callable[[int], object] = lambda _: None,
     ) -> None:
         self.body = body
         self.status = status
         self.form = form
         self.before = before
+        self.after = after
 
 
 def said(content: Any = "Hello!", *, tools: tuple[tuple[str, Any], ...] = (), end: str = "stop") -> Reply:
@@ -104,6 +114,8 @@ def _handler(server: ChatServer) -> type[BaseHTTPRequestHandler]:
                 self.wfile.write(f"{len(line):x}\r\n".encode() + line + b"\r\n")
                 self.wfile.flush()
             self.wfile.write(b"0\r\n\r\n")
+            self.wfile.flush()
+            reply.after(self.client_address[1])
 
         def log_message(self, *_: object) -> None:
             """Silence."""
