@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.leaks import SPOKEN
-from tests.e2e.phones import customer
+from tests.e2e.phones import customer, delivery, message, messages
 from tests.e2e.stack import WORKERS, Stack
 from tests.e2e.starter import Started
 from tests.eventually import eventually
@@ -110,8 +110,8 @@ def test_workers_that_die_between_the_models_answer_and_meta_send_it_once(stack:
 
     model.answers = [answer]
     ana = customer(9)
-    stack.meta.write(ana, SPOKEN)
     with stack.frozen("emulator"):  # nothing reaches the customer in the meantime
+        stack.webhooks.deliver(delivery(messages(message(ana, SPOKEN))))
         assert answered.wait(30)
         eventually(lambda: is_stored(stack), within=30)
         for worker in WORKERS:
