@@ -39,7 +39,7 @@ CUSTOMERS = [f"1555123{n:04}" for n in range(4)]
 CONSUMERS = ("a", "b")
 WABA, TEMPLATE = "waba", "promo en"
 DAILY_LIMIT = 2
-FAILOVER_PAUSE_MS = 20_000
+FAILOVER_PAUSE_MS, LOST_MS = 20_000, 1_000
 # Meta's limit between a number and a customer (45 at once): the model stays below it.
 MOST_SENDS, MOST_NEXTS = 25, 40
 START_MS = 1_800_000_000_000
@@ -586,6 +586,7 @@ class LanesMachine:
         self._open()
         self.expected_failovers += 1
         self.world.look(self.wall)
+        self.world.now += LOST_MS
         self.world.pause_number("failover", FAILOVER_PAUSE_MS)
         self.lanes.inbox.heartbeat("w")
         assert len(self.failovers) == self.expected_failovers

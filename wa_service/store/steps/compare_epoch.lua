@@ -16,6 +16,11 @@ if v[1] ~= id or (v[2] == '1') ~= has_replicas then
 end
 if not v[1] or v[1] == id or not has_replicas or (moves and before ~= v[1]) then return 0 end
 redis.call('HINCRBY', key, 'failovers', 1)
+-- What was handed out in the moments that are lost had tokens of that time: nothing is given one of them again, however
+-- far behind this server's own clock may be.
+local LOST_MS = 1000
+now = now + LOST_MS
+redis.call('HINCRBY', prefix .. 'clock', 'ahead', LOST_MS)
 if pause_ms > 0 then
   for _, number in ipairs(redis.call('SMEMBERS', prefix .. 'numbers')) do
     pause_number(number, 'failover', pause_ms, '')
