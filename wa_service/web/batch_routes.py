@@ -17,6 +17,7 @@ from wa_service.service.batches import BatchService, fingerprint_of
 from wa_service.service.costs import CostService
 from wa_service.store.batches import Batch, ItemProblem
 from wa_service.web.auth import allow, caller_name
+from wa_service.web.bodies import NDJSON, NDJSON_TYPES
 from wa_service.web.cached_schema import CachedSchemaModel
 from wa_service.web.cost_routes import CostItem
 from wa_service.web.message_routes import REPLAYED, idempotency_key
@@ -26,7 +27,6 @@ from wa_service.web.problems import FORBIDDEN, INVALID, MEDIA_TYPE, NOT_FOUND, P
 
 LARGEST_BATCH: Final = 16 * 1024 * 1024
 MOST_REFUSED_TOLD: Final = 1_000
-NDJSON: Final = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
 
 
 class BatchPath(CachedSchemaModel):
@@ -279,12 +279,10 @@ def _body() -> bytes:
 
 
 def _request(body: bytes, schedule_days: int) -> BatchRequest:
-    if request.mimetype in NDJSON:
+    if request.mimetype in NDJSON_TYPES:
         return read_lines(body, schedule_days=schedule_days)
     if not request.is_json:
-        raise ProblemError(
-            MEDIA_TYPE, "Send JSON, as application/json, or one message a line, as application/x-ndjson."
-        )
+        raise ProblemError(MEDIA_TYPE, f"Send JSON, as application/json, or one message a line, as {NDJSON}.")
     try:
         given = orjson.loads(body)
     except orjson.JSONDecodeError:

@@ -11,6 +11,9 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from wa_service.web.problems import INVALID, MEDIA_TYPE, ProblemError
 
 LARGEST_MESSAGE: Final = 128 * 1024
+NDJSON: Final = "application/x-ndjson"
+NDJSON_TYPES: Final = frozenset({NDJSON, "application/ndjson", "application/jsonl"})
+"""One JSON text a line; no name of it is registered, so clients send several."""
 
 
 def json_object(*, optional: bool = False) -> dict[str, Any]:

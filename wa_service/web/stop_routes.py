@@ -12,6 +12,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from wa_service.service.stop_import import MOST_LINES, import_stops
 from wa_service.store.stops import Stops
 from wa_service.web.auth import allow
+from wa_service.web.bodies import NDJSON, NDJSON_TYPES
 from wa_service.web.contact_routes import ContactPath
 from wa_service.web.models import ResponseBody, Stopped
 from wa_service.web.openapi import operation
@@ -20,7 +21,6 @@ from wa_service.whatsapp.addresses import as_stored, is_user_id
 from wa_service.whatsapp.phone_numbers import is_number
 
 LARGEST_IMPORT: Final = 2 * 1024 * 1024
-NDJSON: Final = "application/x-ndjson"
 
 
 class StopCard(ResponseBody):
@@ -90,7 +90,7 @@ def _address(given: str) -> str:
 
 def _lines() -> list[bytes]:
     request.max_content_length = LARGEST_IMPORT + 1
-    if request.mimetype != NDJSON:
+    if request.mimetype not in NDJSON_TYPES:
         raise ProblemError(MEDIA_TYPE, f"Send one JSON text a line, as {NDJSON}.")
     raw = request.get_data(cache=False)
     lines = raw.split(b"\n")

@@ -164,7 +164,7 @@ def test_words_are_configured_and_may_be_off(start_web: Start) -> None:
 def test_an_import_names_the_lines_that_it_cannot_use(web: Web) -> None:
     lines = b'{"to":"+1 (555) 123-4567"}\n\nnonsense\n{"to":5}\n"US.13491208655302741918"\n'
 
-    answer = web.post("/v1/stops", key="boss", data=lines, content_type="application/x-ndjson")
+    answer = web.post("/v1/stops", key="boss", data=lines, content_type="application/jsonl")
 
     assert (answer.json["taken"], [one["index"] for one in answer.json["refused"]]) == (2, [2, 3])
     assert offered(web) == STOPPED
