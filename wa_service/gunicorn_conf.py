@@ -71,6 +71,7 @@ def on_starting(_: Any) -> None:
 
 
 def _check_store() -> int:
+    # In the child alone, see `run_in_child`.
     from wa_service.startup import StartRefusedError, check_store
     from wa_service.store.embedded_valkey import EmbeddedValkeyError
 

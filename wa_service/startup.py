@@ -7,6 +7,7 @@ import time
 from wa_service.config.settings import Settings
 from wa_service.observability import log
 from wa_service.store.embedded_valkey import embedded_url
+from wa_service.store.flusher import StoreUnavailableError
 
 
 class StartRefusedError(Exception):
@@ -42,8 +43,8 @@ def check_store(settings: Settings, *, warn: bool) -> None:
 
 def _durability(settings: Settings) -> list[str] | None:
     """One sentence for each way in which the store may lose data; None when it stays away."""
+    # Only here: each series takes its place among the shared ones when `runtime` is imported.
     from wa_service import runtime
-    from wa_service.store.flusher import StoreUnavailableError
 
     built = runtime.build(settings)
     end = time.monotonic() + settings.redis_wait

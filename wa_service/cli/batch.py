@@ -18,14 +18,18 @@ import click
 from wa_service.cli.batch_file import CustomerFile, read_customers
 from wa_service.cli.context import load_settings, open_runtime
 from wa_service.cli.terminal import CommandError, complain, say, table
+from wa_service.service.batch_request import MOST_ITEMS, BatchRequest, placeholders, read_batch
+from wa_service.service.rate_card import BILLABLE
+from wa_service.service.refusals import RefusedError
+from wa_service.service.send import IdempotencyKey
+from wa_service.store.batches import Batch, ItemProblem
+from wa_service.store.records import Record, RecordFilter
+from wa_service.whatsapp.countries import country_of
 
 if TYPE_CHECKING:
     from wa_service.runtime import Runtime
-    from wa_service.service.batch_request import BatchRequest
     from wa_service.service.batches import BatchService
     from wa_service.service.wiring import Services
-    from wa_service.store.batches import Batch, ItemProblem
-    from wa_service.store.records import Record
 
 CALLER = "command-line"
 SHOWN = 3
@@ -136,7 +140,6 @@ def _opened() -> Iterator[tuple[Runtime, Services]]:
         # Only here: a series takes its place among the shared ones when it is made.
         from wa_service.observability.metrics_buffer import MetricsBuffer
         from wa_service.service import wiring
-        from wa_service.service.refusals import RefusedError
 
         try:
             yield runtime, wiring.build(runtime, MetricsBuffer())
@@ -147,8 +150,6 @@ def _opened() -> Iterator[tuple[Runtime, Services]]:
 
 def _check_names(content: Mapping[str, Any], customers: CustomerFile) -> None:
     """Find what the message names and the file does not have, before each line is refused for it."""
-    from wa_service.service.batch_request import placeholders
-
     missing = sorted(set(placeholders(content)) - set(customers.names))
     if missing:
         raise CommandError(
@@ -167,8 +168,6 @@ def _requests(
     customers: CustomerFile, content: Mapping[str, Any], options: Mapping[str, Any], file: Path
 ) -> list[BatchRequest]:
     """The batches that it takes: one for each 10,000 customers."""
-    from wa_service.service.batch_request import MOST_ITEMS, read_batch
-
     body: dict[str, Any] = {"tag": (options["tag"] or file.stem)[:64], **content}
     given = {"from": options["sender"], "send_at": options["send_at"], "quiet": options["quiet"]}
     body |= {name: value for name, value in given.items() if value}
@@ -216,9 +215,6 @@ def _key(file: Path, options: Mapping[str, Any]) -> str:
 
 def _rehearse(services: Services, requests: Sequence[BatchRequest], customers: CustomerFile) -> int:
     """Judge all of it, show three, count the rest."""
-    from wa_service.store.batches import ItemProblem
-    from wa_service.whatsapp.countries import country_of
-
     countries: Counter[str] = Counter()
     problems: list[ItemProblem] = []
     shown = 0
@@ -241,8 +237,6 @@ def _rehearse(services: Services, requests: Sequence[BatchRequest], customers: C
 
 def _tell_price(services: Services, template: str | None, countries: Mapping[str, int]) -> None:
     """Price all of it by the rate card, as if every message were charged for."""
-    from wa_service.service.rate_card import BILLABLE
-
     card = services.costs.rate_card
     if card is None or template is None or not services.templates.is_configured:
         return
@@ -266,10 +260,6 @@ def _send(
     watch: bool,
     report: Path | None,
 ) -> int:
-    from wa_service.service.batch_request import MOST_ITEMS
-    from wa_service.service.send import IdempotencyKey
-    from wa_service.store.batches import ItemProblem
-
     ids: list[str] = []
     problems: list[ItemProblem] = []
     with click.progressbar(
@@ -316,8 +306,6 @@ def _watch(service: BatchService, ids: Sequence[str]) -> None:
 
 
 def _report(runtime: Runtime, ids: Sequence[str], out: Any) -> None:
-    from wa_service.store.records import RecordFilter
-
     rows = csv.writer(out)
     rows.writerow(("batch", "item", "to", "id", "status", "reason", "title"))
     for batch_id in ids:

@@ -15,6 +15,8 @@ import orjson
 
 from wa_service.cli.context import load_settings, open_runtime
 from wa_service.cli.terminal import CommandError, say
+from wa_service.push.meta_form import meta_envelope
+from wa_service.store.stored_event import UnreadableEventError, read_event
 
 if TYPE_CHECKING:
     from wa_service.runtime import Runtime
@@ -67,8 +69,6 @@ class _Capture:
         return {"numbers": numbers, "account_id": self._account, "steps": told}
 
     def _events(self) -> Iterator[tuple[int, dict[str, Any]]]:
-        from wa_service.push.meta_form import meta_envelope
-
         cursor = f"{self._since}-0"
         while entries := self._runtime.events.after(cursor, _PAGE):
             cursor = entries[-1].cursor
@@ -98,9 +98,6 @@ class _Capture:
 
     def _letters(self) -> Iterator[tuple[int, dict[str, Any]]]:
         """Dead letters whose message is not among the events."""
-        from wa_service.push.meta_form import meta_envelope
-        from wa_service.store.stored_event import UnreadableEventError, read_event
-
         letters = self._runtime.dead_letters
         for letter in filter(None, map(letters.get, letters.ids())):
             wanted = self._wanted is None or letter.conversation in self._wanted

@@ -23,7 +23,7 @@ def configure(settings: Settings) -> bool:
     if find_spec("sentry_sdk") is None:
         log.get_logger().warning("whatsapp.settings", warning="SENTRY_DSN is set, but the extra `sentry` is missing.")
         return False
-    import sentry_sdk
+    import sentry_sdk  # an extra, which may be missing
 
     sentry_sdk.init(**options(settings.sentry_dsn.get_secret_value()))
     return True
