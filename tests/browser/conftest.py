@@ -13,8 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, expect, sync_playwright
 
+from tests.browser.console_site import ConsoleSite, console_site, play
+from tests.browser.console_steps import sign_in
 from tests.browser.stand_in import ANA, NUMBER, OTHER_NUMBER, Business, OpenPage, emulator_for
 from tests.eventually import eventually
 
@@ -127,6 +130,38 @@ def watching(desk: Page, business: Business, complaints: list[str]) -> Iterator[
         expect(desk).to_have_title("Ana · emulator")
         eventually(lambda: desk.evaluate(_SHOWN) == [message["id"] for message in business.shown()])
         yield desk
+
+
+@pytest.fixture(scope="session")
+def console(valkey_url: str, world: Business) -> Iterator[ConsoleSite]:
+    """A service with its console for the session: tests take it through `site`, which starts it over."""
+    with console_site(valkey_url, world.graph) as site:
+        yield site
+
+
+@pytest.fixture
+def site(console: ConsoleSite, redis_client: redis.Redis, business: Business) -> ConsoleSite:
+    """Five customers without an answer, each for a reason of their own, and nothing that another test left."""
+    play(console)
+    return console
+
+
+@pytest.fixture
+def open_console(browser: Browser, site: ConsoleSite, complaints: list[str]) -> Iterator[Callable[..., Page]]:
+    """Open the console in a context of its own, signed in with the key of a name."""
+    opened: list[BrowserContext] = []
+
+    def open_one(key: str = "boss", **options: object) -> Page:
+        context = _context(browser, **options)
+        opened.append(context)
+        page = context.new_page()
+        _listen(page, complaints)
+        sign_in(page, site, key)
+        return page
+
+    yield open_one
+    for each in opened:
+        each.close()
 
 
 _LEFT_BEHIND = """() => document.querySelector("dialog, [popover], #traffic:not([hidden]), .toast") !== null

@@ -22,10 +22,15 @@ from wa_service.config.web_options import WebOptions
 from wa_service.runtime import Runtime
 from wa_service.store.outbox import Send, SendOutcome
 from wa_service.store.stored_event import reference
+from wa_service.store.template_categories import TemplateCategories
 from wa_service.web.app import create_app
 
 TOKEN, SECRET, WABA = "EAAtest", "secret", "102030405060708"
-KEYS = {"reader": "the-reading-key-of-tests", "boss": "the-whole-key-of-the-tests"}
+KEYS = {
+    "reader": "the-reading-key-of-tests",
+    "desk": "the-sending-key-of-tests",
+    "boss": "the-whole-key-of-the-tests",
+}
 ANA, BEN, CLEO, DAN, EVE = (f"44770090010{i}" for i in range(1, 6))
 NAMES = {ANA: "Ana Lima", BEN: "Ben Okafor", CLEO: "Cleo Marin", DAN: "Dan Weiss", EVE: "ليلى حداد"}
 
@@ -37,11 +42,14 @@ class ConsoleSite:
     url: str
     runtime: Runtime
     app: Flask
+    batch: str = ""
 
-    def writes(self, customer: str, body: str, wamid: str, *, at: int = 0, kind: str = "message") -> None:
-        """A customer writes; or (`echo`) staff write to them in the app."""
+    def writes(self, customer: str, body: str, wamid: str, *, at: int = 0, kind: str = "message", **media: Any) -> None:
+        """A customer writes, or sends what `media` says (`type` and its object); or (`echo`) staff write in the app."""
         now = at or int(time.time())
-        message = {"id": wamid, "timestamp": str(now), "type": "text", "text": {"body": body}}
+        message: dict[str, Any] = {"id": wamid, "timestamp": str(now), "type": "text", "text": {"body": body}}
+        if media:
+            message = {"id": wamid, "timestamp": str(now), **media}
         value: dict[str, Any] = {"metadata": {"display_phone_number": "15550001111", "phone_number_id": NUMBER}}
         if kind == "echo":
             field, value["message_echoes"] = "smb_message_echoes", [message | {"from": "15550001111", "to": customer}]
@@ -91,6 +99,13 @@ class ConsoleSite:
         answer = self.client.post("/v1/messages", json={"to": customer, "text": text, **more}, headers=headers)
         return str(answer.json["id"])
 
+    def asks_for_batch(self, body: dict[str, Any]) -> str:
+        """A tool asks for a batch; its id."""
+        headers = {"Authorization": f"Bearer {KEYS['boss']}"}
+        answer = self.client.post("/v1/batches", json=body, headers=headers)
+        assert answer.status_code == 202, answer.text
+        return str(answer.json["id"])
+
     def granted(self, outcome: SendOutcome) -> None:
         """The worker sends the next message, with this outcome."""
         until = time.monotonic() + 5
@@ -135,10 +150,16 @@ def play(site: ConsoleSite) -> None:
     site.writes(ANA, "I am at the desk, Ana. One moment.", "wamid.A3", kind="echo")
     site.writes(ANA, "And is there parking?", "wamid.A4")
     site.handled("wamid.A4", quiet="paused")
+    season = {"name": "weekend_offer", "language": "en_US"}
+    # The list of templates is asked for once: another test may have been the one that learned it.
+    waba = site.runtime.outbox.limits_of(NUMBER).waba
+    TemplateCategories(site.runtime.store, waba).note([{**season, "category": "MARKETING"}])
+    items = [{"to": CLEO}, {"to": "447700900199"}]
+    site.batch = site.asks_for_batch({"template": season, "items": items, "tag": "season"})
+    site.runtime.batches.feed(NUMBER, {})
     site.runtime.minute_counts.add({"received": 6, "sent": 3, "delivered": 1, "failed": 1, "code:131047": 1})
-    site.runtime.subscriptions.create(
-        "https://tools.example.org/events", form="event", secret="whsec_eA==", cursor="0-0", subscription_id="sub_desk"
-    )
+    for name, url in (("sub_desk", "https://tools.example.org/events"), ("sub_gone", "http://127.0.0.1:1/events")):
+        site.runtime.subscriptions.create(url, form="event", secret="whsec_eA==", cursor="0-0", subscription_id=name)
 
 
 @contextmanager
@@ -152,7 +173,7 @@ def console_site(redis_url: str, graph: str) -> Iterator[ConsoleSite]:
         "WHATSAPP_BUSINESS_ACCOUNT_ID": WABA,
         "WHATSAPP_API_VERSION": "v24.0",
         "WHATSAPP_API_BASE_URL": graph,
-        "WA_API_KEYS": f"reader:{KEYS['reader']}:read,boss:{KEYS['boss']}:admin",
+        "WA_API_KEYS": f"reader:{KEYS['reader']}:read,desk:{KEYS['desk']}:read|send,boss:{KEYS['boss']}:admin",
         "REDIS_URL": redis_url,
     }
     runtime = wiring.build(settings.load(given))

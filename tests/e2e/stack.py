@@ -87,6 +87,12 @@ class Stack:
             self.redis_url, socket_timeout=5, socket_connect_timeout=2, retry=Retry(NoBackoff(), 0)
         )
 
+    @property
+    def settings(self) -> dict[str, str]:
+        """What web and workers are given, for a runtime in the test's own process."""
+        given = {name: value for name, value in self._environment.items() if name.startswith(("WA_", "WHATSAPP_"))}
+        return given | {"REDIS_URL": self.redis_url, "WHATSAPP_APP_SECRET": APP_SECRET}
+
     def __enter__(self) -> Self:
         self.tool.__enter__()
         try:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
-from wa_service.store.events import Events
+from wa_service.store.events import Entry, Events
 from wa_service.store.flusher import StoreUnavailableError
 
 POLL_SECONDS: Final = 1.0
@@ -38,6 +38,10 @@ class Watcher:
         self.changed = False
         self.is_replaced = False
 
+    def is_concerned_by(self, entries: Sequence[Entry]) -> bool:
+        """Whether one of the entries is of what is watched."""
+        return any(self.conversation in {None, entry.conversation} for entry in entries)
+
 
 class LiveFeed:
     """Reads what is new at most once a second, for all watchers of a process."""
@@ -55,9 +59,23 @@ class LiveFeed:
         """How many watch."""
         return len(self._watchers)
 
+    @property
+    def cursor(self) -> str:
+        """Up to where the stream was read while somebody watched."""
+        return self._cursor
+
+    def now(self) -> str:
+        """Return the newest entry's cursor: what is read after this is no older. Raises `StoreUnavailableError`."""
+        return self._events.last_cursor()
+
     @contextmanager
-    def watch(self, conversation: str | None, person: str = "", page: str = "") -> Iterator[Watcher]:
+    def watch(
+        self, conversation: str | None, person: str = "", page: str = "", *, since: str = ""
+    ) -> Iterator[Watcher]:
         """Watch a conversation, or (None) all; one that the same page of a person began before is over then.
+
+        What happened behind the cursor `since` counts as a change at once: a page is read before it is watched, and
+        its connection may be lost meanwhile.
 
         Raises:
             TooManyWatchersError: 20 of this person or 50 of all watch already.
@@ -72,6 +90,7 @@ class LiveFeed:
                 raise TooManyWatchersError
             if not self._watchers:
                 self._cursor = self._last_cursor()
+            watcher.changed = bool(since) and self._has_changed(watcher, since)
             self._watchers.add(watcher)
         try:
             yield watcher
@@ -88,14 +107,19 @@ class LiveFeed:
             entries = self._events.after(self._cursor, _STEP)
             if entries:
                 self._cursor = entries[-1].cursor
-            conversations = {entry.conversation for entry in entries}
             for watcher in self._watchers:
-                if entries and (watcher.conversation is None or watcher.conversation in conversations):
-                    watcher.changed = True
+                watcher.changed = watcher.changed or watcher.is_concerned_by(entries)
         except StoreUnavailableError:
             return
         finally:
             self._mutex.release()
+
+    def _has_changed(self, watcher: Watcher, since: str) -> bool:
+        try:
+            entries = self._events.after(since, _STEP)
+        except StoreUnavailableError:
+            return True
+        return len(entries) == _STEP or watcher.is_concerned_by(entries)
 
     def _last_cursor(self) -> str:
         try:

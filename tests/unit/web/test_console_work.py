@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
+from html import unescape
 from typing import Any
 
 import pytest
@@ -199,13 +200,15 @@ class TestLive:
         place = user.find(CUSTOMER)
         answer = self.read(web, f"/live?place={place.rpartition('/')[2]}", user)
         stream = iter(answer.response)
-        assert next(stream) == b"retry: 1000\n\n"
+        assert re.fullmatch(rb"retry: 1000\nid: [0-9]+-[0-9]+\n\n", next(stream))
         other = text_message("wamid.OTHER") | {"from": "15559999999"}
         value = value_of(messages=[other])
         value["contacts"] = [{"profile": {"name": "Ben"}, "wa_id": "15559999999"}]
         web.webhook(delivery(value))
         written(web, "wamid.MORE")
-        assert next(stream) == b"event: changed\ndata:\n\n"
+        told = re.fullmatch(rb"event: changed\nid: ([0-9]+-[0-9]+)\ndata:\n\n", next(stream))
+        assert told is not None
+        assert told[1].decode() == web.runtime.events.last_cursor()
         answer.close()
         assert web.client.get("/healthz").status_code == 200
 
@@ -234,18 +237,36 @@ class TestLive:
         other = ConsoleUser(web)
         first = self.read(web, "/live?page=one", user)
         stream = iter(first.response)
-        assert next(stream) == b"retry: 1000\n\n"
+        assert next(stream).startswith(b"retry: 1000\n")
         others = [self.read(web, "/live?page=two", user), self.read(web, "/live?page=one", other)]
         again = self.read(web, "/live?page=one", user)
-        assert list(stream) == [b":\n\n"]
+        assert [each[:4] for each in stream] == [b"id: "]
         for each in (first, *others, again):
             each.close()
+
+    @pytest.mark.parametrize("by", ["page", "header"])
+    def test_what_happened_before_the_connection_is_told_at_once(self, web: Web, user: ConsoleUser, by: str) -> None:
+        """Between the page and its connection, and between one connection and the next."""
+        written(web)
+        page = user.page(user.find(CUSTOMER))
+        (address,) = re.findall(r'data-live="/console(/live[^"]+)"', page)
+        address = unescape(address)
+        written(web, "wamid.MEANWHILE")
+        headers = {"Sec-Fetch-Mode": "cors"}
+        if by == "header":
+            address, _, since = address.rpartition("&since=")
+            headers["Last-Event-ID"] = since
+        answer = user.client.get(f"/console{address}", headers=headers)
+        stream = iter(answer.response)
+        told: list[Any] = [next(stream), next(stream)]
+        assert [told[0][:7], told[1][:14]] == [b"retry: ", b"event: changed"]
+        answer.close()
 
     def test_a_quiet_connection_is_written_to_so_that_its_end_is_noticed(self, web: Web, user: ConsoleUser) -> None:
         written(web)
         answer = self.read(web, f"/live?place={user.find(CUSTOMER).rpartition('/')[2]}", user)
         stream = iter(answer.response)
-        assert [next(stream), next(stream)] == [b"retry: 1000\n\n", b":\n\n"]
+        assert [next(stream)[:7], next(stream)[:4]] == [b"retry: ", b"id: "]
         answer.close()
 
     def test_the_stream_is_read_once_for_all_and_not_at_all_where_nobody_looks(self) -> None:

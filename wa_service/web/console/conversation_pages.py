@@ -82,11 +82,12 @@ class ConversationPages:
     @allow("session: read")
     def conversation_page(self, place: str) -> Response:
         """A conversation, the newest at the end."""
+        since = self._services.live.now()
         page = self._services.conversations.at(place, request.args.get("before", "")[:256])
         if page is None:
             not_found(_GONE)
         reasons = {message.place: reason for message in page.messages if (reason := reason_of(message, page.messages))}
-        return self._shown(place, page, reasons=reasons)
+        return self._shown(place, page, reasons=reasons, since=since)
 
     @allow("session: read")
     def message_page(self, place: str) -> Response:

@@ -7,6 +7,7 @@ polls of the REST API have places of their own.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -20,6 +21,7 @@ from wa_service.web.auth import allow
 from wa_service.web.console.guard import current_session, not_found
 from wa_service.web.problems import TOO_MANY_CALLS, ProblemError
 
+_CURSOR: Final = re.compile(r"[0-9]{1,19}(-[0-9]{1,19})?")
 STREAM_SECONDS: Final = 20.0
 RETRY_MS: Final = 1_000
 _LOOK_SECONDS: Final = 0.5
@@ -48,7 +50,9 @@ def add_live_route(
         stack = ExitStack()
         try:
             page = request.args.get("page", "")[:64]
-            watcher = stack.enter_context(feed.watch(conversation, current_session().id, page))
+            since = request.headers.get("Last-Event-ID") or request.args.get("since", "")
+            since = since if _CURSOR.fullmatch(since) else ""
+            watcher = stack.enter_context(feed.watch(conversation, current_session().id, page, since=since))
         except TooManyWatchersError:
             raise ProblemError(TOO_MANY_CALLS, "Too many pages are open.", retry_after=10.0) from None
         response = Response(_stream(feed, watcher, seconds, pause), content_type="text/event-stream; charset=utf-8")
@@ -58,7 +62,8 @@ def add_live_route(
 
 
 def _stream(feed: LiveFeed, watcher: Watcher, seconds: float, pause: Callable[[float], None]) -> Iterator[str]:
-    yield f"retry: {RETRY_MS}\n\n"
+    # The cursor comes back with the browser when it comes again: it has missed nothing.
+    yield f"retry: {RETRY_MS}\nid: {feed.cursor}\n\n"
     until = time.monotonic() + seconds
     again_at = time.monotonic() + _ALL_EVERY_SECONDS
     said_at = time.monotonic()
@@ -69,10 +74,9 @@ def _stream(feed: LiveFeed, watcher: Watcher, seconds: float, pause: Callable[[f
         if watcher.changed:
             watcher.changed = False
             said_at = time.monotonic()
-            yield "event: changed\ndata:\n\n"
+            yield f"event: changed\nid: {feed.cursor}\ndata:\n\n"
         elif time.monotonic() - said_at >= _ALIVE_EVERY_SECONDS:
             said_at = time.monotonic()
-            yield ":\n\n"
+            yield f"id: {feed.cursor}\n\n"
         pause(_LOOK_SECONDS)
-    # Whoever comes again has missed nothing: the page asks for itself once more.
-    yield "event: changed\ndata:\n\n" if watcher.changed else ":\n\n"
+    yield f"event: changed\nid: {feed.cursor}\ndata:\n\n" if watcher.changed else f"id: {feed.cursor}\n\n"

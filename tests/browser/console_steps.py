@@ -1,0 +1,35 @@
+"""What somebody does in the console again and again."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.console_site import KEYS, ConsoleSite
+
+
+def sign_in(page: Page, site: ConsoleSite, key: str = "boss") -> None:
+    """Sign in with the key of a name."""
+    page.goto(f"{site.url}/console")
+    page.get_by_label("API key").fill(KEYS[key])
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", name="Now")).to_be_visible()
+
+
+def find(page: Page, wanted: str) -> None:
+    """Search for a conversation, and be shown it: two clicks."""
+    page.get_by_role("link", name="Conversations").click()
+    page.get_by_role("searchbox").fill(wanted)
+    page.get_by_role("button", name="Search").click()
+    expect(page.get_by_role("region", name="Messages")).to_be_visible()
+
+
+def tab_to(page: Page, name: str, presses: int = 80) -> None:
+    """Press the tabulator until what has this name is focused."""
+    focused = "(e => e.ariaLabel || e.labels?.[0]?.innerText || e.innerText || '')(document.activeElement)"
+    seen: list[str] = []
+    for _ in range(presses):
+        page.keyboard.press("Tab")
+        seen.append(str(page.evaluate(focused)))
+        if name in seen[-1]:
+            return
+    raise AssertionError(f"{name} cannot be reached, only {seen}")
