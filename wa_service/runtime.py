@@ -50,6 +50,8 @@ from wa_service.whatsapp.webhooks.signature import SignatureVerifier
 
 COEXISTENCE_PER_SECOND = 20
 PUSH_ANSWER_BYTES = 65_536
+# Two subscriptions at one address, each with as many deliveries side by side as there may be, open none anew.
+PUSH_CONNECTIONS = 128
 # What the client calls the first of a download's two steps.
 MEDIA_ADDRESS = "media"
 
@@ -161,10 +163,15 @@ def build(settings: Settings, ledger: SendLedger | None = None) -> Runtime:
             for number in numbers
         },
         senders=senders,
-        subscriptions=Subscriptions(store),
+        subscriptions=Subscriptions(store, retention),
         push_policy=push_policy,
         pusher=Pusher(
-            HttpCaller(max_answer=PUSH_ANSWER_BYTES, deadline=GreenletDeadline, policy=push_policy).post,
+            HttpCaller(
+                max_answer=PUSH_ANSWER_BYTES,
+                deadline=GreenletDeadline,
+                policy=push_policy,
+                pool_size=PUSH_CONNECTIONS,
+            ).post,
             display_numbers=partial(events.display_numbers, numbers),
             waba_id=settings.business_account_id or "",
         ),

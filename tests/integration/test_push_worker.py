@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -22,7 +22,8 @@ from wa_service.resilience.destinations import DestinationPolicy
 from wa_service.resilience.http import HttpCaller
 from wa_service.service.subscriptions import new_secret
 from wa_service.store.client import Store
-from wa_service.store.subscriptions import Subscription, Subscriptions
+from wa_service.store.flusher import StoreUnavailableError
+from wa_service.store.subscriptions import Delivery, Subscription, Subscriptions
 from wa_service.worker.push import PushWorker
 
 OPEN = DestinationPolicy([ipaddress.ip_network("127.0.0.0/8")])
@@ -90,9 +91,9 @@ def work(pushing: PushWorker) -> None:
 
 
 @contextmanager
-def worker(store: Store) -> Iterator[None]:
+def worker(store: Store, subscriptions: Subscriptions | None = None) -> Iterator[None]:
     """A worker's push loops, in a thread beside the test."""
-    pushing = PushWorker(Subscriptions(store), Pusher(HttpCaller(policy=OPEN).post))
+    pushing = PushWorker(subscriptions or Subscriptions(store), Pusher(HttpCaller(policy=OPEN).post))
     thread = threading.Thread(target=work, args=[pushing])
     thread.start()
     try:
@@ -135,6 +136,47 @@ def test_a_subscriber_that_is_away_holds_up_nobody_and_gets_all_when_it_is_back(
             redis_client.zadd(NAMES.of("push_due", theirs.id), {ANA: 1}, xx=True)
             eventually(lambda: len(away.events) == 20)
     assert away.of(ANA) == [str(n) for n in range(20)]
+
+
+class AwayOnce(Subscriptions):
+    """The store is away when what was taken is first written."""
+
+    def take(
+        self, name: str, count: int, *, taken: Sequence[Delivery] = (), answer: str = ""
+    ) -> tuple[float, list[bool], list[Delivery]]:
+        if taken and not FAILED:
+            FAILED.append(name)
+            raise StoreUnavailableError("away")
+        return super().take(name, count, taken=taken, answer=answer)
+
+
+FAILED: list[str] = []
+
+
+def test_what_was_taken_while_the_store_was_away_is_written_later_and_not_pushed_again(
+    store: Store, tool: Tool, redis_client: redis.Redis
+) -> None:
+    subscriptions = AwayOnce(store)
+    theirs = subscribe(subscriptions, tool)
+    tell(redis_client, ANA, "1")
+    with worker(store, subscriptions):
+        eventually(lambda: subscriptions.get(theirs.id).taken == 1)
+    assert (FAILED, tool.of(ANA)) == ([theirs.id], ["1"])
+
+
+def test_one_that_was_deleted_and_made_again_at_once_is_pushed_to(
+    store: Store, tool: Tool, redis_client: redis.Redis
+) -> None:
+    subscriptions = Subscriptions(store)
+    theirs = subscribe(subscriptions, tool)
+    with worker(store):
+        tell(redis_client, ANA, "1")
+        eventually(lambda: tool.of(ANA) == ["1"])
+        subscriptions.delete(theirs.id)
+        redis_client.delete(NAMES.events)
+        subscriptions.create(tool.url, form="event", secret=tool.secret, cursor="0-0", subscription_id=theirs.id)
+        tell(redis_client, ANA, "2")
+        eventually(lambda: tool.of(ANA) == ["1", "2"])
 
 
 def test_a_private_address_is_not_called(store: Store, tool: Tool, redis_client: redis.Redis) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from hashlib import sha256
 
 import orjson
@@ -48,7 +49,19 @@ def said(deliveries: list[Delivery]) -> list[tuple[str, str]]:
 
 
 def take(subscriptions: Subscriptions, tool: Subscription, count: int = 32) -> list[Delivery]:
-    return subscriptions.take(tool.id, count)[1]
+    return subscriptions.take(tool.id, count)[2]
+
+
+def took(subscriptions: Subscriptions, *deliveries: Delivery) -> list[bool]:
+    """Write that they were taken, and take nothing; whether each was written."""
+    return subscriptions.take(deliveries[0].subscription, 0, taken=deliveries, answer="200")[1]
+
+
+def told_of_pauses(redis_client: redis.Redis) -> list[tuple[str, str, str]]:
+    """Which subscriptions the events stream says were paused, why, and what they answered last."""
+    told = [orjson.loads(entry[b"d"]) for _, entry in redis_client.xrange(NAMES.events) if entry[b"k"] == b"push"]
+    assert {each["state"] for each in told} <= {"paused"}
+    return [(each["subscription"], each["reason"], each["last_answer"]) for each in told]
 
 
 def make_due(redis_client: redis.Redis, tool: Subscription, conversation: str) -> None:
@@ -67,7 +80,7 @@ class TestOrder:
         first = take(subscriptions, tool)
         assert said(first) == [(ANA, "1"), (BEN, "1")]
         assert take(subscriptions, tool) == []
-        assert subscriptions.done(first[0], "taken", answer="200") == "taken"
+        assert took(subscriptions, first[0]) == [True]
         assert said(take(subscriptions, tool)) == [(ANA, "2")]
 
     def test_a_failed_event_holds_up_its_conversation_alone(
@@ -76,8 +89,8 @@ class TestOrder:
         for conversation, what in ((ANA, "1"), (ANA, "2"), (BEN, "1"), (BEN, "2")):
             tell(redis_client, conversation, what)
         ana, ben = take(subscriptions, tool)
-        assert subscriptions.done(ana, "failed", answer="500", delay=300) == "retried"
-        assert subscriptions.done(ben, "taken", answer="200") == "taken"
+        assert subscriptions.failed(ana, "failed", answer="500", delay=300) == "retried"
+        assert took(subscriptions, ben) == [True]
         assert said(take(subscriptions, tool)) == [(BEN, "2")]
         make_due(redis_client, tool, ANA)
         [again] = take(subscriptions, tool)
@@ -88,8 +101,8 @@ class TestOrder:
     ) -> None:
         tell(redis_client, ANA, "1")
         [ana] = take(subscriptions, tool)
-        subscriptions.done(ana, "failed", answer="500", delay=36_000)
-        wait, found = subscriptions.take(tool.id, 32)
+        subscriptions.failed(ana, "failed", answer="500", delay=36_000)
+        wait, _, found = subscriptions.take(tool.id, 32)
         assert found == []
         assert 35_000 < wait <= 36_000
 
@@ -124,8 +137,8 @@ class TestLeases:
         make_due(redis_client, tool, ANA)
         [alive] = take(subscriptions, tool)
         assert (alive.cursor, alive.tries) == (dead.cursor, 0)
-        assert subscriptions.done(dead, "taken", answer="200") == ""
-        assert subscriptions.done(alive, "taken", answer="200") == "taken"
+        assert took(subscriptions, dead) == [False]
+        assert took(subscriptions, alive) == [True]
 
     def test_what_a_stopping_worker_releases_is_due_at_once_and_counts_as_no_try(
         self, subscriptions: Subscriptions, tool: Subscription, redis_client: redis.Redis
@@ -143,13 +156,13 @@ class TestFailing:
         for n in range(20):
             tell(redis_client, f"{NUMBER}:4477009001{n:02}", str(n))
         for delivery in take(subscriptions, tool, FAILURES_IN_A_ROW):
-            assert subscriptions.done(delivery, "failed", answer="ConnectionError", delay=5) == "retried"
+            assert subscriptions.failed(delivery, "failed", answer="ConnectionError", delay=5) == "retried"
 
     def test_after_some_failures_in_a_row_one_event_at_a_time(
         self, subscriptions: Subscriptions, tool: Subscription, redis_client: redis.Redis
     ) -> None:
         self.failing(subscriptions, tool, redis_client)
-        wait, found = subscriptions.take(tool.id, 32)
+        wait, _, found = subscriptions.take(tool.id, 32)
         assert found == []
         assert 0 < wait <= 5
         redis_client.hset(NAMES.of("subscription", tool.id), "retry_at", 1)
@@ -162,7 +175,7 @@ class TestFailing:
         self.failing(subscriptions, tool, redis_client)
         redis_client.hset(NAMES.of("subscription", tool.id), "retry_at", 1)
         [probe] = take(subscriptions, tool)
-        assert subscriptions.done(probe, "taken", answer="200") == "taken"
+        assert took(subscriptions, probe) == [True]
         assert len(take(subscriptions, tool)) >= 14
         assert subscriptions.get(tool.id).failures == 0
 
@@ -173,10 +186,10 @@ class TestFailing:
         for _ in range(3):
             redis_client.hset(NAMES.of("subscription", tool.id), "retry_at", 1)
             [probe] = take(subscriptions, tool)
-            subscriptions.done(probe, "failed", answer="503", delay=300)
+            subscriptions.failed(probe, "failed", answer="503", delay=300)
         redis_client.hset(NAMES.of("subscription", tool.id), "retry_at", 1)
         [probe] = take(subscriptions, tool)
-        subscriptions.done(probe, "taken", answer="200")
+        took(subscriptions, probe)
         assert sum(each.tries for each in take(subscriptions, tool)) == 0
         later = redis_client.zrange(NAMES.of("push_due", tool.id), 0, -1, withscores=True)
         assert max(score for _, score in later) < (time.time() + 30) * 1000
@@ -187,7 +200,7 @@ class TestFailing:
         self.failing(subscriptions, tool, redis_client)
         redis_client.hset(NAMES.of("subscription", tool.id), "retry_at", 1)
         [probe] = take(subscriptions, tool)
-        subscriptions.done(probe, "failed", answer="503", delay=5, asked=600)
+        subscriptions.failed(probe, "failed", answer="503", delay=5, asked=600)
         assert 590 < subscriptions.take(tool.id, 32)[0] <= 600
 
     def test_a_failed_probe_lengthens_the_pause(
@@ -196,7 +209,7 @@ class TestFailing:
         self.failing(subscriptions, tool, redis_client)
         redis_client.hset(NAMES.of("subscription", tool.id), "retry_at", 1)
         [probe] = take(subscriptions, tool)
-        subscriptions.done(probe, "failed", answer="500", delay=5)
+        subscriptions.failed(probe, "failed", answer="500", delay=5)
         assert 5 < subscriptions.take(tool.id, 32)[0] <= 15
 
     def test_after_five_days_without_a_success_it_is_paused_and_resumes_where_it_was(
@@ -206,9 +219,10 @@ class TestFailing:
         long_ago = subscriptions.get(tool.id).failing_since - LONGEST_FAILING_SECONDS * 1000
         redis_client.hset(NAMES.of("subscription", tool.id), mapping={"retry_at": 1, "failing_since": long_ago})
         [probe] = take(subscriptions, tool)
-        assert subscriptions.done(probe, "failed", answer="500", delay=5) == "paused"
+        assert subscriptions.failed(probe, "failed", answer="500", delay=5) == "paused"
         paused = subscriptions.get(tool.id)
         assert (paused.state, paused.paused_reason) == ("paused", "failing")
+        assert told_of_pauses(redis_client) == [(tool.id, "failing", "500")]
         assert take(subscriptions, tool) == []
         subscriptions.resume(tool.id)
         assert len(take(subscriptions, tool)) >= 14
@@ -218,8 +232,9 @@ class TestFailing:
     ) -> None:
         tell(redis_client, ANA, "1")
         [delivery] = take(subscriptions, tool)
-        assert subscriptions.done(delivery, "gone", answer="410") == "paused"
+        assert subscriptions.failed(delivery, "gone", answer="410") == "paused"
         assert subscriptions.get(tool.id).paused_reason == "gone"
+        assert told_of_pauses(redis_client) == [(tool.id, "gone", "410")]
 
     def test_an_event_that_is_never_taken_while_others_are_is_dropped_and_counted(
         self, subscriptions: Subscriptions, tool: Subscription, redis_client: redis.Redis
@@ -232,7 +247,10 @@ class TestFailing:
             make_due(redis_client, tool, ANA)
             for delivery in sorted(take(subscriptions, tool), key=lambda d: d.conversation, reverse=True):
                 theirs = delivery.conversation == BEN
-                became = subscriptions.done(delivery, "taken" if theirs else "failed", answer="-", delay=5)
+                if theirs:
+                    took(subscriptions, delivery)
+                else:
+                    became = subscriptions.failed(delivery, "failed", answer="-", delay=5)
         assert became == "dropped"
         assert subscriptions.get(tool.id).dropped == 1
         assert said(take(subscriptions, tool)) == [(ANA, "good")]
@@ -248,7 +266,7 @@ class TestPlace:
         tell(redis_client, ANA, "2")
         [one] = take(subscriptions, tool)
         subscriptions.replay(tool.id, "0-0")
-        assert subscriptions.done(one, "taken", answer="200") == ""
+        assert took(subscriptions, one) == [False]
         assert said(take(subscriptions, tool)) == [(ANA, "1")]
         subscriptions.replay(tool.id, first)
         assert said(take(subscriptions, tool)) == [(ANA, "2")]
@@ -258,11 +276,53 @@ class TestPlace:
     ) -> None:
         for n in range(30):
             tell(redis_client, ANA, str(n))
-        store.call("push_take", subscription=tool.id, lease_ms=1000, count=1, window=10)
+        store.call("push_take", subscription=tool.id, lease_ms=1000, count=1, window=10, answer="", taken=())
         assert redis_client.llen(NAMES.of("push_lane", tool.id, ANA)) <= 110
-        again = store.call("push_take", subscription=tool.id, lease_ms=1000, count=1, window=10)
+        again = store.call("push_take", subscription=tool.id, lease_ms=1000, count=1, window=10, answer="", taken=())
         assert again[0] > 0
         assert redis_client.llen(NAMES.of("push_lane", tool.id, ANA)) <= 110
+
+    def test_what_was_taken_is_written_and_what_is_next_is_handed_out_in_one_step(
+        self, subscriptions: Subscriptions, tool: Subscription, redis_client: redis.Redis
+    ) -> None:
+        for conversation, what in ((ANA, "1"), (ANA, "2"), (BEN, "1")):
+            tell(redis_client, conversation, what)
+        ana, ben = take(subscriptions, tool)
+        lost = replace(ben, token=ben.token + 100)
+        _, written, found = subscriptions.take(tool.id, 32, taken=[ana, lost], answer="204")
+        assert (written, said(found)) == ([True, False], [(ANA, "2")])
+        shown = subscriptions.get(tool.id)
+        assert (shown.taken, shown.waiting, shown.last_answer) == (1, 2, "204")
+        assert took(subscriptions, ben, *found) == [True, True]
+        assert took(subscriptions, ben) == [False]
+        assert (subscriptions.get(tool.id).taken, subscriptions.get(tool.id).waiting) == (3, 0)
+
+    def test_one_that_takes_nothing_holds_no_more_than_was_handed_out(
+        self, subscriptions: Subscriptions, tool: Subscription, redis_client: redis.Redis
+    ) -> None:
+        for n in range(300):
+            tell(redis_client, f"{NUMBER}:4477009{n:05}", str(n))
+        assert len(take(subscriptions, tool, 64)) == 64
+        for delivery in take(subscriptions, tool, FAILURES_IN_A_ROW):
+            subscriptions.failed(delivery, "failed", answer="500", delay=5)
+        for _ in range(5):
+            take(subscriptions, tool)
+        assert redis_client.zcard(NAMES.of("push_due", tool.id)) == 64 + FAILURES_IN_A_ROW
+
+    def test_what_it_does_not_want_is_passed_over_however_much_it_is(
+        self, subscriptions: Subscriptions, redis_client: redis.Redis
+    ) -> None:
+        tool = subscriptions.create("https://tool.example/", form="event", kinds=["send"], secret="s", cursor="0-0")
+        for n in range(3_000):
+            redis_client.xadd(NAMES.events, {"k": "status", "c": ANA, "d": f'{{"what":"{n}"}}'})
+        tell(redis_client, BEN, "wanted", kind="send")
+        found: list[Delivery] = []
+        looks = 0
+        while not found:
+            wait, _, found = subscriptions.take(tool.id, 32)
+            looks += 1
+            assert found or wait <= 0.001
+        assert (said(found), looks) == ([(BEN, "wanted")], 3)
 
     def test_the_oldest_event_that_it_was_not_sent_is_known(
         self, subscriptions: Subscriptions, tool: Subscription, redis_client: redis.Redis

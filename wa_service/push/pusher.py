@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Protocol
+from functools import lru_cache
+from typing import Final, Literal, Protocol
 
 import orjson
 from standardwebhooks import Webhook
@@ -17,13 +18,15 @@ from wa_service.push.event_form import event_body
 from wa_service.push.meta_form import SIGNATURE_HEADER, meta_envelope, sign
 from wa_service.resilience.http import HttpAnswer, HttpCallError
 from wa_service.store.events import Entry
-from wa_service.store.subscriptions import RETRY_SECONDS, Delivery, Outcome, Subscription
+from wa_service.store.subscriptions import RETRY_SECONDS, Delivery, Failure, Subscription
 from wa_service.whatsapp.errors import retry_after_seconds
 
 ANSWER_SECONDS = 15.0
 LONGEST_RETRY_AFTER = 3_600.0
 JITTER = 0.1
 GONE = 410
+DISPLAY_NUMBER_SECONDS = 60.0
+_MOST_SIGNERS: Final = 128
 
 
 class Post(Protocol):
@@ -41,7 +44,7 @@ class Pushed:
     `asked`: the seconds that the subscriber asked to wait (`Retry-After`), for every event.
     """
 
-    outcome: Outcome
+    outcome: Literal["taken"] | Failure
     answer: str
     delay: float = 0.0
     asked: float = 0.0
@@ -60,10 +63,14 @@ class Pusher:
         jitter: Callable[[], float] = lambda: random.uniform(1 - JITTER, 1 + JITTER),  # noqa: S311 - spreads tries
     ) -> None:
         self._post = post
-        self._display_numbers = display_numbers
+        self._ask_display_numbers = display_numbers
+        self._display_numbers: Mapping[str, str] = {}
+        self._display_numbers_until = 0.0
         self._waba_id = waba_id
         self._clock = clock
         self._jitter = jitter
+        # One for each secret, which it decodes when it is made.
+        self._signer = lru_cache(maxsize=_MOST_SIGNERS)(Webhook)
 
     def push(self, subscription: Subscription, delivery: Delivery) -> Pushed:
         """POST one event. An event that has no form which the subscriber wants counts as taken."""
@@ -86,10 +93,18 @@ class Pusher:
 
     def _body(self, subscription: Subscription, delivery: Delivery) -> bytes | None:
         if subscription.form == "meta":
-            numbers = self._display_numbers()
+            numbers = self._known_display_numbers()
             return meta_envelope(delivery.kind, delivery.conversation, delivery.data, numbers, self._waba_id)
         entry = Entry(delivery.cursor, delivery.kind, delivery.conversation, orjson.loads(delivery.data))
         return event_body(entry, delivery.contact)
+
+    def _known_display_numbers(self) -> Mapping[str, str]:
+        """Our numbers as customers see them, asked for once a minute: they hardly ever change."""
+        now = self._clock()
+        if not 0 <= self._display_numbers_until - now <= DISPLAY_NUMBER_SECONDS:
+            self._display_numbers = self._ask_display_numbers()
+            self._display_numbers_until = now + DISPLAY_NUMBER_SECONDS
+        return self._display_numbers
 
     def _standard_webhooks(self, secrets: tuple[str, ...], event_id: str, body: bytes) -> dict[str, str]:
         now = datetime.fromtimestamp(int(self._clock()), UTC)
@@ -97,7 +112,7 @@ class Pusher:
         return {
             "webhook-id": event_id,
             "webhook-timestamp": str(int(now.timestamp())),
-            "webhook-signature": " ".join(Webhook(secret).sign(event_id, now, text) for secret in secrets),
+            "webhook-signature": " ".join(self._signer(secret).sign(event_id, now, text) for secret in secrets),
         }
 
     def _judge(self, answer: HttpAnswer | HttpCallError, tries: int) -> Pushed:

@@ -12,6 +12,7 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -115,6 +116,8 @@ class DestinationPolicy:
     def __init__(self, allowed: Sequence[Network] = (), *, look_up: LookUp = look_up) -> None:
         self._allowed = tuple(allowed)
         self._look_up = look_up
+        # An address is judged alike each time, and judging costs more than signing what is pushed.
+        self._verdict = lru_cache(maxsize=_MOST_REMEMBERED)(self._judge)
 
     def resolve(self, url: str) -> Destination:
         """Return where to connect for an `http` or `https` URL.
@@ -138,6 +141,9 @@ class DestinationPolicy:
 
     def permits(self, address: str) -> bool:
         """Return whether an IP address may be connected to."""
+        return self._verdict(address)
+
+    def _judge(self, address: str) -> bool:
         try:
             parsed = ipaddress.ip_address(address.partition("%")[0])
         except ValueError:
@@ -150,6 +156,7 @@ class DestinationPolicy:
         return not any(address in network for network in _REFUSED if network.version == address.version)
 
 
+@lru_cache(maxsize=_MOST_REMEMBERED)
 def split_url(url: str) -> tuple[str, str, int, str]:
     """Return scheme, host, port and target of an absolute `http` or `https` URL.
 

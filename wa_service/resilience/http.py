@@ -41,7 +41,7 @@ class HttpCaller:
     """POSTs with requests, without the environment's proxies and without following redirects.
 
     `unix_socket`: where everything goes, whatever host the address names. `policy`: judges the URLs, which somebody
-    else chose than the operator.
+    else chose than the operator. `pool_size`: connections to one address that are kept between calls, with a `policy`.
     """
 
     def __init__(
@@ -52,13 +52,14 @@ class HttpCaller:
         deadline: DeadlineFactory = Watchdog,
         unix_socket: Path | None = None,
         policy: DestinationPolicy | None = None,
+        pool_size: int = 32,
     ) -> None:
         self._connect_seconds = connect_seconds
         self._max_answer = max_answer
         self._deadline = deadline
         self._session = requests.Session()
         self._session.trust_env = False
-        adapter = _adapter(unix_socket, policy)
+        adapter = _adapter(unix_socket, policy, pool_size)
         self._guarded = adapter if isinstance(adapter, GuardedAdapter) else None
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
@@ -101,9 +102,9 @@ class HttpCaller:
         return body
 
 
-def _adapter(unix_socket: Path | None, policy: DestinationPolicy | None) -> HTTPAdapter:
+def _adapter(unix_socket: Path | None, policy: DestinationPolicy | None, pool_size: int) -> HTTPAdapter:
     if unix_socket is not None:
         return UnixSocketAdapter(unix_socket)
     if policy is not None:
-        return GuardedAdapter(policy)
+        return GuardedAdapter(policy, pool_size=pool_size)
     return WatchedAdapter(pool_size=10, retries=Retry(False))

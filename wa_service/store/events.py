@@ -36,6 +36,8 @@ Kind = Literal[
     "console",
     "pause",
     "stop",
+    "batch",
+    "push",
 ]
 
 

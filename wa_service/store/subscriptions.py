@@ -1,4 +1,4 @@
-"""Subscribers to the events stream: create · take · done · pause · replay.
+"""Subscribers to the events stream: create · take · failed · pause · replay.
 
 A subscriber is a cursor and lanes of event ids, never a copy of an event. Within a conversation events are pushed in
 order, one at a time; conversations go side by side. A delivery is under a lease: a worker that dies costs a repeat, so
@@ -27,10 +27,11 @@ FAILURES_IN_A_ROW: Final = 5
 LONGEST_FAILING_SECONDS: Final = 5 * 86_400
 OLD_SECRET_SECONDS: Final = 86_400
 MOST_SUBSCRIPTIONS: Final = 50
+DEFAULT_RETENTION_SECONDS: Final = 30 * 86_400
 
 Form = Literal["event", "meta"]
 State = Literal["active", "paused"]
-Outcome = Literal["taken", "failed", "gone"]
+Failure = Literal["failed", "gone"]
 
 
 class TooManySubscriptionsError(Exception):
@@ -87,9 +88,10 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Subscriptions:
-    """The subscribers. Methods raise `StoreUnavailableError`."""
+    """The subscribers. Methods raise `StoreUnavailableError`. `retention_seconds`: of the events that tell of them."""
 
     store: Store
+    retention_seconds: int = DEFAULT_RETENTION_SECONDS
 
     def create(
         self,
@@ -184,14 +186,31 @@ class Subscriptions:
         """End a subscription; False where there is none."""
         return bool(self.store.call_replicated("unsubscribe", subscription=name) == 1)
 
-    def take(self, name: str, count: int) -> tuple[float, list[Delivery]]:
-        """Return seconds until asking again is worth it (infinity: until something is new), and at most `count` events.
+    def take(
+        self, name: str, count: int, *, taken: Sequence[Delivery] = (), answer: str = ""
+    ) -> tuple[float, list[bool], list[Delivery]]:
+        """Write down what the subscriber took, and return at most `count` events that it is to be sent next.
+
+        Args:
+            name: the subscription.
+            count: how many events may be handed out; 0 to write alone.
+            taken: deliveries that were answered with a 2xx.
+            answer: the last of those answers.
+
+        Returns seconds until asking again is worth it (infinity: until something is new); whether each of `taken` was
+        written, False where its lease was another's by now; and the events, each under a lease.
 
         Raises:
             LookupError: there is no such subscription.
         """
-        wait, state, *found = self.store.call(
-            "push_take", subscription=name, lease_ms=int(LEASE_SECONDS * 1000), count=count, window=WINDOW
+        wait, state, written, *found = self.store.call(
+            "push_take",
+            subscription=name,
+            lease_ms=int(LEASE_SECONDS * 1000),
+            count=count,
+            window=WINDOW,
+            answer=answer,
+            taken=tuple(part for each in taken for part in (each.conversation, str(each.token))),
         )
         if state == b"none":
             raise LookupError(name)
@@ -208,16 +227,18 @@ class Subscriptions:
             )
             for cursor, conversation, token, tries, kind, data, elder, addresses in found
         ]
-        return (float("inf") if wait < 0 else wait / 1000), deliveries
+        return (float("inf") if wait < 0 else wait / 1000), [each == 1 for each in written], deliveries
 
-    def done(self, delivery: Delivery, outcome: Outcome, *, answer: str, delay: float = 0.0, asked: float = 0.0) -> str:
-        """Write how a delivery ended; `delay` (s): when a failed one is tried again, `asked` (s): `Retry-After`.
+    def failed(
+        self, delivery: Delivery, outcome: Failure, *, answer: str, delay: float = 0.0, asked: float = 0.0
+    ) -> str:
+        """Write that a delivery failed; `delay` (s): when it is tried again, `asked` (s): `Retry-After`.
 
-        Returns what became of it: "taken", "retried", "dropped", "paused" (the subscription is), or "" where the lease
-        was another's by now.
+        Returns what became of it: "retried", "dropped", "paused" (the subscription is), or "" where the lease was
+        another's by now.
         """
         _, became = self.store.call(
-            "push_done",
+            "push_failed",
             subscription=delivery.subscription,
             conversation=delivery.conversation,
             token=delivery.token,
@@ -228,6 +249,7 @@ class Subscriptions:
             answer=answer,
             few=FAILURES_IN_A_ROW,
             longest_ms=LONGEST_FAILING_SECONDS * 1000,
+            retention=self.retention_seconds,
             pauses=tuple(str(seconds * 1000) for seconds in SUBSCRIBER_PAUSES),
         )
         return text(became)

@@ -133,6 +133,15 @@ class BatchEvent(_Data):
     total: int
 
 
+class PushEvent(_Data):
+    """A subscription was paused, because it failed for five days or answered 410."""
+
+    subscription: str
+    state: Literal["paused"]
+    reason: Literal["failing", "gone"]
+    last_answer: str
+
+
 class ConsoleEvent(_Data):
     """Somebody changed something in the console; `key` is the API key's name."""
 
@@ -202,6 +211,10 @@ EVENT_KINDS: Final[dict[str, tuple[type[_Data], dict[str, Any]]]] = {
     "pause": (PauseEvent, {"reason": "handover", "until": _AT, "note": "wants to complain"}),
     "stop": (StopEvent, {"marketing": "stopped", "by": "word", "time": _AT}),
     "batch": (BatchEvent, {"id": "b7", "state": "done", "reason": None, "tag": "may-offer", "total": 200}),
+    "push": (
+        PushEvent,
+        {"subscription": "sub_4f0c8a1b2d3e4f50", "state": "paused", "reason": "gone", "last_answer": "410"},
+    ),
     "console": (ConsoleEvent, {"key": "ana", "action": "reply"}),
     "unreadable": (UnreadableEvent, {}),
 }
@@ -228,7 +241,7 @@ def event_schemas() -> dict[str, Schema]:
 
 
 def _item(kind: str, model: type[BaseModel], example: dict[str, Any]) -> Schema:
-    nobodys = kind in {"management", "erased", "batch", "unreadable", "console"}
+    nobodys = kind in {"management", "erased", "batch", "push", "unreadable", "console"}
     contact = None if nobodys else "447700900123"
     return {
         "title": f"{kind.capitalize()}Item",

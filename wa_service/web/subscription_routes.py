@@ -79,8 +79,8 @@ class SubscriptionItem(ResponseBody):
     """A subscription and how it fares. `secret` is shown once: when it is made, and when it is rotated.
 
     `oldest_unsent`: the cursor of the oldest event that it was not sent, with `lag_seconds`, how long that event has
-    waited. `waiting` counts events that were matched and not yet taken, `dropped` those that it refused for the last
-    time.
+    waited. `waiting` counts events that were read for it and not yet taken (what comes after `cursor` is not read yet),
+    `dropped` those that it refused for the last time.
     """
 
     id: str

@@ -4,35 +4,32 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable
 
 import gevent
 from gevent.event import Event
-from gevent.pool import Pool
+from gevent.pool import Group
 
 from wa_service.observability import log, metrics
 from wa_service.push.pusher import Pushed, Pusher
 from wa_service.store.flusher import StoreUnavailableError
-from wa_service.store.subscriptions import Delivery, Subscription, Subscriptions
+from wa_service.store.subscriptions import Delivery, Failure, Subscription, Subscriptions
 
 SIDE_BY_SIDE = 64
 """Deliveries to one subscriber at a time."""
-WRITES_SIDE_BY_SIDE = 256
+TURN_SECONDS = 0.005
+"""Least time between two looks: what was taken meanwhile is written down by one step, and what came is taken by it."""
 LOOK_SECONDS = 0.1
 """How soon an event that comes while nothing waits is pushed."""
 REFRESH_SECONDS = 1.0
 """How soon a new, changed or resumed subscription is noticed."""
 
-Report = Callable[[Subscription], None]
-
 
 class PushWorker:
     """One loop for each subscription, started and ended as subscriptions come and go."""
 
-    def __init__(self, subscriptions: Subscriptions, pusher: Pusher, *, on_paused: Report = lambda _: None) -> None:
+    def __init__(self, subscriptions: Subscriptions, pusher: Pusher) -> None:
         self._subscriptions = subscriptions
         self._pusher = pusher
-        self._on_paused = on_paused
         self._loops: dict[str, _Loop] = {}
         self._stopping = Event()
 
@@ -70,8 +67,8 @@ class PushWorker:
             self._loops.pop(name).stop()
         for name, subscription in current.items():
             loop = self._loops.get(name)
-            if loop is None:
-                loop = self._loops[name] = _Loop(self._subscriptions, self._pusher, self._on_paused)
+            if loop is None or loop.has_ended:  # it ends by itself where its subscription is deleted
+                loop = self._loops[name] = _Loop(self._subscriptions, self._pusher)
                 loop.subscription = subscription
                 loop.start()
             loop.subscription = subscription
@@ -80,14 +77,15 @@ class PushWorker:
 class _Loop:
     """Takes events of one subscription and pushes them, at most `SIDE_BY_SIDE` at a time."""
 
-    def __init__(self, subscriptions: Subscriptions, pusher: Pusher, on_paused: Report) -> None:
+    def __init__(self, subscriptions: Subscriptions, pusher: Pusher) -> None:
         self.subscription: Subscription
         self.held: dict[int, Delivery] = {}
         self._subscriptions = subscriptions
         self._pusher = pusher
-        self._on_paused = on_paused
-        self._pool = Pool(SIDE_BY_SIDE)
-        self._writes = Pool(WRITES_SIDE_BY_SIDE)
+        self._pushes = Group()
+        self._under_way = 0
+        self._taken: list[tuple[Delivery, str]] = []
+        """Answered with a 2xx, and not written down yet; with the answer."""
         self._stopping = False
         self._wake = Event()
         self._main: gevent.Greenlet | None = None
@@ -95,7 +93,11 @@ class _Loop:
     @property
     def greenlets(self) -> list[gevent.Greenlet]:
         main = [self._main] if self._main and not self._main.dead else []
-        return [*main, *self._pool, *self._writes]
+        return [*main, *self._pushes]
+
+    @property
+    def has_ended(self) -> bool:
+        return self._main is not None and self._main.dead
 
     def start(self) -> None:
         self._main = gevent.spawn(self._run)
@@ -108,59 +110,71 @@ class _Loop:
         gevent.killall(self.greenlets, timeout=1)
 
     def _run(self) -> None:
-        while not self._stopping:
-            wait = self._take() if self.subscription.state == "active" else REFRESH_SECONDS
+        """Until `stop`, and until what is under way then has ended and is written down."""
+        while not self._stopping or self._under_way or self._taken:
+            began = time.monotonic()
+            try:
+                wait = self._turn()
+            except LookupError:  # it was deleted
+                return
+            except StoreUnavailableError:  # what was taken is written later, unless its lease ends first
+                wait = REFRESH_SECONDS
             if wait > 0:
-                self._wake.wait(min(wait, LOOK_SECONDS if self.subscription.state == "active" else REFRESH_SECONDS))
+                self._wake.wait(wait)
             self._wake.clear()
+            gevent.sleep(max(0.0, began + TURN_SECONDS - time.monotonic()))
 
-    def _take(self) -> float:
-        """Take what is due; return how long to wait before the next look (s)."""
-        free = self._pool.free_count()
-        if not free:
-            return REFRESH_SECONDS  # a delivery that ends wakes us
-        try:
-            wait, deliveries = self._subscriptions.take(self.subscription.id, free)
-        except LookupError:
-            self._stopping = True
-            return 0.0
-        except StoreUnavailableError:
-            return REFRESH_SECONDS
+    def _turn(self) -> float:
+        """Write what was taken, take what is due; return how long to wait for the next turn (s)."""
+        is_active = self.subscription.state == "active" and not self._stopping
+        free = SIDE_BY_SIDE - self._under_way if is_active else 0
+        taken = list(self._taken)
+        if not (free or taken):
+            return REFRESH_SECONDS  # a push that ends wakes us
+        wait, written, deliveries = self._subscriptions.take(
+            self.subscription.id,
+            free,
+            taken=[delivery for delivery, _ in taken],
+            answer=taken[-1][1] if taken else "",
+        )
+        del self._taken[: len(taken)]
+        for (delivery, _), is_written in zip(taken, written, strict=True):
+            self.held.pop(delivery.token, None)
+            if is_written:
+                metrics.event_pushed(self.subscription.id, "taken")
         for delivery in deliveries:
             self.held[delivery.token] = delivery
-            self._pool.spawn(self._push, delivery)
-        return 0.0 if deliveries else wait
+            self._under_way += 1
+            self._pushes.spawn(self._push, delivery)
+        if not is_active or len(deliveries) == free:
+            return REFRESH_SECONDS
+        return LOOK_SECONDS if deliveries else min(wait, LOOK_SECONDS)
 
     def _push(self, delivery: Delivery) -> None:
         subscription = self.subscription
-        pushed = self._pusher.push(subscription, delivery)
-        # Beside the pool: the next delivery does not wait until this one is written down.
-        self._writes.spawn(self._write, subscription, delivery, pushed)
-        self._wake.set()
-
-    def _write(self, subscription: Subscription, delivery: Delivery, pushed: Pushed) -> None:
         try:
-            became = self._subscriptions.done(
-                delivery, pushed.outcome, answer=pushed.answer, delay=pushed.delay, asked=pushed.asked
-            )
-            self.held.pop(delivery.token, None)
-            self._tell(subscription, delivery, became, pushed.answer)
+            pushed = self._pusher.push(subscription, delivery)
+            if pushed.outcome == "taken":
+                self._taken.append((delivery, pushed.answer))
+            else:
+                self._write_failure(subscription, delivery, pushed, pushed.outcome)
         except StoreUnavailableError:
             self.held.pop(delivery.token, None)  # its lease ends, and it is pushed once more
         finally:
+            self._under_way -= 1
             self._wake.set()
 
-    def _tell(self, subscription: Subscription, delivery: Delivery, became: str, answer: str) -> None:
-        if not became:
-            return
-        metrics.event_pushed(subscription.id, became)
-        if became == "taken":
-            return
-        logger = log.get_logger(subscription=subscription.id, answer=answer)
+    def _write_failure(self, subscription: Subscription, delivery: Delivery, pushed: Pushed, outcome: Failure) -> None:
+        became = self._subscriptions.failed(
+            delivery, outcome, answer=pushed.answer, delay=pushed.delay, asked=pushed.asked
+        )
+        self.held.pop(delivery.token, None)
+        if became:
+            metrics.event_pushed(subscription.id, became)
+        logger = log.get_logger(subscription=subscription.id, answer=pushed.answer)
         if became == "dropped":
             logger.error("whatsapp.push.dropped", cursor=delivery.cursor, tries=delivery.tries + 1)
         elif became == "paused":
-            logger.error("whatsapp.push.paused", reason="gone" if answer == "410" else "failing")
-            self._on_paused(subscription)
-        else:
+            logger.error("whatsapp.push.paused", reason="gone" if outcome == "gone" else "failing")
+        elif became:
             logger.warning("whatsapp.push.retry_scheduled", cursor=delivery.cursor, tries=delivery.tries + 1)

@@ -99,6 +99,17 @@ def test_in_meta_s_form_it_is_an_envelope_that_holds_what_meta_sent_signed_like_
     assert (piece.kind, piece.raw, piece.waba_id) == ("message", RAW, "waba")
 
 
+def test_the_numbers_that_customers_see_are_asked_for_once_a_minute() -> None:
+    now, asked = [NOW], iter(["1", "2"])
+    receiver = Receiver(HttpAnswer(200, b""))
+    numbers = Pusher(receiver, display_numbers=lambda: {NUMBER: next(asked)}, clock=lambda: now[0])
+    for later in (0, 59, 2):
+        now[0] += later
+        numbers.push(subscription(form="meta"), delivery())
+    values = [orjson.loads(body)["entry"][0]["changes"][0]["value"] for _, _, body in receiver.sent]
+    assert [value["metadata"]["display_phone_number"] for value in values] == ["1", "1", "2"]
+
+
 def test_a_status_in_meta_s_form_is_meta_s_own() -> None:
     receiver = Receiver(HttpAnswer(200, b""))
     raw = {"id": "wamid.B", "status": "read", "timestamp": "1760000001", "recipient_id": ANA, "pricing": {"x": 1}}

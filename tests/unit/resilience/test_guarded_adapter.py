@@ -7,6 +7,7 @@ import ssl
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -16,6 +17,9 @@ import urllib3
 
 from wa_service.resilience.destinations import DestinationPolicy
 from wa_service.resilience.guarded_adapter import GuardedAdapter, RefusedURLError
+from wa_service.resilience.http import HttpCaller
+from wa_service.runtime import PUSH_CONNECTIONS
+from wa_service.worker.push import SIDE_BY_SIDE
 
 LOOPBACK = [ipaddress.ip_network("127.0.0.0/8")]
 
@@ -92,6 +96,36 @@ def test_a_push_goes_to_the_judged_address_follows_no_redirect_and_is_judged_eac
     assert (away.status, len(away.read())) == (302, len(url) - len("http://"))
     with pytest.raises(RefusedURLError, match="WA_PUSH_ALLOW"):
         post(adapter, url)
+
+
+def test_as_many_connections_are_kept_as_are_used_side_by_side() -> None:
+    together, connections = threading.Barrier(PUSH_CONNECTIONS), set()
+
+    class Crowd(Receiver):
+        def do_POST(self) -> None:
+            connections.add(self.client_address)
+            together.wait(20)
+            super().do_POST()
+
+    class Server(ThreadingHTTPServer):
+        request_queue_size = PUSH_CONNECTIONS
+        daemon_threads = True
+
+    with Server(("127.0.0.1", 0), Crowd) as server, ThreadPoolExecutor(PUSH_CONNECTIONS) as pool:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        caller = HttpCaller(policy=DestinationPolicy(LOOPBACK), pool_size=PUSH_CONNECTIONS, connect_seconds=20)
+        url = f"http://127.0.0.1:{server.server_port}/"
+
+        def call(_: int) -> int:
+            return caller.post(url, seconds=20, headers={}, data=b"x").status
+
+        for _ in range(3):
+            assert set(pool.map(call, range(PUSH_CONNECTIONS))) == {200}
+        server.shutdown()
+        thread.join()
+    assert PUSH_CONNECTIONS >= SIDE_BY_SIDE
+    assert len(connections) == PUSH_CONNECTIONS
 
 
 def test_a_redirect_is_not_followed(server: ThreadingHTTPServer) -> None:

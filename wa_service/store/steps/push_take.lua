@@ -1,69 +1,121 @@
--- Hand out events that a subscriber is to be sent, each under a lease: first move what is new in the stream from the
--- subscriber's cursor into its lanes (ids only, at most `window` of them), then take the first event of the conversations
--- that are due. A subscriber that fails again and again is sent one event at a time, each at `retry_at`.
--- Return {ms until asking again is worth it (-1: until something is new), state, {event id, conversation, token, tries,
--- kind, json, whose conversation it is by now, that contact's addresses}...}; state is "none" where there is no such subscription.
--- args: subscription lease_ms:number count:number window:number
+-- Write down what a subscriber took, then hand out what it is to be sent next, each event under a lease. One step does
+-- both, so that a busy subscriber costs a step for many events. `taken`: conversation and token of each delivery that was
+-- answered, in turn; `answer` is the last of them. Whose lease is another's by now writes nothing.
+-- Events are handed out that wait in the subscriber's lanes; where that is fewer than `count`, the stream is read on from
+-- its cursor, and what must wait for an event before it goes into a lane (ids only, at most `window` of them). One that
+-- takes nothing so has few of them. A subscriber that fails again and again is sent one event at a time, each at `retry_at`.
+-- Return {ms until asking again is worth it (-1: until something is new), state, {1 or 0 for each of `taken`: whether it
+-- was written}, {event id, conversation, token, tries, kind, json, whose conversation it is by now, that contact's
+-- addresses}...}; state is "none" where there is no such subscription.
+-- args: subscription lease_ms:number count:number window:number answer taken...
 -- include: allow_when_full clock subscription
-local EVENTS_PER_READ = 100
-local MOST_READS = 10
+local EVENTS_PER_READ = 32
+local MOST_READS = 32
 local s = subscriber(subscription)
-local v = redis.call('HMGET', s.key, 'state', 'cursor', 'kinds', 'numbers', 'waiting', 'retry_at', 'level')
-if not v[1] then return { -1, 'none' } end
-if v[1] ~= 'active' then return { -1, v[1] } end
-local waiting, level = tonumber(v[5] or 0), tonumber(v[7] or 0)
-local wait = push_wait(v[6] or 0)
-if wait > 0 then return { wait, v[1] } end
 
--- kinds and numbers: names with a space around each; empty for all of them.
-local function wanted(names, name) return not names or names == '' or string.find(names, ' ' .. name .. ' ', 1, true) end
+-- One command for many: in a script the call costs more than what is done by it.
+local heads, ended, continued, leased = {}, {}, {}, {}
+local function run(command, key, parts)
+  if #parts > 0 then redis.call(command, key, unpack(parts)) end
+end
 
-local cursor, news = v[2], false
-for _ = 1, MOST_READS do
-  if waiting >= window then break end
-  local entries = redis.call('XRANGE', prefix .. 'events', '(' .. cursor, '+', 'COUNT', EVENTS_PER_READ)
-  for _, entry in ipairs(entries) do
-    local kind, conversation = entry[2][2], entry[2][4]
-    cursor, news = entry[1], true
-    if wanted(v[3], kind) and (conversation == '' or wanted(v[4], string.match(conversation, '^[^:]*'))) then
-      if redis.call('RPUSH', s.lane(conversation), cursor) == 1 then redis.call('ZADD', s.due, now, conversation) end
-      waiting = waiting + 1
+local written = {}
+for i = 1, #taken, 2 do
+  local conversation, lane = taken[i], s.lane(taken[i])
+  local is_holder = redis.call('HGET', s.head(conversation), 'token') == taken[i + 1]
+  written[#written + 1] = is_holder and 1 or 0
+  if is_holder then
+    heads[#heads + 1] = s.head(conversation)
+    redis.call('LPOP', lane)
+    if redis.call('EXISTS', lane) == 1 then
+      continued[#continued + 1], continued[#continued + 2] = now, conversation
+    else
+      ended[#ended + 1] = conversation
     end
   end
-  if #entries < EVENTS_PER_READ then break end
 end
-if news then redis.call('HSET', s.key, 'cursor', cursor, 'waiting', waiting) end
+if #heads > 0 then
+  redis.call('DEL', unpack(heads))
+  run('ZREM', s.due, ended)
+  run('ZADD', s.due, continued)
+  redis.call('HINCRBY', s.key, 'waiting', -#heads)
+  redis.call('HINCRBY', s.key, 'taken', #heads)
+  redis.call('HSET', s.key, 'last_answer', answer, 'last_answer_at', wall)
+  redis.call('HDEL', s.key, 'failures', 'failing_since', 'level', 'probe', 'retry_at')
+end
 
--- What is due stands first, what is leased or waits to be tried again behind it. While a subscriber fails, whatever stands
--- first is tried, however long that event was to wait.
-local answer, soonest = { 0, v[1] }, -1
+local v = redis.call('HMGET', s.key, 'state', 'cursor', 'kinds', 'numbers', 'waiting', 'retry_at', 'level', 'token')
+if not v[1] then return { -1, 'none', written } end
+if v[1] ~= 'active' then return { -1, v[1], written } end
+local waiting, level, token = tonumber(v[5] or 0), tonumber(v[7] or 0), tonumber(v[8] or 0)
+local wait = push_wait(v[6] or 0)
+if wait > 0 then return { wait, v[1], written } end
+if level > 0 then count = math.min(count, 1) end
+
+local answers, soonest = { 0, v[1], written }, -1
+
+-- Lease a conversation's first event, an entry of the stream, and answer with it.
+local function hand_out(conversation, event, tries)
+  local id = event[1]
+  token = token + 1
+  redis.call('HSET', s.head(conversation), 'token', token, 'lease', now + lease_ms)
+  leased[#leased + 1], leased[#leased + 2] = now + lease_ms, conversation
+  if level > 0 then redis.call('HSET', s.key, 'retry_at', now + lease_ms, 'probe', token) end
+  local elder = redis.call('GET', prefix .. 'joined:' .. conversation) or conversation
+  local addresses = redis.call('HGET', prefix .. 'contact:' .. elder, 'addresses') or ''
+  local data = event[2][6]
+  if string.find(data, '"left_out":true', 1, true) then -- perhaps it stands whole beside the stream
+    data = redis.call('HGET', prefix .. 'large_event:' .. id, 'event') or data
+  end
+  answers[#answers + 1] = { id, conversation, token, tries, event[2][2], data, elder, addresses }
+end
+
+-- First what waits. What is due stands first, what is leased or waits to be tried again behind it. While a subscriber
+-- fails, whatever stands first is tried, however long that event was to wait.
 local candidates = redis.call('ZRANGE', s.due, 0, 63, 'WITHSCORES')
-if level > 0 then count = 1 end
 for i = 1, #candidates, 2 do
-  if #answer - 2 >= count then break end
+  if #answers - 3 >= count then break end
   local conversation, ms = candidates[i], push_wait(candidates[i + 1])
-  local lease = push_wait(redis.call('HGET', s.head(conversation), 'lease') or 0)
-  if lease > 0 or (ms > 0 and level == 0) then
-    ms = math.max(ms, lease)
+  local head = (ms == 0 or level > 0) and redis.call('HMGET', s.head(conversation), 'lease', 'tries')
+  if head then ms = push_wait(head[1] or 0) end
+  if ms > 0 then
     if soonest < 0 or ms < soonest then soonest = ms end
   else
     local id = redis.call('LINDEX', s.lane(conversation), 0)
     local event = id and redis.call('XRANGE', prefix .. 'events', id, id)[1]
-    if not event then -- erased, or older than the retention
+    if event then
+      hand_out(conversation, event, tonumber(head[2] or 0))
+    else -- erased, or older than the retention
       s.remove_first(conversation)
+      waiting = redis.call('HINCRBY', s.key, 'waiting', -1)
       soonest = 1
-    else
-      local token = redis.call('HINCRBY', s.key, 'token', 1)
-      redis.call('HSET', s.head(conversation), 'token', token, 'lease', now + lease_ms)
-      redis.call('ZADD', s.due, now + lease_ms, conversation)
-      if level > 0 then redis.call('HSET', s.key, 'retry_at', now + lease_ms, 'probe', token) end
-      local tries = tonumber(redis.call('HGET', s.head(conversation), 'tries') or 0)
-      local elder = redis.call('GET', prefix .. 'joined:' .. conversation) or conversation
-      local addresses = redis.call('HGET', prefix .. 'contact:' .. elder, 'addresses') or ''
-      local data = redis.call('HGET', prefix .. 'large_event:' .. id, 'event') or event[2][6]
-      answer[#answer + 1] = { id, conversation, token, tries, event[2][2], data, elder, addresses }
     end
   end
 end
-if #answer == 2 then answer[1] = soonest end
-return answer
+
+-- kinds and numbers: names with a space around each; empty for all of them.
+local function wanted(names, name) return not names or names == '' or string.find(names, ' ' .. name .. ' ', 1, true) end
+
+-- Then what is new. The first event of a conversation where nothing waits is handed out at once.
+local cursor, is_new = v[2], false
+for read = 1, MOST_READS do
+  local room = count - (#answers - 3)
+  if room <= 0 or waiting >= window then break end
+  local most = math.max(EVENTS_PER_READ, room)
+  local entries = redis.call('XRANGE', prefix .. 'events', '(' .. cursor, '+', 'COUNT', most)
+  for _, entry in ipairs(entries) do
+    if #answers - 3 >= count then break end
+    local kind, conversation = entry[2][2], entry[2][4]
+    cursor, is_new = entry[1], true
+    if wanted(v[3], kind) and (conversation == '' or wanted(v[4], string.match(conversation, '^[^:]*'))) then
+      waiting = waiting + 1
+      if redis.call('RPUSH', s.lane(conversation), cursor) == 1 then hand_out(conversation, entry, 0) end
+    end
+  end
+  if #entries < most then break end
+  if read == MOST_READS then soonest = 1 end
+end
+if is_new then redis.call('HSET', s.key, 'cursor', cursor, 'waiting', waiting) end
+run('ZADD', s.due, leased)
+if #answers > 3 then redis.call('HSET', s.key, 'token', token) else answers[1] = soonest end
+return answers

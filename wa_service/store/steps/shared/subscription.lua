@@ -6,11 +6,10 @@ local function subscriber(id)
   function s.lane(conversation) return prefix .. 'push_lane:' .. id .. ':' .. conversation end
   function s.head(conversation) return prefix .. 'push_head:' .. id .. ':' .. conversation end
 
-  -- The conversation's first event is done with; the next one is due at once.
+  -- The conversation's first event is done with; the next one is due at once. The caller counts it down from `waiting`.
   function s.remove_first(conversation)
     redis.call('LPOP', s.lane(conversation))
     redis.call('DEL', s.head(conversation))
-    redis.call('HINCRBY', s.key, 'waiting', -1)
     if redis.call('EXISTS', s.lane(conversation)) == 1 then
       redis.call('ZADD', s.due, now, conversation)
     else

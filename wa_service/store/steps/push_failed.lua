@@ -1,26 +1,21 @@
--- How a delivery to a subscriber ended, written by the lease's holder. outcome: "taken" | "failed" | "gone" (it wants no
--- more). delay_ms: when this event is tried again; asked_ms: for how long the subscriber asked for peace. An event that
+-- How a delivery to a subscriber failed, written by the lease's holder (`push_take` writes what was taken). outcome:
+-- "failed" | "gone" (it wants no more). delay_ms: when this event is tried again; asked_ms: for how long the subscriber asked for peace. An event that
 -- failed `most_tries` times, while others were taken, is dropped. After `few` failures in a row the subscriber is tried
 -- one event at a time: after the first of `pauses` (ms), then after the next one, and so on. That is no event's failure:
 -- it counts as no try, and once the subscriber takes one, the others are due. After `longest_ms` without a success it is
--- paused.
--- Return {1, or 0 where the lease is another's; what became of it: "taken", "retried", "dropped", "paused"}.
--- args: subscription conversation token outcome delay_ms:number asked_ms:number most_tries:number answer few:number longest_ms:number pauses:number...
--- include: allow_when_full clock subscription
+-- paused, and the events stream tells it.
+-- Return {1, or 0 where the lease is another's; what became of it: "retried", "dropped", "paused"}.
+-- args: subscription conversation token outcome delay_ms:number asked_ms:number most_tries:number answer few:number longest_ms:number retention:number pauses:number...
+-- include: allow_when_full clock lifetime thread events subscription
 local s = subscriber(subscription)
 local v = redis.call('HMGET', s.key, 'state', 'failures', 'failing_since', 'level', 'probe')
 if not v[1] or redis.call('HGET', s.head(conversation), 'token') ~= token then return { 0, '' } end
 redis.call('HSET', s.key, 'last_answer', answer, 'last_answer_at', wall)
 
-if outcome == 'taken' then
-  s.remove_first(conversation)
-  redis.call('HINCRBY', s.key, 'taken', 1)
-  redis.call('HDEL', s.key, 'failures', 'failing_since', 'level', 'probe', 'retry_at')
-  return { 1, 'taken' }
-end
-
 local function pause_for(reason)
   redis.call('HSET', s.key, 'state', 'paused', 'paused_reason', reason, 'paused_at', wall)
+  local told = { subscription = subscription, state = 'paused', reason = reason, last_answer = answer }
+  append_event('push', '', cjson.encode(told), retention)
   return { 1, 'paused' }
 end
 
@@ -38,6 +33,7 @@ if (level == 0 and failures >= few) or (level > 0 and v[5] == token) then
 end
 if level == 0 and tries >= most_tries then
   s.remove_first(conversation)
+  redis.call('HINCRBY', s.key, 'waiting', -1)
   redis.call('HINCRBY', s.key, 'dropped', 1)
   return { 1, 'dropped' }
 end
