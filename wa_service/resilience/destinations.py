@@ -36,6 +36,7 @@ _REFUSED: tuple[Network, ...] = tuple(
         "10.0.0.0/8",  # private
         "100.64.0.0/10",  # carrier-grade NAT
         "127.0.0.0/8",  # loopback
+        "168.63.129.16/32",  # a public address at which Azure tells machines about themselves
         "169.254.0.0/16",  # link-local: cloud metadata
         "172.16.0.0/12",  # private
         "192.0.0.0/24",  # protocol assignments
@@ -47,17 +48,14 @@ _REFUSED: tuple[Network, ...] = tuple(
         "203.0.113.0/24",  # documentation
         "224.0.0.0/4",  # multicast
         "240.0.0.0/4",  # reserved, broadcast
-        "::/96",  # unspecified, loopback, IPv4-compatible
-        "64:ff9b:1::/48",  # local NAT64
-        "100::/64",  # discard
+        # IPv6 addresses of hosts begin with 2 or 3 (2000::/3). Beside them stand loopback, IPv4 addresses in several
+        # forms, local NAT64, discard, unique local (also cloud metadata), link-local, site-local and multicast.
+        "::/3",
+        "4000::/2",
+        "8000::/1",
         "2001::/23",  # protocol assignments, Teredo
         "2001:db8::/32",  # documentation
         "3fff::/20",  # documentation
-        "5f00::/16",  # segment routing
-        "fc00::/7",  # unique local: also cloud metadata
-        "fe80::/10",  # link-local
-        "fec0::/10",  # site-local
-        "ff00::/8",  # multicast
     )
 )
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")

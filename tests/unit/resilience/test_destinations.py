@@ -7,6 +7,33 @@ import ipaddress
 import pytest
 
 from wa_service.resilience.destinations import DestinationPolicy, DestinationRefusedError, remembering
+from wa_service.resilience.http import HttpCaller, HttpCallError
+
+SPELLINGS = [
+    "http://127.0.0.1/",
+    "http://2130706433/",
+    "http://0x7f.1/",
+    "http://0x7f000001/",
+    "http://0177.0.0.1/",
+    "http://017700000001/",
+    "http://127.1/",
+    "http://0.0.0.0/",
+    "http://0/",
+    "http://[::]/",
+    "http://[::1]/",
+    "http://[::ffff:127.0.0.1]/",
+    "http://[::ffff:7f00:1]/",
+    "http://[::ffff:0:127.0.0.1]/",
+    "http://[0:0:0:0:0:ffff:a9fe:a9fe]/",
+    "http://[64:ff9b::10.0.0.1]/",
+    "http://[2002:7f00:1::1]/",
+    "http://[fd00::1]/",
+    "http://0300.0250.0.1/",
+    "http://169.254.169.254/",
+    "http://localhost/",
+    "HTTP://LOCALHOST/",
+]
+"""Addresses that are not public, as the real resolver reads them."""
 
 
 def policy(*addresses: str, allowed: tuple[str, ...] = ()) -> DestinationPolicy:
@@ -28,11 +55,32 @@ def policy(*addresses: str, allowed: tuple[str, ...] = ()) -> DestinationPolicy:
         "198.18.0.1",
         "224.0.0.1",
         "255.255.255.255",
+        "0.255.255.255",
+        "100.127.255.255",
+        "168.63.129.16",
+        "192.0.0.8",
+        "192.88.99.1",
+        "198.19.255.255",
+        "203.0.113.7",
+        "240.0.0.1",
         "::",
         "::1",
         "::127.0.0.1",
         "::ffff:127.0.0.1",
         "::ffff:a9fe:a9fe",
+        "::ffff:0:127.0.0.1",
+        "64:ff9b:1::808:808",
+        "100::1",
+        "100:0:0:1::1",
+        "2001:db8::1",
+        "2001:10::1",
+        "2001:20::1",
+        "2001:0:4136:e378:8000:63bf:3fff:fdd2",
+        "2002:c0a8:101::1",
+        "3fff::1",
+        "4000::1",
+        "5f00::1",
+        "fd12:3456::1",
         "64:ff9b::7f00:1",
         "64:ff9b::a00:1",
         "2002:7f00:1::",
@@ -52,7 +100,21 @@ def test_an_address_that_is_not_public_is_refused(address: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["8.8.8.8", "93.184.216.34", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"]
+    "address",
+    [
+        "8.8.8.8",
+        "93.184.216.34",
+        "100.63.255.255",
+        "100.128.0.1",
+        "172.32.0.1",
+        "198.20.0.1",
+        "2606:4700::1111",
+        "2a00:1450:4001::1",
+        "2001:4860:4860::8888",
+        "2002:808:808::1",
+        "::ffff:8.8.8.8",
+        "64:ff9b::808:808",
+    ],
 )
 def test_a_public_address_is_connected_to(address: str) -> None:
     assert policy(address).resolve("https://tool.example/hook").address == address
@@ -72,12 +134,44 @@ def test_an_allowed_network_is_open_and_its_neighbour_is_not() -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["http://127.0.0.1/", "http://2130706433/", "http://0x7f.1/", "http://0177.0.0.1/", "http://127.1/", "http://[::1]/",
-     "http://[::ffff:127.0.0.1]/", "http://localhost/"],
+    SPELLINGS,
+)
+def test_every_spelling_of_what_is_not_public_is_refused_by_the_real_resolver(url: str) -> None:
+    with pytest.raises(DestinationRefusedError, match="WA_PUSH_ALLOW"):
+        DestinationPolicy().resolve(url)
+
+
+@pytest.mark.parametrize("url", SPELLINGS)
+def test_what_is_refused_is_not_connected_to_and_the_caller_is_told_why(url: str) -> None:
+    with pytest.raises(HttpCallError, match="not public.*WA_PUSH_ALLOW"):
+        HttpCaller(policy=DestinationPolicy()).post(url, seconds=5, headers={}, data=b"x")
+
+
+@pytest.mark.parametrize(("network", "url"), [
+    ("127.0.0.0/8", "http://0x7f.1/"), ("127.0.0.0/8", "http://[::ffff:127.0.0.1]/"), ("10.0.0.0/8", "http://[64:ff9b::a00:1]/"),
+    ("fd00::/8", "http://[fd00::1]/"), ("100.64.0.0/10", "http://100.64.0.1/"), ("0.0.0.0/32", "http://0/"),
+])  # fmt: skip
+def test_an_opened_network_is_open_in_every_spelling(network: str, url: str) -> None:
+    opened = DestinationPolicy([ipaddress.ip_network(network)])
+    assert opened.permits(opened.resolve(url).address)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://127。0。0。1/", "http://ⓛocalhost/", "http://１２７.0.0.1/", "http://user@8.8.8.8/", "http://8.8.8.8@127.0.0.1/",
+     "http://8.8.8.8:80@127.0.0.1/", "http://8.8.8.8\\@127.0.0.1/", "http://%31%32%37.0.0.1/", "http://127.0.0.1%2f.example/",
+     "http://127.0.0.1%00.example/", "http://8.8.8.8;127.0.0.1/", "http://[fe80::1%25eth0]/", "http://[::1%lo]/"],
 )  # fmt: skip
-def test_every_spelling_of_loopback_is_refused_by_the_real_resolver(url: str) -> None:
+def test_what_parsers_read_differently_is_refused(url: str) -> None:
     with pytest.raises(DestinationRefusedError):
         DestinationPolicy().resolve(url)
+
+
+@pytest.mark.parametrize("host", ["xn--lcalhost-54a.example", "LOCALTEST.ME", "127-0-0-1.dns.example", "a.example."])
+def test_a_name_is_judged_by_what_it_resolves_to_whatever_it_looks_like(host: str) -> None:
+    with pytest.raises(DestinationRefusedError, match="not public"):
+        policy("127.0.0.1").resolve(f"http://{host}/")
+    assert policy("8.8.8.8").resolve(f"http://{host}/").address == "8.8.8.8"
 
 
 @pytest.mark.parametrize("name", ["localtest.me", "127-0-0-1.dns.example", "metadata.internal"])
