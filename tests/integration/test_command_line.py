@@ -265,3 +265,18 @@ def test_check_tells_that_the_key_of_stops_is_another(wa: Command, redis_client:
     told = wa("check", "--json").stdout
 
     assert "STOP key" in told
+
+
+def test_a_subscription_is_made_listed_tried_rotated_and_ended(wa: Command) -> None:
+    refused = wa("subscriptions", "create", "http://2130706433:9/hook")
+    assert (refused.returncode, "WA_PUSH_ALLOW" in refused.stderr) == (1, True)
+
+    made = wa("subscriptions", "create", "http://127.0.0.1:9/hook", "--kind", "message", WA_PUSH_ALLOW="127.0.0.0/8")
+    name, _, secret = made.stdout.split()[:3]
+    assert secret.startswith("whsec_")
+    listed = wa("subscriptions").stdout
+    assert (name in listed, secret in listed) == (True, False)
+    nobody = wa("subscriptions", "test", name, WA_PUSH_ALLOW="127.0.0.0/8")
+    assert (nobody.returncode, nobody.stdout) == (1, "NewConnectionError\n")
+    assert wa("subscriptions", "rotate-secret", name).stdout.split()[1] != secret
+    assert wa("subscriptions", "delete", name).stdout == "It was deleted.\n"

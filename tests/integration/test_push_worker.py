@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 import redis
+import requests
 from standardwebhooks import Webhook
+from werkzeug.serving import make_server
 
+from tests.e2e.starter import free_port
 from tests.eventually import eventually
 from tests.integration.lanes import NUMBER
 from tests.keys import NAMES
@@ -23,7 +29,9 @@ from wa_service.resilience.http import HttpCaller
 from wa_service.service.subscriptions import new_secret
 from wa_service.store.client import Store
 from wa_service.store.flusher import StoreUnavailableError
+from wa_service.store.stored_event import write_event
 from wa_service.store.subscriptions import Delivery, Subscription, Subscriptions
+from wa_service.whatsapp.webhooks.envelope import Piece
 from wa_service.worker.push import PushWorker
 
 OPEN = DestinationPolicy([ipaddress.ip_network("127.0.0.0/8")])
@@ -177,6 +185,48 @@ def test_one_that_was_deleted_and_made_again_at_once_is_pushed_to(
         subscriptions.create(tool.url, form="event", secret=tool.secret, cursor="0-0", subscription_id=theirs.id)
         tell(redis_client, ANA, "2")
         eventually(lambda: tool.of(ANA) == ["1", "2"])
+
+
+@contextmanager
+def example(url: str, secret: str) -> Iterator[list[str]]:
+    """The receiver of `examples/`, at a URL on this machine; what it logged."""
+    spec = spec_from_file_location("example_receiver", Path(__file__).parents[2] / "examples" / "event_receiver.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    app = module.create_app(secret)
+    logged: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: logged.append(record.getMessage())  # type: ignore[method-assign]  # all that is asked
+    app.logger.addHandler(handler)
+    server = make_server("127.0.0.1", int(url.split(":")[2].partition("/")[0]), app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield logged
+    finally:
+        server.shutdown()
+        thread.join()
+        app.logger.removeHandler(handler)
+
+
+def test_the_example_takes_each_event_once_and_refuses_what_is_not_signed(
+    store: Store, redis_client: redis.Redis
+) -> None:
+    subscriptions, secret = Subscriptions(store), new_secret("event")
+    url = f"http://127.0.0.1:{free_port()}/events"
+    theirs = subscriptions.create(url, form="event", secret=secret, cursor="0-0")
+    raw = {"from": "447700900123", "id": "wamid.A", "timestamp": "1760000000", "type": "text", "text": {"body": "hi"}}
+    piece = Piece("message", "messages", "1", NUMBER, "wamid.A", 1_760_000_000, ("447700900123",), None, raw, "", 0)
+    redis_client.xadd(NAMES.events, {"k": "message", "c": ANA, "d": write_event(piece, 1)})
+    with example(url, secret) as logged:
+        with worker(store):
+            eventually(lambda: subscriptions.get(theirs.id).taken == 1)
+            subscriptions.replay(theirs.id, "0-0")
+            eventually(lambda: subscriptions.get(theirs.id).taken == 2)
+        forged = requests.post(url, data=b"{}", headers={"webhook-id": "1", "webhook-timestamp": "1"}, timeout=5)
+    assert (logged, forged.status_code) == (["447700900123 wrote a text"], 401)
 
 
 def test_a_private_address_is_not_called(store: Store, tool: Tool, redis_client: redis.Redis) -> None:

@@ -188,6 +188,16 @@ def test_a_failure_is_tried_again_ever_later(tries: int, delay: int) -> None:
     assert (pushed.outcome, pushed.answer, pushed.delay) == ("failed", "500", delay)
 
 
+def test_a_tenth_of_jitter_spreads_the_tries() -> None:
+    delays = {Pusher(Receiver(HttpAnswer(500, b""))).push(subscription(), delivery(tries=1)).delay for _ in range(200)}
+    assert len(delays) > 100
+    assert 0.9 * RETRY_SECONDS[1] <= min(delays) < max(delays) <= 1.1 * RETRY_SECONDS[1]
+
+
+def test_the_schedule_is_what_the_guide_says() -> None:
+    assert RETRY_SECONDS == (5, 5 * 60, 30 * 60, 2 * 3600, 5 * 3600, 10 * 3600, 10 * 3600)
+
+
 def test_an_unreachable_subscriber_is_a_failure_named_by_its_kind() -> None:
     pushed = pusher(Receiver(HttpCallError("no answer in time"))).push(subscription(), delivery())
     assert (pushed.outcome, pushed.answer) == ("failed", "no answer in time")
