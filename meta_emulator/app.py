@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
+from meta_emulator.accounts import AccountsMiddleware
 from meta_emulator.config import EmulatorConfig
 from meta_emulator.control import control_blueprint
 from meta_emulator.disconnect import DisconnectMiddleware
@@ -32,5 +33,7 @@ def create_app(config: EmulatorConfig, world: World | None = None) -> Flask:
     app.register_blueprint(control_blueprint(world))
     app.register_blueprint(graph_blueprint(world))
     guarded = GuardMiddleware(GraphMiddleware(app.wsgi_app, world), config)
-    app.wsgi_app = DisconnectMiddleware(guarded)  # type: ignore[method-assign]  # Flask documents wrapping it this way.
+    disconnecting = DisconnectMiddleware(guarded)
+    accounts = AccountsMiddleware(disconnecting, world, lambda other: create_app(other.config, other))
+    app.wsgi_app = accounts  # type: ignore[method-assign]  # Flask documents wrapping it this way.
     return app

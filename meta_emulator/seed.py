@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from meta_emulator import addresses
+from meta_emulator.accounts import ACCOUNT_PROPERTIES, account_config
 from meta_emulator.config import EmulatorConfig
 from meta_emulator.default_seed import DEFAULT_SEED
 from meta_emulator.records import BusinessNumber, Template
@@ -35,7 +36,7 @@ NUMBER_PROPERTIES: dict[str, type] = {
     "test_recipients": list,
 }
 _TEMPLATE_FIELDS = {item.name for item in fields(Template)} - {"created", "edited_at"}
-_PARTS = ("phones", "numbers", "templates", "limits", "behaviour", "faults")
+_PARTS = ("phones", "numbers", "templates", "accounts", "limits", "behaviour", "faults")
 
 
 class SeedError(ValueError):
@@ -89,11 +90,22 @@ def apply(world: World, seed: dict[str, Any]) -> dict[str, int]:
         change_business_number(world, item)
     for item in _items(seed, "templates"):
         _template(world, item)
+    for item in _items(seed, "accounts"):
+        add_account(world, item)
     for item in _items(seed, "faults"):
         world.faults.add(item)
     world.limits.update(seed.get("limits") or {})
     world.behaviour = world.behaviour.with_changes(seed.get("behaviour") or {})
     return {part: len(seed.get(part) or ()) for part in _PARTS}
+
+
+def add_account(world: World, item: dict[str, Any]) -> World:
+    """Add a further business account; return its world."""
+    wanted = dict(item)
+    account_id = str(wanted.pop("id", ""))
+    check(wanted, ACCOUNT_PROPERTIES, "an account")
+    world.accounts[account_id] = other = new_world(account_config(world, account_id, wanted))
+    return other
 
 
 def add_phone(world: World, item: dict[str, Any]) -> str:

@@ -99,6 +99,7 @@ class EmulatorServer:
             save_world(self.world, self._config.data_file)
         if self._handshake is not None:
             self._handshake.kill(block=False)
+        self.world.drop_accounts()
         self.world.timers.stop()
         self.world.webhooks.clear()
         self._server.stop(timeout=0.2)

@@ -57,6 +57,8 @@ class World:
         self.marketing_off_cloud = False
         self.token_error: tuple[int | None, str] | None = None
         self.refuse_connections: Callable[[float], None] | None = None
+        # Further business accounts by id; each has a world of its own.
+        self.accounts: dict[str, World] = {}
         self._start_empty()
 
     def _start_empty(self) -> None:
@@ -79,6 +81,7 @@ class World:
 
     def reset(self) -> None:
         """Remove everything and restart clock and random generator; only the webhook subscription stays."""
+        self.drop_accounts()
         self.clock.reset()
         self.random.seed(self.config.random_seed)
         self.timers.clear()
@@ -94,6 +97,14 @@ class World:
         self.media_store.clear()
         self._start_empty()
         self.hub.clear()
+
+    def drop_accounts(self) -> None:
+        """Remove the further accounts, with everything that waits in them."""
+        for other in self.accounts.values():
+            other.timers.stop()
+            other.webhooks.clear()
+            other.webhooks.close()
+        self.accounts.clear()
 
     # Numbers and phones
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response
 
+from meta_emulator.control.accounts import AccountControls
 from meta_emulator.control.business_app import BusinessAppControls
 from meta_emulator.control.conversations import ConversationControls
 from meta_emulator.control.faults import FaultControls
@@ -29,6 +30,7 @@ __all__ = ["control_blueprint", "control_routes"]
 
 _GROUPS: tuple[type[Controls], ...] = (
     WorldControls,
+    AccountControls,
     PhoneControls,
     IdentityControls,
     BusinessAppControls,

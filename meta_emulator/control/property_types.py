@@ -13,7 +13,7 @@ Schema = dict[str, Any]
 _JSON: Final[dict[type, str]] = {str: "string", int: "integer", float: "number", bool: "boolean", list: "array"}
 
 _NAMES: Final[dict[str, str]] = {
-    "string": "access_token action announce app_secret batching call_id callback_url customer digits display "
+    "string": "access_token action announce app_id app_secret batching call_id callback_url customer digits display "
     "details emoji field id message_id mime_type new_role owner phase_name phone_number_id previous_role reason "
     "sha256 state subject text url user_id parent_user_id value_name verified_name verify_token wa_id name language "
     "category",
@@ -22,8 +22,8 @@ _NAMES: Final[dict[str, str]] = {
     "number": "advance ahead drain now quiet rate refusing seconds timeout waited at",
     "boolean": "all ended held include_from ok pair removed reset send_statuses settled shuffle statuses "
     "test_numbers throughput window",
-    "array": "components conversations exchanges faults groups message_ids participants phones sends spent steps "
-    "templates wa_ids",
+    "array": "accounts components conversations exchanges faults groups message_ids participants phones sends spent "
+    "steps templates wa_ids",
     "object": "accepted added busiest_second clock endpoints kinds message outcomes phone threads webhooks",
 }
 _TYPES: Final[dict[str, Schema]] = {name: {"type": kind} for kind, names in _NAMES.items() for name in names.split()}
@@ -33,11 +33,23 @@ _TYPES["error"] = {"type": ["string", "null"]}
 _TYPES["body"] = {"type": ["string", "null"]}
 _TYPES["status"] = {"type": "string"}
 _TYPES["value"] = {"type": ["string", "object"]}
+_TYPES["phone_number_ids"] = {"type": "array", "items": {"type": "string"}}
 _TYPES["messages"] = {"type": "array", "items": {"type": "object"}}
 _TYPES["numbers"] = {"type": "array", "items": {"type": "object"}}
 _TYPES["participants"] = {"type": "array", "items": {"type": "string"}}
 _TYPES["message_ids"] = _TYPES["wa_ids"] = {"type": "array", "items": {"type": "string"}}
-for _name in ("conversations", "exchanges", "faults", "groups", "phones", "sends", "spent", "steps", "templates"):
+for _name in (
+    "accounts",
+    "conversations",
+    "exchanges",
+    "faults",
+    "groups",
+    "phones",
+    "sends",
+    "spent",
+    "steps",
+    "templates",
+):
     _TYPES[_name] = {"type": "array", "items": {"type": "object"}}
 
 # Where a name means something else in one call: operation, then name.

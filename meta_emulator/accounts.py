@@ -1,0 +1,103 @@
+"""Several business accounts in one emulator: each has a world with its own app, secrets, numbers and callback."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
+
+from meta_emulator.config import EmulatorConfig
+from meta_emulator.world import World
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+ACCOUNT_PROPERTIES: dict[str, type] = {
+    "access_token": str,
+    "app_secret": str,
+    "verify_token": str,
+    "app_id": str,
+    "callback_url": str,
+    "phone_number_ids": list,
+}
+_PREFIX = "/_emulator/accounts/"
+
+
+def account_config(world: World, account_id: str, wanted: dict[str, Any]) -> EmulatorConfig:
+    """Return the configuration of a further account; what is not given is random. Raise ValueError for a wrong one."""
+    if not account_id.isdigit() or account_id in (world.config.business_account_id, *world.accounts):
+        raise ValueError("an account's id is digits that no other account has")
+    number_ids = [str(each) for each in wanted.pop("phone_number_ids", [])] or [_object_id()]
+    if not all(each.isdigit() for each in number_ids):
+        raise ValueError("phone_number_ids are digits")
+    worlds = (world, *world.accounts.values())
+    if taken := {each for other in worlds for each in other.numbers}.intersection(number_ids):
+        raise ValueError(f"another account has the number {', '.join(sorted(taken))}")
+    config = replace(
+        world.config,
+        business_account_id=account_id,
+        access_token=wanted.get("access_token") or f"EAA{secrets.token_urlsafe(24)}",
+        app_secret=wanted.get("app_secret") or secrets.token_hex(16),
+        verify_token=wanted.get("verify_token") or secrets.token_urlsafe(12),
+        app_id=wanted.get("app_id") or _object_id(),
+        callback_url=wanted.get("callback_url", ""),
+        phone_number_ids=tuple(dict.fromkeys(number_ids)),
+        seed_file=None,
+        data_file=None,
+    )
+    if any(config.app_id == other.config.app_id for other in worlds):
+        raise ValueError("another account has this app")
+    if any(config.access_token == other.credentials.access_token for other in worlds):
+        raise ValueError("another account has this access token")
+    return config
+
+
+class AccountsMiddleware:
+    """WSGI middleware that gives a call to the account of its token, or of ``/_emulator/accounts/{id}/…``."""
+
+    def __init__(
+        self, application: WSGIApplication, world: World, application_of: Callable[[World], WSGIApplication]
+    ) -> None:
+        self._application = application
+        self._world = world
+        self._application_of = application_of
+        self._applications: dict[str, tuple[World, WSGIApplication]] = {}
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Let the account's application answer; the first account's where no other is meant."""
+        path: str = environ.get("PATH_INFO", "")
+        if path.startswith(_PREFIX):
+            account_id, _, rest = path.removeprefix(_PREFIX).partition("/")
+            if rest and account_id in self._world.accounts:
+                inner = {**environ, "PATH_INFO": f"/_emulator/{rest}"}
+                return self._named(account_id)(inner, start_response)
+        elif self._world.accounts and not path.startswith("/_"):
+            sent = _sent_secrets(environ)
+            for account_id, other in self._world.accounts.items():
+                credentials = other.credentials
+                if sent & {credentials.access_token, credentials.app_token, f"client_id={credentials.app_id}"}:
+                    return self._named(account_id)(environ, start_response)
+        return self._application(environ, start_response)
+
+    def _named(self, account_id: str) -> WSGIApplication:
+        world = self._world.accounts[account_id]
+        made = self._applications.get(account_id)
+        if made is None or made[0] is not world:  # The account was removed and added again.
+            made = self._applications[account_id] = world, self._application_of(world)
+        return made[1]
+
+
+def _sent_secrets(environ: WSGIEnvironment) -> set[str]:
+    """Return the tokens of a Graph call in header and query, and the app that asks for its token."""
+    query = parse_qs(environ.get("QUERY_STRING", ""))
+    sent = {*query.get("access_token", ()), *(f"client_id={each}" for each in query.get("client_id", ()))}
+    scheme, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+    if scheme.lower() in ("bearer", "oauth"):
+        sent.add(token.strip())
+    return sent
+
+
+def _object_id() -> str:
+    return str(10**15 + secrets.randbelow(9 * 10**15))
