@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, Self
 
 _AROUND_AT_MOST: Final = 16
 _KINDS: Final = ("text", "button", "interactive")
-_AROUND: Final = " \t\r\n.,;:!?¡¿'\"*_~-()"
+_ACCENTS: Final = range(0x0300, 0x0370)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +43,17 @@ class StopWords:
 
 
 def _folded(text: str) -> str:
-    folded = unicodedata.normalize("NFKC", text).casefold().replace("’", "'")
-    return " ".join(folded.strip(_AROUND).split())
+    """Return a text without case, accents, invisible characters, and signs and pictures around it."""
+    folded = unicodedata.normalize("NFKD", text).casefold().replace("’", "'")
+    seen = [each for each in folded if unicodedata.category(each) != "Cf" and ord(each) not in _ACCENTS]
+    words = [place for place, each in enumerate(seen) if unicodedata.category(each)[0] in "LN" or _joins(each)]
+    inner = seen[words[0] : words[-1] + 1] if words else []
+    return unicodedata.normalize("NFC", " ".join("".join(inner).split()))
+
+
+def _joins(sign: str) -> bool:
+    """Whether a sign belongs to the letter before it, as vowels of many scripts do; a picture's variant does not."""
+    return unicodedata.category(sign) in ("Mn", "Mc") and not 0xFE00 <= ord(sign) <= 0xFE0F
 
 
 def _texts(message: Mapping[str, Any]) -> Iterable[str]:
