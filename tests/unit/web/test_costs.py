@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -21,12 +21,20 @@ CARD = "country,category,price,currency\nGB,marketing,0.05,EUR\n*,marketing,0.10
 PRICED = {"billable": True, "pricing_model": "PMP", "category": "marketing", "type": "regular"}
 
 
-def status(web: Web, grant_id: str, word: str, pricing: Any = PRICED, recipient: str = "447700900123") -> None:
+def status(
+    web: Web,
+    grant_id: str,
+    word: str,
+    pricing: Any = PRICED,
+    *,
+    at: int | None = None,
+    wamid: str = "wamid.HBgLACCEPTED",
+) -> None:
     told = {
-        "id": "wamid.HBgLACCEPTED",
+        "id": wamid,
         "status": word,
-        "timestamp": str(int(time.time())),
-        "recipient_id": recipient,
+        "timestamp": str(at or int(time.time())),
+        "recipient_id": "447700900123",
         "biz_opaque_callback_data": grant_id,
     }
     told |= {"pricing": pricing} if pricing else {}
@@ -84,6 +92,43 @@ def test_the_price_that_came_with_sent_counts_where_delivered_brings_none(priced
     status(priced, name, "sent")
     status(priced, name, "delivered", None)
     assert costs(priced)["total"]["billable"] == 1
+
+
+@pytest.mark.parametrize(
+    ("pricing", "kind", "billable"),
+    [
+        ({"category": "utility", "billable": True}, "regular", 1),
+        ({"category": "utility", "billable": "true"}, "regular", 1),
+        ({"category": "utility", "billable": False}, "free", 0),
+        ({"category": "utility"}, "free", 0),
+        ({"category": "marketing_lite", "type": "regular"}, "regular", 1),
+        ({"category": "AUTHENTICATION_INTERNATIONAL", "type": "REGULAR"}, "regular", 1),
+        ({"category": "referral_conversion", "type": "free_entry_point"}, "free_entry_point", 0),
+        ({"category": "service", "type": "free_customer_service", "billable": False}, "free_customer_service", 0),
+    ],
+)
+def test_every_form_of_a_price_is_counted(priced: Web, pricing: Any, kind: str, billable: int) -> None:
+    status(priced, sent(priced), "delivered", pricing)
+    (line,) = costs(priced, "category,type")["items"]
+    assert line["group"] == {"category": pricing["category"].lower(), "type": kind}
+    assert (line["messages"], line["billable"]) == (1, billable)
+
+
+def test_days_are_those_of_delivery_and_months_add_up(priced: Web) -> None:
+    """A minute before and after midnight UTC at a month's end."""
+    midnight = datetime(2026, 3, 1, tzinfo=UTC)
+    for seconds, tag in ((-60, "before"), (0, "at"), (60, "after")):
+        name = sent(priced, tag=tag)
+        status(priced, name, "delivered", at=int(midnight.timestamp()) + seconds, wamid=f"wamid.{tag}")
+
+    def counted(begin: str, end: str) -> list[str]:
+        answer = priced.get(f"/v1/costs?from={begin}&to={end}&by=tag").json
+        assert answer["total"]["messages"] == len(answer["items"])
+        return sorted(item["group"]["tag"] for item in answer["items"])
+
+    assert counted("2026-02-01", "2026-02-28") == ["before"]
+    assert counted("2026-03-01", "2026-03-31") == ["after", "at"]
+    assert counted("2026-02-28", "2026-03-01") == ["after", "at", "before"]
 
 
 def test_a_batch_knows_what_it_cost(priced: Web) -> None:

@@ -12,7 +12,9 @@ local function count_cost(id, pricing, country, at)
   local category = string.match(pricing, '"category":"([%w_%-]+)"')
   local kind = string.match(pricing, '"type":"([%w_%-]+)"')
   if not category then return '' end
-  kind = kind or (string.find(pricing, '"billable":true', 1, true) and 'regular' or 'free')
+  -- Before July 2025 no type came, and JSON's own word or a text said whether it is charged for.
+  kind = kind or (string.match(string.lower(pricing), '"billable":"?true') and 'regular' or 'free')
+  category, kind = string.lower(category), string.lower(kind)
   redis.call('HSET', record, 'costed', 1)
   local key = prefix .. 'costs:' .. math.floor(at / 86400000)
   local field = table.concat({ category, kind, country, v[3], v[4] or '', v[5] or '' }, '\t')
