@@ -47,6 +47,39 @@ def test_what_direct_send_does_not_take_is_refused(given: dict[str, Any]) -> Non
     assert [field for field, _ in refused.value.fields] == ["category"]
 
 
+def interactive(**parts: str) -> dict[str, Any]:
+    texts = {"body": "Ready."} | parts
+    content: dict[str, Any] = {name: {"text": text} for name, text in texts.items()}
+    if "header" in content:
+        content["header"]["type"] = "text"
+    button = {"type": "reply", "reply": {"id": "yes", "title": "Yes"}}
+    return {
+        "text": None,
+        "type": "interactive",
+        "interactive": {"type": "button", "action": {"buttons": [button]}, **content},
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "too_long", "field"),
+    [
+        ({"text": "x" * 1_024}, {"text": "x" * 1_025}, "text.body"),
+        (interactive(body="x" * 1_024), None, ""),
+        (interactive(footer="x" * 60), None, ""),
+        (interactive(header="x" * 60), None, ""),
+    ],
+)
+def test_what_is_longer_than_a_template_s_part_is_refused(
+    given: dict[str, Any], too_long: dict[str, Any] | None, field: str
+) -> None:
+    assert read(category="utility", **given).opens
+    if too_long is not None:
+        assert not read(**too_long).opens
+        with pytest.raises(InvalidRequestError) as refused:
+            read(category="utility", **too_long)
+        assert [name for name, _ in refused.value.fields] == [field]
+
+
 def test_the_template_quota_counts_it(store: Store) -> None:
     lanes = Lanes.over(store, limits={NUMBER: Limits(80, 1, "waba")})
     assert lanes.outbox.put(send("15551230001", category="utility"), opens=True).outcome == "queued"

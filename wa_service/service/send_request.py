@@ -21,6 +21,14 @@ from wa_service.whatsapp.outbound.messages import NO_RECIPIENT, Message, parse_m
 
 TEMPLATE: Final = "template"
 DIRECT_CATEGORIES: Final = ("utility", "authentication")
+_DIRECT_LENGTHS: Final = (
+    ("text", "body", 1_024),
+    ("body", "text", 1_024),
+    ("header", "text", 60),
+    ("footer", "text", 60),
+)
+"""Parts of a Direct Send, and how many characters they may have: it becomes a template, which holds less than a message
+of an open window."""
 DIRECT_TYPES: Final = ("text", "image", "video", "document", "interactive")
 _GROUP_ID: Final = re.compile(r"[!-~]{1,256}")
 _OURS: Final = ("from", "fallback_template", "ttl", "tag", "take", "send_at", "despite_stop")
@@ -91,7 +99,7 @@ def read_send(
         template=_template_key(templates.get(TEMPLATE)),
         fallback_name=_template_key(templates.get("fallback_template")),
         despite_stop=given.get("despite_stop") is True,
-        category=_category(given.get("category"), message),
+        category=_category(given.get("category"), message, payload),
         caller=caller,
     )
     canonical = [number, ttl, payload, send.opaque, send.tag, fallback[0] if fallback else None]
@@ -143,8 +151,8 @@ def _fallback(given: Any, message: Message) -> tuple[dict[str, Any], bytes] | No
     return _written(_checked(lambda: parse_message(asked), {TEMPLATE: "fallback_template"}))
 
 
-def _category(given: Any, message: Message) -> str | None:
-    """Return the category of a Direct Send: Meta makes the template itself."""
+def _category(given: Any, message: Message, payload: Mapping[str, Any]) -> str | None:
+    """Return the category of a Direct Send, whose parts are no longer than a template's: Meta makes one of it."""
     if given is None:
         return None
     if given not in DIRECT_CATEGORIES:
@@ -153,6 +161,12 @@ def _category(given: Any, message: Message) -> str | None:
         raise _wrong("category", "Only a text, a picture, film or document, or an interactive message to one customer.")
     if given == "authentication" and message.to is None:
         raise _wrong("category", "An authentication message goes to a number, not to a user id.")
+    inside = f"{message.type}." if message.type == "interactive" else ""
+    parts = payload.get(message.type, {}) if inside else payload
+    for part, name, most in _DIRECT_LENGTHS:
+        content = parts.get(part)
+        if isinstance(content, Mapping) and len(str(content.get(name) or "")) > most:
+            raise _wrong(f"{inside}{part}.{name}", f"By Direct Send it has at most {most:,} characters.")
     return str(given)
 
 
