@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import redis
+import requests_mock as requests_mock_module
 
 from tests.commands import Completed, run_command
 from tests.keys import PREFIX
@@ -20,8 +21,8 @@ HELLO = ["--message", '{"text": "Hello {{ name }}"}']
 
 
 @pytest.fixture
-def run(valkey_url: str, redis_client: redis.Redis, tmp_path: Path) -> Command:
-    environment = {
+def environment(valkey_url: str, redis_client: redis.Redis, tmp_path: Path) -> dict[str, str]:
+    return {
         "WA_ENV_FILE": "/dev/null",
         "WA_VAR_DIR": str(tmp_path / "var"),
         "WHATSAPP_ACCESS_TOKEN": "hush-token",
@@ -30,6 +31,10 @@ def run(valkey_url: str, redis_client: redis.Redis, tmp_path: Path) -> Command:
         "WHATSAPP_APP_SECRET": "hush-secret",
         "REDIS_URL": valkey_url,
     }
+
+
+@pytest.fixture
+def run(environment: dict[str, str]) -> Command:
     return lambda *arguments: run_command("batch", *map(str, arguments), environment=environment)
 
 
@@ -82,10 +87,10 @@ def test_a_file_as_a_spreadsheet_writes_it_is_read(run: Command, tmp_path: Path)
     text = '\ufeffto;name;note\r\n447700900123;"Ana\r\nMaria";x\r\n;;\r\n\r\n0123;Ben\r\n+44 7700 900123;Ana;y\r\n'
     path.write_text(text, encoding="utf-8", newline="")
     done = run("send", str(path), *HELLO, "--dry-run")
-    assert "Hello Ana\\r\\nMaria" in done.output
+    assert "447700900123: Hello Ana\r\nMaria" in done.output
     assert "2 messages would be sent." in done.output
     assert "line 6 is refused: to: The number begins with 0" in done.output
-    assert "1 numbers stand on more than one line" in done.output
+    assert "1 number stands on more than one line" in done.output
 
 
 @pytest.mark.parametrize(
@@ -116,3 +121,28 @@ def test_another_encoding_is_named(run: Command, tmp_path: Path) -> None:
     path.write_bytes("to,name\n447700900123,José\n".encode("latin-1"))
     done = run("send", str(path), *HELLO)
     assert "is not in UTF-8" in done.stderr
+
+
+def test_lines_that_are_refused_for_one_reason_are_told_together(run: Command, tmp_path: Path) -> None:
+    path = tmp_path / "guests.csv"
+    path.write_text("to,name\n" + "0123,Ana\n" * 30 + "447700900123,Ben\n", encoding="utf-8")
+    told = run("send", str(path), *HELLO, "--dry-run").stdout.splitlines()
+    (refused,) = [line for line in told if "refused" in line]
+    assert refused.startswith("line 2, 3, 4, 5, 6 and 25 more are refused: to: The number begins with 0")
+
+
+def test_a_dry_run_shows_a_template_as_it_reads(
+    run: Command, environment: dict[str, str], file: Path, requests_mock: requests_mock_module.Mocker
+) -> None:
+    environment["WHATSAPP_BUSINESS_ACCOUNT_ID"] = "200000000000001"
+    body = {"type": "BODY", "text": "Dear {{1}}, come in."}
+    offer = {"name": "offer", "language": "en_US", "category": "MARKETING", "components": [body]}
+    known = [offer | {"status": "APPROVED"}, offer | {"name": "worn_out", "status": "PAUSED"}]
+    requests_mock.get(requests_mock_module.ANY, json={"data": known})
+    done = run("send", str(file), "--template", "offer", "--body", "{{ name }}", "--dry-run")
+    assert "447700900123:\n  body: Dear Ana, come in.\n" in done.stdout
+    assert "Meta's list" not in done.output
+    done = run("send", str(file), "--template", "offer", "--language", "de", "--body", "{{ name }}", "--dry-run")
+    assert "Meta's list has no template offer in de: it has it in en_US." in done.stderr
+    done = run("send", str(file), "--template", "worn_out", "--body", "{{ name }}", "--dry-run")
+    assert "The template is paused: Meta does not send it now." in done.stderr

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 CALLER = "command-line"
 SHOWN = 3
 PROBLEMS_SHOWN = 20
+LINES_SHOWN = 5
 LOOK_SECONDS = 0.5
 _OPEN = ("scheduled", "queued")
 
@@ -89,6 +90,8 @@ def send(file: Path, *, dry_run: bool, watch: bool, report: Path | None, **optio
     with _opened() as (runtime, services):
         requests = _requests(customers, content, options, file)
         _warn_of_repeated(customers)
+        if not dry_run:
+            _definition(services, requests[0])
         if dry_run:
             return _rehearse(services, requests, customers)
         key = _key(file, options)
@@ -161,7 +164,8 @@ def _check_names(content: Mapping[str, Any], customers: CustomerFile) -> None:
 def _warn_of_repeated(customers: CustomerFile) -> None:
     repeated = len(customers.repeated())
     if repeated:
-        complain(f"{repeated:,} numbers stand on more than one line: these customers get a message for each.")
+        numbers = "1 number stands" if repeated == 1 else f"{repeated:,} numbers stand"
+        complain(f"{numbers} on more than one line: a message leaves for each of the lines.")
 
 
 def _requests(
@@ -217,6 +221,7 @@ def _rehearse(services: Services, requests: Sequence[BatchRequest], customers: C
     """Judge all of it, show three, count the rest."""
     countries: Counter[str] = Counter()
     problems: list[ItemProblem] = []
+    definition = _definition(services, requests[0])
     shown = 0
     for part, request in enumerate(requests):
         for index in range(len(request.places)):
@@ -227,7 +232,7 @@ def _rehearse(services: Services, requests: Sequence[BatchRequest], customers: C
             countries[country_of(judged.send.address) or "?"] += 1
             if shown < SHOWN:
                 shown += 1
-                say(judged.send.body.decode())
+                say(_shown(definition, judged.send.body))
     say(f"{sum(countries.values()):,} messages would be sent.")
     say(table([("country", "messages"), *((name, f"{count:,}") for name, count in countries.most_common())]))
     _tell_price(services, requests[0].template, countries)
@@ -235,10 +240,45 @@ def _rehearse(services: Services, requests: Sequence[BatchRequest], customers: C
     return 1 if problems else 0
 
 
+def _definition(services: Services, request: BatchRequest) -> Mapping[str, Any] | None:
+    """Meta's definition of the template that is sent; say so where it has none, or does not send it now."""
+    template = (request.shared or {}).get("template")
+    if not isinstance(template, Mapping) or not services.templates.is_configured:
+        return None
+    named = [each for each in services.templates.all() if each.get("name") == template.get("name")]
+    found = next((each for each in named if each.get("language") == template.get("language")), None)
+    if found is None:
+        languages = ", ".join(str(each.get("language")) for each in named)
+        known = f"it has it in {languages}" if named else "python -m wa_service templates lists them"
+        complain(f"Meta's list has no template {template.get('name')} in {template.get('language')}: {known}.")
+    elif found.get("status") != "APPROVED":
+        complain(f"The template is {str(found.get('status')).lower()}: Meta does not send it now.")
+    return found
+
+
+def _shown(definition: Mapping[str, Any] | None, body: bytes) -> str:
+    """Return a message as its customer reads it, where that is known; else as Meta gets it."""
+    from wa_service.service.template_preview import TemplateField, preview
+
+    message = json.loads(body)
+    whom = message.get("to") or message.get("recipient")
+    if message.get("type") == "text":
+        return f"{whom}: {message['text']['body']}"
+    if definition is None:
+        return body.decode()
+    values = {}
+    for component in message["template"].get("components", ()):
+        for place, parameter in enumerate(component.get("parameters", ()), 1):
+            name = parameter.get("parameter_name") or str(place)
+            field = TemplateField(component["type"], name, int(component.get("index", 0)))
+            values[field.key] = str(parameter.get("text", ""))
+    return "\n".join((f"{whom}:", *(f"  {part}: {text}" for part, text in preview(definition, values))))
+
+
 def _tell_price(services: Services, template: str | None, countries: Mapping[str, int]) -> None:
     """Price all of it by the rate card, as if every message were charged for."""
     card = services.costs.rate_card
-    if card is None or template is None or not services.templates.is_configured:
+    if card is None or not countries or template is None or not services.templates.is_configured:
         return
     named = [each for each in services.templates.all() if each.get("name") == template]
     categories = {str(each.get("category", "")).lower() for each in named}
@@ -331,10 +371,16 @@ def _sentence(problem: ItemProblem) -> str:
 
 
 def _tell_problems(problems: Sequence[ItemProblem], customers: CustomerFile) -> None:
-    for each in problems[:PROBLEMS_SHOWN]:
-        say(f"line {customers.rows[each.index].line} is refused: {_sentence(each)}")
-    if len(problems) > PROBLEMS_SHOWN:
-        say(f"… and {len(problems) - PROBLEMS_SHOWN:,} more are refused.")
+    lines: dict[str, list[int]] = {}
+    for each in problems:
+        lines.setdefault(_sentence(each), []).append(customers.rows[each.index].line)
+    for sentence, where in list(lines.items())[:PROBLEMS_SHOWN]:
+        shown = ", ".join(str(line) for line in where[:LINES_SHOWN])
+        more = f" and {len(where) - LINES_SHOWN:,} more" if len(where) > LINES_SHOWN else ""
+        say(f"line {shown}{more} {'is' if len(where) == 1 else 'are'} refused: {sentence}")
+    if len(lines) > PROBLEMS_SHOWN:
+        left = sum(len(where) for where in list(lines.values())[PROBLEMS_SHOWN:])
+        say(f"… and {left:,} more are refused, for other reasons; batch report tells all.")
 
 
 def _change(batch_id: str, way: Callable[[BatchService], Callable[[str], Batch | None]]) -> int:
