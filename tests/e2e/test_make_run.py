@@ -151,6 +151,26 @@ def test_when_one_part_dies_the_rest_stops_and_it_says_which(start: Callable[...
     eventually(lambda: not any(alive(pid) for pid in everything), within=30)
 
 
+def is_valkey(pid: int) -> bool:
+    return Path(f"/proc/{pid}/comm").read_text(encoding="ascii").strip() == "valkey-server"
+
+
+def test_a_valkey_that_died_is_back_and_all_parts_go_on(start: Callable[..., Started]) -> None:
+    service = start()
+    service.until_ready()
+    service.write("447700900123", "hello")
+    eventually(lambda: service.answers("447700900123") == 1, within=30)
+    (server,) = [pid for pid in service.everything() if is_valkey(pid)]
+    others = [pid for pid in service.everything() if pid != server]
+    os.kill(server, signal.SIGKILL)
+    eventually(lambda: "Valkey is back" in service.said, within=30)
+    service.write("447700900123", "are you still there?")
+    eventually(lambda: service.answers("447700900123") == 2, within=60)
+    assert "It is started again in 0.0 s." in service.said
+    assert [pid for pid in others if not alive(pid)] == []
+    assert service.stop() == 0
+
+
 @pytest.mark.parametrize("taken", ["port", "emulator_port"])
 def test_a_taken_port_is_one_sentence(taken: str, tmp_path: Path) -> None:
     with socket.socket() as holder:

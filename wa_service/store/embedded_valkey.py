@@ -25,6 +25,9 @@ from redis.retry import Retry
 
 _PROGRESS_EVERY = 2.0
 _GRACE = 3.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 10.0
+_STABLE_AFTER = 10.0
+"""A server that answered for so many seconds is started again at once."""
 _PR_SET_PDEATHSIG = 1
 _DIRECTORY = "valkey"
 _SOCKET = "valkey.sock"
@@ -82,6 +85,14 @@ class EmbeddedValkey:
         self.stop()
         log = self._directory / "valkey.log"
         raise EmbeddedValkeyError(f"The embedded Valkey does not start: {log} says why.")
+
+    def revive(self) -> bool:
+        """Start a server that died again, on its data; return whether it answers."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+        self._process = self._spawn()
+        return self._answers()
 
     def stop(self) -> None:
         """End the server; what it acknowledged is on disk already."""
@@ -212,23 +223,37 @@ def embedded_url(var_dir: Path, wait: float = 0.0) -> str:
 
 
 def run(var_dir: Path, say: Callable[[str], None]) -> int:
-    """Run the embedded server until a signal ends this process; the `valkey` command.
+    """Run the embedded server until a signal ends this process, and start it again where it died: the `valkey` command.
 
-    After the first signal the others get a few seconds to leave: whoever stops everything at once must not take the
-    store from a send under way.
+    What it acknowledged is on disk, so that nothing is lost: meanwhile web answers 503, and Meta delivers again. After
+    the first signal the others get a few seconds to leave: whoever stops everything at once must not take the store
+    from a send under way.
 
     Returns:
-        The exit status: 0 after a signal, 1 when the server died.
+        The exit status: 0, after a signal.
+
+    Raises:
+        EmbeddedValkeyError: it does not come up the first time.
     """
     asked = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: asked.set())
     with EmbeddedValkey(var_dir / _DIRECTORY, say=say) as server:
         say(f"Valkey is ready at {server.url}.")
+        pause, since = 0.0, time.monotonic()
         while not asked.wait(0.2):
-            if server.pid is None:
-                say(f"The embedded Valkey died: {var_dir / _DIRECTORY / 'valkey.log'} says why.")
-                return 1
+            if server.pid is not None:
+                continue
+            if time.monotonic() - since > _STABLE_AFTER:
+                pause = 0.0
+            log = var_dir / _DIRECTORY / "valkey.log"
+            say(f"The embedded Valkey died: {log} says why. It is started again in {pause:.1f} s.")
+            if asked.wait(pause):
+                break
+            pause = min(_LONGEST_PAUSE, pause * 2 or _FIRST_PAUSE)
+            if server.revive():
+                since = time.monotonic()
+                say("Valkey is back; nothing that it had acknowledged is lost.")
         _until_alone(server)
     return 0
 

@@ -3,6 +3,8 @@ from __future__ import annotations
 import os
 import signal
 import stat
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -89,3 +91,33 @@ def test_a_waiting_process_gets_the_address_once_the_server_is_up(tmp_path: Path
     with EmbeddedValkey(tmp_path / "valkey") as server:
         waiting.join(20)
         assert found == [server.url]
+
+
+def test_a_server_that_dies_is_started_again_with_what_it_had(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "wa_service", "valkey"]
+    environment = {"PATH": os.environ["PATH"], "WA_VAR_DIR": str(tmp_path), "WA_ENV_FILE": os.devnull}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            url = embedded_url(tmp_path, wait=30)
+            for value in ("one", "two", "three"):
+                with redis.Redis.from_url(url) as client:
+                    client.rpush("kept", value)
+                    os.kill(client.info("server")["process_id"], signal.SIGKILL)
+                eventually(lambda: answers(url), within=30)
+            with redis.Redis.from_url(url) as client:
+                assert client.lrange("kept", 0, -1) == [b"one", b"two", b"three"]
+        finally:
+            process.terminate()
+            said = process.stdout.read() if process.stdout else ""
+            process.wait(30)
+    assert process.returncode == 0
+    pauses = [line.rpartition(" in ")[2] for line in said.splitlines() if "started again" in line]
+    assert pauses == ["0.0 s.", "0.2 s.", "0.4 s."]
+
+
+def answers(url: str) -> bool:
+    with redis.Redis.from_url(url) as client:
+        try:
+            return bool(client.ping())
+        except redis.RedisError:
+            return False
