@@ -362,3 +362,57 @@ def test_memory_of_a_waiting_item(batches: Batches, redis_client: redis.Redis) -
     for first in range(0, 2_000, 100):
         batches.add("b1", first, first + 100, many[first : first + 100])
     assert (redis_client.info("memory")["used_memory"] - before) / 2_000 < 1_200
+
+
+class TestBytes:
+    """What waits in batches counts among an API key's bytes, until it ended."""
+
+    @staticmethod
+    def large(index: int) -> BatchItem:
+        outgoing = replace(send(str(FIRST + index), priority=Priority.BULK), body=b'{"text":"' + b"x" * 100_000 + b'"}')
+        return BatchItem(index, outgoing, opens=False)
+
+    @staticmethod
+    def waiting(store: Store, batch_id: str = "b1") -> int:
+        return int(store.do("HGET", f"{PREFIX}batch:{batch_id}", "bytes") or 0)
+
+    def test_they_have_an_end_and_what_found_no_room_is_forgotten(self, batches: Batches, store: Store) -> None:
+        store.do("HSET", f"{PREFIX}unsent_bytes", "tester", (64 << 20) - 250_000)
+        batches.open(NewBatch("b1", "print", "tester"))
+        assert batches.add("b1", 0, 1, [self.large(0)]) == 1
+        assert batches.add("b1", 1, 3, [self.large(1), self.large(2)]) == -1
+        batches.drop("b1")
+        assert batches.get("b1") is None
+        assert store.do("KEYS", f"{PREFIX}batch*b1*") == []
+        batches.open(NewBatch("b2", "print", "another"))
+        assert batches.add("b2", 0, 1, [self.large(0)]) == 1
+
+    def test_other_batches_of_the_key_count_with_it(self, batches: Batches, store: Store) -> None:
+        load(batches, [self.large(0)])
+        store.do("HSET", f"{PREFIX}batch:b1", "bytes", 64 << 20)
+        batches.open(NewBatch("b2", "print", "tester"))
+        assert batches.add("b2", 0, 1, [item(0)]) == -1
+        store.do("DEL", f"{PREFIX}batch:b1")
+        assert batches.add("b2", 0, 1, [item(0)]) == 1
+
+    @pytest.mark.parametrize("end_of", ["accepted", "canceled", "erased"])
+    def test_what_ended_counts_no_more(self, batches: Batches, lanes: Lanes, store: Store, end_of: str) -> None:
+        load(batches, [self.large(0), self.large(1)])
+        assert self.waiting(store) > 200_000
+        match end_of:
+            case "accepted":
+                batches.feed(NUMBER, {})
+                end(lanes)
+            case "canceled":
+                batches.change("b1", "cancel")
+                batches.sweep("b1")
+            case "erased":
+                for index in (0, 1):
+                    Contacts(store, (NUMBER,), retention_seconds=KEEP).forget(str(FIRST + index))
+        assert self.waiting(store) < 1_000
+
+
+def test_a_started_batch_is_not_dropped(batches: Batches) -> None:
+    load(batches, [item(0)])
+    batches.drop("b1")
+    assert read(batches).state == "running"

@@ -131,3 +131,13 @@ def test_a_large_send_is_not_kept_once_it_was_sent(lanes: Lanes, store: Store) -
     kept = [store.do("HEXISTS", f"{PREFIX}record:{record_id}", "body") for record_id in ("small", "large")]
 
     assert kept == [1, 0]
+
+
+def test_two_addresses_that_turn_out_to_be_one_customer_s_share_a_day_s_bytes(lanes: Lanes, store: Store) -> None:
+    lanes.admit(message(), message("", user_id="US.1349"))
+    for address, bytes_ in ((CUSTOMER, 600_000), ("US.1349", 500_000)):
+        store.do("SET", f"{PREFIX}received_bytes:{NUMBER}:{address}", bytes_, "EX", 3_600)
+    lanes.admit(message(user_id="US.1349"))
+    (key,) = store.do("KEYS", f"{PREFIX}received_bytes:*")
+    assert int(store.do("GET", key)) > 1_100_000
+    assert 3_000 < store.do("TTL", key) <= 86_400

@@ -14,6 +14,7 @@ from wa_service.service.refusals import (
     BatchKeyReusedError,
     RefusedError,
     SubmitUnavailableError,
+    UnsentBytesError,
 )
 from wa_service.service.send import IdempotencyKey
 from wa_service.service.send_request import SendRequest, read_send
@@ -70,6 +71,7 @@ class BatchService:
         Raises:
             InvalidRequestError: the batch itself is wrong; wrong items are told in the result.
             BatchKeyReusedError: the idempotency key came with another batch.
+            UnsentBytesError: too many bytes of the caller's messages wait; nothing of the batch is kept.
             StoreUnavailableError: the store is unavailable or nearly full; nothing is sent.
         """
         batch_id = _id_of(idempotency) if idempotency else uuid.uuid4().hex[:24]
@@ -160,8 +162,9 @@ class BatchService:
             refused += wrong
             good = [_item(request, index, each, started) for index, each in judged if isinstance(each, SendRequest)]
             taken += len(good)
-            if up_to > stored and not is_replay:
-                self.batches.add(batch_id, first, up_to, good, wrong)
+            if up_to > stored and not is_replay and self.batches.add(batch_id, first, up_to, good, wrong) < 0:
+                self.batches.drop(batch_id)
+                raise UnsentBytesError
             time.sleep(0)  # others' requests have their turn
             progress(up_to)
         return taken, refused

@@ -188,7 +188,7 @@ class Batches:
         self, batch_id: str, first: int, up_to: int, items: Sequence[BatchItem], refused: Sequence[ItemProblem] = ()
     ) -> int:
         """Store the items of places `first` up to `up_to`, and why others of them are refused, unless they are stored;
-        return how many items were.
+        return how many items were, -1 where too many bytes of the caller's messages wait, and none was.
         """
         flat: list[str | bytes] = []
         digests = self._outbox.digests
@@ -205,6 +205,10 @@ class Batches:
             items=tuple(flat),  # type: ignore[arg-type]  # packed as it is
         )
         return int(self._store.run([command])[0])
+
+    def drop(self, batch_id: str) -> None:
+        """Forget a batch that is not whole; one that was started stays."""
+        self._store.call("batch_drop", id=batch_id)
 
     def change(
         self, batch_id: str, change: BatchChange, *, reason: str = "asked", refused: int = 0

@@ -331,9 +331,9 @@ class Eraser:
 
     def _large_events(self) -> None:
         for page in self._walk.pages("large_event:*"):
-            rows = self._store.run([("HMGET", key, "c", "event") for key in page])
-            for key, (c, event) in zip(page, rows, strict=True):
-                if self._is_theirs("message", text(c), event or b"{}"):
+            rows = self._store.run([("HMGET", key, "c", "event", "k") for key in page])
+            for key, (c, event, kind) in zip(page, rows, strict=True):
+                if self._is_theirs(text(kind) or "message", text(c), event or b"{}"):
                     self._do([("DEL", key)])
 
     def _lists(self) -> None:

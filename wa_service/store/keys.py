@@ -102,6 +102,7 @@ FAMILIES = (
     Family("held_sends:<n>", "set", "ids of sends that wait for a paused template", "7 days", "no"),
     Family("paused_templates:<waba>", "hash", "templates that Meta paused, until when", "7 days", "no"),
     Family("batches", "zset", "ids of all batches, by when they were asked for", "retention and 40 days", "no"),
+    Family("batches_of:<api key>", "set", "ids of an API key's batches, whose bytes are counted", "always", "no"),
     Family("batches:<n>", "zset", "batches with items for a number, by when to look", "while there is work", "no"),
     Family("batch:<id>", "hash", "a batch: its state, its counts by status", "retention, from its end", "no"),
     Family("batch_items:<id>", "hash", "what items say that have not left, by index", "until they left", "holds"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
+
 from tests.unit.web.conftest import Web
 from tests.unit.web.deliveries import CUSTOMER, NUMBER, delivery, text_message, value_of
 
@@ -26,10 +28,27 @@ def told(web: Web) -> list[dict[str, Any]]:
 def test_a_large_chunk_is_told_whole(web: Web) -> None:
     messages = [old_message(n) for n in range(400)]
     assert web.webhook(chunk(*messages)).status_code == 200
-    (item,) = told(web)
-    assert item["data"]["messages"] == messages
-    assert (item["data"]["thread"], item["data"]["metadata"]) == (CUSTOMER, METADATA)
-    assert item["phone_number_id"] == NUMBER
+    items = told(web)
+    assert [message for item in items for message in item["data"]["messages"]] == messages
+    for item in items:
+        assert (item["data"]["thread"], item["data"]["metadata"]) == (CUSTOMER, METADATA)
+        assert item["phone_number_id"] == NUMBER
+        assert len(orjson.dumps(item["data"]["messages"])) <= 17_000
+
+
+def test_a_large_message_of_before_stands_aside_whole_and_is_erased(web: Web) -> None:
+    web.webhook(delivery(value_of(messages=[text_message("wamid.HBgLNOW", "hello")])))
+    large = text_message("wamid.HBgLLARGE", "x" * 30_000, at=1_700_000_000)
+    web.webhook(chunk(old_message(1), large, old_message(2)))
+    first, second, third = told(web)
+    assert [item["data"]["messages"][0]["id"] for item in (first, third)] == ["wamid.HBgLH1", "wamid.HBgLH2"]
+    (short,) = second["data"]["messages"]
+    assert (short["id"], short["left_out"], "text" in short) == ("wamid.HBgLLARGE", True, False)
+    assert web.get(f"/v1/events/{second['cursor']}").json["data"]["messages"] == [large]
+
+    assert web.delete(f"/v1/contacts/{CUSTOMER}").status_code == 200
+    assert told(web) == []
+    assert web.runtime.store.do("KEYS", web.runtime.store.keys.of("large_event", "*")) == []
 
 
 def test_each_message_is_told_once_in_whatever_chunks_it_comes(web: Web) -> None:

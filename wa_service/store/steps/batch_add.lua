@@ -1,12 +1,16 @@
 -- Store items of a batch: those from index `first` up to `up_to`, which the store may have by an earlier try. items: index,
 -- number, when it may leave at the earliest (ms, "0" with the batch), and what it says; each. refused: why others of these
 -- places are not stored, a text each.
--- Return how many items were stored now.
+-- Return how many items were stored now, -1 where too many bytes of the caller's messages wait.
 -- args: id first:number up_to:number seconds:number refused:json items...
 -- include: refuse_when_full clock batch
 local key = batch_key(id)
-local v = redis.call('HMGET', key, 'state', 'stored')
+local v = redis.call('HMGET', key, 'state', 'stored', 'caller')
 if v[1] ~= 'loading' or tonumber(v[2]) ~= first then return 0 end
+local bytes = 0
+for i = 4, #items, 4 do bytes = bytes + #items[i] end
+if waiting_bytes(v[3] or '') + bytes > MOST_UNSENT_BYTES then return -1 end
+redis.call('HINCRBY', key, 'bytes', bytes)
 for i = 1, #items, 4 do
   local index, number, at = items[i], items[i + 1], tonumber(items[i + 2])
   redis.call('HSET', items_key(id), index, items[i + 3])

@@ -13,4 +13,5 @@ redis.call('HSET', key, 'state', 'loading', 'fingerprint', fingerprint, 'created
   'stored', 0, 'total', 0, 'n:scheduled', 0, unpack(facts))
 redis.call('EXPIRE', key, seconds)
 redis.call('ZADD', prefix .. 'batches', wall, id)
+redis.call('SADD', prefix .. 'batches_of:' .. (redis.call('HGET', key, 'caller') or ''), id)
 return { 'loading', 0 }

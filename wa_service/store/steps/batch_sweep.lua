@@ -14,7 +14,7 @@ local up_to = math.min(from + count, stored)
 local indexes = {}
 for index = from, up_to - 1 do indexes[#indexes + 1] = index end
 local items = #indexes > 0 and redis.call('HMGET', items_key(id), unpack(indexes)) or {}
-local stripped = {}
+local stripped, bytes = {}, 0
 for i, raw in ipairs(items) do
   if raw then
     local item = item_record(id, indexes[i])
@@ -22,6 +22,7 @@ for i, raw in ipairs(items) do
     if not record[1] then
       stripped[#stripped + 1] = indexes[i]
       stripped[#stripped + 1] = string.match(raw, '^([^\n]*)')
+      bytes = bytes + #raw - #stripped[#stripped]
     elseif record[1] == 'scheduled' or (record[1] == 'queued' and not redis.call('ZSCORE', prefix .. 'busy', item)) then
       end_item(item, record[2], record[3], retention)
     end
@@ -29,6 +30,7 @@ for i, raw in ipairs(items) do
 end
 if #stripped > 0 then
   redis.call('HSET', items_key(id), unpack(stripped))
+  redis.call('HINCRBY', key, 'bytes', -bytes)
   redis.call('HINCRBY', key, 'n:scheduled', -#stripped / 2)
   redis.call('HINCRBY', key, 'n:canceled', #stripped / 2)
   finish_batch(id)

@@ -8,7 +8,7 @@ if not item then return 0 end
 local record = prefix .. 'record:' .. item_record(id, index)
 -- One that was swept of a canceled batch has no body any more.
 local counted = redis.call('HGET', record, 'counted') or (string.find(item, '\n', 1, true) and 'scheduled' or 'canceled')
-redis.call('HDEL', items_key(id), index)
+forget_item(id, index)
 redis.call('HDEL', record, 'batch')
 redis.call('HINCRBY', batch_key(id), 'n:' .. counted, -1)
 redis.call('HINCRBY', batch_key(id), 'total', -1)

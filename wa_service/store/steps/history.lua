@@ -1,8 +1,10 @@
 -- Tell what was written in a thread before we came, each message once; nobody answers it. who: see `resolve`; nobody
 -- becomes known by it · thread: JSON members of the event · marks_and_messages: of each message its mark and its JSON.
+-- One event has 16 KB of messages at most; a message larger than that is told by its short values, and stands whole
+-- beside its event.
 -- Return "kept", or "duplicate": each of them was told before.
 -- args: number who:json thread retention:number mark_seconds marks_and_messages...
--- include: refuse_when_full clock lifetime wake thread events identity
+-- include: refuse_when_full clock lifetime wake thread events large_events identity
 local fresh = {}
 for i = 1, #marks_and_messages, 2 do
   local seen = prefix .. 'seen:' .. marks_and_messages[i]
@@ -11,5 +13,26 @@ end
 if #fresh == 0 then return 'duplicate' end
 local conversation = #who.numbers > 0 and owner(number, who.numbers[1]) or
   #who.ids > 0 and redis.call('GET', alias_key(number, who.ids[1])) or ''
-append_event('history', conversation, '{' .. thread .. ',"messages":[' .. table.concat(fresh, ',') .. ']}', retention)
+
+local function event_of(messages) return '{' .. thread .. ',"messages":[' .. table.concat(messages, ',') .. ']}' end
+
+local together, bytes = {}, 0
+local function tell()
+  if #together > 0 then append_event('history', conversation, event_of(together), retention) end
+  together, bytes = {}, 0
+end
+for _, message in ipairs(fresh) do
+  if #message > LARGEST_EVENT then
+    tell()
+    local place = append_event('history', conversation, event_of({ short_object(message) }), retention)
+    local whole = prefix .. 'large_event:' .. place
+    redis.call('HSET', whole, 'c', conversation, 'k', 'history', 'event', event_of({ message }))
+    redis.call('EXPIRE', whole, retention)
+  else
+    if bytes + #message > LARGEST_EVENT then tell() end
+    together[#together + 1] = message
+    bytes = bytes + #message + 1
+  end
+end
+tell()
 return 'kept'

@@ -19,6 +19,28 @@ local function wait_in_batch(batch, number, index, at)
   if left > 0 then redis.call('EXPIRE', key, left) end
 end
 
+-- waiting_bytes(caller) -> bytes of an API key's messages that have not left, in batches and beside them.
+local MOST_UNSENT_BYTES = 67108864
+local function waiting_bytes(caller)
+  local of_caller, bytes = prefix .. 'batches_of:' .. caller, tonumber(redis.call('HGET', prefix .. 'unsent_bytes', caller) or 0)
+  for _, batch in ipairs(redis.call('SMEMBERS', of_caller)) do
+    local v = redis.call('HMGET', batch_key(batch), 'state', 'bytes')
+    if v[1] and v[1] ~= 'done' then
+      bytes = bytes + tonumber(v[2] or 0)
+    else
+      redis.call('SREM', of_caller, batch)
+    end
+  end
+  return bytes
+end
+
+-- forget_item(batch, index) -> whether what an item says was there, and is forgotten now.
+local function forget_item(batch, index)
+  local bytes = redis.call('HSTRLEN', items_key(batch), index)
+  if bytes > 0 and redis.call('EXISTS', batch_key(batch)) == 1 then redis.call('HINCRBY', batch_key(batch), 'bytes', -bytes) end
+  return redis.call('HDEL', items_key(batch), index) == 1
+end
+
 -- The record of an item has an id that its batch and its index make, so that none is made twice, and that tells them.
 local function item_record(batch, index) return batch .. string.format('%08x', index) end
 
@@ -101,7 +123,7 @@ local function count_item(batch, index, from, to)
   if failed ~= failed_before then redis.call('HINCRBY', key, 'failed', failed and 1 or -1) end
   local ends = open and not OPEN[to]
   if ends then
-    redis.call('HDEL', items_key(batch), index)
+    forget_item(batch, index)
     redis.call('HSETNX', key, 'first', wall)
     redis.call('HSET', key, 'last', wall)
     if to ~= 'canceled' then redis.call('HINCRBY', key, 'ended', 1) end

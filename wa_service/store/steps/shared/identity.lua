@@ -252,6 +252,14 @@ local function move_limits(elder, younger)
     redis.call('SET', to, free_at, 'PX', free_at - now)
   end
   redis.call('DEL', from)
+  local bytes_from, bytes_to = prefix .. 'received_bytes:' .. younger, prefix .. 'received_bytes:' .. elder
+  local bytes = tonumber(redis.call('GET', bytes_from) or 0)
+  if bytes > 0 then
+    local life = math.max(redis.call('TTL', bytes_from), redis.call('TTL', bytes_to), 1)
+    redis.call('INCRBY', bytes_to, bytes)
+    redis.call('EXPIRE', bytes_to, life)
+    redis.call('DEL', bytes_from)
+  end
   local marketing_from, marketing = prefix .. 'marketing:' .. younger, prefix .. 'marketing:' .. elder
   if redis.call('EXISTS', marketing_from) == 1 then
     redis.call('ZUNIONSTORE', marketing, 2, marketing, marketing_from)

@@ -4,15 +4,25 @@
 -- values, and a large one of them stands nowhere.
 local LARGEST_EVENT, MOST_BYTES_A_DAY = 16384, 1048576
 
-local function short_values(event)
-  local stored = cjson.decode(event)
-  local kept = { left_out = true, bytes = #event }
-  for name, value in pairs(type(stored.m) == 'table' and stored.m or {}) do
+local function short_values_of(object, bytes)
+  local kept = { left_out = true, bytes = bytes }
+  for name, value in pairs(type(object) == 'table' and object or {}) do
     local kind = type(value)
     if (kind == 'string' and #value <= 256) or kind == 'number' or kind == 'boolean' then kept[name] = value end
   end
-  stored.m, stored.p = kept, cjson.null
+  return kept
+end
+
+local function short_values(event)
+  local stored = cjson.decode(event)
+  stored.m, stored.p = short_values_of(stored.m, #event), cjson.null
   return cjson.encode(stored)
+end
+
+-- short_object(json) -> the JSON of an object's short values; of what cannot be read, that it was left out.
+local function short_object(json)
+  local ok, object = pcall(cjson.decode, json)
+  return cjson.encode(short_values_of(ok and object or nil, #json))
 end
 
 local function append_bounded(kind, conversation, event, retention)
