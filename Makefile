@@ -87,6 +87,7 @@ clean: ## remove .venv and every cache; the data in var/ stays
 
 $(PY):
 	@PYTHON="$(PYTHON)" sh tools/make_venv $(VENV)
+	@$(PIP) -q -r requirements-pip.txt || echo "The newer pip cannot be had here: $$($(PY) -m pip --version) installs."
 
 $(BASE): requirements.txt | $(PY)
 	@echo "Installing what the service runs on …"

@@ -76,3 +76,10 @@ def test_without_one_there_is_a_sentence_and_no_venv(
     told = make_venv(path, tmp_path / "venv", python)
     assert (told.returncode, told.stderr) == (1, sentence)
     assert not (tmp_path / "venv").exists()
+
+
+def test_no_old_setuptools_stays(tmp_path: Path) -> None:
+    venv = tmp_path / "venv"
+    subprocess.run(["sh", str(MAKE_VENV), str(venv)], env={"PATH": os.environ["PATH"]}, check=True)
+    assert (venv / "bin/pip").exists()
+    assert list(venv.glob("lib/python*/site-packages/setuptools")) == []

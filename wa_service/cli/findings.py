@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from wa_service.config.api_versions import api_version_ended, api_version_last_day
-from wa_service.config.settings import Settings
+from wa_service.config.settings import Settings, short_secrets
 from wa_service.conversation.llm_responder import read_prompt
 from wa_service.conversation.script import HOTEL_DESK, load_script
 from wa_service.conversation.script_yaml import ScriptError
@@ -51,6 +51,8 @@ def of_settings(settings: Settings) -> Iterator[Finding]:
         yield Finding("REST API", "ok", f"{keys} keys")
     else:
         yield Finding("REST API", "warning", "closed", "Set WA_API_KEYS to let tools send.")
+    for sentence in short_secrets(settings):
+        yield Finding("app secret", "warning", "can be guessed", sentence.partition(": ")[2].capitalize())
     if settings.business_account_id is None:
         yield Finding("business account", "warning", "not set", "Set WHATSAPP_BUSINESS_ACCOUNT_ID for templates.")
 

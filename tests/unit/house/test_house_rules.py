@@ -146,3 +146,9 @@ def test_nothing_names_a_machine_or_a_registrys_host() -> None:
     assert [
         name for name, file in files.items() if name != ours and private.search(file.read_text(errors="ignore"))
     ] == []
+
+
+def test_what_installs_is_pinned_by_its_hash() -> None:
+    assert locked("requirements-pip.txt") == {"pip"}
+    assert "--hash=sha256:" in (ROOT / "requirements-pip.txt").read_text(encoding="utf-8")
+    assert "$(PIP) -q -r requirements-pip.txt" in (ROOT / "Makefile").read_text(encoding="utf-8")

@@ -14,7 +14,7 @@ REQUIRED = {
     "WHATSAPP_ACCESS_TOKEN": "EAAlongtoken",
     "WHATSAPP_PHONE_NUMBER_ID": "106540000000001",
     "WHATSAPP_VERIFY_TOKEN": "shake",
-    "WHATSAPP_APP_SECRET": "pepper",
+    "WHATSAPP_APP_SECRET": "pepper-of-thirty-two-characters",
 }
 
 
@@ -179,6 +179,16 @@ def test_a_token_that_would_go_in_clear_text_is_told(address: str, told: bool) -
     warnings = settings.warnings(given, date(2026, 11, 22))
 
     assert any(warning.startswith("WHATSAPP_API_BASE_URL leads") for warning in warnings) is told
+
+
+@pytest.mark.parametrize(
+    ("secrets", "told"),
+    [("x", True), ("0123456789abcdef0123456789abcdef", False), ("0123456789abcdef0123456789abcdef,x", True)],
+)
+def test_an_app_secret_that_can_be_guessed_is_told(secrets: str, told: bool) -> None:
+    warnings = settings.warnings(load(WHATSAPP_API_VERSION="v25.0", WHATSAPP_APP_SECRET=secrets), date(2026, 11, 22))
+
+    assert any(warning.startswith("WHATSAPP_APP_SECRET is shorter") for warning in warnings) is told
 
 
 def test_every_variable_is_told_in_one_sentence() -> None:

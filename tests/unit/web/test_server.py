@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import socket
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from gunicorn.config import Config  # type: ignore[import-untyped]  # gunicorn h
 from gunicorn.http.errors import InvalidChunkSize  # type: ignore[import-untyped]  # gunicorn has no types
 from gunicorn.workers.base_async import AsyncWorker  # type: ignore[import-untyped]  # gunicorn has no types
 
+from tests.eventually import eventually
 from wa_service.web import server
 from wa_service.web.server import (
     DrainingGeventWorker,
@@ -236,3 +238,27 @@ def test_what_a_process_counted_last_is_written_when_it_ends(tmp_path: Path, val
     told = in_a_process(tmp_path, valkey_url, "print(wsgi.app.test_client().get('/metrics').text)")
 
     assert 'whatsapp_webhooks_total{outcome="stored"} 1.0' in told
+
+
+def test_a_unix_socket_is_for_its_owner_and_group_alone(tmp_path: Path, valkey_url: str) -> None:
+    place = tmp_path / "web.sock"
+    env = {
+        "PATH": os.environ["PATH"],
+        "WA_ENV_FILE": os.devnull,
+        "WHATSAPP_ACCESS_TOKEN": "token",
+        "WHATSAPP_PHONE_NUMBER_ID": "100000000000001",
+        "WHATSAPP_VERIFY_TOKEN": "shake",
+        "WHATSAPP_APP_SECRET": "secret",
+        "REDIS_URL": valkey_url,
+        "WA_VAR_DIR": str(tmp_path),
+        "WA_BIND": f"unix:{place}",
+        "WEB_CONCURRENCY": "1",
+    }
+    command = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py"]
+    with subprocess.Popen(command, cwd=ROOT, env=env, stderr=subprocess.DEVNULL, umask=0) as process:
+        try:
+            eventually(place.is_socket, within=30)
+            eventually(lambda: stat.S_IMODE(place.stat().st_mode) == 0o770, within=5)
+        finally:
+            process.terminate()
+            process.wait(30)
