@@ -93,6 +93,28 @@ def shapes(key: str) -> Attack:
     return attack
 
 
+def batches(key: str) -> Attack:
+    """Ten thousand items, each with a fault."""
+    body = b'{"message":{"text":"x"},"items":[' + b",".join([b'{"to":"1-1-1-1-1-1-1-1"}'] * 10_000) + b"]}"
+
+    async def attack(reader: Reader, writer: Writer) -> None:
+        head = call("POST /v1/batches", key, f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n")
+        await answered(reader, writer, head + body)
+
+    return attack
+
+
+def values(key: str) -> Attack:
+    """A batch of eight million values."""
+    body = b'{"message":{"text":"x"},"items":[' + b"1," * 7_900_000 + b"1]}"
+
+    async def attack(reader: Reader, writer: Writer) -> None:
+        head = call("POST /v1/batches", key, f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n")
+        await answered(reader, writer, head + body)
+
+    return attack
+
+
 def call(what: str, key: str, more: str = "") -> bytes:
     """A request of the REST API."""
     return (
@@ -123,6 +145,8 @@ async def main(host: str, port: int, key: str, seconds: float) -> None:
         (guess(key), 2, 0.1),
         (poll(key), 200, 0.5),
         (shapes(key), 1, 0.2),
+        (batches(key), 1, 2.0),
+        (values(key), 1, 2.0),
     ]
     tasks = [
         asyncio.create_task(again_and_again(host, port, attack, pause))

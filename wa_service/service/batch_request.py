@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 import orjson
@@ -15,6 +16,14 @@ from wa_service.service.send_request import read_send_at, read_tag
 from wa_service.store.batches import StopWhen
 
 MOST_ITEMS: Final = 10_000
+MOST_VALUES: Final = 400_000
+"""Commas and opening brackets of a body: each may be a value, and a process that reads millions answers nobody else."""
+MOST_BYTES: Final = 64 * 1024 * 1024
+"""Bytes of what one batch makes of its message, about: what an API key may have waiting."""
+LARGEST_ITEM: Final = 128 * 1024
+"""Bytes of one item: a message's."""
+MOST_EXPANDED: Final = 1024 * 1024
+"""Bytes of an item times the places of its message that name a value."""
 _PLACEHOLDER: Final = re.compile(r"\{\{ ?([A-Za-z_][A-Za-z0-9_]{0,63}) ?\}\}")
 _BRACES: Final = re.compile(r"\{\{(.{0,80}?)\}\}", re.DOTALL)
 _SETTINGS: Final = frozenset({"send_at", "tag", "quiet", "stop_when"})
@@ -31,7 +40,7 @@ class MissingValueError(ValueError):
         self.name = name
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class BatchRequest:
     """A batch that is asked for. `places`: what stands at each index, a message object or an item of `shared`."""
 
@@ -49,6 +58,11 @@ class BatchRequest:
         name = template.get("name") if isinstance(template, Mapping) else None
         return name if isinstance(name, str) else None
 
+    @cached_property
+    def _places_for_values(self) -> int:
+        """In how many places of the shared message an item's values stand."""
+        return sum(1 for _ in placeholders(self.shared))
+
     def message(self, place: Any) -> dict[str, Any]:
         """Return the message at one place, as `POST /v1/messages` takes it.
 
@@ -57,6 +71,9 @@ class BatchRequest:
         """
         if not isinstance(place, Mapping):
             raise InvalidRequestError("The item is not a JSON object.")
+        size = _size(place)
+        if size > LARGEST_ITEM or (self.shared is not None and size * self._places_for_values > MOST_EXPANDED):
+            raise InvalidRequestError("The item is too large.")
         if self.shared is None:
             message = dict(place)
         else:
@@ -69,6 +86,16 @@ class BatchRequest:
         if self.tag is not None:
             message.setdefault("tag", self.tag)
         return message
+
+
+def check_size(body: bytes) -> None:
+    """Refuse a body that would hold the process while it is read.
+
+    Raises:
+        InvalidRequestError: it has too many values, or too many lines.
+    """
+    if body.count(b",") + body.count(b"[") + body.count(b"{") > MOST_VALUES or body.count(b"\n") > MOST_VALUES:
+        raise InvalidRequestError(f"The batch has more than {MOST_VALUES} values: send smaller ones.")
 
 
 def read_batch(body: Mapping[str, Any], *, schedule_days: int = 35) -> BatchRequest:
@@ -89,6 +116,8 @@ def read_batch(body: Mapping[str, Any], *, schedule_days: int = 35) -> BatchRequ
         raise _wrong("items", "This must be a list.")
     shared = {"template": body["template"]} if forms == ["template"] else dict(body["message"])
     shared |= {name: body[name] for name in _SHARED if body.get(name) is not None}
+    if _size(shared) * len(items) > MOST_BYTES:
+        raise _wrong(forms[0], f"The message is too large for so many items: {MOST_BYTES >> 20} MiB all together.")
     for braces in _texts(shared):
         # It would reach customers as it stands.
         for found in _BRACES.finditer(braces):
@@ -104,7 +133,7 @@ def read_lines(body: bytes, *, schedule_days: int = 35) -> BatchRequest:
     Raises:
         InvalidRequestError: what is said of all is wrong; a line that is no JSON is judged in its place.
     """
-    lines = [line for line in body.splitlines() if line.strip()]
+    lines = [line for line in body.split(b"\n") if line.strip()]
     settings: Any = {}
     if lines:
         first = _line(lines[0])
@@ -114,6 +143,14 @@ def read_lines(body: bytes, *, schedule_days: int = 35) -> BatchRequest:
         raise _wrong("batch", f"This must be an object of {', '.join(sorted(_SETTINGS))}.")
     _check_count(len(lines))
     return _request([_line(line) for line in lines], None, settings, schedule_days)
+
+
+def _size(given: Any) -> int:
+    """The bytes of a value as JSON; of one that is nested too deeply more than may be."""
+    try:
+        return len(orjson.dumps(given))
+    except TypeError:
+        return MOST_BYTES + 1
 
 
 def placeholders(given: Any) -> Iterator[str]:

@@ -10,6 +10,7 @@ from hashlib import blake2b
 
 from wa_service.observability import log
 from wa_service.service.batch_request import BatchRequest
+from wa_service.service.fair_turns import FairTurns
 from wa_service.service.refusals import (
     BatchKeyReusedError,
     RefusedError,
@@ -155,9 +156,13 @@ class BatchService:
         """Judge every item, and store those that are not yet stored; return how many are good, and the others."""
         taken, refused = 0, list[ItemProblem]()
         started = request.send_at or int(time.time() * 1000)
+        turns = FairTurns()
         for first in range(0, len(request.places), ITEMS_A_STEP):
             up_to = min(first + ITEMS_A_STEP, len(request.places))
-            judged = [(index, self.check(request, index)) for index in range(first, up_to)]
+            judged = []
+            for index in range(first, up_to):
+                judged.append((index, self.check(request, index)))
+                turns.give_way()
             wrong = [each for _, each in judged if isinstance(each, ItemProblem)]
             refused += wrong
             good = [_item(request, index, each, started) for index, each in judged if isinstance(each, SendRequest)]
@@ -165,7 +170,6 @@ class BatchService:
             if up_to > stored and not is_replay and self.batches.add(batch_id, first, up_to, good, wrong) < 0:
                 self.batches.drop(batch_id)
                 raise UnsentBytesError
-            time.sleep(0)  # others' requests have their turn
             progress(up_to)
         return taken, refused
 

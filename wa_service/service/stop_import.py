@@ -8,6 +8,7 @@ from typing import Final
 
 import orjson
 
+from wa_service.service.fair_turns import FairTurns
 from wa_service.store.stops import Stops
 from wa_service.whatsapp.addresses import as_stored, is_user_id
 from wa_service.whatsapp.phone_numbers import is_number
@@ -32,7 +33,9 @@ def import_stops(stops: Stops, lines: Iterable[bytes]) -> StopImport:
     """
     good: list[str] = []
     refused: list[tuple[int, str]] = []
+    turns = FairTurns()
     for index, line in enumerate(lines):
+        turns.give_way()
         if not line.strip():
             continue
         address = _address(line)

@@ -12,7 +12,7 @@ from flask_openapi3.blueprint import APIBlueprint
 from pydantic import ConfigDict, Field
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from wa_service.service.batch_request import BatchRequest, read_batch, read_lines
+from wa_service.service.batch_request import BatchRequest, check_size, read_batch, read_lines
 from wa_service.service.batches import BatchService, fingerprint_of
 from wa_service.service.costs import CostService
 from wa_service.store.batches import Batch, ItemProblem
@@ -279,6 +279,7 @@ def _body() -> bytes:
 
 
 def _request(body: bytes, schedule_days: int) -> BatchRequest:
+    check_size(body)
     if request.mimetype in NDJSON_TYPES:
         return read_lines(body, schedule_days=schedule_days)
     if not request.is_json:

@@ -27,6 +27,7 @@ _INVISIBLE: Final = re.compile(
 )
 """What Unicode says is not drawn, beyond the format characters (category Cf)."""
 _SHORTEST: Final = 7
+_LONGEST_TEXT: Final = 256
 _DOMESTIC_GROUPS: Final = ([3, 3, 4], [3, 7])
 """How numbers are written in North America, without a country code."""
 _FORM: Final = "The number must have 7 to 15 digits, country code first, such as +15551234567."
@@ -62,6 +63,8 @@ def normalise_number(number: str | float) -> str:
     text = str(number) if isinstance(number, int) and not isinstance(number, bool) and number > 0 else number
     if not isinstance(text, str):
         raise ValueError("The number must be a text, or a whole number without sign.")  # noqa: TRY004 - one class
+    if len(text) > _LONGEST_TEXT:
+        raise ValueError(_FORM)
     written = _Written((text,), False, ()) if text.isascii() and text.isdigit() else _read(text)
     digits = written.digits.removeprefix("00")
     if digits.startswith("0"):

@@ -218,3 +218,39 @@ def test_a_customer_s_message_of_any_shape_costs_a_bounded_time(web: Web, hostil
 
     assert answer.status_code == 200
     assert len(answer.data) <= LARGEST_ANSWER
+
+
+HUGE = 16_000_000
+BATCHES: dict[str, tuple[str, Callable[[], bytes]]] = {
+    "ones": ("application/json", lambda: b'{"message":{"text":"x"},"items":[' + b"1," * (HUGE // 2 - 50) + b"1]}"),
+    "objects": ("application/json", lambda: b'{"message":{"text":"x"},"items":[' + b"{}," * (HUGE // 3 - 50) + b"1]}"),
+    "brackets": ("application/json", lambda: (b"[" * 1_000 + b"]" * 1_000 + b",") * (HUGE // 2_001)),
+    "empty lines": ("application/x-ndjson", lambda: b"\n" * HUGE),
+    "returns": ("application/x-ndjson", lambda: b"\r" * HUGE),
+    "small lines": ("application/x-ndjson", lambda: b"{}\n" * (HUGE // 3)),
+    "one number": ("application/x-ndjson", lambda: b'{"text":"x","to":"' + b"1-" * (HUGE // 2 - 20) + b'"}'),
+    "one item": ("application/json", lambda: b'{"message":{"text":"x"},"items":[{"to":"' + b"1-" * 7_000_000 + b'"}]}'),
+    "many large": (
+        "application/json",
+        lambda: orjson.dumps(
+            {"message": {"interactive": {"a": [{"rows": []}] * 9_000}}, "items": [{"to": CUSTOMER}] * 10_000}
+        ),
+    ),
+    "values in values": (
+        "application/json",
+        lambda: orjson.dumps({"message": {"text": "{{a}}" * 20_000}, "items": [{"to": CUSTOMER, "a": "x" * 100_000}]}),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BATCHES)
+def test_a_batch_of_any_shape_costs_a_bounded_time(web: Web, name: str) -> None:
+    form, make = BATCHES[name]
+    headers = KEYS["boss"] | {"Content-Type": form}
+    body = make()
+
+    answer = measured(lambda: web.client.post("/v1/batches", data=body, headers=headers))
+
+    assert answer.status_code in {202, 400}
+    assert len(answer.data) <= LARGEST_ANSWER
+    assert answer.json.get("taken", 0) == 0

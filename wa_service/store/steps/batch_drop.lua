@@ -8,6 +8,6 @@ for _, field in ipairs(redis.call('HKEYS', key)) do
   local number = string.match(field, '^number:(.*)$')
   if number then redis.call('DEL', wait_key(id, number), later_key(id, number)) end
 end
-redis.call('DEL', key, items_key(id))
+redis.call('DEL', key, items_key(id), refused_key(id))
 redis.call('ZREM', prefix .. 'batches', id)
 return 1
