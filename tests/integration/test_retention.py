@@ -8,11 +8,14 @@ from typing import Any
 import pytest
 import redis
 
+from tests.eventually import eventually
 from tests.integration.lanes import KEEP, NUMBER, Lanes, message, meta_status
 from tests.keys import NAMES
+from wa_service.store.client import text
 from wa_service.store.dead_letters import DeadLetters
 from wa_service.store.events import Events
 from wa_service.store.flusher import Command
+from wa_service.store.overview import MemoryWatch
 from wa_service.whatsapp.webhooks.events import Piece
 from wa_service.worker.maintenance import Maintenance
 
@@ -55,6 +58,27 @@ def test_an_event_over_its_time_is_forgotten_although_its_node_is_not_full(
     lanes.admit(message())
     events.trim()
     assert [entry.kind for entry in events.after("", 10)] == ["message"]
+
+
+def test_history_alone_never_stops_intake(lanes: Lanes, events: Events, redis_client: redis.Redis) -> None:
+    for n in range(5_000):
+        redis_client.xadd(NAMES.events, {"k": "status", "c": "", "d": "x" * 1_000}, id=f"{NOW}-{n + 1}")
+    used = int(redis_client.info("memory")["used_memory"])
+    redis_client.config_set("maxmemory", int(used / 0.9))
+    try:
+        assert MemoryWatch(lanes.store).full()
+        maintenance = Maintenance(lanes.outbox, lanes.inbox, events, "p", lambda: None)
+
+        def has_room() -> bool:
+            maintenance.run_once()
+            return not MemoryWatch(lanes.store).full()
+
+        eventually(has_room, within=30)
+    finally:
+        redis_client.config_set("maxmemory", 0)
+    left = [int(text(entry).partition("-")[2]) for entry, _ in redis_client.xrange(NAMES.events)]
+    assert len(left) > 2_500
+    assert left[-1] == 5_000, "the oldest went"
 
 
 def test_a_letter_over_its_time_leaves_the_list(events: Events, letters: DeadLetters, lanes: Lanes) -> None:

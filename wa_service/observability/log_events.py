@@ -176,6 +176,11 @@ LOG_EVENTS = (
     LogEvent(
         "whatsapp.store.failed_over", "Another server became the store's primary: every number pauses.", "`seconds`"
     ),
+    LogEvent(
+        "whatsapp.store.history_trimmed",
+        "Memory is at 80 %: the oldest events were forgotten before their time, so that intake goes on.",
+        "`events`",
+    ),
     LogEvent("whatsapp.store.not_durable", "Redis would lose data.", "`warning`"),
     LogEvent("whatsapp.worker.started", "A worker process takes work.", "`consumer`, `numbers`"),
     LogEvent("whatsapp.worker.stopped", "A worker process ended in order.", "`ms`, `released` (conversations)"),

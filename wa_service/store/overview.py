@@ -14,6 +14,8 @@ from wa_service.store.outbox import Outbox
 from wa_service.store.subscriptions import Subscriptions
 
 FULL_SHARE = 0.85
+# From here on history makes room, so that it alone never fills the server.
+CROWDED_SHARE = 0.8
 _SECOND_MS = 1010
 HEARTBEAT_MS = 15_000
 _MIN_VERSION = (6, 2)
