@@ -21,7 +21,22 @@ from wa_service.config.types import (
 )
 from wa_service.config.variable import variable
 
-_STOP_WORDS = ("STOP", "UNSUBSCRIBE", "CANCEL", "STOPP", "ABMELDEN", "BAJA", "SAIR", "PARAR", "ARRÊT", "ARRET")
+_STOP_WORDS = (
+    *(
+        "STOP",
+        "STOP ALL",
+        "STOP PROMOTIONS",
+        "OPT OUT",
+        "OPT-OUT",
+        "UNSUBSCRIBE",
+        "CANCEL",
+        "STOPP",
+        "ABMELDEN",
+        "BAJA",
+        "SAIR",
+    ),
+    *("PARAR", "ARRÊT", "ARRET"),
+)
 _START_WORDS = ("START", "UNSTOP")
 
 

@@ -6,6 +6,7 @@ import unicodedata
 
 import pytest
 
+from wa_service.config.platform_settings import PlatformSettings
 from wa_service.whatsapp.stop_words import StopWords
 
 WORDS = StopWords.of(
@@ -67,3 +68,10 @@ def test_start_is_read_alike_and_stop_wins_where_both_are_said() -> None:
     assert WORDS.meaning("▶️ Start!") == "start"
     assert WORDS.meaning("start", "stop") == "stop"
     assert StopWords.of([], []).meaning("stop") is None
+
+
+@pytest.mark.parametrize("said", ["Stop promotions", "Stop all", "opt-out", "Opt out", "STOP"])
+def test_words_and_buttons_that_senders_commonly_offer_are_known_without_a_setting(said: str) -> None:
+    settings = PlatformSettings.model_construct()
+
+    assert StopWords.of(settings.stop_words, settings.start_words).meaning(said) == "stop"
