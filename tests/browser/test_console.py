@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.console_site import ANA, ConsoleSite
 from tests.browser.console_steps import find
@@ -85,6 +85,21 @@ def test_a_picture_is_shown_and_what_is_gone_says_so(open_console: Open, site: C
     site.writes(ANA, "Did you get them?", "wamid.P4")
     expect(page.get_by_role("region", name="Messages")).to_contain_text("Did you get them?")
     expect(shown).to_have_attribute("data-same", "yes")  # it is fetched once, whatever is renewed around it
+
+
+def test_a_picture_that_was_refused_before_the_script_ran_says_so(open_console: Open, site: ConsoleSite) -> None:
+    site.writes(ANA, "", "wamid.P5", type="image", image={"id": "404", "mime_type": "image/png"})
+    page = open_console()
+    find(page, ANA)
+    held: list[Route] = []
+    page.route("**/console/static/files.js", lambda route: held.append(route))
+    with page.expect_response(lambda response: response.url.endswith("/file") and response.status == 404):
+        page.reload(wait_until="commit")
+    page.wait_for_function("() => document.querySelector('[data-file] img').complete")
+
+    held.pop().continue_()
+
+    expect(page.get_by_role("main")).to_contain_text("It cannot be shown: Meta no longer has it")
 
 
 def test_what_a_customer_writes_runs_nothing(open_console: Open, site: ConsoleSite) -> None:
