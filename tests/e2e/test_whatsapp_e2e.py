@@ -159,6 +159,7 @@ def test_a_note_is_answered_once_although_its_hearer_dies(hotel: Stack, kill: Ca
     kill(hotel, holder(hotel, message_id))
     handled(hotel, message_id)
     eventually(lambda: hotel.meta.heard(wa_id), within=30)
+    eventually(lambda: hotel.waiting() == 0, within=30)
     hotel.meta.settled()
     assert hotel.meta.accepted()[wa_id] == len([m for m in hotel.meta.chat(wa_id) if m["direction"] == "in"])
     assert len(hotel.meta.heard(wa_id)) == 1

@@ -54,10 +54,17 @@ class TemplateCache:
     def all(self) -> Definitions:
         """Return every definition, at most a minute old; an earlier failure is not remembered.
 
+        What is remembered is told to `on_fetched` once more: a store that failed over may have lost it.
+
         Raises:
             WhatsAppError: Meta refused or could not be asked.
         """
-        return self._younger_than(FRESH_SECONDS, failure=0.0).result()
+        before = self._answer
+        answer = self._younger_than(FRESH_SECONDS, failure=0.0)
+        definitions = answer.result()
+        if answer is before:
+            self._on_fetched(definitions)
+        return definitions
 
     def check(self, templates: Mapping[str, Mapping[str, Any]]) -> None:
         """Compare templates (by the field that holds them) with their definitions, where these are known.

@@ -176,6 +176,15 @@ def test_a_send_waits_a_moment_for_definitions_that_nobody_knows_yet(meta: Meta,
     assert len(noted) == 1
 
 
+def test_what_is_remembered_is_told_again_for_a_store_that_lost_it(meta: Meta, clock: Clock) -> None:
+    noted: list[Definitions] = []
+    templates = TemplateCache(meta, on_fetched=noted.append, clock=clock)
+
+    assert templates.all() == templates.all()
+
+    assert (meta.count, len(noted)) == (1, 2)
+
+
 def test_a_send_asks_in_the_background_where_what_is_known_is_old(
     templates: TemplateCache, meta: Meta, clock: Clock
 ) -> None:
