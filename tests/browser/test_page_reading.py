@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import APIResponse, Page, Route, expect
 
 from tests.browser.pictures import png
 from tests.browser.stand_in import BEN, Business, OpenPage
@@ -156,6 +156,24 @@ def test_the_last_call_opens_into_sight(phone: Page, business: Business) -> None
     last = calls.last
     last.locator("summary").first.click()
     expect(last.get_by_role("button", name="Copy as curl")).to_be_in_viewport()
+
+
+def test_a_call_that_ends_while_the_list_of_calls_is_on_its_way_is_shown(phone: Page, business: Business) -> None:
+    held: list[tuple[Route, APIResponse]] = []
+    phone.route("**/_emulator/exchanges", lambda route: held.append((route, route.fetch())))
+    with phone.expect_request("**/_emulator/exchanges"):
+        phone.get_by_role("button", name="Traffic", exact=True).click()
+    calls = phone.get_by_role("list", name="Calls").locator(".exchange")
+    eventually(lambda: phone.evaluate("() => true") and held)
+    business.writes("late")
+    ended = calls.locator(".status.good")
+    expect(ended).not_to_have_count(0)
+
+    for route, response in held:
+        route.fulfill(response=response)
+    phone.unroute("**/_emulator/exchanges")
+
+    expect(ended).to_have_count(len(business.control("exchanges", method="GET")["exchanges"]))
 
 
 def test_json_without_content_is_refused_with_what_is_missing(phone: Page) -> None:

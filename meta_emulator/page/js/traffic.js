@@ -14,6 +14,7 @@ export class Traffic {
   #message = null;
   #entries = new Map();
   #epoch = 0;
+  #whileLoading = null;
 
   constructor({ controls, world, element, onClose, onAll }) {
     this.controls = controls;
@@ -45,6 +46,7 @@ export class Traffic {
     this.element.hidden = false;
     this.subject.textContent = message ? `About “${summary(message)}”` : "The latest calls, of every phone. A message's own: its Traffic button.";
     this.all.hidden = !message;
+    this.#whileLoading = [];
     const { exchanges } = await this.controls.exchanges(message?.id).catch((error) => {
       toast(error.message);
       return { exchanges: [] };
@@ -52,7 +54,9 @@ export class Traffic {
     if (epoch !== this.#epoch) return;
     this.#entries.clear();
     this.list.replaceChildren();
-    for (const exchange of exchanges.slice(-SHOWN)) this.#add(exchange);
+    // What happened while the list was on its way may be missing in it.
+    for (const exchange of [...exchanges.slice(-SHOWN), ...this.#whileLoading]) this.#add(exchange);
+    this.#whileLoading = null;
     this.#emptiness();
     this.list.scrollTop = message ? 0 : this.list.scrollHeight;
   }
@@ -65,6 +69,7 @@ export class Traffic {
   /** A call that was just made. */
   put(exchange) {
     if (!this.isOpen || (this.#message && !exchange.message_ids.includes(this.#message.id))) return;
+    this.#whileLoading?.push(exchange);
     const atEnd = this.list.scrollHeight - this.list.scrollTop - this.list.clientHeight < 60;
     this.#add(exchange);
     while (this.#entries.size > SHOWN) {
