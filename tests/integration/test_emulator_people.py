@@ -227,7 +227,8 @@ def test_a_group_message_has_a_status_for_each_participant(meta: Meta, callback:
     wamid = sent["messages"][0]["id"]
     assert sent["messages"][0]["group_id"] == group
     meta.do(f"groups/{group}/statuses", {"message_id": wamid, "wa_id": ANA, "status": "read"})
-    assert values(meta, callback)[0][0] == "group_lifecycle_update"
+    # Webhooks of several kinds go side by side: their order is not told.
+    assert "group_lifecycle_update" in [field for field, *_ in values(meta, callback)]
     statuses = [
         (item["recipient_participant_id"], item["status"], item["recipient_id"]) for item in callback.parts("statuses")
     ]

@@ -39,6 +39,7 @@ def servers(_servers: ReplicatedValkey) -> ReplicatedValkey:
     eventually(_servers.complete, within=30)
     with _servers.client(_servers.primary()) as client:
         client.flushall()
+        eventually(lambda: client.wait(2, 1_000) == 2, within=30)
     return _servers
 
 
@@ -106,7 +107,7 @@ def test_after_the_primary_died_what_was_put_is_there_and_the_numbers_pause_once
 
 def test_with_too_few_replicas_nothing_is_promised_and_nothing_handed_out(servers: ReplicatedValkey) -> None:
     lanes = Lanes.over(replicated(servers, 2))
-    lanes.outbox.put(send("15551230001", id="before"))
+    once_available(lambda: lanes.outbox.put(send("15551230001", id="before")))
     with frozen(servers, replicas_of(servers)[0]):
         with pytest.raises(NotReplicatedError):
             lanes.outbox.next(NUMBER, "p", 1, 1)

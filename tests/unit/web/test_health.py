@@ -54,7 +54,10 @@ def test_without_a_daily_limit_there_is_no_end_of_it(start_web: Start) -> None:
 
 
 def test_with_the_store_away_the_rest_of_the_series_is_told(start_web: Start) -> None:
-    answer = start_web(NOWHERE).client.get("/metrics")
+    web = start_web(NOWHERE)
+    web.client.post("/webhook", data=b"unsigned")
+
+    answer = web.client.get("/metrics")
 
     assert answer.status_code == 200
     assert "whatsapp_store_up 0.0" in answer.text
