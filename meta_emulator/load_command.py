@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
@@ -17,11 +18,21 @@ from meta_emulator.load_report import as_svg, as_table
 from meta_emulator.running import RunningEmulator
 from meta_emulator.running_service import RunningService
 
+# One message for each, with the tag of what it answers: then nothing is mistaken for a repeat.
+_REPEAT = """\
+fallback:
+  reply: [{text: "You wrote: {{ text }}"}]
+"""
+
 
 @click.command()
 @click.option("--url", default="", help="A running emulator; by default one is started.")
 @click.option("--service", is_flag=True, help="Start wa_service beside it, on free ports.")
-@click.option("--script", type=click.Path(path_type=Path, exists=True), help="With --service: its script file.")
+@click.option(
+    "--script",
+    type=click.Path(path_type=Path, exists=True),
+    help="With --service: its script file; without one, each message is answered by one that repeats it.",
+)
 @click.option("--responder", default="", help="With --service: its HTTP responder.")
 @click.option("--setting", "settings", multiple=True, help="With --service: a setting, NAME=VALUE.")
 @click.option("--conversations", default=200, show_default=True, help="How many customers write.")
@@ -56,6 +67,9 @@ def load(
         meta = EmulatedMeta(url) if url else stack.enter_context(started_emulator(group))
         if service:
             named = dict(setting.split("=", 1) for setting in settings)
+            if script is None and not responder:
+                script = Path(stack.enter_context(TemporaryDirectory(prefix="load-"))) / "script.yaml"
+                script.write_text(_REPEAT, encoding="utf-8")
             running = RunningService(meta, script=script, responder=responder, settings=named)
             stack.enter_context(running)
         try:
