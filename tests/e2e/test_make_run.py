@@ -114,6 +114,14 @@ def test_the_printed_command_sends_a_message(
     told = subprocess.check_output(shlex.split(command[0].replace("\\\n", " ")), text=True)
     assert '"status":"accepted"' in told.replace(" ", ""), told
 
+    # Other commands find the service by the file that is printed too.
+    named = re.search(r"(WA_ENV_FILE=\S+) (\S+ -m wa_service) --help", service.said)
+    assert named, service.said
+    environment = {"PATH": os.environ["PATH"], **dict([named[1].split("=", 1)])}
+    command_line = [*named[2].split(), "send", "447700900123", "--template", "hello_world"]
+    done = subprocess.run(command_line, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+
 
 def test_the_next_start_has_its_phones(start: Callable[..., Started]) -> None:
     first = start()

@@ -31,6 +31,8 @@ _FIXED = {
     "WA_WORKER_METRICS_PORT",
     "PROMETHEUS_MULTIPROC_DIR",
 }
+# A command says at once that the store is away; it is no part that waits for it.
+_OF_PARTS = {"WA_REDIS_WAIT", "PROMETHEUS_MULTIPROC_DIR"}
 # Set for every program of a machine: that these are not used is no news.
 _EVERYBODYS = {"HTTPS_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE"}
 # A big append-only file may load for minutes; the parts wait, and a dead Valkey ends them all anyway.
@@ -120,6 +122,15 @@ def prepare(
     return Development(
         chosen, api_key, responder_secret, tuple(sorted(taken)), tuple(sorted(given - taken - _EVERYBODYS))
     )
+
+
+def write_settings(development: Development, var: Path) -> Path:
+    """Write the settings of a run into a file for `WA_ENV_FILE`, so that other commands find its service; its path."""
+    ours = {name for variable in settings.variables() for name in (variable.name, f"{variable.name}_FILE")}
+    path = var / "settings.env"
+    told = {name: value for name, value in development.environment.items() if name in ours and name not in _OF_PARTS}
+    settings.write_file(path, {**told, "WA_VAR_DIR": str(var.absolute())})
+    return path
 
 
 class _Vault:

@@ -22,7 +22,7 @@ from honcho.environ import parse_procfile
 from honcho.manager import Manager
 from honcho.printer import Message, Printer
 
-from wa_service.cli.development import VALKEY_WAIT, Development, prepare
+from wa_service.cli.development import VALKEY_WAIT, Development, prepare, write_settings
 from wa_service.cli.findings import of_script
 from wa_service.cli.terminal import CommandError, complain, say
 from wa_service.config import settings
@@ -91,7 +91,7 @@ def run(
         say(f"Not used by `make run`: {', '.join(development.ignored)}.")
     for sentence in settings.unknown_variables(settings.whole_environment()):
         say(sentence)
-    links = _links(development, given, port, emulator_port)
+    links = _links(development, given, port, emulator_port, write_settings(development, var))
     parts = _parts("Procfile.dev")
     if replicas:
         parts["valkey"] += f" --replicas {replicas}"
@@ -122,7 +122,7 @@ def serve(port: int | None, emulator_port: int | None, var: str | None) -> int: 
     return _together(parts, env, address, [f"The service answers at {bind}."])
 
 
-def _links(development: Development, given: Settings, port: int, emulator_port: int) -> list[str]:
+def _links(development: Development, given: Settings, port: int, emulator_port: int, settings_file: Path) -> list[str]:
     base = f"http://127.0.0.1:{port}"
     message = f'{{"to": "{_CUSTOMER}", "template": {{"name": "hello_world", "language": "en_US"}}}}'
     responder = [f"Responder    {given.responder_url}, signed with {development.responder_secret}"]
@@ -139,8 +139,15 @@ def _links(development: Development, given: Settings, port: int, emulator_port: 
         f"  curl -s {base}/v1/messages -H 'Authorization: Bearer {development.api_key}' \\",
         f"    -H 'Content-Type: application/json' -d '{message}'",
         "",
+        f"Commands in another terminal: WA_ENV_FILE={settings_file} {_python()} -m wa_service --help",
         f"Ctrl-C ends everything. The data, the phones and this key stay in {given.var_dir}/.",
     ]
+
+
+def _python() -> str:
+    """How a person calls the interpreter that runs this."""
+    python = Path(sys.executable)
+    return str(python.relative_to(Path.cwd()) if python.is_relative_to(Path.cwd()) else python)
 
 
 def _parts(procfile: str) -> dict[str, str]:

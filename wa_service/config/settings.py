@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from dotenv import dotenv_values
+from dotenv import dotenv_values, set_key
 from pydantic import ConfigDict, SecretStr, ValidationError, model_validator
 
 from wa_service.config.api_keys import SHORTEST_KEY, ApiKey
@@ -135,6 +135,14 @@ def load_intents() -> str:
 def whole_environment() -> dict[str, str]:
     """The process's environment as it is: for child processes that read the settings like this one."""
     return dict(os.environ)
+
+
+def write_file(path: Path, values: Mapping[str, str]) -> None:
+    """Write values by name, as `WA_ENV_FILE` may name them, into a file that only its owner may read."""
+    path.unlink(missing_ok=True)
+    path.touch(mode=0o600)
+    for name, value in sorted(values.items()):
+        set_key(path, name, value)
 
 
 def warnings(settings: Settings, today: date) -> list[str]:
