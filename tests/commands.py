@@ -13,6 +13,7 @@ import structlog
 from prometheus_client import values
 
 from wa_service.cli.commands import main
+from wa_service.observability import multiprocess
 
 
 @dataclass(frozen=True)
@@ -31,13 +32,15 @@ class Completed:
 
 def run_command(*arguments: str, environment: Mapping[str, str], typed: str = "") -> Completed:
     """Run `python -m wa_service …` with an environment of its own; what it configures is put back."""
-    logging, counters = structlog.get_config(), values.ValueClass
+    logging, counters, shared = structlog.get_config(), values.ValueClass, dict(vars(multiprocess))
     with _streams(typed) as (out, err), _environment(environment):
         try:
             status = main(arguments)
         finally:
             structlog.configure(**logging)
-            values.ValueClass = counters  # a command shares its counts with the service's processes
+            # A command shares its counts with the service's processes.
+            values.ValueClass = counters
+            vars(multiprocess).update(shared)
     return Completed(status, out.getvalue(), err.getvalue())
 
 
