@@ -91,6 +91,8 @@ def test_with_replicas_a_message_is_answered_after_the_primary_was_killed(
 ) -> None:
     service = start("--replicas", "2")
     service.until_ready()
+    # Web may be ready before each Sentinel knows each replica; what dies until then ends the start.
+    eventually(lambda: "is the primary of 2 replicas" in service.said, within=60)
     servers = embedded_replicas_in((tmp_path / "var").absolute(), 2)
     with servers.client(servers.primary()) as primary:
         killed = primary.info("server")["process_id"]
