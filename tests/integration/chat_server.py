@@ -15,7 +15,7 @@ Answer = Callable[[Request], "Reply"]
 class Reply:
     """An answer: a status, the bytes, and whether they leave bit by bit.
 
-    `before` is called first, `after` when the last byte has left, with the port of whoever asked.
+    `before` is called first, `after` when the last byte has left, both with the port of whoever asked.
     """
 
     def __init__(
@@ -24,7 +24,7 @@ class Reply:
         status: int = 200,
         *,
         form: str = "application/json",
-        before: Callable[[], object] = list,
+        before: Callable[[int], object] = lambda _: None,
         after: Callable[[int], object] = lambda _: None,
     ) -> None:
         self.body = body
@@ -105,7 +105,7 @@ def _handler(server: ChatServer) -> type[BaseHTTPRequestHandler]:
             server.paths.append(self.path)
             answer = server.answers.pop(0) if len(server.answers) > 1 else server.answers[0]
             reply = answer if isinstance(answer, Reply) else answer(request)
-            reply.before()
+            reply.before(self.client_address[1])
             self.send_response(reply.status)
             self.send_header("Content-Type", reply.form)
             self.send_header("Transfer-Encoding", "chunked")

@@ -160,7 +160,7 @@ def test_an_overloaded_server_is_asked_again(serve: Serve, responder: Responder)
 def test_a_server_that_is_too_slow_is_left_in_its_time(serve: Serve, responder: Responder) -> None:
     released = threading.Event()
     reply = said("too late")
-    reply.before = lambda: released.wait(20)
+    reply.before = lambda _: released.wait(20)
     server = serve(reply)
     with capture_logs() as lines:
         assert body(responder(server, seconds=0.3).respond(utterance())) == FALLBACK
