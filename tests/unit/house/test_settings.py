@@ -5,6 +5,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from dotenv import dotenv_values
 from pydantic import ValidationError
 
 from wa_service.config import settings
@@ -211,3 +212,14 @@ def test_a_dollar_in_a_file_s_value_stands_for_itself(tmp_path: Path) -> None:
     file.write_text("WHATSAPP_APP_SECRET=pre${HOME}post\n")
     given = settings.load({name: value for name, value in REQUIRED.items() if name != "WHATSAPP_APP_SECRET"}, file)
     assert [secret.get_secret_value() for secret in given.app_secrets] == ["pre${HOME}post"]
+
+
+def test_settings_that_are_written_are_read_again_and_are_for_their_owner_alone(tmp_path: Path) -> None:
+    values = {"WA_BIND": "127.0.0.1:8001", "WA_LLM_API_KEY": 'it\'s $HOME "q" \\n #1', "WA_RESPONDER": "script"}
+    path = tmp_path / "settings.env"
+
+    settings.write_file(path, {"WA_STORE_TAG": "gone"})
+    settings.write_file(path, values)
+
+    assert dotenv_values(path, interpolate=False) == values
+    assert path.stat().st_mode & 0o777 == 0o600
