@@ -22,6 +22,7 @@ from typing import Any
 
 from wa_service.store.grants import Grant
 from wa_service.store.outbox import SendOutcome
+from wa_service.store.template_pauses import FIRST_PAUSE
 from wa_service.whatsapp.errors import WhatsAppCircuitOpenError, WhatsAppConnectionError, WhatsAppError
 
 LIMITED_DELAYS = (3.0, 9.0, 27.0, 60.0)
@@ -32,8 +33,6 @@ PAIR_DELAYS = (1.0, 4.0, 16.0, 64.0, 256.0)
 THROTTLE_PAUSE = 60.0
 TOO_FAST = 130429
 TEMPLATE_PAUSED = 132015
-FIRST_PAUSE = 10_800.0
-"""Seconds for which Meta pauses a template the first time (3.4)."""
 
 
 @dataclass(frozen=True, slots=True)

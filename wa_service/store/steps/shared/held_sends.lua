@@ -2,7 +2,7 @@
 -- paused_templates:<waba> says until when each is paused ("<name> <language>"); held_sends:<number> names the sends that
 -- wait for one. They wait in scheduled:<number>, from where `due` moves them.
 local PAUSED_TEMPLATE = 132015 -- Meta's code
-local FIRST_PAUSE_MS = 10800000
+local FIRST_PAUSE_MS = 10800000 -- as FIRST_PAUSE in template_pauses.py
 local HELD_SECONDS = 604800
 local function paused_templates_key(waba) return prefix .. 'paused_templates:' .. waba end
 
