@@ -6,7 +6,6 @@ import csv
 import json
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import blake2b
@@ -15,16 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from wa_service.cli.batch_dry_run import definition_of, sentence_of, tell_problems, try_batch
 from wa_service.cli.batch_file import CustomerFile, read_customers
 from wa_service.cli.context import load_settings, open_runtime
 from wa_service.cli.terminal import CommandError, complain, say, table
 from wa_service.service.batch_request import MOST_ITEMS, BatchRequest, placeholders, read_batch
-from wa_service.service.rate_card import BILLABLE
 from wa_service.service.refusals import RefusedError
 from wa_service.service.send import IdempotencyKey
 from wa_service.store.batches import Batch, ItemProblem
 from wa_service.store.records import Record, RecordFilter
-from wa_service.whatsapp.countries import country_of
 
 if TYPE_CHECKING:
     from wa_service.runtime import Runtime
@@ -32,9 +30,6 @@ if TYPE_CHECKING:
     from wa_service.service.wiring import Services
 
 CALLER = "command-line"
-SHOWN = 3
-PROBLEMS_SHOWN = 20
-LINES_SHOWN = 5
 LOOK_SECONDS = 0.5
 _OPEN = ("scheduled", "queued")
 
@@ -90,10 +85,9 @@ def send(file: Path, *, dry_run: bool, watch: bool, report: Path | None, **optio
     with _opened() as (runtime, services):
         requests = _requests(customers, content, options, file)
         _warn_of_repeated(customers)
-        if not dry_run:
-            _definition(services, requests[0])
         if dry_run:
-            return _rehearse(services, requests, customers)
+            return try_batch(services, requests, customers)
+        definition_of(services, requests[0])
         key = _key(file, options)
         return _send(runtime, services, requests, customers, key, watch=watch or report is not None, report=report)
 
@@ -217,79 +211,6 @@ def _key(file: Path, options: Mapping[str, Any]) -> str:
     return digest.hexdigest()
 
 
-def _rehearse(services: Services, requests: Sequence[BatchRequest], customers: CustomerFile) -> int:
-    """Judge all of it, show three, count the rest."""
-    countries: Counter[str] = Counter()
-    problems: list[ItemProblem] = []
-    definition = _definition(services, requests[0])
-    shown = 0
-    for part, request in enumerate(requests):
-        for index in range(len(request.places)):
-            judged = services.batches.check(request, index)
-            if isinstance(judged, ItemProblem):
-                problems.append(ItemProblem(part * 10_000 + index, judged.sentence, judged.fields))
-                continue
-            countries[country_of(judged.send.address) or "?"] += 1
-            if shown < SHOWN:
-                shown += 1
-                say(_shown(definition, judged.send.body))
-    say(f"{sum(countries.values()):,} messages would be sent.")
-    say(table([("country", "messages"), *((name, f"{count:,}") for name, count in countries.most_common())]))
-    _tell_price(services, requests[0].template, countries)
-    _tell_problems(problems, customers)
-    return 1 if problems else 0
-
-
-def _definition(services: Services, request: BatchRequest) -> Mapping[str, Any] | None:
-    """Meta's definition of the template that is sent; say so where it has none, or does not send it now."""
-    template = (request.shared or {}).get("template")
-    if not isinstance(template, Mapping) or not services.templates.is_configured:
-        return None
-    named = [each for each in services.templates.all() if each.get("name") == template.get("name")]
-    found = next((each for each in named if each.get("language") == template.get("language")), None)
-    if found is None:
-        languages = ", ".join(str(each.get("language")) for each in named)
-        known = f"it has it in {languages}" if named else "python -m wa_service templates lists them"
-        complain(f"Meta's list has no template {template.get('name')} in {template.get('language')}: {known}.")
-    elif found.get("status") != "APPROVED":
-        complain(f"The template is {str(found.get('status')).lower()}: Meta does not send it now.")
-    return found
-
-
-def _shown(definition: Mapping[str, Any] | None, body: bytes) -> str:
-    """Return a message as its customer reads it, where that is known; else as Meta gets it."""
-    from wa_service.service.template_preview import TemplateField, preview
-
-    message = json.loads(body)
-    whom = message.get("to") or message.get("recipient")
-    if message.get("type") == "text":
-        return f"{whom}: {message['text']['body']}"
-    if definition is None:
-        return body.decode()
-    values = {}
-    for component in message["template"].get("components", ()):
-        for place, parameter in enumerate(component.get("parameters", ()), 1):
-            name = parameter.get("parameter_name") or str(place)
-            field = TemplateField(component["type"], name, int(component.get("index", 0)))
-            values[field.key] = str(parameter.get("text", ""))
-    return "\n".join((f"{whom}:", *(f"  {part}: {text}" for part, text in preview(definition, values))))
-
-
-def _tell_price(services: Services, template: str | None, countries: Mapping[str, int]) -> None:
-    """Price all of it by the rate card, as if every message were charged for."""
-    card = services.costs.rate_card
-    if card is None or not countries or template is None or not services.templates.is_configured:
-        return
-    named = [each for each in services.templates.all() if each.get("name") == template]
-    categories = {str(each.get("category", "")).lower() for each in named}
-    if len(categories) != 1:
-        return
-    (category,) = categories
-    line = services.costs.price_of({(category, BILLABLE, country): count for country, count in countries.items()})
-    amount = "a price is missing" if line.amount is None else f"{line.amount:f} {card.currency}".strip()
-    say(f"At most, as {category}: {amount}.")
-
-
 def _send(
     runtime: Runtime,
     services: Services,
@@ -320,7 +241,7 @@ def _send(
                 ItemProblem(part * MOST_ITEMS + each.index, each.sentence, each.fields) for each in taken.refused
             ]
             say(f"{taken.id}  {taken.taken:,} taken, {len(taken.refused):,} refused{again}")
-    _tell_problems(problems, customers)
+    tell_problems(problems, customers)
     if watch:
         _watch(services.batches, ids)
         if report is not None:
@@ -356,7 +277,7 @@ def _report(runtime: Runtime, ids: Sequence[str], out: Any) -> None:
         after = ""
         while after is not None:
             refused, after = runtime.batches.refused(batch_id, after, 1_000)
-            rows.writerows((batch_id, each.index, "", "", "refused", "", _sentence(each)) for each in refused)
+            rows.writerows((batch_id, each.index, "", "", "refused", "", sentence_of(each)) for each in refused)
 
 
 def _reported(batch_id: str, record: Record) -> tuple[str, ...]:
@@ -364,23 +285,6 @@ def _reported(batch_id: str, record: Record) -> tuple[str, ...]:
     reason = error.get("code") or error.get("reason") or ""
     place = "" if record.batch_index is None else str(record.batch_index)
     return batch_id, place, record.to, record.id, record.status, str(reason), str(error.get("title") or "")
-
-
-def _sentence(problem: ItemProblem) -> str:
-    return "; ".join(f"{field}: {sentence}" for field, sentence in problem.fields) or problem.sentence
-
-
-def _tell_problems(problems: Sequence[ItemProblem], customers: CustomerFile) -> None:
-    lines: dict[str, list[int]] = {}
-    for each in problems:
-        lines.setdefault(_sentence(each), []).append(customers.rows[each.index].line)
-    for sentence, where in list(lines.items())[:PROBLEMS_SHOWN]:
-        shown = ", ".join(str(line) for line in where[:LINES_SHOWN])
-        more = f" and {len(where) - LINES_SHOWN:,} more" if len(where) > LINES_SHOWN else ""
-        say(f"line {shown}{more} {'is' if len(where) == 1 else 'are'} refused: {sentence}")
-    if len(lines) > PROBLEMS_SHOWN:
-        left = sum(len(where) for where in list(lines.values())[PROBLEMS_SHOWN:])
-        say(f"… and {left:,} more are refused, for other reasons; batch report tells all.")
 
 
 def _change(batch_id: str, way: Callable[[BatchService], Callable[[str], Batch | None]]) -> int:
