@@ -311,8 +311,11 @@ class Shown:
     def __init__(self) -> None:
         self.messages: list[str] = []
 
-    def show_typing(self, _number: str, message_id: str) -> None:
+    def begin_typing(self, _number: str, message_id: str) -> None:
         self.messages.append(message_id)
+
+    def kill(self) -> None:
+        """Nothing is on its way."""
 
 
 @pytest.mark.parametrize(("typing_after", "shown"), [(0.0, ["w1"]), (1.0, [])])

@@ -47,8 +47,6 @@ from wa_service.worker.turns import Turns
 MAX_FAILURES = 5
 MAX_DELIVERIES = 10
 BATCH_SIZE = 16
-MOST_TYPING = 32
-"""Typing indicators on their way while bursts wait; beyond it they are left out."""
 RENEW_LEASE_AFTER = 5.0
 STORE_RETRY_SECONDS = 60.0
 RETRY_DELAYS = (1.0, 4.0, 16.0, 60.0)
@@ -112,9 +110,8 @@ class InboundWorker:
         self._fetch_media = fetch_media
         self._consumer = consumer
         self._pool = Pool(concurrency)
-        self._typing = Pool(MOST_TYPING)
         # A tool may answer that a message is to stay unread: then nothing is shown before it was asked.
-        self._on_burst = None if pipeline.typing_after else self._show_typing
+        self._on_burst = None if pipeline.typing_after else receipts.begin_typing
         self._handle_timeout = handle_timeout
         self._reply_sends = ReplySends(reply_ttl_ms)
         self._answer_groups = answer_groups
@@ -164,11 +161,7 @@ class InboundWorker:
     def kill(self) -> None:
         """Stop what still runs."""
         self._pool.kill(LeaseLostError, timeout=2)
-        self._typing.kill(timeout=2)
-
-    def _show_typing(self, number: str, message_id: str) -> None:
-        if self._typing.free_count():
-            self._typing.spawn(self._receipts.show_typing, number, message_id)
+        self._receipts.kill()
 
     def _start(self, work: Work) -> None:
         lease = _Lease(work)

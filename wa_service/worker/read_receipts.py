@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import gevent
 from gevent.event import Event
+from gevent.pool import Pool
 
 from wa_service.observability import log
 from wa_service.store.flusher import StoreUnavailableError
@@ -22,6 +23,8 @@ TYPING_REPEAT_SECONDS = 20.0
 MAX_WAIT_FOR_INDICATOR = 1.0
 # Bursts that wait, of which it is remembered that typing was shown.
 MOST_SHOWN = 1_024
+MOST_ON_THEIR_WAY = 32
+"""Typing indicators on their way while bursts wait; beyond it they are left out."""
 
 
 class Receipt:
@@ -51,6 +54,7 @@ class ReadReceipts:
         self._enabled = enabled
         self._repeat = repeat
         self._shown: dict[str, float] = {}
+        self._on_their_way = Pool(MOST_ON_THEIR_WAY)
         self._log = log.get_logger()
 
     @contextmanager
@@ -81,9 +85,17 @@ class ReadReceipts:
             elif not answered:
                 indicator.kill(block=False)
 
-    def show_typing(self, number: str, message_id: str) -> None:
-        """Mark a message as read and show typing, for 25 s or until we send."""
-        if self._enabled and self._mark(number, message_id, typing=True):
+    def begin_typing(self, number: str, message_id: str) -> None:
+        """Mark a message as read and show typing, for 25 s or until we send; nobody waits for it."""
+        if self._enabled and self._on_their_way.free_count():
+            self._on_their_way.spawn(self._show, number, message_id)
+
+    def kill(self) -> None:
+        """Stop what `begin_typing` still does."""
+        self._on_their_way.kill(timeout=2)
+
+    def _show(self, number: str, message_id: str) -> None:
+        if self._mark(number, message_id, typing=True):
             while len(self._shown) >= MOST_SHOWN:
                 self._shown.pop(next(iter(self._shown)))
             self._shown[message_id] = time.monotonic()

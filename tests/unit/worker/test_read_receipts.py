@@ -10,7 +10,7 @@ import gevent
 import pytest
 
 from wa_service.whatsapp.errors import WhatsAppServerError
-from wa_service.worker.read_receipts import ReadReceipts
+from wa_service.worker.read_receipts import MOST_ON_THEIR_WAY, ReadReceipts
 
 EVENT: Any = SimpleNamespace(id="wamid.1", group_id="", phone_number_id="106540000000001")
 
@@ -85,7 +85,8 @@ def test_a_mark_that_meta_refuses_disturbs_nobody(meta: Meta) -> None:
 
 def test_what_was_shown_while_a_burst_waited_is_not_shown_again(meta: Meta) -> None:
     shown = receipts(meta)
-    shown.show_typing(EVENT.phone_number_id, EVENT.id)
+    shown.begin_typing(EVENT.phone_number_id, EVENT.id)
+    gevent.idle()
     with shown.typing(EVENT):
         gevent.idle()
     gevent.idle()
@@ -95,17 +96,38 @@ def test_what_was_shown_while_a_burst_waited_is_not_shown_again(meta: Meta) -> N
 def test_what_could_not_be_shown_while_a_burst_waited_is_shown_when_it_is_handled(meta: Meta) -> None:
     shown = receipts(meta)
     meta.free = False
-    shown.show_typing(EVENT.phone_number_id, EVENT.id)
+    shown.begin_typing(EVENT.phone_number_id, EVENT.id)
+    gevent.idle()
     meta.free = True
     with shown.typing(EVENT):
         gevent.idle()
     assert meta.marks == [("wamid.1", True)]
 
 
+def test_beyond_what_is_on_its_way_typing_is_left_out_and_what_is_can_be_stopped(meta: Meta) -> None:
+    shown = receipts(meta)
+    for n in range(MOST_ON_THEIR_WAY + 8):
+        shown.begin_typing(EVENT.phone_number_id, f"wamid.{n}")
+    gevent.idle()
+    assert len(meta.marks) == MOST_ON_THEIR_WAY
+    shown.begin_typing(EVENT.phone_number_id, "wamid.later")
+    shown.kill()
+    gevent.idle()
+    assert len(meta.marks) == MOST_ON_THEIR_WAY
+
+
+def test_where_messages_are_not_marked_no_typing_begins(meta: Meta) -> None:
+    shown = receipts(meta, enabled=False)
+    shown.begin_typing(EVENT.phone_number_id, EVENT.id)
+    gevent.idle()
+    assert meta.marks == []
+
+
 def test_typing_that_was_shown_long_ago_is_shown_again(meta: Meta) -> None:
     both: Any = meta
     shown = ReadReceipts({EVENT.phone_number_id: both}, both, enabled=True, repeat=0.01)
-    shown.show_typing(EVENT.phone_number_id, EVENT.id)
+    shown.begin_typing(EVENT.phone_number_id, EVENT.id)
+    gevent.idle()
     with shown.typing(EVENT), gevent.Timeout(5):
         while len(meta.marks) < 2:
             gevent.sleep(0)
