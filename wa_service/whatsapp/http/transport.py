@@ -25,7 +25,6 @@ import orjson
 import requests
 from requests import PreparedRequest, Request, Response
 from requests.adapters import BaseAdapter
-from requests.cookies import RequestsCookieJar
 from requests.structures import CaseInsensitiveDict
 from urllib3 import Retry
 from urllib3.exceptions import HTTPError as Urllib3Error
@@ -43,6 +42,7 @@ from wa_service.whatsapp.errors import (
 from wa_service.whatsapp.http.adapter import MAX_IDLE_SECONDS, Exchange, WatchedAdapter
 from wa_service.whatsapp.http.deadline import Deadline, DeadlineFactory, Watchdog
 from wa_service.whatsapp.http.proxy_map import ProxyMap
+from wa_service.whatsapp.http.session import REPEATABLE, new_session, retries
 from wa_service.whatsapp.usage import Usage, read_usage
 
 USER_AGENT: Final = "wa-service/0.1 (+requests)"
@@ -51,7 +51,6 @@ USER_AGENT: Final = "wa-service/0.1 (+requests)"
 ANSWER_LIMIT: Final = 8 * 1024 * 1024
 """Bytes of an answer that are read: far above any of Meta's, far below what would hurt."""
 
-_REPEATABLE: Final = frozenset({"GET", "DELETE"})
 _ATTEMPTS: Final = 2
 
 
@@ -126,11 +125,11 @@ class Transport:
         self._headers = CaseInsensitiveDict(
             {"Authorization": f"Bearer {access_token}", "User-Agent": user_agent, "Accept-Encoding": "gzip, deflate"}
         )
-        self._posting = _session(
+        self._posting = new_session(
             adapter or WatchedAdapter(pool_size=pool_size, retries=Retry(0, read=False), max_idle=max_idle)
         )
-        self._reading = _session(
-            adapter or WatchedAdapter(pool_size=pool_size, retries=_retries(retry_pause), max_idle=max_idle)
+        self._reading = new_session(
+            adapter or WatchedAdapter(pool_size=pool_size, retries=retries(retry_pause), max_idle=max_idle)
         )
         self._prepared: dict[str, PreparedRequest] = {}
 
@@ -232,7 +231,7 @@ class Transport:
     def _attempts(
         self, request: PreparedRequest, last: _LastAnswer, seconds: float, body_seconds: float
     ) -> dict[str, Any]:
-        left = _ATTEMPTS if request.method in _REPEATABLE else 1
+        left = _ATTEMPTS if request.method in REPEATABLE else 1
         ends = time.monotonic() + seconds
         while True:
             left -= 1
@@ -247,7 +246,7 @@ class Transport:
 
     def _once(self, request: PreparedRequest, last: _LastAnswer, seconds: float, body_seconds: float) -> dict[str, Any]:
         method = request.method or "GET"
-        session = self._reading if method in _REPEATABLE else self._posting
+        session = self._reading if method in REPEATABLE else self._posting
         response: Response | None = None
         exchange = Exchange()
         try:
@@ -345,7 +344,7 @@ def _no_answer(problem: Exception, method: str, *, never_left: bool) -> WhatsApp
     what = type(problem).__name__
     if never_left or isinstance(problem, _BEFORE_SENDING):
         return WhatsAppConnectionError("The request did not reach Meta", details=what)
-    if method in _REPEATABLE:
+    if method in REPEATABLE:
         return WhatsAppServerError("Meta's answer did not come", details=what)
     return WhatsAppOutcomeUnknownError("The request left, but Meta's answer did not come", details=what)
 
@@ -360,44 +359,6 @@ _BEFORE_SENDING: Final = (
     requests.exceptions.MissingSchema,
     LocationValueError,
 )
-
-
-class _Session(requests.Session):
-    """A session that follows no redirect and does not look where one leads, which can fail or read a whole body."""
-
-    def get_redirect_target(self, resp: Response) -> str | None:
-        del resp
-        return None
-
-
-class _NoCookies(RequestsCookieJar):
-    """Keeps no cookie, and does not look for any."""
-
-    def extract_cookies(self, *_: object) -> None:
-        """Nothing is taken."""
-
-
-def _session(adapter: BaseAdapter) -> requests.Session:
-    session = _Session()
-    session.trust_env = False
-    session.cookies = _NoCookies()
-    session.mount("https://", adapter)
-    session.mount("http://", adapter)
-    return session
-
-
-def _retries(pause: float) -> Retry:
-    return Retry(
-        total=2,
-        redirect=0,
-        allowed_methods=_REPEATABLE,
-        status_forcelist=(500, 502, 503, 504),
-        backoff_factor=pause,
-        backoff_jitter=pause,
-        backoff_max=2.0,
-        retry_after_max=2,
-        raise_on_status=False,
-    )
 
 
 def _query(params: Mapping[str, Any] | None) -> dict[str, str] | None:

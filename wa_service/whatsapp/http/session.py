@@ -1,0 +1,54 @@
+"""The sessions of `requests` that call Meta: no redirects, no cookies, no environment."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import requests
+from requests import Response
+from requests.adapters import BaseAdapter
+from requests.cookies import RequestsCookieJar
+from urllib3 import Retry
+
+REPEATABLE: Final = frozenset({"GET", "DELETE"})
+"""Methods of calls that may be made twice."""
+
+
+class _Session(requests.Session):
+    """A session that follows no redirect and does not look where one leads, which can fail or read a whole body."""
+
+    def get_redirect_target(self, resp: Response) -> str | None:
+        del resp
+        return None
+
+
+class _NoCookies(RequestsCookieJar):
+    """Keeps no cookie, and does not look for any."""
+
+    def extract_cookies(self, *_: object) -> None:
+        """Nothing is taken."""
+
+
+def new_session(adapter: BaseAdapter) -> requests.Session:
+    """Return a session that keeps nothing between calls, reads no environment and uses `adapter` for every address."""
+    session = _Session()
+    session.trust_env = False
+    session.cookies = _NoCookies()
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    return session
+
+
+def retries(pause: float) -> Retry:
+    """Return what is tried again of GET and DELETE: twice, after growing pauses around `pause` seconds."""
+    return Retry(
+        total=2,
+        redirect=0,
+        allowed_methods=REPEATABLE,
+        status_forcelist=(500, 502, 503, 504),
+        backoff_factor=pause,
+        backoff_jitter=pause,
+        backoff_max=2.0,
+        retry_after_max=2,
+        raise_on_status=False,
+    )
