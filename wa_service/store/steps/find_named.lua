@@ -2,17 +2,11 @@
 -- ZRANGEBYLEX takes it · wanted: texts whose letters a to z are small, one is enough. Nothing is written.
 -- Return {the last member that was looked at ("" there are no more), conversation...}.
 -- args: lowest highest wanted:json count:number
+-- include: customer_name
 local members = redis.call('ZRANGEBYLEX', prefix .. 'names', lowest, highest, 'LIMIT', 0, count)
 local found = { #members == count and members[count] or '' }
 for _, member in ipairs(members) do
   local conversation = string.match(member, '%z(.*)$')
-  local name = conversation and redis.call('HGET', prefix .. 'contact:' .. conversation, 'name')
-  name = name and string.lower(name)
-  for _, text in ipairs(name and wanted or {}) do
-    if string.find(name, text, 1, true) then
-      found[#found + 1] = conversation
-      break
-    end
-  end
+  if conversation and is_called(conversation, wanted) then found[#found + 1] = conversation end
 end
 return found
