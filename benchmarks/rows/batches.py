@@ -7,11 +7,12 @@ from collections.abc import Sequence
 
 import requests
 
-from benchmarks import machine, payloads
+from benchmarks import machine
 from benchmarks.measure import Goal, Line, plain, quantile
 from benchmarks.plan import Plan
 from benchmarks.processes import BenchmarkError
-from benchmarks.service import Load, MetaStandIn, Service, Workshop
+from benchmarks.rows.replies import answered
+from benchmarks.service import MetaStandIn, Service, Workshop
 
 ITEMS = 10_000
 TEXTS_A_SECOND = 20
@@ -35,13 +36,13 @@ def run(plan: Plan) -> list[Line]:
             service.web()
             service.worker()
             count = plan.many(150, 100)
-            _answered(workshop, service, meta, "warm", 60)
+            answered(workshop, service, meta, tag="warm", count=60, rate=TEXTS_A_SECOND)
             for turn in range(plan.rounds):
-                alone += _answered(workshop, service, meta, f"A{turn}", count)
+                alone += answered(workshop, service, meta, tag=f"A{turn}", count=count, rate=TEXTS_A_SECOND)
                 batch, took = _ask(service)
                 calls.append(took)
                 _until_on_its_way(meta)
-                beside += _answered(workshop, service, meta, f"B{turn}", count)
+                beside += answered(workshop, service, meta, tag=f"B{turn}", count=count, rate=TEXTS_A_SECOND)
                 _cancel(service, [batch])
             if pace == PACES[0]:
                 canceled = [_cancel(service, [_ask(service)[0] for _ in range(5)]) for _ in range(plan.rounds)]
@@ -58,30 +59,6 @@ def run(plan: Plan) -> list[Line]:
     asked = f"`POST /v1/batches` of {ITEMS:,} texts, until it is answered"
     lines.append(plain("batch_call", asked, calls, "s", Goal("≤", 3)))
     return lines
-
-
-def _answered(workshop: Workshop, service: Service, meta: MetaStandIn, tag: str, count: int) -> list[float]:
-    """Seconds from when each text was due to leave Meta until its reply was there."""
-    meta.forget()
-    load = Load(
-        workshop,
-        service.port,
-        on=machine.ALL,
-        kind="text",
-        tag=tag,
-        count=count,
-        rate=TEXTS_A_SECOND,
-        customers=count,
-        with_times=True,
-    )
-    due = load.result()["due_at"]
-    customers = [payloads.customer(i) for i in range(count)]
-    end = time.monotonic() + 30
-    while not set(customers) <= (arrived := dict(reversed(meta.arrived()))).keys():
-        if time.monotonic() > end:
-            raise BenchmarkError(f"{len(set(customers) & arrived.keys())} of {count} texts were answered")
-        time.sleep(0.05)
-    return [arrived[customer] - at for customer, at in zip(customers, due, strict=True)]
 
 
 def _ask(service: Service) -> tuple[str, float]:

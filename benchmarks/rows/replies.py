@@ -59,15 +59,16 @@ def answered(
     return times_of(meta, due)
 
 
-def times_of(meta: MetaStandIn, due: list[float], seconds: float = 30.0, beside: int = 0) -> list[float]:
-    """The replies' times; each customer's first message counts. `beside`: how many others had a reply, too.
+def times_of(meta: MetaStandIn, due: list[float], seconds: float = 30.0) -> list[float]:
+    """The times of the replies to customers 0, 1, 2, …; each one's first message counts, others' do not.
 
     Raises:
         BenchmarkError: not every message was answered.
     """
+    customers = [payloads.customer(i) for i in range(len(due))]
     end = time.monotonic() + seconds
-    while len(arrived := dict(reversed(meta.arrived()))) < len(due) + beside:
+    while not set(customers) <= (arrived := dict(reversed(meta.arrived()))).keys():
         if time.monotonic() > end:
-            raise BenchmarkError(f"{len(arrived)} of {len(due)} messages were answered")
+            raise BenchmarkError(f"{len(set(customers) & arrived.keys())} of {len(due)} messages were answered")
         time.sleep(0.05)
-    return [arrived[payloads.customer(i)] - at for i, at in enumerate(due)]
+    return [arrived[customer] - at for customer, at in zip(customers, due, strict=True)]

@@ -46,7 +46,7 @@ def run(plan: Plan) -> list[Line]:
             )
             time.sleep(2.0)  # the note comes in the middle
             notes.append(_heard(workshop, service, meta, f"n{turn}", seconds=30))
-            texts.append(quantile(times_of(meta, talk.result()["due_at"], beside=1), 0.5) * 1000)
+            texts.append(quantile(times_of(meta, talk.result()["due_at"]), 0.5) * 1000)
     found: list[Figure] = [
         plain("voice_note", WHAT, notes, "s", Goal("≤", 2.5)),
         plain("voice_texts", TEXTS, texts, "ms", Goal("≤", 100)),
