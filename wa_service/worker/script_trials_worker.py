@@ -32,6 +32,7 @@ class ScriptTrialsWorker:
             except StoreUnavailableError:
                 wait = LOOK_SECONDS
             except Exception as error:  # noqa: BLE001 - a sentence that somebody tries ends no worker
+                wait = LOOK_SECONDS
                 self._log.error("whatsapp.console.trial_failed", exc_info=error)
 
     def stop(self) -> None:
