@@ -216,9 +216,9 @@ def test_a_worker_does_not_start_where_tls_was_taken_before_the_patch(
     assert "leave --preload out" in capsys.readouterr().err
 
 
-def in_a_process(directory: Path, redis_url: str, code: str) -> str:
-    """What a process prints that holds the application as gunicorn's workers do."""
-    env = {
+def environment(directory: Path, redis_url: str) -> dict[str, str]:
+    """What a process of the service needs, and nothing of this one's."""
+    return {
         "PATH": os.environ["PATH"],
         "WA_ENV_FILE": os.devnull,
         "WHATSAPP_ACCESS_TOKEN": "token",
@@ -228,6 +228,11 @@ def in_a_process(directory: Path, redis_url: str, code: str) -> str:
         "REDIS_URL": redis_url,
         "WA_VAR_DIR": str(directory),
     }
+
+
+def in_a_process(directory: Path, redis_url: str, code: str) -> str:
+    """What a process prints that holds the application as gunicorn's workers do."""
+    env = environment(directory, redis_url)
     command = [sys.executable, "-c", f"import wsgi\n{code}"]
     return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=True, timeout=60).stdout
 
@@ -242,18 +247,7 @@ def test_what_a_process_counted_last_is_written_when_it_ends(tmp_path: Path, val
 
 def test_a_unix_socket_is_for_its_owner_and_group_alone(tmp_path: Path, valkey_url: str) -> None:
     place = tmp_path / "web.sock"
-    env = {
-        "PATH": os.environ["PATH"],
-        "WA_ENV_FILE": os.devnull,
-        "WHATSAPP_ACCESS_TOKEN": "token",
-        "WHATSAPP_PHONE_NUMBER_ID": "100000000000001",
-        "WHATSAPP_VERIFY_TOKEN": "shake",
-        "WHATSAPP_APP_SECRET": "secret",
-        "REDIS_URL": valkey_url,
-        "WA_VAR_DIR": str(tmp_path),
-        "WA_BIND": f"unix:{place}",
-        "WEB_CONCURRENCY": "1",
-    }
+    env = environment(tmp_path, valkey_url) | {"WA_BIND": f"unix:{place}", "WEB_CONCURRENCY": "1"}
     command = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py"]
     with subprocess.Popen(command, cwd=ROOT, env=env, stderr=subprocess.DEVNULL, umask=0) as process:
         try:
