@@ -10,13 +10,14 @@ import hashlib
 import logging
 import re
 import sys
+import traceback
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, Literal, TextIO, cast
 
 import orjson
 import structlog
-from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
+from structlog.typing import EventDict, ExcInfo, FilteringBoundLogger, Processor, WrappedLogger
 
 # What must not stand in a line, whatever it holds: secrets by their field, and what people wrote.
 _HIDDEN_FIELDS = frozenset(["access_token", "api_key", "app_secret", "authorization", "password", "secret"])
@@ -28,6 +29,9 @@ _OPEN_FIELDS |= {"api_version", "level", "pid", "port", "timestamp", "wamid"}
 _ADDRESS_FIELDS = frozenset(
     ("address", "contact", "from", "from_", "input", "phone", "recipient", "to", "user_id", "wa_id")
 )
+
+_MOST_CAUSES = 5
+"""Errors of a chain of causes that a line tells."""
 
 _SUSPECT = re.compile(r"EAA|earer |wamid\.|\d{8}|\+\d|://|whsec_|(?:token|secret|password|key|proof)=")
 _SECRETS = re.compile(
@@ -118,8 +122,7 @@ def configure(
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        # Before the mask: a traceback may quote a number or an address with its password.
-        structlog.processors.format_exc_info,
+        structlog.processors.ExceptionRenderer(_traceback),
         masking(numbers=numbers == "masked"),
     ]
     renderer: Processor = (
@@ -143,6 +146,27 @@ def configure(
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
+
+
+def _traceback(exc_info: ExcInfo) -> str:
+    """Types and places of an error and its causes; no messages, which may quote what a customer wrote."""
+    parts: list[str] = []
+    error: BaseException | None = exc_info[1]
+    while error is not None and len(parts) < _MOST_CAUSES:
+        told = "".join(
+            ("Traceback (most recent call last):\n", *traceback.format_tb(error.__traceback__), _named(error))
+        )
+        parts.append(told)
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return "\n\nwhich came of\n\n".join(parts)
+
+
+def _named(error: BaseException) -> str:
+    """The type, and what the system itself says."""
+    name = type(error).__qualname__
+    if isinstance(error, ImportError):
+        return f"{name}: {error}"
+    return f"{name}: {error.strerror}" if isinstance(error, OSError) and error.strerror else name
 
 
 def _json_line(_: WrappedLogger, __: str, line: EventDict) -> str:

@@ -319,7 +319,7 @@ class InboundWorker:
         delay = RETRY_DELAYS[min(tried, len(RETRY_DELAYS) - 1)] * random.uniform(0.75, 1.25)  # noqa: S311 - jitter
         retry_after = getattr(error, "retry_after", None)
         if not isinstance(error, WhatsAppError):
-            logger.error("whatsapp.message.failed", reason=reason, exc_info=_safe_traceback(error))
+            logger.error("whatsapp.message.failed", reason=reason, exc_info=error)
         delay = max(delay, retry_after or 0.0)
         self._retry_later(work, delay, work.stored, counts=counts, reason=reason, logger=logger)
 
@@ -393,13 +393,3 @@ def _object(value: Any) -> Mapping[str, Any]:
 
 def _age_ms(received_ms: int) -> int:
     return max(0, round(time.time() * 1000) - received_ms)
-
-
-def _safe_traceback(error: Exception) -> str:
-    """Where it happened, without the message: an error's text may hold what a customer wrote."""
-    frames = []
-    trace = error.__traceback__
-    while trace is not None:
-        frames.append(f"{trace.tb_frame.f_code.co_filename.rsplit('/', 1)[-1]}:{trace.tb_lineno}")
-        trace = trace.tb_next
-    return " > ".join(frames)

@@ -124,6 +124,55 @@ def test_a_traceback_is_masked_too(out: io.StringIO) -> None:
     assert NUMBER not in out.getvalue()
 
 
+def test_a_traceback_names_types_and_places_and_quotes_nobody(out: io.StringIO) -> None:
+    written_by_a_customer = "marzipan"
+
+    def look_up() -> None:
+        try:
+            {}[written_by_a_customer]
+        except KeyError as cause:
+            raise ValueError(f"it was: {written_by_a_customer}") from cause
+
+    try:
+        look_up()
+    except ValueError as error:
+        log.get_logger().error("whatsapp.test", exc_info=error)
+    logging.getLogger("some.library").error("failed", exc_info=ValueError(written_by_a_customer))
+
+    ours, libraries = map(json.loads, out.getvalue().splitlines())
+    assert written_by_a_customer not in out.getvalue()
+    assert ours["exception"].endswith("\nKeyError")
+    assert "\nValueError\n" in ours["exception"]
+    assert "test_log.py" in ours["exception"]
+    assert libraries["exception"].endswith("ValueError")
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (ImportError("No module named x"), "ImportError: No module named x"),
+        (OSError(98, "Address already in use"), "OSError: Address already in use"),
+        (FileNotFoundError(2, "No such file", "what-a-customer-sent.pdf"), "FileNotFoundError: No such file"),
+        (OSError("what a customer wrote"), "OSError"),
+    ],
+)
+def test_of_errors_of_the_system_the_cause_is_told(out: io.StringIO, error: Exception, told: str) -> None:
+    log.get_logger().error("whatsapp.test", exc_info=error)
+
+    assert json.loads(out.getvalue())["exception"].splitlines()[-1] == told
+
+
+def test_a_chain_of_causes_is_told_in_part(out: io.StringIO) -> None:
+    error: Exception = ValueError()
+    for _ in range(100):
+        later = ValueError()
+        later.__cause__ = error
+        error = later
+    log.get_logger().error("whatsapp.test", exc_info=error)
+
+    assert json.loads(out.getvalue())["exception"].count("ValueError") == 5
+
+
 def test_libraries_lines_pass_the_same_mask(out: io.StringIO) -> None:
     logging.getLogger("some.library").warning("calling %s with %s", NUMBER, TOKEN)
     line = json.loads(out.getvalue())
