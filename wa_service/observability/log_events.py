@@ -255,6 +255,11 @@ LOG_EVENTS = (
         "`subscription`, `answer`, `cursor`, `tries`",
     ),
     LogEvent(
+        "whatsapp.push.unwritable",
+        "An event could not be written in the form that a subscriber wants: a defect. It counts as not taken.",
+        "`subscription`, `cursor` and a traceback",
+    ),
+    LogEvent(
         "whatsapp.push.dropped",
         "A subscriber refused an event for the last time, while it took others.",
         "`subscription`, `answer`, `cursor`, `tries`",

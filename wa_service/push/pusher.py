@@ -14,10 +14,12 @@ from typing import Final, Literal, Protocol
 import orjson
 from standardwebhooks import Webhook
 
+from wa_service.observability import log
 from wa_service.push.event_form import event_body
 from wa_service.push.meta_form import SIGNATURE_HEADER, meta_envelope, sign
 from wa_service.resilience.http import HttpAnswer, HttpCallError
 from wa_service.store.events import Entry
+from wa_service.store.flusher import StoreUnavailableError
 from wa_service.store.subscriptions import RETRY_SECONDS, Delivery, Failure, Subscription
 from wa_service.whatsapp.errors import retry_after_seconds
 
@@ -73,8 +75,19 @@ class Pusher:
         self._signer = lru_cache(maxsize=_MOST_SIGNERS)(Webhook)
 
     def push(self, subscription: Subscription, delivery: Delivery) -> Pushed:
-        """POST one event. An event that has no form which the subscriber wants counts as taken."""
-        body = self._body(subscription, delivery)
+        """POST one event. An event that has no form which the subscriber wants counts as taken.
+
+        One that cannot be written counts as failed. Raises `StoreUnavailableError`: our numbers could not be asked for.
+        """
+        try:
+            body = self._body(subscription, delivery)
+        except StoreUnavailableError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a defect of ours must not keep what stands behind this event
+            log.get_logger(subscription=subscription.id).error(
+                "whatsapp.push.unwritable", cursor=delivery.cursor, exc_info=error
+            )
+            return Pushed("failed", "unwritable", self._delay(delivery.tries))
         if body is None:
             return Pushed("taken", "skipped")
         return self._judge(self.post(subscription, delivery.cursor, body), delivery.tries)
@@ -116,7 +129,7 @@ class Pusher:
         }
 
     def _judge(self, answer: HttpAnswer | HttpCallError, tries: int) -> Pushed:
-        delay = RETRY_SECONDS[min(tries, len(RETRY_SECONDS) - 1)] * self._jitter()
+        delay = self._delay(tries)
         if isinstance(answer, HttpCallError):
             return Pushed("failed", str(answer), delay)
         if 200 <= answer.status < 300:
@@ -125,6 +138,9 @@ class Pusher:
             return Pushed("gone", str(answer.status), delay)
         asked = min(_asked_pause(answer.headers, self._clock()), LONGEST_RETRY_AFTER)
         return Pushed("failed", str(answer.status), max(delay, asked), asked)
+
+    def _delay(self, tries: int) -> float:
+        return RETRY_SECONDS[min(tries, len(RETRY_SECONDS) - 1)] * self._jitter()
 
 
 def _asked_pause(headers: Mapping[str, str], now: float) -> float:

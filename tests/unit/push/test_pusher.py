@@ -14,6 +14,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from wa_service.push.pusher import LONGEST_RETRY_AFTER, Pusher
 from wa_service.resilience.http import HttpAnswer, HttpCallError
+from wa_service.store.flusher import StoreUnavailableError
 from wa_service.store.stored_event import write_event
 from wa_service.store.subscriptions import RETRY_SECONDS, Delivery, Subscription
 from wa_service.whatsapp.webhooks.envelope import Piece, walk
@@ -67,6 +68,25 @@ def test_an_event_is_the_item_of_the_stream_signed_by_standard_webhooks() -> Non
     assert headers["webhook-id"] == "1760000000000-0"
     item = orjson.loads(body)
     assert (item["kind"], item["contact"], item["data"]["message"]) == ("message", ANA, RAW)
+
+
+def test_an_event_that_cannot_be_written_counts_as_failed_and_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    receiver = Receiver(HttpAnswer(200, b""))
+
+    pushed = pusher(receiver).push(subscription(), delivery(data=b'{"broken": ', tries=1))
+
+    assert (pushed.outcome, pushed.answer, pushed.delay) == ("failed", "unwritable", RETRY_SECONDS[1])
+    assert receiver.sent == []
+    assert "whatsapp.push.unwritable" in "".join(capsys.readouterr())
+
+
+def test_where_the_store_is_away_it_is_said_and_nothing_failed() -> None:
+    def away() -> Mapping[str, str]:
+        raise StoreUnavailableError("away")
+
+    pushing = Pusher(Receiver(HttpAnswer(200, b"")), display_numbers=away)
+    with pytest.raises(StoreUnavailableError):
+        pushing.push(subscription(form="meta"), delivery())
 
 
 def test_while_a_secret_is_rotated_both_verify() -> None:
