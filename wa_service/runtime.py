@@ -21,6 +21,7 @@ from wa_service.delivery.management_guard import ManagementGuard
 from wa_service.delivery.send_ledger import SendLedger
 from wa_service.delivery.sender import Sender
 from wa_service.observability import log, metrics
+from wa_service.observability.recent_counts import RECENT
 from wa_service.push.pusher import Pusher
 from wa_service.resilience.deadline import GreenletDeadline
 from wa_service.resilience.destinations import DestinationPolicy, look_up, remembering
@@ -28,6 +29,7 @@ from wa_service.resilience.http import HttpCaller
 from wa_service.store.batches import Batches
 from wa_service.store.client import Replication, Store, connect
 from wa_service.store.contacts import Contacts
+from wa_service.store.count_writer import CountWriter
 from wa_service.store.customer_names import CustomerNames
 from wa_service.store.dead_letters import DeadLetters
 from wa_service.store.embedded_valkey import embedded_url
@@ -73,6 +75,7 @@ class Runtime:
     names: CustomerNames
     stops: Stops
     minute_counts: MinuteCounts
+    count_writer: CountWriter
     events: Events
     dead_letters: DeadLetters
     result_waiters: ResultWaiters
@@ -86,7 +89,8 @@ class Runtime:
     pusher: Pusher
 
     def close(self) -> None:
-        """Lets connections go."""
+        """Writes what was counted, and lets connections go."""
+        self.count_writer.stop()
         self.store.close()
 
 
@@ -127,6 +131,7 @@ def build(settings: Settings, ledger: SendLedger | None = None) -> Runtime:
         for number in numbers
     }
     events = Events(store, retention_seconds=retention)
+    minute_counts = MinuteCounts(store)
     networks = [ip_network(network) for network in settings.push_allow]
     push_policy = DestinationPolicy(networks, look_up=remembering(look_up))
     return Runtime(
@@ -151,7 +156,8 @@ def build(settings: Settings, ledger: SendLedger | None = None) -> Runtime:
         stops=Stops(store, digests, numbers, retention),
         threads=Threads(store),
         names=CustomerNames(store, retention_seconds=retention),
-        minute_counts=MinuteCounts(store),
+        minute_counts=minute_counts,
+        count_writer=CountWriter(RECENT, minute_counts),
         events=events,
         dead_letters=DeadLetters(store, retention_seconds=retention),
         result_waiters=ResultWaiters(store),

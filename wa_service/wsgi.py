@@ -27,8 +27,10 @@ def build() -> Flask:
     from wa_service.web.app import create_app
 
     configure(given)
-    app = create_app(runtime.build(given), WebOptions.of(given))
-    # What was counted since the last write must not end with the process.
+    built = runtime.build(given)
+    app = create_app(built, WebOptions.of(given))
+    # What was counted since the last write must not end with the process; the last registered runs first.
+    atexit.register(built.close)
     atexit.register(app.extensions["metrics_buffer"].write)
     # The collector skips what lives as long as the process: some 15 µs a webhook.
     gc.collect()

@@ -30,13 +30,13 @@ class Silent(WSGIRequestHandler):
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    given = settings.load(ENVIRONMENT)
-    with make_server(
-        "127.0.0.1", 0, create_app(runtime.build(given), WebOptions.of(given)), handler_class=Silent
-    ) as server:
+    built = runtime.build(settings.load(ENVIRONMENT))
+    app = create_app(built, WebOptions.of(built.settings))
+    with make_server("127.0.0.1", 0, app, handler_class=Silent) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
+    built.close()
 
 
 @pytest.mark.parametrize("width", [1280, 390])

@@ -170,3 +170,4 @@ class TestWhatsAppClient:
         assert b'whatsapp_rate_limit_remaining{limit="daily"} 0.0' in tool.get("/metrics").data
         assert opened("15550000999").status_code == 202  # who was opened today is free
         assert requests_mock.call_count == 0
+        service.close()

@@ -12,10 +12,8 @@ from werkzeug.routing import BaseConverter
 
 from wa_service.config.web_options import WebOptions
 from wa_service.observability.metrics_buffer import MetricsBuffer
-from wa_service.observability.recent_counts import RECENT
 from wa_service.runtime import Runtime
 from wa_service.service import wiring
-from wa_service.service.count_writer import CountWriter
 from wa_service.service.wiring import Services
 from wa_service.web import problems
 from wa_service.web.api import api_blueprint, measure_calls
@@ -61,7 +59,7 @@ def create_app(runtime: Runtime, options: WebOptions) -> Flask:
     problems.install(app)
 
     limits = CallLimits(runtime.store, options.api_rate)
-    metrics_buffer = MetricsBuffer(on_written=CountWriter(RECENT, runtime.minute_counts).soon)
+    metrics_buffer = MetricsBuffer(on_written=runtime.count_writer.soon)
     services = wiring.build(runtime, metrics_buffer)
     services.intake.announce_start()
     api = api_blueprint(runtime, services, options.send_wait)

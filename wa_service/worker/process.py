@@ -16,10 +16,8 @@ from wa_service.config.settings import Settings
 from wa_service.conversation.pipeline import Pipeline
 from wa_service.delivery.send_ledger import SendLedger, read_ledger
 from wa_service.observability import log
-from wa_service.observability.recent_counts import RECENT
 from wa_service.runtime import Runtime
 from wa_service.service.conversation_view import ConversationView
-from wa_service.service.count_writer import CountWriter
 from wa_service.service.subscriptions import sync_event_urls
 from wa_service.service.wiring import cost_service
 from wa_service.store.flusher import StoreUnavailableError
@@ -95,7 +93,6 @@ class WorkerProcess:
             self._inbound.renew_leases,
             built.stops.write_digests,
         )
-        self._counts = CountWriter(RECENT, built.minute_counts)
         key = settings.metrics_key.get_secret_value() if settings.metrics_key else None
         port = settings.worker_metrics_port
         self._metrics_server = MetricsServer(settings.worker_metrics_bind, port, key, built.observer) if port else None
@@ -135,7 +132,7 @@ class WorkerProcess:
         on_started()
         while not self._stop.wait(ROUND_SECONDS):
             self._maintenance.run_once()
-            self._counts.write_if_due()
+            self._built.count_writer.write_if_due()
             if self._metrics_server is not None:
                 self._metrics_server.listen()
             if parent is not None and os.getppid() != parent:

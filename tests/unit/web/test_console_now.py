@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 import pytest
@@ -14,7 +15,7 @@ from tests.unit.web.console import ConsoleUser, text_of
 from tests.unit.web.deliveries import CUSTOMER, NUMBER, WABA, delivery, text_message, value_of
 from wa_service.observability import metrics
 from wa_service.observability.recent_counts import RECENT
-from wa_service.service.count_writer import CountWriter
+from wa_service.store.count_writer import CountWriter
 from wa_service.store.minute_counts import MinuteCounts
 from wa_service.web.console.now_page import chart_of
 
@@ -64,9 +65,9 @@ def test_the_last_hour_is_that_of_all_processes(start_web: Start) -> None:
     for i, web in enumerate(webs):
         web.webhook(delivery(value_of(messages=[text_message(f"wamid.{i}")])))
         web.app.extensions["metrics_buffer"].write()
-        CountWriter(RECENT, web.runtime.minute_counts).write()
+        web.runtime.count_writer.write()
     metrics.api_called("messages", 0.1, 131026)
-    CountWriter(RECENT, webs[0].runtime.minute_counts).write()
+    webs[0].runtime.count_writer.write()
     page = shown(webs[0])
     assert "Received 2 in the last hour" in page
     assert "131026 1" in page
@@ -79,6 +80,22 @@ def test_counts_are_written_together_a_moment_later(web: Web) -> None:
         RECENT.add("sent")
         writer.soon()
     eventually(lambda: sum(minute.get("sent", 0) for minute in web.runtime.minute_counts.last_hour()) == 3)
+
+
+def test_a_process_that_ends_writes_what_it_counted_and_nothing_after_it(web: Web) -> None:
+    RECENT.drain()
+    writer = CountWriter(RECENT, web.runtime.minute_counts, seconds=3_600)
+    RECENT.add("sent")
+    writer.soon()
+    (timer,) = [thread for thread in threading.enumerate() if getattr(thread, "interval", None) == 3_600]
+    writer.stop()
+    timer.join(10)
+    assert not timer.is_alive()
+    RECENT.add("sent")
+    writer.soon()
+    assert RECENT.drain() == {"sent": 1}
+    assert not [thread for thread in threading.enumerate() if getattr(thread, "interval", None) == 3_600]
+    assert sum(minute.get("sent", 0) for minute in web.runtime.minute_counts.last_hour()) == 1
 
 
 def test_a_minute_is_kept_for_an_hour(web: Web, redis_client: redis.Redis) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 
@@ -19,17 +20,18 @@ class CountWriter:
         self._counts = counts
         self._minutes = minutes
         self._seconds = seconds
-        self._is_armed = False
+        self._timer: threading.Timer | None = None
+        self._is_stopped = False
+        self._writing = threading.Lock()
         self._due_at = 0.0
 
     def soon(self) -> None:
         """Write within a few seconds."""
-        if self._is_armed:
+        if self._timer is not None or self._is_stopped:
             return
-        self._is_armed = True
-        timer = threading.Timer(self._seconds, self.write)
-        timer.daemon = True
-        timer.start()
+        self._timer = threading.Timer(self._seconds, self.write)
+        self._timer.daemon = True
+        self._timer.start()
 
     def write_if_due(self) -> None:
         """Write where the last time was a few seconds ago; for who comes by about once a second."""
@@ -39,11 +41,14 @@ class CountWriter:
 
     def write(self) -> None:
         """Write now, if there is anything."""
-        self._is_armed = False
-        counts = self._counts.drain()
-        if not counts:
-            return
-        try:
-            self._minutes.add(counts)
-        except StoreUnavailableError:
-            return  # a chart of an hour in which the store was away says so by itself
+        self._timer = None
+        with self._writing, contextlib.suppress(StoreUnavailableError):  # the chart shows that the store was away
+            if counts := self._counts.drain():
+                self._minutes.add(counts)
+
+    def stop(self) -> None:
+        """Write for the last time; the store's connections may end after it."""
+        self._is_stopped = True
+        if (timer := self._timer) is not None:
+            timer.cancel()
+        self.write()
