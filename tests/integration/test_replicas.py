@@ -175,7 +175,7 @@ def test_the_report_says_what_any_one_loss_would_cost(servers: ReplicatedValkey)
     assert report is not None
     assert (report.following, report.promotable, report.missing(2)) == (2, 2, [])
     assert report.missing(1) == ["WA_REDIS_REPLICAS=2"]
-    assert report.sentinels == Sentinels(3, 2, 1000)
+    assert report.sentinels == Sentinels(3, 2, 2000)
     with servers.client(replicas_of(servers)[0]) as replica:
         replica.config_set("appendonly", "no")
         without = report_replication(store)

@@ -159,6 +159,9 @@ def of_replication(
         if pause:
             do = "Every replica has everything: WA_FAILOVER_PAUSE=0 sends on at once after a failover."
             yield Finding("pause after a failover", "warning", f"{pause:.0f} s", do)
+    if report.sentinels and report.sentinels.may_replace_new_primary:
+        seen = f"down-after-milliseconds {report.sentinels.down_after_ms}: a second failover may follow the first"
+        yield Finding("Sentinels", "warning", seen, "Set it to 1500 at least (docs/replicas.md).")
     if fsync_from and tuple(int(part) for part in fsync_from.split(".")[:2]) < _WAITAOF_VERSION:
         do = "WA_REDIS_FSYNC needs Redis or Valkey 7.2: upgrade, or leave it out."
         yield Finding("replicas' files", "wrong", f"the server is {fsync_from}", do)

