@@ -16,6 +16,7 @@ from tests.keys import PREFIX
 from wa_service.store import keys
 from wa_service.store.contacts import Contacts
 from wa_service.store.dead_letters import DeadLetters
+from wa_service.store.event_watch import EventWatch
 from wa_service.store.events import Events
 from wa_service.store.outbox import SendOutcome
 from wa_service.web.event_routes import read_page
@@ -126,9 +127,8 @@ def test_what_meta_delivers_again_is_a_duplicate(upgraded: Lanes) -> None:
 
 
 def test_events_and_contacts_are_shown(upgraded: Lanes) -> None:
-    shown: list[Any] = read_page(
-        Events(upgraded.store, retention_seconds=KEEP), Contacts(upgraded.store, [NUMBER]), "", 0.0, 10
-    ).items
+    events = Events(upgraded.store, retention_seconds=KEEP)
+    shown: list[Any] = read_page(events, Contacts(upgraded.store, [NUMBER]), EventWatch(events), "", 0.0, 10).items
     assert [(event.kind, event.contact, event.data["message"]["text"]["body"]) for event in shown] == [
         ("message", ANA, "1"),
         ("message", ANA, "2"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Final
@@ -16,6 +16,7 @@ from pydantic import Field
 
 from wa_service.push.event_form import told_item
 from wa_service.store.contacts import Contacts
+from wa_service.store.event_watch import EventWatch
 from wa_service.store.events import Events
 from wa_service.web.auth import allow, caller_name
 from wa_service.web.cached_schema import CachedSchemaModel
@@ -25,7 +26,6 @@ from wa_service.web.openapi import operation
 from wa_service.web.problems import INVALID, NOT_FOUND, ProblemError
 
 LONGEST_POLL: Final = 20.0
-POLL_SECONDS: Final = 0.2
 LATEST: Final = "latest"
 START: Final = "0"
 LARGEST_PAGE: Final = 4 * 1024 * 1024
@@ -81,7 +81,7 @@ class EventPage(ResponseBody):
 
 def add_event_routes(api: APIBlueprint, events: Events, contacts: Contacts) -> None:
     """Add the route."""
-    polls = LongPolls()
+    polls, watch = LongPolls(), EventWatch(events)
 
     @api.get("/events", **operation(200, EventPage))
     @allow("read")
@@ -94,7 +94,7 @@ def add_event_routes(api: APIBlueprint, events: Events, contacts: Contacts) -> N
             raise ProblemError(INVALID, fields=[("after", "Give `next` of an earlier answer, `0` or `latest`.")])
         wanted = EventFilter.of(query.kind, query.number, query.contact)
         with polls.hold(caller_name()) if query.wait else nullcontext():
-            return read_page(events, contacts, query.after, query.wait, query.limit, wanted).respond()
+            return read_page(events, contacts, watch, query.after, query.wait, query.limit, wanted).respond()
 
     @api.get("/events/<cursor>", **operation(200, EventItem))
     @allow("read")
@@ -137,12 +137,11 @@ class EventFilter:
 def read_page(
     events: Events,
     contacts: Contacts,
+    watch: EventWatch,
     after: str,
     wait: float,
     count: int,
     wanted: EventFilter = EventFilter(),
-    *,
-    pause: Callable[[float], None] = time.sleep,
 ) -> EventPage:
     """Return at most `count` events after a cursor (`latest`: those to come); wait up to `wait` s for the first.
 
@@ -154,6 +153,7 @@ def read_page(
     items: list[dict[str, Any]] = []
     looked_at = size = 0
     while True:
+        newest = watch.newest
         entries = events.after(cursor, min(count, _STEP))
         shown = contacts.addresses_of(entry.conversation for entry in entries if entry.conversation)
         for entry in entries:
@@ -168,7 +168,7 @@ def read_page(
         if (items and not entries) or looked_at >= MOST_LOOKED_AT or (not entries and time.monotonic() >= until):
             return _page(items, cursor)
         if not entries:
-            pause(POLL_SECONDS)
+            watch.wait_for_change(newest, until)
 
 
 def _page(items: list[dict[str, Any]], cursor: str) -> EventPage:
