@@ -13,6 +13,7 @@ from tests.keys import NAMES
 from wa_service.store.client import Store
 from wa_service.store.outbox import Limits, Priority
 from wa_service.store.overview import MemoryWatch, Observer
+from wa_service.store.subscriptions import Subscriptions
 
 
 @pytest.fixture
@@ -149,3 +150,25 @@ def test_worker_processes_are_counted_while_they_say_so(
 
 def test_the_clocks_agree(observer: Observer) -> None:
     assert abs(observer.clock_skew()) < 1
+
+
+def test_a_paused_subscription_is_not_behind(lanes: Lanes, observer: Observer) -> None:
+    subscriptions = Subscriptions(lanes.store)
+    for name in ("sub_1", "sub_2", "sub_3"):
+        subscriptions.create(
+            "https://tool.example/", form="event", secret="s", cursor="0-0", subscription_id=name, kinds=["console"]
+        )
+    subscriptions.change("sub_3", kinds=["batch"])
+    lanes.store.client.xadd(NAMES.events, {"k": "console", "c": "", "d": "{}"}, id="1000-0")
+    for name in ("sub_2", "sub_3"):
+        subscriptions.pause(name)
+    overview = observer.overview()
+    assert overview.push_lag_seconds.keys() == {"sub_1"}
+    assert overview.push_lag_seconds["sub_1"] > 1e9
+    assert overview.push_paused_lag_seconds == {
+        "sub_2": pytest.approx(overview.push_lag_seconds["sub_1"], abs=60),
+        "sub_3": 0.0,
+    }
+    subscriptions.resume("sub_2")
+    assert observer.overview().samples()["whatsapp_push_lag_seconds"].keys() == {"sub_1", "sub_2"}
+    assert observer.overview().samples()["whatsapp_push_paused_lag_seconds"] == {"sub_3": 0.0}

@@ -334,6 +334,51 @@ class TestPlace:
         take(subscriptions, tool)
         assert subscriptions.oldest_unsent(subscriptions.get(tool.id)) == first
 
+    def test_the_oldest_one_in_the_lanes_is_found_by_its_time(
+        self, subscriptions: Subscriptions, tool: Subscription, redis_client: redis.Redis
+    ) -> None:
+        old, young = "999999999999-2", "1000000000000-0"
+        for conversation, cursor in ((ANA, young), (BEN, old)):
+            redis_client.rpush(NAMES.of("push_lane", tool.id, conversation), cursor, f"{cursor}9")
+            redis_client.zadd(NAMES.of("push_due", tool.id), {conversation: 1})
+        assert subscriptions.oldest_unsent(tool) == old
+        redis_client.lset(NAMES.of("push_lane", tool.id, ANA), 0, "999999999999-1")
+        assert subscriptions.oldest_unsent(tool) == "999999999999-1"
+
+    def test_what_a_paused_one_does_not_want_is_not_unsent(
+        self, subscriptions: Subscriptions, redis_client: redis.Redis
+    ) -> None:
+        tool = subscriptions.create(
+            "https://tool.example/", form="event", kinds=["send"], numbers=[NUMBER], secret="s", cursor="0-0"
+        )
+        subscriptions.pause(tool.id)
+        for conversation in (ANA, "", f"2{NUMBER}:447700900123"):
+            tell(redis_client, conversation, "another kind", kind="status")
+        tell(redis_client, f"2{NUMBER}:447700900123", "another number", kind="send")
+        assert (subscriptions.oldest_unsent(tool), subscriptions.lag_seconds(tool)) == ("", 0.0)
+        wanted = tell(redis_client, ANA, "wanted", kind="send")
+        tell(redis_client, ANA, "wanted", kind="send")
+        assert subscriptions.oldest_unsent(tool) == wanted
+
+    def test_the_search_for_the_oldest_one_is_bounded(
+        self, subscriptions: Subscriptions, redis_client: redis.Redis
+    ) -> None:
+        tool = subscriptions.create("https://tool.example/", form="event", kinds=["send"], secret="s", cursor="0-0")
+        cursors = [tell(redis_client, ANA, str(n), kind="status") for n in range(1_001)]
+        assert subscriptions.oldest_unsent(tool) == cursors[999]
+
+    def test_since_when_it_is_paused_is_known(
+        self, subscriptions: Subscriptions, tool: Subscription, redis_client: redis.Redis
+    ) -> None:
+        before = int(time.time() * 1000)
+        assert tool.paused_at == 0
+        assert before <= subscriptions.pause(tool.id).paused_at <= int(time.time() * 1000)
+        assert subscriptions.resume(tool.id).paused_at == 0
+        tell(redis_client, ANA, "1")
+        [delivery] = take(subscriptions, tool)
+        subscriptions.failed(delivery, "gone", answer="410")
+        assert before <= subscriptions.get(tool.id).paused_at
+
     def test_an_event_that_is_gone_is_passed_over(
         self, subscriptions: Subscriptions, tool: Subscription, redis_client: redis.Redis
     ) -> None:

@@ -25,7 +25,14 @@ STORE_GAUGES = {
     "whatsapp_queue_depth": ("What waits, by queue.", "queue"),
     "whatsapp_queue_oldest_seconds": ("How long the first one waits, by queue.", "queue"),
     "whatsapp_dead_letters": ("What could not be handled, by kind.", "kind"),
-    "whatsapp_push_lag_seconds": ("How long the oldest event waits that a subscription was not sent.", "subscription"),
+    "whatsapp_push_lag_seconds": (
+        "How long the oldest event waits that an active subscription was not sent.",
+        "subscription",
+    ),
+    "whatsapp_push_paused_lag_seconds": (
+        "How long the oldest event waits that a paused subscription was not sent.",
+        "subscription",
+    ),
 }
 
 _MEDIA_TYPES = frozenset(["image", "audio", "video", "document", "sticker"])

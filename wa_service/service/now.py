@@ -66,6 +66,7 @@ class NowView:
         troubles = [
             *_of_store(self._observer.durability(), info, replicas),
             *_of_work(overview),
+            *_of_pushes(overview),
             *(
                 Trouble(f"{fact.subject}: {fact.says}", fact.advice, "", fact.health == "wrong")
                 for fact in meta
@@ -118,11 +119,18 @@ def _of_work(overview: Overview) -> Iterator[Trouble]:
         yield Trouble(
             text, "Send fewer templates, or ask Meta for a higher tier.", "daily-limit-nearly-used", grave=False
         )
+
+
+def _of_pushes(overview: Overview) -> Iterator[Trouble]:
     for subscription, lag in overview.push_lag_seconds.items():
         if lag > 10 * _OLD_SECONDS:
             yield Trouble(
                 f"Subscription {subscription} is {lag:.0f} s behind.", "Look at its failures.", "push-behind", False
             )
+    for subscription, lag in overview.push_paused_lag_seconds.items():
+        if lag:
+            text = f"Subscription {subscription} is paused, and events wait for it."
+            yield Trouble(text, "Put its receiver right and resume it, or delete it.", "push-behind", grave=False)
 
 
 def _replicas(info: Mapping[str, str]) -> Iterator[Mapping[str, str]]:

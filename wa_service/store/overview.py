@@ -11,7 +11,7 @@ from typing import Any
 from wa_service.store.client import Store, fields, text
 from wa_service.store.flusher import StoreUnavailableError
 from wa_service.store.outbox import Outbox
-from wa_service.store.subscriptions import Subscriptions
+from wa_service.store.subscriptions import State, Subscriptions
 
 FULL_SHARE = 0.85
 # From here on history makes room, so that it alone never fills the server.
@@ -42,7 +42,8 @@ class NumberState:
 @dataclass(frozen=True, slots=True)
 class Overview:
     """Everything whose truth is in the store, at one moment. Depths count conversations, ages are in seconds;
-    `workers` are the worker processes that said so within 15 s.
+    `workers` are the worker processes that said so within 15 s. Of a paused subscription nobody is late: its lag stands
+    apart, in `push_paused_lag_seconds`.
     """
 
     depth: Mapping[str, int]
@@ -53,6 +54,7 @@ class Overview:
     dead_letters: Mapping[str, int] = field(default_factory=dict)
     workers: int = 0
     push_lag_seconds: Mapping[str, float] = field(default_factory=dict)
+    push_paused_lag_seconds: Mapping[str, float] = field(default_factory=dict)
 
     def samples(self) -> Mapping[str, Mapping[str, float]]:
         """The series that a scrape reads from the store, amounts by label (`observability/metrics.py` names them)."""
@@ -78,6 +80,7 @@ class Overview:
             },
             "whatsapp_dead_letters": self.dead_letters,
             "whatsapp_push_lag_seconds": self.push_lag_seconds,
+            "whatsapp_push_paused_lag_seconds": self.push_paused_lag_seconds,
         }
 
 
@@ -145,8 +148,17 @@ class Observer:
                 limit, max(0, limit - sent - received), wait, state.get("reason", ""), "until" in state and wait == 0.0
             )
         daily = int(daily_limit) if daily_limit else limits.daily
+        lag = self._push_lag()
         return Overview(
-            depth, oldest, numbers, daily, max(0, daily - opened), self._dead_by_kind(), workers, self._push_lag()
+            depth,
+            oldest,
+            numbers,
+            daily,
+            max(0, daily - opened),
+            self._dead_by_kind(),
+            workers,
+            push_lag_seconds=lag["active"],
+            push_paused_lag_seconds=lag["paused"],
         )
 
     def durability(self) -> list[str]:
@@ -208,8 +220,11 @@ class Observer:
         seconds, micros = self._store.do("TIME")
         return int(seconds) * 1000 + int(micros) // 1000
 
-    def _push_lag(self) -> dict[str, float]:
-        return {each.id: self._subscriptions.lag_seconds(each) for each in self._subscriptions.all()}
+    def _push_lag(self) -> dict[State, dict[str, float]]:
+        lag: dict[State, dict[str, float]] = {"active": {}, "paused": {}}
+        for each in self._subscriptions.all():
+            lag[each.state][each.id] = self._subscriptions.lag_seconds(each)
+        return lag
 
     def _dead_by_kind(self) -> dict[str, int]:
         ids = self._store.do("ZREVRANGE", self._store.keys.dead, 0, 999)

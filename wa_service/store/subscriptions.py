@@ -57,6 +57,7 @@ class Subscription:
     source: str
     state: State
     paused_reason: str
+    paused_at: int
     created: int
     cursor: str
     waiting: int
@@ -169,11 +170,11 @@ class Subscriptions:
 
     def pause(self, name: str) -> Subscription:
         """Send nothing until `resume`; the cursor stays. Raise LookupError where there is none."""
-        return self._set(name, {"state": "paused", "paused_reason": "by_hand"})
+        return self._set(name, {"state": "paused", "paused_reason": "by_hand", "paused_at": str(_now_ms())})
 
     def resume(self, name: str) -> Subscription:
         """Send again, from where it was. Raise LookupError where there is none."""
-        ended = ("paused_reason", "failures", "failing_since", "level", "probe", "retry_at")
+        ended = ("paused_reason", "paused_at", "failures", "failing_since", "level", "probe", "retry_at")
         return self._set(name, {"state": "active"} | dict.fromkeys(ended, ""))
 
     def replay(self, name: str, cursor: str) -> Subscription:
@@ -267,23 +268,11 @@ class Subscriptions:
 
     def lag_seconds(self, subscription: Subscription) -> float:
         """Return how long the oldest event that it was not sent has waited; 0 where nothing waits."""
-        oldest = self.oldest_unsent(subscription)
-        return max(0.0, _now_ms() / 1000 - int(oldest.partition("-")[0]) / 1000) if oldest else 0.0
+        return age_seconds(self.oldest_unsent(subscription))
 
     def oldest_unsent(self, subscription: Subscription) -> str:
         """Return the cursor of the oldest event that it was not sent, "" where nothing waits."""
-        due = self.store.do("ZRANGE", self.store.keys.of("push_due", subscription.id), 0, 999)
-        heads = [
-            text(head)
-            for head in self.store.run(
-                [("LINDEX", self.store.keys.of("push_lane", subscription.id, text(lane)), 0) for lane in due]
-            )
-            if head
-        ]
-        if heads:
-            return min(heads, key=_cursor_order)
-        behind = self.store.do("XRANGE", self.store.keys.events, f"({subscription.cursor}", "+", "COUNT", 1)
-        return text(behind[0][0]) if behind else ""
+        return text(self.store.call("push_oldest_unsent", subscription=subscription.id))
 
     def _set(self, name: str, facts: Mapping[str, str]) -> Subscription:
         flat = tuple(part for fact in facts.items() for part in fact)
@@ -313,6 +302,7 @@ def _subscription(name: str, row: dict[str, str]) -> Subscription:
         source=row.get("source", ""),
         state="paused" if row.get("state") == "paused" else "active",
         paused_reason=row.get("paused_reason", ""),
+        paused_at=int(row.get("paused_at", 0)),
         created=int(row.get("created", 0)),
         cursor=row.get("cursor", "0-0"),
         waiting=int(row.get("waiting", 0)),
@@ -331,9 +321,9 @@ def _names(names: Sequence[str]) -> str:
     return f" {' '.join(names)} " if names else ""
 
 
-def _cursor_order(cursor: str) -> tuple[int, int]:
-    ms, _, number = cursor.partition("-")
-    return int(ms), int(number or 0)
+def age_seconds(cursor: str) -> float:
+    """Return how long ago the event at a cursor was stored, 0 for ""."""
+    return max(0.0, (_now_ms() - int(cursor.partition("-")[0])) / 1000) if cursor else 0.0
 
 
 def _now_ms() -> int:

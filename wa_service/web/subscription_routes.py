@@ -10,7 +10,7 @@ from flask_openapi3.blueprint import APIBlueprint
 from pydantic import ConfigDict, Field, ValidationError
 
 from wa_service.service.subscriptions import SubscriptionService
-from wa_service.store.subscriptions import Subscription, Subscriptions, TooManySubscriptionsError
+from wa_service.store.subscriptions import Subscription, Subscriptions, TooManySubscriptionsError, age_seconds
 from wa_service.web.auth import allow
 from wa_service.web.bodies import json_object
 from wa_service.web.cached_schema import CachedSchemaModel
@@ -79,7 +79,8 @@ class SubscriptionItem(ResponseBody):
     """A subscription and how it fares. `secret` is shown once: when it is made, and when it is rotated.
 
     `oldest_unsent`: the cursor of the oldest event that it was not sent, with `lag_seconds`, how long that event has
-    waited. `waiting` counts events that were read for it and not yet taken (what comes after `cursor` is not read yet),
+    waited; both go on while it is paused. `paused_reason`: `by_hand`, `failing` (for five days) or `gone` (it answered
+    410). `waiting` counts events that were read for it and not yet taken (what comes after `cursor` is not read yet),
     `dropped` those that it refused for the last time.
     """
 
@@ -89,7 +90,8 @@ class SubscriptionItem(ResponseBody):
     kinds: list[str]
     numbers: list[str]
     state: Literal["active", "paused"]
-    paused_reason: str | None
+    paused_reason: Literal["by_hand", "failing", "gone"] | None
+    paused_at: Moment | None
     created: Moment
     cursor: str
     oldest_unsent: str | None
@@ -222,10 +224,11 @@ class SubscriptionRoutes:
             numbers=list(subscription.numbers),
             state=subscription.state,
             paused_reason=subscription.paused_reason or None,
+            paused_at=subscription.paused_at or None,
             created=subscription.created,
             cursor=subscription.cursor,
             oldest_unsent=oldest or None,
-            lag_seconds=round(self._subscriptions.lag_seconds(subscription), 3),
+            lag_seconds=round(age_seconds(oldest), 3),
             waiting=subscription.waiting,
             taken=subscription.taken,
             dropped=subscription.dropped,

@@ -43,8 +43,8 @@ class Receiver:
 def subscription(**changes: Any) -> Subscription:
     plain = Subscription(
         id="sub_1", url="https://tool.example/", form="event", kinds=(), numbers=(), secrets=(NEW,), source="api",
-        state="active", paused_reason="", created=0, cursor="0-0", waiting=0, taken=0, dropped=0, failures=0,
-        failing_since=0, retry_at=0, last_answer="", last_answer_at=0,
+        state="active", paused_reason="", paused_at=0, created=0, cursor="0-0", waiting=0, taken=0, dropped=0,
+        failures=0, failing_since=0, retry_at=0, last_answer="", last_answer_at=0,
     )  # fmt: skip
     return replace(plain, **changes)
 

@@ -113,3 +113,20 @@ def test_a_chart_has_its_values_in_words_too() -> None:
 def test_a_runbook_that_is_none_is_not_found(web: Web) -> None:
     assert ConsoleUser(web).get("/runbooks/..%2f..%2fpyproject").status_code == 404
     assert ConsoleUser(web).get("/runbooks/nothing").status_code == 404
+
+
+def test_a_subscription_that_is_behind_and_one_that_is_paused_are_told(web: Web, redis_client: redis.Redis) -> None:
+    subscriptions = web.runtime.subscriptions
+    for name in ("sub_behind", "sub_paused", "sub_empty"):
+        subscriptions.create(
+            "http://127.0.0.1:1/", form="event", secret="whsec_eA==", cursor="0-0", subscription_id=name, kinds=["send"]
+        )
+    subscriptions.change("sub_empty", kinds=["batch"])
+    redis_client.xadd(NAMES.events, {"k": "send", "c": "", "d": "{}"}, id="1000-0")
+    for name in ("sub_paused", "sub_empty"):
+        subscriptions.pause(name)
+    page = shown(web)
+    assert "Subscription sub_behind is 1" in page
+    assert "Subscription sub_paused is paused, and events wait for it." in page
+    assert "sub_paused is 1" not in page
+    assert "sub_empty" not in page

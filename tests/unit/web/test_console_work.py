@@ -9,9 +9,11 @@ from html import unescape
 from typing import Any
 
 import pytest
+import redis
 import requests_mock
 
 from tests.eventually import eventually
+from tests.keys import NAMES
 from tests.unit.web.conftest import KEYS, Start, Web
 from tests.unit.web.console import SAME_ORIGIN, ConsoleUser, text_of
 from tests.unit.web.deliveries import CUSTOMER, NUMBER, delivery, text_message, value_of
@@ -157,6 +159,18 @@ class TestSubscriptions:
         assert user.post(f"/subscriptions/{subscription}/replay", after="0").status_code == 303
         assert user.post(f"/subscriptions/{subscription}/replay", after="soon").status_code == 400
         assert user.post("/subscriptions/nobody/pause").status_code == 404
+
+    def test_a_paused_one_is_shown_with_its_reason_and_what_waits(
+        self, web: Web, user: ConsoleUser, redis_client: redis.Redis, subscription: str
+    ) -> None:
+        assert "Lag 0 ms, 0 wait" in text_of(user.page("/subscriptions"))
+        web.runtime.subscriptions.pause(subscription)
+        page = text_of(user.page("/subscriptions"))
+        assert re.search(r"Paused by hand 2\d{3}-\d\d-\d\d", page)
+        assert "Oldest unsent event none" in page
+        assert "Lag" not in page
+        redis_client.xadd(NAMES.events, {"k": "send", "c": "", "d": "{}"}, id="1000-0")
+        assert re.search(r"Oldest unsent event waits [0-9]+ d", text_of(user.page("/subscriptions")))
 
     def test_its_secret_is_on_no_page(self, user: ConsoleUser, subscription: str) -> None:
         assert "whsec_" not in user.page("/subscriptions")

@@ -66,6 +66,16 @@ def test_the_secret_is_shown_once(web: Web) -> None:
     assert web.get("/v1/subscriptions", key="boss").json == {"items": [shown]}
 
 
+def test_a_paused_one_says_since_when_and_why(web: Web) -> None:
+    made = create(web)
+    assert (made["paused_at"], made["paused_reason"]) == (None, None)
+    paused = web.post(f"/v1/subscriptions/{made['id']}/pause", key="boss").json
+    assert paused["paused_reason"] == "by_hand"
+    assert paused["paused_at"] >= made["created"]
+    resumed = web.post(f"/v1/subscriptions/{made['id']}/resume", key="boss").json
+    assert (resumed["paused_at"], resumed["paused_reason"]) == (None, None)
+
+
 def test_in_meta_s_form_a_tool_s_own_secret_signs(web: Web) -> None:
     made = create(web, form="meta", secret="0123456789abcdef")
     assert web.runtime.subscriptions.get(made["id"]).secrets == ("0123456789abcdef",)

@@ -93,9 +93,6 @@ for i = 1, #candidates, 2 do
   end
 end
 
--- kinds and numbers: names with a space around each; empty for all of them.
-local function wanted(names, name) return not names or names == '' or string.find(names, ' ' .. name .. ' ', 1, true) end
-
 -- Then what is new. The first event of a conversation where nothing waits is handed out at once.
 local cursor, is_new = v[2], false
 for read = 1, MOST_READS do
@@ -107,7 +104,7 @@ for read = 1, MOST_READS do
     if #answers - 3 >= count then break end
     local kind, conversation = entry[2][2], entry[2][4]
     cursor, is_new = entry[1], true
-    if wanted(v[3], kind) and (conversation == '' or wanted(v[4], string.match(conversation, '^[^:]*'))) then
+    if push_wants(v[3], v[4], kind, conversation) then
       waiting = waiting + 1
       if redis.call('RPUSH', s.lane(conversation), cursor) == 1 then hand_out(conversation, entry, 0) end
     end

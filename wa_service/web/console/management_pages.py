@@ -21,6 +21,7 @@ from wa_service.whatsapp.addresses import recipient_fields
 from wa_service.whatsapp.errors import WhatsAppError
 
 _SUBSCRIPTION: Final = "There is no such subscription."
+_PAUSED_BECAUSE: Final = {"by_hand": "by hand", "failing": "it failed for five days", "gone": "it answered 410"}
 _LONGEST_SENTENCE: Final = 1_000
 
 
@@ -46,7 +47,7 @@ class ManagementPages:
         """Lag, failures and state of each."""
         subscribers = self._services.subscribers
         rows = [(each, subscribers.lag_seconds(each)) for each in subscribers.all()]
-        return make_response(render_template("console/subscriptions.html", rows=rows))
+        return make_response(render_template("console/subscriptions.html", rows=rows, reasons=_PAUSED_BECAUSE))
 
     @allow("session: manage")
     def change_subscription(self, name: str, action: str) -> Response:

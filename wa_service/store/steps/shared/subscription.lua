@@ -28,6 +28,15 @@ local function subscriber(id)
   return s
 end
 
+-- push_wants(kinds, numbers, kind, conversation) -> whether a subscriber wants an event. kinds and numbers: names with a
+-- space around each; empty for all of them. What concerns no conversation is of every number.
+local function push_wants(kinds, numbers, kind, conversation)
+  local function has(names, name)
+    return not names or names == '' or string.find(names, ' ' .. name .. ' ', 1, true) ~= nil
+  end
+  return has(kinds, kind) and (conversation == '' or has(numbers, string.match(conversation, '^[^:]*')))
+end
+
 -- push_wait(score) -> ms until a time to come. Events and subscribers wait eleven hours at most; what lies further ahead
 -- was written before the clock was turned back, and has come.
 local LONGEST_PUSH_PAUSE = 39600000

@@ -1,0 +1,35 @@
+-- Return the id of the oldest event that a subscriber was not sent, '' where nothing waits for it. Behind its cursor the
+-- first one that it wants counts. A paused subscriber's cursor stands still: where it wants none of many events behind it,
+-- the last of those looked at is returned, and what it wants is no older.
+-- args: subscription
+-- include: allow_when_full clock subscription
+local EVENTS_PER_READ = 100
+local MOST_READS = 10
+local MOST_LANES = 1000
+local s = subscriber(subscription)
+
+local function is_older(id, other)
+  local ms, number = string.match(id, '^(%d+)-(%d+)$')
+  local other_ms, other_number = string.match(other, '^(%d+)-(%d+)$')
+  if ms ~= other_ms then return tonumber(ms) < tonumber(other_ms) end
+  return tonumber(number) < tonumber(other_number)
+end
+
+local oldest = ''
+for _, conversation in ipairs(redis.call('ZRANGE', s.due, 0, MOST_LANES - 1)) do
+  local head = redis.call('LINDEX', s.lane(conversation), 0)
+  if head and (oldest == '' or is_older(head, oldest)) then oldest = head end
+end
+if oldest ~= '' then return oldest end
+
+local v = redis.call('HMGET', s.key, 'cursor', 'kinds', 'numbers')
+local cursor = v[1] or '0-0'
+for _ = 1, MOST_READS do
+  local entries = redis.call('XRANGE', prefix .. 'events', '(' .. cursor, '+', 'COUNT', EVENTS_PER_READ)
+  for _, entry in ipairs(entries) do
+    cursor = entry[1]
+    if push_wants(v[2], v[3], entry[2][2], entry[2][4]) then return cursor end
+  end
+  if #entries < EVENTS_PER_READ then return '' end
+end
+return cursor
