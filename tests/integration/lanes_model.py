@@ -163,6 +163,7 @@ class LanesMachine:
         self.store = store = self.servers.store(replication)
         self.stores.append(store)
         digests = StopDigests(store, b"a key of the test's")
+        self.stop_digests = [digests.of([customer])[0] for customer in CUSTOMERS]
         limits = {NUMBER: Limits(10_000, DAILY_LIMIT, WABA)}
         outbox = Outbox(store, KEEP, limits, resend_unknown=True, digests=digests)
         inbox = Inbox(store, retention_seconds=KEEP, debounce=self.debounce)
@@ -334,7 +335,7 @@ class LanesMachine:
         12,
         grant="grants",
         outcome=["accepted", "accepted", "retry", "failed", "unknown"],
-        code=[131026, 131048, 132015],
+        code=[131026, 131048, 132015, 131050],
         delay=[0, 7],
         never_left=BOTH,
         unwell=[False, False, True],
@@ -421,11 +422,17 @@ class LanesMachine:
         """A worker looks at the schedule."""
         assert self.schedule.move_due(NUMBER, 100).moved == self.world.move_due()
 
-    @act(3, customer=CUSTOMERS, stop=BOTH)
-    def say(self, customer: str, stop: bool) -> None:
-        """A customer says STOP or START."""
-        self.store.run(self.stops.commands(identity_of_address(customer), stop=stop, by="words", at_ms=self.meta_ms))
-        self.world.say(customer, stop=stop, at=self.meta_ms)
+    @act(6, customer=CUSTOMERS, stop=BOTH, ago=[0, 0, 5_000, 60_000, 3_600_000], by=["words", "words", "api"])
+    def say(self, customer: str, stop: bool, ago: int, by: Any) -> None:
+        """A customer says STOP or START, of which we hear at once or late; or somebody says it of them."""
+        at_ms = (self.meta_ms - ago) // 1000 * 1000 if by == "words" else 0
+        self.store.run(self.stops.commands(identity_of_address(customer), stop=stop, by=by, at_ms=at_ms))
+        self.world.say(customer, stop=stop, at=at_ms)
+
+    @act(2)
+    def write_digests(self) -> None:
+        """A worker writes down what contacts say, so that it outlives them."""
+        self.stops.write_digests()
 
     # --- batches --------------------------------------------------------------------------------------------------
 
@@ -619,6 +626,10 @@ class LanesMachine:
             for priority in "01":
                 pipe.zrange(NAMES.out(NUMBER, int(priority)), 0, -1, withscores=True)
             pipe.hmget(NAMES.pause(NUMBER), "until", "probe")
+            for c in conversations:
+                pipe.hmget(NAMES.contact(c), "stopped_at", "started_at")
+            for digest in self.stop_digests:
+                pipe.exists(NAMES.of("stop", digest))
             found = pipe.execute()
         boxes = {c: found.pop(0) for c in (f"{kind}{c}" for c in CUSTOMERS for kind in ("m", "l"))}
         statuses = {id_: (found.pop(0) or b"").decode() for id_ in sends}
@@ -626,6 +637,7 @@ class LanesMachine:
         sets = [{m.decode(): int(score) for m, score in found.pop(0)} for _ in range(7)]
         due, busy, unknown, scheduled, quota, high, low = sets
         until, probe = found.pop(0)
+        said, kept = found[: len(CUSTOMERS)], found[len(CUSTOMERS) :]
         return {
             "mailboxes": {c: [read_event(event).piece.id for event in boxes[f"m{c}"]] for c in CUSTOMERS},
             "due": {_customer(c): at for c, at in due.items()},
@@ -639,6 +651,11 @@ class LanesMachine:
             "scheduled": scheduled,
             "quota": quota,
             "pause": (int(float(until)), probe.decode()) if until else None,
+            "stopped": {
+                c
+                for c, (stopped, started), is_kept in zip(CUSTOMERS, said, kept, strict=True)
+                if stopped or (is_kept and not started)
+            },
             "batches": {
                 batch_id: (
                     told["state"],

@@ -82,6 +82,16 @@ MUTATIONS: dict[str, tuple[str, str, str]] = {
     ),
     "a reaped send stands in its lane": ("reap.lua", "leave_lane(number, conversation, id)", ""),
     "the clock goes back": ("shared/clock.lua", "ahead = ahead - passed\n  elseif", "ahead = ahead\n  elseif"),
+    "a clock that is set back hides a STOP": (
+        "shared/consent.lua",
+        "at = at, by = by, metas = true, came = now - age, heard = at }",
+        "at = at, by = by, metas = true, came = now - age, heard = math.min(at, wall) }",
+    ),
+    "a START that comes late takes a STOP back": (
+        "shared/consent.lua",
+        "local age = stop and 0 or math.max(0, wall - at)",
+        "local age = 0",
+    ),
     "a clock that is set ends claims": ("shared/clock.lua", "elseif passed > MOST_MS then", "elseif false then"),
     "a burst is handed out before it is over": (
         "admit.lua",

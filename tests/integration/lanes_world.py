@@ -34,7 +34,19 @@ RANK = {
 }
 OPEN = ("scheduled", "queued", "unknown")
 ENDED_BY_US = ("no_word_from_meta", "expired")
+STOPPED = 131050
 PAUSES_BATCH = {131048: "spam_limited", 132015: "template_paused"}
+
+
+@dataclass
+class Word:
+    """STOP or START: when it was said (by Meta's clock, if `is_metas`) and came; `heard`: the latest that Meta told."""
+
+    stop: bool
+    at: int
+    came: int
+    is_metas: bool
+    heard: int
 
 
 @dataclass
@@ -155,7 +167,7 @@ class World:
         self.lanes = {customer: Lane() for customer in self.customers}
         self.contacts: set[str] = set()
         self.windows: dict[str, int] = {}
-        self.words: dict[str, tuple[int, bool]] = {}
+        self.words: dict[str, Word] = {}
         self.seen: set[str] = set()
         self.sends: dict[str, Sent] = {}
         self.scheduled: dict[str, int] = {}
@@ -424,15 +436,28 @@ class World:
 
     def is_stopped(self, customer: str) -> bool:
         """Whether the customer's last word was that they want no marketing."""
-        return self.words.get(customer, (0, False))[1]
+        return customer in self.words and self.words[customer].stop
 
     def say(self, customer: str, *, stop: bool, at: int) -> None:
-        """A customer says STOP or START; of two words the later one holds."""
-        at = min(at, self.wall)
-        before, stopped = self.words.get(customer, (-1, False))
-        if at < before or (not stop and not stopped):
+        """A customer says STOP or START, `at` this time of Meta's; 0: somebody else says it of them, now."""
+        known = self.words.get(customer)
+        came = self.now if stop or not at else self.now - max(0, self.wall - at)
+        heard = max(at, known.heard if known else 0)
+        if known is None:
+            is_last = True
+        elif not at:
+            is_last, came = True, max(came, known.came + 1)
+        elif at <= known.heard:
+            is_same_second_or_future = known.is_metas and (at == known.at or known.at > self.wall)
+            is_last = stop and not known.stop and is_same_second_or_future
+        else:
+            is_last = known.is_metas or came > known.came or (came == known.came and stop)
+        if not is_last or not (stop or self.is_stopped(customer)):
             return
-        self.words[customer] = (at, stop)
+        if not stop and customer not in self.contacts:
+            del self.words[customer]
+            return
+        self.words[customer] = Word(stop, at or self.wall, came, bool(at), at or heard)
 
     def put(self, sent: Sent, *, key: str = "", fingerprint: str = "", send_at: int = 0) -> tuple[str, str]:
         """A caller asks for a send: the outcome and an id."""
@@ -674,6 +699,8 @@ class World:
             self._leave(sent.customer, id_)
         elif outcome == "failed":
             self._release(sent)
+            if code == STOPPED:
+                self.say(sent.customer, stop=True, at=0)
             self._fail(sent, str(code))
             self._leave(sent.customer, id_)
         else:
@@ -973,6 +1000,7 @@ class World:
             "scheduled": self.scheduled,
             "quota": self.quota,
             "pause": (self.pause.until, self.pause.probe) if self.pause else None,
+            "stopped": {customer for customer in self.customers if self.is_stopped(customer)},
             "batches": {b.id: (b.state, self.expected_counts(b)) for b in self.batches.values()},
         }
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -12,9 +13,10 @@ import pytest
 import redis
 
 from tests.integration.lanes import KEEP, NUMBER, Lanes, message, meta_status, send
+from tests.integration.lanes_servers import SET_CLOCK, steps_with_a_set_clock
 from tests.integration.personal import traces
 from tests.keys import NAMES, PREFIX
-from wa_service.store.client import Store
+from wa_service.store.client import Store, connect
 from wa_service.store.contacts import Contacts
 from wa_service.store.keys import template_key
 from wa_service.store.outbox import Limits, Priority, Send, SendOutcome
@@ -216,6 +218,178 @@ class TestWords:
         stops.write_digests()
         assert redis_client.keys(f"{PREFIX}stop:*") == []
         assert ask(marketing, USER_ID) == "queued"
+
+
+class SetClock:
+    """The service on a server whose clock a test sets; Meta's, `meta_ms`, goes right. Both begin at `START_MS`."""
+
+    START_MS = 1_800_000_000_000
+
+    def __init__(self, store: Store, client: redis.Redis) -> None:
+        self.meta_ms = self.START_MS
+        self._ahead_ms = 0
+        self._client = client
+        self._set()
+        TemplateCategories(store, "waba").note([{"name": "offer", "language": "en_US", "category": "MARKETING"}])
+        self._lanes = Lanes.over(store, digests=StopDigests(store, KEY))
+        self.stops = Stops(store, StopDigests(store, KEY), [NUMBER], KEEP)
+        self._lanes.admit(message(CUSTOMER, timestamp=self.meta_ms // 1000))
+
+    def _set(self) -> None:
+        ms = self.meta_ms + self._ahead_ms
+        self._client.hset(SET_CLOCK, mapping={"s": ms // 1000, "us": ms % 1000 * 1000})
+
+    def put_ahead(self, ms: int) -> None:
+        """The server's clock is set so far ahead of Meta's."""
+        self._ahead_ms = ms
+        self._set()
+
+    def go_on(self, seconds: int = 60) -> None:
+        """So much time passes, and somebody looks at the clock all the while."""
+        for _ in range(-(-seconds // 10)):
+            self.meta_ms += 10_000
+            self._set()
+            self._lanes.inbox.heartbeat("w")
+
+    def say(self, *, stop: bool, ago: int = 0) -> None:
+        """The customer's word comes, which they said so many seconds ago."""
+        who, at_ms = Identity(numbers=(CUSTOMER,)), self.meta_ms - ago * 1000
+        self._lanes.store.run(self.stops.commands(who, stop=stop, by="words", at_ms=at_ms))
+
+    def say_by_rest(self, *, stop: bool) -> None:
+        self.stops.apply(CUSTOMER, stop=stop, by="api")
+
+    def refuse(self) -> None:
+        fail_with_131050(self._lanes)
+
+    def start_and_join(self, user_id: str) -> None:
+        """The customer writes under a user id, takes a STOP back under it, and then names their number."""
+        who = Identity(user_ids=(user_id,))
+        self._lanes.admit(message("", user_id=user_id, timestamp=self.meta_ms // 1000))
+        for stop in (True, False):
+            self._lanes.store.run(self.stops.commands(who, stop=stop, by="api"))
+        self._lanes.admit(message(CUSTOMER, user_id=user_id, timestamp=self.meta_ms // 1000))
+
+    def is_stopped(self) -> bool:
+        """What a send finds; what REST tells, and what is kept beside the contact, say the same."""
+        asked = ask(self._lanes) == "stopped"
+        self.stops.write_digests()
+        kept = self._lanes.store.do("EXISTS", NAMES.of("stop", self.stops.digests.of([CUSTOMER])[0])) == 1
+        assert (self.stops.find(CUSTOMER) is not None, kept) == (asked, asked)
+        return asked
+
+
+@pytest.fixture
+def set_clock(valkey_url: str, redis_client: redis.Redis, tmp_path: Path) -> Iterator[SetClock]:
+    store = Store(connect(valkey_url), scripts=steps_with_a_set_clock(tmp_path / "steps"))
+    yield SetClock(store, redis_client)
+    store.close()
+
+
+HOUR_MS = 3_600_000
+
+
+@pytest.mark.parametrize("ahead", [-5 * HOUR_MS, 5 * HOUR_MS], ids=["set back", "set ahead"])
+class TestAClockThatIsSet:
+    """Or a failover to a server whose clock is another: the last word holds."""
+
+    @pytest.mark.parametrize("road", ["words", "api", "131050"])
+    def test_a_stop_after_a_start(self, set_clock: SetClock, ahead: int, road: str) -> None:
+        set_clock.say(stop=True)
+        set_clock.go_on()
+        set_clock.say(stop=False)
+        assert not set_clock.is_stopped()
+        set_clock.put_ahead(ahead)
+        set_clock.go_on()
+        if road == "words":
+            set_clock.say(stop=True)
+        elif road == "api":
+            set_clock.say_by_rest(stop=True)
+        else:
+            set_clock.refuse()
+        assert set_clock.is_stopped()
+
+    def test_a_stop_after_a_start_by_rest(self, set_clock: SetClock, ahead: int) -> None:
+        set_clock.say_by_rest(stop=True)
+        set_clock.say_by_rest(stop=False)
+        assert not set_clock.is_stopped()
+        set_clock.put_ahead(ahead)
+        set_clock.go_on()
+        set_clock.say(stop=True)
+        assert set_clock.is_stopped()
+
+    def test_a_start_after_a_stop(self, set_clock: SetClock, ahead: int) -> None:
+        set_clock.say(stop=True)
+        set_clock.put_ahead(ahead)
+        set_clock.go_on()
+        set_clock.say(stop=False)
+        assert not set_clock.is_stopped()
+        set_clock.say_by_rest(stop=True)
+        set_clock.say_by_rest(stop=False)
+        assert not set_clock.is_stopped()
+
+    def test_a_start_that_was_said_before_the_stop_and_comes_late(self, set_clock: SetClock, ahead: int) -> None:
+        set_clock.say(stop=True)
+        set_clock.go_on()
+        set_clock.say(stop=True)
+        set_clock.put_ahead(ahead)
+        set_clock.go_on()
+        set_clock.say(stop=False, ago=90)
+        assert set_clock.is_stopped()
+
+
+class TestDoubt:
+    """Where nobody can tell which word was the last, STOP holds."""
+
+    def test_two_words_of_one_second(self, set_clock: SetClock) -> None:
+        set_clock.say(stop=True)
+        set_clock.say(stop=False)
+        assert set_clock.is_stopped()
+        set_clock.go_on()
+        set_clock.say(stop=False)
+        set_clock.say(stop=True)
+        assert set_clock.is_stopped()
+
+    def test_a_start_comes_late_after_a_stop_that_has_no_time_of_metas(self, set_clock: SetClock) -> None:
+        set_clock.go_on()
+        set_clock.say_by_rest(stop=True)
+        set_clock.say(stop=False, ago=30)
+        assert set_clock.is_stopped()
+        set_clock.go_on()
+        set_clock.say(stop=False, ago=30)
+        assert not set_clock.is_stopped()
+
+    def test_a_stop_comes_late_after_a_start_that_has_no_time_of_metas(self, set_clock: SetClock) -> None:
+        set_clock.say_by_rest(stop=True)
+        set_clock.go_on()
+        set_clock.say_by_rest(stop=False)
+        set_clock.say(stop=True, ago=30)
+        assert set_clock.is_stopped()
+
+    def test_a_stop_that_comes_twice_undoes_no_later_start(self, set_clock: SetClock) -> None:
+        set_clock.say(stop=True)
+        set_clock.go_on()
+        set_clock.say_by_rest(stop=False)
+        set_clock.say(stop=True, ago=60)
+        assert not set_clock.is_stopped()
+
+    @pytest.mark.parametrize("days", [0.5, 400], ids=["half a day", "400 days"])
+    def test_a_start_of_the_future_keeps_no_stop_away(self, set_clock: SetClock, days: float) -> None:
+        set_clock.say(stop=True)
+        set_clock.go_on()
+        set_clock.say(stop=False, ago=-int(days * 86_400))
+        assert not set_clock.is_stopped()
+        set_clock.go_on()
+        set_clock.say(stop=True)
+        assert set_clock.is_stopped()
+
+    def test_two_contacts_that_turn_out_to_be_one(self, set_clock: SetClock) -> None:
+        set_clock.say(stop=False)
+        set_clock.say_by_rest(stop=True)
+        set_clock.go_on()
+        set_clock.put_ahead(-5 * HOUR_MS)
+        set_clock.start_and_join(USER_ID)
+        assert not set_clock.is_stopped()
 
 
 class TestKey:

@@ -141,7 +141,7 @@ class Intake:
             return self._message_writes(piece, received_ms)
         if kind in THREAD_KINDS:
             told = PendingWrite(self._inbox.tell_thread_event(piece, received_ms), piece, _on_thread_event)
-            return [told, *self._consent.of_thread_event(piece, received_ms)]
+            return [told, *self._consent.of_thread_event(piece)]
         if kind == "history":
             write = PendingWrite(self._events.history(piece), piece, _on_thread_event)
         elif kind == "status":
@@ -156,7 +156,7 @@ class Intake:
 
     def _message_writes(self, piece: Piece, received_ms: int) -> list[PendingWrite]:
         """Return a message's writes; a START among them comes first: its message is answered by what it changed."""
-        consent = self._consent.of_message(piece, received_ms)
+        consent = self._consent.of_message(piece)
         admit = PendingWrite(self._inbox.admit(piece, received_ms), piece, self._on_admitted)
         seen_as = self._account.number_seen_as(piece) if piece.phone_number_id in self._account.untold_numbers else []
         return [*consent.first, admit, *consent.then, *seen_as]

@@ -33,20 +33,20 @@ class MarketingConsent:
         self._stops = stops
         self._words = words
 
-    def of_message(self, piece: Piece, received_ms: int) -> ConsentWrites:
+    def of_message(self, piece: Piece) -> ConsentWrites:
         """Return the writes for a customer's message, if it says one of the words."""
         meaning = self._words.meaning_of(piece.raw)
         if meaning is None:
             return ConsentWrites()
-        who, at_ms = identity_of_message(piece.raw, piece.contact), piece.timestamp * 1000 or received_ms
+        who, at_ms = identity_of_message(piece.raw, piece.contact), piece.timestamp * 1000
         writes = self._writes(piece, who, stop=meaning == "stop", by="words", at_ms=at_ms)
         return ConsentWrites(then=writes) if meaning == "stop" else ConsentWrites(first=writes)
 
-    def of_thread_event(self, piece: Piece, received_ms: int) -> list[PendingWrite]:
+    def of_thread_event(self, piece: Piece) -> list[PendingWrite]:
         """Return the writes for what a customer says while another application owns the thread."""
         if piece.kind != "standby" or "to" in piece.raw or "to_user_id" in piece.raw:
             return []
-        return [write for writes in self.of_message(piece, received_ms) for write in writes]
+        return [write for writes in self.of_message(piece) for write in writes]
 
     def of_preferences(self, piece: Piece) -> list[PendingWrite]:
         """Return the writes for what customers chose in WhatsApp (the management field `user_preferences`)."""

@@ -137,12 +137,14 @@ class Contacts:
     def _keep_stop(self, person: Person) -> None:
         """Let a STOP of the person's outlive them, under digests that lead back to nobody."""
         keys, contacts = self._store.keys, sorted(person.conversations)
-        said = self._store.run([("HMGET", keys.contact(c), "stopped_at", "stopped_by") for c in contacts])
-        stopped = [(int(at), by) for at, by in said if at]
+        names = ("word_came", "stopped_at", "stopped_by", "word_metas", "word_heard")
+        said = self._store.run([("HMGET", keys.contact(c), *names) for c in contacts])
+        stopped = [(int(word[0] or 0), word) for word in said if word[1]]
         if stopped and self._digests is not None:
-            at, by = max(stopped)
+            _, (came, at, by, metas, heard) = max(stopped)
+            word = ("at", at, "by", by, "metas", metas or 1, "came", came or 0, "heard", heard or at)
             stops = [keys.of("stop", digest) for digest in self._digests.of(person.addresses)]
-            self._store.run([("HSET", key, "at", at, "by", by) for key in stops])
+            self._store.run([("HSET", key, *word) for key in stops])
 
 
 def _read(conversation: str, data: dict[str, str]) -> Contact:

@@ -38,7 +38,7 @@ class Stops:
     def commands(self, who: Identity, *, stop: bool, by: StopSource, at_ms: int = 0) -> list[Command]:
         """Return the commands, one for each number, that stop or start a person; each results in 1 or 0: no change.
 
-        `at_ms`: when they said so (0: now); of two words the later one holds.
+        `at_ms`: when they said so by Meta's time (0: it tells none, and the word holds from now on).
         """
         digests = self.digests.of((*who.numbers, *who.user_ids))
         argument = orjson.dumps(who.as_argument(0))
@@ -77,13 +77,8 @@ class Stops:
         aliases = [keys.alias(number, spelling) for number in self.numbers for spelling in spellings(address)]
         known = {text(c) for c in self.store.run([("GET", alias) for alias in aliases]) if c}
         (digest,) = self.digests.of([address])
-        found = self.store.run(
-            [("HMGET", keys.of("stop", digest), "at", "by")]
-            + [("HMGET", keys.contact(c), "stopped_at", "stopped_by", "started_at") for c in sorted(known)]
-        )
-        started = max((int(v[2]) for v in found[1:] if v[2]), default=0)
-        said = [StopState(int(v[0]), text(v[1])) for v in found if v[0] and int(v[0]) > started]
-        return max(said, key=lambda state: state.marketing, default=None)
+        said = self.store.call("find_stop", digest=digest, conversations=tuple(sorted(known)))
+        return StopState(int(said[0]), text(said[1])) if said else None
 
     def write_digests(self) -> None:
         """Write down, for all addresses of a contact, what it says, so that it outlives the contact; once a second."""

@@ -7,7 +7,7 @@
 -- debounce_most_ms: in all.
 -- Return "new", "duplicate" or "flood".
 -- args: number event mark who:json timestamp:number name is_written:flag handling ceiling:number retention:number mark_seconds original original_mark edited debounce_ms:number debounce_most_ms:number
--- include: refuse_when_full clock lifetime wake thread events large_events identity dead_letters wrong_types rate mailbox burst
+-- include: refuse_when_full clock lifetime wake thread events large_events consent identity dead_letters wrong_types rate mailbox burst
 local function seen_key(of) return prefix .. 'seen:' .. of end
 -- What comes too much of one customer is kept as dead letters, of a day the first so many; the others are counted in the
 -- last one, or they would push everybody else's letters out.

@@ -4,7 +4,7 @@
 -- settle_ms, road (marketing), waba, held (why Meta holds what it accepted), took_ms (the call to Meta), ago_ms (since it ended).
 -- Return {1, or 0 (not the claim's holder), or -1 (no such record); status; ms since it was queued; id of its fallback}.
 -- args: id token outcome retention:number details:json
--- include: allow_when_full clock lifetime wake thread events identity lane batch tags record pause rate quota pair stop marketing held_sends
+-- include: allow_when_full clock lifetime wake thread events consent identity lane batch tags record pause rate quota pair stop marketing held_sends
 local PROBE_AGAIN_MS = 5000
 local STOPPED = 131050 -- Meta's code: the customer wants no marketing
 local record = record_key(id)
@@ -122,7 +122,7 @@ elseif outcome == 'failed' or outcome == 'held' then
   end
   release_reservation(id, conversation)
   redis.call('ZREM', marketing_key(conversation), id)
-  if details.code == STOPPED then stop_contact(conversation, wall, tostring(STOPPED), retention) end
+  if details.code == STOPPED then refused_by_meta(conversation, 0, tostring(STOPPED), retention) end
   fail_record(id, conversation, cjson.encode(details.error), retention)
   leave_lane(number, conversation, id)
 else

@@ -3,7 +3,7 @@
 -- longer looked at here. ceiling: of a lane · waba, daily_limit: as `next` takes them.
 -- Return {ms until asking again is worth it (-1: nothing is scheduled), how many moved, {ids that failed}}.
 -- args: number count:number ceiling:number retention:number waba daily_limit
--- include: allow_when_full clock lifetime wake thread events identity lane batch record quota dead_letters wrong_types
+-- include: allow_when_full clock lifetime wake thread events consent identity lane batch record quota dead_letters wrong_types
 local LOOK_AGAIN_MS = 1000
 local scheduled, moved, failed = prefix .. 'scheduled:' .. number, 0, {}
 

@@ -5,7 +5,7 @@
 -- (ms) its items rest, one time for all of them or one a country.
 -- Return how many items were moved.
 -- args: number throughput:number count:number ceiling:number ttl:number retention:number waba daily_limit quiet:json
--- include: refuse_when_full clock lifetime wake thread events identity lane batch record tags enqueue quota item_record stop dead_letters wrong_types
+-- include: refuse_when_full clock lifetime wake thread events consent identity lane batch record tags enqueue quota item_record stop dead_letters wrong_types
 local LOOK_AGAIN_MS = 60000
 local active, moved = batches_key(number), 0
 local LEAST_WINDOW = 100

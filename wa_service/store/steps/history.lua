@@ -4,7 +4,7 @@
 -- beside its event.
 -- Return "kept", or "duplicate": each of them was told before.
 -- args: number who:json thread retention:number mark_seconds marks_and_messages...
--- include: refuse_when_full clock lifetime wake thread events large_events identity
+-- include: refuse_when_full clock lifetime wake thread events large_events consent identity
 local fresh = {}
 for i = 1, #marks_and_messages, 2 do
   local seen = prefix .. 'seen:' .. marks_and_messages[i]

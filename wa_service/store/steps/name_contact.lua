@@ -1,7 +1,7 @@
 -- Somebody of the business named a customer in the address book: who has told no name is known by it. who: see `resolve`.
 -- Return 1, or 0 where nobody is known, or has a name.
 -- args: number who:json name retention:number
--- include: allow_when_full clock lifetime wake identity
+-- include: allow_when_full clock lifetime wake consent identity
 local conversation = #who.numbers > 0 and owner(number, who.numbers[1])
 if not conversation or redis.call('EXISTS', contact_key(conversation)) == 0 then return 0 end
 if redis.call('HEXISTS', contact_key(conversation), 'name') == 1 then return 0 end

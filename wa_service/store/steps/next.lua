@@ -5,7 +5,7 @@
 -- Return {ms until asking again is worth it (-1: until woken), why, {id, reason, ... of those that failed}, {id, token, conversation, type,
 -- body, limited retries, pair retries, unwell retries, origin, ms since queued, 1 where it is marketing}...}.
 -- args: number consumer counter throughput margin_ms:number claim_ms:number count:number retention:number waba daily_limit marketing_per_week:number bulk:number
--- include: allow_when_full clock lifetime wake thread events lane batch record quota batch_items rate pair stop marketing held_sends dead_letters wrong_types
+-- include: allow_when_full clock lifetime wake thread events consent lane batch record quota batch_items rate pair stop marketing held_sends dead_letters wrong_types
 local failed = {}
 local answer = { 0, '', failed }
 local last_next = prefix .. 'last_next:' .. consumer .. ':' .. number

@@ -9,7 +9,7 @@
 -- Return {"not_owner"}, {"stopped"}, {"marketing_limit", ms}, {"queued", id}, {"scheduled", id}, {"replayed", id},
 -- {"waiting", id}, {"conflict", id}, {"full"}, {"too_much"} or {"quota", ms}.
 -- args: send:json retention:number idempotency fingerprint wait_ms ceiling:number waba daily_limit opens:flag who:json take:flag stops:json marketing_per_week:number
--- include: refuse_when_full clock lifetime wake thread events identity lane tags enqueue quota stop marketing dead_letters wrong_types
+-- include: refuse_when_full clock lifetime wake thread events consent identity lane tags enqueue quota stop marketing dead_letters wrong_types
 if idempotency ~= '' then
   local first = redis.call('HMGET', idempotency, 'fingerprint', 'id', 'until')
   if first[1] then

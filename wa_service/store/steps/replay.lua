@@ -2,7 +2,7 @@
 -- have been joined with another since, so who it is from is resolved anew. ceiling: of the mailbox.
 -- Return "queued", "unknown", "no_conversation" (it is from nobody) or "full".
 -- args: letter_id retention:number ceiling:number who:json
--- include: refuse_when_full clock lifetime wake identity
+-- include: refuse_when_full clock lifetime wake consent identity
 local letter = prefix .. 'dead_letter:' .. letter_id
 local v = redis.call('HMGET', letter, 'event', 'n')
 if not v[1] then return 'unknown' end

@@ -6,7 +6,7 @@
 -- country: of the customer, "" unknown; its price is counted with the first status of being delivered.
 -- Return {"applied"|"late"|"told"|"duplicate"|"foreign", id, ms since accepted, type, "category\ttype" counted or ""}.
 -- args: id mark wamid status at number participant retention:number error code pricing country foreign event waba
--- include: refuse_when_full clock lifetime wake thread events lane batch tags record quota stop participants costs held_sends
+-- include: refuse_when_full clock lifetime wake thread events consent lane batch tags record quota stop participants costs held_sends
 local function read(name)
   return redis.call('HMGET', record_key(name), 'c', 's:accepted', 'wamid', 'type', 'opaque', 'n', 'error', 'confirmed',
     'rank', 's:' .. status, 'claimed', 'tag')
@@ -108,7 +108,7 @@ if status ~= 'failed' and risen then redis.call('HDEL', record, 'error') end
 if risen then redis.call('HDEL', record, 'held', 'held_at') end
 redis.call('HSET', record, unpack(facts))
 if status == 'failed' and risen and code == '131047' then fall_back(id, number_of_send, conversation, retention) end
-if status == 'failed' and risen and code == '131050' and participant == '' then stop_contact(conversation, tonumber(at), code, retention) end
+if status == 'failed' and risen and code == '131050' and participant == '' then refused_by_meta(conversation, tonumber(at), code, retention) end
 if status == 'failed' and risen and tonumber(code) == PAUSED_TEMPLATE then
   local template = redis.call('HGET', record, 'template')
   if template then pause_template(waba, template, wall + FIRST_PAUSE_MS) end

@@ -1,19 +1,22 @@
 -- A customer wants no marketing any more, or wants it again. who: see `resolve`; nobody becomes known by it · at: when
--- they said so (ms; 0: now) · by: words, meta, 131050, api or import · digests: of the addresses that are named.
--- Return 1 where it changed something, else 0.
+-- they said so by Meta's time (ms; 0: it tells none) · by: words, meta, 131050, api or import · digests: of the addresses
+-- that are named. Return 1 where it changed something, else 0.
 -- args: number who:json is_stop:flag at:number by retention:number digests...
--- include: refuse_when_full clock lifetime wake thread events identity stop
-if at <= 0 or at > wall then at = wall end
-local conversation = conversation_of(number, who)
+-- include: refuse_when_full clock lifetime wake thread events consent identity stop
+local conversation, contact = stop_contact_of(conversation_of(number, who))
+is_stopped(conversation, digests, retention) -- the contact learns what digests know
+local word = new_word(is_stop, at, by)
+put_behind(word, word_of(contact))
+for _, digest in ipairs(digests) do put_behind(word, stop_of(digest)) end
 local changed = false
 if is_stop then
-  changed = stop_contact(conversation, at, by, retention)
-  local started_at = tonumber(redis.call('HGET', contact_key(conversation), 'started_at') or 0)
+  changed = stop_contact(conversation, word, retention)
+  local said = word_of(contact)
   for _, digest in ipairs(digests) do
-    if at >= started_at then remember_stop(digest, at, by) end
+    if not said or said.stop then remember_stop(digest, word) end
   end
 else
-  for _, digest in ipairs(digests) do changed = forget_stop(digest, at) or changed end
-  changed = start_contact(conversation, at, by, changed, retention)
+  for _, digest in ipairs(digests) do changed = forget_stop(digest, word) or changed end
+  changed = start_contact(conversation, word, changed, retention)
 end
 return changed and 1 or 0

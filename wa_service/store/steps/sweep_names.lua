@@ -2,7 +2,7 @@
 -- memory. after: the member to go on behind ("" the beginning).
 -- Return the last member that was looked at, "" at the end.
 -- args: after count:number retention:number
--- include: allow_when_full clock lifetime wake identity
+-- include: allow_when_full clock lifetime wake consent identity
 local names = prefix .. 'names'
 local members = redis.call('ZRANGEBYLEX', names, after == '' and '-' or '(' .. after, '+', 'LIMIT', 0, count)
 for _, member in ipairs(members) do

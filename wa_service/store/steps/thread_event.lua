@@ -4,7 +4,7 @@
 -- thread from now on: "us", "other", "" unsaid · name: the customer's ("" none).
 -- Return "kept", "duplicate", or "ours": the echo of a send of ours.
 -- args: number who:json kind event mark wamid_mark pause_ms:number owner name retention:number mark_seconds
--- include: refuse_when_full clock lifetime wake thread events large_events identity lane batch record silence
+-- include: refuse_when_full clock lifetime wake thread events large_events consent identity lane batch record silence
 if wamid_mark ~= '' and redis.call('EXISTS', prefix .. 'wamid:' .. wamid_mark) == 1 then return 'ours' end
 if mark ~= '' and not redis.call('SET', prefix .. 'seen:' .. mark, '', 'NX', 'EX', mark_seconds) then return 'duplicate' end
 local conversation = resolve(number, who, retention)

@@ -129,17 +129,8 @@ end
 
 -- Of what two contacts of one person say about marketing the later word holds.
 local function merge_stops(elder, younger)
-  local before, more = contact_key(elder), contact_key(younger)
-  local v = redis.call('HMGET', more, 'stopped_at', 'stopped_by', 'started_at')
-  local at = tonumber(v[1] or v[3] or -1)
-  local known = redis.call('HMGET', before, 'stopped_at', 'started_at')
-  if at <= tonumber(known[1] or known[2] or -1) then return end
-  redis.call('HDEL', before, 'stopped_at', 'stopped_by', 'started_at')
-  if v[1] then
-    redis.call('HSET', before, 'stopped_at', at, 'stopped_by', v[2])
-  else
-    redis.call('HSET', before, 'started_at', at)
-  end
+  local word, known = word_of(contact_key(younger)), word_of(contact_key(elder))
+  if word and not (known and not holds_over(word, known)) then write_word(contact_key(elder), word) end
 end
 
 -- What was known of the younger is true of the customer: the later times hold, and a name where there is none.

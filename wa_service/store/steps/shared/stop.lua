@@ -1,5 +1,5 @@
 -- STOP: a customer wants no marketing. The contact says since when and by what (`stopped_at`, `stopped_by`), or when they
--- took it back (`started_at`); of two words the later one holds. stop:<digest of an address> says the same and outlives
+-- took it back (`started_at`); which word holds: see `consent`. stop:<digest of an address> says the same and outlives
 -- the contact; only outside can digests be made, so who is in `stops_unwritten` has some yet to be written.
 local function stop_key(digest) return prefix .. 'stop:' .. digest end
 
@@ -9,60 +9,76 @@ local function stop_contact_of(conversation)
   return conversation, prefix .. 'contact:' .. conversation
 end
 
-local function tell_stop(conversation, word, by, at, retention)
+local function tell_stop(conversation, word, retention)
   redis.call('SADD', prefix .. 'stops_unwritten', conversation)
-  append_event('stop', conversation, cjson.encode({ marketing = word, by = by, time = at }), retention)
+  local event = { marketing = word.stop and 'stopped' or 'started', by = word.by, time = word.at }
+  append_event('stop', conversation, cjson.encode(event), retention)
 end
 
--- stop_contact(conversation, at, by, retention) -> whether they were not stopped before.
-local function stop_contact(conversation, at, by, retention)
+-- stop_contact(conversation, word, retention) -> whether they were not stopped before.
+local function stop_contact(conversation, word, retention)
   local contact
   conversation, contact = stop_contact_of(conversation)
   if redis.call('EXISTS', contact) == 0 then return false end
-  local v = redis.call('HMGET', contact, 'stopped_at', 'started_at')
-  if at < tonumber(v[2] or 0) or at <= tonumber(v[1] or -1) then return false end
-  redis.call('HSET', contact, 'stopped_at', at, 'stopped_by', by)
-  redis.call('HDEL', contact, 'started_at')
-  if not v[1] then tell_stop(conversation, 'stopped', by, at, retention) end
-  return not v[1]
-end
-
--- start_contact(conversation, at, by, was_stopped, retention) -> whether they were stopped before; was_stopped: a digest
--- says that they were.
-local function start_contact(conversation, at, by, was_stopped, retention)
-  local contact
-  conversation, contact = stop_contact_of(conversation)
-  if redis.call('EXISTS', contact) == 0 then return was_stopped end
-  local stopped_at = redis.call('HGET', contact, 'stopped_at')
-  if at < tonumber(stopped_at or 0) or not (stopped_at or was_stopped) then return false end
-  redis.call('HDEL', contact, 'stopped_at', 'stopped_by')
-  redis.call('HSET', contact, 'started_at', at)
-  tell_stop(conversation, 'started', by, at, retention)
+  local known = word_of(contact)
+  if known and not holds_over(word, known) then return false end
+  write_word(contact, word)
+  if known and known.stop then return false end
+  tell_stop(conversation, word, retention)
   return true
 end
 
--- remember_stop(digest, at, by): the address is stopped, whatever becomes of its contact.
-local function remember_stop(digest, at, by)
-  if at > tonumber(redis.call('HGET', stop_key(digest), 'at') or -1) then
-    redis.call('HSET', stop_key(digest), 'at', at, 'by', by)
-  end
+-- refused_by_meta(conversation, at, code, retention): Meta refuses them a send; at: its time (ms), 0: none.
+local function refused_by_meta(conversation, at, code, retention)
+  local word = new_word(true, at, code)
+  local _, contact = stop_contact_of(conversation)
+  put_behind(word, word_of(contact))
+  stop_contact(conversation, word, retention)
 end
 
--- forget_stop(digest, at) -> whether the address was stopped, before then.
-local function forget_stop(digest, at)
-  local stopped_at = redis.call('HGET', stop_key(digest), 'at')
-  return stopped_at and tonumber(stopped_at) <= at and redis.call('DEL', stop_key(digest)) == 1 or false
+-- start_contact(conversation, word, was_stopped, retention) -> whether they were stopped before; was_stopped: a digest
+-- says that they were.
+local function start_contact(conversation, word, was_stopped, retention)
+  local contact
+  conversation, contact = stop_contact_of(conversation)
+  if redis.call('EXISTS', contact) == 0 then return was_stopped end
+  local known = word_of(contact)
+  if known and not holds_over(word, known) then return false end
+  if not (was_stopped or known and known.stop) then return false end
+  write_word(contact, word)
+  tell_stop(conversation, word, retention)
+  return true
+end
+
+-- stop_of(digest) -> the word under which an address is stopped, nil where it is not.
+local function stop_of(digest)
+  local v = redis.call('HMGET', stop_key(digest), 'at', 'by', 'metas', 'came', 'heard')
+  return v[1] and stored_word(true, unpack(v)) or nil
+end
+
+-- remember_stop(digest, word): the address is stopped, whatever becomes of its contact.
+local function remember_stop(digest, word)
+  local known = stop_of(digest)
+  if known and not holds_over(word, known) then return end
+  redis.call('HSET', stop_key(digest), 'at', word.at, 'by', word.by, 'metas', word.metas and 1 or 0, 'came', word.came,
+    'heard', word.heard)
+end
+
+-- forget_stop(digest, word) -> whether the address was stopped, before that START.
+local function forget_stop(digest, word)
+  local known = stop_of(digest)
+  return known and holds_over(word, known) and redis.call('DEL', stop_key(digest)) == 1 or false
 end
 
 -- is_stopped(conversation, digests, retention) -> whether this customer, or one of these addresses, wants no marketing.
 local function is_stopped(conversation, digests, retention)
   local _, contact = stop_contact_of(conversation)
-  local v = redis.call('HMGET', contact, 'stopped_at', 'started_at')
-  if v[1] then return true end
+  local known = word_of(contact)
+  if known and known.stop then return true end
   for _, digest in ipairs(digests) do
-    local stop = redis.call('HMGET', stop_key(digest), 'at', 'by')
-    if stop[1] and not forget_stop(digest, tonumber(v[2] or -1)) then
-      stop_contact(conversation, tonumber(stop[1]), stop[2], retention)
+    local stop = stop_of(digest)
+    if stop and not (known and forget_stop(digest, known)) then
+      stop_contact(conversation, stop, retention)
       return true
     end
   end

@@ -1,0 +1,18 @@
+-- Whether a customer wants no marketing. conversations: theirs with each number · digest: of the address that is named.
+-- Return {at, by} of their STOP: since when (ms) and by what; {} where they said none, or took it back.
+-- args: digest conversations...
+-- include: allow_when_full clock lifetime wake thread events consent stop
+local stops, start = { stop_of(digest) }, nil
+for _, conversation in ipairs(conversations) do
+  local word = word_of(prefix .. 'contact:' .. conversation)
+  if word and word.stop then
+    stops[#stops + 1] = word
+  elseif word and not (start and holds_over(start, word)) then
+    start = word
+  end
+end
+local latest
+for _, stop in ipairs(stops) do
+  if not (start and holds_over(start, stop)) and not (latest and holds_over(latest, stop)) then latest = stop end
+end
+return latest and { latest.at, latest.by } or {}
