@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import redis
+from structlog.testing import capture_logs
 
 from tests.eventually import eventually
-from tests.integration.lanes import KEEP, NUMBER, Lanes, message, meta_status
+from tests.integration.lanes import KEEP, NUMBER, Lanes, message, meta_status, send
 from tests.keys import NAMES
+from wa_service.store import records
 from wa_service.store.client import text
 from wa_service.store.dead_letters import DeadLetters
 from wa_service.store.events import Events
 from wa_service.store.flusher import Command
+from wa_service.store.outbox import Idempotency, SendOutcome
 from wa_service.store.overview import MemoryWatch
 from wa_service.whatsapp.webhooks.events import Piece
 from wa_service.worker.maintenance import Maintenance
@@ -41,6 +47,16 @@ def broken(raw: str) -> Piece:
     return Piece("malformed", "messages", "waba", NUMBER, "", 0, (), None, raw, "no object", 0)
 
 
+@contextmanager
+def crowded(client: redis.Redis, maxmemory: int = 0) -> Iterator[None]:
+    """The server may have so much memory; 0: so much that a tenth is left."""
+    client.config_set("maxmemory", maxmemory or int(int(client.info("memory")["used_memory"]) / 0.9))
+    try:
+        yield
+    finally:
+        client.config_set("maxmemory", 0)
+
+
 def test_on_a_quiet_service_the_stream_ends_after_the_last_event_s_time(
     lanes: Lanes, redis_client: redis.Redis
 ) -> None:
@@ -63,9 +79,7 @@ def test_an_event_over_its_time_is_forgotten_although_its_node_is_not_full(
 def test_history_alone_never_stops_intake(lanes: Lanes, events: Events, redis_client: redis.Redis) -> None:
     for n in range(5_000):
         redis_client.xadd(NAMES.events, {"k": "status", "c": "", "d": "x" * 1_000}, id=f"{NOW}-{n + 1}")
-    used = int(redis_client.info("memory")["used_memory"])
-    redis_client.config_set("maxmemory", int(used / 0.9))
-    try:
+    with crowded(redis_client):
         assert MemoryWatch(lanes.store).full()
         maintenance = Maintenance(lanes.outbox, lanes.inbox, events, "p", lambda: None)
 
@@ -74,11 +88,77 @@ def test_history_alone_never_stops_intake(lanes: Lanes, events: Events, redis_cl
             return not MemoryWatch(lanes.store).full()
 
         eventually(has_room, within=30)
-    finally:
-        redis_client.config_set("maxmemory", 0)
     left = [int(text(entry).partition("-")[2]) for entry, _ in redis_client.xrange(NAMES.events)]
     assert len(left) > 2_500
     assert left[-1] == 5_000, "the oldest went"
+
+
+class TestSendsMakeRoom:
+    """What ended sends said goes before its time; what they are stays."""
+
+    def test_a_record_is_what_it_was_but_for_what_it_said(
+        self, lanes: Lanes, events: Events, redis_client: redis.Redis
+    ) -> None:
+        promise = Idempotency(NAMES.idempotency("api", "k"), "same", 0)
+        lanes.outbox.put(send(id="ended"), idempotency=promise)
+        (grant,) = lanes.grant()
+        lanes.outbox.done(NUMBER, grant, SendOutcome("accepted", wamid="wamid.E", meta_healthy=True))
+        before = lanes.records.get("ended")
+        assert before is not None
+        assert before.body
+        with capture_logs() as logs, crowded(redis_client):
+            Maintenance(lanes.outbox, lanes.inbox, events, "p", lambda: None).run_once()
+        assert [(line["event"], line["sends"]) for line in logs] == [("whatsapp.store.history_trimmed", 1)]
+        assert lanes.records.get("ended") == replace(before, body=None)
+        assert lanes.records.find("wamid.E", (NUMBER,)) == replace(before, body=None)
+        assert 0 < redis_client.ttl(NAMES.record("ended")) <= KEEP
+        assert lanes.outbox.put(send(id="again"), idempotency=promise).id == "ended"
+        assert lanes.store.run([lanes.outbox.apply_status(meta_status("wamid.E", "read"), NOW)])[0][0] == b"applied"
+
+    def test_what_has_not_ended_keeps_what_it_says(self, lanes: Lanes, redis_client: redis.Redis) -> None:
+        lanes.outbox.put(send("1001", id="scheduled", send_at=NOW + 3_600_000))
+        lanes.outbox.put(send("1002", id="unknown"))
+        lanes.outbox.put(send("1003", id="sending"))
+        for id_ in ("unknown", "sending"):
+            (grant,) = lanes.grant()
+            assert grant.id == id_
+            if id_ == "unknown":
+                lanes.outbox.done(NUMBER, grant, SendOutcome("unknown"))
+        lanes.outbox.put(send("1004", id="queued"))
+        assert lanes.records.make_room() == 0
+        assert all(
+            redis_client.hexists(NAMES.record(id_), "body") for id_ in ("scheduled", "unknown", "sending", "queued")
+        )
+
+    def test_each_round_goes_on_with_the_next_and_begins_anew_after_the_last(
+        self, lanes: Lanes, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(records, "MOST_SHORTENED", 2)
+        ids = [f"s{n}" for n in range(5)]
+        for n, id_ in enumerate(ids):
+            redis_client.zadd(NAMES.sends, {id_: NOW + n})
+            redis_client.hset(NAMES.record(id_), "body", "{}")
+        for id_ in ids[1:]:
+            redis_client.expire(NAMES.record(id_), KEEP)
+
+        def left() -> list[str]:
+            return [id_ for id_ in ids if redis_client.hexists(NAMES.record(id_), "body")]
+
+        assert (lanes.records.make_room(), left()) == (1, ["s0", "s2", "s3", "s4"])
+        redis_client.zrem(NAMES.sends, "s0", "s1")  # their time was over
+        assert (lanes.records.make_room(), left()) == (2, ["s0", "s4"])
+        redis_client.zadd(NAMES.sends, {"s0": NOW})
+        redis_client.expire(NAMES.record("s0"), KEEP)
+        assert (lanes.records.make_room(), left()) == (1, ["s0"])
+        assert (lanes.records.make_room(), left()) == (1, [])
+        assert [lanes.records.make_room() for _ in range(3)] == [0, 0, 0]
+
+    def test_it_makes_room_on_a_full_server(self, lanes: Lanes, redis_client: redis.Redis) -> None:
+        redis_client.zadd(NAMES.sends, {"a": NOW})
+        redis_client.hset(NAMES.record("a"), "body", "{}")
+        redis_client.expire(NAMES.record("a"), KEEP)
+        with crowded(redis_client, maxmemory=1):
+            assert lanes.records.make_room() == 1
 
 
 def test_a_letter_over_its_time_leaves_the_list(events: Events, letters: DeadLetters, lanes: Lanes) -> None:

@@ -178,8 +178,9 @@ LOG_EVENTS = (
     ),
     LogEvent(
         "whatsapp.store.history_trimmed",
-        "Memory is at 80 %: the oldest events were forgotten before their time, so that intake goes on.",
-        "`events`",
+        "Memory is at 80 %: the oldest events, and what the oldest sends said, were forgotten before their time, so "
+        "that intake goes on.",
+        "`events`, `sends`",
     ),
     LogEvent("whatsapp.store.not_durable", "Redis would lose data.", "`warning`"),
     LogEvent("whatsapp.worker.started", "A worker process takes work.", "`consumer`, `numbers`"),

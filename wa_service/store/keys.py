@@ -98,6 +98,7 @@ FAMILIES = (
     Family("workers", "zset", "worker processes, by their last heartbeat", "a minute", "no"),
     Family("record:<id>", "hash", "a send", "retention, from its end", "holds"),
     Family("sends", "zset", "ids of all sends, by when they were asked for", "retention", "holds"),
+    Family("shortened", "string", "which of all sends was shortened last, while memory is short", "1 day", "no"),
     Family("scheduled:<n>", "zset", "scheduled sends, by when they may leave", "until then", "holds"),
     Family("held_sends:<n>", "set", "ids of sends that wait for a paused template", "7 days", "no"),
     Family("paused_templates:<waba>", "hash", "templates that Meta paused, until when", "7 days", "no"),

@@ -33,6 +33,8 @@ _HELD = frozenset({"scheduled", "accepted"})
 
 _ITEM = re.compile(r"([0-9a-f]{24})([0-9a-f]{8})")
 
+MOST_SHORTENED = 2_000
+"""Sends that one step looks at to forget what they said."""
 STEP = 200
 """Records that one round trip of a list looks at."""
 MOST_LOOKED_AT = 5_000
@@ -245,6 +247,10 @@ class Records:
                     read_record(id_, data) if "status" in data else _waiting_item(batch, index, item, status),
                 )
             end = indexes[-1]
+
+    def make_room(self) -> int:
+        """Forget what the oldest ended sends said, before its time; return of how many. What became of them stays."""
+        return int(self._store.call("shorten_records", most=MOST_SHORTENED))
 
     def find(self, name: str, numbers: tuple[str, ...]) -> Record | None:
         """The record with our id or, on one of `numbers`, with this wamid; an item that waits in its batch has none

@@ -106,7 +106,8 @@ class ThreadEntry(ResponseBody):
 
     `direction`: `in` (a customer wrote), `out` (this service sent it) or `echo` (a person of the business, or another
     application). `id` is Meta's of what came in, ours of what went out. `message` is Meta's own object; of a send it is
-    kept as long as the send. `transcript`, `intent`, `score`: of what came in. `answers`: which messages answer it.
+    kept as long as the send, or until the server's memory is nearly full. `transcript`, `intent`, `score`: of what came
+    in. `answers`: which messages answer it.
     `quiet`: why nobody answered by itself: `paused`, `other_application`, `group`, `stale`.
     """
 

@@ -12,6 +12,7 @@ from wa_service.store.flusher import StoreUnavailableError
 from wa_service.store.inbox import Inbox
 from wa_service.store.outbox import Outbox
 from wa_service.store.overview import CROWDED_SHARE, MemoryWatch
+from wa_service.store.records import Records
 from wa_service.store.tag_numbers import TagNumbers
 
 TRIM_SECONDS = 60.0
@@ -40,6 +41,7 @@ class Maintenance:
         self._write_stops = write_stops
         self._former = TagNumbers(outbox.store, retention_seconds=outbox.retention_seconds)
         self._names = CustomerNames(outbox.store, retention_seconds=outbox.retention_seconds)
+        self._records = Records(outbox.store)
         self._memory = MemoryWatch(outbox.store, CROWDED_SHARE)
         self._trim_at = 0.0
         self._log = log.get_logger()
@@ -57,8 +59,8 @@ class Maintenance:
                 else:
                     self._log.error("whatsapp.send.failed", id=record_id, reason="no_word_from_meta")
             self._write_stops()
-            if self._memory.full() and (trimmed := self._events.make_room()):
-                self._log.warning("whatsapp.store.history_trimmed", events=trimmed)
+            if self._memory.full():
+                self._make_room()
             if time.monotonic() >= self._trim_at:
                 self._events.trim()
                 self._names.sweep()
@@ -67,3 +69,9 @@ class Maintenance:
                 self._trim_at = time.monotonic() + TRIM_SECONDS
         except StoreUnavailableError:
             return
+
+    def _make_room(self) -> None:
+        """Forget the oldest history, some of it each second: intake comes first."""
+        events, sends = self._events.make_room(), self._records.make_room()
+        if events or sends:
+            self._log.warning("whatsapp.store.history_trimmed", events=events, sends=sends)
