@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import os
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -136,13 +135,6 @@ class Part:
     def memory_mb(self) -> float:
         """Resident memory of the family's largest process, in MB."""
         return max(_resident_mb(pid) for pid in self.family())
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def answers(port: int, path: str = "/") -> Callable[[], bool]:

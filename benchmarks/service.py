@@ -18,7 +18,8 @@ from typing import Any, Self
 import redis
 
 from benchmarks import machine, payloads
-from benchmarks.processes import BenchmarkError, Part, answers, free_port
+from benchmarks.processes import BenchmarkError, Part, answers
+from meta_emulator.free_port import free_port
 from wa_service.store.embedded_valkey import embedded_url
 
 THROUGHPUT = 1_000

@@ -24,6 +24,7 @@ from typing import Any
 import requests
 
 from meta_emulator.client import EmulatedMeta
+from meta_emulator.free_port import free_port
 
 _START_SECONDS = 60.0
 _STOP_SECONDS = 15.0
@@ -72,7 +73,7 @@ class RunningService:
     def __enter__(self) -> RunningService:
         """Start every part, wait until they are ready, and subscribe the webhook."""
         self._directory = Path(tempfile.mkdtemp(prefix="wa-"))
-        port = _free_port()
+        port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         try:
             environment = self._environment(port)
@@ -245,10 +246,3 @@ def _service_root() -> Path:
         if (directory / "gunicorn.conf.py").exists():
             return directory
     raise ServiceStartError(f"there is no gunicorn.conf.py beside {package}")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

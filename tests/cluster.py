@@ -10,7 +10,7 @@ from typing import Any, Self
 import redis
 from redis.crc import key_slot
 
-from tests.e2e.starter import free_port
+from meta_emulator.free_port import free_port
 from tests.eventually import eventually
 from tests.keys import PREFIX
 from wa_service.store.client import connect

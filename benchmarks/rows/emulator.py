@@ -9,8 +9,9 @@ import urllib.request
 from benchmarks import machine, payloads
 from benchmarks.measure import Goal, Line, plain
 from benchmarks.plan import Plan
-from benchmarks.processes import answers, free_port
+from benchmarks.processes import answers
 from benchmarks.service import Load, Service, Sink, Workshop
+from meta_emulator.free_port import free_port
 
 RATE = 300
 

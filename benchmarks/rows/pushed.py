@@ -10,8 +10,9 @@ from typing import Any
 from benchmarks import machine
 from benchmarks.measure import Goal, Line, plain, quantile, ratio
 from benchmarks.plan import Plan
-from benchmarks.processes import BenchmarkError, free_port
+from benchmarks.processes import BenchmarkError
 from benchmarks.service import Load, Service, Subscribers, Workshop
+from meta_emulator.free_port import free_port
 
 RATE = 1_000
 BATCH = 20

@@ -8,8 +8,9 @@ from statistics import median
 from benchmarks import machine, rivals
 from benchmarks.measure import Goal, Line, ratio
 from benchmarks.plan import Plan
-from benchmarks.processes import answers, free_port
+from benchmarks.processes import answers
 from benchmarks.service import Load, Service, Workshop
+from meta_emulator.free_port import free_port
 
 WHAT = "webhooks accepted a second, one core, everything on"
 CONNECTIONS = 64

@@ -125,6 +125,7 @@ def every_page(page: Page, site: ConsoleSite) -> Iterator[str]:
     yield "forget"
     page.goto(address)
     page.get_by_role("link", name=re.compile("^Story")).first.click()
+    expect(page.get_by_role("heading", name="Story of a message")).to_be_visible()
     yield "story"
     page.goto(f"{site.url}/console/batches/{site.batch}")
     yield "batch"
@@ -133,6 +134,7 @@ def every_page(page: Page, site: ConsoleSite) -> Iterator[str]:
     page.goto(f"{site.url}/console/script")
     page.get_by_label("Try a sentence").fill("what time is breakfast")
     page.get_by_role("button", name="Try").click()
+    expect(page.get_by_role("status")).to_contain_text("breakfast")
     yield "trial of a sentence"
 
 

@@ -20,8 +20,9 @@ import requests
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from meta_emulator.free_port import free_port
 from tests.e2e.phones import API_KEY, APP_SECRET, NUMBER, TOKEN, VERIFY_TOKEN, WABA, Meta, Webhooks
-from tests.e2e.starter import ROOT, free_port
+from tests.e2e.starter import ROOT
 from tests.e2e.tool import SECRET as RESPONDER_SECRET
 from tests.e2e.tool import Tool
 from tests.eventually import eventually

@@ -19,7 +19,8 @@ import pytest
 import requests
 from standardwebhooks import Webhook
 
-from tests.e2e.starter import ROOT, Started, alive, free_port
+from meta_emulator.free_port import free_port
+from tests.e2e.starter import ROOT, Started, alive
 from tests.eventually import eventually
 from wa_service.cli.development import prepare
 from wa_service.config import settings
@@ -169,13 +170,13 @@ def test_a_valkey_that_died_is_back_and_all_parts_go_on(start: Callable[..., Sta
     service = start()
     service.until_ready()
     service.write("447700900123", "hello")
-    eventually(lambda: service.answers("447700900123") == 1, within=30)
+    eventually(lambda: service.answers("447700900123") >= 2, within=30)  # a greeting and its list
     (server,) = [pid for pid in service.everything() if is_valkey(pid)]
     others = [pid for pid in service.everything() if pid != server]
     os.kill(server, signal.SIGKILL)
     eventually(lambda: "Valkey is back" in service.said, within=30)
     service.write("447700900123", "are you still there?")
-    eventually(lambda: service.answers("447700900123") == 2, within=60)
+    eventually(lambda: service.answers("447700900123") > 2, within=60)
     assert "It is started again in 0.0 s." in service.said
     assert [pid for pid in others if not alive(pid)] == []
     assert service.stop() == 0

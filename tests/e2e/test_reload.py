@@ -19,7 +19,8 @@ from pathlib import Path
 import pytest
 import redis
 
-from tests.e2e.starter import ROOT, free_port
+from meta_emulator.free_port import free_port
+from tests.e2e.starter import ROOT
 from tests.eventually import eventually
 
 NUMBER = "100000000000001"

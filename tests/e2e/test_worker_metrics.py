@@ -8,7 +8,8 @@ from pathlib import Path
 import redis
 import requests
 
-from tests.e2e.starter import ROOT, free_port
+from meta_emulator.free_port import free_port
+from tests.e2e.starter import ROOT
 from tests.eventually import eventually
 
 

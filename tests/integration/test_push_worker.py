@@ -19,7 +19,7 @@ import requests
 from standardwebhooks import Webhook
 from werkzeug.serving import make_server
 
-from tests.e2e.starter import free_port
+from meta_emulator.free_port import free_port
 from tests.eventually import eventually
 from tests.integration.lanes import NUMBER
 from tests.keys import NAMES

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.e2e.starter import free_port
+from meta_emulator.free_port import free_port
 from tests.eventually import eventually
 
 ROOT = Path(__file__).parents[2]

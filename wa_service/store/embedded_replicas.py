@@ -6,6 +6,7 @@ Sentinels change after a failover; a server that died is started again and follo
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import signal
 import socket
@@ -27,6 +28,7 @@ SENTINELS = 3
 QUORUM = 2
 _START_SECONDS = 60.0
 _RESTART_SECONDS = 3.0
+_SERVER_PORTS = range(10_000, 32_768)
 
 
 class ReplicatedValkey:
@@ -225,7 +227,11 @@ class ReplicatedValkey:
 
 
 def _free_ports(count: int) -> list[int]:
-    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    """Ports below those that systems give to outgoing connections: one of these could take a port before its server."""
+    listeners: list[socket.socket] = []
+    while len(listeners) < count:
+        with contextlib.suppress(OSError):
+            listeners.append(socket.create_server(("127.0.0.1", secrets.choice(_SERVER_PORTS))))
     ports = [listener.getsockname()[1] for listener in listeners]
     for listener in listeners:
         listener.close()

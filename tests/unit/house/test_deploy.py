@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.e2e.starter import free_port
+from meta_emulator.free_port import free_port
 from tests.eventually import eventually
 from wa_service.observability import exposition, metrics
 from wa_service.store.embedded_valkey import valkey_binary
