@@ -235,6 +235,11 @@ LOG_EVENTS = (
         "`id`, `reason`: asked, too_many_failed, spam_limited, withheld_by_meta, template_paused, template_disabled, "
         "quality_red",
     ),
+    LogEvent(
+        "whatsapp.batch.quality_not_told",
+        "While a batch runs Meta was asked for its number's quality and did not say; asked again in five minutes.",
+        "`number`, `error`",
+    ),
     LogEvent("whatsapp.batch.resumed", "A paused batch goes on.", "`id`"),
     LogEvent("whatsapp.batch.canceled", "What has not left of a batch never will.", "`id`"),
     LogEvent("whatsapp.batch.done", "Every item of a batch has left or has ended.", "`id`"),

@@ -6,6 +6,7 @@ is paused blocks nobody and costs nothing.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
@@ -25,6 +26,9 @@ LONGEST_WAIT_SECONDS = 40 * 86_400
 """How long a batch may wait, beside the retention: longer than `send_at` may be ahead."""
 LOADING_SECONDS = 86_400
 """How long a batch is kept that is not started, because its caller went away: time enough to repeat the call."""
+QUALITY_SECONDS = 300
+"""So long nobody asks Meta for a number's quality again."""
+_SOON_MS = 60_000
 _FAILED = "failed:"
 _COST = "cost:"
 
@@ -235,6 +239,19 @@ class Batches:
         return self._store.step(
             "pause_batches", template=template, digits=digits, reason=reason, numbers=tuple(numbers)
         )
+
+    def begin_quality_check(self, number: str) -> bool:
+        """Whether Meta is to be asked for a number's quality: its batches run, and nobody asked in five minutes."""
+        keys = self._store.keys
+        soon = int(time.time() * 1000) + _SOON_MS
+        if not self._store.do("ZCOUNT", keys.of("batches", number), "-inf", soon):
+            return False
+        asked = self._store.do("SET", keys.of("quality_asked", number), "1", "NX", "EX", QUALITY_SECONDS)
+        return text(asked) == "OK"
+
+    def note_quality(self, number: str, *, is_red: bool) -> int:
+        """Pause a number's running batches where its quality is red, each once; return how many."""
+        return int(self._store.call("number_quality", number=number, is_red=int(is_red)))
 
     def get(self, batch_id: str) -> Batch | None:
         """One batch."""

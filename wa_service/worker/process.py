@@ -34,6 +34,7 @@ from wa_service.worker.media_fetcher import MediaFetcher
 from wa_service.worker.metrics_server import MetricsServer
 from wa_service.worker.outbound import OutboundWorker
 from wa_service.worker.push import PushWorker
+from wa_service.worker.quality_check import QualityChecker
 from wa_service.worker.read_receipts import ReadReceipts
 from wa_service.worker.scheduler import SchedulerWorker
 from wa_service.worker.script_trials_worker import ScriptTrialsWorker
@@ -76,11 +77,18 @@ class WorkerProcess:
             for number, sender in built.senders.items()
         ]
         self._senders: list[
-            OutboundWorker | PushWorker | SchedulerWorker | BatchWorker | CostChecker | ScriptTrialsWorker
+            OutboundWorker
+            | PushWorker
+            | SchedulerWorker
+            | BatchWorker
+            | QualityChecker
+            | CostChecker
+            | ScriptTrialsWorker
         ] = [
             *self._outbound,
             SchedulerWorker(Schedule(built.outbox), built.numbers),
             BatchWorker(built.batches, built.numbers),
+            QualityChecker(built.batches, built.clients),
             CostChecker(cost_service(built)),
             PushWorker(built.subscriptions, built.pusher),
             ScriptTrialsWorker(ScriptTrials(built.store), lambda text: asdict(pipeline.try_sentence(text))),
