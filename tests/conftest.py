@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -69,6 +70,15 @@ def redis_client(valkey_url: str) -> Iterator[redis.Redis]:
     with redis.Redis.from_url(valkey_url) as client:
         client.flushdb()
         yield client
+
+
+@pytest.fixture
+def frozen_heap() -> Iterator[None]:
+    """As in a web process (`wsgi.py`): a collection does not look through what was there before the call."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="session")

@@ -8,9 +8,10 @@ from typing import Literal
 
 from wa_service.conversation.embeddings import MAX_ANSWER, EmbeddingsClient
 from wa_service.conversation.http_responder import HttpResponder
-from wa_service.conversation.http_speech import LocalSpeechClient, SpeechClient
+from wa_service.conversation.http_speech import LARGEST_TRANSCRIPT, LocalSpeechClient, SpeechClient
 from wa_service.conversation.intents import FuzzyMatcher
 from wa_service.conversation.llm_responder import HANDOVER_SECONDS, LlmResponder, read_prompt
+from wa_service.conversation.outside_responder import LARGEST_ANSWER
 from wa_service.conversation.pipeline import Pipeline, examples_of
 from wa_service.conversation.responder import Responder, ScriptResponder, SilentResponder
 from wa_service.conversation.script import HOTEL_DESK, Script, load_script
@@ -88,7 +89,8 @@ def make_matcher(script: Script, intents: Intents) -> FuzzyMatcher | SemanticMat
 
 def _responder(options: ConversationOptions, scripted: ScriptResponder) -> Responder:
     if options.responder == "http":
-        return HttpResponder(options.responder_url, options.responder_secret, scripted, caller=_guarded_caller(options))
+        caller = _guarded_caller(options, LARGEST_ANSWER)
+        return HttpResponder(options.responder_url, options.responder_secret, scripted, caller=caller)
     if options.responder == "llm":
         return LlmResponder(
             options.llm_url,
@@ -99,7 +101,7 @@ def _responder(options: ConversationOptions, scripted: ScriptResponder) -> Respo
             seconds=options.llm_timeout,
             # A person is to take over even where staff in the app do not silence the bot.
             handover_seconds=options.staff_pause or HANDOVER_SECONDS,
-            caller=_guarded_caller(options),
+            caller=_guarded_caller(options, LARGEST_ANSWER),
         )
     return SilentResponder() if options.responder == "none" else scripted
 
@@ -118,15 +120,18 @@ def _speech(options: ConversationOptions) -> SpeechClient | None:
         )
     if options.speech == "http":
         return SpeechClient(
-            options.speech_url, options.speech_api_key, seconds=options.speech_timeout, caller=_guarded_caller(options)
+            options.speech_url,
+            options.speech_api_key,
+            seconds=options.speech_timeout,
+            caller=_guarded_caller(options, LARGEST_TRANSCRIPT),
         )
     return None
 
 
-def _guarded_caller(options: ConversationOptions) -> HttpCaller:
+def _guarded_caller(options: ConversationOptions, max_answer: int) -> HttpCaller:
     """What calls a service of the operator's: on this machine, at a public address, or in a network that was opened."""
     policy = DestinationPolicy([*LOOPBACK, *options.push_allow])
-    return HttpCaller(deadline=GreenletDeadline, max_answer=MAX_ANSWER, policy=policy)
+    return HttpCaller(deadline=GreenletDeadline, max_answer=max_answer, policy=policy)
 
 
 def _http_caller(unix_socket: Path) -> HttpCaller:

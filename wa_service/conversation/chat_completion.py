@@ -23,9 +23,12 @@ MAX_TOKENS = 1_024
 _MAX_REASON = 500
 _PATH = "/chat/completions"
 _THOUGHT = re.compile(r"^\s*<think>.*?(</think>|\Z)", re.DOTALL)
-_BOLD = re.compile(r"\*\*(?=\S)(.+?)(?<=\S)\*\*|__(?=\S)(.+?)(?<=\S)__")
-_HEADING = re.compile(r"^#{1,6} +(.+?) *#*$", re.MULTILINE)
-_LINK = re.compile(r"(?<!!)\[([^\]\n]+)\]\((https?://[^\s)]+)\)")
+_MOST_READ = 16_384
+"""Characters of a text in which marks are looked for, four times what one message holds."""
+# Each ends at the next beginning of its kind: a text of beginnings alone would else be searched to its end for each.
+_BOLD = re.compile(r"\*\*(?=\S)((?:(?!\*\*).)+)(?<=\S)\*\*|__(?=\S)((?:(?!__).)+)(?<=\S)__")
+_HEADING = re.compile(r"^#{1,6} +(\S.*)$", re.MULTILINE)
+_LINK = re.compile(r"(?<!!)\[([^\[\]\n]+)\]\((https?://[^\s)]{1,2000})\)")
 _TOOLS = [
     {
         "type": "function",
@@ -101,14 +104,15 @@ def _whole(content: Any) -> tuple[str, list[tuple[str, str]]]:
     if not isinstance(message, Mapping):
         raise UnusableReplyError("the answer has no message")
     calls = [function for call in _list(message.get("tool_calls")) if (function := _object(call.get("function")))]
-    named = [(str(function.get("name")), _argument(function.get("arguments"))) for function in calls]
+    named = [(_name(function), _argument(function.get("arguments"))) for function in calls]
     return _text(message.get("content")), named
 
 
 def _joined(pieces: Iterable[Any]) -> tuple[str, list[tuple[str, str]]]:
     """Return the whole of a streamed answer; one that broke off before its end is none."""
     text, ended = "", False
-    calls: dict[int, tuple[str, str]] = {}
+    names: dict[int, str] = {}
+    arguments: dict[int, list[str]] = {}
     for piece in pieces:
         if piece is None:
             ended = True
@@ -121,15 +125,13 @@ def _joined(pieces: Iterable[Any]) -> tuple[str, list[tuple[str, str]]]:
         text += _text(delta.get("content"))
         for call in _list(delta.get("tool_calls")):
             index, function = call.get("index"), _object(call.get("function"))
-            name, arguments = calls.get(index if isinstance(index, int) else 0, ("", ""))
-            calls[index if isinstance(index, int) else 0] = (
-                name or str(function.get("name") or ""),
-                arguments + _argument(function.get("arguments")),
-            )
+            index = index if isinstance(index, int) else 0
+            names[index] = names.get(index) or _name(function)
+            arguments.setdefault(index, []).append(_argument(function.get("arguments")))
         ended = ended or choice.get("finish_reason") is not None
     if not ended:
         raise UnusableReplyError("the stream broke off")
-    return text, list(calls.values())
+    return text, [(names[index], "".join(parts)) for index, parts in arguments.items()]
 
 
 def _streamed(body: bytes) -> Iterator[Any]:
@@ -166,9 +168,19 @@ def _text(content: Any) -> str:
     return "".join(part for part in parts if isinstance(part, str))
 
 
+def _name(function: Mapping[str, Any]) -> str:
+    name = function.get("name")
+    return name if isinstance(name, str) else ""
+
+
 def _argument(arguments: Any) -> str:
     """Return a call's arguments as JSON text: some servers give them as an object."""
-    return arguments if isinstance(arguments, str) else orjson.dumps(arguments).decode() if arguments else ""
+    if isinstance(arguments, str) or not arguments:
+        return arguments or ""
+    try:
+        return orjson.dumps(arguments).decode()
+    except TypeError:  # it is nested deeper than can be written
+        return ""
 
 
 def _reason(arguments: str) -> str:
@@ -181,10 +193,15 @@ def _reason(arguments: str) -> str:
 
 def _for_whatsapp(text: str) -> str:
     """Return a text without reasoning, in WhatsApp's own marks: *bold*, and addresses as they are."""
-    text = _THOUGHT.sub("", text)
+    text = _THOUGHT.sub("", text)[:_MOST_READ]
     text = _LINK.sub(lambda link: link[2] if link[1] == link[2] else f"{link[1]}: {link[2]}", text)
-    text = _HEADING.sub(lambda heading: f"**{heading[1].strip('*')}**", text)
+    text = _HEADING.sub(_bold_heading, text)
     return _BOLD.sub(lambda bold: f"*{bold[1] or bold[2]}*", text).strip()
+
+
+def _bold_heading(heading: re.Match[str]) -> str:
+    words = heading[1].rstrip("# ").strip("*")
+    return f"**{words}**" if words else heading[0]
 
 
 def _object(value: Any) -> Mapping[str, Any]:

@@ -67,6 +67,6 @@ def similarity(one: Vector, other: Vector) -> float:
 def _unit(values: Any) -> Vector:
     vector = array("f", values)
     length = math.sqrt(sum(map(mul, vector, vector)))
-    if not length:
+    if not length or not math.isfinite(length):
         raise ValueError("a vector of no length")
     return array("f", (value / length for value in vector))

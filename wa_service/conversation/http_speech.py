@@ -30,6 +30,8 @@ _FILES = {
     AudioContainer.FLAC: ("voice.flac", "audio/flac"),
     AudioContainer.MATROSKA: ("voice.webm", "audio/webm"),
 }
+LARGEST_TRANSCRIPT = 512 * 1024
+"""Bytes of an answer that are read: the words of a recording, with what some services tell of each."""
 _UNAVAILABLE = frozenset({401, 403, 404, 408, 429})
 """Beside 5xx: a wrong key or address is as good as a service that is away; no customer can do anything about it."""
 
@@ -182,4 +184,8 @@ def _confidence(found: Mapping[str, Any]) -> float | None:
                 length = max(end - start, 0.01)
             total += length
             weighted += segment["avg_logprob"] * length
-    return min(1.0, math.exp(weighted / total)) if total else None
+    if not total:
+        return None
+    average = weighted / total
+    # A logarithm above 0, or none at all, is of no probability.
+    return math.exp(min(0.0, average)) if math.isfinite(average) else None

@@ -12,6 +12,8 @@ from wa_service.observability import log, metrics
 from wa_service.resilience.breaker import CircuitBreaker
 from wa_service.resilience.http import HttpAnswer, HttpCallError
 
+LARGEST_ANSWER = 512 * 1024
+"""Bytes of an answer that are read: ten of the largest messages, or a text with what a model thought before it."""
 _ATTEMPTS = 3
 _BUSY = frozenset({408, 425, 429})
 

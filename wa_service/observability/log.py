@@ -146,6 +146,8 @@ def configure(
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
+    # It quotes the URL, and of an answer whose headers cannot be read all of them.
+    logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
 
 
 def _traceback(exc_info: ExcInfo) -> str:

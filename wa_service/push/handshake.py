@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import secrets
-
-import requests
+from contextlib import closing
 
 from wa_service.resilience.destinations import DestinationPolicy
-from wa_service.resilience.guarded_adapter import GuardedAdapter
+from wa_service.resilience.http import HttpCaller, HttpCallError
 
-_SECONDS = (3.0, 10.0)
+_SECONDS = 10.0
 _LONGEST_ANSWER = 1_024
 
 
@@ -25,17 +24,12 @@ def handshake(url: str, verify_token: str, policy: DestinationPolicy) -> None:
     """
     challenge = str(secrets.randbelow(10**10))
     query = {"hub.mode": "subscribe", "hub.verify_token": verify_token, "hub.challenge": challenge}
-    with requests.Session() as session:
-        session.trust_env = False
-        for scheme in ("https://", "http://"):
-            session.mount(scheme, GuardedAdapter(policy, pool_size=1))
+    with closing(HttpCaller(max_answer=_LONGEST_ANSWER, policy=policy, pool_size=1)) as caller:
         try:
-            with session.get(url, params=query, timeout=_SECONDS, allow_redirects=False, stream=True) as answer:
-                body: bytes = answer.raw.read(_LONGEST_ANSWER, decode_content=True)
-                status = answer.status_code
-        except (requests.RequestException, OSError, ValueError) as error:
-            raise HandshakeFailedError(f"The handshake failed: {type(error).__name__}.") from None
-    if status != 200:
-        raise HandshakeFailedError(f"The handshake was answered with HTTP {status}, not 200.")
-    if body.strip() != challenge.encode():
+            answer = caller.get(url, seconds=_SECONDS, params=query)
+        except HttpCallError as error:
+            raise HandshakeFailedError(f"The handshake failed: {str(error).rstrip('.')}.") from None
+    if answer.status != 200:
+        raise HandshakeFailedError(f"The handshake was answered with HTTP {answer.status}, not 200.")
+    if answer.body.strip() != challenge.encode():
         raise HandshakeFailedError("The handshake was not answered with the challenge.")

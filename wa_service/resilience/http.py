@@ -1,4 +1,4 @@
-"""One POST to a service of the operator's, with a deadline for all of it and a cap on the answer."""
+"""One call of a service of the operator's, with a deadline for all of it and a cap on the answer."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class HttpAnswer:
 
 
 class HttpCaller:
-    """POSTs with requests, without the environment's proxies and without following redirects.
+    """Calls with requests, without the environment's proxies and without following redirects.
 
     `unix_socket`: where everything goes, whatever host the address names. `policy`: judges the URLs, which somebody
     else chose than the operator. `pool_size`: connections to one address that are kept between calls, with a `policy`.
@@ -70,10 +70,23 @@ class HttpCaller:
         Raises:
             HttpCallError: no usable answer, after `seconds` at the latest.
         """
+        return self._call("POST", url, seconds, headers, content)
+
+    def get(self, url: str, *, seconds: float, params: Mapping[str, str]) -> HttpAnswer:
+        """GET with a query. Raises as `post` does."""
+        return self._call("GET", url, seconds, {}, {"params": params})
+
+    def close(self) -> None:
+        """Close the connections that are kept."""
+        self._session.close()
+
+    def _call(
+        self, method: str, url: str, seconds: float, headers: Mapping[str, str], content: Mapping[str, Any]
+    ) -> HttpAnswer:
         exchange = Exchange()
         try:
             with exchange, self._deadline(seconds, exchange.hang_up):
-                return self._post(url, seconds, headers, content)
+                return self._answer(method, url, seconds, headers, content)
         except TimeoutError:
             raise HttpCallError("no answer in time") from None
         except RefusedURLError as error:
@@ -83,14 +96,16 @@ class HttpCaller:
         except (requests.RequestException, Urllib3Error, OSError, ValueError) as error:
             raise HttpCallError(type(error).__name__) from None
 
-    def _post(self, url: str, seconds: float, headers: Mapping[str, str], content: Mapping[str, Any]) -> HttpAnswer:
+    def _answer(
+        self, method: str, url: str, seconds: float, headers: Mapping[str, str], content: Mapping[str, Any]
+    ) -> HttpAnswer:
         # A read may take longer than the deadline, so that it is the deadline that ends it.
         times = (min(self._connect_seconds, seconds), seconds + 1)
         if self._guarded is not None and isinstance(data := content.get("data"), bytes):
             answer = self._guarded.post(url, data, headers, connect_seconds=times[0], read_seconds=times[1])
             return HttpAnswer(answer.status, self._read(answer), answer.headers)
-        with self._session.post(
-            url, headers=dict(headers), timeout=times, allow_redirects=False, stream=True, **content
+        with self._session.request(
+            method, url, headers=dict(headers), timeout=times, allow_redirects=False, stream=True, **content
         ) as response:
             return HttpAnswer(response.status_code, self._read(response.raw), response.headers)
 

@@ -4,13 +4,17 @@ import base64
 import io
 import json
 import logging
+import socketserver
+import threading
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
 import structlog
 
 from wa_service.observability import log
+from wa_service.resilience.http import HttpCaller
 
 NUMBER = "15551234567"
 WAMID = "wamid." + base64.b64encode(b"\x1d\x04\x18\x15" + NUMBER.encode() + b"\x15\x02\x00\x12\x18\x14").decode()
@@ -171,6 +175,23 @@ def test_a_chain_of_causes_is_told_in_part(out: io.StringIO) -> None:
     log.get_logger().error("whatsapp.test", exc_info=error)
 
     assert json.loads(out.getvalue())["exception"].count("ValueError") == 5
+
+
+def test_of_headers_that_cannot_be_read_urllib3_s_line_stays_out(out: io.StringIO) -> None:
+    """It quotes the URL with its query, and what was sent in the headers' place."""
+
+    class Noise(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(65_536)
+            self.request.sendall(b"HTTP/1.1 200 OK\r\nwhat a customer wrote\r\n\r\n")
+
+    with socketserver.TCPServer(("127.0.0.1", 0), Noise) as server, closing(HttpCaller()) as caller:
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        port = server.server_address[1]
+        assert caller.post(f"http://127.0.0.1:{port}/?name=Ada", seconds=10, headers={}, data=b"x").status == 200
+        thread.join()
+    assert out.getvalue() == ""
 
 
 def test_libraries_lines_pass_the_same_mask(out: io.StringIO) -> None:

@@ -1,30 +1,23 @@
-"""No request holds a process: whatever its shape, it costs a bounded time and gets a bounded answer.
-
-The time is that of the processor, of the thread that answers: while it runs, the event loop does not turn, and a busy
-machine beside it does not count.
-"""
+"""No request holds a process: whatever its shape, it costs a bounded time and gets a bounded answer."""
 
 from __future__ import annotations
 
-import gc
-import time
-from collections.abc import Callable, Iterator
-from copy import deepcopy
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import orjson
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from tests.hostile_shapes import LARGEST_ANSWER, OFTEN, hostile_values, measured, places, replaced
 from tests.unit.web.conftest import KEYS, Web
 from tests.unit.web.deliveries import CUSTOMER, delivery, text_message, value_of
 from wa_service.conversation.reply_check import UnusableReplyError, checked_reply
 from wa_service.web.bodies import LARGEST_MESSAGE
 
-LOOP_SECONDS = 0.25
-LARGEST_ANSWER = 64 * 1024
+pytestmark = pytest.mark.usefixtures("frozen_heap")
 
 PRODUCT = {"product_retailer_id": "1"}
 ROW = {"id": "1", "title": "One"}
@@ -70,73 +63,14 @@ MESSAGES: list[dict[str, Any]] = [
 ]
 
 
-def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """Every place in a JSON value."""
-    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [path, *(place for key, each in inner for place in places(each, (*path, key)))]
-
-
-def replaced(value: Any, path: tuple[Any, ...], by: Any) -> Any:
-    """The value with another one at a place."""
-    if not path:
-        return by
-    changed = deepcopy(value)
-    target = changed
-    for key in path[:-1]:
-        target = target[key]
-    target[path[-1]] = by
-    return changed
-
-
-def nested(levels: int) -> Any:
-    value: Any = 1
-    for _ in range(levels):
-        value = [value]
-    return value
-
-
-def filled(make: Callable[[int], Any]) -> Any:
-    """The largest value of a shape that fits into a message."""
-    size = len(orjson.dumps(make(100))) / 100
-    return make(int((LARGEST_MESSAGE - 2_048) / size))
-
-
-TINY: list[Any] = [1, None, {}, [], "", {"rows": []}, {"type": "x"}, {"name": {}}, {"a": 1}, [[]], {"type": "button"}]
-HOSTILE = st.one_of(
-    st.sampled_from(TINY).map(lambda each: filled(lambda count: [each] * count)),
-    st.sampled_from(TINY).map(lambda each: filled(lambda count: {f"k{i}": each for i in range(count)})),
-    st.sampled_from("a1+( \n\\\u0301é٣🙂{").map(lambda character: filled(lambda count: character * count)),
-    st.sampled_from([("1-", ""), ("wamid.", ""), ("a.", "1"), ("{{", "}}")]).map(
-        lambda pair: filled(lambda count: pair[0] * count + pair[1])
-    ),
-    st.integers(1, 240).map(nested),
-    st.sampled_from([10**400, -(10**18), 1e308, 0.1, True]).filter(lambda number: abs(number) < 2**63),
-)
+HOSTILE = hostile_values(LARGEST_MESSAGE - 2_048)
 SHAPES = st.sampled_from(MESSAGES).flatmap(
     lambda message: st.tuples(st.sampled_from(places({"to": CUSTOMER} | message)), HOSTILE).map(
         lambda chosen: replaced({"to": CUSTOMER} | message, *chosen)
     )
 )
-OFTEN = settings(suppress_health_check=list(HealthCheck))
 ROUTES_EACH = 8
 ROWS = {"to": CUSTOMER, **replaced(MESSAGES[7], ("interactive", "action", "sections"), [{"rows": []}] * 9_000)}
-
-
-@pytest.fixture(autouse=True)
-def frozen_heap() -> Iterator[None]:
-    """As in a web process (`wsgi.py`): a collection does not look through what was there before the call."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
-
-
-def measured(call: Callable[[], Any]) -> Any:
-    """The answer to a call, which held the loop within its bound."""
-    started = time.thread_time()
-    answer = call()
-    assert time.thread_time() - started < LOOP_SECONDS
-    return answer
 
 
 @pytest.mark.chaos
