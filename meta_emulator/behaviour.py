@@ -27,6 +27,8 @@ class Behaviour:
     user_ids: include business-scoped user ids, as Meta does since spring 2026 (reference 2.9).
     window_error: report 131047 ``later`` as a failed status (usual) or ``now`` in the HTTP response.
     template_review: seconds until a created template is reviewed; 0 at once, below 0 never.
+    marketing_messages: the Marketing Messages API may be used; else ``STRICT`` is refused with 134102, and
+        ``CLOUD_API_FALLBACK`` goes by the Cloud API.
     fetch_links: fetch media sent by link; 131053 where that fails.
     wrong_signature: sign webhooks with another secret.
     """
@@ -45,6 +47,7 @@ class Behaviour:
     user_ids: bool = True
     window_error: Literal["later", "now"] = "later"
     template_review: float = 2.0
+    marketing_messages: bool = True
     fetch_links: bool = False
     wrong_signature: bool = False
 

@@ -53,6 +53,7 @@ _CODES: dict[int, tuple[int, str]] = {
     133006: (400, "Phone number re-verification needed"),
     133010: (400, "Account not registered"),
     134100: (400, "Only marketing messages supported"),
+    134102: (500, "Template unavailable for use"),
     135000: (400, "Generic user error"),
     136025: (400, "Verify code error"),
     137000: (400, "Recipient identity key mismatch"),

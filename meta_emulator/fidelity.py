@@ -37,7 +37,10 @@ _ENDPOINTS: dict[tuple[str, str, str], tuple[Level, str, str]] = {
     ("number", "GET", ""): _same("8.1"),
     ("number", "POST", ""): _simpler("8.1", "PIN, callback override and display name; a name is approved at once"),
     ("number", "POST", "messages"): _same("2"),
-    ("number", "POST", "marketing_messages"): _simpler("2.10", "delivered as a Cloud API message"),
+    ("number", "POST", "marketing_messages"): _simpler(
+        "2.10",
+        "delivered as a Cloud API message; without `product_policy` it falls back, and `STRICT` gets 134102: unconfirmed",
+    ),
     ("number", "POST", "media"): _same("4.1"),
     ("number", "POST", "register"): _simpler("8.1", "no certificate, no data localisation"),
     ("number", "POST", "deregister"): _same("8.1"),
@@ -83,6 +86,12 @@ BEHAVIOURS: tuple[Fidelity, ...] = (
     Fidelity("statuses `sent`, `delivered`, `read`, `played`, `failed` with pricing", "as Meta", "5.7"),
     Fidelity("80 messages a second per number", "as Meta", "7.1", "received ones count, none is refused"),
     Fidelity("1 message in 6 s per pair, burst 45", "as Meta", "7.2"),
+    Fidelity(
+        "Direct Send (`category` without a template)",
+        "simplified",
+        "unconfirmed",
+        "which messages may; one template a category and type, listed by `source=AUTO_GENERATED`",
+    ),
     Fidelity("24 h service window, 131047 as a status", "as Meta", "7.5"),
     Fidelity("template quota per 24 h", "simplified", "7.4", "off by default"),
     Fidelity("several business accounts", "simplified", "8.2", "each has an app, phones and a clock of its own"),
@@ -96,6 +105,7 @@ BEHAVIOURS: tuple[Fidelity, ...] = (
     Fidelity("groups: sends, statuses per participant, `group_create`", "simplified", "2.7, 5.7", "by a control"),
     Fidelity("calls from customers", "simplified", "5.10", "signalling only, no media, no answer"),
     Fidelity("media lifetimes and URLs", "as Meta", "4", "64 MiB are kept in all"),
+    Fidelity("Direct Send: a time to live of 30 s to 12 h", "missing", "unconfirmed", "the field's name is not known"),
     Fidelity("mTLS from Meta", "missing", "5.2"),
     Fidelity("Flows: screens and data exchange", "missing", "8.4", "flow messages are checked and delivered"),
 )

@@ -103,7 +103,7 @@ def delivery_failure(
         return 130403, "The message was refused."
     if identity_hash and identity_hash != phone.identity_hash:
         return 137000, "The recipient's identity key hash does not match."
-    if message.type == "template":
+    if message.category != "service":
         return _template_failure(world, number, phone, message)
     if not world.limits.window_open(phone.window_opened.get(number.id)):
         return WINDOW_CLOSED

@@ -175,7 +175,7 @@ class Media:
 
 @dataclass(slots=True)
 class Template:
-    """A message template in one language (reference 3)."""
+    """A message template in one language (reference 3); ``source``: how it came to be, "" somebody created it."""
 
     id: str
     name: str
@@ -188,6 +188,7 @@ class Template:
     quality: str = "UNKNOWN"
     previous_category: str = ""
     ttl_seconds: int | None = None
+    source: str = ""
     created: float = 0.0
     edited_at: list[float] = field(default_factory=list)
 

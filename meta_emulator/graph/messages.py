@@ -11,11 +11,13 @@ from meta_emulator.errors import GraphError, invalid, missing, parameter
 from meta_emulator.faults import Fault
 from meta_emulator.graph.call import Call, JsonObject
 from meta_emulator.graph.content import check_content, check_pin
+from meta_emulator.graph.direct_send import direct_category, remember_template
 from meta_emulator.groups import start_group_delivery
 from meta_emulator.limits import SERVICE_WINDOW
 from meta_emulator.records import Message, Phone, SendAttempt
 
 _OPAQUE_LENGTH = 512
+_FALLBACK, _STRICT = "CLOUD_API_FALLBACK", "STRICT"
 _STATUSES_FIRST_SECONDS = 10.0
 
 
@@ -59,6 +61,13 @@ def send_marketing_message(call: Call) -> JsonObject:
     template = call.world.find_template(str(content.get("name")), str(code)) if isinstance(content, dict) else None
     if template is not None and template.category != "MARKETING":
         raise GraphError(134100, "Only marketing template messages are supported")
+    policy = call.params.get("product_policy", _FALLBACK)
+    if policy not in (_FALLBACK, _STRICT):
+        raise parameter(f"Param product_policy must be one of {{{_FALLBACK}, {_STRICT}}}.")
+    if not isinstance(call.params.get("message_activity_sharing", False), bool):
+        raise parameter("Param message_activity_sharing must be a boolean.")
+    if policy == _STRICT and not call.world.behaviour.marketing_messages:
+        raise GraphError(134102, "The Marketing Messages API is not available to this template.")
     return send_message(call)
 
 
@@ -101,9 +110,12 @@ def _send(call: Call, attempt: SendAttempt) -> tuple[Message, JsonObject]:
     kind = params.get("type", "text")
     context = _context(call, kind)
     checked = check_content(call, kind)
-    if checked.category == "authentication" and "wa_id" not in recipient.contact:
+    to_user_id = "wa_id" not in recipient.contact
+    if checked.category == "authentication" and to_user_id:
         raise GraphError(131062, "Authentication templates cannot be sent to a business-scoped user id.")
-    if checked.category == "marketing" and call.edge == "messages" and world.marketing_off_cloud:
+    direct = direct_category(call, kind, checked.content, to_user_id=to_user_id)
+    by_cloud_api = call.edge == "messages" or not world.behaviour.marketing_messages
+    if checked.category == "marketing" and by_cloud_api and world.marketing_off_cloud:
         raise GraphError(131063, "Marketing templates are disabled on Cloud API. Use Marketing Messages API.")
     _check_limits(call, recipient.phone)
     now = world.clock.now()
@@ -118,19 +130,21 @@ def _send(call: Call, attempt: SendAttempt) -> tuple[Message, JsonObject]:
         status="accepted",
         context=context,
         opaque=attempt.opaque,
-        category=checked.category,
+        category=direct or checked.category,
         conversation_id=world.ids.hexadecimal() if world.behaviour.has_conversation else "",
         rendered=checked.rendered,
         status_times={"accepted": now},
         media_id=str(checked.content.get("id", "")) if kind in phone_actions.MEDIA_TYPES else "",
     )
-    message.free = _is_free(call, recipient.phone, checked.category)
+    message.free = _is_free(call, recipient.phone, message.category)
     failure = _failure(call, recipient.phone, message)
     if kind == "reaction" and failure is None:
         _react(call, message)
     call.message_ids.append(message.id)
     world.add_message(message)
-    if kind != "template":
+    if direct:
+        remember_template(call, direct, kind)
+    if message.category == "service":
         # A service message of this app takes the conversation from the other responder.
         recipient.phone.owned_by_other.discard(number.id)
     message_status.start_delivery(world, recipient.phone, message, failure)
@@ -249,6 +263,7 @@ def _check_limits(call: Call, phone: Phone) -> None:
         )
     if (
         call.params.get("type", "text") != "template"
+        and not call.params.get("category")
         and world.behaviour.window_error == "now"
         and not world.limits.window_open(phone.window_opened.get(number.id))
     ):

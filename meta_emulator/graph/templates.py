@@ -95,6 +95,8 @@ def get_template(call: Call) -> JsonObject:
 def edit_template(call: Call) -> JsonObject:
     """``POST /{template}``: change components, category or time to live and review again."""
     world, template = call.world, call.world.templates[call.object_id]
+    if template.source:
+        raise template_error(2388318, "Cannot be edited", "Direct Send made this template.")
     if template.status not in ("APPROVED", "REJECTED", "PAUSED"):
         raise template_error(2388039, "Cannot be edited", f"A template that is {template.status} cannot be edited.")
     now = world.clock.now()
@@ -131,6 +133,8 @@ def delete_templates(call: Call) -> JsonObject:
     ]
     if not found:
         raise unsupported_request(call.method, template_id or name)
+    if any(template.source for template in found):
+        raise template_error(2388330, "Cannot be deleted", "Direct Send made this template.")
     for template in found:
         world.remove_template(template)
         template_review.send_status_webhook(world, template, "DELETED")
@@ -158,6 +162,8 @@ def _matches(call: Call, template: Template) -> bool:
         wanted = call.text(name)
         if wanted and value.lower() not in [item.strip(' "[]').lower() for item in wanted.split(",")]:
             return False
+    if call.text("source").upper() != template.source:
+        return False
     texts = " ".join(str(item.get("text", "")) for item in template.components)
     contained = {
         "name": template.name,

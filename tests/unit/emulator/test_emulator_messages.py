@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from werkzeug.test import TestResponse
 
 from tests.unit.emulator.emulated import ACCOUNT, ANA, NUMBER, OTHER_NUMBER, Emulator, error
 
@@ -280,3 +282,69 @@ def test_marketing_that_is_off_the_cloud_api_has_a_road_of_its_own(meta: Emulato
     assert error(meta.post(f"{NUMBER}/messages", body))["code"] == 131063
     assert meta.post(f"{NUMBER}/marketing_messages", body).status_code == 200
     assert meta.text().status_code in (200, 400), "other messages are not touched"
+
+
+class TestMarketingPolicy:
+    """`/marketing_messages` with `product_policy`, where the Marketing Messages API may not be used."""
+
+    @pytest.fixture
+    def offer(self, meta: Emulator) -> Callable[..., TestResponse]:
+        body = {"messaging_product": "whatsapp", "to": f"+{ANA}", "type": "template", "template": OFFER}
+        return lambda **more: meta.post(f"{NUMBER}/marketing_messages", body | more)
+
+    @pytest.mark.parametrize("given", [{"product_policy": "BEST_EFFORT"}, {"message_activity_sharing": "yes"}])
+    def test_what_it_does_not_know_is_100(self, offer: Callable[..., TestResponse], given: dict[str, Any]) -> None:
+        assert error(offer(**given))["code"] == 100
+
+    @pytest.mark.parametrize("policy", ["CLOUD_API_FALLBACK", "STRICT"])
+    def test_both_go_where_it_may_be_used(self, offer: Callable[..., TestResponse], policy: str) -> None:
+        assert offer(product_policy=policy, message_activity_sharing=True).status_code == 200
+
+    def test_strict_is_refused_and_the_fallback_goes_by_the_cloud_api(
+        self, meta: Emulator, offer: Callable[..., TestResponse]
+    ) -> None:
+        meta.do("behaviour", {"marketing_messages": False})
+        assert error(offer(product_policy="STRICT"))["code"] == 134102
+        assert offer(product_policy="CLOUD_API_FALLBACK").status_code == 200
+        meta.post(ACCOUNT, {"disable_marketing_messages_on_cloud_api": True})
+        assert error(offer(product_policy="CLOUD_API_FALLBACK"))["code"] == 131063
+
+
+class TestDirectSend:
+    """A message with a `category`: Meta makes the template itself."""
+
+    def test_it_needs_no_window_and_is_charged_as_its_category(self, fresh: Emulator) -> None:
+        closed = fresh.sent(TEXT)
+        direct = fresh.sent({**TEXT, "category": "utility"})
+        assert [fresh.world.messages[wamid].status for wamid in (closed, direct)] == ["failed", "delivered"]
+        message = fresh.world.messages[direct]
+        assert (message.category, message.free) == ("utility", False)
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            {**TEXT, "category": "marketing"},
+            {"type": "text", "text": {"body": "x" * 1_025}, "category": "utility"},
+            {"type": "location", "location": {"latitude": 1, "longitude": 2}, "category": "utility"},
+            {"type": "template", "template": OFFER, "category": "utility"},
+        ],
+    )
+    def test_what_is_not_eligible_is_100(self, meta: Emulator, body: dict[str, Any]) -> None:
+        assert error(meta.send(body))["code"] == 100
+
+    def test_a_code_cannot_go_to_a_user_id(self, meta: Emulator) -> None:
+        user_id = meta.do("phones", {"wa_id": ANA})["user_id"]
+        body = {"messaging_product": "whatsapp", "recipient": user_id, **TEXT, "category": "authentication"}
+        assert error(meta.post(f"{NUMBER}/messages", body))["code"] == 131062
+
+    def test_the_template_it_makes_is_listed_apart_and_stays_as_it_is(self, meta: Emulator) -> None:
+        templates = f"{ACCOUNT}/message_templates"
+        before = meta.get(templates).json["data"]
+        for _ in range(2):
+            meta.sent({**TEXT, "category": "utility"})
+        (made,) = meta.get(f"{templates}?source=AUTO_GENERATED").json["data"]
+        assert (made["category"], made["status"]) == ("UTILITY", "APPROVED")
+        assert meta.get(templates).json["data"] == before
+        assert error(meta.post(made["id"], {"category": "MARKETING"}))["error_subcode"] == 2388318
+        deleted = meta.graph("DELETE", f"{templates}?name={made['name']}")
+        assert error(deleted)["error_subcode"] == 2388330
