@@ -39,7 +39,7 @@ _ENDPOINTS: dict[tuple[str, str, str], tuple[Level, str, str]] = {
     ("number", "POST", "messages"): _same("2"),
     ("number", "POST", "marketing_messages"): _simpler(
         "2.10",
-        "delivered as a Cloud API message; without `product_policy` it falls back, and `STRICT` gets 134102: unconfirmed",
+        "delivered as a Cloud API message; no `product_policy` means fallback, `STRICT` gets 134102: unconfirmed",
     ),
     ("number", "POST", "media"): _same("4.1"),
     ("number", "POST", "register"): _simpler("8.1", "no certificate, no data localisation"),
