@@ -5,52 +5,57 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import parse_qs
 
+from pydantic import Field
+
 from meta_emulator.config import EmulatorConfig
-from meta_emulator.world import World
+from meta_emulator.property_check import ObjectId, Properties
+from meta_emulator.world import StateError, World
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-ACCOUNT_PROPERTIES: dict[str, type] = {
-    "access_token": str,
-    "app_secret": str,
-    "verify_token": str,
-    "app_id": str,
-    "callback_url": str,
-    "phone_number_ids": list,
-}
 _PREFIX = "/_emulator/accounts/"
 
 
-def account_config(world: World, account_id: str, wanted: dict[str, Any]) -> EmulatorConfig:
-    """Return the configuration of a further account; what is not given is random. Raise ValueError for a wrong one."""
-    if not account_id.isdigit() or account_id in (world.config.business_account_id, *world.accounts):
-        raise ValueError("an account's id is digits that no other account has")
-    number_ids = [str(each) for each in wanted.pop("phone_number_ids", [])] or [_object_id()]
-    if not all(each.isdigit() for each in number_ids):
-        raise ValueError("phone_number_ids are digits")
+class AccountProperties(Properties):
+    """A further business account; what is not given is random."""
+
+    id: ObjectId
+    access_token: str = ""
+    app_secret: str = ""
+    verify_token: str = ""
+    app_id: ObjectId | Literal[""] = ""
+    callback_url: str = ""
+    phone_number_ids: list[ObjectId] = Field(default_factory=list)
+
+
+def account_config(world: World, wanted: AccountProperties) -> EmulatorConfig:
+    """Return the configuration of a further account; raise StateError where another account has a part of it."""
     worlds = (world, *world.accounts.values())
+    if wanted.id in (world.config.business_account_id, *world.accounts):
+        raise StateError("another account has this id")
+    number_ids = wanted.phone_number_ids or [_object_id()]
     if taken := {each for other in worlds for each in other.numbers}.intersection(number_ids):
-        raise ValueError(f"another account has the number {', '.join(sorted(taken))}")
+        raise StateError(f"another account has the number {', '.join(sorted(taken))}")
     config = replace(
         world.config,
-        business_account_id=account_id,
-        access_token=wanted.get("access_token") or f"EAA{secrets.token_urlsafe(24)}",
-        app_secret=wanted.get("app_secret") or secrets.token_hex(16),
-        verify_token=wanted.get("verify_token") or secrets.token_urlsafe(12),
-        app_id=wanted.get("app_id") or _object_id(),
-        callback_url=wanted.get("callback_url", ""),
+        business_account_id=wanted.id,
+        access_token=wanted.access_token or f"EAA{secrets.token_urlsafe(24)}",
+        app_secret=wanted.app_secret or secrets.token_hex(16),
+        verify_token=wanted.verify_token or secrets.token_urlsafe(12),
+        app_id=wanted.app_id or _object_id(),
+        callback_url=wanted.callback_url,
         phone_number_ids=tuple(dict.fromkeys(number_ids)),
         seed_file=None,
         data_file=None,
     )
     if any(config.app_id == other.config.app_id for other in worlds):
-        raise ValueError("another account has this app")
+        raise StateError("another account has this app")
     if any(config.access_token == other.credentials.access_token for other in worlds):
-        raise ValueError("another account has this access token")
+        raise StateError("another account has this access token")
     return config
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, TypeAdapter
+
+from meta_emulator.property_check import Between, Properties, Seconds, check
 
 Order = Literal["phone", "strict", "none"]
 
 
-@dataclass(frozen=True, slots=True)
-class Behaviour:
+class Behaviour(Properties, frozen=True):
     """Options of the emulated Meta.
 
     webhook_version: shape of webhooks; up to v23.0 statuses carry ``conversation``.
@@ -33,42 +35,27 @@ class Behaviour:
     wrong_signature: sign webhooks with another secret.
     """
 
-    webhook_version: str = "v24.0"
+    webhook_version: Annotated[str, Field(pattern=r"^v[0-9]{1,2}\.[0-9]$")] = "v24.0"
     order: Order = "phone"
-    batch: int = 1
+    batch: Annotated[int, Between(1, 1000)] = 1
     batch_across_numbers: bool = False
-    duplicates: int = 0
+    duplicates: Annotated[int, Between(0, 100)] = 0
     shuffle_statuses: bool = False
     send_statuses: bool = True
     skip_delivered: bool = False
     statuses_before_answer: bool = False
-    status_delay: float = 0.0
-    webhook_timeout: float = 20.0
+    status_delay: Seconds = 0.0
+    webhook_timeout: Annotated[float, Field(gt=0, le=3600)] = 20.0
     user_ids: bool = True
     window_error: Literal["later", "now"] = "later"
-    template_review: float = 2.0
+    template_review: Annotated[float, Field(ge=-1e9, le=1e9)] = 2.0
     marketing_messages: bool = True
     fetch_links: bool = False
     wrong_signature: bool = False
 
     def with_changes(self, wanted: dict[str, Any]) -> Behaviour:
-        """Return a copy with these options set; raise ValueError for an unknown option or a wrong type."""
-        known = {item.name: getattr(self, item.name) for item in fields(self)}
-        for name, value in wanted.items():
-            if name not in known:
-                raise ValueError(f"unknown option: {name} (there are {', '.join(known)})")
-            expected = type(known[name])
-            if expected is float and isinstance(value, int) and not isinstance(value, bool):
-                continue
-            if not isinstance(value, expected) or (expected is int and isinstance(value, bool)):
-                raise ValueError(f"{name} must be {expected.__name__}")
-        if wanted.get("order", "phone") not in {"phone", "strict", "none"}:
-            raise ValueError("order must be phone, strict or none")
-        if wanted.get("window_error", "later") not in {"later", "now"}:
-            raise ValueError("window_error must be later or now")
-        if not 1 <= wanted.get("batch", 1) <= 1000:
-            raise ValueError("batch must be 1 to 1000")
-        return replace(self, **wanted)
+        """Return a copy with these options set; raise WrongPropertyError for an unknown option or a wrong value."""
+        return check(_BEHAVIOUR, {**self.view(), **wanted})
 
     @property
     def has_conversation(self) -> bool:
@@ -77,4 +64,7 @@ class Behaviour:
 
     def view(self) -> dict[str, Any]:
         """Return all options by name."""
-        return {item.name: getattr(self, item.name) for item in fields(self)}
+        return self.model_dump()
+
+
+_BEHAVIOUR = TypeAdapter(Behaviour)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from meta_emulator.envelopes import Update, metadata_of
+from meta_emulator.phone_actions import edited_content
 from meta_emulator.records import BusinessNumber, Message, Phone
 from meta_emulator.world import World
 
@@ -91,7 +92,7 @@ def send_address_book(world: World, number: BusinessNumber, phones: list[Phone],
     for phone in phones:
         contact = {"phone_number": phone.wa_id}
         if action == "add":
-            contact = {"full_name": phone.name, "first_name": phone.name.split()[0], **contact}
+            contact = {"full_name": phone.name, "first_name": (phone.name.split() or [phone.name])[0], **contact}
         items.append({"type": "contact", "contact": contact, "action": action, "metadata": {"timestamp": now}})
     _enqueue(world, number, "smb_app_state_sync", {"state_sync": items})
 
@@ -109,7 +110,7 @@ def _change_original(world: World, change: Message) -> None:
     if change.type == "revoke":
         original.revoked = True
     else:
-        original.content = content.get("message", {}).get(original.type, original.content)
+        original.content = edited_content(original, content)
         original.edited = True
     world.publish_message(original)
 

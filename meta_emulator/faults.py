@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field, WithJsonSchema
+
+from meta_emulator.property_check import Between, Properties, Seconds, TextOrWhole
 
 KINDS = {
     "error": "respond with Meta's error object: status, code, message, details, subcode, retry_after",
@@ -17,7 +22,7 @@ KINDS = {
     "truncated": "process the call and respond with half of the JSON and its real length",
     "cut": "process the call, announce the whole body and close the connection after half of it",
     "slow_body": "process the call and write the body in pieces over `seconds`",
-    "failed_status": "accept the message and fail it later: code, title, details",
+    "failed_status": "accept the message and fail it later: code, details",
     "wrong_sha256": "media: resolve with a digest that is not the content's",
     "expired_url": "media: resolve with a URL that has already expired",
     "corrupt": "media: download other bytes of the same length",
@@ -35,54 +40,70 @@ ENDPOINTS = {
     "*": "all of these",
 }
 
+_RetryAfter = Annotated[str, TextOrWhole("^[ -~]{0,100}$", 0, "seconds or a date")]
 
-@dataclass(slots=True)
-class Fault:
-    """One planned failure.
+
+def _named_in(names: Iterable[str]) -> Callable[[str], str]:
+    def check_name(value: str) -> str:
+        if value not in names:
+            raise ValueError(f"must be one of {', '.join(names)}")
+        return value
+
+    return check_name
+
+
+def _values(names: Iterable[str]) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "enum": list(names)})
+
+
+class FaultProperties(Properties):
+    """What may be said of a failure that is to be planned.
 
     kind, endpoint: see KINDS and ENDPOINTS. phone: only calls about this wa_id. number_id: only this number.
     count: number of calls that fail, None for all. skip: matching calls that succeed first.
-    probability: of each matching call, drawn from the world's seeded generator.
+    probability: of each matching call, drawn from the world's seeded generator. retry_after: seconds or a date.
     """
+
+    kind: Annotated[str, AfterValidator(_named_in(KINDS)), _values(KINDS)]
+    endpoint: Annotated[str, AfterValidator(_named_in(ENDPOINTS)), _values(ENDPOINTS)] = "messages"
+    phone: str = ""
+    number_id: str = ""
+    count: Annotated[int, Between(1)] | None = 1
+    skip: Annotated[int, Between(0)] = 0
+    probability: Annotated[float, Field(ge=0, le=1)] = 1.0
+    status: Annotated[int, Between(200, 599)] = 503
+    code: Annotated[int, Between()] = 2
+    message: str = ""
+    details: str = ""
+    subcode: Annotated[int, Between()] | None = None
+    retry_after: _RetryAfter = ""
+    seconds: Seconds = 1.0
+
+
+@dataclass(slots=True)
+class Fault:
+    """One planned failure: its properties, and how often it has struck."""
 
     id: int
     kind: str
-    endpoint: str = "messages"
-    phone: str = ""
-    number_id: str = ""
-    count: int | None = 1
-    skip: int = 0
-    probability: float = 1.0
-    status: int = 503
-    code: int = 2
-    message: str = ""
-    details: str = ""
-    subcode: int | None = None
-    retry_after: str = ""
-    seconds: float = 1.0
-    hits: int = field(default=0)
+    endpoint: str
+    phone: str
+    number_id: str
+    count: int | None
+    skip: int
+    probability: float
+    status: int
+    code: int
+    message: str
+    details: str
+    subcode: int | None
+    retry_after: str
+    seconds: float
+    hits: int = 0
 
     def view(self) -> dict[str, Any]:
         """Return all properties."""
         return {name: getattr(self, name) for name in self.__slots__}
-
-
-_TYPES: dict[str, tuple[type, ...]] = {
-    "kind": (str,),
-    "endpoint": (str,),
-    "phone": (str,),
-    "number_id": (str,),
-    "count": (int, type(None)),
-    "skip": (int,),
-    "probability": (int, float),
-    "status": (int,),
-    "code": (int,),
-    "message": (str,),
-    "details": (str,),
-    "subcode": (int, type(None)),
-    "retry_after": (str,),
-    "seconds": (int, float),
-}
 
 
 class FaultPlan:
@@ -94,21 +115,10 @@ class FaultPlan:
         self.spent: deque[Fault] = deque(maxlen=100)
         self._last = 0
 
-    def add(self, wanted: dict[str, Any]) -> Fault:
-        """Plan a failure; raise ValueError for a wrong property."""
-        for name, value in wanted.items():
-            if name not in _TYPES:
-                raise ValueError(f"unknown property {name} (there are {', '.join(_TYPES)})")
-            if not isinstance(value, _TYPES[name]) or isinstance(value, bool):
-                raise ValueError(f"{name} has the wrong type")  # noqa: TRY004 - the control API answers 400
-        if wanted.get("kind") not in KINDS:
-            raise ValueError(f"kind must be one of {', '.join(KINDS)}")
-        if wanted.get("endpoint", "messages") not in ENDPOINTS:
-            raise ValueError(f"endpoint must be one of {', '.join(ENDPOINTS)}")
+    def add(self, wanted: FaultProperties) -> Fault:
+        """Plan a failure."""
         self._last += 1
-        fault = Fault(self._last, **wanted)
-        if not 0 <= fault.probability <= 1:
-            raise ValueError("probability must be between 0 and 1")
+        fault = Fault(self._last, **wanted.model_dump())
         self._faults.append(fault)
         return fault
 

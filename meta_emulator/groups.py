@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from meta_emulator.envelopes import Update, group_status_update, metadata_of, webhook_error
-from meta_emulator.phone_actions import PhoneError
 from meta_emulator.records import BusinessNumber, Group, Message
-from meta_emulator.world import World
+from meta_emulator.world import StateError, World
 
 
 def create_group(world: World, number: BusinessNumber, subject: str, participants: list[str], group_id: str) -> Group:
@@ -56,7 +55,7 @@ def set_group_status(
     """Set one participant's status of a group message and queue its webhook."""
     number, phone = world.numbers[group.number_id], world.phones.get(wa_id)
     if phone is None or wa_id not in group.participants:
-        raise PhoneError(f"{wa_id} is no participant of this group")
+        raise StateError(f"{wa_id} is no participant of this group")
     now = world.clock.now()
     message.participants.setdefault(wa_id, {})[status] = now
     message.status_times.setdefault(status, now)

@@ -6,9 +6,8 @@ from typing import Any, Literal
 
 from meta_emulator import addresses
 from meta_emulator.envelopes import Update, message_update
-from meta_emulator.phone_actions import PhoneError
 from meta_emulator.records import BusinessNumber, Phone
-from meta_emulator.world import World
+from meta_emulator.world import StateError, World
 
 Announcement = Literal["system", "legacy", "user_id_update", "none"]
 
@@ -26,11 +25,13 @@ def change_number(
     """Give the phone another number and a new user id; the old number is free for another phone.
 
     announce: ``system`` sends ``user_changed_number``, ``legacy`` ``customer_changed_number``. include_from: the
-    system message names the old number in ``from``. Raises PhoneError where the number belongs to another phone.
+    system message names the old number in ``from``. Raises StateError where the number or the id belongs to another
+    phone.
     """
     old, previous, previous_parent = phone.wa_id, phone.user_id, phone.parent_user_id
-    if world.find_phone(wa_id) not in (None, phone):
-        raise PhoneError(f"{wa_id} belongs to another phone")
+    for address in (wa_id, user_id):
+        if world.find_phone(address) not in (None, phone):
+            raise StateError(f"{address} belongs to another phone")
     world.rename_phone(phone, wa_id, user_id or world.ids.business_scoped_user_id(addresses.country(wa_id)))
     body = f"User {phone.name} changed from {old} to {wa_id}"
     if announce == "legacy":
@@ -52,8 +53,13 @@ def change_user_id(
     parent_user_id: str = "",
     announce: Announcement = "system",
 ) -> None:
-    """Give the phone another user id, announced as a system message or as field ``user_id_update``."""
+    """Give the phone another user id, announced as a system message or as field ``user_id_update``.
+
+    Raises StateError where the id belongs to another phone.
+    """
     previous, previous_parent = phone.user_id, phone.parent_user_id
+    if world.find_phone(user_id) not in (None, phone):
+        raise StateError(f"{user_id} belongs to another phone")
     if parent_user_id:
         phone.parent_user_id = parent_user_id
     world.rename_phone(phone, phone.wa_id, user_id or world.ids.business_scoped_user_id(addresses.country(phone.wa_id)))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import TypeAdapter
 
 from meta_emulator.clock import Clock
+from meta_emulator.property_check import Between, Properties, check
 
 PAIR_INTERVAL = 6.0
 PAIR_BURST = 45
@@ -15,19 +17,21 @@ _DAY = 24 * 3600.0
 _PAIRS_KEPT = 100_000
 
 
-@dataclass(frozen=True, slots=True)
-class LimitSettings:
+class LimitSettings(Properties, frozen=True):
     """Which limits are enforced; ``daily`` is the template quota in customers, 0 for none."""
 
     throughput: bool = True
     pair: bool = True
     window: bool = True
     test_numbers: bool = True
-    daily: int = 0
+    daily: Annotated[int, Between(0)] = 0
 
     def view(self) -> dict[str, Any]:
         """Return all settings by name."""
-        return {item.name: getattr(self, item.name) for item in fields(self)}
+        return self.model_dump()
+
+
+_SETTINGS = TypeAdapter(LimitSettings)
 
 
 class Limits:
@@ -46,14 +50,8 @@ class Limits:
         self._reached: OrderedDict[str, float] = OrderedDict()
 
     def update(self, wanted: dict[str, Any]) -> None:
-        """Change settings by name; raise ValueError for an unknown one or a wrong type."""
-        known = self.settings.view()
-        for name, value in wanted.items():
-            if name not in known:
-                raise ValueError(f"unknown limit: {name} (there are {', '.join(known)})")
-            if type(value) is not type(known[name]):
-                raise ValueError(f"{name} must be {type(known[name]).__name__}")
-        self.settings = replace(self.settings, **wanted)
+        """Change settings by name; raise WrongPropertyError for an unknown one or a wrong value."""
+        self.settings = check(_SETTINGS, {**self.settings.view(), **wanted})
 
     def received(self, number_id: str) -> None:
         """Count an inbound message in the number's throughput; it is never refused."""

@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 import time
 from collections import defaultdict, deque
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
 import gevent
+from pydantic import Field
 
 from meta_emulator import phone_actions
+from meta_emulator.property_check import Between, Properties
 from meta_emulator.records import SendAttempt
-from meta_emulator.world import World
+from meta_emulator.world import StateError, World
 
 _FIRST_NUMBER = 15_550_000_000
 _TAG = re.compile(r"#(\d+)")
@@ -20,8 +22,7 @@ _TAG = re.compile(r"#(\d+)")
 _IDLE_SECONDS = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class LoadPlan:
+class LoadPlan(Properties, frozen=True):
     """What to play.
 
     rate: messages a second of all customers together. seconds: how long they write. statuses: phones read at once,
@@ -30,21 +31,14 @@ class LoadPlan:
     drain: seconds to wait for answers after the last message.
     """
 
-    conversations: int = 200
-    rate: float = 50.0
-    seconds: float = 10.0
+    conversations: Annotated[int, Between(1, 1_000_000)] = 200
+    rate: Annotated[float, Field(gt=0, le=100_000)] = 50.0
+    seconds: Annotated[float, Field(gt=0, le=86_400)] = 10.0
     statuses: bool = True
     batching: Literal["meta", "none"] = "meta"
-    duplicates: int = 0
+    duplicates: Annotated[int, Between(0, 100)] = 0
     shuffle: bool = False
-    drain: float = 30.0
-
-    def __post_init__(self) -> None:
-        """Raise ValueError for a plan that cannot be played."""
-        if self.conversations < 1 or self.rate <= 0 or self.seconds <= 0:
-            raise ValueError("conversations, rate and seconds must be above 0")
-        if self.batching not in ("meta", "none"):
-            raise ValueError("batching must be meta or none")
+    drain: Annotated[float, Field(ge=0, le=86_400)] = 30.0
 
     @property
     def messages(self) -> int:
@@ -64,11 +58,11 @@ def play_load(world: World, plan: LoadPlan) -> dict[str, Any]:
     """Play the plan against the subscribed callback; return the report.
 
     An answer belongs to the message whose tag ``#n`` it repeats; one without a tag answers the oldest message that
-    waits in its conversation. Limits are switched off. Raises ValueError where nobody is subscribed.
+    waits in its conversation. Limits are switched off. Raises StateError where nobody is subscribed.
     """
     number = next(iter(world.numbers.values()))
     if not world.callback_of(number.id):
-        raise ValueError("nobody is subscribed: set a callback first")
+        raise StateError("nobody is subscribed: set a callback first")
     world.limits.update(dict.fromkeys(("throughput", "pair", "window", "test_numbers"), False))
     world.behaviour = world.behaviour.with_changes(
         {
@@ -156,7 +150,7 @@ def _report(
     first = written[0].at
     span = max([attempt.at for attempt in attempts], default=first) - first
     return {
-        "plan": asdict(plan),
+        "plan": plan.model_dump(),
         "messages": len(written),
         "written_per_second": round(len(written) / max(wrote, 1 / plan.rate), 1),
         "webhooks": len(durations),

@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Any, Literal, get_args
 
 from meta_emulator import message_status
 from meta_emulator.envelopes import message_update, webhook_error
 from meta_emulator.records import BusinessNumber, Message, Phone
 from meta_emulator.thread_control import enqueue_for_owner
-from meta_emulator.world import World
+from meta_emulator.world import StateError, World
 
-MEDIA_TYPES = ("image", "audio", "video", "document", "sticker")
+MediaType = Literal["image", "audio", "video", "document", "sticker"]
+MEDIA_TYPES = get_args(MediaType)
 _KEEPS_WINDOW = ("reaction", "edit", "revoke", "system")
 _COMMON = {"id", "from", "from_user_id", "timestamp", "type", "context"}
-
-
-class PhoneError(ValueError):
-    """The action is not possible on this message."""
 
 
 def write(world: World, phone: Phone, number: BusinessNumber, body: dict[str, Any]) -> Message:
     """Send Meta's inbound message object (without ``from``, ``id``, ``timestamp``) to a business number.
 
     Media refer to an ``id`` of the media store. ``id`` and ``timestamp`` may be given, for example to repeat a
-    message. Unknown types are passed on unchanged.
+    message. Unknown types are passed on unchanged. Raises ValueError for a type named as a property of messages.
     """
-    kind = body.get("type", "text")
-    if not isinstance(kind, str) or not kind:
-        raise PhoneError("type must be text")
+    kind: str = body.get("type", "text")
+    if kind in Message.__slots__:
+        raise ValueError(f"{kind} is a property of messages, and no type")
     content = _media_content(world, number, kind, body.get(kind)) if kind in MEDIA_TYPES else body.get(kind)
     now = world.clock.now()
     wamid = str(body.get("id") or world.ids.wamid(phone.wa_id, from_customer=True))
@@ -107,14 +104,14 @@ def press(world: World, phone: Phone, message: Message, button: str | int) -> Me
         for position, (text, payload) in enumerate(quick_replies(message)):
             if button in (position, text, payload):
                 return _write_choice(world, phone, number, message, "button", {"payload": payload, "text": text})
-        raise PhoneError("this template has no such quick reply")
+        raise StateError("this template has no such quick reply")
     action = message.content.get("action", {}) if isinstance(message.content, dict) else {}
     for position, item in enumerate(action.get("buttons", [])):
         reply = item.get("reply", {})
         if button in (position, reply.get("id"), reply.get("title")):
             content = {"type": "button_reply", "button_reply": {"id": reply["id"], "title": reply["title"]}}
             return _write_choice(world, phone, number, message, "interactive", content)
-    raise PhoneError("this message has no such button")
+    raise StateError("this message has no such button")
 
 
 def pick(world: World, phone: Phone, message: Message, row_id: str) -> Message:
@@ -126,7 +123,7 @@ def pick(world: World, phone: Phone, message: Message, row_id: str) -> Message:
                 chosen = {name: row[name] for name in ("id", "title", "description") if name in row}
                 content = {"type": "list_reply", "list_reply": chosen}
                 return _write_choice(world, phone, _number_of(world, message), message, "interactive", content)
-    raise PhoneError("this message has no such row")
+    raise StateError("this message has no such row")
 
 
 def react(world: World, phone: Phone, message: Message, emoji: str) -> Message:
@@ -149,7 +146,7 @@ def read_messages(world: World, phone: Phone, message_ids: list[str] | None = No
 def play(world: World, phone: Phone, message: Message) -> None:
     """Play a voice note from the business for the first time."""
     if message.direction != "in" or message.type != "audio":
-        raise PhoneError("only a voice note of the business can be played")
+        raise StateError("only a voice note of the business can be played")
     message_status.mark_read(world, phone, message)
     message_status.advance(world, message, "played")
 
@@ -190,7 +187,7 @@ def _content_of(message: Message) -> dict[str, Any]:
 def _number_of(world: World, message: Message) -> BusinessNumber:
     number = world.numbers.get(message.number_id)
     if number is None:
-        raise PhoneError("the number of this message is gone")
+        raise StateError("the number of this message is gone")
     return number
 
 
@@ -225,10 +222,15 @@ def _apply_to_target(world: World, phone: Phone, message: Message) -> None:
         if message.type == "revoke":
             target.revoked = True
         else:
-            changed = content.get("message", {})
-            target.content = changed.get(target.type, target.content)
+            target.content = edited_content(target, content)
             target.edited = True
         world.publish_message(target)
+
+
+def edited_content(message: Message, edit: dict[str, Any]) -> Any:
+    """Return a message's content after an edit; an edit of another type changes nothing."""
+    changed = edit.get("message")
+    return changed.get(message.type, message.content) if isinstance(changed, dict) else message.content
 
 
 def _advance_own(world: World, message: Message, status: str) -> None:

@@ -2,60 +2,125 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
+import orjson
 import yaml
+from pydantic import TypeAdapter
 
-from meta_emulator import addresses
-from meta_emulator.accounts import ACCOUNT_PROPERTIES, account_config
+from meta_emulator.accounts import AccountProperties, account_config
+from meta_emulator.behaviour import Behaviour
 from meta_emulator.config import EmulatorConfig
 from meta_emulator.default_seed import DEFAULT_SEED
-from meta_emulator.records import BusinessNumber, Template
-from meta_emulator.world import World
-
-PHONE_PROPERTIES: dict[str, type] = {
-    "name": str,
-    "user_id": str,
-    "parent_user_id": str,
-    "username": str,
-    "number_hidden": bool,
-    "on_whatsapp": bool,
-    "auto_deliver": bool,
-    "auto_read": bool,
-    "read_receipts": bool,
-    "marketing": bool,
-}
-NUMBER_PROPERTIES: dict[str, type] = {
-    "verified_name": str,
-    "messages_per_second": int,
-    "quality_rating": str,
-    "status": str,
-    "registered": bool,
-    "test_recipients": list,
-}
-_TEMPLATE_FIELDS = {item.name for item in fields(Template)} - {"created", "edited_at"}
-_PARTS = ("phones", "numbers", "templates", "accounts", "limits", "behaviour", "faults")
+from meta_emulator.faults import FaultProperties
+from meta_emulator.limits import LimitSettings
+from meta_emulator.property_check import Between, ObjectId, PhoneNumber, Properties, UserId, WrongPropertyError, check
+from meta_emulator.records import BusinessNumber, Phone, Template
+from meta_emulator.template_review import TemplateStatus
+from meta_emulator.world import StateError, World
 
 
-class SeedError(ValueError):
-    """The seed has an unknown name or a wrong type."""
+class PhoneProperties(Properties):
+    """What may be said of a phone."""
+
+    name: str = ""
+    user_id: UserId = ""
+    parent_user_id: UserId = ""
+    username: str = ""
+    number_hidden: bool = False
+    on_whatsapp: bool = True
+    auto_deliver: bool = True
+    auto_read: bool = False
+    read_receipts: bool = True
+    marketing: bool = True
+
+
+class NewPhone(PhoneProperties):
+    """A phone to add or change."""
+
+    wa_id: PhoneNumber
+
+
+class NumberProperties(Properties):
+    """What may be said of a business number."""
+
+    verified_name: str = ""
+    messages_per_second: Annotated[int, Between(1, 100_000)] = 80
+    quality_rating: str = "GREEN"
+    status: str = "CONNECTED"
+    registered: bool = True
+    test_recipients: list[PhoneNumber] | None = None
+
+
+class NewNumber(NumberProperties):
+    """A business number to add or change."""
+
+    id: ObjectId
+
+
+class TemplateProperties(Properties):
+    """A template to add or change."""
+
+    name: str
+    language: str
+    category: str
+    components: list[dict[str, Any]]
+    id: ObjectId = ""
+    status: TemplateStatus = "APPROVED"
+    parameter_format: Literal["POSITIONAL", "NAMED"] = "POSITIONAL"
+    rejected_reason: str = "NONE"
+    quality: str = "UNKNOWN"
+    previous_category: str = ""
+    ttl_seconds: Annotated[int, Between()] | None = None
+
+
+class Seed(Properties):
+    """Everything that a seed may have."""
+
+    phones: list[NewPhone] | None = None
+    numbers: list[NewNumber] | None = None
+    templates: list[TemplateProperties] | None = None
+    accounts: list[AccountProperties] | None = None
+    limits: LimitSettings | None = None
+    behaviour: Behaviour | None = None
+    faults: list[FaultProperties] | None = None
+
+
+_SEED = TypeAdapter(Seed)
 
 
 def read_seed(path: Path) -> dict[str, Any]:
-    """Read a seed file; raise SeedError for a wrong form, OSError where it cannot be read."""
+    """Read a seed file; raise WrongPropertyError for a wrong form, OSError where it cannot be read."""
     return parse(path.read_text(encoding="utf-8"))
 
 
 def parse(text: str) -> dict[str, Any]:
-    """Parse a seed from YAML or JSON."""
+    """Parse a seed from YAML or JSON; one without content adds nothing."""
+    if not text:
+        return {}
+    found = _parse_json(text)
+    if found is None:
+        found = _parse_yaml(text)
+    if not isinstance(found, dict):
+        raise WrongPropertyError("the seed must be a mapping")
+    return found
+
+
+def _parse_json(text: str) -> Any:
+    """Return what stands in JSON, None for other text; YAML does not join the halves of an escaped emoji."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+
+
+def _parse_yaml(text: str) -> Any:
     try:
         found = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise SeedError(f"the seed is not YAML: {error}") from None
-    if not isinstance(found, dict):
-        raise SeedError("the seed must be a mapping")
+        orjson.dumps(found)
+    except (yaml.YAMLError, TypeError) as error:
+        raise WrongPropertyError(f"the seed is not YAML: {error}") from None
     return found
 
 
@@ -79,91 +144,74 @@ def apply_initial_seeds(world: World) -> None:
         apply(world, read_seed(world.config.seed_file))
 
 
-def apply(world: World, seed: dict[str, Any]) -> dict[str, int]:
-    """Add or change everything in the seed; return how many of each part."""
-    for part in seed:
-        if part not in _PARTS:
-            raise SeedError(f"unknown part {part} (there are {', '.join(_PARTS)})")
-    for item in _items(seed, "phones"):
-        add_phone(world, item)
-    for item in _items(seed, "numbers"):
-        change_business_number(world, item)
-    for item in _items(seed, "templates"):
-        _template(world, item)
-    for item in _items(seed, "accounts"):
-        add_account(world, item)
-    for item in _items(seed, "faults"):
-        world.faults.add(item)
-    world.limits.update(seed.get("limits") or {})
-    world.behaviour = world.behaviour.with_changes(seed.get("behaviour") or {})
-    return {part: len(seed.get(part) or ()) for part in _PARTS}
+def apply(world: World, wanted: dict[str, Any]) -> dict[str, int]:
+    """Add or change everything in the seed; return how many of each part.
+
+    Raises WrongPropertyError before anything is changed, or StateError where a part belongs to somebody else.
+    """
+    seed = check(_SEED, wanted)
+    world.limits.update(seed.limits.given() if seed.limits else {})
+    world.behaviour = world.behaviour.with_changes(seed.behaviour.given() if seed.behaviour else {})
+    for phone in seed.phones or ():
+        add_phone(world, phone)
+    for number in seed.numbers or ():
+        change_business_number(world, number.id, number)
+    for template in seed.templates or ():
+        _add_template(world, template)
+    for account in seed.accounts or ():
+        add_account(world, account)
+    for fault in seed.faults or ():
+        world.faults.add(fault)
+    return {part: _size(getattr(seed, part)) for part in Seed.model_fields}
 
 
-def add_account(world: World, item: dict[str, Any]) -> World:
+def _size(part: list[Any] | Properties | None) -> int:
+    return len(part.given() if isinstance(part, Properties) else part or ())
+
+
+def add_account(world: World, wanted: AccountProperties) -> World:
     """Add a further business account; return its world."""
-    wanted = dict(item)
-    account_id = str(wanted.pop("id", ""))
-    check(wanted, ACCOUNT_PROPERTIES, "an account")
-    world.accounts[account_id] = other = new_world(account_config(world, account_id, wanted))
+    world.accounts[wanted.id] = other = new_world(account_config(world, wanted))
     return other
 
 
-def add_phone(world: World, item: dict[str, Any]) -> str:
-    """Add or change a phone; return its wa_id."""
-    wanted = dict(item)
-    number = addresses.digits(str(wanted.pop("wa_id", "")))
-    if number is None:
-        raise SeedError("a phone's wa_id is 5 to 20 digits")
-    check(wanted, PHONE_PROPERTIES, "a phone")
-    known = world.find_phone(number)
-    return world.add_phone(known.wa_id if known else number, **wanted).wa_id
+def add_phone(world: World, wanted: NewPhone) -> Phone:
+    """Add or change a phone; raise StateError where another phone has the user id."""
+    known = world.find_phone(wanted.wa_id)
+    if known is not None:
+        return change_phone(world, known, wanted)
+    _check_user_id(world, wanted.user_id, None)
+    return world.add_phone(wanted.wa_id, **_without(wanted, "wa_id"))
 
 
-def change_business_number(world: World, item: dict[str, Any]) -> BusinessNumber:
+def change_phone(world: World, phone: Phone, wanted: PhoneProperties) -> Phone:
+    """Change a phone; raise StateError where another phone has the user id."""
+    _check_user_id(world, wanted.user_id, phone)
+    if wanted.user_id:
+        world.rename_phone(phone, phone.wa_id, wanted.user_id)
+    return world.add_phone(phone.wa_id, **_without(wanted, "wa_id", "user_id"))
+
+
+def change_business_number(world: World, number_id: str, wanted: NumberProperties) -> BusinessNumber:
     """Add or change a business number."""
-    wanted = dict(item)
-    number_id = str(wanted.pop("id", ""))
-    if not number_id.isdigit():
-        raise SeedError("a number's id is digits")
-    check(wanted, NUMBER_PROPERTIES, "a business number")
     number = world.numbers.get(number_id) or world.add_number(number_id)
-    recipients = wanted.pop("test_recipients", None)
-    if recipients is not None:
-        lines = [addresses.digits(str(item)) for item in recipients]
-        if None in lines:
-            raise SeedError("test_recipients are numbers")
-        number.test_recipients = frozenset(world.phone_for(line).wa_id for line in lines if line)
-    for name, value in wanted.items():
+    if wanted.test_recipients is not None:
+        number.test_recipients = frozenset(world.phone_for(line).wa_id for line in wanted.test_recipients)
+    for name, value in _without(wanted, "id", "test_recipients").items():
         setattr(number, name, value)
     return number
 
 
-def check(wanted: dict[str, Any], known: dict[str, type], owner: str) -> None:
-    """Raise SeedError for an unknown property or a wrong type."""
-    for name, value in wanted.items():
-        expected = known.get(name)
-        if expected is None:
-            raise SeedError(f"{name} is no property of {owner} (there are {', '.join(known)})")
-        if not isinstance(value, expected) or (expected is int and isinstance(value, bool)):
-            raise SeedError(f"{name} must be {expected.__name__}")
+def _check_user_id(world: World, user_id: str, phone: Phone | None) -> None:
+    if user_id and world.find_phone(user_id) not in (None, phone):
+        raise StateError(f"{user_id} belongs to another phone")
 
 
-def _template(world: World, item: dict[str, Any]) -> None:
-    wanted = dict(item)
-    for name in wanted:
-        if name not in _TEMPLATE_FIELDS:
-            raise SeedError(f"{name} is no property of a template")
-    for name in ("name", "language", "category", "components"):
-        if name not in wanted:
-            raise SeedError(f"a template needs {name}")
-    known = world.find_template(wanted["name"], wanted["language"])
-    wanted.setdefault("id", known.id if known else world.ids.object_id())
-    wanted.setdefault("status", "APPROVED")
-    world.add_template(Template(created=world.clock.now(), **wanted))
+def _without(wanted: Properties, *names: str) -> dict[str, Any]:
+    return {name: value for name, value in wanted.given().items() if name not in names}
 
 
-def _items(seed: dict[str, Any], part: str) -> list[dict[str, Any]]:
-    items = seed.get(part) or []
-    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-        raise SeedError(f"{part} must be a list of mappings")
-    return items
+def _add_template(world: World, wanted: TemplateProperties) -> None:
+    known = world.find_template(wanted.name, wanted.language)
+    template_id = wanted.id or (known.id if known else world.ids.object_id())
+    world.add_template(Template(created=world.clock.now(), **{**wanted.model_dump(), "id": template_id}))

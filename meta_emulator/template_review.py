@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Literal
 
 from meta_emulator.envelopes import management_update
 from meta_emulator.records import Template
 from meta_emulator.world import World
 
+TemplateStatus = Literal["APPROVED", "PENDING", "REJECTED", "PAUSED", "DISABLED", "FLAGGED", "IN_APPEAL", "ARCHIVED"]
 _SIDE_BY_SIDE = re.compile(r"\}\}\s*\{\{")
 
 
@@ -30,7 +31,7 @@ def review(world: World, template: Template) -> None:
     set_status(world, template, "REJECTED" if reason else "APPROVED", reason or "NONE")
 
 
-def set_status(world: World, template: Template, status: str, reason: str = "NONE") -> None:
+def set_status(world: World, template: Template, status: TemplateStatus, reason: str = "NONE") -> None:
     """Set a template's status and enqueue its webhook."""
     template.status = status
     template.rejected_reason = reason

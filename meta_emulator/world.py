@@ -27,6 +27,10 @@ _MESSAGES_OF_A_PHONE = 1000
 _REPEATED_WITHIN = 50
 
 
+class StateError(Exception):
+    """The world, as it is, does not allow this."""
+
+
 class World:
     """Numbers, phones, messages, media, templates, clock, limits, faults, webhooks and events.
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from flask import Response
 
 from meta_emulator import seed
-from meta_emulator.control.http import JsonObject, json_body, json_response
+from meta_emulator.accounts import AccountProperties
+from meta_emulator.control.http import JsonObject, json_response
 from meta_emulator.control.routes import Controls, route
 from meta_emulator.world import World
 
@@ -20,13 +21,13 @@ class AccountControls(Controls):
         return json_response({"accounts": [_view(world) for world in worlds]})
 
     @route("POST", "/accounts")
-    def add_account(self) -> Response:
+    def add_account(self, body: AccountProperties) -> Response:
         """Add an account with an app of its own → the account with its secrets.
 
         ``{"id", "phone_number_ids"?, "access_token"?, "app_secret"?, "verify_token"?, "app_id"?, "callback_url"?}``;
         what is not given is random. Its controls are at ``/_emulator/accounts/{id}/…``.
         """
-        world = seed.add_account(self.world, json_body())
+        world = seed.add_account(self.world, body)
         names = ("access_token", "app_secret", "verify_token")
         return json_response(_view(world) | {name: getattr(world.credentials, name) for name in names})
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from flask import Response, request
+from flask import Response
 
 from meta_emulator.control.http import JsonObject, json_response
+from meta_emulator.control.queries import ConversationsQuery
 from meta_emulator.control.routes import Controls, route
 from meta_emulator.control.world import number_view
 from meta_emulator.records import Message, Phone
 
-_SHOWN = 200
 # Bounds the work after a load test with thousands of phones.
 _UNREAD_WINDOW = 100
 
@@ -18,18 +18,17 @@ class ConversationControls(Controls):
     """``/_emulator/conversations``."""
 
     @route("GET", "/conversations")
-    def conversations(self) -> Response:
+    def conversations(self, query: ConversationsQuery) -> Response:
         """Return the phones, the one with the newest message first, at most ``?limit=`` (default 200).
 
         → ``{"conversations": [{"phone", "last": message or null, "unread": n}], "total", "numbers",
         "callback_url", "clock": {"now"}, "cursor"}``. ``unread`` counts at most the newest 100 messages of a phone.
         """
-        limit = request.args.get("limit", _SHOWN, type=int)
         phones = [(phone, self._newest(phone)) for phone in tuple(self.world.phones.values())]
         phones.sort(key=lambda found: -found[1][0].timestamp if found[1] else 0.0)
         return json_response(
             {
-                "conversations": [_view(phone, newest) for phone, newest in phones[:limit]],
+                "conversations": [_view(phone, newest) for phone, newest in phones[: query.limit]],
                 "total": len(phones),
                 "numbers": [number_view(number) for number in self.world.numbers.values()],
                 "callback_url": self.world.callback_url if self.world.subscribed else "",

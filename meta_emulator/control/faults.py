@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Response
+from pydantic import TypeAdapter
 
-from meta_emulator.control.http import ControlError, json_body, json_response, seconds_of
+from meta_emulator.control.bodies import Refusal, SeveralFaults
+from meta_emulator.control.http import ControlError, json_body, json_response
 from meta_emulator.control.routes import Controls, route
-from meta_emulator.faults import ENDPOINTS, KINDS
+from meta_emulator.faults import ENDPOINTS, KINDS, FaultProperties
+from meta_emulator.property_check import check
+
+_ONE = TypeAdapter(FaultProperties)
+_SEVERAL = TypeAdapter(SeveralFaults)
 
 
 class FaultControls(Controls):
@@ -26,13 +30,11 @@ class FaultControls(Controls):
             }
         )
 
-    @route("POST", "/faults")
+    @route("POST", "/faults", described_by=FaultProperties | SeveralFaults)
     def add(self) -> Response:
         """Plan one failure (a fault's properties) or several (``{"faults": […]}``) → ``{"faults": [planned]}``."""
         body = json_body()
-        wanted: Any = body.get("faults", [body])
-        if not isinstance(wanted, list) or not all(isinstance(item, dict) for item in wanted):
-            raise ControlError(400, "faults must be a list of objects")
+        wanted = check(_SEVERAL, body).faults if "faults" in body else [check(_ONE, body)]
         added = [self.world.faults.add(item).view() for item in wanted]
         for fault in added:
             self.world.hub.publish("fault", fault)
@@ -52,10 +54,9 @@ class FaultControls(Controls):
         return json_response({"removed": True})
 
     @route("POST", "/refuse")
-    def refuse(self) -> Response:
-        """Refuse connections for ``{"seconds"}`` (ECONNREFUSED, also for the control API) → ``{"refusing"}``."""
-        seconds = seconds_of(json_body(), "seconds", 1.0)
+    def refuse(self, body: Refusal) -> Response:
+        """Refuse connections for ``{"seconds"?}`` (ECONNREFUSED, also for the control API) → ``{"refusing"}``."""
         if self.world.refuse_connections is None:
             raise ControlError(409, "only a listening emulator can refuse connections")
-        self.world.refuse_connections(seconds)
-        return json_response({"refusing": seconds})
+        self.world.refuse_connections(body.seconds)
+        return json_response({"refusing": body.seconds})

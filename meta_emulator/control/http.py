@@ -30,7 +30,7 @@ def json_response(body: JsonObject, status: int = 200) -> Response:
 def json_body() -> JsonObject:
     """Return the request's JSON object; an empty body is an empty object."""
     raw = request.get_data()
-    if not raw.strip():
+    if not raw:
         return {}
     try:
         parsed = orjson.loads(raw)
@@ -39,14 +39,6 @@ def json_body() -> JsonObject:
     if not isinstance(parsed, dict):
         raise ControlError(400, "the body must be a JSON object")
     return parsed
-
-
-def seconds_of(body: JsonObject, name: str, default: float) -> float:
-    """Return a number of seconds, not negative."""
-    value = body.get(name, default)
-    if not isinstance(value, (int, float)) or isinstance(value, bool) or value < 0:
-        raise ControlError(400, f"{name} must be a number of seconds")
-    return float(value)
 
 
 def find_phone(world: World, address: str) -> Phone:
@@ -63,24 +55,25 @@ def ensure_phone(world: World, address: str) -> Phone:
     phone = world.find_phone(number or address)
     if phone is None:
         if number is None:
-            raise ControlError(400, "a phone's wa_id is 5 to 20 digits")
+            status = 404 if addresses.is_bsuid(address) else 400
+            raise ControlError(status, "there is no such phone; a new one's wa_id is 5 to 20 digits")
         phone = world.add_phone(number)
     return phone
 
 
-def number_of(world: World, number_id: Any) -> BusinessNumber:
+def number_of(world: World, number_id: str | None) -> BusinessNumber:
     """Return the business number of this id, or the first one without an id."""
     if not number_id:
         return next(iter(world.numbers.values()))
-    number = world.numbers.get(str(number_id))
+    number = world.numbers.get(number_id)
     if number is None:
         raise ControlError(404, "there is no such business number")
     return number
 
 
-def message_of(world: World, wamid: Any) -> Message:
+def message_of(world: World, wamid: str) -> Message:
     """Return the message of this id; 404 where it is unknown."""
-    message = world.messages.get(str(wamid))
+    message = world.messages.get(wamid)
     if message is None:
         raise ControlError(404, "there is no such message")
     return message

@@ -9,6 +9,7 @@ from werkzeug.datastructures import FileStorage
 
 from meta_emulator import phone_actions, voice_note
 from meta_emulator.control.http import ControlError, ensure_phone, json_response, number_of
+from meta_emulator.control.queries import FileForm, UploadForm
 from meta_emulator.control.routes import Controls, route
 from meta_emulator.records import Media
 from meta_emulator.world import World
@@ -21,9 +22,12 @@ class MediaControls(Controls):
     """``/_emulator/media…`` and ``/_emulator/phones/{wa_id}/files``."""
 
     @route("POST", "/media")
-    def upload(self) -> Response:
-        """Store a file (multipart ``file``, ``voice``) → ``{"id", "mime_type", "size", "sha256"}``."""
-        media = _store_file(self.world, request.form.get("phone_number_id"))
+    def upload(self, form: UploadForm) -> Response:
+        """Store a file (multipart ``file``; ``phone_number_id``).
+
+        → ``{"id", "mime_type", "size", "sha256", "filename"}``.
+        """
+        media = _store_file(self.world, form.phone_number_id)
         return json_response(_view(media))
 
     @route("GET", "/media/<media_id>")
@@ -41,35 +45,35 @@ class MediaControls(Controls):
         return response
 
     @route("POST", "/phones/<wa_id>/files")
-    def send(self, wa_id: str) -> Response:
-        """Send a file from the phone (multipart ``file``; ``type``, ``caption``, ``voice``, ``phone_number_id``).
+    def send(self, wa_id: str, form: FileForm) -> Response:
+        """Send a file from the phone (multipart ``file``; ``type``, ``caption``, ``voice``, ``context``,
+        ``phone_number_id``).
 
         → ``{"id", "message"}``. A recorded voice note in WebM becomes ogg/opus.
         """
-        media = _store_file(self.world, request.form.get("phone_number_id"))
-        kind = request.form.get("type") or message_type_of(media.mime_type)
-        if kind not in phone_actions.MEDIA_TYPES:
-            raise ControlError(400, f"type must be one of {', '.join(phone_actions.MEDIA_TYPES)}")
-        content: dict[str, Any] = {"id": media.id, "filename": media.filename}
-        if caption := request.form.get("caption"):
-            content["caption"] = caption
+        media = _store_file(self.world, form.phone_number_id)
+        kind = form.type or message_type_of(media.mime_type)
+        content: dict[str, Any] = {"id": media.id}
+        if form.caption:
+            content["caption"] = form.caption
         if kind == "audio":
-            content["voice"] = request.form.get("voice", "") in ("1", "true")
-        if kind != "document":
-            content.pop("filename")
-        number = number_of(self.world, request.form.get("phone_number_id"))
+            content["voice"] = form.voice == "true"
+        if kind == "document":
+            content["filename"] = media.filename
         body: dict[str, Any] = {"type": kind, kind: content}
-        if quoted := request.form.get("context"):
-            body["context"] = {"id": quoted}
+        if form.context:
+            body["context"] = {"id": form.context}
+        number = number_of(self.world, form.phone_number_id)
         message = phone_actions.write(self.world, ensure_phone(self.world, wa_id), number, body)
         return json_response({"id": message.id, "message": message.view()})
 
 
-def message_type_of(mime_type: str) -> str:
+def message_type_of(mime_type: str) -> phone_actions.MediaType:
     """Return the message type for a file of this MIME type."""
     if mime_type == "image/webp":
         return "sticker"
-    for kind in ("image", "audio", "video"):
+    kinds: tuple[phone_actions.MediaType, ...] = ("image", "audio", "video")
+    for kind in kinds:
         if mime_type.startswith(f"{kind}/"):
             return kind
     return "document"

@@ -8,10 +8,12 @@ from collections import deque
 from collections.abc import Iterable
 
 import gevent
-from flask import Response, request
+from flask import Response
 
 from meta_emulator import addresses
-from meta_emulator.control.http import ControlError, JsonObject, json_body, json_response, seconds_of
+from meta_emulator.control.bodies import Settling
+from meta_emulator.control.http import ControlError, JsonObject, json_response
+from meta_emulator.control.queries import ExchangesQuery, SeenQuery, SettlingQuery
 from meta_emulator.control.routes import Controls, route
 from meta_emulator.control.world import number_view
 from meta_emulator.records import Exchange, SendAttempt
@@ -45,7 +47,7 @@ class ObservationControls(Controls):
         )
 
     @route("GET", "/seen")
-    def seen(self) -> Response:
+    def seen(self, query: SeenQuery) -> Response:
         """Return every POST to ``/messages`` in order, with counts and rates.
 
         Query: ``wa_id``, ``after`` (running number), ``limit`` (default 1,000), ``outcome``. → ``{"sends": [{n, at,
@@ -53,7 +55,7 @@ class ObservationControls(Controls):
         "outcomes": {outcome: n}, "accepted": {wa_id: n}, "busiest_second": {number_id: n}, "webhooks": {…}}``.
         ``accepted`` includes accepted messages whose response was lost. The query filters only ``sends``.
         """
-        chosen = _chosen(self.world.attempts)
+        chosen = _chosen(self.world.attempts, query)
         return json_response(
             {
                 "sends": [attempt.view() for attempt in chosen],
@@ -66,13 +68,13 @@ class ObservationControls(Controls):
         )
 
     @route("GET", "/exchanges")
-    def exchanges(self) -> Response:
+    def exchanges(self, query: ExchangesQuery) -> Response:
         """Return HTTP exchanges, newest last → ``{"exchanges"}``; ``?message=<wamid>``, ``?kind=``, ``?full=1``."""
-        message, kind = request.args.get("message"), request.args.get("kind")
         found = [
-            exchange.view() if request.args.get("full") else exchange.summary()
+            exchange.view() if query.full == "1" else exchange.summary()
             for exchange in tuple(self.world.exchanges)
-            if (not message or message in exchange.message_ids) and (not kind or exchange.kind == kind)
+            if (not query.message or query.message in exchange.message_ids)
+            and (not query.kind or exchange.kind == query.kind)
         ]
         return json_response({"exchanges": found})
 
@@ -86,14 +88,13 @@ class ObservationControls(Controls):
 
     @route("GET", "/settle")
     @route("POST", "/settle")
-    def settle(self) -> Response:
+    def settle(self, body: Settling, query: SettlingQuery) -> Response:
         """Wait until no webhook, timer or Graph call is pending, and ``quiet`` seconds after the last of them.
 
-        ``{"timeout": 10, "quiet": 0}`` (body or query) → ``{"settled", "waited", "pending", "timers"}``. Always 200.
+        ``{"timeout"?: 10, "quiet"?: 0}`` (body or query) → ``{"settled", "waited", "pending", "timers"}``. Always 200.
         """
-        body = json_body() or {name: _number(value) for name, value in request.args.items()}
-        timeout = min(seconds_of(body, "timeout", 10.0), _LONGEST_WAIT)
-        quiet = seconds_of(body, "quiet", 0.0)
+        timeout = min(body.timeout if query.timeout is None else query.timeout, _LONGEST_WAIT)
+        quiet = body.quiet if query.quiet is None else query.quiet
         started = time.monotonic()
         while not (settled := _is_settled(self.world, quiet)) and time.monotonic() - started < timeout:
             gevent.sleep(0.01)
@@ -133,17 +134,18 @@ def _webhooks(world: World) -> JsonObject:
     }
 
 
-def _chosen(attempts: deque[SendAttempt]) -> list[SendAttempt]:
-    wa_id, outcome = request.args.get("wa_id"), request.args.get("outcome")
+def _chosen(attempts: deque[SendAttempt], query: SeenQuery) -> list[SendAttempt]:
+    wa_id = query.wa_id
     if wa_id and (digits := addresses.digits(wa_id)):
         wa_id = addresses.wa_id(digits)
-    after, limit = int(request.args.get("after", 0)), int(request.args.get("limit", 1000))
     found = [
         attempt
         for attempt in tuple(attempts)
-        if attempt.n > after and (not wa_id or attempt.wa_id == wa_id) and (not outcome or attempt.outcome == outcome)
+        if attempt.n > query.after
+        and (not wa_id or attempt.wa_id == wa_id)
+        and (not query.outcome or attempt.outcome == query.outcome)
     ]
-    return found[:limit]
+    return found[: query.limit]
 
 
 def _busiest_second(attempts: Iterable[SendAttempt]) -> dict[str, int]:
@@ -159,10 +161,3 @@ def _busiest_second(attempts: Iterable[SendAttempt]) -> dict[str, int]:
             window.popleft()
         worst[attempt.number_id] = max(worst.get(attempt.number_id, 0), len(window))
     return worst
-
-
-def _number(text: str) -> float | str:
-    try:
-        return float(text)
-    except ValueError:
-        return text

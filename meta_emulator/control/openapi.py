@@ -8,23 +8,21 @@ from collections.abc import Iterable
 from typing import Any
 
 from flask import Response
+from pydantic import TypeAdapter
 
 from meta_emulator.control.http import json_response
-from meta_emulator.control.property_types import NAMED, WHOLE, type_of
+from meta_emulator.control.property_types import NAMED, WHOLE, path_type, type_of
 from meta_emulator.control.routes import Controls, Route, route
 
 _PARAMETER = re.compile(r"<(?:(int):)?(\w+)>")
-# A docstring begins "Do this: ``{"name", "other"?}`` → …"; the braces before the arrow are the request body.
-_BODY = re.compile(r"^[^→]*?``(\{.*?\})``", re.DOTALL)
 _BRACES = re.compile(r"``(\{.*?\})``", re.DOTALL)
 # What stands in an object inside the answer, such as the properties of its items.
 _NESTED = re.compile(r"(?<=.)\{[^{}]*\}", re.DOTALL)
 _PROPERTY = re.compile(r'"(\w+)"(\??)(?=[,:}\s])')
 _SUMMARY_END = re.compile(r":|\.(?=\s|$)|→| ``\{|\(\``\{|, at most")
 _VALUES = re.compile(r'\[[^\]]*\]|:\s*\{[^}]*\}|:\s*"[^"]*"(?:\s*\|\s*"[^"]*")*')
-_MULTIPART = re.compile(r"\(multipart(.*?)\)", re.DOTALL)
-_QUERY = re.compile(r"``[?&](\w+)=")
 
+_FILE = {"type": "string", "format": "binary", "minLength": 1}
 _ERROR = {
     "description": "A sentence that says what is wrong.",
     "content": {
@@ -47,9 +45,10 @@ class DescriptionControls(Controls):
 def describe(routes: Iterable[Route]) -> dict[str, Any]:
     """Return the OpenAPI 3.1 document of these routes."""
     paths: dict[str, dict[str, Any]] = {}
+    schemas: dict[str, Any] = {}
     for each in routes:
         path = "/_emulator" + _PARAMETER.sub(r"{\2}", each.path)
-        paths.setdefault(path, {})[each.method.lower()] = _operation(each)
+        paths.setdefault(path, {})[each.method.lower()] = _operation(each, schemas)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -58,10 +57,11 @@ def describe(routes: Iterable[Route]) -> dict[str, Any]:
             "description": "What tests and the phone page do to the emulated world. It has no login.",
         },
         "paths": dict(sorted(paths.items())),
+        "components": {"schemas": dict(sorted(schemas.items()))},
     }
 
 
-def _operation(found: Route) -> dict[str, Any]:
+def _operation(found: Route, schemas: dict[str, Any]) -> dict[str, Any]:
     text = inspect.cleandoc(found.view.__doc__ or "")
     summary = _SUMMARY_END.split(text, maxsplit=1)[0].replace("``", "`").strip()
     if summary in ("", "Return"):
@@ -71,59 +71,71 @@ def _operation(found: Route) -> dict[str, Any]:
         "tags": [found.group],
         "summary": summary.split("\n")[0],
         "description": text,
-        "parameters": [*_path_parameters(found.path), *_query_parameters(text)],
-        "responses": {
-            "200": {
-                "description": "Done.",
-                "content": {"application/json": {"schema": _answer(found, text)}},
-            },
-            "default": _ERROR,
-        },
+        "parameters": [*_path_parameters(found.path), *_query_parameters(found, schemas)],
+        "responses": {"200": {"description": "Done.", "content": _answer(found, text)}, "default": _ERROR},
     }
-    if found.method in ("POST", "PATCH"):
-        operation["requestBody"] = _request_body(found, text)
+    if found.form is not None:
+        schema = _schema(found.form, schemas, inline=True)
+        properties = {"file": _FILE} | {name: _without_null(each) for name, each in schema["properties"].items()}
+        form = {"type": "object", "properties": properties, "required": ["file"]}
+        operation["requestBody"] = {"required": True, "content": {"multipart/form-data": {"schema": form}}}
+    elif found.body is not None and found.method != "GET":
+        schema = _schema(found.body, schemas)
+        content = {"application/json": {"schema": schema}}
+        operation["requestBody"] = {"required": _needs_body(schema, schemas), "content": content}
     return operation
 
 
 def _path_parameters(path: str) -> list[dict[str, Any]]:
     return [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "integer" if kind else "string"}}
+        {"name": name, "in": "path", "required": True, "schema": path_type(kind, name)}
         for kind, name in _PARAMETER.findall(path)
     ]
 
 
-def _query_parameters(text: str) -> list[dict[str, Any]]:
-    return [{"name": name, "in": "query", "schema": {"type": "string"}} for name in dict.fromkeys(_QUERY.findall(text))]
+def _query_parameters(found: Route, schemas: dict[str, Any]) -> list[dict[str, Any]]:
+    if found.query is None:
+        return []
+    properties = _schema(found.query, schemas, inline=True)["properties"]
+    return [{"name": name, "in": "query", "schema": _without_null(schema)} for name, schema in properties.items()]
+
+
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a parameter that may be left out: None to the code, and no null to a caller."""
+    return next((each for each in schema.get("anyOf", ()) if each != {"type": "null"}), schema)
+
+
+def _schema(kind: TypeAdapter[Any], schemas: dict[str, Any], *, inline: bool = False) -> dict[str, Any]:
+    """Return the schema of a type; what it refers to, and the type itself unless ``inline``, goes to ``schemas``."""
+    schema = kind.json_schema(ref_template="#/components/schemas/{model}")
+    schemas.update(schema.pop("$defs", {}))
+    if inline or "title" not in schema:
+        return schema
+    schemas[schema["title"]] = schema
+    return {"$ref": f"#/components/schemas/{schema['title']}"}
+
+
+def _needs_body(schema: dict[str, Any], schemas: dict[str, Any]) -> bool:
+    referred = schemas[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
+    return bool(referred.get("required") or referred.get("anyOf"))
 
 
 def _answer(found: Route, text: str) -> dict[str, Any]:
-    """Return the schema of an answer: what stands behind the arrow, or first where there is none."""
+    """Return the content of an answer: what stands behind the arrow, or first where there is none."""
+    if text.startswith("Return the bytes"):
+        return {"*/*": {"schema": {"type": "string", "format": "binary"}}}
     operation = f"{found.method} {found.path}"
     _, arrow, rest = text.partition("→")
     known = WHOLE.get(operation) or next((NAMED[name] for name in NAMED if rest.strip().startswith(name)), None)
     if known is not None:
-        return {"type": "object", "properties": known}
+        return {"application/json": {"schema": {"type": "object", "properties": known}}}
     if not arrow and found.method == "GET":
         rest = text
     braces = _BRACES.search(rest)
-    return _object(operation, _NESTED.sub("", braces[1]) if braces else "")
+    return {"application/json": {"schema": _object(operation, _NESTED.sub("", braces[1]) if braces else "")}}
 
 
 def _object(operation: str, braces: str) -> dict[str, Any]:
     names = dict.fromkeys(name for name, _ in _PROPERTY.findall(_VALUES.sub("", braces)))
     properties = {name: type_of(operation, name) for name in names}
     return {"type": "object", "properties": properties, "additionalProperties": True}
-
-
-def _request_body(found: Route, text: str) -> dict[str, Any]:
-    if "multipart" in text:
-        properties: dict[str, Any] = {"file": {"type": "string", "format": "binary"}}
-        for name in re.findall(r"``(\w+)``", _MULTIPART.findall(text)[0]):
-            properties.setdefault(name, {"type": "string"})
-        form = {"type": "object", "properties": properties, "required": ["file"]}
-        return {"content": {"multipart/form-data": {"schema": form}}}
-    operation = f"{found.method} {found.path}"
-    body = _BODY.match(text)
-    schema = _object(operation, body[1] if body else "")
-    schema["properties"] = WHOLE.get(operation, {}) | schema["properties"]
-    return {"content": {"application/json": {"schema": schema}}}

@@ -1,43 +1,33 @@
-"""Types of the properties in bodies and answers of the control API, by name, for its OpenAPI description."""
+"""Types of the control API's answers and paths, by name, for its OpenAPI description."""
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import Any, Final
 
 from meta_emulator.behaviour import Behaviour
-from meta_emulator.seed import NUMBER_PROPERTIES, PHONE_PROPERTIES
+from meta_emulator.limits import LimitSettings
+from meta_emulator.property_check import PHONE_PATTERN, Properties
+from meta_emulator.seed import NumberProperties, PhoneProperties
 
 Schema = dict[str, Any]
 
-_JSON: Final[dict[type, str]] = {str: "string", int: "integer", float: "number", bool: "boolean", list: "array"}
-
 _NAMES: Final[dict[str, str]] = {
-    "string": "access_token action announce app_id app_secret batching call_id callback_url customer digits display "
-    "details emoji field id message_id mime_type new_role owner phase_name phone_number_id previous_role reason "
-    "sha256 state subject text url user_id parent_user_id value_name verified_name verify_token wa_id name language "
-    "category",
-    "integer": "chunk_order code contacts cursor daily duplicates hits n pending phase progress read size skipped "
-    "timers total version unread",
-    "number": "advance ahead drain now quiet rate refusing seconds timeout waited at",
-    "boolean": "all ended held include_from ok pair removed reset send_statuses settled shuffle statuses "
-    "test_numbers throughput window",
-    "array": "accounts components conversations exchanges faults groups message_ids participants phones sends spent "
-    "steps templates wa_ids",
-    "object": "accepted added busiest_second clock endpoints kinds message outcomes phone threads webhooks",
+    "string": "access_token app_id app_secret batching call_id callback_url filename id mime_type sha256 subject "
+    "verify_token name language category",
+    "integer": "contacts cursor duplicates pending read size skipped timers total version",
+    "number": "ahead drain now rate refusing seconds waited",
+    "boolean": "ended held ok removed reset settled shuffle statuses",
+    "array": "components",
+    "object": "accepted added busiest_second clock endpoints kinds message outcomes phone webhooks",
 }
 _TYPES: Final[dict[str, Schema]] = {name: {"type": kind} for kind, names in _NAMES.items() for name in names.split()}
-_TYPES["button"] = {"type": ["integer", "string"], "description": "Its position from 0, id, payload or text."}
-_TYPES["row"] = {"type": "string", "description": "Its id or title."}
 _TYPES["error"] = {"type": ["string", "null"]}
 _TYPES["body"] = {"type": ["string", "null"]}
 _TYPES["status"] = {"type": "string"}
-_TYPES["value"] = {"type": ["string", "object"]}
 _TYPES["phone_number_ids"] = {"type": "array", "items": {"type": "string"}}
 _TYPES["messages"] = {"type": "array", "items": {"type": "object"}}
 _TYPES["numbers"] = {"type": "array", "items": {"type": "object"}}
 _TYPES["participants"] = {"type": "array", "items": {"type": "string"}}
-_TYPES["message_ids"] = _TYPES["wa_ids"] = {"type": "array", "items": {"type": "string"}}
 for _name in (
     "accounts",
     "conversations",
@@ -71,29 +61,34 @@ def type_of(operation: str, name: str) -> Schema:
     return _ELSEWHERE.get((operation, name)) or _TYPES[name]
 
 
-def _of(properties: dict[str, type]) -> dict[str, Schema]:
-    return {name: {"type": _JSON[kind]} for name, kind in properties.items()}
+def path_type(kind: str, name: str) -> Schema:
+    """Return the schema of a part of a path; ``kind`` is Flask's converter."""
+    if kind == "int":
+        return {"type": "integer", "minimum": 0}
+    if name == "wa_id":
+        return {"type": "string", "pattern": PHONE_PATTERN}
+    return {"type": "string", "pattern": "^[^/]+$"}
+
+
+def _of(properties: type[Properties]) -> dict[str, Schema]:
+    found: dict[str, Schema] = properties.model_json_schema()["properties"]
+    return {name: {"type": schema["type"]} for name, schema in found.items() if "type" in schema}
 
 
 PHONE: Final[dict[str, Schema]] = {
     "wa_id": {"type": "string"},
-    **_of(PHONE_PROPERTIES),
+    **_of(PhoneProperties),
     "user_id": _TEXT_OR_NONE,
     "parent_user_id": _TEXT_OR_NONE,
     "username": _TEXT_OR_NONE,
 }
 NUMBER: Final[dict[str, Schema]] = {
     "id": {"type": "string"},
-    **_of(NUMBER_PROPERTIES),
+    **_of(NumberProperties),
     "test_recipients": {"type": ["array", "null"], "items": {"type": "string"}},
 }
-BEHAVIOUR: Final[dict[str, Schema]] = {
-    each.name: {"type": "number" if isinstance(each.default, float) else _JSON[type(each.default)]}
-    for each in fields(Behaviour)
-}
-LIMITS: Final[dict[str, Schema]] = {
-    name: _TYPES[name] for name in ("throughput", "pair", "window", "test_numbers", "daily")
-}
+BEHAVIOUR: Final[dict[str, Schema]] = _of(Behaviour)
+LIMITS: Final[dict[str, Schema]] = _of(LimitSettings)
 NAMED: Final[dict[str, dict[str, Schema]]] = {
     "the phone": PHONE,
     "the number": NUMBER,
@@ -112,4 +107,4 @@ WHOLE: Final[dict[str, dict[str, Schema]]] = {
     "POST /numbers": NUMBER,
     "PATCH /numbers/<number_id>": NUMBER,
 }
-"""Calls whose body, and answer, is one of these objects."""
+"""Calls whose answer is one of these objects."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from flask import Response, request
+from flask import Response
 
 from meta_emulator.control.http import json_response
+from meta_emulator.control.queries import RecordingQuery
 from meta_emulator.control.routes import Controls, route
 from meta_emulator.recording import record_session
 
@@ -13,7 +14,7 @@ class RecordingControls(Controls):
     """``/_emulator/recording``."""
 
     @route("GET", "/recording")
-    def recording(self) -> Response:
+    def recording(self, query: RecordingQuery) -> Response:
         """Return the session's webhooks and Graph calls without personal details; ``?texts=1`` keeps texts.
 
         → ``{"version", "steps": [{"at", "webhook"} or {"at", "call"}], "skipped"}``, of the exchanges that are kept.
@@ -23,6 +24,6 @@ class RecordingControls(Controls):
             tuple(world.exchanges),
             numbers={number.id: number.digits for number in world.numbers.values()},
             account_id=world.config.business_account_id,
-            keep_texts=request.args.get("texts") == "1",
+            keep_texts=query.texts == "1",
         )
         return json_response(found)

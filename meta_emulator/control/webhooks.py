@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Response
+from pydantic import TypeAdapter
 
 from meta_emulator.callback_client import CallbackResponse
+from meta_emulator.control.bodies import Callback, Change, Handshake, PayloadPost, RawPost
 from meta_emulator.control.http import ControlError, JsonObject, json_body, json_response, number_of
 from meta_emulator.control.routes import Controls, route
 from meta_emulator.envelopes import Update, management_update
+from meta_emulator.property_check import check
 from meta_emulator.world import World
+
+_PAYLOAD: TypeAdapter[PayloadPost | RawPost] = TypeAdapter(PayloadPost)
+_RAW: TypeAdapter[PayloadPost | RawPost] = TypeAdapter(RawPost)
 
 # The fixed body of the dashboard's Test button (reference 5.9); its message id has no ``wamid.`` prefix.
 _TEST_VALUE: JsonObject = {
@@ -45,25 +49,23 @@ class WebhookControls(Controls):
         return json_response({"held": False, "pending": self.world.webhooks.pending})
 
     @route("POST", "/webhooks/handshake")
-    def handshake(self) -> Response:
+    def handshake(self, body: Handshake) -> Response:
         """Send the verification request: ``{"url"?, "verify_token"?}`` → ``{"ok", "status", "error", "seconds"}``."""
-        body = json_body()
-        url = str(body.get("url") or self.world.callback_url)
+        url = body.url or self.world.callback_url
         if not url:
             raise ControlError(409, "no callback is set")
-        response = self.world.webhooks.handshake(
-            url, str(body.get("verify_token", self.world.credentials.verify_token))
-        )
+        word = self.world.credentials.verify_token if body.verify_token is None else body.verify_token
+        response = self.world.webhooks.handshake(url, word)
         return json_response({"ok": not response.error, **_response_json(response)})
 
     @route("POST", "/webhooks/callback")
-    def callback(self) -> Response:
-        """Set the app's callback without a handshake: ``{"url"}``, empty for none → ``{"callback_url"}``."""
-        self.world.callback_url = str(json_body().get("url", ""))
+    def callback(self, body: Callback) -> Response:
+        """Set the app's callback without a handshake: ``{"url"?}``, empty for none → ``{"callback_url"}``."""
+        self.world.callback_url = body.url
         self.world.subscribed = bool(self.world.callback_url)
         return json_response({"callback_url": self.world.callback_url})
 
-    @route("POST", "/webhooks/post")
+    @route("POST", "/webhooks/post", described_by=PayloadPost | RawPost)
     def post(self) -> Response:
         """POST once, without queue and retries → ``{"status", "body", "error", "seconds"}``.
 
@@ -71,33 +73,23 @@ class WebhookControls(Controls):
         ``"other_bytes": true`` encodes the same payload differently.
         """
         body = json_body()
-        url = self.world.callback_url
+        wanted = check(_RAW if "raw" in body else _PAYLOAD, body)
+        url, webhooks = self.world.callback_url, self.world.webhooks
         if not url:
             raise ControlError(409, "no callback is set")
-        signature = body.get("signature", "good")
-        if signature not in ("good", "wrong", "none"):
-            raise ControlError(400, "signature must be good, wrong or none")
-        if isinstance(body.get("raw"), str):
-            response = self.world.webhooks.post_bytes(url, body["raw"].encode(), signature=signature)
-        elif isinstance(body.get("payload"), dict):
-            response = self.world.webhooks.post(
-                url, body["payload"], other_bytes=bool(body.get("other_bytes")), signature=signature
-            )
+        if isinstance(wanted, RawPost):
+            response = webhooks.post_bytes(url, wanted.raw.encode(), signature=wanted.signature)
         else:
-            raise ControlError(400, "payload or raw is needed")
+            response = webhooks.post(url, wanted.payload, other_bytes=wanted.other_bytes, signature=wanted.signature)
         return json_response(_response_json(response))
 
     @route("POST", "/webhooks/change")
-    def change(self) -> Response:
+    def change(self, body: Change) -> Response:
         """Queue a change: ``{"field", "value", "phone_number_id"?, "customer"?}`` → ``{"pending"}``.
 
         Signed, retried and batched like all others: management fields, unknown fields, custom values.
         """
-        body = json_body()
-        field, value = body.get("field"), body.get("value")
-        if not isinstance(field, str) or not isinstance(value, dict):
-            raise ControlError(400, "field (text) and value (object) are needed")
-        self.world.webhooks.enqueue(_update(self.world, field, value, body))
+        self.world.webhooks.enqueue(_update(self.world, body))
         return json_response({"pending": self.world.webhooks.pending})
 
     @route("POST", "/webhooks/test")
@@ -112,11 +104,11 @@ class WebhookControls(Controls):
         )
 
 
-def _update(world: World, field: str, value: dict[str, Any], body: JsonObject) -> Update:
-    if field != "messages":
-        return management_update(world.config.business_account_id, field, value, world.clock.now())
-    number = number_of(world, body.get("phone_number_id"))
-    return Update(number.account_id, field, value, number_id=number.id, customer=str(body.get("customer", "")))
+def _update(world: World, wanted: Change) -> Update:
+    if wanted.field != "messages":
+        return management_update(world.config.business_account_id, wanted.field, wanted.value, world.clock.now())
+    number = number_of(world, wanted.phone_number_id)
+    return Update(number.account_id, wanted.field, wanted.value, number_id=number.id, customer=wanted.customer)
 
 
 def _response_json(response: CallbackResponse) -> JsonObject:

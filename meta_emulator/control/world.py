@@ -5,9 +5,12 @@ from __future__ import annotations
 from flask import Response, request
 
 from meta_emulator import seed
-from meta_emulator.control.http import ControlError, JsonObject, json_body, json_response, number_of, seconds_of
+from meta_emulator.behaviour import Behaviour
+from meta_emulator.control.bodies import Advance, LimitChanges, Reset, Secrets, TokenState
+from meta_emulator.control.http import JsonObject, json_body, json_response, number_of
 from meta_emulator.control.routes import Controls, route
 from meta_emulator.records import BusinessNumber
+from meta_emulator.seed import NewNumber, NumberProperties
 from meta_emulator.world import World
 
 # (subcode, message) of the error for an unusable token (reference 1.6).
@@ -24,17 +27,16 @@ class WorldControls(Controls):
     """``/_emulator/reset``, ``seed``, ``clock``, ``limits``, ``behaviour``, ``token``, ``numbers``."""
 
     @route("POST", "/reset")
-    def reset(self) -> Response:
+    def reset(self, body: Reset) -> Response:
         """Reset and seed again: ``{"callback_url"?}`` → ``{"reset": true}``; by default the callback stays."""
-        callback = json_body().get("callback_url")
-        if callback is not None:
-            self.world.callback_url = str(callback)
+        if body.callback_url is not None:
+            self.world.callback_url = body.callback_url
             self.world.account_override = ""
-            self.world.subscribed = bool(callback)
+            self.world.subscribed = bool(body.callback_url)
         seed.reset_world(self.world)
         return json_response({"reset": True})
 
-    @route("POST", "/seed")
+    @route("POST", "/seed", described_by=seed.Seed)
     def add_seed(self) -> Response:
         """Apply a seed in YAML or JSON → ``{"added": {part: n}}``."""
         return json_response({"added": seed.apply(self.world, seed.parse(request.get_data(as_text=True)))})
@@ -45,9 +47,9 @@ class WorldControls(Controls):
         return json_response(_clock(self.world))
 
     @route("POST", "/clock")
-    def advance(self) -> Response:
-        """Advance the clock: ``{"advance": seconds}``; due timers run now."""
-        self.world.clock.advance(seconds_of(json_body(), "advance", 0))
+    def advance(self, body: Advance) -> Response:
+        """Advance the clock: ``{"advance"?: seconds}``; due timers run now."""
+        self.world.clock.advance(body.advance)
         self.world.timers.wake()
         return json_response(_clock(self.world))
 
@@ -57,15 +59,13 @@ class WorldControls(Controls):
         return json_response(self.world.limits.settings.view())
 
     @route("POST", "/limits")
-    def switch_limits(self) -> Response:
+    def switch_limits(self, body: LimitChanges) -> Response:
         """Change limits by name → all of them; ``{"all": false}`` switches every one off."""
-        body = json_body()
-        everything = body.pop("all", None)
+        wanted = body.given()
+        everything = wanted.pop("all", None)
         if everything is not None:
-            if not isinstance(everything, bool):
-                raise ControlError(400, "all must be true or false")
-            body = {**dict.fromkeys(("throughput", "pair", "window", "test_numbers"), everything), **body}
-        self.world.limits.update(body)
+            wanted = {**dict.fromkeys(("throughput", "pair", "window", "test_numbers"), everything), **wanted}
+        self.world.limits.update(wanted)
         return json_response(self.world.limits.settings.view())
 
     @route("GET", "/behaviour")
@@ -73,34 +73,28 @@ class WorldControls(Controls):
         """Return every option of ``Behaviour``."""
         return json_response(self.world.behaviour.view())
 
-    @route("POST", "/behaviour")
+    @route("POST", "/behaviour", described_by=Behaviour)
     def set_behaviour(self) -> Response:
         """Change options by name → all of them."""
         self.world.behaviour = self.world.behaviour.with_changes(json_body())
         return json_response(self.world.behaviour.view())
 
     @route("POST", "/token")
-    def token(self) -> Response:
+    def token(self, body: TokenState) -> Response:
         """Set the token's state: ``{"state": "valid" | "expired" | "revoked" | "uninstalled" | "malformed"}``."""
-        state = json_body().get("state", "valid")
-        if state not in TOKEN_STATES:
-            raise ControlError(400, f"state must be one of {', '.join(TOKEN_STATES)}")
-        self.world.token_error = TOKEN_STATES[state]
-        return json_response({"state": state})
+        self.world.token_error = TOKEN_STATES[body.state]
+        return json_response({"state": body.state})
 
     @route("POST", "/secret")
-    def change_secret(self) -> Response:
+    def change_secret(self, body: Secrets) -> Response:
         """Change ``{"app_secret"?, "access_token"?, "verify_token"?}`` until the next reset → the names changed.
 
         Webhooks are signed with the new secret at once, so a rotation of the service's secrets can be rehearsed.
         """
-        body = json_body()
-        for name, value in body.items():
-            if name not in ("app_secret", "access_token", "verify_token") or not isinstance(value, str) or not value:
-                raise ControlError(400, "app_secret, access_token and verify_token can be set to a text")
-        for name, value in body.items():
+        wanted = body.given()
+        for name, value in wanted.items():
             setattr(self.world.credentials, name, value)
-        return json_response({"changed": sorted(body)})
+        return json_response({"changed": sorted(wanted)})
 
     @route("GET", "/numbers")
     def numbers(self) -> Response:
@@ -108,15 +102,15 @@ class WorldControls(Controls):
         return json_response({"numbers": [number_view(number) for number in self.world.numbers.values()]})
 
     @route("POST", "/numbers")
-    def add_number(self) -> Response:
+    def add_number(self, body: NewNumber) -> Response:
         """Add or change a business number: ``{"id", …properties}`` → the number."""
-        return json_response(number_view(seed.change_business_number(self.world, json_body())))
+        return json_response(number_view(seed.change_business_number(self.world, body.id, body)))
 
     @route("PATCH", "/numbers/<number_id>")
-    def change_number(self, number_id: str) -> Response:
+    def change_number(self, number_id: str, body: NumberProperties) -> Response:
         """Change a number: messages_per_second, test_recipients, registered, quality_rating … → the number."""
         number_of(self.world, number_id)
-        return json_response(number_view(seed.change_business_number(self.world, {**json_body(), "id": number_id})))
+        return json_response(number_view(seed.change_business_number(self.world, number_id, body)))
 
 
 def number_view(number: BusinessNumber) -> JsonObject:

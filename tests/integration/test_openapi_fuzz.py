@@ -13,10 +13,11 @@ import redis
 import requests_mock
 import schemathesis
 import structlog
-from schemathesis.engine import Status, events, from_schema
+from schemathesis.engine import from_schema
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from tests.keys import PREFIX
+from tests.schema_failures import failures_and_operations
 from wa_service import runtime as wiring
 from wa_service.config import settings
 from wa_service.config.web_options import WebOptions
@@ -170,21 +171,7 @@ def described_api(valkey_url: str, redis_client: redis.Redis) -> Iterator[Any]:
 
 
 def test_the_api_is_what_its_description_says(described_api: Any) -> None:
-    failures: list[str] = []
-    tested: set[str] = set()
-    for event in from_schema(described_api).execute():
-        if isinstance(event, events.ScenarioFinished):
-            tested.add(str(event.recorder.label))
-            for case_id, checks in event.recorder.checks.items():
-                case = event.recorder.cases[case_id].value
-                failures += [_told(case, check) for check in checks if check.status is Status.FAILURE]
-        if isinstance(event, events.NonFatalError | events.FatalError):
-            failures.append(str(event))
+    failures, tested = failures_and_operations(from_schema(described_api).execute())
 
-    assert not failures, "\n\n".join(dict.fromkeys(failures))
+    assert not failures, "\n\n".join(failures)
     assert len(tested) >= OPERATIONS, f"only {sorted(tested)} were tested in the time that it has"
-
-
-def _told(case: Any, check: Any) -> str:
-    failure = check.failure_info.failure
-    return f"{check.name}: {failure.title}\n{failure.message}\n{check.failure_info.code_sample}"

@@ -39,16 +39,26 @@ def test_operations_have_a_unique_id_a_summary_and_their_path_parameters(documen
 
 
 @pytest.mark.parametrize(
-    ("path", "properties"),
+    ("path", "properties", "required"),
     [
-        ("phones/{wa_id}/press", {"message_id", "button"}),
-        ("phones/{wa_id}/owner", {"owner", "previous_role", "new_role"}),
-        ("clock", {"advance"}),
+        ("phones/{wa_id}/press", {"message_id", "button"}, ["message_id", "button"]),
+        ("phones/{wa_id}/owner", {"owner", "previous_role", "new_role", "phone_number_id"}, ["owner"]),
+        ("clock", {"advance"}, []),
     ],
 )
-def test_a_request_body_names_its_properties(document: dict[str, Any], path: str, properties: set[str]) -> None:
+def test_a_request_body_names_its_properties(
+    document: dict[str, Any], path: str, properties: set[str], required: list[str]
+) -> None:
     body = document["paths"][f"/_emulator/{path}"]["post"]["requestBody"]
-    assert set(body["content"]["application/json"]["schema"]["properties"]) == properties
+    schema = _referred(document, body["content"]["application/json"]["schema"])
+    assert set(schema["properties"]) == properties
+    assert schema.get("required", []) == required
+    assert body["required"] is bool(required)
+
+
+@pytest.mark.parametrize("name", ["name", "user_id", "auto_deliver", "wa_id"])
+def test_a_named_body_says_what_its_properties_are(document: dict[str, Any], name: str) -> None:
+    assert _described(document["components"]["schemas"]["NewPhone"]["properties"][name])
 
 
 def test_the_long_poll_has_its_query(document: dict[str, Any]) -> None:
@@ -72,8 +82,21 @@ def test_every_property_of_bodies_and_answers_has_a_type(document: dict[str, Any
         for method, operation in item.items():
             contents = [operation["responses"]["200"], operation.get("requestBody", {"content": {}})]
             for media in (media for each in contents for media in each["content"].values()):
-                untyped += [(method, path, name) for name, of in media["schema"]["properties"].items() if not of]
+                for schema in media["schema"].get("anyOf", [media["schema"]]):
+                    properties = _referred(document, schema).get("properties", {})
+                    untyped += [(method, path, name) for name, of in properties.items() if not _described(of)]
     assert untyped == []
+
+
+def _referred(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = schema
+    for part in schema["$ref"].split("/")[1:] if "$ref" in schema else ():
+        found = (document if found is schema else found)[part]
+    return found
+
+
+def _described(schema: dict[str, Any]) -> bool:
+    return bool({"type", "anyOf", "enum", "const", "$ref"} & set(schema))
 
 
 @pytest.mark.parametrize(

@@ -76,12 +76,22 @@ def test_a_fault_by_chance_repeats_itself_from_the_same_seed() -> None:
         {"kind": "error", "count": "many"},
         {"kind": "error", "colour": "red"},
         {"kind": "error", "probability": 2},
+        {"kind": "error", "retry_after": -1},
+        {"kind": "error", "retry_after": "7\r\nSet-Cookie: a=b"},
+        {"kind": "error", "status": 99},
+        {"kind": "error", "faults": []},
         {},
     ],
 )
 def test_a_fault_that_makes_no_sense_is_refused(meta: Emulator, wanted: dict[str, Any]) -> None:
     answer = meta.control("POST", "faults", wanted)
     assert (answer.status_code, list(answer.json or ())) == (400, ["error"])
+
+
+@pytest.mark.parametrize("retry_after", ["7", 7])
+def test_a_pause_is_given_as_text_or_as_a_number(meta: Emulator, retry_after: str | int) -> None:
+    meta.do("faults", {"kind": "error", "retry_after": retry_after})
+    assert meta.text().headers["Retry-After"] == "7"
 
 
 def test_an_error_is_metas_object_with_what_was_planned(meta: Emulator) -> None:

@@ -165,7 +165,7 @@ def test_a_button_is_pressed_by_position_id_or_title(meta: Emulator, button: Any
 def test_a_button_that_is_not_there_cannot_be_pressed(meta: Emulator) -> None:
     wamid = meta.sent({"type": "interactive", "interactive": buttons(reply())})
     answer = meta.control("POST", f"phones/{ANA}/press", {"message_id": wamid, "button": 7})
-    assert (answer.status_code, answer.json) == (400, {"error": "this message has no such button"})
+    assert (answer.status_code, answer.json) == (409, {"error": "this message has no such button"})
 
 
 @pytest.mark.parametrize("wanted", ["row-2", "Row 2"])

@@ -124,4 +124,4 @@ def test_all_limits_go_off_at_once(meta: Emulator) -> None:
 def test_an_unknown_limit_is_named(meta: Emulator) -> None:
     answer = meta.control("POST", "limits", {"speed": True})
     assert answer.status_code == 400
-    assert "unknown limit: speed" in answer.json["error"]
+    assert "unknown property: speed" in answer.json["error"]

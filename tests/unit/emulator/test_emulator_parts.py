@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import gevent
@@ -10,7 +11,7 @@ import pytest
 from meta_emulator import EmulatorConfig, UnsafeBindError, addresses, seed
 from meta_emulator.clock import Clock, Timers
 from meta_emulator.event_hub import EventHub, WorldEvent
-from meta_emulator.seed import SeedError
+from meta_emulator.property_check import WrongPropertyError
 from tests.unit.emulator.emulated import ACCOUNT, ANA, NUMBER, Emulator
 
 
@@ -198,12 +199,24 @@ def test_a_seed_comes_over_http_too(fresh: Emulator) -> None:
         "numbers: [{id: abc}]",
         "templates: [{name: a}]",
         "a: [",
+        "~",
+        '{"phones": [{"wa_id": "447700900129", "name": "\\ud800"}]}',
     ],
 )
 def test_a_seed_that_makes_no_sense_is_refused(fresh: Emulator, text: str) -> None:
-    with pytest.raises(SeedError):
+    with pytest.raises(WrongPropertyError):
         seed.apply(fresh.world, seed.parse(text))
     assert fresh.control("POST", "seed", data=text.encode()).status_code == 400
+
+
+def test_an_escaped_emoji_in_a_seed_of_json_is_one_character(fresh: Emulator) -> None:
+    fresh.control("POST", "seed", data=json.dumps({"phones": [{"wa_id": "447700900126", "name": "Ana 🎉"}]}).encode())
+    assert fresh.control("GET", "phones/447700900126").json["name"] == "Ana 🎉"
+
+
+def test_a_seed_tells_how_many_of_each_part_it_had(fresh: Emulator) -> None:
+    added = fresh.control("POST", "seed", data=b"limits: {pair: false, daily: 5}\nphones: [{wa_id: 447700900127}]")
+    assert {part: count for part, count in added.json["added"].items() if count} == {"limits": 2, "phones": 1}
 
 
 def test_a_seed_applied_twice_changes_existing_objects(fresh: Emulator) -> None:

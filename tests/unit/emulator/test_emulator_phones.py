@@ -108,6 +108,45 @@ def test_a_reaction_sits_on_the_message_until_it_is_taken_back(meta: Emulator) -
     assert (before["reactions"], "reactions" in after) == ({ANA: "👍"}, False)
 
 
+def test_a_phone_is_found_by_the_user_id_it_was_given(fresh: Emulator) -> None:
+    assert fresh.control("PATCH", f"phones/{ANA}", {"user_id": "GB.77"}).json["user_id"] == "GB.77"
+    assert fresh.control("GET", "phones/GB.77").json["wa_id"] == ANA
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("PATCH", "phones/15550102030", {}),
+        ("POST", "phones", {"wa_id": "15550102030"}),
+        ("POST", "phones", {"wa_id": "447700900199"}),
+        ("POST", "phones/15550102030/user_id", {}),
+        ("POST", "phones/15550102030/number", {"wa_id": "447700900198"}),
+    ],
+)
+def test_a_user_id_belongs_to_one_phone(fresh: Emulator, method: str, path: str, body: dict[str, Any]) -> None:
+    user_id = fresh.control("GET", f"phones/{ANA}").json["user_id"]
+    answer = fresh.control(method, path, {**body, "user_id": user_id})
+    assert (answer.status_code, answer.json) == (409, {"error": f"{user_id} belongs to another phone"})
+    assert fresh.control("GET", f"phones/{user_id}").json["wa_id"] == ANA
+
+
+def test_an_edit_without_a_message_changes_nothing(fresh: Emulator) -> None:
+    wamid = fresh.write("hello")
+    edit = {"original_message_id": wamid, "message": "hi"}
+    fresh.do(f"phones/{ANA}/messages", {"type": "edit", "edit": edit})
+    assert fresh.shown()[0]["text"] == {"body": "hello"}
+
+
+def test_a_type_cannot_be_the_name_of_a_property(fresh: Emulator) -> None:
+    answer = fresh.control("POST", f"phones/{ANA}/messages", {"type": "status", "status": {}})
+    assert answer.status_code == 400
+
+
+def test_a_phone_without_a_name_is_in_the_address_book(fresh: Emulator) -> None:
+    fresh.do("phones", {"wa_id": ANA, "name": " "})
+    assert fresh.do("business_app/contacts", {"wa_ids": [ANA]}) == {"contacts": 1}
+
+
 def test_a_voice_note_is_played(meta: Emulator) -> None:
     audio = {"link": "https://a.example/a.ogg", "voice": True}
     wamid = meta.sent({"type": "audio", "audio": audio})
@@ -117,7 +156,7 @@ def test_a_voice_note_is_played(meta: Emulator) -> None:
 
 def test_a_text_is_not_played(meta: Emulator) -> None:
     answer = meta.control("POST", f"phones/{ANA}/play", {"message_id": meta.sent(TEXT)})
-    assert answer.status_code == 400
+    assert answer.status_code == 409
 
 
 def test_an_edit_changes_the_message(meta: Emulator) -> None:

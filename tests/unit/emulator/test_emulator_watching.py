@@ -182,3 +182,19 @@ def test_a_send_that_a_fault_refused_is_seen_by_its_customer(meta: Emulator) -> 
 @pytest.mark.parametrize("wanted", [{"app_secret": ""}, {"app_secret": 1}, {"other": "x"}])
 def test_a_secret_that_is_none_is_refused(meta: Emulator, wanted: dict[str, Any]) -> None:
     assert meta.control("POST", "secret", wanted).status_code == 400
+
+
+def test_another_method_is_refused_with_those_there_are(fresh: Emulator) -> None:
+    answer = fresh.control("PUT", "faults")
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "DELETE, GET, HEAD, POST")
+    answer = fresh.control("OPTIONS", "clock")
+    assert (answer.status_code, answer.headers["Allow"]) == (204, "GET, HEAD, POST")
+    for path in ("nothing/like/it", "exchanges/a%0Ab"):
+        answer = fresh.control("GET", path)
+        assert (answer.status_code, list(answer.json or ())) == (404, ["error"])
+
+
+def test_a_body_of_another_form_is_refused_with_a_sentence(fresh: Emulator) -> None:
+    answer = fresh.control("POST", f"phones/{ANA}/press", {"mesage_id": "x", "button": 0})
+    assert answer.status_code == 400
+    assert answer.json == {"error": "message_id is missing; unknown property: mesage_id"}
