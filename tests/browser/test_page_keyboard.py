@@ -124,3 +124,30 @@ def until_focused(page: Page, wanted: Locator, key: str) -> None:
             return
         page.keyboard.press(key)
     raise AssertionError(f"{key} does not lead to {wanted}")
+
+
+def test_a_place_is_sent_by_keys_alone_and_the_focus_comes_back(phone: Page, business: Business) -> None:
+    clip = phone.get_by_role("button", name="Attach")
+    clip.focus()
+    phone.keyboard.press("Enter")
+    choices = phone.get_by_role("dialog", name="Attach")
+    expect(choices.get_by_role("button", name="Files")).to_be_focused()
+    phone.keyboard.press("ArrowDown")
+    expect(choices.get_by_role("button", name="Location")).to_be_focused()
+    phone.keyboard.press("Enter")
+    form = phone.get_by_role("dialog", name="Send a location")
+    expect(form.get_by_label("Latitude")).to_be_focused()
+    phone.keyboard.press("Enter")
+    expect(form).to_have_count(0)
+    expect(clip).to_be_focused()
+    eventually(lambda: business.heard)
+    assert business.heard[0]["type"] == "location"
+
+
+def test_escape_leaves_the_choice_of_what_to_attach(phone: Page) -> None:
+    clip = phone.get_by_role("button", name="Attach")
+    clip.focus()
+    phone.keyboard.press("Enter")
+    phone.keyboard.press("Escape")
+    expect(phone.get_by_role("dialog")).to_have_count(0)
+    expect(clip).to_be_focused()

@@ -104,3 +104,31 @@ def test_the_page_loads_nothing_from_elsewhere(business: Business, open_page: Op
 
 def open_page_narrow(business: Business, open_page: OpenPage) -> Page:
     return open_page(business, viewport=NARROW)
+
+
+@pytest.mark.parametrize("what", ["Location", "Contact"])
+def test_the_forms_of_the_paper_clip_fit_a_phone_in_both_directions(
+    business: Business, open_page: OpenPage, what: str
+) -> None:
+    page = open_page(business, viewport={"width": 390, "height": 740})
+    page.evaluate("document.documentElement.dir = 'rtl'")
+    page.get_by_role("button", name="Attach").click()
+    choices = page.get_by_role("dialog", name="Attach")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    first, title = (
+        choices.get_by_role("button", name="Files").locator("svg").bounding_box(),
+        choices.get_by_role("button", name="Files").locator("strong").bounding_box(),
+    )
+    assert first is not None
+    assert title is not None
+    assert first["x"] > title["x"]
+    choices.get_by_role("button", name=what).click()
+    form = page.get_by_role("dialog", name=f"Send a {what.lower()}")
+    form.get_by_label("Name").fill("ليلى")
+    size = form.bounding_box()
+    assert size is not None
+    assert size["x"] >= 0
+    assert size["x"] + size["width"] <= 390
+    inside = "dialog => [...dialog.querySelectorAll('input, button')].every(each => each.offsetLeft >= 0)"
+    assert form.evaluate(inside)
+    assert form.evaluate("dialog => dialog.scrollWidth <= dialog.clientWidth")

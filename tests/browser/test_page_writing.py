@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import FilePayload, Page, expect
+from playwright.sync_api import FilePayload, Locator, Page, expect
 
 from tests.browser.pictures import png
 from tests.browser.stand_in import ANA, BEN, OTHER_NUMBER, Business, OpenPage
@@ -18,7 +18,8 @@ PDF: FilePayload = {"name": "bill.pdf", "mimeType": "application/pdf", "buffer":
 
 def attach(page: Page, *files: FilePayload) -> None:
     with page.expect_file_chooser() as chooser:
-        page.get_by_role("button", name="Attach files").click()
+        page.get_by_role("button", name="Attach").click()
+        page.get_by_role("dialog", name="Attach").get_by_role("button", name="Files").click()
     chooser.value.set_files(list(files))
 
 
@@ -135,6 +136,89 @@ def test_a_recording_can_be_thrown_away(phone: Page, business: Business) -> None
     phone.get_by_role("button", name="Discard the recording").click()
     expect(box(phone)).to_be_focused()
     assert business.shown() == []
+
+
+def choose_to_attach(page: Page, what: str) -> Locator:
+    """The form for a location or a contact."""
+    page.get_by_role("button", name="Attach").click()
+    page.get_by_role("dialog", name="Attach").get_by_role("button", name=what).click()
+    return page.get_by_role("dialog", name=f"Send a {what.lower()}")
+
+
+def test_a_place_is_sent_as_meta_passes_it_on(phone: Page, business: Business) -> None:
+    form = choose_to_attach(phone, "Location")
+    form.get_by_label("Latitude").fill("-23,5614")
+    form.get_by_label("Longitude").fill("-46.6559")
+    form.get_by_label("Name of the place").fill("Museum")
+    form.get_by_label("Address").fill("Avenida 1578")
+    form.get_by_role("button", name="Send").click()
+    expect(log(phone).get_by_role("group", name="Location Museum")).to_contain_text("23.56140° S, 46.65590° W")
+    eventually(lambda: business.heard)
+    place = {"latitude": -23.5614, "longitude": -46.6559, "name": "Museum", "address": "Avenida 1578"}
+    assert (business.heard[0]["type"], business.heard[0]["location"]) == ("location", place)
+
+
+def test_a_place_without_a_name_is_coordinates_alone(phone: Page, business: Business) -> None:
+    choose_to_attach(phone, "Location").get_by_role("button", name="Send").click()
+    eventually(lambda: business.heard)
+    assert set(business.heard[0]["location"]) == {"latitude", "longitude"}
+
+
+@pytest.mark.parametrize(("latitude", "longitude"), [("91", "0"), ("north", "0"), ("0", "180.1"), (" ", "0")])
+def test_a_place_that_is_nowhere_stays_in_the_form(
+    phone: Page, business: Business, latitude: str, longitude: str
+) -> None:
+    form = choose_to_attach(phone, "Location")
+    form.get_by_label("Latitude").fill(latitude)
+    form.get_by_label("Longitude").fill(longitude)
+    form.get_by_role("button", name="Send").click()
+    expect(form.get_by_role("alert")).to_contain_text("is a number from")
+    assert business.shown() == []
+
+
+@pytest.mark.parametrize("on_whatsapp", [True, False])
+def test_a_card_is_sent_as_meta_passes_it_on(phone: Page, business: Business, on_whatsapp: bool) -> None:
+    form = choose_to_attach(phone, "Contact")
+    form.get_by_label("Name").fill("Bea de Souza")
+    form.get_by_label("Number, with country code").fill("+44 7700 900456")
+    form.get_by_label("Company").fill("Harbour Hotel")
+    form.get_by_role("switch", name="Has WhatsApp").set_checked(on_whatsapp)
+    form.get_by_role("button", name="Send").click()
+    expect(log(phone).get_by_role("group", name="Contact Bea de Souza")).to_contain_text("+44 7700 900456")
+    eventually(lambda: business.heard)
+    number = {"phone": "+44 7700 900456", "type": "CELL"} | ({"wa_id": "447700900456"} if on_whatsapp else {})
+    name = {"formatted_name": "Bea de Souza", "first_name": "Bea", "last_name": "de Souza"}
+    card = {"name": name, "phones": [number], "org": {"company": "Harbour Hotel"}}
+    assert (business.heard[0]["type"], business.heard[0]["contacts"]) == ("contacts", [card])
+
+
+def test_a_card_without_a_number_stays_in_the_form(phone: Page, business: Business) -> None:
+    form = choose_to_attach(phone, "Contact")
+    form.get_by_label("Name").fill("Bea")
+    form.get_by_label("Number, with country code").fill("later")
+    form.get_by_role("button", name="Send").click()
+    expect(form.get_by_role("alert")).to_contain_text("5 to 15 digits")
+    assert business.shown() == []
+
+
+def test_a_place_answers_the_message_that_is_replied_to(phone: Page, business: Business) -> None:
+    business.writes("hi")
+    wamid = business.text("where are you?")
+    act(phone, "where are you?", "Reply")
+    choose_to_attach(phone, "Location").get_by_role("button", name="Send").click()
+    eventually(lambda: len(business.heard) == 2)
+    assert business.heard[-1]["context"]["id"] == wamid
+    expect(phone.get_by_role("button", name="Do not reply to it")).to_have_count(0)
+
+
+def test_a_request_for_the_place_is_answered_by_the_same_form(phone: Page, business: Business) -> None:
+    business.writes("hi")
+    asked = {"type": "location_request_message", "body": {"text": "Where?"}, "action": {"name": "send_location"}}
+    wamid = business.send({"type": "interactive", "interactive": asked})
+    log(phone).get_by_role("button", name="Send location").click()
+    phone.get_by_role("dialog", name="Send a location").get_by_role("button", name="Send").click()
+    eventually(lambda: len(business.heard) == 2)
+    assert (business.heard[-1]["type"], business.heard[-1]["context"]["id"]) == ("location", wamid)
 
 
 def test_any_message_can_be_sent_as_json(phone: Page, business: Business) -> None:

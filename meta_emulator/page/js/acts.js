@@ -1,5 +1,6 @@
 /** What a person can do with a message; everything a bubble and its content call. */
 
+import { openLocation } from "./attach-dialog.js";
 import { ControlError } from "./controls.js";
 import { openList, openPhoto } from "./dialogs.js";
 import { openJson } from "./json-dialog.js";
@@ -31,6 +32,8 @@ export function actsWith(controls, { show, reply, inspect, answered }) {
     answer: (message, type, content) => tell(write(message, { type, [type]: content })),
     /** The same, after a look at the JSON. */
     compose: (message, type, content) => openJson({ type, [type]: content }, (body) => write(message, body)),
+    /** Answer a message with a place. */
+    locate: (message) => openLocation((body) => write(message, body)),
     openList: (message) =>
       openList(message, (row) => {
         answered();

@@ -1,5 +1,6 @@
-/** Writing: text, files with a caption, a voice note, and the message that is being answered. */
+/** Writing: text, files with a caption, a place, a card, a voice note, and the message that is being answered. */
 
+import { openAttach } from "./attach-dialog.js";
 import { ControlError } from "./controls.js";
 import { button, el } from "./element.js";
 import { icon } from "./icons.js";
@@ -19,9 +20,12 @@ export class Composer {
   #started = 0;
   #clock = null;
 
-  /** `onText(text, replyTo)`, `onFiles(files, caption, replyTo)`, `onVoice(file, replyTo)` send; `onJson()` opens the dialog. */
-  constructor({ names, onText, onFiles, onVoice, onJson }) {
-    Object.assign(this, { names, onText, onFiles, onVoice });
+  /**
+   * `onMessage(message, replyTo)`, `onFiles(files, caption, replyTo)`, `onVoice(file, replyTo)` send; `onJson()` opens
+   * the dialog.
+   */
+  constructor({ names, onMessage, onFiles, onVoice, onJson }) {
+    Object.assign(this, { names, onMessage, onFiles, onVoice });
     this.box = el("textarea", {
       id: "message-box",
       rows: "1",
@@ -39,7 +43,7 @@ export class Composer {
     this.row = el(
       "div",
       { class: "row" },
-      button({ class: "round", "aria-label": "Attach files", title: "Attach files", on: { click: () => this.file.click() } }, icon("attach")),
+      button({ class: "round", "aria-label": "Attach", title: "Attach", "aria-haspopup": "dialog", on: { click: () => this.#attach() } }, icon("attach")),
       button({ class: "round", "aria-label": "Send any message as JSON", title: "Any message as JSON", on: { click: onJson } }, icon("code")),
       this.box,
       this.microphone,
@@ -111,7 +115,7 @@ export class Composer {
     this.#showFiles();
     try {
       if (files.length > 0) await this.onFiles(files, text, replyTo);
-      else await this.onText(text, replyTo);
+      else await this.onMessage({ type: "text", text: { body: text } }, replyTo);
     } catch (error) {
       if (!(error instanceof ControlError)) throw error;
       toast(`Not sent. ${error.message}`);
@@ -143,6 +147,16 @@ export class Composer {
       this.#files = [];
       this.#showFiles();
     }
+  }
+
+  #attach() {
+    openAttach({
+      onFiles: () => this.file.click(),
+      send: async (message) => {
+        await this.onMessage(message, this.#reply);
+        this.reply(null);
+      },
+    });
   }
 
   #picked() {

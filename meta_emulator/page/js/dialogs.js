@@ -74,7 +74,8 @@ export function openForm(title, className, fields, submitText, send) {
   });
 }
 
-const NUMBER = /^[\s+.()-]*(?:\d[\s.()-]*){5,15}$/;
+/** A number in any spelling. */
+export const NUMBER = /^[\s+.()-]*(?:\d[\s.()-]*){5,15}$/;
 
 /** A number of one's own. */
 export function openAddPhone(add) {

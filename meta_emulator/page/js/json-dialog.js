@@ -6,11 +6,6 @@ import { openForm } from "./dialogs.js";
 
 // Meta's inbound messages without envelope (reference 5.6).
 const STARTS = {
-  Location: { type: "location", location: { latitude: 38.7075, longitude: -9.1364, name: "Harbour Hotel", address: "Rua do Cais 12" } },
-  Contact: {
-    type: "contacts",
-    contacts: [{ name: { formatted_name: "Bea Souza", first_name: "Bea", last_name: "Souza" }, phones: [{ phone: "+44 7700 900456", wa_id: "447700900456", type: "CELL" }] }],
-  },
   Order: { type: "order", order: { catalog_id: "194836987003835", text: "", product_items: [{ product_retailer_id: "sku-1", quantity: 2, item_price: 30.5, currency: "EUR" }] } },
   "From an ad": {
     type: "text",

@@ -48,7 +48,7 @@ class Page {
     });
     this.composer = new Composer({
       names,
-      onText: (text, replyTo) => this.write({ type: "text", text: { body: text } }, replyTo),
+      onMessage: (message, replyTo) => this.write(message, replyTo),
       onFiles: (files, caption, replyTo) => this.sendFiles(files, caption, replyTo),
       onVoice: (file, replyTo) => this.controls.sendFile(this.waId, this.numberId, file, { type: "audio", voice: true, context: replyTo?.id }),
       onJson: () => openJson(null, (message) => this.write(message)),

@@ -55,11 +55,7 @@ const ACTIONS = {
       ),
     ),
   location_request_message: (_, message, acts) =>
-    choices(
-      choice("pin", "Send location", () =>
-        acts.compose(message, "location", { latitude: 38.7075, longitude: -9.1364, name: "Harbour Hotel", address: "Rua do Cais 12" }),
-      ),
-    ),
+    choices(choice("pin", "Send location", () => acts.locate(message))),
   request_contact_info: (_, message, acts) =>
     choices(
       choice("card", "Share contact", () =>
