@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import orjson
+
+from wa_service.whatsapp.webhooks.status import errors_of
 
 _MEDIA: Final = frozenset({"image", "video", "audio", "document", "sticker", "voice"})
 _LONGEST: Final = 4_096
@@ -19,21 +21,32 @@ class MediaFile:
     id: str
     mime_type: str
     kind: str
+    is_voice: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class MessageContent:
-    """A message's type and words. `lines`: what stands under them: buttons, rows, a file, a template's values."""
+    """A message's type and words. `lines`: what stands under them: buttons, rows, a file, a template's values.
+
+    `failure`: why Meta passed on less than was written, "" where it passed on all.
+    """
 
     type: str
     text: str
     lines: tuple[str, ...] = ()
     template: str | None = None
     file: MediaFile | None = None
+    failure: str = ""
 
 
 def content_of(raw: Mapping[str, Any]) -> MessageContent:
     """Return what a message object says; a type that is not known as its JSON, cut at 4,096 characters."""
+    errors = errors_of(raw)
+    content = _content_of(raw)
+    return replace(content, failure=(errors[0].title or str(errors[0].code))[:_LONGEST]) if errors else content
+
+
+def _content_of(raw: Mapping[str, Any]) -> MessageContent:
     type_ = str(raw.get("type") or "text")
     inner = _object(raw.get(type_)) or _object(raw.get("text"))
     reader = _READERS.get(type_)
@@ -61,7 +74,8 @@ def _list(value: Any) -> list[Any]:
 def _media(type_: str, inner: Mapping[str, Any]) -> MessageContent:
     known = [_text(inner[name]) for name in ("filename", "mime_type", "link") if inner.get(name)]
     kind = {"voice": "audio", "sticker": "image"}.get(type_, type_)
-    file = MediaFile(_text(inner["id"]), _text(inner.get("mime_type")), kind) if inner.get("id") else None
+    is_voice = inner.get("voice") is True
+    file = MediaFile(_text(inner["id"]), _text(inner.get("mime_type")), kind, is_voice) if inner.get("id") else None
     return MessageContent(type_, _text(inner.get("caption"))[:_LONGEST], tuple(known), file=file)
 
 

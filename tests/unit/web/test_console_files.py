@@ -142,6 +142,23 @@ def test_a_file_that_meta_did_not_pass_on_has_its_reason(web: Web, user: Console
     assert "Meta did not pass the file on: Media download error." in shown
 
 
+@pytest.mark.parametrize(
+    ("changed", "shown"),
+    [
+        ({"errors": -1}, "look"),
+        ({"errors": [5, {}]}, "Meta did not pass the file on"),
+        ({"errors": {"title": "One error"}}, "Meta did not pass the file on: One error."),
+        ({"type": "voice", "voice": {"id": "1"}, "audio": 5}, "recording"),
+    ],
+)
+def test_a_message_that_is_not_as_meta_writes_them_leaves_its_conversation_readable(
+    web: Web, user: ConsoleUser, changed: dict[str, Any], shown: str
+) -> None:
+    message = text_message("wamid.ODD") | {"type": "image", "image": {"caption": "look"}} | changed
+    web.webhook(delivery(value_of(messages=[text_message("wamid.PLAIN"), message])))
+    assert shown in text_of(user.page(user.find(CUSTOMER)))
+
+
 def test_nobody_has_a_file_without_a_session_nor_where_there_is_none(
     web: Web, user: ConsoleUser, meta: requests_mock.Mocker
 ) -> None:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import base64
+import re
+import uuid
+import zlib
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
 import orjson
 import pytest
+import requests_mock
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.hostile_shapes import LARGEST_ANSWER, OFTEN, hostile_values, measured, places, replaced
-from tests.unit.web.conftest import KEYS, Web
+from tests.unit.web.conftest import KEYS, Start, Web
+from tests.unit.web.console import SAME_ORIGIN, ConsoleUser
 from tests.unit.web.deliveries import CUSTOMER, delivery, text_message, value_of
+from tests.unit.web.test_console_conversations import TEMPLATE
 from wa_service.conversation.reply_check import UnusableReplyError, checked_reply
 from wa_service.web.bodies import LARGEST_MESSAGE
 
@@ -141,17 +148,140 @@ def test_a_message_above_the_limit_is_too_large(web: Web, size: int) -> None:
     assert answer.status_code == 413
 
 
+CUSTOMERS_MESSAGES: list[dict[str, Any]] = [
+    {"type": "text", "text": {"body": "hello"}, "context": {"from": CUSTOMER, "id": "wamid.X"}},
+    {"type": "image", "image": {"id": "1", "mime_type": "image/jpeg", "sha256": "x", "caption": "hello"}},
+    {"type": "audio", "audio": {"id": "1", "mime_type": "audio/ogg; codecs=opus", "voice": True}},
+    {"type": "interactive", "interactive": {"type": "button_reply", "button_reply": {"id": "1", "title": "One"}}},
+    {
+        "type": "interactive",
+        "interactive": {
+            "type": "nfm_reply",
+            "nfm_reply": {"name": "flow", "body": "Sent", "response_json": '{"flow_token":"t","a":1}'},
+        },
+    },
+    {"type": "button", "button": {"payload": "STOP", "text": "Stop"}},
+    {"type": "reaction", "reaction": {"message_id": "wamid.X", "emoji": "x"}},
+    {"type": "location", "location": {"latitude": 1.5, "longitude": 2.5, "name": "here", "address": "there"}},
+    {"type": "contacts", "contacts": [{"name": {"formatted_name": "Ada"}, "phones": [{"phone": "1", "wa_id": "1"}]}]},
+    {
+        "type": "order",
+        "order": {"catalog_id": "1", "text": "x", "product_items": [{"product_retailer_id": "1", "quantity": 1}]},
+    },
+    {"type": "unsupported", "errors": [{"code": 131051, "title": "Unsupported", "error_data": {"details": "x"}}]},
+    {"type": "system", "system": {"type": "user_changed_number", "body": "x", "wa_id": CUSTOMER}},
+]
+LARGEST_PAGE = 2 * 1024 * 1024
+"""Bytes of a conversation's page, which shows many messages."""
+
+
 @pytest.mark.chaos
 @OFTEN
-@given(HOSTILE, st.data())
-def test_a_customer_s_message_of_any_shape_costs_a_bounded_time(web: Web, hostile: Any, data: st.DataObject) -> None:
-    place = data.draw(st.sampled_from(places(text_message())))
-    signed = delivery(value_of(messages=[replaced(text_message(), place, hostile)]))
+@given(st.sampled_from(CUSTOMERS_MESSAGES), HOSTILE, st.data())
+def test_a_customer_s_message_of_any_shape_costs_a_bounded_time(
+    web: Web, kind: dict[str, Any], hostile: Any, data: st.DataObject
+) -> None:
+    wamid = f"wamid.{uuid.uuid4().hex}"
+    message = {key: value for key, value in text_message(wamid).items() if key != "text"} | kind
+    place = data.draw(st.sampled_from(places(message)))
+    signed = delivery(value_of(messages=[replaced(message, place, hostile)]))
 
     answer = measured(lambda: web.webhook(signed))
 
     assert answer.status_code == 200
     assert len(answer.data) <= LARGEST_ANSWER
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.chaos
+@OFTEN
+@given(st.lists(st.tuples(st.sampled_from(CUSTOMERS_MESSAGES), HOSTILE, st.integers(0, 100)), min_size=1, max_size=5))
+def test_a_console_s_page_of_messages_of_any_shape_costs_a_bounded_time(
+    web: Web, drawn: list[tuple[dict[str, Any], Any, int]]
+) -> None:
+    web.runtime.store.client.flushdb()
+    web.webhook(delivery(value_of(messages=[text_message()])))
+    user = ConsoleUser(web)
+    conversation = user.find(CUSTOMER)
+    for kind, hostile, where in drawn:
+        message = text_message(f"wamid.{uuid.uuid4().hex}") | kind
+        inside = [path for path in places(message) if path]
+        web.webhook(delivery(value_of(messages=[replaced(message, inside[where % len(inside)], hostile)])))
+    stories = re.findall(r'/console(/messages/[^"/]+)"', user.get(conversation).text)
+    for path in (conversation, "/search", "/dead-letters", *dict.fromkeys(stories)):
+        answer = measured(partial(user.get, path))
+        assert answer.status_code == 200
+        assert len(answer.data) <= LARGEST_PAGE
+
+
+@pytest.fixture
+def with_templates(start_web: Start) -> Iterator[Web]:
+    with requests_mock.Mocker() as meta:
+        meta.register_uri(requests_mock.ANY, requests_mock.ANY, json={"data": [TEMPLATE]})
+        yield start_web()
+
+
+FORM_FIELDS = (
+    "after",
+    "confirm",
+    "do",
+    "key",
+    "language",
+    "letter",
+    "name",
+    "nonce",
+    "quiet",
+    "seconds",
+    "text",
+    "wanted",
+)
+QUERY_FIELDS = ("after", "before", "language", "letter", "name", "page", "place", "since")
+DOINGS = ("replay", "drop", "send", "preview", "pause", "resume", "cancel", "test", "forget")
+COOKIE_BOMBS = [
+    f".{base64.urlsafe_b64encode(zlib.compress(inside, 9)).decode().rstrip('=')}.aaaaaa.{'b' * 43}"
+    for inside in (b'{"k":"' + b"a" * 500_000, b"[" * 500_000, b"[" + b"1," * 250_000 + b"1]")
+]
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.chaos
+@OFTEN
+@given(HOSTILE, st.sampled_from(["path", "query", "form", "field", "cookie", "header"]), st.data())
+def test_whatever_somebody_who_is_signed_in_sends_costs_a_bounded_time(
+    with_templates: Web, hostile: Any, where: str, data: st.DataObject
+) -> None:
+    web = with_templates
+    web.webhook(delivery(value_of(messages=[text_message()])))
+    user = ConsoleUser(web)
+    conversation = user.find(CUSTOMER).removeprefix("/conversations/")
+    token = user.token
+    rules = [rule for rule in web.app.url_map.iter_rules() if rule.rule.startswith("/console")]
+    text = hostile if isinstance(hostile, str) else orjson.dumps(hostile).decode()
+    short = text[:2_000].encode("ascii", "ignore").decode().replace("\n", "")
+    for rule in data.draw(st.lists(st.sampled_from(rules), min_size=ROUTES_EACH, max_size=ROUTES_EACH)):
+        path = rule.rule.replace("<place>", conversation).replace("<name>/<language>", "order_update/en_US")
+        for name in rule.arguments:
+            given_name = text[:1_000] if where == "path" else data.draw(st.sampled_from(DOINGS))
+            path = path.replace(f"<{name}>", given_name)
+        for method in (rule.methods or set()) - {"OPTIONS", "HEAD"}:
+            form = dict.fromkeys(FORM_FIELDS, "1") | {"csrf": token, "do": data.draw(st.sampled_from(DOINGS))}
+            if where == "form":
+                form |= dict.fromkeys(FORM_FIELDS, text[:500]) | {data.draw(st.sampled_from(FORM_FIELDS)): text[:9_000]}
+            if where == "field":
+                form |= {f"body-{i}-{short[:3]}": "" for i in range(4_000)}
+            if where == "cookie":
+                user.client.set_cookie("wa_console", data.draw(st.sampled_from([short[:900], *COOKIE_BOMBS])))
+            parts: dict[str, Any] = {
+                "query_string": dict.fromkeys(QUERY_FIELDS, text[:400]) if where == "query" else None,
+                "data": form if method == "POST" else None,
+                "headers": SAME_ORIGIN | ({"Last-Event-ID": short, "Origin": short} if where == "header" else {}),
+            }
+            answer = measured(partial(user.client.open, path, method=method, **parts))
+            assert answer.status_code < 500, path
+            if rule.endpoint.endswith((".live", ".static")):
+                answer.close()  # it goes on, or is a file of ours
+            else:
+                assert len(answer.data) <= LARGEST_ANSWER
 
 
 HUGE = 16_000_000

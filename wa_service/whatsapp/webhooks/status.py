@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
@@ -80,7 +81,7 @@ def parse_status(piece: Piece) -> MessageStatus:
     )
 
 
-def errors_of(body: dict[str, Any]) -> tuple[WhatsAppError, ...]:
+def errors_of(body: Mapping[str, Any]) -> tuple[WhatsAppError, ...]:
     """Return Meta's `errors` of a message or status: a list, one object or a text; () where there are none (5.8)."""
     found = body.get("errors")
     items = found if isinstance(found, list) else [found] if isinstance(found, dict | str) and found else ()
