@@ -105,10 +105,11 @@ class LiveFeed:
         try:
             self._read_at = self._clock()
             entries = self._events.after(self._cursor, _STEP)
-            if entries:
-                self._cursor = entries[-1].cursor
+            is_behind = len(entries) == _STEP
+            if entries:  # where more comes than is looked through, the rest is passed over and may concern anybody
+                self._cursor = self._events.last_cursor() if is_behind else entries[-1].cursor
             for watcher in self._watchers:
-                watcher.changed = watcher.changed or watcher.is_concerned_by(entries)
+                watcher.changed = watcher.changed or is_behind or watcher.is_concerned_by(entries)
         except StoreUnavailableError:
             return
         finally:
