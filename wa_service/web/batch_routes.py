@@ -12,6 +12,7 @@ from flask_openapi3.blueprint import APIBlueprint
 from pydantic import ConfigDict, Field
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from wa_service.config.api_keys import ApiKey
 from wa_service.service.batch_request import BatchRequest, check_size, read_batch, read_lines
 from wa_service.service.batches import BatchService, fingerprint_of
 from wa_service.service.costs import CostService
@@ -259,9 +260,20 @@ class BatchRoutes:
     def _change(self, batch_id: str, change: Callable[[str], Batch | None]) -> Response:
         """Change a batch of the caller's own; those of others need the role `manage`."""
         batch = self.service.get(batch_id)
-        if batch is not None and batch.caller != caller_name() and "manage" not in g.api_key.roles:
-            raise ProblemError(FORBIDDEN, "Another API key's batch needs the role `manage`.")
+        if batch is not None:
+            require_own(batch, g.api_key)
         return _found(change(batch_id) if batch is not None else None)
+
+
+def may_change(batch: Batch, key: ApiKey) -> bool:
+    """Whether a key may pause, resume or cancel a batch: its own; with the role `manage`, those of others, too."""
+    return batch.caller == key.name or "manage" in key.roles
+
+
+def require_own(batch: Batch, key: ApiKey) -> None:
+    """Raise ProblemError where a key may not change a batch."""
+    if not may_change(batch, key):
+        raise ProblemError(FORBIDDEN, "Another API key's batch needs the role `manage`.")
 
 
 def _found(batch: Batch | None) -> Response:

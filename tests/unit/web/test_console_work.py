@@ -99,6 +99,18 @@ class TestBatches:
         told = [item["data"]["action"] for item in web.get("/v1/events?kind=console").json["items"]]
         assert told == ["batch pause", "batch resume", "batch cancel"]
 
+    def test_a_batch_of_another_key_is_changed_with_manage_alone(self, web: Web, user: ConsoleUser) -> None:
+        body = {"message": {"type": "text", "text": {"body": "hi"}}, "items": [{"to": CUSTOMER}]}
+        batch = web.post("/v1/batches", json=body).json["id"]  # of the key `both`
+        sender = ConsoleUser(web, "sender")
+        assert sender.post(f"/batches/{batch}/cancel").status_code == 403
+        assert web.runtime.batches.get(batch).state == "running"
+        for path in ("/batches", f"/batches/{batch}"):
+            assert "Cancel" not in ConsoleUser(web, "reader").page(path)
+            assert "Cancel" in ConsoleUser(web, "both").page(path)
+            assert "Cancel" in user.page(path)
+        assert ConsoleUser(web, "both").post(f"/batches/{batch}/cancel").status_code == 303
+
     def test_one_tells_its_progress_by_status_and_reason_and_what_failed(self, web: Web, user: ConsoleUser) -> None:
         written(web)
         message = {"type": "text", "text": {"body": "hi"}}
@@ -304,6 +316,15 @@ class TestLive:
             feed.poll()
         assert asked == ["1-0", "1-0"]
         assert feed.watchers == 0
+
+    def test_where_more_happens_than_is_looked_through_everybody_looks_again(self, web: Web) -> None:
+        feed = LiveFeed(web.runtime.events)
+        with feed.watch(None) as everybody, feed.watch("c") as one, web.runtime.store.client.pipeline() as many:
+            for _ in range(501):
+                many.xadd(NAMES.events, {"k": "send", "c": "another", "d": "{}"})
+            last = many.execute()[-1].decode()
+            feed.poll()
+            assert (feed.cursor, everybody.changed, one.changed) == (last, True, True)
 
 
 def test_what_a_script_sends_is_refused_from_elsewhere(web: Web, user: ConsoleUser) -> None:

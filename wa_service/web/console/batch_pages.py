@@ -9,9 +9,11 @@ from flask import Blueprint, Response, make_response, render_template, request
 
 from wa_service.service.console import ConsoleServices
 from wa_service.service.message_story import failure_reason
+from wa_service.store.batches import Batch
 from wa_service.store.records import RANKS, Record, RecordFilter
 from wa_service.web.auth import allow
-from wa_service.web.console.guard import Guard, not_found, see
+from wa_service.web.batch_routes import may_change, require_own
+from wa_service.web.console.guard import Guard, current_session, not_found, see
 
 _GONE: Final = "There is no such batch, or no longer."
 _PAGE: Final = 50
@@ -38,7 +40,8 @@ class BatchPages:
     def batches_page(self) -> Response:
         """Progress by status and reason, the newest first."""
         batches, following = self._services.batches.page(_cursor(), _PAGE)
-        return make_response(render_template("console/batches.html", batches=batches, following=following))
+        page = render_template("console/batches.html", batches=batches, following=following, is_ours=_is_ours)
+        return make_response(page)
 
     @allow("session: read")
     def batch_page(self, name: str) -> Response:
@@ -54,6 +57,7 @@ class BatchPages:
         page = render_template(
             "console/batch.html",
             batch=batch,
+            is_ours=_is_ours,
             counts=sorted(batch.counts.items(), key=lambda each: RANKS.get(each[0], len(RANKS))),
             reasons=sorted(batch.reasons.items(), key=lambda each: -each[1]),
             failed=[(record, failure_reason(record.error or {})) for record in failed],
@@ -66,12 +70,19 @@ class BatchPages:
         """Pause, resume or cancel one."""
         service = self._services.batches
         changes = {"pause": service.pause, "resume": service.resume, "cancel": service.cancel}
-        change = changes.get(action)
-        changed = change(name) if change else None
+        change, batch = changes.get(action), service.get(name[:128])
+        if change is None or batch is None:
+            not_found(_GONE)
+        require_own(batch, current_session().key)
+        changed = change(batch.id)
         if changed is None:
             not_found(_GONE)
-        self._guard.changed(f"batch {action}", batch=name)
+        self._guard.changed(f"batch {action}", batch=changed.id)
         return see(f"/console/batches/{changed.id}")
+
+
+def _is_ours(batch: Batch) -> bool:
+    return may_change(batch, current_session().key)
 
 
 def _cursor() -> str:

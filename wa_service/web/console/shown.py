@@ -89,6 +89,7 @@ def display_context(numbers_for: NumbersFor) -> Callable[[], Mapping[str, Any]]:
             "may": session.may if isinstance(session, Session) else lambda _: False,
             "address": address,
             "words": words,
+            "ticks": TICKS,
             "now_ms": round(time.time() * 1000),
         }
 
