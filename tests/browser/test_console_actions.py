@@ -123,6 +123,19 @@ class TestDeadLetters:
         page.get_by_role("button", name="Replay the chosen").click()
         expect(page.get_by_text("2 of 2 done, 1 could not be.")).to_be_visible()
 
+    def test_where_the_service_is_away_for_one_of_many_the_others_go_on(
+        self, open_console: Open, site: ConsoleSite
+    ) -> None:
+        lost(site, 2)
+        page = open_console()
+        page.get_by_role("link", name="Dead letters").click()
+        page.wait_for_load_state("load")
+        page.get_by_label("all", exact=True).check()
+        page.route("**/console/dead-letters", lambda route: route.abort(), times=1)
+        page.get_by_role("button", name="Replay the chosen").click()
+        expect(page.get_by_text("3 of 3 done, 1 could not be.")).to_be_visible()
+        expect(page.locator("tbody tr")).to_have_count(1)
+
     def test_without_scripts_one_is_replayed_too(self, open_console: Open, site: ConsoleSite) -> None:
         page = open_console(java_script_enabled=False)
         page.get_by_role("link", name="Dead letters").click()
