@@ -8,11 +8,13 @@ from collections import Counter
 from collections.abc import Callable
 
 import pytest
+import requests
 
 from tests.e2e.leaks import SPOKEN
 from tests.e2e.phones import APP_SECRET, NEW_APP_SECRET, customer, delivery, message, messages
 from tests.e2e.stack import WORKERS, Stack
 from tests.eventually import eventually
+from tests.keys import PREFIX
 
 
 class Load:
@@ -102,3 +104,41 @@ def test_sigterm_under_load_loses_nothing(stack: Stack, parts: tuple[str, ...]) 
         load.more(10)
     assert set(load.told) <= {0, 200}
     load.all_answered_once()
+
+
+def test_a_stop_ends_idle_connections_without_an_error(stack: Stack) -> None:
+    said = len(stack.log("web"))
+    with requests.Session() as idle:
+        assert idle.get(f"{stack.url}/healthz", timeout=5).status_code == 200
+        stop_web(stack)
+    assert '"level":"error"' not in stack.log("web")[said:]
+    stack.start()
+
+
+def test_what_web_counted_in_its_last_seconds_is_in_the_store(stack: Stack) -> None:
+    stop_web(stack)  # so that nothing is left of what other tests had counted
+    stack.start()
+    before = received(stack)
+    for n in range(3):
+        assert stack.webhooks.post(delivery(messages(message(customer(n), SPOKEN)))) == 200
+    stop_web(stack)
+    assert received(stack) == before + 3
+    stack.start()
+
+
+def test_web_stops_while_the_store_is_frozen(stack: Stack) -> None:
+    assert stack.webhooks.post(delivery(messages(message(customer(0), SPOKEN)))) == 200
+    with stack.frozen("valkey"):
+        stop_web(stack)
+    stack.start()
+
+
+def stop_web(stack: Stack) -> None:
+    stack.signal("web", signal.SIGTERM)
+    eventually(lambda: not stack.runs("web"), within=15)
+
+
+def received(stack: Stack) -> int:
+    """How many messages web counted in the minutes that the store has."""
+    minutes = stack.redis.keys(f"{PREFIX}minute:*")
+    return sum(int(stack.redis.hget(minute, "received") or 0) for minute in minutes)

@@ -95,8 +95,10 @@ class DrainingGeventWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has 
         """Show a sign of life, as each second, and shut the connections that were waited for long enough."""
         super().notify()
         for client in self._overdue(time.monotonic()):
-            with contextlib.suppress(OSError):
-                client.shutdown(socket.SHUT_RD)
+            # By a second socket of the connection: gevent's own raises in the greenlet that reads from the first one,
+            # which gunicorn logs as an error, instead of letting it read the end.
+            with contextlib.suppress(OSError), client.dup() as twin:
+                twin.shutdown(socket.SHUT_RD)
 
     def _overdue(self, now: float) -> set[socket.socket]:
         bodies = {client: body for client, body in self._bodies.items() if not body.is_whole()}
