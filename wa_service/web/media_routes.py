@@ -9,6 +9,7 @@ from typing import Final
 from flask import Response, request
 from flask_openapi3.blueprint import APIBlueprint
 from pydantic import Field
+from werkzeug.datastructures import Range
 
 from wa_service.observability import metrics
 from wa_service.web.auth import allow
@@ -83,10 +84,13 @@ def _download(client: WhatsAppMetaClient, media_id: str) -> Response:
     return media_response(lambda: client.open_media(media_id))
 
 
-def media_response(open_stream: Callable[[], MediaStream], shown: Collection[str] = ()) -> Response:
+def media_response(
+    open_stream: Callable[[], MediaStream], shown: Collection[str] = (), wanted: Range | None = None
+) -> Response:
     """Pass a file on while it comes. A browser saves it, or shows it where its type is one of `shown`.
 
-    It never runs it, for customers sent it: its type is taken at its word, and it stands in a sandbox.
+    It never runs it, for customers sent it: its type is taken at its word, and it stands in a sandbox. `wanted` is the
+    part of it that was asked for: a browser tells the length of a voice note, and can wind, only with parts.
 
     Raises:
         WhatsAppError: Meta does not have it, or could not be asked.
@@ -104,20 +108,37 @@ def media_response(open_stream: Callable[[], MediaStream], shown: Collection[str
         "Content-Security-Policy": "sandbox; default-src 'none'",
         "X-Content-Type-Options": "nosniff",
     }
-    if stream.size is not None:
+    status, chunks = 200, iter(stream)
+    part = wanted.range_for_length(stream.size) if wanted else None
+    if wanted and part and stream.size is not None:
+        status, chunks = 206, part_of(chunks, *part)
+        headers["Content-Range"] = f"bytes {part[0]}-{part[1] - 1}/{stream.size}"
+        headers["Content-Length"] = str(part[1] - part[0])
+    elif stream.size is not None:
         headers["Content-Length"] = str(stream.size)
-    pieces = _counted(stream)
+    pieces = _counted(chunks)
     # Waited for before the answer begins: what goes wrong until then is a problem, not half an answer.
     first = next(pieces, b"")
-    response = Response(chain((first,), pieces), headers=headers, content_type=_header_safe(stream.mime_type))
+    response = Response(chain((first,), pieces), status, headers, content_type=_header_safe(stream.mime_type))
     response.call_on_close(stream.close)
     return response
 
 
-def _counted(stream: MediaStream) -> Iterator[bytes]:
+def part_of(chunks: Iterator[bytes], start: int, stop: int) -> Iterator[bytes]:
+    """Yield the bytes from `start` to before `stop`. What comes after them is not asked for, and so not compared."""
+    at = 0
+    for chunk in chunks:
+        if piece := chunk[max(0, start - at) : max(0, stop - at)]:
+            yield piece
+        at += len(chunk)
+        if at >= stop:
+            return
+
+
+def _counted(chunks: Iterator[bytes]) -> Iterator[bytes]:
     success = False
     try:
-        yield from stream
+        yield from chunks
         success = True
     finally:
         metrics.media_downloaded(success=success)

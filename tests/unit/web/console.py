@@ -24,8 +24,8 @@ class ConsoleUser:
     def sign_in(self, key: str) -> TestResponse:
         return self.client.post("/console/sign-in", data={"key": key}, headers=SAME_ORIGIN)
 
-    def get(self, path: str) -> TestResponse:
-        return self.client.get(f"/console{path}")
+    def get(self, path: str, **options: Any) -> TestResponse:
+        return self.client.get(f"/console{path}", **options)
 
     def page(self, path: str) -> str:
         answer = self.get(path)

@@ -14,6 +14,7 @@ from itsdangerous import TimestampSigner
 from tests.unit.web.conftest import Start, Web
 from tests.unit.web.console import ConsoleUser, text_of
 from tests.unit.web.deliveries import CUSTOMER, delivery, text_message, value_of
+from wa_service.web.media_routes import part_of
 
 GRAPH = re.compile(r"https://graph\.facebook\.com/")
 BYTES = b"\x89PNG what a customer sent"
@@ -86,6 +87,43 @@ def test_pictures_sounds_and_films_are_shown(
     assert answer.headers["Content-Security-Policy"] == "sandbox; default-src 'none'"
     assert (answer.headers["X-Content-Type-Options"], answer.headers["Cache-Control"]) == ("nosniff", "no-store")
     assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "part"),
+    [
+        ("bytes=0-", BYTES),
+        ("bytes=4-9", BYTES[4:10]),
+        ("bytes=20-900", BYTES[20:]),
+        ("bytes=-5", BYTES[-5:]),
+    ],
+)
+def test_a_part_is_passed_on_so_that_a_player_knows_the_length_and_can_wind(
+    web: Web, user: ConsoleUser, meta: requests_mock.Mocker, wanted: str, part: bytes
+) -> None:
+    keeps(meta, "audio/ogg")
+    sends(web, "audio", mime_type="audio/ogg")
+    answer = user.get(file_of(user), headers={"Range": wanted})
+    start = BYTES.index(part)
+    told = f"bytes {start}-{start + len(part) - 1}/{len(BYTES)}"
+    assert (answer.status_code, answer.data, answer.headers["Content-Range"]) == (206, part, told)
+    assert answer.headers["Content-Length"] == str(len(part))
+
+
+@pytest.mark.parametrize("wanted", ["bytes=900-", "bytes=0-1,3-4", "lines=0-1", "nonsense"])
+def test_a_part_that_is_not_there_is_answered_with_the_whole(
+    web: Web, user: ConsoleUser, meta: requests_mock.Mocker, wanted: str
+) -> None:
+    keeps(meta, "audio/ogg")
+    sends(web, "audio", mime_type="audio/ogg")
+    answer = user.get(file_of(user), headers={"Range": wanted})
+    assert (answer.status_code, answer.data) == (200, BYTES)
+
+
+@pytest.mark.parametrize(("start", "stop"), [(0, 4), (0, 12), (3, 8), (4, 8), (6, 7), (9, 12)])
+def test_a_part_may_begin_and_end_in_any_piece(start: int, stop: int) -> None:
+    pieces = iter([b"abcd", b"efgh", b"ijkl", b"mnop"])
+    assert b"".join(part_of(pieces, start, stop)) == b"abcdefghijklmnop"[start:stop]
 
 
 @pytest.mark.parametrize(

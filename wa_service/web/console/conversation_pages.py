@@ -117,7 +117,7 @@ class ConversationPages:
         number = self._services.conversations.number_of(place)
         if file is None or number is None or number not in self._services.numbers:
             not_found("This message has no file, or it is not kept here, or no longer.")
-        return media_response(lambda: self._services.open_media(number, file.id), SHOWN_TYPES)
+        return media_response(lambda: self._services.open_media(number, file.id), SHOWN_TYPES, request.range)
 
     @allow("session: send")
     def write(self, place: str) -> Response:
