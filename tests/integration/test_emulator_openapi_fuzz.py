@@ -16,7 +16,7 @@ from tests.integration.emulated_meta import NUMBER, OTHER_NUMBER, SECRET, TOKEN
 from tests.schema_failures import failures_and_operations
 
 # Every check there is, with its defaults; the phases with cases for each rule, drawn at random, and in sequence. One
-# round, without a limit of time: each run then has the same cases, however fast the machine is.
+# round, without a limit of time: with one, rounds of other cases follow until it is over.
 CONFIG = {
     "seed": 1,
     # A phone that was added has no messages yet, and "no such message" is a 404 as well.

@@ -53,10 +53,10 @@ TEMPLATES = [
 ]
 # Any other address must be a known one, and which are known no generator knows.
 PERSON = r"^([1-9][0-9]{6,14}|[A-Z]{2}\.[A-Za-z0-9]{1,128})$"
-# Every check there is, with its defaults; the phases with cases for each rule, drawn at random, and in sequence.
+# Every check there is, with its defaults; the phases with cases for each rule, drawn at random, and in sequence. One
+# round, without a limit of time: with one, rounds of other cases follow until it is over.
 CONFIG = {
     "seed": 1,
-    "max-time": 20,
     "headers": {"Authorization": f"Bearer {KEY}"},
     # What is canceled is still told: DELETE ends the sending, not the record.
     "checks": {"use_after_free": {"enabled": False}},
@@ -174,4 +174,4 @@ def test_the_api_is_what_its_description_says(described_api: Any) -> None:
     failures, tested = failures_and_operations(from_schema(described_api).execute())
 
     assert not failures, "\n\n".join(failures)
-    assert len(tested) >= OPERATIONS, f"only {sorted(tested)} were tested in the time that it has"
+    assert len(tested) >= OPERATIONS, f"only {sorted(tested)} were tested"
