@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import socket
 import sys
 import time
@@ -54,6 +55,14 @@ class DrainingGeventWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has 
         super().__init__(*arguments, **named)
         self._idle_since: dict[socket.socket, float] = {}
         self._bodies: dict[socket.socket, IncomingBody] = {}
+
+    def init_process(self) -> None:
+        """Load the application and serve; a signal to stop that comes before gunicorn handles it ends the process."""
+        # A fork has the master's handlers, which would only note the signal: the master then waits for the worker until
+        # `graceful_timeout`.
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+            signal.signal(number, signal.SIG_DFL)
+        super().init_process()
 
     def patch(self) -> None:
         """Patch the standard library for gevent; end where something has taken its unpatched parts already.

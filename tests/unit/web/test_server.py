@@ -245,6 +245,19 @@ def test_what_a_process_counted_last_is_written_when_it_ends(tmp_path: Path, val
     assert 'whatsapp_webhooks_total{outcome="stored"} 1.0' in told
 
 
+def test_a_stop_while_the_workers_still_load_ends_them_too(tmp_path: Path, valkey_url: str) -> None:
+    env = environment(tmp_path, valkey_url) | {"WA_BIND": f"unix:{tmp_path / 'web.sock'}", "WEB_CONCURRENCY": "2"}
+    command = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "--graceful-timeout", "3600"]
+    with subprocess.Popen(command, cwd=ROOT, env=env, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "Booting worker" in line:
+                break
+        process.terminate()
+        process.stderr.read()
+        assert process.wait(30) == 0
+
+
 def test_a_unix_socket_is_for_its_owner_and_group_alone(tmp_path: Path, valkey_url: str) -> None:
     place = tmp_path / "web.sock"
     env = environment(tmp_path, valkey_url) | {"WA_BIND": f"unix:{place}", "WEB_CONCURRENCY": "1"}
