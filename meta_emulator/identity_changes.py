@@ -7,7 +7,7 @@ from typing import Any, Literal
 from meta_emulator import addresses
 from meta_emulator.envelopes import Update, message_update
 from meta_emulator.records import BusinessNumber, Phone
-from meta_emulator.world import StateError, World
+from meta_emulator.world import World
 
 Announcement = Literal["system", "legacy", "user_id_update", "none"]
 
@@ -29,9 +29,8 @@ def change_number(
     phone.
     """
     old, previous, previous_parent = phone.wa_id, phone.user_id, phone.parent_user_id
-    for address in (wa_id, user_id):
-        if world.find_phone(address) not in (None, phone):
-            raise StateError(f"{address} belongs to another phone")
+    world.check_address(wa_id, phone)
+    world.check_address(user_id, phone)
     world.rename_phone(phone, wa_id, user_id or world.ids.business_scoped_user_id(addresses.country(wa_id)))
     body = f"User {phone.name} changed from {old} to {wa_id}"
     if announce == "legacy":
@@ -58,8 +57,7 @@ def change_user_id(
     Raises StateError where the id belongs to another phone.
     """
     previous, previous_parent = phone.user_id, phone.parent_user_id
-    if world.find_phone(user_id) not in (None, phone):
-        raise StateError(f"{user_id} belongs to another phone")
+    world.check_address(user_id, phone)
     if parent_user_id:
         phone.parent_user_id = parent_user_id
     world.rename_phone(phone, phone.wa_id, user_id or world.ids.business_scoped_user_id(addresses.country(phone.wa_id)))

@@ -20,7 +20,6 @@ from meta_emulator import addresses
 
 _Checked = TypeVar("_Checked")
 
-STRICT: Final = ConfigDict(extra="forbid", strict=True)
 _LONGEST = 10**9
 _LARGEST = 10**18
 
@@ -32,7 +31,7 @@ class WrongPropertyError(ValueError):
 class Properties(BaseModel):
     """Properties by name; no other ones, and no conversions between types."""
 
-    model_config = STRICT
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     def given(self) -> dict[str, Any]:
         """Return the properties that were given."""
@@ -49,7 +48,7 @@ def check(adapter: TypeAdapter[_Checked], value: Any) -> _Checked:
 
 def _sentence(problem: ErrorDetails) -> str:
     name = ".".join(str(part) for part in problem["loc"]) or "the value"
-    if problem["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+    if problem["type"] == "extra_forbidden":
         return f"unknown property: {name}"
     if problem["type"] == "missing":
         return f"{name} is missing"

@@ -18,7 +18,7 @@ from meta_emulator.limits import LimitSettings
 from meta_emulator.property_check import Between, ObjectId, PhoneNumber, Properties, UserId, WrongPropertyError, check
 from meta_emulator.records import BusinessNumber, Phone, Template
 from meta_emulator.template_review import TemplateStatus
-from meta_emulator.world import StateError, World
+from meta_emulator.world import World
 
 
 class PhoneProperties(Properties):
@@ -180,13 +180,13 @@ def add_phone(world: World, wanted: NewPhone) -> Phone:
     known = world.find_phone(wanted.wa_id)
     if known is not None:
         return change_phone(world, known, wanted)
-    _check_user_id(world, wanted.user_id, None)
+    world.check_address(wanted.user_id, None)
     return world.add_phone(wanted.wa_id, **_without(wanted, "wa_id"))
 
 
 def change_phone(world: World, phone: Phone, wanted: PhoneProperties) -> Phone:
     """Change a phone; raise StateError where another phone has the user id."""
-    _check_user_id(world, wanted.user_id, phone)
+    world.check_address(wanted.user_id, phone)
     if wanted.user_id:
         world.rename_phone(phone, phone.wa_id, wanted.user_id)
     return world.add_phone(phone.wa_id, **_without(wanted, "wa_id", "user_id"))
@@ -200,11 +200,6 @@ def change_business_number(world: World, number_id: str, wanted: NumberPropertie
     for name, value in _without(wanted, "id", "test_recipients").items():
         setattr(number, name, value)
     return number
-
-
-def _check_user_id(world: World, user_id: str, phone: Phone | None) -> None:
-    if user_id and world.find_phone(user_id) not in (None, phone):
-        raise StateError(f"{user_id} belongs to another phone")
 
 
 def _without(wanted: Properties, *names: str) -> dict[str, Any]:

@@ -182,6 +182,11 @@ class World:
         wa_id = self._phone_of.get(address)
         return self.phones.get(wa_id) if wa_id else None
 
+    def check_address(self, address: str, phone: Phone | None) -> None:
+        """Raise StateError where a number or user id that this phone is to get belongs to another one."""
+        if self.find_phone(address) not in (None, phone):
+            raise StateError(f"{address} belongs to another phone")
+
     def phone_for(self, number: str) -> Phone:
         """Return the phone for digits that a business wrote to; add an unknown one."""
         phone = self.find_phone(number)
