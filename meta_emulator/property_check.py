@@ -47,12 +47,14 @@ def check(adapter: TypeAdapter[_Checked], value: Any) -> _Checked:
 
 
 def _sentence(problem: ErrorDetails) -> str:
-    name = ".".join(str(part) for part in problem["loc"]) or "the value"
+    name = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
         return f"unknown property: {name}"
     if problem["type"] == "missing":
         return f"{name} is missing"
     text = problem["msg"].removeprefix("Value error, ").replace("Input should", "must", 1)
+    if not name:
+        return text
     return f"{name} {text}" if text.startswith("must") else f"{name}: {text}"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 
 from meta_emulator.faults import FaultProperties
 from meta_emulator.limits import LimitSettings
@@ -15,6 +15,8 @@ _Text = Annotated[str, Field(min_length=1)]
 _ErrorCode = Annotated[int, Between(0, 10**9)]
 _Timestamp = Annotated[str, TextOrWhole("^[0-9]{0,12}$", 0, "seconds since 1970")]
 _MessageType = Annotated[str, Field(pattern="^[a-z][a-z_]{0,49}$")]
+_Threads = dict[str, list[dict[str, Any] | str] | Annotated[int, Between(0, 10_000)]]
+_DECLINED: dict[str, Any] = {"required": ["declined"], "properties": {"declined": {"const": True}}}
 _Status = Literal["sent", "delivered", "read", "played", "failed"]
 
 
@@ -166,13 +168,21 @@ class Ownership(Numbered):
 
 
 class History(Numbered):
-    """A chunk of chat history: messages by wa_id, or how many to make."""
+    """A chunk of chat history: messages by wa_id, or how many to make; or the business's refusal to share it."""
 
-    threads: dict[str, list[dict[str, Any] | str] | Annotated[int, Between(0, 10_000)]] = Field(default_factory=dict)
+    model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["threads"]}, _DECLINED]})
+
+    threads: Annotated[_Threads, Field(min_length=1)] = Field(default_factory=dict)
     phase: Annotated[int, Between(0, 2)] = 0
     chunk_order: Annotated[int, Between(0, 10**9)] = 1
     progress: Annotated[int, Between(0, 100)] = 100
     declined: bool = False
+
+    @model_validator(mode="after")
+    def _has_something(self) -> History:
+        if not self.threads and not self.declined:
+            raise ValueError("threads is missing")
+        return self
 
 
 class AddressBook(Numbered):

@@ -198,3 +198,8 @@ def test_a_body_of_another_form_is_refused_with_a_sentence(fresh: Emulator) -> N
     answer = fresh.control("POST", f"phones/{ANA}/press", {"mesage_id": "x", "button": 0})
     assert answer.status_code == 400
     assert answer.json == {"error": "message_id is missing; unknown property: mesage_id"}
+
+
+def test_a_history_needs_threads(fresh: Emulator) -> None:
+    answer = fresh.control("POST", "business_app/history", {})
+    assert (answer.status_code, answer.json) == (400, {"error": "threads is missing"})
