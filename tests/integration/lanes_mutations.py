@@ -89,7 +89,7 @@ MUTATIONS: dict[str, tuple[str, str, str]] = {
     ),
     "a START that comes late takes a STOP back": (
         "shared/consent.lua",
-        "local age = stop and 0 or math.max(0, wall - at)",
+        "local age = stop and 0 or math.max(0, wall - at - LAST_MS_OF_SECOND)",
         "local age = 0",
     ),
     "a clock that is set ends claims": ("shared/clock.lua", "elseif passed > MOST_MS then", "elseif false then"),

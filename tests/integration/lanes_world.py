@@ -441,15 +441,16 @@ class World:
     def say(self, customer: str, *, stop: bool, at: int) -> None:
         """A customer says STOP or START, `at` this time of Meta's; 0: somebody else says it of them, now."""
         known = self.words.get(customer)
-        came = self.now if stop or not at else self.now - max(0, self.wall - at)
+        came = self.now if stop or not at else self.now - max(0, self.wall - at - 999)
+        if at and known and known.is_metas and known.stop != stop and at // 1000 == known.at // 1000:
+            at = max(at, known.at + 1)  # Meta's time counts whole seconds
         heard = max(at, known.heard if known else 0)
         if known is None:
             is_last = True
         elif not at:
             is_last, came = True, max(came, known.came + 1)
         elif at <= known.heard:
-            is_same_second_or_future = known.is_metas and (at == known.at or known.at > self.wall)
-            is_last = stop and not known.stop and is_same_second_or_future
+            is_last = stop and not known.stop and known.is_metas and known.at > self.wall
         else:
             is_last = known.is_metas or came > known.came or (came == known.came and stop)
         if not is_last or not (stop or self.is_stopped(customer)):

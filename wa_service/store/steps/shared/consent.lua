@@ -5,11 +5,13 @@
 local CONSENT_FIELDS = { 'stopped_at', 'stopped_by', 'started_at', 'word_metas', 'word_came', 'word_heard' }
 -- Meta's time further in the server's future says nothing.
 local MOST_AHEAD_MS = 86400000
+-- Meta's time counts whole seconds: a word may have been said this much (ms) later.
+local LAST_MS_OF_SECOND = 999
 
 -- new_word(stop, at, by): the word that comes now; at: Meta's time (ms), 0: none.
 local function new_word(stop, at, by)
   if at <= 0 or at > wall + MOST_AHEAD_MS then return { stop = stop, at = wall, by = by, metas = false, came = now, heard = 0 } end
-  local age = stop and 0 or math.max(0, wall - at)
+  local age = stop and 0 or math.max(0, wall - at - LAST_MS_OF_SECOND)
   return { stop = stop, at = at, by = by, metas = true, came = now - age, heard = at }
 end
 
@@ -36,14 +38,21 @@ local function write_word(contact, word)
   end
 end
 
--- A new word that has no time of Meta's comes after all that is known.
+-- put_behind(word, known): a new word that has no time of Meta's comes after all that is known; of two in one second of
+-- Meta's the one that comes now is the later.
 local function put_behind(word, known)
-  if not known or word.metas then return end
-  word.came, word.heard = math.max(word.came, known.came + 1), math.max(word.heard, known.heard)
+  if not known then return end
+  if not word.metas then
+    word.came, word.heard = math.max(word.came, known.came + 1), math.max(word.heard, known.heard)
+  elseif known.metas and word.stop ~= known.stop and math.floor(word.at / 1000) == math.floor(known.at / 1000) then
+    word.at = math.max(word.at, known.at + 1)
+    word.heard = math.max(word.heard, word.at)
+  end
 end
 
 -- holds_over(word, known) -> whether the word is the later one. Two of Meta's go by its time, others by when they came.
--- Where that leaves it open STOP holds: in one second, and against a START that the server's clock has not reached yet.
+-- Where that leaves it open STOP holds: of two contacts' words of one time, and against a START that the server's clock
+-- has not reached yet.
 local function holds_over(word, known)
   if word.metas and word.at <= known.heard then
     return word.stop and not known.stop and known.metas and (word.at == known.at or known.at > wall)
