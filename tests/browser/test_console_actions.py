@@ -148,7 +148,7 @@ class TestBatches:
     def test_one_is_paused_resumed_and_canceled_and_shown_as_it_goes(
         self, open_console: Open, site: ConsoleSite
     ) -> None:
-        page = open_console("desk")
+        page = open_console("boss")
         page.get_by_role("link", name="Batches").click()
         page.get_by_role("link", name=site.batch).click()
         expect(page.get_by_role("heading", name="Progress running")).to_be_visible()
