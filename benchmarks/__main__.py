@@ -22,7 +22,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure, beside what one would use.")
     parser.add_argument("--quick", action="store_true", help="short, for trying; its figures are rough")
     parser.add_argument("--check", action="store_true", help="compare with benchmarks/last.json; keep nothing")
-    parser.add_argument("--keep", action="store_true", help="write the table of a quick or partial run, too")
+    parser.add_argument("--keep", action="store_true", help="write the table of a quick run, too; with --only its rows")
     parser.add_argument("--only", metavar="ROW", nargs="+", choices=list(rows.ALL), help="these rows: %(choices)s")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started ends with us
@@ -43,7 +43,7 @@ def main() -> int:
     if options.check:
         return int(report.compare(lines)) or int(failed)
     if options.keep or not (options.quick or options.only):
-        report.keep(lines, "quick" if options.quick else "full")
+        report.keep(lines, "quick" if options.quick else "full", whole=not options.only)
     return int(failed)
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from statistics import median
 from typing import Any, Literal
 
@@ -61,6 +61,14 @@ class Skipped:
 
 
 Line = Figure | Skipped
+
+
+def line_of(data: Mapping[str, Any]) -> Line:
+    """A line, of what `as_data` made of it."""
+    if "reason" in data:
+        return Skipped(data["name"], data["what"], data["reason"])
+    given = {each.name: data[each.name] for each in fields(Figure)}
+    return Figure(**given | {"goal": Goal(**data["goal"]) if data["goal"] else None})
 
 
 def ratio(

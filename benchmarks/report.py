@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from benchmarks import machine
-from benchmarks.measure import Figure, Line, Skipped
+from benchmarks.measure import Figure, Line, Skipped, line_of
 from benchmarks.processes import ROOT
 
 LAST = ROOT / "benchmarks" / "last.json"
@@ -29,27 +29,33 @@ def row(line: Line) -> str:
     return f"| {line.what} | {line.beside} | {value} | {goal} | {spread} | {behind} |"
 
 
-def table(lines: Sequence[Line], form: str) -> str:
-    """The whole table in Markdown, with the machine under it."""
+def table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The whole table in Markdown, with the machine and the times under it."""
     about = machine.description()
     head = ["| what | beside | median | to reach | rounds | behind it |", "|---|---|---|---|---|---|"]
-    taken = f"A {form} run, taken {datetime.now(UTC):%Y-%m-%d %H:%M} UTC on {about['cores']} cores of {about['cpu']}, "
-    taken += f"{about['python']}, {about['system']}."
-    return "\n".join([*head, *(row(line) for line in lines), "", taken])
+    times = sorted({f"{each['taken']} UTC ({each['form']})" for each in rows})
+    taken = f"Taken {', '.join(times)} on {about['cores']} cores of {about['cpu']}, {about['python']}, "
+    return "\n".join([*head, *(row(line_of(each)) for each in rows), "", f"{taken}{about['system']}."])
 
 
-def keep(lines: Sequence[Line], form: str) -> None:
-    """Writes the table into README.md and the figures into last.json; `form`: "full" or "quick"."""
-    data = {
-        "form": form,
-        "taken": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
-        "machine": machine.description(),
-        "rows": [line.as_data() for line in lines],
-    }
+def keep(lines: Sequence[Line], form: str, *, whole: bool) -> None:
+    """Write the table into README.md and the figures into last.json.
+
+    Args:
+        form: "full" or "quick".
+        whole: every row was measured; else those of the last table stay that were not, if this machine took them.
+    """
+    taken = {"taken": f"{datetime.now(UTC):%Y-%m-%d %H:%M}", "form": form}
+    rows = {line.name: line.as_data() | taken for line in lines}
+    if not whole and LAST.is_file():
+        last = json.loads(LAST.read_text(encoding="utf-8"))
+        if last["machine"] == machine.description():
+            rows = {each["name"]: each for each in last["rows"]} | rows
+    data: dict[str, Any] = {"machine": machine.description(), "rows": list(rows.values())}
     LAST.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     text = README.read_text(encoding="utf-8")
     before, after = text.partition(BEGIN)[0], text.partition(END)[2]
-    README.write_text(f"{before}{BEGIN}\n\n{table(lines, form)}\n\n{END}{after}", encoding="utf-8")
+    README.write_text(f"{before}{BEGIN}\n\n{table(data['rows'])}\n\n{END}{after}", encoding="utf-8")
 
 
 def compare(lines: Sequence[Line]) -> bool:
