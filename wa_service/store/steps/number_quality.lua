@@ -9,7 +9,6 @@ for _, batch in ipairs(redis.call('ZRANGE', batches_key(number), 0, -1)) do
   if not is_red then
     redis.call('HDEL', key, 'quality_red')
   elseif redis.call('HEXISTS', key, 'quality_red') == 0 and pause_batch(batch, 'quality_red') then
-    redis.call('HSET', key, 'quality_red', wall)
     paused = paused + 1
   end
 end

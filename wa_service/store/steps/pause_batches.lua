@@ -8,10 +8,7 @@ for _, number in ipairs(numbers) do
   if digits == '' or redis.call('HGET', prefix .. 'meta_limits:' .. number, 'seen_as') == digits then
     for _, batch in ipairs(redis.call('ZRANGE', batches_key(number), 0, -1)) do
       local is_meant = template == '' or redis.call('HGET', batch_key(batch), 'template') == template
-      if is_meant and pause_batch(batch, reason) then
-        if digits ~= '' then redis.call('HSET', batch_key(batch), reason, wall) end -- see `number_quality`
-        paused = paused + 1
-      end
+      if is_meant and pause_batch(batch, reason) then paused = paused + 1 end
     end
   end
 end

@@ -80,6 +80,7 @@ local function pause_batch(batch, reason)
   local key = batch_key(batch)
   if redis.call('HGET', key, 'state') ~= 'running' then return false end
   redis.call('HSET', key, 'state', 'paused', 'reason', reason, 'paused_at', wall)
+  if reason == 'quality_red' then redis.call('HSET', key, 'quality_red', wall) end -- see `number_quality`
   tell_batch(batch, 'paused', reason)
   return true
 end
