@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import tells_nothing
-from tests.e2e.leaks import SPOKEN
 from tests.e2e.phones import customer
 from tests.e2e.replicated_stack import ReplicatedStack
+from tests.e2e.scheduling import schedule_all
 from tests.e2e.test_answered_once import Talk, answered, check, unknown
 from tests.e2e.test_scheduled import LATENESS, TO_RECOVER
 from tests.e2e.test_sent_once import ASYNC, all_delivered, each_got_one, send
@@ -133,13 +133,7 @@ def test_scheduled_sends_leave_once_at_their_time_though_the_primary_is_killed(
     begin = time.time() + (45 if long_form else 4)
     wanted = {wa_id: round(begin + dice.uniform(0, spread), 3) for wa_id in wa_ids}
 
-    def schedule(wa_id: str) -> str:
-        answer = stack.api("POST", "/v1/messages", json={"to": wa_id, "text": SPOKEN, "send_at": wanted[wa_id]})
-        assert (answer.status_code, answer.json()["status"]) == (202, "scheduled")
-        return str(answer.json()["id"])
-
-    with ThreadPoolExecutor(16) as pool:
-        records = list(pool.map(schedule, wa_ids))
+    records = schedule_all(stack, wanted)
     scheduled = time.time()
     away: list[tuple[float, float]] = []
     for n in range(failovers):

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.e2e.leaks import SPOKEN
 from tests.e2e.phones import customer
+from tests.e2e.scheduling import schedule_all
 from tests.e2e.stack import WORKERS, Stack
 from tests.e2e.test_sent_once import all_delivered, each_got_one
 from tests.eventually import eventually
@@ -31,13 +30,7 @@ def test_a_thousand_a_minute_leave_within_a_second_of_their_time_though_processe
     begin = time.time() + (45 if long_form else 2)  # in the long form the workers are back before it
     wanted = {wa_id: round(begin + spread * i / count, 3) for i, wa_id in enumerate(wa_ids)}
 
-    def schedule(wa_id: str) -> str:
-        answer = stack.api("POST", "/v1/messages", json={"to": wa_id, "text": SPOKEN, "send_at": wanted[wa_id]})
-        assert (answer.status_code, answer.json()["status"]) == (202, "scheduled")
-        return str(answer.json()["id"])
-
-    with ThreadPoolExecutor(16) as pool:
-        records = list(pool.map(schedule, wa_ids))
+    records = schedule_all(stack, wanted)
     stack.start(*WORKERS)
     started = time.time()
     eventually(lambda: time.time() >= begin + spread / 2, within=spread + 30)
