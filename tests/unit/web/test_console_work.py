@@ -218,13 +218,23 @@ def test_a_sentence_is_tried_on_the_script(user: ConsoleUser) -> None:
 
 
 class TestLive:
-    def read(self, web: Web, path: str, user: ConsoleUser) -> Any:
-        return user.client.get(f"/console{path}", headers={"Sec-Fetch-Mode": "cors"})
+    @pytest.fixture(autouse=True)
+    def _connections_end(self) -> Iterator[None]:
+        # The process serves the whole file: a connection that stays open would go on watching in the next test.
+        self.opened: list[Any] = []
+        yield
+        for answer in self.opened:
+            answer.close()
+
+    def read(self, path: str, user: ConsoleUser, **headers: str) -> Any:
+        sent = {"Sec-Fetch-Mode": "cors"} | {name.replace("_", "-"): value for name, value in headers.items()}
+        self.opened.append(user.client.get(f"/console{path}", headers=sent))
+        return self.opened[-1]
 
     def test_a_page_hears_of_its_conversation_alone(self, web: Web, user: ConsoleUser) -> None:
         written(web)
         place = user.find(CUSTOMER)
-        answer = self.read(web, f"/live?place={place.rpartition('/')[2]}", user)
+        answer = self.read(f"/live?place={place.rpartition('/')[2]}", user)
         stream = iter(answer.response)
         assert re.fullmatch(rb"retry: 1000\nid: [0-9]+-[0-9]+\n\n", next(stream))
         other = text_message("wamid.OTHER") | {"from": "15559999999"}
@@ -243,32 +253,29 @@ class TestLive:
 
     def test_no_more_than_twenty_of_a_session_and_fifty_of_a_process_are_told(self, web: Web) -> None:
         users = [ConsoleUser(web) for _ in range(3)]
-        opened = [self.read(web, "/live", user) for user in users[:2] for _ in range(20)]
+        opened = [self.read("/live", user) for user in users[:2] for _ in range(20)]
         for user in users[:2]:
-            refused = self.read(web, "/live", user)
+            refused = self.read("/live", user)
             assert (refused.status_code, refused.headers["Retry-After"]) == (429, "10")
-        opened += [self.read(web, "/live", users[2]) for _ in range(10)]
+        opened += [self.read("/live", users[2]) for _ in range(10)]
         assert [answer.status_code for answer in opened] == [200] * 50
-        assert self.read(web, "/live", users[2]).status_code == 429
+        assert self.read("/live", users[2]).status_code == 429
         # Long polls have places of their own.
         assert web.get("/v1/events?wait=0").status_code == 200
         with web.app.test_client() as client:
             assert client.get("/v1/events?wait=0.01", headers=KEYS["both"]).status_code == 200
         opened.pop().close()
-        assert eventually(lambda: self.read(web, "/live", users[2]).status_code == 200)
-        for each in opened:
-            each.close()
+        assert eventually(lambda: self.read("/live", users[2]).status_code == 200)
 
     def test_a_page_has_one_connection_and_the_one_before_ends(self, web: Web, user: ConsoleUser) -> None:
         other = ConsoleUser(web)
-        first = self.read(web, "/live?page=one", user)
+        first = self.read("/live?page=one", user)
         stream = iter(first.response)
         assert next(stream).startswith(b"retry: 1000\n")
-        others = [self.read(web, "/live?page=two", user), self.read(web, "/live?page=one", other)]
-        again = self.read(web, "/live?page=one", user)
+        self.read("/live?page=two", user)
+        self.read("/live?page=one", other)
+        self.read("/live?page=one", user)
         assert [each[:4] for each in stream] == [b"id: "]
-        for each in (first, *others, again):
-            each.close()
 
     @pytest.mark.parametrize("by", ["page", "header"])
     def test_what_happened_before_the_connection_is_told_at_once(self, web: Web, user: ConsoleUser, by: str) -> None:
@@ -278,22 +285,18 @@ class TestLive:
         (address,) = re.findall(r'data-live="/console(/live[^"]+)"', page)
         address = unescape(address)
         written(web, "wamid.MEANWHILE")
-        headers = {"Sec-Fetch-Mode": "cors"}
+        headers = {}
         if by == "header":
-            address, _, since = address.rpartition("&since=")
-            headers["Last-Event-ID"] = since
-        answer = user.client.get(f"/console{address}", headers=headers)
-        stream = iter(answer.response)
+            address, _, headers["Last_Event_ID"] = address.rpartition("&since=")
+        stream = iter(self.read(address, user, **headers).response)
         told: list[Any] = [next(stream), next(stream)]
         assert [told[0][:7], told[1][:14]] == [b"retry: ", b"event: changed"]
-        answer.close()
 
     def test_a_quiet_connection_is_written_to_so_that_its_end_is_noticed(self, web: Web, user: ConsoleUser) -> None:
         written(web)
-        answer = self.read(web, f"/live?place={user.find(CUSTOMER).rpartition('/')[2]}", user)
+        answer = self.read(f"/live?place={user.find(CUSTOMER).rpartition('/')[2]}", user)
         stream = iter(answer.response)
         assert [next(stream)[:7], next(stream)[:4]] == [b"retry: ", b"id: "]
-        answer.close()
 
     def test_the_stream_is_read_once_for_all_and_not_at_all_where_nobody_looks(self) -> None:
         asked: list[str] = []
