@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import gevent
 import orjson
 import pytest
 import redis
@@ -61,6 +62,22 @@ def test_where_nobody_works_the_letters_decide_at_once(lanes: Lanes, script: Pat
     assert [intent for intent, _ in trial.near] == ["breakfast", "parking"]
     assert [reply.text for reply in trial.replies] == ["From 7."]
     assert trial.near[1][1] < trial.near[0][1] <= 1.0
+
+
+def test_others_have_their_turns_while_the_script_is_read(lanes: Lanes, script: Path) -> None:
+    turns = 0
+
+    def take_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            gevent.sleep(0)
+
+    other = gevent.spawn(take_turns)
+    trial = ScriptTrial(script, "fuzzy", ScriptTrials(lanes.store))
+    assert trial.report()["examples"] == 2
+    other.kill()
+    assert turns > 0
 
 
 def test_a_sentence_that_no_worker_took_in_time_waits_for_none(lanes: Lanes, redis_client: redis.Redis) -> None:

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
+import gevent
+
 from wa_service.conversation.script_check import ScriptCheck
 from wa_service.service.message_content import MessageContent, content_of
 from wa_service.store.script_trials import ScriptTrials
@@ -39,6 +41,8 @@ class Trial:
 class ScriptTrial:
     """The script of `path`, read when somebody first asks, and again when its file has changed.
 
+    It is read in a thread of its own: a long one takes longer than a webhook should wait.
+
     A sentence is compared by a worker, which has the models that compare by meaning and the script as it runs; where
     none answers, here, by letters.
     """
@@ -49,11 +53,11 @@ class ScriptTrial:
         self._trials = trials
         self._mutex = threading.Lock()
         self._read_at = -1.0
-        self._check: ScriptCheck | None = None
+        self._read: tuple[ScriptCheck, dict[str, Any]] | None = None
 
     def report(self) -> dict[str, Any]:
         """Return what `script check` says of it. Raises ScriptError, OSError: it cannot be used."""
-        return self._current().as_json()
+        return self._current()[1]
 
     def attempt(self, text: str) -> Trial:
         """Return what a customer who wrote this would be taken for.
@@ -61,7 +65,7 @@ class ScriptTrial:
         Raises ScriptError, OSError, StoreUnavailableError.
         """
         answer = self._trials.ask(text, ANSWER_SECONDS)
-        told = answer or asdict(self._current().try_sentence(text))
+        told = answer or asdict(self._current()[0].try_sentence(text))
         match = told["match"]
         return Trial(
             text=text,
@@ -75,9 +79,14 @@ class ScriptTrial:
             replies=[content_of(reply) for reply in told["replies"]],
         )
 
-    def _current(self) -> ScriptCheck:
+    def _current(self) -> tuple[ScriptCheck, dict[str, Any]]:
         with self._mutex:
             changed_at = self.path.stat().st_mtime
-            if self._check is None or changed_at != self._read_at:
-                self._check, self._read_at = ScriptCheck(self.path, "fuzzy"), changed_at
-            return self._check
+            if self._read is None or changed_at != self._read_at:
+                self._read, self._read_at = gevent.get_hub().threadpool.apply(_read, (self.path,)), changed_at
+            return self._read
+
+
+def _read(path: Path) -> tuple[ScriptCheck, dict[str, Any]]:
+    check = ScriptCheck(path, "fuzzy")
+    return check, check.as_json()
