@@ -68,7 +68,10 @@ def run(plan: Plan) -> list[Line]:
         user = _User(f"http://127.0.0.1:{service.port}/console")
         pages, searches = user.pages(), user.searches(conversations)
         rounds = plan.many(20, 5)
-        times = {name: _times(ask, rounds, [web, valkey]) for name, ask in {**pages, **searches}.items()}
+        times = {}
+        for name, ask in {**pages, **searches}.items():
+            user.sign_in()  # a session's requests are bounded
+            times[name] = _times(ask, rounds, [web, valkey])
     lines: list[Line] = []
     for kind, names, goal in (("page", pages, 300), ("search", searches, 500)):
         worst = max(names, key=lambda name: median(times[name]))
@@ -93,6 +96,11 @@ class _User:
         self._base = base
         self._session = requests.Session()
         self._session.headers["Sec-Fetch-Site"] = "same-origin"
+        self.sign_in()
+
+    def sign_in(self) -> None:
+        """Begin a session."""
+        self._session.cookies.clear()
         self._post("/sign-in", key="benchmark-key-for-measuring")
         self._token = re.findall(r'name="csrf" value="([0-9a-f]+)"', self._get("/search"))[0]
 
