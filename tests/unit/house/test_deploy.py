@@ -215,6 +215,17 @@ def test_uploads_lie_on_disk_and_not_in_memory() -> None:
     assert "TMPDIR=/var/tmp\n" in (DEPLOY / "systemd/wa-web.service").read_text(encoding="utf-8")
 
 
+def test_every_image_that_is_pulled_is_pinned_by_its_digest() -> None:
+    named = []
+    for path in (*DEPLOY.glob("*.yaml"), *DEPLOY.glob("*Dockerfile")):
+        named += re.findall(r"^ *(?:image:|FROM) (\S+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+    pulled = [image for image in named if image != "wa-service"]  # built here
+    assert len(pulled) >= 8
+    assert [image for image in pulled if not re.fullmatch(r"[\w/.-]+:[\w.-]+@sha256:[0-9a-f]{64}", image)] == []
+    listed = (ROOT / "docs/supply-chain.md").read_text(encoding="utf-8")
+    assert [image for image in pulled if f"| `{image.partition('@')[0]}` |" not in listed] == []
+
+
 def test_the_containers_valkey_keeps_everything() -> None:
     command = " ".join(read_yaml("compose.yaml")["services"]["valkey"]["command"])
     assert "--appendonly yes" in command
