@@ -77,9 +77,14 @@ class RunningService:
         self.url = f"http://127.0.0.1:{port}"
         try:
             environment = self._environment(port)
-            root = _service_root()
-            for part, command in _COMMANDS.items():
-                self._start(part, [sys.executable, "-m", *command], environment, root)
+            package = _service_package()
+            commands = {
+                "valkey": ["wa_service", "valkey"],
+                "web": ["gunicorn", "-c", str(package / "gunicorn_conf.py")],
+                "worker": ["wa_service", "worker"],
+            }
+            for part, command in commands.items():
+                self._start(part, [sys.executable, "-m", *command], environment, package.parent)
             self._wait_until_ready()
             self.subscribe()
         except BaseException:
@@ -208,13 +213,6 @@ class RunningService:
             return False
 
 
-_COMMANDS = {
-    "valkey": ["wa_service", "valkey"],
-    "web": ["gunicorn", "-c", "gunicorn.conf.py"],
-    "worker": ["wa_service", "worker"],
-}
-
-
 def _kill(processes: Collection[subprocess.Popen[bytes]]) -> None:
     """Kill processes with the children in their sessions: a graceful end would wait for open connections."""
     for process in processes:
@@ -236,13 +234,9 @@ def _end(processes: Collection[subprocess.Popen[bytes]]) -> None:
             process.wait()
 
 
-def _service_root() -> Path:
-    """Return the directory with ``gunicorn.conf.py``: beside the package, or inside it where it is installed."""
+def _service_package() -> Path:
+    """Return the directory of the package ``wa_service``, in a checkout or where it is installed."""
     found = importlib.util.find_spec("wa_service")
     if found is None or found.origin is None:
         raise ServiceStartError("wa_service is not installed in this Python")
-    package = Path(found.origin).parent
-    for directory in (package.parent, package):
-        if (directory / "gunicorn.conf.py").exists():
-            return directory
-    raise ServiceStartError(f"there is no gunicorn.conf.py beside {package}")
+    return Path(found.origin).parent

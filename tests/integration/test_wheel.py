@@ -1,4 +1,4 @@
-"""The wheel: built without a network, installed into an environment of its own, and both its commands started there."""
+"""The wheel: built without a network, and installed into an environment of its own, where all it brings works."""
 
 from __future__ import annotations
 
@@ -94,3 +94,18 @@ def test_the_service_starts_away_from_the_checkout(programs: Path, tmp_path: Pat
             eventually(
                 lambda: "whatsapp.worker.started" in (tmp_path / "wa-service-worker.log").read_text("utf-8"), within=30
             )
+
+
+BOT_TEST = """
+def test_the_service_answers(meta, wa_service):
+    ana = meta.phone("447700900123")
+    ana.write("hello")
+    assert ana.heard().text
+"""
+
+
+def test_a_bot_s_tests_have_the_service_by_the_plugin(programs: Path, tmp_path: Path) -> None:
+    (tmp_path / "test_bot.py").write_text(BOT_TEST, encoding="utf-8")
+    command: list[str | Path] = [programs / "python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_bot.py"]
+    run = subprocess.run(command, cwd=tmp_path, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True)
+    assert run.returncode == 0, run.stdout
