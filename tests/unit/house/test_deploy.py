@@ -242,8 +242,10 @@ def test_files_that_the_containers_mount_exist() -> None:
     assert [mount for mount in mounts if not (DEPLOY / mount).is_file()] == []
 
 
-def test_the_image_copies_only_what_its_context_holds() -> None:
+@pytest.mark.parametrize("dockerfile", ["Dockerfile", "emulator.Dockerfile"])
+def test_an_image_copies_only_what_its_context_holds(dockerfile: str) -> None:
     allowed = set((ROOT / ".dockerignore").read_text(encoding="utf-8").split())
-    copied = re.findall(r"^COPY (?!--from)(.+) \S+$", (DEPLOY / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
+    copied = re.findall(r"^COPY (?!--from)(.+) \S+$", (DEPLOY / dockerfile).read_text(encoding="utf-8"), re.MULTILINE)
+    assert copied
     names = [name for line in copied for name in line.split()]
     assert [name for name in names if f"!{name}" not in allowed or not (ROOT / name).exists()] == []
