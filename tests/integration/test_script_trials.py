@@ -71,7 +71,7 @@ def test_others_have_their_turns_while_the_script_is_read(lanes: Lanes, script: 
         nonlocal turns
         while True:
             turns += 1
-            gevent.sleep(0)
+            gevent.sleep(0.001)
 
     other = gevent.spawn(take_turns)
     trial = ScriptTrial(script, "fuzzy", ScriptTrials(lanes.store))
