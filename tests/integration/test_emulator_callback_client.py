@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from meta_emulator.callback_client import CallbackClient
+from tests.received_request import receive_request
 
 Conversation = Callable[[socket.socket], None]
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nok"
@@ -35,7 +36,7 @@ def serving(*conversations: Conversation) -> Iterator[str]:
 def answers(times: int) -> Conversation:
     def conversation(connection: socket.socket) -> None:
         for _ in range(times):
-            connection.recv(65536)
+            receive_request(connection)
             connection.sendall(OK)
 
     return conversation

@@ -20,6 +20,7 @@ from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 from werkzeug.serving import make_server
 
+from tests.received_request import receive_request
 from wa_service.conversation.http_responder import HttpResponder
 from wa_service.conversation.responder import ResponderAnswer, ScriptResponder
 from wa_service.conversation.script import load_script
@@ -258,7 +259,7 @@ def drip(server: socket.socket, stop: threading.Event) -> None:
     """Answer one byte at a time, for ever: each byte starts requests' time-out again."""
     connection, _ = server.accept()
     with connection:
-        connection.recv(65_536)
+        receive_request(connection)
         try:
             for byte in b"HTTP/1.1 200 OK\r\nX-Long: " + b"x" * 1_000:
                 connection.sendall(bytes([byte]))

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from tests.hostile_shapes import OFTEN, measured
+from tests.received_request import receive_request
 from tests.unit.push.test_pusher import Receiver, delivery, pusher, subscription
 from wa_service.push.handshake import HandshakeFailedError, handshake
 from wa_service.push.pusher import LONGEST_RETRY_AFTER, Pusher
@@ -95,7 +96,7 @@ class Tool:
             except OSError:
                 return
             with client, suppress(OSError):  # who does not read all of it has hung up
-                client.recv(65_536)
+                receive_request(client)
                 client.sendall(self.answer)
 
 

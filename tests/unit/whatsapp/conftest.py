@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -15,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.received_request import receive_request
 
 INBOUND = Path(__file__).parents[2] / "payloads" / "inbound"
 
@@ -133,19 +134,10 @@ class RawServer:
 
     def read_request(self, connection: socket.socket) -> bool:
         """Read one request, with its body where that is small; whether one came."""
-        received = b""
-        while b"\r\n\r\n" not in received:
-            if not (part := connection.recv(65536)):
-                return False
-            received += part
-        length = re.search(rb"(?i)content-length: *(\d+)", received)
-        if length and int(length[1]) < 65536:
-            # Closed with a body unread, the connection would be reset and the answer lost.
-            whole = received.index(b"\r\n\r\n") + 4 + int(length[1])
-            while len(received) < whole and (part := connection.recv(65536)):
-                received += part
-        self.heads.append(received)
-        return True
+        received = receive_request(connection)
+        if received:
+            self.heads.append(received)
+        return bool(received)
 
     @property
     def connections(self) -> int:
