@@ -167,6 +167,8 @@ def test_the_store_of_debian_knows_wait_and_valkey_also_waits_for_the_disk(
                 without.outbox.put(send())
             without.store.close()
         lanes.store.close()
+    # The primary ended while its replica followed it; else it would have waited ten seconds for it.
+    assert "1 of 1 replicas are in sync when shutting down" in (tmp_path / "server-0.log").read_text(encoding="utf-8")
 
 
 def test_the_report_says_what_any_one_loss_would_cost(servers: ReplicatedValkey) -> None:

@@ -164,12 +164,22 @@ class ReplicatedValkey:
         return role[0] == b"master" and len(role[2]) == len(self.servers) - 1
 
     def stop(self) -> None:
-        """End them all; the servers first, so that no Sentinel calls a failover."""
-        for name in [*self.sentinels, *self.servers]:
-            if name in self._processes:
-                self._processes[name].send_signal(signal.SIGCONT)
-                self._processes[name].terminate()
+        """End them all: first the Sentinels, so that none calls a failover, then the primary while its replicas follow.
+
+        A primary whose replicas end before it waits ten seconds for them.
+        """
         for process in self._processes.values():
+            process.send_signal(signal.SIGCONT)
+        primary = self.primary()
+        replicas = [name for name in self.servers if name != primary]
+        for names in (self.sentinels, [primary], replicas):
+            self._end([self._processes[name] for name in names if name in self._processes])
+
+    @staticmethod
+    def _end(processes: list[subprocess.Popen[bytes]]) -> None:
+        for process in processes:
+            process.terminate()
+        for process in processes:
             try:
                 process.wait(timeout=10)
             except subprocess.TimeoutExpired:
