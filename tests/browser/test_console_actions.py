@@ -261,6 +261,7 @@ class TestKeyboardAlone:
         page = _context(browser).new_page()
         _listen(page, complaints)
         page.goto(f"{site.url}/console")
+        expect(page.get_by_label("API key")).to_be_focused()  # by itself, a moment after the page is there
         page.keyboard.type(KEYS["boss"])
         page.keyboard.press("Enter")
         expect(page.get_by_role("heading", name="Now")).to_be_visible()

@@ -40,6 +40,7 @@ def test_a_dialog_opens_with_the_focus_in_its_first_field(phone: Page, opener: s
 
 def test_a_number_that_is_none_is_told_in_a_sentence(phone: Page) -> None:
     phone.get_by_role("button", name="With a number…").click()
+    expect(phone.get_by_role("dialog").get_by_role("textbox", name="Number, with country code")).to_be_focused()
     phone.keyboard.type("abc")
     phone.keyboard.press("Enter")
     expect(phone.get_by_role("dialog").get_by_role("alert")).to_have_text(
