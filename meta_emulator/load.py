@@ -85,15 +85,17 @@ def play_load(world: World, plan: LoadPlan) -> dict[str, Any]:
         written.append(_Written(phone.wa_id, world.clock.now()))
         phone_actions.write(world, phone, number, {"type": "text", "text": {"body": f"message #{place}"}})
     wrote = time.monotonic() - started
-    _drain(world, plan, first_attempt)
+    is_over = _drain(world, plan, first_attempt)
     world.webhooks.durations = None
     attempts = [attempt for attempt in world.attempts if attempt.n > first_attempt and attempt.wamid]
     out_of_order, strays = _match(written, attempts)
-    return _report(world, plan, written, attempts, durations, wrote, out_of_order, strays)
+    report = _report(world, plan, written, attempts, durations, wrote, out_of_order, strays)
+    unanswered = sum(message.answers == 0 for message in written)
+    return report | {"lost": unanswered if is_over else 0, "waiting": 0 if is_over else unanswered}
 
 
-def _drain(world: World, plan: LoadPlan, first_attempt: int) -> None:
-    """Wait for an answer to every message, until none comes any more."""
+def _drain(world: World, plan: LoadPlan, first_attempt: int) -> bool:
+    """Wait for an answer to every message; return whether none comes any more, False when the time was over before."""
     end, seen, seen_at = time.monotonic() + plan.drain, 0, time.monotonic()
     while time.monotonic() < end:
         accepted = world.attempt_count - first_attempt
@@ -101,8 +103,9 @@ def _drain(world: World, plan: LoadPlan, first_attempt: int) -> None:
             seen, seen_at = accepted, time.monotonic()
         settled = world.webhooks.pending == 0 and world.activity.quiet_for(0.5)
         if settled and (accepted >= plan.messages or time.monotonic() - seen_at > _IDLE_SECONDS):
-            return
+            return True
         gevent.sleep(0.05)
+    return False
 
 
 def _match(written: list[_Written], attempts: list[SendAttempt]) -> tuple[int, int]:
@@ -162,7 +165,6 @@ def _report(
         "answers_per_second": round(len(attempts) / span, 1) if span > 0 else float(len(attempts)),
         "answer_median_ms": _milliseconds(answered, 0.5),
         "answer_p99_ms": _milliseconds(answered, 0.99),
-        "lost": sum(message.answers == 0 for message in written),
         "twice": sum(max(message.answers - 1, 0) for message in written) + strays,
         "out_of_order": out_of_order,
         "statuses_delivered": world.webhooks.counts["statuses"],

@@ -17,6 +17,7 @@ _ROWS = (
     ("answer_median_ms", "answered, median (ms)"),
     ("answer_p99_ms", "answered, 99th percentile (ms)"),
     ("lost", "lost"),
+    ("waiting", "not answered when the time was over"),
     ("twice", "answered twice"),
     ("out_of_order", "out of order"),
 )

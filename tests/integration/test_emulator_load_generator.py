@@ -88,8 +88,13 @@ def test_each_send_has_three_statuses_or_none(emulator: RunningEmulator) -> None
 
 
 def test_a_lost_and_a_repeated_answer_are_found(emulator: RunningEmulator) -> None:
-    report, _ = play(emulator, {3: 0, 8: 2}, drain=3)
-    assert (report["lost"], report["twice"]) == (1, 1)
+    report, _ = play(emulator, {3: 0, 8: 2})
+    assert (report["lost"], report["waiting"], report["twice"]) == (1, 0, 1)
+
+
+def test_what_still_waits_when_the_time_is_over_is_not_lost(emulator: RunningEmulator) -> None:
+    report, _ = play(emulator, dict.fromkeys(range(20), 0), drain=0)
+    assert (report["lost"], report["waiting"]) == (0, 20)
 
 
 def test_duplicates_reach_a_service_that_does_not_deduplicate(emulator: RunningEmulator) -> None:
