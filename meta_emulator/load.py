@@ -89,9 +89,7 @@ def play_load(world: World, plan: LoadPlan) -> dict[str, Any]:
     world.webhooks.durations = None
     attempts = [attempt for attempt in world.attempts if attempt.n > first_attempt and attempt.wamid]
     out_of_order, strays = _match(written, attempts)
-    report = _report(world, plan, written, attempts, durations, wrote, out_of_order, strays)
-    unanswered = sum(message.answers == 0 for message in written)
-    return report | {"lost": unanswered if is_over else 0, "waiting": 0 if is_over else unanswered}
+    return _report(world, plan, written, attempts, durations, wrote, out_of_order, strays, is_over=is_over)
 
 
 def _drain(world: World, plan: LoadPlan, first_attempt: int) -> bool:
@@ -147,9 +145,12 @@ def _report(
     wrote: float,
     out_of_order: int,
     strays: int,
+    *,
+    is_over: bool,
 ) -> dict[str, Any]:
     acknowledged = sorted(seconds for _, seconds, status in durations if status == 200)
     answered = sorted(message.answered_after for message in written if message.answers)
+    unanswered = sum(message.answers == 0 for message in written)
     first = written[0].at
     span = max([attempt.at for attempt in attempts], default=first) - first
     return {
@@ -165,6 +166,8 @@ def _report(
         "answers_per_second": round(len(attempts) / span, 1) if span > 0 else float(len(attempts)),
         "answer_median_ms": _milliseconds(answered, 0.5),
         "answer_p99_ms": _milliseconds(answered, 0.99),
+        "lost": unanswered if is_over else 0,
+        "waiting": 0 if is_over else unanswered,
         "twice": sum(max(message.answers - 1, 0) for message in written) + strays,
         "out_of_order": out_of_order,
         "statuses_delivered": world.webhooks.counts["statuses"],
