@@ -52,8 +52,8 @@ class ScriptTrial:
         self.by_meaning = intents == "semantic"
         self._trials = trials
         self._mutex = threading.Lock()
-        self._read_at = -1.0
-        self._read: tuple[ScriptCheck, dict[str, Any]] | None = None
+        self._changed_at = -1.0
+        self._loaded: tuple[ScriptCheck, dict[str, Any]] | None = None
 
     def report(self) -> dict[str, Any]:
         """Return what `script check` says of it. Raises ScriptError, OSError: it cannot be used."""
@@ -82,11 +82,12 @@ class ScriptTrial:
     def _current(self) -> tuple[ScriptCheck, dict[str, Any]]:
         with self._mutex:
             changed_at = self.path.stat().st_mtime
-            if self._read is None or changed_at != self._read_at:
-                self._read, self._read_at = gevent.get_hub().threadpool.apply(_read, (self.path,)), changed_at
-            return self._read
+            if self._loaded is None or changed_at != self._changed_at:
+                self._loaded = gevent.get_hub().threadpool.apply(_load, (self.path,))
+                self._changed_at = changed_at
+            return self._loaded
 
 
-def _read(path: Path) -> tuple[ScriptCheck, dict[str, Any]]:
+def _load(path: Path) -> tuple[ScriptCheck, dict[str, Any]]:
     check = ScriptCheck(path, "fuzzy")
     return check, check.as_json()
