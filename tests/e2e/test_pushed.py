@@ -17,23 +17,32 @@ from standardwebhooks import Webhook
 
 from tests.e2e.leaks import SPOKEN
 from tests.e2e.phones import customer, delivery, message, messages
-from tests.e2e.stack import Stack
+from tests.e2e.stack import WORKERS, Stack
 from tests.eventually import eventually
+from wa_service.store.subscriptions import LEASE_SECONDS
 
 
 class Receiver:
-    """A subscriber: it verifies each event, keeps the texts by customer, and is away while `away` is set."""
+    """A subscriber: it verifies each event, keeps the texts by customer, and is away while `away` is set.
+
+    It answers once `answering` is set.
+    """
 
     def __init__(self, url: str) -> None:
         self.url = url
         self.id = ""
         self.secret = ""
         self.away = threading.Event()
+        self.answering = threading.Event()
+        self.answering.set()
+        self.asked = 0
         self.texts: dict[str, list[str]] = defaultdict(list)
         self.refused = 0
 
     def take(self, headers: dict[str, str], body: bytes) -> int:
         event: dict[str, Any] = Webhook(self.secret).verify(body, headers)
+        self.asked += 1
+        self.answering.wait(LEASE_SECONDS)
         if self.away.is_set():
             self.refused += 1
             return 503
@@ -107,7 +116,7 @@ def test_while_worker_and_store_die_each_subscriber_gets_all_in_order(
         other.away.set()
         writing = [pool.submit(write, wa_id) for wa_id in customers]
         for n, kill in enumerate(victims, 1):
-            goal = n * total // (4 * len(victims))  # soon after one another: a lease lasts 25 s
+            goal = n * total // (4 * len(victims))
             eventually(lambda: sum(map(len, steady.texts.values())) >= goal, within=60)  # noqa: B023 - called at once
             kill()
         for done in writing:
@@ -120,3 +129,14 @@ def test_while_worker_and_store_die_each_subscriber_gets_all_in_order(
         eventually(lambda: all(len(other.in_order(wa_id)) >= len(texts) for wa_id in customers), within=320)
         for receiver in (steady, other):
             assert {wa_id: receiver.in_order(wa_id) for wa_id in customers} == dict.fromkeys(customers, texts)
+
+
+def test_what_a_killed_worker_was_pushing_is_pushed_again_before_its_lease_ends(stack: Stack) -> None:
+    with subscribed(stack) as receiver:
+        receiver.answering.clear()
+        stack.webhooks.deliver(delivery(messages(message(customer(1), SPOKEN))))
+        eventually(lambda: receiver.asked, within=20)
+        for part in WORKERS:
+            stack.kill_child(part)
+        receiver.answering.set()
+        eventually(lambda: receiver.asked > 1, within=LEASE_SECONDS / 2)

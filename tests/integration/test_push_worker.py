@@ -30,7 +30,7 @@ from wa_service.service.subscriptions import new_secret
 from wa_service.store.client import Store
 from wa_service.store.flusher import StoreUnavailableError
 from wa_service.store.stored_event import write_event
-from wa_service.store.subscriptions import Delivery, Subscription, Subscriptions
+from wa_service.store.subscriptions import LEASE_SECONDS, Delivery, Subscription, Subscriptions
 from wa_service.whatsapp.webhooks.envelope import Piece
 from wa_service.worker.push import PushWorker
 
@@ -101,7 +101,7 @@ def work(pushing: PushWorker) -> None:
 @contextmanager
 def worker(store: Store, subscriptions: Subscriptions | None = None) -> Iterator[None]:
     """A worker's push loops, in a thread beside the test."""
-    pushing = PushWorker(subscriptions or Subscriptions(store), Pusher(HttpCaller(policy=OPEN).post))
+    pushing = PushWorker(subscriptions or Subscriptions(store), Pusher(HttpCaller(policy=OPEN).post), consumer="w")
     thread = threading.Thread(target=work, args=[pushing])
     thread.start()
     try:
@@ -150,12 +150,12 @@ class AwayOnce(Subscriptions):
     """The store is away when what was taken is first written."""
 
     def take(
-        self, name: str, count: int, *, taken: Sequence[Delivery] = (), answer: str = ""
+        self, name: str, count: int, *, consumer: str = "", taken: Sequence[Delivery] = (), answer: str = ""
     ) -> tuple[float, list[bool], list[Delivery]]:
         if taken and not FAILED:
             FAILED.append(name)
             raise StoreUnavailableError("away")
-        return super().take(name, count, taken=taken, answer=answer)
+        return super().take(name, count, consumer=consumer, taken=taken, answer=answer)
 
 
 FAILED: list[str] = []
@@ -170,6 +170,33 @@ def test_what_was_taken_while_the_store_was_away_is_written_later_and_not_pushed
     with worker(store, subscriptions):
         eventually(lambda: subscriptions.get(theirs.id).taken == 1)
     assert (FAILED, tool.of(ANA)) == ([theirs.id], ["1"])
+
+
+class AnswerLostOnce(Subscriptions):
+    """The first answer that hands something out is lost."""
+
+    def take(
+        self, name: str, count: int, *, consumer: str = "", taken: Sequence[Delivery] = (), answer: str = ""
+    ) -> tuple[float, list[bool], list[Delivery]]:
+        told = super().take(name, count, consumer=consumer, taken=taken, answer=answer)
+        if told[2] and not LOST:
+            LOST.append(name)
+            raise StoreUnavailableError("away")
+        return told
+
+
+LOST: list[str] = []
+
+
+def test_what_an_answer_that_was_lost_handed_out_is_pushed_as_soon_as_the_store_is_back(
+    store: Store, tool: Tool, redis_client: redis.Redis
+) -> None:
+    subscriptions = AnswerLostOnce(store)
+    theirs = subscribe(subscriptions, tool)
+    tell(redis_client, ANA, "1")
+    with worker(store, subscriptions):
+        eventually(lambda: tool.of(ANA) == ["1"], within=LEASE_SECONDS / 2)
+    assert [theirs.id] == LOST
 
 
 def test_one_that_was_deleted_and_made_again_at_once_is_pushed_to(
@@ -233,7 +260,7 @@ def test_a_private_address_is_not_called(store: Store, tool: Tool, redis_client:
     subscriptions = Subscriptions(store)
     theirs = subscribe(subscriptions, tool)
     tell(redis_client, ANA, "1")
-    shut = PushWorker(subscriptions, Pusher(HttpCaller(policy=DestinationPolicy()).post))
+    shut = PushWorker(subscriptions, Pusher(HttpCaller(policy=DestinationPolicy()).post), consumer="w")
     thread = threading.Thread(target=work, args=[shut])
     thread.start()
     eventually(lambda: subscriptions.get(theirs.id).failures == 1)

@@ -276,11 +276,32 @@ class TestPlace:
     ) -> None:
         for n in range(30):
             tell(redis_client, ANA, str(n))
-        store.call("push_take", subscription=tool.id, lease_ms=1000, count=1, window=10, answer="", taken=())
+        store.call(
+            "push_take", subscription=tool.id, consumer="w", lease_ms=1000, count=1, window=10, answer="", taken=()
+        )
         assert redis_client.llen(NAMES.of("push_lane", tool.id, ANA)) <= 110
-        again = store.call("push_take", subscription=tool.id, lease_ms=1000, count=1, window=10, answer="", taken=())
+        again = store.call(
+            "push_take", subscription=tool.id, consumer="w", lease_ms=1000, count=1, window=10, answer="", taken=()
+        )
         assert again[0] > 0
         assert redis_client.llen(NAMES.of("push_lane", tool.id, ANA)) <= 110
+
+    def test_what_a_dead_worker_was_pushing_is_due_at_once_and_another_s_is_not(
+        self, subscriptions: Subscriptions, tool: Subscription, redis_client: redis.Redis
+    ) -> None:
+        cleo = f"{NUMBER}:447700900125"
+        for conversation in (ANA, BEN, cleo):
+            tell(redis_client, conversation, "1")
+        [ana] = subscriptions.take(tool.id, 1, consumer="dead")[2]
+        [ben] = subscriptions.take(tool.id, 1, consumer="living")[2]
+        [late] = subscriptions.take(tool.id, 1, consumer="dead")[2]
+        subscriptions.failed(late, "failed", answer="500", delay=300)
+        assert take(subscriptions, tool) == []
+        assert subscriptions.release_consumer("dead") == 1
+        [again] = take(subscriptions, tool)
+        assert (said([again]), again.tries) == ([(ANA, "1")], 0)
+        assert took(subscriptions, ana, ben, again) == [False, True, True]
+        assert subscriptions.release_consumer("dead") == 0
 
     def test_what_was_taken_is_written_and_what_is_next_is_handed_out_in_one_step(
         self, subscriptions: Subscriptions, tool: Subscription, redis_client: redis.Redis

@@ -188,13 +188,14 @@ class Subscriptions:
         return bool(self.store.call_replicated("unsubscribe", subscription=name) == 1)
 
     def take(
-        self, name: str, count: int, *, taken: Sequence[Delivery] = (), answer: str = ""
+        self, name: str, count: int, *, consumer: str = "", taken: Sequence[Delivery] = (), answer: str = ""
     ) -> tuple[float, list[bool], list[Delivery]]:
         """Write down what the subscriber took, and return at most `count` events that it is to be sent next.
 
         Args:
             name: the subscription.
             count: how many events may be handed out; 0 to write alone.
+            consumer: who takes them; `release_consumer` names it.
             taken: deliveries that were answered with a 2xx.
             answer: the last of those answers.
 
@@ -207,6 +208,7 @@ class Subscriptions:
         wait, state, written, *found = self.store.call(
             "push_take",
             subscription=name,
+            consumer=consumer,
             lease_ms=int(LEASE_SECONDS * 1000),
             count=count,
             window=WINDOW,
@@ -265,6 +267,18 @@ class Subscriptions:
         ]
         if commands:
             self.store.run(commands)
+
+    def release_consumer(self, consumer: str) -> int:
+        """Make what a dead worker process was pushing due at once, as no try of it; return how many events that was."""
+        return sum(self.release_lost(name, consumer, ()) for name in self.ids())
+
+    def release_lost(self, name: str, consumer: str, held: Iterable[int]) -> int:
+        """Make due at once what was handed out to `consumer` in an answer that did not come; return how many events.
+
+        `held`: the tokens of the deliveries that did come.
+        """
+        tokens = tuple(map(str, held))
+        return int(self.store.call("push_release_consumer", subscription=name, consumer=consumer, held=tokens))
 
     def lag_seconds(self, subscription: Subscription) -> float:
         """Return how long the oldest event that it was not sent has waited; 0 where nothing waits."""

@@ -90,7 +90,7 @@ class WorkerProcess:
             BatchWorker(built.batches, built.numbers),
             QualityChecker(built.batches, built.clients),
             CostChecker(cost_service(built)),
-            PushWorker(built.subscriptions, built.pusher),
+            PushWorker(built.subscriptions, built.pusher, consumer=consumer),
             ScriptTrialsWorker(ScriptTrials(built.store), lambda text: asdict(pipeline.try_sentence(text))),
         ]
         self._maintenance = Maintenance(
@@ -207,6 +207,7 @@ class WorkerProcess:
     def _take_over(self, predecessor: str, begun: Collection[str] | None) -> None:
         try:
             held = self._built.inbox.release_consumer(predecessor, died=True, begun=begun)
+            held += self._built.subscriptions.release_consumer(predecessor)
             self._log.warning("whatsapp.worker.took_over", held=held)
         except StoreUnavailableError:
             self._log.warning("whatsapp.worker.takeover_failed")

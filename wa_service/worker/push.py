@@ -27,9 +27,10 @@ REFRESH_SECONDS = 1.0
 class PushWorker:
     """One loop for each subscription, started and ended as subscriptions come and go."""
 
-    def __init__(self, subscriptions: Subscriptions, pusher: Pusher) -> None:
+    def __init__(self, subscriptions: Subscriptions, pusher: Pusher, *, consumer: str) -> None:
         self._subscriptions = subscriptions
         self._pusher = pusher
+        self._consumer = consumer
         self._loops: dict[str, _Loop] = {}
         self._stopping = Event()
 
@@ -68,7 +69,7 @@ class PushWorker:
         for name, subscription in current.items():
             loop = self._loops.get(name)
             if loop is None or loop.has_ended:  # it ends by itself where its subscription is deleted
-                loop = self._loops[name] = _Loop(self._subscriptions, self._pusher)
+                loop = self._loops[name] = _Loop(self._subscriptions, self._pusher, self._consumer)
                 loop.subscription = subscription
                 loop.start()
             loop.subscription = subscription
@@ -77,11 +78,12 @@ class PushWorker:
 class _Loop:
     """Takes events of one subscription and pushes them, at most `SIDE_BY_SIDE` at a time."""
 
-    def __init__(self, subscriptions: Subscriptions, pusher: Pusher) -> None:
+    def __init__(self, subscriptions: Subscriptions, pusher: Pusher, consumer: str) -> None:
         self.subscription: Subscription
         self.held: dict[int, Delivery] = {}
         self._subscriptions = subscriptions
         self._pusher = pusher
+        self._consumer = consumer
         self._pushes = Group()
         self._under_way = 0
         self._taken: list[tuple[Delivery, str]] = []
@@ -111,14 +113,18 @@ class _Loop:
 
     def _run(self) -> None:
         """Until `stop`, and until what is under way then has ended and is written down."""
+        may_have_lost = False
         while not self._stopping or self._under_way or self._taken:
             began = time.monotonic()
             try:
+                if may_have_lost:
+                    self._subscriptions.release_lost(self.subscription.id, self._consumer, self.held)
+                    may_have_lost = False
                 wait = self._turn()
             except LookupError:  # it was deleted
                 return
             except StoreUnavailableError:  # what was taken is written later, unless its lease ends first
-                wait = REFRESH_SECONDS
+                may_have_lost, wait = True, REFRESH_SECONDS
             if wait > 0:
                 self._wake.wait(wait)
             self._wake.clear()
@@ -134,6 +140,7 @@ class _Loop:
         wait, written, deliveries = self._subscriptions.take(
             self.subscription.id,
             free,
+            consumer=self._consumer,
             taken=[delivery for delivery, _ in taken],
             answer=taken[-1][1] if taken else "",
         )

@@ -7,7 +7,7 @@
 -- Return {ms until asking again is worth it (-1: until something is new), state, {1 or 0 for each of `taken`: whether it
 -- was written}, {event id, conversation, token, tries, kind, json, whose conversation it is by now, that contact's
 -- addresses}...}; state is "none" where there is no such subscription.
--- args: subscription lease_ms:number count:number window:number answer taken...
+-- args: subscription consumer lease_ms:number count:number window:number answer taken...
 -- include: allow_when_full clock subscription
 local EVENTS_PER_READ = 32
 local MOST_READS = 32
@@ -58,7 +58,7 @@ local answers, soonest = { 0, v[1], written }, -1
 local function hand_out(conversation, event, tries)
   local id = event[1]
   token = token + 1
-  redis.call('HSET', s.head(conversation), 'token', token, 'lease', now + lease_ms)
+  redis.call('HSET', s.head(conversation), 'token', token, 'lease', now + lease_ms, 'consumer', consumer)
   leased[#leased + 1], leased[#leased + 2] = now + lease_ms, conversation
   if level > 0 then redis.call('HSET', s.key, 'retry_at', now + lease_ms, 'probe', token) end
   local elder = redis.call('GET', prefix .. 'joined:' .. conversation) or conversation
