@@ -86,6 +86,7 @@ class Store:
         self._pops = BlockingPops(client.connection_pool)
         self.availability = Availability(client.connection_pool, self.keys.of("tick"))
         self._replication = replication
+        self._on_connect: list[Callable[[], None]] = []
         self.flusher = self._new_flusher(None)
         # What replicas must have goes over a connection of its own: what needs no replica does not wait for them.
         self.replicated = self.flusher
@@ -113,12 +114,18 @@ class Store:
             availability=self.availability,
             confirmation=confirmation,
             greeting=epoch,
-            on_greeted=self._on_epoch,
+            on_greeted=self._on_greeted,
         )
 
-    def _on_epoch(self, is_new: Any) -> None:
-        if is_new == 1:
+    def on_connect(self, callback: Callable[[], None]) -> None:
+        """Call `callback` at each new connection: what the server was told before may be lost with another server."""
+        self._on_connect.append(callback)
+
+    def _on_greeted(self, is_new_primary: Any) -> None:
+        if is_new_primary == 1:
             self._replication.on_failover()
+        for callback in self._on_connect:
+            callback()
 
     def new_pool(self, connections: int, seconds: float) -> redis.BlockingConnectionPool:
         """A further pool to the same server, with the same time-outs, for a library whose callers come in crowds.

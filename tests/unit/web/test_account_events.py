@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import redis
 
 from tests.keys import PREFIX
 from tests.unit.web.conftest import Start, Web
@@ -43,6 +44,24 @@ def test_an_upgrade_raises_the_number_that_customers_see_so(web: Web, lines: lis
     assert told(lines, "whatsapp.limit.reported") == [
         {"log_level": "info", "number": OTHER_NUMBER, "per_second": 1_000}
     ]
+
+
+def test_a_server_that_took_another_s_place_is_told_as_what_our_numbers_are_seen(
+    start_web: Start, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wa_service.store.flusher.FRESH_SECONDS", 0.0)  # its connection is looked at before each use
+    others = {client["id"] for client in redis_client.client_list()}
+    web = start_web()
+    web.webhook(message_for(NUMBER, "15550001111"))
+    redis_client.flushdb()  # as a replica that did not have the last writes
+    for client in redis_client.client_list():
+        if client["id"] not in others:
+            redis_client.client_kill_filter(_id=client["id"])
+
+    statuses = [web.webhook(message_for(NUMBER, "15550001111")).status_code for _ in range(2)]
+
+    assert statuses == [200, 200]  # the first one connects, the second one tells
+    assert web.runtime.events.display_numbers([NUMBER]) == {NUMBER: "15550001111"}
 
 
 def test_another_number_s_upgrade_changes_nothing(web: Web, lines: list[dict[str, Any]]) -> None:
