@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -31,6 +31,17 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.register_profile("long", max_examples=1_000, deadline=None)
     # Before the tests' modules are read, whose settings build on the profile.
     settings.load_profile("long" if config.getoption("--chaos") else "suite")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is collected and imported stays: no collection of garbage looks through it, as in `wsgi.py`."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -72,13 +83,13 @@ def redis_client(valkey_url: str) -> Iterator[redis.Redis]:
         yield client
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def frozen_heap() -> Iterator[None]:
-    """As in a web process (`wsgi.py`): a collection does not look through what was there before the call."""
-    gc.collect()
-    gc.freeze()
+    """What `measured` froze before its calls is garbage like any other once the file's tests are over."""
     yield
     gc.unfreeze()
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
