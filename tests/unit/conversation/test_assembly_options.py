@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -10,7 +11,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.unit.conversation.customer_messages import handled, text_message
+from wa_service.conversation import assembly
 from wa_service.conversation.assembly import ConversationOptions, make_pipeline
+from wa_service.conversation.http_responder import HttpResponder
 from wa_service.conversation.script_yaml import ScriptError
 
 NOTE = {"type": "audio", "audio": {"id": "7", "mime_type": "audio/ogg", "voice": True}}
@@ -55,6 +58,7 @@ def test_the_responder_may_be_on_this_machine_and_in_private_networks_that_are_o
         raise OSError("connected to it")
 
     monkeypatch.setattr("urllib3.util.connection.create_connection", connect)
+    monkeypatch.setattr(assembly, "HttpResponder", partial(HttpResponder, pause_seconds=0))
     options = ConversationOptions(
         responder="http",
         responder_url=f"http://{address}:1/",

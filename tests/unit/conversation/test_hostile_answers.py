@@ -6,6 +6,7 @@ import base64
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,6 +20,7 @@ from structlog.testing import capture_logs
 
 from tests.hostile_shapes import OFTEN, hostile_json, measured
 from tests.unit.conversation.customer_messages import handled, text_message, utterance_of
+from wa_service.conversation import assembly
 from wa_service.conversation.assembly import ConversationOptions, make_pipeline
 from wa_service.conversation.embeddings import EmbeddingsClient, similarity
 from wa_service.conversation.http_responder import HttpResponder
@@ -189,7 +191,9 @@ def test_a_model_s_marks_become_whatsapp_s(scripted: ScriptResponder, said: str,
 
 
 @pytest.mark.parametrize("kind", ["http", "llm"])
-def test_of_an_answer_that_is_too_long_no_more_is_read(kind: Any) -> None:
+def test_of_an_answer_that_is_too_long_no_more_is_read(monkeypatch: pytest.MonkeyPatch, kind: Any) -> None:
+    for responder in (HttpResponder, LlmResponder):
+        monkeypatch.setattr(assembly, responder.__name__, partial(responder, pause_seconds=0))
     long = orjson.dumps({"messages": [{"text": "Hello"}], "choices": [{"message": {"content": "x" * LARGEST_ANSWER}}]})
 
     class Tool(BaseHTTPRequestHandler):
