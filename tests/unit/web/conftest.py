@@ -165,12 +165,25 @@ def _stop(web: Web) -> None:
 
 
 @pytest.fixture(scope="module")
-def _process_of_the_file(valkey_url: str) -> Iterator[Web]:
+def start_for_the_file(valkey_url: str) -> Iterator[Start]:
+    """As `start_web`, for a process that serves all tests of a file."""
+    started: list[Web] = []
+
+    def start(env: dict[str, str] | None = None, **parts: Any) -> Web:
+        with structlog.testing.capture_logs():
+            started.append(_started({"REDIS_URL": valkey_url} | (env or {}), **parts))
+        return started[-1]
+
+    yield start
     with structlog.testing.capture_logs():
-        web = _started({"REDIS_URL": valkey_url})
-    yield web
-    with structlog.testing.capture_logs():
-        _stop(web)
+        for web in started:
+            _stop(web)
+
+
+@pytest.fixture(scope="module")
+def process_of_the_file(start_for_the_file: Start) -> Web:
+    """What `web` is in this file; a file that needs further settings or other parts has its own."""
+    return start_for_the_file()
 
 
 @pytest.fixture
@@ -181,10 +194,10 @@ def lines() -> Iterator[list[MutableMapping[str, Any]]]:
 
 
 @pytest.fixture
-def web(_process_of_the_file: Web, redis_client: redis.Redis, lines: list[dict[str, Any]]) -> Web:
+def web(process_of_the_file: Web, redis_client: redis.Redis, lines: list[dict[str, Any]]) -> Web:
     """A web process that does not wait for Meta's answer, on an empty store.
 
     One serves a file, since building its eighty routes takes longer than most tests. As in production, it remembers
     what came before; a test that needs one without memories takes `start_web()`.
     """
-    return _process_of_the_file
+    return process_of_the_file

@@ -11,7 +11,7 @@ import pytest
 import requests_mock
 from itsdangerous import TimestampSigner
 
-from tests.unit.web.conftest import Start, Web
+from tests.unit.web.conftest import Web
 from tests.unit.web.console import ConsoleUser, text_of
 from tests.unit.web.deliveries import CUSTOMER, delivery, text_message, value_of
 from wa_service.web.media_routes import part_of
@@ -24,11 +24,6 @@ BYTES = b"\x89PNG what a customer sent"
 def meta() -> Iterator[requests_mock.Mocker]:
     with requests_mock.Mocker() as meta:
         yield meta
-
-
-@pytest.fixture
-def web(start_web: Start, meta: requests_mock.Mocker) -> Web:
-    return start_web()
 
 
 @pytest.fixture

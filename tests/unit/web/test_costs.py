@@ -1,4 +1,4 @@
-"""What messages were charged for: counted once for each, grouped, priced, compared with Meta."""
+"""What messages were charged for: counted once for each, grouped, web, compared with Meta."""
 
 from __future__ import annotations
 
@@ -52,20 +52,20 @@ def costs(web: Web, by: str = "category") -> Any:
     return answer.json
 
 
-@pytest.fixture
-def priced(start_web: Start, tmp_path: Path) -> Web:
-    card = tmp_path / "rates.csv"
+@pytest.fixture(scope="module")
+def process_of_the_file(start_for_the_file: Start, tmp_path_factory: pytest.TempPathFactory) -> Web:
+    card = tmp_path_factory.mktemp("rates") / "rates.csv"
     card.write_text(CARD, encoding="utf-8")
-    return start_web({"WA_RATE_CARD": str(card)})
+    return start_for_the_file({"WA_RATE_CARD": str(card)})
 
 
-def test_a_message_is_counted_once_when_it_is_delivered(priced: Web) -> None:
-    name = sent(priced, tag="spring")
-    status(priced, name, "sent")
-    assert costs(priced)["total"]["messages"] == 0
+def test_a_message_is_counted_once_when_it_is_delivered(web: Web) -> None:
+    name = sent(web, tag="spring")
+    status(web, name, "sent")
+    assert costs(web)["total"]["messages"] == 0
     for word in ("delivered", "delivered", "read"):
-        status(priced, name, word)
-    told = costs(priced, "category,country,number,tag")
+        status(web, name, word)
+    told = costs(web, "category,country,number,tag")
     assert told["items"] == [
         {
             "group": {"category": "marketing", "country": "GB", "number": NUMBER, "tag": "spring"},
@@ -75,23 +75,23 @@ def test_a_message_is_counted_once_when_it_is_delivered(priced: Web) -> None:
         }
     ]
     assert told["currency"] == "EUR"
-    metrics = priced.client.get("/metrics").text
+    metrics = web.client.get("/metrics").text
     assert 'whatsapp_billable_total{category="marketing",type="regular"}' in metrics
 
 
-def test_what_was_free_is_told_and_costs_nothing(priced: Web) -> None:
-    name = sent(priced)
-    status(priced, name, "read", PRICED | {"billable": False, "category": "service", "type": "free_customer_service"})
-    assert costs(priced, "type")["items"] == [
+def test_what_was_free_is_told_and_costs_nothing(web: Web) -> None:
+    name = sent(web)
+    status(web, name, "read", PRICED | {"billable": False, "category": "service", "type": "free_customer_service"})
+    assert costs(web, "type")["items"] == [
         {"group": {"type": "free_customer_service"}, "messages": 1, "billable": 0, "amount": "0"}
     ]
 
 
-def test_the_price_that_came_with_sent_counts_where_delivered_brings_none(priced: Web) -> None:
-    name = sent(priced)
-    status(priced, name, "sent")
-    status(priced, name, "delivered", None)
-    assert costs(priced)["total"]["billable"] == 1
+def test_the_price_that_came_with_sent_counts_where_delivered_brings_none(web: Web) -> None:
+    name = sent(web)
+    status(web, name, "sent")
+    status(web, name, "delivered", None)
+    assert costs(web)["total"]["billable"] == 1
 
 
 @pytest.mark.parametrize(
@@ -107,22 +107,22 @@ def test_the_price_that_came_with_sent_counts_where_delivered_brings_none(priced
         ({"category": "service", "type": "free_customer_service", "billable": False}, "free_customer_service", 0),
     ],
 )
-def test_every_form_of_a_price_is_counted(priced: Web, pricing: Any, kind: str, billable: int) -> None:
-    status(priced, sent(priced), "delivered", pricing)
-    (line,) = costs(priced, "category,type")["items"]
+def test_every_form_of_a_price_is_counted(web: Web, pricing: Any, kind: str, billable: int) -> None:
+    status(web, sent(web), "delivered", pricing)
+    (line,) = costs(web, "category,type")["items"]
     assert line["group"] == {"category": pricing["category"].lower(), "type": kind}
     assert (line["messages"], line["billable"]) == (1, billable)
 
 
-def test_days_are_those_of_delivery_and_months_add_up(priced: Web) -> None:
+def test_days_are_those_of_delivery_and_months_add_up(web: Web) -> None:
     """A minute before and after midnight UTC at a month's end."""
     midnight = datetime(2026, 3, 1, tzinfo=UTC)
     for seconds, tag in ((-60, "before"), (0, "at"), (60, "after")):
-        name = sent(priced, tag=tag)
-        status(priced, name, "delivered", at=int(midnight.timestamp()) + seconds, wamid=f"wamid.{tag}")
+        name = sent(web, tag=tag)
+        status(web, name, "delivered", at=int(midnight.timestamp()) + seconds, wamid=f"wamid.{tag}")
 
     def counted(begin: str, end: str) -> list[str]:
-        answer = priced.get(f"/v1/costs?from={begin}&to={end}&by=tag").json
+        answer = web.get(f"/v1/costs?from={begin}&to={end}&by=tag").json
         assert answer["total"]["messages"] == len(answer["items"])
         return sorted(item["group"]["tag"] for item in answer["items"])
 
@@ -131,14 +131,14 @@ def test_days_are_those_of_delivery_and_months_add_up(priced: Web) -> None:
     assert counted("2026-02-28", "2026-03-01") == ["after", "at", "before"]
 
 
-def test_a_batch_knows_what_it_cost(priced: Web) -> None:
+def test_a_batch_knows_what_it_cost(web: Web) -> None:
     body = {"message": {"text": "hello"}, "items": [{"to": "447700900123"}]}
-    batch = priced.post("/v1/batches", json=body).json["id"]
-    priced.runtime.batches.feed(NUMBER, {})
-    status(priced, priced.accept().id, "delivered")
+    batch = web.post("/v1/batches", json=body).json["id"]
+    web.runtime.batches.feed(NUMBER, {})
+    status(web, web.accept().id, "delivered")
     expected = {"group": {}, "messages": 1, "billable": 1, "amount": "0.05"}
-    assert priced.get(f"/v1/batches/{batch}").json["cost"] == expected
-    assert costs(priced, "batch")["items"][0]["group"] == {"batch": batch}
+    assert web.get(f"/v1/batches/{batch}").json["cost"] == expected
+    assert costs(web, "batch")["items"][0]["group"] == {"batch": batch}
 
 
 @pytest.mark.parametrize(

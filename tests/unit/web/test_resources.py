@@ -13,6 +13,8 @@ import orjson
 import pytest
 import redis
 import requests_mock
+from requests import PreparedRequest, Response
+from requests.adapters import BaseAdapter
 
 from tests.keys import PREFIX
 from tests.unit.web.conftest import KEYS, SETTINGS, Start, Web
@@ -34,27 +36,55 @@ WELCOME = {
 }
 
 
-@pytest.fixture
-def meta() -> requests_mock.Adapter:
+class Seam(BaseAdapter):
+    """Where the calls of the clients end: with what Meta answers in the test that runs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.meta = requests_mock.Adapter()
+
+    def send(self, request: PreparedRequest, *args: Any, **options: Any) -> Response:
+        return self.meta.send(request, *args, **options)
+
+    def close(self) -> None:
+        self.meta.close()
+
+
+@pytest.fixture(scope="module")
+def seam() -> Seam:
+    return Seam()
+
+
+@pytest.fixture(autouse=True)
+def meta(seam: Seam) -> requests_mock.Adapter:
     """What Meta answers, at the clients' seam."""
-    return requests_mock.Adapter()
+    seam.meta = requests_mock.Adapter()
+    return seam.meta
 
 
-@pytest.fixture
-def web(start_web: Start, meta: requests_mock.Adapter) -> Web:
-    """A web process whose calls to Meta end at the seam."""
-    clients = {
+def clients_of(seam: Seam) -> dict[str, WhatsAppMetaClient]:
+    return {
         number: WhatsAppMetaClient(
             SETTINGS["WHATSAPP_ACCESS_TOKEN"],
             number,
             api_version="v24.0",
             base_url="https://graph.example",
             business_account_id=WABA,
-            adapter=meta,
+            adapter=seam,
         )
         for number in (NUMBER, OTHER_NUMBER)
     }
-    return start_web(clients=clients)
+
+
+@pytest.fixture(scope="module")
+def process_of_the_file(start_for_the_file: Start, seam: Seam) -> Web:
+    return start_for_the_file(clients=clients_of(seam))
+
+
+@pytest.fixture
+def new_web(start_web: Start, seam: Seam) -> Web:
+    """A web process that has not heard of Meta's templates yet."""
+    return start_web(clients=clients_of(seam))
 
 
 def form(content: bytes = PNG, name: str = "a.png", mime_type: str = "image/png", **fields: str) -> dict[str, Any]:
@@ -203,10 +233,10 @@ def test_an_unknown_message_is_not_found(web: Web, name: str) -> None:
     assert web.get(f"/v1/messages/{name}").status_code == 404
 
 
-def test_templates_are_asked_for_once_a_minute(web: Web, meta: requests_mock.Adapter) -> None:
+def test_templates_are_asked_for_once_a_minute(new_web: Web, meta: requests_mock.Adapter) -> None:
     asked = meta.register_uri("GET", re.compile(f"{GRAPH}/{WABA}/message_templates"), json={"data": [WELCOME]})
 
-    answers = [web.get("/v1/templates") for _ in range(3)]
+    answers = [new_web.get("/v1/templates") for _ in range(3)]
 
     assert [answer.json for answer in answers] == [{"items": [WELCOME]}] * 3
     assert asked.call_count == 1
@@ -225,44 +255,46 @@ def send_welcome(web: Web, body: list[str], **headers: str) -> Any:
 
 
 @pytest.fixture
-def known_templates(web: Web, meta: requests_mock.Adapter) -> Callable[[dict[str, Any]], None]:
+def known_templates(new_web: Web, meta: requests_mock.Adapter) -> Callable[[dict[str, Any]], None]:
     """Meta's definitions are known; call it to change them at Meta."""
 
     def define(template: dict[str, Any]) -> None:
         meta.register_uri("GET", re.compile(f"{GRAPH}/{WABA}/message_templates"), json={"data": [template]})
 
     define(WELCOME)
-    web.get("/v1/templates")
+    new_web.get("/v1/templates")
     return define
 
 
-def test_a_template_that_does_not_fit_is_refused_before_it_is_sent(web: Web, known_templates: Any) -> None:
-    answer = send_welcome(web, ["Ada", "too many"])
+def test_a_template_that_does_not_fit_is_refused_before_it_is_sent(new_web: Web, known_templates: Any) -> None:
+    answer = send_welcome(new_web, ["Ada", "too many"])
 
     assert (answer.status_code, answer.json["type"]) == (422, "/docs#template-misfit")
     assert answer.json["errors"][0]["field"] == "template"
 
 
-def test_a_template_that_fits_is_sent(web: Web, known_templates: Any) -> None:
-    assert send_welcome(web, ["Ada"]).status_code == 202
+def test_a_template_that_fits_is_sent(new_web: Web, known_templates: Any) -> None:
+    assert send_welcome(new_web, ["Ada"]).status_code == 202
 
 
-def test_a_template_to_fall_back_to_is_compared_too(web: Web, known_templates: Any) -> None:
-    answer = web.send({"to": CUSTOMER, "text": "hello", "fallback_template": {"name": "welcome", "language": "en_US"}})
+def test_a_template_to_fall_back_to_is_compared_too(new_web: Web, known_templates: Any) -> None:
+    answer = new_web.send(
+        {"to": CUSTOMER, "text": "hello", "fallback_template": {"name": "welcome", "language": "en_US"}}
+    )
 
     assert (answer.status_code, answer.json["errors"][0]["field"]) == (422, "fallback_template")
 
 
-def test_a_template_that_nobody_knows_is_left_to_meta(web: Web, known_templates: Any) -> None:
-    answer = web.send({"to": CUSTOMER, "template": {"name": "unheard_of", "language": "en_US", "body": ["Ada"]}})
+def test_a_template_that_nobody_knows_is_left_to_meta(new_web: Web, known_templates: Any) -> None:
+    answer = new_web.send({"to": CUSTOMER, "template": {"name": "unheard_of", "language": "en_US", "body": ["Ada"]}})
 
     assert answer.status_code == 202
 
 
-def test_a_repeat_is_answered_whatever_became_of_the_template(web: Web, known_templates: Any) -> None:
-    first = send_welcome(web, ["Ada"], Idempotency_Key="order-12")
-    web.runtime.outbox.done(NUMBER, web.grant(), SendOutcome("accepted", wamid="wamid.HBgLX"))
-    other = start_again(web, WELCOME | {"status": "PAUSED"})
+def test_a_repeat_is_answered_whatever_became_of_the_template(new_web: Web, known_templates: Any) -> None:
+    first = send_welcome(new_web, ["Ada"], Idempotency_Key="order-12")
+    new_web.runtime.outbox.done(NUMBER, new_web.grant(), SendOutcome("accepted", wamid="wamid.HBgLX"))
+    other = start_again(new_web, WELCOME | {"status": "PAUSED"})
 
     repeat = send_welcome(other, ["Ada"], Idempotency_Key="order-12")
 

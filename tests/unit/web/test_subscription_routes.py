@@ -34,15 +34,23 @@ class Tool:
         return self.answer
 
 
-@pytest.fixture
-def tool() -> Tool:
+@pytest.fixture(scope="module")
+def tool_of_the_file() -> Tool:
     return Tool()
 
 
-@pytest.fixture
-def web(start_web: Start, tool: Tool) -> Web:
+@pytest.fixture(autouse=True)
+def tool(tool_of_the_file: Tool) -> Tool:
+    """The tool, which has been sent nothing yet and takes everything."""
+    tool_of_the_file.sent.clear()
+    tool_of_the_file.answer = HttpAnswer(200, b"")
+    return tool_of_the_file
+
+
+@pytest.fixture(scope="module")
+def process_of_the_file(start_for_the_file: Start, tool_of_the_file: Tool) -> Web:
     policy = DestinationPolicy(look_up=lambda host, _port: PUBLIC.get(host, []))
-    return start_web(push_policy=policy, pusher=Pusher(tool.post))
+    return start_for_the_file(push_policy=policy, pusher=Pusher(tool_of_the_file.post))
 
 
 def create(web: Web, **body: Any) -> Any:
