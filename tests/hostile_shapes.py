@@ -19,6 +19,8 @@ from hypothesis import strategies as st
 LOOP_SECONDS = 0.25
 LARGEST_ANSWER = 64 * 1024
 OFTEN = settings(suppress_health_check=list(HealthCheck))
+OFTEN_AT_LENGTH = settings(OFTEN, max_examples=15) if settings.get_current_profile_name() == "suite" else OFTEN
+"""For a test each of whose examples makes many calls: only the long form draws as many as others do."""
 TINY: list[Any] = [1, None, {}, [], "", {"rows": []}, {"type": "x"}, {"name": {}}, {"a": 1}, [[]], {"type": "button"}]
 _DEEPEST = 1_000
 """Levels that orjson reads; it writes 254."""

@@ -28,6 +28,7 @@ from wa_service.runtime import Runtime
 from wa_service.store.grants import Grant
 from wa_service.store.outbox import SendOutcome
 from wa_service.web.app import create_app
+from wa_service.whatsapp.http.transport import Transport
 
 SETTINGS = {
     "WHATSAPP_ACCESS_TOKEN": "EAAtoken-of-a-test",
@@ -132,6 +133,15 @@ class FullMemory:
 
     def full(self) -> bool:
         return self.is_full
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_pause_before_meta_is_asked_again() -> Iterator[None]:
+    """Nobody listens where `SETTINGS` say that Meta is, and nobody will a moment later."""
+    with pytest.MonkeyPatch.context() as patch:
+        defaults = (Transport.__init__.__kwdefaults__ or {}) | {"retry_pause": 0.001}
+        patch.setattr(Transport.__init__, "__kwdefaults__", defaults)
+        yield
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ import requests_mock
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests.hostile_shapes import LARGEST_ANSWER, OFTEN, hostile_values, measured, places, replaced
+from tests.hostile_shapes import LARGEST_ANSWER, OFTEN, OFTEN_AT_LENGTH, hostile_values, measured, places, replaced
 from tests.unit.web.conftest import KEYS, Start, Web
 from tests.unit.web.console import SAME_ORIGIN, ConsoleUser
 from tests.unit.web.deliveries import CUSTOMER, delivery, text_message, value_of
@@ -113,7 +113,7 @@ def test_a_responder_s_reply_of_any_shape_costs_a_bounded_time(message: Any) -> 
 
 
 @pytest.mark.chaos
-@OFTEN
+@OFTEN_AT_LENGTH
 @given(HOSTILE, st.sampled_from(["path", "query", "body", "header"]), st.data())
 def test_whatever_any_route_is_given_costs_a_bounded_time(
     web: Web, hostile: Any, where: str, data: st.DataObject
@@ -194,7 +194,7 @@ def test_a_customer_s_message_of_any_shape_costs_a_bounded_time(
 
 @pytest.mark.timeout(600)
 @pytest.mark.chaos
-@OFTEN
+@OFTEN_AT_LENGTH
 @given(st.lists(st.tuples(st.sampled_from(CUSTOMERS_MESSAGES), HOSTILE, st.integers(0, 100)), min_size=1, max_size=5))
 def test_a_console_s_page_of_messages_of_any_shape_costs_a_bounded_time(
     web: Web, drawn: list[tuple[dict[str, Any], Any, int]]
@@ -245,7 +245,7 @@ COOKIE_BOMBS = [
 
 @pytest.mark.timeout(600)
 @pytest.mark.chaos
-@OFTEN
+@OFTEN_AT_LENGTH
 @given(HOSTILE, st.sampled_from(["path", "query", "form", "field", "cookie", "header"]), st.data())
 def test_whatever_somebody_who_is_signed_in_sends_costs_a_bounded_time(
     with_templates: Web, hostile: Any, where: str, data: st.DataObject
