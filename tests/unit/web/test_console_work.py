@@ -18,10 +18,11 @@ from tests.unit.web.conftest import KEYS, Start, Web
 from tests.unit.web.console import SAME_ORIGIN, ConsoleUser, text_of
 from tests.unit.web.deliveries import CUSTOMER, NUMBER, delivery, text_message, value_of
 from tests.unit.web.test_console_conversations import TEMPLATE, written
+from wa_service.service import live_feed
 from wa_service.service.live_feed import LiveFeed
 from wa_service.store.events import Events
 from wa_service.store.outbox import SendOutcome
-from wa_service.web.console import batch_pages
+from wa_service.web.console import batch_pages, live
 
 
 @pytest.fixture
@@ -231,7 +232,10 @@ class TestLive:
         self.opened.append(user.client.get(f"/console{path}", headers=sent))
         return self.opened[-1]
 
-    def test_a_page_hears_of_its_conversation_alone(self, web: Web, user: ConsoleUser) -> None:
+    def test_a_page_hears_of_its_conversation_alone(
+        self, web: Web, user: ConsoleUser, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(live_feed, "POLL_SECONDS", 0.02)
         written(web)
         place = user.find(CUSTOMER)
         answer = self.read(f"/live?place={place.rpartition('/')[2]}", user)
@@ -292,7 +296,10 @@ class TestLive:
         told: list[Any] = [next(stream), next(stream)]
         assert [told[0][:7], told[1][:14]] == [b"retry: ", b"event: changed"]
 
-    def test_a_quiet_connection_is_written_to_so_that_its_end_is_noticed(self, web: Web, user: ConsoleUser) -> None:
+    def test_a_quiet_connection_is_written_to_so_that_its_end_is_noticed(
+        self, web: Web, user: ConsoleUser, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(live, "_ALIVE_EVERY_SECONDS", 0.05)
         written(web)
         answer = self.read(f"/live?place={user.find(CUSTOMER).rpartition('/')[2]}", user)
         stream = iter(answer.response)

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from wa_service.service import template_cache
 from wa_service.service.refusals import TemplateMismatchError
-from wa_service.service.template_cache import CHECK_SECONDS, FRESH_SECONDS, PAUSE_SECONDS, Definitions, TemplateCache
+from wa_service.service.template_cache import FRESH_SECONDS, PAUSE_SECONDS, Definitions, TemplateCache
 from wa_service.whatsapp.errors import WhatsAppConnectionError
 
 FITS = {"template": {"name": "welcome", "language": {"code": "en_US"}}}
@@ -22,6 +23,15 @@ MISFIT = {
     }
 }
 DEFINITION: dict[str, Any] = {"name": "welcome", "language": "en_US", "status": "APPROVED", "components": []}
+
+
+CHECK_SECONDS = 0.5
+
+
+@pytest.fixture(autouse=True)
+def _a_short_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How long the check of a send waits for Meta in these tests."""
+    monkeypatch.setattr(template_cache, "CHECK_SECONDS", CHECK_SECONDS)
 
 
 class Meta:
