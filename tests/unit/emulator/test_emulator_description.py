@@ -13,9 +13,10 @@ from meta_emulator.control import control_routes
 from tests.unit.emulator.emulated import Emulator
 
 
-@pytest.fixture
-def document(fresh: Emulator) -> dict[str, Any]:
-    found = fresh.control("GET", "openapi.json").json
+@pytest.fixture(scope="module")
+def document(one_emulator: Emulator) -> dict[str, Any]:
+    """It tells what may be asked, whatever has happened."""
+    found = one_emulator.control("GET", "openapi.json").json
     assert isinstance(found, dict)
     return found
 
