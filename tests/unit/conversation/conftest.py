@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import pytest
@@ -11,18 +12,29 @@ from tests.unit.conversation.customer_messages import NOW, MakePipeline
 from wa_service.conversation.intents import FuzzyMatcher
 from wa_service.conversation.pipeline import Pipeline, examples_of
 from wa_service.conversation.responder import ScriptResponder
-from wa_service.conversation.script import load_script
+from wa_service.conversation.script import Script, load_script
 from wa_service.conversation.transcription import Transcriber
 
 
+@pytest.fixture(scope="session")
+def script_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Script]:
+    """The script of a text; nobody changes it, and reading one takes longer than most tests."""
+    path = tmp_path_factory.mktemp("scripts") / "script.yaml"
+
+    @cache
+    def script_of(text: str) -> Script:
+        path.write_text(text, encoding="utf-8")
+        return load_script(path)
+
+    return script_of
+
+
 @pytest.fixture
-def make_pipeline(tmp_path: Path) -> MakePipeline:
+def make_pipeline(script_of: Callable[[str], Script]) -> MakePipeline:
     """Builds a pipeline from a script's text; named parts may be replaced."""
 
     def make(text: str, **parts: Any) -> Pipeline:
-        path = tmp_path / "script.yaml"
-        path.write_text(text, encoding="utf-8")
-        script = load_script(path)
+        script = script_of(text)
         scripted = parts.pop("scripted", None) or ScriptResponder(script)
         given: dict[str, Any] = {
             "script": script,

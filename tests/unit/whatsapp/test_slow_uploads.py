@@ -20,7 +20,7 @@ from wa_service.whatsapp.media.uploads import MultipartForm, open_upload
 
 # More than what the kernel holds on the way, so that the body is out only once the server reads.
 SIZE = 24 * 1024 * 1024
-DEADLINE = 1.0
+DEADLINE = 0.6
 NUMBER = "106540352242922"
 ANSWER = b'HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n{"id":"123"}'
 
