@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias, TypeVar
 
@@ -324,10 +325,16 @@ class Script(_Part):
 
 def load_script(path: Path) -> Script:
     """Read and check a script file. Raises ScriptError."""
-    packaged = _validated(_Packaged, ScriptFile(_PACKAGED_PROBLEMS))
+    packaged = _packaged()
     script = _validated(Script, ScriptFile(path))
     replies = {"stopped": script.stopped or packaged.stopped, "started": script.started or packaged.started}
     return script.model_copy(update={"problems": {**packaged.problems, **script.problems}, **replies})
+
+
+@cache
+def _packaged() -> _Packaged:
+    """Return what every script falls back to; it is read once in a process."""
+    return _validated(_Packaged, ScriptFile(_PACKAGED_PROBLEMS))
 
 
 _Model = TypeVar("_Model", bound=BaseModel)

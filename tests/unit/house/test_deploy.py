@@ -165,20 +165,8 @@ def test_nginx_takes_the_site_with_tls(
 ) -> None:
     program, openssl = require_program("nginx", "/usr/sbin/nginx"), require_program("openssl")
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    made = [
-        openssl,
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:P-256",
-        "-nodes",
-        "-subj",
-        "/CN=x",
-        "-keyout",
-        key,
-    ]
+    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    made = [openssl, "req", "-x509", *curve, "-nodes", "-subj", "/CN=x", "-keyout", key]
     subprocess.run([*map(str, made), "-out", str(certificate)], capture_output=True, check=True)
     site = (DEPLOY / "nginx/wa-service.conf").read_text(encoding="utf-8")
     if with_client_certificate:
