@@ -94,17 +94,3 @@ def outcome(speech: LocalSpeechClient, content: bytes) -> str:
     except RecordingTooLongError:
         return "too long"
     return "decoded"
-
-
-def test_damaged_recordings_are_heard_or_refused_by_the_whole_engine() -> None:
-    require_voice()
-    server = LocalSpeechServer("--only", "transcriptions")
-    speech = LocalSpeechClient(server, seconds=DEADLINE)
-    speech.start()
-    try:
-        outcomes = Counter(outcome(speech, content) for content in damaged(20, SEED + 1))
-    finally:
-        speech.stop()
-
-    assert outcomes.keys() <= {"decoded", "unreadable"}
-    assert outcomes.total() == 20

