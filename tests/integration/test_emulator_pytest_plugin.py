@@ -7,6 +7,7 @@ import os
 import secrets
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -154,16 +155,64 @@ def run_pytest(directory: Path, *options: str, **variables: str) -> str:
     return run.stdout
 
 
-@pytest.mark.parametrize("options", [(), ("-n", "2")], ids=["one process", "xdist"])
-def test_phones_faults_clock_and_fresh_worlds(tmp_path: Path, options: tuple[str, ...]) -> None:
+def processes_with(variable: str) -> list[str]:
+    """Return the commands of the processes whose environment has this text."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if variable.encode() in (process / "environ").read_bytes():
+                found.append((process / "cmdline").read_text(encoding="utf-8"))
+    return found
+
+
+SCRIPT = """
+def test_the_default_script_answers(meta, wa_service):
+    phone = meta.phone("447700900123")
+    phone.write("hello")
+    assert phone.heard().text
+    assert wa_service.send({"to": "447700900123", "text": "x"})["id"]
+"""
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """What a run of several files printed, and the text that is in the environment of each of its processes."""
+
+    output: str
+    mark: str
+
+    def passed(self, file: str) -> int:
+        """Return how many tests of a file passed."""
+        return self.output.count(f"PASSED {file}::")
+
+
+@pytest.fixture(scope="module")
+def one_run(tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
+    """One pytest over phones, script and slow bot: what is proved of each needs no emulator of its own."""
+    directory = tmp_path_factory.mktemp("one_run")
+    named = 'pytest_plugins = ["meta_emulator.pytest_plugin"]\n'
+    for name, content in {
+        "conftest.py": named,
+        "test_phones.py": PHONES,
+        "test_script.py": SCRIPT,
+        "test_slow_bot.py": SLOW_BOT,
+    }.items():
+        (directory / name).write_text(content, encoding="utf-8")
+    mark = secrets.token_hex(8)
+    return FinishedRun(run_pytest(directory, "-rp", META_EMULATOR_TEST_MARK=mark), mark)
+
+
+def test_phones_faults_clock_and_fresh_worlds(one_run: FinishedRun) -> None:
+    assert one_run.passed("test_phones.py") == 8
+
+
+def test_phones_faults_clock_and_fresh_worlds_under_xdist(tmp_path: Path) -> None:
     (tmp_path / "test_phones.py").write_text(PHONES, encoding="utf-8")
-    assert "8 passed" in run_pytest(tmp_path, *options)
+    assert "8 passed" in run_pytest(tmp_path, "-n", "2")
 
 
-def test_the_plugin_may_be_named_by_a_conftest_as_well(tmp_path: Path) -> None:
-    (tmp_path / "conftest.py").write_text('pytest_plugins = ["meta_emulator.pytest_plugin"]\n', encoding="utf-8")
-    (tmp_path / "test_one.py").write_text("def test_one(meta):\n    assert meta.url\n", encoding="utf-8")
-    assert "1 passed" in run_pytest(tmp_path)
+def test_the_plugin_may_be_named_by_a_conftest_as_well(one_run: FinishedRun) -> None:
+    assert "11 passed" in one_run.output
 
 
 def test_the_clinic_bot_is_tested_through_the_whole_service() -> None:
@@ -175,33 +224,13 @@ def test_the_clinic_bots_set_up_has_at_most_twenty_lines() -> None:
     assert sum(bool(line.strip()) for line in lines) <= 20
 
 
-def test_a_script_answers_in_the_service_of_the_plugin(tmp_path: Path) -> None:
-    (tmp_path / "test_script.py").write_text(
-        "def test_the_default_script_answers(meta, wa_service):\n"
-        "    phone = meta.phone('447700900123')\n"
-        "    phone.write('hello')\n"
-        "    assert phone.heard().text\n"
-        "    assert wa_service.send({'to': '447700900123', 'text': 'x'})['id']\n",
-        encoding="utf-8",
-    )
-    assert "1 passed" in run_pytest(tmp_path)
+def test_a_script_answers_in_the_service_of_the_plugin(one_run: FinishedRun) -> None:
+    assert one_run.passed("test_script.py") == 1
 
 
-def processes_with(variable: str) -> list[str]:
-    """Return the commands of the processes whose environment has this text."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            if variable.encode() in (process / "environ").read_bytes():
-                found.append((process / "cmdline").read_text(encoding="utf-8"))
-    return found
-
-
-def test_a_late_answer_stays_in_its_test_and_no_process_stays(tmp_path: Path) -> None:
-    (tmp_path / "test_slow_bot.py").write_text(SLOW_BOT, encoding="utf-8")
-    mark = secrets.token_hex(8)
-    assert "2 passed" in run_pytest(tmp_path, META_EMULATOR_TEST_MARK=mark)
-    eventually(lambda: not processes_with(mark))
+def test_a_late_answer_stays_in_its_test_and_no_process_stays(one_run: FinishedRun) -> None:
+    assert one_run.passed("test_slow_bot.py") == 2
+    eventually(lambda: not processes_with(one_run.mark))
 
 
 DEPTHS = 'whatsapp_queue_depth{queue="%s"} %d.0\n'
