@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+import redis
 
 from tests.eventually import eventually
 from tests.integration.lanes import KEEP, NUMBER, Lanes, message, send
@@ -22,11 +24,36 @@ from wa_service.store.replication_report import Sentinels, report_replication
 from wa_service.store.tag_numbers import TagNumbers
 
 T = TypeVar("T")
+OFTEN_MS = 200
+
+
+@contextlib.contextmanager
+def running(servers: ReplicatedValkey) -> Iterator[ReplicatedValkey]:
+    """Servers whose Sentinels find them and each other at once; by themselves they look every two and ten seconds.
+
+    How they find out that a server is dead, and who of them leads a failover, is as in production.
+    """
+    for name in servers.ports:
+        servers.start_one(name)
+    often = [word for kind in ("PUBLISH", "INFO") for word in (f"{kind}-PERIOD", OFTEN_MS)]
+    for name in servers.sentinels:
+        with servers.client(name) as sentinel:
+            eventually(functools.partial(answers, sentinel), within=30)
+            sentinel.execute_command("SENTINEL DEBUG", *often)
+    with servers:
+        yield servers
+
+
+def answers(client: redis.Redis) -> bool:
+    try:
+        return bool(client.ping())
+    except redis.RedisError:
+        return False
 
 
 @pytest.fixture(scope="module")
 def _servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReplicatedValkey]:
-    with ReplicatedValkey(tmp_path_factory.mktemp("replicas"), 2, sync="everysec") as servers:
+    with running(ReplicatedValkey(tmp_path_factory.mktemp("replicas"), 2, sync="everysec")) as servers:
         yield servers
 
 
@@ -158,7 +185,11 @@ def test_the_store_of_debian_knows_wait_and_valkey_also_waits_for_the_disk(
     tmp_path: Path, require_program: Callable[[str], Path], fsync: bool
 ) -> None:
     binary = None if fsync else require_program("redis-server")
-    with ReplicatedValkey(tmp_path, 1, sync="everysec", binary=binary) as servers:
+    with running(ReplicatedValkey(tmp_path, 1, sync="everysec", binary=binary)) as servers:
+        with servers.client(servers.primary()) as client:  # a replica's disk first takes what was there
+            client.flushall()
+            has_it: list[object] = ["WAITAOF", 1, 1, 1_000] if fsync else ["WAIT", 1, 1_000]
+            eventually(lambda: client.execute_command(*has_it) in (1, [1, 1]), within=30)
         lanes = Lanes.over(replicated(servers, 1, fsync=fsync))
         assert lanes.outbox.put(send()).outcome == "queued"
         if not fsync:
