@@ -60,14 +60,18 @@ CONFIG = {
     "headers": {"Authorization": f"Bearer {KEY}"},
     # What is canceled is still told: DELETE ends the sending, not the record.
     "checks": {"use_after_free": {"enabled": False}},
-    "generation": {"max-examples": 10, "deterministic": True, "database": "none", "no-shrink": True},
 }
+GENERATION = {"deterministic": True, "database": "none", "no-shrink": True}
+FEW, MANY = 4, 10
+"""Cases that are drawn for each operation, in the suite and in the long form."""
 OPERATIONS = 13
 UNKNOWN = {"error": {"message": "Unsupported get request.", "code": 100, "error_subcode": 33}}
 
 
 class _Quiet(WSGIRequestHandler):
-    """Answers without a line for each request."""
+    """Answers without a line for each request, all over one connection."""
+
+    protocol_version = "HTTP/1.1"
 
     def log_request(self, *args: Any) -> None:
         return
@@ -121,7 +125,7 @@ def describe_values(document: Any) -> None:
 
 
 @pytest.fixture
-def described_api(valkey_url: str, redis_client: redis.Redis) -> Iterator[Any]:
+def described_api(valkey_url: str, redis_client: redis.Redis, long_form: bool) -> Iterator[Any]:
     """The application, by its own description."""
     runtime = wiring.build(settings.load(SETTINGS | {"REDIS_URL": valkey_url}))
     app = create_app(
@@ -161,7 +165,9 @@ def described_api(valkey_url: str, redis_client: redis.Redis) -> Iterator[Any]:
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Quiet)
     serving = threading.Thread(target=server.serve_forever, daemon=True)
     serving.start()
-    config = schemathesis.Config.from_dict(CONFIG | {"base-url": f"http://127.0.0.1:{server.port}"})
+    generation = GENERATION | {"max-examples": MANY if long_form else FEW}
+    given = CONFIG | {"base-url": f"http://127.0.0.1:{server.port}", "generation": generation}
+    config = schemathesis.Config.from_dict(given)
     with structlog.testing.capture_logs():
         yield schemathesis.openapi.from_dict(document, config=config)
     server.shutdown()
@@ -170,6 +176,7 @@ def described_api(valkey_url: str, redis_client: redis.Redis) -> Iterator[Any]:
     runtime.close()
 
 
+@pytest.mark.chaos
 def test_the_api_is_what_its_description_says(described_api: Any) -> None:
     failures, tested = failures_and_operations(from_schema(described_api).execute())
 
