@@ -17,6 +17,7 @@ import redis
 
 from tests.integration.personal import contents
 from tests.integration.test_worker_inbound import NO_RECEIPTS, PoliteInbox, gevent_until, no_media
+from tests.integration.web_process import web_process
 from tests.unit.web.conftest import Start, Web
 from tests.unit.web.conftest import lines as lines
 from tests.unit.web.conftest import start_web as start_web
@@ -29,6 +30,7 @@ from wa_service.worker.inbound import InboundWorker
 ANA, NEW = "447700900123", "447700900456"
 _serial = itertools.count(1)
 DAY = 86_400
+DESK = {"WA_SPEECH": "none", "WA_INTENTS": "fuzzy", "WA_COEXISTENCE_NUMBERS": NUMBER}
 
 
 def now() -> int:
@@ -134,8 +136,7 @@ def open_desk(start_web: Start) -> Iterator[Callable[..., Desk]]:
     desks: list[Desk] = []
 
     def start(**env: str) -> Desk:
-        given = {"WA_SPEECH": "none", "WA_INTENTS": "fuzzy", "WA_COEXISTENCE_NUMBERS": NUMBER, **env}
-        desks.append(Desk(start_web(given)))
+        desks.append(Desk(start_web(DESK | env)))
         return desks[-1]
 
     yield start
@@ -143,9 +144,18 @@ def open_desk(start_web: Start) -> Iterator[Callable[..., Desk]]:
         desk.stop()
 
 
+@pytest.fixture(scope="module")
+def _process_of_the_file(valkey_url: str) -> Iterator[Web]:
+    with web_process(valkey_url, **DESK) as web:
+        yield web
+
+
 @pytest.fixture
-def desk(open_desk: Callable[..., Desk]) -> Desk:
-    return open_desk()
+def desk(_process_of_the_file: Web, redis_client: redis.Redis, lines: list[dict[str, Any]]) -> Iterator[Desk]:
+    """A desk with an empty store, and a worker of its own."""
+    desk = Desk(_process_of_the_file)
+    yield desk
+    desk.stop()
 
 
 Open = Callable[..., Desk]

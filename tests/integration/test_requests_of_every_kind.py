@@ -6,15 +6,18 @@ The bodies are drawn at random (tests/meta_requests.py); an emulated Meta judges
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
 import pytest
+import redis
 import requests_mock
 
 from meta_emulator.groups import create_group
 from meta_emulator.records import Media, Template
 from tests.drawn_cases import run_cases
+from tests.integration.web_process import web_process
 from tests.meta_requests import CONTENTS, INTERACTIVE, KINDS, MEDIA, group_requests, requests_of, spelled, templates
 from tests.unit.emulator.emulated import ANA, Emulator
 from tests.unit.emulator.emulated import NUMBER as EMULATED
@@ -78,10 +81,16 @@ class Desk:
         self.reaches_meta_unchanged(body | {"to": group_id}, group_id)
 
 
-@pytest.fixture
-def desk(start_web: Start) -> Desk:
+@pytest.fixture(scope="module")
+def _process_of_the_file(valkey_url: str) -> Iterator[Web]:
     given = {"WA_API_RATE": "1000000/minute", "WHATSAPP_MESSAGES_PER_SECOND": "1000", "WHATSAPP_DAILY_LIMIT": "0"}
-    return Desk(start_web(given | {"WHATSAPP_BUSINESS_ACCOUNT_ID": ""}))
+    with web_process(valkey_url, **given, WHATSAPP_BUSINESS_ACCOUNT_ID="") as web:
+        yield web
+
+
+@pytest.fixture
+def desk(_process_of_the_file: Web, redis_client: redis.Redis, lines: list[dict[str, Any]]) -> Desk:
+    return Desk(_process_of_the_file)
 
 
 def test_every_kind_that_is_checked_is_drawn() -> None:

@@ -6,27 +6,37 @@ The deliveries are drawn at random (tests/meta_webhooks.py) and handled by a wor
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import redis
 
 from tests.drawn_cases import run_cases
-from tests.integration.test_field_cases import Desk, Open
-from tests.integration.test_field_cases import open_desk as open_desk
+from tests.integration.test_field_cases import DESK, Desk
+from tests.integration.web_process import web_process
 from tests.meta_webhooks import CHANGES, OURS, Case, deliveries
+from tests.unit.web.conftest import Web
 from tests.unit.web.conftest import lines as lines
-from tests.unit.web.conftest import start_web as start_web
 from tests.unit.web.deliveries import NUMBER, OTHER_NUMBER, WABA
 
 CASES, MANY = 10, 600
 TOLD = {"message", "status", "management", "echo", "standby", "handover", "history"}
 
 
+@pytest.fixture(scope="module")
+def _process_of_the_file(valkey_url: str) -> Iterator[Web]:
+    more = {"WA_GROUPS": "answer", "WHATSAPP_DAILY_LIMIT": "0", "WHATSAPP_MESSAGES_PER_SECOND": "1000"}
+    with web_process(valkey_url, **DESK, **more) as web:
+        yield web
+
+
 @pytest.fixture
-def desk(open_desk: Open) -> Desk:
+def desk(_process_of_the_file: Web, redis_client: redis.Redis, lines: list[dict[str, Any]]) -> Iterator[Desk]:
     """A desk that answers groups as well, and does not stop talking."""
-    return open_desk(WA_GROUPS="answer", WHATSAPP_DAILY_LIMIT="0", WHATSAPP_MESSAGES_PER_SECOND="1000")
+    desk = Desk(_process_of_the_file)
+    yield desk
+    desk.stop()
 
 
 def told(desk: Desk) -> Counter[str]:
