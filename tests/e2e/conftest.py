@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.e2e.leaks import leaks
 from tests.e2e.phones import SECRETS
 from tests.e2e.stack import REDIS_PASSWORD, Stack
+from tests.e2e.starter import Started
 from tests.e2e.tool import SECRET as RESPONDER_SECRET
 
 SHORT_DAILY_LIMIT = 5
@@ -41,6 +43,21 @@ def stack(_shared_stack: Stack) -> Iterator[Stack]:
     _shared_stack.calm()
     yield _shared_stack
     tells_nothing(_shared_stack)
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Started]]:
+    """Start what `make run` starts, each time in the same directory; nothing of it is left."""
+    running: list[Started] = []
+
+    def begin(*more: str, **environment: str) -> Started:
+        running.append(Started(tmp_path / "var", "run", *more, **environment))
+        return running[-1]
+
+    yield begin
+    for started in running:
+        if started.process.poll() is None:
+            started.stop()
 
 
 def tells_nothing(stack: Stack) -> None:

@@ -91,6 +91,14 @@ class Started:
         self.process.send_signal(signal.SIGINT)
         return self.ended()
 
+    def ends_with(self, part: str) -> None:
+        """Kills a part, whereupon the rest stops and it says which one ended; nothing is left."""
+        everything = self.everything()
+        os.kill(self.pid_of(part), signal.SIGKILL)
+        assert self.ended() == 1
+        assert f"{part} ended, so everything was stopped" in self.said
+        eventually(lambda: not any(alive(pid) for pid in everything), within=30)
+
     def chat(self, wa_id: str) -> list[dict[str, str]]:
         url = f"http://127.0.0.1:{self.emulator_port}/_emulator/phones/{wa_id}/messages"
         messages: list[dict[str, str]] = requests.get(url, timeout=5).json()["messages"]

@@ -1,4 +1,4 @@
-"""`make run` as a person lives it: real processes, a terminal's signals, the same directory twice."""
+"""`make run` as a person lives it: what it prints, what answers, what it takes from the environment."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shlex
-import signal
 import socket
 import subprocess
 import sys
@@ -20,25 +19,12 @@ import requests
 from standardwebhooks import Webhook
 
 from meta_emulator.free_port import free_port
-from tests.e2e.starter import ROOT, Started, alive
+from tests.e2e.starter import ROOT, Started
 from tests.eventually import eventually
 from wa_service.cli.development import prepare
 from wa_service.config import settings
-from wa_service.store.embedded_replicas import embedded_replicas_in
 
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., Started]]:
-    running: list[Started] = []
-
-    def begin(*more: str, **environment: str) -> Started:
-        running.append(Started(tmp_path / "var", "run", *more, **environment))
-        return running[-1]
-
-    yield begin
-    for started in running:
-        if started.process.poll() is None:
-            started.stop()
+ANA = "447700900123"
 
 
 class Responder:
@@ -71,47 +57,25 @@ class Responder:
         self._server.server_close()
 
 
-@pytest.fixture
-def curl(require_program: Callable[..., Path]) -> Path:
-    return require_program("curl")
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
+    """A start with the defaults, for tests that only look at it: a phone has written "hello" and is answered.
+
+    Its environment names a real token and a real store, as that of somebody who has a `.env`.
+    """
+    var = tmp_path_factory.mktemp("make-run") / "var"
+    started = Started(var, "run", WHATSAPP_ACCESS_TOKEN="a-real-token", REDIS_URL="redis://127.0.0.1:1/0")
+    try:
+        started.until_ready()
+        started.write(ANA, "hello")
+        eventually(lambda: started.answers(ANA) > 0, within=30)
+        yield started
+    finally:
+        assert started.stop() == 0
 
 
-def test_a_phone_that_writes_is_answered_and_ctrl_c_leaves_no_process(start: Callable[..., Started]) -> None:
-    service = start()
-    service.until_ready()
-    service.write("447700900123", "hello")
-    eventually(lambda: service.answers("447700900123") > 0, within=30)
-    everything = service.everything()
-    assert len(everything) > 6
-    assert service.stop() == 0
-    assert [pid for pid in everything if alive(pid)] == []
-
-
-def test_with_replicas_a_message_is_answered_after_the_primary_was_killed(
-    start: Callable[..., Started], tmp_path: Path
-) -> None:
-    service = start("--replicas", "2")
-    service.until_ready()
-    # Web may be ready before each Sentinel knows each replica; what dies until then ends the start.
-    eventually(lambda: "is the primary of 2 replicas" in service.said, within=60)
-    servers = embedded_replicas_in((tmp_path / "var").absolute(), 2)
-    with servers.client(servers.primary()) as primary:
-        killed = primary.info("server")["process_id"]
-    os.kill(killed, signal.SIGKILL)
-    eventually(lambda: "is the primary now" in service.said, within=30)
-    service.write("447700900123", "hello")
-    eventually(lambda: service.answers("447700900123") > 0, within=60)
-    everything = service.everything()
-    assert service.stop() == 0
-    assert [pid for pid in everything if alive(pid)] == []
-
-
-def test_the_printed_command_sends_a_message(
-    start: Callable[..., Started], require_program: Callable[..., Path]
-) -> None:
+def test_the_printed_command_sends_a_message(service: Started, require_program: Callable[..., Path]) -> None:
     require_program("curl")
-    service = start()
-    service.until_ready()
     command = re.search(r"curl -s .*?'\n", service.said, re.DOTALL)
     assert command, service.said
     told = subprocess.check_output(shlex.split(command[0].replace("\\\n", " ")), text=True)
@@ -121,65 +85,14 @@ def test_the_printed_command_sends_a_message(
     named = re.search(r"(WA_ENV_FILE=\S+) (\S+ -m wa_service) --help", service.said)
     assert named, service.said
     environment = {"PATH": os.environ["PATH"], **dict([named[1].split("=", 1)])}
-    command_line = [*named[2].split(), "send", "447700900123", "--template", "hello_world"]
+    command_line = [*named[2].split(), "send", ANA, "--template", "hello_world"]
     done = subprocess.run(command_line, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
 
 
-def test_the_next_start_has_its_phones(start: Callable[..., Started]) -> None:
-    first = start()
-    first.until_ready()
-    first.write("447700900123", "kept over the restart")
-    assert first.stop() == 0
-    second = start()
-    second.until_ready()
-    assert any("kept over the restart" in str(message.get("text")) for message in second.chat("447700900123"))
-
-
-def test_the_next_start_has_its_data(start: Callable[..., Started]) -> None:
-    first = start()
-    first.until_ready()
-    headers = {**first.headers, "Idempotency-Key": "once"}
-    body = {"to": "447700900123", "template": {"name": "hello_world", "language": "en_US"}}
-    sent = requests.post(f"http://127.0.0.1:{first.port}/v1/messages", json=body, headers=headers, timeout=10)
-    assert first.stop() == 0
-    second = start()
-    second.until_ready()
-    record = requests.get(
-        f"http://127.0.0.1:{second.port}/v1/messages/{sent.json()['id']}", headers=headers, timeout=10
-    )
-    assert record.json()["id"] == sent.json()["id"]
-
-
-@pytest.mark.parametrize("part", ["valkey", "emulator", "web", "worker"])
-def test_when_one_part_dies_the_rest_stops_and_it_says_which(start: Callable[..., Started], part: str) -> None:
-    service = start()
-    service.until_ready()
-    everything = service.everything()
-    os.kill(service.pid_of(part), signal.SIGKILL)
-    assert service.ended() == 1
-    assert f"{part} ended, so everything was stopped" in service.said
-    eventually(lambda: not any(alive(pid) for pid in everything), within=30)
-
-
-def is_valkey(pid: int) -> bool:
-    return Path(f"/proc/{pid}/comm").read_text(encoding="ascii").strip() == "valkey-server"
-
-
-def test_a_valkey_that_died_is_back_and_all_parts_go_on(start: Callable[..., Started]) -> None:
-    service = start()
-    service.until_ready()
-    service.write("447700900123", "hello")
-    eventually(lambda: service.answers("447700900123") >= 2, within=30)  # a greeting and its list
-    (server,) = [pid for pid in service.everything() if is_valkey(pid)]
-    others = [pid for pid in service.everything() if pid != server]
-    os.kill(server, signal.SIGKILL)
-    eventually(lambda: "Valkey is back" in service.said, within=30)
-    service.write("447700900123", "are you still there?")
-    eventually(lambda: service.answers("447700900123") > 2, within=60)
-    assert "It is started again in 0.0 s." in service.said
-    assert [pid for pid in others if not alive(pid)] == []
-    assert service.stop() == 0
+def test_a_real_token_in_the_environment_does_not_answer(service: Started) -> None:
+    assert "Not used by `make run`: REDIS_URL, WHATSAPP_ACCESS_TOKEN." in service.said
+    assert service.answers(ANA) > 0
 
 
 @pytest.mark.parametrize("taken", ["port", "emulator_port"])
@@ -202,31 +115,6 @@ def test_a_taken_port_is_one_sentence(taken: str, tmp_path: Path) -> None:
     assert told.stdout == ""
 
 
-def test_ctrl_c_while_it_still_starts_leaves_no_process(start: Callable[..., Started]) -> None:
-    service = start()
-    eventually(lambda: "valkey started" in service.said, within=30)
-    everything = service.everything()
-    assert service.stop() == 0
-    assert [pid for pid in everything if alive(pid)] == []
-
-
-def test_a_closed_terminal_ends_everything(start: Callable[..., Started]) -> None:
-    service = start()
-    service.until_ready()
-    everything = service.everything()
-    service.process.send_signal(signal.SIGHUP)
-    assert service.ended() == 0
-    assert [pid for pid in everything if alive(pid)] == []
-
-
-def test_a_real_token_in_the_environment_does_not_answer(start: Callable[..., Started]) -> None:
-    service = start(WHATSAPP_ACCESS_TOKEN="a-real-token", REDIS_URL="redis://127.0.0.1:1/0")
-    service.until_ready()
-    assert "Not used by `make run`: REDIS_URL, WHATSAPP_ACCESS_TOKEN." in service.said
-    service.write("447700900123", "hello")
-    eventually(lambda: service.answers("447700900123") > 0, within=30)
-
-
 def test_a_script_of_ones_own_answers_on_the_phone_page(start: Callable[..., Started], tmp_path: Path) -> None:
     script = tmp_path / "mine.yaml"
     script.write_text('fallback:\n  reply:\n    - text: "Mine says {{ text }}."\n')
@@ -234,16 +122,18 @@ def test_a_script_of_ones_own_answers_on_the_phone_page(start: Callable[..., Sta
     service.until_ready()
     assert "Taken from the environment: WA_MARK_READ." in service.said
     assert "WA_INTENT is no setting: is WA_INTENTS meant?" in service.said
-    service.write("447700900123", "hello")
-    eventually(lambda: "Mine says hello." in str(service.chat("447700900123")), within=30)
+    service.write(ANA, "hello")
+    eventually(lambda: "Mine says hello." in str(service.chat(ANA)), within=30)
+    service.ends_with("emulator")
 
 
 def test_a_responder_of_ones_own_is_called_with_the_printed_secret(start: Callable[..., Started]) -> None:
     with Responder() as responder:
         service = start("--responder", responder.url)
         service.until_ready()
-        service.write("447700900123", "hello")
-        eventually(lambda: "the responder heard hello" in str(service.chat("447700900123")), within=30)
+        service.write(ANA, "hello")
+        eventually(lambda: "the responder heard hello" in str(service.chat(ANA)), within=30)
+        service.ends_with("web")
     secret = (service.secrets / "responder-secret").read_text()
     assert f"Responder    {responder.url}, signed with {secret}\n" in service.said
     headers, body = responder.calls[0]
@@ -300,11 +190,7 @@ def test_serve_without_settings_says_which_are_missing(tmp_path: Path) -> None:
     assert "WHATSAPP_ACCESS_TOKEN is missing" in service.said
 
 
-def test_the_dashboard_and_the_alerts_name_only_what_a_running_service_tells(start: Callable[..., Started]) -> None:
-    service = start()
-    service.until_ready()
-    service.write("447700900123", "hello")
-    eventually(lambda: service.answers("447700900123") > 0, within=30)
+def test_the_dashboard_and_the_alerts_name_only_what_a_running_service_tells(service: Started) -> None:
     url, headers = f"http://127.0.0.1:{service.port}", service.headers
     # An error of Meta's, so that the series of errors is there.
     requests.get(f"{url}/v1/media/404404", headers=headers, timeout=10)

@@ -1,0 +1,102 @@
+"""How a `make run` ends, what outlives a part of it, and what the next one has.
+
+How it ends with the emulator and with web is seen in `test_make_run.py`, each with a responder of one's own.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.e2e.starter import Started, alive
+from tests.eventually import eventually
+from wa_service.store.embedded_replicas import embedded_replicas_in
+
+ANA = "447700900123"
+
+
+def test_a_phone_is_answered_ctrl_c_leaves_no_process_and_the_next_start_has_all(start: Callable[..., Started]) -> None:
+    first = start()
+    first.until_ready()
+    first.write(ANA, "kept over the restart")
+    eventually(lambda: first.answers(ANA) > 0, within=30)
+    headers = {**first.headers, "Idempotency-Key": "once"}
+    body = {"to": ANA, "template": {"name": "hello_world", "language": "en_US"}}
+    sent = requests.post(f"http://127.0.0.1:{first.port}/v1/messages", json=body, headers=headers, timeout=10)
+    everything = first.everything()
+    assert len(everything) > 6
+    assert first.stop() == 0
+    assert [pid for pid in everything if alive(pid)] == []
+
+    second = start()
+    second.until_ready()
+    assert any("kept over the restart" in str(message.get("text")) for message in second.chat(ANA))
+    record = requests.get(
+        f"http://127.0.0.1:{second.port}/v1/messages/{sent.json()['id']}", headers=headers, timeout=10
+    )
+    assert record.json()["id"] == sent.json()["id"]
+
+    # A terminal that is closed ends everything as well.
+    everything = second.everything()
+    second.process.send_signal(signal.SIGHUP)
+    assert second.ended() == 0
+    assert [pid for pid in everything if alive(pid)] == []
+
+
+def test_ctrl_c_while_it_still_starts_leaves_no_process(start: Callable[..., Started]) -> None:
+    service = start()
+    eventually(lambda: "valkey started" in service.said, within=30)
+    everything = service.everything()
+    assert service.stop() == 0
+    assert [pid for pid in everything if alive(pid)] == []
+
+
+@pytest.mark.parametrize("part", ["valkey", "worker"])
+def test_when_one_part_dies_the_rest_stops_and_it_says_which(start: Callable[..., Started], part: str) -> None:
+    service = start()
+    service.until_ready()
+    service.ends_with(part)
+
+
+def is_valkey(pid: int) -> bool:
+    return Path(f"/proc/{pid}/comm").read_text(encoding="ascii").strip() == "valkey-server"
+
+
+def test_a_valkey_that_died_is_back_and_all_parts_go_on(start: Callable[..., Started]) -> None:
+    service = start(WA_INTENTS="fuzzy", WA_SPEECH="none")
+    service.until_ready()
+    service.write(ANA, "hello")
+    eventually(lambda: service.answers(ANA) >= 2, within=30)  # a greeting and its list
+    (server,) = [pid for pid in service.everything() if is_valkey(pid)]
+    others = [pid for pid in service.everything() if pid != server]
+    os.kill(server, signal.SIGKILL)
+    eventually(lambda: "Valkey is back" in service.said, within=30)
+    service.write(ANA, "are you still there?")
+    eventually(lambda: service.answers(ANA) > 2, within=60)
+    assert "It is started again in 0.0 s." in service.said
+    assert [pid for pid in others if not alive(pid)] == []
+    assert service.stop() == 0
+
+
+def test_with_replicas_a_message_is_answered_after_the_primary_was_killed(
+    start: Callable[..., Started], tmp_path: Path
+) -> None:
+    service = start("--replicas", "2", WA_INTENTS="fuzzy", WA_SPEECH="none")
+    service.until_ready()
+    # Web may be ready before each Sentinel knows each replica; what dies until then ends the start.
+    eventually(lambda: "is the primary of 2 replicas" in service.said, within=60)
+    servers = embedded_replicas_in((tmp_path / "var").absolute(), 2)
+    with servers.client(servers.primary()) as primary:
+        killed = primary.info("server")["process_id"]
+    os.kill(killed, signal.SIGKILL)
+    eventually(lambda: "is the primary now" in service.said, within=30)
+    service.write(ANA, "hello")
+    eventually(lambda: service.answers(ANA) > 0, within=60)
+    everything = service.everything()
+    assert service.stop() == 0
+    assert [pid for pid in everything if alive(pid)] == []
