@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import Any
 
@@ -19,11 +19,15 @@ from tests.browser.stand_in import NUMBER
 from wa_service import runtime as wiring
 from wa_service.config import settings
 from wa_service.config.web_options import WebOptions
+from wa_service.conversation.script import HOTEL_DESK
+from wa_service.conversation.script_check import ScriptCheck
 from wa_service.runtime import Runtime
 from wa_service.store.outbox import Send, SendOutcome
+from wa_service.store.script_trials import ScriptTrials
 from wa_service.store.stored_event import reference
 from wa_service.store.template_categories import TemplateCategories
 from wa_service.web.app import create_app
+from wa_service.worker.script_trials_worker import ScriptTrialsWorker
 
 TOKEN, SECRET, WABA = "EAAtest", "secret", "102030405060708"
 KEYS = {
@@ -115,6 +119,17 @@ class ConsoleSite:
                 self.runtime.outbox.done(NUMBER, grants[0], outcome)
                 return
         raise AssertionError("nothing to send")
+
+    @contextmanager
+    def trials_answered(self) -> Iterator[None]:
+        """A worker answers, within the block, the sentences that are tried on the script."""
+        check = ScriptCheck(HOTEL_DESK, "fuzzy")
+        worker = ScriptTrialsWorker(ScriptTrials(self.runtime.store), lambda text: asdict(check.try_sentence(text)))
+        thread = threading.Thread(target=worker.consume, daemon=True)
+        thread.start()
+        yield
+        worker.stop()
+        thread.join(5)
 
     def status(self, customer: str, wamid: str, status: str, **more: Any) -> None:
         """Meta says what became of a send."""

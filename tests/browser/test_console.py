@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Page, Route, expect
@@ -19,6 +20,7 @@ from tests.browser.stand_in import Business
 
 ROOT = Path(__file__).parents[2]
 Open = Callable[..., Page]
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 PAGES: tuple[str, ...] = (
     "",
     "/search",
@@ -133,8 +135,9 @@ def every_page(page: Page, site: ConsoleSite) -> Iterator[str]:
     yield "test of a template"
     page.goto(f"{site.url}/console/script")
     page.get_by_label("Try a sentence").fill("what time is breakfast")
-    page.get_by_role("button", name="Try").click()
-    expect(page.get_by_role("status")).to_contain_text("breakfast")
+    with site.trials_answered():
+        page.get_by_role("button", name="Try").click()
+        expect(page.get_by_role("status")).to_contain_text("breakfast")
     yield "trial of a sentence"
 
 
@@ -162,17 +165,18 @@ def axe_source() -> str:
     pytest.skip("axe-core is not installed here: npm install --no-save axe-core@4")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_serious(open_console: Open, site: ConsoleSite, scheme: str) -> None:
+def test_axe_finds_nothing_serious(open_console: Open, site: ConsoleSite) -> None:
     source = axe_source()
-    page = open_console(color_scheme=scheme, bypass_csp=True)
+    page = open_console(bypass_csp=True)
     found: list[str] = []
     for name in every_page(page, site):
         page.evaluate(source)
-        result = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-        found += [
-            f"{name}: {each['id']} {each['nodes'][0]['target']} {each['nodes'][0]['failureSummary']}"
-            for each in result["violations"]
-            if each["impact"] in {"serious", "critical"}
-        ]
+        for scheme in SCHEMES:
+            page.emulate_media(color_scheme=scheme)
+            result = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+            found += [
+                f"{name}, {scheme}: {each['id']} {each['nodes'][0]['target']} {each['nodes'][0]['failureSummary']}"
+                for each in result["violations"]
+                if each["impact"] in {"serious", "critical"}
+            ]
     assert found == []
