@@ -146,14 +146,29 @@ def site(console: ConsoleSite, redis_client: redis.Redis, business: Business) ->
     return console
 
 
+@pytest.fixture(scope="session")
+def signed_in(browser: Browser) -> Iterator[dict[str, BrowserContext]]:
+    """Contexts by the name of the key that is signed in; they keep their session and what they loaded."""
+    contexts: dict[str, BrowserContext] = {}
+    yield contexts
+    for context in contexts.values():
+        context.close()
+
+
 @pytest.fixture
-def open_console(browser: Browser, site: ConsoleSite, complaints: list[str]) -> Iterator[Callable[..., Page]]:
-    """Open the console in a context of its own, signed in with the key of a name."""
+def open_console(
+    browser: Browser, site: ConsoleSite, complaints: list[str], signed_in: dict[str, BrowserContext]
+) -> Iterator[Callable[..., Page]]:
+    """Open the console in a tab, signed in with the key of a name; with options in a context of its own."""
     opened: list[BrowserContext] = []
 
     def open_one(key: str = "boss", **options: object) -> Page:
-        context = _context(browser, **options)
-        opened.append(context)
+        if options:
+            context = _context(browser, **options)
+            opened.append(context)
+        else:
+            context = signed_in.get(key) or _context(browser)
+            signed_in[key] = context
         page = context.new_page()
         _listen(page, complaints)
         sign_in(page, site, key)
@@ -162,6 +177,9 @@ def open_console(browser: Browser, site: ConsoleSite, complaints: list[str]) -> 
     yield open_one
     for each in opened:
         each.close()
+    for context in signed_in.values():
+        for tab in context.pages:
+            tab.close()
 
 
 _LEFT_BEHIND = """() => document.querySelector("dialog, [popover], #traffic:not([hidden]), .toast") !== null
