@@ -106,24 +106,20 @@ def test_sigterm_under_load_loses_nothing(stack: Stack, parts: tuple[str, ...]) 
     load.all_answered_once()
 
 
-def test_a_stop_ends_idle_connections_without_an_error(stack: Stack) -> None:
+def test_a_stop_ends_idle_connections_without_an_error_and_the_next_one_stores_what_web_counted(stack: Stack) -> None:
     said = len(stack.log("web"))
     with requests.Session() as idle:
         assert idle.get(f"{stack.url}/healthz", timeout=5).status_code == 200
-        stop_web(stack)
+        stop_web(stack)  # also so that nothing is left of what other tests had counted
     assert '"level":"error"' not in stack.log("web")[said:]
-    stack.start()
 
-
-def test_what_web_counted_in_its_last_seconds_is_in_the_store(stack: Stack) -> None:
-    stop_web(stack)  # so that nothing is left of what other tests had counted
-    stack.start()
+    stack.start("web")
     before = received(stack)
     for n in range(3):
         assert stack.webhooks.post(delivery(messages(message(customer(n), SPOKEN)))) == 200
     stop_web(stack)
     assert received(stack) == before + 3
-    stack.start()
+    stack.start("web")
 
 
 def test_web_stops_while_the_store_is_frozen(stack: Stack) -> None:
