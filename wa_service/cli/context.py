@@ -10,8 +10,6 @@ from wa_service.cli.terminal import CommandError
 from wa_service.config import settings
 from wa_service.config.settings import Settings
 from wa_service.observability import log, multiprocess
-from wa_service.store.flusher import StoreUnavailableError
-from wa_service.whatsapp.errors import WhatsAppError
 
 if TYPE_CHECKING:
     from wa_service.runtime import Runtime
@@ -37,8 +35,11 @@ def open_runtime(given: Settings) -> Iterator[Runtime]:
         CommandError: the store or Meta could not be asked, or said no.
         EmbeddedValkeyError: no embedded Valkey answers.
     """
-    # Not before `load_settings`: a series takes its place among the shared ones when it is made.
+    # Not before `load_settings`: a series takes its place among the shared ones when it is made. And commands without
+    # a runtime, a worker's supervisor among them, start in half the time.
     from wa_service import runtime
+    from wa_service.store.flusher import StoreUnavailableError
+    from wa_service.whatsapp.errors import WhatsAppError
 
     built = runtime.build(given)
     try:

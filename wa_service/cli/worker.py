@@ -10,7 +10,6 @@ import click
 from wa_service.cli.context import load_settings
 from wa_service.cli.terminal import complain
 from wa_service.memory_guard import protect_memory
-from wa_service.startup import StartRefusedError, check_store
 from wa_service.worker.supervisor import supervise
 
 
@@ -42,6 +41,7 @@ def command(
     # Only here: the supervisor stays small.
     from wa_service.conversation.script_yaml import ScriptError
     from wa_service.observability.sentry import configure
+    from wa_service.startup import StartRefusedError, check_store
     from wa_service.store.tag_numbers import TagTakenError
     from wa_service.worker import process
 
