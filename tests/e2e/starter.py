@@ -17,6 +17,8 @@ from meta_emulator.free_port import free_port
 from tests.eventually import eventually
 
 ROOT = Path(__file__).parents[2]
+# For a start that neither hears nor compares by meaning: two processes with their models are not started.
+WITHOUT_MODELS = {"WA_INTENTS": "fuzzy", "WA_SPEECH": "none"}
 
 
 def alive(pid: int) -> bool:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.e2e.starter import Started
+from tests.e2e.starter import WITHOUT_MODELS, Started
 from tests.eventually import eventually
 from wa_service.cli.development import prepare
 
@@ -69,7 +69,7 @@ class Desk:
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """The service; Ana has written, so her service window is open."""
     var = tmp_path_factory.mktemp("var")
-    service = Started(var)
+    service = Started(var, **WITHOUT_MODELS)
     try:
         service.until_ready()
         service.write(ANA, "hello")

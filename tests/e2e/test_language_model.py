@@ -13,7 +13,7 @@ import pytest
 from tests.e2e.leaks import SPOKEN
 from tests.e2e.phones import customer, delivery, message, messages
 from tests.e2e.stack import WORKERS, Stack
-from tests.e2e.starter import Started
+from tests.e2e.starter import WITHOUT_MODELS, Started
 from tests.eventually import eventually
 from tests.integration.chat_server import ChatServer, Reply, said, streamed
 
@@ -57,7 +57,7 @@ def heard_once(stack: Stack, wa_id: str, answer: str) -> None:
 def test_make_run_answers_with_the_model_and_remembers(tmp_path: Path, model: ChatServer) -> None:
     model.answers = [echo, streamed({"content": "And "}, {"content": "again."})]
     model.requests.clear()
-    service = Started(tmp_path / "var", "run", "--llm", model.url, WA_LLM_MODEL="small")
+    service = Started(tmp_path / "var", "run", "--llm", model.url, WA_LLM_MODEL="small", **WITHOUT_MODELS)
     try:
         service.until_ready()
         service.write(ANA, "Is there a sauna?")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.e2e.starter import Started
+from tests.e2e.starter import WITHOUT_MODELS, Started
 from tests.eventually import eventually
 
 CUSTOMERS = ("447700900123", "15550102030")
@@ -36,7 +36,7 @@ def var(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def log(var: Path) -> list[str]:
-    service = Started(var)
+    service = Started(var, **WITHOUT_MODELS)
     service.until_ready()
     url, headers = f"http://127.0.0.1:{service.port}", service.headers
 

@@ -19,7 +19,7 @@ import requests
 from standardwebhooks import Webhook
 
 from meta_emulator.free_port import free_port
-from tests.e2e.starter import ROOT, Started
+from tests.e2e.starter import ROOT, WITHOUT_MODELS, Started
 from tests.eventually import eventually
 from wa_service.cli.development import prepare
 from wa_service.config import settings
@@ -129,7 +129,7 @@ def test_a_script_of_ones_own_answers_on_the_phone_page(start: Callable[..., Sta
 
 def test_a_responder_of_ones_own_is_called_with_the_printed_secret(start: Callable[..., Started]) -> None:
     with Responder() as responder:
-        service = start("--responder", responder.url)
+        service = start("--responder", responder.url, **WITHOUT_MODELS)
         service.until_ready()
         service.write(ANA, "hello")
         eventually(lambda: "the responder heard hello" in str(service.chat(ANA)), within=30)
@@ -172,6 +172,7 @@ def test_serve_takes_its_settings_from_the_environment_and_starts_no_emulator(tm
         "WHATSAPP_PHONE_NUMBER_ID": "100000000000001",
         "WHATSAPP_API_BASE_URL": "http://127.0.0.1:1",
         "WA_VAR_DIR": str(tmp_path / "var"),
+        **WITHOUT_MODELS,
     }
     (tmp_path / "settings").write_text("WHATSAPP_VERIFY_TOKEN=shake\nWHATSAPP_APP_SECRET=pepper\n")
     service = Started(tmp_path / "unused", "serve", **given)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.e2e.starter import Started, alive
+from tests.e2e.starter import WITHOUT_MODELS, Started, alive
 from tests.eventually import eventually
 from wa_service.store.embedded_replicas import embedded_replicas_in
 
@@ -33,7 +33,7 @@ def test_a_phone_is_answered_ctrl_c_leaves_no_process_and_the_next_start_has_all
     assert first.stop() == 0
     assert [pid for pid in everything if alive(pid)] == []
 
-    second = start()
+    second = start(**WITHOUT_MODELS)
     second.until_ready()
     assert any("kept over the restart" in str(message.get("text")) for message in second.chat(ANA))
     record = requests.get(
@@ -56,9 +56,13 @@ def test_ctrl_c_while_it_still_starts_leaves_no_process(start: Callable[..., Sta
     assert [pid for pid in everything if alive(pid)] == []
 
 
-@pytest.mark.parametrize("part", ["valkey", "worker"])
-def test_when_one_part_dies_the_rest_stops_and_it_says_which(start: Callable[..., Started], part: str) -> None:
-    service = start()
+@pytest.mark.parametrize(
+    ("part", "environment"), [("valkey", WITHOUT_MODELS), ("worker", {})], ids=["valkey", "worker"]
+)
+def test_when_one_part_dies_the_rest_stops_and_it_says_which(
+    start: Callable[..., Started], part: str, environment: dict[str, str]
+) -> None:
+    service = start(**environment)  # with all, for a worker: its models' processes end as well
     service.until_ready()
     service.ends_with(part)
 
@@ -68,7 +72,7 @@ def is_valkey(pid: int) -> bool:
 
 
 def test_a_valkey_that_died_is_back_and_all_parts_go_on(start: Callable[..., Started]) -> None:
-    service = start(WA_INTENTS="fuzzy", WA_SPEECH="none")
+    service = start(**WITHOUT_MODELS)
     service.until_ready()
     service.write(ANA, "hello")
     eventually(lambda: service.answers(ANA) >= 2, within=30)  # a greeting and its list
@@ -86,7 +90,7 @@ def test_a_valkey_that_died_is_back_and_all_parts_go_on(start: Callable[..., Sta
 def test_with_replicas_a_message_is_answered_after_the_primary_was_killed(
     start: Callable[..., Started], tmp_path: Path
 ) -> None:
-    service = start("--replicas", "2", WA_INTENTS="fuzzy", WA_SPEECH="none")
+    service = start("--replicas", "2", **WITHOUT_MODELS)
     service.until_ready()
     # Web may be ready before each Sentinel knows each replica; what dies until then ends the start.
     eventually(lambda: "is the primary of 2 replicas" in service.said, within=60)

@@ -9,7 +9,7 @@ import redis
 import requests
 
 from meta_emulator.free_port import free_port
-from tests.e2e.starter import ROOT
+from tests.e2e.starter import ROOT, WITHOUT_MODELS
 from tests.eventually import eventually
 
 
@@ -36,6 +36,7 @@ def test_a_worker_on_a_machine_of_its_own_tells_its_series(
         "WHATSAPP_VERIFY_TOKEN": "shake",
         "WHATSAPP_APP_SECRET": "pepper",
         "WHATSAPP_API_BASE_URL": "http://127.0.0.1:1",
+        **WITHOUT_MODELS,
     }
     command = [sys.executable, "-m", "wa_service", "worker"]
     worker = subprocess.Popen(command, cwd=ROOT, env=env, stderr=subprocess.DEVNULL)
