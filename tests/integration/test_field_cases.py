@@ -17,9 +17,9 @@ import redis
 
 from tests.integration.personal import contents
 from tests.integration.test_worker_inbound import NO_RECEIPTS, PoliteInbox, gevent_until, no_media
-from tests.integration.web_process import web_process
 from tests.unit.web.conftest import Start, Web
 from tests.unit.web.conftest import lines as lines
+from tests.unit.web.conftest import start_for_the_file as start_for_the_file
 from tests.unit.web.conftest import start_web as start_web
 from tests.unit.web.deliveries import NUMBER, WABA
 from wa_service.store.inbox import ReplyLimit
@@ -145,15 +145,14 @@ def open_desk(start_web: Start) -> Iterator[Callable[..., Desk]]:
 
 
 @pytest.fixture(scope="module")
-def _process_of_the_file(valkey_url: str) -> Iterator[Web]:
-    with web_process(valkey_url, **DESK) as web:
-        yield web
+def process_of_the_file(start_for_the_file: Start) -> Web:
+    return start_for_the_file(DESK)
 
 
 @pytest.fixture
-def desk(_process_of_the_file: Web, redis_client: redis.Redis, lines: list[dict[str, Any]]) -> Iterator[Desk]:
+def desk(process_of_the_file: Web, redis_client: redis.Redis, lines: list[dict[str, Any]]) -> Iterator[Desk]:
     """A desk with an empty store, and a worker of its own."""
-    desk = Desk(_process_of_the_file)
+    desk = Desk(process_of_the_file)
     yield desk
     desk.stop()
 

@@ -6,7 +6,6 @@ The bodies are drawn at random (tests/meta_requests.py); an emulated Meta judges
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -17,12 +16,12 @@ import requests_mock
 from meta_emulator.groups import create_group
 from meta_emulator.records import Media, Template
 from tests.drawn_cases import run_cases
-from tests.integration.web_process import web_process
 from tests.meta_requests import CONTENTS, INTERACTIVE, KINDS, MEDIA, group_requests, requests_of, spelled, templates
 from tests.unit.emulator.emulated import ANA, Emulator
 from tests.unit.emulator.emulated import NUMBER as EMULATED
 from tests.unit.web.conftest import Start, Web
 from tests.unit.web.conftest import lines as lines
+from tests.unit.web.conftest import start_for_the_file as start_for_the_file
 from tests.unit.web.conftest import start_web as start_web
 from tests.unit.web.deliveries import NUMBER
 from wa_service.store.outbox import SendOutcome
@@ -82,15 +81,14 @@ class Desk:
 
 
 @pytest.fixture(scope="module")
-def _process_of_the_file(valkey_url: str) -> Iterator[Web]:
+def process_of_the_file(start_for_the_file: Start) -> Web:
     given = {"WA_API_RATE": "1000000/minute", "WHATSAPP_MESSAGES_PER_SECOND": "1000", "WHATSAPP_DAILY_LIMIT": "0"}
-    with web_process(valkey_url, **given, WHATSAPP_BUSINESS_ACCOUNT_ID="") as web:
-        yield web
+    return start_for_the_file(given | {"WHATSAPP_BUSINESS_ACCOUNT_ID": ""})
 
 
 @pytest.fixture
-def desk(_process_of_the_file: Web, redis_client: redis.Redis, lines: list[dict[str, Any]]) -> Desk:
-    return Desk(_process_of_the_file)
+def desk(process_of_the_file: Web, redis_client: redis.Redis, lines: list[dict[str, Any]]) -> Desk:
+    return Desk(process_of_the_file)
 
 
 def test_every_kind_that_is_checked_is_drawn() -> None:

@@ -14,10 +14,10 @@ import redis
 
 from tests.drawn_cases import run_cases
 from tests.integration.test_field_cases import DESK, Desk
-from tests.integration.web_process import web_process
 from tests.meta_webhooks import CHANGES, OURS, Case, deliveries
-from tests.unit.web.conftest import Web
+from tests.unit.web.conftest import Start, Web
 from tests.unit.web.conftest import lines as lines
+from tests.unit.web.conftest import start_for_the_file as start_for_the_file
 from tests.unit.web.deliveries import NUMBER, OTHER_NUMBER, WABA
 
 CASES, MANY = 10, 600
@@ -25,16 +25,15 @@ TOLD = {"message", "status", "management", "echo", "standby", "handover", "histo
 
 
 @pytest.fixture(scope="module")
-def _process_of_the_file(valkey_url: str) -> Iterator[Web]:
+def process_of_the_file(start_for_the_file: Start) -> Web:
     more = {"WA_GROUPS": "answer", "WHATSAPP_DAILY_LIMIT": "0", "WHATSAPP_MESSAGES_PER_SECOND": "1000"}
-    with web_process(valkey_url, **DESK, **more) as web:
-        yield web
+    return start_for_the_file(DESK | more)
 
 
 @pytest.fixture
-def desk(_process_of_the_file: Web, redis_client: redis.Redis, lines: list[dict[str, Any]]) -> Iterator[Desk]:
+def desk(process_of_the_file: Web, redis_client: redis.Redis, lines: list[dict[str, Any]]) -> Iterator[Desk]:
     """A desk that answers groups as well, and does not stop talking."""
-    desk = Desk(_process_of_the_file)
+    desk = Desk(process_of_the_file)
     yield desk
     desk.stop()
 

@@ -33,6 +33,7 @@ SESSION_SECONDS: Final = 8 * 3_600
 class ConsoleServices:
     """The services behind the console's pages; `numbers` are our phone number ids.
 
+    `send_wait`: seconds that a form which sends a message waits for Meta's answer, to show it on the next page.
     `open_media` opens a file at Meta by phone number id and media id; raises WhatsAppError.
     """
 
@@ -42,6 +43,7 @@ class ConsoleServices:
     dead_letters: DeadLetters
     replay: ReplayService
     send: SendService
+    send_wait: float
     templates: TemplateCache
     subscriptions: SubscriptionService
     subscribers: Subscriptions

@@ -113,6 +113,7 @@ def build(runtime: Runtime, metrics_buffer: MetricsBuffer) -> Services:
         dead_letters=runtime.dead_letters,
         replay=replay,
         send=send,
+        send_wait=settings.send_wait,
         templates=templates,
         subscriptions=subscriptions,
         subscribers=runtime.subscriptions,

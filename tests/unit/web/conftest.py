@@ -28,7 +28,6 @@ from wa_service.runtime import Runtime
 from wa_service.store.grants import Grant
 from wa_service.store.outbox import SendOutcome
 from wa_service.web.app import create_app
-from wa_service.web.console.guard import Guard
 from wa_service.whatsapp.http.transport import Transport
 
 SETTINGS = {
@@ -138,11 +137,10 @@ class FullMemory:
 
 @pytest.fixture(scope="module", autouse=True)
 def _no_waiting_for_meta() -> Iterator[None]:
-    """Nobody listens where `SETTINGS` say that Meta is, nor a moment later; and no worker sends what a form does."""
+    """Nobody listens where `SETTINGS` say that Meta is, nor a moment later."""
     with pytest.MonkeyPatch.context() as patch:
         defaults = (Transport.__init__.__kwdefaults__ or {}) | {"retry_pause": 0.001}
         patch.setattr(Transport.__init__, "__kwdefaults__", defaults)
-        patch.setattr(Guard, "send_wait", 0.01)
         yield
 
 

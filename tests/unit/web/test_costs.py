@@ -1,4 +1,4 @@
-"""What messages were charged for: counted once for each, grouped, web, compared with Meta."""
+"""What messages were charged for: counted once for each, grouped, priced, compared with Meta."""
 
 from __future__ import annotations
 

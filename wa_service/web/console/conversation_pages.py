@@ -253,4 +253,4 @@ class ConversationPages:
         key = IdempotencyKey(f"console.{current_session().key.name}", nonce) if nonce else None
         group = not is_number(contact.address) and not is_user_id(contact.address)
         body = {"from": contact.number, **recipient_fields(contact.address, group=group), **message}
-        self._services.send.submit(body, priority=Priority.SINGLE, idempotency=key, wait=self._guard.send_wait)
+        self._services.send.submit(body, priority=Priority.SINGLE, idempotency=key, wait=self._services.send_wait)

@@ -52,9 +52,6 @@ class Guard:
     `count_use` is called with the session's id at each request, and may raise ProblemError instead.
     """
 
-    send_wait = 1.5
-    """Seconds that a form which sends a message waits for Meta's answer, to show it on the next page."""
-
     def __init__(self, sessions: Sessions, events: Events, count_use: Callable[[str], None]) -> None:
         self._sessions = sessions
         self._events = events

@@ -97,7 +97,9 @@ class ManagementPages:
         key = IdempotencyKey(f"console.{current_session().key.name}", values.get("nonce", "")[:64] or "-")
         template = template_message(self._definition(name, language), values)
         body = {**recipient_fields(address), "type": "template", "template": template}
-        sent = self._services.send.submit(body, priority=Priority.SINGLE, idempotency=key, wait=self._guard.send_wait)
+        sent = self._services.send.submit(
+            body, priority=Priority.SINGLE, idempotency=key, wait=self._services.send_wait
+        )
         self._guard.changed("template test", template=name[:512])
         return see(f"/console/messages/r{sent.id}")
 
