@@ -10,6 +10,8 @@
 # REPLICAS=2        keep the data on a primary and replicas under Sentinel, with run
 
 SHELL := /bin/sh
+# Each process that a test starts would compile our modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip install --disable-pip-version-check --require-hashes --no-deps
