@@ -66,6 +66,7 @@ class SpeechServer(BaseApplication):  # type: ignore[misc]  # gunicorn has no ty
             "worker_class": "sync",
             "timeout": math.ceil(options.timeout) + 1,
             "graceful_timeout": 1,
+            "http_parser": "python",  # it would look for a faster one at the first request, when no file can be opened
             "loglevel": "critical",
             "control_socket_disable": True,
             "post_worker_init": lambda _worker: _open_no_more_files(),
@@ -149,6 +150,9 @@ def _limit(options: ServerOptions) -> None:
 
 def _open_no_more_files() -> None:
     """Leave room for one descriptor, which the connection of the request takes: during a request nothing opens."""
+    # What is imported only now is missing. Else the search for it would fail as soon as a directory of the path has
+    # changed, and would be read anew: each request would end in an OSError.
+    sys.path.clear()
     lowest_free = os.dup(0)
     os.close(lowest_free)
     resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free + 1, lowest_free + 1))

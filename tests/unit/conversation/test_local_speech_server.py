@@ -9,7 +9,7 @@ import sys
 import textwrap
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,8 +55,15 @@ def is_gone(pid: int) -> bool:
 class Toy:
     """A client of the toy, and the server it starts."""
 
-    def __init__(self, *arguments: str, seconds: float = 30.0, processes: int = 1, wait_seconds: float = 20.0) -> None:
-        self.server = LocalSpeechServer(*arguments, "--processes", str(processes), command=COMMAND)
+    def __init__(
+        self,
+        *arguments: str,
+        seconds: float = 30.0,
+        processes: int = 1,
+        wait_seconds: float = 20.0,
+        command: Sequence[str] = COMMAND,
+    ) -> None:
+        self.server = LocalSpeechServer(*arguments, "--processes", str(processes), command=command)
         self.client = LocalSpeechClient(self.server, seconds=seconds, processes=processes, wait_seconds=wait_seconds)
         self.client.start()
 
@@ -117,6 +124,17 @@ def test_a_process_that_hangs_is_replaced(make: Make) -> None:
 
     assert toy.ask("echo")["pid"] != pid
     assert is_gone(pid)
+
+
+def test_one_that_replaces_another_answers_although_files_were_changed_beside_its_modules(
+    make: Make, tmp_path: Path
+) -> None:
+    toy = make("--timeout", "1", seconds=20.0, command=("/usr/bin/env", f"PYTHONPATH={tmp_path}", *COMMAND))
+    pid = toy.ask("echo")["pid"]
+    toy.hang()
+    (tmp_path / "new").touch()
+
+    assert toy.ask("echo")["pid"] != pid
 
 
 def test_a_process_killed_in_the_middle_is_replaced_and_the_work_done_after_all(make: Make, tmp_path: Path) -> None:
