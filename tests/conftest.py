@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import redis
+import structlog
 from hypothesis import settings
 
 from wa_service.store.embedded_valkey import EmbeddedValkey
@@ -31,6 +32,9 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.register_profile("long", max_examples=1_000, deadline=None)
     # Before the tests' modules are read, whose settings build on the profile.
     settings.load_profile("long" if config.getoption("--chaos") else "suite")
+    # Where a test does not configure the log: without rich, whose traceback with all locals takes half a second.
+    plain = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*structlog.get_config()["processors"][:-1], plain])
 
 
 @pytest.hookimpl(wrapper=True)
