@@ -251,6 +251,8 @@ def test_a_file_is_deleted_whatever_meta_answers(service: Stack, kind: str) -> N
 def test_a_read_mark_that_meta_answers_badly_is_a_clear_problem_and_can_be_repeated(service: Stack, kind: str) -> None:
     message_id = service.meta.write(ANA, SPOKEN)
     got_one(service, [ANA])
+    # The service's own mark comes beside its reply; the fault is for the one that is asked for.
+    eventually(lambda: [one["status"] for one in service.meta.chat(ANA) if one["id"] == message_id] == ["read"])
     service.meta.fault(kind, endpoint="read")
     status, problem, retryable = POST_ANSWERS[kind]
     assert is_problem(service.api("POST", f"/v1/messages/{message_id}/read"), status, problem) is retryable

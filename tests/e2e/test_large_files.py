@@ -45,7 +45,9 @@ def download(stack: Stack, media_id: str) -> str:
 
 
 def started_processes(stack: Stack) -> list[int]:
-    """The web processes once all have loaded the application: the first is ready while another is still starting."""
+    """New web processes once all have loaded the application: the first is ready while another is still starting."""
+    stack.kill("web")
+    stack.start("web")
 
     def found() -> list[int] | None:
         sizes = {pid: memory(pid, "VmRSS") for pid in stack.children("web")}
