@@ -21,16 +21,18 @@ options = dict(zip(sys.argv[1::2], sys.argv[2::2]))
 {rest}
 """
 SUPERVISE = "import sys; from wa_service.worker.supervisor import supervise; sys.exit(supervise(sys.argv[1:]))"
+# Its clock runs a thousand times as fast.
+SUPERVISE_SLOWLY = f"import time; now = time.monotonic; time.monotonic = lambda: now() * 1000; {SUPERVISE}"
 
 
 class Supervised:
     """A supervisor at work, and the arguments of every process it started."""
 
-    def __init__(self, directory: Path, rest: str) -> None:
+    def __init__(self, directory: Path, rest: str, supervise: str = SUPERVISE) -> None:
         self._log = directory / "lives"
         life = directory / "life.py"
         life.write_text(LIFE.format(log=str(self._log), rest=rest))
-        self.process = subprocess.Popen([sys.executable, "-c", SUPERVISE, sys.executable, str(life)])
+        self.process = subprocess.Popen([sys.executable, "-c", supervise, sys.executable, str(life)])
 
     def lives(self) -> list[dict[str, str]]:
         lines = whole_lines(self._log).decode().splitlines()
@@ -38,11 +40,11 @@ class Supervised:
 
 
 @pytest.fixture
-def supervised(tmp_path: Path) -> Iterator[Callable[[str], Supervised]]:
+def supervised(tmp_path: Path) -> Iterator[Callable[..., Supervised]]:
     started: list[Supervised] = []
 
-    def start(rest: str) -> Supervised:
-        started.append(Supervised(tmp_path, rest))
+    def start(rest: str, *supervise: str) -> Supervised:
+        started.append(Supervised(tmp_path, rest, *supervise))
         return started[-1]
 
     yield start
@@ -51,10 +53,11 @@ def supervised(tmp_path: Path) -> Iterator[Callable[[str], Supervised]]:
         one.process.wait(40)
 
 
+@pytest.mark.parametrize("supervise", [SUPERVISE, SUPERVISE_SLOWLY], ids=["at once", "after a minute"])
 def test_a_process_that_cannot_start_ends_its_supervisor_with_its_status(
-    supervised: Callable[[str], Supervised],
+    supervised: Callable[..., Supervised], supervise: str
 ) -> None:
-    one = supervised("sys.exit(3)")
+    one = supervised("sys.exit(3)", supervise)
     assert one.process.wait(20) == 3
     assert len(one.lives()) == 1
 

@@ -24,8 +24,6 @@ from wa_service.worker.restart_backoff import RestartBackoff
 
 START_SECONDS = 30.0
 STOP_SECONDS = 32.0
-# A first process that ends by itself within this time has written why it cannot start.
-FAILED_START = 10.0
 # What a dead process wrote to its pipe is there to be read.
 READ_SECONDS = 0.1
 
@@ -97,8 +95,8 @@ def supervise(command: Sequence[str] = (sys.executable, "-m", "wa_service", "wor
         if status is None:
             continue
         lived, worked = time.monotonic() - child.started, child.has_worked(READ_SECONDS)
-        if status > 0 and lived < FAILED_START and first and not worked:
-            return int(status)
+        if status > 0 and first and not worked:
+            return int(status)  # it has written why it cannot start
         first = False
         logger.error("whatsapp.worker.died", status=status, seconds=round(lived, 1))
         gevent.sleep(backoff.next_pause(worked=worked, lived=lived))
