@@ -71,6 +71,7 @@ def subscribed(stack: Stack) -> Iterator[Receiver]:
 
     class Server(ThreadingHTTPServer):
         daemon_threads = True
+        request_queue_size = 256  # two workers connect 64 times each; who does not get in is tried again much later
 
         def handle_error(self, *_: object) -> None:
             """A worker that was killed no longer wants its answer."""
