@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from itertools import groupby
 from typing import Any
 
@@ -19,6 +19,7 @@ from tests.e2e.leaks import SPOKEN
 from tests.e2e.phones import customer, delivery, message, messages
 from tests.e2e.stack import WORKERS, Stack
 from tests.eventually import eventually
+from tests.tool_server import ToolServer
 from wa_service.store.subscriptions import LEASE_SECONDS
 
 
@@ -69,14 +70,7 @@ def subscribed(stack: Stack) -> Iterator[Receiver]:
         def log_message(self, *_: object) -> None:
             pass
 
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-        request_queue_size = 256  # two workers connect 64 times each; who does not get in is tried again much later
-
-        def handle_error(self, *_: object) -> None:
-            """A worker that was killed no longer wants its answer."""
-
-    with Server(("127.0.0.1", 0), Handler) as server:
+    with ToolServer(("127.0.0.1", 0), Handler) as server:
         receiver = Receiver(f"http://127.0.0.1:{server.server_port}/")
         made = stack.api("POST", "/v1/subscriptions", json={"url": receiver.url, "kinds": ["message"]}).json()
         receiver.id, receiver.secret = made["id"], made["secret"]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any, Self
+
+from tests.tool_server import ToolServer
 
 SECRET = "whsec_" + "dGVzdHMtcmVzcG9uZGVyLXNlY3JldC0xMjM0NTY="
 
@@ -27,7 +29,7 @@ class Tool:
     def __init__(self) -> None:
         self.asked: list[Question] = []
         self.meet: Callable[[Question], None] = lambda _: None
-        self._server = _Server(("127.0.0.1", 0), _handler(self))
+        self._server = ToolServer(("127.0.0.1", 0), _handler(self))
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
 
     @property
@@ -52,14 +54,6 @@ class Tool:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join(5)
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 256
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A worker that was killed no longer wants its answer."""
 
 
 def _handler(tool: Tool) -> type[BaseHTTPRequestHandler]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any, Self
+
+from tests.tool_server import ToolServer
 
 Request = dict[str, Any]
 Answer = Callable[[Request], "Reply"]
@@ -65,7 +67,7 @@ class ChatServer:
         self.requests: list[Request] = []
         self.headers: list[dict[str, str]] = []
         self.paths: list[str] = []
-        self._server = _Server(("127.0.0.1", 0), _handler(self))
+        self._server = ToolServer(("127.0.0.1", 0), _handler(self))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
 
     @property
@@ -85,13 +87,6 @@ class ChatServer:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join(5)
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A client that no longer waits is no error of the server."""
 
 
 def _handler(server: ChatServer) -> type[BaseHTTPRequestHandler]:

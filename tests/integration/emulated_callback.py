@@ -6,10 +6,12 @@ import json
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from tests.tool_server import ToolServer
 
 VERIFY_TOKEN = "verify-me"
 
@@ -34,13 +36,6 @@ class Delivery:
             for change in entry["changes"]
             for item in change["value"].get(name, [])
         ]
-
-
-class _QuietServer(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """An emulator that gives up on a slow answer resets the connection: no news for the test's output."""
 
 
 @dataclass
@@ -79,7 +74,7 @@ class Callback:
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
                 pass
 
-        self._server = _QuietServer(("127.0.0.1", 0), Handler)
+        self._server = ToolServer(("127.0.0.1", 0), Handler)
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         return self
 

@@ -7,7 +7,7 @@ import threading
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
@@ -17,6 +17,7 @@ from meta_emulator import EmulatorConfig, RunningEmulator
 from meta_emulator.cli import main
 from meta_emulator.load_report import as_svg, as_table
 from tests.integration.emulated_meta import NUMBER, SECRET, TOKEN, Meta
+from tests.tool_server import ToolServer
 
 
 class Bot:
@@ -62,7 +63,7 @@ def play(emulator: RunningEmulator, wrong: dict[int, int] | None = None, **plan:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ToolServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
     try:
         meta.do("webhooks/callback", {"url": f"http://127.0.0.1:{server.server_port}/"})

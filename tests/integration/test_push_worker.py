@@ -7,7 +7,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from meta_emulator.free_port import free_port
 from tests.eventually import eventually
 from tests.integration.lanes import NUMBER
 from tests.keys import NAMES
+from tests.tool_server import ToolServer
 from wa_service.push.pusher import Pusher
 from wa_service.resilience.destinations import DestinationPolicy
 from wa_service.resilience.http import HttpCaller
@@ -73,7 +74,7 @@ def running(tool: Tool) -> Iterator[Tool]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with ToolServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         tool.url = f"http://127.0.0.1:{server.server_port}/"
