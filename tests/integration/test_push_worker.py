@@ -31,7 +31,7 @@ from wa_service.service.subscriptions import new_secret
 from wa_service.store.client import Store
 from wa_service.store.flusher import StoreUnavailableError
 from wa_service.store.stored_event import write_event
-from wa_service.store.subscriptions import LEASE_SECONDS, Delivery, Subscription, Subscriptions
+from wa_service.store.subscriptions import LEASE_SECONDS, Delivery, Failure, Subscription, Subscriptions
 from wa_service.whatsapp.webhooks.envelope import Piece
 from wa_service.worker.push import PushWorker
 
@@ -198,6 +198,33 @@ def test_what_an_answer_that_was_lost_handed_out_is_pushed_as_soon_as_the_store_
     with worker(store, subscriptions):
         eventually(lambda: tool.of(ANA) == ["1"], within=LEASE_SECONDS / 2)
     assert [theirs.id] == LOST
+
+
+class FailureUnwrittenOnce(Subscriptions):
+    """The store is away when a failed delivery is first written."""
+
+    def failed(
+        self, delivery: Delivery, outcome: Failure, *, answer: str, delay: float = 0.0, asked: float = 0.0
+    ) -> str:
+        if not UNWRITTEN:
+            UNWRITTEN.append(delivery.subscription)
+            raise StoreUnavailableError("away")
+        return super().failed(delivery, outcome, answer=answer, delay=delay, asked=asked)
+
+
+UNWRITTEN: list[str] = []
+
+
+def test_a_failed_delivery_that_could_not_be_written_is_pushed_again_before_its_lease_ends(
+    store: Store, tool: Tool, redis_client: redis.Redis
+) -> None:
+    subscriptions = FailureUnwrittenOnce(store)
+    theirs = subscribe(subscriptions, tool)
+    tool.answer = lambda _: 200 if UNWRITTEN else 503
+    tell(redis_client, ANA, "1")
+    with worker(store, subscriptions):
+        eventually(lambda: tool.of(ANA) == ["1"], within=LEASE_SECONDS / 2)
+    assert [theirs.id] == UNWRITTEN
 
 
 def test_one_that_was_deleted_and_made_again_at_once_is_pushed_to(

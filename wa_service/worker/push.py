@@ -88,6 +88,8 @@ class _Loop:
         self._under_way = 0
         self._taken: list[tuple[Delivery, str]] = []
         """Answered with a 2xx, and not written down yet; with the answer."""
+        self._may_have_lost = False
+        """An answer of the store was lost: it may have leased us events that we do not know of."""
         self._stopping = False
         self._wake = Event()
         self._main: gevent.Greenlet | None = None
@@ -113,18 +115,17 @@ class _Loop:
 
     def _run(self) -> None:
         """Until `stop`, and until what is under way then has ended and is written down."""
-        may_have_lost = False
         while not self._stopping or self._under_way or self._taken:
             began = time.monotonic()
             try:
-                if may_have_lost:
+                if self._may_have_lost:
+                    self._may_have_lost = False
                     self._subscriptions.release_lost(self.subscription.id, self._consumer, self.held)
-                    may_have_lost = False
                 wait = self._turn()
             except LookupError:  # it was deleted
                 return
             except StoreUnavailableError:  # what was taken is written later, unless its lease ends first
-                may_have_lost, wait = True, REFRESH_SECONDS
+                self._may_have_lost, wait = True, REFRESH_SECONDS
             if wait > 0:
                 self._wake.wait(wait)
             self._wake.clear()
@@ -166,7 +167,8 @@ class _Loop:
             else:
                 self._write_failure(subscription, delivery, pushed, pushed.outcome)
         except StoreUnavailableError:
-            self.held.pop(delivery.token, None)  # its lease ends, and it is pushed once more
+            self.held.pop(delivery.token, None)  # the next turn releases it, and it is pushed once more
+            self._may_have_lost = True
         finally:
             self._under_way -= 1
             self._wake.set()
