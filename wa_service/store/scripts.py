@@ -7,8 +7,8 @@ A step is one file in `steps/`. Its header is code:
 
 `args` names the arguments: as they come (text), `:number`, `:flag` (a boolean) or `:json` (decoded); `...` after the
 last one makes it a list of any length. What unpacks them is written here, in front of the step. `include` names the
-fragments in `steps/shared/` that stand before it. Both know `prefix`, the key prefix: it is `KEYS[1]`, and every key's
-name is built from it.
+fragments in `steps/shared/` that stand before it; their functions that the step does not use are left out. Both know
+`prefix`, the key prefix: it is `KEYS[1]`, and every key's name is built from it.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ Value = str | bytes | int | float | list[bytes] | tuple[str, ...]
 _FOLDER = Path(__file__).parent / "steps"
 _ARGS = re.compile(r"^-- args: (.+)$", re.MULTILINE)
 _INCLUDE = re.compile(r"^-- include: (.+)$", re.MULTILINE)
+# A function of a fragment, on one line or down to the `end` at the margin.
+_FUNCTION = re.compile(r"^local function (\w+)\((?:[^\n]* end$|.*?^end$)", re.MULTILINE | re.DOTALL)
+_COMMENT = re.compile(r"^ *--.*$", re.MULTILINE)
 _TAIL = "..."
 _DECODED = {"": "{}", "number": "tonumber({})", "flag": "({} == '1')", "json": "cjson.decode({})"}
 
@@ -76,9 +79,31 @@ def _load(step: str, shared: Mapping[str, str]) -> Step:
         value = _DECODED[form].format("ARGV[i]")
         lines.append(f"local {name} = {{}}\nfor i = {len(names) + 1}, #ARGV do {name}[#{name} + 1] = {value} end")
         tail = name
-    source = "\n".join(["local prefix = KEYS[1]", *fragments, *lines, step])
+    own = "\n".join([*lines, step])
+    source = "\n".join(["local prefix = KEYS[1]", _used_by(own, "\n".join(fragments)), own])
     sha = sha1(source.encode(), usedforsecurity=False).hexdigest()
     return Step(source, sha, tuple(name.partition(":")[0] for name in names), tail)
+
+
+def _used_by(step: str, fragments: str) -> str:
+    """Return the fragments without the functions that the step does not use.
+
+    Lua makes every function of a script anew at each call, which took half the time of a step that includes many.
+    A function sees only those before it, so that one pass from the end finds all that are used.
+    """
+    used, kept, end = _names(step), "", len(fragments)
+    for function in reversed(list(_FUNCTION.finditer(fragments))):
+        kept = fragments[function.end() : end] + kept
+        used |= _names(fragments[function.end() : end])
+        end = function.start()
+        if function[1] in used:
+            kept = function[0] + kept
+            used |= _names(function[0])
+    return fragments[:end] + kept
+
+
+def _names(code: str) -> set[str]:
+    return set(re.findall(r"\w+", _COMMENT.sub("", code)))
 
 
 def _words(header: re.Pattern[str], step: str) -> list[str]:

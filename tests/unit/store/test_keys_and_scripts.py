@@ -92,6 +92,41 @@ class TestForms:
         assert self.source(tmp_path, "-- Nothing.").startswith("local prefix = KEYS[1]")
 
 
+class TestFragments:
+    """Of the fragments that a step includes, it gets what it uses."""
+
+    SHARED = """
+-- one() -> 1, unlike three().
+local ONE = 1
+local function one() return ONE end
+local function two(of)
+  for _ = 1, 2 do one() end
+end
+local function three() return 3 end
+"""
+
+    def names(self, tmp_path: Path, step: str) -> list[str]:
+        (tmp_path / "shared").mkdir()
+        (tmp_path / "shared" / "some.lua").write_text(self.SHARED)
+        (tmp_path / "step.lua").write_text(f"-- include: some\n{step}\n")
+        source = load_scripts(tmp_path)["step"].source
+        assert "local ONE = 1" in source
+        return re.findall(r"^local function (\w+)", source, re.MULTILINE)
+
+    def test_functions_that_it_does_not_use_are_left_out(self, tmp_path: Path) -> None:
+        assert self.names(tmp_path, "-- Not three().\nreturn one()") == ["one"]
+
+    def test_what_a_used_function_calls_is_kept(self, tmp_path: Path) -> None:
+        assert self.names(tmp_path, "return two()") == ["one", "two"]
+
+    def test_each_function_is_used_by_some_step(self) -> None:
+        fragments = "".join(path.read_text("utf-8") for path in Path("wa_service/store/steps/shared").glob("*.lua"))
+        sources = [script.source for script in SCRIPTS.values()]
+        names = re.findall(r"^local function (\w+)", fragments, re.MULTILINE)
+        assert len(names) > 100
+        assert [name for name in names if not any(f"local function {name}(" in source for source in sources)] == []
+
+
 class TestFamilies:
     """Every key belongs to one, and erasure is made from them."""
 
