@@ -1,3 +1,4 @@
--- A server without memory left refuses a script at its first write that needs some, and nothing after one that needs
--- none. What frees memory, or ends work that was begun, starts with this one: a full server still lets work end.
+-- At maxmemory the server rejects a script at its first command that needs memory, unless the script has written
+-- before. Steps that free memory or finish work begin with this DEL, which needs none, so that they run on a full
+-- server.
 redis.call('DEL', prefix .. 'none')

@@ -1,8 +1,10 @@
--- A batch: many sends that are asked for, watched, paused and canceled together. batch:<id> is its state and its counts
--- by status; batch_items:<id> holds what each item that has not ended says, by index; batch_refused:<id> says of
--- those that were refused why; batch_wait:<id>:<number> are the
--- indexes that wait, in order, and batch_later:<id>:<number> those that may not leave before a time. Only a few items at a
--- time stand in lanes (feed_batches), so a paused one is one flag and blocks nobody.
+-- A batch: many sends that are requested, watched, paused and canceled together.
+--   batch:<id>                 its state, and its counts by status
+--   batch_items:<id>           the content of each item that has not ended, by index
+--   batch_refused:<id>         why items were refused
+--   batch_wait:<id>:<number>   indexes that wait, in order
+--   batch_later:<id>:<number>  indexes that may not leave before a time
+-- Only a few items at a time are in lanes (feed_batches), so pausing a batch sets one flag and blocks no other send.
 local function batch_key(batch) return prefix .. 'batch:' .. batch end
 local function items_key(batch) return prefix .. 'batch_items:' .. batch end
 local function refused_key(batch) return prefix .. 'batch_refused:' .. batch end
@@ -10,8 +12,7 @@ local function wait_key(batch, number) return prefix .. 'batch_wait:' .. batch .
 local function later_key(batch, number) return prefix .. 'batch_later:' .. batch .. ':' .. number end
 local function batches_key(number) return prefix .. 'batches:' .. number end
 
--- wait_in_batch(batch, number, index, at): an item waits again, before the others (at 0) or until a time (ms), for as long
--- as the batch is kept.
+-- wait_in_batch(batch, number, index, at): return an item to its batch: to the front (at 0), or until a time (ms).
 local function wait_in_batch(batch, number, index, at)
   local key = at > 0 and later_key(batch, number) or wait_key(batch, number)
   if at > 0 then redis.call('ZADD', key, at, index) else redis.call('LPUSH', key, index) end
@@ -19,7 +20,7 @@ local function wait_in_batch(batch, number, index, at)
   if left > 0 then redis.call('EXPIRE', key, left) end
 end
 
--- waiting_bytes(caller) -> bytes of an API key's messages that have not left, in batches and beside them.
+-- waiting_bytes(caller) -> bytes of an API key's messages that have not left, in batches and outside them.
 local MOST_UNSENT_BYTES = 67108864
 local function waiting_bytes(caller)
   local of_caller, bytes = prefix .. 'batches_of:' .. caller, tonumber(redis.call('HGET', prefix .. 'unsent_bytes', caller) or 0)
@@ -34,23 +35,23 @@ local function waiting_bytes(caller)
   return bytes
 end
 
--- forget_item(batch, index) -> whether what an item says was there, and is forgotten now.
+-- forget_item(batch, index) -> whether the item's content existed; it is deleted.
 local function forget_item(batch, index)
   local bytes = redis.call('HSTRLEN', items_key(batch), index)
   if bytes > 0 and redis.call('EXISTS', batch_key(batch)) == 1 then redis.call('HINCRBY', batch_key(batch), 'bytes', -bytes) end
   return redis.call('HDEL', items_key(batch), index) == 1
 end
 
--- The record of an item has an id that its batch and its index make, so that none is made twice, and that tells them.
+-- An item's record id is built from its batch and index, so that no item gets two records.
 local function item_record(batch, index) return batch .. string.format('%08x', index) end
 
--- item_of(id) -> the batch and the index that an item's id tells; nil where it is no such id.
+-- item_of(id) -> the batch and index of an item's record id, or nil.
 local function item_of(id)
   local batch, index = string.match(id, '^(.+)(%x%x%x%x%x%x%x%x)$')
   return batch, batch and tostring(tonumber(index, 16))
 end
 
--- read_item(facts) -> what an item says beside its body, as `enqueue` and `resolve` take it.
+-- read_item(facts) -> an item without its body, as `enqueue` and `resolve` take it.
 local function read_item(facts)
   local send = cjson.decode(facts)
   local who = { group = '', numbers = {}, ids = {}, previous = {}, known_by = {}, leaves = false, change = false, at = 0 }
@@ -59,14 +60,14 @@ local function read_item(facts)
   return send
 end
 
--- Meta withholds marketing from people who got much of it: so many of its answers, and so large a share of all of them,
--- say that this batch is not wanted now.
+-- Meta withholds marketing from customers who received much of it (131049). A batch pauses at this many such answers
+-- that are also this share of all answers.
 local WITHHELD, WITHHELD_LEAST, WITHHELD_SHARE = 'failed:131049', 20, 0.2
 local PAUSING = { ['failed:131048'] = 'spam_limited', ['failed:132015'] = 'template_paused',
   ['failed:132016'] = 'template_disabled' }
 local OPEN = { scheduled = true, queued = true, unknown = true }
 
--- tell_batch(batch, state, reason): into the events stream, and into the list from which a worker logs and counts.
+-- tell_batch(batch, state, reason): append to the events stream, and to the list from which a worker logs and counts.
 local function tell_batch(batch, state, reason)
   local v = redis.call('HMGET', batch_key(batch), 'tag', 'total', 'retention')
   local facts = { id = batch, state = state, reason = reason, tag = v[1] or nil, total = tonumber(v[2] or 0) }
@@ -85,7 +86,7 @@ local function pause_batch(batch, reason)
   return true
 end
 
--- What failed and what ended since the batch began, or since somebody resumed it.
+-- Counts since the batch started or was last resumed.
 local function break_circuit(batch, key, what)
   if PAUSING[what] then return pause_batch(batch, PAUSING[what]) end
   local v = redis.call('HMGET', key, 'failed', 'ended', 'failed_before', 'ended_before', 'stop_share', 'stop_after',
@@ -99,7 +100,7 @@ local function break_circuit(batch, key, what)
   end
 end
 
--- finish_batch(batch): it is done once none of its items waits, is in a lane or unknown.
+-- finish_batch(batch): mark the batch done once no item is scheduled, queued or unknown.
 local function finish_batch(batch)
   local key = batch_key(batch)
   local left = redis.call('HMGET', key, 'n:scheduled', 'n:queued', 'n:unknown', 'state', 'retention')
@@ -111,12 +112,12 @@ local function finish_batch(batch)
   end
 end
 
--- count_item(batch, index, from, to): an item's status changed; what it says is forgotten once it ended, and the batch is
--- done once all have.
+-- count_item(batch, index, from, to): count a change of an item's status. An ended item's content is deleted; the batch
+-- is done once all items have ended.
 local function count_item(batch, index, from, to)
   local key = batch_key(batch)
   local state = redis.call('HGET', key, 'state')
-  if not state then return end -- it is forgotten
+  if not state then return end -- expired
   local open = from and OPEN[from]
   redis.call('HINCRBY', key, 'n:' .. from, -1)
   redis.call('HINCRBY', key, 'n:' .. to, 1)
@@ -133,7 +134,7 @@ local function count_item(batch, index, from, to)
   if ends then finish_batch(batch) end
 end
 
--- count_in_batch(id): a record may have changed its status; one of no batch costs a look.
+-- count_in_batch(id): count the record's status if it belongs to a batch and the status changed.
 local function count_in_batch(id)
   local record = prefix .. 'record:' .. id
   local v = redis.call('HMGET', record, 'batch', 'status', 'counted', 'batch_index', 'error')

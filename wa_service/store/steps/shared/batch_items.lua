@@ -1,4 +1,4 @@
--- end_item(id, number, conversation, retention): an item that has not left is canceled; nobody is sending it.
+-- end_item(id, number, conversation, retention): cancel an item that is not being sent.
 local function end_item(id, number, conversation, retention)
   drop_from_lane(number, conversation, id)
   release_reservation(id, conversation)
@@ -7,8 +7,8 @@ local function end_item(id, number, conversation, retention)
   count_in_batch(id)
 end
 
--- return_to_batch(number, conversation, id, batch, retention) -> whether the lane's head left it, because its batch is
--- paused (it waits there again, before the others) or canceled.
+-- return_to_batch(number, conversation, id, batch, retention) -> whether the lane's head left the lane because its
+-- batch is paused (the item returns to the front of the batch) or canceled.
 local function return_to_batch(number, conversation, id, batch, retention)
   local state = redis.call('HGET', batch_key(batch), 'state')
   if state == 'canceled' then

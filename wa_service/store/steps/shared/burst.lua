@@ -1,12 +1,12 @@
--- A burst: what a customer writes within a moment is handled together. An event says at its front what it is to one: with
--- 1 it waits for more, with 2 it is due at once and takes along what waits before it; any other is handled by itself.
--- conv:<conversation> has `burst_since` and `burst_due` (ms) of what nobody has taken yet, and `burst`: the digests of the
--- events that are handled with the head that was taken.
+-- A burst: what a customer writes within a moment is handled together. An event's first field is its role: 1 waits for
+-- more, 2 is due at once and ends the burst, any other event is handled alone. conv:<conversation> has `burst_since`
+-- and `burst_due` (ms) of the burst that was not taken yet, and `burst`: the digests of the events that are handled
+-- with the head that was taken.
 local MOST_IN_BURST, MOST_BURST_BYTES = 20, 65536
 
 local function burst_role(event) return string.match(event, '^{"b":([12]),') end
 
--- begin_burst(conversation, head) -> the events that are handled with the head from now on.
+-- begin_burst(conversation, head) -> the events to be handled with the head.
 local function begin_burst(conversation, head)
   local behind, bytes = {}, #head
   if burst_role(head) ~= '1' then return behind end
@@ -22,7 +22,7 @@ local function begin_burst(conversation, head)
   return behind
 end
 
--- burst_again(conversation, digests) -> the events of a burst that was taken before: the same ones, whatever came since.
+-- burst_again(conversation, digests) -> the events of a burst that was taken before, without those that arrived since.
 local function burst_again(conversation, digests)
   local behind = {}
   if not digests then return behind end

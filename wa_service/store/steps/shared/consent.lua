@@ -1,27 +1,28 @@
--- What a customer says of marketing: a word, STOP or START: {stop, at, by, metas, came, heard}. at: when they said it by
--- Meta's time (metas); where Meta tells none (REST, an import, Meta's refusal of a send) the server's, when it came.
--- heard: Meta's time of the latest word that had one (0: none did). came: the store's own time when it came, or for a
--- START of Meta's when it was said.
+-- A customer's word on marketing, STOP or START: {stop, at, by, metas, came, heard}.
+--   metas: whether `at` is Meta's time. A word from REST, an import or a refused send has none; `at` is then the
+-- server's
+--   came:  the store's time of arrival; of a START with Meta's time, when it was sent
+--   heard: Meta's time of the latest word that had one (0: none had)
 local CONSENT_FIELDS = { 'stopped_at', 'stopped_by', 'started_at', 'word_metas', 'word_came', 'word_heard' }
--- Meta's time further in the server's future says nothing.
+-- A timestamp of Meta's further in the future is ignored.
 local MOST_AHEAD_MS = 86400000
--- Meta's time counts whole seconds: a word may have been said this much (ms) later.
+-- Meta's timestamps are whole seconds: a word may be this much (ms) later.
 local LAST_MS_OF_SECOND = 999
 
--- new_word(stop, at, by): the word that comes now; at: Meta's time (ms), 0: none.
+-- new_word(stop, at, by): a word that arrives now; at: Meta's time (ms), 0: none.
 local function new_word(stop, at, by)
   if at <= 0 or at > wall + MOST_AHEAD_MS then return { stop = stop, at = wall, by = by, metas = false, came = now, heard = 0 } end
   local age = stop and 0 or math.max(0, wall - at - LAST_MS_OF_SECOND)
   return { stop = stop, at = at, by = by, metas = true, came = now - age, heard = at }
 end
 
--- stored_word(stop, at, by, metas, came, heard): a word as it was stored; where that does not say whose time it is, Meta's.
+-- stored_word(stop, at, by, metas, came, heard): a word from its stored fields; `metas` is true by default.
 local function stored_word(stop, at, by, metas, came, heard)
   at = tonumber(at)
   return { stop = stop, at = at, by = by, metas = metas ~= '0', came = tonumber(came or 0), heard = tonumber(heard or at) }
 end
 
--- word_of(contact key) -> what a contact says, nil where it says nothing.
+-- word_of(contact key) -> a contact's word, or nil.
 local function word_of(contact)
   local v = redis.call('HMGET', contact, unpack(CONSENT_FIELDS))
   if not (v[1] or v[3]) then return nil end
@@ -38,8 +39,8 @@ local function write_word(contact, word)
   end
 end
 
--- put_behind(word, known): a new word that has no time of Meta's comes after all that is known; of two in one second of
--- Meta's the one that comes now is the later.
+-- put_behind(word, known): make a new word later than the known one, where it has no time of Meta's, or where both are
+-- of the same second.
 local function put_behind(word, known)
   if not known then return end
   if not word.metas then
@@ -50,9 +51,8 @@ local function put_behind(word, known)
   end
 end
 
--- holds_over(word, known) -> whether the word is the later one. Two of Meta's go by its time, others by when they came.
--- Where that leaves it open STOP holds: of two contacts' words of one time, and against a START that the server's clock
--- has not reached yet.
+-- holds_over(word, known) -> whether the word replaces the known one, because it is later. Two words with Meta's time
+-- compare by it, others by arrival. In a tie STOP wins, also over a START that is still in the server's future.
 local function holds_over(word, known)
   if word.metas and word.at <= known.heard then
     return word.stop and not known.stop and known.metas and (word.at == known.at or known.at > wall)

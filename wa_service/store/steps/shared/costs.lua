@@ -1,9 +1,9 @@
--- Costs: what Meta says of a message's price is counted once for each record, when it is delivered: costs:<day> by
--- category, type, country, number, batch and tag; a batch has its own by the first three.
-local COSTS_SECONDS = 34560000 -- 400 days: last year's month can be compared
-local MOST_KINDS = 20000 -- a tag of its own for each message would make a field for each
+-- Costs: each record's pricing is counted once, when Meta says that the message was delivered. costs:<day> counts by
+-- category, type, country, number, batch and tag; a batch counts by category, type and country.
+local COSTS_SECONDS = 34560000 -- 400 days: a month compares with the same month of the year before
+local MOST_KINDS = 20000 -- bounds the hash where each message has a tag of its own
 
--- count_cost(id, pricing, country, at) -> "category\ttype", '' where nothing was counted. pricing: JSON; at: ms.
+-- count_cost(id, pricing, country, at) -> "category\ttype", or '' where nothing was counted. pricing: JSON; at: ms.
 local function count_cost(id, pricing, country, at)
   local record = prefix .. 'record:' .. id
   local v = redis.call('HMGET', record, 'pricing', 'costed', 'n', 'batch', 'tag')
@@ -12,7 +12,7 @@ local function count_cost(id, pricing, country, at)
   local category = string.match(pricing, '"category":"([%w_%-]+)"')
   local kind = string.match(pricing, '"type":"([%w_%-]+)"')
   if not category then return '' end
-  -- Before July 2025 no type came, and JSON's own word or a text said whether it is charged for.
+  -- Before July 2025 pricing had no type; `billable` (a boolean or a string) said whether the message is charged for.
   kind = kind or (string.match(string.lower(pricing), '"billable":"?true') and 'regular' or 'free')
   category, kind = string.lower(category), string.lower(kind)
   redis.call('HSET', record, 'costed', 1)

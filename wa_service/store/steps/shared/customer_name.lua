@@ -1,4 +1,4 @@
--- is_called(conversation, wanted) -> whether its customer's name has one of these texts, whose letters a to z are small.
+-- is_called(conversation, wanted) -> whether the customer's name contains one of these texts (ASCII letters lowercase).
 local function is_called(conversation, wanted)
   local name = redis.call('HGET', prefix .. 'contact:' .. conversation, 'name')
   if not name then return false end

@@ -1,5 +1,5 @@
--- add_dead_letter(id, letter, retention); letter: kind, reason, tries, number, conversation, event. At most 10,000 are
--- kept, the oldest go first.
+-- add_dead_letter(id, letter, retention); letter: kind, reason, tries, number, conversation, event. The newest 10,000
+-- are kept.
 local function add_dead_letter(id, letter, retention)
   local all, key = prefix .. 'dead', prefix .. 'dead_letter:'
   redis.call('HSET', key .. id, 'v', 1, 'kind', letter.kind, 'reason', letter.reason, 'tries', letter.tries,

@@ -1,8 +1,8 @@
--- write_record(send, conversation, status, retention): a send as it is stored, its time to live from `send_at` on where it has one.
+-- write_record(send, conversation, status, retention): store a send. Its ttl begins at `send_at`, if given.
 -- send: id, n (number), type, priority, ttl (ms), body (JSON text), and optionally to, opaque, tag, fallback,
 -- fallback_id, notify, idempotency, origin, reservation (in the template quota), send_at (ms), who (JSON), take,
--- template and fallback_name ("<name> <language>"), despite_stop, batch with
--- batch_index and counted, caller (the API key's name: its unsent bytes are bounded).
+-- template and fallback_name ("<name> <language>"), despite_stop, category, batch with batch_index and counted,
+-- caller (the API key's name: its unsent bytes are bounded).
 local MOST_UNSENT_BYTES = 67108864
 local function has_room_for(send)
   local bytes = send.caller and tonumber(redis.call('HGET', prefix .. 'unsent_bytes', send.caller) or 0) or 0
@@ -31,7 +31,7 @@ local function write_record(send, conversation, status, retention)
   if send.tag then note_tag(send.tag, send.id, retention) end
 end
 
--- enqueue(send, conversation, retention): a record enters its lane.
+-- enqueue(send, conversation, retention): store a send and add it to its lane.
 local function enqueue(send, conversation, retention)
   write_record(send, conversation, 'queued', retention)
   push_thread(conversation, 'r' .. send.id, retention)

@@ -1,12 +1,12 @@
--- Sends whose template Meta paused: they wait beside the lanes, so that nobody stands behind them, until it is back.
--- paused_templates:<waba> says until when each is paused ("<name> <language>"); held_sends:<number> names the sends that
--- wait for one. They wait in scheduled:<number>, from where `due` moves them.
+-- Sends whose template Meta paused wait in scheduled:<number>, from where `due` moves them, so that they block no lane.
+-- paused_templates:<waba> has the end of each pause by "<name> <language>"; held_sends:<number> is the set of sends
+-- that wait for one.
 local PAUSED_TEMPLATE = 132015 -- Meta's code
 local FIRST_PAUSE_MS = 10800000 -- as FIRST_PAUSE in template_pauses.py
 local HELD_SECONDS = 604800
 local function paused_templates_key(waba) return prefix .. 'paused_templates:' .. waba end
 
--- pause_template(waba, template, until_ms): a later end stays.
+-- pause_template(waba, template, until_ms): pause until then, or until a later end that is already stored.
 local function pause_template(waba, template, until_ms)
   local key = paused_templates_key(waba)
   if tonumber(redis.call('HGET', key, template) or 0) >= until_ms then return end
@@ -20,7 +20,7 @@ local function template_paused_until(waba, template)
   return until_ms > wall and until_ms or 0
 end
 
--- whom(address) -> as `resolve` takes it.
+-- whom(address) -> the `who` argument of `resolve`.
 local function whom(address)
   local who = { group = '', numbers = {}, ids = {}, previous = {}, known_by = {}, leaves = false, change = false, at = 0 }
   if string.match(address, '^%d+$') and #address <= 15 then
@@ -33,8 +33,8 @@ local function whom(address)
   return who
 end
 
--- hold_send(number, conversation, id, until_ms, retention): a send leaves its lane, and comes back when its template may
--- be sent again, or when its own time is over. `error`, where Meta named one, says why.
+-- hold_send(number, conversation, id, until_ms, retention): move a send out of its lane until the template's pause ends
+-- or the send expires. The record's `error` is Meta's, if Meta gave one.
 local function hold_send(number, conversation, id, until_ms, retention)
   local record = record_key(id)
   release_reservation(id, conversation)

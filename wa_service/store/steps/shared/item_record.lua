@@ -1,4 +1,4 @@
--- write_item_record(batch, index, send, retention): an item that waits in its batch becomes a record, so that it can end.
+-- write_item_record(batch, index, send, retention): give an item that waits in its batch a record, so that it can end.
 local function write_item_record(batch, index, send, retention)
   local id = item_record(batch, index)
   local conversation = conversation_of(send.n, send.who)

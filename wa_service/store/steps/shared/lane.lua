@@ -1,8 +1,8 @@
--- The lane of a conversation: a list of record ids, whose head stays until it ended. While a head waits for its turn, the
--- conversation is a member of out:<number>:<priority>; while its head is being sent it is in neither: scoring it there
--- instead let `next` and `reap` race (43 of 1,200 were sent twice).
+-- The lane of a conversation: a list of record ids, whose head stays until its send ends. While the head waits for its
+-- turn, the conversation is a member of out:<number>:<priority>; while the head is being sent it is in neither set:
+-- with a score there, `next` and `reap` race and messages are sent twice.
 
--- A lane that holds a reply is urgent until that reply is gone: what stands before it in the lane goes with it.
+-- A lane that contains a reply is urgent until the reply has left, with everything before it.
 local function priority(conversation)
   if redis.call('HEXISTS', prefix .. 'conv:' .. conversation, 'urgent') == 1 then return '0' end
   return '1'
@@ -18,9 +18,9 @@ local function withdraw(number, conversation)
   redis.call('ZREM', prefix .. 'out:' .. number .. ':1', conversation)
 end
 
--- remove_from_lane(conversation, id) -> whether the record stood in it. `urgent` names the urgent record that stands
--- last, so where it leaves from behind others (a status took it, a fallback came before it), the last of those may be
--- urgent, too.
+-- remove_from_lane(conversation, id) -> whether the record was in the lane. `urgent` names the last urgent record; when
+-- it leaves from behind others (removed by a status, or a fallback entered before it), the last urgent one of those
+-- takes its place.
 local function remove_from_lane(conversation, id)
   local lane, counters = prefix .. 'lane:' .. conversation, prefix .. 'conv:' .. conversation
   if redis.call('HGET', counters, 'urgent') == id then
@@ -37,20 +37,20 @@ local function remove_from_lane(conversation, id)
   return redis.call('LREM', lane, 1, id) == 1
 end
 
--- leave_lane(number, conversation, id): the record ended, or is unknown; the next head may go.
+-- leave_lane(number, conversation, id): remove a record that ended or is unknown; the next head may go.
 local function leave_lane(number, conversation, id)
   remove_from_lane(conversation, id)
   withdraw(number, conversation)
   if redis.call('EXISTS', prefix .. 'lane:' .. conversation) == 1 then offer(number, conversation, now) end
 end
 
--- Whether the head is a template for which the template quota had no room: what comes now may be the answer to a
--- customer who wrote meanwhile, so that the window is open.
+-- Whether the head is a template that waits for the template quota. An urgent send that arrives now may answer a
+-- customer who wrote meanwhile and so opened the service window.
 local function waits_for_quota(lane)
   return redis.call('HEXISTS', prefix .. 'record:' .. redis.call('LINDEX', lane, 0), 'waits_for_quota') == 1
 end
 
--- enter_lane(number, conversation, id, urgent, at_head): a record joins its lane.
+-- enter_lane(number, conversation, id, urgent, at_head): add a record to its lane.
 local function enter_lane(number, conversation, id, urgent, at_head)
   local lane = prefix .. 'lane:' .. conversation
   local length = redis.call(at_head and 'LPUSH' or 'RPUSH', lane, id)
@@ -72,8 +72,7 @@ local function enter_lane(number, conversation, id, urgent, at_head)
   end
 end
 
--- drop_from_lane(number, conversation, id): a record that is not being sent leaves its lane, wherever in it it stands;
--- one that is being sent stays.
+-- drop_from_lane(number, conversation, id): remove a record that is not being sent from any place in its lane.
 local function drop_from_lane(number, conversation, id)
   if not remove_from_lane(conversation, id) then return end
   if redis.call('EXISTS', prefix .. 'lane:' .. conversation) == 0 then withdraw(number, conversation) end

@@ -1,7 +1,7 @@
--- append_bounded(kind, conversation, event, retention) -> its place in the stream, what the stream keeps of it, and
--- whether it is too much. Of one event the stream keeps 16 KB: a larger one keeps its short values only and stands whole
--- beside it, as `large_event`. Of one conversation it keeps 1 MiB a day; what comes beyond that is told by its short
--- values, and a large one of them stands nowhere.
+-- append_bounded(kind, conversation, event, retention) -> its id in the stream, what the stream stores of it, and
+-- whether content was lost. The stream stores an event of up to 16 KB whole; of a larger one it stores the short
+-- values, and `large_event` the whole. Beyond 1 MiB a day of one conversation only short values are stored, and no
+-- `large_event`.
 local LARGEST_EVENT, MOST_BYTES_A_DAY = 16384, 1048576
 
 local function short_values_of(object, bytes)
@@ -19,7 +19,7 @@ local function short_values(event)
   return cjson.encode(stored)
 end
 
--- short_object(json) -> the JSON of an object's short values; of what cannot be read, that it was left out.
+-- short_object(json) -> the JSON of an object's short values, or of {left_out, bytes} where the JSON cannot be read.
 local function short_object(json)
   local ok, object = pcall(cjson.decode, json)
   return cjson.encode(short_values_of(ok and object or nil, #json))

@@ -1,5 +1,5 @@
--- holds(conversation, token) -> whether the lease with this token still runs: nobody took the conversation since, and its
--- work has not ended.
+-- holds(conversation, token) -> whether this token's lease is valid: the conversation was not taken again, and its work
+-- has not ended.
 local function holds(conversation, token)
   local v = redis.call('HMGET', prefix .. 'conv:' .. conversation, 'token', 'head')
   return v[1] == token and v[2] and true or false

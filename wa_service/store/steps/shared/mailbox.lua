@@ -1,5 +1,5 @@
--- The mailbox of a conversation: events by Meta's second, then order. Whoever works on an event that is taken out or
--- replaced has lost it, and the next one is due.
+-- The mailbox of a conversation: events by Meta's second, then by arrival. When an event that is being handled is
+-- removed or replaced, its lease ends and the next event is due.
 local function head_has_changed(conversation)
   local counters = prefix .. 'conv:' .. conversation
   redis.call('HDEL', counters, 'head', 'deliveries', 'failures', 'burst')
@@ -14,7 +14,7 @@ local function head_has_changed(conversation)
   end
 end
 
--- take_out(conversation, event, other) -> whether it was there; `other` takes its place, "" nothing does.
+-- take_out(conversation, event, other) -> whether the event was there; `other` replaces it ("" nothing does).
 local function take_out(conversation, event, other)
   local mailbox = prefix .. 'mailbox:' .. conversation
   local place = redis.call('ZSCORE', mailbox, event)
@@ -28,7 +28,7 @@ local function take_out(conversation, event, other)
   return true
 end
 
--- waiting_event(conversation, id) -> the event of the message with this id (JSON text), if it waits.
+-- waiting_event(conversation, id) -> the event of the message with this id (JSON text), or nil.
 local function waiting_event(conversation, id)
   local wanted = '"i":' .. id .. ','
   for _, event in ipairs(redis.call('ZRANGE', prefix .. 'mailbox:' .. conversation, 0, -1)) do

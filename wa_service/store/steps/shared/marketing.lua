@@ -1,9 +1,9 @@
--- Marketing templates that went to a customer in the last seven days: marketing:<conversation>, by when.
+-- Marketing templates sent to a customer in the last seven days: marketing:<conversation>, by time.
 local WEEK_MS = 604800000
 local function marketing_key(conversation) return prefix .. 'marketing:' .. conversation end
 
--- marketing_wait(conversation, most, at, id) -> 0, or ms until one more may go (most 0: any); at: when it is to go (ms),
--- nil: now; id: one that was counted and is tried again may.
+-- marketing_wait(conversation, most, at, id) -> 0, or ms until one more may go. most: 0 for no limit; at: when it is to
+-- go (ms), nil for now; id: a send that was counted already may be retried.
 local function marketing_wait(conversation, most, at, id)
   local key = marketing_key(conversation)
   if most <= 0 or (id and redis.call('ZSCORE', key, id)) then return 0 end

@@ -1,8 +1,8 @@
--- What became of a message in a group, by participant: the record's `participants` is JSON, address → status → when (ms),
--- with `code` where it failed. Meta tells each participant's statuses by themselves, and nobody how many there are.
+-- The statuses of a group message by participant: the record's `participants` is JSON, address → status → when (ms),
+-- with `code` where it failed. Meta sends statuses for each participant, but not how many participants there are.
 local MOST_PARTICIPANTS = 64
 
--- add_participant_status(record, participant, status, at, code) -> all participants, or nil where it is known already.
+-- add_participant_status(record, participant, status, at, code) -> all participants, or nil for a known status.
 local function add_participant_status(record, participant, status, at, code)
   local all, count = cjson.decode(redis.call('HGET', record, 'participants') or '{}'), 0
   for _ in pairs(all) do count = count + 1 end
@@ -15,7 +15,8 @@ local function add_participant_status(record, participant, status, at, code)
   return all
 end
 
--- failed_for_all(all): several are known, and none of them has it; one alone may be the only one that Meta told of yet.
+-- failed_for_all(all) -> whether it failed for all known participants. One alone may be just the first that Meta
+-- reports.
 local function failed_for_all(all)
   local count = 0
   for _, own in pairs(all) do

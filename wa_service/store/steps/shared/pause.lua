@@ -1,7 +1,7 @@
--- pause_number(number, reason, at_least, id): pauses a number, each time in a row for longer (5 s doubling to 5 min); id:
--- the record that showed why ("" none). Sends that were under way when it was paused show nothing new by failing too,
--- but what Meta says in answer to them holds: the time it asks for (at_least), and that a person must act (reason
--- account). Returns the pause's length (ms), 0 when nothing changed.
+-- pause_number(number, reason, at_least, id) -> the pause's length (ms), 0 where nothing changed. Backoff: 5 s doubling
+-- to 5 min; id: the record whose outcome causes the pause ("" none). A failure of a send that was in flight when the
+-- pause began does not count, but a longer time that Meta asks for (at_least) and the reason `account` (a person must
+-- act) do.
 local function pause_number(number, reason, at_least, id)
   local key = prefix .. 'pause:' .. number
   local v = redis.call('HMGET', key, 'until', 'tries', 'probe', 'reason')
@@ -9,7 +9,7 @@ local function pause_number(number, reason, at_least, id)
   if left > 0 and (id == '' or v[3] ~= id) then
     local graver = reason == 'account' and v[4] ~= reason
     if at_least <= left and not graver then return 0 end
-    -- A probe that left before Meta asked for more time cannot lift that.
+    -- A probe that left before Meta asked for more time cannot end the pause.
     if at_least > left then redis.call('HSET', key, 'until', now + at_least, 'probe', '') end
     if v[4] ~= 'account' then redis.call('HSET', key, 'reason', reason) end
     left = math.max(left, at_least)

@@ -1,12 +1,13 @@
--- The template quota of a business account: customers opened by template in the last 24 h, by when. Meta counts a
--- customer once, whichever number wrote, and from when the message left: `put` makes a reservation, so that the caller
--- hears of a full quota, and it is dated anew when the template leaves. The record that made it names it ("date waba").
+-- The template quota of a business account: customers opened by template in the last 24 h, by time. Meta counts a
+-- customer once for all numbers of the account, from when the message left. `put` makes a reservation, so that the
+-- caller learns of a full quota; it gets the time of sending when the template leaves. The record that made it stores
+-- it ("<ms> <waba>").
 local DAY_MS = 86400000
 local function customer(conversation) return string.match(conversation, ':(.*)$') end
 
 -- reserve(waba, conversation, limit, leaves, reservation) -> 0 when the customer may be opened, else ms until one may;
--- and the record's reservation, if it has one. leaves: the template leaves now; reservation: what it has. A customer
--- whose service window is open is free, and so is who was opened in the last 24 h.
+-- and the record's reservation, if it has one. leaves: whether the template leaves now; reservation: the record's so
+-- far. A customer with an open service window, or opened in the last 24 h, needs no room.
 local function reserve(waba, conversation, limit, leaves, reservation)
   local window = tonumber(redis.call('HGET', prefix .. 'contact:' .. conversation, 'window_end') or 0)
   if window > wall then return 0, reservation end
@@ -34,8 +35,8 @@ local function reserve_at_send(waba, conversation, limit, id)
   return wait
 end
 
--- release_reservation(id, conversation): the record failed and Meta never took it, so its reservation is free, unless
--- another one left meanwhile. A template that waits in the same lane gets it.
+-- release_reservation(id, conversation): release the reservation of a record that Meta never accepted, unless another
+-- template to this customer left meanwhile. A template that waits in the same lane takes it over.
 local function release_reservation(id, conversation)
   local reservation = redis.call('HGET', prefix .. 'record:' .. id, 'reservation')
   if not reservation then return end

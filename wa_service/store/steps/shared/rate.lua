@@ -1,18 +1,18 @@
--- The throughput of a number, which Meta counts over what is sent and received together. rate:<number> is a sorted set of
--- sends by the moment from which they count for a second, received:<number> one of received messages by their arrival.
--- A send counts from when Meta may have got it at the latest: between our grant and Meta lie our own queue and the
--- network, and on a busy machine 80 grants of one instant arrived over 800 ms, the next ones at once (135 in Meta's worst
--- second). So it counts all the time while it is on its way, and then from its answer, less half of the fastest round
--- trip of the last minute; and what is granted now arrives no sooner than after the other half. (Together the two halves
--- are the whole way there and back, however unevenly it is split.)
+-- The throughput of a number, which Meta counts over sent and received messages together. rate:<number> is a sorted set
+-- of sends by the time from which they count for a second, received:<number> of received messages by arrival.
+-- A send counts from the latest time at which Meta may have received it. Our own queue and the network lie between
+-- grant and arrival: on a busy machine, 80 grants of one instant arrive over 800 ms, and the next ones at once. So a
+-- send counts while it is in flight, and then from its answer less half of the fastest round trip of the last minute. A
+-- new grant arrives no sooner than after the other half: together the halves are one round trip, however it is split.
 local RATE_SECONDS = 60 -- longer than a claim
-local IN_FLIGHT_MS = 50 -- all of a second's messages are on their way: when the first will have landed nobody knows
--- However much customers write, this share of the throughput stays for what we send: a flood mutes nobody.
+local IN_FLIGHT_MS = 50 -- all of a second's messages are in flight: it is not known when the first one lands
+-- The share of the throughput that is kept for sends, however much customers write.
 local REPLY_SHARE, BULK_SHARE = 1 / 2, 1 / 4
--- And however much waits to be sent in bulk, it leaves this share of what may be sent free: a reply finds it free at once.
+-- The share of what may be sent that bulk sends leave free, so that a reply goes at once.
 local KEPT_FROM_BULK = 1 / 10
 
--- half_round_trip(number) -> ms; 0 until a hundred have landed: the fastest of a first burst is the burst's own queue.
+-- half_round_trip(number) -> ms; 0 until a hundred sends have landed: the fastest of a first burst measures its own
+-- queue.
 local function half_round_trip(number)
   local v = redis.call('HMGET', prefix .. 'round_trip:' .. number, 'fastest', 'seen')
   return tonumber(v[2] or 0) >= 100 and math.floor(tonumber(v[1]) / 2) or 0
@@ -27,14 +27,13 @@ end
 local function count_sent(number, member, at) count_in(prefix .. 'rate:' .. number, member, at) end
 local function count_received(number, member) count_in(prefix .. 'received:' .. number, member, now) end
 
--- throughput_of(number, throughput, margin) -> wait(share, kept) -> 0, or ms until another message may go that has this
--- share of the throughput to itself, and leaves `kept` of it to others, beside that share.
+-- throughput_of(number, throughput, margin) -> wait(share, kept) -> 0, or ms until another message may go. share: of
+-- the throughput, whatever was received; kept: the part beyond that share that is left to others.
 local function throughput_of(number, throughput, margin)
   local rate, received = prefix .. 'rate:' .. number, prefix .. 'received:' .. number
   local window = 1000 + margin - half_round_trip(number)
   local arrived = redis.call('ZCOUNT', received, '(' .. now - window, '+inf')
   return function(share, kept)
-    -- So many of the received ones count, and so many may be sent beside them.
     local own = math.max(share > 0 and 1 or 0, math.ceil(throughput * share))
     local counted = math.min(arrived, throughput - own)
     local sends = throughput - counted
@@ -56,8 +55,8 @@ local function throughput_of(number, throughput, margin)
   end
 end
 
--- count_landed(number, member, took, ago, accepted): a send is no longer on its way; its call took `took` ms and ended
--- `ago` ms ago; `accepted`: Meta took it.
+-- count_landed(number, member, took, ago, accepted): a send is no longer in flight. Its call took `took` ms and ended
+-- `ago` ms ago; accepted: whether Meta accepted it.
 local function count_landed(number, member, took, ago, accepted)
   if not redis.call('ZSCORE', prefix .. 'rate:' .. number, member) then return end
   local round_trip = prefix .. 'round_trip:' .. number
@@ -69,17 +68,17 @@ local function count_landed(number, member, took, ago, accepted)
   end
 end
 
--- spacing(key, throughput, faster): grants come apart. A few go at once, the next ones a quarter faster than Meta takes them:
--- a burst of all 80 met itself in our own queues and at Meta, so that nobody knew when each had arrived, and each one
--- since waited for that (5 % of the allowance, more on a busy machine). Bulk sends come at an even pace: a quarter faster
--- they would fill a second early, and a reply would find the rest of it closed.
+-- spacing(key, throughput, faster): space out grants. A few go at once, the next ones a quarter faster than the
+-- throughput: a burst of a whole second queues here and at Meta, its arrival times are uncertain, and later sends wait
+-- for them (5 % of the throughput, more on a busy machine). Bulk sends go at an even pace: a quarter faster they would
+-- use up a second early, and a reply would have to wait for the next one.
 local AT_ONCE, FASTER = 10, 1.25
-local ROUNDING_MS = 0.01 -- of sums of parts of a millisecond
+local ROUNDING_MS = 0.01 -- tolerates rounding in sums of fractions
 
 local function spacing(key, throughput, faster)
   key = prefix .. key
   local step = 1000 / throughput / faster
-  -- When the next one is due at an even pace; no further ahead than a second's messages at this throughput.
+  -- When the next grant is due at an even pace, at most a second ahead.
   local even = math.max(now, tonumber(redis.call('GET', key) or 0))
   if even > now + 1000 + step then even = now end
   local early = (math.max(AT_ONCE, math.floor(throughput / 8)) - 1) * step

@@ -7,14 +7,14 @@ local function record_key(id) return prefix .. 'record:' .. id end
 
 local function rank(id) return tonumber(redis.call('HGET', record_key(id), 'rank') or 0) end
 
--- raise_status(id, status, at): its time is kept in any case, the first one.
+-- raise_status(id, status, at): set the status if its rank is higher; store its first time in any case.
 local function raise_status(id, status, at)
   local record = record_key(id)
   redis.call('HSETNX', record, 's:' .. status, at)
   if rank(id) < RANK[status] then redis.call('HSET', record, 'status', status, 'rank', RANK[status]) end
 end
 
--- notify_caller(id, list): tells the web process that waits for this record, if one does; `list` where it is known.
+-- notify_caller(id, list): notify the web process that waits for this record, if any. list: its key, where known.
 local function notify_caller(id, list)
   list = list or redis.call('HGET', record_key(id), 'notify')
   if list and list ~= '' then
@@ -24,8 +24,8 @@ local function notify_caller(id, list)
   end
 end
 
--- end_record(id, retention): from now on its lifetime runs. What it said is kept with it, unless a person whom it answers
--- was forgotten while it was on its way, or it is larger than what is kept of an event.
+-- end_record(id, retention): start the record's retention. Its body is kept, unless the person was erased while the
+-- send was in flight, or it is larger than an event may be.
 local LARGEST_KEPT_BODY = 16384
 local function end_record(id, retention)
   local record = record_key(id)
@@ -56,9 +56,8 @@ local function fail_record(id, conversation, failure, retention)
   count_in_batch(id)
 end
 
--- fall_back(id, number, conversation, retention) -> whether the record's template now stands at its lane's head, in its
--- place. Once. It may wait as long as the record might have, and the idempotency key means it from now on: the request
--- goes on.
+-- fall_back(id, number, conversation, retention) -> whether the record's fallback template was put at the head of its
+-- lane. It happens once. The template gets the record's ttl and its idempotency key.
 local function fall_back(id, number, conversation, retention)
   local record = record_key(id)
   local v = redis.call('HMGET', record, 'fallback', 'fallback_id', 'expires', 'opaque', 'origin', 's:queued',

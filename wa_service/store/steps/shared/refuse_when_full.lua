@@ -1,3 +1,4 @@
--- A server without memory left refuses a script at its first write that needs some, and nothing after one that needs
--- none. What brings new work asks first, with a write that changes nothing: all of it is refused, or nothing.
+-- At maxmemory the server rejects a script at its first command that needs memory, unless the script has written
+-- before. Steps that add work begin with this write, which changes nothing, so that they are rejected as a whole or not
+-- at all.
 redis.call('SETRANGE', prefix .. 'none', 0, '')

@@ -1,7 +1,7 @@
--- answered:<conversation>: when the last answers were given (ms, newest first), as many as the limit allows in its time.
-local QUIET_MS = 1800000 -- what two machines need to lose interest in each other
+-- answered:<conversation>: the times of the last automatic replies (ms, newest first), as many as the limit allows.
+local QUIET_MS = 1800000 -- ends a loop of two machines that answer each other
 
--- begin_quiet(conversation, reason, note, pause_ms, retention): nothing is answered by itself from now on, and it is told.
+-- begin_quiet(conversation, reason, note, pause_ms, retention): pause automatic replies, and append an event.
 local function begin_quiet(conversation, reason, note, pause_ms, retention)
   local contact = prefix .. 'contact:' .. conversation
   if redis.call('EXISTS', contact) == 0 then return end
@@ -11,8 +11,8 @@ local function begin_quiet(conversation, reason, note, pause_ms, retention)
     ['until'] = math.floor((wall + pause_ms) / 1000) }), retention)
 end
 
--- over_reply_limit(conversation, most, window_ms) -> whether one answer more is too many; else it is counted. most: 0 for
--- no limit.
+-- over_reply_limit(conversation, most, window_ms) -> whether one more reply is over the limit; else count it. most: 0
+-- for no limit.
 local function over_reply_limit(conversation, most, window_ms)
   if most == 0 then return false end
   local answered = prefix .. 'answered:' .. conversation

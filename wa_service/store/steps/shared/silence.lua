@@ -1,5 +1,5 @@
--- pause_answers(number, conversation, until_ms, retention): somebody of the business writes there: nothing is answered by
--- itself until then, and what waits as an answer is withdrawn. What is on its way still arrives.
+-- pause_answers(number, conversation, until_ms, retention): a person of the business writes in this conversation: pause
+-- automatic replies until then, and withdraw those that wait in the lane. One that is being sent is not stopped.
 local WITHDRAWN = '{"reason":"withdrawn","title":"A person of the business wrote meanwhile."}'
 
 local function withdraw_answers(number, conversation, retention)

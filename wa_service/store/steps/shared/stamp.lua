@@ -1,4 +1,4 @@
--- Set fields of a contact to times, `stamps` ms from now; a contact that is no more stays forgotten.
+-- Set fields of an existing contact to times. stamps: field → ms from now.
 local function stamp_contact(conversation, stamps)
   local contact = prefix .. 'contact:' .. conversation
   if redis.call('EXISTS', contact) == 0 then return end

@@ -1,9 +1,10 @@
--- STOP: a customer wants no marketing. The contact says since when and by what (`stopped_at`, `stopped_by`), or when they
--- took it back (`started_at`); which word holds: see `consent`. stop:<digest of an address> says the same and outlives
--- the contact; only outside can digests be made, so who is in `stops_unwritten` has some yet to be written.
+-- STOP: a customer wants no marketing. The contact has since when and by what (`stopped_at`, `stopped_by`), or when
+-- they took it back (`started_at`); `consent` decides which word holds. stop:<digest of an address> has the same and
+-- outlives the contact. Digests need a secret that scripts do not have: `stops_unwritten` lists contacts whose digests
+-- are not written yet.
 local function stop_key(digest) return prefix .. 'stop:' .. digest end
 
--- The contact that says it: of a conversation that was joined, the elder's.
+-- The contact of a conversation; of a joined one, that of the conversation it became.
 local function stop_contact_of(conversation)
   conversation = redis.call('GET', prefix .. 'joined:' .. conversation) or conversation
   return conversation, prefix .. 'contact:' .. conversation
@@ -15,7 +16,7 @@ local function tell_stop(conversation, word, retention)
   append_event('stop', conversation, cjson.encode(event), retention)
 end
 
--- stop_contact(conversation, word, retention) -> whether they were not stopped before.
+-- stop_contact(conversation, word, retention) -> whether the customer was not stopped before.
 local function stop_contact(conversation, word, retention)
   local contact
   conversation, contact = stop_contact_of(conversation)
@@ -28,7 +29,8 @@ local function stop_contact(conversation, word, retention)
   return true
 end
 
--- refused_by_meta(conversation, at, code, retention): Meta refuses them a send; at: its time (ms), 0: none.
+-- refused_by_meta(conversation, at, code, retention): record a STOP because Meta refused a send; at: Meta's time (ms),
+-- 0: none.
 local function refused_by_meta(conversation, at, code, retention)
   local word = new_word(true, at, code)
   local _, contact = stop_contact_of(conversation)
@@ -36,8 +38,8 @@ local function refused_by_meta(conversation, at, code, retention)
   stop_contact(conversation, word, retention)
 end
 
--- start_contact(conversation, word, was_stopped, retention) -> whether they were stopped before; was_stopped: a digest
--- says that they were.
+-- start_contact(conversation, word, was_stopped, retention) -> whether the customer was stopped before. was_stopped:
+-- whether a digest of theirs was.
 local function start_contact(conversation, word, was_stopped, retention)
   local contact
   conversation, contact = stop_contact_of(conversation)
@@ -50,13 +52,13 @@ local function start_contact(conversation, word, was_stopped, retention)
   return true
 end
 
--- stop_of(digest) -> the word under which an address is stopped, nil where it is not.
+-- stop_of(digest) -> the STOP of an address, or nil.
 local function stop_of(digest)
   local v = redis.call('HMGET', stop_key(digest), 'at', 'by', 'metas', 'came', 'heard')
   return v[1] and stored_word(true, unpack(v)) or nil
 end
 
--- remember_stop(digest, word): the address is stopped, whatever becomes of its contact.
+-- remember_stop(digest, word): store the STOP of an address, which outlives its contact.
 local function remember_stop(digest, word)
   local known = stop_of(digest)
   if known and not holds_over(word, known) then return end
@@ -64,13 +66,13 @@ local function remember_stop(digest, word)
     'heard', word.heard)
 end
 
--- forget_stop(digest, word) -> whether the address was stopped, before that START.
+-- forget_stop(digest, word) -> whether this START ended a STOP of the address.
 local function forget_stop(digest, word)
   local known = stop_of(digest)
   return known and holds_over(word, known) and redis.call('DEL', stop_key(digest)) == 1 or false
 end
 
--- is_stopped(conversation, digests, retention) -> whether this customer, or one of these addresses, wants no marketing.
+-- is_stopped(conversation, digests, retention) -> whether this customer or one of these addresses is stopped.
 local function is_stopped(conversation, digests, retention)
   local _, contact = stop_contact_of(conversation)
   local known = word_of(contact)
@@ -85,9 +87,8 @@ local function is_stopped(conversation, digests, retention)
   return false
 end
 
--- is_marketing(waba, template): the category that the template list tells of "<name> <language>"; where there is a list
--- and the template is not in it, it may be marketing as well: who wants none is not to find out. is_surely_marketing: only
--- where the list says so.
+-- is_marketing(waba, template) -> whether "<name> <language>" is a marketing template in the template list, or may be,
+-- because the list does not contain it. is_surely_marketing: only where the list says so.
 local function is_surely_marketing(waba, template)
   return template and redis.call('HGET', prefix .. 'categories:' .. waba, template) == 'MARKETING'
 end

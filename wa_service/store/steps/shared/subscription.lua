@@ -1,12 +1,11 @@
--- subscriber(id) -> a subscriber's place in the events stream: `key` is what it asked for and how it fares; `due` says
--- which conversations have something to be pushed, and when; `lane(c)` lists a conversation's events in order, by their
--- ids alone; `head(c)` counts the tries of the first one, and holds its lease.
+-- subscriber(id) -> the keys of a subscription: `key` is its settings and state, `due` the conversations with events to
+-- push by time, `lane(c)` the ids of a conversation's events in order, `head(c)` the tries and lease of the first one.
 local function subscriber(id)
   local s = { key = prefix .. 'subscription:' .. id, due = prefix .. 'push_due:' .. id }
   function s.lane(conversation) return prefix .. 'push_lane:' .. id .. ':' .. conversation end
   function s.head(conversation) return prefix .. 'push_head:' .. id .. ':' .. conversation end
 
-  -- The conversation's first event is done with; the next one is due at once. The caller counts it down from `waiting`.
+  -- Remove the conversation's first event; the next one is due at once. The caller decrements `waiting`.
   function s.remove_first(conversation)
     redis.call('LPOP', s.lane(conversation))
     redis.call('DEL', s.head(conversation))
@@ -17,7 +16,7 @@ local function subscriber(id)
     end
   end
 
-  -- Nothing waits any more. There are at most as many lanes as `push_take` lets events wait.
+  -- Delete all lanes. `push_take` bounds how many events, and so how many lanes, there are.
   function s.forget_lanes()
     for _, conversation in ipairs(redis.call('ZRANGE', s.due, 0, -1)) do
       redis.call('DEL', s.lane(conversation), s.head(conversation))
@@ -28,8 +27,8 @@ local function subscriber(id)
   return s
 end
 
--- push_wants(kinds, numbers, kind, conversation) -> whether a subscriber wants an event. kinds and numbers: names with a
--- space around each; empty for all of them. What concerns no conversation is of every number.
+-- push_wants(kinds, numbers, kind, conversation) -> whether a subscriber wants an event. kinds and numbers: names with
+-- a space around each; empty for all. An event without a conversation matches every number.
 local function push_wants(kinds, numbers, kind, conversation)
   local function has(names, name)
     return not names or names == '' or string.find(names, ' ' .. name .. ' ', 1, true) ~= nil
@@ -37,8 +36,8 @@ local function push_wants(kinds, numbers, kind, conversation)
   return has(kinds, kind) and (conversation == '' or has(numbers, string.match(conversation, '^[^:]*')))
 end
 
--- push_wait(score) -> ms until a time to come. Events and subscribers wait eleven hours at most; what lies further ahead
--- was written before the clock was turned back, and has come.
+-- push_wait(score) -> ms until that time. Events and subscribers wait eleven hours at most; a time further ahead was
+-- written before the clock was set back, and counts as past.
 local LONGEST_PUSH_PAUSE = 39600000
 local function push_wait(score)
   local ms = tonumber(score) - now

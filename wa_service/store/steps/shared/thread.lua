@@ -1,11 +1,11 @@
--- push_thread(conversation, entry, retention): what happened in a conversation, in its order, the last thousand: `e` and a
--- place in the stream, `r` and a record's id, or `n` and JSON that says what became of one of these. `recent` says who was
--- there lately, to the minute.
+-- push_thread(conversation, entry, retention): append to a conversation's thread, its last thousand entries: `e` and an
+-- id in the events stream, `r` and a record id, or `n` and JSON that says what became of one of these. `recent` has the
+-- conversations by their last activity, to the minute.
 local MOST_IN_THREAD, MOST_OVER = 1000, 100
 local function push_thread(conversation, entry, retention)
   local thread, recent = prefix .. 'thread:' .. conversation, prefix .. 'recent'
   local length = redis.pcall('RPUSH', thread, entry)
-  if type(length) == 'table' then -- of a wrong type: it holds nothing that stands only there
+  if type(length) == 'table' then -- of a wrong type: a thread only refers to other keys, so it may be deleted
     redis.call('DEL', thread)
     length = redis.call('RPUSH', thread, entry)
   end
@@ -16,7 +16,7 @@ local function push_thread(conversation, entry, retention)
   refresh_ttl(recent, retention)
 end
 
--- push_note(conversation, note, retention): note is a JSON object without a time, "" nothing.
+-- push_note(conversation, note, retention): append a note, a JSON object, with the time ("" none).
 local function push_note(conversation, note, retention)
   if note == '' then return end
   push_thread(conversation, 'n{"at":' .. string.format('%.0f', wall) .. ',' .. string.sub(note, 2), retention)

@@ -1,5 +1,5 @@
--- A key that another version or a slipped hand left with a type that no step can read stops its conversation, never the
--- others: it is set aside, and a dead letter says so.
+-- A key of a wrong type, left by another version or written by hand, must not stop other conversations: it is renamed,
+-- and a dead letter reports it.
 local CONVERSATION_TYPES = { mailbox = 'zset', conv = 'hash', lane = 'list', contact = 'hash', pair = 'string' }
 
 local function set_aside(key, family, expected, conversation, retention)
@@ -14,21 +14,22 @@ local function set_aside(key, family, expected, conversation, retention)
   return true
 end
 
--- set_aside_wrong_types(conversation, retention) -> whether there were any.
+-- set_aside_wrong_types(conversation, retention) -> whether there were such keys.
 local function set_aside_wrong_types(conversation, retention)
   local any = false
   for family, expected in pairs(CONVERSATION_TYPES) do
     local key = prefix .. family .. ':' .. conversation
     if set_aside(key, family, expected, conversation, retention) then
       any = true
-      -- Whoever still holds a lease of before finds another token.
+      -- Leases from before are no longer valid.
       if family == 'conv' then redis.call('HSET', key, 'token', now) end
     end
   end
   return any
 end
 
--- without_wrong_types(conversation, retention, work, ...) -> what work(...) returns, once more when keys were set aside.
+-- without_wrong_types(conversation, retention, work, ...) -> what work(...) returns; retried once when keys were set
+-- aside.
 local function without_wrong_types(conversation, retention, work, ...)
   local results = { pcall(work, ...) }
   if results[1] then return unpack(results, 2, 6) end
