@@ -1,16 +1,16 @@
--- Put a received event into its conversation's mailbox. The same event again is recognised by its mark, the digest of
--- number and message id, which holds the event's place in the stream. who: see `resolve` · timestamp: Meta's (s) · name:
--- the customer's ("" none) · is_written: the customer wrote it, which opens the service window · handling: "answer", or
--- "none" (kept and told, for it is too old), or "unavailable" (Meta may deliver its content later) · ceiling: of the
+-- Add a received event to its conversation's mailbox. Duplicates are detected by the mark, the digest of number and
+-- message id, which stores the event's id in the stream. who: see `resolve` · timestamp: Meta's (s) · name: the
+-- customer's ("" none) · is_written: the customer wrote it, which opens the service window · handling: "answer", or
+-- "none" (too old: stored, not answered), or "unavailable" (Meta may deliver its content later) · ceiling: of the
 -- mailbox · original: the message that this one edits or revokes: its id as JSON ("" none), original_mark: its mark ·
--- edited: the event that takes its place ("" it is revoked) · debounce_ms: how long a burst waits for more (0: not at all),
--- debounce_most_ms: in all.
+-- edited: the event that replaces it ("" it is revoked) · debounce_ms: how long a burst waits for more (0: not at all),
+-- debounce_most_ms: in total.
 -- Return "new", "duplicate" or "flood".
 -- args: number event mark who:json timestamp:number name is_written:flag handling ceiling:number retention:number mark_seconds original original_mark edited debounce_ms:number debounce_most_ms:number
 -- include: refuse_when_full clock lifetime wake thread events large_events consent identity dead_letters wrong_types rate mailbox burst
 local function seen_key(of) return prefix .. 'seen:' .. of end
--- What comes too much of one customer is kept as dead letters, of a day the first so many; the others are counted in the
--- last one, or they would push everybody else's letters out.
+-- Excess events of one customer become dead letters up to this many a day. The others are only counted in the last one,
+-- so that they do not displace other dead letters.
 local MOST_FLOOD_LETTERS = 50
 local function keep_flood(conversation, reason, kept)
   local floods = prefix .. 'floods:' .. conversation
@@ -29,9 +29,9 @@ local function keep_flood(conversation, reason, kept)
   end
 end
 
--- Bursts are due at ticks, so that many of them are handed out at once: each by itself cost a fifth more.
+-- Due times of bursts are rounded up, so that one `take` hands out many; one at a time costs a fifth more.
 local BURST_GRID_MS = 50
--- Whoever writes sees that somebody is going to answer, while we wait for more of it.
+-- Typing indicators to show while bursts wait for more.
 local MOST_BEGUN = 256
 local function tell_burst_began(conversation)
   local begun, paused_until = prefix .. 'begun', redis.call('HGET', prefix .. 'contact:' .. conversation, 'paused_until')
@@ -40,7 +40,7 @@ local function tell_burst_began(conversation)
   redis.call('EXPIRE', begun, 20)
 end
 
--- Once a head was taken, `due` is its lease or its next try: what comes then waits for its end.
+-- Once a head was taken, its score in `due` is its lease or its next try, and stays as it is.
 local function make_due(conversation, others_wait)
   local due, counters = prefix .. 'due', prefix .. 'conv:' .. conversation
   local role = debounce_ms > 0 and burst_role(event)
@@ -67,14 +67,14 @@ local function admit_event()
   local conversation = resolve(number, who, retention)
   suspect = conversation
   local mailbox, counters = prefix .. 'mailbox:' .. conversation, prefix .. 'conv:' .. conversation
-  -- A key that cannot be read stops it here, before what must not be written twice.
+  -- Keys of a wrong type raise here, before the writes that must not happen twice.
   redis.call('ZCARD', mailbox)
   redis.call('HGET', counters, 'seq')
   local second = timestamp
   if second <= 0 or second * 1000 > wall then second = math.floor(wall / 1000) end
 
   local contact = prefix .. 'contact:' .. conversation
-  redis.call('HDEL', contact, 'other_until') -- Meta delivers it as a message to the owner of the thread
+  redis.call('HDEL', contact, 'other_until') -- Meta delivers messages to the thread's owner: it is ours
   local known = { 'n', number }
   if name ~= '' then set_name(conversation, name, retention) end
   if is_written then
@@ -91,11 +91,11 @@ local function admit_event()
     local before = redis.call('GET', seen_key(original_mark))
     if waiting then
       take_out(conversation, waiting, edited)
-      -- What was revoked is not kept: tools hear of it by the revocation.
+      -- A revoked message is not kept; API clients learn of it by the revocation.
       if edited == '' and before then forget_event(before) end
       return 'new'
     end
-    if not before then -- it comes later: then it is known already, as revoked, or as what it was edited to
+    if not before then -- the original arrives later and is then a duplicate
       redis.call('SET', seen_key(original_mark), 'changed', 'EX', mark_seconds)
       if edited == '' then return 'new' end
       event = edited

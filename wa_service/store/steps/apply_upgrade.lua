@@ -1,6 +1,6 @@
--- Meta raised the throughput of the number that customers see under these digits: it is believed where a delivery told
--- that this is one of ours. throughput: messages a second.
--- Return the number, "" for none.
+-- Apply Meta's throughput upgrade (messages a second) to the number with these displayed digits, if a delivery has
+-- shown that it is one of ours.
+-- Return the number, or "".
 -- args: digits throughput numbers...
 if digits == '' then return '' end
 for _, number in ipairs(numbers) do

@@ -1,7 +1,7 @@
--- Store items of a batch: those from index `first` up to `up_to`, which the store may have by an earlier try. items: index,
--- number, when it may leave at the earliest (ms, "0" with the batch), and what it says; each. refused: why others of these
--- places are not stored, a text each.
--- Return how many items were stored now, -1 where too many bytes of the caller's messages wait.
+-- Store a batch's items from index `first` up to `up_to`, unless an earlier try has. items: for each, its index,
+-- number, earliest time of sending (ms, "0" with the batch) and content. refused: the reasons of items that are not
+-- stored.
+-- Return how many items were stored, -1 where too many bytes of the caller's messages wait.
 -- args: id first:number up_to:number seconds:number refused:json items...
 -- include: refuse_when_full clock batch
 local key = batch_key(id)

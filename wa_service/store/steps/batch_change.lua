@@ -1,6 +1,6 @@
--- Start, pause, resume or cancel a batch. change: start, pause, resume or cancel · reason: why it is paused · refused: how
--- many items were refused (start) · seconds: how long a started batch may wait and be told.
--- Return its state, or "" where there is none.
+-- Start, pause, resume or cancel a batch. change: start, pause, resume or cancel · reason: of the pause · refused: how
+-- many items were refused (start) · seconds: the ttl of a started batch.
+-- Return its state, or "" where there is no such batch.
 -- args: id change reason refused seconds:number
 -- include: allow_when_full clock lifetime wake thread events batch
 local key = batch_key(id)

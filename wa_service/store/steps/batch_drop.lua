@@ -1,5 +1,5 @@
--- Forget a batch that is not whole: the rest of it found no room. A repeat of its request begins anew.
--- Return 1, or 0 where it has been started.
+-- Delete a batch of which only a part could be stored, so that a repeated request begins anew.
+-- Return 1, or 0 where the batch was started.
 -- args: id
 -- include: allow_when_full clock lifetime wake thread events batch
 local key = batch_key(id)

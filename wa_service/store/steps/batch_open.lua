@@ -1,6 +1,6 @@
--- Begin a batch, or find it: `id` comes from the caller's idempotency key, where it gave one. It sends nothing before
--- it is started. facts: fields and values · seconds: how long it may take until then.
--- Return {"loading"|"running"|…, items stored so far}, or {"conflict"} where the request was another.
+-- Create a batch, or find it: `id` is made from the caller's idempotency key, if given. It sends nothing until it is
+-- started. facts: fields and values · seconds: its ttl until then.
+-- Return {"loading"|"running"|…, items stored so far}, or {"conflict", 0} where the key was used for another request.
 -- args: id fingerprint retention:number seconds:number facts...
 -- include: refuse_when_full clock
 local key = prefix .. 'batch:' .. id

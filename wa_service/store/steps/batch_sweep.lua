@@ -1,6 +1,6 @@
--- Cancel items of a canceled batch that have not left, `count` of them from where the last call ended. Of an item
--- without a record only whom it was for is kept. What is being sent, or may have been, stays.
--- Return 1 while there is more.
+-- Cancel the unsent items of a canceled batch, `count` of them from where the last call ended. Of an item without a
+-- record only the recipient is kept. Items that are being sent, or may have been, stay.
+-- Return 1 while there are more.
 -- args: id count:number retention:number
 -- include: allow_when_full clock lifetime wake thread events lane batch record quota batch_items
 local key = batch_key(id)

@@ -1,7 +1,6 @@
--- Bind the tag to a service's numbers: two services under one tag would answer each other's customers. A service whose
--- numbers changed keeps its tag as long as one of them stays; numbers that are no longer its own are remembered while
--- sends of theirs wait.
--- Return the numbers that the tag is bound to where none of them is given and their service still works, else none.
+-- Bind the tag to a service's numbers, because two services with one tag would answer each other's customers. A service
+-- keeps its tag as long as one of its numbers stays. Removed numbers are remembered while sends of theirs wait.
+-- Return the bound numbers where none of them is given and their service is still at work, else an empty list.
 -- args: numbers...
 -- include: allow_when_full clock
 local key, former = prefix .. 'numbers', prefix .. 'former_numbers'

@@ -1,6 +1,6 @@
--- End a send that has not left: one that is scheduled or queued, and of which Meta can know nothing. Asked again the
--- answer is the same. Of a send whose template went in its place, the template is meant. An item that waits in its batch
--- has no record yet: it gets one, which says that it was canceled.
+-- Cancel a send that is scheduled or queued and of which Meta cannot know. A repeat returns the same. If the send fell
+-- back to a template, the template is canceled. An item that waits in its batch has no record yet and gets a canceled
+-- one.
 -- Return {"canceled", id}, {"sent", id} or {"missing", ""}.
 -- args: id retention:number
 -- include: allow_when_full clock lifetime wake thread events consent identity lane batch record tags quota item_record

@@ -1,4 +1,4 @@
--- Change fields of a subscription that is there; an empty value removes its field. Return 1, 0 where there is none.
+-- Change fields of an existing subscription; an empty value removes its field. Return 1, 0 where there is none.
 -- args: subscription facts...
 -- include: allow_when_full
 local subscription_key = prefix .. 'subscription:' .. subscription

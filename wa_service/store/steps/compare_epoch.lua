@@ -1,8 +1,8 @@
--- Whether another server has become the primary since anybody connected: the last moments' writes may be lost, so every
--- number is paused, once, until the statuses of what had left came home. replicated: there are replicas to be promoted,
--- however few of them are connected now · moves: in a cluster another node may own the slot without any loss: there only
--- a server that was the replica of the one known counts · pause_ms: 0 for no pause.
--- Return 1 where it has, else 0.
+-- Detect a failover: another server is the primary than at the last connection. The last writes may be lost, so every
+-- number is paused once, until the statuses of messages that had left arrive. replicated: replicas are configured, even
+-- if none is connected now · moves: a cluster, where a slot may move to another node without loss: only a former
+-- replica of the known primary counts · pause_ms: 0 for no pause.
+-- Return 1 after a failover, else 0.
 -- args: replicated:flag moves:flag pause_ms:number
 -- include: allow_when_full clock pause
 local info = redis.call('INFO', 'replication')
@@ -16,8 +16,7 @@ if v[1] ~= id or (v[2] == '1') ~= has_replicas then
 end
 if not v[1] or v[1] == id or not has_replicas or (moves and before ~= v[1]) then return 0 end
 redis.call('HINCRBY', key, 'failovers', 1)
--- What was handed out in the moments that are lost had tokens of that time: nothing is given one of them again, however
--- far behind this server's own clock may be.
+-- Tokens are made from the time. Skip the time of the lost writes, so that no token is given again.
 local LOST_MS = 1000
 now = now + LOST_MS
 redis.call('HINCRBY', prefix .. 'clock', 'ahead', LOST_MS)

@@ -1,9 +1,9 @@
--- A reader has a cursor that the stream has not reached: a failover to a server that lacks the last entries, or whose
--- clock is behind. New entries continue from there, else their ids would lie before the cursor and nobody would read them.
--- Return 1 where the stream was moved.
+-- A reader's cursor is ahead of the stream after a failover to a server that lacks the last entries, or whose clock is
+-- behind. Let new ids continue after the cursor, so that the reader does not miss the entries.
+-- Return 1 where the stream's last id was moved.
 -- args: cursor
 -- include: allow_when_full clock
-local FURTHEST_MS = 600000 -- a cursor further ahead than this was made up
+local FURTHEST_MS = 600000 -- a cursor further ahead is invalid
 local stream = prefix .. 'events'
 local function parts(id)
   local ms, seq = string.match(id, '^(%d+)-(%d+)$')

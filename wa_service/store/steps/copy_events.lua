@@ -1,5 +1,5 @@
--- Copy the next `count` entries of the events stream behind `after` into a draft of it, for whoever holds the lock.
--- Return the last copied entry's id, "" when there were no more.
+-- Copy the next `count` entries of the events stream after `after` to the draft. The caller holds the lock.
+-- Return the last copied entry's id, or "".
 -- args: after count:number
 -- include: allow_when_full
 local draft = prefix .. 'events_draft'

@@ -1,4 +1,4 @@
--- Add to what was counted in this minute. names_and_counts: a name and how many, and so on.
+-- Add to this minute's counts. names_and_counts: name and count in turn.
 -- args: names_and_counts...
 -- include: refuse_when_full clock
 local minute = prefix .. 'minute:' .. string.format('%.0f', math.floor(wall / 60000))

@@ -1,5 +1,5 @@
--- The event becomes a dead letter; the conversation's next message goes on. stamps, note and replies: as in `finish`.
--- Return 1, or 0 when the lease is another's or the event is gone.
+-- Turn the event into a dead letter and release the conversation. stamps, note and replies: as in `finish`.
+-- Return 1, or 0 when the lease was lost or the event is gone.
 -- args: conversation token event consumer retention:number letter_id kind reason number stamps:json note replies:json...
 -- include: allow_when_full clock lifetime wake dead_letters thread events lane tags enqueue lease release stamp
 local counters = prefix .. 'conv:' .. conversation

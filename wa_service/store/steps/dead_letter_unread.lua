@@ -1,4 +1,4 @@
--- A piece that could not be read becomes a dead letter, with its siblings in the same pipeline.
+-- Store a part of a delivery that could not be read as a dead letter.
 -- Return "dead", or "duplicate".
 -- args: letter_id reason number event retention:number
 -- include: refuse_when_full clock dead_letters

@@ -1,8 +1,10 @@
--- How a send ended. "accepted" is written whatever happened meanwhile (accepted beats unknown); the rest only by the
--- claim's holder. outcome: accepted, retry, held, failed or unknown · details: wamid, mark (digest of number and wamid),
--- wa_id (its spellings), delay_ms, retry_class (limited, pair, unwell), error {…}, code, meta_healthy (or null), never_left, reason,
--- settle_ms, road (marketing), waba, held (why Meta holds what it accepted), took_ms (the call to Meta), ago_ms (since it ended).
--- Return {1, or 0 (not the claim's holder), or -1 (no such record); status; ms since it was queued; id of its fallback}.
+-- Write the outcome of a send. "accepted" is always written (accepted beats unknown), the others only by the claim's
+-- holder. outcome: accepted, retry, held, failed or unknown · details: wamid, mark (digest of number and wamid), wa_id
+-- (its spellings), delay_ms, retry_class (limited, pair, unwell), error {…}, code, meta_healthy (or null), never_left,
+-- reason, settle_ms, road (marketing), waba, held (why Meta holds an accepted message), took_ms (the call to Meta),
+-- ago_ms (since it ended).
+-- Return {1, or 0 (not the claim's holder), or -1 (no such record); status; ms since it was queued; id of its
+-- fallback}.
 -- args: id token outcome retention:number details:json
 -- include: allow_when_full clock lifetime wake thread events consent identity lane batch tags record pause rate quota pair stop marketing held_sends
 local PROBE_AGAIN_MS = 5000
@@ -37,8 +39,8 @@ if outcome == 'accepted' then
   append_send_event(id, conversation, 'accepted', retention)
 end
 
--- The probe says whether the pause is over. What was under way when it began cannot take back what Meta asked for, nor
--- that a person must act; but where Meta only seemed unwell, a message that it took since then says that it is not.
+-- The probe decides whether the pause ends. A send that was in flight when the pause began can end it only where the
+-- reason is `meta_unwell` and Meta accepted the message.
 local pause_key = prefix .. 'pause:' .. number
 local pause = redis.call('HMGET', pause_key, 'probe', 'reason')
 if pause[1] ~= id then
@@ -48,16 +50,16 @@ elseif details.meta_healthy == true then
 elseif details.meta_healthy == false then
   pause_number(number, details.reason or 'meta_unwell', 0, id)
 elseif outcome == 'retry' then
-  -- It met its own process's open breaker, so it has shown nothing: another one soon.
+  -- The probe was stopped by its own process's open breaker and proves nothing: send another one soon.
   redis.call('HSET', pause_key, 'until', now + math.min(details.delay_ms, PROBE_AGAIN_MS), 'probe', '')
 end
 
 if v[1] ~= token or redis.call('ZREM', prefix .. 'busy', id) == 0 then
-  -- Given up meanwhile and queued once more, but Meta has it: whoever sends it now is left alone.
+  -- The claim had expired and the record was queued again, but Meta has it. A claim that is running now stays.
   if outcome == 'accepted' and not redis.call('ZSCORE', prefix .. 'busy', id) then
     drop_from_lane(number, conversation, id)
   end
-  -- Its process was frozen until the claim had ended, and then did not send it: that is known, so it waits once more.
+  -- The claim expired before the message was sent (a frozen process): it is known not to have left, so queue it again.
   if outcome == 'retry' and details.never_left and v[1] == token and redis.call('ZREM', prefix .. 'unknown', id) == 1 then
     redis.call('HSET', record, 'status', 'queued', 'rank', 0)
     pair_refund(conversation)
@@ -67,7 +69,7 @@ if v[1] ~= token or redis.call('ZREM', prefix .. 'busy', id) == 0 then
   return { outcome == 'accepted' and 1 or 0, redis.call('HGET', record, 'status'), waited, '' }
 end
 redis.call('SREM', prefix .. 'claims:' .. (v[5] or ''), id)
--- A status overtook the answer that got lost, or said no before we could: Meta has the message.
+-- A status arrived before the outcome: Meta has the message.
 if outcome ~= 'accepted' and rank(id) >= RANK.accepted then
   leave_lane(number, conversation, id)
   end_record(id, retention)
@@ -76,7 +78,7 @@ if outcome ~= 'accepted' and rank(id) >= RANK.accepted then
 end
 
 local fallback_id = ''
--- The window is closed, or Meta takes this message not by Direct Send: a template may go in its place.
+-- Whether a template may replace the message: the window is closed, or Direct Send does not accept this message.
 local function falls_back(code)
   if code == 131047 then return true end
   return (code == 100 or code == 139200) and redis.call('HEXISTS', record, 'category') == 1
@@ -90,7 +92,7 @@ if outcome == 'retry' then
     local batch = redis.call('HGET', record, 'batch')
     if batch and details.error.code == 131048 then pause_batch(batch, 'spam_limited') end
   end
-  if redis.call('EXISTS', prefix .. 'lane:' .. conversation) == 1 then -- else its customer is forgotten
+  if redis.call('EXISTS', prefix .. 'lane:' .. conversation) == 1 then -- else the customer was erased
     push_note(conversation, cjson.encode({ r = id, retry_ms = details.delay_ms,
       code = details.error and details.error.code or nil,
       reason = details.error and details.error.reason or details.reason or nil }), retention)
@@ -112,7 +114,7 @@ elseif outcome == 'held' and redis.call('EXISTS', prefix .. 'lane:' .. conversat
   redis.call('HSET', record, 'status', 'queued', 'rank', 0, 'error', cjson.encode(details.error))
   if w[2] then
     pause_batch(w[2], 'template_paused')
-    offer(number, conversation, now) -- `next` gives it back to its batch
+    offer(number, conversation, now) -- `next` returns it to its batch
   else
     hold_send(number, conversation, id, until_ms, retention)
   end
@@ -127,7 +129,7 @@ elseif outcome == 'failed' or outcome == 'held' then
   leave_lane(number, conversation, id)
 else
   leave_lane(number, conversation, id)
-  -- Who is forgotten meanwhile is not known again by the answer to what was being sent.
+  -- An answer does not recreate a customer who was erased meanwhile.
   local wa_id = details.wa_id
   if type(wa_id) == 'table' and wa_id[1] ~= v[10] and redis.call('EXISTS', contact_key(conversation)) == 1 then
     link_number(number, conversation, wa_id, retention)

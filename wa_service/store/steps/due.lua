@@ -1,7 +1,6 @@
--- Scheduled sends of a number whose time has come enter their lanes, at most `count` of them. Their time is people's, so
--- the server's clock as it is says when; one that is set does no more than that: what was moved is in a lane and is no
--- longer looked at here. ceiling: of a lane · waba, daily_limit: as `next` takes them.
--- Return {ms until asking again is worth it (-1: nothing is scheduled), how many moved, {ids that failed}}.
+-- Move a number's scheduled sends that are due into their lanes, at most `count` of them. They are due by the server's
+-- clock (`wall`), because people set their time. ceiling: of a lane · waba, daily_limit: as for `next`.
+-- Return {ms until the next call (-1: nothing is scheduled), how many moved, {ids that failed}}.
 -- args: number count:number ceiling:number retention:number waba daily_limit
 -- include: allow_when_full clock lifetime wake thread events consent identity lane batch record quota dead_letters wrong_types
 local LOOK_AGAIN_MS = 1000
@@ -10,7 +9,7 @@ local scheduled, moved, failed = prefix .. 'scheduled:' .. number, 0, {}
 local function move(id, conversation)
   local record = record_key(id)
   local v = redis.call('HMGET', record, 'who', 'type', 'take', 'urgent', 'category', 'held')
-  -- Keys that cannot be read stop it here, before the first write.
+  -- Keys of a wrong type raise here, before the first write.
   redis.call('HGET', prefix .. 'conv:' .. conversation, 'urgent')
   if redis.call('LLEN', prefix .. 'lane:' .. conversation) >= ceiling then return false end
   local other_until = redis.call('HGET', contact_key(conversation), 'other_until')
@@ -30,7 +29,7 @@ local function move(id, conversation)
     redis.call('HSET', contact_key(conversation), 'quota', waba)
   end
   raise_status(id, 'queued', wall)
-  redis.call('ZADD', prefix .. 'sends', 'NX', wall, id) -- the list of sends may have forgotten it meanwhile
+  redis.call('ZADD', prefix .. 'sends', 'NX', wall, id) -- `trim` may have removed it meanwhile
   if not v[6] then push_thread(conversation, 'r' .. id, retention) end
   enter_lane(number, conversation, id, v[4] == '1', false)
   moved = moved + 1
@@ -44,7 +43,7 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', scheduled, '-inf', wall, 'LIMIT'
   else
     local conversation = conversation_of(number, cjson.decode(who))
     local ok, done = pcall(without_wrong_types, conversation, retention, move, id, conversation)
-    -- No room in its lane, or what nobody thought of: the others go on.
+    -- Its lane is full, or an error: try again later, and go on with the others.
     if not ok or not done then redis.call('ZADD', scheduled, 'XX', wall + LOOK_AGAIN_MS, id) end
   end
 end

@@ -1,12 +1,12 @@
--- Forget an item that waits in a batch or stands in a lane: its customer is forgotten. Its record, if it has one, is
--- erased after it, and counts no more whatever becomes of it until then.
+-- Erase an item that waits in its batch or in a lane. The caller erases its record afterwards; the batch no longer
+-- counts it.
 -- Return 1, or 0 when it does not wait.
 -- args: id index
 -- include: allow_when_full clock lifetime wake thread events batch
 local item = redis.call('HGET', items_key(id), index)
 if not item then return 0 end
 local record = prefix .. 'record:' .. item_record(id, index)
--- One that was swept of a canceled batch has no body any more.
+-- An item that `batch_sweep` canceled has no body.
 local counted = redis.call('HGET', record, 'counted') or (string.find(item, '\n', 1, true) and 'scheduled' or 'canceled')
 forget_item(id, index)
 redis.call('HDEL', record, 'batch')

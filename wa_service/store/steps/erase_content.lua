@@ -1,5 +1,5 @@
--- Drop what a send said, at once or, where it still waits to be sent, once it has left: it names somebody who is forgotten.
--- Return 1 where it is dropped, 0 where it will be.
+-- Delete a send's content, which names an erased person: at once, or after sending where it still waits.
+-- Return 1 where it is deleted, 0 where it will be.
 -- args: id
 -- include: allow_when_full
 local record = prefix .. 'record:' .. id

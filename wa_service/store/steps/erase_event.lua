@@ -1,5 +1,4 @@
--- Erase an event from a mailbox that others share (a group's): its sender is forgotten. Whoever works on it has lost it,
--- and the next one is due.
+-- Erase a person's event from a group's mailbox. If it is being handled, its lease ends and the next event is due.
 -- Return 1, or 0 when it is not there.
 -- args: conversation event
 -- include: allow_when_full clock lifetime wake mailbox

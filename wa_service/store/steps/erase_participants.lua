@@ -1,4 +1,4 @@
--- Erase participants of a group from what is kept of a message there.
+-- Erase participants of a group from a message's record.
 -- Return how many.
 -- args: id addresses...
 -- include: allow_when_full

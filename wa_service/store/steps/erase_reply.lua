@@ -1,5 +1,4 @@
--- Erase a reply that waits in a lane that others share (a group's): whom it answers is forgotten. What is being sent
--- still leaves.
+-- Erase a reply to a person that waits in a group's lane. One that is being sent still leaves.
 -- Return 1, or 0 when it does not wait.
 -- args: id
 -- include: allow_when_full clock lifetime wake lane

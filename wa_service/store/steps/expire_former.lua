@@ -1,4 +1,4 @@
--- Sends of numbers that are no longer ours fail when their time is over, as others do that are looked at by `next`.
+-- Fail expired sends of numbers that are no longer configured; of other numbers `next` does it.
 -- Return {id, ...} of those that failed.
 -- args: retention:number
 -- include: allow_when_full clock lifetime wake thread events lane batch record quota

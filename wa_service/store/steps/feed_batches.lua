@@ -1,8 +1,8 @@
--- Move items of batches into their lanes, a few at a time: as many as `window` may wait there beside replies. Batches take
--- turns. An item is judged here as `put` judges a bulk send: it is now that it leaves.
--- throughput: of the number; twice as many lanes of bulk sends may wait · count: most items of one call · ttl: ms an item
--- may wait in its lane where it names no time · daily_limit: of the business account `waba` · quiet: batch → until when
--- (ms) its items rest, one time for all of them or one a country.
+-- Move items of batches into their lanes, a few at a time, in turn between batches. Items are checked here as `put`
+-- checks a bulk send.
+-- throughput: of the number; at most twice as many lanes of bulk sends wait · count: most items of one call · ttl: how
+-- long (ms) an item without `until_ms` may wait in its lane · daily_limit: of the business account `waba` · quiet:
+-- batch → end (ms) of its quiet hours, one time for all items or one a country.
 -- Return how many items were moved.
 -- args: number throughput:number count:number ceiling:number ttl:number retention:number waba daily_limit quiet:json
 -- include: refuse_when_full clock lifetime wake thread events consent identity lane batch record tags enqueue quota item_record stop dead_letters wrong_types
@@ -16,7 +16,7 @@ local room = math.min(count, window - redis.call('ZCARD', prefix .. 'out:' .. nu
 local function refuse(batch, index, send, reason, title)
   local id, conversation = write_item_record(batch, index, send, retention)
   if send.body then redis.call('HSET', record_key(id), 'body', send.body) end
-  -- It stands in the conversation of whom we know: there somebody looks for the reason.
+  -- Show it in the thread of a known contact.
   if redis.call('EXISTS', contact_key(conversation)) == 1 then push_thread(conversation, 'r' .. id, retention) end
   fail_record(id, conversation, cjson.encode({ reason = reason, title = title }), retention)
 end
@@ -46,7 +46,7 @@ end
 
 local function move(batch, index, quiet_until)
   local raw = redis.call('HGET', items_key(batch), index)
-  if not raw then return end -- its customer is forgotten
+  if not raw then return end -- its customer was erased
   local facts, body = string.match(raw, '^([^\n]*)\n(.*)$')
   local send = read_item(facts)
   local rests = type(quiet_until) == 'table' and quiet_until[send.country or '']
@@ -56,7 +56,7 @@ local function move(batch, index, quiet_until)
   moved = moved + 1
   local id = item_record(batch, index)
   local before = redis.call('HMGET', record_key(id), 'status', 'c', 'expires')
-  if before[1] == 'scheduled' then -- it came back from its lane while the batch was paused
+  if before[1] == 'scheduled' then -- it was returned from its lane while the batch was paused
     redis.call('HSET', record_key(id), 'status', 'queued', 'rank', 0)
     enter_lane(number, before[2], id, false, false)
     return count_in_batch(id)
@@ -70,7 +70,7 @@ local function move(batch, index, quiet_until)
   without_wrong_types(conversation, retention, start, batch, index, send, conversation)
 end
 
--- What stopped a move half-way loses no item: it waits again, and what was written of it is gone.
+-- After an error, return the item to its batch and undo what was written.
 local function take_back(batch, index)
   wait_in_batch(batch, number, index, wall + LOOK_AGAIN_MS)
   local id = item_record(batch, index)
@@ -102,7 +102,7 @@ if room > 0 then
       redis.call('ZADD', active, quiet_until, batch)
     elseif moved < room then
       local most, index = math.min(room, moved + share), nil
-      for _ = 1, count do -- of those that rest, a bounded number is looked at
+      for _ = 1, count do -- bounds the items in quiet hours that are skipped
         index = moved < most and next_index(batch)
         if not index then break end
         if not pcall(move, batch, index, quiet_until) then take_back(batch, index) end
@@ -110,7 +110,7 @@ if room > 0 then
       end
       local first = redis.call('ZRANGE', later_key(batch, number), 0, 0, 'WITHSCORES')
       if redis.call('EXISTS', wait_key(batch, number)) == 1 then
-        redis.call('ZADD', active, wall, batch) -- behind those that had no turn
+        redis.call('ZADD', active, wall, batch) -- behind batches that had no turn
       elseif first[1] then
         redis.call('ZADD', active, first[2], batch)
       else

@@ -1,6 +1,6 @@
--- Look through a part of `names` for customers whose name has a text. lowest, highest: the range of members, as
--- ZRANGEBYLEX takes it · wanted: texts whose letters a to z are small, one is enough. Nothing is written.
--- Return {the last member that was looked at ("" there are no more), conversation...}.
+-- Search a range of `names` for customers whose name contains a text. lowest, highest: the range for ZRANGEBYLEX ·
+-- wanted: texts (ASCII letters lowercase), one of which must match.
+-- Return {the last member read ("" there are no more), conversation...}.
 -- args: lowest highest wanted:json count:number
 -- include: customer_name
 local members = redis.call('ZRANGEBYLEX', prefix .. 'names', lowest, highest, 'LIMIT', 0, count)

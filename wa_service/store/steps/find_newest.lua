@@ -1,5 +1,5 @@
--- Look through a part of `recent`, the newest first, for customers whose name has a text. wanted: texts whose letters a to z
--- are small, one is enough. Nothing is written.
+-- Search a part of `recent`, newest first, for customers whose name contains a text. wanted: texts (ASCII letters
+-- lowercase), one of which must match.
 -- Return {whether there are more, conversation...}.
 -- args: wanted:json start:number count:number
 -- include: customer_name

@@ -1,5 +1,5 @@
--- Whether a customer wants no marketing. conversations: theirs with each number · digest: of the address that is named.
--- Return {at, by} of their STOP: since when (ms) and by what; {} where they said none, or took it back.
+-- Find a customer's STOP. conversations: theirs with each number · digest: of the given address.
+-- Return {at, by} of the STOP: since when (ms) and by what; {} where there is none, or a START took it back.
 -- args: digest conversations...
 -- include: allow_when_full clock lifetime wake thread events consent stop
 local stops, start = { stop_of(digest) }, nil

@@ -1,20 +1,20 @@
--- The replies into the lane and the event, with those that were handled with it (behind: a list), off the mailbox: all or
--- nothing, and only for the lease's holder.
--- transcript: JSON for the events stream ("" none) · stamps: fields of the contact and the ms from now to set them to (a
--- contact that is no more stays forgotten) · pause_ms: how long nothing is answered there from now on (-1: as before),
--- pause_reason, pause_note: why · reply_limit: so many answers within reply_window_ms (0: any number); one more is not
--- given, and begins a pause · note: see `push_note` · replies: sends as `enqueue` takes them.
--- Return 1, 2 where the replies were too many, or 0 when the lease is another's or the event is already finished.
+-- Queue the replies and remove the event, with the rest of its burst (behind), from the mailbox: atomically, and only
+-- for the lease's holder.
+-- transcript: JSON for the events stream ("" none) · stamps: contact field → ms from now (ignored without a contact) ·
+-- pause_ms: how long to pause automatic replies (-1: no change), pause_reason, pause_note: why · reply_limit: most
+-- replies within reply_window_ms (0: no limit); one more is not sent and begins a pause · note: see `push_note` ·
+-- replies: sends as `enqueue` takes them.
+-- Return 1, 2 where the reply limit was reached, or 0 when the lease was lost or the event is already finished.
 -- args: conversation token event consumer retention:number transcript stamps:json behind:json note pause_ms:number pause_reason pause_note reply_limit:number reply_window_ms:number replies:json...
 -- include: allow_when_full clock lifetime wake thread events lane tags enqueue lease release stamp reply_limit
 if not holds(conversation, token) then return 0 end
--- A lane that cannot be read stops it here, before the first write; `take` sets it aside.
+-- A lane of a wrong type raises here, before the first write; `take` sets it aside.
 if #replies > 0 then redis.call('LLEN', prefix .. 'lane:' .. conversation) end
 if redis.call('ZREM', prefix .. 'mailbox:' .. conversation, event) == 0 then return 0 end
 for _, other in ipairs(behind) do redis.call('ZREM', prefix .. 'mailbox:' .. conversation, other) end
 if transcript ~= '' then append_event('transcript', conversation, transcript, retention) end
 push_note(conversation, note, retention)
--- Somebody of the business, or another application, has answered meanwhile. Our own pause begins with these replies.
+-- Whether a person of the business, or another application, has answered meanwhile.
 local silence = redis.call('HMGET', prefix .. 'contact:' .. conversation, 'paused_until', 'other_until')
 local is_silent = tonumber(silence[1] or 0) > wall or tonumber(silence[2] or 0) > wall
 stamp_contact(conversation, stamps)

@@ -1,11 +1,11 @@
--- resolve(number, who, retention) -> conversation: who an event is from, or whom a send is to. docs/identity.md says in
--- one table what joins two contacts and what parts them; this is the function that does it. who, as
--- whatsapp/webhooks/identity.py writes it: group · numbers, known_by: a number and its other spellings each · ids (of
--- which `previous` were replaced) · leaves · change · at (s, 0 unknown) · only_known: change nobody who is not known.
+-- resolve(number, who, retention) -> conversation: whom an event is from, or a send is to. The table in
+-- docs/identity.md says what joins and what separates contacts. who, as whatsapp/webhooks/identity.py writes it: group
+-- · numbers, known_by: a number and its other spellings each · ids (of which `previous` were replaced) · leaves ·
+-- change · at (s, 0 unknown) · only_known: create no contact.
 --
--- A conversation's id begins as its customer's first address and stays. alias:<number>:<address> says whose an address
--- is, the contact's `addresses` are its own, `at:<number>` since when (s) it has a number, `former` are numbers that it
--- left, `joined` conversations that became this one.
+-- A conversation's id is made from its customer's first address and never changes. alias:<number>:<address> maps an
+-- address to its conversation. Of the contact, `addresses` are its addresses, `at:<number>` is since when (s) it has a
+-- number, `former` are numbers that it left, `joined` are conversations that were merged into this one.
 
 local function contact_key(conversation) return prefix .. 'contact:' .. conversation end
 local function alias_key(number, address) return prefix .. 'alias:' .. number .. ':' .. address end
@@ -30,8 +30,8 @@ local function remove_word(conversation, field, word)
   redis.call('HSET', contact_key(conversation), field, table.concat(left, ' '))
 end
 
--- index_name(conversation, name, retention): `names` leads from each word of a customer's name to the conversation, so
--- that anybody is found by the beginning of one. What has ended is dropped by `sweep_names`.
+-- index_name(conversation, name, retention): `names` maps each word of a customer's name to the conversation, for
+-- search by prefix. `sweep_names` removes outdated members.
 local MOST_NAME_WORDS, LONGEST_NAME_WORD = 8, 64
 local function name_words(name)
   local next_word, count = string.gmatch(string.lower(name), '[^%s%p%z]+'), 0
@@ -45,7 +45,7 @@ end
 local function index_name(conversation, name, retention)
   local names = prefix .. 'names'
   for word in name_words(name) do
-    -- Of a wrong type: a message is not lost for the search.
+    -- Of a wrong type: the message still counts, only search misses it.
     if type(redis.pcall('ZADD', names, 0, word .. '\0' .. conversation)) ~= 'number' then return end
   end
   refresh_ttl(names, retention)
@@ -61,7 +61,7 @@ local function has_user_id(conversation)
   return string.find(redis.call('HGET', contact_key(conversation), 'addresses') or '', '.', 1, true) ~= nil
 end
 
--- owner(number, spellings) -> the conversation that has one of them, and under which.
+-- owner(number, spellings) -> the conversation that has one of them, and that spelling.
 local function owner(number, spellings)
   for _, address in ipairs(spellings) do
     local conversation = redis.call('GET', alias_key(number, address))
@@ -81,7 +81,8 @@ local function had_since(conversation, address)
   return tonumber(redis.call('HGET', contact_key(conversation), 'at:' .. address) or 0)
 end
 
--- number_since(number, conversation, spellings) -> since when (s) a conversation has a number, in the latest of its spellings.
+-- number_since(number, conversation, spellings) -> since when (s) a conversation has a number, in the latest of its
+-- spellings.
 local function number_since(number, conversation, spellings)
   local since = 0
   for _, address in ipairs(spellings) do
@@ -92,7 +93,7 @@ local function number_since(number, conversation, spellings)
   return since
 end
 
--- Who wants no marketing wants it under no address: see `stop`.
+-- A STOP holds for all addresses of a customer: see `stop`.
 local function tell_new_address(conversation)
   if redis.call('HEXISTS', contact_key(conversation), 'stopped_at') == 1 then
     redis.call('SADD', prefix .. 'stops_unwritten', conversation)
@@ -118,7 +119,7 @@ local function leaves_number(number, address, conversation, at, retention)
   add_word(conversation, 'former', address)
 end
 
--- A number goes in all its spellings, or two people would have it.
+-- A number is given up in all its spellings, or two people would have it.
 local function gives_number_up(number, spellings, conversation, at, retention)
   for _, address in ipairs(spellings) do
     if redis.call('GET', alias_key(number, address)) == conversation then
@@ -127,30 +128,30 @@ local function gives_number_up(number, spellings, conversation, at, retention)
   end
 end
 
--- Of what two contacts of one person say about marketing the later word holds.
-local function merge_stops(elder, younger)
-  local word, known = word_of(contact_key(younger)), word_of(contact_key(elder))
-  if word and not (known and not holds_over(word, known)) then write_word(contact_key(elder), word) end
+-- The later of the two contacts' words on marketing holds.
+local function merge_stops(older, newer)
+  local word, known = word_of(contact_key(newer)), word_of(contact_key(older))
+  if word and not (known and not holds_over(word, known)) then write_word(contact_key(older), word) end
 end
 
--- What was known of the younger is true of the customer: the later times hold, and a name where there is none.
-local function merge_contact(number, elder, younger, retention)
-  local before, more = contact_key(elder), contact_key(younger)
-  merge_stops(elder, younger)
-  tell_new_address(elder)
-  for address in words(younger, 'addresses') do
+-- Merge the newer contact into the older: addresses are added, the later times hold, a missing name is filled in.
+local function merge_contact(number, older, newer, retention)
+  local before, more = contact_key(older), contact_key(newer)
+  merge_stops(older, newer)
+  tell_new_address(older)
+  for address in words(newer, 'addresses') do
     if string.find(address, '.', 1, true) then
-      set_alias(number, address, elder, retention)
+      set_alias(number, address, older, retention)
     else
-      has_number(number, address, elder, had_since(younger, address), retention)
+      has_number(number, address, older, had_since(newer, address), retention)
     end
   end
-  for address in words(younger, 'former') do
+  for address in words(newer, 'former') do
     local left = string.match(redis.call('GET', former_key(number, address)) or '', '^(%d+) ' .. '.*$')
-    if left and redis.call('GET', former_key(number, address)) == left .. ' ' .. younger then
-      redis.call('SET', former_key(number, address), left .. ' ' .. elder, 'EX', retention)
+    if left and redis.call('GET', former_key(number, address)) == left .. ' ' .. newer then
+      redis.call('SET', former_key(number, address), left .. ' ' .. older, 'EX', retention)
     end
-    add_word(elder, 'former', address)
+    add_word(older, 'former', address)
   end
   for _, field in ipairs({ 'last_in', 'window_end', 'unsupported_at', 'paused_until', 'other_until' }) do
     local at = tonumber(redis.call('HGET', more, field) or 0)
@@ -160,20 +161,20 @@ local function merge_contact(number, elder, younger, retention)
     local value = redis.call('HGET', more, field)
     if value then redis.call('HSETNX', before, field, value) end
   end
-  index_name(elder, redis.call('HGET', before, 'name') or '', retention)
-  for other in words(younger, 'joined') do add_word(elder, 'joined', other) end
-  add_word(elder, 'joined', younger)
-  redis.call('SET', prefix .. 'joined:' .. younger, elder, 'EX', retention)
+  index_name(older, redis.call('HGET', before, 'name') or '', retention)
+  for other in words(newer, 'joined') do add_word(older, 'joined', other) end
+  add_word(older, 'joined', newer)
+  redis.call('SET', prefix .. 'joined:' .. newer, older, 'EX', retention)
 end
 
--- Whoever works on the younger's head has lost it, and does it again for the elder: its result counts once.
-local function move_mailbox(elder, younger)
-  local from, to = prefix .. 'mailbox:' .. younger, prefix .. 'mailbox:' .. elder
-  local counters_from, counters = prefix .. 'conv:' .. younger, prefix .. 'conv:' .. elder
+-- A lease on the newer conversation ends; its head is handled again in the older, and only that result counts.
+local function move_mailbox(older, newer)
+  local from, to = prefix .. 'mailbox:' .. newer, prefix .. 'mailbox:' .. older
+  local counters_from, counters = prefix .. 'conv:' .. newer, prefix .. 'conv:' .. older
   local events = redis.call('ZRANGE', from, 0, -1, 'WITHSCORES')
   redis.call('HINCRBY', counters_from, 'token', 1)
   redis.call('EXPIRE', counters_from, CONVERSATION_SECONDS)
-  redis.call('ZREM', prefix .. 'due', younger)
+  redis.call('ZREM', prefix .. 'due', newer)
   if #events == 0 then return end
   if redis.call('EXISTS', to) == 0 then
     local v = redis.call('HMGET', counters_from, 'head', 'deliveries', 'failures', 'burst')
@@ -184,14 +185,14 @@ local function move_mailbox(elder, younger)
   redis.call('HINCRBY', counters, 'seq', redis.call('HGET', counters_from, 'seq') or 0)
   redis.call('EXPIRE', counters, CONVERSATION_SECONDS)
   redis.call('DEL', from)
-  if redis.call('ZADD', prefix .. 'due', 'NX', now, elder) == 1 then wake(prefix .. 'wake') end
+  if redis.call('ZADD', prefix .. 'due', 'NX', now, older) == 1 then wake(prefix .. 'wake') end
 end
 
--- One that is being sent stays in the younger's lane, alone, where others wait in the elder's: two heads may not be in
--- one lane. Everything else goes behind what the elder has.
-local function move_lane(number, elder, younger)
-  local from, to = prefix .. 'lane:' .. younger, prefix .. 'lane:' .. elder
-  local counters_from, counters = prefix .. 'conv:' .. younger, prefix .. 'conv:' .. elder
+-- Append the newer's lane to the older's. A head that is being sent stays behind, unless the older's lane is empty: a
+-- lane has one head.
+local function move_lane(number, older, newer)
+  local from, to = prefix .. 'lane:' .. newer, prefix .. 'lane:' .. older
+  local counters_from, counters = prefix .. 'conv:' .. newer, prefix .. 'conv:' .. older
   local ids = redis.call('LRANGE', from, 0, -1)
   if #ids == 0 then return end
   local head_leaves = redis.call('ZSCORE', prefix .. 'busy', ids[1])
@@ -199,15 +200,15 @@ local function move_lane(number, elder, younger)
   local at, urgent, in_turn = nil, redis.call('HGET', counters_from, 'urgent'), nil
   for _, priority in ipairs({ '0', '1' }) do
     local out = prefix .. 'out:' .. number .. ':' .. priority
-    at = redis.call('ZSCORE', out, younger) or at
-    redis.call('ZREM', out, younger)
-    in_turn = redis.call('ZSCORE', out, elder) or in_turn
+    at = redis.call('ZSCORE', out, newer) or at
+    redis.call('ZREM', out, newer)
+    in_turn = redis.call('ZSCORE', out, older) or in_turn
   end
   for i, id in ipairs(ids) do
     if not (i == 1 and head_leaves and not was_empty) then
       redis.call('LREM', from, 1, id)
       redis.call('RPUSH', to, id)
-      redis.call('HSET', prefix .. 'record:' .. id, 'c', elder)
+      redis.call('HSET', prefix .. 'record:' .. id, 'c', older)
       if id == urgent then
         redis.call('HSET', counters, 'urgent', id)
         redis.call('HDEL', counters_from, 'urgent')
@@ -219,31 +220,31 @@ local function move_lane(number, elder, younger)
   if not in_turn then return end
   local first, second = prefix .. 'out:' .. number .. ':0', prefix .. 'out:' .. number .. ':1'
   if redis.call('HEXISTS', counters, 'urgent') == 0 then first, second = second, first end
-  redis.call('ZREM', second, elder)
-  redis.call('ZADD', first, in_turn, elder)
+  redis.call('ZREM', second, older)
+  redis.call('ZADD', first, in_turn, older)
   wake(prefix .. 'wake_out:' .. number)
 end
 
--- Behind what the elder has: a page of it is put in order by time.
-local function move_thread(elder, younger)
-  local from, to = prefix .. 'thread:' .. younger, prefix .. 'thread:' .. elder
+-- Entries are appended as they are: readers sort a page by time.
+local function move_thread(older, newer)
+  local from, to = prefix .. 'thread:' .. newer, prefix .. 'thread:' .. older
   if redis.call('TYPE', from).ok ~= 'list' then return end
   if redis.call('TYPE', to).ok ~= 'list' then redis.call('DEL', to) end
   for _, entry in ipairs(redis.call('LRANGE', from, 0, -1)) do redis.call('RPUSH', to, entry) end
   local life = redis.call('TTL', from)
   if life > redis.call('TTL', to) then redis.call('EXPIRE', to, life) end
   redis.call('DEL', from)
-  redis.call('ZREM', prefix .. 'recent', younger)
+  redis.call('ZREM', prefix .. 'recent', newer)
 end
 
-local function move_limits(elder, younger)
-  local from, to = prefix .. 'pair:' .. younger, prefix .. 'pair:' .. elder
+local function move_limits(older, newer)
+  local from, to = prefix .. 'pair:' .. newer, prefix .. 'pair:' .. older
   local free_at = tonumber(redis.call('GET', from) or 0)
   if free_at > math.max(now, tonumber(redis.call('GET', to) or 0)) then
     redis.call('SET', to, free_at, 'PX', free_at - now)
   end
   redis.call('DEL', from)
-  local bytes_from, bytes_to = prefix .. 'received_bytes:' .. younger, prefix .. 'received_bytes:' .. elder
+  local bytes_from, bytes_to = prefix .. 'received_bytes:' .. newer, prefix .. 'received_bytes:' .. older
   local bytes = tonumber(redis.call('GET', bytes_from) or 0)
   if bytes > 0 then
     local life = math.max(redis.call('TTL', bytes_from), redis.call('TTL', bytes_to), 1)
@@ -251,41 +252,41 @@ local function move_limits(elder, younger)
     redis.call('EXPIRE', bytes_to, life)
     redis.call('DEL', bytes_from)
   end
-  local marketing_from, marketing = prefix .. 'marketing:' .. younger, prefix .. 'marketing:' .. elder
+  local marketing_from, marketing = prefix .. 'marketing:' .. newer, prefix .. 'marketing:' .. older
   if redis.call('EXISTS', marketing_from) == 1 then
     redis.call('ZUNIONSTORE', marketing, 2, marketing, marketing_from)
     redis.call('EXPIRE', marketing, 604800)
     redis.call('DEL', marketing_from)
   end
-  -- A customer counts once in the template quota; who was opened under either address has the reservation.
-  local waba = redis.call('HGET', contact_key(younger), 'quota') or redis.call('HGET', contact_key(elder), 'quota')
+  -- A customer counts once in the template quota: the later reservation holds.
+  local waba = redis.call('HGET', contact_key(newer), 'quota') or redis.call('HGET', contact_key(older), 'quota')
   if not waba then return end
-  local quota, of_elder = prefix .. 'quota:' .. waba, string.match(elder, ':(.*)$')
-  local since = redis.call('ZSCORE', quota, string.match(younger, ':(.*)$'))
+  local quota, of_older = prefix .. 'quota:' .. waba, string.match(older, ':(.*)$')
+  local since = redis.call('ZSCORE', quota, string.match(newer, ':(.*)$'))
   if not since then return end
-  redis.call('ZREM', quota, string.match(younger, ':(.*)$'))
-  if tonumber(since) > tonumber(redis.call('ZSCORE', quota, of_elder) or 0) then
-    redis.call('ZADD', quota, since, of_elder)
+  redis.call('ZREM', quota, string.match(newer, ':(.*)$'))
+  if tonumber(since) > tonumber(redis.call('ZSCORE', quota, of_older) or 0) then
+    redis.call('ZADD', quota, since, of_older)
   end
-  redis.call('HSET', contact_key(elder), 'quota', waba)
+  redis.call('HSET', contact_key(older), 'quota', waba)
 end
 
 local function join(number, first, second, retention)
   if not first or first == second then return second end
   local function since(conversation) return tonumber(redis.call('HGET', contact_key(conversation), 'since') or wall) end
-  local elder, younger = first, second -- of the same moment: the second
-  if since(second) <= since(first) then elder, younger = second, first end
-  redis.call('HSETNX', contact_key(elder), 'since', wall)
-  merge_contact(number, elder, younger, retention)
-  move_limits(elder, younger)
-  move_thread(elder, younger)
-  move_mailbox(elder, younger)
-  move_lane(number, elder, younger)
-  redis.call('DEL', contact_key(younger))
-  return elder
+  local older, newer = first, second -- of the same age, `second` is the older
+  if since(second) <= since(first) then older, newer = second, first end
+  redis.call('HSETNX', contact_key(older), 'since', wall)
+  merge_contact(number, older, newer, retention)
+  move_limits(older, newer)
+  move_thread(older, newer)
+  move_mailbox(older, newer)
+  move_lane(number, older, newer)
+  redis.call('DEL', contact_key(newer))
+  return older
 end
 
--- A conversation's id is never another's: not while its contact lives, nor for what is kept of one that was joined.
+-- An id is not reused while its contact, or the record of a merge, exists.
 local function new_conversation(number, address)
   local id, count = number .. ':' .. address, 1
   local function has(field)
@@ -302,7 +303,7 @@ local function new_conversation(number, address)
   return id
 end
 
--- by_numbers(...) -> whose a message's numbers are, and those that the person has from now on.
+-- by_numbers(...) -> the conversation that a message's numbers belong to, and the numbers to assign to it.
 local function by_numbers(number, who, conversation, at, retention)
   local theirs = {}
   for _, spellings in ipairs(who.numbers) do
@@ -324,7 +325,7 @@ local function by_numbers(number, who, conversation, at, retention)
       elseif conversation and not has_user_id(conversation) and #who.ids == 0 then
         conversation = join(number, conversation, other, retention)
       elseif not late and #who.ids > 0 then
-        gives_number_up(number, spellings, other, at, retention) -- given to somebody else: two user ids are two people
+        gives_number_up(number, spellings, other, at, retention) -- reassigned: two user ids are two people
         held = nil
       else
         is_theirs = false
@@ -335,8 +336,8 @@ local function by_numbers(number, who, conversation, at, retention)
   return conversation, theirs
 end
 
--- by_change(...): the same for what a change says. The person had been known by ids, or by the number that they left.
--- Whoever has user ids that the change does not name is somebody else, if it names any.
+-- by_change(...): as by_numbers, for a change of number or user id. The person was known by ids, or by the number that
+-- they left. If the change names user ids, a contact with other user ids is another person.
 local function by_change(number, who, conversation, at, retention)
   local function may_be(other) return not has_user_id(other) or (not conversation and #who.previous == 0) end
   local holder = owner(number, who.known_by)
@@ -356,7 +357,7 @@ local function by_change(number, who, conversation, at, retention)
     if not found then
       theirs[#theirs + 1] = spellings[1]
     elseif other and other ~= conversation and number_since(number, other, spellings) < at then
-      gives_number_up(number, spellings, other, at, retention) -- two numbers at one time were two people
+      gives_number_up(number, spellings, other, at, retention) -- two numbers at the same time: two people
       theirs[#theirs + 1] = spellings[1]
     elseif found ~= conversation and (not has_user_id(found) or #who.ids == 0) then
       conversation = join(number, conversation, found, retention)
@@ -372,7 +373,8 @@ local function by_change(number, who, conversation, at, retention)
   return conversation, theirs
 end
 
--- conversation_of(number, who) -> the conversation that `resolve` would answer for whom a caller names; nothing changes.
+-- conversation_of(number, who) -> the conversation that `resolve` would return for a caller's recipient; changes
+-- nothing.
 local function conversation_of(number, who)
   for _, id in ipairs(who.ids) do
     local known = redis.call('GET', alias_key(number, id))
@@ -386,7 +388,7 @@ local function conversation_of(number, who)
   return redis.call('GET', alias_key(number, address)) or new_conversation(number, address)
 end
 
--- link_number(number, conversation, wa_id, retention): Meta's answer to a send names the number as it writes it.
+-- link_number(number, conversation, spellings, retention): add the number as Meta spells it in its answer to a send.
 local function link_number(number, conversation, spellings, retention)
   local other = owner(number, spellings)
   if not other then
@@ -414,7 +416,7 @@ local function resolve(number, who, retention)
     conversation = conversation or new_conversation(number, theirs[1] or who.ids[1] or who.known_by[1])
   end
   local contact = contact_key(conversation)
-  -- A contact may end before its aliases do, by as much as a lifetime is not refreshed: then it begins anew.
+  -- A contact may expire a little before its aliases (`refresh_ttl`); then it is created anew.
   local new = redis.call('HSETNX', contact, 'since', wall) == 1
   for _, address in ipairs(theirs) do has_number(number, address, conversation, at, retention) end
   local function refresh(address)
