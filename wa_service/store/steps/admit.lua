@@ -12,7 +12,7 @@ local function seen_key(of) return prefix .. 'seen:' .. of end
 -- Excess events of one customer become dead letters up to this many a day. The others are only counted in the last one,
 -- so that they do not displace other dead letters.
 local MOST_FLOOD_LETTERS = 50
-local function keep_flood(conversation, reason, kept)
+local function store_flood(conversation, reason, kept)
   local floods = prefix .. 'floods:' .. conversation
   local count = redis.call('HINCRBY', floods, 'count', 1)
   if count == 1 then redis.call('EXPIRE', floods, 86400) end
@@ -33,7 +33,7 @@ end
 local BURST_GRID_MS = 50
 -- Typing indicators to show while bursts wait for more.
 local MOST_BEGUN = 256
-local function tell_burst_began(conversation)
+local function note_new_burst(conversation)
   local begun, paused_until = prefix .. 'begun', redis.call('HGET', prefix .. 'contact:' .. conversation, 'paused_until')
   if tonumber(paused_until or 0) > wall or redis.call('HLEN', begun) >= MOST_BEGUN then return end
   redis.call('HSET', begun, conversation, number .. ' ' .. string.match(event, '"i":"([^"]*)"'))
@@ -55,7 +55,7 @@ local function make_due(conversation, others_wait)
     at = math.ceil(at / BURST_GRID_MS) * BURST_GRID_MS
   end
   redis.call('HSET', counters, 'burst_since', since, 'burst_due', at)
-  if role == '1' and not others_wait and not v[2] then tell_burst_began(conversation) end
+  if role == '1' and not others_wait and not v[2] then note_new_burst(conversation) end
   if not v[2] and (redis.call('ZADD', due, at, conversation) == 1 or at == now) then wake(prefix .. 'wake') end
 end
 
@@ -107,7 +107,7 @@ local function admit_event()
   if waiting >= ceiling or is_too_much then
     local reason = waiting >= ceiling and 'the mailbox of this conversation is full' or
       'this conversation sent more than is kept of a day'
-    keep_flood(conversation, reason, kept)
+    store_flood(conversation, reason, kept)
     return 'flood'
   end
   local order = 1

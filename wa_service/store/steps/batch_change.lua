@@ -7,7 +7,7 @@ local key = batch_key(id)
 local v = redis.call('HMGET', key, 'state', 'at', 'n:scheduled', 'failed', 'ended', 'n:failed:131049')
 local state = v[1]
 if not state then return '' end
-local function keep_batch()
+local function refresh_batch()
   local kept = { key, items_key(id), refused_key(id) }
   for _, field in ipairs(redis.call('HKEYS', key)) do
     local number = string.match(field, '^number:(.*)$')
@@ -30,7 +30,7 @@ end
 if change == 'start' and state == 'loading' then
   state = tonumber(v[3]) > 0 and 'running' or 'done'
   redis.call('HSET', key, 'state', state, 'refused', refused)
-  keep_batch()
+  refresh_batch()
   offer_batch(tonumber(v[2] or 0))
 elseif change == 'pause' and (state == 'running') then
   pause_batch(id, reason)
@@ -40,12 +40,12 @@ elseif change == 'resume' and state == 'paused' then
     v[6] or 0)
   redis.call('HDEL', key, 'reason', 'paused_at')
   offer_batch(math.max(wall, tonumber(v[2] or 0)))
-  tell_batch(id, 'running', 'resumed')
+  append_batch_event(id, 'running', 'resumed')
   state = 'running'
 elseif change == 'cancel' and (state == 'running' or state == 'paused' or state == 'loading') then
   redis.call('HSET', key, 'state', 'canceled', 'swept', 0)
   redis.call('SADD', prefix .. 'batches_canceled', id)
-  tell_batch(id, 'canceled')
+  append_batch_event(id, 'canceled')
   state = 'canceled'
 end
 return state

@@ -49,9 +49,9 @@ local function move(batch, index, quiet_until)
   if not raw then return end -- its customer was erased
   local facts, body = string.match(raw, '^([^\n]*)\n(.*)$')
   local send = read_item(facts)
-  local rests = type(quiet_until) == 'table' and quiet_until[send.country or '']
-  if rests and rests > wall then
-    return wait_in_batch(batch, number, index, rests)
+  local rests_until = type(quiet_until) == 'table' and quiet_until[send.country or '']
+  if rests_until and rests_until > wall then
+    return wait_in_batch(batch, number, index, rests_until)
   end
   moved = moved + 1
   local id = item_record(batch, index)
@@ -71,7 +71,7 @@ local function move(batch, index, quiet_until)
 end
 
 -- After an error, return the item to its batch and undo what was written.
-local function take_back(batch, index)
+local function undo_move(batch, index)
   wait_in_batch(batch, number, index, wall + LOOK_AGAIN_MS)
   local id = item_record(batch, index)
   local conversation = redis.call('HGET', record_key(id), 'c')
@@ -105,7 +105,7 @@ if room > 0 then
       for _ = 1, count do -- bounds the items in quiet hours that are skipped
         index = moved < most and next_index(batch)
         if not index then break end
-        if not pcall(move, batch, index, quiet_until) then take_back(batch, index) end
+        if not pcall(move, batch, index, quiet_until) then undo_move(batch, index) end
         if redis.call('HGET', batch_key(batch), 'state') ~= 'running' then break end
       end
       local first = redis.call('ZRANGE', later_key(batch, number), 0, 0, 'WITHSCORES')

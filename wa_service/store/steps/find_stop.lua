@@ -7,12 +7,12 @@ for _, conversation in ipairs(conversations) do
   local word = word_of(prefix .. 'contact:' .. conversation)
   if word and word.stop then
     stops[#stops + 1] = word
-  elseif word and not (start and holds_over(start, word)) then
+  elseif word and not (start and supersedes(start, word)) then
     start = word
   end
 end
 local latest
 for _, stop in ipairs(stops) do
-  if not (start and holds_over(start, stop)) and not (latest and holds_over(latest, stop)) then latest = stop end
+  if not (start and supersedes(start, stop)) and not (latest and supersedes(latest, stop)) then latest = stop end
 end
 return latest and { latest.at, latest.by } or {}

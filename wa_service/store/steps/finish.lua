@@ -20,9 +20,9 @@ local is_silent = tonumber(silence[1] or 0) > wall or tonumber(silence[2] or 0) 
 stamp_contact(conversation, stamps)
 local is_over = #replies > 0 and not is_silent and over_reply_limit(conversation, reply_limit, reply_window_ms)
 if is_over then
-  begin_quiet(conversation, 'reply-limit', '', QUIET_MS, retention)
+  begin_pause(conversation, 'reply-limit', '', REPLY_LIMIT_PAUSE_MS, retention)
 elseif pause_ms >= 0 then
-  begin_quiet(conversation, pause_reason, pause_note, pause_ms, retention)
+  begin_pause(conversation, pause_reason, pause_note, pause_ms, retention)
 end
 for _, reply in ipairs((is_silent or is_over) and {} or replies) do enqueue(reply, conversation, retention) end
 release_conversation(conversation, consumer)

@@ -1,4 +1,4 @@
--- A worker process works; one that says nothing for 15 s is counted no more.
+-- Note that a worker process is alive; one without a heartbeat for 15 s is no longer counted.
 -- args: consumer
 -- include: allow_when_full clock
 local workers = prefix .. 'workers'

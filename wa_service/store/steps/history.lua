@@ -1,8 +1,8 @@
--- Tell what was written in a thread before we came, each message once; nobody answers it. who: see `resolve`; nobody
--- becomes known by it · thread: JSON members of the event · marks_and_messages: of each message its mark and its JSON.
--- One event has 16 KB of messages at most; a message larger than that is told by its short values, and stands whole
--- beside its event.
--- Return "kept", or "duplicate": each of them was told before.
+-- Append the messages of a thread from before onboarding to the events stream, each once; they are not answered. who:
+-- see `resolve`; no contact is created · thread: JSON members of the event · marks_and_messages: mark and JSON of each
+-- message in turn.
+-- An event has at most 16 KB of messages; of a larger message it has the short values, and `large_event` the whole.
+-- Return "kept", or "duplicate" where all messages were known.
 -- args: number who:json thread retention:number mark_seconds marks_and_messages...
 -- include: refuse_when_full clock lifetime wake thread events large_events consent identity
 local fresh = {}

@@ -1,4 +1,4 @@
--- Meta paused a template: what is to be sent of it is held from now on, without asking Meta.
+-- Note that Meta paused a template: sends that use it are held from now on.
 -- Return 1.
 -- args: waba template pause_ms:number
 -- include: allow_when_full clock lifetime wake

@@ -1,5 +1,5 @@
--- Somebody of the business named a customer in the address book: who has told no name is known by it. who: see `resolve`.
--- Return 1, or 0 where nobody is known, or has a name.
+-- Give a contact the name from the business's address book, if it has none. who: see `resolve`.
+-- Return 1, or 0 where there is no contact, or it has a name.
 -- args: number who:json name retention:number
 -- include: allow_when_full clock lifetime wake consent identity
 local conversation = #who.numbers > 0 and owner(number, who.numbers[1])

@@ -1,9 +1,11 @@
--- Hand out records that may be sent now: pause, throughput, the customer's own pace, template quota; only heads of
--- lanes. Permission is given here and nowhere else. Asked twice (same counter), the same answer.
--- throughput: messages a second · margin_ms, claim_ms · daily_limit: of the business account `waba` · marketing_per_week:
--- marketing templates that one customer may get (0: any) · bulk: of `count` at most so many are bulk sends.
--- Return {ms until asking again is worth it (-1: until woken), why, {id, reason, ... of those that failed}, {id, token, conversation, type,
--- body, limited retries, pair retries, unwell retries, origin, ms since queued, 1 where it is marketing}...}.
+-- Grant records that may be sent now: heads of lanes, within pause, throughput, pair limit and template quota. Only
+-- this step grants. A repeated call (same counter) gets the same answer.
+-- throughput: messages a second · margin_ms, claim_ms · daily_limit: of the business account `waba` ·
+-- marketing_per_week: marketing templates a customer may get (0: no limit) · bulk: how many of `count` may be bulk
+-- sends.
+-- Return {ms until the next call (-1: until woken), why, {id, reason, ... of those that failed}, {id, token,
+-- conversation, type, body, limited retries, pair retries, unwell retries, origin, ms since queued, 1 where it is
+-- marketing}...}.
 -- args: number consumer counter throughput margin_ms:number claim_ms:number count:number retention:number waba daily_limit marketing_per_week:number bulk:number
 -- include: allow_when_full clock lifetime wake thread events consent lane batch record quota batch_items rate pair stop marketing held_sends dead_letters wrong_types
 local failed = {}
@@ -20,7 +22,7 @@ end
 local pause_key = prefix .. 'pause:' .. number
 local pause = redis.call('HMGET', pause_key, 'until', 'probe')
 
--- The claim begins: until it ends the message counts as on its way, and a probe's number as paused.
+-- Start the claim: until it ends, the message counts as in flight.
 local function begin_claim(id, token)
   redis.call('ZADD', prefix .. 'busy', now + claim_ms, id)
   count_sent(number, id .. ':' .. token, now + claim_ms)
@@ -28,7 +30,7 @@ local function begin_claim(id, token)
 end
 
 local before = redis.call('LRANGE', last_next, 0, -1)
--- One that was long on its way: its consumer has gone on, and nobody would begin what it is given.
+-- A delayed call: its consumer has called again since and would not see this answer.
 if before[1] and tonumber(counter) < tonumber(before[1]) then return { 0, 'late', failed } end
 if before[1] == counter then
   for i = 2, #before, 2 do
@@ -66,11 +68,11 @@ if lowered[1] then
 end
 
 local wait, why = -1, 'idle'
-local function ask_again(ms, reason)
+local function retry_in(ms, reason)
   if wait < 0 or ms < wait then wait, why = ms, reason end
 end
 
--- A record that may not go at all ends.
+-- Fail a record that may not be sent at all.
 local function refuse(id, conversation, reason, title)
   release_reservation(id, conversation)
   fail_record(id, conversation, cjson.encode({ reason = reason, title = title }), retention)
@@ -79,7 +81,7 @@ local function refuse(id, conversation, reason, title)
   failed[#failed + 1] = reason
 end
 
--- Why a marketing template may not go to this customer: its reason and a sentence; nil where it may.
+-- Why a marketing template may not go to this customer: reason and title; nil where it may.
 local function marketing_refusal(id, conversation, template, despite_stop)
   if not despite_stop and is_marketing(waba, template) and is_stopped(conversation, {}, retention) then
     return 'customer_stopped', 'The customer wants no marketing.'
@@ -90,7 +92,7 @@ local function marketing_refusal(id, conversation, template, despite_stop)
   end
 end
 
--- The head of a lane, where it may go; else when to come back is told.
+-- The head of a lane, if it may go; else the lane is rescheduled.
 local function head_of_lane(out, conversation)
   local id = redis.call('LINDEX', prefix .. 'lane:' .. conversation, 0)
   if not id then
@@ -130,11 +132,12 @@ local function head_of_lane(out, conversation)
     redis.call('ZADD', out, now + pair_wait(pair), conversation)
     return nil
   end
-  local opens = v[5] == 'template' or v[9] -- Direct Send opens a customer as a template does
+  local opens = v[5] == 'template' or v[9] -- Direct Send opens a conversation as a template does
   local blocked = opens and reserve_at_send(waba, conversation, daily_limit, id) or 0
   if blocked > 0 then
     redis.call('HSET', record, 'waits_for_quota', '1')
-    -- A window may open before the quota has room. However many lanes wait, some hundred are looked at in a second.
+    -- The service window may open before the quota has room, so look again. The delay bounds it to about 100 lanes a
+    -- second.
     redis.call('ZADD', out, now + math.min(blocked, math.max(60000, 10 * redis.call('ZCARD', out))), conversation)
     return nil
   end
@@ -146,20 +149,20 @@ local function head_of_lane(out, conversation)
   return id, conversation, tonumber(v[3] or 0) + 1, tonumber(v[4] or 0)
 end
 
--- The first head of this priority that may go.
+-- The first lane head of this priority that may go.
 local function candidate(out)
   for _ = 1, 64 do
     local first = redis.call('ZRANGE', out, 0, 0, 'WITHSCORES')
     if not first[1] then return nil end
     if ms_until(first[2]) > 0 then
-      ask_again(ms_until(first[2]), 'later')
+      retry_in(ms_until(first[2]), 'later')
       return nil
     end
     local id, conversation, token, rank_now =
       without_wrong_types(first[1], retention, head_of_lane, out, first[1])
     if id then return id, conversation, token, rank_now end
   end
-  ask_again(1, 'more')
+  retry_in(1, 'more')
   return nil
 end
 
@@ -169,11 +172,11 @@ local turn = tonumber(redis.call('GET', prefix .. 'turn:' .. number) or 0)
 local throughput_wait = throughput_of(number, allowed, margin_ms)
 local even = spacing('spacing:' .. number, allowed, FASTER)
 local even_bulk = spacing('bulk_spacing:' .. number, math.max(1, allowed * (1 - KEPT_FROM_BULK)), 1)
-local NO_SLOT_MS = 20 -- all slots of bulk sends are taken: one is free soon, and nothing wakes for it
+local NO_SLOT_MS = 20 -- all slots of bulk sends are in use: one is free soon, without a wake-up
 while #answer - 3 < count do
   local ms = math.max(throughput_wait(REPLY_SHARE), even.wait())
   if ms > 0 then
-    ask_again(ms, 'throughput')
+    retry_in(ms, 'throughput')
     break
   end
   local bulk_wait = bulk > 0 and math.max(throughput_wait(BULK_SHARE, KEPT_FROM_BULK), even_bulk.wait()) or NO_SLOT_MS
@@ -181,7 +184,7 @@ while #answer - 3 < count do
   turn = turn + 1
   if bulk_wait > 0 then
     second = nil
-    if redis.call('EXISTS', low) == 1 then ask_again(bulk_wait, 'bulk') end
+    if redis.call('EXISTS', low) == 1 then retry_in(bulk_wait, 'bulk') end
   elseif turn % 10 == 0 then
     first, second = low, high
   end
@@ -218,7 +221,7 @@ if #answer > 3 then
   refresh_ttl(prefix .. 'claims:' .. consumer, 86400)
 end
 if #answer - 3 < count then
-  redis.call('DEL', prefix .. 'wake_out:' .. number) -- nothing else may go: this answer is what it woke for
+  redis.call('DEL', prefix .. 'wake_out:' .. number) -- nothing else may go: all wake-ups are served
   answer[1], answer[2] = wait, why
 end
 return answer

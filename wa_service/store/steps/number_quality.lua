@@ -1,5 +1,5 @@
--- Meta was asked for the quality of a number. Where it is red the number's running batches pause, each once: who resumes
--- one has seen it, until the quality has been better meanwhile.
+-- Apply Meta's quality rating of a number. Where it is red, pause the number's running batches. A batch that is resumed
+-- is not paused again until the rating was better in between.
 -- Return how many were paused.
 -- args: number is_red:flag
 -- include: allow_when_full clock lifetime wake thread events batch

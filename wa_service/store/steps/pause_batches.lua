@@ -1,5 +1,5 @@
--- Pause the running batches of these numbers that send one template ("" any), or of the number alone that customers see
--- as these digits ("" any).
+-- Pause the running batches of these numbers that send this template ("" any); with digits, only of the number that is
+-- displayed as these.
 -- Return how many were paused.
 -- args: template digits reason numbers...
 -- include: allow_when_full clock lifetime wake thread events batch

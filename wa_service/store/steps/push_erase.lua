@@ -1,5 +1,4 @@
--- Erase what waits for a subscriber in a conversation: its person is forgotten. Whoever pushes one of its events has lost
--- it. Return how many events waited.
+-- Erase a person's events that wait for a subscriber; a lease on one of them ends. Return how many events waited.
 -- args: subscription conversation
 -- include: allow_when_full clock subscription
 local s = subscriber(subscription)

@@ -1,10 +1,10 @@
--- How a delivery to a subscriber failed, written by the lease's holder (`push_take` writes what was taken). outcome:
--- "failed" | "gone" (it wants no more). delay_ms: when this event is tried again; asked_ms: for how long the subscriber asked for peace. An event that
--- failed `most_tries` times, while others were taken, is dropped. After `few` failures in a row the subscriber is tried
--- one event at a time: after the first of `pauses` (ms), then after the next one, and so on. That is no event's failure:
--- it counts as no try, and once the subscriber takes one, the others are due. After `longest_ms` without a success it is
--- paused, and the events stream tells it.
--- Return {1, or 0 where the lease is another's; what became of it: "retried", "dropped", "paused"}.
+-- Write a failed push, if the lease is still held (`push_take` writes successful ones).
+-- outcome: "failed", or "gone" (410: pause the subscription) · delay_ms: until this event is retried · asked_ms: the
+-- subscriber's Retry-After. An event that failed `most_tries` times, while others succeeded, is dropped. After `few`
+-- failures in a row the subscriber counts as down and gets one event at a time, with the `pauses` (ms) as backoff;
+-- these tries do not count for the event, and after a success the other events are due. After `longest_ms` without a
+-- success the subscription is paused, with an event in the stream.
+-- Return {1, or 0 where the lease was lost; "retried", "dropped" or "paused"}.
 -- args: subscription conversation token outcome delay_ms:number asked_ms:number most_tries:number answer few:number longest_ms:number retention:number pauses:number...
 -- include: allow_when_full clock lifetime thread events subscription
 local s = subscriber(subscription)

@@ -1,6 +1,6 @@
--- Return the id of the oldest event that a subscriber was not sent, '' where nothing waits for it. Behind its cursor the
--- first one that it wants counts. A paused subscriber's cursor stands still: where it wants none of many events behind it,
--- the last of those looked at is returned, and what it wants is no older.
+-- Return the id of the oldest event that was not pushed to a subscriber, or ''. If no lane has one, it is the first
+-- event after the cursor that the subscriber wants. The search is bounded: it may end at an event that the subscriber
+-- does not want, and the oldest one is then newer.
 -- args: subscription
 -- include: allow_when_full clock subscription
 local EVENTS_PER_READ = 100

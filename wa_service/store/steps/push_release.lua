@@ -1,5 +1,5 @@
--- Let go of deliveries that a stopping worker did not begin or could not finish: they are due at once, and count as no
--- try. leases: conversation and token in turn.
+-- Release leases of a stopping worker: the events are due at once, and no try is counted. leases: conversation and
+-- token in turn.
 -- args: subscription leases...
 -- include: allow_when_full clock subscription
 local s = subscriber(subscription)

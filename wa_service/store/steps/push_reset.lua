@@ -1,5 +1,4 @@
--- Set a subscriber's place in the stream: from there on everything is pushed (again). Return 1, 0 where there is no such
--- subscription.
+-- Set a subscription's cursor; events after it are pushed, again where they were. Return 1, 0 where there is none.
 -- args: subscription cursor
 -- include: allow_when_full clock subscription
 local s = subscriber(subscription)

@@ -1,19 +1,19 @@
--- Write down what a subscriber took, then hand out what it is to be sent next, each event under a lease. One step does
--- both, so that a busy subscriber costs a step for many events. `taken`: conversation and token of each delivery that was
--- answered, in turn; `answer` is the last of them. Whose lease is another's by now writes nothing.
--- Events are handed out that wait in the subscriber's lanes; where that is fewer than `count`, the stream is read on from
--- its cursor, and what must wait for an event before it goes into a lane (ids only, at most `window` of them). One that
--- takes nothing so has few of them. A subscriber that fails again and again is sent one event at a time, each at `retry_at`.
--- Return {ms until asking again is worth it (-1: until something is new), state, {1 or 0 for each of `taken`: whether it
--- was written}, {event id, conversation, token, tries, kind, json, whose conversation it is by now, that contact's
--- addresses}...}; state is "none" where there is no such subscription.
+-- Acknowledge events that were pushed to a subscriber, then lease the next ones, in one step, so that a busy subscriber
+-- costs one step for many events. taken: conversation and token of each acknowledged push in turn (ignored where the
+-- lease was lost) · answer: the last HTTP answer.
+-- Events that wait in the subscriber's lanes come first. If they are fewer than `count`, the stream is read on from the
+-- cursor; events that must wait for an earlier one of their conversation go into its lane (ids only, at most `window`).
+-- A subscriber that is down gets one event at a time, at `retry_at`.
+-- Return {ms until the next call (-1: until there are new events), state, {1 or 0 for each of `taken`: whether it was
+-- written}, {event id, conversation, token, tries, kind, json, the conversation it was joined into or itself, that
+-- contact's addresses}...}; state is "none" where there is no such subscription.
 -- args: subscription consumer lease_ms:number count:number window:number answer taken...
 -- include: allow_when_full clock subscription
 local EVENTS_PER_READ = 32
 local MOST_READS = 32
 local s = subscriber(subscription)
 
--- One command for many: in a script the call costs more than what is done by it.
+-- Collect arguments for one command each: in a script, the call costs more than the work.
 local heads, ended, continued, leased = {}, {}, {}, {}
 local function run(command, key, parts)
   if #parts > 0 then redis.call(command, key, unpack(parts)) end
@@ -54,24 +54,23 @@ if level > 0 then count = math.min(count, 1) end
 
 local answers, soonest = { 0, v[1], written }, -1
 
--- Lease a conversation's first event, an entry of the stream, and answer with it.
+-- Lease a conversation's first event, an entry of the stream, and add it to the answers.
 local function hand_out(conversation, event, tries)
   local id = event[1]
   token = token + 1
   redis.call('HSET', s.head(conversation), 'token', token, 'lease', now + lease_ms, 'consumer', consumer)
   leased[#leased + 1], leased[#leased + 2] = now + lease_ms, conversation
   if level > 0 then redis.call('HSET', s.key, 'retry_at', now + lease_ms, 'probe', token) end
-  local elder = redis.call('GET', prefix .. 'joined:' .. conversation) or conversation
-  local addresses = redis.call('HGET', prefix .. 'contact:' .. elder, 'addresses') or ''
+  local current = redis.call('GET', prefix .. 'joined:' .. conversation) or conversation
+  local addresses = redis.call('HGET', prefix .. 'contact:' .. current, 'addresses') or ''
   local data = event[2][6]
-  if string.find(data, '"left_out":true', 1, true) then -- perhaps it stands whole beside the stream
+  if string.find(data, '"left_out":true', 1, true) then
     data = redis.call('HGET', prefix .. 'large_event:' .. id, 'event') or data
   end
-  answers[#answers + 1] = { id, conversation, token, tries, event[2][2], data, elder, addresses }
+  answers[#answers + 1] = { id, conversation, token, tries, event[2][2], data, current, addresses }
 end
 
--- First what waits. What is due stands first, what is leased or waits to be tried again behind it. While a subscriber
--- fails, whatever stands first is tried, however long that event was to wait.
+-- First the events in lanes, by due time. While a subscriber is down, the first event is tried even before it is due.
 local candidates = redis.call('ZRANGE', s.due, 0, 63, 'WITHSCORES')
 for i = 1, #candidates, 2 do
   if #answers - 3 >= count then break end
@@ -85,7 +84,7 @@ for i = 1, #candidates, 2 do
     local event = id and redis.call('XRANGE', prefix .. 'events', id, id)[1]
     if event then
       hand_out(conversation, event, tonumber(head[2] or 0))
-    else -- erased, or older than the retention
+    else -- erased, or trimmed by the retention
       s.remove_first(conversation)
       waiting = redis.call('HINCRBY', s.key, 'waiting', -1)
       soonest = 1
@@ -93,7 +92,7 @@ for i = 1, #candidates, 2 do
   end
 end
 
--- Then what is new. The first event of a conversation where nothing waits is handed out at once.
+-- Then new events. The first one of a conversation without a lane is leased at once.
 local cursor, is_new = v[2], false
 for read = 1, MOST_READS do
   local room = count - (#answers - 3)

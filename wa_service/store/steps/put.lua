@@ -1,11 +1,11 @@
--- Ask for a send. Asked again under the same idempotency key, the answer is the record as it is.
--- send: as `enqueue` takes it · idempotency: a key ("" none) · fingerprint: of the request · wait_ms: how long the caller
--- waits for the result · ceiling: of the lane · opens: it is a template, which may open a conversation · who: see
--- `resolve`; one address, for aliases come from Meta alone. A bulk send waits for its reservation, others are refused.
--- take: send although the thread is another application's. A send whose `send_at` is to come waits beside the lanes, and
--- `due` looks at lane, quota and owner when its time has come.
--- stops: digests of the addresses that it may go to. A marketing template to who wants none is refused, unless the send
--- says `despite_stop`, and so is one more than so many a week.
+-- Queue or schedule a send. A repeat with the same idempotency key gets the record as it is.
+-- send: as `enqueue` takes it · idempotency: a key ("" none) · fingerprint: of the request · wait_ms: how long the
+-- caller waits for the result · ceiling: of the lane · opens: it is a template, which may open a conversation · who:
+-- see `resolve`; one address, because only Meta provides aliases · take: send although another application owns the
+-- thread · stops: digests of the recipient's addresses · marketing_per_week: marketing templates a customer may get (0:
+-- no limit). Without room in the template quota a bulk send is queued and waits, others are refused. A send with a
+-- future `send_at` is stored outside the lanes; `due` checks lane, quota and owner at that time. A marketing template
+-- to a stopped customer is refused, unless the send has `despite_stop`.
 -- Return {"not_owner"}, {"stopped"}, {"marketing_limit", ms}, {"queued", id}, {"scheduled", id}, {"replayed", id},
 -- {"waiting", id}, {"conflict", id}, {"full"}, {"too_much"} or {"quota", ms}.
 -- args: send:json retention:number idempotency fingerprint wait_ms ceiling:number waba daily_limit opens:flag who:json take:flag stops:json marketing_per_week:number
@@ -22,18 +22,18 @@ if idempotency ~= '' then
   end
 end
 local conversation = conversation_of(send.n, who)
-local function keep_promise(delay_ms)
+local function store_idempotency(delay_ms)
   if idempotency == '' then return end
   redis.call('HSET', idempotency, 'fingerprint', fingerprint, 'id', send.id, 'until', now + wait_ms)
   redis.call('EXPIRE', idempotency, math.floor((delay_ms + send.ttl) / 1000) + retention)
   send.idempotency = idempotency
 end
 
--- Whom it is for is known at least until then.
+-- The contact is kept at least until then.
 local function schedule()
   local delay_ms = send.send_at - wall
   conversation = resolve(send.n, who, retention + math.ceil(delay_ms / 1000))
-  keep_promise(delay_ms)
+  store_idempotency(delay_ms)
   send.who, send.take = cjson.encode(who), take and 1 or nil
   write_record(send, conversation, 'scheduled', retention)
   redis.call('ZADD', prefix .. 'scheduled:' .. send.n, send.send_at, send.id)
@@ -59,9 +59,9 @@ local function queue()
     send.reservation = reservation
   end
   conversation = resolve(send.n, who, retention)
-  -- A reservation moves along when two contacts turn out to be one customer's.
+  -- A merge of two contacts moves the reservation along.
   if opens then redis.call('HSET', contact_key(conversation), 'quota', waba) end
-  keep_promise(0)
+  store_idempotency(0)
   enqueue(send, conversation, retention)
   return { 'queued', send.id }
 end

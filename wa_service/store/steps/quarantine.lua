@@ -1,6 +1,6 @@
--- Keep what is not handled: a management event, a notice, or what came for a number that is not ours. list: "management"
--- or "stray", of which the last 1,000 are kept · kind: under which the events stream has it, "" not at all · told: what
--- the stream has of it.
+-- Store an event that is not handled: a management event, a notice, or one for a number that is not ours. list:
+-- "management" or "stray", of which the last 1,000 are kept · kind: in the events stream ("" not appended) · told: the
+-- JSON for the events stream.
 -- Return "kept".
 -- args: list entry retention:number kind told
 -- include: refuse_when_full clock lifetime thread events

@@ -1,5 +1,5 @@
--- Claims whose holder never said how it ended: the message may be with Meta or not. It is unknown, leaves its lane, and
--- is settled later.
+-- End claims that expired without an outcome. Meta may have the message: its status becomes unknown, it leaves its
+-- lane, and `settle` decides later.
 -- Return the ids.
 -- args: settle_ms:number retention:number
 -- include: allow_when_full clock lifetime wake thread events lane batch record rate
@@ -9,7 +9,7 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', busy, '-inf', now, 'LIMIT', 0, 1
   local v = redis.call('HMGET', record_key(id), 'n', 'c', 'token', 'consumer')
   local number, conversation = v[1], v[2]
   if number then
-    redis.call('SREM', prefix .. 'claims:' .. (v[4] or ''), id) -- another's claim, later, is not this consumer's to end
+    redis.call('SREM', prefix .. 'claims:' .. (v[4] or ''), id) -- a later claim of another consumer is not affected
     if rank(id) < RANK.accepted then
       raise_status(id, 'unknown', wall)
       redis.call('HSET', record_key(id), 'status', 'unknown')

@@ -1,14 +1,14 @@
--- A worker that stops, or whose process died, no longer holds anything: its conversations are due at once (after
--- several deaths later, see below), and what it was sending has no known outcome (the claim ends now; `reap` does the
--- rest), but for what it is known not to have begun, which waits again. died: else it stopped, and its deliveries are
--- taken back · begun: "<record id>:<token>" of the sends that may have left.
--- Return how much it held.
+-- Release the leases and claims of a worker that stopped or died. Its conversations are due at once (later after
+-- several deaths, see below). Its claims end now and `reap` makes the sends unknown, except sends that are known not to
+-- have begun, which are queued again. died: whether it died; else its deliveries are not counted · begun: "<record
+-- id>:<token>" of sends that may have left.
+-- Return how many leases and claims it held.
 -- args: consumer died:flag begun_is_known:flag begun...
 -- include: allow_when_full clock lifetime wake thread events lane batch record rate pair
 local held = prefix .. 'held:' .. consumer
 
--- Whoever was there at two deaths may be innocent and comes again at once; whoever was at more of them waits 1, 2, 4 …
--- 16 s, so that a message that kills its process ends it now and then, not as soon as there is another.
+-- A conversation may have been held at two deaths by chance, and is due at once. From the third on it waits 1, 2, 4 …
+-- 16 s, so that a message that kills its process does not kill one after the other.
 local LONGEST_SUSPENSION = 16000
 local function suspension(counters)
   local v = redis.call('HMGET', counters, 'deliveries', 'failures')
@@ -38,7 +38,7 @@ local claims = redis.call('SMEMBERS', claims_key)
 local may_have_left = {}
 for _, name in ipairs(begun) do may_have_left[name] = true end
 
--- Granted, and nothing of it was written: as if it had not been granted.
+-- Undo a grant of which nothing was sent.
 local function take_grant_back(id, number, conversation, token)
   redis.call('ZREM', prefix .. 'busy', id)
   redis.call('ZREM', prefix .. 'rate:' .. number, id .. ':' .. token)

@@ -1,6 +1,6 @@
--- A template may be sent again, or is to be tried again: what waits for one is looked at now. What waits for another one
--- is held anew.
--- Return how many sends are looked at.
+-- End a template's pause and make all held sends of these numbers due. Those that wait for another template are held
+-- again by `next`.
+-- Return how many sends became due.
 -- args: waba template numbers...
 -- include: allow_when_full clock lifetime wake
 local released = 0

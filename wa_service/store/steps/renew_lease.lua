@@ -1,5 +1,5 @@
 -- Renew a lease.
--- Return 1, or 0 when the lease is another's by now, or its work has ended: the next message waits for nobody.
+-- Return 1, or 0 when the lease was lost or its work has ended.
 -- args: conversation token lease_ms:number
 -- include: allow_when_full clock lease
 if not holds(conversation, token) then return 0 end

@@ -1,5 +1,5 @@
--- Put the draft in the place of the events stream, with what was appended since it was copied, and with its last id and
--- lifetime: no reader's cursor changes. What was trimmed meanwhile is not in it.
+-- Replace the events stream with the draft, after copying the entries that were appended since, the last id and the
+-- ttl, so that readers' cursors stay valid. Entries that were trimmed meanwhile are removed from the draft.
 -- args: after
 -- include: allow_when_full
 local stream, draft = prefix .. 'events', prefix .. 'events_draft'

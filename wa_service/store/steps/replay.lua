@@ -1,6 +1,6 @@
--- A dead letter into its customer's mailbox again, behind what waits; its mark does not matter. Its conversation may
--- have been joined with another since, so who it is from is resolved anew. ceiling: of the mailbox.
--- Return "queued", "unknown", "no_conversation" (it is from nobody) or "full".
+-- Append a dead letter to its customer's mailbox again, whatever its mark says. The sender is resolved anew, because
+-- the conversation may have been joined with another. ceiling: of the mailbox.
+-- Return "queued", "unknown", "no_conversation" (it has no sender) or "full".
 -- args: letter_id retention:number ceiling:number who:json
 -- include: refuse_when_full clock lifetime wake consent identity
 local letter = prefix .. 'dead_letter:' .. letter_id
@@ -14,7 +14,7 @@ local last = redis.call('ZRANGE', mailbox, -1, -1, 'WITHSCORES')
 local score = math.max(math.floor(wall / 1000) * 1000000, last[2] and tonumber(last[2]) + 1 or 0)
 redis.call('HINCRBY', counters, 'seq', 1)
 refresh_ttl(counters, CONVERSATION_SECONDS)
-redis.call('ZADD', mailbox, score, '{"z":true,' .. string.sub(v[1], 2)) -- asked for by hand, however old it is
+redis.call('ZADD', mailbox, score, '{"z":true,' .. string.sub(v[1], 2)) -- "z": handled however old it is
 redis.call('ZREM', prefix .. 'dead', letter_id)
 redis.call('DEL', letter)
 if redis.call('ZADD', prefix .. 'due', 'NX', now, conversation) == 1 then wake(prefix .. 'wake') end

@@ -1,5 +1,5 @@
--- May a read mark or a typing indicator go out now? Only while a fifth of the throughput is free and the number is not
--- paused; it counts.
+-- Reserve throughput for a read mark or a typing indicator: only while a fifth of it is free and the number is not
+-- paused.
 -- Return 1 or 0.
 -- args: number throughput
 -- include: refuse_when_full clock lifetime rate

@@ -1,5 +1,5 @@
--- End a number's pause by hand.
--- Return 1 when there was one.
+-- End a number's pause.
+-- Return 1, or 0 where there was none.
 -- args: number
 -- include: wake
 local was = redis.call('DEL', prefix .. 'pause:' .. number)

@@ -1,5 +1,5 @@
--- Nothing is answered by itself in a conversation for so long; 0 ends that.
--- Return the time (ms) until which it is so, 0 where it is not; -1 where the contact is gone.
+-- Pause automatic replies in a conversation; 0 ends the pause.
+-- Return its end (ms), 0 for none, -1 where there is no contact.
 -- args: conversation pause_ms:number retention:number
 -- include: allow_when_full clock lifetime wake thread events lane batch record silence
 local contact = prefix .. 'contact:' .. conversation

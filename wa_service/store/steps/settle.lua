@@ -1,14 +1,14 @@
--- What becomes of a send with no known outcome when no status ever named it: once three messages that the same number
--- had accepted after it have had a status, Meta's silence means no. If a webhook of ours was refused since (or a web
--- process started), silence proves less: twelve times as long. On a number that sends little else a day of silence means
--- no, too. resend: send once more what is no template and may still wait.
+-- Decide unknown sends that got no status. Such a send has failed once three messages that the same number sent after
+-- it have a status, or after a day. If a webhook was answered 5xx since (or a web process started), a status may have
+-- been missed: wait twelve times as long. resend: send messages other than templates once more, if they have not
+-- expired.
 -- Return {id, verdict, ...}.
 -- args: settle_ms:number retention:number resend:flag
 -- include: allow_when_full clock lifetime wake thread events lane batch record
 local LONGEST_UNKNOWN_MS = 86400000
 local verdicts, unknown = {}, prefix .. 'unknown'
 local rejected_at = tonumber(redis.call('GET', prefix .. 'webhook_rejected_at') or 0)
--- When the sends that had a status were claimed, by number: read once.
+-- Claim times of the sends that have a status, by number.
 local confirmed = {}
 local function confirmed_after(number, since)
   confirmed[number] = confirmed[number] or redis.call('LRANGE', prefix .. 'confirmed:' .. number, 0, -1)
@@ -28,7 +28,7 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', unknown, '-inf', now, 'LIMIT', 0
   elseif rejected_at > since and now < since + 12 * settle_ms then
     redis.call('ZADD', unknown, since + 12 * settle_ms, id)
   elseif now < since + LONGEST_UNKNOWN_MS and confirmed_after(number, since) < 3 then
-    -- The older, the more seldom: on a quiet number they may be many.
+    -- Look at older ones less often: on a quiet number there may be many.
     redis.call('ZADD', unknown, now + math.max(math.min(5000, settle_ms), (now - since) / 20), id)
   elseif resend and now < since + LONGEST_UNKNOWN_MS and v[4] ~= 'template' and not v[8] and not v[5] and v[6] and tonumber(v[7] or 0) > wall then
     redis.call('ZREM', unknown, id)

@@ -1,6 +1,6 @@
--- Memory is nearly full: what sends said that have ended is forgotten before its time, the oldest first. All else of a
--- record stays: its statuses, its wamid, what an idempotency key leads to. `shortened` is how far the rounds came: at
--- the newest they begin anew, for what had not ended meanwhile.
+-- Free memory when it is nearly full: delete the content of ended sends, oldest first. The rest of a record stays: its
+-- statuses, its wamid, its idempotency key. `shortened` is the record at which the last round stopped; after the newest
+-- one, rounds begin anew for sends that have ended since.
 -- Return how many records were shortened, of `most` that were looked at.
 -- args: most:number
 -- include: allow_when_full
@@ -11,9 +11,9 @@ local ids = redis.call('ZRANGE', sends, from, from + most - 1)
 local count = 0
 for _, id in ipairs(ids) do
   local record = prefix .. 'record:' .. id
-  -- A send's lifetime begins with its end: what has none may still leave.
+  -- A record gets its ttl when the send ends: one without may still leave.
   if redis.call('TTL', record) > 0 then
-    local removed = redis.pcall('HDEL', record, 'body') -- another version's may be no hash
+    local removed = redis.pcall('HDEL', record, 'body') -- may be of a wrong type
     if removed == 1 then count = count + 1 end
   end
 end

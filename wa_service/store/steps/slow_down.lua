@@ -1,6 +1,6 @@
--- Meta said 130429: a fifth less, at most once a second; it grows back by 1 % for each good second (in `next`).
--- throughput: messages a second.
--- Return the pace from now on.
+-- Lower the pace by a fifth after Meta's 130429, at most once a second; `next` raises it by 1 % for each second
+-- without. throughput: messages a second.
+-- Return the new pace.
 -- args: number throughput
 -- include: allow_when_full clock
 local key = prefix .. 'pace:' .. number

@@ -1,13 +1,13 @@
--- A customer wants no marketing any more, or wants it again. who: see `resolve`; nobody becomes known by it · at: when
--- they said so by Meta's time (ms; 0: it tells none) · by: words, meta, 131050, api or import · digests: of the addresses
--- that are named. Return 1 where it changed something, else 0.
+-- Store a customer's STOP or START. who: see `resolve`; no contact is created · at: Meta's time (ms, 0: none) · by:
+-- words, meta, 131050, api or import · digests: of the given addresses.
+-- Return 1 where it changed something, else 0.
 -- args: number who:json is_stop:flag at:number by retention:number digests...
 -- include: refuse_when_full clock lifetime wake thread events consent identity stop
 local conversation, contact = stop_contact_of(conversation_of(number, who))
-is_stopped(conversation, digests, retention) -- the contact learns what digests know
+is_stopped(conversation, digests, retention) -- copies a digest's STOP to the contact
 local word = new_word(is_stop, at, by)
-put_behind(word, word_of(contact))
-for _, digest in ipairs(digests) do put_behind(word, stop_of(digest)) end
+order_after(word, word_of(contact))
+for _, digest in ipairs(digests) do order_after(word, stop_of(digest)) end
 local changed = false
 if is_stop then
   changed = stop_contact(conversation, word, retention)

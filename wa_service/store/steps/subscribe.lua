@@ -1,4 +1,4 @@
--- Store a subscription, unless there are `most` others already; one of this id is replaced. facts: field and value in
+-- Store a subscription, unless there are `most` others already; one with this id is replaced. facts: field and value in
 -- turn. Return 1, 0 where there is no room.
 -- args: subscription most:number facts...
 -- include: refuse_when_full clock

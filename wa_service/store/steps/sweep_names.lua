@@ -1,6 +1,6 @@
--- Drop from a part of `names` what leads to a contact that has ended or has another name by now. Needs no
--- memory. after: the member to go on behind ("" the beginning).
--- Return the last member that was looked at, "" at the end.
+-- Remove members of `names` whose contact has expired or has another name. Needs no memory. after: the member to
+-- continue after ("" from the beginning).
+-- Return the last member read, "" at the end.
 -- args: after count:number retention:number
 -- include: allow_when_full clock lifetime wake consent identity
 local names = prefix .. 'names'

@@ -1,9 +1,9 @@
--- Hand out up to `count` conversations whose turn it is, each with its head, under a lease; asked twice (same counter),
--- the same answer. Deliveries are counted here, so that work which kills its process is counted too. unsent_ceiling: a
--- conversation with so many unsent replies is not handed out.
--- shows_typing: the consumer shows typing to whom a burst began with.
--- Return {ms until asking again is worth it (-1: until woken), {conversation, number and message id of a burst that
--- began...}, {conversation, token, deliveries, failures, head, contact, events handled with the head}...}.
+-- Lease up to `count` conversations that are due, each with its head. A repeated call (same counter) gets the same
+-- answer. Deliveries are counted here, so that work which kills its process is counted too. unsent_ceiling: a
+-- conversation with this many unsent replies is postponed · shows_typing: whether the consumer shows typing indicators
+-- for new bursts.
+-- Return {ms until the next call (-1: until woken), {conversation, "<number> <message id>" of each new burst...},
+-- {conversation, token, deliveries, failures, head, contact, events handled with the head}...}.
 -- args: consumer counter lease_ms:number count:number unsent_ceiling:number retention:number shows_typing:flag
 -- include: allow_when_full clock lifetime lease dead_letters wrong_types burst
 local due_key, last_take, held = prefix .. 'due', prefix .. 'last_take:' .. consumer, prefix .. 'held:' .. consumer
@@ -19,9 +19,9 @@ local function work(conversation, token)
     burst_again(conversation, v[3]) }
 end
 
--- Deliveries that came to no end make a suspect: its process died, or nobody knows. What is taken beside the one that
--- kills is suspected with it, so after two such deliveries at most eight of them are held by a consumer at once, after
--- three one alone: within a death or two only the guilty one is left, and whatever else is new goes on beside it.
+-- A delivery without an outcome makes a conversation suspect of killing its process, along with all that were leased
+-- with it. After two such deliveries a consumer holds at most eight suspects at once, after three only one. So within a
+-- death or two the poison message is isolated, while others are handled as before.
 local function suspicion(unended)
   if unended < 2 then return 0 end
   return unended == 2 and 1 / 8 or 1
@@ -45,8 +45,8 @@ local function room_for(suspect)
   return true
 end
 
--- Whoever heard of a burst before hears of the same one again, so that a repetition is known as one. But what fails over
--- and over may be one of it alone: then the head goes by itself.
+-- A retry gets the same burst again, so that a responder recognises it. After several tries the head is handled alone,
+-- because a single event of the burst may be the cause.
 local MOST_TRIES_TOGETHER = 3
 local function burst_of(conversation, head, deliveries, taken_before)
   if deliveries > MOST_TRIES_TOGETHER then return {} end
@@ -57,13 +57,13 @@ end
 local before = redis.call('HGETALL', last_take)
 local last = {}
 for i = 1, #before, 2 do last[before[i]] = before[i + 1] end
--- One that was long on its way: its consumer has gone on, and nobody would begin what it is given.
+-- A delayed call: its consumer has called again since and would not see this answer.
 if last['#'] and tonumber(counter) < tonumber(last['#']) then return { 0, {} } end
 if last['#'] == counter then
   local answer = { 0, {} }
   for conversation, token in pairs(last) do
     if conversation ~= '#' and holds(conversation, token) then
-      redis.call('ZADD', due_key, 'XX', now + lease_ms, conversation) -- the work begins now, so its lease does
+      redis.call('ZADD', due_key, 'XX', now + lease_ms, conversation) -- the lease starts anew
       answer[#answer + 1] = work(conversation, tonumber(token))
     end
   end
@@ -84,10 +84,9 @@ local function hand_out(conversation)
       'burst_since')
     if v[1] ~= mark then v[2], v[3] = 0, 0 end
     local deliveries, failures = tonumber(v[2] or 0) + 1, tonumber(v[3] or 0)
-    -- Never one of before: not after a failover that forgot some, nor for who was erased and writes again.
+    -- Never reuse a token, not even after a failover that lost some, or after an erasure.
     local token = math.max(tonumber(v[4] or 0) + 1, now)
     if room_for(suspicion(deliveries - 1 - failures)) then
-      -- Whoever held it before holds it no more.
       if v[5] and v[5] ~= consumer then redis.call('HDEL', prefix .. 'held:' .. v[5], conversation) end
       redis.call('HSET', counters, 'head', mark, 'deliveries', deliveries, 'failures', failures, 'token', token,
         'consumer', consumer)
@@ -129,7 +128,7 @@ if shows_typing then
   if #answer[2] > 0 then redis.call('DEL', prefix .. 'begun') end
 end
 if nothing_else then
-  redis.call('DEL', prefix .. 'wake') -- nothing else is due: this answer is what it woke for
+  redis.call('DEL', prefix .. 'wake') -- nothing else is due: all wake-ups are served
   answer[1] = wait
 end
 return answer

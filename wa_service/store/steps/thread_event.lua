@@ -1,7 +1,7 @@
--- Something happened in a conversation beside our own messages: somebody of the business wrote (echo), or the thread is
--- another's (standby), or changed hands (handover). It is told, never handled. who: see `resolve` · mark: of the event,
--- wamid_mark: of the message ("" none) · pause_ms: how long nothing is answered there (0: no pause) · owner: of the
--- thread from now on: "us", "other", "" unsaid · name: the customer's ("" none).
+-- Store an event that is not answered: a person of the business wrote (echo), another application owns the thread
+-- (standby), or its owner changed (handover). who: see `resolve` · mark: of the event, wamid_mark: of the message (""
+-- none) · pause_ms: how long to pause automatic replies (0: no pause) · owner: of the thread from now on: "us",
+-- "other", "" unknown · name: the customer's ("" none).
 -- Return "kept", "duplicate", or "ours": the echo of a send of ours.
 -- args: number who:json kind event mark wamid_mark pause_ms:number owner name retention:number mark_seconds
 -- include: refuse_when_full clock lifetime wake thread events large_events consent identity lane batch record silence
@@ -14,7 +14,7 @@ if name ~= '' then set_name(conversation, name, retention) end
 append_bounded(kind, conversation, event, retention)
 if pause_ms > 0 then pause_answers(number, conversation, wall + pause_ms, retention) end
 if owner == 'other' then
-  redis.call('HSET', contact, 'other_until', wall + 86400000) -- a thread in which nobody writes for a day is nobody's
+  redis.call('HSET', contact, 'other_until', wall + 86400000) -- ownership ends after a day without messages
   withdraw_answers(number, conversation, retention)
 elseif owner == 'us' then
   redis.call('HDEL', contact, 'other_until')

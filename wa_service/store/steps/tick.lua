@@ -1,3 +1,3 @@
--- Write something, so that a connection's WAIT waits for all that was written before it (store/confirmation.py).
+-- Write, so that the connection's WAIT covers all earlier writes, also of other connections (store/confirmation.py).
 -- include: allow_when_full
 redis.call('INCR', prefix .. 'tick')

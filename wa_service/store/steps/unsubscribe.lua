@@ -1,4 +1,4 @@
--- End a subscription, and forget what waits for it. Return 1, 0 where there is none.
+-- Delete a subscription and its waiting events. Return 1, 0 where there is none.
 -- args: subscription
 -- include: allow_when_full clock subscription
 local s = subscriber(subscription)

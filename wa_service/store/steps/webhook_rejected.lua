@@ -1,4 +1,4 @@
--- A webhook of ours was answered 5xx, or a web process started: since then Meta's silence proves less (`settle`).
+-- Note that a webhook was answered 5xx or a web process started: statuses may have been missed (`settle`).
 -- args: seconds
 -- include: refuse_when_full clock
 redis.call('SET', prefix .. 'webhook_rejected_at', now, 'EX', seconds)

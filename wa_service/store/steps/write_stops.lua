@@ -1,5 +1,5 @@
--- What a contact says about marketing is written under the digests of its addresses, which are as they were read.
--- Return 1, or 0: its addresses have changed, so it is to be done again.
+-- Write a contact's STOP or START under the digests of its addresses.
+-- Return 1, or 0 where its addresses have changed meanwhile and the caller must retry.
 -- args: conversation addresses digests...
 -- include: allow_when_full clock lifetime wake thread events consent stop
 local contact = prefix .. 'contact:' .. conversation

@@ -67,8 +67,8 @@ local PAUSING = { ['failed:131048'] = 'spam_limited', ['failed:132015'] = 'templ
   ['failed:132016'] = 'template_disabled' }
 local OPEN = { scheduled = true, queued = true, unknown = true }
 
--- tell_batch(batch, state, reason): append to the events stream, and to the list from which a worker logs and counts.
-local function tell_batch(batch, state, reason)
+-- append_batch_event(batch, state, reason): append to the events stream, and to the list from which a worker logs and counts.
+local function append_batch_event(batch, state, reason)
   local v = redis.call('HMGET', batch_key(batch), 'tag', 'total', 'retention')
   local facts = { id = batch, state = state, reason = reason, tag = v[1] or nil, total = tonumber(v[2] or 0) }
   local told = cjson.encode(facts)
@@ -82,7 +82,7 @@ local function pause_batch(batch, reason)
   if redis.call('HGET', key, 'state') ~= 'running' then return false end
   redis.call('HSET', key, 'state', 'paused', 'reason', reason, 'paused_at', wall)
   if reason == 'quality_red' then redis.call('HSET', key, 'quality_red', wall) end -- see `number_quality`
-  tell_batch(batch, 'paused', reason)
+  append_batch_event(batch, 'paused', reason)
   return true
 end
 
@@ -108,7 +108,7 @@ local function finish_batch(batch)
   for _, kept in ipairs({ key, items_key(batch), refused_key(batch) }) do redis.call('EXPIRE', kept, left[5]) end
   if left[4] == 'running' or left[4] == 'paused' then
     redis.call('HSET', key, 'state', 'done')
-    tell_batch(batch, 'done')
+    append_batch_event(batch, 'done')
   end
 end
 

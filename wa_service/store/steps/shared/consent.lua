@@ -39,9 +39,9 @@ local function write_word(contact, word)
   end
 end
 
--- put_behind(word, known): make a new word later than the known one, where it has no time of Meta's, or where both are
+-- order_after(word, known): make a new word later than the known one, where it has no time of Meta's, or where both are
 -- of the same second.
-local function put_behind(word, known)
+local function order_after(word, known)
   if not known then return end
   if not word.metas then
     word.came, word.heard = math.max(word.came, known.came + 1), math.max(word.heard, known.heard)
@@ -51,9 +51,9 @@ local function put_behind(word, known)
   end
 end
 
--- holds_over(word, known) -> whether the word replaces the known one, because it is later. Two words with Meta's time
+-- supersedes(word, known) -> whether the word replaces the known one, because it is later. Two words with Meta's time
 -- compare by it, others by arrival. In a tie STOP wins, also over a START that is still in the server's future.
-local function holds_over(word, known)
+local function supersedes(word, known)
   if word.metas and word.at <= known.heard then
     return word.stop and not known.stop and known.metas and (word.at == known.at or known.at > wall)
   end

@@ -20,8 +20,8 @@ local function template_paused_until(waba, template)
   return until_ms > wall and until_ms or 0
 end
 
--- whom(address) -> the `who` argument of `resolve`.
-local function whom(address)
+-- who_of(address) -> the `who` argument of `resolve`.
+local function who_of(address)
   local who = { group = '', numbers = {}, ids = {}, previous = {}, known_by = {}, leaves = false, change = false, at = 0 }
   if string.match(address, '^%d+$') and #address <= 15 then
     who.numbers = { { address } }
@@ -42,7 +42,7 @@ local function hold_send(number, conversation, id, until_ms, retention)
   leave_lane(number, conversation, id)
   local v = redis.call('HMGET', record, 'to', 'expires', 'error')
   local address = v[1] and v[1] ~= '' and v[1] or string.match(conversation, ':(.*)$')
-  redis.call('HSET', record, 'status', 'scheduled', 'rank', RANK.scheduled, 'who', cjson.encode(whom(address)),
+  redis.call('HSET', record, 'status', 'scheduled', 'rank', RANK.scheduled, 'who', cjson.encode(who_of(address)),
     'held', 'template_paused', 'held_at', wall, 'held_until', until_ms)
   redis.call('ZADD', prefix .. 'scheduled:' .. number, math.min(until_ms, tonumber(v[2] or until_ms)), id)
   redis.call('SADD', prefix .. 'held_sends:' .. number, id)

@@ -94,7 +94,7 @@ local function number_since(number, conversation, spellings)
 end
 
 -- A STOP holds for all addresses of a customer: see `stop`.
-local function tell_new_address(conversation)
+local function queue_stop_digests(conversation)
   if redis.call('HEXISTS', contact_key(conversation), 'stopped_at') == 1 then
     redis.call('SADD', prefix .. 'stops_unwritten', conversation)
   end
@@ -103,15 +103,15 @@ end
 local function set_alias(number, address, conversation, retention)
   redis.call('SET', alias_key(number, address), conversation, 'EX', retention)
   add_word(conversation, 'addresses', address)
-  tell_new_address(conversation)
+  queue_stop_digests(conversation)
 end
 
-local function has_number(number, address, conversation, at, retention)
+local function assign_number(number, address, conversation, at, retention)
   set_alias(number, address, conversation, retention)
   redis.call('HSET', contact_key(conversation), 'at:' .. address, at)
 end
 
-local function leaves_number(number, address, conversation, at, retention)
+local function leave_number(number, address, conversation, at, retention)
   redis.call('DEL', alias_key(number, address))
   redis.call('HDEL', contact_key(conversation), 'at:' .. address)
   remove_word(conversation, 'addresses', address)
@@ -120,10 +120,10 @@ local function leaves_number(number, address, conversation, at, retention)
 end
 
 -- A number is given up in all its spellings, or two people would have it.
-local function gives_number_up(number, spellings, conversation, at, retention)
+local function give_number_up(number, spellings, conversation, at, retention)
   for _, address in ipairs(spellings) do
     if redis.call('GET', alias_key(number, address)) == conversation then
-      leaves_number(number, address, conversation, at, retention)
+      leave_number(number, address, conversation, at, retention)
     end
   end
 end
@@ -131,19 +131,19 @@ end
 -- The later of the two contacts' words on marketing holds.
 local function merge_stops(older, newer)
   local word, known = word_of(contact_key(newer)), word_of(contact_key(older))
-  if word and not (known and not holds_over(word, known)) then write_word(contact_key(older), word) end
+  if word and not (known and not supersedes(word, known)) then write_word(contact_key(older), word) end
 end
 
 -- Merge the newer contact into the older: addresses are added, the later times hold, a missing name is filled in.
 local function merge_contact(number, older, newer, retention)
   local before, more = contact_key(older), contact_key(newer)
   merge_stops(older, newer)
-  tell_new_address(older)
+  queue_stop_digests(older)
   for address in words(newer, 'addresses') do
     if string.find(address, '.', 1, true) then
       set_alias(number, address, older, retention)
     else
-      has_number(number, address, older, had_since(newer, address), retention)
+      assign_number(number, address, older, had_since(newer, address), retention)
     end
   end
   for address in words(newer, 'former') do
@@ -325,7 +325,7 @@ local function by_numbers(number, who, conversation, at, retention)
       elseif conversation and not has_user_id(conversation) and #who.ids == 0 then
         conversation = join(number, conversation, other, retention)
       elseif not late and #who.ids > 0 then
-        gives_number_up(number, spellings, other, at, retention) -- reassigned: two user ids are two people
+        give_number_up(number, spellings, other, at, retention) -- reassigned: two user ids are two people
         held = nil
       else
         is_theirs = false
@@ -357,7 +357,7 @@ local function by_change(number, who, conversation, at, retention)
     if not found then
       theirs[#theirs + 1] = spellings[1]
     elseif other and other ~= conversation and number_since(number, other, spellings) < at then
-      gives_number_up(number, spellings, other, at, retention) -- two numbers at the same time: two people
+      give_number_up(number, spellings, other, at, retention) -- two numbers at the same time: two people
       theirs[#theirs + 1] = spellings[1]
     elseif found ~= conversation and (not has_user_id(found) or #who.ids == 0) then
       conversation = join(number, conversation, found, retention)
@@ -366,7 +366,7 @@ local function by_change(number, who, conversation, at, retention)
   if who.leaves and conversation then
     for _, address in ipairs(who.known_by) do
       if redis.call('GET', alias_key(number, address)) == conversation and had_since(conversation, address) <= at then
-        leaves_number(number, address, conversation, at, retention)
+        leave_number(number, address, conversation, at, retention)
       end
     end
   end
@@ -392,11 +392,11 @@ end
 local function link_number(number, conversation, spellings, retention)
   local other = owner(number, spellings)
   if not other then
-    has_number(number, spellings[1], conversation, math.floor(wall / 1000), retention)
+    assign_number(number, spellings[1], conversation, math.floor(wall / 1000), retention)
   elseif other ~= conversation and not (has_user_id(other) and has_user_id(conversation)) then
     join(number, other, conversation, retention)
   elseif other == conversation and not redis.call('GET', alias_key(number, spellings[1])) then
-    has_number(number, spellings[1], conversation, math.floor(wall / 1000), retention)
+    assign_number(number, spellings[1], conversation, math.floor(wall / 1000), retention)
   end
 end
 
@@ -418,7 +418,7 @@ local function resolve(number, who, retention)
   local contact = contact_key(conversation)
   -- A contact may expire a little before its aliases (`refresh_ttl`); then it is created anew.
   local new = redis.call('HSETNX', contact, 'since', wall) == 1
-  for _, address in ipairs(theirs) do has_number(number, address, conversation, at, retention) end
+  for _, address in ipairs(theirs) do assign_number(number, address, conversation, at, retention) end
   local function refresh(address)
     local alias = alias_key(number, address)
     local known = redis.call('GET', alias)

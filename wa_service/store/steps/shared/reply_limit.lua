@@ -1,8 +1,8 @@
 -- answered:<conversation>: the times of the last automatic replies (ms, newest first), as many as the limit allows.
-local QUIET_MS = 1800000 -- ends a loop of two machines that answer each other
+local REPLY_LIMIT_PAUSE_MS = 1800000 -- ends a loop of two machines that answer each other
 
--- begin_quiet(conversation, reason, note, pause_ms, retention): pause automatic replies, and append an event.
-local function begin_quiet(conversation, reason, note, pause_ms, retention)
+-- begin_pause(conversation, reason, note, pause_ms, retention): pause automatic replies, and append an event.
+local function begin_pause(conversation, reason, note, pause_ms, retention)
   local contact = prefix .. 'contact:' .. conversation
   if redis.call('EXISTS', contact) == 0 then return end
   redis.call('HSET', contact, 'paused_until', wall + pause_ms)

@@ -10,7 +10,7 @@ local function stop_contact_of(conversation)
   return conversation, prefix .. 'contact:' .. conversation
 end
 
-local function tell_stop(conversation, word, retention)
+local function append_stop_event(conversation, word, retention)
   redis.call('SADD', prefix .. 'stops_unwritten', conversation)
   local event = { marketing = word.stop and 'stopped' or 'started', by = word.by, time = word.at }
   append_event('stop', conversation, cjson.encode(event), retention)
@@ -22,10 +22,10 @@ local function stop_contact(conversation, word, retention)
   conversation, contact = stop_contact_of(conversation)
   if redis.call('EXISTS', contact) == 0 then return false end
   local known = word_of(contact)
-  if known and not holds_over(word, known) then return false end
+  if known and not supersedes(word, known) then return false end
   write_word(contact, word)
   if known and known.stop then return false end
-  tell_stop(conversation, word, retention)
+  append_stop_event(conversation, word, retention)
   return true
 end
 
@@ -34,7 +34,7 @@ end
 local function refused_by_meta(conversation, at, code, retention)
   local word = new_word(true, at, code)
   local _, contact = stop_contact_of(conversation)
-  put_behind(word, word_of(contact))
+  order_after(word, word_of(contact))
   stop_contact(conversation, word, retention)
 end
 
@@ -45,10 +45,10 @@ local function start_contact(conversation, word, was_stopped, retention)
   conversation, contact = stop_contact_of(conversation)
   if redis.call('EXISTS', contact) == 0 then return was_stopped end
   local known = word_of(contact)
-  if known and not holds_over(word, known) then return false end
+  if known and not supersedes(word, known) then return false end
   if not (was_stopped or known and known.stop) then return false end
   write_word(contact, word)
-  tell_stop(conversation, word, retention)
+  append_stop_event(conversation, word, retention)
   return true
 end
 
@@ -61,7 +61,7 @@ end
 -- remember_stop(digest, word): store the STOP of an address, which outlives its contact.
 local function remember_stop(digest, word)
   local known = stop_of(digest)
-  if known and not holds_over(word, known) then return end
+  if known and not supersedes(word, known) then return end
   redis.call('HSET', stop_key(digest), 'at', word.at, 'by', word.by, 'metas', word.metas and 1 or 0, 'came', word.came,
     'heard', word.heard)
 end
@@ -69,7 +69,7 @@ end
 -- forget_stop(digest, word) -> whether this START ended a STOP of the address.
 local function forget_stop(digest, word)
   local known = stop_of(digest)
-  return known and holds_over(word, known) and redis.call('DEL', stop_key(digest)) == 1 or false
+  return known and supersedes(word, known) and redis.call('DEL', stop_key(digest)) == 1 or false
 end
 
 -- is_stopped(conversation, digests, retention) -> whether this customer or one of these addresses is stopped.
