@@ -1,7 +1,8 @@
-"""The Redis client as we need it: no hidden repeats, short time-outs, scripts by name.
+"""The Redis client: no hidden retries, short timeouts, scripts by name.
 
-redis-py's defaults hid three repeats and 13.5 s before raising, and the command had been executed. Here nothing
-is repeated unless the server says that it was not executed (NOSCRIPT), and any failure is "store unavailable".
+By default redis-py retries three times over 13.5 s before it raises, although the command may have been executed. Here
+a command is retried only if the server says that it was not executed (NOSCRIPT, a redirect); any other failure is
+"store unavailable".
 """
 
 from __future__ import annotations
@@ -31,11 +32,11 @@ _FIELDS = 2
 
 @dataclass(frozen=True, slots=True)
 class Replication:
-    """What is promised of replicas, and what is done after a failover.
+    """How writes are replicated, and what to do after a failover.
 
-    `replicas`: how many must have what is acknowledged, with `fsync` on disk, within `patience` seconds;
-    `failover_pause`: seconds for which every number is paused; `on_failover` is called in the one process that finds
-    out first.
+    `replicas`: how many must have a write before it is acknowledged, with `fsync` on disk, within `patience` seconds;
+    `failover_pause`: seconds for which every number is paused; `on_failover` is called in the one process that detects
+    the failover first.
     """
 
     replicas: int = 0
@@ -46,7 +47,7 @@ class Replication:
 
 
 def connect(url: str, *, connections: int = 128, tag: str = DEFAULT_TAG, sentinel_password: str = "") -> redis.Redis:
-    """A client of the one primary at `url`, with a bounded pool; connects at first use.
+    """Return a client of the primary at `url`, with a bounded pool; it connects at first use.
 
     Raises:
         ValueError: the address cannot be read.
@@ -55,7 +56,7 @@ def connect(url: str, *, connections: int = 128, tag: str = DEFAULT_TAG, sentine
 
 
 class _FreeConnections(LifoQueue[Any]):
-    """redis-py raises the same for an unavailable server and for a pool that is used up; this tells them apart."""
+    """Raise `MaxConnectionsError` for an exhausted pool; redis-py raises the same as for an unavailable server."""
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:
         try:
@@ -67,9 +68,9 @@ class _FreeConnections(LifoQueue[Any]):
 class Store:
     """One Redis or Valkey, and one tag's keys in it: steps by name, coalesced into few round trips.
 
-    `scripts`: the steps, where they are not this version's.
+    `scripts`: other steps, for tests.
 
-    Every method raises `StoreUnavailableError` when the server cannot be reached, is not willing, or did not answer.
+    Every method raises `StoreUnavailableError` if the server cannot be reached, refuses, or does not answer.
     """
 
     def __init__(
@@ -88,7 +89,7 @@ class Store:
         self._replication = replication
         self._on_connect: list[Callable[[], None]] = []
         self.flusher = self._new_flusher(None)
-        # What replicas must have goes over a connection of its own: what needs no replica does not wait for them.
+        # A separate connection for replicated writes, so that other calls do not wait for replicas.
         self.replicated = self.flusher
         if replication.replicas:
             confirmation = Confirmation(
@@ -118,7 +119,7 @@ class Store:
         )
 
     def on_connect(self, callback: Callable[[], None]) -> None:
-        """Call `callback` at each new connection: what the server was told before may be lost with another server."""
+        """Call `callback` at each new connection: it may be another server, which lacks earlier writes."""
         self._on_connect.append(callback)
 
     def _on_greeted(self, is_new_primary: Any) -> None:
@@ -128,15 +129,15 @@ class Store:
             callback()
 
     def new_pool(self, connections: int, seconds: float) -> redis.BlockingConnectionPool:
-        """A further pool to the same server, with the same time-outs, for a library whose callers come in crowds.
+        """Return another pool to the same server, with the same timeouts, for a library with many concurrent callers.
 
-        Who finds every connection in use waits for one, at most `seconds`; then `MaxConnectionsError` is raised, which
-        says nothing of the server.
+        A caller waits for a free connection for at most `seconds`; then `MaxConnectionsError` is raised, which does not
+        mean that the server is unavailable.
         """
         ours = self.client.connection_pool
         kwargs = dict(ours.connection_kwargs)
         if issubclass(ours.connection_class, SlotConnection):
-            # It was not executed: once more, over a new connection to the node that owns the slot now.
+            # A redirected command was not executed: retry it on the node that owns the slot now.
             kwargs["retry"] = Retry(NoBackoff(), 1, supported_errors=REDIRECTS)
         pool = redis.BlockingConnectionPool(  # type: ignore[no-untyped-call]  # as it is
             connections, seconds, ours.connection_class, queue_class=_FreeConnections, **kwargs
@@ -145,7 +146,7 @@ class Store:
         return pool
 
     def step(self, name: str, /, **arguments: Value) -> Command:
-        """Return the command that runs one step, for `run`; packed, so that what cannot be sent is found out here.
+        """Return the command that runs one step, for `run`; packed, so that invalid arguments are detected here.
 
         Raises:
             TypeError: an argument is missing, is not the step's, or cannot be packed.
@@ -155,13 +156,13 @@ class Store:
         return pack(("EVALSHA", script.sha, 1, self.keys.prefix, *script.values(arguments)))
 
     def run(self, commands: Sequence[Command], *, replicated: bool = False) -> list[Any]:
-        """Run commands in order, in one round trip with whatever else waits; each result in its place.
+        """Run commands in order, in one round trip with those of other callers; return their results in order.
 
-        `replicated`: somebody outside is told of it, so that replicas must have it first (WA_REDIS_REPLICAS).
+        `replicated`: wait until replicas have the writes (WA_REDIS_REPLICAS), because they are acknowledged outside.
 
         Raises:
-            StoreUnavailableError: a command failed or no answer came; the others may have been executed.
-            NotReplicatedError: all were executed, or none, and too few replicas have them.
+            StoreUnavailableError: a command failed or got no answer; the others may have been executed.
+            NotReplicatedError: all or none were executed, and too few replicas have them.
         """
         results = (self.replicated if replicated else self.flusher).run(commands)
         for result in results:
@@ -182,19 +183,18 @@ class Store:
         return self.run([command])[0]
 
     def wait_for(self, key: str, seconds: float) -> bytes | None:
-        """Pop from a list, waiting at most `seconds` (1 s is the most that the socket's time-out allows)."""
+        """Pop from a list, waiting at most `seconds`, and at most 1 s because of the socket's timeout."""
         try:
             return self._pops.pop(key, max(0.01, min(seconds, SOCKET_SECONDS / 2)))
-        except MaxConnectionsError as error:  # of ours; the server may be well
+        except MaxConnectionsError as error:  # our limit: the server may be well
             raise StoreUnavailableError(_plain(error)) from error
-        except REDIRECTS:  # the slot has another owner: the next wait is there
+        except REDIRECTS:  # the next call connects to the slot's new owner
             return None
         except redis.RedisError as error:
             self.availability.mark_unavailable()
             raise StoreUnavailableError(_plain(error)) from error
 
     def close(self) -> None:
-        """Close the connections."""
         self.flusher.close()
         self.replicated.close()
         self._pops.close()
@@ -204,12 +204,12 @@ class Store:
 
 
 def _plain(error: Exception) -> str:
-    """The kind of failure alone: a server's error text may quote the arguments, which hold what customers wrote."""
+    """The kind of error only: the server's text may quote arguments, which contain what customers wrote."""
     return f"{type(error).__name__}: {str(error).split(' ', 1)[0][:20]}"
 
 
 def text(value: Any) -> str:
-    """A reply's bytes as text, "" for nothing."""
+    """A reply's bytes as text, "" for None."""
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else "" if value is None else str(value)
 
 

@@ -1,8 +1,8 @@
-"""Waiting until enough replicas have what was written: acknowledged means that so many servers have it.
+"""Wait until enough replicas have a write, before it is acknowledged.
 
-`WAIT` covers its own connection's last write. What repeats an earlier request writes nothing ("duplicate", "replayed"),
-so its `WAIT` would return at once although the mark that it leans on, written by another connection, may be on no
-replica. So each confirmation writes a tick first: replication is in order, and who has the tick has all before it.
+`WAIT` covers the last write of its own connection. A repeated request writes nothing ("duplicate", "replayed"), so its
+`WAIT` would return at once, although the mark that it relies on, written by another connection, may be on no replica.
+So each confirmation writes a tick first: replication is in order, and a replica with the tick has all writes before it.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from typing import Any
 from hiredis import pack_command
 
 PATIENCE_MS = 1000
-# While too few replicas answer, one caller looks for so long, so often; the others fail at once.
+# While too few replicas answer, one caller checks for LOOK_MS every LOOK_SECONDS; the others fail at once.
 LOOK_MS = 100
 LOOK_SECONDS = 0.2
 
 
 class Confirmation:
-    """What a round trip ends with, and what its answer says. `tick`: a packed command that writes something.
+    """The commands that end a round trip, and the meaning of their answers. `tick`: a packed command that writes.
 
-    `replicas`: how many must have it within `patience_ms`; with `fsync` they must have it on disk, as must the primary.
+    `replicas`: how many must have the writes within `patience_ms`; with `fsync` on disk, and so must the primary.
     """
 
     def __init__(self, replicas: int, tick: bytes, *, fsync: bool = False, patience_ms: int = PATIENCE_MS) -> None:
@@ -35,22 +35,22 @@ class Confirmation:
 
     @property
     def is_behind(self) -> bool:
-        """Whether too few replicas had it the last time."""
+        """Whether too few replicas had the last writes."""
         return self._behind
 
     @property
     def is_hopeless(self) -> bool:
-        """Whether too few replicas had it a moment ago, so that nobody need wait for it now."""
+        """Whether too few replicas answered a moment ago, so that it is not worth waiting now."""
         return self._behind and time.monotonic() < self._look_at
 
     def commands(self, milliseconds: int | None = None) -> list[bytes]:
-        """Return the packed commands; `milliseconds`: to wait for replicas, where not as long as ever."""
+        """Return the packed commands; `milliseconds`: how long to wait for replicas, by default `patience_ms`."""
         which = ["WAITAOF", 1] if self._fsync else ["WAIT"]
         wait = pack_command((*which, self._replicas, self._patience_ms if milliseconds is None else milliseconds))
         return [self._tick, wait]
 
     def read(self, results: Sequence[Any]) -> bool:
-        """Whether the answers to `commands` say that enough replicas have it."""
+        """Whether the answers to `commands` say that enough replicas have the writes."""
         tick, count = results
         if isinstance(count, list):
             local, count = count

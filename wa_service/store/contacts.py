@@ -1,4 +1,4 @@
-"""What is known of a customer: name, addresses, service window; and how one person is forgotten everywhere."""
+"""Contacts: a customer's name, addresses and service window; and the erasure of a person."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _THREAD_MS: Final = 86_400_000
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """A customer of one of our numbers; times in ms. The service window is open until `window_end`."""
+    """A customer of one of our numbers; times in ms. `window_end`: the end of the service window."""
 
     conversation: str
     number: str
@@ -29,7 +29,7 @@ class Contact:
     other_until: int | None = None
 
     def owner(self, now_ms: int) -> Literal["us", "other", "idle"]:
-        """Whose the thread is; nobody's after a day without a word of the customer's."""
+        """The thread's owner; "idle" after a day without a message from the customer."""
         if (self.other_until or 0) > now_ms:
             return "other"
         return "us" if now_ms - (self.last_in or 0) < _THREAD_MS else "idle"
@@ -41,13 +41,13 @@ class Contact:
 
 
 def shown_address(conversation: str, addresses: Sequence[str]) -> str:
-    """Return the address to show a customer under: their number, else the first of the others."""
+    """Return the address to show a customer under: their number, else their first address."""
     numbers = [one for one in addresses if is_number(one)]
     return (numbers or list(addresses) or [conversation.partition(":")[2]])[0]
 
 
 class NobodysAddressError(ValueError):
-    """Nobody can have this address, so there is nobody to forget; its text does not repeat it."""
+    """The address cannot be anybody's, so nobody can be erased; the text does not repeat it."""
 
     def __init__(self) -> None:
         super().__init__("This is no phone number with its country code, no business-scoped user id, no known address.")
@@ -70,27 +70,27 @@ class Contacts:
         self._numbers = tuple(numbers)
 
     def conversations(self, address: str) -> list[str]:
-        """The conversations an address (wa_id, BSUID) belongs to: at most one for each number of ours."""
+        """The conversations of an address (wa_id, BSUID): at most one for each of our numbers."""
         keys, tried = self._store.keys, spellings(address)
         found = self._store.run([("GET", keys.alias(number, one)) for number in self._numbers for one in tried])
         of_each = [found[i : i + len(tried)] for i in range(0, len(found), len(tried))]
         return [text(next(filter(None, ones))) for ones in of_each if any(ones)]
 
     def addresses_of(self, conversations: Iterable[str]) -> dict[str, str]:
-        """Under which address the customer of each conversation is shown; their contact may be gone."""
+        """The address to show each conversation's customer under, even without a contact."""
         wanted = list(dict.fromkeys(conversations))
         return {c: contact.address for c, contact in zip(wanted, self._contacts(wanted), strict=True)}
 
     def conversations_of(self, address: str) -> list[str]:
-        """As `conversations`, of an address as somebody wrote it."""
+        """As `conversations`, for an address as a person typed it."""
         return self.conversations(as_stored(address))
 
     def find(self, address: str) -> list[Contact]:
-        """The contacts with this address, one for each number of ours that knows it."""
+        """The contacts with this address, one for each of our numbers that has it."""
         return self._contacts(self.conversations(as_stored(address)))
 
     def of_conversation(self, conversation: str) -> Contact:
-        """Return a conversation's contact, without anything known where it has ended."""
+        """Return a conversation's contact, an empty one where it has expired."""
         return self._contacts([conversation])[0]
 
     def of_conversations(self, conversations: Sequence[str]) -> list[Contact]:
@@ -98,15 +98,15 @@ class Contacts:
         return self._contacts(conversations)
 
     def _contacts(self, conversations: Sequence[str]) -> list[Contact]:
-        """Each conversation's contact; of one that became another's, that one's."""
+        """Each conversation's contact; of a joined one, that of the conversation it became."""
         keys = self._store.keys
         joined = self._store.run([("GET", keys.of("joined", c)) for c in conversations])
-        now = [text(elder) or c for c, elder in zip(conversations, joined, strict=True)]
+        now = [text(current) or c for c, current in zip(conversations, joined, strict=True)]
         hashes = self._store.run([("HGETALL", keys.contact(c)) for c in now])
         return [_read(c, fields(flat)) for c, flat in zip(now, hashes, strict=True)]
 
     def pause(self, address: str, seconds: float) -> int | None:
-        """Answer nothing by itself to this customer for so long (0: again); return until when (ms), None: unknown."""
+        """Pause automatic replies to a customer (0: resume); return until when (ms), None for an unknown customer."""
         conversations = self.conversations(as_stored(address))
         pause_ms = int(seconds * 1000)
         commands = [
@@ -117,14 +117,14 @@ class Contacts:
         return max(until) if until else None
 
     def forget(self, address: str, *, progress: Progress = no_progress) -> int:
-        """Erases a person: addresses, mailbox, lane, records, events, dead letters. Returns how many keys and entries.
+        """Erase a person: addresses, mailbox, lane, records, events, dead letters. Return how many keys and entries.
 
-        What is being sent at this moment still leaves; nothing of it is kept. Wamids elsewhere that hold one of the
-        person's numbers are erased with what holds them. It walks all of the store, some times: `progress` is
-        called with how many keys were looked at so far.
+        A message that is being sent still leaves; nothing of it is kept. Entries with a wamid that contains one of the
+        person's numbers are erased too. It scans the whole store several times: `progress` is called with the number of
+        keys read so far.
 
         Raises:
-            NobodysAddressError: nobody is known under this address, and nobody could be.
+            NobodysAddressError: nobody has this address, and nobody can.
         """
         address = as_stored(address)
         walk = Walk(self._store, progress)
@@ -135,7 +135,7 @@ class Contacts:
         return Eraser(self._store, walk, person, retention_seconds=self._retention).run()
 
     def _keep_stop(self, person: Person) -> None:
-        """Let a STOP of the person's outlive them, under digests that lead back to nobody."""
+        """Keep the person's STOP under digests of their addresses."""
         keys, contacts = self._store.keys, sorted(person.conversations)
         names = ("word_came", "stopped_at", "stopped_by", "word_metas", "word_heard")
         said = self._store.run([("HMGET", keys.contact(c), *names) for c in contacts])

@@ -1,4 +1,4 @@
-"""What messages were charged for, by day, as Meta's statuses told it; steps/shared/costs.lua counts."""
+"""Charged messages by day, as Meta's statuses price them; steps/shared/costs.lua counts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _COMPARED_SECONDS = 3 * 86_400
 
 @dataclass(frozen=True, slots=True)
 class CostCount:
-    """So many delivered messages of one kind; `country` "" where unknown, `batch` and `tag` "" where there is none."""
+    """A number of delivered messages of one kind; `country`, `batch` and `tag` are "" where there is none."""
 
     category: str
     type: str
@@ -33,7 +33,7 @@ class Costs:
         self._store = store
 
     def between(self, first: date, last: date) -> Iterator[CostCount]:
-        """Yield what was counted from one day to another, both included."""
+        """Yield the counts from one day to another, both included."""
         days = (last - first).days + 1
         keys = [self._key(first + timedelta(days=each)) for each in range(min(days, LONGEST_RANGE_DAYS))]
         for raw in self._store.run([("HGETALL", key) for key in keys]):
@@ -42,7 +42,7 @@ class Costs:
                 yield CostCount(category, kind, country, number, batch, tag, int(count))
 
     def begin_comparison(self, day: date) -> bool:
-        """Whether nobody has compared a day's counts with Meta's; from now on somebody has."""
+        """Claim the comparison of a day's counts with Meta's; return whether it was free."""
         name = self._store.keys.of("costs_compared", day.isoformat())
         return text(self._store.do("SET", name, "1", "NX", "EX", _COMPARED_SECONDS)) == "OK"
 

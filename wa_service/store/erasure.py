@@ -1,6 +1,6 @@
-"""Erase one person: who they are, and every family of keys that may hold a word of them, walked in small steps.
+"""Erase one person: find their conversations and addresses, then walk every family of keys with personal data.
 
-The families are those that `keys.FAMILIES` calls personal.
+The families are those that `keys.FAMILIES` marks as personal.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ Progress = Callable[[int], None]
 
 
 def no_progress(_: int) -> None:
-    """Ignore how far a walk came."""
+    """Ignore progress."""
 
 
 def address_digest(address: str) -> str:
-    """Return what stands for an address in the event `erased`: its SHA-256, as hex. Whoever knows it can compare."""
+    """Return the SHA-256 of an address as hex, which the event `erased` has instead of the address."""
     return sha256(address.encode()).hexdigest()
 
 
 class Walk:
-    """Goes through all keys of the tag in small steps; `progress` is called with how many were looked at so far."""
+    """Scan all keys of the tag in small steps; `progress` is called with the number of keys read so far."""
 
     def __init__(self, store: Store, progress: Progress) -> None:
         self._store = store
@@ -47,7 +47,7 @@ class Walk:
         self._seen = 0
 
     def pages(self, pattern: str) -> Iterator[list[bytes]]:
-        """Yield the keys that match after the prefix, page by page."""
+        """Yield the keys that match a pattern after the prefix, page by page."""
         cursor = 0
         match = self._store.keys.prefix.translate(_GLOB) + pattern
         while True:
@@ -60,20 +60,20 @@ class Walk:
                 return
 
     def keys(self, *patterns: str) -> list[bytes]:
-        """Return all keys that match one of the patterns; for few."""
+        """Return all keys that match one of the patterns; for small results."""
         return [key for pattern in patterns for page in self.pages(pattern) for key in page]
 
     def advance(self, entries: int) -> None:
-        """Count what was looked at."""
+        """Add to the progress."""
         self._seen += entries
         self._progress(self._seen)
 
 
 class Person:
-    """One person's conversations and addresses, on any number: one that is no longer ours, too.
+    """One person's conversations and addresses, with any number, including numbers that are no longer configured.
 
-    Whatever of alias and contact is still there leads to the others; each may have ended before them. A number leads to
-    nobody with other user ids than theirs: on another number of ours it may still be somebody else's.
+    Aliases and contacts are followed as far as they exist; each may have expired before the others. A number is not
+    followed to a contact with other user ids: with another of our numbers it may still belong to somebody else.
     """
 
     def __init__(self, store: Store, walk: Walk, address: str) -> None:
@@ -91,7 +91,7 @@ class Person:
 
     @property
     def is_known(self) -> bool:
-        """Whether anything stands under one of the addresses."""
+        """Whether any conversation was found."""
         return bool(self.conversations)
 
     def has(self, c: str) -> bool:
@@ -107,13 +107,13 @@ class Person:
             fresh = self.addresses - seen
 
     def _follow_who_left(self, number: str) -> None:
-        """Nobody has this number: whoever had it last is meant."""
+        """Follow a number without a current owner to the contact that had it last."""
         for key in self._walk.keys(f"former:*:{number.translate(_GLOB)}"):
             self._add(text(self._store.do("GET", key)).rpartition(" ")[2], by=set())
         self._follow(set(self.addresses))
 
     def _found_by(self, addresses: set[str]) -> set[str]:
-        """The conversations whose alias, contact or leftovers bear one of the addresses."""
+        """The conversations whose alias, contact or remaining keys have one of the addresses."""
         keys, found = self._store.keys, set[str]()
         for address in addresses:
             for page in self._walk.pages(f"*:{address.translate(_GLOB)}"):
@@ -146,9 +146,9 @@ class Person:
 
 
 class Eraser:
-    """Erases a person by walking every family that may hold a word of them: rare, complete, unhurried.
+    """Erase a person from every family of keys with personal data. It is rare, so it favours completeness over speed.
 
-    `retention_seconds`: how long the event stays that tells of it.
+    `retention_seconds`: of the event `erased`.
     """
 
     def __init__(self, store: Store, walk: Walk, person: Person, *, retention_seconds: int) -> None:
@@ -159,38 +159,38 @@ class Eraser:
         self._person = person
         self._addresses = person.addresses | self._still_theirs(person.former)
         self._matcher = PersonMatcher(self._addresses)
-        self._beside: dict[str, PersonMatcher] = {}
-        # What they wrote to a group has answers and transcripts that do not name them.
+        self._matchers: dict[str, PersonMatcher] = {}
+        # Replies to and transcripts of what they wrote to a group do not contain their address.
         self._messages: set[str] = set()
         self._references: set[str] = set()
         self._erased = 0
 
     def run(self) -> int:
-        """Erase; return how many keys and entries."""
+        """Erase; return the number of erased keys and entries."""
         for erase, _ in self.STEPS:
             erase(self)
         Compaction(self._store).want_rewrite()
         return self._erased
 
     def _still_theirs(self, numbers: Iterable[str]) -> set[str]:
-        """Those of the numbers that the person left which nobody else has by now."""
+        """Those of the numbers that the person left that nobody else has now."""
         return {number for number in numbers if not self._walk.keys(f"alias:*:{number.translate(_GLOB)}")}
 
     def _matcher_in(self, c: str) -> PersonMatcher:
-        """The matcher for what stands in a conversation: what its own customer has or had there is not the person's."""
-        if c not in self._beside:
+        """The matcher for a conversation's data, without addresses that its own customer has or had."""
+        if c not in self._matchers:
             own = self._store.do("HMGET", self._keys.contact(c), "addresses", "former")
             theirs = self._person.addresses | self._still_theirs(self._person.former)
             others = {address for words in own for address in text(words).split()}
-            self._beside[c] = PersonMatcher(theirs - others) if others & theirs else self._matcher
-        return self._beside[c]
+            self._matchers[c] = PersonMatcher(theirs - others) if others & theirs else self._matcher
+        return self._matchers[c]
 
     def _do(self, commands: list[Command]) -> None:
         for result in self._store.run(commands):
             self._erased += result if isinstance(result, int) else 0
 
     def _conversations(self) -> None:
-        """First of all: whoever works on one has lost it, and writes nothing more."""
+        """Erase the conversations first: this ends leases on them, so that workers write nothing more."""
         conversations = sorted(self._person.conversations)
         if not conversations:
             return
@@ -208,7 +208,6 @@ class Eraser:
         self._names()
 
     def _names(self) -> None:
-        """Erase the words of their name."""
         key, cursor = self._keys.of("names"), 0
         while True:
             found, flat = self._store.do("ZSCAN", key, cursor, "COUNT", _PAGE)
@@ -221,27 +220,27 @@ class Eraser:
                 return
 
     def _pushes(self) -> None:
-        """Erase what waits to be pushed to subscribers."""
+        """Erase events that wait to be pushed to subscribers."""
         for due in self._walk.keys("push_due:*"):
             subscription = self._keys.part_of(due)[1]
             waiting = [text(c) for c in self._store.do("ZRANGE", due, 0, -1)]
             theirs = filter(self._is_theirs_or_left, waiting)
             self._do([self._store.step("push_erase", subscription=subscription, conversation=c) for c in theirs])
 
-    def _tell(self) -> None:
-        """Tell subscribers, who may have a copy: an event with digests of the addresses."""
+    def _append_event(self) -> None:
+        """Tell subscribers, who may have copies, by an event with digests of the addresses."""
         digests = sorted(address_digest(address) for address in self._addresses)
         self._store.call("tell_erased", event=orjson.dumps({"addresses": digests}), retention=self._retention)
 
     def _is_theirs_or_left(self, c: str) -> bool:
-        """Whether a conversation is theirs, or bears their address and is nobody's any more."""
+        """Whether a conversation is theirs, or has their address and no contact."""
         if self._person.has(c):
             return True
         is_named = c.partition(":")[2] in self._person.addresses
         return is_named and not self._store.do("EXISTS", self._keys.contact(c), self._keys.of("joined", c))
 
     def _alias_keys(self) -> list[bytes]:
-        """The keys under the person's addresses that name them: a number may be somebody else's by now."""
+        """The keys of the person's addresses that still lead to them: a number may belong to somebody else now."""
         addresses = sorted(self._person.addresses | self._person.former)
         patterns = [f"{family}:*:{address.translate(_GLOB)}" for family in _OF_AN_ADDRESS for address in addresses]
         keys = self._walk.keys(*patterns)
@@ -255,8 +254,7 @@ class Eraser:
             wanted = ("c", "wamid", "idempotency", "n", "status", "to", "body", "participants")
             rows = self._store.run([("HMGET", key, *wanted) for key in page])
             for key, (c, wamid, idempotency, number, status, to, body, participants) in zip(page, rows, strict=True):
-                # A scheduled send may outlive all else that leads to the person, and one that a batch was refused has
-                # nothing else.
+                # A scheduled send may outlive every other key of the person; a refused item of a batch has no other.
                 is_left = text(to) in spelled and (status == b"scheduled" or self._is_theirs_or_left(text(c)))
                 if not self._person.has(text(c)) and not is_left:
                     self._drop_mention(key, text(c), body)
@@ -275,12 +273,12 @@ class Eraser:
                     self._store.do("HINCRBY", self._keys.of("unsent_bytes"), caller, -int(unsent))
 
     def _drop_mention(self, record: bytes, c: str, body: bytes | None) -> None:
-        """Drop what a send to somebody else said, if it names them: what waits to be sent still leaves first."""
+        """Delete the content of a send to somebody else if it mentions them; one that waits is sent first."""
         if body and self._matcher_in(c).mentioned_in(body):
             self._store.call("erase_content", id=self._keys.part_of(record)[1])
 
     def _batch_items(self) -> None:
-        """Erase what waits for them in batches, or stands in a lane; before its record, which says how it counts."""
+        """Erase items of batches that have not left; before their records, which say how the batch counts them."""
         addresses = {spelling for address in self._person.addresses for spelling in spellings(address)}
         for key in self._walk.keys("batch_items:*"):
             batch_id, cursor = self._keys.part_of(key)[1], b"0"
@@ -293,12 +291,12 @@ class Eraser:
                     break
 
     def _participants(self, key: bytes) -> None:
-        """Erase the person from what is kept of a message to a group."""
+        """Erase the person from the record of a group message."""
         theirs = tuple(sorted(self._person.addresses | self._still_theirs(self._person.former)))
         self._do([self._store.step("erase_participants", id=self._keys.part_of(key)[1], addresses=theirs)])
 
     def _replies(self) -> None:
-        """Erase what was or is to be sent to a group as the answer to something they wrote, and may repeat it."""
+        """Erase replies in a group to what they wrote, which may quote it."""
         if not self._references:
             return
         for page in self._walk.pages("record:*"):
@@ -310,13 +308,13 @@ class Eraser:
                     self._do([self._store.step("erase_content", id=record_id)])
 
     def _mailboxes(self) -> None:
-        """Erase what they wrote to groups and nobody has handled yet; what others wrote stays, whomever it names."""
+        """Erase their waiting events in groups; those of others stay, even if they mention the person."""
         for page in self._walk.pages("mailbox:*"):
             mailboxes = self._store.run([("ZRANGE", key, 0, -1) for key in page])
             for key, events in zip(page, mailboxes, strict=True):
                 c = self._keys.part_of(key)[1]
                 if self._person.has(c):
-                    continue  # who writes meanwhile begins anew
+                    continue  # they wrote again since the erasure began
                 theirs = [event for event in events if self._matcher_in(c).is_sender_of(event)]
                 self._do([self._store.step("erase_event", conversation=c, event=event) for event in theirs])
 
@@ -362,7 +360,7 @@ class Eraser:
             after = b"(" + entries[-1][0]
 
     def _is_theirs(self, kind: str, c: str, data: bytes) -> bool:
-        """Whether an entry of the stream is theirs, names them, or is the transcript of what they said to a group."""
+        """Whether an entry of the stream is theirs, mentions them, or is a transcript of theirs in a group."""
         if self._person.has(c):
             return True
         matcher = self._matcher_in(c)
@@ -385,12 +383,12 @@ class Eraser:
         (_batch_items, ("batch_items",)),
         (_records, ("record", "wamid", "idempotency", "busy", "unknown", "sends", "scheduled")),
         (_stream, ("events", "events_draft")),
-        (_pushes, ()),  # whatever was moved into a lane before it left the stream
-        (_tell, ()),
+        (_pushes, ()),  # again, for events that were moved into a lane before they left the stream
+        (_append_event, ()),
         (_replies, ()),
         (_mailboxes, ()),
         (_dead_letters, ("dead", "dead_letter")),
         (_large_events, ("large_event",)),
         (_lists, ("foreign", "stray", "management")),
     )
-    """The steps in their order, each with the families it walks: together all that hold what tells of a person."""
+    """The steps in their order, each with the families it covers: together all families with personal data."""

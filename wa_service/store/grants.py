@@ -1,4 +1,4 @@
-"""Permission to send: what the step `next` hands out, and how old it is."""
+"""Grants: the records that the step `next` permits to send."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from wa_service.store.moments import Moment
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A record that may be sent now, and how often it was tried again for each reason (`RetryClass`).
+    """A record that may be sent now, and how often it was retried for each `RetryClass`.
 
-    `marketing`: it is a template that Meta calls so.
+    `marketing`: it is a marketing template.
     """
 
     id: str
@@ -32,13 +32,13 @@ class Grant:
 
     @property
     def age(self) -> float:
-        """Seconds since its claim began, at most."""
+        """Seconds since the grant was requested: the claim is no older."""
         return self.asked.seconds_ago
 
 
 @dataclass(frozen=True, slots=True)
 class GrantBatch:
-    """What may be sent now; seconds until asking again is worth it (infinity: until woken), and why.
+    """The grants; seconds until the next call (infinity: until woken), and why.
 
     `failed`: records that failed instead, each with a reason.
     """
@@ -50,7 +50,7 @@ class GrantBatch:
 
 
 def read_grants(answer: Sequence[Any], asked: Moment) -> GrantBatch:
-    """Read what the step `next` answers."""
+    """Read the answer of the step `next`."""
     wait, why, failed, *items = answer
     grants = [
         Grant(

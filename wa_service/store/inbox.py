@@ -1,7 +1,7 @@
-"""What customers sent and nobody has handled yet: admit, take, renew the lease, finish, retry later, dead-letter.
+"""The mailboxes of received events: admit, take, renew the lease, finish, retry later, dead-letter.
 
-A conversation is one number of ours and one customer; its waiting events are its mailbox. See the scripts for
-each step, and docs/lanes.md for why there is no job per message.
+A conversation is one of our numbers and one customer; its waiting events are its mailbox. The scripts document each
+step; docs/lanes.md says why there is no job per message.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from wa_service.whatsapp.webhooks.thread_events import identity_in_thread, owner
 
 MAILBOX_CEILING = 500
 UNSENT_CEILING = 20
-# The customer did something, but wrote nothing: it opens no service window (reference 7.5).
+# Not written by the customer, so they open no service window (reference 7.5).
 NOT_WRITTEN = frozenset({"system", "edit", "revoke"})
 LEASE_SECONDS = 15.0
 _NO_STAMPS: Mapping[str, int] = MappingProxyType({})
@@ -42,7 +42,7 @@ _NO_WORDS = StopWords()
 
 
 class Finished(IntEnum):
-    """How `finish` ended: another did it, it is done, or done without the replies, which were too many."""
+    """Result of `finish`: the lease was lost, done, or done without replies because of the reply limit."""
 
     LOST = 0
     DONE = 1
@@ -51,7 +51,7 @@ class Finished(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """A time in which nothing is answered by itself: seconds from now, and why ("" for no more than that)."""
+    """A pause of automatic replies: seconds from now, why, and a note ("" none)."""
 
     seconds: float
     reason: Literal["handover", "responder"]
@@ -60,7 +60,7 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class ReplyLimit:
-    """So many automatic answers to one customer in so many seconds; `count` 0: any number."""
+    """At most `count` automatic replies to one customer in `seconds`; 0: no limit."""
 
     count: int = 0
     seconds: int = 600
@@ -68,7 +68,7 @@ class ReplyLimit:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A conversation's head under a lease, and what is handled with it (`behind`): stored events, byte for byte."""
+    """A conversation's head under a lease, and the rest of its burst (`behind`): stored events, byte for byte."""
 
     conversation: str
     token: int
@@ -80,17 +80,17 @@ class Work:
 
     @property
     def stored(self) -> StoredEvent:
-        """The event, read from whichever form it was stored in; raises UnreadableEventError."""
+        """The event, read from any stored form; raises UnreadableEventError."""
         return read_event(self.member)
 
     @property
     def number(self) -> str:
-        """The number of ours that it was sent to."""
+        """Our number that it was sent to."""
         return self.conversation.partition(":")[0]
 
     @property
     def dead_letter_id(self) -> str:
-        """The id of the dead letter that this would become: the message's digest, or that of what nobody can read."""
+        """The id of this event as a dead letter: the digest of the message id, or of an event that cannot be read."""
         try:
             return mark(self.number, self.stored.piece.id).hex()
         except UnreadableEventError:
@@ -98,13 +98,13 @@ class Work:
 
 
 class Inbox:
-    """The mailboxes. `retention_seconds`: how long what is personal stays after it was last needed.
+    """The mailboxes. `retention_seconds`: how long personal data stays after it was last needed.
 
-    `answer_max_age`: seconds after which a message is kept and told, and not put into a mailbox (0: 8 days);
-    `staff_pause`: seconds for which nothing is answered where somebody of the business wrote (0: no pause);
-    `debounce`: seconds that a burst of messages waits for more, `debounce_most` from its first one (0: not at all);
-    `stop_words`: what is said by one of them stands for itself, and is confirmed;
-    `reply_limit`: beyond it an answer is not given, and nothing is answered there for half an hour.
+    `answer_max_age`: seconds after which a message is stored, but not answered (0: 8 days);
+    `staff_pause`: seconds for which automatic replies pause after a person of the business wrote (0: no pause);
+    `debounce`: seconds that a burst waits for more messages, `debounce_most` from its first one (0: not at all);
+    `stop_words`: a message with one of them is handled alone;
+    `reply_limit`: beyond it, automatic replies are dropped and paused for half an hour.
 
     Methods that return a `Command` are for `Store.run`, many in one round trip; the others run at once and raise
     `StoreUnavailableError`.
@@ -131,13 +131,13 @@ class Inbox:
         self._debounce_most_ms = int(debounce_most * 1000)
         self._stop_words = stop_words
         self._reply_limit = reply_limit
-        # What is older than the marks live may have been handled before: nobody can tell.
+        # Older messages may have been handled before: their marks have expired.
         self._answer_max_age = min(answer_max_age or SEEN_SECONDS, SEEN_SECONDS)
 
     def admit(self, piece: Piece, received_ms: int) -> Command:
-        """Put a message into its conversation's mailbox, once. Result: b"new", b"duplicate" or b"flood"."""
+        """Add a message to its conversation's mailbox, once. Result: b"new", b"duplicate" or b"flood"."""
         profile = (piece.contact or {}).get("profile")
-        # A group has no name of its own here, least of all that of whoever wrote last.
+        # In a group the profile is the sender's, not the group's.
         name = profile.get("name") if isinstance(profile, dict) and not piece.raw.get("group_id") else None
         stale = self.is_stale(piece, received_ms)
         original, edited = changed_message(piece)
@@ -163,9 +163,9 @@ class Inbox:
         )
 
     def tell_thread_event(self, piece: Piece, received_ms: int) -> Command:
-        """Tell what happens in a conversation beside our own messages. Result: b"kept", b"duplicate" or b"ours".
+        """Store an echo, standby or handover event. Result: b"kept", b"duplicate" or b"ours".
 
-        The same message delivered to us later is not taken for a duplicate.
+        If the same message is delivered to us later, it is not a duplicate.
         """
         number, kind, raw = piece.phone_number_id, piece.kind, piece.raw
         profile = (piece.contact or {}).get("profile")
@@ -191,9 +191,9 @@ class Inbox:
         return 0 < piece.timestamp < at_ms / 1000 - self._answer_max_age
 
     def link(self, number: str, identity: Identity, at: int, *, only_known: bool = True) -> Command:
-        """Take it that addresses are one person's, because Meta says so outside any message. Result: 1, or 0: nobody's.
+        """Link addresses of one person, which Meta names outside any message. Result: 1, or 0 where nobody was known.
 
-        `at`: when Meta says that it was (s, 0 unknown). `only_known`: nobody becomes known by it.
+        `at`: Meta's time (s, 0 unknown). `only_known`: create no contact.
         """
         who = orjson.dumps(identity.as_argument(at) | {"only_known": only_known})
         return self._store.step("link", number=number, who=who, retention=self._retention)
@@ -201,11 +201,11 @@ class Inbox:
     def take(
         self, consumer: str, counter: int, count: int, *, on_burst: Callable[[str, str], None] | None = None
     ) -> tuple[float, list[Work]]:
-        """Take up to `count` conversations whose turn it is, under a lease.
+        """Take up to `count` conversations that are due, under a lease.
 
-        Return seconds until asking again is worth it (infinity: until woken), and the work. Asked again by the
-        same consumer with the same counter it gives the same work, so a lost answer strands nothing. `on_burst` is
-        called with number and message id for what began a burst that waits for more; each is told once.
+        Return seconds until the next call (infinity: until woken), and the work. A repeated call of a consumer with the
+        same counter returns the same work, so a lost answer loses nothing. `on_burst` is called once for each burst
+        that waits for more, with number and message id of its first message.
         """
         wait, begun, *items = self._store.call(
             "take",
@@ -228,7 +228,7 @@ class Inbox:
         return (float("inf") if wait < 0 else wait / 1000), work
 
     def renew_leases(self, works: Sequence[Work]) -> list[bool]:
-        """Renew leases; False where another has the conversation by now."""
+        """Renew leases; False where a lease was lost."""
         commands = [
             self._store.step("renew_lease", conversation=work.conversation, token=work.token, lease_ms=self._lease_ms)
             for work in works
@@ -247,10 +247,10 @@ class Inbox:
         note: str = "",
         pause: Pause | None = None,
     ) -> Finished:
-        """Put replies into the lane and take the event off the mailbox, in one step.
+        """Queue the replies and remove the event from the mailbox, in one step.
 
-        `transcript` is a JSON object for the events stream, `note` one for the thread; `stamps` names fields of the
-        contact to set to a time, in ms from now; `behind`: those of the burst that were handled with it.
+        `transcript` is a JSON object for the events stream, `note` one for the thread; `stamps`: contact field → ms from
+        now; `behind`: the events of the burst that were handled with it.
         """
         done = self._store.call(
             "finish",
@@ -273,9 +273,9 @@ class Inbox:
         return Finished(done)
 
     def retry_later(self, work: Work, consumer: str, delay: float, *, is_failure: bool, note: str = "") -> int:
-        """Hand the conversation back, due after `delay` s; where this is no failure, the delivery is not counted.
+        """Release the conversation until `delay` s from now; if this is no failure, the delivery is not counted.
 
-        Return its failures so far, -1 when the lease is another's.
+        Return its failures so far, -1 when the lease was lost.
         """
         failures = self._store.call(
             "retry_later",
@@ -300,9 +300,9 @@ class Inbox:
         stamps: Mapping[str, int] = _NO_STAMPS,
         note: str = "",
     ) -> bool:
-        """Make the event a dead letter, so that the conversation's next message goes on.
+        """Turn the event into a dead letter, so that the conversation's next message is handled.
 
-        `replies`, `stamps` and `note` as in `finish`; False when another did it.
+        `replies`, `stamps` and `note` as in `finish`; False when the lease was lost.
         """
         done = self._store.call(
             "dead_letter",
@@ -322,14 +322,14 @@ class Inbox:
         return bool(done == 1)
 
     def heartbeat(self, consumer: str) -> None:
-        """Say that a worker process works; about once a second."""
+        """Note that a worker process is alive; called about once a second."""
         self._store.call("heartbeat", consumer=consumer)
 
     def release_consumer(self, consumer: str, *, died: bool, begun: Collection[str] | None = None) -> int:
-        """Make what a consumer held due, after its end; return how much that was.
+        """Release the leases and claims of a consumer that ended; return how many there were.
 
-        At once, but for a message whose deliveries ended in three deaths or more. `begun`: "<record id>:<token>" of the
-        sends that may have left, None where that is not known: any may have; the others are sent again.
+        They are due at once, except messages whose deliveries ended in three or more deaths. `begun`: "<record
+        id>:<token>" of sends that may have left (None: any may have); the others are sent again.
         """
         released = self._store.call(
             "release_consumer",

@@ -1,4 +1,4 @@
-"""Whether stored JSON mentions a person: an address as a whole value, never as a part of a longer one."""
+"""Whether stored JSON mentions a person: an address as a whole value, not as a part of a longer one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from wa_service.whatsapp.addresses import is_user_id
 from wa_service.whatsapp.phone_numbers import is_number
 
 _WAMID: Final = re.compile(rb"wamid\.[A-Za-z0-9+/=_-]+")
-# What stands in these fields is ours, or a time: as many digits as a telephone number has, and nobody's.
+# Our own ids and times, which may have as many digits as a telephone number.
 _IDS: Final = (b"n", b"w", b"waba_id", b"phone_number_id", b"display_phone_number", b"timestamp")
 _TIMES: Final = (b"t", b"e", b"r", b"time", b"timestamp")
 _NOT_ADDRESSES: Final = b"".join(
@@ -22,14 +22,14 @@ _NOT_ADDRESSES: Final = b"".join(
 )
 _BEGIN: Final = rb"(?:(?<![0-9A-Za-z])|(?<=\\[bfnrt]))" + _NOT_ADDRESSES
 _END: Final = rb"(?![0-9A-Za-z])"
-# A group's id may be anything that a caller gave; what is shorter could be any button's id.
+# A group id may be any text from a caller; a shorter one could also be a button's id.
 _SHORTEST: Final = 7
 _SENDER: Final = ("from", "from_user_id", "from_parent_user_id")
 _CONTACT: Final = ("wa_id", "user_id", "parent_user_id")
 
 
 class PersonMatcher:
-    """Finds one person's addresses in JSON as our writers write it (without spaces)."""
+    """Find one person's addresses in compact JSON (without spaces)."""
 
     def __init__(self, addresses: Iterable[str]) -> None:
         self._addresses = frozenset(addresses)
@@ -48,11 +48,11 @@ class PersonMatcher:
         self._plain, self._packed = _any(plain), _any(packed)
 
     def mentioned_in(self, data: bytes) -> bool:
-        """Whether JSON holds one of the addresses, plainly or inside a wamid."""
+        """Whether JSON contains one of the addresses, in plain text or inside a wamid."""
         return self._plain.search(data) is not None or any(map(self._packed.search, _decoded_wamids(data)))
 
     def is_sender_of(self, event: bytes) -> bool:
-        """Whether a stored event comes from the person: a mailbox of a group holds other people's, too."""
+        """Whether a stored event is from the person: a group's mailbox has events of several people."""
         try:
             data = orjson.loads(event)
         except ValueError:
@@ -74,7 +74,7 @@ def _texts(found: Any, fields: tuple[str, ...]) -> Iterator[str]:
 
 
 def _decoded_wamids(data: bytes) -> Iterator[bytes]:
-    """What the wamids in it hold: among other things the customer's number."""
+    """The decoded wamids in it, which contain the customer's number."""
     for wamid in _WAMID.findall(data):
         packed = wamid.removeprefix(b"wamid.").rstrip(b"=").replace(b"-", b"+").replace(b"_", b"/")
         try:

@@ -1,4 +1,4 @@
-"""What is known of a send: its status, its history, Meta's reason."""
+"""Records of sends: status, history, Meta's error."""
 
 from __future__ import annotations
 
@@ -29,21 +29,19 @@ RANKS = {
 WAITING = frozenset({"queued", "sending"})
 _HELD = frozenset({"scheduled", "accepted"})
 """Statuses in which a send may be held: by us, or by Meta."""
-
-
 _ITEM = re.compile(r"([0-9a-f]{24})([0-9a-f]{8})")
 
 MOST_SHORTENED = 2_000
-"""Sends that one step looks at to forget what they said."""
+"""Sends that one step reads to delete their content."""
 STEP = 200
-"""Records that one round trip of a list looks at."""
+"""Records that one round trip of a list reads."""
 MOST_LOOKED_AT = 5_000
-"""Records that one list looks at, however few of them fit."""
+"""Records that one list reads, however few of them match."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecordFilter:
-    """Which records a list shall hold; None: any. `since`: ms since 1970."""
+    """Which records to list; None: any. `since`: ms since 1970."""
 
     status: str | None = None
     to: str | None = None
@@ -52,7 +50,7 @@ class RecordFilter:
     batch: str | None = None
 
     def accepts(self, record: Record) -> bool:
-        """Whether a record fits."""
+        """Whether a record matches."""
         return (
             self.status in {None, record.status}
             and self.to in {None, record.to, record.conversation.partition(":")[2]}
@@ -63,7 +61,7 @@ class RecordFilter:
 
 @dataclass(frozen=True, slots=True)
 class Participant:
-    """What became of a message for one participant of its group; `code`: Meta's, where it failed."""
+    """The statuses of a group message for one participant; `code`: Meta's, where it failed."""
 
     address: str
     status: str
@@ -73,7 +71,7 @@ class Participant:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Why a send waits although it might leave, or is held by Meta; times in ms since 1970, `until` where known."""
+    """Why a send is held, by us or by Meta; times in ms since 1970, `until` where known."""
 
     reason: str
     since: int
@@ -82,7 +80,7 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A send as its caller may see it; times in ms since 1970. `history`: (status, time), up the ladder.
+    """A send as its caller may see it; times in ms since 1970. `history`: (status, time) by rank.
 
     `body`: Meta's message object as JSON text; `origin`: the message it answers, as "reference@ms when received".
     """
@@ -113,14 +111,14 @@ class Record:
 
     @property
     def waiting(self) -> bool:
-        """Whether it has not been answered by Meta yet, and may still be."""
+        """Whether Meta's answer is still to come."""
         return self.status in WAITING
 
 
 def read_record(record_id: str, data: Mapping[str, str]) -> Record:
     """A record's hash as a `Record`."""
     history = [(name[2:], int(float(value))) for name, value in data.items() if name.startswith("s:")]
-    # By the ladder: Meta tells whole seconds, so its `sent` may seem older than our `queued`. Then what is no step.
+    # By rank: Meta's times are whole seconds, so its `sent` may seem older than our `queued`. Those without rank last.
     history.sort(key=lambda entry: (RANKS.get(entry[0], len(RANKS)), entry[1]))
     return Record(
         id=record_id,
@@ -164,12 +162,12 @@ def _participants(stored: str | None) -> Iterator[Participant]:
 
 
 def item_record(batch: str, index: int) -> str:
-    """Return the id of an item's record, which steps/shared/batch.lua makes, too."""
+    """Return the id of an item's record; as in steps/shared/batch.lua."""
     return f"{batch}{index:08x}"
 
 
 def _waiting_item(batch: str, index: int, item: bytes | None, status: str) -> Record | None:
-    """An item that waits in its batch, or waited there when it was canceled, as a record."""
+    """An item without a record, because it waits in its batch or was canceled there, as a `Record`."""
     if item is None:
         return None
     facts = orjson.loads(item.partition(b"\n")[0])
@@ -181,7 +179,7 @@ def _waiting_item(batch: str, index: int, item: bytes | None, status: str) -> Re
 
 
 class Records:
-    """Looks sends up by our id or by Meta's. Raises `StoreUnavailableError`."""
+    """Look up sends by our id or by Meta's. Raises `StoreUnavailableError`."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -196,7 +194,7 @@ class Records:
     ) -> tuple[list[Record], str | None]:
         """Return at most `count` records, newest first, and the next cursor (None at the end).
 
-        A page may hold fewer, even none, and still name a next one: it looks at `most` records (5,000).
+        A page may have fewer, even none, and still a next cursor: it reads at most `most` records (default 5,000).
         """
         found: list[Record] = []
         places = self._places_in_batch(wanted.batch, after) if wanted.batch else self._places(after, wanted.since)
@@ -208,7 +206,7 @@ class Records:
         return found, None
 
     def _places(self, after: str, since: int) -> Iterator[tuple[tuple[int, str], Record | None]]:
-        """Yield ((time, id), record) behind a cursor, newest first; None for a record that is gone."""
+        """Yield ((time, id), record) after a cursor, newest first; None for a record that is gone."""
         time, _, last = after.partition("-")
         passed = (int(time), last) if last else (1 << 62, "")
         offset = 0
@@ -218,7 +216,7 @@ class Records:
             if not flat:
                 return
             read = [(int(float(flat[i + 1])), flat[i].decode()) for i in range(0, len(flat), 2)]
-            # Many may be of one moment, the cursor's own among them.
+            # Several records may have the cursor's time.
             behind = [place for place in read if place < passed]
             hashes = self._store.run([("HGETALL", self._store.keys.record(id_)) for _, id_ in behind])
             for place, raw in zip(behind, hashes, strict=True):
@@ -227,10 +225,7 @@ class Records:
             offset += len(read)
 
     def _places_in_batch(self, batch: str, after: str) -> Iterator[tuple[tuple[int, str], Record | None]]:
-        """Yield ((index, id), record) of a batch's items behind a cursor, the last first; None for one that is gone.
-
-        What one is that waits in its batch, the batch tells.
-        """
+        """Yield ((index, id), record) of a batch's items after a cursor, the last first; None for one that is gone."""
         keys = self._store.keys
         told = self._store.do("HMGET", keys.of("batch", batch), "stored", "state")
         stored, status = int(text(told[0]) or 0), "canceled" if told[1] == b"canceled" else "scheduled"
@@ -249,13 +244,11 @@ class Records:
             end = indexes[-1]
 
     def make_room(self) -> int:
-        """Forget what the oldest ended sends said, before its time; return of how many. What became of them stays."""
+        """Delete the content of the oldest ended sends before its retention; return of how many. Statuses stay."""
         return int(self._store.call("shorten_records", most=MOST_SHORTENED))
 
     def find(self, name: str, numbers: tuple[str, ...]) -> Record | None:
-        """The record with our id or, on one of `numbers`, with this wamid; an item that waits in its batch has none
-        yet, and is told by its batch.
-        """
+        """The record with our id or, on one of `numbers`, with this wamid; also an item that waits in its batch."""
         record = self.get(name)
         if record is not None or not name.startswith("wamid."):
             return record or self._waiting(name)
@@ -266,7 +259,7 @@ class Records:
         return None
 
     def _waiting(self, name: str) -> Record | None:
-        """The item of a batch with this id, which says its batch and its place."""
+        """The item that waits in its batch under this id, which consists of batch and index."""
         found = _ITEM.fullmatch(name)
         if found is None:
             return None

@@ -1,4 +1,4 @@
-"""What would be lost if the store's primary died now: who follows it, how closely, and whether each keeps a file."""
+"""Replication of the store: how many replicas follow the primary, their lag, and whether each has an append-only file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _REPLICAS_FIELD = "slave"
 
 @dataclass(frozen=True, slots=True)
 class Sentinels:
-    """What the Sentinels say of themselves."""
+    """The Sentinels' configuration."""
 
     count: int
     quorum: int
@@ -26,13 +26,13 @@ class Sentinels:
 
     @property
     def may_replace_new_primary(self) -> bool:
-        """Whether a second failover may follow the first: a new primary is asked for its first sign after a second."""
+        """Whether a second failover may follow the first: a new primary is first pinged after a second."""
         return self.down_after_ms < _SHORTEST_DOWN_AFTER_MS
 
 
 @dataclass(frozen=True, slots=True)
 class ReplicationReport:
-    """`following` replicas of `promotable`; `lag`: the longest (s); `keeps_files`: each of them, None: not known."""
+    """`following` replicas of `promotable`; `lag`: the longest (s); `keeps_files`: all of them (None: unknown)."""
 
     following: int
     promotable: int
@@ -43,7 +43,7 @@ class ReplicationReport:
 
     @property
     def described(self) -> str:
-        """The figures in a few words."""
+        """The figures as text."""
         words = [f"{self.following} of {self.promotable} replicas follow, {self.lag} s behind"]
         if self.sentinels:
             known = self.sentinels
@@ -51,7 +51,7 @@ class ReplicationReport:
         return "; ".join(words)
 
     def missing(self, wanted: int) -> list[str]:
-        """What must be so that any one server may die without loss, and is not; `wanted`: WA_REDIS_REPLICAS."""
+        """The missing settings without which the loss of one server may lose data; `wanted`: WA_REDIS_REPLICAS."""
         found = []
         if wanted < self.promotable:
             found.append(f"WA_REDIS_REPLICAS={self.promotable}")
@@ -63,7 +63,7 @@ class ReplicationReport:
 
 
 def report_replication(store: Store) -> ReplicationReport | None:
-    """Ask the primary, its replicas and the Sentinels; None where nothing follows it and nobody would replace it.
+    """Ask the primary, its replicas and the Sentinels; None without replicas and Sentinels.
 
     Raises:
         StoreUnavailableError: the primary does not answer.
@@ -91,7 +91,7 @@ def report_replication(store: Store) -> ReplicationReport | None:
 
 
 def _of_sentinels(pool: Any, service: str) -> tuple[int, Sentinels | None]:
-    """How many replicas the Sentinels would promote, and what they say of themselves."""
+    """How many replicas the Sentinels would promote, and the Sentinels' configuration."""
     for sentinel in getattr(getattr(pool, "sentinel_manager", None), "sentinels", ()):
         try:
             state, replicas = sentinel.sentinel_master(service), sentinel.sentinel_slaves(service)
@@ -106,7 +106,7 @@ def _of_sentinels(pool: Any, service: str) -> tuple[int, Sentinels | None]:
 def _min_replicas(store: Store) -> int:
     try:
         found = fields(store.do("CONFIG", "GET", "min-replicas-to-write"))
-    except StoreUnavailableError:  # a managed server may keep its configuration to itself
+    except StoreUnavailableError:  # a managed server may not allow CONFIG
         return 1
     return int(found.get("min-replicas-to-write", 0))
 

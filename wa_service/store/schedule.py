@@ -1,4 +1,4 @@
-"""Sends that are to leave later, and sends that are not to leave at all: due, cancel."""
+"""Scheduled and canceled sends: the steps due and cancel."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ CancelOutcome = Literal["canceled", "sent", "missing"]
 
 
 class DueRound(NamedTuple):
-    """What one look at the schedule did: seconds until the next one is worth it (infinity: nothing is scheduled), how
-    many sends entered their lanes, and the ids of those that failed instead.
+    """Result of `move_due`: seconds until the next call (infinity: nothing is scheduled), how many sends entered their
+    lanes, and the ids of those that failed instead.
     """
 
     wait: float
@@ -22,7 +22,7 @@ class DueRound(NamedTuple):
 
 
 class CancelResult(NamedTuple):
-    """What became of a wish to cancel, and the id of the send that it is about: a template may stand in its place."""
+    """Result of a cancel, and the id of the send: of the fallback template, if the send fell back to it."""
 
     outcome: CancelOutcome
     id: str
@@ -35,7 +35,7 @@ class Schedule:
     outbox: Outbox
 
     def move_due(self, number: str, count: int) -> DueRound:
-        """Let at most `count` sends of a number whose time has come enter their lanes."""
+        """Move at most `count` sends of a number that are due into their lanes."""
         limits = self.outbox.limits_of(number)
         wait, moved, failed = self.outbox.store.call(
             "due",
@@ -49,7 +49,7 @@ class Schedule:
         return DueRound(float("inf") if wait < 0 else wait / 1000, int(moved), [text(id_) for id_ in failed])
 
     def cancel(self, record_id: str) -> CancelResult:
-        """End a send that has not left; safe to repeat."""
+        """Cancel a send that has not left; safe to repeat."""
         outcome, id_ = self.outbox.store.call_replicated(
             "cancel", id=record_id, retention=self.outbox.retention_seconds
         )

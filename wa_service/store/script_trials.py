@@ -1,4 +1,4 @@
-"""Sentences that somebody tries on the script: asked by web, answered by a worker as it would answer a customer."""
+"""Script trials: sentences that web queues and a worker answers as it would answer a customer."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class ScriptTrials:
         self._waiting = store.keys.of("script_trials")
 
     def ask(self, sentence: str, seconds: float) -> dict[str, Any] | None:
-        """Return what a worker makes of a sentence; None where none works, or none answers in time."""
+        """Return a worker's answer to a sentence; None where no worker runs or answers in time."""
         if not self._store.do("EXISTS", self._store.keys.workers):
             return None
         trial_id = uuid.uuid4().hex
@@ -40,7 +40,7 @@ class ScriptTrials:
         return None
 
     def answer_next(self, answer: Callable[[str], Mapping[str, Any]]) -> bool:
-        """Answer the sentence that waits longest; return whether there was one."""
+        """Answer the sentence that has waited longest; return whether there was one."""
         asked = self._store.do("LPOP", self._waiting)
         if asked is None:
             return False

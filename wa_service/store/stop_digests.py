@@ -1,4 +1,4 @@
-"""Digests of addresses under which a STOP outlives its contact: keyed, so that they lead back to nobody."""
+"""Keyed digests of addresses, under which a STOP outlives its contact without identifying the customer."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ _OWN: Final = "made here"
 
 
 class StopDigests:
-    """Makes digests with `key`, else with one that is made once and kept in the store, for all processes.
+    """Make digests with `key`, or with a random key that all processes share in the store.
 
-    With another key every STOP whose contact is gone is forgotten. Raises `StoreUnavailableError` where the key has to
-    be read.
+    A changed key loses every STOP whose contact is gone. Raises `StoreUnavailableError` where the key must be read.
     """
 
     def __init__(self, store: Store, key: bytes | None = None) -> None:
@@ -28,19 +27,19 @@ class StopDigests:
         self._key = blake2b(key).digest() if key is not None else None
 
     def of(self, addresses: Iterable[str]) -> tuple[str, ...]:
-        """Return the digest of each address; Meta's two spellings of a number have one."""
+        """Return the digest of each address; Meta's two spellings of a number have the same."""
         key = self._key or self._stored_key()
         named = dict.fromkeys(min(spellings(address)) for address in addresses)
         return tuple(blake2b(name.encode(), key=key, digest_size=16).hexdigest() for name in named)
 
     def remember_key(self) -> None:
-        """Let the store know which key the first process had, by its digest; once in a process."""
+        """Store the digest of the key that was used first; once in a process."""
         if not self._remembered:
             self._store.do("SET", self._store.keys.of("stop_key_mark"), self._mark, "NX")
             self._remembered = True
 
     def key_has_changed(self) -> bool:
-        """Whether the first process had another key."""
+        """Whether another key was used first."""
         first = text(self._store.do("GET", self._store.keys.of("stop_key_mark")))
         return first not in {"", self._mark}
 

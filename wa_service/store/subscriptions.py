@@ -1,8 +1,8 @@
-"""Subscribers to the events stream: create · take · failed · pause · replay.
+"""Subscriptions to the events stream: create · take · failed · pause · replay.
 
-A subscriber is a cursor and lanes of event ids, never a copy of an event. Within a conversation events are pushed in
-order, one at a time; conversations go side by side. A delivery is under a lease: a worker that dies costs a repeat, so
-an event is delivered at least once.
+A subscription is a cursor and lanes of event ids, never copies of events. Events of one conversation are pushed in
+order, one at a time; conversations are pushed in parallel. A delivery is leased: after a worker's death it is repeated,
+so an event is delivered at least once.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from wa_service.store.client import Store, fields, text
 from wa_service.store.contacts import shown_address
 
 WINDOW: Final = 10_000
-"""Most event ids that wait in one subscriber's lanes; what is beyond stays in the stream behind its cursor."""
+"""Most event ids in one subscriber's lanes; further events wait in the stream after its cursor."""
 LEASE_SECONDS: Final = 25.0
 RETRY_SECONDS: Final = (5, 300, 1_800, 7_200, 18_000, 36_000, 36_000)
-"""When an event is tried again after its first, second, … failure."""
+"""The delay of a retry after an event's first, second, … failure."""
 SUBSCRIBER_PAUSES: Final = (5, 15, 30, 60, 300)
-"""When a subscriber that fails again and again is tried again, with one event."""
+"""The backoff for a subscriber that is down, which is tried with one event."""
 FAILURES_IN_A_ROW: Final = 5
 LONGEST_FAILING_SECONDS: Final = 5 * 86_400
 OLD_SECRET_SECONDS: Final = 86_400
@@ -35,17 +35,17 @@ Failure = Literal["failed", "gone"]
 
 
 class TooManySubscriptionsError(Exception):
-    """There is no room for another subscription."""
+    """There are as many subscriptions as allowed."""
 
     def __init__(self) -> None:
-        super().__init__(f"There are {MOST_SUBSCRIPTIONS} subscriptions, the most there may be. Delete one first.")
+        super().__init__(f"There are {MOST_SUBSCRIPTIONS} subscriptions, the most allowed. Delete one first.")
 
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """What a subscriber asked for, and how far it is; times in ms, 0 for never.
+    """A subscription's settings and state; times in ms, 0 for never.
 
-    `kinds` and `numbers`: empty for all. `secrets`: those that sign, the newest first.
+    `kinds` and `numbers`: empty for all. `secrets`: those that sign, newest first.
     """
 
     id: str
@@ -72,9 +72,9 @@ class Subscription:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One event under a lease. `tries`: how often it failed before; `data`: its JSON as it stands in the stream.
+    """One event under a lease. `tries`: how often it failed before; `data`: its JSON from the stream.
 
-    `contact`: the address that the customer is shown under now, "" where it concerns none.
+    `contact`: the address that the customer is shown under now, "" without a customer.
     """
 
     subscription: str
@@ -89,7 +89,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Subscriptions:
-    """The subscribers. Methods raise `StoreUnavailableError`. `retention_seconds`: of the events that tell of them."""
+    """The subscriptions. Methods raise `StoreUnavailableError`. `retention_seconds`: of `push` events."""
 
     store: Store
     retention_seconds: int = DEFAULT_RETENTION_SECONDS
@@ -109,7 +109,7 @@ class Subscriptions:
         """Store a subscription that begins after `cursor`.
 
         Raises:
-            TooManySubscriptionsError: there are as many as there may be.
+            TooManySubscriptionsError: there are as many as allowed.
         """
         name = subscription_id or f"sub_{secrets.token_hex(8)}"
         facts = {
@@ -129,11 +129,10 @@ class Subscriptions:
         return self.get(name)
 
     def ids(self) -> list[str]:
-        """Return every subscription's id."""
         return sorted(text(name) for name in self.store.do("SMEMBERS", self._ids_key))
 
     def all(self) -> list[Subscription]:
-        """Return every subscription, the oldest first."""
+        """Return every subscription, oldest first."""
         names = self.ids()
         rows = self.store.run([("HGETALL", self._key(name)) for name in names]) if names else []
         found = [_subscription(name, fields(row)) for name, row in zip(names, rows, strict=True) if row]
@@ -154,7 +153,7 @@ class Subscriptions:
         kinds: Sequence[str] | None = None,
         numbers: Sequence[str] | None = None,
     ) -> Subscription:
-        """Change what is given. Raise LookupError where there is none."""
+        """Change the given fields. Raise LookupError where there is none."""
         facts = {
             "url": url,
             "kinds": None if kinds is None else _names(kinds),
@@ -163,44 +162,44 @@ class Subscriptions:
         return self._set(name, {key: value for key, value in facts.items() if value is not None})
 
     def rotate_secret(self, name: str, secret: str) -> Subscription:
-        """Sign with a new secret; the one before signs beside it for a day. Raise LookupError where there is none."""
+        """Sign with a new secret, and for a day also with the old one. Raise LookupError where there is none."""
         before = self.get(name)
         until = str(_now_ms() + OLD_SECRET_SECONDS * 1000)
         return self._set(name, {"secret": secret, "old_secret": before.secrets[0], "old_secret_until": until})
 
     def pause(self, name: str) -> Subscription:
-        """Send nothing until `resume`; the cursor stays. Raise LookupError where there is none."""
+        """Push nothing until `resume`; the cursor stays. Raise LookupError where there is none."""
         return self._set(name, {"state": "paused", "paused_reason": "by_hand", "paused_at": str(_now_ms())})
 
     def resume(self, name: str) -> Subscription:
-        """Send again, from where it was. Raise LookupError where there is none."""
+        """Push again from the cursor. Raise LookupError where there is none."""
         ended = ("paused_reason", "paused_at", "failures", "failing_since", "level", "probe", "retry_at")
         return self._set(name, {"state": "active"} | dict.fromkeys(ended, ""))
 
     def replay(self, name: str, cursor: str) -> Subscription:
-        """Push everything after `cursor` (again). Raise LookupError where there is none."""
+        """Push everything after `cursor`, again where it was. Raise LookupError where there is none."""
         if self.store.call_replicated("push_reset", subscription=name, cursor=cursor) != 1:
             raise LookupError(name)
         return self.get(name)
 
     def delete(self, name: str) -> bool:
-        """End a subscription; False where there is none."""
+        """Delete a subscription; False where there is none."""
         return bool(self.store.call_replicated("unsubscribe", subscription=name) == 1)
 
     def take(
         self, name: str, count: int, *, consumer: str = "", taken: Sequence[Delivery] = (), answer: str = ""
     ) -> tuple[float, list[bool], list[Delivery]]:
-        """Write down what the subscriber took, and return at most `count` events that it is to be sent next.
+        """Acknowledge deliveries, and lease at most `count` events to push next.
 
         Args:
             name: the subscription.
-            count: how many events may be handed out; 0 to write alone.
-            consumer: who takes them; `release_consumer` names it.
+            count: how many events to lease; 0 to acknowledge only.
+            consumer: the worker process, as for `release_consumer`.
             taken: deliveries that were answered with a 2xx.
             answer: the last of those answers.
 
-        Returns seconds until asking again is worth it (infinity: until something is new); whether each of `taken` was
-        written, False where its lease was another's by now; and the events, each under a lease.
+        Returns seconds until the next call (infinity: until there are new events); whether each of `taken` was written,
+        False where its lease was lost; and the events, each under a lease.
 
         Raises:
             LookupError: there is no such subscription.
@@ -226,19 +225,18 @@ class Subscriptions:
                 int(tries),
                 text(kind),
                 bytes(data),
-                shown_address(text(elder), text(addresses).split()),
+                shown_address(text(current), text(addresses).split()),
             )
-            for cursor, conversation, token, tries, kind, data, elder, addresses in found
+            for cursor, conversation, token, tries, kind, data, current, addresses in found
         ]
         return (float("inf") if wait < 0 else wait / 1000), [each == 1 for each in written], deliveries
 
     def failed(
         self, delivery: Delivery, outcome: Failure, *, answer: str, delay: float = 0.0, asked: float = 0.0
     ) -> str:
-        """Write that a delivery failed; `delay` (s): when it is tried again, `asked` (s): `Retry-After`.
+        """Write that a delivery failed; `delay` (s): until the retry, `asked` (s): `Retry-After`.
 
-        Returns what became of it: "retried", "dropped", "paused" (the subscription is), or "" where the lease was
-        another's by now.
+        Returns "retried", "dropped", "paused" (the subscription is), or "" where the lease was lost.
         """
         _, became = self.store.call(
             "push_failed",
@@ -258,7 +256,7 @@ class Subscriptions:
         return text(became)
 
     def release(self, deliveries: Iterable[Delivery]) -> None:
-        """Let go of deliveries that were not begun or not finished: they are due at once, and count as no try."""
+        """Release deliveries that were not begun or not finished: they are due at once, and no try is counted."""
         by_name: dict[str, list[str]] = {}
         for delivery in deliveries:
             by_name.setdefault(delivery.subscription, []).extend((delivery.conversation, str(delivery.token)))
@@ -269,23 +267,23 @@ class Subscriptions:
             self.store.run(commands)
 
     def release_consumer(self, consumer: str) -> int:
-        """Make what a dead worker process was pushing due at once, as no try of it; return how many events that was."""
+        """Release the deliveries of a worker process that died: due at once, no try counted; return how many."""
         return sum(self.release_lost(name, consumer, ()) for name in self.ids())
 
     def release_lost(self, name: str, consumer: str, held: Iterable[int]) -> int:
-        """Make due at once what was handed out to `consumer` in an answer that did not come; return how many events.
+        """Release what was leased to `consumer` in a lost answer of `take`; return how many events.
 
-        `held`: the tokens of the deliveries that did come.
+        `held`: the tokens of the deliveries that it did get.
         """
         tokens = tuple(map(str, held))
         return int(self.store.call("push_release_consumer", subscription=name, consumer=consumer, held=tokens))
 
     def lag_seconds(self, subscription: Subscription) -> float:
-        """Return how long the oldest event that it was not sent has waited; 0 where nothing waits."""
+        """Return the age of the oldest event that was not pushed; 0 where nothing waits."""
         return age_seconds(self.oldest_unsent(subscription))
 
     def oldest_unsent(self, subscription: Subscription) -> str:
-        """Return the cursor of the oldest event that it was not sent, "" where nothing waits."""
+        """Return the cursor of the oldest event that was not pushed, "" where nothing waits."""
         return text(self.store.call("push_oldest_unsent", subscription=subscription.id))
 
     def _set(self, name: str, facts: Mapping[str, str]) -> Subscription:
@@ -331,7 +329,7 @@ def _subscription(name: str, row: dict[str, str]) -> Subscription:
 
 
 def _names(names: Sequence[str]) -> str:
-    """The form in which the step looks a name up: a space around each."""
+    """Names as the step expects them: a space around each."""
     return f" {' '.join(names)} " if names else ""
 
 

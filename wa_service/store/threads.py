@@ -1,8 +1,8 @@
-"""What happened in a conversation, in its order: one list of places that names what is kept elsewhere.
+"""Threads: what happened in a conversation, in order, as a list of references.
 
-An entry is `e` and a place in the events stream, `r` and a record's id, or `n` and a JSON note: see
-steps/shared/thread.lua.
-The first two are also how a conversation is named where its customer's address must not stand, as in a URL.
+An entry is `e` and an id in the events stream, `r` and a record's id, or `n` and a JSON note: see
+steps/shared/thread.lua. The first two also identify a conversation where its customer's address must not be used, as in
+a URL.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _TAIL: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class ThreadPlace:
-    """One entry of a thread, read: an event, a record or a note; `place` is the entry as it stands there."""
+    """One entry of a thread, read: an event, a record or a note; `place` is the stored entry."""
 
     place: str
     event: Entry | None = None
@@ -36,25 +36,25 @@ class ThreadPlace:
 
     @property
     def at(self) -> int:
-        """When it happened (ms); of a record: when it was asked for."""
+        """When it happened (ms); of a record: when it was requested."""
         if self.event is not None:
             return int(self.event.cursor.partition("-")[0])
         if self.record is not None:
-            # Meta tells whole seconds, so its first word may seem older than ours: the ladder says which came first.
+            # By rank: Meta's times are whole seconds, so its first status may seem older than ours.
             return next((at for _, at in self.record.history), 0)
         return int((self.note or {}).get("at", 0))
 
 
 class Threads:
-    """The threads, and the conversations in which something happened lately. Raises `StoreUnavailableError`."""
+    """The threads, and the recently active conversations. Raises `StoreUnavailableError`."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def page(self, conversation: str, before: str = "", count: int = 100) -> tuple[list[ThreadPlace], str | None]:
-        """Return at most `count` items before a place ("": the newest), oldest first, and the next place to go on.
+        """Return at most `count` items before a place ("": the newest), oldest first, and the place for the next page.
 
-        What is no longer kept is left out; None: there is nothing older.
+        Expired items are left out; None: there is nothing older.
         """
         key = self._store.keys.thread(conversation)
         end = -1
@@ -67,13 +67,13 @@ class Threads:
                 return [], None
         start = max(0, end - count + 1) if end >= 0 else -count
         places = [text(raw) for raw in self._store.do("LRANGE", key, start, end)]
-        # Where the list is shorter than a page, its first entry is the page's.
+        # If the list is shorter than a page, its first entry is the page's.
         is_more = len(places) == count and text(self._store.do("LINDEX", key, 0)) != places[0]
         items = sorted(self._read(places), key=lambda item: item.at)
         return items, places[0] if is_more else None
 
     def around(self, place: str, count: int = 100) -> list[ThreadPlace]:
-        """Return the items near one, oldest first: what came before it, and more of what followed."""
+        """Return the items around one, oldest first: some before it, and more after it."""
         conversation = self.conversation_of(place)
         if conversation is None:
             return []
@@ -85,7 +85,7 @@ class Threads:
         return sorted(self._read([text(raw) for raw in places]), key=lambda item: item.at)
 
     def conversation_of(self, place: str) -> str | None:
-        """Return the conversation of an event's or a record's place, None where that is no longer kept."""
+        """Return the conversation of an event's or a record's place, None where it has expired."""
         conversation = ""
         if found := _EVENT.fullmatch(place):
             raw = self._store.do("XRANGE", self._store.keys.events, found[1], found[1])
@@ -103,7 +103,7 @@ class Threads:
         return f"e{cursor}" if _EVENT.fullmatch(f"e{cursor}") else None
 
     def last_places(self, conversations: Sequence[str]) -> dict[str, str]:
-        """Return a place by which each conversation may be named; without those of which nothing is kept."""
+        """Return a place that identifies each conversation; conversations without one are left out."""
         keys = self._store.keys
         tails = self._store.run([("LRANGE", keys.thread(c), -_TAIL, -1) for c in conversations])
         named = {}
@@ -114,7 +114,7 @@ class Threads:
         return named
 
     def recent(self, count: int = 50) -> list[tuple[str, int]]:
-        """Return the conversations in which something happened last: (conversation, when in ms, to the minute)."""
+        """Return the most recently active conversations: (conversation, when in ms, to the minute)."""
         flat = self._store.do("ZREVRANGE", self._store.keys.recent, 0, count - 1, "WITHSCORES")
         return [(text(flat[i]), int(float(flat[i + 1]))) for i in range(0, len(flat), 2)]
 
