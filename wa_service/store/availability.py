@@ -1,7 +1,7 @@
-"""Whether the store's server is known to be unavailable, and a probe that finds out when it is back.
+"""Whether the store's server is known to be unavailable, and a probe that detects when it is back.
 
-"Back" means that the server says that it is a primary and takes a write: a primary that was demoted answers PING, and
-so does one that its replicas have left.
+"Back" means that the server says that it is a primary and takes a write: PING also succeeds on a demoted primary, and
+on one without its replicas.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from redis.exceptions import ResponseError
 
 PROBE_SECONDS = 0.2
 _ROLE = pack_command(("ROLE",))
-# Needs no memory, so that a server which is full counts as there.
+# Needs no memory, so that a full server counts as available.
 _WRITE = "EXPIRE"
 
 
 class Availability:
-    """Shared by all that talk to one server; thread and greenlet safe.
+    """The availability of one server, for all its clients in a process; thread and greenlet safe.
 
-    `key`: one in whose slot the store's keys are; the probe's write names it.
+    `key`: for the probe's write, in the slot of the store's keys.
     """
 
     def __init__(self, pool: Any, key: str, *, probe_seconds: float = PROBE_SECONDS) -> None:
@@ -37,19 +37,19 @@ class Availability:
 
     @property
     def unavailable(self) -> bool:
-        """Whether the server is known to be unavailable; then every call fails at once."""
+        """Whether the server is known to be unavailable, so that every call fails at once."""
         return self._unavailable
 
     def note_answer(self) -> None:
-        """Take note that the server answered just now."""
+        """Note that the server has just answered."""
         self._answered_at = time.monotonic()
 
     def answered_within(self, seconds: float) -> bool:
-        """Whether the server has answered within so many seconds."""
+        """Whether the server has answered within the last `seconds`."""
         return time.monotonic() - self._answered_at < seconds
 
     def mark_unavailable(self) -> None:
-        """Let every call fail at once from now on, until the server is back."""
+        """Let every call fail at once until the server is back."""
         with self._mutex:
             if self._unavailable or self._closed:
                 return
@@ -57,14 +57,14 @@ class Availability:
         threading.Thread(target=self._probe, name="store-probe", daemon=True).start()
 
     def wait_until_back(self, seconds: float) -> bool:
-        """Wait until the server is no longer known to be unavailable, at most `seconds`; return whether it is back."""
+        """Wait until the server is back, at most `seconds`; return whether it is."""
         until = time.monotonic() + seconds
         while self._unavailable and not self._closed and time.monotonic() < until:
             time.sleep(self._probe_seconds / 4)
         return not self._unavailable
 
     def close(self) -> None:
-        """Look no more."""
+        """Stop probing."""
         self._closed = True
 
     def _probe(self) -> None:
@@ -72,8 +72,7 @@ class Availability:
             time.sleep(self._probe_seconds)
             connection: Any = None
             try:
-                # Not the pool's own: the pool counts what it makes for ever, so that after 128 probes there was no
-                # connection left to find out with that the server is back.
+                # Not from the pool, which counts every connection that it creates and would be exhausted by probes.
                 connection = self._pool.connection_class(**self._pool.connection_kwargs)
                 connection.connect()
                 connection.send_packed_command([_ROLE + self._write])
@@ -91,6 +90,6 @@ class Availability:
     def _is_primary(connection: Any) -> bool:
         try:
             role = connection.read_response()
-        except ResponseError:  # a managed server may keep its role to itself: the write decides
+        except ResponseError:  # a managed server may not allow ROLE: the write decides
             return True
         return bool(role[0] == b"master")

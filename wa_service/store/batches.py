@@ -1,7 +1,7 @@
-"""Batches: many sends that are asked for, watched, paused and canceled together.
+"""Batches: many sends that are requested, watched, paused and canceled together.
 
-Items wait in their batch and enter their customers' lanes a few at a time (`steps/feed_batches.lua`), so that one that
-is paused blocks nobody and costs nothing.
+Items wait in their batch and enter their customers' lanes a few at a time (`steps/feed_batches.lua`), so that a paused
+batch blocks no other send and costs nothing.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ BatchChange = Literal["start", "pause", "resume", "cancel"]
 ITEMS_A_STEP = 100
 SWEPT_A_STEP = 200
 LONGEST_WAIT_SECONDS = 40 * 86_400
-"""How long a batch may wait, beside the retention: longer than `send_at` may be ahead."""
+"""How long a batch may wait, in addition to the retention: longer than `send_at` may be ahead."""
 LOADING_SECONDS = 86_400
-"""How long a batch is kept that is not started, because its caller went away: time enough to repeat the call."""
+"""How long a batch is kept that was not started, so that its caller can repeat the request."""
 QUALITY_SECONDS = 300
-"""So long nobody asks Meta for a number's quality again."""
+"""The least time between two requests to Meta for a number's quality."""
 _SOON_MS = 60_000
 _FAILED = "failed:"
 _COST = "cost:"
@@ -35,8 +35,8 @@ _COST = "cost:"
 
 @dataclass(frozen=True, slots=True)
 class BatchItem:
-    """One message of a batch: its place in the request, and the send; `opens`: it is a template; `country`: the
-    customer's (ISO 3166, "" unknown); `expires` (ms since 1970, 0 none): it may not leave later.
+    """One message of a batch: its index in the request, and the send; `opens`: it is a template; `country`: the
+    customer's (ISO 3166, "" unknown); `expires` (ms since 1970, 0 none): the latest time of sending.
     """
 
     index: int
@@ -46,7 +46,7 @@ class BatchItem:
     expires: int = 0
 
     def stored(self, stops: Sequence[str] = ()) -> bytes:
-        """Return what the store keeps of it: a line of facts (`stops`: digests of whom it goes to), and the body."""
+        """Return the stored form: a line of JSON (`stops`: digests of the recipient's addresses), and the body."""
         send = self.send
         identity = identity_of_address(send.address).as_argument(0)
         facts: dict[str, Any] = {
@@ -72,26 +72,26 @@ class BatchItem:
 
 @dataclass(frozen=True, slots=True)
 class ItemProblem:
-    """Why an item is refused: its place in the request, a sentence, and the fields that are wrong."""
+    """Why an item is refused: its index in the request, a sentence, and the invalid fields."""
 
     index: int
     sentence: str
     fields: tuple[tuple[str, str], ...] = ()
 
     def stored(self) -> str:
-        """Return what the store keeps of it."""
+        """Return the stored form."""
         return orjson.dumps([self.index, self.sentence, self.fields]).decode()
 
     @classmethod
     def read(cls, stored: bytes) -> ItemProblem:
-        """Return what was stored."""
+        """Read the stored form."""
         index, sentence, fields = orjson.loads(stored)
         return cls(index, sentence, tuple((field, problem) for field, problem in fields))
 
 
 @dataclass(frozen=True, slots=True)
 class StopWhen:
-    """Pause a batch once this share of the ended ones failed, from so many ended ones on."""
+    """Pause a batch once this share of its ended items failed, and at least `after` have ended."""
 
     failed_share: float
     after: int
@@ -99,7 +99,7 @@ class StopWhen:
 
 @dataclass(frozen=True, slots=True)
 class NewBatch:
-    """What a batch begins with. `fingerprint`: of the whole request; `send_at` in ms since 1970, 0 now."""
+    """A batch to create. `fingerprint`: of the whole request; `send_at` in ms since 1970, 0 now."""
 
     id: str
     fingerprint: str
@@ -115,9 +115,9 @@ class NewBatch:
 class Batch:
     """A batch as its caller may see it; times in ms since 1970.
 
-    `counts` by status, `reasons` of those that failed by Meta's code or our word, `first` and `last`: when the first
-    and the latest item ended or was accepted. `reason`: why it is paused. `prices`: delivered
-    ones by (category, type, country) of Meta's price.
+    `counts` of items by status, `reasons` of failed items by Meta's code or our reason, `first` and `last`: when the
+    first and the latest item ended or was accepted. `reason`: why it is paused. `prices`: delivered items by (category,
+    type, country) of Meta's price.
     """
 
     id: str
@@ -141,14 +141,14 @@ class Batch:
 
 
 class Loaded(NamedTuple):
-    """How far a batch is stored: its state ("conflict": the id is another request's) and how many of its places."""
+    """How far a batch is stored: its state ("conflict": the id is another request's) and the number of stored items."""
 
     state: str
     stored: int
 
 
 class Notice(NamedTuple):
-    """Something that happened to a batch, once: `state` since then, and why."""
+    """A change of a batch: its new state, and why."""
 
     id: str
     state: str
@@ -156,7 +156,7 @@ class Notice(NamedTuple):
 
 
 def address_of_item(stored: bytes) -> str:
-    """Return to whom a stored item goes."""
+    """Return the recipient of a stored item."""
     return str(orjson.loads(stored.partition(b"\n")[0])["to"])
 
 
@@ -170,7 +170,7 @@ class Batches:
         self._lives = outbox.retention_seconds + LONGEST_WAIT_SECONDS
 
     def open(self, new: NewBatch) -> Loaded:
-        """Begin a batch, or find it; it sends nothing before it is started."""
+        """Create a batch, or find it; it sends nothing until it is started."""
         facts: list[str] = ["caller", new.caller]
         for name, value in (("tag", new.tag), ("template", new.template), ("quiet", new.quiet)):
             facts += [name, value] if value else []
@@ -191,8 +191,8 @@ class Batches:
     def add(
         self, batch_id: str, first: int, up_to: int, items: Sequence[BatchItem], refused: Sequence[ItemProblem] = ()
     ) -> int:
-        """Store the items of places `first` up to `up_to`, and why others of them are refused, unless they are stored;
-        return how many items were, -1 where too many bytes of the caller's messages wait, and none was.
+        """Store the items from index `first` up to `up_to`, and why others are refused, unless they are stored already;
+        return how many were stored, or -1 where too many bytes of the caller's messages wait.
         """
         flat: list[str | bytes] = []
         digests = self._outbox.digests
@@ -211,13 +211,13 @@ class Batches:
         return int(self._store.run([command])[0])
 
     def drop(self, batch_id: str) -> None:
-        """Forget a batch that is not whole; one that was started stays."""
+        """Delete a batch of which only a part could be stored; one that was started stays."""
         self._store.call("batch_drop", id=batch_id)
 
     def change(
         self, batch_id: str, change: BatchChange, *, reason: str = "asked", refused: int = 0
     ) -> BatchState | None:
-        """Start, pause, resume or cancel a batch; return its state then, None where there is none."""
+        """Start, pause, resume or cancel a batch; return its new state, None where there is no such batch."""
         state = self._store.call_replicated(
             "batch_change", id=batch_id, change=change, reason=reason, refused=refused, seconds=self._lives
         )
@@ -230,18 +230,18 @@ class Batches:
             pass
 
     def sweep_canceled(self) -> None:
-        """Go on with what a process that died left undone."""
+        """Finish the cancellations that a dead process left undone."""
         for batch_id in self._store.do("SMEMBERS", self._store.keys.of("batches_canceled")):
             self.sweep(text(batch_id))
 
     def pause_where(self, reason: str, numbers: Sequence[str], *, template: str = "", digits: str = "") -> Command:
-        """Pause batches that send a template, or from the number that customers see so. Result: how many."""
+        """Pause batches that send a template, or send from the number with these displayed digits. Result: how many."""
         return self._store.step(
             "pause_batches", template=template, digits=digits, reason=reason, numbers=tuple(numbers)
         )
 
     def begin_quality_check(self, number: str) -> bool:
-        """Whether Meta is to be asked for a number's quality: its batches run, and nobody asked in five minutes."""
+        """Whether to ask Meta for a number's quality: it has running batches, and the last check was long ago."""
         keys = self._store.keys
         soon = int(time.time() * 1000) + _SOON_MS
         if not self._store.do("ZCOUNT", keys.of("batches", number), "-inf", soon):
@@ -250,23 +250,22 @@ class Batches:
         return text(asked) == "OK"
 
     def note_quality(self, number: str, *, is_red: bool) -> int:
-        """Pause a number's running batches where its quality is red, each once; return how many."""
+        """Pause a number's running batches if its quality is red, each once; return how many."""
         return int(self._store.call("number_quality", number=number, is_red=int(is_red)))
 
     def get(self, batch_id: str) -> Batch | None:
-        """One batch."""
         data = fields(self._store.do("HGETALL", self._store.keys.of("batch", batch_id)))
         return _read(batch_id, data) if "state" in data else None
 
     def refused(self, batch_id: str, after: str, count: int) -> tuple[list[ItemProblem], str | None]:
-        """Return at most `count` refused items of a batch, by their places, and the next cursor (None at the end)."""
+        """Return at most `count` refused items of a batch, by index, and the next cursor (None at the end)."""
         place = int(after) if after else 0
         told = self._store.do("LRANGE", self._store.keys.of("batch_refused", batch_id), place, place + count)
         problems = [ItemProblem.read(raw) for raw in told[:count]]
         return problems, str(place + count) if len(told) > count else None
 
     def page(self, after: str, count: int) -> tuple[list[Batch], str | None]:
-        """Return at most `count` batches, the newest first, and the next cursor (None at the end)."""
+        """Return at most `count` batches, newest first, and the next cursor (None at the end)."""
         place = int(after) if after else 0
         ids = [text(id_) for id_ in self._store.do("ZREVRANGE", self._store.keys.of("batches"), place, place + count)]
         hashes = self._store.run([("HGETALL", self._store.keys.of("batch", id_)) for id_ in ids[:count]])
@@ -281,7 +280,7 @@ class Batches:
         return {id_: text(hours) for id_, hours in zip(ids, quiet, strict=True)}
 
     def feed(self, number: str, quiet: Mapping[str, int | Mapping[str, int]]) -> int:
-        """Let items of a number enter their lanes, as many as have room; return how many. `quiet`: see the step."""
+        """Move items of a number into their lanes, as far as there is room; return how many. `quiet`: see the step."""
         limits = self._outbox.limits_of(number)
         return int(
             self._store.call(
@@ -299,7 +298,7 @@ class Batches:
         )
 
     def notices(self) -> list[Notice]:
-        """What happened to batches and nobody has taken yet; each is taken once."""
+        """Take the changes of batches that were not taken yet; each is taken once."""
         taken = self._store.do("LPOP", self._store.keys.of("batch_notices"), 100) or []
         told = [orjson.loads(raw) for raw in taken]
         return [Notice(each["id"], each["state"], each.get("reason") or "") for each in told]

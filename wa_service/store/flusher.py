@@ -1,8 +1,8 @@
-"""Coalesces the round trips of many greenlets into few pipelines.
+"""Coalesce the round trips of many greenlets into few pipelines.
 
-Whoever comes first leads: it sends what waits, its own commands included, in one pipeline of at most 32 callers and
-128 commands, passes the lead to the next that waits, and hands each its results. There is no background task that
-could die unseen. While the server is unavailable every call fails at once (`availability.py`).
+The first caller leads: it sends all waiting commands, its own included, in one pipeline of at most 32 callers and 128
+commands, passes the lead to the next waiting caller, and hands out the results. There is no background task that could
+die unnoticed. While the server is unavailable, every call fails at once (`availability.py`).
 """
 
 from __future__ import annotations
@@ -30,13 +30,12 @@ from wa_service.store.blocking import FRESH_SECONDS
 from wa_service.store.confirmation import LOOK_MS, Confirmation
 
 Command = tuple[str | bytes | int | float, ...] | bytes
-"""A command's parts, or what `pack` made of them."""
+"""A command's parts, or the packed command."""
 
 MOST_COMMANDS = 128
-# While the server works on one half of the callers' commands, this process works on the other half. With all 64
-# callers of a busy process in one round trip, each side waited for the other a quarter of the time.
+# Half of the 64 callers of a busy process, so that the server works on one half while this process works on the other.
 MOST_CALLERS = 32
-# What a server answers that is up but must not, or cannot, take writes now.
+# Errors of a server that is up, but takes no writes now.
 _UNWILLING = (
     "LOADING",
     "MISCONF",
@@ -44,31 +43,31 @@ _UNWILLING = (
     "NOAUTH",
     "WRONGPASS",
 )
-# A node of a cluster says so of a command that it did not execute. An ASK is not followed: while a slot moves key by
-# key, a step would find some of its keys on one side and some on the other.
+# Errors of a cluster node that did not execute the command. An ASK is not followed: while a slot moves, a step would
+# find only some of its keys on each node.
 REDIRECTS = (MovedError, AskError, TryAgainError, ClusterDownError)
 _NOT_EXECUTED = (NoScriptError, *REDIRECTS)
 
 
 class StoreUnavailableError(Exception):
-    """The store could not be reached or would not do it. What was asked may or may not have happened."""
+    """The store could not be reached, or refused. The commands may or may not have been executed."""
 
 
 def pack(command: Command) -> bytes:
-    """The command as it is sent. Packed before it joins others: one that cannot be fails its own caller alone.
+    """Return the command as it is sent. It is packed before it joins others, so that an error is its caller's alone.
 
     Raises:
         TypeError: a part is neither text, bytes nor a number.
-        ValueError: a text is no Unicode.
+        ValueError: a text is not valid Unicode.
     """
-    # redis-py's own way takes three times as long, for forms of commands that we do not use.
+    # redis-py's own packing takes three times as long.
     return command if isinstance(command, bytes) else pack_command(command)  # type: ignore[arg-type]  # its stub means any length
 
 
 class NotReplicatedError(StoreUnavailableError):
-    """It was done, or not even tried, but too few replicas have it: a failover may lose it.
+    """Too few replicas have the writes, so a failover may lose them; or too few answer, and nothing was tried.
 
-    `results`: of the caller's commands, where they were executed.
+    `results`: of the caller's commands, if they were executed.
     """
 
     def __init__(self, reason: str, results: Sequence[Any] = ()) -> None:
@@ -77,7 +76,7 @@ class NotReplicatedError(StoreUnavailableError):
 
 
 class _Job:
-    """One caller's packed commands, and the place where it waits for their results."""
+    """One caller's packed commands, and the lock on which it waits for their results."""
 
     __slots__ = ("commands", "error", "gate", "leads", "results")
 
@@ -91,7 +90,7 @@ class _Job:
 
 
 def _dropped(connection: Any) -> bool:
-    """Whether the other side has closed it, or said something that nobody asked for."""
+    """Whether the server has closed the connection, or sent unexpected data."""
     try:
         return bool(connection.can_read())
     except (redis.RedisError, OSError):
@@ -99,7 +98,7 @@ def _dropped(connection: Any) -> bool:
 
 
 def _raise_unwilling(results: Sequence[Any]) -> None:
-    """Raise the first answer that means that this server takes no writes."""
+    """Raise the first error which means that this server takes no writes."""
     for result in results:
         if isinstance(result, (ReadOnlyError, *REDIRECTS)):
             raise result
@@ -108,14 +107,14 @@ def _raise_unwilling(results: Sequence[Any]) -> None:
 
 
 class Flusher:
-    """Runs commands of many callers over one connection; thread and greenlet safe.
+    """Run commands of many callers over one connection; thread and greenlet safe.
 
     Args:
-        client: whose pool the connection is taken from.
+        client: whose pool the connection is from.
         scripts: loaded at each connect, before anything else.
-        availability: shared with others that talk to the same server.
-        confirmation: what each round trip ends with, where its writes must be on replicas.
-        greeting: a command for each new connection, before any other; `on_greeted` gets its answer.
+        availability: shared with other users of the server.
+        confirmation: ends each round trip whose writes must be on replicas.
+        greeting: a command for each new connection, after the scripts; `on_greeted` gets its answer.
     """
 
     def __init__(
@@ -141,11 +140,11 @@ class Flusher:
         self._answered_at = float("-inf")
 
     def run(self, commands: Sequence[Command]) -> list[Any]:
-        """The results of the commands, in order; a command the server refused has its error as its result.
+        """Return the results of the commands, in order; the result of a refused command is its error.
 
         Raises:
-            StoreUnavailableError: no answer came, or the server is known to be unavailable.
-            NotReplicatedError: too few replicas have it.
+            StoreUnavailableError: there was no answer, or the server is known to be unavailable.
+            NotReplicatedError: too few replicas have the writes.
             TypeError, ValueError: one of the commands cannot be packed; none was sent.
         """
         if not commands:
@@ -166,14 +165,13 @@ class Flusher:
         return job.results
 
     def close(self) -> None:
-        """Lets the connection go."""
         self.availability.close()
         self._drop_connection()
 
     def _wait(self, job: _Job) -> None:
         try:
             job.gate.acquire()
-        except BaseException:  # killed, or its time is over: nobody may wait for it to lead
+        except BaseException:  # killed or timed out: pass on the lead, if it has it
             with self._mutex:
                 if job in self._waiting:
                     self._waiting.remove(job)
@@ -187,7 +185,7 @@ class Flusher:
         try:
             total = self._gather(jobs)
             commands = [command for job in jobs for command in job.commands]
-            if self.availability.unavailable:  # whoever led before found out: nobody waits for a second time-out
+            if self.availability.unavailable:  # the last leader found out: do not wait for another timeout
                 raise redis.exceptions.ConnectionError
             self._require_replicas()
             results: list[Any] = []
@@ -210,7 +208,7 @@ class Flusher:
         finally:
             if error is not None and not isinstance(error, NotReplicatedError):
                 self._drop_connection()
-            # First the next one, so that its commands are on their way while these callers go on.
+            # Pass on first, so that the next commands are sent while these callers continue.
             self._pass_on()
             for job in jobs:
                 job.error = (
@@ -220,7 +218,7 @@ class Flusher:
                     job.gate.release()
 
     def _gather(self, jobs: list[_Job]) -> int:
-        """Moves what goes into the next round trip into `jobs`; returns how many commands that is."""
+        """Move the jobs of the next round trip into `jobs`; return the number of their commands."""
         total = 0
         with self._mutex:
             while self._waiting and len(jobs) < MOST_CALLERS:
@@ -240,7 +238,7 @@ class Flusher:
         successor.gate.release()
 
     def _require_replicas(self) -> None:
-        """Ask for nothing that replicas must have while too few of them answer: all but one caller fail at once."""
+        """Fail before anything is sent while too few replicas answer; one caller at a time checks."""
         confirmation = self._confirmation
         if confirmation is None or not confirmation.is_behind:
             return
@@ -248,12 +246,12 @@ class Flusher:
             raise NotReplicatedError("too few replicas answer")
 
     def _exchange(self, commands: Sequence[bytes], ending: Sequence[bytes]) -> list[Any]:
-        """The results of the commands, and those of what the round trip ends with."""
+        """Return the results of the commands and of the ending."""
         results = self._pipeline([*commands, *ending])
         refusals = [result for result in results if isinstance(result, _NOT_EXECUTED)]
         if refusals:
             missing = [i for i in range(len(commands)) if isinstance(results[i], _NOT_EXECUTED)]
-            # Not executed, so it is safe to ask again: scripts were flushed, or another node owns the slot.
+            # Not executed, so it is safe to retry: scripts were flushed, or another node owns the slot.
             if any(isinstance(refusal, REDIRECTS) for refusal in refusals):
                 self._drop_connection()
             else:
@@ -268,12 +266,12 @@ class Flusher:
     def _pipeline(self, commands: Sequence[bytes]) -> list[Any]:
         is_fresh = time.monotonic() - self._answered_at < FRESH_SECONDS
         if self._connection is not None and not is_fresh and _dropped(self._connection):
-            # The server was restarted, or lets idle connections go; nothing of ours was on its way.
+            # The server was restarted, or closes idle connections; no command of ours was in flight.
             self._drop_connection()
         if self._connection is None:
             self._connection = self._pool.get_connection()
-            # Before the first use: where another process loads them meanwhile, a later command of a caller's may find
-            # its script and an earlier one may not, and the earlier one is repeated behind it.
+            # Load scripts before the first use. If another process loaded them between two commands of a caller, the
+            # earlier one would fail with NOSCRIPT and be retried after the later one.
             if self._load_scripts:
                 self._ask(self._load_scripts)
             if self._greeting:

@@ -249,8 +249,8 @@ class Inbox:
     ) -> Finished:
         """Queue the replies and remove the event from the mailbox, in one step.
 
-        `transcript` is a JSON object for the events stream, `note` one for the thread; `stamps`: contact field → ms from
-        now; `behind`: the events of the burst that were handled with it.
+        `transcript` is a JSON object for the events stream, `note` one for the thread; `stamps`: contact field → ms
+        from now; `behind`: the events of the burst that were handled with it.
         """
         done = self._store.call(
             "finish",

@@ -1,7 +1,7 @@
-"""What we send: put, next, done, reap, settle, status, pause.
+"""The lanes of sends: put, next, done, reap, settle, status, pause.
 
-A record enters its customer's lane by `put`, is handed out by `next` when Meta's limits allow, and ends by `done`,
-by a status of Meta's, or by `settle`. The limits stand in the same scripts, because only there is one instant.
+A record enters its customer's lane by `put`, is granted by `next` when Meta's limits allow, and ends by `done`, by a
+status from Meta, or by `settle`. The scripts also check the limits, because a script is atomic.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ PutOutcome = Literal["queued", "scheduled", "replayed", "waiting"] | _PutRefusal
 
 
 class Priority(StrEnum):
-    """What a send is: an answer to a customer, a caller's message that is waited for, or one of many."""
+    """A send's priority: a reply to a customer, a single message for which the caller waits, or bulk."""
 
     REPLY = "reply"
     SINGLE = "single"
@@ -53,16 +53,20 @@ class Priority(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """A message that is to be sent. `body` is Meta's message object as JSON; times in ms.
+    """A message to send. `body` is Meta's message object as JSON; times in ms.
 
-    `address`: whom it goes to, one: only Meta says which addresses are one person's.
-    Replies and single messages go before bulk ones, which may wait for a reservation in the template quota. `opaque` is
-    the caller's own biz_opaque_callback_data, `tag` its label for lists; `fallback` a template's message object that is
-    sent instead when the service window turns out to be closed; `notify` the list of a web process that waits for the
-    result; `origin` names the message that a reply answers, as "reference@ms when received"; `send_at` (ms since 1970)
-    is when it may leave, and from when its `ttl` counts; `template` and `fallback_name` say which template the body and
-    the fallback are (`template_key`), `despite_stop` that it goes to who wants no marketing, too; `caller` is the API
-    key whose unsent bytes it counts among; `category` is Meta's Direct Send, which opens a customer as a template does.
+    Replies and single messages go before bulk ones, which may wait for a reservation in the template quota.
+
+    - `address`: the recipient's; one, because only Meta says which addresses are one person's
+    - `opaque`: the caller's biz_opaque_callback_data; `tag`: its label for lists
+    - `fallback`: a template's message object, sent instead if the service window turns out to be closed
+    - `notify`: the list of a web process that waits for the result
+    - `origin`: the message that a reply answers, as "reference@ms when received"
+    - `send_at` (ms since 1970): when it may leave, and when its `ttl` begins
+    - `template`, `fallback_name`: the `template_key` of body and fallback
+    - `despite_stop`: send marketing despite a STOP
+    - `caller`: the API key whose unsent bytes it counts for
+    - `category`: of Meta's Direct Send, which opens a conversation as a template does
     """
 
     id: str
@@ -86,7 +90,7 @@ class Send:
     category: str | None = None
 
     def spec(self) -> bytes:
-        """Return it as the step `put` takes it."""
+        """Return the `send` argument of the step `put`."""
         spec: dict[str, Any] = {
             "id": self.id,
             "n": self.number,
@@ -108,7 +112,7 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Idempotency:
-    """A caller's promise that this request is the same as an earlier one with the same key and fingerprint."""
+    """An idempotency key and the request's fingerprint; `wait_ms`: how long the caller waits for the result."""
 
     key: str
     fingerprint: str
@@ -116,9 +120,7 @@ class Idempotency:
 
 
 class PutResult(NamedTuple):
-    """What became of a put: `outcome`, the record's id, and for "quota" and "marketing_limit" the seconds until there
-    is room.
-    """
+    """Result of a put: `outcome`, the record's id, and for "quota" and "marketing_limit" the seconds to wait."""
 
     outcome: PutOutcome
     id: str
@@ -127,11 +129,11 @@ class PutResult(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SendOutcome:
-    """How a send ended, or that it is tried again after `delay` s ("held": because Meta paused its template).
+    """The outcome of an attempt to send. "retry": again after `delay` s; "held": so, because Meta paused its template.
 
-    `held`: why Meta holds what it accepted, "" where it does not (Meta's word, reference 3.5).
-    `meta_healthy`: whether this shows that Meta is well or unwell, None for neither; `never_left`: Meta got nothing.
-    See steps/done.lua.
+    `held`: why Meta holds an accepted message, "" where it does not (reference 3.5).
+    `meta_healthy`: whether the outcome shows that Meta is healthy or not, None for neither; `never_left`: Meta got
+    nothing. See steps/done.lua.
     """
 
     kind: Literal["accepted", "retry", "held", "failed", "unknown"]
@@ -157,14 +159,13 @@ class CallTiming:
 
     @property
     def ago_ms(self) -> int:
-        """How long ago it ended."""
         return max(0, int((time.monotonic() - self.ended) * 1000))
 
 
 @dataclass(frozen=True, slots=True)
 class OutcomeWritten:
-    """What `done` found: whether this was the claim's holder, the record's status now, ms since it was queued, and the
-    id of the template that is sent instead ("" none).
+    """Result of `done`: whether the claim was still held, the record's status, ms since it was queued, and the id of
+    the fallback template ("" none).
     """
 
     held_claim: bool
@@ -184,8 +185,8 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Outbox:
-    """The lanes of sends. `limits` by phone number id; unknown numbers have the defaults. `digests`: of addresses that
-    want no marketing; `marketing_per_week`: marketing templates that a customer may get in a week (0: any).
+    """The lanes of sends. `limits` by phone number id; unknown numbers have the defaults. `digests`: for the check of
+    STOPs; `marketing_per_week`: marketing templates that a customer may get in a week (0: no limit).
     """
 
     store: Store
@@ -198,7 +199,7 @@ class Outbox:
     marketing_per_week: int = 0
 
     def limits_of(self, number: str) -> Limits:
-        """The number's limits as configured; what Meta said since stands in the store and comes first."""
+        """The number's configured limits; limits from Meta are in the store and override them."""
         return self.limits.get(number, Limits())
 
     def put(
@@ -208,11 +209,11 @@ class Outbox:
         idempotency: Idempotency | None = None,
         opens: bool = False,
     ) -> PutResult:
-        """Queue a send. `opens`: it is a template, which needs a reservation in the template quota if no window is
-        open.
+        """Queue a send. `opens`: it is a template, which needs a reservation in the template quota unless the service
+        window is open.
 
         Raises:
-            StoreUnavailableError: it may or may not be queued; with an idempotency key it is safe to ask again.
+            StoreUnavailableError: it may or may not be queued; with an idempotency key it is safe to retry.
         """
         limits = self.limits_of(send.number)
         outcome, *rest = self.store.call_replicated(
@@ -237,17 +238,17 @@ class Outbox:
         return PutResult(what, text(rest[0]) if rest else "", 0.0)
 
     def has_idempotency_key(self, idempotency: Idempotency) -> bool:
-        """Whether something was put under this key before."""
+        """Whether a send was put with this key before."""
         return bool(self.store.do("EXISTS", idempotency.key))
 
     def caller_answered(self, idempotency: Idempotency) -> None:
-        """Remember that the caller of an idempotent request has its answer: a repeat is no longer told to wait."""
+        """Note that the caller of an idempotent request got its answer: a repeat no longer has to wait."""
         self.store.call("caller_answered", idempotency=idempotency.key)
 
     def next(self, number: str, consumer: str, counter: int, count: int, *, most_bulk: int | None = None) -> GrantBatch:
-        """Take up to `count` records that Meta's limits allow now; asked again with the same counter, the same ones.
+        """Take up to `count` records that Meta's limits allow now; a repeated call (same counter) returns the same.
 
-        `most_bulk`: so many of them may be bulk sends, None for any.
+        `most_bulk`: how many of them may be bulk sends, None for all.
         """
         limits = self.limits_of(number)
         asked = Moment.now()
@@ -268,7 +269,7 @@ class Outbox:
         )
         try:
             (answer,) = self.store.run([step], replicated=True)
-        except NotReplicatedError as error:  # a failover may forget the claims: what they are for must not leave
+        except NotReplicatedError as error:  # a failover may lose the claims, so their records must not be sent
             for executed in error.results:
                 for grant in read_grants(executed, asked).grants if isinstance(executed, list) else ():
                     self.done(number, grant, SendOutcome("retry", never_left=True))
@@ -276,7 +277,7 @@ class Outbox:
         return read_grants(answer, asked)
 
     def done(self, number: str, grant: Grant, outcome: SendOutcome, timing: CallTiming | None = None) -> OutcomeWritten:
-        """Write how a send ended; safe to repeat. `timing` of the call says when Meta counted the message."""
+        """Write the outcome of a send; safe to repeat. `timing` of the call says when Meta counted the message."""
         details: dict[str, Any] = {
             "delay_ms": int(outcome.delay * 1000),
             "meta_healthy": outcome.meta_healthy,
@@ -314,9 +315,9 @@ class Outbox:
         return OutcomeWritten(held == 1, text(status), int(waited), text(fallback_id))
 
     def apply_status(self, status: MessageStatus, at_ms: int) -> Command:
-        """The command that applies a status of Meta's. Result: [word, id, ms since accepted (-1 unknown), type, and
-        perhaps the category and type of a price that was counted, with a tab between]. The word: b"applied", b"late"
-        (history only), b"told" (no step: a payment's, or one that is new), b"duplicate" or b"foreign" (not ours).
+        """Return the command that applies a status from Meta. Result: [outcome, id, ms since accepted (-1 unknown),
+        type, and perhaps category and type of a counted price, joined by a tab]. Outcome: b"applied", b"late" (history
+        only), b"told" (without a rank: a payment's, or a new one), b"duplicate" or b"foreign" (not ours).
         """
         number, wamid, pricing = status.phone_number_id, status.id, status.pricing
         if pricing is not None and not fits(pricing, KEPT_BYTES):
@@ -343,12 +344,12 @@ class Outbox:
         )
 
     def reap(self) -> list[str]:
-        """Claims that ran out: their sends are unknown from now on. Returns the records' ids."""
+        """End expired claims, whose sends become unknown; return the records' ids."""
         settle_ms = int(self.settle_seconds * 1000)
         return [text(id_) for id_ in self.store.call("reap", settle_ms=settle_ms, retention=self.retention_seconds)]
 
     def settle(self) -> list[tuple[str, str]]:
-        """Judges unknown sends whose time has come; returns (id, "failed" or "resent")."""
+        """Decide unknown sends that are due; return (id, "failed" or "resent")."""
         flat = self.store.call(
             "settle",
             settle_ms=int(self.settle_seconds * 1000),
@@ -358,21 +359,21 @@ class Outbox:
         return [(text(flat[i]), text(flat[i + 1])) for i in range(0, len(flat), 2)]
 
     def pause(self, number: str, reason: str, *, at_least: float = 0.0, record: str = "") -> float:
-        """Pauses a number for all processes; returns for how long (s) from now on, 0 when this changed nothing."""
+        """Pause a number for all processes; return for how long (s) from now, 0 when nothing changed."""
         at_least_ms = int(at_least * 1000)
         ms = self.store.call("pause", number=number, reason=reason, at_least_ms=at_least_ms, id=record)
         return float(ms) / 1000
 
     def resume(self, number: str) -> bool:
-        """Ends a number's pause by hand."""
+        """End a number's pause; return whether there was one."""
         return bool(self.store.call("resume", number=number) == 1)
 
     def slow_down(self, number: str) -> int:
-        """Lower the number's pace, because Meta said that it is too fast; return it (a second)."""
+        """Lower the number's pace after Meta's rate limit error; return the new one (messages a second)."""
         return int(self.store.call("slow_down", number=number, throughput=self.limits_of(number).throughput))
 
     def reserve_spare(self, number: str) -> bool:
-        """Whether a read mark or a typing indicator may go out now; it counts as sent."""
+        """Reserve throughput for a read mark or a typing indicator; return whether it may be sent now."""
         return bool(self.store.call("reserve_spare", number=number, throughput=self.limits_of(number).throughput) == 1)
 
     def wait_for_work(self, number: str, seconds: float) -> None:
@@ -380,5 +381,5 @@ class Outbox:
         self.store.wait_for(self.store.keys.wake_out(number), seconds)
 
     def webhook_rejected(self) -> Command:
-        """Remember that a webhook of ours was rejected, or a web process started: silence proves less since then."""
+        """Note that a webhook was rejected or a web process started, so statuses may have been missed."""
         return self.store.step("webhook_rejected", seconds=SEEN_SECONDS)

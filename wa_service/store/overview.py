@@ -1,4 +1,4 @@
-"""What an operator asks of the store: how much waits, what is left of the limits, is it durable, is it full."""
+"""The store's state for operators: queue depths, remaining limits, durability, memory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from wa_service.store.outbox import Outbox
 from wa_service.store.subscriptions import State, Subscriptions
 
 FULL_SHARE = 0.85
-# From here on history makes room, so that it alone never fills the server.
+# From this share on, history is deleted, so that it never fills the server.
 CROWDED_SHARE = 0.8
 _SECOND_MS = 1010
 HEARTBEAT_MS = 15_000
@@ -41,9 +41,8 @@ class NumberState:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """Everything whose truth is in the store, at one moment. Depths count conversations, ages are in seconds;
-    `workers` are the worker processes that said so within 15 s. Of a paused subscription nobody is late: its lag stands
-    apart, in `push_paused_lag_seconds`.
+    """The store's state at one moment. Depths count conversations, ages are in seconds; `workers` are the worker
+    processes with a heartbeat within 15 s. Paused subscriptions are in `push_paused_lag_seconds` only.
     """
 
     depth: Mapping[str, int]
@@ -57,7 +56,7 @@ class Overview:
     push_paused_lag_seconds: Mapping[str, float] = field(default_factory=dict)
 
     def samples(self) -> Mapping[str, Mapping[str, float]]:
-        """The series that a scrape reads from the store, amounts by label (`observability/metrics.py` names them)."""
+        """The metrics that a scrape reads from the store: value by label (see `observability/metrics.py`)."""
         depth, oldest = self.depth, self.oldest_seconds
         throughput = min((state.throughput_remaining for state in self.numbers.values()), default=0)
         return {
@@ -85,7 +84,7 @@ class Overview:
 
 
 class Observer:
-    """Reads the state of the store. Raises `StoreUnavailableError`."""
+    """Read the store's state. Raises `StoreUnavailableError`."""
 
     def __init__(self, store: Store, outbox: Outbox, numbers: Sequence[str]) -> None:
         self._store = store
@@ -94,7 +93,7 @@ class Observer:
         self._subscriptions = Subscriptions(store)
 
     def overview(self) -> Overview:
-        """The state now, in two round trips."""
+        """Return the state now, in a few round trips."""
         limits = self._outbox.limits_of(self._numbers[0])
         keys = self._store.keys
         wall, now = self._store.call("read_clock")
@@ -162,7 +161,7 @@ class Observer:
         )
 
     def durability(self) -> list[str]:
-        """One sentence for each setting of the server with which acknowledged messages could be lost."""
+        """Return one sentence for each server setting that risks the loss of acknowledged messages."""
         info = self._info("server", "persistence", "replication", "memory")
         problems = []
         version = info.get("valkey_version") or info.get("redis_version", "0.0")
@@ -180,7 +179,7 @@ class Observer:
         return problems
 
     def cautions(self) -> list[str]:
-        """Return one sentence for each setting with which the server may be away, though nothing is lost."""
+        """Return one sentence for each server setting that risks an outage without loss."""
         if self._info("memory").get("maxmemory") == "0":
             return ["maxmemory is 0, so nothing is refused before the kernel ends the server: set a limit."]
         return []
@@ -188,7 +187,7 @@ class Observer:
     def _sync_problems(self) -> list[str]:
         try:
             found = fields(self._store.do("CONFIG", "GET", "*appendfsync*"))
-        except StoreUnavailableError:  # a managed server may keep its configuration to itself
+        except StoreUnavailableError:  # a managed server may not allow CONFIG
             return []
         sync, while_rewriting = found.get("appendfsync"), found.get("no-appendfsync-on-rewrite")
         if sync == "no":
@@ -198,13 +197,13 @@ class Observer:
         return []
 
     def clock_skew(self) -> float:
-        """Seconds by which the server's clock is ahead of ours."""
+        """Return by how many seconds the server's clock is ahead of ours."""
         before = time.time()
         now = self._now() / 1000
         return now - (before + time.time()) / 2
 
     def info(self) -> dict[str, str]:
-        """INFO of the server."""
+        """Return the server's INFO."""
         return self._info("server", "persistence", "replication", "memory", "clients")
 
     def _info(self, *sections: str) -> dict[str, str]:
@@ -236,7 +235,7 @@ class Observer:
 
 
 class MemoryWatch:
-    """Whether the server's memory is nearly full; asked at most once a second, and only when somebody wants to know."""
+    """Whether the server's memory is nearly full; read on demand, at most once a second."""
 
     def __init__(self, store: Store, share: float = FULL_SHARE) -> None:
         self._store = store
@@ -246,10 +245,10 @@ class MemoryWatch:
         self._mutex = threading.Lock()
 
     def full(self) -> bool:
-        """Whether new work must be refused so that the workers keep room to finish. Raises `StoreUnavailableError`."""
+        """Whether to refuse new work, so that workers have memory to finish. Raises `StoreUnavailableError`."""
         if time.monotonic() - self._asked < 1.0:
             return self._full
-        # Who comes meanwhile waits for the answer: what was true when anybody last asked may be long ago.
+        # Concurrent callers wait for the new answer, because the last one may be old.
         with self._mutex:
             if time.monotonic() - self._asked >= 1.0:
                 self._full = self._ask()

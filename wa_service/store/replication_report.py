@@ -1,4 +1,4 @@
-"""Replication of the store: how many replicas follow the primary, their lag, and whether each has an append-only file."""
+"""Replication of the store: how many replicas follow the primary, their lag, and whether they have files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a web process learns that a record has its result: one list, one waiting loop for each process."""
+"""Wait in a web process until a record has its result: one list and one waiting loop for each process."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from wa_service.store.flusher import StoreUnavailableError
 
 
 class ResultWaiters:
-    """Wait for records on behalf of many requests; the loop runs only while somebody waits."""
+    """Wait for records on behalf of many requests; the loop runs only while there are waiters."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -21,7 +21,7 @@ class ResultWaiters:
         self._running = False
 
     def register(self, record_id: str) -> threading.Event:
-        """Register before the record is put; then `wait`. The event is set when the record has its result."""
+        """Register a waiter, before the record is put. The event is set when the record has its result."""
         event = threading.Event()
         with self._mutex:
             self._waiting[record_id] = event
@@ -32,7 +32,7 @@ class ResultWaiters:
         return event
 
     def wait(self, record_id: str, event: threading.Event, seconds: float) -> bool:
-        """Wait at most `seconds` for the result, and cancel; return whether it came."""
+        """Wait at most `seconds` for the result, then cancel; return whether it arrived."""
         try:
             return event.wait(seconds)
         finally:

@@ -1,4 +1,4 @@
-"""Repeat a write until the store has it: for what is worth the wait and safe to repeat."""
+"""Retry a write until the store has it; for writes that are safe to repeat."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import TypeVar
 
 from wa_service.store.flusher import StoreUnavailableError
 
-# A store that refuses but is there (a script of somebody's keeps it busy, a right is missing) is "back" at once.
+# A store that answers with a refusal (busy with a script, a missing permission) counts as back at once.
 BETWEEN_TRIES = 0.2
 
 T = TypeVar("T")
 
 
 def retry_until_stored(write: Callable[[], T], wait_for_store: Callable[[float], bool], seconds: float) -> T:
-    """Return what `write` returns, repeated once the store is back, for at most `seconds` in all.
+    """Call `write`, and retry whenever the store is back, for at most `seconds` in total; return its result.
 
-    `wait_for_store` waits at most so many seconds and says whether the store is back.
+    `wait_for_store` waits at most so many seconds and returns whether the store is back.
 
     Raises:
-        StoreUnavailableError: it was not done in that time.
+        StoreUnavailableError: it did not succeed in that time.
     """
     until = time.monotonic() + seconds
     while True:

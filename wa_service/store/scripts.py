@@ -1,14 +1,14 @@
-"""The steps' Lua sources, and their arguments by name.
+"""Load the steps' Lua sources, with named arguments.
 
 A step is one file in `steps/`. Its header is code:
 
     -- args: conversation token lease_ms:number replies:json...
     -- include: clock wake
 
-`args` names the arguments: as they come (text), `:number`, `:flag` (a boolean) or `:json` (decoded); `...` after the
-last one makes it a list of any length. What unpacks them is written here, in front of the step. `include` names the
-fragments in `steps/shared/` that stand before it; their functions that the step does not use are left out. Both know
-`prefix`, the key prefix: it is `KEYS[1]`, and every key's name is built from it.
+`args` names the arguments: text, `:number`, `:flag` (a boolean) or `:json` (decoded); `...` makes the last one a list
+of any length. The loader writes the code that unpacks them. `include` names fragments in `steps/shared/` that are
+inserted before the step, without the functions that the step does not use. `prefix` is the key prefix `KEYS[1]`, from
+which all key names are built.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from hashlib import sha1
 from pathlib import Path
 
 Value = str | bytes | int | float | list[bytes] | tuple[str, ...]
-"""An argument; a list or tuple only for the one that takes any number of values."""
+"""An argument; a list or tuple only for the last one of a step with `...`."""
 
 _FOLDER = Path(__file__).parent / "steps"
 _ARGS = re.compile(r"^-- args: (.+)$", re.MULTILINE)
 _INCLUDE = re.compile(r"^-- include: (.+)$", re.MULTILINE)
-# A function of a fragment, on one line or down to the `end` at the margin.
+# A function of a fragment: one line, or up to an `end` without indentation.
 _FUNCTION = re.compile(r"^local function (\w+)\((?:[^\n]* end$|.*?^end$)", re.MULTILINE | re.DOTALL)
 _COMMENT = re.compile(r"^ *--.*$", re.MULTILINE)
 _TAIL = "..."
@@ -34,7 +34,7 @@ _DECODED = {"": "{}", "number": "tonumber({})", "flag": "({} == '1')", "json": "
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A step's source as the server gets it, its SHA-1, and its arguments' names; `tail` takes any number of values."""
+    """A step's source as the server gets it, its SHA-1, and its arguments' names; `tail` is the one with `...`."""
 
     source: str
     sha: str
@@ -42,10 +42,10 @@ class Step:
     tail: str | None
 
     def values(self, given: Mapping[str, Value]) -> list[str | bytes | int | float]:
-        """The arguments in the script's order.
+        """Return the arguments in the script's order.
 
         Raises:
-            TypeError: one is missing, or is none of this step's.
+            TypeError: one is missing or unknown.
         """
         count = len(self.arguments) + (self.tail is not None)
         try:
@@ -60,10 +60,10 @@ class Step:
 
 
 def load_scripts(folder: Path = _FOLDER) -> dict[str, Step]:
-    """Each step by name.
+    """Load each step by name.
 
     Raises:
-        ValueError: a step's header is not as it must be.
+        KeyError: a step's header names an unknown fragment or argument type.
     """
     shared = {path.stem: path.read_text("utf-8") for path in (folder / "shared").glob("*.lua")}
     return {path.stem: _load(path.read_text("utf-8"), shared) for path in sorted(folder.glob("*.lua"))}
@@ -88,8 +88,8 @@ def _load(step: str, shared: Mapping[str, str]) -> Step:
 def _used_by(step: str, fragments: str) -> str:
     """Return the fragments without the functions that the step does not use.
 
-    Lua makes every function of a script anew at each call, which took half the time of a step that includes many.
-    A function sees only those before it, so that one pass from the end finds all that are used.
+    Each call of a script creates all its functions, which took half the time of a step with many fragments. A function
+    sees only the functions before it, so one pass from the end finds all that are used.
     """
     used, kept, end = _names(step), "", len(fragments)
     for function in reversed(list(_FUNCTION.finditer(fragments))):

@@ -1,7 +1,7 @@
-"""Where the store is: one server, the primary that Sentinels name, or the node of a cluster that owns the tag's slot.
+"""The store's address: one server, the primary that Sentinels name, or the cluster node that owns the tag's slot.
 
-redis-py's pool for Sentinel asks for the primary's address at each new connection. A cluster is met in the same way:
-all keys of a tag are in one slot, so its owner is the primary to ask for.
+redis-py's Sentinel pool looks up the primary at each new connection. A cluster uses the same pool: all keys of a tag
+are in one slot, so the slot's owner is the primary.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from redis.sentinel import MasterNotFoundError, Sentinel, SentinelConnectionPool
 Form = Literal["single", "sentinel", "cluster"]
 
 SOCKET_SECONDS = 2.0
-# Whoever only says where the primary is, and does not say it soon, is passed over.
+# Timeout of a Sentinel or node that is asked for the primary; then the next one is asked.
 ASK_SECONDS = 0.5
 _SENTINEL_PORT = 26379
 _SERVER_PORT = 6379
@@ -30,7 +30,7 @@ _SERVER_PORT = 6379
 
 @dataclass(frozen=True, slots=True)
 class ServerAddress:
-    """What `REDIS_URL` says. `hosts`: of Sentinels or of a cluster's nodes; `options`: redis-py's, of a connection."""
+    """A parsed `REDIS_URL`. `hosts`: of Sentinels or cluster nodes; `options`: of a redis-py connection."""
 
     form: Form
     hosts: tuple[tuple[str, int], ...]
@@ -48,7 +48,7 @@ def parse_address(url: str) -> ServerAddress:
     """Read `REDIS_URL`: redis://, rediss://, unix://, redis+sentinel://h:p,h:p/service[/db], redis+cluster://h:p,h:p.
 
     Raises:
-        ValueError: it cannot be read; the text quotes nothing of it.
+        ValueError: it cannot be read; the text does not quote it, because it may contain a password.
     """
     scheme, _, rest = url.partition("://")
     base, _, kind = scheme.partition("+")
@@ -82,7 +82,7 @@ def _host(text: str, port: int) -> tuple[str, int]:
 
 
 def open_client(address: ServerAddress, key: str, connections: int, *, sentinel_password: str = "") -> redis.Redis:
-    """Make a client of the primary that holds `key`, with a bounded pool; connects at first use."""
+    """Return a client of the primary that has `key`, with a bounded pool; it connects at first use."""
     options: dict[str, Any] = {
         **address.options,
         "retry": Retry(NoBackoff(), 0),
@@ -110,7 +110,7 @@ def open_client(address: ServerAddress, key: str, connections: int, *, sentinel_
 
 
 def _asking(address: ServerAddress, login: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of connections to those who say where the primary is."""
+    """The options of connections to Sentinels, or to nodes that are asked for the slot's owner."""
     return {
         **{name: value for name, value in address.options.items() if name.startswith("ssl_")},
         **login,
@@ -123,7 +123,7 @@ def _asking(address: ServerAddress, login: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class SlotOwner:
-    """Says which node of a cluster owns a key's slot; stands where redis-py's pool has its `Sentinel`."""
+    """Finds the cluster node that owns a key's slot; it replaces `Sentinel` in redis-py's pool."""
 
     def __init__(self, seeds: tuple[tuple[str, int], ...], key: str, options: Mapping[str, Any]) -> None:
         self._slot = key_slot(key.encode())
@@ -133,7 +133,7 @@ class SlotOwner:
         self._moved_to: tuple[str, int] | None = None
 
     def move_to(self, node: tuple[str, int]) -> None:
-        """Take a node's word that another one owns the slot now: what the others know may be older."""
+        """Connect to this node next time, which a `MOVED` names: other nodes may have older information."""
         self._moved_to = node
 
     def discover_master(self, _: str) -> tuple[str, int]:
@@ -145,7 +145,7 @@ class SlotOwner:
         if self._moved_to is not None:
             node, self._moved_to = self._moved_to, None
             return node
-        # Another one first each time: a node that is cut off from the others answers with what was true before.
+        # Ask another node first each time: one that is partitioned answers with outdated slots.
         self._nodes = [*self._nodes[1:], self._nodes[0]]
         for asked in dict.fromkeys([*self._nodes, *self._seeds]):
             try:
@@ -160,7 +160,7 @@ class SlotOwner:
     def _owner(self, ranges: Any, asked: tuple[str, int]) -> tuple[str, int] | None:
         owner, nodes = None, []
         for first, last, *servers in ranges:
-            # A node that does not know its own name is where it was asked.
+            # A node that does not know its own host name is reached under the one that was used.
             named = [(host.decode() if host else asked[0], port) for host, port, *_ in servers]
             nodes += named
             if first <= self._slot <= last:
@@ -171,16 +171,16 @@ class SlotOwner:
 
 
 class SlotConnection(SentinelManagedConnection):
-    """A connection to the owner of the slot; hears from it who owns the slot since."""
+    """A connection to the slot's owner, which follows `MOVED`."""
 
     def send_packed_command(self, command: Any, check_health: bool = True) -> None:
-        """Send a command; where the connection was let go, to who owns the slot now, not to who owned it then."""
+        """Send a command; if disconnected, connect to the current owner of the slot first."""
         if not self.is_connected:
             self.connect()  # type: ignore[no-untyped-call]  # as it is
         super().send_packed_command(command, check_health=check_health)  # type: ignore[no-untyped-call]  # as it is
 
     def read_response(self, *arguments: Any, **named: Any) -> Any:
-        """Read an answer, and remember where a `MOVED` points."""
+        """Read an answer; note the target of a `MOVED`."""
         try:
             return super().read_response(*arguments, **named)
         except MovedError as moved:

@@ -1,4 +1,4 @@
-"""What is kept of a status of Meta's: its place on the ladder, Meta's reason, and what of a send that is not ours."""
+"""The stored forms of Meta's statuses: the status key, the event, Meta's error, and foreign statuses."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _NOT_A_LETTER = re.compile("[^a-z]")
 
 
 def status_key(not_message: str, status: str) -> str:
-    """Return a status as the record has it: a step of the ladder, else a short word that cannot be one."""
+    """Return a status as the record has it: one with a rank, else a short word that cannot be one."""
     if not not_message and status in RANKS:
         return status
     return f"{not_message or 'other'}_{_NOT_A_LETTER.sub('_', status[:LONGEST_WORD].lower())}"
 
 
 def status_event(status: MessageStatus, at_ms: int, failure: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return what the events stream has of a status; `failure` as `failure_of` gives it.
+    """Return a status for the events stream; `failure` as returned by `failure_of`.
 
-    Meta's own objects are what subscribers in Meta's form are sent; `push/event_form.py` reads the rest out of them.
+    Subscribers in Meta's form get Meta's objects as they are; `push/event_form.py` reads the other form from them.
     """
     event: dict[str, Any] = {"status": status.status[:LONGEST_WORD], "time": at_ms, "error": failure}
     if status.participant:
@@ -41,9 +41,9 @@ def status_event(status: MessageStatus, at_ms: int, failure: Mapping[str, Any] |
 
 
 def foreign_status(status: MessageStatus, at_ms: int) -> dict[str, Any]:
-    """A status of a send that is not ours, as it is kept: with nothing that tells the customer.
+    """Return a foreign status as it is stored, without anything that identifies the customer.
 
-    It may be the late status of a send to somebody who is forgotten; a wamid holds the number, its digest does not.
+    It may be a late status of a send to an erased person; a wamid contains the number, its digest does not.
     """
     return {
         "mark": mark(status.phone_number_id, status.id).hex(),
@@ -54,7 +54,7 @@ def foreign_status(status: MessageStatus, at_ms: int) -> dict[str, Any]:
 
 
 def failure_of(error: WhatsAppError) -> dict[str, Any]:
-    """Meta's reason for a failed status, in the record's form."""
+    """Return Meta's error of a failed status, in the record's form."""
     return {
         "reason": error.group,
         "code": error.code,
@@ -70,7 +70,7 @@ def _sentence(text: str) -> str | None:
 
 
 def country_charged(status: MessageStatus) -> str:
-    """Return the customer's country where the status may be what Meta charges for, else ""."""
+    """Return the customer's country if Meta may charge for the status, else ""."""
     if status.status not in _CHARGED:
         return ""
     return next(filter(None, map(country_of, status.addresses)), "")

@@ -1,4 +1,4 @@
-"""Who wants no marketing: said by words, by Meta, by its refusal of a send, by REST or by an import."""
+"""STOP and START: from stop words, from Meta, from its refusal of a send, from REST or from an import."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _AT_ONCE = 100
 
 @dataclass(frozen=True, slots=True)
 class StopState:
-    """Since when (ms since 1970) a customer wants no marketing, and by what they said so."""
+    """Since when (ms since 1970) a customer wants no marketing, and the source of the STOP."""
 
     marketing: int
     by: str
@@ -28,7 +28,7 @@ class StopState:
 
 @dataclass(frozen=True, slots=True)
 class Stops:
-    """The customers of `numbers`; a STOP to one of them holds for all. Raises `StoreUnavailableError`."""
+    """STOPs of customers of `numbers`; a STOP to one number holds for all. Raises `StoreUnavailableError`."""
 
     store: Store
     digests: StopDigests
@@ -36,9 +36,9 @@ class Stops:
     retention_seconds: int
 
     def commands(self, who: Identity, *, stop: bool, by: StopSource, at_ms: int = 0) -> list[Command]:
-        """Return the commands, one for each number, that stop or start a person; each results in 1 or 0: no change.
+        """Return the commands, one for each number, that store a person's STOP or START; result: 1, or 0 for no change.
 
-        `at_ms`: when they said so by Meta's time (0: it tells none, and the word holds from now on).
+        `at_ms`: Meta's time (0: none; it holds from now on).
         """
         digests = self.digests.of((*who.numbers, *who.user_ids))
         argument = orjson.dumps(who.as_argument(0))
@@ -57,7 +57,7 @@ class Stops:
         ]
 
     def apply(self, address: str, *, stop: bool, by: StopSource) -> bool:
-        """Stop or start whoever has an address; return whether that changed anything."""
+        """Store a STOP or START for an address; return whether that changed anything."""
         return any(self.store.run(self.commands(identity_of_address(as_stored(address)), stop=stop, by=by)))
 
     def add(self, addresses: Iterable[str]) -> None:
@@ -71,7 +71,7 @@ class Stops:
         )
 
     def find(self, address: str) -> StopState | None:
-        """Return what is known of the address, None where marketing is welcome."""
+        """Return the STOP of an address, None if there is none."""
         address = as_stored(address)
         keys = self.store.keys
         aliases = [keys.alias(number, spelling) for number in self.numbers for spelling in spellings(address)]
@@ -81,7 +81,7 @@ class Stops:
         return StopState(int(said[0]), text(said[1])) if said else None
 
     def write_digests(self) -> None:
-        """Write down, for all addresses of a contact, what it says, so that it outlives the contact; once a second."""
+        """Write the STOPs of contacts under digests of their addresses, to outlive the contacts; once a second."""
         self.digests.remember_key()
         unwritten = self.store.keys.of("stops_unwritten")
         for c in self.store.do("SRANDMEMBER", unwritten, _AT_ONCE):

@@ -1,4 +1,4 @@
-"""A received event in its stored form: written and read, and what a step must know of the message in it."""
+"""The stored form of a received event: write it, read it, and what the steps need to know of its message."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from wa_service.whatsapp.webhooks.identity import identity_of_message
 
 FORM = 2
 UNAVAILABLE_CODE = 131060
-# What a customer often writes several of, and what is asked at once and takes along what was written before it.
+# Types of which customers often send several in a row, and types that end a burst.
 _WAITS_FOR_MORE = frozenset({"text", "image", "video", "document", "sticker"})
-_TAKES_ALONG = frozenset({"audio", "button", "contacts", "interactive", "location", "order"})
+_ENDS_BURST = frozenset({"audio", "button", "contacts", "interactive", "location", "order"})
 _SENDER = ("from", "from_user_id", "from_parent_user_id", "group_id", "timestamp")
 
 
 @dataclass(frozen=True, slots=True)
 class StoredEvent:
-    """A received event as it waits: the piece of the webhook, and when we answered it (ms).
+    """A received event: the piece of the webhook, and when we received it (ms).
 
-    `stale`: it was too old to be answered when it came; `replayed`: it was a dead letter.
+    `stale`: it was too old to be answered when it arrived; `replayed`: it was a dead letter.
     """
 
     piece: Piece
@@ -34,7 +34,7 @@ class StoredEvent:
 
     @property
     def reference(self) -> str:
-        """The id that ties webhook, handling, send and status in the logs: a digest, for a wamid holds the number."""
+        """The id that correlates webhook, handling, send and status in the logs: a digest, without the number."""
         return reference(self.piece.phone_number_id, self.piece.id)
 
 
@@ -46,7 +46,7 @@ def reference(number: str, message_id: str) -> str:
 def write_event(piece: Piece, received_ms: int, *, stale: bool = False, debounced: bool = False) -> bytes:
     """A piece as it is stored (form 2).
 
-    `stale`: it came too late to be answered; `debounced`: it says at its front what it is to a burst, for the steps.
+    `stale`: it arrived too late to be answered; `debounced`: write its role in a burst as the first field.
     """
     role = _burst_role(piece) if debounced else 0
     event = {
@@ -69,20 +69,20 @@ def write_event(piece: Piece, received_ms: int, *, stale: bool = False, debounce
         event["s"] = True
     try:
         return write(event)
-    except TypeError:  # nested too deeply: what can be read of it is kept
+    except TypeError:  # nested too deeply: store the short values
         return orjson.dumps(event | {"p": None, "m": shallow(piece.raw)})
 
 
 def _burst_role(piece: Piece) -> int:
-    """1 where more may follow that belongs to it, 2 where it is due at once, 0 where it stands for itself."""
+    """1: it waits for more; 2: it ends the burst; 0: it is handled alone."""
     type_ = piece.raw.get("type")
     if "group_id" in piece.raw or not isinstance(type_, str):
         return 0
-    return 1 if type_ in _WAITS_FOR_MORE else 2 if type_ in _TAKES_ALONG else 0
+    return 1 if type_ in _WAITS_FOR_MORE else 2 if type_ in _ENDS_BURST else 0
 
 
 def is_unavailable(piece: Piece) -> bool:
-    """Whether Meta could not hand the message over yet and may deliver it under the same id later (code 131060)."""
+    """Whether the content is not available yet, and Meta may deliver it later under the same id (code 131060)."""
     errors = piece.raw.get("errors")
     return (
         piece.raw.get("type") == "unsupported"
@@ -108,24 +108,24 @@ def changed_message(piece: Piece) -> tuple[str, Piece | None]:
 
 
 def who_wrote(piece: Piece) -> bytes:
-    """Whom a message is from, as the steps take it."""
+    """A message's sender, as the steps' `who` argument."""
     return orjson.dumps(identity_of_message(piece.raw, piece.contact).as_argument(piece.timestamp))
 
 
 class UnreadableEventError(Exception):
-    """A stored event that is in none of our forms; its text is a sentence without anything personal."""
+    """A stored event in an unknown form; the text contains no personal data."""
 
 
 class NewerFormError(UnreadableEventError):
-    """A stored event of a later version: whoever stored it can read it, we cannot."""
+    """A stored event of a later version of this program."""
 
 
 def read_event(member: bytes) -> StoredEvent:
-    """The event in a stored form: this one, or the one before it (1: the same under long names, without `reason`).
+    """Read an event in this form or in form 1 (the same with long names, without `reason`).
 
     Raises:
         NewerFormError: a later version of this program stored it.
-        UnreadableEventError: nobody can read it.
+        UnreadableEventError: its form is unknown.
     """
     try:
         data: dict[str, Any] = orjson.loads(member)

@@ -1,4 +1,4 @@
-"""Whose a tag is: the phone numbers of one service, and those of before whose sends may still wait."""
+"""The phone numbers that a tag belongs to, and former ones whose sends may still wait."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from wa_service.store.client import Store, text
 
 
 class TagTakenError(Exception):
-    """Another service works under this tag; the text says what to do."""
+    """Another service uses this tag; the text says what to do."""
 
     def __init__(self, numbers: Sequence[str]) -> None:
         super().__init__(
             f"WA_STORE_TAG is that of another service on this Redis, with the numbers {', '.join(sorted(numbers))}: "
-            "give this one a tag of its own, or keep one of those numbers until their work is done."
+            "set another tag for this one, or keep one of those numbers until their work is done."
         )
 
 
 class TagNumbers:
-    """The numbers that a store's tag is bound to. Raises `StoreUnavailableError`."""
+    """The numbers to which a store's tag is bound. Raises `StoreUnavailableError`."""
 
     def __init__(self, store: Store, *, retention_seconds: int) -> None:
         self._store = store
@@ -28,15 +28,15 @@ class TagNumbers:
         """Bind the tag to a service's numbers.
 
         Raises:
-            TagTakenError: it is bound to others, whose service works under it.
+            TagTakenError: it is bound to other numbers, whose service is still at work.
         """
         if bound := self._store.call("bind_numbers", numbers=tuple(numbers)):
             raise TagTakenError([text(number) for number in bound])
 
     def former(self) -> list[str]:
-        """Return numbers that are no longer the service's, and of which sends may still wait."""
+        """Return former numbers of which sends may still wait."""
         return sorted(text(number) for number in self._store.do("SMEMBERS", self._store.keys.of("former_numbers")))
 
     def expire_former(self) -> list[str]:
-        """Fail sends of former numbers whose time is over; return the records' ids."""
+        """Fail expired sends of former numbers; return the records' ids."""
         return [text(id_) for id_ in self._store.call("expire_former", retention=self._retention)]

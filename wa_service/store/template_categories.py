@@ -1,4 +1,4 @@
-"""The category of each template, as Meta tells it: the steps that send look there whether one is marketing."""
+"""The category of each template, from Meta; the sending steps read whether one is marketing."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class TemplateCategories:
     waba: str
 
     def note(self, definitions: Iterable[Mapping[str, Any]]) -> None:
-        """Remember the categories of a template list; what is known is not written again.
+        """Store the categories of a template list, as far as they changed.
 
         Raises:
-            StoreUnavailableError: it may or may not be remembered.
+            StoreUnavailableError: they may or may not be stored.
         """
         key = self.store.keys.categories(self.waba)
         known = fields(self.store.do("HGETALL", key))
@@ -36,5 +36,5 @@ class TemplateCategories:
             self.store.do("HSET", key, *(part for pair in changed.items() for part in pair))
 
     def change(self, name: str, language: str, category: str) -> Command:
-        """The command that remembers one template's new category."""
+        """Return the command that stores one template's new category."""
         return ("HSET", self.store.keys.categories(self.waba), template_key(name, language), category)

@@ -1,4 +1,4 @@
-"""Templates that Meta paused: their sends are held, and leave when the template may be sent again."""
+"""Templates that Meta paused: their sends are held until the template may be sent again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from wa_service.store.keys import template_key
 
 FIRST_PAUSE: Final = 10_800.0
 SECOND_PAUSE: Final = 21_600.0
-"""Seconds for which Meta pauses a template the first and the second time; the third time it disables it (3.4)."""
+"""Seconds of Meta's first and second pause of a template; the third time it disables the template (3.4)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,16 +24,16 @@ class TemplatePauses:
     numbers: Sequence[str]
 
     def hold(self, name: str, language: str, seconds: float) -> Command:
-        """The command that holds what is sent of a template for so long, at least. Result: 1."""
+        """Return the command that holds a template's sends for at least `seconds`. Result: 1."""
         template = template_key(name, language)
         return self.store.step("hold_template", waba=self.waba, template=template, pause_ms=int(seconds * 1000))
 
     def release(self, name: str, language: str) -> Command:
-        """The command that tries a template again: Meta says what is true of it. Result: how many sends waited."""
+        """Return the command that releases a template's held sends. Result: how many."""
         return self._release(template_key(name, language))
 
     def note(self, definitions: Iterable[Mapping[str, Any]]) -> int:
-        """Release what a template list calls approved although it was paused; return how many sends waited.
+        """Release the held sends of paused templates that a template list says are approved; return how many.
 
         Raises:
             StoreUnavailableError: they may or may not be released.
