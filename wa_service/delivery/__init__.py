@@ -1,1 +1,1 @@
-"""How a message leaves."""
+"""Delivery of messages to Meta."""

@@ -1,6 +1,6 @@
-"""The circuit breaker of one number's calls to Meta: it counts in this process, its opening pauses the number for all.
+"""The circuit breaker of one number's calls to Meta. It is local to a process; when it opens, the number is paused.
 
-The pause in the store grants one probe; this breaker reopens soon enough never to stand in its way.
+The pause in the store grants one probe at a time; this breaker is half-open again before a probe is granted.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from wa_service.whatsapp.errors import (
 
 FAILURES = 5
 REOPEN_SECONDS = 1.0
-# Meta itself is unwell; everything else it says is an answer.
+# Only these count as failures of Meta's; any other error is a regular answer.
 _META_UNWELL = (WhatsAppConnectionError, WhatsAppOutcomeUnknownError, WhatsAppServerError)
 
 
 class MetaBreaker:
-    """Guards the calls to Meta for one number, or for management.
+    """Guard the calls to Meta for one number, or for management.
 
-    `on_open` runs in the failing call, so it may not raise.
+    `on_open` runs in the failing call, so it must not raise.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class MetaBreaker:
         """Run one call to Meta in the block.
 
         Raises:
-            WhatsAppCircuitOpenError: nothing was tried.
+            WhatsAppCircuitOpenError: the breaker is open; no call was made.
         """
         try:
             with self._breaker.calling():
@@ -53,7 +53,6 @@ class MetaBreaker:
 
     @property
     def is_open(self) -> bool:
-        """Whether calls fail at once now."""
         return self._breaker.is_open
 
 

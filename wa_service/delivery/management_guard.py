@@ -1,4 +1,4 @@
-"""Management calls (templates, profile, nodes, media): a breaker of their own, and no rush near Meta's limit."""
+"""Management calls (templates, profile, nodes, media): a separate breaker, and throttling near Meta's limit."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from wa_service.whatsapp.http.transport import CallOutcome
 
 NEAR_PERCENT = 90.0
 SECONDS_A_PERCENT = 3.0
-# These are under the number's throughput, not under the limits on management calls (reference 7.3).
+# These count for the number's throughput, not for the limits on management calls (reference 7.3).
 FREE_CALLS = frozenset({"messages", "mark_as_read", "media", "media_download", "media_upload"})
 
 
 class ManagementGuard:
-    """Guards one process's management calls; `on_open` is called when their breaker opens.
+    """Guard one process's management calls; `on_open` is called when their breaker opens.
 
-    From 90 % of a limit on (`X-Business-Use-Case-Usage`, `X-App-Usage`) calls are spaced, 3 s for each percent
-    above; once Meta names a time to regain access, none is made before.
+    Above 90 % of a limit (`X-Business-Use-Case-Usage`, `X-App-Usage`) calls are spaced by 3 s for each percent above;
+    if Meta names a time to regain access, no call is made before it.
     """
 
     def __init__(self, on_open: Callable[[], None], clock: Callable[[], float] = time.monotonic) -> None:
@@ -33,8 +33,8 @@ class ManagementGuard:
         """Run one call in the block.
 
         Raises:
-            WhatsAppRateLimitError: it must wait `retry_after` seconds; nothing was tried.
-            WhatsAppCircuitOpenError: Meta is unwell; nothing was tried.
+            WhatsAppRateLimitError: it must wait `retry_after` seconds; no call was made.
+            WhatsAppCircuitOpenError: the breaker is open; no call was made.
         """
         wait = self._next - self._clock()
         if wait > 0 and call not in FREE_CALLS:
@@ -43,7 +43,7 @@ class ManagementGuard:
             yield
 
     def observe(self, outcome: CallOutcome) -> None:
-        """Read how much of Meta's limits is used up."""
+        """Update the spacing from the usage in Meta's answer."""
         for usage in outcome.usage:
             seconds = max(usage.regain_minutes * 60.0, (usage.percent - NEAR_PERCENT) * SECONDS_A_PERCENT)
             if seconds > 0:

@@ -1,4 +1,4 @@
-"""By which of Meta's two endpoints a marketing template goes: the Cloud API's, or the Marketing Messages API's."""
+"""Choose the endpoint of a marketing template: the Cloud API, or the Marketing Messages API ("road")."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from wa_service.whatsapp.errors import WhatsAppError
 MarketingRoad = Literal["cloud", "mm", "mm-strict"]
 Road = Literal["messages", "marketing"]
 SWITCHED_OFF: Final = 131063
-"""Meta's code: this account's marketing templates are switched off on the Cloud API."""
+"""Meta's code: marketing templates of this account are disabled on the Cloud API."""
 _POLICIES: Final = {"mm": "CLOUD_API_FALLBACK", "mm-strict": "STRICT"}
 _MOST_NAMES: Final = 1_000
 
@@ -21,7 +21,7 @@ Post = Callable[[dict[str, Any]], Sent]
 
 
 class Roads:
-    """The two endpoints of one number; pace and breaker are the number's, whichever is taken."""
+    """The two endpoints of one number; both share the number's pace and breaker."""
 
     def __init__(self, number: str, post: Post, post_marketing: Post | None, setting: MarketingRoad) -> None:
         self._post = post
@@ -31,14 +31,14 @@ class Roads:
         self._log = log.get_logger(number=number)
 
     def post(self, grant: Grant, payload: dict[str, Any]) -> tuple[Sent, Road]:
-        """Send one payload, once, and return by which road it went; raise `WhatsAppError`."""
+        """Send one payload, once, and return the road used; raise `WhatsAppError`."""
         if self._post_marketing is None or not self._is_for_marketing(grant, payload):
             return self._post(payload), "messages"
         policy = _POLICIES.get(self._setting, _POLICIES["mm"])
         return self._post_marketing(payload | {"product_policy": policy}), "marketing"
 
     def has_switched(self, grant: Grant, payload: Mapping[str, Any], error: WhatsAppError) -> bool:
-        """Whether Meta took marketing off the road that this went by, so that it may be sent once more by the other."""
+        """Whether Meta has disabled marketing on the road that was used, so that it may be retried on the other."""
         name = _template(payload)
         if error.code != SWITCHED_OFF or not name or self._post_marketing is None:
             return False

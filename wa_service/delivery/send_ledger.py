@@ -1,8 +1,8 @@
-"""Which sends of a process may have left: a file in memory that outlives the process, for its successor.
+"""A ledger of the sends of a process that may have left: a file in memory, which its successor reads.
 
-A process that is killed leaves claims behind. Those whose first byte was never written are sent again at once; the rest
-are unknown. The mark is made right before the first byte and stands until the outcome is stored; it costs a system
-call, not a round trip to the store, and is as true: only a process that is gone for certain has a successor.
+A killed process leaves claims behind. Sends whose first byte was never written are sent again at once; the others are
+unknown. A send is marked right before its first byte, until its outcome is stored. A mark costs a system call instead
+of a round trip to the store, and is as reliable: a successor starts only after the process has ended.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _SLOT_BYTES = 96
 
 
 def read_ledger(descriptor: int) -> set[str]:
-    """Return "<record id>:<token>" of every send that may have left and whose outcome was not stored."""
+    """Return "<record id>:<token>" of every send that may have left and whose outcome is not stored."""
     size = os.fstat(descriptor).st_size
     content = os.pread(descriptor, size, 0)
     slots = (content[i : i + _SLOT_BYTES].strip(b" \0") for i in range(0, size, _SLOT_BYTES))
@@ -26,7 +26,7 @@ def read_ledger(descriptor: int) -> set[str]:
 
 
 class SendLedger:
-    """One process's ledger; without a descriptor nobody will read it, and nothing is written."""
+    """One process's ledger; without a descriptor, nothing is written."""
 
     def __init__(self, descriptor: int | None = None) -> None:
         self._descriptor = descriptor
@@ -34,13 +34,13 @@ class SendLedger:
         self._free: list[int] = []
 
     def sending(self, grant: Grant) -> contextlib.AbstractContextManager[None]:
-        """Mark the grant right before the first byte that is written in the block; `settle` takes the mark away."""
+        """Mark the grant right before the first byte is written in the block; `settle` removes the mark."""
         if self._descriptor is None:
             return contextlib.nullcontext()
         return before_bytes(partial(self._mark, _name(grant), self._descriptor))
 
     def settle(self, grant: Grant) -> None:
-        """Take the mark away, if there is one: the outcome is stored."""
+        """Remove the grant's mark, if there is one, after the outcome is stored."""
         slot = self._taken.pop(_name(grant), None)
         if slot is not None and self._descriptor is not None:
             os.pwrite(self._descriptor, b" " * _SLOT_BYTES, slot * _SLOT_BYTES)

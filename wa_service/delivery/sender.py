@@ -1,4 +1,4 @@
-"""One record, one call, its outcome: the only road to `POST /messages`."""
+"""Send one record by one call, and write the outcome: the only caller of `POST /messages`."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ _TEMPLATE = "template"
 
 
 class Sender:
-    """Sends the records of one number.
+    """Send the records of one number.
 
-    `post` and `post_marketing` make one POST of a ready payload (the client's `send` and `send_marketing`). It must end
-    well before the claim does (30 s of 45), so that an answer still finds its claim.
+    `post` and `post_marketing` make one POST of a payload (the client's `send` and `send_marketing`). It must end well
+    before the claim expires (30 s of 45).
     """
 
     def __init__(
@@ -54,11 +54,11 @@ class Sender:
         self._not_found_for = ""
 
     def send(self, grant: Grant) -> SendOutcome:
-        """Send a granted record and write how it ended; return that."""
-        verdict, trip = self._attempt(grant)
-        self._consequences(grant, verdict)
-        ended = self._write(grant, verdict.ending, trip)
-        self._tell(grant, verdict, ended, trip.took_ms)
+        """Send a granted record, write the outcome and return it."""
+        verdict, timing = self._attempt(grant)
+        self._throttle(grant, verdict)
+        written = self._write(grant, verdict.ending, timing)
+        self._report(grant, verdict.ending, written, timing.took_ms)
         return verdict.ending
 
     def _attempt(self, grant: Grant) -> tuple[Verdict, CallTiming]:
@@ -66,7 +66,7 @@ class Sender:
         payload["biz_opaque_callback_data"] = grant.id
         started = time.monotonic()
         if grant.age > self._outbox.claim_seconds - LONGEST_CALL:
-            # This process was frozen since, or paused with its machine: others may have been sent meanwhile.
+            # This process or machine was suspended since the grant, so the claim may expire during the call.
             return Verdict(SendOutcome("retry", never_left=True)), CallTiming(0, started)
         try:
             with self._ledger.sending(grant):
@@ -94,10 +94,10 @@ class Sender:
         return verdict, CallTiming(round((ended - started) * 1000), ended)
 
     def _blamed(self, error: WhatsAppError, grant: Grant) -> WhatsAppError:
-        """Return the error; where Meta does not find our number (100/33), it is the account's, not the message's.
+        """Return the error; if Meta does not find our number (100/33), classify it as the account's error.
 
-        That is so where Meta names the number, and from the second message in a row on: a wrong id in one message is
-        answered alike.
+        The same error may mean a wrong id in the message. So it counts as the account's only if Meta names the number,
+        or from the second message in a row.
         """
         before, self._not_found_for = self._not_found_for, ""
         if (error.code, error.subcode) != NOT_FOUND:
@@ -108,8 +108,8 @@ class Sender:
             error.advice = NUMBER_NOT_FOUND
         return error
 
-    def _consequences(self, grant: Grant, verdict: Verdict) -> None:
-        """Slow down or pause the whole number where the outcome asks for it, before the record may be granted again."""
+    def _throttle(self, grant: Grant, verdict: Verdict) -> None:
+        """Slow down or pause the number if the verdict says so, before the record may be granted again."""
         try:
             if verdict.cut:
                 pace = self._outbox.slow_down(self._number)
@@ -124,11 +124,11 @@ class Sender:
         except StoreUnavailableError:
             self._log.warning("whatsapp.number.pause_not_stored")
 
-    def _write(self, grant: Grant, ending: SendOutcome, trip: CallTiming) -> OutcomeWritten | None:
-        """Write the ending, and wait for the store if need be: safe to repeat, and an accepted wamid is worth it."""
+    def _write(self, grant: Grant, outcome: SendOutcome, timing: CallTiming) -> OutcomeWritten | None:
+        """Write the outcome, and retry while the store is unavailable, so that no wamid is lost."""
         try:
             written = retry_until_stored(
-                lambda: self._outbox.done(self._number, grant, ending, trip), self._wait_for_store, STORE_PATIENCE
+                lambda: self._outbox.done(self._number, grant, outcome, timing), self._wait_for_store, STORE_PATIENCE
             )
         except StoreUnavailableError:
             self._log.error("whatsapp.send.outcome_not_stored", id=grant.id)
@@ -136,38 +136,37 @@ class Sender:
         self._ledger.settle(grant)
         return written
 
-    def _tell(self, grant: Grant, verdict: Verdict, ended: OutcomeWritten | None, ms: int) -> None:
-        ending = verdict.ending
+    def _report(self, grant: Grant, outcome: SendOutcome, written: OutcomeWritten | None, ms: int) -> None:
         facts: dict[str, Any] = {"id": grant.id, "type": grant.type, "ms": ms}
         message, _, received = grant.origin.partition("@")
         if message:
             facts["message"] = message
-        if ending.kind == "accepted":
+        if outcome.kind == "accepted":
             metrics.message_accepted(grant.type)
-            waited = ended.waited_ms if ended else grant.waited_ms + ms
+            waited = written.waited_ms if written else grant.waited_ms + ms
             if received:
                 metrics.reply_took(max(0.0, time.time() - int(received) / 1000))
             event = "whatsapp.template.sent" if grant.type == _TEMPLATE else "whatsapp.send.accepted"
-            if ending.held:
-                facts["held"] = ending.held
-            self._log.info(event, wamid=log.short_hash(ending.wamid), waited_ms=waited, **facts)
+            if outcome.held:
+                facts["held"] = outcome.held
+            self._log.info(event, wamid=log.short_hash(outcome.wamid), waited_ms=waited, **facts)
             return
-        error = ending.error or {}
+        error = outcome.error or {}
         facts |= {"code": error.get("code"), "reason": error.get("reason"), "fbtrace_id": error.get("fbtrace_id")}
-        match ending.kind:
+        match outcome.kind:
             case "retry":
-                self._log.info("whatsapp.send.retry_scheduled", seconds=round(ending.delay, 1), **facts)
+                self._log.info("whatsapp.send.retry_scheduled", seconds=round(outcome.delay, 1), **facts)
             case "held":
-                self._log.warning("whatsapp.send.held", seconds=round(ending.delay), **facts)
+                self._log.warning("whatsapp.send.held", seconds=round(outcome.delay), **facts)
             case "unknown":
                 self._log.warning("whatsapp.send.unknown", **facts)
             case _:
-                follows = ended.fallback_id if ended else ""
+                follows = written.fallback_id if written else ""
                 self._log.warning("whatsapp.send.failed", follows=follows or None, **facts)
 
 
 def _advise_spelling(error: WhatsAppError, payload: Mapping[str, Any]) -> None:
-    """Where a test number may not write to somebody: name the spelling that Meta may know the number by."""
+    """If a test number may not write to a recipient, advise the other spelling of the number."""
     other = spellings(str(payload.get("to")))[1:]
     if error.code == NOT_ALLOWED and other:
         error.advice = (

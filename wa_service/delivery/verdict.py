@@ -1,17 +1,17 @@
-"""What becomes of a send, by what Meta (or the network) said. Pure: an error in, an ending out.
+"""Decide the outcome of a send from an error of Meta's or the network's; a pure function.
 
-===================================  ==================================================================
-it left never, Meta is unwell        again, with a growing jittered pause, until its time to live is over
-1, 2, 131000                         again a few times within two minutes, then failed
-too fast                             again; the number slows down (130429) or pauses
-this customer got too many (131056)  again after 4^n s; others go on
-token, account, payment              again; the number pauses until a person acted
-paused template (132015)             held, until the template may be sent again
-request, recipient, template, media  failed, at once
-it left and no answer came           unknown; never repeated blindly
-===================================  ==================================================================
+===================================  ===================================================================
+never left, or Meta is unhealthy     retry with exponential backoff and jitter, until its ttl expires
+1, 2, 131000                         retry a few times within two minutes, then fail
+rate limits                          retry; the number slows down (130429) or pauses
+pair limit (131056)                  retry after 4^n s; other customers are not affected
+token, account, payment              retry; the number pauses until a person acts
+paused template (132015)             hold until the template may be sent again
+request, recipient, template, media  fail at once
+left without an answer               unknown; never retried blindly
+===================================  ===================================================================
 
-Where Meta's answer asks for a time (`Retry-After`, its usage header), that is honoured in place of ours.
+If Meta's answer names a time (`Retry-After`, its usage header), that one is used.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ from wa_service.whatsapp.errors import WhatsAppCircuitOpenError, WhatsAppConnect
 
 LIMITED_DELAYS = (3.0, 9.0, 27.0, 60.0)
 LONGEST_DELAY = 60.0
-# The lanes take a longer pause for a clock that was turned back.
 LONGEST_ASKED_FOR = 3_600.0
 PAIR_DELAYS = (1.0, 4.0, 16.0, 64.0, 256.0)
 THROTTLE_PAUSE = 60.0
@@ -37,7 +36,10 @@ TEMPLATE_PAUSED = 132015
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The record's ending, and what it means for its number: a slower pace, or a pause (s) with its reason."""
+    """The record's outcome, and the consequence for its number: a slower pace (`cut`), or a pause (s).
+
+    `alert`: a person must act.
+    """
 
     ending: SendOutcome
     cut: bool = False
@@ -46,7 +48,7 @@ class Verdict:
 
 
 def judge(error: WhatsAppError, grant: Grant) -> Verdict:
-    """What becomes of the granted send after this error."""
+    """Decide the outcome of a granted send after this error."""
     facts = error_record(error)
     match error.group:
         case "transient":
@@ -97,7 +99,7 @@ def judge(error: WhatsAppError, grant: Grant) -> Verdict:
 
 
 def error_record(error: WhatsAppError) -> dict[str, Any]:
-    """An error as the record keeps it and the caller sees it."""
+    """Return an error as it is stored in the record and shown to callers."""
     return {
         "reason": error.group,
         "code": error.code,
@@ -111,7 +113,7 @@ def error_record(error: WhatsAppError) -> dict[str, Any]:
 
 
 def _asked(error: WhatsAppError) -> float | None:
-    """What Meta's answer itself asked for; what the table of codes advises is the same for all, and never grows."""
+    """The wait (s) that Meta's answer asks for, at most an hour."""
     return None if error.requested_wait is None else min(error.requested_wait, LONGEST_ASKED_FOR)
 
 
@@ -120,4 +122,4 @@ def _growing(tries: int) -> float:
 
 
 def _jittered(seconds: float) -> float:
-    return seconds * random.uniform(0.75, 1.25)  # noqa: S311 - spreads a herd, guards nothing
+    return seconds * random.uniform(0.75, 1.25)  # noqa: S311 - jitter

@@ -1,4 +1,4 @@
-"""What Meta tells about our accounts and numbers: keep it, tell the events stream, believe the limits in it."""
+"""Management events of our accounts and numbers: store them, append them to the events stream, apply their limits."""
 
 from __future__ import annotations
 
@@ -19,17 +19,16 @@ from wa_service.whatsapp.webhooks.identity import identities_of_update
 from wa_service.whatsapp.webhooks.json_fields import text_of
 from wa_service.whatsapp.webhooks.management_events import digits_only
 
-# A history, for example, is so large that a thousand of them would fill the store.
 LONGEST_NAME = 64
 _PAUSED_TEMPLATES = {"PAUSED": "template_paused", "DISABLED": "template_disabled"}
-# Of a disabled one Meta refuses what waited, so that it ends with what to do.
+# Sends of a disabled template are released too, so that they fail with Meta's error.
 _RELEASING = frozenset({"APPROVED", "REINSTATED", "DISABLED", "DELETED"})
 
 OnResult = Callable[[Piece, Any], None]
 
 
 class PendingWrite(NamedTuple):
-    """A command for the store, the piece of a delivery that it stores, and what to do with the store's result."""
+    """A command for the store, the piece that it stores, and a callback for its result."""
 
     command: Command
     piece: Piece
@@ -39,8 +38,8 @@ class PendingWrite(NamedTuple):
 class AccountEvents:
     """The writes for management events, and for notices among the messages (errors, user actions).
 
-    `numbers` are our phone number ids; `limits_of` names the account whose daily limit the store keeps; events of
-    another account than `waba_id` change no limits.
+    `numbers` are our phone number ids; `limits_of` is the account whose daily limit is stored; events of accounts other
+    than `waba_id` change no limits.
     """
 
     def __init__(
@@ -64,13 +63,13 @@ class AccountEvents:
         self._categories = categories
         self._template_pauses = pauses
         self._log = log.get_logger()
-        # Meta speaks of a number as customers see it; which of ours that is stands in what is delivered for it. Once
-        # this process has told the store, nothing is left here, and a delivery pays nothing for it.
+        # Management events name a number by its displayed digits, which deliveries map to the phone number id. The
+        # mapping is stored once by each process, so that later deliveries need no write.
         self.untold_numbers: set[str] = set()
         self.tell_numbers_again()
 
     def tell_numbers_again(self) -> None:
-        """Assume that the store knows none of our numbers: what it was told may not have reached it."""
+        """Store the displayed numbers again, because the store may have lost them."""
         self.untold_numbers.update(self._numbers)
 
     def management(self, piece: Piece) -> list[PendingWrite]:
@@ -97,12 +96,12 @@ class AccountEvents:
         return writes
 
     def notice(self, piece: Piece) -> PendingWrite:
-        """Return the write for an error that belongs to no message, or for a customer's action outside the chat."""
+        """Return the write for an error without a message, or for a customer's action outside the chat."""
         keep = self._events.management(piece.kind, _origin_of(piece), piece.raw)
         return PendingWrite(keep, piece, self._log_notice if piece.kind == "error" else check_kept)
 
     def number_seen_as(self, piece: Piece) -> list[PendingWrite]:
-        """Return the write that tells the store as which number customers see the piece's; none where unsaid."""
+        """Return the write that stores the displayed number of the piece's number, if the piece has it."""
         shown = digits_only(piece.display_phone_number)
         if not shown:
             return []
@@ -124,7 +123,7 @@ class AccountEvents:
         return writes
 
     def _pauses(self, event: ManagementEvent, piece: Piece) -> list[PendingWrite]:
-        """Return the write that pauses batches which Meta would refuse, or hold against the number, from now on."""
+        """Return the write that pauses batches whose template or number Meta has paused, disabled or rated red."""
         template = event.template
         if template is not None and (template.status in _PAUSED_TEMPLATES or template.quality == "RED"):
             reason = _PAUSED_TEMPLATES.get(template.status, "quality_red")
@@ -136,7 +135,7 @@ class AccountEvents:
         return [PendingWrite(command, piece, _check_counted)]
 
     def _holds(self, event: ManagementEvent, piece: Piece) -> list[PendingWrite]:
-        """Return the write that holds what is sent of a paused template, or releases what waited for it."""
+        """Return the write that holds the sends of a paused template, or releases them."""
         template = event.template
         if template is None or not template.name:
             return []
@@ -152,10 +151,10 @@ class AccountEvents:
         return []
 
     def _identities(self, piece: Piece) -> list[PendingWrite]:
-        """Return the writes for ids that were replaced.
+        """Return the writes for replaced user ids.
 
-        Where one number is meant it is remembered of whom we do not know yet, too: the message of before may come
-        later. Where Meta names none of several it holds on each of them for whom we know there.
+        If it is clear which of our numbers is meant, a contact is created if necessary: an earlier message may still
+        arrive. Otherwise the change applies to known contacts of each number.
         """
         numbers = [piece.phone_number_id] if piece.phone_number_id in self._numbers else self._numbers
         only_known = len(numbers) > 1
@@ -193,7 +192,7 @@ class AccountEvents:
     def _log_upgrade(self, per_second: int, _: Piece, result: Any) -> None:
         if not isinstance(result, bytes):
             raise unexpected_result(result)
-        if result:  # else it is none of ours, or no delivery has told us yet which
+        if result:  # else it is not ours, or its displayed digits are not known yet
             self._log.info("whatsapp.limit.reported", number=result.decode(), per_second=per_second)
 
 
@@ -206,13 +205,13 @@ def _origin_of(piece: Piece) -> dict[str, Any]:
 
 
 def check_kept(_: Piece, result: Any) -> None:
-    """Raise `StoreUnavailableError` where the store did not keep the piece."""
+    """Raise `StoreUnavailableError` if the piece was not stored."""
     if result != b"kept":
         raise unexpected_result(result)
 
 
 def unexpected_result(result: Any) -> StoreUnavailableError:
-    """Return the error for a result that no step gives; it does not quote it."""
+    """Return the error for an unexpected result of a step; it does not quote the result."""
     return StoreUnavailableError(f"the store answered {type(result).__name__}")
 
 

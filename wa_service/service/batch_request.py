@@ -1,4 +1,4 @@
-"""The body of `POST /v1/batches`: one message and values for each customer, or many messages, one a line."""
+"""The body of `POST /v1/batches`: one message with values for each customer, or many messages, one a line."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from wa_service.store.batches import StopWhen
 
 MOST_ITEMS: Final = 10_000
 MOST_VALUES: Final = 400_000
-"""Commas and opening brackets of a body: each may be a value, and a process that reads millions answers nobody else."""
+"""Most commas and opening brackets of a body, each of which may be a value: parsing millions blocks the process."""
 MOST_BYTES: Final = 64 * 1024 * 1024
-"""Bytes of what one batch makes of its message, about: what an API key may have waiting."""
+"""Most bytes of all messages of a batch, about as many as an API key may have waiting."""
 LARGEST_ITEM: Final = 128 * 1024
-"""Bytes of one item: a message's."""
+"""Most bytes of one item, as of a single message."""
 MOST_EXPANDED: Final = 1024 * 1024
-"""Bytes of an item times the places of its message that name a value."""
+"""Most bytes of an item times the placeholders of its message."""
 _PLACEHOLDER: Final = re.compile(r"\{\{ ?([A-Za-z_][A-Za-z0-9_]{0,63}) ?\}\}")
 _BRACES: Final = re.compile(r"\{\{(.{0,80}?)\}\}", re.DOTALL)
 _SETTINGS: Final = frozenset({"send_at", "tag", "quiet", "stop_when"})
@@ -33,7 +33,7 @@ _ADDRESSES: Final = ("to", "recipient", "recipient_type")
 
 
 class MissingValueError(ValueError):
-    """A message names a value that its item has not."""
+    """A message has a placeholder for which its item has no value."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"The message names {{{{ {name} }}}}, and this item has no such value.")
@@ -42,7 +42,7 @@ class MissingValueError(ValueError):
 
 @dataclass(frozen=True)
 class BatchRequest:
-    """A batch that is asked for. `places`: what stands at each index, a message object or an item of `shared`."""
+    """A requested batch. `places`: by index, a message object, or an item with values for `shared`."""
 
     places: Sequence[Any]
     shared: Mapping[str, Any] | None
@@ -53,21 +53,21 @@ class BatchRequest:
 
     @property
     def template(self) -> str | None:
-        """The name of the one template that all items send, where there is one."""
+        """The name of the template that all items send, if there is one."""
         template = (self.shared or {}).get("template")
         name = template.get("name") if isinstance(template, Mapping) else None
         return name if isinstance(name, str) else None
 
     @cached_property
     def _places_for_values(self) -> int:
-        """In how many places of the shared message an item's values stand."""
+        """The number of placeholders in the shared message."""
         return sum(1 for _ in placeholders(self.shared))
 
     def message(self, place: Any) -> dict[str, Any]:
-        """Return the message at one place, as `POST /v1/messages` takes it.
+        """Return the message of one item, as for `POST /v1/messages`.
 
         Raises:
-            InvalidRequestError: it is no object, or a value is missing.
+            InvalidRequestError: the item is not an object, is too large, or a value is missing.
         """
         if not isinstance(place, Mapping):
             raise InvalidRequestError("The item is not a JSON object.")
@@ -89,7 +89,7 @@ class BatchRequest:
 
 
 def check_size(body: bytes) -> None:
-    """Refuse a body that would hold the process while it is read.
+    """Refuse a body whose parsing would block the process.
 
     Raises:
         InvalidRequestError: it has too many values, or too many lines.
@@ -102,7 +102,7 @@ def read_batch(body: Mapping[str, Any], *, schedule_days: int = 35) -> BatchRequ
     """Read a batch of one message and its items.
 
     Raises:
-        InvalidRequestError: with every field that is wrong; the items themselves are judged one by one.
+        InvalidRequestError: with every invalid field; the items are checked later, one by one.
         ScheduledTooFarError: `send_at` is more than `schedule_days` ahead.
     """
     unknown = sorted(set(body) - _SETTINGS - _SHARED - {"template", "message", "items"})
@@ -119,7 +119,7 @@ def read_batch(body: Mapping[str, Any], *, schedule_days: int = 35) -> BatchRequ
     if _size(shared) * len(items) > MOST_BYTES:
         raise _wrong(forms[0], f"The message is too large for so many items: {MOST_BYTES >> 20} MiB all together.")
     for braces in _texts(shared):
-        # It would reach customers as it stands.
+        # Other braces would be sent to customers unchanged.
         for found in _BRACES.finditer(braces):
             if not _PLACEHOLDER.fullmatch(found[0]):
                 sentence = "In {{ }} stands the name of a value: letters, digits and _, a letter or _ first."
@@ -128,10 +128,10 @@ def read_batch(body: Mapping[str, Any], *, schedule_days: int = 35) -> BatchRequ
 
 
 def read_lines(body: bytes, *, schedule_days: int = 35) -> BatchRequest:
-    """Read a batch of messages, one JSON object a line; a first line `{"batch": {…}}` holds what is said of all.
+    """Read a batch of messages, one JSON object a line; a first line `{"batch": {…}}` has the batch's settings.
 
     Raises:
-        InvalidRequestError: what is said of all is wrong; a line that is no JSON is judged in its place.
+        InvalidRequestError: the settings are invalid; a line that is not JSON is refused as an item.
     """
     lines = [line for line in body.split(b"\n") if line.strip()]
     settings: Any = {}
@@ -146,7 +146,7 @@ def read_lines(body: bytes, *, schedule_days: int = 35) -> BatchRequest:
 
 
 def _size(given: Any) -> int:
-    """The bytes of a value as JSON; of one that is nested too deeply more than may be."""
+    """The bytes of a value as JSON; more than allowed if it is nested too deeply."""
     try:
         return len(orjson.dumps(given))
     except TypeError:
@@ -154,7 +154,7 @@ def _size(given: Any) -> int:
 
 
 def placeholders(given: Any) -> Iterator[str]:
-    """Yield the names of values that a message asks for."""
+    """Yield the names of a message's placeholders."""
     for text in _texts(given):
         yield from _PLACEHOLDER.findall(text)
 
@@ -197,7 +197,7 @@ def _line(line: bytes) -> Any:
 
 
 def _with_values(shared: Mapping[str, Any], place: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the message of one item; what it gives of a template itself is taken as it is."""
+    """Return the message of one item; the item's own parts of a template are used unchanged."""
     template = shared.get("template")
     own = {name: place[name] for name in _OF_A_TEMPLATE if name in place} if isinstance(template, Mapping) else {}
     common = dict(shared)
@@ -213,7 +213,7 @@ def _with_values(shared: Mapping[str, Any], place: Mapping[str, Any]) -> dict[st
 
 
 def _filled(given: Any, values: Mapping[str, Any]) -> Any:
-    """Return a message with the values of one item in their places."""
+    """Return a message with its placeholders replaced by one item's values."""
     if isinstance(given, str):
         return _PLACEHOLDER.sub(lambda found: _value(found[1], values), given) if "{{" in given else given
     if isinstance(given, Mapping):

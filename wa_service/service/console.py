@@ -1,4 +1,4 @@
-"""What the console asks for: everything behind its pages, in one place."""
+"""The services behind the console's pages."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from wa_service.store.subscriptions import Subscriptions
 from wa_service.whatsapp.media.download import MediaStream
 
 SESSION_SECONDS: Final = 8 * 3_600
-"""How long somebody stays signed in."""
+"""The lifetime of a session."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConsoleServices:
     """The services behind the console's pages; `numbers` are our phone number ids.
 
-    `send_wait`: seconds that a form which sends a message waits for Meta's answer, to show it on the next page.
+    `send_wait`: seconds for which a form that sends a message waits for Meta's answer, to show it on the next page.
     `open_media` opens a file at Meta by phone number id and media id; raises WhatsAppError.
     """
 

@@ -1,4 +1,4 @@
-"""What messages cost: counted from Meta's statuses, priced by a rate card, compared with Meta's own count."""
+"""Costs of messages: counted from Meta's statuses, priced by a rate card, compared with Meta's own count."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from wa_service.store.costs import LONGEST_RANGE_DAYS, CostCount, Costs, today
 GroupedBy = Literal["category", "type", "country", "number", "batch", "tag"]
 DIMENSIONS: Final = get_args(GroupedBy)
 SETTLED_DAYS: Final = 2
-"""Meta's count of a day is complete so many days later."""
+"""Days after which Meta's count of a day is complete."""
 TOLERANCE: Final = 0.01
 LEAST_COMPARED: Final = 100
-"""Below so many messages one alone is a percent."""
+"""With fewer messages, a single one is more than the tolerance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class CostLine:
 
 @dataclass(frozen=True, slots=True)
 class CostReport:
-    """What was delivered from `first` to `last`, both included (UTC); `currency` "" without a rate card."""
+    """Costs from `first` to `last`, both included (UTC); `currency` "" without a rate card."""
 
     first: date
     last: date
@@ -52,7 +52,7 @@ class CostService:
     analytics: Callable[[int, int], int] | None
 
     def report(self, first: date, last: date, by: Sequence[GroupedBy] = ("category",)) -> CostReport:
-        """Sum up what was delivered, by the dimensions that are asked for; at most 400 days."""
+        """Sum up delivered messages by the given dimensions; at most 400 days."""
         last = min(last, first + timedelta(days=LONGEST_RANGE_DAYS - 1))
         found = list(self.costs.between(first, last))
         groups: dict[tuple[str, ...], list[CostCount]] = {}
@@ -68,11 +68,11 @@ class CostService:
         return self._line({}, items)
 
     def compare(self) -> bool | None:
-        """Compare the last settled day with Meta's own count, once in all processes; warn where they differ by more
-        than a percent. Return whether they agree, None where nothing was compared.
+        """Compare the last complete day with Meta's own count, once in all processes; warn if they differ by more than a
+        percent. Return whether they agree, None where nothing was compared.
 
         Raises:
-            WhatsAppError: Meta could not be asked.
+            WhatsAppError: the call to Meta failed.
         """
         day = today() - timedelta(days=SETTLED_DAYS)
         if self.analytics is None or not self.costs.begin_comparison(day):
@@ -100,7 +100,7 @@ class CostService:
 
 
 def read_days(begin: str, end: str) -> tuple[date, date]:
-    """Read two days as a caller writes them; left out: this month until today. Raises ValueError with a sentence."""
+    """Read two days from a request; by default this month until today. Raises ValueError with a sentence."""
     try:
         last = date.fromisoformat(end) if end else today()
         first = date.fromisoformat(begin) if begin else last.replace(day=1)

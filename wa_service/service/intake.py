@@ -1,4 +1,4 @@
-"""Store a delivery of Meta's: every event and status of it in one coalesced round trip."""
+"""Store a delivery from Meta: all its events and statuses in one coalesced round trip."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from wa_service.whatsapp.webhooks.thread_events import THREAD_KINDS
 
 
 class Intake:
-    """Stores the pieces of deliveries; counts and logs what became of them.
+    """Store the pieces of deliveries; count and log the results.
 
     `numbers` are our phone number ids; with `debug` each status has a log line.
     """
@@ -64,13 +64,13 @@ class Intake:
         self._metrics = metrics_buffer
         self._debug = debug
         self._log = log.get_logger()
-        self._rejection_untold = False
+        self._rejection_pending = False
         self.odd = OddWebhooks()
 
     def announce_start(self) -> None:
-        """Tell the store that a web process starts: webhooks may have been missed.
+        """Note in the store that a web process starts, because webhooks may have been missed.
 
-        With the store unavailable the first delivery tells it.
+        If the store is unavailable, the next delivery notes it.
         """
         self.webhook_rejected()
         try:
@@ -79,27 +79,24 @@ class Intake:
             return
 
     def webhook_rejected(self) -> None:
-        """Note that a webhook is answered 5xx: the next round trip tells the store.
-
-        From then on Meta's silence about a send proves less.
-        """
-        self._rejection_untold = True
+        """Note that a webhook is answered 5xx, so that statuses may be missed; the next delivery stores the note."""
+        self._rejection_pending = True
 
     def take(self, pieces: Iterable[Piece]) -> bool:
-        """Store every piece; return whether each as what it is (one that cannot be stored is a dead letter).
+        """Store every piece; return False if one could only be stored as a dead letter.
 
         Raises:
-            StoreUnavailableError: not everything is stored; Meta must deliver it again.
+            StoreUnavailableError: not everything is stored; Meta must redeliver it.
         """
-        tell_rejection, self._rejection_untold = self._rejection_untold, False
+        note_rejection, self._rejection_pending = self._rejection_pending, False
         try:
-            return self._store_pieces(pieces, tell_rejection)
+            return self._store_pieces(pieces, note_rejection)
         except BaseException:
-            self._rejection_untold = self._rejection_untold or tell_rejection
+            self._rejection_pending = self._rejection_pending or note_rejection
             self._account.tell_numbers_again()
             raise
 
-    def _store_pieces(self, pieces: Iterable[Piece], tell_rejection: bool) -> bool:
+    def _store_pieces(self, pieces: Iterable[Piece], note_rejection: bool) -> bool:
         if self._memory.full():
             raise StoreUnavailableError("the store is nearly full")
         received_ms = int(time.time() * 1000)
@@ -111,13 +108,13 @@ class Intake:
                 writes += self._writes(piece, received_ms)
             except StoreUnavailableError:
                 raise
-            except Exception as defect:  # noqa: BLE001 - whatever is the matter with it, its siblings go on
+            except Exception as defect:  # noqa: BLE001 - one piece must not fail the whole delivery
                 writes.append(self._unstorable(piece, received_ms, defect))
                 unstorable = True
         commands = [write.command for write in writes]
-        if tell_rejection:
+        if note_rejection:
             commands.append(self._outbox.webhook_rejected())
-        # The results are in order; that of the rejection, which came last, says nothing.
+        # Not strict: the rejection's command, the last one, has a result without a write.
         for write, result in zip(writes, self._store.run(commands, replicated=True), strict=False):
             write.on_result(write.piece, result)
         return not unstorable
@@ -155,7 +152,7 @@ class Intake:
         return [write]
 
     def _message_writes(self, piece: Piece, received_ms: int) -> list[PendingWrite]:
-        """Return a message's writes; a START among them comes first: its message is answered by what it changed."""
+        """Return a message's writes; a START comes first, so that the reply sees its effect."""
         consent = self._consent.of_message(piece)
         admit = PendingWrite(self._inbox.admit(piece, received_ms), piece, self._on_admitted)
         seen_as = self._account.number_seen_as(piece) if piece.phone_number_id in self._account.untold_numbers else []
@@ -226,7 +223,7 @@ def _status_time(status: Piece, received_ms: int) -> int:
 
 
 def _stray_form(piece: Piece, received_ms: int) -> Any:
-    """Return what is kept of something for a number that is not ours."""
+    """Return the stored form of an event for a number that is not ours."""
     if piece.kind != "status":
         return bounded(piece.raw, LARGEST_QUARANTINED)
     at = _status_time(piece, received_ms)
@@ -234,7 +231,7 @@ def _stray_form(piece: Piece, received_ms: int) -> Any:
 
 
 def _failure(piece: Piece) -> dict[str, Any]:
-    """Meta's code of a failed status, and what to do about it."""
+    """The error code of a failed status, and what to do about it."""
     errors = errors_of(piece.raw)
     return {"code": errors[0].code, "advice": errors[0].advice} if errors else {"code": None}
 

@@ -1,4 +1,4 @@
-"""Which conversations change, for whoever looks at one: the stream is read once for all, and only while they look."""
+"""Live changes of conversations for open pages: the stream is read once for all, and only while pages are open."""
 
 from __future__ import annotations
 
@@ -13,22 +13,20 @@ from wa_service.store.flusher import StoreUnavailableError
 
 POLL_SECONDS: Final = 1.0
 _STEP: Final = 500
-
-
 MOST_WATCHERS: Final = 50
-"""Open pages of one process that are told of changes."""
+"""Most watching pages of one process."""
 MOST_OF_ONE: Final = 20
-"""Those of one person."""
+"""Most watching pages of one person."""
 
 
 class TooManyWatchersError(Exception):
-    """So many pages are open already, of this person or of all."""
+    """Too many pages are watching already, of this person or of all."""
 
 
 class Watcher:
-    """Somebody's page that shows one conversation, or (None) all.
+    """A page that watches one conversation, or (None) all.
 
-    `is_replaced`: the same page watches anew, for its connection was lost.
+    `is_replaced`: the same page has connected again, after it lost its connection.
     """
 
     def __init__(self, conversation: str | None, person: str, page: str) -> None:
@@ -39,12 +37,12 @@ class Watcher:
         self.is_replaced = False
 
     def is_concerned_by(self, entries: Sequence[Entry]) -> bool:
-        """Whether one of the entries is of what is watched."""
+        """Whether one of the entries concerns the watched conversation."""
         return any(self.conversation in {None, entry.conversation} for entry in entries)
 
 
 class LiveFeed:
-    """Reads what is new at most once a second, for all watchers of a process."""
+    """Read new events at most once a second, for all watchers of a process."""
 
     def __init__(self, events: Events, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._events = events
@@ -56,29 +54,29 @@ class LiveFeed:
 
     @property
     def watchers(self) -> int:
-        """How many watch."""
+        """The number of watchers."""
         return len(self._watchers)
 
     @property
     def cursor(self) -> str:
-        """Up to where the stream was read while somebody watched."""
+        """The cursor up to which the stream was read for watchers."""
         return self._cursor
 
     def now(self) -> str:
-        """Return the newest entry's cursor: what is read after this is no older. Raises `StoreUnavailableError`."""
+        """Return the newest entry's cursor. Raises `StoreUnavailableError`."""
         return self._events.last_cursor()
 
     @contextmanager
     def watch(
         self, conversation: str | None, person: str = "", page: str = "", *, since: str = ""
     ) -> Iterator[Watcher]:
-        """Watch a conversation, or (None) all; one that the same page of a person began before is over then.
+        """Watch a conversation, or (None) all; it replaces an earlier watcher of the same page and person.
 
-        What happened behind the cursor `since` counts as a change at once: a page is read before it is watched, and
-        its connection may be lost meanwhile.
+        Entries after the cursor `since` count as a change at once: they arrived after the page was rendered, or while
+        its connection was lost.
 
         Raises:
-            TooManyWatchersError: 20 of this person or 50 of all watch already.
+            TooManyWatchersError: there are 20 watchers of this person or 50 of all.
         """
         watcher = Watcher(conversation, person, page)
         with self._mutex:
@@ -99,14 +97,14 @@ class LiveFeed:
                 self._watchers.discard(watcher)
 
     def poll(self) -> None:
-        """Read what is new, if nobody did within the last second, and tell the watchers whom it concerns."""
+        """Read new entries, at most once a second, and mark the watchers that they concern."""
         if self._clock() - self._read_at < POLL_SECONDS or not self._mutex.acquire(blocking=False):
             return
         try:
             self._read_at = self._clock()
             entries = self._events.after(self._cursor, _STEP)
             is_behind = len(entries) == _STEP
-            if entries:  # where more comes than is looked through, the rest is passed over and may concern anybody
+            if entries:  # if there are too many, skip the rest and mark all watchers
                 self._cursor = self._events.last_cursor() if is_behind else entries[-1].cursor
             for watcher in self._watchers:
                 watcher.changed = watcher.changed or is_behind or watcher.is_concerned_by(entries)

@@ -1,4 +1,4 @@
-"""What Meta says of token and numbers, asked seldom and beside the page: whoever looks never waits for Meta long."""
+"""Meta's facts about the token and the numbers, fetched in the background, so that the page does not wait for Meta."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _FIELDS: Final = "quality_rating,throughput,messaging_limit_tier,whatsapp_busine
 
 @dataclass(frozen=True, slots=True)
 class MetaFact:
-    """One thing that Meta says; `health`: well, caution or wrong; `advice`: what to do."""
+    """A fact from Meta; `health`: well, caution or wrong; `advice`: what to do."""
 
     subject: str
     says: str
@@ -29,7 +29,7 @@ class MetaFact:
 
 
 class MetaFacts:
-    """The facts of `ask`, at most five minutes old; while nobody looks, nobody asks."""
+    """The facts of `ask`, at most five minutes old, fetched only on demand."""
 
     def __init__(self, ask: Callable[[], Sequence[MetaFact]]) -> None:
         self._ask = ask
@@ -39,7 +39,7 @@ class MetaFacts:
         self._answered = threading.Event()
 
     def known(self) -> Sequence[MetaFact]:
-        """Return what is known; the first to look waits a moment."""
+        """Return the known facts; the first call waits a moment for them."""
         with self._mutex:
             if time.monotonic() - self._asked_at > FRESH_SECONDS:
                 self._asked_at = time.monotonic()
@@ -53,7 +53,7 @@ class MetaFacts:
 
 
 def ask_meta(clients: Mapping[str, WhatsAppMetaClient], token: str) -> list[MetaFact]:
-    """Ask Meta about the token and each number; what it does not say is a fact, too."""
+    """Ask Meta about the token and each number; a failed call is reported as a fact."""
     first = next(iter(clients.values()))
     facts = [_asked("Token", lambda: _token(first.debug_token(token)))]
     return facts + [_asked(f"Number {number}", partial(_number, client)) for number, client in clients.items()]

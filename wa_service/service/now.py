@@ -1,4 +1,4 @@
-"""Is it well? The state of everything at one moment, what is not well, and the rates of the last hour."""
+"""The page Now: the current state, problems with advice, and the rates of the last hour."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LAGGING: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Something that is not well, what to do, and the runbook that says more; `grave`: messages wait or are lost."""
+    """A problem, what to do, and its runbook; `grave`: messages wait or are lost."""
 
     text: str
     advice: str
@@ -30,7 +30,7 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class CodeCount:
-    """How often Meta said a code in the last hour, and what to do about it."""
+    """How often Meta returned an error code in the last hour, and what to do about it."""
 
     code: str
     count: int
@@ -39,7 +39,7 @@ class CodeCount:
 
 @dataclass(frozen=True, slots=True)
 class Now:
-    """Everything of one moment. `rates`: by name, for each of the last sixty minutes, the oldest first."""
+    """The state at one moment. `rates`: by name, for each of the last sixty minutes, oldest first."""
 
     overview: Overview
     store: Mapping[str, str]
@@ -51,7 +51,7 @@ class Now:
 
 
 class NowView:
-    """Reads the state. Raises `StoreUnavailableError`."""
+    """Read the state. Raises `StoreUnavailableError`."""
 
     def __init__(self, observer: Observer, minutes: MinuteCounts, meta: MetaFacts) -> None:
         self._observer = observer
@@ -59,7 +59,7 @@ class NowView:
         self._meta = meta
 
     def read(self) -> Now:
-        """Return the state of this moment."""
+        """Return the current state."""
         overview, info = self._observer.overview(), self._observer.info()
         meta, minutes = self._meta.known(), self._minutes.last_hour()
         replicas = list(_replicas(info))

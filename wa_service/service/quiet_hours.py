@@ -1,4 +1,4 @@
-"""Quiet hours of a batch: `21:00-08:00 Europe/Berlin`, or without a zone each customer's own, by their country."""
+"""Quiet hours of a batch: `21:00-08:00 Europe/Berlin`, or without a zone in each customer's own, by country."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class QuietHours:
 
     @classmethod
     def read(cls, given: str) -> QuietHours:
-        """Read quiet hours as a caller writes them; raise ValueError with a sentence."""
+        """Parse quiet hours; raise ValueError with a sentence."""
         form = _FORM.fullmatch(given)
         if form is None:
             raise ValueError(_SENTENCE)
@@ -43,7 +43,7 @@ class QuietHours:
         return cls(begin, end, form[5])
 
     def until(self, now: datetime) -> int | Mapping[str, int] | None:
-        """Return until when (ms since 1970) items rest now: one time for all, or one a country; None: nobody rests."""
+        """Return the end (ms since 1970) of quiet hours that run now: for all items, or by country; None: none run."""
         if self.zone is not None:
             end = self._end(now, self.zone)
             return _ms(end) if end else None
@@ -51,7 +51,7 @@ class QuietHours:
         return {country: _ms(end) for country, end in ends.items() if end} or None
 
     def _end_in(self, now: datetime, zones: tuple[str, ...]) -> datetime | None:
-        """Of a country with several zones the last end: nobody there is woken."""
+        """The latest end in a country with several zones."""
         ends = [end for zone in zones if (end := self._end(now, zone))]
         return max(ends, default=None)
 

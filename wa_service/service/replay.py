@@ -1,4 +1,4 @@
-"""Replay a dead letter: handle it after what waits, or read it again where it could not be read when it came."""
+"""Replay a dead letter: append it to its mailbox, or parse it again if it could not be read when it arrived."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ _LISTS: Final = frozenset({"messages", "statuses", "errors", "user_actions"})
 
 
 class NotReplayableError(Exception):
-    """The letter can still not be handled; its text is the reason."""
+    """The letter still cannot be handled; the text is the reason."""
 
 
 class MailboxFullError(NotReplayableError):
-    """So many messages of the letter's customer wait that there is no room for it now."""
+    """The mailbox of the letter's customer is full."""
 
     def __init__(self) -> None:
         super().__init__("Too many messages of its customer wait: replay it when they have been handled.")
 
 
 class ReplayService:
-    """Handles dead letters once more."""
+    """Replay dead letters."""
 
     def __init__(self, dead_letters: DeadLetters, intake: Intake) -> None:
         self._dead_letters = dead_letters
         self._intake = intake
 
     def replay(self, letter_id: str) -> None:
-        """Put a letter behind what waits in its mailbox.
+        """Append a letter to its mailbox.
 
         Raises:
             LookupError: there is no such letter.
-            MailboxFullError: there is no room for it now.
-            NotReplayableError: it can still not be read, or belongs to no conversation.
+            MailboxFullError: the mailbox is full.
+            NotReplayableError: it still cannot be read, or belongs to no conversation.
             StoreUnavailableError: it may or may not be back in its mailbox.
         """
         letter = self._dead_letters.get(letter_id)
@@ -66,7 +66,7 @@ class ReplayService:
 
 
 def _read_again(malformed: Piece) -> list[Piece]:
-    """Return the pieces that this version reads in a malformed one."""
+    """Return the pieces that this version can read from a malformed one."""
     pieces = [piece for entry in _entries(malformed) for piece in walk({"object": OBJECT, "entry": [entry]})]
     for piece in pieces:
         event = parse_piece(piece)
@@ -78,7 +78,7 @@ def _read_again(malformed: Piece) -> list[Piece]:
 
 
 def _entries(malformed: Piece) -> Iterator[dict[str, Any]]:
-    """Yield the piece's raw object in an envelope again, at the level at which it was found."""
+    """Yield envelopes with the piece's raw object at its original level."""
     raw = malformed.raw
     if not isinstance(raw, dict):
         return

@@ -1,4 +1,4 @@
-"""Find a conversation by what somebody has at hand: a number, a user id, a name, an id, a tag."""
+"""Search conversations by number, user id, name, message id or tag."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _DIGITS: Final = re.compile(r"[+0-9 ()./\-]{6,25}")
 
 @dataclass(frozen=True, slots=True)
 class FoundConversation:
-    """A conversation that was found: where in it, its customer, by what (`number`, `name`, `message`, `tag`, `recent`).
+    """A search result: a place in the conversation, its customer, and `by`: number, name, message, tag or recent.
 
-    `last_at`: when something last happened there (ms, to the minute); None where that is not known.
+    `last_at`: the last activity (ms, to the minute), None where unknown.
     """
 
     place: str
@@ -32,7 +32,7 @@ class FoundConversation:
 
 
 class Search:
-    """Searches. Raises `StoreUnavailableError`."""
+    """Search conversations. Raises `StoreUnavailableError`."""
 
     def __init__(
         self, threads: Threads, contacts: Contacts, names: CustomerNames, records: Records, numbers: Sequence[str]
@@ -44,16 +44,16 @@ class Search:
         self._numbers = tuple(numbers)
 
     def recent(self, count: int = 50) -> list[FoundConversation]:
-        """Return the conversations in which something happened last."""
+        """Return the most recently active conversations."""
         rows = dict(self._threads.recent(count))
         return self._found(list(rows), "recent", rows)
 
     def places(self, conversations: Sequence[str]) -> dict[str, str]:
-        """Return a place by which each conversation may be named; without those of which nothing is kept."""
+        """Return a place that identifies each conversation; conversations without one are left out."""
         return self._threads.last_places(conversations)
 
     def find(self, wanted: str) -> list[FoundConversation]:
-        """Return what fits, by the surest way that finds anything; `tag:` in front looks for a tag alone."""
+        """Return the results of the most specific kind of search that has any; `tag:` searches tags only."""
         wanted = wanted.strip()[:LONGEST]
         if not wanted:
             return []

@@ -1,4 +1,4 @@
-"""An import of customers who want no marketing: one address a line, each checked, the good ones taken."""
+"""Import of STOPs: one address a line; valid ones are stored, the others are reported."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ _AT_ONCE: Final = 128
 
 @dataclass(frozen=True, slots=True)
 class StopImport:
-    """How many were taken, and the lines (from 0) that were not, each with a sentence."""
+    """How many addresses were stored, and the lines (from 0) that were refused, each with a sentence."""
 
     taken: int
     refused: tuple[tuple[int, str], ...]
 
 
 def import_stops(stops: Stops, lines: Iterable[bytes]) -> StopImport:
-    """Stop everybody whom a line names: `{"to": "<address>"}`, or the address as a JSON text; empty lines are none.
+    """Store a STOP for each line: `{"to": "<address>"}`, or the address as a JSON string; empty lines are skipped.
 
     Raises:
-        StoreUnavailableError: some may be stopped; it is safe to repeat the whole.
+        StoreUnavailableError: some may be stored; it is safe to repeat the whole import.
     """
     good: list[str] = []
     refused: list[tuple[int, str]] = []

@@ -1,4 +1,4 @@
-"""Subscriptions: who is pushed events, from where on, in which form."""
+"""Subscriptions to events: create, change, replay, test."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ _SECRET_BYTES: Final = 32
 
 @dataclass(frozen=True, slots=True)
 class TestResult:
-    """What a subscriber answered to the test event: an HTTP status, or the kind of failure."""
+    """A subscriber's answer to the test event: an HTTP status, or the kind of failure."""
 
-    __test__ = False  # no class of tests
+    __test__ = False  # not a pytest class
 
     status: int | None
     failure: str | None
 
 
 class SubscriptionService:
-    """Creates, changes and tests subscriptions. Methods raise LookupError for an unknown id."""
+    """Create, change and test subscriptions. Methods raise LookupError for an unknown id."""
 
     def __init__(
         self,
@@ -65,13 +65,13 @@ class SubscriptionService:
         verify_token: str | None = None,
         secret: str | None = None,
     ) -> Subscription:
-        """Store a subscription to what is to come; its secret is made here unless given (in Meta's form).
+        """Store a subscription to future events; its secret is generated unless given (in Meta's form).
 
-        `verify_token`: the subscriber is asked for Meta's handshake with it first.
+        `verify_token`: make Meta's handshake with the subscriber first.
 
         Raises:
-            InvalidRequestError: the URL may not be called, a kind or number is unknown, or the handshake failed.
-            TooManySubscriptionsError: there are as many as there may be.
+            InvalidRequestError: the URL is not allowed, a kind or number is unknown, or the handshake failed.
+            TooManySubscriptionsError: there are as many as allowed.
         """
         self._check(url=url, kinds=kinds, numbers=numbers, form=form)
         if secret is not None and form != "meta":
@@ -99,20 +99,20 @@ class SubscriptionService:
         kinds: Sequence[str] | None = None,
         numbers: Sequence[str] | None = None,
     ) -> Subscription:
-        """Change what is given. Raise InvalidRequestError as `create` does."""
+        """Change the given fields. Raise InvalidRequestError as `create` does."""
         form = self._subscriptions.get(name).form
         self._check(url=url, kinds=kinds or (), numbers=numbers or (), form=form)
         return self._subscriptions.change(name, url=url, kinds=kinds, numbers=numbers)
 
     def rotate_secret(self, name: str) -> Subscription:
-        """Give it a new secret; the old one signs beside it for a day (in Meta's form the new one signs at once)."""
+        """Generate a new secret; for a day the old one signs as well (in Meta's form only the new one signs)."""
         return self._subscriptions.rotate_secret(name, new_secret(self._subscriptions.get(name).form))
 
     def replay(self, name: str, after: str) -> Subscription:
-        """Push everything after a cursor of `GET /v1/events` (again); "0" is the oldest event that is kept.
+        """Push everything after a cursor of `GET /v1/events`, again where it was; "0": from the oldest event.
 
         Raises:
-            InvalidRequestError: `after` is no cursor.
+            InvalidRequestError: `after` is not a cursor.
         """
         cursor = "0-0" if after == "0" else after
         if not _CURSOR.fullmatch(cursor):
@@ -121,7 +121,7 @@ class SubscriptionService:
         return self._subscriptions.replay(name, cursor)
 
     def test(self, name: str) -> TestResult:
-        """Send a test event now, whatever the subscription's state; the event is none of the stream's."""
+        """Send a test event now, in any state of the subscription; it is not added to the stream."""
         subscription = self._subscriptions.get(name)
         answer = self._pusher.post(subscription, f"test-{secrets.token_hex(8)}", _test_body(subscription))
         if isinstance(answer, HttpAnswer):
@@ -145,10 +145,10 @@ class SubscriptionService:
 
 
 def sync_event_urls(subscriptions: Subscriptions, events: Events, urls: Sequence[str], secret: str) -> None:
-    """Make the subscriptions of `WA_EVENT_URLS`, and end those whose URL is no longer there.
+    """Create the subscriptions of `WA_EVENT_URLS`, and delete those whose URL was removed.
 
     Raises:
-        TooManySubscriptionsError: there are as many as there may be.
+        TooManySubscriptionsError: there are as many as allowed.
     """
     wanted = {f"sub_env_{sha256(url.encode()).hexdigest()[:12]}": url for url in urls}
     found = {each.id: each for each in subscriptions.all() if each.source == "environment"}

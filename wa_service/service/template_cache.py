@@ -1,4 +1,4 @@
-"""Remember the business account's templates for a moment, and compare messages with them."""
+"""Cache the business account's templates, and compare messages with them."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ Definitions = Sequence[Mapping[str, Any]]
 
 
 class TemplateCache:
-    """`fetch` asks Meta for all definitions, or is None where no business account is configured; `on_fetched` gets them
-    before anybody else does.
+    """A cache of template definitions.
 
-    Meta is asked in a thread of its own, once for everybody who wants to know; for the checks of sends it is
-    remembered, too, that it could not be asked.
+    `fetch` gets all definitions from Meta, or is None where no business account is configured; `on_fetched` is called
+    with them before any caller gets them. A fetch runs in its own thread, once for all concurrent callers. For the
+    checks of sends, failures are cached as well.
     """
 
     def __init__(
@@ -48,16 +48,15 @@ class TemplateCache:
 
     @property
     def is_configured(self) -> bool:
-        """Whether a business account is configured."""
         return self._fetch is not None
 
     def all(self) -> Definitions:
-        """Return every definition, at most a minute old; an earlier failure is not remembered.
+        """Return every definition, at most a minute old; after a failure, fetch again.
 
-        What is remembered is told to `on_fetched` once more: a store that failed over may have lost it.
+        `on_fetched` is also called with cached definitions, because the store may have lost them in a failover.
 
         Raises:
-            WhatsAppError: Meta refused or could not be asked.
+            WhatsAppError: the call to Meta failed.
         """
         before = self._answer
         answer = self._younger_than(FRESH_SECONDS, failure=0.0)
@@ -67,18 +66,18 @@ class TemplateCache:
         return definitions
 
     def check(self, templates: Mapping[str, Mapping[str, Any]]) -> None:
-        """Compare templates (by the field that holds them) with their definitions, where these are known.
+        """Compare templates (by field of the request) with their definitions, where these are known.
 
-        Before one is refused Meta is asked again: its definition may have changed. While Meta cannot be asked, or does
-        not answer within a moment, nothing is refused: the template is sent, and Meta decides.
+        Before a template is refused, its definition is fetched again, because it may have changed. If Meta does not
+        answer soon, nothing is refused: the template is sent, and Meta decides.
 
         Raises:
-            TemplateMismatchError: one does not fit its definition.
+            TemplateMismatchError: one does not match its definition.
         """
         if not templates or self._fetch is None:
             return
-        remembered = self._remembered()
-        if self._knows(templates, remembered) and not self._mismatches(templates, remembered):
+        cached = self._cached()
+        if self._knows(templates, cached) and not self._mismatches(templates, cached):
             return
         try:
             found = self._mismatches(templates, self._younger_than(PAUSE_SECONDS).result(CHECK_SECONDS))
@@ -87,14 +86,14 @@ class TemplateCache:
         if found:
             raise TemplateMismatchError("Compare it with GET /v1/templates.", found)
 
-    def _remembered(self) -> Definitions:
-        """Return what is remembered, up to an hour old; where it is old Meta is asked, and nobody waits."""
+    def _cached(self) -> Definitions:
+        """Return cached definitions, up to an hour old; refresh old ones in the background."""
         known = self._definitions if self._clock() - self._fetched_at <= KNOWN_SECONDS else ()
         self._younger_than(FRESH_SECONDS)
         return known
 
     def _younger_than(self, seconds: float, *, failure: float = PAUSE_SECONDS) -> Future[Definitions]:
-        """Return Meta's last answer where it is younger than `seconds` (an error: than `failure`), else the next."""
+        """Return Meta's last answer if it is younger than `seconds` (an error: than `failure`), else the next one."""
         with self._mutex:
             if self._fetch is not None and self._answer.done():
                 most = failure if self._answer.exception() else seconds
@@ -120,7 +119,7 @@ class TemplateCache:
 
     @staticmethod
     def _knows(templates: Mapping[str, Mapping[str, Any]], definitions: Definitions) -> bool:
-        """Whether each template is among the definitions: else nobody knows whether it is marketing."""
+        """Whether each template has a definition; without one, its category is unknown."""
         names = {item.get("name") for item in definitions}
         return all(template.get("name") in names for template in templates.values())
 

@@ -40,7 +40,7 @@ from wa_service.whatsapp.stop_words import StopWords
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What REST, the webhook and the command line ask for."""
+    """The services of REST, the webhook and the command line."""
 
     send: SendService
     batches: BatchService
@@ -54,7 +54,7 @@ class Services:
 
 
 def build(runtime: Runtime, metrics_buffer: MetricsBuffer) -> Services:
-    """Wire the services up; nothing here connects or starts anything."""
+    """Build the services; nothing is connected or started."""
     settings = runtime.settings
     categories = TemplateCategories(runtime.store, runtime.outbox.limits_of(runtime.numbers[0]).waba)
     pauses = TemplatePauses(runtime.store, categories.waba, runtime.numbers)
@@ -142,7 +142,7 @@ def build(runtime: Runtime, metrics_buffer: MetricsBuffer) -> Services:
 
 
 def cost_service(runtime: Runtime) -> CostService:
-    """Build what sums costs up; the worker asks for it alone."""
+    """Build the cost service, which the worker needs alone."""
     settings = runtime.settings
     card = None
     if settings.rate_card is not None:
@@ -167,7 +167,7 @@ def _charged_by_meta(runtime: Runtime) -> Callable[[int, int], int] | None:
 
 
 def _note_templates(categories: TemplateCategories, pauses: TemplatePauses, definitions: Definitions) -> None:
-    with suppress(StoreUnavailableError):  # the next fetch tells it again
+    with suppress(StoreUnavailableError):  # the next fetch notes it again
         categories.note(definitions)
         if released := pauses.note(definitions):
             log.get_logger().info("whatsapp.template.released", messages=released)

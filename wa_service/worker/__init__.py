@@ -1,5 +1,5 @@
-"""Takes work from the lanes, does it, stores how it ended.
+"""Worker processes: take work from the store, do it, store the result.
 
-`supervisor` keeps one `process` alive; a process runs `inbound` (customers' messages), `outbound` (sends, one for
-each number) and `maintenance`. Kept free of imports, so that the supervisor stays small.
+`supervisor` keeps one `process` alive; a process runs `inbound` (customers' messages), `outbound` (sends, one for each
+number) and `maintenance`. This package imports nothing, so that the supervisor stays small.
 """

@@ -1,4 +1,4 @@
-"""Lets items of batches enter their lanes as fast as the number sends, and tells what happened to batches."""
+"""Move items of batches into their lanes at the number's pace, and log changes of batches."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from wa_service.store.flusher import StoreUnavailableError
 ROUND_SECONDS = 0.25
 SWEEP_SECONDS = 2.0
 QUIET_SECONDS = 10.0
-"""How long an answer about quiet hours holds."""
+"""How long computed quiet hours are cached."""
 
 
 class BatchWorker:
-    """Every worker process runs it; the store's steps move each item once."""
+    """Feed lanes from batches. Every worker process runs it; the store's steps move each item once."""
 
     def __init__(self, batches: Batches, numbers: Sequence[str]) -> None:
         self._batches = batches
@@ -39,36 +39,36 @@ class BatchWorker:
                 continue
 
     def run_once(self) -> None:
-        """Fill the lanes up once, and tell what there is to tell."""
+        """Do one round: feed the lanes, finish cancellations, log changes."""
         for number in self._numbers:
             active = self._batches.active(number)
             if not active:
                 continue
-            quiet = {id_: until for id_, hours in active.items() if hours and (until := self._rests_until(hours))}
+            quiet = {id_: until for id_, hours in active.items() if hours and (until := self._quiet_until(hours))}
             while self._batches.feed(number, quiet) == ITEMS_A_STEP and not self._stop.is_set():
                 pass
         if time.monotonic() >= self._sweep_at:
             self._sweep_at = time.monotonic() + SWEEP_SECONDS
             self._batches.sweep_canceled()
-        self._tell()
+        self._log_changes()
 
     def stop(self) -> None:
-        """Move nothing more."""
+        """End `consume`."""
         self._stop.set()
 
     def join(self, seconds: float) -> bool:
-        """Return whether nothing is under way: a step is over before this is asked."""
+        """Return True: a round is short."""
         del seconds
         return True
 
-    def _rests_until(self, hours: str) -> int | Mapping[str, int] | None:
+    def _quiet_until(self, hours: str) -> int | Mapping[str, int] | None:
         known_until, until = self._quiet.get(hours, (0.0, None))
         if time.monotonic() >= known_until:
             until = QuietHours.read(hours).until(datetime.now(UTC))
             self._quiet[hours] = time.monotonic() + QUIET_SECONDS, until
         return until
 
-    def _tell(self) -> None:
+    def _log_changes(self) -> None:
         for notice in self._batches.notices():
             metrics.batch_changed(notice.state, notice.reason)
             match notice.state:

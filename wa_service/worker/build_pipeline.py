@@ -1,4 +1,4 @@
-"""Builds the conversation from the settings; only a worker process needs it."""
+"""Build the conversation pipeline from the settings, for worker processes."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def build_pipeline(settings: Settings) -> Pipeline:
     """Return the pipeline that the settings describe; `start()` it before the first message.
 
     Raises:
-        ScriptError: the script file is broken; its text names the line and the reason.
-        ValueError: the responder's secret is none; its text is a sentence.
+        ScriptError: the script file is invalid; the text has the line and the reason.
+        ValueError: the responder's secret is invalid; the text is a sentence.
     """
     options = ConversationOptions(
         script_file=settings.script_file,
@@ -39,8 +39,8 @@ def build_pipeline(settings: Settings) -> Pipeline:
         speech_confidence=settings.speech_confidence,
         stop_words=settings.stop_words,
         start_words=settings.start_words,
-        # A flood of voice notes leaves half of the places to those who write.
         push_allow=tuple(ip_network(network) for network in settings.push_allow),
+        # Half, so that many voice notes do not block text messages.
         speech_at_once=max(1, settings.worker_concurrency // 2),
     )
     return make_pipeline(options)

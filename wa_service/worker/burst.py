@@ -1,4 +1,4 @@
-"""What is handled together: one message, or what a customer wrote within a moment."""
+"""Messages that are handled together: one, or a burst of a customer's."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ UNSUPPORTED_ANSWERED_AT = "unsupported_at"
 
 @dataclass(frozen=True, slots=True)
 class TakenMessage:
-    """A message under a lease. `member`: as it is stored, byte for byte."""
+    """A message under a lease. `member`: the stored event, byte for byte."""
 
     member: bytes
     stored: StoredEvent
@@ -25,14 +25,14 @@ class TakenMessage:
 
 @dataclass(frozen=True, slots=True)
 class Burst:
-    """The head of a mailbox and what is handled with it, in their order."""
+    """The head of a mailbox and the events that are handled with it, in order."""
 
     work: Work
     messages: tuple[TakenMessage, ...]
 
     @property
     def stored(self) -> StoredEvent:
-        """The head: what its failures are counted for, and what its answer is known by."""
+        """The head, for which failures are counted and to which replies refer."""
         return self.messages[0].stored
 
     @property
@@ -42,21 +42,21 @@ class Burst:
 
     @property
     def last(self) -> InboundMessage:
-        """The latest message: to mark it as read marks those before it."""
+        """The latest message: marking it as read also marks those before it."""
         return self.messages[-1].event
 
     @property
     def behind(self) -> list[bytes]:
-        """What leaves the mailbox together with the head."""
+        """The stored events that leave the mailbox with the head."""
         return [message.member for message in self.messages[1:]]
 
     @property
     def heard(self) -> InboundMessage:
-        """The message that a transcript is of."""
+        """The message that is transcribed."""
         return next((one.event for one in self.messages if isinstance(one.event, Audio)), self.event)
 
     def utterance(self, messages: tuple[TakenMessage, ...]) -> Utterance:
-        """Return what these of its messages say together."""
+        """Return these messages of the burst as one utterance."""
         contact = self.work.contact
         return read_utterance(
             [message.event for message in messages],
@@ -68,7 +68,7 @@ class Burst:
 
 
 def burst_of(work: Work, stored: StoredEvent, event: InboundMessage) -> Burst:
-    """Return the head with what can be read of its burst; the rest stays for later."""
+    """Return the head with the rest of its burst, up to an event that cannot be read."""
     messages = [TakenMessage(work.member, stored, event)]
     for member in work.behind:
         try:
@@ -83,7 +83,7 @@ def burst_of(work: Work, stored: StoredEvent, event: InboundMessage) -> Burst:
 
 
 def contact_facts(contact: Mapping[str, str]) -> dict[str, Any]:
-    """Return what a responder is told of a contact."""
+    """Return a contact as responders get it."""
     return {
         "name": contact.get("name", ""),
         "addresses": contact.get("addresses", "").split(),
@@ -94,5 +94,5 @@ def contact_facts(contact: Mapping[str, str]) -> dict[str, Any]:
 
 
 def stored_seconds(ms: str | None) -> float | None:
-    """Return a stored time in Unix seconds; None where it is none."""
+    """Return a stored time (ms) in Unix seconds, None where there is none."""
     return float(ms) / 1000 if ms else None

@@ -1,4 +1,4 @@
-"""Compares what we counted with what Meta charged for, once a day in all processes together."""
+"""Compare our counts with Meta's charges, once a day for all processes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FIRST_SECONDS = 60.0
 
 
 class CostChecker:
-    """Every worker process runs it; the store lets one of them compare a day."""
+    """Compare costs. Every worker process runs it; the store lets one of them compare a day."""
 
     def __init__(self, costs: CostService) -> None:
         self._costs = costs
@@ -28,7 +28,7 @@ class CostChecker:
             self.run_once()
 
     def run_once(self) -> None:
-        """Compare a day that nobody has compared."""
+        """Compare a day that was not compared yet."""
         try:
             self._costs.compare()
         except StoreUnavailableError:
@@ -37,10 +37,10 @@ class CostChecker:
             log.get_logger().info("whatsapp.costs.not_compared", error=str(error))
 
     def stop(self) -> None:
-        """Compare nothing more."""
+        """End `consume`."""
         self._stop.set()
 
     def join(self, seconds: float) -> bool:
-        """Return whether nothing is under way that has to end: a comparison may be broken off."""
+        """Return True: a comparison may be interrupted."""
         del seconds
         return True

@@ -1,8 +1,8 @@
-"""Handles what customers sent: one conversation at a time, in order, under a lease.
+"""Handle received messages: each conversation in order, under a lease.
 
-A handler's result is written by one step that checks the lease (`finish`), so work that was done twice after a
-crash counts once. What fails is tried again after growing, jittered pauses while other customers go on, and becomes
-a dead letter after 5 failures, or after 10 takes (which also counts work that kills its process).
+A handler's result is written by one step that checks the lease (`finish`), so work that is repeated after a crash
+counts once. A failed message is retried with backoff and jitter, while other customers are served, and becomes a dead
+letter after 5 failures or 10 deliveries (which also count when the process dies).
 """
 
 from __future__ import annotations
@@ -50,32 +50,31 @@ BATCH_SIZE = 16
 RENEW_LEASE_AFTER = 5.0
 STORE_RETRY_SECONDS = 60.0
 RETRY_DELAYS = (1.0, 4.0, 16.0, 60.0)
-# The lanes take a longer pause for a clock that was turned back.
 MAX_RETRY_DELAY = 3_600.0
 NEWER_FORM_DELAY = 30.0
-# What Meta could not do for us now is no fault of the message; for an hour it counts as no try.
+# For an hour, a transient error of Meta's does not count as the message's failure.
 TRANSIENT_RETRY_SECONDS = 3_600.0
 _TRANSIENT_GROUPS = frozenset({"transient", "few", "throttled", "account", "unknown", "maintenance"})
 PAUSED_UNTIL = "paused_until"
 APOLOGISED_AT = "apologised_at"
-# One apology in this time, and none to what is too old to be answered (reference 1.7: 24 hours).
+# At most one apology in this time, and none near the end of the service window (reference 1.7: 24 hours).
 APOLOGISE_EVERY = 3_600.0
 ANSWERABLE_SECONDS = 23 * 3_600.0
 
 
 class LeaseLostError(BaseException):
-    """The conversation is another worker's by now: stop, write nothing."""
+    """The lease was lost: stop, and write nothing."""
 
 
 class _HandlerTimeout(BaseException):
-    """The handler's time is over. No TimeoutError, which libraries under a handler take for one of their own."""
+    """The handler timed out. Not a TimeoutError, which libraries would take for their own."""
 
 
 FetchMedia = Callable[[str, str], Media]
 
 
 class _Lease:
-    """A handler at work: since when, and when its lease was last renewed (monotonic seconds)."""
+    """A running handler: when it started, and when its lease was last renewed (monotonic seconds)."""
 
     __slots__ = ("greenlet", "renewed", "started", "work")
 
@@ -86,7 +85,7 @@ class _Lease:
 
 
 class InboundWorker:
-    """Takes conversations from the inbox and handles their heads with at most `concurrency` greenlets."""
+    """Take conversations from the inbox and handle their heads with at most `concurrency` greenlets."""
 
     def __init__(
         self,
@@ -110,7 +109,7 @@ class InboundWorker:
         self._fetch_media = fetch_media
         self._consumer = consumer
         self._pool = Pool(concurrency)
-        # A tool may answer that a message is to stay unread: then nothing is shown before it was asked.
+        # With `typing_after` a responder may leave a message unread, so nothing is shown before it was asked.
         self._on_burst = None if pipeline.typing_after else receipts.begin_typing
         self._handle_timeout = handle_timeout
         self._reply_sends = ReplySends(reply_ttl_ms)
@@ -136,10 +135,10 @@ class InboundWorker:
                 if wait and not self._stopping:
                     self._inbox.wait_for_work(min(wait, 1.0))
             except StoreUnavailableError:
-                gevent.sleep(0.2)  # the same counter again: a lost answer strands nothing
+                gevent.sleep(0.2)  # retry with the same counter: a lost answer is returned again
 
     def renew_leases(self) -> None:
-        """Renew the leases that are due, and stop handlers whose lease is lost; call it about once a second."""
+        """Renew the leases that are due, and stop handlers whose lease was lost; call it about once a second."""
         now = time.monotonic()
         due = [lease for lease in self._leases.values() if now - lease.renewed >= self._renew_after]
         if not due:
@@ -151,15 +150,15 @@ class InboundWorker:
                 lease.greenlet.kill(LeaseLostError, block=False)
 
     def stop(self) -> None:
-        """Take nothing more."""
+        """Take no more work."""
         self._stopping = True
 
     def join(self, seconds: float) -> bool:
-        """Wait for running handlers, and return whether all ended."""
+        """Wait for running handlers; return whether all ended."""
         return bool(self._pool.join(timeout=seconds))
 
     def kill(self) -> None:
-        """Stop what still runs."""
+        """Kill running handlers."""
         self._pool.kill(LeaseLostError, timeout=2)
         self._receipts.kill()
 
@@ -178,19 +177,19 @@ class InboundWorker:
         except LeaseLostError:
             self._log.warning("whatsapp.message.lease_lost")
         except StoreUnavailableError:
-            # Not handed back: the lease runs out by itself, and then it is anybody's.
+            # Not released: the lease expires.
             self._log.warning("whatsapp.message.store_unavailable")
         finally:
             if self._leases.get(work.conversation) is lease:
                 del self._leases[work.conversation]
 
     def _read(self, work: Work) -> StoredEvent | None:
-        """The event; None where we cannot read it, and what becomes of it is written already."""
+        """Return the event; None where it cannot be read, after it was postponed or dead-lettered."""
         logger = self._log.bind(number=work.number)
         try:
             return work.stored
         except NewerFormError as error:
-            # Its customer waits: a message that another version can read must not become a dead letter of this one's.
+            # Wait for a worker of a newer version, which can read it.
             self._retry_later(work, NEWER_FORM_DELAY, None, counts=False, reason=str(error), logger=logger)
         except UnreadableEventError as error:
             self._dead_letter(work, "malformed", str(error), logger)
@@ -214,7 +213,7 @@ class InboundWorker:
         try:
             with gevent.Timeout(self._handle_timeout, _HandlerTimeout()):
                 result = self._answer(burst)
-            # Made here, while a failure is still the message's.
+            # Inside the try, because an error here is a failure of the message.
             sends, transcript = self._sends(burst, result), _transcript_event(burst.heard, result)
         except Unavailable as away:
             self._retry_later(work, away.retry_after, stored, counts=False, reason="unavailable", logger=logger)
@@ -225,7 +224,7 @@ class InboundWorker:
             self._failed(work, TimeoutError("the handler took too long"), counts=True, logger=logger)
         except StoreUnavailableError:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever a handler does, it must not stop the others
+        except Exception as error:  # noqa: BLE001 - a handler's error must not stop the others
             self._failed(work, error, counts=True, logger=logger)
         else:
             self._finish(lease, burst, result, sends, transcript, logger)
@@ -244,7 +243,7 @@ class InboundWorker:
             return PipelineResult()
         if self._turns is not None:
             utterance = replace(utterance, turns=self._turns.before(burst))
-        if isinstance(event, Edit | Revoke):  # Meta knows no mark for these
+        if isinstance(event, Edit | Revoke):  # these cannot be marked as read
             return self._pipeline.handle(utterance, fetch)
         with (
             self._receipts.typing(event, after=self._pipeline.typing_after) as receipt,
@@ -256,7 +255,7 @@ class InboundWorker:
             return result
 
     def _answerable(self, burst: Burst) -> tuple[tuple[TakenMessage, ...], str]:
-        """Return what is to be answered, and why nothing is: a group's, somebody else answers there, or too old."""
+        """Return the messages to answer; or none, and why: a group, a pause, another owner, or too old."""
         now_ms = round(time.time() * 1000)
         if burst.event.group_id and not self._answer_groups:
             return (), "group"
@@ -283,7 +282,7 @@ class InboundWorker:
         transcript: str,
         logger: FilteringBoundLogger,
     ) -> None:
-        # Once more when the store is back: the step does it once, and only under this lease.
+        # Safe to retry: the step does it once, and only with this lease.
         stamps = {UNSUPPORTED_ANSWERED_AT: 0} if result.unsupported_answered else {}
         finish = partial(
             self._inbox.finish,
@@ -348,7 +347,7 @@ class InboundWorker:
         logger.error("whatsapp.message.dead_lettered", kind=kind, reason=reason, tries=work.deliveries)
 
     def _apology(self, work: Work, stored: StoredEvent) -> list[Send]:
-        """One sentence to a customer whose message nobody will answer, where they may still be written to."""
+        """Return the apology to a customer whose message is dead-lettered, if the service window is open."""
         piece, now = stored.piece, time.time()
         last = stored_seconds(work.contact.get(APOLOGISED_AT))
         if not piece.addresses or now - piece.timestamp > ANSWERABLE_SECONDS or "group_id" in _object(piece.raw):
@@ -368,14 +367,14 @@ class InboundWorker:
 
 
 def _pause(result: PipelineResult) -> Pause | None:
-    """What of the answer ends our part in the conversation for a while."""
+    """The pause of automatic replies that the result asks for."""
     if result.pause_seconds is None:
         return None
     return Pause(result.pause_seconds, "handover" if result.handover else "responder", result.handover)
 
 
 def _transcript_event(event: InboundMessage, result: PipelineResult) -> str:
-    """What `/v1/events` tells about a voice note; "" where nothing was transcribed."""
+    """The transcript event of a voice note as JSON; "" where nothing was transcribed."""
     if result.transcript is None:
         return ""
     event_data = {

@@ -1,4 +1,4 @@
-"""What every worker process does once a second for the lanes, and once a minute for what is over its time."""
+"""Periodic work of every worker process: for the lanes once a second, for the retention once a minute."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ TRIM_SECONDS = 60.0
 
 
 class Maintenance:
-    """Heartbeat, leases, claims that ran out, unknown sends.
+    """Heartbeat, leases, expired claims, unknown sends, retention.
 
-    Every worker process runs it; the store's steps make each thing happen once.
+    Every worker process runs it; the store's steps are idempotent.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Maintenance:
         self._log = log.get_logger()
 
     def run_once(self) -> None:
-        """Do one round; what an unavailable store prevents is left to the next one."""
+        """Do one round; if the store is unavailable, the next round continues."""
         try:
             self._inbox.heartbeat(self._consumer)
             self._renew_leases()
@@ -71,7 +71,7 @@ class Maintenance:
             return
 
     def _make_room(self) -> None:
-        """Forget the oldest history, some of it each second: intake comes first."""
+        """Delete some of the oldest history each second, to make room for intake."""
         events, sends = self._events.make_room(), self._records.make_room()
         if events or sends:
             self._log.warning("whatsapp.store.history_trimmed", events=events, sends=sends)

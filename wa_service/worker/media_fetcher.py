@@ -1,4 +1,4 @@
-"""Downloads what customers sent as files; each download is logged and counted."""
+"""Download media that customers sent, with logs and metrics."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from wa_service.whatsapp.media.download import Media
 
 
 class MediaFetcher:
-    """Downloads media through the client of the number they were sent to."""
+    """Download media with the client of the number that received them."""
 
     def __init__(self, clients: Mapping[str, WhatsAppMetaClient]) -> None:
         self._clients = clients
         self._log = log.get_logger()
 
     def __call__(self, number: str, media_id: str) -> Media:
-        """Return the file. Raises the client's `WhatsAppError`."""
+        """Return the file. Raises `WhatsAppError`."""
         started = time.monotonic()
         try:
             media = self._clients[number].download_media(media_id)

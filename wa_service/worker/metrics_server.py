@@ -1,7 +1,6 @@
-"""A worker's metrics on a port of its own (WA_WORKER_METRICS_PORT), for machines without a web process.
+"""A worker's metrics on a separate port (WA_WORKER_METRICS_PORT), for machines without a web process.
 
-One worker process of a machine answers for all of them, since they share their counts; when it ends, another one
-takes the port.
+One worker process of a machine serves the shared counts of all; when it ends, another one takes the port.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from wa_service.store.overview import Observer
 
 
 class MetricsServer:
-    """Serves `/metrics` while the port is its own."""
+    """Serve `/metrics`, if no other process has the port."""
 
     def __init__(self, host: str, port: int, key: str | None, observer: Observer) -> None:
         self._app = guarded_app(scrape_registry(lambda: observer.overview().samples()), key)
@@ -23,7 +22,7 @@ class MetricsServer:
         self._log = log.get_logger(port=port)
 
     def listen(self) -> None:
-        """Listen, unless it does already or another process has the port; call it again in that case."""
+        """Listen, unless another process has the port; call it repeatedly."""
         if self._server is not None:
             return
         server = WSGIServer(self._address, self._app, log=None, error_log=None)

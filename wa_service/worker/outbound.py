@@ -1,4 +1,4 @@
-"""Sends what may be sent: in each process one consumer for each number asks, and its greenlets do not poll."""
+"""Send granted records: each process has one consumer for each number, which takes grants for its greenlets."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from wa_service.store.outbox import Outbox
 
 BATCH_SIZE = 16
 KEPT_FROM_BULK = 0.25
-"""Share of the sends side by side that bulk sends leave to others, so that a reply need not wait for one to end."""
-# A wait that is over soon is slept; during a longer one somebody else's message may wake this consumer.
+"""The share of concurrent sends that is closed to bulk, so that a reply does not wait for one to end."""
+# A short wait is slept; a longer one ends early by a wake-up.
 SHORT_WAIT = 0.05
 
 
 class OutboundWorker:
-    """Takes records of one number when Meta's limits allow, only as many as greenlets are free."""
+    """Take grants of one number, as many as greenlets are free, and send the records."""
 
     def __init__(self, number: str, outbox: Outbox, sender: Sender, *, consumer: str, concurrency: int) -> None:
         self._number = number
@@ -48,14 +48,14 @@ class OutboundWorker:
                 if answer.wait and not self._stopping:
                     self._wait(answer.wait, answer.why)
             except StoreUnavailableError:
-                gevent.sleep(0.2)  # the same counter again: a lost answer strands nothing
+                gevent.sleep(0.2)  # retry with the same counter: a lost answer is returned again
 
     def stop(self) -> None:
-        """Take nothing more."""
+        """Take no more records."""
         self._stopping = True
 
     def join(self, seconds: float) -> bool:
-        """Wait for running sends, and return whether all ended."""
+        """Wait for running sends; return whether all ended."""
         return bool(self._pool.join(timeout=seconds))
 
     def _wait(self, seconds: float, why: str) -> None:
@@ -67,5 +67,5 @@ class OutboundWorker:
     def _send(self, grant: Grant) -> None:
         try:
             self._sender.send(grant)
-        except Exception as error:  # noqa: BLE001 - a defect: the claim runs out and the send becomes unknown
+        except Exception as error:  # noqa: BLE001 - a bug: the claim expires and the send becomes unknown
             self._log.error("whatsapp.send.crashed", id=grant.id, reason=type(error).__name__)

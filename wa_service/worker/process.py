@@ -1,4 +1,4 @@
-"""One worker process: its greenlets, and how it ends without losing anything."""
+"""One worker process: its greenlets, and its graceful shutdown."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ STOP_SECONDS = 25.0
 
 
 class WorkerProcess:
-    """Everything one process does, wired; `run` returns once it was told to stop.
+    """All work of one process; `run` returns after `stop`.
 
-    `stop_seconds`: for how long running handlers and sends may go on then.
+    `stop_seconds`: how long running handlers and sends may continue then.
     """
 
     def __init__(
@@ -122,13 +122,13 @@ class WorkerProcess:
         """Work until `stop`.
 
         Args:
-            predecessor: a consumer that died, whose work is due at once.
+            predecessor: a consumer that died, whose leases and claims are released.
             begun: its sends that may have left ("<record id>:<token>"); None where that is not known.
             parent: a process id; this process ends when that one is no longer its parent.
             on_started: called once it takes work.
 
         Raises:
-            TagTakenError: another service works under WA_STORE_TAG.
+            TagTakenError: another service uses WA_STORE_TAG.
         """
         self._bind_numbers()
         self._pipeline.start()
@@ -146,13 +146,13 @@ class WorkerProcess:
             if parent is not None and os.getppid() != parent:
                 break
             if any(consumer.ready() for consumer in consumers):
-                # A defect. The supervisor starts a new process, and what this one holds is released.
+                # A bug. The supervisor starts a new process, and this one's leases and claims are released.
                 self._log.error("whatsapp.worker.consumer_died")
                 break
         self._end(consumers)
 
     def _bind_numbers(self) -> None:
-        """Take nothing before it is known that no other service works under this tag."""
+        """Wait for the store, and make sure that no other service uses this tag."""
         numbers = TagNumbers(self._built.store, retention_seconds=self._built.retention_seconds)
         while not self._stop.is_set():
             try:
@@ -214,7 +214,7 @@ class WorkerProcess:
 
 
 def _turns(built: Runtime) -> Turns | None:
-    """What reads what was said before; only a language model asks for it."""
+    """The reader of earlier turns, which only a language model needs."""
     if built.settings.responder != "llm":
         return None
     return Turns(ConversationView(built.threads, built.contacts), built.settings.llm_turns)
@@ -232,12 +232,12 @@ def run(
 ) -> None:
     """Run one worker process until SIGTERM or SIGINT, or until its parent is gone; arguments as of `WorkerProcess`.
 
-    `ledger`, `predecessor_ledger`: descriptors of this process's ledger of sends, and of the one that it takes over.
+    `ledger`, `predecessor_ledger`: file descriptors of the ledgers of sends of this process and of its predecessor.
 
     Raises:
         EmbeddedValkeyError: no REDIS_URL is set and no embedded Valkey answers.
         ScriptError: the script file cannot be used.
-        TagTakenError: another service works under WA_STORE_TAG.
+        TagTakenError: another service uses WA_STORE_TAG.
     """
     begun = None if predecessor_ledger is None else read_ledger(predecessor_ledger)
     built = runtime.build(settings, SendLedger(ledger))

@@ -1,4 +1,4 @@
-"""Pushes events to subscribers: a loop for each subscription, conversations side by side."""
+"""Push events to subscribers: a loop for each subscription, conversations in parallel."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from wa_service.store.flusher import StoreUnavailableError
 from wa_service.store.subscriptions import Delivery, Failure, Subscription, Subscriptions
 
 SIDE_BY_SIDE = 64
-"""Deliveries to one subscriber at a time."""
+"""Most concurrent deliveries to one subscriber."""
 TURN_SECONDS = 0.005
-"""Least time between two looks: what was taken meanwhile is written down by one step, and what came is taken by it."""
+"""Least time between two calls of the step, so that one call acknowledges and leases many events."""
 LOOK_SECONDS = 0.1
-"""How soon an event that comes while nothing waits is pushed."""
+"""Poll interval for new events."""
 REFRESH_SECONDS = 1.0
-"""How soon a new, changed or resumed subscription is noticed."""
+"""Poll interval for new, changed or resumed subscriptions."""
 
 
 class PushWorker:
-    """One loop for each subscription, started and ended as subscriptions come and go."""
+    """Run one loop for each subscription."""
 
     def __init__(self, subscriptions: Subscriptions, pusher: Pusher, *, consumer: str) -> None:
         self._subscriptions = subscriptions
@@ -37,7 +37,7 @@ class PushWorker:
     def consume(self) -> None:
         """Push until `stop`."""
         while not self._stopping.is_set():
-            with contextlib.suppress(StoreUnavailableError):  # the loops wait for it, too
+            with contextlib.suppress(StoreUnavailableError):  # the loops wait for the store as well
                 self._refresh(self._subscriptions.all())
             self._stopping.wait(REFRESH_SECONDS)
 
@@ -48,7 +48,7 @@ class PushWorker:
             loop.stop()
 
     def join(self, seconds: float) -> None:
-        """Wait at most `seconds` for deliveries under way, then release the rest."""
+        """Wait at most `seconds` for deliveries in flight, then release the rest."""
         until = time.monotonic() + seconds
         while greenlets := [greenlet for loop in self._loops.values() for greenlet in loop.greenlets]:
             gevent.joinall(greenlets, timeout=max(0.0, until - time.monotonic()))  # a delivery ends in a write
@@ -60,7 +60,7 @@ class PushWorker:
         try:
             self._subscriptions.release(held)
         except StoreUnavailableError:
-            return  # their leases end
+            return  # the leases expire
 
     def _refresh(self, found: list[Subscription]) -> None:
         current = {subscription.id: subscription for subscription in found}
@@ -68,7 +68,7 @@ class PushWorker:
             self._loops.pop(name).stop()
         for name, subscription in current.items():
             loop = self._loops.get(name)
-            if loop is None or loop.has_ended:  # it ends by itself where its subscription is deleted
+            if loop is None or loop.has_ended:  # a loop ends when its subscription is deleted
                 loop = self._loops[name] = _Loop(self._subscriptions, self._pusher, self._consumer)
                 loop.subscription = subscription
                 loop.start()
@@ -76,7 +76,7 @@ class PushWorker:
 
 
 class _Loop:
-    """Takes events of one subscription and pushes them, at most `SIDE_BY_SIDE` at a time."""
+    """Take events of one subscription and push them, at most `SIDE_BY_SIDE` at a time."""
 
     def __init__(self, subscriptions: Subscriptions, pusher: Pusher, consumer: str) -> None:
         self.subscription: Subscription
@@ -87,9 +87,9 @@ class _Loop:
         self._pushes = Group()
         self._under_way = 0
         self._taken: list[tuple[Delivery, str]] = []
-        """Answered with a 2xx, and not written down yet; with the answer."""
+        """Deliveries that were answered with a 2xx and are not acknowledged in the store yet, with the answer."""
         self._may_have_lost = False
-        """An answer of the store was lost: it may have leased us events that we do not know of."""
+        """Whether a response of the store was lost, which may have leased us events."""
         self._stopping = False
         self._wake = Event()
         self._main: gevent.Greenlet | None = None
@@ -114,7 +114,7 @@ class _Loop:
         gevent.killall(self.greenlets, timeout=1)
 
     def _run(self) -> None:
-        """Until `stop`, and until what is under way then has ended and is written down."""
+        """Run until `stop`, and until deliveries in flight have ended and are acknowledged."""
         while not self._stopping or self._under_way or self._taken:
             began = time.monotonic()
             try:
@@ -122,9 +122,9 @@ class _Loop:
                     self._may_have_lost = False
                     self._subscriptions.release_lost(self.subscription.id, self._consumer, self.held)
                 wait = self._turn()
-            except LookupError:  # it was deleted
+            except LookupError:  # the subscription was deleted
                 return
-            except StoreUnavailableError:  # what was taken is written later, unless its lease ends first
+            except StoreUnavailableError:  # acknowledge later, unless the lease expires first
                 self._may_have_lost, wait = True, REFRESH_SECONDS
             if wait > 0:
                 self._wake.wait(wait)
@@ -132,12 +132,12 @@ class _Loop:
             gevent.sleep(max(0.0, began + TURN_SECONDS - time.monotonic()))
 
     def _turn(self) -> float:
-        """Write what was taken, take what is due; return how long to wait for the next turn (s)."""
+        """Acknowledge deliveries and take events that are due; return seconds until the next turn."""
         is_active = self.subscription.state == "active" and not self._stopping
         free = SIDE_BY_SIDE - self._under_way if is_active else 0
         taken = list(self._taken)
         if not (free or taken):
-            return REFRESH_SECONDS  # a push that ends wakes us
+            return REFRESH_SECONDS  # a finished push wakes the loop
         wait, written, deliveries = self._subscriptions.take(
             self.subscription.id,
             free,
@@ -167,7 +167,7 @@ class _Loop:
             else:
                 self._write_failure(subscription, delivery, pushed, pushed.outcome)
         except StoreUnavailableError:
-            self.held.pop(delivery.token, None)  # the next turn releases it, and it is pushed once more
+            self.held.pop(delivery.token, None)  # the next turn releases its lease, and it is pushed again
             self._may_have_lost = True
         finally:
             self._under_way -= 1

@@ -1,4 +1,4 @@
-"""Asks Meta for the quality of numbers whose batches run: its webhook may not be subscribed to, or may be late."""
+"""Ask Meta for the quality of numbers with running batches: the webhook may not be subscribed, or may be late."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _RED = "RED"
 
 
 class QualityChecker:
-    """Every worker process runs it; the store lets one of them ask about a number, once in five minutes."""
+    """Check numbers' quality. Every worker process runs it; each number is checked once in five minutes by one."""
 
     def __init__(self, batches: Batches, clients: Mapping[str, WhatsAppMetaClient]) -> None:
         self._batches = batches
@@ -25,7 +25,7 @@ class QualityChecker:
         self._stop = Event()
 
     def consume(self) -> None:
-        """Ask until `stop`; the loop of one greenlet."""
+        """Check until `stop`; the loop of one greenlet."""
         while not self._stop.wait(ROUND_SECONDS):
             try:
                 self.run_once()
@@ -33,7 +33,7 @@ class QualityChecker:
                 continue
 
     def run_once(self) -> None:
-        """Ask about each number whose batches run and that nobody asked about lately; red quality pauses them."""
+        """Check each number with running batches that was not checked lately; red quality pauses the batches."""
         for number, client in self._clients.items():
             if not self._batches.begin_quality_check(number):
                 continue
@@ -45,10 +45,10 @@ class QualityChecker:
             self._batches.note_quality(number, is_red=quality == _RED)
 
     def stop(self) -> None:
-        """Ask nothing more."""
+        """End `consume`."""
         self._stop.set()
 
     def join(self, seconds: float) -> bool:
-        """Return whether nothing is under way that has to end: a question may be broken off."""
+        """Return True: a check may be interrupted."""
         del seconds
         return True

@@ -19,12 +19,12 @@ from wa_service.whatsapp.webhooks.events import InboundMessage
 
 # Meta shows typing for 25 s, or until we send (reference 2.8).
 TYPING_REPEAT_SECONDS = 20.0
-# An indicator that arrived after the reply would stand there for 25 s, so the reply waits for it, a moment.
+# An indicator that arrives after the reply is shown for 25 s, so the reply waits for it a moment.
 MAX_WAIT_FOR_INDICATOR = 1.0
-# Bursts that wait, of which it is remembered that typing was shown.
+# Most waiting bursts whose indicator is remembered.
 MOST_SHOWN = 1_024
 MOST_ON_THEIR_WAY = 32
-"""Typing indicators on their way while bursts wait; beyond it they are left out."""
+"""Typing indicators in flight for waiting bursts; more are skipped."""
 
 
 class Receipt:
@@ -34,12 +34,12 @@ class Receipt:
         self.read = True
 
     def leave_unread(self) -> None:
-        """Leave the message unread, if nothing was shown yet."""
+        """Leave the message unread, unless typing was shown already."""
         self.read = False
 
 
 class ReadReceipts:
-    """Marks messages as read, with a typing indicator while they are handled. `enabled` is WA_MARK_READ."""
+    """Mark messages as read, with a typing indicator while they are handled. `enabled` is WA_MARK_READ."""
 
     def __init__(
         self,
@@ -54,15 +54,14 @@ class ReadReceipts:
         self._enabled = enabled
         self._repeat = repeat
         self._shown: dict[str, float] = {}
-        self._on_their_way = Pool(MOST_ON_THEIR_WAY)
+        self._in_flight = Pool(MOST_ON_THEIR_WAY)
         self._log = log.get_logger()
 
     @contextmanager
     def typing(self, event: InboundMessage, *, after: float = 0.0) -> Iterator[Receipt]:
-        """Mark the message as read and show typing for as long as the block runs, from `after` seconds on.
+        """Mark the message as read and show typing while the block runs, from `after` seconds on.
 
-        A block that raises before the indicator went out leaves the message unread: nobody is answering yet. So does
-        one that says so by `leave_unread`.
+        A block that raises before the indicator is sent, or that calls `leave_unread`, leaves the message unread.
         """
         receipt = Receipt()
         if not self._enabled or event.group_id:
@@ -86,13 +85,13 @@ class ReadReceipts:
                 indicator.kill(block=False)
 
     def begin_typing(self, number: str, message_id: str) -> None:
-        """Mark a message as read and show typing, for 25 s or until we send; nobody waits for it."""
-        if self._enabled and self._on_their_way.free_count():
-            self._on_their_way.spawn(self._show, number, message_id)
+        """Mark a message as read and show typing, for 25 s or until we send; in the background."""
+        if self._enabled and self._in_flight.free_count():
+            self._in_flight.spawn(self._show, number, message_id)
 
     def kill(self) -> None:
-        """Stop what `begin_typing` still does."""
-        self._on_their_way.kill(timeout=2)
+        """Stop the background work of `begin_typing`."""
+        self._in_flight.kill(timeout=2)
 
     def _show(self, number: str, message_id: str) -> None:
         if self._mark(number, message_id, typing=True):
@@ -101,14 +100,14 @@ class ReadReceipts:
             self._shown[message_id] = time.monotonic()
 
     def _go_on_typing(self, event: InboundMessage, since: float, done: Event, began: Event) -> None:
-        """Go on with what was shown already: nothing is to be done before it ends by itself."""
+        """Repeat an indicator that was shown already, once it expires."""
         rest = since + self._repeat - time.monotonic()
         if not done.wait(max(0.0, rest)):
             self._keep_typing(event, done, began)
 
     def _show_typing(self, event: InboundMessage, receipt: Receipt, after: float, done: Event, began: Event) -> None:
         if done.wait(after) if after else done.is_set():
-            # Answered before this greenlet's turn: read, but there is nothing to wait for.
+            # Answered before this greenlet ran: mark as read, without typing.
             if receipt.read:
                 self._mark_read(event, typing=False)
             return

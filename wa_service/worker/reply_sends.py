@@ -1,4 +1,4 @@
-"""The sends that replies become: addressed, and bound to the message that they answer."""
+"""Turn replies into sends, with a recipient and a reference to the message that they answer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from wa_service.whatsapp.addresses import recipient_fields
 
 
 class ReplySends:
-    """Makes sends of replies; `ttl_ms`: how long each may wait."""
+    """Make sends of replies; `ttl_ms`: how long each may wait."""
 
     def __init__(self, ttl_ms: int) -> None:
         self._ttl_ms = ttl_ms
@@ -22,7 +22,7 @@ class ReplySends:
     def make(
         self, stored: StoredEvent, replies: Sequence[Mapping[str, Any]], *, address: str, group_id: str = ""
     ) -> list[Send]:
-        """Return the replies to a message as sends to an address, or to the group that it was written in."""
+        """Return the replies to a message as sends to an address, or to its group."""
         number = stored.piece.phone_number_id
         origin = f"{stored.reference}@{stored.received}"
         to = recipient_fields(group_id or address, group=bool(group_id))

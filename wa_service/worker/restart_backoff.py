@@ -1,25 +1,25 @@
-"""How soon a process that died is replaced: an installation with one worker serves nobody meanwhile."""
+"""The backoff between restarts of a worker process."""
 
 from __future__ import annotations
 
 FIRST_PAUSE = 0.2
 MAX_PAUSE = 10.0
-# A process that worked may have died of one message, which the lanes keep from coming again too soon.
+# A process that took work may have died of one message, whose retry the store delays.
 MAX_PAUSE_AFTER_WORK = 1.0
-# Whatever ended a process that lived this long, starting another one is no tight loop.
+# A process that lived this long is restarted without delay.
 STABLE_AFTER = 5.0
 
 
 class RestartBackoff:
-    """The pauses between starts: growing while processes die soon, short while they get to work at all."""
+    """The pauses between starts: they grow while processes die early, and stay short for processes that took work."""
 
     def __init__(self) -> None:
         self._pause = 0.0
 
     def next_pause(self, *, worked: bool, lived: float) -> float:
-        """Seconds before the next start, after a process that died `lived` s after its own.
+        """Return the seconds until the next start, after a process died that lived for `lived` seconds.
 
-        `worked`: it had reported that it took work.
+        `worked`: it had reported that it takes work.
         """
         if worked and lived > STABLE_AFTER:
             self._pause = 0.0

@@ -1,4 +1,4 @@
-"""Moves scheduled sends into their lanes when their time has come: 500 a second of each number, in small steps."""
+"""Move scheduled sends into their lanes when they are due: up to 500 a second of each number, in small steps."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from wa_service.store.schedule import Schedule
 BATCH_SIZE = 100
 STEP_SECONDS = 0.2
 LONGEST_WAIT = 0.5
-"""Seconds: so late may one be that was scheduled, for soon, while this slept."""
+"""Seconds: how late a send may be that was scheduled meanwhile."""
 
 
 class SchedulerWorker:
-    """Every worker process runs it; the store's step moves each send once."""
+    """Move due sends. Every worker process runs it; the store's step moves each send once."""
 
     def __init__(self, schedule: Schedule, numbers: Sequence[str]) -> None:
         self._schedule = schedule
@@ -26,7 +26,7 @@ class SchedulerWorker:
         self._log = log.get_logger()
 
     def consume(self) -> None:
-        """Move what is due until `stop`; the loop of one greenlet."""
+        """Move due sends until `stop`; the loop of one greenlet."""
         wait = 0.0
         while not self._stop.wait(wait):
             try:
@@ -35,7 +35,7 @@ class SchedulerWorker:
                 wait = STEP_SECONDS
 
     def run_once(self) -> float:
-        """Move what is due now; return the seconds after which to look again."""
+        """Move the sends that are due now; return the seconds until the next round."""
         wait = LONGEST_WAIT
         for number in self._numbers:
             done = self._schedule.move_due(number, BATCH_SIZE)
@@ -45,10 +45,10 @@ class SchedulerWorker:
         return max(0.01, wait)
 
     def stop(self) -> None:
-        """Move nothing more."""
+        """End `consume`."""
         self._stop.set()
 
     def join(self, seconds: float) -> bool:
-        """Return whether nothing is under way: a step is over before this is asked."""
+        """Return True: a round is short."""
         del seconds
         return True

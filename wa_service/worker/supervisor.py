@@ -1,7 +1,7 @@
-"""Keeps one worker process alive, and replaces it on SIGHUP by one that reads the settings anew.
+"""Keep one worker process alive, and replace it on SIGHUP by one with the current settings.
 
-A process that dies leaves leases and claims behind. Its successor frees them at once, so that the customers whose
-messages it held do not wait for a lease to run out.
+A process that dies leaves leases and claims behind. Its successor releases them at once, so that customers do not wait
+until the leases expire.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from wa_service.worker.restart_backoff import RestartBackoff
 
 START_SECONDS = 30.0
 STOP_SECONDS = 32.0
-# What a dead process wrote to its pipe is there to be read.
+# Enough for a dead process: what it wrote is in the pipe already.
 READ_SECONDS = 0.1
 
 
 class _Child:
-    """A worker process, the consumer name it works under, and the pipe through which it reports that it works.
+    """A worker process, its consumer name, and the pipe through which it reports that it is ready.
 
-    `predecessor`: a process that died, whose work this one takes over; its ledger tells which sends may have left.
+    `predecessor`: a process that died, whose work this one takes over; its ledger says which sends may have left.
     """
 
     def __init__(self, command: Sequence[str], predecessor: _Child | None = None) -> None:
@@ -55,14 +55,14 @@ class _Child:
             os.close(write_end)
 
     def has_worked(self, within: float) -> bool:
-        """Whether it reports within so many seconds that it works; False at once when it ends instead."""
+        """Whether it reports that it is ready within `within` seconds; False at once if it ends instead."""
         if not self._has_worked:
             with gevent.Timeout(within, exception=False):
                 self._has_worked = nb_read(self._pipe.fileno(), 1) == b"1"
         return self._has_worked
 
     def stop(self) -> None:
-        """End it, giving it time to finish what it does."""
+        """Terminate it, with time to finish its work."""
         self.process.terminate()
         try:
             self.process.wait(timeout=STOP_SECONDS)
@@ -96,7 +96,7 @@ def supervise(command: Sequence[str] = (sys.executable, "-m", "wa_service", "wor
             continue
         lived, worked = time.monotonic() - child.started, child.has_worked(READ_SECONDS)
         if status > 0 and first and not worked:
-            return int(status)  # it has written why it cannot start
+            return int(status)  # it has logged why it cannot start
         first = False
         logger.error("whatsapp.worker.died", status=status, seconds=round(lived, 1))
         gevent.sleep(backoff.next_pause(worked=worked, lived=lived))
@@ -104,7 +104,7 @@ def supervise(command: Sequence[str] = (sys.executable, "-m", "wa_service", "wor
 
 
 def _replace(child: _Child, command: Sequence[str], logger: FilteringBoundLogger) -> _Child:
-    """Start a successor with the settings as they are now; return the same child where it cannot start."""
+    """Start a successor with the current settings; return the old child if the successor cannot start."""
     successor = _Child(command)
     if not successor.has_worked(START_SECONDS):
         logger.error("whatsapp.worker.replace_failed", reason="the successor could not start")

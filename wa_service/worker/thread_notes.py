@@ -1,6 +1,6 @@
-"""Notes for a conversation's thread: what became of a message, so that a person can follow it later.
+"""Notes for a conversation's thread: how a message was handled, for people who read the thread later.
 
-A note names its message by the reference that stands in logs, and holds nothing that anybody wrote.
+A note has the message's reference as in logs, and no content of messages.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from wa_service.store.stored_event import StoredEvent
 
 
 def handled(burst: Sequence[StoredEvent], result: PipelineResult, started: float) -> str:
-    """Return the note of messages that were handled together; `started`: when, by this process's monotonic clock.
+    """Return the note of messages that were handled together; `started`: on this process's monotonic clock.
 
-    `with`: the other messages; `quiet`: why nobody answered by itself; `heard`: how sure the transcript is.
+    `with`: the other messages; `quiet`: why there was no automatic reply; `heard`: the transcription's confidence.
     """
     facts = {
         "m": burst[0].reference,
@@ -34,7 +34,7 @@ def handled(burst: Sequence[StoredEvent], result: PipelineResult, started: float
 
 
 def retried(stored: StoredEvent, reason: str, delay: float) -> str:
-    """Return the note of a message that is handled again after `delay` s."""
+    """Return the note of a message that is retried after `delay` s."""
     return _written({"m": stored.reference, "retry_ms": round(delay * 1000), "reason": reason})
 
 

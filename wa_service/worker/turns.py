@@ -1,6 +1,6 @@
-"""What was said before in a conversation, for a responder that remembers: from the thread, both sides of it.
+"""Earlier turns of a conversation, for a responder with memory, read from the thread.
 
-The thread is kept under retention and erased with the person, so nothing is kept for the responder alone.
+The thread has its retention and is erased with the person, so no separate history is stored.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from wa_service.service.conversation_view import ConversationView, ThreadMessage
 from wa_service.worker.burst import Burst
 
 MAX_TURN = 4_096
-# Much of a thread is no turn: statuses' notes, transcripts, events.
+# Thread entries read for each turn: many are notes, transcripts or events.
 _PLACES_PER_TURN = 6
 _NOT_SAID = frozenset({"failed", "canceled"})
 
 
 class Turns:
-    """Reads the last `count` turns before a message."""
+    """Read the last `count` turns before a message."""
 
     def __init__(self, view: ConversationView, count: int) -> None:
         self._view = view
         self._count = count
 
     def before(self, burst: Burst) -> tuple[Turn, ...]:
-        """Return the turns before a burst, oldest first; none in a group, where they would be several people's."""
+        """Return the turns before a burst, oldest first; none in a group, which has several people."""
         if not self._count or burst.event.group_id:
             return ()
         page = self._view.page(burst.work.conversation, count=min(1_000, (self._count + 20) * _PLACES_PER_TURN))
@@ -34,7 +34,7 @@ class Turns:
 
 
 def turns_of(messages: Sequence[ThreadMessage], asked: Iterable[str]) -> list[Turn]:
-    """Return a thread's messages as turns: up to the first that is asked about, what one side said in a row as one."""
+    """Return a thread's messages before the first of `asked` as turns; one side's consecutive messages are one turn."""
     asked = frozenset(asked)
     changed = {original for message in messages if (original := _original(message))}
     turns: list[Turn] = []
@@ -60,7 +60,7 @@ def _original(message: ThreadMessage) -> str:
 
 
 def _said(message: ThreadMessage) -> str:
-    """Return the words of a message, "" for what is no turn of this conversation."""
+    """Return the words of a message, "" for one that is not part of a turn."""
     if message.kind not in {"message", "send", "echo"} or message.status in _NOT_SAID:
         return ""
     match message.content.type:
