@@ -1,4 +1,4 @@
-"""Batches: ask for many sends at once, watch them, pause, resume and cancel them."""
+"""Batches: submit many sends at once, watch, pause, resume and cancel them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from wa_service.whatsapp.countries import country_of
 
 @dataclass(frozen=True, slots=True)
 class BatchTaken:
-    """A batch that is stored: how many items were taken, and which were refused."""
+    """A stored batch: how many items were accepted, and which were refused."""
 
     id: str
     taken: int
@@ -47,7 +47,7 @@ class BatchTaken:
 
 @dataclass(frozen=True, slots=True)
 class BatchService:
-    """Takes batches from REST and the command line. `longest_ttl` in seconds; the first number is the default."""
+    """Accept batches from REST and the command line. `longest_ttl` in seconds; the first number is the default."""
 
     batches: Batches
     memory: MemoryWatch
@@ -65,14 +65,15 @@ class BatchService:
         idempotency: IdempotencyKey | None = None,
         progress: Callable[[int], None] = lambda _: None,
     ) -> BatchTaken:
-        """Store a batch, and start it once all of it is stored; nothing is sent of one whose storing failed.
+        """Store a batch, and start it once all of it is stored; a batch that could not be stored sends nothing.
 
-        A repeat under the same key goes on where the first try ended. `progress` is told how many were looked at.
+        A repeat with the same key continues where the first try ended. `progress` is called with the number of items
+        checked so far.
 
         Raises:
-            InvalidRequestError: the batch itself is wrong; wrong items are told in the result.
-            BatchKeyReusedError: the idempotency key came with another batch.
-            UnsentBytesError: too many bytes of the caller's messages wait; nothing of the batch is kept.
+            InvalidRequestError: the batch itself is not valid; refused items are in the result.
+            BatchKeyReusedError: the idempotency key was used for another batch.
+            UnsentBytesError: too many bytes of the caller's messages wait; nothing of the batch is stored.
             StoreUnavailableError: the store is unavailable or nearly full; nothing is sent.
         """
         batch_id = _id_of(idempotency) if idempotency else uuid.uuid4().hex[:24]
@@ -102,7 +103,7 @@ class BatchService:
         return BatchTaken(batch_id, taken, refused, loaded.state != "loading")
 
     def check(self, request: BatchRequest, index: int) -> SendRequest | ItemProblem:
-        """Judge the item at one place as a send would be; nothing is stored."""
+        """Check one item as a send would be; nothing is stored."""
         try:
             send = read_send(
                 request.message(request.places[index]),
@@ -118,27 +119,26 @@ class BatchService:
         return send
 
     def get(self, batch_id: str) -> Batch | None:
-        """One batch, with its counts."""
         return self.batches.get(batch_id)
 
     def refused(self, batch_id: str, after: str = "", count: int = 1_000) -> tuple[list[ItemProblem], str | None]:
-        """At most `count` refused items of a batch, by their places, and the next cursor (None at the end)."""
+        """Return at most `count` refused items of a batch, by index, and the next cursor (None at the end)."""
         return self.batches.refused(batch_id, after, count)
 
     def page(self, after: str = "", count: int = 100) -> tuple[list[Batch], str | None]:
-        """At most `count` batches, the newest first, and the next cursor (None at the end)."""
+        """Return at most `count` batches, newest first, and the next cursor (None at the end)."""
         return self.batches.page(after, count)
 
     def pause(self, batch_id: str) -> Batch | None:
-        """Let nothing more leave until it is resumed; None where there is no such batch."""
+        """Pause sending until `resume`; None where there is no such batch."""
         return self._change(batch_id, "pause")
 
     def resume(self, batch_id: str) -> Batch | None:
-        """Let it go on; what failed before no longer counts against it."""
+        """Continue sending; earlier failures no longer count for `stop_when`."""
         return self._change(batch_id, "resume")
 
     def cancel(self, batch_id: str) -> Batch | None:
-        """End every item that has not left, for good; asked twice, the same."""
+        """Cancel every item that has not left; safe to repeat."""
         found = self._change(batch_id, "cancel")
         if found is None or found.state != "canceled":
             return found
@@ -153,7 +153,7 @@ class BatchService:
     def _load(
         self, request: BatchRequest, batch_id: str, stored: int, is_replay: bool, progress: Callable[[int], None]
     ) -> tuple[int, list[ItemProblem]]:
-        """Judge every item, and store those that are not yet stored; return how many are good, and the others."""
+        """Check every item, and store those not stored yet; return how many are valid, and the refused ones."""
         taken, refused = 0, list[ItemProblem]()
         started = request.send_at or int(time.time() * 1000)
         turns = FairTurns()
@@ -175,23 +175,23 @@ class BatchService:
 
 
 def fingerprint_of(body: bytes) -> str:
-    """Return what tells one request from another under the same idempotency key."""
+    """Return a digest of a request's body, to detect another request with the same idempotency key."""
     return blake2b(body, digest_size=16).hexdigest()
 
 
 def _item(request: BatchRequest, index: int, asked: SendRequest, started: int) -> BatchItem:
     send = asked.send
     ttl = request.places[index].get("ttl") or (request.shared or {}).get("ttl")
-    rests_at_home = request.quiet is not None and " " not in request.quiet
+    has_local_quiet_hours = request.quiet is not None and " " not in request.quiet
     return BatchItem(
         index,
         send,
         asked.opens,
-        country_of(send.address) if rests_at_home else "",
+        country_of(send.address) if has_local_quiet_hours else "",
         max(started, send.send_at or 0) + send.ttl if ttl is not None else 0,
     )
 
 
 def _id_of(idempotency: IdempotencyKey) -> str:
-    """The caller's key names the batch, so that a repeat finds it for as long as it is kept."""
+    """The batch id of an idempotency key, so that a repeat finds the batch as long as it is kept."""
     return blake2b(f"{idempotency.caller}\0{idempotency.key}".encode(), digest_size=12).hexdigest()

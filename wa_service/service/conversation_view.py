@@ -1,4 +1,4 @@
-"""A conversation as a person reads it: what came, what was answered, what staff wrote, and what became of each."""
+"""Readable conversations: messages of the customer, replies, messages of staff, and the outcome of each."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _WRITTEN: Final = {"message": "in", "echo": "echo", "standby": "echo"}
 
 @dataclass(frozen=True, slots=True)
 class ThreadMessage:
-    """One thing in a conversation; times in ms since 1970.
+    """One message or event of a conversation; times in ms since 1970.
 
-    `direction`: `in` a customer wrote, `out` we sent it, `echo` staff or another application did, `event`: else.
-    `reference` is an inbound message's id in logs, `answers` that of the message which a send answers. `notes` are what
-    became of it (see worker/thread_notes.py, steps/done.lua), `quiet` why nobody answered by itself.
+    `direction`: `in` from the customer, `out` from us, `echo` from staff or another application, `event` otherwise.
+    `reference` is an inbound message's id in logs, `answers` that of the message which a send answers. `notes` say how
+    it was handled (see worker/thread_notes.py, steps/done.lua), `quiet` why there was no automatic reply.
     """
 
     place: str
@@ -51,18 +51,18 @@ class ThreadMessage:
 
     @property
     def intent(self) -> str | None:
-        """The intent that was understood."""
+        """The matched intent."""
         return self._noted("intent")
 
     @property
     def score(self) -> float | None:
-        """How sure the intent is, 0 to 1."""
+        """The intent's score, 0 to 1."""
         found = self._noted("score")
         return None if found is None else float(found)
 
     @property
     def quiet(self) -> str | None:
-        """Why nobody answered by itself: `paused`, `other_application`, `group`, `stale`; None: somebody was asked."""
+        """Why there was no automatic reply, such as `paused`, `other_application`, `group`, `stale`."""
         return self._noted("quiet")
 
     @property
@@ -73,7 +73,7 @@ class ThreadMessage:
 
 @dataclass(frozen=True, slots=True)
 class ConversationPage:
-    """A part of a conversation, oldest first; `older`: the place to go on at, None at the beginning."""
+    """A page of a conversation, oldest first; `older`: the place for the next page, None at the beginning."""
 
     contact: Contact
     messages: tuple[ThreadMessage, ...]
@@ -81,48 +81,51 @@ class ConversationPage:
 
 
 class ConversationView:
-    """Reads conversations by an address, or by the place of anything in them. Raises `StoreUnavailableError`."""
+    """Read conversations by address, or by the place of a message. Raises `StoreUnavailableError`."""
 
     def __init__(self, threads: Threads, contacts: Contacts) -> None:
         self._threads = threads
         self._contacts = contacts
 
     def at(self, place: str, before: str = "", count: int = 100) -> ConversationPage | None:
-        """Return the conversation in which something stands; None where that is no longer kept."""
+        """Return a page of the conversation of a place; None where it has expired."""
         conversation = self._threads.conversation_of(place)
         return None if conversation is None else self.page(conversation, before, count)
 
     def of_address(self, address: str, number: str | None, before: str, count: int) -> ConversationPage | None:
-        """Return a customer's conversation with one of our numbers (None: where they wrote last); None: unknown."""
+        """Return a page of a customer's conversation with one of our numbers (None: the one they wrote to last).
+
+        None for an unknown customer.
+        """
         found = [contact for contact in self._contacts.find(address) if number in {None, contact.number}]
         if not found:
             return None
         return self.page(max(found, key=lambda contact: contact.last_in or 0).conversation, before, count)
 
     def conversation_of(self, place: str) -> str | None:
-        """Return the conversation in which something stands; None where that is no longer kept."""
+        """Return the conversation of a place; None where it has expired."""
         return self._threads.conversation_of(place)
 
     def number_of(self, place: str) -> str | None:
-        """Return to which of our numbers something belongs, by its place; None where that is no longer kept."""
+        """Return our number in the conversation of a place; None where it has expired."""
         conversation = self._threads.conversation_of(place)
         return None if conversation is None else conversation.partition(":")[0]
 
     def page(self, conversation: str, before: str = "", count: int = 100) -> ConversationPage:
-        """Return a part of a conversation: the newest, or what is before a place."""
+        """Return a page of a conversation: the newest messages, or those before a place."""
         items, older = self._threads.page(conversation, before, count)
         contact = self._contacts.of_conversation(conversation)
         return ConversationPage(contact, tuple(read_thread(items)), older)
 
     def around(self, place: str, count: int = 100) -> tuple[ThreadMessage, Sequence[ThreadMessage]] | None:
-        """Return what stands at a place, and what stands near it; None where it is no longer kept."""
+        """Return the message at a place, and the messages around it; None where it has expired."""
         near = read_thread(self._threads.around(place, count))
         found = next((message for message in near if message.place == place), None)
         return None if found is None else (found, near)
 
 
 def read_thread(items: Sequence[ThreadPlace]) -> list[ThreadMessage]:
-    """Return the messages of a thread's items, each with the notes and the transcript that belong to it."""
+    """Return the messages of a thread's items, each with its notes and transcript."""
     messages = [message for item in items if (message := _message(item)) is not None]
     notes: dict[str, list[Mapping[str, Any]]] = {}
     for item in items:

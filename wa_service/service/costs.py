@@ -68,8 +68,8 @@ class CostService:
         return self._line({}, items)
 
     def compare(self) -> bool | None:
-        """Compare the last complete day with Meta's own count, once in all processes; warn if they differ by more than a
-        percent. Return whether they agree, None where nothing was compared.
+        """Compare the last complete day with Meta's own count, once in all processes; warn if they differ by more than
+        a percent. Return whether they agree, None where nothing was compared.
 
         Raises:
             WhatsAppError: the call to Meta failed.

@@ -1,4 +1,4 @@
-"""Give other requests of the process their turn during a long piece of work."""
+"""Yield to other requests of the process during long work."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import time
 from typing import Final
 
 LONGEST_TURN: Final = 0.01
-"""Seconds of work, after which others have their turn."""
+"""Seconds of work after which to yield."""
 
 
 class FairTurns:
-    """Between the steps of a piece of work `give_way` is called; it lets others run where enough was done."""
+    """Call `give_way` between the steps of long work; it yields when the turn is over."""
 
     def __init__(self) -> None:
         self._since = time.monotonic()
 
     def give_way(self) -> None:
-        """Let others run, where this has had its turn."""
+        """Yield to other greenlets if the turn is over."""
         if time.monotonic() - self._since >= LONGEST_TURN:
             time.sleep(0)  # patched by gevent in a web process
             self._since = time.monotonic()

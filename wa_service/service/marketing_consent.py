@@ -1,4 +1,4 @@
-"""What customers say about marketing, in words or in WhatsApp's own menu, as writes for the store."""
+"""STOP and START from customers' messages and from WhatsApp's own menu, as writes for the store."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ _MEANINGS: Final = {"stop": True, "resume": False, "signup": False}
 
 
 class ConsentWrites(NamedTuple):
-    """Writes that come before the message's own (a contact that was stopped is known), and after it."""
+    """Writes before the message's own (a contact with a STOP exists already), and after it."""
 
     first: Sequence[PendingWrite] = ()
     then: Sequence[PendingWrite] = ()
 
 
 class MarketingConsent:
-    """Reads STOP and START out of deliveries; `words` are those that customers write."""
+    """Find STOP and START in deliveries; `words`: the stop and start words."""
 
     def __init__(self, stops: Stops, words: StopWords) -> None:
         self._stops = stops
         self._words = words
 
     def of_message(self, piece: Piece) -> ConsentWrites:
-        """Return the writes for a customer's message, if it says one of the words."""
+        """Return the writes for a customer's message, if it is one of the words."""
         meaning = self._words.meaning_of(piece.raw)
         if meaning is None:
             return ConsentWrites()
@@ -43,17 +43,17 @@ class MarketingConsent:
         return ConsentWrites(then=writes) if meaning == "stop" else ConsentWrites(first=writes)
 
     def of_thread_event(self, piece: Piece) -> list[PendingWrite]:
-        """Return the writes for what a customer says while another application owns the thread."""
+        """Return the writes for a customer's message while another application owns the thread."""
         if piece.kind != "standby" or "to" in piece.raw or "to_user_id" in piece.raw:
             return []
         return [write for writes in self.of_message(piece) for write in writes]
 
     def of_preferences(self, piece: Piece) -> list[PendingWrite]:
-        """Return the writes for what customers chose in WhatsApp (the management field `user_preferences`)."""
+        """Return the writes for customers' choices in WhatsApp (the management field `user_preferences`)."""
         event = parse_piece(piece)
         number = piece.phone_number_id
         if not isinstance(event, ManagementEvent) or (number and number not in self._stops.numbers):
-            return []  # another business's customer may be ours, too
+            return []  # a choice about a number that is not ours
         writes: list[PendingWrite] = []
         for preference in event.preferences:
             stop = _MEANINGS.get(preference.value)

@@ -1,4 +1,4 @@
-"""What a message says, in words for a person: of Meta's message object, received or sent."""
+"""The readable content of Meta's message objects, received or sent."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LONGEST: Final = 4_096
 
 @dataclass(frozen=True, slots=True)
 class MediaFile:
-    """A file of a message: Meta's id of it, the type that the message names, and as what it is shown."""
+    """A message's file: Meta's media id, its MIME type, and the kind of element that shows it."""
 
     id: str
     mime_type: str
@@ -26,9 +26,9 @@ class MediaFile:
 
 @dataclass(frozen=True, slots=True)
 class MessageContent:
-    """A message's type and words. `lines`: what stands under them: buttons, rows, a file, a template's values.
+    """A message's type and text. `lines`: shown under the text: buttons, rows, a file, a template's values.
 
-    `failure`: why Meta passed on less than was written, "" where it passed on all.
+    `failure`: why Meta did not deliver the whole content, "" if it did.
     """
 
     type: str
@@ -40,7 +40,7 @@ class MessageContent:
 
 
 def content_of(raw: Mapping[str, Any]) -> MessageContent:
-    """Return what a message object says; a type that is not known as its JSON, cut at 4,096 characters."""
+    """Return a message object's content; for an unknown type its JSON, cut at 4,096 characters."""
     errors = errors_of(raw)
     content = _content_of(raw)
     return replace(content, failure=(errors[0].title or str(errors[0].code))[:_LONGEST]) if errors else content

@@ -1,4 +1,4 @@
-"""The story of one message: each step until the answer's last tick, and why it ended as it did."""
+"""The story of one message: each step until the last status of its reply, and why it failed or got no reply."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _FAILED: Final = {
 
 @dataclass(frozen=True, slots=True)
 class StoryStep:
-    """One step: when (ms since 1970), what, more about it, and seconds since the step before (None: the first)."""
+    """One step: when (ms since 1970), what, details, and seconds since the step before (None: the first)."""
 
     at: int
     what: str
@@ -51,7 +51,7 @@ class StoryStep:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why a message has no answer, or did not arrive; `runbook`: the page that says more, `letter`: its dead letter."""
+    """Why a message got no reply, or did not arrive; `runbook`: the page about it, `letter`: its dead letter."""
 
     text: str
     advice: str = ""
@@ -60,7 +60,7 @@ class Reason:
 
 
 def story_of(message: ThreadMessage, near: Sequence[ThreadMessage]) -> list[StoryStep]:
-    """Return a message's steps in the order of time; `near`: what stands near it in its thread."""
+    """Return a message's steps by time; `near`: the messages around it in its thread."""
     steps = list(_received(message, near) if message.direction == "in" else _sent(message))
     steps.sort(key=lambda step: step.at)
     counted, before = [], None
@@ -71,7 +71,7 @@ def story_of(message: ThreadMessage, near: Sequence[ThreadMessage]) -> list[Stor
 
 
 def reason_of(message: ThreadMessage, near: Sequence[ThreadMessage]) -> Reason | None:
-    """Return why a message was not answered, or did not arrive; None where there is nothing to explain."""
+    """Return why a message was not answered, or did not arrive; None if it was, or did."""
     if message.direction == "in":
         return _unanswered(message, near)
     if message.status == "unknown":
@@ -160,7 +160,7 @@ def _handled(note: Mapping[str, Any]) -> str:
 def _sent(message: ThreadMessage) -> Iterator[StoryStep]:
     latest = 0
     for status, told_at in message.history:
-        latest = at = max(latest, told_at)  # Meta tells whole seconds: no step is before the one that led to it
+        latest = at = max(latest, told_at)  # Meta's times are whole seconds: keep the order of the statuses
         detail = str((message.error or {}).get("title") or "") if status == "failed" else ""
         yield StoryStep(at, _STATUS_WORDS.get(status, status), detail)
     for note in message.notes:

@@ -1,4 +1,4 @@
-"""Signed webhooks that bring nothing for us: each is counted, and one line a minute and kind tells of them."""
+"""Signed webhooks that are not for us: each is counted, and each kind is logged once a minute."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ _MEANING: Final[dict[OddWebhook, str]] = {
     "foreign_number": "Events of a number that WHATSAPP_PHONE_NUMBER_ID does not name are kept aside, not answered.",
     "test_button": "The dashboard's test button reaches this webhook; its event is kept aside, not answered.",
 }
-# What the button of Meta's dashboard always sends (reference 5.9).
+# The ids that the test button of Meta's dashboard always sends (reference 5.9).
 _TEST_NUMBER: Final = ("123456123", "16505551111")
 
 
 class OddWebhooks:
-    """Counts what arrives and is for nobody."""
+    """Count and log odd webhooks."""
 
     def __init__(self, seconds: float = 60.0) -> None:
         self._throttle = LogThrottle(seconds)
         self._log = log.get_logger()
 
     def seen(self, kind: OddWebhook, number: str = "") -> None:
-        """Count one; tell of it, unless that was done within the minute."""
+        """Count one; log it at most once a minute."""
         metrics.odd_webhook_seen(kind)
         if count := self._throttle.count(kind):
             named = {"number": number[:64]} if number else {}

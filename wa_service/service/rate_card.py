@@ -11,17 +11,17 @@ from typing import Final
 
 ANY: Final = "*"
 BILLABLE: Final = "regular"
-"""The one type of price that is charged; the others say why it is not."""
+"""The only pricing type that is charged."""
 _COLUMNS: Final = {"country", "category", "price"}
 
 
 class RateCardError(Exception):
-    """A rate card cannot be used; the text is one sentence."""
+    """A rate card is invalid; the text is one sentence."""
 
 
 @dataclass(frozen=True, slots=True)
 class RateCard:
-    """`prices` by (country, category), each ANY where it is for any; `currency` "" where it names none."""
+    """`prices` by (country, category), either of which may be ANY; `currency` "" if the file has none."""
 
     prices: Mapping[tuple[str, str], Decimal]
     currency: str = ""

@@ -1,4 +1,4 @@
-"""Why the service refuses a request. REST answers each with a problem, the command line prints its sentence."""
+"""Errors for refused requests. REST maps each to a problem, the command line prints its sentence."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from wa_service.store.flusher import StoreUnavailableError
 
 FieldProblems = Iterable[tuple[str, str]]
-"""(path such as `template.name`, sentence) of each thing to put right."""
+"""(path such as `template.name`, sentence) of each invalid field."""
 
 
 class RefusedError(Exception):
-    """A request is refused; the text is one sentence, `fields` name what is wrong with it."""
+    """A request is refused; the text is one sentence, `fields` are the invalid fields."""
 
     def __init__(self, sentence: str, fields: FieldProblems = ()) -> None:
         super().__init__(sentence)
@@ -19,15 +19,15 @@ class RefusedError(Exception):
 
 
 class InvalidRequestError(RefusedError):
-    """The request itself is wrong."""
+    """The request is not valid."""
 
 
 class TemplateMismatchError(RefusedError):
-    """The message does not fit the definition of its template."""
+    """The message does not match the definition of its template."""
 
 
 class IdempotencyKeyReusedError(RefusedError):
-    """The idempotency key came with another request before, whose record is `record_id`."""
+    """The idempotency key was used for another request, whose record is `record_id`."""
 
     def __init__(self, record_id: str) -> None:
         super().__init__("Use a new key for another request.")
@@ -35,7 +35,7 @@ class IdempotencyKeyReusedError(RefusedError):
 
 
 class BatchKeyReusedError(RefusedError):
-    """The idempotency key came with another batch before, which is `batch_id`."""
+    """The idempotency key was used for another batch, `batch_id`."""
 
     def __init__(self, batch_id: str) -> None:
         super().__init__("Use a new key for another request.")
@@ -43,7 +43,7 @@ class BatchKeyReusedError(RefusedError):
 
 
 class RequestInProgressError(RefusedError):
-    """The first request with this idempotency key still waits; its record is `record_id`."""
+    """The first request with this idempotency key is still in progress; its record is `record_id`."""
 
     def __init__(self, record_id: str) -> None:
         super().__init__("The first request with this key is still under way.")
@@ -51,21 +51,21 @@ class RequestInProgressError(RefusedError):
 
 
 class NotOwnerError(RefusedError):
-    """The thread is another application's; `"take": true` sends all the same."""
+    """Another application owns the thread; `"take": true` sends anyway."""
 
     def __init__(self) -> None:
         super().__init__('Another application owns this thread: send a template, or say "take": true.')
 
 
 class ScheduledTooFarError(RefusedError):
-    """The time at which the message is to leave is too far ahead."""
+    """The scheduled time is too far ahead."""
 
     def __init__(self, most_days: int) -> None:
         super().__init__(f"A message may be scheduled at most {most_days} days ahead.")
 
 
 class AlreadySentError(RefusedError):
-    """The message has left, or has ended otherwise, so it cannot be canceled; its record is `record_id`."""
+    """The message was sent or has ended, so it cannot be canceled; its record is `record_id`."""
 
     def __init__(self, record_id: str, status: str) -> None:
         super().__init__(f"The message is {status}.")
@@ -80,7 +80,7 @@ class CustomerStoppedError(RefusedError):
 
 
 class MarketingLimitError(RefusedError):
-    """The customer has had as much marketing as a week may bring; `retry_after` in seconds."""
+    """The customer has had a week's marketing; `retry_after` in seconds."""
 
     def __init__(self, retry_after: float) -> None:
         super().__init__(f"The customer has had a week's marketing; one more may go in {retry_after:.0f} s.")
@@ -88,7 +88,7 @@ class MarketingLimitError(RefusedError):
 
 
 class QuotaExceededError(RefusedError):
-    """No more customers may be opened by template at the moment; `retry_after` in seconds."""
+    """The template quota is used up; `retry_after` in seconds."""
 
     def __init__(self, retry_after: float) -> None:
         super().__init__(f"Today's customers are used up; there is room in {retry_after:.0f} s.")
@@ -110,4 +110,4 @@ class LaneFullError(RefusedError):
 
 
 class SubmitUnavailableError(StoreUnavailableError):
-    """The store is unavailable; the sentence says whether the message may be queued all the same."""
+    """The store is unavailable; the sentence says whether the message may have been queued."""

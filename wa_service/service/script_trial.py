@@ -1,4 +1,4 @@
-"""Try a sentence on the script that runs: which intents it comes near, and what a customer would get."""
+"""Try a sentence on the running script: the nearest intents, and the replies that a customer would get."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ ANSWER_SECONDS: Final = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What a sentence was taken for (None: the fallback), how sure, every intent that is near, and the replies.
+    """The matched intent (None: the fallback), its score, the nearest intents, and the replies.
 
-    `near`: (intent, score), the nearest first; from `threshold` on one is near enough, and `alternatives` are those
-    that are about as near as the first. `compared`: by meaning and letters (semantic), or by letters (fuzzy).
-    `by_worker`: a worker compared, as it does for customers; else this process did, by letters.
+    `near`: (intent, score), nearest first; scores from `threshold` on match, and `alternatives` are intents about as near
+    as the first. `compared`: by meaning and letters (semantic), or by letters (fuzzy). `by_worker`: a worker compared,
+    as for customers; else this process did, by letters.
     """
 
     text: str
@@ -39,12 +39,12 @@ class Trial:
 
 
 class ScriptTrial:
-    """The script of `path`, read when somebody first asks, and again when its file has changed.
+    """Trials of the script at `path`, which is read on demand, and again when the file has changed.
 
-    It is read in a thread of its own: a long one takes longer than a webhook should wait.
+    It is read in a separate thread, because a long script takes longer than a webhook should wait.
 
-    A sentence is compared by a worker, which has the models that compare by meaning and the script as it runs; where
-    none answers, here, by letters.
+    A worker compares the sentence, because it has the models for meaning and the running script; if no worker answers,
+    this process compares by letters.
     """
 
     def __init__(self, path: Path, intents: Literal["fuzzy", "semantic"], trials: ScriptTrials) -> None:
@@ -56,11 +56,11 @@ class ScriptTrial:
         self._loaded: tuple[ScriptCheck, dict[str, Any]] | None = None
 
     def report(self) -> dict[str, Any]:
-        """Return what `script check` says of it. Raises ScriptError, OSError: it cannot be used."""
+        """Return the result of `script check`. Raises ScriptError, OSError: the script cannot be used."""
         return self._current()[1]
 
     def attempt(self, text: str) -> Trial:
-        """Return what a customer who wrote this would be taken for.
+        """Return the result that a customer who wrote this would get.
 
         Raises ScriptError, OSError, StoreUnavailableError.
         """

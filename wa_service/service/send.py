@@ -1,4 +1,4 @@
-"""Submit a message: check it, queue it, and wait a moment for what becomes of it."""
+"""Submit a message: check it, queue it, and wait a moment for its result."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from wa_service.store.schedule import Schedule
 
 @dataclass(frozen=True, slots=True)
 class IdempotencyKey:
-    """A caller's name and its key: a repeat under the same key submits nothing."""
+    """A caller's name and idempotency key: a repeated request submits nothing."""
 
     caller: str
     key: str
@@ -40,7 +40,7 @@ class IdempotencyKey:
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """A message that is queued, or was under the same key: its id and its record, None where that cannot be read."""
+    """A message that was queued, now or with the same key before: its id and record (None: it cannot be read)."""
 
     id: str
     record: Record | None
@@ -49,7 +49,7 @@ class Submitted:
 
 @dataclass(frozen=True, slots=True)
 class SendService:
-    """Takes messages from REST and the command line. `longest_ttl` in seconds; the first number is the default."""
+    """Accept messages from REST and the command line. `longest_ttl` in seconds; the first number is the default."""
 
     outbox: Outbox
     records: Records
@@ -69,24 +69,24 @@ class SendService:
         wait: float = 0.0,
         caller: str | None = None,
     ) -> Submitted:
-        """Queue the message of a request (Meta's message object, and our fields beside it).
+        """Queue the message of a request (Meta's message object with our additional fields).
 
         Args:
             request: the body of `POST /v1/messages`.
             priority: how soon it leaves; a bulk message also waits for room in the template quota.
-            idempotency: the caller's key, where it gave one.
-            wait: seconds to wait until Meta answered.
+            idempotency: the caller's key, if given.
+            wait: seconds to wait for Meta's answer.
             caller: the API key's name, whose unsent bytes are bounded.
 
         Raises:
-            InvalidRequestError: the request cannot be used.
+            InvalidRequestError: the request is not valid.
             ScheduledTooFarError: `send_at` is too far ahead.
-            TemplateMismatchError: the message does not fit its template.
+            TemplateMismatchError: the message does not match its template.
             IdempotencyKeyReusedError, RequestInProgressError: by the idempotency key.
             QuotaExceededError: the template quota is used up, and the message is not bulk.
-            CustomerStoppedError: it is marketing, and the customer wants none.
-            MarketingLimitError: it is marketing, and the customer has had enough this week.
-            NotOwnerError: the thread is another application's, and the message takes it not.
+            CustomerStoppedError: it is marketing, and the customer has said STOP.
+            MarketingLimitError: it is marketing, and the customer has had a week's marketing.
+            NotOwnerError: another application owns the thread, and the request does not take it.
             UnsentBytesError: too many bytes of the caller's messages wait.
             LaneFullError: too many messages wait for the customer.
             StoreUnavailableError: the store is unavailable or nearly full.
@@ -101,18 +101,18 @@ class SendService:
             caller=caller,
         )
         wait = wait if send.send.notify else 0.0
-        promise = self._promise(idempotency, send, wait)
-        self._check_memory(promise)
-        self._check_templates(send, promise)
-        put = self._put_and_wait(send, promise, wait)
+        key = self._stored_key(idempotency, send, wait)
+        self._check_memory(key)
+        self._check_templates(send, key)
+        put = self._put_and_wait(send, key, wait)
         return Submitted(put.id, self._latest(put.id), put.outcome == "replayed")
 
     def cancel(self, name: str) -> Record | None:
-        """End a message that has not left, by our id or Meta's; return its record, None where there is no such message.
+        """Cancel a message that has not left, by our id or Meta's; return its record, None for an unknown message.
 
         Raises:
-            AlreadySentError: it has left, or ended otherwise.
-            StoreUnavailableError: it may be canceled or not; it is safe to ask again.
+            AlreadySentError: it was sent, or has ended.
+            StoreUnavailableError: it may or may not be canceled; it is safe to retry.
         """
         record = self.records.find(name, tuple(self.numbers))
         if record is None:
@@ -125,42 +125,42 @@ class SendService:
             log.get_logger().info("whatsapp.send.canceled", id=latest.id)
         return latest
 
-    def _promise(self, idempotency: IdempotencyKey | None, request: SendRequest, wait: float) -> Idempotency | None:
+    def _stored_key(self, idempotency: IdempotencyKey | None, request: SendRequest, wait: float) -> Idempotency | None:
         if idempotency is None:
             return None
         key = self.outbox.store.keys.idempotency(idempotency.caller, idempotency.key)
         return Idempotency(key, request.fingerprint, int(wait * 1000))
 
-    def _check_memory(self, promise: Idempotency | None) -> None:
-        """Refuse a new message while the store is nearly full: what is left is for finishing what is there."""
-        if self.memory.full() and (promise is None or not self.outbox.has_idempotency_key(promise)):
+    def _check_memory(self, key: Idempotency | None) -> None:
+        """Refuse a new message while the store is nearly full, to leave memory for queued work."""
+        if self.memory.full() and (key is None or not self.outbox.has_idempotency_key(key)):
             raise SubmitUnavailableError("It is nearly full. Nothing was queued.")
 
-    def _check_templates(self, send: SendRequest, promise: Idempotency | None) -> None:
-        """Refuse a template that does not fit its definition before Meta does, unless the request is a repeat."""
+    def _check_templates(self, send: SendRequest, key: Idempotency | None) -> None:
+        """Refuse a template that does not match its definition, unless the request is a repeat."""
         try:
             self.templates.check(send.templates)
         except TemplateMismatchError:
-            # The first request passed: its repeat gets its answer, whatever became of the template since.
-            if promise is None or not self.outbox.has_idempotency_key(promise):
+            # A repeat gets the answer of the first request, even if the template has changed since.
+            if key is None or not self.outbox.has_idempotency_key(key):
                 raise
 
-    def _put_and_wait(self, request: SendRequest, promise: Idempotency | None, wait: float) -> PutResult:
+    def _put_and_wait(self, request: SendRequest, key: Idempotency | None, wait: float) -> PutResult:
         record_id = request.send.id
         waiter = self.waiters.register(record_id) if wait else None
         try:
-            put = self._put(request, promise)
+            put = self._put(request, key)
             if waiter is not None and put.outcome == "queued" and not self.waiters.wait(record_id, waiter, wait):
-                self._stop_waiting(promise)
+                self._stop_waiting(key)
             return put
         finally:
             self.waiters.cancel(record_id)
 
-    def _put(self, request: SendRequest, promise: Idempotency | None) -> PutResult:
+    def _put(self, request: SendRequest, key: Idempotency | None) -> PutResult:
         try:
-            put = self.outbox.put(request.send, idempotency=promise, opens=request.opens)
+            put = self.outbox.put(request.send, idempotency=key, opens=request.opens)
         except StoreUnavailableError:
-            if promise is not None:
+            if key is not None:
                 raise SubmitUnavailableError("Send it again with the same Idempotency-Key.") from None
             raise SubmitUnavailableError(
                 "It may have been queued: without an Idempotency-Key a repeat may send it twice."
@@ -184,21 +184,21 @@ class SendService:
                 raise QuotaExceededError(put.retry_after)
         return put
 
-    def _stop_waiting(self, promise: Idempotency | None) -> None:
-        """Let a repeat of this request have its answer at once."""
-        if promise is None:
+    def _stop_waiting(self, key: Idempotency | None) -> None:
+        """Note that the caller got its answer, so that a repeat does not have to wait."""
+        if key is None:
             return
         try:
-            self.outbox.caller_answered(promise)
+            self.outbox.caller_answered(key)
         except StoreUnavailableError:
-            return  # then a repeat waits until the time runs out by itself
+            return  # a repeat has to wait until the time is over
 
     def _latest(self, record_id: str) -> Record | None:
-        """Return the record, or that of the template which was sent in its place."""
+        """Return the record, or that of its fallback template."""
         try:
             record = self.records.get(record_id)
             if record is not None and record.replaced_by is not None:
                 return self.records.get(record.replaced_by) or record
         except StoreUnavailableError:
-            return None  # it is queued, and that is what counts
+            return None  # the message is queued all the same
         return record

@@ -1,4 +1,4 @@
-"""The body of `POST /v1/messages` as a send: Meta's message object, and our fields beside it."""
+"""The body of `POST /v1/messages` as a send: Meta's message object with our additional fields."""
 
 from __future__ import annotations
 
@@ -27,21 +27,20 @@ _DIRECT_LENGTHS: Final = (
     ("header", "text", 60),
     ("footer", "text", 60),
 )
-"""Parts of a Direct Send, and how many characters they may have: it becomes a template, which holds less than a message
-of an open window."""
+"""Parts of a Direct Send and their most characters: it becomes a template, with lower limits than other messages."""
 DIRECT_TYPES: Final = ("text", "image", "video", "document", "interactive")
 _GROUP_ID: Final = re.compile(r"[!-~]{1,256}")
 _OURS: Final = ("from", "fallback_template", "ttl", "tag", "take", "send_at", "despite_stop")
 LONGEST_TAG: Final = 64
 SEND_AT: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
-"""RFC 3339: a time without its zone would leave at another one than its caller means."""
+"""RFC 3339; the zone is required, because a local time is ambiguous."""
 _SEND_AT: Final = re.compile(SEND_AT)
 _TIME_FORM: Final = "This must be a time: RFC 3339 with its zone, or Unix seconds."
 
 
 @dataclass(frozen=True, slots=True)
 class SendRequest:
-    """A send that is asked for. `templates`: the templates in it, by the field that holds them (Meta's form)."""
+    """A requested send. `templates`: its templates in Meta's form, by field of the request."""
 
     send: Send
     fingerprint: str
@@ -49,7 +48,7 @@ class SendRequest:
 
     @property
     def opens(self) -> bool:
-        """Whether it needs a place in the daily reach where no service window is open."""
+        """Whether it needs a reservation in the template quota if no service window is open."""
         return self.send.type == TEMPLATE or self.send.category is not None
 
 
@@ -63,11 +62,11 @@ def read_send(
     schedule_days: int = 35,
     caller: str | None = None,
 ) -> SendRequest:
-    """Reads and checks a body; `numbers` are ours, the first is the default sender; `longest_ttl` in s; `caller`
-    is the API key's name.
+    """Read and check a body; `numbers` are ours, the first is the default sender; `longest_ttl` in s; `caller` is the
+    API key's name.
 
     Raises:
-        InvalidRequestError: with the path of every field that is wrong.
+        InvalidRequestError: with the path of every invalid field.
         ScheduledTooFarError: `send_at` is more than `schedule_days` ahead.
     """
     message = _checked(
@@ -116,7 +115,7 @@ def _checked(
         return read()
     except ValidationError as error:
         found = [(_renamed(path, rename or {}), sentence) for path, sentence in problems(error)]
-        # What the content lacks is found before whom it is for: both are told at once.
+        # The check of the recipient comes after that of the content: report both at once.
         if names_nobody and all(path != "to" for path, _ in found):
             found.insert(0, ("to", NO_RECIPIENT))
         raise InvalidRequestError("The message is not valid.", found) from None
@@ -130,7 +129,7 @@ def _renamed(path: str, rename: Mapping[str, str]) -> str:
 
 
 def _written(message: Message) -> tuple[dict[str, Any], bytes]:
-    """What Meta gets, without the caller's own data: the sender puts our id in its place."""
+    """Meta's payload without the caller's biz_opaque_callback_data, which the sender replaces by our id."""
     try:
         payload = message.payload()
         payload.pop("biz_opaque_callback_data", None)
@@ -152,7 +151,7 @@ def _fallback(given: Any, message: Message) -> tuple[dict[str, Any], bytes] | No
 
 
 def _category(given: Any, message: Message, payload: Mapping[str, Any]) -> str | None:
-    """Return the category of a Direct Send, whose parts are no longer than a template's: Meta makes one of it."""
+    """Return the category of a Direct Send, and check its limits, which are those of a template."""
     if given is None:
         return None
     if given not in DIRECT_CATEGORIES:
@@ -192,7 +191,7 @@ def _template_key(template: Mapping[str, Any] | None) -> str | None:
 
 
 def read_send_at(given: Any, most_days: int) -> int | None:
-    """Return the time (ms since 1970) from which on a message may leave; one that is past means now."""
+    """Return the earliest time of sending (ms since 1970); a past time means now."""
     if given is None:
         return None
     if isinstance(given, int | float) and not isinstance(given, bool) and 0 <= given < 1e11:
@@ -214,7 +213,7 @@ def _now_ms() -> int:
 
 
 def read_tag(given: Any) -> str | None:
-    """Return a label for lists, None where there is none; raise `InvalidRequestError`."""
+    """Return the tag, None if there is none; raise `InvalidRequestError`."""
     if given is None:
         return None
     if not isinstance(given, str) or not 1 <= len(given) <= LONGEST_TAG or not given.isprintable():
@@ -223,7 +222,7 @@ def read_tag(given: Any) -> str | None:
 
 
 def _address(message: Message) -> str:
-    """Whom Meta sends it to: `to` wins where both are given (2.1), so `recipient` may name anybody."""
+    """The address that Meta uses: `to` overrides `recipient` (2.1)."""
     if message.recipient_type == "group" and message.to is not None and not _GROUP_ID.fullmatch(message.to):
         raise _wrong("to", "A group's id has at most 256 characters and no spaces.")
     return message.to or message.recipient or ""

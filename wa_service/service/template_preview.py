@@ -1,4 +1,4 @@
-"""A template for a person: which values it takes, how it reads with them, and the message that sends it."""
+"""Forms for templates: the values that a template takes, a preview with them, and the message to send."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MEDIA: Final = frozenset({"image", "video", "document"})
 
 @dataclass(frozen=True, slots=True)
 class TemplateField:
-    """One value of a template. `part`: header, body or button; `index`: of the button; `media`: it is a file's link."""
+    """One value of a template. `part`: header, body or button; `index`: of the button; `media`: kind of a linked file."""
 
     part: str
     name: str
@@ -27,18 +27,18 @@ class TemplateField:
 
     @property
     def label(self) -> str:
-        """The field's name for a person."""
+        """The field's label."""
         what = f"link of the {self.media}" if self.media else self.name
         return f"{self.part} {self.index + 1}: {what}" if self.part == "button" else f"{self.part}: {what}"
 
 
 def template_fields(definition: Mapping[str, Any]) -> list[TemplateField]:
-    """Return the values that a template takes, in its order."""
+    """Return the values that a template takes, in order."""
     return list(_fields(definition))
 
 
 def preview(definition: Mapping[str, Any], values: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Return what the customer would read: (part, text); a value that is missing stays as its placeholder."""
+    """Return the text that the customer would see: (part, text); placeholders without a value stay."""
     shown = []
     for component in _components(definition):
         part = _part(component)
