@@ -1,4 +1,4 @@
-"""A pipeline from plain values: the wiring of this room, for the worker and for `script check`."""
+"""Build a pipeline from plain values, for the worker and for `script check`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Intents = Literal["fuzzy", "semantic"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConversationOptions:
-    """The room's settings, under the names of `WA_…` without the prefix; `speech_at_once` follows from others."""
+    """Settings of the conversation, named as `WA_…` without the prefix; `speech_at_once` is derived from others."""
 
     script_file: Path | None = None
     responder: Literal["script", "http", "llm", "none"] = "script"
@@ -58,8 +58,8 @@ class ConversationOptions:
 def make_pipeline(options: ConversationOptions) -> Pipeline:
     """Return the pipeline these options describe; `start()` it before the first message.
 
-    Raises ScriptError for a script that cannot be used, ValueError for a responder's secret that is none or a prompt
-    that cannot be read.
+    Raises ScriptError for a script that cannot be used, ValueError for an invalid responder's secret or a prompt that
+    cannot be read.
     """
     script = load_script(options.script_file or HOTEL_DESK)
     scripted = ScriptResponder(script)
@@ -77,11 +77,11 @@ def make_pipeline(options: ConversationOptions) -> Pipeline:
 
 
 def make_matcher(script: Script, intents: Intents) -> FuzzyMatcher | SemanticMatcher:
-    """Return the way to compare texts with the script's examples."""
+    """Return the matcher for the script's examples."""
     examples = examples_of(script)
     if intents == "fuzzy":
         return FuzzyMatcher(examples, script.threshold)
-    # A process of its own, so that no text waits behind a voice note.
+    # A separate process, so that texts do not wait for voice notes.
     server = LocalSpeechServer("--only", "embeddings")
     embeddings = EmbeddingsClient("http://localhost", caller=_http_caller(server.path))
     return SemanticMatcher(examples, embeddings, script.threshold, server=server)
@@ -99,7 +99,7 @@ def _responder(options: ConversationOptions, scripted: ScriptResponder) -> Respo
             scripted,
             api_key=options.llm_api_key,
             seconds=options.llm_timeout,
-            # A person is to take over even where staff in the app do not silence the bot.
+            # A handover pauses replies even if WA_STAFF_PAUSE is 0.
             handover_seconds=options.staff_pause or HANDOVER_SECONDS,
             caller=_guarded_caller(options, LARGEST_ANSWER),
         )
@@ -129,7 +129,7 @@ def _speech(options: ConversationOptions) -> SpeechClient | None:
 
 
 def _guarded_caller(options: ConversationOptions, max_answer: int) -> HttpCaller:
-    """What calls a service of the operator's: on this machine, at a public address, or in a network that was opened."""
+    """Return a client for services on this machine, at public addresses, or in allowed networks."""
     policy = DestinationPolicy([*LOOPBACK, *options.push_allow])
     return HttpCaller(deadline=GreenletDeadline, max_answer=max_answer, policy=policy)
 

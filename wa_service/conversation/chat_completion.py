@@ -1,6 +1,6 @@
-"""The language of `/v1/chat/completions` as OpenAI-compatible servers speak it: a request, an answer, streamed or not.
+"""Requests and answers of OpenAI-compatible `/v1/chat/completions`, streamed or not.
 
-What models put into an answer is put right: reasoning between `<think>` marks is left out, Markdown becomes WhatsApp's.
+Answers are cleaned: reasoning between `<think>` tags is removed, Markdown becomes WhatsApp's formatting.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from wa_service.resilience.http import HttpAnswer
 
 HANDOVER = "handover"
 MAX_TOKENS = 1_024
-"""About four thousand characters, the most that a text message holds."""
+"""About four thousand characters, the limit of a text message."""
 _MAX_REASON = 500
 _PATH = "/chat/completions"
 _THOUGHT = re.compile(r"^\s*<think>.*?(</think>|\Z)", re.DOTALL)
 _MOST_READ = 16_384
-"""Characters of a text in which marks are looked for, four times what one message holds."""
-# Each ends at the next beginning of its kind: a text of beginnings alone would else be searched to its end for each.
+"""Most characters of a text that are formatted, four times the limit of a message."""
+# A match ends at the next opening mark, so that a text with only opening marks is not searched in quadratic time.
 _BOLD = re.compile(r"\*\*(?=\S)((?:(?!\*\*).)+)(?<=\S)\*\*|__(?=\S)((?:(?!__).)+)(?<=\S)__")
 _HEADING = re.compile(r"^#{1,6} +(\S.*)$", re.MULTILINE)
 _LINK = re.compile(r"(?<!!)\[([^\[\]\n]+)\]\((https?://[^\s)]{1,2000})\)")
@@ -52,14 +52,14 @@ _TOOLS = [
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What the model said. `handover`: why a person is to take over, None where none is."""
+    """The model's answer. `handover`: why a person is to take over, None if none is."""
 
     text: str
     handover: str | None = None
 
 
 def completions_url(url: str) -> str:
-    """Return the address of the completions for a server's address, `…/v1` or the completions' own."""
+    """Return the address of `/chat/completions` for a server's address, with or without that path or `/v1`."""
     path = urlsplit(url).path.rstrip("/")
     url = url.rstrip("/")
     if path.endswith(_PATH):
@@ -68,9 +68,9 @@ def completions_url(url: str) -> str:
 
 
 def write_request(model: str, prompt: str, turns: Sequence[Turn], *, limit: str, tools: bool) -> bytes:
-    """Return the request for what comes after the turns, of which the last is the customer's.
+    """Return the request for the next turn, after the given ones, of which the last is the customer's.
 
-    `limit`: the server's name for the most tokens of an answer; `tools`: whether it takes tools.
+    `limit`: the server's parameter for the most tokens of an answer; `tools`: whether it supports tools.
     """
     messages = [{"role": "system", "content": prompt}, *({"role": t.role, "content": t.text} for t in turns)]
     request: dict[str, Any] = {"messages": messages, "stream": False, limit: MAX_TOKENS}
@@ -82,10 +82,10 @@ def write_request(model: str, prompt: str, turns: Sequence[Turn], *, limit: str,
 
 
 def read_completion(answer: HttpAnswer) -> Completion:
-    """Return what an answer says.
+    """Read an answer.
 
     Raises:
-        UnusableReplyError: it is no completion, or says nothing.
+        UnusableReplyError: it is not a completion, or is empty.
     """
     if answer.status != 200:
         raise UnusableReplyError(f"HTTP {answer.status}")
@@ -109,7 +109,7 @@ def _whole(content: Any) -> tuple[str, list[tuple[str, str]]]:
 
 
 def _joined(pieces: Iterable[Any]) -> tuple[str, list[tuple[str, str]]]:
-    """Return the whole of a streamed answer; one that broke off before its end is none."""
+    """Return the whole of a streamed answer; raise UnusableReplyError if the stream ended early."""
     text, ended = "", False
     names: dict[int, str] = {}
     arguments: dict[int, list[str]] = {}
@@ -119,7 +119,7 @@ def _joined(pieces: Iterable[Any]) -> tuple[str, list[tuple[str, str]]]:
             continue
         choices = _list(_object(piece).get("choices"))
         if not choices:
-            continue  # usage, or a sign of life
+            continue  # usage, or a keep-alive
         choice = choices[0]
         delta = _object(choice.get("delta"))
         text += _text(delta.get("content"))
@@ -161,7 +161,7 @@ def _choice(content: Any) -> Mapping[str, Any]:
 
 
 def _text(content: Any) -> str:
-    """Return a message's text: one text, or parts of which some are text."""
+    """Return a message's text: a string, or the text parts of a list."""
     if isinstance(content, str):
         return content
     parts = [part.get("text") for part in _list(content)]
@@ -174,12 +174,12 @@ def _name(function: Mapping[str, Any]) -> str:
 
 
 def _argument(arguments: Any) -> str:
-    """Return a call's arguments as JSON text: some servers give them as an object."""
+    """Return a call's arguments as JSON text; some servers send an object."""
     if isinstance(arguments, str) or not arguments:
         return arguments or ""
     try:
         return orjson.dumps(arguments).decode()
-    except TypeError:  # it is nested deeper than can be written
+    except TypeError:  # nested too deeply
         return ""
 
 
@@ -192,7 +192,7 @@ def _reason(arguments: str) -> str:
 
 
 def _for_whatsapp(text: str) -> str:
-    """Return a text without reasoning, in WhatsApp's own marks: *bold*, and addresses as they are."""
+    """Return a text without reasoning, in WhatsApp's formatting: *bold*, and plain URLs."""
     text = _THOUGHT.sub("", text)[:_MOST_READ]
     text = _LINK.sub(lambda link: link[2] if link[1] == link[2] else f"{link[1]}: {link[2]}", text)
     text = _HEADING.sub(_bold_heading, text)

@@ -1,4 +1,4 @@
-"""Sentence meaning by HTTP: any service with an OpenAI-compatible `/v1/embeddings`."""
+"""Sentence embeddings by HTTP, from any service with an OpenAI-compatible `/v1/embeddings`."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ import orjson
 from wa_service.resilience.http import HttpCaller, HttpCallError, HttpConnectionError
 
 Vector: TypeAlias = "array[float]"
-"""A text's place among meanings: single precision, of length 1."""
+"""A text's embedding: single precision, of length 1."""
 
 _BATCH = 64
 MAX_ANSWER = 8 * 1024 * 1024
-"""Bytes of the vectors of 64 texts, of any known size."""
+"""Most bytes of an answer: the vectors of 64 texts."""
 
 
 class EmbeddingsClient:
-    """Asks the service for the vectors of texts.
+    """Ask the service for the vectors of texts.
 
-    `url`: the address under which `/embeddings` is found, with or without `/v1` at its end.
+    `url`: the base address of `/embeddings`, with or without `/v1` at its end.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class EmbeddingsClient:
         self._caller = caller or HttpCaller(max_answer=MAX_ANSWER)
 
     def embed(self, texts: Sequence[str], seconds: float) -> list[Vector]:
-        """Return a vector for each text, a request each 64 of them. Raises HttpCallError."""
+        """Return a vector for each text, with one request for 64 texts. Raises HttpCallError."""
         batches = (texts[start : start + _BATCH] for start in range(0, len(texts), _BATCH))
         return [vector for batch in batches for vector in self._embed(batch, seconds)]
 
@@ -46,7 +46,7 @@ class EmbeddingsClient:
         try:
             answer = self._caller.post(self._url, seconds=seconds, headers=self._headers, data=body)
         except HttpConnectionError:
-            # A local process that died of something else is back in a moment.
+            # A local process may have just been restarted.
             answer = self._caller.post(self._url, seconds=seconds, headers=self._headers, data=body)
         if answer.status != 200:
             raise HttpCallError(f"HTTP {answer.status}")
@@ -60,7 +60,7 @@ class EmbeddingsClient:
 
 
 def similarity(one: Vector, other: Vector) -> float:
-    """Return the cosine of two vectors, 0 to 1; 0 for what points away from each other."""
+    """Return the cosine similarity of two vectors, 0 to 1; 0 if it is negative."""
     return max(0.0, min(1.0, float(sum(map(mul, one, other)))))
 
 

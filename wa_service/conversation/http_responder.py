@@ -1,9 +1,8 @@
-"""`WA_RESPONDER=http`: a tool of the operator's says what to answer.
+"""`WA_RESPONDER=http`: replies from a tool of the operator's.
 
-Each message is POSTed as JSON, signed the Standard Webhooks way; `webhook-id` is the message's id, the same in every
-repetition, so that the tool can answer a repetition without doing the work twice. The tool answers 200 with
-`{"messages": [Meta message objects without "to"], "pause": seconds, "mark_read": false}`, each of which may be left
-out, or 204 for silence.
+Each message is POSTed as JSON, signed by Standard Webhooks; `webhook-id` is the message's id, also in retries, so that
+the tool can be idempotent. The tool answers 200 with `{"messages": [Meta message objects without "to"], "pause":
+seconds, "mark_read": false}`, all optional, or 204 for no reply.
 """
 
 from __future__ import annotations
@@ -27,13 +26,13 @@ from wa_service.resilience.breaker import CircuitBreaker
 from wa_service.resilience.http import HttpAnswer, HttpCaller
 
 MAX_PAUSE = 30 * 86_400.0
-"""Seconds that a pause may last."""
+"""The longest pause in seconds."""
 
 
 class HttpResponder:
-    """Asks the tool; while it fails, the script's fallback answers.
+    """Ask the tool; while it fails, the script's fallback answers.
 
-    `seconds`: for all attempts of one message together. Raises ValueError for a secret that is none.
+    `seconds`: for all attempts of one message together. Raises ValueError for an invalid secret.
     """
 
     def __init__(
@@ -74,7 +73,7 @@ class HttpResponder:
 
 
 def _checked_secret(secret: str) -> str:
-    """Return a secret as the standard writes it; a short or readable one would be signed with all the same."""
+    """Return a secret in the standard's form; the library would also accept weak secrets."""
     try:
         key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
     except binascii.Error:
@@ -120,7 +119,7 @@ def _read_answer(answer: HttpAnswer) -> ResponderAnswer:
         raise UnusableReplyError("'pause' must be seconds, 0 or more")
     if not isinstance(read, bool):
         raise UnusableReplyError("'mark_read' must be true or false")
-    # Without any word of what is to happen it is no answer, but somebody else's JSON.
+    # JSON with none of the three fields is not an answer of a responder.
     messages = content.get("messages", None if pause is None and read else [])
     if not isinstance(messages, list) or len(messages) > MAX_REPLIES:
         raise UnusableReplyError(f"'messages' must be a list of at most {MAX_REPLIES}")

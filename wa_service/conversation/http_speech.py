@@ -1,6 +1,6 @@
-"""Speech to text by HTTP: any service with an OpenAI-compatible `/v1/audio/transcriptions`.
+"""Speech to text by HTTP, from any service with an OpenAI-compatible `/v1/audio/transcriptions`.
 
-`WA_SPEECH=local` is the same road to our own speech process, on a unix socket.
+`WA_SPEECH=local` uses the same client for our own speech process, on a unix socket.
 """
 
 from __future__ import annotations
@@ -31,22 +31,22 @@ _FILES = {
     AudioContainer.MATROSKA: ("voice.webm", "audio/webm"),
 }
 LARGEST_TRANSCRIPT = 512 * 1024
-"""Bytes of an answer that are read: the words of a recording, with what some services tell of each."""
+"""Most bytes read of an answer: the words of a recording, with details of each."""
 _UNAVAILABLE = frozenset({401, 403, 404, 408, 429})
-"""Beside 5xx: a wrong key or address is as good as a service that is away; no customer can do anything about it."""
+"""Statuses that, like 5xx, count as an unavailable service: a wrong key or address is not the recording's fault."""
 
 
 class SpeechFailedError(Exception):
-    """The service failed: it died, took too long, is not set up or gave no text."""
+    """The service failed: it crashed, timed out, is not set up, or returned no text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
     """The words of a recording.
 
-    `confidence`: 0 to 1, None where the service gives none. `only_language`: the name of the only language that the
-    service understands, "" where it understands several or does not say. `speech_seconds`: how long somebody speaks in
-    it, 0 where it does not say.
+    `confidence`: 0 to 1, None if the service gives none. `only_language`: the name of the only language that the
+    service understands, "" if it understands several or does not say. `speech_seconds`: how long somebody speaks, 0 if
+    unknown.
     """
 
     text: str
@@ -56,9 +56,9 @@ class Transcript:
 
 
 class SpeechClient:
-    """Asks the service; each recording within `seconds`.
+    """Ask the service; each recording within `seconds`.
 
-    `url`: the address under which `/audio/transcriptions` is found, with or without `/v1` at its end.
+    `url`: the base address of `/audio/transcriptions`, with or without `/v1` at its end.
     """
 
     def __init__(
@@ -131,9 +131,9 @@ class SpeechClient:
 
 
 class LocalSpeechClient(SpeechClient):
-    """Asks our own speech process: `processes` recordings at a time, once more where the process died of one.
+    """Ask our own speech process: `processes` recordings at a time, with a retry if the process dies.
 
-    Recordings wait here for their turn, up to `wait_seconds`: the time that one may take counts from then on.
+    Recordings wait for their turn for up to `wait_seconds`; the timeout begins after that.
     """
 
     def __init__(
@@ -147,7 +147,7 @@ class LocalSpeechClient(SpeechClient):
     ) -> None:
         super().__init__("http://localhost", seconds=seconds, caller=caller or HttpCaller(unix_socket=server.path))
         self._server = server
-        # No breaker: a process that died is started again at once, and one that is not there refuses at once.
+        # No breaker: a dead process is restarted at once, and an unusable one refuses connections at once.
         self._calling = nullcontext
         self._fields["response_format"] = "verbose_json"
         self._turns = BoundedSemaphore(processes)
@@ -158,7 +158,7 @@ class LocalSpeechClient(SpeechClient):
         self._server.start()
 
     def stop(self) -> None:
-        """End the process."""
+        """Stop the process."""
         self._server.stop()
 
     def _post(self, content: bytes, container: AudioContainer) -> HttpAnswer:
@@ -173,7 +173,7 @@ class LocalSpeechClient(SpeechClient):
 
 
 def _confidence(found: Mapping[str, Any]) -> float | None:
-    """Return how sure the service is, 0 to 1, where it tells as whisper does (`segments` with `avg_logprob`)."""
+    """Return the confidence, 0 to 1, if the service has whisper's `segments` with `avg_logprob`."""
     total = weighted = 0.0
     segments = found.get("segments")
     for segment in segments if isinstance(segments, list) else []:
@@ -187,5 +187,5 @@ def _confidence(found: Mapping[str, Any]) -> float | None:
     if not total:
         return None
     average = weighted / total
-    # A logarithm above 0, or none at all, is of no probability.
+    # A log probability is finite and at most 0.
     return math.exp(min(0.0, average)) if math.isfinite(average) else None

@@ -1,7 +1,7 @@
-"""Which intent a text means: nearest examples, by letters (`fuzzy`) or by meaning (`semantic`).
+"""Match a text to an intent by its nearest examples, by letters (`fuzzy`) or by meaning (`semantic`).
 
-Both give every example a score from 0 to 1; an intent is as near as its nearest example, and below a
-threshold the answer is "none of these".
+Both give every example a score from 0 to 1; an intent has the score of its nearest example, and below a threshold no
+intent matches.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ _MAX_CHARACTERS = 400
 _MAX_WORDS = 60
 FUZZY_THRESHOLD = 0.34
 MARGIN = 0.05
-"""How much nearer than the second the first intent must be, to be sure."""
+"""How much higher the first intent's score must be than the second's."""
 _UNKNOWN = 0.5
 _SAME_WORD = 84
-"""From this likeness (rapidfuzz ratio, 0 to 100) on, two words are one word misspelt."""
+"""Words with at least this rapidfuzz ratio (0 to 100) are the same word with a typo."""
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A phrase, and the intent it stands for."""
+    """A phrase and its intent."""
 
     intent: str
     text: str
@@ -37,9 +37,9 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class IntentMatch:
-    """The intent a text was taken for (None: none of these) and how near it is, 0 to 1.
+    """The matched intent (None: none) and its score, 0 to 1.
 
-    `alternatives`: where several intents are about as near, all of them, nearest first, else ().
+    `alternatives`: if several intents are about as near, all of them, nearest first, else ().
     """
 
     intent: str | None
@@ -52,7 +52,7 @@ Compared = Literal["fuzzy", "semantic"]
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """How near a text is to each example, 0 to 1, in the examples' order, and from where on that is near enough.
+    """A text's score for each example, 0 to 1, in the examples' order, and the threshold of a match.
 
     `compared`: by meaning and letters (semantic), or by letters (fuzzy).
     """
@@ -62,7 +62,7 @@ class Scores:
     compared: Compared = "fuzzy"
 
     def ranked(self, examples: Sequence[Example]) -> list[tuple[str, float]]:
-        """Return each intent with the score of its nearest example, the nearest first."""
+        """Return each intent with the score of its nearest example, nearest first."""
         return sorted(self._best(examples).items(), key=lambda each: -each[1])
 
     def _best(self, examples: Sequence[Example], without: int | None = None) -> dict[str, float]:
@@ -73,7 +73,7 @@ class Scores:
         return best
 
     def nearest(self, examples: Sequence[Example], without: int | None = None) -> IntentMatch:
-        """The nearest example's intent, leaving out the example `without` (to see what the others make of it)."""
+        """Return the nearest example's intent; `without`: the index of an example to ignore."""
         best = self._best(examples, without)
         if not best:
             return IntentMatch(None, 0.0)
@@ -86,21 +86,21 @@ class Scores:
 
 
 def words(text: str) -> list[str]:
-    """The words of a text, without case, accents and punctuation; at most 60."""
+    """Return the words of a text, without case, accents and punctuation; at most 60."""
     plain = unicodedata.normalize("NFKD", text[:_MAX_CHARACTERS].casefold().replace("’", "'"))
     return _WORD.findall("".join(char for char in plain if not unicodedata.combining(char)))[:_MAX_WORDS]
 
 
 class FuzzyMatcher:
-    """Compares words, forgiving typing mistakes; a rare word says more than one of many examples.
+    """Compare words with tolerance for typos; words that occur in few intents have more weight.
 
-    The score is the harmonic mean of how much of the text's weight the example explains, and how much of
-    the example's weight the text covers.
+    The score is the harmonic mean of precision (the share of the text's weight that the example explains) and recall
+    (the share of the example's weight that the text covers).
     """
 
     def __init__(self, examples: Sequence[Example], threshold: float | None = None) -> None:
         self._threshold = FUZZY_THRESHOLD if threshold is None else threshold
-        # In the order of the text, never that of a set: the same text has the same score in every process.
+        # In text order, not that of a set, so that a text has the same score in every process.
         self._examples = [dict.fromkeys(words(example.text)) for example in examples]
         spread: dict[str, set[str]] = {}
         self._having: dict[str, set[int]] = {}
@@ -114,17 +114,17 @@ class FuzzyMatcher:
         self._vocabulary = list(spread)
 
     def scores(self, text: str) -> Scores:
-        """How near the text is to each example."""
+        """Return the text's score for each example."""
         asked = list(Counter(words(text)))
         alike = [self._alike(word) for word in asked]
         values = [0.0] * len(self._examples)
-        # Whatever shares no word is not near at all: most examples need no look.
+        # Examples without a common word have the score 0: skip them.
         for index in set().union(*(self._having[known] for candidates in alike for known in candidates)):
             values[index] = self._score(asked, alike, index)
         return Scores(values, self._threshold)
 
     def _alike(self, word: str) -> dict[str, float]:
-        """The known words this may be meant for, and how much (0 to 1)."""
+        """The known words that this word may be, each with its similarity (0 to 1)."""
         exact = {word: 1.0} if word in self._weights else {}
         if len(word) < 4:
             return exact
@@ -150,10 +150,10 @@ class FuzzyMatcher:
 
 
 def _weight(word: str, spread: int, intents: int) -> float:
-    """What a word says, 0 to 1: the most where only one intent has it, little where it is short or everywhere.
+    """Return a word's weight, 0 to 1: highest if only one intent has it, low if it is short or common.
 
-    In most languages the short words are the ones that every sentence needs. The powers (and `_UNKNOWN`) did best
-    on 74 messages to the packaged script.
+    Short words are function words in most languages. The powers (and `_UNKNOWN`) were tuned on 74 messages to the
+    packaged script.
     """
     rare = math.log((1 + intents) / spread) / math.log(1 + intents)
     return float(rare**3 * min(1.0, len(word) / 5) ** 2)

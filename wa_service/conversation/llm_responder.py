@@ -1,7 +1,7 @@
-"""`WA_RESPONDER=llm`: a language model says what to answer, at any OpenAI-compatible `/v1/chat/completions`.
+"""`WA_RESPONDER=llm`: replies from a language model at any OpenAI-compatible `/v1/chat/completions`.
 
-It is asked with the operator's prompt and the last turns of the conversation. Its tool call `handover` ends the bot's
-part: a person is told by an event, and nothing is answered by itself for a while.
+The model gets the operator's prompt and the last turns of the conversation. Its tool call `handover` hands over to a
+person: it appends an event, and pauses automatic replies.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ _MAX_QUESTION = 8_000
 
 
 class LlmResponder:
-    """Asks the model; while it fails, the script's fallback answers.
+    """Ask the model; while it fails, the script's fallback answers.
 
-    `seconds`: for all attempts of one message together. `handover_seconds`: how long the bot is quiet where it handed
-    over. `api_key`: "" for none.
+    `seconds`: for all attempts of one message together. `handover_seconds`: the pause of automatic replies after a
+    handover. `api_key`: "" for none.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class LlmResponder:
         self._caller = caller or HttpCaller()
         self._clock = clock
         self._log = log.get_logger()
-        # What the server turned down once is not asked of it again.
+        # Features that the server refused are not used again.
         self._limit = "max_tokens"
         self._tools = True
 
@@ -94,7 +94,7 @@ class LlmResponder:
         return self._caller.post(self._url, seconds=seconds, headers=self._headers, data=body)
 
     def _leave_out(self, refusal: bytes) -> bool:
-        """Ask differently from now on, where the server refuses what some servers do not know."""
+        """Stop using a feature that the server does not support; return whether a retry may succeed."""
         reason = refusal.lower()
         if b"max_completion_tokens" in reason and self._limit == "max_tokens":
             self._limit = "max_completion_tokens"
@@ -115,7 +115,7 @@ class LlmResponder:
 
 
 def read_prompt(path: Path | None) -> str:
-    """Return the system prompt: the operator's file, else the packaged one. Raises ValueError for one that is none."""
+    """Return the system prompt: the operator's file, else the packaged one. Raises ValueError if it is unusable."""
     try:
         prompt = (path or PACKAGED_PROMPT).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
@@ -126,7 +126,7 @@ def read_prompt(path: Path | None) -> str:
 
 
 def question_of(utterance: Utterance) -> str:
-    """Return what a customer said in words, with a word in brackets for what is none."""
+    """Return a customer's message as text for the model, with descriptions in brackets of other content."""
     said = [utterance.text.strip()] if utterance.text.strip() else []
     match utterance.kind:
         case "text" | "choice":
@@ -156,7 +156,7 @@ def _data(utterance: Utterance) -> object:
 
 
 def _product(message: Mapping[str, Any]) -> str:
-    """Return the product of the catalogue that a message is about, "" for none."""
+    """Return the catalogue product that a message refers to, "" for none."""
     context = message.get("context")
     product = context.get("referred_product") if isinstance(context, Mapping) else None
     return str(product.get("product_retailer_id") or "") if isinstance(product, Mapping) else ""

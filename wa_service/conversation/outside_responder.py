@@ -1,4 +1,4 @@
-"""A responder outside: asked while there is time, behind a breaker, with the script's fallback where it fails."""
+"""An external responder: retries within a time limit, a breaker, and the script's fallback when it fails."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from wa_service.resilience.breaker import CircuitBreaker
 from wa_service.resilience.http import HttpAnswer, HttpCallError
 
 LARGEST_ANSWER = 512 * 1024
-"""Bytes of an answer that are read: ten of the largest messages, or a text with what a model thought before it."""
+"""Most bytes read of an answer: ten of the largest messages, or a text with a model's reasoning."""
 _ATTEMPTS = 3
 _BUSY = frozenset({408, 425, 429})
 
 Ask = Callable[[float], HttpAnswer]
-"""Asks once, within so many seconds. Raises HttpCallError."""
+"""Ask once, within so many seconds. Raises HttpCallError."""
 Read = Callable[[HttpAnswer], ResponderAnswer]
-"""Reads an answer. Raises UnusableReplyError."""
+"""Read an answer. Raises UnusableReplyError."""
 
 
 class OutsideResponder:
-    """Asks a service of the operator's; while it fails, the script's fallback answers.
+    """Ask a service of the operator's; while it fails, the script's fallback answers.
 
     `seconds`: for all attempts of one message together.
     """
@@ -46,10 +46,10 @@ class OutsideResponder:
         return answer
 
     def _answer(self, utterance: Utterance, ask: Ask, read: Read) -> tuple[str, ResponderAnswer]:
-        """Return how it ended (see `metrics.responder_asked`) and the answer."""
+        """Return the outcome (see `metrics.responder_asked`) and the answer."""
         try:
             with self._service.calling():
-                answer = self._ask_patiently(ask)
+                answer = self._ask_with_retries(ask)
         except HttpCallError as error:
             self._log.warning("whatsapp.conversation.responder_failed", reason=str(error))
             return "failed", ResponderAnswer(self._scripted.fallback(utterance))
@@ -60,8 +60,8 @@ class OutsideResponder:
             return "unusable", ResponderAnswer(self._scripted.fallback(utterance))
         return ("answered" if found.replies else "silent"), found
 
-    def _ask_patiently(self, ask: Ask) -> HttpAnswer:
-        """Ask, and ask again while there is time: a service that is overloaded or restarting gets a moment."""
+    def _ask_with_retries(self, ask: Ask) -> HttpAnswer:
+        """Ask, and retry while there is time, because the service may be overloaded or restarting."""
         until = time.monotonic() + self._seconds
         for attempt in range(1, _ATTEMPTS + 1):
             try:
@@ -74,7 +74,7 @@ class OutsideResponder:
 
 
 def _served(answer: HttpAnswer) -> HttpAnswer:
-    """Return an answer that another try would not change; raise HttpCallError for one that it might."""
+    """Return a final answer; raise HttpCallError for a status that is worth a retry."""
     if answer.status >= 500 or answer.status in _BUSY:
         raise HttpCallError(f"HTTP {answer.status}")
     return answer

@@ -1,4 +1,4 @@
-"""From a customer's message to the replies: transcribe, understand, respond. Writes nothing and sends nothing."""
+"""From a customer's message to the replies: transcribe, match the intent, respond. It writes and sends nothing."""
 
 from __future__ import annotations
 
@@ -30,24 +30,22 @@ from wa_service.whatsapp.webhooks.events import Audio
 
 TYPING_AFTER = 1.0
 UNSUPPORTED_EVERY = 3_600
-"""Seconds: what WhatsApp does not hand on is answered once per conversation in this time."""
+"""Seconds in which unsupported messages are answered once per conversation."""
 _NO_WORDS = StopWords()
 _NOTHING_ASKED = frozenset({"reaction", "system", "edit", "revoke", "call_permission_reply", "welcome"})
-"""Kinds that are answered only where the script has an intent `on` them."""
+"""Kinds that are answered only if the script has an intent `on` them."""
 _CHANGES = frozenset({"edit", "revoke"})
-"""Of these a responder outside hears too: what it was told before is no longer so."""
-
-
+"""Kinds that external responders get as well, because they change an earlier message."""
 _CAPTIONED = frozenset({"image", "video", "document", "sticker"})
 
 
 @dataclass(frozen=True, slots=True)
 class PipelineResult:
-    """What became of an utterance.
+    """The result for an utterance.
 
-    `replies`: Meta message objects without `to`, at most ten. `intent`: its name, "" for none, the problem's name
-    where a problem was answered. `is_understood`: whether the transcript counts as the customer's words.
-    `pause_seconds`, `handover`, `read`: as in `ResponderAnswer`. `score`: of the intent; `quiet`: why nobody was asked.
+    `replies`: Meta message objects without `to`, at most ten. `intent`: its name, "" for none, or the problem's name.
+    `is_understood`: whether the transcript is reliable. `pause_seconds`, `handover`, `read`: as in `ResponderAnswer`.
+    `score`: of the intent; `quiet`: why no responder was asked.
     """
 
     replies: tuple[dict[str, Any], ...] = ()
@@ -98,31 +96,30 @@ class Pipeline:
 
     @property
     def typing_after(self) -> float:
-        """Seconds before a message is marked as read: a tool may answer soon that it is to stay unread."""
+        """Seconds until a message is marked as read, in which a tool may answer that it is to stay unread."""
         return TYPING_AFTER if isinstance(self._responder, HttpResponder) else 0.0
 
     def start(self) -> None:
-        """Start the speech processes; what cannot start is met by its own fallback later."""
+        """Start the speech processes; one that cannot start has a fallback."""
         for part in self._parts:
             part.start()
 
     def stop(self) -> None:
-        """End the speech processes; return within a few seconds and leave none."""
+        """Stop the speech processes; return within a few seconds."""
         for part in self._parts:
             part.stop()
 
     def wants_answer(self, utterance: Utterance) -> bool:
-        """Return whether this is to be marked as read and answered; reactions and the like are not."""
+        """Return whether to mark this as read and answer it; reactions and the like are not answered."""
         if utterance.kind in _CHANGES and not isinstance(self._responder, ScriptResponder | SilentResponder):
             return True
         return utterance.kind not in _NOTHING_ASKED or utterance.kind in self._by_kind
 
     def handle(self, utterance: Utterance, fetch_media: FetchMedia) -> PipelineResult:
-        """Return the replies to one utterance, and what was understood.
+        """Return the replies to one utterance, with intent and transcript.
 
-        `fetch_media` downloads a recording by its media id. Raises Unavailable when an outside service is known to
-        be unavailable (wait, and count no try), and the WhatsAppError of `fetch_media` when the recording may still
-        be had later.
+        `fetch_media` downloads a recording by its media id. Raises Unavailable while an external service is unavailable
+        (retry later, without counting a failure), and the WhatsAppError of `fetch_media` if a retry may succeed.
         """
         if not self.wants_answer(utterance):
             return PipelineResult()
@@ -135,9 +132,9 @@ class Pipeline:
         return self._respond(self._understood(utterance))
 
     def match(self, utterance: Utterance) -> IntentMatch:
-        """Return the intent: by the id of a pressed button, by the kind of message, else by its words.
+        """Return the intent: by the id of a pressed button, by the kind of message, else by its text.
 
-        What a caption asks comes before what the script says to pictures as such.
+        An intent that matches a caption overrides the intent `on` the kind of media.
         """
         by_choice = self._by_choice.get(utterance.choice) if utterance.choice else None
         known = by_choice or self._by_kind.get(utterance.kind)
@@ -149,7 +146,7 @@ class Pipeline:
         return by_words if known is None or by_words.intent or by_words.alternatives else by_name
 
     def try_sentence(self, text: str) -> SentenceTrial:
-        """Return what the script makes of a sentence that somebody tries: compared as a customer's words are."""
+        """Try a sentence on the script, compared as customers' messages are."""
         return try_sentence(text, self._matcher, self._examples, self._scripted)
 
     def _understood(self, utterance: Utterance) -> Utterance:
@@ -157,9 +154,9 @@ class Pipeline:
         return replace(utterance, intent=match.intent or "", score=match.score, alternatives=match.alternatives)
 
     def _answer_consent(self, utterance: Utterance) -> PipelineResult | None:
-        """Confirm a STOP, or a START that took effect; None where nothing was said, or somebody else is to answer.
+        """Confirm a STOP, or a START that took effect; None if it is neither, or another responder answers.
 
-        The store knew before: what was said holds, whoever answers and whether anybody does.
+        The store has applied the word already, whether it is confirmed or not.
         """
         word = self._stop_words.meaning_of(utterance.message) if len(utterance.messages) < 2 else None
         elsewhere = isinstance(self._responder, HttpResponder | SilentResponder) or utterance.choice in self._by_choice
@@ -175,13 +172,13 @@ class Pipeline:
             utterance, transcript=found.text, confidence=found.confidence, only_language=found.only_language
         )
         if found.problem is not None:
-            # What is not clear is nobody's words: no reply may quote it.
+            # An unreliable transcript is not used as text, so that no reply quotes it.
             return self._answer_unheard(found.problem, utterance)
         text = "\n".join(part for part in (utterance.text, found.text) if part)
         return self._respond(self._understood(replace(utterance, text=text)))
 
     def _answer_unheard(self, problem: ConversationProblem, utterance: Utterance) -> PipelineResult:
-        """Answer what was written beside a recording that nobody understood, and say so of the recording."""
+        """Answer the text that came with an unintelligible recording, and add the reply to the problem."""
         result = self._answer_problem(problem, utterance)
         if not utterance.text.strip():
             return result
@@ -235,7 +232,7 @@ class Pipeline:
         return PipelineResult(replies, str(problem), utterance.transcript, utterance.confidence, is_understood=False)
 
     def apologise(self, utterance: Utterance) -> tuple[dict[str, Any], ...]:
-        """Return what a customer hears whose message could not be handled at all."""
+        """Return the reply to a customer whose message could not be handled at all."""
         silent = isinstance(self._responder, SilentResponder)
         return () if silent else self._scripted.problem(ConversationProblem.FAILED, utterance)
 
@@ -244,5 +241,5 @@ class Pipeline:
 
 
 def examples_of(script: Script) -> tuple[Example, ...]:
-    """Return every example phrase of the script, in its order."""
+    """Return every example phrase of the script, in order."""
     return tuple(Example(intent.name, text) for intent in script.intents for text in intent.examples)

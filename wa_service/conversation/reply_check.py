@@ -1,4 +1,4 @@
-"""Whether Meta would take a reply: asked when a script is read, when a template is filled, when a tool answers."""
+"""Check replies against Meta's rules: when a script is read, a template is rendered, or a tool answers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from wa_service.whatsapp.outbound.messages import parse_reply, problems
 
 RESERVED = ("to", "recipient", "recipient_type", "from", "biz_opaque_callback_data")
-"""Parts of a message that the service fills in."""
+"""Fields of a message that the service sets."""
 
 
 class UnusableReplyError(Exception):
@@ -18,7 +18,7 @@ class UnusableReplyError(Exception):
 
 
 def checked_reply(message: Mapping[str, Any]) -> dict[str, Any]:
-    """The message object as it can be sent, short forms written out, without an address.
+    """Return the message object ready to send, with short forms expanded, without a recipient.
 
     Raises UnusableReplyError.
     """
@@ -31,5 +31,5 @@ def checked_reply(message: Mapping[str, Any]) -> dict[str, Any]:
         first = problems(error)[0]
         where = f"{first.path}: " if first.path else ""
         raise UnusableReplyError(f"{where}{first.sentence}") from None
-    # What the model adds of its own must not outdo the address that the worker gives (a group's, for one).
+    # Defaults of the model must not override the recipient that the worker sets.
     return {key: value for key, value in payload.items() if key != "messaging_product" and key not in RESERVED}

@@ -1,6 +1,6 @@
-"""What to answer: the script's reply, filled in and within Meta's limits.
+"""Responders: replies from the script, rendered and within Meta's limits.
 
-The script is stateless on purpose; what needs to remember is a tool's work (`http_responder.py`).
+The script is stateless by design; a conversation with state needs a tool (`http_responder.py`).
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from wa_service.conversation.utterance import Utterance
 from wa_service.observability import log
 
 NOT_RECEIVED = 131060
-"""Meta's code for a message that it could not hand on, and that arrives when it is sent again (reference 5.6)."""
+"""Meta's code for a message that it could not deliver, and that arrives when it is sent again (reference 5.6)."""
 MAX_BUTTONS = 3
 MAX_TEXT = 4_096
-"""Characters of a text message (reference 2.3)."""
+"""Most characters of a text message (reference 2.3)."""
 
 
 @dataclass(frozen=True, slots=True)
 class ResponderAnswer:
-    """What to answer, and what else is to happen.
+    """The replies, and further effects on the conversation.
 
-    `replies`: Meta message objects without `to`, none for silence. `pause_seconds`: for how long nobody answers this
-    conversation from now on; None leaves a pause as it is. `handover`: why a person is to take over, "" where none is.
-    `read`: whether the customer may see that the message was read.
+    `replies`: Meta message objects without `to`, none for no reply. `pause_seconds`: pause automatic replies for so
+    long; None: no change. `handover`: why a person is to take over, "" if none is. `read`: whether to mark the message
+    as read.
     """
 
     replies: tuple[dict[str, Any], ...] = ()
@@ -39,10 +39,10 @@ class ResponderAnswer:
 
 
 class Responder(Protocol):
-    """Answers one utterance."""
+    """Answer utterances."""
 
     def respond(self, utterance: Utterance) -> ResponderAnswer:
-        """Return the answer. Raises Unavailable while the service it asks is unavailable."""
+        """Return the answer. Raises Unavailable while an external service is unavailable."""
         ...
 
 
@@ -64,7 +64,7 @@ class ScriptResponder:
         self._log = log.get_logger()
 
     def respond(self, utterance: Utterance) -> ResponderAnswer:
-        """Return the reply of the intent, or the fallback where none was understood."""
+        """Return the reply of the intent, or the fallback if none matched."""
         if utterance.error_code == NOT_RECEIVED:
             return ResponderAnswer(self.problem(ConversationProblem.NOT_RECEIVED, utterance))
         if len(self._titled(utterance.alternatives)) > 1 and self._script.clarify is not None:
@@ -73,27 +73,27 @@ class ScriptResponder:
         return ResponderAnswer(self._fill(reply, utterance) if reply else self.fallback(utterance))
 
     def fallback(self, utterance: Utterance) -> tuple[dict[str, Any], ...]:
-        """Return the script's fallback; a message without words is asked for some."""
+        """Return the script's fallback, or for a message without text the reply `not_words`."""
         if not utterance.text.strip():
             return self.problem(ConversationProblem.NOT_WORDS, utterance)
         return self._fill(self._script.fallback.reply, utterance)
 
     def problem(self, problem: ConversationProblem, utterance: Utterance) -> tuple[dict[str, Any], ...]:
-        """Return what the script says about this problem."""
+        """Return the script's reply to this problem."""
         return self._fill(self._script.problems[problem].reply, utterance)
 
     def consent(self, word: Literal["stop", "start"], utterance: Utterance) -> tuple[dict[str, Any], ...]:
-        """Return what the script says to who refuses marketing, or wants it again."""
+        """Return the script's confirmation of a STOP or START."""
         answer = self._script.stopped if word == "stop" else self._script.started
         return self._fill(answer.reply, utterance) if answer else ()
 
     def _titled(self, intents: Sequence[str]) -> dict[str, str]:
-        """Return those of the intents that have a title, with it; at most three, as many as a message has room for."""
+        """Return the titles of the intents that have one; at most three, as many as a message may have buttons."""
         titled = {name: self._titles[name] for name in intents if self._titles.get(name)}
         return dict(list(titled.items())[:MAX_BUTTONS])
 
     def _clarify(self, utterance: Utterance, clarify: Clarify) -> tuple[dict[str, Any], ...]:
-        """Ask which intent is meant. Nothing is remembered: the button's id says which one it was."""
+        """Ask which intent is meant, with buttons whose ids name the intents, so that no state is needed."""
         replies = [
             {"type": "reply", "reply": {"id": choice_of(name), "title": title}}
             for name, title in self._titled(utterance.alternatives).items()
@@ -128,12 +128,12 @@ class ScriptResponder:
 
 
 def choice_of(intent: str) -> str:
-    """Return the id of the button that stands for an intent."""
+    """Return the id of an intent's button."""
     return f"intent:{intent}"
 
 
 def _cut_to_limit(message: dict[str, Any]) -> dict[str, Any]:
-    """Cut a text that echoes a long message, rather than have Meta refuse it."""
+    """Cut a long text to Meta's limit; it may quote a long message."""
     text = message.get("text")
     if message.get("type") == "text" and isinstance(text, dict) and isinstance(text.get("body"), str):
         body = text["body"].strip()
@@ -143,5 +143,5 @@ def _cut_to_limit(message: dict[str, Any]) -> dict[str, Any]:
 
 
 def _is_empty_text(message: Mapping[str, Any]) -> bool:
-    """Whether the template of a text chose to say nothing this time."""
+    """Whether a text's template rendered to nothing."""
     return message.get("type") == "text" and not (message.get("text") or {}).get("body")

@@ -1,6 +1,6 @@
-"""The script file (`WA_SCRIPT_FILE`): intents, what to say to each, and what to say when something is wrong.
+"""The script file (`WA_SCRIPT_FILE`): intents with replies, and replies to problems.
 
-A file that cannot be used raises `ScriptError` with the line and the reason: no customer finds a mistake.
+A file that cannot be used raises `ScriptError` with the line and the reason, so that mistakes are found at the start.
 """
 
 from __future__ import annotations
@@ -49,17 +49,17 @@ KINDS = frozenset(
         "unsupported",
     }
 )
-"""What `on:` may name: kinds of message that carry no words to understand."""
+"""The kinds that `on:` may name: messages without text."""
 MAX_TITLE = 20
-"""Characters of a reply button (reference 2.5)."""
+"""Most characters of a reply button (reference 2.5)."""
 MAX_REPLIES = 10
-"""Messages in one answer."""
+"""Most messages in one answer."""
 _MAX_INTENTS = 500
 _MAX_EXAMPLES = 5_000
 
 
 class ConversationProblem(StrEnum):
-    """Why a message got no answer of its own; each has a scripted reply under `problems`."""
+    """Why a message could not be answered as usual; each has a reply under `problems`."""
 
     UNCLEAR = "unclear"
     OTHER_LANGUAGE = "other_language"
@@ -81,7 +81,7 @@ class ReplyTemplate:
     body: Mapping[str, Any]
 
     def render(self, variables: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the message object (without `to`), filled in. Raises jinja2.TemplateError."""
+        """Return the rendered message object (without `to`). Raises jinja2.TemplateError."""
         rendered: dict[str, Any] = _render(self.body, variables)
         return rendered
 
@@ -97,7 +97,7 @@ def _render(part: Any, variables: Mapping[str, Any]) -> Any:
 
 
 def _wrong(reason: str, *place: str | int, inner: int = 1) -> PydanticCustomError:
-    """Return an error of the value that is validated, at `place` inside it, on the `inner`-th line of its text."""
+    """Return an error of the validated value, at `place` inside it, on the `inner`-th line of its text."""
     return PydanticCustomError("script", "{reason}", {"reason": reason, "place": place, "inner": inner})
 
 
@@ -153,7 +153,7 @@ def _replies(value: Any) -> tuple[ReplyTemplate, ...]:
 
 
 def _reply(data: Any, index: int) -> ReplyTemplate:
-    """Compile one message, and try it with a sample, so that a mistake is found here and not by a customer."""
+    """Compile one message, and render it with a sample to find mistakes now."""
     if not isinstance(data, dict):
         raise _wrong('a message is written `- text: "…"`, or as Meta\'s message object', index)
     for key in RESERVED:
@@ -165,16 +165,15 @@ def _reply(data: Any, index: int) -> ReplyTemplate:
             raise _wrong("the text is empty", index, "text")
         written = {**data, "type": "text", "text": {"body": data["text"]}}
     reply = ReplyTemplate(_compiled(written, (index,)))
-    # What only a real message fills in is empty in the sample, and a placeholder may be longer than what it stands
-    # for: a reply passes when it is right either way.
+    # With the sample some values are empty, and an unrendered placeholder may be longer than its value: the reply
+    # passes if either form is valid.
     forms = [written]
     try:
         forms.insert(0, reply.render(_SAMPLE))
     except TemplateTooLongError as error:
         raise _wrong(f"template: {error.message}", index) from error
     except TemplateError:
-        # It works on data of a message that the sample has not.
-        pass
+        pass  # it needs data of a real message
     refusals = [reason for reason in map(_refusal, forms) if reason]
     if len(refusals) == len(forms):
         raise _wrong(f"Meta would refuse this message: {refusals[0]}", index)
@@ -207,7 +206,7 @@ Replies: TypeAlias = Annotated[tuple[InstanceOf[ReplyTemplate], ...], BeforeVali
 
 
 class _Part(BaseModel):
-    """A mapping of the file."""
+    """A mapping in the file."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -228,13 +227,13 @@ class _Part(BaseModel):
 
 
 class ScriptedAnswer(_Part):
-    """What to say."""
+    """A reply."""
 
     reply: Replies
 
 
 class Clarify(_Part):
-    """What to ask where the words do not decide between intents; their titles stand on buttons."""
+    """The question when several intents match about equally well; their titles are on buttons."""
 
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
 
@@ -242,7 +241,7 @@ class Clarify(_Part):
 
 
 class Intent(_Part):
-    """Something a customer may want, how it is recognised, and the answer. `title`: its name on a button."""
+    """An intent, how it is recognised, and its reply. `title`: its name on a button."""
 
     name: Annotated[str, BeforeValidator(_name)]
     examples: Texts = ()
@@ -258,7 +257,7 @@ class Intent(_Part):
         return self
 
     def marks(self) -> Iterator[tuple[str, str]]:
-        """Yield what may belong to one intent only, by its key."""
+        """Yield (key, value) of everything that must be unique among intents."""
         yield "name", self.name
         yield from (("ids", value) for value in self.ids)
         yield from (("on", value) for value in self.on)
@@ -285,9 +284,7 @@ Problems: TypeAlias = Annotated[dict[ConversationProblem, ScriptedAnswer], Befor
 
 
 class _Packaged(_Part):
-    """The packaged replies to problems, and to who refuses marketing or wants it again; a script replaces them one by
-    one.
-    """
+    """The packaged replies to problems, STOP and START; a script replaces them one by one."""
 
     problems: Problems
     stopped: ScriptedAnswer
@@ -295,7 +292,7 @@ class _Packaged(_Part):
 
 
 class Script(_Part):
-    """A checked script file. `threshold`: how sure (0 to 1) an intent must be; None: what suits the matcher."""
+    """A checked script file. `threshold`: the least score (0 to 1) of a match; None: the matcher's default."""
 
     intents: Annotated[tuple[Intent, ...], BeforeValidator(_intents)] = ()
     fallback: ScriptedAnswer
@@ -333,7 +330,7 @@ def load_script(path: Path) -> Script:
 
 @cache
 def _packaged() -> _Packaged:
-    """Return what every script falls back to; it is read once in a process."""
+    """Return the packaged replies; the file is read once in a process."""
     return _validated(_Packaged, ScriptFile(_PACKAGED_PROBLEMS))
 
 

@@ -1,4 +1,4 @@
-"""`python -m wa_service script check FILE`: what a script understands, before a customer finds out."""
+"""`python -m wa_service script check FILE`: check a script and its examples."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _COMPARED = {"semantic": "by meaning and letters (semantic)", "fuzzy": "by lette
 
 @dataclass(frozen=True, slots=True)
 class Confusion:
-    """An example that the others would not have led to its own intent. `taken_for`: None for the fallback."""
+    """An example that does not match its own intent by the other examples. `taken_for`: None for the fallback."""
 
     example: str
     intent: str
@@ -30,7 +30,7 @@ class Confusion:
 
 @dataclass(frozen=True, slots=True)
 class ScriptReport:
-    """What `script check` found in a script that can be used."""
+    """The result of `script check` for a usable script."""
 
     path: Path
     compared: str
@@ -39,10 +39,10 @@ class ScriptReport:
     examples: int
     confusions: tuple[Confusion, ...]
     single: tuple[str, ...]
-    """Intents with one example only: nothing is left to judge it by."""
+    """Intents with a single example, which cannot be checked."""
 
     def lines(self) -> Iterator[str]:
-        """The report for a terminal."""
+        """Return the report for a terminal."""
         yield f"{self.path}: {self.intents} intents, {self.examples} examples. The script can be used."
         yield f"Compared {self.compared}, as the service does with WA_INTENTS={self.compared.split('(')[1][:-1]}."
         mistaken = [confusion for confusion in self.confusions if confusion.taken_for is not None]
@@ -61,7 +61,7 @@ class ScriptReport:
 class ScriptCheck:
     """A script to try. Use as a context manager: `semantic` starts a child process.
 
-    Raises ScriptError when made from a file that cannot be used.
+    Raises ScriptError for a file that cannot be used.
     """
 
     def __init__(self, path: Path, intents: Intents = "fuzzy") -> None:
@@ -82,7 +82,7 @@ class ScriptCheck:
             self._matcher.stop()
 
     def report(self) -> ScriptReport:
-        """Leave each example out and see what the others make of it."""
+        """Match each example against all others."""
         counts: dict[str, int] = {}
         for example in self._examples:
             counts[example.intent] = counts.get(example.intent, 0) + 1
@@ -101,16 +101,16 @@ class ScriptCheck:
         )
 
     def answer(self, line: str) -> tuple[IntentMatch, tuple[dict[str, Any], ...]]:
-        """What a customer who typed this would be taken for, and would get."""
+        """Return the match and the replies for a line of text."""
         trial = self.try_sentence(line)
         return trial.match, trial.replies
 
     def try_sentence(self, text: str) -> SentenceTrial:
-        """Return what a customer who wrote this would be taken for, with every intent that is near."""
+        """Return the match, the nearest intents and the replies for a text."""
         return try_sentence(text, self._matcher, self._examples, self._scripted)
 
     def as_json(self, lines: Sequence[str] = ()) -> dict[str, Any]:
-        """Return the report, and what each line is taken for and gets, as JSON has it."""
+        """Return the report, and match and replies of each line, as JSON objects."""
         answers = []
         for line in lines:
             match, replies = self.answer(line)
@@ -118,14 +118,14 @@ class ScriptCheck:
         return {**asdict(self.report()), "path": str(self._path), "answers": answers}
 
     def answer_line(self, line: str) -> str:
-        """The same for a terminal: the intent, how near, and the replies' words."""
+        """Return the answer to a line for a terminal: intent, score and the replies' text."""
         match, replies = self.answer(line)
         said = "\n".join(f"  {_shown(reply)}" for reply in replies)
         return f"[{match.intent or 'fallback'} {match.score:.2f}]\n{said}"
 
 
 def check_script(path: Path, intents: Intents = "fuzzy") -> ScriptReport:
-    """Read the file and judge its examples. Raises ScriptError with line and reason."""
+    """Read the file and check its examples. Raises ScriptError with line and reason."""
     with ScriptCheck(path, intents) as check:
         return check.report()
 

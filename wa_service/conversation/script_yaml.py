@@ -1,4 +1,4 @@
-"""A script file's YAML as plain data, with the line of each part, so that an error can point at it."""
+"""A script file's YAML as plain data, with the line of each part for error messages."""
 
 from __future__ import annotations
 
@@ -37,17 +37,16 @@ class ScriptError(Exception):
 
 
 class ScriptFile:
-    """One file: `data` (mappings, lists, words, numbers) and the lines of its parts.
+    """One file: `data` (mappings, lists, texts, numbers) and the lines of its parts.
 
-    Refused besides what YAML refuses: a key twice, aliases (a small file could grow without bound), more than 1 MB.
-    Raises ScriptError.
+    Duplicate keys, aliases (which could expand without bound) and files over 1 MB are refused. Raises ScriptError.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = str(path)
         text = self._read(path)
         try:
-            self._refuse_what_may_grow(text)
+            self._refuse_aliases_and_depth(text)
             self._tree = YAML().load(text)
             self.data = _plain(self._tree)
         except RecursionError as error:
@@ -64,11 +63,11 @@ class ScriptFile:
             raise ScriptError(self.path, 0, "it is empty")
 
     def error(self, place: Sequence[str | int], reason: str, inner: int = 1) -> ScriptError:
-        """Return an error that points at the place (keys and positions), or at the `inner`-th line of the text there.
+        """Return an error at a place (keys and positions), on the `inner`-th line of the text there.
 
-        Where there is no such place, the error points at the nearest one around it.
+        If the place does not exist, the error is at the nearest part that contains it.
         """
-        node: Any = self._tree  # of types that carry `lc`, the lines and columns
+        node: Any = self._tree  # its types have `lc`, the lines and columns
         line = 1
         for step in place:
             try:
@@ -81,8 +80,8 @@ class ScriptFile:
         below = inner if isinstance(node, (LiteralScalarString, FoldedScalarString)) else inner - 1
         return ScriptError(self.path, line + below, reason)
 
-    def _refuse_what_may_grow(self, text: str) -> None:
-        """Raise ScriptError for aliases and for deep nesting, before the whole is read."""
+    def _refuse_aliases_and_depth(self, text: str) -> None:
+        """Raise ScriptError for aliases and deep nesting, before the file is parsed."""
         depth = 0
         for token in YAML().scan(text):
             line = token.start_mark.line + 1
@@ -112,7 +111,7 @@ def _line(error: MarkedYAMLError) -> int:
 
 
 def _plain(node: Any) -> Any:
-    """Return what ruamel.yaml has read without its own types; what YAML has beside JSON stays and fits nowhere."""
+    """Return a parsed value without ruamel.yaml's types; values that JSON lacks stay, and fail validation."""
     if isinstance(node, dict):
         return {str(key) if isinstance(key, str) else key: _plain(value) for key, value in node.items()}
     if isinstance(node, list):

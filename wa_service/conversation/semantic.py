@@ -1,8 +1,8 @@
-"""`WA_INTENTS=semantic`: texts compared by meaning and letters together.
+"""`WA_INTENTS=semantic`: compare texts by meaning and by letters.
 
-Meaning comes from the vectors of a sentence encoder; the local one knows sixteen languages, so a question in Spanish
-finds an English example. Letters raise what is near in meaning only, so that a word misspelt or a name counts, and a
-word in common alone does not.
+Meaning is compared by the vectors of a sentence encoder; the local one knows sixteen languages, so a question in
+Spanish matches an English example. Letters only raise a score by meaning, so that typos and names count, but a common
+word alone does not match.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ _RETRY_SETUP_AFTER = 10.0
 
 
 class SemanticMatcher:
-    """Compares meanings; letters decide where the vectors cannot be had.
+    """Compare texts by meaning; by letters while the vectors are not available.
 
-    `server`: the process that is asked, where it is our own.
+    `server`: our own embeddings process, if used.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class SemanticMatcher:
         self._server = server
         self._threshold = 0.5 if threshold is None else threshold
         self._seconds = seconds
-        # Thresholds of the two do not compare: the fuzzy one keeps its own.
+        # Without a threshold: scores by letters have another scale.
         self._fuzzy = FuzzyMatcher(examples)
         self._texts = [_plain(example.text) for example in examples]
         self._vectors: list[Vector] | None = None if self._texts else []
@@ -51,18 +51,18 @@ class SemanticMatcher:
         self._log = log.get_logger()
 
     def start(self) -> None:
-        """Start the local process, where there is one, and fetch the examples' vectors in the background."""
+        """Start the local process, if used, and fetch the examples' vectors in the background."""
         if self._server is not None:
             self._server.start()
         Thread(target=self._examples_vectors, daemon=True, name="example vectors").start()
 
     def stop(self) -> None:
-        """End the local process."""
+        """Stop the local process."""
         if self._server is not None:
             self._server.stop()
 
     def scores(self, text: str) -> Scores:
-        """Return how near the text is to each example."""
+        """Return the text's score for each example."""
         vectors = self._examples_vectors()
         if vectors is None:
             return self._fuzzy.scores(text)
@@ -81,7 +81,7 @@ class SemanticMatcher:
         return Scores(values, self._threshold, "semantic")
 
     def _examples_vectors(self) -> list[Vector] | None:
-        """Return the examples' vectors, fetched at the first call; None while they cannot be had."""
+        """Return the examples' vectors, fetched at the first call; None while they are not available."""
         with self._lock:
             if self._vectors is None and time.monotonic() - self._failed_at >= _RETRY_SETUP_AFTER:
                 try:
@@ -93,7 +93,7 @@ class SemanticMatcher:
 
 
 def _scaled(score: float, threshold: float) -> float:
-    """Return a score on the scale where near enough is 0.5, so that the two ways compare."""
+    """Return a score on the scale where the threshold is 0.5, so that both kinds are comparable."""
     if score < threshold:
         return 0.5 * score / threshold
     return 0.5 + 0.5 * (score - threshold) / (1 - threshold)
@@ -104,5 +104,5 @@ def _together(meaning: float, letters: float) -> float:
 
 
 def _plain(text: str) -> str:
-    """Speech comes with a full stop and a typed example without: that is no difference in meaning."""
+    """Return a text without final punctuation: transcripts have it, typed examples do not."""
     return text[:_MAX_CHARACTERS].strip(" .?!…¿¡")

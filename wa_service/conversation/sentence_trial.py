@@ -1,4 +1,4 @@
-"""What a script makes of one sentence that somebody tries: every intent that is near, and the replies."""
+"""Try one sentence on a script: the nearest intents, and the replies."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _ID: Final = "wamid.script-check"
 
 @dataclass(frozen=True, slots=True)
 class SentenceTrial:
-    """What a customer who wrote this would be taken for, and would get.
+    """The match and the replies that a customer would get.
 
-    `near`: intents and their scores, the nearest first, at most eight; from `threshold` on one is near enough.
-    `compared`: how, by meaning and letters (semantic) or by letters (fuzzy).
+    `near`: intents and their scores, nearest first, at most eight; scores from `threshold` on match. `compared`: by
+    meaning and letters (semantic) or by letters (fuzzy).
     """
 
     match: IntentMatch
@@ -33,7 +33,7 @@ class SentenceTrial:
 def try_sentence(
     text: str, matcher: FuzzyMatcher | SemanticMatcher, examples: Sequence[Example], scripted: ScriptResponder
 ) -> SentenceTrial:
-    """Compare a sentence with a script's examples, and make the script's replies."""
+    """Compare a sentence with a script's examples, and render the replies."""
     scores = matcher.scores(text)
     match = scores.nearest(examples)
     utterance = Utterance(

@@ -1,8 +1,8 @@
-"""Sandboxed Jinja2 whose work is bounded by the length of its text.
+"""Sandboxed Jinja2 with bounded time and memory.
 
-Jinja2's own sandbox guards attributes, not time or memory (`'a' * 10**9`). So a template may use the constructs of
-`_ALLOWED` only: no loops, no macros, no calls but a few harmless methods. What is left does each step once, and no
-value that a filter or an operator takes or gives may pass `MAX_VALUE` characters.
+Jinja2's own sandbox restricts attributes, not time or memory (`'a' * 10**9`). So a template may use the constructs of
+`_ALLOWED` only: no loops, no macros, no calls but a few harmless methods. Each step then runs once, and no input or
+output of a filter or operator may exceed `MAX_VALUE` characters.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from jinja2.sandbox import SandboxedEnvironment
 
 VARIABLES = frozenset({"text", "name", "intent", "contact", "message", "messages", "only_language"})
 MAX_SOURCE = 8_192
-"""Characters of one template."""
+"""Most characters of one template."""
 MAX_VALUE = 16_384
-"""Characters of any string on the way, and items of any list."""
+"""Most characters of any intermediate string, and most items of any list."""
 
 _MAX_NUMBER = 10**15
 _MAX_NODES = 1_000
@@ -49,14 +49,14 @@ _ALLOWED = (
 
 
 class TemplateTooLongError(TemplateError):
-    """A value in a template, or its output, grew past what a reply may hold."""
+    """A value in a template, or its output, is too long for a reply."""
 
 
 class TextTemplate:
-    """One text with placeholders, checked when it is made and bounded when it is rendered.
+    """One text with placeholders, checked when it is created and bounded when it is rendered.
 
-    Raises jinja2.TemplateSyntaxError (with `lineno` inside the text) when made from a text that is broken, uses an
-    unknown variable or does what is not allowed.
+    Raises jinja2.TemplateSyntaxError (with `lineno` inside the text) for a text that is invalid, or uses an unknown
+    variable or a construct that is not allowed.
     """
 
     __slots__ = ("_constant", "_template", "source")
@@ -94,7 +94,7 @@ def _has_placeholders(tree: nodes.Template) -> bool:
 
 
 def _check(tree: nodes.Template) -> None:
-    """Refuse what is not allowed. Raises jinja2.TemplateSyntaxError."""
+    """Raise jinja2.TemplateSyntaxError for constructs that are not allowed."""
     for count, node in enumerate(tree.find_all(nodes.Node)):
         if not isinstance(node, _ALLOWED):
             raise TemplateSyntaxError(f"'{type(node).__name__.lower()}' is not allowed", node.lineno)
@@ -113,7 +113,7 @@ def _check(tree: nodes.Template) -> None:
 
 
 def _capped(value: Any) -> Any:
-    """Return the value; raise TemplateTooLongError where it is too big to be worked on."""
+    """Return the value; raise TemplateTooLongError if it is too large."""
     if isinstance(value, (str, bytes, list, tuple, dict)):
         if len(value) > MAX_VALUE:
             raise TemplateTooLongError("a value in the template grew too long")
@@ -123,7 +123,7 @@ def _capped(value: Any) -> Any:
 
 
 def _printable(value: Any) -> str:
-    """Return what `{{ … }}` prints: words and numbers; a whole list or mapping is unreadable and may be huge."""
+    """Return the output of `{{ … }}`: texts and numbers only, because a list or mapping may be huge."""
     if value is None or isinstance(value, Undefined):
         return ""
     if isinstance(value, (str, int, float)):
@@ -138,10 +138,10 @@ def _bounded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         for value in (*args, *kwargs.values()):
             _capped(value)
         result = function(*args, **kwargs)
-        # `reverse` and `unique` answer with generators; a list can be measured and used twice.
+        # `reverse` and `unique` return generators, whose length is unknown.
         return _capped(list(result) if isinstance(result, Iterator) else result)
 
-    # Jinja2 passes the environment or context to filters that ask for it by this mark.
+    # By this attribute a filter asks Jinja2 for the environment or context.
     if hasattr(function, "jinja_pass_arg"):
         bounded.jinja_pass_arg = function.jinja_pass_arg  # type: ignore[attr-defined]  # as jinja2's own decorators do
     bounded.__name__ = f"bounded_{name}"
@@ -149,7 +149,7 @@ def _bounded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _join(values: Any, separator: str = "") -> str:
-    """Join words; refused before the result would outgrow the limit, which Jinja2's `join` does not look at."""
+    """Join words; raise before the result exceeds the limit, which Jinja2's `join` does not check."""
     parts = [_printable(value) for value in values]
     if sum(map(len, parts)) + len(parts) * len(str(separator)) > MAX_VALUE:
         raise TemplateTooLongError("a value in the template grew too long")
@@ -157,7 +157,7 @@ def _join(values: Any, separator: str = "") -> str:
 
 
 def _replace(text: Any, old: str, new: str) -> str:
-    """Replace; refused before the result would outgrow the limit."""
+    """Replace; raise before the result exceeds the limit."""
     whole = _printable(text)
     if len(whole) + whole.count(old) * max(0, len(new) - len(old)) > MAX_VALUE:
         raise TemplateTooLongError("a value in the template grew too long")
@@ -165,7 +165,7 @@ def _replace(text: Any, old: str, new: str) -> str:
 
 
 def _lines(items: Any, form: str) -> str:
-    """Return a line for each item of a list, in the form that is given: `"$quantity × $name"`."""
+    """Return a line for each item of a list, in the given form: `"$quantity × $name"`."""
     if not isinstance(items, list):
         return ""
     template = DollarTemplate(form)
@@ -186,7 +186,7 @@ class _Environment(SandboxedEnvironment):
     intercepted_binops = frozenset({"+", "-", "*", "/", "//", "%"})
 
     def __init__(self) -> None:
-        # Not optimized: constant folding would run filters at load, before anything is checked.
+        # Not optimized: constant folding would run filters at load, before the checks.
         super().__init__(undefined=ChainableUndefined, optimized=False, finalize=_printable, autoescape=False)
         own: dict[str, Callable[..., Any]] = {"join": _join, "replace": _replace, "lines": _lines}
         self.filters = {name: _bounded(name, own.get(name) or FILTERS[name]) for name in (*_FILTERS, "lines")}

@@ -1,4 +1,4 @@
-"""The first step of a voice note: fetch it, transcribe it, and judge whether the words can be relied on."""
+"""Voice notes: download, transcribe, and decide whether the transcript is reliable."""
 
 from __future__ import annotations
 
@@ -29,28 +29,28 @@ from wa_service.whatsapp.media.download import Media
 from wa_service.whatsapp.webhooks.events import Audio
 
 FetchMedia = Callable[[str], Media]
-"""Downloads a file by its media id; raises WhatsAppError."""
+"""Download a file by its media id; raises WhatsAppError."""
 
 MAX_RECORDINGS = 32
-"""Recordings that are fetched or transcribed, or wait for it, in one process."""
+"""Most recordings in progress or waiting in one process."""
 _LONG_TEXT = 100
 _MAX_COMPRESSION = 2.4
-"""Whisper's own bound for a text that repeats itself."""
+"""Whisper's own limit of the compression ratio, above which a text is repetitive."""
 _LEAST_OF_ITS_LANGUAGE = 0.5
-"""Confidence of a model that knows one language (docs/script.md has what was measured): below it what is said is most
-probably in another one, or nobody would understand it."""
+"""Least confidence of a single-language model; below it the recording is most likely in another language, or
+unintelligible (measurements in docs/script.md)."""
 _LEAST_SPEECH = 0.5
-"""Seconds of speech in which a model that found no words did not hear silence."""
+"""Seconds of speech from which on a recording without words is not silence."""
 _RETRY_AFTER = 5.0
-"""Seconds after which one more may find room."""
+"""Seconds until a retry, if too many recordings are in progress."""
 
 
 @dataclass(frozen=True, slots=True)
 class Transcription:
-    """What became of a recording: its words, or why they cannot be relied on.
+    """The transcript of a recording, or the problem with it.
 
-    `confidence`: 0 to 1, None where the service gives none. `text`: None where nothing was transcribed.
-    `only_language`: the only language that the service understands, "" where it understands several.
+    `confidence`: 0 to 1, None if the service gives none. `text`: None if nothing was transcribed. `only_language`: the
+    only language that the service understands, "" if it understands several.
     """
 
     text: str | None = None
@@ -60,9 +60,9 @@ class Transcription:
 
 
 class Transcriber:
-    """Turns recordings into words. `speech`: None where speech is switched off.
+    """Transcribe recordings. `speech`: None if speech is disabled.
 
-    `max_recordings`: how many are in hand side by side, so that many of them leave room for those who write.
+    `max_recordings`: how many are in progress at a time, so that they do not block text messages.
     """
 
     def __init__(
@@ -80,12 +80,12 @@ class Transcriber:
     def transcribe(self, recording: Audio, fetch_media: FetchMedia) -> Transcription:
         """Fetch and transcribe.
 
-        Raises Unavailable while the speech service is unavailable or there is no room, and the WhatsAppError that
-        `fetch_media` raises for reasons other than the file itself (connection, server, rate, auth).
+        Raises Unavailable while the speech service is unavailable or too many recordings are in progress, and the
+        WhatsAppError of `fetch_media` for reasons other than the file itself (connection, server, rate, auth).
         """
         if self._speech is None:
             return Transcription(problem=ConversationProblem.SPEECH_OFF)
-        # Before the file is fetched: nobody would listen to it soon.
+        # Checked before the download, which would be wasted.
         if not self._room.acquire(blocking=False):
             raise Unavailable("room for one more recording", _RETRY_AFTER)
         try:
@@ -114,7 +114,7 @@ class Transcriber:
         return Transcription(text, transcript.confidence, self._problem(text, transcript), transcript.only_language)
 
     def _problem(self, text: str, transcript: Transcript) -> ConversationProblem | None:
-        """Why the words cannot be relied on, None where they can."""
+        """Return why the transcript is not reliable, None if it is."""
         confidence = transcript.confidence
         if not text:
             if transcript.speech_seconds < _LEAST_SPEECH:
@@ -126,7 +126,7 @@ class Transcriber:
         return ConversationProblem.UNCLEAR if unclear else None
 
     def _fetch(self, recording: Audio, fetch_media: FetchMedia) -> Media | ConversationProblem:
-        # Meta says so itself when it could not fetch the file (131052, reference 5.6).
+        # The message says so if Meta could not fetch the file (131052, reference 5.6).
         if not recording.media_id or recording.raw.get("errors"):
             return ConversationProblem.MEDIA_GONE
         try:
@@ -141,9 +141,9 @@ class Transcriber:
 
 
 def is_loop(text: str) -> bool:
-    """Return whether a model got stuck: it repeats itself, and is sure of it.
+    """Return whether a model got stuck in a loop, which it does with high confidence.
 
-    Long texts by how well they compress, as whisper judges its own; short ones by a few words again and again.
+    Long texts are judged by their compression ratio, as in whisper, short ones by repeated phrases.
     """
     encoded = text.encode()
     if len(encoded) > _LONG_TEXT and len(encoded) / len(zlib.compress(encoded)) > _MAX_COMPRESSION:
@@ -153,7 +153,7 @@ def is_loop(text: str) -> bool:
 
 
 def _repeats(found: Sequence[str], size: int) -> bool:
-    """Whether more than half of the words are one phrase of `size` words, said at least four times in a row."""
+    """Whether more than half of the words are one phrase of `size` words, repeated at least four times in a row."""
     run = longest = 0
     for index in range(size, len(found)):
         run = run + 1 if found[index] == found[index - size] else 0
@@ -163,7 +163,7 @@ def _repeats(found: Sequence[str], size: int) -> bool:
 
 
 def _fetch_twice(media_id: str, fetch_media: FetchMedia) -> Media:
-    """Fetch, and once more where the download broke off; the second failure is answered, not waited out."""
+    """Fetch, and retry once after an aborted download; a second failure is reported to the customer."""
     try:
         return fetch_media(media_id)
     except MediaDownloadError:

@@ -1,4 +1,4 @@
-"""What a customer said: one frozen record that grows by `replace` from Meta's message to the intent."""
+"""Utterances: a customer's message as a frozen record, completed by `replace` with transcript and intent."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from wa_service.whatsapp.webhooks.events import (
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What one side said before: the customer (`user`), or whoever answered (`assistant`)."""
+    """An earlier turn of one side: the customer (`user`), or the business (`assistant`)."""
 
     role: Literal["user", "assistant"]
     text: str
@@ -41,14 +41,14 @@ class Utterance:
     """A message to understand and answer, or a burst of texts that is answered as one.
 
     `id`: the first message's. `conversation`: the conversation's key. `timestamp`: Unix seconds.
-    `kind`: text, choice (a pressed button or a chosen row), audio, or Meta's word for the type.
-    `text`: what was written, or said once it is transcribed; "" for none. `choice`: the id behind the button.
+    `kind`: text, choice (a pressed button or a chosen row), audio, or Meta's type.
+    `text`: the written or transcribed text, "" for none. `choice`: the id of the button or row.
     `message`: Meta's message object (a Flow's answer also as data, under `response`), `messages`: all of a burst.
-    `error_code`: Meta's code for why an unsupported message has no content. `only_language`: the only language that
-    voice notes are understood in, "" where there are several.
-    `alternatives`: the intents between which the words do not decide, () where they do.
-    `turns`: what was said before, oldest first, where the responder asks for it.
-    `unsupported_answered_at`: when (Unix seconds) this conversation last got the answer to an unsupported message.
+    `error_code`: Meta's code for why an unsupported message has no content. `only_language`: the only language in which
+    voice notes are understood, "" if there are several.
+    `alternatives`: the intents that match about equally well, () if one matches best.
+    `turns`: earlier turns, oldest first, if the responder needs them.
+    `unsupported_answered_at`: when (Unix seconds) an unsupported message in this conversation was last answered.
     """
 
     id: str
@@ -82,10 +82,10 @@ def read_utterance(
     contact: Mapping[str, Any] | None = None,
     unsupported_answered_at: float | None = None,
 ) -> Utterance:
-    """Return what one message, or a burst of them in their order, says.
+    """Return one message, or a burst of them in order, as an utterance.
 
-    A button, a row, a voice note or the like decides what the whole is, else the first picture: each takes the texts
-    along that stand before it.
+    The kind is that of the first message other than text and media, such as a button or a voice note, else of the first
+    media message; the texts of all are joined.
     """
     first = events[0]
     others = [event for event in events if not isinstance(event, Text)]
@@ -112,7 +112,7 @@ def read_utterance(
 
 
 def _content(event: InboundMessage) -> tuple[str, str, str]:
-    """Return kind, words and the id of the choice."""
+    """Return kind, text and the id of the choice."""
     match event:
         case Text():
             return "text", event.body, ""

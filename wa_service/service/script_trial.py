@@ -22,9 +22,9 @@ ANSWER_SECONDS: Final = 3.0
 class Trial:
     """The matched intent (None: the fallback), its score, the nearest intents, and the replies.
 
-    `near`: (intent, score), nearest first; scores from `threshold` on match, and `alternatives` are intents about as near
-    as the first. `compared`: by meaning and letters (semantic), or by letters (fuzzy). `by_worker`: a worker compared,
-    as for customers; else this process did, by letters.
+    `near`: (intent, score), nearest first; scores from `threshold` on match, and `alternatives` are intents about as
+    near as the first. `compared`: by meaning and letters (semantic), or by letters (fuzzy). `by_worker`: a worker
+    compared, as for customers; else this process did, by letters.
     """
 
     text: str

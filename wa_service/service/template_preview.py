@@ -13,7 +13,7 @@ _MEDIA: Final = frozenset({"image", "video", "document"})
 
 @dataclass(frozen=True, slots=True)
 class TemplateField:
-    """One value of a template. `part`: header, body or button; `index`: of the button; `media`: kind of a linked file."""
+    """One value of a template. `part`: header, body or button; `index`: of the button; `media`: of a file's link."""
 
     part: str
     name: str

@@ -1,6 +1,6 @@
-"""Speech to text and sentence meaning, in processes of their own; they are asked by HTTP."""
+"""Speech to text and sentence embeddings in separate processes, with HTTP interfaces."""
 
 from __future__ import annotations
 
 UNUSABLE = "speech cannot start: "
-"""What stands before the reason, on standard error, where the process cannot be set up."""
+"""The prefix of the reason on standard error, if the process cannot be set up."""

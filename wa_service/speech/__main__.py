@@ -1,4 +1,4 @@
-"""`python -m wa_service.speech`: what `python -m wa_service speech` runs, without gevent's patches."""
+"""`python -m wa_service.speech`: the same as `python -m wa_service speech`, without gevent's patches."""
 
 from __future__ import annotations
 

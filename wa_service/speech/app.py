@@ -1,6 +1,6 @@
-"""The speech process's HTTP: OpenAI's shapes of `/v1/audio/transcriptions` and `/v1/embeddings`.
+"""The HTTP interface of the speech process: OpenAI's `/v1/audio/transcriptions` and `/v1/embeddings`.
 
-What a recording is, is found out by its first bytes; what its sender calls it counts for nothing.
+A recording's type is detected by its first bytes; its declared type is ignored.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Embed = Callable[[Sequence[str]], list[list[float]]]
 
 
 class SpeechApp:
-    """A WSGI application that does one thing at a time. What is None answers 404."""
+    """A WSGI application for one request at a time. A function that is None answers 404."""
 
     def __init__(self, transcribe: Transcribe | None = None, embed: Embed | None = None) -> None:
         self._transcribe = transcribe
@@ -38,10 +38,10 @@ class SpeechApp:
         try:
             response = self._answer(Request(environ))
         except MemoryError:
-            # What is left of the heap is not to be trusted: answer, and make room for a fresh process.
+            # After a MemoryError, answer and end the process, to start with a fresh heap.
             response = _error(422, "MemoryError")
             response.call_on_close(lambda: os._exit(1))
-        except Exception as error:  # noqa: BLE001  # a recording must not end the process, nor be quoted
+        except Exception as error:  # noqa: BLE001  # a recording must not end the process, nor appear in an answer
             response = _error(500, type(error).__name__)
         return response(environ, start_response)
 
@@ -57,7 +57,7 @@ class SpeechApp:
         return _error(404, "not found")
 
     def _transcription(self, request: Request, transcribe: Transcribe) -> Response:
-        # In memory: no file may be opened here, and no recording belongs on a disk.
+        # In memory: this process cannot open files, and recordings must not be written to disk.
         parser = FormDataParser(stream_factory=lambda *_args, **_kwargs: BytesIO())
         _, form, files = parser.parse_from_environ(request.environ)
         if "file" not in files:

@@ -1,6 +1,6 @@
-"""What a recording is, by its first bytes: needs no decoder, so nothing unexpected ever reaches one.
+"""Detect a recording's container by its first bytes, so that no unexpected format reaches a decoder.
 
-Nobody asks what its sender calls it: phones and gateways label recordings wrongly.
+The declared type is ignored, because phones and gateways label recordings wrongly.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ MAX_BYTES = 16 * 1024 * 1024
 
 
 class RecordingError(Exception):
-    """A recording that cannot be transcribed; `str()` says why, without a word of its content."""
+    """A recording that cannot be transcribed; the text says why, without its content."""
 
 
 class RecordingTooLongError(RecordingError):
-    """The recording lasts longer, or is larger, than it may."""
+    """The recording is too long or too large."""
 
 
 class RecordingUnreadableError(RecordingError):
@@ -24,7 +24,7 @@ class RecordingUnreadableError(RecordingError):
 
 
 class AudioContainer(StrEnum):
-    """A container; the value is the name of FFmpeg's demuxer, the only one it is then allowed to use."""
+    """A container; the value is the name of FFmpeg's demuxer, the only one that is allowed for it."""
 
     OGG = "ogg"
     MP3 = "mp3"
@@ -46,7 +46,7 @@ _MAGIC = {
 
 
 def detect(content: bytes) -> AudioContainer | None:
-    """Return the container these bytes begin like; None for anything else (a script, a playlist, a picture)."""
+    """Return the container by its magic bytes; None for anything else (a script, a playlist, a picture)."""
     head = content[:16]
     for magic, container in _MAGIC.items():
         if head.startswith(magic):
@@ -56,6 +56,6 @@ def detect(content: bytes) -> AudioContainer | None:
     if head[4:8] == b"ftyp":
         return AudioContainer.M4A
     if len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0:
-        # The layer bits tell the two apart: ADTS has none, MPEG audio always has.
+        # Distinguished by the layer bits: zero in ADTS, never in MPEG audio.
         return AudioContainer.AAC if head[1] & 0xF6 == 0xF0 else AudioContainer.MP3
     return None

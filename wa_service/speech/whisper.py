@@ -1,4 +1,4 @@
-"""Recordings to words, with faster-whisper on the CPU. Runs in the speech process only."""
+"""Transcription with faster-whisper on the CPU. Runs in the speech process only."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from wa_service.speech.decoding import RATE, decode
 from wa_service.speech.weights import MULTILINGUAL, model_directory, multilingual_files
 
 _LONG = 29 * RATE
-"""Whisper hears 30 s at once; without timestamps it drops words at the seam."""
+"""Whisper processes windows of 30 s; without timestamps it drops words at a window's end."""
 
 
 class WhisperTranscriber:
-    """One loaded model: English where it knows nothing else, else the language it detects.
+    """One loaded model; a multilingual one detects the language.
 
-    Raises WeightsError where there is no model that may be loaded.
+    Raises WeightsError if there is no model that may be loaded.
     """
 
     def __init__(self, model: Path | None, max_seconds: float, threads: int = 1) -> None:
         self._model = _load(model, threads)
         self._language = None if self._model.model.is_multilingual else "en"
         self._max_seconds = max_seconds
-        # What is loaded at first use is loaded now: later no file can be opened.
+        # Trigger lazy loading now: later no file can be opened.
         self(a_second_of_silence(), AudioContainer.WAV)
 
     def __call__(self, content: bytes, container: AudioContainer) -> dict[str, Any]:
@@ -45,9 +45,9 @@ class WhisperTranscriber:
         return {
             "task": "transcribe",
             "language": info.language,
-            # Ours: who is not understood may be told why.
+            # Our additions: the reply to an unclear recording names the language, and a recording without words is
+            # silence only without speech.
             "only_language": "English" if self._language == "en" else "",
-            # Ours: where no words were found it tells silence from what nobody understands.
             "speech_seconds": round(info.duration_after_vad, 2),
             "duration": round(len(samples) / RATE, 2),
             "text": " ".join(segment.text.strip() for segment in found),
