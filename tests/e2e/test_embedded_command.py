@@ -73,5 +73,5 @@ def test_a_second_one_on_the_same_directory_is_one_sentence(
 ) -> None:
     told = subprocess.run(COMMAND, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert told.returncode == 1
-    assert told.stderr.startswith("An embedded Valkey already works on ")
+    assert told.stderr.startswith("An embedded Valkey already runs on ")
     assert told.stderr.count("\n") == 1

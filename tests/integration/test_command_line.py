@@ -174,7 +174,7 @@ def test_a_long_walk_shows_how_far_it_came_to_who_watches(
 def test_an_address_that_nobody_can_have_is_refused_with_a_sentence(wa: Command) -> None:
     told = wa("forget", "1")
     assert told.returncode == 1
-    assert told.stderr.startswith("This is no phone number with its country code, ")
+    assert told.stderr.startswith("This is not a phone number with its country code, ")
     assert told.stdout == ""
 
 

@@ -33,7 +33,7 @@ def test_others_are_handled(lanes: Lanes, redis_client: redis.Redis, family: str
     conversations = {work.conversation for work in lanes.inbox.take("p", 0, 10)[1]}
     assert f"{NUMBER}:15551230002" in conversations
     assert (CONVERSATION in conversations) == (family != "mailbox")
-    assert letters(lanes) == [f"a set stood where its {family} is kept"]
+    assert letters(lanes) == [f"its {family} key had the wrong type set"]
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -59,7 +59,7 @@ def test_others_are_sent(lanes: Lanes, redis_client: redis.Redis, family: str) -
         spoil(redis_client, family)
     granted = [grant.id for grant in lanes.grant(count=5) + lanes.grant(count=5)]
     assert granted == (["a", "b"] if family == "pair" else ["b"])
-    assert letters(lanes) == [f"a set stood where its {family} is kept"]
+    assert letters(lanes) == [f"its {family} key had the wrong type set"]
 
 
 def test_to_the_customer_may_be_sent_again(lanes: Lanes, redis_client: redis.Redis) -> None:

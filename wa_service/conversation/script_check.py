@@ -48,7 +48,7 @@ class ScriptReport:
         mistaken = [confusion for confusion in self.confusions if confusion.taken_for is not None]
         unknown = [confusion for confusion in self.confusions if confusion.taken_for is None]
         if mistaken:
-            yield "Examples that the others would lead to another intent (tell the two apart):"
+            yield "Examples that match another intent by the other examples (make the two more distinct):"
             yield from (f"  {c.intent} → {c.taken_for}  ({c.score:.2f})  {c.example}" for c in mistaken)
         if unknown:
             yield f"{len(unknown)} examples are far from their intent's others (more like them would help):"

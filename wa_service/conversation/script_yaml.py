@@ -53,7 +53,7 @@ class ScriptFile:
             raise ScriptError(self.path, 0, "it is nested too deeply") from error
         except DuplicateKeyError as error:
             key = re.search(r'duplicate key "([^"]*)"', str(error.problem))
-            reason = f"'{key[1] if key else 'a key'}' stands here twice"
+            reason = f"'{key[1] if key else 'a key'}' is a duplicate key"
             raise ScriptError(self.path, _line(error), reason) from error
         except MarkedYAMLError as error:
             raise ScriptError(self.path, _line(error), f"not valid YAML: {error.problem}") from error

@@ -80,9 +80,9 @@ class BatchRequest:
             message = _with_values(self.shared, place)
             message |= {name: place[name] for name in (*_ADDRESSES, *_SHARED, "send_at") if name in place}
         if message.get("fallback_template") is not None:
-            raise _wrong("fallback_template", "An item of a batch has none: it would be counted twice.")
+            raise _wrong("fallback_template", "An item of a batch cannot have one: it would be counted twice.")
         if message.get("despite_stop") is not None:
-            raise _wrong("despite_stop", "A batch goes to nobody who said STOP.")
+            raise _wrong("despite_stop", "A batch is never sent to customers who said STOP.")
         if self.tag is not None:
             message.setdefault("tag", self.tag)
         return message
@@ -117,12 +117,12 @@ def read_batch(body: Mapping[str, Any], *, schedule_days: int = 35) -> BatchRequ
     shared = {"template": body["template"]} if forms == ["template"] else dict(body["message"])
     shared |= {name: body[name] for name in _SHARED if body.get(name) is not None}
     if _size(shared) * len(items) > MOST_BYTES:
-        raise _wrong(forms[0], f"The message is too large for so many items: {MOST_BYTES >> 20} MiB all together.")
+        raise _wrong(forms[0], f"The message is too large for so many items: {MOST_BYTES >> 20} MiB in total.")
     for braces in _texts(shared):
         # Other braces would be sent to customers unchanged.
         for found in _BRACES.finditer(braces):
             if not _PLACEHOLDER.fullmatch(found[0]):
-                sentence = "In {{ }} stands the name of a value: letters, digits and _, a letter or _ first."
+                sentence = "{{ }} must have the name of a value: letters, digits and _, beginning with a letter or _."
                 raise _wrong(forms[0], sentence)
     return _request(items, shared, body, schedule_days)
 

@@ -24,15 +24,15 @@ _STATUS_WORDS: Final = {
     "canceled": "Canceled",
 }
 _QUIET: Final = {
-    "paused": "A person of the business has taken over, so nothing was answered by itself.",
+    "paused": "A person of the business has taken over, so automatic replies are paused.",
     "other_application": "The thread belonged to another application, so nothing was answered.",
     "group": "It was written to a group, and groups are not answered (WA_GROUPS).",
     "stale": "It was too old to be answered when it was handled (WA_ANSWER_MAX_AGE).",
     "stopped": "The customer has said STOP.",
 }
 _FAILED: Final = {
-    "expired": "It waited longer than it may, and was not sent.",
-    "withdrawn": "A person of the business wrote meanwhile, so the automatic answer was withdrawn.",
+    "expired": "It waited longer than its ttl, and was not sent.",
+    "withdrawn": "A person of the business wrote meanwhile, so the automatic reply was withdrawn.",
     "no_word_from_meta": "Meta neither confirmed nor refused it, and it was not sent again.",
     "not_owner": "The thread belongs to another application.",
     "customer_stopped": "The customer has said STOP, and this template is marketing.",
@@ -75,7 +75,7 @@ def reason_of(message: ThreadMessage, near: Sequence[ThreadMessage]) -> Reason |
     if message.direction == "in":
         return _unanswered(message, near)
     if message.status == "unknown":
-        text = "It left, and Meta's answer did not come. It is never sent again blindly: a status settles it."
+        text = "It left, and Meta's answer did not come. It is never resent blindly: a status settles it."
         return Reason(text, runbook="sends-unknown")
     if message.status == "failed":
         return failure_reason(message.error or {})
@@ -88,28 +88,28 @@ def _unanswered(message: ThreadMessage, near: Sequence[ThreadMessage]) -> Reason
         text = "It could not be handled and is a dead letter."
         return Reason(text, cause, runbook="dead-letters", letter=message.letter)
     if message.quiet:
-        text = _QUIET.get(message.quiet, f"Nobody answered by itself: {message.quiet}.")
+        text = _QUIET.get(message.quiet, f"There was no automatic reply: {message.quiet}.")
         return Reason(text, _who_took_over(message, near) if message.quiet == "paused" else "")
     answers = [other for other in near if other.answers == message.reference]
     if answers:
         return next((reason for answer in answers if (reason := reason_of(answer, near))), None)
     if not message.notes:
-        return Reason("Nobody has handled it yet.", "Look whether workers work: the page Now.", runbook="queue-old")
+        return Reason("Nobody has handled it yet.", "Check that workers run: the page Now.", runbook="queue-old")
     if any("retry_ms" in note for note in message.notes[-1:]):
-        return Reason("Its handling failed and is tried again.", str(message.notes[-1].get("reason") or ""))
-    return Reason("It was handled, and nothing was to be answered.")
+        return Reason("Its handling failed and is retried.", str(message.notes[-1].get("reason") or ""))
+    return Reason("It was handled, and needed no reply.")
 
 
 def _who_took_over(message: ThreadMessage, near: Sequence[ThreadMessage]) -> str:
     before = [other for other in near if other.at <= message.at]
     for other in reversed(before):
         if other.direction == "echo":
-            return "They wrote in the WhatsApp Business app: the echo stands above it in the conversation."
+            return "They wrote in the WhatsApp Business app: the echo is above it in the conversation."
         if other.kind == "pause":
-            return f"The bot was paused ({other.content.text}): it stands above it in the conversation."
+            return f"The bot was paused ({other.content.text}), as shown above it in the conversation."
         if other.kind == "console" and "pause" in other.content.text:
             return f"It was paused in the console ({other.content.text.partition(':')[0]})."
-    return "It was paused by hand, or by the responder."
+    return "It was paused manually, or by the responder."
 
 
 def failure_reason(error: Mapping[str, Any]) -> Reason:

@@ -69,7 +69,7 @@ def _asked(subject: str, ask: Callable[[], tuple[str, str, str]]) -> MetaFact:
 
 def _token(node: Mapping[str, Any]) -> tuple[str, str, str]:
     if not node.get("is_valid", False):
-        return "It is not valid.", "wrong", "Make a new system user token and set WHATSAPP_ACCESS_TOKEN."
+        return "It is not valid.", "wrong", "Create a new system user token and set WHATSAPP_ACCESS_TOKEN."
     end = int(node.get("expires_at") or 0)
     if not end:
         return "Valid, does not expire.", "well", ""
@@ -81,7 +81,7 @@ def _token(node: Mapping[str, Any]) -> tuple[str, str, str]:
 def _number(client: WhatsAppMetaClient) -> tuple[str, str, str]:
     node = client.get_phone_number(fields=_FIELDS)
     quality = str(node.get("quality_rating") or "UNKNOWN")
-    tier = node.get("whatsapp_business_manager_messaging_limit") or node.get("messaging_limit_tier") or "not told"
+    tier = node.get("whatsapp_business_manager_messaging_limit") or node.get("messaging_limit_tier") or "unknown"
     health = {"RED": "wrong", "YELLOW": "caution"}.get(quality, "well")
     advice = "Customers block or report it: send less, and only what they asked for." if health != "well" else ""
     return f"Quality {quality.lower()}, tier {str(tier).lower()}.", health, advice

@@ -85,23 +85,23 @@ def _of_store(
     used, most = int(info.get("used_memory", 0)), int(info.get("maxmemory", 0))
     if most and used > _FULL * most:
         text = f"The store's memory is {used / most:.0%} full."
-        yield Trouble(text, "Raise maxmemory: from 85 % on new work is refused.", "store-unavailable")
+        yield Trouble(text, "Raise maxmemory: above 85 %, new work is refused.", "store-unavailable")
     for replica in replicas:
         if replica.get("state") != "online" or int(replica.get("lag") or 0) > _LAGGING:
             text = f"A replica is behind: {replica.get('state')}, {replica.get('lag')} s."
-            yield Trouble(text, "Look at its server and its network.", "store-unavailable", grave=False)
+            yield Trouble(text, "Check its server and network.", "store-unavailable", grave=False)
 
 
 def _of_work(overview: Overview) -> Iterator[Trouble]:
     depth, oldest = overview.depth, overview.oldest_seconds
     if overview.workers == 0:
-        yield Trouble("No worker works.", "Start one: python -m wa_service worker.", "queue-old")
+        yield Trouble("No worker is running.", "Start one: python -m wa_service worker.", "queue-old")
     if oldest["inbound"] > _OLD_SECONDS:
         text = f"A customer's message waits {oldest['inbound']:.0f} s."
-        yield Trouble(text, "Look whether workers work, or start more.", "queue-old")
+        yield Trouble(text, "Check that workers run, or start more.", "queue-old")
     if oldest["replies"] > _OLD_SECONDS:
         text = f"A reply waits {oldest['replies']:.0f} s to be sent."
-        yield Trouble(text, "Look whether the number is paused or its throughput is used up.", "sends-old")
+        yield Trouble(text, "Check whether the number is paused or its throughput is used up.", "sends-old")
     for number, state in overview.numbers.items():
         if state.circuit:
             text = f"Number {number} is paused: {state.pause_reason}."
@@ -109,11 +109,11 @@ def _of_work(overview: Overview) -> Iterator[Trouble]:
             yield Trouble(text, "The log's whatsapp.number.paused and whatsapp.send.failed say why.", runbook)
     if letters := sum(overview.dead_letters.values()):
         yield Trouble(
-            f"Dead letters: {letters}.", "Look at them, and replay or drop them.", "dead-letters", grave=False
+            f"Dead letters: {letters}.", "Review them, and replay or drop them.", "dead-letters", grave=False
         )
     if depth["unknown"]:
-        text = f"Sends of which nobody knows whether Meta has them: {depth['unknown']}."
-        yield Trouble(text, "They settle by themselves.", "sends-unknown", grave=False)
+        text = f"Sends with an unknown outcome: {depth['unknown']}."
+        yield Trouble(text, "They are settled automatically.", "sends-unknown", grave=False)
     if overview.daily_limit and overview.daily_remaining < overview.daily_limit / 10:
         text = f"{overview.daily_remaining} of {overview.daily_limit} customers may still be opened by template today."
         yield Trouble(
@@ -130,7 +130,7 @@ def _of_pushes(overview: Overview) -> Iterator[Trouble]:
     for subscription, lag in overview.push_paused_lag_seconds.items():
         if lag:
             text = f"Subscription {subscription} is paused, and events wait for it."
-            yield Trouble(text, "Put its receiver right and resume it, or delete it.", "push-behind", grave=False)
+            yield Trouble(text, "Fix its receiver and resume it, or delete it.", "push-behind", grave=False)
 
 
 def _replicas(info: Mapping[str, str]) -> Iterator[Mapping[str, str]]:

@@ -13,8 +13,8 @@ OddWebhook = Literal["other_object", "empty", "foreign_number", "test_button"]
 _MEANING: Final[dict[OddWebhook, str]] = {
     "other_object": "The app delivers webhooks of another product of Meta's here; they are refused.",
     "empty": "A delivery without entries or changes was acknowledged.",
-    "foreign_number": "Events of a number that WHATSAPP_PHONE_NUMBER_ID does not name are kept aside, not answered.",
-    "test_button": "The dashboard's test button reaches this webhook; its event is kept aside, not answered.",
+    "foreign_number": "Events of a number that WHATSAPP_PHONE_NUMBER_ID does not name are stored, not answered.",
+    "test_button": "The dashboard's test button reaches this webhook; its event is stored, not answered.",
 }
 # The ids that the test button of Meta's dashboard always sends (reference 5.9).
 _TEST_NUMBER: Final = ("123456123", "16505551111")

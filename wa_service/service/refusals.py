@@ -46,7 +46,7 @@ class RequestInProgressError(RefusedError):
     """The first request with this idempotency key is still in progress; its record is `record_id`."""
 
     def __init__(self, record_id: str) -> None:
-        super().__init__("The first request with this key is still under way.")
+        super().__init__("The first request with this key is still in progress.")
         self.record_id = record_id
 
 
@@ -54,7 +54,7 @@ class NotOwnerError(RefusedError):
     """Another application owns the thread; `"take": true` sends anyway."""
 
     def __init__(self) -> None:
-        super().__init__('Another application owns this thread: send a template, or say "take": true.')
+        super().__init__('Another application owns this thread: send a template, or set "take": true.')
 
 
 class ScheduledTooFarError(RefusedError):
@@ -76,7 +76,7 @@ class CustomerStoppedError(RefusedError):
     """The customer wants no marketing."""
 
     def __init__(self) -> None:
-        super().__init__("The customer wants no marketing: send it to nobody who has not asked for it again.")
+        super().__init__("The customer wants no marketing: send none until they ask for it again.")
 
 
 class MarketingLimitError(RefusedError):
@@ -91,7 +91,7 @@ class QuotaExceededError(RefusedError):
     """The template quota is used up; `retry_after` in seconds."""
 
     def __init__(self, retry_after: float) -> None:
-        super().__init__(f"Today's customers are used up; there is room in {retry_after:.0f} s.")
+        super().__init__(f"The template quota is used up; there is room in {retry_after:.0f} s.")
         self.retry_after = retry_after
 
 

@@ -135,14 +135,14 @@ def _written(message: Message) -> tuple[dict[str, Any], bytes]:
         payload.pop("biz_opaque_callback_data", None)
         return payload, orjson.dumps(payload)
     except (TypeError, ValueError, RecursionError):
-        raise InvalidRequestError("The message is nested too deeply, or holds what JSON cannot say.") from None
+        raise InvalidRequestError("The message is nested too deeply, or is not valid JSON.") from None
 
 
 def _fallback(given: Any, message: Message) -> tuple[dict[str, Any], bytes] | None:
     if given is None:
         return None
     if message.type == TEMPLATE:
-        raise _wrong("fallback_template", "A template needs no other template to fall back to.")
+        raise _wrong("fallback_template", "A template cannot have a fallback template.")
     if not isinstance(given, Mapping):
         raise _wrong("fallback_template", "This must be an object.")
     whom = {"to": message.to, "recipient": message.recipient, "recipient_type": message.recipient_type}
@@ -165,7 +165,7 @@ def _category(given: Any, message: Message, payload: Mapping[str, Any]) -> str |
     for part, name, most in _DIRECT_LENGTHS:
         content = parts.get(part)
         if isinstance(content, Mapping) and len(str(content.get(name) or "")) > most:
-            raise _wrong(f"{inside}{part}.{name}", f"By Direct Send it has at most {most:,} characters.")
+            raise _wrong(f"{inside}{part}.{name}", f"With Direct Send it may have at most {most:,} characters.")
     return str(given)
 
 

@@ -75,7 +75,7 @@ class SubscriptionService:
         """
         self._check(url=url, kinds=kinds, numbers=numbers, form=form)
         if secret is not None and form != "meta":
-            sentence = "In this form the secret is made here; the form `meta` takes one that the tool has already."
+            sentence = "In this form the secret is generated; only the form `meta` accepts an existing one."
             raise InvalidRequestError("The request is not valid.", [("secret", sentence)])
         if verify_token is not None:
             try:

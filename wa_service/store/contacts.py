@@ -50,7 +50,7 @@ class NobodysAddressError(ValueError):
     """The address cannot be anybody's, so nobody can be erased; the text does not repeat it."""
 
     def __init__(self) -> None:
-        super().__init__("This is no phone number with its country code, no business-scoped user id, no known address.")
+        super().__init__("This is not a phone number with its country code, a user id or a known address.")
 
 
 class Contacts:

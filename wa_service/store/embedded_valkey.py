@@ -127,7 +127,7 @@ class EmbeddedValkey:
             pid = lock.read().strip()
             lock.close()
             raise EmbeddedValkeyError(
-                f"An embedded Valkey already works on {self._directory} (process {pid}): stop that one first."
+                f"An embedded Valkey already runs on {self._directory} (process {pid}): stop that one first."
             ) from None
         return lock
 
@@ -173,7 +173,7 @@ class EmbeddedValkey:
                 except redis.BusyLoadingError:
                     if time.monotonic() - told > _PROGRESS_EVERY:
                         told = time.monotonic()
-                        self._say(f"Valkey loads its data: {_loaded(client)} % so far.")
+                        self._say(f"Valkey is loading its data: {_loaded(client)} % so far.")
                     time.sleep(0.05)
                 except redis.RedisError:
                     time.sleep(0.01)
@@ -252,7 +252,7 @@ def run(var_dir: Path, say: Callable[[str], None]) -> int:
             pause = min(_LONGEST_PAUSE, pause * 2 or _FIRST_PAUSE)
             if server.revive():
                 since = time.monotonic()
-                say("Valkey is back; nothing that it had acknowledged is lost.")
+                say("Valkey is back; no acknowledged write is lost.")
         _until_alone(server)
     return 0
 

@@ -175,7 +175,7 @@ class Observer:
             problems.append("The server is a replica: point REDIS_URL at the primary.")
         policy = info.get("maxmemory_policy", "noeviction")
         if policy != "noeviction":
-            problems.append(f"maxmemory-policy is {policy}, which throws messages away: set 'noeviction'.")
+            problems.append(f"maxmemory-policy is {policy}, which evicts messages: set 'noeviction'.")
         return problems
 
     def cautions(self) -> list[str]:

@@ -55,7 +55,7 @@ def parse_address(url: str) -> ServerAddress:
     if not kind:
         return ServerAddress("single", (), "", _options(url), base == "rediss")
     if kind not in ("sentinel", "cluster") or base not in ("redis", "rediss"):
-        raise ValueError("It begins with none of the known schemes.")
+        raise ValueError("Its scheme is unknown.")
     rest, _, query = rest.partition("?")
     authority, _, path = rest.partition("/")
     user, _, hosts = authority.rpartition("@")
@@ -63,7 +63,7 @@ def parse_address(url: str) -> ServerAddress:
     port = _SENTINEL_PORT if kind == "sentinel" else _SERVER_PORT
     found = tuple(_host(host, port) for host in hosts.split(",") if host)
     if not found or (kind == "sentinel") != bool(service):
-        raise ValueError("It names no hosts, or no service of the Sentinels.")
+        raise ValueError("It has no hosts, or no Sentinel service.")
     options = _options(f"{base}://{user}{'@' if user else ''}host/{db}{'?' if query else ''}{query}")
     options = {name: value for name, value in options.items() if name not in ("host", "port", "connection_class")}
     return ServerAddress(kind, found, unquote(service), options, base == "rediss")  # type: ignore[arg-type]  # one of the two

@@ -136,7 +136,7 @@ def read_event(member: bytes) -> StoredEvent:
             )
         return _read(data)
     except (ValueError, TypeError, LookupError) as error:
-        raise UnreadableEventError(f"It is in no form we know ({type(error).__name__}).") from None
+        raise UnreadableEventError(f"Its form is unknown ({type(error).__name__}).") from None
 
 
 def _read(data: dict[str, Any]) -> StoredEvent:

@@ -106,7 +106,7 @@ MISTAKES = {
         3,
         "unknown key 'exampels' (known: examples, ids, name, on, reply, title)",
     ),
-    "a key twice": (FALLBACK + FALLBACK, 2, "'fallback' stands here twice"),
+    "a key twice": (FALLBACK + FALLBACK, 2, "'fallback' is a duplicate key"),
     "an alias": ("fallback: &a {reply: [{text: x}]}\nproblems: {silence: *a}\n", 2, "aliases"),
     "an intent nobody can reach": (
         "intents:\n- name: a\n  reply: [{text: c}]\n" + FALLBACK,

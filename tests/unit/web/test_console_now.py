@@ -26,7 +26,7 @@ def shown(web: Web, key: str = "reader") -> str:
 
 def test_no_worker_is_told_with_what_to_do_and_its_runbook(web: Web) -> None:
     page = ConsoleUser(web).page("")
-    assert "No worker works." in page
+    assert "No worker is running." in page
     assert "python -m wa_service worker" in page
     assert 'href="/console/runbooks/queue-old"' in page
     assert "When" in ConsoleUser(web).page("/runbooks/queue-old") or "queue" in ConsoleUser(web).page(

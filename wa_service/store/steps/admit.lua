@@ -106,7 +106,7 @@ local function admit_event()
   local waiting = redis.call('ZCARD', mailbox)
   if waiting >= ceiling or is_too_much then
     local reason = waiting >= ceiling and 'the mailbox of this conversation is full' or
-      'this conversation sent more than is kept of a day'
+      'this conversation is over its daily limit of bytes'
     store_flood(conversation, reason, kept)
     return 'flood'
   end

@@ -8,9 +8,9 @@ local function set_aside(key, family, expected, conversation, retention)
   local aside = prefix .. 'wrong_type:' .. conversation
   redis.call('RENAME', key, aside)
   redis.call('EXPIRE', aside, retention)
-  add_dead_letter(redis.sha1hex(key .. now), { kind = 'malformed', reason = 'a ' .. found .. ' stood where its ' ..
-    family .. ' is kept', tries = 0, number = string.match(conversation, '^[^:]*'), conversation = conversation,
-    event = '' }, retention)
+  add_dead_letter(redis.sha1hex(key .. now), { kind = 'malformed', tries = 0, event = '',
+    reason = 'its ' .. family .. ' key had the wrong type ' .. found, conversation = conversation,
+    number = string.match(conversation, '^[^:]*') }, retention)
   return true
 end
 
