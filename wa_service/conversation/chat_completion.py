@@ -93,10 +93,10 @@ def read_completion(answer: HttpAnswer) -> Completion:
     streamed = body.startswith((b"data:", b"event:", b":"))
     text, calls = _joined(_streamed(body)) if streamed else _whole(_parsed(body))
     handover = next((_reason(arguments) for name, arguments in calls if name == HANDOVER), None)
-    said = _for_whatsapp(text)
-    if not said and handover is None:
+    formatted = _for_whatsapp(text)
+    if not formatted and handover is None:
         raise UnusableReplyError("the answer has no text")
-    return Completion(said, handover)
+    return Completion(formatted, handover)
 
 
 def _whole(content: Any) -> tuple[str, list[tuple[str, str]]]:

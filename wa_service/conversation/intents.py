@@ -115,12 +115,12 @@ class FuzzyMatcher:
 
     def scores(self, text: str) -> Scores:
         """Return the text's score for each example."""
-        asked = list(Counter(words(text)))
-        alike = [self._alike(word) for word in asked]
+        text_words = list(Counter(words(text)))
+        alike = [self._alike(word) for word in text_words]
         values = [0.0] * len(self._examples)
         # Examples without a common word have the score 0: skip them.
         for index in set().union(*(self._having[known] for candidates in alike for known in candidates)):
-            values[index] = self._score(asked, alike, index)
+            values[index] = self._score(text_words, alike, index)
         return Scores(values, self._threshold)
 
     def _alike(self, word: str) -> dict[str, float]:
@@ -131,12 +131,12 @@ class FuzzyMatcher:
         near = process.extract(word, self._vocabulary, scorer=fuzz.ratio, score_cutoff=_SAME_WORD, limit=5)
         return {known: ratio / 100 for known, ratio, _ in near if len(known) > 2} | exact
 
-    def _score(self, asked: list[str], alike: list[dict[str, float]], index: int) -> float:
+    def _score(self, text_words: list[str], alike: list[dict[str, float]], index: int) -> float:
         found = self._examples[index]
         weights: list[float] = []
         explained: list[float] = []
         met: dict[str, float] = {}
-        for word, candidates in zip(asked, alike, strict=True):
+        for word, candidates in zip(text_words, alike, strict=True):
             known = max((one for one in candidates if one in found), key=candidates.__getitem__, default="")
             best = candidates.get(known, 0.0)
             weight = self._weights.get(known or word, _UNKNOWN)

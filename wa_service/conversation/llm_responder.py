@@ -127,24 +127,24 @@ def read_prompt(path: Path | None) -> str:
 
 def question_of(utterance: Utterance) -> str:
     """Return a customer's message as text for the model, with descriptions in brackets of other content."""
-    said = [utterance.text.strip()] if utterance.text.strip() else []
+    parts = [utterance.text.strip()] if utterance.text.strip() else []
     match utterance.kind:
         case "text" | "choice":
             pass
         case "audio":
-            said = said or ["[a voice note]"]
+            parts = parts or ["[a voice note]"]
         case "edit":
-            said = [f"[corrects an earlier message:] {' '.join(said)}"]
+            parts = [f"[corrects an earlier message:] {' '.join(parts)}"]
         case "location":
             place = utterance.message.get("location")
-            said.append(f"[a location: {_facts(place)}]")
+            parts.append(f"[a location: {_facts(place)}]")
         case "order" | "flow" | "contacts":
-            said.append(f"[{utterance.kind}: {_facts(_data(utterance))}]")
+            parts.append(f"[{utterance.kind}: {_facts(_data(utterance))}]")
         case kind:
-            said.append(f"[a message of type {kind}]")
+            parts.append(f"[a message of type {kind}]")
     if product := _product(utterance.message):
-        said.append(f"[about the product {product}]")
-    return "\n".join(said)[:_MAX_QUESTION] or "[an empty message]"
+        parts.append(f"[about the product {product}]")
+    return "\n".join(parts)[:_MAX_QUESTION] or "[an empty message]"
 
 
 def _data(utterance: Utterance) -> object:

@@ -123,8 +123,8 @@ class Pipeline:
         """
         if not self.wants_answer(utterance):
             return PipelineResult()
-        if (said := self._answer_consent(utterance)) is not None:
-            return said
+        if (confirmed := self._answer_consent(utterance)) is not None:
+            return confirmed
         if utterance.recording is not None:
             return self._answer_recording(utterance, utterance.recording, fetch_media)
         if utterance.kind == "unsupported":

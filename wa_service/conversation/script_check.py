@@ -120,8 +120,8 @@ class ScriptCheck:
     def answer_line(self, line: str) -> str:
         """Return the answer to a line for a terminal: intent, score and the replies' text."""
         match, replies = self.answer(line)
-        said = "\n".join(f"  {_shown(reply)}" for reply in replies)
-        return f"[{match.intent or 'fallback'} {match.score:.2f}]\n{said}"
+        lines = "\n".join(f"  {_shown(reply)}" for reply in replies)
+        return f"[{match.intent or 'fallback'} {match.score:.2f}]\n{lines}"
 
 
 def check_script(path: Path, intents: Intents = "fuzzy") -> ScriptReport:

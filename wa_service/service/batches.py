@@ -179,14 +179,14 @@ def fingerprint_of(body: bytes) -> str:
     return blake2b(body, digest_size=16).hexdigest()
 
 
-def _item(request: BatchRequest, index: int, asked: SendRequest, started: int) -> BatchItem:
-    send = asked.send
+def _item(request: BatchRequest, index: int, checked: SendRequest, started: int) -> BatchItem:
+    send = checked.send
     ttl = request.places[index].get("ttl") or (request.shared or {}).get("ttl")
     has_local_quiet_hours = request.quiet is not None and " " not in request.quiet
     return BatchItem(
         index,
         send,
-        asked.opens,
+        checked.opens,
         country_of(send.address) if has_local_quiet_hours else "",
         max(started, send.send_at or 0) + send.ttl if ttl is not None else 0,
     )

@@ -154,14 +154,14 @@ def _message(item: ThreadPlace) -> ThreadMessage | None:
         return _sent(item, item.record)
     if item.event is None or item.event.kind == "transcript":
         return None
-    told = event_item(item.event)
-    kind, data = told["kind"], told["data"]
+    event = event_item(item.event)
+    kind, data = event["kind"], event["data"]
     raw = data.get("message") if isinstance(data.get("message"), dict) else {}
     if kind not in _WRITTEN:
         return ThreadMessage(
             item.place, "event", item.at, kind, MessageContent(kind, _told(kind, data)), data, item.place
         )
-    number, message_id = str(told["phone_number_id"] or ""), str(data.get("id") or "")
+    number, message_id = str(event["phone_number_id"] or ""), str(data.get("id") or "")
     return ThreadMessage(
         place=item.place,
         direction="in" if kind == "message" else "echo",

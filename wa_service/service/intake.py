@@ -137,8 +137,8 @@ class Intake:
         if kind == "message":
             return self._message_writes(piece, received_ms)
         if kind in THREAD_KINDS:
-            told = PendingWrite(self._inbox.tell_thread_event(piece, received_ms), piece, _on_thread_event)
-            return [told, *self._consent.of_thread_event(piece)]
+            event = PendingWrite(self._inbox.tell_thread_event(piece, received_ms), piece, _on_thread_event)
+            return [event, *self._consent.of_thread_event(piece)]
         if kind == "history":
             write = PendingWrite(self._events.history(piece), piece, _on_thread_event)
         elif kind == "status":

@@ -117,9 +117,9 @@ def failure_reason(error: Mapping[str, Any]) -> Reason:
     reason, code = str(error.get("reason") or ""), error.get("code")
     if reason in _FAILED:
         return Reason(_FAILED[reason])
-    said = " ".join(str(error[name]) for name in ("title", "details") if error.get(name))
+    words = " ".join(str(error[name]) for name in ("title", "details") if error.get(name))
     advice = str(error.get("advice") or (_ADVICE.get(code, "") if isinstance(code, int) else ""))
-    text = f"Meta refused it: {said or reason}" + (f" (code {code})" if code else "")
+    text = f"Meta refused it: {words or reason}" + (f" (code {code})" if code else "")
     return Reason(text, advice, runbook="sends-fail")
 
 

@@ -65,18 +65,18 @@ class ScriptTrial:
         Raises ScriptError, OSError, StoreUnavailableError.
         """
         answer = self._trials.ask(text, ANSWER_SECONDS)
-        told = answer or asdict(self._current()[0].try_sentence(text))
-        match = told["match"]
+        trial = answer or asdict(self._current()[0].try_sentence(text))
+        match = trial["match"]
         return Trial(
             text=text,
             intent=match["intent"],
             score=match["score"],
             alternatives=match["alternatives"],
-            near=[(intent, score) for intent, score in told["near"]],
-            threshold=told["threshold"],
-            compared=told["compared"],
+            near=[(intent, score) for intent, score in trial["near"]],
+            threshold=trial["threshold"],
+            compared=trial["compared"],
             by_worker=answer is not None,
-            replies=[content_of(reply) for reply in told["replies"]],
+            replies=[content_of(reply) for reply in trial["replies"]],
         )
 
     def _current(self) -> tuple[ScriptCheck, dict[str, Any]]:

@@ -146,8 +146,8 @@ def _fallback(given: Any, message: Message) -> tuple[dict[str, Any], bytes] | No
     if not isinstance(given, Mapping):
         raise _wrong("fallback_template", "This must be an object.")
     whom = {"to": message.to, "recipient": message.recipient, "recipient_type": message.recipient_type}
-    asked = {name: value for name, value in whom.items() if value is not None} | {"type": TEMPLATE, TEMPLATE: given}
-    return _written(_checked(lambda: parse_message(asked), {TEMPLATE: "fallback_template"}))
+    template = {name: value for name, value in whom.items() if value is not None} | {"type": TEMPLATE, TEMPLATE: given}
+    return _written(_checked(lambda: parse_message(template), {TEMPLATE: "fallback_template"}))
 
 
 def _category(given: Any, message: Message, payload: Mapping[str, Any]) -> str | None:

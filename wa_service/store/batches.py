@@ -246,8 +246,8 @@ class Batches:
         soon = int(time.time() * 1000) + _SOON_MS
         if not self._store.do("ZCOUNT", keys.of("batches", number), "-inf", soon):
             return False
-        asked = self._store.do("SET", keys.of("quality_asked", number), "1", "NX", "EX", QUALITY_SECONDS)
-        return text(asked) == "OK"
+        claimed = self._store.do("SET", keys.of("quality_asked", number), "1", "NX", "EX", QUALITY_SECONDS)
+        return text(claimed) == "OK"
 
     def note_quality(self, number: str, *, is_red: bool) -> int:
         """Pause a number's running batches if its quality is red, each once; return how many."""
@@ -260,9 +260,9 @@ class Batches:
     def refused(self, batch_id: str, after: str, count: int) -> tuple[list[ItemProblem], str | None]:
         """Return at most `count` refused items of a batch, by index, and the next cursor (None at the end)."""
         place = int(after) if after else 0
-        told = self._store.do("LRANGE", self._store.keys.of("batch_refused", batch_id), place, place + count)
-        problems = [ItemProblem.read(raw) for raw in told[:count]]
-        return problems, str(place + count) if len(told) > count else None
+        entries = self._store.do("LRANGE", self._store.keys.of("batch_refused", batch_id), place, place + count)
+        problems = [ItemProblem.read(raw) for raw in entries[:count]]
+        return problems, str(place + count) if len(entries) > count else None
 
     def page(self, after: str, count: int) -> tuple[list[Batch], str | None]:
         """Return at most `count` batches, newest first, and the next cursor (None at the end)."""
@@ -300,8 +300,8 @@ class Batches:
     def notices(self) -> list[Notice]:
         """Take the changes of batches that were not taken yet; each is taken once."""
         taken = self._store.do("LPOP", self._store.keys.of("batch_notices"), 100) or []
-        told = [orjson.loads(raw) for raw in taken]
-        return [Notice(each["id"], each["state"], each.get("reason") or "") for each in told]
+        changes = [orjson.loads(raw) for raw in taken]
+        return [Notice(each["id"], each["state"], each.get("reason") or "") for each in changes]
 
 
 def _read(batch_id: str, data: Mapping[str, str]) -> Batch:

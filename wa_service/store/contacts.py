@@ -138,8 +138,8 @@ class Contacts:
         """Keep the person's STOP under digests of their addresses."""
         keys, contacts = self._store.keys, sorted(person.conversations)
         names = ("word_came", "stopped_at", "stopped_by", "word_metas", "word_heard")
-        said = self._store.run([("HMGET", keys.contact(c), *names) for c in contacts])
-        stopped = [(int(word[0] or 0), word) for word in said if word[1]]
+        words = self._store.run([("HMGET", keys.contact(c), *names) for c in contacts])
+        stopped = [(int(word[0] or 0), word) for word in words if word[1]]
         if stopped and self._digests is not None:
             _, (came, at, by, metas, heard) = max(stopped)
             word = ("at", at, "by", by, "metas", metas or 1, "came", came or 0, "heard", heard or at)

@@ -252,20 +252,20 @@ def embedded_replicas_in(var_dir: Path, replicas: int) -> ReplicatedValkey:
 
 def run_replicated(servers: ReplicatedValkey, say: Callable[[str], None]) -> int:
     """Run the servers until a signal ends this process, and restart those that die: `valkey --replicas`."""
-    asked = threading.Event()
+    stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: asked.set())
+        signal.signal(number, lambda *_: stopping.set())
     with servers:
         primary = servers.primary()
         count = len(servers.servers) - 1
         say(f"Valkey is ready: {primary} is the primary of {count} replicas, under {SENTINELS} Sentinels.")
-        while not asked.wait(0.5):
+        while not stopping.wait(0.5):
             if (now := servers.primary()) and now != primary:
                 primary = now
                 say(f"{primary} is the primary now.")
             for name in servers.ports:
                 if not servers.runs(name):
                     say(f"{name} died; it is restarted in {_RESTART_SECONDS:.0f} s.")
-                    if not asked.wait(_RESTART_SECONDS):
+                    if not stopping.wait(_RESTART_SECONDS):
                         servers.start_one(name)
     return 0

@@ -165,14 +165,14 @@ class EmbeddedValkey:
 
     def _answers(self) -> bool:
         assert self._process is not None  # noqa: S101 - start() made it
-        told = time.monotonic()
+        reported_at = time.monotonic()
         with _client(self.url) as client:
             while self._process.poll() is None:
                 try:
                     client.ping()
                 except redis.BusyLoadingError:
-                    if time.monotonic() - told > _PROGRESS_EVERY:
-                        told = time.monotonic()
+                    if time.monotonic() - reported_at > _PROGRESS_EVERY:
+                        reported_at = time.monotonic()
                         self._say(f"Valkey is loading its data: {_loaded(client)} % so far.")
                     time.sleep(0.05)
                 except redis.RedisError:
@@ -234,20 +234,20 @@ def run(var_dir: Path, say: Callable[[str], None]) -> int:
     Raises:
         EmbeddedValkeyError: the first start fails.
     """
-    asked = threading.Event()
+    stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: asked.set())
+        signal.signal(number, lambda *_: stopping.set())
     with EmbeddedValkey(var_dir / _DIRECTORY, say=say) as server:
         say(f"Valkey is ready at {server.url}.")
         pause, since = 0.0, time.monotonic()
-        while not asked.wait(0.2):
+        while not stopping.wait(0.2):
             if server.pid is not None:
                 continue
             if time.monotonic() - since > _STABLE_AFTER:
                 pause = 0.0
             log = var_dir / _DIRECTORY / "valkey.log"
             say(f"The embedded Valkey died: {log} says why. It is started again in {pause:.1f} s.")
-            if asked.wait(pause):
+            if stopping.wait(pause):
                 break
             pause = min(_LONGEST_PAUSE, pause * 2 or _FIRST_PAUSE)
             if server.revive():

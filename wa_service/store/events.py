@@ -109,10 +109,10 @@ class Events:
 
         The list has only the short values of a large value; list and stream have only those of one nested too deeply.
         """
-        told = {"field": field, **data}
-        short = orjson.dumps(told | {"value": bounded(value, LARGEST_QUARANTINED)})
+        event = {"field": field, **data}
+        short = orjson.dumps(event | {"value": bounded(value, LARGEST_QUARANTINED)})
         try:
-            whole = write(told | {"value": value})
+            whole = write(event | {"value": value})
         except TypeError:
             whole = short
         return self._quarantine("management", short, kind="management", told=whole)
@@ -127,11 +127,11 @@ class Events:
         """Append the earlier messages of a thread, each once. Result: b"kept" or b"duplicate"."""
         number, raw = piece.phone_number_id, piece.raw
         thread = {"phone_number_id": number, "thread": raw["thread"], "metadata": raw["metadata"]}
-        told: list[bytes] = []
+        marks_and_messages: list[bytes] = []
         for message in raw["messages"]:
             content = _written(message)
             named = (message.get("id"), message.get("type")) if isinstance(message, dict) else (content, "")
-            told += [mark(number, f"history {named}"), content]
+            marks_and_messages += [mark(number, f"history {named}"), content]
         return self._store.step(
             "history",
             number=number,
@@ -139,7 +139,7 @@ class Events:
             thread=_written(thread)[1:-1],
             retention=self._retention,
             mark_seconds=SEEN_SECONDS,
-            marks_and_messages=told,
+            marks_and_messages=marks_and_messages,
         )
 
     def name_contact(self, number: str, address: str, name: str) -> Command:

@@ -69,6 +69,6 @@ def read_grants(answer: Sequence[Any], asked: Moment) -> GrantBatch:
         )
         for i, token, c, type_, body, limited, pair, unwell, origin, waited, marketing in items
     ]
-    told = [text(part) for part in failed]
-    pairs = list(zip(told[::2], told[1::2], strict=True))
+    parts = [text(part) for part in failed]
+    pairs = list(zip(parts[::2], parts[1::2], strict=True))
     return GrantBatch(grants, float("inf") if wait < 0 else wait / 1000, text(why), pairs)

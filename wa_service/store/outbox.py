@@ -251,7 +251,7 @@ class Outbox:
         `most_bulk`: how many of them may be bulk sends, None for all.
         """
         limits = self.limits_of(number)
-        asked = Moment.now()
+        requested = Moment.now()
         step = self.store.step(
             "next",
             number=number,
@@ -271,10 +271,10 @@ class Outbox:
             (answer,) = self.store.run([step], replicated=True)
         except NotReplicatedError as error:  # a failover may lose the claims, so their records must not be sent
             for executed in error.results:
-                for grant in read_grants(executed, asked).grants if isinstance(executed, list) else ():
+                for grant in read_grants(executed, requested).grants if isinstance(executed, list) else ():
                     self.done(number, grant, SendOutcome("retry", never_left=True))
             raise
-        return read_grants(answer, asked)
+        return read_grants(answer, requested)
 
     def done(self, number: str, grant: Grant, outcome: SendOutcome, timing: CallTiming | None = None) -> OutcomeWritten:
         """Write the outcome of a send; safe to repeat. `timing` of the call says when Meta counted the message."""

@@ -227,9 +227,9 @@ class Records:
     def _places_in_batch(self, batch: str, after: str) -> Iterator[tuple[tuple[int, str], Record | None]]:
         """Yield ((index, id), record) of a batch's items after a cursor, the last first; None for one that is gone."""
         keys = self._store.keys
-        told = self._store.do("HMGET", keys.of("batch", batch), "stored", "state")
-        stored, status = int(text(told[0]) or 0), "canceled" if told[1] == b"canceled" else "scheduled"
-        end = min(int(after.partition("-")[0]), stored) if after else stored
+        stored, state = self._store.do("HMGET", keys.of("batch", batch), "stored", "state")
+        count, status = int(text(stored) or 0), "canceled" if state == b"canceled" else "scheduled"
+        end = min(int(after.partition("-")[0]), count) if after else count
         while end > 0:
             indexes = range(end - 1, max(-1, end - 1 - STEP), -1)
             ids = [item_record(batch, index) for index in indexes]

@@ -28,23 +28,23 @@ class ScriptTrials:
         if not self._store.do("EXISTS", self._store.keys.workers):
             return None
         trial_id = uuid.uuid4().hex
-        asked = orjson.dumps({"id": trial_id, "text": sentence})
-        self._store.run([("RPUSH", self._waiting, asked), ("EXPIRE", self._waiting, KEPT_SECONDS)])
+        request = orjson.dumps({"id": trial_id, "text": sentence})
+        self._store.run([("RPUSH", self._waiting, request), ("EXPIRE", self._waiting, KEPT_SECONDS)])
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             answer = self._store.do("GET", self._answer(trial_id))
             if answer is not None:
                 return dict(orjson.loads(answer))
             self._pause(_LOOK_SECONDS)
-        self._store.do("LREM", self._waiting, 1, asked)
+        self._store.do("LREM", self._waiting, 1, request)
         return None
 
     def answer_next(self, answer: Callable[[str], Mapping[str, Any]]) -> bool:
         """Answer the sentence that has waited longest; return whether there was one."""
-        asked = self._store.do("LPOP", self._waiting)
-        if asked is None:
+        request = self._store.do("LPOP", self._waiting)
+        if request is None:
             return False
-        trial = orjson.loads(asked)
+        trial = orjson.loads(request)
         self._store.do("SET", self._answer(text(trial["id"])), orjson.dumps(answer(trial["text"])), "EX", KEPT_SECONDS)
         return True
 

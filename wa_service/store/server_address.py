@@ -147,21 +147,21 @@ class SlotOwner:
             return node
         # Ask another node first each time: one that is partitioned answers with outdated slots.
         self._nodes = [*self._nodes[1:], self._nodes[0]]
-        for asked in dict.fromkeys([*self._nodes, *self._seeds]):
+        for node in dict.fromkeys([*self._nodes, *self._seeds]):
             try:
-                with redis.Redis(*asked, **self._options) as client:
+                with redis.Redis(*node, **self._options) as client:
                     ranges = client.execute_command("CLUSTER", "SLOTS")
             except (redis.RedisError, OSError):
                 continue
-            if owner := self._owner(ranges, asked):
+            if owner := self._owner(ranges, node):
                 return owner
         raise MasterNotFoundError("No node of the cluster owns the slot.")
 
-    def _owner(self, ranges: Any, asked: tuple[str, int]) -> tuple[str, int] | None:
+    def _owner(self, ranges: Any, node: tuple[str, int]) -> tuple[str, int] | None:
         owner, nodes = None, []
         for first, last, *servers in ranges:
             # A node that does not know its own host name is reached under the one that was used.
-            named = [(host.decode() if host else asked[0], port) for host, port, *_ in servers]
+            named = [(host.decode() if host else node[0], port) for host, port, *_ in servers]
             nodes += named
             if first <= self._slot <= last:
                 owner = named[0]

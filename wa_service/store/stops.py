@@ -77,8 +77,8 @@ class Stops:
         aliases = [keys.alias(number, spelling) for number in self.numbers for spelling in spellings(address)]
         known = {text(c) for c in self.store.run([("GET", alias) for alias in aliases]) if c}
         (digest,) = self.digests.of([address])
-        said = self.store.call("find_stop", digest=digest, conversations=tuple(sorted(known)))
-        return StopState(int(said[0]), text(said[1])) if said else None
+        found = self.store.call("find_stop", digest=digest, conversations=tuple(sorted(known)))
+        return StopState(int(found[0]), text(found[1])) if found else None
 
     def write_digests(self) -> None:
         """Write the STOPs of contacts under digests of their addresses, to outlive the contacts; once a second."""

@@ -26,12 +26,12 @@ class TemplateCategories:
         """
         key = self.store.keys.categories(self.waba)
         known = fields(self.store.do("HGETALL", key))
-        told = {
+        categories = {
             template_key(item["name"], item["language"]): item["category"]
             for item in definitions
             if all(isinstance(item.get(name), str) for name in ("name", "language", "category"))
         }
-        changed = {name: category for name, category in told.items() if known.get(name) != category}
+        changed = {name: category for name, category in categories.items() if known.get(name) != category}
         if changed:
             self.store.do("HSET", key, *(part for pair in changed.items() for part in pair))
 

@@ -41,13 +41,13 @@ def turns_of(messages: Sequence[ThreadMessage], asked: Iterable[str]) -> list[Tu
     for message in messages:
         if message.direction == "in" and message.id in asked:
             break
-        said = "" if message.id in changed else _said(message)
-        if not said:
+        words = "" if message.id in changed else _said(message)
+        if not words:
             continue
         role: Literal["user", "assistant"] = "user" if message.direction == "in" else "assistant"
         if turns and turns[-1].role == role:
-            said = f"{turns.pop().text}\n{said}"
-        turns.append(Turn(role, said[-MAX_TURN:]))
+            words = f"{turns.pop().text}\n{words}"
+        turns.append(Turn(role, words[-MAX_TURN:]))
     return turns
 
 
