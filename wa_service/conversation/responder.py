@@ -49,7 +49,7 @@ class Responder(Protocol):
 class SilentResponder:
     """`WA_RESPONDER=none`: tools read the events and answer by REST."""
 
-    def respond(self, utterance: Utterance) -> ResponderAnswer:  # noqa: ARG002  # as the protocol has it
+    def respond(self, utterance: Utterance) -> ResponderAnswer:  # noqa: ARG002  # the protocol's signature
         """Return no reply."""
         return ResponderAnswer()
 

@@ -28,7 +28,7 @@ class Availability:
 
     def __init__(self, pool: Any, key: str, *, probe_seconds: float = PROBE_SECONDS) -> None:
         self._pool = pool
-        self._write = pack_command((_WRITE, key, 86_400))  # type: ignore[arg-type]  # its stub means one
+        self._write = pack_command((_WRITE, key, 86_400))  # type: ignore[arg-type]  # its stub says a 1-tuple
         self._probe_seconds = probe_seconds
         self._mutex = threading.Lock()
         self._unavailable = False

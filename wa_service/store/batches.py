@@ -206,7 +206,7 @@ class Batches:
             up_to=up_to,
             seconds=LOADING_SECONDS,
             refused=orjson.dumps([each.stored() for each in refused]),
-            items=tuple(flat),  # type: ignore[arg-type]  # packed as it is
+            items=tuple(flat),  # type: ignore[arg-type]  # str and bytes mixed
         )
         return int(self._store.run([command])[0])
 

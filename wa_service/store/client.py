@@ -139,7 +139,7 @@ class Store:
         if issubclass(ours.connection_class, SlotConnection):
             # A redirected command was not executed: retry it on the node that owns the slot now.
             kwargs["retry"] = Retry(NoBackoff(), 1, supported_errors=REDIRECTS)
-        pool = redis.BlockingConnectionPool(  # type: ignore[no-untyped-call]  # as it is
+        pool = redis.BlockingConnectionPool(  # type: ignore[no-untyped-call]  # untyped
             connections, seconds, ours.connection_class, queue_class=_FreeConnections, **kwargs
         )
         self._more_pools.append(pool)

@@ -61,7 +61,7 @@ def pack(command: Command) -> bytes:
         ValueError: a text is not valid Unicode.
     """
     # redis-py's own packing takes three times as long.
-    return command if isinstance(command, bytes) else pack_command(command)  # type: ignore[arg-type]  # its stub means any length
+    return command if isinstance(command, bytes) else pack_command(command)  # type: ignore[arg-type]  # its stub says a 1-tuple
 
 
 class NotReplicatedError(StoreUnavailableError):

@@ -70,7 +70,7 @@ def parse_address(url: str) -> ServerAddress:
 
 
 def _options(url: str) -> dict[str, Any]:
-    options: dict[str, Any] = parse_url(url)  # type: ignore[no-untyped-call]  # as it is
+    options: dict[str, Any] = parse_url(url)  # type: ignore[no-untyped-call]  # untyped
     return options
 
 
@@ -97,7 +97,7 @@ def open_client(address: ServerAddress, key: str, connections: int, *, sentinel_
         return redis.Redis.from_pool(redis.ConnectionPool(**options))
     if address.form == "sentinel":
         login = {"password": sentinel_password} if sentinel_password else {}
-        locator: Any = Sentinel(  # type: ignore[no-untyped-call]  # as it is
+        locator: Any = Sentinel(  # type: ignore[no-untyped-call]  # untyped
             address.hosts, sentinel_kwargs=_asking(address, login)
         )
         options["ssl"] = address.is_tls
@@ -105,7 +105,7 @@ def open_client(address: ServerAddress, key: str, connections: int, *, sentinel_
         login = {name: value for name, value in address.options.items() if name in ("username", "password")}
         locator = SlotOwner(address.hosts, key, _asking(address, login))
         options["connection_class"] = SecureSlotConnection if address.is_tls else SlotConnection
-    pool = SentinelConnectionPool(address.service or key, locator, **options)  # type: ignore[no-untyped-call]  # as it is
+    pool = SentinelConnectionPool(address.service or key, locator, **options)  # type: ignore[no-untyped-call]  # untyped
     return redis.Redis.from_pool(pool)
 
 
@@ -176,8 +176,8 @@ class SlotConnection(SentinelManagedConnection):
     def send_packed_command(self, command: Any, check_health: bool = True) -> None:
         """Send a command; if disconnected, connect to the current owner of the slot first."""
         if not self.is_connected:
-            self.connect()  # type: ignore[no-untyped-call]  # as it is
-        super().send_packed_command(command, check_health=check_health)  # type: ignore[no-untyped-call]  # as it is
+            self.connect()  # type: ignore[no-untyped-call]  # untyped
+        super().send_packed_command(command, check_health=check_health)  # type: ignore[no-untyped-call]  # untyped
 
     def read_response(self, *arguments: Any, **named: Any) -> Any:
         """Read an answer; note the target of a `MOVED`."""

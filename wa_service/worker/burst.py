@@ -51,7 +51,7 @@ class Burst:
         return [message.member for message in self.messages[1:]]
 
     @property
-    def heard(self) -> InboundMessage:
+    def transcribed(self) -> InboundMessage:
         """The message that is transcribed."""
         return next((one.event for one in self.messages if isinstance(one.event, Audio)), self.event)
 

@@ -214,7 +214,7 @@ class InboundWorker:
             with gevent.Timeout(self._handle_timeout, _HandlerTimeout()):
                 result = self._answer(burst)
             # Inside the try, because an error here is a failure of the message.
-            sends, transcript = self._sends(burst, result), _transcript_event(burst.heard, result)
+            sends, transcript = self._sends(burst, result), _transcript_event(burst.transcribed, result)
         except Unavailable as away:
             self._retry_later(work, away.retry_after, stored, counts=False, reason="unavailable", logger=logger)
         except WhatsAppError as error:

@@ -41,7 +41,7 @@ def turns_of(messages: Sequence[ThreadMessage], asked: Iterable[str]) -> list[Tu
     for message in messages:
         if message.direction == "in" and message.id in asked:
             break
-        words = "" if message.id in changed else _said(message)
+        words = "" if message.id in changed else _words(message)
         if not words:
             continue
         role: Literal["user", "assistant"] = "user" if message.direction == "in" else "assistant"
@@ -59,7 +59,7 @@ def _original(message: ThreadMessage) -> str:
     return str(change.get("original_message_id") or "") if isinstance(change, dict) else ""
 
 
-def _said(message: ThreadMessage) -> str:
+def _words(message: ThreadMessage) -> str:
     """Return the words of a message, "" for one that is not part of a turn."""
     if message.kind not in {"message", "send", "echo"} or message.status in _NOT_SAID:
         return ""
