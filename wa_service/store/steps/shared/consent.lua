@@ -1,6 +1,5 @@
 -- A customer's word on marketing, STOP or START: {stop, at, by, metas, came, heard}.
---   metas: whether `at` is Meta's time. A word from REST, an import or a refused send has none; `at` is then the
--- server's
+--   metas: whether `at` is Meta's time; of a word from REST, an import or a refused send, `at` is the server's
 --   came:  the store's time of arrival; of a START with Meta's time, when it was sent
 --   heard: Meta's time of the latest word that had one (0: none had)
 local CONSENT_FIELDS = { 'stopped_at', 'stopped_by', 'started_at', 'word_metas', 'word_came', 'word_heard' }

@@ -134,7 +134,7 @@ local function merge_stops(older, newer)
   if word and not (known and not supersedes(word, known)) then write_word(contact_key(older), word) end
 end
 
--- Merge the newer contact into the older: addresses are added, the later times hold, a missing name is filled in.
+-- Merge the newer contact into the older one: addresses are added, the later times hold, a missing name is filled in.
 local function merge_contact(number, older, newer, retention)
   local before, more = contact_key(older), contact_key(newer)
   merge_stops(older, newer)
@@ -167,7 +167,7 @@ local function merge_contact(number, older, newer, retention)
   redis.call('SET', prefix .. 'joined:' .. newer, older, 'EX', retention)
 end
 
--- A lease on the newer conversation ends; its head is handled again in the older, and only that result counts.
+-- A lease on the newer conversation ends; its head is handled again in the older one, and only that result counts.
 local function move_mailbox(older, newer)
   local from, to = prefix .. 'mailbox:' .. newer, prefix .. 'mailbox:' .. older
   local counters_from, counters = prefix .. 'conv:' .. newer, prefix .. 'conv:' .. older
@@ -188,8 +188,8 @@ local function move_mailbox(older, newer)
   if redis.call('ZADD', prefix .. 'due', 'NX', now, older) == 1 then wake(prefix .. 'wake') end
 end
 
--- Append the newer's lane to the older's. A head that is being sent stays behind, unless the older's lane is empty: a
--- lane has one head.
+-- Append the newer conversation's lane to the older's. A head that is being sent stays behind, unless the older lane is
+-- empty: a lane has one head.
 local function move_lane(number, older, newer)
   local from, to = prefix .. 'lane:' .. newer, prefix .. 'lane:' .. older
   local counters_from, counters = prefix .. 'conv:' .. newer, prefix .. 'conv:' .. older
