@@ -108,9 +108,7 @@ def _of_work(overview: Overview) -> Iterator[Trouble]:
             runbook = "account-refused" if state.pause_reason == "account" else "number-paused"
             yield Trouble(text, "The log's whatsapp.number.paused and whatsapp.send.failed say why.", runbook)
     if letters := sum(overview.dead_letters.values()):
-        yield Trouble(
-            f"Dead letters: {letters}.", "Review them, and replay or drop them.", "dead-letters", grave=False
-        )
+        yield Trouble(f"Dead letters: {letters}.", "Review them, and replay or drop them.", "dead-letters", grave=False)
     if depth["unknown"]:
         text = f"Sends with an unknown outcome: {depth['unknown']}."
         yield Trouble(text, "They are settled automatically.", "sends-unknown", grave=False)
