@@ -55,7 +55,7 @@ def test_the_echo_that_paused_the_bot_stands_above(page: Page) -> None:
     texts = page.get_by_role("article").all_inner_texts()
     echo = next(i for i, text in enumerate(texts) if "Staff, in the app" in text)
     assert "And is there parking?" in texts[echo + 1]
-    expect(page.get_by_role("note").filter(has_text="the echo stands above")).to_be_visible()
+    expect(page.get_by_role("note").filter(has_text="the echo is above")).to_be_visible()
 
 
 def test_the_third_click_may_lead_to_the_letter_itself(page: Page, site: ConsoleSite) -> None:
