@@ -1,4 +1,4 @@
-# Everything a newcomer needs; GNU Make 3.81 is enough. `make` lists it.
+# The targets for development; `make` lists them. Needs GNU Make 3.81 or later.
 #
 # PYTHON=…          another interpreter than the first of python3.13 … python3.11 that works
 # VOICE=0           without speech (228 MB)
@@ -10,7 +10,7 @@
 # REPLICAS=2        keep the data on a primary and replicas under Sentinel, with run
 
 SHELL := /bin/sh
-# Each process that a test starts would compile our modules anew.
+# With it, each process that a test starts would compile our modules again.
 unexport PYTHONDONTWRITEBYTECODE
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -19,7 +19,7 @@ VOICE ?= 1
 TESTS ?=
 LOCK := $(PY) -m uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --quiet
 
-# A stamp stands for an installation whose last step has ended.
+# Each stamp file marks a completed installation.
 BASE := $(VENV)/.installed
 DEV := $(VENV)/.installed-dev
 SPEECH := $(VENV)/.installed-voice
@@ -29,10 +29,10 @@ endif
 
 .PHONY: help install run serve test check docs lock bench bench-check chaos voice multilingual clean
 
-help: ## list what there is to make
+help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' Makefile | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
 
-install: $(BASE) $(WITH_VOICE) ## make .venv with everything the service runs on
+install: $(BASE) $(WITH_VOICE) ## create .venv with the service's dependencies
 
 run: $(BASE) $(WITH_VOICE) ## start the service with an emulated Meta and a phone page; reads no .env
 	@$(PY) -m wa_service.cli.stack run $(if $(PORT),--port $(PORT)) $(if $(EMULATOR_PORT),--emulator-port $(EMULATOR_PORT)) \
@@ -50,30 +50,30 @@ else
 	$(PY) -m pytest -n 2 --dist loadfile tests/e2e tests/browser
 endif
 
-check: $(BASE) $(DEV) ## formatting, lint, types, who may import whom, declared dependencies
+check: $(BASE) $(DEV) ## check formatting, lint, types, import rules and declared dependencies
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
 	$(PY) -m mypy
 	$(VENV)/bin/lint-imports
 	$(VENV)/bin/deptry .
 
-docs: $(BASE) $(DEV) ## write the tables of the documentation from the code
+docs: $(BASE) $(DEV) ## regenerate the documentation's tables from the code
 	$(PY) -m tools.write_docs
 
-lock: $(BASE) $(DEV) ## write the locks anew; UPGRADE=--upgrade takes newer versions
+lock: $(BASE) $(DEV) ## regenerate the lock files; UPGRADE=--upgrade takes newer versions
 	$(LOCK) $(UPGRADE) --extra run pyproject.toml -o requirements.txt
 	$(LOCK) $(UPGRADE) -c requirements.txt --extra run --group dev pyproject.toml -o requirements-dev.txt
 	$(LOCK) $(UPGRADE) -c requirements.txt --extra run --extra voice pyproject.toml -o requirements-voice.txt
 	$(LOCK) $(UPGRADE) -c requirements-voice.txt --extra run --extra voice --extra multilingual pyproject.toml -o requirements-multilingual.txt
 	$(PY) -m tools.third_party
 
-bench: $(BASE) $(DEV) ## measure, beside what one would use instead
+bench: $(BASE) $(DEV) ## run the benchmarks of the service and its alternatives
 	$(PY) -m benchmarks
 
-bench-check: $(BASE) $(DEV) ## measure, and compare with the last committed table
+bench-check: $(BASE) $(DEV) ## run the benchmarks and compare with the last committed results
 	$(PY) -m benchmarks --check
 
-chaos: $(BASE) $(DEV) $(WITH_VOICE) ## the long form of the suite's crash tests, and 10,000 damaged recordings
+chaos: $(BASE) $(DEV) $(WITH_VOICE) ## run the long crash tests, and 10,000 damaged recordings
 	$(PY) -m pytest tests --chaos
 
 voice: ## install speech (again)
@@ -89,19 +89,19 @@ clean: ## remove .venv and every cache; the data in var/ stays
 
 $(PY):
 	@PYTHON="$(PYTHON)" sh tools/make_venv $(VENV)
-	@$(PIP) -q -r requirements-pip.txt || echo "The newer pip cannot be had here: $$($(PY) -m pip --version) installs."
+	@$(PIP) -q -r requirements-pip.txt || echo "Could not install the pinned pip; continuing with $$($(PY) -m pip --version)."
 
 $(BASE): requirements.txt | $(PY)
-	@echo "Installing what the service runs on …"
+	@echo "Installing the service's dependencies …"
 	@$(PIP) -q -r requirements.txt
 	@touch $@
 
 $(DEV): requirements-dev.txt | $(BASE)
-	@echo "Installing what the tests need …"
+	@echo "Installing the test dependencies …"
 	@$(PIP) -q -r requirements-dev.txt
 	@touch $@
 
-# Where the wheels do not exist the service works without: voice notes are answered with "please type".
+# Without wheels for this platform the service runs without speech: it asks for typed text instead of voice notes.
 $(SPEECH): requirements-voice.txt | $(BASE)
 	@echo "Installing speech, 228 MB (VOICE=0 leaves it out) …"
 	@$(PIP) --only-binary :all: --progress-bar on -r requirements-voice.txt \

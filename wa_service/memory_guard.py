@@ -1,4 +1,4 @@
-"""Keeps what is in a process's memory (the access token above all) from other processes of the same user."""
+"""Protect a process's memory (above all the access token) from other processes of the same user."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _PR_SET_DUMPABLE = 4
 def protect_memory() -> None:
     """Refuse `ptrace` and `process_vm_readv` on this process and those it forks, and write no core file.
 
-    A confined speech process runs as the same user. Linux only; elsewhere nothing is done.
+    A confined speech process runs as the same user. Linux only; does nothing elsewhere.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)

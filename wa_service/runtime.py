@@ -1,6 +1,6 @@
-"""The wiring diagram: builds every long-lived thing from the settings, once in each process.
+"""Build every long-lived object from the settings, once per process.
 
-Nothing here connects or starts anything; what is built connects at its first use.
+Nothing here connects or starts anything; the objects connect on first use.
 """
 
 from __future__ import annotations
@@ -52,15 +52,15 @@ from wa_service.whatsapp.webhooks.signature import SignatureVerifier
 
 COEXISTENCE_PER_SECOND = 20
 PUSH_ANSWER_BYTES = 65_536
-# Two subscriptions at one address, each with as many deliveries side by side as there may be, open none anew.
+# Enough pooled connections for two subscriptions at one address, each with its maximum of concurrent deliveries.
 PUSH_CONNECTIONS = 128
-# What the client calls the first of a download's two steps.
+# The client's name for the first of a download's two calls.
 MEDIA_ADDRESS = "media"
 
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """Everything long-lived in one process. `clients` are for management and media calls, by phone number id."""
+    """The long-lived objects of one process. `clients` are for management and media calls, by phone number id."""
 
     settings: Settings
     numbers: tuple[str, ...]
@@ -89,7 +89,7 @@ class Runtime:
     pusher: Pusher
 
     def close(self) -> None:
-        """Writes what was counted, and lets connections go."""
+        """Write pending counts and close the store's connections."""
         self.count_writer.stop()
         self.store.close()
 
@@ -106,7 +106,7 @@ def redis_url(settings: Settings) -> str:
 
 
 def build(settings: Settings, ledger: SendLedger | None = None) -> Runtime:
-    """Wires everything up. `ledger`: of the worker process that will send.
+    """Build the objects of one process. `ledger`: that of a worker process that sends.
 
     Raises:
         EmbeddedValkeyError: no REDIS_URL is set and no embedded Valkey answers.
@@ -274,7 +274,7 @@ def _observe_management(management: ManagementGuard, call: str, outcome: CallOut
 
 
 def _pause(outbox: Outbox, number: str) -> None:
-    """A number's breaker opened: all processes pause it."""
+    """Pause a number in all processes, because its breaker opened."""
     logger = log.get_logger(number=number)
     try:
         seconds = outbox.pause(number, "meta_unwell")

@@ -1,4 +1,4 @@
-"""What must hold before a process starts: the store answers, and loses nothing."""
+"""Check before a process starts that the store answers and is durable."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from wa_service.store.flusher import StoreUnavailableError
 
 
 class StartRefusedError(Exception):
-    """The service must not start like this; the text has a sentence for each thing to put right."""
+    """The service must not start; the text has one sentence for each problem to fix."""
 
 
 def check_store(settings: Settings, *, warn: bool) -> None:
-    """Wait until the store answers, and look whether it would lose data.
+    """Wait until the store answers, and check whether it could lose data.
 
-    A store of REDIS_URL that stays away does not keep the service from starting: it answers 503 until it is back.
+    If the store at REDIS_URL stays unavailable, the service starts and answers 503 until it is back.
 
     Args:
         settings: with `redis_wait`, the seconds to wait.
-        warn: whether this process is the one to write the warnings.
+        warn: whether to log the warnings, which one process does.
 
     Raises:
         EmbeddedValkeyError: no embedded Valkey answers.
-        StartRefusedError: it would lose data, and WA_REQUIRE_DURABLE_REDIS is set.
+        StartRefusedError: it could lose data, and WA_REQUIRE_DURABLE_REDIS is set.
     """
     if settings.redis_url is None:
         embedded_url(settings.var_dir, wait=settings.redis_wait)  # durable by its own configuration
@@ -42,8 +42,8 @@ def check_store(settings: Settings, *, warn: bool) -> None:
 
 
 def _durability(settings: Settings) -> list[str] | None:
-    """One sentence for each way in which the store may lose data; None when it stays away."""
-    # Only here: each series takes its place among the shared ones when `runtime` is imported.
+    """Return one sentence for each way in which the store may lose data; None if it stays unavailable."""
+    # Imported late: importing `runtime` creates the metric series, each of which takes a slot in the shared files.
     from wa_service import runtime
 
     built = runtime.build(settings)

@@ -1,4 +1,4 @@
-"""The REST API for internal tools, `/v1`: its resources, and what is done around each call."""
+"""The REST API for internal tools, `/v1`: its resources, and the hooks around each call."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def api_blueprint(runtime: Runtime, services: Services, send_wait: float) -> API
 def measure_calls(api: Blueprint) -> None:
     """Measure and log each call to the REST API.
 
-    The exporter's hooks are put on the blueprint alone: on the application they would cost every webhook, too, which
-    has series of its own. Its own page is left out, since it knows nothing of the store (see `health.py`).
+    The exporter's hooks are on this blueprint only: on the application they would slow down webhooks, which have series
+    of their own. The exporter's page is off, since it lacks the store's series (see `health.py`).
     """
     exporter = PrometheusMetrics(None, path=None, export_defaults=False, registry=CollectorRegistry())
     exporter.export_defaults(group_by="url_rule", app=api)
@@ -60,7 +60,7 @@ def measure_calls(api: Blueprint) -> None:
         g.started = time.perf_counter()
 
     def write_log_line(response: Response) -> Response:
-        # What is personal stays in no cache; a page of somebody's own may set what it needs.
+        # Personal data must not be cached, unless the view has set the header itself.
         response.headers.setdefault("Cache-Control", "no-store")
         key = g.get("api_key")
         refused = key is None and unknown_callers.count(response.status_code)
@@ -82,5 +82,5 @@ def measure_calls(api: Blueprint) -> None:
 
 
 def _operation_id(*, name: str, path: str, method: str) -> str:  # noqa: ARG001 - flask-openapi3's signature
-    """Return the function's own name: docs and clients call the operation like it."""
+    """Name an operation after its function, for documentation and generated clients."""
     return name

@@ -30,14 +30,14 @@ from wa_service.whatsapp.outbound.field_problems import problems as field_proble
 
 
 class WamidConverter(BaseConverter):
-    """Meta's id of a message, which is base64 and may hold slashes; or what stands in its place."""
+    """Matches Meta's id of a message, which is base64 and may contain slashes, or any other single segment."""
 
     regex = r"wamid\.[A-Za-z0-9+/=_\-]+|[^/]+"
     part_isolating = False
 
 
 class MessageIdConverter(BaseConverter):
-    """Our id of a message, or Meta's; without the addresses below it."""
+    """Matches our id of a message or Meta's, but not the routes below it."""
 
     regex = rf"(?!.*/read$)(?:{WamidConverter.regex})"
     part_isolating = False
@@ -53,7 +53,7 @@ def create_app(runtime: Runtime, options: WebOptions) -> Flask:
         validation_error_callback=_invalid_parameters,
         static_folder=None,
     )
-    # A redirect to the address without doubled slashes would name the host that the caller named.
+    # A redirect that merges slashes would repeat the Host header that the caller sent.
     app.url_map.merge_slashes = False
     app.url_map.converters |= {"message_id": MessageIdConverter, "wamid": WamidConverter}
     problems.install(app)
@@ -91,12 +91,12 @@ def create_app(runtime: Runtime, options: WebOptions) -> Flask:
         app.register_blueprint(pages)
     check_routes(app)
     if options.trusted_proxies:
-        app.wsgi_app = TrustedProxies(app.wsgi_app, options.trusted_proxies)  # type: ignore[method-assign]  # Flask's own way
+        app.wsgi_app = TrustedProxies(app.wsgi_app, options.trusted_proxies)  # type: ignore[method-assign]  # as Flask documents
     return app
 
 
 def _console(options: WebOptions, services: Services, limits: CallLimits) -> Sequence[Blueprint]:
-    """The console, where it is wanted and there is a key to sign in with."""
+    """Return the console's blueprint, if it is enabled and there is a key to sign in with."""
     if not options.console or not options.api_keys:
         return ()
     pages = console_blueprint(

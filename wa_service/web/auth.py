@@ -1,4 +1,4 @@
-"""Who may call what: API keys and their roles, and the role that every route names."""
+"""API keys and their roles, and the role that every route requires."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Caller: TypeAlias = Literal[
     "verify token",
     "metrics key",
 ]
-"""A role of an API key; of somebody who signed in with one; or `anyone`, or what a route checks itself."""
+"""A role of an API key, or of a session that began with one; `anyone`; or a credential that the route checks."""
 
 ROLES: Final = frozenset({"send", "read", "manage", "admin"})
 _CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="wa_service"'}
@@ -36,7 +36,7 @@ View = TypeVar("View", bound=Callable[..., object])
 
 
 def allow(caller: Caller) -> Callable[[View], View]:
-    """Name who may call a view; `create_app` refuses a route that names nobody."""
+    """Declare who may call a view; `create_app` fails for a route without this decorator."""
 
     def mark(view: View) -> View:
         view.caller = caller  # type: ignore[attr-defined]  # functions take attributes
@@ -46,7 +46,7 @@ def allow(caller: Caller) -> Callable[[View], View]:
 
 
 def caller_of(view: Callable[..., object]) -> Caller | None:
-    """Return what `allow` named for a view."""
+    """Return what `allow` declared for a view."""
     caller = getattr(view, "caller", None)
     return cast(Caller, caller) if caller in get_args(Caller) else None
 
@@ -88,13 +88,13 @@ def require_keys(blueprint: Blueprint, keys: KeyRing, count_refused: Callable[[]
 
 
 def require_role(role: Caller | None) -> None:
-    """Refuse the request where its key lacks a role: also what only some fields of a body ask for."""
+    """Refuse the request if its key lacks a role. Views call it for roles that only some fields of a body require."""
     if role not in g.api_key.roles:
         raise ProblemError(FORBIDDEN, f"This API key lacks the role `{role}`.")
 
 
 def caller_name() -> str:
-    """Return the name of the key with which this request came."""
+    """Return the name of the request's API key."""
     return str(g.api_key.name)
 
 

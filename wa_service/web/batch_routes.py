@@ -39,12 +39,12 @@ class BatchPath(CachedSchemaModel):
 class BatchQuery(CachedSchemaModel):
     """Which part of a list."""
 
-    after: str = Field(default="", pattern="^[0-9]{0,9}$", description="The `next` of an earlier answer.")
-    limit: int = Field(default=100, ge=1, le=1000, description="At most so many.")
+    after: str = Field(default="", pattern="^[0-9]{0,9}$", description="The `next` of the page before.")
+    limit: int = Field(default=100, ge=1, le=1000, description="Maximum number of items.")
 
 
 class StopRule(ResponseBody):
-    """Pause the batch once this share of those that left failed, from so many on."""
+    """Pause the batch once `failed_share` of the messages sent have failed, checked from `after` messages on."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -53,9 +53,9 @@ class StopRule(ResponseBody):
 
 
 class NewBatchBody(CachedSchemaModel):
-    """One message, and values for each customer: `{{ name }}` in the message is an item's value of that name.
+    """One message, and values for each customer: `{{ name }}` in the message is replaced by the item's value.
 
-    As `application/x-ndjson` each line is a message of its own, as of `POST /v1/messages`, and a first line
+    As `application/x-ndjson`, each line is a complete message as for `POST /v1/messages`; a first line
     `{"batch": {…}}` may hold `send_at`, `tag`, `quiet` and `stop_when`.
     """
 
@@ -66,10 +66,10 @@ class NewBatchBody(CachedSchemaModel):
     items: list[dict[str, Any]] = Field(
         min_length=1,
         max_length=10_000,
-        description="One a customer: `to` (or `recipient`), values; of a template its own `header`, `body`, `buttons`.",
+        description="One per customer: `to` (or `recipient`), values; for a template `header`, `body`, `buttons`.",
     )
     from_: Annotated[
-        str | None, Field(alias="from", description="Our phone number id; the first one where left out.")
+        str | None, Field(alias="from", description="Our phone number id; default: the first one.")
     ] = None
     ttl: int | None = Field(default=None, ge=1, description="Seconds that an item may wait, from the batch's start.")
     take: bool | None = Field(default=None, description="Send although another application owns a customer's thread.")
@@ -78,13 +78,13 @@ class NewBatchBody(CachedSchemaModel):
     tag: str | None = Field(default=None, min_length=1, max_length=64, description="Your label, for lists.")
     quiet: str | None = Field(
         default=None,
-        description="Hours in which nothing leaves: `21:00-08:00 Europe/Berlin`, or without a zone the customer's own.",
+        description="Hours in which nothing is sent: `21:00-08:00 Europe/Berlin`, or without a zone in the customer's.",
     )
     stop_when: StopRule | None = None
 
 
 class RefusedItem(ResponseBody):
-    """An item that was not taken: its place in the request, and why."""
+    """An item that was refused: its index in the request, and why."""
 
     index: int
     problem: str
@@ -98,9 +98,9 @@ class RefusedItem(ResponseBody):
 
 
 class BatchAccepted(ResponseBody):
-    """A batch that is stored: how many items were taken, how many were not, and the first 1,000 of these.
+    """A stored batch: how many items were taken, how many were refused, and the first 1,000 of these.
 
-    `GET /v1/batches/{id}/refused` lists all.
+    `GET /v1/batches/{id}/refused` lists all of them.
     """
 
     id: str
@@ -110,17 +110,17 @@ class BatchAccepted(ResponseBody):
 
 
 class RefusedPage(ResponseBody):
-    """Items that were refused, by their places; give `next` as `after` to go on; null at the end."""
+    """Refused items, by index. Give `next` as `after` for the next page; null on the last."""
 
     items: list[RefusedItem]
     next: str | None
 
 
 class BatchState(ResponseBody):
-    """A batch and how far it is.
+    """A batch and its progress.
 
-    `counts` by status (`scheduled`: waits in the batch, `queued`: waits in its customer's lane), `reasons` of those
-    that failed, by Meta's code or our word. `first` and `last`: when the first and the latest item had left.
+    `counts`: items by status (`scheduled`: waits in the batch, `queued`: waits in its customer's lane). `reasons`:
+    failed items by Meta's code or our reason. `first` and `last`: when the first and the latest item were sent.
     `reason`: why it is paused.
     """
 
@@ -139,7 +139,7 @@ class BatchState(ResponseBody):
     reasons: dict[str, int]
     first: Moment | None
     last: Moment | None
-    by: Annotated[str, Field(description="The API key that asked for it.")]
+    by: Annotated[str, Field(description="The API key that created it.")]
 
     @classmethod
     def of(cls, batch: Batch) -> BatchState:
@@ -166,13 +166,13 @@ class BatchState(ResponseBody):
 
 
 class BatchDetail(BatchState):
-    """A batch, how far it is, and what was charged for it."""
+    """A batch, its progress, and what was charged for it."""
 
     cost: CostItem
 
 
 class BatchPage(ResponseBody):
-    """Batches, the newest first; give `next` as `after` to go on; null at the end."""
+    """Batches, newest first. Give `next` as `after` for the next page; null on the last."""
 
     items: list[BatchState]
     next: str | None
@@ -193,9 +193,9 @@ class BatchRoutes:
         def send_batch() -> Response:
             """Send up to 10,000 messages.
 
-            Each item is judged as `POST /v1/messages` judges a message; those that are refused are told by their place,
-            the others are sent, after everything that is waited for. With an Idempotency-Key the call may be repeated
-            until it is answered: it goes on where it ended, and nothing is sent before all of it is stored.
+            Each item is checked like a message to `POST /v1/messages`. Refused items are listed by their index; the
+            others are sent, after messages of higher priority. With an Idempotency-Key the call may be retried until
+            it is answered: it resumes where it stopped, and nothing is sent before the whole batch is stored.
             """
             body = _body()
             taken = self.service.submit(
@@ -216,14 +216,14 @@ class BatchRoutes:
         @api.get("/batches", **operation(200, BatchPage))
         @allow("read")
         def list_batches(query: BatchQuery) -> Response:
-            """List batches, the newest first."""
+            """List batches, newest first."""
             found, following = self.service.page(query.after, query.limit)
             return BatchPage(items=[BatchState.of(batch) for batch in found], next=following).respond()
 
         @api.get("/batches/<id>", **operation(200, BatchDetail))
         @allow("read")
         def show_batch(path: BatchPath) -> Response:
-            """Return how far a batch is."""
+            """Return a batch and its progress."""
             batch = self.service.get(path.id)
             if batch is None:
                 return _found(None)
@@ -233,7 +233,7 @@ class BatchRoutes:
         @api.get("/batches/<id>/refused", **operation(200, RefusedPage))
         @allow("read")
         def list_refused(path: BatchPath, query: BatchQuery) -> Response:
-            """List the items of a batch that were refused, by their places in the request."""
+            """List the refused items of a batch, by their index in the request."""
             if self.service.get(path.id) is None:
                 return _found(None)
             found, following = self.service.refused(path.id, query.after, query.limit)
@@ -242,23 +242,23 @@ class BatchRoutes:
         @api.post("/batches/<id>/pause", **operation(200, BatchState))
         @allow("send")
         def pause_batch(path: BatchPath) -> Response:
-            """Let nothing more of a batch leave until it is resumed."""
+            """Pause a batch: send nothing more of it until it is resumed."""
             return self._change(path.id, self.service.pause)
 
         @api.post("/batches/<id>/resume", **operation(200, BatchState))
         @allow("send")
         def resume_batch(path: BatchPath) -> Response:
-            """Let a paused batch go on; what failed before no longer counts against it."""
+            """Resume a paused batch; earlier failures no longer count towards `stop_when`."""
             return self._change(path.id, self.service.resume)
 
         @api.delete("/batches/<id>", **operation(200, BatchState))
         @allow("send")
         def cancel_batch(path: BatchPath) -> Response:
-            """End everything of a batch that has not left; asked twice, the answer is the same."""
+            """Cancel everything of a batch that has not been sent. Safe to repeat."""
             return self._change(path.id, self.service.cancel)
 
     def _change(self, batch_id: str, change: Callable[[str], Batch | None]) -> Response:
-        """Change a batch of the caller's own; those of others need the role `manage`."""
+        """Change a batch; another API key's batch requires the role `manage`."""
         batch = self.service.get(batch_id)
         if batch is not None:
             require_own(batch, g.api_key)
@@ -266,12 +266,12 @@ class BatchRoutes:
 
 
 def may_change(batch: Batch, key: ApiKey) -> bool:
-    """Whether a key may pause, resume or cancel a batch: its own; with the role `manage`, those of others, too."""
+    """Whether a key may pause, resume or cancel a batch: its own, or with the role `manage` any."""
     return batch.caller == key.name or "manage" in key.roles
 
 
 def require_own(batch: Batch, key: ApiKey) -> None:
-    """Raise ProblemError where a key may not change a batch."""
+    """Raise ProblemError if a key may not change a batch."""
     if not may_change(batch, key):
         raise ProblemError(FORBIDDEN, "Another API key's batch needs the role `manage`.")
 
@@ -295,7 +295,7 @@ def _request(body: bytes, schedule_days: int) -> BatchRequest:
     if request.mimetype in NDJSON_TYPES:
         return read_lines(body, schedule_days=schedule_days)
     if not request.is_json:
-        raise ProblemError(MEDIA_TYPE, f"Send JSON, as application/json, or one message a line, as {NDJSON}.")
+        raise ProblemError(MEDIA_TYPE, f"Send JSON as application/json, or one message per line as {NDJSON}.")
     try:
         given = orjson.loads(body)
     except orjson.JSONDecodeError:

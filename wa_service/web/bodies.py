@@ -1,4 +1,4 @@
-"""Read the JSON body of a request, within its size limit."""
+"""Read a request's JSON body, up to a size limit."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from wa_service.web.problems import INVALID, MEDIA_TYPE, ProblemError
 LARGEST_MESSAGE: Final = 128 * 1024
 NDJSON: Final = "application/x-ndjson"
 NDJSON_TYPES: Final = frozenset({NDJSON, "application/ndjson", "application/jsonl"})
-"""One JSON text a line; no name of it is registered, so clients send several."""
+"""One JSON text per line. No media type is registered for it, so clients send several."""
 
 
 def json_object(*, optional: bool = False) -> dict[str, Any]:
-    """Return the request's JSON object; {} where there is no body and it is `optional`.
+    """Return the request's JSON object; {} if there is no body and it is `optional`.
 
     Raises:
-        ProblemError: there is none, it is not a JSON object, or its content type is another.
+        ProblemError: the body is missing, is not a JSON object, or has another content type.
         RequestEntityTooLarge: it is larger than 128 KiB.
     """
-    # One byte more than allowed: werkzeug cuts a body in chunks off at its limit, and says nothing.
+    # One byte more than allowed: werkzeug truncates a chunked body at its limit without an error.
     request.max_content_length = LARGEST_MESSAGE + 1
     raw = request.get_data(cache=False)
     if len(raw) > LARGEST_MESSAGE:
@@ -31,7 +31,7 @@ def json_object(*, optional: bool = False) -> dict[str, Any]:
     if optional and not raw:
         return {}
     if not request.is_json:
-        raise ProblemError(MEDIA_TYPE, "Send JSON, as application/json.")
+        raise ProblemError(MEDIA_TYPE, "Send JSON as application/json.")
     try:
         given = orjson.loads(raw)
     except orjson.JSONDecodeError:

@@ -1,4 +1,4 @@
-"""Models whose JSON Schema is worked out once: flask-openapi3 asks for it with every request, for each parameter."""
+"""Models that cache their JSON Schema: flask-openapi3 asks for it at every request, for each parameter."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 
 class CachedSchemaModel(BaseModel):
-    """A pydantic model that remembers its JSON Schema."""
+    """A pydantic model that caches its JSON Schema."""
 
     @classmethod
     def model_json_schema(cls, *args: Any, **kwargs: Any) -> dict[str, Any]:

@@ -36,11 +36,11 @@ class ServiceWindow(ResponseBody):
     ends: Moment | None
     last_inbound: Moment | None
     paused_until: Annotated[
-        Moment | None, Field(description="Until then nothing is answered by itself: a person of the business writes.")
+        Moment | None, Field(description="Until then the responder does not answer: staff write.")
     ]
     owner: Annotated[
         Literal["us", "other", "idle"],
-        Field(description="Whose the thread is: ours, another application's, or nobody's after a day of silence."),
+        Field(description="Who owns the thread: us, another application, or nobody after a day without messages."),
     ]
 
 
@@ -52,11 +52,11 @@ class ContactCard(ResponseBody):
     addresses: list[str]
     window_open: bool
     windows: list[ServiceWindow]
-    stopped: Annotated[Stopped | None, Field(description="Null: marketing is welcome.")]
+    stopped: Annotated[Stopped | None, Field(description="Since when the customer wants no marketing; null: no STOP.")]
 
     @classmethod
     def of(cls, found: list[Contact], now_ms: int, stopped: StopState | None) -> ContactCard:
-        """Return the card of one customer's contacts, at least one, on our several numbers."""
+        """Return the card of a customer from their contacts (at least one), one for each of our numbers."""
         windows = [
             ServiceWindow(
                 phone_number_id=contact.number,
@@ -80,13 +80,13 @@ class ContactCard(ResponseBody):
 
 
 class PauseRequest(CachedSchemaModel):
-    """For how long nothing is to be answered by itself."""
+    """For how long the responder does not answer."""
 
     seconds: float = Field(gt=0, le=30 * 86_400, allow_inf_nan=False)
 
 
 class Paused(ResponseBody):
-    """Until when nothing is answered by itself, null: it is answered."""
+    """Until when the responder does not answer; null: it answers."""
 
     paused_until: Moment | None
 
@@ -95,7 +95,7 @@ class ThreadQuery(CachedSchemaModel):
     """Which part of a conversation."""
 
     number: str | None = Field(
-        default=None, max_length=64, description="Our phone number id; where left out, the one they wrote to last."
+        default=None, max_length=64, description="Our phone number id; default: the one they wrote to last."
     )
     after: str = Field(default="", max_length=256, description="The `next` of the page before.")
     limit: int = Field(default=50, ge=1, le=200, description="At most so many.")
@@ -104,11 +104,11 @@ class ThreadQuery(CachedSchemaModel):
 class ThreadEntry(ResponseBody):
     """One message of a conversation.
 
-    `direction`: `in` (a customer wrote), `out` (this service sent it) or `echo` (a person of the business, or another
-    application). `id` is Meta's of what came in, ours of what went out. `message` is Meta's own object; of a send it is
-    kept as long as the send, or until the server's memory is nearly full. `transcript`, `intent`, `score`: of what came
-    in. `answers`: which messages answer it.
-    `quiet`: why nobody answered by itself: `paused`, `other_application`, `group`, `stale`.
+    `direction`: `in` (a customer wrote), `out` (this service sent it) or `echo` (staff or another application wrote).
+    `id` is Meta's for a received message, ours for a send. `message` is Meta's own object; that of a send is kept as
+    long as the send, or until the server's memory is nearly full. `transcript`, `intent`, `score`: of a received
+    message. `answers`: the ids of the messages that answer it.
+    `quiet`: why the responder did not answer: `paused`, `other_application`, `group`, `stale`.
     """
 
     id: str
@@ -144,7 +144,7 @@ class ThreadEntry(ResponseBody):
 
 
 class ThreadPage(ResponseBody):
-    """A conversation with one of our numbers, newest first; give `next` as `after` to go on; null at the end."""
+    """A conversation with one of our numbers, newest first. `next` is the next page's `after`; null on the last."""
 
     phone_number_id: str
     items: list[ThreadEntry]
@@ -152,7 +152,7 @@ class ThreadPage(ResponseBody):
 
     @classmethod
     def of(cls, page: ConversationPage) -> ThreadPage:
-        """Return a part of a conversation as its caller sees it."""
+        """Return a page of a conversation as its caller sees it."""
         answers: dict[str, list[str]] = {}
         for message in page.messages:
             if message.answers:
@@ -174,10 +174,10 @@ def add_contact_routes(api: APIBlueprint, contacts: Contacts, conversations: Con
     @api.get("/contacts/<id>/messages", **operation(200, ThreadPage))
     @allow("read")
     def list_contact_messages(path: ContactPath, query: ThreadQuery) -> Response:
-        """List a conversation: what the customer wrote, what was answered, what a person of the business wrote.
+        """List a conversation: messages of the customer, of this service and of staff.
 
-        The last 1,000 things of a conversation, newest first. A page may hold fewer than it may, and still name a next
-        one.
+        Reaches back over the last 1,000 entries, newest first. A page may be shorter than `limit` and still have a
+        next one.
         """
         page = conversations.of_address(path.id, query.number, query.after, query.limit)
         if page is None:
@@ -196,16 +196,16 @@ def add_contact_routes(api: APIBlueprint, contacts: Contacts, conversations: Con
     @api.put("/contacts/<id>/pause", **operation(200, Paused, body=PauseRequest))
     @allow("send")
     def pause_answers(path: ContactPath) -> Response:
-        """Answer nothing to this customer by itself for some time: a person takes over.
+        """Pause the responder for this customer, so that staff can take over.
 
-        What waits as an answer is withdrawn; what an answer in the making becomes is dropped.
+        Replies that wait are withdrawn; a reply that is being made is dropped.
         """
         return _paused(contacts.pause(path.id, _pause_request().seconds))
 
     @api.delete("/contacts/<id>/pause", **operation(200, Paused))
     @allow("send")
     def resume_answers(path: ContactPath) -> Response:
-        """Answer this customer again."""
+        """Let the responder answer this customer again."""
         return _paused(contacts.pause(path.id, 0))
 
     @api.delete("/contacts/<id>", **operation(200, Erased))
@@ -213,7 +213,7 @@ def add_contact_routes(api: APIBlueprint, contacts: Contacts, conversations: Con
     def forget_contact(path: ContactPath) -> Response:
         """Erase a person: addresses, messages, records, events, dead letters.
 
-        By a phone number, a business-scoped user id, or any other address that is known.
+        Takes a phone number, a business-scoped user id, or any other known address.
         """
         try:
             return Erased(erased=contacts.forget(path.id)).respond()

@@ -20,10 +20,10 @@ _GROUP = "|".join(DIMENSIONS)
 
 
 class CostQuery(CachedSchemaModel):
-    """Which days, and how to sum up."""
+    """Which days, and how to group them."""
 
-    from_: Annotated[str, Field(alias="from", pattern=_DAY, description="The first day (UTC); else this month's.")] = ""
-    to: str = Field(default="", pattern=_DAY, description="The last day, included; else today.")
+    from_: Annotated[str, Field(alias="from", pattern=_DAY, description="First day (UTC); else this month's.")] = ""
+    to: str = Field(default="", pattern=_DAY, description="Last day, inclusive; else today.")
     by: str = Field(
         default="category",
         max_length=80,
@@ -33,7 +33,7 @@ class CostQuery(CachedSchemaModel):
 
 
 class CostItem(ResponseBody):
-    """Delivered messages; `billable` of them are charged. `amount` is null without a rate card that prices all."""
+    """Delivered messages, `billable` of them charged. `amount` is null without a rate card that prices all of them."""
 
     group: dict[str, str]
     messages: int
@@ -48,7 +48,7 @@ class CostItem(ResponseBody):
 
 
 class CostAnswer(ResponseBody):
-    """What was delivered, as Meta's statuses told it, each message once, on the day of its delivery."""
+    """Delivered messages according to Meta's statuses; each counts once, on the day of its delivery."""
 
     from_: Annotated[str, Field(alias="from")]
     to: str

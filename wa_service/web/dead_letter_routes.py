@@ -39,8 +39,8 @@ class DeadLetterItem(ResponseBody):
     """An event that could not be handled.
 
     `kind`: `failed` (its handling failed too often), `crashed` (it ended its process), `flood` (its mailbox was
-    full) or `malformed` (it cannot be read). `event` is Meta's own object, unchanged; where this version cannot
-    read what was stored, that as text.
+    full) or `malformed` (it cannot be read). `event` is Meta's own object, unchanged, or the stored text if this
+    version cannot read it.
     """
 
     id: str
@@ -68,7 +68,7 @@ class DeadLetterItem(ResponseBody):
 
 
 class DeadLetterPage(ResponseBody):
-    """Dead letters, oldest first; give `next` as `after` to go on; null at the end."""
+    """Dead letters, oldest first. Give `next` as `after` for the next page; null on the last."""
 
     items: list[DeadLetterItem]
     next: str | None
@@ -87,7 +87,7 @@ def add_dead_letter_routes(api: APIBlueprint, letters: DeadLetters, replay: Repl
     @api.post("/dead-letters/<id>/replay", **operation(200, Success))
     @allow("send")
     def replay_dead_letter(path: DeadLetterPath) -> Response:
-        """Handle it once more, after what waits for its customer."""
+        """Handle a dead letter again, after what waits for its customer."""
         try:
             replay.replay(path.id)
         except LookupError:
@@ -101,7 +101,7 @@ def add_dead_letter_routes(api: APIBlueprint, letters: DeadLetters, replay: Repl
     @api.delete("/dead-letters/<id>", **operation(204, None))
     @allow("admin")
     def drop_dead_letter(path: DeadLetterPath) -> Response:
-        """Throw it away."""
+        """Delete a dead letter."""
         if not letters.drop(path.id):
             raise _not_found()
         return Response(status=204)

@@ -1,7 +1,7 @@
-"""`/openapi.json`, and pages at `/docs` that show it; everything they need comes from here.
+"""`/openapi.json`, and pages at `/docs` that show it, without any file from elsewhere.
 
-The reference is Scalar's (its package holds the script); the problems, whose `type` leads to `/docs#<name>`, are a page
-that needs no script.
+The reference is rendered by Scalar, whose package holds the script. The problem types, whose URIs are `/docs#<name>`,
+are a page without scripts.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ _DAY: Final = {"Cache-Control": "public, max-age=86400"}
 def docs_blueprint(
     app: OpenAPI, numbers: Sequence[str], longest_ttl: int, is_caller: Callable[[str | None], bool]
 ) -> Blueprint:
-    """Return the routes; `is_caller` says of an Authorization header whether it has a key of ours.
+    """Return the routes; `is_caller` tells whether an Authorization header has a known API key.
 
-    Only then our `numbers` are named.
+    Only such a caller is shown our `numbers`.
     """
     blueprint = Blueprint("docs", __name__)
     document = cache(lambda named: orjson.dumps(build(app, numbers if named else (), longest_ttl)))
@@ -53,26 +53,26 @@ def docs_blueprint(
     @blueprint.get("/openapi.json")
     @allow("anyone")
     def openapi() -> Response:
-        """The description of the REST API."""
+        """Return the OpenAPI description."""
         body = document(is_caller(request.headers.get("Authorization")))
         return Response(body, content_type="application/json")
 
     @blueprint.get("/docs")
     @allow("anyone")
     def docs() -> Response:
-        """The description for people."""
+        """Return the API reference."""
         return Response(_file("docs.html"), content_type=_HTML, headers=_PAGE_HEADERS)
 
     @blueprint.get("/docs/problems")
     @allow("anyone")
     def problem_page() -> Response:
-        """Every problem type."""
+        """Return the page of problem types."""
         return Response(_problems(), content_type=_HTML, headers=_PAGE_HEADERS)
 
     @blueprint.get("/docs/<name>")
     @allow("anyone")
     def asset(name: str) -> Response:
-        """The pages' scripts and style."""
+        """Return a script or style sheet of the pages."""
         if name not in _STATIC:
             raise problems.ProblemError(problems.NOT_FOUND)
         response = Response(_file(name), content_type=_STATIC[name], headers=_PAGE_HEADERS | _DAY)

@@ -1,4 +1,4 @@
-"""`GET /v1/events`: what customers wrote and what became of sends, from one stream, with a cursor and a long poll."""
+"""`GET /v1/events`: received messages and outcomes of sends, from one stream, with a cursor and long polling."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ LONGEST_POLL: Final = 20.0
 LATEST: Final = "latest"
 START: Final = "0"
 LARGEST_PAGE: Final = 4 * 1024 * 1024
-"""Bytes of data after which a page ends, however few events it holds."""
+"""Bytes of data after which a page ends, even if it holds fewer events than its limit."""
 MOST_LOOKED_AT: Final = 5_000
-"""Events that one page looks at, however few of them fit."""
+"""Events that one page reads at most, even if few match the filter."""
 _STEP: Final = 100
 _CURSOR: Final = re.compile(r"([0-9]{1,19}-[0-9]{1,19}|0|latest)?")
 
@@ -42,7 +42,7 @@ class EventQuery(CachedSchemaModel):
     after: str = Field(
         default="",
         json_schema_extra={"pattern": r"^([0-9]{1,19}-[0-9]{1,19}|0|latest)?$"},
-        description="The `next` of the page before; left out: from the oldest; `latest`: only what is to come.",
+        description="The `next` of the page before; default: from the oldest; `latest`: only future events.",
     )
     kind: str = Field(
         default="", max_length=200, description="Only these kinds, comma separated: `message`, `send`, `status` …"
@@ -62,7 +62,7 @@ class EventPath(CachedSchemaModel):
 
 
 class EventItem(ResponseBody):
-    """One thing that happened, in the order in which it was stored; see `event_schema.py` for each kind."""
+    """One event; `event_schema.py` describes each kind."""
 
     cursor: str
     kind: str
@@ -73,7 +73,7 @@ class EventItem(ResponseBody):
 
 
 class EventPage(ResponseBody):
-    """Events in their order; give `next` as `after` to go on."""
+    """Events in the order in which they were stored. Give `next` as `after` for those that follow."""
 
     items: list[EventItem]
     next: str
@@ -86,12 +86,12 @@ def add_event_routes(api: APIBlueprint, events: Events, contacts: Contacts) -> N
     @api.get("/events", **operation(200, EventPage))
     @allow("read")
     def list_events(query: EventQuery) -> Response:
-        """List what customers wrote, and what became of sends.
+        """List events: received messages, and outcomes of sends.
 
-        In the order in which it was stored. Give the answer's `next` as `after` to go on.
+        In the order in which they were stored. Give the page's `next` as `after` for those that follow.
         """
         if not _CURSOR.fullmatch(query.after):
-            raise ProblemError(INVALID, fields=[("after", "Give `next` of an earlier answer, `0` or `latest`.")])
+            raise ProblemError(INVALID, fields=[("after", "Give the `next` of an earlier page, `0` or `latest`.")])
         wanted = EventFilter.of(query.kind, query.number, query.contact)
         with polls.hold(caller_name()) if query.wait else nullcontext():
             return read_page(events, contacts, watch, query.after, query.wait, query.limit, wanted).respond()
@@ -99,9 +99,9 @@ def add_event_routes(api: APIBlueprint, events: Events, contacts: Contacts) -> N
     @api.get("/events/<cursor>", **operation(200, EventItem))
     @allow("read")
     def get_event(path: EventPath) -> Response:
-        """Return one event whole.
+        """Return one whole event.
 
-        Of an event of more than 16 KB the list has short values only, with `left_out` in its `message`.
+        For an event of more than 16 KB the list has the short values only, and `left_out` in its `message`.
         """
         if path.cursor == LATEST or not _CURSOR.fullmatch(path.cursor) or "-" not in path.cursor:
             raise ProblemError(NOT_FOUND)
@@ -114,7 +114,7 @@ def add_event_routes(api: APIBlueprint, events: Events, contacts: Contacts) -> N
 
 @dataclass(frozen=True, slots=True)
 class EventFilter:
-    """Which events a page shall hold; empty or None: any."""
+    """Which events a page holds; empty or None: any."""
 
     kinds: frozenset[str] = frozenset()
     number: str | None = None
@@ -126,7 +126,7 @@ class EventFilter:
         return cls(frozenset(kind.strip() for kind in kinds.split(",") if kind.strip()), number, contact)
 
     def accepts(self, item: Mapping[str, Any]) -> bool:
-        """Whether an event fits."""
+        """Whether an event matches."""
         return (
             (not self.kinds or item["kind"] in self.kinds)
             and self.number in {None, item["phone_number_id"]}
@@ -146,7 +146,7 @@ def read_page(
     """Return at most `count` events after a cursor (`latest`: those to come); wait up to `wait` s for the first.
 
     Raises:
-        StoreUnavailableError: the store cannot be asked.
+        StoreUnavailableError: the store does not answer.
     """
     cursor = events.last_cursor() if after == LATEST else after or START
     until = time.monotonic() + min(wait, LONGEST_POLL)

@@ -1,7 +1,7 @@
-"""The schema of `GET /v1/events`: one for each kind of event, with an example each.
+"""The schema of `GET /v1/events`: one for each kind of event, each with an example.
 
-What is described here is written elsewhere: by the steps of the store, and by `push/event_form.py`. A test makes one of
-each kind and holds it against this.
+The events are written by the store's steps and by `push/event_form.py`. A test creates one of each kind and validates
+it.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ class _Data(BaseModel):
 
 
 class MessageEvent(_Data):
-    """A message and who wrote it. `message` is Meta's own object, without what is large where it says `left_out`."""
+    """A message and its sender. `message` is Meta's own object, with `left_out` where large values are left out."""
 
     id: str
     type: str | None = None
-    timestamp: At | None = Field(description="When it was written, by Meta.")
-    name: str | None = Field(description="The customer's, as they call themselves.")
+    timestamp: At | None = Field(description="When it was written, according to Meta.")
+    name: str | None = Field(description="The customer's profile name.")
     addresses: list[str]
     message: MetaObject
-    stale: Literal[True] | None = Field(default=None, description="It came too late to be answered.")
+    stale: Literal[True] | None = Field(default=None, description="It arrived too late to be answered.")
 
 
 class TranscriptEvent(_Data):
-    """A voice note was heard. `transcript` is "" where there were no words."""
+    """A voice note was transcribed. `transcript` is "" if it has no words."""
 
     message_id: str
     transcript: str
@@ -48,9 +48,9 @@ class TranscriptEvent(_Data):
 
 
 class EventError(_Data):
-    """Why a send failed: Meta's code and words, or a reason of ours; `advice` says what to do."""
+    """Why a send failed: Meta's code and text, or a reason of ours; `advice` says what to do."""
 
-    reason: str | None = Field(default=None, description="What kind of failure it is: `recipient`, `template`, …")
+    reason: str | None = Field(default=None, description="The kind of failure: `recipient`, `template`, …")
     code: int | None = None
     subcode: int | None = None
     title: str | None = None
@@ -59,8 +59,8 @@ class EventError(_Data):
 
 
 class SendEvent(_Data):
-    """A send of ours was accepted by Meta, failed, was canceled, is unknown, or waits because Meta paused its template
-    (`scheduled`, with `held`).
+    """A send of this service was accepted by Meta, failed, was canceled, is unknown, or waits because Meta paused its
+    template (`scheduled`, with `held`).
     """
 
     id: str
@@ -75,16 +75,16 @@ class SendEvent(_Data):
 
 
 class StatusEvent(SendEvent):
-    """Meta told what became of a send. With `type` it is of the payment or call that belongs to it."""
+    """Meta reported a send's status, or with `type` that of the payment or call that belongs to it."""
 
     wamid: str | None = None
     pricing: Any = None
     type: str | None = None
-    participant: str | None = Field(default=None, description="Of a group: whose status it is.")
+    participant: str | None = Field(default=None, description="In a group: whose status it is.")
 
 
 class ManagementEventData(_Data):
-    """Meta tells of an account, a number or a template, under Meta's `field`."""
+    """Meta reported a change of an account, a number or a template; `field` is Meta's."""
 
     field: str
     waba_id: str | None = None
@@ -94,7 +94,7 @@ class ManagementEventData(_Data):
 
 
 class HistoryEvent(_Data):
-    """What was written in a thread before, as Meta hands it over."""
+    """Earlier messages of a thread, as Meta sends them."""
 
     thread: str
     metadata: Any = None
@@ -108,7 +108,7 @@ class ErasedEvent(_Data):
 
 
 class PauseEvent(_Data):
-    """Nothing is answered by itself in this conversation for a while."""
+    """The responder is paused in this conversation."""
 
     reason: str = Field(description="`handover`, `responder` or `reply-limit`.")
     until: At
@@ -124,7 +124,7 @@ class StopEvent(_Data):
 
 
 class BatchEvent(_Data):
-    """A batch was paused, resumed, canceled or is done."""
+    """A batch was paused, resumed or canceled, or is done."""
 
     id: str
     state: str
@@ -150,7 +150,7 @@ class ConsoleEvent(_Data):
 
 
 class UnreadableEvent(_Data):
-    """Another version stored it in a form that this one does not know."""
+    """Stored by another version in a format that this one cannot read."""
 
 
 _WAMID: Final = "wamid.HBgMNDQ3NzAwOTAwMTIz"
@@ -218,11 +218,11 @@ EVENT_KINDS: Final[dict[str, tuple[type[_Data], dict[str, Any]]]] = {
     "console": (ConsoleEvent, {"key": "ana", "action": "reply"}),
     "unreadable": (UnreadableEvent, {}),
 }
-"""Each kind: what its `data` is, and an example."""
+"""The model of each kind's `data`, and an example."""
 
 
 def event_schemas() -> dict[str, Schema]:
-    """Return the components: `EventItem` as one of the kinds, and what the kinds' `data` are."""
+    """Return the components: `EventItem` as one of the kinds, and the kinds' `data`."""
     models = list(dict.fromkeys(model for model, _ in EVENT_KINDS.values()))
     _, generated = models_json_schema([(model, "serialization") for model in models], ref_template=REF)
     schemas: dict[str, Schema] = generated["$defs"]
@@ -233,7 +233,7 @@ def event_schemas() -> dict[str, Schema]:
         schemas[name] = _item(kind, model, example)
     schemas["EventItem"] = {
         "title": "EventItem",
-        "description": "One thing that happened, in the order in which it was stored; `kind` says what `data` is.",
+        "description": "One event; `kind` says what `data` holds.",
         "oneOf": [{"$ref": reference} for reference in variants.values()],
         "discriminator": {"propertyName": "kind", "mapping": variants},
     }
@@ -241,18 +241,18 @@ def event_schemas() -> dict[str, Schema]:
 
 
 def _item(kind: str, model: type[BaseModel], example: dict[str, Any]) -> Schema:
-    nobodys = kind in {"management", "erased", "batch", "push", "unreadable", "console"}
-    contact = None if nobodys else "447700900123"
+    has_no_customer = kind in {"management", "erased", "batch", "push", "unreadable", "console"}
+    contact = None if has_no_customer else "447700900123"
     return {
         "title": f"{kind.capitalize()}Item",
         "description": (model.__doc__ or "").strip(),
         "type": "object",
         "properties": {
-            "cursor": {"type": "string", "description": "Its place: give it as `after`."},
+            "cursor": {"type": "string", "description": "The event's position: give it as `after`."},
             "kind": {"const": kind},
             "time": {"type": "string", "format": "date-time", "description": "When it was stored."},
             "phone_number_id": {"type": ["string", "null"], "description": "Our number."},
-            "contact": {"type": ["string", "null"], "description": "An address that the customer has now."},
+            "contact": {"type": ["string", "null"], "description": "The customer's current address."},
             "data": {"$ref": REF.format(model=model.__name__)},
         },
         "required": ["cursor", "kind", "time", "phone_number_id", "contact", "data"],
@@ -261,7 +261,7 @@ def _item(kind: str, model: type[BaseModel], example: dict[str, Any]) -> Schema:
                 "cursor": "1795858200000-0",
                 "kind": kind,
                 "time": _AT,
-                "phone_number_id": None if nobodys else "100000000000001",
+                "phone_number_id": None if has_no_customer else "100000000000001",
                 "contact": contact,
                 "data": example,
             }

@@ -1,4 +1,4 @@
-"""For operators: `/healthz` (it is alive), `/readyz` (it can work), `/metrics`."""
+"""Routes for operators: `/healthz` (liveness), `/readyz` (readiness), `/metrics`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def health_blueprint(
     metrics_key: SecretStr | None,
     count_refused: Callable[[], None],
 ) -> Blueprint:
-    """Return the three routes for operators; `metrics_key` is what `/metrics` asks for, None: nothing."""
+    """Return the three routes for operators; `metrics_key` is the bearer token of `/metrics`, None: no token."""
     blueprint = Blueprint("health", __name__)
     registry = exposition.scrape_registry(lambda: observer.overview().samples())
 
@@ -37,13 +37,13 @@ def health_blueprint(
     @blueprint.get("/healthz")
     @allow("anyone")
     def alive() -> Response:
-        """Answer: the process is alive."""
+        """Answer that the process is alive."""
         return Response('{"status":"ok"}', content_type="application/json")
 
     @blueprint.get("/readyz")
     @allow("anyone")
     def ready() -> Response:
-        """Answer whether the store does. While a number is paused sends wait, so the service stays ready."""
+        """Answer whether the store is available. The service stays ready while a number is paused: its sends wait."""
         try:
             store.do("PING")
         except StoreUnavailableError:
@@ -65,7 +65,7 @@ def health_blueprint(
 
 
 class SharedPage:
-    """A page whose making costs more than a webhook: all who ask while one is made get the next one together."""
+    """A page that is expensive to render: requests that arrive during a rendering share the next one."""
 
     def __init__(self, render: Callable[[], tuple[bytes, str]]) -> None:
         self._render = render
@@ -74,7 +74,7 @@ class SharedPage:
         self._page: tuple[bytes, str] = b"", ""
 
     def read(self) -> tuple[bytes, str]:
-        """Return a page whose making began after this call."""
+        """Return a page whose rendering began after this call."""
         before = self._begun
         self.waiting += 1
         with self._lock:

@@ -1,7 +1,7 @@
-"""Limit how often somebody may call us: API keys by flask-limiter, refused calls by their address.
+"""Rate limits: of API keys by flask-limiter, of refused calls by address.
 
-The extension's hooks are put on the blueprint of the REST API alone: on the application they would cost every
-webhook, too. Refused calls are counted by hand after the refusal, so that nobody who may call is ever turned away.
+The extension's hooks are on the REST API's blueprint only: on the application they would slow down every webhook.
+Refused calls are counted after the refusal, so that no permitted call is ever limited by its address.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ from wa_service.web.problems import TOO_MANY_CALLS, ProblemError, store_unavaila
 
 REFUSED_RATE = "600/minute"
 GUESSED_KEYS_RATE = "60/minute"
-"""Of one address: whoever guesses API keys gets no further."""
+"""Calls with an unknown API key, from one address."""
 SIGN_IN_RATE = "10/minute"
-"""Failed sign-ins to the console, of one address."""
+"""Failed sign-ins to the console, from one address."""
 SESSION_RATE = "600/minute"
-"""Requests of one session of the console: some open pages that follow what happens, and somebody who clicks."""
-# flask-limiter takes a connection for each call that it counts, and a web process runs a thousand calls side by side.
-# They share these and wait for one, so that the store's own pool, which webhooks need, is left alone.
+"""Requests of one console session: several open live pages, and a person who clicks."""
+# flask-limiter takes a connection for each call that it counts, and a web process runs a thousand calls concurrently.
+# They share this pool and wait for a connection, so that the store's own pool stays free for webhooks.
 CONNECTIONS = 64
 CONNECTION_SECONDS = 1.5
-# Too many came at once, it is full, or another node of the cluster owns the slot by now.
+# The pool was exhausted, the server is full, or another node of the cluster owns the slot now.
 _SERVER_IS_THERE = (exceptions.MaxConnectionsError, exceptions.OutOfMemoryError, *REDIRECTS)
 
 
 class _BlueprintAsApp:
-    """A blueprint in the place of the application that flask-limiter hangs its hooks on."""
+    """Stands in for the application, so that flask-limiter adds its hooks to a blueprint."""
 
     def __init__(self, app: Flask, blueprint: Blueprint) -> None:
         self.config = app.config
@@ -48,7 +48,7 @@ class _BlueprintAsApp:
 
 
 class CallLimits:
-    """The limits on calls to us, counted in the store. Where that cannot be done, `StorageError` is raised."""
+    """The rate limits, counted in the store."""
 
     def __init__(self, store: Store, rate: str, refused_rate: str = REFUSED_RATE) -> None:
         self._store = store
@@ -70,7 +70,7 @@ class CallLimits:
         )
 
     def count_calls(self, app: Flask, blueprint: Blueprint) -> None:
-        """Count every call to the blueprint, and tell the caller how many are left."""
+        """Count every call to the blueprint, and add the RateLimit headers."""
         target: Any = _BlueprintAsApp(app, blueprint)
         blueprint.before_request(self._refuse_while_unavailable)
         self._limiter.init_app(target)
@@ -78,7 +78,7 @@ class CallLimits:
         blueprint.register_error_handler(StorageError, self._refuse_uncounted)
 
     def count_refused(self) -> None:
-        """Count a refused webhook for its address.
+        """Count a refused webhook against its address.
 
         Raises:
             ProblemError: there were too many from this address.
@@ -86,7 +86,7 @@ class CallLimits:
         self._count_refusal(self._refused_rate, "refused")
 
     def count_guess(self) -> None:
-        """Count a call without a known key for its address.
+        """Count a call without a known key against its address.
 
         Raises:
             ProblemError: there were too many from this address.
@@ -94,7 +94,7 @@ class CallLimits:
         self._count_refusal(self._guessed_rate, "guessed")
 
     def count_sign_in(self) -> None:
-        """Count a failed sign-in for its address, more strictly than a call: a person types.
+        """Count a failed sign-in against its address; the limit is lower than for calls, since a person types.
 
         Raises:
             ProblemError: there were too many from this address.
@@ -102,12 +102,12 @@ class CallLimits:
         self._count_refusal(self._sign_in_rate, "sign_in")
 
     def count_session(self, session_id: str) -> None:
-        """Count a request of somebody who is signed in to the console.
+        """Count a request of a console session.
 
         Raises:
             ProblemError: there were too many in this session.
         """
-        self._count(self._session_rate, "session", session_id, "Too many requests of this session.")
+        self._count(self._session_rate, "session", session_id, "Too many requests in this session.")
 
     def _count_refusal(self, rate: RateLimitItem, what: str) -> None:
         self._count(rate, what, request.remote_addr or "local", "Too many refused calls.")
@@ -133,10 +133,9 @@ class CallLimits:
         return store_unavailable().response()
 
     def note_failure(self, error: StorageError) -> None:
-        """Mark the store as unavailable, unless too many calls came at once.
+        """Mark the store as unavailable, unless the error comes from too many concurrent calls.
 
-        That says nothing of the store, and neither does an answer that a crowd kept us from reading in time while
-        others came.
+        A timeout does not count either while other answers arrive: this process may have been too busy to read it.
         """
         cause, availability = error.storage_error, self._store.availability
         late = isinstance(cause, exceptions.TimeoutError) and availability.answered_within(SOCKET_SECONDS)

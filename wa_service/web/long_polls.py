@@ -1,4 +1,4 @@
-"""Bound the long polls that are open at the same time: each holds one of the process's connections."""
+"""Limit concurrent long polls: each holds one of the process's connections."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class LongPolls:
 
     @contextmanager
     def hold(self, key_name: str) -> Iterator[None]:
-        """Hold a place while a poll waits.
+        """Count a poll as open while it waits.
 
         Raises:
             ProblemError: the key, or the process, has too many open.
         """
         if self._open[key_name] >= MOST_OF_A_KEY or self._open.total() >= MOST_OF_A_PROCESS:
-            sentence = f"At most {MOST_OF_A_KEY} long polls of a key may be open."
+            sentence = f"An API key may have at most {MOST_OF_A_KEY} open long polls."
             raise ProblemError(TOO_MANY_CALLS, sentence, retry_after=1.0)
         self._open[key_name] += 1
         try:

@@ -1,4 +1,4 @@
-"""Refuse foreign host names where web listens on loopback: a web site's own name may be made to lead there."""
+"""Refuse foreign host names when web listens on loopback, against DNS rebinding."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from flask import Blueprint, request
 from wa_service.web.problems import FORBIDDEN, ProblemError
 
 _SENTENCE: Final = (
-    "Web listens on loopback alone: call it as 127.0.0.1 or localhost, or name the proxy in WA_TRUSTED_PROXIES."
+    "Web listens on loopback only: call it as 127.0.0.1 or localhost, or name the proxy in WA_TRUSTED_PROXIES."
 )
 
 
 def is_own_name(host: str) -> bool:
-    """Whether a host, with a port or without, is this machine's own."""
+    """Whether a host, with or without a port, is a loopback name."""
     name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
     name = name.strip("[]").lower()
     if name == "localhost" or name.endswith(".localhost"):
@@ -28,9 +28,9 @@ def is_own_name(host: str) -> bool:
 
 
 def refuse_foreign_hosts(blueprints: Sequence[Blueprint], bind: str, trusted_proxies: Sequence[str]) -> None:
-    """Refuse calls under another name than loopback's, where `bind` is there and no proxy passes calls on.
+    """Refuse calls with a Host other than loopback's, if `bind` is loopback and no proxy forwards calls.
 
-    The webhook is left out: a tunnel may lead to it, and its signature says who calls.
+    The webhook is not among the blueprints: a tunnel may lead to it, and its signature authenticates the caller.
     """
     if trusted_proxies or not is_own_name(bind):
         return

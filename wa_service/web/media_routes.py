@@ -1,4 +1,4 @@
-"""`/v1/media`: pass files on to Meta and from Meta in pieces, never whole in memory (reference 4)."""
+"""`/v1/media`: stream files to and from Meta, never whole in memory (reference 4)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from wa_service.whatsapp.client import WhatsAppMetaClient
 from wa_service.whatsapp.errors import WhatsAppError
 from wa_service.whatsapp.media.download import LARGEST, MEDIA_TYPES, MediaStream, base_type
 
-# What a form needs around the largest file.
+# The form's overhead around the largest file.
 _FORM_BYTES: Final = 64 * 1024
 _UNKNOWN_TYPES: Final = frozenset({"", "application/octet-stream"})
 
@@ -34,7 +34,7 @@ class MediaPath(CachedSchemaModel):
 
 
 class UploadedMedia(ResponseBody):
-    """Meta's id of an uploaded file: it lives 30 days."""
+    """Meta's id of an uploaded file, valid for 30 days."""
 
     id: str
 
@@ -45,7 +45,7 @@ def add_media_routes(api: APIBlueprint, clients: SenderClients) -> None:
     @api.post("/media", **operation(200, UploadedMedia, body="UploadForm"))
     @allow("send")
     def upload_media(query: NumberQuery) -> Response:
-        """Upload a file of up to 100 MB; its id lives 30 days."""
+        """Upload a file of up to 100 MB; its id is valid for 30 days."""
         return UploadedMedia(id=_upload(clients.find(query.from_))).respond()
 
     @api.get("/media/<id>", **operation(200, None))
@@ -87,13 +87,13 @@ def _download(client: WhatsAppMetaClient, media_id: str) -> Response:
 def media_response(
     open_stream: Callable[[], MediaStream], shown: Collection[str] = (), wanted: Range | None = None
 ) -> Response:
-    """Pass a file on while it comes. A browser saves it, or shows it where its type is one of `shown`.
+    """Stream a file from Meta. A browser saves it, or shows it if its type is one of `shown`.
 
-    It never runs it, for customers sent it: its type is taken at its word, and it stands in a sandbox. `wanted` is the
-    part of it that was asked for: a browser tells the length of a voice note, and can wind, only with parts.
+    Customers sent it, so a browser must not run it: sniffing is off, and it is sandboxed. `wanted` is the requested
+    range: browsers need ranges to show a voice note's length and to seek in it.
 
     Raises:
-        WhatsAppError: Meta does not have it, or could not be asked.
+        WhatsAppError: Meta does not have it, or cannot be reached.
     """
     try:
         stream = open_stream()
@@ -117,7 +117,7 @@ def media_response(
     elif stream.size is not None:
         headers["Content-Length"] = str(stream.size)
     pieces = _counted(chunks)
-    # Waited for before the answer begins: what goes wrong until then is a problem, not half an answer.
+    # Read the first piece before the response begins, so that an early failure is a problem and not half a response.
     first = next(pieces, b"")
     response = Response(chain((first,), pieces), status, headers, content_type=_header_safe(stream.mime_type))
     response.call_on_close(stream.close)
@@ -125,7 +125,7 @@ def media_response(
 
 
 def part_of(chunks: Iterator[bytes], start: int, stop: int) -> Iterator[bytes]:
-    """Yield the bytes from `start` to before `stop`. What comes after them is not asked for, and so not compared."""
+    """Yield the bytes from `start` up to `stop`, exclusive. The rest is not read, so its hash is not checked."""
     at = 0
     for chunk in chunks:
         if piece := chunk[max(0, start - at) : max(0, stop - at)]:
@@ -145,5 +145,5 @@ def _counted(chunks: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _header_safe(mime_type: str) -> str:
-    """Return Meta's type, unless it could not stand in a header."""
+    """Return Meta's type if it is valid in a header."""
     return mime_type if mime_type.isascii() and mime_type.isprintable() else "application/octet-stream"

@@ -1,4 +1,4 @@
-"""`/v1/messages`: send a message, look one up, list them, mark a customer's as read."""
+"""`/v1/messages`: send, look up, list and cancel messages, and mark a customer's message as read."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ REPLAYED: Final = {"Idempotency-Replayed": "true"}
 _IDEMPOTENCY_KEY: Final = re.compile(r"[!-~]{1,255}")
 _CURSOR: Final = re.compile(r"([0-9]{1,15}-[0-9a-f]{32}f?)?")
 
-_SINCE_IN_BATCH: Final = "The items of a batch were asked for at one time: leave this out, or leave out batch."
+_SINCE_IN_BATCH: Final = "The items of a batch have the same time: leave out `since` or `batch`."
 
 MessageStatus = Literal[
     "scheduled",
@@ -57,26 +57,26 @@ class MessagePath(CachedSchemaModel):
 class MessageQuery(CachedSchemaModel):
     """Which messages."""
 
-    status: MessageStatus | None = Field(default=None, description="Their status now.")
+    status: MessageStatus | None = Field(default=None, description="Their current status.")
     to: str | None = Field(default=None, max_length=256, description="The customer's address.")
     tag: str | None = Field(default=None, max_length=LONGEST_TAG, description="The `tag` they were sent with.")
     batch: str | None = Field(default=None, max_length=64, description="The batch they belong to; not with `since`.")
     since: str = Field(
         default="",
         pattern=r"^([0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9:.]{5,12}(Z|[+-][0-9]{2}:[0-9]{2}))?|[0-9]{1,10})?$",
-        description="Asked for at this time or later: RFC 3339, or Unix seconds.",
+        description="Created at this time or later: RFC 3339, or Unix seconds.",
     )
     after: str = Field(
         default="",
         max_length=80,
         json_schema_extra={"pattern": f"^{_CURSOR.pattern}$"},
-        description="The `next` of an earlier answer.",
+        description="The `next` of the page before.",
     )
-    limit: int = Field(default=100, ge=1, le=1000, description="At most so many.")
+    limit: int = Field(default=100, ge=1, le=1000, description="Maximum number of items.")
 
 
 class WamidPath(CachedSchemaModel):
-    """Which message of a customer's."""
+    """Which message of a customer."""
 
     wamid: str = Field(pattern=r"^wamid\.[A-Za-z0-9+/=_-]{1,512}$", description="Meta's id of a customer's message.")
 
@@ -86,7 +86,7 @@ class ReadMark(CachedSchemaModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    typing: StrictBool = Field(default=False, description="Show that an answer is coming, for up to 25 s.")
+    typing: StrictBool = Field(default=False, description="Show the typing indicator, for up to 25 s.")
     from_: SenderNumber = None
 
 
@@ -98,8 +98,8 @@ class StatusChange(ResponseBody):
 
 
 class HoldStatus(ResponseBody):
-    """Why a message is held. `template_paused`: Meta paused its template, and we send it when that is back.
-    `held_for_quality_assessment`, `paused`: Meta took it, and looks first how others like it are received.
+    """Why a message is held. `template_paused`: Meta paused its template; it is sent once the template is active again.
+    `held_for_quality_assessment`, `paused`: Meta accepted it, and assesses first how similar messages are received.
     """
 
     reason: str
@@ -123,7 +123,7 @@ class MessageError(ResponseBody):
 
 
 class ParticipantStatus(ResponseBody):
-    """What became of a message for one participant of the group; `code` is Meta's, where it failed."""
+    """A message's status for one participant of a group; `code` is Meta's, if it failed."""
 
     participant: str
     status: str
@@ -132,11 +132,11 @@ class ParticipantStatus(ResponseBody):
 
 
 class MessageRecord(ResponseBody):
-    """A message that was to be sent, and what became of it.
+    """A message and its status.
 
-    `id` is ours, `wamid` Meta's (null until Meta accepted it). `replaced_by` is the id of the template that went
-    out in its place, `instead_of` the id of the message that a template replaces. In a group `participants` are those
-    whom Meta told of; the message is `failed` only where it failed for all of them.
+    `id` is ours, `wamid` Meta's (null until Meta accepted it). `replaced_by` is the id of the template that was sent
+    in its place, `instead_of` the id of the message that a template replaces. In a group `participants` are those
+    that Meta reported on; the message is `failed` only if it failed for all of them.
     """
 
     id: str
@@ -150,12 +150,12 @@ class MessageRecord(ResponseBody):
     pricing: dict[str, Any] | None
     biz_opaque_callback_data: str | None
     tag: str | None
-    send_at: Annotated[Moment | None, Field(description="When it may leave, where that was asked for.")]
-    held: Annotated[HoldStatus | None, Field(description="Where it is held: why, since when, and until when.")]
+    send_at: Annotated[Moment | None, Field(description="The requested time of sending, if any.")]
+    held: Annotated[HoldStatus | None, Field(description="If it is held: why, since when, and until when.")]
     batch: str | None
     batch_index: int | None
     road: Annotated[
-        Literal["messages", "marketing"], Field(description="Which of Meta's endpoints took it; see WA_MARKETING_ROAD.")
+        Literal["messages", "marketing"], Field(description="Which of Meta's endpoints it uses; see WA_MARKETING_ROAD.")
     ]
     expires: Moment
     instead_of: str | None
@@ -190,14 +190,14 @@ class MessageRecord(ResponseBody):
 
 
 class MessagePage(ResponseBody):
-    """Messages, newest first; give `next` as `after` to go on; null at the end. A page may be shorter than `limit`."""
+    """Messages, newest first. `next` is the next page's `after`; null on the last. A page may be below `limit`."""
 
     items: list[MessageRecord]
     next: str | None
 
 
 class Queued(ResponseBody):
-    """A message that is queued; the address in `Location` tells what becomes of it."""
+    """A queued message; `Location` names the route that shows its status."""
 
     id: str
     status: MessageStatus
@@ -205,7 +205,7 @@ class Queued(ResponseBody):
 
 @dataclass(frozen=True, slots=True)
 class MessageRoutes:
-    """`send_wait`: seconds for which an answer waits for Meta's; `numbers` are our phone number ids."""
+    """`send_wait`: seconds that a response waits for Meta's; `numbers` are our phone number ids."""
 
     send: SendService
     records: Records
@@ -225,8 +225,8 @@ class MessageRoutes:
         def send_message() -> Response:
             """Send a message.
 
-            Meta's own message object, and fields of ours beside it. The answer waits a moment for Meta's; that to a
-            message with a `send_at` to come does not. Meta's read mark (`"status": "read"`) is done at once.
+            Takes Meta's own message object, and fields of ours beside it. The response waits a moment for Meta's,
+            unless `send_at` is in the future. Meta's read mark (`"status": "read"`) is sent at once.
             """
             priority = Priority.BULK if _prefers_async() else Priority.SINGLE
             key = idempotency_key()
@@ -242,9 +242,9 @@ class MessageRoutes:
         @api.get("/messages", **operation(200, MessagePage))
         @allow("read")
         def list_messages(query: MessageQuery) -> Response:
-            """List the messages that were to be sent, newest first."""
+            """List messages, newest first."""
             if not _CURSOR.fullmatch(query.after):
-                raise ProblemError(INVALID, fields=[("after", "Give `next` of an earlier answer.")])
+                raise ProblemError(INVALID, fields=[("after", "Give the `next` of an earlier page.")])
             if query.batch and query.since:
                 raise ProblemError(INVALID, fields=[("since", _SINCE_IN_BATCH)])
             wanted = RecordFilter(query.status, _digits(query.to), query.tag, _milliseconds(query.since), query.batch)
@@ -254,7 +254,7 @@ class MessageRoutes:
         @api.get("/messages/<message_id:id>", **operation(200, MessageRecord))
         @allow("read")
         def show_message(path: MessagePath) -> Response:
-            """Return what became of a message."""
+            """Return a message and its status."""
             record = self.records.find(path.id, self.numbers)
             if record is None:
                 raise ProblemError(NOT_FOUND, "No message of this service has this id.")
@@ -263,7 +263,7 @@ class MessageRoutes:
         @api.delete("/messages/<message_id:id>", **operation(200, MessageRecord))
         @allow("send")
         def cancel_message(path: MessagePath) -> Response:
-            """Cancel a message that is scheduled or queued; asked twice, the answer is the same."""
+            """Cancel a message that is scheduled or queued. Safe to repeat."""
             record = self.send.cancel(path.id)
             if record is None:
                 raise ProblemError(NOT_FOUND, "No message of this service has this id.")
@@ -274,7 +274,7 @@ class MessageRoutes:
         def mark_read(path: WamidPath) -> Response:
             """Mark a customer's message, and all before it, as read.
 
-            It counts as a message of the number's throughput, so it may have to wait.
+            It counts towards the number's throughput, so it may be refused for a moment.
             """
             mark = _read_mark()
             return self._mark_read(path.wamid, typing=mark.typing, number=mark.from_)
@@ -288,9 +288,9 @@ class MessageRoutes:
 
 
 def _answer(submitted: Submitted, priority: Priority) -> Response:
-    """Answer 200 where Meta accepted the message, its problem where it failed, else 202.
+    """Answer 200 if Meta accepted the message, its problem if it failed, else 202.
 
-    Of a bulk message 202 in any case: a worker may have been quicker than we are.
+    A bulk message is always answered 202, even if a worker has sent it already.
     """
     headers = dict(REPLAYED) if submitted.is_replay else {}
     if priority is Priority.BULK:
@@ -311,7 +311,7 @@ def _answer(submitted: Submitted, priority: Priority) -> Response:
 
 
 def _digits(address: str | None) -> str | None:
-    """Return a number as records have it; any other address as it is."""
+    """Return a phone number as records store it, any other address unchanged."""
     try:
         return None if address is None else normalise_number(address)
     except ValueError:
@@ -338,7 +338,7 @@ def _prefers_async() -> bool:
 
 
 def idempotency_key() -> IdempotencyKey | None:
-    """Return the header's value (quotes of a structured field are taken off), None where there is none."""
+    """Return the header's value without the quotes of a structured field; None without a header."""
     given = request.headers.get("Idempotency-Key")
     if given is None:
         return None
@@ -365,14 +365,14 @@ def _held(hold: Hold | None) -> HoldStatus | None:
 
 
 def _read_mark_of(body: Mapping[str, Any]) -> tuple[str, bool, str | None]:
-    """The message, whether typing is shown, and the number of Meta's own read mark."""
+    """Return the message, whether typing is shown, and the number from Meta's own read mark."""
     number = body.get("from")
     try:
         mark = MarkAsRead.model_validate({name: value for name, value in body.items() if name != "from"})
     except ValidationError as error:
         raise ProblemError(INVALID, "The body is not valid.", fields=problems(error)) from None
     if number is not None and not isinstance(number, str):
-        raise ProblemError(INVALID, fields=[("from", "This must be a text.")])
+        raise ProblemError(INVALID, fields=[("from", "This must be a string.")])
     return mark.message_id, mark.typing_indicator is not None, number
 
 

@@ -1,6 +1,6 @@
-"""The JSON Schema of `POST /v1/messages`, from the models that check it and the rules they add in code.
+"""The JSON Schema of `POST /v1/messages`, from the models that validate it and the rules they add in code.
 
-What JSON Schema cannot say (ids that differ within a message, a template's definition) is left to the check.
+It leaves out what JSON Schema cannot express (ids that differ within a message, a template's definition).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from wa_service.service.send_request import DIRECT_CATEGORIES, LONGEST_TAG, SEND
 from wa_service.whatsapp.outbound.messages import TYPES
 
 REF: Final = "#/components/schemas/{model}"
-# Two of the forms that are read; which other spelling has one meaning no pattern tells.
+# Two of the accepted formats; no pattern describes which other spellings are unambiguous.
 NUMBER: Final = r"^(\+?[1-9][0-9]{6,14}|\+1 \([2-9][0-9]{2}\) [0-9]{3}-[0-9]{4})$"
 USER_ID: Final = r"^[A-Z]{2}\.(ENT\.)?[A-Za-z0-9]{1,128}$"
 GROUP_ID: Final = r"^[!-~]{1,256}$"
@@ -24,7 +24,7 @@ Schema = dict[str, Any]
 
 
 def message_schemas(numbers: Sequence[str], longest_ttl: int) -> dict[str, Schema]:
-    """The components, `SendMessage` among them. `numbers` are ours; `longest_ttl` in seconds."""
+    """Return the components, `SendMessage` among them. `numbers` are ours; `longest_ttl` in seconds."""
     _, generated = models_json_schema([(model, "validation") for model in TYPES.values()], ref_template=REF)
     schemas: dict[str, Schema] = generated["$defs"]
     for name in ("MediaObject", "CaptionedMedia", "DocumentMedia", "AudioMedia"):
@@ -74,7 +74,7 @@ def _read_mark(numbers: Sequence[str]) -> Schema:
 
 
 def _take_envelope_out(schema: Schema, type_: str) -> None:
-    """What all types share stands in `Envelope` and `Recipient`; without `type` the one known content names it."""
+    """Remove what `Envelope` and `Recipient` describe; without `type` the one known content field implies it."""
     for name in ("messaging_product", "recipient_type", "to", "recipient", "biz_opaque_callback_data"):
         del schema["properties"][name]
     schema["properties"]["type"] = _or_null({"const": type_})
@@ -94,7 +94,7 @@ def _envelope(numbers: Sequence[str], longest_ttl: int) -> Schema:
             "biz_opaque_callback_data": _or_null({"type": "string", "maxLength": 512}),
             "from": {
                 **({"enum": [*numbers, None]} if numbers else {"type": ["string", "null"]}),
-                "description": "Our phone number id; the first one where left out.",
+                "description": "Our phone number id; default: the first one.",
             },
             "ttl": _or_null(
                 {
@@ -110,7 +110,7 @@ def _envelope(numbers: Sequence[str], longest_ttl: int) -> Schema:
                     {"type": "number", "minimum": 0, "description": "Unix seconds."},
                     {"type": "null"},
                 ],
-                "description": "When the message may leave, some weeks ahead at most; its `ttl` counts from then on.",
+                "description": "When to send the message, a few weeks ahead at most; its `ttl` counts from then on.",
             },
             "take": {
                 "type": "boolean",
@@ -118,18 +118,18 @@ def _envelope(numbers: Sequence[str], longest_ttl: int) -> Schema:
             },
             "despite_stop": {
                 "type": "boolean",
-                "description": "Send marketing to who wants none, too: for keys with the role `admin`.",
+                "description": "Send marketing despite the customer's STOP; requires the role `admin`.",
             },
             "category": {
                 "enum": [*DIRECT_CATEGORIES, None],
-                "description": "Meta's Direct Send: Meta makes the template, and the message opens a customer as one "
-                "does. For a text, a picture, film or document, or an interactive message to one customer.",
+                "description": "Meta's Direct Send: Meta creates the template, and the message needs no service "
+                "window. For a text, an image, video or document, or an interactive message to one customer.",
             },
             "tag": _or_null(
                 {"type": "string", "minLength": 1, "maxLength": LONGEST_TAG, "description": "Your label, for lists."}
             ),
             "fallback_template": _or_null(
-                {**template, "description": "Sent in its place where the service window turns out to be closed."}
+                {**template, "description": "Sent instead if the service window turns out to be closed."}
             ),
         },
     }
@@ -139,7 +139,7 @@ def _recipient() -> Schema:
     number = {
         "type": "string",
         "pattern": NUMBER,
-        "description": "A phone number, country code first, as people write it.",
+        "description": "A phone number in any usual spelling, with its country code.",
     }
     user = {"type": "string", "pattern": USER_ID, "description": "A business-scoped user id."}
     one = {"recipient_type": {"const": "individual"}}
@@ -170,7 +170,7 @@ def _other() -> Schema:
 
 
 def _short_template() -> Schema:
-    """The short form: plain values, put into the template's variables."""
+    """Return the schema of a template's short form: plain values for its variables."""
     value = {"type": "string", "maxLength": 2000, "pattern": _ONE_LINE}
     return {
         "title": "ShortTemplate",
@@ -180,7 +180,7 @@ def _short_template() -> Schema:
             "language": {"type": "string", "minLength": 2, "maxLength": 20},
             "header": {**value, "description": 'A text, or an object such as {"image": {"id": "…"}}.'},
             "body": {"type": "array", "items": value, "description": "The values of {{1}}, {{2}} …"},
-            "buttons": {"type": "array", "items": _or_null(value), "description": "One a button, null for none."},
+            "buttons": {"type": "array", "items": _or_null(value), "description": "One per button, null for none."},
         },
         "required": ["name", "language"],
     }

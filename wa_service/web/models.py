@@ -1,4 +1,4 @@
-"""What the REST API's answers share: the models that write the JSON also write the OpenAPI description."""
+"""Models that the REST API's responses share; they also generate the OpenAPI description."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from wa_service.web.cached_schema import CachedSchemaModel
 
 
 def _iso(milliseconds: int) -> str:
-    """Return milliseconds since 1970 as RFC 3339; beyond the year 9999 its last moment."""
+    """Return milliseconds since 1970 as RFC 3339, at most the last moment of the year 9999."""
     moment = min(max(milliseconds, 0), 253_402_300_799_999)
     return datetime.fromtimestamp(moment / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
@@ -26,12 +26,12 @@ Moment = Annotated[
 
 
 class ResponseBody(CachedSchemaModel):
-    """The body of an answer."""
+    """The body of a response."""
 
     model_config = ConfigDict(frozen=True)
 
     def respond(self, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-        """Return the answer with this body."""
+        """Return the response with this body."""
         return Response(self.model_dump_json(by_alias=True), status, headers, content_type="application/json")
 
 
@@ -49,7 +49,7 @@ class FieldProblem(BaseModel):
 
 
 class ProblemBody(BaseModel):
-    """RFC 9457. Where Meta refused, `code`, `details` and `fbtrace_id` are Meta's own words."""
+    """RFC 9457. If Meta refused, `code`, `details` and `fbtrace_id` are Meta's own."""
 
     model_config = ConfigDict(extra="allow", title="Problem")
 
@@ -67,12 +67,12 @@ class ProblemBody(BaseModel):
 
 
 class Stopped(ResponseBody):
-    """Since when a customer wants no marketing, and by what: `words`, `meta`, `131050`, `api` or `import`."""
+    """Since when a customer wants no marketing, and the source: `words`, `meta`, `131050`, `api` or `import`."""
 
     marketing: Moment
     by: str
 
     @classmethod
     def of(cls, state: StopState | None) -> Stopped | None:
-        """Return the state as a caller sees it, None where marketing is welcome."""
+        """Return the state as a caller sees it, None without a STOP."""
         return cls(marketing=state.marketing, by=state.by) if state else None

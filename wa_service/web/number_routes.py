@@ -1,4 +1,4 @@
-"""`/v1/numbers`: what is asked of Meta for a number of ours."""
+"""`/v1/numbers`: requests to Meta about one of our numbers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class NumberPath(CachedSchemaModel):
 
 
 class SyncRequest(CachedSchemaModel):
-    """What Meta is to send again."""
+    """What Meta sends again."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -35,7 +35,7 @@ class SyncRequest(CachedSchemaModel):
 
 
 class SyncBegun(ResponseBody):
-    """What is asked for comes by webhook: events of kind `management` and `history`."""
+    """The data arrives by webhook, as events of kind `management` and `history`."""
 
     request_id: str | None
 
@@ -48,7 +48,7 @@ def add_number_routes(api: APIBlueprint, clients: SenderClients) -> None:
     def sync_number(path: NumberPath) -> Response:
         """Ask Meta for the address book or the chats of the WhatsApp Business app.
 
-        Once each, within 24 hours after the number was onboarded from the app.
+        Meta allows each once, within 24 hours after the number was onboarded from the app.
         """
         client = clients.by_number.get(path.id)
         if client is None:

@@ -1,4 +1,4 @@
-"""The API's description, OpenAPI 3.1: routes and answers by flask-openapi3, what all of them share added here."""
+"""The API's description, OpenAPI 3.1: flask-openapi3 generates routes and responses, this adds what they share."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from wa_service.web.models import ProblemBody
 from wa_service.whatsapp.media.download import MEDIA_TYPES
 
 DESCRIPTION: Final = (
-    "Sends WhatsApp messages and tells what customers wrote. Calls carry `Authorization: Bearer <key>`. Errors are "
+    "Send WhatsApp messages and read what customers wrote. Calls carry `Authorization: Bearer <key>`. Errors are "
     "`application/problem+json` (RFC 9457); [their types](/docs/problems)."
 )
 _RATE_HEADERS: Final = {
@@ -41,7 +41,7 @@ _BODIES: Final[dict[str, dict[str, Any]]] = {
                     "file": {"type": "string", "format": "binary", "minLength": 1},
                     "type": {
                         "type": "string",
-                        "description": "Its MIME type, where neither its bytes nor the file's own part say it.",
+                        "description": "Its MIME type, if neither its bytes nor the file's part tell it.",
                     },
                 },
                 "required": ["file"],
@@ -56,14 +56,14 @@ _SEND_HEADERS: Final = [
         "in": "header",
         "required": False,
         "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
-        "description": "A repeat with the same key sends nothing and is answered with what became of the first.",
+        "description": "A retry with the same key sends nothing and returns the first request's message.",
     },
     {
         "name": "Prefer",
         "in": "header",
         "required": False,
         "schema": {"type": "string"},
-        "description": "`respond-async`: answer 202 at once, send after the others.",
+        "description": "`respond-async`: answer 202 at once, send with the lowest priority.",
     },
 ]
 
@@ -77,13 +77,13 @@ def operation(
     body: str | type[BaseModel] | None = None,
     sends: bool = False,
 ) -> dict[str, Any]:
-    """Return a route's answers, and its body, for flask-openapi3's decorators.
+    """Return a route's responses and body for flask-openapi3's decorators.
 
     Args:
         status: of success.
-        model: what success answers with; None: a file, or nothing.
-        also_200: another model with which success may answer.
-        also_202: the model with which it may also answer 202, beside `model`.
+        model: the body of success; None: a file, or nothing.
+        also_200: another possible body of success.
+        also_202: the body of a 202, in addition to `model`.
         body: a name of `_BODIES`, or a model; a model without required fields may be left out.
         sends: whether it takes the headers of a send.
     """
@@ -115,7 +115,7 @@ def _either(description: str, model: type[BaseModel], other: type[BaseModel]) ->
 
 
 def refuse_unknown_parameters(api: Blueprint) -> None:
-    """Refuse a query parameter that a route does not describe: a misspelt filter would be no filter."""
+    """Refuse query parameters that a route does not describe: a misspelt filter would be ignored."""
 
     @cache
     def described() -> dict[str, set[str]]:
@@ -141,7 +141,7 @@ def refuse_unknown_parameters(api: Blueprint) -> None:
 
 
 def build(app: OpenAPI, numbers: Sequence[str], longest_ttl: int) -> dict[str, Any]:
-    """The whole document; `numbers` are the phone number ids to name, `longest_ttl` in seconds."""
+    """Return the whole document; `numbers` are the phone number ids to name, `longest_ttl` in seconds."""
     document: dict[str, Any] = deepcopy(app.api_doc)
     components = document["components"]
     schemas: dict[str, Any] = components["schemas"]
@@ -168,7 +168,7 @@ def build(app: OpenAPI, numbers: Sequence[str], longest_ttl: int) -> dict[str, A
 
 
 def _name_numbers(operation: dict[str, Any], numbers: Sequence[str]) -> None:
-    """Where one of our numbers is to be named, these are they; a `from` with a form of its own is a day."""
+    """List our numbers wherever `from` takes one; a `from` with a pattern is a day."""
     for parameter in operation.get("parameters", ()):
         if parameter["name"] == "from" and "pattern" not in parameter["schema"]:
             parameter["schema"] = {"type": "string", "enum": list(numbers)}
@@ -178,7 +178,7 @@ def _name_numbers(operation: dict[str, Any], numbers: Sequence[str]) -> None:
 
 
 def _complete(operation: dict[str, Any], view: Callable[..., object], tag: str) -> None:
-    """What every operation has: its resource as tag, its key, the role it needs, and how it says no."""
+    """Add what every operation has: its resource as tag, its key, the role it requires, and its errors."""
     role = caller_of(view)
     operation["security"] = [{"key": []}]
     operation["x-role"] = role
@@ -191,7 +191,7 @@ def _complete(operation: dict[str, Any], view: Callable[..., object], tag: str) 
     problem = {problems.MIME: {"schema": {"$ref": REF.format(model="Problem")}}}
     if "202" in operation["responses"]:
         operation["responses"]["202"]["headers"]["Location"] = {
-            "description": "Where to look for what becomes of it.",
+            "description": "The route that shows its status.",
             "schema": {"type": "string"},
         }
     for status, text in _REFUSALS.items():
@@ -202,13 +202,13 @@ _REFUSALS: Final = {
     "400": "The request is not valid; `errors` names the fields.",
     "401": "The key is missing or unknown.",
     "403": "The key lacks the role.",
-    "404": "There is no such thing.",
-    "409": "It cannot be done now.",
+    "404": "Not found.",
+    "409": "The resource's state does not allow this.",
     "413": "The body is too large.",
-    "415": "The body has a type that is not taken here.",
-    "422": "Meta refuses it, or the Idempotency-Key came with another body.",
+    "415": "The body's content type is not supported.",
+    "422": "Meta refused it, or the Idempotency-Key was used with another body.",
     "429": "Too many calls, or one of Meta's limits; `Retry-After` says when.",
     "502": "Meta failed, or does not accept this service's account.",
     "503": "The store or Meta cannot be reached.",
-    "504": "Meta's answer did not come.",
+    "504": "Meta's answer did not arrive.",
 }

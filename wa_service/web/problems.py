@@ -1,7 +1,7 @@
-"""Answer every error as `application/problem+json` (RFC 9457): one table of kinds, one place that maps to them.
+"""Answer every error as `application/problem+json` (RFC 9457): the kinds of problems, and the mapping to them.
 
-`META_ERRORS` says how each class of Meta's errors is answered (its subclasses like it, unless they have a row of
-their own), with Meta's own words beside it: `code`, `details`, `fbtrace_id`, `retryable`.
+`META_ERRORS` maps each class of Meta's errors, and its subclasses without a row of their own, to a kind. Meta's own
+`code`, `details`, `fbtrace_id` and `retryable` are added.
 """
 
 from __future__ import annotations
@@ -176,10 +176,10 @@ _OF_REASON: Final[Mapping[str, ProblemKind]] = {
 
 
 class ProblemError(Exception):
-    """A view refuses a request; the caller gets this problem.
+    """Raised by a view to refuse a request; the caller gets this problem.
 
-    `fields`: (path, sentence) of what is wrong with the request. `retry_after` in seconds. `members` are further
-    members of the problem, `headers` of the answer.
+    `fields`: (path, sentence) for each invalid field. `retry_after` in seconds. `members` are further members of the
+    problem, `headers` those of the response.
     """
 
     def __init__(
@@ -201,7 +201,7 @@ class ProblemError(Exception):
         self.members = members
 
     def response(self) -> Response:
-        """Return the answer."""
+        """Return the response."""
         kind = self.kind
         body: dict[str, Any] = {
             "type": kind.type,
@@ -231,7 +231,7 @@ def kind_of(error: type[WhatsAppError]) -> ProblemKind:
 
 
 def of_meta(error: WhatsAppError, **members: Any) -> ProblemError:
-    """Return Meta's refusal, or its silence, as a problem."""
+    """Return an error of a call to Meta as a problem."""
     return ProblemError(
         kind_of(type(error)),
         error.advice,
@@ -266,7 +266,7 @@ def of_failure(failure: Mapping[str, Any], **members: Any) -> ProblemError:
 
 
 def of_refusal(error: RefusedError) -> ProblemError:
-    """Return the problem for what the service refuses."""
+    """Return a refusal by the service as a problem."""
     match error:
         case TemplateMismatchError():
             return ProblemError(TEMPLATE_MISFIT, str(error), fields=error.fields)
@@ -298,7 +298,7 @@ def of_refusal(error: RefusedError) -> ProblemError:
 
 
 def of_status(status: int, title: str, headers: Mapping[str, str] | None = None) -> ProblemError:
-    """Return the problem for what a framework or the server refuses by an HTTP status."""
+    """Return the problem for an HTTP status with which the framework or the server refuses a request."""
     return ProblemError(_OF_STATUS.get(status) or ProblemKind(status, "http", title), headers=headers)
 
 

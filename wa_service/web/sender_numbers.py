@@ -1,4 +1,4 @@
-"""Which of our numbers a call is for: the parameter `from`, and the client for that number."""
+"""The parameter `from`, which names one of our numbers, and the client for that number."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from wa_service.web.problems import INVALID, ProblemError
 from wa_service.whatsapp.client import WhatsAppMetaClient
 
 SenderNumber = Annotated[
-    str | None, Field(alias="from", max_length=64, description="Our phone number id; the first one where left out.")
+    str | None, Field(alias="from", max_length=64, description="Our phone number id; default: the first one.")
 ]
 
 
 class NumberQuery(CachedSchemaModel):
-    """Through which of our numbers."""
+    """Which of our numbers."""
 
     from_: SenderNumber = None
 
@@ -31,7 +31,7 @@ class SenderClients:
     default: str
 
     def find(self, number: str | None) -> WhatsAppMetaClient:
-        """Return the client of one of our numbers, of the default one where none is named.
+        """Return the client for one of our numbers; None: the default one.
 
         Raises:
             ProblemError: the number is not ours.

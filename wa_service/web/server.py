@@ -1,8 +1,8 @@
-"""What gunicorn is given beside its values: how a worker ends, logs, and refuses what is not a request.
+"""Gunicorn classes: a worker that drains, a logger, and errors as problems.
 
-`gunicorn.conf.py` imports this module in the master, before a worker patches the standard library for gevent. So it
-imports nothing at its top but gunicorn and the standard library: a module that took the blocking socket or lock
-before the patch would keep it.
+`gunicorn.conf.py` imports this module in the master, before a worker patches the standard library for gevent. So at
+its top it imports only gunicorn and the standard library: a module that imported the blocking socket or lock before
+the patch would keep it.
 """
 
 from __future__ import annotations
@@ -22,33 +22,34 @@ from gunicorn.http.errors import InvalidChunkSize  # type: ignore[import-untyped
 from gunicorn.workers.ggevent import GeventWorker  # type: ignore[import-untyped]  # gunicorn has no types
 
 TAKES_SSL: Final = frozenset({"urllib3", "requests", "redis", "flask"})
-"""Modules that take the sockets, locks or TLS of the standard library while they are imported."""
+"""Modules that bind the standard library's sockets, locks or TLS at import."""
 
 IDLE_SECONDS: Final = 1.0
-"""A request follows its connection, or the answer before it, within this time, or the connection is idle."""
+"""A connection is idle if no request arrives within this time after it opened or after the last response."""
 
 BODY_SECONDS: Final = 30.0
-"""A body is there whole within this time from its request, or nothing more of it is read."""
+"""A body must be complete within this time from its request, or reading it ends."""
 
 UPLOAD_PATH: Final = "/v1/media"
 SLOWEST_UPLOAD: Final = 32 * 1024
-"""Bytes a second: an upload has so much more time, and one without an announced length `UPLOAD_SECONDS`."""
+"""Bytes a second: extends an upload's time by its length; an upload of unknown length has `UPLOAD_SECONDS` more."""
 UPLOAD_SECONDS: Final = 900.0
 
 PATIENCE_SECONDS: Final = 2.0
 MOST_WAITED_FOR: Final = 500
-"""Connections a process waits for longer than `PATIENCE_SECONDS`, half of those it serves; the longest go first."""
+"""Connections that a process waits for longer than `PATIENCE_SECONDS`, half of its maximum. Beyond it the oldest are
+closed first."""
 
 FREE_PIECES: Final = 1_000
 SMALLEST_PIECE: Final = 64
-"""Bytes of a chunk on average, beyond the first `FREE_PIECES`: each costs the process as much as a large one."""
+"""Minimum average bytes of a chunk, beyond the first `FREE_PIECES`: a small chunk costs as much as a large one."""
 
 
 class DrainingGeventWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
-    """A worker that ends with its last request: idle kept connections do not hold it.
+    """A worker that exits after its last request, without waiting for idle keep-alive connections.
 
-    Gunicorn's own waits for them until `graceful_timeout`, and all that time nobody listens. Connections that keep it
-    waiting, before a request or within its body, are cut off: by time, and where they are too many.
+    Gunicorn's own worker waits for them until `graceful_timeout`, without listening. Connections that are slow to send
+    a request or its body are closed: after a timeout, and earlier when there are too many.
     """
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
@@ -57,22 +58,22 @@ class DrainingGeventWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has 
         self._bodies: dict[socket.socket, IncomingBody] = {}
 
     def init_process(self) -> None:
-        """Load the application and serve; a signal to stop that comes before gunicorn handles it ends the process."""
-        # A fork has the master's handlers, which would only note the signal: the master then waits for the worker until
-        # `graceful_timeout`.
+        """Load the application and serve; a stop signal before gunicorn's handlers are set ends the process."""
+        # A fork inherits the master's handlers, which only note the signal: the master would then wait for the worker
+        # until `graceful_timeout`.
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
             signal.signal(number, signal.SIG_DFL)
         super().init_process()
 
     def patch(self) -> None:
-        """Patch the standard library for gevent; end where something has taken its unpatched parts already.
+        """Patch the standard library for gevent; exit if a module has already imported its unpatched parts.
 
-        With `--preload` the application is loaded before: each call to Meta would then end in a RecursionError.
+        With `--preload` the application is loaded earlier, and each call to Meta would end in a RecursionError.
         """
         if early := sorted(TAKES_SSL & sys.modules.keys()):
             sys.stderr.write(
                 f"gevent must patch the standard library before {', '.join(early)} is imported, or TLS fails later: "
-                "leave --preload out, and import nothing of it in gunicorn's configuration.\n"
+                "leave --preload out, and do not import them in gunicorn's configuration.\n"
             )
             sys.exit(Arbiter.APP_LOAD_ERROR)
         super().patch()
@@ -97,15 +98,15 @@ class DrainingGeventWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has 
             self._idle_since[sock] = time.monotonic()
 
     def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: BaseException) -> None:
-        """Answer what gunicorn refuses before the application sees it."""
+        """Answer a request that gunicorn refuses before the application sees it."""
         super().handle_error(req, ProblemJsonSocket(client), addr, exc)
 
     def notify(self) -> None:
-        """Show a sign of life, as each second, and shut the connections that were waited for long enough."""
+        """Send the heartbeat, each second, and close overdue connections."""
         super().notify()
         for client in self._overdue(time.monotonic()):
-            # By a second socket of the connection: gevent's own raises in the greenlet that reads from the first one,
-            # which gunicorn logs as an error, instead of letting it read the end.
+            # On a duplicate of the socket: on gevent's own the reading greenlet would get an exception, which gunicorn
+            # logs as an error, instead of the end of the stream.
             with contextlib.suppress(OSError), client.dup() as twin:
                 twin.shutdown(socket.SHUT_RD)
 
@@ -121,7 +122,7 @@ class DrainingGeventWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has 
 
 
 class IncomingBody:
-    """A request's body while it comes, as gunicorn reads it; `since` and `until` on the monotonic clock (s)."""
+    """A request's body that gunicorn is reading; `since` and `until` on the monotonic clock (s)."""
 
     def __init__(self, reader: Any, path: str) -> None:
         self._reader = reader
@@ -135,14 +136,14 @@ class IncomingBody:
             reader.parser = large_enough(reader.parser)
 
     def is_whole(self) -> bool:
-        """Whether nothing of it is left to be read."""
+        """Whether it has been read to its end."""
         if hasattr(self._reader, "length"):
             return bool(self._reader.length == 0)
         return getattr(self._reader, "parser", None) is None
 
 
 def large_enough(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield a chunked body's pieces; raise `InvalidChunkSize` where they are so small that reading is an attack."""
+    """Yield a chunked body's pieces; raise `InvalidChunkSize` if their size suggests an attack."""
     size = 0
     for count, piece in enumerate(pieces):
         size += len(piece)
@@ -152,7 +153,7 @@ def large_enough(pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 
 class ProblemJsonSocket:
-    """A connection on which gunicorn's HTML error page goes out as a problem, like every other error."""
+    """A connection that turns gunicorn's HTML error page into a problem."""
 
     def __init__(self, client: socket.socket) -> None:
         self._client = client
@@ -162,7 +163,7 @@ class ProblemJsonSocket:
 
     def sendall(self, page: bytes) -> None:
         """Send the page's status and reason as `application/problem+json`."""
-        from wa_service.web.problems import of_status  # in the worker alone, after gevent's patch
+        from wa_service.web.problems import of_status  # in the worker only, after gevent's patch
 
         status, reason = page.partition(b"\r\n")[0].decode("latin-1").split(" ", 2)[1:]
         problem = of_status(int(status), f"{reason}.").response()
@@ -172,26 +173,26 @@ class ProblemJsonSocket:
 
 
 class StructlogLogger(Logger):  # type: ignore[misc]  # gunicorn has no types
-    """Gunicorn's own lines pass through our log: the same form, the same mask."""
+    """Sends gunicorn's log lines through our log, with its format and masking."""
 
     def setup(self, cfg: Any) -> None:
-        """Take gunicorn's handlers away again, at the start and at each reload."""
+        """Remove gunicorn's handlers, at the start and at each reload."""
         super().setup(cfg)
         for logger in (self.error_log, self.access_log):
             logger.handlers.clear()
             logger.propagate = True
 
     def warning(self, msg: str, *args: Any, **kwargs: Any) -> None:
-        """Log a warning, without what could not be read as a request: somebody's message may stand in it."""
+        """Log a warning, without the bytes of an invalid request: they may hold a customer's message."""
         if msg.startswith("Invalid request from ip="):
             msg = msg.partition(": ")[0]
         super().warning(msg, *args, **kwargs)
 
 
 def run_in_child(check: Callable[[], int]) -> None:
-    """Run a check in a process of its own; end this one with its exit status where that is not 0.
+    """Run a check in a child process; exit with its status unless that is 0.
 
-    In the master what the check imports would reach the workers before gevent's patch does.
+    The check's imports must not happen in the master: workers would inherit them from before gevent's patch.
     """
     pid = os.fork()
     if pid == 0:

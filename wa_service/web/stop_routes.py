@@ -24,20 +24,20 @@ LARGEST_IMPORT: Final = 2 * 1024 * 1024
 
 
 class StopCard(ResponseBody):
-    """What a customer says about marketing; null: it is welcome."""
+    """A customer's STOP; null: none."""
 
     stopped: Stopped | None
 
 
 class RefusedLine(ResponseBody):
-    """A line that was not taken, counted from 0, and why."""
+    """A refused line, counted from 0, and why."""
 
     index: int
     problem: str
 
 
 class Imported(ResponseBody):
-    """How many were taken, and the lines that were not."""
+    """How many lines were taken, and which were refused."""
 
     taken: int
     refused: Annotated[list[RefusedLine], Field(description="The others were taken.")]
@@ -49,7 +49,7 @@ def add_stop_routes(api: APIBlueprint, stops: Stops) -> None:
     @api.put("/contacts/<id>/stop", **operation(200, StopCard))
     @allow("send")
     def stop_marketing(path: ContactPath) -> Response:
-        """Send this customer no marketing any more; they need not be known yet, and it outlives their erasure."""
+        """Stop marketing to this customer, who need not be known yet. It outlives their erasure."""
         address = _address(path.id)
         stops.apply(address, stop=True, by="api")
         return StopCard(stopped=Stopped.of(stops.find(address))).respond()
@@ -57,7 +57,7 @@ def add_stop_routes(api: APIBlueprint, stops: Stops) -> None:
     @api.delete("/contacts/<id>/stop", **operation(200, StopCard))
     @allow("manage")
     def start_marketing(path: ContactPath) -> Response:
-        """Send this customer marketing again, because they asked for it."""
+        """Allow marketing to this customer again, because they asked for it."""
         address = _address(path.id)
         stops.apply(address, stop=False, by="api")
         return StopCard(stopped=Stopped.of(stops.find(address))).respond()
@@ -65,7 +65,7 @@ def add_stop_routes(api: APIBlueprint, stops: Stops) -> None:
     @api.post("/stops", **_import_operation())
     @allow("manage")
     def import_stopped() -> Response:
-        """Import customers who want no marketing: one a line, `{"to": "447700900123"}`, 10,000 at most.
+        """Import customers who want no marketing: one per line, `{"to": "447700900123"}`, at most 10,000.
 
         Safe to repeat.
         """
@@ -91,7 +91,7 @@ def _address(given: str) -> str:
 def _lines() -> list[bytes]:
     request.max_content_length = LARGEST_IMPORT + 1
     if request.mimetype not in NDJSON_TYPES:
-        raise ProblemError(MEDIA_TYPE, f"Send one JSON text a line, as {NDJSON}.")
+        raise ProblemError(MEDIA_TYPE, f"Send one JSON text per line as {NDJSON}.")
     raw = request.get_data(cache=False)
     lines = raw.split(b"\n")
     if len(raw) > LARGEST_IMPORT or len(lines) > MOST_LINES + 1:

@@ -1,4 +1,4 @@
-"""`/v1/subscriptions`: who is pushed events."""
+"""`/v1/subscriptions`: URLs that events are pushed to."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ class SubscriptionPath(CachedSchemaModel):
 
 
 class ReplayQuery(CachedSchemaModel):
-    """From where on."""
+    """Where to start."""
 
     after: str = Field(
         max_length=64,
         json_schema_extra={"pattern": "^(0|[0-9]{1,19}-[0-9]{1,19})$"},
-        description="The `cursor` or `next` of an event; 0: the oldest that is kept.",
+        description="The `cursor` of an event or the `next` of a page; 0: from the oldest stored event.",
     )
 
 
 class NewSubscription(CachedSchemaModel):
-    """What to push, and where to."""
+    """What to push, and where."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -52,13 +52,13 @@ class NewSubscription(CachedSchemaModel):
     kinds: list[str] = Field(default=[], max_length=20, description="Kinds of events; empty: all.")
     numbers: list[str] = Field(default=[], max_length=200, description="Phone number ids; empty: all.")
     verify_token: str | None = Field(
-        default=None, max_length=256, description="Ask the URL for Meta's GET handshake with this token first."
+        default=None, max_length=256, description="Verify the URL first by Meta's GET handshake with this token."
     )
     secret: str | None = Field(
         default=None,
         min_length=16,
         max_length=256,
-        description="Of the form `meta`: an app secret that the tool has already; left out, one is made.",
+        description="For the form `meta`: an app secret that the receiver already has; default: a generated one.",
     )
 
 
@@ -71,17 +71,17 @@ class ChangedSubscription(CachedSchemaModel):
     kinds: list[str] | None = Field(default=None, max_length=20)
     numbers: list[str] | None = Field(default=None, max_length=200)
     secret: Literal["rotate"] | None = Field(
-        default=None, description="`rotate`: answer with a new secret; the old one signs beside it for a day."
+        default=None, description="`rotate`: return a new secret; for a day the old one signs, too."
     )
 
 
 class SubscriptionItem(ResponseBody):
-    """A subscription and how it fares. `secret` is shown once: when it is made, and when it is rotated.
+    """A subscription and its state. `secret` is returned only on creation and on rotation.
 
-    `oldest_unsent`: the cursor of the oldest event that it was not sent, with `lag_seconds`, how long that event has
-    waited; both go on while it is paused. `paused_reason`: `by_hand`, `failing` (for five days) or `gone` (it answered
-    410). `waiting` counts events that were read for it and not yet taken (what comes after `cursor` is not read yet),
-    `dropped` those that it refused for the last time.
+    `oldest_unsent`: the cursor of the oldest event that was not delivered yet; `lag_seconds`: how long that event has
+    waited, also while the subscription is paused. `paused_reason`: `by_hand`, `failing` (for five days) or `gone` (the
+    URL answered 410). `waiting`: events up to `cursor` that are queued; those after it are not read yet. `taken`:
+    delivered events. `dropped`: events given up after the last retry.
     """
 
     id: str
@@ -106,20 +106,20 @@ class SubscriptionItem(ResponseBody):
 
 
 class SubscriptionList(ResponseBody):
-    """Every subscription, the oldest first."""
+    """Every subscription, oldest first."""
 
     items: list[SubscriptionItem]
 
 
 class SubscriptionTest(ResponseBody):
-    """What came back: an HTTP status, or the kind of failure."""
+    """The result: an HTTP status, or the kind of failure."""
 
     status: int | None
     failure: str | None
 
 
 class SubscriptionRoutes:
-    """The routes, over the service."""
+    """The routes of subscriptions."""
 
     def __init__(self, service: SubscriptionService, subscriptions: Subscriptions) -> None:
         self._service = service
@@ -135,7 +135,7 @@ class SubscriptionRoutes:
         @api.post("/subscriptions", **operation(201, SubscriptionItem, body=NewSubscription))
         @allow("manage")
         def create_subscription() -> Response:
-            """Push what is to come to a URL.
+            """Push future events to a URL.
 
             Each event is POSTed until it is answered 2xx within 15 seconds, in order within a conversation.
             """
@@ -156,14 +156,14 @@ class SubscriptionRoutes:
         @api.get("/subscriptions", **operation(200, SubscriptionList))
         @allow("manage")
         def list_subscriptions() -> Response:
-            """List who is pushed events."""
+            """List the subscriptions."""
             return SubscriptionList(items=[self._item(each) for each in self._subscriptions.all()]).respond()
 
     def _add_item(self, api: APIBlueprint) -> None:
         @api.get("/subscriptions/<id>", **operation(200, SubscriptionItem))
         @allow("manage")
         def show_subscription(path: SubscriptionPath) -> Response:
-            """Show where a subscriber is, and how it answered last."""
+            """Return a subscription with its cursor, lag and last answer."""
             return self._item(_find(self._subscriptions.get, path.id)).respond()
 
         @api.patch("/subscriptions/<id>", **operation(200, SubscriptionItem, body=ChangedSubscription))
@@ -183,7 +183,7 @@ class SubscriptionRoutes:
         @api.delete("/subscriptions/<id>", **operation(204, None))
         @allow("manage")
         def delete_subscription(path: SubscriptionPath) -> Response:
-            """End a subscription, and forget what waits for it."""
+            """Delete a subscription and its queued events."""
             if not self._subscriptions.delete(path.id):
                 raise _unknown()
             return Response(status=204)
@@ -192,25 +192,25 @@ class SubscriptionRoutes:
         @api.post("/subscriptions/<id>/pause", **operation(200, SubscriptionItem))
         @allow("manage")
         def pause_subscription(path: SubscriptionPath) -> Response:
-            """Push nothing until it is resumed."""
+            """Pause pushing until it is resumed."""
             return self._item(_find(self._subscriptions.pause, path.id)).respond()
 
         @api.post("/subscriptions/<id>/resume", **operation(200, SubscriptionItem))
         @allow("manage")
         def resume_subscription(path: SubscriptionPath) -> Response:
-            """Push again, from where it stopped."""
+            """Resume pushing, from where it stopped."""
             return self._item(_find(self._subscriptions.resume, path.id)).respond()
 
         @api.post("/subscriptions/<id>/replay", **operation(200, SubscriptionItem))
         @allow("manage")
         def replay_subscription(path: SubscriptionPath, query: ReplayQuery) -> Response:
-            """Push everything after a cursor, again where it was pushed before."""
+            """Push every event after a cursor, also those that were pushed before."""
             return self._item(_find(lambda name: self._service.replay(name, query.after), path.id)).respond()
 
         @api.post("/subscriptions/<id>/test", **operation(200, SubscriptionTest))
         @allow("manage")
         def test_subscription(path: SubscriptionPath) -> Response:
-            """Send one test event now, and say what came back."""
+            """Send one test event now, and return the result."""
             result = _find(self._service.test, path.id)
             return SubscriptionTest(status=result.status, failure=result.failure).respond()
 
@@ -251,7 +251,7 @@ def _body(model: type[Body], *, optional: bool = False) -> Body:
 
 
 def _find(act: Callable[[str], Found], name: str) -> Found:
-    """What `act` returns for a subscription, 404 where there is none."""
+    """Return what `act` returns for a subscription; 404 if there is none."""
     try:
         return act(name)
     except LookupError:

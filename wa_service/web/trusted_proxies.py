@@ -1,4 +1,4 @@
-"""Trust the headers of proxies that the settings name, and of no others."""
+"""Trust the headers of the configured proxies only."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class TrustedProxies:
-    """A WSGI application that trusts X-Forwarded-* headers of `networks` alone."""
+    """A WSGI application that trusts X-Forwarded-* headers from `networks` only."""
 
     def __init__(self, app: WSGIApplication, networks: Sequence[str]) -> None:
         self._direct = app
@@ -23,7 +23,7 @@ class TrustedProxies:
 
         @lru_cache(maxsize=1024)
         def is_trusted(address: str) -> bool:
-            if not address:  # the peer of a unix socket, which only a proxy of this machine can reach
+            if not address:  # a unix socket, which only a proxy on this machine can reach
                 return True
             try:
                 parsed = ipaddress.ip_address(address)
@@ -34,7 +34,7 @@ class TrustedProxies:
         self._is_trusted = is_trusted
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer a request, with the client's address where a trusted proxy names it."""
+        """Answer a request, with the client's address from the headers of a trusted proxy."""
         if self._is_trusted(environ.get("REMOTE_ADDR", "")):
             return self._forwarded(environ, start_response)
         return self._direct(environ, start_response)

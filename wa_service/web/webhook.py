@@ -1,6 +1,6 @@
-"""Meta's webhook: the handshake, and deliveries: verify, walk, store, and only then 200 (reference 5).
+"""Meta's webhook: the handshake, and deliveries: verify, parse, store, and only then answer 200 (reference 5).
 
-The hot path. Nothing of what other routes need runs here: no hooks, no limiter, no log line for what went well.
+This is the hot path: no hooks of other routes, no limiter and no log line for a success.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ SMALL_BODY: Final = 64 * 1024
 MOST_LARGE_BYTES: Final = 64 * 1024 * 1024
 LONGEST_CHALLENGE: Final = 1024
 META_WILL_REDELIVER: Final = frozenset({"failed", STORE_UNAVAILABLE.name, BUSY.name})
-"""The outcomes after which Meta delivers again: a defect or the end of this process, not stored, no room to read it."""
+"""The outcomes after which Meta delivers again: a defect, a store that is unavailable, no memory to read it."""
 _TOO_LARGE: Final = "A webhook payload has at most 4 MiB."
 _CUT_OFF: Final = "The body is shorter than announced."
 
@@ -76,7 +76,7 @@ def webhook_blueprint(
     @blueprint.get(PATH)
     @allow("verify token")
     def handshake() -> Response:
-        """Answer Meta's challenge when the app's webhook is set up (reference 5.1)."""
+        """Answer Meta's challenge at the webhook's setup (reference 5.1)."""
         given = request.args.get("hub.verify_token", "").encode()
         challenge = request.args.get("hub.challenge", "")
         right = hmac.compare_digest(given, token)
@@ -129,7 +129,7 @@ def webhook_blueprint(
 
 
 class _Refusals:
-    """Tells of refused deliveries, one line a second and reason."""
+    """Logs refused deliveries, one line per second and reason."""
 
     def __init__(self) -> None:
         self._throttle = LogThrottle(1.0)
@@ -144,7 +144,7 @@ def read_pieces(raw: bytes, intake: Intake) -> list[Piece]:
     """Return the events of a delivery.
 
     Raises:
-        ProblemError: it is not JSON, or of another product of Meta's.
+        ProblemError: it is not JSON, or belongs to another product of Meta.
     """
     try:
         delivery = tolerant_json.loads(raw)
@@ -160,7 +160,7 @@ def read_pieces(raw: bytes, intake: Intake) -> list[Piece]:
 
 
 class _StoredResponse(Response):
-    """The 200 of every delivery: the same each time, so it is made once and its headers are written once."""
+    """The 200 of every delivery, built once since it is always the same."""
 
     def __init__(self) -> None:
         super().__init__(status=200)
@@ -174,10 +174,10 @@ class _StoredResponse(Response):
 
 
 def read_body(environ: WSGIEnvironment) -> bytes:
-    """Return the received bytes, read straight from the server: half the cost of werkzeug's stream.
+    """Return the received bytes, read directly from the server at half the cost of werkzeug's stream.
 
     Raises:
-        ProblemError: there are more than 4 MiB, fewer than announced, or they are not in chunks as announced.
+        ProblemError: the body exceeds 4 MiB, is shorter than announced, or its chunks are malformed.
     """
     announced = environ.get("CONTENT_LENGTH") or ""
     length = announced_length(environ)
@@ -197,7 +197,7 @@ def read_body(environ: WSGIEnvironment) -> bytes:
 
 
 def announced_length(environ: WSGIEnvironment) -> int:
-    """Return how many bytes a body has; in chunks, whose end the server knows, one more than are taken."""
+    """Return a body's length in bytes; for a chunked one, whose end the server finds, one more than the limit."""
     announced = environ.get("CONTENT_LENGTH") or ""
     if announced.isdecimal():
         return int(announced)
@@ -205,17 +205,17 @@ def announced_length(environ: WSGIEnvironment) -> int:
 
 
 class LargeBodies:
-    """Bounds the memory of large bodies that are being read, before anybody knows who signed them."""
+    """Limits the memory of large bodies that are being read and are not authenticated yet."""
 
     def __init__(self, most: int = MOST_LARGE_BYTES) -> None:
         self._left = most
 
     @contextmanager
     def room_for(self, length: int) -> Iterator[None]:
-        """Hold room for a body while it is read; small ones need none.
+        """Reserve memory for a body while it is read; small ones need no reservation.
 
         Raises:
-            ProblemError: there is none; Meta delivers it again.
+            ProblemError: the memory is used up; Meta will deliver again.
         """
         taken = min(length, LARGEST_BODY) if length > SMALL_BODY else 0
         if taken > self._left:

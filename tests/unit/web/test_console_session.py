@@ -105,7 +105,7 @@ def test_one_session_is_slowed_and_no_other(start_web: Start, monkeypatch: pytes
     answers = [user.get("/dead-letters") for _ in range(31)]
     assert [answer.status_code for answer in answers] == [200] * 30 + [429]
     assert 1 <= int(answers[-1].headers["Retry-After"]) <= 60
-    assert "Too many requests of this session." in answers[-1].text
+    assert "Too many requests in this session." in answers[-1].text
     assert user.client.get("/console/static/console.css").status_code == 200
     assert other.get("/dead-letters").status_code == 200
     assert web.get("/v1/dead-letters").status_code == 200

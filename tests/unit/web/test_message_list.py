@@ -146,4 +146,4 @@ def test_events_are_filtered_by_number_and_contact(start_web: Start) -> None:
 
 
 def test_a_cursor_that_is_none_is_told_what_to_give(web: Web) -> None:
-    assert "Give `next` of an earlier answer" in web.get("/v1/events?after=x").json["errors"][0]["detail"]
+    assert "Give the `next` of an earlier page" in web.get("/v1/events?after=x").json["errors"][0]["detail"]

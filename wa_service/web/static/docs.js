@@ -1,6 +1,6 @@
 "use strict";
 
-// A problem's type is /docs#<name>: its entry is on the page of problems.
+// A problem's type is /docs#<name>, which leads to its entry on the page of problems.
 const fragment = decodeURIComponent(location.hash.slice(1));
 if (/^[a-z-]+$/.test(fragment)) location.replace(`/docs/problems#${fragment}`);
 
