@@ -51,7 +51,7 @@ def test_a_session_that_ends_leads_to_the_sign_in_and_changes_nothing(open_conso
     expect(page.get_by_label("API key")).to_be_focused()
     other.get_by_label("Try a sentence").fill("hello")
     other.get_by_role("button", name="Try").click()
-    expect(other.get_by_role("alert")).to_contain_text("Your session is over")
+    expect(other.get_by_role("alert")).to_contain_text("Your session has ended")
 
 
 def test_a_page_that_follows_leads_to_the_sign_in_once_the_session_is_over(

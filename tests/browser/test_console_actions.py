@@ -34,7 +34,7 @@ class TestConversation:
     def test_the_bot_is_paused_and_woken(self, open_console: Open, site: ConsoleSite) -> None:
         page = open_console()
         find(page, ANA)
-        page.get_by_role("button", name="Wake the bot").click()
+        page.get_by_role("button", name="Resume the bot").click()
         expect(page.get_by_text("answers", exact=True)).to_be_visible()
         page.get_by_label("Pause the bot for").select_option("4 hours")
         page.get_by_role("button", name="Pause", exact=True).click()
@@ -47,7 +47,7 @@ class TestConversation:
         page.get_by_role("button", name="STOP: no marketing").click()
         expect(page.get_by_text("STOP", exact=True)).to_be_visible()
         page.get_by_role("button", name="START").click()
-        expect(page.get_by_text("welcome", exact=True)).to_be_visible()
+        expect(page.get_by_text("allowed", exact=True)).to_be_visible()
         assert actions(site) == ["stop", "start"]
 
     def test_a_text_is_written(self, open_console: Open, site: ConsoleSite) -> None:
@@ -63,12 +63,12 @@ class TestConversation:
         find(page, BEN)
         page.get_by_role("link", name="send a template").click()
         page.get_by_role("link", name="order_update (en_US)").click()
-        expect(page.get_by_role("button", name="Send it")).to_have_count(0)  # it is seen first
+        expect(page.get_by_role("button", name="Send", exact=True)).to_have_count(0)  # it is seen first
         for box in page.get_by_role("main").get_by_role("textbox").all():
             box.fill("A-77")
         page.get_by_role("button", name="Preview").click()
         expect(page.get_by_role("status", name="Preview")).to_contain_text("A-77")
-        page.get_by_role("button", name="Send it").click()
+        page.get_by_role("button", name="Send", exact=True).click()
         expect(page.get_by_role("region", name="Messages")).to_contain_text("order_update (en_US)")
 
     def test_a_person_is_erased_once_the_word_is_typed(self, open_console: Open, site: ConsoleSite) -> None:
@@ -82,7 +82,7 @@ class TestConversation:
         page.get_by_label("Type “forget”").fill("forget")
         page.get_by_role("button", name="Erase").click()
         expect(page.get_by_role("status")).to_contain_text("are gone")
-        page.get_by_role("link", name="To the conversations").click()
+        page.get_by_role("link", name="Back to conversations").click()
         expect(page.get_by_role("main")).not_to_contain_text("Dan Weiss")
 
 
@@ -92,9 +92,9 @@ class TestDeadLetters:
         page = open_console("desk")
         page.get_by_role("link", name="Dead letters").click()
         page.wait_for_load_state("load")
-        expect(page.get_by_role("button", name="Drop the chosen")).to_have_count(0)
+        expect(page.get_by_role("button", name="Drop selected")).to_have_count(0)
         page.get_by_label("all", exact=True).check()
-        page.get_by_role("button", name="Replay the chosen").click()
+        page.get_by_role("button", name="Replay selected").click()
         expect(page.get_by_text("5 of 5 done.")).to_be_visible()
         expect(page.locator("tbody tr")).to_have_count(0)
         expect(page.get_by_role("progressbar")).to_have_js_property("value", 5)
@@ -107,7 +107,7 @@ class TestDeadLetters:
         page.wait_for_load_state("load")
         for box in page.get_by_role("checkbox", name="the letter of").all()[1:]:
             box.check()
-        page.get_by_role("button", name="Drop the chosen").click()
+        page.get_by_role("button", name="Drop selected").click()
         expect(page.get_by_text("2 of 2 done.")).to_be_visible()
         expect(page.locator("tbody tr")).to_have_count(1)
         expect(page.locator("tbody tr")).to_contain_text("Is the pool open?")
@@ -120,8 +120,8 @@ class TestDeadLetters:
         gone = page.get_by_role("checkbox", name="the letter of").last.get_attribute("value")
         site.runtime.dead_letters.drop(gone or "")
         page.get_by_label("all", exact=True).check()
-        page.get_by_role("button", name="Replay the chosen").click()
-        expect(page.get_by_text("2 of 2 done, 1 could not be.")).to_be_visible()
+        page.get_by_role("button", name="Replay selected").click()
+        expect(page.get_by_text("2 of 2 done, 1 failed.")).to_be_visible()
 
     def test_where_the_service_is_away_for_one_of_many_the_others_go_on(
         self, open_console: Open, site: ConsoleSite
@@ -132,16 +132,16 @@ class TestDeadLetters:
         page.wait_for_load_state("load")
         page.get_by_label("all", exact=True).check()
         page.route("**/console/dead-letters", lambda route: route.abort(), times=1)
-        page.get_by_role("button", name="Replay the chosen").click()
-        expect(page.get_by_text("3 of 3 done, 1 could not be.")).to_be_visible()
+        page.get_by_role("button", name="Replay selected").click()
+        expect(page.get_by_text("3 of 3 done, 1 failed.")).to_be_visible()
         expect(page.locator("tbody tr")).to_have_count(1)
 
     def test_without_scripts_one_is_replayed_too(self, open_console: Open, site: ConsoleSite) -> None:
         page = open_console(java_script_enabled=False)
         page.get_by_role("link", name="Dead letters").click()
         page.get_by_role("checkbox", name="the letter of").check()
-        page.get_by_role("button", name="Replay the chosen").click()
-        expect(page.get_by_role("main")).to_contain_text("There is none.")
+        page.get_by_role("button", name="Replay selected").click()
+        expect(page.get_by_role("main")).to_contain_text("No dead letters.")
 
 
 class TestBatches:
@@ -212,9 +212,9 @@ class TestTemplatesAndScript:
         page = open_console("desk")
         page.get_by_role("link", name="Templates").click()
         page.get_by_role("link", name="Send a test of hello_world (en_US)").click()
-        page.get_by_label("To this number").fill("+1 555 010 2030")
+        page.get_by_label("Phone number").fill("+1 555 010 2030")
         page.get_by_role("button", name="Preview").click()
-        page.get_by_role("button", name="Send it").click()
+        page.get_by_role("button", name="Send", exact=True).click()
         expect(page.get_by_role("heading", name="Story of a message")).to_be_visible()
 
     def test_a_sentence_is_tried(self, open_console: Open) -> None:
@@ -223,7 +223,7 @@ class TestTemplatesAndScript:
         page.get_by_label("Try a sentence").fill("what time is breakfast")
         page.get_by_role("button", name="Try").click()
         expect(page.get_by_role("status")).to_contain_text("breakfast")
-        expect(page.get_by_role("table", name="Near intents").get_by_role("row").nth(1)).to_contain_text("breakfast")
+        expect(page.get_by_role("table", name="Closest intents").get_by_role("row").nth(1)).to_contain_text("breakfast")
 
 
 class TestRoles:
@@ -279,7 +279,7 @@ class TestKeyboardAlone:
         page.keyboard.type("Ana")
         page.keyboard.press("Enter")
         expect(page.get_by_role("heading", name="Ana Lima")).to_be_visible()
-        tab_to(page, "Wake the bot")
+        tab_to(page, "Resume the bot")
         page.keyboard.press("Enter")
         expect(page.get_by_text("answers", exact=True)).to_be_visible()
         page.wait_for_load_state("load")
@@ -292,7 +292,7 @@ class TestKeyboardAlone:
 
     def test_the_content_is_one_key_away(self, page: Page) -> None:
         page.keyboard.press("Tab")
-        expect(page.get_by_role("link", name="To the content")).to_be_focused()
+        expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
         page.keyboard.press("Enter")
         expect(page.get_by_role("main")).to_be_focused()
         page.context.close()

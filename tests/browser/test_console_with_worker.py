@@ -125,8 +125,8 @@ def test_a_dead_letter_is_replayed_and_answered(page: Page, stack: Stack) -> Non
     page.get_by_role("link", name="Dead letters").first.click()
     expect(page.get_by_role("row").filter(has_text="KeyError")).to_contain_text("what time is breakfast")
     page.get_by_role("checkbox", name="the letter of").check()
-    page.get_by_role("button", name="Replay the chosen").click()
-    expect(page.get_by_role("main")).to_contain_text("There is none.")
+    page.get_by_role("button", name="Replay selected").click()
+    expect(page.get_by_role("main")).to_contain_text("No dead letters.")
     eventually(lambda: len(stack.meta.heard(BEN)) == 1, within=20)
     opens(page, BEN)
     expect(page.get_by_role("article", name=re.compile("^We"))).to_have_count(1, timeout=LONG)
@@ -137,7 +137,7 @@ def test_a_sentence_is_tried_by_the_worker_that_answers_customers(page: Page) ->
     page.get_by_label("Try a sentence").fill("what time is breakfast")
     page.get_by_role("button", name="Try").click()
     result = page.get_by_role("status")
-    expect(result).to_contain_text("by a worker, as it compares what customers write")
+    expect(result).to_contain_text("by a worker, like a customer's message")
     expect(result).to_contain_text("breakfast")
 
 

@@ -55,7 +55,7 @@ def test_a_tag_finds_its_sends(web: Web, user: ConsoleUser) -> None:
 
 
 def test_nobody_is_found_by_what_fits_nothing(web: Web, user: ConsoleUser) -> None:
-    assert "Nothing fits." in user.post("/search", wanted="%<script>").text
+    assert "No results." in user.post("/search", wanted="%<script>").text
 
 
 def test_the_conversations_of_late_stand_there_without_a_search(web: Web, user: ConsoleUser) -> None:
@@ -213,10 +213,10 @@ def test_the_bot_is_paused_and_woken(web: Web, user: ConsoleUser) -> None:
     written(web)
     place = user.find(CUSTOMER)
     assert user.post(f"{place}/pause", seconds="1800").status_code == 303
-    assert "Wake the bot" in user.page(place)
+    assert "Resume the bot" in user.page(place)
     assert user.post(f"{place}/pause", seconds="1e9").status_code == 400
     assert user.post(f"{place}/wake").status_code == 303
-    assert "Wake the bot" not in user.page(place)
+    assert "Resume the bot" not in user.page(place)
     assert "boss: pause" in user.page(place)
 
 
@@ -225,7 +225,7 @@ def test_a_person_is_erased_only_when_the_word_is_typed(web: Web, user: ConsoleU
     place = user.find(CUSTOMER)
     assert "Type “forget”" in user.page(f"{place}/forget")
     assert user.post(f"{place}/forget", confirm="yes").status_code == 400
-    assert "keys and entries are gone" in user.post(f"{place}/forget", confirm=" Forget ").text
+    assert "keys and entries were erased" in user.post(f"{place}/forget", confirm=" Forget ").text
     assert user.get(place).status_code == 404
     assert web.get(f"/v1/contacts/{CUSTOMER}").status_code == 404
     assert not [item for item in web.get("/v1/events").json["items"] if item["contact"]]

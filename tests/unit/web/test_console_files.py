@@ -151,7 +151,7 @@ def test_after_seven_days_nobody_is_asked(web: Web, user: ConsoleUser, monkeypat
     monkeypatch.setattr(TimestampSigner, "get_timestamp", lambda _: now)  # the session goes on
     monkeypatch.setattr("wa_service.web.console.shown.time.time", lambda: now + 7 * 86_400 + 60)
     page = user.page(place)
-    assert "The file is gone: Meta keeps it for 7 days." in text_of(page)
+    assert "The file is gone: Meta stores it for 7 days." in text_of(page)
     assert "<img" not in page
 
 
@@ -162,7 +162,7 @@ def test_a_voice_note_has_its_transcript_beside(web: Web, user: ConsoleUser) -> 
     web.runtime.inbox.finish(work, "worker", [], transcript=heard)
     page = user.page(user.find(CUSTOMER))
     assert 'aria-label="Voice note"' in page
-    assert "Heard: “is breakfast included”" in text_of(page)
+    assert "Transcript: “is breakfast included”" in text_of(page)
     story = file_of(user).removesuffix("/file")
     assert "is breakfast included" in text_of(user.page(story))
 

@@ -57,7 +57,7 @@ class TestDeadLetters:
     def test_one_is_dropped_by_an_admin_alone(self, web: Web, user: ConsoleUser) -> None:
         letter = dead_letter(web)
         assert ConsoleUser(web, "both").post("/dead-letters", do="drop", letter=letter).status_code == 403
-        assert "Drop the chosen" not in ConsoleUser(web, "both").page("/dead-letters")
+        assert "Drop selected" not in ConsoleUser(web, "both").page("/dead-letters")
         assert user.post("/dead-letters", do="drop", letter=letter, quiet="1").status_code == 204
         assert user.post("/dead-letters", do="drop", letter=letter, quiet="1").status_code == 409
         assert "gone" in user.page(f"/dead-letters?letter={letter}")
@@ -143,7 +143,7 @@ class TestBatches:
         web.runtime.batches.feed(NUMBER, {})
         web.runtime.outbox.done(NUMBER, web.grant(), SendOutcome("failed", error={"reason": "account"}))
         page = user.page(f"/batches/{batch}")
-        assert "Nothing among the items that were looked at." in page
+        assert "None among the items searched so far." in page
         (further,) = re.findall(r'href="/console(/batches/[^"]+after=[^"]+)"', page)
         assert "Meta refused it: account" in user.page(further)
 

@@ -1,1 +1,1 @@
-"""`/console`: pages for the person on duty, rendered here; nothing of them comes from elsewhere."""
+"""`/console`: server-rendered pages for the person on duty, without foreign resources."""

@@ -1,4 +1,4 @@
-"""The console's batches: how far each is, and one of them with what failed and why."""
+"""The console's batches: the list with progress, and one batch with its failed items."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from wa_service.web.auth import allow
 from wa_service.web.batch_routes import may_change, require_own
 from wa_service.web.console.guard import Guard, current_session, not_found, see
 
-_GONE: Final = "There is no such batch, or no longer."
+_GONE: Final = "There is no such batch, or it is no longer stored."
 _PAGE: Final = 50
 _FAILURES: Final = 25
 _LOOKED_AT: Final = 1_000
-"""Items that one page looks at for those that failed."""
+"""Items that one page searches for failed ones."""
 _CURSOR: Final = re.compile(r"[0-9]{1,9}(-[0-9a-f]{1,64})?")
 
 
@@ -38,14 +38,14 @@ class BatchPages:
 
     @allow("session: read")
     def batches_page(self) -> Response:
-        """Progress by status and reason, the newest first."""
+        """List batches with their progress, newest first."""
         batches, following = self._services.batches.page(_cursor(), _PAGE)
         page = render_template("console/batches.html", batches=batches, following=following, is_ours=_is_ours)
         return make_response(page)
 
     @allow("session: read")
     def batch_page(self, name: str) -> Response:
-        """One batch: progress by status and reason, and those that failed, the last first."""
+        """Show a batch's progress by status and reason, and its failed items, the last first."""
         batch = self._services.batches.get(name[:128])
         if batch is None:
             not_found(_GONE)
@@ -67,7 +67,7 @@ class BatchPages:
 
     @allow("session: send")
     def change_batch(self, name: str, action: str) -> Response:
-        """Pause, resume or cancel one."""
+        """Pause, resume or cancel a batch."""
         service = self._services.batches
         changes = {"pause": service.pause, "resume": service.resume, "cancel": service.cancel}
         change, batch = changes.get(action), service.get(name[:128])

@@ -1,4 +1,4 @@
-"""Search, a conversation, one message's story, and what may be done in a conversation."""
+"""The pages of search, of a conversation and of one message's story, and the actions in a conversation."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from wa_service.whatsapp.addresses import is_user_id, recipient_fields
 from wa_service.whatsapp.errors import WhatsAppError
 from wa_service.whatsapp.phone_numbers import is_number
 
-_GONE: Final = "This conversation is not kept here, or no longer."
-_MESSAGE_GONE: Final = "This message is not kept here, or no longer."
+_GONE: Final = "This conversation is unknown, or no longer stored."
+_MESSAGE_GONE: Final = "This message is unknown, or no longer stored."
 _PAUSES: Final = {"1800": "30 minutes", "14400": "4 hours", "86400": "a day", "604800": "a week"}
 _BATCH_ID: Final = re.compile(r"[0-9A-Za-z_-]{1,128}")
 FORGET_WORD: Final = "forget"
@@ -33,7 +33,7 @@ SHOWN_TYPES: Final = frozenset(
     {"image/jpeg", "image/png", "image/webp", "audio/aac", "audio/amr", "audio/mp4", "audio/mpeg", "audio/ogg"}
     | {"video/3gpp", "video/mp4"}
 )
-"""What a browser may show: all else, an SVG above all, is saved."""
+"""Types that a browser may show; any other, SVG above all, is downloaded."""
 _KEPT_MS: Final = {"in": 7 * 86_400_000, "out": 30 * 86_400_000, "echo": 7 * 86_400_000}
 
 
@@ -64,13 +64,13 @@ class ConversationPages:
 
     @allow("session: read")
     def search_page(self) -> Response:
-        """The form, and the conversations of late."""
+        """Show the form and recent conversations."""
         found = self._services.search.recent()
         return make_response(render_template("console/search.html", found=found, wanted=None))
 
     @allow("session: read")
     def search(self) -> Response:
-        """What was found; where it is one conversation, that. By POST: a number stands in no address."""
+        """List what was found, or redirect to the only result. By POST, so that no number is in a URL."""
         wanted = request.form.get("wanted", "").strip()
         if _BATCH_ID.fullmatch(wanted) and self._services.batches.get(wanted) is not None:
             return see(f"/console/batches/{wanted}")
@@ -81,7 +81,7 @@ class ConversationPages:
 
     @allow("session: read")
     def conversation_page(self, place: str) -> Response:
-        """A conversation, the newest at the end."""
+        """Show a conversation, the newest message last."""
         since = self._services.live.now()
         page = self._services.conversations.at(place, request.args.get("before", "")[:256])
         if page is None:
@@ -91,7 +91,7 @@ class ConversationPages:
 
     @allow("session: read")
     def message_page(self, place: str) -> Response:
-        """One message's story."""
+        """Show each step of one message, with times."""
         found = self._services.conversations.around(place)
         if found is None:
             not_found(_MESSAGE_GONE)
@@ -111,12 +111,12 @@ class ConversationPages:
 
     @allow("session: read")
     def file(self, place: str) -> Response:
-        """The file of a message, as Meta keeps it: shown where it is a picture, sound or film, else to be saved."""
+        """Return a message's file from Meta: shown if it is an image, audio or video, else downloaded."""
         found = self._services.conversations.around(place, 0)
         file = found[0].content.file if found else None
         number = self._services.conversations.number_of(place)
         if file is None or number is None or number not in self._services.numbers:
-            not_found("This message has no file, or it is not kept here, or no longer.")
+            not_found("This message has no file, or is no longer stored.")
         return media_response(lambda: self._services.open_media(number, file.id), SHOWN_TYPES, request.range)
 
     @allow("session: send")
@@ -125,14 +125,14 @@ class ConversationPages:
         contact = self._contact(place)
         text = request.form.get("text", "").strip()
         if not text:
-            raise ProblemError(INVALID, "Write something first.")
+            raise ProblemError(INVALID, "Type a message first.")
         self._submit(contact, {"type": "text", "text": {"body": text}})
         self._guard.changed("write", contact.conversation)
         return see(f"/console/conversations/{place}#end")
 
     @allow("session: send")
     def template_page(self, place: str) -> Response:
-        """Choose a template, and fill it in."""
+        """Show the form to choose a template and fill it in."""
         name, language = request.args.get("name", ""), request.args.get("language", "")
         return self._template_form(place, self._contact(place), name, language, {}, shown=False)
 
@@ -153,10 +153,10 @@ class ConversationPages:
 
     @allow("session: send")
     def pause(self, place: str) -> Response:
-        """Answer nothing by itself for some time."""
+        """Pause the responder for some time."""
         seconds = request.form.get("seconds", "")
         if seconds not in _PAUSES:
-            raise ProblemError(INVALID, "Choose for how long.")
+            raise ProblemError(INVALID, "Choose a duration.")
         contact = self._contact(place)
         self._services.contacts.pause(contact.address, int(seconds))
         self._guard.changed("pause", contact.conversation, seconds=int(seconds))
@@ -164,7 +164,7 @@ class ConversationPages:
 
     @allow("session: send")
     def wake(self, place: str) -> Response:
-        """Answer again."""
+        """Resume the responder."""
         contact = self._contact(place)
         self._services.contacts.pause(contact.address, 0)
         self._guard.changed("wake", contact.conversation)
@@ -172,12 +172,12 @@ class ConversationPages:
 
     @allow("session: send")
     def stop(self, place: str) -> Response:
-        """Send this customer no marketing any more."""
+        """Stop marketing to this customer."""
         return self._set_stop(place, is_stop=True)
 
     @allow("session: manage")
     def start(self, place: str) -> Response:
-        """Marketing is welcome again."""
+        """Allow marketing to this customer again."""
         return self._set_stop(place, is_stop=False)
 
     def _set_stop(self, place: str, *, is_stop: bool) -> Response:
@@ -188,7 +188,7 @@ class ConversationPages:
 
     @allow("session: admin")
     def forget_page(self, place: str) -> Response:
-        """Ask whether the person is really to be erased."""
+        """Ask for confirmation."""
         contact = self._contact(place)
         return make_response(render_template("console/forget.html", place=place, contact=contact, word=FORGET_WORD))
 
@@ -244,11 +244,11 @@ class ConversationPages:
         try:
             known = self._services.templates.all()
         except WhatsAppError as error:
-            raise ProblemError(INVALID, f"Meta cannot be asked for the templates: {error.advice}") from error
+            raise ProblemError(INVALID, f"Meta's templates cannot be loaded: {error.advice}") from error
         return next((each for each in known if (each.get("name"), each.get("language")) == (name, language)), None)
 
     def _submit(self, contact: Contact, message: Mapping[str, Any]) -> None:
-        """Send to a customer; the form's number of one use stands for the request, so that it is sent once."""
+        """Send to a customer; the form's nonce is the idempotency key, so that a resubmitted form sends once."""
         nonce = request.form.get("nonce", "")[:64]
         key = IdempotencyKey(f"console.{current_session().key.name}", nonce) if nonce else None
         group = not is_number(contact.address) and not is_user_id(contact.address)

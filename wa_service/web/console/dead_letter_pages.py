@@ -1,4 +1,4 @@
-"""The console's dead letters: why, what, and again or away; many of them one after the other."""
+"""The console's dead letters: show, replay and drop them, also many at once."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PAGE: Final = 50
 
 @dataclass(frozen=True, slots=True)
 class LetterRow:
-    """A dead letter on the page; `place`: of its conversation, None where nothing of that is kept."""
+    """A dead letter on the page; `place`: that of its conversation, None if none of it is stored."""
 
     letter: DeadLetter
     content: MessageContent
@@ -47,7 +47,7 @@ class DeadLetterPages:
 
     @allow("session: read")
     def dead_letters_page(self) -> Response:
-        """Fifty of them, the oldest first; or the one that is named."""
+        """List fifty dead letters, oldest first, or the requested one."""
         letters = self._services.dead_letters
         if wanted := request.args.get("letter", "")[:128]:
             one = letters.get(wanted)
@@ -64,12 +64,12 @@ class DeadLetterPages:
 
     @allow("session: send")
     def change_dead_letters(self) -> Response:
-        """Replay or drop those that are chosen; with `quiet` the answer is for the page's script."""
+        """Replay or drop the selected ones; with `quiet` the response is for the page's script."""
         what, chosen = request.form.get("do"), request.form.getlist("letter")[:_PAGE]
         if what not in {"replay", "drop"}:
-            raise ProblemError(INVALID, "Choose what to do.")
+            raise ProblemError(INVALID, "Choose an action.")
         if not chosen:
-            raise ProblemError(INVALID, "Choose some dead letters first.")
+            raise ProblemError(INVALID, "Select some dead letters first.")
         if what == "drop" and not current_session().may("admin"):
             raise ProblemError(FORBIDDEN, "This API key lacks the role `admin`.")
         failed = [reason for letter_id in chosen if (reason := self._change(what, letter_id))]
@@ -79,16 +79,16 @@ class DeadLetterPages:
             return Response("", 409 if failed else 204)
         if failed:
             fields = [("letter", sentence) for sentence in failed]
-            raise ProblemError(INVALID, f"{len(failed)} of {len(chosen)} could not be.", fields=fields)
+            raise ProblemError(INVALID, f"{len(failed)} of {len(chosen)} failed.", fields=fields)
         return see("/console/dead-letters")
 
     def _change(self, what: str, letter_id: str) -> str:
         if what == "drop":
-            return "" if self._services.dead_letters.drop(letter_id) else "It is gone already."
+            return "" if self._services.dead_letters.drop(letter_id) else "It is no longer there."
         try:
             self._services.replay.replay(letter_id)
         except LookupError:
-            return "It is gone already."
+            return "It is no longer there."
         except NotReplayableError as reason:
             return str(reason)
         return ""

@@ -1,4 +1,4 @@
-"""What stands around every page of the console: who may open it, what a change must carry, and the answer's headers."""
+"""What all console pages share: access control, CSRF protection, error pages and response headers."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ HEADERS: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-"""Of every answer: nothing from elsewhere, no script in a page, in nobody's frame, kept by no cache."""
+"""Of every response: no foreign resources, no inline scripts, no framing, no caching."""
 _ROLE: Final = "session: "
 
 
 class Guard:
-    """Lets those with a session and the role that a view names through to the console's pages.
+    """Admits requests with a session and the role that the view declares.
 
-    `count_use` is called with the session's id at each request, and may raise ProblemError instead.
+    `count_use` is called with the session's id at each request, and may raise ProblemError.
     """
 
     def __init__(self, sessions: Sessions, events: Events, count_use: Callable[[str], None]) -> None:
@@ -59,7 +59,7 @@ class Guard:
         self._log = log.get_logger()
 
     def add_to(self, pages: Blueprint) -> None:
-        """Guard a blueprint, and answer what goes wrong in it with a page."""
+        """Guard a blueprint, and answer its errors with a page."""
         pages.before_request(self._admit)
         pages.after_request(_add_headers)
         pages.register_error_handler(ProblemError, _on_problem)
@@ -71,9 +71,9 @@ class Guard:
         pages.register_error_handler(Exception, self._on_defect)
 
     def changed(self, action: str, conversation: str = "", **facts: str | int) -> None:
-        """Tell who changed what: a line of the log, and an event of kind `console`.
+        """Record who changed what: a log line and an event of kind `console`.
 
-        `facts` name nobody: an id, a number of things.
+        `facts` hold no personal data: an id, a count.
         """
         key = current_session().key.name
         self._log.info("whatsapp.console.changed", key=key, action=action, **facts)
@@ -84,7 +84,7 @@ class Guard:
         request.max_form_memory_size = LARGEST_FORM
         changes = request.method not in {"GET", "HEAD"}
         if changes and not is_same_origin(request):
-            raise ProblemError(FORBIDDEN, "This did not come from a page of the console.")
+            raise ProblemError(FORBIDDEN, "This request did not come from a console page.")
         caller = caller_of(current_app.view_functions[str(request.endpoint)])
         g.console_session = None
         if caller is None or not caller.startswith(_ROLE):
@@ -95,7 +95,7 @@ class Guard:
         g.console_session = session
         self._count_use(session.id)
         if changes and not is_token(session, request.form.get("csrf", "")):
-            raise ProblemError(FORBIDDEN, "This page was old: go back, load it again, and repeat.")
+            raise ProblemError(FORBIDDEN, "This page is out of date: go back, reload it, and try again.")
         role = caller.removeprefix(_ROLE)
         if role != "any" and not session.may(role):
             raise ProblemError(FORBIDDEN, f"This API key lacks the role `{role}`.")
@@ -107,7 +107,7 @@ class Guard:
 
 
 def current_session() -> Session:
-    """Return the session of this request; a view that names a role has one."""
+    """Return the session of this request; a view that requires a role has one."""
     session = g.console_session
     if not isinstance(session, Session):
         raise TypeError
@@ -115,12 +115,12 @@ def current_session() -> Session:
 
 
 def not_found(what: str) -> NoReturn:
-    """Refuse a page of what is not there, or no longer."""
+    """Raise a 404 with this sentence."""
     raise ProblemError(NOT_FOUND, what)
 
 
 def see(path: str) -> Response:
-    """Send the browser to a page of the console; `path` is ours, and never taken from a request."""
+    """Redirect to a console page; `path` must never come from a request."""
     return make_response(redirect(path, 303))
 
 

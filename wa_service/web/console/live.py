@@ -1,8 +1,8 @@
-"""`/console/live`: tells a page by server-sent events that something on it changed; a connection for each open page.
+"""`/console/live`: server-sent events that tell a page that its content changed; one connection per open page.
 
-A stream ends after twenty seconds and the browser comes again, so that a web process that is to stop need not wait for
-it, and a session that is over is noticed. An empty line a second lets the process notice that a browser is gone. Long
-polls of the REST API have places of their own.
+A stream ends after twenty seconds and the browser reconnects, so that a stopping web process need not wait for it, and
+an expired session is noticed. A heartbeat each second detects closed connections. The REST API's long polls have a
+limit of their own.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ def add_live_route(
     @pages.get("/live")
     @allow("session: read")
     def live() -> Response:
-        """Whether a conversation changed; without one, whether anything did, and every few seconds in any case."""
+        """Stream changes of a conversation; without one, of anything, and one event every few seconds in any case."""
         place = request.args.get("place", "")
         conversation = conversations.conversation_of(place) if place else None
         if place and conversation is None:
-            not_found("This conversation is not kept here, or no longer.")
+            not_found("This conversation is unknown, or no longer stored.")
         stack = ExitStack()
         try:
             page = request.args.get("page", "")[:64]
@@ -62,21 +62,21 @@ def add_live_route(
 
 
 def _stream(feed: LiveFeed, watcher: Watcher, seconds: float, pause: Callable[[float], None]) -> Iterator[str]:
-    # The cursor comes back with the browser when it comes again: it has missed nothing.
+    # The browser sends the cursor back when it reconnects, so that it misses nothing.
     yield f"retry: {RETRY_MS}\nid: {feed.cursor}\n\n"
     until = time.monotonic() + seconds
     again_at = time.monotonic() + _ALL_EVERY_SECONDS
-    said_at = time.monotonic()
+    sent_at = time.monotonic()
     while time.monotonic() < until and not watcher.is_replaced:
         feed.poll()
         if watcher.conversation is None and time.monotonic() >= again_at:
             watcher.changed, again_at = True, time.monotonic() + _ALL_EVERY_SECONDS
         if watcher.changed:
             watcher.changed = False
-            said_at = time.monotonic()
+            sent_at = time.monotonic()
             yield f"event: changed\nid: {feed.cursor}\ndata:\n\n"
-        elif time.monotonic() - said_at >= _ALIVE_EVERY_SECONDS:
-            said_at = time.monotonic()
+        elif time.monotonic() - sent_at >= _ALIVE_EVERY_SECONDS:
+            sent_at = time.monotonic()
             yield f"id: {feed.cursor}\n\n"
         pause(_LOOK_SECONDS)
     yield f"event: changed\nid: {feed.cursor}\ndata:\n\n" if watcher.changed else f"id: {feed.cursor}\n\n"

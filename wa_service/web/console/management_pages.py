@@ -26,7 +26,7 @@ _LONGEST_SENTENCE: Final = 1_000
 
 
 class ManagementPages:
-    """Pages of what is about no one customer."""
+    """The pages that are not about a customer."""
 
     def __init__(self, services: ConsoleServices, guard: Guard) -> None:
         self._services = services
@@ -44,22 +44,22 @@ class ManagementPages:
 
     @allow("session: manage")
     def subscriptions_page(self) -> Response:
-        """Lag, failures and state of each."""
+        """List subscriptions with state, lag and failures."""
         subscribers = self._services.subscribers
         rows = [(each, subscribers.lag_seconds(each)) for each in subscribers.all()]
         return make_response(render_template("console/subscriptions.html", rows=rows, reasons=_PAUSED_BECAUSE))
 
     @allow("session: manage")
     def change_subscription(self, name: str, action: str) -> Response:
-        """Test, pause, resume or replay one."""
+        """Test, pause, resume or replay a subscription."""
         try:
-            said = self._changed_subscription(name, action)
+            result = self._changed_subscription(name, action)
         except LookupError:
             not_found(_SUBSCRIPTION)
         self._guard.changed(f"subscription {action}", subscription=name)
-        if said is None:
+        if result is None:
             return see("/console/subscriptions")
-        return make_response(render_template("console/said.html", title="Test of a subscription", text=said))
+        return make_response(render_template("console/said.html", title="Test of a subscription", text=result))
 
     def _changed_subscription(self, name: str, action: str) -> str | None:
         match action:
@@ -78,18 +78,18 @@ class ManagementPages:
 
     @allow("session: read")
     def templates_page(self) -> Response:
-        """State and quality of each, and how it reads."""
+        """List templates with status, quality and preview."""
         templates = [(each, preview(each, {})) for each in self._definitions()]
         return make_response(render_template("console/templates.html", templates=templates))
 
     @allow("session: send")
     def template_test_page(self, name: str, language: str) -> Response:
-        """Fill a template in, to send it to a number as a test."""
+        """Show the form to send a template to a number as a test."""
         return self._test_form(name, language, {}, shown=False)
 
     @allow("session: send")
     def send_template_test(self, name: str, language: str) -> Response:
-        """Preview it, or send it to the number that was typed."""
+        """Preview the template, or send it to the given number."""
         values = {key: value.strip() for key, value in request.form.items()}
         if values.get("do") != "send":
             return self._test_form(name, language, values, shown=True)
@@ -105,12 +105,12 @@ class ManagementPages:
 
     @allow("session: read")
     def script_page(self) -> Response:
-        """The script that runs, and a form to try a sentence."""
+        """Show the current script, and a form to try a sentence."""
         return self._script(None)
 
     @allow("session: read")
     def try_sentence(self) -> Response:
-        """What a sentence is taken for."""
+        """Show the intent and the replies of a sentence."""
         return self._script(request.form.get("text", "").strip()[:_LONGEST_SENTENCE])
 
     def _script(self, text: str | None) -> Response:
@@ -147,4 +147,4 @@ class ManagementPages:
         try:
             return sorted(self._services.templates.all(), key=lambda each: str(each.get("name")))
         except WhatsAppError as error:
-            raise ProblemError(INVALID, f"Meta cannot be asked for the templates: {error.advice}") from error
+            raise ProblemError(INVALID, f"Meta's templates cannot be loaded: {error.advice}") from error

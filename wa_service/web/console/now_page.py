@@ -1,4 +1,4 @@
-"""The first page: is it well?"""
+"""The console's first page: the state of the service."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _WIDTH, _HEIGHT = 240, 60
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """One series of the last hour as points of an SVG polyline; `text` says it to those who do not see it."""
+    """One series of the last hour as points of an SVG polyline; `text` is its description for screen readers."""
 
     name: str
     line: str
@@ -29,12 +29,12 @@ class Chart:
 
     @property
     def text(self) -> str:
-        """The chart in words."""
+        """The chart's text alternative."""
         return f"{self.total} {self.name} in the last hour, at most {self.most} in a minute"
 
 
 def chart_of(name: str, values: Sequence[int]) -> Chart:
-    """Return the chart of counts by minute, the oldest first."""
+    """Return the chart of counts per minute, oldest first."""
     most = max([*values, 1])
     step = _WIDTH / max(1, len(values) - 1)
     points = [f"{i * step:.1f},{_HEIGHT - 2 - value / most * (_HEIGHT - 4):.1f}" for i, value in enumerate(values)]
@@ -43,13 +43,13 @@ def chart_of(name: str, values: Sequence[int]) -> Chart:
 
 
 def add_now_page(pages: Blueprint, now: NowView) -> None:
-    """Add the page, and the runbooks that it links."""
+    """Add the page, and the runbooks that it links to."""
     runbooks = {file.stem: file for file in _RUNBOOKS.glob("*.md")}
 
     @pages.get("")
     @allow("session: read")
     def now_page() -> Response:
-        """The state of everything, and what is not well."""
+        """Show the state of everything, and problems."""
         seen = now.read()
         charts = [chart_of(name, values) for name, values in seen.rates.items()]
         return make_response(render_template("console/now.html", now=seen, charts=charts))
@@ -57,8 +57,8 @@ def add_now_page(pages: Blueprint, now: NowView) -> None:
     @pages.get("/runbooks/<name>")
     @allow("session: read")
     def runbook_page(name: str) -> Response:
-        """A runbook as it stands in docs/runbooks."""
+        """Show a runbook from docs/runbooks."""
         file = runbooks.get(name)
         if file is None:
-            not_found(f"The runbook is docs/runbooks/{name}.md of the project; this installation does not hold it.")
+            not_found(f"See docs/runbooks/{name}.md in the project; this installation does not include it.")
         return make_response(render_template("console/runbook.html", name=name, text=file.read_text("utf-8")))

@@ -32,8 +32,8 @@ def console_blueprint(
 ) -> Blueprint:
     """Return every page of the console; `server_secret` signs its sessions together with each key's digest.
 
-    `count_failure` is called at each failed sign-in and `count_use` with the session's id at each request of who is
-    signed in; both may raise ProblemError instead.
+    `count_failure` is called at each failed sign-in, `count_use` with the session's id at each request of a session;
+    both may raise ProblemError.
     """
     pages = Blueprint("console", __name__, url_prefix="/console", template_folder="templates")
     sessions = Sessions(keys, server_secret, services.ended_sessions)

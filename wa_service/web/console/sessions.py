@@ -1,7 +1,7 @@
-"""Who is signed in to the console: a signed cookie that names an API key, for eight hours, and its CSRF token.
+"""Console sessions: a signed cookie that names an API key, valid for eight hours, and its CSRF token.
 
-The cookie is signed with a key that is derived from the API key's digest: with the key, its sessions are gone. The id
-of a session is new with each sign-in, so nobody can be given one beforehand.
+The signing key is derived from the API key's digest: removing an API key ends its sessions. Each sign-in creates a new
+session id, against session fixation.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from wa_service.web.auth import KeyRing
 
 _SALT: Final = "wa_service console session"
 _PLAIN_COOKIE: Final = "wa_console"
-# Browsers take a cookie of this prefix from this very host alone, over TLS: no neighbour can plant one.
+# Browsers accept a cookie with this prefix only from this exact host over TLS, so no sibling domain can set it.
 _TLS_COOKIE: Final = "__Host-wa_console"
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Somebody who is signed in: by which key, the session's id, and the token that each change must carry."""
+    """A session: its API key, its id, and the token that each change must carry."""
 
     key: ApiKey
     id: str
@@ -51,7 +51,7 @@ class Sessions:
         self._ended = ended
 
     def sign_in(self, presented: str) -> ApiKey | None:
-        """Return the key that was typed, None where it is unknown."""
+        """Return the API key that was typed, None if it is unknown."""
         return self._ring.find(f"Bearer {presented}")
 
     def begin(self, key: ApiKey, request: Request, response: Response) -> None:
@@ -68,10 +68,10 @@ class Sessions:
         )
 
     def read(self, request: Request) -> Session | None:
-        """Return the request's session; None where there is none, it is over, or it was ended.
+        """Return the request's session; None if there is none or it has expired or was ended.
 
         Raises:
-            StoreUnavailableError: it cannot be asked whether it was ended.
+            StoreUnavailableError: the store cannot tell whether it was ended.
         """
         cookie = request.cookies.get(_cookie_name(request), "")
         if not cookie or len(cookie) > 1_024:
@@ -79,21 +79,21 @@ class Sessions:
         try:
             _, named = URLSafeTimedSerializer("", salt=_SALT).loads_unsafe(cookie)
             key = self._by_name[named["k"]]
-            said = self._serializer(key).loads(cookie, max_age=SESSION_SECONDS)
+            content = self._serializer(key).loads(cookie, max_age=SESSION_SECONDS)
         except (BadData, LookupError, TypeError):
             return None
-        session_id = str(said["s"])
+        session_id = str(content["s"])
         return None if self._ended.has(session_id) else Session(key, session_id, self._csrf(key, session_id))
 
     def end(self, session: Session, request: Request, response: Response) -> None:
-        """End a session, wherever its cookie is."""
+        """End a session, also for copies of its cookie."""
         self._ended.add(session.id)
         response.delete_cookie(
             _cookie_name(request), path="/", secure=request.is_secure, httponly=True, samesite="Strict"
         )
 
     def _derived(self, key: ApiKey, purpose: str) -> bytes:
-        """Derive from the key's digest, and from a secret of the server: the digest alone signs nothing."""
+        """Derive a signing key from the API key's digest and a secret of the server: the digest alone is not enough."""
         return hmac.new(key.digest + self._server_secret, f"wa_service console {purpose}".encode(), sha256).digest()
 
     def _serializer(self, key: ApiKey) -> URLSafeTimedSerializer:
@@ -105,12 +105,12 @@ class Sessions:
 
 
 def is_token(session: Session, presented: str) -> bool:
-    """Whether a change carries the session's token."""
+    """Whether the presented CSRF token is the session's."""
     return hmac.compare_digest(session.csrf.encode(), presented.encode("utf-8", "replace"))
 
 
 def is_same_origin(request: Request) -> bool:
-    """Whether a browser says that a page of ours sent this: the browser's own word, else the origin it names."""
+    """Whether a page of ours sent the request, by Sec-Fetch-Site, else by Origin."""
     site = request.headers.get("Sec-Fetch-Site")
     if site is not None:
         return site == "same-origin"

@@ -1,4 +1,4 @@
-"""How the pages show things: numbers whole or masked, times, durations, states in words."""
+"""Template filters and context: numbers, masked by role, and times, durations and ticks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from wa_service.observability import log
 from wa_service.web.console.sessions import Session
 
 NumbersFor = Literal["read", "send", "manage", "admin", "none"]
-"""The role to which customers' numbers are shown whole; "none": to nobody."""
+"""The role that sees customers' numbers unmasked; "none": nobody."""
 
 TICKS: Final = {
     "scheduled": "◷",
@@ -47,7 +47,7 @@ def day(ms: int | float | None) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """Return a length of time in words: of two units at most."""
+    """Return a duration as text, in at most two units."""
     if seconds is None:
         return ""
     if seconds < 1:
@@ -68,7 +68,7 @@ def ago(ms: int | float | None) -> str:
 
 
 def display_context(numbers_for: NumbersFor) -> Callable[[], Mapping[str, Any]]:
-    """Return what every template may use; a number is masked unless the session's key has the role."""
+    """Return the context of every template; numbers are masked unless the session's key has the role."""
 
     def sees_numbers() -> bool:
         session = g.get("console_session")

@@ -1,4 +1,4 @@
-"""Signing in to the console and out of it."""
+"""Sign in to the console and out of it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def add_sign_in_pages(pages: Blueprint, sessions: Sessions, count_failure: Calla
     @pages.get("/sign-in")
     @allow("anyone")
     def sign_in_page() -> Response:
-        """The form that asks for an API key."""
+        """Show the form for the API key."""
         if sessions.read(request) is not None:
             return see(_HOME)
         return make_response(render_template("console/sign_in.html", failed="", ended=False))
@@ -34,7 +34,7 @@ def add_sign_in_pages(pages: Blueprint, sessions: Sessions, count_failure: Calla
         if key is None:
             count_failure()
             logger.warning("whatsapp.console.sign_in_refused")
-            failed = "This is no API key of this service."
+            failed = "This is not an API key of this service."
             return make_response(render_template("console/sign_in.html", failed=failed, ended=False), 401)
         response = see(_HOME)
         sessions.begin(key, request, response)

@@ -1,4 +1,4 @@
-"""The console's style and scripts, as they lie in the package."""
+"""The console's style sheet and scripts, from the package."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ _TYPES: Final = {"css": "text/css; charset=utf-8", "js": "text/javascript; chars
 
 
 def add_static_files(pages: Blueprint) -> None:
-    """Add the route of what the pages need."""
+    """Add the route of the static files."""
     folder = files("wa_service.web.console").joinpath("static")
     known = {each.name: each.read_bytes() for each in folder.iterdir() if each.name.rpartition(".")[2] in _TYPES}
 
     @pages.get("/static/<name>")
     @allow("anyone")
     def static_file(name: str) -> Response:
-        """One file; a browser asks each time whether it has changed."""
+        """Return a file; browsers revalidate it at each use."""
         content = known.get(name)
         if content is None:
             not_found("There is no such file.")
         response = Response(content, content_type=_TYPES[name.rpartition(".")[2]])
         response.headers["Cache-Control"] = "no-cache"
         response.set_etag(sha256(content).hexdigest()[:16])
-        return response.make_conditional(request)  # type: ignore[return-value]  # it returns itself
+        return response.make_conditional(request)  # type: ignore[return-value]  # it returns the response

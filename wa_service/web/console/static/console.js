@@ -1,4 +1,4 @@
-// What the pages gain where scripts run: times in the reader's zone, live parts, progress of many. Without them all works.
+// Progressive enhancement: local times, live updates, progress of many replays. Everything works without scripts, too.
 import { showTimes } from "./times.js";
 import { followLive } from "./live.js";
 import { replayMany } from "./many.js";

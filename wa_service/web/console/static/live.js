@@ -1,5 +1,5 @@
-// The server says that something changed; then the page's parts are asked for again and put in place. What somebody is
-// just typing in is left alone. A document that the browser has parsed itself needs no policy of trusted types.
+// When the server reports a change, load the page again and replace its parts, except those in which somebody types.
+// The browser parses the response itself (responseType "document"), so no trusted types policy is needed.
 import { showTimes } from "./times.js";
 
 const load = (address) =>
@@ -26,7 +26,7 @@ const place = (part) => {
   return address ? `[data-part="${part.dataset.part}"] a[href="${CSS.escape(address)}"]` : null;
 };
 
-// A file is fetched once, however often what stands around it is renewed.
+// Keep file elements when the part around them is replaced, so that each file is fetched once.
 const keepFiles = (part, taken) => {
   for (const file of part.querySelectorAll("[data-file]"))
     taken.querySelector(`[data-file="${CSS.escape(file.dataset.file)}"]`)?.replaceWith(file);
@@ -46,7 +46,7 @@ const renew = async () => {
   }
 };
 
-// At once, and then at most every two seconds: where much happens, a page is not asked for at each of it.
+// Renew at once, and then at most every two seconds, however many changes there are.
 const PAUSE = 2_000;
 const page = crypto.randomUUID?.() ?? String(Math.random());
 
@@ -75,7 +75,7 @@ export const followLive = (address) => {
   const open = () => {
     source = new EventSource(`${address}${address.includes("?") ? "&" : "?"}page=${page}`);
     source.addEventListener("changed", soon);
-    // The browser comes again by itself, unless it was refused: the session is over, or too many pages are open.
+    // The browser reconnects by itself, unless it was refused: the session is over, or too many pages are open.
     source.addEventListener("error", () => {
       if (source?.readyState !== EventSource.CLOSED) return;
       close();
@@ -83,7 +83,7 @@ export const followLive = (address) => {
       setTimeout(() => source || document.hidden || open(), 30_000);
     });
   };
-  // What nobody sees is not followed, and is shown as it is now once somebody looks again.
+  // A hidden page does not follow changes; it is renewed when it becomes visible.
   addEventListener("pagehide", close);
   addEventListener("pageshow", (event) => event.persisted && !source && (open(), soon()));
   document.addEventListener("visibilitychange", () => {

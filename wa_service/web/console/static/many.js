@@ -1,7 +1,7 @@
-// Many dead letters, one after the other, with their progress: a form for each would be a page for each.
+// Replay or drop many dead letters one by one, with a progress bar, instead of submitting the form.
 const sleep = (seconds) => new Promise((done) => setTimeout(done, seconds * 1000));
 
-// The answer; null where the service could not be reached.
+// Return the response; null if the service cannot be reached.
 const post = async (address, body) => {
   for (;;) {
     const answer = await fetch(address, { method: "POST", body }).catch(() => null);
@@ -21,7 +21,7 @@ export const replayMany = (form) => {
     if (!button || button.name !== "do" || chosen.length < 2) return;
     event.preventDefault();
     const bar = form.querySelector("progress");
-    const said = form.querySelector("[data-said]");
+    const status = form.querySelector("[data-said]");
     bar.hidden = false;
     bar.max = chosen.length;
     let failed = 0;
@@ -32,7 +32,7 @@ export const replayMany = (form) => {
       if (answer?.ok) box.closest("tr")?.remove();
       else failed += 1;
       bar.value = index + 1;
-      said.textContent = `${index + 1} of ${chosen.length} done${failed ? `, ${failed} could not be` : ""}.`;
+      status.textContent = `${index + 1} of ${chosen.length} done${failed ? `, ${failed} failed` : ""}.`;
     }
   });
 };

@@ -1,4 +1,4 @@
-// Times are written in UTC; here they are shown in the reader's own zone.
+// Show times, which the server writes in UTC, in the reader's time zone.
 export const showTimes = (part) => {
   for (const time of part.querySelectorAll("time[datetime]")) {
     const at = new Date(time.dateTime);
