@@ -111,7 +111,7 @@ def test_a_taken_port_is_one_sentence(taken: str, tmp_path: Path) -> None:
             check=False,
         )
     assert told.returncode == 1
-    assert told.stderr == f"Port {port} is taken: `make run {taken.upper()}=…` takes another one.\n"
+    assert told.stderr == f"Port {port} is in use: choose another with `make run {taken.upper()}=…`.\n"
     assert told.stdout == ""
 
 

@@ -90,19 +90,19 @@ def test_a_file_as_a_spreadsheet_writes_it_is_read(run: Command, tmp_path: Path)
     assert "447700900123: Hello Ana\r\nMaria" in done.output
     assert "2 messages would be sent." in done.output
     assert "line 6 is refused: to: The number begins with 0" in done.output
-    assert "1 number stands on more than one line" in done.output
+    assert "1 number is in more than one row" in done.output
 
 
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("phone,name\n447700900123,Ana\n", "needs a first line of names, `to` among them; it has: phone, name."),
-        ("", "needs a first line of names, `to` among them."),
-        ("to,name\n", "has no line for a customer"),
-        ("to,name,to\n447700900123,Ana,x\n", "has two columns of the name to."),
-        ("to,name\n447700900123,Ana\n447700900124,Ben,Jr\n", "has more values than names in line 3: put"),
-        ("to,first\n447700900123,Ana\n", "names {{ name }}, and the file has no such column; it has: to, first."),
-        ('to,name\n447700900123,"Ana\n', "is no CSV file"),
+        ("phone,name\n447700900123,Ana\n", "needs a first line with column names, `to` among them; it has: phone, name."),
+        ("", "needs a first line with column names, `to` among them."),
+        ("to,name\n", "has no customers after the line"),
+        ("to,name,to\n447700900123,Ana,x\n", "has two columns with the name to."),
+        ("to,name\n447700900123,Ana\n447700900124,Ben,Jr\n", "has more values than columns in line 3: put"),
+        ("to,first\n447700900123,Ana\n", "uses {{ name }}, but the file has no such column; it has: to, first."),
+        ('to,name\n447700900123,"Ana\n', "is not a CSV file"),
     ],
 )
 def test_a_file_that_would_be_misread_is_refused_whole(
@@ -143,6 +143,6 @@ def test_a_dry_run_shows_a_template_as_it_reads(
     assert "447700900123:\n  body: Dear Ana, come in.\n" in done.stdout
     assert "Meta's list" not in done.output
     done = run("send", str(file), "--template", "offer", "--language", "de", "--body", "{{ name }}", "--dry-run")
-    assert "Meta's list has no template offer in de: it has it in en_US." in done.stderr
+    assert "Meta's list has no template offer in de: it is available in en_US." in done.stderr
     done = run("send", str(file), "--template", "worn_out", "--body", "{{ name }}", "--dry-run")
     assert "The template is paused: Meta does not send it now." in done.stderr

@@ -147,7 +147,7 @@ def test_a_person_is_forgotten(wa: Command, redis_client: redis.Redis) -> None:
     assert "erased" in wa("forget", f"+{ADDRESS}").stdout
     left = [key for key in redis_client.scan_iter() if ADDRESS.encode() in key]
     assert left == []
-    assert wa("forget", ADDRESS).stdout == "Nothing was known of this person.\n"
+    assert wa("forget", ADDRESS).stdout == "Nothing is stored about this person.\n"
 
 
 def watched(environment: dict[str, str], *arguments: str) -> str:
@@ -167,7 +167,7 @@ def test_a_long_walk_shows_how_far_it_came_to_who_watches(
     wa: Command, environment: dict[str, str], redis_client: redis.Redis
 ) -> None:
     redis_client.mset({f"{PREFIX}seen:{i}": "" for i in range(20_000)})
-    assert "0 keys and entries looked at" in watched(environment, "forget", ADDRESS)
+    assert "0 keys and entries scanned" in watched(environment, "forget", ADDRESS)
     assert wa("forget", ADDRESS).stderr == ""
 
 
@@ -279,4 +279,4 @@ def test_a_subscription_is_made_listed_tried_rotated_and_ended(wa: Command) -> N
     nobody = wa("subscriptions", "test", name, WA_PUSH_ALLOW="127.0.0.0/8")
     assert (nobody.returncode, nobody.stdout) == (1, "NewConnectionError\n")
     assert wa("subscriptions", "rotate-secret", name).stdout.split()[1] != secret
-    assert wa("subscriptions", "delete", name).stdout == "It was deleted.\n"
+    assert wa("subscriptions", "delete", name).stdout == "Deleted.\n"

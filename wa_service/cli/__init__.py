@@ -1,1 +1,1 @@
-"""What a person can ask for on the command line: one module a command."""
+"""The command line, one module per command."""

@@ -1,4 +1,4 @@
-"""`batch`: send to everybody in a CSV file; watch, pause, resume and cancel batches; report on each item."""
+"""`batch`: send to all customers in a CSV file; watch, pause, resume and cancel batches; report on each item."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _OPEN = ("scheduled", "queued")
 @click.group(invoke_without_command=True, subcommand_metavar="[list|send|show|report|pause|resume|cancel]")
 @click.pass_context
 def command(context: click.Context) -> int | None:
-    """Send to many customers at once, and watch, pause or cancel that."""
+    """Send to many customers at once, and watch, pause or cancel batches."""
     if context.invoked_subcommand is None:
         with _opened() as (_, services):
             return _list(services.batches)
@@ -46,38 +46,38 @@ def command(context: click.Context) -> int | None:
 
 @command.command("list")
 def list_batches() -> int:
-    """List the batches, the newest first (the default)."""
+    """List batches, newest first (the default)."""
     with _opened() as (_, services):
         return _list(services.batches)
 
 
 @command.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--template", metavar="NAME", help="A template.")
-@click.option("--language", default="en_US", show_default=True, help="Of the template.")
+@click.option("--template", metavar="NAME", help="The template to send.")
+@click.option("--language", default="en_US", show_default=True, help="The template's language.")
 @click.option(
     "--body", "body", multiple=True, metavar="TEXT", help="A value of the template's body, such as '{{ name }}'."
 )
 @click.option("--header", metavar="TEXT", help="The value of the template's header.")
 @click.option("--message", metavar="JSON", help="Any Meta message object instead of a template.")
-@click.option("--sender", metavar="ID", help="Phone number id to send from, by default the first one.")
-@click.option("--tag", help="A label; by default the file's name.")
-@click.option("--send-at", metavar="TIME", help="When to begin: RFC 3339 with its zone.")
+@click.option("--sender", metavar="ID", help="Phone number id to send from; default: the first one.")
+@click.option("--tag", help="A label; default: the file's name.")
+@click.option("--send-at", metavar="TIME", help="When to begin: RFC 3339 with a time zone.")
 @click.option(
-    "--quiet", metavar="HOURS", help="Such as '21:00-08:00 Europe/Berlin'; without a zone the customer's own."
+    "--quiet", metavar="HOURS", help="Such as '21:00-08:00 Europe/Berlin'; without a zone in the customer's."
 )
-@click.option("--stop-failed", metavar="SHARE:AFTER", help="Pause once this share failed, such as 0.2:200.")
+@click.option("--stop-failed", metavar="SHARE:AFTER", help="Pause once this share has failed, such as 0.2:200.")
 @click.option("--dry-run", is_flag=True, help="Show three messages and count all; send nothing.")
-@click.option("--progress", "watch", is_flag=True, help="Watch it until everything has left.")
+@click.option("--progress", "watch", is_flag=True, help="Show progress until everything is sent.")
 @click.option(
-    "--report", type=click.Path(dir_okay=False, path_type=Path), help="Watch it, and then write what became of each."
+    "--report", type=click.Path(dir_okay=False, path_type=Path), help="Show progress, then write all outcomes as CSV."
 )
 def send(file: Path, *, dry_run: bool, watch: bool, report: Path | None, **options: Any) -> int:
-    """Send one message to everybody in a CSV file.
+    """Send one message to all customers in a CSV file.
 
-    FILE has a line of names first. The column `to` is the number; every other is a value that the message may name as
-    {{ column }}. Values may be separated by commas, semicolons or tabs. The same file with the same options is sent
-    once, however often this is called.
+    The first line of FILE holds the column names. Column `to` is the number; any other is a value that the message may
+    use as {{ column }}. Values are separated by commas, semicolons or tabs. The same file with the same options is
+    sent only once, even if the command is repeated.
     """
     customers = read_customers(file)
     content = _content(options)
@@ -95,7 +95,7 @@ def send(file: Path, *, dry_run: bool, watch: bool, report: Path | None, **optio
 @command.command("show")
 @click.argument("batch", metavar="ID")
 def show_progress(batch: str) -> int:
-    """Show how far one is."""
+    """Show a batch's progress."""
     with _opened() as (_, services):
         return _show(_found(services.batches.get(batch), batch))
 
@@ -103,7 +103,7 @@ def show_progress(batch: str) -> int:
 @command.command("report")
 @click.argument("batch", metavar="ID")
 def write_report(batch: str) -> int:
-    """Write what became of each message, as CSV."""
+    """Print each message's outcome as CSV."""
     with _opened() as (runtime, services):
         _found(services.batches.get(batch), batch)
         _report(runtime, [batch], sys.stdout)
@@ -113,28 +113,28 @@ def write_report(batch: str) -> int:
 @command.command("pause")
 @click.argument("batch", metavar="ID")
 def pause_running(batch: str) -> int:
-    """Let nothing more leave until it is resumed."""
+    """Pause a batch: send nothing more of it until it is resumed."""
     return _change(batch, lambda service: service.pause)
 
 
 @command.command("resume")
 @click.argument("batch", metavar="ID")
 def resume_paused(batch: str) -> int:
-    """Let it go on; what failed before no longer counts against it."""
+    """Resume a paused batch; earlier failures no longer count towards --stop-failed."""
     return _change(batch, lambda service: service.resume)
 
 
 @command.command()
 @click.argument("batch", metavar="ID")
 def cancel(batch: str) -> int:
-    """End everything that has not left."""
+    """Cancel everything of a batch that has not been sent."""
     return _change(batch, lambda service: service.cancel)
 
 
 @contextmanager
 def _opened() -> Iterator[tuple[Runtime, Services]]:
     with open_runtime(load_settings()) as runtime:
-        # Only here: a series takes its place among the shared ones when it is made.
+        # Imported late: a metric series takes its slot in the shared files when it is created.
         from wa_service.observability.metrics_buffer import MetricsBuffer
         from wa_service.service import wiring
 
@@ -146,11 +146,11 @@ def _opened() -> Iterator[tuple[Runtime, Services]]:
 
 
 def _check_names(content: Mapping[str, Any], customers: CustomerFile) -> None:
-    """Find what the message names and the file does not have, before each line is refused for it."""
+    """Raise CommandError for a placeholder without a column, instead of refusing each line for it."""
     missing = sorted(set(placeholders(content)) - set(customers.names))
     if missing:
         raise CommandError(
-            f"The message names {{{{ {missing[0]} }}}}, and the file has no such column; it has: "
+            f"The message uses {{{{ {missing[0]} }}}}, but the file has no such column; it has: "
             f"{', '.join(customers.names)}."
         )
 
@@ -158,20 +158,20 @@ def _check_names(content: Mapping[str, Any], customers: CustomerFile) -> None:
 def _warn_of_repeated(customers: CustomerFile) -> None:
     repeated = len(customers.repeated())
     if repeated:
-        numbers = "1 number stands" if repeated == 1 else f"{repeated:,} numbers stand"
-        complain(f"{numbers} on more than one line: a message leaves for each of the lines.")
+        numbers = "1 number is" if repeated == 1 else f"{repeated:,} numbers are"
+        complain(f"{numbers} in more than one row: a message is sent for each row.")
 
 
 def _requests(
     customers: CustomerFile, content: Mapping[str, Any], options: Mapping[str, Any], file: Path
 ) -> list[BatchRequest]:
-    """The batches that it takes: one for each 10,000 customers."""
+    """Return the batches, one for each 10,000 customers."""
     body: dict[str, Any] = {"tag": (options["tag"] or file.stem)[:64], **content}
     given = {"from": options["sender"], "send_at": options["send_at"], "quiet": options["quiet"]}
     body |= {name: value for name, value in given.items() if value}
     if options["stop_failed"]:
         body["stop_when"] = _stop_when(options["stop_failed"])
-    # A column is a value, and nothing else: one that is called like a part of a template must not replace it.
+    # A column is only a value: one that is named like a part of a template must not replace that part.
     rows = [row.values for row in customers.rows]
     named = [{"to": row["to"], **{name: value for name, value in row.items() if name not in _PARTS}} for row in rows]
     parts = [named[first : first + MOST_ITEMS] for first in range(0, len(named), MOST_ITEMS)]
@@ -183,7 +183,7 @@ _PARTS = frozenset({"to", "header", "body", "buttons", "language", "from", "ttl"
 
 def _content(options: Mapping[str, Any]) -> dict[str, Any]:
     if (options["template"] is None) == (options["message"] is None):
-        raise CommandError("Say what to send: --template or --message.")
+        raise CommandError("Give --template or --message.")
     if options["template"]:
         template = {"name": options["template"], "language": options["language"]}
         values = {"body": list(options["body"]), "header": options["header"]}
@@ -247,12 +247,12 @@ def _send(
         if report is not None:
             with report.open("w", encoding="utf-8", newline="") as out:
                 _report(runtime, ids, out)
-            say(f"{report} says what became of each.")
+            say(f"Each message's outcome is in {report}.")
     return 1 if problems else 0
 
 
 def _watch(service: BatchService, ids: Sequence[str]) -> None:
-    """Show how much has left until all of it has, or nothing more leaves."""
+    """Show progress until everything is sent, or the batches no longer run."""
     batches = [_found(service.get(batch_id), batch_id) for batch_id in ids]
     with click.progressbar(length=sum(batch.total for batch in batches), label="Sending", file=sys.stderr) as bar:
         while True:

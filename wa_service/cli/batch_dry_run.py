@@ -23,7 +23,7 @@ LINES_SHOWN = 5
 
 
 def try_batch(services: Services, requests: Sequence[BatchRequest], customers: CustomerFile) -> int:
-    """Judge every message, show three, count and price all; return 1 where one would be refused, else 0."""
+    """Check every message, show three, count and price all; return 1 if one would be refused, else 0."""
     countries: Counter[str] = Counter()
     problems: list[ItemProblem] = []
     definition = definition_of(services, requests[0])
@@ -46,7 +46,7 @@ def try_batch(services: Services, requests: Sequence[BatchRequest], customers: C
 
 
 def definition_of(services: Services, request: BatchRequest) -> Mapping[str, Any] | None:
-    """Return Meta's definition of the template that is sent; say so where it has none, or does not send it now."""
+    """Return Meta's definition of the template; complain if there is none, or it is not approved."""
     template = (request.shared or {}).get("template")
     if not isinstance(template, Mapping) or not services.templates.is_configured:
         return None
@@ -54,7 +54,7 @@ def definition_of(services: Services, request: BatchRequest) -> Mapping[str, Any
     found = next((each for each in named if each.get("language") == template.get("language")), None)
     if found is None:
         languages = ", ".join(str(each.get("language")) for each in named)
-        known = f"it has it in {languages}" if named else "python -m wa_service templates lists them"
+        known = f"it is available in {languages}" if named else "python -m wa_service templates lists them"
         complain(f"Meta's list has no template {template.get('name')} in {template.get('language')}: {known}.")
     elif found.get("status") != "APPROVED":
         complain(f"The template is {str(found.get('status')).lower()}: Meta does not send it now.")
@@ -62,7 +62,7 @@ def definition_of(services: Services, request: BatchRequest) -> Mapping[str, Any
 
 
 def _shown(definition: Mapping[str, Any] | None, body: bytes) -> str:
-    """Return a message as its customer reads it, where that is known; else as Meta gets it."""
+    """Return a message as its customer reads it if possible, else as it is sent to Meta."""
     from wa_service.service.template_preview import TemplateField, preview
 
     message = json.loads(body)
@@ -81,7 +81,7 @@ def _shown(definition: Mapping[str, Any] | None, body: bytes) -> str:
 
 
 def _tell_price(services: Services, template: str | None, countries: Mapping[str, int]) -> None:
-    """Price all of it by the rate card, as if every message were charged for."""
+    """Print the price by the rate card, as if every message were charged."""
     card = services.costs.rate_card
     if card is None or not countries or template is None or not services.templates.is_configured:
         return
@@ -96,12 +96,12 @@ def _tell_price(services: Services, template: str | None, countries: Mapping[str
 
 
 def sentence_of(problem: ItemProblem) -> str:
-    """Return what is wrong with an item, by field where it is known."""
+    """Return an item's problem as a sentence, with the fields if they are known."""
     return "; ".join(f"{field}: {sentence}" for field, sentence in problem.fields) or problem.sentence
 
 
 def tell_problems(problems: Sequence[ItemProblem], customers: CustomerFile) -> None:
-    """Say which lines of the file are refused, those with the same reason together."""
+    """Print which lines of the file are refused, grouped by reason."""
     lines: dict[str, list[int]] = {}
     for each in problems:
         lines.setdefault(sentence_of(each), []).append(customers.rows[each.index].line)
@@ -111,4 +111,4 @@ def tell_problems(problems: Sequence[ItemProblem], customers: CustomerFile) -> N
         say(f"line {shown}{more} {'is' if len(where) == 1 else 'are'} refused: {sentence}")
     if len(lines) > PROBLEMS_SHOWN:
         left = sum(len(where) for where in list(lines.values())[PROBLEMS_SHOWN:])
-        say(f"… and {left:,} more are refused, for other reasons; batch report tells all.")
+        say(f"… and {left:,} more are refused for other reasons; batch report lists all.")

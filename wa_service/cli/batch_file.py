@@ -1,4 +1,4 @@
-"""A CSV file of customers: one line each, as spreadsheets write it."""
+"""Read a CSV file of customers, one per row, as spreadsheets write it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LINES_SHOWN: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class CustomerRow:
-    """One customer: the values by name, and the line of the file where they begin."""
+    """One customer: the values by column, and the line of the file where the row begins."""
 
     line: int
     values: dict[str, str]
@@ -26,22 +26,22 @@ class CustomerRow:
 
 @dataclass(frozen=True, slots=True)
 class CustomerFile:
-    """What a file says: its names in order, and a row for each customer; empty lines are left out."""
+    """A file's column names in order, and its rows without empty ones."""
 
     names: tuple[str, ...]
     rows: Sequence[CustomerRow]
 
     def repeated(self) -> list[str]:
-        """Return the numbers that stand on more than one line, however they are written."""
+        """Return the numbers that occur in more than one row, in any spelling."""
         counted = Counter("".join(each for each in row.values["to"] if each.isdigit()) for row in self.rows)
         return [number for number, count in counted.items() if number and count > 1]
 
 
 def read_customers(path: Path) -> CustomerFile:
-    """Read a file in UTF-8 whose first line holds names; what separates values is found in that line.
+    """Read a UTF-8 file whose first line holds the column names; the separator is detected from that line.
 
     Raises:
-        CommandError: it is none, or values stand under no name, so that they would be mistaken for others.
+        CommandError: it is not such a file, or a row has values without a column name.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -53,7 +53,7 @@ def read_customers(path: Path) -> CustomerFile:
     try:
         lines = list(_lines(text, separator))
     except csv.Error as error:
-        raise CommandError(f"{path} is no CSV file: {error}.") from None
+        raise CommandError(f"{path} is not a CSV file: {error}.") from None
     names = tuple(name.strip() for name in lines[0][1]) if lines else ()
     _check(path, names, lines[1:])
     rows = [CustomerRow(line, dict(zip(names, values + [""] * len(names), strict=False))) for line, values in lines[1:]]
@@ -64,7 +64,7 @@ def read_customers(path: Path) -> CustomerFile:
 
 
 def _lines(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield each row that is not empty, with the line where it begins: a value in quotes may hold line breaks."""
+    """Yield each row that is not empty, with its first line: a quoted value may contain line breaks."""
     reader = csv.reader(StringIO(text, newline=""), delimiter=separator, strict=True)
     begins = 1
     for values in reader:
@@ -75,18 +75,18 @@ def _lines(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
 
 def _check(path: Path, names: Sequence[str], lines: Sequence[tuple[int, list[str]]]) -> None:
     if "to" not in names:
-        told = f"; it has: {', '.join(name for name in names if name)}" if any(names) else ""
-        raise CommandError(f"{path} needs a first line of names, `to` among them{told}.")
+        found = f"; it has: {', '.join(name for name in names if name)}" if any(names) else ""
+        raise CommandError(f"{path} needs a first line with column names, `to` among them{found}.")
     twice = [name for name, count in Counter(names).items() if name and count > 1]
     if twice:
-        raise CommandError(f"{path} has two columns of the name {twice[0]}.")
+        raise CommandError(f"{path} has two columns with the name {twice[0]}.")
     if not lines:
-        raise CommandError(f"{path} has no line for a customer behind the line of names.")
+        raise CommandError(f"{path} has no customers after the line of column names.")
     width = len(names)
     too_long = [line for line, values in lines if any(value.strip() for value in values[width:])]
     if too_long:
         shown = ", ".join(str(line) for line in too_long[:_LINES_SHOWN])
         more = f" and {len(too_long) - _LINES_SHOWN:,} more" if len(too_long) > _LINES_SHOWN else ""
         raise CommandError(
-            f"{path} has more values than names in line {shown}{more}: put a value that holds “,” in quotes."
+            f"{path} has more values than columns in line {shown}{more}: put quotes around a value that contains “,”."
         )

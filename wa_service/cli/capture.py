@@ -1,4 +1,4 @@
-"""`capture`: a recording out of events and dead letters, without personal details, which the emulator replays."""
+"""`capture`: record events and dead letters, without personal details, for a replay by the emulator."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _PAGE = 1_000
 
 @click.command
 @click.option("--minutes", type=click.FloatRange(min=0.1), default=60.0, show_default=True, help="How far back.")
-@click.option("--contact", default="", help="Only this customer's: a number or user id.")
-@click.option("--texts", is_flag=True, help="Keep texts as they were written; numbers in them are replaced.")
+@click.option("--contact", default="", help="Only this customer: a number or user id.")
+@click.option("--texts", is_flag=True, help="Keep texts; numbers in them are replaced.")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 def command(minutes: float, contact: str, texts: bool, file: Path) -> None:
-    """Save what Meta delivered and what was answered, without personal details, as YAML.
+    """Save received webhooks and the replies to them as YAML, without personal details.
 
-    `meta-emulator replay FILE --service` plays it again: a bug report becomes a test. Look through it before you
-    pass it on.
+    `meta-emulator replay FILE --service` replays it, which turns a bug report into a test. Review the file before
+    you share it.
     """
     if find_spec("meta_emulator") is None:
         raise CommandError("The package meta_emulator, which replaces personal details, is not installed here.")
@@ -41,7 +41,7 @@ def command(minutes: float, contact: str, texts: bool, file: Path) -> None:
         found = _Capture(runtime, int((time.time() - minutes * 60) * 1000), contact).read()
     if not found["steps"]:
         raise CommandError("There is nothing to capture.")
-    # Piped, so that personal details never lie in a file.
+    # By a pipe, so that personal details are never in a file.
     arguments = [sys.executable, "-m", "meta_emulator", "anonymize", *(["--texts"] if texts else []), str(file)]
     done = subprocess.run(arguments, input=orjson.dumps(found), capture_output=True, check=False)
     if done.returncode:
@@ -61,12 +61,12 @@ class _Capture:
         self._seen: set[str] = set()
 
     def read(self) -> dict[str, Any]:
-        """Return steps in their order; `numbers` and `account_id` are what the recording replaces by placeholders."""
+        """Return the steps in order; the recording replaces `numbers` and `account_id` by placeholders."""
         steps = sorted([*self._events(), *self._letters()], key=lambda step: step[0])
         began = steps[0][0] if steps else 0
         numbers = {number: self._display.get(number, number) for number in self._runtime.numbers}
-        told = [{"at": round((at - began) / 1000, 3), **step} for at, step in steps]
-        return {"numbers": numbers, "account_id": self._account, "steps": told}
+        timed = [{"at": round((at - began) / 1000, 3), **step} for at, step in steps]
+        return {"numbers": numbers, "account_id": self._account, "steps": timed}
 
     def _events(self) -> Iterator[tuple[int, dict[str, Any]]]:
         cursor = f"{self._since}-0"
@@ -88,7 +88,7 @@ class _Capture:
                     yield at, self._webhook(orjson.loads(body))
 
     def _call(self, record_id: str) -> Iterator[dict[str, Any]]:
-        """The call to Meta of a send that answers a message; what somebody asked for by REST is no answer."""
+        """Yield the call to Meta of a send that replies to a message; sends from the REST API are left out."""
         record = self._runtime.records.get(record_id)
         if record is None or record.origin is None or record.status in {"failed", "unknown"}:
             return
@@ -97,7 +97,7 @@ class _Capture:
         yield {"call": {"method": "POST", "path": path, "status": 200, "body": {**body, "to": record.to}}}
 
     def _letters(self) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Dead letters whose message is not among the events."""
+        """Yield dead letters whose message is not among the events."""
         letters = self._runtime.dead_letters
         for letter in filter(None, map(letters.get, letters.ids())):
             wanted = self._wanted is None or letter.conversation in self._wanted

@@ -1,4 +1,4 @@
-"""`check`: is everything in order, here, at Redis and at Meta; and what to do where it is not."""
+"""`check`: check the settings, this machine, Redis and Meta, and print what to do about each problem."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ _NUMBER_FIELDS = "quality_rating,throughput,messaging_limit_tier,whatsapp_busine
 
 
 @click.command
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
-@click.option("--offline", is_flag=True, help="Ask nothing of Meta.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--offline", is_flag=True, help="Make no calls to Meta.")
 def command(as_json: bool, offline: bool) -> int:
-    """Look whether everything is in order, and say what to do."""
+    """Check the installation, and say how to fix problems."""
     found = list(_everything(ask_meta=not offline))
     wrong = [finding for finding in found if finding.verdict == "wrong"]
     if as_json:
@@ -92,7 +92,7 @@ def _conversation(settings: Settings) -> Iterator[Finding]:
 
 
 def _reach(url: str, settings: Settings) -> str | None:
-    """Why nothing answers HTTP at an address; None where something does, whatever it says to a HEAD."""
+    """Return why an address does not answer HTTP; None if it answers HEAD with any status."""
     policy = DestinationPolicy([*LOOPBACK, *map(ip_network, settings.push_allow)])
     try:
         with requests.Session() as session:
@@ -124,8 +124,8 @@ def _store(runtime: Runtime) -> Iterator[Finding]:
         yield Finding("Redis memory", "warning", "no limit", caution)
     yield from findings.of_queues(overview)
     if key_has_changed:
-        do = "Give WA_STOP_KEY the key of before: without it a STOP is lost once its contact is gone."
-        yield Finding("STOP key", "wrong", "another than before", do)
+        do = "Set WA_STOP_KEY to the former key: without it a STOP is lost once its contact is gone."
+        yield Finding("STOP key", "wrong", "has changed", do)
 
 
 def _replication(runtime: Runtime, version: str) -> Iterator[Finding]:
@@ -160,7 +160,7 @@ def _meta(runtime: Runtime) -> Iterator[Finding]:
 
 
 def _asked(name: str, ask: Callable[[], Iterable[Finding]]) -> list[Finding]:
-    """The findings of a question to Meta; where Meta says no, that is the finding."""
+    """Return the findings of a call to Meta; if the call fails, that is the finding."""
     try:
         return list(ask())
     except WhatsAppError as error:
@@ -168,7 +168,7 @@ def _asked(name: str, ask: Callable[[], Iterable[Finding]]) -> list[Finding]:
 
 
 def _handshake(settings: Settings) -> tuple[int | None, bool]:
-    """Do what Meta does once: ask our webhook for the challenge."""
+    """Send Meta's handshake to our webhook; return the status and whether the challenge matches."""
     address = reachable_at(settings.bind)
     if address is None:
         return None, False

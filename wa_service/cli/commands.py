@@ -12,7 +12,7 @@ from wa_service.cli.terminal import CommandError, complain
 from wa_service.config.settings import SettingsError
 from wa_service.store.embedded_valkey import EmbeddedValkeyError
 
-# Name → module of this package that defines `command`.
+# Name → module of this package with `command`.
 COMMANDS = {
     "web": "web",
     "worker": "worker",
@@ -35,7 +35,7 @@ COMMANDS = {
 
 
 class _LazyGroup(click.Group):
-    """Imports a command's module when it is asked for, so that a worker's supervisor stays small."""
+    """Imports a command's module on demand, so that a worker's supervisor stays small."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(COMMANDS)
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Returns:
-        The exit status: 0 done, 1 not done, 2 asked wrongly (arguments or settings).
+        The exit status: 0 success, 1 failure, 2 invalid arguments or settings.
     """
     try:
         return int(_commands.main(arguments, standalone_mode=False) or 0)

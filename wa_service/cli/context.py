@@ -1,4 +1,4 @@
-"""What a command works with: the settings, and the runtime for as long as it runs."""
+"""A command's settings and runtime."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 def load_settings() -> Settings:
-    """Read the settings, and make this process ready to log and count.
+    """Load the settings, and configure logging and metrics.
 
     Raises:
-        SettingsError: something required is missing or something given cannot be used.
+        SettingsError: a required setting is missing or a value is invalid.
     """
     given = settings.load()
     log.configure(given.log_format, given.log_numbers, level=given.log_level)
@@ -29,14 +29,14 @@ def load_settings() -> Settings:
 
 @contextmanager
 def open_runtime(given: Settings) -> Iterator[Runtime]:
-    """Build the runtime, and close it in the end.
+    """Build the runtime, and close it at the end.
 
     Raises:
-        CommandError: the store or Meta could not be asked, or said no.
+        CommandError: the store or Meta does not answer or refuses a request.
         EmbeddedValkeyError: no embedded Valkey answers.
     """
-    # Not before `load_settings`: a series takes its place among the shared ones when it is made. And commands without
-    # a runtime, a worker's supervisor among them, start in half the time.
+    # Imported late: a metric series takes its slot in the shared files, which `load_settings` sets up, when it is
+    # created. And commands without a runtime, such as a worker's supervisor, start in half the time.
     from wa_service import runtime
     from wa_service.store.flusher import StoreUnavailableError
     from wa_service.whatsapp.errors import WhatsAppError

@@ -1,4 +1,4 @@
-"""`costs`: what messages were charged for, and what that costs by WA_RATE_CARD."""
+"""`costs`: how many messages were charged, and their price by WA_RATE_CARD."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from wa_service.cli.terminal import CommandError, say, table
 
 
 @click.command
-@click.option("--from", "begin", default="", metavar="DAY", help="The first day (UTC), by default this month's.")
-@click.option("--to", "end", default="", metavar="DAY", help="The last day, by default today.")
+@click.option("--from", "begin", default="", metavar="DAY", help="First day (UTC); default: this month's.")
+@click.option("--to", "end", default="", metavar="DAY", help="Last day; default: today.")
 @click.option("--by", default="category", show_default=True, help="category, type, country, number, batch, tag.")
 def command(begin: str, end: str, by: str) -> int:
-    """Sum up what was delivered and what of it was charged for."""
+    """Sum up delivered and charged messages."""
     with open_runtime(load_settings()) as runtime:
-        # Only here: a series takes its place among the shared ones when it is made.
+        # Imported late: a metric series takes its slot in the shared files when it is created.
         from wa_service.observability.metrics_buffer import MetricsBuffer
         from wa_service.service import wiring
         from wa_service.service.costs import read_days, read_dimensions

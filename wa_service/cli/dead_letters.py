@@ -1,4 +1,4 @@
-"""`dead-letters`: what could not be handled; look at it, try it again, throw it away."""
+"""`dead-letters`: list, show, replay and drop events that could not be handled."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.group(invoke_without_command=True, subcommand_metavar="[list|show|replay|drop]")
 @click.pass_context
 def command(context: click.Context) -> int | None:
-    """List what could not be handled, replay it, drop it."""
+    """List, replay or drop events that could not be handled."""
     if context.invoked_subcommand is None:
         with open_runtime(load_settings()) as runtime:
             return _list(runtime)
@@ -32,7 +32,7 @@ def command(context: click.Context) -> int | None:
 
 @command.command("list")
 def list_letters() -> int:
-    """List them, oldest first (the default)."""
+    """List dead letters, oldest first (the default)."""
     with open_runtime(load_settings()) as runtime:
         return _list(runtime)
 
@@ -40,14 +40,14 @@ def list_letters() -> int:
 @command.command()
 @click.argument("letter_id", metavar="ID")
 def show(letter_id: str) -> int:
-    """Print one whole, with what the customer sent."""
+    """Print a dead letter with the event that Meta sent."""
     with open_runtime(load_settings()) as runtime:
         return _show(runtime, letter_id)
 
 
 @command.command()
 @click.argument("ids", metavar="[ID]...", nargs=-1)
-@click.option("--all", "every", is_flag=True, help="Every one.")
+@click.option("--all", "every", is_flag=True, help="All dead letters.")
 def replay(ids: Sequence[str], every: bool) -> int:
     """Handle dead letters again; ID as `list` shows it."""
     with open_runtime(load_settings()) as runtime:
@@ -56,16 +56,16 @@ def replay(ids: Sequence[str], every: bool) -> int:
 
 @command.command()
 @click.argument("ids", metavar="[ID]...", nargs=-1)
-@click.option("--all", "every", is_flag=True, help="Every one.")
+@click.option("--all", "every", is_flag=True, help="All dead letters.")
 def drop(ids: Sequence[str], every: bool) -> int:
-    """Throw dead letters away; ID as `list` shows it."""
+    """Delete dead letters; ID as `list` shows it."""
     with open_runtime(load_settings()) as runtime:
         return _each(_chosen(runtime, ids, every=every), partial(_drop, runtime), "were dropped")
 
 
 def _chosen(runtime: Runtime, ids: Sequence[str], *, every: bool) -> Sequence[str]:
     if not ids and not every:
-        raise CommandError("Say which: ids as `dead-letters list` shows them, or --all.")
+        raise CommandError("Name dead letters by their ids, which `dead-letters list` shows, or give --all.")
     return runtime.dead_letters.ids() if every else ids
 
 
@@ -98,7 +98,7 @@ def _show(runtime: Runtime, letter_id: str) -> int:
 
 
 def _event(letter: DeadLetter) -> object:
-    """What was stored; as text where it is not even JSON."""
+    """Return the stored event, as text if it is not JSON."""
     try:
         return orjson.loads(letter.event)
     except ValueError:
@@ -106,7 +106,7 @@ def _event(letter: DeadLetter) -> object:
 
 
 def _each(asked: Sequence[str], act: Callable[[str], str], done: str) -> int:
-    """Does it to each; `act` returns "" or a sentence on why not, which is said once for all it is true of."""
+    """Apply `act` to each dead letter; it returns "" or a problem. Equal problems are printed once."""
     problems = Counter(problem for letter_id in progress(asked, "dead letters") if (problem := act(letter_id)))
     say(f"{len(asked) - problems.total()} of {len(asked)} dead letters {done}.")
     for problem, times in problems.items():
@@ -115,11 +115,11 @@ def _each(asked: Sequence[str], act: Callable[[str], str], done: str) -> int:
 
 
 def _drop(runtime: Runtime, letter_id: str) -> str:
-    return "" if runtime.dead_letters.drop(letter_id) else f"{letter_id} is not there."
+    return "" if runtime.dead_letters.drop(letter_id) else f"{letter_id} does not exist."
 
 
 def _replaying(runtime: Runtime) -> Callable[[str], str]:
-    # Only here: a series takes its place among the shared ones when it is made.
+    # Imported late: a metric series takes its slot in the shared files when it is created.
     from wa_service.observability.metrics_buffer import MetricsBuffer
     from wa_service.service import wiring
     from wa_service.service.replay import MailboxFullError, NotReplayableError
@@ -130,11 +130,11 @@ def _replaying(runtime: Runtime) -> Callable[[str], str]:
         try:
             service.replay(letter_id)
         except LookupError:
-            return f"{letter_id} is not there."
+            return f"{letter_id} does not exist."
         except MailboxFullError as error:
             return f"Not now: {error}"
         except NotReplayableError as error:
-            return f"{letter_id} stays: {clean(str(error))}"
+            return f"{letter_id} was not replayed: {clean(str(error))}"
         return ""
 
     return act

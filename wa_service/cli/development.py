@@ -1,4 +1,4 @@
-"""The settings of `make run`: an emulated Meta, secrets of its own, and what the environment may add."""
+"""The settings of `make run`: an emulated Meta, generated secrets, and what the environment may add."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from wa_service.config import settings
 from wa_service.store.embedded_replicas import embedded_replicas_in
 
-# What these name is real, or where the parts of `make run` find each other: no value of the environment counts.
+# Not taken from the environment: these name real things, or where the parts of `make run` find each other.
 _FIXED = {
     "WA_API_KEYS",
     "WA_BIND",
@@ -31,17 +31,17 @@ _FIXED = {
     "WA_WORKER_METRICS_PORT",
     "PROMETHEUS_MULTIPROC_DIR",
 }
-# A command says at once that the store is away; it is no part that waits for it.
-_OF_PARTS = {"WA_REDIS_WAIT", "PROMETHEUS_MULTIPROC_DIR"}
-# Set for every program of a machine: that these are not used is no news.
-_EVERYBODYS = {"HTTPS_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE"}
-# A big append-only file may load for minutes; the parts wait, and a dead Valkey ends them all anyway.
+# Not for commands: they report at once that the store is unavailable, and do not wait for it.
+_PARTS_ONLY = {"WA_REDIS_WAIT", "PROMETHEUS_MULTIPROC_DIR"}
+# Often set for the whole machine, so not reported as ignored.
+_MACHINE_WIDE = {"HTTPS_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE"}
+# Seconds. A large append-only file may take minutes to load; if Valkey dies, all parts end anyway.
 VALKEY_WAIT = "600"
 
 
 @dataclass(frozen=True, slots=True)
 class Development:
-    """How `make run` starts: the parts' environment, and the variables of ours that were and were not taken."""
+    """How `make run` starts: the parts' environment, and which of our variables were taken or ignored."""
 
     environment: dict[str, str]
     api_key: str
@@ -61,22 +61,22 @@ def prepare(
     replicas: int = 0,
     environment: Mapping[str, str] | None = None,
 ) -> Development:
-    """Make the settings of `make run`; secrets are random, and made once for a directory.
+    """Return the settings of `make run`; secrets are random, and generated once per directory.
 
     Args:
-        port: web's.
-        emulator_port: the emulator's.
-        var: where the data stays.
+        port: web's port.
+        emulator_port: the emulator's port.
+        var: the data directory.
         script: a script file to answer with.
-        responder: the address of an http responder to answer with.
-        llm: the base address of a server with a language model to answer with.
-        replicas: how many replicas the store has; what is acknowledged is on all of them.
-        environment: what may add settings; that of this process.
+        responder: the URL of an http responder to answer with.
+        llm: the base URL of a language model's server to answer with.
+        replicas: number of the store's replicas; what is acknowledged is on all of them.
+        environment: may add settings; default: this process's.
     """
     environment = settings.whole_environment() if environment is None else environment
     ours = {name for variable in settings.variables() for name in (variable.name, f"{variable.name}_FILE")}
     given = {name for name in environment if name in ours | {"WA_ENV_FILE"} and environment[name]}
-    # Real tokens, numbers and stores have no name that begins so.
+    # The names of real tokens, numbers and stores do not begin with WA_.
     taken = {name for name in given if name.startswith("WA_") and name.removesuffix("_FILE") not in _FIXED | {"WA_ENV"}}
     taken |= given & {"WEB_CONCURRENCY"}
     vault = _Vault(var.absolute() / "secrets")
@@ -97,7 +97,7 @@ def prepare(
     if llm is not None:
         chosen |= {"WA_RESPONDER": "llm", "WA_LLM_URL": llm}
     chosen |= {
-        "WA_ENV_FILE": "/dev/null",  # a real token in `.env` must not answer by accident
+        "WA_ENV_FILE": "/dev/null",  # a real token in `.env` must not be used by accident
         "WHATSAPP_ACCESS_TOKEN_FILE": vault.path("access-token"),
         "WHATSAPP_PHONE_NUMBER_ID": "100000000000001",
         "WHATSAPP_VERIFY_TOKEN_FILE": vault.path("verify-token"),
@@ -120,16 +120,16 @@ def prepare(
             "WA_FAILOVER_PAUSE": "0",
         }
     return Development(
-        chosen, api_key, responder_secret, tuple(sorted(taken)), tuple(sorted(given - taken - _EVERYBODYS))
+        chosen, api_key, responder_secret, tuple(sorted(taken)), tuple(sorted(given - taken - _MACHINE_WIDE))
     )
 
 
 def write_settings(development: Development, var: Path) -> Path:
-    """Write the settings of a run into a file for `WA_ENV_FILE`, so that other commands find its service; its path."""
+    """Write a run's settings to a file for `WA_ENV_FILE`, so that commands find its service; return the path."""
     ours = {name for variable in settings.variables() for name in (variable.name, f"{variable.name}_FILE")}
     path = var / "settings.env"
-    told = {name: value for name, value in development.environment.items() if name in ours and name not in _OF_PARTS}
-    settings.write_file(path, {**told, "WA_VAR_DIR": str(var.absolute())})
+    kept = {name: value for name, value in development.environment.items() if name in ours and name not in _PARTS_ONLY}
+    settings.write_file(path, {**kept, "WA_VAR_DIR": str(var.absolute())})
     return path
 
 
@@ -144,7 +144,7 @@ class _Vault:
         return str(self._directory / name)
 
     def read(self, name: str, make: Callable[[], str]) -> str:
-        """Return a secret, which is made when it is read for the first time."""
+        """Return a secret, generated at the first read."""
         try:
             file = os.open(self._directory / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:

@@ -13,11 +13,11 @@ from wa_service.config.settings import Settings, whole_environment
 
 
 @click.command
-@click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
-@click.option("--port", type=int, default=8090, show_default=True, help="0 takes a free one.")
-@click.option("--callback", default="", help="Where webhooks go; by default the service's webhook at WA_BIND.")
-@click.option("--data", default="", help="Directory that keeps its world over a restart; by default none does.")
-@click.option("--unsafe", is_flag=True, help="Listen beyond this machine; there is no login.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", type=int, default=8090, show_default=True, help="Port; 0: a free one.")
+@click.option("--callback", default="", help="Where webhooks are sent; default: the service's webhook at WA_BIND.")
+@click.option("--data", default="", help="Directory that keeps the emulator's world across restarts; default: none.")
+@click.option("--unsafe", is_flag=True, help="Allow listening beyond this machine, without a login.")
 def command(host: str, port: int, callback: str, data: str, unsafe: bool) -> None:
     """Run the emulated Meta with its phone page."""
     settings = load_settings()
@@ -27,12 +27,12 @@ def command(host: str, port: int, callback: str, data: str, unsafe: bool) -> Non
     if unsafe:
         arguments.append("--unsafe")
     sys.stdout.flush()
-    # Replaces this process, so that signals reach the emulator and nothing of it is imported here.
+    # Replaces this process, so that signals reach the emulator and it is not imported here.
     os.execve(sys.executable, arguments, whole_environment() | _environment(settings, callback))  # noqa: S606
 
 
 def _environment(settings: Settings, callback: str) -> dict[str, str]:
-    """The emulator's secrets and ids; an argument list could be read by every user of this machine."""
+    """Return the emulator's secrets and ids; other users of this machine could read an argument list."""
     account = settings.business_account_id
     return {
         "META_EMULATOR_ACCESS_TOKEN": settings.access_token.get_secret_value(),

@@ -1,4 +1,4 @@
-"""What `check` finds out: facts in, one finding each; what is wrong comes with what to do."""
+"""The findings of `check`: each function turns facts into findings, with what to do about problems."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _WAITAOF_VERSION = (7, 2)
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of the table: what was looked at, the verdict, what was seen, what to do."""
+    """One line of the table: what was checked, the verdict, what was seen, what to do."""
 
     name: str
     verdict: Verdict
@@ -40,12 +40,12 @@ class Finding:
     do: str = ""
 
     def as_json(self) -> dict[str, str]:
-        """The line for `--json`."""
+        """Return the finding for `--json`."""
         return asdict(self)
 
 
 def of_settings(settings: Settings) -> Iterator[Finding]:
-    """What settings that are valid still leave open."""
+    """What valid settings leave out or leave weak."""
     keys = len(settings.api_keys)
     if keys:
         yield Finding("REST API", "ok", f"{keys} keys")
@@ -58,19 +58,19 @@ def of_settings(settings: Settings) -> Iterator[Finding]:
 
 
 def of_unknown_variables(sentences: Sequence[str]) -> Iterator[Finding]:
-    """What looks like a setting and is none."""
+    """Variables that look like settings but are not."""
     for sentence in sentences:
         name, _, _ = sentence.partition(" ")
         yield Finding("settings", "warning", sentence, f"Correct or remove {name}.")
 
 
 def of_script(settings: Settings) -> Finding:
-    """Whether the script can be used; an http responder that fails falls back on it."""
+    """Whether the script is valid; also for an http responder, which falls back on it."""
     path = settings.script_file or HOTEL_DESK
     try:
         script = load_script(path)
     except (ScriptError, OSError) as error:
-        return Finding("script", "wrong", str(error), "Correct it: python -m wa_service script check tries it.")
+        return Finding("script", "wrong", str(error), "Correct it; test it with python -m wa_service script check.")
     examples = sum(len(intent.examples) for intent in script.intents)
     return Finding("script", "ok", f"{len(script.intents)} intents, {examples} examples in {path.name}")
 
@@ -82,20 +82,20 @@ def of_prompt(path: Path | None) -> Finding:
     except ValueError as error:
         return Finding("prompt", "wrong", str(error), "Correct WA_LLM_PROMPT_FILE.")
     if path is None:
-        do = "Say in WA_LLM_PROMPT_FILE what the model should know of the business."
+        do = "Describe the business to the model in WA_LLM_PROMPT_FILE."
         return Finding("prompt", "warning", "the packaged one, which knows nothing of the business", do)
     return Finding("prompt", "ok", f"{len(prompt)} characters in {path.name}")
 
 
 def of_reach(name: str, address: str, problem: str | None) -> Finding:
-    """Whether an outside service of ours answers at all; `problem` says why not."""
+    """Whether an external service answers; `problem` says why not."""
     if problem is None:
         return Finding(name, "ok", f"answers at {address}")
     return Finding(name, "wrong", f"{address}: {problem}", "Start it, or correct its address.")
 
 
 def of_speech(settings: Settings) -> Finding | None:
-    """What hears voice notes; None where `of_reach` tells."""
+    """What transcribes voice notes; None where `of_reach` reports it."""
     match settings.speech:
         case "none":
             do = "Install the extra `voice` (make voice), or set WA_SPEECH_URL and WA_SPEECH=http."
@@ -115,14 +115,14 @@ def of_api_version(version: str, today: date) -> Finding:
     """Whether Meta still serves the version, and for how long."""
     ended, end = api_version_ended(version, today), api_version_last_day(version)
     if ended:
-        return Finding("API version", "warning", ended.split(",")[0], "Set WHATSAPP_API_VERSION to a living one.")
+        return Finding("API version", "warning", ended.split(",")[0], "Set WHATSAPP_API_VERSION to a supported one.")
     if end is not None and (end - today).days < _DAYS_BEFORE_END:
         return Finding("API version", "warning", f"{version} ends on {end}", "Move to a newer WHATSAPP_API_VERSION.")
     return Finding("API version", "ok", f"{version}, until {end}" if end else version)
 
 
 def of_store(problems: Sequence[str], info: Mapping[str, str], skew: float) -> Iterator[Finding]:
-    """Whether Redis keeps what it is given, has room, and goes by the same clock."""
+    """Whether Redis is durable, has memory left, and has the same time."""
     if problems:
         for problem in problems:
             seen, _, do = problem.partition(": ")
@@ -131,7 +131,7 @@ def of_store(problems: Sequence[str], info: Mapping[str, str], skew: float) -> I
         yield Finding("Redis keeps everything", "ok", "append-only, no eviction, a primary")
     used, most = int(info.get("used_memory", 0)), int(info.get("maxmemory", 0))
     if most and used > 0.7 * most:
-        do = "Raise maxmemory: from 85 % on new work is refused."
+        do = "Raise maxmemory: above 85 % new work is refused."
         yield Finding("Redis memory", "warning" if used < 0.85 * most else "wrong", f"{used / most:.0%} used", do)
     else:
         yield Finding("Redis memory", "ok", f"{used / 2**20:.0f} MiB" + (f" of {most / 2**20:.0f}" if most else ""))
@@ -144,7 +144,7 @@ def of_store(problems: Sequence[str], info: Mapping[str, str], skew: float) -> I
 def of_replication(
     report: ReplicationReport, wanted: int, pause: float, fsync_from: str | None = None
 ) -> Iterator[Finding]:
-    """Which sentence holds when the primary dies; `fsync_from`: the server's version, where WA_REDIS_FSYNC is set."""
+    """What a failover would lose; `fsync_from`: the server's version if WA_REDIS_FSYNC is set."""
     missing = report.missing(wanted)
     if report.following < wanted:
         do = "Nothing is acknowledged or sent: start the replicas, or lower WA_REDIS_REPLICAS."
@@ -153,29 +153,29 @@ def of_replication(
         seen = f"a failover may lose the last moments: {report.described}"
         yield Finding("replicas", "warning", seen, f"For no loss: {', '.join(missing)} (docs/replicas.md).")
     elif report.following < report.promotable:
-        yield Finding("replicas", "warning", report.described, "Start the one that does not follow.")
+        yield Finding("replicas", "warning", report.described, "Start the replica that does not follow.")
     else:
-        yield Finding("replicas", "ok", f"any one server may die without loss: {report.described}")
+        yield Finding("replicas", "ok", f"any single server may fail without loss: {report.described}")
         if pause:
-            do = "Every replica has everything: WA_FAILOVER_PAUSE=0 sends on at once after a failover."
+            do = "Every replica has everything: WA_FAILOVER_PAUSE=0 resumes sending at once after a failover."
             yield Finding("pause after a failover", "warning", f"{pause:.0f} s", do)
     if report.sentinels and report.sentinels.may_replace_new_primary:
         seen = f"down-after-milliseconds {report.sentinels.down_after_ms}: a second failover may follow the first"
-        yield Finding("Sentinels", "warning", seen, "Set it to 1500 at least (docs/replicas.md).")
+        yield Finding("Sentinels", "warning", seen, "Set it to at least 1500 (docs/replicas.md).")
     if fsync_from and tuple(int(part) for part in fsync_from.split(".")[:2]) < _WAITAOF_VERSION:
         do = "WA_REDIS_FSYNC needs Redis or Valkey 7.2: upgrade, or leave it out."
         yield Finding("replicas' files", "wrong", f"the server is {fsync_from}", do)
 
 
 def of_former_numbers(numbers: Sequence[str]) -> Iterator[Finding]:
-    """Whether sends of numbers wait that are no longer in the settings."""
+    """Whether sends wait for numbers that are no longer in the settings."""
     if numbers:
-        do = "Put them back into WHATSAPP_PHONE_NUMBER_ID; else what waits fails when its time to live ends."
+        do = "Add them to WHATSAPP_PHONE_NUMBER_ID again; else the sends fail when their time to live ends."
         yield Finding("former numbers", "warning", f"sends of {', '.join(numbers)} wait", do)
 
 
 def of_queues(overview: Overview) -> Iterator[Finding]:
-    """Whether somebody works, and what stands."""
+    """Whether workers run, and what waits, is paused or failed."""
     waiting = sum(overview.depth[queue] for queue in ("inbound", "replies", "bulk"))
     oldest = max(overview.oldest_seconds["inbound"], overview.oldest_seconds["replies"])
     if overview.workers == 0:
@@ -195,7 +195,7 @@ def of_queues(overview: Overview) -> Iterator[Finding]:
         do = "Look at them: python -m wa_service dead-letters."
         yield Finding("dead letters", "warning", str(letters), do)
     if overview.depth["unknown"]:
-        do = "Meta did not answer; they settle by themselves."
+        do = "Meta did not answer; they are resolved automatically."
         yield Finding("unknown sends", "warning", str(overview.depth["unknown"]), do)
 
 
@@ -232,7 +232,7 @@ def of_number(number: str, node: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def of_subscriptions(apps: Sequence[Mapping[str, Any]]) -> Finding:
-    """Whether the account's webhooks go to an app at all."""
+    """Whether the account's webhooks go to an app."""
     if apps:
         return Finding("webhook subscribed", "ok", f"{len(apps)} app" + ("s" if len(apps) > 1 else ""))
     do = "Subscribe the app to the account (PROJECT_GUIDE, webhook verification)."
@@ -244,14 +244,14 @@ def of_handshake(status: int | None, matches: bool) -> Finding:
     if status == 200 and matches:
         return Finding("webhook answers", "ok", "the handshake succeeds")
     if status is None:
-        return Finding("webhook answers", "wrong", "nobody listens at WA_BIND", "Start web (gunicorn).")
+        return Finding("webhook answers", "wrong", "nothing listens at WA_BIND", "Start web (gunicorn).")
     return Finding("webhook answers", "wrong", f"status {status}", "Is it another service, or another verify token?")
 
 
 def of_disk(directory: Path) -> Finding:
-    """Room where the embedded Valkey and the metrics write."""
+    """Free disk space where the embedded Valkey and the metrics write."""
     here = next(path for path in (directory.absolute(), *directory.absolute().parents) if path.exists())
     free = shutil.disk_usage(here).free
     if free < 2**30:
-        return Finding("disk", "wrong", f"{free / 2**20:.0f} MiB free", f"Make room on the disk of {here}.")
+        return Finding("disk", "wrong", f"{free / 2**20:.0f} MiB free", f"Free space on the disk of {here}.")
     return Finding("disk", "ok", f"{free / 2**30:.0f} GiB free")

@@ -1,4 +1,4 @@
-"""`forget`: erase one person everywhere."""
+"""`forget`: erase one person."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ def command(address: str) -> None:
 
     ADDRESS is a telephone number (digits with country code) or Meta's id of the person.
     """
-    with open_runtime(load_settings()) as runtime, counting("keys and entries looked at") as progress:
+    with open_runtime(load_settings()) as runtime, counting("keys and entries scanned") as progress:
         try:
             erased = runtime.contacts.forget(address, progress=progress)
         except NobodysAddressError as error:
             raise CommandError(str(error)) from None
-    say(f"{erased} entries were erased." if erased else "Nothing was known of this person.")
+    say(f"{erased} entries were erased." if erased else "Nothing is stored about this person.")

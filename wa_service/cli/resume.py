@@ -1,4 +1,4 @@
-"""`resume`: end a number's pause by hand, once what paused it is mended."""
+"""`resume`: end a number's pause by hand, once its cause is fixed."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from wa_service.cli.terminal import CommandError, say
 def command(number: str | None) -> None:
     """End a number's pause at once.
 
-    NUMBER is a phone number id; without it, every one.
+    NUMBER is a phone number id; without it, all numbers are resumed.
 
-    For a new token or a paid bill; by itself a paused number tries again within 5 minutes.
+    Use it after a new token or a paid bill; a paused number also tries again by itself within 5 minutes.
     """
     with open_runtime(load_settings()) as runtime:
         if number is not None and number not in runtime.numbers:

@@ -1,4 +1,4 @@
-"""`script`: check a script file, try it with typed lines, or take the packaged one as a start."""
+"""`script`: check a script file, try it with typed lines, or print the packaged one as a starting point."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def command() -> None:
     "--intents",
     type=click.Choice(["fuzzy", "semantic"]),
     default=None,
-    show_default="WA_INTENTS, as the service",
+    show_default="WA_INTENTS",
     help="How texts are compared.",
 )
-@click.option("--lines", is_flag=True, help="Answer lines from a pipe, too.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, answers to lines included.")
+@click.option("--lines", is_flag=True, help="Also answer lines from a pipe.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, including the answers to lines.")
 def check(file: Path, intents: Intents | None, lines: bool, as_json: bool) -> None:
-    """Say what is wrong with its line, what is confused, and answer typed lines."""
+    """Report errors with their lines and intents that are easily confused, and answer typed lines."""
     try:
         with ScriptCheck(file, intents or cast("Intents", load_intents())) as script:
             if as_json:
@@ -46,7 +46,7 @@ def check(file: Path, intents: Intents | None, lines: bool, as_json: bool) -> No
             for line in script.report().lines():
                 say(line)
             if sys.stdin.isatty():
-                say("Write what a customer would write; Ctrl-D ends.")
+                say("Type what a customer would write; Ctrl-D ends.")
             if sys.stdin.isatty() or lines:
                 for line in sys.stdin:
                     say(script.answer_line(line.rstrip("\n")))

@@ -19,10 +19,10 @@ from wa_service.whatsapp.errors import CODES
 @click.argument("to")
 @click.argument("text", required=False)
 @click.option("--template", metavar="NAME", help="A template instead of a text.")
-@click.option("--language", default="en_US", show_default=True, help="Of the template.")
+@click.option("--language", default="en_US", show_default=True, help="The template's language.")
 @click.option("--message", metavar="JSON", help="Any Meta message object instead, without `to`.")
-@click.option("--sender", metavar="ID", help="Phone number id to send from, by default the first one.")
-@click.option("--at", metavar="TIME", help="When it may leave: RFC 3339 with its zone, or Unix seconds.")
+@click.option("--sender", metavar="ID", help="Phone number id to send from; default: the first one.")
+@click.option("--at", metavar="TIME", help="When to send it: RFC 3339 with a time zone, or Unix seconds.")
 @click.option("--wait", type=float, default=10.0, show_default=True, help="Seconds to wait for Meta's answer.")
 def command(
     to: str,
@@ -34,15 +34,15 @@ def command(
     at: str | None,
     wait: float,
 ) -> int:
-    """Send one message and say what became of it.
+    """Send one message and print its status.
 
-    TO is a telephone number, digits with country code; TEXT is what to write.
+    TO is a telephone number, digits with country code; TEXT is the message.
     """
     body = {"to": to, **_content(text, template, language, message), **({"from": sender} if sender else {})}
     if at:
         body["send_at"] = int(at) if at.isdecimal() else at
     with open_runtime(load_settings()) as runtime:
-        # Only here: a series takes its place among the shared ones when it is made.
+        # Imported late: a metric series takes its slot in the shared files when it is created.
         from wa_service.observability.metrics_buffer import MetricsBuffer
         from wa_service.service import wiring
 
@@ -58,12 +58,12 @@ def command(
     if record and record.error:
         say(_reason(record.error))
     if record and record.waiting:
-        say("It waits: is a worker running? `python -m wa_service check` tells.")
+        say("It waits. Check with `python -m wa_service check` that a worker is running.")
     return 1 if status in {"failed", "gone"} else 0
 
 
 def _reason(error: Mapping[str, Any]) -> str:
-    """What Meta said and what to do about it, as the REST API tells it."""
+    """Return Meta's error and what to do about it, as the REST API shows them."""
     code = error.get("code")
     known = CODES.get(code) if isinstance(code, int) else None
     if known is None:
@@ -84,4 +84,4 @@ def _content(text: str | None, template: str | None, language: str, message: str
         return {"template": {"name": template, "language": language}}
     if text:
         return {"text": text}
-    raise CommandError("Say what to send: a text, --template or --message.")
+    raise CommandError("Give a text, --template or --message.")

@@ -1,4 +1,4 @@
-"""`settings`: every variable, its value here and what it means; secrets masked."""
+"""`settings`: print every variable with its value and meaning, secrets masked."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from wa_service.config.settings import Settings, SettingsError
 
 
 @click.command
-@click.option("--quiet", is_flag=True, help="Only say what is wrong, by words and exit status.")
+@click.option("--quiet", is_flag=True, help="Only report problems, by text and exit status.")
 def command(quiet: bool) -> int:
     """Print every setting, its value and its meaning."""
     problems: list[str] = []

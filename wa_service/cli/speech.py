@@ -1,4 +1,4 @@
-"""`speech`: serve speech to text and sentence meaning by HTTP, in a process that knows nothing else of ours."""
+"""`speech`: serve speech to text and sentence embeddings over HTTP, in an isolated process."""
 
 from __future__ import annotations
 
@@ -14,6 +14,6 @@ from wa_service.speech.local_server import ENVIRONMENT
 @click.command(add_help_option=False, context_settings={"ignore_unknown_options": True})
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 def command(options: Sequence[str]) -> None:
-    """Serve speech to text and sentence meaning (OpenAI's shapes)."""
-    # Another program in this process's place: without gevent's patches, and without our secrets. `--help` is its own.
+    """Serve speech to text and sentence embeddings (OpenAI's API)."""
+    # Replaces this process, without gevent's patches and without our secrets. That program handles `--help`, too.
     os.execve(sys.executable, [sys.executable, "-m", "wa_service.speech", *options], ENVIRONMENT)  # noqa: S606

@@ -1,7 +1,7 @@
-"""`python -m wa_service.cli.stack run|serve`: every part of the service on this machine, in one terminal.
+"""`python -m wa_service.cli.stack run|serve`: run every part of the service on this machine, in one terminal.
 
-Not a command of `python -m wa_service`, because that one runs under gevent's patch, which honcho's queue
-between processes does not survive.
+Not a command of `python -m wa_service`, which runs under gevent's patch: honcho's queue between processes does not
+work under it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from wa_service.config import settings
 from wa_service.config.bind import reachable_at
 from wa_service.config.settings import Settings
 
-_CUSTOMER = "447700900123"  # a phone that the emulator has from the start
+_CUSTOMER = "447700900123"  # a phone in the emulator's default world
 
 
 @click.group
@@ -38,10 +38,10 @@ def _commands() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Start everything and stay until Ctrl-C or until one part ends.
+    """Run everything until Ctrl-C or until one part ends.
 
     Returns:
-        The exit status: 0 after Ctrl-C or SIGTERM, 1 when a part ended or could not start, 2 on wrong settings.
+        The exit status: 0 after Ctrl-C or SIGTERM, 1 if a part ended or could not start, 2 for invalid settings.
     """
     try:
         return int(_commands.main(arguments, standalone_mode=False) or 0)
@@ -60,11 +60,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 @_commands.command
 @click.option("--port", default=8000, show_default=True, help="Web's port.")
 @click.option("--emulator-port", default=8090, show_default=True, help="The emulator's port.")
-@click.option("--var", type=click.Path(path_type=Path), default=Path("var/run"), help="Where the data stays.")
+@click.option("--var", type=click.Path(path_type=Path), default=Path("var/run"), help="The data directory.")
 @click.option("--script", type=click.Path(path_type=Path), help="The script file to answer with.")
-@click.option("--responder", help="The address of an http responder to answer with.")
-@click.option("--llm", help="The base address of a language model's server to answer with.")
-@click.option("--replicas", type=click.IntRange(0, 5), default=0, help="Replicas of the store, under three Sentinels.")
+@click.option("--responder", help="The URL of an http responder to answer with.")
+@click.option("--llm", help="The base URL of a language model's server to answer with.")
+@click.option("--replicas", type=click.IntRange(0, 5), default=0, help="Number of replicas, under three Sentinels.")
 def run(
     port: int,
     emulator_port: int,
@@ -79,7 +79,7 @@ def run(
         raise CommandError("`make run` takes one of SCRIPT=…, RESPONDER=… and LLM=….")
     for taken, variable in ((port, "PORT"), (emulator_port, "EMULATOR_PORT")):
         if _is_taken("127.0.0.1", taken):
-            raise CommandError(f"Port {taken} is taken: `make run {variable}=…` takes another one.")
+            raise CommandError(f"Port {taken} is in use: choose another with `make run {variable}=…`.")
     development = prepare(port, emulator_port, var, script=script, responder=responder, llm=llm, replicas=replicas)
     given = settings.load(development.environment)
     finding = of_script(given)
@@ -105,7 +105,7 @@ def run(
 
 
 @_commands.command
-@click.option("--port", type=int, help="Web's port; by default that of WA_BIND.")
+@click.option("--port", type=int, help="Web's port; default: that of WA_BIND.")
 @click.option("--emulator-port", type=int, hidden=True)
 @click.option("--var", hidden=True)
 def serve(port: int | None, emulator_port: int | None, var: str | None) -> int:  # noqa: ARG001 - as `run` takes them
@@ -114,7 +114,7 @@ def serve(port: int | None, emulator_port: int | None, var: str | None) -> int: 
     bind = given.bind if port is None else f"{given.bind.rpartition(':')[0]}:{port}"
     address = reachable_at(bind)
     if address and _is_taken(*address):
-        raise CommandError(f"Port {address[1]} is taken: `make serve PORT=…` takes another one, as does WA_BIND.")
+        raise CommandError(f"Port {address[1]} is in use: choose another with `make serve PORT=…` or WA_BIND.")
     env = settings.whole_environment() | {"WA_BIND": bind, "WA_REDIS_WAIT": VALKEY_WAIT}
     parts = _parts("Procfile")
     if given.redis_url:
@@ -127,7 +127,7 @@ def _links(development: Development, given: Settings, port: int, emulator_port: 
     message = f'{{"to": "{_CUSTOMER}", "template": {{"name": "hello_world", "language": "en_US"}}}}'
     responder = [f"Responder    {given.responder_url}, signed with {development.responder_secret}"]
     if given.responder == "llm":
-        responder = [f"Model        {given.llm_url}, {given.llm_model or 'the one that it runs'}"]
+        responder = [f"Model        {given.llm_url}, {given.llm_model or 'the default one'}"]
     return [
         f"Phone page   http://127.0.0.1:{emulator_port}/",
         f"Console      {base}/console, sign in with {development.api_key}",
@@ -140,20 +140,20 @@ def _links(development: Development, given: Settings, port: int, emulator_port: 
         f"    -H 'Content-Type: application/json' -d '{message}'",
         "",
         f"Commands in another terminal: WA_ENV_FILE={settings_file} {_python()} -m wa_service --help",
-        f"Ctrl-C ends everything. The data, the phones and this key stay in {given.var_dir}/.",
+        f"Ctrl-C stops everything. The data, the phones and this key stay in {given.var_dir}/.",
     ]
 
 
 def _python() -> str:
-    """How a person calls the interpreter that runs this."""
+    """Return this interpreter's path as a person would type it."""
     python = Path(sys.executable)
     return str(python.relative_to(Path.cwd()) if python.is_relative_to(Path.cwd()) else python)
 
 
 def _parts(procfile: str) -> dict[str, str]:
-    """The commands of a Procfile by name; `python` is the interpreter that runs this."""
+    """Return the commands of a Procfile by name, with this interpreter for `python`."""
     lines = parse_procfile(Path(procfile).read_text(encoding="utf-8")).processes.items()
-    # `exec`: a signal must reach the part, not a shell around it.
+    # `exec`: signals must reach the part, not a shell.
     python = shlex.quote(sys.executable)
     return {name: f"exec {python}{command.removeprefix('python')}" for name, command in lines}
 
@@ -173,7 +173,7 @@ def _together(
     ended = threading.Event()
     if address is not None:
         threading.Thread(target=_tell_when_ready, args=(*address, emulator, links, ended), daemon=True).start()
-    # A closed terminal ends everything like Ctrl-C does; honcho would die of it alone.
+    # A closed terminal stops everything, like Ctrl-C; honcho alone would die and leave the parts.
     signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
     try:
         manager.loop()
@@ -181,12 +181,12 @@ def _together(
         ended.set()
     if manager.returncode in {128 + signal.SIGINT, 128 + signal.SIGTERM} and not printer.first_to_end:
         return 0
-    complain(f"{printer.first_to_end or 'One part'} ended, so everything was stopped; its last lines say why.")
+    complain(f"{printer.first_to_end or 'One part'} ended, so everything was stopped; see its last lines.")
     return 1
 
 
 class _Watching(Printer):  # type: ignore[misc]  # honcho has no types
-    """Prints what the parts say, and notes which one ended before anybody asked it to."""
+    """Prints the parts' output, and records which part ended first without being told to."""
 
     def __init__(self, output: Any) -> None:
         super().__init__(output)
@@ -203,20 +203,20 @@ class _Watching(Printer):  # type: ignore[misc]  # honcho has no types
 
 
 class _Parts(Manager):  # type: ignore[misc]  # honcho has no types
-    """honcho's manager, which can also be stopped while it still starts (its own raises KeyError then)."""
+    """honcho's manager that can also be stopped while it is starting, when the original raises KeyError."""
 
-    _asked_early = False
+    _stop_requested = False
 
     def terminate(self) -> None:
         if self._all_started():
             super().terminate()
         else:
-            self._asked_early = True
+            self._stop_requested = True
 
     def _system_print(self, data: str) -> None:
         super()._system_print(data)
-        if self._asked_early and self._all_started():
-            self._asked_early = False
+        if self._stop_requested and self._all_started():
+            self._stop_requested = False
             super().terminate()
 
 

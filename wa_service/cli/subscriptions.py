@@ -1,4 +1,4 @@
-"""`subscriptions`: who is pushed events; make, test, pause, replay and end subscriptions."""
+"""`subscriptions`: list, create, test, pause, replay and delete subscriptions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Found = TypeVar("Found")
 )
 @click.pass_context
 def command(context: click.Context) -> int | None:
-    """Push events to tools: list, make, test, pause, replay and delete subscriptions."""
+    """Push events to tools: list, create, test, pause, replay and delete subscriptions."""
     if context.invoked_subcommand is None:
         with _opened() as (_, subscriptions):
             return _list(subscriptions)
@@ -33,31 +33,31 @@ def command(context: click.Context) -> int | None:
 
 @command.command("list")
 def list_subscriptions() -> int:
-    """List them, the oldest first (the default)."""
+    """List subscriptions, oldest first (the default)."""
     with _opened() as (_, subscriptions):
         return _list(subscriptions)
 
 
 @command.command()
 @click.argument("url")
-@click.option("--form", type=click.Choice(["event", "meta"]), default="event", help="This service's form, or Meta's.")
-@click.option("--kind", "kinds", multiple=True, help="A kind of event; may be given again. All where left out.")
-@click.option("--number", "numbers", multiple=True, help="A phone number id; may be given again. All where left out.")
-@click.option("--verify-token", help="Ask the URL for Meta's handshake with this token first.")
+@click.option("--form", type=click.Choice(["event", "meta"]), default="event", help="This service's form or Meta's.")
+@click.option("--kind", "kinds", multiple=True, help="A kind of event; repeatable. Default: all.")
+@click.option("--number", "numbers", multiple=True, help="A phone number id; repeatable. Default: all.")
+@click.option("--verify-token", help="Verify the URL first by Meta's handshake with this token.")
 def create(url: str, form: str, kinds: Sequence[str], numbers: Sequence[str], verify_token: str | None) -> int:
-    """Push what is to come to URL, and print the secret that signs it."""
+    """Push future events to URL, and print the signing secret."""
     with _opened() as (service, _):
         made = service.create(
             url, form="meta" if form == "meta" else "event", kinds=kinds, numbers=numbers, verify_token=verify_token
         )
-    say(f"{made.id}\nsecret: {made.secrets[0]}   (it is shown only now)")
+    say(f"{made.id}\nsecret: {made.secrets[0]}   (shown only once)")
     return 0
 
 
 @command.command()
 @click.argument("subscription", metavar="ID")
 def test(subscription: str) -> int:
-    """Send one test event, and say what came back."""
+    """Send one test event, and print the result."""
     with _opened() as (service, _):
         result = _find(service.test, subscription)
     say(f"HTTP {result.status}" if result.failure is None else result.failure)
@@ -67,7 +67,7 @@ def test(subscription: str) -> int:
 @command.command()
 @click.argument("subscription", metavar="ID")
 def pause(subscription: str) -> int:
-    """Push nothing until it is resumed."""
+    """Pause pushing until it is resumed."""
     with _opened() as (_, subscriptions):
         return _show(_find(subscriptions.pause, subscription))
 
@@ -75,16 +75,16 @@ def pause(subscription: str) -> int:
 @command.command()
 @click.argument("subscription", metavar="ID")
 def resume(subscription: str) -> int:
-    """Push again, from where it stopped."""
+    """Resume pushing, from where it stopped."""
     with _opened() as (_, subscriptions):
         return _show(_find(subscriptions.resume, subscription))
 
 
 @command.command("replay")
 @click.argument("subscription", metavar="ID")
-@click.option("--after", required=True, help="The cursor of an event; 0: the oldest that is kept.")
+@click.option("--after", required=True, help="The cursor of an event; 0: from the oldest stored event.")
 def replay_after(subscription: str, after: str) -> int:
-    """Push everything after a cursor, again where it was pushed before."""
+    """Push every event after a cursor, also those that were pushed before."""
     with _opened() as (service, _):
         return _show(_find(lambda name: service.replay(name, after), subscription))
 
@@ -92,27 +92,27 @@ def replay_after(subscription: str, after: str) -> int:
 @command.command()
 @click.argument("subscription", metavar="ID")
 def rotate_secret(subscription: str) -> int:
-    """Print a new secret; the old one signs beside it for a day."""
+    """Print a new secret; for a day the old one signs, too."""
     with _opened() as (service, _):
-        say(f"secret: {_find(service.rotate_secret, subscription).secrets[0]}   (it is shown only now)")
+        say(f"secret: {_find(service.rotate_secret, subscription).secrets[0]}   (shown only once)")
     return 0
 
 
 @command.command()
 @click.argument("subscription", metavar="ID")
 def delete(subscription: str) -> int:
-    """End a subscription, and forget what waits for it."""
+    """Delete a subscription and its queued events."""
     with _opened() as (_, subscriptions):
         if not subscriptions.delete(subscription):
             raise CommandError(f"There is no subscription {subscription}.")
-    say("It was deleted.")
+    say("Deleted.")
     return 0
 
 
 @contextmanager
 def _opened() -> Iterator[tuple[SubscriptionService, Subscriptions]]:
     with open_runtime(load_settings()) as runtime:
-        # Only here: a series takes its place among the shared ones when it is made.
+        # Imported late: a metric series takes its slot in the shared files when it is created.
         from wa_service.observability.metrics_buffer import MetricsBuffer
         from wa_service.service import wiring
         from wa_service.service.refusals import RefusedError

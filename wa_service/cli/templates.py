@@ -1,4 +1,4 @@
-"""`templates`: those of the business account, and whether they may be sent."""
+"""`templates`: list the business account's message templates."""
 
 from __future__ import annotations
 

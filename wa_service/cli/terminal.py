@@ -1,4 +1,4 @@
-"""What commands say to people: results on standard output, problems on standard error."""
+"""Terminal output: results on standard output, problems on standard error."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _STEP = 10_000
 
 
 class CommandError(Exception):
-    """A command cannot do what it was asked for; the text is one sentence."""
+    """A command cannot do its task; the text is one sentence."""
 
 
 def say(text: str = "") -> None:
@@ -24,13 +24,13 @@ def say(text: str = "") -> None:
 
 
 def complain(text: str) -> None:
-    """Write a sentence about what is wrong."""
+    """Write a sentence about a problem."""
     sys.stderr.write(text + "\n")
     sys.stderr.flush()
 
 
 def table(rows: Iterable[Sequence[str]]) -> str:
-    """Rows in aligned columns, the last one ragged."""
+    """Return rows as text in aligned columns."""
     lines = [tuple(row) for row in rows]
     widths = [max((len(cell) for cell in column), default=0) for column in zip(*lines, strict=True)]
     return "\n".join(
@@ -40,7 +40,7 @@ def table(rows: Iterable[Sequence[str]]) -> str:
 
 @contextmanager
 def counting(what: str) -> Iterator[Callable[[int], None]]:
-    """Takes a growing number; where it becomes large and somebody watches, it is shown on standard error."""
+    """Yield a function that shows a growing count on standard error, if that is a terminal and the count is large."""
     shown = 0
 
     def show(count: int) -> None:
@@ -59,7 +59,7 @@ def counting(what: str) -> Iterator[Callable[[int], None]]:
 
 
 def progress(items: Sequence[T], what: str) -> Iterator[T]:
-    """The items one by one; where they are many and somebody watches, with a bar on standard error."""
+    """Yield the items, with a progress bar on standard error if that is a terminal and there are many."""
     watched = len(items) > MANY and sys.stderr.isatty()
     for done, item in enumerate(items):
         if watched:

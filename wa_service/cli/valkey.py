@@ -11,12 +11,12 @@ from wa_service.store.embedded_replicas import embedded_replicas_in, run_replica
 
 
 @click.command
-@click.option("--replicas", type=click.IntRange(0, 5), default=0, help="Its replicas, under three Sentinels.")
+@click.option("--replicas", type=click.IntRange(0, 5), default=0, help="Number of replicas, under three Sentinels.")
 def command(replicas: int) -> int:
     """Run the embedded Valkey.
 
-    The other processes find its socket in <WA_VAR_DIR>/valkey; with replicas its servers listen on 127.0.0.1, and the
-    other processes are given their address.
+    The other processes find its socket in <WA_VAR_DIR>/valkey; with replicas the servers listen on 127.0.0.1, and the
+    other processes need REDIS_URL.
     """
     directory = settings.load_var_dir()
     if replicas:

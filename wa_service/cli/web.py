@@ -1,4 +1,4 @@
-"""`web`: gunicorn with the package's configuration."""
+"""`web`: run gunicorn with the package's configuration."""
 
 from __future__ import annotations
 

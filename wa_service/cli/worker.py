@@ -1,4 +1,4 @@
-"""`worker`: take work from the lanes until a signal ends it."""
+"""`worker`: handle mailboxes and send lanes until a signal ends it."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ def command(
     parent: int | None,
     ready_fd: int | None,
 ) -> int:
-    """Answer customers and send what waits.
+    """Handle received events and send waiting messages.
 
-    Run as many as you like.
+    Any number of workers may run.
     """
-    # The hidden options are those with which the supervisor starts the process that works.
+    # The supervisor starts the working process with the hidden options.
     protect_memory()
     settings = load_settings()
     if consumer is None:
         return supervise()
 
-    # Only here: the supervisor stays small.
+    # Imported late, so that the supervisor stays small.
     from wa_service.conversation.script_yaml import ScriptError
     from wa_service.observability.sentry import configure
     from wa_service.startup import StartRefusedError, check_store
@@ -64,7 +64,7 @@ def command(
 
 
 def _report_ready(pipe: int | None) -> None:
-    """Tell the supervisor that this process takes work."""
+    """Tell the supervisor that this process is ready to work."""
     if pipe is not None:
         os.write(pipe, b"1")
         os.close(pipe)
