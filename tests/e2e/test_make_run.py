@@ -121,7 +121,7 @@ def test_a_script_of_ones_own_answers_on_the_phone_page(start: Callable[..., Sta
     service = start("--script", str(script), WA_MARK_READ="false", WA_INTENT="fuzzy")
     service.until_ready()
     assert "Taken from the environment: WA_MARK_READ." in service.said
-    assert "WA_INTENT is no setting: is WA_INTENTS meant?" in service.said
+    assert "WA_INTENT is not a setting: did you mean WA_INTENTS?" in service.said
     service.write(ANA, "hello")
     eventually(lambda: "Mine says hello." in str(service.chat(ANA)), within=30)
     service.ends_with("emulator")

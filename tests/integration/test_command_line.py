@@ -233,7 +233,7 @@ def test_check_asks_the_responder_and_names_what_is_no_setting(wa: Command) -> N
     told = wa("check", "--offline", WA_RETENTION_DAY="3", **given).stdout
     assert "✗  responder" in told
     assert "✓  script" in told
-    assert "WA_RETENTION_DAY is no setting: is WA_RETENTION_DAYS meant?" in told
+    assert "WA_RETENTION_DAY is not a setting: did you mean WA_RETENTION_DAYS?" in told
 
 
 def test_a_script_that_cannot_be_used_fails_the_check_of_the_settings(wa: Command, tmp_path: Path) -> None:

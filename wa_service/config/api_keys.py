@@ -1,4 +1,4 @@
-"""API keys as they stand in `WA_API_KEYS`: who they name, how they are compared, what they allow."""
+"""API keys in the format of `WA_API_KEYS`: names, digests and roles."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ ROLES: tuple[Role, ...] = ("send", "read", "manage", "admin")
 DEFAULT_ROLES: frozenset[Role] = frozenset({"send", "read"})
 
 SHORTEST_KEY = 20
-"""Characters of an API key or of the metrics key: nobody guesses one that was made at random."""
+"""Minimum characters of an API key or of the metrics key: a random one of this length cannot be guessed."""
 
 _FORM = "takes name:key, name:key:role or name:sha256:hex:role with the roles send, read, manage, admin"
 
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """Who may call the REST API.
+    """A caller of the REST API.
 
-    `digest` is the SHA-256 of the key (32 bytes), so that the key itself is nowhere in memory to be printed.
-    `admin` holds the other roles as well.
+    `digest` is the SHA-256 of the key (32 bytes), so that the key itself is not kept in memory. `admin` includes the
+    other roles.
     """
 
     name: str
@@ -35,7 +35,7 @@ def parse_api_keys(text: str) -> tuple[ApiKey, ...]:
     """Read comma-separated keys: `name:key[:roles]` or `name:sha256:hex[:roles]`, roles joined by `|`.
 
     Raises:
-        ValueError: a key has another form or is short, or a name or key stands there twice; no key is named.
+        ValueError: a key has the wrong format or is too short, or a name or key occurs twice; the text names no key.
     """
     keys = tuple(_parse(part.strip()) for part in text.split(",") if part.strip())
     if len({key.name for key in keys}) < len(keys):

@@ -1,4 +1,4 @@
-"""When the Graph API's versions end (docs/meta-cloud-api.md, 1.2)."""
+"""The last days of the Graph API's versions (docs/meta-cloud-api.md, 1.2)."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _LAST_DAYS = {
 
 
 def api_version_last_day(version: str) -> date | None:
-    """Last day of a version; None where Meta has not announced it."""
+    """Return a version's last day; None if Meta has not announced it."""
     return _LAST_DAYS.get(version)
 
 
 def api_version_ended(version: str, today: date) -> str | None:
-    """A sentence when the version has ended, else None: Meta does not refuse it, so nobody else tells."""
+    """Return a sentence if the version has ended, else None. Meta itself gives no error for an ended version."""
     end = api_version_last_day(version)
     if end is None or today <= end:
         return None
-    return f"{version} ended on {end}, Meta serves it by the oldest version that still lives: set a living one."
+    return f"{version} ended on {end}, and Meta uses the oldest supported version instead: set a supported one."

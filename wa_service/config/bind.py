@@ -1,4 +1,4 @@
-"""Where to reach on this machine what listens on WA_BIND."""
+"""The local address of a server that listens on WA_BIND."""
 
 from __future__ import annotations
 

@@ -46,14 +46,14 @@ class PlatformSettings(BaseModel):
     # Meta
     access_token: SecretStr = variable("WHATSAPP_ACCESS_TOKEN", "The system user's token.", secret=True)
     phone_number_ids: Annotated[GraphIds, Field(min_length=1)] = variable(
-        "WHATSAPP_PHONE_NUMBER_ID", "The number's id; several, comma separated: the first is the default sender."
+        "WHATSAPP_PHONE_NUMBER_ID", "Id of the number, or of several, comma separated: the first is the default sender."
     )
     verify_token: SecretStr = variable(
-        "WHATSAPP_VERIFY_TOKEN", "The word of the webhook handshake, the same as in the app's dashboard.", secret=True
+        "WHATSAPP_VERIFY_TOKEN", "The token of the webhook handshake, the same as in the app's dashboard.", secret=True
     )
     app_secrets: Annotated[Secrets, Field(min_length=1)] = variable(
         "WHATSAPP_APP_SECRET",
-        "The app's secret, which signs webhooks; several, comma separated, while rotating.",
+        "The app's secret, which signs webhooks; several, comma separated, during a rotation.",
         secret=True,
     )
     business_account_id: GraphId | None = variable(
@@ -63,7 +63,7 @@ class PlatformSettings(BaseModel):
         "WHATSAPP_API_VERSION", "The Graph API's version; v18.0 ended on 2026-01-26.", "v18.0"
     )
     api_base_url: HttpUrl = variable(
-        "WHATSAPP_API_BASE_URL", "Where the Graph API answers.", "https://graph.facebook.com"
+        "WHATSAPP_API_BASE_URL", "Base URL of the Graph API.", "https://graph.facebook.com"
     )
     messages_per_second: PositiveInt = variable(
         "WHATSAPP_MESSAGES_PER_SECOND", "The throughput of one number, sent and received together.", 80
@@ -80,30 +80,30 @@ class PlatformSettings(BaseModel):
     # Store
     redis_url: RedisUrl | None = variable(
         "REDIS_URL",
-        "The Redis or Valkey that keeps everything; may hold a password; also `redis+sentinel://` and `redis+cluster://`.",
+        "URL of Redis or Valkey, may include a password; also `redis+sentinel://` and `redis+cluster://`.",
         None,
         secret=True,
         shown="the embedded Valkey",
     )
     store_tag: StoreTag = variable(
         "WA_STORE_TAG",
-        "What this service's keys in Redis are tagged with; services that share a server each have their own.",
+        "Tag of this service's keys in Redis; services that share a server need different tags.",
         "main",
     )
     redis_wait: NonNegativeFloat = variable(
-        "WA_REDIS_WAIT", "Seconds a process waits at its start for Redis to answer.", 5.0
+        "WA_REDIS_WAIT", "Seconds that a process waits at its start for Redis.", 5.0
     )
     require_durable_redis: bool = variable(
-        "WA_REQUIRE_DURABLE_REDIS", "Refuse to start on a Redis that would lose data.", False
+        "WA_REQUIRE_DURABLE_REDIS", "Refuse to start on a Redis that could lose data.", False
     )
     sentinel_password: SecretStr | None = variable(
         "WA_SENTINEL_PASSWORD", "The password of the Sentinels that REDIS_URL names.", None, secret=True
     )
     redis_replicas: NonNegativeInt = variable(
-        "WA_REDIS_REPLICAS", "Replicas that must have what is acknowledged, and what is sent, before it is.", 0
+        "WA_REDIS_REPLICAS", "Replicas that must have every write before it is acknowledged or a message is sent.", 0
     )
     redis_fsync: bool = variable(
-        "WA_REDIS_FSYNC", "They, and the primary, must have it on disk (Redis or Valkey 7.2).", False
+        "WA_REDIS_FSYNC", "The replicas and the primary must have it on disk (Redis or Valkey 7.2).", False
     )
     failover_pause: NonNegativeFloat = variable(
         "WA_FAILOVER_PAUSE",
@@ -111,9 +111,9 @@ class PlatformSettings(BaseModel):
         30.0,
     )
     retention_days: PositiveInt = variable(
-        "WA_RETENTION_DAYS", "Days that records, contacts, events and dead letters are kept.", 30
+        "WA_RETENTION_DAYS", "Days for which records, contacts, events and dead letters are kept.", 30
     )
-    var_dir: Path = variable("WA_VAR_DIR", "Where the embedded Valkey and the metrics keep their files.", Path("var"))
+    var_dir: Path = variable("WA_VAR_DIR", "Directory of the embedded Valkey's and the metrics' files.", Path("var"))
 
     # REST
     api_keys: ApiKeys = variable(
@@ -123,18 +123,18 @@ class PlatformSettings(BaseModel):
         secret=True,
         shown="empty: the REST API is closed",
     )
-    api_rate: Rate = variable("WA_API_RATE", "Calls that one API key may make.", "6000/minute")
+    api_rate: Rate = variable("WA_API_RATE", "Rate limit of one API key.", "6000/minute")
     send_wait: Annotated[float, Field(ge=0, le=25)] = variable(
-        "WA_SEND_WAIT", "Seconds a POST waits for Meta's answer before it says 202.", 2.0
+        "WA_SEND_WAIT", "Seconds that a POST waits for Meta's answer before it answers 202.", 2.0
     )
-    send_ttl: PositiveInt = variable("WA_SEND_TTL", "Seconds a message may wait to be sent.", 86_400)
+    send_ttl: PositiveInt = variable("WA_SEND_TTL", "Seconds that a message may wait to be sent.", 86_400)
     schedule_days: PositiveInt = variable("WA_SCHEDULE_DAYS", "How many days ahead a message's send_at may be.", 35)
     marketing_per_week: NonNegativeInt = variable(
-        "WA_MARKETING_PER_WEEK", "Marketing templates that one customer may get in seven days; 0: any number.", 0
+        "WA_MARKETING_PER_WEEK", "Marketing templates that one customer may get in seven days; 0: no limit.", 0
     )
     marketing_road: Literal["cloud", "mm", "mm-strict"] = variable(
         "WA_MARKETING_ROAD",
-        "How marketing templates go: Cloud API, or Marketing Messages API (mm-strict: never falling back).",
+        "API for marketing templates: Cloud API, or Marketing Messages API (mm-strict: without fallback).",
         "cloud",
     )
     rate_card: Path | None = variable(
@@ -142,19 +142,19 @@ class PlatformSettings(BaseModel):
     )
     stop_words: Words = variable(
         "WA_STOP_WORDS",
-        "Words by which a customer refuses marketing, comma separated, as a whole message; `none`: off.",
+        "Messages by which a customer refuses marketing, comma separated, each a whole message; `none`: off.",
         _STOP_WORDS,
     )
-    start_words: Words = variable("WA_START_WORDS", "Words by which a customer wants marketing again.", _START_WORDS)
+    start_words: Words = variable("WA_START_WORDS", "Messages by which a customer wants marketing again.", _START_WORDS)
     stop_key: SecretStr | None = variable(
         "WA_STOP_KEY",
-        "Keys the digests under which a refusal of marketing outlives an erasure.",
+        "Key of the digests by which a STOP outlives an erasure.",
         None,
         secret=True,
-        shown="made at the first start and kept in the store",
+        shown="generated at the first start and kept in the store",
     )
-    send_concurrency: PositiveInt = variable("WA_SEND_CONCURRENCY", "Sends under way side by side in one worker.", 100)
+    send_concurrency: PositiveInt = variable("WA_SEND_CONCURRENCY", "Concurrent sends in one worker.", 100)
     settle_seconds: PositiveInt = variable(
-        "WA_SETTLE_SECONDS", "Seconds after which a send without an answer may be judged.", 300
+        "WA_SETTLE_SECONDS", "Seconds after which a send without an answer may be resolved.", 300
     )
-    resend_unknown: bool = variable("WA_RESEND_UNKNOWN", "Send once more what Meta stays silent on.", False)
+    resend_unknown: bool = variable("WA_RESEND_UNKNOWN", "Resend what Meta neither confirms nor refuses.", False)

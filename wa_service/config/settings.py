@@ -1,8 +1,8 @@
 """Every setting: its variable, its default and one sentence. The only module that reads the environment.
 
-A value comes from the environment, else from `.env`, else it is the default; an empty value counts as not
-given. Each secret may also be given as `<VARIABLE>_FILE`, the path of a file that holds it (so Docker and
-systemd hand secrets over). What is wrong is told in sentences that name the variable and never its value.
+A value comes from the environment, else from `.env`, else it is the default; an empty value counts as not set. Each
+secret may also be given as `<VARIABLE>_FILE`, the path of a file that holds it, as Docker and systemd provide secrets.
+Problems are sentences that name the variable and never its value.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _THIS_MACHINE = {"127.0.0.1", "::1", "localhost"}
 
 
 class SettingsError(Exception):
-    """The settings cannot be used; `problems` holds one sentence for each thing to put right."""
+    """The settings are invalid; `problems` holds one sentence per problem."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
@@ -40,7 +40,7 @@ class SettingsError(Exception):
 class Settings(ProcessSettings, ConversationSettings, PlatformSettings):
     """The settings of one process, read once by `load()` and frozen.
 
-    The table's order is that of its bases, the last one first.
+    The table is in the order of the bases, last one first.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
@@ -62,7 +62,7 @@ class Settings(ProcessSettings, ConversationSettings, PlatformSettings):
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """One line of the table of settings; `default` is None where the variable is required."""
+    """One line of the table of settings; `default` is None if the variable is required."""
 
     name: str
     attribute: str
@@ -86,7 +86,7 @@ def variables() -> Iterator[Variable]:
 
 
 def as_text(value: object) -> str:
-    """The form in which a value stands in the environment; a secret as stars."""
+    """Return a value as text for the environment, a secret as dots."""
     if value is None or value == ():
         return ""
     if isinstance(value, bool):
@@ -103,11 +103,11 @@ def as_text(value: object) -> str:
 def load(env: Mapping[str, str] | None = None, env_file: Path | None = None) -> Settings:
     """Read the settings once.
 
-    Without arguments the process's environment and the file named by `WA_ENV_FILE` (default `.env`) are read;
-    with `env` only that mapping and, where given, `env_file`.
+    Without arguments it reads the process's environment and the file named by `WA_ENV_FILE` (default `.env`); with
+    `env` only that mapping and, if given, `env_file`.
 
     Raises:
-        SettingsError: something required is missing or something given cannot be used.
+        SettingsError: a required setting is missing or a value is invalid.
     """
     given, problems = _given(env, env_file)
     try:
@@ -123,22 +123,22 @@ def load(env: Mapping[str, str] | None = None, env_file: Path | None = None) -> 
 
 
 def load_var_dir() -> Path:
-    """`WA_VAR_DIR` alone: the embedded Valkey starts before Meta's credentials are there."""
+    """Return `WA_VAR_DIR` only, since the embedded Valkey can start without Meta's credentials."""
     return Path(_given(None, None)[0].get("WA_VAR_DIR", "var"))
 
 
 def load_intents() -> str:
-    """`WA_INTENTS` alone: a script is tried where Meta's credentials are not there."""
+    """Return `WA_INTENTS` only, since a script can be tried without Meta's credentials."""
     return str(_given(None, None)[0].get("WA_INTENTS", intents_here()))
 
 
 def whole_environment() -> dict[str, str]:
-    """The process's environment as it is: for child processes that read the settings like this one."""
+    """Return the process's environment, for child processes that read the settings themselves."""
     return dict(os.environ)
 
 
 def write_file(path: Path, values: Mapping[str, str]) -> None:
-    """Write values by name, as `WA_ENV_FILE` may name them, into a file that only its owner may read."""
+    """Write variables to a file in the format of `.env`, readable only by its owner."""
     path.unlink(missing_ok=True)
     path.touch(mode=0o600)
     for name, value in sorted(values.items()):
@@ -146,23 +146,23 @@ def write_file(path: Path, values: Mapping[str, str]) -> None:
 
 
 def warnings(settings: Settings, today: date) -> list[str]:
-    """What a person should know about valid settings; told once, by the process that starts the others."""
+    """Return warnings about valid settings; logged once, by the process that starts the others."""
     ended = api_version_ended(settings.api_version, today)
     version = [f"WHATSAPP_API_VERSION: {ended}"] if ended else []
     return [*version, *short_secrets(settings), *_in_clear_text(settings), *unknown_variables()]
 
 
 def short_secrets(settings: Settings) -> Iterator[str]:
-    """Name the secrets that can be guessed: who has the app's signs webhooks as Meta does."""
+    """Yield warnings about app secrets that can be guessed."""
     if any(len(secret.get_secret_value()) < SHORTEST_KEY for secret in settings.app_secrets):
         yield (
             f"WHATSAPP_APP_SECRET is shorter than {SHORTEST_KEY} characters; Meta's has 32: copy it whole from the "
-            "app's dashboard, for whoever guesses it can sign webhooks."
+            "app's dashboard, since anyone who guesses it can sign webhooks."
         )
 
 
 def _in_clear_text(settings: Settings) -> Iterator[str]:
-    """Name each address beyond this machine to which a token, or what customers say, goes unencrypted."""
+    """Yield warnings about URLs beyond this machine that get a token or customers' messages unencrypted."""
     addresses = {
         "WHATSAPP_API_BASE_URL": settings.api_base_url,
         "WA_RESPONDER_URL": settings.responder_url,
@@ -171,23 +171,23 @@ def _in_clear_text(settings: Settings) -> Iterator[str]:
     for name, address in addresses.items():
         parts = urlsplit(address or "")
         if parts.scheme == "http" and parts.hostname not in _THIS_MACHINE:
-            yield f"{name} leads beyond this machine without TLS: whoever is on the way reads along."
+            yield f"{name} leads beyond this machine without TLS: others on the network can read everything."
 
 
 def unknown_variables(env: Mapping[str, str] | None = None, env_file: Path | None = None) -> list[str]:
-    """One sentence for each variable that begins like ours and is none, with the nearest one; as `load` reads them."""
+    """Return a sentence for each unknown variable with our prefix, with the closest known one; see `load`."""
     env, from_file = _layers(env, env_file)
     known = {"WA_ENV_FILE"} | {name for v in variables() for name in (v.name, *([f"{v.name}_FILE"] * v.secret))}
     sentences = []
     for name in sorted({*env, *from_file} - known):
         if name.startswith(("WA_", "WHATSAPP_")):
             nearest = get_close_matches(name, known, n=1)
-            sentences.append(f"{name} is no setting{f': is {nearest[0]} meant?' if nearest else '.'}")
+            sentences.append(f"{name} is not a setting{f': did you mean {nearest[0]}?' if nearest else '.'}")
     return sentences
 
 
 def _given(env: Mapping[str, str] | None, env_file: Path | None) -> tuple[dict[str, str], dict[str, str]]:
-    """What was given, by variable, and a sentence for each variable whose value could not be had."""
+    """Return the given values by variable, and a sentence for each variable that could not be read."""
     env, from_file = _layers(env, env_file)
     given: dict[str, str] = {}
     problems: dict[str, str] = {}
@@ -203,7 +203,7 @@ def _given(env: Mapping[str, str] | None, env_file: Path | None) -> tuple[dict[s
 
 
 def _layers(env: Mapping[str, str] | None, env_file: Path | None) -> tuple[Mapping[str, str], Mapping[str, str | None]]:
-    """The environment and what the file says; `$` in a file's values stands for itself."""
+    """Return the environment and the file's values; `$` in the file is not expanded."""
     if env is None:
         env = os.environ
         env_file = env_file or Path(env.get("WA_ENV_FILE") or ".env")
@@ -215,7 +215,7 @@ def _look_up(variable: Variable, *layers: Mapping[str, str | None]) -> str:
         value = layer.get(variable.name)
         file = layer.get(f"{variable.name}_FILE") if variable.secret else None
         if value and file:
-            raise SettingsError([f"{variable.name} and {variable.name}_FILE are both given: leave one."])
+            raise SettingsError([f"{variable.name} and {variable.name}_FILE are both given: remove one."])
         if file:
             try:
                 return Path(file).read_text(encoding="utf-8").strip()
@@ -233,7 +233,7 @@ def _sentence(name: str, problem: Any) -> str:
             sentence = next(v.sentence for v in variables() if v.name == name)
             return f"{name} is missing: {sentence[0].lower()}{sentence[1:]}"
         case "too_short":
-            return f"{name} names none."
+            return f"{name} is empty."
         case "value_error":
             return f"{name} {message}.".lstrip()
         case _:

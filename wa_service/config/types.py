@@ -1,4 +1,4 @@
-"""The forms a setting's text may have; a message says what a variable takes, never what it was given."""
+"""Types of settings; their error messages say what a variable takes, never the given value."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _api_keys(value: Any) -> Any:
 
 
 def _takes(what: str, pattern: str) -> AfterValidator:
-    """Check a text's form; the message says what the variable takes, not what it was given."""
+    """Return a validator for a text's format."""
 
     def check(value: str) -> str:
         if not re.fullmatch(pattern, value):
@@ -49,7 +49,7 @@ def _redis_url(value: SecretStr) -> SecretStr:
         )
     try:
         if "+" not in address.partition("://")[0]:
-            urlsplit(address).port  # noqa: B018 - raises where it is no number
+            urlsplit(address).port  # noqa: B018 - raises if it is not a number
     except ValueError:
         raise ValueError("cannot be read: in a password write # as %23, / as %2F, ? as %3F and @ as %40") from None
     return value

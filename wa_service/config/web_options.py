@@ -1,4 +1,4 @@
-"""The settings that web uses: it sees no others."""
+"""The settings that web uses."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from wa_service.config.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class WebOptions:
-    """Each as the setting of the same name; `send_wait` and `send_ttl` in seconds."""
+    """Settings of the same names; `send_wait` and `send_ttl` in seconds."""
 
     api_keys: tuple[ApiKey, ...]
     api_rate: str

@@ -1,4 +1,4 @@
-"""What a scrape reads: every process's series and the store's, in Prometheus' text format."""
+"""The response to a scrape: the series of all processes and of the store, in Prometheus' text format."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 
 class StoreCollector(Collector):
-    """The series whose truth is in the store, read there at each scrape.
+    """The series that are read from the store at each scrape.
 
-    With the store unavailable they are missing, `whatsapp_store_up` is 0 and the rest of the scrape still answers.
+    While the store is unavailable they are missing and `whatsapp_store_up` is 0; the rest of the scrape still works.
     """
 
     def __init__(self, read: Callable[[], StoreSamples]) -> None:
         self._read = read
 
     def describe(self) -> Iterable[Metric]:
-        """Name nothing: registering a collector must not ask the store."""
+        """Return nothing: registering the collector must not call the store."""
         return ()
 
     def collect(self) -> Iterator[Metric]:
@@ -60,7 +60,7 @@ class _OwnProcess(Collector):
 
 
 def scrape_registry(read_store: Callable[[], StoreSamples] | None = None) -> CollectorRegistry:
-    """Build what a scrape reads: every process's counts, and the store's series where `read_store` is given."""
+    """Return the registry of a scrape: all processes' counts, and the store's series if `read_store` is given."""
     registry = CollectorRegistry()
     if not collect_shared(registry):
         registry.register(_OwnProcess())
@@ -70,12 +70,12 @@ def scrape_registry(read_store: Callable[[], StoreSamples] | None = None) -> Col
 
 
 def render(registry: CollectorRegistry) -> tuple[bytes, str]:
-    """Return the body and the content type that `/metrics` answers with."""
+    """Return the body and the content type of `/metrics`."""
     return generate_latest(registry), CONTENT_TYPE_LATEST
 
 
 def guarded_app(registry: CollectorRegistry, key: str | None = None) -> WSGIApplication:
-    """Build a WSGI application that serves a registry, to bearers of `key` where one is given."""
+    """Return a WSGI application that serves a registry, if `key` is given only with that bearer key."""
     app: WSGIApplication = make_wsgi_app(registry)
 
     def guarded(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

@@ -1,7 +1,7 @@
-"""Logs: one JSON line a fact, named `whatsapp.*`; no secret, no body, no telephone number.
+"""Logs: one JSON line per fact, named `whatsapp.*`, without secrets, bodies and telephone numbers.
 
-The rules hold for every line, whoever writes it: libraries' own records pass the same mask. A wamid is the
-base64 of the customer's number, so a line carries our id and a short hash of it.
+The masking applies to every line, also those of libraries. A wamid contains the customer's number in base64, so a line
+has our id and a short hash of the wamid.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ import orjson
 import structlog
 from structlog.typing import EventDict, ExcInfo, FilteringBoundLogger, Processor, WrappedLogger
 
-# What must not stand in a line, whatever it holds: secrets by their field, and what people wrote.
+# Fields that are always masked: secrets, and what people wrote.
 _HIDDEN_FIELDS = frozenset(["access_token", "api_key", "app_secret", "authorization", "password", "secret"])
 _HIDDEN_FIELDS |= {"signature", "token", "verify_token", "body", "content", "text", "transcript"}
-# Digits that are no telephone number: Meta's ids of our own numbers and accounts, our own ids, and the hashes that
-# stand for a message, one of which in 280 is all digits.
+# Fields whose digits are not telephone numbers: Meta's ids of our numbers and accounts, our own ids, and hashes of
+# messages, one in 280 of which is all digits.
 _OPEN_FIELDS = frozenset(["code", "fbtrace_id", "id", "media_id", "message", "number", "phone_number_id", "waba_id"])
 _OPEN_FIELDS |= {"api_version", "level", "pid", "port", "timestamp", "wamid"}
 _ADDRESS_FIELDS = frozenset(
@@ -31,7 +31,7 @@ _ADDRESS_FIELDS = frozenset(
 )
 
 _MOST_CAUSES = 5
-"""Errors of a chain of causes that a line tells."""
+"""Errors of a chain of causes in one line."""
 
 _SUSPECT = re.compile(r"EAA|earer |wamid\.|\d{8}|\+\d|://|whsec_|(?:token|secret|password|key|proof)=")
 _SECRETS = re.compile(
@@ -47,19 +47,19 @@ _NUMBER = re.compile(
 
 
 def mask_number(address: str) -> str:
-    """`15551234567` → `155******67`: enough to tell two customers apart, too little to write to one."""
+    """Return `155******67` for `15551234567`: enough to distinguish customers, but not to contact one."""
     if len(address) < 6:
         return "*" * len(address)
     return f"{address[:3]}{'*' * (len(address) - 5)}{address[-2:]}"
 
 
 def short_hash(wamid: str) -> str:
-    """Twelve hex digits that stand for a wamid; the wamid itself tells the customer's number."""
+    """Return twelve hex digits for a wamid, which itself contains the customer's number."""
     return hashlib.sha256(wamid.encode()).hexdigest()[:12]
 
 
 def clean(text: str, *, numbers: bool = True) -> str:
-    """The text without tokens, passwords and wamids, and (with `numbers`) with telephone numbers masked."""
+    """Return the text without tokens, passwords and wamids, and (with `numbers`) with masked telephone numbers."""
     if not _SUSPECT.search(text):
         return text
     text = _SECRETS.sub("…", text)
@@ -68,12 +68,12 @@ def clean(text: str, *, numbers: bool = True) -> str:
 
 
 def masking(*, numbers: bool) -> Processor:
-    """Build the processor that every line passes; `numbers` says whether telephone numbers are masked."""
+    """Return the processor that masks every line; `numbers`: whether to mask telephone numbers."""
 
     def mask(_: WrappedLogger, __: str, line: EventDict) -> EventDict:
         for field, value in line.items():
             kind = type(value)
-            # Nearly every field has nothing to mask, which is found out here at once.
+            # Fast path: nearly every field has nothing to mask.
             if kind in _PLAIN or (
                 field not in _LOOKED_AT and (kind is int or (kind is str and not _SUSPECT.search(value)))
             ):
@@ -100,7 +100,7 @@ def _masked(field: str, value: Any, numbers: bool) -> Any:
     text = value if isinstance(value, str) else str(value)
     if field in _ADDRESS_FIELDS and numbers:
         return mask_number(clean(text, numbers=False))
-    # A delivery may fill an open field with more than our own number.
+    # An open field may contain more than our own number in a forged or odd delivery.
     return clean(text, numbers=numbers and (field not in _OPEN_FIELDS or ":" in text))
 
 
@@ -111,10 +111,10 @@ def configure(
     *,
     level: Literal["info", "debug"] = "info",
 ) -> None:
-    """Set up logging for this process: our own lines and those of libraries (warnings and above).
+    """Configure logging for this process: our own lines and those of libraries (warnings and above).
 
-    Lines go to `stream` (standard error, so that a command's output stays its own). `auto` takes the readable
-    form on a terminal. `debug` adds our lines about what went well many times a second; libraries' stay out.
+    Lines go to `stream`, by default standard error, so that they do not mix with a command's output. `auto` uses the
+    readable format on a terminal. `debug` adds our lines about frequent successes, but none of libraries.
     """
     out = stream or sys.stderr
     console = log_format == "console" or (log_format == "auto" and out.isatty())
@@ -146,25 +146,25 @@ def configure(
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
-    # It quotes the URL, and of an answer whose headers cannot be read all of them.
+    # Its warnings quote the URL, and all headers of an answer that cannot be parsed.
     logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
 
 
 def _traceback(exc_info: ExcInfo) -> str:
-    """Types and places of an error and its causes; no messages, which may quote what a customer wrote."""
+    """Return the types and code locations of an error and its causes, without messages, which may quote customers."""
     parts: list[str] = []
     error: BaseException | None = exc_info[1]
     while error is not None and len(parts) < _MOST_CAUSES:
-        told = "".join(
+        part = "".join(
             ("Traceback (most recent call last):\n", *traceback.format_tb(error.__traceback__), _named(error))
         )
-        parts.append(told)
+        parts.append(part)
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     return "\n\nwhich came of\n\n".join(parts)
 
 
 def _named(error: BaseException) -> str:
-    """The type, and what the system itself says."""
+    """Return the error's type, with its message only for errors of the system."""
     name = type(error).__qualname__
     if isinstance(error, ImportError):
         return f"{name}: {error}"
@@ -181,6 +181,6 @@ def get_logger(**fields: Any) -> FilteringBoundLogger:
 
 
 def bound(**fields: Any) -> AbstractContextManager[None]:
-    """Give `fields` (the id above all) to every line that this greenlet writes inside the block."""
+    """Add `fields` (above all the id) to every line that this greenlet writes in the block."""
     factory: Callable[..., AbstractContextManager[None]] = structlog.contextvars.bound_contextvars
     return factory(**fields)

@@ -1,4 +1,4 @@
-"""Every log event: its name, the fact it tells, its fields. The documentation's table is made from this one."""
+"""Every log event with its meaning and fields, from which the documentation's table is generated."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class LogEvent:
-    """One line of the table; `fields` is Markdown, those of every line (`event`, `level`, `timestamp`) left out."""
+    """One line of the table; `fields` is Markdown, without those of every line (`event`, `level`, `timestamp`)."""
 
     name: str
     fact: str
@@ -16,22 +16,22 @@ class LogEvent:
 
 LOG_EVENTS = (
     LogEvent("whatsapp.webhook.verified", "A handshake was answered with Meta's challenge."),
-    LogEvent("whatsapp.webhook.handshake_refused", "A handshake came with another mode or verify token."),
+    LogEvent("whatsapp.webhook.handshake_refused", "A handshake had the wrong mode or verify token."),
     LogEvent("whatsapp.webhook.accepted", "A delivery was stored and answered 200 (debug).", "`ms`"),
     LogEvent(
         "whatsapp.webhook.refused",
-        "A delivery was not taken.",
-        "`reason`: missing, malformed, mismatch (with `size`, `peer`), not_stored (with `error`); one line a second "
+        "A delivery was refused.",
+        "`reason`: missing, malformed, mismatch (with `size`, `peer`), not_stored (with `error`); one line per second "
         "and reason, `count`: how many it stands for",
     ),
     LogEvent(
         "whatsapp.webhook.odd",
-        "A signed webhook brings nothing for us; one line a minute and kind.",
+        "A signed webhook has no event for us; one line per minute and kind.",
         "`kind`: other_object, empty, foreign_number, test_button; `count`, `meaning`, `number`",
     ),
     LogEvent(
         "whatsapp.webhook.dead_lettered",
-        "A piece of a delivery went to the dead letters at once.",
+        "An event of a delivery became a dead letter at once.",
         "`kind`: flood, malformed; `number`, `reason`",
     ),
     LogEvent(
@@ -51,7 +51,7 @@ LOG_EVENTS = (
     ),
     LogEvent(
         "whatsapp.message.dead_lettered",
-        "A message was given up and lies in the dead letters.",
+        "A message became a dead letter.",
         "`message`, `number`, `kind`, `reason`, `tries`",
     ),
     LogEvent(
@@ -61,18 +61,18 @@ LOG_EVENTS = (
     ),
     LogEvent(
         "whatsapp.conversation.llm_takes_no_tools",
-        "The language model's server refuses tools: it cannot hand over to a person.",
+        "The language model's server does not support tools, so the model cannot hand over to a person.",
         "`message`, `number`",
     ),
     LogEvent(
         "whatsapp.conversation.reply_limit_reached",
-        "A customer got as many automatic answers as `WA_REPLY_LIMIT` allows: the bot is quiet there.",
+        "A customer reached `WA_REPLY_LIMIT`, so the responder is paused there.",
         "`message`, `number`",
     ),
-    LogEvent("whatsapp.message.lease_lost", "Another worker has the conversation by now; this one stopped."),
+    LogEvent("whatsapp.message.lease_lost", "Another worker has the conversation now, so this one stopped."),
     LogEvent(
         "whatsapp.message.result_discarded",
-        "A message was handled, but the lease had passed to another worker, whose result counts.",
+        "A message was handled, but another worker had the lease by then, and its result counts.",
         "as of `whatsapp.message.handled`",
     ),
     LogEvent(
@@ -82,25 +82,25 @@ LOG_EVENTS = (
     LogEvent("whatsapp.message.mark_read_failed", "A message could not be marked as read (debug).", "`reason`"),
     LogEvent(
         "whatsapp.media.resolved",
-        "Meta told the address of a file, or deleted one (debug).",
+        "Meta returned the URL of a file, or deleted a file (debug).",
         "`ms`",
     ),
-    LogEvent("whatsapp.media.resolve_failed", "Meta did not (debug).", "`code`, `ms`"),
+    LogEvent("whatsapp.media.resolve_failed", "Getting a file's URL, or deleting it, failed (debug).", "`code`, `ms`"),
     LogEvent(
         "whatsapp.media.downloaded",
-        "A file was fetched, both steps.",
+        "A file was downloaded.",
         "`number`, `media_id`, `type`, `bytes`, `ms`",
     ),
-    LogEvent("whatsapp.media.failed", "A file could not be fetched.", "`number`, `media_id`, `reason`, `ms`"),
+    LogEvent("whatsapp.media.failed", "A file could not be downloaded.", "`number`, `media_id`, `reason`, `ms`"),
     LogEvent(
         "whatsapp.console.changed",
-        "Somebody changed something in the console; the event of kind `console` says in which conversation.",
+        "A user of the console changed something; the event of kind `console` names the conversation.",
         "`key` (its name), `action`, and what it was about",
     ),
-    LogEvent("whatsapp.console.signed_in", "Somebody signed in to the console.", "`key` (its name)"),
-    LogEvent("whatsapp.console.signed_out", "Somebody ended a session of the console.", "`key` (its name)"),
-    LogEvent("whatsapp.console.trial_failed", "A sentence of the console's could not be tried on the script."),
-    LogEvent("whatsapp.console.sign_in_refused", "Somebody typed no API key of this service."),
+    LogEvent("whatsapp.console.signed_in", "A user signed in to the console.", "`key` (its name)"),
+    LogEvent("whatsapp.console.signed_out", "A user signed out of the console.", "`key` (its name)"),
+    LogEvent("whatsapp.console.trial_failed", "Trying a sentence on the script in the console failed."),
+    LogEvent("whatsapp.console.sign_in_refused", "A sign-in failed because of an unknown API key."),
     LogEvent(
         "whatsapp.send.accepted",
         "Meta accepted a message.",
@@ -115,17 +115,17 @@ LOG_EVENTS = (
     ),
     LogEvent(
         "whatsapp.send.held",
-        "Meta paused a message's template: it waits until that may be sent again.",
+        "Meta paused a message's template: the message waits until the template is active again.",
         "`id`, `seconds`, `code`, `reason`, `fbtrace_id`",
     ),
     LogEvent(
         "whatsapp.template.released",
-        "A paused template may be sent again, or is to be tried again: what waited for it leaves.",
+        "A paused template is active again, or is tried again: the messages that waited for it are sent.",
         "`messages`",
     ),
     LogEvent(
         "whatsapp.send.resent",
-        "A send on which Meta stayed silent is sent once more (`WA_RESEND_UNKNOWN`).",
+        "A send that Meta neither confirmed nor refused is sent again (`WA_RESEND_UNKNOWN`).",
         "`id`, `reason`",
     ),
     LogEvent(
@@ -134,10 +134,10 @@ LOG_EVENTS = (
         "`id`, `code`, `reason` (a group, expired, not_owner, no_word_from_meta), `fbtrace_id`, "
         "`follows` (the fallback)",
     ),
-    LogEvent("whatsapp.send.canceled", "A caller canceled a message that had not left.", "`id`"),
+    LogEvent("whatsapp.send.canceled", "A caller canceled a message before it was sent.", "`id`"),
     LogEvent(
         "whatsapp.send.unknown",
-        "Nobody knows whether Meta has a message.",
+        "It is unknown whether Meta has a message.",
         "`id`, `code`, `reason`, `fbtrace_id`",
     ),
     LogEvent("whatsapp.send.outcome_not_stored", "The outcome of a send could not be stored: it is unknown.", "`id`"),
@@ -146,23 +146,23 @@ LOG_EVENTS = (
     ),
     LogEvent(
         "whatsapp.status",
-        "Meta says that an accepted message failed; any other status (debug).",
+        "Meta reported that an accepted message failed; any other status (debug).",
         "`id`, `status`, `code`, `advice` (what to do about it), `ms` (since Meta accepted it)",
     ),
     LogEvent(
         "whatsapp.management",
-        "Meta told something about an account or a number; an error that belongs to no message (a warning).",
-        "`field` (Meta's, or error), `name` (of what happened), `waba_id`; `code`, `number`",
+        "Meta reported something about an account or a number, or an error without a message (a warning).",
+        "`field` (Meta's, or error), `name` (of the event), `waba_id`; `code`, `number`",
     ),
     LogEvent("whatsapp.contact.marketing", "A customer refused marketing, or wants it again.", "`word`, `by`"),
-    LogEvent("whatsapp.limit.reported", "Meta told a limit.", "`per_second`, `daily`, `number`"),
+    LogEvent("whatsapp.limit.reported", "Meta reported a limit.", "`per_second`, `daily`, `number`"),
     LogEvent("whatsapp.rate.lowered", "A number sends more slowly after Meta's 130429.", "`id`, `per_second`"),
     LogEvent(
         "whatsapp.number.paused",
         "All processes stop sending from a number.",
         "`reason`: meta_unwell, throttled, account; `seconds`, `code`",
     ),
-    LogEvent("whatsapp.number.pause_not_stored", "A pause could not be stored: other processes go on."),
+    LogEvent("whatsapp.number.pause_not_stored", "A pause could not be stored: other processes continue to send."),
     LogEvent("whatsapp.management.breaker_opened", "Management calls fail at once for a while."),
     LogEvent("whatsapp.templates.fetch_failed", "The templates could not be fetched in the background.", "`error`"),
     LogEvent(
@@ -171,35 +171,35 @@ LOG_EVENTS = (
         "`method`, `route`, `status`, `key` (its name), `ms`; without a known key one a second, with `count`",
     ),
     LogEvent("whatsapp.web.failed", "A view raised an unexpected error (500).", "a traceback"),
-    LogEvent("whatsapp.settings", "Something about the settings, at start.", "`warning`"),
+    LogEvent("whatsapp.settings", "A warning about the settings, at start.", "`warning`"),
     LogEvent("whatsapp.store.unavailable", "Redis did not answer at start."),
     LogEvent(
         "whatsapp.store.failed_over", "Another server became the store's primary: every number pauses.", "`seconds`"
     ),
     LogEvent(
         "whatsapp.store.history_trimmed",
-        "Memory is at 80 %: the oldest events, and what the oldest sends said, were forgotten before their time, so "
-        "that intake goes on.",
+        "Memory is at 80 %: the oldest events and the contents of the oldest sends were deleted early, so that "
+        "new events can be stored.",
         "`events`, `sends`",
     ),
-    LogEvent("whatsapp.store.not_durable", "Redis would lose data.", "`warning`"),
-    LogEvent("whatsapp.worker.started", "A worker process takes work.", "`consumer`, `numbers`"),
-    LogEvent("whatsapp.worker.stopped", "A worker process ended in order.", "`ms`, `released` (conversations)"),
+    LogEvent("whatsapp.store.not_durable", "Redis could lose data.", "`warning`"),
+    LogEvent("whatsapp.worker.started", "A worker process is ready to work.", "`consumer`, `numbers`"),
+    LogEvent("whatsapp.worker.stopped", "A worker process stopped cleanly.", "`ms`, `released` (conversations)"),
     LogEvent(
-        "whatsapp.worker.died", "A worker process ended by itself; another one is started.", "`status`, `seconds`"
+        "whatsapp.worker.died", "A worker process ended unexpectedly; another one is started.", "`status`, `seconds`"
     ),
     LogEvent(
-        "whatsapp.worker.replaced", "A successor works with the settings as they are now.", "`consumer`, `successor`"
+        "whatsapp.worker.replaced", "A successor with the current settings took over.", "`consumer`, `successor`"
     ),
-    LogEvent("whatsapp.worker.replace_failed", "A successor could not start; the old process goes on.", "`reason`"),
-    LogEvent("whatsapp.worker.took_over", "Conversations of a process that died are free again.", "`held`"),
-    LogEvent("whatsapp.worker.takeover_failed", "They could not be freed; their leases run out."),
-    LogEvent("whatsapp.worker.release_failed", "Conversations could not be freed at the end; their leases run out."),
-    LogEvent("whatsapp.worker.consumer_died", "A loop that takes work raised an unexpected error; the process ends."),
+    LogEvent("whatsapp.worker.replace_failed", "A successor could not start; the old process continues.", "`reason`"),
+    LogEvent("whatsapp.worker.took_over", "The conversations of a dead process were released.", "`held`"),
+    LogEvent("whatsapp.worker.takeover_failed", "They could not be released; their leases expire."),
+    LogEvent("whatsapp.worker.release_failed", "Conversations could not be released at the stop; their leases expire."),
+    LogEvent("whatsapp.worker.consumer_died", "A consumer raised an unexpected error; the process ends."),
     LogEvent("whatsapp.worker.metrics_served", "This worker serves the metrics of its machine.", "`port`"),
     LogEvent(
         "whatsapp.conversation.reply_failed",
-        "A script's reply could not be filled in; `problems.failed` was sent.",
+        "A script's reply could not be rendered; `problems.failed` was sent.",
         "`intent`, `reason`",
     ),
     LogEvent(
@@ -209,17 +209,17 @@ LOG_EVENTS = (
     ),
     LogEvent(
         "whatsapp.conversation.responder_answer_unusable",
-        "The http responder answered something that is no reply.",
+        "The http responder's answer is not a valid reply.",
         "`reason`",
     ),
     LogEvent(
         "whatsapp.conversation.speech_failed",
-        "A voice note could not be heard for a reason of ours.",
+        "Transcribing a voice note failed.",
         "`reason`",
     ),
     LogEvent(
         "whatsapp.conversation.semantic_failed",
-        "Meanings could not be compared; words were.",
+        "Comparing by meaning failed, so texts were compared by letters.",
         "`reason`",
     ),
     LogEvent("whatsapp.conversation.speech_restarted", "The speech process ended; another one is started.", ""),
@@ -231,43 +231,43 @@ LOG_EVENTS = (
     LogEvent("whatsapp.batch.taken", "A batch was stored and may begin.", "`id`, `items`, `refused`"),
     LogEvent(
         "whatsapp.batch.paused",
-        "A batch lets nothing more leave until somebody resumes it.",
+        "A batch is paused until it is resumed.",
         "`id`, `reason`: asked, too_many_failed, spam_limited, withheld_by_meta, template_paused, template_disabled, "
         "quality_red",
     ),
     LogEvent(
         "whatsapp.batch.quality_not_told",
-        "While a batch runs Meta was asked for its number's quality and did not say; asked again in five minutes.",
+        "The quality of a running batch's number could not be read from Meta; the next try is in five minutes.",
         "`number`, `error`",
     ),
-    LogEvent("whatsapp.batch.resumed", "A paused batch goes on.", "`id`"),
-    LogEvent("whatsapp.batch.canceled", "What has not left of a batch never will.", "`id`"),
-    LogEvent("whatsapp.batch.done", "Every item of a batch has left or has ended.", "`id`"),
+    LogEvent("whatsapp.batch.resumed", "A paused batch continues.", "`id`"),
+    LogEvent("whatsapp.batch.canceled", "The unsent items of a batch were canceled.", "`id`"),
+    LogEvent("whatsapp.batch.done", "Every item of a batch was sent, failed or was canceled.", "`id`"),
     LogEvent(
         "whatsapp.marketing.road_switched",
-        "Meta took marketing off the Cloud API; this process sends it by the Marketing Messages API from now on.",
+        "Meta disabled marketing on the Cloud API; this process sends it by the Marketing Messages API from now on.",
         "`number`, `code`",
     ),
     LogEvent(
         "whatsapp.costs.differ",
-        "Of a settled day Meta charged for another number of messages than its statuses told us, by over a percent.",
+        "For a past day, Meta charged a number of messages that differs from its statuses by more than one percent.",
         "`day`, `ours`, `metas`",
     ),
-    LogEvent("whatsapp.costs.not_compared", "Meta could not be asked what it charged for.", "`error`"),
+    LogEvent("whatsapp.costs.not_compared", "Meta's charges could not be read.", "`error`"),
     LogEvent("whatsapp.costs.rate_card_unusable", "WA_RATE_CARD cannot be read; costs have no prices.", "`reason`"),
     LogEvent(
         "whatsapp.push.retry_scheduled",
-        "A subscriber did not take an event; it is sent again later.",
+        "A delivery to a subscriber failed; it is retried later.",
         "`subscription`, `answer`, `cursor`, `tries`",
     ),
     LogEvent(
         "whatsapp.push.unwritable",
-        "An event could not be written in the form that a subscriber wants: a defect. It counts as not taken.",
+        "An event could not be written in a subscriber's form, because of a defect. The delivery counts as failed.",
         "`subscription`, `cursor` and a traceback",
     ),
     LogEvent(
         "whatsapp.push.dropped",
-        "A subscriber refused an event for the last time, while it took others.",
+        "A subscriber refused an event for the last time, while it accepted others.",
         "`subscription`, `answer`, `cursor`, `tries`",
     ),
     LogEvent(
@@ -277,7 +277,7 @@ LOG_EVENTS = (
     ),
     LogEvent(
         "whatsapp.push.event_urls_failed",
-        "The subscriptions of WA_EVENT_URLS could not be made; the next start of a worker tries again.",
+        "The subscriptions of WA_EVENT_URLS could not be created; the next start of a worker tries again.",
         "`reason`",
     ),
 )

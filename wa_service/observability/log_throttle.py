@@ -1,4 +1,4 @@
-"""Write a line that may come a thousand times a second only now and then, and count those left out."""
+"""Limit how often frequent log lines are written, and count those left out."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _MOST_KEYS: Final = 1_000
 
 
 class LogThrottle:
-    """Lets one line of a kind through in `seconds`."""
+    """Lets one line of each kind through per `seconds`."""
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._seconds = seconds
@@ -19,7 +19,7 @@ class LogThrottle:
         self._next: dict[Hashable, float] = {}
 
     def count(self, kind: Hashable) -> int:
-        """Count one; return for how many a line is due now, this one among them, and 0 where none is."""
+        """Count one occurrence; return how many the line stands for if it is due now, else 0."""
         now = self._clock()
         if now < self._next.get(kind, now):
             self._left_out[kind] = self._left_out.get(kind, 0) + 1

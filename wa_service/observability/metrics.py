@@ -1,8 +1,8 @@
-"""Every Prometheus series, each written by a function named after the fact.
+"""The Prometheus series, each recorded by a function named after the fact.
 
-Labels are bounded: what is not known counts as `other`. Where `multiprocess.share` was called before this module is
-imported, the processes of one machine share their counts. What the store knows better than any process (limits
-left, queues, dead letters) is read there at each scrape.
+Label values are bounded: unknown ones count as `other`. If `multiprocess.share` was called before this module is
+imported, the processes of one machine share their counts. The store's own state (limits, queues, dead letters) is read
+at each scrape.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ from wa_service.observability.recent_counts import RECENT
 StoreSamples: TypeAlias = Mapping[str, Mapping[str, float]]
 """Amounts by the label's value, by series of `STORE_GAUGES`."""
 
-# The series whose truth is in the store: name → help text, label. `store/overview.py` reads their amounts.
+# Series that are read from the store: name → help text, label. `store/overview.py` reads their values.
 STORE_GAUGES = {
-    "whatsapp_rate_limit_remaining": ("What is left of Meta's limits, at the number with the least.", "limit"),
+    "whatsapp_rate_limit_remaining": ("Remaining part of Meta's limits, of the number with the least.", "limit"),
     "whatsapp_circuit_state": ("Whether a number may send: 0 closed, 1 probing, 2 open.", "number"),
-    "whatsapp_queue_depth": ("What waits, by queue.", "queue"),
-    "whatsapp_queue_oldest_seconds": ("How long the first one waits, by queue.", "queue"),
-    "whatsapp_dead_letters": ("What could not be handled, by kind.", "kind"),
+    "whatsapp_queue_depth": ("Waiting items, by queue.", "queue"),
+    "whatsapp_queue_oldest_seconds": ("Age of the oldest waiting item, by queue.", "queue"),
+    "whatsapp_dead_letters": ("Events that could not be handled, by kind.", "kind"),
     "whatsapp_push_lag_seconds": (
-        "How long the oldest event waits that an active subscription was not sent.",
+        "Age of the oldest event that an active subscription has not received.",
         "subscription",
     ),
     "whatsapp_push_paused_lag_seconds": (
-        "How long the oldest event waits that a paused subscription was not sent.",
+        "Age of the oldest event that a paused subscription has not received.",
         "subscription",
     ),
 }
 
 _MEDIA_TYPES = frozenset(["image", "audio", "video", "document", "sticker"])
 _SENT_TYPES = frozenset(["text", "template", "interactive", "location", "contacts", "reaction"])
-# Beside these, management fields and new message types get a label of their own up to a limit.
+# Management fields and new message types get labels of their own, too, up to a limit.
 _EVENT_KINDS = frozenset(["text", "image", "audio", "button", "interactive", "status", "unsupported", "malformed"])
 _ODD_WEBHOOKS = frozenset(["other_object", "empty", "foreign_number", "test_button"])
 _OUTCOMES = frozenset(["stored", "store-away", "busy", "unsigned", "invalid-request", "too-large", "failed"])
@@ -48,51 +48,51 @@ _SECONDS_OF_A_CALL = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 20, 3
 _SECONDS_OF_AN_ANSWER = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 60)
 _SECONDS_ON_THE_WAY = (0.5, 1, 2, 5, 10, 30, 60, 300, 1800, 3600, 21_600, 86_400)
 
-# One more series each, which nobody asks for and which several processes could not share anyway.
-disable_created_metrics()  # type: ignore[no-untyped-call]  # the client's own gap
+# The additional `_created` series are not needed, and processes cannot share them.
+disable_created_metrics()  # type: ignore[no-untyped-call]  # the client has no type here
 
 _messages_sent = Counter("whatsapp_messages_sent", "Messages that Meta accepted.", ["type"])
-_media_downloads = Counter("whatsapp_media_downloads", "Media downloads by how they ended.", ["status"])
+_media_downloads = Counter("whatsapp_media_downloads", "Media downloads, by outcome.", ["status"])
 _api_latency = Histogram(
     "whatsapp_api_latency_seconds", "Time of a call to Meta.", ["endpoint"], buckets=_SECONDS_OF_A_CALL
 )
 _api_errors = Counter("whatsapp_api_errors", "Calls to Meta that failed, by Meta's code.", ["endpoint", "code"])
-_webhooks = Counter("whatsapp_webhooks", "Webhook calls by how they were answered.", ["outcome"])
+_webhooks = Counter("whatsapp_webhooks", "Webhook calls, by outcome.", ["outcome"])
 _webhook_seconds = BatchHistogram("whatsapp_webhook_seconds", "Time to answer a webhook call.", _SECONDS_OF_A_REQUEST)
 _webhook_lag = BatchHistogram(
     "whatsapp_webhook_lag_seconds", "Time from Meta's timestamp on a message to its webhook.", _SECONDS_ON_THE_WAY
 )
 _events = Counter("whatsapp_events", "Events that arrived in webhooks.", ["kind"])
-_odd_webhooks = Counter("whatsapp_odd_webhooks", "Signed webhooks that bring nothing for us, by kind.", ["kind"])
+_odd_webhooks = Counter("whatsapp_odd_webhooks", "Signed webhooks without an event for us, by kind.", ["kind"])
 _duplicates = Counter("whatsapp_duplicates", "Events that had arrived before.")
-_message_status = Counter("whatsapp_message_status", "Statuses of sent messages, as Meta told them.", ["status"])
+_message_status = Counter("whatsapp_message_status", "Statuses of sent messages, as reported by Meta.", ["status"])
 _delivery = Histogram(
     "whatsapp_delivery_seconds",
-    "Time from Meta's acceptance of a message to a status of it.",
+    "Time from Meta's acceptance of a message to a status.",
     ["status"],
     buckets=_SECONDS_ON_THE_WAY,
 )
 _reply = Histogram(
     "whatsapp_reply_seconds",
-    "Time from a customer's message in the store to its answer accepted by Meta.",
+    "Time from storing a customer's message to Meta's acceptance of the reply.",
     buckets=_SECONDS_OF_AN_ANSWER,
 )
 _unsupported = Counter(
-    "whatsapp_unsupported_messages", "Messages that WhatsApp handed on without their content, by Meta's code.", ["code"]
+    "whatsapp_unsupported_messages", "Messages that WhatsApp delivered without their content, by Meta's code.", ["code"]
 )
 _reply_limits = Counter(
-    "whatsapp_reply_limit_reached", "Conversations that got no more automatic answers for a while (WA_REPLY_LIMIT)."
+    "whatsapp_reply_limit_reached", "Conversations in which the responder was paused by WA_REPLY_LIMIT."
 )
-_responder = Counter("whatsapp_responder", "Answers asked of the responder, by how that ended.", ["outcome"])
+_responder = Counter("whatsapp_responder", "Calls of the responder, by outcome.", ["outcome"])
 _responder_seconds = Histogram(
     "whatsapp_responder_seconds", "Time for the responder to answer.", buckets=_SECONDS_OF_AN_ANSWER
 )
-_speech = Histogram("whatsapp_speech_seconds", "Time to hear one voice note.", buckets=_SECONDS_OF_AN_ANSWER)
+_speech = Histogram("whatsapp_speech_seconds", "Time to transcribe one voice note.", buckets=_SECONDS_OF_AN_ANSWER)
 
 _marketing_words = Counter(
     "whatsapp_marketing_choices", "Customers who refused marketing or want it again.", ["choice", "by"]
 )
-_failovers = Counter("whatsapp_store_failovers", "Changes of the store's primary that a process found.")
+_failovers = Counter("whatsapp_store_failovers", "Changes of the store's primary, as processes found them.")
 _pushes = Counter("whatsapp_push", "Deliveries of events to subscriptions, by outcome.", ["subscription", "outcome"])
 
 _billable = Counter(
@@ -104,12 +104,12 @@ _batches = Counter(
 
 
 class _Children:
-    """The children of one series, looked up once each; beyond `known` and `limit` a value is `other`."""
+    """Caches the children of a series; beyond `known` and `limit`, values count as `other`."""
 
     def __init__(self, series: Any, known: Iterable[str] = (), *, limit: int = 0) -> None:
         self._series = series
         self._limit = limit
-        # Known ones stand at 0 from the start, so that a rate sees their first increase.
+        # Known values start at 0, so that a rate includes their first increase.
         self._children: dict[tuple[str, ...], Any] = {(value,): series.labels(value) for value in sorted(known)}
         self._known = len(self._children)
 
@@ -140,7 +140,7 @@ _delivery_of = _Children(_delivery, ("sent", "delivered", "read", "played", "fai
 
 
 def message_accepted(message_type: str, count: int = 1) -> None:
-    """Meta took a message of Meta's `message_type`; image, audio, video, document and sticker are `media`."""
+    """Meta accepted a message; image, audio, video, document and sticker count as `media`."""
     RECENT.add("sent", count)
     _sent_of("media" if message_type in _MEDIA_TYPES else message_type).inc(count)
 
@@ -151,7 +151,7 @@ def media_downloaded(*, success: bool) -> None:
 
 
 def api_called(endpoint: str, seconds: float, code: int | str | None = None) -> None:
-    """A call to Meta ended; `code` is Meta's error code, or a word such as `timeout`, or None for success."""
+    """A call to Meta ended; `code`: Meta's error code, an exception's name, or None for success."""
     _latency_of(endpoint).observe(seconds)
     if code is not None:
         _errors_of(endpoint, str(code)).inc()
@@ -164,7 +164,7 @@ def webhook_answered(outcome: str, seconds: float) -> None:
 
 
 def webhooks_answered(outcomes: Mapping[str, int], seconds: Sequence[float]) -> None:
-    """Webhook calls were answered: how many by outcome, and how long each took."""
+    """Webhook calls were answered: the counts by outcome, and the duration of each."""
     for outcome, count in outcomes.items():
         _webhooks_of(outcome).inc(count)
     _webhook_seconds.observe_all(seconds)
@@ -176,7 +176,7 @@ def webhook_lagged(seconds: float) -> None:
 
 
 def webhooks_lagged(seconds: Sequence[float]) -> None:
-    """As `webhook_lagged`, for several messages."""
+    """Several messages arrived with these lags, see `webhook_lagged`."""
     RECENT.add("received", len(seconds))
     _webhook_lag.observe_all([max(0.0, each) for each in seconds])
 
@@ -187,12 +187,12 @@ def event_seen(kind: str, count: int = 1) -> None:
 
 
 def odd_webhook_seen(kind: str) -> None:
-    """A signed webhook, or an event of one, brought nothing for us."""
+    """A signed webhook, or an event of one, had nothing for us."""
     _odd_webhooks_of(kind).inc()
 
 
 def duplicate_seen(count: int = 1) -> None:
-    """Events arrived that had arrived before."""
+    """Duplicate events arrived."""
     _duplicates.inc(count)
 
 
@@ -204,22 +204,22 @@ def status_applied(status: str, count: int = 1) -> None:
 
 
 def send_failed(code: int | None) -> None:
-    """Meta told, after it had accepted a message, that it failed."""
+    """Meta reported the failure of a message that it had accepted."""
     RECENT.add(f"code:{code}")
 
 
 def delivery_took(status: str, seconds: float) -> None:
-    """A message reached `status` so long after Meta had accepted it."""
+    """A message reached `status` `seconds` after Meta had accepted it."""
     _delivery_of(status).observe(max(0.0, seconds))
 
 
 def marketing_chosen(choice: str, by: str) -> None:
-    """A customer said `stop` or `start` to marketing, in words or to Meta."""
+    """A customer chose `stop` or `start` for marketing, by a message or at Meta."""
     _marketing_words_of(choice, by).inc()
 
 
 def reply_took(seconds: float) -> None:
-    """Meta accepted the answer so long after the customer's message was stored."""
+    """Meta accepted a reply `seconds` after the customer's message was stored."""
     _reply.observe(max(0.0, seconds))
 
 
@@ -229,18 +229,18 @@ def unsupported_received(code: int | None) -> None:
 
 
 def responder_asked(outcome: str, seconds: float) -> None:
-    """The http or llm responder ended one question: answered, silent, unusable or failed."""
+    """A call of the http or llm responder ended: answered, silent, unusable or failed."""
     _responder_of(outcome).inc()
     _responder_seconds.observe(seconds)
 
 
 def reply_limit_reached() -> None:
-    """A customer got as many automatic answers as WA_REPLY_LIMIT allows; the bot is quiet there for a while."""
+    """A customer reached WA_REPLY_LIMIT, so the responder is paused there."""
     _reply_limits.inc()
 
 
 def speech_took(seconds: float) -> None:
-    """A voice note was heard in so long."""
+    """Transcribing a voice note took `seconds`."""
     _speech.observe(seconds)
 
 
@@ -255,10 +255,10 @@ def event_pushed(subscription: str, outcome: str) -> None:
 
 
 def price_told(category: str, kind: str) -> None:
-    """Meta told the price of a delivered message: its category and its type (`regular`, `free_customer_service` …)."""
+    """Meta reported the price of a delivered message: its category and type (`regular`, `free_customer_service` …)."""
     _billable_of(category, kind).inc()
 
 
 def batch_changed(state: str, reason: str) -> None:
-    """A batch is `running` again, `paused`, `canceled` or `done`; `reason` is one word, "" where there is none."""
+    """A batch is `running` again, `paused`, `canceled` or `done`; `reason` is one word, "" without one."""
     _batches_of(state, reason or "none").inc()

@@ -1,7 +1,6 @@
-"""Buffer the metrics of webhooks in memory and write them a few times a second.
+"""Buffer the metrics of webhooks in memory, and write them a few times a second.
 
-Each write to a series that processes share costs a lock and a mapped page, and a webhook makes six of them: a
-sixteenth of what a web process can take.
+Each write to a shared series costs a lock and a mapped page. A webhook would make six writes, a sixteenth of its cost.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ WRITE_SECONDS = 0.25
 
 
 class MetricsBuffer:
-    """Counts of one process; what is added is in the series at most `seconds` after the answer to its webhook."""
+    """Buffers counts of one process; they are in the series at most `seconds` after the webhook's answer."""
 
     def __init__(self, seconds: float = WRITE_SECONDS, on_written: Callable[[], None] = lambda: None) -> None:
         self._on_written = on_written
@@ -38,7 +37,7 @@ class MetricsBuffer:
             timer.start()
 
     def webhook_lagged(self, seconds: float) -> None:
-        """Count a message that arrived so long after Meta's timestamp on it."""
+        """Count a message that arrived `seconds` after Meta's timestamp on it."""
         self._lags.append(seconds)
 
     def event_seen(self, kind: str) -> None:

@@ -1,7 +1,7 @@
-"""Counts that the processes of one machine share in a directory, one set of files for each slot.
+"""Share metrics between the processes of one machine in a directory, with one set of files per slot.
 
-A process takes the lowest free slot and goes on with the files that the slot's last holder left. So no count is
-lost when a process ends, and there are never more files than processes at once.
+A process takes the lowest free slot and continues with the files of the slot's last holder. So no count is lost when a
+process ends, and there are never more sets of files than concurrent processes.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ _directory: Path | None = None
 
 
 class _Slot:
-    """The number of this process's slot; a forked process takes one of its own."""
+    """Returns the number of this process's slot; a forked process takes another one."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._process = -1
         self._number = -1
-        # Locked for as long as it is open, that is until the process ends.
+        # The lock is held while the file is open, until the process ends.
         self._lock: TextIO | None = None
 
     def __call__(self) -> int:
@@ -48,21 +48,21 @@ class _Slot:
 
 
 def share(directory: Path) -> None:
-    """Let this process count in `directory`, which is made where it is missing.
+    """Let this process count in `directory`, which is created if it is missing.
 
-    Call it before `wa_service.observability.metrics` is imported: a series takes its place when it is made.
+    Call it before `wa_service.observability.metrics` is imported: a series opens its files when it is created.
     """
     global _directory
     directory.mkdir(parents=True, exist_ok=True)
-    # Where prometheus_client looks for the directory, and the only place.
+    # prometheus_client finds the directory only by this variable.
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(directory.absolute())
-    values.ValueClass = values.MultiProcessValue(process_identifier=_Slot(directory.absolute()))  # type: ignore[no-untyped-call]  # the client's own gap
+    values.ValueClass = values.MultiProcessValue(process_identifier=_Slot(directory.absolute()))  # type: ignore[no-untyped-call]  # the client has no type here
     _directory = directory.absolute()
 
 
 def collect_shared(registry: CollectorRegistry) -> bool:
-    """Register the counts of every process that shares the directory; False where nothing is shared."""
+    """Register the counts of all processes that share the directory; return False if nothing is shared."""
     if _directory is None:
         return False
-    MultiProcessCollector(registry, str(_directory))  # type: ignore[no-untyped-call]  # the client's own gap
+    MultiProcessCollector(registry, str(_directory))  # type: ignore[no-untyped-call]  # the client has no type here
     return True

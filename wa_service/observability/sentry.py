@@ -1,4 +1,4 @@
-"""Error tracking by Sentry (extra `sentry`, `SENTRY_DSN`): where something broke, and nothing of whom it concerned."""
+"""Error tracking by Sentry (extra `sentry`, `SENTRY_DSN`), without personal data."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 from wa_service.config.settings import Settings
 from wa_service.observability import log
 
-# What may name people or secrets in ways that no pattern finds.
+# Parts that may contain personal data or secrets which no pattern finds.
 _DROPPED = frozenset(["request", "user", "breadcrumbs", "extra", "server_name", "modules", "vars", "params"])
 
 
 def configure(settings: Settings) -> bool:
-    """Report unhandled errors of this process, where a DSN is set.
+    """Report this process's unhandled errors, if a DSN is set.
 
     Returns:
         Whether errors are reported.
@@ -30,10 +30,10 @@ def configure(settings: Settings) -> bool:
 
 
 def options(dsn: str) -> dict[str, Any]:
-    """What the SDK is started with."""
+    """Return the SDK's options."""
     return {
         "dsn": dsn,
-        # Variables of a frame hold messages; a body is a message.
+        # Local variables and bodies may hold messages.
         "include_local_variables": False,
         "max_request_body_size": "never",
         "max_breadcrumbs": 0,
@@ -44,9 +44,9 @@ def options(dsn: str) -> dict[str, Any]:
 
 
 def scrub(event: dict[str, Any]) -> dict[str, Any]:
-    """An event without request, user and variables, and with every text masked like a line of the log.
+    """Return an event without request, user and variables, and with every text masked like a log line.
 
-    What an exception says is kept for our own classes only: others quote what they could not digest.
+    Exception messages are kept only for our own classes, since others may quote the data that they failed on.
     """
     return {name: _cleaned(value) for name, value in event.items() if name not in _DROPPED}
 

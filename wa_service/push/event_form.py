@@ -1,4 +1,4 @@
-"""An event in this service's form: the item of `GET /v1/events`, read by polling or pushed to a subscriber."""
+"""Events in this service's form: the items of `GET /v1/events`, which are also pushed to subscribers."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from wa_service.whatsapp.webhooks.thread_events import THREAD_KINDS
 _OF_MESSAGES = frozenset({"message", *THREAD_KINDS})
 _OF_SENDS = frozenset({"send", "status"})
 _SEND_FIELDS = ("to", "message_type", "tag", "error", "biz_opaque_callback_data")
-# Fields that hold a time, and what one is in ms.
+# Fields that hold a time, with their unit in ms.
 _TIMES = {"time": 1, "timestamp": 1000, "until": 1000}
 LAST_MOMENT = 253_402_300_799_999
 
 
 def event_item(entry: Entry, contact: str | None = None) -> dict[str, Any]:
-    """Return an entry of the events stream as tools see it; `time` in ms since 1970.
+    """Return an entry of the events stream as an item; `time` in ms since 1970.
 
-    `contact`: the address that the customer has now, else the first one they were known under is shown.
+    `contact`: the customer's current address; default: the first one they were known by.
     """
     number, _, first_address = entry.conversation.partition(":")
     if entry.kind in _OF_MESSAGES:
@@ -42,7 +42,7 @@ def event_item(entry: Entry, contact: str | None = None) -> dict[str, Any]:
 
 
 def told_item(entry: Entry, contact: str | None = None) -> dict[str, Any]:
-    """Return the item of `event_item` with every time of ours as RFC 3339; Meta's own objects are as Meta sent them."""
+    """Return the item of `event_item` with our times as RFC 3339; Meta's own objects are unchanged."""
     item = event_item(entry, contact)
     data = item["data"]
     moments = {name: _moment(data[name], unit) for name, unit in _TIMES.items() if name in data}
@@ -57,7 +57,7 @@ def event_body(entry: Entry, contact: str | None = None) -> bytes:
 
 
 def _moment(value: Any, milliseconds: int) -> str | None:
-    """A number of units of so many milliseconds since 1970 as RFC 3339; None where it is none."""
+    """Return a time since 1970, in units of `milliseconds`, as RFC 3339; None if it is not a positive number."""
     if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
         return None
     moment = datetime.fromtimestamp(min(value * milliseconds, LAST_MOMENT) / 1000, UTC)

@@ -1,4 +1,4 @@
-"""Meta's webhook handshake, asked of a subscriber as Meta asks it of us (reference 5.1)."""
+"""Verify a subscriber by Meta's webhook handshake (reference 5.1)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def handshake(url: str, verify_token: str, policy: DestinationPolicy) -> None:
     """Send the GET of Meta's handshake and compare the answer with the challenge.
 
     Raises:
-        HandshakeFailedError: another answer came, or none.
+        HandshakeFailedError: there was no answer, or a wrong one.
     """
     challenge = str(secrets.randbelow(10**10))
     query = {"hub.mode": "subscribe", "hub.verify_token": verify_token, "hub.challenge": challenge}

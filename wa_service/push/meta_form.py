@@ -1,8 +1,7 @@
-"""An event in Meta's own form: the envelope of a webhook, so that a tool written for Meta works behind this service.
+"""Events in Meta's form, a webhook's envelope, so that tools written for Meta's webhooks work with this service.
 
-Each event is an envelope of its own (reference 5.4). What Meta sent stands in it unchanged; around it stands what the
-event kept of its origin. Events that Meta knows nothing of (a transcript, what became of a send here) have no such
-form.
+Each event is an envelope of its own (reference 5.4), with Meta's object unchanged and the stored facts of its origin.
+Events of this service (a transcript, the outcome of a send) have no such form.
 """
 
 from __future__ import annotations
@@ -27,14 +26,14 @@ SIGNATURE_HEADER = "X-Hub-Signature-256"
 def meta_envelope(
     kind: str, conversation: str, data: bytes, display_numbers: Mapping[str, str], waba_id: str = ""
 ) -> bytes | None:
-    """Return an event as the body of a webhook of Meta's, None where it has no such form.
+    """Return an event as the body of a Meta webhook, None if it has no such form.
 
     Args:
-        kind: the kind under which it stands in the events stream.
-        conversation: our number's id and the customer's address, with a colon between; "" none.
-        data: the event's JSON as it stands in the stream.
+        kind: its kind in the events stream.
+        conversation: our number's id and the customer's address, separated by a colon; "" none.
+        data: its JSON in the events stream.
         display_numbers: our numbers as customers see them, by phone number id.
-        waba_id: the business account's id, for events that did not keep theirs.
+        waba_id: the business account's id, for events that were stored without it.
     """
     number = conversation.partition(":")[0]
     match kind:
@@ -72,7 +71,7 @@ def _piece(kind: str, data: bytes, display_numbers: Mapping[str, str]) -> bytes 
 def _history(number: str, data: Mapping[str, Any], display_numbers: Mapping[str, str], waba_id: str) -> bytes:
     messages, metadata = data.get("messages"), data.get("metadata")
     value = _value(str(data.get("phone_number_id") or number), display_numbers)
-    if metadata is None:  # media that come later stand by themselves
+    if metadata is None:  # media that arrive later have no thread around them
         value["messages"] = messages
     else:
         threads = [{"id": data.get("thread"), "messages": messages}]

@@ -1,4 +1,4 @@
-"""One delivery to a subscriber: write the event in its form, sign it, POST it, judge the answer."""
+"""Deliver an event to a subscriber: serialise it in the subscriber's form, sign it, POST it, evaluate the answer."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ class Post(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
-    """How a delivery ended: `answer` is the HTTP status or the kind of failure, `delay` (s) when to try again.
+    """The outcome of a delivery: `answer` is the HTTP status or the kind of failure, `delay` (s) that before the retry.
 
-    `asked`: the seconds that the subscriber asked to wait (`Retry-After`), for every event.
+    `asked`: the subscriber's `Retry-After` in seconds, which applies to all its events.
     """
 
     outcome: Literal["taken"] | Failure
@@ -71,19 +71,19 @@ class Pusher:
         self._waba_id = waba_id
         self._clock = clock
         self._jitter = jitter
-        # One for each secret, which it decodes when it is made.
+        # Cached per secret, which the constructor decodes.
         self._signer = lru_cache(maxsize=_MOST_SIGNERS)(Webhook)
 
     def push(self, subscription: Subscription, delivery: Delivery) -> Pushed:
-        """POST one event. An event that has no form which the subscriber wants counts as taken.
+        """POST one event. An event that does not exist in the subscriber's form counts as taken.
 
-        One that cannot be written counts as failed. Raises `StoreUnavailableError`: our numbers could not be asked for.
+        An event that cannot be serialised counts as failed. Raises `StoreUnavailableError` if our numbers are unknown.
         """
         try:
             body = self._body(subscription, delivery)
         except StoreUnavailableError:
             raise
-        except Exception as error:  # noqa: BLE001 - a defect of ours must not keep what stands behind this event
+        except Exception as error:  # noqa: BLE001 - a defect must not block the events behind this one
             log.get_logger(subscription=subscription.id).error(
                 "whatsapp.push.unwritable", cursor=delivery.cursor, exc_info=error
             )
@@ -112,7 +112,7 @@ class Pusher:
         return event_body(entry, delivery.contact)
 
     def _known_display_numbers(self) -> Mapping[str, str]:
-        """Our numbers as customers see them, asked for once a minute: they hardly ever change."""
+        """Return our numbers as customers see them, cached for a minute."""
         now = self._clock()
         if not 0 <= self._display_numbers_until - now <= DISPLAY_NUMBER_SECONDS:
             self._display_numbers = self._ask_display_numbers()
@@ -144,7 +144,7 @@ class Pusher:
 
 
 def _asked_pause(headers: Mapping[str, str], now: float) -> float:
-    """Return the seconds that `Retry-After` asks for, as a number or as a date; 0 where there is none to read."""
+    """Return the seconds of `Retry-After`, a number or a date; 0 if there is none or it is invalid."""
     seconds = retry_after_seconds(headers)
     if seconds is not None:
         return seconds

@@ -1,8 +1,8 @@
-"""One circuit breaker for every service that may be down: Meta, an operator's responder, a speech service.
+"""A circuit breaker for services that may be down: Meta, an operator's responder, a speech service.
 
-pybreaker counts the failures. What it does otherwise was measured and is left out: `call()` around the work holds its
-lock until the work ends (five calls of 0.3 s took 1.5 s), half-open lets every caller through at once, and an excluded
-error resets the count (75 % failures mixed with refusals never opened it). So an end is reported to it afterwards.
+pybreaker counts the failures. Its other features are not used, since `call()` holds its lock during the call (five
+calls of 0.3 s took 1.5 s), half-open lets all callers through at once, and an excluded error resets the count (75 %
+failures mixed with refusals never opened it). So outcomes are reported to it after the calls.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ import pybreaker
 
 
 class Unavailable(Exception):  # noqa: N818  # "not now" is an answer rather than an error
-    """A service's breaker is open: ask again in `retry_after` seconds, and count no try."""
+    """A service's breaker is open: retry in `retry_after` seconds, without counting a try."""
 
     def __init__(self, service: str, retry_after: float) -> None:
         self.service = service
         self.retry_after = retry_after
-        super().__init__(f"{service} is unavailable, ask again in {retry_after:.0f} s")
+        super().__init__(f"{service} is unavailable, retry in {retry_after:.0f} s")
 
 
 class CircuitBreaker:
     """Opens after `failures` in a row; then after each `pause` (s) one trial call decides whether it closes.
 
-    `on_open` is called in the failing call, each time it opens. `is_answer` tells the errors by which the service shows
-    that it works: they close an open breaker, and neither count nor reset the count of a closed one.
+    `on_open` is called in the failing call, each time it opens. `is_answer` tells which errors show that the service
+    works: they close an open breaker, and neither count nor reset the count of a closed one.
     """
 
     def __init__(
@@ -50,20 +50,20 @@ class CircuitBreaker:
         self._trial = Lock()
         self._breaker = pybreaker.CircuitBreaker(
             fail_max=failures,
-            reset_timeout=0,  # when to try again is decided here
-            throw_new_error_on_trip=False,  # else the real error is hidden
+            reset_timeout=0,  # this class decides when to try again
+            throw_new_error_on_trip=False,  # it would hide the real error
             listeners=[_OpenListener(self._opened)],
             name=name,
         )
 
     @property
     def is_open(self) -> bool:
-        """Whether calls fail at once, but for the trial."""
+        """Whether calls other than the trial fail at once."""
         return bool(self._breaker.current_state != pybreaker.STATE_CLOSED)
 
     @contextmanager
     def calling(self) -> Iterator[None]:
-        """Run a call to the service in the block, and count how it ends.
+        """Run a call to the service in the block, and count its outcome.
 
         Raises:
             Unavailable: the breaker is open, nothing was tried.
@@ -94,7 +94,7 @@ class CircuitBreaker:
                 with self._breaker.calling():
                     raise
             raise
-        # A call that began before others opened the breaker does not close it.
+        # A call that began before the breaker opened must not close it.
         if is_trial or not self.is_open:
             self._breaker.call(_succeed)
 
@@ -104,7 +104,7 @@ class CircuitBreaker:
 
 
 def _succeed() -> None:
-    """Stand for a call that went well."""
+    """Stand in for a successful call."""
 
 
 class _OpenListener(pybreaker.CircuitBreakerListener):

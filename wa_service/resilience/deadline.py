@@ -1,4 +1,4 @@
-"""The deadline of a block under gevent: the greenlet itself is interrupted, whatever it waits for."""
+"""The deadline of a block under gevent, which interrupts the greenlet whatever it waits for."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import gevent
 
 
 class GreenletDeadline:
-    """End a block with `TimeoutError` after some seconds; a `DeadlineFactory` of `whatsapp.http.deadline`.
+    """Ends a block with `TimeoutError` after some seconds; a `DeadlineFactory` of `whatsapp.http.deadline`.
 
-    `gevent.Timeout` is no `Exception`, so nothing in between takes it for a failure of its own and goes on (urllib3
-    would try the host's next address).
+    `gevent.Timeout` is not an `Exception`, so no library handles it and continues (urllib3 would try the host's next
+    address).
     """
 
     def __init__(self, seconds: float, hang_up: Callable[[], None]) -> None:
@@ -29,6 +29,6 @@ class GreenletDeadline:
             raise TimeoutError("The deadline is over.") from None
 
     def restart(self, seconds: float) -> None:
-        """Give the rest of the block `seconds` from now."""
+        """Restart the timer: the rest of the block has `seconds` from now."""
         self._timer.close()
         self._timer = gevent.Timeout.start_new(max(0.0, seconds))

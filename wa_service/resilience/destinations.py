@@ -1,8 +1,8 @@
-"""Where calls to the outside may go: public addresses, and the networks that the operator opened.
+"""SSRF protection: outgoing calls may reach public addresses and networks that the operator allowed.
 
-A URL that a user of the API chose must not reach what only this machine can reach: loopback, private networks, a
-cloud's metadata service. A name is resolved here, every address it resolves to is judged, and the caller connects to
-the address that was judged. Nobody looks the name up a second time, so a name that changes its answer gains nothing.
+A URL chosen by an API user must not reach what only this machine can reach: loopback, private networks, a cloud's
+metadata service. Names are resolved here, every resolved address is checked, and the caller connects to the checked
+address. The name is not resolved again, so DNS rebinding does not work.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ LookUp = Callable[[str, int], Sequence[str]]
 """Host name and port → the addresses it resolves to; raises OSError."""
 
 LOOPBACK: tuple[Network, ...] = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
-"""Where a service on this machine answers: open to URLs that the operator chose."""
+"""This machine's addresses, allowed for URLs that the operator configured."""
 
 _PORTS = {"http": 80, "https": 443}
 _LONGEST_URL = 2_048
 _MOST_REMEMBERED = 256
 
-# Python's `is_global` differs between patch releases, so what is refused is written out. IPv4 addresses inside IPv6
-# ones (mapped, 6to4, NAT64, Teredo) are judged as IPv6 networks here and as the IPv4 address they hold.
+# Python's `is_global` differs between patch releases, so the refused networks are listed. IPv4 addresses inside IPv6
+# ones (mapped, 6to4, NAT64, Teredo) are checked both as IPv6 and as the IPv4 address they hold.
 _REFUSED: tuple[Network, ...] = tuple(
     ipaddress.ip_network(network)
     for network in (
@@ -36,7 +36,7 @@ _REFUSED: tuple[Network, ...] = tuple(
         "10.0.0.0/8",  # private
         "100.64.0.0/10",  # carrier-grade NAT
         "127.0.0.0/8",  # loopback
-        "168.63.129.16/32",  # a public address at which Azure tells machines about themselves
+        "168.63.129.16/32",  # Azure's metadata service, a public address
         "169.254.0.0/16",  # link-local: cloud metadata
         "172.16.0.0/12",  # private
         "192.0.0.0/24",  # protocol assignments
@@ -48,8 +48,8 @@ _REFUSED: tuple[Network, ...] = tuple(
         "203.0.113.0/24",  # documentation
         "224.0.0.0/4",  # multicast
         "240.0.0.0/4",  # reserved, broadcast
-        # IPv6 addresses of hosts begin with 2 or 3 (2000::/3). Beside them stand loopback, IPv4 addresses in several
-        # forms, local NAT64, discard, unique local (also cloud metadata), link-local, site-local and multicast.
+        # Global unicast IPv6 addresses are in 2000::/3. The rest is loopback, IPv4 addresses in several forms, local
+        # NAT64, discard, unique local (also cloud metadata), link-local, site-local and multicast.
         "::/3",
         "4000::/2",
         "8000::/1",
@@ -62,37 +62,37 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
 class DestinationRefusedError(Exception):
-    """A URL that may not be called; the text is a sentence that names what to do and no address."""
+    """A URL that may not be called; the text is a sentence with advice, without the address."""
 
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where to connect for a URL: `address` is a literal IP address that was judged."""
+    """Where to connect for a URL: `address` is a literal IP address that was checked."""
 
     scheme: str
     host: str
     port: int
     address: str
     target: str
-    """Path and query, as they stand in the request line."""
+    """Path and query, as in the request line."""
 
     @property
     def host_header(self) -> str:
-        """The value of the `Host` header: the name from the URL, with the port where it is not the scheme's own."""
+        """The value of the `Host` header: the URL's host, with the port unless it is the scheme's default."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
 
 
 def look_up(host: str, port: int) -> list[str]:
-    """Return every address that a name resolves to. Raise OSError where it resolves to none."""
+    """Return every address that a name resolves to; raise OSError if there is none."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
 def remembering(look_up: LookUp, *, seconds: float = 5.0, clock: Callable[[], float] = time.monotonic) -> LookUp:
-    """Return a look-up that asks for a name once in `seconds`, for callers that call often.
+    """Return a look-up that caches each name for `seconds`, for frequent callers.
 
-    What it remembers is judged in each call, and what is judged is connected to, so an old answer opens nothing.
+    Cached addresses are checked at each call, and the caller connects to the checked address, so stale ones are safe.
     """
     known: dict[tuple[str, int], tuple[float, Sequence[str]]] = {}
 
@@ -109,20 +109,20 @@ def remembering(look_up: LookUp, *, seconds: float = 5.0, clock: Callable[[], fl
 
 
 class DestinationPolicy:
-    """Judges URLs. `allowed`: networks beyond public ones (`WA_PUSH_ALLOW`)."""
+    """Checks URLs. `allowed`: networks in addition to public ones (`WA_PUSH_ALLOW`)."""
 
     def __init__(self, allowed: Sequence[Network] = (), *, look_up: LookUp = look_up) -> None:
         self._allowed = tuple(allowed)
         self._look_up = look_up
-        # An address is judged alike each time, and judging costs more than signing what is pushed.
+        # Cached, since checking an address costs more than signing a pushed event.
         self._verdict = lru_cache(maxsize=_MOST_REMEMBERED)(self._judge)
 
     def resolve(self, url: str) -> Destination:
         """Return where to connect for an `http` or `https` URL.
 
         Raises:
-            DestinationRefusedError: it is no such URL, its name does not resolve, or one of the addresses that its
-                name resolves to is neither public nor in an allowed network.
+            DestinationRefusedError: it is not such a URL, its name does not resolve, or to an address that is neither
+                public nor in an allowed network.
         """
         scheme, host, port, target = split_url(url)
         try:
@@ -159,7 +159,7 @@ def split_url(url: str) -> tuple[str, str, int, str]:
     """Return scheme, host, port and target of an absolute `http` or `https` URL.
 
     Raises:
-        DestinationRefusedError: it is none, it holds a user name, or characters that no URL holds.
+        DestinationRefusedError: it is not such a URL, or contains a user name or invalid characters.
     """
     if len(url) > _LONGEST_URL or not url.isascii() or any(char <= " " or char == "\x7f" for char in url):
         raise DestinationRefusedError("This must be a URL of at most 2,048 ASCII characters without spaces.")
@@ -171,7 +171,7 @@ def split_url(url: str) -> tuple[str, str, int, str]:
     if parts.scheme not in _PORTS or not parts.hostname or "\\" in url:
         raise DestinationRefusedError("This must be a URL that begins with https:// or http://.")
     if parts.username is not None or parts.password is not None:
-        raise DestinationRefusedError("The URL must not hold a user name or password.")
+        raise DestinationRefusedError("The URL must not contain a user name or password.")
     target = parts.path or "/"
     if parts.query:
         target += f"?{parts.query}"
@@ -179,7 +179,7 @@ def split_url(url: str) -> tuple[str, str, int, str]:
 
 
 def _meanings(address: Address) -> list[Address]:
-    """Return the addresses that one stands for: itself, or the IPv4 address that an IPv6 one holds."""
+    """Return the addresses to check for one: itself, or the IPv4 address that an IPv6 one contains."""
     if isinstance(address, ipaddress.IPv4Address):
         return [address]
     if address.ipv4_mapped is not None:

@@ -1,4 +1,4 @@
-"""A `requests` adapter that connects only where a `DestinationPolicy` permits, to the address that it judged."""
+"""A `requests` adapter that connects only to addresses that a `DestinationPolicy` has checked."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ _MOST_DESTINATIONS: Final = 64
 
 
 class RefusedURLError(RequestException):
-    """The policy refused the URL, before anything was connected; the text is the policy's sentence."""
+    """The policy refused the URL before connecting; the text is the policy's sentence."""
 
 
 class GuardedAdapter(WatchedAdapter):
-    """Resolves each request's URL by the policy and connects to that address, with the name from the URL for TLS.
+    """Resolves each request's URL by the policy and connects to that address, with the URL's host name for TLS.
 
-    A refused URL raises RefusedURLError. Proxies are not used: what a proxy connects to cannot be judged here.
+    A refused URL raises RefusedURLError. Proxies are not used, since a proxy's destination cannot be checked here.
     """
 
     def __init__(self, policy: DestinationPolicy, *, pool_size: int = 32) -> None:
         self._policy = policy
-        self._judged: dict[tuple[str, str, int, str], HTTPConnectionPool] = {}
+        self._checked: dict[tuple[str, str, int, str], HTTPConnectionPool] = {}
         super().__init__(pool_size=pool_size, retries=Retry(False))
         self.init_poolmanager(_MOST_DESTINATIONS, pool_size)
 
     def post(
         self, url: str, body: bytes, headers: Mapping[str, str], *, connect_seconds: float, read_seconds: float
     ) -> BaseHTTPResponse:
-        """POST without what `requests` adds to a call, which costs more than the call; the answer's body is unread."""
+        """POST without the overhead of `requests`, which exceeds that of the call; the answer's body is unread."""
         try:
             destination = self._policy.resolve(url)
         except DestinationRefusedError as error:
@@ -53,31 +53,31 @@ class GuardedAdapter(WatchedAdapter):
         )
 
     def _pool_of(self, destination: Destination) -> HTTPConnectionPool:
-        """Return the pool of a judged address, for the name that its certificate must bear."""
+        """Return the pool of a checked address, for the host name that its certificate must have."""
         key = (destination.scheme, destination.host, destination.port, destination.address)
-        pool = self._judged.get(key)
-        if pool is None or pool.pool is None:  # the manager closes what it has not seen for long
+        pool = self._checked.get(key)
+        if pool is None or pool.pool is None:  # the manager closes pools that were not used for long
             tls = {"cert_reqs": "CERT_REQUIRED", "ca_certs": DEFAULT_CA_BUNDLE_PATH}
             tls |= {"server_hostname": destination.host, "assert_hostname": destination.host}
             pool = self.poolmanager.connection_from_host(
                 destination.address, destination.port, destination.scheme, tls if destination.scheme == "https" else {}
             )
-            if len(self._judged) >= _MOST_DESTINATIONS:
-                self._judged.clear()
-            self._judged[key] = pool
+            if len(self._checked) >= _MOST_DESTINATIONS:
+                self._checked.clear()
+            self._checked[key] = pool
         return pool
 
     def get_connection_with_tls_context(
         self, request: Any, verify: Any, proxies: Any = None, cert: Any = None
     ) -> HTTPConnectionPool:
-        """Return the pool of the judged address. Unlike its base, it remembers no pool for a name."""
+        """Return the pool of the checked address. Unlike the base class, it caches no pool by name."""
         del proxies
         pool = cast(HTTPConnectionPool, HTTPAdapter.get_connection_with_tls_context(self, request, verify, None, cert))
-        self.cert_verify(pool, str(request.url), verify, cert)  # type: ignore[no-untyped-call]  # requests' own gap
+        self.cert_verify(pool, str(request.url), verify, cert)  # type: ignore[no-untyped-call]  # requests has no type here
         return pool
 
     def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> tuple[Any, Any]:
-        """Return the key of the connection pool: the judged address, and the name that its certificate must bear."""
+        """Return the key of the connection pool: the checked address, and the host name of its certificate."""
         try:
             destination = self._policy.resolve(request.url or "")
         except DestinationRefusedError as error:

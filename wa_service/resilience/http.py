@@ -1,4 +1,4 @@
-"""One call of a service of the operator's, with a deadline for all of it and a cap on the answer."""
+"""HTTP calls to external services, with a deadline for the whole call and a limit on the answer's size."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from wa_service.whatsapp.http.deadline import DeadlineFactory, Watchdog
 
 
 class HttpCallError(Exception):
-    """No answer that can be used: not reached, too slow, too long. `str()` names the kind, never the content."""
+    """No usable answer: not reached, too slow, too long. `str()` names the kind, never the content."""
 
 
 class HttpConnectionError(HttpCallError):
-    """The service could not be reached, or the connection broke before it had answered."""
+    """The service could not be reached, or the connection broke before the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +38,10 @@ class HttpAnswer:
 
 
 class HttpCaller:
-    """Calls with requests, without the environment's proxies and without following redirects.
+    """Makes calls with requests, without the environment's proxies and without redirects.
 
-    `unix_socket`: where everything goes, whatever host the address names. `policy`: judges the URLs, which somebody
-    else chose than the operator. `pool_size`: connections to one address that are kept between calls, with a `policy`.
+    `unix_socket`: used for every call, whatever the URL's host. `policy`: checks URLs that API users chose.
+    `pool_size`: connections to one address that are kept between calls, with a `policy`.
     """
 
     def __init__(
@@ -73,11 +73,11 @@ class HttpCaller:
         return self._call("POST", url, seconds, headers, content)
 
     def get(self, url: str, *, seconds: float, params: Mapping[str, str]) -> HttpAnswer:
-        """GET with a query. Raises as `post` does."""
+        """GET with a query; raise like `post`."""
         return self._call("GET", url, seconds, {}, {"params": params})
 
     def close(self) -> None:
-        """Close the connections that are kept."""
+        """Close the pooled connections."""
         self._session.close()
 
     def _call(
@@ -99,7 +99,7 @@ class HttpCaller:
     def _answer(
         self, method: str, url: str, seconds: float, headers: Mapping[str, str], content: Mapping[str, Any]
     ) -> HttpAnswer:
-        # A read may take longer than the deadline, so that it is the deadline that ends it.
+        # The read time-out exceeds the deadline, so that always the deadline ends the call.
         times = (min(self._connect_seconds, seconds), seconds + 1)
         if self._guarded is not None and isinstance(data := content.get("data"), bytes):
             answer = self._guarded.post(url, data, headers, connect_seconds=times[0], read_seconds=times[1])

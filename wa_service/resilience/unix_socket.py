@@ -1,4 +1,4 @@
-"""requests over a unix socket, by the doors that requests and urllib3 leave open for it."""
+"""requests over a unix socket, by public hooks of requests and urllib3."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class UnixSocketAdapter(HTTPAdapter):
         super().__init__()
 
         class Connection(HTTPConnection):
-            """A connection to `path`, whatever its host is called."""
+            """A connection to `path`, whatever its host."""
 
             def connect(self) -> None:
                 """Connect, within the time-out that urllib3 has set."""
                 self.sock = socket.socket(socket.AF_UNIX)
-                # None or seconds; urllib3's own default stands for "none given".
+                # A number of seconds, None, or urllib3's marker for its default.
                 if isinstance(self.timeout, (int, float)):
                     self.sock.settimeout(self.timeout)
                 try:
@@ -35,14 +35,14 @@ class UnixSocketAdapter(HTTPAdapter):
                     raise
 
         class Pool(HTTPConnectionPool):
-            """Makes such connections."""
+            """A pool of such connections."""
 
             ConnectionCls = Connection
 
         self._pool = Pool("localhost", maxsize=_MAX_CONNECTIONS)
 
     def get_connection_with_tls_context(self, *_: Any, **__: Any) -> HTTPConnectionPool:
-        """Return the one pool there is; a hook of HTTPAdapter."""
+        """Return the only pool; a hook of HTTPAdapter."""
         return self._pool
 
     def close(self) -> None:

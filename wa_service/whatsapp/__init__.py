@@ -5,8 +5,8 @@
     client = WhatsAppMetaClient(access_token="…", phone_number_id="…", app_secret="…")
     client.send_message(to="15551234567", text="hello")
 
-- `client`: send, media, signatures, management · `messages`, `templates`: what is sent · `events`: what comes
-- `errors`: what can go wrong, and what to do · `transport`: the one seam to the network
+- `client`: send, media, signatures, management · `messages`, `templates`: outbound · `events`: inbound
+- `errors`: exceptions with advice · `transport`: the only access to the network
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Whom a message goes to: phone numbers, business-scoped user ids (BSUID) and groups (reference 2.1, 2.9)."""
+"""Addresses: phone numbers, business-scoped user ids (BSUID) and group ids (reference 2.1, 2.9)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _USER_ID: Final = re.compile(r"[A-Z]{2}\.(?:ENT\.)?[A-Za-z0-9]{1,128}")
 
 
 def as_stored(text: str) -> str:
-    """Return a phone number as digits, however it is written; any other address as it is."""
+    """Return a phone number in any spelling as digits, any other address unchanged."""
     try:
         return normalise_number(text)
     except ValueError:
@@ -20,12 +20,12 @@ def as_stored(text: str) -> str:
 
 
 def is_user_id(text: str) -> bool:
-    """Return whether `text` is a business-scoped user id by its form: `US.1349…`, or a parent's, `US.ENT.118…`."""
+    """Return whether `text` has the form of a business-scoped user id: `US.1349…`, or a parent's `US.ENT.118…`."""
     return _USER_ID.fullmatch(text) is not None
 
 
 def spellings(number: str) -> tuple[str, ...]:
-    """A number and Meta's other spelling of it, if there is one: Argentina's and Mexico's mobile mark, Brazil's ninth
+    """Return a number and Meta's other spelling of it, if any: Argentina's and Mexico's mobile prefix, Brazil's ninth
     digit (5.4). Messages come from one and may have to be sent to the other.
     """
     for pattern, other in _OTHER_SPELLINGS:
@@ -45,9 +45,9 @@ _OTHER_SPELLINGS: Final = (
 
 
 def recipient_fields(address: str, *, group: bool = False) -> dict[str, str]:
-    """Return how a message names its customer: `to` (a number, a group's id) or `recipient` (a user id)."""
+    """Return the fields that name a message's customer: `to` (a number, a group's id) or `recipient` (a user id)."""
     if group:
         return {"recipient_type": "group", "to": address}
-    # By its beginning only: an id that Meta gave is not judged.
+    # Only the prefix is checked: ids from Meta are not validated.
     name = "recipient" if _COUNTRY_DOT.match(address) else "to"
     return {"recipient_type": "individual", name: address}

@@ -1,4 +1,4 @@
-"""The client of one business: send, mark as read, media, webhook signatures, and everything that manages it."""
+"""The client of one business: sending, read marks, media, webhook signatures and management calls."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ _log: Final = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What Meta answered to a send: it accepted the message, which is not yet delivered (2.2).
+    """Meta's answer to a send: the message is accepted, but not yet delivered (2.2).
 
-    `wa_id` may differ from `input` (Brazil, Mexico, Argentina), and is "" where only a `user_id` is known.
-    `message_status`: "" but for templates (`accepted`, `held_for_quality_assessment`, `paused`).
+    `wa_id` may differ from `input` (Brazil, Mexico, Argentina), and is "" if only a `user_id` is known.
+    `message_status`: only for templates (`accepted`, `held_for_quality_assessment`, `paused`), else "".
     """
 
     wamid: str
@@ -76,7 +76,7 @@ class WhatsAppMetaClient(ManagementClient):
         deadline: DeadlineFactory = Watchdog,
         adapter: BaseAdapter | None = None,
     ) -> None:
-        """`app_secret`: one, or several while rotating. The rest is explained at `Transport`."""
+        """`app_secret`: one, or several during a rotation. `Transport` documents the other arguments."""
         transport = Transport(
             base_url,
             api_version,
@@ -105,11 +105,11 @@ class WhatsAppMetaClient(ManagementClient):
         self._transport.close()
 
     def send(self, payload: Mapping[str, Any], *, phone_number_id: str = "") -> Sent:
-        """POST one ready payload (`Message.payload()`), once: never repeated here (2.2 has no idempotency key)."""
+        """POST a payload (`Message.payload()`) once; it is never retried here (2.2 has no idempotency key)."""
         return _sent(self._transport.post_json("messages", f"{self._number(phone_number_id)}/messages", payload))
 
     def send_marketing(self, payload: Mapping[str, Any], *, phone_number_id: str = "") -> Sent:
-        """As `send`, by the Marketing Messages API (2.10): a marketing template, perhaps with `product_policy`."""
+        """Send a marketing template by the Marketing Messages API (2.10), optionally with `product_policy`."""
         path = f"{self._number(phone_number_id)}/marketing_messages"
         return _sent(self._transport.post_json("marketing_messages", path, payload))
 
@@ -122,10 +122,10 @@ class WhatsAppMetaClient(ManagementClient):
         reply_to: str = "",
         phone_number_id: str = "",
     ) -> Sent:
-        """Send a text, or any `message` (a model, or Meta's object as `parse_message` takes it).
+        """Send a text, or any `message` (a model, or Meta's object as for `parse_message`).
 
-        `to` is a number or a business-scoped user id; it may be left out where `message` has one. `reply_to` is the
-        wamid that a text answers. Raises `pydantic.ValidationError` for what Meta would refuse.
+        `to` is a number or a business-scoped user id; it may be left out if `message` has one. `reply_to` is the wamid
+        that a text answers. Raises `pydantic.ValidationError` for what Meta would refuse.
         """
         return self.send(_message(to, text, message, reply_to).payload(), phone_number_id=phone_number_id)
 
@@ -145,9 +145,9 @@ class WhatsAppMetaClient(ManagementClient):
         components: Sequence[Mapping[str, Any]] | None = None,
         phone_number_id: str = "",
     ) -> Sent:
-        """Send a template. The values as `build_components` takes them, or raw `components`.
+        """Send a template, with values as for `build_components`, or raw `components`.
 
-        Raises `pydantic.ValidationError`, also for a `footer`: it carries no parameters when sending.
+        Raises `pydantic.ValidationError`, also for a `footer`, which has no parameters.
         """
         parts = {
             "header": header,
@@ -168,18 +168,18 @@ class WhatsAppMetaClient(ManagementClient):
         return self.send(message.payload(), phone_number_id=phone_number_id)
 
     def mark_as_read(self, message_id: str, *, typing: bool = False, phone_number_id: str = "") -> None:
-        """Mark a customer's message as read, and show that an answer is coming if wanted (2.8)."""
+        """Mark a customer's message as read, optionally with the typing indicator (2.8)."""
         path = f"{self._number(phone_number_id)}/messages"
         self._transport.post_json("mark_as_read", path, MarkAsRead.of(message_id, typing=typing).payload())
 
     def upload_media(
         self, file: FileLike, *, mime_type: str = "", filename: str = "", phone_number_id: str = ""
     ) -> str:
-        """Upload a path, bytes or a stream; returns the media id, which lives 30 days (4.1).
+        """Upload a path, bytes or a stream; return the media id, valid for 30 days (4.1).
 
-        The type comes from the name where it is not given. The file may take as long as 1 Mbit/s takes, at most ten
-        minutes; then the answer has its 30 s. Raises `UnsupportedMediaError` or `MediaTooLargeError` before anything
-        is sent.
+        The file's bytes and name tell its type if it is not given. The upload may take as long as at 1 Mbit/s, at most
+        ten minutes; after it the answer has 30 s. Raises `UnsupportedMediaError` or `MediaTooLargeError` before
+        anything is sent.
         """
         upload = open_upload(file, mime_type=mime_type, filename=filename)
         try:
@@ -194,35 +194,36 @@ class WhatsAppMetaClient(ManagementClient):
             upload.close()
         media_id = answer.get("id")
         if not isinstance(media_id, str) or not media_id:
-            raise WhatsAppOutcomeUnknownError("Meta took the file, but gave no media id")
+            raise WhatsAppOutcomeUnknownError("Meta accepted the file, but returned no media id")
         return media_id
 
     def get_media(self, media_id: str, *, phone_number_id: str = "") -> MediaInfo:
-        """Type, size, digest and address of a file, without its bytes (4.2)."""
+        """Return a file's type, size, digest and URL, without its bytes (4.2)."""
         return self._media.resolve(media_id, phone_number_id=phone_number_id)
 
     def download_media(
         self, media_id: str, *, max_size: int = LARGEST, to: Path | IO[bytes] | None = None, phone_number_id: str = ""
     ) -> Media:
-        """Fetch a file in two steps of at most 30 s each, into memory or to a path or stream (4.2, 4.3).
+        """Download a file in two steps of at most 30 s each, into memory or to a path or stream (4.2, 4.3).
 
-        Raises `MediaNotFoundError`, `MediaTooLargeError`, `MediaDownloadError`, or what resolving it met.
+        Raises `MediaNotFoundError`, `MediaTooLargeError`, `MediaDownloadError`, or another `WhatsAppError` of the first
+        step.
         """
         return self._media.download(media_id, phone_number_id=phone_number_id, max_size=max_size, to=to)
 
     def open_media(self, media_id: str, *, max_size: int = LARGEST, phone_number_id: str = "") -> MediaStream:
-        """As `download_media`, but as a stream of chunks with `mime_type` and `size`, for passing on."""
+        """Open a download as a stream of chunks with `mime_type` and `size`."""
         return self._media.open(media_id, phone_number_id=phone_number_id, max_size=max_size)
 
     def delete_media(self, media_id: str, *, phone_number_id: str = "") -> None:
         """Delete a file at Meta; afterwards its id is unknown (4.4).
 
-        Raises `MediaNotFoundError` for an unknown id, and so also where the answer to a first try got lost.
+        Raises `MediaNotFoundError` for an unknown id, also if the answer to a first attempt was lost.
         """
         self._media.delete(media_id, phone_number_id=phone_number_id)
 
     def verify_webhook_signature(self, raw_body: bytes, header: str | None) -> bool:
-        """Did Meta sign these bytes (`X-Hub-Signature-256`)? Constant time; a refusal is logged with its reason."""
+        """Whether Meta signed these bytes (`X-Hub-Signature-256`), in constant time; logs the reason of a refusal."""
         reason = self._verifier.refusal(raw_body, header) if self._verifier else "no app secret"
         if reason is not None:
             _log.warning("webhook signature refused: %s, %d bytes", reason, len(raw_body))

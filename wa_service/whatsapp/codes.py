@@ -1,7 +1,7 @@
-"""Every error code of Meta's that we know, as data: whose fault it is, whether waiting helps, and what to do.
+"""Meta's error codes as data: the cause, whether waiting helps, and what to do.
 
-Source: reference sections 6.2 to 6.10. `errors.py` turns a row into an exception class; this file knows no classes,
-so that one line here is all a new code needs.
+Source: reference sections 6.2 to 6.10. `errors.py` turns a row into an exception class, so a new code needs only one
+line here.
 """
 
 from __future__ import annotations
@@ -11,26 +11,26 @@ from itertools import chain
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 Family: TypeAlias = Literal["server", "rate", "auth", "request", "recipient", "media", "template"]
-"""Which branch of the error tree a code belongs to."""
+"""The branch of the error tree that a code belongs to."""
 
 Group: TypeAlias = Literal[
-    "transient",  # try again with a growing pause, as long as the message may wait
-    "few",  # try again a few times only: Meta may mean the request
-    "maintenance",  # the number is being moved: pause it for `wait` seconds, then go on
+    "transient",  # retry with backoff, as long as the message may wait
+    "few",  # retry only a few times: the request may be the cause
+    "maintenance",  # the number is being moved: pause it for `wait` seconds
     "throttled",  # the whole number or account is too fast: slow it down
-    "pair",  # this customer got too many from this number: let this conversation wait, others go on
-    "account",  # the number or account may not send: pause it and call a person; keep the messages
+    "pair",  # too many messages from this number to this customer: only this conversation waits
+    "account",  # the number or account may not send: pause it, page a person, keep the messages
     "recipient",  # this customer cannot get this message: fail it
-    "request",  # will never work as it is: fail it
-    "template",  # the template, or what was put into it: fail it
+    "request",  # the request is invalid: fail it
+    "template",  # the template, or its values: fail it
     "media",  # the file: fail it
-    "unknown",  # it left and nobody knows: never repeat it blindly
+    "unknown",  # it was sent, and the outcome is unknown: never repeat it blindly
 ]
-"""The one field delivery decides by (reference 6.10)."""
+"""The field that delivery decides by (reference 6.10)."""
 
 
 class CodeRow(NamedTuple):
-    """One code: `wait` is Meta's advice in seconds before the first repeat, 0 where it gives none."""
+    """One code; `wait`: seconds before the first retry that Meta advises, 0 if it advises none."""
 
     code: int
     family: Family
@@ -45,7 +45,7 @@ _NOT_ALLOWED: Final = (
     "Mexico with and without 1 after 52, Brazil with and without 9 after the area code."
 )
 _NOT_UPLOADED: Final = (
-    "Upload the file and send its id, or repair the link: it must answer Meta at once with the file, its right type "
+    "Upload the file and send its id, or fix the link: it must answer Meta at once with the file, the right type "
     "and size, without redirects or a login."
 )
 _HOUR: Final = 3600.0
@@ -59,18 +59,18 @@ def _rows(
 
 
 def _graph() -> Iterator[CodeRow]:
-    """Plain Graph codes and authorisation (6.2)."""
+    """General Graph codes and authorisation (6.2)."""
     yield from _rows(
         "auth",
         "account",
         [
-            (0, "Make a new access token: this one expired or was invalidated."),
+            (0, "Create a new access token: this one expired or was invalidated."),
             (3, "Give the app the missing capability or permission, then check the token with debug_token."),
             (10, "Grant the permission that the call names, and check that the app may use this feature."),
             (15, "Use an app token (APP_ID|APP_SECRET) for this call."),
             (102, "Send a valid access token: the session is gone."),
             (104, "Send an access token, and an appsecret_proof if the app requires one."),
-            (190, "Make a new access token and restart the queue: this one is expired, revoked or malformed."),
+            (190, "Create a new access token and restart the queue: this one is expired, revoked or malformed."),
             (368, "Read the policy violation in WhatsApp Manager: the account is restricted."),
         ],
     )
@@ -83,7 +83,7 @@ def _graph() -> Iterator[CodeRow]:
         "server",
         "few",
         [
-            (1, "Try again a few times; if it stays, check the request and Meta's status page."),
+            (1, "Try again a few times; if it persists, check the request and Meta's status page."),
             (2, "Wait and try again: Meta is down or overloaded for a moment."),
         ],
         retryable=True,
@@ -97,7 +97,7 @@ def _graph() -> Iterator[CodeRow]:
             (100, "Correct the parameter that the details name."),
             (506, "Do not send the same post again: Meta has it already."),
             (803, "Check the id: no such object."),
-            (2200, "Repair the webhook's address: Meta's test call to it failed."),
+            (2200, "Fix the webhook's URL: Meta's test call to it failed."),
             (2500, "Correct the path or the API version of the call."),
             (1609005, "Check the link: Meta could not read the page behind it."),
         ],
@@ -105,7 +105,7 @@ def _graph() -> Iterator[CodeRow]:
 
 
 def _throttling() -> Iterator[CodeRow]:
-    """What Meta says when we are too fast (6.3)."""
+    """Rate limits (6.3)."""
     yield from _rows(
         "rate",
         "throttled",
@@ -134,7 +134,7 @@ def _throttling() -> Iterator[CodeRow]:
 
 
 def _integrity() -> Iterator[CodeRow]:
-    """The account, the number, and who may be written to (6.4)."""
+    """The account, the number and the recipient (6.4)."""
     yield from _rows(
         "auth",
         "account",
@@ -142,11 +142,11 @@ def _integrity() -> Iterator[CodeRow]:
             (131005, "Grant the app its permission for this number again."),
             (131031, "Look into WhatsApp Manager: the account is locked, or the PIN did not match."),
             (131037, "Get the number's display name approved before it sends."),
-            (131042, "Repair the payment method of the account; the messages are kept until then."),
-            (131044, "Repair the payment method of the account: calls need one."),
+            (131042, "Fix the payment method of the account; the messages are kept until then."),
+            (131044, "Fix the payment method of the account: calls need one."),
             (131045, "Register the number again: its certificate is not valid."),
             (133010, "Register the number: it is not registered with the Cloud API."),
-            (141006, "Repair the payment method of the account: its health status says blocked."),
+            (141006, "Fix the payment method of the account: its health status says blocked."),
             (141014, "Appeal in WhatsApp Manager: the account is banned."),
         ],
     )
@@ -159,12 +159,12 @@ def _integrity() -> Iterator[CodeRow]:
             (130497, "Do not write to customers in this country from this business."),
             (131020, "Choose a group with more than one member."),
             (131021, "Send to another number than the one you send from."),
-            (131026, "Check the number: it may not be on WhatsApp, be too old a client, or refuse the business."),
+            (131026, "Check the number: it may not be on WhatsApp, have an old client, or have blocked the business."),
             (131030, _NOT_ALLOWED),
             (131041, "Check the group id: Meta does not know it."),
             (131047, "Send a template: the customer wrote last more than 24 hours ago."),
             (131050, "Send no marketing to this customer: they stopped it."),
-            (131060, "Ask the customer to send it again: Meta could not hand this message over."),
+            (131060, "Ask the customer to send it again: Meta could not deliver this message."),
             (131062, "Use the phone number: this message cannot go to a business-scoped user id."),
             (137000, "Fetch the customer's new identity hash: it changed."),
         ],
@@ -175,7 +175,7 @@ def _integrity() -> Iterator[CodeRow]:
         "recipient",
         True,
         _DAY,
-        "Try not before 24 hours, then less often: Meta limits marketing to this customer.",
+        "Wait 24 hours, then send less often: Meta limits marketing to this customer.",
     )
 
 
@@ -194,7 +194,7 @@ def _messages() -> Iterator[CodeRow]:
             (131059, "Read the list from its start: the cursor is no longer valid."),
             (134011, "Accept the WhatsApp Payments terms before sending orders."),
             (131063, "Use the Marketing Messages API: this account's marketing is switched off on the Cloud API."),
-            (135000, "Check the parameters: Meta refuses them without saying which."),
+            (135000, "Check the parameters: Meta does not say which one is wrong."),
         ],
     )
     yield from _rows(
@@ -222,13 +222,13 @@ def _templates() -> Iterator[CodeRow]:
             (132012, "Pass parameters of the kind that the template was created with."),
             (132016, "Use another template: this one was disabled for its quality."),
             (132018, "Check the parameters against the template's definition."),
-            (132068, "Repair the Flow of this template: it is blocked."),
+            (132068, "Fix the Flow of this template: it is blocked."),
             (134100, "Use a marketing template for the Marketing Messages API."),
             (134102, "Use another template: this one is not available to the Marketing Messages API."),
             (141002, "Get the template approved, or edit and appeal it."),
             (200005, "Template insights are not available for this account."),
-            (200006, "Template insights cannot be switched off."),
-            (200007, "Switch template insights on first."),
+            (200006, "Template insights cannot be disabled."),
+            (200007, "Enable template insights first."),
         ],
     )
     yield CodeRow(132015, "template", "template", True, 3 * _HOUR, "Wait, or improve the template: it is paused.")
@@ -236,7 +236,7 @@ def _templates() -> Iterator[CodeRow]:
     yield CodeRow(
         134101, "template", "template", True, 600.0, "Wait ten minutes: the template is still being synchronised."
     )
-    yield CodeRow(1752041, "request", "request", False, 0.0, "Nothing to do: the onboarding is already under way.")
+    yield CodeRow(1752041, "request", "request", False, 0.0, "Nothing to do: the onboarding is already in progress.")
 
 
 def _registration() -> Iterator[CodeRow]:
@@ -247,7 +247,7 @@ def _registration() -> Iterator[CodeRow]:
         "throttled",
         [
             (133008, "Wait as long as the details say: too many wrong PINs."),
-            (133009, "Wait before entering the PIN again: it came too fast."),
+            (133009, "Wait before entering the PIN again."),
             (133015, "Wait five minutes: the number was deleted a moment ago."),
             (136024, "Wait before asking for a new code."),
         ],
@@ -260,18 +260,18 @@ def _registration() -> Iterator[CodeRow]:
         "request",
         [
             (133000, "Deregister the number again, then register it: the last deregistration did not finish."),
-            (133005, "Enter the right two-step PIN."),
+            (133005, "Enter the correct two-step PIN."),
             (133006, "Verify the number first."),
-            (136025, "Enter the right code."),
-            (2388001, "Confirm that you own the number, or switch its two-step verification off."),
+            (136025, "Enter the correct code."),
+            (2388001, "Confirm that you own the number, or turn off its two-step verification."),
             (2388012, "Nothing to do: the number is already in your list."),
             (2388091, "Start the migration first: the number may not get a code."),
-            (2388093, "Start the migration first, then enter the right code."),
+            (2388093, "Start the migration first, then enter the correct code."),
             (2388103, "Read the details: the number cannot be migrated yet."),
             (2494191, "Leave the conversation to its owner: it cannot be taken now."),
-            (2593079, "Read the details: the old transfer cannot go on."),
-            (2593085, "Read the details: the old transfer cannot go on."),
-            (2593107, "Nothing to do: the synchronisation may be asked for only once."),
+            (2593079, "Read the details: the old transfer cannot continue."),
+            (2593085, "Read the details: the old transfer cannot continue."),
+            (2593107, "Nothing to do: synchronisation may be requested only once."),
             (2593108, "Onboard the number again: synchronisation must start within 24 hours."),
             (2593109, "Nothing to do: the user declined to share the history."),
             (4233041, "Read the details: the Flow cannot be migrated."),
@@ -286,8 +286,8 @@ def _surfaces() -> Iterator[CodeRow]:
         "request",
         "request",
         [
-            (138000, "Switch calling on for this number."),
-            (138001, "The receiver cannot take calls: write instead."),
+            (138000, "Enable calling for this number."),
+            (138001, "The recipient cannot take calls: send a message instead."),
             (138003, "Wait for the call with this user to end."),
             (138004, "Check the session description (SDP) of the call."),
             (138006, "Ask the user for permission to call."),
@@ -297,18 +297,18 @@ def _surfaces() -> Iterator[CodeRow]:
             (138024, "Check the SIP settings of the number."),
             (138025, "Check the SIP settings of the number."),
             (131201, "Read which parts of the group request failed."),
-            (131202, "Take the doubled participant out."),
-            (131204, "Take participants out: the group is over its limit."),
+            (131202, "Remove the duplicate participant."),
+            (131204, "Remove participants: the group is over its limit."),
             (131207, "Use another group: this one is suspended."),
-            (131209, "Use a square picture."),
-            (131210, "Use a picture of at least 192 pixels."),
-            (131211, "Delete groups: the number has as many as it may."),
-            (131212, "Choose somebody who is in the group."),
+            (131209, "Use a square image."),
+            (131210, "Use an image of at least 192 pixels."),
+            (131211, "Delete groups: the number has reached its limit."),
+            (131212, "Choose a member of the group."),
             (131213, "Check the join request: there is none."),
             (131214, "Creating groups is paused: too much marketing."),
             (131215, "This number may not use groups."),
             (139000, "Change the Flow: Meta's integrity check blocked it."),
-            (139001, "Make a new version: a published Flow cannot be changed."),
+            (139001, "Create a new version: a published Flow cannot be changed."),
             (139002, "Correct the Flow's validation errors, endpoint and keys before publishing."),
             (139003, "Only a published Flow can be deprecated."),
             (139004, "Only a draft Flow can be deleted."),
@@ -323,10 +323,10 @@ def _surfaces() -> Iterator[CodeRow]:
         "throttled",
         [
             (131208, "Wait: too many operations on groups."),
-            (138002, "Wait for a call to end: 1,000 are under way."),
+            (138002, "Wait for a call to end: 1,000 are active."),
             (138005, "Call less often."),
             (138009, "Wait before asking this user for permission again."),
-            (138012, "Wait until tomorrow: this user got all the calls of a day."),
+            (138012, "Wait until tomorrow: this user has reached the day's limit of calls."),
             (138013, "Check call permissions less often."),
         ],
         retryable=True,
@@ -335,22 +335,22 @@ def _surfaces() -> Iterator[CodeRow]:
     yield from _rows(
         "server",
         "few",
-        [(139102, "Try again: the block list was being changed."), (139103, "Try again: an error inside Meta.")],
+        [(139102, "Try again: the block list was being changed."), (139103, "Try again: internal error at Meta.")],
         retryable=True,
         wait=1.0,
     )
 
 
 def _subcodes() -> Iterator[CodeRow]:
-    """Template management: the number stands in `error_subcode`, the code is 100 (6.7)."""
+    """Template management: subcodes of code 100 (6.7)."""
     yield from _rows(
         "template",
         "template",
         [
-            (2388019, "Delete templates: the account has as many as it may."),
+            (2388019, "Delete templates: the account has reached its limit."),
             (2388023, "Use another name: this one is blocked for about 30 days after its deletion."),
             (2388024, "Edit the template: this name already exists in this language."),
-            (2388039, "Wait for another status: it cannot be changed from the present one."),
+            (2388039, "Wait for another status: the template cannot be edited in the current one."),
             (2388040, "Shorten the field: it is over its limit."),
             (2388043, "Add the missing field, such as a button's example."),
             (2388046, "Use only lower-case letters, digits and underscores in the name."),
@@ -360,8 +360,8 @@ def _subcodes() -> Iterator[CodeRow]:
             (2388073, "Correct the format of the footer."),
             (2388155, "Use another name: a sample template of Meta's has it."),
             (2388293, "Use fewer variables or more text."),
-            (2388318, "Leave this template as it is: Meta made it from a direct send, it cannot be edited."),
-            (2388330, "Leave this template as it is: Meta made it from a direct send, it cannot be deleted."),
+            (2388318, "Leave this template as it is: Meta created it from a direct send, it cannot be edited."),
+            (2388330, "Leave this template as it is: Meta created it from a direct send, it cannot be deleted."),
             (2388299, "Put text before the first and after the last variable."),
         ],
     )
@@ -380,7 +380,7 @@ SECTIONS: Final[Mapping[str, tuple[CodeRow, ...]]] = {
 """The rows by section, as `docs/error-codes.md` shows them."""
 
 ROWS: Final[tuple[CodeRow, ...]] = tuple(chain(*(rows for name, rows in SECTIONS.items() if name != "subcodes")))
-"""One row a `code`."""
+"""One row per `code`."""
 
 SUBCODE_ROWS: Final[tuple[CodeRow, ...]] = SECTIONS["subcodes"]
-"""One row an `error_subcode` that says more than its code 100."""
+"""One row per `error_subcode` of code 100."""

@@ -1,25 +1,25 @@
-"""What can go wrong at Meta, as exceptions that say what to do.
+"""Meta's errors as exceptions, each with advice.
 
 ```
-WhatsAppError                     what Meta says, and: retryable, retry_after, group, advice
+WhatsAppError                     Meta's error, and: retryable, retry_after, group, advice
 ├─ WhatsAppConnectionError        the request never left: safe to repeat
 │  └─ WhatsAppCircuitOpenError    the breaker is open: nothing was tried
-├─ WhatsAppOutcomeUnknownError    it left, and no answer came that can be read: never blindly repeated
-├─ WhatsAppServerError            Meta failed and says so
-├─ WhatsAppRateLimitError         too fast, or a limit of a day is used up
+├─ WhatsAppOutcomeUnknownError    it was sent, but no readable answer came: never repeat it blindly
+├─ WhatsAppServerError            Meta reported an error of its own
+├─ WhatsAppRateLimitError         too many calls, or a daily limit is used up
 ├─ WhatsAppAuthError              token, permission, account, payment, registration: page a person
-├─ WhatsAppRequestError           will never work as it is
-├─ WhatsAppRecipientError         this customer cannot be reached, or not with this
+├─ WhatsAppRequestError           the request is invalid and will never succeed
+├─ WhatsAppRecipientError         the customer cannot be reached, or not with this message
 ├─ WhatsAppMediaError             a file
-│  ├─ MediaNotFoundError          Meta knows no such media, or no longer
-│  ├─ MediaDownloadError          it could not be fetched, or is not what Meta announced
+│  ├─ MediaNotFoundError          Meta does not have the media (any more)
+│  ├─ MediaDownloadError          it could not be downloaded, or is not what Meta announced
 │  ├─ MediaTooLargeError          larger than Meta or the caller allows
-│  └─ UnsupportedMediaError       a type that WhatsApp does not take
-└─ WhatsAppTemplateError          the template, or what was put into it
+│  └─ UnsupportedMediaError       a type that WhatsApp does not support
+└─ WhatsAppTemplateError          the template, or its values
 ```
 
-Meta's `code` decides; the HTTP status decides only where no known code came (reference 6.1). The table of codes is
-`codes.py`; `classify` is the one function that turns an answer of Meta's into an error.
+Meta's `code` decides, the HTTP status only without a known code (reference 6.1). `codes.py` is the table of codes;
+`classify` turns Meta's answer into an error.
 """
 
 from __future__ import annotations
@@ -42,23 +42,23 @@ _TEXT_LIMIT: Final = 300
 
 
 def hide_secrets(text: str) -> str:
-    """`text` without access tokens and proofs; for anything that Meta or a library says."""
+    """Return `text` without access tokens and proofs; for any text from Meta or a library."""
     return _TOKEN.sub("[secret]", text)
 
 
 def _for_the_log(text: str) -> str:
-    """`text` on one line, short, and without tokens, phone numbers or message ids."""
+    """Return `text` shortened to one line, without tokens, phone numbers or message ids."""
     hidden = _LONG_NUMBER.sub("[number]", _WAMID.sub("[wamid]", hide_secrets(text)))
     line = " ".join(hidden.split())
     return line if len(line) <= _TEXT_LIMIT else line[: _TEXT_LIMIT - 1] + "…"
 
 
 class WhatsAppError(Exception):
-    """Anything that Meta refuses, or that keeps us from asking. `str(error)` is one line that is safe to log.
+    """Any failure of a call to Meta. `str(error)` is one line that is safe to log.
 
-    Attributes: `http_status`, `code` and `subcode` (None where there is none), `title`, `details`, `fbtrace_id` (""
-    where Meta says nothing), `retryable` (may the same request work later?), `retry_after` (seconds, None unknown),
-    `requested_wait` (seconds that this very answer asks for; None where only the table of codes advises), `group` (what
+    Attributes: `http_status`, `code` and `subcode` (None if there is none), `title`, `details`, `fbtrace_id` ("" if
+    Meta gives none), `retryable` (whether the same request may succeed later), `retry_after` (seconds, None unknown),
+    `requested_wait` (seconds that this answer asked for; None if the wait comes from the table of codes), `group` (what
     delivery decides by), `advice` (a sentence for a person).
     """
 
@@ -94,7 +94,7 @@ class WhatsAppError(Exception):
         super().__init__(self.title)
 
     def __str__(self) -> str:
-        """One log line: what, code, details, trace. Never a token, a phone number or a message id."""
+        """One log line: title, code, details, trace id. Never a token, a phone number or a message id."""
         facts = []
         if self.code is not None:
             facts.append(f"code {self.code}" + (f"/{self.subcode}" if self.subcode is not None else ""))
@@ -120,28 +120,28 @@ class WhatsAppConnectionError(WhatsAppError):
 
 
 class WhatsAppCircuitOpenError(WhatsAppConnectionError):
-    """The breaker is open: nothing was tried. `retry_after` says when it will be."""
+    """The breaker is open: nothing was tried. `retry_after`: until the next try."""
 
-    default_advice = "Wait: calls to Meta fail, and we stopped trying for a moment."
+    default_advice = "Wait: calls to Meta fail, so they are suspended for a moment."
 
 
 class WhatsAppOutcomeUnknownError(WhatsAppError):
-    """The request left, but nobody knows what became of it: never repeat it blindly."""
+    """The request was sent, but its outcome is unknown: never repeat it blindly."""
 
     default_group = "unknown"
     default_advice = "Wait for a status webhook before sending again: the message may have been sent."
 
 
 class WhatsAppServerError(WhatsAppError):
-    """Meta failed and says so in its error object."""
+    """Meta reported an error of its own in its error object."""
 
     default_group = "few"
     default_retryable = True
-    default_advice = "Wait and try again; if it stays, look at Meta's status page."
+    default_advice = "Wait and try again; if it persists, check Meta's status page."
 
 
 class WhatsAppRateLimitError(WhatsAppError):
-    """Too many calls or messages, or the customers of a day are used up."""
+    """Too many calls or messages, or the day's template quota is used up."""
 
     default_group = "throttled"
     default_retryable = True
@@ -156,7 +156,7 @@ class WhatsAppAuthError(WhatsAppError):
 
 
 class WhatsAppRequestError(WhatsAppError):
-    """The request will never work as it is."""
+    """The request is invalid and will never succeed."""
 
 
 class WhatsAppRecipientError(WhatsAppError):
@@ -167,7 +167,7 @@ class WhatsAppRecipientError(WhatsAppError):
 
 
 class WhatsAppTemplateError(WhatsAppError):
-    """The template is unknown, paused, disabled or malformed, or does not fit what was put into it."""
+    """The template is unknown, paused, disabled or malformed, or its values do not fit."""
 
     default_group = "template"
     default_advice = "Compare the message with the template's definition."
@@ -181,28 +181,28 @@ class WhatsAppMediaError(WhatsAppError):
 
 
 class MediaNotFoundError(WhatsAppMediaError):
-    """Meta does not know the media id, or no longer: those of webhooks live 7 days, uploads 30 (4.1)."""
+    """Meta does not know the media id (any more): files of webhooks are stored for 7 days, uploads for 30 (4.1)."""
 
     default_advice = "Ask for the file again: its id is unknown or too old."
 
 
 class MediaDownloadError(WhatsAppMediaError):
-    """The bytes did not come in time, not from a host of Meta's, or are not what was announced (4.3)."""
+    """The file did not arrive in time, is not on a host of Meta's, or is not what was announced (4.3)."""
 
     default_retryable = True
-    default_advice = "Try the download again; if it stays, ask for the file again."
+    default_advice = "Try the download again; if it persists, ask for the file again."
 
 
 class MediaTooLargeError(WhatsAppMediaError):
-    """The file is larger than Meta takes, or than the caller is ready to hold."""
+    """The file is larger than Meta or the caller allows."""
 
-    default_advice = "Use a smaller file, or raise the cap."
+    default_advice = "Use a smaller file, or raise the limit."
 
 
 class UnsupportedMediaError(WhatsAppMediaError):
-    """WhatsApp does not take files of this type (4.5)."""
+    """WhatsApp does not support files of this type (4.5)."""
 
-    default_advice = "Convert the file to a type that WhatsApp takes."
+    default_advice = "Convert the file to a type that WhatsApp supports."
 
 
 _CLASSES: Final[Mapping[Family, type[WhatsAppError]]] = MappingProxyType(
@@ -224,7 +224,7 @@ _OF_GROUP: Final[Mapping[str, type[WhatsAppError]]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class CodeInfo:
-    """What a code of Meta's means for us. `wait`: seconds before the first repeat, None where unknown."""
+    """What a code of Meta's means for us. `wait`: seconds before the first retry, None if unknown."""
 
     error: type[WhatsAppError]
     retryable: bool
@@ -241,12 +241,12 @@ CODES: Final[Mapping[int, CodeInfo]] = MappingProxyType({row.code: _info(row) fo
 """Every code of reference section 6."""
 
 SUBCODES: Final[Mapping[int, CodeInfo]] = MappingProxyType({row.code: _info(row) for row in SUBCODE_ROWS})
-"""The subcodes of section 6.7: they say more than the code 100 they come with."""
+"""The subcodes of section 6.7, which are more specific than their code 100."""
 
 
 @dataclass(frozen=True, slots=True)
 class MetaErrorObject:
-    """Meta's error object read without trust: every field has its type, whatever came (1.4, 5.8)."""
+    """Meta's error object, validated: every field has its type, whatever Meta sent (1.4, 5.8)."""
 
     code: int | None
     subcode: int | None
@@ -257,7 +257,7 @@ class MetaErrorObject:
 
     @classmethod
     def read(cls, error: Mapping[str, Any]) -> MetaErrorObject:
-        """`error`: the object under `error` of an answer, or one of `errors` of a webhook."""
+        """Read the object under `error` of an answer, or one of `errors` of a webhook."""
         data = error.get("error_data")
         details = data.get("details") if isinstance(data, Mapping) else data
         return cls(
@@ -271,7 +271,7 @@ class MetaErrorObject:
 
 
 def error_object(body: object) -> Mapping[str, Any] | None:
-    """Meta's error object in a parsed body, or None where there is none (an HTML page, a proxy's JSON)."""
+    """Return Meta's error object in a parsed body, None if there is none (an HTML page, a proxy's JSON)."""
     error = body.get("error") if isinstance(body, Mapping) else None
     if isinstance(error, Mapping) and ("code" in error or "message" in error):
         return error
@@ -281,12 +281,11 @@ def error_object(body: object) -> Mapping[str, Any] | None:
 def classify(
     http_status: int, body: object, headers: Mapping[str, str] | None = None, *, method: str = "POST"
 ) -> WhatsAppError:
-    """Turn Meta's answer into an error (it is returned, not raised).
+    """Return Meta's answer as an error.
 
-    `body` is the parsed JSON, or None where it could not be parsed; `headers` are those of the answer. Meta's code
-    decides, with its subcode; without a known one the HTTP status. A 5xx (or a 2xx) without Meta's error object is an
-    unknown outcome of a POST; a GET or DELETE may be repeated, so there it becomes `WhatsAppServerError` (reference
-    1.6, 6.1).
+    `body` is the parsed JSON, or None if it is not JSON; `headers` are those of the answer. Meta's code and subcode
+    decide; without a known one, the HTTP status. A 5xx (or a 2xx) without Meta's error object is an unknown outcome
+    of a POST; for a GET or DELETE, which may be repeated, it is a `WhatsAppServerError` (reference 1.6, 6.1).
     """
     retry_after = retry_after_seconds(headers or {})
     found = error_object(body)
@@ -303,16 +302,16 @@ def classify(
 
 
 def from_status_error(obj: object, *, http_status: int | None = None, group: str = "") -> WhatsAppError:
-    """The error of a failed status or of a webhook's `errors` (5.7, 5.8); never raises, whatever `obj` is.
+    """Return the error of a failed status or of a webhook's `errors` (5.7, 5.8); never raises, whatever `obj` is.
 
-    Of an error that was kept its HTTP status and group are known, too: they tell what a code without a row cannot.
+    For a stored error, pass its HTTP status and group: they classify codes that are not in the table.
     """
     error = obj if isinstance(obj, Mapping) else {}
     return _from_object(MetaErrorObject.read(error), http_status, None, group)
 
 
 def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
-    """`Retry-After` in seconds where it is a plain number (Meta normally sends none, 1.5)."""
+    """Return `Retry-After` in seconds if it is a plain number (Meta normally sends none, 1.5)."""
     value = headers.get("Retry-After") or headers.get("retry-after") or ""
     try:
         seconds = float(value)
@@ -325,7 +324,7 @@ def _from_object(
     found: MetaErrorObject, http_status: int | None, retry_after: float | None, group: str = ""
 ) -> WhatsAppError:
     info = _lookup(found, http_status)
-    if group != info.group and group in _OF_GROUP:  # it was classified with more at hand than what was kept
+    if group != info.group and group in _OF_GROUP:  # it was classified by more than what is stored
         info = _by_class(_OF_GROUP[group])
     return info.error(
         found.title,
@@ -342,7 +341,7 @@ def _from_object(
 
 
 def _lookup(found: MetaErrorObject, http_status: int | None) -> CodeInfo:
-    """The row of the code; a subcode is asked only where the code says no more than "parameter"."""
+    """Return the code's row; the subcode's if the code is 100, which only says "parameter"."""
     code = -1 if found.code is None else found.code
     known = CODES.get(code)
     if code == 100 and found.subcode is not None:

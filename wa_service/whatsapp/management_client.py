@@ -1,4 +1,4 @@
-"""The calls that manage a number and its account: templates, profile, webhooks, health (reference 3.2, 5.5, 8)."""
+"""Management calls for a number and its account: templates, profile, webhooks, health (reference 3.2, 5.5, 8)."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ _PROFILE_FIELDS: Final = "about,address,description,email,profile_picture_url,we
 
 
 def path_id(value: str, what: str) -> str:
-    """An id as a part of a path; ValueError with a sentence where it is empty or would lead elsewhere."""
+    """Return an id that is safe in a path; raise ValueError if it is empty or invalid."""
     if not _ID.fullmatch(value) or not value.strip("."):
-        raise ValueError(f"The {what} is missing or has no valid form.")
+        raise ValueError(f"The {what} is missing or invalid.")
     return value
 
 
 class ManagementClient:
-    """What needs no message: everything about the number, its account and its templates.
+    """Calls about the number, its account and its templates.
 
-    All methods return Meta's JSON as dicts, and raise `WhatsAppError`.
+    All methods return Meta's JSON as dicts and raise `WhatsAppError`.
     """
 
     def __init__(self, transport: Transport, phone_number_id: str, business_account_id: str) -> None:
@@ -37,7 +37,7 @@ class ManagementClient:
     def graph(
         self, method: str, path: str, *, params: Mapping[str, Any] | None = None, json: object = None
     ) -> dict[str, Any]:
-        """Call anything else of the Graph API: same transport, errors and observer.
+        """Call any other part of the Graph API, with the same transport, errors and observer.
 
         `path` is relative to the version, such as `/{id}/flows`; lists and objects in `params` are sent as JSON.
         """
@@ -48,13 +48,13 @@ class ManagementClient:
         yield from self._pages("templates", f"{self._account()}/message_templates", {"limit": limit, **filters})
 
     def get_template(self, template_id: str, *, fields: str = "") -> dict[str, Any]:
-        """One template by its id."""
+        """Return a template by its id."""
         return self._get("templates", path_id(template_id, "template id"), fields)
 
     def create_template(
         self, name: str, language: str, category: str, components: Sequence[Mapping[str, Any]], **more: Any
     ) -> dict[str, Any]:
-        """Create a template (3.3); returns `id`, `status`, `category`. `more`: `parameter_format` and others."""
+        """Create a template (3.3); return `id`, `status`, `category`. `more`: `parameter_format` and others."""
         body = {"name": name, "language": language, "category": category, "components": list(components), **more}
         return self._transport.request("templates", "POST", f"{self._account()}/message_templates", json=body)
 
@@ -63,12 +63,12 @@ class ManagementClient:
         return self._transport.request("templates", "POST", path_id(template_id, "template id"), json=changes)
 
     def delete_template(self, name: str, *, template_id: str = "") -> dict[str, Any]:
-        """Delete all languages of a template, or with its id the one."""
+        """Delete a template in all languages, or with its id only that one."""
         params = {"name": name, "hsm_id": template_id or None}
         return self._transport.request("templates", "DELETE", f"{self._account()}/message_templates", params=params)
 
     def get_business_profile(self, *, fields: str = _PROFILE_FIELDS) -> dict[str, Any]:
-        """The number's public profile; only what was set appears (8.1)."""
+        """Return the number's public profile, with only the fields that are set (8.1)."""
         path = f"{self._number()}/whatsapp_business_profile"
         answer = self._transport.request("profile", "GET", path, params={"fields": fields})
         data = answer.get("data")
@@ -82,7 +82,7 @@ class ManagementClient:
         return self._transport.request("profile", "POST", f"{self._number()}/whatsapp_business_profile", json=body)
 
     def get_phone_number(self, phone_number_id: str = "", *, fields: str = "") -> dict[str, Any]:
-        """A number's node: name, quality, throughput, limits (8.1)."""
+        """Return a number's node: name, quality, throughput, limits (8.1)."""
         return self._get("phone_number", self._number(phone_number_id), fields)
 
     def list_phone_numbers(self, *, fields: str = "") -> Iterator[dict[str, Any]]:
@@ -90,45 +90,45 @@ class ManagementClient:
         yield from self._pages("phone_number", f"{self._account()}/phone_numbers", {"fields": fields or None})
 
     def get_business_account(self, *, fields: str = "") -> dict[str, Any]:
-        """The account (WABA) itself (8.2)."""
+        """Return the account (WABA) (8.2)."""
         return self._get("business_account", self._account(), fields)
 
     def get_health(self, node_id: str = "") -> dict[str, Any]:
-        """May this number (or WABA, or template) send? `can_send_message` and its `entities` (8.3)."""
+        """Return whether a number, WABA or template may send: `can_send_message` and its `entities` (8.3)."""
         node = path_id(node_id, "node id") if node_id else self._number()
         health = self._get("health", node, "health_status").get("health_status")
         return health if isinstance(health, dict) else {}
 
     def sync_app_data(self, sync_type: str) -> dict[str, Any]:
-        """Ask for the Business app's `smb_app_state_sync` (address book) or `history` by webhook; once each (8.1)."""
+        """Request the Business app's `smb_app_state_sync` (address book) or `history` by webhook; once each (8.1)."""
         body = {"messaging_product": "whatsapp", "sync_type": sync_type}
         return self._transport.request("phone_number", "POST", f"{self._number()}/smb_app_data", json=body)
 
     def get_subscribed_apps(self) -> list[dict[str, Any]]:
-        """Which apps get this account's webhooks, and where (5.5)."""
+        """Return the apps that get this account's webhooks, and their callbacks (5.5)."""
         return list(self._pages("subscribed_apps", f"{self._account()}/subscribed_apps", {}))
 
     def subscribe_app(self, *, override_callback_uri: str = "", verify_token: str = "") -> dict[str, Any]:
-        """Let this token's app get the account's webhooks, at another address if given (Meta calls it at once)."""
+        """Subscribe the token's app to the account's webhooks, optionally at another URL, which Meta calls at once."""
         body = None
         if override_callback_uri:
             if len(override_callback_uri) > 200:
-                raise ValueError("The address of an override may have at most 200 characters.")
+                raise ValueError("The URL of an override may have at most 200 characters.")
             body = {"override_callback_uri": override_callback_uri, "verify_token": verify_token}
         return self._transport.request("subscribed_apps", "POST", f"{self._account()}/subscribed_apps", json=body)
 
     def unsubscribe_app(self) -> dict[str, Any]:
-        """Stop this account's webhooks to this token's app."""
+        """Unsubscribe the token's app from this account's webhooks."""
         return self._transport.request("subscribed_apps", "DELETE", f"{self._account()}/subscribed_apps")
 
     def override_number_webhook(self, override_callback_uri: str, verify_token: str = "") -> dict[str, Any]:
-        """Send the number's webhooks to another address; "" takes the override away."""
+        """Send the number's webhooks to another URL; "" removes the override."""
         configuration = {"override_callback_uri": override_callback_uri, "verify_token": verify_token}
         body = {"webhook_configuration": configuration}
         return self._transport.request("phone_number", "POST", self._number(), json=body)
 
     def debug_token(self, input_token: str) -> dict[str, Any]:
-        """What a token may do and until when: `scopes`, `granular_scopes`, `expires_at`, `is_valid`."""
+        """Return a token's `scopes`, `granular_scopes`, `expires_at` and `is_valid`."""
         answer = self._transport.request("debug_token", "GET", "debug_token", params={"input_token": input_token})
         data = answer.get("data")
         return data if isinstance(data, dict) else answer
@@ -136,9 +136,9 @@ class ManagementClient:
     def upload_resumable(
         self, app_id: str, file: FileLike, *, mime_type: str = "", filename: str = "", resumes: int = 2
     ) -> str:
-        """Upload a file for a template's header or a profile picture; returns its handle (4.6).
+        """Upload a file for a template's header or a profile picture; return its handle (4.6).
 
-        After a lost connection it asks Meta how far it came and goes on from there, at most `resumes` times.
+        After a lost connection it asks Meta for the offset and resumes from there, at most `resumes` times.
         """
         upload = open_upload(file, mime_type=mime_type, filename=filename)
         try:
@@ -165,7 +165,7 @@ class ManagementClient:
         answer = self._transport.request("uploads", "POST", path, params=query, data=rest, headers=headers)
         handle = answer.get("h")
         if not isinstance(handle, str) or not handle:
-            raise WhatsAppRequestError("Meta gave no handle for the upload")
+            raise WhatsAppRequestError("Meta returned no handle for the upload")
         return handle
 
     def _upload_offset(self, session: str) -> int:
@@ -195,7 +195,7 @@ class ManagementClient:
 
 
 def _next_cursor(answer: Mapping[str, Any]) -> str | None:
-    """The cursor of the next page. The `next` URL itself is never called: it may lead anywhere (1.7)."""
+    """Return the cursor of the next page. The `next` URL is never called, since it could lead anywhere (1.7)."""
     paging = answer.get("paging")
     if not isinstance(paging, dict) or not paging.get("next"):
         return None
@@ -205,6 +205,6 @@ def _next_cursor(answer: Mapping[str, Any]) -> str | None:
 
 
 def _upload_path(session: str) -> tuple[str, dict[str, str]]:
-    """An upload session's id may carry a query (`upload:…?sig=…`)."""
+    """Split an upload session's id, which may have a query (`upload:…?sig=…`)."""
     path, _, query = session.partition("?")
     return path_id(path, "upload session"), dict(parse_qsl(query))

@@ -1,6 +1,6 @@
-"""Read a phone number as people and spreadsheets write it, and never as another person's (reference 2.1).
+"""Normalise phone numbers as people and spreadsheets write them; refuse ambiguous ones (reference 2.1).
 
-One function for REST, the command line, look-up and erasure. Addresses that Meta gave us are not read by it.
+REST, the command line, look-up and erasure use this one function. Addresses from Meta are not normalised by it.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ _OTHER_DASHES: Final = frozenset("\u2212\u207b\u208b\u2796\u30fc\uff70")
 _INVISIBLE: Final = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
-"""What Unicode says is not drawn, beyond the format characters (category Cf)."""
+"""Characters that Unicode does not display, other than format characters (category Cf)."""
 _SHORTEST: Final = 7
 _LONGEST_TEXT: Final = 256
 _DOMESTIC_GROUPS: Final = ([3, 3, 4], [3, 7])
-"""How numbers are written in North America, without a country code."""
+"""How North American numbers without a country code are grouped."""
 _FORM: Final = "The number must have 7 to 15 digits, country code first, such as +15551234567."
 _LEADING_ZERO: Final = "The number begins with 0: write the country code first, such as +15551234567."
 _TWO_NUMBERS: Final = "Give one number: this looks like two."
@@ -37,12 +37,12 @@ _TRUNK: Final = "The number has a national prefix after its country code: leave 
 _NO_COUNTRY: Final = "The number seems to have no country code: write it first, such as +15551234567."
 _TOO_LONG: Final = "The number is too long for its country: give one number, country code first, without an extension."
 _SPELLING_OF_META: Final = re.compile(r"521\d{10}|549\d{10}")
-"""Mexico and Argentina: Meta keeps a mark of mobile phones that is not dialled (5.4)."""
+"""Mexico and Argentina: Meta's numbers contain a mobile prefix that is not dialled (5.4)."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Written:
-    """A number as it was written: its digits in groups, and how many of them stand before its first bracket's sides."""
+    """A number as written: its groups of digits, and `brackets`: how many digits precede each bracket."""
 
     groups: tuple[str, ...]
     has_plus: bool
@@ -56,13 +56,13 @@ class _Written:
 def normalise_number(number: str | float) -> str:
     """Return a phone number as digits with its country code.
 
-    Decoration is taken away, any script's digits become ASCII, `00` and `tel:` are read as `+`, and a national prefix
-    after the country code (`+44 (0) 7700 …`) is dropped where the country has one. Raises ValueError with a sentence
-    that names what is wrong and does not repeat the number.
+    Punctuation is removed, any script's digits become ASCII, `00` and `tel:` are read as `+`, and a national prefix
+    after the country code (`+44 (0) 7700 …`) is dropped if the country has one. Raises ValueError with a sentence
+    that names the problem without the number.
     """
     text = str(number) if isinstance(number, int) and not isinstance(number, bool) and number > 0 else number
     if not isinstance(text, str):
-        raise ValueError("The number must be a text, or a whole number without sign.")  # noqa: TRY004 - one class
+        raise ValueError("The number must be a string, or a positive integer.")  # noqa: TRY004 - one class
     if len(text) > _LONGEST_TEXT:
         raise ValueError(_FORM)
     written = _Written((text,), False, ()) if text.isascii() and text.isdigit() else _read(text)
@@ -83,10 +83,10 @@ def is_number(text: str) -> bool:
 
 
 def _read(text: str) -> _Written:
-    """Read a decorated number; raise ValueError for what has no or more than one meaning."""
+    """Split a number with punctuation; raise ValueError if it is invalid or ambiguous."""
     if _USER_ID.fullmatch(text):
         raise ValueError("This is a business-scoped user id: give it as recipient, not as to.")
-    # Invisible marks come along when a number is copied from a page or an address book.
+    # Numbers copied from a page or an address book often contain invisible characters.
     visible = "".join(mark for mark in _INVISIBLE.sub("", text) if unicodedata.category(mark) != "Cf").strip()
     visible = _URI.sub("", visible, count=1) if _URI.match(visible) else visible
     groups: list[str] = [""]
@@ -118,7 +118,7 @@ def _named(mark: str) -> str:
 
 
 def _refuse_doubtful(written: _Written, digits: str) -> None:
-    """Raise ValueError where what is written may be two numbers, or one of a country that its writer did not name."""
+    """Raise ValueError if the text may be two numbers, or a number without its country code."""
     metadata, national = _country(digits)
     code = digits.removesuffix(national)
     left = ""
@@ -129,7 +129,7 @@ def _refuse_doubtful(written: _Written, digits: str) -> None:
         left += group
     if written.has_plus or written.digits != digits or metadata is None:
         return
-    # "(650) 253-0000" is no number of Singapore (65), "8 (495) 123-45-67" none of Vietnam (84).
+    # "(650) 253-0000" is not from Singapore (65), "8 (495) 123-45-67" not from Vietnam (84).
     split = next((place for place in written.brackets if place), len(code))
     if split < len(code) or (written.brackets[:1] == (0,) and split != len(code)):
         raise ValueError(_NO_COUNTRY)
@@ -138,7 +138,7 @@ def _refuse_doubtful(written: _Written, digits: str) -> None:
 
 
 def _without_national_prefix(digits: str, *, is_plain: bool) -> str:
-    """Drop the national prefix after the country code; plain digits that are no number anyway are not judged."""
+    """Drop the national prefix after the country code; plain digits that are not a valid number are not refused."""
     metadata, national = _country(digits)
     if metadata is None or _SPELLING_OF_META.fullmatch(digits):
         return digits
@@ -167,7 +167,7 @@ _TOO_FEW: Final = (phonenumbers.ValidationResult.TOO_SHORT, phonenumbers.Validat
 
 
 def _possible(digits: str) -> int:
-    """Return how the digits fit the lengths of their country (a value of `phonenumbers.ValidationResult`)."""
+    """Return whether the digits' length is possible in their country (a value of `phonenumbers.ValidationResult`)."""
     _, national = _country(digits)
     zeros = len(national) - len(national.lstrip("0"))
     number = phonenumbers.PhoneNumber(
@@ -180,13 +180,13 @@ def _possible(digits: str) -> int:
 
 
 def _keeps_zero(metadata: PhoneMetadata) -> bool:
-    """Whether numbers of the country begin with 0, as Italy's do."""
+    """Whether the country's numbers begin with 0, as Italy's do."""
     kinds = (metadata.fixed_line, metadata.mobile)
     return any(((kind and kind.example_number) or "").startswith("0") for kind in kinds)
 
 
 def _country(digits: str) -> tuple[PhoneMetadata | None, str]:
-    """Return what is known of the number's country, None where no country has the code; and the rest of the number."""
+    """Return the metadata of the number's country, None if no country has the code, and the rest of the number."""
     for length in (1, 2, 3):
         if int(digits[:length]) in phonenumbers.COUNTRY_CODE_TO_REGION_CODE:
             return _metadata(int(digits[:length])), digits[length:]

@@ -1,4 +1,4 @@
-"""Words by which a customer refuses marketing, or wants it again: a whole message, or all that a button says."""
+"""STOP and START words: a customer's whole message, or the whole text of a pressed button."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ACCENTS: Final = range(0x0300, 0x0370)
 
 @dataclass(frozen=True, slots=True)
 class StopWords:
-    """The words of both kinds, in the form in which they are compared."""
+    """The STOP and START words, normalised for comparison."""
 
     stop: frozenset[str] = frozenset()
     start: frozenset[str] = frozenset()
@@ -22,12 +22,12 @@ class StopWords:
 
     @classmethod
     def of(cls, stop: Iterable[str], start: Iterable[str]) -> Self:
-        """Return the words as people list them."""
+        """Return the words from lists in any spelling."""
         words = frozenset(map(_folded, stop)), frozenset(map(_folded, start))
         return cls(*words, max(map(len, frozenset().union(*words)), default=0))
 
     def meaning(self, *said: str) -> Literal["stop", "start"] | None:
-        """Return what one of several texts says, each as a whole; case and punctuation around it do not matter."""
+        """Return what the texts mean, each compared as a whole; case and punctuation around it are ignored."""
         words = {_folded(text) for text in said if 0 < len(text) <= self.longest + _AROUND_AT_MOST}
         if not words:
             return None
@@ -36,14 +36,14 @@ class StopWords:
         return "start" if words & self.start else None
 
     def meaning_of(self, message: Mapping[str, Any]) -> Literal["stop", "start"] | None:
-        """Return what Meta's object of a customer's message says; a group's says nothing for one of its members."""
+        """Return the meaning of Meta's message object; None in a group, where a member does not speak for all."""
         if message.get("group_id") or message.get("type") not in _KINDS:
             return None
         return self.meaning(*_texts(message))
 
 
 def _folded(text: str) -> str:
-    """Return a text without case, accents, invisible characters, and signs and pictures around it."""
+    """Return a text without case, accents and invisible characters, and without punctuation and emoji around it."""
     folded = unicodedata.normalize("NFKD", text).casefold().replace("’", "'")
     seen = [each for each in folded if unicodedata.category(each) != "Cf" and ord(each) not in _ACCENTS]
     words = [place for place, each in enumerate(seen) if unicodedata.category(each)[0] in "LN" or _joins(each)]
@@ -52,12 +52,12 @@ def _folded(text: str) -> str:
 
 
 def _joins(sign: str) -> bool:
-    """Whether a sign belongs to the letter before it, as vowels of many scripts do; a picture's variant does not."""
+    """Whether a character combines with the letter before it, as vowels of many scripts do, unlike emoji variants."""
     return unicodedata.category(sign) in ("Mn", "Mc") and not 0xFE00 <= ord(sign) <= 0xFE0F
 
 
 def _texts(message: Mapping[str, Any]) -> Iterable[str]:
-    """Return the words of a text, or title and id of a pressed button."""
+    """Return a message's text, or the title and id of its pressed button."""
     content = message.get(message["type"])
     if not isinstance(content, Mapping):
         return ()

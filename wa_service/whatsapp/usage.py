@@ -1,4 +1,4 @@
-"""How much of Meta's call limits is used up: the usage headers of an answer (reference 1.5, 7.3)."""
+"""Usage of Meta's call limits, from the headers of an answer (reference 1.5, 7.3)."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ _LIMIT: Final = 16_384
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """One limit. `scope`: "app" or the account's id; `type`: Meta's name; percentages of the limit, 0
-    unknown.
+    """Usage of one limit, in percent, 0 if unknown. `scope`: "app" or the account's id; `type`: Meta's name.
 
-    `regain_minutes`: until calls are served again, 0 where they are.
+    `regain_minutes`: minutes until calls are served again, 0 if they are served.
     """
 
     scope: str
@@ -33,7 +32,7 @@ class Usage:
 
 
 def read_usage(headers: Mapping[str, str]) -> tuple[Usage, ...]:
-    """The usages in `x-business-use-case-usage` and `x-app-usage`; () where there are none. Never raises."""
+    """Read `x-business-use-case-usage` and `x-app-usage`; () without them. Never raises."""
     business = headers.get("x-business-use-case-usage")
     app = headers.get("x-app-usage")
     if not business and not app:

@@ -141,7 +141,7 @@ MISTAKES = {
         4,
         "'to' is filled in by the service",
     ),
-    "a reply without type": ("fallback:\n  reply:\n  - picture: {id: x}\n", 3, "Say of which type"),
+    "a reply without type": ("fallback:\n  reply:\n  - picture: {id: x}\n", 3, "Give the message's type"),
     "an unknown variable": ('fallback:\n  reply:\n  - text: "{{ nmae }}"\n', 3, "unknown variable 'nmae'"),
     "a mistake in the second line of a block": (
         "fallback:\n  reply:\n  - text: |\n      hello\n      {{ name\n",

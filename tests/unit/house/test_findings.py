@@ -69,7 +69,7 @@ def test_whatever_is_not_ok_says_what_to_do(tmp_path: Path) -> None:
     )
     found = [
         *findings.of_settings(settings.load(REQUIRED)),
-        *findings.of_unknown_variables(["WA_BINT is no setting: is WA_BIND meant?"]),
+        *findings.of_unknown_variables(["WA_BINT is not a setting: did you mean WA_BIND?"]),
         findings.of_script(settings.load(REQUIRED | {"WA_SCRIPT_FILE": "/nope.yaml"})),
         findings.of_reach("responder", "http://127.0.0.1:1", "ConnectionError"),
         findings.of_prompt(None),

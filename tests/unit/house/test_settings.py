@@ -118,7 +118,7 @@ def test_every_secret_has_its_file_form(tmp_path: Path) -> None:
 
 
 def test_a_secret_given_twice_is_refused() -> None:
-    assert "leave one" in problems(WHATSAPP_ACCESS_TOKEN_FILE="/dev/null")
+    assert "remove one" in problems(WHATSAPP_ACCESS_TOKEN_FILE="/dev/null")
 
 
 def test_the_environment_comes_before_the_file(tmp_path: Path) -> None:
@@ -202,8 +202,8 @@ def test_a_name_that_is_no_setting_is_told_with_the_nearest_one(tmp_path: Path) 
     file = tmp_path / "env"
     file.write_text("WA_RETENTION_DAY=3\nWHATSAPP_APP_SECRET_FILE=/run/secret\nWA_ENV_FILE=x\nPATH=/bin\n")
     assert settings.unknown_variables({"WA_BINT": "x", "WA_BIND": "x"}, file) == [
-        "WA_BINT is no setting: is WA_BIND meant?",
-        "WA_RETENTION_DAY is no setting: is WA_RETENTION_DAYS meant?",
+        "WA_BINT is not a setting: did you mean WA_BIND?",
+        "WA_RETENTION_DAY is not a setting: did you mean WA_RETENTION_DAYS?",
     ]
 
 

@@ -136,7 +136,7 @@ def test_a_template_with_raw_components(client: WhatsAppMetaClient, messages: An
 
 
 def test_a_template_s_footer_is_refused(client: WhatsAppMetaClient, messages: Any) -> None:
-    with pytest.raises(ValidationError, match="footer carries no parameters"):
+    with pytest.raises(ValidationError, match="footer takes no parameters"):
         client.send_template_message(to=TO, name="order_update", footer="x")
     assert not messages.called
 

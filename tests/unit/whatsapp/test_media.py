@@ -141,7 +141,7 @@ def test_another_size_than_announced_is_refused(downloader: Any, serving: Any) -
 def test_a_login_page_in_place_of_the_file_is_refused(downloader: Any, serving: Any) -> None:
     serving(content=b"<html>Log in</html>", headers={"Content-Type": "text/html"}, sha256=None, file_size=None)
     error = failed(downloader())
-    assert (type(error), error.title) == (MediaDownloadError, "Meta gave a web page in place of the file")
+    assert (type(error), error.title) == (MediaDownloadError, "Meta returned a web page instead of the file")
 
 
 def test_a_file_is_written_to_a_path(downloader: Any, serving: Any, tmp_path: Path) -> None:
@@ -208,7 +208,7 @@ def test_more_than_announced_is_an_error_before_as_much_as_announced_was_passed_
     announced_size = 100_000  # between the first piece and the second
     serving(content=bytes(300_000), sha256=None, file_size=announced_size)
     passed_on: list[bytes] = []
-    with downloader().open("55") as stream, pytest.raises(MediaDownloadError, match="more came"):
+    with downloader().open("55") as stream, pytest.raises(MediaDownloadError, match="sent more"):
         passed_on.extend(stream)
     assert sum(map(len, passed_on)) < announced_size
 

@@ -137,7 +137,7 @@ def test_nothing_given_is_no_components() -> None:
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ({"footer": "x"}, "footer carries no parameters"),
+        ({"footer": "x"}, "footer takes no parameters"),
         ({"one_time_code": "1" * 16}, "at most 15"),
         ({"body": [{"image": {"id": "1"}, "video": {"id": "2"}}]}, "exactly one of"),
         ({"body": [{"smell": "rose"}]}, "exactly one of"),
@@ -219,10 +219,10 @@ def test_what_meta_would_refuse_is_refused_with_its_path(template: Any, path: st
 
 def test_a_footer_is_refused_with_the_reason() -> None:
     ((_, sentence),) = refused({"name": "a", "language": "en", "footer": "x"})
-    assert sentence == "A footer carries no parameters when sending: its text is fixed in the template."
+    assert sentence == "A footer takes no parameters: its text is fixed in the template."
 
 
 @pytest.mark.parametrize("value", [" ", "\u200b", "\u00a0\u2060", "\ufeff \u200e"])
 def test_a_value_that_cannot_be_seen_is_refused(value: str) -> None:
-    with pytest.raises(ValidationError, match="can be seen"):
+    with pytest.raises(ValidationError, match="visible character"):
         parse_reply({"type": "template", "template": {"name": "a", "language": "en_US", "body": [value]}})

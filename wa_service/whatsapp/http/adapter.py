@@ -1,7 +1,6 @@
-"""The `requests` adapter towards Meta: urllib3's pools, whose connections tell what became of a request.
+"""A `requests` adapter with urllib3 pools whose connections track how far a request got.
 
-Sends go through `urlopen`, urllib3's public door, without what `requests` adds to it for other callers (cookies,
-redirects, the search for an encoding).
+It sends by urllib3's public `urlopen`, without cookies, redirects and encoding detection, which `requests` would add.
 """
 
 from __future__ import annotations
@@ -21,19 +20,19 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.response import HTTPResponse
 
 MAX_IDLE_SECONDS: Final = 20.0
-"""A connection that idled longer may be half closed: a POST on it could end as an unknown outcome."""
+"""A connection that was idle for longer may be half closed: a POST on it could end with an unknown outcome."""
 
 WRITE_SECONDS: Final = 30.0
-"""How long one piece of a body may wait to be taken."""
+"""How long writing one piece of a body may take."""
 
 _MAX_POOLS: Final = 32
 
 
 class Exchange:
-    """One request and its answer, watched by the connections that are used in the block.
+    """Tracks one request and its answer: the connections used in the block report to it.
 
-    `connect_failed`: not a byte of the request was written, so it is safe to repeat. This is not read from the raised
-    exception: its chain may hold an earlier exchange, and its class does not tell a handshake from what follows.
+    `connect_failed`: no byte of the request was written, so it is safe to repeat. The raised exception does not tell
+    this: its chain may hold an earlier exchange, and its class is the same for a handshake and for what follows.
     """
 
     __slots__ = ("_connection", "_is_hung_up", "_sock", "_token", "connect_failed")
@@ -52,26 +51,26 @@ class Exchange:
         _current.reset(self._token)
 
     def hang_up(self) -> None:
-        """Shut the connection down, so that whoever waits for it goes on at once. Callable from any thread."""
+        """Shut the connection down, so that a blocked reader or writer ends at once. Thread-safe."""
         self._is_hung_up = True
         sock = self._sock or (self._connection.sock if self._connection else None)
         if isinstance(sock, socket.socket):
             with contextlib.suppress(OSError):
-                socket.socket.shutdown(sock, socket.SHUT_RDWR)  # below TLS, whose own `shutdown` forgets its keys
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)  # below TLS, whose own `shutdown` drops its keys
 
     def connecting(self, connection: HTTPConnection) -> None:
-        """Note that `connection` is about to connect."""
+        """Record that `connection` is about to connect."""
         self._connection, self._sock = connection, None
         self.connect_failed = True
 
     def connected(self) -> None:
-        """Note that the connection is open; raise TimeoutError where it came too late."""
+        """Record that the connection is open; raise TimeoutError if `hang_up` was called meanwhile."""
         if self._is_hung_up:
             raise TimeoutError
         self.connect_failed = False
 
     def awaiting_answer(self, connection: HTTPConnection) -> None:
-        """Note whose answer is read; the connection may let go of its socket before the body is read."""
+        """Record the connection and its socket, which it may release before the body is read."""
         self._connection, self._sock = connection, connection.sock
 
 
@@ -81,7 +80,7 @@ _before_bytes: ContextVar[Callable[[], None] | None] = ContextVar("before_bytes"
 
 @contextlib.contextmanager
 def before_bytes(callback: Callable[[], None]) -> Iterator[None]:
-    """Call `callback` right before any bytes of a request in the block are written, once for each piece of it."""
+    """Call `callback` right before each piece of a request in the block is written."""
     token = _before_bytes.set(callback)
     try:
         yield
@@ -90,7 +89,7 @@ def before_bytes(callback: Callable[[], None]) -> Iterator[None]:
 
 
 class _WatchedMixin(HTTPConnection):
-    """A connection that tells the exchange how far it is, and that is not reused after `max_idle` seconds."""
+    """A connection that reports its progress to the exchange, and is not reused after `max_idle` idle seconds."""
 
     def __init__(self, *args: Any, max_idle: float, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -99,9 +98,9 @@ class _WatchedMixin(HTTPConnection):
 
     @property
     def is_connected(self) -> bool:
-        """Whether it may be used again: it idled briefly, and the other side neither closed it nor said anything.
+        """Whether it may be reused: it was idle only briefly, and the peer neither closed it nor sent anything.
 
-        By one look at what was received: the poll of urllib3 costs a turn of the event loop under gevent.
+        It peeks at the socket, since urllib3's poll costs a turn of the event loop under gevent.
         """
         if time.monotonic() - self._last_used > self._max_idle:
             return False
@@ -110,7 +109,7 @@ class _WatchedMixin(HTTPConnection):
         before = self.sock.gettimeout()
         self.sock.settimeout(0)
         try:
-            # Below TLS, whose own `recv` cannot look: whatever came is either the end or an answer to nothing.
+            # Not TLS's own `recv`, which cannot peek: any data is either the end or an unexpected answer.
             socket.socket.recv(self.sock, 1, socket.MSG_PEEK)
         except (BlockingIOError, InterruptedError):
             return True
@@ -125,10 +124,10 @@ class _WatchedMixin(HTTPConnection):
         exchange.connecting(self)
         super().connect()
         exchange.connected()
-        self.sock.settimeout(WRITE_SECONDS)  # else the body has the time of the handshake
+        self.sock.settimeout(WRITE_SECONDS)  # else the connect time-out would apply to the body
 
     def send(self, data: Any) -> None:
-        """Write a piece of a request; connecting comes first, so that the caller knows when bytes may have left."""
+        """Write a piece of a request. It connects before `callback`, which then tells that bytes may be sent."""
         if self.sock is None:
             self.connect()
         if callback := _before_bytes.get():
@@ -154,7 +153,7 @@ class _SecureConnection(_WatchedMixin, HTTPSConnection):
 class _Pool(HTTPConnectionPool):
     def __init__(self, *args: Any, max_idle: float, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.ConnectionCls = partial(_Connection, max_idle=max_idle)  # type: ignore[assignment]  # is only called
+        self.ConnectionCls = partial(_Connection, max_idle=max_idle)  # type: ignore[assignment]  # it is only called
 
 
 class _SecurePool(HTTPSConnectionPool):
@@ -164,7 +163,7 @@ class _SecurePool(HTTPSConnectionPool):
 
 
 class WatchedAdapter(HTTPAdapter):
-    """The `requests` adapter with watched connections. Raises what urllib3 raises, not the classes of `requests`."""
+    """The `requests` adapter with watched connections. It raises urllib3's exceptions, not those of `requests`."""
 
     def __init__(self, *, pool_size: int, retries: Retry, max_idle: float = MAX_IDLE_SECONDS) -> None:
         self._max_idle = max_idle
@@ -172,12 +171,12 @@ class WatchedAdapter(HTTPAdapter):
         super().__init__(pool_connections=8, pool_maxsize=pool_size, max_retries=retries)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Make the pool manager with our pools."""
+        """Create the pool manager with our pools."""
         super().init_poolmanager(*args, **kwargs)
         self._use_our_pools(self.poolmanager)
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        """Make the manager of one proxy with our pools."""
+        """Create a proxy's pool manager with our pools."""
         manager = super().proxy_manager_for(proxy, **kwargs)
         self._use_our_pools(manager)
         return manager
@@ -213,13 +212,13 @@ class WatchedAdapter(HTTPAdapter):
     def get_connection_with_tls_context(
         self, request: Any, verify: Any, proxies: Any = None, cert: Any = None
     ) -> HTTPConnectionPool:
-        """Return the pool for a request's host; what `requests` would look up each time is looked up once."""
+        """Return the pool for a request's host, cached, since `requests` would look it up each time."""
         if proxies or cert is not None:
             return self._looked_up_pool(request, verify, proxies, cert)
         url = str(request.url)
         key = (url[: url.find("/", len("https://"))], verify)
         pool = self._pools.get(key)
-        if pool is None or pool.pool is None:  # the manager closes what it has not seen for long
+        if pool is None or pool.pool is None:  # the manager closes pools that were not used for long
             pool = self._looked_up_pool(request, verify, None, None)
             if len(self._pools) >= _MAX_POOLS:
                 self._pools.clear()
@@ -228,24 +227,24 @@ class WatchedAdapter(HTTPAdapter):
 
     def _looked_up_pool(self, request: Any, verify: Any, proxies: Any, cert: Any) -> HTTPConnectionPool:
         pool = cast(HTTPConnectionPool, super().get_connection_with_tls_context(request, verify, proxies, cert))
-        self.cert_verify(pool, str(request.url), verify, cert)  # type: ignore[no-untyped-call]  # requests' own gap
+        self.cert_verify(pool, str(request.url), verify, cert)  # type: ignore[no-untyped-call]  # requests has no type here
         return pool
 
     def close(self) -> None:
-        """Close the pooled connections; those that we remember, urllib3 would keep open until we are gone."""
+        """Close the pooled connections, also those of our cached pools, which urllib3 would keep open."""
         for pool in self._pools.values():
             pool.close()
         self._pools.clear()
         super().close()
 
     def request_url(self, request: Any, proxies: Any) -> str:
-        """Return the request's target: path and query, the whole URL only for a proxy that forwards."""
+        """Return the request's target: path and query, or the whole URL for a forwarding proxy."""
         return super().request_url(request, proxies) if proxies else str(request.path_url)
 
     def build_response(self, req: Any, resp: Any) -> Response:
-        """Return the answer as `requests` has it, with urllib3's own headers and without what nobody reads.
+        """Return a `requests` response with urllib3's own headers and without what is not used here.
 
-        Cookies are neither kept nor sent; bodies are read as bytes, so that no encoding is looked up.
+        Cookies are not stored; bodies are read as bytes, so no encoding is detected.
         """
         response = Response()
         response.status_code = resp.status

@@ -1,8 +1,8 @@
-"""A wall-clock limit on a block that talks to the network.
+"""A wall-clock limit on a block that uses the network.
 
-The time-outs of `requests` start again with every byte, so a server that drips would hold a caller for ever. A deadline
-ends the whole block with `TimeoutError`. The library's own, `Watchdog`, closes the connection from a thread beside the
-caller. A program under gevent passes a cheaper one that interrupts the greenlet (`resilience.deadline`).
+The time-outs of `requests` restart with every byte, so a slow server could hold a caller for ever. A deadline ends the
+whole block with `TimeoutError`. The default, `Watchdog`, closes the connection from another thread. Under gevent, a
+cheaper one interrupts the greenlet (`resilience.deadline`).
 """
 
 from __future__ import annotations
@@ -14,29 +14,29 @@ from typing import Protocol, Self, TypeAlias
 
 
 class Deadline(Protocol):
-    """A context manager whose block ends with `TimeoutError` once the time is over."""
+    """A context manager whose block ends with `TimeoutError` after its time."""
 
     def __enter__(self) -> Deadline:
-        """Start the time."""
+        """Start the timer."""
         ...
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /
     ) -> None:
-        """Stop the time; raise `TimeoutError` where it was over."""
+        """Stop the timer; raise `TimeoutError` if it has expired."""
         ...
 
     def restart(self, seconds: float) -> None:
-        """Give the rest of the block `seconds` from now, in place of what is left."""
+        """Restart the timer: the rest of the block has `seconds` from now."""
         ...
 
 
 DeadlineFactory: TypeAlias = Callable[[float, Callable[[], None]], Deadline]
-"""Make the deadline of one block from its seconds and a function that closes the connection which the block uses."""
+"""Creates the deadline of a block from its seconds and a function that closes the block's connection."""
 
 
 class Watchdog:
-    """Close the connection of a block that lasts too long, from a thread."""
+    """Closes the connection of a block that takes too long, from a thread."""
 
     def __init__(self, seconds: float, hang_up: Callable[[], None]) -> None:
         self._seconds = seconds
@@ -55,7 +55,7 @@ class Watchdog:
             raise TimeoutError("The deadline is over.") from None
 
     def restart(self, seconds: float) -> None:
-        """Give the rest of the block `seconds` from now."""
+        """Restart the timer: the rest of the block has `seconds` from now."""
         self._stop()
         timer = threading.Timer(max(0.0, seconds), self._end)
         timer.daemon = True
@@ -70,7 +70,7 @@ class Watchdog:
             timer.cancel()
 
     def _end(self) -> None:
-        # Under the lock: a block that has ended may have given its connection to the next one.
+        # Under the lock: once the block has ended, another one may use its connection.
         with self._mutex:
             if self._timer is not None and not self._is_over:
                 self._is_over = True

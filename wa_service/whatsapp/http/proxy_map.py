@@ -1,4 +1,4 @@
-"""Which proxy a URL goes through: resolved once by the caller, looked up here without the environment."""
+"""Choose the proxy of a URL from given values, without reading the environment."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 
 
 class ProxyMap:
-    """`proxies`: scheme (or `all`) → proxy URL, and under `no_proxy` the hosts to be called directly.
+    """`proxies`: scheme (or `all`) → proxy URL, and under `no_proxy` the hosts that are called directly.
 
-    `no_proxy` is a comma-separated list: a host with all hosts below it (`example.org`, `.example.org`), with or
+    `no_proxy` is a comma-separated list: a host with all its subdomains (`example.org`, `.example.org`), with or
     without a port, or `*`.
     """
 
@@ -19,7 +19,7 @@ class ProxyMap:
         self._direct = tuple(entry.strip().lower().removeprefix("*.").lstrip(".") for entry in entries if entry.strip())
 
     def for_url(self, url: str) -> dict[str, str]:
-        """The `proxies` that `requests` takes for this URL; empty for a direct connection."""
+        """Return the `proxies` argument of `requests` for this URL; empty for a direct connection."""
         if not self._by_scheme:
             return {}
         parts = urlsplit(url)

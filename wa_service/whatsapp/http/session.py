@@ -1,4 +1,4 @@
-"""The sessions of `requests` that call Meta: no redirects, no cookies, no environment."""
+"""`requests` sessions for calls to Meta: no redirects, no cookies, no environment."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from requests.cookies import RequestsCookieJar
 from urllib3 import Retry
 
 REPEATABLE: Final = frozenset({"GET", "DELETE"})
-"""Methods of calls that may be made twice."""
+"""Methods that may be retried."""
 
 
 class _Session(requests.Session):
-    """A session that follows no redirect and does not look where one leads, which can fail or read a whole body."""
+    """A session that ignores redirects: even resolving one can fail or read a whole body."""
 
     def get_redirect_target(self, resp: Response) -> str | None:
         del resp
@@ -23,14 +23,14 @@ class _Session(requests.Session):
 
 
 class _NoCookies(RequestsCookieJar):
-    """Keeps no cookie, and does not look for any."""
+    """Ignores cookies."""
 
     def extract_cookies(self, *_: object) -> None:
-        """Nothing is taken."""
+        """Do nothing."""
 
 
 def new_session(adapter: BaseAdapter) -> requests.Session:
-    """Return a session that keeps nothing between calls, reads no environment and uses `adapter` for every address."""
+    """Return a session without state between calls and without the environment, which uses `adapter` for every URL."""
     session = _Session()
     session.trust_env = False
     session.cookies = _NoCookies()
@@ -40,7 +40,7 @@ def new_session(adapter: BaseAdapter) -> requests.Session:
 
 
 def retries(pause: float) -> Retry:
-    """Return what is tried again of GET and DELETE: twice, after growing pauses around `pause` seconds."""
+    """Return the retry policy of GET and DELETE: two retries, with backoff and jitter around `pause` seconds."""
     return Retry(
         total=2,
         redirect=0,

@@ -1,13 +1,13 @@
-"""Call Meta's Graph API, and turn its answer into a dict or an error.
+"""Call Meta's Graph API; return its answer as a dict or raise an error.
 
-| what happened | becomes |
+| what happened | error |
 |---|---|
-| the request never left (DNS, connect, TLS, pool, breaker open) | `WhatsAppConnectionError`: safe to repeat |
+| the request was not sent (DNS, connect, TLS, pool, breaker open) | `WhatsAppConnectionError`: safe to repeat |
 | Meta's error object, any status | by its code (`errors.classify`) |
-| a POST left, then reset, time-out, 5xx without error object, 2xx not JSON | `WhatsAppOutcomeUnknownError` |
+| a POST was sent, then reset, time-out, 5xx without error object, 2xx not JSON | `WhatsAppOutcomeUnknownError` |
 | the same of a GET or DELETE | retried, then `WhatsAppServerError` |
 
-GET and DELETE are retried here (twice by urllib3, once more where an answer breaks off), a POST never.
+GET and DELETE are retried here (twice by urllib3, once more after an incomplete answer), a POST never.
 """
 
 from __future__ import annotations
@@ -49,17 +49,17 @@ USER_AGENT: Final = "wa-service/0.1 (+requests)"
 """Media hosts refuse requests without one (4.3, 9.1)."""
 
 ANSWER_LIMIT: Final = 8 * 1024 * 1024
-"""Bytes of an answer that are read: far above any of Meta's, far below what would hurt."""
+"""Bytes of an answer that are read: far more than Meta sends, and far less than would exhaust memory."""
 
 _ATTEMPTS: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
 class CallOutcome:
-    """How one call ended, for metrics: the HTTP status, or None where no answer came; the error, or None.
+    """The outcome of a call, for metrics: the HTTP status, None without an answer; the error, or None.
 
-    Neither status nor error: the caller broke the call off. `retry_after`: seconds from the
-    header; `usage`: Meta's usage headers; `version`: the API version that answered.
+    Neither status nor error: the caller canceled the call. `retry_after`: seconds from the header; `usage`: Meta's
+    usage headers; `version`: the API version that answered.
     """
 
     http_status: int | None
@@ -79,7 +79,7 @@ CallObserver: TypeAlias = Callable[[str, CallOutcome, float], None]
 
 
 class Transport:
-    """HTTP to one base URL and version with one token. Thread- and greenlet-safe; the token shows nowhere."""
+    """HTTP to one base URL and version with one token, which is in no repr or error. Thread- and greenlet-safe."""
 
     def __init__(
         self,
@@ -101,12 +101,12 @@ class Transport:
         deadline: DeadlineFactory = Watchdog,
         adapter: BaseAdapter | None = None,
     ) -> None:
-        """Seconds for the time-outs. No connection is used that idled longer than `max_idle`.
+        """Time-outs are in seconds. A connection that was idle for longer than `max_idle` is not reused.
 
-        `call_seconds`: the wall-clock limit of one call with its retries, from connecting to the answer's last byte;
-        `deadline` makes what enforces it. `guard(call)` gives the context manager around the network part and may
-        raise. `observe(call, outcome, seconds)` is told every call. `proxies`: scheme → proxy URL, and `no_proxy`.
-        `adapter` replaces the network.
+        `call_seconds`: the wall-clock limit of a call with its retries, from connect to the answer's last byte;
+        `deadline` creates what enforces it. `guard(call)` returns the context manager around the network part and may
+        raise. `observe(call, outcome, seconds)` is called after every call. `proxies`: scheme → proxy URL, and
+        `no_proxy`. `adapter` replaces the network.
         """
         parsed = urlsplit(base_url)
         if parsed.scheme not in ("http", "https") or not parsed.hostname or parsed.username or parsed.query:
@@ -138,7 +138,7 @@ class Transport:
 
     @property
     def root(self) -> str:
-        """Base URL and version, without a slash at its end."""
+        """Base URL and version, without a trailing slash."""
         return self._root
 
     def close(self) -> None:
@@ -160,11 +160,11 @@ class Transport:
         seconds: float | None = None,
         body_seconds: float = 0.0,
     ) -> dict[str, Any]:
-        """Call Meta and return the parsed answer; raises `WhatsAppError`.
+        """Call Meta and return the parsed answer; raise `WhatsAppError`.
 
         `call` names the kind of call for the guard and the observer (`messages`, `media` …); `path` is relative to
-        base URL and version. `seconds`: the limit of this call. `body_seconds`: how long a body in pieces may take
-        beside it; once the body is out, the answer has `seconds`.
+        base URL and version. `seconds`: the limit of this call. `body_seconds`: additional time to send a streamed
+        body, after which the answer has `seconds`.
         """
         method = method.upper()
         request = Request(
@@ -182,30 +182,30 @@ class Transport:
         return self._run(call, request.prepare(), seconds, body_seconds)
 
     def post_json(self, call: str, path: str, payload: object) -> dict[str, Any]:
-        """The hot path: POST one JSON body to a path that is used again and again; as `request` otherwise."""
+        """POST a JSON body; like `request`, but faster for a path that is used often (hot path)."""
         prepared = self._prepared.get(path)
         if prepared is None:
             headers = {**self._headers, "Content-Type": "application/json"}
             prepared = self._prepared[path] = Request("POST", self.url(path), headers=headers).prepare()
-        request = copy(prepared)  # its own `copy` also copies the cookies that it does not have
+        request = copy(prepared)  # its own `copy` is slower: it copies cookies
         request.body = orjson.dumps(payload)
         request.headers = prepared.headers.copy()
         request.headers["Content-Length"] = str(len(request.body))
         return self._run(call, request)
 
     def url(self, path: str) -> str:
-        """The address of a path; ValueError where it is not a plain path below our root."""
+        """Return the URL of a path; raise ValueError if it is not a plain path below the root."""
         if "://" in path or ".." in path.split("/") or any(mark in path for mark in "?#\\\r\n "):
             raise ValueError("A path may have no host, query, space or dots.")
         return f"{self._root}/{path.lstrip('/')}"
 
     def report(self, call: str, outcome: CallOutcome, seconds: float) -> None:
-        """Tell the observer a call that this transport did not make as a whole."""
+        """Report a call to the observer that was not made by `request`."""
         if self._observe is not None:
             self._observe(call, outcome, seconds)
 
     def open_response(self, request: PreparedRequest, seconds: float) -> Response:
-        """Send a GET to any host and return the open response, without guard, retry or reading; for media.
+        """Send a GET to any host and return the unread response, without guard or retries; for media.
 
         Raises what `requests` and urllib3 raise, and TimeoutError after `seconds`.
         """
@@ -265,7 +265,7 @@ class Transport:
 
     def _read(self, method: str, response: Response, raw: bytes) -> dict[str, Any]:
         if response.status_code >= 400 and len(self._token) >= 8:
-            raw = raw.replace(self._token.encode(), b"[secret]")  # Meta repeats tokens that it cannot read
+            raw = raw.replace(self._token.encode(), b"[secret]")  # Meta quotes invalid tokens
         body = parse_json(raw)
         found = error_object(body)
         if response.status_code < 300 and isinstance(body, dict) and found is None:
@@ -288,7 +288,7 @@ class Transport:
 
 
 class _BrokenAnswerError(Exception):
-    """An answer that breaks off or says nothing; urllib3 does not see that, so a GET is asked again here."""
+    """An incomplete or meaningless answer, which urllib3 does not retry, so a GET is retried here."""
 
     def __init__(self, error: WhatsAppError) -> None:
         super().__init__()
@@ -319,20 +319,20 @@ class _LastAnswer:
 
 
 def _then_restart(body: Any, deadline: Deadline, seconds: float) -> Iterator[bytes]:
-    """Yield a body in pieces; once it is out, the answer has its own time."""
+    """Yield a body in pieces, then restart the deadline for the answer."""
     yield from body
     deadline.restart(seconds)
 
 
 def read_at_most(response: Response, limit: int) -> bytes:
-    """Return the unpacked body, cut at `limit` bytes; gives the connection back, or closes it where more would come."""
+    """Return the decoded body, at most `limit` bytes; release the connection, or close it if there is more."""
     with response:
         raw: bytes = response.raw.read(limit, decode_content=True)
     return raw
 
 
 def parse_json(raw: bytes) -> object:
-    """Return the parsed body, or None where it is not JSON (an HTML page, nothing, half an answer)."""
+    """Return the parsed body, None if it is not JSON (an HTML page, an empty or incomplete body)."""
     try:
         return orjson.loads(raw)
     except orjson.JSONDecodeError:
@@ -340,13 +340,13 @@ def parse_json(raw: bytes) -> object:
 
 
 def _no_answer(problem: Exception, method: str, *, never_left: bool) -> WhatsAppError:
-    """Return what a failed exchange means. Only the class is named: texts of libraries carry URLs and addresses."""
+    """Return a failed exchange as an error. It names only the exception's class, since texts may contain URLs."""
     what = type(problem).__name__
     if never_left or isinstance(problem, _BEFORE_SENDING):
         return WhatsAppConnectionError("The request did not reach Meta", details=what)
     if method in REPEATABLE:
-        return WhatsAppServerError("Meta's answer did not come", details=what)
-    return WhatsAppOutcomeUnknownError("The request left, but Meta's answer did not come", details=what)
+        return WhatsAppServerError("Meta's answer did not arrive", details=what)
+    return WhatsAppOutcomeUnknownError("The request was sent, but Meta's answer did not arrive", details=what)
 
 
 _NETWORK: Final = (requests.RequestException, Urllib3Error, OSError)
@@ -362,7 +362,7 @@ _BEFORE_SENDING: Final = (
 
 
 def _query(params: Mapping[str, Any] | None) -> dict[str, str] | None:
-    """Query parameters as Graph takes them: lists and objects as JSON, truth as true and false."""
+    """Return query parameters in Graph's format: lists, objects and booleans as JSON."""
     if not params:
         return None
     return {

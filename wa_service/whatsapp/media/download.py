@@ -1,8 +1,8 @@
-"""Download what customers send: resolve the media id, then fetch the bytes (reference 4.2, 4.3).
+"""Download customers' files: resolve the media id, then fetch the bytes (reference 4.2, 4.3).
 
-Each of the two steps ends 30 s after it began, whatever the server drips. The bytes come from Meta's hosts alone, at
-most three redirects away; the token goes to the first host only. Size and sha256 are compared with what Meta
-announced. A URL that Meta refuses (they live 5 minutes) is resolved again once.
+Each of the two steps has a wall-clock limit of 30 s. Bytes are fetched from Meta's hosts only, over at most three
+redirects; the token is sent to the first host only. Size and sha256 are compared with what Meta announced. A URL that
+Meta refuses (they are valid for 5 minutes) is resolved once more.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ _ID_MARKS: Final = frozenset("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMN
 
 @dataclass(frozen=True, slots=True)
 class MediaInfo:
-    """What Meta says about a file. `size` in bytes, None unknown; `sha256` hex, "" unknown; `url` lives 5 minutes."""
+    """Meta's facts about a file. `size` in bytes, None unknown; `sha256` in hex, "" unknown; `url` lasts 5 minutes."""
 
     id: str
     mime_type: str
@@ -77,7 +77,7 @@ class MediaInfo:
 
     @property
     def kind(self) -> MediaKind:
-        """As what WhatsApp shows it."""
+        """How WhatsApp shows it."""
         return media_kind(self.mime_type)
 
     def __repr__(self) -> str:
@@ -86,7 +86,7 @@ class MediaInfo:
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """A downloaded file: `content` in memory, or `path` where it was written to a file (then `content` is empty)."""
+    """A downloaded file: `content` in memory, or `path` if it was written to a file (then `content` is empty)."""
 
     content: bytes
     mime_type: str
@@ -96,7 +96,7 @@ class Media:
 
     @property
     def kind(self) -> MediaKind:
-        """As what WhatsApp shows it."""
+        """How WhatsApp shows it."""
         return media_kind(self.mime_type)
 
     def __repr__(self) -> str:
@@ -106,8 +106,8 @@ class Media:
 class MediaStream:
     """An open download: iterate over its chunks once, in a `with` block or to the end.
 
-    `mime_type`, `size` (None unknown) and `sha256` are what Meta announced; a difference raises at the last chunk.
-    The 30 s count only what is spent waiting for Meta, not what the reader of the chunks does with them.
+    `mime_type`, `size` (None unknown) and `sha256` are what Meta announced; a mismatch raises before the last chunk.
+    The 30 s include only the time spent waiting for Meta, not what the caller does with the chunks.
     """
 
     def __init__(
@@ -132,12 +132,12 @@ class MediaStream:
         self.close()
 
     def close(self) -> None:
-        """Let go of the connection; harmless when done twice."""
+        """Close the connection. Idempotent."""
         self._response.close()
 
     @property
     def digest(self) -> str:
-        """sha256 in hex of what was received so far."""
+        """The sha256 in hex of the bytes received so far."""
         return self._digest.hexdigest()
 
     def __iter__(self) -> Iterator[bytes]:
@@ -148,8 +148,8 @@ class MediaStream:
             while chunk := self._next(chunks):
                 self.received += len(chunk)
                 if self.size is not None and self.received > self.size:
-                    # Before as much as was announced is passed on: who counts would take it for the whole file.
-                    raise MediaDownloadError(f"Meta announced {self.size} bytes, more came")
+                    # Raised before all announced bytes are yielded: a caller could take them for the whole file.
+                    raise MediaDownloadError(f"Meta announced {self.size} bytes, but sent more")
                 if self.received > self._max_size:
                     raise MediaTooLargeError(f"The file has more than {self._max_size} bytes")
                 self._digest.update(chunk)
@@ -157,7 +157,7 @@ class MediaStream:
                     yield held
                 held = chunk
             self._compare()
-            # Whoever has the last piece has a file that was compared.
+            # The last piece is yielded only after the comparison.
             if held:
                 yield held
 
@@ -167,17 +167,17 @@ class MediaStream:
             with self._deadline(self._left, self._hang_up):
                 return next(chunks, b"")
         except _NETWORK as problem:
-            raise MediaDownloadError("The file did not come whole or in time", details=type(problem).__name__) from None
+            raise MediaDownloadError("The file was incomplete or late", details=type(problem).__name__) from None
         finally:
             self._left -= time.monotonic() - started
 
     def _hang_up(self) -> None:
-        with contextlib.suppress(ValueError, RuntimeError, OSError):  # it was read to its end, or closed
+        with contextlib.suppress(ValueError, RuntimeError, OSError):  # already read to its end, or closed
             self._response.raw.shutdown()
 
     def _compare(self) -> None:
         if self.size is not None and self.received != self.size:
-            raise MediaDownloadError(f"Meta announced {self.size} bytes, {self.received} came")
+            raise MediaDownloadError(f"Meta announced {self.size} bytes, but sent {self.received}")
         if self.sha256 and self.sha256 != self.digest:
             raise MediaDownloadError("The file's sha256 is not the announced one")
 
@@ -186,7 +186,7 @@ _NETWORK: Final = (requests.RequestException, Urllib3Error, OSError)
 
 
 class MediaDownloader:
-    """The two steps on a transport."""
+    """Resolves, downloads and deletes files."""
 
     def __init__(
         self, transport: Transport, base_url: str, access_token: str, *, step_seconds: float = STEP_SECONDS
@@ -197,30 +197,30 @@ class MediaDownloader:
         self._seconds = step_seconds
 
     def resolve(self, media_id: str, *, phone_number_id: str = "") -> MediaInfo:
-        """Ask Meta where the file is; raises `MediaNotFoundError` or another `WhatsAppError`."""
+        """Get the file's URL and facts from Meta; raise `MediaNotFoundError` or another `WhatsAppError`."""
         return read_info(media_id, self._call("GET", media_id, phone_number_id))
 
     def delete(self, media_id: str, *, phone_number_id: str = "") -> None:
-        """Delete the file at Meta; raises `MediaNotFoundError` or another `WhatsAppError`.
+        """Delete the file at Meta; raise `MediaNotFoundError` or another `WhatsAppError`.
 
-        Meta would delete whatever has this id, so it is asked first whether that is a file.
+        Meta deletes any object with this id, so first check that it is a file.
         """
         answer = self._call("GET", media_id, phone_number_id)
         if not (isinstance(answer.get("url"), str) and isinstance(answer.get("mime_type"), str)):
-            raise MediaNotFoundError("That is no media id")
+            raise MediaNotFoundError("This is not a media id")
         self._call("DELETE", media_id, phone_number_id)
 
     def open(self, media_id: str, *, phone_number_id: str = "", max_size: int = LARGEST) -> MediaStream:
-        """Take both steps up to the first byte; audio may have no more than WhatsApp lets through.
+        """Run both steps up to the first byte; audio is limited to WhatsApp's maximum size.
 
-        The caller iterates over the stream or closes it.
+        The caller must iterate over the stream or close it.
         """
         for again in (True, False):
             info = self.resolve(media_id, phone_number_id=phone_number_id)
             known = MEDIA_TYPES.get(base_type(info.mime_type))
             most = min(max_size, known.max_size) if known and known.kind == "audio" else max_size
             if info.size is not None and info.size > most:
-                raise MediaTooLargeError(f"The file has {info.size} bytes, allowed are {most}")
+                raise MediaTooLargeError(f"The file has {info.size} bytes, at most {most} are allowed")
             ends = time.monotonic() + self._seconds
             response = self._fetch(info, ends)
             if response.status_code == 200:
@@ -241,7 +241,7 @@ class MediaDownloader:
     def download(
         self, media_id: str, *, phone_number_id: str = "", max_size: int = LARGEST, to: Path | IO[bytes] | None = None
     ) -> Media:
-        """Both steps to the last byte, into memory or into `to`; observed as one call `download_media`."""
+        """Run both steps to the last byte, into memory or `to`; observed as one call `download_media`."""
         started = time.monotonic()
         error: WhatsAppError | None = None
         try:
@@ -256,7 +256,7 @@ class MediaDownloader:
 
     def _call(self, method: str, media_id: str, phone_number_id: str) -> dict[str, Any]:
         if not media_id or not set(media_id) <= _ID_MARKS or not media_id.strip("."):
-            raise MediaNotFoundError("That is no media id")
+            raise MediaNotFoundError("This is not a media id")
         params = {"phone_number_id": phone_number_id} if phone_number_id else None
         try:
             return self._transport.request("media", method, media_id, params=params, seconds=self._seconds)
@@ -266,13 +266,13 @@ class MediaDownloader:
             raise
 
     def _fetch(self, info: MediaInfo, ends: float) -> Response:
-        """Send the GET and follow Meta's redirects; no byte leaves for a host that is not Meta's."""
+        """Send the GET and follow redirects, but only to Meta's hosts."""
         url = info.url
         headers = {
             "Authorization": f"Bearer {self._token}",
             "User-Agent": self._transport.user_agent,
             "Accept": "*/*",
-            # A packed body would have another size and digest than Meta announces.
+            # A compressed body would not have the announced size and digest.
             "Accept-Encoding": "identity",
         }
         for _ in range(_MAX_REDIRECTS + 1):
@@ -297,9 +297,9 @@ class MediaDownloader:
                 request = Request("GET", url, headers=dict(headers)).prepare()
             except (requests.RequestException, ValueError):
                 raise MediaDownloadError(
-                    "The file is not fetched: its address cannot be read", retryable=False
+                    "The file is not fetched: its URL is invalid", retryable=False
                 ) from None
-            # requests may have rewritten the address: what is sent is what must be judged.
+            # requests may have rewritten the URL, so check the one that is sent.
             reason = self._hosts.refusal(request.url or "")
         if reason is not None:
             raise MediaDownloadError(f"The file is not fetched: {reason}", retryable=False)
@@ -307,10 +307,10 @@ class MediaDownloader:
 
 
 def read_info(media_id: str, answer: Mapping[str, Any]) -> MediaInfo:
-    """Read Meta's answer (4.2): the size as a number or text, the sha256 in hex or base64."""
+    """Read Meta's answer (4.2): the size as a number or string, the sha256 in hex or base64."""
     url, mime_type, size = answer.get("url"), answer.get("mime_type"), answer.get("file_size")
     if not isinstance(url, str) or not url:
-        raise MediaDownloadError("Meta gave no address for the file")
+        raise MediaDownloadError("Meta returned no URL for the file")
     if isinstance(size, str):
         size = int(size) if size.isascii() and size.isdigit() and len(size) < 16 else None
     return MediaInfo(
@@ -323,7 +323,7 @@ def read_info(media_id: str, answer: Mapping[str, Any]) -> MediaInfo:
 
 
 def hex_digest(value: object) -> str:
-    """A sha256 in lower-case hex, from hex or base64 (4.2); "" where it is neither."""
+    """Return a sha256 in lower-case hex, from hex or base64 (4.2); "" if it is neither."""
     if not isinstance(value, str):
         return ""
     text = value.strip()
@@ -350,7 +350,7 @@ def _drain(stream: MediaStream, to: Path | IO[bytes] | None) -> Media:
             whole = True
         finally:
             if not whole:
-                to.unlink(missing_ok=True)  # half a file would be taken for a whole one
+                to.unlink(missing_ok=True)  # an incomplete file could be taken for a whole one
         return _media(stream, b"", to)
     to.writelines(stream)
     return _media(stream, b"", None)
@@ -361,11 +361,11 @@ def _media(stream: MediaStream, content: bytes, path: Path | None) -> Media:
 
 
 def _checked(info: MediaInfo, response: Response) -> MediaInfo:
-    """Refuse a login page in place of the file (4.3)."""
+    """Refuse a web page, such as a login page, instead of the file (4.3)."""
     served = base_type(response.headers.get("Content-Type", ""))
     if served == "text/html" and base_type(info.mime_type) != "text/html":
         response.close()
-        raise MediaDownloadError("Meta gave a web page in place of the file", http_status=response.status_code)
+        raise MediaDownloadError("Meta returned a web page instead of the file", http_status=response.status_code)
     return info
 
 

@@ -1,4 +1,4 @@
-"""To which addresses the access token may go (reference 1.1, 9.1): to Meta's hosts, and to the configured one."""
+"""URLs that may receive the access token (reference 1.1, 9.1): Meta's hosts and the configured one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SUFFIXES: Final = (".fbsbx.com", ".fbcdn.net", ".whatsapp.net")
 
 
 def is_loopback(host: str) -> bool:
-    """Is `host` this machine itself?"""
+    """Whether `host` is a loopback host."""
     if host == "localhost":
         return True
     try:
@@ -23,21 +23,21 @@ def is_loopback(host: str) -> bool:
 
 
 class MediaHosts:
-    """Judges addresses before anything is sent to them."""
+    """Checks media URLs before a request is sent to them."""
 
     def __init__(self, base_url: str) -> None:
-        """`base_url`: where the API is; its host and port are trusted as Meta's own are."""
+        """`base_url`: the API's URL; its host and port are trusted like Meta's."""
         base = _parsed(base_url)
         self._base = (base.host, base.port or _default_port(base)) if base else None
 
     def refusal(self, url: str) -> str | None:
-        """None where `url` is one of Meta's media addresses; else why not, without naming it."""
+        """Return None if `url` is one of Meta's media URLs, else why not, without quoting it."""
         parsed = _parsed(url)
         if parsed is None or not parsed.host:
-            return "its address cannot be read"
+            return "its URL is invalid"
         host, port = parsed.host, parsed.port or _default_port(parsed)
         if parsed.scheme != "https" and not (parsed.scheme == "http" and is_loopback(host)):
-            return "its address is not https"
+            return "its URL is not https"
         if (host, port) == self._base:
             return None
         if port == 443 and (host in _HOSTS or host.endswith(_SUFFIXES)):
@@ -46,7 +46,7 @@ class MediaHosts:
 
 
 def _parsed(url: str) -> Url | None:
-    """`url` as urllib3 will understand it; None where another parser might see another host in it."""
+    """Return `url` as urllib3 parses it; None if another parser might read another host from it."""
     if "\\" in url or any(ord(mark) <= 32 or ord(mark) == 127 for mark in url):
         return None
     try:

@@ -1,4 +1,4 @@
-"""Find out a file's type from its bytes: the label that came with it is often another's (reference 4.5)."""
+"""Detect a file's type from its bytes, since its declared type is often wrong (reference 4.5)."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ import puremagic
 from wa_service.whatsapp.media.types import MEDIA_TYPES, base_type, type_of_file
 
 HEAD_BYTES: Final = 4096
-"""How much of a file is looked at."""
+"""How much of a file is read."""
 
-_SURE: Final = 0.3
-"""puremagic's confidence: a tenth for each byte of the signature. Two bytes are found by chance."""
+_MIN_CONFIDENCE: Final = 0.3
+"""Minimum confidence of puremagic, which is 0.1 per byte of the signature. Two bytes may match by chance."""
 
-_NEARLY_AS_SURE: Final = 0.2
-"""How far below the surest match others count: `RIFF` alone stands at the beginning of many types."""
+_NEARLY_AS_MIN_CONFIDENCE: Final = 0.2
+"""How far below the best match others count: many types begin with `RIFF`, for example."""
 
 _OFFICE: Final = frozenset(type_ for type_ in MEDIA_TYPES if "openxmlformats" in type_)
 _OLD_OFFICE: Final = frozenset({"application/msword", "application/vnd.ms-excel", "application/vnd.ms-powerpoint"})
 _MP4: Final = frozenset({"audio/mp4", "video/mp4", "video/3gpp"})
-_ALIKE: Final = (_OFFICE, _OLD_OFFICE, _MP4)
-"""Types that begin alike: which one it is, the label or the name tells."""
+_AMBIGUOUS: Final = (_OFFICE, _OLD_OFFICE, _MP4)
+"""Types with the same signature, which only the declared type or the file name distinguishes."""
 
 
 def media_type_of(head: bytes, label: str, filename: str) -> str:
-    """Return the type of a file that begins with `head`, "" where nothing tells it.
+    """Return the type of a file that begins with `head`, "" if it cannot be determined.
 
-    `label`: the MIME type that was given, "" none; it is kept where it fits the bytes, and where the bytes tell
-    nothing. Bytes of a type that WhatsApp does not take give that type, whatever the label says.
+    `label`: the declared MIME type, "" none; it is kept if it fits the bytes, or if the bytes have no known signature.
+    If the bytes are of a type that WhatsApp does not support, that type is returned whatever the label says.
     """
     named, by_name = label or type_of_file(filename), base_type(type_of_file(filename))
     base = base_type(named)
     found = _types_of(head)
     taken = {type_ for type_ in found if type_ in MEDIA_TYPES}
-    alike = taken.union(*(family for family in _ALIKE if family & taken))
+    alike = taken.union(*(family for family in _AMBIGUOUS if family & taken))
     if not found or base in alike or (base == "text/plain" and _is_text(head)):
         return named
     if by_name in alike:
@@ -48,7 +48,7 @@ def media_type_of(head: bytes, label: str, filename: str) -> str:
 
 
 def fitting_name(filename: str, mime_type: str) -> str:
-    """Return a file name without folders and control characters, with the extension of its type."""
+    """Return a file name without folders and control characters, and with its type's extension."""
     name = PurePath(filename.replace("\\", "/")).name
     name = "".join(mark for mark in name if mark.isprintable()).strip().lstrip(".") or "file"
     media = MEDIA_TYPES.get(base_type(mime_type))
@@ -59,20 +59,20 @@ def fitting_name(filename: str, mime_type: str) -> str:
 
 
 def _types_of(head: bytes) -> list[str]:
-    """Return the types whose signature the bytes have, surest first; those of WhatsApp under their usual name."""
+    """Return the types whose signature matches, best first; WhatsApp's types under their usual names."""
     try:
         matches = puremagic.magic_string(head)
-    except (puremagic.PureError, ValueError):  # nothing known, or no bytes
+    except (puremagic.PureError, ValueError):  # no known signature, or no bytes
         return []
-    least = max(_SURE, max(match.confidence for match in matches) - _NEARLY_AS_SURE)
+    least = max(_MIN_CONFIDENCE, max(match.confidence for match in matches) - _NEARLY_AS_MIN_CONFIDENCE)
     sure = [match for match in matches if match.confidence >= least]
     types = [_OGG.get(match.mime_type, base_type(match.mime_type)) for match in sure]
     by_extension = [type_of_file(f"file{match.extension}") for match in sure]
     known = [type_ for type_ in by_extension if type_ in MEDIA_TYPES]
-    return list(dict.fromkeys([*(type_ for type_ in types if type_ not in _TELLING_NOTHING), *known]))
+    return list(dict.fromkeys([*(type_ for type_ in types if type_ not in _UNSPECIFIC), *known]))
 
 
-_TELLING_NOTHING: Final = frozenset({"", "application/octet-stream", "text/plain", "text/ascii"})
+_UNSPECIFIC: Final = frozenset({"", "application/octet-stream", "text/plain", "text/ascii"})
 _OGG: Final = {"application/ogg": "audio/ogg"}
 
 

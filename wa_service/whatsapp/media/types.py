@@ -1,4 +1,4 @@
-"""Which files WhatsApp takes, and how large they may be (reference 4.5)."""
+"""File types that WhatsApp supports, and their maximum sizes (reference 4.5)."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ MEDIA_TYPES: Final[Mapping[str, MediaType]] = MappingProxyType(
         "audio/mpeg": MediaType("audio", ".mp3", 16 * _MB),
         "audio/mp4": MediaType("audio", ".m4a", 16 * _MB),
         "audio/ogg": MediaType("audio", ".ogg", 16 * _MB),
-        # Customers' apps send these; Meta refuses them from us.
+        # Customers' apps send these; Meta refuses them as uploads.
         "audio/opus": MediaType("audio", ".opus", 16 * _MB, sendable=False),
         "audio/wav": MediaType("audio", ".wav", 16 * _MB, sendable=False),
         "image/jpeg": MediaType("image", ".jpg", 5 * _MB),
@@ -57,7 +57,7 @@ MEDIA_TYPES: Final[Mapping[str, MediaType]] = MappingProxyType(
         f"{_OFFICE}.presentationml.presentation": MediaType("document", ".pptx", LARGEST),
     }
 )
-"""Every type of the reference. A customer's document may be of any other type, too."""
+"""Every type in the reference. A customer's document may have any other type, too."""
 
 _ALIASES: Final[Mapping[str, str]] = {
     "audio/mp3": "audio/mpeg",
@@ -84,29 +84,29 @@ _SENDABLE: Final = ", ".join(media.extension for media in MEDIA_TYPES.values() i
 
 
 def base_type(mime_type: str) -> str:
-    """The MIME type without parameters (`; codecs=opus`), in lower case and under its usual name (9.1)."""
+    """Return the MIME type without parameters (`; codecs=opus`), in lower case and under its usual name (9.1)."""
     plain = mime_type.partition(";")[0].strip().lower()
     return _ALIASES.get(plain, plain)
 
 
 def media_kind(mime_type: str) -> MediaKind:
-    """As what WhatsApp shows a file of this type; what is not known is a document."""
+    """Return how WhatsApp shows a file of this type; an unknown type is a document."""
     known = MEDIA_TYPES.get(base_type(mime_type))
     return known.kind if known else "document"
 
 
 def type_of_file(filename: str) -> str:
-    """The MIME type that a file's name says, "" where it says none."""
+    """Return the MIME type of a file name's extension, "" if it is unknown."""
     extension = PurePath(filename).suffix.lower()
     return _BY_EXTENSION.get(extension) or mimetypes.guess_type(f"file{extension}", strict=True)[0] or ""
 
 
 def check_upload(mime_type: str, size: int) -> MediaType:
-    """Would Meta take this file? Raises `UnsupportedMediaError` or `MediaTooLargeError` with a sentence."""
+    """Return the type if Meta accepts this file; raise `UnsupportedMediaError` or `MediaTooLargeError`."""
     base = base_type(mime_type)
     media = MEDIA_TYPES.get(base)
     if media is None or not media.sendable:
-        raise UnsupportedMediaError(f"WhatsApp takes no files of type {base or 'unknown'}, only {_SENDABLE}")
+        raise UnsupportedMediaError(f"WhatsApp does not accept files of type {base or 'unknown'}, only {_SENDABLE}")
     if size > media.max_size:
         raise MediaTooLargeError(f"A file of type {base} may have {media.max_size} bytes, this one has {size} or more")
     if size == 0:

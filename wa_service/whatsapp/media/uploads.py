@@ -1,4 +1,4 @@
-"""Send a file to Meta without holding it in memory twice (reference 4.1, 4.6)."""
+"""Upload a file to Meta as a stream (reference 4.1, 4.6)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from wa_service.whatsapp.media.types import LARGEST
 
 _CHUNK: Final = 64 * 1024
 _SLOWEST: Final = 1_000_000 / 8
-"""Bytes a second at which an upload is still worth waiting for."""
+"""Bytes a second: the slowest upload that is waited for."""
 _LONGEST_SECONDS: Final = 600.0
 
 FileLike: TypeAlias = Path | str | bytes | IO[bytes]
@@ -33,17 +33,17 @@ class Upload:
     owned: bool
 
     def close(self) -> None:
-        """Close the stream where we opened it."""
+        """Close the stream if it was opened here."""
         if self.owned:
             self.stream.close()
 
 
 def open_upload(file: FileLike, *, mime_type: str = "", filename: str = "") -> Upload:
-    """Find out what is to be sent: its type by its bytes, its name without folders and with the fitting extension.
-
-    Raises OSError for a path that cannot be read, `UnsupportedMediaError` where nothing tells the type.
+    """Open a file, detect its type from its bytes, and give its name the type's extension and no folders.
 
     A stream that cannot seek is read up to Meta's largest size, since its length must be known first.
+
+    Raises OSError for a path that cannot be read, `UnsupportedMediaError` if the type cannot be determined.
     """
     if isinstance(file, bytes):
         stream: IO[bytes] = io.BytesIO(file)
@@ -59,7 +59,7 @@ def open_upload(file: FileLike, *, mime_type: str = "", filename: str = "") -> U
     if not type_:
         if owned:
             stream.close()
-        raise UnsupportedMediaError("Say of which type the file is: neither its bytes nor its name tell")
+        raise UnsupportedMediaError("Give the file's type: neither its bytes nor its name tell it")
     size = stream.seek(0, io.SEEK_END) - start
     stream.seek(start)
     return Upload(stream, fitting_name(name, type_), type_, size, owned)
@@ -88,7 +88,7 @@ class MultipartForm:
 
     @property
     def seconds(self) -> float:
-        """The time in which it must be out."""
+        """The time in which it must be sent."""
         return min(_LONGEST_SECONDS, len(self) / _SLOWEST)
 
     def __iter__(self) -> Iterator[bytes]:
@@ -99,5 +99,5 @@ class MultipartForm:
 
 
 def _quoted(text: str) -> str:
-    """A header's value: no line breaks, and quotes as HTML forms write them."""
+    """Return a header value without line breaks, and with quotes escaped as in HTML forms."""
     return text.replace("\r", " ").replace("\n", " ").replace('"', "%22")

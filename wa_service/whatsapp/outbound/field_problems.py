@@ -1,4 +1,4 @@
-"""Name what pydantic finds wrong with a message: a path in Meta's JSON and a sentence each."""
+"""Turn pydantic's validation errors into paths in Meta's JSON and sentences."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LONGEST_PATH: Final = 256
 
 
 class MessageProblem(NamedTuple):
-    """One thing wrong with a message: `path` such as `interactive.action.buttons.0`, and a sentence."""
+    """A problem of a message: its path, such as `interactive.action.buttons.0`, and a sentence."""
 
     path: str
     sentence: str
@@ -21,7 +21,7 @@ class MessageProblem(NamedTuple):
 
 _SENTENCES: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "missing": lambda _: "This field is required.",
-    "string_type": lambda _: "This must be a text.",
+    "string_type": lambda _: "This must be a string.",
     "string_too_long": lambda ctx: f"At most {ctx['max_length']} characters are allowed.",
     "string_too_short": lambda ctx: f"At least {ctx['min_length']} character(s) are needed.",
     "too_long": lambda ctx: f"At most {ctx['max_length']} items are allowed.",
@@ -40,13 +40,13 @@ _SENTENCES: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
 
 
 def problems(error: ValidationError) -> list[MessageProblem]:
-    """Return a path and a sentence for each problem that `parse_message` found, without the values given.
+    """Return a path and a sentence for each problem that `parse_message` found, without the given values.
 
-    At most `MOST_PROBLEMS` are named; the last one then says how many there are beside them.
+    At most `MOST_PROBLEMS` are listed, followed by one that counts the rest.
     """
     items = error.errors(include_url=False, include_input=False)
     inner = {step for item in items for step in _proper_prefixes(item["loc"])}
-    # pydantic counts only items without problems, so a list with problems in its items also looks too short.
+    # pydantic counts only valid items, so a list with invalid items is also reported as too short.
     named = [item for item in items if item["type"] != "too_short" or item["loc"] not in inner]
     found = [MessageProblem(path_of(item)[:LONGEST_PATH], _sentence(item)) for item in named[:MOST_PROBLEMS]]
     if len(named) > MOST_PROBLEMS:
@@ -60,7 +60,7 @@ def _proper_prefixes(path: tuple[str | int, ...]) -> Iterator[tuple[str | int, .
 
 
 def path_of(item: ErrorDetails) -> str:
-    """Where it is, in Meta's JSON; the names of our unions (`<button>`) are left out."""
+    """Return a problem's path in Meta's JSON, without the tags of our unions (`<button>`)."""
     return ".".join(str(step) for step in item["loc"] if not str(step).startswith("<"))
 
 

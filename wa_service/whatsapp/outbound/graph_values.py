@@ -1,4 +1,4 @@
-"""Values as the Graph API takes them: an id also as a number, yes and no also as words, an amount also as a text."""
+"""Values that the Graph API accepts in two types: ids as numbers, booleans as strings, integers as strings."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ Id = Annotated[
     | Annotated[Annotated[int, Field(ge=0)], Tag("<number>")],
     Discriminator(_number_or_text),
 ]
-"""An id of Meta's or of a catalogue; it is sent as it was given."""
+"""An id of Meta or of a catalogue; it is sent unchanged."""
 
 Flag = Annotated[
     Annotated[Literal["true", "false"], Tag("<word>")] | Annotated[StrictBool, Tag("<flag>")],
     Discriminator(_word_or_flag),
 ]
-"""Yes or no."""
+"""A boolean, also as a string."""
 
 WholeNumber = Annotated[
     Annotated[Annotated[str, Field(pattern=r"^-?[0-9]{1,18}$")], Tag("<text>")] | Annotated[int, Tag("<number>")],
     Discriminator(_number_or_text),
 ]
-"""A whole number, also as a text."""
+"""An integer, also as a string."""

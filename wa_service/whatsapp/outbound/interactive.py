@@ -1,6 +1,6 @@
 """Interactive messages: buttons, lists, links, Flows, products and requests (reference 2.4, 2.5).
 
-Known types are checked against Meta's limits; a type that we do not know passes through unchanged.
+Known types are checked against Meta's limits; unknown types pass through unchanged.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from wa_service.whatsapp.outbound.message_part import MessagePart
 
 
 class Header(MessagePart):
-    """What stands above the body: a short text, or a picture, film or document."""
+    """The part above the body: a short text, an image, a video or a document."""
 
     type: str
     text: str | None = Field(default=None, min_length=1, max_length=60)
@@ -44,16 +44,16 @@ class ListBody(MessagePart):
 
 
 class Footer(MessagePart):
-    """Small text below."""
+    """The small text below the body."""
 
     text: str = Field(min_length=1, max_length=60)
 
 
 class Interactive(MessagePart):
-    """What all interactive types share; on its own it stands for a type that we do not know."""
+    """The common fields of all interactive types; itself the model of unknown types."""
 
     headers: ClassVar[frozenset[str]] = frozenset({"text", "image", "video", "document"})
-    """Which header types this one may have."""
+    """The header types that this type may have."""
 
     type: str
     header: Header | None = None
@@ -69,7 +69,7 @@ class Interactive(MessagePart):
 
 
 class ReplyButtonContent(MessagePart):
-    """What a reply button says and sends back."""
+    """A reply button's title, and the id that it sends back."""
 
     id: str = Field(min_length=1, max_length=256)
     title: str = Field(min_length=1, max_length=20)
@@ -138,7 +138,7 @@ class ListAction(MessagePart):
     def _rows_fit(self) -> ListAction:
         rows = [row.id for section in self.sections for row in section.rows]
         if len(rows) > 10:
-            raise ValueError("A list has at most 10 rows in all its sections together.")
+            raise ValueError("A list has at most 10 rows in total.")
         _no_doubles(rows, "ids of the rows")
         _titles_where_several(self.sections)
         return self
@@ -155,7 +155,7 @@ class ListMenu(Interactive):
 
 
 class CtaUrlParameters(MessagePart):
-    """The button's label and where it leads."""
+    """The button's label and URL."""
 
     display_text: str = Field(min_length=1, max_length=20)
     url: Link
@@ -193,7 +193,7 @@ class FlowParameters(MessagePart):
         if (self.flow_id is None) == (self.flow_name is None):
             raise ValueError("Give exactly one of flow_id and flow_name.")
         if self.flow_action == "data_exchange" and self.flow_action_payload is not None:
-            raise ValueError("With data_exchange leave flow_action_payload out.")
+            raise ValueError("Leave flow_action_payload out with data_exchange.")
         data = (self.flow_action_payload or {}).get("data", {"given": True})
         if not isinstance(data, Mapping) or not data:
             raise ValueError("The data of flow_action_payload must be an object that is not empty.")
@@ -254,7 +254,7 @@ class ProductListAction(MessagePart):
     @model_validator(mode="after")
     def _products_fit(self) -> ProductListAction:
         if sum(len(section.product_items) for section in self.sections) > 30:
-            raise ValueError("A product list has at most 30 products in all its sections together.")
+            raise ValueError("A product list has at most 30 products in total.")
         _titles_where_several(self.sections)
         return self
 
@@ -271,7 +271,7 @@ class ProductList(Interactive):
 
 
 class CatalogAction(MessagePart):
-    """The whole catalogue; `parameters` may name the product whose picture is shown."""
+    """The whole catalogue; `parameters` may name the product whose image is shown."""
 
     name: Literal["catalog_message"] = "catalog_message"
     parameters: dict[str, Any] | None = None
@@ -288,13 +288,13 @@ class Catalog(Interactive):
 
 
 class LocationRequestAction(MessagePart):
-    """The button that sends the customer's place."""
+    """The button that sends the customer's location."""
 
     name: Literal["send_location"] = "send_location"
 
 
 class LocationRequest(Interactive):
-    """A text that asks where the customer is."""
+    """A text that asks for the customer's location."""
 
     headers = frozenset()
 
@@ -304,7 +304,7 @@ class LocationRequest(Interactive):
 
 
 class AddressParameters(MessagePart):
-    """The form's country and what is known already (India only, 2.5)."""
+    """The form's country and known values (India only, 2.5)."""
 
     country: str = Field(pattern=r"^[A-Z]{2}$")
     values: dict[str, Any] | None = None
@@ -370,4 +370,4 @@ def _no_doubles(values: Sequence[str], what: str) -> None:
 
 def _titles_where_several(sections: Sequence[ListSection] | Sequence[ProductSection]) -> None:
     if len(sections) > 1 and any(not section.title for section in sections):
-        raise ValueError("Each section needs a title where there is more than one.")
+        raise ValueError("Each section needs a title if there is more than one.")

@@ -27,22 +27,22 @@ class MediaObject(MessagePart):
 
 
 class CaptionedMedia(MediaObject):
-    """A picture or film with a caption."""
+    """An image or video with a caption."""
 
     caption: Caption | None = None
 
 
 class DocumentMedia(CaptionedMedia):
-    """A document; its `filename` drives the icon."""
+    """A document; its `filename` determines the icon."""
 
     filename: str | None = Field(default=None, min_length=1, max_length=240)
 
     @field_validator("filename", mode="before")
     @classmethod
     def _one_name(cls, value: object) -> object:
-        """Take folders and control characters away: the customer's phone would show or refuse them.
+        """Remove folders and control characters, which the customer's phone would show or refuse.
 
-        A name of nothing else is no name.
+        If nothing is left, return None.
         """
         if not isinstance(value, str):
             return value
@@ -51,6 +51,6 @@ class DocumentMedia(CaptionedMedia):
 
 
 class AudioMedia(MediaObject):
-    """A sound; `voice` makes it a voice note and needs OGG with OPUS, mono."""
+    """Audio; `voice` makes it a voice note, which must be OGG with OPUS, mono."""
 
     voice: Flag | None = None

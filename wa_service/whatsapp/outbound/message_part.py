@@ -8,10 +8,9 @@ from pydantic import BaseModel, ConfigDict
 
 
 class MessagePart(BaseModel):
-    """A part of a message: frozen, and open for the fields that Meta adds tomorrow.
+    """A part of a message: frozen, and open for unknown fields.
 
-    Written as JSON it has exactly what was given, what is constant (such as its `type`), and no known field that is
-    None.
+    Its JSON has the given fields and the constants (such as its `type`), without known fields that are None.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow", hide_input_in_errors=True)
@@ -28,12 +27,12 @@ class MessagePart(BaseModel):
         )
 
     def model_post_init(self, context: Any, /) -> None:
-        """Let what is written depend on values alone: constants always, known fields that are None never."""
+        """Mark constants as set and known fields that are None as unset, so that the JSON depends on values only."""
         del context
         absent = {name for name in type(self).model_fields if getattr(self, name) is None}
         self.__pydantic_fields_set__.update(self.constants)
         self.__pydantic_fields_set__.difference_update(absent)
 
     def as_json(self) -> dict[str, Any]:
-        """The part as Meta takes it: plain dicts, lists, texts and numbers."""
+        """Return the part in Meta's form: plain dicts, lists, strings and numbers."""
         return self.model_dump(mode="json", exclude_unset=True)

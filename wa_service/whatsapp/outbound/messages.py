@@ -1,6 +1,6 @@
-"""Outbound messages: typed, checked against Meta's limits, and open for what Meta adds tomorrow (reference 2).
+"""Outbound messages: typed, checked against Meta's limits, and open for Meta's future fields (reference 2).
 
-`parse_message` reads Meta's own object, from a REST body or a script; `payload` gives what is POSTed. Known types are
+`parse_message` reads Meta's own object, from a REST body or a script; `payload` returns what is POSTed. Known types are
 checked, unknown fields and unknown types pass through unchanged.
 
     try:
@@ -56,7 +56,7 @@ __all__ = [
 
 
 _CONSTANTS: Final = frozenset({"messaging_product", "recipient_type"})
-"""Where these are null they are as good as left out."""
+"""Null has the same meaning as absent for these."""
 
 
 class ReplyContext(MessagePart):
@@ -66,10 +66,10 @@ class ReplyContext(MessagePart):
 
 
 class Message(MessagePart):
-    """The envelope of every message; on its own it stands for a type that we do not know.
+    """The envelope of every message; itself the model of unknown types.
 
-    `to` is a number (kept as digits) or, with `recipient_type` "group", a group id; `recipient` is a business-scoped
-    user id. `to` wins at Meta where both are given. A reply has neither until `addressed_to` gives it one.
+    `to` is a number (stored as digits) or, with `recipient_type` "group", a group id; `recipient` is a business-scoped
+    user id. If both are given, Meta uses `to`. A reply has neither until `addressed_to` adds it.
     """
 
     messaging_product: Literal["whatsapp"] = "whatsapp"
@@ -104,17 +104,17 @@ class Message(MessagePart):
 
     @property
     def address(self) -> str:
-        """Whom Meta sends it to: `to` wins where both are given (2.1); "" for a reply without recipient."""
+        """The address that Meta uses: `to`, else `recipient` (2.1); "" for a reply without recipient."""
         return self.to or self.recipient or ""
 
     def payload(self) -> dict[str, Any]:
-        """Return exactly what is POSTed to `/messages`, as plain JSON values."""
+        """Return the body of the POST to `/messages`, as plain JSON values."""
         return self.as_json()
 
     def addressed_to(self, address: str, *, group: bool = False) -> Message:
-        """The same message for another address: a number, a business-scoped user id, or a group's id.
+        """Return the message for another address: a number, a business-scoped user id, or a group's id.
 
-        Raises `pydantic.ValidationError` where the address has none of these forms.
+        Raises `pydantic.ValidationError` if the address has none of these forms.
         """
         rest = {key: value for key, value in self.payload().items() if key not in ("to", "recipient", "recipient_type")}
         return type(self).model_validate({**rest, **recipient_fields(address, group=group)})
@@ -133,35 +133,35 @@ def _digits(to: str | float) -> str:
 
 
 class TextBody(MessagePart):
-    """A text of up to 4,096 characters, with a preview of its first link if wanted."""
+    """A text of up to 4,096 characters, optionally with a preview of its first link."""
 
     body: str = Field(min_length=1, max_length=4096)
     preview_url: Flag | None = None
 
 
 class TextMessage(Message):
-    """A written message."""
+    """A text message."""
 
     type: Literal["text"] = "text"
     text: TextBody
 
 
 class ImageMessage(Message):
-    """A picture: JPEG or PNG, 5 MB."""
+    """An image: JPEG or PNG, 5 MB."""
 
     type: Literal["image"] = "image"
     image: CaptionedMedia
 
 
 class AudioMessage(Message):
-    """A sound, or with `voice` a voice note, 16 MB."""
+    """Audio, or with `voice` a voice note, 16 MB."""
 
     type: Literal["audio"] = "audio"
     audio: AudioMedia
 
 
 class VideoMessage(Message):
-    """A film: MP4 or 3GP, 16 MB."""
+    """A video: MP4 or 3GP, 16 MB."""
 
     type: Literal["video"] = "video"
     video: CaptionedMedia
@@ -185,7 +185,7 @@ _DEGREES: Final = re.compile(r"[+-]?(0|[1-9][0-9]{0,2})(\.[0-9]{0,20})?")
 
 
 class LocationContent(MessagePart):
-    """A place in degrees, as numbers or numeric texts such as "-73.98"."""
+    """A location in degrees, as numbers or strings such as "-73.98"."""
 
     latitude: float | str
     longitude: float | str
@@ -202,14 +202,14 @@ class LocationContent(MessagePart):
 
 
 class LocationMessage(Message):
-    """A place."""
+    """A location."""
 
     type: Literal["location"] = "location"
     location: LocationContent
 
 
 class CardName(MessagePart):
-    """A person's name: the whole, and at least one of its parts."""
+    """A person's full name, and at least one of its parts."""
 
     formatted_name: str = Field(min_length=1)
     first_name: str | None = None
@@ -245,7 +245,7 @@ class ContactsMessage(Message):
 
 
 class ReactionBody(MessagePart):
-    """An emoji on a message of the customer's; "" takes it back."""
+    """An emoji on a customer's message; "" removes it."""
 
     message_id: str = Field(min_length=1)
     emoji: str
@@ -272,24 +272,24 @@ class InteractiveMessage(Message):
 
 
 class TemplateMessage(Message):
-    """A template, the only thing that opens a conversation."""
+    """A template, the only message outside the service window."""
 
     type: Literal["template"] = "template"
     template: Template
 
     def check_against(self, definition: Mapping[str, Any]) -> list[str]:
-        """Sentences about everything that does not fit the template's definition (see `templates.check_against`)."""
+        """Return a sentence for each mismatch with the template's definition (see `templates.check_against`)."""
         return check_against(self.template, definition)
 
 
 class TypingIndicator(MessagePart):
-    """Shows that an answer is coming, for 25 seconds or until it comes."""
+    """Shows the typing indicator, for 25 seconds or until the next message."""
 
     type: Literal["text"] = "text"
 
 
 class MarkAsRead(MessagePart):
-    """Mark a message of the customer's, and all before it, as read (2.8)."""
+    """Marks a customer's message, and all before it, as read (2.8)."""
 
     messaging_product: Literal["whatsapp"] = "whatsapp"
     status: Literal["read"] = "read"
@@ -298,11 +298,11 @@ class MarkAsRead(MessagePart):
 
     @classmethod
     def of(cls, message_id: str, *, typing: bool = False) -> MarkAsRead:
-        """The mark for one message, with the typing indicator if wanted."""
+        """Return the mark for a message, optionally with the typing indicator."""
         return cls(message_id=message_id, typing_indicator=TypingIndicator() if typing else None)
 
     def payload(self) -> dict[str, Any]:
-        """Exactly what is POSTed to `/messages`."""
+        """Return the body of the POST to `/messages`."""
         return self.as_json()
 
 
@@ -319,18 +319,18 @@ TYPES: Final[Mapping[str, type[Message]]] = {
     "interactive": InteractiveMessage,
     "template": TemplateMessage,
 }
-"""The types that we check; every other one passes through."""
+"""The types that are checked; all others pass through."""
 
 
-NO_RECIPIENT: Final = "Say whom to send to: to (a number or group) or recipient (a user id)."
+NO_RECIPIENT: Final = "Give the recipient: to (a number or group) or recipient (a user id)."
 
 
 def parse_message(obj: Mapping[str, Any]) -> Message:
     """Read Meta's message object with a recipient; `messaging_product` may be left out.
 
-    Short forms: `"text": "hello"`, and `"template"` with `name`, `language` (a text), `header`, `body`, `buttons` as
-    `build_components` takes them. Where `type` is left out, the one known content names it. Raises
-    `pydantic.ValidationError`; `problems` reads it.
+    Short forms: `"text": "hello"`, and `"template"` with `name`, `language` (a string), `header`, `body`, `buttons` as
+    for `build_components`. Without `type`, the one known content field implies it. Raises `pydantic.ValidationError`;
+    `problems` reads it.
     """
     message = parse_reply(obj)
     if message.to is None and message.recipient is None:
@@ -339,13 +339,13 @@ def parse_message(obj: Mapping[str, Any]) -> Message:
 
 
 def parse_reply(obj: Mapping[str, Any]) -> Message:
-    """As `parse_message`, for an object without recipient, such as a script's reply."""
+    """Read a message object like `parse_message`, but without a recipient, such as a script's reply."""
     data = dict(obj)
     _writable(data)
     if data.get("type") is None:
         known = [name for name in TYPES if name in data]
         if len(known) != 1:
-            raise _problem("type", "Say of which type the message is, and give the content under that name.")
+            raise _problem("type", "Give the message's type, and its content under that name.")
         data["type"] = known[0]
     type_ = data["type"]
     if type_ == "text" and isinstance(data.get("text"), str):
@@ -362,7 +362,7 @@ _TEMPLATE_VALUES: Final = frozenset(
 
 
 def _writable(data: dict[str, Any]) -> None:
-    """Refuse what cannot be sent: nested deeper than JSON writers go, or not JSON at all."""
+    """Refuse a message that is not JSON, or nested too deeply to serialise."""
     try:
         orjson.dumps(data, default=_part_as_json)
     except TypeError:
@@ -386,7 +386,7 @@ def _long_template(template: Mapping[str, Any]) -> dict[str, Any]:
         try:
             long["components"] = build_components(**values)
         except (ValueError, TypeError, AttributeError) as problem:
-            sentence = str(problem) if isinstance(problem, ValueError) else "The short form is not readable."
+            sentence = str(problem) if isinstance(problem, ValueError) else "The short form is invalid."
             raise _problem("template", sentence) from None
     return long
 

@@ -1,4 +1,4 @@
-"""Does a template message fit its template's definition? If not, Meta answers 132000, 132001 or 132012."""
+"""Check a template message against its template's definition; Meta answers a mismatch 132000, 132001 or 132012."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _SUB_TYPES: Final[Mapping[str, str]] = {
     "voice_call": "voice_call",
     "order_details": "order_details",
 }
-"""The button's type in a definition, and its `sub_type` when sending (3.1, 3.3)."""
+"""A button's type in a definition → its `sub_type` when sending (3.1, 3.3)."""
 
 
 def check_components(template: _Json, definition: _Json) -> list[str]:
-    """Sentences about everything in which `template` (as sent) does not fit `definition` (as listed)."""
+    """Return a sentence for each mismatch between `template` (as sent) and `definition` (as listed)."""
     return [
         *_identity(template, definition),
         *_contents(_list(template.get("components")), _list(definition.get("components")), definition, ""),
@@ -70,7 +70,7 @@ def _contents(given: Sequence[_Json], defined: Sequence[_Json], definition: _Jso
 
 
 def _one_time_codes(given: Sequence[_Json], where: str) -> Iterator[str]:
-    """An authentication template's code: 15 characters at most, whichever way it was given (3.1)."""
+    """Check the length of an authentication template's code, in each component (3.1)."""
     texts = [str(parameter.get("text", "")) for component in given for parameter in _parameters(component)]
     if any(len(text) > _LONGEST_CODE for text in texts):
         yield f"{where}body: a one-time code has at most {_LONGEST_CODE} characters."

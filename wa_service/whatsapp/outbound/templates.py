@@ -13,18 +13,18 @@ from wa_service.whatsapp.outbound.media_parts import DocumentMedia, MediaObject
 from wa_service.whatsapp.outbound.message_part import MessagePart
 from wa_service.whatsapp.outbound.template_check import check_components
 
-NO_FOOTER_PARAMETERS = "A footer carries no parameters when sending: its text is fixed in the template."
+NO_FOOTER_PARAMETERS = "A footer takes no parameters: its text is fixed in the template."
 
 
 class Parameter(MessagePart):
-    """A value put into a template; on its own it stands for a type that we do not know."""
+    """A template parameter; itself the model of unknown types."""
 
     type: str
     parameter_name: str | None = Field(default=None, min_length=1)
 
 
 class TextParameter(Parameter):
-    """A text: not empty, no line break, no tab, at most four spaces in a row (3.1)."""
+    """A text: not empty, without line breaks and tabs, at most four spaces in a row (3.1)."""
 
     type: Literal["text"] = "text"
     text: str = Field(min_length=1, max_length=2000)
@@ -34,12 +34,12 @@ class TextParameter(Parameter):
         if any(mark in self.text for mark in ("\n", "\r", "\t", " " * 5)):
             raise ValueError("A text parameter may not have line breaks, tabs or more than 4 spaces in a row.")
         if all(mark.isspace() or unicodedata.category(mark) == "Cf" for mark in self.text):
-            raise ValueError("A text parameter needs something that can be seen.")
+            raise ValueError("A text parameter needs at least one visible character.")
         return self
 
 
 class Currency(MessagePart):
-    """An amount in thousandths, with the text that is shown."""
+    """An amount in thousandths, and the text that is shown."""
 
     fallback_value: str = Field(min_length=1)
     code: str = Field(pattern=r"^[A-Z]{3}$")
@@ -54,7 +54,7 @@ class CurrencyParameter(Parameter):
 
 
 class DateTime(MessagePart):
-    """A time, with the text that is shown."""
+    """The text that is shown for a time."""
 
     fallback_value: str = Field(min_length=1)
 
@@ -67,28 +67,28 @@ class DateTimeParameter(Parameter):
 
 
 class ImageParameter(Parameter):
-    """A picture of the header."""
+    """An image in the header."""
 
     type: Literal["image"] = "image"
     image: MediaObject
 
 
 class VideoParameter(Parameter):
-    """A film of the header."""
+    """A video in the header."""
 
     type: Literal["video"] = "video"
     video: MediaObject
 
 
 class DocumentParameter(Parameter):
-    """A document of the header."""
+    """A document in the header."""
 
     type: Literal["document"] = "document"
     document: DocumentMedia
 
 
 class PayloadParameter(Parameter):
-    """What a quick-reply button sends back."""
+    """The payload that a quick-reply button sends back."""
 
     type: Literal["payload"] = "payload"
     payload: str = Field(min_length=1)
@@ -102,7 +102,7 @@ class CouponParameter(Parameter):
 
 
 MOST_VALUES = 100
-"""Far above what Meta takes in one template: a bound on the work that a request makes."""
+"""More than Meta accepts in one template; bounds the work of a request."""
 
 _KNOWN = frozenset({"text", "currency", "date_time", "image", "video", "document", "payload", "coupon_code"})
 
@@ -124,11 +124,11 @@ AnyParameter = Annotated[
     | Annotated[Parameter, Tag("<other>")],
     Discriminator(_tag),
 ]
-"""Any parameter, chosen by its `type`; location, product, action, offers and ttl_minutes pass as they are."""
+"""Any parameter, chosen by its `type`; location, product, action, offers and ttl_minutes pass through unchanged."""
 
 
 class Component(MessagePart):
-    """What goes into one part of a template: `header`, `body`, one `button`, or one of the special ones."""
+    """The parameters of one part of a template: `header`, `body`, one `button`, or a special component."""
 
     type: str
     sub_type: str | None = None
@@ -140,19 +140,19 @@ class Component(MessagePart):
         if self.type.lower() == "footer":
             raise ValueError(NO_FOOTER_PARAMETERS)
         if self.type.lower() == "button" and (self.sub_type is None or self.index is None):
-            raise ValueError("A button needs sub_type and index (its place in the template, from 0).")
+            raise ValueError("A button needs sub_type and index (its position in the template, from 0).")
         return self
 
 
 class Language(MessagePart):
-    """Which translation to send, such as `en_US`; there is no fall-back to another."""
+    """The translation to send, such as `en_US`; there is no fallback to another."""
 
     code: str = Field(min_length=2, max_length=20)
     policy: Literal["deterministic"] | None = None
 
 
 class Template(MessagePart):
-    """Name, language and what goes into the template's variables."""
+    """A template's name, language and parameters."""
 
     name: str = Field(pattern=r"^\S{1,512}$")
     language: Language
@@ -160,7 +160,7 @@ class Template(MessagePart):
 
 
 Value: TypeAlias = str | int | float | Mapping[str, Any]
-"""A text or number, or a parameter as Meta writes it, with or without its `type`."""
+"""A string or number, or a parameter in Meta's form, with or without its `type`."""
 
 _SINGLE = frozenset({"text", "currency", "date_time", "image", "video", "document", "gif", "location", "product"})
 
@@ -177,18 +177,18 @@ def build_components(
 ) -> list[dict[str, Any]]:
     """Build a template's components from plain values (3.1).
 
-    - `header`: a text; or `{"image": {"id": …}}`, likewise video, document, location, product; or `{name: text}`.
-    - `body`: a list for `{{1}}`, `{{2}}` …, or a mapping for named variables. Values are texts, numbers, or
+    - `header`: a string; or `{"image": {"id": …}}`, likewise video, document, location, product; or `{name: text}`.
+    - `body`: a list for `{{1}}`, `{{2}}` …, or a mapping for named variables. Values are strings, numbers, or
       `{"currency": {…}}`, `{"date_time": {…}}`.
-    - `buttons`: one value a button, in the template's order; None for one without variable. A text is the suffix
+    - `buttons`: one value per button, in the template's order; None for one without variable. A string is the suffix
       of a URL; else `{"quick_reply": payload}`, `{"url": suffix}`, `{"copy_code": code}`, `{"flow": action}`,
       `{"catalog": product or action}`, `{"mpm": action}`, `{"voice_call": minutes or parameters}`, or Meta's own
-      button component. An `"index"` beside it names another place than that in the list.
-    - `carousel`: one `{"header":…, "body":…, "buttons":…}` a card.
-    - `limited_time_offer`: when it ends, in Unix milliseconds.
+      button component. An additional `"index"` overrides the position in the list.
+    - `carousel`: one `{"header":…, "body":…, "buttons":…}` per card.
+    - `limited_time_offer`: its end, in Unix milliseconds.
     - `one_time_code`: fills body and button of an authentication template.
 
-    Raises ValueError with a sentence; a footer is always one: it carries no parameters.
+    Raises ValueError with a sentence, also for a footer, which takes no parameters.
     """
     if footer is not None:
         raise ValueError(NO_FOOTER_PARAMETERS)
@@ -256,7 +256,7 @@ def _parameter(value: Value) -> dict[str, Any]:
         return dict(value)
     kinds = _SINGLE & value.keys()
     if len(kinds) != 1:
-        raise ValueError(f"A parameter is a text, or an object with exactly one of {', '.join(sorted(_SINGLE))}.")
+        raise ValueError(f"A parameter is a string, or an object with exactly one of {', '.join(sorted(_SINGLE))}.")
     return {"type": next(iter(kinds)), **value}
 
 
@@ -268,7 +268,7 @@ def _button(place: int, button: Value) -> dict[str, Any]:
     index = str(button.get("index", place))
     kinds = [key for key in button if key != "index"]
     if len(kinds) != 1 or kinds[0] not in _BUTTONS:
-        raise ValueError(f"A button is a text, or an object with exactly one of {', '.join(_BUTTONS)}.")
+        raise ValueError(f"A button is a string, or an object with exactly one of {', '.join(_BUTTONS)}.")
     sub_type = kinds[0]
     return {"type": "button", "sub_type": sub_type, "index": index, "parameters": _BUTTONS[sub_type](button[sub_type])}
 
@@ -298,10 +298,10 @@ _BUTTONS = {
 
 
 def check_against(template: Template | Mapping[str, Any], definition: Mapping[str, Any]) -> list[str]:
-    """Compare what is to be sent with the template's definition, before the send is wasted.
+    """Compare a template message with the template's definition before sending.
 
-    `template`: a `Template` or its JSON; `definition`: one item of Meta's template list (3.2). Returns a sentence a
-    problem: name, language, status, counts, names and formats of parameters, places of buttons, cards.
+    `template`: a `Template` or its JSON; `definition`: one item of Meta's template list (3.2). Returns a sentence for
+    each problem: name, language, status, counts, names and formats of parameters, positions of buttons, cards.
     """
     given = template.as_json() if isinstance(template, MessagePart) else template
     return check_components(given, definition)

@@ -1,9 +1,8 @@
-"""Take a webhook delivery apart, without looking into the messages: cheap enough for the hot path.
+"""Split a webhook delivery into events without parsing their contents, fast enough for the hot path.
 
-A delivery carries entries, each with changes; a change of the field `messages` carries messages, statuses, errors and
-user actions, any other change is one management event (reference 5.4). `walk` yields each of them as a `Piece` with
-whom it concerns. It never raises: what is not as it should be becomes a piece of kind `malformed`, and its siblings
-come all the same.
+A delivery has entries, each with changes; a change of the field `messages` has messages, statuses, errors and user
+actions, any other change is one management event (reference 5.4). `walk` yields each event as a `Piece` with the
+addresses it concerns. It never raises: an invalid part becomes a piece of kind `malformed`, without effect on others.
 """
 
 from __future__ import annotations
@@ -58,12 +57,12 @@ MESSAGE_TYPES: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """One event of a delivery, unread.
+    """One event of a delivery, not yet parsed.
 
     `id`: message id or a status's wamid. `timestamp`, `entry_time`: Unix seconds, 0 unknown. `phone_number_id`: ours,
-    "" unknown; `display_phone_number`: as customers see it. `addresses`: whom it concerns, best known first (see
-    `message_addresses`). `contact`: Meta's contact beside it. `raw`: Meta's own object, unchanged (anything where
-    malformed, with the `reason`).
+    "" unknown; `display_phone_number`: as customers see it. `addresses`: whom it concerns, best first (see
+    `message_addresses`). `contact`: Meta's contact that belongs to it. `raw`: Meta's own object, unchanged (any value
+    if malformed, with the `reason`).
     """
 
     kind: PieceKind
@@ -81,12 +80,12 @@ class Piece:
 
     @classmethod
     def restore(cls, fields: Mapping[str, Any]) -> Piece:
-        """The piece whose fields were stored as JSON (`orjson.dumps(piece)` writes them)."""
+        """Return the piece whose fields were stored as JSON by `orjson.dumps(piece)`."""
         return cls(**{**fields, "addresses": tuple(fields["addresses"])})
 
     @property
     def label(self) -> str:
-        """What it is, for counting: a message type, a management field or the kind; from a bounded set."""
+        """A metric label from a bounded set: a message type, a management field or the kind."""
         if self.kind == "message":
             type_ = self.raw.get("type")
             return type_ if isinstance(type_, str) and type_ in MESSAGE_TYPES else "unsupported"
@@ -96,12 +95,12 @@ class Piece:
 
 
 def is_delivery(obj: object) -> bool:
-    """Is this the envelope of a WhatsApp webhook (5.4)? Other objects of Meta's are not for us."""
+    """Whether this is the envelope of a WhatsApp webhook (5.4), and not of another product of Meta."""
     return isinstance(obj, dict) and obj.get("object") == OBJECT and isinstance(obj.get("entry"), list)
 
 
 def walk(delivery: object) -> Iterator[Piece]:
-    """Yield every event of a delivery in its order, whatever is broken beside it. Never raises."""
+    """Yield every event of a delivery in order; invalid parts do not affect others. Never raises."""
     entries = delivery.get("entry") if isinstance(delivery, dict) else None
     if not isinstance(entries, list):
         return
@@ -205,14 +204,14 @@ def _walk_value(value: dict[str, Any], origin: _Origin) -> Iterator[Piece]:
         if not isinstance(items, list):
             yield _malformed(origin, {key: items}, f"{key} is not a list")
             continue
-        # One contact and one event belong together even where their numbers differ (5.4: Brazil, Mexico).
+        # A single contact belongs to a single event even if their numbers differ (5.4: Brazil, Mexico).
         only = known[0] if len(known) == len(items) == 1 else None
         for item in items:
             if isinstance(item, dict):
                 yield read(item, known, only, origin)
             else:
                 yield _malformed(origin, item, f"an item of {key} is not an object")
-    if not found:  # nothing that we know of: it is told as it is
+    if not found:  # nothing known: pass it on as it is
         yield _piece("management", origin, raw=value, timestamp=origin.entry_time)
 
 
@@ -245,10 +244,10 @@ def _message(item: dict[str, Any], known: list[dict[str, Any]], only: _Contact, 
 
 
 def message_addresses(message: Mapping[str, Any], contact: Mapping[str, Any] | None) -> tuple[str, ...]:
-    """Under which addresses the conversation of an inbound message may be known, best first.
+    """Return the addresses under which an inbound message's conversation may be known, best first.
 
-    A group message: its group alone. Else the number (`from`, then the contact's `wa_id`), the business-scoped user
-    ids, a changed number's or user's new ones, and last the parent ids (2.9, 5.6).
+    For a group message only the group. Else the number (`from`, then the contact's `wa_id`), the business-scoped user
+    ids, new ones after a change, and last the parent ids (2.9, 5.6).
     """
     group_id = address_of(message.get("group_id"))
     if group_id:

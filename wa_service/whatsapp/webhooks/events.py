@@ -1,8 +1,8 @@
-"""What Meta tells us, typed: messages, statuses, errors, user actions and management events (reference 5).
+"""Typed webhook events: messages, statuses, errors, user actions and management events (reference 5).
 
-`walk` takes a delivery apart (`envelope.py`), `parse_piece` reads one piece, `parse` does both. None of them raises:
-a type that Meta adds tomorrow is `Unsupported`, a broken event is `Malformed` with its reason. Every event keeps
-Meta's own object as `raw`.
+`walk` splits a delivery (`envelope.py`), `parse_piece` parses one piece, `parse` does both. None of them raises: an
+unknown type becomes `Unsupported`, an invalid event `Malformed` with its reason. Every event keeps Meta's own object as
+`raw`.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class ErrorNotice:
-    """An error that belongs to no message (5.8)."""
+    """An error that does not belong to a message (5.8)."""
 
     kind: ClassVar[str] = "error"
 
@@ -126,7 +126,7 @@ class UserAction:
 
 @dataclass(frozen=True, slots=True)
 class ThreadEvent:
-    """What happens in a conversation beside our own messages: `event` is echo, standby, handover or history."""
+    """An event of a thread: `event` is echo, standby, handover or history."""
 
     kind: ClassVar[str] = "thread"
 
@@ -140,7 +140,7 @@ class ThreadEvent:
 
 @dataclass(frozen=True, slots=True)
 class Malformed:
-    """Something that we cannot read, with the reason; `raw` may be anything."""
+    """A part of a delivery that cannot be read, with the reason; `raw` may be any value."""
 
     kind: ClassVar[str] = "malformed"
 
@@ -158,12 +158,12 @@ WebhookEvent: TypeAlias = (
 
 
 def parse(delivery: object) -> Iterator[WebhookEvent]:
-    """Yield every event of a delivery, typed and in its order. Never raises."""
+    """Yield every event of a delivery, typed and in order. Never raises."""
     return map(parse_piece, walk(delivery))
 
 
 def parse_piece(piece: Piece) -> WebhookEvent:
-    """Read one piece. Never raises: what cannot be read becomes `Malformed`."""
+    """Parse one piece. Never raises: an invalid one becomes `Malformed`."""
     reader = _READERS.get(piece.kind, _malformed)
     try:
         return reader(piece)

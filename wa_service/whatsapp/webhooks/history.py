@@ -1,4 +1,4 @@
-"""The chats of before that a number shared with the WhatsApp Business app brings along, and its address book (5.10)."""
+"""The chat history and address book of a number that is shared with the WhatsApp Business app (5.10)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ADDRESS_BOOK_FIELD: Final = "smb_app_state_sync"
 
 
 class Thread(NamedTuple):
-    """Messages of one customer, as Meta wrote them; `metadata`: phase and progress, None with media that come later."""
+    """Messages of one customer, as from Meta; `metadata`: phase and progress, None for media that arrive later."""
 
     customer: str
     metadata: dict[str, Any] | None
@@ -27,21 +27,21 @@ def threads(value: Mapping[str, Any]) -> Iterator[Thread]:
         metadata = chunk.get("metadata")
         for thread in _list(chunk.get("threads")):
             if isinstance(thread, dict) and (messages := _list(thread.get("messages"))):
-                told = metadata if isinstance(metadata, dict) else None
-                yield Thread(address_of(thread.get("id")), told, messages)
+                known = metadata if isinstance(metadata, dict) else None
+                yield Thread(address_of(thread.get("id")), known, messages)
     for message in _list(value.get("messages")):
         sender = message.get("from") if isinstance(message, dict) else None
         yield Thread(address_of(sender), None, [message])
 
 
 def without_threads(value: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what else a `history` value says, such as that sharing was declined; {} for nothing."""
+    """Return the rest of a `history` value, such as that sharing was declined; {} if there is none."""
     chunks = [chunk for chunk in _list(value.get("history")) if not isinstance(chunk, dict) or not chunk.get("threads")]
     return {**value, "history": chunks} if chunks or not {"history", "messages"} & value.keys() else {}
 
 
 def named_contacts(value: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield (number, name) of each contact that is in the address book, new or changed."""
+    """Yield (number, name) of each new or changed contact in the address book."""
     for change in _list(value.get("state_sync")):
         contact = change.get("contact") if isinstance(change, dict) else None
         if isinstance(contact, dict) and change.get("action") != "remove":

@@ -1,8 +1,8 @@
-"""What an event of Meta's says about who its sender is: the one reader of docs/identity.md's table.
+"""Read from Meta's events who the sender is, as docs/identity.md's table says.
 
-A person has numbers, which may be given to somebody else one day, and business-scoped user ids, which never are
-(reference 2.9). A message names those it came from; a system message or a `user_id_update` says that some of them were
-replaced by others. What becomes of that is decided in one place, too: the store's `resolve`.
+A person has numbers, which may be reassigned to others, and business-scoped user ids, which never are (reference 2.9).
+A message names its sender's addresses; a system message or a `user_id_update` says that some were replaced. The store's
+`resolve` decides what follows from that.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ _CHANGES: Final = frozenset({"user_changed_number", "customer_changed_number", "
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Under which addresses a person is known after an event.
+    """A person's addresses after an event.
 
-    `numbers`: theirs now. `user_ids`: business-scoped ids and parents', old ones included. `previous_ids`: those of
-    them that were replaced. `known_by`: a number that only says whom a change is about; `leaves` says that the person
-    no longer has it. `is_change`: Meta says that addresses belong together. `group_id`: the message is a group's.
+    `numbers`: the current ones. `user_ids`: business-scoped ids and parents', including old ones. `previous_ids`: those
+    that were replaced. `known_by`: a number that only identifies whom a change is about; `leaves`: the person no longer
+    has it. `is_change`: Meta says that addresses belong together. `group_id`: that of a group's message.
     """
 
     numbers: tuple[str, ...] = ()
@@ -39,7 +39,7 @@ class Identity:
     group_id: str = ""
 
     def as_argument(self, at: int) -> dict[str, Any]:
-        """The form in which the store's steps take it; `at`: Meta's time of the event (s, 0 unknown)."""
+        """Return the argument of the store's steps; `at`: Meta's time of the event (s, 0 unknown)."""
         return {
             "group": self.group_id,
             "numbers": [spellings(number) for number in self.numbers],
@@ -53,25 +53,25 @@ class Identity:
 
 
 def address_of(value: object) -> str:
-    """An address as Meta may write it: a text, a number with or without `+`, or an integer; "" for anything else."""
+    """Return an address from any of Meta's forms: a string, a number with or without `+`, an integer; else ""."""
     if isinstance(value, int) and not isinstance(value, bool) and value > 0:
         return str(value)
     if not isinstance(value, str) or not value:
         return ""
     if value.isascii() and value.isdigit():
-        return value  # as Meta writes it: that is not judged
+        return value  # Meta's own form is not validated
     return as_stored(value) if value[0] == "+" or value[0].isdigit() else value
 
 
 def identity_of_address(address: str) -> Identity:
-    """The identity of whom a caller names by one address."""
+    """Return the identity for an address that a caller gave."""
     if is_number(address):
         return Identity(numbers=(address,))
     return Identity(user_ids=(address,)) if "." in address else Identity(group_id=address)
 
 
 def identity_of_message(message: Mapping[str, Any], contact: Mapping[str, Any] | None) -> Identity:
-    """The identity of a message's sender; a group message's is its group (5.6, 2.9)."""
+    """Return the identity of a message's sender, or of its group (5.6, 2.9)."""
     if group_id := address_of(message.get("group_id")):
         return Identity(group_id=group_id)
     beside = contact or {}
@@ -95,12 +95,12 @@ def _identity_of_system_message(
     message: Mapping[str, Any], system: Mapping[str, Any], beside: Mapping[str, Any]
 ) -> Identity:
     sender = address_of(message.get("from")) or address_of(system.get("customer"))
-    told = [message.get("from_user_id"), message.get("from_parent_user_id"), *_values(beside, _USER_IDS)]
-    user_ids = _addresses([*_values(system, _USER_IDS), *told])
+    senders = [message.get("from_user_id"), message.get("from_parent_user_id"), *_values(beside, _USER_IDS)]
+    user_ids = _addresses([*_values(system, _USER_IDS), *senders])
     if system.get("type") not in _CHANGES:
         return Identity(numbers=_addresses([sender, beside.get("wa_id")]), user_ids=user_ids)
     numbers = _addresses(_values(system, _NEW_NUMBER))
-    if not sender and numbers:  # then the contact beside it may be the old one
+    if not sender and numbers:  # then the contact may have the old number
         sender = next((one for one in _addresses([beside.get("wa_id")]) if one not in numbers), "")
     known_by = sender if sender not in {spelling for number in numbers for spelling in spellings(number)} else ""
     return Identity(
@@ -114,7 +114,7 @@ def _identity_of_system_message(
 
 
 def identities_of_update(value: Mapping[str, Any]) -> Iterator[tuple[Identity, int]]:
-    """What the management field `user_id_update` says, with the time of each (s)."""
+    """Yield the identities in the management field `user_id_update`, with their times (s)."""
     updates = value.get("user_id_update")
     for update in updates if isinstance(updates, list) else [updates]:
         if not isinstance(update, dict):

@@ -1,4 +1,4 @@
-"""Read a field of Meta's JSON without trusting its type."""
+"""Read fields of Meta's JSON, checking their types."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ JsonObject: TypeAlias = Mapping[str, Any]
 
 
 class UnreadableError(Exception):
-    """A field is missing or of another type than the reference says; its text is the reason."""
+    """A field is missing or has the wrong type; the text is the reason."""
 
 
 def text_of(body: JsonObject, key: str) -> str:
-    """The text under `key`, "" where there is none."""
+    """Return the string under `key`, "" if there is none."""
     value = body.get(key)
     return value if isinstance(value, str) else ""
 
 
 def id_of(body: JsonObject, key: str) -> str:
-    """The id under `key`, a text or a whole number, as a text; "" where there is none."""
+    """Return the id under `key`, a string or an integer, as a string; "" if there is none."""
     value = body.get(key)
     return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
 
 
 def needed_text(body: JsonObject, key: str) -> str:
-    """The text under `key`; raises `UnreadableError` where there is none."""
+    """Return the string under `key`; raise `UnreadableError` if there is none."""
     value = body.get(key)
     if not isinstance(value, str):
         raise UnreadableError(f"{key} is not a text")
@@ -35,7 +35,7 @@ def needed_text(body: JsonObject, key: str) -> str:
 
 
 def needed_object(body: JsonObject, key: str) -> dict[str, Any]:
-    """The object under `key`; raises `UnreadableError` where there is none."""
+    """Return the object under `key`; raise `UnreadableError` if there is none."""
     value = body.get(key)
     if not isinstance(value, dict):
         raise UnreadableError(f"{key} is not an object")
@@ -43,13 +43,13 @@ def needed_object(body: JsonObject, key: str) -> dict[str, Any]:
 
 
 def optional_object(body: JsonObject, key: str) -> dict[str, Any] | None:
-    """The object under `key`, None where there is none."""
+    """Return the object under `key`, None if there is none."""
     value = body.get(key)
     return value if isinstance(value, dict) else None
 
 
 def needed_number(body: JsonObject, key: str) -> float:
-    """The finite number under `key`, also from a numeric text; raises `UnreadableError` where none."""
+    """Return the finite number under `key`, also from a string; raise `UnreadableError` if there is none."""
     value = body.get(key)
     if isinstance(value, int | float | str) and not isinstance(value, bool):
         try:
@@ -62,13 +62,13 @@ def needed_number(body: JsonObject, key: str) -> float:
 
 
 def whole_of(body: JsonObject, key: str) -> int:
-    """The whole number under `key`, 0 where there is none."""
+    """Return the integer under `key`, 0 if there is none."""
     value = body.get(key)
     return value if isinstance(value, int) and not isinstance(value, bool) else 0
 
 
 def seconds_of(value: object) -> int:
-    """Unix seconds from Meta's text or number (5.4), or from milliseconds; 0 where it is neither."""
+    """Return Unix seconds from Meta's string or number (5.4), in seconds or milliseconds; else 0."""
     if isinstance(value, str):
         value = int(value) if value.isascii() and value.isdigit() and len(value) <= _MOST_DIGITS else None
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 10**_MOST_DIGITS:

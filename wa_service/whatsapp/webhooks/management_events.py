@@ -1,4 +1,4 @@
-"""Read what Meta tells about the account: every webhook field but `messages` (reference 5.10)."""
+"""Parse events about the account: every webhook field except `messages` (reference 5.10)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from wa_service.whatsapp.webhooks.identity import address_of
 from wa_service.whatsapp.webhooks.json_fields import JsonObject, seconds_of, text_of
 
 UNLIMITED: Final = 0
-"""A daily limit of 0 means: none."""
+"""The daily limit 0 means unlimited."""
 
 HIGH_THROUGHPUT: Final = 1000
 """Messages a second after a THROUGHPUT_UPGRADE (7.1)."""
@@ -33,7 +33,7 @@ _TIERS: Final = {
 
 
 def tier_limit(value: object) -> int | None:
-    """Return customers a day from a tier's name or number; `UNLIMITED` for -1, None where it says nothing (7.4)."""
+    """Return customers a day from a tier's name or number; `UNLIMITED` for -1, None if it is unknown (7.4)."""
     if isinstance(value, str):
         if value.upper() in _TIERS:
             return _TIERS[value.upper()]
@@ -46,13 +46,13 @@ def tier_limit(value: object) -> int | None:
 
 
 def digits_only(number: str) -> str:
-    """Return the digits of a number as customers see it (`+1 555-000-1111`), so that spellings compare; at most 32."""
+    """Return the digits of a display number (`+1 555-000-1111`), for comparison; at most 32."""
     return _NO_DIGIT.sub("", number)[:32]
 
 
 @dataclass(frozen=True, slots=True)
 class TemplateChange:
-    """What became of a template. `language` is written `en_US`, as sends need it (Meta also says `en-US`)."""
+    """A change of a template. `language` has the form `en_US`, as for sends (Meta also uses `en-US`)."""
 
     id: str
     name: str
@@ -65,7 +65,7 @@ class TemplateChange:
 
 @dataclass(frozen=True, slots=True)
 class Preference:
-    """A customer said `stop`, `resume` or `signup` to a category of messages."""
+    """A customer chose `stop`, `resume` or `signup` for a category of messages."""
 
     addresses: tuple[str, ...]
     category: str
@@ -78,8 +78,8 @@ class ManagementEvent:
     """One change of a management field; `raw` is its value, unchanged.
 
     `daily_limit`: customers that may be opened by template in 24 h (`UNLIMITED`: any). `messages_per_second`: the
-    number's new throughput. `template`: the template that changed. `preferences`: what customers said about marketing.
-    Each is None, or empty, where the field does not tell it.
+    number's new throughput. `template`: the template that changed. `preferences`: customers' choices about marketing.
+    Each is None or empty if the field does not contain it.
     """
 
     kind: ClassVar[str] = "management"
@@ -96,12 +96,12 @@ class ManagementEvent:
 
     @property
     def event(self) -> str:
-        """Meta's name of what happened (`event`, else `decision`), "" where there is none."""
+        """Meta's name of the event (`event`, else `decision`), "" if there is none."""
         return text_of(self.raw, "event") or text_of(self.raw, "decision")
 
     @property
     def display_phone_number(self) -> str:
-        """The number it is about, digits only, "" where it is about the account."""
+        """The digits of the number it is about, "" if it is about the account."""
         metadata = self.raw.get("metadata")
         inner = text_of(metadata, "display_phone_number") if isinstance(metadata, Mapping) else ""
         return digits_only(text_of(self.raw, "display_phone_number") or inner)
@@ -110,7 +110,7 @@ class ManagementEvent:
 def read_management(
     field: str, waba_id: str, phone_number_id: str, timestamp: int, value: dict[str, Any]
 ) -> ManagementEvent:
-    """Read the value of a field; one that is not known is kept as it is."""
+    """Read a field's value; that of an unknown field is kept unchanged."""
     reader = MANAGEMENT_FIELDS.get(field, _label_only)
     return ManagementEvent(field, waba_id, phone_number_id, timestamp, value, **reader(value))
 
@@ -201,4 +201,4 @@ MANAGEMENT_FIELDS: Final[Mapping[str, Callable[[JsonObject], dict[str, Any]]]] =
         "user_preferences": _preferences,
     }
 )
-"""The known fields, each with what reads its value; labels made of them stay bounded."""
+"""The known fields with their readers, which also bound the values of metric labels."""

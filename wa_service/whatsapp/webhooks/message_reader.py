@@ -1,4 +1,4 @@
-"""Read one inbound message of any type into its class (reference 5.6)."""
+"""Parse an inbound message of any type into its class (reference 5.6)."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ _Common: TypeAlias = tuple[
 
 
 def _common(piece: Piece) -> _Common:
-    """The fields of `InboundMessage`, in their order: positional, since this runs for every message."""
+    """Return the fields of `InboundMessage` in order, for positional use, which is faster."""
     raw = piece.raw
     contact = piece.contact
     profile = contact.get("profile") if contact else None
@@ -94,7 +94,7 @@ def _common(piece: Piece) -> _Common:
 
 
 def read_message(piece: Piece) -> InboundMessage:
-    """Read a piece of kind `message`; raises `UnreadableError` where its content is broken."""
+    """Read a piece of kind `message`; raise `UnreadableError` if its content is malformed."""
     raw = piece.raw
     if not isinstance(raw, dict):
         raise UnreadableError("the message is not an object")
@@ -103,7 +103,7 @@ def read_message(piece: Piece) -> InboundMessage:
     if reader is None:
         return _unsupported(piece)
     if raw.get("errors") and not isinstance(raw.get(type_), dict | list):
-        # Meta could not fetch it (131052 and others) and says so in the place of the content.
+        # Meta could not fetch the content (131052 and others) and sends errors instead.
         return _unsupported(piece)
     return reader(piece, raw)
 
@@ -122,13 +122,13 @@ def _text_message(piece: Piece, raw: JsonObject) -> Text:
 
 
 def _is_product_enquiry(raw: JsonObject) -> bool:
-    """Whether it is about a product of a catalogue, which says what the customer means even without words."""
+    """Whether it refers to a catalogue product; such a message may have no text."""
     context = raw.get("context")
     return isinstance(context, dict) and isinstance(context.get("referred_product"), dict)
 
 
 def _media(raw: JsonObject, type_: str) -> tuple[dict[str, Any], tuple[str, str, str, str, str]]:
-    """The file's fields; `media_id` is "" where Meta gives none, as it does where it could not fetch the file."""
+    """Return the file's fields; `media_id` is "" if Meta gives none because it could not fetch the file."""
     body = needed_object(raw, type_)
     read = (
         id_of(body, "id"),
@@ -217,7 +217,7 @@ def _interactive(piece: Piece, raw: JsonObject) -> InboundMessage:
 
 
 def _flow_reply(piece: Piece, reply: JsonObject) -> FlowReply:
-    """The form was sent, whatever stands in it: what is no object is in `raw` alone."""
+    """Read a completed form; a response that is not an object stays in `raw` only."""
     response = reply.get("response_json")
     if isinstance(response, str):
         try:

@@ -1,4 +1,4 @@
-"""The messages that customers send, one small class a type (reference 5.6)."""
+"""Inbound messages, one class per type (reference 5.6)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from wa_service.whatsapp.errors import WhatsAppError
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a message answers or where it came from: `id` of the message replied to, "" where it is none."""
+    """What a message replies to, or where it came from; `id`: that of the message replied to, "" if none."""
 
     id: str
     sender: str
@@ -22,10 +22,10 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class InboundMessage:
-    """What all messages from customers have (5.6).
+    """The common fields of messages from customers (5.6).
 
     `addresses`: the conversation's, best first. `sender`: who wrote it (in a group the participant). `name`: the
-    profile name, "" unknown. `timestamp`: Unix seconds, 0 unknown. `referral`: Meta's object of a click-to-WhatsApp
+    profile name, "" unknown. `timestamp`: Unix seconds, 0 unknown. `referral`: Meta's object for a click-to-WhatsApp
     ad. `group_id`: "" outside groups.
     """
 
@@ -53,7 +53,7 @@ class Text(InboundMessage):
 
 @dataclass(frozen=True, slots=True)
 class InboundMedia(InboundMessage):
-    """A file. `sha256` is base64 here; the id lives 7 days, the `url` 5 minutes, with the token (4, 5.6)."""
+    """A file. `sha256` is in base64; the id is valid for 7 days, the `url` for 5 minutes with the token (4, 5.6)."""
 
     media_id: str
     mime_type: str
@@ -64,14 +64,14 @@ class InboundMedia(InboundMessage):
 
 @dataclass(frozen=True, slots=True)
 class Image(InboundMedia):
-    """A picture."""
+    """An image."""
 
     kind: ClassVar[str] = "image"
 
 
 @dataclass(frozen=True, slots=True)
 class Audio(InboundMedia):
-    """A sound; `voice` for a recorded voice note."""
+    """Audio; `voice`: it is a voice note."""
 
     kind: ClassVar[str] = "audio"
     voice: bool
@@ -79,14 +79,14 @@ class Audio(InboundMedia):
 
 @dataclass(frozen=True, slots=True)
 class Video(InboundMedia):
-    """A film."""
+    """A video."""
 
     kind: ClassVar[str] = "video"
 
 
 @dataclass(frozen=True, slots=True)
 class Document(InboundMedia):
-    """A file of any kind, with the sender's name for it."""
+    """A file of any type, with its file name."""
 
     kind: ClassVar[str] = "document"
     filename: str
@@ -102,7 +102,7 @@ class Sticker(InboundMedia):
 
 @dataclass(frozen=True, slots=True)
 class Location(InboundMessage):
-    """A place, in degrees; name, address and url only where the customer chose a known place."""
+    """A location in degrees; place, address and url only if the customer chose a known place."""
 
     kind: ClassVar[str] = "location"
     latitude: float
@@ -114,7 +114,7 @@ class Location(InboundMessage):
 
 @dataclass(frozen=True, slots=True)
 class ContactCards(InboundMessage):
-    """Contact cards, as Meta writes them."""
+    """Contact cards, in Meta's form."""
 
     kind: ClassVar[str] = "contacts"
     cards: tuple[dict[str, Any], ...]
@@ -122,7 +122,7 @@ class ContactCards(InboundMessage):
 
 @dataclass(frozen=True, slots=True)
 class Reaction(InboundMessage):
-    """An emoji on one of our messages; "" takes it back."""
+    """An emoji on one of our messages; "" removes it."""
 
     kind: ClassVar[str] = "reaction"
     message_id: str
@@ -159,7 +159,7 @@ class ListReply(InboundMessage):
 
 @dataclass(frozen=True, slots=True)
 class FlowReply(InboundMessage):
-    """A finished Flow or address form; `response` is what was filled in, {} where `raw` holds none that can be read."""
+    """A completed Flow or address form; `response`: the values, {} if `raw` has none that are readable."""
 
     kind: ClassVar[str] = "nfm_reply"
     flow: str
@@ -169,7 +169,7 @@ class FlowReply(InboundMessage):
 
 @dataclass(frozen=True, slots=True)
 class CallPermissionReply(InboundMessage):
-    """May we call? `expires` in Unix seconds, 0 where it does not."""
+    """Whether we may call; `expires` in Unix seconds, 0: never."""
 
     kind: ClassVar[str] = "call_permission_reply"
     accepted: bool
@@ -179,7 +179,7 @@ class CallPermissionReply(InboundMessage):
 
 @dataclass(frozen=True, slots=True)
 class OrderItem:
-    """One product of an order, priced in units of `currency`; None for a quantity or price that Meta did not tell."""
+    """One product of an order, priced in `currency`; quantity and price are None if Meta gave none."""
 
     product_retailer_id: str
     quantity: int | None
@@ -208,7 +208,7 @@ class System(InboundMessage):
 
 @dataclass(frozen=True, slots=True)
 class Edit(InboundMessage):
-    """The customer changed an earlier message; `message` is the new content as Meta writes it."""
+    """The customer edited an earlier message; `message` is the new content in Meta's form."""
 
     kind: ClassVar[str] = "edit"
     original_id: str
@@ -232,7 +232,7 @@ class RequestWelcome(InboundMessage):
 
 @dataclass(frozen=True, slots=True)
 class Unsupported(InboundMessage):
-    """A message that Meta could not hand over, or of a type that we do not know; `type` names it."""
+    """A message that Meta could not deliver to us, or of an unknown type; `type` names it."""
 
     kind: ClassVar[str] = "unsupported"
     type: str

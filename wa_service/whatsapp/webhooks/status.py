@@ -1,4 +1,4 @@
-"""Read one status: what became of a message of ours (reference 5.7). It runs for every status, so it does little."""
+"""Parse the status of one of our messages (reference 5.7), on the hot path."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from wa_service.whatsapp.errors import WhatsAppError, from_status_error
 from wa_service.whatsapp.webhooks.envelope import Piece
 
 NON_MESSAGE_TYPES: Final = ("payment", "call")
-"""Meta's types of a status that is about something beside the message: its "failed" is not the message's."""
+"""Meta's types of a status that is not about the message itself: its "failed" is not the message's."""
 
 
 _PARTICIPANT: Final = (
@@ -22,10 +22,10 @@ _PARTICIPANT: Final = (
 
 @dataclass(frozen=True, slots=True)
 class MessageStatus:
-    """What became of a message. `errors` are filled where `status` is `failed`.
+    """The status of a message; `errors` are set if it is `failed`.
 
     `timestamp`: Unix seconds, 0 unknown. `type`: "message", or Meta's "payment" and "call", whose object is in
-    `subject`. `contact`: Meta's contact beside it, where there is one.
+    `subject`. `contact`: the contact that belongs to it, if any.
     """
 
     kind: ClassVar[str] = "status"
@@ -44,13 +44,13 @@ class MessageStatus:
 
     @property
     def conversation(self) -> dict[str, Any] | None:
-        """Meta's object of the conversation, where there is one."""
+        """Meta's conversation object, None without one."""
         conversation = self.raw.get("conversation")
         return conversation if isinstance(conversation, dict) else None
 
     @property
     def participant(self) -> str:
-        """The participant of a group whom it is about, "" for none."""
+        """The group's participant that it is about, "" for none."""
         if self.raw.get("recipient_type") != "group" and "recipient_participant_id" not in self.raw:
             return ""
         named = (self.raw.get(name) for name in _PARTICIPANT)
@@ -58,19 +58,19 @@ class MessageStatus:
 
     @property
     def subject(self) -> Any:
-        """Meta's object of what the status is about, None for the message itself."""
+        """Meta's object that the status is about, None for the message itself."""
         return self.raw.get(self.type) if self.type in NON_MESSAGE_TYPES else None
 
 
 def parse_status(piece: Piece) -> MessageStatus:
-    """Read a piece of kind `status`; whatever came, each field has its type."""
+    """Read a piece of kind `status`; every field has its type, whatever Meta sent."""
     raw = piece.raw
     type_, opaque, pricing = raw.get("type"), raw.get("biz_opaque_callback_data"), raw.get("pricing")
     return MessageStatus(
         piece.id,
         piece.phone_number_id,
         piece.addresses,
-        raw["status"],  # `walk` gives no status without
+        raw["status"],  # `walk` yields no status without it
         piece.timestamp,
         type_ if isinstance(type_, str) and type_ else "message",
         opaque if isinstance(opaque, str) else "",
@@ -82,7 +82,7 @@ def parse_status(piece: Piece) -> MessageStatus:
 
 
 def errors_of(body: Mapping[str, Any]) -> tuple[WhatsAppError, ...]:
-    """Return Meta's `errors` of a message or status: a list, one object or a text; () where there are none (5.8)."""
+    """Return the `errors` of a message or status: a list, an object or a string; () without any (5.8)."""
     found = body.get("errors")
     items = found if isinstance(found, list) else [found] if isinstance(found, dict | str) and found else ()
     return tuple(from_status_error({"title": item} if isinstance(item, str) else item) for item in items)

@@ -1,8 +1,8 @@
-"""What happens in a conversation beside our own messages: staff who write in the app, and threads that are another's.
+"""Thread events: messages of staff in the app, and threads that another application owns.
 
-`smb_message_echoes`: what a person of the business wrote in the WhatsApp Business app (5.10). `standby`: what happens
-while another application owns the thread, nested; statuses in it are of our own sends all the same.
-`messaging_handovers`: a thread was passed to us, or taken from us.
+`smb_message_echoes`: messages of staff from the WhatsApp Business app (5.10). `standby`: events while another
+application owns the thread, nested; statuses in it may be of our own sends. `messaging_handovers`: a thread was passed
+to us, or taken from us.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ THREAD_KINDS: Final = frozenset({"echo", "standby", "handover"})
 
 
 class ThreadItem(NamedTuple):
-    """One event of a thread: Meta's object, and Meta's contact beside it."""
+    """One event of a thread: Meta's object, and the contact that belongs to it."""
 
     kind: ThreadKind
     raw: Any
@@ -30,7 +30,7 @@ class ThreadItem(NamedTuple):
 
 
 def thread_items(field: str, value: Mapping[str, Any]) -> Iterator[ThreadItem]:
-    """Yield what a change of one of these fields tells, but for statuses."""
+    """Yield the events in a change of one of these fields, without statuses."""
     if field == HANDOVER_FIELD:
         yield ThreadItem("handover", value)
     elif field in ECHO_FIELDS:
@@ -46,7 +46,7 @@ def thread_items(field: str, value: Mapping[str, Any]) -> Iterator[ThreadItem]:
 
 
 def standby_statuses(value: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the statuses in a standby value, with the contacts beside them, as a value of `messages` has them."""
+    """Return the statuses of a standby value and their contacts, in the form of a `messages` value."""
     nested = value.get(STANDBY_FIELD)
     if not isinstance(nested, dict) or "statuses" not in nested:
         return {}
@@ -65,11 +65,11 @@ def identity_in_thread(kind: str, raw: Mapping[str, Any], contact: Mapping[str, 
 
 
 def owner_after(kind: str, raw: Mapping[str, Any]) -> Owner:
-    """Return who owns the thread after an event of it, "" where it does not say."""
+    """Return who owns the thread after an event, "" if the event does not tell."""
     if kind == "standby":
         return "other"
     if kind == "handover":
-        # Meta tells the new owner of what was passed, and the previous one of what was taken.
+        # Meta notifies the new owner of a passed thread, and the previous owner of a taken one.
         return {"control_passed": "us", "control_taken": "other"}.get(str(raw.get("type")), "")  # type: ignore[return-value]
     return ""
 

@@ -1,6 +1,6 @@
-r"""Read legal JSON that orjson refuses: half of a surrogate pair (`"\ud800"`), a number beyond any float (`1e999`).
+r"""Read valid JSON that orjson rejects: a lone surrogate (`"\ud800"`), a number beyond the float range (`1e999`).
 
-A customer may put the first into a message, and what stands beside it in the delivery must not be lost.
+A customer can put a lone surrogate into a message, and the rest of the delivery must not be lost.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 def loads(raw: bytes) -> Any:
-    """Return the parsed value; half of a surrogate pair reads as U+FFFD, a number beyond any float as None.
+    """Return the parsed value, with U+FFFD for a lone surrogate and None for a number beyond the float range.
 
     Raises:
         ValueError: the bytes are not JSON, or nested too deeply.
@@ -30,7 +30,7 @@ def loads(raw: bytes) -> Any:
 def _loads_slowly(raw: bytes) -> Any:
     try:
         parsed = json.loads(raw.decode(), parse_int=_number, parse_float=_number, parse_constant=_refuse_constant)
-        # Written and read once more, so that the result is what orjson would have returned.
+        # Serialised and parsed again, so that the result is as from orjson.
         return orjson.loads(_SURROGATE.sub("\ufffd", json.dumps(parsed, ensure_ascii=False)))
     except RecursionError:
         raise ValueError("nested too deeply") from None
@@ -44,5 +44,5 @@ def _number(digits: str) -> int | float | None:
 
 
 def _refuse_constant(_: str) -> NoReturn:
-    """NaN and Infinity are no JSON, though Python reads them."""
+    """Reject NaN and Infinity, which Python reads although they are not JSON."""
     raise ValueError("not JSON")
