@@ -1,4 +1,4 @@
-"""Several business accounts in one emulator: each has a world with its own app, secrets, numbers and callback."""
+"""Several business accounts in one emulator, each a world with its own app, secrets, numbers and callback."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PREFIX = "/_emulator/accounts/"
 
 
 class AccountProperties(Properties):
-    """A further business account; what is not given is random."""
+    """An additional business account; values that are not given are random."""
 
     id: ObjectId
     access_token: str = ""
@@ -33,7 +33,7 @@ class AccountProperties(Properties):
 
 
 def account_config(world: World, wanted: AccountProperties) -> EmulatorConfig:
-    """Return the configuration of a further account; raise StateError where another account has a part of it."""
+    """Return the configuration of an additional account; raise StateError if it conflicts with another account."""
     worlds = (world, *world.accounts.values())
     if wanted.id in (world.config.business_account_id, *world.accounts):
         raise StateError("another account has this id")
@@ -60,7 +60,7 @@ def account_config(world: World, wanted: AccountProperties) -> EmulatorConfig:
 
 
 class AccountsMiddleware:
-    """WSGI middleware that gives a call to the account of its token, or of ``/_emulator/accounts/{id}/…``."""
+    """WSGI middleware that routes a call to the account of its token, or of ``/_emulator/accounts/{id}/…``."""
 
     def __init__(
         self, application: WSGIApplication, world: World, application_of: Callable[[World], WSGIApplication]
@@ -71,7 +71,7 @@ class AccountsMiddleware:
         self._applications: dict[str, tuple[World, WSGIApplication]] = {}
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Let the account's application answer; the first account's where no other is meant."""
+        """Call the account's application; by default the first account's."""
         path: str = environ.get("PATH_INFO", "")
         if path.startswith(_PREFIX):
             account_id, _, rest = path.removeprefix(_PREFIX).partition("/")
@@ -95,7 +95,7 @@ class AccountsMiddleware:
 
 
 def _sent_secrets(environ: WSGIEnvironment) -> set[str]:
-    """Return the tokens of a Graph call in header and query, and the app that asks for its token."""
+    """Return the tokens in a Graph call's header and query, and the client id of an app that requests its token."""
     query = parse_qs(environ.get("QUERY_STRING", ""))
     sent = {*query.get("access_token", ()), *(f"client_id={each}" for each in query.get("client_id", ()))}
     scheme, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")

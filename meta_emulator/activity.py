@@ -1,4 +1,4 @@
-"""When the last Graph call or webhook was, and waiting for a phone's next message."""
+"""Track the last Graph call or webhook, and wait for a phone's next message."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ class Activity:
 
 
 class Arrivals:
-    """Wake those who wait for a phone's next message."""
+    """Wakes callers that wait for a phone's next message."""
 
     def __init__(self) -> None:
         self._waiting: dict[str, Event] = {}
 
     def notify(self, wa_id: str) -> None:
-        """Wake everyone who waits for this phone."""
+        """Wake all that wait for this phone."""
         if event := self._waiting.pop(wa_id, None):
             event.set()
 

@@ -31,7 +31,7 @@ _FIRST_NUMBER = 15_550_000_000
 class Anonymizer:
     """Replaces numbers, ids, names and texts; texts keep their shape (letters become ``x``, digits ``0``).
 
-    keep_texts: leave texts as they are, apart from numbers in them. ids of the business become placeholders.
+    keep_texts: replace only numbers in texts. placeholders: replacements for the business's own ids.
     """
 
     def __init__(self, *, keep_texts: bool = False, placeholders: dict[str, str] | None = None) -> None:
@@ -50,7 +50,7 @@ class Anonymizer:
         return self._text(value, name) if isinstance(value, str) else value
 
     def _name_of(self, parent: str, key: str) -> str:
-        # ``template.name`` and ``language`` are the business's own.
+        # A template's name and language are not personal.
         return "template_name" if parent == "template" and key == "name" else key
 
     def _text(self, text: str, name: str) -> str:

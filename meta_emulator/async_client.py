@@ -1,4 +1,4 @@
-"""The client of ``client.py`` for asyncio; each call runs in a thread."""
+"""The client of ``client.py`` for asyncio: each call runs in a thread."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class AsyncCustomerPhone:
         return await to_thread(self.sync.heard, wait)
 
     async def heard_nothing(self, quiet: float = 0.3) -> None:
-        """Raise AssertionError where the phone received a message."""
+        """Raise AssertionError if the phone received a message."""
         await to_thread(self.sync.heard_nothing, quiet)
 
     async def press(self, button: str | int, message: JsonObject | None = None) -> HeardMessage:

@@ -15,13 +15,13 @@ class Behaviour(Properties, frozen=True):
     """Options of the emulated Meta.
 
     webhook_version: shape of webhooks; up to v23.0 statuses carry ``conversation``.
-    order: ``phone`` posts one customer's updates one after the other, a retry aside; ``strict`` also waits for
-        the retry; ``none`` posts everything at once.
+    order: ``phone`` posts one customer's updates one after the other, without waiting for retries; ``strict``
+            also waits for retries; ``none`` posts everything at once.
     batch: maximum number of waiting updates of one callback in one POST (Meta: up to 1,000).
     batch_across_numbers: a batch may hold updates of several numbers, one ``change`` each.
-    duplicates: how many more times every webhook is delivered, in other bytes.
-    shuffle_statuses: the statuses of a message come in random order.
-    send_statuses: send webhooks about the statuses of sends.
+    duplicates: how many more times every webhook is delivered, with different bytes.
+    shuffle_statuses: send the statuses of a message in random order.
+    send_statuses: send webhooks with the statuses of sends.
     skip_delivered: ``read`` without a preceding ``delivered`` (reference 5.7).
     statuses_before_answer: post a message's statuses before the HTTP response to its send.
     status_delay: seconds between acceptance and ``sent``, and again before ``delivered``.
@@ -29,9 +29,9 @@ class Behaviour(Properties, frozen=True):
     user_ids: include business-scoped user ids, as Meta does since spring 2026 (reference 2.9).
     window_error: report 131047 ``later`` as a failed status (usual) or ``now`` in the HTTP response.
     template_review: seconds until a created template is reviewed; 0 at once, below 0 never.
-    marketing_messages: the Marketing Messages API may be used; else ``STRICT`` is refused with 134102, and
-        ``CLOUD_API_FALLBACK`` goes by the Cloud API.
-    fetch_links: fetch media sent by link; 131053 where that fails.
+    marketing_messages: the Marketing Messages API is available; else ``STRICT`` is refused with 134102, and
+        ``CLOUD_API_FALLBACK`` uses the Cloud API.
+    fetch_links: fetch media sent by link; 131053 if that fails.
     wrong_signature: sign webhooks with another secret.
     """
 

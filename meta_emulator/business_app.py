@@ -58,7 +58,7 @@ def send_history(
 
     threads: wa_id → Meta's message objects; missing ``from``, ``to``, ``id`` and ``timestamp`` are added, messages
     without ``from`` come alternately from the customer and from the business. Media are sent as
-    ``media_placeholder``, then once more with their content in a second webhook.
+    ``media_placeholder``, then with their content in a second webhook.
     """
     media: list[dict[str, Any]] = []
     shown = []

@@ -15,13 +15,13 @@ from gevent import ssl as gevent_ssl
 
 _ANSWER_BYTES = 64 * 1024
 _IDLE_CONNECTIONS = 64
-# Shorter than the keep-alive of common servers, so that a reused connection is seldom closed.
+# Shorter than the keep-alive of common servers, so that a reused connection is rarely closed.
 _IDLE_SECONDS = 1.5
 
 
 @dataclass(frozen=True, slots=True)
 class CallbackResponse:
-    """Response of a callback; ``status`` is 0 and ``error`` is set where there was none."""
+    """Response of a callback; without one, ``status`` is 0 and ``error`` is set."""
 
     status: int
     body: bytes

@@ -18,7 +18,7 @@ from meta_emulator.server import serve
 
 @click.group(invoke_without_command=True, context_settings={"auto_envvar_prefix": "META_EMULATOR"})
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=8090, show_default=True, help="Port to listen on; 0 takes a free one.")
+@click.option("--port", default=8090, show_default=True, help="Port to listen on; 0: a free one.")
 @click.option("--callback", default="", help="Webhook URL; verified at start until it answers.")
 @click.option("--access-token", default="", help="Access token; random by default.")
 @click.option("--app-secret", default="", help="Secret that signs webhooks; random by default.")
@@ -26,13 +26,13 @@ from meta_emulator.server import serve
 @click.option("--number", "numbers", multiple=True, default=("106540352242922",), show_default=True, help="Number id.")
 @click.option("--account", default=EmulatorConfig.business_account_id, show_default=True, help="Business account id.")
 @click.option("--app-id", default=EmulatorConfig.app_id, show_default=True, help="App id.")
-@click.option("--seed", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="YAML file to start from.")
-@click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="Directory that keeps the world.")
+@click.option("--seed", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="YAML file of a world.")
+@click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="Where the world is kept.")
 @click.option("--random-seed", type=int, help="Seed of ids and random choices.")
 @click.option("--time-factor", default=60.0, show_default=True, help="Divisor of Meta's webhook retry delays.")
-@click.option("--public-url", default="", help="Base URL of media links, where it is not the address called.")
-@click.option("--allow-host", "allowed_hosts", multiple=True, help="Host name that requests may use besides localhost.")
-@click.option("--unsafe", is_flag=True, help="Allow another address than loopback; the control API has no login.")
+@click.option("--public-url", default="", help="Base URL of media links; default: the address that was called.")
+@click.option("--allow-host", "allowed_hosts", multiple=True, help="Additional host name that requests may use.")
+@click.option("--unsafe", is_flag=True, help="Allow listening beyond loopback; the control API has no login.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON line with addresses and secrets when ready.")
 @click.pass_context
 def main(

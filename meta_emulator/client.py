@@ -93,10 +93,10 @@ class EmulatedMeta:
     def account(
         self, business_account_id: str, phone_number_ids: Iterable[str] = (), **properties: str
     ) -> EmulatedMeta:
-        """Add a business account with an app of its own until the next reset; return its Meta, at the same address.
+        """Add a business account with an app of its own until the next reset; return a client for it.
 
-        ``properties``: ``access_token``, ``app_secret``, ``verify_token``, ``app_id``, ``callback_url``; random where
-        they are not given. Its phones, templates, faults, clock and webhooks are its own.
+        ``properties``: ``access_token``, ``app_secret``, ``verify_token``, ``app_id``, ``callback_url``; random if not
+        given. Its phones, templates, faults, clock and webhooks are its own.
         """
         wanted = {"id": business_account_id, "phone_number_ids": list(phone_number_ids), **properties}
         added = self.control("POST", "accounts", wanted)

@@ -18,15 +18,15 @@ class EmulatorConfig:
     access_token, app_secret, verify_token: as in the configuration of the service under test.
     phone_number_ids: ids of the business numbers; the first is the default.
     callback_url: webhook URL; empty: none until a Graph call subscribes one.
-    port: 0 takes a free one. unsafe: allow another address than loopback; the control API has no login.
-    public_url: base URL of media links; by default the address that the caller used.
-    allowed_hosts: values of ``Host`` that are accepted besides loopback names.
+    port: 0: a free one. unsafe: allow listening beyond loopback; the control API has no login.
+    public_url: base URL of media links; default: the address that the caller used.
+    allowed_hosts: values of ``Host`` that are accepted in addition to loopback names.
     time_factor: divisor of Meta's retry delays (60 turns 15 s into 0.25 s).
     webhook_version: shape of webhooks; up to ``v23.0`` with ``conversation`` in statuses (reference 5.7).
     business_initiated_limit: template quota in customers per 24 h; 0 is unlimited (reference 7.4).
     seed_file: YAML with the initial phones, numbers and templates (see ``seed.py``).
-    data_file: where the world is kept over a restart; None keeps it in memory only.
-    kept_messages, kept_sends, kept_exchanges, kept_events: how many of each are kept.
+    data_file: file that keeps the world across restarts; None: in memory only.
+    kept_messages, kept_sends, kept_exchanges, kept_events: how many of each to keep.
     """
 
     access_token: str = field(repr=False)
@@ -53,7 +53,7 @@ class EmulatorConfig:
     kept_events: int = 2_000
 
     def __post_init__(self) -> None:
-        """Raise ValueError for settings that cannot work."""
+        """Raise ValueError for invalid values."""
         if not self.phone_number_ids:
             raise ValueError("the emulator needs at least one phone number id")
         if self.time_factor <= 0:

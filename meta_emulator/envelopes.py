@@ -45,7 +45,7 @@ def envelope(updates: list[Update]) -> dict[str, Any]:
 
 
 def _merged(change: dict[str, Any], update: Update) -> bool:
-    """Add the update to a change of the same number and kind; return False where it needs its own change."""
+    """Add the update to a change of the same number and kind; return False if it needs its own change."""
     if change["field"] != "messages" or update.field != "messages":
         return False
     value = change["value"]

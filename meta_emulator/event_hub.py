@@ -9,7 +9,7 @@ from typing import Any
 
 from gevent.queue import Empty, Full, Queue
 
-# A function where most events are never read: a load test publishes thousands of exchanges.
+# A function defers the work: a load test publishes thousands of exchanges that nobody reads.
 EventData = dict[str, Any] | Callable[[], dict[str, Any]]
 
 
@@ -23,7 +23,7 @@ class WorldEvent:
 
     @property
     def data(self) -> dict[str, Any]:
-        """Content of the event; computed where it is a function."""
+        """Content of the event; a function is called."""
         return self.content() if callable(self.content) else self.content
 
 
@@ -62,7 +62,7 @@ class EventHub:
         return event
 
     def continue_after(self, event_id: int) -> None:
-        """Let the next event have the id after this one, as after a restart."""
+        """Continue the ids after this one, as after a restart."""
         self._last = max(self._last, event_id)
 
     def clear(self) -> None:
@@ -73,7 +73,7 @@ class EventHub:
     def stream(self, after: int, idle: float) -> Generator[WorldEvent | None, None, None]:
         """Yield events after id ``after``; None after ``idle`` seconds without one.
 
-        A ``reset`` event (read the state again) comes first where the history does not reach back to ``after``.
+        A ``reset`` event (read the state again) comes first if the history does not reach back to ``after``.
         """
         queue: Queue = Queue(maxsize=2 * self._kept)
         self._subscribers.add(queue)

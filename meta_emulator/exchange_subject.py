@@ -1,4 +1,4 @@
-"""What a raw call is about, in a phrase for the drawer: which message or status, and whose phone."""
+"""The subject of a raw call, for the drawer: which message or status, and whose phone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _LONGEST = 40
 
 
 def subject_of(kind: str, request_body: str) -> dict[str, str]:
-    """Return `{"what", "wa_id"}` of a webhook's or a send's body; both empty where it is about nothing of the kind."""
+    """Return `{"what", "wa_id"}` for a webhook's or a send's body; both empty for any other call."""
     try:
         body = json.loads(request_body)
     except ValueError:

@@ -57,7 +57,7 @@ def _values(names: Iterable[str]) -> WithJsonSchema:
 
 
 class FaultProperties(Properties):
-    """What may be said of a failure that is to be planned.
+    """The properties of a failure to plan.
 
     kind, endpoint: see KINDS and ENDPOINTS. phone: only calls about this wa_id. number_id: only this number.
     count: number of calls that fail, None for all. skip: matching calls that succeed first.
@@ -82,7 +82,7 @@ class FaultProperties(Properties):
 
 @dataclass(slots=True)
 class Fault:
-    """One planned failure: its properties, and how often it has struck."""
+    """One planned failure: its properties, and how often it was applied."""
 
     id: int
     kind: str
@@ -139,7 +139,7 @@ class FaultPlan:
         return list(self._faults)
 
     def take(self, endpoint: str, *, phone: str = "", number_id: str = "") -> Fault | None:
-        """Return the failure of this call and count it; None where the call succeeds."""
+        """Return the failure of this call and count it; None if the call succeeds."""
         for fault in self._faults:
             if fault.endpoint not in ("*", endpoint) or (fault.phone and fault.phone != phone):
                 continue

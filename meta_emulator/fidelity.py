@@ -51,14 +51,14 @@ _ENDPOINTS: dict[tuple[str, str, str], tuple[Level, str, str]] = {
     ("number", "DELETE", "block_users"): _same("8.1"),
     ("number", "POST", "thread_control"): _simpler("unconfirmed", "two responders, roles are names only"),
     ("number", "POST", "smb_app_data"): _simpler("8.1", "may be repeated; history comes by a control"),
-    ("account", "GET", ""): _simpler("8.2", "of analytics `pricing_analytics` alone, by day"),
+    ("account", "GET", ""): _simpler("8.2", "analytics: `pricing_analytics` only, by day"),
     ("account", "POST", ""): _simpler("8.2", "the name, and marketing off the Cloud API"),
     ("account", "GET", "phone_numbers"): _same("8.1"),
     ("account", "GET", "message_templates"): _same("3.2"),
     ("account", "POST", "message_templates"): _simpler("3.3", "review finds adjacent variables only"),
     ("account", "DELETE", "message_templates"): _same("3.2"),
     ("account", "GET", "subscribed_apps"): _same("5.5"),
-    ("account", "POST", "subscribed_apps"): _simpler("5.5", "one app an account"),
+    ("account", "POST", "subscribed_apps"): _simpler("5.5", "one app per account"),
     ("account", "DELETE", "subscribed_apps"): _same("5.5"),
     ("app", "GET", ""): _simpler("8.2", "id, name, link"),
     ("app", "POST", "subscriptions"): _simpler("5.1", "every field is subscribed"),
@@ -90,11 +90,11 @@ BEHAVIOURS: tuple[Fidelity, ...] = (
         "Direct Send (`category` without a template)",
         "simplified",
         "unconfirmed",
-        "which messages may; one template a category and type, listed by `source=AUTO_GENERATED`",
+        "the accepted messages; one template per category and type, listed by `source=AUTO_GENERATED`",
     ),
     Fidelity("24 h service window, 131047 as a status", "as Meta", "7.5"),
     Fidelity("template quota per 24 h", "simplified", "7.4", "off by default"),
-    Fidelity("several business accounts", "simplified", "8.2", "each has an app, phones and a clock of its own"),
+    Fidelity("several business accounts", "simplified", "8.2", "each has its own app, phones and clock"),
     Fidelity("webhook bytes and signatures", "as Meta", "5.2"),
     Fidelity("webhook retries for seven days", "simplified", "5.3", "the steps are assumed, divided by `time_factor`"),
     Fidelity("batches, duplicates, disorder", "simplified", "5.3", "on request: Meta does it under load"),
@@ -104,7 +104,7 @@ BEHAVIOURS: tuple[Fidelity, ...] = (
     Fidelity("standby and handovers", "simplified", "unconfirmed", "two responders"),
     Fidelity("groups: sends, statuses per participant, `group_create`", "simplified", "2.7, 5.7", "by a control"),
     Fidelity("calls from customers", "simplified", "5.10", "signalling only, no media, no answer"),
-    Fidelity("media lifetimes and URLs", "as Meta", "4", "64 MiB are kept in all"),
+    Fidelity("media lifetimes and URLs", "as Meta", "4", "at most 64 MiB in total"),
     Fidelity("Direct Send: a time to live of 30 s to 12 h", "missing", "unconfirmed", "the field's name is not known"),
     Fidelity("mTLS from Meta", "missing", "5.2"),
     Fidelity("Flows: screens and data exchange", "missing", "8.4", "flow messages are checked and delivered"),
@@ -142,7 +142,7 @@ def endpoints() -> Iterator[Fidelity]:
 
 
 def unknown_endpoints() -> set[tuple[str, str, str]]:
-    """Return rows that no route has."""
+    """Return rows without a route."""
     known = {(node, method, edge) for node, handlers in HANDLERS.items() for method, edge in handlers}
     return set(_ENDPOINTS) - known
 

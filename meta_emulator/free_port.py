@@ -1,4 +1,4 @@
-"""A port to start a server on."""
+"""Choose a free port for a server."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import socket
 
 _LOWEST = 10_000
 _EPHEMERAL = 32_768
-"""From here on systems pick the ports of outgoing connections: one of them could take a port between choice and use."""
+"""The first port that systems use for outgoing connections, which could take it before the server starts."""
 
 _chosen: set[int] = set()
 
 
 def free_port() -> int:
-    """Return a port of 127.0.0.1 that nobody listens on; no port twice in one process."""
+    """Return an unused port of 127.0.0.1, never the same one twice in a process."""
     while True:
-        # Not the calling test's generator: with its seed two processes would choose the same ports.
+        # Not the global generator, which tests may seed: two processes would choose the same ports.
         port = random.SystemRandom().randrange(_LOWEST, _EPHEMERAL)
         if port not in _chosen and _is_free(port):
             _chosen.add(port)

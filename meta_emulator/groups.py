@@ -32,7 +32,7 @@ def create_group(world: World, number: BusinessNumber, subject: str, participant
 
 
 def start_group_delivery(world: World, group: Group, message: Message) -> None:
-    """Send ``sent``, ``delivered`` and ``read`` of every participant as the phones' properties say."""
+    """Send ``sent``, ``delivered`` and ``read`` of every participant according to the phones' properties."""
     for wa_id in group.participants:
         phone = world.phones.get(wa_id)
         if phone is None:
@@ -55,7 +55,7 @@ def set_group_status(
     """Set one participant's status of a group message and queue its webhook."""
     number, phone = world.numbers[group.number_id], world.phones.get(wa_id)
     if phone is None or wa_id not in group.participants:
-        raise StateError(f"{wa_id} is no participant of this group")
+        raise StateError(f"{wa_id} is not a participant of this group")
     now = world.clock.now()
     message.participants.setdefault(wa_id, {})[status] = now
     message.status_times.setdefault(status, now)

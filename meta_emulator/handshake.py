@@ -1,4 +1,4 @@
-"""Webhook verification of the configured callback at start (reference 5.1)."""
+"""Verify the configured callback at start (reference 5.1)."""
 
 from __future__ import annotations
 

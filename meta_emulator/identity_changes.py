@@ -25,7 +25,7 @@ def change_number(
     """Give the phone another number and a new user id; the old number is free for another phone.
 
     announce: ``system`` sends ``user_changed_number``, ``legacy`` ``customer_changed_number``. include_from: the
-    system message names the old number in ``from``. Raises StateError where the number or the id belongs to another
+    system message names the old number in ``from``. Raises StateError if the number or the id belongs to another
     phone.
     """
     old, previous, previous_parent = phone.wa_id, phone.user_id, phone.parent_user_id
@@ -54,7 +54,7 @@ def change_user_id(
 ) -> None:
     """Give the phone another user id, announced as a system message or as field ``user_id_update``.
 
-    Raises StateError where the id belongs to another phone.
+    Raises StateError if the id belongs to another phone.
     """
     previous, previous_parent = phone.user_id, phone.parent_user_id
     world.check_address(user_id, phone)

@@ -1,4 +1,4 @@
-"""Meta's rate limits and windows (reference 7.1, 7.2, 7.4, 7.5); each can be switched off."""
+"""Meta's rate limits and windows (reference 7.1, 7.2, 7.4, 7.5); each can be disabled."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PAIRS_KEPT = 100_000
 
 
 class LimitSettings(Properties, frozen=True):
-    """Which limits are enforced; ``daily`` is the template quota in customers, 0 for none."""
+    """Which limits are enforced; ``daily`` is the template quota in customers, 0: unlimited."""
 
     throughput: bool = True
     pair: bool = True
@@ -58,7 +58,7 @@ class Limits:
         self._stamps.setdefault(number_id, deque(maxlen=2000)).append(self._clock.now())
 
     def take_throughput(self, number_id: str, allowed: int) -> bool:
-        """Count one send; return False where ``allowed`` messages went through in the last second."""
+        """Count one send; return False if ``allowed`` messages were sent in the last second."""
         if not self.settings.throughput:
             return True
         now = self._clock.now()
@@ -71,7 +71,7 @@ class Limits:
         return True
 
     def take_pair(self, number_id: str, wa_id: str) -> bool:
-        """Count one send to this customer; return False above 1 per 6 s with a burst of 45 (GCRA)."""
+        """Count one send to this customer; return False above one per 6 s with a burst of 45 (GCRA)."""
         if not self.settings.pair:
             return True
         now = self._clock.now()
@@ -86,7 +86,7 @@ class Limits:
         return True
 
     def take_daily(self, wa_id: str) -> bool:
-        """Count a customer opened by template; return False where the template quota is used up."""
+        """Count a customer opened by template; return False if the template quota is used up."""
         now = self._clock.now()
         while self._reached and next(iter(self._reached.values())) <= now - _DAY:
             self._reached.popitem(last=False)

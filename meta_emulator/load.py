@@ -1,4 +1,4 @@
-"""Load: many customers write at a given rate, and Meta's webhooks and statuses follow as under load."""
+"""Load test: many customers write at a given rate; webhooks and statuses follow as Meta sends them under load."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from meta_emulator.world import StateError, World
 
 _FIRST_NUMBER = 15_550_000_000
 _TAG = re.compile(r"#(\d+)")
-# No further answer for so long means that none will come.
+# Without an answer for this long, none will come.
 _IDLE_SECONDS = 5.0
 
 
 class LoadPlan(Properties, frozen=True):
-    """What to play.
+    """Parameters of a load test.
 
-    rate: messages a second of all customers together. seconds: how long they write. statuses: phones read at once,
-    so that each send has three statuses. batching: ``meta`` posts up to 1,000 waiting updates at once, ``none`` one
-    by one. duplicates: further deliveries of every webhook. shuffle: the statuses of a message in random order.
+    rate: messages per second of all customers. seconds: how long they write. statuses: phones read immediately,
+    so that each send has three statuses. batching: ``meta`` posts up to 1,000 pending updates at once, ``none`` one
+    by one. duplicates: additional deliveries of every webhook. shuffle: send a message's statuses in random order.
     drain: seconds to wait for answers after the last message.
     """
 
@@ -42,7 +42,7 @@ class LoadPlan(Properties, frozen=True):
 
     @property
     def messages(self) -> int:
-        """How many messages are written."""
+        """Number of messages that the customers write."""
         return max(1, round(self.rate * self.seconds))
 
 
@@ -55,10 +55,10 @@ class _Written:
 
 
 def play_load(world: World, plan: LoadPlan) -> dict[str, Any]:
-    """Play the plan against the subscribed callback; return the report.
+    """Run the load test against the subscribed callback; return the report.
 
-    An answer belongs to the message whose tag ``#n`` it repeats; one without a tag answers the oldest message that
-    waits in its conversation. Limits are switched off. Raises StateError where nobody is subscribed.
+    An answer belongs to the message whose tag ``#n`` it repeats; without a tag, to the oldest unanswered message of
+    its conversation. Limits are disabled. Raises StateError without a callback.
     """
     number = next(iter(world.numbers.values()))
     if not world.callback_of(number.id):
@@ -93,7 +93,7 @@ def play_load(world: World, plan: LoadPlan) -> dict[str, Any]:
 
 
 def _drain(world: World, plan: LoadPlan, first_attempt: int) -> bool:
-    """Wait for an answer to every message; return whether none comes any more, False when the time was over before."""
+    """Wait for an answer to every message; return False if ``plan.drain`` seconds pass before all is settled."""
     end, seen, seen_at = time.monotonic() + plan.drain, 0, time.monotonic()
     while time.monotonic() < end:
         accepted = world.attempt_count - first_attempt
@@ -107,7 +107,7 @@ def _drain(world: World, plan: LoadPlan, first_attempt: int) -> bool:
 
 
 def _match(written: list[_Written], attempts: list[SendAttempt]) -> tuple[int, int]:
-    """Count each answer at its message; return how many came out of order, and how many had no message."""
+    """Assign each answer to its message; return how many came out of order, and how many had no message."""
     waiting: dict[str, deque[int]] = defaultdict(deque)
     for place, message in enumerate(written):
         waiting[message.wa_id].append(place)
@@ -178,7 +178,7 @@ def _report(
 def _timeline(
     written: list[_Written], attempts: list[SendAttempt], durations: list[tuple[float, float, int]], first: float
 ) -> list[dict[str, float]]:
-    """Return for each second: messages written, answers, and the 99th percentile of acknowledgements."""
+    """Return, per second, messages written, answers, and the 99th percentile of acknowledgements."""
     rows: dict[int, dict[str, float]] = defaultdict(lambda: {"written": 0, "answers": 0, "ack_p99_ms": 0.0})
     for message in written:
         rows[int(message.at - first)]["written"] += 1

@@ -18,7 +18,7 @@ from meta_emulator.load_report import as_svg, as_table
 from meta_emulator.running import RunningEmulator
 from meta_emulator.running_service import RunningService
 
-# One message for each, with the tag of what it answers: then nothing is mistaken for a repeat.
+# Each answer repeats its message's tag, so that the report can match them.
 _REPEAT = """\
 fallback:
   reply: [{text: "You wrote: {{ text }}"}]
@@ -26,25 +26,25 @@ fallback:
 
 
 @click.command()
-@click.option("--url", default="", help="A running emulator; by default one is started.")
-@click.option("--service", is_flag=True, help="Start wa_service beside it, on free ports.")
+@click.option("--url", default="", help="URL of a running emulator; default: start one.")
+@click.option("--service", is_flag=True, help="Start wa_service too, on free ports.")
 @click.option(
     "--script",
     type=click.Path(path_type=Path, exists=True),
-    help="With --service: its script file; without one, each message is answered by one that repeats it.",
+    help="With --service: its script file; default: one that repeats each message.",
 )
-@click.option("--responder", default="", help="With --service: its HTTP responder.")
-@click.option("--setting", "settings", multiple=True, help="With --service: a setting, NAME=VALUE.")
-@click.option("--conversations", default=200, show_default=True, help="How many customers write.")
-@click.option("--rate", default=50.0, show_default=True, help="Messages a second of all together.")
-@click.option("--seconds", default=10.0, show_default=True, help="How long they write.")
-@click.option("--statuses/--no-statuses", default=True, show_default=True, help="Three statuses for each send.")
+@click.option("--responder", default="", help="With --service: URL of its HTTP responder.")
+@click.option("--setting", "settings", multiple=True, help="With --service: a setting as NAME=VALUE.")
+@click.option("--conversations", default=200, show_default=True, help="Number of customers that write.")
+@click.option("--rate", default=50.0, show_default=True, help="Messages per second of all customers.")
+@click.option("--seconds", default=10.0, show_default=True, help="How long the customers write.")
+@click.option("--statuses/--no-statuses", default=True, show_default=True, help="Send three statuses per message.")
 @click.option("--batching", type=click.Choice(["meta", "none"]), default="meta", show_default=True)
-@click.option("--duplicates", default=0, show_default=True, help="Further deliveries of every webhook.")
-@click.option("--shuffle", is_flag=True, help="Statuses of a message in random order.")
+@click.option("--duplicates", default=0, show_default=True, help="Additional deliveries of every webhook.")
+@click.option("--shuffle", is_flag=True, help="Send a message's statuses in random order.")
 @click.option("--drain", default=30.0, show_default=True, help="Seconds to wait for the last answers.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-@click.option("--svg", type=click.Path(path_type=Path, dir_okay=False), help="Write a picture of the report.")
+@click.option("--svg", type=click.Path(path_type=Path, dir_okay=False), help="Write the report as a chart.")
 @click.pass_context
 def load(
     context: click.Context,
@@ -58,7 +58,7 @@ def load(
     svg: Path | None,
     **plan: Any,
 ) -> None:
-    """Play customers and Meta's webhooks against a service; report acknowledgements, answers, losses, repeats.
+    """Simulate customers and Meta's webhooks against a service; report acknowledgements, answers, losses, repeats.
 
     With options of the emulator: `meta-emulator --callback URL --app-secret … load --rate 100`.
     """
@@ -66,7 +66,7 @@ def load(
     with ExitStack() as stack:
         meta = EmulatedMeta(url) if url else stack.enter_context(started_emulator(group))
         if service:
-            # The load switches Meta's limits off, so that the service need not keep to those of an ordinary number.
+            # The load test disables Meta's limits, so that the service need not observe those of an ordinary number.
             named = {"WHATSAPP_MESSAGES_PER_SECOND": "1000"} | dict(setting.split("=", 1) for setting in settings)
             if script is None and not responder:
                 script = Path(stack.enter_context(TemporaryDirectory(prefix="load-"))) / "script.yaml"

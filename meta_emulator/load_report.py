@@ -1,4 +1,4 @@
-"""A load report as a table and as a picture (SVG)."""
+"""A load report as a table and as a chart (SVG)."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from typing import Any
 
 _ROWS = (
     ("messages", "messages written"),
-    ("written_per_second", "written a second"),
+    ("written_per_second", "written per second"),
     ("webhooks", "webhook POSTs"),
     ("webhooks_refused", "not answered 200"),
     ("ack_median_ms", "acknowledged, median (ms)"),
     ("ack_p99_ms", "acknowledged, 99th percentile (ms)"),
     ("acks_over_1_s", "acknowledged after more than 1 s"),
     ("answers", "answers"),
-    ("answers_per_second", "answers a second"),
+    ("answers_per_second", "answers per second"),
     ("answer_median_ms", "answered, median (ms)"),
     ("answer_p99_ms", "answered, 99th percentile (ms)"),
     ("lost", "lost"),
-    ("waiting", "not answered when the time was over"),
+    ("waiting", "unanswered at the end"),
     ("twice", "answered twice"),
     ("out_of_order", "out of order"),
 )
@@ -30,7 +30,7 @@ def as_table(report: dict[str, Any]) -> str:
 
 
 def as_svg(report: dict[str, Any]) -> str:
-    """Return a picture: messages and answers a second, and the 99th percentile of acknowledgements."""
+    """Return a chart: messages and answers per second, and the 99th percentile of acknowledgements."""
     timeline = report["timeline"] or [{"second": 0, "written": 0, "answers": 0, "ack_p99_ms": 0.0}]
     most = max(1.0, *(max(row["written"], row["answers"]) for row in timeline))
     slowest = max(1.0, *(row["ack_p99_ms"] for row in timeline))
@@ -55,8 +55,8 @@ def as_svg(report: dict[str, Any]) -> str:
         f'<text x="{_LEFT - 8}" y="{_TOP + 5}" text-anchor="end">{most:g}/s</text>'
         f'<text x="{right + 6}" y="{_TOP + 5}">{slowest:g} ms</text>'
         f'<text x="{right}" y="{bottom + 18}" text-anchor="end">{len(timeline)} s</text>{lines}'
-        f'<text x="{_LEFT}" y="{bottom + 42}"><tspan fill="#2563eb">messages a second</tspan>'
-        '<tspan dx="18" fill="#15803d">answers a second</tspan>'
+        f'<text x="{_LEFT}" y="{bottom + 42}"><tspan fill="#2563eb">messages per second</tspan>'
+        '<tspan dx="18" fill="#15803d">answers per second</tspan>'
         '<tspan dx="18" fill="#b45309">acknowledgement, 99th percentile</tspan></text></svg>\n'
     )
 

@@ -19,7 +19,7 @@ _KEPT_BYTES = 64 * 1024 * 1024
 
 
 class MediaStore:
-    """Store media up to a total size (the oldest go first) and sign their URLs.
+    """Stores media up to a total size (the oldest are removed first) and signs their URLs.
 
     base_url: prefix of the URLs; the server sets it.
     """
@@ -66,12 +66,12 @@ class MediaStore:
         return list(self._media.values())
 
     def restore(self, media: Media) -> None:
-        """Add media as they were saved."""
+        """Add saved media."""
         self._media[media.id] = media
         self._bytes += len(media.content)
 
     def get(self, media_id: str) -> Media | None:
-        """Return the media, or None where it is unknown or expired."""
+        """Return the media, None if it is unknown or expired."""
         media = self._media.get(media_id)
         if media is not None and media.expires <= self._clock.now():
             self.delete(media_id)
@@ -95,7 +95,7 @@ class MediaStore:
         return f"{self.base_url}/{path}?mid={media.id}{marked}&ext={expires}&hash={signature}"
 
     def url_is_valid(self, media_id: str, expires: str, signature: str) -> bool:
-        """Return whether the URL's signature is right and it has not expired."""
+        """Return whether the URL's signature is valid and it has not expired."""
         if not expires.isdigit() or int(expires) <= self._clock.now():
             return False
         return hmac.compare_digest(self._signature(media_id, int(expires)), signature)

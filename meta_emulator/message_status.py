@@ -20,7 +20,7 @@ Failure = tuple[int, str]
 
 
 def start_delivery(world: World, phone: Phone, message: Message, failure: Failure | None) -> None:
-    """Schedule the statuses of an accepted message; only ``failed`` where ``failure`` is given."""
+    """Schedule the statuses of an accepted message; only ``failed`` if ``failure`` is given."""
     delay = world.behaviour.status_delay
     if failure is not None:
         _run_after(world, delay, lambda: fail(world, message, failure))
@@ -48,7 +48,7 @@ def _schedule_statuses(world: World, phone: Phone, message: Message, delay: floa
 
 
 def advance(world: World, message: Message, status: str) -> None:
-    """Set a status of a message and enqueue its webhook; a repeated status does nothing."""
+    """Set a status of a message and queue its webhook; a repeated status does nothing."""
     number, phone = world.numbers.get(message.number_id), world.phones.get(message.wa_id)
     if number is None or phone is None or status in message.status_times or message.status == "failed":
         return
@@ -61,7 +61,7 @@ def advance(world: World, message: Message, status: str) -> None:
 
 
 def fail(world: World, message: Message, failure: Failure) -> None:
-    """Set ``failed`` with its error and enqueue the webhook."""
+    """Set ``failed`` with its error and queue the webhook."""
     code, details = failure
     message.errors = [webhook_error(code, details)]
     number, phone = world.numbers.get(message.number_id), world.phones.get(message.wa_id)
@@ -84,7 +84,7 @@ def deliver_waiting(world: World, phone: Phone) -> None:
 
 
 def mark_read(world: World, phone: Phone, message: Message) -> None:
-    """Mark a message of the business as read on the phone; no webhook where read receipts are off."""
+    """Mark a message of the business as read on the phone; no webhook if read receipts are off."""
     if message.direction != "in" or message.status == "failed" or message.type == "reaction":
         return
     if not world.behaviour.skip_delivered:
@@ -123,7 +123,7 @@ def _link_of(message: Message) -> str:
 
 
 def _fetch(world: World, phone: Phone, message: Message, link: str) -> None:
-    """Fetch a linked file, then send the message; 131053 where that fails (reference 2.3)."""
+    """Fetch a linked file, then send the message; 131053 if that fails (reference 2.3)."""
     found = world.webhooks.client.request("GET", link, timeout=10.0, headers={"Accept": "*/*"}, limit=_LINKED_BYTES)
     number = world.numbers.get(message.number_id)
     if found.status != 200 or number is None:

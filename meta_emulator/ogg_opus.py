@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 _POLYNOMIAL = 0x04C11DB7
 _RATE = 48_000
-# A page holds at most 255 segments; about a second of speech a page is fine for seeking.
+# A page holds at most 255 segments; about a second of speech per page suits seeking.
 _PAGE_SAMPLES = _RATE
 _PAGE_SEGMENTS = 255
 # Frame length in samples at 48 kHz for each of the 32 configurations of the TOC byte (RFC 6716, 3.1).

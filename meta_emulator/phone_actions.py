@@ -1,4 +1,4 @@
-"""Actions of a customer's phone; each enqueues a webhook (reference 5.6)."""
+"""Actions of a customer's phone; each queues a webhook (reference 5.6)."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def write(world: World, phone: Phone, number: BusinessNumber, body: dict[str, An
     """Send Meta's inbound message object (without ``from``, ``id``, ``timestamp``) to a business number.
 
     Media refer to an ``id`` of the media store. ``id`` and ``timestamp`` may be given, for example to repeat a
-    message. Unknown types are passed on unchanged. Raises ValueError for a type named as a property of messages.
+    message. Unknown types are passed on unchanged. Raises ValueError for a type with the name of a message property.
     """
     kind: str = body.get("type", "text")
     if kind in Message.__slots__:
-        raise ValueError(f"{kind} is a property of messages, and no type")
+        raise ValueError(f"{kind} is a property of messages, not a type")
     content = _media_content(world, number, kind, body.get(kind)) if kind in MEDIA_TYPES else body.get(kind)
     now = world.clock.now()
     wamid = str(body.get("id") or world.ids.wamid(phone.wa_id, from_customer=True))

@@ -1,4 +1,4 @@
-"""Check what a caller or a seed file gave against a type, and say in a sentence what is wrong."""
+"""Validate values from callers and seed files against a type, with sentences for problems."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _LARGEST = 10**18
 
 
 class WrongPropertyError(ValueError):
-    """A value has an unknown property, lacks one, or has one of a wrong form."""
+    """A value has an unknown property, lacks one, or has an invalid one."""
 
 
 class Properties(BaseModel):
-    """Properties by name; no other ones, and no conversions between types."""
+    """Properties by name, without unknown ones and without type conversions."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -59,28 +59,28 @@ def _sentence(problem: ErrorDetails) -> str:
 
 
 def _whole(value: Any) -> Any:
-    """Return 2 for 2.0, which is a whole number in JSON Schema."""
+    """Return 2 for 2.0, which is an integer in JSON Schema."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 @dataclass(frozen=True)
 class Between:
-    """Mark a whole number with its smallest and its largest value."""
+    """Annotate an integer with its minimum and maximum."""
 
     least: int = -_LARGEST
     most: int = _LARGEST
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """Check the number."""
+        """Return the schema of the number."""
         number = core_schema.int_schema(ge=self.least, le=self.most, strict=True)
         return core_schema.no_info_before_validator_function(_whole, number)
 
 
 @dataclass(frozen=True)
 class TextOrWhole:
-    """Mark a text that may be given as a whole number; YAML reads digits without quotes as one.
+    """Annotate a string that may be given as an integer, since YAML reads unquoted digits as one.
 
-    pattern: of the text. least: the smallest number. description: what the text is, for errors.
+    pattern: the string's. least: the smallest number. description: of the value, for errors.
     """
 
     pattern: str
@@ -88,7 +88,7 @@ class TextOrWhole:
     description: str
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """Check the text, or the number that becomes one."""
+        """Return the schema of the string, or of the number that is converted to one."""
         text = core_schema.str_schema(pattern=self.pattern, strict=True)
         number = Between(self.least).__get_pydantic_core_schema__(source, handler)
         as_text = core_schema.no_info_after_validator_function(str, number)

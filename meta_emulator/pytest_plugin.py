@@ -1,4 +1,4 @@
-"""pytest fixtures: ``meta``, a fresh emulated Meta for each test, and ``wa_service``, the whole service beside it.
+"""pytest fixtures: ``meta``, a fresh emulated Meta for each test, and ``wa_service``, the service connected to it.
 
 One emulator process per session (and per xdist worker); one service for each combination of options.
 """
@@ -17,7 +17,7 @@ from meta_emulator.config import EmulatorConfig
 from meta_emulator.running import RunningEmulator
 from meta_emulator.running_service import RunningService
 
-# How long the service must be quiet between two tests where it does not become idle.
+# How long the service must be quiet between two tests if it does not become idle.
 _QUIET_SECONDS = 0.1
 
 
@@ -50,7 +50,7 @@ def meta(meta_process: RunningEmulator, meta_config: EmulatorConfig) -> Emulated
 
 @pytest.fixture
 def async_meta(meta: EmulatedMeta) -> AsyncEmulatedMeta:
-    """The same for asyncio."""
+    """``meta`` for asyncio."""
     return AsyncEmulatedMeta(meta)
 
 
@@ -62,7 +62,7 @@ def wa_service_options() -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def wa_service_processes(meta_process: RunningEmulator) -> Iterator[dict[str, RunningService]]:  # noqa: ARG001
-    """The services that run, by their options; stopped before the emulator."""
+    """The running services by their options; stopped before the emulator."""
     services: dict[str, RunningService] = {}
     yield services
     for service in services.values():
@@ -77,7 +77,7 @@ def wa_service(
     wa_service_options: dict[str, Any],
     wa_service_processes: dict[str, RunningService],
 ) -> Iterator[RunningService]:
-    """The service, connected with ``meta``; it is started once for the same options."""
+    """The service, connected to ``meta``; started once per combination of options."""
     key = repr(sorted(wa_service_options.items()))
     service = wa_service_processes.get(key)
     if service is None:

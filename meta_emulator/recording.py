@@ -1,4 +1,4 @@
-"""Record a session's webhooks and Graph calls without personal details, and play the webhooks again."""
+"""Record a session's webhooks and Graph calls without personal details, and replay the webhooks."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def record_session(
     """Return a recording: ``{"version", "steps": [{"at", "webhook"} | {"at", "call"}], "skipped"}``.
 
     numbers: id → digits of the business's numbers; they become ``{number}``, ``{number2}`` … ``at`` is in seconds
-    from the first step. Handshakes, redeliveries and bodies that were cut are left out.
+    from the first step. Handshakes, redeliveries and truncated bodies are left out.
     """
     placeholders = _placeholders(numbers, account_id)
     anonymizer = Anonymizer(keep_texts=keep_texts, placeholders=placeholders)
@@ -45,7 +45,7 @@ def record_session(
 
 
 def anonymized(captured: dict[str, Any], *, keep_texts: bool = False) -> dict[str, Any]:
-    """Return a recording of steps with details, as somebody else wrote them: ``{"numbers", "account_id", "steps"}``."""
+    """Return a recording without personal details of captured steps: ``{"numbers", "account_id", "steps"}``."""
     placeholders = _placeholders(captured["numbers"], captured["account_id"])
     anonymizer = Anonymizer(keep_texts=keep_texts, placeholders=placeholders)
     steps = []
@@ -54,8 +54,8 @@ def anonymized(captured: dict[str, Any], *, keep_texts: bool = False) -> dict[st
         if call is None:
             steps.append({**step, "webhook": anonymizer.replace(step["webhook"])})
         else:
-            told = {"path": _path(call["path"], placeholders), "body": anonymizer.replace(call["body"])}
-            steps.append({**step, "call": {**call, **told}})
+            replaced = {"path": _path(call["path"], placeholders), "body": anonymizer.replace(call["body"])}
+            steps.append({**step, "call": {**call, **replaced}})
     return {"version": VERSION, "steps": steps, "skipped": 0}
 
 
@@ -91,10 +91,10 @@ def replay_session(
     at_once: bool = False,
     sleep: Callable[[float], None] = time.sleep,
 ) -> dict[str, Any]:
-    """Post the recorded webhooks to the subscribed service; return what it answered and sent, beside the recording.
+    """Post the recorded webhooks to the subscribed service; return its answers and sends, and the recorded sends.
 
     → ``{"webhooks": [status], "sends": [{"to", "type"}], "recorded_sends": [...], "same": bool}``. Timestamps are
-    moved to now. Statuses are left out: the emulator sends those of the service's new messages. Raises ValueError
+    shifted to now. Statuses are left out: the emulator sends those of the service's new messages. Raises ValueError
     for another version of the format.
     """
     if recording.get("version") != VERSION:
@@ -124,7 +124,7 @@ def replay_session(
 
 
 def _filled(value: Any, meta: EmulatedMeta, offset: int, name: str = "") -> Any:
-    """Return a payload with the emulator's ids for the placeholders, and timestamps moved by ``offset`` seconds."""
+    """Return a payload with ids in place of placeholders, and timestamps shifted by ``offset`` seconds."""
     if isinstance(value, dict):
         return {key: _filled(item, meta, offset, key) for key, item in value.items()}
     if isinstance(value, list):

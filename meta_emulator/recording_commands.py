@@ -18,23 +18,23 @@ from meta_emulator.running_service import RunningService
 
 
 @click.command()
-@click.option("--url", required=True, help="A running emulator.")
-@click.option("--texts", is_flag=True, help="Keep texts as they were written; numbers in them are replaced.")
+@click.option("--url", required=True, help="URL of a running emulator.")
+@click.option("--texts", is_flag=True, help="Keep texts; numbers in them are replaced.")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 def record(url: str, texts: bool, file: Path) -> None:
-    """Save the session's webhooks and calls as YAML, without personal details."""
+    """Save a session's webhooks and calls as YAML, without personal details."""
     found = EmulatedMeta(url).control("GET", "recording", params={"texts": "1" if texts else "0"})
     file.write_text(yaml.safe_dump(found, sort_keys=False, allow_unicode=True), encoding="utf-8")
     click.echo(f"{len(found['steps'])} steps, {found['skipped']} skipped.")
 
 
 @click.command()
-@click.option("--texts", is_flag=True, help="Keep texts as they were written; numbers in them are replaced.")
+@click.option("--texts", is_flag=True, help="Keep texts; numbers in them are replaced.")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 def anonymize(texts: bool, file: Path) -> None:
-    """Save steps from standard input, such as a service's own events, as a recording without personal details.
+    """Save steps from standard input, such as a service's events, as a recording without personal details.
 
-    In: JSON `{"numbers": {id: digits}, "account_id", "steps": [{"at", "webhook"} or {"at", "call"}]}`.
+    Input: JSON `{"numbers": {id: digits}, "account_id", "steps": [{"at", "webhook"} or {"at", "call"}]}`.
     """
     found = anonymized(json.load(sys.stdin), keep_texts=texts)
     file.write_text(yaml.safe_dump(found, sort_keys=False, allow_unicode=True), encoding="utf-8")
@@ -42,8 +42,8 @@ def anonymize(texts: bool, file: Path) -> None:
 
 
 @click.command()
-@click.option("--at-once", is_flag=True, help="Without the recording's pauses.")
-@click.option("--service", is_flag=True, help="Start wa_service beside the emulator.")
+@click.option("--at-once", is_flag=True, help="Replay without the recording's pauses.")
+@click.option("--service", is_flag=True, help="Also start wa_service.")
 @click.option("--script", type=click.Path(path_type=Path, exists=True), help="With --service: its script file.")
 @click.option("--responder", default="", help="With --service: its HTTP responder.")
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
@@ -51,9 +51,9 @@ def anonymize(texts: bool, file: Path) -> None:
 def replay(
     context: click.Context, /, at_once: bool, service: bool, script: Path | None, responder: str, file: Path
 ) -> None:
-    """Post a recording's webhooks to a service; exit with 1 where it answers otherwise than recorded.
+    """Post a recording's webhooks to a service; exit with 1 if its answers differ from the recording.
 
-    With a service that runs: `meta-emulator --callback URL --app-secret … replay FILE`.
+    For a running service: `meta-emulator --callback URL --app-secret … replay FILE`.
     """
     group: dict[str, Any] = context.parent.params if context.parent else {}
     recording = yaml.safe_load(file.read_text(encoding="utf-8"))

@@ -175,7 +175,7 @@ class Media:
 
 @dataclass(slots=True)
 class Template:
-    """A message template in one language (reference 3); ``source``: how it came to be, "" somebody created it."""
+    """A message template in one language (reference 3); ``source``: its origin, "" if a user created it."""
 
     id: str
     name: str
@@ -254,6 +254,6 @@ class Exchange:
         return {name: getattr(self, name) for name in self.__slots__}
 
     def summary(self) -> dict[str, Any]:
-        """Return the exchange without its bodies and headers, with what it is about."""
+        """Return the exchange without bodies and headers, with its subject."""
         names = ("id", "kind", "at", "method", "url", "status", "milliseconds", "message_ids", "note")
         return {name: getattr(self, name) for name in names} | {"subject": subject_of(self.kind, self.request_body)}

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 
 class GuardMiddleware:
-    """WSGI middleware that answers 403 to requests of other web pages and to foreign names of this machine.
+    """WSGI middleware that answers 403 to requests from other web pages and with foreign host names.
 
-    A browser names the page that sends a request in ``Origin``. A foreign name that resolves to this machine shows
-    in ``Host``, which is checked where the emulator listens on loopback, or where ``allowed_hosts`` is set: in a
-    container it has other names. The Graph API is checked as well, because its token may be known or guessed.
+    A browser sends the page's origin in ``Origin``. A foreign name that resolves to this machine is in ``Host``, which
+    is checked if the emulator listens on loopback, or if ``allowed_hosts`` is set, as for a container. The Graph API is
+    checked as well, because its token may be known or guessed.
     """
 
     def __init__(self, application: WSGIApplication, config: EmulatorConfig) -> None:
@@ -35,7 +35,7 @@ class GuardMiddleware:
         self._checks_host = bool(allowed) or not config.unsafe
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Let the application answer, or refuse."""
+        """Call the application, or refuse the request."""
         host = get_host(environ)
         origin = environ.get("HTTP_ORIGIN")
         if origin and urlsplit(origin).netloc != host:
@@ -49,7 +49,7 @@ class GuardMiddleware:
 
 @lru_cache(maxsize=256)
 def _named(host: str) -> tuple[str, bool]:
-    """Return the name in a host with or without a port, and whether it is this machine's."""
+    """Return the name in a host with or without a port, and whether it is a loopback name."""
     name = (urlsplit(f"//{host}").hostname or "").lower()
     return name, _is_local(name)
 

@@ -19,7 +19,7 @@ class RunningEmulator:
     """``with RunningEmulator(config) as emulator: requests.get(emulator.url)``.
 
     The emulator runs in its own process, because gevent's loop in a second thread of an unpatched process can
-    crash. The process ends with the block, and also when its parent dies. Raises RuntimeError where it does not
+    crash. The process ends with the block, and also when its parent dies. Raises RuntimeError if it does not
     start.
     """
 
@@ -29,7 +29,7 @@ class RunningEmulator:
         self.url = ""
 
     def __enter__(self) -> RunningEmulator:
-        """Start, and wait until it listens."""
+        """Start the process and wait until it listens."""
         process = self._process = subprocess.Popen(
             [sys.executable, "-m", "meta_emulator.child"],
             cwd=_PACKAGES,
@@ -55,7 +55,7 @@ class RunningEmulator:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Stop, and wait for the end."""
+        """Stop the process and wait until it has ended."""
         self._end()
 
     @property

@@ -1,4 +1,4 @@
-"""``wa_service`` beside an emulator, for the length of a ``with`` block: its store, web and worker on free ports."""
+"""``wa_service`` against an emulator for the length of a ``with`` block: store, web and worker on free ports."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ from meta_emulator.free_port import free_port
 
 _START_SECONDS = 60.0
 _STOP_SECONDS = 15.0
-# Handled and granted work is counted until it is done.
+# Leased work counts until it is done.
 _DEPTH = re.compile(r'^whatsapp_queue_depth\{queue="(?:inbound|outbound|sending)"\} (\S+)$', re.MULTILINE)
 _OURS = ("WA_", "WHATSAPP_", "REDIS_URL", "WEB_CONCURRENCY")
 
 
 class ServiceStartError(RuntimeError):
-    """A part of the service ended, or was not ready in time; the text has its last log lines."""
+    """A part of the service ended or was not ready in time; the text has its last log lines."""
 
 
 class RunningService:
-    """The whole service with ``meta`` as its Meta.
+    """The whole service, with the emulator ``meta`` in place of Meta.
 
     script: YAML file that answers. responder: URL of an HTTP responder; it is called with ``responder_secret``.
-    settings: further settings by name, such as ``{"WA_MARK_READ": "false"}``. The service runs as processes of this
-    Python; nothing of it is imported. Raises ServiceStartError.
+    settings: additional settings by name, such as ``{"WA_MARK_READ": "false"}``. The service runs in processes of
+    this Python; nothing of it is imported. Raises ServiceStartError.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class RunningService:
 
     @property
     def webhook_url(self) -> str:
-        """Where the emulator posts webhooks."""
+        """URL to which the emulator posts webhooks."""
         return f"{self.url}/webhooks/whatsapp"
 
     def __enter__(self) -> RunningService:
@@ -115,7 +115,7 @@ class RunningService:
                 raise RuntimeError("the store was not emptied")
 
     def send(self, body: dict[str, Any], **headers: str) -> dict[str, Any]:
-        """``POST /v1/messages``; return its JSON, also of a problem."""
+        """Call ``POST /v1/messages``; return its JSON, which may be a problem."""
         authorization = {"Authorization": f"Bearer {self.api_key}", **headers}
         answer: dict[str, Any] = self._session.post(
             f"{self.url}/v1/messages", json=body, headers=authorization, timeout=30
@@ -125,7 +125,7 @@ class RunningService:
     def wait_until_idle(self, timeout: float = 0.5) -> bool:
         """Wait until the service has no message to handle and no send to make; return False after ``timeout`` seconds.
 
-        It asks ``/metrics``; where those are closed, the answer is False at once.
+        It reads ``/metrics``; without access to them it returns False at once.
         """
         deadline = time.monotonic() + timeout
         while (depth := self._queue_depth()) != 0:
@@ -140,7 +140,7 @@ class RunningService:
         return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
 
     def stop(self) -> None:
-        """Kill web and worker with their processes, end the store, and remove the data: nobody needs it any more."""
+        """Kill web and worker with their child processes, stop the store, and remove the data."""
         store = self._parts.pop("valkey", None)
         _kill(self._parts.values())
         _end([store] if store else [])
@@ -200,7 +200,7 @@ class RunningService:
             time.sleep(0.05)
 
     def _queue_depth(self) -> int | None:
-        """Return how many conversations and sends are waiting or in hand; None where the metrics do not say so."""
+        """Return how many conversations and sends are queued or leased; None if the metrics do not say."""
         metrics = self._session.get(f"{self.url}/metrics", timeout=10)
         found = _DEPTH.findall(metrics.text) if metrics.ok else []
         return sum(int(float(depth)) for depth in found) if found else None
@@ -214,7 +214,7 @@ class RunningService:
 
 
 def _kill(processes: Collection[subprocess.Popen[bytes]]) -> None:
-    """Kill processes with the children in their sessions: a graceful end would wait for open connections."""
+    """Kill processes and their children; a graceful shutdown would wait for open connections."""
     for process in processes:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -223,7 +223,7 @@ def _kill(processes: Collection[subprocess.Popen[bytes]]) -> None:
 
 
 def _end(processes: Collection[subprocess.Popen[bytes]]) -> None:
-    """End processes, side by side."""
+    """Terminate processes concurrently."""
     for process in processes:
         process.terminate()
     for process in processes:
@@ -235,7 +235,7 @@ def _end(processes: Collection[subprocess.Popen[bytes]]) -> None:
 
 
 def _service_package() -> Path:
-    """Return the directory of the package ``wa_service``, in a checkout or where it is installed."""
+    """Return the directory of the package ``wa_service``, from a checkout or an installation."""
     found = importlib.util.find_spec("wa_service")
     if found is None or found.origin is None:
         raise ServiceStartError("wa_service is not installed in this Python")

@@ -22,7 +22,7 @@ from meta_emulator.world import World
 
 
 class PhoneProperties(Properties):
-    """What may be said of a phone."""
+    """The properties of a phone."""
 
     name: str = ""
     user_id: UserId = ""
@@ -43,7 +43,7 @@ class NewPhone(PhoneProperties):
 
 
 class NumberProperties(Properties):
-    """What may be said of a business number."""
+    """The properties of a business number."""
 
     verified_name: str = ""
     messages_per_second: Annotated[int, Between(1, 100_000)] = 80
@@ -76,7 +76,7 @@ class TemplateProperties(Properties):
 
 
 class Seed(Properties):
-    """Everything that a seed may have."""
+    """The contents of a seed."""
 
     phones: list[NewPhone] | None = None
     numbers: list[NewNumber] | None = None
@@ -91,12 +91,12 @@ _SEED = TypeAdapter(Seed)
 
 
 def read_seed(path: Path) -> dict[str, Any]:
-    """Read a seed file; raise WrongPropertyError for a wrong form, OSError where it cannot be read."""
+    """Read a seed file; raise WrongPropertyError if it is invalid, OSError if it cannot be read."""
     return parse(path.read_text(encoding="utf-8"))
 
 
 def parse(text: str) -> dict[str, Any]:
-    """Parse a seed from YAML or JSON; one without content adds nothing."""
+    """Parse a seed from YAML or JSON; an empty one adds nothing."""
     if not text:
         return {}
     found = _parse_json(text)
@@ -108,7 +108,7 @@ def parse(text: str) -> dict[str, Any]:
 
 
 def _parse_json(text: str) -> Any:
-    """Return what stands in JSON, None for other text; YAML does not join the halves of an escaped emoji."""
+    """Return parsed JSON, None for other text. The YAML parser would not join escaped surrogate pairs."""
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
@@ -147,7 +147,7 @@ def apply_initial_seeds(world: World) -> None:
 def apply(world: World, wanted: dict[str, Any]) -> dict[str, int]:
     """Add or change everything in the seed; return how many of each part.
 
-    Raises WrongPropertyError before anything is changed, or StateError where a part belongs to somebody else.
+    Raises WrongPropertyError before anything is changed, or StateError if a part conflicts with existing ones.
     """
     seed = check(_SEED, wanted)
     world.limits.update(seed.limits.given() if seed.limits else {})
@@ -170,13 +170,13 @@ def _size(part: list[Any] | Properties | None) -> int:
 
 
 def add_account(world: World, wanted: AccountProperties) -> World:
-    """Add a further business account; return its world."""
+    """Add a business account; return its world."""
     world.accounts[wanted.id] = other = new_world(account_config(world, wanted))
     return other
 
 
 def add_phone(world: World, wanted: NewPhone) -> Phone:
-    """Add or change a phone; raise StateError where another phone has the user id."""
+    """Add or change a phone; raise StateError if another phone has the user id."""
     known = world.find_phone(wanted.wa_id)
     if known is not None:
         return change_phone(world, known, wanted)
@@ -185,7 +185,7 @@ def add_phone(world: World, wanted: NewPhone) -> Phone:
 
 
 def change_phone(world: World, phone: Phone, wanted: PhoneProperties) -> Phone:
-    """Change a phone; raise StateError where another phone has the user id."""
+    """Change a phone; raise StateError if another phone has the user id."""
     world.check_address(wanted.user_id, phone)
     if wanted.user_id:
         world.rename_phone(phone, phone.wa_id, wanted.user_id)

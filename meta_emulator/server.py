@@ -24,14 +24,14 @@ from meta_emulator.world_file import load_world, save_world
 
 logger = logging.getLogger(__name__)
 
-# A crash loses at most the events of so many seconds.
+# A crash loses at most the last seconds of events.
 _SAVE_SECONDS = 2.0
 
 
 def serve(config: EmulatorConfig, ready: Callable[[str], None] | None = None) -> None:
     """Serve until SIGTERM or SIGINT.
 
-    ``ready`` is called with the base URL once the emulator listens. Raises OSError where the port is taken.
+    ``ready`` is called with the base URL once the emulator listens. Raises OSError if the port is in use.
     """
     stop = Event()
     watchers = [gevent.signal_handler(number, stop.set) for number in (signal.SIGTERM, signal.SIGINT)]
@@ -60,7 +60,7 @@ class EmulatorServer:
     """A world, its application and a listening socket that can be closed and reopened."""
 
     def __init__(self, config: EmulatorConfig) -> None:
-        self.world = new_world(config) if config.data_file is None else _kept_world(config, config.data_file)
+        self.world = new_world(config) if config.data_file is None else _saved_world(config, config.data_file)
         self._saved_event = self.world.hub.last_id
         self._saving: gevent.Greenlet | None = None
         self.app = create_app(config, self.world)
@@ -77,7 +77,7 @@ class EmulatorServer:
         return f"http://{host}:{self._server.address[1]}"
 
     def start(self) -> None:
-        """Listen, and start to verify the configured callback."""
+        """Listen, and start the verification of the configured callback."""
         self._server.start()
         self.world.media_store.base_url = self.world.config.public_url or self.url
         self.world.refuse_connections = self.refuse
@@ -87,7 +87,7 @@ class EmulatorServer:
             self._handshake = gevent.spawn(subscribe_until_answered, self.world, lambda: self._stopped)
 
     def refuse(self, seconds: float) -> None:
-        """Close the listening socket and every connection for ``seconds``: callers get ECONNREFUSED."""
+        """Close the listening socket and every connection for ``seconds``; callers get ECONNREFUSED."""
         gevent.spawn(self._refuse, seconds)
 
     def stop(self) -> None:
@@ -114,7 +114,7 @@ class EmulatorServer:
                 save_world(self.world, path)
 
     def _refuse(self, seconds: float) -> None:
-        gevent.sleep(0.01)  # Lets the response of the control call out first.
+        gevent.sleep(0.01)  # The control call's response is sent first.
         port = self._server.address[1]
         self._server.stop(timeout=0)
         self._close_connections()
@@ -138,8 +138,8 @@ class EmulatorServer:
         )
 
 
-def _kept_world(config: EmulatorConfig, path: Path) -> World:
-    """Return the saved world, or a seeded one where there is no file yet."""
+def _saved_world(config: EmulatorConfig, path: Path) -> World:
+    """Return the saved world, or a seeded one if there is no file yet."""
     if not path.exists():
         return new_world(config)
     world = World(config)
@@ -162,7 +162,7 @@ def _handler(connections: set[Any]) -> type[WSGIHandler]:
                 connections.discard(connection)
 
         def log_request(self) -> None:
-            """Write no access log; its line would be formatted even so."""
+            """Write no access log; gevent would format its line even without a log."""
 
         def get_environ(self) -> dict[str, Any]:
             environ: dict[str, Any] = super().get_environ()

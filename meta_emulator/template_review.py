@@ -14,7 +14,7 @@ _SIDE_BY_SIDE = re.compile(r"\}\}\s*\{\{")
 
 
 def start_review(world: World, template: Template) -> None:
-    """Review a created or edited template after ``behaviour.template_review`` seconds; never where below 0."""
+    """Review a created or edited template after ``behaviour.template_review`` seconds; never if negative."""
     delay = world.behaviour.template_review
     if delay == 0:
         review(world, template)
@@ -32,14 +32,14 @@ def review(world: World, template: Template) -> None:
 
 
 def set_status(world: World, template: Template, status: TemplateStatus, reason: str = "NONE") -> None:
-    """Set a template's status and enqueue its webhook."""
+    """Set a template's status and queue its webhook."""
     template.status = status
     template.rejected_reason = reason
     send_status_webhook(world, template, status, reason)
 
 
 def send_status_webhook(world: World, template: Template, event: str, reason: str = "NONE") -> None:
-    """Enqueue ``message_template_status_update``."""
+    """Queue the webhook ``message_template_status_update``."""
     value: dict[str, Any] = {
         "event": event,
         "message_template_id": int(template.id),

@@ -10,7 +10,7 @@ ROLES = ("primary", "escalation", "standby", "ai_agent")
 
 
 def enqueue_for_owner(world: World, phone: Phone, update: Update) -> None:
-    """Queue an update of field ``messages``; as field ``standby`` while another responder owns the conversation."""
+    """Queue an update of field ``messages``, or of ``standby`` while another responder owns the conversation."""
     if "statuses" in update.value and not world.behaviour.send_statuses:
         return
     if update.number_id in phone.owned_by_other:

@@ -1,4 +1,4 @@
-"""Webhook delivery: signed, batched, retried with back-off, redelivered (reference 5.1 to 5.3)."""
+"""Webhook delivery: signed, batched, retried with backoff, redelivered (reference 5.1 to 5.3)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from meta_emulator.records import Exchange
 
 logger = logging.getLogger(__name__)
 
-# Meta documents an immediate start, a back-off and an end after seven days (5.3); the steps are assumed.
+# Meta documents an immediate first retry, backoff, and an end after seven days (5.3); the steps are assumed.
 RETRY_DELAYS = (1.0, 15.0, 60.0, 300.0, 900.0, 3600.0, *[4 * 3600.0] * 41)
 HANDSHAKE_TIMEOUT = 6.0
 USER_AGENT = "facebookexternalua"
@@ -51,7 +51,7 @@ class WebhookContext(Protocol):
         ...
 
     def begin_exchange(self, **fields: Any) -> int:
-        """Show a call that is under way."""
+        """Show a call that is in progress."""
         ...
 
     def record_exchange(self, **fields: Any) -> Exchange:
@@ -89,7 +89,7 @@ class WebhookQueue:
         self.durations: list[tuple[float, float, int]] | None = None
 
     def enqueue(self, update: Update) -> None:
-        """Queue an update; drop it where nobody is subscribed."""
+        """Queue an update; drop it without a subscription."""
         callback = self._world.callback_of(update.number_id)
         if not callback:
             self.counts["unsubscribed"] += 1
@@ -138,7 +138,7 @@ class WebhookQueue:
         self.client.close()
 
     def handshake(self, url: str, verify_token: str) -> CallbackResponse:
-        """Send the verification request; ``error`` is empty where the challenge came back (reference 5.1)."""
+        """Send the verification request; ``error`` is empty if the challenge came back (reference 5.1)."""
         challenge = str(self._world.random.randrange(10**9, 10**10))
         query = urlencode({"hub.mode": "subscribe", "hub.challenge": challenge, "hub.verify_token": verify_token})
         target = f"{url}{'&' if '?' in url else '?'}{query}"
@@ -215,7 +215,7 @@ class WebhookQueue:
         return answer
 
     def _start_worker(self) -> None:
-        # Those that are about to start take a batch each; more of them would find nothing.
+        # Each starting worker takes one batch; another worker would find no lane.
         taken = self._starting * self._world.behaviour.batch
         if len(self._ready) > taken and not self.held and self._workers < _WORKERS:
             self._workers += 1
@@ -231,7 +231,7 @@ class WebhookQueue:
             self._workers -= 1
 
     def _next_delivery(self) -> _Delivery:
-        """Return the next lane's updates, with further updates of the same callback up to the batch size."""
+        """Return the next lane's updates and more for the same callback, up to the batch size."""
         behaviour = self._world.behaviour
         key = self._ready.popleft()
         delivery = _Delivery(key[0], [], [key], self._epoch)

@@ -14,7 +14,7 @@ _MASTERS = {_SEGMENT, _CLUSTER, _TRACKS, _TRACK, _BLOCK_GROUP}
 
 
 class WebmError(ValueError):
-    """The bytes are no WebM with an Opus track."""
+    """The bytes are not a WebM file with an Opus track."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class OpusTrack:
 
 
 def opus_track(content: bytes) -> OpusTrack:
-    """Return the first Opus track; raise WebmError where there is none or the file is damaged."""
+    """Return the first Opus track; raise WebmError if there is none or the file is damaged."""
     if not content.startswith(MAGIC):
         raise WebmError("no EBML header")
     head, number, current, packets = b"", -1, -1, []
@@ -50,8 +50,7 @@ def opus_track(content: bytes) -> OpusTrack:
 def _leaves(content: bytes) -> Iterator[tuple[int, bytes]]:
     """Yield every element that is not a container.
 
-    Containers of a live recording have an unknown size, so theirs is ignored. An incomplete last element is left
-    out.
+    The size of containers is ignored, since it is unknown in a live recording. An incomplete last element is skipped.
     """
     position = 0
     while position < len(content):

@@ -28,7 +28,7 @@ _REPEATED_WITHIN = 50
 
 
 class StateError(Exception):
-    """The world, as it is, does not allow this."""
+    """The world's state does not allow this."""
 
 
 class World:
@@ -61,7 +61,7 @@ class World:
         self.marketing_off_cloud = False
         self.token_error: tuple[int | None, str] | None = None
         self.refuse_connections: Callable[[float], None] | None = None
-        # Further business accounts by id; each has a world of its own.
+        # Additional business accounts by id, each with a world of its own.
         self.accounts: dict[str, World] = {}
         self._start_empty()
 
@@ -103,7 +103,7 @@ class World:
         self.hub.clear()
 
     def drop_accounts(self) -> None:
-        """Remove the further accounts, with everything that waits in them."""
+        """Remove the additional accounts with their timers and webhooks."""
         for other in self.accounts.values():
             other.timers.stop()
             other.webhooks.clear()
@@ -154,7 +154,7 @@ class World:
         self.hub.publish("phone", phone.view())
 
     def rename_phone(self, phone: Phone, wa_id: str, user_id: str) -> None:
-        """Give a phone another number or user id; its messages move along, its old addresses are free."""
+        """Change a phone's number or user id; it keeps its messages, and its old addresses become free."""
         for address in [address for address, owner in self._phone_of.items() if owner == phone.wa_id]:
             del self._phone_of[address]
         if wa_id != phone.wa_id:
@@ -183,7 +183,7 @@ class World:
         return self.phones.get(wa_id) if wa_id else None
 
     def check_address(self, address: str, phone: Phone | None) -> None:
-        """Raise StateError where a number or user id that this phone is to get belongs to another one."""
+        """Raise StateError if a new number or user id of this phone belongs to another one."""
         if self.find_phone(address) not in (None, phone):
             raise StateError(f"{address} belongs to another phone")
 
@@ -265,7 +265,7 @@ class World:
         return self.attempt_count
 
     def begin_exchange(self, **fields: Any) -> int:
-        """Show a call that is under way in the page's drawer; return the id that `record_exchange` takes at its end."""
+        """Show a call in progress in the page's drawer; return the id to pass to `record_exchange` at its end."""
         self._exchange_number += 1
         begun = Exchange(
             id=self._exchange_number,
@@ -280,7 +280,7 @@ class World:
         return begun.id
 
     def record_exchange(self, *, begun: int = 0, **fields: Any) -> Exchange:
-        """Keep one HTTP call for the page's drawer; `begun` is its id where `begin_exchange` showed it."""
+        """Store an HTTP call for the page's drawer; `begun` is its id from `begin_exchange`, if any."""
         if not begun:
             self._exchange_number += 1
         exchange = Exchange(id=begun or self._exchange_number, at=self.clock.now(), **fields)

@@ -42,14 +42,14 @@ def save_world(world: World, path: Path) -> None:
 
 
 def load_world(world: World, path: Path) -> None:
-    """Put a saved world into an empty one; raise WorldFileError where the file is damaged or of another version."""
+    """Restore a saved world into an empty one; raise WorldFileError if the file is damaged or of another version."""
     try:
         content = orjson.loads(path.read_bytes())
         if content["version"] != VERSION:
-            raise WorldFileError(f"{path} is of version {content['version']}, not {VERSION}")
+            raise WorldFileError(f"{path} has version {content['version']}, not {VERSION}")
         _restore(world, content)
     except (orjson.JSONDecodeError, KeyError, TypeError) as error:
-        raise WorldFileError(f"{path} is no saved world: {type(error).__name__}: {error}") from None
+        raise WorldFileError(f"{path} is not a saved world: {type(error).__name__}: {error}") from None
 
 
 def _restore(world: World, content: dict[str, Any]) -> None:

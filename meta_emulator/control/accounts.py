@@ -1,4 +1,4 @@
-"""Routes for further business accounts."""
+"""Routes for additional business accounts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class AccountControls(Controls):
         """Add an account with an app of its own → the account with its secrets.
 
         ``{"id", "phone_number_ids"?, "access_token"?, "app_secret"?, "verify_token"?, "app_id"?, "callback_url"?}``;
-        what is not given is random. Its controls are at ``/_emulator/accounts/{id}/…``.
+        values that are not given are random. Its controls are at ``/_emulator/accounts/{id}/…``.
         """
         world = seed.add_account(self.world, body)
         names = ("access_token", "app_secret", "verify_token")

@@ -1,4 +1,4 @@
-"""JSON bodies of the control API: calls are checked against them, and its description is made from them."""
+"""JSON bodies of the control API, for validation and for its OpenAPI description."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _Status = Literal["sent", "delivered", "read", "played", "failed"]
 
 
 class Numbered(Properties):
-    """Which business number is meant, by default the first."""
+    """A business number, by default the first."""
 
     phone_number_id: ObjectId | None = None
 
 
 class Advance(Properties):
-    """How far the clock goes."""
+    """How far to advance the clock."""
 
     advance: Seconds = 0
 
@@ -53,19 +53,19 @@ class Secrets(Properties):
 
 
 class LimitChanges(LimitSettings, frozen=True):
-    """Limits to switch; ``all`` switches every one but ``daily``."""
+    """Limits to change; ``all`` changes every one except ``daily``."""
 
     all: bool = False
 
 
 class Refusal(Properties):
-    """How long connections are refused."""
+    """How long to refuse connections."""
 
     seconds: Seconds = 1.0
 
 
 class Settling(Properties):
-    """How long to wait at most, and how long all must have been quiet."""
+    """The maximum wait, and how long everything must have been quiet."""
 
     timeout: Seconds = 10.0
     quiet: Seconds = 0.0
@@ -148,13 +148,13 @@ class HangUp(Properties):
 
 
 class Preference(Numbered):
-    """Whether marketing messages are wanted."""
+    """The customer's choice about marketing messages."""
 
     value: Literal["stop", "resume"]
 
 
 class Read(Properties):
-    """Messages to mark as read; all without it."""
+    """Messages to mark as read, by default all."""
 
     message_ids: list[str] | None = None
 
@@ -168,7 +168,7 @@ class Ownership(Numbered):
 
 
 class History(Numbered):
-    """A chunk of chat history: messages by wa_id, or how many to make; or the business's refusal to share it."""
+    """A chunk of chat history: messages by wa_id, or how many to generate; or that sharing was declined."""
 
     model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["threads"]}, _DECLINED]})
 
@@ -231,7 +231,7 @@ class Callback(Properties):
 
 
 class Handshake(Properties):
-    """Where to send the verification request, and with which word."""
+    """Where to send the verification request, and with which token."""
 
     url: str = ""
     verify_token: str | None = None
@@ -249,7 +249,7 @@ class PayloadPost(_Post):
 
 
 class RawPost(_Post):
-    """A body as it is."""
+    """A raw body."""
 
     raw: str
 

@@ -42,7 +42,7 @@ def json_body() -> JsonObject:
 
 
 def find_phone(world: World, address: str) -> Phone:
-    """Return the phone of a number in any spelling; 404 where there is none."""
+    """Return the phone of a number in any spelling; 404 if there is none."""
     phone = world.find_phone(addresses.digits(address) or address)
     if phone is None:
         raise ControlError(404, "there is no such phone")
@@ -50,7 +50,7 @@ def find_phone(world: World, address: str) -> Phone:
 
 
 def ensure_phone(world: World, address: str) -> Phone:
-    """Return the phone of a number; add it where it is new."""
+    """Return the phone of a number; add it if it is new."""
     number = addresses.digits(address)
     phone = world.find_phone(number or address)
     if phone is None:
@@ -72,7 +72,7 @@ def number_of(world: World, number_id: str | None) -> BusinessNumber:
 
 
 def message_of(world: World, wamid: str) -> Message:
-    """Return the message of this id; 404 where it is unknown."""
+    """Return the message of this id; 404 if it is unknown."""
     message = world.messages.get(wamid)
     if message is None:
         raise ControlError(404, "there is no such message")

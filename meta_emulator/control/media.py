@@ -1,4 +1,4 @@
-"""Files that phones send and the page shows (the page has no token)."""
+"""Routes for files that phones send and that the page, which has no token, shows."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def message_type_of(mime_type: str) -> phone_actions.MediaType:
 def _store_file(world: World, number_id: str | None) -> Media:
     file: FileStorage | None = request.files.get("file")
     if file is None:
-        raise ControlError(400, "file is needed (multipart)")
+        raise ControlError(400, "file is required (multipart)")
     content, mime_type = file.stream.read(), file.content_type or "application/octet-stream"
     if not content:
         raise ControlError(400, "the file is empty")

@@ -1,4 +1,4 @@
-"""OpenAPI description of the control API, made from its routes and their docstrings."""
+"""OpenAPI description of the control API, generated from its routes and their docstrings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from meta_emulator.control.routes import Controls, Route, route
 
 _PARAMETER = re.compile(r"<(?:(int):)?(\w+)>")
 _BRACES = re.compile(r"``(\{.*?\})``", re.DOTALL)
-# What stands in an object inside the answer, such as the properties of its items.
+# An object inside the answer, such as the properties of its items.
 _NESTED = re.compile(r"(?<=.)\{[^{}]*\}", re.DOTALL)
 _PROPERTY = re.compile(r'"(\w+)"(\??)(?=[,:}\s])')
 _SUMMARY_END = re.compile(r":|\.(?=\s|$)|→| ``\{|\(\``\{|, at most")
@@ -24,7 +24,7 @@ _VALUES = re.compile(r'\[[^\]]*\]|:\s*\{[^}]*\}|:\s*"[^"]*"(?:\s*\|\s*"[^"]*")*'
 
 _FILE = {"type": "string", "format": "binary", "minLength": 1}
 _ERROR = {
-    "description": "A sentence that says what is wrong.",
+    "description": "A sentence that describes the error.",
     "content": {
         "application/json": {
             "schema": {"type": "object", "properties": {"error": {"type": "string"}}, "required": ["error"]}
@@ -54,7 +54,7 @@ def describe(routes: Iterable[Route]) -> dict[str, Any]:
         "info": {
             "title": "Control API of the emulated Meta",
             "version": "1",
-            "description": "What tests and the phone page do to the emulated world. It has no login.",
+            "description": "Controls of the emulated world for tests and the phone page. It has no login.",
         },
         "paths": dict(sorted(paths.items())),
         "components": {"schemas": dict(sorted(schemas.items()))},
@@ -101,12 +101,12 @@ def _query_parameters(found: Route, schemas: dict[str, Any]) -> list[dict[str, A
 
 
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return the schema of a parameter that may be left out: None to the code, and no null to a caller."""
+    """Return the schema of an optional parameter without null."""
     return next((each for each in schema.get("anyOf", ()) if each != {"type": "null"}), schema)
 
 
 def _schema(kind: TypeAdapter[Any], schemas: dict[str, Any], *, inline: bool = False) -> dict[str, Any]:
-    """Return the schema of a type; what it refers to, and the type itself unless ``inline``, goes to ``schemas``."""
+    """Return the schema of a type; add referenced ones, and itself unless ``inline``, to ``schemas``."""
     schema = kind.json_schema(ref_template="#/components/schemas/{model}")
     schemas.update(schema.pop("$defs", {}))
     if inline or "title" not in schema:
@@ -121,7 +121,7 @@ def _needs_body(schema: dict[str, Any], schemas: dict[str, Any]) -> bool:
 
 
 def _answer(found: Route, text: str) -> dict[str, Any]:
-    """Return the content of an answer: what stands behind the arrow, or first where there is none."""
+    """Return the content of an answer: the shape after the arrow, or the first one without an arrow."""
     if text.startswith("Return the bytes"):
         return {"*/*": {"schema": {"type": "string", "format": "binary"}}}
     operation = f"{found.method} {found.path}"

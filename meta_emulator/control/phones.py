@@ -49,7 +49,7 @@ class PhoneControls(Controls):
 
     @route("PATCH", "/phones/<wa_id>")
     def change_phone(self, wa_id: str, body: PhoneProperties) -> Response:
-        """Change a phone → the phone; switching ``auto_deliver`` on delivers waiting messages."""
+        """Change a phone → the phone; enabling ``auto_deliver`` delivers waiting messages."""
         found = find_phone(self.world, wa_id)
         seed.change_phone(self.world, found, body)
         if found.auto_deliver:

@@ -42,7 +42,7 @@ for _name in (
 ):
     _TYPES[_name] = {"type": "array", "items": {"type": "object"}}
 
-# Where a name means something else in one call: operation, then name.
+# Names with another type in one operation: (operation, name).
 _ELSEWHERE: Final[dict[tuple[str, str], Schema]] = {
     ("POST /business_app/history", "messages"): {"type": "integer"},
     ("POST /load", "conversations"): {"type": "integer"},
@@ -95,7 +95,7 @@ NAMED: Final[dict[str, dict[str, Schema]]] = {
     "the template": {name: _TYPES[name] for name in ("id", "name", "language", "category", "status", "components")},
     "the group": {name: _TYPES[name] for name in ("id", "subject", "participants")},
 }
-"""What an answer calls by its name."""
+"""Objects that docstrings refer to by name."""
 WHOLE: Final[dict[str, dict[str, Schema]]] = {
     "GET /limits": LIMITS,
     "POST /limits": LIMITS,
@@ -107,4 +107,4 @@ WHOLE: Final[dict[str, dict[str, Schema]]] = {
     "POST /numbers": NUMBER,
     "PATCH /numbers/<number_id>": NUMBER,
 }
-"""Calls whose answer is one of these objects."""
+"""Operations that return one of these objects."""

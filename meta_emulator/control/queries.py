@@ -1,4 +1,4 @@
-"""Queries and forms of the control API."""
+"""Query parameters and forms of the control API."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _Count = Annotated[int, Field(ge=0, le=10**9)]
 
 
 class Query(BaseModel):
-    """Parameters of a query, or fields of a form; unknown ones are ignored."""
+    """Query parameters or form fields; unknown ones are ignored."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -26,14 +26,14 @@ class ConversationsQuery(Query):
 
 
 class MessagesQuery(Query):
-    """The cursor after which messages are wanted, and how long to wait for one."""
+    """The cursor after which to return messages, and how long to wait for one."""
 
     after: _Count | None = None
     wait: Seconds = 0.0
 
 
 class SeenQuery(Query):
-    """Which sends are wanted."""
+    """Which sends to return."""
 
     wa_id: str = ""
     after: _Count = 0
@@ -42,7 +42,7 @@ class SeenQuery(Query):
 
 
 class ExchangesQuery(Query):
-    """Which exchanges are wanted, and whether with headers and bodies."""
+    """Which exchanges to return, and whether with headers and bodies."""
 
     message: str = ""
     kind: str = ""
@@ -50,14 +50,14 @@ class ExchangesQuery(Query):
 
 
 class SettlingQuery(Query):
-    """How long to wait at most, and how long all must have been quiet."""
+    """The maximum wait, and how long everything must have been quiet."""
 
     timeout: Seconds | None = None
     quiet: Seconds | None = None
 
 
 class RecordingQuery(Query):
-    """Whether texts stay as they are."""
+    """Whether to keep texts."""
 
     texts: _Flag = "0"
 

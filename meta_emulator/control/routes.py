@@ -20,9 +20,9 @@ _MARK = "_emulator_routes"
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One route: method, path below ``/_emulator`` (Flask's syntax), and the function that answers it.
+    """One route: method, path below ``/_emulator`` (Flask's syntax), and its view.
 
-    body, query, form: the types of its JSON body, query and form, None where it reads none.
+    body, query, form: the types of its JSON body, query and form, None if it reads none.
     """
 
     method: str
@@ -38,8 +38,8 @@ class Route:
 def route(method: str, path: str, described_by: Any = None) -> Callable[[_View], _View]:
     """Register a method of ``Controls`` for ``method /_emulator{path}``.
 
-    A method with an argument ``body``, ``query`` or ``form`` gets that part of the call in the type of the argument;
-    a wrong one is refused.
+    A method with an argument ``body``, ``query`` or ``form`` gets that part of the request, validated against the
+    argument's type.
     described_by: the type of a body that the method reads itself.
     """
 

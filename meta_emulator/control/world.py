@@ -43,7 +43,7 @@ class WorldControls(Controls):
 
     @route("GET", "/clock")
     def clock(self) -> Response:
-        """Return ``{"now": unix seconds, "ahead": seconds before the machine's clock}``."""
+        """Return ``{"now": unix seconds, "ahead": seconds ahead of the machine's clock}``."""
         return json_response(_clock(self.world))
 
     @route("POST", "/clock")
@@ -60,7 +60,7 @@ class WorldControls(Controls):
 
     @route("POST", "/limits")
     def switch_limits(self, body: LimitChanges) -> Response:
-        """Change limits by name → all of them; ``{"all": false}`` switches every one off."""
+        """Change limits by name → all of them; ``{"all": false}`` disables every one."""
         wanted = body.given()
         everything = wanted.pop("all", None)
         if everything is not None:
@@ -89,7 +89,7 @@ class WorldControls(Controls):
     def change_secret(self, body: Secrets) -> Response:
         """Change ``{"app_secret"?, "access_token"?, "verify_token"?}`` until the next reset → the names changed.
 
-        Webhooks are signed with the new secret at once, so a rotation of the service's secrets can be rehearsed.
+        Webhooks are signed with the new secret at once, so that a rotation of the service's secrets can be tested.
         """
         wanted = body.given()
         for name, value in wanted.items():

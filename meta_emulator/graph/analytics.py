@@ -1,4 +1,4 @@
-"""``pricing_analytics`` of the business account: what was delivered, by day, category and type (reference 8.5)."""
+"""``pricing_analytics`` of the business account: delivered messages by day, category and type (reference 8.5)."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _ASKED = re.compile(r"pricing_analytics((?:\.[a-z_]+\([^)]*\))*)")
 _PART = re.compile(r"\.([a-z_]+)\(([^)]*)\)")
 _DAY = 86_400
 _PRICES = {"marketing": 0.1, "utility": 0.03, "authentication": 0.03}
-"""What a message costs here; the account's currency is EUR."""
+"""Emulated prices per message; the account's currency is EUR."""
 
 
 def pricing_analytics(world: World, fields: str) -> JsonObject:
-    """Return the data points that ``fields`` asks for; of two messages of one kind and day one point."""
+    """Return the data points that ``fields`` requests, one per kind and day."""
     asked = _ASKED.search(fields)
     given = dict(_PART.findall(asked[1])) if asked else {}
     try:
@@ -48,5 +48,5 @@ def pricing_analytics(world: World, fields: str) -> JsonObject:
 
 
 def _delivered(message: Message) -> float | None:
-    """When it was delivered; a read message was, too."""
+    """Return the time of delivery; a read message counts as delivered."""
     return message.status_times.get("delivered") or message.status_times.get("read")

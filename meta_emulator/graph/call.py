@@ -56,7 +56,7 @@ class Call:
         return value if isinstance(value, str) else json.dumps(value)
 
     def integer(self, name: str, default: int) -> int:
-        """Return a parameter as an integer; error 100 where it is none."""
+        """Return a parameter as an integer; raise error 100 if it is not one."""
         try:
             return int(self.params.get(name, default))
         except (TypeError, ValueError):
@@ -74,7 +74,7 @@ class Call:
 
 
 def parameters(request: Request, body: bytes) -> JsonObject:
-    """Return query, form fields and JSON body in one mapping; error 100 where the body is no JSON object."""
+    """Return query, form fields and JSON body in one mapping; raise error 100 if the body is not a JSON object."""
     params: JsonObject = request.args.to_dict() if request.query_string else {}
     kind = request.mimetype
     if kind in ("application/x-www-form-urlencoded", "multipart/form-data"):

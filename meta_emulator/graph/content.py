@@ -64,7 +64,7 @@ def check_media(call: Call, kind: str, media: Any, where: str = "") -> None:
 
 
 def check_length(value: Any, name: str, maximum: int, *, required: bool = True) -> None:
-    """Check a text of 1 to ``maximum`` characters; None is allowed where it is not required."""
+    """Check a text of 1 to ``maximum`` characters; None is allowed if it is not required."""
     if value is None and not required:
         return
     if not isinstance(value, str):
@@ -143,7 +143,7 @@ def _reaction(_: Call, content: Any) -> CheckedContent:
 
 
 def check_pin(call: Call) -> CheckedContent:
-    """Return the pin of a message in a group, or its end (reference 2.7); raise Meta's error."""
+    """Validate and return the pin or unpin of a group message (reference 2.7); raise Meta's error."""
     content = call.nested("pin")
     if not isinstance(content, dict) or content.get("type") not in ("pin", "unpin"):
         raise parameter("Param pin['type'] must be one of {PIN, UNPIN}.")

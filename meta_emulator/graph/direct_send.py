@@ -1,4 +1,4 @@
-"""Direct Send: a message with a ``category`` instead of a template; Meta makes the template itself (unconfirmed)."""
+"""Direct Send: a message with a ``category`` instead of a template, which Meta creates itself (unconfirmed)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LONGEST_BODY = 1024
 
 
 def direct_category(call: Call, kind: str, content: Any, *, to_user_id: bool) -> str:
-    """Return the category that a message names, "" where it names none; raise Meta's error for one that may not."""
+    """Return a message's category, "" without one; raise Meta's error if it is not eligible."""
     category = call.params.get("category")
     if category is None:
         return ""
@@ -32,13 +32,13 @@ def direct_category(call: Call, kind: str, content: Any, *, to_user_id: bool) ->
 
 
 def remember_template(call: Call, category: str, kind: str) -> None:
-    """Make the template of a message that was taken: one for each category and kind."""
+    """Create the template of an accepted message, one for each category and kind."""
     name, world = f"auto_generated_{category}_{kind}", call.world
     if world.find_template(name, "en_US") is None:
         body = {"type": "BODY", "text": "{{1}}"}
-        made = Template(world.ids.object_id(), name, "en_US", category.upper(), "APPROVED", [body])
-        made.source, made.created = AUTO_GENERATED, world.clock.now()
-        world.add_template(made)
+        template = Template(world.ids.object_id(), name, "en_US", category.upper(), "APPROVED", [body])
+        template.source, template.created = AUTO_GENERATED, world.clock.now()
+        world.add_template(template)
 
 
 def _body_of(kind: str, content: Any) -> str:

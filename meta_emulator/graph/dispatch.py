@@ -47,14 +47,14 @@ class _Request(Request):
 
 
 class GraphMiddleware:
-    """WSGI middleware that serves paths with a version (`/v24.0/…`) without Flask, whose way costs as much again."""
+    """WSGI middleware that serves paths with a version (`/v24.0/…`) without Flask, which would double the time."""
 
     def __init__(self, application: WSGIApplication, world: World) -> None:
         self._application = application
         self._world = world
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer a Graph call, or let the application answer."""
+        """Answer a Graph call; pass any other call to the application."""
         path: str = environ.get("PATH_INFO", "")
         if not looks_like_version(path[1 : path.find("/", 1)]) or environ["REQUEST_METHOD"] not in _METHODS:
             return self._application(environ, start_response)
@@ -137,7 +137,7 @@ class _GraphRequest:
         if call.fault is not None and (failed := self._apply_fault_before(call, call.fault, endpoint)):
             return failed
         self._check_token(call)
-        # Media URLs must use the address under which this caller reaches the emulator.
+        # Media URLs must use the address that this caller used.
         self._world.media_store.base_url = self._world.config.public_url or self._origin
         if isinstance(handler, GraphError):
             raise handler
@@ -177,7 +177,7 @@ class _GraphRequest:
                 )
 
     def _apply_fault_before(self, call: Call, fault: Fault, endpoint: str) -> Response | None:
-        """Apply a failure that strikes before the handler; return its response, if any."""
+        """Apply a failure that precedes the handler; return its response, if any."""
         response: Response | None = None
         if fault.kind == "delay":
             gevent.sleep(fault.seconds)
@@ -208,7 +208,7 @@ class _GraphRequest:
         return response
 
     def _apply_fault_after(self, response: Response, fault: Fault) -> Response:
-        """Apply a failure that strikes after the handler to its response."""
+        """Apply a failure that follows the handler to the response."""
         content = response.get_data()
         if fault.kind == "answer_lost":
             disconnect(self._request.environ, reset=False)

@@ -114,7 +114,7 @@ def start_upload(call: Call) -> JsonObject:
 
 
 def continue_upload(call: Call) -> JsonObject:
-    """``POST /upload:…``: bytes from ``file_offset`` on; a handle once complete, else the offset."""
+    """``POST /upload:…``: store bytes from ``file_offset`` on; return a handle once complete, else the offset."""
     session = _session(call)
     offset = call.headers.get("file-offset", "0")
     if not offset.isdigit() or int(offset) != len(session.content):

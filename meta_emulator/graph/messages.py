@@ -206,7 +206,7 @@ def _check_envelope(call: Call) -> None:
 
 
 def _recipient(call: Call) -> _Recipient:
-    """Resolve ``to``, or ``recipient`` where there is no ``to`` (reference 2.1, 2.9)."""
+    """Resolve ``to``, or without it ``recipient`` (reference 2.1, 2.9)."""
     params, world = call.params, call.world
     to = params.get("to")
     if to is None or to == "":

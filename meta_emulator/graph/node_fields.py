@@ -11,7 +11,7 @@ _TIERS = {0: "TIER_UNLIMITED", 250: "TIER_250", 1000: "TIER_1K", 2000: "TIER_2K"
 
 
 def number_node(call: Call, number: BusinessNumber) -> JsonObject:
-    """Return every field of a business number; None where it has no value."""
+    """Return every field of a business number, None for those without a value."""
     tier = _TIERS.get(call.world.limits.settings.daily, "TIER_250")
     return {
         "id": number.id,

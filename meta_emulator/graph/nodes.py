@@ -143,7 +143,7 @@ def get_account(call: Call) -> JsonObject:
 
 
 def post_account(call: Call) -> JsonObject:
-    """``POST /{waba}``: its name, and whether marketing may still go by the Cloud API."""
+    """``POST /{waba}``: its name, and whether marketing is disabled on the Cloud API."""
     if "disable_marketing_messages_on_cloud_api" in call.params:
         call.world.marketing_off_cloud = str(call.params["disable_marketing_messages_on_cloud_api"]).lower() == "true"
     if name := call.text("name"):

@@ -83,7 +83,7 @@ def node_type_of(call: Call) -> str:
 
 
 def find_handler(call: Call) -> Handler | GraphError:
-    """Return the handler, or Meta's error where there is none."""
+    """Return the handler, or Meta's error if there is none."""
     table = HANDLERS.get(node_type_of(call))
     if table is None:
         return unsupported_request(call.method, call.object_id)

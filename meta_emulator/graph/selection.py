@@ -17,7 +17,7 @@ _MAXIMUM = 100
 def select(node: JsonObject, fields: str, defaults: tuple[str, ...], node_type: str) -> JsonObject:
     """Return the requested fields, or ``defaults``, and always ``id``.
 
-    A field whose value is None is left out. A field that the node type lacks is error 100.
+    Fields with the value None are left out. A field that the node type does not have is error 100.
     """
     if not fields.strip():
         return {name: node[name] for name in (*defaults, "id") if node.get(name) is not None}
@@ -58,7 +58,7 @@ def parse_fields(text: str) -> list[tuple[str, str]]:
 
 
 def page(call: Call, items: list[JsonObject], default: int = 25) -> JsonObject:
-    """Return one page of a list with cursors; ``next`` and ``previous`` only where there is more.
+    """Return one page of a list with cursors; ``next`` and ``previous`` only if there is more.
 
     ``items`` must have ``id``, which the cursors encode.
     """

@@ -82,7 +82,7 @@ def number_callbacks(world: World, number: BusinessNumber) -> JsonObject:
 
 
 def _verify(call: Call, url: str, verify_token: str) -> None:
-    """Verify the callback; raise 2200 where that fails."""
+    """Verify the callback; raise error 2200 if that fails."""
     if not url.startswith(("http://", "https://")) or len(url) > _LONGEST:
         raise parameter(f"The callback URL must be http or https with at most {_LONGEST} characters.")
     if not verify_token:

@@ -114,7 +114,7 @@ def _check_header(item: dict[str, Any]) -> None:
         if not example.get("header_handle"):
             raise template_error(2388043, "Missing example", "A media header needs example.header_handle.")
     elif kind not in ("LOCATION", "PRODUCT"):
-        raise template_error(2388047, "Header format is incorrect", f"{kind} is no header format.")
+        raise template_error(2388047, "Header format is incorrect", f"{kind} is not a header format.")
 
 
 def _check_body(item: dict[str, Any], category: str) -> None:
@@ -135,7 +135,7 @@ def _check_body(item: dict[str, Any], category: str) -> None:
         raise template_error(2388043, "Missing example", "The body's variables need examples.")
     stripped = text.strip()
     if stripped.startswith("{{") or stripped.endswith("}}"):
-        raise template_error(2388299, "Variables at an end", "Variables cannot be at the start or end of the body.")
+        raise template_error(2388299, "Variables at the ends", "Variables cannot be at the start or end of the body.")
     if len(VARIABLE.sub(" ", text).split()) <= 2 * len(set(variables)):
         raise template_error(2388293, "Too many variables", "There are too many variables for this length.")
 
@@ -158,7 +158,7 @@ def _check_buttons(item: dict[str, Any]) -> None:
             raise template_error(2388060, "Buttons are incorrect", f"Too many buttons of type {kind}, or unknown.")
     positions = [position for position, kind in enumerate(kinds) if kind == "QUICK_REPLY"]
     if positions and positions[-1] - positions[0] + 1 != len(positions):
-        raise template_error(2388060, "Buttons are incorrect", "Quick replies must stand together.")
+        raise template_error(2388060, "Buttons are incorrect", "Quick replies must be adjacent.")
     for button in buttons:
         text = button.get("text", "")
         if button["type"] not in ("COPY_CODE", "OTP") and not (isinstance(text, str) and 1 <= len(text) <= 25):

@@ -112,7 +112,7 @@ class _Renderer:
         return self._text(definition, _parameters(sent), f"{prefix}body", 1024)
 
     def _text(self, definition: dict[str, Any], parameters: list[dict[str, Any]], where: str, maximum: int) -> str:
-        """Put the parameters in place of the variables."""
+        """Return the text with the variables replaced by the parameters."""
         text = str(definition.get("text", ""))
         names = list(dict.fromkeys(VARIABLE.findall(text)))
         if len(parameters) != len(names):

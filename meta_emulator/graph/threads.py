@@ -29,7 +29,7 @@ def control_thread(call: Call) -> JsonObject:
 
 
 def sync_app_data(call: Call) -> JsonObject:
-    """``POST /{number}/smb_app_data``: send the address book or the chat history once more."""
+    """``POST /{number}/smb_app_data``: send the address book or the chat history again."""
     kind, world, number = call.text("sync_type"), call.world, call.number
     if kind == "smb_app_state_sync":
         business_app.send_address_book(world, number, list(world.phones.values()))

@@ -26,7 +26,7 @@ def looks_like_version(component: str) -> bool:
 
 
 def serving_version(asked: str, today: date) -> str | None:
-    """Return the version that serves a request, the oldest usable one for an expired one; None: unknown."""
+    """Return the version that serves a request: for an expired one the oldest usable one; None if unknown."""
     match = _FORM.fullmatch(asked)
     if match is None or match[2] != "0" or not 1 <= int(match[1]) <= _NEWEST:
         return None
