@@ -94,7 +94,7 @@ def test_a_reaction_is_given_and_taken_back(phone: Page, business: Business) -> 
     wamid = business.text("we are open")
     act(phone, "we are open", "React")
     phone.get_by_role("dialog", name="React").get_by_role("button", name="heart", exact=True).click()
-    chip = bubble(phone, "we are open").get_by_role("button", name="You reacted ❤️. Take it back")
+    chip = bubble(phone, "we are open").get_by_role("button", name="You reacted ❤️. Remove it")
     expect(chip).to_be_visible()
     assert last_heard(business)["reaction"] == {"message_id": wamid, "emoji": "❤️"}
     chip.click()
@@ -119,7 +119,7 @@ def test_offers_are_stopped_and_taken_again(phone: Page, business: Business) -> 
     told: list[object] = []
     phone.on("request", lambda request: told.append(request.post_data_json) if "preferences" in request.url else None)
     phone.get_by_role("button", name="Stop offers").click()
-    again = phone.get_by_role("button", name="Take offers again")
+    again = phone.get_by_role("button", name="Resume offers")
     expect(again).to_be_visible()
     assert business.control(f"phones/{ANA}", method="GET")["marketing"] is False
     again.click()

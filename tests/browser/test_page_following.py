@@ -129,8 +129,8 @@ def test_a_reset_empties_the_page(phone: Page, business: Business) -> None:
 
 def test_the_page_comes_back_with_the_emulator(phone: Page, business: Business) -> None:
     business.control("refuse", {"seconds": 0.3})
-    expect(phone.get_by_text("The emulator is away.")).to_be_visible()
-    expect(phone.get_by_text("The emulator is away.")).to_have_count(0)
+    expect(phone.get_by_text("The emulator is unavailable.")).to_be_visible()
+    expect(phone.get_by_text("The emulator is unavailable.")).to_have_count(0)
     business.writes("back again")
     expect(bubble(phone, "back again")).to_be_visible()
 
@@ -166,7 +166,7 @@ def test_ticks_that_turn_do_not_draw_a_message_anew(phone: Page, business: Busin
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_chosen_colours_are_kept(business: Business, open_page: OpenPage, scheme: str) -> None:
     page = open_page(business, color_scheme="dark" if scheme == "light" else "light")
-    page.get_by_role("button", name="Colours: as the system").click()
+    page.get_by_role("button", name="Colours: system").click()
     if scheme == "dark":
         page.get_by_role("button", name="Colours: light").click()
     page.reload()

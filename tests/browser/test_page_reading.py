@@ -88,7 +88,7 @@ def test_read_ticks_do_not_look_like_a_failure(phone: Page, business: Business) 
 def test_ticks_of_the_business_say_who_is_told(phone: Page, business: Business) -> None:
     business.writes("hi")
     business.text("welcome")
-    expect(tick(phone, "welcome")).to_have_attribute("title", re.compile("^What the business is told:"))
+    expect(tick(phone, "welcome")).to_have_attribute("title", re.compile("^Statuses sent to the business:"))
 
 
 def test_the_title_counts_what_waits_on_other_phones(phone: Page, business: Business) -> None:
@@ -141,9 +141,9 @@ def test_a_call_that_is_under_way_is_shown(phone: Page, business: Business) -> N
     calls = phone.get_by_role("list", name="Calls")
     with business.slow() as answer:
         business.writes("hi")
-        expect(calls.get_by_text("under way")).to_be_visible()
+        expect(calls.get_by_text("in progress")).to_be_visible()
         answer.set()
-    expect(calls.get_by_text("under way")).to_have_count(0)
+    expect(calls.get_by_text("in progress")).to_have_count(0)
     expect(calls.locator(".status.good")).to_have_text("200")
 
 
@@ -181,7 +181,7 @@ def test_json_without_content_is_refused_with_what_is_missing(phone: Page) -> No
     phone.get_by_role("textbox", name="Message as JSON").fill('{"type": "button_reply"}')
     phone.get_by_role("dialog").get_by_role("button", name="Send").click()
     expect(phone.get_by_role("dialog").get_by_role("alert")).to_contain_text(
-        "needs its content under the name button_reply. A button_reply stands inside a message of type interactive."
+        "needs its content under the name button_reply. A button_reply belongs inside a message of type interactive."
     )
 
 

@@ -37,7 +37,7 @@ def test_a_call_shows_request_and_answer(phone: Page, business: Business, drawer
     act(phone, "welcome", "Traffic of this message")
     calls(drawer).first.locator("summary").first.click()
     expect(drawer.get_by_role("region", name="Request body")).to_contain_text('"body": "welcome"')
-    expect(drawer.get_by_role("region", name="Answer body")).to_contain_text('"messages"')
+    expect(drawer.get_by_role("region", name="Response body")).to_contain_text('"messages"')
 
 
 def test_a_call_is_copied_as_curl_without_the_token(phone: Page, business: Business, drawer: Locator) -> None:

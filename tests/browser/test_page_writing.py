@@ -102,7 +102,7 @@ def test_each_of_several_files_is_a_message(phone: Page, business: Business) -> 
 
 def test_a_file_can_be_taken_out_again(phone: Page, business: Business) -> None:
     attach(phone, PNG, PDF)
-    phone.get_by_role("button", name="Take view.png out").click()
+    phone.get_by_role("button", name="Remove view.png").click()
     phone.get_by_role("button", name="Send", exact=True).click()
     expect(log(phone).get_by_role("article")).to_have_count(1)
     eventually(lambda: business.heard)
@@ -172,7 +172,7 @@ def test_a_place_that_is_nowhere_stays_in_the_form(
     form.get_by_label("Latitude").fill(latitude)
     form.get_by_label("Longitude").fill(longitude)
     form.get_by_role("button", name="Send").click()
-    expect(form.get_by_role("alert")).to_contain_text("is a number from")
+    expect(form.get_by_role("alert")).to_contain_text("must be a number from")
     assert business.shown() == []
 
 
@@ -208,7 +208,7 @@ def test_a_place_answers_the_message_that_is_replied_to(phone: Page, business: B
     choose_to_attach(phone, "Location").get_by_role("button", name="Send").click()
     eventually(lambda: len(business.heard) == 2)
     assert business.heard[-1]["context"]["id"] == wamid
-    expect(phone.get_by_role("button", name="Do not reply to it")).to_have_count(0)
+    expect(phone.get_by_role("button", name="Cancel the reply")).to_have_count(0)
 
 
 def test_a_request_for_the_place_is_answered_by_the_same_form(phone: Page, business: Business) -> None:
@@ -229,7 +229,7 @@ def test_any_message_can_be_sent_as_json(phone: Page, business: Business) -> Non
     assert business.heard[0]["hologram"] == {"size": 3}
 
 
-@pytest.mark.parametrize(("text", "told"), [("{", "This is not JSON"), ("{}", "The message needs a type")])
+@pytest.mark.parametrize(("text", "told"), [("{", "Invalid JSON"), ("{}", "The message needs a type")])
 def test_json_that_is_no_message_stays_in_the_dialog(phone: Page, text: str, told: str) -> None:
     phone.get_by_role("button", name="Send any message as JSON").click()
     phone.get_by_role("textbox", name="Message as JSON").fill(text)

@@ -1,4 +1,4 @@
-/** What a person can do with a message; everything a bubble and its content call. */
+/** The actions on a message, which a bubble and its content call. */
 
 import { openLocation } from "./attach-dialog.js";
 import { ControlError } from "./controls.js";
@@ -7,15 +7,15 @@ import { openJson } from "./json-dialog.js";
 import { pickReaction } from "./reaction-picker.js";
 import { copy, toast } from "./toast.js";
 
-/** `show(id)`, `reply(message)`, `inspect(message)` and `answered()` (a choice was made) are the page's own. */
+/** The page provides `show(id)`, `reply(message)`, `inspect(message)` and `answered()` (a choice was made). */
 export function actsWith(controls, { show, reply, inspect, answered }) {
-  const tell = (doing) =>
-    doing.catch((error) => {
+  const reported = (promise) =>
+    promise.catch((error) => {
       if (!(error instanceof ControlError)) throw error;
       toast(error.message);
     });
   const write = (message, body) => controls.write(message.wa_id, message.number_id, { ...body, context: { id: message.id } });
-  const react = (message, emoji) => tell(controls.react(message.wa_id, message.id, emoji));
+  const react = (message, emoji) => reported(controls.react(message.wa_id, message.id, emoji));
   return {
     show,
     reply,
@@ -26,20 +26,20 @@ export function actsWith(controls, { show, reply, inspect, answered }) {
     /** Press a reply button: its position, id, payload or text. */
     press: (message, button) => {
       answered();
-      return tell(controls.press(message.wa_id, message.id, button));
+      return reported(controls.press(message.wa_id, message.id, button));
     },
-    /** Answer a message with content of one's own. */
-    answer: (message, type, content) => tell(write(message, { type, [type]: content })),
-    /** The same, after a look at the JSON. */
+    /** Answer a message with the given content. */
+    answer: (message, type, content) => reported(write(message, { type, [type]: content })),
+    /** The same, after the user has edited the JSON. */
     compose: (message, type, content) => openJson({ type, [type]: content }, (body) => write(message, body)),
-    /** Answer a message with a place. */
+    /** Answer a message with a location. */
     locate: (message) => openLocation((body) => write(message, body)),
     openList: (message) =>
       openList(message, (row) => {
         answered();
-        return tell(controls.pick(message.wa_id, message.id, row.id));
+        return reported(controls.pick(message.wa_id, message.id, row.id));
       }),
-    played: (message) => message.status !== "played" && tell(controls.play(message.wa_id, message.id)),
+    played: (message) => message.status !== "played" && reported(controls.play(message.wa_id, message.id)),
     chooseReaction: (message, anchor) => pickReaction(anchor, message.reactions?.[message.wa_id], (emoji) => react(message, emoji)),
   };
 }

@@ -1,4 +1,4 @@
-/** Moving by arrows in a list of buttons. */
+/** Keyboard navigation in a list of buttons. */
 
 /** Let ArrowUp, ArrowDown, Home and End move the focus between the elements of `container` that match `selector`. */
 export function arrowKeys(container, selector) {
@@ -13,7 +13,7 @@ export function arrowKeys(container, selector) {
   });
 }
 
-/** Put one of these elements into the order of Tab, and no other. */
+/** Make only this one of the elements reachable with Tab. */
 export function onlyInTabOrder(items, current) {
   for (const each of items) each.tabIndex = each === current ? 0 : -1;
 }

@@ -1,4 +1,4 @@
-/** What the paper clip sends beside files: a place and a person's card, as Meta passes them on (reference 5.6). */
+/** What the paper clip sends: files, a location, or a contact, as Meta passes them on (reference 5.6). */
 
 import { arrowKeys } from "./arrows.js";
 import { ControlError } from "./controls.js";
@@ -6,12 +6,12 @@ import { NUMBER, openDialog, openForm } from "./dialogs.js";
 import { button, el } from "./element.js";
 import { icon } from "./icons.js";
 
-/** Choose what to send: `onFiles()` opens the file chooser, `send(message)` sends a location or a contact. */
+/** `onFiles()` opens the file chooser, `send(message)` sends a location or a contact. */
 export function openAttach({ onFiles, send }) {
   const choices = [
     ["document", "Files", "Photos, videos, audio, documents", onFiles],
     ["pin", "Location", "A place, with or without a name", () => openLocation(send)],
-    ["card", "Contact", "Somebody's name and number", () => openContact(send)],
+    ["card", "Contact", "A person's name and number", () => openContact(send)],
   ];
   return openDialog("Attach", "sheet", (close) => {
     const rows = choices.map(([iconName, name, hint, choose]) => {
@@ -28,7 +28,7 @@ export function openAttach({ onFiles, send }) {
   });
 }
 
-/** A place; one without a name is where the customer is. */
+/** A location; without a name it is the customer's own position. */
 export function openLocation(send) {
   const fields = [
     line("Latitude", { name: "latitude", value: "38.7075", required: true, inputmode: "decimal", dir: "ltr" }),
@@ -42,7 +42,7 @@ export function openLocation(send) {
   });
 }
 
-/** A person's card; the number's WhatsApp id is told where the number is on WhatsApp. */
+/** A contact; it carries `wa_id` if the number is on WhatsApp. */
 export function openContact(send) {
   const onWhatsApp = el("input", { type: "checkbox", role: "switch", id: "contact-on-whatsapp", name: "on_whatsapp", checked: true });
   const fields = [
@@ -67,7 +67,7 @@ function line(label, attributes) {
 
 function degrees(values, name, most) {
   const found = Number(values.get(name).trim().replace(",", ".") || Number.NaN);
-  if (!(Math.abs(found) <= most)) throw new ControlError(`The ${name} is a number from -${most} to ${most}.`);
+  if (!(Math.abs(found) <= most)) throw new ControlError(`The ${name} must be a number from -${most} to ${most}.`);
   return found;
 }
 

@@ -1,4 +1,4 @@
-/** A player of its own for sound: play, a waveform to seek in, time, and speed for voice notes. */
+/** An audio player: play, a waveform to seek in, time, and speed for voice notes. */
 
 import { button, el } from "./element.js";
 import { drawing, icon } from "./icons.js";
@@ -6,12 +6,12 @@ import { length } from "./times.js";
 
 const BARS = 44;
 const SPEEDS = [1, 1.5, 2];
-// Decoding needs the whole file in memory: longer sound gets an even line.
+// Decoding needs the whole file in memory: larger files get a flat waveform.
 const LARGEST_WAVEFORM = 4 * 1024 * 1024;
 
 let playing = null;
 
-/** `source`: where the bytes are; `onFirstPlay` is called when it plays for the first time. */
+/** `source`: URL of the file; `onFirstPlay` is called on the first play. */
 export function audioPlayer({ source, voice, onFirstPlay = () => {} }) {
   const audio = el("audio", { src: source, preload: "metadata" });
   const name = voice ? "voice note" : "audio";
@@ -100,7 +100,7 @@ function waveform() {
   };
 }
 
-/** How loud each part of the sound is, from 0 to 1. */
+/** The loudness of each part, from 0 to 1. */
 async function peaks(source) {
   const answer = await fetch(source);
   const bytes = await answer.arrayBuffer();

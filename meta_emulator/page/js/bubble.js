@@ -1,4 +1,4 @@
-/** One message in the conversation: quote, content, reactions, failure, time and ticks, and what can be done with it. */
+/** One message in the conversation: quote, content, reactions, failure, time, ticks and actions. */
 
 import { contentOf } from "./content/index.js";
 import { button, el, spoken } from "./element.js";
@@ -10,10 +10,9 @@ import { clock } from "./times.js";
 const NOTICES = new Set(["system", "request_welcome"]);
 
 /**
- * The bubble of a message; `update(message)` changes what changed and leaves the rest alone: a sound goes on playing
- * while its ticks turn.
+ * The bubble of a message; `update(message)` redraws only what changed: audio keeps playing while its ticks change.
  *
- * `names(message)` says who wrote; `quoted(id)` finds a message; `acts` is what can be done (see `acts.js`).
+ * `names(message)` says who wrote; `quoted(id)` finds a message; `acts` are its actions (see `acts.js`).
  */
 export function bubble(message, { names, quoted, acts }) {
   const content = el("div", { class: "content" });
@@ -81,12 +80,12 @@ function quote(message, quoted, names, acts) {
   const id = message.context?.id;
   if (!id) return null;
   const found = quoted(id);
-  const lines = [el("strong", {}, found ? names(found) : "Quoted"), el("span", { dir: "auto" }, found ? summary(found) : "A message that is not here (any more)")];
+  const lines = [el("strong", {}, found ? names(found) : "Quoted"), el("span", { dir: "auto" }, found ? summary(found) : "This message is not available")];
   if (!found) return el("div", { class: "quote" }, ...lines);
   return button({ class: "quote", "aria-label": `Go to the quoted message: ${summary(found)}`, on: { click: () => acts.show(id) } }, ...lines);
 }
 
-/** Visible on hover and while the message has the focus, so that Tab passes the other messages by. */
+/** Visible on hover and focus only, so that Tab skips the other messages. */
 function actions(message, acts) {
   const about = { class: "plain" };
   return el(
@@ -101,7 +100,7 @@ function actions(message, acts) {
 function chips(message, acts) {
   return Object.entries(message.reactions ?? {}).map(([by, emoji]) => {
     if (by !== message.wa_id) return el("span", { class: "chip" }, spoken("The business reacted "), emoji);
-    const name = `You reacted ${emoji}. Take it back`;
-    return button({ class: "chip own", "aria-label": name, title: "Take back", on: { click: () => acts.react(message, "") } }, emoji);
+    const name = `You reacted ${emoji}. Remove it`;
+    return button({ class: "chip own", "aria-label": name, title: "Remove", on: { click: () => acts.react(message, "") } }, emoji);
   });
 }

@@ -1,4 +1,4 @@
-/** The top of the conversation: the business, its service window, and what can be set. */
+/** The header of the conversation: the business, its service window, and settings. */
 
 import { button, el, kept } from "./element.js";
 import { icon } from "./icons.js";
@@ -34,7 +34,7 @@ export class ChatHeader {
     this.title.textContent = number?.verified_name ?? "No business";
     this.#line(phone, number);
     const stopped = phone?.marketing === false;
-    this.offers.title = stopped ? "Take offers again" : "Stop offers";
+    this.offers.title = stopped ? "Resume offers" : "Stop offers";
     this.offers.setAttribute("aria-label", this.offers.title);
     this.offers.replaceChildren(icon(stopped ? "no-offers" : "offers"));
     const several = this.world.numbers.size > 1;
@@ -47,7 +47,7 @@ export class ChatHeader {
     this.window.textContent = left > 0 ? `Window ${span(left)}` : "Window closed";
     this.window.title =
       left > 0
-        ? `The service window is open: for another ${span(left)} the business may write anything.`
+        ? `The service window is open: for another ${span(left)} the business may send any message.`
         : "The service window is closed: until this phone writes, the business may only send templates.";
   }
 

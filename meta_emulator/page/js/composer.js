@@ -1,4 +1,4 @@
-/** Writing: text, files with a caption, a place, a card, a voice note, and the message that is being answered. */
+/** The composer: text, files with a caption, a location, a contact, a voice note, and the quoted message. */
 
 import { openAttach } from "./attach-dialog.js";
 import { ControlError } from "./controls.js";
@@ -88,7 +88,7 @@ export class Composer {
     if (!message) return;
     this.quote.append(
       el("span", { class: "quote" }, el("strong", {}, `Reply to ${this.names(message)}`), el("span", { dir: "auto" }, summary(message))),
-      button({ class: "plain", "aria-label": "Do not reply to it", on: { click: () => this.#unreply() } }, icon("close")),
+      button({ class: "plain", "aria-label": "Cancel the reply", on: { click: () => this.#unreply() } }, icon("close")),
     );
     this.focus();
   }
@@ -104,7 +104,7 @@ export class Composer {
     this.focus();
   }
 
-  /** Send what is there; it stays where that does not work. */
+  /** Send text and files; restore them after a failure. */
   async submit() {
     const text = this.box.value.trim();
     const [files, replyTo] = [this.#files, this.#reply];
@@ -181,7 +181,7 @@ export class Composer {
           {},
           file.type.startsWith("image/") ? el("img", { src: URL.createObjectURL(file), alt: "" }) : icon("document"),
           el("span", { dir: "auto" }, file.name),
-          button({ class: "plain", "aria-label": `Take ${file.name} out`, on: { click: () => this.#takeOut(position) } }, icon("close")),
+          button({ class: "plain", "aria-label": `Remove ${file.name}`, on: { click: () => this.#removeFile(position) } }, icon("close")),
         ),
       ),
     );
@@ -189,7 +189,7 @@ export class Composer {
     this.#changed();
   }
 
-  #takeOut(position) {
+  #removeFile(position) {
     this.#files = this.#files.filter((_, at) => at !== position);
     this.#showFiles();
     this.focus();

@@ -1,10 +1,10 @@
-/** The emulator's control face (`/_emulator/…`, docs/emulator.md), as far as the page uses it. */
+/** Client of the emulator's control API (`/_emulator/…`, docs/emulator.md). */
 
-/** The emulator said no, or is not there; the message is a sentence for people. */
+/** The emulator refused the call or is unavailable; the message is a sentence for people. */
 export class ControlError extends Error {}
 
 export class Controls {
-  /** Every phone with its newest message, the business numbers, and the cursor to follow the events from. */
+  /** Every phone with its newest message, the business numbers, and the cursor at which the events continue. */
   conversations() {
     return this.#call("GET", "/conversations");
   }
@@ -13,7 +13,7 @@ export class Controls {
     return this.#call("GET", `/phones/${encodeURIComponent(waId)}/messages`);
   }
 
-  /** Add a phone (`wa_id`, `name`), or change one that is there. */
+  /** Add a phone (`wa_id`, `name`) or change an existing one. */
   addPhone(traits) {
     return this.#call("POST", "/phones", traits);
   }
@@ -35,7 +35,7 @@ export class Controls {
     return this.#phone(waId, "pick", { message_id: messageId, row });
   }
 
-  /** An empty emoji takes the reaction back. */
+  /** An empty emoji removes the reaction. */
   react(waId, messageId, emoji) {
     return this.#phone(waId, "react", { message_id: messageId, emoji });
   }
@@ -44,7 +44,7 @@ export class Controls {
     return this.#phone(waId, "read", { message_ids: messageIds });
   }
 
-  /** The customer says in WhatsApp whether they want the business's offers; it is told so. */
+  /** Stop or resume marketing messages; the business gets a webhook. */
   preferOffers(waId, numberId, wanted) {
     return this.#phone(waId, "preferences", { value: wanted ? "resume" : "stop", phone_number_id: numberId });
   }
@@ -62,12 +62,12 @@ export class Controls {
     return this.#call("POST", `/phones/${encodeURIComponent(waId)}/files`, form);
   }
 
-  /** Calls about one message, or all that are kept; oldest first, without their bodies. */
+  /** The stored calls, of one message or all; oldest first, without bodies. */
   exchanges(messageId) {
     return this.#call("GET", messageId ? `/exchanges?message=${encodeURIComponent(messageId)}` : "/exchanges");
   }
 
-  /** One call with headers, bodies and its line for a shell. */
+  /** One call with headers, bodies and a curl command. */
   exchange(id) {
     return this.#call("GET", `/exchanges/${id}`);
   }
@@ -90,13 +90,13 @@ export class Controls {
     } catch {
       throw new ControlError("The emulator does not answer.");
     }
-    const told = await answer.json().catch(() => ({}));
-    if (!answer.ok) throw new ControlError(told.error ?? `The emulator answered ${answer.status}.`);
-    return told;
+    const content = await answer.json().catch(() => ({}));
+    if (!answer.ok) throw new ControlError(content.error ?? `The emulator answered ${answer.status}.`);
+    return content;
   }
 }
 
-/** Where the bytes of a kept media are. */
+/** URL of a stored media file. */
 export function mediaUrl(mediaId) {
   return `/_emulator/media/${encodeURIComponent(mediaId)}`;
 }

@@ -1,4 +1,4 @@
-/** The log of messages: days, groups, what is typed, the way to earlier ones, and moving through it by keys. */
+/** The message log: days, groups, typing indicator, earlier messages, and keyboard navigation. */
 
 import { bubble } from "./bubble.js";
 import { button, el } from "./element.js";
@@ -21,7 +21,7 @@ export class Conversation {
   #earlier;
   #newer;
 
-  /** `names`, `quoted`, `acts`: what a bubble needs; `empty(): node` is shown where there is no message. */
+  /** `names`, `quoted`, `acts`: what a bubble needs; `empty(): node` is shown without messages. */
   constructor({ names, quoted, acts, empty }) {
     this.parts = { names, quoted, acts };
     this.empty = empty;
@@ -31,13 +31,13 @@ export class Conversation {
     this.#newer = button({ class: "newer", hidden: true, on: { click: () => this.toEnd() } }, icon("down"), el("span", {}));
     this.scroller = el("div", { class: "scroller", on: { scroll: () => this.#scrolled() } }, this.#earlier, this.log, this.typing);
     this.element = el("div", { class: "conversation" }, this.scroller, this.#newer);
-    // Pictures get their height late: whoever was at the end stays there.
+    // Images get their height late: stay at the end if the view was there.
     const resized = new ResizeObserver(() => this.#pinned && this.toEnd());
     resized.observe(this.scroller);
     resized.observe(this.log);
   }
 
-  /** Show a conversation from its beginning; nothing of it is announced. */
+  /** Show a conversation; screen readers announce nothing of it. */
   open(messages) {
     this.log.setAttribute("aria-live", "off");
     const focused = document.activeElement?.closest("#messages .message")?.dataset.id;
@@ -49,22 +49,22 @@ export class Conversation {
     this.log.replaceChildren();
     for (const message of messages.slice(this.#from)) this.#append(message);
     this.#earlier.hidden = this.#from === 0;
-    this.#emptiness();
+    this.#renderEmpty();
     this.setTyping(false);
     this.toEnd();
     this.#bubbles.get(focused)?.focus({ preventScroll: true });
-    // Only what comes from now on is read out.
+    // Announce only new messages.
     requestAnimationFrame(() => requestAnimationFrame(() => this.log.setAttribute("aria-live", "polite")));
   }
 
-  /** A message of this conversation is new or has changed; true where it is new. */
+  /** Add or update a message; return whether it is new. */
   put(message) {
     const isNew = !this.#shown.has(message.id);
     this.#shown.set(message.id, message);
     this.#bubbles.get(message.id)?.update(message);
     if (!isNew) return false;
     this.#append(message);
-    this.#emptiness();
+    this.#renderEmpty();
     if (message.direction === "in") this.setTyping(false);
     if (this.#pinned || message.direction === "out") this.toEnd();
     else this.#miss();
@@ -76,7 +76,7 @@ export class Conversation {
     if (on && this.#pinned) this.toEnd();
   }
 
-  /** Bring a message into sight and give it the focus; false where it is not here. */
+  /** Scroll to a message and focus it; return false if it is unknown. */
   show(id) {
     while (!this.#bubbles.has(id) && this.#from > 0) this.#showEarlier();
     const found = this.#bubbles.get(id);
@@ -88,7 +88,7 @@ export class Conversation {
     return true;
   }
 
-  /** Mark the message that the drawer is about. */
+  /** Mark the message whose calls the drawer shows. */
   choose(id) {
     for (const [known, element] of this.#bubbles) element.classList.toggle("chosen", known === id);
   }
@@ -121,7 +121,7 @@ export class Conversation {
     this.log.append(el("div", { class: "day", role: "separator" }, el("span", {}, day(message.timestamp))));
   }
 
-  #emptiness() {
+  #renderEmpty() {
     this.log.querySelector(".empty")?.remove();
     if (this.#shown.size === 0) this.log.append(this.empty());
   }
@@ -145,14 +145,14 @@ export class Conversation {
   #scrolled() {
     const { scrollHeight, scrollTop, clientHeight } = this.scroller;
     const atEnd = scrollHeight - scrollTop - clientHeight < NEAR_THE_END;
-    // A picture that grew below the end scrolls nothing up: only a person does.
+    // A growing image does not scroll up; only the user does.
     this.#pinned = atEnd || (this.#pinned && scrollTop >= this.#top);
     this.#top = scrollTop;
     if (this.#pinned) this.#missed = 0;
-    this.#showWayToEnd();
+    this.#showJumpToEnd();
   }
 
-  #showWayToEnd() {
+  #showJumpToEnd() {
     this.#newer.hidden = this.#pinned;
     const count = this.#missed === 0 ? "" : this.#missed === 1 ? "1 new message" : `${this.#missed} new messages`;
     this.#newer.lastChild.textContent = count;
@@ -161,10 +161,10 @@ export class Conversation {
 
   #miss() {
     this.#missed += 1;
-    this.#showWayToEnd();
+    this.#showJumpToEnd();
   }
 
-  /** One message is in the order of Tab; the arrows move between them. */
+  /** Tab reaches one message; the arrow keys move between messages. */
   #move(event) {
     if (!event.target.classList.contains("message")) {
       if (event.key === "Escape" && event.target.closest(".message")) {

@@ -1,4 +1,4 @@
-/** Sheets and dialogs: the browser's own `<dialog>` keeps the focus inside, closes on Escape and gives it back. */
+/** Sheets and dialogs: `<dialog>` traps the focus, closes on Escape and restores the focus. */
 
 import { arrowKeys } from "./arrows.js";
 import { ControlError } from "./controls.js";
@@ -6,7 +6,7 @@ import { button, el, kept } from "./element.js";
 import { icon } from "./icons.js";
 import { toast } from "./toast.js";
 
-/** Open a dialog with a title; resolves when it is closed. `fill(close)` answers its content. */
+/** Open a dialog with a title; resolves when it is closed. `fill(close)` returns its content. */
 export function openDialog(title, className, fill) {
   const heading = el("h2", { id: `dialog-${crypto.getRandomValues(new Uint32Array(1))[0]}` }, title);
   const dialog = el("dialog", { class: className, "aria-labelledby": heading.id });
@@ -50,12 +50,12 @@ function listRow({ title, description }, onClick) {
   return button({ class: "list-row", on: { click: onClick } }, el("strong", { dir: "auto" }, title), description && el("span", { dir: "auto" }, description));
 }
 
-/** A photo, large. */
+/** A photo in full size. */
 export function openPhoto(source, alt) {
   return openDialog("Photo", "photo", () => el("img", { src: source, alt }));
 }
 
-/** A form that is sent with `send(values)`; it stays open, with the reason, where that is refused. */
+/** A form, submitted with `send(values)`; on a ControlError it stays open and shows the reason. */
 export function openForm(title, className, fields, submitText, send) {
   const reason = el("p", { class: "form-error", role: "alert" });
   return openDialog(title, className, (close) => {
@@ -74,10 +74,10 @@ export function openForm(title, className, fields, submitText, send) {
   });
 }
 
-/** A number in any spelling. */
+/** A phone number in any common format. */
 export const NUMBER = /^[\s+.()-]*(?:\d[\s.()-]*){5,15}$/;
 
-/** A number of one's own. */
+/** Add a phone with a chosen number. */
 export function openAddPhone(add) {
   const fields = [
     el("label", {}, "Number, with country code", el("input", { name: "wa_id", inputmode: "tel", required: true, autocomplete: "off" })),
@@ -90,15 +90,15 @@ export function openAddPhone(add) {
 }
 
 const TRAITS = [
-  ["auto_deliver", "Switched on", "Off: messages wait until it is on again."],
-  ["auto_read", "Reads at once", "Also when no one looks at it."],
-  ["read_receipts", "Read receipts", "Off: the business is not told what was read."],
+  ["auto_deliver", "Switched on", "Off: messages wait until it is switched on."],
+  ["auto_read", "Reads immediately", "Even while no page shows the phone."],
+  ["read_receipts", "Read receipts", "Off: the business gets no status read."],
   ["on_whatsapp", "Has an account", "Off: sends fail with 131026."],
-  ["marketing", "Takes marketing", "Off: marketing templates fail with 131050; the business is not told."],
+  ["marketing", "Accepts marketing", "Off: marketing templates fail with 131050; the business gets no webhook."],
   ["number_hidden", "Number hidden", "On: the business sees a user id instead."],
 ];
 
-/** What this phone does and is. `change(traits)` saves. */
+/** Settings of a phone. `change(traits)` saves them. */
 export function openSettings(phone, change) {
   const switches = TRAITS.map(([trait, name, hint]) => {
     const id = `trait-${trait}`;

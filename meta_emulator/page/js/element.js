@@ -1,7 +1,7 @@
-/** The page's only way to make elements: children that are strings become text, so no message can become markup. */
+/** Creates every element of the page: strings become text nodes, so no message can become markup. */
 
 /**
- * Make an element.
+ * Create an element.
  *
  * `properties` are attributes (`true` is an empty one; `false`, `null` and `undefined` are none), except `on`
  * ({event: listener}), `data` (the dataset) and `value` (the property). Children are nodes, strings, or lists of
@@ -25,17 +25,17 @@ export function el(tag, properties = {}, ...children) {
   return element;
 }
 
-/** The children that are there. */
+/** The children, flattened, without null, undefined and false. */
 export function kept(children) {
   return children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false);
 }
 
-/** A button that submits nothing. */
+/** A button that does not submit a form. */
 export function button(properties, ...children) {
   return el("button", { type: "button", ...properties }, ...children);
 }
 
-/** Text that only a screen reader hears. */
+/** Text for screen readers only. */
 export function spoken(text) {
   return el("span", { class: "spoken" }, text);
 }

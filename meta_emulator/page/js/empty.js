@@ -1,4 +1,4 @@
-/** What stands where nothing is yet: what to do. */
+/** Empty states and the status bar. */
 
 import { button, el } from "./element.js";
 import { drawing } from "./icons.js";
@@ -19,12 +19,12 @@ export function emptyConversation(business, hello) {
   );
 }
 
-/** A bar on top while nobody takes webhooks, or the emulator is away; null when all is well. */
+/** A bar on top while there is no callback, or no connection to the emulator; otherwise null. */
 export function trouble({ connected, callbackUrl, handshakeError }) {
-  if (!connected) return el("p", {}, el("strong", {}, "The emulator is away."), " Trying again…");
+  if (!connected) return el("p", {}, el("strong", {}, "The emulator is unavailable."), " Reconnecting…");
   if (!callbackUrl) {
-    return el("p", {}, el("strong", {}, "No business listens yet."), " Start the service with ", el("code", {}, `WHATSAPP_API_BASE_URL=${location.origin}`), " or subscribe a webhook.");
+    return el("p", {}, el("strong", {}, "No webhook is subscribed."), " Start the service with ", el("code", {}, `WHATSAPP_API_BASE_URL=${location.origin}`), " or set a callback URL.");
   }
-  if (handshakeError) return el("p", {}, el("strong", {}, "The webhook has not answered its handshake yet."), ` ${handshakeError}`);
+  if (handshakeError) return el("p", {}, el("strong", {}, "The callback has not passed its verification yet."), ` ${handshakeError}`);
   return null;
 }

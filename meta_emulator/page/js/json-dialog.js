@@ -1,4 +1,4 @@
-/** Any message as JSON: what a phone can send and the page has no button for. */
+/** Any message as JSON, for types without a button. */
 
 import { ControlError } from "./controls.js";
 import { el } from "./element.js";
@@ -20,7 +20,7 @@ const STARTS = {
 const WITHOUT_CONTENT = new Set(["request_welcome", "unsupported"]);
 const INSIDE_INTERACTIVE = new Set(["button_reply", "list_reply", "nfm_reply", "call_permission_reply"]);
 
-/** Edit a message and send it; `message` is where to start, else a choice of usual ones. */
+/** Edit a message and send it; without `message`, offer common ones to start from. */
 export function openJson(message, send) {
   const text = el("textarea", { name: "json", rows: "14", spellcheck: "false", required: true, "aria-label": "Message as JSON", dir: "ltr" });
   const fill = (start) => (text.value = JSON.stringify(start, null, 2));
@@ -36,12 +36,12 @@ function parsed(text) {
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw new ControlError(`This is not JSON: ${error.message}`);
+    throw new ControlError(`Invalid JSON: ${error.message}`);
   }
   if (typeof value?.type !== "string") throw new ControlError("The message needs a type.");
   const { type } = value;
   if (!(type in value) && !WITHOUT_CONTENT.has(type)) {
-    const inside = INSIDE_INTERACTIVE.has(type) ? ` A ${type} stands inside a message of type interactive.` : "";
+    const inside = INSIDE_INTERACTIVE.has(type) ? ` A ${type} belongs inside a message of type interactive.` : "";
     throw new ControlError(`A message of type ${type} needs its content under the name ${type}.${inside}`);
   }
   return value;

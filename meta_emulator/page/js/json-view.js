@@ -1,4 +1,4 @@
-/** JSON as a person reads it: indented, with keys, texts and numbers told apart. */
+/** Formatted JSON: indented, with colours for keys, strings and numbers. */
 
 import { el } from "./element.js";
 

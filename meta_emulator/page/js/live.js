@@ -1,21 +1,21 @@
-/** The event stream: read the world, follow it from there, and read it anew whenever the stream was away. */
+/** The event stream: load the world, follow its events, and reload it after every disconnect. */
 
 const KINDS = ["message", "phone", "typing", "exchange", "handshake", "reset"];
-const GATHER_MILLISECONDS = 25;
+const BATCH_MILLISECONDS = 25;
 const RETRY_MILLISECONDS = 700;
-// Browsers open six connections to a host: a page that nobody looks at gives its own back.
+// Browsers open at most six connections per host: a hidden page closes its own.
 const HIDDEN_MILLISECONDS = 10_000;
 
 export class Live {
   #source = null;
-  #gathered = [];
+  #batch = [];
   #timer = null;
   #hidden = null;
   #epoch = 0;
 
   /**
-   * `load()` reads the world and answers the cursor to follow from; `apply(events)` takes what happened since, as
-   * `[{id, kind, data}]`, gathered for a few milliseconds; `connected(boolean)` hears how the stream is.
+   * `load()` reads the world and returns the cursor to continue from; `apply(events)` gets batches of
+   * `[{id, kind, data}]`; `connected(boolean)` is called when the stream opens or breaks.
    */
   constructor({ load, apply, connected }) {
     this.load = load;
@@ -43,20 +43,20 @@ export class Live {
     this.#source = source;
     source.addEventListener("open", () => this.connected(true));
     source.addEventListener("error", () => this.#retry());
-    for (const kind of KINDS) source.addEventListener(kind, (event) => this.#take(kind, event));
+    for (const kind of KINDS) source.addEventListener(kind, (event) => this.#receive(kind, event));
   }
 
-  #take(kind, event) {
+  #receive(kind, event) {
     if (kind === "reset") {
       this.#connect();
       return;
     }
-    this.#gathered.push({ id: Number(event.lastEventId), kind, data: JSON.parse(event.data) });
+    this.#batch.push({ id: Number(event.lastEventId), kind, data: JSON.parse(event.data) });
     this.#timer ??= setTimeout(() => {
-      const events = this.#gathered;
-      this.#forget();
+      const events = this.#batch;
+      this.#discardBatch();
       this.apply(events);
-    }, GATHER_MILLISECONDS);
+    }, BATCH_MILLISECONDS);
   }
 
   #retry() {
@@ -78,15 +78,15 @@ export class Live {
     }
   }
 
-  #forget() {
+  #discardBatch() {
     clearTimeout(this.#timer);
     this.#timer = null;
-    this.#gathered = [];
+    this.#batch = [];
   }
 
   #close() {
     this.#source?.close();
     this.#source = null;
-    this.#forget();
+    this.#discardBatch();
   }
 }

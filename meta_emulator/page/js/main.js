@@ -1,4 +1,4 @@
-/** Wires the page: the world, the event stream, and the parts that show them. */
+/** Connects the world, the event stream and the views. */
 
 import { actsWith } from "./acts.js";
 import { ChatHeader } from "./chat-header.js";
@@ -88,10 +88,10 @@ class Page {
     this.live.start();
   }
 
-  /** Read everything anew; the cursor to follow the events from. */
+  /** Reload everything; return the cursor at which the events continue. */
   async load() {
-    const told = await this.controls.conversations();
-    this.world.take(told);
+    const answer = await this.controls.conversations();
+    this.world.take(answer);
     const wanted = place();
     const first = this.world.listed()[0]?.wa_id ?? "";
     await this.#open(wanted.waId || first, wanted.numberId).catch((error) => {
@@ -100,10 +100,10 @@ class Page {
     });
     if (remembered("traffic") !== null) await this.openTraffic(this.world.message(this.waId, remembered("traffic")) ?? null);
     this.#troubles();
-    return told.cursor;
+    return answer.cursor;
   }
 
-  /** Take what happened. */
+  /** Apply a batch of events. */
   apply(events) {
     let listed = false;
     for (const { id, kind, data } of events) {
@@ -122,7 +122,7 @@ class Page {
     this.#title();
   }
 
-  /** Go to a phone as a person does: its conversation, ready to write. */
+  /** Open a phone's conversation, with the focus in the message box. */
   async enter(waId, numberId = "") {
     await this.#open(waId, numberId);
     this.view("chat");
@@ -146,7 +146,7 @@ class Page {
     return this.controls.write(this.waId, this.numberId, { ...message, ...context });
   }
 
-  /** One message a file; the first carries the caption and the quote. */
+  /** One message per file; the first carries the caption and the quote. */
   async sendFiles(files, caption, replyTo) {
     const [waId, numberId] = [this.waId, this.numberId];
     for (const [position, file] of files.entries()) {
@@ -160,7 +160,7 @@ class Page {
     return this.#guarded(this.write({ type: "text", text: { body: "hello" } }));
   }
 
-  /** Open the drawer about a message, or about everything. */
+  /** Open the drawer for a message, or for all calls. */
   async openTraffic(message, focus = false) {
     remember("traffic", message?.id ?? "all");
     this.app.classList.add("with-traffic");
@@ -203,13 +203,13 @@ class Page {
       this.composer.focus();
     });
     window.addEventListener("hashchange", (event) => {
-      // What was asked for then: a phone that was opened meanwhile has put itself into the address.
+      // The hash of the event: a phone opened since then has changed the address.
       const { waId, numberId } = place(new URL(event.newURL).hash);
       if (waId !== this.waId || (numberId && numberId !== this.numberId)) this.#guarded(this.enter(waId, numberId));
     });
   }
 
-  /** What is typed goes into the box wherever the focus is; Escape that nothing else takes closes the drawer. */
+  /** Typing focuses the message box; an unhandled Escape closes the drawer. */
   #key(event) {
     if (event.defaultPrevented || event.isComposing || document.querySelector("dialog[open], [popover]")) return;
     if (event.key === "Escape" && this.traffic.isOpen) this.closeTraffic();
@@ -219,9 +219,9 @@ class Page {
 
   async #open(waId, wantedNumber) {
     const epoch = ++this.#opening;
-    const told = waId ? await this.controls.messages(waId) : null;
+    const answer = waId ? await this.controls.messages(waId) : null;
     if (epoch !== this.#opening) return;
-    if (told) this.world.open(told);
+    if (answer) this.world.open(answer);
     this.waId = waId;
     this.numberId = this.world.numbers.has(wantedNumber) ? wantedNumber : (this.world.numbers.keys().next().value ?? "");
     if (waId) goTo(waId, this.world.numbers.size > 1 ? this.numberId : "");
@@ -235,7 +235,7 @@ class Page {
     this.#title();
   }
 
-  /** The open phone, and how many messages wait on the others. */
+  /** The open phone, and the number of unread messages on the others. */
   #title() {
     const unread = this.world.unreadBeside(this.waId);
     document.title = `${unread > 0 ? `(${unread}) ` : ""}${this.phone?.name ?? "Phone"} · emulator`;
@@ -250,7 +250,7 @@ class Page {
     return true;
   }
 
-  /** What is in sight is read, as on any phone. */
+  /** Mark visible messages as read. */
   #markRead() {
     if (document.visibilityState !== "visible" || !this.phone?.auto_deliver) return;
     if (this.#narrow.matches && this.app.dataset.view !== "chat") return;
@@ -278,13 +278,13 @@ class Page {
   }
 
   #troubles() {
-    const told = trouble({ connected: this.connected, callbackUrl: this.world.callbackUrl, handshakeError: this.handshakeError });
-    if (this.trouble.textContent === (told?.textContent ?? "")) return;
-    this.trouble.replaceChildren(...(told ? [told] : []));
+    const note = trouble({ connected: this.connected, callbackUrl: this.world.callbackUrl, handshakeError: this.handshakeError });
+    if (this.trouble.textContent === (note?.textContent ?? "")) return;
+    this.trouble.replaceChildren(...(note ? [note] : []));
   }
 
-  #guarded(doing) {
-    return doing.catch((error) => {
+  #guarded(promise) {
+    return promise.catch((error) => {
       if (!(error instanceof ControlError)) throw error;
       toast(error.message);
     });

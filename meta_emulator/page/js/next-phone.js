@@ -1,4 +1,4 @@
-/** A phone that nobody has: a name, and a number that the regulator keeps free for fiction. */
+/** An unused phone: a name, and a number that the regulator reserves for fiction. */
 
 const NAMES = ["Chiara", "David", "Elif", "Fatima", "Goran", "Hana", "Ines", "Jonas", "Kofi", "Leila", "Mateo", "Nadia", "Omar", "Priya", "Quentin", "Rosa", "Samir", "Tove", "Uma", "Viktor", "Wanda", "Yusuf", "Zoe"];
 const FIRST = 447_700_900_124;

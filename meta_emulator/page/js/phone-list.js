@@ -1,4 +1,4 @@
-/** The phones at the side: whom one can be, what came last, and a new one in a click. */
+/** The list of phones with their newest message, and the buttons to add one. */
 
 import { arrowKeys, onlyInTabOrder } from "./arrows.js";
 import { button, el } from "./element.js";
@@ -10,7 +10,7 @@ import { when } from "./times.js";
 const SHOWN = 200;
 
 export class PhoneList {
-  /** `onOpen(waId)`, `onAdd()`, `onAddOwn()`; `themeButton` stands on top. */
+  /** `onOpen(waId)`, `onAdd()`, `onAddOwn()`; `themeButton` is shown on top. */
   constructor({ world, onOpen, onAdd, onAddOwn, themeButton }) {
     this.world = world;
     this.onOpen = onOpen;
@@ -34,7 +34,7 @@ export class PhoneList {
     ];
   }
 
-  /** Draw the list anew; the focus stays on the phone it was on. */
+  /** Redraw the list; the focus stays on its phone. */
   render(current) {
     this.current = current;
     const focused = this.list.contains(document.activeElement) ? document.activeElement.dataset.waId : null;
@@ -46,7 +46,7 @@ export class PhoneList {
     onlyInTabOrder(entries, entries.find((each) => each.getAttribute("aria-current")) ?? entries[0]);
     const hidden = (wanted ? found.length : Math.max(all.length, this.world.total)) - Math.min(found.length, SHOWN);
     this.note.hidden = hidden <= 0 && found.length > 0;
-    this.note.textContent = found.length > 0 ? `${hidden} more: search, or open one with its number.` : "No phone has this name or number.";
+    this.note.textContent = found.length > 0 ? `${hidden} more: search, or open one by its number.` : "No phone has this name or number.";
     if (focused) this.list.querySelector(`[data-wa-id="${focused}"]`)?.focus();
   }
 
@@ -77,7 +77,7 @@ function matches({ name, wa_id: waId }, wanted) {
   return name.toLowerCase().includes(wanted) || (digits !== "" && waId.includes(digits));
 }
 
-/** A disc with the first letter, in a colour of the number's own. */
+/** A disc with the first letter, in a colour derived from the number. */
 export function avatar({ name, wa_id: waId }) {
   const tone = [...String(waId)].reduce((sum, digit) => sum + digit.charCodeAt(0) * 7, 0) % 6;
   return el("span", { class: `avatar tone-${tone}`, "aria-hidden": "true" }, [...name][0]?.toUpperCase() ?? "?");

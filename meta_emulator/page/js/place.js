@@ -1,8 +1,8 @@
-/** Where the person is, kept over a reload: phone and number in the address, drafts and drawer in this tab's memory. */
+/** State that survives a reload: phone and number in the address, drafts and drawer in the tab's session storage. */
 
 const LAST = "phone.last";
 
-/** The phone and number that an address (by default the page's) names; else the phone that was open last. */
+/** The phone and number in an address (by default the page's); otherwise the phone that was open last. */
 export function place(hash = location.hash) {
   const [waId = "", numberId = ""] = hash.slice(1).split("/");
   return /^\d+$/.test(waId) ? { waId, numberId } : { waId: localStorage.getItem(LAST) ?? "", numberId: "" };
@@ -15,7 +15,7 @@ export function goTo(waId, numberId) {
   if (location.hash !== hash) history.replaceState(null, "", hash);
 }
 
-/** What this tab remembers under a name, as JSON. */
+/** The value stored under a name in this tab. */
 export function remembered(name) {
   try {
     return JSON.parse(sessionStorage.getItem(`phone.${name}`));
@@ -24,7 +24,7 @@ export function remembered(name) {
   }
 }
 
-/** Remember it; nothing forgets it. */
+/** Store a value; an empty one is removed. */
 export function remember(name, value) {
   if (value === null || value === "" || value === undefined) sessionStorage.removeItem(`phone.${name}`);
   else sessionStorage.setItem(`phone.${name}`, JSON.stringify(value));

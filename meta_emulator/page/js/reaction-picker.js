@@ -1,4 +1,4 @@
-/** Choosing an emoji: six at hand, more below, arrows to move, Escape to leave. */
+/** The emoji picker: arrow keys move, Escape closes. */
 
 import { button, el } from "./element.js";
 
@@ -9,7 +9,7 @@ const EMOJI = [
 ];
 const COLUMNS = 6;
 
-/** Open beside the button that asked; `choose(emoji)`, an empty one takes the reaction back. */
+/** Open next to `anchor`; calls `choose(emoji)`, with an empty emoji to remove the reaction. */
 export function pickReaction(anchor, mine, choose) {
   const close = () => picker.hidePopover();
   const buttons = EMOJI.map(([emoji, name]) =>
@@ -37,7 +37,7 @@ export function pickReaction(anchor, mine, choose) {
   picker.addEventListener("toggle", (event) => {
     if (event.newState !== "closed") return;
     picker.remove();
-    // The toolbar is in sight while the picker is open, so that the focus can go back.
+    // The toolbar stays visible while the picker is open, so that the focus can return.
     anchor.focus();
     anchor.setAttribute("aria-expanded", "false");
   });
@@ -48,7 +48,7 @@ export function pickReaction(anchor, mine, choose) {
   (buttons.find((each) => each.getAttribute("aria-pressed") === "true") ?? buttons[0]).focus();
 }
 
-/** Whether this machine has a glyph for it: what has none is drawn as any other character that nobody has. */
+/** Whether a font has this emoji: without a glyph it looks like an unassigned character. */
 function canDraw(emoji) {
   const canvas = el("canvas", { width: "24", height: "24" });
   const context = canvas.getContext("2d", { willReadFrequently: true });

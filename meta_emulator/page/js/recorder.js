@@ -1,8 +1,8 @@
-/** Recording a voice note with the microphone; the emulator makes ogg/opus of what the browser writes. */
+/** Records a voice note; the emulator converts the browser's format to ogg/opus. */
 
 const FORMATS = ["audio/ogg;codecs=opus", "audio/webm;codecs=opus", "audio/mp4"];
 
-/** Why there is no recording, as a sentence for people. */
+/** Recording failed; the message is a sentence for people. */
 export class RecordingError extends Error {}
 
 export class Recorder {
@@ -11,16 +11,16 @@ export class Recorder {
   #context = null;
   #chunks = [];
 
-  /** Ask for the microphone and record; `onLevel` hears how loud it is (0 to 1) about 20 times a second. */
+  /** Ask for the microphone and record; `onLevel` gets the loudness (0 to 1) about 20 times a second. */
   async start(onLevel) {
     if (!navigator.mediaDevices || !window.MediaRecorder) {
-      throw new RecordingError("This browser records only on https or on this machine's own address.");
+      throw new RecordingError("Recording needs https or a local address.");
     }
     try {
       this.#stream = await navigator.mediaDevices.getUserMedia({ audio: true });
     } catch (error) {
       throw new RecordingError(
-        error.name === "NotAllowedError" ? "The browser may not use the microphone: allow it for this page." : "There is no microphone.",
+        error.name === "NotAllowedError" ? "The browser blocks the microphone: allow it for this page." : "No microphone found.",
       );
     }
     const mimeType = FORMATS.find((format) => MediaRecorder.isTypeSupported(format));
@@ -30,7 +30,7 @@ export class Recorder {
     this.#listen(onLevel);
   }
 
-  /** End it; the recording as a file. */
+  /** Stop and return the recording as a file. */
   async stop() {
     const recorder = this.#recorder;
     await new Promise((resolve) => {
@@ -43,7 +43,7 @@ export class Recorder {
     return file;
   }
 
-  /** Throw it away. */
+  /** Discard the recording. */
   cancel() {
     if (this.#recorder?.state === "recording") this.#recorder.stop();
     this.#release();

@@ -10,7 +10,7 @@ const CODE = /`([^`\n]+)`/y;
 const ITEM = /^(?:[*-]|(\d{1,3})\.) +(\S[^\n]*)\n?$/;
 const AFTER_A_LINK = /[.,!?;:'"*_~\])}]+$/;
 
-/** The text as nodes; its size bounds the work, whatever it holds. */
+/** The text as nodes, in time bounded by its length. */
 export function richText(text) {
   const nodes = [];
   let from = 0;
@@ -91,7 +91,7 @@ function inline(text, open = "") {
         take(el(MARKS[character], {}, ...inline(text.slice(at + 1, end), open + character)), end + 1);
         continue;
       }
-      // What closes does not depend on what opens: the rest of this line need not be searched again.
+      // The closing position does not depend on the opening: this line need not be searched again.
       hopeless[character] = -end;
     }
     at += 1;
@@ -100,7 +100,7 @@ function inline(text, open = "") {
   return nodes;
 }
 
-/** Where the mark that opens at `from` closes, or the negated end of the line where it does not. */
+/** The position that closes the mark opened at `from`; otherwise the negated end of the line. */
 function closing(text, from, mark) {
   let at = from + 1;
   if (at >= text.length || /\s/.test(text[at]) || text[at] === mark) return -at;
@@ -120,7 +120,7 @@ function link(text, at) {
   return href && { node: outsideLink(href, shown), end: at + shown.length };
 }
 
-/** The address if it is http or https, else an empty string: nothing else may become a link. */
+/** The address if it is http or https, otherwise an empty string. */
 export function safeUrl(address) {
   try {
     const url = new URL(String(address));
@@ -130,7 +130,7 @@ export function safeUrl(address) {
   }
 }
 
-/** A link out of the page that tells the other side nothing. */
+/** An external link that sends no referrer. */
 export function outsideLink(href, ...children) {
   return el("a", { href, target: "_blank", rel: "noopener noreferrer nofollow" }, ...children);
 }

@@ -1,4 +1,4 @@
-/** Ticks: how far a message got, drawn by this page and said in words. */
+/** Ticks: a message's status as an image with a label. */
 
 import { drawing, icon } from "./icons.js";
 import { el } from "./element.js";
@@ -15,7 +15,7 @@ const WORDS = {
   failed: "Not delivered",
 };
 
-/** The ticks of a message; `update(message)` turns them in place, so that nothing is announced twice. */
+/** The ticks of a message; `update(message)` changes them in place, so that nothing is announced twice. */
 export function ticks(message) {
   const element = el("span", { class: "ticks", role: "img" });
   element.update = (changed) => {
@@ -24,7 +24,7 @@ export function ticks(message) {
     element.dataset.status = changed.status;
     element.setAttribute("aria-label", word);
     const times = Object.entries(changed.status_times ?? {}).map(([status, at]) => `${WORDS[status] ?? status} ${clock(at)}`);
-    element.title = [message.direction === "in" ? "What the business is told:" : "", ...times].filter(Boolean).join("\n");
+    element.title = [message.direction === "in" ? "Statuses sent to the business:" : "", ...times].filter(Boolean).join("\n");
     element.replaceChildren(mark(changed.status));
   };
   element.update(message);
@@ -40,7 +40,7 @@ function mark(status) {
   return svg;
 }
 
-/** Meta's reason: code, title and details; null where nothing failed. */
+/** Meta's error: code, title and details; null without one. */
 export function failure(message) {
   const error = message.errors?.[0];
   if (!error) return null;

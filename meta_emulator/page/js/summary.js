@@ -1,4 +1,4 @@
-/** A message in one line: for the list of phones, quotes, and what a screen reader hears. */
+/** A message in one line, for the list of phones, quotes and screen readers. */
 
 const NAMES = {
   image: "Photo",
@@ -18,10 +18,10 @@ const MARKED = /(?<![\p{L}\p{N}])([*_~]|```)(?=\S)([^*_~`]+)(?<=\S)\1(?![\p{L}\p
 export function summary(message) {
   if (message.revoked) return "Deleted message";
   const content = message[message.type] ?? {};
-  const told = LINES[message.type]?.(content, message) ?? content.caption ?? content.body;
+  const text = LINES[message.type]?.(content, message) ?? content.caption ?? content.body;
   const name = NAMES[message.type];
-  if (typeof told !== "string" || !told) return name ?? `Message of type ${message.type}`;
-  return name ? `${name}: ${oneLine(told)}` : oneLine(told);
+  if (typeof text !== "string" || !text) return name ?? `Message of type ${message.type}`;
+  return name ? `${name}: ${oneLine(text)}` : oneLine(text);
 }
 
 const LINES = {
@@ -31,7 +31,7 @@ const LINES = {
   location: (content) => content.name ?? content.address,
   contacts: (content) => (Array.isArray(content) ? content.map((card) => card?.name?.formatted_name ?? "").join(", ") : ""),
   button: (content) => content.text,
-  reaction: (content) => (content.emoji ? `Reacted ${content.emoji}` : "Took a reaction back"),
+  reaction: (content) => (content.emoji ? `Reacted ${content.emoji}` : "Removed a reaction"),
   interactive: (content) =>
     content.button_reply?.title ?? content.list_reply?.title ?? content.body?.text ?? content.nfm_reply?.body ?? content.type,
   template: (_, message) => message.rendered?.body ?? `Template ${message.template?.name ?? ""}`,

@@ -1,2 +1,2 @@
-// A classic script in the head: the chosen theme is there before the first paint.
+// A classic script in the head: it sets the chosen theme before the first paint.
 document.documentElement.dataset.theme = localStorage.getItem("phone.theme") ?? "auto";

@@ -1,12 +1,12 @@
-/** Light, dark, or as the system has it. */
+/** Light, dark, or system theme. */
 
 import { button } from "./element.js";
 import { icon } from "./icons.js";
 
 const NEXT = { auto: "light", light: "dark", dark: "auto" };
-const NAMES = { auto: "as the system", light: "light", dark: "dark" };
+const NAMES = { auto: "system", light: "light", dark: "dark" };
 
-/** A button that goes through the three; the choice is kept. */
+/** A button that cycles through the three; the choice is stored. */
 export function themeButton() {
   const root = document.documentElement;
   const control = button({ class: "plain", on: { click: () => choose(NEXT[root.dataset.theme]) } });

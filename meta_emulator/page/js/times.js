@@ -1,4 +1,4 @@
-/** Times as people read them. Timestamps are the emulated clock's seconds. */
+/** Formatted times. Timestamps are the emulated clock's seconds. */
 
 const CLOCK = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
 const CLOCK_SECONDS = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
@@ -11,7 +11,7 @@ export const clock = (seconds) => CLOCK.format(seconds * 1000);
 /** 14:05:09 */
 export const clockWithSeconds = (seconds) => CLOCK_SECONDS.format(seconds * 1000);
 
-/** A day as a key that can be compared. */
+/** A day as a comparable key. */
 export const dayKey = (seconds) => new Date(seconds * 1000).toDateString();
 
 /** Today, Yesterday, or the date in full. */
@@ -21,7 +21,7 @@ export function day(seconds, now = Date.now() / 1000) {
   return DAY.format(seconds * 1000);
 }
 
-/** For lists: the time if it was today, else the day. */
+/** For lists: the time if it is today, otherwise the day. */
 export function when(seconds) {
   return dayKey(seconds) === dayKey(Date.now() / 1000) ? clock(seconds) : SHORT_DAY.format(seconds * 1000);
 }

@@ -1,11 +1,11 @@
-/** Short notes that go by themselves; the region is an alert, so they are heard at once. */
+/** Short notes that disappear by themselves; the region is an alert, so screen readers announce them immediately. */
 
 import { button, el } from "./element.js";
 import { icon } from "./icons.js";
 
 const SECONDS = 7;
 
-/** Say it. `kind` is `error` or `done`. */
+/** Show a note. `kind` is `error` or `done`. */
 export function toast(text, kind = "error") {
   const close = button({ class: "plain", "aria-label": "Dismiss", on: { click: () => note.remove() } }, icon("close"));
   const note = el("div", { class: `toast ${kind}` }, el("span", {}, text), close);
@@ -13,8 +13,8 @@ export function toast(text, kind = "error") {
   setTimeout(() => note.remove(), SECONDS * 1000);
 }
 
-/** Copy a text, and say so; without the clipboard (no https) the old way of browsers is tried. */
-export async function copy(text, told = "Copied.") {
+/** Copy a text and show a note; without the clipboard API (no https), use `execCommand`. */
+export async function copy(text, note = "Copied.") {
   try {
     await navigator.clipboard.writeText(text);
   } catch {
@@ -23,7 +23,7 @@ export async function copy(text, told = "Copied.") {
     area.select();
     const worked = document.execCommand("copy");
     area.remove();
-    if (!worked) return toast("The browser did not let the page copy.");
+    if (!worked) return toast("The browser does not allow copying.");
   }
-  return toast(told, "done");
+  return toast(note, "done");
 }

@@ -1,4 +1,4 @@
-/** The drawer: the raw calls about the chosen message, or the last ones of all; each can be copied as curl. */
+/** The drawer: the raw calls of one message, or the latest of all; each can be copied as curl. */
 
 import { button, el } from "./element.js";
 import { icon } from "./icons.js";
@@ -44,7 +44,7 @@ export class Traffic {
     const epoch = ++this.#epoch;
     this.#message = message;
     this.element.hidden = false;
-    this.subject.textContent = message ? `About “${summary(message)}”` : "The latest calls, of every phone. A message's own: its Traffic button.";
+    this.subject.textContent = message ? `About “${summary(message)}”` : "The latest calls of all phones. For one message, press its Traffic button.";
     this.all.hidden = !message;
     this.#whileLoading = [];
     const { exchanges } = await this.controls.exchanges(message?.id).catch((error) => {
@@ -54,10 +54,10 @@ export class Traffic {
     if (epoch !== this.#epoch) return;
     this.#entries.clear();
     this.list.replaceChildren();
-    // What happened while the list was on its way may be missing in it.
+    // Events that arrived during the request may be missing from its response.
     for (const exchange of [...exchanges.slice(-SHOWN), ...this.#whileLoading]) this.#add(exchange);
     this.#whileLoading = null;
-    this.#emptiness();
+    this.#renderEmpty();
     this.list.scrollTop = message ? 0 : this.list.scrollHeight;
   }
 
@@ -66,7 +66,7 @@ export class Traffic {
     this.element.hidden = true;
   }
 
-  /** A call that was just made. */
+  /** Add or update a call. */
   put(exchange) {
     if (!this.isOpen || (this.#message && !exchange.message_ids.includes(this.#message.id))) return;
     this.#whileLoading?.push(exchange);
@@ -77,7 +77,7 @@ export class Traffic {
       element.remove();
       this.#entries.delete(oldest);
     }
-    this.#emptiness();
+    this.#renderEmpty();
     if (atEnd) this.list.scrollTop = this.list.scrollHeight;
   }
 
@@ -93,11 +93,11 @@ export class Traffic {
     else this.list.append(element);
   }
 
-  #emptiness() {
+  #renderEmpty() {
     this.list.querySelector(".empty")?.remove();
     if (this.#entries.size > 0) return;
-    const told = this.#message ? "Nothing is kept about this message (any more)." : "Nothing yet. Write a message: its webhook appears here.";
-    this.list.append(el("li", { class: "empty faint" }, told));
+    const note = this.#message ? "No calls are stored for this message." : "No calls yet. Write a message: its webhook appears here.";
+    this.list.append(el("li", { class: "empty faint" }, note));
   }
 
   #entry(exchange) {
@@ -119,7 +119,7 @@ export class Traffic {
     return details;
   }
 
-  /** Which message or status, and whose: "status read · Ana". */
+  /** The message or status and its customer: "status read · Ana". */
   #subject({ subject }) {
     if (!subject?.what) return "";
     const name = this.world.phones.get(subject.wa_id)?.name ?? (subject.wa_id && `+${subject.wa_id}`);
@@ -138,7 +138,7 @@ export class Traffic {
       el("p", { class: "url" }, call.url),
       button({ class: "plain wide", on: { click: () => copy(call.curl, "Copied as curl.") } }, icon("copy"), "Copy as curl"),
       ...part("Request", call.request_body),
-      ...part("Answer", call.response_body),
+      ...part("Response", call.response_body),
       el("details", {}, el("summary", {}, "Request headers"), jsonView(call.request_headers, "Request headers")),
     );
     body.closest("li").scrollIntoView({ block: "nearest" });
@@ -146,7 +146,7 @@ export class Traffic {
 }
 
 function outcome({ status, under_way: underWay }) {
-  if (underWay) return el("span", { class: "status" }, "under way");
+  if (underWay) return el("span", { class: "status" }, "in progress");
   return el("span", { class: status >= 200 && status < 300 ? "status good" : "status bad" }, status ? String(status) : "no answer");
 }
 

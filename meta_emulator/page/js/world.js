@@ -1,6 +1,6 @@
-/** What the page knows of the emulated world: phones, business numbers, and the messages of phones that were opened. */
+/** The page's copy of the emulated world: phones, business numbers, and messages of phones that were opened. */
 
-/** Messages that change another message and are shown there. */
+/** Messages that change another message and are shown as part of it. */
 const ABOUT_ANOTHER = { reaction: "message_id", edit: "original_message_id", revoke: "original_message_id" };
 
 const SERVICE_WINDOW = 86_400;
@@ -17,7 +17,7 @@ export class World {
   #conversations = new Map();
   #seenRead = new Set();
 
-  /** Take the answer of `GET /conversations`. */
+  /** Load the response of `GET /conversations`. */
   take({ conversations, total, numbers, callback_url: callbackUrl, clock }) {
     this.phones = new Map(conversations.map(({ phone }) => [phone.wa_id, phone]));
     this.newest = new Map(conversations.map(({ phone, last }) => [phone.wa_id, last]));
@@ -27,7 +27,7 @@ export class World {
     this.total = total;
     this.clockAhead = clock.now - Date.now() / 1000;
     this.#conversations.clear();
-    // A world that starts over may use the same ids again.
+    // A reset world may use the same ids again.
     this.#seenRead.clear();
   }
 
@@ -36,7 +36,7 @@ export class World {
     return Date.now() / 1000 + this.clockAhead;
   }
 
-  /** Take the answer of `GET /phones/{wa_id}/messages`: the conversation is open from now on. */
+  /** Load the response of `GET /phones/{wa_id}/messages`; the conversation is then open. */
   open({ messages, phone, cursor }) {
     this.phones.set(phone.wa_id, phone);
     const byId = new Map(messages.map((message) => [message.id, message]));
@@ -47,12 +47,12 @@ export class World {
     return this.#conversations.has(waId);
   }
 
-  /** A phone, new or changed. */
+  /** Add or update a phone. */
   putPhone(phone) {
     this.phones.set(phone.wa_id, phone);
   }
 
-  /** A message, new or changed, from the event with this id; true where it is news to the page. */
+  /** Add or update a message from the event with this id; return false if it is already known. */
   putMessage(message, eventId = Infinity) {
     const waId = message.wa_id;
     const known = this.#conversations.get(waId);
@@ -74,21 +74,21 @@ export class World {
     return this.#conversations.get(waId)?.byId.get(id);
   }
 
-  /** What a conversation shows, oldest first: without the messages that another one shows. */
+  /** The messages of a conversation, oldest first, without those shown as part of another. */
   shown(waId, numberId) {
     const known = this.#conversations.get(waId);
     if (!known) return [];
     return [...known.byId.values()].filter((message) => message.number_id === numberId && this.isShown(message));
   }
 
-  /** False for a reaction, an edit or a deletion whose message is here. */
+  /** False for a reaction, an edit or a deletion of a known message. */
   isShown(message) {
     const about = ABOUT_ANOTHER[message.type];
     if (!about || message.errors) return true;
     return !this.message(message.wa_id, message[message.type]?.[about]);
   }
 
-  /** The unread messages of an open conversation; asked for once, whatever the phone tells of reading. */
+  /** Return the ids of unread messages, each only once, even if the phone sends no read receipts. */
   takeUnread(waId, numberId) {
     const ids = this.shown(waId, numberId)
       .filter((message) => isUnread(message) && !this.#seenRead.has(message.id))
@@ -99,7 +99,7 @@ export class World {
     return ids;
   }
 
-  /** How many messages wait unread on the phones that are not open. */
+  /** Number of unread messages on the other phones. */
   unreadBeside(waId) {
     return [...this.unread].reduce((sum, [other, count]) => sum + (other === waId ? 0 : count), 0);
   }
@@ -110,7 +110,7 @@ export class World {
     return [...this.phones.values()].sort((one, other) => at(other) - at(one));
   }
 
-  /** Whatever the phone writes opens the service window for a day (reference 7.5); no event tells of that. */
+  /** A message of the phone opens the service window for a day (reference 7.5); there is no event for that. */
   #openWindow({ direction, type, wa_id: waId, number_id: numberId, timestamp }) {
     const windows = this.phones.get(waId)?.windows;
     if (!windows || direction !== "out" || type === "reaction") return;

@@ -1,4 +1,4 @@
-/** Places, people, orders and notices. */
+/** Locations, contacts, orders and notices. */
 
 import { el } from "../element.js";
 import { drawing, icon } from "../icons.js";
@@ -22,7 +22,7 @@ export function location(message) {
   );
 }
 
-/** A made-up town plan, the same for the same place: real maps would be outside assets. */
+/** An invented street map, always the same for one place: real maps would be external assets. */
 function streets(north, east) {
   const turn = (step) => Math.sin(north * 37.1 + east * 17.3 + step * 2.4);
   const paths = [];
@@ -77,7 +77,7 @@ export function order(message) {
   );
 }
 
-/** What the network says, not a person. */
+/** A system message. */
 export function notice(message) {
   return el("p", { class: "faint", dir: "auto" }, String(message.system.body ?? message.system.type));
 }

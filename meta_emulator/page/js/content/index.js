@@ -1,4 +1,4 @@
-/** What is inside a bubble, by Meta's message type. A shape that no one foresaw becomes a card with its JSON. */
+/** The content of a bubble by message type. Unknown shapes become a card with their JSON. */
 
 import { button, el } from "../element.js";
 import { isOnlyEmoji, richText } from "../rich-text.js";
@@ -27,7 +27,7 @@ const KINDS = {
   video,
 };
 
-/** The nodes of a message's content; `acts` is what the phone can do with it (see `acts.js`). */
+/** The nodes of a message's content; `acts` are its actions (see `acts.js`). */
 export function contentOf(message, acts) {
   if (message.revoked) return [el("p", { class: "faint" }, "This message was deleted.")];
   try {

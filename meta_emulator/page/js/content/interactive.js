@@ -1,4 +1,4 @@
-/** Interactive messages of the business (reference 2.5) and what a customer answered to them (5.6). */
+/** Interactive messages of the business (reference 2.5) and the customer's replies to them (5.6). */
 
 import { el } from "../element.js";
 import { icon } from "../icons.js";

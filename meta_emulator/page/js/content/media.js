@@ -1,4 +1,4 @@
-/** Images, videos, sound, documents and stickers. Files are the emulator's own; links of others stay links. */
+/** Images, videos, audio, documents and stickers. Stored files are shown, external links stay links. */
 
 import { audioPlayer } from "../audio-player.js";
 import { mediaUrl } from "../controls.js";
@@ -8,7 +8,7 @@ import { outsideLink, richText, safeUrl } from "../rich-text.js";
 
 const NAMES = { image: "Photo", video: "Video", document: "Document", audio: "Audio", sticker: "Sticker" };
 
-/** Where the page gets a media object's bytes; empty where the emulator has none. */
+/** URL of a media file; empty if the emulator has none. */
 function source(media, keptId = "") {
   const id = keptId || media?.id;
   return id ? mediaUrl(id) : "";
@@ -23,7 +23,7 @@ export function image(message, acts) {
   return [picture(media, acts, message.media_id), caption(media)].filter(Boolean);
 }
 
-/** A photo that opens large. */
+/** A photo that opens in full size. */
 export function picture(media, acts, keptId) {
   const from = source(media, keptId);
   if (!from) return elsewhere("image", media);
@@ -93,7 +93,7 @@ function ending(name, mimeType) {
   return found ? `${found[1].toUpperCase()} file` : String(mimeType ?? "File");
 }
 
-/** Media that were sent by link: the emulator has not fetched them, and the page loads nothing from elsewhere. */
+/** Media sent by link: the emulator has not fetched it, and the page loads nothing from other hosts. */
 function elsewhere(kind, media) {
   const href = safeUrl(media.link);
   const lines = el(
@@ -108,11 +108,11 @@ function elsewhere(kind, media) {
   return card;
 }
 
-/** An image that shows a word instead where its bytes are no picture (any more). */
+/** An image that is replaced by a note if it cannot be loaded. */
 function loaded(img, frame, kind) {
   img.addEventListener("error", () => {
     frame.classList.add("broken");
-    frame.replaceChildren(icon(kind), el("span", {}, `${NAMES[kind]} that cannot be shown`));
+    frame.replaceChildren(icon(kind), el("span", {}, `${NAMES[kind]} cannot be shown`));
   });
   return img;
 }

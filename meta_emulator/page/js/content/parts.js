@@ -1,4 +1,4 @@
-/** Header, body, footer and buttons: what interactive messages and templates are made of. */
+/** Header, body, footer and buttons of interactive messages and templates. */
 
 import { button, el } from "../element.js";
 import { icon } from "../icons.js";
@@ -23,17 +23,17 @@ export function footerPart(text) {
   return text ? el("div", { class: "foot", dir: "auto" }, String(text)) : null;
 }
 
-/** The row of things to press below a bubble's text. */
+/** The row of buttons below a bubble's text. */
 export function choices(...buttons) {
   return el("div", { class: "choices" }, ...buttons);
 }
 
-/** Something to press. */
+/** A button of that row. */
 export function choice(name, text, onClick) {
   return button({ class: "choice", on: { click: onClick } }, name && icon(name), el("span", { dir: "auto" }, text));
 }
 
-/** A link as a button; an address that is no http(s) is shown and leads nowhere. */
+/** A link as a button; an address other than http(s) is shown without a link. */
 export function linkChoice(name, text, address) {
   const href = safeUrl(address);
   const parts = [icon(name), el("span", { dir: "auto" }, text)];

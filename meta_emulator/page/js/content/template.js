@@ -1,4 +1,4 @@
-/** Templates as the phone sees them: the emulator has filled them in (`rendered`). */
+/** Templates with their parameters filled in (`rendered`). */
 
 import { el } from "../element.js";
 import { icon } from "../icons.js";
@@ -12,7 +12,7 @@ export function template(message, acts) {
       el(
         "ul",
         { class: "cards", tabindex: "0", "aria-label": "Cards" },
-        // The press control knows a template's own buttons; a card's answer is written out.
+        // The press control knows only the template's own buttons; a card's reply is sent as a message.
         shown.cards.map((card) =>
           el("li", { class: "card" }, ...parts(card, acts, ({ payload, text }) => acts.answer(message, "button", { payload: payload ?? text, text }))),
         ),

@@ -1,10 +1,10 @@
-/** A message that the page has no picture for: its type and its JSON. */
+/** A message of an unknown type: its type and its JSON. */
 
 import { el } from "../element.js";
 import { icon } from "../icons.js";
 import { jsonView } from "../json-view.js";
 
-/** A card with the message's own object. */
+/** A card with the message's content. */
 export function unknown(message) {
   const name = `Message of type ${message.type}`;
   return el(
