@@ -1,1 +1,1 @@
-"""How fast it is, beside what one would use instead: `make bench`, and what each row means in README.md."""
+"""Benchmarks of the service and of its alternatives: `make bench`; README.md explains each row."""

@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: every row, one table; `--check` compares with the last committed one."""
+"""`python -m benchmarks`: measure every row and write one table; `--check` compares with the committed one."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from benchmarks.processes import BenchmarkError
 
 
 def main() -> int:
-    """Runs what was asked for.
+    """Run the requested rows.
 
     Returns:
-        0; 1 where a row failed, with `--check` also where one became worse by more than a fifth.
+        0; 1 if a row failed, or with `--check` if one regressed by more than 20 %.
     """
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure, beside what one would use.")
-    parser.add_argument("--quick", action="store_true", help="short, for trying; its figures are rough")
-    parser.add_argument("--check", action="store_true", help="compare with benchmarks/last.json; keep nothing")
-    parser.add_argument("--keep", action="store_true", help="write the table of a quick run, too; with --only its rows")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Benchmark the service.")
+    parser.add_argument("--quick", action="store_true", help="short rounds; the figures are rough")
+    parser.add_argument("--check", action="store_true", help="compare with benchmarks/last.json; write nothing")
+    parser.add_argument("--keep", action="store_true", help="write the table also for --quick and --only")
     parser.add_argument("--only", metavar="ROW", nargs="+", choices=list(rows.ALL), help="these rows: %(choices)s")
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started ends with us
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # stops the child processes too
     plan = QUICK if options.quick else FULL
     lines: list[Line] = []
     failed = False

@@ -1,4 +1,4 @@
-"""An HTTP server that costs next to nothing, for what stands in for the rest of the world."""
+"""A minimal HTTP server for the stand-ins; it uses hardly any CPU."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from gevent.server import StreamServer
 
 Answer = tuple[bytes, str]
 Handler = Callable[[str, str, bytes], Answer]
-"""Method, path and body in; the body of the 200 and its content type out."""
+"""Gets method, path and body; returns the body of the 200 and its content type."""
 
 
 def serve(port: int, handler: Handler, **tls: str) -> None:
-    """Serves on loopback until the process ends; `tls`: certfile and keyfile."""
+    """Serve on loopback until the process ends; `tls`: certfile and keyfile."""
 
     def connection(peer: Any, _: Any) -> None:
         peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -1,10 +1,10 @@
-"""The load: a process of its own that writes prepared requests over kept connections and notes what came back.
+"""The load generator: a process that sends prepared requests over persistent connections and records the responses.
 
     python -m benchmarks.load '{"port": 8000, "kind": "text", "tag": "A", "count": 1000, "connections": 64}'
 
-Closed (no `rate`): each connection sends its next request when the last is answered, for at most `seconds`.
-Open (`rate`): requests leave at their times whatever the server does, and each answer's time counts from when its
-request was due, so that a server that stalls cannot hide it. Prints one JSON object.
+Closed (no `rate`): each connection sends its next request after the last response, for at most `seconds`.
+Open (`rate`): requests are sent on schedule, and latency counts from when the request was due, so that a stalled
+server cannot hide it (no coordinated omission). Prints one JSON object.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from benchmarks.measure import quantile
 
 
 class Connection:
-    """One kept connection; a request in, a status code out."""
+    """One persistent connection."""
 
     def __init__(self, port: int) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=20)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def exchange(self, request: bytes) -> int:
-        """The status code of the answer, read to its end."""
+        """Send a request, read the whole response, and return its status code."""
         self._socket.sendall(request)
         answer = self._socket.recv(65536)
         while b"\r\n\r\n" not in answer:
@@ -49,7 +49,7 @@ class Connection:
 
 
 class Load:
-    """Runs requests, closed or open, and remembers codes, times and when each was due."""
+    """Runs requests, closed or open, and records codes, latencies and due times."""
 
     def __init__(self, port: int, requests: list[bytes]) -> None:
         self._port = port
@@ -60,7 +60,7 @@ class Load:
         self.took = 0.0
 
     def closed(self, connections: int, seconds: float) -> None:
-        """Each connection asks again as soon as it is answered."""
+        """Send the next request of each connection as soon as the last is answered."""
         waiting = deque(self._requests)
         started = time.monotonic()
         ends = started + seconds
@@ -75,7 +75,7 @@ class Load:
         self.took = time.monotonic() - started
 
     def open(self, rate: float, connections: int) -> None:
-        """Requests leave at `rate` a second, whatever comes back."""
+        """Send `rate` requests per second, independent of the responses."""
         idle = [Connection(self._port) for _ in range(connections)]
         group = Group()
         started = time.monotonic() + 0.05
@@ -97,7 +97,7 @@ class Load:
 
 
 def prepare(spec: dict[str, Any]) -> list[bytes]:
-    """The requests a spec asks for."""
+    """Return the requests of a spec."""
     tag = str(spec.get("tag", "A"))
     if spec["kind"] == "text":
         return payloads.texts(spec["count"], spec.get("customers", 1000), tag, spec.get("body", "when is breakfast?"))
@@ -127,12 +127,12 @@ def _content_length(head: bytes) -> int:
 
 
 def main() -> None:
-    """Runs one load."""
+    """Run one load."""
     spec = json.loads(sys.argv[1])
     requests = prepare(spec)
     load = Load(spec["port"], requests)
     gc.collect()
-    gc.disable()  # a pause of ours would look like the server's
+    gc.disable()  # our own pause would look like the server's
     if "rate" in spec:
         load.open(spec["rate"], spec.get("connections", 32))
     else:

@@ -1,4 +1,4 @@
-"""The machine under the figures: its cores, who runs on which, and what to call it in the table."""
+"""The machine: its cores, which process runs on which, and its description in the table."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from pathlib import Path
 
 
 def cores() -> list[int]:
-    """The cores this process may use."""
+    """Return the cores that this process may use."""
     return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
 
 
 ALL = tuple(cores())
 SERVER = (ALL[-1],)
-"""Where the measured server runs."""
+"""Core of the measured server."""
 LOAD = tuple(ALL[:1])
-"""Where the load runs, and what plays the rest of the world."""
+"""Core of the load generator and the stand-ins."""
 
 
 def pinned(to: Collection[int]) -> Callable[[], None]:
-    """What a child process does before it starts: it stays on these cores, its children too."""
+    """Return a function that pins a child process, and its children, to these cores."""
 
     def pin() -> None:
         if hasattr(os, "sched_setaffinity"):
@@ -31,7 +31,7 @@ def pinned(to: Collection[int]) -> Callable[[], None]:
 
 
 def description() -> dict[str, str | int]:
-    """The machine, for the table."""
+    """Return the description of the machine for the table."""
     return {
         "cores": len(ALL),
         "cpu": _cpu_model(),

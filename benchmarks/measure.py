@@ -1,4 +1,4 @@
-"""Figures and what is said about them: medians of rounds, their spread, and the mark they are to reach."""
+"""Figures of the table: medians of rounds, their range, and their goals."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from typing import Any, Literal
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """The mark: at least or at most `value`."""
+    """A goal: at least or at most `value`."""
 
     sense: Literal["≥", "≤"]
     value: float
 
     def reached_by(self, value: float) -> bool:
-        """Whether the figure is on the right side."""
+        """Return whether the figure reaches the goal."""
         return value >= self.value if self.sense == "≥" else value <= self.value
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One line of the table. `value` is the median of the rounds, `low` and `high` their ends.
+    """One line of the table. `value` is the median of the rounds, `low` and `high` are their minimum and maximum.
 
     `unit` is "×" for a ratio. `absolute` names the figures behind a ratio, which depend on the machine.
     """
@@ -39,11 +39,11 @@ class Figure:
 
     @property
     def reached(self) -> bool:
-        """Whether it is where it should be."""
+        """Whether the figure reaches its goal, if it has one."""
         return self.goal is None or self.goal.reached_by(self.value)
 
     def as_data(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return the line for JSON."""
         return asdict(self) | {"reached": self.reached}
 
 
@@ -56,7 +56,7 @@ class Skipped:
     reason: str
 
     def as_data(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return the line for JSON."""
         return asdict(self)
 
 
@@ -64,7 +64,7 @@ Line = Figure | Skipped
 
 
 def line_of(data: Mapping[str, Any]) -> Line:
-    """A line, of what `as_data` made of it."""
+    """Return the line that `as_data` encoded."""
     if "reason" in data:
         return Skipped(data["name"], data["what"], data["reason"])
     given = {each.name: data[each.name] for each in fields(Figure)}
@@ -80,7 +80,7 @@ def ratio(
     goal: Goal,
     absolute: dict[str, float] | None = None,
 ) -> Figure:
-    """Ours by theirs, round by round, so that what the machine did in a round met both."""
+    """Return ours divided by theirs per round, so that other load on the machine affects both."""
     by_round = [mine / other for mine, other in zip(ours, theirs, strict=True)]
     return Figure(name, what, beside, median(by_round), min(by_round), max(by_round), "×", goal, absolute or {})
 
@@ -88,11 +88,11 @@ def ratio(
 def plain(
     name: str, what: str, values: Sequence[float], unit: str, goal: Goal | None, beside: str = "–", **absolute: float
 ) -> Figure:
-    """A figure on its own."""
+    """Return an absolute figure."""
     return Figure(name, what, beside, median(values), min(values), max(values), unit, goal, absolute)
 
 
 def quantile(values: Sequence[float], share: float) -> float:
-    """The value below which `share` of the values lie."""
+    """Return the value below which `share` of the values lie."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]

@@ -1,10 +1,10 @@
-"""What stands in for Meta: says yes to sends at once, and notes when each arrived.
+"""A stand-in for Meta: accepts sends immediately and records when each arrived.
 
     python -m benchmarks.meta '{"port": 8001, "latency": 0.0}'
 
-The emulator would cost as much CPU as what is measured. `POST /<version>/<number>/messages` is answered as Meta does
-(reference 2.2), after `latency` seconds; `GET /<version>/<media id>` and the file behind it serve one voice note. What
-arrived is read at `GET /_bench`, and forgotten with `POST /_bench`.
+The emulator would use as much CPU as the measured process. `POST /<version>/<number>/messages` is answered as Meta
+does (reference 2.2), after `latency` seconds; `GET /<version>/<media id>` and its URL serve one voice note.
+`GET /_bench` returns the arrivals, `POST /_bench` clears them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import orjson
 
 from benchmarks.lean_http import Answer, serve
 
-YES = (
+ACCEPTED = (
     b'{"messaging_product":"whatsapp","contacts":[{"input":"%s","wa_id":"%s"}],'
     b'"messages":[{"id":"wamid.HBgNNDkxNTExMTExMTExMRUCABEYEk%012dA="}]}'
 )
@@ -29,7 +29,7 @@ JSON = "application/json"
 
 
 class Meta:
-    """Says yes; remembers to whom and when."""
+    """Accepts every send and records recipient and time."""
 
     def __init__(self, spec: dict[str, Any]) -> None:
         self._latency = spec.get("latency", 0.0)
@@ -41,7 +41,7 @@ class Meta:
         self._marks = 0
 
     def answer(self, method: str, path: str, body: bytes) -> Answer:
-        """What Meta says, or what was seen."""
+        """Return Meta's response, or the recorded arrivals."""
         if path.startswith("/_bench"):
             return self._control(method), JSON
         if method == "POST":
@@ -60,7 +60,7 @@ class Meta:
         to = str(message.get("to") or message.get("recipient"))
         self._arrivals.append((to, arrived))
         self._sent += 1
-        return YES % (to.encode(), to.encode(), self._sent)
+        return ACCEPTED % (to.encode(), to.encode(), self._sent)
 
     def _control(self, method: str) -> bytes:
         if method == "POST":

@@ -1,4 +1,4 @@
-"""Deliveries as Meta sends them, signed, as complete HTTP requests: what the load writes to a socket."""
+"""Signed webhooks as complete HTTP requests, ready to write to a socket."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ LINE = "15550783881"
 
 
 def customer(index: int) -> str:
-    """The wa_id of the n-th customer."""
+    """Return the wa_id of the n-th customer."""
     return f"4917{index:09d}"
 
 
 SPEAKER = customer(900_000)
-"""Who sends voice notes."""
+"""The customer that sends voice notes."""
 
 
 def wamid(kind: str, index: int) -> str:
-    """A message id of the usual length; `kind` keeps runs apart."""
+    """Return a message id of the usual length; `kind` makes it unique per run."""
     return f"wamid.HBgNNDkx{kind}{index:020d}FQIAEhgUM0E1QjZDN0Q="
 
 
 def text_message(sender: str, message_id: str, body: str) -> dict[str, Any]:
-    """One inbound text, now."""
+    """Return an inbound text with the current time."""
     return {
         "from": sender,
         "id": message_id,
@@ -42,7 +42,7 @@ def text_message(sender: str, message_id: str, body: str) -> dict[str, Any]:
 
 
 def voice_message(sender: str, message_id: str, media_id: str) -> dict[str, Any]:
-    """One inbound voice note, now."""
+    """Return an inbound voice note with the current time."""
     audio = {"mime_type": "audio/ogg; codecs=opus", "sha256": "", "id": media_id, "voice": True}
     return {
         "from": sender,
@@ -54,7 +54,7 @@ def voice_message(sender: str, message_id: str, media_id: str) -> dict[str, Any]
 
 
 def status(message_id: str, recipient: str, word: str, ours: str) -> dict[str, Any]:
-    """One status of a send; `ours` is our own id, which Meta gives back."""
+    """Return a status of a send; `ours` is our own id, which Meta returns."""
     return {
         "id": message_id,
         "status": word,
@@ -66,7 +66,7 @@ def status(message_id: str, recipient: str, word: str, ours: str) -> dict[str, A
 
 
 def delivery(messages: Sequence[dict[str, Any]] = (), statuses: Sequence[dict[str, Any]] = ()) -> bytes:
-    """One delivery's body."""
+    """Return the body of a webhook."""
     value: dict[str, Any] = {
         "messaging_product": "whatsapp",
         "metadata": {"display_phone_number": LINE, "phone_number_id": NUMBER},
@@ -81,13 +81,13 @@ def delivery(messages: Sequence[dict[str, Any]] = (), statuses: Sequence[dict[st
 
 
 def send(to: str) -> bytes:
-    """The body of a send, as the emulator takes it."""
+    """Return the body of a send to the emulator."""
     message = {"messaging_product": "whatsapp", "to": to, "type": "text", "text": {"body": "Your table is ready."}}
     return json.dumps(message).encode()
 
 
 def request(body: bytes, path: str = PATH) -> bytes:
-    """A signed POST, ready for the wire."""
+    """Return a signed POST as bytes."""
     signature = hmac.new(SECRET.encode(), body, sha256).hexdigest()
     head = (
         f"POST {path} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: facebookexternalua\r\nAccept: */*\r\n"
@@ -98,5 +98,5 @@ def request(body: bytes, path: str = PATH) -> bytes:
 
 
 def texts(count: int, customers: int, kind: str, body: str = "what time is breakfast?") -> list[bytes]:
-    """Requests with one text each, of `customers` customers in turn."""
+    """Return requests with one text each, of `customers` customers in rotation."""
     return [request(delivery([text_message(customer(i % customers), wamid(kind, i), body)])) for i in range(count)]

@@ -1,4 +1,4 @@
-"""How thorough a run is."""
+"""The size of a run."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Rounds of each row, and a scale on how long or how much each round is."""
+    """Rounds per row, and a scale for the length of a round."""
 
     rounds: int
     scale: float
 
     def many(self, full: int, least: int = 1) -> int:
-        """A count, scaled."""
+        """Return a scaled count."""
         return max(least, round(full * self.scale))
 
     def seconds(self, full: float) -> float:
-        """A duration, scaled."""
+        """Return a scaled duration."""
         return max(1.0, full * self.scale)
 
 

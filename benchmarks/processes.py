@@ -1,4 +1,4 @@
-"""Child processes of a benchmark: pinned, bounded, ended with the block, and what they cost in CPU and memory."""
+"""Child processes of a benchmark: pinned to cores, stopped with the block, measured in CPU and memory."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ START_SECONDS = 30.0
 
 
 class BenchmarkError(Exception):
-    """A run that cannot be trusted or did not come up; the text says why."""
+    """A process did not start, or a result is not valid; the text says why."""
 
 
 class Part:
-    """One child process with everything it starts.
+    """One child process with its descendants.
 
     Args:
         command: what to run, from the project's root.
-        log: where its standard error goes; standard output goes beside it, as `.out`.
-        env: added to a small environment of its own.
-        on: the cores it is pinned to; all where left out.
+        log: file for its standard error; standard output goes to the same name with `.out`.
+        env: added to a minimal environment.
+        on: the cores it is pinned to; default: all.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Part:
 
     @property
     def pid(self) -> int:
-        """Its process id."""
+        """Process id."""
         return self._process.pid
 
     def __enter__(self) -> Self:
@@ -70,7 +70,7 @@ class Part:
         self.stop()
 
     def stop(self) -> None:
-        """Asks it to end, and makes sure; only processes that this one started."""
+        """Terminate the process, then kill what is left of its descendants."""
         family = self.family()
         if self._process.poll() is None:
             self._process.terminate()
@@ -84,41 +84,41 @@ class Part:
                 os.kill(pid, signal.SIGKILL)
 
     def until(self, ready: Callable[[], bool], what: str, seconds: float = START_SECONDS) -> float:
-        """Waits until `ready()`; returns seconds since the start.
+        """Wait until `ready()`; return seconds since the start.
 
         Raises:
-            BenchmarkError: it ended, or the time is over; with the end of its log.
+            BenchmarkError: it ended or timed out; with the end of its log.
         """
         end = time.monotonic() + seconds
         while not ready():
             if self._process.poll() is not None or time.monotonic() > end:
-                raise BenchmarkError(f"{what} did not come up: {self._last_words()}")
+                raise BenchmarkError(f"{what} did not start: {self._log_tail()}")
             time.sleep(0.01)
         return time.monotonic() - self.started
 
     def result(self, seconds: float = 120.0) -> str:
-        """Waits for its end; returns its standard output.
+        """Wait for its end; return its standard output.
 
         Raises:
-            BenchmarkError: it failed, or the time is over.
+            BenchmarkError: it failed or timed out.
         """
         try:
             status = self._process.wait(timeout=seconds)
         except subprocess.TimeoutExpired:
-            raise BenchmarkError(f"it takes longer than {seconds:.0f} s: {self._last_words()}") from None
+            raise BenchmarkError(f"timed out after {seconds:.0f} s: {self._log_tail()}") from None
         if status:
-            raise BenchmarkError(f"it failed: {self._last_words()}")
+            raise BenchmarkError(f"failed: {self._log_tail()}")
         return self._out.read_text()
 
     def said(self) -> str:
-        """Its standard error so far."""
+        """Return its standard error so far."""
         return self._log.read_text(errors="replace")
 
-    def _last_words(self) -> str:
+    def _log_tail(self) -> str:
         return f"{' '.join(self._command[:4])}\n{self.said()[-2000:]}"
 
     def family(self) -> list[int]:
-        """Its process id and those of its descendants."""
+        """Return the process id and those of its descendants."""
         children: dict[int, list[int]] = {}
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit() and (parent := _parent(int(entry.name))) is not None:
@@ -129,16 +129,16 @@ class Part:
         return found
 
     def cpu_seconds(self) -> float:
-        """CPU time of the family so far, in seconds."""
+        """Return the CPU time of the process and its descendants so far, in seconds."""
         return sum(_cpu_seconds(pid) for pid in self.family())
 
     def memory_mb(self) -> float:
-        """Resident memory of the family's largest process, in MB."""
+        """Return the resident memory of the largest of these processes, in MB."""
         return max(_resident_mb(pid) for pid in self.family())
 
 
 def answers(port: int, path: str = "/") -> Callable[[], bool]:
-    """Whether something answers GET `path` on this port with a status below 500."""
+    """Return a check that GET `path` on this port is answered with a status below 500."""
 
     def ask() -> bool:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
@@ -169,7 +169,7 @@ def _parent(pid: int) -> int | None:
 
 
 def _cpu_seconds(pid: int) -> float:
-    """Of its threads that live, and of its children that have ended."""
+    """Return the CPU time of its live threads and of its ended children."""
     nanoseconds = 0
     for task in Path(f"/proc/{pid}/task").glob("*/schedstat"):
         try:

@@ -1,4 +1,4 @@
-"""The table, as text and as data, and what moved since the last one."""
+"""The table as text and as data, and the changes since the last one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TOLERANCE = 0.20
 
 
 def row(line: Line) -> str:
-    """One line of the table."""
+    """Return one line of the table."""
     if isinstance(line, Skipped):
         return f"| {line.what} | – | not measured: {line.reason} | | | |"
     goal = f"{line.goal.sense} {_short(line.goal.value)}{_unit(line.unit)}" if line.goal else "–"
@@ -30,7 +30,7 @@ def row(line: Line) -> str:
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """The whole table in Markdown, with the machine and the times under it."""
+    """Return the table in Markdown, followed by the machine and the times."""
     about = machine.description()
     head = ["| what | beside | median | to reach | rounds | behind it |", "|---|---|---|---|---|---|"]
     times = sorted({f"{each['taken']} UTC ({each['form']})" for each in rows})
@@ -43,7 +43,7 @@ def keep(lines: Sequence[Line], form: str, *, whole: bool) -> None:
 
     Args:
         form: "full" or "quick".
-        whole: every row was measured; else those of the last table stay that were not, if this machine took them.
+        whole: every row was measured; otherwise the other rows of the last table are kept if it is from this machine.
     """
     taken = {"taken": f"{datetime.now(UTC):%Y-%m-%d %H:%M}", "form": form}
     rows = {line.name: line.as_data() | taken for line in lines}
@@ -59,14 +59,14 @@ def keep(lines: Sequence[Line], form: str, *, whole: bool) -> None:
 
 
 def compare(lines: Sequence[Line]) -> bool:
-    """Says what moved by more than a fifth since the last committed table; returns whether something became worse."""
+    """Print changes of more than 20 % since the committed table; return whether there is a regression."""
     if not LAST.is_file():
-        print("There is no committed table yet: run it without --check first.")
+        print("There is no committed table yet: run without --check first.")
         return False
     last: dict[str, Any] = json.loads(LAST.read_text(encoding="utf-8"))
     before = {each["name"]: each for each in last["rows"] if "value" in each}
     if last["machine"] != machine.description():
-        print("The last table is another machine's: ratios may be compared, other figures hardly.")
+        print("The committed table is from another machine: compare only ratios.")
     worse = False
     for line in lines:
         if isinstance(line, Skipped) or line.name not in before:
@@ -80,7 +80,7 @@ def compare(lines: Sequence[Line]) -> bool:
         was = _short(before[line.name]["value"])
         print(f"{'worse' if bad else 'better'}: {line.what}: {was} → {_short(line.value)}{_unit(line.unit)}")
     if not worse:
-        print("Nothing became worse by more than a fifth.")
+        print("No regression of more than 20 %.")
     return worse
 
 

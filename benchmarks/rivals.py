@@ -1,6 +1,6 @@
-"""What one would use instead, in an environment of its own: never in our requirements, never in our `.venv`.
+"""The alternatives, in their own virtual environment: never in our requirements or our `.venv`.
 
-It gets the very Flask, gunicorn, gevent, requests … that our own lock names, so that only the difference is measured.
+It gets the versions of Flask, gunicorn, gevent, requests, … in our lock, so that only the difference is measured.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ _STAMP = _HOME / ".installed"
 
 
 def python() -> str:
-    """Its interpreter; installs what is missing.
+    """Return its interpreter; install what is missing.
 
     Raises:
-        BenchmarkError: the package index cannot be reached, or does not have them.
+        BenchmarkError: the package index is unavailable or does not have them.
     """
     wanted = [*_pins(), *RIVALS]
     interpreter = _HOME / "bin" / "python"
     if _STAMP.is_file() and _STAMP.read_text().split() == wanted:
         return str(interpreter)
-    print("Installing what it is measured beside, into benchmarks/.venv …", file=sys.stderr)
+    print("Installing the alternatives into benchmarks/.venv …", file=sys.stderr)
     base = Path(sys.executable).resolve()  # the same interpreter, without our packages
     for command in (
         [str(base), "-m", "venv", "--clear", str(_HOME)],
@@ -35,7 +35,7 @@ def python() -> str:
     ):
         done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
         if done.returncode:
-            raise BenchmarkError(f"the others cannot be installed: {done.stderr.strip()[-500:]}")
+            raise BenchmarkError(f"the alternatives cannot be installed: {done.stderr.strip()[-500:]}")
     _STAMP.write_text("\n".join(wanted))
     return str(interpreter)
 

@@ -1,8 +1,8 @@
-"""Fills the store of a service before a row is measured, through the store's own doors.
+"""Fill a service's store before a measurement, through the store's own operations.
 
 python -m benchmarks.seed records COUNT FILE     sends that Meta accepted; (id, wamid, to) of each as JSON
-python -m benchmarks.seed queue COUNT            sends that wait, each to a customer of its own
-python -m benchmarks.seed mailboxes COUNT EACH   conversations with messages that wait
+python -m benchmarks.seed queue COUNT            queued sends, each to a different customer
+python -m benchmarks.seed mailboxes COUNT EACH   conversations with queued messages
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ outbox = built.outbox
 
 
 def send(index: int) -> Send:
-    """A text to the n-th customer."""
+    """Return a text to the n-th customer."""
     to = payloads.customer(index)
     body = {"messaging_product": "whatsapp", "to": to, "type": "text", "text": {"body": "Your table is ready."}}
     return Send(uuid.uuid4().hex, payloads.NUMBER, "text", orjson.dumps(body), to, priority=Priority.BULK)
 
 
 def queue(count: int) -> list[Send]:
-    """Puts sends into their lanes."""
+    """Queue sends in their lanes."""
     sends = [send(i) for i in range(count)]
     for _ in Pool(100).imap_unordered(outbox.put, sends):
         pass
@@ -51,7 +51,7 @@ def queue(count: int) -> list[Send]:
 
 
 def records(count: int, file: Path) -> None:
-    """Sends that were granted and accepted, without Meta."""
+    """Record sends as granted and accepted, without Meta."""
     recipients = {each.id: each.address for each in queue(count)}
     accepted: list[tuple[str, str, str]] = []
     pool, counter = Pool(100), 0
@@ -69,7 +69,7 @@ def records(count: int, file: Path) -> None:
 
 
 def mailboxes(count: int, each: int) -> None:
-    """Conversations, each with some messages that wait."""
+    """Queue messages, `each` per conversation."""
     now = int(time.time() * 1000)
     commands = []
     for n in range(each):

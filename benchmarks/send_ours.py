@@ -1,4 +1,4 @@
-"""Texts through WhatsAppMetaClient, as the service's own sender has it: breaker and metrics on."""
+"""Send texts through WhatsAppMetaClient, configured as in the service: with breaker and metrics."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from wa_service.whatsapp.http.transport import CallOutcome  # noqa: E402 - as ab
 
 
 def observe(call: str, outcome: CallOutcome, seconds: float) -> None:
-    """Measures a call as the service does."""
+    """Record a call's metrics as the service does."""
     metrics.api_called(call, seconds, outcome.code)
 
 

@@ -1,4 +1,4 @@
-"""The whole service in a directory of its own: Valkey, web, workers, and Meta's stand-in."""
+"""The whole service in a temporary directory: Valkey, web, workers, and stand-ins."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from meta_emulator.free_port import free_port
 from wa_service.store.embedded_valkey import embedded_url
 
 THROUGHPUT = 1_000
-"""Messages a second of the number: Meta's higher tier, so that not Meta's limit is measured. Limits stay on."""
+"""Messages per second of the number: Meta's higher tier, so that its limit is not what is measured."""
 
 
 class Workshop:
-    """A temporary directory, and everything that was started in it; gone with the block."""
+    """A temporary directory and its processes, for the length of a ``with`` block."""
 
     def __init__(self) -> None:
         self._stack = ExitStack()
@@ -45,13 +45,13 @@ class Workshop:
     def start(
         self, name: str, *command: str, on: Collection[int] = machine.ALL, env: Mapping[str, str] | None = None
     ) -> Part:
-        """A process that ends with the block."""
+        """Start a process that ends with the block."""
         part = Part(command, log=self.directory / f"{name}.log", env=env, on=on)
         return self._stack.enter_context(part)
 
 
 class _Watched:
-    """A stand-in as a process, which tells at `/_bench` what it saw."""
+    """A stand-in process that reports at `/_bench` what it received."""
 
     def __init__(self, workshop: Workshop, module: str, on: Collection[int], spec: Mapping[str, Any]) -> None:
         self.port = free_port()
@@ -66,30 +66,30 @@ class _Watched:
         return seen
 
     def forget(self) -> None:
-        """From now on only what comes next counts."""
+        """Discard what was received so far."""
         urllib.request.urlopen(f"http://127.0.0.1:{self.port}/_bench", data=b"", timeout=10).close()
 
 
 class MetaStandIn(_Watched):
-    """Meta's stand-in; see `benchmarks/meta.py` for what may be asked. Over TLS it does not tell what it saw."""
+    """Meta's stand-in; see `benchmarks/meta.py` for `spec`. Over TLS, `arrived` is not available."""
 
     def __init__(self, workshop: Workshop, *, on: Collection[int] = machine.LOAD, **spec: Any) -> None:
         super().__init__(workshop, "meta", on, spec)
         self.url = f"{'https' if 'certificate' in spec else 'http'}://127.0.0.1:{self.port}"
 
     def arrived(self) -> list[tuple[str, float]]:
-        """(to whom, when on the machine's monotonic clock) of each message."""
+        """Return (recipient, time on the monotonic clock) of each message."""
         return [(to, at) for to, at in self._seen()["arrivals"]]
 
 
 class Sink(_Watched):
-    """Where the emulator's webhooks go."""
+    """Callback for the emulator's webhooks."""
 
     def __init__(self, workshop: Workshop, *, on: Collection[int] = machine.LOAD) -> None:
         super().__init__(workshop, "sink", on, {})
 
     def delivered(self, expected: int, seconds: float) -> int:
-        """How many `delivered` statuses came; waits for the expected ones, a moment."""
+        """Return how many `delivered` statuses arrived; wait up to `seconds` for the expected ones."""
         end = time.monotonic() + seconds
         while (count := int(self._seen().get("delivered", 0))) < expected and time.monotonic() < end:
             time.sleep(0.1)
@@ -97,33 +97,33 @@ class Sink(_Watched):
 
 
 class Subscribers(_Watched):
-    """Who is pushed events; see `benchmarks/subscribers.py`."""
+    """Receivers of pushed events; see `benchmarks/subscribers.py`."""
 
     def __init__(self, workshop: Workshop, *, on: Collection[int] = machine.ALL) -> None:
         super().__init__(workshop, "subscribers", on, {})
         self.urls = (f"http://127.0.0.1:{self.port}/fast", f"http://127.0.0.1:{self.port}/slow")
 
     def ages(self, expected: int, seconds: float = 60.0) -> list[float]:
-        """How old each event was when the fast one got it, in seconds.
+        """Return how old each event was when the fast receiver got it, in seconds.
 
         Raises:
-            BenchmarkError: not all came.
+            BenchmarkError: not all events arrived.
         """
         end = time.monotonic() + seconds
-        while len(ages := self._told()) < expected:
+        while len(ages := self._ages_so_far()) < expected:
             if time.monotonic() > end:
                 raise BenchmarkError(f"{len(ages)} of {expected} events were pushed")
             time.sleep(0.2)
         return ages
 
-    def _told(self) -> list[float]:
+    def _ages_so_far(self) -> list[float]:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/_bench", timeout=10) as answer:
             ages: list[float] = json.load(answer)
         return ages
 
 
 class Service:
-    """The service's parts, each started when asked for, with the settings of production where not said otherwise."""
+    """The service's parts, started on request, with production settings unless `given` changes them."""
 
     def __init__(self, workshop: Workshop, meta_url: str = "http://127.0.0.1:9", **given: str) -> None:
         self.workshop = workshop
@@ -148,16 +148,16 @@ class Service:
         } | given
 
     def valkey(self, *, on: Collection[int] = machine.ALL) -> Part:
-        """The embedded server, every write synced."""
+        """Start the embedded server, with every write synced to disk."""
         part = self.workshop.start("valkey", sys.executable, "-m", "wa_service", "valkey", on=on, env=self.env)
         part.until((self.workshop.directory / "valkey" / "valkey.sock").exists, "Valkey")
         return part
 
     def tidy_up(self, seconds: float = 60.0) -> None:
-        """Lets the server write its append-only file anew now, so that it does not choose to while we measure.
+        """Rewrite the server's append-only file now, so that no rewrite starts during a measurement.
 
         Raises:
-            BenchmarkError: it does not end in time.
+            BenchmarkError: the rewrite does not end in time.
         """
         with redis.Redis.from_url(embedded_url(self.workshop.directory, wait=10)) as client:
             until = time.monotonic() + seconds
@@ -167,44 +167,44 @@ class Service:
                     client.bgrewriteaof()
                     asked = True
                 if time.monotonic() > until:
-                    raise BenchmarkError("the append-only file is still being written anew")
+                    raise BenchmarkError("the append-only file is still being rewritten")
                 time.sleep(0.1)
 
     def web(self, *, on: Collection[int] = machine.ALL) -> Part:
-        """gunicorn with the project's own configuration."""
+        """Start gunicorn with the project's configuration and wait until it is ready."""
         part = self.begin_web(on=on)
         part.until(answers(self.port, "/readyz"), "web")
         return part
 
     def begin_web(self, *, on: Collection[int] = machine.ALL) -> Part:
-        """As `web`, without waiting."""
+        """Start as `web` does, without waiting."""
         command = (sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py")
         return self.workshop.start("web", *command, on=on, env=self.env)
 
     def worker(self, *, on: Collection[int] = machine.ALL, name: str = "worker") -> Part:
-        """A worker under its supervisor, ready to work."""
+        """Start a worker under its supervisor and wait until it is ready."""
         part = self.begin_worker(on=on, name=name)
         part.until(lambda: has_started(part), "the worker")
         return part
 
     def begin_worker(self, *, on: Collection[int] = machine.ALL, name: str = "worker") -> Part:
-        """As `worker`, without waiting."""
+        """Start as `worker` does, without waiting."""
         return self.workshop.start(name, sys.executable, "-m", "wa_service", "worker", on=on, env=self.env)
 
     def helper(self, module: str, *arguments: str, on: Collection[int] = machine.ALL, seconds: float = 120.0) -> str:
-        """Runs one of our modules with the service's settings to its end; returns what it printed."""
+        """Run a module with the service's settings to its end; return its output."""
         name = f"{module}-{free_port()}"
         part = self.workshop.start(name, sys.executable, "-m", module, *arguments, on=on, env=self.env)
         return part.result(seconds)
 
 
 def has_started(worker: Part) -> bool:
-    """Whether a worker says that it takes work."""
+    """Return whether the worker's log says that it is ready."""
     return '"whatsapp.worker.started"' in worker.said()
 
 
 class Load:
-    """A load under way; see `benchmarks/load.py` for what may be asked."""
+    """A running load; see `benchmarks/load.py` for `spec`."""
 
     def __init__(self, workshop: Workshop, port: int, *, on: Collection[int] = machine.LOAD, **spec: Any) -> None:
         asked = json.dumps({"port": port, **spec})
@@ -212,10 +212,10 @@ class Load:
         self._part = workshop.start(name, sys.executable, "-m", "benchmarks.load", asked, on=on)
 
     def result(self, seconds: float = 120.0) -> dict[str, Any]:
-        """What it saw.
+        """Return its figures.
 
         Raises:
-            BenchmarkError: anything but 200 came back.
+            BenchmarkError: a response was not 200.
         """
         seen: dict[str, Any] = json.loads(self._part.result(seconds))
         if set(seen["codes"]) != {"200"}:

@@ -1,4 +1,4 @@
-"""Where the emulator's webhooks go when only it is measured: says 200 and counts delivered statuses.
+"""A callback for the emulator's webhooks: answers 200 and counts statuses.
 
 python -m benchmarks.sink '{"port": 8002}'
 """
@@ -14,7 +14,7 @@ from benchmarks.lean_http import Answer, serve
 
 
 def main() -> None:
-    """Serves until it is ended; `GET /_bench` tells the counts, `POST /_bench` starts anew."""
+    """Serve until stopped; `GET /_bench` returns the counts, `POST /_bench` resets them."""
     words: Counter[str] = Counter()
 
     def answer(method: str, path: str, body: bytes) -> Answer:

@@ -1,4 +1,4 @@
-"""Who is pushed events: `/slow` answers after five seconds, anything else at once and notes how old each event was.
+"""Receivers of pushed events: `/slow` answers after five seconds; others answer immediately and record event ages.
 
 python -m benchmarks.subscribers '{"port": 8003}'
 """
@@ -18,7 +18,7 @@ SLOW_SECONDS = 5.0
 
 
 def main() -> None:
-    """Serves until it is ended; `GET /_bench` tells the ages in seconds, `POST /_bench` starts anew."""
+    """Serve until stopped; `GET /_bench` returns the ages in seconds, `POST /_bench` resets them."""
     ages: list[float] = []
 
     def answer(method: str, path: str, body: bytes) -> Answer:

@@ -1,1 +1,1 @@
-"""What one would use instead; run by the benchmark's own environment, never by ours."""
+"""The alternatives; run in the benchmark's virtual environment, never in ours."""

@@ -1,4 +1,4 @@
-"""The least a Flask receiver can do: nothing is checked, nothing read, nothing kept."""
+"""The minimal Flask receiver: it checks, reads and stores nothing."""
 
 from flask import Flask
 
@@ -7,11 +7,11 @@ app = Flask(__name__)
 
 @app.post("/webhooks/whatsapp")
 def deliver() -> str:
-    """Says ok."""
+    """Answer ok."""
     return "ok"
 
 
 @app.get("/")
 def alive() -> str:
-    """For the benchmark, to know that it is up."""
+    """Readiness check of the benchmark."""
     return "ok"

@@ -1,4 +1,4 @@
-"""Gunicorn for the other receivers, as our own configuration sets it."""
+"""Gunicorn settings of the other receivers, as in our own configuration."""
 
 worker_class = "gevent"
 workers = 1

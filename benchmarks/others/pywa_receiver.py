@@ -1,7 +1,7 @@
-"""pywa's own Flask receiver with its signature check, and a handler that does nothing."""
+"""pywa's Flask receiver with its signature check and a handler that does nothing."""
 
 from flask import Flask
-from pywa import WhatsApp, types  # type: ignore[import-not-found]  # installed beside us
+from pywa import WhatsApp, types  # type: ignore[import-not-found]  # in benchmarks/.venv
 
 from benchmarks.payloads import ACCOUNT, NUMBER, SECRET
 
@@ -19,10 +19,10 @@ client = WhatsApp(
 
 @client.on_message  # type: ignore[untyped-decorator]  # as above
 def nothing(_: WhatsApp, __: types.Message) -> None:
-    """Takes the message and forgets it."""
+    """Ignore the message."""
 
 
 @app.get("/")
 def alive() -> str:
-    """For the benchmark, to know that it is up."""
+    """Readiness check of the benchmark."""
     return "ok"

@@ -1,10 +1,10 @@
-"""Texts through whatsloon's client."""
+"""Send texts through whatsloon's client."""
 
 from gevent import monkey
 
 monkey.patch_all()
 
-from whatsloon.client import WhatsApp  # type: ignore[import-not-found]  # noqa: E402 - after the patch, installed beside us
+from whatsloon.client import WhatsApp  # type: ignore[import-not-found]  # noqa: E402 - after the patch, in benchmarks/.venv
 
 from benchmarks.others.sending import arguments, timed  # noqa: E402 - after the patch
 from benchmarks.payloads import NUMBER  # noqa: E402 - after the patch

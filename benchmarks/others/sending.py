@@ -1,4 +1,4 @@
-"""How a client's sends are timed: many greenlets, one process, CPU seconds; the same for every library."""
+"""Times a client's sends: many greenlets, one process, CPU seconds; the same for every library."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from gevent.pool import Pool
 
 WARM_UP = 300
 GREENLETS = 5
-"""A few: with many, httpx's pool (pywa, whatsloon) loses half its speed, and only that would show."""
+"""A few: with many, httpx's pool (pywa, whatsloon) loses half its speed, which would hide everything else."""
 
 
 def timed(send: Callable[[str], object], count: int) -> None:
-    """Sends `count` texts to as many customers and prints {"sends", "cpu", "wall"}."""
+    """Send `count` texts to as many customers and print {"sends", "cpu", "wall"}."""
     pool = Pool(int(sys.argv[3]) if sys.argv[3:] else GREENLETS)
     for i in range(WARM_UP):
         pool.spawn(send, f"4915{i:09d}")
@@ -32,5 +32,5 @@ def timed(send: Callable[[str], object], count: int) -> None:
 
 
 def arguments() -> tuple[str, int]:
-    """Meta's stand-in and how many sends; a third argument sets how many at once."""
+    """Return the URL of Meta's stand-in and the number of sends; a third argument sets the concurrency."""
     return sys.argv[1], int(sys.argv[2])

@@ -1,4 +1,4 @@
-"""How fast Meta gets its 200, at 1,000 webhooks a second on two cores."""
+"""Latency of the 200 to Meta at 1,000 webhooks per second on two cores."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ RATE = 1_000
 
 
 def run(plan: Plan) -> list[Line]:
-    """Two web processes and Valkey share the cores with the load."""
+    """Measure two web processes and Valkey, which share the cores with the load."""
     medians, slow, late = [], [], []
     with Workshop() as workshop:
         service = Service(workshop, WEB_CONCURRENCY="2")

@@ -1,4 +1,4 @@
-"""What a message costs when 100,000 conversations wait, beside 1,000."""
+"""CPU per message with a backlog of 100,000 conversations, compared with 1,000."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FEW = 1_000
 
 
 def run(plan: Plan) -> list[Line]:
-    """CPU of worker and Valkey for each answer, while a worker works on the backlog."""
+    """Measure the CPU of worker and Valkey per answer while a worker handles the backlog."""
     many = plan.many(100_000)
     handled = plan.many(1_500, 500)
     few_cost, many_cost = [], []
@@ -41,7 +41,7 @@ def _cost(conversations: int, each: int, handled: int) -> float:
 
 
 def _after(meta: MetaStandIn, parts: list[Part], count: int) -> tuple[int, float]:
-    """Once so many are answered: how many are, and the CPU seconds so far."""
+    """Wait for `count` answers; return how many there are, and the CPU seconds so far."""
     end = time.monotonic() + 60
     while (answered := len(meta.arrived())) < count:
         if time.monotonic() > end:

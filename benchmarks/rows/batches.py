@@ -1,4 +1,4 @@
-"""From a text to its reply at Meta while a batch is on its way, beside the same load without one; and the call."""
+"""Reply latency during a batch, compared with the same load without one; and the latency of the batch calls."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from benchmarks.service import MetaStandIn, Service, Workshop
 ITEMS = 10_000
 TEXTS_A_SECOND = 20
 META_SECONDS = 0.2
-"""How long Meta takes for a send."""
+"""Meta's latency for a send."""
 PACES = (80, 1_000)
 KEY = {"Authorization": "Bearer benchmark-key-for-measuring"}
 
 
 def run(plan: Plan) -> list[Line]:
-    """Web, worker, Valkey, the load and Meta share two cores; once at each of Meta's two paces."""
+    """Measure web, worker, Valkey, load and Meta on two cores, at each of Meta's two throughput tiers."""
     lines: list[Line] = []
     calls: list[float] = []
     for pace in PACES:
@@ -62,7 +62,7 @@ def run(plan: Plan) -> list[Line]:
 
 
 def _ask(service: Service) -> tuple[str, float]:
-    """A batch to customers who do not write; its id, and how long the call took (s)."""
+    """Create a batch to customers that do not write; return its id and the call's duration (s)."""
     items = [{"to": f"4478{i:08d}", "n": i} for i in range(ITEMS)]
     body = {"message": {"text": "We are open until {{ n }}."}, "items": items}
     started = time.monotonic()
@@ -78,24 +78,24 @@ def _until_on_its_way(meta: MetaStandIn) -> None:
     end = time.monotonic() + 30
     while len(meta.arrived()) < 50:
         if time.monotonic() > end:
-            raise BenchmarkError("the batch does not leave")
+            raise BenchmarkError("the batch is not sent")
         time.sleep(0.05)
 
 
 def _cancel(service: Service, batches: Sequence[str]) -> float:
-    """End batches, which must still have been on their way; return how long that took (s).
+    """Cancel batches that are still running; return how long that took (s).
 
     Raises:
-        BenchmarkError: one was over before, or something of it waits still.
+        BenchmarkError: one had ended before, or still has scheduled sends.
     """
     addresses = [f"http://127.0.0.1:{service.port}/v1/batches/{batch}" for batch in batches]
     for address in addresses:
         state = requests.get(address, headers=KEY, timeout=30).json()["state"]
         if state != "running":
-            raise BenchmarkError(f"the batch was {state} while replies were measured")
+            raise BenchmarkError(f"the batch was {state} before the replies were measured")
     started = time.monotonic()
     counts = [requests.delete(address, headers=KEY, timeout=60).json()["counts"] for address in addresses]
     took = time.monotonic() - started
     if any(each.get("scheduled") for each in counts):
-        raise BenchmarkError(f"after a cancel there wait {counts}")
+        raise BenchmarkError(f"scheduled sends are left after a cancel: {counts}")
     return took

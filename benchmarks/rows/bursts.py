@@ -1,4 +1,4 @@
-"""What 200 conversations cost that are answered once they have been silent (WA_DEBOUNCE), beside each text at once."""
+"""CPU of 200 conversations with WA_DEBOUNCE, compared with an answer to each text."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from benchmarks.service import Load, MetaStandIn, Service, Workshop
 CONVERSATIONS = 200
 PIECES = 3
 WAITING = {"WA_DEBOUNCE": "1.5"}
-"""The window that the guide names."""
+"""The value that the guide recommends."""
 SECONDS = 6.0
-"""Both are measured over the same time, for an idle service costs something, too."""
+"""Both are measured over the same time, because an idle service uses CPU too."""
 
 
 def run(plan: Plan) -> list[Line]:
-    """CPU of web, worker and Valkey from the first text until all are answered, for texts alone and in pieces."""
+    """Measure the CPU of web, worker and Valkey for single texts and for texts in pieces."""
     lines: list[Line] = []
     for name, pieces in (("alone", 1), ("pieces", PIECES)):
         at_once, together = [], []
@@ -38,7 +38,7 @@ def run(plan: Plan) -> list[Line]:
 
 
 def _cost(given: Mapping[str, str], pieces: int, answers: int, tag: str) -> float:
-    """Milliseconds of CPU for all of a burst; a first burst of the same size warms up."""
+    """Return the CPU milliseconds of a burst, after a warm-up burst of the same size."""
     with Workshop() as workshop:
         meta = MetaStandIn(workshop)
         service = Service(workshop, meta.url, **given)

@@ -1,4 +1,4 @@
-"""Sends per CPU second through the client, beside pywa, whatsloon and heyoo; all under gevent, each in a process."""
+"""Sends per CPU second of the client, compared with pywa, whatsloon and heyoo; each in its own gevent process."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OVER_TLS = f"{WHAT}, over TLS"
 
 
 def run(plan: Plan) -> list[Line]:
-    """In the clear with all of them, then over TLS with heyoo, which keeps no connection."""
+    """Measure all of them without TLS, then heyoo with TLS, because it does not reuse connections."""
     with Workshop() as workshop:
         meta = MetaStandIn(workshop)
         rates = _rates(plan, workshop, meta, ("ours", "pywa", "whatsloon", "heyoo"), plan.many(3_000))
@@ -41,7 +41,7 @@ def _over_tls(plan: Plan, workshop: Workshop) -> Line:
     try:
         subprocess.run(command, check=True, capture_output=True, timeout=30)
     except (OSError, subprocess.SubprocessError):
-        return Skipped("client_tls", OVER_TLS, "there is no openssl to make a certificate")
+        return Skipped("client_tls", OVER_TLS, "openssl is not installed")
     trusted = workshop.directory / "trusted.pem"
     trusted.write_bytes(Path(certifi.where()).read_bytes() + certificate.read_bytes())  # as long as in production
     meta = MetaStandIn(workshop, certificate=str(certificate), key=str(key))

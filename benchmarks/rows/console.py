@@ -1,4 +1,4 @@
-"""How fast the console's pages are with 100,000 conversations and a million sends in the store, on one core."""
+"""CPU time of the console's pages with 100,000 conversations and a million sends in the store, on one core."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from benchmarks.service import Service, Workshop
 from wa_service.store.embedded_valkey import embedded_url
 
 EACH = 10
-"""Sends of a conversation; it has two messages of its customer's, too."""
+"""Sends per conversation, besides two messages of the customer."""
 _CHUNK = 500
-# As the steps write them; through these it would take an hour.
+# The keys that the steps write; running the steps would take an hour.
 _FILL = r"""
 local prefix, number, first, count, now = KEYS[1], ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local tagged = prefix .. 'tagged:' .. redis.sha1hex('season')
@@ -56,7 +56,7 @@ return count
 
 
 def run(plan: Plan) -> list[Line]:
-    """CPU of web and Valkey together, on one core."""
+    """Measure the CPU of web and Valkey together, on one core."""
     conversations = plan.many(100_000)
     with Workshop() as workshop:
         service = Service(workshop)
@@ -70,7 +70,7 @@ def run(plan: Plan) -> list[Line]:
         rounds = plan.many(20, 5)
         times = {}
         for name, ask in {**pages, **searches}.items():
-            user.sign_in()  # a session's requests are bounded
+            user.sign_in()  # the rate limit is per session
             times[name] = _times(ask, rounds, [web, valkey])
     lines: list[Line] = []
     for kind, names, goal in (("page", pages, 300), ("search", searches, 500)):
@@ -90,7 +90,7 @@ def _fill(client: redis.Redis, conversations: int) -> None:
 
 
 class _User:
-    """Somebody who is signed in, and asks for pages as a browser does."""
+    """A signed-in user that requests pages as a browser does."""
 
     def __init__(self, base: str) -> None:
         self._base = base
@@ -99,13 +99,13 @@ class _User:
         self.sign_in()
 
     def sign_in(self) -> None:
-        """Begin a session."""
+        """Start a session."""
         self._session.cookies.clear()
         self._post("/sign-in", key="benchmark-key-for-measuring")
         self._token = re.findall(r'name="csrf" value="([0-9a-f]+)"', self._get("/search"))[0]
 
     def pages(self) -> dict[str, Callable[[], object]]:
-        """Each page, by name."""
+        """Return a request per page, by name."""
         address = self._found("447700000042").url.removeprefix(self._base)
         story = re.findall(r'href="/console(/messages/[^"]+)"', self._get(address))[0]
         paths = {"now": "", "recent": "/search", "conversation": address, "story": story}
@@ -114,7 +114,7 @@ class _User:
         return {name: lambda path=path: self._get(path) for name, path in paths.items()}  # type: ignore[misc]  # bound
 
     def searches(self, conversations: int) -> dict[str, Callable[[], object]]:
-        """Each way to search, by name; what nobody has is looked for longest."""
+        """Return a request per kind of search, by name; searches without a result take longest."""
         wanted = {
             "number": "+44 7700 000042",
             "name": f"customer {conversations - 1}",
@@ -144,7 +144,7 @@ def _checked(answer: requests.Response) -> requests.Response:
 
 
 def _times(ask: Callable[[], object], rounds: int, parts: list[Part]) -> list[float]:
-    """CPU milliseconds of a request, three times over some rounds: what one core needs that nobody else uses."""
+    """Return the mean CPU milliseconds per request of `rounds` requests, measured three times."""
     ask()
     seen = []
     for _ in range(3):

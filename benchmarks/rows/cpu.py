@@ -1,4 +1,4 @@
-"""What one status webhook and one answered text cost: CPU of web, worker and Valkey together."""
+"""CPU per status webhook and per answered text, of web, worker and Valkey together."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from benchmarks.service import Load, MetaStandIn, Service, Workshop
 CONNECTIONS = 64
 STATUS_PACE = 300
 TEXT_PACE = 50
-"""Calm: what is then seen, too, is how the machine wakes up; so the calm lines have no mark to reach."""
+"""Low rates include the machine's wake-up costs, so these lines have no goal."""
 
 
 def run(plan: Plan) -> list[Line]:
-    """One web and one worker process with Valkey on one core; the load and Meta on the other."""
+    """Measure one web process, one worker process and Valkey on one core; load and Meta run on the other."""
     with Workshop() as workshop:
         meta = MetaStandIn(workshop)
         service = Service(workshop, meta.url)
         parts = [service.valkey(on=machine.SERVER)]
-        house = _House(workshop, meta, service, parts)
+        bench = _Bench(workshop, meta, service, parts)
         busy, calm = plan.many(3_000), plan.many(1_200)
-        house.remember_sends((busy * (plan.rounds + 1) + calm * plan.rounds) // 3 + 1)
+        bench.remember_sends((busy * (plan.rounds + 1) + calm * plan.rounds) // 3 + 1)
         parts += [service.web(on=machine.SERVER), service.worker(on=machine.SERVER)]
-        house.statuses(busy)
-        house.texts(plan.many(500), "warm")
+        bench.statuses(busy)
+        bench.texts(plan.many(500), "warm")
         figures: dict[str, list[float]] = {"status": [], "text": [], "calm status": [], "calm text": []}
         for turn in range(plan.rounds):
-            figures["status"].append(house.statuses(busy))
-            figures["text"].append(house.texts(plan.many(2_000), f"B{turn}"))
-            figures["calm status"].append(house.statuses(calm, STATUS_PACE))
-            figures["calm text"].append(house.texts(plan.many(250), f"C{turn}", TEXT_PACE))
+            figures["status"].append(bench.statuses(busy))
+            figures["text"].append(bench.texts(plan.many(2_000), f"B{turn}"))
+            figures["calm status"].append(bench.statuses(calm, STATUS_PACE))
+            figures["calm text"].append(bench.texts(plan.many(250), f"C{turn}", TEXT_PACE))
     what = "CPU of web + worker + Valkey for one"
     return [
         plain("cpu_status", f"{what} status webhook", figures["status"], "ms", Goal("≤", 0.9)),
@@ -44,8 +44,8 @@ def run(plan: Plan) -> list[Line]:
     ]
 
 
-class _House:
-    """The service with what it is measured by."""
+class _Bench:
+    """The service with its load and its stand-in."""
 
     def __init__(self, workshop: Workshop, meta: MetaStandIn, service: Service, parts: list[Part]) -> None:
         self._workshop = workshop
@@ -56,11 +56,11 @@ class _House:
         self._used = 0
 
     def remember_sends(self, count: int) -> None:
-        """Sends for statuses to be about."""
+        """Record sends to which the statuses belong."""
         self._service.helper("benchmarks.seed", "records", str(count), str(self._records))
 
     def statuses(self, count: int, pace: int = 0) -> float:
-        """Milliseconds of CPU for each of so many status webhooks; `pace` a second, 0 as fast as they are answered."""
+        """Return the CPU milliseconds per status webhook; `pace` per second, 0 for as fast as possible."""
         spec: dict[str, Any] = {"kind": "status", "records": str(self._records), "first": self._used, "count": count}
         self._used += count
         before = self._cpu()
@@ -68,7 +68,7 @@ class _House:
         return (self._cpu() - before) * 1000 / count
 
     def texts(self, count: int, tag: str, pace: int = 0) -> float:
-        """Milliseconds of CPU for each of so many texts of as many customers, until all are answered."""
+        """Return the CPU milliseconds per answered text, each of a different customer."""
         self._meta.forget()
         spec: dict[str, Any] = {"kind": "text", "tag": tag, "count": count, "customers": count}
         before = self._cpu()

@@ -1,4 +1,4 @@
-"""The emulator at 300 sends a second with statuses delivered: does it keep up, and in how much memory?"""
+"""The emulator at 300 sends per second: delivered statuses, latency and memory."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RATE = 300
 
 
 def run(plan: Plan) -> list[Line]:
-    """One emulator process; its webhooks go to a sink that counts statuses."""
+    """Measure one emulator process; its webhooks go to a sink that counts statuses."""
     shares, memories, slow = [], [], []
     with Workshop() as workshop:
         sink = Sink(workshop)
@@ -45,7 +45,7 @@ def run(plan: Plan) -> list[Line]:
 
 
 def _lift_limits(port: int) -> None:
-    """80 messages a second and open windows would be in the way."""
+    """Disable the throughput limit and the service window."""
     asked = urllib.request.Request(
         f"http://127.0.0.1:{port}/_emulator/limits",
         data=json.dumps({"throughput": False, "window": False}).encode(),

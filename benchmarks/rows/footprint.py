@@ -1,4 +1,4 @@
-"""Memory of idle processes, and how long they take from start to ready."""
+"""Memory of idle processes, and the time from start to ready."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from benchmarks.service import Service, Workshop, has_started
 
 
 def run(plan: Plan) -> list[Line]:
-    """The largest process of each part, with the extras not loaded; the second start on, as bytecode is then there."""
+    """Measure the largest process of each part, without the extras; the first start only writes bytecode."""
     web_memory, worker_memory, web_ready, worker_ready = [], [], [], []
     with Workshop() as workshop:
         service = Service(workshop)

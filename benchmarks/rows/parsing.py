@@ -1,4 +1,4 @@
-"""CPU to take an ordinary delivery apart: JSON, walk, parse."""
+"""CPU to parse a typical webhook: JSON, walk, parse."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from wa_service.whatsapp.webhooks.events import parse
 
 
 def run(plan: Plan) -> list[Line]:
-    """One text of about 700 bytes, and one status."""
+    """Measure one text of about 700 bytes, and one status."""
     text = payloads.delivery([payloads.text_message(payloads.customer(1), payloads.wamid("p", 1), "breakfast?" * 8)])
     word = payloads.delivery(
         statuses=[payloads.status(payloads.wamid("p", 1), payloads.customer(1), "delivered", "6f1c2d3e4a5b")]

@@ -1,4 +1,4 @@
-"""1,000 events a second to three subscribers: one is dead, one answers after five seconds, what does the third feel?"""
+"""Push latency at 1,000 events per second to a subscriber next to one that is down and one that is slow."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BATCH = 20
 
 
 def run(plan: Plan) -> list[Line]:
-    """Statuses of known sends, twenty in a delivery; in each round once with subscribers and once without."""
+    """Measure statuses of known sends, twenty per webhook, in each round once with and once without subscribers."""
     seconds = round(plan.seconds(8))
     count = RATE * seconds
     slow, medians, with_them, without = [], [], [], []
@@ -40,7 +40,7 @@ def run(plan: Plan) -> list[Line]:
         for turn in range(-1, plan.rounds):  # the first one warms up
             alone = load(2 * turn + 2)
             made = [subscribe(service, url) for url in (*subscribers.urls, f"http://127.0.0.1:{free_port()}/")]
-            time.sleep(1.5)  # a worker looks for new ones once a second
+            time.sleep(1.5)  # a worker reloads subscriptions once a second
             subscribers.forget()
             beside = load(2 * turn + 3)
             ages = subscribers.ages(count)
@@ -60,7 +60,7 @@ def run(plan: Plan) -> list[Line]:
 
 
 def subscribe(service: Service, url: str) -> str:
-    """Make a subscription to everything; return its id."""
+    """Subscribe to all events; return the subscription's id."""
     return str(api(service, "POST", "/v1/subscriptions", {"url": url})["id"])
 
 

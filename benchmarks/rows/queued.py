@@ -1,4 +1,4 @@
-"""Queued sends a second of one worker process on one core, beside the bare client in a loop."""
+"""Queued sends per second of one worker process on one core, compared with the client in a loop."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from benchmarks.processes import BenchmarkError
 from benchmarks.service import MetaStandIn, Service, Workshop
 
 AT_ONCE = 100
-"""Sends side by side: `WA_SEND_CONCURRENCY`, and as many for the client in its loop."""
+"""Concurrent sends: `WA_SEND_CONCURRENCY`, and the same for the client in its loop."""
 
 
 def run(plan: Plan) -> list[Line]:
-    """In turn: as many sends through the client alone, and out of the lanes. Limits are asked, but set out of reach."""
+    """Measure the client alone and the queue in turn. Limits are checked, but set so high that they do not apply."""
     bare, queued = [], []
     count = plan.many(5_000)
     with Workshop() as workshop:
@@ -43,7 +43,7 @@ def run(plan: Plan) -> list[Line]:
 
 
 def _rate(meta: MetaStandIn, count: int) -> float:
-    """Sends a second between the first tenth and the last."""
+    """Return sends per second, without the first tenth."""
     end = time.monotonic() + 120
     while len(arrived := meta.arrived()) < count:
         if time.monotonic() > end:

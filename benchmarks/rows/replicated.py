@@ -1,4 +1,4 @@
-"""What it costs to have each webhook on a replica before it is acknowledged, on the same servers."""
+"""The cost of waiting for a replica before each webhook is acknowledged."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ACK_RATE = 200
 
 
 def run(plan: Plan) -> list[Line]:
-    """Two web processes on one primary with one replica, in turn: one waits for the replica, the other does not."""
+    """Measure two web processes on one primary with one replica in turn: one waits for the replica, one does not."""
     seconds = plan.seconds(4)
     rates: dict[str, list[float]] = {"0": [], "1": []}
     acks: dict[str, list[float]] = {"0": [], "1": []}

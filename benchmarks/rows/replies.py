@@ -1,4 +1,4 @@
-"""From a text to its reply at Meta: alone, and at 100 messages a second."""
+"""Latency from a text to its reply at Meta, alone and at 100 messages per second."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LONE_RATE = 4
 
 
 def run(plan: Plan) -> list[Line]:
-    """Web, worker, Valkey, the load and Meta share two cores."""
+    """Measure web, worker, Valkey, load and Meta on two cores."""
     medians, slow, lone = [], [], []
     with Workshop() as workshop:
         meta = MetaStandIn(workshop, on=machine.ALL)
@@ -42,7 +42,7 @@ def run(plan: Plan) -> list[Line]:
 def answered(
     workshop: Workshop, service: Service, meta: MetaStandIn, *, tag: str, count: int, rate: float
 ) -> list[float]:
-    """Seconds from when each message was due to leave Meta until its reply was there; a customer for each message."""
+    """Return the seconds from when each message was due until its reply arrived; each is from a different customer."""
     meta.forget()
     load = Load(
         workshop,
@@ -60,7 +60,7 @@ def answered(
 
 
 def times_of(meta: MetaStandIn, due: list[float], seconds: float = 30.0) -> list[float]:
-    """The times of the replies to customers 0, 1, 2, …; each one's first message counts, others' do not.
+    """Return the latency of the first reply to each of the customers 0, 1, 2, …
 
     Raises:
         BenchmarkError: not every message was answered.

@@ -1,4 +1,4 @@
-"""3,000 statuses a second beside 50 messages a second: do customers still get their answers?"""
+"""Reply latency at 50 messages per second during 3,000 statuses per second."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MESSAGES = 50
 
 
 def run(plan: Plan) -> list[Line]:
-    """Statuses of known sends, twenty in a delivery as Meta batches them; everything on two cores."""
+    """Measure statuses of known sends, twenty per webhook; everything on two cores."""
     medians, acks = [], []
     seconds = round(plan.seconds(6))
     words = ("sent", "delivered", "read")

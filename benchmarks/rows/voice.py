@@ -1,4 +1,4 @@
-"""A voice note beside 50 texts a second, the whole service on one core."""
+"""Latency of a voice note during 50 texts per second, with the whole service on one core."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TEXTS = "the texts' median meanwhile"
 
 
 def run(plan: Plan) -> list[Line]:
-    """The first note loads the model and is not counted."""
+    """Measure voice notes after a first one, which loads the model."""
     if find_spec("faster_whisper") is None:
         reason = "the extra `voice` is not installed"
         return [Skipped("voice_note", WHAT, reason), Skipped("voice_texts", TEXTS, reason)]
@@ -44,7 +44,7 @@ def run(plan: Plan) -> list[Line]:
                 rate=MESSAGES,
                 with_times=True,
             )
-            time.sleep(2.0)  # the note comes in the middle
+            time.sleep(2.0)  # so that the note arrives during the texts
             notes.append(_heard(workshop, service, meta, f"n{turn}", seconds=30))
             texts.append(quantile(times_of(meta, talk.result()["due_at"]), 0.5) * 1000)
     found: list[Figure] = [
@@ -55,7 +55,7 @@ def run(plan: Plan) -> list[Line]:
 
 
 def _heard(workshop: Workshop, service: Service, meta: MetaStandIn, tag: str, *, seconds: float) -> float:
-    """Seconds until the speaker has a reply."""
+    """Return the seconds until the speaker gets a reply."""
     seen = Load(workshop, service.port, kind="voice", tag=tag, count=1, rate=1, with_times=True).result()
     end = time.monotonic() + seconds
     while time.monotonic() < end:

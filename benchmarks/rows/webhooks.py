@@ -1,4 +1,4 @@
-"""Webhooks accepted a second on one core: everything on, beside Flask's "ok" and pywa's receiver."""
+"""Webhooks accepted per second on one core, compared with Flask's "ok" and pywa's receiver."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CUSTOMERS = 2_000
 
 
 def run(plan: Plan) -> list[Line]:
-    """Flask's "ok", ours, pywa, in turn; the same requests, connections, gunicorn worker and core."""
+    """Measure Flask's "ok", ours and pywa in turn, with the same requests, connections, gunicorn worker and core."""
     seconds = plan.seconds(4)
     rates: dict[str, list[float]] = {"flask": [], "ours": [], "pywa": []}
     with Workshop() as workshop:
@@ -61,6 +61,6 @@ def _receiver(workshop: Workshop, python: str, module: str) -> int:
 
 
 def _in_turn(names: list[str], turn: int) -> list[str]:
-    """Another one begins each round."""
+    """Return the names in rotation, so that each round starts with another."""
     first = turn % len(names)
     return names[first:] + names[:first]

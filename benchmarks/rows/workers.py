@@ -1,4 +1,4 @@
-"""One worker process → two, while cores are free."""
+"""Throughput of two worker processes compared with one, while cores are free."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ AT_ONCE = 16
 
 
 def run(plan: Plan) -> list[Line]:
-    """Meta takes 250 ms and a worker sends 16 side by side, so that a worker waits for Meta and not for a core.
+    """Measure with 250 ms latency at Meta and 16 concurrent sends, so that workers wait for Meta and not for a core.
 
-    On a machine with few cores this is the only honest way to ask whether the lanes let two workers work at once.
+    On a machine with few cores, only this shows whether the lanes let two workers run concurrently.
     """
     one: list[float] = []
     two: list[float] = []
