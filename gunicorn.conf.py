@@ -1,6 +1,6 @@
 """Gunicorn's configuration in the checkout: `gunicorn -c gunicorn.conf.py wsgi:app`.
 
-It runs the package's own configuration instead of importing it, so that a reload reads the settings anew.
+It runs the package's own configuration instead of importing it, so that a reload reads the settings again.
 """
 
 from __future__ import annotations

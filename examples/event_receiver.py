@@ -1,4 +1,4 @@
-"""A subscriber: takes pushed events, once each, and prints who wrote.
+"""A subscriber: receives pushed events, deduplicates them, and prints who wrote.
 
 SECRET=whsec_… flask --app examples/event_receiver.py run --port 5006
 Then: python -m wa_service subscriptions create http://127.0.0.1:5006/events   (with WA_PUSH_ALLOW=127.0.0.0/8)
@@ -11,10 +11,10 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 
 def create_app(secret: str | None = None) -> Flask:
-    """The receiver, for the secret that the subscription was made with."""
+    """Return the receiver; `secret` is the subscription's secret."""
     app = Flask(__name__)
     webhook = Webhook(secret or os.environ["SECRET"])
-    taken: set[str] = set()  # ids of events; a database in real life
+    taken: set[str] = set()  # event ids; use a database in production
 
     @app.post("/events")
     def take() -> tuple[str, int]:
@@ -22,7 +22,7 @@ def create_app(secret: str | None = None) -> Flask:
             event = webhook.verify(request.get_data(), dict(request.headers))
         except WebhookVerificationError:
             return "", 401
-        # An event is delivered at least once; its id stays the same.
+        # Events are delivered at least once; a repeat has the same id.
         event_id = request.headers["webhook-id"]
         if event_id not in taken:
             if event["kind"] == "message":

@@ -1,4 +1,4 @@
-"""A tool that answers customers, and remembers: it books a table in two steps.
+"""A responder that keeps state: it books a table in two steps.
 
 RESPONDER_SECRET=whsec_… flask --app examples/responder.py run --port 5005
 Then WA_RESPONDER=http, WA_RESPONDER_URL=http://127.0.0.1:5005/answer, WA_RESPONDER_SECRET the same secret.
@@ -14,10 +14,10 @@ PICTURE = "https://shop.example.com/table.jpg"
 
 
 def create_app(secret: str | None = None) -> Flask:
-    """The tool, for the secret that the service signs with."""
+    """Return the responder; `secret` is the one with which the service signs."""
     app = Flask(__name__)
     webhook = Webhook(secret or os.environ["RESPONDER_SECRET"])
-    answers: dict[str, Any] = {}  # message id -> our answer; give it a lifetime in real life
+    answers: dict[str, Any] = {}  # message id -> our answer; expire them in production
     booking: set[str] = set()  # conversations that we asked "for how many?"
 
     @app.post("/answer")
@@ -26,7 +26,7 @@ def create_app(secret: str | None = None) -> Flask:
             asked = webhook.verify(request.get_data(), dict(request.headers))
         except WebhookVerificationError:
             abort(401)
-        if asked["id"] not in answers:  # a repetition gets the same answer, and books nothing twice
+        if asked["id"] not in answers:  # a retry gets the same answer and books nothing twice
             answers[asked["id"]] = reply(asked)
         return answers[asked["id"]]
 
@@ -47,7 +47,7 @@ def create_app(secret: str | None = None) -> Flask:
 
 
 def buttons(text: str, titles: dict[str, str]) -> dict[str, Any]:
-    """Up to three reply buttons; the one that is pressed comes back as `choice`."""
+    """Return up to three reply buttons; the pressed one is sent back as `choice`."""
     replies = [{"type": "reply", "reply": {"id": id_, "title": title}} for id_, title in titles.items()]
     return {
         "type": "interactive",

@@ -1,1 +1,1 @@
-"""Programs of the repository that are no part of the service."""
+"""Development tools; not part of the service."""

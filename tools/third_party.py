@@ -1,4 +1,4 @@
-"""Write THIRD_PARTY.md: what the base lock installs, under which licence. `make lock` runs it."""
+"""Write THIRD_PARTY.md: the packages of the base lock and their licences. `make lock` runs it."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ The choices behind the direct ones: [docs/supply-chain.md](docs/supply-chain.md)
 
 
 def locked(lock: Path) -> list[tuple[str, str]]:
-    """Names and versions that a lock pins, in its order; of two versions for two Pythons both."""
+    """Return names and versions that a lock pins, in its order; both versions if two Pythons need different ones."""
     pin = re.compile(r"^([a-z0-9][a-z0-9._-]*)(?:\[[^]]*\])?==([^ ;\\]+)", re.MULTILINE)
     return list(dict.fromkeys(pin.findall(lock.read_text(encoding="utf-8"))))
 
 
 def licence_of(name: str, before: str) -> str:
-    """A package's licence in its own words; of what is not installed here (another system's) what was known before."""
+    """Return a package's licence from its metadata; if it is not installed (another system's), the one in `before`."""
     try:
         about = metadata(name)
     except PackageNotFoundError:

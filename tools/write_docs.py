@@ -1,7 +1,7 @@
 """Write the tables of the documentation from the code: `make docs`.
 
-A page holds a table between `<!-- make docs: NAME -->` and `<!-- end -->`; `TABLES` says which function writes it.
-`tests/unit/house/test_documentation.py` fails where running this would change a page.
+A page has a table between `<!-- make docs: NAME -->` and `<!-- end -->`; `TABLES` names the function that writes it.
+`tests/unit/house/test_documentation.py` fails if running this would change a page.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ _BLOCK = re.compile(r"(?<=^<!-- make docs: )([\w-]+)( -->\n).*?(?=^<!-- end -->$
 
 
 def pages() -> list[Path]:
-    """Return every page of ours, in order."""
+    """Return every page of the documentation, in order."""
     return sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 
 
 def written(page: str) -> str:
-    """Return a page's text with every table in it made anew."""
+    """Return a page's text with regenerated tables."""
     return _BLOCK.sub(lambda block: f"{block[1]}{block[2]}{TABLES[block[1]]()}\n", page)
 
 
@@ -92,7 +92,7 @@ def _series() -> Iterator[Metric]:
     ).collect()
 
 
-# The values of the labels whose series are read from the store.
+# Label values of the series that are read from the store.
 _LABELS = {
     "whatsapp_rate_limit_remaining": ["throughput", "daily"],
     "whatsapp_circuit_state": ["<phone number id>"],
@@ -103,7 +103,7 @@ _LABELS = {
 
 
 def _labels(series: Metric) -> str:
-    """Name the labels of a series and the values that stand there from the start."""
+    """Return the labels of a series and their initial values."""
     known: dict[str, list[str]] = {}
     for sample in series.samples:
         for label, value in sample.labels.items():
@@ -125,20 +125,20 @@ def _log_lines() -> str:
 def _problem_types() -> str:
     kinds = sorted(problems.all_kinds(), key=lambda kind: (kind.status, kind.name))
     return _table(
-        ["status", "`type` ends with", "title", "repeat?"],
+        ["status", "`type` ends with", "title", "retryable"],
         ([str(kind.status), f"`{kind.name}`", kind.title, "yes" if kind.retryable else "no"] for kind in kinds),
     )
 
 
 def _codes(rows: Iterable[CodeRow]) -> str:
     return _table(
-        ["code", "class", "group", "again?", "what to do"],
+        ["code", "class", "group", "retry", "what to do"],
         ([_numbers(group), *_about(group[0])] for group in _runs(rows)),
     )
 
 
 def _runs(rows: Iterable[CodeRow]) -> Iterator[list[CodeRow]]:
-    """Put neighbouring codes that say the same into one line."""
+    """Combine adjacent codes with the same description into one line."""
     run: list[CodeRow] = []
     for row in rows:
         if run and row[1:] == run[-1][1:] and row.code == run[-1].code + 1:
@@ -176,7 +176,7 @@ def _routes() -> str:
     )
 
 
-# Nothing listens there: describing the API asks nothing of a store.
+# Nothing listens there: describing the API needs no store.
 _EXAMPLE = {
     "WHATSAPP_ACCESS_TOKEN": "token",
     "WHATSAPP_PHONE_NUMBER_ID": "100000000000001",
@@ -247,7 +247,7 @@ TABLES: dict[str, Callable[[], str]] = {
 
 
 def main() -> None:
-    """Write every page whose tables differ from the code, and name it; with `--check` only name it."""
+    """Write and print every page whose tables differ from the code; with `--check` only print it."""
     for page in pages():
         before = page.read_text(encoding="utf-8")
         after = written(before)

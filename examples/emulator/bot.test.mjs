@@ -37,7 +37,7 @@ test("each message is answered once, in order", async () => {
   assert.deepEqual([(await ben.heard()).text.body, (await ben.heard()).text.body], ["ONE", "TWO"]);
 });
 
-// The bot under test: checks the signature, answers what a customer wrote.
+// The bot under test: it checks the signature and answers the customer's message.
 async function answer(request, response) {
   const chunks = [];
   for await (const chunk of request) chunks.push(chunk);
@@ -57,7 +57,7 @@ async function answer(request, response) {
       }),
     });
   }
-  response.writeHead(200).end(); // only now does the same customer's next message come
+  response.writeHead(200).end(); // only now is this customer's next message delivered
 }
 
 async function control(method, path, body) {

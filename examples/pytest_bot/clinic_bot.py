@@ -1,6 +1,6 @@
 """A clinic's bot: books an appointment in three steps, can be cancelled, and hands over to a person.
 
-It is an HTTP responder of wa_service: one POST a message, the answer is what the customer gets.
+It is an HTTP responder of wa_service: one POST per message; its response is sent to the customer.
 """
 
 from __future__ import annotations

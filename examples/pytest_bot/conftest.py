@@ -1,4 +1,4 @@
-"""Set-up of the clinic bot's tests: the bot in a thread, the service and Meta beside it."""
+"""Fixtures of the clinic bot's tests: the bot in a thread, the service and an emulated Meta."""
 
 import threading
 

@@ -58,13 +58,13 @@ def test_python_names_another_one(path: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("programs", "python", "sentence"),
     [
-        ({}, "", "No Python 3.11 or newer was found: install one, or name it with PYTHON=…\n"),
-        ({"python3.13": BROKEN_SHIM}, "", "No Python 3.11 or newer was found: install one, or name it with PYTHON=…\n"),
-        ({"mine": BROKEN_SHIM}, "mine", "PYTHON=mine is no Python 3.11 or newer that runs.\n"),
+        ({}, "", "No Python 3.11 or newer found: install one, or set PYTHON=…\n"),
+        ({"python3.13": BROKEN_SHIM}, "", "No Python 3.11 or newer found: install one, or set PYTHON=…\n"),
+        ({"mine": BROKEN_SHIM}, "mine", "PYTHON=mine is not a working Python 3.11 or newer.\n"),
         (
             {"python3.11": WITHOUT_VENV},
             "",
-            "python3.11 has no venv module: `apt install python3-venv` brings it on Debian and Ubuntu.\n",
+            "python3.11 has no venv module: on Debian and Ubuntu, run `apt install python3-venv`.\n",
         ),
     ],
 )
