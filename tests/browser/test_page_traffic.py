@@ -65,7 +65,7 @@ def test_a_webhook_in_the_drawer_is_the_one_that_was_sent(phone: Page, business:
 
 def test_the_open_drawer_follows_every_phone(phone: Page, business: Business, drawer: Locator) -> None:
     phone.get_by_role("button", name="Traffic", exact=True).click()
-    expect(drawer).to_contain_text("Nothing yet. Write a message")
+    expect(drawer).to_contain_text("No calls yet. Write a message")
     business.writes("hi", BEN)
     expect(calls(drawer)).to_have_count(1)
 

@@ -564,4 +564,4 @@ def test_a_file_that_meta_could_not_fetch_is_told_with_what_to_do(web: Web, line
     told = [item["data"]["error"] for item in web.get("/v1/events").json["items"] if item["kind"] == "status"]
     advices = {line["advice"], told[0]["advice"], web.get(f"/v1/messages/{sent}").json["error"]["advice"]}
     assert len(advices) == 1
-    assert "repair the link" in advices.pop()
+    assert "fix the link" in advices.pop()
