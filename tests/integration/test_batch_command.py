@@ -96,7 +96,10 @@ def test_a_file_as_a_spreadsheet_writes_it_is_read(run: Command, tmp_path: Path)
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("phone,name\n447700900123,Ana\n", "needs a first line with column names, `to` among them; it has: phone, name."),
+        (
+            "phone,name\n447700900123,Ana\n",
+            "needs a first line with column names, `to` among them; it has: phone, name.",
+        ),
         ("", "needs a first line with column names, `to` among them."),
         ("to,name\n", "has no customers after the line"),
         ("to,name,to\n447700900123,Ana,x\n", "has two columns with the name to."),

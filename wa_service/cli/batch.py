@@ -63,9 +63,7 @@ def list_batches() -> int:
 @click.option("--sender", metavar="ID", help="Phone number id to send from; default: the first one.")
 @click.option("--tag", help="A label; default: the file's name.")
 @click.option("--send-at", metavar="TIME", help="When to begin: RFC 3339 with a time zone.")
-@click.option(
-    "--quiet", metavar="HOURS", help="Such as '21:00-08:00 Europe/Berlin'; without a zone in the customer's."
-)
+@click.option("--quiet", metavar="HOURS", help="Such as '21:00-08:00 Europe/Berlin'; without a zone in the customer's.")
 @click.option("--stop-failed", metavar="SHARE:AFTER", help="Pause once this share has failed, such as 0.2:200.")
 @click.option("--dry-run", is_flag=True, help="Show three messages and count all; send nothing.")
 @click.option("--progress", "watch", is_flag=True, help="Show progress until everything is sent.")

@@ -71,6 +71,4 @@ class ProcessSettings(BaseModel):
     # Outgoing calls
     https_proxy: SecretStr | None = variable("HTTPS_PROXY", "Proxy for outgoing calls.", None, secret=True)
     no_proxy: str = variable("NO_PROXY", "Hosts called without the proxy, comma separated.", "")
-    ca_bundle: Path | None = variable(
-        "REQUESTS_CA_BUNDLE", "CA bundle for outgoing calls.", None, shown="certifi's"
-    )
+    ca_bundle: Path | None = variable("REQUESTS_CA_BUNDLE", "CA bundle for outgoing calls.", None, shown="certifi's")

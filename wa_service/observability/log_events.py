@@ -188,9 +188,7 @@ LOG_EVENTS = (
     LogEvent(
         "whatsapp.worker.died", "A worker process ended unexpectedly; another one is started.", "`status`, `seconds`"
     ),
-    LogEvent(
-        "whatsapp.worker.replaced", "A successor with the current settings took over.", "`consumer`, `successor`"
-    ),
+    LogEvent("whatsapp.worker.replaced", "A successor with the current settings took over.", "`consumer`, `successor`"),
     LogEvent("whatsapp.worker.replace_failed", "A successor could not start; the old process continues.", "`reason`"),
     LogEvent("whatsapp.worker.took_over", "The conversations of a dead process were released.", "`held`"),
     LogEvent("whatsapp.worker.takeover_failed", "They could not be released; their leases expire."),

@@ -68,9 +68,7 @@ class NewBatchBody(CachedSchemaModel):
         max_length=10_000,
         description="One per customer: `to` (or `recipient`), values; for a template `header`, `body`, `buttons`.",
     )
-    from_: Annotated[
-        str | None, Field(alias="from", description="Our phone number id; default: the first one.")
-    ] = None
+    from_: Annotated[str | None, Field(alias="from", description="Our phone number id; default: the first one.")] = None
     ttl: int | None = Field(default=None, ge=1, description="Seconds that an item may wait, from the batch's start.")
     take: bool | None = Field(default=None, description="Send although another application owns a customer's thread.")
     category: str | None = Field(default=None, description="Meta's Direct Send.")

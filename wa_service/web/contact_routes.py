@@ -35,9 +35,7 @@ class ServiceWindow(ResponseBody):
     open: bool
     ends: Moment | None
     last_inbound: Moment | None
-    paused_until: Annotated[
-        Moment | None, Field(description="Until then the responder does not answer: staff write.")
-    ]
+    paused_until: Annotated[Moment | None, Field(description="Until then the responder does not answer: staff write.")]
     owner: Annotated[
         Literal["us", "other", "idle"],
         Field(description="Who owns the thread: us, another application, or nobody after a day without messages."),

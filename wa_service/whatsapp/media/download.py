@@ -296,9 +296,7 @@ class MediaDownloader:
             try:
                 request = Request("GET", url, headers=dict(headers)).prepare()
             except (requests.RequestException, ValueError):
-                raise MediaDownloadError(
-                    "The file is not fetched: its URL is invalid", retryable=False
-                ) from None
+                raise MediaDownloadError("The file is not fetched: its URL is invalid", retryable=False) from None
             # requests may have rewritten the URL, so check the one that is sent.
             reason = self._hosts.refusal(request.url or "")
         if reason is not None:
