@@ -81,7 +81,7 @@ class TestConversation:
         page.go_back()
         page.get_by_label("Type “forget”").fill("forget")
         page.get_by_role("button", name="Erase").click()
-        expect(page.get_by_role("status")).to_contain_text("are gone")
+        expect(page.get_by_role("status")).to_contain_text("were erased")
         page.get_by_role("link", name="Back to conversations").click()
         expect(page.get_by_role("main")).not_to_contain_text("Dan Weiss")
 
@@ -321,5 +321,5 @@ class TestKeyboardAlone:
         tab_to(page, "Type “forget”")
         page.keyboard.type("forget")
         page.keyboard.press("Enter")
-        expect(page.get_by_role("status")).to_contain_text("are gone")
+        expect(page.get_by_role("status")).to_contain_text("were erased")
         page.context.close()

