@@ -6,6 +6,7 @@ import ast
 import re
 from functools import cache
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import pytest
@@ -118,6 +119,23 @@ local function three() return 3 end
 
     def test_what_a_used_function_calls_is_kept(self, tmp_path: Path) -> None:
         assert self.names(tmp_path, "return two()") == ["one", "two"]
+
+    def test_each_fragment_that_a_step_includes_is_used(self, tmp_path: Path) -> None:
+        steps = Path("wa_service/store/steps")
+        copytree(steps / "shared", tmp_path / "shared")
+        names = {}  # of what each left-out fragment defines
+        for path in steps.glob("*.lua"):
+            text = path.read_text("utf-8")
+            included = re.findall(r"^-- include: (.+)$", text, re.MULTILINE)
+            for fragment in included[0].split() if included else []:
+                without = " ".join(name for name in included[0].split() if name != fragment)
+                step = tmp_path / f"{path.stem} without {fragment}.lua"
+                step.write_text(text.replace(f"-- include: {included[0]}", f"-- include: {without}"))
+                code = (steps / "shared" / f"{fragment}.lua").read_text("utf-8")
+                names[step.stem] = set(re.findall(r"^local (?:function )?(\w+)", code, re.MULTILINE))
+        scripts = load_scripts(tmp_path)
+        words = {name: set(re.findall(r"\w+", re.sub("--.*", "", scripts[name].source))) for name in names}
+        assert [name for name, defined in names.items() if defined and not defined & words[name]] == []
 
     def test_each_function_is_used_by_some_step(self) -> None:
         fragments = "".join(path.read_text("utf-8") for path in Path("wa_service/store/steps/shared").glob("*.lua"))

@@ -1,7 +1,7 @@
 -- Delete a batch of which only a part could be stored, so that a repeated request begins anew.
 -- Return 1, or 0 where the batch was started.
 -- args: id
--- include: allow_when_full clock lifetime wake thread events batch
+-- include: allow_when_full batch
 local key = batch_key(id)
 if redis.call('HGET', key, 'state') ~= 'loading' then return 0 end
 for _, field in ipairs(redis.call('HKEYS', key)) do

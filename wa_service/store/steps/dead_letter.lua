@@ -1,7 +1,7 @@
 -- Turn the event into a dead letter and release the conversation. stamps, note and replies: as in `finish`.
 -- Return 1, or 0 when the lease was lost or the event is gone.
 -- args: conversation token event consumer retention:number letter_id kind reason number stamps:json note replies:json...
--- include: allow_when_full clock lifetime wake dead_letters thread events lane tags enqueue lease release stamp
+-- include: allow_when_full clock lifetime wake dead_letters thread lane tags enqueue lease release stamp
 local counters = prefix .. 'conv:' .. conversation
 if not holds(conversation, token) then return 0 end
 if redis.call('ZREM', prefix .. 'mailbox:' .. conversation, event) == 0 then return 0 end

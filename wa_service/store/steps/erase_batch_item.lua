@@ -2,7 +2,7 @@
 -- counts it.
 -- Return 1, or 0 when it does not wait.
 -- args: id index
--- include: allow_when_full clock lifetime wake thread events batch
+-- include: allow_when_full clock lifetime thread events batch
 local item = redis.call('HGET', items_key(id), index)
 if not item then return 0 end
 local record = prefix .. 'record:' .. item_record(id, index)

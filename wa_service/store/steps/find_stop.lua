@@ -1,7 +1,7 @@
 -- Find a customer's STOP. conversations: theirs with each number · digest: of the given address.
 -- Return {at, by} of the STOP: since when (ms) and by what; {} where there is none, or a START took it back.
 -- args: digest conversations...
--- include: allow_when_full clock lifetime wake thread events consent stop
+-- include: allow_when_full clock consent stop
 local stops, start = { stop_of(digest) }, nil
 for _, conversation in ipairs(conversations) do
   local word = word_of(prefix .. 'contact:' .. conversation)

@@ -4,7 +4,7 @@
 -- An event has at most 16 KB of messages; of a larger message it has the short values, and `large_event` the whole.
 -- Return "kept", or "duplicate" where all messages were known.
 -- args: number who:json thread retention:number mark_seconds marks_and_messages...
--- include: refuse_when_full clock lifetime wake thread events large_events consent identity
+-- include: refuse_when_full clock lifetime thread events large_events identity
 local fresh = {}
 for i = 1, #marks_and_messages, 2 do
   local seen = prefix .. 'seen:' .. marks_and_messages[i]

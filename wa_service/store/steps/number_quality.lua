@@ -2,7 +2,7 @@
 -- is not paused again until the rating was better in between.
 -- Return how many were paused.
 -- args: number is_red:flag
--- include: allow_when_full clock lifetime wake thread events batch
+-- include: allow_when_full clock lifetime thread events batch
 local paused = 0
 for _, batch in ipairs(redis.call('ZRANGE', batches_key(number), 0, -1)) do
   local key = batch_key(batch)

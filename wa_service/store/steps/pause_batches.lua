@@ -2,7 +2,7 @@
 -- displayed as these.
 -- Return how many were paused.
 -- args: template digits reason numbers...
--- include: allow_when_full clock lifetime wake thread events batch
+-- include: allow_when_full clock lifetime thread events batch
 local paused = 0
 for _, number in ipairs(numbers) do
   if digits == '' or redis.call('HGET', prefix .. 'meta_limits:' .. number, 'seen_as') == digits then

@@ -4,7 +4,7 @@
 -- id>:<token>" of sends that may have left.
 -- Return how many leases and claims it held.
 -- args: consumer died:flag begun_is_known:flag begun...
--- include: allow_when_full clock lifetime wake thread events lane batch record rate pair
+-- include: allow_when_full clock wake lane record pair
 local held = prefix .. 'held:' .. consumer
 
 -- A conversation may have been held at two deaths by chance, and is due at once. From the third on it waits 1, 2, 4 …

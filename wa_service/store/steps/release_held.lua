@@ -2,7 +2,7 @@
 -- again by `next`.
 -- Return how many sends became due.
 -- args: waba template numbers...
--- include: allow_when_full clock lifetime wake
+-- include: allow_when_full clock
 local released = 0
 redis.call('HDEL', prefix .. 'paused_templates:' .. waba, template)
 for _, number in ipairs(numbers) do

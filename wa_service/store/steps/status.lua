@@ -6,7 +6,7 @@
 -- whose template is paused where the status says so.
 -- Return {"applied"|"late"|"told"|"duplicate"|"foreign", id, ms since accepted, type, "category\ttype" counted or ""}.
 -- args: id mark wamid status at number participant retention:number error code pricing country foreign event waba
--- include: refuse_when_full clock lifetime wake thread events consent lane batch tags record quota stop participants costs held_sends
+-- include: refuse_when_full clock lifetime wake thread events consent lane batch tags record stop participants costs held_sends
 local function read(name)
   return redis.call('HMGET', record_key(name), 'c', 's:accepted', 'wamid', 'type', 'opaque', 'n', 'error', 'confirmed',
     'rank', 's:' .. status, 'claimed', 'tag')

@@ -2,7 +2,7 @@
 -- words, meta, 131050, api or import · digests: of the given addresses.
 -- Return 1 where it changed something, else 0.
 -- args: number who:json is_stop:flag at:number by retention:number digests...
--- include: refuse_when_full clock lifetime wake thread events consent identity stop
+-- include: refuse_when_full clock lifetime thread events consent identity stop
 local conversation, contact = stop_contact_of(conversation_of(number, who))
 is_stopped(conversation, digests, retention) -- copies a digest's STOP to the contact
 local word = new_word(is_stop, at, by)

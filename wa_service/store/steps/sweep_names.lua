@@ -2,7 +2,7 @@
 -- continue after ("" from the beginning).
 -- Return the last member read, "" at the end.
 -- args: after count:number retention:number
--- include: allow_when_full clock lifetime wake consent identity
+-- include: allow_when_full lifetime identity
 local names = prefix .. 'names'
 local members = redis.call('ZRANGEBYLEX', names, after == '' and '-' or '(' .. after, '+', 'LIMIT', 0, count)
 for _, member in ipairs(members) do

@@ -1,7 +1,7 @@
 -- Write a contact's STOP or START under the digests of its addresses.
 -- Return 1, or 0 where its addresses have changed meanwhile and the caller must retry.
 -- args: conversation addresses digests...
--- include: allow_when_full clock lifetime wake thread events consent stop
+-- include: allow_when_full clock consent stop
 local contact = prefix .. 'contact:' .. conversation
 if (redis.call('HGET', contact, 'addresses') or '') ~= addresses then return 0 end
 local word = word_of(contact)
