@@ -157,7 +157,7 @@ def _category(given: Any, message: Message, payload: Mapping[str, Any]) -> str |
     if given not in DIRECT_CATEGORIES:
         raise _wrong("category", f"This must be one of {', '.join(DIRECT_CATEGORIES)}.")
     if message.type not in DIRECT_TYPES or message.recipient_type == "group":
-        raise _wrong("category", "Only a text, a picture, film or document, or an interactive message to one customer.")
+        raise _wrong("category", "Only a text, an image, video or document, or an interactive message to one customer.")
     if given == "authentication" and message.to is None:
         raise _wrong("category", "An authentication message goes to a number, not to a user id.")
     inside = f"{message.type}." if message.type == "interactive" else ""
