@@ -1,4 +1,4 @@
-"""A cluster on this machine: three primaries and three replicas."""
+"""A Valkey cluster on this machine: three primaries and three replicas."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SLOT = key_slot(PREFIX.encode())
 
 
 class Cluster:
-    """Six servers; the first three begin as primaries, each with a replica."""
+    """Six servers: the first three start as primaries, each with a replica."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -78,7 +78,7 @@ class Cluster:
             return client.execute_command(*command)
 
     def primaries(self) -> dict[int, bytes]:
-        """The node ids of the primaries, by port, as those that run see it."""
+        """Return the node id of each primary, by port, as the running servers report it."""
         found = {}
         for port, process in self._processes.items():
             if process.poll() is None and self.ask(port, "ROLE")[0] == b"master":
@@ -86,7 +86,7 @@ class Cluster:
         return found
 
     def owner(self) -> int:
-        """The port of the primary that owns the slot of the default tag."""
+        """Return the port of the primary that owns the slot of the default tag, or 0."""
         for port in self.primaries():
             for first, last, *_ in self._own_slots(port):
                 if first <= SLOT <= last:
@@ -94,7 +94,7 @@ class Cluster:
         return 0
 
     def move_slot(self) -> None:
-        """Let another primary own the slot, in one step."""
+        """Migrate the slot to another primary, atomically."""
         owner = self.owner()
         target = next(node for port, node in sorted(self.primaries().items()) if port != owner)
         self.ask(owner, "CLUSTER", "MIGRATESLOTS", "SLOTSRANGE", SLOT, SLOT, "NODE", target)
@@ -127,7 +127,7 @@ class Cluster:
         return b"cluster_known_nodes:6" in self.ask(port, "CLUSTER", "INFO")
 
     def complete(self) -> bool:
-        """Whether every slot has an owner with a replica that follows."""
+        """Return whether every slot has a primary with a connected replica."""
         try:
             roles = [self.ask(port, "ROLE") for port in self.ports]
             states = [b"cluster_state:ok" in self.ask(port, "CLUSTER", "INFO") for port in self.ports]

@@ -1,4 +1,4 @@
-"""Commands as a person types them, run in the test's own process: starting Python takes longer than most commands."""
+"""Run commands of the CLI in the test's own process, because starting Python takes longer than most commands."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from wa_service.observability import multiprocess
 
 @dataclass(frozen=True)
 class Completed:
-    """What a command ended with."""
+    """The exit status and output of a command."""
 
     returncode: int
     stdout: str
@@ -26,19 +26,19 @@ class Completed:
 
     @property
     def output(self) -> str:
-        """Both."""
+        """Standard output, then standard error."""
         return self.stdout + self.stderr
 
 
 def run_command(*arguments: str, environment: Mapping[str, str], typed: str = "") -> Completed:
-    """Run `python -m wa_service …` with an environment of its own; what it configures is put back."""
+    """Run `python -m wa_service …` in the given environment and restore the global state that it configures."""
     logging, counters, shared = structlog.get_config(), values.ValueClass, dict(vars(multiprocess))
     with _streams(typed) as (out, err), _environment(environment):
         try:
             status = main(arguments)
         finally:
             structlog.configure(**logging)
-            # A command shares its counts with the service's processes.
+            # The command configured its metrics to be shared with the service's processes.
             values.ValueClass = counters
             vars(multiprocess).update(shared)
     return Completed(status, out.getvalue(), err.getvalue())

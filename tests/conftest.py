@@ -1,4 +1,4 @@
-"""What every room's tests may ask for: a real store, and programs from outside."""
+"""Fixtures for all tests: a real store, and external programs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CHAOS_ONLY = "chaos_only: takes minutes, so only `make chaos` runs it"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--chaos`: what `make chaos` runs."""
+    """Add `--chaos`, which `make chaos` sets."""
     what = "run only the tests that have a long form, in it: processes killed at length, 10,000 damaged recordings"
     parser.addoption("--chaos", action="store_true", help=what)
 
@@ -30,16 +30,16 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", marker)
     settings.register_profile("suite", max_examples=60, deadline=None)
     settings.register_profile("long", max_examples=1_000, deadline=None)
-    # Before the tests' modules are read, whose settings build on the profile.
+    # The test modules derive their settings from the profile at import, so it must be loaded before them.
     settings.load_profile("long" if config.getoption("--chaos") else "suite")
-    # Where a test does not configure the log: without rich, whose traceback with all locals takes half a second.
+    # The default log configuration: without rich, whose traceback with all locals takes half a second.
     plain = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
     structlog.configure(processors=[*structlog.get_config()["processors"][:-1], plain])
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """What is collected and imported stays: no collection of garbage looks through it, as in `wsgi.py`."""
+    """Exclude the imported and collected objects from garbage collection, as `wsgi.py` does."""
     gc.disable()
     try:
         return (yield)
@@ -49,7 +49,7 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """The suite leaves out what takes minutes; `make chaos` runs what has a long form, and nothing else."""
+    """Deselect tests that take minutes; with `--chaos`, select only tests that have a long form."""
     long = config.getoption("--chaos")
     wanted: list[pytest.Item] = []
     unwanted: list[pytest.Item] = []
@@ -64,24 +64,24 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session")
 def long_form(pytestconfig: pytest.Config) -> bool:
-    """Whether `make chaos` runs: the issue's full figures instead of the suite's short ones."""
+    """Return whether `make chaos` runs, with the full figures instead of the suite's short ones."""
     return bool(pytestconfig.getoption("--chaos"))
 
 
 @pytest.fixture(scope="session")
 def valkey_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server for this session: an embedded Valkey on a free port, or the one that TEST_REDIS_URL names."""
+    """Return the URL of the session's server: TEST_REDIS_URL, or an embedded Valkey on a free port."""
     if url := os.environ.get("TEST_REDIS_URL"):
         yield url
         return
-    # Nobody pulls the plug on a test: syncing each write would only wear the disk.
+    # A test needs no durability after a power loss: syncing each write would only wear the disk.
     with EmbeddedValkey(tmp_path_factory.mktemp("valkey"), sync="everysec") as server:
         yield server.url
 
 
 @pytest.fixture
 def redis_client(valkey_url: str) -> Iterator[redis.Redis]:
-    """A client of an empty database, answering bytes."""
+    """Return a client of an empty database that returns bytes."""
     with redis.Redis.from_url(valkey_url) as client:
         client.flushdb()
         yield client
@@ -89,7 +89,7 @@ def redis_client(valkey_url: str) -> Iterator[redis.Redis]:
 
 @pytest.fixture(scope="module")
 def frozen_heap() -> Iterator[None]:
-    """What `measured` froze before its calls is garbage like any other once the file's tests are over."""
+    """Unfreeze, after the file's tests, the objects that `measured` froze."""
     yield
     gc.unfreeze()
     gc.collect()
@@ -98,7 +98,7 @@ def frozen_heap() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def require_program() -> Callable[[str], Path]:
-    """Find a program from outside by name; skip the test where it is missing, or fail it with CI=true."""
+    """Find an external program by name; skip the test if it is missing, or fail it with CI=true."""
 
     def find(*names: str) -> Path:
         for name in names:

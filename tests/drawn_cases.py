@@ -1,4 +1,4 @@
-"""Run a test over drawn cases: always the same few in the suite, many in the long form."""
+"""Run a test with generated cases: always the same few in the suite, many in the long form."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 
 
 def run_cases(test: Callable[[Any], None], cases: Any, count: int) -> None:
-    """Run `test` with `count` drawn `cases`, the same ones each time."""
+    """Run `test` with `count` generated `cases`, the same ones each time."""
     bounds: Any = settings(
         max_examples=count,
         deadline=None,

@@ -1,4 +1,4 @@
-"""Waiting for a condition, bounded: the tests' only way to wait."""
+"""Wait for a condition with a timeout. Tests wait in no other way."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _pause = threading.Event()
 
 
 def eventually(condition: Callable[[], T], *, within: float = 5.0, every: float = 0.01) -> T:
-    """The first truthy value of `condition`; fails with its last value after `within` seconds."""
+    """Return the first truthy value of `condition`; fail with its last value after `within` seconds."""
     until = time.monotonic() + within
     while True:
         value = condition()

@@ -1,7 +1,7 @@
-"""JSON of hostile shapes, and the bound on what it may cost.
+"""JSON of hostile shapes, and a limit on the time that reading it may take.
 
-The cost is the processor's time of the thread that reads it: while it runs, the event loop does not turn, and a busy
-machine beside it does not count.
+The limit is on the CPU time of the thread that reads it: that thread blocks the event loop, and CPU time does not
+depend on the load of the machine.
 """
 
 from __future__ import annotations
@@ -20,16 +20,17 @@ LOOP_SECONDS = 0.25
 LARGEST_ANSWER = 64 * 1024
 OFTEN = settings(suppress_health_check=list(HealthCheck))
 OFTEN_AT_LENGTH = settings(OFTEN, max_examples=15) if settings.get_current_profile_name() == "suite" else OFTEN
-"""For a test each of whose examples makes many calls: only the long form draws as many as others do."""
+"""For a test whose examples make many calls each: only the long form has the usual number of examples."""
 TINY: list[Any] = [1, None, {}, [], "", {"rows": []}, {"type": "x"}, {"name": {}}, {"a": 1}, [[]], {"type": "button"}]
 _DEEPEST = 1_000
-"""Levels that orjson reads; it writes 254."""
+"""Levels of nesting that orjson reads; it writes 254."""
 
 
 def measured(call: Callable[[], Any]) -> Any:
-    """The answer to a call, which held the loop within its bound. Use the fixture `frozen_heap` with it.
+    """Return the result of a call, which must not block the loop for longer than `LOOP_SECONDS`.
 
-    As in a web process (`wsgi.py`), a collection does not look through what was there before the call.
+    As in a web process (`wsgi.py`), objects from before the call are exempt from garbage collection. Use the fixture
+    `frozen_heap` with it.
     """
     gc.collect()
     gc.freeze()
@@ -40,13 +41,13 @@ def measured(call: Callable[[], Any]) -> Any:
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """Every place in a JSON value."""
+    """Return the path of every value within a JSON value."""
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     return [path, *(place for key, each in inner for place in places(each, (*path, key)))]
 
 
 def replaced(value: Any, path: tuple[Any, ...], by: Any) -> Any:
-    """The value with another one at a place."""
+    """Return a copy of the value with `by` at the path."""
     if not path:
         return by
     changed = deepcopy(value)
@@ -58,7 +59,7 @@ def replaced(value: Any, path: tuple[Any, ...], by: Any) -> Any:
 
 
 def nested(levels: int) -> Any:
-    """Lists in lists."""
+    """Return nested lists."""
     value: Any = 1
     for _ in range(levels):
         value = [value]
@@ -66,13 +67,13 @@ def nested(levels: int) -> Any:
 
 
 def filled(make: Callable[[int], Any], size: int) -> Any:
-    """The largest value of a shape that fits into so many bytes."""
+    """Return the largest value that `make` builds within `size` bytes."""
     each = len(orjson.dumps(make(100))) / 100
     return make(int(size / each))
 
 
 def hostile_values(size: int, *pieces: str) -> st.SearchStrategy[Any]:
-    """JSON values of at most about `size` bytes; `pieces`: what texts are made of, beside what is hostile anywhere."""
+    """Generate JSON values of at most about `size` bytes; strings repeat a hostile piece or one of `pieces`."""
     return st.one_of(
         st.sampled_from(TINY).map(lambda each: filled(lambda count: [each] * count, size)),
         st.sampled_from(TINY).map(lambda each: filled(lambda count: {f"k{i}": each for i in range(count)}, size)),
@@ -88,7 +89,7 @@ def hostile_values(size: int, *pieces: str) -> st.SearchStrategy[Any]:
 
 
 def hostile_json(samples: list[Any], size: int, *pieces: str) -> st.SearchStrategy[bytes]:
-    """JSON texts: a sample with something hostile in one place, which may be nested deeper than anybody writes."""
+    """Generate JSON texts: a sample with one value replaced by a hostile one, which may be nested very deeply."""
 
     def with_deep(sample: Any, path: tuple[Any, ...], levels: int) -> bytes:
         deep = b"[" * levels + b"]" * levels

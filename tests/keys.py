@@ -1,4 +1,4 @@
-"""The names of the default tag's keys, for tests that look into the store or change it by hand."""
+"""The names of the default tag's keys, for tests that read or change the store directly."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Every body of `POST /messages` that reference 2 and 3.1 describe, drawn at random.
+"""Random request bodies of `POST /messages`, of every kind that reference 2 and 3.1 describe.
 
-Optional fields are there, left out or null; ids and numbers come as texts and as numbers; fields that nobody knows yet
-stand beside the known ones. A template comes with the definition that it fits.
+Optional fields are present, missing or null; ids and numbers are strings or numbers; unknown fields are among the known
+ones. A template comes with the definition that it matches.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ MEDIA = {
     "document": ("application/pdf", "9004"),
     "sticker": ("image/webp", "9005"),
 }
-"""The files that Meta has: type and id by the kind of message."""
+"""The files at Meta: MIME type and id, by the kind of message."""
 
 LETTERS = st.characters(codec="utf-8", exclude_categories=["Cc", "Cf", "Cs", "Zs", "Zl", "Zp"])
 WORD = st.text(LETTERS, min_size=1, max_size=12)
@@ -32,14 +32,14 @@ def words(most: int) -> Any:
 
 
 def fields(needed: dict[str, Any], **optional: Any) -> Any:
-    """An object: optional fields may be left out or null, and unknown ones may stand beside them."""
+    """Generate an object: optional fields may be missing or null, and there may be unknown fields."""
     maybe = {name: st.none() | value for name, value in optional.items()}
     known = st.fixed_dictionaries(needed, optional=maybe)
     return st.builds(lambda extra, found: {**extra, **found}, EXTRA, known)
 
 
 def as_either(value: int) -> Any:
-    """A number, as Meta's own pages and programs write it: also as a text."""
+    """Generate a number as a number or as a string; Meta uses both."""
     return st.sampled_from([value, str(value)])
 
 
@@ -201,7 +201,7 @@ KINDS = [*CONTENTS, *(f"interactive/{kind}" for kind in INTERACTIVE)]
 
 
 def spelled(number: int, form: int) -> str | int:
-    """A British mobile number as people and programs write it, in one of five forms."""
+    """Return a British mobile number in one of five common forms."""
     rest = str(number)[2:]
     forms: list[str | int] = [
         f"+{number}",
@@ -225,7 +225,7 @@ ENVELOPE = fields(
 
 @st.composite
 def requests_of(draw: Any, kind: str) -> dict[str, Any]:
-    """A body of this kind; `to` is which form the number has (`spelled`)."""
+    """Generate a body of this kind; `to` is the form of the number (see `spelled`)."""
     type_, _, inner = kind.partition("/")
     content = draw(INTERACTIVE[inner] if inner else CONTENTS[type_])
     body: dict[str, Any] = {**draw(ENVELOPE), "type": type_, type_: content}
@@ -244,7 +244,7 @@ GROUP_CONTENTS = {name: CONTENTS[name] for name in ("text", "image", "audio", "v
 
 @st.composite
 def group_requests(draw: Any) -> dict[str, Any]:
-    """A body to a group, which `to` numbers."""
+    """Generate a body to a group; `to` is the group's index."""
     type_ = draw(st.sampled_from(sorted(GROUP_CONTENTS)))
     return {
         "messaging_product": "whatsapp",
@@ -257,7 +257,7 @@ def group_requests(draw: Any) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class TemplateCase:
-    """A template of Meta's, and the content of a message that fits it."""
+    """A template as Meta defines it, and the content of a message that matches it."""
 
     definition: list[dict[str, Any]]
     is_named: bool
@@ -332,7 +332,7 @@ BUTTONS: list[tuple[dict[str, Any], str, Any]] = [
 
 @st.composite
 def templates(draw: Any) -> TemplateCase:
-    """A template with each kind of component, and a message of it."""
+    """Generate a template with any of the components, and a message that uses it."""
     is_named = draw(st.booleans())
     header, header_values = draw(_headers(is_named))
     text, values = draw(_texts(draw(st.integers(0, 3)), is_named))

@@ -1,7 +1,7 @@
-"""Every webhook that reference 5 describes, drawn at random, each with what the service must make of it.
+"""Random webhooks, of every kind that reference 5 describes, each with the expected effect on the service.
 
-Optional fields are there, left out or null; timestamps and numbers come as texts and as integers; fields that nobody
-knows yet stand beside the known ones; several entries, changes and messages come in one delivery.
+Optional fields are present, missing or null; timestamps and numbers are strings or integers; unknown fields are among
+the known ones; a delivery may have several entries, changes and messages.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.meta_requests import as_either, fields, words
 
 OURS = [f"wamid.HBgLOURS{n}=" for n in range(4)]
-"""Messages that the service sent, and Meta accepted: one for each change of a delivery."""
+"""Messages that the service sent and Meta accepted: one for each change of a delivery."""
 SHOWN = "15550783881"
 TEXT = words(40)
 UNKNOWN_TYPES = ["unsupported", "unsupported", "poll", "event", "ephemeral", "hologram", "unknown"]
@@ -23,10 +23,10 @@ UNKNOWN_TYPES = ["unsupported", "unsupported", "poll", "event", "ephemeral", "ho
 
 @dataclass
 class Expected:
-    """What the service must make of a delivery.
+    """What the service must do with a delivery.
 
-    `events`: the kinds of event it tells, with how many. `writers`: whose service window is open afterwards, by an
-    address each; `bystanders`: who is told of and has written nothing.
+    `events`: how many events it must produce, by kind. `writers`: one address of each customer whose service window
+    must be open afterwards. `bystanders`: customers who are mentioned and wrote nothing.
     """
 
     events: dict[str, int] = field(default_factory=dict)
@@ -40,7 +40,7 @@ class Expected:
 
 @dataclass
 class Case:
-    """A delivery, and what must become of it."""
+    """A delivery, and what the service must do with it."""
 
     body: dict[str, Any]
     expected: Expected
@@ -48,7 +48,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Person:
-    """A customer: number and ids, "" where there is none, and whether Meta shows the number."""
+    """A customer: number, ids and name, each "" if Meta does not report it."""
 
     number: str
     user_id: str
@@ -62,7 +62,7 @@ class Person:
 
 @st.composite
 def people(draw: Any, place: int) -> Person:
-    """The customer of this place in the delivery: by number, by user id alone, or by both."""
+    """Generate the customer with this index in the delivery: with a number, a user id, or both."""
     form = draw(st.sampled_from(["number", "number", "both", "both", "user"]))
     user_id = f"GB.{1349000 + place}" if form != "number" else ""
     return Person(
@@ -79,7 +79,7 @@ def clean(found: dict[str, Any]) -> dict[str, Any]:
 
 @st.composite
 def contact_of(draw: Any, who: Person) -> dict[str, Any]:
-    """Meta's contact beside a message."""
+    """Generate Meta's contact object for a message."""
     profile = draw(fields({"name": st.just(who.name)}, username=st.just("@ana"), country_code=st.just("GB")))
     ids = clean({"wa_id": who.number, "user_id": who.user_id, "parent_user_id": who.parent})
     if draw(st.booleans()):
@@ -174,7 +174,7 @@ CONTEXT = st.one_of(
 
 
 def system(draw: Any, who: Person) -> dict[str, Any]:
-    """Somebody's identity changed: Meta tells it as a message that nobody wrote."""
+    """Generate a system message, by which Meta reports that a customer's identity changed."""
     kind = draw(st.sampled_from(["customer_identity_changed", "user_changed_user_id", "user_changed_number"]))
     told: dict[str, Any] = {"type": kind, "body": draw(TEXT)}
     if kind == "user_changed_user_id" and who.user_id:
@@ -190,7 +190,7 @@ def system(draw: Any, who: Person) -> dict[str, Any]:
 
 
 def _others(draw: Any, who: Person, original: str) -> dict[str, dict[str, Any]]:
-    """What is no content of a customer's own, by its kind."""
+    """Generate the messages that carry no content of the customer, by kind."""
     corrected = {"context": {"id": "M0"}, "type": "text", "text": {"body": draw(TEXT)}}
     unsupported = draw(st.sampled_from([{}, {"unsupported": {"type": "poll"}}, {"unsupported": {"type": "gif"}}]))
     return {
@@ -206,7 +206,7 @@ def _others(draw: Any, who: Person, original: str) -> dict[str, dict[str, Any]]:
 
 @st.composite
 def messages(draw: Any, who: Person, id_: str, kind: str, expected: Expected) -> dict[str, Any]:
-    """A message of a customer of this kind."""
+    """Generate a customer's message of this kind."""
     sender: dict[str, Any] = {"from": who.number, "from_user_id": who.user_id, "from_parent_user_id": who.parent}
     sender = clean(sender)
     if who.number and draw(st.integers(0, 3)) == 0:
@@ -245,7 +245,7 @@ STATUS_ERRORS = st.lists(ERROR, min_size=1, max_size=2) | ERROR
 
 @st.composite
 def statuses(draw: Any, who: Person, word: str, wamid: str) -> dict[str, Any]:
-    """A status of a message of ours, or of another system's."""
+    """Generate a status of a message that we or another system sent."""
     recipient: dict[str, Any] = {"recipient_id": who.number, "recipient_user_id": who.user_id}
     recipient[draw(st.sampled_from(["parent_recipient_user_id", "recipient_parent_user_id"]))] = who.parent
     found = draw(
@@ -343,7 +343,7 @@ def numbered(**lists: Any) -> dict[str, Any]:
 
 @st.composite
 def management_values(draw: Any, number: str) -> tuple[str, dict[str, Any]]:
-    """A value of a field that is told as it is; fields of groups, calls and conversions name the number."""
+    """Generate a field and a value that become an event unchanged; groups, calls and conversions name the number."""
     metadata = {"display_phone_number": SHOWN, "phone_number_id": number}
     group = {
         "timestamp": draw(as_either(1750000000)),
@@ -387,7 +387,7 @@ def management_values(draw: Any, number: str) -> tuple[str, dict[str, Any]]:
 
 
 class Drawing:
-    """A delivery in the making: people and message ids are numbered by their place in it."""
+    """Builds a delivery; numbers customers and message ids by their position in it."""
 
     def __init__(self, draw: Any, numbers: list[str]) -> None:
         self.draw, self.numbers = draw, numbers
@@ -405,7 +405,7 @@ class Drawing:
         return {"display_phone_number": SHOWN, "phone_number_id": number}
 
     def change(self, kind: str) -> dict[str, Any]:
-        """A change of this kind."""
+        """Generate the value of a change of this kind."""
         value: dict[str, Any] = getattr(self, f"_{kind}")()
         return value
 
@@ -562,7 +562,7 @@ CHANGES = [name[1:] for name in vars(Drawing) if name[0] == "_" and name[1] != "
 
 @st.composite
 def deliveries(draw: Any, numbers: list[str], waba: str, kinds: list[str]) -> Case:
-    """A delivery of one or several changes of these kinds, in one or two entries."""
+    """Generate a delivery of one or more changes of these kinds, in one or two entries."""
     drawing = Drawing(draw, numbers)
     entries: list[dict[str, Any]] = []
     for _ in range(draw(st.integers(1, 2))):

@@ -1,4 +1,4 @@
-"""Read one whole HTTP request from a socket: where a part stays unread, closing it resets the connection."""
+"""Read a complete HTTP request from a socket: closing a socket with unread data resets the connection."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ LONGEST_BODY = 65_536
 
 
 def receive_request(connection: socket.socket) -> bytes:
-    """The request with its body, of a longer body than 64 KiB only what came with the head; b"" where none came."""
+    """Return the request and its body, or b"" if none came; a body of 64 KiB or more is not read to its end."""
     received = b""
     while b"\r\n\r\n" not in received:
         if not (part := connection.recv(65_536)):

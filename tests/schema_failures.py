@@ -1,4 +1,4 @@
-"""What a run of schemathesis found."""
+"""Read the results of a run of schemathesis."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from schemathesis.engine import Status, events
 
 
 def failures_and_operations(run: Iterable[Any]) -> tuple[list[str], set[str]]:
-    """Return the failures, each with a call that shows it, and the operations that were tested."""
+    """Return the failures, each with a call that reproduces it, and the operations that were tested."""
     failures: list[str] = []
     tested: set[str] = set()
     for event in run:

@@ -1,4 +1,4 @@
-"""The HTTP server of a stand-in for what others run: a responder, a model, a subscriber, a webhook's receiver."""
+"""The HTTP server for fakes of external services: a responder, a model, a subscriber, a webhook receiver."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from http.server import ThreadingHTTPServer
 
 
 class ToolServer(ThreadingHTTPServer):
-    """Holds as many connections as a service may open at once; the standard library's holds five, and resets others."""
+    """An HTTP server with a backlog of 256; the standard library's default of five would reset further connections."""
 
     daemon_threads = True
     request_queue_size = 256
 
     def handle_error(self, *_: object) -> None:
-        """A caller that was killed, or no longer waits, is no error of the server."""
+        """Log nothing: a client that was killed or gave up is no error of the server."""

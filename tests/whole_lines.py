@@ -1,4 +1,4 @@
-"""Reading a log that somebody is writing."""
+"""Read a log file that is still being written."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def whole_lines(log: Path, start: int = 0) -> bytes:
-    """What stands in it from byte `start` on, without the line that is being written; b"" where there is none."""
+    """Return the complete lines from byte `start` on, or b"" if there are none."""
     if not log.exists():
         return b""
     with log.open("rb") as file:
