@@ -1,4 +1,4 @@
-"""What the conversation's tests share: a pipeline of given parts."""
+"""Fixtures for the conversation's tests: a pipeline of given parts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from wa_service.conversation.transcription import Transcriber
 
 @pytest.fixture(scope="session")
 def script_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Script]:
-    """The script of a text; nobody changes it, and reading one takes longer than most tests."""
+    """Return a function that loads a script from text, cached because loading one takes longer than most tests."""
     path = tmp_path_factory.mktemp("scripts") / "script.yaml"
 
     @cache
@@ -31,7 +31,7 @@ def script_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Scrip
 
 @pytest.fixture
 def make_pipeline(script_of: Callable[[str], Script]) -> MakePipeline:
-    """Builds a pipeline from a script's text; named parts may be replaced."""
+    """Return a function that builds a pipeline from a script's text; keyword arguments replace its parts."""
 
     def make(text: str, **parts: Any) -> Pipeline:
         script = script_of(text)

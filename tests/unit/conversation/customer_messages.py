@@ -1,4 +1,4 @@
-"""A customer who writes to us: Meta's inbound messages, and what the worker makes of them."""
+"""Inbound messages in Meta's format, and the utterances that the worker makes of them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NOW = 1_750_000_000
 
 
 def event_of(message: dict[str, Any], name: str = "Ana Lima") -> InboundMessage:
-    """The event of Meta's inbound message object (reference 5.6)."""
+    """Return the event of an inbound message object (reference 5.6)."""
     full = {"from": "5511999990000", "id": "wamid.A1", "timestamp": str(NOW), **message}
     value = {
         "messaging_product": "whatsapp",
@@ -33,12 +33,12 @@ def no_media(_media_id: str) -> Any:
 
 
 def utterance_of(*messages: dict[str, Any], name: str = "Ana Lima", **others: Any) -> Utterance:
-    """The messages as the worker hands them in."""
+    """Return the utterance that the worker passes to the pipeline for these messages."""
     return read_utterance([event_of(message, name) for message in messages], **{"conversation": "c1", **others})
 
 
 def handled(pipeline: Pipeline, message: dict[str, Any], fetch_media: Any = no_media, **others: Any) -> PipelineResult:
-    """What the pipeline makes of one message."""
+    """Return the pipeline's result for one message."""
     return pipeline.handle(utterance_of(message, **others), fetch_media)
 
 

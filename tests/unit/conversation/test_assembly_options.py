@@ -1,4 +1,4 @@
-"""A pipeline from plain values."""
+"""Building a pipeline from options."""
 
 from __future__ import annotations
 

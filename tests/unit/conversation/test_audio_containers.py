@@ -1,4 +1,4 @@
-"""What a recording is, by its first bytes."""
+"""Detecting a recording's container from its first bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a model, a tool or a speech service answers holds no worker, fails no message and fills nothing."""
+"""No response of a model, responder or speech service blocks a worker, fails a message or exceeds its size limits."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from wa_service.whatsapp.media.download import Media
 pytestmark = pytest.mark.usefixtures("frozen_heap")
 
 LARGEST_LINE = 1_024
-"""Bytes of one line of the log."""
+"""The maximum size of a log line, in bytes."""
 CALL = {"id": "c", "type": "function", "function": {"name": "handover", "arguments": '{"reason":"angry"}'}}
 COMPLETIONS: list[Any] = [
     {"choices": [{"message": {"content": "Hello **Ada**", "tool_calls": [CALL]}, "finish_reason": "stop"}]},
@@ -61,7 +61,7 @@ VECTORS: list[Any] = [{"data": [{"embedding": [0.5, 0.5], "index": 0}], "model":
 
 
 class Answering(HttpCaller):
-    """A service that answers everything with the same bytes."""
+    """A service that responds to every request with the same bytes."""
 
     def __init__(self, body: bytes, status: int = 200) -> None:
         super().__init__()
@@ -84,7 +84,7 @@ def streamed(piece: bytes, count: int) -> bytes:
 
 
 def responded(responder: Responder) -> ResponderAnswer:
-    """What comes of an answer, in a bounded time, with little said of it in the log."""
+    """Return the responder's answer, which must take a bounded time and log only short lines."""
     with capture_logs() as lines:
         answer: ResponderAnswer = measured(lambda: responder.respond(utterance_of(text_message("hi"))))
     assert all(len(orjson.dumps(line)) <= LARGEST_LINE for line in lines)
@@ -167,7 +167,7 @@ def test_whatever_is_answered_as_vectors_costs_a_bounded_time(body: bytes) -> No
 
 
 def test_a_vector_without_a_length_is_like_nothing() -> None:
-    """One of numbers too large for what keeps them would be as near as can be to every example."""
+    """A number too large for a float32 would make the vector most similar to every example."""
     with pytest.raises(HttpCallError):
         EmbeddingsClient("http://x", caller=Answering(b'{"data":[{"embedding":[1e308,1]}]}')).embed(["hello"], 1.0)
 
@@ -198,15 +198,15 @@ def test_of_an_answer_that_is_too_long_no_more_is_read(monkeypatch: pytest.Monke
 
     class Tool(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            # Where a request is left unread, the end of the connection takes the answer away from who reads it.
+            # Closing a connection with an unread request resets it, and the client loses the response.
             self.rfile.read(int(self.headers["Content-Length"]))
             self.send_response(200)
             self.end_headers()
-            with suppress(OSError):  # nobody reads it to its end
+            with suppress(OSError):  # the client stops reading
                 self.wfile.write(long)
 
         def log_message(self, *_: object) -> None:
-            """Write no line."""
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Tool) as server, capture_logs() as lines:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})

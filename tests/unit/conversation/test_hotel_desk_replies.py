@@ -1,4 +1,4 @@
-"""The packaged hotel desk, asked by real messages: every reply can be sent as it is."""
+"""The packaged hotel desk script: every reply to a real message can be sent as it is."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ Ask = Callable[..., tuple[Any, list[str]]]
 
 @pytest.fixture(scope="module")
 def ask() -> Ask:
-    """Asks the desk; returns its answer, and what was logged."""
+    """Return a function that sends the hotel desk a message and returns its result and the logged events."""
     pipeline = make_pipeline(ConversationOptions())
 
     def ask(message: dict[str, Any], name: str = "Ana Lima") -> tuple[Any, list[str]]:

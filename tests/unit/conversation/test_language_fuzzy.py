@@ -1,4 +1,4 @@
-"""Understanding by letters."""
+"""Fuzzy matching of intents by letters."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_the_longest_text_takes_no_time() -> None:
 
 
 def test_examples_that_are_as_near_have_the_very_same_score_whatever_the_order_of_words() -> None:
-    """Adding in the order of a set gave another last digit, and so another first button, in other processes."""
+    """A sum in the order of a set would differ between processes in its last digit, and so would the first button."""
     told = ("a", "bit", "of", "help", "please", "with", "my", "very", "early", "ride")
     examples = [
         Example(f"{named}{turn}", " ".join((*told[turn:], named, *told[:turn])))

@@ -1,4 +1,4 @@
-"""The speech process dies, hangs, eats and lies; the worker goes on."""
+"""The worker survives a speech process that dies, hangs, fails or allocates too much memory."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Make = Callable[..., "Toy"]
 
 
 def until(condition: Callable[[], Any], seconds: float = 15.0) -> Any:
-    """Wait for a condition, for a bounded time."""
+    """Wait until `condition` is truthy and return its value; fail after `seconds`."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if found := condition():
@@ -53,7 +53,7 @@ def is_gone(pid: int) -> bool:
 
 
 class Toy:
-    """A client of the toy, and the server it starts."""
+    """A client of `toy_speech.py`, and the server that it starts."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class Toy:
         return answer
 
     def hang(self) -> None:
-        """Be cut off."""
+        """Send a request that hangs until it fails."""
         with pytest.raises(SpeechFailedError):
             self.ask("hang")
 
@@ -112,7 +112,7 @@ def test_a_request_past_its_deadline_fails(make: Make) -> None:
     with pytest.raises(SpeechFailedError):
         toy.ask("hang")
 
-    assert time.monotonic() - began < 20  # the server itself gives up after thirty
+    assert time.monotonic() - began < 20  # far less than the server's own timeout of 30 s
 
 
 def test_a_process_that_hangs_is_replaced(make: Make) -> None:
@@ -207,7 +207,7 @@ def test_during_a_request_no_file_can_be_opened(make: Make, tmp_path: Path) -> N
 def test_the_process_is_told_nothing_of_our_environment(make: Make) -> None:
     told = make().ask("environment")["environment"]
 
-    # LC_CTYPE is Python's own doing, SERVER_SOFTWARE gunicorn's.
+    # Python sets LC_CTYPE, gunicorn SERVER_SOFTWARE.
     assert told.keys() <= ENVIRONMENT.keys() | {"LC_CTYPE", "SERVER_SOFTWARE"}
 
 
@@ -235,14 +235,14 @@ def test_who_is_queued_at_a_process_that_cannot_be_set_up_is_refused(make: Make)
     with pytest.raises(SpeechFailedError):
         toy.ask("echo")
 
-    assert time.monotonic() - began < 20  # and not for as long as anybody may wait
+    assert time.monotonic() - began < 20  # without waiting for the client's timeouts
 
 
 def test_two_processes_work_side_by_side(make: Make) -> None:
     toy = make(processes=2)
     hanging = threading.Thread(target=toy.hang)
     hanging.start()
-    # Once one of the two hangs, the other answers everything.
+    # Once one process hangs, the other serves every request.
     until(lambda: len({toy.ask("echo")["pid"] for _ in range(5)}) == 1)
     toy.client.stop()
     hanging.join(10)
@@ -296,7 +296,7 @@ def test_start_does_not_wait_for_the_model(make: Make) -> None:
     began = time.monotonic()
     make("--slow")
 
-    assert time.monotonic() - began < 50  # loading takes a minute
+    assert time.monotonic() - began < 50  # loading takes 60 s
 
 
 def test_texts_get_their_vectors(make: Make) -> None:

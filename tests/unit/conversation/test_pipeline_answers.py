@@ -1,4 +1,4 @@
-"""From a message to its replies: what counts as the intent, and when nobody is to be answered."""
+"""From a message to its replies: how the intent is chosen, and when a message gets no reply."""
 
 from __future__ import annotations
 
@@ -206,7 +206,7 @@ def test_with_no_responder_problems_are_not_answered_either(make_pipeline: MakeP
 
 
 class Tool:
-    """A responder that notes what it is asked, and is silent."""
+    """A responder that records utterances and never replies."""
 
     def __init__(self) -> None:
         self.asked: list[Utterance] = []

@@ -1,4 +1,4 @@
-"""`script check`: what a script's author is told."""
+"""`script check`: what it reports to a script's author."""
 
 from __future__ import annotations
 

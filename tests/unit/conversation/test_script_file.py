@@ -1,4 +1,4 @@
-"""The script file: what is accepted, and how a mistake is pointed at."""
+"""The script file: what is valid, and how errors are located."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""STOP and START: which messages say it, and what is answered."""
+"""STOP and START: which messages count, and the replies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Templates: what they may do, and that none of them can hold the hub."""
+"""Templates of replies: what they may do, and that none can block the event loop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each way a voice note can go wrong has its own word to the customer."""
+"""Each way in which a voice note can fail has its own reply."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class File:
 
 
 class Speech(SpeechClient):
-    """A service that has its answer ready."""
+    """A speech service with a fixed result."""
 
     def __init__(self, says: Transcript | Exception) -> None:
         super().__init__("http://localhost")
@@ -60,7 +60,7 @@ class Speech(SpeechClient):
 
 
 class Fetch:
-    """Media that come, or fail in the order of `outcomes`."""
+    """Fetches media with the given `outcomes`, in order; the last one repeats."""
 
     def __init__(self, *outcomes: File | Exception) -> None:
         self.outcomes = list(outcomes)
@@ -285,7 +285,7 @@ def test_what_was_written_beside_a_note_that_nobody_understood_is_answered(make_
     pipeline = make_pipeline(SCRIPT, transcriber=Transcriber(Speech(Transcript("mumble", 0.2))))
     burst = utterance_of({"type": "text", "text": {"body": "what time is breakfast"}}, NOTE)
 
-    result = pipeline.handle(burst, Fetch(File()))  # type: ignore[arg-type]  # what is used of a file
+    result = pipeline.handle(burst, Fetch(File()))  # type: ignore[arg-type]  # has the attributes that are used
 
     assert said(result) == ["From 7. (what time is breakfast)", "unclear"]
     assert (result.intent, result.transcript, result.is_understood) == ("breakfast", "mumble", False)

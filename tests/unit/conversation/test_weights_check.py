@@ -1,4 +1,4 @@
-"""Which weights may be loaded."""
+"""Which model weights may be loaded."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
 
 
 def place(monkeypatch: pytest.MonkeyPatch, folder: Path | None) -> None:
-    """The wheels' modules are there, or nowhere."""
+    """Make the wheels' modules importable from `folder`, or missing."""
 
     def find(name: str) -> ModuleSpec | None:
         return None if folder is None else ModuleSpec(name, None, origin=str(folder / name / "__init__.py"))

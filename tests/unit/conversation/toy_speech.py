@@ -1,6 +1,6 @@
-"""A speech process with a simple mind, for the tests of those who look after it: `toy_speech.py OPTIONS`.
+"""A fake speech process, for the tests of its client and supervisor: `toy_speech.py OPTIONS`.
 
-A recording is `OggS` and JSON that says what to do; what it "hears" is JSON, too.
+A recording is `OggS` and JSON that says what to do; the transcription is JSON, too.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def transcribe(content: bytes, _container: AudioContainer) -> dict[str, Any]:
         case "die once":
             mark = Path(asked["mark"])
             if not mark.exists():
-                # Files can no longer be opened here; a directory needs no descriptor.
+                # The process can open no files here; creating a directory needs no file descriptor.
                 mark.mkdir()
                 os.kill(os.getpid(), signal.SIGKILL)
         case "fail":
@@ -54,7 +54,7 @@ def transcribe(content: bytes, _container: AudioContainer) -> dict[str, Any]:
 
 
 def embed(texts: Sequence[str]) -> list[list[float]]:
-    """The length of each text, as a direction."""
+    """Return a vector for each text, whose direction depends on the length."""
     return [[1.0, float(len(text))] for text in texts]
 
 

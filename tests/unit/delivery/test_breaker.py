@@ -1,4 +1,4 @@
-"""One number's circuit breaker."""
+"""The circuit breaker of a number."""
 
 from __future__ import annotations
 

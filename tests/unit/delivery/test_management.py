@@ -1,4 +1,4 @@
-"""Management calls: a breaker of their own, and no rush near Meta's limit."""
+"""Management calls have a circuit breaker of their own and slow down near Meta's limit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of a send, by what Meta said."""
+"""What happens to a send after each of Meta's responses."""
 
 from __future__ import annotations
 
