@@ -1,4 +1,4 @@
-"""What `deploy/` promises: alerts that fire, units that systemd takes, an nginx that lets the webhook through alone."""
+"""`deploy/`: the alerts fire, systemd accepts the units, and nginx passes only the webhook."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_every_series_stands_on_the_dashboard() -> None:
 def test_systemd_takes_the_units(require_program: Programs, tmp_path: Path, unit: str) -> None:
     program = require_program("systemd-analyze")
     text = (DEPLOY / "systemd" / unit).read_text(encoding="utf-8")
-    # Verify wants the programs to be there.
+    # `systemd-analyze verify` requires the programs to exist.
     (tmp_path / unit).write_text(re.sub(r"/opt/wa-service/\.venv/bin/\w+|/usr/bin/valkey-server", "/bin/true", text))
     told = subprocess.run([program, "verify", tmp_path / unit], capture_output=True, text=True, check=False)
     assert (told.returncode, told.stderr) == (0, "")
@@ -138,7 +138,7 @@ def test_valkey_takes_the_settings_and_check_finds_nothing_missing(tmp_path: Pat
 
 def test_the_replicated_form_waits_for_every_replica() -> None:
     class Loader(yaml.SafeLoader):
-        """Takes compose's own tags."""
+        """Accepts the YAML tags of Compose."""
 
     Loader.add_multi_constructor("!", lambda *_: None)
     text = (DEPLOY / "compose.replicated.yaml").read_text(encoding="utf-8")
@@ -210,7 +210,7 @@ def test_uploads_lie_on_disk_and_not_in_memory() -> None:
     web = compose["services"]["web"]
     mounts = {mount.split(":")[1]: mount.split(":")[0] for mount in web["volumes"]}
     assert mounts[web["environment"]["TMPDIR"]] in compose["volumes"]
-    # A new volume belongs to whom its directory in the image belongs to.
+    # A new volume takes its owner from the directory in the image.
     made = re.findall(r"install -d -o wa .*", (DEPLOY / "Dockerfile").read_text(encoding="utf-8"))
     assert web["environment"]["TMPDIR"] in made[0].split()
     assert "TMPDIR=/var/tmp\n" in (DEPLOY / "systemd/wa-web.service").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The documentation against the code: its tables are those of the code, and what it names exists."""
+"""The documentation agrees with the code: its tables are generated from the code, and what it names exists."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from wa_service.observability.log_events import LOG_EVENTS
 
 ROOT = Path(__file__).parents[3]
 PAGES = write_docs.pages()
-# Meta's own names stand there.
+# The excluded pages use Meta's names.
 OURS = [page for page in PAGES if page.name not in ("meta-cloud-api.md", "fidelity.md")]
 SOURCES = [*(ROOT / "wa_service").rglob("*.py"), ROOT / "gunicorn.conf.py"]
 
@@ -27,7 +27,7 @@ def text_of(page: Path) -> str:
 
 
 def prose_of(page: Path) -> str:
-    """A page without its blocks of code: what stands in them is no heading and no link."""
+    """Return a page without its code blocks, which have no headings or links."""
     return re.sub(r"^ *```.*?^ *```", "", text_of(page), flags=re.MULTILINE | re.DOTALL)
 
 
@@ -61,7 +61,7 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 
 @pytest.mark.parametrize("page", OURS, ids=named)
 def test_every_file_that_is_named_exists(page: Path) -> None:
-    """`room/file.py` may stand for `wa_service/room/file.py`."""
+    """Paths may be relative to `wa_service`."""
     paths = re.findall(r"`((?:[\w.@-]+/)+(?:[\w@-]+\.\w+)?)(?:::[\w:]+)?`", prose_of(page))
     ours = [path for path in paths if not path.startswith(("var/", "debug_", "oauth/", "webhooks/"))]
     assert [path for path in ours if not (ROOT / path).exists() and not (ROOT / "wa_service" / path).exists()] == []
@@ -90,7 +90,7 @@ def test_every_metric_that_is_named_exists(page: Path) -> None:
 
 
 def log_names() -> set[str]:
-    """Every name of a log line that the code writes."""
+    """Return the names of all log events in the code."""
     code = "\n".join(text_of(path) for path in SOURCES if path.name != "log_events.py")
     return set(re.findall(r"[\"'](whatsapp\.[a-z_]+(?:\.[a-z_]+)*)[\"']", code))
 

@@ -118,7 +118,7 @@ def test_a_server_that_dies_is_started_again_with_what_it_had(tmp_path: Path) ->
 
 
 def server_of(url: str) -> int | None:
-    """The process that answers there."""
+    """Return the id of the server's process, or None if it does not respond."""
     with redis.Redis.from_url(url) as client:
         try:
             return int(client.info("server")["process_id"])

@@ -61,7 +61,7 @@ def test_the_sdk_sends_no_body_number_or_token() -> None:
     sdk = pytest.importorskip("sentry_sdk", reason="the extra `sentry` is not installed")
     sent: list[Any] = []
 
-    class Transport(sdk.transport.Transport):  # type: ignore[misc, name-defined]  # a module that may be missing
+    class Transport(sdk.transport.Transport):  # type: ignore[misc, name-defined]  # the module may be missing
         def capture_envelope(self, envelope: Any) -> None:
             sent.append(envelope.serialize())
 

@@ -1,4 +1,4 @@
-"""Rules that no single room can break without a test of the house telling."""
+"""Rules for the whole project: imports, names, settings, dependencies."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def locked(lock: str) -> set[str]:
     return set(re.findall(r"^([a-z0-9][a-z0-9._-]*)(?:\[[^]]*\])?==", text, re.MULTILINE))
 
 
-# prometheus_client takes the directory of shared counts from the environment alone.
+# prometheus_client reads the directory of its shared files only from the environment.
 ENVIRONMENT = {"settings.py", "multiprocess.py"}
 
 
@@ -123,7 +123,7 @@ def test_private_uploads_stand_in_the_voice_lock_only(lock: str) -> None:
 
 
 def test_the_base_lock_holds_what_the_oldest_python_needs() -> None:
-    # redis needs async-timeout before 3.11.3; a lock resolved on a newer patch release lacks it.
+    # redis requires async-timeout before Python 3.11.3; a lock resolved on a newer version lacks it.
     assert "async-timeout" in locked("requirements.txt")
 
 

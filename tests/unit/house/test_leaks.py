@@ -1,4 +1,4 @@
-"""What the end-to-end tests look for in every line of every log is found."""
+"""The leak detector, with which the end-to-end tests check every log line, finds each kind of leak."""
 
 from __future__ import annotations
 

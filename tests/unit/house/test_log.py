@@ -178,7 +178,7 @@ def test_a_chain_of_causes_is_told_in_part(out: io.StringIO) -> None:
 
 
 def test_of_headers_that_cannot_be_read_urllib3_s_line_stays_out(out: io.StringIO) -> None:
-    """It quotes the URL with its query, and what was sent in the headers' place."""
+    """The line would quote the URL with its query and the malformed headers."""
 
     class Noise(socketserver.BaseRequestHandler):
         def handle(self) -> None:

@@ -1,4 +1,4 @@
-"""Lines that may come a thousand times a second are written now and then, with a count."""
+"""Frequent log lines are written once per period, with a count."""
 
 from __future__ import annotations
 

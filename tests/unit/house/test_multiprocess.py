@@ -1,4 +1,4 @@
-"""Processes of one machine share their counts, and what a process counted outlives it."""
+"""The processes on a machine share their metrics, and a process's counts survive it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def files(directory: Path) -> set[str]:
 
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    """A process that has counted and goes on living."""
+    """Yield a process that has counted and is still running."""
     command = [sys.executable, "-c", SHARE + "count(); print(flush=True); sys.stdin.read()", str(tmp_path)]
     with subprocess.Popen(command, cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None

@@ -1,4 +1,4 @@
-"""`python -m wa_service script`: as a person would use it."""
+"""`python -m wa_service script`, as a user runs it."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ def test_a_value_that_cannot_be_used_is_named_but_not_told(variable: str, value:
 
 def test_settings_cannot_be_changed() -> None:
     with pytest.raises(ValidationError):
-        load().api_version = "v25.0"  # type: ignore[misc]  # that is what is tried
+        load().api_version = "v25.0"  # type: ignore[misc]  # the assignment must fail
 
 
 def test_no_secret_stands_in_the_text_of_the_settings() -> None:

@@ -1,4 +1,4 @@
-"""One thing, one name: names of classes, functions and modules, and the glossary's words in the store."""
+"""One name for one thing: classes, functions, modules, and the glossary's terms in the store."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from wa_service.store import keys
 
 ROOT = Path(__file__).parents[3]
 MODULES = [path for path in (ROOT / "wa_service").rglob("*.py") if path.name != "__init__.py"]
-# A module's one entry, which is named with its module: `settings.load`, `runtime.build`, `worker.command`.
+# Entry points, which are always used with the name of their module: `settings.load`, `runtime.build`.
 ENTRIES = {"add_to", "build", "command", "configure", "create", "load", "main", "register", "run", "start", "stop"}
-# The commands are named as what they are about.
+# A module of a command may have the name of its subject.
 COMMANDS = ROOT / "wa_service/cli"
 
 
@@ -35,7 +35,7 @@ def test_no_public_class_or_function_is_defined_in_two_modules() -> None:
     assert repeated((name, path) for name, path in defined if name not in ENTRIES) == {}
 
 
-# What these are in one package they are in the other, too: a client of a server, its messages as sent and as received.
+# Module names that have the same meaning in every package.
 SAME_MEANING = {
     "__main__",
     "app",
@@ -57,7 +57,7 @@ def test_no_two_modules_with_one_name_mean_different_things() -> None:
 
 
 def glossary() -> dict[str, list[str]]:
-    """The words, each with the names of keys and steps that stand for it."""
+    """Return the names of the keys and steps of each term."""
     page = (ROOT / "docs/glossary.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| \*\*(.+?)\*\* \|.*\| *([^|]*) \|$", page, re.MULTILINE)
     return {word: re.findall(r"`([a-z_]+)`", names) for word, names in rows}
