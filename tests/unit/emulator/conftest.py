@@ -9,13 +9,13 @@ from tests.unit.emulator.emulated import Emulator
 
 @pytest.fixture(scope="session")
 def one_emulator() -> Emulator:
-    """Made once, because compiling some fifty routes takes longer than most tests."""
+    """Return the session's emulator: compiling its routes takes longer than most tests."""
     return Emulator()
 
 
 @pytest.fixture
 def fresh(one_emulator: Emulator) -> Emulator:
-    """An emulator in which nothing has happened yet, and nobody listens to webhooks."""
+    """Return an emulator in its initial state, without a callback."""
     one_emulator.do("reset")
     one_emulator.do("webhooks/callback", {"url": ""})
     return one_emulator
@@ -23,7 +23,7 @@ def fresh(one_emulator: Emulator) -> Emulator:
 
 @pytest.fixture
 def meta(fresh: Emulator) -> Emulator:
-    """An emulator with an open window between Ana and the first number, and no pair limit."""
+    """Return an emulator with an open service window between Ana and the first number, and no pair limit."""
     fresh.write()
     fresh.do("limits", {"pair": False})
     return fresh

@@ -1,4 +1,4 @@
-"""WebM as a browser's recorder writes it, for tests: written out here, so that the reader is not its own judge."""
+"""Write WebM as a browser's recorder does. It shares no code with the reader under test."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def track_entry(number: int, codec: bytes, private: bytes = b"") -> bytes:
 
 
 def webm(packets: list[bytes], *, tracks: bytes | None = None, blocks: bytes | None = None) -> bytes:
-    """A live recording: segment and clusters of unknown size."""
+    """Return a live recording: its segment and cluster have an unknown size."""
     head = element("1A45DFA3", element("4282", b"webm"))
     tracks = tracks if tracks is not None else track_entry(1, b"A_OPUS", opus_head())
     blocks = blocks if blocks is not None else b"".join(simple_block(packet) for packet in packets)

@@ -1,4 +1,4 @@
-"""An emulator without a socket: its application behind Flask's test client, nobody subscribed to webhooks."""
+"""An emulator without a socket: Flask's test client calls its application."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ANA = "447700900123"
 
 
 class Emulator:
-    """One emulated Meta and short ways to call it."""
+    """An emulated Meta, with shortcuts for calls."""
 
     def __init__(self, **settings: Any) -> None:
         config = EmulatorConfig(
@@ -56,7 +56,7 @@ class Emulator:
         return self.send({"type": "text", "text": {"body": body}}, **options)
 
     def sent(self, body: dict[str, Any], **options: Any) -> str:
-        """Send what must be taken; its wamid."""
+        """Send a message, which must be accepted, and return its wamid."""
         answer = self.send(body, **options)
         assert answer.status_code == 200, answer.text
         return str(answer.json["messages"][0]["id"])
@@ -67,18 +67,18 @@ class Emulator:
         return self.client.open(f"/_emulator/{path}", method=method, **options)
 
     def do(self, path: str, body: Any = None) -> Any:
-        """A control POST that must work; its answer."""
+        """POST to the control API, which must succeed, and return the response's JSON."""
         answer = self.control("POST", path, body or {})
         assert answer.status_code == 200, answer.text
         return answer.json
 
     def write(self, body: str = "hi", wa_id: str = ANA, **more: Any) -> str:
-        """The phone writes a text (and so opens its window); its wamid."""
+        """Send a text from the phone, which opens its service window, and return the wamid."""
         written = self.do(f"phones/{wa_id}/messages", {"type": "text", "text": {"body": body}, **more})
         return str(written["id"])
 
     def shown(self, wa_id: str = ANA) -> list[dict[str, Any]]:
-        """The messages as the phone sees them."""
+        """Return the messages as the phone shows them."""
         messages: list[dict[str, Any]] = self.control("GET", f"phones/{wa_id}/messages").json["messages"]
         return messages
 
@@ -92,6 +92,6 @@ class Emulator:
 
 
 def error(answer: TestResponse) -> dict[str, Any]:
-    """Meta's error object."""
+    """Return Meta's error object."""
     found: dict[str, Any] = answer.json["error"]
     return found

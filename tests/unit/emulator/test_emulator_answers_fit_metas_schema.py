@@ -1,4 +1,4 @@
-"""Every 200 answer against Meta's own description of its API, where that file lies beside the project."""
+"""Every 200 response matches Meta's API description; skipped without that file, which is not part of the project."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.unit.emulator.emulated import ACCOUNT, ANA, APP, NUMBER, TOKEN, Emula
 
 DESCRIPTION = Path(__file__).parents[3].parent / "shared" / "meta" / "business-messaging-api_v23.0.yaml"
 
-# Where we follow captured traffic instead: (operation, where in the answer) and the section that decides.
+# Where the emulator follows captured traffic instead: (operation, path in the response) and the deciding section.
 DEVIATIONS: dict[tuple[str, str], str] = {
     ("GET /{Media-ID}", "file_size"): "4.2: a number in captured traffic",
     ("GET /{WABA-ID}/phone_numbers", "data.*.status"): "8.1: CONNECTED is a number's status, LINKED is not",
@@ -125,7 +125,7 @@ OPERATIONS: list[tuple[str, str, Answer]] = [
 
 
 def problems(description: dict[str, Any], schema: dict[str, Any], value: Any) -> list[str]:
-    """Where a value breaks a schema, as dotted paths; positions in lists are ``*``."""
+    """Return the dotted paths at which a value violates a schema; list indexes are ``*``."""
     whole = {"components": description["components"], **schema}
     found = Draft202012Validator(whole).iter_errors(value)
     paths = {".".join("*" if isinstance(part, int) else part for part in error.absolute_path) for error in found}
@@ -162,8 +162,8 @@ def test_every_deviation_is_of_an_operation_that_is_tested(named: str) -> None:
     assert named in {row[0] for row in OPERATIONS}
 
 
-# Meta's file is a merger in which the webhooks' schemas were renamed because their names were taken by those of
-# sending, while the references kept the old names: put the webhooks' ones back where webhooks refer to them.
+# Meta merged two files: the webhooks' schemas were renamed where sending has a schema of that name, but references to
+# them kept the old names. Restore the old names for the webhooks.
 RENAMED = {
     "BaseMessageProperties": "BaseMessageProperties_1",
     "TextMessage": "TextMessage_2",

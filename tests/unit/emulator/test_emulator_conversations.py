@@ -1,4 +1,4 @@
-"""What the page starts from: phones with their newest message, in one answer."""
+"""The page's first call: all phones with their newest message, in one response."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_what_the_phone_has_not_read_is_counted(meta: Emulator) -> None:
 
 @pytest.mark.parametrize("body", [TEXT, {"type": "reaction", "reaction": {"message_id": "wamid.x", "emoji": "👍"}}])
 def test_neither_failures_nor_reactions_are_unread(fresh: Emulator, body: dict[str, Any]) -> None:
-    # No window is open, so a text fails.
+    # No service window is open, so the text fails.
     fresh.sent(body)
     assert conversations(fresh)["conversations"][0]["unread"] == 0
 

@@ -15,7 +15,7 @@ from tests.unit.emulator.emulated import Emulator
 
 @pytest.fixture(scope="module")
 def document(one_emulator: Emulator) -> dict[str, Any]:
-    """It tells what may be asked, whatever has happened."""
+    """Return the OpenAPI document, which does not depend on the emulator's state."""
     found = one_emulator.control("GET", "openapi.json").json
     assert isinstance(found, dict)
     return found

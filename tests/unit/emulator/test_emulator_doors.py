@@ -1,4 +1,4 @@
-"""Calls with a version go past Flask, others through it: both doors lead to the same Graph API."""
+"""Graph API calls with a version bypass Flask, others do not: both behave alike."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The bytes of a webhook, its signature, and the shapes it carries."""
+"""A webhook's bytes, signature and content."""
 
 from __future__ import annotations
 

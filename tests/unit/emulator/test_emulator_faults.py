@@ -1,4 +1,4 @@
-"""Planned failures: which calls they hit, how often, and what the caller sees."""
+"""Faults: which calls they affect, how often, and what the caller receives."""
 
 from __future__ import annotations
 

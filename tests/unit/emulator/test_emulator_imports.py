@@ -1,4 +1,4 @@
-"""Imports inside the emulator form no cycle."""
+"""The emulator's imports have no cycles."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def name_of(path: Path) -> str:
 
 
 def imports(path: Path, modules: Collection[str]) -> set[str]:
-    """The emulator's modules that one needs, for its types too; a package where the name is its own."""
+    """Return the emulator's modules that a module imports, including type-only imports."""
     package = name_of(path) if path.name == "__init__.py" else name_of(path).rpartition(".")[0]
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -1,4 +1,4 @@
-"""Interactive messages: each type is taken as documented and refused past its limits."""
+"""Interactive messages: each type is accepted as documented and rejected over its limits."""
 
 from __future__ import annotations
 

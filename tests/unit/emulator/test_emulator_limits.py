@@ -1,4 +1,4 @@
-"""Meta's limits: throughput, pair, day; counted per number and customer, switched by name."""
+"""Meta's limits: throughput, pair and daily, counted per number and customer, each switched by name."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.unit.emulator.emulated import ANA, NUMBER, OTHER_NUMBER, Emulator, er
 
 
 class Watch:
-    """A clock that a test turns."""
+    """A clock that a test sets."""
 
     def __init__(self) -> None:
         self.time = 1_000_000.0
@@ -85,7 +85,7 @@ def test_a_day_later_customers_count_anew(limits: Limits, watch: Watch) -> None:
 
 def test_over_the_throughput_is_130429(meta: Emulator) -> None:
     meta.control("PATCH", f"numbers/{NUMBER}", {"messages_per_second": 3})
-    answers = [meta.text() for _ in range(4)]  # Ana's own message counts too.
+    answers = [meta.text() for _ in range(4)]  # Ana's message counts, too
     assert error(answers[-1])["code"] == 130429
     assert answers[-1].status_code == 400
 

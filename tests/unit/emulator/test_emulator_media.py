@@ -1,4 +1,4 @@
-"""Media: types and sizes, the URL with its token and its five minutes, the end of life."""
+"""Media: types and sizes, the URL's token and lifetime, expiry."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sending: what Meta takes, what it refuses at once, what it fails later."""
+"""Sending: what Meta accepts, what it rejects, and what fails later."""
 
 from __future__ import annotations
 
@@ -285,7 +285,7 @@ def test_marketing_that_is_off_the_cloud_api_has_a_road_of_its_own(meta: Emulato
 
 
 class TestMarketingPolicy:
-    """`/marketing_messages` with `product_policy`, where the Marketing Messages API may not be used."""
+    """`/marketing_messages` with a `product_policy`, with and without access to the Marketing Messages API."""
 
     @pytest.fixture
     def offer(self, meta: Emulator) -> Callable[..., TestResponse]:
@@ -311,7 +311,7 @@ class TestMarketingPolicy:
 
 
 class TestDirectSend:
-    """A message with a `category`: Meta makes the template itself."""
+    """A message with a `category`, from which Meta creates the template."""
 
     def test_it_needs_no_window_and_is_charged_as_its_category(self, fresh: Emulator) -> None:
         closed = fresh.sent(TEXT)

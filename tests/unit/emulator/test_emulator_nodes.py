@@ -1,4 +1,4 @@
-"""Tokens, versions, headers, nodes, fields, paging: what every Graph call shares."""
+"""What all Graph API calls share: tokens, versions, headers, nodes, fields, paging."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_a_living_version_answers_itself(meta: Emulator, version: str) -> None:
 
 
 def test_an_expired_version_is_served_by_the_oldest_living_one(meta: Emulator) -> None:
-    meta.do("clock", {"advance": 20 * 365 * 86400})  # Whenever this runs: only the newest is left by then.
+    meta.do("clock", {"advance": 20 * 365 * 86400})  # late enough for all but the newest version to expire
     answer = meta.get(f"/v18.0/{NUMBER}")
     assert (answer.status_code, answer.headers["facebook-api-version"]) == (200, "v26.0")
 
@@ -227,7 +227,7 @@ def test_a_callback_that_nobody_answers_is_2200(meta: Emulator) -> None:
 
 
 class Silence:
-    """A client whose calls all time out."""
+    """A client whose requests all time out."""
 
     def request(self, *_: object, **__: object) -> CallbackResponse:
         return CallbackResponse(0, b"", 6.0, "no answer within 6 s", timed_out=True)

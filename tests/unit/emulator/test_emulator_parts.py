@@ -1,4 +1,4 @@
-"""The world's small parts: clock, timers, hub, addresses, settings, seed."""
+"""The emulator's small parts: clock, timers, hub, addresses, settings, seed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The phone's side: what it writes and does, and how it looks from there."""
+"""The phone's side: what a customer sends, does and sees."""
 
 from __future__ import annotations
 

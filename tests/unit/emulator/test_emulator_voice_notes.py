@@ -1,4 +1,4 @@
-"""Recorded voice notes: WebM from a browser becomes ogg/opus, packet for packet."""
+"""Recorded voice notes: a browser's WebM is converted to Ogg/Opus, packet by packet."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from meta_emulator.webm import WebmError, opus_track
 from tests.unit.emulator.ebml_writer import element, opus_head, simple_block, track_entry, webm
 
 RECORDINGS = Path(__file__).parents[2] / "voice"
-# 20 ms of mono speech each: configuration 9 (SILK wide-band, 20 ms), one frame.
+# 20 ms of mono speech each: configuration 9 (SILK wideband, 20 ms), one frame.
 PACKETS = [bytes([9 << 3]) + bytes([number]) * 40 for number in range(100)]
 
 
 def read_ogg(content: bytes) -> tuple[list[bytes], list[tuple[int, int, int]]]:
-    """Packets and (flags, granule, sequence) of each page; a checksum that is wrong fails the test."""
+    """Return the packets, and (flags, granule, sequence) of each page; fail if a checksum is wrong."""
     packets: list[bytes] = []
     pages: list[tuple[int, int, int]] = []
     position, open_packet = 0, b""
@@ -72,7 +72,7 @@ def test_a_real_voice_note_survives_the_way_through_webm(recording: Path) -> Non
     content, _ = voice_note.convert_recording(webm(original[2:], tracks=tracks), "audio/webm")
     packets, new_pages = read_ogg(content)
     assert packets[2:] == original[2:]
-    # The encoder may trim the very last frame; all else is counted alike.
+    # The encoder may have trimmed the last frame.
     assert abs(new_pages[-1][1] - pages[-1][1]) <= 960
 
 

@@ -1,4 +1,4 @@
-"""Looking at the world: what was seen, raw exchanges, behaviour, settling."""
+"""Observing the world: recorded sends, raw exchanges, behaviour, settling."""
 
 from __future__ import annotations
 

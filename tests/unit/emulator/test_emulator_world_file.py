@@ -1,4 +1,4 @@
-"""A saved world is the same world after a restart."""
+"""A saved world is the same after a restart."""
 
 from __future__ import annotations
 

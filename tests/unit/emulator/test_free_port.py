@@ -1,4 +1,4 @@
-"""Ports for servers of tests."""
+"""Free ports for the tests' servers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The phone page's files: complete, from one place, under a strict policy."""
+"""The phone page's files: complete, from one origin, with a strict Content-Security-Policy."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_no_module_makes_markup_of_text(path: Path) -> None:
 @pytest.mark.parametrize("path", FILES, ids=named)
 def test_no_file_names_an_asset_of_elsewhere(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
-    # Examples that a phone may send, and the names of SVG's elements.
+    # Examples that a phone may send, and the SVG namespace.
     allowed = r"https?://(?:example\.org|www\.w3\.org/2000/svg)|https://\$\{"
     assert not re.search(r"https?://(?!\W)", re.sub(allowed, "", text))
 
