@@ -1,4 +1,4 @@
-"""What a receiver of pushed events answers holds no worker, ends no loop and fills nothing."""
+"""No response of a subscriber blocks a worker, ends its loop or exceeds its size limits."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.usefixtures("frozen_heap")
 
 POLICY = DestinationPolicy([ipaddress.ip_network("127.0.0.0/8")])
 LONGEST_ANSWER = 100
-"""Characters of what is kept, logged and shown of an answer."""
+"""The maximum length of a stored, logged or displayed response, in characters."""
 BOMB = gzip.compress(bytes(50 * 1024 * 1024), 9)
 PAUSES = st.one_of(
     st.sampled_from(["1-", "1:", " ", "a,", "(", '"', "9", "Mon, ", "-", "+", "\u0663", "é"]).flatmap(
@@ -74,7 +74,7 @@ HEADS = st.one_of(
 
 
 class Tool:
-    """A server that reads a request and answers with the bytes it was told, whatever they are."""
+    """A server that reads a request and responds with the given raw bytes."""
 
     def __init__(self) -> None:
         self.answer = b""
@@ -84,7 +84,7 @@ class Tool:
         self._thread.start()
 
     def close(self) -> None:
-        """Serve no more."""
+        """Stop the server."""
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self._thread.join()
@@ -95,7 +95,7 @@ class Tool:
                 client, _ = self._listener.accept()
             except OSError:
                 return
-            with client, suppress(OSError):  # who does not read all of it has hung up
+            with client, suppress(OSError):  # the client may close the connection early
                 receive_request(client)
                 client.sendall(self.answer)
 
@@ -153,7 +153,7 @@ def test_whatever_a_tool_sends_is_an_answer_or_an_error(tool: Tool, answer: byte
 
 
 class Agreeing(BaseHTTPRequestHandler):
-    """A subscriber that answers Meta's handshake, where the token is right."""
+    """A subscriber that returns the handshake's challenge if the token is correct."""
 
     def do_GET(self) -> None:
         query = dict(parse_qsl(urlsplit(self.path).query))
@@ -163,7 +163,7 @@ class Agreeing(BaseHTTPRequestHandler):
         self.wfile.write(answer.encode())
 
     def log_message(self, *_: object) -> None:
-        """Write no line."""
+        """Log nothing."""
 
 
 def test_a_handshake_that_is_answered_with_the_challenge_is_made() -> None:

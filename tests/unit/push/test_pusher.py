@@ -1,4 +1,4 @@
-"""What a subscriber is sent, and what its answer means."""
+"""What a subscriber receives, and what its response means."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NOW = 1_760_000_000.0
 
 
 class Receiver:
-    """Answers as told, and keeps what it was sent."""
+    """Records requests and responds with `answer`."""
 
     def __init__(self, answer: HttpAnswer | HttpCallError) -> None:
         self.answer = answer
