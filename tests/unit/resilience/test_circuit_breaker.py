@@ -1,4 +1,4 @@
-"""One circuit breaker for every service that may be down."""
+"""The circuit breaker for external services."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_calls_do_not_wait_for_each_other(service: CircuitBreaker) -> None:
 
 
 class AnswerError(Exception):
-    """An error by which the service shows that it works."""
+    """An error response, which shows that the service works."""
 
 
 @pytest.fixture

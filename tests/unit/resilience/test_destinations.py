@@ -1,4 +1,4 @@
-"""Where calls to the outside may go."""
+"""Which hosts outgoing requests may connect to."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SPELLINGS = [
     "http://localhost/",
     "HTTP://LOCALHOST/",
 ]
-"""Addresses that are not public, as the real resolver reads them."""
+"""Non-public addresses in all spellings that the system's resolver accepts."""
 
 
 def policy(*addresses: str, allowed: tuple[str, ...] = ()) -> DestinationPolicy:

@@ -1,4 +1,4 @@
-"""The deadline under gevent: the greenlet is interrupted, and what never left is told from what nobody knows."""
+"""The deadline under gevent interrupts the greenlet; an unsent request and a lost response are different errors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from wa_service.resilience.deadline import GreenletDeadline
 
 
 def nothing() -> None:
-    """Stand for closing a connection."""
+    """Replace the function that closes the connection."""
 
 
 def test_a_block_that_lasts_too_long_ends_with_a_time_out() -> None:

@@ -1,4 +1,4 @@
-"""Connecting to the judged address and to nothing else, over real sockets."""
+"""Connections go only to the address that the policy checked; over real sockets."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LOOPBACK = [ipaddress.ip_network("127.0.0.0/8")]
 
 
 class Receiver(BaseHTTPRequestHandler):
-    """Answers 200 with the `Host` header it was sent; /away redirects."""
+    """Responds 200 with the request's `Host` header; redirects `/away`."""
 
     protocol_version = "HTTP/1.1"
 
@@ -39,11 +39,11 @@ class Receiver(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Write no line."""
+        """Log nothing."""
 
 
 def post(adapter: GuardedAdapter, url: str) -> urllib3.BaseHTTPResponse:
-    """As the service posts what it pushes."""
+    """POST as the service pushes events."""
     return adapter.post(url, b"x", {"X": "y"}, connect_seconds=5, read_seconds=5)
 
 
@@ -151,6 +151,6 @@ def test_the_certificate_must_bear_the_name_of_the_url(
     right = calls.post(f"https://tool.example:{port}/", data=b"x", timeout=(5, 5), verify=str(certificate))
     assert right.content.decode() == f"tool.example:{port}"
     with pytest.raises(urllib3.exceptions.SSLError):
-        post(GuardedAdapter(policy), f"https://tool.example:{port}/")  # nobody who is trusted signed it
+        post(GuardedAdapter(policy), f"https://tool.example:{port}/")  # the certificate is not trusted
     with pytest.raises(urllib3.exceptions.SSLError):
         calls.post(f"https://other.example:{port}/", data=b"x", timeout=(5, 5), verify=str(certificate))
