@@ -1,4 +1,4 @@
-"""What Meta sends, cut down to what may be kept."""
+"""Large data from Meta is cut to the size that may be stored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A store that never does it is asked now and then, and not for ever."""
+"""A write that the store keeps refusing is retried at intervals, for a limited time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from wa_service.store.retry import BETWEEN_TRIES, retry_until_stored
 
 @pytest.fixture
 def refusing(redis_client: redis.Redis) -> Iterator[Store]:
-    """A store of which we may not run scripts: it is there, and refuses."""
+    """Yield a store that responds, and refuses to run scripts."""
     redis_client.acl_setuser("refused", enabled=True, nopass=True, keys="*", commands=["+@all", "-evalsha"])
     kwargs = redis_client.connection_pool.connection_kwargs
     url = f"unix://refused:none@{quote(kwargs['path'])}" if "path" in kwargs else None
@@ -37,6 +37,6 @@ def test_a_store_that_refuses_is_asked_now_and_then_and_in_all_no_longer_than_th
     with pytest.raises(StoreUnavailableError, match="NoPermission"):
         retry_until_stored(heartbeat, refusing.availability.wait_until_back, 1.0)
     assert not refusing.availability.unavailable
-    # As often as fits; on a busy machine less often.
+    # A busy machine makes fewer tries than fit into the time.
     assert 2 <= len(asked) <= 1 + 1.0 / BETWEEN_TRIES
     assert all(later - earlier >= BETWEEN_TRIES for earlier, later in pairwise(asked))

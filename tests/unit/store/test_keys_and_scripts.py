@@ -1,4 +1,4 @@
-"""The steps' arguments go by name, and every key that a step writes belongs to a family that says how it is erased."""
+"""Steps have named arguments, and every key belongs to a family that defines how it is erased."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ NAMES = {family.name.partition(":")[0] for family in FAMILIES}
 
 
 def keys_in(source: str) -> set[str]:
-    """The family of each key that a step builds from the prefix."""
+    """Return the families of the keys that a step builds from the prefix."""
     return {name.rstrip(":") for name in re.findall(r"prefix \.\. '([a-z_]+:?)'", source)}
 
 
 @cache
 def calls() -> list[tuple[str, set[str]]]:
-    """Each call of a step in the store's code: its name, and its arguments'."""
+    """Return each call of a step in the store's code: the step's name and the names of the arguments."""
     sources = [path.read_text("utf-8") for path in Path("wa_service/store").glob("*.py")]
     nodes = [node for source in sources for node in ast.walk(ast.parse(source))]
     return [
@@ -42,7 +42,7 @@ def calls() -> list[tuple[str, set[str]]]:
 
 
 class TestArguments:
-    """A step takes its arguments by name."""
+    """Steps have named arguments."""
 
     SCRIPT = Step("", "", ("conversation", "lease_ms"), "addresses")
 
@@ -71,7 +71,7 @@ class TestArguments:
 
 
 class TestForms:
-    """What stands behind an argument's name says how the step gets it."""
+    """The suffix of an argument's name defines its type."""
 
     @staticmethod
     def source(tmp_path: Path, header: str) -> str:
@@ -94,7 +94,7 @@ class TestForms:
 
 
 class TestFragments:
-    """Of the fragments that a step includes, it gets what it uses."""
+    """A step contains only the functions that it uses of the fragments that it includes."""
 
     SHARED = """
 -- one() -> 1, unlike three().
@@ -146,7 +146,7 @@ local function three() return 3 end
 
 
 class TestFamilies:
-    """Every key belongs to one, and erasure is made from them."""
+    """Every key belongs to a family, and erasure covers the families."""
 
     def test_every_key_of_the_steps_belongs_to_one(self) -> None:
         written = set().union(*(keys_in(script.source) for script in SCRIPTS.values())) - {"none"}

@@ -1,4 +1,4 @@
-"""A person's address in stored JSON is found as a whole, in whatever form it stands there, and never as a part."""
+"""A person's address is found in stored JSON in any form, and never as a part of another value."""
 
 from __future__ import annotations
 
