@@ -1,4 +1,4 @@
-"""The conversation as the settings describe it."""
+"""Building the conversation's pipeline from the settings."""
 
 from __future__ import annotations
 

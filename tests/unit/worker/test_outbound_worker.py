@@ -1,4 +1,4 @@
-"""The consumer of one number: what it asks for, and how it waits."""
+"""The consumer of a number's lanes: what it requests, and how it waits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from wa_service.worker.outbound import OutboundWorker
 
 
 class Asked:
-    """An outbox that gives what it is told to, and notes what it is asked."""
+    """An outbox that returns the given answers and records calls."""
 
     def __init__(self, *answers: GrantBatch) -> None:
         self.answers = list(answers)

@@ -1,4 +1,4 @@
-"""Whoever is being answered sees it: read, and typing; whoever is put off at once sees nothing."""
+"""A customer whose message is being handled sees it as read, with typing; a message put off at once is not marked."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ EVENT: Any = SimpleNamespace(id="wamid.1", group_id="", phone_number_id="1065400
 
 @dataclass
 class Meta:
-    """A number's client, and whether a fifth of its throughput is free."""
+    """A number's client; `free`: whether a fifth of its throughput is unused."""
 
     marks: list[tuple[str, bool]] = field(default_factory=list)
     free: bool = True

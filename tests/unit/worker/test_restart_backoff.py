@@ -1,4 +1,4 @@
-"""A worker process that died is replaced soon, and never in a tight loop."""
+"""A worker process that died is replaced soon, but never in a tight loop."""
 
 from __future__ import annotations
 

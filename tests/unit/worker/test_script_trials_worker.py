@@ -1,4 +1,4 @@
-"""The worker's part in trying sentences from the console."""
+"""The worker's part of script trials from the console."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from wa_service.worker.script_trials_worker import ScriptTrialsWorker
 
 
 class Broken:
-    """Trials of which none can be answered."""
+    """Script trials that always fail."""
 
     def __init__(self) -> None:
         self.asked = 0
