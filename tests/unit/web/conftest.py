@@ -1,4 +1,4 @@
-"""A web process on a real store, and a worker that does what a test tells it."""
+"""Fixtures: a web process with a real store, and methods that act as the worker."""
 
 from __future__ import annotations
 
@@ -46,49 +46,49 @@ SETTINGS = {
 }
 
 IN_CHUNKS = {"wsgi.input_terminated": True, "CONTENT_LENGTH": ""}
-"""What the server says of a body that came in chunks, whose end it knows."""
+"""The WSGI environment of a chunked request body whose end the server detects."""
 
 KEYS = {name: {"Authorization": f"Bearer the-test-key-of-{name}"} for name in ("both", "reader", "sender", "boss")}
 
 
 @dataclass(frozen=True)
 class Web:
-    """The application under test, and what stands behind it."""
+    """The application under test, its runtime and a client."""
 
     app: Flask
     runtime: Runtime
     client: FlaskClient
 
     def webhook(self, body: Any, *, secret: str = SECRET, headers: dict[str, str] | None = None) -> TestResponse:
-        """Posts a delivery as Meta does: signed over the bytes that are sent."""
+        """POST a delivery as Meta does, with a signature of its bytes."""
         raw = body if isinstance(body, bytes) else orjson.dumps(body)
         signature = hmac.new(secret.encode(), raw, sha256).hexdigest()
         sent = {"Content-Type": "application/json", "X-Hub-Signature-256": f"sha256={signature}"} | (headers or {})
         return self.client.post("/webhooks/whatsapp", data=raw, headers=sent)
 
     def send(self, body: Any, *, key: str = "both", **headers: str) -> TestResponse:
-        """Posts a message."""
+        """POST a message."""
         sent = KEYS[key] | {name.replace("_", "-"): value for name, value in headers.items()}
         return self.client.post("/v1/messages", json=body, headers=sent)
 
     def get(self, path: str, *, key: str = "both") -> TestResponse:
-        """Reads something."""
+        """GET a path."""
         return self.client.get(path, headers=KEYS[key])
 
     def post(self, path: str, *, key: str = "both", **more: Any) -> TestResponse:
-        """Posts something."""
+        """POST to a path."""
         return self.client.post(path, headers=KEYS[key], **more)
 
     def put(self, path: str, body: Any, *, key: str = "both") -> TestResponse:
-        """A PUT of JSON."""
+        """PUT JSON to a path."""
         return self.client.put(path, json=body, headers=KEYS[key])
 
     def delete(self, path: str, *, key: str = "boss") -> TestResponse:
-        """Deletes something."""
+        """DELETE a path."""
         return self.client.delete(path, headers=KEYS[key])
 
     def grant(self, number: str = NUMBER) -> Grant:
-        """What a worker may send now; the test fails when that is nothing within two seconds."""
+        """Return the next grant for a worker; fail if there is none within two seconds."""
         until = time.monotonic() + 2
         counter = 0
         while time.monotonic() < until:
@@ -100,7 +100,7 @@ class Web:
         raise AssertionError("nothing to send")
 
     def accept(self, wamid: str = "wamid.HBgLACCEPTED", number: str = NUMBER) -> Grant:
-        """A worker sends the next message, and Meta accepts it."""
+        """Send the next message as a worker does; Meta accepts it."""
         grant = self.grant(number)
         self.runtime.outbox.done(number, grant, SendOutcome("accepted", wamid=wamid, meta_healthy=True))
         return grant
@@ -110,7 +110,7 @@ Start = Callable[..., Web]
 
 
 class BrokenChunks(io.RawIOBase):
-    """A body whose chunks the server cannot read: it finds out while it is read."""
+    """A body with an invalid chunk, which raises when it is read."""
 
     def readable(self) -> bool:
         return True
@@ -126,7 +126,7 @@ class BrokenChunks(io.RawIOBase):
 
 
 class FullMemory:
-    """A server whose memory is nearly used up."""
+    """A store whose memory is nearly full."""
 
     def __init__(self) -> None:
         self.is_full = True
@@ -137,7 +137,7 @@ class FullMemory:
 
 @pytest.fixture(scope="module", autouse=True)
 def _no_waiting_for_meta() -> Iterator[None]:
-    """Nobody listens where `SETTINGS` say that Meta is, nor a moment later."""
+    """Shorten the pause between tries: nothing listens at the API's address in `SETTINGS`."""
     with pytest.MonkeyPatch.context() as patch:
         defaults = (Transport.__init__.__kwdefaults__ or {}) | {"retry_pause": 0.001}
         patch.setattr(Transport.__init__, "__kwdefaults__", defaults)
@@ -146,7 +146,7 @@ def _no_waiting_for_meta() -> Iterator[None]:
 
 @pytest.fixture
 def start_web(valkey_url: str, redis_client: redis.Redis, lines: list[dict[str, Any]]) -> Iterator[Start]:
-    """Starts a web process with further settings; `runtime` replaces parts of what is behind it."""
+    """Return a function that starts a web process with further settings; keywords replace parts of its runtime."""
     started: list[Web] = []
 
     def start(env: dict[str, str] | None = None, **parts: Any) -> Web:
@@ -165,10 +165,10 @@ def _started(env: dict[str, str], **parts: Any) -> Web:
 
 
 def _stop(web: Web) -> None:
-    # A scrape writes what was counted, so that it does not show up in the next test's series.
+    # A scrape writes the buffered counts; otherwise they would be added to the next test's metrics.
     web.client.get("/metrics", headers={"Authorization": "Bearer a-metrics-key-of-twenty"})
     web.runtime.close()
-    # What it still asks of Meta would be answered by the next test's stand-in for Meta, and counted there.
+    # Pending requests to Meta would reach the next test's fake of Meta and be counted there.
     for thread in threading.enumerate():
         if thread.name in {"meta facts", "templates"}:
             thread.join(60)
@@ -176,7 +176,7 @@ def _stop(web: Web) -> None:
 
 @pytest.fixture(scope="module")
 def start_for_the_file(valkey_url: str) -> Iterator[Start]:
-    """As `start_web`, for a process that serves all tests of a file."""
+    """Like `start_web`, for a process that serves all tests of a file."""
     started: list[Web] = []
 
     def start(env: dict[str, str] | None = None, **parts: Any) -> Web:
@@ -192,22 +192,22 @@ def start_for_the_file(valkey_url: str) -> Iterator[Start]:
 
 @pytest.fixture(scope="module")
 def process_of_the_file(start_for_the_file: Start) -> Web:
-    """What `web` is in this file; a file that needs further settings or other parts has its own."""
+    """Return the web process for `web`; files that need other settings or parts override this fixture."""
     return start_for_the_file()
 
 
 @pytest.fixture
 def lines() -> Iterator[list[MutableMapping[str, Any]]]:
-    """What is logged; silent otherwise."""
+    """Capture the log lines."""
     with structlog.testing.capture_logs() as captured:
         yield captured
 
 
 @pytest.fixture
 def web(process_of_the_file: Web, redis_client: redis.Redis, lines: list[dict[str, Any]]) -> Web:
-    """A web process that does not wait for Meta's answer, on an empty store.
+    """Return a web process that does not wait for Meta's response, with an empty store.
 
-    One serves a file, since building its eighty routes takes longer than most tests. As in production, it remembers
-    what came before; a test that needs one without memories takes `start_web()`.
+    The tests of a file share it, because building its routes takes longer than most tests. It keeps its caches between
+    tests; a test that needs a new process uses `start_web()`.
     """
     return process_of_the_file

@@ -1,4 +1,4 @@
-"""A browser without a window: signs in to the console and fills in its forms, as a page of it would."""
+"""A client of the console that signs in and submits forms as a browser does."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
 
 
 class ConsoleUser:
-    """Somebody with a key of the test's."""
+    """A signed-in user with one of the tests' keys."""
 
     def __init__(self, web: Web, key: str = "boss") -> None:
         self.client = web.app.test_client()
@@ -38,16 +38,16 @@ class ConsoleUser:
         return found[1] if found else ""
 
     def post(self, path: str, *, headers: Any = SAME_ORIGIN, **fields: Any) -> TestResponse:
-        """Fill in a form; `csrf` is the session's own unless it is given."""
+        """Submit a form, by default with the session's `csrf` token."""
         return self.client.post(f"/console{path}", data={"csrf": self.token} | fields, headers=headers)
 
     def find(self, wanted: str) -> str:
-        """Search, and return the address of the conversation that was found."""
+        """Search, and return the path of the conversation found."""
         answer = self.post("/search", wanted=wanted)
         assert answer.status_code == 303, answer.text
         return str(answer.headers["Location"]).removeprefix("/console")
 
 
 def text_of(page: str) -> str:
-    """What a reader sees of a page, roughly."""
+    """Return the approximate visible text of a page."""
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", page)).split())

@@ -1,4 +1,4 @@
-"""Deliveries as Meta writes them (reference 5.4 to 5.10)."""
+"""Deliveries in Meta's format (reference 5.4 to 5.10)."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ NOW = int(time.time())
 
 
 def text_message(wamid: str = "wamid.HBgLMESSAGE", body: str = "hello", at: int = NOW) -> dict[str, Any]:
-    """A customer's text, as Meta writes it."""
+    """Return a customer's text message in Meta's format."""
     return {"from": CUSTOMER, "id": wamid, "timestamp": str(at), "type": "text", "text": {"body": body}}
 
 
 def value_of(number: str = NUMBER, **lists: Any) -> dict[str, Any]:
-    """A change's value, of one of our numbers."""
+    """Return the value of a change for a number."""
     metadata = {"display_phone_number": "15550001111", "phone_number_id": number}
     contacts = [{"profile": {"name": "Ada"}, "wa_id": CUSTOMER}]
     return {"messaging_product": "whatsapp", "metadata": metadata, "contacts": contacts} | lists
 
 
 def delivery(*values: dict[str, Any], field: str = "messages", waba: str = WABA) -> dict[str, Any]:
-    """A delivery with one change for each value."""
+    """Return a delivery with one change for each value."""
     changes = [{"field": field, "value": value} for value in values]
     return {"object": "whatsapp_business_account", "entry": [{"id": waba, "time": 1_700_000_000, "changes": changes}]}
 
 
 def status_of(wamid: str, status: str, *, at: int = 1_700_000_100, **more: Any) -> dict[str, Any]:
-    """What became of a message of ours."""
+    """Return a status of a message."""
     return {"id": wamid, "status": status, "timestamp": str(at), "recipient_id": CUSTOMER} | more

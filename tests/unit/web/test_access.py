@@ -1,4 +1,4 @@
-"""Who may call: keys, roles, and how often."""
+"""Access to the API: keys, roles, rate limits."""
 
 from __future__ import annotations
 
@@ -165,16 +165,16 @@ def test_any_changed_byte_of_a_key_is_refused(web: Web) -> None:
 
 
 class WatchedDigest(bytes):
-    """A digest that is compared by nothing but `hmac.compare_digest`, which does not ask it."""
+    """A digest that only `hmac.compare_digest` can compare, because it does not call `__eq__`."""
 
-    __hash__ = None  # type: ignore[assignment]  # so that it is looked up nowhere either
+    __hash__ = None  # type: ignore[assignment]  # prevents a lookup in a dict or set
 
     def __eq__(self, other: object) -> bool:
         raise AssertionError("compared until the first byte that differs")
 
 
 class WatchedKey:
-    """A key that counts how often it was compared."""
+    """A key that counts its comparisons."""
 
     roles = frozenset({"read"})
 
@@ -330,7 +330,7 @@ def test_a_count_that_comes_too_late_marks_the_store_away_only_where_nobody_else
 
 
 class Crowd:
-    """Calls that are under way all at once."""
+    """Concurrent calls."""
 
     def __init__(self, web: Web, headers: dict[str, str], size: int) -> None:
         self.statuses: list[int] = []
@@ -346,18 +346,18 @@ class Crowd:
         return any(thread.is_alive() for thread in self._threads)
 
 
-# On a busy machine some with a key may be told to come back.
+# On a busy machine, some calls with a key may get a 503.
 @pytest.mark.parametrize(
     ("headers", "answers"), [({}, {401, 429}), (KEYS["both"], {404, 503})], ids=["no_key", "a_key"]
 )
 def test_a_crowd_of_calls_does_not_turn_a_signed_webhook_away(
     web: Web, redis_client: redis.Redis, headers: dict[str, str], answers: set[int]
 ) -> None:
-    # More than the store's own pool has connections; the server answers none of them before all are there.
+    # More calls than connections in the store's pool; the pause keeps them all open at the same time.
     redis_client.client_pause(500)
     crowd = Crowd(web, headers, 200)
     webhooks: list[int] = []
-    while crowd.under_way or not webhooks:  # on a slow machine the first of the crowd may be through by now
+    while crowd.under_way or not webhooks:  # on a slow machine, all calls may have ended by now
         webhooks.append(web.webhook(delivery(value_of(messages=[text_message()]))).status_code)
 
     assert set(webhooks) == {200}
@@ -365,7 +365,7 @@ def test_a_crowd_of_calls_does_not_turn_a_signed_webhook_away(
 
 
 class NarrowStore(Store):
-    """A store whose further pools have one connection."""
+    """A store whose additional pools have one connection."""
 
     def new_pool(self, connections: int, seconds: float) -> redis.BlockingConnectionPool:
         self.pool = super().new_pool(1, 0.01)
@@ -377,7 +377,7 @@ def test_who_cannot_be_counted_in_time_is_told_to_come_back_and_the_store_is_not
 ) -> None:
     store = NarrowStore(connect(valkey_url))
     web = start_web(store=store)
-    pool: Any = store.pool  # redis-py has no types there
+    pool: Any = store.pool  # redis-py has no types for it
     in_use = pool.get_connection()
 
     answer, refused = web.get("/v1/messages/x"), web.client.get("/v1/messages/x")
@@ -404,7 +404,7 @@ def test_guesses_at_the_metrics_key_are_limited(start_web: Start) -> None:
 
 
 def test_where_web_listens_on_loopback_a_web_site_s_name_is_refused(web: Web, start_web: Start) -> None:
-    """A page may let its own name lead to 127.0.0.1; a webhook may come through a tunnel."""
+    """DNS rebinding can point a web site's name to 127.0.0.1. Webhooks are exempt: they may come through a tunnel."""
     behind_a_proxy = start_web({"WA_TRUSTED_PROXIES": "127.0.0.1"})
     elsewhere = start_web({"WA_BIND": "0.0.0.0:8000"})
     foreign = KEYS["reader"] | {"Host": "evil.example:8000"}

@@ -1,4 +1,4 @@
-"""What Meta tells about accounts and numbers: logged, and believed where it is about ours."""
+"""Meta's events about accounts and numbers: all are logged, those about our own take effect."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ QUALITY = "phone_number_quality_update"
 
 
 def message_for(number: str, seen_as: str) -> dict[str, Any]:
-    """A delivery that tells as which number customers see one of ours."""
+    """Return a delivery with the display number of one of our numbers."""
     value = value_of(number, messages=[text_message(f"wamid.HBgL{number}")])
     return delivery(value | {"metadata": {"phone_number_id": number, "display_phone_number": seen_as}})
 
@@ -25,7 +25,7 @@ def upgrade(seen_as: str, **more: Any) -> dict[str, Any]:
 
 
 def throughput(web: Web) -> list[int]:
-    """Of our two numbers."""
+    """Return the throughput limits of our two numbers."""
     numbers = web.runtime.observer.overview().numbers
     return [numbers[number].throughput_limit for number in (NUMBER, OTHER_NUMBER)]
 
@@ -49,18 +49,18 @@ def test_an_upgrade_raises_the_number_that_customers_see_so(web: Web, lines: lis
 def test_a_server_that_took_another_s_place_is_told_as_what_our_numbers_are_seen(
     start_web: Start, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("wa_service.store.flusher.FRESH_SECONDS", 0.0)  # its connection is looked at before each use
+    monkeypatch.setattr("wa_service.store.flusher.FRESH_SECONDS", 0.0)  # checks the connection before each use
     others = {client["id"] for client in redis_client.client_list()}
     web = start_web()
     web.webhook(message_for(NUMBER, "15550001111"))
-    redis_client.flushdb()  # as a replica that did not have the last writes
+    redis_client.flushdb()  # like a replica that lacks the last writes
     for client in redis_client.client_list():
         if client["id"] not in others:
             redis_client.client_kill_filter(_id=client["id"])
 
     statuses = [web.webhook(message_for(NUMBER, "15550001111")).status_code for _ in range(2)]
 
-    assert statuses == [200, 200]  # the first one connects, the second one tells
+    assert statuses == [200, 200]  # the first reconnects, the second stores the display number
     assert web.runtime.events.display_numbers([NUMBER]) == {NUMBER: "15550001111"}
 
 

@@ -1,4 +1,4 @@
-"""`/v1/batches`: asked for, judged item by item, repeated, watched, changed by whom it belongs to."""
+"""`/v1/batches`: submitted, checked item by item, repeated, monitored, changed only by its owner."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def post(web: Web, body: Any, *, key: str = "both", **headers: str) -> Any:
 
 
 def feed(web: Web, number: str = NUMBER) -> list[dict[str, Any]]:
-    """What would go to Meta now."""
+    """Return the requests that a worker would send to Meta now."""
     web.runtime.batches.feed(number, {})
     answer = web.runtime.outbox.next(number, "worker", time.monotonic_ns(), 16)
     return [orjson.loads(grant.body) for grant in answer.grants]
@@ -162,7 +162,7 @@ def test_events_tell_a_pause(web: Web) -> None:
         ("21:00-08:00 Europe/Berlin", "2026-07-01T20:00:00+00:00", "2026-07-02T06:00:00+00:00"),
         ("21:00-08:00 Europe/Berlin", "2026-07-01T05:59:59+00:00", "2026-07-01T06:00:00+00:00"),
         ("21:00-08:00 Europe/Berlin", "2026-07-01T06:00:00+00:00", None),
-        ("21:00-08:00 Europe/Berlin", "2026-10-24T23:00:00+00:00", "2026-10-25T07:00:00+00:00"),  # clocks go back
+        ("21:00-08:00 Europe/Berlin", "2026-10-24T23:00:00+00:00", "2026-10-25T07:00:00+00:00"),  # the clocks go back
         ("12:00-13:30 UTC", "2026-07-01T12:00:00+00:00", "2026-07-01T13:30:00+00:00"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Whatever stands in one piece of a delivery: it is stored or a dead letter, its siblings go on, the answer is 200."""
+"""Any event of a delivery is stored or becomes a dead letter, the others are handled, and the response is 200."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from wa_service.whatsapp.webhooks.events import Piece, walk
 
 
 class Choosy(Inbox):
-    """An inbox that a defect keeps from writing one message."""
+    """An inbox with a defect: it cannot write one message."""
 
     def admit(self, piece: Piece, received_ms: int) -> Command:
         if piece.id == "wamid.HBgLBAD":

@@ -1,4 +1,4 @@
-"""The console's conversations: found, read, explained, written to, paused, erased; and every word of users escaped."""
+"""The console's conversations: search, read, explain, write, pause, erase; all user input is escaped."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def take(web: Web) -> Work:
 @pytest.mark.parametrize("wanted", [CUSTOMER, f"+{CUSTOMER}", "+1 (555) 123-4567", "Ada", "ada", "wamid.IN", "answer"])
 def test_a_conversation_is_found_by_what_somebody_has_at_hand(web: Web, user: ConsoleUser, wanted: str) -> None:
     talk(web)
-    if wanted == "answer":  # an id of ours has 32 hex digits
+    if wanted == "answer":  # the id of a record
         wanted = web.send({"to": CUSTOMER, "text": "more"}).json["id"]
     shown = text_of(user.page(user.find(wanted)))
     assert "Ada" in shown
@@ -72,7 +72,7 @@ def test_no_address_of_a_page_holds_a_number(web: Web, user: ConsoleUser) -> Non
 
 
 class Tags(HTMLParser):
-    """The elements and attributes of a page, as a browser finds them."""
+    """The elements and attributes of a page, as an HTML parser finds them."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -98,7 +98,7 @@ def test_what_users_write_is_text_and_nothing_else(web: Web, user: ConsoleUser) 
     pages = [user.page("/search"), user.page(place), user.page(story), user.post("/search", wanted=HOSTILE + "x").text]
     for page in pages:
         seen = Tags(page)
-        assert seen.names.count("script") == 1  # the page's own module
+        assert seen.names.count("script") == 1  # the console's own script
         assert "img" not in seen.names
         assert [name for name in seen.attributes if name.startswith("on") or name == "style"] == []
         assert HOSTILE not in page
@@ -119,7 +119,7 @@ def test_numbers_are_masked_unless_the_role_may_see_them(start_web: Start, key: 
 
 
 class TestReasons:
-    """Three clicks from "she got no answer" to why: search, the conversation, the reason that stands at the message."""
+    """The conversation shows the reason why a customer got no reply."""
 
     def shown(self, user: ConsoleUser) -> str:
         return text_of(user.page(user.find(CUSTOMER)))

@@ -1,4 +1,4 @@
-"""Files in the console: shown or saved by their type, and a sentence where there is none."""
+"""Files in the console: shown or downloaded by type, or a sentence if the file is not available."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def user(web: Web) -> ConsoleUser:
 
 
 def keeps(meta: requests_mock.Mocker, mime_type: str, content: bytes = BYTES) -> None:
-    """Meta has the file 123."""
+    """Register the file 123 at Meta."""
     url = "https://lookaside.fbsbx.com/whatsapp_business/attachments/?mid=123"
     facts = {
         "id": "123",
@@ -46,7 +46,7 @@ def keeps(meta: requests_mock.Mocker, mime_type: str, content: bytes = BYTES) ->
 
 
 def sends(web: Web, type_: str, at: int | None = None, **media: Any) -> None:
-    """The customer sends a file."""
+    """Deliver a file that the customer sent."""
     message = text_message("wamid.FILE") | {"type": type_, type_: {"id": "123", **media}}
     del message["text"]
     if at is not None:
@@ -55,7 +55,7 @@ def sends(web: Web, type_: str, at: int | None = None, **media: Any) -> None:
 
 
 def file_of(user: ConsoleUser) -> str:
-    """The address of the one file of the conversation."""
+    """Return the path of the conversation's only file."""
     (found,) = set(re.findall(r'href="/console(/messages/[^"]+/file)"', user.page(user.find(CUSTOMER))))
     return str(found)
 
@@ -148,7 +148,7 @@ def test_after_seven_days_nobody_is_asked(web: Web, user: ConsoleUser, monkeypat
     sends(web, "image", mime_type="image/jpeg")
     place = user.find(CUSTOMER)
     now = int(time.time())
-    monkeypatch.setattr(TimestampSigner, "get_timestamp", lambda _: now)  # the session goes on
+    monkeypatch.setattr(TimestampSigner, "get_timestamp", lambda _: now)  # keeps the session valid
     monkeypatch.setattr("wa_service.web.console.shown.time.time", lambda: now + 7 * 86_400 + 60)
     page = user.page(place)
     assert "The file is gone: Meta stores it for 7 days." in text_of(page)

@@ -1,4 +1,4 @@
-"""The console's first page: what is well, what is not and what to do, and the rates of the last hour."""
+"""The console's first page: what works, what does not and what to do, and the rates of the last hour."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_a_quota_that_is_nearly_used_up_is_told(web: Web, redis_client: redis.Re
 
 
 def test_the_last_hour_is_that_of_all_processes(web: Web, start_web: Start) -> None:
-    web.app.extensions["metrics_buffer"].write()  # what other tests left in it comes within seconds
+    web.app.extensions["metrics_buffer"].write()  # flushes what other tests left in the buffer
     RECENT.drain()
     webs = [start_web(), start_web()]
     for i, web in enumerate(webs):

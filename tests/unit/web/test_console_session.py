@@ -1,4 +1,4 @@
-"""The console's door: sign-in, roles, tokens, origins, the session's end, headers."""
+"""Access to the console: sign-in, roles, tokens, origins, the session's end, headers."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def test_every_change_asks_for_the_token_first_and_for_the_role_then(web: Web) -
 @pytest.mark.parametrize("path", ["/console/sign-in", "/console/search", "/console/static/console.js", "/console/x"])
 def test_every_answer_keeps_others_out(web: Web, path: str) -> None:
     headers: Headers = ConsoleUser(web).client.get(path).headers
-    if path == "/console/x":  # no page of the console's: the application's own answer
+    if path == "/console/x":  # not a page of the console, but the application's 404
         return
     policy = headers["Content-Security-Policy"]
     for part in (

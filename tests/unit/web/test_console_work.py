@@ -1,4 +1,4 @@
-"""The console's dead letters, batches, subscriptions, templates, script, STOP, and what it tells while it is open."""
+"""The console's dead letters, batches, subscriptions, templates, script, STOP, and live updates."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def user(web: Web) -> ConsoleUser:
 
 
 def dead_letter(web: Web, wamid: str = "wamid.IN", body: str = "hello") -> str:
-    """A message that could not be handled; the letter's id."""
+    """Create a dead letter and return its id."""
     written(web, wamid, body)
     (work,) = web.runtime.inbox.take("worker", time.monotonic_ns(), 1)[1]
     web.runtime.inbox.dead_letter(work, "worker", "failed", "KeyError")
@@ -221,7 +221,7 @@ def test_a_sentence_is_tried_on_the_script(user: ConsoleUser) -> None:
 class TestLive:
     @pytest.fixture(autouse=True)
     def _connections_end(self) -> Iterator[None]:
-        # The process serves the whole file: a connection that stays open would go on watching in the next test.
+        # The process serves the whole file: an open connection would count in the next test.
         self.opened: list[Any] = []
         yield
         for answer in self.opened:
@@ -264,7 +264,7 @@ class TestLive:
         opened += [self.read("/live", users[2]) for _ in range(10)]
         assert [answer.status_code for answer in opened] == [200] * 50
         assert self.read("/live", users[2]).status_code == 429
-        # Long polls have places of their own.
+        # Long polls have a limit of their own.
         assert web.get("/v1/events?wait=0").status_code == 200
         with web.app.test_client() as client:
             assert client.get("/v1/events?wait=0.01", headers=KEYS["both"]).status_code == 200
@@ -283,7 +283,7 @@ class TestLive:
 
     @pytest.mark.parametrize("by", ["page", "header"])
     def test_what_happened_before_the_connection_is_told_at_once(self, web: Web, user: ConsoleUser, by: str) -> None:
-        """Between the page and its connection, and between one connection and the next."""
+        """A change between the page and its connection, or between two connections."""
         written(web)
         page = user.page(user.find(CUSTOMER))
         (address,) = re.findall(r'data-live="/console(/live[^"]+)"', page)

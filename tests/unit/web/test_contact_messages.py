@@ -11,7 +11,7 @@ from wa_service.store.stored_event import reference
 
 
 def talk(web: Web) -> str:
-    """Ada writes and is answered; the answer's id."""
+    """Deliver a message of Ada's, reply to it, and return the reply's id."""
     web.webhook(delivery(value_of(messages=[text_message("wamid.IN", "hello")])))
     (work,) = web.runtime.inbox.take("worker", 1, 1)[1]
     ours = reference(NUMBER, "wamid.IN")

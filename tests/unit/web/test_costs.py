@@ -1,4 +1,4 @@
-"""What messages were charged for: counted once for each, grouped, priced, compared with Meta."""
+"""The costs of messages: counted once each, grouped, priced, compared with Meta."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_every_form_of_a_price_is_counted(web: Web, pricing: Any, kind: str, bil
 
 
 def test_days_are_those_of_delivery_and_months_add_up(web: Web) -> None:
-    """A minute before and after midnight UTC at a month's end."""
+    """Deliveries a minute before, at and after midnight UTC at a month's end."""
     midnight = datetime(2026, 3, 1, tzinfo=UTC)
     for seconds, tag in ((-60, "before"), (0, "at"), (60, "after")):
         name = sent(web, tag=tag)

@@ -1,4 +1,4 @@
-"""The description of the API, and the page that shows it."""
+"""The OpenAPI document, and the page that shows it."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_the_schema_of_a_message_says_what_the_service_takes(
 
 
 class RecordsAway:
-    """A store that goes away once a message is queued."""
+    """A store that is unavailable once a message is queued."""
 
     def get(self, record_id: str) -> None:
         raise StoreUnavailableError
@@ -116,7 +116,7 @@ def test_the_page_loads_nothing_from_elsewhere(web: Web) -> None:
     assert page.status_code == 200
     assert [part.status_code for part in parts] == [200] * 4
     assert not re.search(r"https?://", page.text)
-    # Whatever the script would like to load, the browser asks nobody else.
+    # The browser blocks any request of the script to another origin.
     assert page.headers["Content-Security-Policy"].startswith(
         "default-src 'none'; script-src 'self'; connect-src 'self'"
     )

@@ -1,4 +1,4 @@
-"""What `GET /v1/events` answers fits its description, kind by kind."""
+"""The response of `GET /v1/events` matches its schema, for each kind of event."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_each_kind_has_an_example_that_fits(document: dict[str, Any], kind: str)
 
 
 def happened(web: Web) -> Iterator[dict[str, Any]]:
-    """One of each kind that webhooks, calls and workers cause."""
+    """Yield an event of each kind that webhooks, API calls and workers cause."""
     failed = [{"code": 131026, "title": "Message undeliverable"}]
     echo = {"id": "wamid.HBgLECHO", "from": "1", "to": CUSTOMER, "type": "text", "text": {"body": "staff"}}
     metadata = {"phone_number_id": NUMBER, "display_phone_number": "1"}

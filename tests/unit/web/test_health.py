@@ -1,4 +1,4 @@
-"""Alive, ready, and what the series say."""
+"""Liveness, readiness and metrics."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_the_series_may_ask_for_a_key(start_web: Start, key: str, status: int) -
 
 
 class Told:
-    """An observer that saw this."""
+    """An observer that returns the given overview."""
 
     def __init__(self, overview: Overview) -> None:
         self._overview = overview
@@ -100,7 +100,7 @@ def test_the_least_of_several_numbers_is_told_and_each_circuit() -> None:
 
 
 def test_who_asks_while_a_page_is_made_gets_the_next_one_together_with_all_others() -> None:
-    """Making it costs more than a webhook."""
+    """Rendering a page costs more than handling a webhook."""
     begin = threading.Event()
     made: list[int] = []
 

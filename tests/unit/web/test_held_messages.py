@@ -1,4 +1,4 @@
-"""What a caller sees of a message whose template Meta paused."""
+"""How the API shows a message whose template Meta paused."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SPRING = {"to": CUSTOMER, "template": {"name": "spring", "language": "en_US"}}
 
 
 def tell(web: Web, event: str, **more: Any) -> None:
-    """Meta tells what became of the template."""
+    """Deliver Meta's event about the template."""
     value = {"event": event, "message_template_name": "spring", "message_template_language": "en-US", **more}
     change = {"field": "message_template_status_update", "value": value}
     entry = {"id": WABA, "time": int(time.time()), "changes": [change]}
@@ -21,7 +21,7 @@ def tell(web: Web, event: str, **more: Any) -> None:
 
 
 def held(web: Web) -> str:
-    """The id of a message that is held."""
+    """Send a message, which is held, and return its id."""
     answer = web.send(SPRING)
     assert answer.status_code == 202, answer.text
     assert web.runtime.outbox.next(web.runtime.numbers[0], "holder", time.monotonic_ns(), 8).grants == []

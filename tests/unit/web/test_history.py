@@ -1,4 +1,4 @@
-"""The chats of before, as a number shared with the app brings them along: whole, each message once, never answered."""
+"""The chat history of a number shared with the app: complete, each message once, without replies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No request holds a process: whatever its shape, it costs a bounded time and gets a bounded answer."""
+"""No request blocks a process: whatever its shape, its time and its response are bounded."""
 
 from __future__ import annotations
 
@@ -172,7 +172,7 @@ CUSTOMERS_MESSAGES: list[dict[str, Any]] = [
     {"type": "system", "system": {"type": "user_changed_number", "body": "x", "wa_id": CUSTOMER}},
 ]
 LARGEST_PAGE = 2 * 1024 * 1024
-"""Bytes of a conversation's page, which shows many messages."""
+"""The maximum size of a conversation's page, in bytes."""
 
 
 @pytest.mark.chaos
@@ -279,7 +279,7 @@ def test_whatever_somebody_who_is_signed_in_sends_costs_a_bounded_time(
             answer = measured(partial(user.client.open, path, method=method, **parts))
             assert answer.status_code < 500, path
             if rule.endpoint.endswith((".live", ".static")):
-                answer.close()  # it goes on, or is a file of ours
+                answer.close()  # an endless stream, or a static file
             else:
                 assert len(answer.data) <= LARGEST_ANSWER
 

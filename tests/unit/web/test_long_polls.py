@@ -1,4 +1,4 @@
-"""Long polls are bounded for a key and for a process, so that webhooks find a connection."""
+"""Long polls are limited per key and per process, so that webhooks find a connection."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_one_key_s_polls_leave_room_for_another_s() -> None:
 
 
 def calls(client: redis.Redis, *commands: str) -> int:
-    """How often the server has run these commands, from wherever."""
+    """Return how often the server has run these commands, from any client."""
     counted: Any = client.info("commandstats")
     return sum(counted.get(f"cmdstat_{command}", {"calls": 0})["calls"] for command in commands)
 
@@ -99,7 +99,7 @@ def test_while_nothing_happens_the_stream_is_read_once_for_all_who_wait(web: Web
 
 
 def test_a_poll_returns_what_comes_between_its_look_and_its_wait(web: Web) -> None:
-    """Another poll has just read the stream for all; nobody would read it anew for a while."""
+    """Another poll has just read the stream, so the next read for all polls is some time away."""
     events, contacts = web.runtime.events, web.runtime.contacts
     watch = EventWatch(events)
     watch.wait_for_change(watch.newest, time.monotonic() + 0.01)
@@ -118,7 +118,7 @@ def test_a_poll_returns_what_comes_between_its_look_and_its_wait(web: Web) -> No
 
 
 def test_a_failover_that_lost_the_newest_event_is_a_change(web: Web, redis_client: redis.Redis) -> None:
-    """The stream then continues behind the cursor of whoever waits, and that is done as they read."""
+    """The stream then ends before the waiting poll's cursor; the read corrects the cursor."""
     events = web.runtime.events
     for i in range(2):
         events.console("", {"what": i})

@@ -16,7 +16,7 @@ OTHER = "15557654321"
 
 
 def sent(web: Web, to: str = CUSTOMER, **more: Any) -> str:
-    """The id of a message that is queued."""
+    """Send a message and return its id."""
     answer = web.send({"to": to, "text": "hello"} | more)
     assert answer.status_code == 202, answer.text
     return str(answer.json["id"])

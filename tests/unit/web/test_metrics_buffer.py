@@ -1,4 +1,4 @@
-"""Webhooks are counted in memory and written together."""
+"""Webhook metrics are counted in memory and written together."""
 
 from __future__ import annotations
 

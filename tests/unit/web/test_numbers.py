@@ -1,4 +1,4 @@
-"""Asking Meta for what the WhatsApp Business app knows."""
+"""Requesting the WhatsApp Business app's contacts and history from Meta."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ PATH = f"/v1/numbers/{NUMBER}/sync"
 
 @pytest.fixture
 def meta() -> requests_mock.Adapter:
-    """Meta, which answers what a test says."""
+    """Return a fake of Meta, to which a test adds responses."""
     return requests_mock.Adapter()
 
 
 @pytest.fixture
 def web(start_web: Start, meta: requests_mock.Adapter) -> Web:
-    """A web process whose calls to Meta end at the seam."""
+    """Return a web process whose requests to Meta go to `meta`."""
     client = WhatsAppMetaClient("token", NUMBER, base_url="https://graph.example", adapter=meta)
     return start_web(clients={NUMBER: client})
 

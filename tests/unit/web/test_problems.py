@@ -1,4 +1,4 @@
-"""Every error has one answer, in one form."""
+"""Every error has one response, in one format."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ WELCOME = {
 
 
 class Seam(BaseAdapter):
-    """Where the calls of the clients end: with what Meta answers in the test that runs."""
+    """Passes the clients' requests to the current test's fake of Meta."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -57,7 +57,7 @@ def seam() -> Seam:
 
 @pytest.fixture(autouse=True)
 def meta(seam: Seam) -> requests_mock.Adapter:
-    """What Meta answers, at the clients' seam."""
+    """Return a fake of Meta, to which a test adds responses."""
     seam.meta = requests_mock.Adapter()
     return seam.meta
 
@@ -83,7 +83,7 @@ def process_of_the_file(start_for_the_file: Start, seam: Seam) -> Web:
 
 @pytest.fixture
 def new_web(start_web: Start, seam: Seam) -> Web:
-    """A web process that has not heard of Meta's templates yet."""
+    """Return a web process with an empty template cache."""
     return start_web(clients=clients_of(seam))
 
 
@@ -256,7 +256,7 @@ def send_welcome(web: Web, body: list[str], **headers: str) -> Any:
 
 @pytest.fixture
 def known_templates(new_web: Web, meta: requests_mock.Adapter) -> Callable[[dict[str, Any]], None]:
-    """Meta's definitions are known; call it to change them at Meta."""
+    """Fill the template cache, and return a function that changes the definitions at Meta."""
 
     def define(template: dict[str, Any]) -> None:
         meta.register_uri("GET", re.compile(f"{GRAPH}/{WABA}/message_templates"), json={"data": [template]})
@@ -303,7 +303,7 @@ def test_a_repeat_is_answered_whatever_became_of_the_template(new_web: Web, know
 
 
 def start_again(web: Web, template: dict[str, Any]) -> Web:
-    """Another web process on the same store, which knows the template's new definition."""
+    """Return another web process with the same store, which knows the template's new definition."""
     adapter = requests_mock.Adapter()
     adapter.register_uri("GET", re.compile(f"{GRAPH}/{WABA}/message_templates"), json={"data": [template]})
     client = WhatsAppMetaClient(
@@ -437,7 +437,7 @@ def test_nobody_s_address_is_a_problem_and_erases_nobody(web: Web, address: str)
 
 @pytest.fixture
 def failed_letter(web: Web) -> str:
-    """The id of a message whose handling failed for good."""
+    """Return the id of the dead letter of a message that could not be handled."""
     web.webhook(delivery(value_of(messages=[text_message()])))
     _, [work] = web.runtime.inbox.take("a worker", 1, 1)
     web.runtime.inbox.dead_letter(work, "a worker", "failed", "RuntimeError")

@@ -1,4 +1,4 @@
-"""What REST and the command line submit, without HTTP: checked, queued, refused by domain errors."""
+"""Submitting a send without HTTP, as REST and the CLI do: checked, queued, refused with domain errors."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TEMPLATE = {"to": CUSTOMER, "template": {"name": "welcome", "language": "en_US",
 
 
 class Account:
-    """A business account with one template, which takes no values."""
+    """A business account with one template, which has no parameters."""
 
     phone_number_id = NUMBER
 

@@ -1,4 +1,4 @@
-"""`POST /v1/messages`: put, wait a moment, answer with what became of it; safe to repeat."""
+"""`POST /v1/messages`: queue, wait briefly, respond with the result; safe to repeat."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ REFUSED = {"reason": "recipient", "code": 131026, "title": "Message undeliverabl
 
 @pytest.fixture
 def waiting_web(start_web: Start) -> Web:
-    """A web process that waits for Meta's answer."""
+    """Return a web process that waits for Meta's response."""
     return start_web(WAITING)
 
 
 class Sending:
-    """A request in a thread of its own."""
+    """A request in its own thread."""
 
     def __init__(self, web: Web, body: Any, **headers: str) -> None:
         self.answer: TestResponse | None = None
@@ -42,7 +42,7 @@ class Sending:
         self.answer = web.app.test_client().post("/v1/messages", json=body, headers=sent)
 
     def result(self) -> TestResponse:
-        """The answer, which must come before long."""
+        """Return the response, which must come within 20 s."""
         self._thread.join(20)
         assert self.answer is not None
         return self.answer
@@ -214,7 +214,7 @@ def test_a_body_of_more_than_1_mib_is_refused(web: Web) -> None:
 
 
 def test_chunks_of_more_than_128_kib_are_refused(web: Web) -> None:
-    # Cut off at 128 KiB it would be a message.
+    # Truncated to 128 KiB, it would be a valid message.
     raw = orjson.dumps(HELLO).ljust(128 * 1024 + 1)
     headers = KEYS["both"] | {"Content-Type": "application/json"}
 
@@ -440,7 +440,7 @@ def test_with_the_store_nearly_full_a_repeat_still_has_its_answer(start_web: Sta
 
 @pytest.fixture
 def fallen_back(web: Web) -> tuple[Web, str]:
-    """A message that Meta refused since the window was closed, and its key."""
+    """Send a message that Meta refuses outside the service window; return the process and the idempotency key."""
     fallback = {"name": "welcome", "language": "en_US", "body": ["Ada"]}
     web.send(HELLO | {"fallback_template": fallback}, Idempotency_Key="order-12")
     closed = {"reason": "recipient", "code": 131047, "title": "Re-engagement message"}

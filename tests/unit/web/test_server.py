@@ -1,4 +1,4 @@
-"""What gunicorn is given: workers that end with their last request, problems instead of pages, one log."""
+"""What gunicorn gets from us: workers that drain their requests, problems instead of HTML pages, one log."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ Pair = tuple[socket.socket, socket.socket]
 
 
 class Beating:
-    """A worker's heartbeat file."""
+    """A worker's heartbeat file, which counts the heartbeats."""
 
     def __init__(self) -> None:
         self.beats = 0
@@ -47,7 +47,7 @@ class Beating:
 
 @pytest.fixture
 def pair() -> Iterator[Pair]:
-    """A client's end of a connection, and the server's."""
+    """Yield the client's and the server's end of a connection."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
         ours.settimeout(5)
@@ -57,7 +57,7 @@ def pair() -> Iterator[Pair]:
 
 @pytest.fixture
 def worker(monkeypatch: pytest.MonkeyPatch) -> DrainingGeventWorker:
-    """A worker that serves no request by itself."""
+    """Return a worker that is not running; tests call its methods."""
     made = DrainingGeventWorker(0, os.getppid(), [], None, 30, Config(), logging.getLogger("test"))
     made.tmp = Beating()
     monkeypatch.setattr(server, "IDLE_SECONDS", 0.0)
@@ -73,7 +73,7 @@ def hears_the_end(theirs: socket.socket) -> bool:
 
 
 def serve(worker: DrainingGeventWorker, theirs: socket.socket, monkeypatch: pytest.MonkeyPatch, during: Any) -> None:
-    """Run a connection through the worker; `during` happens while it is served."""
+    """Let the worker handle a connection; `during` is called meanwhile."""
     monkeypatch.setattr(AsyncWorker, "handle", lambda *_: during())
     monkeypatch.setattr(AsyncWorker, "handle_request", lambda *_: None)
     worker.handle(theirs, theirs, ("127.0.0.1", 1))
@@ -119,7 +119,7 @@ def test_a_worker_that_ends_leaves_a_connection_with_a_request_open(
 
 
 class Reader:
-    """What gunicorn reads a body with."""
+    """Gunicorn's reader of a request body."""
 
     def __init__(self, length: int) -> None:
         self.length = length
@@ -217,7 +217,7 @@ def test_a_worker_does_not_start_where_tls_was_taken_before_the_patch(
 
 
 def environment(directory: Path, redis_url: str) -> dict[str, str]:
-    """What a process of the service needs, and nothing of this one's."""
+    """Return the environment for a process of the service, without that of the tests."""
     return {
         "PATH": os.environ["PATH"],
         "WA_ENV_FILE": os.devnull,
@@ -231,7 +231,7 @@ def environment(directory: Path, redis_url: str) -> dict[str, str]:
 
 
 def in_a_process(directory: Path, redis_url: str, code: str) -> str:
-    """What a process prints that holds the application as gunicorn's workers do."""
+    """Run code in a process that loads the application as gunicorn's workers do; return its output."""
     env = environment(directory, redis_url)
     command = [sys.executable, "-c", f"import wsgi\n{code}"]
     return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=True, timeout=60).stdout

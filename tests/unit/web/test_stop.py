@@ -1,4 +1,4 @@
-"""STOP and START by each road that web takes them on, and what they do to marketing templates."""
+"""STOP and START by every way that the web process handles, and their effect on marketing templates."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ STOPPED = (422, "/docs#customer-stopped")
 
 
 class Account:
-    """A business account with one marketing template, which takes no values."""
+    """A business account with one marketing template, which has no parameters."""
 
     phone_number_id = NUMBER
 

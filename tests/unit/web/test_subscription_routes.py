@@ -21,7 +21,7 @@ URL = "https://tool.example/hook"
 
 
 class Tool:
-    """What is POSTed to a subscriber, and what it answers."""
+    """A subscriber: records the POSTs and responds with `answer`."""
 
     def __init__(self) -> None:
         self.sent: list[tuple[dict[str, str], bytes]] = []
@@ -41,7 +41,7 @@ def tool_of_the_file() -> Tool:
 
 @pytest.fixture(autouse=True)
 def tool(tool_of_the_file: Tool) -> Tool:
-    """The tool, which has been sent nothing yet and takes everything."""
+    """Return the subscriber, without requests and responding 200."""
     tool_of_the_file.sent.clear()
     tool_of_the_file.answer = HttpAnswer(200, b"")
     return tool_of_the_file

@@ -1,4 +1,4 @@
-"""What is known of the account's templates, and what is done with it."""
+"""The cache of the account's templates, and the check of sends against it."""
 
 from __future__ import annotations
 
@@ -30,13 +30,12 @@ CHECK_SECONDS = 0.5
 
 @pytest.fixture(autouse=True)
 def _a_short_moment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """How long the check of a send waits for Meta in these tests."""
+    """Shorten the time for which the check of a send waits for Meta."""
     monkeypatch.setattr(template_cache, "CHECK_SECONDS", CHECK_SECONDS)
 
 
 class Meta:
-    """Answers with its definitions, or not at all; `asked` is set with each question. Silent until it
-    `speaks`."""
+    """Returns its definitions once `speaks` is set, or fails if `away`; sets `asked` at each request."""
 
     def __init__(self) -> None:
         self.definitions: Definitions = [DEFINITION]
@@ -75,7 +74,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def templates(meta: Meta, clock: Clock) -> TemplateCache:
-    """They are known already."""
+    """Return a cache that is filled."""
     known = TemplateCache(meta, clock=clock)
     known.all()
     meta.asked.clear()

@@ -1,4 +1,4 @@
-"""Two web processes on one store are one service."""
+"""Two web processes with one store act as one service."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Deliveries: verified, walked, stored, and only then acknowledged."""
+"""Deliveries are verified, parsed and stored before they are acknowledged."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ ONE = delivery(value_of(messages=[text_message()]))
 
 
 def waiting(web: Web) -> list[tuple[str, str]]:
-    """(conversation, wamid) of every message that waits, as a worker would take them."""
+    """Return (conversation, wamid) of every waiting message, in the order in which a worker takes them."""
     _, works = web.runtime.inbox.take("a worker", 1, 2000)
     return [(work.conversation, work.stored.piece.id) for work in works]
 
@@ -323,7 +323,7 @@ def test_a_management_event_however_large_is_told_whole(web: Web, redis_client: 
     [event] = web.get("/v1/events").json["items"]
     assert event["data"]["value"] == value
     [listed] = redis_client.lrange(f"{PREFIX}management", 0, -1)
-    assert orjson.loads(listed)["value"] == {"left_out": True}  # a list of a thousand would not fit into the memory
+    assert orjson.loads(listed)["value"] == {"left_out": True}  # the list has up to a thousand events
 
 
 def test_an_error_notice_is_kept(web: Web) -> None:
@@ -388,7 +388,7 @@ def test_after_a_refused_webhook_the_next_one_says_so(start_web: Start, redis_cl
 
 
 class Defect:
-    """A defect of ours, once it is given one."""
+    """Raises `error` once, like a defect of ours."""
 
     def __init__(self) -> None:
         self.error: BaseException | None = None
@@ -435,7 +435,7 @@ def test_refused_signatures_are_limited_by_address_and_a_signed_call_never_is(we
 
 @pytest.fixture
 def counted(web: Web) -> Callable[[str], float]:
-    """How much a series grew since the test began."""
+    """Return a function that says how much a metric grew since the test began."""
 
     def series() -> dict[str, float]:
         lines = web.client.get("/metrics").text.splitlines()
