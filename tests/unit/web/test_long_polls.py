@@ -118,7 +118,7 @@ def test_a_poll_returns_what_comes_between_its_look_and_its_wait(web: Web) -> No
 
 
 def test_a_failover_that_lost_the_newest_event_is_a_change(web: Web, redis_client: redis.Redis) -> None:
-    """The stream then ends before the waiting poll's cursor; the read corrects the cursor."""
+    """The waiting poll must then read, because that read makes the stream continue after its cursor."""
     events = web.runtime.events
     for i in range(2):
         events.console("", {"what": i})
