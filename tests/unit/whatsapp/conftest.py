@@ -1,4 +1,4 @@
-"""What the tests of Meta's language share: sample deliveries, and real servers that behave badly."""
+"""Fixtures: sample deliveries, and real servers that misbehave."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ INBOUND = Path(__file__).parents[2] / "payloads" / "inbound"
 
 @pytest.fixture(scope="session")
 def inbound() -> Callable[[str], dict[str, Any]]:
-    """One sample delivery by its name; a fresh copy each time."""
+    """Return a function that loads a sample delivery by name."""
 
     def load(name: str) -> dict[str, Any]:
         return json.loads((INBOUND / f"{name}.json").read_text(encoding="utf-8"))
@@ -32,7 +32,7 @@ def inbound() -> Callable[[str], dict[str, Any]]:
 
 @dataclass
 class Request:
-    """One request that a local server got."""
+    """A request that a local server received."""
 
     method: str
     path: str
@@ -46,7 +46,7 @@ Answer = tuple[int, dict[str, str], bytes]
 
 @dataclass
 class LocalMeta:
-    """A local HTTP server that answers what `answers` says, and remembers what it was asked."""
+    """A local HTTP server that responds with the result of `answers` and records requests."""
 
     url: str = ""
     requests: list[Request] = field(default_factory=list)
@@ -59,7 +59,7 @@ class LocalMeta:
 
 @pytest.fixture
 def local_meta() -> Iterator[LocalMeta]:
-    """A real HTTP server on the loopback interface."""
+    """Yield an HTTP server on the loopback interface."""
     meta = LocalMeta()
     connections = itertools.count()
 
@@ -98,7 +98,7 @@ def local_meta() -> Iterator[LocalMeta]:
 
 
 class RawServer:
-    """A TCP server that does with each connection whatever `script` says, after it read the request."""
+    """A TCP server that reads the request of each connection and then calls `script`."""
 
     def __init__(self) -> None:
         self.heads: list[bytes] = []
@@ -133,7 +133,7 @@ class RawServer:
                 self.script(connection, self._stop)
 
     def read_request(self, connection: socket.socket) -> bool:
-        """Read one request, with its body where that is small; whether one came."""
+        """Read one request, with its body if that is small; return whether one came."""
         received = receive_request(connection)
         if received:
             self.heads.append(received)
@@ -141,11 +141,11 @@ class RawServer:
 
     @property
     def connections(self) -> int:
-        """How many were opened to it."""
+        """The number of connections that were opened."""
         return len(self._open)
 
     def at_rest(self) -> bool:
-        """Whether it has closed every connection that it had taken."""
+        """Return whether it has closed every accepted connection."""
         return not any(thread.is_alive() for thread in self._threads[1:])
 
     def close(self) -> None:
@@ -160,7 +160,7 @@ class RawServer:
 
 @pytest.fixture
 def raw_server() -> Iterator[RawServer]:
-    """A server that writes bytes of its own choice, as slowly as it likes."""
+    """Yield a TCP server whose response, bytes and timing, is up to the test."""
     server = RawServer()
     yield server
     server.close()
@@ -168,7 +168,7 @@ def raw_server() -> Iterator[RawServer]:
 
 @pytest.fixture
 def drip() -> Callable[[bytes, bytes], Callable[[socket.socket, threading.Event], None]]:
-    """A script: say `first` at once, then one byte of `rest` every 20 ms, over and over."""
+    """Return a function that makes a script: send `first`, then a byte of `rest` every 20 ms, endlessly."""
 
     def make(first: bytes, rest: bytes) -> Callable[[socket.socket, threading.Event], None]:
         def script(connection: socket.socket, stop: threading.Event) -> None:

@@ -1,4 +1,4 @@
-"""One function turns Meta's answer into an error: the code decides, the status only where no known code came."""
+"""`classify` turns Meta's response into an error by its code, or by the HTTP status if the code is unknown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The client: what it POSTs, what it gives back, and what it refuses before anything is sent."""
+"""The client: what it POSTs, what it returns, and what it refuses to send."""
 
 from __future__ import annotations
 
@@ -275,7 +275,7 @@ def test_deleting_a_file(client: WhatsAppMetaClient, requests_mock: Mocker) -> N
 
 
 def test_only_a_file_is_deleted(client: WhatsAppMetaClient, requests_mock: Mocker) -> None:
-    """Meta would delete whatever has the id: an account, a template, a number."""
+    """Meta would delete any object with the id: an account, a template, a number."""
     requests_mock.get(f"{META}/200", json={"id": "200", "name": "The business account"})
     deleted = requests_mock.delete(f"{META}/200", json={"success": True})
 

@@ -1,4 +1,4 @@
-"""Through a proxy: the tunnel is asked for, TLS is verified inside it, and `no_proxy` goes around it."""
+"""A proxy: the client requests a tunnel, verifies TLS inside it, and honours `no_proxy`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ANSWER = b'{"messages":[{"id":"wamid.X"}]}'
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory, require_program: Callable[..., Path]) -> Any:
-    """A certificate of our own for graph.test, with its key in the same file."""
+    """Create a self-signed certificate for graph.test and return its folder."""
     folder = tmp_path_factory.mktemp("tls")
     command: list[str | Path] = [
         *(require_program("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"),
@@ -36,7 +36,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory, require_program: Calla
 
 
 def read_request(connection: Any) -> Any:
-    """Head and body; a body that stays unread would reset the connection when it is closed."""
+    """Return head and body: closing the connection with an unread body would reset it."""
     file = connection.makefile("rb")
     head = b"".join(iter(file.readline, b"\r\n"))
     length = re.search(rb"(?i)content-length: (\d+)", head)
@@ -44,7 +44,7 @@ def read_request(connection: Any) -> Any:
 
 
 class Proxy:
-    """A CONNECT proxy that ends every tunnel at its own TLS server, whatever host was asked for."""
+    """A CONNECT proxy that ends every tunnel at its own TLS server, whatever the host."""
 
     def __init__(self, folder: Any) -> None:
         self.asked: list[bytes] = []
@@ -128,7 +128,7 @@ def test_a_certificate_that_nobody_vouches_for_keeps_the_message_here(proxy: Any
 
 
 def test_a_host_of_no_proxy_is_called_directly(proxy: Any, certificate: Any) -> None:
-    with pytest.raises(WhatsAppConnectionError):  # graph.test does not exist outside the tunnel
+    with pytest.raises(WhatsAppConnectionError):  # graph.test has no address outside the tunnel
         client(proxy, certificate / "cert.pem", no_proxy="localhost,.test").send_message(to="15551234567", text="hi")
     assert proxy.asked == []
 

@@ -1,4 +1,4 @@
-"""The table of Meta's codes: complete, and each with a class, a group and a sentence."""
+"""The table of Meta's error codes is complete; each code has a class, a group and a sentence."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ REFERENCE = Path(__file__).parents[3] / "docs" / "meta-cloud-api.md"
 
 
 def codes_of(*sections: str) -> set[int]:
-    """The codes in the first column of the tables of these sections of the reference."""
+    """Return the codes in the first column of the tables in these sections of the reference."""
     text = REFERENCE.read_text(encoding="utf-8")
     found: set[int] = set()
     for section in sections:

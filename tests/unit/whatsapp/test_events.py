@@ -1,4 +1,4 @@
-"""Reading events: each type of the reference has its class and its fields; the unknown has one, too."""
+"""Parsing events: each type of the reference has a class with its fields, and unknown types have one, too."""
 
 from __future__ import annotations
 
@@ -300,7 +300,7 @@ def test_every_sample_is_read(inbound: Callable[[str], Any]) -> None:
         assert [event for event in parse(inbound(path.stem)) if isinstance(event, Malformed)] == [], path.stem
 
 
-@pytest.mark.chaos_only  # a busy machine makes any figure wrong
+@pytest.mark.chaos_only  # a busy machine distorts the measurement
 def test_an_ordinary_delivery_costs_less_than_60_microseconds_of_cpu(inbound: Callable[[str], Any]) -> None:
     delivery = inbound("text_reply")
 

@@ -1,4 +1,4 @@
-"""Whatever stands in place of any part of a delivery: nothing raises, and no good sibling is lost."""
+"""Any JSON in place of any part of a delivery: parsing never raises and loses no valid event."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ BOUNDED = settings(max_examples=60, deadline=None, suppress_health_check=[Health
 
 
 def places(node: Any, path: tuple[Any, ...] = ()) -> Iterator[Any]:
-    """The path to every part of a JSON value."""
+    """Yield the path of every value within a JSON value."""
     yield path
     items = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
     for key, child in items:
@@ -37,7 +37,7 @@ def places(node: Any, path: tuple[Any, ...] = ()) -> Iterator[Any]:
 
 
 def put(node: Any, path: str, value: Any) -> Any:
-    """A copy of `node` with `value` at `path`."""
+    """Return a copy of `node` with `value` at `path`."""
     if not path:
         return value
     changed = copy.deepcopy(node)

@@ -1,4 +1,4 @@
-"""A POST over a real connection: answers of any form, connections that are used again or not, TLS."""
+"""A POST over a real connection: forms of responses, reuse of connections, TLS."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_an_answer_that_comes_byte_by_byte_is_read(transport_to: Any, raw_server
 
 
 def serving(server: Any, *answers: Any) -> Any:
-    """A script that answers one request after another on its connection."""
+    """Return a script that answers one request after another on its connection."""
 
     def script(connection: Any, _: Any) -> None:
         for place, answer in enumerate(answers):
@@ -196,7 +196,7 @@ def test_a_head_names_host_and_length_and_ends_once(transport_to: Any, raw_serve
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory, require_program: Callable[..., Path]) -> Any:
-    """A certificate for 127.0.0.1 and its key."""
+    """Create a certificate for 127.0.0.1 with its key and return their folder."""
     folder = tmp_path_factory.mktemp("tls")
     command = [str(require_program("openssl")), "req", "-x509", "-newkey", "ec", "-pkeyopt"]
     command += ["ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
@@ -221,5 +221,5 @@ def test_over_tls_the_certificate_must_be_a_known_one(
     assert raw_server.heads == []
     transport = transport_to(url, ca_bundle=str(certificate / "pem"))
     assert [post(transport) for _ in range(2)] == [{"ok": 1}] * 2
-    assert raw_server.connections == 2  # the one that was refused, and the one that was used twice
+    assert raw_server.connections == 2  # one was refused, one was used twice
     transport.close()

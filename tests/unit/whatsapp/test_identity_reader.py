@@ -1,4 +1,4 @@
-"""What Meta says about who somebody is, in all its spellings."""
+"""Reading a person's identity in all forms that Meta uses."""
 
 from __future__ import annotations
 

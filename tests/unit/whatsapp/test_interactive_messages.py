@@ -1,4 +1,4 @@
-"""Interactive messages: every type within its limits passes as given, one step over is a sentence."""
+"""Interactive messages: each type within its limits is sent unchanged; beyond them, the error is a sentence."""
 
 from __future__ import annotations
 

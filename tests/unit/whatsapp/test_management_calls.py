@@ -1,4 +1,4 @@
-"""Everything about a number, its account and its templates: which call goes where, and pages to their end."""
+"""Calls about a number, its account and its templates: their paths, and reading all pages."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ FILE = b"0123456789" * 10
 
 @pytest.fixture
 def session(requests_mock: Mocker) -> Any:
-    """Meta's upload session, which takes what comes and answers with a handle."""
+    """Register an upload session at Meta and return its URL."""
     requests_mock.post(f"{META}/900/uploads", json={"id": "upload:MTphdHRh==?sig=ARx"})
     return f"{META}/upload:MTphdHRh==?sig=ARx"
 

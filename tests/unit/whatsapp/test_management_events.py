@@ -1,4 +1,4 @@
-"""What Meta says about the account: the fields that set limits can be asked for them."""
+"""Parsing events about the account, and the limits that they set."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Downloads: two steps, each with a wall-clock deadline, from Meta's hosts alone, and only what was announced."""
+"""Downloads: two steps, each with a deadline, only from Meta's hosts, and checked against the announced file."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def failed(downloader: Any, media_id: str = "55", **more: Any) -> Any:
 
 @pytest.fixture
 def serving(requests_mock: Mocker) -> Any:
-    """Meta with one file; `content` is served, `facts` change what is announced."""
+    """Return a function that registers a file at Meta: its `content`, and `facts` that change the announcement."""
 
     def serve(content: Any = BYTES, headers: Any = None, status: Any = 200, **facts: Any) -> Any:
         requests_mock.get(f"{META}/v23.0/55", json=announced(LOOKASIDE, **facts))
@@ -167,7 +167,7 @@ def test_half_a_file_is_not_left_behind(downloader: Any, serving: Any, tmp_path:
 def test_a_disk_that_is_full_leaves_no_half_file_either(downloader: Any, serving: Any, tmp_path: Path) -> None:
     serving()
 
-    class Full(type(tmp_path)):  # type: ignore[misc]  # the system's own class of paths
+    class Full(type(tmp_path)):  # type: ignore[misc]  # PosixPath or WindowsPath
         def open(self, *args: Any, **kwargs: Any) -> None:
             super().open(*args, **kwargs).close()
             raise OSError(28, "No space left on device")
@@ -205,7 +205,7 @@ def test_a_stream_makes_the_same_checks(downloader: Any, serving: Any) -> None:
 def test_more_than_announced_is_an_error_before_as_much_as_announced_was_passed_on(
     downloader: Any, serving: Any
 ) -> None:
-    announced_size = 100_000  # between the first piece and the second
+    announced_size = 100_000  # within the second piece
     serving(content=bytes(300_000), sha256=None, file_size=announced_size)
     passed_on: list[bytes] = []
     with downloader().open("55") as stream, pytest.raises(MediaDownloadError, match="sent more"):
@@ -310,7 +310,7 @@ FOREIGN = [
 
 
 BENT = {"https:///x", "https://lookaside.fbsbx.com/\nx"}
-"""In a redirect these are relative to the host that sent them, or mended: they lead to Meta."""
+"""As a redirect's target, these are relative or get corrected, and lead to Meta."""
 
 
 @pytest.mark.parametrize("url", FOREIGN)

@@ -1,4 +1,4 @@
-"""Model → JSON → model is the identity, and nothing that a caller gives is lost on the way."""
+"""Model → JSON → model is the identity and loses nothing that a caller gave."""
 
 from __future__ import annotations
 

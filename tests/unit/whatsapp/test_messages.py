@@ -1,4 +1,4 @@
-"""What is sent: checked against Meta's limits with a path and a sentence, and open for what Meta adds."""
+"""Outbound messages: violations of Meta's limits name path and reason; unknown fields are allowed."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def test_what_was_not_given_is_not_sent() -> None:
 
 def test_a_message_cannot_be_changed() -> None:
     with pytest.raises(ValidationError):
-        parse_message({"to": TO, "text": "hi"}).to = "other"  # type: ignore[misc]  # that is what is tried
+        parse_message({"to": TO, "text": "hi"}).to = "other"  # type: ignore[misc]  # the assignment must fail
 
 
 def test_a_script_s_reply_needs_no_recipient() -> None:

@@ -1,4 +1,4 @@
-"""Our JSON against Meta's own OpenAPI description: an independent judge. Where we deviate, a table says why.
+"""Our JSON matches Meta's OpenAPI description; a table gives the reason for each deviation.
 
 The description is not part of the project; without it these tests skip.
 """
@@ -21,7 +21,7 @@ DESCRIPTION = Path(__file__).parents[4] / "shared" / "meta" / "business-messagin
 pytestmark = pytest.mark.skipif(not DESCRIPTION.exists(), reason="Meta's OpenAPI description is not beside the project")
 
 DEVIATIONS = [
-    # where in the message, the schema's rule, the section of our reference that decides, and why
+    # path in the message, the schema's rule, the deciding section of our reference, the reason
     (r"", "additionalProperties", "2.1", "biz_opaque_callback_data and recipient are newer than the description"),
     (r"", "required", "2.9", "a business-scoped user id goes into recipient, and to is left out"),
     (r"location/(latitude|longitude)", "type", "2.3", "numbers are accepted, too"),
@@ -129,10 +129,10 @@ def schemas() -> dict[str, Any]:
 
 
 class Lowering:
-    """Plain JSON Schema from OpenAPI's: references in place, `allOf` as one object, discriminators as conditions.
+    """Plain JSON Schema from OpenAPI: references inlined, `allOf` merged, discriminators as conditions.
 
-    The description joins `allOf` with `additionalProperties: false`, which taken by the letter forbids every message;
-    what is meant is the joined object.
+    The description combines `allOf` with `additionalProperties: false`, which strictly forbids every message; the
+    merged object is what it means.
     """
 
     def __init__(self, schemas: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""A number is read as people write it, and never as another person's."""
+"""Numbers are read in the forms that people write, and never as another person's number."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ READ = {
     "+44\u00a07700\u2011900123": "447700900123",
     "\uff0b\uff14\uff14\uff08\uff10\uff09\uff17\uff17\uff10\uff10 900123": "447700900123",
     "+\u0664\u0664\u0667\u0667\u0660\u0660\u0669\u0660\u0660\u0661\u0662\u0663": "447700900123",
-    "+44\u22127700\u30fc900123": "447700900123",  # a minus sign, and Japan's sound mark
+    "+44\u22127700\u30fc900123": "447700900123",  # a minus sign, and the Japanese prolonged sound mark
     "\u207a44 7700 900123": "447700900123",
-    "44\ufe0f7\u034f7\u3164 00900123": "447700900123",  # marks that are not drawn
+    "44\ufe0f7\u034f7\u3164 00900123": "447700900123",  # invisible characters
     "+370 8 612 34567": "37061234567",  # Lithuania's older national prefix
-    "480601123456": "48601123456",  # Poland had one
+    "480601123456": "48601123456",  # Poland's former national prefix
     "+375 8 029 491 1911": "375294911911",
     "+54 0 11 15 12345678": "5491112345678",
     "(44) 7700 900123": "447700900123",
@@ -50,17 +50,17 @@ READ = {
     "+\u0967\u096b\u096b\u096b\u0967\u0968\u0969\u096a\u096b\u096c\u096d": "15551234567",
 }
 KEPT = {
-    "+39 06 1234567": "39061234567",  # Italy keeps its zero
+    "+39 06 1234567": "39061234567",  # in Italy, the zero belongs to the number
     "+39 (0)6 1234567": "39061234567",
-    "+225 07 01 02 03 04": "2250701020304",  # as Ivory Coast does
+    "+225 07 01 02 03 04": "2250701020304",  # and in Ivory Coast
     "+378 (0)549 123456": "3780549123456",
     "+229 01 97 12 34 56": "2290197123456",
     "+242 06 123 4567": "242061234567",
-    "78001234567": "78001234567",  # Russia's national prefix is 8, but here it belongs to the number
+    "78001234567": "78001234567",  # 8 is Russia's national prefix, but belongs to this number
     "5215512345678": "5215512345678",  # Meta's own spelling in Mexico
     "5491122223333": "5491122223333",
-    "10000000001": "10000000001",  # digits that are nobody's number are not judged
-    "9991234567890": "9991234567890",  # of a country that nobody knows
+    "10000000001": "10000000001",  # numbers that are not assigned are accepted
+    "9991234567890": "9991234567890",  # an unknown country code
 }
 REFUSED = {
     "": "7 to 15 digits",
@@ -70,17 +70,17 @@ REFUSED = {
     "07700 900123": "begins with 0",
     "000447700900123": "begins with 0",
     "+45 (0) 12 34 56 78": "national prefix",  # Denmark has none
-    "+48 0 601 123 456": "national prefix",  # Poland has none any more
+    "+48 0 601 123 456": "national prefix",  # Poland no longer has one
     "+44 00 7700 900123": "national prefix",
     "+52 01 55 1234 5678": "national prefix",
-    "0011 44 7700 900123": "too long",  # Australia's way to dial abroad
+    "0011 44 7700 900123": "too long",  # Australia's international prefix
     "+1 212 555 1234 5": "too long",
     "123456 123456": "too long",
     "44 12345 44 67890": "one number",
-    "(212) 555-1234": "no country code",  # 212 is Morocco's
-    "(650) 253-0000": "no country code",  # 65 is Singapore's
+    "(212) 555-1234": "no country code",  # 212 is Morocco's code
+    "(650) 253-0000": "no country code",  # 65 is Singapore's code
     "617 555 1234": "no country code",
-    "8 (495) 123-45-67": "no country code",  # 84 is Vietnam's
+    "8 (495) 123-45-67": "no country code",  # 84 is Vietnam's code
     "49 30 123 49 30 456": "one number",
     "4.477009E+11": "full stop",
     "447700900123.0": "full stop",

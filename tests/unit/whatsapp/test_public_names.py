@@ -1,4 +1,4 @@
-"""The room's front door: what DESIGN promises can be imported, and the error tree is complete."""
+"""The public names of `wa_service.whatsapp` can be imported, and the error tree is complete."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`X-Hub-Signature-256`: only what the app's secret signed is let in."""
+"""`X-Hub-Signature-256`: only bodies signed with the app secret are accepted."""
 
 from __future__ import annotations
 

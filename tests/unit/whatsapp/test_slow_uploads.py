@@ -1,4 +1,4 @@
-"""A large file on a slow line: its body has time by its size, the answer has its own."""
+"""A large file on a slow connection: the time for the body depends on its size; the response has its own."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from wa_service.whatsapp.http.deadline import Watchdog
 from wa_service.whatsapp.http.transport import Transport
 from wa_service.whatsapp.media.uploads import MultipartForm, open_upload
 
-# More than what the kernel holds on the way, so that the body is out only once the server reads.
+# More than the kernel buffers, so that the body is sent only when the server reads.
 SIZE = 24 * 1024 * 1024
 DEADLINE = 0.6
 NUMBER = "106540352242922"
@@ -41,7 +41,7 @@ def upload(url: str, *, body_seconds: float) -> dict[str, object]:
 
 
 def taking(seconds: float, then: bytes) -> Script:
-    """A server that begins to read after so many seconds, reads the whole file and answers, or does not."""
+    """Return a script that starts to read after `seconds`, reads the whole file and sends `then`, if any."""
 
     def script(connection: socket.socket, stop: threading.Event) -> None:
         stop.wait(seconds)

@@ -1,4 +1,4 @@
-"""What a file is, its bytes say; its name has no folders and the extension of its type."""
+"""A file's type comes from its bytes; its name has no folders and the extension of its type."""
 
 from __future__ import annotations
 

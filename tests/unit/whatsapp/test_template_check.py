@@ -1,4 +1,4 @@
-"""A template message is compared with the template's definition before a send is wasted."""
+"""A template message is checked against the template's definition before it is sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Templates: components from plain values, or raw; what a template cannot take is a sentence."""
+"""Template messages: components from plain values, or raw; the error for invalid values is a sentence."""
 
 from __future__ import annotations
 

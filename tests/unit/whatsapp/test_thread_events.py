@@ -1,4 +1,4 @@
-"""What happens in a thread beside our own messages, as Meta writes it."""
+"""The events of a conversation apart from our own messages, in Meta's format."""
 
 from __future__ import annotations
 

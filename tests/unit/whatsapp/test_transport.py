@@ -1,4 +1,4 @@
-"""One place turns an exchange with Meta into a dict or an error; what never left is told from what nobody knows."""
+"""A request to Meta returns a dict or raises; an unsent request and a lost response are different errors."""
 
 from __future__ import annotations
 
@@ -203,7 +203,7 @@ def test_a_connection_that_dies_after_the_request_leaves_a_post_unknown(
 
 
 def silent(_: Any, stop: threading.Event) -> None:
-    """A script that takes a request and says nothing."""
+    """A script that never responds."""
     stop.wait(10)
 
 
@@ -279,7 +279,7 @@ def test_a_connection_that_idled_too_long_is_not_used_again(transport_to: Any, l
 def test_a_post_that_left_is_not_mistaken_while_an_earlier_error_is_handled(
     transport_to: Any, raw_server: RawServer
 ) -> None:
-    # Python chains the new error to the one being handled, whose request had never left.
+    # Python chains the new error to the one being handled, whose request was never sent.
     raw_server.script = silent
     try:
         post(transport_to(f"http://127.0.0.1:{closed_port()}"))

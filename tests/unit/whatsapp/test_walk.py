@@ -1,4 +1,4 @@
-"""Taking a delivery apart: every event comes, with whom it concerns, whatever is broken beside it."""
+"""Splitting a delivery: every event is found, with the addresses it concerns, even beside malformed data."""
 
 from __future__ import annotations
 

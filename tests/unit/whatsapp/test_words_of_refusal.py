@@ -1,4 +1,4 @@
-"""What counts as a word of refusal, however people write it, and what does not."""
+"""Which texts count as STOP or START, in any spelling, and which do not."""
 
 from __future__ import annotations
 
