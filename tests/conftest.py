@@ -89,7 +89,7 @@ def redis_client(valkey_url: str) -> Iterator[redis.Redis]:
 
 @pytest.fixture(scope="module")
 def frozen_heap() -> Iterator[None]:
-    """Unfreeze, after the file's tests, the objects that `measured` froze."""
+    """After the file's tests, collect the garbage among the objects that `measured` froze."""
     yield
     gc.unfreeze()
     gc.collect()

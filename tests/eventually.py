@@ -1,4 +1,4 @@
-"""Wait for a condition with a timeout. Tests wait in no other way."""
+"""Wait for a condition with a timeout, instead of sleeping."""
 
 from __future__ import annotations
 

@@ -387,7 +387,7 @@ def management_values(draw: Any, number: str) -> tuple[str, dict[str, Any]]:
 
 
 class Drawing:
-    """Builds a delivery; numbers customers and message ids by their position in it."""
+    """A builder of a delivery, which numbers customers and message ids by their position."""
 
     def __init__(self, draw: Any, numbers: list[str]) -> None:
         self.draw, self.numbers = draw, numbers

@@ -1,4 +1,4 @@
-"""No response of a model, responder or speech service blocks a worker, fails a message or exceeds its size limits."""
+"""Whatever a model, responder or speech service returns: no worker blocks, no message fails, sizes are bounded."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ class Speech(SpeechClient):
 
 
 class Fetch:
-    """Fetches media with the given `outcomes`, in order; the last one repeats."""
+    """A fetch function with the given `outcomes`, in order; the last one repeats."""
 
     def __init__(self, *outcomes: File | Exception) -> None:
         self.outcomes = list(outcomes)

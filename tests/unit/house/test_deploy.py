@@ -138,7 +138,7 @@ def test_valkey_takes_the_settings_and_check_finds_nothing_missing(tmp_path: Pat
 
 def test_the_replicated_form_waits_for_every_replica() -> None:
     class Loader(yaml.SafeLoader):
-        """Accepts the YAML tags of Compose."""
+        """A loader that accepts the YAML tags of Compose."""
 
     Loader.add_multi_constructor("!", lambda *_: None)
     text = (DEPLOY / "compose.replicated.yaml").read_text(encoding="utf-8")

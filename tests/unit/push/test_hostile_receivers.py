@@ -1,4 +1,4 @@
-"""No response of a subscriber blocks a worker, ends its loop or exceeds its size limits."""
+"""Whatever a subscriber returns: no worker blocks, no loop ends, sizes are bounded."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ NOW = 1_760_000_000.0
 
 
 class Receiver:
-    """Records requests and responds with `answer`."""
+    """A subscriber that records requests and responds with `answer`."""
 
     def __init__(self, answer: HttpAnswer | HttpCallError) -> None:
         self.answer = answer

@@ -15,7 +15,7 @@ from wa_service.resilience.deadline import GreenletDeadline
 
 
 def nothing() -> None:
-    """Replace the function that closes the connection."""
+    """Stand in for the function that closes the connection."""
 
 
 def test_a_block_that_lasts_too_long_ends_with_a_time_out() -> None:

@@ -25,7 +25,7 @@ LOOPBACK = [ipaddress.ip_network("127.0.0.0/8")]
 
 
 class Receiver(BaseHTTPRequestHandler):
-    """Responds 200 with the request's `Host` header; redirects `/away`."""
+    """A handler that responds 200 with the request's `Host` header and redirects `/away`."""
 
     protocol_version = "HTTP/1.1"
 

@@ -177,7 +177,7 @@ def test_a_settled_day_is_compared_once(web: Web, lines: list[dict[str, Any]], t
     web.runtime.store.do("HSET", key, f"marketing\tregular\tGB\t{NUMBER}\t\t", 1_000)
     web.runtime.store.do("HSET", key, f"service\tfree_customer_service\tGB\t{NUMBER}\t\t", 500)
     asked = []
-    service = CostService(Costs(web.runtime.store), None, lambda *moments: asked.append(moments) or theirs)  # type: ignore[func-returns-value]  # then theirs
+    service = CostService(Costs(web.runtime.store), None, lambda *moments: asked.append(moments) or theirs)  # type: ignore[func-returns-value]  # append returns None
     assert service.compare() is agrees
     assert service.compare() is None
     assert len(asked) == 1

@@ -99,7 +99,7 @@ def test_while_nothing_happens_the_stream_is_read_once_for_all_who_wait(web: Web
 
 
 def test_a_poll_returns_what_comes_between_its_look_and_its_wait(web: Web) -> None:
-    """Another poll has just read the stream, so the next read for all polls is some time away."""
+    """Another poll has just read the stream, so the next shared read is some time away."""
     events, contacts = web.runtime.events, web.runtime.contacts
     watch = EventWatch(events)
     watch.wait_for_change(watch.newest, time.monotonic() + 0.01)

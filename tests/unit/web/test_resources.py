@@ -37,7 +37,7 @@ WELCOME = {
 
 
 class Seam(BaseAdapter):
-    """Passes the clients' requests to the current test's fake of Meta."""
+    """An adapter that passes the clients' requests to the current test's fake of Meta."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What gunicorn gets from us: workers that drain their requests, problems instead of HTML pages, one log."""
+"""Our parts of gunicorn: workers that drain their requests, problems instead of HTML pages, one log."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ URL = "https://tool.example/hook"
 
 
 class Tool:
-    """A subscriber: records the POSTs and responds with `answer`."""
+    """A subscriber that records the POSTs and responds with `answer`."""
 
     def __init__(self) -> None:
         self.sent: list[tuple[dict[str, str], bytes]] = []

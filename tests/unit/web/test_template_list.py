@@ -35,7 +35,7 @@ def _a_short_moment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Meta:
-    """Returns its definitions once `speaks` is set, or fails if `away`; sets `asked` at each request."""
+    """A fake of Meta that sets `asked`, waits for `speaks`, and returns its definitions, or fails if `away`."""
 
     def __init__(self) -> None:
         self.definitions: Definitions = [DEFINITION]

@@ -388,7 +388,7 @@ def test_after_a_refused_webhook_the_next_one_says_so(start_web: Start, redis_cl
 
 
 class Defect:
-    """Raises `error` once, like a defect of ours."""
+    """A memory check that raises `error` once, like a defect of ours."""
 
     def __init__(self) -> None:
         self.error: BaseException | None = None

@@ -131,8 +131,8 @@ def schemas() -> dict[str, Any]:
 class Lowering:
     """Plain JSON Schema from OpenAPI: references inlined, `allOf` merged, discriminators as conditions.
 
-    The description combines `allOf` with `additionalProperties: false`, which strictly forbids every message; the
-    merged object is what it means.
+    The description combines `allOf` with `additionalProperties: false`, which, taken literally, forbids every message;
+    it means the merged object.
     """
 
     def __init__(self, schemas: Mapping[str, Any]) -> None:
