@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from tests.eventually import eventually
 from wa_service.conversation.embeddings import EmbeddingsClient, similarity
 from wa_service.conversation.http_speech import LocalSpeechClient, SpeechFailedError
 from wa_service.resilience.breaker import Unavailable
@@ -28,16 +29,6 @@ COMMAND = (sys.executable, str(HERE / "toy_speech.py"))
 MEGABYTE = 1024 * 1024
 
 Make = Callable[..., "Toy"]
-
-
-def until(condition: Callable[[], Any], seconds: float = 15.0) -> Any:
-    """Wait until `condition` is truthy and return its value; fail after `seconds`."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if found := condition():
-            return found
-        threading.Event().wait(0.02)
-    raise AssertionError("it did not come to that")
 
 
 def is_gone(pid: int) -> bool:
@@ -168,7 +159,7 @@ def test_when_the_whole_group_is_killed_another_is_started(make: Make) -> None:
     assert master is not None
     with capture_logs() as lines:
         os.killpg(master, 9)
-        until(lambda: toy.server.pid not in {None, master})
+        eventually(lambda: toy.server.pid not in {None, master}, within=15.0)
 
     assert toy.ask("echo")
     assert [line["event"] for line in lines] == ["whatsapp.conversation.speech_restarted"]
@@ -218,7 +209,7 @@ def test_the_process_is_as_nice_as_planned(make: Make) -> None:
 def test_a_process_that_cannot_be_set_up_says_why_and_refuses_at_once(make: Make) -> None:
     with capture_logs() as lines:
         toy = make("--refuse", "the weights are wrong")
-        until(lambda: lines)
+        eventually(lambda: lines, within=15.0)
         for _ in range(3):
             with pytest.raises(SpeechFailedError):
                 toy.ask("echo")
@@ -243,7 +234,7 @@ def test_two_processes_work_side_by_side(make: Make) -> None:
     hanging = threading.Thread(target=toy.hang)
     hanging.start()
     # Once one process hangs, the other serves every request.
-    until(lambda: len({toy.ask("echo")["pid"] for _ in range(5)}) == 1)
+    eventually(lambda: len({toy.ask("echo")["pid"] for _ in range(5)}) == 1, within=15.0)
     toy.client.stop()
     hanging.join(10)
 
@@ -273,7 +264,7 @@ def test_who_waits_too_long_for_a_turn_is_told_to_come_back(make: Make) -> None:
             return True
         return False
 
-    until(is_told)
+    eventually(is_told, within=15.0)
     toy.client.stop()
     hanging.join(10)
 
@@ -289,7 +280,7 @@ def test_stop_is_quick_and_leaves_no_process_even_in_the_middle_of_work(make: Ma
     hanging.join(10)
 
     assert (took < 30, toy.server.pid, toy.server.path.exists()) == (True, None, False)
-    assert until(lambda: is_gone(pid))
+    assert eventually(lambda: is_gone(pid), within=15.0)
 
 
 def test_start_does_not_wait_for_the_model(make: Make) -> None:
@@ -327,8 +318,8 @@ def test_the_process_ends_in_the_middle_of_its_work_when_its_worker_is_killed() 
         pid, master, path = worker.stdout.readline().split()
         worker.kill()
 
-    assert until(lambda: is_gone(int(pid)) and is_gone(int(master)))
-    assert until(lambda: not Path(os.fsdecode(path)).parent.exists())
+    assert eventually(lambda: is_gone(int(pid)) and is_gone(int(master)), within=15.0)
+    assert eventually(lambda: not Path(os.fsdecode(path)).parent.exists(), within=15.0)
 
 
 GREEN = """

@@ -233,10 +233,11 @@ class Silence:
         return CallbackResponse(0, b"", 6.0, "no answer within 6 s", timed_out=True)
 
 
-def test_a_callback_that_keeps_silent_is_2200_after_six_seconds(fresh: Emulator) -> None:
-    fresh.world.webhooks.client, kept = Silence(), fresh.world.webhooks.client  # type: ignore[assignment]
+def test_a_callback_that_keeps_silent_is_2200_after_six_seconds(
+    fresh: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fresh.world.webhooks, "client", Silence())
     found = error(fresh.post(f"{ACCOUNT}/subscribed_apps", {"override_callback_uri": "http://a/", "verify_token": "v"}))
-    fresh.world.webhooks.client = kept
     assert found["message"].endswith(
         "curl_errno = 28; curl_error = Operation timed out after 6000 milliseconds with 0 bytes received; "
         "HTTP Status Code = 0"

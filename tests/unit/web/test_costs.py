@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -173,7 +173,7 @@ def test_a_rate_card_that_means_nothing_is_refused(tmp_path: Path, text: str) ->
 @pytest.mark.parametrize(("theirs", "agrees"), [(1_000, True), (1_009, True), (1_020, False), (0, False)])
 def test_a_settled_day_is_compared_once(web: Web, lines: list[dict[str, Any]], theirs: int, agrees: bool) -> None:
     day = today() - timedelta(days=2)
-    key = web.runtime.store.keys.of("costs", str(int(time.time() // 86_400) - 2))
+    key = web.runtime.store.keys.of("costs", str((day - date(1970, 1, 1)).days))
     web.runtime.store.do("HSET", key, f"marketing\tregular\tGB\t{NUMBER}\t\t", 1_000)
     web.runtime.store.do("HSET", key, f"service\tfree_customer_service\tGB\t{NUMBER}\t\t", 500)
     asked = []

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -11,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.hostile_shapes import places, replaced
 from wa_service.whatsapp.webhooks.events import Piece, is_delivery, parse, walk
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
@@ -28,26 +28,6 @@ SAMPLES = [
 BOUNDED = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
-def places(node: Any, path: tuple[Any, ...] = ()) -> Iterator[Any]:
-    """Yield the path of every value within a JSON value."""
-    yield path
-    items = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
-    for key, child in items:
-        yield from places(child, (*path, key))
-
-
-def put(node: Any, path: str, value: Any) -> Any:
-    """Return a copy of `node` with `value` at `path`."""
-    if not path:
-        return value
-    changed = copy.deepcopy(node)
-    inner = changed
-    for key in path[:-1]:
-        inner = inner[key]
-    inner[path[-1]] = value
-    return changed
-
-
 @BOUNDED
 @given(obj=JSON)
 def test_any_json_at_all_never_raises(obj: Any) -> None:
@@ -62,7 +42,7 @@ def test_any_json_in_place_of_any_part_never_raises(
 ) -> None:
     delivery = inbound(name)
     path = data.draw(st.sampled_from(sorted(places(delivery), key=str)))
-    for event in parse(put(delivery, path, junk)):
+    for event in parse(replaced(delivery, path, junk)):
         assert event.kind
 
 
@@ -74,7 +54,7 @@ def test_any_json_in_place_of_any_part_never_loses_a_good_sibling(
     broken = inbound(name)["entry"][0]
     good = inbound("text_reply")["entry"][0]
     path = data.draw(st.sampled_from(sorted(places(broken), key=str)))
-    delivery = {"object": "whatsapp_business_account", "entry": [put(broken, path, junk), good]}
+    delivery = {"object": "whatsapp_business_account", "entry": [replaced(broken, path, junk), good]}
     assert [*parse(delivery)][-1] == next(iter(parse({"entry": [good]})))
 
 
@@ -87,7 +67,7 @@ def test_a_broken_message_never_loses_the_message_behind_it(
     messages = delivery["entry"][0]["changes"][0]["value"]["messages"]
     path = data.draw(st.sampled_from(sorted(places(messages[0]), key=str)))
     good = inbound("image")["entry"][0]["changes"][0]["value"]["messages"][0]
-    messages[:] = [put(messages[0], path, junk), good]
+    messages[:] = [replaced(messages[0], path, junk), good]
     assert [*parse(delivery)][-1].id == good["id"]
 
 
