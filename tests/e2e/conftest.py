@@ -1,4 +1,4 @@
-"""One started stack for all end-to-end tests that only talk to it or kill parts of it."""
+"""The stack that end-to-end tests share when they only use it or kill parts of it."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ LONG_DAILY_LIMIT = 1_000
 
 @pytest.fixture
 def dice(pytestconfig: pytest.Config, long_form: bool) -> random.Random:
-    """What happens when: the same each time in the suite, by pytest-randomly's seed in the long form."""
+    """Random choices: from a fixed seed, or in the long form from the seed of pytest-randomly."""
     seed = pytestconfig.getoption("randomly_seed", default=4) if long_form else 4
     return random.Random(int(seed))
 
 
 @pytest.fixture(scope="session")
 def daily_limit(long_form: bool) -> int:
-    """Customers that the shared stack may open by template."""
+    """How many customers the shared stack may message first by template."""
     return LONG_DAILY_LIMIT if long_form else SHORT_DAILY_LIMIT
 
 
@@ -39,7 +39,7 @@ def _shared_stack(tmp_path_factory: pytest.TempPathFactory, daily_limit: int) ->
 
 @pytest.fixture
 def stack(_shared_stack: Stack) -> Iterator[Stack]:
-    """The shared stack, with everything running and nothing in it; afterwards no line of any log tells a secret."""
+    """The shared stack, running and empty. Afterwards no log line may contain a secret, a text or a number."""
     _shared_stack.calm()
     yield _shared_stack
     tells_nothing(_shared_stack)
@@ -47,7 +47,7 @@ def stack(_shared_stack: Stack) -> Iterator[Stack]:
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., Started]]:
-    """Start what `make run` starts, each time in the same directory; nothing of it is left."""
+    """Start what `make run` starts, always in the same directory; stop all of it afterwards."""
     running: list[Started] = []
 
     def begin(*more: str, **environment: str) -> Started:
@@ -61,7 +61,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Started]]:
 
 
 def tells_nothing(stack: Stack) -> None:
-    """Fails when a new line of a log tells a secret, a text or a customer."""
+    """Fail when a new log line contains a secret, a text or a customer's number."""
     secrets = (*SECRETS, REDIS_PASSWORD, RESPONDER_SECRET)
     told = [(kind, line) for line in stack.new_lines() for kind in leaks(line, secrets)]
     assert told == [], f"{len(told)} lines tell too much, the first: {told[0]}"

@@ -1,6 +1,6 @@
-"""Callers that mean harm, in a process of their own: `python -m tests.e2e.hostile_callers HOST PORT KEY SECONDS`.
+"""Malicious callers in a separate process: `python -m tests.e2e.hostile_callers HOST PORT KEY SECONDS`.
 
-Some have no key (they reach web's port itself), some have one that is theirs to misuse.
+Some have no key and connect to web's port directly; others misuse a valid key.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MEGABYTES = 4 * 1024 * 1024
 
 
 async def answered(reader: Reader, writer: Writer, request: bytes) -> None:
-    """Ask, and read whatever comes until the other side closes, or for a moment."""
+    """Send a request and read the response until the other side closes or a second passes."""
     writer.write(request)
     await writer.drain()
     with contextlib.suppress(asyncio.TimeoutError):
@@ -30,7 +30,7 @@ async def answered(reader: Reader, writer: Writer, request: bytes) -> None:
 
 
 async def drip(_: Reader, writer: Writer) -> None:
-    """A body that never comes."""
+    """Send a body byte by byte and never complete it."""
     writer.write(f"{HOOK}Content-Length: {MEGABYTES}\r\n\r\n".encode())
     while True:
         writer.write(b"x")
@@ -39,27 +39,27 @@ async def drip(_: Reader, writer: Writer) -> None:
 
 
 async def idle(reader: Reader, _: Writer) -> None:
-    """A connection on which nothing is asked."""
+    """Open a connection and send nothing."""
     await reader.read()
 
 
 async def chunks(reader: Reader, writer: Writer) -> None:
-    """A body of one-byte chunks."""
+    """Send a body of one-byte chunks."""
     await answered(reader, writer, f"{HOOK}Transfer-Encoding: chunked\r\n\r\n".encode() + b"1\r\nx\r\n" * 50_000)
 
 
 async def unsigned(reader: Reader, writer: Writer) -> None:
-    """A large body that nobody signed."""
+    """Send a large body with an invalid signature."""
     await answered(reader, writer, f"{HOOK}{SIGNED}Content-Length: {MEGABYTES}\r\n\r\n".encode() + b" " * MEGABYTES)
 
 
 async def scrape(reader: Reader, writer: Writer) -> None:
-    """The page of metrics."""
+    """Request the metrics."""
     await answered(reader, writer, b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
 
 
 def guess(key: str) -> Attack:
-    """A key that is none."""
+    """Call the API with an invalid key."""
 
     async def attack(reader: Reader, writer: Writer) -> None:
         await answered(reader, writer, call("GET /v1/events", key[::-1]))
@@ -68,7 +68,7 @@ def guess(key: str) -> Attack:
 
 
 def poll(key: str) -> Attack:
-    """A long poll."""
+    """Start a long poll."""
 
     async def attack(reader: Reader, writer: Writer) -> None:
         writer.write(call("GET /v1/events?after=latest&wait=20", key))
@@ -79,7 +79,7 @@ def poll(key: str) -> Attack:
 
 
 def shapes(key: str) -> Attack:
-    """A message with thousands of faults."""
+    """Send a message with thousands of errors."""
     sections = b",".join([b'{"rows":[]}'] * 5_000)
     body = (
         b'{"to":"447700900123","type":"interactive","interactive":{"type":"list","body":{"text":"x"},'
@@ -94,7 +94,7 @@ def shapes(key: str) -> Attack:
 
 
 def batches(key: str) -> Attack:
-    """Ten thousand items, each with a fault."""
+    """Send a batch of 10,000 invalid items."""
     body = b'{"message":{"text":"x"},"items":[' + b",".join([b'{"to":"1-1-1-1-1-1-1-1"}'] * 10_000) + b"]}"
 
     async def attack(reader: Reader, writer: Writer) -> None:
@@ -105,7 +105,7 @@ def batches(key: str) -> Attack:
 
 
 def values(key: str) -> Attack:
-    """A batch of eight million values."""
+    """Send a batch of eight million values."""
     body = b'{"message":{"text":"x"},"items":[' + b"1," * 7_900_000 + b"1]}"
 
     async def attack(reader: Reader, writer: Writer) -> None:
@@ -116,14 +116,14 @@ def values(key: str) -> Attack:
 
 
 def call(what: str, key: str, more: str = "") -> bytes:
-    """A request of the REST API."""
+    """Return the head of an API request."""
     return (
         f"{what} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer {key}\r\n{more}\r\n".encode()
     )
 
 
 async def again_and_again(host: str, port: int, attack: Attack, pause: float) -> None:
-    """Attack on one connection after the other."""
+    """Repeat an attack, each time on a new connection."""
     while True:
         with contextlib.suppress(OSError, asyncio.TimeoutError):
             reader, writer = await asyncio.wait_for(asyncio.open_connection(host, port), 10)
@@ -135,7 +135,7 @@ async def again_and_again(host: str, port: int, attack: Attack, pause: float) ->
 
 
 async def main(host: str, port: int, key: str, seconds: float) -> None:
-    """All of them side by side, for so long."""
+    """Run all attacks concurrently for `seconds`."""
     crowd: list[tuple[Attack, int, float]] = [
         (drip, 400, 0.5),
         (idle, 400, 0.5),

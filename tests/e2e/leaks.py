@@ -1,4 +1,4 @@
-"""What must not stand in any line of a log: secrets, what people wrote, their numbers, plainly or inside a wamid."""
+"""Find what no log line may contain: secrets, customers' texts, and their numbers, in plain text or in a wamid."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from collections.abc import Iterable, Iterator
 
 from tests.e2e.phones import PREFIX, SECRETS
 
-# Every text that a test writes holds this word.
+# Every text that a test writes contains this word.
 SPOKEN = "marzipan"
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
 
 
 def leaks(line: str, secrets: Iterable[str] = SECRETS) -> Iterator[str]:
-    """What a line tells that it must not, by kind."""
+    """Yield the kinds of forbidden content in a line."""
     yield from (f"the secret {secret[:4]}…" for secret in secrets if secret in line)
     if SPOKEN in line:
         yield "a text"
@@ -28,7 +28,7 @@ def leaks(line: str, secrets: Iterable[str] = SECRETS) -> Iterator[str]:
 
 
 def unpacked(line: str) -> Iterator[bytes]:
-    """Whatever in a line can be read as base64, at each of the four places where it could begin."""
+    """Yield everything in a line that decodes as base64, at each of four offsets."""
     for found in _BASE64.findall(line):
         packed = found.rstrip("=").replace("-", "+").replace("_", "/")
         for start in range(4):

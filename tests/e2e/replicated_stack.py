@@ -17,7 +17,7 @@ SERVICE_ROLES: tuple[Role, ...] = tuple(role for role in ROLES if role != "valke
 
 
 class ReplicatedStack(Stack):
-    """`replicas`: how many must have what is acknowledged (WA_REDIS_REPLICAS)."""
+    """`replicas`: how many replicas must have a write before it is acknowledged (WA_REDIS_REPLICAS)."""
 
     def __init__(self, directory: Path, replicas: int, environment: Mapping[str, str] | None = None) -> None:
         self.servers = ReplicatedValkey(directory / "replicated", 2, sync="everysec")
@@ -35,17 +35,17 @@ class ReplicatedStack(Stack):
         self.redis = connect(self.servers.url, sentinel_password=self.servers.password)
 
     def start(self, *roles: Role) -> None:
-        """Starts servers and roles that do not run, and waits until they work."""
+        """Start the servers and the roles that do not run, and wait until they work."""
         self.servers.start()
         super().start(*(roles or SERVICE_ROLES))
 
     def stop(self) -> None:
-        """Ends everything."""
+        """Stop everything."""
         super().stop()
         self.servers.stop()
 
     def kill_primary(self) -> float:
-        """-9 to the primary; once another one is it, a new server takes the dead one's place.
+        """Kill the primary with SIGKILL; after the failover, replace it with a new server.
 
         Return the seconds from the kill until a webhook was acknowledged.
         """
@@ -59,7 +59,7 @@ class ReplicatedStack(Stack):
         return time.monotonic() - killed
 
     def freeze_primary(self, seconds: float) -> None:
-        """The primary does not move for so long, as behind a partition; another takes its place meanwhile."""
+        """Stop the primary for `seconds` as a network partition would; meanwhile another server is promoted."""
         frozen = self.servers.primary()
         self.servers.signal(frozen, signal.SIGSTOP)
         until = time.monotonic() + seconds

@@ -1,4 +1,4 @@
-"""Sends that are to leave at a time of their own."""
+"""Submit scheduled sends."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.e2e.stack import Stack
 
 
 def schedule_all(stack: Stack, wanted: Mapping[str, float]) -> list[str]:
-    """Ask for a send to each customer at its time; the records' ids, in the same order."""
+    """Schedule a send to each customer and return the records' ids in the same order."""
 
     def schedule(wa_id: str) -> str:
         answer = stack.api("POST", "/v1/messages", json={"to": wa_id, "text": SPOKEN, "send_at": wanted[wa_id]})

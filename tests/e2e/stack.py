@@ -1,7 +1,7 @@
-"""The whole service as real processes, whose parts a test may kill, freeze and start again.
+"""The whole service as real processes, which a test may kill, freeze and restart.
 
-One Valkey on a port that stays, one emulated Meta, one gunicorn with two web processes, two workers; settings are
-given, nothing is read from the environment. Whatever a test does to them, `stop` leaves no process.
+One Valkey on a fixed port, one emulated Meta, one gunicorn with two web processes, and two workers. Settings are
+passed explicitly, not taken from the environment. `stop` leaves no process behind.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ REST_SECONDS = 3.0
 
 
 class Stack:
-    """The parts by role; `environment` adds to the settings of web and workers, or replaces them."""
+    """The parts by role. `environment` adds to or replaces the settings of web and workers."""
 
     def __init__(
         self, directory: Path, *, web_processes: int = 2, environment: Mapping[str, str] | None = None
@@ -77,7 +77,7 @@ class Stack:
             "WA_INTENTS": "fuzzy",
             "WA_SPEECH": "none",
             "WEB_CONCURRENCY": str(web_processes),
-            # What nobody can know is settled within seconds: the tests wait for it.
+            # Unknown sends are settled within seconds, because the tests wait for them.
             "WA_SETTLE_SECONDS": "2",
             "WA_RESEND_UNKNOWN": "true",
             **(environment or {}),
@@ -90,7 +90,7 @@ class Stack:
 
     @property
     def settings(self) -> dict[str, str]:
-        """What web and workers are given, for a runtime in the test's own process."""
+        """The settings of web and workers, for a runtime in the test's process."""
         given = {name: value for name, value in self._environment.items() if name.startswith(("WA_", "WHATSAPP_"))}
         return given | {"REDIS_URL": self.redis_url, "WHATSAPP_APP_SECRET": APP_SECRET}
 
@@ -107,7 +107,7 @@ class Stack:
         self.stop()
 
     def start(self, *roles: Role) -> None:
-        """Starts the roles (all of them by default) that do not run, and waits until they work."""
+        """Start the roles that do not run (by default all), and wait until they work."""
         wanted = [role for role in roles or ROLES if role not in self._parts or not self.runs(role)]
         for role in wanted:
             self._parts[role] = self._spawn(role)
@@ -117,7 +117,7 @@ class Stack:
             eventually(lambda role=role: self.works(role), within=START_SECONDS)  # type: ignore[misc]
 
     def works(self, role: Role) -> bool:
-        """Whether a part does what it is for."""
+        """Return whether a part is ready for use."""
         assert self.runs(role), self.log(role)[-2000:]
         match role:
             case "valkey":
@@ -130,42 +130,42 @@ class Stack:
                 return bool(self._children_at_work(role))
 
     def ready(self) -> int:
-        """What /readyz says; 0 where nobody answers."""
+        """Return the status of /readyz, or 0 where there is no response."""
         try:
             return requests.get(f"{self.url}/readyz", timeout=5).status_code
         except requests.RequestException:
             return 0
 
     def runs(self, role: Role) -> bool:
-        """Whether the part's own process is there."""
+        """Return whether the part's main process runs."""
         return self._parts[role].poll() is None
 
     def command(self, *arguments: str) -> str:
-        """What `python -m wa_service …` says, on this stack's settings."""
+        """Run `python -m wa_service …` with this stack's settings and return its output."""
         return subprocess.check_output(
             [sys.executable, "-m", "wa_service", *arguments], cwd=ROOT, env=self._environment, text=True, timeout=30
         )
 
     def pid(self, role: Role) -> int:
-        """The part's own process."""
+        """The process id of the part's main process."""
         return self._parts[role].pid
 
     def children(self, role: Role) -> list[int]:
-        """The processes that do the part's work: gunicorn's workers, the supervisor's process."""
+        """The processes that do the part's work: gunicorn's workers, or the supervisor's child."""
         return _children(self.pid(role))
 
     def signal(self, role: Role, number: signal.Signals) -> None:
-        """To the part's own process."""
+        """Send a signal to the part's main process."""
         os.kill(self.pid(role), number)
 
     def kill_child(self, role: Role, which: int = 0) -> None:
-        """-9 to one of the processes that do the work; their parent puts another in its place."""
+        """Kill one of the child processes with SIGKILL; their parent replaces it."""
         if children := self.children(role):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(children[which % len(children)], signal.SIGKILL)
 
     def kill_owner(self, port: int) -> None:
-        """-9 to the worker process that holds the connection from this port; LookupError where none does."""
+        """Kill the worker process that owns the connection from this port; raise LookupError where none does."""
         owners = [pid for worker in WORKERS for pid in self.children(worker) if _owns(pid, port)]
         if not owners:
             raise LookupError(port)
@@ -173,14 +173,14 @@ class Stack:
             os.kill(pid, signal.SIGKILL)
 
     def kill(self, role: Role) -> None:
-        """-9 to all of a part."""
+        """Kill all processes of a part with SIGKILL."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid(role), signal.SIGKILL)
         self._parts[role].wait(timeout=10)
 
     @contextlib.contextmanager
     def frozen(self, role: Role) -> Iterator[None]:
-        """The part, with all its processes, does not move inside the block."""
+        """Freeze all processes of the part inside the block."""
         os.killpg(self.pid(role), signal.SIGSTOP)
         try:
             yield
@@ -188,7 +188,7 @@ class Stack:
             os.killpg(self.pid(role), signal.SIGCONT)
 
     def stop(self) -> None:
-        """Ends everything, whatever state it is in."""
+        """Stop everything, in whatever state it is."""
         for part in reversed(self._parts.values()):
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(part.pid, signal.SIGCONT)
@@ -198,11 +198,11 @@ class Stack:
         self.tool.__exit__()
 
     def log(self, role: Role) -> str:
-        """Everything a part has said, in whole lines."""
+        """The log of a part, in whole lines."""
         return whole_lines(self.directory / f"{role}.log").decode("utf-8", "replace")
 
     def new_lines(self) -> list[str]:
-        """What all parts have said since this was last asked, each line with its part in front."""
+        """Return the log lines of all parts since the last call, each prefixed with its part."""
         lines = []
         for path in sorted(self.directory.glob("*.log")):
             start = self._read.get(path, 0)
@@ -212,24 +212,24 @@ class Stack:
         return lines
 
     def api(self, method: str, path: str, *, timeout: float = 30.0, **rest: object) -> requests.Response:
-        """A call to the REST API with the tests' key."""
+        """Call the REST API with the tests' key."""
         headers = {"Authorization": f"Bearer {API_KEY}", **dict(rest.pop("headers", {}) or {})}  # type: ignore[call-overload]
         return requests.request(method, f"{self.url}{path}", headers=headers, timeout=timeout, **rest)  # type: ignore[arg-type]
 
     def metric(self, name: str) -> float:
-        """One series of /metrics, by its name with labels as it stands there; 0 where it is not."""
+        """Return the value of one series of /metrics, by its name with labels; 0 where it is absent."""
         for line in requests.get(f"{self.url}/metrics", timeout=10).text.splitlines():
             if line.startswith(f"{name} "):
                 return float(line.rpartition(" ")[2])
         return 0.0
 
     def waiting(self) -> int:
-        """Conversations, lanes and claims that still wait for something."""
+        """The number of conversations, lanes and claims that are waiting."""
         lanes = [f"{PREFIX}out:{NUMBER}:0", f"{PREFIX}out:{NUMBER}:1"]
         return sum(int(self.redis.zcard(key)) for key in (f"{PREFIX}due", f"{PREFIX}busy", *lanes))
 
     def calm(self) -> None:
-        """Everything runs, nothing waits, nobody is at work, and the world is as at the start."""
+        """Start what does not run, wait until nothing waits, and reset the emulated world and the memory limit."""
         self.start()
         self.tool.calm()
         self.meta.reset()
@@ -240,7 +240,7 @@ class Stack:
         eventually(lambda: self.ready() == 200, within=START_SECONDS)
 
     def _come_to_rest(self) -> None:
-        """What a failed test left behind is finished, or its workers are: it must not be answered in the next one."""
+        """Finish or kill what a failed test left behind, so that it is not answered in the next test."""
         try:
             eventually(lambda: self.waiting() == 0, within=REST_SECONDS)
         except AssertionError:
@@ -266,7 +266,7 @@ class Stack:
             case "valkey":
                 return self._spawn_valkey()
             case "emulator":
-                # The emulated Meta signs with the first secret, as an app that has not changed it yet.
+                # The emulated Meta keeps signing with the first secret, as an app does before its secret is changed.
                 environment["WHATSAPP_APP_SECRET"] = APP_SECRET
                 command = [*python, "wa_service", "emulator", "--port", str(self._ports["emulator"])]
             case "web":
@@ -319,7 +319,7 @@ def _owns(pid: int, port: int) -> bool:
 
 
 def _target(descriptor: Path) -> str:
-    """What a process's descriptor stands for; nothing where it was closed meanwhile, as others of it may be."""
+    """The target of a process's file descriptor; empty where the descriptor was closed meanwhile."""
     try:
         return str(descriptor.readlink())
     except OSError:

@@ -1,4 +1,4 @@
-"""The service as `make run` starts it, for tests that live with it."""
+"""The service as `make run` starts it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from meta_emulator.free_port import free_port
 from tests.eventually import eventually
 
 ROOT = Path(__file__).parents[2]
-# For a start that neither hears nor compares by meaning: two processes with their models are not started.
+# Settings for a start without models, which saves two processes.
 WITHOUT_MODELS = {"WA_INTENTS": "fuzzy", "WA_SPEECH": "none"}
 
 
@@ -29,7 +29,7 @@ def alive(pid: int) -> bool:
 
 
 class Started:
-    """`make run` or `make serve` without make: the starter it calls, on free ports and a directory of its own."""
+    """`make run` or `make serve` without make: runs their starter on free ports, with a separate directory."""
 
     def __init__(self, var: Path, what: str = "run", *more: str, **environment: str) -> None:
         self.port, self.emulator_port = free_port(), free_port()
@@ -54,7 +54,7 @@ class Started:
 
     @property
     def headers(self) -> dict[str, str]:
-        """What a call of the REST API carries; the key is there once it is ready."""
+        """The headers of an API call. The key exists once the service is ready."""
         return {"Authorization": f"Bearer {(self.secrets / 'api-key').read_text()}"}
 
     @property
@@ -71,7 +71,7 @@ class Started:
         return int(found[1])
 
     def everything(self) -> set[int]:
-        """Every process below the starter, by its session's and its children's sessions."""
+        """All descendants of the starter, including those in their own sessions."""
         parents: dict[int, list[int]] = {}
         for stat in Path("/proc").glob("[0-9]*/stat"):
             with contextlib.suppress(OSError):
@@ -94,7 +94,7 @@ class Started:
         return self.ended()
 
     def ends_with(self, part: str) -> None:
-        """Kills a part, whereupon the rest stops and it says which one ended; nothing is left."""
+        """Kill a part; everything stops, the output names the part, and no process is left."""
         everything = self.everything()
         os.kill(self.pid_of(part), signal.SIGKILL)
         assert self.ended() == 1

@@ -1,4 +1,4 @@
-"""Nothing that Meta delivers is lost, answered twice or out of order, whatever dies meanwhile."""
+"""Nothing that Meta delivers is lost, answered twice or answered out of order, whatever process dies."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ REDELIVERED = 0.2
 
 
 class Talk:
-    """Customers who write numbered messages, each after the one before was acknowledged; some come twice."""
+    """Customers who write numbered messages, each after the previous one was acknowledged; some are delivered twice."""
 
     def __init__(self, stack: Stack, customers: Sequence[str], count: int, seed: int) -> None:
         self.texts = [f"{SPOKEN} {n}" for n in range(count)]
@@ -57,7 +57,7 @@ def answered(stack: Stack) -> int:
 
 
 def unknown(stack: Stack) -> Counter[tuple[str, str]]:
-    """Replies of which nobody can know yet whether Meta has them: (customer, text)."""
+    """The replies of unknown outcome, as (customer, text)."""
     found: Counter[tuple[str, str]] = Counter()
     for key in stack.redis.scan_iter(f"{PREFIX}record:*", count=1_000):
         status, body = stack.redis.hmget(key, "status", "body")
@@ -68,7 +68,7 @@ def unknown(stack: Stack) -> Counter[tuple[str, str]]:
 
 
 def resent(stack: Stack) -> set[tuple[str, str]]:
-    """Replies that were sent once more because Meta was silent: they stand behind what followed them."""
+    """The replies that were sent again because they had no status. They may come after later replies."""
     found = set()
     for sent in stack.meta.seen()["sends"]:
         if stack.redis.hexists(f"{PREFIX}record:{sent['opaque']}", "resent"):
@@ -77,7 +77,7 @@ def resent(stack: Stack) -> set[tuple[str, str]]:
 
 
 def check(stack: Stack, customers: Sequence[str], texts: Sequence[str]) -> None:
-    """Every message answered exactly once and in order; what is unknown counts as answered, but never twice."""
+    """Check that every message has one reply, in order. An unknown one counts as answered, but never as two."""
     replies = [f"{text}!" for text in texts]
     open_still, late = unknown(stack), resent(stack)
     lost, twice, disordered = [], [], []
@@ -94,7 +94,7 @@ def check(stack: Stack, customers: Sequence[str], texts: Sequence[str]) -> None:
 
 
 def kill_in_turn(stack: Stack, victims: Sequence[Callable[[], None]], work: Callable[[], int], total: int) -> None:
-    """One victim after the other, each after a further share of the work is done."""
+    """Kill one victim after the other, each once another share of the work is done."""
     for n, kill in enumerate(victims, 1):
         goal = n * total // (len(victims) + 2)
         eventually(lambda: work() >= goal, within=60)  # noqa: B023 - called at once
@@ -127,7 +127,7 @@ def test_while_processes_die_each_message_is_answered_once_and_in_order(
         kill_in_turn(stack, victims, lambda: answered(stack), total)
         talking.result()
     eventually(lambda: answered(stack) + unknown(stack).total() >= total and stack.waiting() == 0, within=60, every=0.1)
-    if long_form:  # three later messages and Meta's silence tell what became of the rest
+    if long_form:  # three later messages let the unknown replies be settled
         Talk(stack, [customer(n) for n in range(900, 910)], 2, 1).run()
         eventually(lambda: unknown(stack).total() == 0 and stack.waiting() == 0, within=60, every=0.5)
     stack.meta.settled()
@@ -157,7 +157,7 @@ def test_a_worker_killed_between_webhook_and_answer_answers_once(stack: Stack) -
 @pytest.mark.timeout(300)
 def test_a_message_that_kills_its_process_delays_nobody_else(stack: Stack, long_form: bool) -> None:
     poisoned, others = customer(0), [customer(n) for n in range(1, 11)]
-    kills = 100 if long_form else 2  # for ever, or until it is cured
+    kills = 100 if long_form else 2  # the message kills in every attempt, or until the test cures it
     taken: list[int] = []
 
     def kill(question: Question) -> None:
@@ -184,7 +184,7 @@ def test_a_message_that_kills_its_process_delays_nobody_else(stack: Stack, long_
 
 @pytest.mark.timeout(200)
 def test_a_message_that_kills_its_process_at_once_takes_along_nobody_who_was_taken_with_it(stack: Stack) -> None:
-    """Counted in processes that die until the others are handled: how long one takes to start is the machine's."""
+    """Count process deaths, not seconds, until the others are handled: the start time depends on the machine."""
     poisoned, others = customer(0), [customer(n) for n in range(1, 16)]
     working, cured = threading.Event(), threading.Event()
     deaths: list[str] = []
@@ -198,7 +198,7 @@ def test_a_message_that_kills_its_process_at_once_takes_along_nobody_who_was_tak
 
     stack.kill("worker-2")
     stack.tool.meet = meet
-    with stack.frozen("worker-1"):  # so that one process takes them all at once
+    with stack.frozen("worker-1"):  # so that one process takes all of them at once
         for wa_id in (*others[:8], poisoned, *others[8:]):
             stack.meta.write(wa_id, f"{SPOKEN} {'poison' if wa_id == poisoned else 'hello'}")
         eventually(lambda: stack.redis.zcard(f"{PREFIX}due") == 16)

@@ -1,6 +1,6 @@
-"""Batches reach each customer once, whatever dies meanwhile, and replies go beside them.
+"""Batches reach each customer once, whatever process dies, and replies go before them.
 
-The short form is three batches on the shared stack; `make chaos` sends 100,000 items of ten batches.
+The short form sends three batches on the shared stack; `make chaos` sends 100,000 items in ten batches.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from tests.e2e.phones import customer
 from tests.e2e.stack import WORKERS, Stack
 from tests.eventually import eventually
 
-# What Meta's silence makes seem lost is sent once more (WA_RESEND_UNKNOWN), so that its statuses must come before: on a
-# machine that is busy beside, more than these come later than that, and some items are sent twice.
+# A send without a status after WA_SETTLE_SECONDS counts as lost and is sent again (WA_RESEND_UNKNOWN). On a busy
+# machine statuses come late, so that a short time would send some items twice.
 LONG = {"WHATSAPP_MESSAGES_PER_SECOND": "150", "WHATSAPP_DAILY_LIMIT": "0", "WA_SETTLE_SECONDS": "600"}
 REPLY_P99_MS = 250
 
@@ -29,21 +29,21 @@ REPLY_P99_MS = 250
 def fast_stack(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, long_form: bool
 ) -> Iterator[Stack]:
-    """The shared stack, or in the long form one of its own, whose number may send faster."""
+    """The shared stack, or in the long form a separate one with a higher rate."""
     if not long_form:
         yield request.getfixturevalue("stack")
         return
     with Stack(tmp_path_factory.mktemp("batches"), environment=LONG) as stack:
         stack.calm()
         stack.meta.call("POST", "limits", json={"throughput": False})
-        # Under load Meta puts many updates into a delivery: one each would be 450 deliveries a second.
+        # Under load Meta puts many updates in a delivery. One update each would mean 450 deliveries a second.
         stack.meta.call("POST", "behaviour", json={"batch": 1_000})
         yield stack
         tells_nothing(stack)
 
 
 def ask(stack: Stack, number: int, wa_ids: list[str]) -> str:
-    """Asks for a batch as a careful caller does, again until there is an answer; its id."""
+    """Submit a batch, repeat the request until there is a response, and return the batch's id."""
     body = {"message": {"text": SPOKEN + " {{ n }}"}, "items": [{"to": wa_id, "n": number} for wa_id in wa_ids]}
 
     def asked() -> str | None:
@@ -57,7 +57,7 @@ def ask(stack: Stack, number: int, wa_ids: list[str]) -> str:
 
 
 def reply_times(stack: Stack) -> list[int]:
-    """Milliseconds from a reply's place in its lane to Meta's answer, of all replies so far."""
+    """The milliseconds that each reply has waited, from its lane to Meta's response, sorted."""
     lines = (json.loads(line) for worker in WORKERS for line in stack.log(worker).splitlines() if line.startswith("{"))
     accepted = (line for line in lines if line["event"] == "whatsapp.send.accepted" and "message" in line)
     return sorted(line["waited_ms"] for line in accepted)
@@ -86,7 +86,7 @@ def test_while_processes_die_each_item_is_sent_once_and_replies_go_beside(
     with ThreadPoolExecutor(count + 1) as pool:
         asking = [pool.submit(ask, stack, number, wa_ids) for number in range(count)]
         stack.kill_child("web")
-        # More replies at once than the number may send in a second wait for Meta's limit, not for the batches.
+        # More replies at once than the number may send in a second would wait for Meta's limit, not for the batches.
         for n in range(kills):
             wait_until_sent(total * n / (kills + 2))
             stack.meta.write(writers[n], SPOKEN)
@@ -106,7 +106,7 @@ def test_while_processes_die_each_item_is_sent_once_and_replies_go_beside(
     assert [sum(batch["counts"].values()) for batch in told] == [size] * count
     eventually(lambda: stack.meta.accepted().keys() >= set(writers), within=60)
     times = reply_times(stack)
-    # A status alone tells of a reply whose worker was killed before it heard Meta's answer.
+    # A reply whose worker was killed before Meta's response has a status, but no log line.
     assert len(times) >= len(writers) - kills
     median, p99 = times[len(times) // 2], times[int(len(times) * 0.99)]
     print(f"{total:,} items, {kills} kills; {len(times)} replies: {median} ms median, {p99} ms p99")

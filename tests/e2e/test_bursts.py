@@ -1,4 +1,4 @@
-"""Three texts in a second are one question to the tool and one answer, whatever dies meanwhile (WA_DEBOUNCE)."""
+"""Three texts within a second get one call of the tool and one reply, whatever process dies (WA_DEBOUNCE)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _patient_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @pytest.fixture
 def patient(_patient_stack: Stack) -> Stack:
-    """A stack that waits a second for more, with nothing in it."""
+    """An empty stack that waits one second for further messages."""
     _patient_stack.calm()
     return _patient_stack
 
@@ -60,13 +60,13 @@ def test_with_kills_in_between_each_burst_is_answered_once(patient: Stack) -> No
     patient.tool.meet = hold
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(lambda wa_id: write_three(patient, wa_id), customers))
-    store_dies(patient)  # while they wait for more
+    store_dies(patient)  # while they wait for further messages
     assert begun.wait(20)
-    for worker in WORKERS:  # while the tool is asked
+    for worker in WORKERS:  # while the tool is called
         patient.kill_child(worker)
     killed.set()
     eventually(lambda: all(patient.meta.heard(wa_id) for wa_id in customers), within=40)
     eventually(lambda: patient.waiting() == 0, within=20)
     assert [patient.meta.heard(wa_id) for wa_id in customers] == [[ANSWER]] * 6
     asked = {(question["message"]["from"], question["id"], question["burst"]) for question in patient.tool.asked}
-    assert len(asked) == 6  # repeated, it is the same question
+    assert len(asked) == 6  # a repeated call has the same id

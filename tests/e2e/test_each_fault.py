@@ -1,7 +1,7 @@
-"""Each failure that the emulated Meta knows, and how the service comes through it.
+"""Each fault of the emulated Meta, and how the service handles it.
 
-A customer gets one message, or its sender a clear problem; a file comes whole, or its reader learns that it did not.
-Afterwards nothing waits, nothing is dead, and the service is ready.
+A customer gets one message, or the caller gets a clear problem; a file arrives whole, or its reader learns that it
+did not. Afterwards nothing waits, there are no dead letters, and the service is ready.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from tests.e2e.stack import Stack
 from tests.eventually import eventually
 
 ANA, BEN, WITNESS = customer(1), customer(2), customer(3)
-# Several pieces, and less than one.
+# One file of several chunks, one smaller than a chunk.
 FILE = bytes(range(256)) * 1600
 SMALL_FILE = bytes(range(256)) * 16
 
-# Meta has the message, or says that it wants it later: what comes of it is known within a second or two.
+# Meta has the message, or asks to retry later: the outcome is known within a second or two.
 SOON_KNOWN: dict[str, dict[str, Any]] = {
     "error": {"status": 503, "code": 131016},
     "delay": {"seconds": 0.2},
@@ -31,18 +31,18 @@ SOON_KNOWN: dict[str, dict[str, Any]] = {
     "truncated": {},
     "cut": {},
 }
-# Meta has not, and does not say so: its silence is judged after WA_SETTLE_SECONDS.
+# Meta does not have the message and does not say so: the send is settled after WA_SETTLE_SECONDS.
 NEVER_KNOWN: dict[str, dict[str, Any]] = {"html": {"status": 500}, "empty": {"status": 500}, "reset": {}}
-# Meta has it and fails it.
+# Meta accepts the message and fails it later.
 FAILED_LATER = "failed_status"
 
-# One failure that asking again overcomes: the caller does not notice.
+# One fault that a retry overcomes: the caller does not notice.
 FILE_COMES = [
     *((kind, "media_url") for kind in ("error", "html", "empty", "reset", "delay", "answer_lost")),
     *((kind, "media_url") for kind in ("truncated", "cut", "slow_body", "expired_url")),
     *((kind, "media_download") for kind in ("error", "html", "empty", "delay", "slow_body")),
 ]
-# Failures that stay, or that are not asked about again: (kind, endpoint, how often, status, type of the problem).
+# Faults that persist or are not retried: (kind, endpoint, how often, status, type of the problem).
 FILE_REFUSED = [
     ("error", "media_url", None, 502, "/docs#meta-failed"),
     ("truncated", "media_url", None, 502, "/docs#meta-failed"),
@@ -52,17 +52,17 @@ FILE_REFUSED = [
     ("reset", "media_download", 1, 502, "/docs#media-download"),
     ("answer_lost", "media_download", 1, 502, "/docs#media-download"),
 ]
-# The answer has begun when it shows.
+# The fault occurs after the response has begun.
 FILE_BREAKS_OFF = [("truncated", "media_download"), ("cut", "media_download")]
 FILE_IS_NOT_WHAT_META_SAID = [("wrong_sha256", "media_url"), ("corrupt", "media_download")]
 
-# What no caller may repeat blindly is said to be unknown; what Meta refuses, to have failed.
+# What must not be repeated blindly has an unknown outcome; what Meta rejects has failed.
 NO_WORD = (504, "/docs#outcome-unknown", False)
 POST_ANSWERS = {
     "error": (502, "/docs#meta-failed", True),
     **dict.fromkeys(("html", "empty", "reset", "answer_lost", "truncated", "cut"), NO_WORD),
 }
-# Asked again; where the first call was taken, the file is not there any more.
+# These are retried; where Meta executed the first call, the file no longer exists.
 DELETE_ANSWERS = {
     **dict.fromkeys(("error", "html", "empty", "reset"), 204),
     **dict.fromkeys(("answer_lost", "truncated", "cut"), 404),
@@ -71,7 +71,7 @@ DELETE_ANSWERS = {
 
 @pytest.fixture
 def service(stack: Stack) -> Iterator[Stack]:
-    """The shared stack; afterwards it is ready, nothing waits and nothing is dead."""
+    """The shared stack. Afterwards it is ready, nothing waits and there are no dead letters."""
     yield stack
     eventually(lambda: stack.waiting() == 0, within=20)
     stack.meta.settled()
@@ -101,7 +101,7 @@ def got_one(stack: Stack, wa_ids: Sequence[str]) -> None:
 
 
 def kept_file(stack: Stack, content: bytes = FILE) -> str:
-    """A file at Meta; its id."""
+    """Upload a file to Meta and return its id."""
     return str(stack.meta.call("POST", "media", files={"file": ("a.pdf", content, "application/pdf")})["id"])
 
 
@@ -132,14 +132,14 @@ def test_a_reply_and_a_send_that_meta_answers_badly_reach_their_customers_once(s
 
 
 def test_sends_that_meta_never_took_and_never_answered_reach_their_customers_once(service: Stack) -> None:
-    # All at once: each would wait for the same seconds of silence.
+    # Concurrently, because each takes WA_SETTLE_SECONDS.
     wa_ids = {kind: customer(n) for n, kind in enumerate(NEVER_KNOWN, 10)}
     for kind, wa_id in wa_ids.items():
         service.meta.fault(kind, phone=wa_id, **NEVER_KNOWN[kind])
     records = [send(service, wa_id, Prefer="respond-async").json()["id"] for wa_id in wa_ids.values()]
     for record_id in records:
         reaches(service, record_id, "unknown")
-    # Meta's silence on one means no, once three later ones have had a word.
+    # A message without a status counts as not accepted, once three later messages have one.
     for n in range(3):
         service.api("POST", "/v1/messages", json={"to": WITNESS, "text": f"{SPOKEN} {n}"})
     for record_id in records:
@@ -251,7 +251,7 @@ def test_a_file_is_deleted_whatever_meta_answers(service: Stack, kind: str) -> N
 def test_a_read_mark_that_meta_answers_badly_is_a_clear_problem_and_can_be_repeated(service: Stack, kind: str) -> None:
     message_id = service.meta.write(ANA, SPOKEN)
     got_one(service, [ANA])
-    # The service's own mark comes beside its reply; the fault is for the one that is asked for.
+    # The service marks the message as read beside its reply; the fault is for the explicit request.
     eventually(lambda: [one["status"] for one in service.meta.chat(ANA) if one["id"] == message_id] == ["read"])
     service.meta.fault(kind, endpoint="read")
     status, problem, retryable = POST_ANSWERS[kind]
@@ -267,7 +267,7 @@ def test_a_reply_reaches_its_customer_once_where_its_read_mark_fails(service: St
 
 
 def test_templates_that_cannot_be_had_are_a_clear_problem_and_come_afterwards(service: Stack) -> None:
-    # What a process knows of templates it remembers for a minute: these know nothing yet.
+    # A process caches templates for a minute: restart web, so that the cache is empty.
     service.kill("web")
     service.start("web")
     for kind in ("error", "reset"):

@@ -1,4 +1,4 @@
-"""`python -m wa_service valkey`, as a process that others find by its socket."""
+"""`python -m wa_service valkey` as a process that other processes find by its socket."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ COMMAND = [sys.executable, "-m", "wa_service", "valkey"]
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    # No credential of Meta's: this command starts before they are there.
+    # No credentials of Meta: this command must start without them.
     return {"PATH": os.environ["PATH"], "WA_ENV_FILE": "/dev/null", "WA_VAR_DIR": str(tmp_path)}
 
 

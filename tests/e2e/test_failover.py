@@ -1,4 +1,4 @@
-"""The store's primary dies or is cut off: what was acknowledged survives, and nothing is done twice."""
+"""The store's primary dies or is cut off: acknowledged work survives, and nothing is done twice."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from tests.e2e.test_scheduled import LATENESS, TO_RECOVER
 from tests.e2e.test_sent_once import ASYNC, all_delivered, each_got_one, send
 from tests.eventually import eventually
 
-# Sentinels take a second to see it; the loaded machines of a suite take longer for the rest.
+# Sentinel detects the failure within a second; the rest takes longer on a loaded machine.
 BACK_SECONDS = 10.0
-# So soon after intake is back each send is on time again.
+# This long after intake is back, every send is on time again.
 STEADY_SECONDS = 2.0
-# The emulated Meta repeats what it was refused, each time after a longer pause.
+# The emulated Meta retries rejected deliveries with increasing pauses.
 DELIVERED_SECONDS = 200.0
 
 
@@ -49,7 +49,7 @@ def all_is_answered(stack: ReplicatedStack, total: int) -> None:
 
 
 def fail_in_turn(failures: Sequence[Callable[[], object]], done: Callable[[], int], total: int) -> None:
-    """One failure after the other, each after a further share of the work is done."""
+    """Cause one failure after the other, each once another share of the work is done."""
     for n, fail in enumerate(failures):
         goal = n * total // len(failures)
         eventually(lambda: done() >= goal, within=120, every=0.05)  # noqa: B023 - called at once
@@ -126,9 +126,9 @@ def test_with_failovers_among_them_sends_reach_their_customers_once(stack: Repli
 def test_scheduled_sends_leave_once_at_their_time_though_the_primary_is_killed(
     stack: ReplicatedStack, dice: random.Random, long_form: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A thousand a minute; whose time comes while no primary is there leaves once another one is."""
+    """A thousand sends in a minute. What is due while there is no primary leaves once there is one again."""
     count, spread, failovers = (1_000, 60.0, 3) if long_form else (40, 2.4, 1)
-    wa_ids = [customer(1_000 + n) for n in range(count)]  # others than the one who asks whether intake is back
+    wa_ids = [customer(1_000 + n) for n in range(count)]  # not the customer whose messages test whether intake is back
     stack.meta.add_phones(wa_ids)
     begin = time.time() + (45 if long_form else 4)
     wanted = {wa_id: round(begin + dice.uniform(0, spread), 3) for wa_id in wa_ids}
@@ -150,7 +150,7 @@ def test_scheduled_sends_leave_once_at_their_time_though_the_primary_is_killed(
     assert min(one["at"] - wanted[one["to"]] for one in sends) >= 0
 
     def back(wa_id: str) -> float:
-        """When a primary was there again, if at the send's time none was; else 0."""
+        """When there was a primary again, if there was none at the send's time; otherwise 0."""
         return next((end for begin, end in away if begin <= wanted[wa_id] <= end + STEADY_SECONDS), 0.0)
 
     late = max((one["at"] - max(wanted[one["to"]], scheduled) for one in sends if not back(one["to"])), default=0.0)
@@ -158,7 +158,7 @@ def test_scheduled_sends_leave_once_at_their_time_though_the_primary_is_killed(
     with capsys.disabled():
         print(f"\n{count} scheduled over {spread} s, {failovers} primaries killed: {late:.3f} s late at most,", end=" ")
         print(f"{max(near, default=0.0):.3f} s after a primary was back for {len(near)}")
-    if long_form:  # in the suite the machine is busy with other tests; this form has it alone
+    if long_form:  # in the suite other tests keep the machine busy
         assert late <= LATENESS
         assert max(near, default=0.0) <= TO_RECOVER
 

@@ -1,4 +1,4 @@
-"""A person who is forgotten stands nowhere in the store any more: no number, no name, no word, no id that tells."""
+"""Erasing a person leaves nothing of them in the store: no number, name or text, and no id that contains one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.keys import NAMES, PREFIX
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody, and what only they are, say and send."""
+    """A person, with values that only they have."""
 
     wa_id: str
     user_id: str
@@ -29,24 +29,24 @@ class Person:
 
     @property
     def needles(self) -> tuple[str, ...]:
-        """Whatever would tell of them."""
+        """The values that identify the person."""
         return (self.wa_id, self.user_id, self.name, self.word, self.media_id)
 
     def writes(self, text: str) -> dict[str, object]:
-        """A text of theirs as it stands in a webhook."""
+        """A text message of the person as in a webhook."""
         return {**message(self.wa_id, f"{self.word} {text}"), "from_user_id": self.user_id}
 
 
 GONE = Person(customer(1), "GB.11815799212886844830", "Quillfeather", "butterscotch", "1003383421387256")
 STAYS = Person(customer(2), "GB.22815799212886844831", "Thistlewood", "gingerbread", "1003383421387257")
 GROUP = {"group_id": "Y2FwaV9ncm91cDox"}
-# Where a person who has walked every road stands, beside what ends within seconds (test_forgetting).
+# The key families with data of a person, apart from keys that expire within seconds (test_forgetting).
 ROADS = {"contact", "alias", "mailbox", "conv", "lane", "due", "out", "record", "events", "dead_letter", "stray"}
 ROADS |= {"management", "quota"}
 
 
 def everything(stack: Stack) -> Iterator[tuple[str, bytes]]:
-    """Every key, and every value of whatever type, with its key."""
+    """Yield every key's name, with the key itself and each of its values."""
     for key in stack.redis.scan_iter(count=1_000):
         name = key.decode("latin-1")
         yield name, key
@@ -66,7 +66,7 @@ def everything(stack: Stack) -> Iterator[tuple[str, bytes]]:
             case b"stream":
                 values = [part for _, entry in client.xrange(key) for pair in entry.items() for part in pair]
             case b"none":
-                values = []  # its time ended since it was named
+                values = []  # the key expired meanwhile
             case other:
                 raise AssertionError(f"a key of type {other!r}")
         for value in values:
@@ -74,7 +74,7 @@ def everything(stack: Stack) -> Iterator[tuple[str, bytes]]:
 
 
 def traces(stack: Stack, *words: str) -> list[str]:
-    """The keys that tell one of the words, plainly or in something that is base64."""
+    """The keys that contain one of the words, in plain text or in base64."""
     needles = [word.encode() for word in words]
     found = set()
     for name, value in everything(stack):
@@ -85,7 +85,7 @@ def traces(stack: Stack, *words: str) -> list[str]:
 
 
 def walks_every_road(stack: Stack, person: Person) -> None:
-    """Whatever may leave a trace: written, answered, sent, failed, strayed, buried, told by Meta, unknown, waiting."""
+    """Leave every kind of trace: received, answered, sent, failed, stray, dead letter, management event, unknown."""
     wa_id, word = person.wa_id, person.word
     for written in (person.writes("to all") | GROUP, person.writes("1")):
         stack.webhooks.deliver(delivery(messages(written, name=person.name)))
@@ -96,24 +96,24 @@ def walks_every_road(stack: Stack, person: Person) -> None:
             stack.meta.fault("failed_status", phone=wa_id, code=131026)
         headers = {"Idempotency-Key": f"{wa_id}-{len(text)}"}
         stack.api("POST", "/v1/messages", json={"to": wa_id, "text": text}, headers=headers)
-    # What Meta refuses, and what nobody can read.
+    # A send that Meta rejects, and a message that cannot be parsed.
     stack.meta.fault("error", phone=wa_id, status=400, code=131009)
     stack.api("POST", "/v1/messages", json={"to": wa_id, "text": f"{word} refused"})
     broken = {name: part for name, part in person.writes("broken").items() if name != "id"}
     stack.webhooks.deliver(delivery(messages(broken, name=person.name)))
-    # For another's number, and another system's status: of this one only that it was is kept.
+    # A message for another number, and a status of another system's send, of which only a mark is stored.
     stray = messages(person.writes("stray"), number="199999999999999", name=person.name)
     stack.webhooks.deliver(delivery(stray))
     value = {name: part for name, part in messages(name=person.name).items() if name != "messages"}
     stack.webhooks.deliver(delivery({**value, "statuses": [late_status(person)]}))
-    # What Meta tells of a person in a field of its own (reference 5.9).
+    # A webhook field with data of a person (reference 5.9).
     preference = {"wa_id": wa_id, "detail": f"{word} stop", "category": "marketing_messages", "value": "stop"}
     body = delivery({**value, "user_preferences": [preference]})
     body["entry"][0]["changes"][0]["field"] = "user_preferences"
     stack.webhooks.deliver(body)
     stack.meta.settled()
     eventually(lambda: stack.waiting() == 0, within=20)
-    # Opened by template where no window is open.
+    # A template outside the service window.
     stack.redis.hset(f"{PREFIX}contact:{NUMBER}:{wa_id}", "window_end", 0)
     template = {"to": wa_id, "template": {"name": "hello_world", "language": "en_US"}}
     stack.api("POST", "/v1/messages", json=template)
@@ -121,13 +121,13 @@ def walks_every_road(stack: Stack, person: Person) -> None:
 
 
 def late_status(person: Person) -> dict[str, str]:
-    """A status of a send that nobody here knows, or knows no longer."""
+    """A status of a send that is not stored, or no longer."""
     wamid = message(person.wa_id, "")["id"]
     return {"id": wamid, "status": "sent", "timestamp": "1767225600", "recipient_id": person.wa_id}
 
 
 def waits(stack: Stack, person: Person) -> None:
-    """What nobody has handled, and nobody has sent."""
+    """Leave messages that are not handled and sends that are not sent."""
     picture = {"id": person.media_id, "mime_type": "image/jpeg", "caption": person.word}
     image = {**person.writes(""), "type": "image", "image": picture}
     for written in (person.writes("unhandled"), person.writes("unhandled by the group") | GROUP, image):
@@ -159,13 +159,13 @@ def test_nothing_of_a_forgotten_person_is_left_and_the_others_stay(
         forget(stack)
         assert traces(stack, *GONE.needles) == []
         assert len(stack.redis.keys(f"{PREFIX}idempotency:*")) == idempotent / 2
-        # A status that comes late tells of nobody.
+        # A late status stores nothing about the person.
         value = {name: part for name, part in messages(name=GONE.name).items() if name != "messages"}
         known = stack.redis.llen(f"{PREFIX}foreign")
         stack.webhooks.deliver(delivery({**value, "statuses": [late_status(GONE)]}))
         assert stack.redis.llen(f"{PREFIX}foreign") > known
         assert traces(stack, *GONE.needles) == []
-        # Whoever stays lost nothing: the same keys speak of them.
+        # The other person's data is unchanged.
         assert traces(stack, *STAYS.needles) == kept
     assert stack.api("GET", f"/v1/contacts/{GONE.wa_id}").status_code == 404
     letters = stack.api("GET", "/v1/dead-letters").json()["items"]

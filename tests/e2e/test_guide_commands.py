@@ -1,6 +1,6 @@
-"""The documentation's commands that are marked `run`, each run against the service that `make run` starts.
+"""Run the documentation's commands that are marked `run` against the service that `make run` starts.
 
-A line `# → text` in such a block says what its output holds.
+A line `# → text` in such a block is text that the output must contain.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ ANA = "447700900123"
 
 @dataclass(frozen=True)
 class Block:
-    """A marked block: where it stands, its language, its text without indentation."""
+    """A marked block: its place, its language, and its text without indentation."""
 
     place: str
     language: str
@@ -34,7 +34,7 @@ class Block:
 
     @property
     def promised(self) -> list[str]:
-        """What its output is said to hold."""
+        """The texts that the output must contain."""
         return re.findall(r"^# → (.+)$", self.text, re.MULTILINE)
 
 
@@ -51,7 +51,7 @@ def blocks_of(page: Path) -> Iterator[Block]:
 
 @dataclass(frozen=True)
 class Desk:
-    """A running `make run` on free ports, and the environment of a command beside it."""
+    """A running `make run` on free ports, and the environment for commands."""
 
     service: Started
     env: dict[str, str]
@@ -67,14 +67,14 @@ class Desk:
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    """The service; Ana has written, so her service window is open."""
+    """The service. Ana has written, so her service window is open."""
     var = tmp_path_factory.mktemp("var")
     service = Started(var, **WITHOUT_MODELS)
     try:
         service.until_ready()
         service.write(ANA, "hello")
         eventually(lambda: service.answers(ANA) > 0, within=30)
-        # Definitions are fetched in the background; a send before that is left to Meta to judge.
+        # Templates are fetched in the background. A send before that is not checked here but left to Meta.
         templates = f"http://127.0.0.1:{service.port}/v1/templates"
         requests.get(templates, headers=service.headers, timeout=30).raise_for_status()
         made = prepare(service.port, service.emulator_port, var)

@@ -1,4 +1,4 @@
-"""A language model answers (WA_RESPONDER=llm) in the whole service: real processes, a server of its own."""
+"""The whole service with a language model (WA_RESPONDER=llm): real processes, and a chat server of the test's own."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ANA = "447700900123"
 
 
 def echo(request: dict[str, Any]) -> Reply:
-    """Say back what the customer wrote last."""
+    """Repeat the customer's last message."""
     return said(f"You wrote: {request['messages'][-1]['content']}")
 
 
@@ -40,7 +40,7 @@ def _stack(tmp_path_factory: pytest.TempPathFactory, model: ChatServer) -> Itera
 
 @pytest.fixture
 def stack(_stack: Stack, model: ChatServer) -> Stack:
-    """A stack whose model echoes, with nothing in it."""
+    """An empty stack whose model echoes."""
     model.answers = [echo]
     _stack.calm()
     model.requests.clear()
@@ -80,7 +80,7 @@ def test_a_worker_that_dies_while_the_model_answers_answers_once(stack: Stack, m
 
     def kill(port: int) -> None:
         if len(killed) < 4:
-            with contextlib.suppress(LookupError, ProcessLookupError):  # another request's search was first
+            with contextlib.suppress(LookupError, ProcessLookupError):  # already killed for another request
                 stack.kill_owner(port)
                 killed.append(port)
 
@@ -96,7 +96,7 @@ def test_a_worker_that_dies_while_the_model_answers_answers_once(stack: Stack, m
     for wa_id in customers:
         heard_once(stack, wa_id, f"You wrote: {SPOKEN}")
     assert killed
-    assert len(model.requests) > len(customers)  # who died asked again
+    assert len(model.requests) > len(customers)  # killed processes asked again
 
 
 @pytest.mark.timeout(120)
@@ -110,7 +110,7 @@ def test_workers_that_die_between_the_models_answer_and_meta_send_it_once(stack:
 
     model.answers = [answer]
     ana = customer(9)
-    with stack.frozen("emulator"):  # nothing reaches the customer in the meantime
+    with stack.frozen("emulator"):  # nothing reaches the customer meanwhile
         stack.webhooks.deliver(delivery(messages(message(ana, SPOKEN))))
         assert answered.wait(30)
         eventually(lambda: is_stored(stack), within=30)
@@ -121,5 +121,5 @@ def test_workers_that_die_between_the_models_answer_and_meta_send_it_once(stack:
 
 
 def is_stored(stack: Stack) -> bool:
-    """Whether the answer is a send by now."""
+    """Return whether the answer is stored as a send."""
     return bool(stack.api("GET", "/v1/messages").json()["items"])

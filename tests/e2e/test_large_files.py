@@ -1,4 +1,4 @@
-"""A file of 100 MB goes through a web process in pieces."""
+"""A web process streams a file of 100 MB in chunks."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from tests.e2e.stack import Stack
 from tests.eventually import eventually
 
 MB = 1_000_000
-# WhatsApp takes documents of up to 100 MB.
+# WhatsApp accepts documents of up to 100 MB.
 SIZE = 100 * MB - 1000
 MOST_GROWTH = 15 * MB
 
 
 def memory(pid: int, what: str) -> int:
-    """`VmRSS` or its peak, `VmHWM`, of a process, in bytes."""
+    """The resident memory of a process in bytes, now (`VmRSS`) or at its peak (`VmHWM`)."""
     found = re.search(rf"^{what}:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text("ascii"), re.MULTILINE)
     assert found
     return int(found[1]) * 1024
@@ -36,7 +36,7 @@ def upload(stack: Stack, content: bytes) -> str:
 
 
 def download(stack: Stack, media_id: str) -> str:
-    """The sha256 of what comes."""
+    """Download a file and return its SHA-256."""
     digest = sha256()
     answer = stack.api("GET", f"/v1/media/{media_id}", stream=True, timeout=60)
     for piece in answer.iter_content(65_536):
@@ -45,7 +45,7 @@ def download(stack: Stack, media_id: str) -> str:
 
 
 def started_processes(stack: Stack) -> list[int]:
-    """New web processes once all have loaded the application: the first is ready while another is still starting."""
+    """The new web processes, once all have loaded the application: the first is ready while another still starts."""
     stack.kill("web")
     stack.start("web")
 
@@ -58,7 +58,7 @@ def started_processes(stack: Stack) -> list[int]:
 
 def test_a_file_of_100_mb_comes_and_goes_in_flat_memory(stack: Stack) -> None:
     processes = started_processes(stack)
-    with ThreadPoolExecutor(8) as pool:  # so many at once that each process loads what its first file needs
+    with ThreadPoolExecutor(8) as pool:  # so many that each process loads what its first file needs
         list(pool.map(lambda _: download(stack, upload(stack, b"%PDF-1.4 small")), range(32)))
     content = b"%PDF-1.4" + bytes(range(256)) * (SIZE // 256)
     before = {pid: memory(pid, "VmRSS") for pid in processes}

@@ -1,4 +1,4 @@
-"""The log of a service at work holds no token, secret, key, telephone number, nor a wamid, which holds a number."""
+"""The service's log has no token, secret, key, phone number or wamid (which contains a number)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WRITTEN = ("the blue room by the sea", "hello from the desk")
 
 
 def decoded(line: str) -> Iterator[bytes]:
-    """What might be base64 in a line, decoded."""
+    """Yield whatever in a line decodes as base64."""
     for word in re.findall(r"[A-Za-z0-9+/_-]{16,}={0,2}", line):
         for alphabet in (b"+/", b"-_"):
             stem = word.rstrip("=")
@@ -46,7 +46,7 @@ def log(var: Path) -> list[str]:
     try:
         service.write(CUSTOMERS[0], WRITTEN[0])
         eventually(lambda: service.answers(CUSTOMERS[0]) > 0, within=30)
-        for customer in CUSTOMERS:  # one has a window, the other has none and fails
+        for customer in CUSTOMERS:  # one has a service window; the other has none, so its send fails
             call("POST", "/v1/messages", json={"to": customer, "text": WRITTEN[1]})
         call("POST", "/v1/messages", json={"to": "15559999999", "template": {"name": "nope", "language": "en_US"}})
         call(

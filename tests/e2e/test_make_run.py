@@ -1,4 +1,4 @@
-"""`make run` as a person lives it: what it prints, what answers, what it takes from the environment."""
+"""`make run` as a user sees it: its output, what responds, and what it takes from the environment."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ANA = "447700900123"
 
 
 class Responder:
-    """An http responder that answers each message and keeps what it was sent."""
+    """An HTTP responder that answers each message and stores the requests."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[dict[str, str], bytes]] = []
@@ -59,9 +59,9 @@ class Responder:
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
-    """A start with the defaults, for tests that only look at it: a phone has written "hello" and is answered.
+    """A start with the defaults, for tests that only read from it. A phone has written "hello" and has its answer.
 
-    Its environment names a real token and a real store, as that of somebody who has a `.env`.
+    The environment has a real token and a real store, as with a user's `.env`; the start must ignore them.
     """
     var = tmp_path_factory.mktemp("make-run") / "var"
     started = Started(var, "run", WHATSAPP_ACCESS_TOKEN="a-real-token", REDIS_URL="redis://127.0.0.1:1/0")
@@ -81,7 +81,7 @@ def test_the_printed_command_sends_a_message(service: Started, require_program: 
     told = subprocess.check_output(shlex.split(command[0].replace("\\\n", " ")), text=True)
     assert '"status":"accepted"' in told.replace(" ", ""), told
 
-    # Other commands find the service by the file that is printed too.
+    # Other commands find the service by the file that the output names.
     named = re.search(r"(WA_ENV_FILE=\S+) (\S+ -m wa_service) --help", service.said)
     assert named, service.said
     environment = {"PATH": os.environ["PATH"], **dict([named[1].split("=", 1)])}
@@ -193,12 +193,12 @@ def test_serve_without_settings_says_which_are_missing(tmp_path: Path) -> None:
 
 def test_the_dashboard_and_the_alerts_name_only_what_a_running_service_tells(service: Started) -> None:
     url, headers = f"http://127.0.0.1:{service.port}", service.headers
-    # An error of Meta's, so that the series of errors is there.
+    # One error of Meta's, so that the error series exists.
     requests.get(f"{url}/v1/media/404404", headers=headers, timeout=10)
     scrape = requests.get(f"{url}/metrics", timeout=10).text
     told = set(re.findall(r"^(?:# TYPE )?(whatsapp_\w+)[{ ]", scrape, re.MULTILINE))
     files = [ROOT / "deploy/grafana/wa-service.json", ROOT / "deploy/prometheus/alerts.yml"]
     named = {name for file in files for name in re.findall(r"\bwhatsapp_[a-z_]+", file.read_text(encoding="utf-8"))}
-    # These are there once there was one: a push, a batch, a customer who said STOP.
+    # These exist only after a push, a batch or a STOP.
     assert named - told == {"whatsapp_push_total", "whatsapp_batches_total", "whatsapp_marketing_choices_total"}
     assert 'whatsapp_messages_sent_total{type="text"} 1.0' in scrape

@@ -1,6 +1,6 @@
-"""How a `make run` ends, what outlives a part of it, and what the next one has.
+"""How `make run` ends, what survives the death of a part, and what the next run keeps.
 
-How it ends with the emulator and with web is seen in `test_make_run.py`, each with a responder of one's own.
+`test_make_run.py` tests the end with the emulator and with web, each with a custom responder.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def test_a_phone_is_answered_ctrl_c_leaves_no_process_and_the_next_start_has_all
     )
     assert record.json()["id"] == sent.json()["id"]
 
-    # A terminal that is closed ends everything as well.
+    # A closed terminal (SIGHUP) stops everything, too.
     everything = second.everything()
     second.process.send_signal(signal.SIGHUP)
     assert second.ended() == 0
@@ -62,7 +62,7 @@ def test_ctrl_c_while_it_still_starts_leaves_no_process(start: Callable[..., Sta
 def test_when_one_part_dies_the_rest_stops_and_it_says_which(
     start: Callable[..., Started], part: str, environment: dict[str, str]
 ) -> None:
-    service = start(**environment)  # with all, for a worker: its models' processes end as well
+    service = start(**environment)  # for a worker with all models: their processes end as well
     service.until_ready()
     service.ends_with(part)
 
@@ -92,7 +92,7 @@ def test_with_replicas_a_message_is_answered_after_the_primary_was_killed(
 ) -> None:
     service = start("--replicas", "2", **WITHOUT_MODELS)
     service.until_ready()
-    # Web may be ready before each Sentinel knows each replica; what dies until then ends the start.
+    # Web may be ready before each Sentinel knows each replica; a server that dies before that ends the start.
     eventually(lambda: "is the primary of 2 replicas" in service.said, within=60)
     servers = embedded_replicas_in((tmp_path / "var").absolute(), 2)
     with servers.client(servers.primary()) as primary:

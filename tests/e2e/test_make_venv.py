@@ -1,4 +1,4 @@
-"""`tools/make_venv` picks a Python that really works, or says in one sentence what to do."""
+"""`tools/make_venv` picks a Python that works, or says in one sentence what to do."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def program(path: Path, name: str, script: str) -> None:
 
 def make_venv(path: Path, venv: Path, python: str = "") -> subprocess.CompletedProcess[str]:
     env = {"PATH": f"{path}{os.pathsep}/bin", "PYTHON": python}
-    # Only the candidates of the test may be found: /usr/bin, which may be /bin, holds real ones.
+    # Only the test's candidates may be found: /bin may be /usr/bin, which has real ones.
     script = MAKE_VENV.read_text().replace('"$candidate"', f'"{path}/$candidate"')
     return subprocess.run(["/bin/sh", "-c", script, "sh", venv], env=env, capture_output=True, text=True, check=False)
 

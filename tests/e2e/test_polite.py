@@ -1,4 +1,4 @@
-"""All processes together stay inside Meta's limits, use them, and say what is left."""
+"""All processes together stay within Meta's limits, use them fully, and report what remains."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TEMPLATE = {"name": "hello_world", "language": "en_US"}
 
 
 def most_in_a_second(stamps: Iterable[float]) -> int:
-    """The most stamps in any window of a second."""
+    """The highest number of timestamps within any one second."""
     window: deque[float] = deque()
     most = 0
     for stamp in sorted(stamps):
@@ -35,7 +35,7 @@ def most_in_a_second(stamps: Iterable[float]) -> int:
 
 
 def share_of_allowance(stamps: Sequence[float]) -> float:
-    """How much of the throughput was used: Meta wants a second between a message and the 80th after it."""
+    """The share of the throughput that was used: Meta requires a second between a message and the 80th after it."""
     stamps = sorted(stamps)
     return 1 / mean(later - earlier for earlier, later in zip(stamps, stamps[PER_SECOND:], strict=False))
 
@@ -50,7 +50,7 @@ def test_two_workers_and_two_web_processes_use_the_throughput_and_never_exceed_i
 ) -> None:
     wa_ids = [customer(n) for n in range(800 if long_form else 240)]
     stack.meta.add_phones(wa_ids)
-    with stack.frozen("worker-1"), stack.frozen("worker-2"):  # so that sending is not slowed down by asking
+    with stack.frozen("worker-1"), stack.frozen("worker-2"):  # so that submitting does not slow down sending
         records = send_all(stack, wa_ids, **ASYNC)
     all_delivered(stack, records, within=40)
     sends = stack.meta.seen()["sends"]
@@ -59,7 +59,7 @@ def test_two_workers_and_two_web_processes_use_the_throughput_and_never_exceed_i
     assert most_in_a_second(stamps) <= PER_SECOND
     used = share_of_allowance(stamps)
     print(f"\n{len(sends)} sends used {100 * used:.1f} % of the allowance")
-    if long_form:  # two idle cores use 98 %; in the suite others share them
+    if long_form:  # two idle cores reach 98 %; in the suite other tests share them
         assert used >= 0.95
 
 
@@ -70,7 +70,7 @@ def test_received_messages_count_in_the_throughput(stack: Stack, long_form: bool
     stack.meta.add_phones([*wa_ids, *writers])
     with stack.frozen("worker-1"), stack.frozen("worker-2"):
         records = send_all(stack, wa_ids, **ASYNC)
-        # Meta counts them before it tells of them; what was on its way to Meta just then nobody could hold back.
+        # Meta counts a message before it delivers the webhook; sends already on their way cannot be held back.
         for wa_id in writers:
             stack.meta.write(wa_id, f"{SPOKEN} hello")
         eventually(lambda: stack.redis.zcard(f"{PREFIX}due") == len(writers))
@@ -79,7 +79,7 @@ def test_received_messages_count_in_the_throughput(stack: Stack, long_form: bool
     sends = stack.meta.seen()["sends"]
     assert refused(sends) == []
     received = [one["timestamp"] for wa_id in writers for one in stack.meta.chat(wa_id) if one["direction"] == "out"]
-    # How many customers write in a second is theirs to say; a send of ours is never one too many.
+    # How many customers write in a second is not ours to limit; our sends must not exceed what remains.
     stamps = [one["at"] for one in sends]
     assert max(sum(at - 1 < other <= at for other in [*stamps, *received]) for at in stamps) <= PER_SECOND
 
@@ -88,7 +88,7 @@ def test_received_messages_count_in_the_throughput(stack: Stack, long_form: bool
 def test_one_customer_gets_a_burst_and_then_one_message_every_six_seconds(stack: Stack, long_form: bool) -> None:
     ana, count = customer(1), PAIR_BURST + (3 if long_form else 1)
     stack.meta.add_phones([ana])
-    stack.meta.fault("delay", phone=ana, seconds=0.3)  # Meta counts from when the first one arrives
+    stack.meta.fault("delay", phone=ana, seconds=0.3)  # Meta counts from the arrival of the first one
     answers = [
         stack.api("POST", "/v1/messages", json={"to": ana, "text": f"{SPOKEN} {n}"}, headers=ASYNC)
         for n in range(count)
@@ -118,7 +118,7 @@ def test_the_daily_limit_refuses_the_customer_too_many_and_lets_replies_through(
     assert 86_000 < int(answer.headers["Retry-After"]) <= 86_400
     waits = stack.api("POST", "/v1/messages", json=one_more, headers=ASYNC)
     assert waits.status_code == 202
-    # Whoever wrote to us may be answered, by template too.
+    # A customer who wrote first may be answered at any time, by template too.
     stack.meta.write(customer(5_001), f"{SPOKEN} hello")
     eventually(lambda: stack.meta.heard(customer(5_001)))
     answer = stack.api("POST", "/v1/messages", json={"to": customer(5_001), "template": TEMPLATE})
@@ -159,5 +159,5 @@ def test_ten_thousand_queued_sends_drain_at_the_limit_in_flat_memory_and_a_reply
 
 
 def memory(pid: int) -> float:
-    """A process's resident memory in megabytes."""
+    """The resident memory of a process in megabytes."""
     return int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[1]) * 4096 / 1e6

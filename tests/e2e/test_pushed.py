@@ -1,4 +1,4 @@
-"""Subscribers get every event, in the order of each conversation, whatever dies meanwhile."""
+"""Subscribers receive every event, in the order of each conversation, whatever process dies."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from wa_service.store.subscriptions import LEASE_SECONDS
 
 
 class Receiver:
-    """A subscriber: it verifies each event, keeps the texts by customer, and is away while `away` is set.
+    """A subscriber that verifies each event and stores the texts by customer; while `away` is set it is unavailable.
 
-    It answers once `answering` is set.
+    It responds once `answering` is set.
     """
 
     def __init__(self, url: str) -> None:
@@ -51,7 +51,7 @@ class Receiver:
         return 200
 
     def in_order(self, wa_id: str) -> list[str]:
-        """A customer's texts, each repetition left out that follows what it repeats."""
+        """A customer's texts without consecutive repetitions."""
         return [text for text, _ in groupby(list(self.texts[wa_id]))]
 
 
@@ -119,7 +119,7 @@ def test_while_worker_and_store_die_each_subscriber_gets_all_in_order(
         eventually(lambda: all(len(steady.in_order(wa_id)) >= len(texts) for wa_id in customers), within=60)
         assert (other.refused > 0, sum(map(len, other.texts.values()))) == (True, 0)
         other.away.clear()
-        if not long_form:  # else it is tried again after at most five minutes
+        if not long_form:  # otherwise the next attempt comes within five minutes
             assert stack.api("POST", f"/v1/subscriptions/{other.id}/resume").status_code == 200
         eventually(lambda: all(len(other.in_order(wa_id)) >= len(texts) for wa_id in customers), within=320)
         for receiver in (steady, other):

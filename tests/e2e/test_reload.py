@@ -1,4 +1,4 @@
-"""SIGHUP: the settings are read anew, the app's secret rotates, and no webhook is refused meanwhile."""
+"""SIGHUP reloads the settings and rotates the app secret, and no webhook is rejected meanwhile."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ WEB_CONCURRENCY=2
 
 
 class Web:
-    """Gunicorn on a settings file that can be changed."""
+    """Gunicorn with a settings file that a test can change."""
 
     def __init__(self, directory: Path, redis_url: str) -> None:
         self._settings = directory / "settings"
@@ -91,9 +91,9 @@ def web(tmp_path: Path, valkey_url: str, redis_client: redis.Redis) -> Iterator[
 
 
 class Meta(threading.Thread):
-    """Posts webhook after webhook, signed with the secret of the moment, and notes every answer.
+    """Posts webhooks one after the other, signed with the current secret, and records every response.
 
-    Each request comes some milliseconds after its connection, as it does over a real line.
+    Each request follows its connection by some milliseconds, as over a real network.
     """
 
     def __init__(self, web: Web) -> None:

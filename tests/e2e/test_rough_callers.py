@@ -1,4 +1,4 @@
-"""Callers that come in crowds, stall, or do not speak HTTP well: they get their answers, and nobody waits for them."""
+"""Callers that come in crowds, stall or violate HTTP get a response and do not delay others."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CROWD = 400
 
 
 class Caller:
-    """A connection on which a test writes what it likes."""
+    """A connection on which a test writes arbitrary bytes."""
 
     def __init__(self, stack: Stack) -> None:
         host, port = stack.url.removeprefix("http://").split(":")
@@ -35,7 +35,7 @@ class Caller:
         self._socket.sendall(raw.encode() if isinstance(raw, str) else raw)
 
     def answer(self) -> tuple[int, str, Any]:
-        """Status, content type and JSON of the next answer."""
+        """Read the next response; return its status, content type and JSON."""
         with self._socket.makefile("rb") as lines:
             status = int(lines.readline().split()[1])
             headers = dict(line.decode().strip().split(": ", 1) for line in iter(lines.readline, b"\r\n"))
@@ -62,7 +62,7 @@ def webhook(stack: Stack, n: int) -> int:
 
 
 def answered(stack: Stack) -> None:
-    """Waits until the customers have their answers, so that the next test's need not wait for them."""
+    """Wait until all customers have their replies, so that the next test does not wait for them."""
     eventually(lambda: stack.waiting() == 0, within=30)
 
 
@@ -79,7 +79,7 @@ def test_a_crowd_of_calls_does_not_turn_a_signed_webhook_away(stack: Stack, key:
 
     answered(stack)
     assert told == {200: 40}
-    # On a busy machine some may be told to come back; who has no key and asks so often is told so.
+    # On a busy machine some calls get 503; a caller without a key may reach its rate limit.
     assert set(statuses) <= ({404, 503} if key else {401, 429})
 
 
@@ -124,7 +124,7 @@ def test_chunks_that_cannot_be_read_are_a_problem(stack: Stack, path: str, heade
 
 @pytest.mark.parametrize(("path", "largest"), [("/v1/messages", 1), ("/webhooks/whatsapp", 4)])
 def test_more_chunks_than_are_taken_are_too_large(stack: Stack, path: str, largest: int) -> None:
-    pieces = (b" " * 65_536 for _ in range(largest * 16 + 1))  # one more than those MiB
+    pieces = (b" " * 65_536 for _ in range(largest * 16 + 1))  # one chunk more than that many MiB
     headers = {"Authorization": f"Bearer {API_KEY}", "Content-Type": "application/json"}
 
     answer = requests.post(f"{stack.url}{path}", data=pieces, headers=headers, timeout=20)
@@ -152,7 +152,7 @@ def test_a_message_in_chunks_is_taken(stack: Stack) -> None:
     ids=["long_line", "no_header", "many_headers", "no_http"],
 )
 def test_what_the_server_itself_refuses_is_a_problem_too(stack: Stack, request_head: str, status: int) -> None:
-    """No line of the log quotes it."""
+    """The log does not quote the request."""
     with callers(stack, 1) as (caller,):
         caller.write(request_head)
 

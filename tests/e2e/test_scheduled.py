@@ -1,4 +1,4 @@
-"""Scheduled messages leave at their time, though workers and the store die meanwhile."""
+"""Scheduled messages leave on time, though workers and the store die meanwhile."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.eventually import eventually
 
 LATENESS = 1.0
 TO_RECOVER = 10.0
-"""Seconds after which what died is replaced, on a busy machine."""
+"""Seconds within which a dead process is replaced on a busy machine."""
 
 
 @pytest.mark.chaos
@@ -27,7 +27,7 @@ def test_a_thousand_a_minute_leave_within_a_second_of_their_time_though_processe
     stack.meta.add_phones(wa_ids)
     for worker in WORKERS:
         stack.kill(worker)
-    begin = time.time() + (45 if long_form else 2)  # in the long form the workers are back before it
+    begin = time.time() + (45 if long_form else 2)  # in the long form the workers are back before this time
     wanted = {wa_id: round(begin + spread * i / count, 3) for i, wa_id in enumerate(wa_ids)}
 
     records = schedule_all(stack, wanted)
@@ -48,6 +48,6 @@ def test_a_thousand_a_minute_leave_within_a_second_of_their_time_though_processe
     late = max(one["at"] - max(wanted[one["to"]], started) for one in sends if one["to"] not in near)
     late_near = max((one["at"] - max(wanted[one["to"]], back) for one in sends if one["to"] in near), default=0.0)
     print(f"{count} over {spread} s: {late:.3f} s late at most, {late_near:.3f} s after the restart for {len(near)}")
-    if long_form:  # in the suite the machine is busy with other tests; this form has it alone
+    if long_form:  # in the suite other tests keep the machine busy
         assert late <= LATENESS
         assert late_near <= TO_RECOVER

@@ -1,4 +1,4 @@
-"""Each send reaches its customer once, whatever Meta, the network or our processes do meanwhile."""
+"""Each send reaches its customer once, whatever Meta, the network or our processes do."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ASYNC = {"Prefer": "respond-async"}
 
 
 def send(stack: Stack, wa_id: str, text: str = SPOKEN, **headers: str) -> str:
-    """Asks for a text as a careful caller does, with a key and again until there is an answer; the record's id."""
+    """Submit a text with an idempotency key, repeat until there is a response, and return the record's id."""
     body = {"to": wa_id, "text": text}
     headers = {"Idempotency-Key": f"{wa_id}:{text}", **headers}
 
@@ -72,7 +72,7 @@ def test_lost_answers_refusals_and_refused_connections_send_each_message_once(
     stack.meta.call("POST", "refuse", json={"seconds": 1})
     records += send_all(stack, unreached, **ASYNC)
     records += send_all(stack, reached[2 * unit :], **ASYNC)
-    # Most first tries fail, so one probe may be unlucky after the other, and each time the pause is twice as long.
+    # Most first attempts fail, so several probes in a row may fail; each failed probe doubles the pause.
     all_delivered(stack, records, within=200 if long_form else 60)
     each_got_one(stack, wa_ids)
 
@@ -93,7 +93,7 @@ def test_workers_killed_while_they_send_send_each_message_once(
         stack.kill_child(WORKERS[n % 2])
         records += send_all(stack, wa_ids[len(records) : len(records) + len(wa_ids) // 8], **ASYNC)
     records += send_all(stack, wa_ids[len(records) :], **ASYNC)
-    # Meta's silence on one means no, once three later ones have had a word.
+    # A message without a status counts as not accepted, once three later messages have one.
     eventually(lambda: stack.waiting() == 0, within=60, every=0.1)
     records += send_all(stack, [customer(n) for n in range(900, 904)])
     all_delivered(stack, records, within=60)

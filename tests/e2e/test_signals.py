@@ -1,4 +1,4 @@
-"""Stopping and reloading under load: nothing is lost, nothing is refused."""
+"""Stop and reload under load: nothing is lost or rejected."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.keys import PREFIX
 
 
 class Load:
-    """Three customers at a time, one after the other, each with one message, for as long as the block lasts."""
+    """Three customers at a time write one message each, one after the other, until the block ends."""
 
     def __init__(self, stack: Stack, post: Callable[[dict[str, object]], int]) -> None:
         self.told: Counter[int] = Counter()
@@ -39,7 +39,7 @@ class Load:
             thread.join(60)
 
     def more(self, count: int, within: float = 30) -> None:
-        """Waits until so many more customers wrote."""
+        """Wait until `count` more customers have written."""
         goal = len(self.customers) + count
         eventually(lambda: len(self.customers) >= goal, within=within)
 
@@ -83,7 +83,7 @@ def test_sighup_under_load_changes_the_app_secret_and_refuses_nothing(stack: Sta
         secrets(NEW_APP_SECRET, APP_SECRET)
         signed_with[0] = NEW_APP_SECRET
         load.more(5)
-        # And back again: the emulated Meta goes on signing its statuses with the first one.
+        # Switch back, because the emulated Meta signs its statuses with the first secret.
         signed_with[0] = APP_SECRET
         load.more(5)
         secrets(APP_SECRET)
@@ -110,7 +110,7 @@ def test_a_stop_ends_idle_connections_without_an_error_and_the_next_one_stores_w
     said = len(stack.log("web"))
     with requests.Session() as idle:
         assert idle.get(f"{stack.url}/healthz", timeout=5).status_code == 200
-        stop_web(stack)  # also so that nothing is left of what other tests had counted
+        stop_web(stack)  # this also flushes the counts of other tests
     assert '"level":"error"' not in stack.log("web")[said:]
 
     stack.start("web")
@@ -135,6 +135,6 @@ def stop_web(stack: Stack) -> None:
 
 
 def received(stack: Stack) -> int:
-    """How many messages web counted in the minutes that the store has."""
+    """How many messages web counted, over all minutes in the store."""
     minutes = stack.redis.keys(f"{PREFIX}minute:*")
     return sum(int(stack.redis.hget(minute, "received") or 0) for minute in minutes)

@@ -1,4 +1,4 @@
-"""Hostile callers for minutes, with a key and without one, beside 100 webhooks a second: no webhook waits."""
+"""Malicious callers run for minutes, with a key and without, beside 100 webhooks a second: no webhook is delayed."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ RATE = int(os.environ.get("SOAK_RATE", "100"))
 SECONDS = float(os.environ.get("SOAK_SECONDS", "600"))
 SENDERS = 8
 LONGEST = 2.5
-"""Seconds of one webhook; on a machine that does nothing else."""
+"""The most seconds for one webhook, on an otherwise idle machine."""
 MOST_GROWTH = 256 * 1024 * 1024
 
 
 def resident(pids: list[int]) -> int:
-    """The bytes that processes hold in memory."""
+    """The resident memory of the processes in bytes."""
     page = os.sysconf("SC_PAGE_SIZE")
     return sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * page for pid in pids)
 
 
 class Sender:
-    """Posts webhooks at a steady pace, on one connection."""
+    """Posts webhooks at a steady rate on one connection."""
 
     def __init__(self, url: str, place: int, until: float) -> None:
         self._url = url

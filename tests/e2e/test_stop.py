@@ -1,4 +1,4 @@
-"""Who said STOP, by whichever road, gets no marketing, though it is asked for and processes die."""
+"""A customer who opted out in any way gets no marketing, even when it is requested and processes die."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ OFFER = {"name": "weekend_offer", "language": "en_US"}
 @pytest.mark.chaos
 @pytest.mark.timeout(400)
 def test_a_stop_by_five_roads_and_then_a_thousand_offers_leaves_none(stack: Stack, long_form: bool) -> None:
-    """The last of the roads: Meta refuses one send, and knows more than we did."""
+    """In the last of the five ways, Meta rejects a send to a customer whose opt-out only Meta knew."""
     count = 200 if long_form else 6
     words, menu, rest, imported, refused = ([customer(count * road + n) for n in range(count)] for road in range(5))
     everybody = [*words, *menu, *rest, *imported, *refused]
     stack.meta.add_phones([*words, *menu, *rest, *imported])
     stack.meta.add_phones(refused, marketing=False)
-    # Reach is not what is measured here: everybody has written, so nobody is opened.
+    # This test does not measure the template quota: everybody has written first, so no send counts against it.
     for one in everybody:
         stack.meta.write(one, "STOP" if one in words else "hello")
     for one in menu:
@@ -67,5 +67,5 @@ def stopped(stack: Stack, whom: str) -> bool:
 
 
 def offers(stack: Stack) -> list[str]:
-    """Whom an offer was posted to, whatever became of it."""
+    """The customers that an offer was posted to, whatever its outcome."""
     return [one["to"] for one in stack.meta.seen()["sends"] if one["type"] == "template"]

@@ -1,4 +1,4 @@
-"""Acknowledged means stored: while the store cannot take it, nobody is told that it did."""
+"""Acknowledged means stored: while the store cannot accept a write, no caller is told that it did."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.e2e.phones import customer, delivery, message, messages
 from tests.e2e.stack import WORKERS, Stack
 from tests.eventually import eventually
 
-# A webhook that waits for a frozen store gives up with the socket's time-out.
+# A webhook gives up on a frozen store after the socket timeout.
 PATIENCE = 2.5
 
 
@@ -57,7 +57,7 @@ def test_a_full_store_refuses_the_new_while_workers_finish_the_old(stack: Stack,
         for wa_id in customers:
             stack.webhooks.deliver(delivery(messages(message(wa_id, f"{SPOKEN} early"))))
         stack.redis.config_set("maxmemory", int(stack.redis.info("memory")["used_memory"] / share))
-        # Each of the two web processes looks once a second.
+        # Each of the two web processes checks once a second.
         probe = delivery(messages(message(customer(51), f"{SPOKEN} probe")))
         eventually(lambda: all(stack.webhooks.post(probe) == 503 for _ in range(8)), within=10)
         assert stack.webhooks.post(refused) == 503
@@ -68,12 +68,12 @@ def test_a_full_store_refuses_the_new_while_workers_finish_the_old(stack: Stack,
 
 
 def test_two_broken_updates_of_a_thousand_do_not_hold_the_others(stack: Stack) -> None:
-    # One in ten is answered: a thousand answers alone would take thirteen seconds.
+    # One in ten gets a reply: a thousand replies would take thirteen seconds.
     texts = [message(customer(n), f"{SPOKEN} " + "é" * 450) for n in range(1_000)]
     sent: list[object] = [one if n % 10 == 0 else reaction(one) for n, one in enumerate(texts)]
     body = delivery({**messages(*texts), "messages": sent})
     sent[300], sent[701] = {**texts[300], "from": ["7"]}, ["not", "an", "object"]
-    # A web process may still think for a second that the store of the test before is full; Meta waits 20 s.
+    # For up to a second a web process may still consider the store full, from the previous test; Meta waits 20 s.
     stack.webhooks.deliver(body, within=20)
     eventually(lambda: len(stack.meta.accepted()) >= 99 and stack.waiting() == 0, within=40, every=0.1)
     assert set(stack.meta.accepted().values()) == {1}
@@ -83,7 +83,7 @@ def test_two_broken_updates_of_a_thousand_do_not_hold_the_others(stack: Stack) -
 
 
 def reaction(to: dict[str, Any]) -> dict[str, Any]:
-    """A message that wants no answer, as long as the text it stands for."""
+    """A message that needs no reply, as long as the text that it replaces."""
     kept = {name: to[name] for name in ("from", "id", "timestamp")}
     padding = {"referral": {"body": to["text"]["body"]}}
     return {**kept, **padding, "type": "reaction", "reaction": {"message_id": to["id"], "emoji": "👍"}}

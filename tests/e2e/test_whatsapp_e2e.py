@@ -1,4 +1,4 @@
-"""Customers write, speak and press, and are answered: the whole service, its hotel desk, a real speech engine."""
+"""The whole service with its hotel desk and a real speech engine: customers write, speak and press buttons."""
 
 from __future__ import annotations
 
@@ -28,37 +28,37 @@ def _hotel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @pytest.fixture
 def hotel(_hotel: Stack) -> Iterator[Stack]:
-    """The hotel desk, calm; afterwards no line of any log tells a secret."""
+    """The empty hotel desk. Afterwards no log line may contain a secret, a text or a number."""
     _hotel.calm()
     yield _hotel
     tells_nothing(_hotel)
 
 
 def speak(stack: Stack, wa_id: str, note: Note) -> str:
-    """The phone sends a voice note; its message's id."""
+    """Send a voice note from the phone and return its message id."""
     files = {"file": (note.name, note.content, "audio/ogg")}
     return str(stack.meta.call("POST", f"phones/{wa_id}/files", files=files, data={"voice": "true"})["id"])
 
 
 def reference_of(message_id: str) -> str:
-    """The id under which the logs speak of a message."""
+    """The id by which the logs refer to a message."""
     return blake2b(f"{NUMBER}\0{message_id}".encode(), digest_size=12).hexdigest()[:12]
 
 
 def lines(stack: Stack, event: str, message_id: str) -> list[dict[str, Any]]:
-    """The workers' log lines of this name about a message."""
+    """The workers' log lines with this event name about a message."""
     reference = reference_of(message_id)
     found = [line for role in WORKERS for line in stack.log(role).splitlines() if f'"{reference}"' in line]
     return [data for line in found if (data := json.loads(line))["event"] == event]
 
 
 def handled(stack: Stack, message_id: str, within: float = 30.0) -> dict[str, Any]:
-    """The line that says how a message was finished."""
+    """The log line that reports how a message was handled."""
     return eventually(lambda: lines(stack, "whatsapp.message.handled", message_id), within=within)[0]
 
 
 def test_text_flow(hotel: Stack) -> None:
-    """A customer writes and is answered; the ticks of the answer come back to its record."""
+    """A customer writes and is answered; the statuses of the answer are stored in its record."""
     hotel.meta.write(customer(1), "what time is breakfast?")
     (answer,) = eventually(lambda: hotel.meta.heard(customer(1)))
     assert "7 to 10:30" in answer
@@ -76,7 +76,7 @@ def test_text_flow(hotel: Stack) -> None:
 
 
 def test_audio_flow(hotel: Stack) -> None:
-    """A voice note is fetched, heard and answered; tools read its transcript."""
+    """A voice note is downloaded, transcribed and answered; tools can read its transcription."""
     breakfast = next(note for note in notes() if note.intent == "breakfast")
     message_id = speak(hotel, customer(2), breakfast)
     (answer,) = eventually(lambda: hotel.meta.heard(customer(2)), within=30)
@@ -88,7 +88,7 @@ def test_audio_flow(hotel: Stack) -> None:
 
 
 def test_template_flow(hotel: Stack) -> None:
-    """A template opens a conversation; its button is pressed and answered."""
+    """A template starts a conversation; the customer presses its button and is answered."""
     body = {
         "to": customer(3),
         "template": {
@@ -112,7 +112,7 @@ def test_template_flow(hotel: Stack) -> None:
 
 
 def word_error_rate(said: str, heard: str) -> float:
-    """Edits between two texts' words, by the words that were said."""
+    """The word edits between two texts, divided by the number of words said."""
     want, got = (["".join(c for c in word if c.isalnum()) for word in text.lower().split()] for text in (said, heard))
     row = list(range(len(got) + 1))
     for i, word in enumerate(want, 1):
@@ -135,7 +135,7 @@ def test_twelve_voice_notes_are_understood(hotel: Stack, capsys: pytest.CaptureF
 
 
 def holder(stack: Stack, message_id: str) -> Role:
-    """The worker that is hearing a note now."""
+    """The worker that is transcribing a note."""
     reference = reference_of(message_id)
     found: list[Role] = eventually(lambda: [role for role in WORKERS if f'"{reference}"' in stack.log(role)])
     return found[0]

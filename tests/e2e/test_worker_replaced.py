@@ -1,4 +1,4 @@
-"""SIGHUP to a worker: a new process with the settings as they are now, or the old one where that cannot start."""
+"""SIGHUP to a worker starts a new process with the current settings, or keeps the old one where that cannot start."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ WA_INTENTS=fuzzy
 
 
 class Worker:
-    """A supervised worker on a settings file that can be changed."""
+    """A supervised worker with a settings file that a test can change."""
 
     def __init__(self, directory: Path, redis_url: str) -> None:
         self._settings = directory / "settings"

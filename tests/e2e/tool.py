@@ -1,4 +1,4 @@
-"""The operator's tool that says what to answer (WA_RESPONDER=http): it echoes, and sees every handling begin."""
+"""The operator's tool that answers messages (WA_RESPONDER=http): it echoes, and a test can observe every call."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ Question = dict[str, Any]
 
 
 def echo(question: Question) -> str:
-    """The text that answers a question."""
+    """The answer to a question."""
     return f"{question['text']}!"
 
 
 class Tool:
-    """A server on a free port. `meet` is called with each question before it is answered, and may take its time.
+    """A server on a free port. It calls `meet` with each question before it answers; `meet` may block.
 
-    A question's `asked_from` is the port of the worker that asks: `Stack.kill_owner` finds the process.
+    A question's `asked_from` is the port of the worker that asks: `Stack.kill_owner` finds its process.
     """
 
     def __init__(self) -> None:
@@ -34,15 +34,15 @@ class Tool:
 
     @property
     def url(self) -> str:
-        """For WA_RESPONDER_URL."""
+        """The value of WA_RESPONDER_URL."""
         return f"http://127.0.0.1:{self._server.server_address[1]}/answer"
 
     def texts(self, wa_id: str) -> list[str]:
-        """What it was asked about a customer, repetitions included."""
+        """The texts about a customer that it was asked, including repetitions."""
         return [question["text"] for question in list(self.asked) if question["message"].get("from") == wa_id]
 
     def calm(self) -> None:
-        """Forgets everything and answers at once."""
+        """Forget all questions and answer at once."""
         self.asked = []
         self.meet = lambda _: None
 
@@ -74,6 +74,6 @@ def _handler(tool: Tool) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(answer)
 
         def log_message(self, *_: object) -> None:
-            """Silence."""
+            """Do not log requests."""
 
     return Handler
