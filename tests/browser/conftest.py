@@ -1,8 +1,8 @@
-"""One browser and one emulator for the session; each test starts the world over.
+"""One browser and one emulator for the session; each test resets the emulated world.
 
-Most tests share a tab that is loaded anew for each; those that only watch the conversation do without that, too.
+Most tests share a tab and reload it. Those that only watch the conversation do not even reload it.
 
-Playwright keeps an event loop in the main thread as long as it lives, so browser tests run together, after all others.
+Playwright keeps an event loop in the main thread while it runs, so browser tests run together, after all others.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def browser(require_program: Callable[..., Path]) -> Iterator[Browser]:
-    """Debian's Chromium without a window; its microphone hums."""
+    """Debian's Chromium, headless, with a fake microphone."""
     chromium = require_program("chromium", "chromium-browser", "google-chrome")
     expect.set_options(timeout=_MILLISECONDS)
     with sync_playwright() as playwright:
@@ -52,7 +52,7 @@ def browser(require_program: Callable[..., Path]) -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def world() -> Iterator[Business]:
-    """A business and the emulator it uses, for the session: tests take it through `business`, which starts it over."""
+    """A business and its emulator for the session. Tests use it through `business`, which resets it."""
     with Business() as business, emulator_for(business) as emulator:
         business.graph = emulator.url
         yield business
@@ -60,7 +60,7 @@ def world() -> Iterator[Business]:
 
 @pytest.fixture
 def business(world: Business) -> Business:
-    """The other side; nobody has written yet, and Meta's pair limit is off."""
+    """The business after a reset: nobody has written yet, and Meta's pair limit is off."""
     world.start_over()
     return world
 
@@ -75,16 +75,16 @@ def two_numbers() -> Iterator[Business]:
 
 @pytest.fixture
 def complaints() -> Iterator[list[str]]:
-    """What the browser complains about; anything fails the test."""
+    """Errors in the browser's console; any of them fails the test."""
     found: list[str] = []
     yield found
-    # A refused control call is the page's to tell; the browser notes it, too.
+    # The page reports a rejected control call itself; the browser logs it as well.
     assert [complaint for complaint in found if "Failed to load resource" not in complaint] == []
 
 
 @pytest.fixture
 def open_page(browser: Browser, complaints: list[str]) -> Iterator[OpenPage]:
-    """Open the page of a business's emulator, in a browser context of its own or in the one that is given."""
+    """Open the page of a business's emulator, in a new browser context or in a given one."""
     opened: list[BrowserContext | Page] = []
 
     def open_one(
@@ -106,7 +106,7 @@ def open_page(browser: Browser, complaints: list[str]) -> Iterator[OpenPage]:
 
 @pytest.fixture(scope="session")
 def desk(browser: Browser) -> Iterator[Page]:
-    """A wide tab for the session: a tab for each test would double what the suite takes."""
+    """A wide tab for the session; a new tab for each test would double the duration of the suite."""
     context = _context(browser)
     yield context.new_page()
     context.close()
@@ -114,7 +114,7 @@ def desk(browser: Browser) -> Iterator[Page]:
 
 @pytest.fixture
 def phone(desk: Page, business: Business, complaints: list[str]) -> Iterator[Page]:
-    """Ana's phone, loaded anew, with nothing remembered."""
+    """Ana's phone, newly loaded, with empty browser storage."""
     with _heard(desk, complaints):
         _load_anew(desk, business)
         yield desk
@@ -122,7 +122,7 @@ def phone(desk: Page, business: Business, complaints: list[str]) -> Iterator[Pag
 
 @pytest.fixture
 def watching(desk: Page, business: Business, complaints: list[str]) -> Iterator[Page]:
-    """Ana's phone as the last test left it, but for its messages; loaded anew only where more was left."""
+    """Ana's phone as the last test left it, without its messages; reloaded only where more was left."""
     with _heard(desk, complaints):
         if not desk.url.startswith(business.graph) or desk.evaluate(_LEFT_BEHIND):
             _load_anew(desk, business)
@@ -134,21 +134,21 @@ def watching(desk: Page, business: Business, complaints: list[str]) -> Iterator[
 
 @pytest.fixture(scope="session")
 def console(valkey_url: str, world: Business) -> Iterator[ConsoleSite]:
-    """A service with its console for the session: tests take it through `site`, which starts it over."""
+    """A service with its console for the session. Tests use it through `site`, which resets it."""
     with console_site(valkey_url, world.graph) as site:
         yield site
 
 
 @pytest.fixture
 def site(console: ConsoleSite, redis_client: redis.Redis, business: Business) -> ConsoleSite:
-    """Five customers without an answer, each for a reason of their own, and nothing that another test left."""
+    """Five customers without an answer, each for a different reason, and nothing from other tests."""
     play(console)
     return console
 
 
 @pytest.fixture(scope="session")
 def signed_in(browser: Browser) -> Iterator[dict[str, BrowserContext]]:
-    """Contexts by the name of the key that is signed in; they keep their session and what they loaded."""
+    """Browser contexts by the name of the key that is signed in; they keep their session and cache."""
     contexts: dict[str, BrowserContext] = {}
     yield contexts
     for context in contexts.values():
@@ -159,7 +159,7 @@ def signed_in(browser: Browser) -> Iterator[dict[str, BrowserContext]]:
 def open_console(
     browser: Browser, site: ConsoleSite, complaints: list[str], signed_in: dict[str, BrowserContext]
 ) -> Iterator[Callable[..., Page]]:
-    """Open the console in a tab, signed in with the key of a name; with options in a context of its own."""
+    """Open the console in a tab, signed in with the named key; with options, in a separate context."""
     opened: list[BrowserContext] = []
 
     def open_one(key: str = "boss", **options: object) -> Page:
@@ -196,14 +196,14 @@ def _context(browser: Browser, **options: object) -> BrowserContext:
 
 def _load(page: Page, business: Business, wa_id: str = ANA) -> None:
     page.goto(f"{business.graph}/#{wa_id}")
-    # The list of phones is drawn once the world is known; on a phone's width it is not in sight.
+    # The list of phones is drawn once the page has the state; on a narrow screen it is hidden.
     page.locator(".entry").first.wait_for(state="attached")
 
 
 def _load_anew(page: Page, business: Business) -> None:
     if page.url.startswith("http"):
         page.evaluate("localStorage.clear(); sessionStorage.clear()")
-    # An address that differs in its hash alone would not be loaded.
+    # The browser does not reload a page for a URL that differs only in its hash.
     page.goto("about:blank")
     _load(page, business)
 

@@ -1,4 +1,4 @@
-"""The console's pictures in the documentation.
+"""Screenshots of the console for the documentation.
 
 `python -m tests.browser.console_scene docs` writes them (1100 pixels wide, light; `--dark`). Needs Chromium.
 """
@@ -20,12 +20,12 @@ from wa_service.store.embedded_valkey import EmbeddedValkey
 
 
 def shoot(page: Page, site: ConsoleSite, folder: Path) -> None:
-    """Sign in, and take the pictures."""
+    """Sign in and take the screenshots."""
     page.goto(f"{site.url}/console")
     page.get_by_label("API key").fill(KEYS["boss"])
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_load_state("load")
-    page.reload()  # by now Meta has said what it knows
+    page.reload()  # by now the information from Meta is there
     page.wait_for_load_state("load")
     page.screenshot(path=folder / "console-now.png")
     for name, customer in (("paused", ANA), ("window", BEN), ("letter", DAN), ("stop", "Cleo"), ("unknown", EVE)):

@@ -1,4 +1,4 @@
-"""A service with its console on a free port, and what happened to some customers: one for each cause of "no answer"."""
+"""A service with its console on a free port, and one customer for each cause of a missing answer."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ NAMES = {ANA: "Ana Lima", BEN: "Ben Okafor", CLEO: "Cleo Marin", DAN: "Dan Weiss
 
 @dataclass
 class ConsoleSite:
-    """The service behind the pages; a worker does what a test tells it."""
+    """The service behind the pages. A test plays the worker."""
 
     url: str
     runtime: Runtime
@@ -49,7 +49,7 @@ class ConsoleSite:
     batch: str = ""
 
     def writes(self, customer: str, body: str, wamid: str, *, at: int = 0, kind: str = "message", **media: Any) -> None:
-        """A customer writes, or sends what `media` says (`type` and its object); or (`echo`) staff write in the app."""
+        """A customer sends a text, or the media in `media` (`type` and its object); `echo`: staff write in the app."""
         now = at or int(time.time())
         message: dict[str, Any] = {"id": wamid, "timestamp": str(now), "type": "text", "text": {"body": body}}
         if media:
@@ -63,7 +63,7 @@ class ConsoleSite:
         self.deliver(field, value)
 
     def deliver(self, field: str, value: dict[str, Any]) -> None:
-        """Meta delivers something, signed."""
+        """Deliver a signed webhook."""
         entry = {"id": WABA, "changes": [{"field": field, "value": {"messaging_product": "whatsapp", **value}}]}
         raw = orjson.dumps({"object": "whatsapp_business_account", "entry": [entry]})
         signature = hmac.new(SECRET.encode(), raw, sha256).hexdigest()
@@ -76,11 +76,11 @@ class ConsoleSite:
 
     @property
     def client(self) -> Any:
-        """A caller of the REST API."""
+        """A client of the REST API."""
         return self.app.test_client()
 
     def handled(self, wamid: str, *, replies: tuple[str, ...] = (), customer: str = "", **note: Any) -> None:
-        """The worker handles the next message: with these answers, and this note."""
+        """Handle the next message as the worker does, with these replies and this note."""
         (work,) = self.runtime.inbox.take("worker", time.monotonic_ns(), 1)[1]
         ours = reference(NUMBER, wamid)
         sends = [self._answer(customer, text, f"{ours}@1") for text in replies]
@@ -98,20 +98,20 @@ class ConsoleSite:
         )
 
     def sends(self, customer: str, text: str, **more: Any) -> str:
-        """A tool sends a text; its id."""
+        """Send a text through the API and return its id."""
         headers = {"Authorization": f"Bearer {KEYS['boss']}", "Prefer": "respond-async"}
         answer = self.client.post("/v1/messages", json={"to": customer, "text": text, **more}, headers=headers)
         return str(answer.json["id"])
 
     def asks_for_batch(self, body: dict[str, Any]) -> str:
-        """A tool asks for a batch; its id."""
+        """Submit a batch and return its id."""
         headers = {"Authorization": f"Bearer {KEYS['boss']}"}
         answer = self.client.post("/v1/batches", json=body, headers=headers)
         assert answer.status_code == 202, answer.text
         return str(answer.json["id"])
 
     def granted(self, outcome: SendOutcome) -> None:
-        """The worker sends the next message, with this outcome."""
+        """Send the next message as the worker does, with this outcome."""
         until = time.monotonic() + 5
         while time.monotonic() < until:
             grants = self.runtime.outbox.next(NUMBER, "worker", time.monotonic_ns(), 1).grants
@@ -122,7 +122,7 @@ class ConsoleSite:
 
     @contextmanager
     def trials_answered(self) -> Iterator[None]:
-        """A worker answers, within the block, the sentences that are tried on the script."""
+        """Run a worker inside the block that answers the script check's trials."""
         check = ScriptCheck(HOTEL_DESK, "fuzzy")
         worker = ScriptTrialsWorker(ScriptTrials(self.runtime.store), lambda text: asdict(check.try_sentence(text)))
         thread = threading.Thread(target=worker.consume, daemon=True)
@@ -132,14 +132,14 @@ class ConsoleSite:
         thread.join(5)
 
     def status(self, customer: str, wamid: str, status: str, **more: Any) -> None:
-        """Meta says what became of a send."""
+        """Deliver a status of a send."""
         told = {"id": wamid, "status": status, "timestamp": str(int(time.time())), "recipient_id": customer, **more}
         metadata = {"display_phone_number": "15550001111", "phone_number_id": NUMBER}
         self.deliver("messages", {"metadata": metadata, "statuses": [told]})
 
 
 def play(site: ConsoleSite) -> None:
-    """Five customers without an answer, each for a reason of their own, and one conversation that went well."""
+    """Five customers without an answer, each for a different reason, and one conversation that went well."""
     site.runtime.inbox.heartbeat("worker")
     site.writes(EVE, "مساء الخير، هل لديكم غرفة؟", "wamid.E1")
     site.handled("wamid.E1", customer=EVE, replies=("Good evening! Yes, from 80 a night.",), intent="rooms", score=0.71)
@@ -166,7 +166,7 @@ def play(site: ConsoleSite) -> None:
     site.writes(ANA, "And is there parking?", "wamid.A4")
     site.handled("wamid.A4", quiet="paused")
     season = {"name": "weekend_offer", "language": "en_US"}
-    # The list of templates is asked for once: another test may have been the one that learned it.
+    # The list of templates is fetched only once, perhaps already by another test.
     waba = site.runtime.outbox.limits_of(NUMBER).waba
     TemplateCategories(site.runtime.store, waba).note([{**season, "category": "MARKETING"}])
     items = [{"to": CLEO}, {"to": "447700900199"}]
@@ -179,7 +179,7 @@ def play(site: ConsoleSite) -> None:
 
 @contextmanager
 def console_site(redis_url: str, graph: str) -> Iterator[ConsoleSite]:
-    """A service on a free port that asks `graph` for what Meta knows."""
+    """A service on a free port that queries Meta at `graph`."""
     given = {
         "WHATSAPP_ACCESS_TOKEN": TOKEN,
         "WHATSAPP_PHONE_NUMBER_ID": NUMBER,

@@ -1,4 +1,4 @@
-"""What somebody does in the console again and again."""
+"""Steps that many tests take in the console."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.browser.console_site import KEYS, ConsoleSite
 
 
 def sign_in(page: Page, site: ConsoleSite, key: str = "boss") -> None:
-    """Open the console, and sign in with the key of a name where the context is not signed in yet."""
+    """Open the console, and sign in with the named key unless the context is signed in."""
     page.goto(f"{site.url}/console")
     if page.url.partition("?")[0].endswith("/sign-in"):
         page.get_by_label("API key").fill(KEYS[key])
@@ -17,7 +17,7 @@ def sign_in(page: Page, site: ConsoleSite, key: str = "boss") -> None:
 
 
 def find(page: Page, wanted: str) -> None:
-    """Search for a conversation, and be shown it: two clicks."""
+    """Search for a conversation and open it, in two clicks."""
     page.get_by_role("link", name="Conversations").click()
     page.get_by_role("searchbox").fill(wanted)
     page.get_by_role("button", name="Search").click()
@@ -25,7 +25,7 @@ def find(page: Page, wanted: str) -> None:
 
 
 def tab_to(page: Page, name: str, presses: int = 80) -> None:
-    """Press the tabulator until what has this name is focused."""
+    """Press Tab until the element with this name has the focus."""
     focused = "(e => e.ariaLabel || e.labels?.[0]?.innerText || e.innerText || '')(document.activeElement)"
     seen: list[str] = []
     for _ in range(presses):

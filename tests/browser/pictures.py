@@ -1,4 +1,4 @@
-"""Files to send, made on the spot."""
+"""Generated image files to send."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import zlib
 
 
 def png(width: int = 480, height: int = 320) -> bytes:
-    """A harbour at dusk: sky, sun, water, in plain PNG."""
+    """A plain PNG of a harbour at dusk."""
     rows = bytearray()
     for y in range(height):
         rows.append(0)

@@ -1,4 +1,4 @@
-"""A conversation worth a picture: for the README's screenshot, and for the eyes of who builds the page.
+"""The conversation on the README's screenshot, and for anyone who works on the page.
 
 `python -m tests.browser.scene docs/phone.png` writes the picture (1360 × 880, light); `--width`, `--height` and
 `--dark` vary it. Needs Chromium.
@@ -23,7 +23,7 @@ VOICE = Path(__file__).parents[1] / "voice" / "hib_03.ogg"
 
 
 def play(business: Business) -> None:
-    """Ana and the desk of a hotel, on one evening."""
+    """A conversation between Ana and a hotel's desk."""
     business.control(f"numbers/{NUMBER}", {"verified_name": "Harbour Hotel"}, "PATCH")
     business.control("phones", {"wa_id": "447700900124", "name": "ليلى"})
     business.control("limits", {"pair": False})
@@ -64,11 +64,11 @@ def play(business: Business) -> None:
 
 
 def shoot(page: Page, url: str, wa_id: str, file: Path) -> None:
-    """Open the conversation and write the picture when everything in it is drawn."""
+    """Open the conversation, and write the picture once everything in it is drawn."""
     page.goto(f"{url}/#{wa_id}")
     page.locator(".message").last.wait_for()
     eventually(lambda: page.evaluate("[...document.images].every(image => image.complete)"))
-    # The waveform is drawn once the sound is decoded.
+    # The waveform is drawn once the audio is decoded.
     eventually(lambda: len(set(re.findall(r"v[0-9.]+", page.locator(".wave path").first.get_attribute("d") or ""))) > 3)
     act(page, "Breakfast is included", "Traffic of this message")
     page.locator(".exchange summary").first.click()

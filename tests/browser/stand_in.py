@@ -1,4 +1,4 @@
-"""A small business for the phone page to talk to: it hears webhooks and sends through the emulator's Graph face."""
+"""A small business for the phone page: it receives webhooks and sends through the emulator's Graph API."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ OpenPage = Callable[..., Page]
 
 
 class Business:
-    """Answers the handshake, takes every webhook, and says what `answers(message)` says."""
+    """A business that verifies the callback, accepts every webhook, and sends what `answers(message)` returns."""
 
     def __init__(self) -> None:
         self.heard: list[Json] = []
@@ -58,7 +58,7 @@ class Business:
         self.session.close()
 
     def start_over(self) -> None:
-        """Back to the first day, once what is under way has arrived."""
+        """Reset the world, once everything under way has arrived."""
         self.answers = lambda _: []
         settled = self.control("settle", {"timeout": 20})
         assert settled["settled"], settled
@@ -69,14 +69,14 @@ class Business:
 
     @contextmanager
     def away(self) -> Iterator[None]:
-        """Nobody is subscribed to webhooks."""
+        """Inside the block nobody is subscribed to webhooks."""
         self.control("webhooks/callback", {"url": ""})
         yield
         self.control("webhooks/callback", {"url": self.url})
 
     @contextmanager
     def slow(self) -> Iterator[threading.Event]:
-        """Webhooks are not answered until the event is set, or the block ends."""
+        """Delay the responses to webhooks until the event is set or the block ends."""
         self._may_answer = threading.Event()
         try:
             yield self._may_answer
@@ -96,7 +96,7 @@ class Business:
                         self.send(body, to=message["from"])
 
     def send(self, body: Json, to: str = ANA, number: str = NUMBER) -> str:
-        """Send through Graph what must be taken; its wamid, or an empty text for what has none."""
+        """Send through the Graph API, which must succeed; return the wamid, or "" where there is none."""
         answer = self.post(body, to, number)
         assert answer.status_code == 200, answer.text
         return str(answer.json().get("messages", [{"id": ""}])[0]["id"])
@@ -131,7 +131,7 @@ class Business:
         return answer.json()
 
     def writes(self, body: str, wa_id: str = ANA, **more: Any) -> str:
-        """The phone writes, past the page; its wamid."""
+        """Send a text from the phone, not through the page; return its wamid."""
         return str(self.control(f"phones/{wa_id}/messages", {"type": "text", "text": {"body": body}, **more})["id"])
 
     def shown(self, wa_id: str = ANA) -> list[Json]:
@@ -161,7 +161,7 @@ def _handler(business: Business) -> type[BaseHTTPRequestHandler]:
             payload = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             business.wait_to_answer()
             self._answer(b"ok")
-            # Answering comes after the 200, as in a business that queues.
+            # The business answers after the 200, like one that queues messages.
             business.take(payload)
 
         def _answer(self, body: bytes) -> None:
@@ -172,6 +172,6 @@ def _handler(business: Business) -> type[BaseHTTPRequestHandler]:
             self.wfile.flush()
 
         def log_message(self, *_: Any) -> None:
-            """A test's output is no access log."""
+            """Do not log requests."""
 
     return Handler

@@ -1,4 +1,4 @@
-"""Steps that many tests take on the page, by the names that a screen reader hears."""
+"""Steps that many tests take on the page. Elements are found by their accessible names."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def log(page: Page) -> Locator:
 
 
 def tick(page: Page, text: str) -> Locator:
-    """The ticks of the message with this text; their name is the status in words."""
+    """The status icon of the message with this text; its accessible name is the status."""
     return bubble(page, text).get_by_role("img")
 
 
 def act(page: Page, text: str, name: str) -> None:
-    """Use a message's toolbar."""
+    """Use a button in a message's toolbar."""
     bubble(page, text).hover()
     bubble(page, text).get_by_role("button", name=name, exact=True).click()
 
@@ -60,7 +60,7 @@ def _interactive(content: Json) -> Json:
 
 
 def order_template() -> Json:
-    """The seeded template with header, body, footer, a link and a quick reply, filled in."""
+    """The seeded template, filled in: header, body, footer, a link and a quick reply."""
     texts = [{"type": "text", "text": text} for text in ("Ana", "today")]
     number = [{"type": "text", "text": "A-77"}]
     components: list[Json] = [

@@ -1,4 +1,4 @@
-"""The console in a browser: what comes is shown at once, the session's end, nothing of users runs, looks, axe."""
+"""The console in a browser: live updates, the end of a session, no execution of customers' content, looks and axe."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_a_picture_is_shown_and_what_is_gone_says_so(open_console: Open, site: C
     page = open_console()
     find(page, ANA)
     shown = page.locator("[data-file] img")
-    expect(shown).to_have_count(1)  # the one that is gone was replaced by a sentence
+    expect(shown).to_have_count(1)  # the missing one was replaced by a sentence
     shown.evaluate("image => image.decode()")
     assert shown.evaluate("image => [image.naturalWidth, image.naturalHeight]") == [480, 320]
     expect(page.get_by_role("main")).to_contain_text("It cannot be shown: Meta no longer has it")
@@ -86,7 +86,7 @@ def test_a_picture_is_shown_and_what_is_gone_says_so(open_console: Open, site: C
     shown.evaluate("image => { image.dataset.same = 'yes'; }")
     site.writes(ANA, "Did you get them?", "wamid.P4")
     expect(page.get_by_role("region", name="Messages")).to_contain_text("Did you get them?")
-    expect(shown).to_have_attribute("data-same", "yes")  # it is fetched once, whatever is renewed around it
+    expect(shown).to_have_attribute("data-same", "yes")  # it is fetched once, even when the page around it is updated
 
 
 def test_a_picture_that_was_refused_before_the_script_ran_says_so(open_console: Open, site: ConsoleSite) -> None:
@@ -152,7 +152,7 @@ def test_nothing_is_wider_than_a_phone(open_console: Open, site: ConsoleSite) ->
 
 
 def axe_source() -> str:
-    """axe-core as npm installed it, here or for all; the test is skipped where it is not, and fails with CI=true."""
+    """The source of axe-core from a local or global npm install. Without it the test skips, or fails with CI=true."""
     places = [ROOT / "node_modules"]
     if npm := shutil.which("npm"):
         found = subprocess.run([npm, "root", "--global"], capture_output=True, text=True, check=False, timeout=30)

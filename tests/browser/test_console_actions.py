@@ -1,4 +1,4 @@
-"""Everything that can be pressed in the console is pressed in a browser, and by keyboard alone, by three roles."""
+"""Every control of the console is used in a browser, by mouse, by keyboard alone, and in three roles."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ Open = Callable[..., Page]
 
 
 def lost(site: ConsoleSite, count: int) -> None:
-    """So many messages of Ben's become dead letters."""
+    """Turn `count` messages of Ben into dead letters."""
     for i in range(count):
         site.writes(BEN, f"lost {i}", f"wamid.L{i}")
         site.handled(f"wamid.L{i}", letter="", kind="failed", reason="ValueError")
 
 
 def actions(site: ConsoleSite) -> list[str]:
-    """What was told of changes, in its order."""
+    """The actions of the console's events, in order."""
     headers = {"Authorization": f"Bearer {KEYS['boss']}"}
     items = site.client.get("/v1/events?kind=console", headers=headers).json["items"]
     return [item["data"]["action"] for item in items]
@@ -63,7 +63,7 @@ class TestConversation:
         find(page, BEN)
         page.get_by_role("link", name="send a template").click()
         page.get_by_role("link", name="order_update (en_US)").click()
-        expect(page.get_by_role("button", name="Send", exact=True)).to_have_count(0)  # it is seen first
+        expect(page.get_by_role("button", name="Send", exact=True)).to_have_count(0)  # the preview must come first
         for box in page.get_by_role("main").get_by_role("textbox").all():
             box.fill("A-77")
         page.get_by_role("button", name="Preview").click()
@@ -261,7 +261,7 @@ class TestKeyboardAlone:
         page = _context(browser).new_page()
         _listen(page, complaints)
         page.goto(f"{site.url}/console")
-        expect(page.get_by_label("API key")).to_be_focused()  # by itself, a moment after the page is there
+        expect(page.get_by_label("API key")).to_be_focused()  # gets the focus a moment after the page loads
         page.keyboard.type(KEYS["boss"])
         page.keyboard.press("Enter")
         expect(page.get_by_role("heading", name="Now")).to_be_visible()

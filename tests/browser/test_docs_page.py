@@ -1,4 +1,4 @@
-"""The page at `/docs`: it shows calls with curl and examples, fits a telephone, and loads nothing from elsewhere."""
+"""The page at `/docs`: it shows calls with curl and examples, fits a phone screen, and loads nothing from elsewhere."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ENVIRONMENT = {
 
 class Silent(WSGIRequestHandler):
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Do not log requests."""
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Pressing, picking and reacting on the page."""
+"""Press buttons, pick list rows and react on the page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the focus is: what is typed is never lost, and keys do what they do in any messenger."""
+"""The focus: typed text is never lost, and keys work as in other messengers."""
 
 from __future__ import annotations
 

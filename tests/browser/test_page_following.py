@@ -1,4 +1,4 @@
-"""Ticks, failures, typing, two pages, reloads: the page follows the world."""
+"""Statuses, failures, typing, two pages, reloads: the page follows the emulated world."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_a_page_without_an_address_opens_the_phone_of_last_time(phone: Page, bus
 
 
 def test_a_phone_that_is_being_opened_does_not_take_the_place_of_one_asked_for_since(phone: Page) -> None:
-    """The address is Ana's again before the page hears that Ben was asked for."""
+    """The URL is Ana's again before the page handles the change to Ben."""
     asked = "([ben, ana]) => { location.hash = ben; history.replaceState(null, '', ana); }"
     phone.evaluate(asked, [f"#{BEN}", f"#{ANA}"])
     expect(phone).to_have_title("Ben · emulator")

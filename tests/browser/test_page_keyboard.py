@@ -1,4 +1,4 @@
-"""The page without a mouse, and as a screen reader hears it."""
+"""The page without a mouse, and with a screen reader."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_every_control_has_a_name(phone: Page, business: Business) -> None:
 
 
 def test_new_messages_are_read_out_and_the_history_is_not(phone: Page, business: Business) -> None:
-    # What is added while the log is live is announced; ticks only change the name of what is there.
+    # A screen reader announces what is added while the log is live; a new status only changes the name of an element.
     expect(log(phone)).to_have_attribute("aria-live", "polite")
     log(phone).evaluate(
         """log => {
@@ -118,7 +118,7 @@ def test_a_message_is_named_by_who_when_and_what(phone: Page) -> None:
 
 
 def until_focused(page: Page, wanted: Locator, key: str) -> None:
-    """Press a key until the focus is there, at most thirty times."""
+    """Press a key until the element has the focus, at most thirty times."""
     for _ in range(30):
         if wanted.evaluate("each => each === document.activeElement"):
             return

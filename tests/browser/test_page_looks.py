@@ -1,4 +1,4 @@
-"""How the page looks: widths, colours, names, and nothing from elsewhere."""
+"""The looks of the page: widths, colours, names, and nothing from elsewhere."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NARROW = {"width": 360, "height": 740}
 
 
 def talk(business: Business) -> None:
-    """One of each thing that has a colour of its own."""
+    """One of each element that has its own colour."""
     first = business.writes("Hello, see https://example.org and `code`")
     business.read(first)
     business.text("*Welcome* https://example.org", context={"message_id": first})

@@ -1,4 +1,4 @@
-"""Reading on the page: the end of a conversation, long texts, lists, and what the title and the ticks say."""
+"""Reading on the page: the end of a conversation, long texts, lists, the title and the statuses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the page makes of every kind of message."""
+"""How the page shows every kind of message."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The drawer: the raw calls of a message, live, and as curl."""
+"""The traffic drawer: the raw calls of a message, live, and as curl."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person sends from the page, and what the business hears."""
+"""What a user sends from the page, and what the business receives."""
 
 from __future__ import annotations
 
