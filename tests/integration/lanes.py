@@ -1,4 +1,4 @@
-"""What the lanes' tests share: a store, pieces of webhooks, sends."""
+"""Shared by the lanes' tests: the store's parts over one server, received messages, and sends."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _ids = itertools.count(1)
 
 @dataclass
 class Lanes:
-    """The rooms of the store over one server."""
+    """The store's parts over one server."""
 
     store: Store
     inbox: Inbox
@@ -42,17 +42,17 @@ class Lanes:
         )
 
     def admit(self, *pieces: Piece) -> list[bytes]:
-        """Admits pieces in one round trip."""
+        """Admit pieces in one round trip."""
         return self.store.run([self.inbox.admit(piece, int(time.time() * 1000)) for piece in pieces])
 
     def hurry(self, *consumers: str) -> None:
-        """Makes due what pauses, and leaves alone what these consumers hold: nobody waits a minute in a test."""
+        """Make every waiting conversation due at once, except those that these consumers hold."""
         for conversation in self.store.do("ZRANGE", NAMES.due, 0, -1):
             if not any(self.store.do("HEXISTS", f"{PREFIX}held:{consumer}", conversation) for consumer in consumers):
                 self.store.do("ZADD", NAMES.due, "XX", 0, conversation)
 
     def grant(self, number: str = NUMBER, consumer: str = "p", count: int = 1) -> list[Any]:
-        """What may be sent now."""
+        """Return the grants of what may be sent now."""
         return self.outbox.next(number, consumer, next(_ids), count).grants
 
 
@@ -67,7 +67,7 @@ def message(
     name: str = "Ana",
     group: str | None = None,
 ) -> Piece:
-    """A text from a customer, as web takes it out of a webhook; with `group`, to a group of that id."""
+    """A customer's text, as web takes it from a webhook; with `group`, in the group of that id."""
     message_id = id or f"wamid.T{next(_ids)}"
     when = int(time.time()) if timestamp is None else timestamp
     names = {"from": customer, "from_user_id": user_id, "group_id": group}
@@ -89,7 +89,7 @@ def message(
 
 
 def system(message_id: str, *, sender: str = "", timestamp: int | None = None, **told: Any) -> Piece:
-    """A system message, as web takes it out of a webhook (reference 5.6); `told` is what Meta says in it."""
+    """A system message, as web takes it from a webhook (reference 5.6); `told` is its `system` object."""
     when = int(time.time()) if timestamp is None else timestamp
     one = {"id": message_id, "timestamp": str(when), "type": "system", "system": told}
     value = {"metadata": {"phone_number_id": NUMBER}, "messages": [one | ({"from": sender} if sender else {})]}
@@ -112,6 +112,6 @@ def send(
 
 
 def meta_status(wamid: str, word: str, **raw: Any) -> MessageStatus:
-    """A status of Meta's for our number, as it is read from a webhook."""
+    """A status for our number, as parsed from a webhook."""
     body = {"id": wamid, "status": word, **raw}
     return parse_status(Piece("status", "messages", "waba", NUMBER, wamid, 0, (), None, body, "", 0))

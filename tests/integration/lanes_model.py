@@ -1,9 +1,9 @@
-"""Drives the store's steps against the model of `lanes_world.py`.
+"""Test the store's steps against the model in `lanes_world.py`.
 
-Dice interleave everything that callers and worker processes may do, with repeats, requests that come late, crashes
-(a lease or claim runs out because time goes on), clocks that are set, worker processes that end, people who are
-forgotten, and failovers: to a replica that has everything, and to one that was cut off and lacks what came since, of
-which nothing may have been acknowledged. After each step the store must hold what the model says.
+A random generator interleaves everything that callers and worker processes may do: repeated and late requests,
+crashes (leases and claims expire as time passes), clock changes, ending worker processes, erasures, and failovers.
+A failover promotes a replica that has everything, or one that was cut off and lacks later writes, none of which may
+have been acknowledged. After each action the store must match the model.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ CONSUMERS = ("a", "b")
 WABA, TEMPLATE = "waba", "promo en"
 DAILY_LIMIT = 2
 FAILOVER_PAUSE_MS, LOST_MS = 20_000, 1_000
-# Meta's limit between a number and a customer (45 at once): the model stays below it.
+# Meta's pair limit is 45 messages at once; the model stays below it.
 MOST_SENDS, MOST_NEXTS = 25, 40
 START_MS = 1_800_000_000_000
 TYPES = {1: "text", 2: "button", 0: "reaction"}
@@ -58,7 +58,7 @@ def customer_of(work: Work) -> str:
 
 @dataclass
 class Taken:
-    """Work that somebody took, and who."""
+    """Work, and the consumer that took it."""
 
     work: Work
     consumer: str
@@ -78,7 +78,7 @@ class Taken:
 
 @dataclass(frozen=True)
 class Act:
-    """Something that happens: how often, and what each of its arguments may be (a text: the bundle that has it)."""
+    """A kind of action: its weight, and for each argument the choices or the name of the bundle that holds them."""
 
     name: str
     weight: int
@@ -89,7 +89,7 @@ ACTS: list[Act] = []
 
 
 def act(weight: int, /, **arguments: Sequence[Any] | str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Let a method of the machine happen so often."""
+    """Register a method of the machine as an action with this weight."""
 
     def register(method: Callable[..., None]) -> Callable[..., None]:
         ACTS.append(Act(method.__name__, weight, arguments))
@@ -99,17 +99,17 @@ def act(weight: int, /, **arguments: Sequence[Any] | str) -> Callable[[Callable[
 
 
 class LanesMachine:
-    """Drives the lanes over two servers; `seed` says with which settings. `told` is what happened."""
+    """Runs actions on the lanes over two servers. `seed` selects the settings; `told` lists the actions so far."""
 
     def __init__(self, servers: Pair, seed: str, *, failovers: int) -> None:
         self.servers = servers
         self.servers.empty()
         self.told: list[str] = []
-        # What somebody still has in hand, however long ago they got it.
+        # What callers and workers still hold, however long ago they got it.
         self.bundles: dict[str, list[Any]] = {"works": [], "grants": [], "ids": [], "batch_ids": []}
         self.wall = START_MS
         self.count = 0
-        # What Meta's clock says: nobody sets it.
+        # Meta's clock, which is never set.
         self.meta_ms = START_MS
         self.takes = dict.fromkeys(CONSUMERS, 0)
         self.nexts = dict.fromkeys(CONSUMERS, 0)
@@ -130,13 +130,13 @@ class LanesMachine:
         self.store.do("HSET", NAMES.categories(WABA), TEMPLATE, "MARKETING")
 
     def step(self, seed: str) -> None:
-        """Let one thing happen; with the same seed in the same state it is the same."""
+        """Run one action; the same seed in the same state gives the same action."""
         dice = random.Random(seed)
         (chosen,) = dice.choices(ACTS, [each.weight for each in ACTS])
         arguments: dict[str, Any] = {}
         for name, choices in chosen.arguments.items():
             if isinstance(choices, str):
-                # Mostly what somebody got lately.
+                # Usually choose a recent one.
                 choices = self.bundles[choices]
                 if dice.random() < 0.7:
                     choices = choices[-4:]
@@ -152,7 +152,7 @@ class LanesMachine:
         self.bundles[bundle] += what
 
     def _open(self) -> None:
-        # Nobody who is cut off answers, however long one waits.
+        # A replica that is cut off never responds, so a long timeout would only cost time.
         replication = Replication(
             1,
             patience=5.0 if self.cut is None else 0.02,
@@ -177,18 +177,18 @@ class LanesMachine:
         self.servers.client.hset(SET_CLOCK, mapping={"s": self.wall // 1000, "us": self.wall % 1000 * 1000})
 
     def _replicated(self, call: Callable[[], T]) -> tuple[T | None, list[Any]]:
-        """A call that must be on replicas: its result; or, where it is not promised, the results of what was done."""
+        """Run a call that needs replicas; return its result, or what was done without enough replicas."""
         try:
             return call(), []
         except NotReplicatedError as error:
             assert self.cut is not None
             return None, list(error.results)
 
-    # --- in -----------------------------------------------------------------------------------------------------
+    # Received messages
 
     @act(14, customer=CUSTOMERS, again=[False, False, True], role=[1, 1, 1, 2, 0])
     def admit(self, customer: str, again: bool, role: int) -> None:
-        """A customer writes, or Meta repeats what it delivered."""
+        """A customer writes, or Meta redelivers a message."""
         if not again:
             self.count += 1
         message_id = f"wamid.{customer}.{self.count}"
@@ -208,7 +208,7 @@ class LanesMachine:
 
     @act(10, consumer=CONSUMERS, count=range(1, 6), turn=[1, 1, 1, 0, -1])
     def take(self, consumer: str, count: int, turn: int) -> None:
-        """A worker takes conversations; asked twice with one counter it holds the same ones, and late ones are none."""
+        """A worker takes conversations. The same counter returns the same ones, an older counter none."""
         counter = self.takes[consumer] + turn
         if counter < 1:
             return
@@ -228,7 +228,7 @@ class LanesMachine:
 
     @act(10, taken="works", replies=range(3))
     def finish(self, taken: Taken, replies: int) -> None:
-        """A worker ends a message, its own or one that it lost long ago."""
+        """A worker finishes a message, perhaps one whose lease it has lost."""
         if self._sent_to(taken.customer) + replies > MOST_SENDS:
             replies = 0
         answers = [self._new_send(taken.customer) for _ in range(replies)]
@@ -242,19 +242,19 @@ class LanesMachine:
 
     @act(4, taken="works")
     def renew(self, taken: Taken) -> None:
-        """A worker renews its lease; that of a message that ended, or is another's, is renewed by nobody."""
+        """A worker renews a lease, which fails once the message is finished or taken by another worker."""
         (renewed,) = self.lanes.inbox.renew_leases([taken.work])
         assert renewed == self.world.renew(taken.customer, taken.work.token)
 
     @act(4, taken="works", delay=[0, 60], is_failure=BOTH)
     def retry_later(self, taken: Taken, delay: int, is_failure: bool) -> None:
-        """A worker hands a conversation back."""
+        """A worker returns a conversation for a later attempt."""
         work, consumer = taken.work, taken.consumer
         failures = self.lanes.inbox.retry_later(work, consumer, delay, is_failure=is_failure)
         expected = self.world.retry_later(taken.customer, work.token, delay * 1000, consumer, is_failure=is_failure)
         assert failures == expected
 
-    # --- out ----------------------------------------------------------------------------------------------------
+    # Sends
 
     def _new_send(self, customer: str, **facts: Any) -> Send:
         self.count += 1
@@ -272,7 +272,7 @@ class LanesMachine:
         later=[0, 0, 0, 20_000, 3_600_000],
     )
     def put(self, customer: str, kind: str, key: str, other: bool, later: int) -> None:
-        """A caller asks for a send; under a key it used before it gets the first one, or a conflict."""
+        """A caller submits a send. A repeated idempotency key returns the first send, or a conflict."""
         if self._sent_to(customer) >= MOST_SENDS:
             return
         template = kind != "text"
@@ -320,7 +320,7 @@ class LanesMachine:
         assert found.failed == (expected.failed if expected else [])
         for grant in found.grants:
             assert grant.token == self.world.sends[grant.id].token
-        if batch is None:  # too few replicas know it: what was granted is given back
+        if batch is None:  # too few replicas have the write: the grants are released
             for grant in found.grants:
                 self._done_in_world(grant, "retry", never_left=True)
             return
@@ -341,7 +341,7 @@ class LanesMachine:
         unwell=[False, False, True],
     )
     def done(self, grant: Grant, outcome: Any, code: int, delay: int, never_left: bool, unwell: bool) -> None:
-        """A worker says how a send ended, perhaps long after its claim ran out."""
+        """A worker reports the outcome of a send, perhaps long after its claim expired."""
         is_known = outcome == "failed" or (outcome == "retry" and not never_left)
         healthy = {"accepted": True, "failed": True, "retry": False if unwell else None}.get(outcome)
         told = SendOutcome(
@@ -366,7 +366,7 @@ class LanesMachine:
 
     @act(8, grant="grants", word=["sent", "delivered", "read", "failed"])
     def status(self, grant: Grant, word: str) -> None:
-        """Meta says what became of a send that left."""
+        """Meta reports a status of a send."""
         errors = {"errors": [{"code": 131026, "title": "undeliverable"}]} if word == "failed" else {}
         status = meta_status(f"wamid.{grant.id}", word, biz_opaque_callback_data=grant.id, **errors)
         command = self.lanes.outbox.apply_status(status, self.wall)
@@ -376,7 +376,7 @@ class LanesMachine:
 
     @act(5, consumer=CONSUMERS)
     def work_off(self, consumer: str) -> None:
-        """A worker sends what may go, and Meta delivers it."""
+        """A worker sends what may leave, and Meta delivers it."""
         already = len(self.bundles["grants"])
         self.next(consumer, 6, 1)
         for grant in self.bundles["grants"][already:]:
@@ -385,7 +385,7 @@ class LanesMachine:
 
     @act(2)
     def hear_nothing(self) -> None:
-        """Nobody says anything for a while, and what was on its way is judged."""
+        """No responses and statuses come until unknown sends are settled."""
         self.time_goes_on(CLAIM_MS + 1)
         self.reap()
         self.time_goes_on(SETTLE_MS + 1)
@@ -393,13 +393,13 @@ class LanesMachine:
 
     @act(2, consumer=CONSUMERS)
     def lose_answers(self, consumer: str) -> None:
-        """A worker sends what may go, and hears nothing."""
+        """A worker sends what may leave, and gets no response."""
         self.next(consumer, 6, 1)
         self.hear_nothing()
 
     @act(2, consumer=CONSUMERS)
     def lose_an_answer_twice(self, consumer: str) -> None:
-        """What nobody says anything of is sent once more, and again nobody does, while others are delivered."""
+        """A send without a status is sent again and has none again, while others are delivered."""
         for _ in range(2):
             self.next(consumer, 6, 1)
             self.time_goes_on(CLAIM_MS + 1)
@@ -412,33 +412,33 @@ class LanesMachine:
 
     @act(3, id_="ids")
     def cancel(self, id_: str) -> None:
-        """A caller takes a send back."""
+        """A caller cancels a send."""
         answer, done = self._replicated(lambda: self.schedule.cancel(id_))
         if answer or done:
             assert (answer.outcome if answer else done[0][0].decode()) == self.world.cancel(id_)
 
     @act(2)
     def move_due(self) -> None:
-        """A worker looks at the schedule."""
+        """A worker moves due sends into their lanes."""
         assert self.schedule.move_due(NUMBER, 100).moved == self.world.move_due()
 
     @act(6, customer=CUSTOMERS, stop=BOTH, ago=[0, 0, 5_000, 60_000, 3_600_000], by=["words", "words", "api"])
     def say(self, customer: str, stop: bool, ago: int, by: Any) -> None:
-        """A customer says STOP or START, of which we hear at once or late; or somebody says it of them."""
+        """A customer says STOP or START, which arrives at once or late; or a caller sets it."""
         at_ms = (self.meta_ms - ago) // 1000 * 1000 if by == "words" else 0
         self.store.run(self.stops.commands(identity_of_address(customer), stop=stop, by=by, at_ms=at_ms))
         self.world.say(customer, stop=stop, at=at_ms)
 
     @act(2)
     def write_digests(self) -> None:
-        """A worker writes down what contacts say, so that it outlives them."""
+        """A worker writes the digests of STOPs, which outlive the contacts."""
         self.stops.write_digests()
 
-    # --- batches --------------------------------------------------------------------------------------------------
+    # Batches
 
     @act(2, first=range(4), count=range(1, 5), template=BOTH)
     def load_batch(self, first: int, count: int, template: bool) -> None:
-        """A batch is stored, and started later."""
+        """Store a batch that is started later."""
         self.count += 1
         addressed = (CUSTOMERS + CUSTOMERS)[first : first + count]
         batch_id = f"b{self.count}"
@@ -459,7 +459,7 @@ class LanesMachine:
 
     @act(4, first=range(4), count=range(1, 5))
     def send_batch(self, first: int, count: int) -> None:
-        """A batch of texts is stored and started, and its items enter their lanes."""
+        """Store and start a batch of texts; its items enter their lanes."""
         self.load_batch(first, count, template=False)
         self.change_batch(self.bundles["batch_ids"][-1], "start")
         self.feed()
@@ -475,12 +475,12 @@ class LanesMachine:
 
     @act(5)
     def feed(self) -> None:
-        """A worker lets items enter their lanes."""
+        """A worker moves items of batches into their lanes."""
         assert self.batches.feed(NUMBER, {}) == self.world.feed()
 
     @act(2, batch_id="batch_ids", consumer=CONSUMERS)
     def hold_batch(self, batch_id: str, consumer: str) -> None:
-        """A caller pauses a batch of which items stand in lanes, and resumes it."""
+        """A caller pauses and resumes a batch that has items in lanes."""
         self.change_batch(batch_id, "pause")
         self.next(consumer, 6, 1)
         self.change_batch(batch_id, "resume")
@@ -488,16 +488,16 @@ class LanesMachine:
 
     @act(3, batch_id="batch_ids")
     def sweep(self, batch_id: str) -> None:
-        """A worker goes on with a batch that was canceled."""
+        """A worker continues to cancel the items of a canceled batch."""
         if batch_id in self.world.batches:
             self.batches.sweep(batch_id)
             self.world.sweep(batch_id)
 
-    # --- time and death -------------------------------------------------------------------------------------------
+    # Time and process ends
 
     @act(8, milliseconds=[3_001, 3_001, LEASE_MS + 1, CLAIM_MS + 1, SETTLE_MS + 1, SETTLE_MS + 1, DAY_MS + 1])
     def time_goes_on(self, milliseconds: int) -> None:
-        """Whoever held something is gone: leases and claims run out."""
+        """Time passes without renewals: leases and claims expire."""
         self.wall += milliseconds
         self.meta_ms += milliseconds
         self._set_clock()
@@ -506,7 +506,7 @@ class LanesMachine:
 
     @act(2, milliseconds=[-18_000_000, -3_600_000, -60_000, 9_000, 60_000, 3_600_000])
     def clock_is_set(self, milliseconds: int) -> None:
-        """Somebody sets the server's clock."""
+        """The server's clock is set."""
         self.wall += milliseconds
         self._set_clock()
         self.lanes.inbox.heartbeat("w")
@@ -514,54 +514,54 @@ class LanesMachine:
 
     @act(5)
     def reap(self) -> None:
-        """A worker looks after claims that ran out."""
+        """A worker ends expired claims."""
         assert set(self.lanes.outbox.reap()) == self.world.reap()
 
     @act(5)
     def settle(self) -> None:
-        """Sends of which nobody says anything are judged."""
+        """Settle unknown sends."""
         assert dict(self.lanes.outbox.settle()) == self.world.settle()
 
     @act(2)
     def webhook_rejected(self) -> None:
-        """A webhook of ours was answered 5xx."""
+        """The service answered a webhook with 5xx."""
         self.store.run([self.lanes.outbox.webhook_rejected()])
         self.world.rejected_at = self.world.now
 
     @act(1, reason=["meta_unwell", "account", "rate_limited"], at_least=[0, 30])
     def pause(self, reason: str, at_least: int) -> None:
-        """Meta asks for a pause, or seems unwell."""
+        """Pause the number, as after a response of Meta's."""
         ms = self.lanes.outbox.pause(NUMBER, reason, at_least=at_least) * 1000
         assert ms == self.world.pause_number(reason, at_least * 1000)
 
     @act(4)
     def resume(self) -> None:
-        """Somebody ends the pause by hand."""
+        """An operator ends the pause."""
         assert self.lanes.outbox.resume(NUMBER) == (self.world.pause is not None)
         self.world.pause = None
 
     @act(4, consumer=CONSUMERS, died=BOTH, knows=BOTH)
     def consumer_ends(self, consumer: str, died: bool, knows: bool) -> None:
-        """A worker process ends; with its ledger it is known that it had begun nothing."""
+        """A worker process ends. With its send ledger it is known that it had begun no send."""
         self.lanes.inbox.release_consumer(consumer, died=died, begun=() if knows else None)
         self.world.release_consumer(consumer, died=died, knows=knows)
-        # The next process has another name; it is ours that comes once more.
+        # In production the next process has a new name; here it reuses this one.
         self.takes[consumer] += 1
         self.nexts[consumer] += 1
 
     @act(1, customer=CUSTOMERS)
     def forget(self, customer: str) -> None:
-        """Somebody is forgotten."""
+        """A person is erased."""
         self.contacts.forget(customer)
         self.forgotten |= {one.id for one in self.world.sends.values() if one.customer == customer}
         self.world.forget(customer)
-        self.time_goes_on(1)  # it takes a moment
+        self.time_goes_on(1)  # the erasure takes a moment
 
-    # --- the primary dies -----------------------------------------------------------------------------------------
+    # Failover
 
     @act(2)
     def cut_replica_off(self) -> None:
-        """The replica hears nothing any more: nothing is promised from now on."""
+        """Cut the replica off: from now on nothing may be acknowledged."""
         if self.failovers_left and self.cut is None:
             self.servers.cut()
             self.cut = copy.deepcopy(self.world)
@@ -569,7 +569,7 @@ class LanesMachine:
 
     @act(1)
     def let_replica_follow(self) -> None:
-        """The replica follows again, and has everything."""
+        """The replica follows again and has everything."""
         if self.cut is not None:
             self.servers.follow()
             self.cut = None
@@ -577,7 +577,7 @@ class LanesMachine:
 
     @act(2)
     def fail_over(self) -> None:
-        """The primary dies, and its replica takes its place with what it has."""
+        """The primary dies, and the replica is promoted with what it has."""
         if not self.failovers_left:
             return
         self.failovers_left -= 1
@@ -597,20 +597,20 @@ class LanesMachine:
         self.world.pause_number("failover", FAILOVER_PAUSE_MS)
         self.lanes.inbox.heartbeat("w")
         assert len(self.failovers) == self.expected_failovers
-        # What was acknowledged is there.
+        # Everything acknowledged is there.
         assert self.acknowledged["messages"] <= self.world.seen
         assert self.acknowledged["sends"] <= self.world.sends.keys() | self.forgotten
 
-    # --- what must be so after each step --------------------------------------------------------------------------
+    # Invariants after each action
 
     def check(self) -> None:
-        """The store holds what the model says."""
+        """Check that the store matches the model."""
         found, wanted = self._facts(), self.world.facts()
         different = {name: (found[name], wanted[name]) for name in wanted if found[name] != wanted[name]}
         assert not different, f"(found, expected): {different}"
 
     def _facts(self) -> dict[str, Any]:
-        """What is in the store, as the model tells it."""
+        """The content of the store, in the form of the model's `facts`."""
         sends, batches = list(self.world.sends), list(self.world.batches)
         conversations = [conversation_of(customer) for customer in CUSTOMERS]
         with self.servers.client.pipeline(transaction=False) as pipe:
@@ -666,7 +666,7 @@ class LanesMachine:
         }
 
     def end(self) -> None:
-        """Nothing is stranded: once leases are over, a worker that ends what it takes has soon ended everything."""
+        """Check that no message is stranded: once leases have expired, a worker can finish everything that waits."""
         self.let_replica_follow()
         waiting = {c for c in CUSTOMERS if self.world.boxes[c].events and len(self.world.lanes[c].ids) < UNSENT_CEILING}
         for counter in range(sum(len(box.events) for box in self.world.boxes.values()) + 2):
@@ -677,7 +677,7 @@ class LanesMachine:
         assert not left, f"never handed out: {left}"
 
     def close(self) -> None:
-        """Let the store go."""
+        """Close the stores."""
         while self.stores:
             self.stores.pop().close()
 
@@ -686,11 +686,11 @@ STEPS = 80
 
 
 class ViolationError(AssertionError):
-    """The store is not as the model says; the text has the seed and the fewest steps that show it."""
+    """The store differs from the model. The text has the seed and the shortest failing sequence of actions."""
 
 
 def play(servers: Pair, seed: int, steps: Sequence[int], *, failovers: int) -> tuple[list[str], Exception | None]:
-    """Let these steps of a seed happen: what happened, and how it went wrong."""
+    """Run these actions of a seed; return what happened and the error, if any."""
     machine = LanesMachine(servers, f"{seed}", failovers=failovers)
     try:
         for step in steps:
@@ -704,7 +704,7 @@ def play(servers: Pair, seed: int, steps: Sequence[int], *, failovers: int) -> t
 
 
 def drive(servers: Pair, seed: int, *, failovers: int = 0, shrink: bool = True) -> None:
-    """Let the dice of one seed roll.
+    """Run all actions of one seed, and on an error look for a shorter sequence.
 
     Raises:
         ViolationError: the store is not as the model says.

@@ -1,4 +1,4 @@
-"""Deliberate mistakes in the steps, each of which the model must find: a file, what stands there, and what instead."""
+"""Deliberate faults in the steps, each of which the model must detect: file, original text, replacement."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ MUTATIONS: dict[str, tuple[str, str, str]] = {
 
 
 def mutate(name: str, folder: Path) -> None:
-    """Make one mistake in the steps of a folder."""
+    """Introduce one fault into the steps in a folder."""
     file, before, after = MUTATIONS[name]
     source = (folder / file).read_text("utf-8")
     assert source.count(before) == 1, f"{file} has it {source.count(before)} times"

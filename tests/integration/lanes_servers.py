@@ -1,4 +1,4 @@
-"""A primary and its replica, and steps whose clock a test sets: what the model of the lanes is driven against."""
+"""A primary and its replica, and steps whose clock a test sets, for the lanes' model."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SET_CLOCK = f"{PREFIX}set_clock"
 
 
 def steps_with_a_set_clock(folder: Path, mutate: Callable[[Path], None] = lambda _: None) -> Mapping[str, Step]:
-    """The steps, but that a key says what the server's clock is; `mutate` may change their sources in `folder`."""
+    """The steps with a clock that is read from a key; `mutate` may change their sources in `folder`."""
     shutil.copytree(STEPS, folder)
     clock = folder / "shared" / "clock.lua"
     source = clock.read_text("utf-8")
@@ -32,7 +32,7 @@ def steps_with_a_set_clock(folder: Path, mutate: Callable[[Path], None] = lambda
 
 
 class Pair:
-    """Two servers without Sentinels: the test says which of them is the primary."""
+    """Two servers without Sentinel: the test decides which is the primary."""
 
     def __init__(self, directory: Path, steps: Mapping[str, Step]) -> None:
         self._servers = ReplicatedValkey(directory, 1, sync="everysec")
@@ -58,11 +58,11 @@ class Pair:
         return Store(connect(url), replication=replication, scripts=self.steps)
 
     def empty(self) -> None:
-        """Forget everything."""
+        """Delete everything."""
         self.client.flushall()
 
     def replicated(self) -> None:
-        """Return once the replica has all that was written."""
+        """Wait until the replica has all writes."""
         eventually(lambda: self._wait() == 1, within=30, every=0.01)
 
     def _wait(self) -> int:
@@ -72,23 +72,23 @@ class Pair:
             return int(pipe.execute()[1])
 
     def cut(self) -> None:
-        """From now on the replica hears nothing."""
+        """Cut the replica off from the primary."""
         self.replicated()
         self.clients[self.replica].replicaof("NO", "ONE")
 
     def follow(self) -> None:
-        """The replica follows the primary, whatever it was before."""
+        """Let the replica follow the primary, whatever it was before."""
         port = self._servers.ports[self.primary]
         self.clients[self.replica].replicaof("127.0.0.1", port)
         self.replicated()
 
     def fail_over(self) -> None:
-        """The replica is the primary now, with what it has; it was cut off before."""
+        """Promote the replica, which was cut off before."""
         self.primary, self.replica = self.replica, self.primary
         self.follow()
 
     def stop(self) -> None:
-        """End them."""
+        """Stop both servers."""
         for client in self.clients.values():
             client.close()
         self._servers.stop()

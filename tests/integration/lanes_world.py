@@ -1,7 +1,8 @@
-"""An independent model of the lanes in plain Python: what the store must hold, and what each step must answer.
+"""An independent model of the lanes in plain Python: the content of the store, and the results of the steps.
 
-It knows no scripts: mailboxes and lanes are lists, leases and claims what was handed out last. Time stands still until
-a test lets it pass; `wall` is the server's clock, which may be set, `now` the store's own, which never goes back (ms).
+It shares nothing with the scripts: mailboxes and lanes are lists, and leases and claims are what was last handed out.
+Time passes only when a test says so. `wall` is the server's clock, which may be set; `now` is the store's own
+clock, which never goes back (both in ms).
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ PAUSES_BATCH = {131048: "spam_limited", 132015: "template_paused"}
 
 @dataclass
 class Word:
-    """STOP or START: when it was said (by Meta's clock, if `is_metas`) and came; `heard`: the latest that Meta told."""
+    """STOP or START: when it was said (by Meta's clock, if `is_metas`) and came; `heard`: the latest time from Meta."""
 
     stop: bool
     at: int
@@ -51,7 +52,7 @@ class Word:
 
 @dataclass
 class Event:
-    """A message that waits. `role` in a burst: 1 waits for more, 2 is due at once, 0 stands for itself."""
+    """A waiting message. Its `role` in a burst: 1 waits for more, 2 ends the burst at once, 0 is never in a burst."""
 
     id: str
     role: int
@@ -60,7 +61,7 @@ class Event:
 
 @dataclass
 class Mailbox:
-    """What waits of one customer, and who works on its head. `burst`: ids that are handled with it."""
+    """A customer's waiting messages and the lease on the first; `burst` has the ids that are handled with it."""
 
     events: list[Event] = field(default_factory=list)
     order: int = 0
@@ -77,7 +78,7 @@ class Mailbox:
 
 @dataclass
 class Lane:
-    """What is to be sent to one customer. `offer`: its priority ("0" is urgent) and when its head may go."""
+    """A customer's unsent messages. `offer`: the lane's priority ("0" is urgent) and when its head may be sent."""
 
     ids: list[str] = field(default_factory=list)
     offer: tuple[str, int] | None = None
@@ -86,7 +87,7 @@ class Lane:
 
 @dataclass
 class Sent:
-    """A send. `error`: why it failed; `claim`: when the claim ends, while there is one."""
+    """A send. `error`: why it failed; `claim`: when the claim ends, if there is one."""
 
     id: str
     customer: str
@@ -115,7 +116,7 @@ class Sent:
 
 @dataclass
 class Item:
-    """A message of a batch."""
+    """An item of a batch."""
 
     index: int
     customer: str
@@ -124,7 +125,7 @@ class Item:
 
 @dataclass
 class Batch:
-    """A batch. `counts` by status; `swept`: its items were looked at since it was canceled."""
+    """A batch. `counts` by status; `swept`: its items were processed after it was canceled."""
 
     id: str
     items: dict[int, Item]
@@ -138,7 +139,7 @@ class Batch:
 
 @dataclass
 class Pause:
-    """A number's pause; `probe`: the send that finds out whether it is over."""
+    """A number's pause; `probe` is the send that tests whether it can end."""
 
     until: int
     tries: int
@@ -149,14 +150,14 @@ class Pause:
 
 @dataclass
 class Granted:
-    """What `next` must hand out, and which heads failed instead."""
+    """What `next` must grant, and which heads of lanes fail instead."""
 
     ids: list[str]
     failed: list[tuple[str, str]]
 
 
 class World:
-    """Everything that the store knows. Methods change it as the steps must, and return what these must answer."""
+    """The content of the store. Each method changes it as the step must, and returns the step's result."""
 
     def __init__(self, customers: Iterable[str], now: int, *, daily_limit: int, debounce_ms: int) -> None:
         self.customers = sorted(customers)
@@ -184,24 +185,24 @@ class World:
         self.pause: Pause | None = None
         self.turn = 0
 
-    # --- time -----------------------------------------------------------------------------------------------------
+    # Time
 
     def time_passes(self, ms: int) -> None:
-        """The server goes on; somebody looks at its clock all the time."""
+        """Let time pass while steps keep reading the server's clock."""
         self.wall += ms
         self.now += ms
         self.looked = self.wall
 
     def look(self, wall: int) -> None:
-        """Somebody looks at a clock that was set, or is another server's: what waits is neither hidden nor ended."""
+        """Read a clock that was set, or another server's: the store's own time advances by a limited amount."""
         self.wall = wall
         self.now += min(max(0, wall - self.looked), MOST_CLOCK_STEP_MS)
         self.looked = wall
 
-    # --- in -------------------------------------------------------------------------------------------------------
+    # Received messages
 
     def admit(self, customer: str, message_id: str, role: int, second: int) -> str:
-        """A message comes."""
+        """Admit a message."""
         if message_id in self.seen:
             return "duplicate"
         self.seen.add(message_id)
@@ -229,9 +230,9 @@ class World:
         return "new"
 
     def take(self, consumer: str, counter: int, count: int) -> dict[str, list[str]] | None:
-        """Whose head is handed out, each with the messages handled with it. None: a request that came late.
+        """Return the heads that are handed out, each with the messages handled with it; None for a late request.
 
-        The tokens are the store's to choose: see `handed_out`.
+        The store chooses the tokens: see `handed_out`.
         """
         last, handed = self.last_take.get(consumer, (-1, {}))
         if counter < last:
@@ -256,7 +257,7 @@ class World:
         return given
 
     def handed_out(self, consumer: str, tokens: dict[str, int]) -> None:
-        """These are the tokens of what `take` gave."""
+        """Record the tokens of what `take` handed out."""
         for customer, token in tokens.items():
             box = self.boxes[customer]
             box.token, box.consumer = token, consumer
@@ -291,7 +292,7 @@ class World:
         if box.burst_since is not None:
             box.burst_since, box.burst_due = None, 0
         box.due = self.now + LEASE_MS
-        # Its token is not known yet: whatever it was, it counts no more.
+        # The new token is not known yet; the previous one is no longer valid.
         box.token = -1
         self.held.setdefault(consumer, {})[customer] = -1
         return [head, *behind]
@@ -326,12 +327,12 @@ class World:
         return [event.id for event in box.events if event.id in box.burst]
 
     def holds(self, customer: str, token: int) -> bool:
-        """Whether this lease still counts: nobody took it since, and its work has not ended."""
+        """Return whether a lease is still valid: no other worker took the head, and its work has not ended."""
         box = self.boxes[customer]
         return box.token == token and box.head is not None
 
     def finish(self, customer: str, token: int, head: str, behind: list[str], consumer: str) -> bool:
-        """Work ended; its replies are for `queue`."""
+        """Finish work; the caller queues its replies with `queue`."""
         box = self.boxes[customer]
         if not self.holds(customer, token) or all(event.id != head for event in box.events):
             return False
@@ -342,7 +343,7 @@ class World:
         return True
 
     def renew(self, customer: str, token: int) -> bool:
-        """A lease goes on."""
+        """Renew a lease."""
         if not self.holds(customer, token):
             return False
         if self.boxes[customer].due is not None:
@@ -350,7 +351,7 @@ class World:
         return True
 
     def retry_later(self, customer: str, token: int, delay_ms: int, consumer: str, *, is_failure: bool) -> int:
-        """Work is handed back."""
+        """Return work for a later attempt."""
         box = self.boxes[customer]
         if not self.holds(customer, token):
             return -1
@@ -364,7 +365,7 @@ class World:
             box.due = self.now + delay_ms
         return box.failures
 
-    # --- lanes ----------------------------------------------------------------------------------------------------
+    # Lanes
 
     def _priority(self, customer: str) -> str:
         return "0" if self.lanes[customer].urgent is not None else "1"
@@ -383,14 +384,14 @@ class World:
         return True
 
     def _leave(self, customer: str, id_: str) -> None:
-        """A head ended: the next one may go."""
+        """Remove a head that has ended; the next send may leave."""
         self._remove(customer, id_)
         self.lanes[customer].offer = None
         if self.lanes[customer].ids:
             self._offer(customer, self.now)
 
     def _drop(self, customer: str, id_: str) -> None:
-        """One that is not being sent leaves, wherever it stands."""
+        """Remove a send that is not being sent, wherever it is in the lane."""
         if self._remove(customer, id_) and not self.lanes[customer].ids:
             self.lanes[customer].offer = None
 
@@ -405,10 +406,10 @@ class World:
             at = self.now if self.sends[lane.ids[0]].waits_for_quota else lane.offer[1]
             self._offer(customer, at)
 
-    # --- the template quota ---------------------------------------------------------------------------------------
+    # Template quota
 
     def _reserve(self, customer: str, sent: Sent, *, leaves: bool) -> int:
-        """0 where the customer may be opened, else ms until then; the reservation is the send's."""
+        """Reserve a place in the quota for the send: 0, or the ms until one is free."""
         if self.windows.get(customer, 0) > self.wall:
             return 0
         self.quota = {c: at for c, at in self.quota.items() if at > self.wall - DAY_MS}
@@ -423,7 +424,7 @@ class World:
         return 0
 
     def _release(self, sent: Sent) -> None:
-        """It failed and Meta never took it: its place is another template's of the lane, or free."""
+        """Release the reservation of a send that Meta never accepted, or pass it to another template in the lane."""
         if sent.reservation is None or self.quota.get(sent.customer) != sent.reservation:
             return
         for other in self.lanes[sent.customer].ids[:10]:
@@ -432,18 +433,18 @@ class World:
                 return
         del self.quota[sent.customer]
 
-    # --- out ------------------------------------------------------------------------------------------------------
+    # Sends
 
     def is_stopped(self, customer: str) -> bool:
-        """Whether the customer's last word was that they want no marketing."""
+        """Return whether the customer's last word was STOP."""
         return customer in self.words and self.words[customer].stop
 
     def say(self, customer: str, *, stop: bool, at: int) -> None:
-        """A customer says STOP or START, `at` this time of Meta's; 0: somebody else says it of them, now."""
+        """A customer says STOP or START at Meta's time `at`; with 0 a caller sets it now."""
         known = self.words.get(customer)
         came = self.now if stop or not at else self.now - max(0, self.wall - at - 999)
         if at and known and known.is_metas and known.stop != stop and at // 1000 == known.at // 1000:
-            at = max(at, known.at + 1)  # Meta's time counts whole seconds
+            at = max(at, known.at + 1)  # Meta's timestamps are whole seconds
         heard = max(at, known.heard if known else 0)
         if known is None:
             is_last = True
@@ -461,7 +462,7 @@ class World:
         self.words[customer] = Word(stop, at or self.wall, came, bool(at), at or heard)
 
     def put(self, sent: Sent, *, key: str = "", fingerprint: str = "", send_at: int = 0) -> tuple[str, str]:
-        """A caller asks for a send: the outcome and an id."""
+        """Submit a send; return the outcome and an id."""
         if key in self.keys:
             first, known = self.keys[key]
             return ("replayed" if known == fingerprint else "conflict", first)
@@ -482,13 +483,13 @@ class World:
         return sent.status, sent.id
 
     def queue(self, sent: Sent) -> None:
-        """A send enters its lane."""
+        """Put a send into its lane."""
         sent.expires = self.wall + TTL_MS
         self.sends[sent.id] = sent
         self._enter(sent.customer, sent.id, urgent=sent.urgent)
 
     def move_due(self) -> int:
-        """Scheduled sends whose time has come enter their lanes."""
+        """Move due scheduled sends into their lanes."""
         due = sorted((at, id_) for id_, at in self.scheduled.items() if at <= self.wall)
         for _, id_ in due:
             sent = self.sends[id_]
@@ -501,7 +502,7 @@ class World:
         return len(due)
 
     def cancel(self, id_: str) -> str:
-        """A caller takes a send back."""
+        """Cancel a send."""
         sent = self.sends.get(id_)
         if sent is None:
             return self._cancel_waiting(id_)
@@ -521,7 +522,7 @@ class World:
         return "canceled"
 
     def _cancel_waiting(self, id_: str) -> str:
-        """An item that waits in its batch has no send yet."""
+        """Cancel an item that still waits in its batch and has no send."""
         for batch in self.batches.values():
             for index, item in list(batch.items.items()):
                 if item_record(batch.id, index) != id_:
@@ -535,7 +536,7 @@ class World:
         return "missing"
 
     def next(self, consumer: str, counter: int, count: int) -> Granted | None:
-        """What may be sent now. None: a request that came late."""
+        """Grant what may be sent now; None for a late request."""
         last, handed = self.last_next.get(consumer, (-1, {}))
         if counter < last:
             return None
@@ -659,7 +660,7 @@ class World:
         never_left: bool,
         healthy: bool | None,
     ) -> int:
-        """A worker says how a send ended: 1, 0 (not the claim's holder), -1 (no such send)."""
+        """Record the outcome of a send: 1, 0 (the claim is not valid) or -1 (no such send)."""
         sent = self.sends.get(id_)
         if sent is None:
             return -1
@@ -724,7 +725,7 @@ class World:
             pause.until, pause.probe = self.now + min(delay_ms, 5_000), ""
 
     def pause_number(self, reason: str, at_least: int, id_: str = "") -> int:
-        """A number is paused, each time in a row for longer."""
+        """Pause the number, each consecutive time for longer."""
         pause = self.pause
         left = max(0, pause.until - self.now) if pause else 0
         if pause and left and (not id_ or pause.probe != id_):
@@ -743,7 +744,7 @@ class World:
         return ms
 
     def status(self, id_: str, word: str) -> str:
-        """Meta says what became of a send."""
+        """Apply a status of Meta's."""
         sent = self.sends.get(id_)
         if sent is None:
             return "foreign"
@@ -776,7 +777,7 @@ class World:
         return "applied" if risen else "late"
 
     def reap(self) -> set[str]:
-        """Claims that ran out: their sends are unknown, unless Meta said that it has them."""
+        """End expired claims: their sends are unknown, unless Meta has confirmed them."""
         reaped = set()
         for sent in list(self.sends.values()):
             if sent.claim is None or sent.claim > self.now:
@@ -792,7 +793,7 @@ class World:
         return reaped
 
     def settle(self) -> dict[str, str]:
-        """What Meta says nothing of is judged; `resend`: a text is sent once more, once."""
+        """Settle unknown sends: a text is sent again, but only once; others fail."""
         verdicts = {}
         for at, id_ in sorted((at, id_) for id_, at in self.unknown.items()):
             if at > self.now:
@@ -818,7 +819,7 @@ class World:
         return verdicts
 
     def release_consumer(self, consumer: str, *, died: bool, knows: bool) -> None:
-        """A worker process ends; with its ledger it is known that it had begun nothing."""
+        """End a worker process. With its send ledger it is known that it had begun no send."""
         for customer, token in self.held.pop(consumer, {}).items():
             box = self.boxes[customer]
             if box.token != token:
@@ -846,16 +847,16 @@ class World:
                 sent.claim = self.now
         self.last_take.pop(consumer, None)
 
-    # --- batches --------------------------------------------------------------------------------------------------
+    # Batches
 
     def load(self, batch_id: str, items: list[Item]) -> None:
-        """A batch is stored."""
+        """Store a batch."""
         self.batches[batch_id] = Batch(batch_id, {item.index: item for item in items})
         self.batches[batch_id].waiting = [item.index for item in items]
         self.batches[batch_id].counts["scheduled"] = len(items)
 
     def change(self, batch_id: str, change: str) -> str:
-        """A batch is started, paused, resumed or canceled: its state then."""
+        """Start, pause, resume or cancel a batch; return its state."""
         batch = self.batches[batch_id]
         if change == "start" and batch.state == "loading":
             batch.state = "running" if batch.counts["scheduled"] else "done"
@@ -874,7 +875,7 @@ class World:
             batch.state, batch.reason = "paused", reason
 
     def feed(self) -> int:
-        """Items of running batches enter their lanes."""
+        """Move items of running batches into their lanes."""
         moved = 0
         active = sorted((b.at, b.id) for b in self.batches.values() if b.at is not None and b.at <= self.wall)
         for _, batch_id in active:
@@ -915,7 +916,7 @@ class World:
         return 1
 
     def sweep(self, batch_id: str) -> None:
-        """What has not left of a canceled batch is canceled."""
+        """Cancel the unsent items of a canceled batch."""
         batch = self.batches[batch_id]
         if batch.state != "canceled" or batch.swept:
             return
@@ -930,7 +931,7 @@ class World:
         batch.waiting, batch.at = [], None
 
     def _count(self, sent: Sent) -> None:
-        """A send of a batch may have changed its status."""
+        """Update the batch's counts after a send may have changed its status."""
         if sent.batch is None:
             return
         batch = self.batches[sent.batch]
@@ -955,10 +956,10 @@ class World:
         if batch.state in ("running", "paused") and not any(batch.counts[word] for word in OPEN):
             batch.state = "done"
 
-    # --- a person is forgotten ------------------------------------------------------------------------------------
+    # Erasure
 
     def forget(self, customer: str) -> None:
-        """Nothing is left of a customer, but that they want no marketing."""
+        """Erase a customer, except the fact that they want no marketing."""
         self.boxes[customer] = Mailbox()
         self.lanes[customer] = Lane()
         self.contacts.discard(customer)
@@ -989,7 +990,7 @@ class World:
         return {word: n for word, n in batch.counts.items() if n}
 
     def facts(self) -> dict[str, Any]:
-        """What must be in the store, to be compared as a whole."""
+        """The expected content of the store, compared as a whole."""
         return {
             "mailboxes": {c: [event.id for event in box.events] for c, box in self.boxes.items()},
             "due": {c: box.due for c, box in self.boxes.items() if box.due is not None},

@@ -1,4 +1,4 @@
-"""What one customer writes has bounded room in the store: a large event stands aside, a day's bytes have an end."""
+"""A customer's messages have limited room in the store: large events have a separate key, a day's bytes a limit."""
 
 from __future__ import annotations
 

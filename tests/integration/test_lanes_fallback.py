@@ -1,4 +1,4 @@
-"""The template that goes out where the window was closed: how long it may wait, and whose request it is."""
+"""The fallback template after a closed service window: how long it may wait, and which request it belongs to."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_the_request_has_not_ended_while_its_fallback_waits(
 ) -> None:
     lanes.outbox.put(send(id="a", fallback=TEMPLATE, ttl=7 * DAY), idempotency=KEY)
     refused(lanes)
-    redis_client.delete(f"{PREFIX}record:a")  # it may be remembered for a shorter time
+    redis_client.delete(f"{PREFIX}record:a")  # its record may expire before the key
     assert redis_client.ttl(KEY.key) > 7 * DAY / 1000
     again = lanes.outbox.put(send(id="b", fallback=TEMPLATE), idempotency=KEY)
     assert (again.outcome, again.id) == ("replayed", "af")

@@ -1,4 +1,4 @@
-"""The lanes when the clock jumps, when memory is full, and when Meta speaks after all."""
+"""The lanes when the clock jumps, when memory is full, and when Meta responds late."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ HALF_AN_HOUR, FIVE_HOURS = HOUR_MS // 2, 5 * HOUR_MS
 
 
 def set_clock(client: redis.Redis, wall_ms: int, ahead_ms: int) -> None:
-    """When the store last looked at the server's clock, from now on, and how far its own time was ahead of it."""
+    """Set when the store last read the server's clock (relative to now), and how far its own time was ahead."""
     client.hset(f"{PREFIX}clock", mapping={"wall": int(time.time() * 1000) + wall_ms, "ahead": ahead_ms})
 
 
 class Clock:
-    """The server's clock, as the store sees it: it was so far ahead, and is set right by `turn`."""
+    """The server's clock as the store sees it: it is ahead until `turn` corrects it."""
 
     def __init__(self, client: redis.Redis, ahead_ms: int) -> None:
         self._client = client
@@ -40,19 +40,19 @@ class Clock:
         set_clock(self._client, self._ahead_ms, 0)
 
     def go_on(self, lanes: Lanes, ms: int) -> None:
-        """Let so much time pass after the turn."""
+        """Let time pass after the correction."""
         lanes.inbox.heartbeat("w")
         self._client.hincrby(f"{PREFIX}clock", "ahead", ms)
 
 
 @pytest.fixture(params=[HALF_AN_HOUR, FIVE_HOURS], ids=["half an hour", "five hours"])
 def clock(redis_client: redis.Redis, request: pytest.FixtureRequest) -> Clock:
-    """A clock that will be turned back."""
+    """A clock that will be set back."""
     return Clock(redis_client, request.param)
 
 
 class TestAClockThatIsTurnedBack:
-    """What was written before is waited for no longer than it was meant to be."""
+    """Nothing written before waits longer than intended."""
 
     def test_a_message_is_handled(self, lanes: Lanes, clock: Clock) -> None:
         lanes.admit(message())
@@ -130,7 +130,7 @@ class TestAClockThatIsTurnedBack:
 
 
 class TestAClockThatJumpsAhead:
-    """A minute that nobody saw pass lets no lease, claim or count run out."""
+    """A minute that the store did not see pass expires no lease, claim or count."""
 
     @pytest.fixture
     def clock(self, redis_client: redis.Redis) -> Clock:
@@ -163,14 +163,14 @@ def test_an_hour_that_was_asked_for_is_waited(lanes: Lanes) -> None:
 
 
 def spend_the_burst(lanes: Lanes) -> None:
-    """One customer gets all that may be sent at once."""
+    """Send one customer as much as may be sent at once."""
     for _ in range(45):
         (grant,) = eventually(lanes.grant)
         done(lanes, grant, kind="accepted", wamid=f"wamid.{grant.id}")
 
 
 def kept(client: redis.Redis) -> set[bytes | str]:
-    """Every key but those that each connection may write, of which there is one each."""
+    """All keys except those that every connection may write."""
     return set(client.keys("*")) - {f"{PREFIX}clock".encode(), f"{PREFIX}epoch".encode()}
 
 
@@ -220,7 +220,7 @@ class TestAFullServer:
 
 
 def silent(lanes: Lanes) -> Grant:
-    """A send "a" whose answer got lost, and later ones that Meta spoke of: silence means no from now on."""
+    """A send "a" without a response, and later ones with a status, so that "a" counts as not accepted."""
     lanes.outbox.put(send(id="a"))
     (grant,) = lanes.grant()
     done(lanes, grant, kind="unknown")
@@ -269,7 +269,7 @@ class TestAnAnswerThatComesVeryLate:
 class TestMetasWordAfterAll:
     @pytest.fixture
     def lanes(self, store: Store) -> Lanes:
-        """A send "a" was given up because Meta said nothing."""
+        """A send "a" that failed because no status came."""
         lanes = Lanes.over(store, settle_seconds=0.01)
         silent(lanes)
         assert eventually(lanes.outbox.settle) == [("a", "failed")]

@@ -1,4 +1,4 @@
-"""Mailboxes: admit · take · keep · finish · again · bury, on a real server."""
+"""Mailboxes on a real server: admit, take, renew, finish, retry, dead-letter."""
 
 from __future__ import annotations
 
@@ -188,7 +188,7 @@ def test_a_replayed_letter_is_handled_after_what_waits(lanes: Lanes, store: Stor
 
 
 def flooded(lanes: Lanes, store: Store) -> tuple[DeadLetters, str]:
-    """A mailbox is full, and one message more is a letter; its id."""
+    """Fill a mailbox and admit one message more, which becomes a dead letter; return its id."""
     lanes.admit(*(message() for _ in range(MAILBOX_CEILING)), message(text="one too many"))
     letters = DeadLetters(store, retention_seconds=60)
     return letters, letters.ids()[0]
@@ -246,7 +246,7 @@ def test_a_dead_workers_takes_are_counted(lanes: Lanes) -> None:
 
 
 def die(lanes: Lanes, times: int, count: int = 100) -> None:
-    """A worker takes everything and dies, several times."""
+    """Let workers take everything and die, several times."""
     for n in range(times):
         lanes.hurry()
         lanes.inbox.take(f"dead {n}", 0, count)

@@ -1,4 +1,4 @@
-"""Requests that arrive long after they were sent: what they were about has gone on."""
+"""Requests that arrive long after they were sent, when the state has changed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from wa_service.store.contacts import Contacts
 
 
 class TestALeaseWhoseWorkHasEnded:
-    """It is nobody's, so the customer's next message waits for nothing that comes in its name."""
+    """The lease is no longer valid, so late requests with it do not delay the customer's next message."""
 
     def test_a_renewal_keeps_the_next_message_from_nobody(self, lanes: Lanes) -> None:
         lanes.admit(message(text="first"), message(text="next"))
@@ -45,7 +45,7 @@ class TestALeaseWhoseWorkHasEnded:
 
 
 class TestAnOlderCounter:
-    """Its consumer has asked again since, so nobody would begin what it is given."""
+    """The consumer has sent a newer request, so it would not process what an older one returns."""
 
     def test_of_a_take_gets_nothing(self, lanes: Lanes) -> None:
         assert lanes.inbox.take("p", 2, 5)[1] == []

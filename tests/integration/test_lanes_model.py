@@ -15,11 +15,11 @@ from tests.integration.lanes_mutations import MUTATIONS, mutate
 from tests.integration.lanes_servers import Pair, steps_with_a_set_clock
 
 SEED, RUNS = 4, 25
-# Every so many runs have a failover, which takes a second.
+# One run in so many has failovers, which take a second each.
 FAILOVERS_EVERY = 10
-# A deliberate mistake is found in as many runs, or it is not.
+# A deliberate fault must be found within this many runs.
 MUTATION_SEED, MUTATION_RUNS = 7000, 500
-# The long form: so long, from this seed on (one drawn at random by default).
+# The long form: its duration, and its first seed (random by default).
 LONG_SECONDS = float(os.environ.get("TEST_MODEL_SECONDS", "120"))
 LONG_SEED = int(os.environ.get("TEST_MODEL_SEED") or random.SystemRandom().randrange(1 << 30))
 

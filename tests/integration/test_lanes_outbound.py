@@ -1,4 +1,4 @@
-"""Lanes of sends: put · next · done · reap · settle · status · pause, on a real server."""
+"""Lanes of sends on a real server: put, next, done, reap, settle, status, pause."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def status(lanes: Lanes, wamid: str, word: str, **raw: Any) -> list[Any]:
 
 
 def sent(lanes: Lanes, customer: str = "15551230001", wamid: str = "wamid.A1", **rest: Any) -> str:
-    """A send that Meta accepted; its id."""
+    """Submit a send that Meta accepts; return its id."""
     record = send(customer, **rest)
     lanes.outbox.put(record)
     (grant,) = lanes.grant()
@@ -529,7 +529,7 @@ class TestLimits:
             for grant in lanes.grant(count=30):
                 done(lanes, grant, kind="accepted", wamid=f"wamid.{grant.id}")
                 sent.add(grant.id)
-            return len(sent) > 20  # more than what one second had free before the flood
+            return len(sent) > 20  # more than were free in the first second, before the flood
 
         eventually(flooded_and_sent)
 

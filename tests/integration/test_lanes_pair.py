@@ -1,4 +1,4 @@
-"""A customer's own pace: 45 at once, then one every six seconds; only what left counts."""
+"""Meta's pair limit: 45 messages at once, then one every six seconds; only sends that left count."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ BURST = 45
 
 @pytest.fixture
 def lanes(store: Store) -> Lanes:
-    """Lanes that only the customer's pace slows down."""
+    """Lanes that only the pair limit slows down."""
     return Lanes.over(store, limits={NUMBER: Limits(1_000, 0, "w")})
 
 
 def budget(redis_client: redis.Redis) -> int:
-    """How much of the burst is used up, in ms until it is free."""
+    """How much of the burst is used, in ms until it is free again."""
     return max(0, redis_client.pttl(f"{PREFIX}pair:{NUMBER}:{CUSTOMER}"))
 
 
 def try_again(lanes: Lanes, redis_client: redis.Redis, error: WhatsAppError) -> None:
-    """The lane's head is granted at once and tried."""
+    """Grant the lane's head at once and try it again."""
     redis_client.zadd(f"{PREFIX}out:{NUMBER}:0", {f"{NUMBER}:{CUSTOMER}": 0})
     (grant,) = lanes.grant()
     Sender(NUMBER, Meta(error), lanes.outbox).send(grant)

@@ -1,4 +1,4 @@
-"""A number's pause: who lengthens it, who lifts it, and what becomes of its probe."""
+"""A number's pause: what extends it, what ends it, and the outcomes of its probe."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from wa_service.whatsapp.errors import WhatsAppCircuitOpenError, WhatsAppError, 
 
 
 def waits(lanes: Lanes) -> float:
-    """For how long (s) nothing is granted because the number is paused; 0 when it is not."""
+    """For how many seconds nothing is granted because of a pause; 0 without a pause."""
     answer = lanes.outbox.next(NUMBER, "looks", int(time.time() * 1_000_000), 1)
     return answer.wait if answer.why == "pause" else 0.0
 
 
 def over(redis_client: redis.Redis) -> None:
-    """The pause's time has come to its end."""
+    """Let the pause's time end."""
     redis_client.hset(NAMES.pause(NUMBER), "until", int(time.time() * 1000) - 1)
 
 
@@ -36,7 +36,7 @@ def reason(redis_client: Any) -> bytes | None:
 
 
 def under_way(lanes: Lanes, count: int) -> list[Grant]:
-    """Sends that were granted before a pause begins; more of their kind wait."""
+    """Sends that are granted before a pause begins; as many more wait."""
     for i in range(count * 2):
         lanes.outbox.put(send(f"1555000{i:04}"))
     return lanes.grant(count=count)
@@ -70,7 +70,7 @@ class TestWhoLiftsIt:
         lanes.outbox.done(NUMBER, grant, ACCEPTED)
         (probe,) = lanes.grant(count=5)
         done(lanes, probe, kind="retry", delay=0, retry_class="unwell", meta_healthy=False, reason="meta_unwell")
-        assert 9 < waits(lanes) <= 10  # its second time in a row
+        assert 9 < waits(lanes) <= 10  # the second consecutive pause
 
     def test_a_probe_that_left_before_meta_asked_for_more_time_does_not(
         self, lanes: Lanes, redis_client: redis.Redis
@@ -110,7 +110,7 @@ class TestWhoLiftsIt:
         assert waits(lanes) > 4
 
     def lost_probe(self, lanes: Lanes, redis_client: redis.Redis, reason: str = "meta_unwell") -> Grant:
-        """The pause's probe, whose answer did not come."""
+        """The pause's probe, whose response was lost."""
         eventually(lambda: int(time.time() * 1000) > int(redis_client.hget(NAMES.pause(NUMBER), "since") or 0))
         over(redis_client)
         (probe,) = lanes.grant()
@@ -142,7 +142,7 @@ class TestWhatMetaSaysMeanwhile:
 
 class TestAProbeThatDoesNotSay:
     def probe(self, lanes: Lanes, redis_client: redis.Redis) -> Grant:
-        """The first record after a pause, before it left; others wait."""
+        """The probe after a pause, before it leaves; other sends wait."""
         for i in range(3):
             lanes.outbox.put(send(f"1555000{i:04}"))
         lanes.outbox.pause(NUMBER, "meta_unwell")

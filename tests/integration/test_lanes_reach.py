@@ -1,4 +1,4 @@
-"""The daily reach: customers opened by template, counted from when the template left."""
+"""The template quota: a reservation for each customer messaged first, dated when the template left."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def now() -> int:
 
 @pytest.fixture
 def lanes(store: Store) -> Lanes:
-    """Two numbers of one business account that may open two customers a day."""
+    """Two numbers of one business account that may message two customers a day first."""
     return Lanes.over(store, limits={NUMBER: Limits(80, 2, "w"), OTHER: Limits(80, 2, "w")})
 
 
 def put(lanes: Lanes, customer: str, **rest: Any) -> str:
-    """What became of putting a template."""
+    """Submit a template; return the outcome."""
     return lanes.outbox.put(send(customer, type="template", **rest), opens=True).outcome
 
 
@@ -44,12 +44,12 @@ def opened(lanes: Lanes, customer: str, number: str = NUMBER) -> Grant:
 
 
 def places(redis_client: Any) -> dict[str, float]:
-    """Who has a place, and since when."""
+    """The customers with a reservation, and its date."""
     return {name.decode(): at for name, at in redis_client.zrange(NAMES.quota("w"), 0, -1, withscores=True)}
 
 
 def aged(lanes: Lanes, redis_client: redis.Redis, customer: str, ms: int) -> None:
-    """The customer's place was taken so long ago."""
+    """Date the customer's reservation `ms` before now."""
     redis_client.zadd(NAMES.quota("w"), {customer: now() - ms}, xx=True)
     for name in redis_client.scan_iter(f"{PREFIX}record:*"):
         if redis_client.hget(name, "c") == f"{NUMBER}:{customer}".encode():

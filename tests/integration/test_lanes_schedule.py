@@ -1,4 +1,4 @@
-"""Sends that leave later, and sends that are canceled: put · due · cancel, on a real server, with its clock set too."""
+"""Scheduled and canceled sends on a real server: put, move_due, cancel, also when the clock is set."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ def in_ms(ms: int) -> int:
 
 
 def later(lanes: Lanes, ms: int = HOUR, customer: str = CUSTOMER, *, opens: bool = False, **rest: Any) -> str:
-    """A scheduled send; its id."""
+    """Submit a scheduled send; return its id."""
     wanted = send(customer, send_at=in_ms(ms), **rest)
     assert lanes.outbox.put(wanted, opens=opens).outcome == "scheduled"
     return wanted.id
 
 
 def set_clock(client: redis.Redis, ms: int) -> None:
-    """The server's clock is set by so much: to the store it is as if all that it wrote down were as much earlier."""
+    """Set the server's clock, by moving the stored times in the opposite direction."""
     for key in client.scan_iter(f"{PREFIX}*"):
         family = NAMES.part_of(key)[0]
         if family == "scheduled":
@@ -53,7 +53,7 @@ def set_clock(client: redis.Redis, ms: int) -> None:
                     client.hincrby(key, name, -ms)
         elif family == "clock":
             client.hincrby(key, "wall", -ms)
-            client.hincrby(key, "ahead", ms)  # the store's own time goes on as it did
+            client.hincrby(key, "ahead", ms)  # the store's own time is unchanged
 
 
 def state(lanes: Lanes, record_id: str) -> str:
@@ -63,7 +63,7 @@ def state(lanes: Lanes, record_id: str) -> str:
 
 
 def sent(lanes: Lanes) -> list[str]:
-    """Everything that may leave now leaves; the ids."""
+    """Send everything that may leave now; return the ids."""
     left = []
     while grants := lanes.grant(count=20):
         for grant in grants:
@@ -101,7 +101,7 @@ class TestDue:
         schedule.move_due(NUMBER, 10)
         set_clock(redis_client, ms)
         schedule.move_due(NUMBER, 10)
-        # What was due by the old clock has left; by the new one the second's time has come, or is to come once more.
+        # What was due by the old clock has left. By the new one the second send is due, or is due later once more.
         assert sent(lanes) == ([first, second] if ms > 0 else [first])
         set_clock(redis_client, HOUR // 2 - min(0, ms))
         schedule.move_due(NUMBER, 10)

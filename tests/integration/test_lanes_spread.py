@@ -1,4 +1,4 @@
-"""Grants come apart, so that when Meta got each one is known well enough to use what it allows."""
+"""Grants are spread over time, so that their arrival at Meta is known precisely enough to use the limit."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from wa_service.store.outbox import Limits, Priority
 
 @pytest.fixture
 def lanes(store: Store) -> Lanes:
-    """Eighty a second, and a hundred sends that wait."""
+    """Eighty a second, with a hundred sends waiting."""
     lanes = Lanes.over(store, limits={NUMBER: Limits(80, 0, "w")})
     for i in range(100):
         lanes.outbox.put(send(f"1555000{i:04}"))
@@ -35,7 +35,7 @@ def test_spread_grants_use_what_meta_allows_within_the_second(lanes: Lanes) -> N
         rounds += 1
         answer = lanes.outbox.next(NUMBER, "p", rounds, 50)
         granted += len(answer.grants)
-        # No pause on the way is longer than that between two grants.
+        # No wait is longer than the time between two grants.
         assert granted >= 80 or answer.wait <= 0.010
         return granted >= 80
 

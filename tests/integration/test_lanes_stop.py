@@ -1,4 +1,4 @@
-"""Who wants no marketing gets none: by each road a STOP comes, over joins, erasure and the end of a contact."""
+"""Customers who refuse marketing get none: for each source of a STOP, after joins, erasure and expired contacts."""
 
 from __future__ import annotations
 
@@ -214,14 +214,14 @@ class TestWords:
         stops.apply(CUSTOMER, stop=True, by="api")
         stops.write_digests()
         stops.apply(CUSTOMER, stop=False, by="api")
-        assert len(redis_client.keys(f"{PREFIX}stop:*")) == 1  # the user id's
+        assert len(redis_client.keys(f"{PREFIX}stop:*")) == 1  # that of the user id
         stops.write_digests()
         assert redis_client.keys(f"{PREFIX}stop:*") == []
         assert ask(marketing, USER_ID) == "queued"
 
 
 class SetClock:
-    """The service on a server whose clock a test sets; Meta's, `meta_ms`, goes right. Both begin at `START_MS`."""
+    """The service on a server whose clock a test sets. Meta's clock, `meta_ms`, is right. Both begin at `START_MS`."""
 
     START_MS = 1_800_000_000_000
 
@@ -240,12 +240,12 @@ class SetClock:
         self._client.hset(SET_CLOCK, mapping={"s": ms // 1000, "us": ms % 1000 * 1000})
 
     def put_ahead(self, ms: int) -> None:
-        """The server's clock is set so far ahead of Meta's."""
+        """Set the server's clock ahead of Meta's."""
         self._ahead_ms = ms
         self._set()
 
     def go_on(self, seconds: int = 60) -> None:
-        """So much time passes, and somebody looks at the clock all the while."""
+        """Let time pass while the store keeps reading the clock."""
         for _ in range(-(-seconds // 10)):
             self.meta_ms += 10_000
             self._set()
@@ -256,7 +256,7 @@ class SetClock:
         self._set()
 
     def say(self, *, stop: bool, ago: int = 0) -> None:
-        """The customer's word comes, which they said so many seconds ago."""
+        """The customer's STOP or START arrives, `ago` seconds after it was said."""
         who, at_ms = Identity(numbers=(CUSTOMER,)), (self.meta_ms // 1000 - ago) * 1000
         self._lanes.store.run(self.stops.commands(who, stop=stop, by="words", at_ms=at_ms))
 
@@ -267,7 +267,7 @@ class SetClock:
         fail_with_131050(self._lanes)
 
     def start_and_join(self, user_id: str) -> None:
-        """The customer writes under a user id, takes a STOP back under it, and then names their number."""
+        """The customer writes under a user id, gets a STOP and a START under it by REST, then reveals the number."""
         who = Identity(user_ids=(user_id,))
         self._lanes.admit(message("", user_id=user_id, timestamp=self.meta_ms // 1000))
         for stop in (True, False):
@@ -275,7 +275,7 @@ class SetClock:
         self._lanes.admit(message(CUSTOMER, user_id=user_id, timestamp=self.meta_ms // 1000))
 
     def is_stopped(self) -> bool:
-        """What a send finds; what REST tells, and what is kept beside the contact, say the same."""
+        """Return whether a send is refused. REST and the digest must agree."""
         asked = ask(self._lanes) == "stopped"
         self.stops.write_digests()
         kept = self._lanes.store.do("EXISTS", NAMES.of("stop", self.stops.digests.of([CUSTOMER])[0])) == 1
@@ -295,7 +295,7 @@ HOUR_MS = 3_600_000
 
 @pytest.mark.parametrize("ahead", [-5 * HOUR_MS, 5 * HOUR_MS], ids=["set back", "set ahead"])
 class TestAClockThatIsSet:
-    """Or a failover to a server whose clock is another: the last word holds."""
+    """The last word holds when the clock is set, or after a failover to a server with another clock."""
 
     @pytest.mark.parametrize("road", ["words", "api", "131050"])
     def test_a_stop_after_a_start(self, set_clock: SetClock, ahead: int, road: str) -> None:
@@ -343,7 +343,7 @@ class TestAClockThatIsSet:
 
 
 class TestOneSecond:
-    """Meta's time counts whole seconds: within one the word that comes later holds."""
+    """Meta's timestamps are whole seconds: within one second the word that arrives later holds."""
 
     def test_words(self, set_clock: SetClock) -> None:
         for stop in (True, False, True, False):
@@ -359,7 +359,7 @@ class TestOneSecond:
 
 
 class TestDoubt:
-    """Where nobody can tell which word was the last, STOP holds."""
+    """Where the order of two words is unclear, STOP holds."""
 
     def test_a_start_comes_late_after_a_stop_that_has_no_time_of_metas(self, set_clock: SetClock) -> None:
         set_clock.go_on()
@@ -422,7 +422,7 @@ class TestKey:
 class TestWeek:
     def test_a_customer_gets_so_much_marketing_a_week(self, marketing: Lanes, redis_client: redis.Redis) -> None:
         lanes = replace(marketing, outbox=replace(marketing.outbox, marketing_per_week=2))
-        for n in range(3):  # all are asked for before one has left
+        for n in range(3):  # all are submitted before one has left
             assert ask(lanes, id=f"s{n}", priority=Priority.BULK) == "queued"
         left, failed = [], []
         for _ in range(4):

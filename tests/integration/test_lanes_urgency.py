@@ -1,4 +1,4 @@
-"""A lane that holds a reply goes before the others until the last reply is gone."""
+"""A lane with a reply goes before others until its last reply has left."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CLOSED = {"code": 131047}
 
 
 def urgent(lanes: Lanes) -> bool:
-    """Whether the customer's lane waits among the urgent ones; it waits in any case."""
+    """Return whether the customer's lane waits among the urgent ones; it must wait in one of the two."""
     lane = f"{NUMBER}:{CUSTOMER}"
     at = [lanes.store.do("ZSCORE", NAMES.out(NUMBER, priority), lane) for priority in (0, 1)]
     assert (at[0] is None) != (at[1] is None)
