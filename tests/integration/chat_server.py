@@ -1,4 +1,4 @@
-"""A server that speaks `/v1/chat/completions` over a real socket and says what a test wants, whole or streamed."""
+"""A `/v1/chat/completions` server on a real socket that returns what a test wants, whole or streamed."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ Answer = Callable[[Request], "Reply"]
 
 
 class Reply:
-    """An answer: a status, the bytes, and whether they leave bit by bit.
+    """A response: status, body, and whether it is sent byte by byte.
 
-    `before` is called first, `after` when the last byte has left, both with the port of whoever asked.
+    `before` is called first and `after` once the last byte is sent, both with the client's port.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class Reply:
 
 
 def said(content: Any = "Hello!", *, tools: tuple[tuple[str, Any], ...] = (), end: str = "stop") -> Reply:
-    """A whole answer, with calls of tools: (name, arguments)."""
+    """A whole response, with tool calls as (name, arguments)."""
     message: dict[str, Any] = {"role": "assistant", "content": content}
     if tools:
         message["tool_calls"] = [
@@ -49,7 +49,7 @@ def said(content: Any = "Hello!", *, tools: tuple[tuple[str, Any], ...] = (), en
 
 
 def streamed(*deltas: dict[str, Any], done: bool = True) -> Reply:
-    """The same in pieces, as server-sent events."""
+    """The same as server-sent events."""
     pieces = [{"object": "chat.completion.chunk", "choices": [{"index": 0, "delta": delta}]} for delta in deltas]
     lines = [": a sign of life", *(f"data: {json.dumps(piece)}" for piece in pieces), *(["data: [DONE]"] * done)]
     return Reply(("\n\n".join(lines) + "\n\n").encode(), form="text/event-stream")
@@ -60,7 +60,7 @@ def refused(status: int, message: str) -> Reply:
 
 
 class ChatServer:
-    """A server on a free port; `answers` are given in turn, the last one stays. A function makes one of the request."""
+    """A server on a free port. It returns `answers` in turn, the last one repeatedly; a function gets the request."""
 
     def __init__(self, *answers: Reply | Answer) -> None:
         self.answers = list(answers)
@@ -72,11 +72,11 @@ class ChatServer:
 
     @property
     def url(self) -> str:
-        """For WA_LLM_URL."""
+        """The value of WA_LLM_URL."""
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def asked(self, n: int = -1) -> list[tuple[str, str]]:
-        """Role and text of each message of a request, the prompt left out."""
+        """Role and text of each message of a request, without the prompt."""
         return [(one["role"], one["content"]) for one in self.requests[n]["messages"][1:]]
 
     def __enter__(self) -> Self:
@@ -113,6 +113,6 @@ def _handler(server: ChatServer) -> type[BaseHTTPRequestHandler]:
             reply.after(self.client_address[1])
 
         def log_message(self, *_: object) -> None:
-            """Silence."""
+            """Do not log requests."""
 
     return Handler

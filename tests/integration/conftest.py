@@ -1,4 +1,4 @@
-"""Fixtures of the integration tests: rooms over a real server."""
+"""Fixtures of the integration tests: the store's parts over a real server."""
 
 from __future__ import annotations
 

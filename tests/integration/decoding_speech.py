@@ -1,7 +1,7 @@
-"""A speech process with its limits and its decoder, but no model: thousands of files would take the model hours.
+"""A speech process with its limits and its decoder, but without a model, which would need hours for thousands of files.
 
-A recording is `OggS`, a byte that says which container to decode as, and the content: as if the look at the first
-bytes had been fooled.
+A recording is `OggS`, a byte for the container to decode as, and the content. So a test can choose the container
+regardless of what the check of the first bytes would detect.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A business's callback for the emulator's tests: a real HTTP server that remembers what came."""
+"""A business's callback for the emulator's tests: a real HTTP server that stores the webhooks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ VERIFY_TOKEN = "verify-me"
 
 @dataclass(frozen=True)
 class Delivery:
-    """One webhook as it came over the wire."""
+    """A received webhook."""
 
     body: bytes
     headers: dict[str, str]
@@ -40,7 +40,7 @@ class Delivery:
 
 @dataclass
 class Callback:
-    """Answers 200, or what ``answer`` says for the n-th delivery; the handshake as a service should."""
+    """Responds 200, or with ``answer`` of the delivery's index; completes the verification as a service should."""
 
     answer: Callable[[int], int] = lambda _: 200
     handshake_status: int = 200

@@ -1,4 +1,4 @@
-"""Driving a running emulator over HTTP."""
+"""A client of a running emulator."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ANA = "447700900123"
 
 
 class Meta:
-    """A running emulator and short ways to call it."""
+    """A running emulator, with short methods to call it."""
 
     def __init__(self, url: str) -> None:
         self.url = url

@@ -1,4 +1,4 @@
-"""A worker process whose handlers never end; its arguments: the consumer, and for how long a stop may last (s)."""
+"""A worker process whose handlers never end. Arguments: the consumer, and the most seconds that a stop may take."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from wa_service.worker.process import WorkerProcess
 
 
 class Hanging:
-    """A conversation that never comes to an answer."""
+    """A conversation that never produces an answer."""
 
     def start(self) -> None:
-        """Nothing to start."""
+        """Do nothing."""
 
     def stop(self) -> None:
-        """Nothing to stop."""
+        """Do nothing."""
 
     def wants_answer(self, utterance: Utterance) -> bool:
         return True

@@ -1,4 +1,4 @@
-"""What stands in the store of a person: every key whose name or value tells of them."""
+"""Find a person's data in the store: every key whose name or value contains it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def wamid(customer: str, key: str = "A") -> str:
 
 
 def traces(client: redis.Redis, customer: str, *words: str) -> Iterator[bytes]:
-    """Every key that holds the customer's number, name, words, or a wamid with the number in it."""
+    """Yield every key that contains the customer's number, name, text, or a wamid with the number."""
     needles = [word.encode() for word in (customer, NAME, WORDS, *words)]
     for key in client.scan_iter("*"):
         dump = key + b" " + everything(client, key)
@@ -49,7 +49,7 @@ def everything(client: Any, key: bytes) -> bytes:
 
 
 def contents(client: redis.Redis) -> dict[bytes, bytes]:
-    """Every key and what it holds, but for the clock, the wish to have the server's file rewritten, and what tells of
+    """Every key with its content, except the clock, the request to rewrite the server's file, and the events about
     erasures.
     """
     of_nobody = (b":clock", b":rewrite_wanted")

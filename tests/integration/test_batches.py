@@ -36,13 +36,13 @@ def batches(lanes: Lanes) -> Batches:
 
 
 def item(index: int, customer: int | None = None, **rest: Any) -> BatchItem:
-    """One item to a customer of its own."""
+    """An item to a separate customer."""
     outgoing = send(str(customer or FIRST + index), priority=Priority.BULK, tag="spring")
     return BatchItem(index, outgoing, opens=False, **rest)
 
 
 def load(batches: Batches, items: list[BatchItem], *, batch_id: str = "b1", **facts: Any) -> str:
-    """A batch that is stored and started."""
+    """Store and start a batch; return its id."""
     batches.open(NewBatch(batch_id, "print", "tester", **facts))
     batches.add(batch_id, 0, len(items), items)
     batches.change(batch_id, "start")
@@ -56,7 +56,7 @@ def read(batches: Batches, batch_id: str = "b1") -> Batch:
 
 
 def end(lanes: Lanes, kind: Any = "accepted", code: int | None = None, count: int = 16) -> list[str]:
-    """Let what may go now end so; the records' ids."""
+    """End the sends that may leave now with this outcome; return the records' ids."""
     grants = lanes.grant(count=count)
     for grant in grants:
         error = {"code": code, "reason": "recipient"} if code else None
@@ -336,7 +336,7 @@ def test_who_said_stop_gets_no_marketing_though_forgotten_since(store: Store) ->
     batches.feed(NUMBER, {})
     assert end(lanes) == [item_record("b1", 0)]
     assert read(batches).reasons == {"customer_stopped": 1}
-    # Nobody knows this customer: their refused send is all that tells of them.
+    # This customer has no contact: the rejected send is all that is stored about them.
     Contacts(store, (NUMBER,), retention_seconds=KEEP).forget(str(FIRST + 1))
     assert not lanes.records.get(item_record("b1", 1))
 
@@ -365,7 +365,7 @@ def test_memory_of_a_waiting_item(batches: Batches, redis_client: redis.Redis) -
 
 
 class TestBytes:
-    """What waits in batches counts among an API key's bytes, until it ended."""
+    """The content that waits in batches counts towards an API key's bytes until it ends."""
 
     @staticmethod
     def large(index: int) -> BatchItem:

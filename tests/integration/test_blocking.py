@@ -1,4 +1,4 @@
-"""Waiting on a list over kept connections."""
+"""Blocking reads from a list over persistent connections."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a customer writes within a moment is handled together (WA_DEBOUNCE), and nothing changes where it is off."""
+"""Messages in quick succession are handled together with WA_DEBOUNCE, and one by one without it."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ _counters = itertools.count(1)
 
 @pytest.fixture
 def patient(store: Store) -> Lanes:
-    """Lanes in which texts wait a moment for more."""
+    """Lanes in which texts wait for further messages."""
     lanes = Lanes.over(store)
     lanes.inbox = Inbox(store, retention_seconds=KEEP, debounce=WINDOW, debounce_most=MOST)
     return lanes
 
 
 def due_in(lanes: Lanes) -> float | None:
-    """Seconds until the conversation is due; None where it is not to be."""
+    """Seconds until the conversation is due, or None."""
     score = lanes.store.do("ZSCORE", NAMES.due, CONVERSATION)
     if score is None:
         return None
@@ -51,14 +51,14 @@ def due_in(lanes: Lanes) -> float | None:
 
 
 def take(lanes: Lanes, consumer: str = "p") -> Work:
-    """The conversation, however long it would have waited."""
+    """Take the conversation at once, even if it would still wait."""
     lanes.hurry()
     (work,) = lanes.inbox.take(consumer, next(_counters), 1)[1]
     return work
 
 
 def said(work: Work) -> list[str]:
-    """The texts that are handled together, or the types of what is no text."""
+    """The texts that are handled together; for other messages their type."""
     raws = [read_event(member).piece.raw for member in (work.member, *work.behind)]
     return [raw["text"]["body"] if raw["type"] == "text" else raw["type"] for raw in raws]
 
@@ -150,7 +150,7 @@ def test_what_comes_while_a_burst_is_answered_waits_for_more_itself(patient: Lan
     work = take(patient)
     lease = due_in(patient) or 0
     patient.admit(text("w2", "two"))
-    assert abs((due_in(patient) or 0) - lease) < 1  # the lease is as it was
+    assert abs((due_in(patient) or 0) - lease) < 1  # the lease is unchanged
     finish(patient, work)
     assert WINDOW - 0.5 < (due_in(patient) or 0) <= WINDOW + TICK
     patient.admit(text("w3", "three"))
@@ -240,7 +240,7 @@ def test_where_it_is_off_what_is_stored_and_due_is_as_without_it(lanes: Lanes) -
 
 @pytest.fixture
 def run(patient: Lanes) -> Iterator[Callable[..., InboundWorker]]:
-    """Starts a worker whose conversation is the test's function, over an inbox with a short window."""
+    """Start a worker that handles with the test's function, over an inbox with a short window."""
     started: list[tuple[InboundWorker, gevent.Greenlet]] = []
 
     def start(handle: Callable[[Utterance], PipelineResult], **options: Any) -> InboundWorker:
@@ -266,7 +266,7 @@ def run(patient: Lanes) -> Iterator[Callable[..., InboundWorker]]:
 
 
 def begun(lanes: Lanes, consumer: str = "p") -> list[tuple[str, str]]:
-    """What a worker that shows typing hears of bursts."""
+    """Take, and return the messages, as (number, id), for which typing should be shown."""
     told: list[tuple[str, str]] = []
     lanes.inbox.take(
         consumer, next(_counters), 1, on_burst=lambda number, message_id: told.append((number, message_id))
@@ -306,7 +306,7 @@ def test_where_it_is_off_no_burst_begins(lanes: Lanes) -> None:
 
 
 class Shown:
-    """Read receipts that remember whom they showed typing."""
+    """Read receipts that record for which messages they showed typing."""
 
     def __init__(self) -> None:
         self.messages: list[str] = []
@@ -315,7 +315,7 @@ class Shown:
         self.messages.append(message_id)
 
     def kill(self) -> None:
-        """Nothing is on its way."""
+        """Do nothing."""
 
 
 @pytest.mark.parametrize(("typing_after", "shown"), [(0.0, ["w1"]), (1.0, [])])

@@ -1,4 +1,4 @@
-"""`python -m wa_service capture`: what the store has of a session becomes a recording that can be played again."""
+"""`python -m wa_service capture` turns a stored session into a recording that can be replayed."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def callback() -> Iterator[Callback]:
 
 
 def session(lanes: Lanes) -> None:
-    """Ana writes and is answered, Ben writes and is buried, and something of his cannot be read."""
+    """Ana writes and is answered, Ben's message becomes a dead letter, and another of his cannot be parsed."""
     asked = message(ANA, "My PIN is 4711", name="Ana Lima")
     lanes.admit(asked, message(BEN, "call 07700 900124", name="Ben Ito"))
     lanes.outbox.put(send(ANA, id="answer", origin="abc@1"))

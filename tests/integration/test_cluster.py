@@ -1,4 +1,4 @@
-"""A cluster keeps the store: its slot moves and its owner dies under load, and nothing acknowledged is lost."""
+"""The store on a cluster: under load its slot moves and its owner dies, and nothing acknowledged is lost."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def lanes_of(cluster: Cluster, replicas: int = 1, **options: object) -> Lanes:
 def test_a_slot_that_moves_takes_everything_along_and_is_no_failover(cluster: Cluster) -> None:
     failovers: list[int] = []
     lanes = lanes_of(cluster, on_failover=lambda: failovers.append(1))
-    lanes.store.do("DEL", NAMES.due, NAMES.wake)  # of other tests
+    lanes.store.do("DEL", NAMES.due, NAMES.wake)  # left by other tests
     assert lanes.admit(message()) == [b"new"]
     cluster.move_slot()
     assert lanes.admit(message("15551230002")) == [b"new"]

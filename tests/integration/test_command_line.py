@@ -1,4 +1,4 @@
-"""The commands as a person types them, on a real store; none of them needs Meta."""
+"""The commands as a user runs them, on a real store; none of them needs Meta."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def test_a_person_is_forgotten(wa: Command, redis_client: redis.Redis) -> None:
 
 
 def watched(environment: dict[str, str], *arguments: str) -> str:
-    """What a command says on standard error, to somebody who sits at a terminal."""
+    """What a command prints on standard error when that is a terminal."""
     ours, theirs = os.openpty()
     command = [sys.executable, "-m", "wa_service", *arguments]
     try:

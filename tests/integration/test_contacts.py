@@ -1,4 +1,4 @@
-"""Contacts, and how one person is forgotten everywhere."""
+"""Contacts, and the erasure of a person."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_an_unknown_address_is_nobody(contacts: Contacts) -> None:
 
 
 def walk_every_road(lanes: Lanes, customer: str) -> None:
-    """Everything by which a customer can leave a trace."""
+    """Leave every kind of trace that a customer can leave."""
     letters, events = DeadLetters(lanes.store, retention_seconds=KEEP), Events(lanes.store, retention_seconds=KEEP)
     lanes.admit(message(customer, WORDS, id=wamid(customer, "in"), user_id=f"US.{customer}", name=NAME))
     _, works = lanes.inbox.take("p", time.monotonic_ns(), 50)
@@ -135,7 +135,7 @@ def test_a_group_whose_id_is_as_short_as_any_button_s_is_forgotten_alone(
     before = contents(redis_client)
     lanes.outbox.put(send("1"))
     assert contacts.forget("1") > 0
-    redis_client.lpop(NAMES.wake_out(NUMBER))  # a wake-up is nobody's
+    redis_client.lpop(NAMES.wake_out(NUMBER))  # a wake-up has no personal data
     assert contents(redis_client) == before
 
 

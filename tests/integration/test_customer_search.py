@@ -1,4 +1,4 @@
-"""Customers are found by their names and sends by their tags, among any number of others."""
+"""Find customers by name and sends by tag, among any number of others."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def threads(store: Store) -> Threads:
 
 
 def crowd(redis_client: redis.Redis, count: int = NEWEST) -> None:
-    """Others wrote since: so many that nobody before them is among the newest."""
+    """Add newer conversations, so that no earlier one is among the newest."""
     later = int(time.time() * 1000) + 60_000
     redis_client.zadd(NAMES.recent, {f"{NUMBER}:crowd{i}": later for i in range(count)})
 
@@ -50,7 +50,7 @@ def test_one_of_late_is_found_by_any_part_of_the_name(
     lanes: Lanes, names: CustomerNames, redis_client: redis.Redis, name: str, typed: str
 ) -> None:
     lanes.admit(message(ANA, name=name), message(BEN, name="Ben"))
-    redis_client.delete(INDEX)  # the part of the name is not looked for there
+    redis_client.delete(INDEX)  # recent contacts are found without the index
     assert names.find(typed) == [OF_ANA]
 
 
@@ -83,7 +83,7 @@ def test_what_nobody_is_called_finds_nobody(
 
 
 def test_the_rarest_word_is_looked_at(lanes: Lanes, names: CustomerNames, redis_client: redis.Redis) -> None:
-    """Among more namesakes than are looked at, what else was typed finds the one."""
+    """With more matches for one word than are read, the other words of the query find the customer."""
     redis_client.zadd(INDEX, {f"ana\0{NUMBER}:crowd{i:05}": 0 for i in range(20_001)})
     lanes.admit(message(ANA, name="Ana Zorn"))
     crowd(redis_client)
@@ -98,7 +98,7 @@ def test_no_more_are_found_than_were_asked_for(lanes: Lanes, names: CustomerName
 
 
 class TestLifetime:
-    """A name leads nowhere once it is not the customer's."""
+    """A name finds nothing once it is no longer the customer's."""
 
     def test_a_name_of_the_address_book_is_found(self, lanes: Lanes, names: CustomerNames, redis_client: Any) -> None:
         lanes.outbox.put(send(ANA))
@@ -153,7 +153,7 @@ class TestLifetime:
 
 
 class TestTags:
-    """Of each tag the newest sends are found, whatever else was sent since."""
+    """The newest sends of a tag are found, however many other sends followed."""
 
     def test_the_newest_come_first_and_no_other_tag_s(self, lanes: Lanes, threads: Threads) -> None:
         for record_id, tag in (("a", "autumn"), ("b", "autumn-2"), ("c", "autumn")):

@@ -1,4 +1,4 @@
-"""`python -m wa_service dead-letters`, on letters that are there."""
+"""`python -m wa_service dead-letters` on existing dead letters."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def wa(valkey_url: str, tmp_path: Path, lanes: Lanes) -> Command:
 
 
 def bury(lanes: Lanes, count: int) -> list[str]:
-    """So many customers' messages whose handlers failed; the customers."""
+    """Let the handlers of `count` customers' messages fail; return the customers."""
     customers = [f"155512300{i:02}" for i in range(count)]
     lanes.admit(*(message(customer) for customer in customers))
     for work in lanes.inbox.take("p", 0, count)[1]:
@@ -48,7 +48,7 @@ def bury(lanes: Lanes, count: int) -> list[str]:
 
 @pytest.fixture
 def letter(lanes: Lanes) -> str:
-    """A message whose handler failed; the letter's id."""
+    """Let a message's handler fail; return the dead letter's id."""
     lanes.admit(message(text="poison"))
     _, (work,) = lanes.inbox.take("p", 0, 1)
     lanes.inbox.dead_letter(work, "p", "failed", "ValueError")

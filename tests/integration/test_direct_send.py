@@ -1,4 +1,4 @@
-"""Direct Send: a message with a `category` opens a customer as a template does (reference 2, G7 of Meta's roads)."""
+"""Direct Send: a message with a `category` counts like a template outside the service window (reference 2)."""
 
 from __future__ import annotations
 

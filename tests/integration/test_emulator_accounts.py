@@ -1,4 +1,4 @@
-"""Several accounts in one emulator: each with its own token, secret, numbers and webhook URL."""
+"""Several accounts in one emulator, each with its own token, secret, numbers and webhook URL."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The emulator's own HTTP client: keep-alive, stale connections, time-outs, every failure an answer."""
+"""The emulator's HTTP client: keep-alive, stale connections, timeouts, and every failure as a response."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\no
 
 @contextmanager
 def serving(*conversations: Conversation) -> Iterator[str]:
-    """A server that has one conversation for each connection, in order."""
+    """A server that runs one conversation for each connection, in order."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def run() -> None:

@@ -1,4 +1,4 @@
-"""The examples of the emulator in other languages run as they stand."""
+"""The emulator's examples in other languages run unchanged."""
 
 from __future__ import annotations
 

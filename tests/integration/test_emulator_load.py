@@ -1,4 +1,4 @@
-"""What one emulator carries; how fast is a question for the benchmarks, how much memory is one for here."""
+"""The memory that an emulator needs under load. Its speed is a matter of the benchmarks."""
 
 from __future__ import annotations
 

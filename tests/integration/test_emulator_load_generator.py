@@ -1,4 +1,4 @@
-"""The load generator: what it plays, and what it finds wrong."""
+"""The load generator: what it plays, and which errors it finds."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.tool_server import ToolServer
 
 
 class Bot:
-    """Answers every message with its text; `wrong` says how often: by default once."""
+    """Answers every message with its text, once or as often as `wrong` says."""
 
     def __init__(self, meta: Meta, wrong: dict[int, int]) -> None:
         self._meta = meta
@@ -44,7 +44,7 @@ def emulator() -> Iterator[RunningEmulator]:
 
 
 def play(emulator: RunningEmulator, wrong: dict[int, int] | None = None, **plan: Any) -> tuple[dict[str, Any], Bot]:
-    """The report of a plan played against a bot."""
+    """Play a plan against a bot; return the report and the bot."""
     meta = Meta(emulator.url)
     meta.do("reset")
     bot = Bot(meta, wrong or {})

@@ -1,4 +1,4 @@
-"""The emulator's control API is what its description says: schemathesis with every check."""
+"""The emulator's control API matches its OpenAPI description: schemathesis with all checks."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from meta_emulator.running import RunningEmulator
 from tests.integration.emulated_meta import NUMBER, OTHER_NUMBER, SECRET, TOKEN
 from tests.schema_failures import failures_and_operations
 
-# Every check there is, with its defaults; the phases with cases for each rule, drawn at random, and in sequence. One
-# round, without a limit of time: with one, rounds of other cases follow until it is over.
+# All checks, with their defaults. Cases are generated for each rule, at random, and in sequences, in one round: with
+# a time limit, rounds of other cases would follow until it is over.
 CONFIG = {
     "seed": 1,
-    # A phone that was added has no messages yet, and "no such message" is a 404 as well.
+    # A new phone has no messages, and "no such message" is a 404, too.
     "checks": {"ensure_resource_availability": {"enabled": False}},
     "generation": {"max-examples": 4, "deterministic": True, "database": "none", "no-shrink": True},
 }
-# What would interrupt the run, send something to an address that was drawn, or wait.
+# What would interrupt the run, send something to a generated address, or wait.
 LEFT_OUT_PATH = "/_emulator/refuse"
 LEFT_OUT = {"url", "callback_url", "timeout", "quiet", "wait"}
 
 
 @pytest.fixture
 def described_controls() -> Iterator[Any]:
-    """The controls of a running emulator, by its own description."""
+    """The controls of a running emulator, from its own description."""
     config = EmulatorConfig(
         access_token=TOKEN,
         app_secret=SECRET,
@@ -47,7 +47,7 @@ def described_controls() -> Iterator[Any]:
 
 
 def leave_out(document: dict[str, Any]) -> None:
-    """Remove the properties and parameters that nothing may be drawn for."""
+    """Remove the properties and parameters for which no values may be generated."""
     del document["paths"][LEFT_OUT_PATH]
     for schema in document["components"]["schemas"].values():
         for name in LEFT_OUT & set(schema.get("properties", ())):

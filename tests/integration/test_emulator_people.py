@@ -36,7 +36,7 @@ def meta(emulator: RunningEmulator, callback: Callback) -> Meta:
 
 
 def values(meta: Meta, callback: Callback) -> list[tuple[str, dict[str, Any]]]:
-    """Field and value of every change delivered so far."""
+    """Return field and value of every change delivered so far."""
     meta.settle()
     changes = [change for each in callback.deliveries for change in each.payload["entry"][0]["changes"]]
     return [(change["field"], change["value"]) for change in changes]
@@ -72,7 +72,7 @@ def test_a_changed_number_names_the_previous_user_id_and_frees_the_old_number(me
 
 def test_a_changed_number_can_come_without_from_and_in_the_legacy_form(meta: Meta, callback: Callback) -> None:
     meta.do(f"phones/{ANA}/number", {"wa_id": NEW, "include_from": False})
-    meta.settle()  # the next one is of another number, so nothing else keeps their order
+    meta.settle()  # the next webhook is about another number, so nothing else keeps their order
     meta.do(f"phones/{NEW}/number", {"wa_id": ANA, "announce": "legacy"})
     values(meta, callback)
     first, second = callback.parts("messages")
@@ -227,7 +227,7 @@ def test_a_group_message_has_a_status_for_each_participant(meta: Meta, callback:
     wamid = sent["messages"][0]["id"]
     assert sent["messages"][0]["group_id"] == group
     meta.do(f"groups/{group}/statuses", {"message_id": wamid, "wa_id": ANA, "status": "read"})
-    # Webhooks of several kinds go side by side: their order is not told.
+    # Webhooks of different kinds are concurrent: their order is not defined.
     assert "group_lifecycle_update" in [field for field, *_ in values(meta, callback)]
     statuses = [
         (item["recipient_participant_id"], item["status"], item["recipient_id"]) for item in callback.parts("statuses")

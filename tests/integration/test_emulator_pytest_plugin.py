@@ -1,4 +1,4 @@
-"""The pytest plugin: run as a user runs it, in a pytest of its own."""
+"""The pytest plugin, run as a user runs it, in a separate pytest."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def test_nobody_listens_to_the_last_answer(meta, wa_service, word):
 
 
 def run_pytest(directory: Path, *options: str, **variables: str) -> str:
-    """Run pytest with the plugin in a directory; its output, also where it fails."""
+    """Run pytest with the plugin in a directory; return its output, also when it fails."""
     environment = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{directory}"} | variables
     command = [sys.executable, "-m", "pytest", "-q", "-p", "meta_emulator.pytest_plugin", "-p", "no:cacheprovider"]
     run = subprocess.run(
@@ -156,7 +156,7 @@ def run_pytest(directory: Path, *options: str, **variables: str) -> str:
 
 
 def processes_with(variable: str) -> list[str]:
-    """Return the commands of the processes whose environment has this text."""
+    """Return the commands of the processes whose environment contains this text."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
@@ -176,7 +176,7 @@ def test_the_default_script_answers(meta, wa_service):
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """What a run of several files printed, and the text that is in the environment of each of its processes."""
+    """The output of a run of several files, and a text in the environment of each of its processes."""
 
     output: str
     mark: str
@@ -188,7 +188,7 @@ class FinishedRun:
 
 @pytest.fixture(scope="module")
 def one_run(tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
-    """One pytest over phones, script and slow bot: what is proved of each needs no emulator of its own."""
+    """One pytest run for phones, script and slow bot: their tests can share an emulator."""
     directory = tmp_path_factory.mktemp("one_run")
     named = 'pytest_plugins = ["meta_emulator.pytest_plugin"]\n'
     for name, content in {

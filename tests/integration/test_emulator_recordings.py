@@ -1,4 +1,4 @@
-"""Recordings: without personal details, and played again against a service."""
+"""Recordings: without personal data, and replayed against a service."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_a_recording_is_played_again_with_new_times_and_ids(meta: Meta, callback
     assert value["metadata"]["phone_number_id"] == NUMBER
     now = meta.do("clock", method="GET")["now"]
     assert abs(int(value["messages"][0]["timestamp"]) - now) < 60
-    # This callback answers no customer, and the recorded service did.
+    # This callback sends no answers, unlike the recorded service.
     assert (report["sends"], report["same"]) == ([], False)
     assert report["recorded_sends"][0]["type"] == "text"
 

@@ -31,7 +31,7 @@ def emulator() -> Iterator[RunningEmulator]:
 
 @pytest.fixture
 def meta(emulator: RunningEmulator) -> Meta:
-    """The module's emulator, as new, without limits."""
+    """The module's emulator after a reset, without limits."""
     running = Meta(emulator.url)
     running.do("reset")
     running.do("limits", {"all": False})
@@ -118,7 +118,7 @@ def test_a_resumable_upload_works_over_a_socket(meta: Meta) -> None:
 
 
 def read_events(url: str, count: int, **options: Any) -> list[dict[str, Any]]:
-    """The first events of the stream."""
+    """Return the first events of the stream."""
     found: list[dict[str, Any]] = []
     event: dict[str, Any] = {}
     with requests.get(f"{url}/_emulator/events", stream=True, timeout=10, **options) as stream:
@@ -193,7 +193,7 @@ def test_a_program_stops_cleanly_on_a_signal(number: signal.Signals, patched: bo
     try:
         assert process.stdout is not None
         url = process.stdout.readline().strip()
-        stream = requests.get(f"{url}/_emulator/events", stream=True, timeout=10)  # Somebody is still listening.
+        stream = requests.get(f"{url}/_emulator/events", stream=True, timeout=10)  # A client is still listening.
         process.send_signal(number)
         out, err = process.communicate(timeout=10)
         stream.close()

@@ -33,7 +33,7 @@ def emulator() -> Iterator[RunningEmulator]:
 
 @pytest.fixture
 def meta(emulator: RunningEmulator, callback: Callback) -> Meta:
-    """The module's emulator, as new, with the test's own callback and no limits."""
+    """The module's emulator after a reset, with the test's callback and without limits."""
     running = Meta(emulator.url)
     running.do("reset")
     running.do("webhooks/callback", {"url": callback.url})
@@ -367,7 +367,7 @@ def test_a_new_access_token_replaces_the_old_one(meta: Meta) -> None:
 
 
 def received(meta: Meta, after: int, wait: float = 0) -> tuple[list[str], int]:
-    """Wamids of the messages that Ana received after a cursor, and the next cursor."""
+    """Return the wamids of the messages that Ana received after a cursor, and the next cursor."""
     path = f"{meta.url}/_emulator/phones/{ANA}/messages?after={after}&wait={wait}"
     answer = requests.get(path, timeout=30).json()
     return [message["id"] for message in answer["messages"]], answer["cursor"]

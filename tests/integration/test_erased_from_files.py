@@ -1,4 +1,4 @@
-"""What is erased or over its time is gone from the server's memory, its copies and its files, not only from answers."""
+"""Erased and expired data is gone from the server's memory, copies and files, not only from responses."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CUSTOMER, NAME, WORDS = "15559998877", "Quillfeather", "a word that only they sa
 
 
 class Files:
-    """A server of its own, and everything that its memory and its files hold, uncompressed."""
+    """A separate server, and the uncompressed content of its memory and its files."""
 
     def __init__(self, directory: Path, server: EmbeddedValkey) -> None:
         self._directory = directory
@@ -33,18 +33,18 @@ class Files:
         self.lanes = Lanes.over(self.store)
 
     def hold(self, *words: str) -> list[str]:
-        """The words that stand in a file, or in what another server would get of a key."""
+        """Return the words that occur in a file or in the dump of a key."""
         everything = b"".join(path.read_bytes() for path in self._directory.rglob("*") if path.is_file())
         everything += b"".join(self.client.dump(key) or b"" for key in self.client.scan_iter("*"))
         return [word for word in words if word.encode() in everything]
 
     def found(self, word: str) -> set[str]:
-        """The ends of the names of the files that hold a word."""
+        """Return the suffixes of the files that contain a word."""
         files = [path for path in self._directory.rglob("*") if path.is_file()]
         return {".".join(path.name.split(".")[-2:]) for path in files if word.encode() in path.read_bytes()}
 
     def rewritten(self) -> bool:
-        """Whether no rewrite is wanted or under way."""
+        """Return whether no rewrite is requested or running."""
         info = self.client.info("persistence")
         busy = info["aof_rewrite_in_progress"] or info["aof_rewrite_scheduled"] or info["rdb_bgsave_in_progress"]
         return not busy and not self.client.exists(f"{PREFIX}rewrite_wanted")
@@ -60,7 +60,7 @@ def files(tmp_path: Path) -> Iterator[Files]:
 
 
 def fill(files: Files) -> None:
-    """Twenty others write, and one person whom nobody else may tell of."""
+    """Twenty others write, and one person whose data occurs in nothing else."""
     others = [message(f"1555000{n:04}", f"somebody else's words {n}") for n in range(20)]
     files.lanes.admit(*others[:10], message(CUSTOMER, WORDS, name=NAME), *others[10:])
     files.lanes.outbox.put(send(CUSTOMER, id="a"))
@@ -76,7 +76,7 @@ def test_a_forgotten_person_is_in_no_file_and_no_dump(files: Files) -> None:
 
 
 def test_a_forgotten_person_is_in_no_base_and_no_snapshot(files: Files) -> None:
-    """The base of the append-only file and the snapshot beside it are files of Redis's own form."""
+    """The base of the append-only file and the snapshot beside it have the RDB format."""
     files.client.config_set("save", "86400 1000000")
     fill(files)
     files.client.save()
@@ -110,7 +110,7 @@ def test_an_empty_stream_keeps_its_place(files: Files) -> None:
     events = Events(files.store, retention_seconds=KEEP)
     cursor = events.last_cursor()
     Contacts(files.store, [NUMBER]).forget(CUSTOMER)
-    files.client.xtrim(NAMES.events, maxlen=0)  # what tells of the erasure, too
+    files.client.xtrim(NAMES.events, maxlen=0)  # the event about the erasure, too
     files.store.do("XSETID", NAMES.events, f"{int(time.time() * 1000) + 60_000}-0")
     Compaction(files.store).copy_stream()
     files.lanes.admit(message("15550000099"))

@@ -1,4 +1,4 @@
-"""Events that are written after a failover are read by whoever has a cursor of before."""
+"""Events written after a failover are read with a cursor from before it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from wa_service.store.events import Events
 
 
 def ahead(seconds: float) -> str:
-    """A cursor of a server whose clock was so far ahead, or which had entries that this one lacks."""
+    """A cursor from a server whose clock was ahead, or which had entries that this one lacks."""
     return f"{int((time.time() + seconds) * 1000)}-3"
 
 

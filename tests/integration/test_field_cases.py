@@ -1,6 +1,6 @@
-"""Public field reports, each tried on the whole inside of the service: webhook in, answers and events out.
+"""Public field reports, each tested from the webhook to the answers and events.
 
-Each case has its own input and others of its kind; docs/field-cases.md says which tests hold which case.
+Each case has its reported input and similar ones; docs/field-cases.md lists the tests of each case.
 """
 
 from __future__ import annotations
@@ -38,18 +38,18 @@ def now() -> int:
 
 
 def said(body: str, sender: str = ANA, wamid: str = "", **more: Any) -> dict[str, Any]:
-    """A text of a customer."""
+    """A customer's text."""
     return one(sender, wamid, type="text", text={"body": body}, **more)
 
 
 def one(sender: str = ANA, wamid: str = "", **content: Any) -> dict[str, Any]:
-    """A message of a customer, without a sender where it is ""."""
+    """A customer's message, without a sender where it is ""."""
     head = {"id": wamid or f"wamid.F{next(_serial)}", "timestamp": str(now())}
     return head | ({"from": sender} if sender else {}) | content
 
 
 def value(*messages: dict[str, Any], contact: dict[str, Any] | None = None, **lists: Any) -> dict[str, Any]:
-    """A change's value; `contact` beside the messages."""
+    """The value of a change; `contact` is beside the messages."""
     metadata = {"display_phone_number": "15550783881", "phone_number_id": NUMBER}
     found: dict[str, Any] = {"messaging_product": "whatsapp", "metadata": metadata, **lists}
     if messages:
@@ -60,7 +60,7 @@ def value(*messages: dict[str, Any], contact: dict[str, Any] | None = None, **li
 
 
 class Desk:
-    """The service without its processes: web on a real store, a worker with the packaged script, Meta by hand."""
+    """The service without its processes: web on a real store, a worker with the packaged script; a test plays Meta."""
 
     def __init__(self, web: Web) -> None:
         self.web = web
@@ -87,13 +87,13 @@ class Desk:
         self._consuming: gevent.Greenlet | None = None
 
     def post(self, *values: dict[str, Any], field: str = "messages") -> None:
-        """One delivery of Meta's, which is acknowledged."""
+        """Post a delivery, which must be acknowledged."""
         changes = [{"field": field, "value": each} for each in values]
         body = {"object": "whatsapp_business_account", "entry": [{"id": WABA, "changes": changes}]}
         assert self.web.webhook(body).status_code == 200
 
     def work(self) -> None:
-        """Everything that waits is handled."""
+        """Handle everything that waits."""
         self._consuming = self._consuming or gevent.spawn(self._worker.consume)
         gevent_until(lambda: not self.web.runtime.store.do("EXISTS", self.web.runtime.store.keys.due))
 
@@ -104,7 +104,7 @@ class Desk:
         self._worker.kill()
 
     def answers(self, to: str | None = None) -> list[str]:
-        """The words of every answer, oldest first."""
+        """The texts of all answers, oldest first."""
         records, _ = self.web.runtime.records.page(RecordFilter(to=to), "", 200)
         bodies = [orjson.loads(record.body or "{}") for record in reversed(records) if record.origin]
         return [str((each.get("text") or each["interactive"]["body"]).get("body", "a choice")) for each in bodies]
@@ -121,11 +121,11 @@ class Desk:
         return items
 
     def template(self, **to: str) -> int:
-        """A template to a customer; the status of the answer."""
+        """Submit a template to a customer; return the response status."""
         return self.web.send({**to, "template": {"name": "hello_world", "language": "en_US"}}).status_code
 
     def sent(self, wamid: str, body: dict[str, Any]) -> str:
-        """A send of ours that Meta accepted; its id."""
+        """Submit a send that Meta accepts; return its id."""
         record_id = str(self.web.send(body).json["id"])
         self.web.accept(wamid)
         return record_id
@@ -151,7 +151,7 @@ def process_of_the_file(start_for_the_file: Start) -> Web:
 
 @pytest.fixture
 def desk(process_of_the_file: Web, redis_client: redis.Redis, lines: list[dict[str, Any]]) -> Iterator[Desk]:
-    """A desk with an empty store, and a worker of its own."""
+    """A desk with an empty store and a separate worker."""
     desk = Desk(process_of_the_file)
     yield desk
     desk.stop()
@@ -161,7 +161,7 @@ Open = Callable[..., Desk]
 
 
 class TestChangedUserId:
-    """Case 1: a business-scoped id is replaced and no number is told."""
+    """Case 1: a business-scoped user id is replaced, and Meta gives no number."""
 
     @pytest.mark.parametrize(
         "change",
@@ -233,7 +233,7 @@ class TestChangedUserId:
 
 
 class TestEchoes:
-    """Case 2: the owner answers from the phone."""
+    """Case 2: the owner answers in the WhatsApp Business app."""
 
     @pytest.mark.parametrize(
         "echo",
@@ -287,7 +287,7 @@ class TestEchoes:
 
 
 class TestUnavailable:
-    """Case 3: the first message of a customer cannot be handed on."""
+    """Case 3: the content of a customer's first message is unavailable."""
 
     ERROR: ClassVar[dict[str, Any]] = {"code": 131060, "title": "This message is currently unavailable."}
 
@@ -318,7 +318,7 @@ class TestUnavailable:
 
 
 class TestStandby:
-    """Case 4: another application has the thread."""
+    """Case 4: another application has control of the thread."""
 
     def test_statuses_of_our_sends_move_their_record_wherever_they_arrive(self, desk: Desk) -> None:
         desk.post(value(said("hi")))
@@ -353,7 +353,7 @@ class TestStandby:
 
 
 class TestRecycledNumber:
-    """Case 5: a number's next holder is somebody else."""
+    """Case 5: a number is assigned to another person."""
 
     def ana_and_bo(self, desk: Desk, *, told: bool, bo_id: str) -> None:
         before = {"timestamp": str(now() - 100)}
@@ -381,7 +381,7 @@ class TestRecycledNumber:
 
 
 class TestOldMessages:
-    """Case 11: what Meta held back for days."""
+    """Case 11: Meta delivers messages days late."""
 
     @pytest.mark.parametrize("unit", [1, 1000], ids=["seconds", "milliseconds"])
     def test_thirty_old_ones_and_a_new_one_get_one_answer(self, desk: Desk, unit: int) -> None:
@@ -406,7 +406,7 @@ class TestOldMessages:
 
 
 class TestChangedMessages:
-    """Case 18: deleted or edited while the answer waits."""
+    """Case 18: a message is deleted or edited while it waits for its answer."""
 
     def revoke(self, wamid: str) -> dict[str, Any]:
         return one(type="revoke", revoke={"original_message_id": wamid})
@@ -432,7 +432,7 @@ class TestChangedMessages:
 
 
 class TestAlbum:
-    """Case 21: ten pictures, a caption on the last."""
+    """Case 21: ten pictures with a caption on the last."""
 
     @pytest.mark.parametrize("kind", ["image", "video"])
     def test_one_answer_to_the_caption(self, open_desk: Open, kind: str) -> None:
@@ -447,7 +447,7 @@ class TestAlbum:
 
 
 class TestGroups:
-    """Case 23: twenty texts between two people are none to the bot."""
+    """Case 23: twenty texts between two group members are not for the bot."""
 
     def chatter(self, desk: Desk) -> None:
         for n in range(20):
@@ -465,7 +465,7 @@ class TestGroups:
 
 
 class TestForms:
-    """Case 27: a Flow reply that is no object."""
+    """Case 27: a Flow reply that is not an object."""
 
     def test_each_form_is_answered_and_none_is_a_dead_letter(self, desk: Desk) -> None:
         texts: tuple[Any, ...] = ("[]", "null", "", "{bad", None, {}, 7)
@@ -512,7 +512,7 @@ class TestChangedNumber:
 
 
 class TestSameSecond:
-    """Case 44: pieces of one sentence within a second."""
+    """Case 44: parts of one sentence within a second."""
 
     PIECES = ("to book", "I would like", "a room for two", "Hi", "from Friday")
 
@@ -533,7 +533,7 @@ class TestSameSecond:
 
 
 class TestUserIdAsAddress:
-    """Case 19: a business-scoped id where a number is expected."""
+    """Case 19: a business-scoped user id where a number is expected."""
 
     def test_it_is_sent_as_recipient_or_refused_with_that_word(self, desk: Desk) -> None:
         for to in ("US.13491208655302741918", "US.ENT.118x"):

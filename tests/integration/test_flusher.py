@@ -1,4 +1,4 @@
-"""Coalescing round trips, and what happens when the server goes away. A small stand-in server plays the faults."""
+"""Round trips that several callers share, and the loss of the server. A small fake server causes the faults."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_more_commands_than_a_pipeline_holds_all_run(flusher: Flusher) -> None:
 
 
 class Written:
-    """A pool and its one connection, which writes down how many commands came in each round trip."""
+    """A pool with one connection, which records how many commands came in each round trip."""
 
     def __init__(self) -> None:
         self.connection_pool = self
@@ -118,7 +118,7 @@ def test_nobody_listening_is_away_at_once() -> None:
 def test_a_connection_that_the_server_let_go_while_it_was_idle_is_no_absence(
     store: Store, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A restarted server, or one with a `timeout` for idle clients: the next call connects anew."""
+    """After a restart, or with a `timeout` for idle clients, the next call reconnects."""
     monkeypatch.setattr(flusher_module, "FRESH_SECONDS", 0.0)
     mine = store.do("CLIENT", "ID")
     redis_client.client_kill_filter(_id=mine)
@@ -132,7 +132,7 @@ PRIMARY = b"*1\r\n$6\r\nmaster\r\n:1\r\n"
 
 
 class Faulty:
-    """A server that says what it is and takes the probe's write, and to anything else does what a test says."""
+    """A server that answers ROLE and the probe's write, and responds to anything else as a test says."""
 
     def __init__(self) -> None:
         self.server = socket.create_server(("127.0.0.1", 0))
@@ -154,7 +154,7 @@ class Faulty:
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
-        # A client that got its refusal hangs up, whatever else it had sent.
+        # A client may disconnect after the error, whatever else it has sent.
         with connection, contextlib.suppress(ConnectionError):
             while data := connection.recv(65_536):
                 if b"CLIENT" in data or b"HELLO" in data:
@@ -220,7 +220,7 @@ def test_it_comes_back_however_often_it_was_looked_for_in_vain(faulty: Faulty) -
 )
 def test_a_server_that_must_not_write_is_away(faulty: Faulty, refusal: bytes, told: str) -> None:
     client = connect(faulty.url)
-    # Without scripts: the server answers once, and an answer that is missing would do as well as a refusal.
+    # Without scripts, because the server responds only once, and a missing response would pass as well as an error.
     flusher = Flusher(client, ())
     faulty.answer = refusal
     with pytest.raises(StoreUnavailableError, match=told):

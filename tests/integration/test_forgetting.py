@@ -1,4 +1,4 @@
-"""One person is forgotten everywhere: where an alias ended, a number is no longer ours, a group has their words."""
+"""Erasure of a person in all cases: an expired alias, a number that is no longer configured, texts in a group."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def take(lanes: Lanes) -> list[Work]:
 
 
 def handled(lanes: Lanes, *pieces: Any) -> None:
-    """Admits and handles, without an answer."""
+    """Admit and handle, without an answer."""
     lanes.admit(*pieces)
     for work in take(lanes):
         lanes.inbox.finish(work, "p", [])
@@ -225,8 +225,8 @@ def test_somebody_else_who_was_there_is_as_before(lanes: Lanes, contacts: Contac
     contacts.forget(USER_ID)
     after = contents(redis_client)
     changed = {key for key in before if before[key] != after.get(key)}
-    # Stamps, wake-ups and marks are nobody's; the group's contact and lane say when somebody wrote last,
-    # and how much; the stream tells `erased`.
+    # Timestamps, wake-ups and marks have no personal data; the group's contact and lane record when somebody last
+    # wrote, and how much; the stream has an `erased` event.
     assert {NAMES.part_of(key)[0] for key in changed} <= {
         "received",
         "received_bytes",

@@ -1,4 +1,4 @@
-"""What Meta's pause of a template does to its sends: held, told, and sent when the template is back."""
+"""While Meta pauses a template its sends are held and reported, and they are sent when the pause ends."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def record(lanes: Lanes, record_id: str) -> Record:
 
 
 def hold(lanes: Lanes, pauses: TemplatePauses, record_id: str) -> Hold:
-    """The send is held, because a webhook said that its template is paused."""
+    """Hold a send because a webhook reported that its template is paused."""
     lanes.store.run([pauses.hold("offer", "en-US", 3600)])
     assert lanes.grant() == []
     found = record(lanes, record_id).held

@@ -1,4 +1,4 @@
-"""One customer under several addresses is one conversation: aliases, and two conversations that turn out to be one."""
+"""One customer with several addresses is one conversation: aliases, and joins of two conversations."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def contacts(store: Store) -> Contacts:
 
 
 def handled(lanes: Lanes, *pieces: Piece) -> str:
-    """Admits and handles; the last one's conversation."""
+    """Admit and handle; return the last conversation."""
     lanes.admit(*pieces)
     conversation = ""
     counter = time.monotonic_ns()
@@ -68,7 +68,7 @@ def test_a_send_to_the_new_number_waits_behind_the_replies_to_the_old_one(
 
 
 def two_conversations(lanes: Lanes) -> str:
-    """One customer's: by number, then by user id, whose messages Meta had sent without the number; the elder one."""
+    """A customer's two conversations, by number and by user id, since Meta omitted the number; return the older."""
     elder = handled(lanes, message(OLD, timestamp=int(time.time()) - 7_200, name=""))
     handled(lanes, message("", user_id=USER_ID, name="Ana"))
     return elder
@@ -77,7 +77,7 @@ def two_conversations(lanes: Lanes) -> str:
 def test_a_joined_conversation_keeps_the_later_window_and_the_only_name(lanes: Lanes, contacts: Contacts) -> None:
     elder = two_conversations(lanes)
     (younger,) = contacts.find(USER_ID)
-    # The link comes in an old message without a name, so it brings nothing along itself.
+    # The link comes in an old message without a name, so it changes neither window nor name.
     handled(lanes, message(OLD, user_id=USER_ID, timestamp=int(time.time()) - 7_000, name=""))
     (joined,) = contacts.find(OLD)
     assert (joined.conversation, joined.name) == (elder, "Ana")
@@ -182,7 +182,7 @@ def test_a_third_conversation_is_joined_however_busy_it_is(lanes: Lanes, contact
 
 
 def says(client: redis.Redis, words: str) -> bool:
-    """Whether these words stand anywhere in the store."""
+    """Return whether this text is anywhere in the store."""
     return any(words.encode() in content for content in contents(client).values())
 
 

@@ -1,7 +1,7 @@
-"""Generated histories of people, told by Meta in any order and more than once: nobody is lost, nobody is mixed up.
+"""Random histories of people, delivered in any order and repeatedly: nobody is lost, and no two people are mixed up.
 
-A world of people with numbers that they change and that others get later, and with user ids that change with them; some
-show no number at all. What they do is told as Meta tells it, in several spellings. Then the store is asked who is who.
+People have numbers that change and are later assigned to others, and user ids that change with them; some show no
+number. Webhooks report this as Meta does, in several spellings. Then the test compares the store's contacts.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ _serial = iter(range(1, 1 << 40))
 
 @dataclass
 class Human:
-    """Somebody: the number now, the user id now, and every user id that they ever had."""
+    """A person: the current number and user id, and all their user ids."""
 
     name: str
     number: str
     user_id: str
     parent: str
-    is_hidden: bool = False  # Meta never tells the number
+    is_hidden: bool = False  # Meta never sends the number
     is_shown: bool = False
     ids: set[str] = field(default_factory=set)
 
@@ -87,7 +87,7 @@ class World:
         contact: dict[str, Any] = {"profile": {"name": human.name}, "user_id": human.user_id}
         message: dict[str, Any] = {"type": "text", "text": {"body": human.name}, "from_user_id": human.user_id}
         human.is_shown = not human.is_hidden and self.dice.random() < 0.8
-        if human.is_shown:  # else Meta does not tell the number
+        if human.is_shown:  # otherwise Meta does not send the number
             contact["wa_id"] = self._spelled(human.number)
             message["from"] = self._spelled(human.number)
         if self.dice.random() < 0.4:
@@ -131,7 +131,7 @@ class World:
         self._tell({"type": "system", "system": system, **sender}, None)
 
     def _tell_update(self, human: Human, old: str, old_parent: str, *, shows: bool) -> None:
-        """The same as the management field of before."""
+        """Report the change in the older management field."""
         update: dict[str, Any] = {"user_id": {"previous": old, "current": human.user_id}}
         update["parent_user_id"] = {"previous": old_parent, "current": human.parent}
         update["timestamp"] = self.dice.choice([self.now, str(self.now), self.now * 1000])
@@ -141,7 +141,7 @@ class World:
         self.told += list(identities_of_update({"user_id_update": [update]}))
 
     def _spelled(self, number: str, *, decorated: bool = False) -> str | int:
-        """A number in one of Meta's spellings: as a text, or at times as an integer or with its plus."""
+        """A number in one of Meta's spellings: as a string, or sometimes as an integer or with "+"."""
         spelling = self.dice.choice(spellings(number))
         forms: list[str | int] = [spelling, int(spelling), f"+{spelling}" if decorated else spelling]
         return self.dice.choice(forms)
@@ -158,7 +158,7 @@ class World:
 
 
 def contacts(client: redis.Redis) -> dict[str, list[str]]:
-    """Every contact's addresses by its conversation."""
+    """Every contact's addresses, by conversation."""
     keys = client.keys(f"{PREFIX}contact:*")
     with client.pipeline() as pipe:
         for key in keys:
@@ -196,7 +196,7 @@ def check(client: redis.Redis, world: World, everybody: dict[str, str], *, in_or
 
 
 def tell(lanes: Lanes, told: list[Piece | tuple[Identity, int]]) -> None:
-    """Everything in its order, in one round trip."""
+    """Admit everything in order, in one round trip."""
     now = int(time.time() * 1000)
     results = lanes.store.run(
         [
@@ -230,7 +230,7 @@ def test_one_person_stays_one_and_two_people_never_become_one(
 
 
 def test_numbers_alone_follow_their_people(lanes: Lanes, redis_client: redis.Redis) -> None:
-    """Without user ids, in order: who moved has the new number, and the old one is free for whoever comes next."""
+    """Without user ids and in order, a person keeps the conversation with a new number, and the old number is free."""
     for seed in range(SUITE):
         dice = random.Random(seed)
         redis_client.flushdb()

@@ -1,4 +1,4 @@
-"""What the settings say of a number is what its lane is granted."""
+"""The lanes' limits follow the settings of a number."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from wa_service.store.grants import Grant
 
 @pytest.fixture
 def runtime(valkey_url: str, redis_client: redis.Redis) -> Iterator[Runtime]:
-    """A service, one of whose numbers is shared with the WhatsApp Business app."""
+    """A service with a number that the WhatsApp Business app uses, too."""
     env = {"REDIS_URL": valkey_url, "WHATSAPP_MESSAGES_PER_SECOND": "30", "WA_COEXISTENCE_NUMBERS": OTHER_NUMBER}
     runtime = wiring.build(settings.load(SETTINGS | env))
     yield runtime

@@ -1,4 +1,4 @@
-"""A tag belongs to the numbers of one service; what is left of numbers of before comes to an end."""
+"""A tag belongs to the numbers of one service; the data of former numbers expires."""
 
 from __future__ import annotations
 

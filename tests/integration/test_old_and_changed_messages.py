@@ -1,4 +1,4 @@
-"""Messages that come too late, are edited or revoked while they wait, or come without their content first."""
+"""Messages that arrive too late, are edited or revoked while they wait, or come first without their content."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CUSTOMER = "15551230001"
 
 
 def piece(**raw: Any) -> Piece:
-    """A message of the customer, as web takes it out of a webhook."""
+    """A customer's message, as web takes it from a webhook."""
     one = {"from": CUSTOMER, "timestamp": str(int(time.time())), **raw}
     value = {"metadata": {"phone_number_id": NUMBER}, "messages": [one]}
     changes = [{"field": "messages", "value": value}]
@@ -45,14 +45,14 @@ def revoke(message_id: str, original: str) -> Piece:
 
 @pytest.fixture
 def young(store: Store) -> Lanes:
-    """Lanes in which what is older than a day is not answered."""
+    """Lanes that do not answer messages older than a day."""
     lanes = Lanes.over(store)
     lanes.inbox = Inbox(store, retention_seconds=KEEP, answer_max_age=DAY)
     return lanes
 
 
 def heard(lanes: Lanes) -> list[str]:
-    """What comes to be handled, in its order: texts, and the types of what is no text."""
+    """Handle everything and return what was handled, in order: texts, and the types of other messages."""
     said = []
     counter = time.monotonic_ns()
     while works := lanes.inbox.take("p", counter, 10)[1]:

@@ -1,4 +1,4 @@
-"""The API is what its description says: schemathesis with every check, against a real store."""
+"""The API matches its OpenAPI description: schemathesis with all checks, on a real store."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ SETTINGS = {
     "WA_API_RATE": "1000000/minute",
     "WA_SEND_WAIT": "0",
 }
-# What is demanded of these beyond JSON Schema (ids that differ, and so on) no generator knows: it picks from whole
-# ones. Their own tests are with the models.
+# Rules beyond JSON Schema (such as ids that must differ) are unknown to the generator, so it chooses from whole
+# objects. The models' tests cover these rules.
 INTERACTIVE = [
     {
         "type": "button",
@@ -51,25 +51,25 @@ TEMPLATES = [
     {"name": "welcome", "language": {"code": "en_US"}},
     {"name": "order", "language": "de", "body": ["Ada", "12"], "buttons": [None, "suffix"]},
 ]
-# Any other address must be a known one, and which are known no generator knows.
+# Any other address must be a known one, and the generator does not know which are known.
 PERSON = r"^([1-9][0-9]{6,14}|[A-Z]{2}\.[A-Za-z0-9]{1,128})$"
-# Every check there is, with its defaults; the phases with cases for each rule, drawn at random, and in sequence. One
-# round, without a limit of time: with one, rounds of other cases follow until it is over.
+# All checks, with their defaults. Cases are generated for each rule, at random, and in sequences, in one round: with
+# a time limit, rounds of other cases would follow until it is over.
 CONFIG = {
     "seed": 1,
     "headers": {"Authorization": f"Bearer {KEY}"},
-    # What is canceled is still told: DELETE ends the sending, not the record.
+    # A canceled send can still be read: DELETE ends the sending, not the record.
     "checks": {"use_after_free": {"enabled": False}},
 }
 GENERATION = {"deterministic": True, "database": "none", "no-shrink": True}
 FEW, MANY = 4, 10
-"""Cases that are drawn for each operation, in the suite and in the long form."""
+"""Cases that are generated for each operation, in the suite and in the long form."""
 OPERATIONS = 13
 UNKNOWN = {"error": {"message": "Unsupported get request.", "code": 100, "error_subcode": 33}}
 
 
 class _Quiet(WSGIRequestHandler):
-    """Answers without a line for each request, all over one connection."""
+    """Logs no requests, and keeps the connection open."""
 
     protocol_version = "HTTP/1.1"
 
@@ -78,7 +78,7 @@ class _Quiet(WSGIRequestHandler):
 
 
 def _meta(number: str) -> WhatsAppMetaClient:
-    """A Meta that knows no file, takes every one, and has one template."""
+    """A Meta that has no files, accepts uploads, and has one template."""
     template = {"name": "welcome", "language": "en_US", "status": "APPROVED", "components": []}
     adapter = requests_mock.Adapter()
     adapter.register_uri("GET", requests_mock.ANY, status_code=400, json=UNKNOWN)
@@ -97,7 +97,7 @@ def _meta(number: str) -> WhatsAppMetaClient:
 
 
 def describe_values(document: Any) -> None:
-    """Narrow what a pattern cannot say: times that are, URLs that are public, kinds that there are, bytes and lines."""
+    """Restrict what a pattern cannot: valid times, public URLs, existing kinds, and the formats of bodies."""
     paths = document["paths"]
     for operation, left_out in (
         (paths["/v1/subscriptions"]["post"], []),
@@ -109,7 +109,7 @@ def describe_values(document: Any) -> None:
         given["numbers"] = {"enum": [[], ["106540352242922"], *left_out]}
         given.pop("verify_token", None)
         given.pop("secret", None)
-    sent = paths["/v1/batches"]["post"]  # a key names its batch: another body under it is refused
+    sent = paths["/v1/batches"]["post"]  # a key identifies its batch: another body with it is rejected
     sent["parameters"] = [given for given in sent["parameters"] if given["name"] != "Idempotency-Key"]
     batch = sent["requestBody"]["content"]["application/json"]["schema"]
     items = [{"to": "447700900123", "name": "Ana"}, {"name": "nobody"}]
@@ -121,12 +121,12 @@ def describe_values(document: Any) -> None:
     listed = document["paths"]["/v1/messages"]["get"]
     listed["parameters"] = [given for given in listed["parameters"] if given["name"] != "since"]
     del document["paths"]["/v1/media"]["post"]
-    del document["paths"]["/v1/stops"]  # NDJSON: the generator writes none
+    del document["paths"]["/v1/stops"]  # NDJSON, which the generator does not support
 
 
 @pytest.fixture
 def described_api(valkey_url: str, redis_client: redis.Redis, long_form: bool) -> Iterator[Any]:
-    """The application, by its own description."""
+    """The application with its own description."""
     runtime = wiring.build(settings.load(SETTINGS | {"REDIS_URL": valkey_url}))
     app = create_app(
         replace(runtime, clients={number: _meta(number) for number in runtime.numbers}),
@@ -139,10 +139,10 @@ def described_api(valkey_url: str, redis_client: redis.Redis, long_form: bool) -
     messages["TemplateMessage"]["properties"]["template"] = {"enum": TEMPLATES}
     messages["Envelope"]["properties"]["fallback_template"] = {"enum": [*TEMPLATES, None]}
     messages["Envelope"]["properties"]["send_at"] = {"enum": [1790000000, "2026-11-01T10:00:00+01:00", None]}
-    messages["Envelope"]["properties"]["category"] = {"enum": [None]}  # which types may have one no schema tells
+    messages["Envelope"]["properties"]["category"] = {"enum": [None]}  # no schema says which types may have one
     messages["Envelope"]["properties"]["tag"] = {"enum": ["spring", None]}
     describe_values(document)
-    # A group's id is any text, and one that was sent to is a known address: the next operation may be given it.
+    # A group's id is any text. Once it was sent to it is a known address, which the next operation may get.
     for kind in messages["Recipient"]["anyOf"]:
         if kind["properties"]["recipient_type"]["const"] == "group":
             kind["properties"]["to"] = {"const": "group-of-a-test"}
@@ -153,13 +153,13 @@ def described_api(valkey_url: str, redis_client: redis.Redis, long_form: bool) -
     answer = app.wsgi_app
 
     def forgetful(environ: Any, start_response: Any) -> Any:
-        # The same key is drawn with several bodies, and calls without a key are more than anybody guesses.
+        # The same key is generated with several bodies, and the calls without a key exceed the rate limit.
         for family in ("idempotency:*", "calls*"):
             redis_client.delete("-", *redis_client.keys(PREFIX + family))
         return answer(environ, start_response)
 
     app.wsgi_app = forgetful  # type: ignore[method-assign]  # Flask's own way to wrap an application
-    # Nobody waits here for an event that does not come; the long poll has tests of its own.
+    # Do not wait for events that do not come; the long poll has its own tests.
     events_feed = document["paths"]["/v1/events"]["get"]
     events_feed["parameters"] = [given for given in events_feed["parameters"] if given["name"] != "wait"]
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Quiet)

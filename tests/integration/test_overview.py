@@ -1,4 +1,4 @@
-"""What an operator asks of the store."""
+"""An operator's queries of the store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Staff who write in the app, and threads that are another application's: the bot keeps quiet, all of it is told."""
+"""Staff write in the app, or another application controls the thread: the bot pauses, and events report all of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Events pushed to real receivers by a worker's loops."""
+"""A worker pushes events to real receivers."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ ANA, BEN = f"{NUMBER}:447700900123", f"{NUMBER}:447700900124"
 
 
 class Tool:
-    """A subscriber on a port of its own; `answer` decides each answer's status."""
+    """A subscriber on a separate port; `answer` returns the status of each response."""
 
     def __init__(self) -> None:
         self.events: list[tuple[str, str]] = []
@@ -101,7 +101,7 @@ def work(pushing: PushWorker) -> None:
 
 @contextmanager
 def worker(store: Store, subscriptions: Subscriptions | None = None) -> Iterator[None]:
-    """A worker's push loops, in a thread beside the test."""
+    """Run a worker's push loops in a thread."""
     pushing = PushWorker(subscriptions or Subscriptions(store), Pusher(HttpCaller(policy=OPEN).post), consumer="w")
     thread = threading.Thread(target=work, args=[pushing])
     thread.start()
@@ -148,7 +148,7 @@ def test_a_subscriber_that_is_away_holds_up_nobody_and_gets_all_when_it_is_back(
 
 
 class AwayOnce(Subscriptions):
-    """The store is away when what was taken is first written."""
+    """The store is unavailable at the first write of a success."""
 
     def take(
         self, name: str, count: int, *, consumer: str = "", taken: Sequence[Delivery] = (), answer: str = ""
@@ -174,7 +174,7 @@ def test_what_was_taken_while_the_store_was_away_is_written_later_and_not_pushed
 
 
 class AnswerLostOnce(Subscriptions):
-    """The first answer that hands something out is lost."""
+    """The response to the first `take` that returns something is lost."""
 
     def take(
         self, name: str, count: int, *, consumer: str = "", taken: Sequence[Delivery] = (), answer: str = ""
@@ -201,7 +201,7 @@ def test_what_an_answer_that_was_lost_handed_out_is_pushed_as_soon_as_the_store_
 
 
 class FailureUnwrittenOnce(Subscriptions):
-    """The store is away when a failed delivery is first written."""
+    """The store is unavailable at the first write of a failure."""
 
     def failed(
         self, delivery: Delivery, outcome: Failure, *, answer: str, delay: float = 0.0, asked: float = 0.0
@@ -244,7 +244,7 @@ def test_one_that_was_deleted_and_made_again_at_once_is_pushed_to(
 
 @contextmanager
 def example(url: str, secret: str) -> Iterator[list[str]]:
-    """The receiver of `examples/`, at a URL on this machine; what it logged."""
+    """Run the receiver of `examples/` at a local URL; yield what it logs."""
     spec = spec_from_file_location("example_receiver", Path(__file__).parents[2] / "examples" / "event_receiver.py")
     assert spec is not None
     assert spec.loader is not None

@@ -1,4 +1,4 @@
-"""While a batch runs Meta is asked for its number's quality: red pauses it, as Meta's webhook would."""
+"""While a batch runs the number's quality is checked: red pauses the batch, as Meta's webhook would."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def checker(batches: Batches) -> QualityChecker:
 
 
 def ask(checker: QualityChecker, client: redis.Redis, meta: requests_mock.Mocker, quality: str) -> None:
-    """Five minutes are over, and Meta says this now."""
+    """End the five minutes, let Meta report this quality, and run the check."""
     meta.get(META, json={"quality_rating": quality, "id": NUMBER})
     client.delete(NAMES.of("quality_asked", NUMBER))
     checker.run_once()

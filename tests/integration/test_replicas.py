@@ -1,4 +1,4 @@
-"""Replicas under Sentinel: what was acknowledged survives the loss of the primary."""
+"""Replicas with Sentinel: acknowledged work survives the loss of the primary."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ OFTEN_MS = 200
 
 @contextlib.contextmanager
 def running(servers: ReplicatedValkey) -> Iterator[ReplicatedValkey]:
-    """Servers whose Sentinels find them and each other at once; by themselves they look every two and ten seconds.
+    """Start servers whose Sentinels discover them and each other at once instead of every two and ten seconds.
 
-    How they find out that a server is dead, and who of them leads a failover, is as in production.
+    The detection of a dead server and the election of a leader are as in production.
     """
     for name in servers.ports:
         servers.start_one(name)
@@ -59,7 +59,7 @@ def _servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReplicatedVal
 
 @pytest.fixture
 def servers(_servers: ReplicatedValkey) -> ReplicatedValkey:
-    """A primary and two replicas that follow it, with nothing in them."""
+    """A primary and two replicas that follow it, all empty."""
     for name in _servers.ports:
         _servers.start_one(name)
         _servers.signal(name, signal.SIGCONT)
@@ -90,7 +90,7 @@ def frozen(servers: ReplicatedValkey, *names: str) -> contextlib.AbstractContext
 
 
 def once_available(call: Callable[[], T]) -> T:
-    """What a call returns once the store takes it."""
+    """Call until the store is available; return the result."""
     found: list[T] = []
 
     def succeeds() -> bool:
@@ -143,9 +143,9 @@ def test_with_too_few_replicas_nothing_is_promised_and_nothing_handed_out(server
         for n in range(20):
             with pytest.raises(NotReplicatedError):
                 lanes.outbox.put(send(f"1555124{n:04}"))
-        # Each alone would wait for a second.
+        # Individually, each would wait for a second.
         assert time.monotonic() - started < 20
-        # What needs no replica does not wait for one.
+        # A call that needs no replica does not wait for one.
         lanes.inbox.heartbeat("w")
         assert not lanes.store.availability.unavailable
     assert once_available(lambda: lanes.outbox.next(NUMBER, "p", 2, 1)).grants
@@ -154,15 +154,15 @@ def test_with_too_few_replicas_nothing_is_promised_and_nothing_handed_out(server
 
 
 def test_a_repeat_whose_mark_no_replica_has_is_no_duplicate(servers: ReplicatedValkey) -> None:
-    """Meta repeats after our 503; the primary knows the mark, and its 200 would be a lie: a failover forgets it."""
+    """Meta redelivers after our 503. The primary has the mark, but a 200 would be wrong: a failover loses the mark."""
     piece = message()
     dead = servers.primary()
     other, lanes = Lanes.over(replicated(servers, 0)), Lanes.over(replicated(servers, 2))
     command = lanes.inbox.admit(piece, int(time.time() * 1000))
     lanes.store.run([("PING",)], replicated=True)
-    for name in replicas_of(servers):  # they fall behind, and cannot catch up from the dead one
+    for name in replicas_of(servers):  # they fall behind, and cannot catch up from the dead primary
         servers.signal(name, signal.SIGSTOP)
-    # At once: the store's clock, too, is written ten times a second.
+    # Without delay, because the store's clock is written ten times a second as well.
     assert other.store.run([command]) == [b"new"]
     with pytest.raises(NotReplicatedError):
         lanes.store.run([command], replicated=True)
@@ -186,7 +186,7 @@ def test_the_store_of_debian_knows_wait_and_valkey_also_waits_for_the_disk(
 ) -> None:
     binary = None if fsync else require_program("redis-server")
     with running(ReplicatedValkey(tmp_path, 1, sync="everysec", binary=binary)) as servers:
-        with servers.client(servers.primary()) as client:  # a replica's disk first takes what was there
+        with servers.client(servers.primary()) as client:  # a replica first writes existing data to its disk
             client.flushall()
             has_it: list[object] = ["WAITAOF", 1, 1, 1_000] if fsync else ["WAIT", 1, 1_000]
             eventually(lambda: client.execute_command(*has_it) in (1, [1, 1]), within=30)
@@ -198,7 +198,7 @@ def test_the_store_of_debian_knows_wait_and_valkey_also_waits_for_the_disk(
                 without.outbox.put(send())
             without.store.close()
         lanes.store.close()
-    # The primary ended while its replica followed it; else it would have waited ten seconds for it.
+    # The primary stopped while its replica followed it; otherwise it would have waited ten seconds for the replica.
     assert "1 of 1 replicas are in sync when shutting down" in (tmp_path / "server-0.log").read_text(encoding="utf-8")
 
 

@@ -1,4 +1,4 @@
-"""Two machines talk to each other: after so many answers nothing is answered there for a while, and that is told."""
+"""Two bots talk to each other: after a number of answers the conversation is paused, and an event reports it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def limited(store: Store) -> Lanes:
 
 
 def answer(lanes: Lanes, customer: str = CUSTOMER, replies: int = 1, pause: Pause | None = None) -> Finished:
-    """One message of a customer, answered."""
+    """Answer one message of a customer."""
     lanes.admit(message(customer))
     (work,) = lanes.inbox.take("p", next(_counters), 1)[1]
     return lanes.inbox.finish(work, "p", [send(customer) for _ in range(replies)], pause=pause)

@@ -1,6 +1,6 @@
-"""Whatever Meta's reference allows is taken by `POST /v1/messages`, and reaches Meta as it was given.
+"""`POST /v1/messages` accepts whatever Meta's reference allows, and Meta receives it unchanged.
 
-The bodies are drawn at random (tests/meta_requests.py); an emulated Meta judges what comes out.
+The bodies are generated at random (tests/meta_requests.py); an emulated Meta validates the requests.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ MANY = 400
 
 
 def without_nulls(value: Any) -> Any:
-    """A null says as much as a field that is not there."""
+    """Remove nulls, which mean the same as absent fields."""
     if isinstance(value, dict):
         return {name: without_nulls(each) for name, each in value.items() if each is not None}
     return [without_nulls(each) for each in value] if isinstance(value, list) else value
@@ -53,7 +53,7 @@ class Desk:
             self.meta.world.media_store.restore(Media(media_id, mime_type, b"x", "", EMULATED, FOREVER))
 
     def passes(self, body: dict[str, Any]) -> dict[str, Any]:
-        """The message is taken, and Meta takes what leaves; what left."""
+        """Check that the service and Meta accept the message; return Meta's request."""
         answer = self.web.send(body, Prefer="respond-async")
         assert answer.status_code == 202, answer.json
         grant = self.web.grant()
@@ -70,7 +70,7 @@ class Desk:
     def reaches_meta_unchanged(self, body: dict[str, Any], to: str) -> None:
         sent = without_nulls(self.passes(body))
         expected = {"messaging_product": "whatsapp", "recipient_type": "individual", **without_nulls(body)}
-        expected.pop("biz_opaque_callback_data", None)  # ours stands in its place; the caller's is in the record
+        expected.pop("biz_opaque_callback_data", None)  # replaced by our own; the record has the caller's
         assert sent == expected | {"to": to}
 
     def reaches_a_group_unchanged(self, body: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""A tool that answers: over a real socket, signed, repeated, slow, broken."""
+"""A tool that answers over a real socket: signed, repeated, slow, broken."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def utterance(**others: Any) -> Utterance:
 
 
 class Tool:
-    """A tool whose answers are listed: (status, body); the last one stays."""
+    """A tool with a list of answers (status, body); the last one repeats."""
 
     def __init__(self, *answers: tuple[int, Any]) -> None:
         self.answers = list(answers)
@@ -256,7 +256,7 @@ def test_nobody_there_gives_way_to_the_fallback(responder: Responder) -> None:
 
 
 def drip(server: socket.socket, stop: threading.Event) -> None:
-    """Answer one byte at a time, for ever: each byte starts requests' time-out again."""
+    """Respond one byte at a time, for ever: each byte restarts the read timeout of requests."""
     connection, _ = server.accept()
     with connection:
         receive_request(connection)
@@ -281,7 +281,7 @@ def test_a_tool_that_drips_is_left_at_the_deadline(responder: Responder) -> None
         dripping.join(5)
 
     assert replies == FALLBACK
-    assert took < 30  # the whole line would take fifty
+    assert took < 30  # the whole response would take fifty
 
 
 def test_after_many_failures_the_worker_is_told_to_wait(serve: Serve, responder: Responder) -> None:

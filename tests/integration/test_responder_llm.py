@@ -1,4 +1,4 @@
-"""WA_RESPONDER=llm: a language model answers, over a real socket: whole, streamed, slow, broken, talking nonsense."""
+"""WA_RESPONDER=llm: a language model over a real socket: whole, streamed, slow, broken, invalid."""
 
 from __future__ import annotations
 
@@ -289,7 +289,7 @@ def test_the_prompt_is_the_operator_s_or_the_packaged_one(tmp_path: Path) -> Non
 
 
 class Worker:
-    """A worker whose pipeline asks the model, over the real store."""
+    """A worker whose pipeline calls the model, over the real store."""
 
     def __init__(self, lanes: Lanes, server: ChatServer, script: Path) -> None:
         pipeline = make_pipeline(
@@ -335,13 +335,13 @@ ANSWER = "Answer %d."
 
 
 def counting() -> Callable[[dict[str, Any]], Reply]:
-    """Answers that tell how many they are."""
+    """Numbered answers."""
     answers = iter(range(1, 100))
     return lambda _: said(ANSWER % next(answers))
 
 
 def sent(lanes: Lanes) -> None:
-    """Meta takes what waits to be sent."""
+    """Let Meta accept what waits to be sent."""
     while grants := lanes.grant():
         lanes.outbox.done(NUMBER, grants[0], SendOutcome("accepted", wamid=f"wamid.O{grants[0].id}"))
 

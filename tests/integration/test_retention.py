@@ -1,4 +1,4 @@
-"""What is over its time, or over its number, is forgotten: by each step, and by the maintenance on a quiet service."""
+"""Expired data, and data of former numbers, is deleted: by each step, and by maintenance on a quiet service."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def broken(raw: str) -> Piece:
 
 @contextmanager
 def crowded(client: redis.Redis, maxmemory: int = 0) -> Iterator[None]:
-    """The server may have so much memory; 0: so much that a tenth is left."""
+    """Limit the server's memory; with 0, so that a tenth is left."""
     client.config_set("maxmemory", maxmemory or int(int(client.info("memory")["used_memory"]) / 0.9))
     try:
         yield
@@ -94,7 +94,7 @@ def test_history_alone_never_stops_intake(lanes: Lanes, events: Events, redis_cl
 
 
 class TestSendsMakeRoom:
-    """What ended sends said goes before its time; what they are stays."""
+    """When memory is short, ended sends lose their content early, but not their status."""
 
     def test_a_record_is_what_it_was_but_for_what_it_said(
         self, lanes: Lanes, events: Events, redis_client: redis.Redis
@@ -145,7 +145,7 @@ class TestSendsMakeRoom:
             return [id_ for id_ in ids if redis_client.hexists(NAMES.record(id_), "body")]
 
         assert (lanes.records.make_room(), left()) == (1, ["s0", "s2", "s3", "s4"])
-        redis_client.zrem(NAMES.sends, "s0", "s1")  # their time was over
+        redis_client.zrem(NAMES.sends, "s0", "s1")  # they have expired
         assert (lanes.records.make_room(), left()) == (2, ["s0", "s4"])
         redis_client.zadd(NAMES.sends, {"s0": NOW})
         redis_client.expire(NAMES.record("s0"), KEEP)

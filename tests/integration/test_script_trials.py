@@ -1,4 +1,4 @@
-"""A sentence that is tried on the script goes to a worker, which compares as for customers."""
+"""A trial of a sentence on the script goes to a worker, which compares it as it would a customer's message."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def script(tmp_path: Path) -> Path:
 
 
 def by_meaning(text: str) -> dict[str, Any]:
-    """What a worker says whose models are loaded."""
+    """The answer of a worker whose models are loaded."""
     match = {"intent": "parking", "score": 0.81, "alternatives": ()}
     near = [("parking", 0.81), ("breakfast", 0.31)]
     return {"match": match, "near": near, "threshold": 0.5, "compared": "semantic", "replies": ()}
@@ -102,7 +102,7 @@ def test_what_is_asked_and_answered_ends_after_a_minute(lanes: Lanes, redis_clie
 
 
 def test_a_sentence_that_cannot_be_tried_ends_no_worker(lanes: Lanes, script: Path) -> None:
-    """Two are asked; at the first the script fails, and the second is answered."""
+    """The script fails on the first of two sentences, and the second is answered."""
     check, seen = ScriptCheck(script), []
 
     def answer(text: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What a killed process had been granted and not begun is sent again at once; what may have left is unknown."""
+"""Sends that a killed process was granted and had not begun leave at once; others are unknown."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class Meta:
                 self.wfile.write(answer)
 
             def log_message(self, *_: object) -> None:
-                """Silence."""
+                """Do not log requests."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True

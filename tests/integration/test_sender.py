@@ -1,4 +1,4 @@
-"""One record, one call, its outcome, over a real store; Meta is a function here."""
+"""One record, one call and its outcome, over a real store; Meta is a function here."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ YES = Sent("wamid.OK", "15551230001", "", "15551230001", "", {})
 
 
 class Meta:
-    """Answers each POST with the next of its answers, and remembers what came."""
+    """Responds to each POST with the next answer, and stores the request."""
 
     def __init__(self, *answers: Sent | WhatsAppError) -> None:
         self.answers = list(answers)
@@ -104,7 +104,7 @@ def flaky(done: Callable[..., Any], failures: int, asked: list[float]) -> Callab
 
 
 class FlakyOutbox:
-    """An outbox whose `done` meets an absent store first."""
+    """An outbox whose `done` first fails because the store is unavailable."""
 
     def __init__(self, lanes: Lanes, failures: int) -> None:
         self._outbox = lanes.outbox
@@ -144,7 +144,7 @@ def test_no_readable_answer_is_unknown_and_never_repeated(lanes: Lanes, error: W
 
 
 class TestAProcessThatWasFrozen:
-    """It goes on where it stood; what it was to send may have been given up, and others sent."""
+    """It continues where it stopped; meanwhile its sends may have been given up and others sent."""
 
     @pytest.mark.parametrize("clock", ["steady", "calendar"])
     def test_sends_nothing_whose_turn_is_over(self, lanes: Lanes, clock: str) -> None:
@@ -228,7 +228,7 @@ def test_a_number_with_one_spelling_gets_the_general_advice(lanes: Lanes) -> Non
 
 
 def marketing(lanes: Lanes, customer: str = "15551230001") -> Grant:
-    """A template that Meta calls marketing."""
+    """A template of Meta's category marketing."""
     lanes.store.do("HSET", f"{PREFIX}categories:waba", "spring en_US", "MARKETING")
     body = orjson.dumps({"to": customer, "type": "template", "template": {"name": "spring"}})
     template = replace(send(customer, type="template", template="spring en_US"), body=body)
@@ -285,6 +285,6 @@ def test_what_the_other_road_refuses_is_not_sent_by_the_first(lanes: Lanes) -> N
 
 @pytest.fixture
 def lines() -> Iterator[list[Any]]:
-    """What is logged."""
+    """The captured log lines."""
     with structlog.testing.capture_logs() as captured:
         yield captured

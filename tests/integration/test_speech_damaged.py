@@ -24,7 +24,7 @@ SEED = 20261122
 
 
 def damaged(count: int, seed: int) -> Iterator[bytes]:
-    """Notes cut, flipped, spliced, stretched, and noise that only begins like one."""
+    """Notes that are cut, flipped, spliced or stretched, and noise with a valid beginning."""
     pick = random.Random(seed)
     whole = [note.content for note in notes()]
     beginnings = [
@@ -54,7 +54,7 @@ def damaged(count: int, seed: int) -> Iterator[bytes]:
             case 4:
                 content = bytearray(pick.choice(beginnings) + pick.randbytes(pick.randrange(2_000)))
             case 5:
-                # Only the first page's header: lengths and counts that lie.
+                # Only in the header of the first page: false lengths and counts.
                 for at in range(4, 28):
                     if pick.random() < 0.3:
                         content[at] = pick.randrange(256)
@@ -73,7 +73,7 @@ def test_no_damaged_recording_crashes_or_holds_the_decoder(long_form: bool) -> N
     slowest = 0.0
     try:
         for content in damaged(LONG_COUNT if long_form else SHORT_COUNT, SEED):
-            # Decoded even where a look at the first bytes would have refused it: as if that had been fooled.
+            # Decode even what the check of the first bytes would reject, as if it had been fooled.
             container = CONTAINERS.index(detect(content) or pick.choice(CONTAINERS))
             began = time.monotonic()
             outcomes[outcome(speech, b"OggS" + bytes([container]) + content)] += 1
@@ -82,7 +82,7 @@ def test_no_damaged_recording_crashes_or_holds_the_decoder(long_form: bool) -> N
         speech.stop()
 
     print(f"damaged recordings: {dict(outcomes)}, slowest {slowest:.2f} s")
-    # A process that died would have answered its recording with `SpeechFailedError`.
+    # A process that died would raise `SpeechFailedError` for its recording.
     assert outcomes.keys() - {"too long"} == {"decoded", "unreadable"}
 
 

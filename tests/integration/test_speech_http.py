@@ -1,4 +1,4 @@
-"""`WA_SPEECH=http`: an OpenAI-compatible service, at its seam."""
+"""`WA_SPEECH=http`: an OpenAI-compatible service, replaced at the HTTP adapter."""
 
 from __future__ import annotations
 

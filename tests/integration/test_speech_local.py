@@ -1,4 +1,4 @@
-"""The real engine, offline: twelve notes through the pipeline with the packaged hotel desk."""
+"""The real speech engine, offline: twelve notes through the pipeline with the packaged hotel desk."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def _voice() -> None:
 
 @pytest.fixture(scope="module")
 def speech(_voice: None) -> Iterator[LocalSpeechClient]:
-    """One process for all: its model loads once."""
+    """One process for all tests, so that its model loads once."""
     with started() as client:
         yield client
 
 
 class HearsOnce(SpeechClient):
-    """Asks `speech` once for each recording: its words do not depend on who compares them with what."""
+    """Transcribes each recording once: the words do not depend on how they are compared."""
 
     def __init__(self, speech: SpeechClient) -> None:
         self._ask = functools.cache(speech.transcribe)
@@ -57,7 +57,7 @@ def hears_once(speech: LocalSpeechClient) -> HearsOnce:
 
 @pytest.fixture(scope="module", params=["fuzzy", "semantic"])
 def pipeline(request: pytest.FixtureRequest, hears_once: HearsOnce) -> Iterator[Pipeline]:
-    """One that hears with the process for all; test_speech_process.py has one with its own."""
+    """A pipeline that uses the shared process; test_speech_process.py has one with a separate process."""
     made = make_pipeline(ConversationOptions(intents=request.param))
     made._transcriber = Transcriber(hears_once)
     made.start()
@@ -69,14 +69,14 @@ NUMBERS = {"730": "seven thirty", "4572": "four five seven two", "312": "three h
 
 
 def plain_words(text: str) -> list[str]:
-    """Lower-case words without signs, numbers as they were spoken."""
+    """Lower-case words without punctuation, numbers as spoken."""
     text = re.sub(r"(\d):(\d)", r"\1\2", text.lower())
     words = re.findall(r"[a-z0-9']+", text)
     return " ".join(NUMBERS.get(word, word) for word in words).split()
 
 
 def word_errors(spoken: list[str], heard: list[str]) -> int:
-    """The least number of words to change, leave out or put in (Levenshtein)."""
+    """The least number of words to change, delete or insert (Levenshtein)."""
     row = list(range(len(heard) + 1))
     for i, word in enumerate(spoken, 1):
         last, row[0] = row[0], i
@@ -110,7 +110,7 @@ FORMS = {
 
 @functools.cache
 def encoded(note: Note, container: str, codec: str, rate: int) -> bytes:
-    """The note in another form."""
+    """The note in another format."""
     import av
 
     file = io.BytesIO()
@@ -180,7 +180,7 @@ def test_the_decoder_itself_refuses_an_ffconcat_script(tmp_path: Path, request: 
     (tmp_path / "voice.ogg").write_bytes(BREAKFAST.content)
     here = Path.cwd()
     request.addfinalizer(lambda: os.chdir(here))
-    # The road by which FFmpeg was seen to open a file: a relative name, where the process stands.
+    # FFmpeg would open a relative name in the current directory.
     os.chdir(tmp_path)
 
     with pytest.raises(RecordingUnreadableError):

@@ -1,4 +1,4 @@
-"""The extra `multilingual`: a model that knows many languages, loaded once for all."""
+"""The extra `multilingual`: a model for many languages, loaded once for all tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The speech process: killed, too slow, with a model of one's own, under gevent, and gone when it is stopped."""
+"""The speech process: killed, too slow, with a custom model, under gevent, and ended on a stop."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _voice() -> None:
 
 @pytest.fixture(scope="module")
 def of_own_model(tmp_path_factory: pytest.TempPathFactory, _voice: None) -> Iterator[LocalSpeechClient]:
-    """A process whose model is in a directory of one's own."""
+    """A process with a model from a custom directory."""
     wheel = wheel_directory()
     assert wheel is not None
     directory = tmp_path_factory.mktemp("model")

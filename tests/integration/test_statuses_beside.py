@@ -1,4 +1,4 @@
-"""Statuses that are no step of the ladder: of payments and calls, and words that Meta adds tomorrow."""
+"""Statuses outside the sequence sent, delivered, read: of payments and calls, and unknown ones that Meta may add."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ UNDELIVERABLE = [{"code": 131026, "title": "Message undeliverable"}]
 
 
 def of_group(lanes: Lanes, participant: str, word: str) -> bytes:
-    """A status of one participant of the group."""
+    """Apply a status of one participant of the group."""
     errors: dict[str, Any] = {"errors": UNDELIVERABLE} if word == "failed" else {}
     address = {"recipient_participant_user_id" if "." in participant else "recipient_participant_id": participant}
     return status(lanes, word, recipient_id="120363", recipient_type="group", **address, **errors)

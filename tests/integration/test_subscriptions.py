@@ -1,4 +1,4 @@
-"""Subscribers' lanes on a real server: order, leases, failures, pauses, replay, erasure."""
+"""Subscriptions on a real server: order, leases, failures, pauses, replay, erasure."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ def take(subscriptions: Subscriptions, tool: Subscription, count: int = 32) -> l
 
 
 def took(subscriptions: Subscriptions, *deliveries: Delivery) -> list[bool]:
-    """Write that they were taken, and take nothing; whether each was written."""
+    """Record that deliveries succeeded, and take nothing; return whether each was recorded."""
     return subscriptions.take(deliveries[0].subscription, 0, taken=deliveries, answer="200")[1]
 
 
 def told_of_pauses(redis_client: redis.Redis) -> list[tuple[str, str, str]]:
-    """Which subscriptions the events stream says were paused, why, and what they answered last."""
+    """The pauses in the event stream: the subscription, the reason and its last answer."""
     told = [orjson.loads(entry[b"d"]) for _, entry in redis_client.xrange(NAMES.events) if entry[b"k"] == b"push"]
     assert {each["state"] for each in told} <= {"paused"}
     return [(each["subscription"], each["reason"], each["last_answer"]) for each in told]
@@ -70,7 +70,7 @@ def make_due(redis_client: redis.Redis, tool: Subscription, conversation: str) -
 
 
 class TestOrder:
-    """Within a conversation one after the other, conversations side by side."""
+    """Events of a conversation are pushed one after the other, conversations concurrently."""
 
     def test_a_conversation_s_next_event_waits_for_the_one_before(
         self, subscriptions: Subscriptions, tool: Subscription, redis_client: redis.Redis
@@ -127,7 +127,7 @@ class TestOrder:
 
 
 class TestLeases:
-    """A worker that dies costs a repeat, and one that comes late writes nothing."""
+    """A worker that dies causes a repetition; one that comes late writes nothing."""
 
     def test_after_its_lease_an_event_is_handed_out_again_and_the_first_holder_writes_nothing(
         self, subscriptions: Subscriptions, tool: Subscription, redis_client: redis.Redis
@@ -150,7 +150,7 @@ class TestLeases:
 
 
 class TestFailing:
-    """A subscriber that fails is asked rarely; at last it is paused."""
+    """A failing subscription is tried less often, and at last it is paused."""
 
     def failing(self, subscriptions: Subscriptions, tool: Subscription, redis_client: redis.Redis) -> None:
         for n in range(20):
@@ -257,7 +257,7 @@ class TestFailing:
 
 
 class TestPlace:
-    """Where a subscriber is in the stream."""
+    """The position of a subscription in the stream."""
 
     def test_replay_pushes_again_from_a_cursor_and_an_old_lease_writes_nothing(
         self, subscriptions: Subscriptions, tool: Subscription, redis_client: redis.Redis

@@ -1,4 +1,4 @@
-"""The supervisor over processes that do what a test says instead of working."""
+"""The supervisor with processes that do what a test says instead of working."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from tests.eventually import eventually
 from tests.whole_lines import whole_lines
 
-# Each life leaves its arguments behind; `--ready-fd FD` is how a worker process says that it works.
+# Each process logs its arguments. `--ready-fd FD` is how a worker process reports that it is ready.
 LIFE = """
 import os, pathlib, sys
 with pathlib.Path({log!r}).open("a") as log:
@@ -21,12 +21,12 @@ options = dict(zip(sys.argv[1::2], sys.argv[2::2]))
 {rest}
 """
 SUPERVISE = "import sys; from wa_service.worker.supervisor import supervise; sys.exit(supervise(sys.argv[1:]))"
-# Its clock runs a thousand times as fast.
+# The clock runs a thousand times as fast.
 SUPERVISE_SLOWLY = f"import time; now = time.monotonic; time.monotonic = lambda: now() * 1000; {SUPERVISE}"
 
 
 class Supervised:
-    """A supervisor at work, and the arguments of every process it started."""
+    """A running supervisor, and the arguments of every process that it started."""
 
     def __init__(self, directory: Path, rest: str, supervise: str = SUPERVISE) -> None:
         self._log = directory / "lives"

@@ -1,4 +1,4 @@
-"""What happened in a conversation, in its order: received, answered, retried, told; by place."""
+"""The history of a conversation, in order: received, answered, retried, reported."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def take(lanes: Lanes) -> Work:
 
 
 def answered(lanes: Lanes, wamid: str = "wamid.IN", text: str = "hello") -> str:
-    """A message comes, is heard and answered, and Meta takes the answer at the second try; the answer's id."""
+    """A message is received, transcribed and answered; Meta accepts the answer at the second attempt. Return its id."""
     lanes.admit(message(ANA, text, id=wamid))
     work = take(lanes)
     note = {"m": reference(NUMBER, wamid), "intent": "breakfast", "score": 0.8}
@@ -170,7 +170,7 @@ def test_a_change_in_the_console_is_told_in_the_conversation(lanes: Lanes, view:
 
 
 class TestForgetting:
-    """What was sent is kept now, so erasure looks there, too."""
+    """Records keep the content of sends, so erasure must delete it there, too."""
 
     def test_a_person_leaves_no_thread(self, lanes: Lanes, redis_client: redis.Redis) -> None:
         answered(lanes)

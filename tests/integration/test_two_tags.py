@@ -1,4 +1,4 @@
-"""Two services with tags of their own share a server and do not see each other."""
+"""Two services with different tags share a server and do not see each other's data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A whole store as the previous form left it: everything in it is read, handled, sent and shown."""
+"""A store in the previous form: everything in it is read, handled, sent and shown."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def form_1(customer: str, text: str, wamid: str) -> bytes:
 
 
 def previous_store(client: Any) -> None:
-    """Ana's two messages wait, the first was taken once; a send waits for her; Ben's message is a dead letter."""
+    """Ana has two messages, of which the first was taken once, and a waiting send; Ben's message is a dead letter."""
     ana, ben = f"{NUMBER}:{ANA}", f"{NUMBER}:{BEN}"
     first, second, dead = form_1(ANA, "1", "wamid.1"), form_1(ANA, "2", "wamid.2"), form_1(BEN, "3", "wamid.3")
     client.zadd(f"{PREFIX}mailbox:{ana}", {first: NOW * 1_000_000 + 1, second: NOW * 1_000_000 + 2})
@@ -81,7 +81,7 @@ def upgraded(lanes: Lanes, redis_client: redis.Redis) -> Lanes:
 
 
 def handled(lanes: Lanes) -> Iterator[tuple[str, str]]:
-    """Handles what waits: who wrote, and what; each is answered."""
+    """Handle and answer what waits; yield each sender and text."""
     counter = 0
     while works := lanes.inbox.take("new", counter, 10)[1]:
         for work in works:
@@ -93,7 +93,7 @@ def handled(lanes: Lanes) -> Iterator[tuple[str, str]]:
 
 
 def sent(lanes: Lanes) -> Iterator[str]:
-    """Sends what waits: the records in their order, each accepted."""
+    """Send what waits, and let Meta accept it; yield the records' ids in order."""
     while grants := lanes.grant():
         for grant in grants:
             lanes.outbox.done(NUMBER, grant, SendOutcome("accepted", wamid=f"wamid.of {grant.id}", meta_healthy=True))

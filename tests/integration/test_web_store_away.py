@@ -1,4 +1,4 @@
-"""A store that freezes, dies and comes back under a running web process."""
+"""A store that freezes, dies and returns under a running web process."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from wa_service.web.app import create_app
 NUMBER = "106540352242922"
 CUSTOMER = "15551234567"
 TIMEOUT = 0.5
-"""Seconds that one call to a frozen store takes here, where production has two; none after the first takes them."""
+"""Seconds that the first call to a frozen store takes; in production two. Later calls fail at once."""
 KEY = {"Authorization": "Bearer key-of-a-test-of-web"}
 SETTINGS = {
     "WHATSAPP_ACCESS_TOKEN": "token-of-a-test",
@@ -54,7 +54,7 @@ class Service:
     store_pid: int
 
     def deliver(self, wamid: str, secret: bytes = b"an-app-secret") -> TestResponse:
-        """A customer's message, as Meta delivers it."""
+        """Deliver a customer's message as Meta does."""
         now = str(int(time.time()))  # one older than eight days is not handled
         message = {"from": CUSTOMER, "id": wamid, "timestamp": now, "type": "text", "text": {"body": "hi"}}
         value = {"metadata": {"phone_number_id": NUMBER}, "messages": [message]}
@@ -64,14 +64,14 @@ class Service:
         return self.client.post("/webhooks/whatsapp", data=raw, headers={"X-Hub-Signature-256": signature})
 
     def stored(self) -> list[str]:
-        """The messages that wait, in their order."""
+        """The waiting messages, in order."""
         _, works = self.runtime.inbox.take("a worker", 1, 10)
         members = self.runtime.store.do("ZRANGE", f"{PREFIX}mailbox:{NUMBER}:{CUSTOMER}", 0, -1) if works else []
         return [orjson.loads(member)["i"] for member in members]
 
     @contextmanager
     def frozen_store(self) -> Iterator[None]:
-        """Within, the store takes connections and answers nothing."""
+        """Inside the block the store accepts connections and does not respond."""
         os.kill(self.store_pid, signal.SIGSTOP)
         try:
             yield
@@ -160,7 +160,7 @@ def test_a_message_that_is_queued_is_answered_so_although_the_store_then_went_aw
     put = service.runtime.outbox.put
 
     class FreezesAfterPut:
-        """An outbox whose store freezes the moment a message is queued."""
+        """An outbox whose store freezes as soon as a message is queued."""
 
         limits_of = staticmethod(service.runtime.outbox.limits_of)
         webhook_rejected = staticmethod(service.runtime.outbox.webhook_rejected)

@@ -1,6 +1,6 @@
-"""Whatever Meta's reference describes is acknowledged, told as what it is, and never a dead letter.
+"""Whatever Meta's reference describes is acknowledged, reported as its kind, and never a dead letter.
 
-The deliveries are drawn at random (tests/meta_webhooks.py) and handled by a worker with the packaged script.
+The deliveries are generated at random (tests/meta_webhooks.py) and handled by a worker with the packaged script.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def process_of_the_file(start_for_the_file: Start) -> Web:
 
 @pytest.fixture
 def desk(process_of_the_file: Web, redis_client: redis.Redis, lines: list[dict[str, Any]]) -> Iterator[Desk]:
-    """A desk that answers groups as well, and does not stop talking."""
+    """A desk that answers groups as well, without a reply limit."""
     desk = Desk(process_of_the_file)
     yield desk
     desk.stop()

@@ -151,7 +151,7 @@ class TestWhatsAppClient:
     def test_rate_limit_tracking(
         self, valkey_url: str, redis_client: redis.Redis, requests_mock: requests_mock.Mocker
     ) -> None:
-        """The 1,001st customer opened by template in a day is refused before Meta is asked, and none is left."""
+        """The 1,001st customer messaged first in a day is refused without a call to Meta; the metric shows 0 left."""
         service = runtime.build(settings.load(SERVICE | {"REDIS_URL": valkey_url}))
         tool = create_app(service, WebOptions.of(service.settings)).test_client()
         hello = {"name": "hello_world", "language": "en_US"}
@@ -168,6 +168,6 @@ class TestWhatsAppClient:
         assert (refused.status_code, refused.content_type) == (429, "application/problem+json")
         assert 0 < int(refused.headers["Retry-After"]) <= 86_400
         assert b'whatsapp_rate_limit_remaining{limit="daily"} 0.0' in tool.get("/metrics").data
-        assert opened("15550000999").status_code == 202  # who was opened today is free
+        assert opened("15550000999").status_code == 202  # a customer who already counts today
         assert requests_mock.call_count == 0
         service.close()

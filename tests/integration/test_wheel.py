@@ -1,4 +1,4 @@
-"""The wheel: built without a network, and installed into an environment of its own, where all it brings works."""
+"""The wheel, built without a network and installed into a separate environment, where all of it works."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input"]
 
 @pytest.fixture(scope="module")
 def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The directory of the commands of an environment that has the wheel, and from here what it depends on."""
+    """The commands' directory in an environment with the wheel, and with its dependencies from this one."""
     folder = tmp_path_factory.mktemp("wheel")
     source = folder / "source"
     for package in ("wa_service", "meta_emulator"):

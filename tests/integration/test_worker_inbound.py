@@ -53,7 +53,7 @@ class Conversation:
 
 
 class PoliteInbox(Inbox):
-    """Waits for the bell by letting other greenlets run: this process is not patched."""
+    """Waits for the wake-up by letting other greenlets run, because this process is not patched."""
 
     def wait_for_work(self, seconds: float) -> None:
         gevent.sleep(min(seconds, 0.005))
@@ -71,7 +71,7 @@ def no_media(number: str, media_id: str) -> Any:
 
 
 def gevent_until(condition: Callable[[], Any], within: float = 5.0) -> Any:
-    """Waits for a condition while greenlets run."""
+    """Wait for a condition while greenlets run."""
     with gevent.Timeout(within, AssertionError(f"not within {within} s: {condition}")):
         while not (value := condition()):
             gevent.idle()
@@ -115,7 +115,7 @@ def run(lanes: Lanes) -> Iterator[Callable[..., InboundWorker]]:
 
 
 def bodies(lanes: Lanes, customer: str = "15551230001") -> list[str]:
-    """What waits to be sent to a customer, in order."""
+    """The texts that wait to be sent to a customer, in order."""
     waiting = lanes.store.do("LRANGE", f"{PREFIX}lane:106540352242922:{customer}", 0, -1)
     stored = [lanes.store.do("HGET", f"{PREFIX}record:".encode() + record_id, "body") for record_id in waiting]
     return [orjson.loads(body)["text"]["body"] for body in stored]
@@ -262,13 +262,13 @@ def test_work_that_was_taken_too_often_is_a_dead_letter(
 
 
 def stored_otherwise(store: Store, member: bytes) -> None:
-    """The first message of a mailbox, as another version stored it."""
+    """Store the first message of a mailbox as another version would."""
     ((_, score),) = store.client.zpopmin(BOX)
     store.client.zadd(BOX, {member: score})
 
 
 class Dying:
-    """Worker processes, one after the other: a poisonous message ends each at once, its successor takes over."""
+    """Worker processes in succession: a poisonous message ends each at once, and the next one takes over."""
 
     def __init__(self, lanes: Lanes, run: Callable[..., InboundWorker], consumers: int = 1) -> None:
         self.deaths = 0
@@ -421,7 +421,7 @@ def test_what_a_handler_calls_does_not_take_the_cut_off_for_a_time_out_of_its_ow
     def download(_: Utterance) -> PipelineResult:
         try:
             gevent.event.Event().wait()
-        except Exception as error:  # as HTTP libraries do with a socket's time-out
+        except Exception as error:  # as HTTP libraries do with a socket's timeout
             raise WhatsAppConnectionError("read timed out") from error
         raise AssertionError
 
@@ -434,7 +434,7 @@ def test_what_a_handler_calls_does_not_take_the_cut_off_for_a_time_out_of_its_ow
 
 
 class Held:
-    """A handler that works until it is let go, and remembers what broke it off."""
+    """A handler that works until it is released, and records what interrupted it."""
 
     def __init__(self) -> None:
         self.begun, self.go = gevent.event.Event(), gevent.event.Event()
@@ -451,7 +451,7 @@ class Held:
 
 
 def lease_ends(lanes: Lanes, at: float | None = None) -> float:
-    """When the first conversation's lease ends (unix seconds); sets it if told to."""
+    """Return when the first conversation's lease ends (Unix seconds), after setting it to `at` if given."""
     if at is not None:
         lanes.store.do("ZADD", NAMES.due, "XX", at * 1000, f"{NUMBER}:15551230001")
     return float(lanes.store.do("ZSCORE", NAMES.due, f"{NUMBER}:15551230001")) / 1000

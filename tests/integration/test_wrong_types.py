@@ -1,4 +1,4 @@
-"""A key with a type that no step can read stops nobody but its own customer, and that only once."""
+"""A key with the wrong type affects only its own customer, and only once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FAMILIES = ["mailbox", "conv", "lane", "contact"]
 
 
 def spoil(client: redis.Redis, family: str) -> None:
-    """Another type stands where something of the customer's is kept."""
+    """Replace one of the customer's keys with a key of another type."""
     key = NAMES.of(family, CONVERSATION)
     client.delete(key)
     client.sadd(key, "what is this")
