@@ -1,4 +1,4 @@
-// The contrast of every text that is shown, as WCAG 2.2 (1.4.3) counts it: text against what lies under it.
+// The contrast of every visible text against its background, as defined by WCAG 2.2 (1.4.3).
 () => {
   const canvas = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
   const rgba = (color) => {

@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import requests
 
+from tests.e2e.leaks import unpacked
 from tests.e2e.starter import WITHOUT_MODELS, Started
 from tests.eventually import eventually
 
 CUSTOMERS = ("447700900123", "15550102030")
 WRITTEN = ("the blue room by the sea", "hello from the desk")
-
-
-def decoded(line: str) -> Iterator[bytes]:
-    """Yield whatever in a line decodes as base64."""
-    for word in re.findall(r"[A-Za-z0-9+/_-]{16,}={0,2}", line):
-        for alphabet in (b"+/", b"-_"):
-            stem = word.rstrip("=")
-            try:
-                yield base64.b64decode(stem + "=" * (-len(stem) % 4), altchars=alphabet)
-            except binascii.Error:
-                continue
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +66,7 @@ def test_the_log_tells_no_telephone_number(log: list[str]) -> None:
 def test_the_log_tells_no_wamid_however_it_is_written(log: list[str]) -> None:
     assert [line for line in log if "wamid." in line] == []
     hidden = [customer.encode() for customer in CUSTOMERS]
-    assert [line for line in log for text in decoded(line) if any(customer in text for customer in hidden)] == []
+    assert [line for line in log for text in unpacked(line) if any(customer in text for customer in hidden)] == []
 
 
 def test_the_log_tells_no_secret(log: list[str], var: Path) -> None:

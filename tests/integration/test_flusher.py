@@ -241,7 +241,7 @@ def test_a_full_server_says_no_but_is_there(faulty: Faulty) -> None:
     client.close()
 
 
-def test_the_bell_of_an_absent_server_says_so(faulty: Faulty) -> None:
+def test_a_wait_at_an_absent_server_raises(faulty: Faulty) -> None:
     store = Store(connect(faulty.url))
     faulty.answer = None
     faulty.probes = None
