@@ -17,7 +17,7 @@ from standardwebhooks import Webhook
 
 from tests.e2e.leaks import SPOKEN
 from tests.e2e.phones import customer, delivery, message, messages
-from tests.e2e.stack import WORKERS, Stack
+from tests.e2e.stack import START_SECONDS, WORKERS, Stack
 from tests.eventually import eventually
 from tests.tool_server import ToolServer
 from wa_service.store.subscriptions import LEASE_SECONDS
@@ -131,7 +131,14 @@ def test_what_a_killed_worker_was_pushing_is_pushed_again_before_its_lease_ends(
         receiver.answering.clear()
         stack.webhooks.deliver(delivery(messages(message(customer(1), SPOKEN))))
         eventually(lambda: receiver.asked, within=20)
+        before = starts(stack)
         for part in WORKERS:
             stack.kill_child(part)
         receiver.answering.set()
+        eventually(lambda: starts(stack) == before + len(WORKERS), within=START_SECONDS)
         eventually(lambda: receiver.asked > 1, within=LEASE_SECONDS / 2)
+
+
+def starts(stack: Stack) -> int:
+    """Return how often worker processes have started."""
+    return sum(stack.log(part).count('"whatsapp.worker.started"') for part in WORKERS)
