@@ -18,7 +18,7 @@ CAUSES = {
     "the window was closed": (BEN, "More than 24 hours have passed. (code 131047)"),
     "STOP": (CLEO, "The customer has said STOP, and this template is marketing."),
     "a dead letter": (DAN, "It could not be handled and is a dead letter."),
-    "an unknown send": (EVE, "It left, and Meta's answer did not come."),
+    "an unknown send": (EVE, "It was sent, and Meta did not respond."),
     "paused by an echo": (ANA, "A person of the business has taken over"),
 }
 

@@ -75,7 +75,7 @@ def reason_of(message: ThreadMessage, near: Sequence[ThreadMessage]) -> Reason |
     if message.direction == "in":
         return _unanswered(message, near)
     if message.status == "unknown":
-        text = "It left, and Meta's answer did not come. It is never resent blindly: a status settles it."
+        text = "It was sent, and Meta did not respond. It is not resent automatically: a status settles it."
         return Reason(text, runbook="sends-unknown")
     if message.status == "failed":
         return failure_reason(message.error or {})

@@ -150,7 +150,7 @@ class TestReasons:
         written(web)
         web.send({"to": CUSTOMER, "text": "perhaps"})
         web.runtime.outbox.done(NUMBER, web.grant(), SendOutcome("unknown"))
-        assert "Meta's answer did not come" in self.shown(user)
+        assert "Meta did not respond" in self.shown(user)
 
     def test_staff_had_written_in_the_app(self, web: Web, user: ConsoleUser) -> None:
         echo = {
