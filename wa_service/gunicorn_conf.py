@@ -14,7 +14,7 @@ from typing import Any
 from wa_service.config import settings
 from wa_service.memory_guard import protect_memory
 from wa_service.observability import log
-from wa_service.web.server import DrainingGeventWorker, StructlogLogger, run_in_child
+from wa_service.web.server import DrainingGeventWorker, StructlogLogger, hold_stop_signals, run_in_child
 
 try:
     _settings = settings.load()
@@ -68,6 +68,11 @@ def on_starting(_: Any) -> None:
     for warning in settings.warnings(_settings, datetime.now(UTC).date()):
         log.get_logger().warning("whatsapp.settings", warning=warning)
     run_in_child(_check_store)
+
+
+def pre_fork(_server: Any, _worker: Any) -> None:
+    """Lose no stop signal that a worker gets before it can handle one."""
+    hold_stop_signals()
 
 
 def _check_store() -> int:

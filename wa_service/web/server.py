@@ -40,6 +40,8 @@ MOST_WAITED_FOR: Final = 500
 """Connections that a process waits for longer than `PATIENCE_SECONDS`, half of its maximum. Beyond it the oldest are
 closed first."""
 
+_STOP_SIGNALS: Final = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGQUIT})
+
 FREE_PIECES: Final = 1_000
 SMALLEST_PIECE: Final = 64
 """Minimum average bytes of a chunk, beyond the first `FREE_PIECES`: a small chunk costs as much as a large one."""
@@ -58,11 +60,12 @@ class DrainingGeventWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has 
         self._bodies: dict[socket.socket, IncomingBody] = {}
 
     def init_process(self) -> None:
-        """Load the application and serve; a stop signal before gunicorn's handlers are set ends the process."""
+        """Load the application and serve; a stop signal since the fork ends the process."""
         # A fork inherits the master's handlers, which only note the signal: the master would then wait for the worker
         # until `graceful_timeout`.
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+        for number in _STOP_SIGNALS:
             signal.signal(number, signal.SIG_DFL)
+        deliver_stop_signals()
         super().init_process()
 
     def patch(self) -> None:
@@ -119,6 +122,19 @@ class DrainingGeventWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has 
         slow = sorted((begun, id(client), client) for client, begun in since.items() if begun < now - PATIENCE_SECONDS)
         overdue.update(client for _, _, client in slow[: max(0, len(slow) - MOST_WAITED_FOR)])
         return overdue
+
+
+def hold_stop_signals() -> None:
+    """Block stop signals until the fork that follows is over: in the master, and in the worker until it can stop."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
+
+
+def deliver_stop_signals() -> None:
+    """Deliver the stop signals that `hold_stop_signals` blocked."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
+
+
+os.register_at_fork(after_in_parent=deliver_stop_signals)
 
 
 class IncomingBody:

@@ -10,6 +10,7 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -256,6 +257,32 @@ def test_a_stop_while_the_workers_still_load_ends_them_too(tmp_path: Path, valke
         process.terminate()
         process.stderr.read()
         assert process.wait(30) == 0
+
+
+def test_a_stop_signal_right_after_the_fork_ends_the_worker(tmp_path: Path, valkey_url: str) -> None:
+    config = tmp_path / "signalled.py"
+    config.write_text(
+        "import os, runpy, signal\n"
+        f"globals().update(runpy.run_path({str(ROOT / 'wa_service' / 'gunicorn_conf.py')!r}))\n"
+        "def post_fork(server, worker):\n"
+        "    if worker.age == 1:\n"
+        "        os.kill(os.getpid(), signal.SIGTERM)\n"
+    )
+    env = environment(tmp_path, valkey_url) | {"WA_BIND": f"unix:{tmp_path / 'web.sock'}", "WEB_CONCURRENCY": "1"}
+    command = [sys.executable, "-m", "gunicorn", "-c", str(config)]
+    with subprocess.Popen(command, cwd=ROOT, env=env, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        booted = 0
+        overdue = threading.Timer(30, process.kill)
+        overdue.start()
+        for line in process.stderr:
+            booted += "Booting worker" in line
+            if booted == 2:  # the first one ended, and was replaced
+                break
+        overdue.cancel()
+        process.terminate()
+        process.stderr.read()
+        assert (booted, process.wait(30)) == (2, 0)
 
 
 def test_a_unix_socket_is_for_its_owner_and_group_alone(tmp_path: Path, valkey_url: str) -> None:
