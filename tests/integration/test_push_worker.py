@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 from importlib.util import module_from_spec, spec_from_file_location
@@ -31,7 +31,7 @@ from wa_service.service.subscriptions import new_secret
 from wa_service.store.client import Store
 from wa_service.store.flusher import StoreUnavailableError
 from wa_service.store.stored_event import write_event
-from wa_service.store.subscriptions import LEASE_SECONDS, Delivery, Failure, Subscription, Subscriptions
+from wa_service.store.subscriptions import LEASE_SECONDS, Subscription, Subscriptions
 from wa_service.whatsapp.webhooks.envelope import Piece
 from wa_service.worker.push import PushWorker
 
@@ -100,9 +100,9 @@ def work(pushing: PushWorker) -> None:
 
 
 @contextmanager
-def worker(store: Store, subscriptions: Subscriptions | None = None) -> Iterator[None]:
+def worker(store: Store) -> Iterator[None]:
     """Run a worker's push loops in a thread."""
-    pushing = PushWorker(subscriptions or Subscriptions(store), Pusher(HttpCaller(policy=OPEN).post), consumer="w")
+    pushing = PushWorker(Subscriptions(store), Pusher(HttpCaller(policy=OPEN).post), consumer="w")
     thread = threading.Thread(target=work, args=[pushing])
     thread.start()
     try:
@@ -147,84 +147,67 @@ def test_a_subscriber_that_is_away_holds_up_nobody_and_gets_all_when_it_is_back(
     assert away.of(ANA) == [str(n) for n in range(20)]
 
 
-class AwayOnce(Subscriptions):
-    """The store is unavailable at the first write of a success."""
+def unavailable_once(
+    monkeypatch: pytest.MonkeyPatch, method: str, *, when: Callable[[Any], object], executed: bool
+) -> list[str]:
+    """Let the store be unavailable at the first call of a method for which `when` is true; return the failed calls.
 
-    def take(
-        self, name: str, count: int, *, consumer: str = "", taken: Sequence[Delivery] = (), answer: str = ""
-    ) -> tuple[float, list[bool], list[Delivery]]:
-        if taken and not FAILED:
-            FAILED.append(name)
+    `executed`: only the response is lost, and `when` gets it. Otherwise nothing is executed, and `when` gets the named
+    arguments.
+    """
+    original = getattr(Subscriptions, method)
+    failed: list[str] = []
+
+    def fail_once(is_wanted: object) -> None:
+        if is_wanted and not failed:
+            failed.append(method)
             raise StoreUnavailableError("away")
-        return super().take(name, count, consumer=consumer, taken=taken, answer=answer)
 
+    def call(subscriptions: Subscriptions, *args: Any, **named: Any) -> Any:
+        if not executed:
+            fail_once(when(named))
+        response = original(subscriptions, *args, **named)
+        if executed:
+            fail_once(when(response))
+        return response
 
-FAILED: list[str] = []
+    monkeypatch.setattr(Subscriptions, method, call)
+    return failed
 
 
 def test_what_was_taken_while_the_store_was_away_is_written_later_and_not_pushed_again(
-    store: Store, tool: Tool, redis_client: redis.Redis
+    store: Store, tool: Tool, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    subscriptions = AwayOnce(store)
+    failed = unavailable_once(monkeypatch, "take", when=lambda named: named["taken"], executed=False)
+    subscriptions = Subscriptions(store)
     theirs = subscribe(subscriptions, tool)
     tell(redis_client, ANA, "1")
-    with worker(store, subscriptions):
+    with worker(store):
         eventually(lambda: subscriptions.get(theirs.id).taken == 1)
-    assert (FAILED, tool.of(ANA)) == ([theirs.id], ["1"])
-
-
-class AnswerLostOnce(Subscriptions):
-    """The response to the first `take` that returns something is lost."""
-
-    def take(
-        self, name: str, count: int, *, consumer: str = "", taken: Sequence[Delivery] = (), answer: str = ""
-    ) -> tuple[float, list[bool], list[Delivery]]:
-        told = super().take(name, count, consumer=consumer, taken=taken, answer=answer)
-        if told[2] and not LOST:
-            LOST.append(name)
-            raise StoreUnavailableError("away")
-        return told
-
-
-LOST: list[str] = []
+    assert (failed, tool.of(ANA)) == (["take"], ["1"])
 
 
 def test_what_an_answer_that_was_lost_handed_out_is_pushed_as_soon_as_the_store_is_back(
-    store: Store, tool: Tool, redis_client: redis.Redis
+    store: Store, tool: Tool, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    subscriptions = AnswerLostOnce(store)
-    theirs = subscribe(subscriptions, tool)
+    failed = unavailable_once(monkeypatch, "take", when=lambda response: response[2], executed=True)
+    subscribe(Subscriptions(store), tool)
     tell(redis_client, ANA, "1")
-    with worker(store, subscriptions):
+    with worker(store):
         eventually(lambda: tool.of(ANA) == ["1"], within=LEASE_SECONDS / 2)
-    assert [theirs.id] == LOST
-
-
-class FailureUnwrittenOnce(Subscriptions):
-    """The store is unavailable at the first write of a failure."""
-
-    def failed(
-        self, delivery: Delivery, outcome: Failure, *, answer: str, delay: float = 0.0, asked: float = 0.0
-    ) -> str:
-        if not UNWRITTEN:
-            UNWRITTEN.append(delivery.subscription)
-            raise StoreUnavailableError("away")
-        return super().failed(delivery, outcome, answer=answer, delay=delay, asked=asked)
-
-
-UNWRITTEN: list[str] = []
+    assert failed == ["take"]
 
 
 def test_a_failed_delivery_that_could_not_be_written_is_pushed_again_before_its_lease_ends(
-    store: Store, tool: Tool, redis_client: redis.Redis
+    store: Store, tool: Tool, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    subscriptions = FailureUnwrittenOnce(store)
-    theirs = subscribe(subscriptions, tool)
-    tool.answer = lambda _: 200 if UNWRITTEN else 503
+    failed = unavailable_once(monkeypatch, "failed", when=lambda _: True, executed=False)
+    subscribe(Subscriptions(store), tool)
+    tool.answer = lambda _: 200 if failed else 503
     tell(redis_client, ANA, "1")
-    with worker(store, subscriptions):
+    with worker(store):
         eventually(lambda: tool.of(ANA) == ["1"], within=LEASE_SECONDS / 2)
-    assert [theirs.id] == UNWRITTEN
+    assert failed == ["failed"]
 
 
 def test_one_that_was_deleted_and_made_again_at_once_is_pushed_to(
