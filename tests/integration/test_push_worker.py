@@ -5,10 +5,12 @@ from __future__ import annotations
 import ipaddress
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 from importlib.util import module_from_spec, spec_from_file_location
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +35,7 @@ from wa_service.store.flusher import StoreUnavailableError
 from wa_service.store.stored_event import write_event
 from wa_service.store.subscriptions import LEASE_SECONDS, Subscription, Subscriptions
 from wa_service.whatsapp.webhooks.envelope import Piece
-from wa_service.worker.push import PushWorker
+from wa_service.worker.push import REFRESH_SECONDS, PushWorker
 
 OPEN = DestinationPolicy([ipaddress.ip_network("127.0.0.0/8")])
 ANA, BEN = f"{NUMBER}:447700900123", f"{NUMBER}:447700900124"
@@ -208,6 +210,27 @@ def test_a_failed_delivery_that_could_not_be_written_is_pushed_again_before_its_
     with worker(store):
         eventually(lambda: tool.of(ANA) == ["1"], within=LEASE_SECONDS / 2)
     assert failed == ["failed"]
+
+
+def test_a_failed_delivery_that_can_never_be_written_is_not_pushed_without_a_pause(
+    store: Store, tool: Tool, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failed(*_: Any, **__: Any) -> str:
+        raise StoreUnavailableError("away")
+
+    def refuse(_: dict[str, Any]) -> int:
+        pushed.append(time.monotonic())
+        return 503
+
+    pushed: list[float] = []
+    monkeypatch.setattr(Subscriptions, "failed", failed)
+    subscribe(Subscriptions(store), tool)
+    tool.answer = refuse
+    tell(redis_client, ANA, "1")
+    with worker(store):
+        eventually(lambda: len(pushed) >= 3, within=LEASE_SECONDS / 2)
+    # The worker's loop takes its time from before the call, which blocks it here.
+    assert min(later - earlier for earlier, later in pairwise(pushed)) > REFRESH_SECONDS / 2
 
 
 def test_one_that_was_deleted_and_made_again_at_once_is_pushed_to(

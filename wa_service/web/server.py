@@ -134,6 +134,7 @@ def deliver_stop_signals() -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
 
 
+# The master has no hook after a fork.
 os.register_at_fork(after_in_parent=deliver_stop_signals)
 
 

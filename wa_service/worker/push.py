@@ -167,8 +167,9 @@ class _Loop:
             else:
                 self._write_failure(subscription, delivery, pushed, pushed.outcome)
         except StoreUnavailableError:
-            self.held.pop(delivery.token, None)  # the next turn releases its lease, and it is pushed again
-            self._may_have_lost = True
+            self.held.pop(delivery.token, None)
+            gevent.sleep(REFRESH_SECONDS)  # a write that keeps failing must not repeat the push at each turn
+            self._may_have_lost = True  # the next turn releases the lease, and the event is pushed again
         finally:
             self._under_way -= 1
             self._wake.set()
