@@ -17,7 +17,7 @@ from tests.eventually import eventually
 from tests.integration.lanes import KEEP, NUMBER, Lanes, message, send
 from tests.keys import NAMES
 from wa_service.store.client import Replication, Store, connect
-from wa_service.store.embedded_replicas import ReplicatedValkey
+from wa_service.store.embedded_replicas import SERVICE, ReplicatedValkey
 from wa_service.store.embedded_valkey import EmbeddedValkey
 from wa_service.store.flusher import NotReplicatedError, StoreUnavailableError
 from wa_service.store.replication_report import Sentinels, report_replication
@@ -178,6 +178,36 @@ def test_a_repeat_whose_mark_no_replica_has_is_no_duplicate(servers: ReplicatedV
     lanes = Lanes.over(replicated(servers, 1))
     assert once_available(lambda: lanes.store.run([command], replicated=True)) == [b"new"]
     lanes.store.close()
+
+
+def test_during_a_failover_the_sentinel_that_leads_it_is_not_believed(servers: ReplicatedValkey) -> None:
+    """It reports the old primary until every replica follows the new one; here one replica is frozen."""
+    old, (frozen_one, _) = servers.primary(), replicas_of(servers)
+    leader, *others = servers.sentinels
+    with servers.client(frozen_one) as replica:
+        replica.config_set("replica-priority", 0)
+    try:
+        with servers.client(leader) as sentinel:
+            eventually(
+                lambda: 0 in [replica["slave-priority"] for replica in sentinel.sentinel_slaves(SERVICE)], within=10
+            )
+            with frozen(servers, frozen_one), connect(servers.url, sentinel_password=servers.password) as client:
+                sentinel.execute_command("SENTINEL FAILOVER", SERVICE)
+                eventually(lambda: all(named_by(servers, name) not in ("", old) for name in others), within=10)
+                _, port = client.connection_pool.get_master_address()
+                assert named_by(servers, leader) == old
+                assert port == servers.ports[named_by(servers, others[0])]
+            eventually(lambda: named_by(servers, leader) != old, within=10)
+    finally:
+        with servers.client(frozen_one) as replica:
+            replica.config_set("replica-priority", 100)
+
+
+def named_by(servers: ReplicatedValkey, sentinel: str) -> str:
+    """The server that `SENTINEL MASTERS` names, as redis-py asks; "" for none."""
+    with servers.client(sentinel) as client:
+        port = client.sentinel_masters()[SERVICE]["port"]
+    return next((name for name in servers.servers if servers.ports[name] == port), "")
 
 
 @pytest.mark.parametrize("fsync", [False, True])

@@ -97,7 +97,7 @@ def open_client(address: ServerAddress, key: str, connections: int, *, sentinel_
         return redis.Redis.from_pool(redis.ConnectionPool(**options))
     if address.form == "sentinel":
         login = {"password": sentinel_password} if sentinel_password else {}
-        locator: Any = Sentinel(  # type: ignore[no-untyped-call]  # untyped
+        locator: Any = NamedPrimary(  # type: ignore[no-untyped-call]  # untyped
             address.hosts, sentinel_kwargs=_asking(address, login)
         )
         options["ssl"] = address.is_tls
@@ -120,6 +120,19 @@ def _asking(address: ServerAddress, login: Mapping[str, Any]) -> dict[str, Any]:
         "socket_connect_timeout": ASK_SECONDS,
         "protocol": 2,
     }
+
+
+class NamedPrimary(Sentinel):
+    """Finds the primary that Sentinels name."""
+
+    def check_master_state(self, state: Mapping[str, Any], service_name: str) -> bool:
+        """Whether to believe this Sentinel.
+
+        The one that leads a failover reports the old primary until every replica follows the new one, at most for its
+        `failover-timeout`. The others report the new primary at once.
+        """
+        leads_failover = "failover_in_progress" in state["flags"]
+        return not leads_failover and bool(super().check_master_state(state, service_name))  # type: ignore[no-untyped-call]  # untyped
 
 
 class SlotOwner:
