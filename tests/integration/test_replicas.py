@@ -180,7 +180,7 @@ def test_a_repeat_whose_mark_no_replica_has_is_no_duplicate(servers: ReplicatedV
     lanes.store.close()
 
 
-def test_during_a_failover_the_sentinel_that_leads_it_is_not_believed(servers: ReplicatedValkey) -> None:
+def test_during_a_failover_the_answer_of_the_sentinel_that_leads_it_is_ignored(servers: ReplicatedValkey) -> None:
     """It reports the old primary until every replica follows the new one; here one replica is frozen."""
     old, (frozen_one, _) = servers.primary(), replicas_of(servers)
     leader, *others = servers.sentinels

@@ -97,7 +97,7 @@ def open_client(address: ServerAddress, key: str, connections: int, *, sentinel_
         return redis.Redis.from_pool(redis.ConnectionPool(**options))
     if address.form == "sentinel":
         login = {"password": sentinel_password} if sentinel_password else {}
-        locator: Any = NamedPrimary(  # type: ignore[no-untyped-call]  # untyped
+        locator: Any = PrimaryDiscovery(  # type: ignore[no-untyped-call]  # untyped
             address.hosts, sentinel_kwargs=_asking(address, login)
         )
         options["ssl"] = address.is_tls
@@ -122,14 +122,14 @@ def _asking(address: ServerAddress, login: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-class NamedPrimary(Sentinel):
-    """Finds the primary that Sentinels name."""
+class PrimaryDiscovery(Sentinel):
+    """Asks the Sentinels for the primary."""
 
     def check_master_state(self, state: Mapping[str, Any], service_name: str) -> bool:
-        """Whether to believe this Sentinel.
+        """Return whether a Sentinel's answer is used; otherwise the next one is asked.
 
-        The one that leads a failover reports the old primary until every replica follows the new one, at most for its
-        `failover-timeout`. The others report the new primary at once.
+        The Sentinel that leads a failover reports the old primary until every replica follows the new one, at most for
+        its `failover-timeout`. The others report the new primary at once.
         """
         leads_failover = "failover_in_progress" in state["flags"]
         return not leads_failover and bool(super().check_master_state(state, service_name))  # type: ignore[no-untyped-call]  # untyped
