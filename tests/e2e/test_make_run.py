@@ -195,7 +195,13 @@ def test_the_dashboard_and_the_alerts_name_only_what_a_running_service_tells(ser
     url, headers = f"http://127.0.0.1:{service.port}", service.headers
     # One error of Meta's, so that the error series exists.
     requests.get(f"{url}/v1/media/404404", headers=headers, timeout=10)
-    scrape = requests.get(f"{url}/metrics", timeout=10).text
+
+    def scrape_with_the_price() -> str:
+        scrape = requests.get(f"{url}/metrics", timeout=10).text
+        return scrape if "whatsapp_billable_total{" in scrape else ""
+
+    # The status with the price comes after the phone has its answer.
+    scrape = eventually(scrape_with_the_price, within=30)
     told = set(re.findall(r"^(?:# TYPE )?(whatsapp_\w+)[{ ]", scrape, re.MULTILINE))
     files = [ROOT / "deploy/grafana/wa-service.json", ROOT / "deploy/prometheus/alerts.yml"]
     named = {name for file in files for name in re.findall(r"\bwhatsapp_[a-z_]+", file.read_text(encoding="utf-8"))}
