@@ -13,6 +13,7 @@ from flask import Blueprint, Flask, Response, request
 from flask_limiter import Limiter
 from limits import RateLimitItem, parse
 from limits.errors import StorageError
+from limits.storage import RedisStorage
 from redis import exceptions
 
 from wa_service.store.client import Store
@@ -34,6 +35,13 @@ CONNECTIONS = 64
 CONNECTION_SECONDS = 1.5
 # The pool was exhausted, the server is full, or another node of the cluster owns the slot now.
 _SERVER_IS_THERE = (exceptions.MaxConnectionsError, exceptions.OutOfMemoryError, *REDIRECTS)
+
+
+class _Storage(RedisStorage):
+    """The storage of `limits` for our connection pool; the original also imports the client `valkey`, for nothing."""
+
+    STORAGE_SCHEME = ["wa-store"]  # noqa: RUF012 - as the original declares it
+    DEPENDENCIES = {"redis": None}  # noqa: RUF012
 
 
 class _BlueprintAsApp:
@@ -60,7 +68,7 @@ class CallLimits:
         self._limiter = Limiter(
             caller_name,
             application_limits=[rate],
-            storage_uri="redis://",
+            storage_uri="wa-store://",
             storage_options={
                 "connection_pool": pool,  # type: ignore[dict-item]  # passed on as it is
                 "key_prefix": store.keys.of("calls"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from hashlib import sha256
 from pathlib import Path
@@ -431,3 +433,14 @@ def test_calls_without_a_key_write_one_line_a_second(web: Web, lines: list[dict[
         web.client.get("/v1/events")
 
     assert len([line for line in lines if line["event"] == "whatsapp.api"]) <= 3
+
+
+def test_the_rate_limits_do_not_load_a_second_redis_client() -> None:
+    code = (
+        "import sys, redis, wa_service.web.limits\n"
+        "from limits.storage import storage_from_string\n"
+        "storage_from_string('wa-store://', connection_pool=redis.ConnectionPool())\n"
+        "print('valkey' in sys.modules)"
+    )
+    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60)
+    assert loaded.stdout.strip() == "False"
