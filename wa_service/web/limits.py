@@ -7,7 +7,7 @@ Refused calls are counted after the refusal, so that no permitted call is ever l
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, Final
 
 from flask import Blueprint, Flask, Response, request
 from flask_limiter import Limiter
@@ -35,12 +35,16 @@ CONNECTIONS = 64
 CONNECTION_SECONDS = 1.5
 # The pool was exhausted, the server is full, or another node of the cluster owns the slot now.
 _SERVER_IS_THERE = (exceptions.MaxConnectionsError, exceptions.OutOfMemoryError, *REDIRECTS)
+_STORAGE: Final = "wa-store"
 
 
 class _Storage(RedisStorage):
-    """The storage of `limits` for our connection pool; the original also imports the client `valkey`, for nothing."""
+    """The storage that `limits` finds by the scheme `_STORAGE`.
 
-    STORAGE_SCHEME = ["wa-store"]  # noqa: RUF012 - as the original declares it
+    The base class also imports the client library `valkey`, which is not used here.
+    """
+
+    STORAGE_SCHEME = [_STORAGE]  # noqa: RUF012 - as the base class declares it
     DEPENDENCIES = {"redis": None}  # noqa: RUF012
 
 
@@ -68,7 +72,7 @@ class CallLimits:
         self._limiter = Limiter(
             caller_name,
             application_limits=[rate],
-            storage_uri="wa-store://",
+            storage_uri=f"{_STORAGE}://",
             storage_options={
                 "connection_pool": pool,  # type: ignore[dict-item]  # passed on as it is
                 "key_prefix": store.keys.of("calls"),

@@ -437,9 +437,12 @@ def test_calls_without_a_key_write_one_line_a_second(web: Web, lines: list[dict[
 
 def test_the_rate_limits_do_not_load_a_second_redis_client() -> None:
     code = (
-        "import sys, redis, wa_service.web.limits\n"
-        "from limits.storage import storage_from_string\n"
-        "storage_from_string('wa-store://', connection_pool=redis.ConnectionPool())\n"
+        "import sys\n"
+        "from flask import Blueprint, Flask\n"
+        "from wa_service.store.client import Store, connect\n"
+        "from wa_service.web.limits import CallLimits\n"
+        "limits = CallLimits(Store(connect('redis://127.0.0.1:1/0')), '1/second')\n"
+        "limits.count_calls(Flask('app'), Blueprint('api', 'api'))\n"
         "print('valkey' in sys.modules)"
     )
     loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60)
