@@ -134,15 +134,15 @@ def read_lines(body: bytes, *, schedule_days: int = 35) -> BatchRequest:
         InvalidRequestError: the settings are invalid; a line that is not JSON is refused as an item.
     """
     lines = [line for line in body.split(b"\n") if line.strip()]
+    others = lines[1:]
     messages = [_line(line) for line in lines[:1]]
     settings: Any = {}
     if messages and isinstance(messages[0], dict) and set(messages[0]) == {"batch"}:
         settings = messages.pop()["batch"]
     if not isinstance(settings, dict) or set(settings) - _SETTINGS:
         raise _wrong("batch", f"This must be an object of {', '.join(sorted(_SETTINGS))}.")
-    _check_count(len(messages) + len(lines[1:]))
-    messages += map(_line, lines[1:])
-    return _request(messages, None, settings, schedule_days)
+    _check_count(len(messages) + len(others))
+    return _request([*messages, *map(_line, others)], None, settings, schedule_days)
 
 
 def _size(given: Any) -> int:
