@@ -14,7 +14,7 @@ from tests.unit.web.conftest import Start, Web
 from tests.unit.web.console import ConsoleUser, text_of
 from tests.unit.web.deliveries import CUSTOMER, NUMBER, WABA, delivery, text_message, value_of
 from wa_service.observability import metrics
-from wa_service.observability.recent_counts import RECENT
+from wa_service.observability.recent_counts import RECENT, RecentCounts
 from wa_service.store.count_writer import CountWriter
 from wa_service.store.minute_counts import MinuteCounts
 from wa_service.web.console.now_page import chart_of
@@ -84,19 +84,19 @@ def test_counts_are_written_together_a_moment_later(web: Web) -> None:
 
 
 def test_a_process_that_ends_writes_what_it_counted_and_nothing_after_it(web: Web) -> None:
-    RECENT.drain()
-    writer = CountWriter(RECENT, web.runtime.minute_counts, seconds=3_600)
-    RECENT.add("sent")
+    counts = RecentCounts()
+    writer = CountWriter(counts, web.runtime.minute_counts, seconds=3_600)
+    counts.add("own")
     writer.soon()
     (timer,) = [thread for thread in threading.enumerate() if getattr(thread, "interval", None) == 3_600]
     writer.stop()
     timer.join(10)
     assert not timer.is_alive()
-    RECENT.add("sent")
+    counts.add("own")
     writer.soon()
-    assert RECENT.drain() == {"sent": 1}
+    assert counts.drain() == {"own": 1}
     assert not [thread for thread in threading.enumerate() if getattr(thread, "interval", None) == 3_600]
-    assert sum(minute.get("sent", 0) for minute in web.runtime.minute_counts.last_hour()) == 1
+    assert sum(minute.get("own", 0) for minute in web.runtime.minute_counts.last_hour()) == 1
 
 
 def test_a_minute_is_kept_for_an_hour(web: Web, redis_client: redis.Redis) -> None:
