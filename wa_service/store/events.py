@@ -130,7 +130,8 @@ class Events:
         marks_and_messages: list[bytes] = []
         for message in raw["messages"]:
             content = _written(message)
-            named = (message.get("id"), message.get("type")) if isinstance(message, dict) else (content, "")
+            has_id = isinstance(message, dict) and message.get("id")
+            named = (message["id"], message.get("type")) if has_id else (content, "")
             marks_and_messages += [mark(number, f"history {named}"), content]
         return self._store.step(
             "history",

@@ -95,3 +95,10 @@ def test_the_address_book_names_who_told_no_name(web: Web) -> None:
     sync = {"state_sync": [{"type": "contact", "contact": contact, "action": "add"}, {"action": "remove"}, 1]}
     assert web.webhook(delivery(value_of() | sync, field="smb_app_state_sync")).status_code == 200
     assert web.get(f"/v1/contacts/{CUSTOMER}").json["name"] == "Ana Lima"
+
+
+def test_messages_without_an_id_are_each_told(web: Web) -> None:
+    messages = [{name: part for name, part in old_message(n).items() if name != "id"} for n in (1, 2)]
+    web.webhook(chunk(*messages))
+    web.webhook(chunk(*messages))
+    assert [message for item in told(web) for message in item["data"]["messages"]] == messages

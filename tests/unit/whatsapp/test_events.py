@@ -261,7 +261,8 @@ def test_an_order_is_read_with_what_is_there(
     [
         ({"catalog_id": "c", "product_retailer_id": "sku"}, ("c", "sku")),
         ({"product_retailer_id": "sku"}, ("", "sku")),
-        ({"catalog_id": 7}, ("", "")),
+        ({"catalog_id": 7}, ("7", "")),
+        ({"catalog_id": []}, ("", "")),
         ({}, ("", "")),
     ],
 )
@@ -333,3 +334,9 @@ def test_an_error_that_is_a_text_is_its_title(inbound: Callable[[str], Any]) -> 
     delivery = inbound("status_failed")
     delivery["entry"][0]["changes"][0]["value"]["statuses"][0]["errors"] = ["Message undeliverable"]
     assert [error.title for error in read(delivery).errors] == ["Message undeliverable"]
+
+
+def test_the_end_of_a_call_permission_may_be_a_string(inbound: Callable[[str], Any]) -> None:
+    delivery = inbound("call_permission_reply")
+    message_of(delivery)["interactive"]["call_permission_reply"]["expiration_timestamp"] = "1790604814"
+    assert read(delivery).expires == 1_790_604_814

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from wa_service.whatsapp.webhooks.events import UNLIMITED, ManagementEvent, Preference, parse
-from wa_service.whatsapp.webhooks.management_events import MANAGEMENT_FIELDS, tier_limit
+from wa_service.whatsapp.webhooks.management_events import MANAGEMENT_FIELDS, read_management, tier_limit
 
 SAMPLES = [
     *("template_status", "template_quality", "template_category", "template_components", "number_quality"),
@@ -122,3 +122,16 @@ def test_the_name_of_what_happened(inbound: Callable[[str], Any], name: str, eve
 @pytest.mark.parametrize("name", ["security", "user_preferences"])
 def test_the_number_it_is_about(inbound: Callable[[str], Any], name: str) -> None:
     assert read(inbound(name)).display_phone_number == "351210005000"
+
+
+@pytest.mark.parametrize("chosen", [{"wa_id": "447700900101"}, {}])
+def test_a_preference_has_the_addresses_of_its_contact(chosen: dict[str, str]) -> None:
+    contact = {"wa_id": "447700900101", "user_id": "GB.1", "parent_user_id": "GB.ENT.1"}
+    value = {"user_preferences": {"value": "stop", "category": "marketing_messages"} | chosen, "contacts": [contact]}
+    (preference,) = read_management("user_preferences", "w", "1", 7, value).preferences
+    assert preference.addresses == ("447700900101", "GB.1", "GB.ENT.1")
+
+
+def test_a_preference_of_another_person_has_not() -> None:
+    value = {"user_preferences": [{"wa_id": "447700900202", "value": "stop"}], "contacts": [{"wa_id": "447700900101"}]}
+    assert read_management("user_preferences", "w", "1", 7, value).preferences[0].addresses == ("447700900202",)

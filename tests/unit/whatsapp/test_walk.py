@@ -10,6 +10,7 @@ import pytest
 
 from wa_service.whatsapp.webhooks.envelope import message_addresses
 from wa_service.whatsapp.webhooks.events import Piece, is_delivery, walk
+from wa_service.whatsapp.webhooks.status import parse_status
 
 
 def only(delivery: Any) -> Piece:
@@ -204,3 +205,110 @@ def test_a_changed_number_may_be_an_integer() -> None:
     system = {"type": "user_changed_number", "new_wa_id": 447700900456, "body": "Ana changed"}
     message = {"from": "447700900123", "id": "wamid.N1", "timestamp": "1790001000", "type": "system", "system": system}
     assert message_addresses(message, None) == ("447700900123", "447700900456")
+
+
+P, Q = "447700900101", "447700900202"
+
+
+def in_value(field: str = "messages", **value: Any) -> list[Piece]:
+    """Return the pieces of one value of a number."""
+    metadata = {"phone_number_id": "106510000000042", "display_phone_number": "15550001111"}
+    changes = [{"field": field, "value": {"messaging_product": "whatsapp", "metadata": metadata} | value}]
+    return list(walk({"object": "whatsapp_business_account", "entry": [{"id": "w", "time": 7, "changes": changes}]}))
+
+
+def a_text(sender: str, id_: str = "wamid.1") -> dict[str, Any]:
+    return {"from": sender, "id": id_, "timestamp": "1790000001", "type": "text", "text": {"body": "hi"}}
+
+
+@pytest.mark.parametrize("type_", ["text", "system"])
+def test_the_contact_of_a_status_is_not_that_of_the_message_beside_it(type_: str) -> None:
+    status = {"id": "wamid.2", "status": "read", "recipient_id": Q}
+    message = a_text(P) | {"type": type_, "system": {"type": "customer_identity_changed"}}
+    found = in_value(messages=[message], statuses=[status], contacts=[{"wa_id": Q, "user_id": "FR.Q1"}])
+    assert [(piece.kind, piece.addresses) for piece in found] == [("message", (P,)), ("status", (Q, "FR.Q1"))]
+
+
+def test_an_error_beside_a_message_leaves_it_its_contact() -> None:
+    found = in_value(messages=[a_text(P)], errors=[{"code": 131000}], contacts=[{"wa_id": Q}])
+    assert found[0].addresses == (P, Q)
+
+
+def test_contacts_of_several_messages_are_found_in_any_spelling() -> None:
+    short, long = "551187654321", "5511987654321"
+    found = in_value(
+        messages=[a_text(short), a_text(short, "wamid.2"), a_text(P, "wamid.3")],
+        contacts=[{"wa_id": P, "user_id": "GB.1"}, {"wa_id": long, "user_id": "BR.1"}],
+    )
+    assert [piece.addresses for piece in found] == [(short, long, "BR.1")] * 2 + [(P, "GB.1")]
+
+
+@pytest.mark.parametrize("nested", [{}, {"statuses": []}])
+def test_contacts_of_several_standby_messages_are_found_too(nested: dict[str, Any]) -> None:
+    inside = {"messages": [a_text(P), a_text(Q, "wamid.2")], "contacts": [{"wa_id": Q, "user_id": "FR.Q1"}], **nested}
+    assert [piece.addresses for piece in in_value("standby", standby=inside)] == [(P,), (Q, "FR.Q1")]
+
+
+def test_ids_may_be_integers() -> None:
+    changes = [
+        {"field": "messages", "value": {"metadata": {"phone_number_id": 42}, "messages": [a_text(P) | {"id": 8}]}}
+    ]
+    (piece,) = walk({"object": "whatsapp_business_account", "entry": [{"id": 9, "changes": changes}]})
+    assert (piece.kind, piece.waba_id, piece.phone_number_id, piece.id) == ("message", "9", "42", "8")
+
+
+def test_a_null_is_no_list() -> None:
+    assert [piece.kind for piece in in_value(messages=[a_text(P)], statuses=None, errors=None)] == ["message"]
+
+
+@pytest.mark.parametrize("messages", [[], [a_text(P)]])
+def test_what_is_new_in_a_value_is_passed_on(messages: list[Any]) -> None:
+    *known, rest = in_value(messages=messages, group_invites=[{"id": "g"}])
+    assert len(known) == len(messages)
+    assert (rest.kind, rest.raw["group_invites"], "messages" in rest.raw) == ("management", [{"id": "g"}], False)
+
+
+def test_what_stands_beside_messages_under_standby_is_kept() -> None:
+    inside = {"messages": [a_text(P)], "errors": [{"code": 131000}], "votes": [1]}
+    found = in_value("standby", standby=inside)
+    assert [piece.kind for piece in found] == ["error", "management", "standby"]
+    assert found[1].raw == {"votes": [1]}
+
+
+def test_a_group_may_be_named_beside_its_participant() -> None:
+    (piece,) = in_value(statuses=[{"id": "wamid.1", "status": "sent", "recipient_id": P, "group_id": "Y2FwaQ=="}])
+    assert piece.addresses == ("Y2FwaQ==",)
+    assert parse_status(piece).participant == P
+
+
+class TestHistory:
+    def test_an_empty_thread_s_progress_is_kept(self) -> None:
+        chunk = {"metadata": {"phase": 2, "progress": 100}, "threads": [{"id": P, "messages": []}]}
+        (piece,) = in_value("history", history=[chunk])
+        assert (piece.kind, piece.raw["history"]) == ("management", [chunk])
+
+    def test_single_objects_are_read_as_lists(self) -> None:
+        chunk = {"metadata": {"phase": 1}, "threads": {"id": P, "messages": a_text(P)}}
+        (piece,) = in_value("history", history=chunk)
+        assert (piece.kind, piece.raw["messages"]) == ("history", [a_text(P)])
+
+    def test_what_stands_beside_a_thread_is_kept(self) -> None:
+        good = {"id": P, "messages": [a_text(P)]}
+        chunk = {"metadata": {"phase": 1}, "threads": [good, "x"], "errors": [{"code": 1}]}
+        thread, rest = in_value("history", history=[chunk], errors=[{"code": 2}])
+        assert (thread.kind, rest.kind) == ("history", "management")
+        assert rest.raw["history"] == [{"metadata": {"phase": 1}, "errors": [{"code": 1}], "threads": ["x"]}]
+        assert rest.raw["errors"] == [{"code": 2}]
+
+    @pytest.mark.parametrize(
+        ("from_", "thread"),
+        [
+            ({"from": "15550001111", "to": P}, P),
+            ({"from": P, "to": "15550001111"}, P),
+            ({"from_user_id": "GB.1"}, "GB.1"),
+        ],
+    )
+    def test_media_belong_to_the_customer_s_thread(self, from_: dict[str, str], thread: str) -> None:
+        message = {"id": "wamid.1", "type": "image", "image": {"id": "1"}} | from_
+        (piece,) = in_value("history", messages=[message])
+        assert (piece.raw["thread"], piece.addresses) == (thread, (thread,))

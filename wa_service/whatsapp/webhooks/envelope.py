@@ -12,15 +12,15 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, TypeAlias
 
 from wa_service.whatsapp.webhooks.history import HISTORY_FIELD, threads, without_threads
-from wa_service.whatsapp.webhooks.identity import address_of
-from wa_service.whatsapp.webhooks.json_fields import seconds_of
+from wa_service.whatsapp.webhooks.identity import address_of, contact_of, group_of_status
+from wa_service.whatsapp.webhooks.json_fields import FRAME_KEYS, id_of, items_of, seconds_of, text_of
 from wa_service.whatsapp.webhooks.management_events import MANAGEMENT_FIELDS
 from wa_service.whatsapp.webhooks.thread_events import (
     ECHO_FIELDS,
     HANDOVER_FIELD,
     STANDBY_FIELD,
+    beside_messages,
     identity_in_thread,
-    standby_statuses,
     thread_items,
 )
 
@@ -108,7 +108,7 @@ def walk(delivery: object) -> Iterator[Piece]:
         if not isinstance(entry, dict):
             yield _malformed(_Origin("", "", "", 0), entry, "the entry is not an object")
             continue
-        waba_id, entry_time = _text(entry.get("id")), seconds_of(entry.get("time"))
+        waba_id, entry_time = id_of(entry, "id"), seconds_of(entry.get("time"))
         changes = entry.get("changes")
         if not isinstance(changes, list):
             yield _malformed(_Origin("", waba_id, "", entry_time), entry, "changes is not a list")
@@ -140,7 +140,7 @@ def _walk_change(change: object, waba_id: str, entry_time: int) -> Iterator[Piec
     metadata = value.get("metadata")
     if not isinstance(metadata, dict):
         metadata = {}
-    phone_number_id, shown = _text(metadata.get("phone_number_id")), _text(metadata.get("display_phone_number"))
+    phone_number_id, shown = id_of(metadata, "phone_number_id"), id_of(metadata, "display_phone_number")
     origin = _Origin(field, waba_id, phone_number_id, entry_time, shown)
     if field == "messages":
         yield from _walk_value(value, origin)
@@ -153,22 +153,22 @@ def _walk_change(change: object, waba_id: str, entry_time: int) -> Iterator[Piec
 
 
 def _walk_history(value: dict[str, Any], origin: _Origin) -> Iterator[Piece]:
-    for customer, metadata, messages in threads(value):
+    found = list(threads(value, origin.display_phone_number))
+    for customer, metadata, messages in found:
         raw = {"thread": customer, "metadata": metadata, "messages": messages}
         yield _piece("history", origin, raw=raw, timestamp=origin.entry_time, addresses=_distinct([customer]))
-    if rest := without_threads(value):
+    if rest := without_threads(value) if found else value:
         yield _piece("management", origin, raw=rest, timestamp=origin.entry_time)
 
 
 def _walk_thread(value: dict[str, Any], origin: _Origin) -> Iterator[Piece]:
-    found = False
-    if statuses := standby_statuses(value) if origin.field == STANDBY_FIELD else {}:
-        found = True
-        yield from _walk_value(statuses, origin)
+    items = list(thread_items(origin.field, value))
+    beside = beside_messages(value) if origin.field == STANDBY_FIELD else {}
+    if beside:
+        yield from _walk_value(beside, origin, messages_beside=len(items))
     if origin.field == HANDOVER_FIELD and not origin.phone_number_id and isinstance(value.get("recipient"), dict):
-        origin = replace(origin, phone_number_id=_text(value["recipient"].get("phone_number_id")))
-    for kind, raw, contact in thread_items(origin.field, value):
-        found = True
+        origin = replace(origin, phone_number_id=id_of(value["recipient"], "phone_number_id"))
+    for kind, raw, contact in items:
         identity = identity_in_thread(kind, raw, contact) if isinstance(raw, dict) else None
         addresses = (*identity.numbers, *identity.user_ids) if identity else ()
         if identity and identity.group_id:
@@ -180,49 +180,45 @@ def _walk_thread(value: dict[str, Any], origin: _Origin) -> Iterator[Piece]:
             kind,
             origin,
             raw=raw,
-            id_=_text(raw.get("id")),
+            id_=id_of(raw, "id"),
             timestamp=seconds_of(raw.get("timestamp")),
             addresses=addresses,
             contact=contact,
         )
-    if not found:
+    if not items and not beside:
         yield _piece("management", origin, raw=value, timestamp=origin.entry_time)
 
 
-def _walk_value(value: dict[str, Any], origin: _Origin) -> Iterator[Piece]:
+def _walk_value(value: dict[str, Any], origin: _Origin, *, messages_beside: int = 0) -> Iterator[Piece]:
+    """Yield the events of a value; `messages_beside`: how many messages have been taken out of it."""
     contacts = value.get("contacts")
     contacts = contacts if isinstance(contacts, list) else [contacts]
     known = [contact for contact in contacts if isinstance(contact, dict)]
-    found = False
-    for key, read in _LISTS:
-        if key not in value:
+    lists = [(key, read, items_of(value[key])) for key, read in _LISTS if value.get(key) is not None]
+    # A single contact belongs to a single event even if their numbers differ (5.4: Brazil, Mexico).
+    of_persons = messages_beside + sum(len(items) for key, _, items in lists if key != "errors")
+    only = known[0] if len(known) == of_persons == 1 else None
+    for key, read, items in lists:
+        if not isinstance(value[key], list | dict):
+            yield _malformed(origin, {key: value[key]}, f"{key} is not a list")
             continue
-        found = True
-        items = value[key]
-        if isinstance(items, dict):
-            items = [items]
-        if not isinstance(items, list):
-            yield _malformed(origin, {key: items}, f"{key} is not a list")
-            continue
-        # A single contact belongs to a single event even if their numbers differ (5.4: Brazil, Mexico).
-        only = known[0] if len(known) == len(items) == 1 else None
         for item in items:
             if isinstance(item, dict):
                 yield read(item, known, only, origin)
             else:
                 yield _malformed(origin, item, f"an item of {key} is not an object")
-    if not found:  # nothing known: pass it on as it is
-        yield _piece("management", origin, raw=value, timestamp=origin.entry_time)
+    if value.keys() - _KNOWN_KEYS or not lists:  # unknown: pass it on as it is
+        rest = {key: part for key, part in value.items() if key not in _LIST_KEYS or part is None}
+        yield _piece("management", origin, raw=rest, timestamp=origin.entry_time)
 
 
 _Contact: TypeAlias = dict[str, Any] | None
 
 
 def _message(item: dict[str, Any], known: list[dict[str, Any]], only: _Contact, origin: _Origin) -> Piece:
-    sender, user_id = address_of(item.get("from")), _text(item.get("from_user_id"))
-    contact = only or _contact_of(known, sender, user_id)
+    contact = only or contact_of(known, address_of(item.get("from")), id_of(item, "from_user_id"))
     addresses = message_addresses(item, contact)
-    id_ = _text(item.get("id"))
+    id_ = id_of(item, "id")
     if not id_:
         return _malformed(origin, item, "the message has no id", addresses=addresses)
     if not addresses:
@@ -264,9 +260,9 @@ def message_addresses(message: Mapping[str, Any], contact: Mapping[str, Any] | N
 
 
 def _status(item: dict[str, Any], known: list[dict[str, Any]], only: _Contact, origin: _Origin) -> Piece:
-    id_, recipient = _text(item.get("id")), _text(item.get("recipient_id"))
-    contact = only or _contact_of(known, recipient, _text(item.get("recipient_user_id")))
-    if not id_ or not _text(item.get("status")):
+    id_ = id_of(item, "id")
+    contact = only or contact_of(known, address_of(item.get("recipient_id")), id_of(item, "recipient_user_id"))
+    if not id_ or not text_of(item, "status"):
         return _malformed(origin, item, "the status has no id or no status", id_=id_)
     return _piece(
         "status",
@@ -280,8 +276,8 @@ def _status(item: dict[str, Any], known: list[dict[str, Any]], only: _Contact, o
 
 
 def _status_addresses(item: Mapping[str, Any], contact: Mapping[str, Any] | None) -> tuple[str, ...]:
-    if item.get("recipient_type") == "group":
-        return _distinct([item.get("recipient_id")])
+    if group := group_of_status(item):
+        return (group,)
     beside = contact or {}
     return _distinct(
         [
@@ -323,13 +319,8 @@ _LISTS: Final[tuple[tuple[str, _Reader], ...]] = (
     ("errors", _error),
     ("user_actions", _user_action),
 )
-
-
-def _contact_of(known: list[dict[str, Any]], wa_id: str, user_id: str) -> _Contact:
-    for contact in known:
-        if (wa_id and address_of(contact.get("wa_id")) == wa_id) or (user_id and contact.get("user_id") == user_id):
-            return contact
-    return None
+_LIST_KEYS: Final = frozenset(key for key, _ in _LISTS)
+_KNOWN_KEYS: Final = _LIST_KEYS | FRAME_KEYS
 
 
 def _piece(
@@ -365,7 +356,3 @@ def _malformed(origin: _Origin, raw: object, reason: str, *, id_: str = "", addr
 
 def _distinct(values: Iterable[object]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(address for value in values if (address := address_of(value))))
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""

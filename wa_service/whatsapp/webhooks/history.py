@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from wa_service.whatsapp.webhooks.identity import address_of
+from wa_service.whatsapp.webhooks.json_fields import FRAME_KEYS, items_of
 
 HISTORY_FIELD: Final = "history"
 ADDRESS_BOOK_FIELD: Final = "smb_app_state_sync"
+_WITH_MESSAGES: Final = frozenset({"history", "messages"})
 
 
 class Thread(NamedTuple):
@@ -19,36 +21,59 @@ class Thread(NamedTuple):
     messages: list[Any]
 
 
-def threads(value: Mapping[str, Any]) -> Iterator[Thread]:
-    """Yield the threads in a `history` value."""
-    for chunk in _list(value.get("history")):
-        if not isinstance(chunk, dict):
-            continue
-        metadata = chunk.get("metadata")
-        for thread in _list(chunk.get("threads")):
-            if isinstance(thread, dict) and (messages := _list(thread.get("messages"))):
-                known = metadata if isinstance(metadata, dict) else None
+def threads(value: Mapping[str, Any], our_number: str = "") -> Iterator[Thread]:
+    """Yield the threads in a `history` value; `our_number`: as customers see it."""
+    for chunk in items_of(value.get("history")):
+        metadata = chunk.get("metadata") if isinstance(chunk, dict) else None
+        for thread in _threads_of(chunk):
+            if messages := _messages_of(thread):
+                known = metadata if isinstance(metadata, dict) else {}
                 yield Thread(address_of(thread.get("id")), known, messages)
-    for message in _list(value.get("messages")):
-        sender = message.get("from") if isinstance(message, dict) else None
-        yield Thread(address_of(sender), None, [message])
+    for message in items_of(value.get("messages")):
+        yield Thread(_customer_of(message, address_of(our_number)), None, [message])
 
 
 def without_threads(value: Mapping[str, Any]) -> dict[str, Any]:
     """Return the rest of a `history` value, such as that sharing was declined; {} if there is none."""
-    chunks = [chunk for chunk in _list(value.get("history")) if not isinstance(chunk, dict) or not chunk.get("threads")]
-    return {**value, "history": chunks} if chunks or not {"history", "messages"} & value.keys() else {}
+    rest = {name: part for name, part in value.items() if name not in _WITH_MESSAGES and part is not None}
+    chunks = [left for chunk in items_of(value.get("history")) if (left := _without_messages(chunk)) is not None]
+    if chunks:
+        rest["history"] = chunks
+    return rest if rest.keys() - FRAME_KEYS else {}
+
+
+def _without_messages(chunk: Any) -> Any:
+    """Return what a chunk has beside threads with messages, None if that is nothing."""
+    if not _threads_of(chunk):
+        return chunk
+    empty = [thread for thread in _threads_of(chunk) if not _messages_of(thread)]
+    rest = {name: part for name, part in chunk.items() if name != "threads"} | ({"threads": empty} if empty else {})
+    return rest if rest.keys() - {"metadata"} else None
+
+
+def _customer_of(message: Any, our_number: str) -> str:
+    """Return the customer of a message from the history: the recipient, if the business sent it."""
+    if not isinstance(message, dict):
+        return ""
+    sender = address_of(message.get("from")) or address_of(message.get("from_user_id"))
+    if sender and sender != our_number:
+        return sender
+    return address_of(message.get("to")) or address_of(message.get("to_user_id")) or sender
+
+
+def _threads_of(chunk: Any) -> list[Any]:
+    return items_of(chunk.get("threads")) if isinstance(chunk, dict) else []
+
+
+def _messages_of(thread: Any) -> list[Any]:
+    return items_of(thread.get("messages")) if isinstance(thread, dict) else []
 
 
 def named_contacts(value: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield (number, name) of each new or changed contact in the address book."""
-    for change in _list(value.get("state_sync")):
+    for change in items_of(value.get("state_sync")):
         contact = change.get("contact") if isinstance(change, dict) else None
         if isinstance(contact, dict) and change.get("action") != "remove":
             number, name = address_of(contact.get("phone_number")), contact.get("full_name")
             if number and isinstance(name, str) and name:
                 yield number, name
-
-
-def _list(found: object) -> list[Any]:
-    return found if isinstance(found, list) else []

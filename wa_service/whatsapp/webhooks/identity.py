@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from wa_service.whatsapp.addresses import as_stored, spellings
 from wa_service.whatsapp.phone_numbers import is_number
-from wa_service.whatsapp.webhooks.json_fields import seconds_of
+from wa_service.whatsapp.webhooks.json_fields import id_of, items_of, seconds_of
 
 _NEW_NUMBER: Final = ("wa_id", "new_wa_id")
 _USER_IDS: Final = ("user_id", "parent_user_id")
@@ -61,6 +61,21 @@ def address_of(value: object) -> str:
     if value.isascii() and value.isdigit():
         return value  # Meta's own form is not validated
     return as_stored(value) if value[0] == "+" or value[0].isdigit() else value
+
+
+def contact_of(known: Iterable[Mapping[str, Any]], number: str, user_id: str) -> Any:
+    """Return Meta's contact of a number, in any spelling (5.4), or of a user id; None if there is none."""
+    by_number = [(contact, address_of(contact.get("wa_id"))) for contact in known]
+    for contact, wa_id in by_number:
+        if (number and wa_id == number) or (user_id and contact.get("user_id") == user_id):
+            return contact
+    others = spellings(number) if number and by_number else ()
+    return next((contact for contact, wa_id in by_number if wa_id in others), None)
+
+
+def group_of_status(status: Mapping[str, Any]) -> str:
+    """Return the group of a status, "" if it has none; some name it in `group_id`, beside the participant (5.7)."""
+    return address_of(status.get("recipient_id" if status.get("recipient_type") == "group" else "group_id"))
 
 
 def identity_of_address(address: str) -> Identity:
@@ -127,6 +142,29 @@ def identities_of_update(value: Mapping[str, Any]) -> Iterator[tuple[Identity, i
             known_by = address_of(update.get("wa_id"))
             who = Identity(user_ids=current, previous_ids=previous, known_by=known_by, is_change=True)
             yield who, seconds_of(update.get("timestamp"))
+
+
+def callers(value: Mapping[str, Any]) -> Iterator[tuple[Identity, int]]:
+    """Yield the customers who called us, in the management field `calls`, with the times of the calls (s; 5.10)."""
+    known = [contact for contact in items_of(value.get("contacts")) if isinstance(contact, dict)]
+    for call in items_of(value.get("calls")):
+        if isinstance(call, dict) and call.get("direction") == "USER_INITIATED":
+            contact = contact_of(known, address_of(call.get("from")), id_of(call, "from_user_id"))
+            who = identity_of_message(call, contact)
+            if who.numbers or who.user_ids:
+                yield who, seconds_of(call.get("timestamp"))
+
+
+def identity_of_recipient(status: Mapping[str, Any], contact: Mapping[str, Any] | None) -> Identity:
+    """Return the identity of the recipient of a status (5.7); empty for a group."""
+    if group_of_status(status):
+        return Identity()
+    beside = contact or {}
+    parents = ("parent_recipient_user_id", "recipient_parent_user_id")
+    return Identity(
+        numbers=_addresses([status.get("recipient_id"), beside.get("wa_id")]),
+        user_ids=_addresses([status.get("recipient_user_id"), *_values(beside, _USER_IDS), *_values(status, parents)]),
+    )
 
 
 def _values(found: Mapping[str, Any], names: Iterable[str]) -> list[object]:

@@ -9,6 +9,9 @@ from typing import Any, Final, TypeAlias
 JsonObject: TypeAlias = Mapping[str, Any]
 """A JSON object of Meta's."""
 
+FRAME_KEYS: Final = frozenset({"messaging_product", "metadata", "contacts"})
+"""What a value has around its events (5.4)."""
+
 
 class UnreadableError(Exception):
     """A field is missing or has the wrong type; the text is the reason."""
@@ -21,9 +24,14 @@ def text_of(body: JsonObject, key: str) -> str:
 
 
 def id_of(body: JsonObject, key: str) -> str:
-    """Return the id under `key`, a string or an integer, as a string; "" if there is none."""
+    """Return the id under `key` as a string, "" if there is none; Meta writes ids as strings or integers (9.5)."""
     value = body.get(key)
-    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    return value if isinstance(value, str) else str(value) if type(value) is int else ""
+
+
+def items_of(found: object) -> list[Any]:
+    """Return a list, or a single object as a list, as Meta writes some; [] for anything else."""
+    return found if isinstance(found, list) else [found] if found and isinstance(found, dict) else []
 
 
 def needed_text(body: JsonObject, key: str) -> str:
@@ -59,12 +67,6 @@ def needed_number(body: JsonObject, key: str) -> float:
         if math.isfinite(number):
             return number
     raise UnreadableError(f"{key} is not a number")
-
-
-def whole_of(body: JsonObject, key: str) -> int:
-    """Return the integer under `key`, 0 if there is none."""
-    value = body.get(key)
-    return value if isinstance(value, int) and not isinstance(value, bool) else 0
 
 
 def seconds_of(value: object) -> int:

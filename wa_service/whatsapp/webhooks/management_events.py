@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, ClassVar, Final
 
-from wa_service.whatsapp.webhooks.identity import address_of
-from wa_service.whatsapp.webhooks.json_fields import JsonObject, seconds_of, text_of
+from wa_service.whatsapp.webhooks.identity import address_of, contact_of
+from wa_service.whatsapp.webhooks.json_fields import JsonObject, items_of, seconds_of, text_of
 
 UNLIMITED: Final = 0
 """The daily limit 0 means unlimited."""
@@ -18,6 +18,8 @@ HIGH_THROUGHPUT: Final = 1000
 """Messages a second after a THROUGHPUT_UPGRADE (7.1)."""
 
 _INTEGER: Final = re.compile(r"-?[0-9]{1,11}")
+
+_ADDRESSES: Final = ("wa_id", "user_id", "parent_user_id")
 
 _NO_DIGIT: Final = re.compile(r"[^0-9]+")
 
@@ -151,15 +153,18 @@ def _template(value: JsonObject) -> dict[str, Any]:
 
 
 def _preferences(value: JsonObject) -> dict[str, Any]:
-    items = value.get("user_preferences")
-    found = (_preference(item) for item in items if isinstance(item, Mapping)) if isinstance(items, list) else ()
-    return {"preferences": tuple(found)}
+    items = [item for item in items_of(value.get("user_preferences")) if isinstance(item, Mapping)]
+    known = [contact for contact in items_of(value.get("contacts")) if isinstance(contact, Mapping)]
+    return {"preferences": tuple(_preference(item, known, len(items)) for item in items)}
 
 
-def _preference(item: Mapping[str, Any]) -> Preference:
-    addresses = map(address_of, map(item.get, ("wa_id", "user_id", "parent_user_id")))
+def _preference(item: Mapping[str, Any], known: list[Any], count: int) -> Preference:
+    contact = contact_of(known, address_of(item.get("wa_id")), text_of(item, "user_id")) or {}
+    if len(known) == count == 1 and not any(map(item.get, _ADDRESSES)):
+        contact = known[0]
+    found = [who.get(name) for name in _ADDRESSES for who in (item, contact)]
     return Preference(
-        addresses=tuple(address for address in addresses if address),
+        addresses=tuple(dict.fromkeys(address for value in found if (address := address_of(value)))),
         category=text_of(item, "category"),
         value=text_of(item, "value"),
         timestamp=seconds_of(item.get("timestamp")),

@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias
 import orjson
 
 from wa_service.whatsapp.webhooks.envelope import Piece
+from wa_service.whatsapp.webhooks.identity import address_of
 from wa_service.whatsapp.webhooks.json_fields import (
     JsonObject,
     UnreadableError,
@@ -17,8 +18,8 @@ from wa_service.whatsapp.webhooks.json_fields import (
     needed_object,
     needed_text,
     optional_object,
+    seconds_of,
     text_of,
-    whole_of,
 )
 from wa_service.whatsapp.webhooks.messages import (
     Audio,
@@ -56,12 +57,12 @@ def _context(raw: JsonObject) -> Context | None:
     if not isinstance(product, dict):
         product = {}
     return Context(
-        text_of(context, "id"),
-        text_of(context, "from"),
+        id_of(context, "id"),
+        address_of(context.get("from")),
         context.get("forwarded") is True,
         context.get("frequently_forwarded") is True,
-        text_of(product, "catalog_id"),
-        text_of(product, "product_retailer_id"),
+        id_of(product, "catalog_id"),
+        id_of(product, "product_retailer_id"),
     )
 
 
@@ -75,8 +76,8 @@ def _common(piece: Piece) -> _Common:
     raw = piece.raw
     contact = piece.contact
     profile = contact.get("profile") if contact else None
-    group_id = text_of(raw, "group_id")
-    sender = text_of(raw, "from") or text_of(raw, "from_user_id")
+    group_id = address_of(raw.get("group_id"))
+    sender = address_of(raw.get("from")) or id_of(raw, "from_user_id")
     if not sender and not group_id:
         sender = piece.addresses[0] if piece.addresses else ""
     return (
@@ -211,7 +212,7 @@ def _interactive(piece: Piece, raw: JsonObject) -> InboundMessage:
             *_common(piece),
             reply.get("response") == "accept",
             reply.get("is_permanent") is True,
-            whole_of(reply, "expiration_timestamp"),
+            seconds_of(reply.get("expiration_timestamp")),
         )
     return Unsupported(*_common(piece), f"interactive/{kind}" if isinstance(kind, str) else "interactive", ())
 
@@ -234,7 +235,7 @@ def _order(piece: Piece, raw: JsonObject) -> Order:
     items = items if isinstance(items, list) else [items]
     return Order(
         *_common(piece),
-        text_of(body, "catalog_id"),
+        id_of(body, "catalog_id"),
         text_of(body, "text"),
         tuple(_order_item(item) for item in items if isinstance(item, dict)),
     )
@@ -243,7 +244,7 @@ def _order(piece: Piece, raw: JsonObject) -> Order:
 def _order_item(item: JsonObject) -> OrderItem:
     quantity = _number_of(item, "quantity")
     return OrderItem(
-        text_of(item, "product_retailer_id"),
+        id_of(item, "product_retailer_id"),
         None if quantity is None else int(quantity),
         _number_of(item, "item_price"),
         text_of(item, "currency"),

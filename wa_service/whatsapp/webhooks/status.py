@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Final
 
 from wa_service.whatsapp.errors import WhatsAppError, from_status_error
 from wa_service.whatsapp.webhooks.envelope import Piece
+from wa_service.whatsapp.webhooks.identity import address_of, group_of_status
 
 NON_MESSAGE_TYPES: Final = ("payment", "call")
 """Meta's types of a status that is not about the message itself: its "failed" is not the message's."""
@@ -18,6 +19,8 @@ _PARTICIPANT: Final = (
     "recipient_participant_user_id",
     "recipient_participant_parent_user_id",
 )
+_RECIPIENT: Final = ("recipient_id", "recipient_user_id")
+"""The participant, where `group_id` names the group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +54,10 @@ class MessageStatus:
     @property
     def participant(self) -> str:
         """The group's participant that it is about, "" for none."""
-        if self.raw.get("recipient_type") != "group" and "recipient_participant_id" not in self.raw:
-            return ""
-        named = (self.raw.get(name) for name in _PARTICIPANT)
-        return next((address for address in named if isinstance(address, str) and address), "")
+        group = group_of_status(self.raw)
+        names = (*_PARTICIPANT, *_RECIPIENT) if group else _PARTICIPANT
+        found = (address_of(self.raw.get(name)) for name in names)
+        return next((address for address in found if address and address != group), "")
 
     @property
     def subject(self) -> Any:

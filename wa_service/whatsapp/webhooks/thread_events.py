@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
-from wa_service.whatsapp.webhooks.identity import Identity, address_of, identity_of_message
+from wa_service.whatsapp.webhooks.identity import Identity, address_of, contact_of, identity_of_message
+from wa_service.whatsapp.webhooks.json_fields import FRAME_KEYS, id_of, items_of
 
 ThreadKind: TypeAlias = Literal["echo", "standby", "handover"]
 Owner: TypeAlias = Literal["us", "other", ""]
@@ -19,6 +20,9 @@ ECHO_FIELDS: Final = frozenset({"smb_message_echoes", "message_echoes"})
 STANDBY_FIELD: Final = "standby"
 HANDOVER_FIELD: Final = "messaging_handovers"
 THREAD_KINDS: Final = frozenset({"echo", "standby", "handover"})
+
+
+_MESSAGES: Final = frozenset({"messages", "message_echoes"})
 
 
 class ThreadItem(NamedTuple):
@@ -34,23 +38,25 @@ def thread_items(field: str, value: Mapping[str, Any]) -> Iterator[ThreadItem]:
     if field == HANDOVER_FIELD:
         yield ThreadItem("handover", value)
     elif field in ECHO_FIELDS:
-        yield from (ThreadItem("echo", echo) for echo in _list(value.get("message_echoes")))
+        yield from (ThreadItem("echo", echo) for echo in items_of(value.get("message_echoes")))
     else:
         nested = value.get(STANDBY_FIELD)
         inside = nested if isinstance(nested, dict) else {}
-        contacts = [contact for contact in _list(inside.get("contacts")) if isinstance(contact, dict)]
-        messages = _list(inside.get("messages"))
-        only = contacts[0] if len(contacts) == len(messages) == 1 else None
-        yield from (ThreadItem("standby", message, only) for message in messages)
-        yield from (ThreadItem("standby", echo) for echo in _list(inside.get("message_echoes")))
+        contacts = [contact for contact in items_of(inside.get("contacts")) if isinstance(contact, dict)]
+        messages = items_of(inside.get("messages"))
+        events = len(messages) + len(items_of(inside.get("statuses")))
+        only = contacts[0] if len(contacts) == events == 1 else None
+        yield from (ThreadItem("standby", message, only or _contact_of(message, contacts)) for message in messages)
+        yield from (ThreadItem("standby", echo) for echo in items_of(inside.get("message_echoes")))
 
 
-def standby_statuses(value: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the statuses of a standby value and their contacts, in the form of a `messages` value."""
+def beside_messages(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a standby value has beside messages, in the form of a `messages` value; {} if there is nothing."""
     nested = value.get(STANDBY_FIELD)
-    if not isinstance(nested, dict) or "statuses" not in nested:
+    if not isinstance(nested, dict):
         return {}
-    return {name: nested[name] for name in ("statuses", "contacts") if name in nested}
+    rest = {name: part for name, part in nested.items() if name not in _MESSAGES and part is not None}
+    return rest if rest.keys() - FRAME_KEYS else {}
 
 
 def identity_in_thread(kind: str, raw: Mapping[str, Any], contact: Mapping[str, Any] | None) -> Identity:
@@ -81,5 +87,8 @@ def _identity(number: object, *user_ids: object) -> Identity:
     )
 
 
-def _list(found: object) -> list[Any]:
-    return found if isinstance(found, list) else []
+def _contact_of(message: object, contacts: list[dict[str, Any]]) -> dict[str, Any] | None:
+    if not isinstance(message, dict):
+        return None
+    found: dict[str, Any] | None = contact_of(contacts, address_of(message.get("from")), id_of(message, "from_user_id"))
+    return found
