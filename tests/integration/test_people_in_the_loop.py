@@ -53,9 +53,9 @@ def standby(**nested: Any) -> list[Piece]:
     return pieces("standby", standby=nested)
 
 
-def handover(type_: str) -> list[Piece]:
+def handover(type_: str, at: str = "") -> list[Piece]:
     roles = {"previous_owner_role": "ai_agent", "new_owner_role": "escalation"}
-    given = {"type": type_, type_: roles, "timestamp": now(), "sender": {"phone_number": CUSTOMER}}
+    given = {"type": type_, type_: roles, "timestamp": at or now(), "sender": {"phone_number": CUSTOMER}}
     return pieces("messaging_handovers", recipient={"phone_number_id": NUMBER}, **given)
 
 
@@ -201,3 +201,15 @@ def test_a_thread_in_which_nobody_writes_for_a_day_is_nobodys(lanes: Lanes, cont
     (known,) = contacts.find(CUSTOMER)
     tomorrow = int(time.time() * 1000) + 86_500_000
     assert known.owner(tomorrow) == "idle"
+
+
+def test_a_handover_that_comes_again_or_late_gives_nothing_back(lanes: Lanes, contacts: Contacts) -> None:
+    began = int(time.time())
+    passed, taken = handover("control_passed", str(began - 20)), handover("control_taken", str(began - 10))
+    assert tell(lanes, passed) + tell(lanes, taken) == [b"kept", b"kept"]
+    assert tell(lanes, passed) == [b"duplicate"]
+    tell(lanes, handover("control_passed", str(began - 15)))
+    lanes.admit(message(CUSTOMER, timestamp=began - 30))
+    assert contacts.find(CUSTOMER)[0].owner(began * 1000) == "other"
+    lanes.admit(message(CUSTOMER, timestamp=began))
+    assert contacts.find(CUSTOMER)[0].owner(began * 1000) == "us"

@@ -177,10 +177,11 @@ class Inbox:
             who=orjson.dumps(identity.as_argument(piece.timestamp)),
             kind=kind,
             event=write_event(piece, received_ms),
-            mark=mark(number, f"{kind} {piece.id}") if piece.id else "",
+            mark=mark(number, f"{kind} {piece.id or orjson.dumps(raw)!r}"),
             wamid_mark=mark(number, piece.id).hex() if kind == "echo" and piece.id else "",
             pause_ms=self._staff_pause_ms if kind == "echo" else 0,
             owner=owner_after(kind, raw),
+            at=piece.timestamp,
             name=name[:256] if isinstance(name, str) else "",
             retention=self._retention,
             mark_seconds=SEEN_SECONDS,
@@ -197,6 +198,11 @@ class Inbox:
         """
         who = orjson.dumps(identity.as_argument(at) | {"only_known": only_known})
         return self._store.step("link", number=number, who=who, retention=self._retention)
+
+    def open_window(self, number: str, identity: Identity, at: int) -> Command:
+        """Open the service window of a customer who called at Meta's time `at` (s, 0 unknown). Result: 1."""
+        who = orjson.dumps(identity.as_argument(at))
+        return self._store.step("open_window", number=number, who=who, at=at, retention=self._retention)
 
     def take(
         self, consumer: str, counter: int, count: int, *, on_burst: Callable[[str, str], None] | None = None

@@ -74,11 +74,13 @@ local function admit_event()
   if second <= 0 or second * 1000 > wall then second = math.floor(wall / 1000) end
 
   local contact = prefix .. 'contact:' .. conversation
-  redis.call('HDEL', contact, 'other_until') -- Meta delivers messages to the thread's owner: it is ours
+  local times = redis.call('HMGET', contact, 'owner_since', 'window_end')
+  -- Meta delivers messages to the thread's owner: it is ours, unless it was taken from us since.
+  if second >= tonumber(times[1] or 0) then redis.call('HDEL', contact, 'other_until') end
   local known = { 'n', number }
   if name ~= '' then set_name(conversation, name, retention) end
   if is_written then
-    local window = math.max(tonumber(redis.call('HGET', contact, 'window_end') or 0), second * 1000 + 86400000)
+    local window = math.max(tonumber(times[2] or 0), second * 1000 + 86400000)
     for _, fact in ipairs({ 'last_in', wall, 'window_end', window }) do known[#known + 1] = fact end
   end
   redis.call('HSET', contact, unpack(known))

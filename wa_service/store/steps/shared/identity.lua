@@ -153,7 +153,7 @@ local function merge_contact(number, older, newer, retention)
     end
     add_word(older, 'former', address)
   end
-  for _, field in ipairs({ 'last_in', 'window_end', 'unsupported_at', 'paused_until', 'other_until' }) do
+  for _, field in ipairs({ 'last_in', 'window_end', 'unsupported_at', 'paused_until', 'other_until', 'owner_since' }) do
     local at = tonumber(redis.call('HGET', more, field) or 0)
     if at > tonumber(redis.call('HGET', before, field) or 0) then redis.call('HSET', before, field, at) end
   end
