@@ -113,6 +113,8 @@ class Pipeline:
         """Return whether to mark this as read and answer it; reactions and the like are not answered."""
         if utterance.kind in _CHANGES and not isinstance(self._responder, ScriptResponder | SilentResponder):
             return True
+        if utterance.kind == "reaction" and not utterance.message["reaction"].get("emoji"):  # taken back (5.6)
+            return False
         return utterance.kind not in _NOTHING_ASKED or utterance.kind in self._by_kind
 
     def handle(self, utterance: Utterance, fetch_media: FetchMedia) -> PipelineResult:

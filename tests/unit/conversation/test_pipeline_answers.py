@@ -309,6 +309,8 @@ def test_a_reaction_is_answered_by_a_script_that_says_so(make_pipeline: MakePipe
     script = "intents: [{name: liked, on: reaction, reply: [{text: Thanks}]}]\nfallback: {reply: [{text: x}]}\n"
 
     assert bodies(handled(make_pipeline(script), REACTION).replies) == ["Thanks"]
+    for taken_back in ({"message_id": "wamid.OUT1"}, {"message_id": "wamid.OUT1", "emoji": ""}):
+        assert not handled(make_pipeline(script), {"type": "reaction", "reaction": taken_back}).replies
 
 
 UNSURE = """\
