@@ -15,7 +15,7 @@ from wa_service.store.template_categories import TemplateCategories
 from wa_service.store.template_pauses import FIRST_PAUSE, SECOND_PAUSE, TemplatePauses
 from wa_service.whatsapp.webhooks.events import ManagementEvent, Piece, parse_piece
 from wa_service.whatsapp.webhooks.history import ADDRESS_BOOK_FIELD, named_contacts
-from wa_service.whatsapp.webhooks.identity import identities_of_update
+from wa_service.whatsapp.webhooks.identity import callers, identities_of_update
 from wa_service.whatsapp.webhooks.json_fields import text_of
 from wa_service.whatsapp.webhooks.management_events import digits_only
 
@@ -84,20 +84,24 @@ class AccountEvents:
             if event.template is not None and event.template.category:
                 template = event.template
                 command = self._categories.change(template.name, template.language, template.category.upper())
-                writes.append(PendingWrite(command, piece, _check_linked))
+                writes.append(PendingWrite(command, piece, check_linked))
             writes += self._pauses(event, piece)
             writes += self._holds(event, piece)
         if piece.field == "user_id_update":
             writes += self._identities(piece)
+        if piece.field == "calls" and piece.phone_number_id in self._numbers:
+            calls = [self._inbox.open_window(piece.phone_number_id, *one) for one in callers(piece.raw)]
+            writes += [PendingWrite(command, piece, _check_done) for command in calls]
         if piece.field == ADDRESS_BOOK_FIELD and piece.phone_number_id in self._numbers:
             named = named_contacts(piece.raw)
             commands = [self._events.name_contact(piece.phone_number_id, *one) for one in named]
-            writes += [PendingWrite(command, piece, _check_linked) for command in commands]
+            writes += [PendingWrite(command, piece, check_linked) for command in commands]
         return writes
 
     def notice(self, piece: Piece) -> PendingWrite:
         """Return the write for an error without a message, or for a customer's action outside the chat."""
-        keep = self._events.management(piece.kind, _origin_of(piece), piece.raw)
+        about = {"contact": piece.contact} if piece.contact else {}
+        keep = self._events.management(piece.kind, _origin_of(piece) | about, piece.raw)
         return PendingWrite(keep, piece, self._log_notice if piece.kind == "error" else check_kept)
 
     def number_seen_as(self, piece: Piece) -> list[PendingWrite]:
@@ -112,10 +116,10 @@ class AccountEvents:
         writes: list[PendingWrite] = []
         daily, per_second, number = event.daily_limit, event.messages_per_second, event.phone_number_id
         if daily is not None:
-            command = self._events.set_limits(self._limits_of, daily_limit=daily)
+            command = self._events.set_limits(self._limits_of, daily_limit=daily, at=event.timestamp)
             writes.append(PendingWrite(command, piece, partial(self._log_limit, daily=daily)))
         if per_second is not None and number in self._numbers:
-            command = self._events.set_limits(number, throughput=per_second)
+            command = self._events.set_limits(number, throughput=per_second, at=event.timestamp)
             writes.append(PendingWrite(command, piece, partial(self._log_limit, number=number, per_second=per_second)))
         elif per_second is not None and not number:
             command = self._events.apply_upgrade(event.display_phone_number, per_second, self._numbers)
@@ -126,9 +130,11 @@ class AccountEvents:
         """Return the write that pauses batches whose template or number Meta has paused, disabled or rated red."""
         template = event.template
         if template is not None and (template.status in _PAUSED_TEMPLATES or template.quality == "RED"):
+            if not template.name:
+                return []
             reason = _PAUSED_TEMPLATES.get(template.status, "quality_red")
             command = self._batches.pause_where(reason, self._numbers, template=template.name)
-        elif piece.field == "phone_number_quality_update" and event.event == "FLAGGED":
+        elif piece.field == "phone_number_quality_update" and event.event == "FLAGGED" and event.display_phone_number:
             command = self._batches.pause_where("quality_red", self._numbers, digits=event.display_phone_number)
         else:
             return []
@@ -143,7 +149,7 @@ class AccountEvents:
             about = event.raw.get("other_info")
             title = text_of(about, "title") if isinstance(about, dict) else ""
             seconds = SECOND_PAUSE if title == "SECOND_PAUSE" else FIRST_PAUSE
-            command = self._template_pauses.hold(template.name, template.language, seconds)
+            command = self._template_pauses.hold(template.name, template.language, seconds, since=event.timestamp)
             return [PendingWrite(command, piece, _check_done)]
         if template.status in _RELEASING:
             command = self._template_pauses.release(template.name, template.language)
@@ -159,7 +165,7 @@ class AccountEvents:
         numbers = [piece.phone_number_id] if piece.phone_number_id in self._numbers else self._numbers
         only_known = len(numbers) > 1
         return [
-            PendingWrite(self._inbox.link(number, identity, at, only_known=only_known), piece, _check_linked)
+            PendingWrite(self._inbox.link(number, identity, at, only_known=only_known), piece, check_linked)
             for identity, at in identities_of_update(piece.raw)
             for number in numbers
         ]
@@ -181,8 +187,9 @@ class AccountEvents:
         )
 
     def _log_limit(self, piece: Piece, result: Any, **limit: str | int) -> None:
-        _check_done(piece, result)
-        self._log.info("whatsapp.limit.reported", **limit)
+        check_linked(piece, result)
+        if result:  # else a later limit is stored
+            self._log.info("whatsapp.limit.reported", **limit)
 
     def _log_released(self, piece: Piece, result: Any) -> None:
         _check_counted(piece, result)
@@ -220,7 +227,8 @@ def _check_counted(_: Piece, result: Any) -> None:
         raise unexpected_result(result)
 
 
-def _check_linked(_: Piece, result: Any) -> None:
+def check_linked(_: Piece, result: Any) -> None:
+    """Raise `StoreUnavailableError` unless the result is that of a step that returns 0 or 1."""
     if result not in (0, 1):
         raise unexpected_result(result)
 

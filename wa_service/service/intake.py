@@ -13,6 +13,7 @@ from wa_service.service.account_events import (
     AccountEvents,
     PendingWrite,
     check_kept,
+    check_linked,
     unexpected_result,
 )
 from wa_service.service.marketing_consent import PREFERENCES_FIELD, MarketingConsent
@@ -27,6 +28,7 @@ from wa_service.store.overview import MemoryWatch
 from wa_service.store.size_limits import bounded
 from wa_service.store.status_forms import foreign_status
 from wa_service.whatsapp.webhooks.events import Piece
+from wa_service.whatsapp.webhooks.identity import identity_of_recipient
 from wa_service.whatsapp.webhooks.status import errors_of, parse_status
 from wa_service.whatsapp.webhooks.thread_events import THREAD_KINDS
 
@@ -140,16 +142,14 @@ class Intake:
             event = PendingWrite(self._inbox.tell_thread_event(piece, received_ms), piece, _on_thread_event)
             return [event, *self._consent.of_thread_event(piece)]
         if kind == "history":
-            write = PendingWrite(self._events.history(piece), piece, _on_thread_event)
+            writes = [PendingWrite(self._events.history(piece), piece, _on_thread_event)]
         elif kind == "status":
-            at = _status_time(piece, received_ms)
-            command = self._outbox.apply_status(parse_status(piece), at)
-            write = PendingWrite(command, piece, self._on_status)
+            writes = self._status_writes(piece, received_ms)
         else:
-            write = self._account.notice(piece)
+            writes = [self._account.notice(piece)]
         if number in self._account.untold_numbers:
-            return [write, *self._account.number_seen_as(piece)]
-        return [write]
+            writes += self._account.number_seen_as(piece)
+        return writes
 
     def _message_writes(self, piece: Piece, received_ms: int) -> list[PendingWrite]:
         """Return a message's writes; a START comes first, so that the reply sees its effect."""
@@ -157,6 +157,17 @@ class Intake:
         admit = PendingWrite(self._inbox.admit(piece, received_ms), piece, self._on_admitted)
         seen_as = self._account.number_seen_as(piece) if piece.phone_number_id in self._account.untold_numbers else []
         return [*consent.first, admit, *consent.then, *seen_as]
+
+    def _status_writes(self, piece: Piece, received_ms: int) -> list[PendingWrite]:
+        """Return a status's writes; the first one of a send also links the recipient's number and user id."""
+        command = self._outbox.apply_status(parse_status(piece), _status_time(piece, received_ms))
+        writes = [PendingWrite(command, piece, self._on_status)]
+        if piece.raw["status"] == "sent":
+            recipient = identity_of_recipient(piece.raw, piece.contact)
+            if recipient.numbers and recipient.user_ids:
+                link = self._inbox.link(piece.phone_number_id, recipient, piece.timestamp)
+                writes.append(PendingWrite(link, piece, check_linked))
+        return writes
 
     def _on_admitted(self, piece: Piece, result: Any) -> None:
         match result:

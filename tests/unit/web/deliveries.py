@@ -26,10 +26,12 @@ def value_of(number: str = NUMBER, **lists: Any) -> dict[str, Any]:
     return {"messaging_product": "whatsapp", "metadata": metadata, "contacts": contacts} | lists
 
 
-def delivery(*values: dict[str, Any], field: str = "messages", waba: str = WABA) -> dict[str, Any]:
-    """Return a delivery with one change for each value."""
+def delivery(
+    *values: dict[str, Any], field: str = "messages", waba: str = WABA, at: int = 1_700_000_000
+) -> dict[str, Any]:
+    """Return a delivery of a time with one change for each value."""
     changes = [{"field": field, "value": value} for value in values]
-    return {"object": "whatsapp_business_account", "entry": [{"id": waba, "time": 1_700_000_000, "changes": changes}]}
+    return {"object": "whatsapp_business_account", "entry": [{"id": waba, "time": at, "changes": changes}]}
 
 
 def status_of(wamid: str, status: str, *, at: int = 1_700_000_100, **more: Any) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from tests.unit.web.deliveries import (
     OTHER_NUMBER,
     WABA,
     delivery,
+    status_of,
     text_message,
     value_of,
 )
@@ -216,3 +217,14 @@ def test_a_stop_by_four_roads_leaves_none_of_a_thousand(web: Web) -> None:
     batch = web.runtime.outbox.next(NUMBER, "worker", 1, 500)
     assert batch.grants == []
     assert {reason for _, reason in batch.failed} == {"customer_stopped"}
+
+
+def test_a_stop_under_the_user_id_holds_for_the_number_that_a_status_named_with_it(web: Web) -> None:
+    web.send({"to": CUSTOMER, "text": "hello"}, Prefer="respond-async")
+    web.accept("wamid.HBgLSENT")
+    named = {"recipient_user_id": "US.1"}
+    web.webhook(delivery(value_of(statuses=[status_of("wamid.HBgLSENT", "sent", **named)])))
+    stop = text_message("wamid.HBgLSTOP", "STOP") | {"from_user_id": "US.1"}
+    del stop["from"]
+    web.webhook(delivery(value_of(messages=[stop]) | {"contacts": []}))
+    assert offered(web) == STOPPED
