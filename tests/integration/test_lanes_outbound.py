@@ -618,8 +618,8 @@ class TestLimits:
 
     def test_what_meta_said_comes_first(self, store: Store) -> None:
         lanes = Lanes.over(store, limits={NUMBER: Limits(80, 1, "w")})
-        lanes.store.call("set_meta_limits", number_or_waba="w", facts=("daily_limit", "2"))
-        lanes.store.call("set_meta_limits", number_or_waba=NUMBER, facts=("throughput", "3"))
+        lanes.store.call("set_meta_limits", number_or_waba="w", at=0, facts=("daily_limit", "2"))
+        lanes.store.call("set_meta_limits", number_or_waba=NUMBER, at=0, facts=("throughput", "3"))
         for customer in ("1001", "1002"):
             assert lanes.outbox.put(send(customer, type="template"), opens=True).outcome == "queued"
         for i in range(5):

@@ -95,7 +95,8 @@ def _management(data: Mapping[str, Any], display_numbers: Mapping[str, str]) -> 
     waba_id, number = str(data.get("waba_id") or ""), str(data.get("phone_number_id") or "")
     if field in {"error", "user_action"}:
         plural = {"error": "errors", "user_action": "user_actions"}[field]
-        return _envelope(waba_id, "messages", _value(number, display_numbers) | {plural: [raw]}, 0)
+        contacts = {"contacts": [data["contact"]]} if data.get("contact") else {}
+        return _envelope(waba_id, "messages", _value(number, display_numbers) | contacts | {plural: [raw]}, 0)
     return _envelope(waba_id, field, raw, data.get("timestamp") or 0)
 
 

@@ -156,19 +156,22 @@ class Events:
         return self._store.step("quarantine", list=name, entry=entry, retention=self._retention, kind=kind, told=told)
 
     def set_limits(
-        self, number_or_waba: str, *, throughput: int | None = None, daily_limit: int | None = None
+        self, number_or_waba: str, *, throughput: int | None = None, daily_limit: int | None = None, at: int = 0
     ) -> Command:
-        """Store limits from Meta (0 in `daily_limit`: unlimited)."""
+        """Store limits from Meta (0 in `daily_limit`: unlimited) of a time `at` (s, 0 unknown).
+
+        Result: 1, or 0 if later ones are stored.
+        """
         facts: list[str] = []
         if throughput is not None:
             facts += ["throughput", str(throughput)]
         if daily_limit is not None:
             facts += ["daily_limit", str(daily_limit)]
-        return self._store.step("set_meta_limits", number_or_waba=number_or_waba, facts=tuple(facts))
+        return self._store.step("set_meta_limits", number_or_waba=number_or_waba, at=at, facts=tuple(facts))
 
     def set_display_number(self, number: str, digits: str) -> Command:
         """Store the digits under which customers see one of our numbers."""
-        return self._store.step("set_meta_limits", number_or_waba=number, facts=("seen_as", digits))
+        return self._store.step("set_meta_limits", number_or_waba=number, at=0, facts=("seen_as", digits))
 
     def apply_upgrade(self, digits: str, throughput: int, ours: Sequence[str]) -> Command:
         """Store the throughput of the number of `ours` that is displayed as `digits`. Result: the number, b"" none."""

@@ -23,10 +23,15 @@ class TemplatePauses:
     waba: str
     numbers: Sequence[str]
 
-    def hold(self, name: str, language: str, seconds: float) -> Command:
-        """Return the command that holds a template's sends for at least `seconds`. Result: 1."""
-        template = template_key(name, language)
-        return self.store.step("hold_template", waba=self.waba, template=template, pause_ms=int(seconds * 1000))
+    def hold(self, name: str, language: str, seconds: float, *, since: int = 0) -> Command:
+        """Return the command that holds a template's sends for `seconds` since a Unix time (0: now). Result: 1."""
+        return self.store.step(
+            "hold_template",
+            waba=self.waba,
+            template=template_key(name, language),
+            pause_ms=int(seconds * 1000),
+            since=since * 1000,
+        )
 
     def release(self, name: str, language: str) -> Command:
         """Return the command that releases a template's held sends. Result: how many."""

@@ -90,6 +90,7 @@ class ManagementEventData(_Data):
     waba_id: str | None = None
     phone_number_id: str | None = None
     timestamp: At | None = None
+    contact: Any = Field(default=None, description="Meta's contact of the customer, if it names one (`user_action`).")
     value: Any
 
 

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
 import pytest
 import redis
 
 from tests.keys import PREFIX
 from tests.unit.web.conftest import Start, Web
-from tests.unit.web.deliveries import CUSTOMER, NUMBER, OTHER_NUMBER, WABA, delivery, status_of, text_message, value_of
+from tests.unit.web.deliveries import (
+    CUSTOMER,
+    NOW,
+    NUMBER,
+    OTHER_NUMBER,
+    WABA,
+    delivery,
+    status_of,
+    text_message,
+    value_of,
+)
+from wa_service.push.meta_form import meta_envelope
 
 QUALITY = "phone_number_quality_update"
 
@@ -167,3 +179,46 @@ def test_a_user_id_update_about_nobody_we_know_makes_no_contact(web: Web) -> Non
     update = {"wa_id": "15559998888", "user_id": ids, "timestamp": "1700000000"}
     assert web.webhook(delivery({"user_id_update": [update]}, field="user_id_update")).status_code == 200
     assert web.runtime.contacts.find("US.UPB") == []
+
+
+def test_an_older_limit_that_comes_late_changes_nothing(web: Web, lines: list[dict[str, Any]]) -> None:
+    for tier, at in (("TIER_100K", NOW), ("TIER_2K", NOW - 7_200)):
+        value = {"max_daily_conversations_per_business": tier}
+        assert web.webhook(delivery(value, field="business_capability_update", at=at)).status_code == 200
+    assert web.runtime.observer.overview().daily_limit == 100_000
+    assert [line["daily"] for line in told(lines, "whatsapp.limit.reported")] == [100_000]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("message_template_quality_update", {"new_quality_score": "RED", "message_template_id": 806312}),
+        (QUALITY, {"event": "FLAGGED"}),
+    ],
+)
+def test_an_event_that_names_nothing_pauses_no_batch(web: Web, field: str, value: dict[str, Any]) -> None:
+    body = {"message": {"text": "hello"}, "items": [{"to": CUSTOMER}]}
+    batch = web.post("/v1/batches", json=body).json["id"]
+    assert web.webhook(delivery(value, field=field)).status_code == 200
+    assert web.get(f"/v1/batches/{batch}").json["state"] == "running"
+
+
+def test_a_customer_s_click_names_the_customer_in_both_forms(web: Web) -> None:
+    action = {"action_type": "marketing_messages_link_click", "timestamp": "1750030073"}
+    value = value_of(user_actions=[action])
+    web.webhook(delivery(value))
+    (item,) = web.get("/v1/events?kind=management").json["items"]
+    assert item["data"]["contact"] == value["contacts"][0]
+    stored = web.runtime.events.find(item["cursor"])
+    assert stored is not None
+    told_to_tools = meta_envelope("management", "", orjson.dumps(stored.data), {})
+    assert told_to_tools is not None
+    assert orjson.loads(told_to_tools)["entry"][0]["changes"][0]["value"]["contacts"] == value["contacts"]
+
+
+@pytest.mark.parametrize(("direction", "opens"), [("USER_INITIATED", True), ("BUSINESS_INITIATED", False)])
+def test_a_customer_who_calls_opens_the_service_window(web: Web, direction: str, opens: bool) -> None:
+    call = {"id": "wacid.1", "from": CUSTOMER, "event": "connect", "timestamp": str(NOW), "direction": direction}
+    web.webhook(delivery(value_of(calls=[call]), field="calls"))
+    found = web.runtime.contacts.find(CUSTOMER)
+    assert [contact.window_end // 1000 - NOW for contact in found] == ([86_400] if opens else [])

@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from tests.unit.web.conftest import Web
-from tests.unit.web.deliveries import CUSTOMER, WABA
+from tests.unit.web.deliveries import CUSTOMER, WABA, delivery
 from wa_service.store.schedule import Schedule
 
 SPRING = {"to": CUSTOMER, "template": {"name": "spring", "language": "en_US"}}
@@ -65,3 +65,11 @@ def test_another_account_s_template_holds_nothing(web: Web) -> None:
     assert web.webhook({"object": "whatsapp_business_account", "entry": [entry]}).status_code == 200
     assert web.send(SPRING).status_code == 202
     assert len(web.runtime.outbox.next(web.runtime.numbers[0], "holder", 1, 8).grants) == 1
+
+
+def test_a_pause_that_is_over_holds_nothing_when_its_event_comes_late(web: Web) -> None:
+    value = {"event": "PAUSED", "message_template_name": "spring", "message_template_language": "en_US"}
+    late = delivery(value, field="message_template_status_update", at=int(time.time()) - 5 * 3600)
+    assert web.webhook(late).status_code == 200
+    web.send(SPRING)
+    assert len(web.runtime.outbox.next(web.runtime.numbers[0], "holder", time.monotonic_ns(), 8).grants) == 1

@@ -1,10 +1,12 @@
--- Note that Meta paused a template: sends that use it are held from now on.
+-- Note that Meta paused a template, at a time (ms, 0: now): sends that use it are held until the pause ends. A pause
+-- that is over, of an event that came late or again, holds nothing.
 -- Return 1.
--- args: waba template pause_ms:number
+-- args: waba template pause_ms:number since:number
 -- include: allow_when_full clock lifetime
 local key = prefix .. 'paused_templates:' .. waba
-if tonumber(redis.call('HGET', key, template) or 0) < wall + pause_ms then
-  redis.call('HSET', key, template, wall + pause_ms)
+local until_ms = math.min(since > 0 and since or wall, wall) + pause_ms
+if until_ms > wall and tonumber(redis.call('HGET', key, template) or 0) < until_ms then
+  redis.call('HSET', key, template, until_ms)
   refresh_ttl(key, 604800)
 end
 return 1
