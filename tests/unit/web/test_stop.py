@@ -222,8 +222,8 @@ def test_a_stop_by_four_roads_leaves_none_of_a_thousand(web: Web) -> None:
 def test_a_stop_under_the_user_id_holds_for_the_number_that_a_status_named_with_it(web: Web) -> None:
     web.send({"to": CUSTOMER, "text": "hello"}, Prefer="respond-async")
     web.accept("wamid.HBgLSENT")
-    named = {"recipient_user_id": "US.1"}
-    web.webhook(delivery(value_of(statuses=[status_of("wamid.HBgLSENT", "sent", **named)])))
+    sent = status_of("wamid.HBgLSENT", "sent", recipient_user_id="US.1")
+    web.webhook(delivery(value_of(statuses=[sent])))
     stop = text_message("wamid.HBgLSTOP", "STOP") | {"from_user_id": "US.1"}
     del stop["from"]
     web.webhook(delivery(value_of(messages=[stop]) | {"contacts": []}))
