@@ -11,6 +11,7 @@ from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from ipaddress import ip_network
 
+from gevent.threadpool import ThreadPool
 from limits import parse
 from redis import Redis
 from structlog.typing import FilteringBoundLogger
@@ -24,7 +25,7 @@ from wa_service.observability import log, metrics
 from wa_service.observability.recent_counts import RECENT
 from wa_service.push.pusher import Pusher
 from wa_service.resilience.deadline import GreenletDeadline
-from wa_service.resilience.destinations import DestinationPolicy, look_up, remembering
+from wa_service.resilience.destinations import DestinationPolicy, SharedLookUp, look_up_in
 from wa_service.resilience.http import HttpCaller
 from wa_service.store.batches import Batches
 from wa_service.store.client import Replication, Store, connect
@@ -54,6 +55,8 @@ COEXISTENCE_PER_SECOND = 20
 PUSH_ANSWER_BYTES = 65_536
 # Enough pooled connections for two subscriptions at one address, each with its maximum of concurrent deliveries.
 PUSH_CONNECTIONS = 128
+# Threads that resolve the names of subscribers.
+PUSH_LOOK_UPS = 4
 # The client's name for the first of a download's two calls.
 MEDIA_ADDRESS = "media"
 
@@ -133,7 +136,9 @@ def build(settings: Settings, ledger: SendLedger | None = None) -> Runtime:
     events = Events(store, retention_seconds=retention)
     minute_counts = MinuteCounts(store)
     networks = [ip_network(network) for network in settings.push_allow]
-    push_policy = DestinationPolicy(networks, look_up=remembering(look_up))
+    push_policy = DestinationPolicy(
+        networks, look_up=SharedLookUp(look_up_in(ThreadPool(PUSH_LOOK_UPS, idle_task_timeout=10)))
+    )
     return Runtime(
         settings=settings,
         numbers=numbers,
@@ -177,7 +182,8 @@ def build(settings: Settings, ledger: SendLedger | None = None) -> Runtime:
                 deadline=GreenletDeadline,
                 policy=push_policy,
                 pool_size=PUSH_CONNECTIONS,
-            ).post,
+                ca_bundle=settings.ca_bundle,
+            ).notify,
             display_numbers=partial(events.display_numbers, numbers),
             waba_id=settings.business_account_id or "",
         ),

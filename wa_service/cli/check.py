@@ -98,7 +98,7 @@ def _reach(url: str, settings: Settings) -> str | None:
         with requests.Session() as session:
             session.trust_env = False
             for scheme in ("https://", "http://"):
-                session.mount(scheme, GuardedAdapter(policy, pool_size=1))
+                session.mount(scheme, GuardedAdapter(policy, pool_size=1, ca_bundle=settings.ca_bundle))
             session.head(url, timeout=(5, 5), allow_redirects=False)
     except RefusedURLError as error:
         return str(error)

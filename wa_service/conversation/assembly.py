@@ -51,6 +51,7 @@ class ConversationOptions:
     speech_confidence: float = 0.60
     speech_at_once: int = MAX_RECORDINGS
     push_allow: tuple[Network, ...] = ()
+    ca_bundle: Path | None = None
     stop_words: tuple[str, ...] = ()
     start_words: tuple[str, ...] = ()
 
@@ -131,7 +132,7 @@ def _speech(options: ConversationOptions) -> SpeechClient | None:
 def _guarded_caller(options: ConversationOptions, max_answer: int) -> HttpCaller:
     """Return a client for services on this machine, at public addresses, or in allowed networks."""
     policy = DestinationPolicy([*LOOPBACK, *options.push_allow])
-    return HttpCaller(deadline=GreenletDeadline, max_answer=max_answer, policy=policy)
+    return HttpCaller(deadline=GreenletDeadline, max_answer=max_answer, policy=policy, ca_bundle=options.ca_bundle)
 
 
 def _http_caller(unix_socket: Path) -> HttpCaller:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from contextlib import closing
+from pathlib import Path
 
 from wa_service.resilience.destinations import DestinationPolicy
 from wa_service.resilience.http import HttpCaller, HttpCallError
@@ -16,7 +17,7 @@ class HandshakeFailedError(Exception):
     """The subscriber did not answer the challenge; the text is a sentence."""
 
 
-def handshake(url: str, verify_token: str, policy: DestinationPolicy) -> None:
+def handshake(url: str, verify_token: str, policy: DestinationPolicy, ca_bundle: Path | None = None) -> None:
     """Send the GET of Meta's handshake and compare the answer with the challenge.
 
     Raises:
@@ -24,7 +25,7 @@ def handshake(url: str, verify_token: str, policy: DestinationPolicy) -> None:
     """
     challenge = str(secrets.randbelow(10**10))
     query = {"hub.mode": "subscribe", "hub.verify_token": verify_token, "hub.challenge": challenge}
-    with closing(HttpCaller(max_answer=_LONGEST_ANSWER, policy=policy, pool_size=1)) as caller:
+    with closing(HttpCaller(max_answer=_LONGEST_ANSWER, policy=policy, pool_size=1, ca_bundle=ca_bundle)) as caller:
         try:
             answer = caller.get(url, seconds=_SECONDS, params=query)
         except HttpCallError as error:

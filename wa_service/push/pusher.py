@@ -32,7 +32,7 @@ _MOST_SIGNERS: Final = 128
 
 
 class Post(Protocol):
-    """POSTs bytes, as `HttpCaller.post` does; raises HttpCallError."""
+    """POSTs bytes, as `HttpCaller.notify` does; raises HttpCallError."""
 
     def __call__(self, url: str, *, seconds: float, headers: Mapping[str, str], data: bytes) -> HttpAnswer:
         """POST `data`."""
@@ -106,15 +106,16 @@ class Pusher:
 
     def _body(self, subscription: Subscription, delivery: Delivery) -> bytes | None:
         if subscription.form == "meta":
-            numbers = self._known_display_numbers()
+            numbers = self._known_display_numbers(delivery.conversation.partition(":")[0])
             return meta_envelope(delivery.kind, delivery.conversation, delivery.data, numbers, self._waba_id)
         entry = Entry(delivery.cursor, delivery.kind, delivery.conversation, orjson.loads(delivery.data))
         return event_body(entry, delivery.contact)
 
-    def _known_display_numbers(self) -> Mapping[str, str]:
-        """Return our numbers as customers see them, cached for a minute."""
+    def _known_display_numbers(self, needed: str) -> Mapping[str, str]:
+        """Return our numbers as customers see them, cached for a minute; asked for again while `needed` is missing."""
         now = self._clock()
-        if not 0 <= self._display_numbers_until - now <= DISPLAY_NUMBER_SECONDS:
+        is_missing = bool(needed) and needed not in self._display_numbers
+        if is_missing or not 0 <= self._display_numbers_until - now <= DISPLAY_NUMBER_SECONDS:
             self._display_numbers = self._ask_display_numbers()
             self._display_numbers_until = now + DISPLAY_NUMBER_SECONDS
         return self._display_numbers

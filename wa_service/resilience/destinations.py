@@ -11,9 +11,14 @@ import ipaddress
 import socket
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 from urllib.parse import urlsplit
+
+from gevent.monkey import get_original
+from gevent.threadpool import ThreadPool
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -85,27 +90,56 @@ class Destination:
 
 def look_up(host: str, port: int) -> list[str]:
     """Return every address that a name resolves to; raise OSError if there is none."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return _addresses(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+
+
+def _addresses(found: Sequence[tuple[Any, ...]]) -> list[str]:
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
-def remembering(look_up: LookUp, *, seconds: float = 5.0, clock: Callable[[], float] = time.monotonic) -> LookUp:
-    """Return a look-up that caches each name for `seconds`, for frequent callers.
+class SharedLookUp:
+    """A look-up for frequent callers: those of one name wait for one look-up, whose result is cached for `seconds`.
 
-    Cached addresses are checked at each call, and the caller connects to the checked address, so stale ones are safe.
+    A failure is cached, too, so a slow name server is asked once in that time. Cached addresses are checked at each
+    call, and the caller connects to the checked address, so stale ones are safe.
     """
-    known: dict[tuple[str, int], tuple[float, Sequence[str]]] = {}
 
-    def remembered(host: str, port: int) -> Sequence[str]:
-        until, addresses = known.get((host, port), (0.0, ()))
-        if clock() >= until:
-            addresses = look_up(host, port)
-            if len(known) >= _MOST_REMEMBERED:
-                known.clear()
-            known[(host, port)] = (clock() + seconds, addresses)
-        return addresses
+    def __init__(self, look_up: LookUp, *, seconds: float = 5.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._look_up = look_up
+        self._seconds = seconds
+        self._clock = clock
+        self._known: dict[tuple[str, int], tuple[float, Future[Sequence[str]]]] = {}
 
-    return remembered
+    def __call__(self, host: str, port: int) -> Sequence[str]:
+        """Return the addresses of a name; raise OSError if there are none."""
+        until, found = self._known.get((host, port), (0.0, None))
+        if found is None or (found.done() and self._clock() >= until):
+            found = Future()
+            if len(self._known) >= _MOST_REMEMBERED:
+                self._known.clear()
+            self._known[(host, port)] = (0.0, found)
+            self._ask(host, port, found)
+            self._known[(host, port)] = (self._clock() + self._seconds, found)
+        return found.result()
+
+    def _ask(self, host: str, port: int, found: Future[Sequence[str]]) -> None:
+        try:
+            found.set_result(self._look_up(host, port))
+        except (OSError, UnicodeError) as error:
+            found.set_exception(error)
+        except BaseException:  # this caller's deadline, or its greenlet's end
+            found.set_exception(TimeoutError("The look-up was broken off."))
+            raise
+
+
+def look_up_in(threads: ThreadPool) -> LookUp:
+    """Return `look_up` with threads of its own, so that slow name servers hold up no other look-ups of the process."""
+    resolve = get_original("socket", "getaddrinfo")
+
+    def found(host: str, port: int) -> list[str]:
+        return _addresses(threads.apply(resolve, (host, port), {"type": socket.SOCK_STREAM}))
+
+    return found
 
 
 class DestinationPolicy:

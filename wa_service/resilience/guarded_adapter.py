@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final, cast
 
 from requests.adapters import DEFAULT_CA_BUNDLE_PATH, HTTPAdapter
@@ -23,10 +24,12 @@ class GuardedAdapter(WatchedAdapter):
     """Resolves each request's URL by the policy and connects to that address, with the URL's host name for TLS.
 
     A refused URL raises RefusedURLError. Proxies are not used, since a proxy's destination cannot be checked here.
+    `ca_bundle`: file of the trusted certificate authorities; default: certifi's.
     """
 
-    def __init__(self, policy: DestinationPolicy, *, pool_size: int = 32) -> None:
+    def __init__(self, policy: DestinationPolicy, *, pool_size: int = 32, ca_bundle: Path | None = None) -> None:
         self._policy = policy
+        self._ca_certs = str(ca_bundle or DEFAULT_CA_BUNDLE_PATH)
         self._checked: dict[tuple[str, str, int, str], HTTPConnectionPool] = {}
         super().__init__(pool_size=pool_size, retries=Retry(False))
         self.init_poolmanager(_MOST_DESTINATIONS, pool_size)
@@ -57,7 +60,7 @@ class GuardedAdapter(WatchedAdapter):
         key = (destination.scheme, destination.host, destination.port, destination.address)
         pool = self._checked.get(key)
         if pool is None or pool.pool is None:  # the manager closes pools that were not used for long
-            tls = {"cert_reqs": "CERT_REQUIRED", "ca_certs": DEFAULT_CA_BUNDLE_PATH}
+            tls = {"cert_reqs": "CERT_REQUIRED", "ca_certs": self._ca_certs}
             tls |= {"server_hostname": destination.host, "assert_hostname": destination.host}
             pool = self.poolmanager.connection_from_host(
                 destination.address, destination.port, destination.scheme, tls if destination.scheme == "https" else {}

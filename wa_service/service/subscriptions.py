@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from pathlib import Path
 from typing import Final, get_args
 
 import orjson
@@ -48,7 +49,10 @@ class SubscriptionService:
         policy: DestinationPolicy,
         pusher: Pusher,
         numbers: Sequence[str],
+        *,
+        ca_bundle: Path | None = None,
     ) -> None:
+        self._ca_bundle = ca_bundle
         self._subscriptions = subscriptions
         self._events = events
         self._policy = policy
@@ -79,7 +83,7 @@ class SubscriptionService:
             raise InvalidRequestError("The request is not valid.", [("secret", sentence)])
         if verify_token is not None:
             try:
-                handshake(url, verify_token, self._policy)
+                handshake(url, verify_token, self._policy, self._ca_bundle)
             except HandshakeFailedError as error:
                 raise InvalidRequestError("The handshake failed.", [("verify_token", str(error))]) from None
         return self._subscriptions.create(

@@ -104,7 +104,12 @@ def build(runtime: Runtime, metrics_buffer: MetricsBuffer) -> Services:
     conversations = ConversationView(runtime.threads, runtime.contacts)
     replay = ReplayService(runtime.dead_letters, intake)
     subscriptions = SubscriptionService(
-        runtime.subscriptions, runtime.events, runtime.push_policy, runtime.pusher, runtime.numbers
+        runtime.subscriptions,
+        runtime.events,
+        runtime.push_policy,
+        runtime.pusher,
+        runtime.numbers,
+        ca_bundle=settings.ca_bundle,
     )
     console = ConsoleServices(
         conversations=conversations,

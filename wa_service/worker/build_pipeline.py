@@ -39,6 +39,7 @@ def build_pipeline(settings: Settings) -> Pipeline:
         speech_confidence=settings.speech_confidence,
         stop_words=settings.stop_words,
         start_words=settings.start_words,
+        ca_bundle=settings.ca_bundle,
         push_allow=tuple(ip_network(network) for network in settings.push_allow),
         # Half, so that many voice notes do not block text messages.
         speech_at_once=max(1, settings.worker_concurrency // 2),

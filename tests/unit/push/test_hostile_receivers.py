@@ -130,10 +130,27 @@ def test_whatever_is_answered_to_an_event_is_judged(asked: str, status: int, bod
 def test_whatever_comes_over_the_connection_is_judged(tool: Tool, answer: bytes) -> None:
     tool.answer = answer
     with closing(HttpCaller(max_answer=PUSH_ANSWER_BYTES, policy=POLICY)) as caller:
-        pushed = measured(lambda: Pusher(caller.post).push(subscription(url=tool.url), delivery()))
+        pushed = measured(lambda: Pusher(caller.notify).push(subscription(url=tool.url), delivery()))
 
     assert pushed.outcome in {"taken", "failed"}
     assert len(pushed.answer) <= LONGEST_ANSWER
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"Content-Length: 70000\r\n\r\n" + b"x" * 70_000,
+        b"Content-Length: 9\r\n\r\nshort",
+        b"Content-Encoding: gzip\r\nContent-Length: 4\r\n\r\nnone",
+        b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
+    ],
+)
+def test_an_event_that_was_answered_with_200_is_taken_whatever_its_body(tool: Tool, body: bytes) -> None:
+    tool.answer = b"HTTP/1.1 200 OK\r\n" + body
+    with closing(HttpCaller(max_answer=PUSH_ANSWER_BYTES, policy=POLICY)) as caller:
+        for _ in range(2):  # nothing of the first answer is read as the second
+            pushed = Pusher(caller.notify).push(subscription(url=tool.url), delivery())
+            assert (pushed.outcome, pushed.answer) == ("taken", "200")
 
 
 @pytest.mark.chaos

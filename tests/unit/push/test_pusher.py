@@ -130,6 +130,16 @@ def test_the_numbers_that_customers_see_are_asked_for_once_a_minute() -> None:
     assert [value["metadata"]["display_phone_number"] for value in values] == ["1", "1", "2"]
 
 
+def test_a_display_number_that_is_not_known_yet_is_asked_for_again() -> None:
+    receiver, known = Receiver(HttpAnswer(200, b"")), dict[str, str]()
+    numbers = Pusher(receiver, display_numbers=lambda: dict(known), clock=lambda: NOW)
+    numbers.push(subscription(form="meta"), delivery())
+    known[NUMBER] = "15550783881"
+    numbers.push(subscription(form="meta"), delivery())
+    values = [orjson.loads(body)["entry"][0]["changes"][0]["value"] for _, _, body in receiver.sent]
+    assert [value["metadata"]["display_phone_number"] for value in values] == ["", "15550783881"]
+
+
 def test_a_status_in_meta_s_form_is_meta_s_own() -> None:
     receiver = Receiver(HttpAnswer(200, b""))
     raw = {"id": "wamid.B", "status": "read", "timestamp": "1760000001", "recipient_id": ANA, "pricing": {"x": 1}}

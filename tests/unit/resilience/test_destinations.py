@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import ipaddress
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
+import gevent
 import pytest
+from gevent.monkey import get_original
+from gevent.threadpool import ThreadPool
 
-from wa_service.resilience.destinations import DestinationPolicy, DestinationRefusedError, remembering
+from tests.eventually import eventually
+from wa_service.resilience.destinations import DestinationPolicy, DestinationRefusedError, SharedLookUp, look_up_in
 from wa_service.resilience.http import HttpCaller, HttpCallError
 
 SPELLINGS = [
@@ -190,12 +196,66 @@ def test_the_name_is_looked_up_once_so_a_second_answer_is_never_used() -> None:
 
 def test_a_name_is_asked_for_once_in_a_while_and_a_remembered_answer_is_judged_all_the_same() -> None:
     now, asked = [0.0], iter([["8.8.8.8"], ["127.0.0.1"]])
-    named = DestinationPolicy(look_up=remembering(lambda _host, _port: next(asked), seconds=5, clock=lambda: now[0]))
+    named = DestinationPolicy(look_up=SharedLookUp(lambda _host, _port: next(asked), seconds=5, clock=lambda: now[0]))
     assert [named.resolve("http://rebind.example/").address for _ in range(3)] == ["8.8.8.8"] * 3
     now[0] = 5.0
     for _ in range(2):
         with pytest.raises(DestinationRefusedError):
             named.resolve("http://rebind.example/")
+
+
+def test_callers_of_a_slow_name_wait_for_one_look_up_and_share_its_failure() -> None:
+    asked, answers = [], threading.Event()
+
+    def fail_slowly(host: str, _port: int) -> list[str]:
+        asked.append(host)
+        assert answers.wait(20)
+        raise OSError
+
+    shared = SharedLookUp(fail_slowly)
+
+    def look_up(_: int) -> str:
+        try:
+            return str(shared("slow.example", 443))
+        except OSError:
+            return "failed"
+
+    with ThreadPoolExecutor(8) as pool:
+        found = [pool.submit(look_up, turn) for turn in range(8)]
+        eventually(lambda: asked)
+        answers.set()
+        assert {each.result() for each in found} == {"failed"}
+    assert look_up(9) == "failed"
+    assert asked == ["slow.example"]
+
+
+def test_a_look_up_that_is_broken_off_is_made_again() -> None:
+    class DeadlineError(BaseException):
+        pass
+
+    turns = []
+
+    def break_off_first(_host: str, _port: int) -> list[str]:
+        turns.append(1)
+        if len(turns) == 1:
+            raise DeadlineError
+        return ["8.8.8.8"]
+
+    shared = SharedLookUp(break_off_first)
+    with pytest.raises(DeadlineError):
+        shared("slow.example", 443)
+    assert shared("slow.example", 443) == ["8.8.8.8"]
+
+
+def test_look_ups_have_threads_of_their_own() -> None:
+    waits = get_original("threading", "Event")()
+    others = gevent.get_hub().threadpool
+    held = [others.spawn(waits.wait, 20) for _ in range(others.maxsize)]
+    try:
+        assert look_up_in(ThreadPool(1, idle_task_timeout=1))("127.0.0.1", 80) == ["127.0.0.1"]
+    finally:
+        waits.set()
+        gevent.joinall(held)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -152,5 +153,9 @@ def test_the_certificate_must_bear_the_name_of_the_url(
     assert right.content.decode() == f"tool.example:{port}"
     with pytest.raises(urllib3.exceptions.SSLError):
         post(GuardedAdapter(policy), f"https://tool.example:{port}/")  # the certificate is not trusted
+    assert post(GuardedAdapter(policy, ca_bundle=certificate), f"https://tool.example:{port}/").status == 200
+    with closing(HttpCaller(policy=policy, ca_bundle=certificate)) as caller:
+        content = {"files": {"x": b"y"}}  # through requests
+        assert caller.post(f"https://tool.example:{port}/", seconds=5, headers={}, **content).status == 200
     with pytest.raises(urllib3.exceptions.SSLError):
         calls.post(f"https://other.example:{port}/", data=b"x", timeout=(5, 5), verify=str(certificate))
