@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 from prometheus_client import REGISTRY
@@ -29,7 +30,7 @@ from wa_service.observability import metrics
 from wa_service.observability.exposition import StoreCollector
 from wa_service.observability.log_events import LOG_EVENTS
 from wa_service.observability.metrics import STORE_GAUGES
-from wa_service.store.keys import FAMILIES
+from wa_service.store.keys import FAMILIES, QUEUES
 from wa_service.web import problems
 from wa_service.web.app import create_app
 from wa_service.whatsapp import codes
@@ -200,6 +201,17 @@ def _keys() -> str:
     )
 
 
+def _empty_queues() -> str:
+    patterns = " ".join(f"'{re.sub(':<.*', ':*', name)}'" for name in QUEUES)
+    loop = fill(f"for pattern in {patterns}", 90, subsequent_indent="    ").replace("\n", " \\\n")
+    return f"""```sh
+{loop}
+do
+  redis-cli -u "$REDIS_URL" --scan --pattern "wa:{{main}}:$pattern"   # main is WA_STORE_TAG
+done | xargs -r redis-cli -u "$REDIS_URL" unlink
+```"""
+
+
 def _emulator_controls() -> str:
     rows = []
     for each in control_routes():
@@ -236,6 +248,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "problem-types": _problem_types,
     "routes": _routes,
     "keys": _keys,
+    "empty-queues": _empty_queues,
     "emulator-controls": _emulator_controls,
     "emulator-options": _emulator_options,
     "emulator-faults": _emulator_faults,

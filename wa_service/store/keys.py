@@ -165,6 +165,30 @@ FAMILIES = (
 )
 """Every family of keys. "From last touch" may be up to a hundredth less: see steps/shared/lifetime.lua."""
 
+QUEUES = (
+    "mailbox:<c>",
+    "conv:<c>",
+    "due",
+    "begun",
+    "lane:<c>",
+    "out:<n>:<priority>",
+    "scheduled:<n>",
+    "held_sends:<n>",
+    "batches:<n>",
+    "batch_wait:<id>:<n>",
+    "batch_later:<id>:<n>",
+    "unsent_bytes",
+    "busy",
+    "unknown",
+    "held:<consumer>",
+    "claims:<consumer>",
+    "last_take:<consumer>",
+    "last_next:<consumer>:<n>",
+)
+"""Families of the work that waits or is in progress. Without their keys nothing that is stored is handled or sent;
+everything else stays as it is. `conv` belongs to them: a head that was taken keeps later events from becoming due.
+"""
+
 
 def mark(number: str, message_id: str) -> bytes:
     """Return the 12-byte digest of a message's id: a wamid contains the customer's number, a digest does not."""

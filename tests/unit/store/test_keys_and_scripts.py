@@ -13,7 +13,7 @@ import pytest
 
 from wa_service.store import keys
 from wa_service.store.erasure import Eraser
-from wa_service.store.keys import FAMILIES, Keys, families, retention_table
+from wa_service.store.keys import FAMILIES, QUEUES, Keys, families, retention_table
 from wa_service.store.scripts import Step, load_scripts
 
 SCRIPTS = load_scripts()
@@ -23,6 +23,28 @@ NAMES = {family.name.partition(":")[0] for family in FAMILIES}
 def keys_in(source: str) -> set[str]:
     """Return the families of the keys that a step builds from the prefix."""
     return {name.rstrip(":") for name in re.findall(r"prefix \.\. '([a-z_]+:?)'", source)}
+
+
+# Families with the lifetime of work that a restore keeps: they list pushes, which are delivered at least once, and
+# items that are being canceled.
+WORK_THAT_STAYS = {
+    "batch_items:<id>",
+    "batches_canceled",
+    "former_numbers",
+    "push_due:<id>",
+    "push_head:<id>:<c>",
+    "push_lane:<id>:<c>",
+}
+
+
+def test_the_queues_are_all_families_of_work_that_waits() -> None:
+    lives_with_work = {
+        family.name
+        for family in FAMILIES
+        if re.search(r"while (there is work|they do)|until (handled|sent|then|they left|pushed)", family.lives)
+    }
+    assert set(QUEUES) <= {family.name for family in FAMILIES}
+    assert lives_with_work - set(QUEUES) == WORK_THAT_STAYS
 
 
 @cache
