@@ -10,6 +10,7 @@ import inspect
 import json
 import re
 import sys
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -29,8 +30,8 @@ from wa_service.config.web_options import WebOptions
 from wa_service.observability import metrics
 from wa_service.observability.exposition import StoreCollector
 from wa_service.observability.log_events import LOG_EVENTS
-from wa_service.observability.metrics import STORE_GAUGES
 from wa_service.store.keys import FAMILIES, QUEUES
+from wa_service.store.overview import NumberState, Overview
 from wa_service.web import problems
 from wa_service.web.app import create_app
 from wa_service.whatsapp import codes
@@ -86,21 +87,28 @@ def _metrics() -> str:
 
 
 def _series() -> Iterator[Metric]:
-    metrics.api_called("<…>", 0, "<…>")  # its labels have no values from the start
+    """Yield every series with at least one sample of each labelled one; "<…>" stands for values that vary."""
+    varies = "<…>"
+    metrics.api_called(varies, 0, varies)
+    metrics.price_told(varies, varies)
+    for choice in ("stop", "start"):
+        metrics.marketing_chosen(choice, varies)
+    for outcome in ("taken", "retried", "dropped", "paused"):
+        metrics.event_pushed(varies, outcome)
+    for state in ("running", "paused", "canceled", "done"):
+        metrics.batch_changed(state, varies)
     yield from REGISTRY.collect()
-    yield from StoreCollector(
-        lambda: {name: dict.fromkeys(_LABELS.get(name, ["<…>"]), 0) for name in STORE_GAUGES}
-    ).collect()
-
-
-# Label values of the series that are read from the store.
-_LABELS = {
-    "whatsapp_rate_limit_remaining": ["throughput", "daily"],
-    "whatsapp_circuit_state": ["<phone number id>"],
-    "whatsapp_queue_depth": ["inbound", "outbound", "sending", "unknown", "scheduled"],
-    "whatsapp_queue_oldest_seconds": ["inbound", "outbound", "scheduled"],
-    "whatsapp_dead_letters": ["failed", "crashed", "flood", "malformed"],
-}
+    overview = Overview(
+        depth=defaultdict(int),
+        oldest_seconds=defaultdict(float),
+        numbers={"<phone number id>": NumberState(0, 0, 0.0, "", half_open=False)},
+        daily_limit=0,
+        daily_remaining=0,
+        dead_letters=dict.fromkeys(["failed", "crashed", "flood", "malformed"], 0),
+        push_lag_seconds={varies: 0},
+        push_paused_lag_seconds={varies: 0},
+    )
+    yield from StoreCollector(overview.samples).collect()
 
 
 def _labels(series: Metric) -> str:

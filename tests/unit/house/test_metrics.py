@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,8 @@ THE_STORE_SAYS: StoreSamples = {
     "whatsapp_queue_depth": {"inbound": 3},
     "whatsapp_queue_oldest_seconds": {"inbound": 1.5},
     "whatsapp_dead_letters": {"flood": 1},
+    "whatsapp_push_lag_seconds": {"sub_1": 2},
+    "whatsapp_push_paused_lag_seconds": {"sub_2": 3},
 }
 
 SHARE = (
@@ -79,6 +83,22 @@ def test_every_series_has_a_fact_that_moves_it() -> None:
         fact()
     counted = {name for name, _ in samples() if name.endswith(("_total", "_count"))}
     assert {name for name in counted if name.startswith("whatsapp_")} == set(FACTS)
+
+
+def test_the_table_of_metrics_tells_the_labels_of_each() -> None:
+    for fact in FACTS.values():
+        fact()
+    body, _ = exposition.render(exposition.scrape_registry(lambda: THE_STORE_SAYS))
+    table = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `(whatsapp_\w+)` \| (.*?) \|", table, re.MULTILINE))
+    told = {name: set(re.findall(r"`(\w+)`:", labels)) for name, labels in rows.items()}
+    labels: defaultdict[str, set[str]] = defaultdict(set)
+    for family in text_string_to_metric_families(body.decode()):
+        name = family.name + ("_total" if family.type == "counter" else "")
+        for sample in family.samples:
+            if name.startswith("whatsapp_"):
+                labels[name] |= sample.labels.keys() - {"le"}
+    assert told == labels
 
 
 @pytest.mark.parametrize("message_type", ["image", "audio", "video", "document", "sticker"])
