@@ -82,6 +82,17 @@ def test_imports_point_one_way() -> None:
     assert told.returncode == 0, told.stdout
 
 
+@pytest.mark.parametrize("leaf", ["config", "observability", "whatsapp"])
+def test_the_contract_of_a_leaf_names_every_other_package(leaf: str) -> None:
+    contracts = [one for one in PROJECT["tool"]["importlinter"]["contracts"] if one["type"] == "forbidden"]
+    [forbidden] = [c["forbidden_modules"] for c in contracts if c["source_modules"] == [f"wa_service.{leaf}"]]
+    entries = {"__init__", "__main__", "gunicorn_conf", "wsgi"}  # which import everything
+    rooms = {
+        path.stem for path in (ROOT / "wa_service").iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
+    assert rooms - entries - {leaf} <= {module.removeprefix("wa_service.") for module in forbidden}
+
+
 def env_example() -> Iterator[tuple[str, str]]:
     for line in (ROOT / ".env.example").read_text(encoding="utf-8").splitlines():
         if found := re.fullmatch(r"#?([A-Z_]+)=(.*)", line):
