@@ -48,7 +48,7 @@ class Lanes:
     def hurry(self, *consumers: str) -> None:
         """Make every waiting conversation due at once, except those that these consumers hold."""
         for conversation in self.store.do("ZRANGE", NAMES.due, 0, -1):
-            if not any(self.store.do("HEXISTS", f"{PREFIX}held:{consumer}", conversation) for consumer in consumers):
+            if not any(self.store.do("HEXISTS", f"{PREFIX}leases:{consumer}", conversation) for consumer in consumers):
                 self.store.do("ZADD", NAMES.due, "XX", 0, conversation)
 
     def grant(self, number: str = NUMBER, consumer: str = "p", count: int = 1) -> list[Any]:

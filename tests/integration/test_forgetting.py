@@ -203,7 +203,7 @@ def test_what_a_worker_holds_does_not_name_the_person_any_more(
 ) -> None:
     lanes.admit(message(CUSTOMER))
     take(lanes)
-    assert {f"{PREFIX}last_take:p".encode(), f"{PREFIX}held:p".encode()} <= set(traces(redis_client, CUSTOMER))
+    assert {f"{PREFIX}last_take:p".encode(), f"{PREFIX}leases:p".encode()} <= set(traces(redis_client, CUSTOMER))
     contacts.forget(CUSTOMER)
     assert list(traces(redis_client, CUSTOMER)) == []
 

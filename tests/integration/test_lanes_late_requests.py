@@ -65,5 +65,5 @@ def test_what_was_lost_to_another_is_no_longer_held(lanes: Lanes, redis_client: 
     lanes.inbox.take("frozen", 0, 1)
     lanes.hurry()
     assert len(lanes.inbox.take("other", 0, 1)[1]) == 1
-    assert redis_client.hlen(f"{PREFIX}held:frozen") == 0
-    assert redis_client.hlen(f"{PREFIX}held:other") == 1
+    assert redis_client.hlen(f"{PREFIX}leases:frozen") == 0
+    assert redis_client.hlen(f"{PREFIX}leases:other") == 1

@@ -380,7 +380,7 @@ def test_what_meta_cannot_do_now_counts_no_try(
     gevent_until(
         lambda: (
             store.do("HGET", f"{PREFIX}conv:106540352242922:15551230001", "head")
-            and not store.do("HLEN", f"{PREFIX}held:w")
+            and not store.do("HLEN", f"{PREFIX}leases:w")
         )
     )
     assert (store.do("HGET", f"{PREFIX}conv:106540352242922:15551230001", "failures") or b"0") == failures
@@ -397,7 +397,7 @@ def test_whoever_asks_for_three_hours_is_asked_again_after_one(
 
     lanes.admit(message())
     run(handle)
-    gevent_until(lambda: store.do("EXISTS", f"{PREFIX}last_take:w") and not store.do("HLEN", f"{PREFIX}held:w"))
+    gevent_until(lambda: store.do("EXISTS", f"{PREFIX}last_take:w") and not store.do("HLEN", f"{PREFIX}leases:w"))
     wait, works = lanes.inbox.take("another", 0, 1)
     assert works == []
     assert 3_590 < wait <= 3_600

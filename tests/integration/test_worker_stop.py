@@ -37,7 +37,7 @@ def hanging(lanes: Lanes, valkey_url: str, tmp_path: Path) -> Iterator[subproces
     program = Path(__file__).with_name("hanging_worker.py")
     process = subprocess.Popen([sys.executable, str(program), CONSUMER, str(STOP_SECONDS)], env=environment)
     try:
-        eventually(lambda: lanes.store.do("HLEN", f"{PREFIX}held:{CONSUMER}") == 1, within=30)
+        eventually(lambda: lanes.store.do("HLEN", f"{PREFIX}leases:{CONSUMER}") == 1, within=30)
         yield process
     finally:
         process.kill()

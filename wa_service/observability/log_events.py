@@ -190,7 +190,7 @@ LOG_EVENTS = (
     ),
     LogEvent("whatsapp.worker.replaced", "A successor with the current settings took over.", "`consumer`, `successor`"),
     LogEvent("whatsapp.worker.replace_failed", "A successor could not start; the old process continues.", "`reason`"),
-    LogEvent("whatsapp.worker.took_over", "The conversations of a dead process were released.", "`held`"),
+    LogEvent("whatsapp.worker.took_over", "The conversations of a dead process were released.", "`released`"),
     LogEvent("whatsapp.worker.takeover_failed", "They could not be released; their leases expire."),
     LogEvent("whatsapp.worker.release_failed", "Conversations could not be released at the stop; their leases expire."),
     LogEvent("whatsapp.worker.consumer_died", "A consumer raised an unexpected error; the process ends."),

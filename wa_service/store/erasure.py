@@ -196,7 +196,7 @@ class Eraser:
             return
         self._do([("ZREM", key, *(c.partition(":")[2] for c in conversations)) for key in self._walk.keys("quota:*")])
         self._do([("DEL", key) for key in self._alias_keys()])
-        work = self._walk.keys("held:*", "last_take:*")
+        work = self._walk.keys("leases:*", "last_take:*")
         for c in conversations:
             number = c.partition(":")[0]
             commands: list[Command] = [("DEL", *(self._keys.of(family, c) for family in _OF_A_CONVERSATION))]
@@ -377,7 +377,7 @@ class Eraser:
     STEPS: Final = (
         (
             _conversations,
-            ("due", "names", "recent", "out", "quota", "held", "last_take", "stops_unwritten", "begun"),
+            ("due", "names", "recent", "out", "quota", "leases", "last_take", "stops_unwritten", "begun"),
         ),
         (_pushes, ("push_due", "push_lane", "push_head")),
         (_batch_items, ("batch_items",)),

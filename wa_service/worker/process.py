@@ -206,9 +206,9 @@ class WorkerProcess:
 
     def _take_over(self, predecessor: str, begun: Collection[str] | None) -> None:
         try:
-            held = self._built.inbox.release_consumer(predecessor, died=True, begun=begun)
-            held += self._built.subscriptions.release_consumer(predecessor)
-            self._log.warning("whatsapp.worker.took_over", held=held)
+            released = self._built.inbox.release_consumer(predecessor, died=True, begun=begun)
+            released += self._built.subscriptions.release_consumer(predecessor)
+            self._log.warning("whatsapp.worker.took_over", released=released)
         except StoreUnavailableError:
             self._log.warning("whatsapp.worker.takeover_failed")
 

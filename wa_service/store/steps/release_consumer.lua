@@ -2,10 +2,10 @@
 -- several deaths, see below). Its claims end now and `reap` makes the sends unknown, except sends that are known not to
 -- have begun, which are queued again. died: whether it died; else its deliveries are not counted · begun: "<record
 -- id>:<token>" of sends that may have left.
--- Return how many leases and claims it held.
+-- Return how many leases and claims it had.
 -- args: consumer died:flag begun_is_known:flag begun...
 -- include: allow_when_full clock wake lane record pair
-local held = prefix .. 'held:' .. consumer
+local leases = prefix .. 'leases:' .. consumer
 
 -- A conversation may have been held at two deaths by chance, and is due at once. From the third on it waits 1, 2, 4 …
 -- 16 s, so that a message that kills its process does not kill one after the other.
@@ -17,7 +17,7 @@ local function suspension(counters)
   return math.min(LONGEST_SUSPENSION, 1000 * 2 ^ (deaths - 3))
 end
 
-local all = redis.call('HGETALL', held)
+local all = redis.call('HGETALL', leases)
 for i = 1, #all, 2 do
   local conversation, token = all[i], all[i + 1]
   local counters = prefix .. 'conv:' .. conversation
@@ -59,5 +59,5 @@ for _, id in ipairs(claims) do
   end
 end
 redis.call('ZREM', prefix .. 'workers', consumer)
-redis.call('DEL', held, claims_key, prefix .. 'last_take:' .. consumer)
+redis.call('DEL', leases, claims_key, prefix .. 'last_take:' .. consumer)
 return #all / 2 + #claims

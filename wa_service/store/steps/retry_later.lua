@@ -5,7 +5,7 @@
 -- include: allow_when_full clock lifetime thread lease wake
 local counters = prefix .. 'conv:' .. conversation
 if not holds(conversation, token) then return -1 end
-redis.call('HDEL', prefix .. 'held:' .. consumer, conversation)
+redis.call('HDEL', prefix .. 'leases:' .. consumer, conversation)
 push_note(conversation, note, retention)
 redis.call('HINCRBY', counters, 'token', 1) -- ends the lease
 if is_failure then

@@ -6,7 +6,7 @@
 -- {conversation, token, deliveries, failures, head, contact, events handled with the head}...}.
 -- args: consumer counter lease_ms:number count:number unsent_ceiling:number retention:number shows_typing:flag
 -- include: allow_when_full clock lifetime lease dead_letters wrong_types burst
-local due_key, last_take, held = prefix .. 'due', prefix .. 'last_take:' .. consumer, prefix .. 'held:' .. consumer
+local due_key, last_take, leases = prefix .. 'due', prefix .. 'last_take:' .. consumer, prefix .. 'leases:' .. consumer
 local function counters_key(conversation) return prefix .. 'conv:' .. conversation end
 local function contact_of(conversation) return redis.call('HGETALL', prefix .. 'contact:' .. conversation) end
 local function head_of(conversation) return redis.call('ZRANGE', prefix .. 'mailbox:' .. conversation, 0, 0)[1] end
@@ -32,7 +32,7 @@ local function room_for(suspect)
   if suspect == 0 then return true end
   if not suspected then
     suspected = 0
-    local all = redis.call('HGETALL', held)
+    local all = redis.call('HGETALL', leases)
     for i = 1, #all, 2 do
       local v = redis.pcall('HMGET', counters_key(all[i]), 'token', 'deliveries', 'failures')
       if v[1] == all[i + 1] then
@@ -87,7 +87,7 @@ local function hand_out(conversation)
     -- Never reuse a token, not even after a failover that lost some, or after an erasure.
     local token = math.max(tonumber(v[4] or 0) + 1, now)
     if room_for(suspicion(deliveries - 1 - failures)) then
-      if v[5] and v[5] ~= consumer then redis.call('HDEL', prefix .. 'held:' .. v[5], conversation) end
+      if v[5] and v[5] ~= consumer then redis.call('HDEL', prefix .. 'leases:' .. v[5], conversation) end
       redis.call('HSET', counters, 'head', mark, 'deliveries', deliveries, 'failures', failures, 'token', token,
         'consumer', consumer)
       local behind = burst_of(conversation, head, deliveries, v[6])
@@ -99,7 +99,7 @@ local function hand_out(conversation)
       end
       refresh_ttl(counters, CONVERSATION_SECONDS)
       redis.call('ZADD', due_key, now + lease_ms, conversation)
-      redis.call('HSET', held, conversation, token)
+      redis.call('HSET', leases, conversation, token)
       taken[#taken + 1] = conversation
       taken[#taken + 1] = token
       answer[#answer + 1] = { conversation, token, deliveries, failures, head, contact, behind }
@@ -122,7 +122,7 @@ end
 redis.call('DEL', last_take)
 redis.call('HSET', last_take, unpack(taken))
 redis.call('EXPIRE', last_take, 120)
-if #answer > 2 then refresh_ttl(held, 3600) end
+if #answer > 2 then refresh_ttl(leases, 3600) end
 if shows_typing then
   answer[2] = redis.call('HGETALL', prefix .. 'begun')
   if #answer[2] > 0 then redis.call('DEL', prefix .. 'begun') end

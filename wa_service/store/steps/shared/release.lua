@@ -2,7 +2,7 @@
 -- one. Without a `head` no lease is valid, so a late renewal or repeat changes nothing.
 local function release_conversation(conversation, consumer)
   local counters = prefix .. 'conv:' .. conversation
-  redis.call('HDEL', prefix .. 'held:' .. consumer, conversation)
+  redis.call('HDEL', prefix .. 'leases:' .. consumer, conversation)
   redis.call('HDEL', counters, 'head', 'deliveries', 'failures', 'burst')
   refresh_ttl(counters, CONVERSATION_SECONDS)
   if redis.call('EXISTS', prefix .. 'mailbox:' .. conversation) == 1 then
