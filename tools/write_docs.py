@@ -132,10 +132,9 @@ def _log_lines() -> str:
 
 
 def _problem_types() -> str:
-    kinds = sorted(problems.all_kinds(), key=lambda kind: (kind.status, kind.name))
     return _table(
         ["status", "`type` ends with", "title", "retryable"],
-        ([str(kind.status), f"`{kind.name}`", kind.title, "yes" if kind.retryable else "no"] for kind in kinds),
+        ([str(kind.status), f"`{kind.name}`", kind.title, kind.retryable_text] for kind in problems.all_kinds()),
     )
 
 

@@ -101,7 +101,7 @@ def _packed(name: str) -> bytes:
 def _problems() -> bytes:
     rows = "".join(
         f'<tr id="{kind.name}"><td><code>{kind.name}</code></td><td>{kind.status}</td>'
-        f"<td>{escape(kind.title)}</td><td>{'yes' if kind.retryable else 'no'}</td></tr>"
+        f"<td>{escape(kind.title)}</td><td>{kind.retryable_text}</td></tr>"
         for kind in problems.all_kinds()
     )
     return _file("problems.html").replace(b"<!-- rows -->", rows.encode())

@@ -61,17 +61,25 @@ UNREADABLE_CHUNKS: Final = "The body's chunks cannot be read."
 
 @dataclass(frozen=True, slots=True)
 class ProblemKind:
-    """One kind of problem: its HTTP status, its name (the fragment of its `type`) and its title."""
+    """One kind of problem: its HTTP status, its name (the fragment of its `type`) and its title.
+
+    `retryable`: whether the same request may succeed later; None if that depends on Meta's error.
+    """
 
     status: int
     name: str
     title: str
-    retryable: bool = False
+    retryable: bool | None = False
 
     @property
     def type(self) -> str:
         """The problem type's URI: its entry on the documentation page."""
         return f"/docs#{self.name}"
+
+    @property
+    def retryable_text(self) -> str:
+        """What the documentation says about retrying."""
+        return {True: "yes", False: "no", None: "see the answer"}[self.retryable]
 
 
 INVALID = ProblemKind(400, "invalid-request", "The request is not valid.")
@@ -139,17 +147,17 @@ _OURS: Final = (
 )
 
 META_ERRORS: Final[Mapping[type[WhatsAppError], ProblemKind]] = {
-    WhatsAppConnectionError: ProblemKind(503, "meta-unreachable", "Meta cannot be reached."),
+    WhatsAppConnectionError: ProblemKind(503, "meta-unreachable", "Meta cannot be reached.", True),
     WhatsAppOutcomeUnknownError: ProblemKind(504, "outcome-unknown", "Meta's answer did not arrive."),
-    WhatsAppServerError: ProblemKind(502, "meta-failed", "Meta reported an error of its own."),
-    WhatsAppRateLimitError: ProblemKind(429, "meta-limit", "A limit of Meta's is reached."),
+    WhatsAppServerError: ProblemKind(502, "meta-failed", "Meta reported an error of its own.", True),
+    WhatsAppRateLimitError: ProblemKind(429, "meta-limit", "A limit of Meta's is reached.", True),
     WhatsAppAuthError: ProblemKind(502, "meta-account", "Meta refused this service's account, token or number."),
     WhatsAppRequestError: ProblemKind(400, "meta-request", "Meta refused the request."),
-    WhatsAppRecipientError: ProblemKind(422, "meta-recipient", "Meta refused the recipient."),
-    WhatsAppTemplateError: ProblemKind(422, "meta-template", "Meta refused the template."),
+    WhatsAppRecipientError: ProblemKind(422, "meta-recipient", "Meta refused the recipient.", None),
+    WhatsAppTemplateError: ProblemKind(422, "meta-template", "Meta refused the template.", None),
     WhatsAppMediaError: ProblemKind(422, "meta-media", "Meta refused the file."),
     MediaNotFoundError: ProblemKind(404, "media-not-found", "Meta does not have this file, or no longer."),
-    MediaDownloadError: ProblemKind(502, "media-download", "The file could not be downloaded."),
+    MediaDownloadError: ProblemKind(502, "media-download", "The file could not be downloaded.", None),
     MediaTooLargeError: ProblemKind(413, "media-too-large", "The file is too large."),
     UnsupportedMediaError: ProblemKind(415, "media-type", "WhatsApp does not accept files of this type."),
 }
@@ -207,7 +215,7 @@ class ProblemError(Exception):
             "type": kind.type,
             "title": kind.title,
             "status": kind.status,
-            "retryable": kind.retryable,
+            "retryable": bool(kind.retryable),
         }
         if self.detail:
             body["detail"] = self.detail

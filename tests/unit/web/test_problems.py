@@ -35,6 +35,22 @@ def test_every_code_of_meta_s_has_an_answer_with_its_words(code: int) -> None:
     assert (told["code"], told["details"], told["retryable"]) == (code, "Why", CODES[code].retryable)
 
 
+def possible_errors(error: type[WhatsAppError]) -> list[WhatsAppError]:
+    """A class's errors by default, by each code and subcode, and as raised with a value of its own."""
+    known = [info for info in (*CODES.values(), *SUBCODES.values()) if info.error is error]
+    found = [error("Refused"), *(error("Refused", retryable=info.retryable) for info in known)]
+    if error is errors.MediaDownloadError:  # raised so for a file on a host that is not Meta's
+        found.append(error("The file is not fetched", retryable=False))
+    return found
+
+
+@pytest.mark.parametrize("error", META_ERRORS, ids=lambda error: error.__name__)
+def test_what_is_documented_as_retryable_agrees_with_the_answers(error: type[WhatsAppError]) -> None:
+    answered = {of_meta(each).response().get_json(force=True)["retryable"] for each in possible_errors(error)}
+
+    assert answered == ({True, False} if kind_of(error).retryable is None else {kind_of(error).retryable})
+
+
 def test_the_subcodes_have_answers_too() -> None:
     assert all(kind_of(info.error) for info in SUBCODES.values())
 
