@@ -114,37 +114,7 @@ BUSY = ProblemKind(503, "busy", "Too many large bodies are being read.", True)
 EXPIRED = ProblemKind(504, "expired", "The message expired before it could be sent.")
 NO_WORD = ProblemKind(504, "no-word-from-meta", "Meta neither confirmed nor refused the message.")
 
-_OURS: Final = (
-    INVALID,
-    SCHEDULED_TOO_FAR,
-    UNAUTHORIZED,
-    UNSIGNED,
-    FORBIDDEN,
-    NOT_FOUND,
-    METHOD,
-    REQUEST_IN_PROGRESS,
-    UNREADABLE,
-    NOT_OWNER,
-    ALREADY_SENT,
-    NOT_CONFIGURED,
-    TOO_LARGE,
-    MEDIA_TYPE,
-    KEY_REUSED,
-    TEMPLATE_MISFIT,
-    CUSTOMER_STOPPED,
-    TOO_MANY_CALLS,
-    DAILY_LIMIT,
-    MARKETING_LIMIT,
-    LANE_FULL,
-    UNSENT_BYTES,
-    MAILBOX_FULL,
-    THROUGHPUT,
-    INTERNAL,
-    STORE_UNAVAILABLE,
-    BUSY,
-    EXPIRED,
-    NO_WORD,
-)
+_OURS: Final = tuple(value for value in globals().values() if isinstance(value, ProblemKind))
 
 META_ERRORS: Final[Mapping[type[WhatsAppError], ProblemKind]] = {
     WhatsAppConnectionError: ProblemKind(503, "meta-unreachable", "Meta cannot be reached.", True),
