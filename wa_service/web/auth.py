@@ -29,7 +29,6 @@ Caller: TypeAlias = Literal[
 ]
 """A role of an API key, or of a session that began with one; `anyone`; or a credential that the route checks."""
 
-ROLES: Final = frozenset({"send", "read", "manage", "admin"})
 _CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="wa_service"'}
 
 View = TypeVar("View", bound=Callable[..., object])
