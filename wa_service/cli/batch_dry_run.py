@@ -37,7 +37,7 @@ def try_batch(services: Services, requests: Sequence[BatchRequest], customers: C
             countries[country_of(judged.send.address) or "?"] += 1
             if shown < SHOWN:
                 shown += 1
-                say(_shown(definition, judged.send.body))
+                say(_shown(definition, judged.send.address, judged.send.body))
     say(f"{sum(countries.values()):,} messages would be sent.")
     say(table([("country", "messages"), *((name, f"{count:,}") for name, count in countries.most_common())]))
     _tell_price(services, requests[0].template, countries)
@@ -61,14 +61,13 @@ def definition_of(services: Services, request: BatchRequest) -> Mapping[str, Any
     return found
 
 
-def _shown(definition: Mapping[str, Any] | None, body: bytes) -> str:
+def _shown(definition: Mapping[str, Any] | None, address: str, body: bytes) -> str:
     """Return a message as its customer reads it if possible, else as it is sent to Meta."""
     from wa_service.service.template_preview import TemplateField, preview
 
     message = json.loads(body)
-    whom = message.get("to") or message.get("recipient")
     if message.get("type") == "text":
-        return f"{whom}: {message['text']['body']}"
+        return f"{address}: {message['text']['body']}"
     if definition is None:
         return body.decode()
     values = {}
@@ -77,7 +76,7 @@ def _shown(definition: Mapping[str, Any] | None, body: bytes) -> str:
             name = parameter.get("parameter_name") or str(place)
             field = TemplateField(component["type"], name, int(component.get("index", 0)))
             values[field.key] = str(parameter.get("text", ""))
-    return "\n".join((f"{whom}:", *(f"  {part}: {text}" for part, text in preview(definition, values))))
+    return "\n".join((f"{address}:", *(f"  {part}: {text}" for part, text in preview(definition, values))))
 
 
 def _tell_price(services: Services, template: str | None, countries: Mapping[str, int]) -> None:

@@ -75,6 +75,7 @@ def read_send(
     )
     number = _number(given.get("from"), numbers)
     ttl = _ttl(given.get("ttl"), longest_ttl)
+    _check_group_id(message)
     payload, body = _written(message)
     send_at = read_send_at(given.get("send_at"), schedule_days)
     templates = {TEMPLATE: payload[TEMPLATE]} if message.type == TEMPLATE else {}
@@ -86,7 +87,7 @@ def read_send(
         number=number,
         type=message.type,
         body=body,
-        address=_address(message),
+        address=message.address,
         priority=priority,
         ttl=ttl * 1000,
         opaque=message.biz_opaque_callback_data,
@@ -221,11 +222,9 @@ def read_tag(given: Any) -> str | None:
     return given
 
 
-def _address(message: Message) -> str:
-    """The address that Meta uses: `to` overrides `recipient` (2.1)."""
+def _check_group_id(message: Message) -> None:
     if message.recipient_type == "group" and message.to is not None and not _GROUP_ID.fullmatch(message.to):
         raise _wrong("to", "A group's id has at most 256 characters and no spaces.")
-    return message.to or message.recipient or ""
 
 
 def _wrong(field: str, sentence: str) -> InvalidRequestError:
