@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from wa_service.service.conversation_view import ThreadMessage
-from wa_service.whatsapp.codes import ROWS
+from wa_service.whatsapp.errors import CODES
 
-_ADVICE: Final = {row.code: row.advice for row in ROWS}
 _STATUS_WORDS: Final = {
     "scheduled": "Scheduled",
     "queued": "Queued",
@@ -118,7 +117,8 @@ def failure_reason(error: Mapping[str, Any]) -> Reason:
     if reason in _FAILED:
         return Reason(_FAILED[reason])
     words = " ".join(str(error[name]) for name in ("title", "details") if error.get(name))
-    advice = str(error.get("advice") or (_ADVICE.get(code, "") if isinstance(code, int) else ""))
+    known = CODES.get(code) if isinstance(code, int) else None
+    advice = str(error.get("advice") or (known.advice if known else ""))
     text = f"Meta refused it: {words or reason}" + (f" (code {code})" if code else "")
     return Reason(text, advice, runbook="sends-fail")
 

@@ -10,11 +10,10 @@ from typing import Final
 from wa_service.service.meta_facts import MetaFact, MetaFacts
 from wa_service.store.minute_counts import MinuteCounts
 from wa_service.store.overview import Observer, Overview
-from wa_service.whatsapp.codes import ROWS
+from wa_service.whatsapp.errors import CODES
 
 _OLD_SECONDS: Final = 30.0
 _FULL: Final = 0.7
-_ADVICE: Final = {row.code: row.advice for row in ROWS}
 _LAGGING: Final = 10
 
 
@@ -142,10 +141,12 @@ def _errors(minutes: Sequence[Mapping[str, int]]) -> list[CodeCount]:
     counts: Counter[str] = Counter()
     for minute in minutes:
         counts.update({name.removeprefix("code:"): n for name, n in minute.items() if name.startswith("code:")})
-    return [
-        CodeCount(code, count, _ADVICE.get(int(code), "") if code.isdigit() else "")
-        for code, count in counts.most_common(20)
-    ]
+    return [CodeCount(code, count, _advice(code)) for code, count in counts.most_common(20)]
+
+
+def _advice(code: str) -> str:
+    known = CODES.get(int(code)) if code.isdigit() else None
+    return known.advice if known else ""
 
 
 def _rates(minutes: Sequence[Mapping[str, int]]) -> dict[str, list[int]]:
