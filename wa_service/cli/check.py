@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
@@ -17,7 +17,6 @@ from urllib3.exceptions import HTTPError
 
 from wa_service.cli import findings
 from wa_service.cli.context import load_settings, open_runtime
-from wa_service.cli.findings import Finding
 from wa_service.cli.terminal import say, table
 from wa_service.config import settings as configuration
 from wa_service.config.bind import reachable_at
@@ -25,17 +24,17 @@ from wa_service.config.settings import Settings, SettingsError
 from wa_service.conversation.chat_completion import completions_url
 from wa_service.resilience.destinations import LOOPBACK, DestinationPolicy
 from wa_service.resilience.guarded_adapter import GuardedAdapter, RefusedURLError
+from wa_service.service.diagnosis import Finding, of_durability, of_memory, of_overview
+from wa_service.service.meta_facts import ask_meta, findings_or_error
 from wa_service.store.embedded_valkey import EmbeddedValkeyError
 from wa_service.store.flusher import StoreUnavailableError
 from wa_service.store.replication_report import report_replication
 from wa_service.store.tag_numbers import TagNumbers
-from wa_service.whatsapp.errors import WhatsAppError
 
 if TYPE_CHECKING:
     from wa_service.runtime import Runtime
 
 _MARKS = {"ok": "✓", "warning": "!", "wrong": "✗"}
-_NUMBER_FIELDS = "quality_rating,throughput,messaging_limit_tier,whatsapp_business_manager_messaging_limit"
 
 
 @click.command
@@ -43,16 +42,17 @@ _NUMBER_FIELDS = "quality_rating,throughput,messaging_limit_tier,whatsapp_busine
 @click.option("--offline", is_flag=True, help="Make no calls to Meta.")
 def command(as_json: bool, offline: bool) -> int:
     """Check the installation, and say how to fix problems."""
-    found = list(_everything(ask_meta=not offline))
-    wrong = [finding for finding in found if finding.verdict == "wrong"]
+    found = list(_everything(offline=offline))
+    wrong = [finding for finding in found if finding.level == "wrong"]
     if as_json:
-        say(json.dumps({"ok": not wrong, "checks": [f.as_json() for f in found]}, ensure_ascii=False))
+        checks = [{"name": f.name, "verdict": f.level, "seen": f.what, "do": f.advice} for f in found]
+        say(json.dumps({"ok": not wrong, "checks": checks}, ensure_ascii=False))
     else:
-        say(table((_MARKS[f.verdict], f.name, f.seen, f.do) for f in found))
+        say(table((_MARKS[f.level], f.name, f.what, f.advice) for f in found))
     return 1 if wrong else 0
 
 
-def _everything(*, ask_meta: bool) -> Iterator[Finding]:
+def _everything(*, offline: bool) -> Iterator[Finding]:
     try:
         settings = load_settings()
     except SettingsError as error:
@@ -69,7 +69,7 @@ def _everything(*, ask_meta: bool) -> Iterator[Finding]:
     try:
         with open_runtime(settings) as runtime:
             yield from _store(runtime)
-            if ask_meta:
+            if not offline:
                 yield from _meta(runtime)
     except EmbeddedValkeyError as error:
         yield Finding("Redis answers", "wrong", "no embedded Valkey", str(error))
@@ -116,16 +116,18 @@ def _store(runtime: Runtime) -> Iterator[Finding]:
         yield Finding("Redis answers", "wrong", "no", "Start it, or correct REDIS_URL; nothing is accepted until then.")
         return
     yield Finding("Redis answers", "ok", info.get("valkey_version") or info.get("redis_version", ""))
-    yield from findings.of_store(problems, info, skew)
+    yield from of_durability(problems)
+    yield of_memory(info)
+    yield findings.of_clocks(skew)
     yield from _replication(runtime, info.get("valkey_version") or info.get("redis_version", ""))
     former = TagNumbers(runtime.store, retention_seconds=runtime.retention_seconds).former()
     yield from findings.of_former_numbers(former)
     for caution in observer.cautions():
         yield Finding("Redis memory", "warning", "no limit", caution)
-    yield from findings.of_queues(overview)
+    yield from of_overview(overview)
     if key_has_changed:
-        do = "Set WA_STOP_KEY to the former key: without it a STOP is lost once its contact is gone."
-        yield Finding("STOP key", "wrong", "has changed", do)
+        advice = "Set WA_STOP_KEY to the former key: without it a STOP is lost once its contact is gone."
+        yield Finding("STOP key", "wrong", "has changed", advice)
 
 
 def _replication(runtime: Runtime, version: str) -> Iterator[Finding]:
@@ -138,33 +140,17 @@ def _replication(runtime: Runtime, version: str) -> Iterator[Finding]:
         fsync_from = version if settings.redis_fsync else None
         yield from findings.of_replication(report, settings.redis_replicas, settings.failover_pause, fsync_from)
     elif settings.redis_replicas:
-        do = "Nothing is acknowledged or sent: start replicas, or leave WA_REDIS_REPLICAS out."
-        yield Finding("replicas", "wrong", "the server has none", do)
+        advice = "Nothing is acknowledged or sent: start replicas, or leave WA_REDIS_REPLICAS out."
+        yield Finding("replicas", "wrong", "the server has none", advice)
 
 
 def _meta(runtime: Runtime) -> Iterator[Finding]:
     settings = runtime.settings
-    token = settings.access_token.get_secret_value()
-    first = runtime.clients[settings.phone_number_ids[0]]
-    yield from _asked("token", lambda: findings.of_token(first.debug_token(token), datetime.now(UTC)))
-    for number in settings.phone_number_ids:
-        client = runtime.clients[number]
-        yield from _asked(
-            f"number {number}",
-            lambda number=number, client=client: findings.of_number(  # type: ignore[misc]  # a loop's variables
-                number, client.get_phone_number(fields=_NUMBER_FIELDS)
-            ),
-        )
+    yield from ask_meta(runtime.clients, settings.access_token.get_secret_value())
     if settings.business_account_id is not None:
-        yield from _asked("webhook subscribed", lambda: [findings.of_subscriptions(first.get_subscribed_apps())])
-
-
-def _asked(name: str, ask: Callable[[], Iterable[Finding]]) -> list[Finding]:
-    """Return the findings of a call to Meta; if the call fails, that is the finding."""
-    try:
-        return list(ask())
-    except WhatsAppError as error:
-        return [Finding(name, "wrong", str(error), error.advice)]
+        first = runtime.clients[settings.phone_number_ids[0]]
+        ask = first.get_subscribed_apps
+        yield from findings_or_error("webhook subscribed", lambda: [findings.of_subscriptions(ask())])
 
 
 def _handshake(settings: Settings) -> tuple[int | None, bool]:

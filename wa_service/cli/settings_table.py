@@ -24,7 +24,7 @@ def command(quiet: bool) -> int:
         say(table(_row(variable, given) for variable in settings.variables()))
     if given is not None and given.responder != "none":
         script = of_script(given)
-        problems = [script.seen] if script.verdict == "wrong" else []
+        problems = [script.what] if script.level == "wrong" else []
     for problem in [*problems, *settings.unknown_variables()]:
         complain(problem)
     return 2 if problems else 0

@@ -83,8 +83,8 @@ def run(
     development = prepare(port, emulator_port, var, script=script, responder=responder, llm=llm, replicas=replicas)
     given = settings.load(development.environment)
     finding = of_script(given)
-    if finding.verdict == "wrong":
-        raise CommandError(finding.seen)
+    if finding.level == "wrong":
+        raise CommandError(finding.what)
     if development.taken:
         say(f"Taken from the environment: {', '.join(development.taken)}.")
     if development.ignored:

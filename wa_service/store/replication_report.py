@@ -62,6 +62,15 @@ class ReplicationReport:
         return found
 
 
+def replicas_in(info: Mapping[str, str]) -> list[dict[str, str]]:
+    """Return the replicas of a primary's INFO: its lines `slave0:ip=…,state=online,lag=1`."""
+    return [
+        dict(part.partition("=")[::2] for part in value.split(","))
+        for name, value in info.items()
+        if name.removeprefix(_REPLICAS_FIELD).isdigit() and "ip=" in value
+    ]
+
+
 def report_replication(store: Store) -> ReplicationReport | None:
     """Ask the primary, its replicas and the Sentinels; None without replicas and Sentinels.
 
@@ -70,11 +79,7 @@ def report_replication(store: Store) -> ReplicationReport | None:
     """
     pool = store.client.connection_pool
     lines = dict(line.partition(":")[::2] for line in text(store.do("INFO", "replication")).splitlines())
-    replicas = [
-        dict(part.partition("=")[::2] for part in value.split(","))
-        for name, value in lines.items()
-        if name.removeprefix(_REPLICAS_FIELD).isdigit() and "ip=" in value
-    ]
+    replicas = replicas_in(lines)
     following = [replica for replica in replicas if replica.get("state") == "online"]
     service = getattr(pool, "service_name", "")
     if not replicas and not service:

@@ -9,11 +9,14 @@ from typing import Any
 import pytest
 
 from wa_service.cli import findings
-from wa_service.cli.findings import Finding
 from wa_service.cli.send import _reason
 from wa_service.config import settings
+from wa_service.service import diagnosis
+from wa_service.service.diagnosis import Finding
+from wa_service.service.meta_facts import findings_or_error
 from wa_service.store.overview import NumberState, Overview
-from wa_service.store.replication_report import ReplicationReport, Sentinels
+from wa_service.store.replication_report import ReplicationReport, Sentinels, replicas_in
+from wa_service.whatsapp.errors import WhatsAppAuthError
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 VALID = {"is_valid": True, "expires_at": 0, "scopes": ["whatsapp_business_messaging", "whatsapp_business_management"]}
@@ -25,8 +28,8 @@ REQUIRED = {
 }
 
 
-def verdicts(found: Iterable[Finding]) -> dict[str, str]:
-    return {finding.name: finding.verdict for finding in found}
+def levels(found: Iterable[Finding]) -> dict[str, str]:
+    return {finding.name: finding.level for finding in found}
 
 
 def overview(**given: Any) -> Overview:
@@ -49,14 +52,14 @@ def test_one_of_two_sentences_says_what_a_failover_may_lose(
     report: ReplicationReport, wanted: int, sentence: str
 ) -> None:
     (found,) = findings.of_replication(report, wanted, 0.0)
-    assert sentence in found.seen
-    assert (found.verdict == "ok") == (sentence == "without loss")
+    assert sentence in found.what
+    assert (found.level == "ok") == (sentence == "without loss")
 
 
 @pytest.mark.parametrize(("down_after_ms", "warned"), [(1000, True), (1500, False)])
 def test_sentinels_that_would_call_a_new_primary_dead_are_told(down_after_ms: int, warned: bool) -> None:
     report = ReplicationReport(2, 2, 0, 1, keeps_files=True, sentinels=Sentinels(3, 2, down_after_ms))
-    found = verdicts(findings.of_replication(report, 2, 0.0))
+    found = levels(findings.of_replication(report, 2, 0.0))
     assert (found.get("Sentinels") == "warning") == warned
 
 
@@ -76,7 +79,10 @@ def test_whatever_is_not_ok_says_what_to_do(tmp_path: Path) -> None:
         findings.of_prompt(tmp_path),
         findings.of_api_version("v18.0", NOW.date()),
         findings.of_api_version("v21.0", NOW.date()),
-        *findings.of_store(["Append-only is off: set 'appendonly yes'."], {"used_memory": "9", "maxmemory": "10"}, 5.0),
+        *diagnosis.of_durability(["Append-only is off: set 'appendonly yes'."]),
+        diagnosis.of_memory({"used_memory": "9", "maxmemory": "10"}),
+        *diagnosis.of_replicas([{"state": "online", "lag": "11"}]),
+        findings.of_clocks(5.0),
         *findings.of_replication(ReplicationReport(1, 2, 0, 1, keeps_files=True), 2, 0.0, "7.0.15"),
         *findings.of_replication(ReplicationReport(2, 2, 0, 0, keeps_files=False), 1, 0.0),
         *findings.of_replication(ReplicationReport(1, 2, 0, 1, keeps_files=True), 1, 0.0),
@@ -84,59 +90,60 @@ def test_whatever_is_not_ok_says_what_to_do(tmp_path: Path) -> None:
             ReplicationReport(2, 2, 0, 1, keeps_files=True, sentinels=Sentinels(3, 2, 1000)), 2, 0.0
         ),
         *findings.of_former_numbers(["1"]),
-        *findings.of_queues(standing),
-        *findings.of_token({"is_valid": False}, NOW),
-        *findings.of_token(VALID | {"expires_at": int(NOW.timestamp()) + 86_400, "scopes": []}, NOW),
-        *findings.of_number("1", {"quality_rating": "RED"}),
+        *diagnosis.of_overview(standing),
+        *diagnosis.of_token({"is_valid": False}, NOW),
+        *diagnosis.of_token(VALID | {"expires_at": int(NOW.timestamp()) + 86_400, "scopes": []}, NOW),
+        *diagnosis.of_number("1", {"quality_rating": "RED"}),
         findings.of_subscriptions([]),
         findings.of_handshake(None, matches=False),
         findings.of_handshake(403, matches=False),
     ]
-    assert [finding for finding in found if finding.verdict != "ok" and not re.search(r"[.?]$", finding.do)] == []
-    assert len([finding for finding in found if finding.verdict != "ok"]) >= 15
+    assert [finding for finding in found if finding.level != "ok" and not re.search(r"[.?]$", finding.advice)] == []
+    assert len([finding for finding in found if finding.level != "ok"]) >= 15
 
 
 @pytest.mark.parametrize(
-    ("version", "verdict"), [("v18.0", "warning"), ("v21.0", "warning"), ("v25.0", "ok"), ("v26.0", "ok")]
+    ("version", "level"), [("v18.0", "warning"), ("v21.0", "warning"), ("v25.0", "ok"), ("v26.0", "ok")]
 )
-def test_an_ended_or_ending_api_version_is_told(version: str, verdict: str) -> None:
-    assert findings.of_api_version(version, date(2026, 12, 1)).verdict == verdict
+def test_an_ended_or_ending_api_version_is_told(version: str, level: str) -> None:
+    assert findings.of_api_version(version, date(2026, 12, 1)).level == level
 
 
 def test_a_redis_that_loses_data_is_wrong() -> None:
-    found = list(findings.of_store(["Append-only is off: set 'appendonly yes'."], {"used_memory": "1"}, 0.0))
-    assert found[0] == Finding("Redis keeps everything", "wrong", "Append-only is off", "Set 'appendonly yes'.")
+    (found,) = diagnosis.of_durability(["Append-only is off: set 'appendonly yes'."])
+    assert found.level == "wrong"
+    assert (found.what, found.advice) == ("Append-only is off", "Set 'appendonly yes'.")
 
 
-@pytest.mark.parametrize(("used", "verdict"), [(50, "ok"), (75, "warning"), (90, "wrong")])
-def test_memory_is_told_before_work_is_refused(used: int, verdict: str) -> None:
-    found = findings.of_store([], {"used_memory": str(used), "maxmemory": "100"}, 0.0)
-    assert verdicts(found)["Redis memory"] == verdict
+@pytest.mark.parametrize(("used", "level"), [(50, "ok"), (75, "warning"), (90, "wrong")])
+def test_memory_is_told_before_work_is_refused(used: int, level: str) -> None:
+    assert diagnosis.of_memory({"used_memory": str(used), "maxmemory": "100"}).level == level
 
 
-@pytest.mark.parametrize(("skew", "verdict"), [(0.5, "ok"), (-3.0, "warning")])
-def test_clocks_that_differ_are_told(skew: float, verdict: str) -> None:
-    assert verdicts(findings.of_store([], {}, skew))["clocks"] == verdict
+@pytest.mark.parametrize(("skew", "level"), [(0.5, "ok"), (-3.0, "warning")])
+def test_clocks_that_differ_are_told(skew: float, level: str) -> None:
+    assert findings.of_clocks(skew).level == level
 
 
-@pytest.mark.parametrize(("seconds", "verdict"), [(5, "ok"), (60, "wrong")])
-def test_work_that_stands_means_no_workers(seconds: int, verdict: str) -> None:
-    found = findings.of_queues(overview(depth={"inbound": 2}, oldest_seconds={"inbound": seconds}))
-    assert verdicts(found)["queue and workers"] == verdict
+@pytest.mark.parametrize("queue", ["inbound", "replies"])
+@pytest.mark.parametrize(("seconds", "level"), [(5, "ok"), (60, "wrong")])
+def test_work_that_waits_long_is_wrong(queue: str, seconds: int, level: str) -> None:
+    found = diagnosis.of_overview(overview(depth={queue: 2}, oldest_seconds={queue: seconds}))
+    assert levels(found)["queue and workers"] == level
 
 
 def test_without_a_worker_process_nothing_is_well() -> None:
-    assert verdicts(findings.of_queues(overview(workers=0)))["queue and workers"] == "wrong"
+    assert levels(diagnosis.of_overview(overview(workers=0)))["queue and workers"] == "wrong"
 
 
 def test_a_paused_number_is_named_with_its_reason() -> None:
     paused = NumberState(80, 80, 30.0, "auth", half_open=False)
-    (number,) = [f for f in findings.of_queues(overview(numbers={"7": paused})) if "7" in f.name]
-    assert (number.verdict, number.seen) == ("wrong", "paused: auth")
+    (number,) = [f for f in diagnosis.of_overview(overview(numbers={"7": paused})) if "7" in f.name]
+    assert (number.level, number.what) == ("wrong", "Number 7 is paused: auth.")
 
 
 @pytest.mark.parametrize(
-    ("token", "name", "verdict"),
+    ("token", "name", "level"),
     [
         (VALID, "token", "ok"),
         (VALID | {"is_valid": False}, "token", "wrong"),
@@ -146,20 +153,34 @@ def test_a_paused_number_is_named_with_its_reason() -> None:
         (VALID | {"scopes": ["whatsapp_business_messaging"]}, "token's scopes", "wrong"),
     ],
 )
-def test_a_token_is_judged_by_validity_end_and_scopes(token: dict[str, Any], name: str, verdict: str) -> None:
-    assert verdicts(findings.of_token(token, NOW))[name] == verdict
+def test_a_token_is_judged_by_validity_end_and_scopes(token: dict[str, Any], name: str, level: str) -> None:
+    assert levels(diagnosis.of_token(token, NOW))[name] == level
 
 
-@pytest.mark.parametrize(
-    ("quality", "verdict"), [("GREEN", "ok"), ("YELLOW", "warning"), ("RED", "wrong"), (None, "ok")]
-)
-def test_a_numbers_quality_is_judged(quality: str | None, verdict: str) -> None:
-    assert verdicts(findings.of_number("1", {"quality_rating": quality}))["number 1 quality"] == verdict
+@pytest.mark.parametrize(("quality", "level"), [("GREEN", "ok"), ("YELLOW", "warning"), ("RED", "wrong"), (None, "ok")])
+def test_a_numbers_quality_is_judged(quality: str | None, level: str) -> None:
+    assert levels(diagnosis.of_number("1", {"quality_rating": quality}))["number 1 quality"] == level
+
+
+@pytest.mark.parametrize(("lag", "expected"), [("10", []), ("11", ["warning"])])
+def test_a_replica_that_lags_is_a_warning(lag: str, expected: list[str]) -> None:
+    replicas = replicas_in({"role": "master", "slave0": f"ip=10.0.0.2,port=6379,state=online,offset=1,lag={lag}"})
+    assert [finding.level for finding in diagnosis.of_replicas(replicas)] == expected
+
+
+def test_a_call_to_meta_that_fails_is_a_finding() -> None:
+    def ask() -> list[Finding]:
+        raise WhatsAppAuthError("Invalid token", code=190, advice="Create a new one.")
+
+    (found,) = findings_or_error("number 1", ask)
+    assert found == Finding(
+        "number 1", "wrong", "Meta refused or failed (number 1): Invalid token (code 190)", "Create a new one."
+    )
 
 
 def test_the_handshake_must_bring_the_challenge_back() -> None:
-    assert findings.of_handshake(200, matches=True).verdict == "ok"
-    assert findings.of_handshake(200, matches=False).verdict == "wrong"
+    assert findings.of_handshake(200, matches=True).level == "ok"
+    assert findings.of_handshake(200, matches=False).level == "wrong"
 
 
 def test_the_disk_of_a_directory_that_is_not_there_yet_is_found(tmp_path: Path) -> None:
@@ -167,17 +188,17 @@ def test_the_disk_of_a_directory_that_is_not_there_yet_is_found(tmp_path: Path) 
 
 
 def test_a_script_is_counted_or_told_with_its_line(tmp_path: Path) -> None:
-    assert "intents" in findings.of_script(settings.load(REQUIRED)).seen
+    assert "intents" in findings.of_script(settings.load(REQUIRED)).what
     broken = tmp_path / "mine.yaml"
     broken.write_text("falback: {}\n")
     found = findings.of_script(settings.load(REQUIRED | {"WA_SCRIPT_FILE": str(broken)}))
-    assert (found.verdict, f"{broken}, line 1" in found.seen) == ("wrong", True)
+    assert (found.level, f"{broken}, line 1" in found.what) == ("wrong", True)
 
 
-@pytest.mark.parametrize(("speech", "verdict"), [("none", "warning"), ("http", None)])
-def test_what_hears_voice_notes_is_told(speech: str, verdict: str | None) -> None:
+@pytest.mark.parametrize(("speech", "level"), [("none", "warning"), ("http", None)])
+def test_what_hears_voice_notes_is_told(speech: str, level: str | None) -> None:
     found = findings.of_speech(settings.load(REQUIRED | {"WA_SPEECH": speech, "WA_SPEECH_URL": "http://127.0.0.1:1"}))
-    assert (found and found.verdict) == verdict
+    assert (found and found.level) == level
 
 
 def test_a_failed_send_is_told_with_what_to_do() -> None:

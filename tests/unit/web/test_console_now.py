@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 
 import pytest
 import redis
+import requests_mock
 
 from tests.eventually import eventually
 from tests.keys import NAMES
@@ -26,7 +28,7 @@ def shown(web: Web, key: str = "reader") -> str:
 
 def test_no_worker_is_told_with_what_to_do_and_its_runbook(web: Web) -> None:
     page = ConsoleUser(web).page("")
-    assert "No worker is running." in page
+    assert "No worker is running; 0 wait." in page
     assert "python -m wa_service worker" in page
     assert 'href="/console/runbooks/queue-old"' in page
     assert "When" in ConsoleUser(web).page("/runbooks/queue-old") or "queue" in ConsoleUser(web).page(
@@ -57,6 +59,19 @@ def test_a_quota_that_is_nearly_used_up_is_told(web: Web, redis_client: redis.Re
     now = time.time() * 1000
     redis_client.zadd(NAMES.quota(WABA), {str(i): now for i in range(950)})
     assert "50 of 1000 customers may still be opened" in shown(web)
+
+
+def test_what_meta_says_is_shown_and_what_is_wrong_is_a_problem(start_web: Start) -> None:
+    token = {"is_valid": True, "expires_at": 0, "scopes": ["whatsapp_business_messaging"]}
+    with requests_mock.Mocker() as graph:
+        graph.get(requests_mock.ANY, json={"quality_rating": "GREEN", "messaging_limit_tier": "TIER_1K"})
+        graph.get(re.compile("/debug_token"), json={"data": token})
+        web = start_web()
+        eventually(lambda: f"Number {NUMBER} limits tier tier_1k" in shown(web))
+
+    page = shown(web)
+    assert "Token valid, does not expire Token's scopes The token lacks" in page
+    assert "The token lacks whatsapp_business_management. Create a token with these scopes." in page
 
 
 def test_the_last_hour_is_that_of_all_processes(web: Web, start_web: Start) -> None:
