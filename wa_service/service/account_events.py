@@ -65,12 +65,12 @@ class AccountEvents:
         self._log = log.get_logger()
         # Management events name a number by its displayed digits, which deliveries map to the phone number id. The
         # mapping is stored once by each process, so that later deliveries need no write.
-        self.untold_numbers: set[str] = set()
-        self.tell_numbers_again()
+        self.unstored_display_numbers: set[str] = set()
+        self.store_display_numbers_again()
 
-    def tell_numbers_again(self) -> None:
+    def store_display_numbers_again(self) -> None:
         """Store the displayed numbers again, because the store may have lost them."""
-        self.untold_numbers.update(self._numbers)
+        self.unstored_display_numbers.update(self._numbers)
 
     def management(self, piece: Piece) -> list[PendingWrite]:
         """Return the writes for a management event."""
@@ -109,7 +109,7 @@ class AccountEvents:
         shown = digits_only(piece.display_phone_number)
         if not shown:
             return []
-        self.untold_numbers.discard(piece.phone_number_id)
+        self.unstored_display_numbers.discard(piece.phone_number_id)
         return [PendingWrite(self._events.set_display_number(piece.phone_number_id, shown), piece, _check_done)]
 
     def _limits(self, event: ManagementEvent, piece: Piece) -> list[PendingWrite]:

@@ -159,7 +159,7 @@ def _message(item: ThreadPlace) -> ThreadMessage | None:
     raw = data.get("message") if isinstance(data.get("message"), dict) else {}
     if kind not in _WRITTEN:
         return ThreadMessage(
-            item.place, "event", item.at, kind, MessageContent(kind, _told(kind, data)), data, item.place
+            item.place, "event", item.at, kind, MessageContent(kind, _event_text(kind, data)), data, item.place
         )
     number, message_id = str(event["phone_number_id"] or ""), str(data.get("id") or "")
     return ThreadMessage(
@@ -175,7 +175,7 @@ def _message(item: ThreadPlace) -> ThreadMessage | None:
     )
 
 
-def _told(kind: str, data: Mapping[str, Any]) -> str:
+def _event_text(kind: str, data: Mapping[str, Any]) -> str:
     if kind == "pause":
         return ": ".join(str(data[name]) for name in ("reason", "note") if data.get(name))
     if kind == "console":

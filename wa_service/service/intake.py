@@ -95,7 +95,7 @@ class Intake:
             return self._store_pieces(pieces, note_rejection)
         except BaseException:
             self._rejection_pending = self._rejection_pending or note_rejection
-            self._account.tell_numbers_again()
+            self._account.store_display_numbers_again()
             raise
 
     def _store_pieces(self, pieces: Iterable[Piece], note_rejection: bool) -> bool:
@@ -147,7 +147,7 @@ class Intake:
             writes = self._status_writes(piece, received_ms)
         else:
             writes = [self._account.notice(piece)]
-        if number in self._account.untold_numbers:
+        if number in self._account.unstored_display_numbers:
             writes += self._account.number_seen_as(piece)
         return writes
 
@@ -155,7 +155,11 @@ class Intake:
         """Return a message's writes; a START comes first, so that the reply sees its effect."""
         consent = self._consent.of_message(piece)
         admit = PendingWrite(self._inbox.admit(piece, received_ms), piece, self._on_admitted)
-        seen_as = self._account.number_seen_as(piece) if piece.phone_number_id in self._account.untold_numbers else []
+        seen_as = (
+            self._account.number_seen_as(piece)
+            if piece.phone_number_id in self._account.unstored_display_numbers
+            else []
+        )
         return [*consent.first, admit, *consent.then, *seen_as]
 
     def _status_writes(self, piece: Piece, received_ms: int) -> list[PendingWrite]:

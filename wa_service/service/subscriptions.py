@@ -23,8 +23,6 @@ from wa_service.service.refusals import InvalidRequestError
 from wa_service.store.events import Events, Kind
 from wa_service.store.subscriptions import Form, Subscription, Subscriptions
 
-KINDS: Final = get_args(Kind)
-"""The kinds of events that a subscription may name."""
 _CURSOR: Final = re.compile(r"[0-9]{1,19}-[0-9]{1,19}")
 _SECRET_BYTES: Final = 32
 
@@ -139,7 +137,7 @@ class SubscriptionService:
                 self._policy.resolve(url)
             except DestinationRefusedError as error:
                 problems.append(("url", str(error)))
-        known = [kind for kind in KINDS if form == "event" or kind in META_KINDS]
+        known = [kind for kind in get_args(Kind) if form == "event" or kind in META_KINDS]
         if not set(kinds) <= set(known):
             problems.append(("kinds", f"In this form a kind must be one of {', '.join(known)}."))
         if not set(numbers) <= set(self._numbers):

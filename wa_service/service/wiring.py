@@ -69,7 +69,7 @@ def build(runtime: Runtime, metrics_buffer: MetricsBuffer) -> Services:
         categories=categories,
         pauses=pauses,
     )
-    runtime.store.on_connect(account.tell_numbers_again)
+    runtime.store.on_connect(account.store_display_numbers_again)
     intake = Intake(
         store=runtime.store,
         inbox=runtime.inbox,

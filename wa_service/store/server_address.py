@@ -19,7 +19,7 @@ from redis.exceptions import MovedError
 from redis.retry import Retry
 from redis.sentinel import MasterNotFoundError, Sentinel, SentinelConnectionPool, SentinelManagedConnection
 
-Form = Literal["single", "sentinel", "cluster"]
+Topology = Literal["single", "sentinel", "cluster"]
 
 SOCKET_SECONDS = 2.0
 # Timeout of a Sentinel or node that is asked for the primary; then the next one is asked.
@@ -32,7 +32,7 @@ _SERVER_PORT = 6379
 class ServerAddress:
     """A parsed `REDIS_URL`. `hosts`: of Sentinels or cluster nodes; `options`: of a redis-py connection."""
 
-    form: Form
+    topology: Topology
     hosts: tuple[tuple[str, int], ...]
     service: str
     options: Mapping[str, Any]
@@ -41,7 +41,7 @@ class ServerAddress:
     @property
     def may_fail_over(self) -> bool:
         """Whether another server may take the primary's place."""
-        return self.form != "single"
+        return self.topology != "single"
 
 
 def parse_address(url: str) -> ServerAddress:
@@ -93,9 +93,9 @@ def open_client(address: ServerAddress, key: str, connections: int, *, sentinel_
         "protocol": 2,
         "client_name": "wa_service",
     }
-    if address.form == "single":
+    if address.topology == "single":
         return redis.Redis.from_pool(redis.ConnectionPool(**options))
-    if address.form == "sentinel":
+    if address.topology == "sentinel":
         login = {"password": sentinel_password} if sentinel_password else {}
         locator: Any = PrimaryDiscovery(  # type: ignore[no-untyped-call]  # untyped
             address.hosts, sentinel_kwargs=_asking(address, login)

@@ -59,7 +59,9 @@ class ManagementPages:
         self._guard.changed(f"subscription {action}", subscription=name)
         if result is None:
             return see("/console/subscriptions")
-        return make_response(render_template("console/said.html", title="Test of a subscription", text=result))
+        return make_response(
+            render_template("console/subscription_test.html", title="Test of a subscription", text=result)
+        )
 
     def _changed_subscription(self, name: str, action: str) -> str | None:
         match action:
