@@ -65,12 +65,12 @@ class AccountEvents:
         self._log = log.get_logger()
         # Management events name a number by its displayed digits, which deliveries map to the phone number id. The
         # mapping is stored once by each process, so that later deliveries need no write.
-        self.unstored_display_numbers: set[str] = set()
+        self._without_display_number: set[str] = set()
         self.store_display_numbers_again()
 
     def store_display_numbers_again(self) -> None:
         """Store the displayed numbers again, because the store may have lost them."""
-        self.unstored_display_numbers.update(self._numbers)
+        self._without_display_number.update(self._numbers)
 
     def management(self, piece: Piece) -> list[PendingWrite]:
         """Return the writes for a management event."""
@@ -104,12 +104,14 @@ class AccountEvents:
         keep = self._events.management(piece.kind, _origin_of(piece) | about, piece.raw)
         return PendingWrite(keep, piece, self._log_notice if piece.kind == "error" else check_kept)
 
-    def number_seen_as(self, piece: Piece) -> list[PendingWrite]:
-        """Return the write that stores the displayed number of the piece's number, if the piece has it."""
+    def display_number(self, piece: Piece) -> list[PendingWrite]:
+        """Return the write that stores the displayed number of the piece's number, if it is not stored yet."""
+        if piece.phone_number_id not in self._without_display_number:
+            return []
         shown = digits_only(piece.display_phone_number)
         if not shown:
             return []
-        self.unstored_display_numbers.discard(piece.phone_number_id)
+        self._without_display_number.discard(piece.phone_number_id)
         return [PendingWrite(self._events.set_display_number(piece.phone_number_id, shown), piece, _check_done)]
 
     def _limits(self, event: ManagementEvent, piece: Piece) -> list[PendingWrite]:

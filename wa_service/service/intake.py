@@ -147,20 +147,13 @@ class Intake:
             writes = self._status_writes(piece, received_ms)
         else:
             writes = [self._account.notice(piece)]
-        if number in self._account.unstored_display_numbers:
-            writes += self._account.number_seen_as(piece)
-        return writes
+        return [*writes, *self._account.display_number(piece)]
 
     def _message_writes(self, piece: Piece, received_ms: int) -> list[PendingWrite]:
         """Return a message's writes; a START comes first, so that the reply sees its effect."""
         consent = self._consent.of_message(piece)
         admit = PendingWrite(self._inbox.admit(piece, received_ms), piece, self._on_admitted)
-        seen_as = (
-            self._account.number_seen_as(piece)
-            if piece.phone_number_id in self._account.unstored_display_numbers
-            else []
-        )
-        return [*consent.first, admit, *consent.then, *seen_as]
+        return [*consent.first, admit, *consent.then, *self._account.display_number(piece)]
 
     def _status_writes(self, piece: Piece, received_ms: int) -> list[PendingWrite]:
         """Return a status's writes; the first one of a send also links the recipient's number and user id."""
