@@ -29,14 +29,16 @@ def alive(pid: int) -> bool:
 
 
 class Started:
-    """`make run` or `make serve` without make: runs their starter on free ports, with a separate directory."""
+    """`make run` or `make serve` without make: runs their starter on free ports; `run` with a separate directory."""
 
     def __init__(self, var: Path, what: str = "run", *more: str, **environment: str) -> None:
         self.port, self.emulator_port = free_port(), free_port()
         self.secrets = var / "secrets"
-        ports = ["--port", str(self.port), "--emulator-port", str(self.emulator_port)]
+        options = ["--port", str(self.port)]
+        if what == "run":
+            options += ["--emulator-port", str(self.emulator_port), "--var", str(var)]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "wa_service.cli.stack", what, *ports, "--var", str(var), *more],
+            [sys.executable, "-m", "wa_service.cli.stack", what, *options, *more],
             cwd=ROOT,
             env={**os.environ, **environment},
             stdout=subprocess.PIPE,

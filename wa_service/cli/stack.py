@@ -106,9 +106,7 @@ def run(
 
 @_commands.command
 @click.option("--port", type=int, help="Web's port; default: that of WA_BIND.")
-@click.option("--emulator-port", type=int, hidden=True)
-@click.option("--var", hidden=True)
-def serve(port: int | None, emulator_port: int | None, var: str | None) -> int:  # noqa: ARG001 - as `run` takes them
+def serve(port: int | None) -> int:
     """Start the service with Meta; settings from the environment and `.env`."""
     given = settings.load()
     bind = given.bind if port is None else f"{given.bind.rpartition(':')[0]}:{port}"
