@@ -13,7 +13,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -164,8 +164,8 @@ def _together(
     *,
     emulator: tuple[str, int] | None = None,
 ) -> int:
-    printer = _Watching(sys.stdout)
-    manager = _Parts(printer=printer)
+    printer = _Watching(sys.stdout, len(parts))
+    manager = _Parts(printer)
     for name, command in parts.items():
         manager.add_process(name, command, env=env)
     ended = threading.Event()
@@ -184,37 +184,49 @@ def _together(
 
 
 class _Watching(Printer):  # type: ignore[misc]  # honcho has no types
-    """Prints the parts' output, and records which part ended first without being told to."""
+    """Prints the parts' output, and notes how many still have to start, and which ended first without being told to.
 
-    def __init__(self, output: Any) -> None:
+    honcho reports starts and stops as lines named `system`.
+    """
+
+    def __init__(self, output: Any, parts: int) -> None:
         super().__init__(output)
+        self.to_start = parts
+        self.when_all_started: Callable[[], None] = lambda: None
         self.first_to_end = ""
         self._stopping = False
 
     def write(self, message: Message) -> None:
-        if message.name == "system":
-            if " received" in message.data:
-                self._stopping = True
-            if " stopped (rc=" in message.data and not self._stopping and not self.first_to_end:
-                self.first_to_end = message.data.split(" ", 1)[0]
         super().write(message)
+        if message.name != "system":
+            return
+        if " received" in message.data:
+            self._stopping = True
+        elif " stopped (rc=" in message.data and not self._stopping and not self.first_to_end:
+            self.first_to_end = message.data.split(" ", 1)[0]
+        elif " started (pid=" in message.data:
+            self.to_start -= 1
+            if not self.to_start:
+                self.when_all_started()
 
 
 class _Parts(Manager):  # type: ignore[misc]  # honcho has no types
     """honcho's manager that can also be stopped while it is starting, when the original raises KeyError."""
 
-    _stop_requested = False
+    def __init__(self, printer: _Watching) -> None:
+        super().__init__(printer)
+        self._watching = printer
+        self._stop_requested = False
+        printer.when_all_started = self._stop_if_requested
 
     def terminate(self) -> None:
-        if self._all_started():
-            super().terminate()
-        else:
+        if self._watching.to_start:
             self._stop_requested = True
+        else:
+            super().terminate()
 
-    def _system_print(self, data: str) -> None:
-        super()._system_print(data)
-        if self._stop_requested and self._all_started():
-            self._stop_requested = False
+    def _stop_if_requested(self) -> None:
+        if self._stop_requested:
             super().terminate()
 
 

@@ -1,0 +1,29 @@
+"""`make run` and `make serve`: how the parts stop together."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+STOPPED = """
+import os, signal, sys
+from wa_service.cli.stack import _Parts, _Watching
+printer = _Watching(sys.stdout, 2)
+parts = _Parts(printer)
+parts.add_process("one", "exec sleep 60")
+parts.add_process("two", "exec sleep 60")
+{when}
+parts.loop()
+"""
+WHILE_STARTING = "parts.terminate()"
+WHEN_STARTED = "printer.when_all_started = lambda: os.kill(os.getpid(), signal.SIGTERM)"
+
+
+@pytest.mark.parametrize("when", [WHILE_STARTING, WHEN_STARTED], ids=["while_starting", "when_started"])
+def test_a_stop_ends_every_part(when: str) -> None:
+    command = [sys.executable, "-c", STOPPED.format(when=when)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
+    assert "one stopped (rc=-15)" in done.stdout
+    assert "two stopped (rc=-15)" in done.stdout
