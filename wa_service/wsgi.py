@@ -26,7 +26,7 @@ def build() -> Flask:
     from wa_service.observability.sentry import configure
     from wa_service.web.app import create_app
 
-    configure(given)
+    configure(given.sentry_dsn)
     built = runtime.build(given)
     app = create_app(built, WebOptions.of(given))
     # Write what was counted since the last write. The handler registered last runs first.

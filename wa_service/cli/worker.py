@@ -45,7 +45,7 @@ def command(
     from wa_service.store.tag_numbers import TagTakenError
     from wa_service.worker import process
 
-    configure(settings)
+    configure(settings.sentry_dsn)
     try:
         check_store(settings, warn=False)
         process.run(

@@ -5,27 +5,28 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import Any
 
-from wa_service.config.settings import Settings
+from pydantic import SecretStr
+
 from wa_service.observability import log
 
 # Parts that may contain personal data or secrets which no pattern finds.
 _DROPPED = frozenset(["request", "user", "breadcrumbs", "extra", "server_name", "modules", "vars", "params"])
 
 
-def configure(settings: Settings) -> bool:
-    """Report this process's unhandled errors, if a DSN is set.
+def configure(dsn: SecretStr | None) -> bool:
+    """Report this process's unhandled errors, if there is a DSN.
 
     Returns:
         Whether errors are reported.
     """
-    if settings.sentry_dsn is None:
+    if dsn is None:
         return False
     if find_spec("sentry_sdk") is None:
         log.get_logger().warning("whatsapp.settings", warning="SENTRY_DSN is set, but the extra `sentry` is missing.")
         return False
     import sentry_sdk  # an extra, which may be missing
 
-    sentry_sdk.init(**options(settings.sentry_dsn.get_secret_value()))
+    sentry_sdk.init(**options(dsn.get_secret_value()))
     return True
 
 
