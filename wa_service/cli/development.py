@@ -74,29 +74,59 @@ def prepare(
         environment: may add settings; default: this process's.
     """
     environment = settings.whole_environment() if environment is None else environment
-    ours = {name for variable in settings.variables() for name in (variable.name, f"{variable.name}_FILE")}
-    given = {name for name in environment if name in ours | {"WA_ENV_FILE"} and environment[name]}
-    # The names of real tokens, numbers and stores do not begin with WA_.
-    taken = {name for name in given if name.startswith("WA_") and name.removesuffix("_FILE") not in _FIXED | {"WA_ENV"}}
-    taken |= given & {"WEB_CONCURRENCY"}
+    given = {name for name in environment if name in _our_variables() | {"WA_ENV_FILE"} and environment[name]}
+    taken = {name for name in given if _may_be_taken(name)}
     vault = _Vault(var.absolute() / "secrets")
+    api_key, responder_secret = _generate_secrets(vault)
+    chosen = {
+        "WA_LOG_FORMAT": "console",
+        "WEB_CONCURRENCY": "1",
+        **{name: value for name, value in environment.items() if name not in given or name in taken},
+    }
+    if not taken & {"WA_RESPONDER_SECRET", "WA_RESPONDER_SECRET_FILE"}:
+        chosen["WA_RESPONDER_SECRET_FILE"] = vault.path("responder-secret")
+    chosen |= _answering(script, responder, llm) | _of_the_parts(vault, port, emulator_port, var)
+    if replicas:
+        chosen |= _replicated(var, replicas)
+    ignored = given - taken - _MACHINE_WIDE
+    return Development(chosen, api_key, responder_secret, tuple(sorted(taken)), tuple(sorted(ignored)))
+
+
+def _our_variables() -> set[str]:
+    return {name for variable in settings.variables() for name in (variable.name, f"{variable.name}_FILE")}
+
+
+def _may_be_taken(name: str) -> bool:
+    """Whether the environment may set it: the names of real tokens, numbers and stores do not begin with WA_."""
+    return name == "WEB_CONCURRENCY" or (
+        name.startswith("WA_") and name.removesuffix("_FILE") not in _FIXED | {"WA_ENV"}
+    )
+
+
+def _generate_secrets(vault: _Vault) -> tuple[str, str]:
+    """Generate what is missing; return the API key and the responder's secret."""
     api_key = vault.read("api-key", lambda: secrets.token_urlsafe(24))
-    responder_secret = vault.read("responder-secret", _standard_webhooks_secret)
     vault.read("api-keys", lambda: f"development:{api_key}:admin")
     vault.read("access-token", lambda: f"EAA{secrets.token_urlsafe(24)}")
     vault.read("verify-token", lambda: secrets.token_hex(12))
     vault.read("app-secret", lambda: secrets.token_hex(16))
-    chosen = {name: value for name, value in environment.items() if name not in given or name in taken}
-    chosen = {"WA_LOG_FORMAT": "console", "WEB_CONCURRENCY": "1"} | chosen
-    if not taken & {"WA_RESPONDER_SECRET", "WA_RESPONDER_SECRET_FILE"}:
-        chosen["WA_RESPONDER_SECRET_FILE"] = vault.path("responder-secret")
+    return api_key, vault.read("responder-secret", _standard_webhooks_secret)
+
+
+def _answering(script: Path | None, responder: str | None, llm: str | None) -> dict[str, str]:
+    """What answers customers, if one is named; at most one is."""
     if script is not None:
-        chosen |= {"WA_RESPONDER": "script", "WA_SCRIPT_FILE": str(script)}
+        return {"WA_RESPONDER": "script", "WA_SCRIPT_FILE": str(script)}
     if responder is not None:
-        chosen |= {"WA_RESPONDER": "http", "WA_RESPONDER_URL": responder}
+        return {"WA_RESPONDER": "http", "WA_RESPONDER_URL": responder}
     if llm is not None:
-        chosen |= {"WA_RESPONDER": "llm", "WA_LLM_URL": llm}
-    chosen |= {
+        return {"WA_RESPONDER": "llm", "WA_LLM_URL": llm}
+    return {}
+
+
+def _of_the_parts(vault: _Vault, port: int, emulator_port: int, var: Path) -> dict[str, str]:
+    """The emulated account, and where the parts find each other."""
+    return {
         "WA_ENV_FILE": "/dev/null",  # a real token in `.env` must not be used by accident
         "WHATSAPP_ACCESS_TOKEN_FILE": vault.path("access-token"),
         "WHATSAPP_PHONE_NUMBER_ID": "100000000000001",
@@ -111,22 +141,22 @@ def prepare(
         "WA_VAR_DIR": str(var),
         "WA_REDIS_WAIT": VALKEY_WAIT,
     }
-    if replicas:
-        servers = embedded_replicas_in(var.absolute(), replicas)
-        chosen |= {
-            "REDIS_URL_FILE": str(servers.url_file),
-            "WA_SENTINEL_PASSWORD_FILE": str(servers.password_file),
-            "WA_REDIS_REPLICAS": str(replicas),
-            "WA_FAILOVER_PAUSE": "0",
-        }
-    return Development(
-        chosen, api_key, responder_secret, tuple(sorted(taken)), tuple(sorted(given - taken - _MACHINE_WIDE))
-    )
+
+
+def _replicated(var: Path, replicas: int) -> dict[str, str]:
+    """The store with replicas; what is acknowledged is on all of them."""
+    servers = embedded_replicas_in(var.absolute(), replicas)
+    return {
+        "REDIS_URL_FILE": str(servers.url_file),
+        "WA_SENTINEL_PASSWORD_FILE": str(servers.password_file),
+        "WA_REDIS_REPLICAS": str(replicas),
+        "WA_FAILOVER_PAUSE": "0",
+    }
 
 
 def write_settings(development: Development, var: Path) -> Path:
     """Write a run's settings to a file for `WA_ENV_FILE`, so that commands find its service; return the path."""
-    ours = {name for variable in settings.variables() for name in (variable.name, f"{variable.name}_FILE")}
+    ours = _our_variables()
     path = var / "settings.env"
     kept = {name: value for name, value in development.environment.items() if name in ours and name not in _PARTS_ONLY}
     settings.write_file(path, {**kept, "WA_VAR_DIR": str(var.absolute())})
