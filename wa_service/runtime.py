@@ -57,8 +57,8 @@ PUSH_ANSWER_BYTES = 65_536
 PUSH_CONNECTIONS = 128
 # Threads that resolve the names of subscribers.
 PUSH_LOOK_UPS = 4
-# The client's name for the first of a download's two calls.
-MEDIA_ADDRESS = "media"
+# The client's name for the first of a download's two calls, and for a deletion.
+_MEDIA_CALL = "media"
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,8 +269,11 @@ def _observe(call: str, outcome: CallOutcome, seconds: float) -> None:
     if outcome.error is not None and code is None:
         code = type(outcome.error).__name__
     metrics.api_called(call, seconds, code)
-    if call == MEDIA_ADDRESS:
-        event = "whatsapp.media.resolved" if outcome.error is None else "whatsapp.media.resolve_failed"
+    if call == _MEDIA_CALL:
+        if outcome.method == "DELETE":
+            event = "whatsapp.media.deleted" if outcome.error is None else "whatsapp.media.delete_failed"
+        else:
+            event = "whatsapp.media.resolved" if outcome.error is None else "whatsapp.media.resolve_failed"
         log.get_logger().debug(event, code=code, ms=round(seconds * 1000))
 
 

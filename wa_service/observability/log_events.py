@@ -80,12 +80,10 @@ LOG_EVENTS = (
         "A result could not be stored; the message is handled again when its lease ends.",
     ),
     LogEvent("whatsapp.message.mark_read_failed", "A message could not be marked as read (debug).", "`reason`"),
-    LogEvent(
-        "whatsapp.media.resolved",
-        "Meta returned the URL of a file, or deleted a file (debug).",
-        "`ms`",
-    ),
-    LogEvent("whatsapp.media.resolve_failed", "Getting a file's URL, or deleting it, failed (debug).", "`code`, `ms`"),
+    LogEvent("whatsapp.media.resolved", "Meta returned the URL of a file (debug).", "`ms`"),
+    LogEvent("whatsapp.media.resolve_failed", "Getting a file's URL failed (debug).", "`code`, `ms`"),
+    LogEvent("whatsapp.media.deleted", "Meta deleted a file (debug).", "`ms`"),
+    LogEvent("whatsapp.media.delete_failed", "Deleting a file at Meta failed (debug).", "`code`, `ms`"),
     LogEvent(
         "whatsapp.media.downloaded",
         "A file was downloaded.",

@@ -176,6 +176,26 @@ def test_a_file_is_deleted(web: Web, meta: requests_mock.Adapter) -> None:
     assert web.delete("/v1/media/1").status_code == 204
 
 
+@pytest.mark.parametrize(
+    ("answer", "event"),
+    [
+        ({"json": {"success": True}}, "whatsapp.media.deleted"),
+        ({"status_code": 400, "json": UNKNOWN}, "whatsapp.media.delete_failed"),
+    ],
+)
+def test_a_deletion_has_its_own_log_line(
+    start_web: Start, lines: list[dict[str, Any]], answer: dict[str, Any], event: str
+) -> None:
+    web = start_web()
+    with requests_mock.Mocker() as graph:
+        graph.get(requests_mock.ANY, json={"url": "https://x.fbsbx.com/1", "mime_type": "image/png"})
+        graph.delete(requests_mock.ANY, **answer)
+        web.delete("/v1/media/1")
+
+    logged = [line["event"] for line in lines if line["event"].startswith("whatsapp.media")]
+    assert logged == ["whatsapp.media.resolved", event]
+
+
 def test_a_number_that_is_not_ours_cannot_be_named(web: Web) -> None:
     answer = web.get("/v1/media/1?from=123")
 

@@ -59,7 +59,7 @@ class CallOutcome:
     """The outcome of a call, for metrics: the HTTP status, None without an answer; the error, or None.
 
     Neither status nor error: the caller canceled the call. `retry_after`: seconds from the header; `usage`: Meta's
-    usage headers; `version`: the API version that answered.
+    usage headers; `version`: the API version that answered; `method`: of the HTTP request, "" for a call of several.
     """
 
     http_status: int | None
@@ -67,6 +67,7 @@ class CallOutcome:
     retry_after: float | None
     usage: tuple[Usage, ...]
     version: str
+    method: str = ""
 
     @property
     def code(self) -> int | None:
@@ -226,7 +227,7 @@ class Transport:
             raise
         finally:
             if self._observe is not None:
-                self._observe(call, last.outcome(error), time.monotonic() - started)
+                self._observe(call, last.outcome(error, request.method or ""), time.monotonic() - started)
 
     def _attempts(
         self, request: PreparedRequest, last: _LastAnswer, seconds: float, body_seconds: float
@@ -307,7 +308,7 @@ class _LastAnswer:
     def note(self, response: Response) -> None:
         self._status, self._headers = response.status_code, response.headers
 
-    def outcome(self, error: WhatsAppError | None) -> CallOutcome:
+    def outcome(self, error: WhatsAppError | None, method: str) -> CallOutcome:
         headers = self._headers
         return CallOutcome(
             self._status,
@@ -315,6 +316,7 @@ class _LastAnswer:
             retry_after_seconds(headers),
             read_usage(headers),
             headers.get("facebook-api-version", ""),
+            method,
         )
 
 
