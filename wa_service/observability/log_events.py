@@ -42,7 +42,7 @@ LOG_EVENTS = (
     LogEvent(
         "whatsapp.message.handled",
         "A message was handled and its replies are stored.",
-        "`message`, `number`, `type`, `intent`, `replies`, `ms`",
+        "`message`, `number`, `type`, `intent`, `replies`, `ms`, `burst` (how many messages, if several)",
     ),
     LogEvent(
         "whatsapp.message.retry_scheduled",
@@ -109,12 +109,14 @@ LOG_EVENTS = (
     LogEvent(
         "whatsapp.send.retry_scheduled",
         "A send is tried again later.",
-        "`id`, `seconds`, `code`, `reason`, `fbtrace_id`",
+        "`id`, `type`, `number`, `ms` (the call), `message` (that it answers), `seconds`, `code`, `reason`, "
+        "`fbtrace_id`",
     ),
     LogEvent(
         "whatsapp.send.held",
         "Meta paused a message's template: the message waits until the template is active again.",
-        "`id`, `seconds`, `code`, `reason`, `fbtrace_id`",
+        "`id`, `type`, `number`, `ms` (the call), `message` (that it answers), `seconds`, `code`, `reason`, "
+        "`fbtrace_id`",
     ),
     LogEvent(
         "whatsapp.template.released",
@@ -129,14 +131,14 @@ LOG_EVENTS = (
     LogEvent(
         "whatsapp.send.failed",
         "A message will not be sent.",
-        "`id`, `code`, `reason` (a group, expired, not_owner, no_word_from_meta), `fbtrace_id`, "
-        "`follows` (the fallback)",
+        "`id`, `reason` (a group, expired, not_owner, no_word_from_meta); after a call also `type`, `number`, `ms` "
+        "(the call), `message` (that it answers), `code`, `fbtrace_id`, `follows` (the fallback)",
     ),
     LogEvent("whatsapp.send.canceled", "A caller canceled a message before it was sent.", "`id`"),
     LogEvent(
         "whatsapp.send.unknown",
         "It is unknown whether Meta has a message.",
-        "`id`, `code`, `reason`, `fbtrace_id`",
+        "`id`, `type`, `number`, `ms` (the call), `message` (that it answers), `code`, `reason`, `fbtrace_id`",
     ),
     LogEvent("whatsapp.send.outcome_not_stored", "The outcome of a send could not be stored: it is unknown.", "`id`"),
     LogEvent(
