@@ -10,7 +10,6 @@ from meta_emulator.errors import invalid, missing, parameter
 from meta_emulator.graph.call import Call
 
 _HEADER_MEDIA = ("image", "video", "document")
-_COMMERCE_KINDS = ("order_details", "order_status")
 
 MediaCheck = Callable[[Call, str, Any, str], None]
 
