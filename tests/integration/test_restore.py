@@ -21,7 +21,7 @@ from tests.integration.test_batches import item
 from tests.keys import NAMES, PREFIX
 from wa_service.store.batches import Batches, NewBatch
 from wa_service.store.client import Store
-from wa_service.store.inbox import Inbox
+from wa_service.store.inbox import Inbox, Work
 from wa_service.store.keys import QUEUES, template_key
 from wa_service.store.outbox import Idempotency, Limits, Outbox, SendOutcome
 from wa_service.store.records import item_record
@@ -152,7 +152,13 @@ def test_with_empty_queues_what_is_new_is_handled_and_sent(
     batches.add("b2", 0, 1, [item(0)])
     batches.change("b2", "start")
     # The messages wait for more; without anything else their time comes.
-    works = eventually(lambda: found if len(found := lanes.inbox.take("restored", next(counters), 8)[1]) == 3 else None)
+    works: list[Work] = []
+
+    def are_taken() -> bool:
+        works.extend(lanes.inbox.take("restored", next(counters), 8)[1])
+        return len(works) == 3
+
+    eventually(are_taken)
     assert {work.conversation.partition(":")[2] for work in works} == {NEW, WAITING, TAKEN}
     assert {work.stored.piece.raw["text"]["body"] for work in works} == {"new"}
     assert not any(work.behind for work in works)
