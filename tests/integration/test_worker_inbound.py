@@ -26,7 +26,14 @@ from wa_service.store.flusher import StoreUnavailableError
 from wa_service.store.inbox import Finished, Inbox
 from wa_service.store.retry import BETWEEN_TRIES
 from wa_service.whatsapp.errors import WhatsAppConnectionError, WhatsAppRequestError
-from wa_service.worker.inbound import MAX_DELIVERIES, RENEW_LEASE_AFTER, RETRY_DELAYS, InboundWorker, LeaseLostError
+from wa_service.worker.inbound import (
+    MAX_DELIVERIES,
+    MAX_FAILURES,
+    RENEW_LEASE_AFTER,
+    RETRY_DELAYS,
+    InboundWorker,
+    LeaseLostError,
+)
 from wa_service.worker.maintenance import Maintenance
 from wa_service.worker.read_receipts import ReadReceipts
 
@@ -516,6 +523,25 @@ def test_a_handler_that_lost_its_lease_writes_nothing(lanes: Lanes, run: Callabl
     go.set()
     assert slow.join(5)
     assert bodies(lanes) == ["twice?"]
+
+
+@pytest.mark.parametrize("failures", [0, MAX_FAILURES - 1])
+def test_a_failure_after_the_lease_was_lost_is_reported_as_a_lost_lease(
+    lanes: Lanes, run: Callable[..., InboundWorker], failures: int
+) -> None:
+    def fail_without_lease(utterance: Utterance) -> PipelineResult:
+        worker.stop()
+        lanes.inbox.release_consumer("w", died=True)
+        raise RuntimeError("broken")
+
+    lanes.admit(message())
+    lanes.store.do("HSET", f"{PREFIX}conv:{NUMBER}:15551230001", "failures", failures)
+    with capture_logs() as told:
+        worker = run(fail_without_lease)
+        gevent_until(lambda: [line for line in told if line["event"] == "whatsapp.message.lease_lost"])
+    outcomes = {"whatsapp.message.retry_scheduled", "whatsapp.message.dead_lettered"}
+    assert outcomes.isdisjoint(line["event"] for line in told)
+    assert int(lanes.store.do("ZCARD", BOX)) == 1
 
 
 def test_a_stopped_worker_takes_nothing_more(lanes: Lanes, run: Callable[..., InboundWorker]) -> None:

@@ -334,7 +334,8 @@ class InboundWorker:
     ) -> None:
         delay = min(delay, MAX_RETRY_DELAY)
         note = thread_notes.retried(stored, reason, delay) if stored is not None else ""
-        self._inbox.retry_later(work, self._consumer, delay, is_failure=counts, note=note)
+        if self._inbox.retry_later(work, self._consumer, delay, is_failure=counts, note=note) < 0:
+            raise LeaseLostError
         logger.warning("whatsapp.message.retry_scheduled", reason=reason, seconds=round(delay, 1))
 
     def _dead_letter(
@@ -343,7 +344,8 @@ class InboundWorker:
         replies = self._apology(work, stored) if stored is not None else []
         stamps = {APOLOGISED_AT: 0} if replies else {}
         note = thread_notes.dead_lettered(stored, work.dead_letter_id, kind, reason) if stored is not None else ""
-        self._inbox.dead_letter(work, self._consumer, kind, reason, replies=replies, stamps=stamps, note=note)
+        if not self._inbox.dead_letter(work, self._consumer, kind, reason, replies=replies, stamps=stamps, note=note):
+            raise LeaseLostError
         logger.error("whatsapp.message.dead_lettered", kind=kind, reason=reason, tries=work.deliveries)
 
     def _apology(self, work: Work, stored: StoredEvent) -> list[Send]:
