@@ -354,8 +354,8 @@ class LanesMachine:
             reason="meta_unwell" if healthy is False else "",
             never_left=never_left and outcome == "retry",
         )
-        self.lanes.outbox.done(NUMBER, grant, told)
-        self._done_in_world(
+        written = self.lanes.outbox.done(NUMBER, grant, told)
+        expected = self._done_in_world(
             grant,
             outcome,
             code=code if is_known else None,
@@ -363,6 +363,7 @@ class LanesMachine:
             never_left=never_left and outcome == "retry",
             healthy=healthy,
         )
+        assert written.is_written == (expected == 1)
 
     @act(8, grant="grants", word=["sent", "delivered", "read", "failed"])
     def status(self, grant: Grant, word: str) -> None:

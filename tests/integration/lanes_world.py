@@ -660,7 +660,7 @@ class World:
         never_left: bool,
         healthy: bool | None,
     ) -> int:
-        """Record the outcome of a send: 1, 0 (the claim is not valid) or -1 (no such send)."""
+        """Record the outcome of a send: 1, 0 (not written) or -1 (no such send)."""
         sent = self.sends.get(id_)
         if sent is None:
             return -1
@@ -673,20 +673,22 @@ class World:
                 sent.error = None
         self._probe_says(id_, outcome, delay_ms, healthy)
         if sent.token != token or sent.claim is None:
+            written = int(outcome == "accepted")
             if outcome == "accepted" and sent.claim is None:
                 self._drop(sent.customer, id_)
             if outcome == "retry" and never_left and sent.token == token and id_ in self.unknown:
                 del self.unknown[id_]
                 sent.status, sent.rank = "queued", 0
                 self._enter(sent.customer, id_, urgent=sent.urgent)
+                written = 1
             self._count(sent)
-            return 1 if outcome == "accepted" else 0
+            return written
         sent.claim = None
         self.claims.get(sent.consumer, set()).discard(id_)
         if outcome != "accepted" and sent.rank >= RANK["accepted"]:
             self._leave(sent.customer, id_)
             self._count(sent)
-            return 1
+            return 0
         if outcome == "retry":
             sent.status, sent.rank = "queued", 0
             if sent.batch and code in PAUSES_BATCH and code == 131048:

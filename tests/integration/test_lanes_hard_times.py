@@ -205,7 +205,7 @@ class TestAFullServer:
             assert lanes.inbox.renew_leases([work]) == [True]
             assert lanes.inbox.finish(work, "p", [send(id="a")])
             (grant,) = lanes.grant()
-            assert done(lanes, grant, kind="accepted", wamid="wamid.A").held_claim
+            assert done(lanes, grant, kind="accepted", wamid="wamid.A").is_written
         assert state(lanes, "a") == "accepted"
 
     def test_failures_and_ends_are_written(self, lanes: Lanes, redis_client: redis.Redis) -> None:

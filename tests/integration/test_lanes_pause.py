@@ -181,5 +181,5 @@ class TestAProbeThatDoesNotSay:
         lanes = Lanes.over(store, claim_seconds=0.2)
         grant = self.probe(lanes, redis_client)
         Contacts(store, [NUMBER]).forget("15550000000")
-        assert not lanes.outbox.done(NUMBER, grant, ACCEPTED).held_claim
+        assert not lanes.outbox.done(NUMBER, grant, ACCEPTED).is_written
         assert len(eventually(lambda: lanes.grant(count=5), within=2.0)) == 1

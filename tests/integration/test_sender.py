@@ -13,7 +13,7 @@ import pytest
 import structlog
 
 from tests.eventually import eventually
-from tests.integration.lanes import NUMBER, Lanes, send
+from tests.integration.lanes import NUMBER, Lanes, meta_status, send
 from tests.keys import NAMES, PREFIX
 from wa_service.delivery.sender import Sender
 from wa_service.store.client import Store
@@ -281,6 +281,39 @@ def test_what_the_other_road_refuses_is_not_sent_by_the_first(lanes: Lanes) -> N
     grant = marketing(lanes)
     Sender(NUMBER, Meta(), lanes.outbox, post_marketing=Meta(said(131063)), marketing_road="mm").send(grant)
     assert state(lanes, grant) == "failed"
+
+
+def test_an_outcome_after_the_claim_was_lost_is_reported_as_discarded(
+    lanes: Lanes, lines: list[dict[str, Any]]
+) -> None:
+    grant = granted(lanes)
+    lanes.store.do("ZADD", NAMES.busy, 0, grant.id)
+    assert lanes.outbox.reap() == [grant.id]
+    Sender(NUMBER, Meta(said(131026)), lanes.outbox).send(grant)
+    assert [(line["event"], line["outcome"], line["code"]) for line in lines] == [
+        ("whatsapp.send.outcome_discarded", "failed", 131026)
+    ]
+    assert state(lanes, grant) == "unknown"
+
+
+def test_an_outcome_that_a_status_overtook_is_reported_as_discarded(lanes: Lanes, lines: list[dict[str, Any]]) -> None:
+    grant = granted(lanes)
+    status = meta_status("wamid.EARLY", "delivered", biz_opaque_callback_data=grant.id)
+    lanes.store.run([lanes.outbox.apply_status(status, int(time.time() * 1000))])
+    Sender(NUMBER, Meta(said(131000)), lanes.outbox).send(grant)
+    assert [line["event"] for line in lines] == ["whatsapp.send.outcome_discarded"]
+    assert state(lanes, grant) == "delivered"
+
+
+def test_two_rate_limit_errors_at_once_are_reported_as_one_lower_pace(
+    lanes: Lanes, lines: list[dict[str, Any]]
+) -> None:
+    lanes.outbox.put(send())
+    lanes.outbox.put(send("15551230002"))
+    sender = Sender(NUMBER, Meta(said(130429), said(130429)), lanes.outbox)
+    for grant in lanes.grant(count=2):
+        sender.send(grant)
+    assert [line["per_second"] for line in lines if line["event"] == "whatsapp.rate.lowered"] == [64]
 
 
 @pytest.fixture

@@ -111,8 +111,7 @@ class Sender:
     def _throttle(self, grant: Grant, verdict: Verdict) -> None:
         """Slow down or pause the number if the verdict says so, before the record may be granted again."""
         try:
-            if verdict.cut:
-                pace = self._outbox.slow_down(self._number)
+            if verdict.cut and (pace := self._outbox.slow_down(self._number)):
                 self._log.warning("whatsapp.rate.lowered", id=grant.id, per_second=pace)
             if verdict.pause is not None:
                 reason = "account" if verdict.alert else "throttled"
@@ -153,6 +152,9 @@ class Sender:
             return
         error = outcome.error or {}
         facts |= {"code": error.get("code"), "reason": error.get("reason"), "fbtrace_id": error.get("fbtrace_id")}
+        if not (written and written.is_written):
+            self._log.warning("whatsapp.send.outcome_discarded", outcome=outcome.kind, **facts)
+            return
         match outcome.kind:
             case "retry":
                 self._log.info("whatsapp.send.retry_scheduled", seconds=round(outcome.delay, 1), **facts)
@@ -161,8 +163,7 @@ class Sender:
             case "unknown":
                 self._log.warning("whatsapp.send.unknown", **facts)
             case _:
-                follows = written.fallback_id if written else ""
-                self._log.warning("whatsapp.send.failed", follows=follows or None, **facts)
+                self._log.warning("whatsapp.send.failed", follows=written.fallback_id or None, **facts)
 
 
 def _advise_spelling(error: WhatsAppError, payload: Mapping[str, Any]) -> None:

@@ -142,6 +142,11 @@ LOG_EVENTS = (
     ),
     LogEvent("whatsapp.send.outcome_not_stored", "The outcome of a send could not be stored: it is unknown.", "`id`"),
     LogEvent(
+        "whatsapp.send.outcome_discarded",
+        "An attempt ended without effect: its claim was lost, Meta's status came first, or the store was unavailable.",
+        "`id`, `outcome` (retry, held, failed, unknown), `code`, `reason`, `fbtrace_id`",
+    ),
+    LogEvent(
         "whatsapp.send.crashed", "Sending raised an unexpected error; the send becomes unknown.", "`id`, `reason`"
     ),
     LogEvent(

@@ -164,12 +164,11 @@ class CallTiming:
 
 @dataclass(frozen=True, slots=True)
 class OutcomeWritten:
-    """Result of `done`: whether the claim was still held, the record's status, ms since it was queued, and the id of
-    the fallback template ("" none).
+    """Result of `done`: whether the outcome was written, ms since the record was queued, and the id of the fallback
+    template ("" none).
     """
 
-    held_claim: bool
-    status: str
+    is_written: bool
     waited_ms: int
     fallback_id: str
 
@@ -304,7 +303,7 @@ class Outbox:
             details["code"] = outcome.code
         if outcome.never_left:
             details["never_left"] = True
-        held, status, waited, fallback_id = self.store.call(
+        written, waited, fallback_id = self.store.call(
             "done",
             id=grant.id,
             token=grant.token,
@@ -312,7 +311,7 @@ class Outbox:
             retention=self.retention_seconds,
             details=orjson.dumps(details),
         )
-        return OutcomeWritten(held == 1, text(status), int(waited), text(fallback_id))
+        return OutcomeWritten(written == 1, int(waited), text(fallback_id))
 
     def apply_status(self, status: MessageStatus, at_ms: int) -> Command:
         """Return the command that applies a status from Meta. Result: [outcome, id, ms since accepted (-1 unknown),
@@ -369,7 +368,10 @@ class Outbox:
         return bool(self.store.call("resume", number=number) == 1)
 
     def slow_down(self, number: str) -> int:
-        """Lower the number's pace after Meta's rate limit error; return the new one (messages a second)."""
+        """Lower the number's pace after Meta's rate limit error.
+
+        Return the new one (messages a second), 0 when it was lowered within the last second.
+        """
         return int(self.store.call("slow_down", number=number, throughput=self.limits_of(number).throughput))
 
     def reserve_spare(self, number: str) -> bool:

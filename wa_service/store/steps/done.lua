@@ -3,8 +3,8 @@
 -- (its spellings), delay_ms, retry_class (limited, pair, unwell), error {…}, code, meta_healthy (or null), never_left,
 -- reason, settle_ms, road (marketing), waba, held (why Meta holds an accepted message), took_ms (the call to Meta),
 -- ago_ms (since it ended).
--- Return {1, or 0 (not the claim's holder), or -1 (no such record); status; ms since it was queued; id of its
--- fallback}.
+-- Return {1, or 0 (not written: the claim is lost, or Meta's status shows that it has the message), or -1 (no such
+-- record); ms since it was queued; id of its fallback}.
 -- args: id token outcome retention:number details:json
 -- include: allow_when_full clock lifetime wake thread events consent identity lane batch tags record pause rate quota pair stop marketing held_sends
 local PROBE_AGAIN_MS = 5000
@@ -12,7 +12,7 @@ local STOPPED = 131050 -- Meta's code: the customer wants no marketing
 local record = record_key(id)
 local v = redis.call('HMGET', record, 'token', 'n', 'c', 's:queued', 'consumer', 'claimed', 'wamid', 's:accepted',
   'rank', 'to')
-if not v[2] then return { -1, '', 0, '' } end
+if not v[2] then return { -1, 0, '' } end
 local number, conversation = v[2], v[3]
 local waited = wall - tonumber(v[4] or wall)
 count_landed(number, id .. ':' .. token, details.took_ms or now - tonumber(v[6] or now), details.ago_ms or 0,
@@ -55,6 +55,7 @@ elseif outcome == 'retry' then
 end
 
 if v[1] ~= token or redis.call('ZREM', prefix .. 'busy', id) == 0 then
+  local is_written = outcome == 'accepted'
   -- The claim had expired and the record was queued again, but Meta has it. A claim that is running now stays.
   if outcome == 'accepted' and not redis.call('ZSCORE', prefix .. 'busy', id) then
     drop_from_lane(number, conversation, id)
@@ -64,9 +65,10 @@ if v[1] ~= token or redis.call('ZREM', prefix .. 'busy', id) == 0 then
     redis.call('HSET', record, 'status', 'queued', 'rank', 0)
     pair_refund(conversation)
     enter_lane(number, conversation, id, redis.call('HGET', record, 'urgent') == '1', false)
+    is_written = true
   end
   count_in_batch(id)
-  return { outcome == 'accepted' and 1 or 0, redis.call('HGET', record, 'status'), waited, '' }
+  return { is_written and 1 or 0, waited, '' }
 end
 redis.call('SREM', prefix .. 'claims:' .. (v[5] or ''), id)
 -- A status arrived before the outcome: Meta has the message.
@@ -74,7 +76,7 @@ if outcome ~= 'accepted' and rank(id) >= RANK.accepted then
   leave_lane(number, conversation, id)
   end_record(id, retention)
   count_in_batch(id)
-  return { 1, redis.call('HGET', record, 'status'), waited, '' }
+  return { 0, waited, '' }
 end
 
 local fallback_id = ''
@@ -136,4 +138,4 @@ else
   end
 end
 count_in_batch(id)
-return { 1, redis.call('HGET', record, 'status'), waited, fallback_id }
+return { 1, waited, fallback_id }
