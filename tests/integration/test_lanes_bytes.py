@@ -102,7 +102,7 @@ def test_what_waits_of_one_api_key_has_an_end(lanes: Lanes, store: Store) -> Non
 
     answers = [put(send(caller=caller)).outcome for caller in ("tool", "another", None)]
 
-    assert answers == ["too_much", "queued", "queued"]
+    assert answers == ["unsent_bytes", "queued", "queued"]
 
 
 @pytest.mark.parametrize("end", ["accepted", "canceled", "erased"])

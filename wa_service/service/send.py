@@ -172,7 +172,7 @@ class SendService:
                 raise RequestInProgressError(put.id)
             case "full":
                 raise LaneFullError
-            case "too_much":
+            case "unsent_bytes":
                 raise UnsentBytesError
             case "not_owner":
                 raise NotOwnerError

@@ -39,7 +39,7 @@ CLAIM_SECONDS = 45.0
 
 
 RetryClass = Literal["limited", "pair", "unwell"]
-_PutRefusal = Literal["conflict", "full", "quota", "not_owner", "stopped", "marketing_limit"]
+_PutRefusal = Literal["conflict", "full", "unsent_bytes", "quota", "not_owner", "stopped", "marketing_limit"]
 PutOutcome = Literal["queued", "scheduled", "replayed", "waiting"] | _PutRefusal
 
 

@@ -8,7 +8,7 @@
 -- is stored outside the lanes; `due` checks lane, quota and owner at that time. A marketing template to a stopped
 -- customer is refused, unless the send has `despite_stop`.
 -- Return {"not_owner"}, {"stopped"}, {"marketing_limit", ms}, {"queued", id}, {"scheduled", id}, {"replayed", id},
--- {"waiting", id}, {"conflict", id}, {"full"}, {"too_much"} or {"quota", ms}.
+-- {"waiting", id}, {"conflict", id}, {"full"}, {"unsent_bytes"} or {"quota", ms}.
 -- args: send:json retention:number idempotency fingerprint wait_ms ceiling:number waba daily_limit opens:flag who:json take:flag stops:json marketing_per_week:number
 -- include: refuse_when_full clock lifetime wake thread events consent identity lane tags enqueue quota stop marketing dead_letters wrong_types
 if idempotency ~= '' then
@@ -42,7 +42,7 @@ local function schedule()
 end
 
 local function queue()
-  if not has_room_for(send) then return { 'too_much' } end
+  if not has_room_for(send) then return { 'unsent_bytes' } end
   if is_marketing(waba, send.template) then
     if not send.despite_stop and is_stopped(conversation, stops, retention) then return { 'stopped' } end
   end
