@@ -82,7 +82,7 @@ def test_a_pause_that_an_answer_begins_is_told(limited: Lanes, store: Store, rea
     assert answer(limited, pause=Pause(60, reason, note)) == Finished.DONE  # type: ignore[arg-type]  # one of the two
     (told,) = pauses(limited)
     assert (told["reason"], told.get("note", "")) == (reason, note)
-    assert answer(limited, pause=Pause(0, "responder")) == Finished.DONE
+    assert answer(limited, pause=Pause(0, "responder")) == Finished.PAUSED
     assert len(pauses(limited)) == 1
     assert int(store.do("TIME")[0]) * 1000 + 1000 > float(store.do("HGET", CONTACT, "paused_until"))
 

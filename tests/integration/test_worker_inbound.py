@@ -20,6 +20,7 @@ from wa_service.conversation.pipeline import PipelineResult
 from wa_service.conversation.utterance import Utterance
 from wa_service.resilience.breaker import Unavailable
 from wa_service.store.client import Store
+from wa_service.store.contacts import Contacts
 from wa_service.store.dead_letters import DeadLetters
 from wa_service.store.events import Events
 from wa_service.store.flusher import StoreUnavailableError
@@ -542,6 +543,18 @@ def test_a_failure_after_the_lease_was_lost_is_reported_as_a_lost_lease(
     outcomes = {"whatsapp.message.retry_scheduled", "whatsapp.message.dead_lettered"}
     assert outcomes.isdisjoint(line["event"] for line in told)
     assert int(lanes.store.do("ZCARD", BOX)) == 1
+
+
+def test_replies_that_a_pause_prevented_are_not_reported(lanes: Lanes, run: Callable[..., InboundWorker]) -> None:
+    def pause_meanwhile(utterance: Utterance) -> PipelineResult:
+        Contacts(lanes.store, [NUMBER], retention_seconds=KEEP).pause("15551230001", 60)
+        return echo(utterance)
+
+    lanes.admit(message())
+    with capture_logs() as told:
+        run(pause_meanwhile)
+        (line,) = gevent_until(lambda: [line for line in told if line["event"] == "whatsapp.message.handled"])
+    assert line["replies"] == bodies(lanes) == []
 
 
 def test_a_stopped_worker_takes_nothing_more(lanes: Lanes, run: Callable[..., InboundWorker]) -> None:

@@ -42,11 +42,14 @@ _NO_WORDS = StopWords()
 
 
 class Finished(IntEnum):
-    """Result of `finish`: the lease was lost, done, or done without replies because of the reply limit."""
+    """Result of `finish`: the lease was lost; done; or done without replies because of the reply limit, or because
+    automatic replies are paused.
+    """
 
     LOST = 0
     DONE = 1
     OVER_REPLY_LIMIT = 2
+    PAUSED = 3
 
 
 @dataclass(frozen=True, slots=True)

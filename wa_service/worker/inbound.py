@@ -304,7 +304,7 @@ class InboundWorker:
             "whatsapp.message.handled" if finished else "whatsapp.message.result_discarded",
             type=burst.event.kind,
             intent=result.intent or None,
-            replies=[send.id for send in sends] if finished != Finished.OVER_REPLY_LIMIT else [],
+            replies=[send.id for send in sends] if finished == Finished.DONE else [],
             ms=_age_ms(burst.stored.received),
             **several,
         )

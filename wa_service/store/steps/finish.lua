@@ -4,7 +4,8 @@
 -- pause_ms: how long to pause automatic replies (-1: no change), pause_reason, pause_note: why · reply_limit: most
 -- replies within reply_window_ms (0: no limit); one more is not sent and begins a pause · note: see `push_note` ·
 -- replies: sends as `enqueue` takes them.
--- Return 1, 2 where the reply limit was reached, or 0 when the lease was lost or the event is already finished.
+-- Return 1, 2 where the reply limit was reached, 3 where automatic replies are paused or another application owns the
+-- thread, or 0 when the lease was lost or the event is already finished. With 2 and 3 no reply is queued.
 -- args: conversation token event consumer retention:number transcript stamps:json behind:json note pause_ms:number pause_reason pause_note reply_limit:number reply_window_ms:number replies:json...
 -- include: allow_when_full clock lifetime wake thread events lane tags enqueue lease release stamp reply_limit
 if not holds(conversation, token) then return 0 end
@@ -26,4 +27,4 @@ elseif pause_ms >= 0 then
 end
 for _, reply in ipairs((is_silent or is_over) and {} or replies) do enqueue(reply, conversation, retention) end
 release_conversation(conversation, consumer)
-return is_over and 2 or 1
+return is_over and 2 or is_silent and 3 or 1
