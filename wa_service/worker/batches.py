@@ -6,12 +6,10 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from gevent.event import Event
-
 from wa_service.observability import log, metrics
 from wa_service.service.quiet_hours import QuietHours
 from wa_service.store.batches import ITEMS_A_STEP, Batches
-from wa_service.store.flusher import StoreUnavailableError
+from wa_service.worker.periodic import PeriodicWorker
 
 ROUND_SECONDS = 0.25
 SWEEP_SECONDS = 2.0
@@ -19,26 +17,20 @@ QUIET_SECONDS = 10.0
 """How long computed quiet hours are cached."""
 
 
-class BatchWorker:
+class BatchWorker(PeriodicWorker):
     """Feed lanes from batches. Every worker process runs it; the store's steps move each item once."""
 
+    first_wait = retry_wait = ROUND_SECONDS
+
     def __init__(self, batches: Batches, numbers: Sequence[str]) -> None:
+        super().__init__()
         self._batches = batches
         self._numbers = tuple(numbers)
-        self._stop = Event()
         self._quiet: dict[str, tuple[float, int | Mapping[str, int] | None]] = {}
         self._sweep_at = 0.0
         self._log = log.get_logger()
 
-    def consume(self) -> None:
-        """Feed the lanes until `stop`; the loop of one greenlet."""
-        while not self._stop.wait(ROUND_SECONDS):
-            try:
-                self.run_once()
-            except StoreUnavailableError:
-                continue
-
-    def run_once(self) -> None:
+    def run_once(self) -> float:
         """Do one round: feed the lanes, finish cancellations, log changes."""
         for number in self._numbers:
             active = self._batches.active(number)
@@ -51,15 +43,7 @@ class BatchWorker:
             self._sweep_at = time.monotonic() + SWEEP_SECONDS
             self._batches.sweep_canceled()
         self._log_changes()
-
-    def stop(self) -> None:
-        """End `consume`."""
-        self._stop.set()
-
-    def join(self, seconds: float) -> bool:
-        """Return True: a round is short."""
-        del seconds
-        return True
+        return ROUND_SECONDS
 
     def _quiet_until(self, hours: str) -> int | Mapping[str, int] | None:
         known_until, until = self._quiet.get(hours, (0.0, None))

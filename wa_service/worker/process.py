@@ -33,6 +33,7 @@ from wa_service.worker.maintenance import Maintenance
 from wa_service.worker.media_fetcher import MediaFetcher
 from wa_service.worker.metrics_server import MetricsServer
 from wa_service.worker.outbound import OutboundWorker
+from wa_service.worker.periodic import PeriodicWorker
 from wa_service.worker.push import PushWorker
 from wa_service.worker.quality_check import QualityChecker
 from wa_service.worker.read_receipts import ReadReceipts
@@ -76,15 +77,7 @@ class WorkerProcess:
             OutboundWorker(number, built.outbox, sender, consumer=consumer, concurrency=settings.send_concurrency)
             for number, sender in built.senders.items()
         ]
-        self._senders: list[
-            OutboundWorker
-            | PushWorker
-            | SchedulerWorker
-            | BatchWorker
-            | QualityChecker
-            | CostChecker
-            | ScriptTrialsWorker
-        ] = [
+        self._workers: list[OutboundWorker | PushWorker | PeriodicWorker] = [
             *self._outbound,
             SchedulerWorker(Schedule(built.outbox), built.numbers),
             BatchWorker(built.batches, built.numbers),
@@ -135,7 +128,7 @@ class WorkerProcess:
         self._subscribe_event_urls()
         if predecessor:
             self._take_over(predecessor, begun)
-        consumers = [gevent.spawn(self._inbound.consume), *(gevent.spawn(w.consume) for w in self._senders)]
+        consumers = [gevent.spawn(self._inbound.consume), *(gevent.spawn(worker.consume) for worker in self._workers)]
         self._log.info("whatsapp.worker.started", numbers=len(self._outbound))
         on_started()
         while not self._stop.wait(ROUND_SECONDS):
@@ -168,12 +161,12 @@ class WorkerProcess:
         if self._metrics_server is not None:
             self._metrics_server.stop()
         self._inbound.stop()
-        for worker in self._senders:
+        for worker in self._workers:
             worker.stop()
         maintaining = gevent.spawn(self._keep_maintaining)
         gevent.joinall(consumers, timeout=2)
         self._inbound.join(self._stop_seconds)
-        for worker in self._senders:
+        for worker in self._workers:
             worker.join(max(0.0, self._stop_seconds - (time.monotonic() - started)))
         maintaining.kill()
         self._inbound.kill()

@@ -4,35 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gevent.event import Event
-
 from wa_service.observability import log
 from wa_service.store.batches import Batches
-from wa_service.store.flusher import StoreUnavailableError
 from wa_service.whatsapp.client import WhatsAppMetaClient
 from wa_service.whatsapp.errors import WhatsAppError
+from wa_service.worker.periodic import PeriodicWorker
 
 ROUND_SECONDS = 10.0
 _RED = "RED"
 
 
-class QualityChecker:
+class QualityChecker(PeriodicWorker):
     """Check numbers' quality. Every worker process runs it; each number is checked once in five minutes by one."""
 
+    first_wait = retry_wait = ROUND_SECONDS
+
     def __init__(self, batches: Batches, clients: Mapping[str, WhatsAppMetaClient]) -> None:
+        super().__init__()
         self._batches = batches
         self._clients = clients
-        self._stop = Event()
 
-    def consume(self) -> None:
-        """Check until `stop`; the loop of one greenlet."""
-        while not self._stop.wait(ROUND_SECONDS):
-            try:
-                self.run_once()
-            except StoreUnavailableError:
-                continue
-
-    def run_once(self) -> None:
+    def run_once(self) -> float:
         """Check each number with running batches that was not checked lately; red quality pauses the batches."""
         for number, client in self._clients.items():
             if not self._batches.begin_quality_check(number):
@@ -43,12 +35,4 @@ class QualityChecker:
                 log.get_logger().info("whatsapp.batch.quality_not_told", number=number, error=str(error))
                 continue
             self._batches.note_quality(number, is_red=quality == _RED)
-
-    def stop(self) -> None:
-        """End `consume`."""
-        self._stop.set()
-
-    def join(self, seconds: float) -> bool:
-        """Return True: a check may be interrupted."""
-        del seconds
-        return True
+        return ROUND_SECONDS
