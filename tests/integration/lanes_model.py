@@ -20,11 +20,11 @@ from tests.integration.lanes_world import CLAIM_MS, DAY_MS, LEASE_MS, SETTLE_MS,
 from tests.keys import NAMES, PREFIX
 from wa_service.store.batches import Batches, BatchItem, NewBatch
 from wa_service.store.client import Replication, Store, fields
+from wa_service.store.clock_reading import ClockReading
 from wa_service.store.contacts import Contacts
 from wa_service.store.flusher import NotReplicatedError
 from wa_service.store.grants import Grant, read_grants
 from wa_service.store.inbox import Finished, Inbox, Work
-from wa_service.store.moments import Moment
 from wa_service.store.outbox import Idempotency, Limits, Outbox, Priority, Send, SendOutcome
 from wa_service.store.records import Records, item_record
 from wa_service.store.schedule import Schedule
@@ -314,7 +314,7 @@ class LanesMachine:
         batch, done = self._replicated(lambda: self.lanes.outbox.next(NUMBER, consumer, counter, count))
         if batch is None and not done:
             return
-        found = batch or read_grants(done[0], Moment.now())
+        found = batch or read_grants(done[0], ClockReading.now())
         expected = self.world.next(consumer, counter, count)
         assert [grant.id for grant in found.grants] == (expected.ids if expected else [])
         assert found.failed == (expected.failed if expected else [])

@@ -18,7 +18,7 @@ from wa_service.conversation.script import HOTEL_DESK, Script, load_script
 from wa_service.conversation.semantic import SemanticMatcher
 from wa_service.conversation.transcription import MAX_RECORDINGS, Transcriber
 from wa_service.resilience.deadline import GreenletDeadline
-from wa_service.resilience.destinations import LOOPBACK, DestinationPolicy, Network
+from wa_service.resilience.destinations import LOOPBACK, DestinationPolicy, IpNetwork
 from wa_service.resilience.http import HttpCaller
 from wa_service.speech.local_server import LocalSpeechServer
 from wa_service.speech.weights import MULTILINGUAL
@@ -50,7 +50,7 @@ class ConversationOptions:
     speech_processes: int = 1
     speech_confidence: float = 0.60
     speech_at_once: int = MAX_RECORDINGS
-    push_allow: tuple[Network, ...] = ()
+    push_allow: tuple[IpNetwork, ...] = ()
     ca_bundle: Path | None = None
     stop_words: tuple[str, ...] = ()
     start_words: tuple[str, ...] = ()

@@ -17,13 +17,15 @@ SWITCHED_OFF: Final = 131063
 _POLICIES: Final = {"mm": "CLOUD_API_FALLBACK", "mm-strict": "STRICT"}
 _MOST_NAMES: Final = 1_000
 
-Post = Callable[[dict[str, Any]], Sent]
+PostMessage = Callable[[dict[str, Any]], Sent]
 
 
 class Roads:
     """The two endpoints of one number; both share the number's pace and breaker."""
 
-    def __init__(self, number: str, post: Post, post_marketing: Post | None, setting: MarketingRoad) -> None:
+    def __init__(
+        self, number: str, post: PostMessage, post_marketing: PostMessage | None, setting: MarketingRoad
+    ) -> None:
         self._post = post
         self._post_marketing = post_marketing
         self._setting = setting

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from wa_service.delivery.roads import MarketingRoad, Post, Roads
+from wa_service.delivery.roads import MarketingRoad, PostMessage, Roads
 from wa_service.delivery.send_ledger import SendLedger
 from wa_service.delivery.verdict import Verdict, error_record, judge
 from wa_service.observability import log, metrics
@@ -37,12 +37,12 @@ class Sender:
     def __init__(
         self,
         number: str,
-        post: Post,
+        post: PostMessage,
         outbox: Outbox,
         *,
         wait_for_store: Callable[[float], bool] = lambda _: True,
         ledger: SendLedger | None = None,
-        post_marketing: Post | None = None,
+        post_marketing: PostMessage | None = None,
         marketing_road: MarketingRoad = "cloud",
     ) -> None:
         self._number = number

@@ -20,12 +20,12 @@ from urllib.parse import urlsplit
 from gevent.monkey import get_original
 from gevent.threadpool import ThreadPool
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 LookUp = Callable[[str, int], Sequence[str]]
 """Host name and port → the addresses it resolves to; raises OSError."""
 
-LOOPBACK: tuple[Network, ...] = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
+LOOPBACK: tuple[IpNetwork, ...] = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 """This machine's addresses, allowed for URLs that the operator configured."""
 
 _PORTS = {"http": 80, "https": 443}
@@ -34,7 +34,7 @@ _MOST_REMEMBERED = 256
 
 # Python's `is_global` differs between patch releases, so the refused networks are listed. IPv4 addresses inside IPv6
 # ones (mapped, 6to4, NAT64, Teredo) are checked both as IPv6 and as the IPv4 address they hold.
-_REFUSED: tuple[Network, ...] = tuple(
+_REFUSED: tuple[IpNetwork, ...] = tuple(
     ipaddress.ip_network(network)
     for network in (
         "0.0.0.0/8",  # this network
@@ -145,7 +145,7 @@ def look_up_in(threads: ThreadPool) -> LookUp:
 class DestinationPolicy:
     """Checks URLs. `allowed`: networks in addition to public ones (`WA_PUSH_ALLOW`)."""
 
-    def __init__(self, allowed: Sequence[Network] = (), *, look_up: LookUp = look_up) -> None:
+    def __init__(self, allowed: Sequence[IpNetwork] = (), *, look_up: LookUp = look_up) -> None:
         self._allowed = tuple(allowed)
         self._look_up = look_up
         # Cached, since checking an address costs more than signing a pushed event.
@@ -182,7 +182,7 @@ class DestinationPolicy:
             return False
         return all(self._permits(each) for each in _meanings(parsed))
 
-    def _permits(self, address: Address) -> bool:
+    def _permits(self, address: IpAddress) -> bool:
         if any(address in network for network in self._allowed if network.version == address.version):
             return True
         return not any(address in network for network in _REFUSED if network.version == address.version)
@@ -212,7 +212,7 @@ def split_url(url: str) -> tuple[str, str, int, str]:
     return parts.scheme, parts.hostname, port or _PORTS[parts.scheme], target
 
 
-def _meanings(address: Address) -> list[Address]:
+def _meanings(address: IpAddress) -> list[IpAddress]:
     """Return the addresses to check for one: itself, or the IPv4 address that an IPv6 one contains."""
     if isinstance(address, ipaddress.IPv4Address):
         return [address]

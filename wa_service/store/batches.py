@@ -18,7 +18,7 @@ from wa_service.store.flusher import Command
 from wa_service.store.outbox import LANE_CEILING, Outbox, Send
 from wa_service.whatsapp.webhooks.identity import identity_of_address
 
-BatchState = Literal["loading", "running", "paused", "canceled", "done"]
+BatchPhase = Literal["loading", "running", "paused", "canceled", "done"]
 BatchChange = Literal["start", "pause", "resume", "cancel"]
 ITEMS_A_STEP = 100
 SWEPT_A_STEP = 200
@@ -121,7 +121,7 @@ class Batch:
     """
 
     id: str
-    state: BatchState
+    state: BatchPhase
     reason: str | None
     caller: str
     tag: str | None
@@ -216,7 +216,7 @@ class Batches:
 
     def change(
         self, batch_id: str, change: BatchChange, *, reason: str = "asked", refused: int = 0
-    ) -> BatchState | None:
+    ) -> BatchPhase | None:
         """Start, pause, resume or cancel a batch; return its new state, None where there is no such batch."""
         state = self._store.call_replicated(
             "batch_change", id=batch_id, change=change, reason=reason, refused=refused, seconds=self._lives

@@ -23,7 +23,7 @@ from wa_service.store.blocking import BlockingPops
 from wa_service.store.confirmation import Confirmation
 from wa_service.store.flusher import REDIRECTS, Command, Flusher, StoreUnavailableError, pack
 from wa_service.store.keys import DEFAULT_TAG, Keys
-from wa_service.store.scripts import Step, Value, load_scripts
+from wa_service.store.scripts import Step, StepArgument, load_scripts
 from wa_service.store.server_address import SOCKET_SECONDS, SlotConnection, open_client, parse_address
 
 _SCRIPTS = load_scripts()
@@ -145,7 +145,7 @@ class Store:
         self._more_pools.append(pool)
         return pool
 
-    def step(self, name: str, /, **arguments: Value) -> Command:
+    def step(self, name: str, /, **arguments: StepArgument) -> Command:
         """Return the command that runs one step, for `run`; packed, so that invalid arguments are detected here.
 
         Raises:
@@ -170,11 +170,11 @@ class Store:
                 raise StoreUnavailableError(_plain(result)) from result
         return results
 
-    def call(self, name: str, /, **arguments: Value) -> Any:
+    def call(self, name: str, /, **arguments: StepArgument) -> Any:
         """Run one step and return its result."""
         return self.run([self.step(name, **arguments)])[0]
 
-    def call_replicated(self, name: str, /, **arguments: Value) -> Any:
+    def call_replicated(self, name: str, /, **arguments: StepArgument) -> Any:
         """Run one step and return its result once replicas have it; raises as `run` does."""
         return self.run([self.step(name, **arguments)], replicated=True)[0]
 

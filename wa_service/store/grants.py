@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from wa_service.store.client import text
-from wa_service.store.moments import Moment
+from wa_service.store.clock_reading import ClockReading
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Grant:
     origin: str
     waited_ms: int
     marketing: bool = False
-    asked: Moment = field(default_factory=Moment.now)
+    asked: ClockReading = field(default_factory=ClockReading.now)
 
     @property
     def age(self) -> float:
@@ -49,7 +49,7 @@ class GrantBatch:
     failed: list[tuple[str, str]]
 
 
-def read_grants(answer: Sequence[Any], asked: Moment) -> GrantBatch:
+def read_grants(answer: Sequence[Any], asked: ClockReading) -> GrantBatch:
     """Read the answer of the step `next`."""
     wait, why, failed, *items = answer
     grants = [

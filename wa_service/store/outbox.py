@@ -15,10 +15,10 @@ from typing import Any, Literal, NamedTuple
 import orjson
 
 from wa_service.store.client import Store, text
+from wa_service.store.clock_reading import ClockReading
 from wa_service.store.flusher import Command, NotReplicatedError
 from wa_service.store.grants import Grant, GrantBatch, read_grants
 from wa_service.store.keys import SEEN_SECONDS, mark
-from wa_service.store.moments import Moment
 from wa_service.store.size_limits import fits
 from wa_service.store.status_forms import (
     KEPT_BYTES,
@@ -250,7 +250,7 @@ class Outbox:
         `most_bulk`: how many of them may be bulk sends, None for all.
         """
         limits = self.limits_of(number)
-        requested = Moment.now()
+        requested = ClockReading.now()
         step = self.store.step(
             "next",
             number=number,

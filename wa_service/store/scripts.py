@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from hashlib import sha1
 from pathlib import Path
 
-Value = str | bytes | int | float | list[bytes] | tuple[str, ...]
+StepArgument = str | bytes | int | float | list[bytes] | tuple[str, ...]
 """An argument; a list or tuple only for the last one of a step with `...`."""
 
 _FOLDER = Path(__file__).parent / "steps"
@@ -42,7 +42,7 @@ class Step:
     arguments: tuple[str, ...]
     tail: str | None
 
-    def values(self, given: Mapping[str, Value]) -> list[str | bytes | int | float]:
+    def values(self, given: Mapping[str, StepArgument]) -> list[str | bytes | int | float]:
         """Return the arguments in the script's order.
 
         Raises:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 import orjson
 from flask import Response, g, request
@@ -16,7 +16,7 @@ from wa_service.config.api_keys import ApiKey
 from wa_service.service.batch_request import BatchRequest, check_size, read_batch, read_lines
 from wa_service.service.batches import BatchService, fingerprint_of
 from wa_service.service.costs import CostService
-from wa_service.store.batches import Batch, ItemProblem
+from wa_service.store.batches import Batch, BatchPhase, ItemProblem
 from wa_service.web.auth import allow, caller_name
 from wa_service.web.bodies import NDJSON, NDJSON_TYPES
 from wa_service.web.cached_schema import CachedSchemaModel
@@ -123,7 +123,7 @@ class BatchState(ResponseBody):
     """
 
     id: str
-    state: Literal["loading", "running", "paused", "canceled", "done"]
+    state: BatchPhase
     reason: str | None
     tag: str | None
     template: str | None

@@ -11,13 +11,11 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 from pydantic.json_schema import models_json_schema
 
-from wa_service.web.message_schema import REF
+from wa_service.web.message_schema import REF, Schema
 
 At = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
 MetaObject = Annotated[dict[str, Any], WithJsonSchema({"type": "object"})]
 """As Meta sent it."""
-
-Schema = dict[str, Any]
 
 
 class _Data(BaseModel):

@@ -33,7 +33,7 @@ _CURSOR: Final = re.compile(r"([0-9]{1,15}-[0-9a-f]{32}f?)?")
 
 _SINCE_IN_BATCH: Final = "The items of a batch have the same time: leave out `since` or `batch`."
 
-MessageStatus = Literal[
+SendStatus = Literal[
     "scheduled",
     "queued",
     "sending",
@@ -57,7 +57,7 @@ class MessagePath(CachedSchemaModel):
 class MessageQuery(CachedSchemaModel):
     """Which messages."""
 
-    status: MessageStatus | None = Field(default=None, description="Their current status.")
+    status: SendStatus | None = Field(default=None, description="Their current status.")
     to: str | None = Field(default=None, max_length=256, description="The customer's address.")
     tag: str | None = Field(default=None, max_length=LONGEST_TAG, description="The `tag` they were sent with.")
     batch: str | None = Field(default=None, max_length=64, description="The batch they belong to; not with `since`.")
@@ -141,7 +141,7 @@ class MessageRecord(ResponseBody):
 
     id: str
     wamid: str | None
-    status: MessageStatus
+    status: SendStatus
     status_history: list[StatusChange]
     type: str
     from_: Annotated[str, Field(alias="from", description="Our phone number id.")]
@@ -168,7 +168,7 @@ class MessageRecord(ResponseBody):
         return cls.model_construct(
             id=record.id,
             wamid=record.wamid,
-            status=cast(MessageStatus, record.status),
+            status=cast(SendStatus, record.status),
             status_history=[StatusChange.model_construct(status=status, time=time) for status, time in record.history],
             type=record.type,
             from_=record.number,
@@ -200,7 +200,7 @@ class Queued(ResponseBody):
     """A queued message; `Location` names the route that shows its status."""
 
     id: str
-    status: MessageStatus
+    status: SendStatus
 
 
 @dataclass(frozen=True, slots=True)

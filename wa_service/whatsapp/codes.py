@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Final, Literal, NamedTuple, TypeAlias
 
-Family: TypeAlias = Literal["server", "rate", "auth", "request", "recipient", "media", "template"]
+ErrorFamily: TypeAlias = Literal["server", "rate", "auth", "request", "recipient", "media", "template"]
 """The branch of the error tree that a code belongs to."""
 
 Group: TypeAlias = Literal[
@@ -33,7 +33,7 @@ class CodeRow(NamedTuple):
     """One code; `wait`: seconds before the first retry that Meta advises, 0 if it advises none."""
 
     code: int
-    family: Family
+    family: ErrorFamily
     group: Group
     retryable: bool
     wait: float
@@ -53,7 +53,7 @@ _DAY: Final = 86400.0
 
 
 def _rows(
-    family: Family, group: Group, codes: Iterable[tuple[int, str]], *, retryable: bool = False, wait: float = 0.0
+    family: ErrorFamily, group: Group, codes: Iterable[tuple[int, str]], *, retryable: bool = False, wait: float = 0.0
 ) -> Iterator[CodeRow]:
     return (CodeRow(code, family, group, retryable, wait, advice) for code, advice in codes)
 

@@ -30,7 +30,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, ClassVar, Final
 
-from wa_service.whatsapp.codes import ROWS, SUBCODE_ROWS, CodeRow, Family, Group
+from wa_service.whatsapp.codes import ROWS, SUBCODE_ROWS, CodeRow, ErrorFamily, Group
 from wa_service.whatsapp.usage import read_usage
 
 _TOKEN: Final = re.compile(
@@ -205,7 +205,7 @@ class UnsupportedMediaError(WhatsAppMediaError):
     default_advice = "Convert the file to a type that WhatsApp supports."
 
 
-_CLASSES: Final[Mapping[Family, type[WhatsAppError]]] = MappingProxyType(
+_CLASSES: Final[Mapping[ErrorFamily, type[WhatsAppError]]] = MappingProxyType(
     {
         "server": WhatsAppServerError,
         "rate": WhatsAppRateLimitError,

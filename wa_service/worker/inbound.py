@@ -70,9 +70,6 @@ class _HandlerTimeout(BaseException):
     """The handler timed out. Not a TimeoutError, which libraries would take for their own."""
 
 
-FetchMedia = Callable[[str, str], Media]
-
-
 class _Lease:
     """A running handler: when it started, and when its lease was last renewed (monotonic seconds)."""
 
@@ -85,14 +82,17 @@ class _Lease:
 
 
 class InboundWorker:
-    """Take conversations from the inbox and handle their heads with at most `concurrency` greenlets."""
+    """Take conversations from the inbox and handle their heads with at most `concurrency` greenlets.
+
+    `fetch_media` downloads a file by our phone number id and the media id; it raises WhatsAppError.
+    """
 
     def __init__(
         self,
         inbox: Inbox,
         pipeline: Pipeline,
         receipts: ReadReceipts,
-        fetch_media: FetchMedia,
+        fetch_media: Callable[[str, str], Media],
         *,
         consumer: str,
         concurrency: int,

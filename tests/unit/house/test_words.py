@@ -25,14 +25,27 @@ def repeated(named: Iterable[tuple[str, Path]]) -> dict[str, list[str]]:
     return {name: found for name, found in places.items() if len(found) > 1}
 
 
-def test_no_public_class_or_function_is_defined_in_two_modules() -> None:
+def names_defined_by(node: ast.stmt) -> list[str]:
+    """Return the classes, functions and types (`Name = Literal[…]`; no type variables) that a statement defines."""
+    match node:
+        case ast.ClassDef(name=name) | ast.FunctionDef(name=name):
+            return [name]
+        case ast.Assign(value=ast.Call(func=ast.Name(id="TypeVar"))):
+            return []
+        case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
+            return [name] if name[0].isupper() and not name.isupper() else []
+    return []
+
+
+def test_no_public_class_function_or_type_is_defined_in_two_modules() -> None:
     defined = [
-        (node.name, path)
+        (name, path)
         for path in MODULES
         for node in ast.parse(path.read_text(encoding="utf-8")).body
-        if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_")
+        for name in names_defined_by(node)
+        if not name.startswith("_") and name not in ENTRIES
     ]
-    assert repeated((name, path) for name, path in defined if name not in ENTRIES) == {}
+    assert repeated(defined) == {}
 
 
 # Module names that have the same meaning in every package.
