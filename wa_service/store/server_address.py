@@ -38,11 +38,6 @@ class ServerAddress:
     options: Mapping[str, Any]
     is_tls: bool
 
-    @property
-    def may_fail_over(self) -> bool:
-        """Whether another server may take the primary's place."""
-        return self.topology != "single"
-
 
 def parse_address(url: str) -> ServerAddress:
     """Read `REDIS_URL`: redis://, rediss://, unix://, redis+sentinel://h:p,h:p/service[/db], redis+cluster://h:p,h:p.
