@@ -12,7 +12,7 @@ from tests.integration.lanes import KEEP, NUMBER, Lanes, message, meta_status, s
 from tests.integration.personal import NAME, WORDS, contents, traces, wamid
 from tests.keys import NAMES, PREFIX
 from wa_service.store.client import Store
-from wa_service.store.contacts import Contacts, NobodysAddressError
+from wa_service.store.contacts import Contacts, UnknownAddressError
 from wa_service.store.dead_letters import DeadLetters
 from wa_service.store.events import Events
 from wa_service.store.outbox import SendOutcome
@@ -111,7 +111,7 @@ def test_what_can_be_nobodys_address_is_refused_and_nothing_is_erased(
 ) -> None:
     walk_every_road(lanes, CUSTOMER)
     before = contents(redis_client)
-    with pytest.raises(NobodysAddressError):
+    with pytest.raises(UnknownAddressError):
         contacts.forget(address)
     assert contents(redis_client) == before
 

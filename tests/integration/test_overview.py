@@ -129,7 +129,7 @@ def test_nobody_is_told_what_was_true_long_ago() -> None:
 
     watch = MemoryWatch(Slow())  # type: ignore[arg-type]  # what the watch asks of it
     assert watch.full()
-    watch._asked -= 60
+    watch._checked_at -= 60
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(watch.full)
         assert asked.wait(5)

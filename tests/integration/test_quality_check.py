@@ -36,7 +36,7 @@ def checker(batches: Batches) -> QualityChecker:
 def ask(checker: QualityChecker, client: redis.Redis, meta: requests_mock.Mocker, quality: str) -> None:
     """End the five minutes, let Meta report this quality, and run the check."""
     meta.get(META, json={"quality_rating": quality, "id": NUMBER})
-    client.delete(NAMES.of("quality_asked", NUMBER))
+    client.delete(NAMES.of("quality_requested", NUMBER))
     checker.run_once()
 
 
@@ -67,7 +67,7 @@ def test_meta_is_asked_once_in_five_minutes_while_a_batch_runs(
     for _ in range(3):
         checker.run_once()
     assert requests_mock.call_count == 1
-    assert 0 < redis_client.ttl(NAMES.of("quality_asked", NUMBER)) <= 300
+    assert 0 < redis_client.ttl(NAMES.of("quality_requested", NUMBER)) <= 300
 
 
 def test_a_batch_that_begins_tomorrow_is_not_asked_for(

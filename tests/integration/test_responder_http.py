@@ -187,7 +187,7 @@ def test_the_tool_is_told_the_choice_and_every_message_of_a_burst(serve: Serve, 
 def test_a_tool_may_pause_and_leave_unread(serve: Serve, responder: Responder) -> None:
     answer = responder(serve(Tool((200, {"pause": 600, "mark_read": False})))).respond(utterance())
 
-    assert answer == ResponderAnswer(pause_seconds=600.0, read=False)
+    assert answer == ResponderAnswer(pause_seconds=600.0, mark_read=False)
 
 
 OUTCOMES = {
@@ -375,7 +375,7 @@ def test_the_example_answers_a_repetition_without_booking_twice(example: str, re
 def test_the_example_hands_over_to_a_person(example: str, responder: Responder) -> None:
     answer = responder(example).respond(utterance(text="a person, please"))
 
-    assert (answer.pause_seconds, answer.read) == (1800.0, False)
+    assert (answer.pause_seconds, answer.mark_read) == (1800.0, False)
 
 
 def test_the_example_refuses_a_wrong_signature(example: str, scripted: ScriptResponder) -> None:

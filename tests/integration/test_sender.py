@@ -150,9 +150,9 @@ class TestAProcessThatWasFrozen:
     def test_sends_nothing_whose_turn_is_over(self, lanes: Lanes, clock: str) -> None:
         lanes.outbox.put(send(id="a"))
         (grant,) = lanes.grant()
-        moment = replace(grant.asked, **{clock: getattr(grant.asked, clock) - 16})
+        moment = replace(grant.requested_at, **{clock: getattr(grant.requested_at, clock) - 16})
         meta = Meta(YES)
-        outcome = Sender(NUMBER, meta, lanes.outbox).send(replace(grant, asked=moment))
+        outcome = Sender(NUMBER, meta, lanes.outbox).send(replace(grant, requested_at=moment))
         assert meta.seen == []
         assert (outcome.kind, outcome.never_left) == ("retry", True)
 

@@ -45,7 +45,7 @@ def record(lanes: Lanes, record_id: str) -> Record:
 @pytest.mark.parametrize("kind", ["payment", "call"])
 def test_a_payment_that_failed_does_not_fail_its_message(lanes: Lanes, record_id: str, kind: str) -> None:
     more: dict[str, Any] = {"type": kind, kind: PAYMENT, "errors": [{"code": 131047, "title": "no"}]}
-    assert status(lanes, "failed", **more) == b"told"
+    assert status(lanes, "failed", **more) == b"unranked"
     after = record(lanes, record_id)
     assert (after.status, after.error, after.replaced_by) == ("accepted", None, None)
     (event,) = told(lanes)
@@ -62,7 +62,7 @@ def test_meta_s_contact_beside_a_status_is_kept_for_subscribers_in_meta_s_form(l
 
 
 def test_a_word_that_is_new_is_told_once_and_moves_nothing(lanes: Lanes, record_id: str) -> None:
-    assert [status(lanes, "deleted"), status(lanes, "deleted")] == [b"told", b"duplicate"]
+    assert [status(lanes, "deleted"), status(lanes, "deleted")] == [b"unranked", b"duplicate"]
     assert [event["status"] for event in told(lanes)] == ["deleted"]
     assert record(lanes, record_id).status == "accepted"
     assert record(lanes, record_id).history[-1][0] == "other_deleted"
@@ -82,7 +82,7 @@ def test_a_step_of_the_ladder_after_a_payment_s_of_the_same_name_is_no_repeat(la
 
 def test_words_without_end_do_not_let_a_record_grow_without_end(lanes: Lanes, record_id: str) -> None:
     words = [f"{chr(97 + i % 26)}{chr(97 + i // 26)}" * 1_000 for i in range(200)]
-    assert {status(lanes, word) for word in words} == {b"told"}
+    assert {status(lanes, word) for word in words} == {b"unranked"}
     assert len(record(lanes, record_id).history) < 64
     assert max(len(event["status"]) for event in told(lanes)) == 32
 

@@ -200,7 +200,7 @@ class TestFailing:
         self.failing(subscriptions, tool, redis_client)
         redis_client.hset(NAMES.of("subscription", tool.id), "retry_at", 1)
         [probe] = take(subscriptions, tool)
-        subscriptions.failed(probe, "failed", answer="503", delay=5, asked=600)
+        subscriptions.failed(probe, "failed", answer="503", delay=5, requested_delay=600)
         assert 590 < subscriptions.take(tool.id, 32)[0] <= 600
 
     def test_a_failed_probe_lengthens_the_pause(

@@ -6,7 +6,7 @@ import click
 
 from wa_service.cli.context import load_settings, open_runtime
 from wa_service.cli.terminal import CommandError, counting, say
-from wa_service.store.contacts import NobodysAddressError
+from wa_service.store.contacts import UnknownAddressError
 
 
 @click.command
@@ -19,6 +19,6 @@ def command(address: str) -> None:
     with open_runtime(load_settings()) as runtime, counting("keys and entries scanned") as progress:
         try:
             erased = runtime.contacts.forget(address, progress=progress)
-        except NobodysAddressError as error:
+        except UnknownAddressError as error:
             raise CommandError(str(error)) from None
     say(f"{erased} entries were erased." if erased else "Nothing is stored about this person.")

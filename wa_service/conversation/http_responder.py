@@ -114,16 +114,16 @@ def _read_answer(answer: HttpAnswer) -> ResponderAnswer:
         raise UnusableReplyError("not JSON") from None
     if not isinstance(content, Mapping):
         raise UnusableReplyError("not a JSON object")
-    pause, read = content.get("pause"), content.get("mark_read", True)
+    pause, mark_read = content.get("pause"), content.get("mark_read", True)
     if pause is not None and (isinstance(pause, bool) or not isinstance(pause, (int, float)) or pause < 0):
         raise UnusableReplyError("'pause' must be seconds, 0 or more")
-    if not isinstance(read, bool):
+    if not isinstance(mark_read, bool):
         raise UnusableReplyError("'mark_read' must be true or false")
     # JSON with none of the three fields is not an answer of a responder.
-    messages = content.get("messages", None if pause is None and read else [])
+    messages = content.get("messages", None if pause is None and mark_read else [])
     if not isinstance(messages, list) or len(messages) > MAX_REPLIES:
         raise UnusableReplyError(f"'messages' must be a list of at most {MAX_REPLIES}")
     if not all(isinstance(message, dict) for message in messages):
         raise UnusableReplyError("a message must be an object")
     replies = tuple(checked_reply(message) for message in messages)
-    return ResponderAnswer(replies, None if pause is None else min(float(pause), MAX_PAUSE), read=read)
+    return ResponderAnswer(replies, None if pause is None else min(float(pause), MAX_PAUSE), mark_read=mark_read)

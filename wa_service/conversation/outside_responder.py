@@ -42,11 +42,11 @@ class OutsideResponder:
         """Return the service's answer, or the script's fallback where it failed. Raises Unavailable."""
         began = time.monotonic()
         outcome, answer = self._answer(utterance, ask, read)
-        metrics.responder_asked(outcome, time.monotonic() - began)
+        metrics.responder_called(outcome, time.monotonic() - began)
         return answer
 
     def _answer(self, utterance: Utterance, ask: Ask, read: Read) -> tuple[str, ResponderAnswer]:
-        """Return the outcome (see `metrics.responder_asked`) and the answer."""
+        """Return the outcome (see `metrics.responder_called`) and the answer."""
         try:
             with self._service.calling():
                 answer = self._ask_with_retries(ask)

@@ -44,8 +44,8 @@ class PipelineResult:
     """The result for an utterance.
 
     `replies`: Meta message objects without `to`, at most ten. `intent`: its name, "" for none, or the problem's name.
-    `is_understood`: whether the transcript is reliable. `pause_seconds`, `handover`, `read`: as in `ResponderAnswer`.
-    `score`: of the intent; `quiet`: why no responder was asked.
+    `is_understood`: whether the transcript is reliable. `pause_seconds`, `handover`, `mark_read`: as in
+    `ResponderAnswer`. `score`: of the intent; `quiet`: why no responder was asked.
     """
 
     replies: tuple[dict[str, Any], ...] = ()
@@ -56,7 +56,7 @@ class PipelineResult:
     unsupported_answered: bool = False
     pause_seconds: float | None = None
     handover: str = ""
-    read: bool = True
+    mark_read: bool = True
     score: float | None = None
     quiet: str = ""
 
@@ -224,7 +224,7 @@ class Pipeline:
             utterance.confidence,
             pause_seconds=answer.pause_seconds,
             handover=answer.handover,
-            read=answer.read,
+            mark_read=answer.mark_read,
             score=utterance.score,
         )
 

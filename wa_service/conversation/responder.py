@@ -28,14 +28,14 @@ class ResponderAnswer:
     """The replies, and further effects on the conversation.
 
     `replies`: Meta message objects without `to`, none for no reply. `pause_seconds`: pause automatic replies for so
-    long; None: no change. `handover`: why a person is to take over, "" if none is. `read`: whether to mark the message
-    as read.
+    long; None: no change. `handover`: why a person is to take over, "" if none is. `mark_read`: whether to mark the
+    message as read.
     """
 
     replies: tuple[dict[str, Any], ...] = ()
     pause_seconds: float | None = None
     handover: str = ""
-    read: bool = True
+    mark_read: bool = True
 
 
 class Responder(Protocol):

@@ -27,7 +27,7 @@ from wa_service.whatsapp.errors import WhatsAppCircuitOpenError, WhatsAppConnect
 
 LIMITED_DELAYS = (3.0, 9.0, 27.0, 60.0)
 LONGEST_DELAY = 60.0
-LONGEST_ASKED_FOR = 3_600.0
+LONGEST_REQUESTED_DELAY = 3_600.0
 PAIR_DELAYS = (1.0, 4.0, 16.0, 64.0, 256.0)
 THROTTLE_PAUSE = 60.0
 TOO_FAST = 130429
@@ -53,7 +53,7 @@ def judge(error: WhatsAppError, grant: Grant) -> Verdict:
     match error.group:
         case "transient":
             tried = not isinstance(error, WhatsAppCircuitOpenError)
-            delay = _asked(error) or _growing(grant.unwell_retries)
+            delay = _requested_delay(error) or _growing(grant.unwell_retries)
             return Verdict(
                 SendOutcome(
                     "retry",
@@ -70,26 +70,26 @@ def judge(error: WhatsAppError, grant: Grant) -> Verdict:
                 return Verdict(
                     SendOutcome("failed", error=facts, code=error.code, meta_healthy=False, reason="meta_unwell")
                 )
-            delay = _asked(error) or _jittered(LIMITED_DELAYS[grant.limited_retries])
+            delay = _requested_delay(error) or _jittered(LIMITED_DELAYS[grant.limited_retries])
             return Verdict(
                 SendOutcome(
                     "retry", delay=delay, retry_class="limited", error=facts, meta_healthy=False, reason="meta_unwell"
                 )
             )
         case "maintenance":
-            pause = _asked(error) or THROTTLE_PAUSE
+            pause = _requested_delay(error) or THROTTLE_PAUSE
             return Verdict(SendOutcome("retry", delay=pause, error=facts), pause=pause)
         case "throttled":
             if error.code == TOO_FAST:
-                delay = _asked(error) or _jittered(1.0)
+                delay = _requested_delay(error) or _jittered(1.0)
                 return Verdict(SendOutcome("retry", delay=delay, error=facts, meta_healthy=True), cut=True)
-            pause = _asked(error) or THROTTLE_PAUSE
+            pause = _requested_delay(error) or THROTTLE_PAUSE
             return Verdict(SendOutcome("retry", error=facts), pause=pause)
         case "pair":
-            delay = max(_asked(error) or 0.0, PAIR_DELAYS[min(grant.pair_retries, len(PAIR_DELAYS) - 1)])
+            delay = max(_requested_delay(error) or 0.0, PAIR_DELAYS[min(grant.pair_retries, len(PAIR_DELAYS) - 1)])
             return Verdict(SendOutcome("retry", delay=delay, retry_class="pair", error=facts, meta_healthy=True))
         case "account":
-            return Verdict(SendOutcome("retry", error=facts), pause=_asked(error) or 0.0, alert=True)
+            return Verdict(SendOutcome("retry", error=facts), pause=_requested_delay(error) or 0.0, alert=True)
         case "unknown":
             return Verdict(SendOutcome("unknown", error=facts, meta_healthy=False, reason="meta_unwell"))
         case "template" if error.code == TEMPLATE_PAUSED:
@@ -112,9 +112,9 @@ def error_record(error: WhatsAppError) -> dict[str, Any]:
     }
 
 
-def _asked(error: WhatsAppError) -> float | None:
+def _requested_delay(error: WhatsAppError) -> float | None:
     """The wait (s) that Meta's answer asks for, at most an hour."""
-    return None if error.requested_wait is None else min(error.requested_wait, LONGEST_ASKED_FOR)
+    return None if error.requested_wait is None else min(error.requested_wait, LONGEST_REQUESTED_DELAY)
 
 
 def _growing(tries: int) -> float:

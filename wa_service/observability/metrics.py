@@ -228,7 +228,7 @@ def unsupported_received(code: int | None) -> None:
     _unsupported_of("none" if code is None else str(code)).inc()
 
 
-def responder_asked(outcome: str, seconds: float) -> None:
+def responder_called(outcome: str, seconds: float) -> None:
     """A call of the http or llm responder ended: answered, silent, unusable or failed."""
     _responder_of(outcome).inc()
     _responder_seconds.observe(seconds)
@@ -254,7 +254,7 @@ def event_pushed(subscription: str, outcome: str) -> None:
     _pushes_of(subscription, outcome).inc()
 
 
-def price_told(category: str, kind: str) -> None:
+def price_reported(category: str, kind: str) -> None:
     """Meta reported the price of a delivered message: its category and type (`regular`, `free_customer_service` …)."""
     _billable_of(category, kind).inc()
 

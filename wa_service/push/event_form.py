@@ -41,7 +41,7 @@ def event_item(entry: Entry, contact: str | None = None) -> dict[str, Any]:
     }
 
 
-def told_item(entry: Entry, contact: str | None = None) -> dict[str, Any]:
+def public_item(entry: Entry, contact: str | None = None) -> dict[str, Any]:
     """Return the item of `event_item` with our times as RFC 3339; Meta's own objects are unchanged."""
     item = event_item(entry, contact)
     data = item["data"]
@@ -52,8 +52,8 @@ def told_item(entry: Entry, contact: str | None = None) -> dict[str, Any]:
 
 
 def event_body(entry: Entry, contact: str | None = None) -> bytes:
-    """Return an entry as the body that is pushed: the JSON of `told_item`."""
-    return orjson.dumps(told_item(entry, contact))
+    """Return an entry as the body that is pushed: the JSON of `public_item`."""
+    return orjson.dumps(public_item(entry, contact))
 
 
 def _moment(value: Any, milliseconds: int) -> str | None:

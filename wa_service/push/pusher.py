@@ -43,13 +43,13 @@ class Post(Protocol):
 class Pushed:
     """The outcome of a delivery: `answer` is the HTTP status or the kind of failure, `delay` (s) that before the retry.
 
-    `asked`: the subscriber's `Retry-After` in seconds, which applies to all its events.
+    `requested_delay`: the subscriber's `Retry-After` in seconds, which applies to all its events.
     """
 
     outcome: Literal["taken"] | Failure
     answer: str
     delay: float = 0.0
-    asked: float = 0.0
+    requested_delay: float = 0.0
 
 
 class Pusher:
@@ -137,14 +137,14 @@ class Pusher:
             return Pushed("taken", str(answer.status))
         if answer.status == GONE:
             return Pushed("gone", str(answer.status), delay)
-        asked = min(_asked_pause(answer.headers, self._clock()), LONGEST_RETRY_AFTER)
-        return Pushed("failed", str(answer.status), max(delay, asked), asked)
+        requested_delay = min(_requested_delay(answer.headers, self._clock()), LONGEST_RETRY_AFTER)
+        return Pushed("failed", str(answer.status), max(delay, requested_delay), requested_delay)
 
     def _delay(self, tries: int) -> float:
         return RETRY_SECONDS[min(tries, len(RETRY_SECONDS) - 1)] * self._jitter()
 
 
-def _asked_pause(headers: Mapping[str, str], now: float) -> float:
+def _requested_delay(headers: Mapping[str, str], now: float) -> float:
     """Return the seconds of `Retry-After`, a number or a date; 0 if there is none or it is invalid."""
     seconds = retry_after_seconds(headers)
     if seconds is not None:

@@ -182,7 +182,7 @@ class Intake:
         word, record_id, milliseconds, _, *counted = result
         if counted and counted[0]:
             category, _, kind = counted[0].decode().partition("\t")
-            metrics.price_told(category, kind)
+            metrics.price_reported(category, kind)
         match word:
             case b"applied":
                 status = piece.raw["status"]
@@ -198,7 +198,7 @@ class Intake:
                 metrics.duplicate_seen()
             case b"foreign":
                 metrics.event_seen("foreign")
-            case b"late" | b"told":
+            case b"late" | b"unranked":
                 pass
             case _:
                 raise unexpected_result(word)

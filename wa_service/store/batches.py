@@ -246,7 +246,7 @@ class Batches:
         soon = int(time.time() * 1000) + _SOON_MS
         if not self._store.do("ZCOUNT", keys.of("batches", number), "-inf", soon):
             return False
-        claimed = self._store.do("SET", keys.of("quality_asked", number), "1", "NX", "EX", QUALITY_SECONDS)
+        claimed = self._store.do("SET", keys.of("quality_requested", number), "1", "NX", "EX", QUALITY_SECONDS)
         return text(claimed) == "OK"
 
     def note_quality(self, number: str, *, is_red: bool) -> int:

@@ -46,7 +46,7 @@ def shown_address(conversation: str, addresses: Sequence[str]) -> str:
     return (numbers or list(addresses) or [conversation.partition(":")[2]])[0]
 
 
-class NobodysAddressError(ValueError):
+class UnknownAddressError(ValueError):
     """The address cannot be anybody's, so nobody can be erased; the text does not repeat it."""
 
     def __init__(self) -> None:
@@ -124,13 +124,13 @@ class Contacts:
         keys read so far.
 
         Raises:
-            NobodysAddressError: nobody has this address, and nobody can.
+            UnknownAddressError: nobody has this address, and nobody can.
         """
         address = as_stored(address)
         walk = Walk(self._store, progress)
         person = Person(self._store, walk, address)
         if not (is_number(address) or is_user_id(address) or person.is_known):
-            raise NobodysAddressError
+            raise UnknownAddressError
         self._keep_stop(person)
         return Eraser(self._store, walk, person, retention_seconds=self._retention).run()
 

@@ -115,7 +115,7 @@ class Events:
             whole = write(event | {"value": value})
         except TypeError:
             whole = short
-        return self._quarantine("management", short, kind="management", told=whole)
+        return self._quarantine("management", short, kind="management", event=whole)
 
     def console(self, conversation: str, change: Mapping[str, Any]) -> None:
         """Append a person's change in the console; conversation: the one it is about, "" none."""
@@ -152,8 +152,8 @@ class Events:
         """Store an event for a number that is not ours; it is not answered. Result: b"kept"."""
         return self._quarantine("stray", orjson.dumps(data), kind="")
 
-    def _quarantine(self, name: str, entry: bytes, *, kind: str, told: bytes = b"") -> Command:
-        return self._store.step("quarantine", list=name, entry=entry, retention=self._retention, kind=kind, told=told)
+    def _quarantine(self, name: str, entry: bytes, *, kind: str, event: bytes = b"") -> Command:
+        return self._store.step("quarantine", list=name, entry=entry, retention=self._retention, kind=kind, event=event)
 
     def set_limits(
         self, number_or_waba: str, *, throughput: int | None = None, daily_limit: int | None = None, at: int = 0

@@ -28,12 +28,12 @@ class Grant:
     origin: str
     waited_ms: int
     marketing: bool = False
-    asked: ClockReading = field(default_factory=ClockReading.now)
+    requested_at: ClockReading = field(default_factory=ClockReading.now)
 
     @property
     def age(self) -> float:
         """Seconds since the grant was requested: the claim is no older."""
-        return self.asked.seconds_ago
+        return self.requested_at.seconds_ago
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class GrantBatch:
     failed: list[tuple[str, str]]
 
 
-def read_grants(answer: Sequence[Any], asked: ClockReading) -> GrantBatch:
+def read_grants(answer: Sequence[Any], requested_at: ClockReading) -> GrantBatch:
     """Read the answer of the step `next`."""
     wait, why, failed, *items = answer
     grants = [
@@ -65,7 +65,7 @@ def read_grants(answer: Sequence[Any], asked: ClockReading) -> GrantBatch:
             text(origin),
             waited,
             marketing == 1,
-            asked,
+            requested_at,
         )
         for i, token, c, type_, body, limited, pair, unwell, origin, waited, marketing in items
     ]

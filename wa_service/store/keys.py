@@ -110,7 +110,7 @@ FAMILIES = (
     Family("batch_wait:<id>:<n>", "list", "indexes of items that wait", "until they left", "no"),
     Family("batch_later:<id>:<n>", "zset", "indexes of items that wait until a time", "until they left", "no"),
     Family("batch_refused:<id>", "list", "refused items: index, why", "as long as their batch", "no"),
-    Family("quality_asked:<n>", "string", "Meta was asked for the number's quality", "5 minutes", "no"),
+    Family("quality_requested:<n>", "string", "Meta was asked for the number's quality", "5 minutes", "no"),
     Family("batches_canceled", "set", "batches of which items are being canceled", "while there is work", "no"),
     Family("batch_notices", "list", "changes of batches, to be logged, at most 1,000", "short", "no"),
     Family("costs:<day>", "hash", "messages by category, type, country, number, batch, tag", "400 days", "no"),

@@ -250,7 +250,7 @@ class Outbox:
         `most_bulk`: how many of them may be bulk sends, None for all.
         """
         limits = self.limits_of(number)
-        requested = ClockReading.now()
+        requested_at = ClockReading.now()
         step = self.store.step(
             "next",
             number=number,
@@ -270,10 +270,10 @@ class Outbox:
             (answer,) = self.store.run([step], replicated=True)
         except NotReplicatedError as error:  # a failover may lose the claims, so their records must not be sent
             for executed in error.results:
-                for grant in read_grants(executed, requested).grants if isinstance(executed, list) else ():
+                for grant in read_grants(executed, requested_at).grants if isinstance(executed, list) else ():
                     self.done(number, grant, SendOutcome("retry", never_left=True))
             raise
-        return read_grants(answer, requested)
+        return read_grants(answer, requested_at)
 
     def done(self, number: str, grant: Grant, outcome: SendOutcome, timing: CallTiming | None = None) -> OutcomeWritten:
         """Write the outcome of a send; safe to repeat. `timing` of the call says when Meta counted the message."""
@@ -316,7 +316,7 @@ class Outbox:
     def apply_status(self, status: MessageStatus, at_ms: int) -> Command:
         """Return the command that applies a status from Meta. Result: [outcome, id, ms since accepted (-1 unknown),
         type, and perhaps category and type of a counted price, joined by a tab]. Outcome: b"applied", b"late" (history
-        only), b"told" (without a rank: a payment's, or a new one), b"duplicate" or b"foreign" (not ours).
+        only), b"unranked" (without a rank: a payment's, or a new one), b"duplicate" or b"foreign" (not ours).
         """
         number, wamid, pricing = status.phone_number_id, status.id, status.pricing
         if pricing is not None and not fits(pricing, KEPT_BYTES):

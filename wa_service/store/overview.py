@@ -240,19 +240,19 @@ class MemoryWatch:
     def __init__(self, store: Store, share: float = FULL_SHARE) -> None:
         self._store = store
         self._share = share
-        self._asked = 0.0
+        self._checked_at = 0.0
         self._full = False
         self._mutex = threading.Lock()
 
     def full(self) -> bool:
         """Whether to refuse new work, so that workers have memory to finish. Raises `StoreUnavailableError`."""
-        if time.monotonic() - self._asked < 1.0:
+        if time.monotonic() - self._checked_at < 1.0:
             return self._full
         # Concurrent callers wait for the new answer, because the last one may be old.
         with self._mutex:
-            if time.monotonic() - self._asked >= 1.0:
+            if time.monotonic() - self._checked_at >= 1.0:
                 self._full = self._ask()
-                self._asked = time.monotonic()
+                self._checked_at = time.monotonic()
             return self._full
 
     def _ask(self) -> bool:

@@ -232,9 +232,9 @@ class Subscriptions:
         return (float("inf") if wait < 0 else wait / 1000), [each == 1 for each in written], deliveries
 
     def failed(
-        self, delivery: Delivery, outcome: Failure, *, answer: str, delay: float = 0.0, asked: float = 0.0
+        self, delivery: Delivery, outcome: Failure, *, answer: str, delay: float = 0.0, requested_delay: float = 0.0
     ) -> str:
-        """Write that a delivery failed; `delay` (s): until the retry, `asked` (s): `Retry-After`.
+        """Write that a delivery failed; `delay` (s): until the retry, `requested_delay` (s): `Retry-After`.
 
         Returns "retried", "dropped", "paused" (the subscription is), or "" where the lease was lost.
         """
@@ -245,7 +245,7 @@ class Subscriptions:
             token=delivery.token,
             outcome=outcome,
             delay_ms=int(delay * 1000),
-            asked_ms=int(asked * 1000),
+            requested_ms=int(requested_delay * 1000),
             most_tries=len(RETRY_SECONDS) + 1,
             answer=answer,
             few=FAILURES_IN_A_ROW,

@@ -11,7 +11,7 @@ from flask_openapi3.blueprint import APIBlueprint
 from pydantic import Field, ValidationError
 
 from wa_service.service.conversation_view import ConversationPage, ConversationView, ThreadMessage
-from wa_service.store.contacts import Contact, Contacts, NobodysAddressError
+from wa_service.store.contacts import Contact, Contacts, UnknownAddressError
 from wa_service.store.stops import Stops, StopState
 from wa_service.web.auth import allow
 from wa_service.web.bodies import json_object
@@ -215,7 +215,7 @@ def add_contact_routes(api: APIBlueprint, contacts: Contacts, conversations: Con
         """
         try:
             return Erased(erased=contacts.forget(path.id)).respond()
-        except NobodysAddressError as error:
+        except UnknownAddressError as error:
             raise ProblemError(INVALID, fields=[("id", str(error))]) from None
 
 

@@ -14,7 +14,7 @@ from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 from pydantic import Field
 
-from wa_service.push.event_form import told_item
+from wa_service.push.event_form import public_item
 from wa_service.store.contacts import Contacts
 from wa_service.store.event_watch import EventWatch
 from wa_service.store.events import Events
@@ -109,7 +109,7 @@ def add_event_routes(api: APIBlueprint, events: Events, contacts: Contacts) -> N
         if entry is None:
             raise ProblemError(NOT_FOUND)
         shown = contacts.addresses_of([entry.conversation] if entry.conversation else [])
-        return EventItem(**told_item(entry, shown.get(entry.conversation))).respond()
+        return EventItem(**public_item(entry, shown.get(entry.conversation))).respond()
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +159,7 @@ def read_page(
         for entry in entries:
             cursor = entry.cursor
             looked_at += 1
-            item = told_item(entry, shown.get(entry.conversation))
+            item = public_item(entry, shown.get(entry.conversation))
             if wanted.accepts(item):
                 items.append(item)
                 size += len(orjson.dumps(item["data"]))

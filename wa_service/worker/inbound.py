@@ -250,7 +250,7 @@ class InboundWorker:
             log.bound(message=burst.stored.reference, number=event.phone_number_id),
         ):
             result = self._pipeline.handle(utterance, fetch)
-            if not result.read:
+            if not result.mark_read:
                 receipt.leave_unread()
             return result
 

@@ -176,7 +176,7 @@ class _Loop:
 
     def _write_failure(self, subscription: Subscription, delivery: Delivery, pushed: Pushed, outcome: Failure) -> None:
         became = self._subscriptions.failed(
-            delivery, outcome, answer=pushed.answer, delay=pushed.delay, asked=pushed.asked
+            delivery, outcome, answer=pushed.answer, delay=pushed.delay, requested_delay=pushed.requested_delay
         )
         self.held.pop(delivery.token, None)
         if became:

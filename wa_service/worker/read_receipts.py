@@ -31,11 +31,11 @@ class Receipt:
     """Whether one message is to be marked as read."""
 
     def __init__(self) -> None:
-        self.read = True
+        self.mark_read = True
 
     def leave_unread(self) -> None:
         """Leave the message unread, unless typing was shown already."""
-        self.read = False
+        self.mark_read = False
 
 
 class ReadReceipts:
@@ -76,7 +76,7 @@ class ReadReceipts:
         answered = False
         try:
             yield receipt
-            answered = receipt.read
+            answered = receipt.mark_read
         finally:
             done.set()
             if began.is_set():
@@ -108,7 +108,7 @@ class ReadReceipts:
     def _show_typing(self, event: InboundMessage, receipt: Receipt, after: float, done: Event, began: Event) -> None:
         if done.wait(after) if after else done.is_set():
             # Answered before this greenlet ran: mark as read, without typing.
-            if receipt.read:
+            if receipt.mark_read:
                 self._mark_read(event, typing=False)
             return
         self._keep_typing(event, done, began)

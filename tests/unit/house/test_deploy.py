@@ -72,7 +72,7 @@ def test_alerts_and_dashboard_name_only_series_and_labels_that_exist(expression:
     metrics.api_called("messages", 0.1, 190)
     metrics.event_pushed("1", "taken")
     metrics.batch_changed("paused", "asked")
-    metrics.price_told("marketing", "regular")
+    metrics.price_reported("marketing", "regular")
     metrics.marketing_chosen("stop", "words")
     told = {name: {"1": 1.0} for name in metrics.STORE_GAUGES}
     body = exposition.render(exposition.scrape_registry(lambda: told))[0].decode()

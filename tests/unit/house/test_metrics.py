@@ -48,12 +48,12 @@ FACTS: dict[str, Callable[[], None]] = {
     "whatsapp_reply_seconds_count": lambda: metrics.reply_took(0.2),
     "whatsapp_unsupported_messages_total": lambda: metrics.unsupported_received(131060),
     "whatsapp_reply_limit_reached_total": metrics.reply_limit_reached,
-    "whatsapp_responder_total": lambda: metrics.responder_asked("answered", 0.1),
-    "whatsapp_responder_seconds_count": lambda: metrics.responder_asked("answered", 0.1),
+    "whatsapp_responder_total": lambda: metrics.responder_called("answered", 0.1),
+    "whatsapp_responder_seconds_count": lambda: metrics.responder_called("answered", 0.1),
     "whatsapp_speech_seconds_count": lambda: metrics.speech_took(0.4),
     "whatsapp_marketing_choices_total": lambda: metrics.marketing_chosen("stop", "words"),
     "whatsapp_push_total": lambda: metrics.event_pushed("sub_1", "taken"),
-    "whatsapp_billable_total": lambda: metrics.price_told("marketing", "regular"),
+    "whatsapp_billable_total": lambda: metrics.price_reported("marketing", "regular"),
     "whatsapp_batches_total": lambda: metrics.batch_changed("paused", "spam_limited"),
 }  # fmt: skip
 

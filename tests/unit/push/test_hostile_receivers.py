@@ -118,7 +118,7 @@ def test_whatever_is_answered_to_an_event_is_judged(asked: str, status: int, bod
 
     assert pushed.outcome in {"taken", "failed", "gone"}
     assert len(pushed.answer) <= LONGEST_ANSWER
-    assert 0 <= pushed.asked <= LONGEST_RETRY_AFTER
+    assert 0 <= pushed.requested_delay <= LONGEST_RETRY_AFTER
     assert 0 <= pushed.delay <= RETRY_SECONDS[-1]
     assert lines == []
 

@@ -1,11 +1,12 @@
 -- Write a failed push, if the lease is still held (`push_take` writes successful ones).
--- outcome: "failed", or "gone" (410: pause the subscription) · delay_ms: until this event is retried · asked_ms: the
--- subscriber's Retry-After. An event that failed `most_tries` times, while others succeeded, is dropped. After `few`
--- failures in a row the subscriber counts as down and gets one event at a time, with the `pauses` (ms) as backoff;
--- these tries do not count for the event, and after a success the other events are due. After `longest_ms` without a
--- success the subscription is paused, with an event in the stream.
+-- outcome: "failed", or "gone" (410: pause the subscription) · delay_ms: until this event is retried ·
+-- requested_ms: the subscriber's Retry-After.
+-- An event that failed `most_tries` times, while others succeeded, is dropped. After `few` failures in a row the
+-- subscriber counts as down and gets one event at a time, with the `pauses` (ms) as backoff; these tries do not count
+-- for the event, and after a success the other events are due. After `longest_ms` without a success the subscription
+-- is paused, with an event in the stream.
 -- Return {1, or 0 where the lease was lost; "retried", "dropped" or "paused"}.
--- args: subscription conversation token outcome delay_ms:number asked_ms:number most_tries:number answer few:number longest_ms:number retention:number pauses:number...
+-- args: subscription conversation token outcome delay_ms:number requested_ms:number most_tries:number answer few:number longest_ms:number retention:number pauses:number...
 -- include: allow_when_full clock lifetime thread events subscription
 local s = subscriber(subscription)
 local v = redis.call('HMGET', s.key, 'state', 'failures', 'failing_since', 'level', 'probe')
@@ -14,8 +15,8 @@ redis.call('HSET', s.key, 'last_answer', answer, 'last_answer_at', wall)
 
 local function pause_for(reason)
   redis.call('HSET', s.key, 'state', 'paused', 'paused_reason', reason, 'paused_at', wall)
-  local told = { subscription = subscription, state = 'paused', reason = reason, last_answer = answer }
-  append_event('push', '', cjson.encode(told), retention)
+  local event = { subscription = subscription, state = 'paused', reason = reason, last_answer = answer }
+  append_event('push', '', cjson.encode(event), retention)
   return { 1, 'paused' }
 end
 
@@ -29,7 +30,7 @@ redis.call('HSET', s.key, 'failures', failures, 'failing_since', since)
 if now - since >= longest_ms then return pause_for('failing') end
 if (level == 0 and failures >= few) or (level > 0 and v[5] == token) then
   level = math.min(level + 1, #pauses)
-  redis.call('HSET', s.key, 'level', level, 'retry_at', now + math.max(asked_ms, pauses[level]))
+  redis.call('HSET', s.key, 'level', level, 'retry_at', now + math.max(requested_ms, pauses[level]))
 end
 if level == 0 and tries >= most_tries then
   s.remove_first(conversation)

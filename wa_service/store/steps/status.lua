@@ -4,7 +4,7 @@
 -- customer ("" unknown), for costs · foreign: JSON to store where the send is not ours · event: a JSON object for the
 -- events stream, to which id, message_type, tag and biz_opaque_callback_data are added · waba: the business account,
 -- whose template is paused where the status says so.
--- Return {"applied"|"late"|"told"|"duplicate"|"foreign", id, ms since accepted, type, "category\ttype" counted or ""}.
+-- Return {"applied"|"late"|"unranked"|"duplicate"|"foreign", id, ms since accepted, type, "category\ttype" counted or ""}.
 -- args: id mark wamid status at number participant retention:number error code pricing country foreign event waba
 -- include: refuse_when_full clock lifetime wake thread events consent lane batch tags record stop participants costs held_sends
 local function read(name)
@@ -41,7 +41,7 @@ if not RANK[status] then
   if v[10] then return { 'duplicate', id, -1, v[4] } end
   if redis.call('HLEN', record) < 64 then redis.call('HSET', record, 's:' .. status, at) end
   append_status_event()
-  return { 'told', id, -1, v[4] }
+  return { 'unranked', id, -1, v[4] }
 end
 -- Of a group message each participant has statuses; the send has failed once it failed for all.
 local is_whole, was_known = true, false

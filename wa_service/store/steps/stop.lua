@@ -11,9 +11,9 @@ for _, digest in ipairs(digests) do order_after(word, stop_of(digest)) end
 local changed = false
 if is_stop then
   changed = stop_contact(conversation, word, retention)
-  local said = word_of(contact)
+  local known = word_of(contact)
   for _, digest in ipairs(digests) do
-    if not said or said.stop then remember_stop(digest, word) end
+    if not known or known.stop then remember_stop(digest, word) end
   end
 else
   for _, digest in ipairs(digests) do changed = forget_stop(digest, word) or changed end

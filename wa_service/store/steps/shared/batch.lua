@@ -71,10 +71,10 @@ local OPEN = { scheduled = true, queued = true, unknown = true }
 local function append_batch_event(batch, state, reason)
   local v = redis.call('HMGET', batch_key(batch), 'tag', 'total', 'retention')
   local facts = { id = batch, state = state, reason = reason, tag = v[1] or nil, total = tonumber(v[2] or 0) }
-  local told = cjson.encode(facts)
-  append_event('batch', '', told, tonumber(v[3] or 2592000))
+  local event = cjson.encode(facts)
+  append_event('batch', '', event, tonumber(v[3] or 2592000))
   local notices = prefix .. 'batch_notices'
-  if redis.call('RPUSH', notices, told) > 1000 then redis.call('LTRIM', notices, -1000, -1) end
+  if redis.call('RPUSH', notices, event) > 1000 then redis.call('LTRIM', notices, -1000, -1) end
 end
 
 local function pause_batch(batch, reason)
@@ -142,8 +142,8 @@ local function count_in_batch(id)
   local to = v[2]
   if to == 'sending' then to = 'queued' end
   if to == 'failed' then
-    local said = v[5] or ''
-    to = 'failed:' .. (string.match(said, '"code":(%-?%d+)') or string.match(said, '"reason":"([%w_]+)"') or 'unknown')
+    local failure = v[5] or ''
+    to = 'failed:' .. (string.match(failure, '"code":(%-?%d+)') or string.match(failure, '"reason":"([%w_]+)"') or 'unknown')
   end
   if to == v[3] then return end
   redis.call('HSET', record, 'counted', to)
