@@ -179,11 +179,11 @@ class Intake:
                 raise unexpected_result(result)
 
     def _on_status(self, piece: Piece, result: Any) -> None:
-        word, record_id, milliseconds, _, *counted = result
-        if counted and counted[0]:
-            category, _, kind = counted[0].decode().partition("\t")
+        outcome, record_id, milliseconds, counted = result
+        if counted:
+            category, _, kind = counted.decode().partition("\t")
             metrics.price_reported(category, kind)
-        match word:
+        match outcome:
             case b"applied":
                 status = piece.raw["status"]
                 metrics.status_applied(status)
@@ -201,7 +201,7 @@ class Intake:
             case b"late" | b"unranked":
                 pass
             case _:
-                raise unexpected_result(word)
+                raise unexpected_result(outcome)
 
     def _on_stray(self, piece: Piece, result: Any) -> None:
         check_kept(piece, result)

@@ -315,7 +315,7 @@ class Outbox:
 
     def apply_status(self, status: MessageStatus, at_ms: int) -> Command:
         """Return the command that applies a status from Meta. Result: [outcome, id, ms since accepted (-1 unknown),
-        type, and perhaps category and type of a counted price, joined by a tab]. Outcome: b"applied", b"late" (history
+        category and type of a counted price, joined by a tab (b"" none)]. Outcome: b"applied", b"late" (history
         only), b"unranked" (without a rank: a payment's, or a new one), b"duplicate" or b"foreign" (not ours).
         """
         number, wamid, pricing = status.phone_number_id, status.id, status.pricing

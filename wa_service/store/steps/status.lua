@@ -4,7 +4,8 @@
 -- customer ("" unknown), for costs · foreign: JSON to store where the send is not ours · event: a JSON object for the
 -- events stream, to which id, message_type, tag and biz_opaque_callback_data are added · waba: the business account,
 -- whose template is paused where the status says so.
--- Return {"applied"|"late"|"unranked"|"duplicate"|"foreign", id, ms since accepted, type, "category\ttype" counted or ""}.
+-- Return {"applied"|"late"|"unranked"|"duplicate"|"foreign", id, ms since accepted (-1 unknown), "category\ttype"
+-- counted or ""}.
 -- args: id mark wamid status at number participant retention:number error code pricing country foreign event waba
 -- include: refuse_when_full clock lifetime wake thread events consent lane batch tags record stop participants costs held_sends
 local function read(name)
@@ -38,16 +39,16 @@ end
 -- A status without a rank, such as that of a payment or a new one: store it (a bounded number) and append it to the
 -- events stream once.
 if not RANK[status] then
-  if v[10] then return { 'duplicate', id, -1, v[4] } end
+  if v[10] then return { 'duplicate', id, -1, '' } end
   if redis.call('HLEN', record) < 64 then redis.call('HSET', record, 's:' .. status, at) end
   append_status_event()
-  return { 'unranked', id, -1, v[4] }
+  return { 'unranked', id, -1, '' }
 end
 -- Of a group message each participant has statuses; the send has failed once it failed for all.
 local is_whole, was_known = true, false
 if participant ~= '' then
   local all = add_participant_status(record, participant, status, tonumber(at), tonumber(code))
-  if not all then return { 'duplicate', id, -1, v[4] } end
+  if not all then return { 'duplicate', id, -1, '' } end
   if status == 'failed' then
     is_whole = failed_for_all(all)
   elseif redis.call('HGET', record, 'status') == 'failed' then
@@ -62,7 +63,7 @@ if ended_by_us(v[7] or '') then
   v[9] = RANK.unknown
   if status == 'failed' then v[10] = nil end
 end
-if v[10] then return { 'duplicate', id, -1, v[4] } end
+if v[10] then return { 'duplicate', id, -1, '' } end
 local facts = {}
 local function set(name, value)
   facts[#facts + 1] = name
@@ -117,4 +118,4 @@ if RANK[status] > RANK.sent then redis.call('HDEL', record, 'fallback') end
 append_status_event()
 if risen then count_in_batch(id) end
 local counted = RANK[status] >= RANK.delivered and count_cost(id, pricing, country, tonumber(at)) or ''
-return { (risen or participant ~= '') and 'applied' or 'late', id, wall - accepted, v[4], counted }
+return { (risen or participant ~= '') and 'applied' or 'late', id, wall - accepted, counted }
