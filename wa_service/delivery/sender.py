@@ -57,9 +57,9 @@ class Sender:
         """Send a granted record, write the outcome and return it."""
         verdict, timing = self._attempt(grant)
         self._throttle(grant, verdict)
-        written = self._write(grant, verdict.ending, timing)
-        self._report(grant, verdict.ending, written, timing.took_ms)
-        return verdict.ending
+        written = self._write(grant, verdict.outcome, timing)
+        self._report(grant, verdict.outcome, written, timing.took_ms)
+        return verdict.outcome
 
     def _attempt(self, grant: Grant) -> tuple[Verdict, CallTiming]:
         payload = orjson.loads(grant.body)
@@ -111,14 +111,14 @@ class Sender:
     def _throttle(self, grant: Grant, verdict: Verdict) -> None:
         """Slow down or pause the number if the verdict says so, before the record may be granted again."""
         try:
-            if verdict.cut and (pace := self._outbox.slow_down(self._number)):
+            if verdict.slow_down and (pace := self._outbox.slow_down(self._number)):
                 self._log.warning("whatsapp.rate.lowered", id=grant.id, per_second=pace)
             if verdict.pause is not None:
                 reason = "account" if verdict.alert else "throttled"
                 seconds = self._outbox.pause(self._number, reason, at_least=verdict.pause, record=grant.id)
                 if seconds:
                     level = self._log.error if verdict.alert else self._log.warning
-                    facts = verdict.ending.error or {}
+                    facts = verdict.outcome.error or {}
                     level("whatsapp.number.paused", reason=reason, seconds=seconds, code=facts.get("code"))
         except StoreUnavailableError:
             self._log.warning("whatsapp.number.pause_not_stored")

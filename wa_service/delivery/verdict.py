@@ -36,13 +36,13 @@ TEMPLATE_PAUSED = 132015
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The record's outcome, and the consequence for its number: a slower pace (`cut`), or a pause (s).
+    """The record's outcome, and the consequence for its number: a slower pace (`slow_down`), or a pause (s).
 
     `alert`: a person must act.
     """
 
-    ending: SendOutcome
-    cut: bool = False
+    outcome: SendOutcome
+    slow_down: bool = False
     pause: float | None = None
     alert: bool = False
 
@@ -82,7 +82,7 @@ def judge(error: WhatsAppError, grant: Grant) -> Verdict:
         case "throttled":
             if error.code == TOO_FAST:
                 delay = _requested_delay(error) or _jittered(1.0)
-                return Verdict(SendOutcome("retry", delay=delay, error=facts, meta_healthy=True), cut=True)
+                return Verdict(SendOutcome("retry", delay=delay, error=facts, meta_healthy=True), slow_down=True)
             pause = _requested_delay(error) or THROTTLE_PAUSE
             return Verdict(SendOutcome("retry", error=facts), pause=pause)
         case "pair":
