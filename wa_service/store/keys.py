@@ -163,7 +163,7 @@ FAMILIES = (
     Family("results:<web process>", "list", "records whose caller waits", "60 s", "no"),
     Family("calls", "string", "REST calls by caller, for their limit", "a minute", "no"),
 )
-"""Every family of keys. "From last touch" may be up to a hundredth less: see steps/shared/lifetime.lua."""
+"""Every family of keys. "From last touch" may be a hundredth less, at most an hour: see steps/shared/lifetime.lua."""
 
 QUEUES = (
     "mailbox:<c>",
