@@ -126,7 +126,6 @@ class Events:
     def history(self, piece: Piece) -> Command:
         """Append the earlier messages of a thread, each once. Result: b"kept" or b"duplicate"."""
         number, raw = piece.phone_number_id, piece.raw
-        thread = {"phone_number_id": number, "thread": raw["thread"], "metadata": raw["metadata"]}
         marks_and_messages: list[bytes] = []
         for message in raw["messages"]:
             content = _written(message)
@@ -137,7 +136,8 @@ class Events:
             "history",
             number=number,
             who=orjson.dumps(identity_of_address(raw["thread"]).as_argument(0)),
-            thread=_written(thread)[1:-1],
+            thread=raw["thread"],
+            metadata=_written(raw["metadata"]),
             retention=self._retention,
             mark_seconds=SEEN_SECONDS,
             marks_and_messages=marks_and_messages,
