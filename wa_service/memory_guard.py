@@ -1,4 +1,4 @@
-"""Protect a process's memory (above all the access token) from other processes of the same user."""
+"""Protect a process's memory (an access token, voice notes) from other processes of the same user."""
 
 from __future__ import annotations
 

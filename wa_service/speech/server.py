@@ -8,7 +8,6 @@ can open no file once its model is loaded.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import math
 import os
 import resource
@@ -22,6 +21,7 @@ from typing import Any
 
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]  # gunicorn has no types
 
+from wa_service.memory_guard import protect_memory
 from wa_service.speech import UNUSABLE
 from wa_service.speech.app import SpeechApp
 
@@ -30,7 +30,6 @@ MAX_SECONDS = 180.0
 _MEMORY_BYTES = 2 * 1024**3
 # gunicorn's exit status for a worker that cannot boot: the master exits as well.
 _GIVE_UP = 3
-_PR_SET_DUMPABLE = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,10 +137,9 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _limit(options: ServerOptions) -> None:
-    # No core dump with voice data on disk, and no tracing by other processes of the user.
+    # No core dump with voice data on disk.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+    protect_memory()
     # macOS refuses RLIMIT_AS; only the timeout applies there.
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_AS, (options.memory_bytes, options.memory_bytes))

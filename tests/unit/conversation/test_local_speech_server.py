@@ -206,6 +206,12 @@ def test_the_process_is_as_nice_as_planned(make: Make) -> None:
     assert make("--niceness", "7").ask("niceness")["niceness"] >= 7
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux can refuse to trace a process")
+def test_the_process_writes_no_core_file_and_cannot_be_traced(make: Make) -> None:
+    seen = make().ask("protection")
+    assert (seen["core_bytes"], seen["is_dumpable"]) == (0, 0)
+
+
 def test_a_process_that_cannot_be_set_up_says_why_and_refuses_at_once(make: Make) -> None:
     with capture_logs() as lines:
         toy = make("--refuse", "the weights are wrong")

@@ -5,8 +5,10 @@ A recording is `OggS` and JSON that says what to do; the transcription is JSON, 
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
+import resource
 import signal
 import sys
 import time
@@ -20,6 +22,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 from wa_service.speech.app import SpeechApp
 from wa_service.speech.audio import AudioContainer
 from wa_service.speech.server import ServerOptions, SpeechServer
+
+PR_GET_DUMPABLE = 3
 
 
 def transcribe(content: bytes, _container: AudioContainer) -> dict[str, Any]:
@@ -50,6 +54,9 @@ def transcribe(content: bytes, _container: AudioContainer) -> dict[str, Any]:
             said["environment"] = dict(os.environ)
         case "niceness":
             said["niceness"] = os.nice(0)
+        case "protection":
+            said["core_bytes"] = resource.getrlimit(resource.RLIMIT_CORE)[0]
+            said["is_dumpable"] = ctypes.CDLL(None).prctl(PR_GET_DUMPABLE)
     return {"text": json.dumps(said), "segments": []}
 
 
