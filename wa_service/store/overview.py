@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import NamedTuple
 
 from wa_service.store.client import Store, fields, text
 from wa_service.store.flusher import StoreUnavailableError
@@ -19,6 +19,7 @@ CROWDED_SHARE = 0.8
 _SECOND_MS = 1010
 HEARTBEAT_MS = 15_000
 _MIN_VERSION = (6, 2)
+_QUEUES = ("replies", "bulk", "scheduled")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,11 @@ class Overview:
         }
 
 
+class _Queue(NamedTuple):
+    depth: int
+    oldest_seconds: float
+
+
 class Observer:
     """Read the store's state. Raises `StoreUnavailableError`."""
 
@@ -93,65 +99,34 @@ class Observer:
         self._subscriptions = Subscriptions(store)
 
     def overview(self) -> Overview:
-        """Return the state now, in a few round trips."""
+        """Return the state now, in a few round trips, two of them for each number."""
         limits = self._outbox.limits_of(self._numbers[0])
         keys = self._store.keys
         wall, now = self._store.call("read_clock")
-        commands: list[tuple[Any, ...]] = [
-            ("ZCARD", keys.due),
-            ("ZRANGE", keys.due, 0, 0, "WITHSCORES"),
-            ("ZCARD", keys.busy),
-            ("ZCARD", keys.unknown),
-            ("ZCARD", keys.dead),
-            ("ZCOUNT", keys.quota(limits.waba), wall - 86_400_000, "+inf"),
-            ("HGET", keys.meta_limits(limits.waba), "daily_limit"),
-            ("ZCOUNT", keys.workers, now - HEARTBEAT_MS, "+inf"),
-        ]
-        fixed = len(commands)
-        for number in self._numbers:
-            commands += [
-                ("ZCARD", keys.out(number, 0)),
-                ("ZCARD", keys.out(number, 1)),
-                ("ZRANGE", keys.out(number, 0), 0, 0, "WITHSCORES"),
-                ("ZRANGE", keys.out(number, 1), 0, 0, "WITHSCORES"),
-                ("ZCOUNT", keys.rate(number), f"({now - _SECOND_MS}", "+inf"),
-                ("ZCOUNT", keys.received(number), f"({now - _SECOND_MS}", "+inf"),
-                ("HGETALL", keys.pause(number)),
-                ("HGET", keys.meta_limits(number), "throughput"),
-                ("HGET", keys.pace(number), "n"),
-                ("ZCARD", keys.scheduled(number)),
-                ("ZRANGE", keys.scheduled(number), 0, 0, "WITHSCORES"),
+        due, due_first, busy, unknown, dead, opened, daily_limit, workers = self._store.run(
+            [
+                ("ZCARD", keys.due),
+                ("ZRANGE", keys.due, 0, 0, "WITHSCORES"),
+                ("ZCARD", keys.busy),
+                ("ZCARD", keys.unknown),
+                ("ZCARD", keys.dead),
+                ("ZCOUNT", keys.quota(limits.waba), wall - 86_400_000, "+inf"),
+                ("HGET", keys.meta_limits(limits.waba), "daily_limit"),
+                ("ZCOUNT", keys.workers, now - HEARTBEAT_MS, "+inf"),
             ]
-        results = self._store.run(commands)
-        due, due_first, busy, unknown, dead, opened, daily_limit, workers = results[:fixed]
-        depth = {"inbound": due, "replies": 0, "bulk": 0, "sending": busy, "unknown": unknown, "dead": dead}
-        depth["scheduled"] = 0
-        oldest = {"inbound": _age(due_first, now), "replies": 0.0, "bulk": 0.0, "scheduled": 0.0}
-        numbers = {}
-        for i, number in enumerate(self._numbers):
-            high, low, high_first, low_first, sent, received, paused, throughput, pace, *scheduled = results[
-                fixed + 11 * i : fixed + 11 * i + 11
-            ]
-            depth["scheduled"] += scheduled[0]
-            oldest["scheduled"] = max(oldest["scheduled"], _age(scheduled[1], wall))
-            depth["replies"] += high
-            depth["bulk"] += low
-            oldest["replies"] = max(oldest["replies"], _age(high_first, now))
-            oldest["bulk"] = max(oldest["bulk"], _age(low_first, now))
-            limit = int(throughput or self._outbox.limits_of(number).throughput)
-            if pace:
-                limit = max(1, min(limit, int(float(pace))))
-            state = fields(paused)
-            wait = max(0.0, (float(state["until"]) - now) / 1000) if "until" in state else 0.0
-            numbers[number] = NumberState(
-                limit, max(0, limit - sent - received), wait, state.get("reason", ""), "until" in state and wait == 0.0
-            )
+        )
+        queues = {number: self._queues(number, wall, now) for number in self._numbers}
+        depth = {"inbound": due, "sending": busy, "unknown": unknown, "dead": dead}
+        oldest = {"inbound": _age(due_first, now)}
+        for name in _QUEUES:
+            depth[name] = sum(of_number[name].depth for of_number in queues.values())
+            oldest[name] = max(of_number[name].oldest_seconds for of_number in queues.values())
         daily = int(daily_limit) if daily_limit else limits.daily
         lag = self._push_lag()
         return Overview(
             depth,
             oldest,
-            numbers,
+            {number: self._number_state(number, now) for number in self._numbers},
             daily,
             max(0, daily - opened),
             self._dead_by_kind(),
@@ -159,6 +134,44 @@ class Observer:
             push_lag_seconds=lag["active"],
             push_paused_lag_seconds=lag["paused"],
         )
+
+    def _queues(self, number: str, wall: int, now: int) -> Mapping[str, _Queue]:
+        """Return the queues of a number's sends, by `_QUEUES`."""
+        keys = self._store.keys
+        replies, first_reply, bulk, first_bulk, scheduled, first_scheduled = self._store.run(
+            [
+                ("ZCARD", keys.out(number, 0)),
+                ("ZRANGE", keys.out(number, 0), 0, 0, "WITHSCORES"),
+                ("ZCARD", keys.out(number, 1)),
+                ("ZRANGE", keys.out(number, 1), 0, 0, "WITHSCORES"),
+                ("ZCARD", keys.scheduled(number)),
+                ("ZRANGE", keys.scheduled(number), 0, 0, "WITHSCORES"),
+            ]
+        )
+        return {
+            "replies": _Queue(replies, _age(first_reply, now)),
+            "bulk": _Queue(bulk, _age(first_bulk, now)),
+            "scheduled": _Queue(scheduled, _age(first_scheduled, wall)),
+        }
+
+    def _number_state(self, number: str, now: int) -> NumberState:
+        keys = self._store.keys
+        sent, received, paused, throughput, pace = self._store.run(
+            [
+                ("ZCOUNT", keys.rate(number), f"({now - _SECOND_MS}", "+inf"),
+                ("ZCOUNT", keys.received(number), f"({now - _SECOND_MS}", "+inf"),
+                ("HGETALL", keys.pause(number)),
+                ("HGET", keys.meta_limits(number), "throughput"),
+                ("HGET", keys.pace(number), "n"),
+            ]
+        )
+        limit = int(throughput or self._outbox.limits_of(number).throughput)
+        if pace:
+            limit = max(1, min(limit, int(float(pace))))
+        pause = fields(paused)
+        wait = max(0.0, (float(pause["until"]) - now) / 1000) if "until" in pause else 0.0
+        is_probing = "until" in pause and wait == 0.0
+        return NumberState(limit, max(0, limit - sent - received), wait, pause.get("reason", ""), is_probing)
 
     def durability(self) -> list[str]:
         """Return one sentence for each server setting that risks the loss of acknowledged messages."""
