@@ -84,13 +84,13 @@ MUTATIONS: dict[str, tuple[str, str, str]] = {
     "the clock goes back": ("shared/clock.lua", "ahead = ahead - passed\n  elseif", "ahead = ahead\n  elseif"),
     "a clock that is set back hides a STOP": (
         "shared/consent.lua",
-        "at = at, by = by, metas = true, came = now - age, heard = at }",
-        "at = at, by = by, metas = true, came = now - age, heard = math.min(at, wall) }",
+        "has_meta_time = true, received_at = now, latest_meta_time = at }",
+        "has_meta_time = true, received_at = now, latest_meta_time = math.min(at, wall) }",
     ),
     "a START that comes late takes a STOP back": (
         "shared/consent.lua",
-        "local age = stop and 0 or math.max(0, wall - at - LAST_MS_OF_SECOND)",
-        "local age = 0",
+        "choice.received_at = now - math.max(0, wall - at - LAST_MS_OF_SECOND)",
+        "choice.received_at = now",
     ),
     "a clock that is set ends claims": ("shared/clock.lua", "elseif passed > MOST_MS then", "elseif false then"),
     "a burst is handed out before it is over": (

@@ -40,14 +40,14 @@ PAUSES_BATCH = {131048: "spam_limited", 132015: "template_paused"}
 
 
 @dataclass
-class Word:
-    """STOP or START: when it was said (by Meta's clock, if `is_metas`) and came; `heard`: the latest time from Meta."""
+class Choice:
+    """STOP or START: when it was made, by Meta's clock or by ours, and when it arrived."""
 
     stop: bool
     at: int
-    came: int
-    is_metas: bool
-    heard: int
+    received_at: int
+    has_meta_time: bool
+    latest_meta_time: int
 
 
 @dataclass
@@ -168,7 +168,7 @@ class World:
         self.lanes = {customer: Lane() for customer in self.customers}
         self.contacts: set[str] = set()
         self.windows: dict[str, int] = {}
-        self.words: dict[str, Word] = {}
+        self.choices: dict[str, Choice] = {}
         self.seen: set[str] = set()
         self.sends: dict[str, Sent] = {}
         self.scheduled: dict[str, int] = {}
@@ -436,30 +436,32 @@ class World:
     # Sends
 
     def is_stopped(self, customer: str) -> bool:
-        """Return whether the customer's last word was STOP."""
-        return customer in self.words and self.words[customer].stop
+        """Return whether the customer's last choice was STOP."""
+        return customer in self.choices and self.choices[customer].stop
 
     def say(self, customer: str, *, stop: bool, at: int) -> None:
         """A customer says STOP or START at Meta's time `at`; with 0 a caller sets it now."""
-        known = self.words.get(customer)
-        came = self.now if stop or not at else self.now - max(0, self.wall - at - 999)
-        if at and known and known.is_metas and known.stop != stop and at // 1000 == known.at // 1000:
+        known = self.choices.get(customer)
+        received_at = self.now if stop or not at else self.now - max(0, self.wall - at - 999)
+        if at and known and known.has_meta_time and known.stop != stop and at // 1000 == known.at // 1000:
             at = max(at, known.at + 1)  # Meta's timestamps are whole seconds
-        heard = max(at, known.heard if known else 0)
+        latest_meta_time = max(at, known.latest_meta_time if known else 0)
         if known is None:
             is_last = True
         elif not at:
-            is_last, came = True, max(came, known.came + 1)
-        elif at <= known.heard:
-            is_last = stop and not known.stop and known.is_metas and known.at > self.wall
+            is_last, received_at = True, max(received_at, known.received_at + 1)
+        elif at <= known.latest_meta_time:
+            is_last = stop and not known.stop and known.has_meta_time and known.at > self.wall
         else:
-            is_last = known.is_metas or came > known.came or (came == known.came and stop)
+            is_last = (
+                known.has_meta_time or received_at > known.received_at or (received_at == known.received_at and stop)
+            )
         if not is_last or not (stop or self.is_stopped(customer)):
             return
         if not stop and customer not in self.contacts:
-            del self.words[customer]
+            del self.choices[customer]
             return
-        self.words[customer] = Word(stop, at or self.wall, came, bool(at), at or heard)
+        self.choices[customer] = Choice(stop, at or self.wall, received_at, bool(at), at or latest_meta_time)
 
     def put(self, sent: Sent, *, key: str = "", fingerprint: str = "", send_at: int = 0) -> tuple[str, str]:
         """Submit a send; return the outcome and an id."""
@@ -968,7 +970,7 @@ class World:
         self.windows.pop(customer, None)
         self.quota.pop(customer, None)
         if not self.is_stopped(customer):
-            self.words.pop(customer, None)
+            self.choices.pop(customer, None)
         for held in self.held.values():
             held.pop(customer, None)
         for _, handed in self.last_take.values():

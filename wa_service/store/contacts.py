@@ -13,6 +13,8 @@ from wa_service.whatsapp.addresses import as_stored, is_user_id, spellings
 from wa_service.whatsapp.phone_numbers import is_number
 
 _THREAD_MS: Final = 86_400_000
+_STOP_FIELDS: Final = ("has_meta_time", "latest_meta_time", "received_at")
+"""Of a customer's STOP, beside its time and source: see steps/shared/consent.lua."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,14 +139,15 @@ class Contacts:
     def _keep_stop(self, person: Person) -> None:
         """Keep the person's STOP under digests of their addresses."""
         keys, contacts = self._store.keys, sorted(person.conversations)
-        names = ("word_came", "stopped_at", "stopped_by", "word_metas", "word_heard")
-        words = self._store.run([("HMGET", keys.contact(c), *names) for c in contacts])
-        stopped = [(int(word[0] or 0), word) for word in words if word[1]]
-        if stopped and self._digests is not None:
-            _, (came, at, by, metas, heard) = max(stopped)
-            word = ("at", at, "by", by, "metas", metas or 1, "came", came or 0, "heard", heard or at)
-            stops = [keys.of("stop", digest) for digest in self._digests.of(person.addresses)]
-            self._store.run([("HSET", key, *word) for key in stops])
+        names = ("stopped_at", "stopped_by", *(f"consent_{name}" for name in _STOP_FIELDS))
+        choices = self._store.run([("HMGET", keys.contact(c), *names) for c in contacts])
+        stops = [choice for choice in choices if choice[0]]
+        if stops and self._digests is not None:
+            last = max(stops, key=lambda choice: (int(choice[-1] or 0), int(choice[0])))
+            stop = dict(zip(("at", "by", *_STOP_FIELDS), last, strict=True))
+            given = [part for name, value in stop.items() if value is not None for part in (name, value)]
+            digests = self._digests.of(person.addresses)
+            self._store.run([("HSET", keys.of("stop", digest), *given) for digest in digests])
 
 
 def _read(conversation: str, data: dict[str, str]) -> Contact:

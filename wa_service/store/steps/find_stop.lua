@@ -4,11 +4,11 @@
 -- include: allow_when_full clock consent stop
 local stops, start = { stop_of(digest) }, nil
 for _, conversation in ipairs(conversations) do
-  local word = word_of(prefix .. 'contact:' .. conversation)
-  if word and word.stop then
-    stops[#stops + 1] = word
-  elseif word and not (start and supersedes(start, word)) then
-    start = word
+  local choice = choice_of(prefix .. 'contact:' .. conversation)
+  if choice and choice.stop then
+    stops[#stops + 1] = choice
+  elseif choice and not (start and supersedes(start, choice)) then
+    start = choice
   end
 end
 local latest

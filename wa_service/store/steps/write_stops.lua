@@ -4,9 +4,9 @@
 -- include: allow_when_full clock consent stop
 local contact = prefix .. 'contact:' .. conversation
 if (redis.call('HGET', contact, 'addresses') or '') ~= addresses then return 0 end
-local word = word_of(contact)
-for _, digest in ipairs(word and digests or {}) do
-  if word.stop then remember_stop(digest, word) else forget_stop(digest, word) end
+local choice = choice_of(contact)
+for _, digest in ipairs(choice and digests or {}) do
+  if choice.stop then remember_stop(digest, choice) else forget_stop(digest, choice) end
 end
 redis.call('SREM', prefix .. 'stops_unwritten', conversation)
 return 1

@@ -128,10 +128,10 @@ local function give_number_up(number, spellings, conversation, at, retention)
   end
 end
 
--- The later of the two contacts' words on marketing holds.
+-- The later choice of the two contacts on marketing holds.
 local function merge_stops(older, newer)
-  local word, known = word_of(contact_key(newer)), word_of(contact_key(older))
-  if word and not (known and not supersedes(word, known)) then write_word(contact_key(older), word) end
+  local choice, known = choice_of(contact_key(newer)), choice_of(contact_key(older))
+  if choice and not (known and not supersedes(choice, known)) then write_choice(contact_key(older), choice) end
 end
 
 -- Merge the newer contact into the older one: addresses are added, the later times hold, a missing name is filled in.

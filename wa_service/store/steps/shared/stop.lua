@@ -1,5 +1,5 @@
 -- STOP: a customer wants no marketing. The contact has since when and by what (`stopped_at`, `stopped_by`), or when
--- they took it back (`started_at`); `consent` decides which word holds. stop:<digest of an address> has the same and
+-- they took it back (`started_at`); `consent` decides which choice holds. stop:<digest of an address> has the same and
 -- outlives the contact. Digests need a secret that scripts do not have: `stops_unwritten` lists contacts whose digests
 -- are not written yet.
 local function stop_key(digest) return prefix .. 'stop:' .. digest end
@@ -10,72 +10,73 @@ local function stop_contact_of(conversation)
   return conversation, prefix .. 'contact:' .. conversation
 end
 
-local function append_stop_event(conversation, word, retention)
+local function append_stop_event(conversation, choice, retention)
   redis.call('SADD', prefix .. 'stops_unwritten', conversation)
-  local event = { marketing = word.stop and 'stopped' or 'started', by = word.by, time = word.at }
+  local event = { marketing = choice.stop and 'stopped' or 'started', by = choice.by, time = choice.at }
   append_event('stop', conversation, cjson.encode(event), retention)
 end
 
--- stop_contact(conversation, word, retention) -> whether the customer was not stopped before.
-local function stop_contact(conversation, word, retention)
+-- stop_contact(conversation, choice, retention) -> whether the customer was not stopped before.
+local function stop_contact(conversation, choice, retention)
   local contact
   conversation, contact = stop_contact_of(conversation)
   if redis.call('EXISTS', contact) == 0 then return false end
-  local known = word_of(contact)
-  if known and not supersedes(word, known) then return false end
-  write_word(contact, word)
+  local known = choice_of(contact)
+  if known and not supersedes(choice, known) then return false end
+  write_choice(contact, choice)
   if known and known.stop then return false end
-  append_stop_event(conversation, word, retention)
+  append_stop_event(conversation, choice, retention)
   return true
 end
 
 -- refused_by_meta(conversation, at, code, retention): record a STOP because Meta refused a send; at: Meta's time (ms),
 -- 0: none.
 local function refused_by_meta(conversation, at, code, retention)
-  local word = new_word(true, at, code)
+  local choice = new_choice(true, at, code)
   local _, contact = stop_contact_of(conversation)
-  order_after(word, word_of(contact))
-  stop_contact(conversation, word, retention)
+  order_after(choice, choice_of(contact))
+  stop_contact(conversation, choice, retention)
 end
 
--- start_contact(conversation, word, was_stopped, retention) -> whether the customer was stopped before. was_stopped:
+-- start_contact(conversation, choice, was_stopped, retention) -> whether the customer was stopped before. was_stopped:
 -- whether a digest of theirs was.
-local function start_contact(conversation, word, was_stopped, retention)
+local function start_contact(conversation, choice, was_stopped, retention)
   local contact
   conversation, contact = stop_contact_of(conversation)
   if redis.call('EXISTS', contact) == 0 then return was_stopped end
-  local known = word_of(contact)
-  if known and not supersedes(word, known) then return false end
+  local known = choice_of(contact)
+  if known and not supersedes(choice, known) then return false end
   if not (was_stopped or known and known.stop) then return false end
-  write_word(contact, word)
-  append_stop_event(conversation, word, retention)
+  write_choice(contact, choice)
+  append_stop_event(conversation, choice, retention)
   return true
 end
 
 -- stop_of(digest) -> the STOP of an address, or nil.
 local function stop_of(digest)
-  local v = redis.call('HMGET', stop_key(digest), 'at', 'by', 'metas', 'came', 'heard')
-  return v[1] and stored_word(true, unpack(v)) or nil
+  local v = redis.call('HMGET', stop_key(digest), 'at', 'by', 'has_meta_time', 'received_at', 'latest_meta_time')
+  return v[1] and stored_choice(true, unpack(v)) or nil
 end
 
--- remember_stop(digest, word): store the STOP of an address, which outlives its contact.
-local function remember_stop(digest, word)
+-- remember_stop(digest, choice): store the STOP of an address, which outlives its contact.
+local function remember_stop(digest, choice)
   local known = stop_of(digest)
-  if known and not supersedes(word, known) then return end
-  redis.call('HSET', stop_key(digest), 'at', word.at, 'by', word.by, 'metas', word.metas and 1 or 0, 'came', word.came,
-    'heard', word.heard)
+  if known and not supersedes(choice, known) then return end
+  redis.call('HSET', stop_key(digest), 'at', choice.at, 'by', choice.by,
+    'has_meta_time', choice.has_meta_time and 1 or 0, 'received_at', choice.received_at,
+    'latest_meta_time', choice.latest_meta_time)
 end
 
--- forget_stop(digest, word) -> whether this START ended a STOP of the address.
-local function forget_stop(digest, word)
+-- forget_stop(digest, choice) -> whether this START ended a STOP of the address.
+local function forget_stop(digest, choice)
   local known = stop_of(digest)
-  return known and supersedes(word, known) and redis.call('DEL', stop_key(digest)) == 1 or false
+  return known and supersedes(choice, known) and redis.call('DEL', stop_key(digest)) == 1 or false
 end
 
 -- is_stopped(conversation, digests, retention) -> whether this customer or one of these addresses is stopped.
 local function is_stopped(conversation, digests, retention)
   local _, contact = stop_contact_of(conversation)
-  local known = word_of(contact)
+  local known = choice_of(contact)
   if known and known.stop then return true end
   for _, digest in ipairs(digests) do
     local stop = stop_of(digest)
