@@ -90,7 +90,7 @@ def _series() -> Iterator[Metric]:
     """Yield every series with at least one sample of each labelled one; "<…>" stands for values that vary."""
     varies = "<…>"
     metrics.api_called(varies, 0, varies)
-    metrics.price_told(varies, varies)
+    metrics.price_reported(varies, varies)
     for choice in ("stop", "start"):
         metrics.marketing_chosen(choice, varies)
     for outcome in ("taken", "retried", "dropped", "paused"):
