@@ -143,7 +143,6 @@ def _integrity() -> Iterator[CodeRow]:
             (131031, "Look into WhatsApp Manager: the account is locked, or the PIN did not match."),
             (131037, "Get the number's display name approved before it sends."),
             (131042, "Fix the payment method of the account; the messages are kept until then."),
-            (131044, "Fix the payment method of the account: calls need one."),
             (131045, "Register the number again: its certificate is not valid."),
             (133010, "Register the number: it is not registered with the Cloud API."),
             (141006, "Fix the payment method of the account: its health status says blocked."),
@@ -169,6 +168,7 @@ def _integrity() -> Iterator[CodeRow]:
             (137000, "Fetch the customer's new identity hash: it changed."),
         ],
     )
+    yield CodeRow(131044, "auth", "request", False, 0.0, "Fix the payment method of the account: calls need one.")
     yield CodeRow(
         131049,
         "recipient",
@@ -325,12 +325,20 @@ def _surfaces() -> Iterator[CodeRow]:
             (131208, "Wait: too many operations on groups."),
             (138002, "Wait for a call to end: 1,000 are active."),
             (138005, "Call less often."),
-            (138009, "Wait before asking this user for permission again."),
-            (138012, "Wait until tomorrow: this user has reached the day's limit of calls."),
             (138013, "Check call permissions less often."),
         ],
         retryable=True,
         wait=60.0,
+    )
+    yield from _rows(
+        "recipient",
+        "recipient",
+        [
+            (138009, "Ask this user for permission later: once in 24 hours and twice in 7 days are allowed."),
+            (138012, "Wait until tomorrow: this user has reached the day's limit of calls."),
+        ],
+        retryable=True,
+        wait=_DAY,
     )
     yield from _rows(
         "server",

@@ -105,6 +105,14 @@ def test_a_refusal_fails_at_once_with_its_reason(code: int) -> None:
     assert outcome.meta_healthy is True
 
 
+@pytest.mark.parametrize(("code", "retryable"), [(138009, True), (138012, True), (131044, False)])
+def test_a_refused_call_fails_its_own_message_and_does_not_pause_the_number(code: int, retryable: bool) -> None:
+    error = meta(code)
+    verdict = judge(error, grant())
+    assert (verdict.ending.kind, verdict.pause, verdict.alert) == ("failed", None, False)
+    assert error.retryable is retryable
+
+
 @pytest.mark.parametrize("code", [130429, 131000, 131016, 131056, 133004])
 def test_retry_after_is_honoured(code: int) -> None:
     assert judge(asking(code, 7), grant()).outcome.delay == 7
