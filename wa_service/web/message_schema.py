@@ -33,8 +33,8 @@ def message_schemas(numbers: Sequence[str], longest_ttl: int) -> dict[str, Schem
         _given(part, minLength=1) for part in ("first_name", "middle_name", "last_name", "prefix", "suffix")
     ]
     schemas["TextParameter"]["properties"]["text"]["pattern"] = _ONE_LINE
-    for name, limit, below in (("latitude", 90, "[1-8]?[0-9]"), ("longitude", 180, "1[0-7][0-9]|[1-9]?[0-9]")):
-        schemas["LocationContent"]["properties"][name] = _degrees(limit, below)
+    schemas["LocationContent"]["properties"]["latitude"] = _degrees(90, "0?90", "0?[0-8]?[0-9]")
+    schemas["LocationContent"]["properties"]["longitude"] = _degrees(180, "180", "1[0-7][0-9]|0?[0-9]?[0-9]")
     schemas["ReactionMessage"]["properties"]["context"] = {"type": "null"}
     schemas["TextMessage"]["properties"]["text"] = _either(
         "TextBody", {"type": "string", "minLength": 1, "maxLength": 4096}
@@ -186,8 +186,12 @@ def _short_template() -> Schema:
     }
 
 
-def _degrees(limit: int, below: str) -> Schema:
-    text = {"type": "string", "pattern": rf"^[+-]?(({below})(\.[0-9]{{0,20}})?|{limit}(\.0{{0,20}})?)$"}
+def _degrees(limit: int, at: str, below: str) -> Schema:
+    """Return the schema of degrees up to `limit`; `at` and `below` match whole degrees at the limit and below it."""
+    text = {
+        "type": "string",
+        "pattern": rf"^[+-]?(({below})(\.[0-9]{{0,20}})?|{at}(\.0{{0,20}})?|\.[0-9]{{1,20}})$",
+    }
     return {"anyOf": [{"type": "number", "minimum": -limit, "maximum": limit}, text]}
 
 

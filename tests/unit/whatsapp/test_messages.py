@@ -206,6 +206,8 @@ BAD = [
     ("sticker", {}, "sticker"),
     ("location", {"latitude": 91, "longitude": 0}, "location"),
     ("location", {"latitude": "north", "longitude": 0}, "location"),
+    ("location", {"latitude": "091", "longitude": 0}, "location"),
+    ("location", {"latitude": ".", "longitude": 0}, "location"),
     ("location", {"latitude": 0, "longitude": 181}, "location"),
     ("location", {"latitude": 0}, "location.longitude"),
     ("contacts", [], "contacts"),
@@ -229,6 +231,7 @@ def test_what_meta_would_refuse_is_refused_with_its_path(type_: str, content: An
 AS_PEOPLE_WRITE_IT = [
     ("location", {"latitude": "37.44216251868683", "longitude": "-122.16153582049394"}),
     ("location", {"latitude": "+37.4", "longitude": "7."}),
+    ("location", {"latitude": "05.25", "longitude": "-.1277"}),
     ("text", {"body": "x", "preview_url": "true"}),
     ("image", {"id": 1013859600285441}),
     ("image", {"link": "HTTPS://files.example.org/a.jpg"}),

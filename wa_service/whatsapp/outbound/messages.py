@@ -181,7 +181,7 @@ class StickerMessage(Message):
     sticker: MediaObject
 
 
-_DEGREES: Final = re.compile(r"[+-]?(0|[1-9][0-9]{0,2})(\.[0-9]{0,20})?")
+_DEGREES: Final = re.compile(r"[+-]?([0-9]{1,3}(\.[0-9]{0,20})?|\.[0-9]{1,20})")
 
 
 class LocationContent(MessagePart):
