@@ -236,8 +236,25 @@ def test_a_file_that_meta_would_refuse_is_not_uploaded(
     assert uploads == []
 
 
-def test_a_voice_note_with_its_codec_is_taken(client: WhatsAppMetaClient, uploads: Any) -> None:
-    assert client.upload_media(b"x", mime_type="audio/ogg; codecs=opus") == "77"
+@pytest.mark.parametrize(
+    ("label", "mime_type"),
+    [
+        ("audio/ogg; codecs=opus", "audio/ogg; codecs=opus"),
+        ("image/jpg", "image/jpeg"),
+        ("IMAGE/JPG", "image/jpeg"),
+        ("audio/mp3", "audio/mpeg"),
+        ("audio/m4a", "audio/mp4"),
+        ("audio/x-m4a; codecs=mp4a.40.2", "audio/mp4; codecs=mp4a.40.2"),
+        ("audio/x-aac", "audio/aac"),
+        ("video/3gp", "video/3gpp"),
+    ],
+)
+def test_a_type_is_sent_under_the_name_that_meta_knows(
+    client: WhatsAppMetaClient, uploads: Any, label: str, mime_type: str
+) -> None:
+    assert client.upload_media(b"x", mime_type=label) == "77"
+    assert f'name="type"\r\n\r\n{mime_type}\r\n'.encode() in uploads[0][1]
+    assert f"Content-Type: {mime_type}\r\n".encode() in uploads[0][1]
 
 
 def test_the_file_is_closed_and_a_stream_of_the_caller_s_is_not(tmp_path: Path) -> None:

@@ -89,6 +89,12 @@ def base_type(mime_type: str) -> str:
     return _ALIASES.get(plain, plain)
 
 
+def usual_type(mime_type: str) -> str:
+    """Return the MIME type under its usual name, which Meta requires in an upload, with its parameters (4.1)."""
+    parameters = mime_type.partition(";")[2].strip()
+    return f"{base_type(mime_type)}; {parameters}" if parameters else base_type(mime_type)
+
+
 def media_kind(mime_type: str) -> MediaKind:
     """Return how WhatsApp shows a file of this type; an unknown type is a document."""
     known = MEDIA_TYPES.get(base_type(mime_type))

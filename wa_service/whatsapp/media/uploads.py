@@ -11,7 +11,7 @@ from typing import IO, Final, TypeAlias
 
 from wa_service.whatsapp.errors import UnsupportedMediaError
 from wa_service.whatsapp.media.sniffing import HEAD_BYTES, fitting_name, media_type_of
-from wa_service.whatsapp.media.types import LARGEST
+from wa_service.whatsapp.media.types import LARGEST, usual_type
 
 _CHUNK: Final = 64 * 1024
 _SLOWEST: Final = 1_000_000 / 8
@@ -55,7 +55,7 @@ def open_upload(file: FileLike, *, mime_type: str = "", filename: str = "") -> U
         stream = file if file.seekable() else io.BytesIO(file.read(LARGEST + 1))
         name, owned = filename, False
     start = stream.tell()
-    type_ = media_type_of(stream.read(HEAD_BYTES), mime_type, name)
+    type_ = usual_type(media_type_of(stream.read(HEAD_BYTES), mime_type, name))
     if not type_:
         if owned:
             stream.close()
