@@ -125,7 +125,8 @@ class WhatsAppMetaClient(ManagementClient):
         """Send a text, or any `message` (a model, or Meta's object as for `parse_message`).
 
         `to` is a number or a business-scoped user id; it may be left out if `message` has one. `reply_to` is the wamid
-        that a text answers. Raises `pydantic.ValidationError` for what Meta would refuse.
+        that the message answers. Raises `pydantic.ValidationError` for what Meta would refuse, and ValueError for both
+        `text` and `message`, or a `message` that answers another one than `reply_to`.
         """
         return self.send(_message(to, text, message, reply_to).payload(), phone_number_id=phone_number_id)
 
@@ -231,14 +232,16 @@ class WhatsAppMetaClient(ManagementClient):
 
 
 def _message(to: str, text: str, message: Message | Mapping[str, Any] | None, reply_to: str) -> Message:
+    context = {"context": {"message_id": reply_to}} if reply_to else {}
     if message is None:
-        content: dict[str, Any] = {"type": "text", "text": {"body": text}, **recipient_fields(to)}
-        if reply_to:
-            content["context"] = {"message_id": reply_to}
-        return TextMessage.model_validate(content)
-    if isinstance(message, Message):
-        return message.addressed_to(to) if to else parse_message(message.payload())
-    return parse_reply(message).addressed_to(to) if to else parse_message(message)
+        return TextMessage.model_validate({"type": "text", "text": {"body": text}, **recipient_fields(to), **context})
+    if text:
+        raise ValueError("Give either text or message.")
+    content = message.payload() if isinstance(message, Message) else message
+    if context and content.get("context") not in (None, context["context"]):
+        raise ValueError("The message has a context, which reply_to contradicts.")
+    content = {**content, **context}
+    return parse_reply(content).addressed_to(to) if to else parse_message(content)
 
 
 def _sent(answer: dict[str, Any]) -> Sent:

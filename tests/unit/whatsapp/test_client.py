@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import threading
 from pathlib import Path
@@ -105,6 +106,46 @@ def test_any_message_to_an_address(client: WhatsAppMetaClient, messages: Any, me
 def test_a_message_that_knows_its_address(client: WhatsAppMetaClient, messages: Any, message: Any) -> None:
     client.send_message(message=message)
     assert messages.last_request.json()["to"] == TO
+
+
+@pytest.mark.parametrize("to", [TO, ""])
+@pytest.mark.parametrize(
+    "message",
+    [
+        parse_message({"to": TO, "text": "hi"}),
+        {"to": TO, "text": "hi"},
+        {"to": TO, "text": "hi", "context": {"message_id": "wamid.Y"}},
+        {"to": TO, "image": {"id": "1"}},
+        {"to": TO, "type": "new", "new": {}},
+    ],
+)
+def test_any_message_may_be_a_reply(client: WhatsAppMetaClient, messages: Any, message: Any, to: str) -> None:
+    before = copy.deepcopy(message)
+    client.send_message(to=to, message=message, reply_to="wamid.Y")
+    assert messages.last_request.json()["context"] == {"message_id": "wamid.Y"}
+    assert message == before
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        ({"text": "hi", "message": {"text": "hello"}}, "Give either text or message."),
+        (
+            {"message": {"text": "hi", "context": {"message_id": "wamid.X"}}, "reply_to": "wamid.Y"},
+            "The message has a context, which reply_to contradicts.",
+        ),
+        (
+            {"message": {"reaction": {"message_id": "wamid.X", "emoji": ""}}, "reply_to": "wamid.Y"},
+            "A reaction names its message itself and takes no context.",
+        ),
+    ],
+)
+def test_arguments_that_contradict_each_other_are_refused(
+    client: WhatsAppMetaClient, messages: Any, call: Any, sentence: str
+) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        client.send_message(to=TO, **call)
+    assert not messages.called
 
 
 @pytest.mark.parametrize("call", [{"text": "hi"}, {"to": TO}, {"to": "12", "text": "hi"}, {"message": {"text": "hi"}}])
