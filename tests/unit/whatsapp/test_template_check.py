@@ -150,6 +150,20 @@ def test_a_one_time_code_fits_an_authentication_template() -> None:
     assert check(AUTHENTICATION, one_time_code="482913") == []
 
 
+OTP = {"type": "BUTTONS", "buttons": [{"type": "OTP", "otp_type": "COPY_CODE", "text": "Copy"}]}
+
+
+@pytest.mark.parametrize(
+    "body", [{"type": "BODY"}, {"type": "BODY", "text": "Your code:"}, {"type": "FOOTER"}], ids=str
+)
+def test_an_authentication_template_takes_a_code_whatever_its_list_says(body: Any) -> None:
+    definition = defined(body, OTP, category="AUTHENTICATION")
+    assert check(definition, one_time_code="482913") == []
+    given = [{"type": "body", "parameters": [{"type": "text", "text": "1" * 16}]}]
+    message = {"name": DEFINITION["name"], "language": {"code": DEFINITION["language"]}, "components": given}
+    assert "body: a one-time code has at most 15 characters." in check_against(message, definition)
+
+
 def test_an_authentication_template_needs_the_code_in_its_button() -> None:
     assert check(AUTHENTICATION, body=["482913"]) == ["button 0: of type otp needs a parameter."]
 

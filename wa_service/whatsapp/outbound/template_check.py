@@ -54,9 +54,10 @@ def _contents(given: Sequence[_Json], defined: Sequence[_Json], definition: _Jso
     sent = {str(component.get("type")).lower(): component for component in given}
     yield from _header(_parameters(sent.get("header")), by_type.get("header"), named, where)
     body = by_type.get("body") or {}
-    names = ["1"] if body.get("add_security_recommendation") is not None else _variables(body.get("text"))
+    is_one_time_code = _is_one_time_code(definition, body)
+    names = ["1"] if is_one_time_code else _variables(body.get("text"))
     yield from _texts(_parameters(sent.get("body")), names, named, f"{where}body")
-    if body.get("add_security_recommendation") is not None:
+    if is_one_time_code:
         yield from _one_time_codes(given, where)
     buttons = by_type.get("buttons")
     yield from _buttons(given, _list(buttons.get("buttons")) if buttons else [], where)
@@ -67,6 +68,12 @@ def _contents(given: Sequence[_Json], defined: Sequence[_Json], definition: _Jso
         yield "The limited_time_offer needs its expiration_time_ms."
     if "carousel" in by_type:
         yield from _carousel(sent.get("carousel"), by_type["carousel"], definition)
+
+
+def _is_one_time_code(definition: _Json, body: _Json) -> bool:
+    """Whether the body's one variable is a code; Meta writes its text, which a template list may leave out (3.3)."""
+    is_authentication = str(definition.get("category") or "").upper() == "AUTHENTICATION"
+    return is_authentication or body.get("add_security_recommendation") is not None
 
 
 def _one_time_codes(given: Sequence[_Json], where: str) -> Iterator[str]:
