@@ -20,9 +20,11 @@ from tests.keys import PREFIX
 from tests.unit.web.conftest import KEYS, SETTINGS, Start, Web
 from tests.unit.web.deliveries import CUSTOMER, NUMBER, OTHER_NUMBER, WABA, delivery, status_of, text_message, value_of
 from wa_service.config.web_options import WebOptions
+from wa_service.delivery.verdict import judge
 from wa_service.store.outbox import SendOutcome
 from wa_service.web.app import create_app
 from wa_service.whatsapp.client import WhatsAppMetaClient
+from wa_service.whatsapp.errors import classify
 from wa_service.whatsapp.webhooks.events import Piece
 
 GRAPH = "https://graph.example/v24.0"
@@ -314,7 +316,7 @@ def test_a_template_that_nobody_knows_is_left_to_meta(new_web: Web, known_templa
 def test_a_repeat_is_answered_whatever_became_of_the_template(new_web: Web, known_templates: Any) -> None:
     first = send_welcome(new_web, ["Ada"], Idempotency_Key="order-12")
     new_web.runtime.outbox.done(NUMBER, new_web.grant(), SendOutcome("accepted", wamid="wamid.HBgLX"))
-    other = start_again(new_web, WELCOME | {"status": "PAUSED"})
+    other = start_again(new_web, WELCOME | {"status": "REJECTED"})
 
     repeat = send_welcome(other, ["Ada"], Idempotency_Key="order-12")
 
@@ -334,6 +336,51 @@ def start_again(web: Web, template: dict[str, Any]) -> Web:
     again = Web(app, runtime, app.test_client())
     again.get("/v1/templates")
     return again
+
+
+PAUSED_WELCOME = WELCOME | {"status": "PAUSED"}
+
+
+def test_a_send_of_a_template_that_meta_reported_as_paused_is_held(new_web: Web) -> None:
+    value = {"event": "PAUSED", "message_template_name": "welcome", "message_template_language": "en_US"}
+    change = {"field": "message_template_status_update", "value": value}
+    entry = {"id": WABA, "time": int(time.time()), "changes": [change]}
+    assert new_web.webhook({"object": "whatsapp_business_account", "entry": [entry]}).status_code == 200
+    other = start_again(new_web, PAUSED_WELCOME)
+
+    answer = send_welcome(other, ["Ada"])
+
+    assert answer.status_code == 202, answer.text
+    assert other.runtime.outbox.next(NUMBER, "worker", 1, 8).grants == []
+    assert held_for(other, answer.json["id"]) == ("scheduled", "template_paused")
+
+
+def test_a_send_of_a_template_that_only_the_list_calls_paused_is_held_by_metas_answer(new_web: Web) -> None:
+    web = start_again(new_web, PAUSED_WELCOME)
+    sent = send_welcome(web, ["Ada"]).json["id"]
+
+    grant = web.grant()
+    refusal = classify(400, {"error": {"code": 132015, "message": "(#132015) Template is paused"}})
+    web.runtime.outbox.done(NUMBER, grant, judge(refusal, grant).ending)
+
+    assert held_for(web, sent) == ("scheduled", "template_paused")
+
+
+def test_a_paused_template_may_be_scheduled_and_sent_in_a_batch(new_web: Web) -> None:
+    web = start_again(new_web, PAUSED_WELCOME)
+    template = {"name": "welcome", "language": "en_US", "body": ["Ada"]}
+
+    later = web.send({"to": CUSTOMER, "template": template, "send_at": time.time() + 3 * 86_400})
+    batch = web.post("/v1/batches", json={"template": template, "items": [{"to": CUSTOMER}]})
+
+    assert (later.status_code, later.json["status"]) == (202, "scheduled")
+    assert (batch.json["taken"], batch.json["refused"]) == (1, [])
+
+
+def held_for(web: Web, message_id: str) -> tuple[str, str]:
+    """Return a message's status and why it is held."""
+    shown = web.get(f"/v1/messages/{message_id}").json
+    return shown["status"], (shown["held"] or {}).get("reason", "")
 
 
 def test_events_tell_what_customers_wrote_and_what_became_of_sends(web: Web) -> None:

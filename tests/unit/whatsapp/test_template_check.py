@@ -79,10 +79,15 @@ def test_another_name_or_language(change: Any, sentence: str) -> None:
     assert check_against(template(**VALUES, **change), DEFINITION) == [sentence]
 
 
-@pytest.mark.parametrize("status", ["PAUSED", "REJECTED", "DISABLED", "PENDING"])
+@pytest.mark.parametrize("status", ["REJECTED", "DISABLED", "PENDING"])
 def test_a_template_that_is_not_approved(status: Any) -> None:
     (problem,) = check_against(template(), {**DEFINITION, "status": status})
     assert status in problem
+
+
+@pytest.mark.parametrize("status", ["PAUSED", "paused", "REINSTATED"])
+def test_a_template_that_is_or_will_be_active_again_fits(status: str) -> None:
+    assert check_against(template(), {**DEFINITION, "status": status}) == []
 
 
 VALUE_PROBLEMS = [

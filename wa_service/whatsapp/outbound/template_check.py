@@ -11,7 +11,8 @@ _Json: TypeAlias = Mapping[str, Any]
 _VARIABLE: Final = re.compile(r"\{\{\s*([A-Za-z0-9_]+)\s*\}\}")
 _MEDIA: Final = frozenset({"image", "video", "document", "gif", "location", "product"})
 _LONGEST_CODE: Final = 15
-_SENDABLE: Final = frozenset({"APPROVED", ""})
+_SENDABLE: Final = frozenset({"APPROVED", "REINSTATED", "PAUSED", ""})
+"""Sends of a paused template wait until it may be sent again; "": unknown."""
 
 _SUB_TYPES: Final[Mapping[str, str]] = {
     "quick_reply": "quick_reply",
