@@ -25,6 +25,7 @@ from wa_service.store.client import Store
 from wa_service.store.contacts import Contacts
 from wa_service.store.outbox import Limits, Priority, SendOutcome
 from wa_service.store.records import RecordFilter, item_record
+from wa_service.store.schedule import Schedule
 from wa_service.store.stop_digests import StopDigests
 
 FIRST = 15551230000
@@ -199,6 +200,80 @@ def test_a_paused_template_pauses_the_batch_and_none_of_its_messages_fails(batch
     assert (read(batches).state, read(batches).reason) == ("paused", "template_paused")
     assert lanes.grant(count=16) == []
     assert read(batches).counts == {"scheduled": 3}
+
+
+@pytest.fixture
+def waits(batches: Batches, lanes: Lanes) -> Batches:
+    """Return the batches; the template of b1, which has three items, cannot be sent yet."""
+    load(
+        batches,
+        [
+            replace(each, send=replace(each.send, type="template", template="spring en_US"))
+            for each in map(item, range(3))
+        ],
+    )
+    batches.feed(NUMBER, {})
+    (grant,) = lanes.grant()
+    error = {"code": 134101, "reason": "template"}
+    outcome = SendOutcome("held", delay=600.0, error=error, meta_healthy=True, reason="template_unavailable")
+    lanes.outbox.done(NUMBER, grant, outcome)
+    assert lanes.grant(count=16) == []
+    return batches
+
+
+def make_due(redis_client: redis.Redis) -> None:
+    """End the wait for the template."""
+    for index in range(3):
+        redis_client.zadd(f"{PREFIX}scheduled:{NUMBER}", {item_record("b1", index): 1}, xx=True)
+    redis_client.delete(f"{PREFIX}unavailable_templates:waba")
+
+
+def test_a_batch_whose_template_cannot_be_sent_yet_waits_and_loses_nothing(
+    waits: Batches, lanes: Lanes, redis_client: redis.Redis
+) -> None:
+    assert (read(waits).state, read(waits).counts) == ("running", {"scheduled": 3})
+    make_due(redis_client)
+    assert Schedule(lanes.outbox).move_due(NUMBER, 10).moved == 3
+    assert read(waits).counts == {"queued": 3}
+    assert len(end(lanes)) == 3
+    assert (read(waits).state, read(waits).counts) == ("done", {"accepted": 3})
+
+
+def test_the_rest_of_the_batch_waits_as_long(batches: Batches, lanes: Lanes, redis_client: redis.Redis) -> None:
+    some = [item(index) for index in range(300)]
+    load(batches, [replace(each, send=replace(each.send, type="template", template="spring en_US")) for each in some])
+    batches.feed(NUMBER, {})
+    (grant,) = lanes.grant()
+    outcome = SendOutcome("held", delay=600.0, error={"code": 134101}, meta_healthy=True, reason="template_unavailable")
+    lanes.outbox.done(NUMBER, grant, outcome)
+    assert batches.feed(NUMBER, {}) == 0
+    until = redis_client.zscore(f"{PREFIX}batches:{NUMBER}", "b1") or 0
+    assert 590_000 < until - time.time() * 1000 <= 600_000
+
+
+def test_an_item_that_waits_for_its_template_obeys_a_pause(
+    waits: Batches, lanes: Lanes, redis_client: redis.Redis
+) -> None:
+    waits.change("b1", "pause")
+    make_due(redis_client)
+    Schedule(lanes.outbox).move_due(NUMBER, 10)
+    assert lanes.grant(count=16) == []
+    assert read(waits).counts == {"scheduled": 3}
+    waiting = lanes.records.get(item_record("b1", 0))
+    assert waiting is not None
+    assert waiting.held is None, "it waits for its batch now"
+    waits.change("b1", "resume")
+    assert waits.feed(NUMBER, {}) == 3
+    assert len(end(lanes)) == 3
+
+
+def test_an_item_that_waits_for_its_template_is_canceled_with_its_batch(
+    waits: Batches, redis_client: redis.Redis
+) -> None:
+    waits.change("b1", "cancel")
+    waits.sweep("b1")
+    assert read(waits).counts == {"canceled": 3}
+    assert redis_client.zcard(f"{PREFIX}scheduled:{NUMBER}") == 0, "it is never moved into a lane again"
 
 
 def test_a_spam_limit_pauses_the_batch_though_its_message_is_tried_again(batches: Batches, lanes: Lanes) -> None:

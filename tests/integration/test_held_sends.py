@@ -92,6 +92,50 @@ def test_the_next_one_is_held_without_asking_meta(lanes: Lanes) -> None:
     assert (record(lanes, second).held or Hold("", 0, 0)).reason == "template_paused"
 
 
+@pytest.mark.parametrize(("code", "seconds"), [(134101, 600), (132069, 3_600)])
+def test_a_template_that_meta_cannot_send_yet_is_tried_again_later(
+    lanes: Lanes, schedule: Schedule, pauses: TemplatePauses, redis_client: redis.Redis, code: int, seconds: int
+) -> None:
+    sent = template(lanes)
+    (grant,) = lanes.grant()
+    Sender(NUMBER, Meta(said(code)), lanes.outbox).send(grant)
+    second, other = template(lanes, OTHER), template(lanes, OTHER, CODE)
+
+    assert [grant.id for grant in lanes.grant(count=8)] == [other]
+    for each in (sent, second):
+        found = record(lanes, each)
+        assert (found.status, (found.held or Hold("", 0, 0)).reason) == ("scheduled", "template_unavailable")
+    hold = record(lanes, sent).held or Hold("", 0, None)
+    assert (hold.until or 0) - hold.since == seconds * 1000
+    assert b'"held":"template_unavailable"' in redis_client.xrevrange(f"{PREFIX}events", count=1)[0][1][b"d"]
+    assert pauses.note([{"name": "offer", "language": "en_US", "status": "APPROVED"}]) == 0, "it was never paused"
+
+    redis_client.zadd(f"{PREFIX}scheduled:{NUMBER}", {sent: 1})
+    redis_client.hset(f"{PREFIX}unavailable_templates:waba", OFFER, 1)
+    assert schedule.move_due(NUMBER, 10).moved == 1
+    (grant,) = lanes.grant()
+    Sender(NUMBER, Meta(YES), lanes.outbox).send(grant)
+    assert (record(lanes, sent).status, record(lanes, sent).held) == ("accepted", None)
+
+
+def test_a_template_that_meta_cannot_send_within_the_ttl_ends_the_send_and_says_so(
+    lanes: Lanes, schedule: Schedule, redis_client: redis.Redis
+) -> None:
+    sent = template(lanes, ttl=60_000)
+    (grant,) = lanes.grant()
+    Sender(NUMBER, Meta(said(134101)), lanes.outbox).send(grant)
+    due = redis_client.zscore(f"{PREFIX}scheduled:{NUMBER}", sent) or 0
+    assert due < ((record(lanes, sent).held or Hold("", 0, 0)).until or 0), "it is looked at when its ttl is over"
+    redis_client.hset(f"{PREFIX}record:{sent}", "expires", 1)
+    redis_client.zadd(f"{PREFIX}scheduled:{NUMBER}", {sent: 1})
+    schedule.move_due(NUMBER, 10)
+    assert lanes.grant() == []
+    assert record(lanes, sent).error == {
+        "reason": "expired",
+        "title": "Meta could not send its template within its ttl.",
+    }
+
+
 def test_nobody_stands_behind_a_held_send(lanes: Lanes, pauses: TemplatePauses) -> None:
     sent = template(lanes)
     lanes.outbox.put(send(CUSTOMER, id="behind", priority=Priority.BULK))

@@ -7,6 +7,7 @@ rate limits                          retry; the number slows down (130429) or pa
 pair limit (131056)                  retry after 4^n s; other customers are not affected
 token, account, payment              retry; the number pauses until a person acts
 paused template (132015)             hold until the template may be sent again
+syncing template, throttled Flow     hold as long as the table of codes says
 request, recipient, template, media  fail at once
 left without an answer               unknown; never retried blindly
 ===================================  ===================================================================
@@ -92,8 +93,10 @@ def judge(error: WhatsAppError, grant: Grant) -> Verdict:
             return Verdict(SendOutcome("retry", error=facts), pause=_requested_delay(error) or 0.0, alert=True)
         case "unknown":
             return Verdict(SendOutcome("unknown", error=facts, meta_healthy=False, reason="meta_unwell"))
-        case "template" if error.code == TEMPLATE_PAUSED:
-            return Verdict(SendOutcome("held", delay=FIRST_PAUSE, error=facts, meta_healthy=True))
+        case "template" if error.retryable:
+            delay = _asked(error) or error.retry_after or FIRST_PAUSE
+            reason = "template_paused" if error.code == TEMPLATE_PAUSED else "template_unavailable"
+            return Verdict(SendOutcome("held", delay=delay, error=facts, meta_healthy=True, reason=reason))
         case _:
             return Verdict(SendOutcome("failed", error=facts, code=error.code, meta_healthy=True))
 

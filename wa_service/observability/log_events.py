@@ -114,7 +114,7 @@ LOG_EVENTS = (
     ),
     LogEvent(
         "whatsapp.send.held",
-        "Meta paused a message's template: the message waits until the template is active again.",
+        "Meta paused a message's template, or cannot send it yet: the message waits until the template may be sent.",
         "`id`, `type`, `number`, `ms` (the call), `message` (that it answers), `seconds`, `code`, `reason`, "
         "`fbtrace_id`",
     ),

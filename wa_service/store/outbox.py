@@ -129,7 +129,7 @@ class PutResult(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SendOutcome:
-    """The outcome of an attempt to send. "retry": again after `delay` s; "held": so, because Meta paused its template.
+    """The outcome of an attempt to send. "retry": again after `delay` s; "held": so, with its template.
 
     `held`: why Meta holds an accepted message, "" where it does not (reference 3.5).
     `meta_healthy`: whether the outcome shows that Meta is healthy or not, None for neither; `never_left`: Meta got

@@ -58,7 +58,7 @@ class EventError(_Data):
 
 class SendEvent(_Data):
     """A send of this service was accepted by Meta, failed, was canceled, is unknown, or waits because Meta paused its
-    template (`scheduled`, with `held`).
+    template or cannot send it yet (`scheduled`, with `held`).
     """
 
     id: str

@@ -99,6 +99,7 @@ class StatusChange(ResponseBody):
 
 class HoldStatus(ResponseBody):
     """Why a message is held. `template_paused`: Meta paused its template; it is sent once the template is active again.
+    `template_unavailable`: Meta cannot send its template yet; it is tried again at `until`.
     `held_for_quality_assessment`, `paused`: Meta accepted it, and assesses first how similar messages are received.
     """
 

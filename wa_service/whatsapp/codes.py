@@ -22,7 +22,7 @@ Group: TypeAlias = Literal[
     "account",  # the number or account may not send: pause it, page a person, keep the messages
     "recipient",  # this customer cannot get this message: fail it
     "request",  # the request is invalid: fail it
-    "template",  # the template, or its values: fail it
+    "template",  # the template, or its values: hold it if waiting helps, else fail it
     "media",  # the file: fail it
     "unknown",  # it was sent, and the outcome is unknown: never repeat it blindly
 ]

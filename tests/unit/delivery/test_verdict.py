@@ -94,6 +94,15 @@ def test_an_account_error_pauses_at_once_and_calls_a_person(code: int) -> None:
 def test_what_a_paused_template_says_is_held_as_long_as_its_first_pause() -> None:
     outcome = judge(meta(132015), grant()).outcome
     assert (outcome.kind, outcome.delay, outcome.meta_healthy) == ("held", 3 * 3600, True)
+    assert outcome.reason == "template_paused"
+
+
+@pytest.mark.parametrize(("code", "seconds"), [(134101, 600), (132069, 3600)])
+def test_what_a_template_that_is_not_ready_says_is_held_as_long_as_meta_advises(code: int, seconds: int) -> None:
+    verdict = judge(meta(code), grant())
+    assert (verdict.outcome.kind, verdict.outcome.delay, verdict.pause) == ("held", seconds, None)
+    assert verdict.outcome.reason == "template_unavailable"
+    assert judge(asking(code, 90), grant()).outcome.delay == 90
 
 
 @pytest.mark.parametrize("code", [100, 131008, 131009, 131026, 131047, 131051, 131053, 132000, 132001, 132016])

@@ -110,15 +110,16 @@ elseif outcome == 'unknown' then
   append_send_event(id, conversation, 'unknown', retention)
 elseif outcome == 'held' and redis.call('EXISTS', prefix .. 'lane:' .. conversation) == 1 then
   local until_ms = wall + details.delay_ms
+  local why = details.reason == UNAVAILABLE and UNAVAILABLE or PAUSED
   local w = redis.call('HMGET', record, 'template', 'batch')
-  if w[1] then pause_template(details.waba, w[1], until_ms) end
+  if w[1] then hold_template(details.waba, w[1], until_ms, why) end
   redis.call('ZREM', marketing_key(conversation), id)
   redis.call('HSET', record, 'status', 'queued', 'rank', 0, 'error', cjson.encode(details.error))
-  if w[2] then
-    pause_batch(w[2], 'template_paused')
+  if w[2] and why == PAUSED then
+    pause_batch(w[2], PAUSED)
     offer(number, conversation, now) -- `next` returns it to its batch
   else
-    hold_send(number, conversation, id, until_ms, retention)
+    hold_send(number, conversation, id, until_ms, why, retention)
   end
 elseif outcome == 'failed' or outcome == 'held' then
   if falls_back(details.code) and fall_back(id, number, conversation, retention) then

@@ -32,6 +32,7 @@ local function move(id, conversation)
   redis.call('ZADD', prefix .. 'sends', 'NX', wall, id) -- `trim` may have removed it meanwhile
   if not v[6] then push_thread(conversation, 'r' .. id, retention) end
   enter_lane(number, conversation, id, v[4] == '1', false)
+  count_in_batch(id)
   moved = moved + 1
   return true
 end

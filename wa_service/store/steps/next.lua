@@ -92,6 +92,11 @@ local function marketing_refusal(id, conversation, template, despite_stop)
   end
 end
 
+local EXPIRED = {
+  [PAUSED] = 'Meta paused its template for longer than its ttl.',
+  [UNAVAILABLE] = 'Meta could not send its template within its ttl.',
+}
+
 -- The head of a lane, if it may go; else the lane is rescheduled.
 local function head_of_lane(out, conversation)
   local id = redis.call('LINDEX', prefix .. 'lane:' .. conversation, 0)
@@ -113,13 +118,13 @@ local function head_of_lane(out, conversation)
   end
   if v[8] and return_to_batch(number, conversation, id, v[8], retention) then return nil end
   if tonumber(v[1]) <= wall then
-    local why = v[10] and 'Meta paused its template for longer than its ttl.' or 'It waited longer than its ttl.'
-    return refuse(id, conversation, 'expired', why)
+    return refuse(id, conversation, 'expired', EXPIRED[v[10]] or 'It waited longer than its ttl.')
   end
-  local paused_until = v[5] == 'template' and v[6] and template_paused_until(waba, v[6]) or 0
-  if paused_until > 0 then
-    if not v[8] then return hold_send(number, conversation, id, paused_until, retention) end
-    pause_batch(v[8], 'template_paused')
+  local held_until, why
+  if v[5] == 'template' and v[6] then held_until, why = template_held_until(waba, v[6]) end
+  if held_until then
+    if not v[8] or why == UNAVAILABLE then return hold_send(number, conversation, id, held_until, why, retention) end
+    pause_batch(v[8], PAUSED)
     if return_to_batch(number, conversation, id, v[8], retention) then return nil end
   end
   if v[10] then redis.call('HDEL', record, 'held', 'held_at', 'held_until') end

@@ -112,7 +112,7 @@ if status == 'failed' and risen and code == '131047' then fall_back(id, number_o
 if status == 'failed' and risen and code == '131050' and participant == '' then refused_by_meta(conversation, tonumber(at), code, retention) end
 if status == 'failed' and risen and tonumber(code) == PAUSED_TEMPLATE then
   local template = redis.call('HGET', record, 'template')
-  if template then pause_template(waba, template, wall + FIRST_PAUSE_MS) end
+  if template then hold_template(waba, template, wall + FIRST_PAUSE_MS, PAUSED) end
 end
 if RANK[status] > RANK.sent then redis.call('HDEL', record, 'fallback') end
 append_status_event()

@@ -1,6 +1,7 @@
 -- end_item(id, number, conversation, retention): cancel an item that is not being sent.
 local function end_item(id, number, conversation, retention)
   drop_from_lane(number, conversation, id)
+  redis.call('ZREM', prefix .. 'scheduled:' .. number, id)
   release_reservation(id, conversation)
   redis.call('HSET', record_key(id), 'status', 'canceled', 'rank', RANK.canceled, 's:canceled', wall)
   end_record(id, retention)
@@ -18,7 +19,7 @@ local function return_to_batch(number, conversation, id, batch, retention)
   end
   if state ~= 'paused' then return false end
   release_reservation(id, conversation)
-  redis.call('HDEL', record_key(id), 'reservation')
+  redis.call('HDEL', record_key(id), 'reservation', 'held', 'held_at', 'held_until')
   leave_lane(number, conversation, id)
   redis.call('HSET', record_key(id), 'status', 'scheduled', 'rank', RANK.scheduled)
   wait_in_batch(batch, number, redis.call('HGET', record_key(id), 'batch_index'), 0)
