@@ -94,7 +94,7 @@ def judge(error: WhatsAppError, grant: Grant) -> Verdict:
         case "unknown":
             return Verdict(SendOutcome("unknown", error=facts, meta_healthy=False, reason="meta_unwell"))
         case "template" if error.retryable:
-            delay = _asked(error) or error.retry_after or FIRST_PAUSE
+            delay = _requested_delay(error) or error.retry_after or FIRST_PAUSE
             reason = "template_paused" if error.code == TEMPLATE_PAUSED else "template_unavailable"
             return Verdict(SendOutcome("held", delay=delay, error=facts, meta_healthy=True, reason=reason))
         case _:

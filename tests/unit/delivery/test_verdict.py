@@ -118,7 +118,7 @@ def test_a_refusal_fails_at_once_with_its_reason(code: int) -> None:
 def test_a_refused_call_fails_its_own_message_and_does_not_pause_the_number(code: int, retryable: bool) -> None:
     error = meta(code)
     verdict = judge(error, grant())
-    assert (verdict.ending.kind, verdict.pause, verdict.alert) == ("failed", None, False)
+    assert (verdict.outcome.kind, verdict.pause, verdict.alert) == ("failed", None, False)
     assert error.retryable is retryable
 
 

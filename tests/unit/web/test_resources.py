@@ -361,7 +361,7 @@ def test_a_send_of_a_template_that_only_the_list_calls_paused_is_held_by_metas_a
 
     grant = web.grant()
     refusal = classify(400, {"error": {"code": 132015, "message": "(#132015) Template is paused"}})
-    web.runtime.outbox.done(NUMBER, grant, judge(refusal, grant).ending)
+    web.runtime.outbox.done(NUMBER, grant, judge(refusal, grant).outcome)
 
     assert held_for(web, sent) == ("scheduled", "template_paused")
 
