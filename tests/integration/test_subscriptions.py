@@ -20,6 +20,7 @@ from wa_service.store.subscriptions import (
     LONGEST_FAILING_SECONDS,
     MOST_SUBSCRIPTIONS,
     RETRY_SECONDS,
+    SUBSCRIBER_PAUSES,
     Delivery,
     Subscription,
     Subscriptions,
@@ -62,6 +63,11 @@ def told_of_pauses(redis_client: redis.Redis) -> list[tuple[str, str, str]]:
     told = [orjson.loads(entry[b"d"]) for _, entry in redis_client.xrange(NAMES.events) if entry[b"k"] == b"push"]
     assert {each["state"] for each in told} <= {"paused"}
     return [(each["subscription"], each["reason"], each["last_answer"]) for each in told]
+
+
+def pass_time(redis_client: redis.Redis, seconds: float) -> None:
+    """Let the store's time advance."""
+    redis_client.hincrby(NAMES.of("clock"), "ahead", int(seconds * 1000))
 
 
 def make_due(redis_client: redis.Redis, tool: Subscription, conversation: str) -> None:
@@ -254,6 +260,40 @@ class TestFailing:
         assert became == "dropped"
         assert subscriptions.get(tool.id).dropped == 1
         assert said(take(subscriptions, tool)) == [(ANA, "good")]
+
+    @pytest.mark.parametrize("refused", [1, FAILURES_IN_A_ROW + 1])
+    def test_events_that_it_refuses_hold_up_no_others_and_are_dropped(
+        self, refused: int, subscriptions: Subscriptions, tool: Subscription, redis_client: redis.Redis
+    ) -> None:
+        for n in range(refused):
+            tell(redis_client, f"{NUMBER}:4477009001{n:02}", "refused")
+        accepted: list[str] = []
+
+        def push() -> float:
+            """Push once; return the seconds until the next time."""
+            wait, _, found = subscriptions.take(tool.id, 32)
+            for delivery in found:
+                [(_, what)] = said([delivery])
+                if what == "refused":
+                    delay = RETRY_SECONDS[min(delivery.tries, len(RETRY_SECONDS) - 1)]
+                    subscriptions.failed(delivery, "failed", answer="400", delay=delay)
+                else:
+                    took(subscriptions, delivery)
+                    accepted.append(what)
+            return 0 if found else wait
+
+        while not redis_client.hexists(NAMES.of("subscription", tool.id), "level"):
+            pass_time(redis_client, push())
+        for hour in range(72):
+            tell(redis_client, f"{NUMBER}:4477009002{hour:02}", str(hour))
+            late = 0.0
+            while len(accepted) <= hour:
+                assert late <= SUBSCRIBER_PAUSES[-1]
+                late += (wait := push())
+                pass_time(redis_client, wait)
+            pass_time(redis_client, 3_600)
+        assert accepted == [str(hour) for hour in range(72)]
+        assert (subscriptions.get(tool.id).dropped, subscriptions.get(tool.id).waiting) == (refused, 0)
 
 
 class TestPlace:

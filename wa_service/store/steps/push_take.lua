@@ -3,7 +3,7 @@
 -- lease was lost) · answer: the last HTTP answer.
 -- Events that wait in the subscriber's lanes come first. If they are fewer than `count`, the stream is read on from the
 -- cursor; events that must wait for an earlier one of their conversation go into its lane (ids only, at most `window`).
--- A subscriber that is down gets one event at a time, at `retry_at`.
+-- A subscriber that is down gets one event at a time, at `retry_at`, and a new one first.
 -- Return {ms until the next call (-1: until there are new events), state, {1 or 0 for each of `taken`: whether it was
 -- written}, {event id, conversation, token, tries, kind, json, the conversation it was joined into or itself, that
 -- contact's addresses}...}; state is "none" where there is no such subscription.
@@ -53,6 +53,7 @@ if wait > 0 then return { wait, v[1], written } end
 if level > 0 then count = math.min(count, 1) end
 
 local answers, soonest = { 0, v[1], written }, -1
+local cursor, is_changed = v[2], false
 
 -- Lease a conversation's first event, an entry of the stream, and add it to the answers.
 local function hand_out(conversation, event, tries)
@@ -70,48 +71,59 @@ local function hand_out(conversation, event, tries)
   answers[#answers + 1] = { id, conversation, token, tries, event[2][2], data, current, addresses }
 end
 
--- First the events in lanes, by due time. While a subscriber is down, the first event is tried even before it is due.
-local candidates = redis.call('ZRANGE', s.due, 0, 63, 'WITHSCORES')
-for i = 1, #candidates, 2 do
-  if #answers - 3 >= count then break end
-  local conversation, ms = candidates[i], push_wait(candidates[i + 1])
-  local head = (ms == 0 or level > 0) and redis.call('HMGET', s.head(conversation), 'lease', 'tries')
-  if head then ms = push_wait(head[1] or 0) end
-  if ms > 0 then
-    if soonest < 0 or ms < soonest then soonest = ms end
-  else
-    local id = redis.call('LINDEX', s.lane(conversation), 0)
-    local event = id and redis.call('XRANGE', prefix .. 'events', id, id)[1]
-    if event then
-      hand_out(conversation, event, tonumber(head[2] or 0))
-    else -- erased, or trimmed by the retention
-      s.remove_first(conversation)
-      waiting = redis.call('HINCRBY', s.key, 'waiting', -1)
-      soonest = 1
+-- The events in lanes, by due time. While a subscriber is down, the first event is tried even before it is due.
+local function from_lanes()
+  local candidates = redis.call('ZRANGE', s.due, 0, 63, 'WITHSCORES')
+  for i = 1, #candidates, 2 do
+    if #answers - 3 >= count then break end
+    local conversation, ms = candidates[i], push_wait(candidates[i + 1])
+    local head = (ms == 0 or level > 0) and redis.call('HMGET', s.head(conversation), 'lease', 'tries')
+    if head then ms = push_wait(head[1] or 0) end
+    if ms > 0 then
+      if soonest < 0 or ms < soonest then soonest = ms end
+    else
+      local id = redis.call('LINDEX', s.lane(conversation), 0)
+      local event = id and redis.call('XRANGE', prefix .. 'events', id, id)[1]
+      if event then
+        hand_out(conversation, event, tonumber(head[2] or 0))
+      else -- erased, or trimmed by the retention
+        s.remove_first(conversation)
+        waiting, is_changed, soonest = waiting - 1, true, 1
+      end
     end
   end
 end
 
--- Then new events. The first one of a conversation without a lane is leased at once.
-local cursor, is_new = v[2], false
-for read = 1, MOST_READS do
-  local room = count - (#answers - 3)
-  if room <= 0 or waiting >= window then break end
-  local most = math.max(EVENTS_PER_READ, room)
-  local entries = redis.call('XRANGE', prefix .. 'events', '(' .. cursor, '+', 'COUNT', most)
-  for _, entry in ipairs(entries) do
-    if #answers - 3 >= count then break end
-    local kind, conversation = entry[2][2], entry[2][4]
-    cursor, is_new = entry[1], true
-    if push_wants(v[3], v[4], kind, conversation) then
-      waiting = waiting + 1
-      if redis.call('RPUSH', s.lane(conversation), cursor) == 1 then hand_out(conversation, entry, 0) end
+-- New events. The first one of a conversation without a lane is leased at once.
+local function from_stream()
+  for read = 1, MOST_READS do
+    local room = count - (#answers - 3)
+    if room <= 0 or waiting >= window then break end
+    local most = math.max(EVENTS_PER_READ, room)
+    local entries = redis.call('XRANGE', prefix .. 'events', '(' .. cursor, '+', 'COUNT', most)
+    for _, entry in ipairs(entries) do
+      if #answers - 3 >= count then break end
+      local kind, conversation = entry[2][2], entry[2][4]
+      cursor, is_changed = entry[1], true
+      if push_wants(v[3], v[4], kind, conversation) then
+        waiting = waiting + 1
+        if redis.call('RPUSH', s.lane(conversation), cursor) == 1 then hand_out(conversation, entry, 0) end
+      end
     end
+    if #entries < most then break end
+    if read == MOST_READS then soonest = 1 end
   end
-  if #entries < most then break end
-  if read == MOST_READS then soonest = 1 end
 end
-if is_new then redis.call('HSET', s.key, 'cursor', cursor, 'waiting', waiting) end
+
+-- A subscriber that is down is probed with a new event if there is one: it may refuse those in lanes for what they are.
+if level > 0 then
+  from_stream()
+  from_lanes()
+else
+  from_lanes()
+  from_stream()
+end
+if is_changed then redis.call('HSET', s.key, 'cursor', cursor, 'waiting', waiting) end
 run('ZADD', s.due, leased)
 if #answers > 3 then redis.call('HSET', s.key, 'token', token) else answers[1] = soonest end
 return answers
