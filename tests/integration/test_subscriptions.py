@@ -154,6 +154,26 @@ class TestLeases:
         [again] = take(subscriptions, tool)
         assert again.tries == 0
 
+    def test_a_push_from_before_a_failover_acknowledges_no_other_event(
+        self, subscriptions: Subscriptions, tool: Subscription, redis_client: redis.Redis
+    ) -> None:
+        for n in range(3):
+            tell(redis_client, ANA, str(n))
+        keys = [NAMES.of("subscription", tool.id), NAMES.of("push_lane", tool.id, ANA)]
+        replicated = {key: value for key in keys if (value := redis_client.dump(key)) is not None}
+        subscriptions.release(take(subscriptions, tool))
+        [before] = take(subscriptions, tool)
+
+        redis_client.delete(*redis_client.keys(NAMES.of("push_*")), *keys)  # these writes are lost
+        for key, value in replicated.items():
+            redis_client.restore(key, 0, value)
+        pass_time(redis_client, 1)  # as `compare_epoch` does
+
+        [again] = take(subscriptions, tool)
+        _, written, [second] = subscriptions.take(tool.id, 1, taken=[again], answer="200")
+        assert (before.cursor, written, said([second])) == (again.cursor, [True], [(ANA, "1")])
+        assert took(subscriptions, before) == [False]
+
 
 class TestFailing:
     """A failing subscription is tried less often, and at last it is paused."""

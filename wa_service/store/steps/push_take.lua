@@ -47,7 +47,10 @@ end
 local v = redis.call('HMGET', s.key, 'state', 'cursor', 'kinds', 'numbers', 'waiting', 'retry_at', 'level', 'token')
 if not v[1] then return { -1, 'none', written } end
 if v[1] ~= 'active' then return { -1, v[1], written } end
-local waiting, level, token = tonumber(v[5] or 0), tonumber(v[7] or 0), tonumber(v[8] or 0)
+local waiting, level = tonumber(v[5] or 0), tonumber(v[7] or 0)
+-- Never reuse a token, not even after a failover that lost some (see `compare_epoch`): made from the time, in µs, as
+-- more than one in a ms may be given.
+local token = math.max(tonumber(v[8] or 0), now * 1000)
 local wait = push_wait(v[6] or 0)
 if wait > 0 then return { wait, v[1], written } end
 if level > 0 then count = math.min(count, 1) end
