@@ -93,8 +93,7 @@ def _series() -> Iterator[Metric]:
     metrics.price_reported(varies, varies)
     for choice in ("stop", "start"):
         metrics.marketing_chosen(choice, varies)
-    for outcome in ("taken", "retried", "dropped", "paused"):
-        metrics.event_pushed(varies, outcome)
+    metrics.subscription_served(varies)
     for state in ("running", "paused", "canceled", "done"):
         metrics.batch_changed(state, varies)
     yield from REGISTRY.collect()

@@ -26,6 +26,7 @@ from tests.eventually import eventually
 from tests.integration.lanes import NUMBER
 from tests.keys import NAMES
 from tests.tool_server import ToolServer
+from wa_service.observability import exposition
 from wa_service.push.pusher import Pusher
 from wa_service.resilience.destinations import DestinationPolicy
 from wa_service.resilience.http import HttpCaller
@@ -127,6 +128,21 @@ def test_events_come_in_the_order_of_each_conversation(store: Store, tool: Tool,
     with worker(store):
         eventually(lambda: len(tool.events) >= 100)
     assert tool.of(ANA) == tool.of(BEN) == [str(n) for n in range(50)]
+
+
+def test_its_counts_start_at_0(store: Store, tool: Tool) -> None:
+    theirs = subscribe(Subscriptions(store), tool)
+
+    def shown() -> set[str]:
+        lines = exposition.render(exposition.scrape_registry())[0].decode().splitlines()
+        return {
+            line.partition("{")[2] for line in lines if line.startswith("whatsapp_push_total") and theirs.id in line
+        }
+
+    with worker(store):
+        eventually(shown)
+    outcomes = ("taken", "retried", "dropped", "paused")
+    assert shown() == {f'outcome="{outcome}",subscription="{theirs.id}"}} 0.0' for outcome in outcomes}
 
 
 def test_a_subscriber_that_is_away_holds_up_nobody_and_gets_all_when_it_is_back(

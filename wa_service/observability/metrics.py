@@ -41,6 +41,13 @@ _SENT_TYPES = frozenset(["text", "template", "interactive", "location", "contact
 _EVENT_KINDS = frozenset(["text", "image", "audio", "button", "interactive", "status", "unsupported", "malformed"])
 _ODD_WEBHOOKS = frozenset(["other_object", "empty", "foreign_number", "test_button"])
 _OUTCOMES = frozenset(["stored", "store-away", "busy", "unsigned", "invalid-request", "too-large", "failed"])
+_PUSH_OUTCOMES = ("taken", "retried", "dropped", "paused")
+_BATCH_PAUSES = (
+    "too_many_failed", "spam_limited", "withheld_by_meta", "template_paused", "template_disabled", "quality_red"
+)  # fmt: skip
+_ACCOUNT_REFUSED = (
+    "0", "3", "10", "190", "200", "368", "131005", "131031", "131042", "131045", "133010", "WhatsAppAuthError"
+)  # fmt: skip
 _STATUSES = frozenset(["accepted", "sent", "delivered", "read", "played", "failed", "deleted"])
 
 _SECONDS_OF_A_REQUEST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
@@ -106,11 +113,12 @@ _batches = Counter(
 class _Children:
     """Caches the children of a series; beyond `known` and `limit`, values count as `other`."""
 
-    def __init__(self, series: Any, known: Iterable[str] = (), *, limit: int = 0) -> None:
+    def __init__(self, series: Any, known: Iterable[str | tuple[str, ...]] = (), *, limit: int = 0) -> None:
         self._series = series
         self._limit = limit
         # Known values start at 0, so that a rate includes their first increase.
-        self._children: dict[tuple[str, ...], Any] = {(value,): series.labels(value) for value in sorted(known)}
+        keys = sorted((value,) if isinstance(value, str) else value for value in known)
+        self._children: dict[tuple[str, ...], Any] = {key: series.labels(*key) for key in keys}
         self._known = len(self._children)
 
     def __call__(self, *values: str) -> Any:
@@ -123,13 +131,13 @@ class _Children:
 
 
 _billable_of = _Children(_billable, limit=60)
-_batches_of = _Children(_batches, limit=40)
+_batches_of = _Children(_batches, [("paused", reason) for reason in _BATCH_PAUSES], limit=40)
 _pushes_of = _Children(_pushes, limit=250)
 _marketing_words_of = _Children(_marketing_words, limit=10)
 _sent_of = _Children(_messages_sent, _SENT_TYPES | {"media"})
 _downloads_of = _Children(_media_downloads, ("success", "error"))
 _latency_of = _Children(_api_latency, limit=30)
-_errors_of = _Children(_api_errors, limit=200)
+_errors_of = _Children(_api_errors, [("messages", code) for code in _ACCOUNT_REFUSED], limit=200)
 _webhooks_of = _Children(_webhooks, _OUTCOMES, limit=20)
 _odd_webhooks_of = _Children(_odd_webhooks, _ODD_WEBHOOKS)
 _events_of = _Children(_events, _EVENT_KINDS, limit=60)
@@ -247,6 +255,12 @@ def speech_took(seconds: float) -> None:
 def store_failed_over() -> None:
     """Another server became the store's primary."""
     _failovers.inc()
+
+
+def subscription_served(subscription: str) -> None:
+    """A worker pushes to a subscription from now on; its counts start at 0."""
+    for outcome in _PUSH_OUTCOMES:
+        _pushes_of(subscription, outcome)
 
 
 def event_pushed(subscription: str, outcome: str) -> None:

@@ -72,6 +72,7 @@ class PushWorker:
                 loop = self._loops[name] = _Loop(self._subscriptions, self._pusher, self._consumer)
                 loop.subscription = subscription
                 loop.start()
+                metrics.subscription_served(name)
             loop.subscription = subscription
 
 

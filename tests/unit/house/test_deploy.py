@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,20 @@ def test_alerts_and_dashboard_name_only_series_and_labels_that_exist(expression:
     used = set(re.findall(r"(\w+)\s*(?:=~|!=|!~|=)\s*\"", expression))
     used |= {label.strip() for by in re.findall(r"by \(([^)]*)\)", expression) for label in by.split(",")}
     assert used <= known
+
+
+def test_a_series_whose_first_increase_raises_an_alert_starts_at_0() -> None:
+    show = "from wa_service.observability import exposition as e; print(e.render(e.scrape_registry())[0].decode())"
+    shown = subprocess.check_output([sys.executable, "-c", show], cwd=ROOT, text=True)
+    [refused] = [alert["expr"] for alert in alerts() if alert["alert"] == "WhatsAppAccountRefused"]
+    codes = re.findall(r"(?<=[|\"])\w+(?=[|\"])", refused)
+    assert {"0", "190", "WhatsAppAuthError"} <= set(codes)
+    series = [f'whatsapp_api_errors_total{{code="{code}",endpoint="messages"}} 0.0' for code in codes]
+    runbook = (ROOT / "docs/runbooks/batch-paused.md").read_text(encoding="utf-8")
+    reasons = re.findall(r"^\| `(\w+)` \|", runbook, re.MULTILINE)
+    assert len(reasons) == 6
+    series += [f'whatsapp_batches_total{{reason="{reason}",state="paused"}} 0.0' for reason in reasons]
+    assert [each for each in series if each not in shown] == []
 
 
 def test_every_panel_of_the_dashboard_says_what_it_shows() -> None:
