@@ -306,6 +306,15 @@ def test_the_example_takes_each_event_once_and_refuses_what_is_not_signed(
     assert (logged, forged.status_code) == (["447700900123 wrote a text"], 401)
 
 
+def test_an_event_that_is_not_sent_has_no_answer(store: Store, tool: Tool, redis_client: redis.Redis) -> None:
+    subscriptions = Subscriptions(store)
+    theirs = subscriptions.create(tool.url, form="meta", secret="s", cursor="0-0")
+    redis_client.xadd(NAMES.events, {"k": "message", "c": ANA, "d": "{}"})
+    with worker(store):
+        eventually(lambda: subscriptions.get(theirs.id).taken == 1)
+    assert (subscriptions.get(theirs.id).last_answer, tool.events) == ("", [])
+
+
 def test_a_private_address_is_not_called(store: Store, tool: Tool, redis_client: redis.Redis) -> None:
     subscriptions = Subscriptions(store)
     theirs = subscribe(subscriptions, tool)

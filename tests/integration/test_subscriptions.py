@@ -6,6 +6,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from hashlib import sha256
+from typing import get_args
 
 import orjson
 import pytest
@@ -15,9 +16,11 @@ from tests.integration.lanes import NUMBER, Lanes, message
 from tests.keys import NAMES
 from wa_service.store.client import Store
 from wa_service.store.contacts import Contacts
+from wa_service.store.events import Kind
 from wa_service.store.subscriptions import (
     FAILURES_IN_A_ROW,
     LONGEST_FAILING_SECONDS,
+    META_KINDS,
     MOST_SUBSCRIPTIONS,
     RETRY_SECONDS,
     SUBSCRIBER_PAUSES,
@@ -124,6 +127,16 @@ class TestOrder:
         tell(redis_client, "", "account", kind="status")
         assert sorted(said(take(subscriptions, tool))) == [("", "account"), (ANA, "status")]
 
+    def test_in_meta_s_form_only_kinds_that_have_it(
+        self, subscriptions: Subscriptions, redis_client: redis.Redis
+    ) -> None:
+        tool = subscriptions.create("https://tool.example/", form="meta", secret="s", cursor="0-0")
+        tell(redis_client, ANA, "1", kind="send")
+        assert subscriptions.oldest_unsent(tool) == ""
+        for n, kind in enumerate(get_args(Kind)):
+            tell(redis_client, f"{NUMBER}:4477009001{n:02}", kind, kind=kind)
+        assert {each.kind for each in take(subscriptions, tool)} == META_KINDS
+
     def test_each_subscriber_has_its_own_place(self, subscriptions: Subscriptions, redis_client: redis.Redis) -> None:
         tools = [
             subscriptions.create(f"https://{n}.example/", form="event", secret="s", cursor="0-0") for n in range(2)
@@ -219,6 +232,21 @@ class TestFailing:
         assert sum(each.tries for each in take(subscriptions, tool)) == 0
         later = redis_client.zrange(NAMES.of("push_due", tool.id), 0, -1, withscores=True)
         assert max(score for _, score in later) < (time.time() + 30) * 1000
+
+    def test_an_event_that_is_not_sent_in_its_form_is_no_success(
+        self, subscriptions: Subscriptions, tool: Subscription, redis_client: redis.Redis
+    ) -> None:
+        self.failing(subscriptions, tool, redis_client)
+        before = subscriptions.get(tool.id)
+        redis_client.hset(NAMES.of("subscription", tool.id), "retry_at", 1)
+        [probe] = take(subscriptions, tool)
+        [other] = subscriptions.take(tool.id, 32, taken=[probe])[2]
+        after = subscriptions.get(tool.id)
+        assert (after.failures, after.failing_since) == (before.failures, before.failing_since)
+        assert after.last_answer == "ConnectionError"
+        assert subscriptions.take(tool.id, 32)[2] == []
+        assert subscriptions.failed(other, "failed", answer="503", delay=5) == "retried"
+        assert 5 < subscriptions.take(tool.id, 32)[0] <= 15
 
     def test_a_subscriber_that_is_down_is_left_in_peace_for_as_long_as_it_asked(
         self, subscriptions: Subscriptions, tool: Subscription, redis_client: redis.Redis
@@ -337,11 +365,27 @@ class TestPlace:
         for n in range(30):
             tell(redis_client, ANA, str(n))
         store.call(
-            "push_take", subscription=tool.id, consumer="w", lease_ms=1000, count=1, window=10, answer="", taken=()
+            "push_take",
+            subscription=tool.id,
+            consumer="w",
+            lease_ms=1000,
+            count=1,
+            window=10,
+            meta_kinds="",
+            answer="",
+            taken=(),
         )
         assert redis_client.llen(NAMES.of("push_lane", tool.id, ANA)) <= 110
         again = store.call(
-            "push_take", subscription=tool.id, consumer="w", lease_ms=1000, count=1, window=10, answer="", taken=()
+            "push_take",
+            subscription=tool.id,
+            consumer="w",
+            lease_ms=1000,
+            count=1,
+            window=10,
+            meta_kinds="",
+            answer="",
+            taken=(),
         )
         assert again[0] > 0
         assert redis_client.llen(NAMES.of("push_lane", tool.id, ANA)) <= 110

@@ -18,8 +18,6 @@ from wa_service.whatsapp.webhooks.envelope import OBJECT
 from wa_service.whatsapp.webhooks.history import HISTORY_FIELD
 from wa_service.whatsapp.webhooks.thread_events import STANDBY_FIELD
 
-META_KINDS = frozenset({"message", "status", "management", "echo", "standby", "handover", "history"})
-"""The kinds of events that have this form."""
 SIGNATURE_HEADER = "X-Hub-Signature-256"
 
 

@@ -41,8 +41,9 @@ class Post(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
-    """The outcome of a delivery: `answer` is the HTTP status or the kind of failure, `delay` (s) that before the retry.
+    """The outcome of a delivery; `delay` (s) is that before the retry.
 
+    `answer`: the HTTP status or the kind of failure, "" if nothing was sent.
     `requested_delay`: the subscriber's `Retry-After` in seconds, which applies to all its events.
     """
 
@@ -89,7 +90,7 @@ class Pusher:
             )
             return Pushed("failed", "unwritable", self._delay(delivery.tries))
         if body is None:
-            return Pushed("taken", "skipped")
+            return Pushed("taken", "")
         return self._judge(self.post(subscription, delivery.cursor, body), delivery.tries)
 
     def post(self, subscription: Subscription, event_id: str, body: bytes) -> HttpAnswer | HttpCallError:

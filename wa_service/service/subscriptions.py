@@ -15,13 +15,13 @@ from typing import Final, get_args
 import orjson
 
 from wa_service.push.handshake import HandshakeFailedError, handshake
-from wa_service.push.meta_form import META_KINDS, meta_envelope
+from wa_service.push.meta_form import meta_envelope
 from wa_service.push.pusher import Pusher
 from wa_service.resilience.destinations import DestinationPolicy, DestinationRefusedError
 from wa_service.resilience.http import HttpAnswer
 from wa_service.service.refusals import InvalidRequestError
 from wa_service.store.events import Events, Kind
-from wa_service.store.subscriptions import Form, Subscription, Subscriptions
+from wa_service.store.subscriptions import META_KINDS, Form, Subscription, Subscriptions
 
 _CURSOR: Final = re.compile(r"[0-9]{1,19}-[0-9]{1,19}")
 _SECRET_BYTES: Final = 32

@@ -29,6 +29,9 @@ OLD_SECRET_SECONDS: Final = 86_400
 MOST_SUBSCRIPTIONS: Final = 50
 DEFAULT_RETENTION_SECONDS: Final = 30 * 86_400
 
+META_KINDS: Final = frozenset({"message", "status", "management", "echo", "standby", "handover", "history"})
+"""The kinds of events that have Meta's form, see push/meta_form.py; the others are not pushed in it."""
+
 Form = Literal["event", "meta"]
 State = Literal["active", "paused"]
 Failure = Literal["failed", "gone"]
@@ -195,8 +198,8 @@ class Subscriptions:
             name: the subscription.
             count: how many events to lease; 0 to acknowledge only.
             consumer: the worker process, as for `release_consumer`.
-            taken: deliveries that were answered with a 2xx.
-            answer: the last of those answers.
+            taken: deliveries that were answered with a 2xx, or that do not exist in the subscriber's form.
+            answer: the last of those answers, "" if nothing was sent.
 
         Returns seconds until the next call (infinity: until there are new events); whether each of `taken` was written,
         False where its lease was lost; and the events, each under a lease.
@@ -211,6 +214,7 @@ class Subscriptions:
             lease_ms=int(LEASE_SECONDS * 1000),
             count=count,
             window=WINDOW,
+            meta_kinds=_names(sorted(META_KINDS)),
             answer=answer,
             taken=tuple(part for each in taken for part in (each.conversation, str(each.token))),
         )
@@ -284,7 +288,8 @@ class Subscriptions:
 
     def oldest_unsent(self, subscription: Subscription) -> str:
         """Return the cursor of the oldest event that was not pushed, "" where nothing waits."""
-        return text(self.store.call("push_oldest_unsent", subscription=subscription.id))
+        meta_kinds = _names(sorted(META_KINDS))
+        return text(self.store.call("push_oldest_unsent", subscription=subscription.id, meta_kinds=meta_kinds))
 
     def _set(self, name: str, facts: Mapping[str, str]) -> Subscription:
         flat = tuple(part for fact in facts.items() for part in fact)

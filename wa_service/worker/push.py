@@ -88,7 +88,7 @@ class _Loop:
         self._pushes = Group()
         self._under_way = 0
         self._taken: list[tuple[Delivery, str]] = []
-        """Deliveries that were answered with a 2xx and are not acknowledged in the store yet, with the answer."""
+        """Deliveries to acknowledge in the store, each with the answer, "" if it was not sent."""
         self._may_have_lost = False
         """Whether a response of the store was lost, which may have leased us events."""
         self._stopping = False
@@ -144,7 +144,7 @@ class _Loop:
             free,
             consumer=self._consumer,
             taken=[delivery for delivery, _ in taken],
-            answer=taken[-1][1] if taken else "",
+            answer=next((answer for _, answer in reversed(taken) if answer), ""),
         )
         del self._taken[: len(taken)]
         for (delivery, _), is_written in zip(taken, written, strict=True):

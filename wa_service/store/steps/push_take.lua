@@ -1,13 +1,14 @@
 -- Acknowledge events that were pushed to a subscriber, then lease the next ones, in one step, so that a busy subscriber
 -- costs one step for many events. taken: conversation and token of each acknowledged push in turn (ignored where the
--- lease was lost) · answer: the last HTTP answer.
+-- lease was lost) · answer: the last HTTP answer, '' if nothing was sent: that is no success of the subscriber ·
+-- meta_kinds: those that Meta's form has.
 -- Events that wait in the subscriber's lanes come first. If they are fewer than `count`, the stream is read on from the
 -- cursor; events that must wait for an earlier one of their conversation go into its lane (ids only, at most `window`).
 -- A subscriber that is down gets one event at a time, at `retry_at`, and a new one first.
 -- Return {ms until the next call (-1: until there are new events), state, {1 or 0 for each of `taken`: whether it was
 -- written}, {event id, conversation, token, tries, kind, json, the conversation it was joined into or itself, that
 -- contact's addresses}...}; state is "none" where there is no such subscription.
--- args: subscription consumer lease_ms:number count:number window:number answer taken...
+-- args: subscription consumer lease_ms:number count:number window:number meta_kinds answer taken...
 -- include: allow_when_full clock subscription
 local EVENTS_PER_READ = 32
 local MOST_READS = 32
@@ -19,12 +20,14 @@ local function run(command, key, parts)
   if #parts > 0 then redis.call(command, key, unpack(parts)) end
 end
 
-local written = {}
+local written, probe = {}, redis.call('HGET', s.key, 'probe')
+local has_probe = false
 for i = 1, #taken, 2 do
   local conversation, lane = taken[i], s.lane(taken[i])
   local is_holder = redis.call('HGET', s.head(conversation), 'token') == taken[i + 1]
   written[#written + 1] = is_holder and 1 or 0
   if is_holder then
+    has_probe = has_probe or taken[i + 1] == probe
     heads[#heads + 1] = s.head(conversation)
     redis.call('LPOP', lane)
     if redis.call('EXISTS', lane) == 1 then
@@ -40,11 +43,16 @@ if #heads > 0 then
   run('ZADD', s.due, continued)
   redis.call('HINCRBY', s.key, 'waiting', -#heads)
   redis.call('HINCRBY', s.key, 'taken', #heads)
-  redis.call('HSET', s.key, 'last_answer', answer, 'last_answer_at', wall)
-  redis.call('HDEL', s.key, 'failures', 'failing_since', 'level', 'probe', 'retry_at')
+  if answer ~= '' then
+    redis.call('HSET', s.key, 'last_answer', answer, 'last_answer_at', wall)
+    redis.call('HDEL', s.key, 'failures', 'failing_since', 'level', 'probe', 'retry_at')
+  elseif has_probe then
+    redis.call('HDEL', s.key, 'probe', 'retry_at') -- the next event is the probe
+  end
 end
 
-local v = redis.call('HMGET', s.key, 'state', 'cursor', 'kinds', 'numbers', 'waiting', 'retry_at', 'level', 'token')
+local v = redis.call('HMGET', s.key, 'state', 'cursor', 'kinds', 'numbers', 'waiting', 'retry_at', 'level', 'token',
+  'form')
 if not v[1] then return { -1, 'none', written } end
 if v[1] ~= 'active' then return { -1, v[1], written } end
 local waiting, level = tonumber(v[5] or 0), tonumber(v[7] or 0)
@@ -56,7 +64,7 @@ if wait > 0 then return { wait, v[1], written } end
 if level > 0 then count = math.min(count, 1) end
 
 local answers, soonest = { 0, v[1], written }, -1
-local cursor, is_changed = v[2], false
+local cursor, is_changed, kinds = v[2], false, kinds_of(v[3], v[9], meta_kinds)
 
 -- Lease a conversation's first event, an entry of the stream, and add it to the answers.
 local function hand_out(conversation, event, tries)
@@ -108,7 +116,7 @@ local function from_stream()
       if #answers - 3 >= count then break end
       local kind, conversation = entry[2][2], entry[2][4]
       cursor, is_changed = entry[1], true
-      if push_wants(v[3], v[4], kind, conversation) then
+      if push_wants(kinds, v[4], kind, conversation) then
         waiting = waiting + 1
         if redis.call('RPUSH', s.lane(conversation), cursor) == 1 then hand_out(conversation, entry, 0) end
       end

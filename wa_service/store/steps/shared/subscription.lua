@@ -27,6 +27,12 @@ local function subscriber(id)
   return s
 end
 
+-- kinds_of(kinds, form, meta_kinds) -> the kinds that a subscriber gets. All: in Meta's form, those that have it.
+local function kinds_of(kinds, form, meta_kinds)
+  if form == 'meta' and (not kinds or kinds == '') then return meta_kinds end
+  return kinds
+end
+
 -- push_wants(kinds, numbers, kind, conversation) -> whether a subscriber wants an event. kinds and numbers: names with
 -- a space around each; empty for all. An event without a conversation matches every number.
 local function push_wants(kinds, numbers, kind, conversation)
