@@ -290,6 +290,40 @@ class TestFailing:
         assert subscriptions.get(tool.id).paused_reason == "gone"
         assert told_of_pauses(redis_client) == [(tool.id, "gone", "410")]
 
+    def test_it_is_paused_once_however_many_pushes_are_answered_gone(
+        self, subscriptions: Subscriptions, tool: Subscription, redis_client: redis.Redis
+    ) -> None:
+        for conversation in (ANA, BEN):
+            tell(redis_client, conversation, "1")
+        became = [subscriptions.failed(each, "gone", answer="410") for each in take(subscriptions, tool)]
+        assert became == ["paused", "retried"]
+        assert told_of_pauses(redis_client) == [(tool.id, "gone", "410")]
+
+    def test_a_pause_by_hand_remains_one(
+        self, subscriptions: Subscriptions, tool: Subscription, redis_client: redis.Redis
+    ) -> None:
+        tell(redis_client, ANA, "1")
+        [delivery] = take(subscriptions, tool)
+        paused = subscriptions.pause(tool.id)
+        assert subscriptions.failed(delivery, "gone", answer="410") == "retried"
+        after = subscriptions.get(tool.id)
+        assert (after.paused_reason, after.paused_at) == ("by_hand", paused.paused_at)
+        assert told_of_pauses(redis_client) == []
+
+    def test_a_push_from_before_a_resume_does_not_undo_it(
+        self, subscriptions: Subscriptions, tool: Subscription, redis_client: redis.Redis
+    ) -> None:
+        for conversation in (ANA, BEN):
+            tell(redis_client, conversation, "1")
+        first, late = take(subscriptions, tool)
+        subscriptions.failed(first, "gone", answer="410")
+        subscriptions.resume(tool.id)
+        assert subscriptions.failed(late, "gone", answer="410") == "retried"
+        assert (subscriptions.get(tool.id).state, subscriptions.get(tool.id).failures) == ("active", 0)
+        make_due(redis_client, tool, ANA)
+        [again] = take(subscriptions, tool, 1)
+        assert subscriptions.failed(again, "gone", answer="410") == "paused"
+
     def test_an_event_that_is_never_taken_while_others_are_is_dropped_and_counted(
         self, subscriptions: Subscriptions, tool: Subscription, redis_client: redis.Redis
     ) -> None:

@@ -176,8 +176,9 @@ class Subscriptions:
 
     def resume(self, name: str) -> Subscription:
         """Push again from the cursor. Raise LookupError where there is none."""
-        ended = ("paused_reason", "paused_at", "failures", "failing_since", "level", "probe", "retry_at")
-        return self._set(name, {"state": "active"} | dict.fromkeys(ended, ""))
+        if self.store.call_replicated("resume_subscription", subscription=name) != 1:
+            raise LookupError(name)
+        return self.get(name)
 
     def replay(self, name: str, cursor: str) -> Subscription:
         """Push everything after `cursor`, again where it was. Raise LookupError where there is none."""

@@ -4,16 +4,18 @@
 -- An event that failed `most_tries` times, while others succeeded, is dropped. After `few` failures in a row the
 -- subscriber counts as down and gets one event at a time, with the `pauses` (ms) as backoff; these tries do not count
 -- for the event, and after a success the other events are due. After `longest_ms` without a success the subscription
--- is paused, with an event in the stream.
+-- is paused, with an event in the stream. A push that began before the last resume says nothing about the subscriber
+-- as it is now.
 -- Return {1, or 0 where the lease was lost; "retried", "dropped" or "paused"}.
 -- args: subscription conversation token outcome delay_ms:number requested_ms:number most_tries:number answer few:number longest_ms:number retention:number pauses:number...
 -- include: allow_when_full clock lifetime thread events subscription
 local s = subscriber(subscription)
-local v = redis.call('HMGET', s.key, 'state', 'failures', 'failing_since', 'level', 'probe')
+local v = redis.call('HMGET', s.key, 'state', 'failures', 'failing_since', 'level', 'probe', 'resumed_after')
 if not v[1] or redis.call('HGET', s.head(conversation), 'token') ~= token then return { 0, '' } end
 redis.call('HSET', s.key, 'last_answer', answer, 'last_answer_at', wall)
 
 local function pause_for(reason)
+  if v[1] ~= 'active' then return { 1, 'retried' } end
   redis.call('HSET', s.key, 'state', 'paused', 'paused_reason', reason, 'paused_at', wall)
   local event = { subscription = subscription, state = 'paused', reason = reason, last_answer = answer }
   append_event('push', '', cjson.encode(event), retention)
@@ -25,6 +27,7 @@ local is_down = level > 0
 local tries = redis.call('HINCRBY', s.head(conversation), 'tries', is_down and 0 or 1)
 redis.call('HDEL', s.head(conversation), 'token', 'lease')
 redis.call('ZADD', s.due, is_down and now or now + delay_ms, conversation)
+if tonumber(token) <= tonumber(v[6] or 0) then return { 1, 'retried' } end
 if outcome == 'gone' then return pause_for('gone') end
 redis.call('HSET', s.key, 'failures', failures, 'failing_since', since)
 if now - since >= longest_ms then return pause_for('failing') end
