@@ -615,3 +615,11 @@ def test_callers_at_the_same_moment_make_no_more_subscriptions_than_there_may_be
 
 def test_two_secrets_sign_while_one_is_rotated(subscriptions: Subscriptions, tool: Subscription) -> None:
     assert subscriptions.rotate_secret(tool.id, "whsec_new").secrets == ("whsec_new", "whsec_x")
+
+
+def test_workers_that_rotate_to_the_same_secret_at_once_keep_the_old_one(
+    subscriptions: Subscriptions, tool: Subscription
+) -> None:
+    with ThreadPoolExecutor(4) as workers:
+        list(workers.map(lambda _: subscriptions.rotate_secret(tool.id, "whsec_new"), range(40)))
+    assert subscriptions.get(tool.id).secrets == ("whsec_new", "whsec_x")

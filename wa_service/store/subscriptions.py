@@ -166,9 +166,12 @@ class Subscriptions:
 
     def rotate_secret(self, name: str, secret: str) -> Subscription:
         """Sign with a new secret, and for a day also with the old one. Raise LookupError where there is none."""
-        before = self.get(name)
-        until = str(_now_ms() + OLD_SECRET_SECONDS * 1000)
-        return self._set(name, {"secret": secret, "old_secret": before.secrets[0], "old_secret_until": until})
+        rotated = self.store.call_replicated(
+            "rotate_secret", subscription=name, secret=secret, old_seconds=OLD_SECRET_SECONDS
+        )
+        if rotated != 1:
+            raise LookupError(name)
+        return self.get(name)
 
     def pause(self, name: str) -> Subscription:
         """Push nothing until `resume`; the cursor stays. Raise LookupError where there is none."""
