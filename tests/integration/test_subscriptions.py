@@ -257,6 +257,29 @@ class TestFailing:
         subscriptions.failed(probe, "failed", answer="503", delay=5, requested_delay=600)
         assert 590 < subscriptions.take(tool.id, 32)[0] <= 600
 
+    def test_its_retry_after_applies_to_all_its_events_from_the_first_failure(
+        self, subscriptions: Subscriptions, tool: Subscription, redis_client: redis.Redis
+    ) -> None:
+        for conversation in (ANA, ANA, BEN, f"{NUMBER}:447700900125"):
+            tell(redis_client, conversation, "1")
+        refused, accepted = take(subscriptions, tool, 2)
+        assert subscriptions.failed(refused, "failed", answer="429", delay=60, asked=60) == "retried"
+        assert 59 < subscriptions.take(tool.id, 32)[0] <= 60
+        wait, written, found = subscriptions.take(tool.id, 32, taken=[accepted], answer="200")
+        assert (59 < wait <= 60, written, found) == (True, [True], [])
+        pass_time(redis_client, 60)
+        assert len(take(subscriptions, tool)) == 2
+
+    def test_a_shorter_retry_after_does_not_end_a_longer_one(
+        self, subscriptions: Subscriptions, tool: Subscription, redis_client: redis.Redis
+    ) -> None:
+        for n in range(FAILURES_IN_A_ROW):
+            tell(redis_client, f"{NUMBER}:4477009001{n:02}", "1")
+        for delivery, asked in zip(take(subscriptions, tool), (600, 1, 0, 0, 0), strict=True):
+            subscriptions.failed(delivery, "failed", answer="429", delay=asked, asked=asked)
+        assert redis_client.hget(NAMES.of("subscription", tool.id), "level") == b"1"
+        assert 590 < subscriptions.take(tool.id, 32)[0] <= 600
+
     def test_a_failed_probe_lengthens_the_pause(
         self, subscriptions: Subscriptions, tool: Subscription, redis_client: redis.Redis
     ) -> None:

@@ -1,6 +1,6 @@
 -- Write a failed push, if the lease is still held (`push_take` writes successful ones).
 -- outcome: "failed", or "gone" (410: pause the subscription) · delay_ms: until this event is retried ·
--- requested_ms: the subscriber's Retry-After.
+-- requested_ms: the subscriber's Retry-After, until when it gets no event.
 -- An event that failed `most_tries` times, while others succeeded, is dropped. After `few` failures in a row the
 -- subscriber counts as down and gets one event at a time, with the `pauses` (ms) as backoff; these tries do not count
 -- for the event, and after a success the other events are due. After `longest_ms` without a success the subscription
@@ -10,7 +10,8 @@
 -- args: subscription conversation token outcome delay_ms:number requested_ms:number most_tries:number answer few:number longest_ms:number retention:number pauses:number...
 -- include: allow_when_full clock lifetime thread events subscription
 local s = subscriber(subscription)
-local v = redis.call('HMGET', s.key, 'state', 'failures', 'failing_since', 'level', 'probe', 'resumed_after')
+local v = redis.call('HMGET', s.key, 'state', 'failures', 'failing_since', 'level', 'probe', 'resumed_after',
+  'retry_at')
 if not v[1] or redis.call('HGET', s.head(conversation), 'token') ~= token then return { 0, '' } end
 redis.call('HSET', s.key, 'last_answer', answer, 'last_answer_at', wall)
 
@@ -31,10 +32,13 @@ if tonumber(token) <= tonumber(v[6] or 0) then return { 1, 'retried' } end
 if outcome == 'gone' then return pause_for('gone') end
 redis.call('HSET', s.key, 'failures', failures, 'failing_since', since)
 if now - since >= longest_ms then return pause_for('failing') end
+local retry_at = v[7] or 0
 if (level == 0 and failures >= few) or (level > 0 and v[5] == token) then
   level = math.min(level + 1, #pauses)
-  redis.call('HSET', s.key, 'level', level, 'retry_at', now + math.max(requested_ms, pauses[level]))
+  retry_at = now + math.max(pauses[level], is_down and 0 or push_wait(retry_at))
+  redis.call('HSET', s.key, 'level', level, 'retry_at', retry_at)
 end
+if requested_ms > push_wait(retry_at) then redis.call('HSET', s.key, 'retry_at', now + requested_ms) end
 if level == 0 and tries >= most_tries then
   s.remove_first(conversation)
   redis.call('HINCRBY', s.key, 'waiting', -1)

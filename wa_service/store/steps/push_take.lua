@@ -20,14 +20,14 @@ local function run(command, key, parts)
   if #parts > 0 then redis.call(command, key, unpack(parts)) end
 end
 
-local written, probe = {}, redis.call('HGET', s.key, 'probe')
-local has_probe = false
+local written, has_probe = {}, false
+local before = redis.call('HMGET', s.key, 'level', 'probe')
 for i = 1, #taken, 2 do
   local conversation, lane = taken[i], s.lane(taken[i])
   local is_holder = redis.call('HGET', s.head(conversation), 'token') == taken[i + 1]
   written[#written + 1] = is_holder and 1 or 0
   if is_holder then
-    has_probe = has_probe or taken[i + 1] == probe
+    has_probe = has_probe or taken[i + 1] == before[2]
     heads[#heads + 1] = s.head(conversation)
     redis.call('LPOP', lane)
     if redis.call('EXISTS', lane) == 1 then
@@ -45,7 +45,9 @@ if #heads > 0 then
   redis.call('HINCRBY', s.key, 'taken', #heads)
   if answer ~= '' then
     redis.call('HSET', s.key, 'last_answer', answer, 'last_answer_at', wall)
-    redis.call('HDEL', s.key, 'failures', 'failing_since', 'level', 'probe', 'retry_at')
+    redis.call('HDEL', s.key, 'failures', 'failing_since')
+    -- Of a subscriber that is not down, `retry_at` is its Retry-After, which a push that began before does not end.
+    if before[1] then redis.call('HDEL', s.key, 'level', 'probe', 'retry_at') end
   elseif has_probe then
     redis.call('HDEL', s.key, 'probe', 'retry_at') -- the next event is the probe
   end
