@@ -105,6 +105,30 @@ class TestOrder:
         [again] = take(subscriptions, tool)
         assert (said([again]), again.tries) == ([(ANA, "1")], 1)
 
+    def test_an_event_waits_for_an_older_one_of_a_conversation_that_was_joined_into_its_own(
+        self, subscriptions: Subscriptions, tool: Subscription, redis_client: redis.Redis, lanes: Lanes
+    ) -> None:
+        lanes.admit(message("447700900123", id="wamid.0"))
+        lanes.admit(message("", user_id="GB.1122334455", id="wamid.1"))
+        number, user_id = take(subscriptions, tool)
+        assert took(subscriptions, number) == [True]
+        subscriptions.failed(user_id, "failed", answer="503", delay=300)
+        lanes.admit(message("447700900123", user_id="GB.1122334455", id="wamid.2"))
+        lanes.admit(message("447700900124", id="wamid.3"))
+
+        [other] = take(subscriptions, tool)
+        wait, _, found = subscriptions.take(tool.id, 32, taken=[other], answer="200")
+        assert (other.conversation, found, 0 < wait <= 1) == (BEN, [], True)
+        pass_time(redis_client, 300)
+        [first] = take(subscriptions, tool)
+        assert (first.cursor, first.contact) == (user_id.cursor, "447700900123")
+        assert subscriptions.take(tool.id, 32, taken=[first], answer="200")[2] == []
+        pass_time(redis_client, 1)
+        [second] = take(subscriptions, tool)
+        assert (second.conversation, b"wamid.2" in second.data) == (ANA, True)
+        assert took(subscriptions, second) == [True]
+        assert subscriptions.get(tool.id).waiting == 0
+
     def test_what_waits_ten_hours_is_not_due_now(
         self, subscriptions: Subscriptions, tool: Subscription, redis_client: redis.Redis
     ) -> None:

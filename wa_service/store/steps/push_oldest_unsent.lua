@@ -8,13 +8,6 @@ local MOST_READS = 10
 local MOST_LANES = 1000
 local s = subscriber(subscription)
 
-local function is_older(id, other)
-  local ms, number = string.match(id, '^(%d+)-(%d+)$')
-  local other_ms, other_number = string.match(other, '^(%d+)-(%d+)$')
-  if ms ~= other_ms then return tonumber(ms) < tonumber(other_ms) end
-  return tonumber(number) < tonumber(other_number)
-end
-
 local oldest = ''
 for _, conversation in ipairs(redis.call('ZRANGE', s.due, 0, MOST_LANES - 1)) do
   local head = redis.call('LINDEX', s.lane(conversation), 0)

@@ -12,10 +12,11 @@
 -- include: allow_when_full clock subscription
 local EVENTS_PER_READ = 32
 local MOST_READS = 32
+local JOINED_MS = 1000
 local s = subscriber(subscription)
 
 -- Collect arguments for one command each: in a script, the call costs more than the work.
-local heads, ended, continued, leased = {}, {}, {}, {}
+local heads, ended, continued, due = {}, {}, {}, {}
 local function run(command, key, parts)
   if #parts > 0 then redis.call(command, key, unpack(parts)) end
 end
@@ -68,20 +69,29 @@ if level > 0 then count = math.min(count, 1) end
 local answers, soonest = { 0, v[1], written }, -1
 local cursor, is_changed, kinds = v[2], false, kinds_of(v[3], v[9], meta_kinds)
 
--- Lease a conversation's first event, an entry of the stream, and add it to the answers.
+-- Lease a conversation's first event, an entry of the stream, and add it to the answers. If the contact has an older
+-- event of a conversation that was joined into this one, that goes first: look again in JOINED_MS.
 local function hand_out(conversation, event, tries)
   local id = event[1]
+  local current = redis.call('GET', prefix .. 'joined:' .. conversation) or conversation
+  local contact = redis.call('HMGET', prefix .. 'contact:' .. current, 'addresses', 'joined')
+  for other in string.gmatch(contact[2] or '', '%S+') do
+    local first = other ~= conversation and redis.call('LINDEX', s.lane(other), 0)
+    if first and is_older(first, id) then
+      due[#due + 1], due[#due + 2] = now + JOINED_MS, conversation
+      if soonest < 0 or JOINED_MS < soonest then soonest = JOINED_MS end
+      return
+    end
+  end
   token = token + 1
   redis.call('HSET', s.head(conversation), 'token', token, 'lease', now + lease_ms, 'consumer', consumer)
-  leased[#leased + 1], leased[#leased + 2] = now + lease_ms, conversation
+  due[#due + 1], due[#due + 2] = now + lease_ms, conversation
   if level > 0 then redis.call('HSET', s.key, 'retry_at', now + lease_ms, 'probe', token) end
-  local current = redis.call('GET', prefix .. 'joined:' .. conversation) or conversation
-  local addresses = redis.call('HGET', prefix .. 'contact:' .. current, 'addresses') or ''
   local data = event[2][6]
   if string.find(data, '"left_out":true', 1, true) then
     data = redis.call('HGET', prefix .. 'large_event:' .. id, 'event') or data
   end
-  answers[#answers + 1] = { id, conversation, token, tries, event[2][2], data, current, addresses }
+  answers[#answers + 1] = { id, conversation, token, tries, event[2][2], data, current, contact[1] or '' }
 end
 
 -- The events in lanes, by due time. While a subscriber is down, the first event is tried even before it is due.
@@ -137,6 +147,6 @@ else
   from_stream()
 end
 if is_changed then redis.call('HSET', s.key, 'cursor', cursor, 'waiting', waiting) end
-run('ZADD', s.due, leased)
+run('ZADD', s.due, due)
 if #answers > 3 then redis.call('HSET', s.key, 'token', token) else answers[1] = soonest end
 return answers

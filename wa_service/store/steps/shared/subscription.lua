@@ -42,6 +42,14 @@ local function push_wants(kinds, numbers, kind, conversation)
   return has(kinds, kind) and (conversation == '' or has(numbers, string.match(conversation, '^[^:]*')))
 end
 
+-- is_older(id, other) -> whether an event was stored before another one.
+local function is_older(id, other)
+  local ms, number = string.match(id, '^(%d+)-(%d+)$')
+  local other_ms, other_number = string.match(other, '^(%d+)-(%d+)$')
+  if ms ~= other_ms then return tonumber(ms) < tonumber(other_ms) end
+  return tonumber(number) < tonumber(other_number)
+end
+
 -- push_wait(score) -> ms until that time. Events and subscribers wait eleven hours at most; a time further ahead was
 -- written before the clock was set back, and counts as past.
 local LONGEST_PUSH_PAUSE = 39600000
