@@ -278,5 +278,7 @@ def test_a_subscription_is_made_listed_tried_rotated_and_ended(wa: Command) -> N
     assert (name in listed, secret in listed) == (True, False)
     nobody = wa("subscriptions", "test", name, WA_PUSH_ALLOW="127.0.0.0/8")
     assert (nobody.returncode, nobody.stdout) == (1, "NewConnectionError\n")
+    late = wa("subscriptions", "replay", name, "--after", "1760000000000000-0")
+    assert (late.returncode, "must not be after the newest event" in late.stderr) == (1, True)
     assert wa("subscriptions", "rotate-secret", name).stdout.split()[1] != secret
     assert wa("subscriptions", "delete", name).stdout == "Deleted.\n"

@@ -150,6 +150,9 @@ def described_api(valkey_url: str, redis_client: redis.Redis, long_form: bool) -
     for operation in (document["paths"]["/v1/contacts/{id}"]["delete"], stop["put"], stop["delete"]):
         (person,) = operation["parameters"]
         person["schema"]["pattern"] = PERSON
+    # A cursor after the newest event is refused.
+    replay = document["paths"]["/v1/subscriptions/{id}/replay"]["post"]
+    next(given for given in replay["parameters"] if given["name"] == "after")["schema"] = {"const": "0"}
     answer = app.wsgi_app
 
     def forgetful(environ: Any, start_response: Any) -> Any:

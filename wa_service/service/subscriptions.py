@@ -114,11 +114,15 @@ class SubscriptionService:
         """Push everything after a cursor of `GET /v1/events`, again where it was; "0": from the oldest event.
 
         Raises:
-            InvalidRequestError: `after` is not a cursor.
+            InvalidRequestError: `after` is not a cursor, or later than the newest event.
         """
         cursor = "0-0" if after == "0" else after
         if not _CURSOR.fullmatch(cursor):
             sentence = "This must be the `cursor` or `next` of an event, or 0."
+            raise InvalidRequestError("The request is not valid.", [("after", sentence)])
+        newest = self._events.last_cursor()
+        if _position(cursor) > _position(newest):
+            sentence = f"This must not be after the newest event, {newest}."
             raise InvalidRequestError("The request is not valid.", [("after", sentence)])
         return self._subscriptions.replay(name, cursor)
 
@@ -170,6 +174,11 @@ def new_secret(form: Form) -> str:
     """Return a new secret: `whsec_` and base64 (Standard Webhooks), or hex as Meta's app secrets are."""
     key = secrets.token_bytes(_SECRET_BYTES)
     return key.hex() if form == "meta" else f"whsec_{base64.b64encode(key).decode()}"
+
+
+def _position(cursor: str) -> tuple[int, int]:
+    milliseconds, _, number = cursor.partition("-")
+    return int(milliseconds), int(number or 0)
 
 
 def _test_body(subscription: Subscription) -> bytes:

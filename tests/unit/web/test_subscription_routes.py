@@ -130,6 +130,20 @@ def test_a_bad_cursor_is_told(web: Web) -> None:
     assert (answer.status_code, answer.json["errors"][0]["field"]) == (400, "after")
 
 
+def test_a_cursor_after_the_newest_event_is_refused(web: Web) -> None:
+    made = create(web)
+    web.webhook(delivery(value_of(messages=[text_message()])))
+    newest = web.runtime.events.last_cursor()
+    milliseconds, _, number = newest.partition("-")
+    path = f"/v1/subscriptions/{made['id']}/replay?after="
+    for future in (f"{milliseconds}-{int(number) + 1}", f"{milliseconds}000-0"):
+        answer = web.post(path + future, key="boss")
+        assert (answer.status_code, answer.json["errors"][0]["field"]) == (400, "after")
+        assert f"the newest event, {newest}." in answer.text
+    assert web.get(f"/v1/subscriptions/{made['id']}", key="boss").json["cursor"] == made["cursor"]
+    assert web.post(path + newest, key="boss").json["cursor"] == newest
+
+
 def test_pause_resume_change_and_rotate(web: Web) -> None:
     made = create(web)
     path = f"/v1/subscriptions/{made['id']}"
