@@ -151,6 +151,26 @@ class TestOrder:
         tell(redis_client, "", "account", kind="status")
         assert sorted(said(take(subscriptions, tool))) == [("", "account"), (ANA, "status")]
 
+    @pytest.mark.parametrize("change", [{"kinds": ["status"]}, {"numbers": [f"2{NUMBER}"]}])
+    def test_what_it_no_longer_wants_is_not_pushed_although_it_waits(
+        self,
+        change: dict[str, list[str]],
+        subscriptions: Subscriptions,
+        tool: Subscription,
+        redis_client: redis.Redis,
+    ) -> None:
+        for what in ("1", "2", "3"):
+            tell(redis_client, ANA, what)
+        wanted = f"2{NUMBER}:447700900123"
+        tell(redis_client, wanted, "4", kind="status")
+        [first, other] = take(subscriptions, tool)
+        subscriptions.change(tool.id, kinds=change.get("kinds"), numbers=change.get("numbers"))
+        subscriptions.release([other])
+        assert said(subscriptions.take(tool.id, 32, taken=[first], answer="200")[2]) == [(wanted, "4")]
+        assert subscriptions.take(tool.id, 32)[0] <= 0.001
+        assert take(subscriptions, tool) == []
+        assert subscriptions.get(tool.id).waiting == 1
+
     def test_in_meta_s_form_only_kinds_that_have_it(
         self, subscriptions: Subscriptions, redis_client: redis.Redis
     ) -> None:

@@ -107,9 +107,9 @@ local function from_lanes()
     else
       local id = redis.call('LINDEX', s.lane(conversation), 0)
       local event = id and redis.call('XRANGE', prefix .. 'events', id, id)[1]
-      if event then
+      if event and push_wants(kinds, v[4], event[2][2], conversation) then
         hand_out(conversation, event, tonumber(head[2] or 0))
-      else -- erased, or trimmed by the retention
+      else -- erased, trimmed by the retention, or of a kind or number that the subscriber no longer wants
         s.remove_first(conversation)
         waiting, is_changed, soonest = waiting - 1, true, 1
       end
