@@ -307,7 +307,7 @@ class TestFailing:
         for conversation in (ANA, ANA, BEN, f"{NUMBER}:447700900125"):
             tell(redis_client, conversation, "1")
         refused, accepted = take(subscriptions, tool, 2)
-        assert subscriptions.failed(refused, "failed", answer="429", delay=60, asked=60) == "retried"
+        assert subscriptions.failed(refused, "failed", answer="429", delay=60, requested_delay=60) == "retried"
         assert 59 < subscriptions.take(tool.id, 32)[0] <= 60
         wait, written, found = subscriptions.take(tool.id, 32, taken=[accepted], answer="200")
         assert (59 < wait <= 60, written, found) == (True, [True], [])
