@@ -10,11 +10,12 @@ import orjson
 import pytest
 import redis
 
-from tests.integration.lanes import NUMBER, Lanes, message, meta_status, send, system
+from tests.integration.lanes import KEEP, NUMBER, Lanes, message, meta_status, send, system
 from tests.integration.personal import NAME, WORDS, contents, traces, wamid
 from tests.keys import NAMES, PREFIX
 from wa_service.store.client import Store
 from wa_service.store.contacts import Contacts
+from wa_service.store.events import Events
 from wa_service.store.inbox import Work
 from wa_service.store.outbox import Idempotency, SendOutcome
 from wa_service.store.stored_event import reference
@@ -96,6 +97,28 @@ class TestAddresses:
         contacts.forget(CUSTOMER)
         assert list(traces(redis_client, CUSTOMER)) == []
         assert redis_client.keys(f"{PREFIX}record:*") == []
+
+    @pytest.mark.parametrize("is_known", [True, False])
+    def test_events_with_the_other_spelling_of_a_number_go_too(
+        self, lanes: Lanes, contacts: Contacts, redis_client: redis.Redis, is_known: bool
+    ) -> None:
+        number, other = "5511988880000", "551188880000"
+        events = Events(lanes.store, retention_seconds=KEEP)
+        lanes.store.run([events.management("user_preferences", {}, {"wa_id": other})])
+        if is_known:
+            lanes.admit(message(number))
+        contacts.forget(number)
+        assert list(traces(redis_client, other)) == []
+
+    def test_the_other_spelling_stays_where_somebody_else_has_it(self, lanes: Lanes, contacts: Contacts) -> None:
+        number, other = "5511988880000", "551188880000"
+        lanes.admit(message(number, user_id="BR.1"), message(other, user_id="BR.2"))
+        contacts.forget("BR.1")
+        assert [contact.addresses for contact in contacts.find("BR.2")] == [(other, "BR.2")]
+        (event,) = (
+            entry for entry in Events(lanes.store, retention_seconds=KEEP).after("", 9) if entry.kind == "message"
+        )
+        assert event.data["a"] == [other, "BR.2"]
 
 
 class TestGroups:

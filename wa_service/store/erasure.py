@@ -157,7 +157,10 @@ class Eraser:
         self._keys = store.keys
         self._walk = walk
         self._person = person
-        self._addresses = person.addresses | self._still_theirs(person.former)
+        addresses = person.addresses
+        spelled = {spelling for address in addresses for spelling in spellings(address)}
+        self._spelled = self._still_theirs(spelled - addresses)
+        self._addresses = self._theirs()
         self._matcher = PersonMatcher(self._addresses)
         self._matchers: dict[str, PersonMatcher] = {}
         # Replies to and transcripts of what they wrote to a group do not contain their address.
@@ -172,15 +175,19 @@ class Eraser:
         Compaction(self._store).want_rewrite()
         return self._erased
 
+    def _theirs(self) -> set[str]:
+        """The person's addresses, and those of their former numbers and other spellings that nobody else has now."""
+        return self._person.addresses | self._spelled | self._still_theirs(self._person.former)
+
     def _still_theirs(self, numbers: Iterable[str]) -> set[str]:
-        """Those of the numbers that the person left that nobody else has now."""
+        """Those of the numbers that nobody else has now."""
         return {number for number in numbers if not self._walk.keys(f"alias:*:{number.translate(_GLOB)}")}
 
     def _matcher_in(self, c: str) -> PersonMatcher:
         """The matcher for a conversation's data, without addresses that its own customer has or had."""
         if c not in self._matchers:
             own = self._store.do("HMGET", self._keys.contact(c), "addresses", "former")
-            theirs = self._person.addresses | self._still_theirs(self._person.former)
+            theirs = self._theirs()
             others = {address for words in own for address in text(words).split()}
             self._matchers[c] = PersonMatcher(theirs - others) if others & theirs else self._matcher
         return self._matchers[c]
@@ -236,7 +243,7 @@ class Eraser:
         """Whether a conversation is theirs, or has their address and no contact."""
         if self._person.has(c):
             return True
-        is_named = c.partition(":")[2] in self._person.addresses
+        is_named = c.partition(":")[2] in self._addresses
         return is_named and not self._store.do("EXISTS", self._keys.contact(c), self._keys.of("joined", c))
 
     def _alias_keys(self) -> list[bytes]:
@@ -248,7 +255,7 @@ class Eraser:
         return [key for key, c in zip(keys, owners, strict=True) if self._person.has(text(c).rpartition(" ")[2])]
 
     def _records(self) -> None:
-        addresses = self._person.addresses | self._still_theirs(self._person.former)
+        addresses = self._theirs()
         spelled = {spelling for address in addresses for spelling in spellings(address)}
         for page in self._walk.pages("record:*"):
             wanted = ("c", "wamid", "idempotency", "n", "status", "to", "body", "participants")
@@ -292,7 +299,7 @@ class Eraser:
 
     def _participants(self, key: bytes) -> None:
         """Erase the person from the record of a group message."""
-        theirs = tuple(sorted(self._person.addresses | self._still_theirs(self._person.former)))
+        theirs = tuple(sorted(self._theirs()))
         self._do([self._store.step("erase_participants", id=self._keys.part_of(key)[1], addresses=theirs)])
 
     def _replies(self) -> None:
