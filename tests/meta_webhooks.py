@@ -432,9 +432,9 @@ class Drawing:
         ladder = ["sent", "delivered", "read", "played"]
         said = ladder[: self.draw(st.integers(1, 4))] if self.draw(st.booleans()) else ["failed"]
         value["statuses"] = [self.draw(statuses(who, word, wamid)) for word in said]
-        foreign = self.draw(st.booleans())
-        if foreign:
-            value["statuses"].append(self.draw(statuses(who, "delivered", "wamid.SOMEBODYS")))
+        if self.draw(st.booleans()):
+            value["statuses"].append(self.draw(statuses(who, "delivered", f"{wamid}.SOMEBODYS")))
+            self.expected.tells("foreign_status")
         if self.draw(st.booleans()):
             value["contacts"] = [self.draw(contact_of(who))]
         self.expected.tells("status", len(said))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import requests
@@ -105,7 +106,7 @@ def walks_every_road(stack: Stack, person: Person) -> None:
     stray = messages(person.writes("stray"), number="199999999999999", name=person.name)
     stack.webhooks.deliver(delivery(stray))
     value = {name: part for name, part in messages(name=person.name).items() if name != "messages"}
-    stack.webhooks.deliver(delivery({**value, "statuses": [late_status(person)]}))
+    stack.webhooks.deliver(delivery({**value, "statuses": [foreign_status(person)]}))
     # A webhook field with data of a person (reference 5.9).
     preference = {"wa_id": wa_id, "detail": f"{word} stop", "category": "marketing_messages", "value": "stop"}
     body = delivery({**value, "user_preferences": [preference]})
@@ -120,10 +121,15 @@ def walks_every_road(stack: Stack, person: Person) -> None:
     eventually(lambda: stack.waiting() == 0, within=20)
 
 
-def late_status(person: Person) -> dict[str, str]:
-    """A status of a send that is not stored, or no longer."""
+def foreign_status(person: Person) -> dict[str, str]:
+    """A status of a message that another system sent."""
     wamid = message(person.wa_id, "")["id"]
     return {"id": wamid, "status": "sent", "timestamp": "1767225600", "recipient_id": person.wa_id}
+
+
+def late_status(person: Person) -> dict[str, str]:
+    """A status of a send of this service that is no longer stored."""
+    return foreign_status(person) | {"biz_opaque_callback_data": uuid4().hex}
 
 
 def waits(stack: Stack, person: Person) -> None:

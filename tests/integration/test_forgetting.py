@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from typing import Any
+from uuid import uuid4
 
 import orjson
 import pytest
@@ -185,12 +186,15 @@ class TestSends:
     def test_a_late_status_brings_nothing_of_the_person_back(
         self, lanes: Lanes, contacts: Contacts, redis_client: redis.Redis
     ) -> None:
-        lanes.outbox.put(send(CUSTOMER, id="a"))
+        record = send(CUSTOMER, id=uuid4().hex)
+        lanes.outbox.put(record)
         (grant,) = lanes.grant()
         lanes.outbox.done(NUMBER, grant, SendOutcome("accepted", wamid=wamid(CUSTOMER)))
         contacts.forget(CUSTOMER)
-        raw = {"recipient_id": CUSTOMER, "biz_opaque_callback_data": "a", "errors": [{"code": 131026, "title": NAME}]}
-        lanes.store.run([lanes.outbox.apply_status(meta_status(wamid(CUSTOMER), "failed", **raw), 1)])
+        errors = [{"code": 131026, "title": NAME}]
+        raw = {"recipient_id": CUSTOMER, "biz_opaque_callback_data": record.id, "errors": errors}
+        late = replace(meta_status(wamid(CUSTOMER), "failed", **raw), addresses=(CUSTOMER,))
+        lanes.store.run([lanes.outbox.apply_status(late, 1)])
         assert list(traces(redis_client, CUSTOMER)) == []
         assert redis_client.llen(NAMES.foreign) == 1
 

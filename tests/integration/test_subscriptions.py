@@ -319,8 +319,8 @@ class TestFailing:
     ) -> None:
         for n in range(FAILURES_IN_A_ROW):
             tell(redis_client, f"{NUMBER}:4477009001{n:02}", "1")
-        for delivery, asked in zip(take(subscriptions, tool), (600, 1, 0, 0, 0), strict=True):
-            subscriptions.failed(delivery, "failed", answer="429", delay=asked, asked=asked)
+        for delivery, wait in zip(take(subscriptions, tool), (600, 1, 0, 0, 0), strict=True):
+            subscriptions.failed(delivery, "failed", answer="429", delay=wait, requested_delay=wait)
         assert redis_client.hget(NAMES.of("subscription", tool.id), "level") == b"1"
         assert 590 < subscriptions.take(tool.id, 32)[0] <= 600
 

@@ -21,7 +21,7 @@ from tests.unit.web.conftest import start_for_the_file as start_for_the_file
 from tests.unit.web.deliveries import NUMBER, OTHER_NUMBER, WABA
 
 CASES, MANY = 10, 600
-TOLD = {"message", "status", "management", "echo", "standby", "handover", "history"}
+TOLD = {"message", "status", "foreign_status", "management", "echo", "standby", "handover", "history"}
 
 
 @pytest.fixture(scope="module")

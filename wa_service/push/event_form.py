@@ -15,6 +15,7 @@ from wa_service.whatsapp.webhooks.thread_events import THREAD_KINDS
 
 _OF_MESSAGES = frozenset({"message", *THREAD_KINDS})
 _OF_SENDS = frozenset({"send", "status"})
+_OF_STATUSES = frozenset({"status", "foreign_status"})
 _SEND_FIELDS = ("to", "message_type", "tag", "error", "biz_opaque_callback_data")
 # Fields that hold a time, with their unit in ms.
 _TIMES = {"time": 1, "timestamp": 1000, "until": 1000}
@@ -30,7 +31,7 @@ def event_item(entry: Entry, contact: str | None = None) -> dict[str, Any]:
     if entry.kind in _OF_MESSAGES:
         kind, data = _message(entry)
     else:
-        kind, data = entry.kind, _status(entry.data) if entry.kind == "status" else dict(entry.data)
+        kind, data = entry.kind, _status(entry.data) if entry.kind in _OF_STATUSES else dict(entry.data)
     return {
         "cursor": entry.cursor,
         "kind": kind,
@@ -48,6 +49,8 @@ def public_item(entry: Entry, contact: str | None = None) -> dict[str, Any]:
     moments = {name: _moment(data[name], unit) for name, unit in _TIMES.items() if name in data}
     if item["kind"] in _OF_SENDS:
         data = {name: data.get(name) for name in _SEND_FIELDS} | data | {"to": item["contact"]}
+    elif item["kind"] == "foreign_status":
+        data = data | {"to": item["contact"]}
     return item | {"data": data | moments, "time": _moment(item["time"], 1)}
 
 

@@ -39,7 +39,7 @@ def meta_envelope(
             return _piece(kind, data, display_numbers)
         case "history":
             return _history(number, orjson.loads(data), display_numbers, waba_id)
-        case "status":
+        case "status" | "foreign_status":
             return _status(number, orjson.loads(data), display_numbers, waba_id)
         case "management":
             return _management(orjson.loads(data), display_numbers)

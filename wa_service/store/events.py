@@ -27,6 +27,7 @@ Kind = Literal[
     "transcript",
     "send",
     "status",
+    "foreign_status",
     "management",
     "echo",
     "standby",

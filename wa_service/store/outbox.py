@@ -24,6 +24,7 @@ from wa_service.store.status_forms import (
     KEPT_BYTES,
     country_charged,
     failure_of,
+    foreign_recipient,
     foreign_status,
     status_event,
     status_key,
@@ -338,8 +339,10 @@ class Outbox:
             pricing=orjson.dumps(pricing) if pricing else "",
             country=country_charged(status),
             foreign=orjson.dumps({"n": number, "m": foreign_status(status, at_ms)}),
+            recipient=foreign_recipient(status),
             event=orjson.dumps(status_event(status, at_ms, failure)),
             waba=self.limits_of(number).waba,
+            mark_seconds=SEEN_SECONDS,
         )
 
     def reap(self) -> list[str]:

@@ -6,11 +6,14 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import orjson
+
 from wa_service.store.keys import mark
 from wa_service.store.records import RANKS
 from wa_service.store.size_limits import bounded, fits
 from wa_service.whatsapp.countries import country_of
 from wa_service.whatsapp.errors import WhatsAppError
+from wa_service.whatsapp.webhooks.identity import identity_of_address
 from wa_service.whatsapp.webhooks.status import MessageStatus
 
 KEPT_BYTES = 16_384
@@ -18,6 +21,7 @@ LONGEST_SENTENCE = 1_024
 LONGEST_WORD = 32
 _CHARGED = frozenset({"delivered", "read", "played"})
 _NOT_A_LETTER = re.compile("[^a-z]")
+_RECORD_ID = re.compile("[0-9a-f]{32}f?")
 
 
 def status_key(not_message: str, status: str) -> str:
@@ -40,8 +44,19 @@ def status_event(status: MessageStatus, at_ms: int, failure: Mapping[str, Any] |
     return event | {"raw": bounded(status.raw, KEPT_BYTES)}
 
 
+def foreign_recipient(status: MessageStatus) -> bytes:
+    """Return the recipient of another system's send as the steps' `who` argument; empty if Meta names none.
+
+    Empty also for a status with an id of ours: if its send is not stored, the person may have been erased, and nothing
+    that identifies them is stored again.
+    """
+    if not status.addresses or _RECORD_ID.fullmatch(status.biz_opaque_callback_data):
+        return b""
+    return orjson.dumps(identity_of_address(status.addresses[0]).as_argument(0))
+
+
 def foreign_status(status: MessageStatus, at_ms: int) -> dict[str, Any]:
-    """Return a foreign status as it is stored, without anything that identifies the customer.
+    """Return a status as it is kept aside, without anything that identifies the customer.
 
     It may be a late status of a send to an erased person; a wamid contains the number, its digest does not.
     """

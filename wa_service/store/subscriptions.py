@@ -29,7 +29,9 @@ OLD_SECRET_SECONDS: Final = 86_400
 MOST_SUBSCRIPTIONS: Final = 50
 DEFAULT_RETENTION_SECONDS: Final = 30 * 86_400
 
-META_KINDS: Final = frozenset({"message", "status", "management", "echo", "standby", "handover", "history"})
+META_KINDS: Final = frozenset(
+    {"message", "status", "foreign_status", "management", "echo", "standby", "handover", "history"}
+)
 """The kinds of events that have Meta's form, see push/meta_form.py; the others are not pushed in it."""
 
 Form = Literal["event", "meta"]

@@ -81,6 +81,19 @@ class StatusEvent(SendEvent):
     participant: str | None = Field(default=None, description="In a group: whose status it is.")
 
 
+class ForeignStatusEvent(_Data):
+    """Meta reported the status of a message that another system sent from the number; it has no record here."""
+
+    status: str
+    time: At
+    to: str | None
+    error: EventError | None = None
+    wamid: str | None = None
+    pricing: Any = None
+    type: str | None = Field(default=None, description="As in `status`: `payment` or `call`.")
+    participant: str | None = Field(default=None, description="In a group: whose status it is.")
+
+
 class ManagementEventData(_Data):
     """Meta reported a change of an account, a number or a template; `field` is Meta's."""
 
@@ -192,6 +205,10 @@ EVENT_KINDS: Final[dict[str, tuple[type[_Data], dict[str, Any]]]] = {
         StatusEvent,
         _SENT | {"status": "failed", "error": _FAILED, "wamid": _WAMID, "pricing": {"category": "marketing"}},
     ),
+    "foreign_status": (
+        ForeignStatusEvent,
+        {"status": "failed", "time": _AT, "to": "447700900123", "error": _FAILED, "wamid": _WAMID, "pricing": None},
+    ),
     "management": (
         ManagementEventData,
         {
@@ -227,7 +244,7 @@ def event_schemas() -> dict[str, Schema]:
     schemas: dict[str, Schema] = generated["$defs"]
     variants: dict[str, str] = {}
     for kind, (model, example) in EVENT_KINDS.items():
-        name = f"{kind.capitalize()}Item"
+        name = item_name(kind)
         variants[kind] = REF.format(model=name)
         schemas[name] = _item(kind, model, example)
     schemas["EventItem"] = {
@@ -239,11 +256,16 @@ def event_schemas() -> dict[str, Schema]:
     return schemas
 
 
+def item_name(kind: str) -> str:
+    """Return the name of a kind's component."""
+    return f"{kind.title().replace('_', '')}Item"
+
+
 def _item(kind: str, model: type[BaseModel], example: dict[str, Any]) -> Schema:
     has_no_customer = kind in {"management", "erased", "batch", "push", "unreadable", "console"}
     contact = None if has_no_customer else "447700900123"
     return {
-        "title": f"{kind.capitalize()}Item",
+        "title": item_name(kind),
         "description": (model.__doc__ or "").strip(),
         "type": "object",
         "properties": {

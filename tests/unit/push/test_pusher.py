@@ -141,11 +141,12 @@ def test_a_display_number_that_is_not_known_yet_is_asked_for_again() -> None:
     assert [value["metadata"]["display_phone_number"] for value in values] == ["", "15550783881"]
 
 
-def test_a_status_in_meta_s_form_is_meta_s_own() -> None:
+@pytest.mark.parametrize("kind", ["status", "foreign_status"])
+def test_a_status_in_meta_s_form_is_meta_s_own(kind: str) -> None:
     receiver = Receiver(HttpAnswer(200, b""))
     raw = {"id": "wamid.B", "status": "read", "timestamp": "1760000001", "recipient_id": ANA, "pricing": {"x": 1}}
     data = orjson.dumps({"id": "r1", "raw": raw, "status": "read", "beside": CONTACT})
-    pusher(receiver).push(subscription(form="meta", secrets=("s",)), delivery("status", data))
+    pusher(receiver).push(subscription(form="meta", secrets=("s",)), delivery(kind, data))
     [piece] = walk(orjson.loads(receiver.sent[0][2]))
     assert (piece.kind, piece.raw, piece.contact, piece.phone_number_id) == ("status", raw, CONTACT, NUMBER)
 

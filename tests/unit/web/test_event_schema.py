@@ -14,7 +14,7 @@ from tests.unit.web.conftest import Web
 from tests.unit.web.deliveries import CUSTOMER, NUMBER, delivery, status_of, text_message, value_of
 from wa_service.push.event_form import event_body
 from wa_service.store.events import Entry
-from wa_service.web.event_schema import EVENT_KINDS
+from wa_service.web.event_schema import EVENT_KINDS, item_name
 
 MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z")
 
@@ -25,14 +25,14 @@ def document(web: Web) -> dict[str, Any]:
 
 
 def fits(document: dict[str, Any], item: dict[str, Any]) -> None:
-    schema = {"$ref": f"#/components/schemas/{item['kind'].capitalize()}Item", "components": document["components"]}
+    schema = {"$ref": f"#/components/schemas/{item_name(item['kind'])}", "components": document["components"]}
     jsonschema.validate(item, schema)
     jsonschema.validate(item, {"$ref": "#/components/schemas/EventItem", "components": document["components"]})
 
 
 @pytest.mark.parametrize("kind", EVENT_KINDS)
 def test_each_kind_has_an_example_that_fits(document: dict[str, Any], kind: str) -> None:
-    (example,) = document["components"]["schemas"][f"{kind.capitalize()}Item"]["examples"]
+    (example,) = document["components"]["schemas"][item_name(kind)]["examples"]
 
     assert example["kind"] == kind
     fits(document, example)
@@ -46,7 +46,8 @@ def happened(web: Web) -> Iterator[dict[str, Any]]:
     web.webhook(delivery(value_of(messages=[text_message()])))
     web.send({"to": CUSTOMER, "text": "hello", "tag": "a-tag"})
     web.accept("wamid.HBgLOURS")
-    web.webhook(delivery(value_of(statuses=[status_of("wamid.HBgLOURS", "failed", errors=failed)])))
+    for wamid in ("wamid.HBgLOURS", "wamid.HBgLTHEIRS"):
+        web.webhook(delivery(value_of(statuses=[status_of(wamid, "failed", errors=failed)])))
     changes = [
         {"field": "account_alerts", "value": {"alert_type": "x"}},
         {"field": "smb_message_echoes", "value": {"metadata": metadata, "message_echoes": [echo]}},
@@ -66,13 +67,16 @@ def test_whatever_happens_fits_with_one_clock(web: Web, document: dict[str, Any]
         times = [item["time"], *(item["data"].get(name) for name in ("time", "timestamp", "until"))]
         assert [time for time in times if time is not None and not MOMENT.fullmatch(time)] == []
     told = {item["kind"]: item["data"] for item in items}
-    assert set(told) >= {"message", "send", "status", "management", "echo", "stop", "erased"}
+    assert set(told) >= {"message", "send", "status", "foreign_status", "management", "echo", "stop", "erased"}
     assert (told["status"]["to"], told["status"]["message_type"], told["status"]["tag"]) == (CUSTOMER, "text", "a-tag")
     assert (told["send"]["to"], told["send"]["error"], told["status"]["error"]["reason"]) == (
         CUSTOMER,
         None,
         "recipient",
     )
+    time = "2023-11-14T22:15:00.000Z"
+    names = {"status": "failed", "time": time, "to": CUSTOMER, "wamid": "wamid.HBgLTHEIRS", "pricing": None}
+    assert told["foreign_status"] == names | {"error": told["status"]["error"]}
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,11 @@ def test_a_paused_one_says_since_when_and_why(web: Web) -> None:
     assert (resumed["paused_at"], resumed["paused_reason"]) == (None, None)
 
 
+def test_a_tool_that_sends_through_meta_itself_may_ask_for_its_statuses(web: Web) -> None:
+    made = create(web, form="meta", kinds=["message", "status", "foreign_status"])
+    assert made["kinds"] == ["message", "status", "foreign_status"]
+
+
 def test_in_meta_s_form_a_tool_s_own_secret_signs(web: Web) -> None:
     made = create(web, form="meta", secret="0123456789abcdef")
     assert web.runtime.subscriptions.get(made["id"]).secrets == ("0123456789abcdef",)

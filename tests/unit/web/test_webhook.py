@@ -239,7 +239,7 @@ def test_a_status_is_applied_in_the_same_breath(web: Web) -> None:
     assert web.get("/v1/messages/wamid.HBgLOURS").json["status"] == "delivered"
 
 
-def test_a_status_of_a_message_that_another_system_sent_is_kept_aside_without_the_customer(
+def test_a_status_of_a_message_that_another_system_sent_is_an_event_and_kept_aside_without_the_customer(
     web: Web, redis_client: redis.Redis
 ) -> None:
     errors = [{"code": 131026, "title": "Message undeliverable"}]
@@ -254,6 +254,8 @@ def test_a_status_of_a_message_that_another_system_sent_is_kept_aside_without_th
         assert (told["status"], told["time"], told["code"]) == ("failed", 1_700_000_100_000, 131026)
         assert CUSTOMER.encode() not in kept
         assert b"wamid" not in kept
+    (event,) = web.get("/v1/events").json["items"]
+    assert (event["kind"], event["contact"], event["phone_number_id"]) == ("foreign_status", CUSTOMER, NUMBER)
 
 
 def test_a_failed_status_is_logged_with_its_code_and_without_the_customer(

@@ -1,13 +1,14 @@
 -- Apply a status from Meta to a send. The send is found by our id (biz_opaque_callback_data), else by its wamid; the
 -- record's s:<status> detects duplicates. mark: digest of number and wamid · status: Meta's, also one without a rank ·
 -- error, pricing: JSON ("" none) · participant: of a group ("" none) · code: of the error (0 none) · country: of the
--- customer ("" unknown), for costs · foreign: JSON to store where the send is not ours · event: a JSON object for the
--- events stream, to which id, message_type, tag and biz_opaque_callback_data are added · waba: the business account,
+-- customer ("" unknown), for costs · foreign: JSON to store where the send is not ours · recipient: of another system's
+-- send, JSON, see `resolve` ("" none, or the status has an id of ours) · event: a JSON object for the events stream, to
+-- which id, message_type, tag and biz_opaque_callback_data are added where the send is ours · waba: the business account,
 -- whose template is paused where the status says so.
 -- Return {"applied"|"late"|"unranked"|"duplicate"|"foreign", id, ms since accepted (-1 unknown), "category\ttype"
 -- counted or ""}.
--- args: id mark wamid status at number participant retention:number error code pricing country foreign event waba
--- include: refuse_when_full clock lifetime wake thread events consent lane batch tags record stop participants costs held_sends
+-- args: id mark wamid status at number participant retention:number error code pricing country foreign recipient event waba mark_seconds
+-- include: refuse_when_full clock lifetime wake thread events consent lane batch tags record stop participants costs held_sends identity
 local function read(name)
   return redis.call('HMGET', record_key(name), 'c', 's:accepted', 'wamid', 'type', 'opaque', 'n', 'error', 'confirmed',
     'rank', 's:' .. status, 'claimed', 'tag')
@@ -22,6 +23,11 @@ if not v or not v[1] then
   v = id and read(id)
 end
 if not v or not v[1] then
+  if recipient ~= '' then
+    local seen = prefix .. 'seen:' .. redis.sha1hex(mark .. ' ' .. status .. ' ' .. participant)
+    if not redis.call('SET', seen, '', 'NX', 'EX', mark_seconds) then return { 'duplicate', '', -1, '' } end
+    append_event('foreign_status', conversation_of(number, cjson.decode(recipient)), event, retention)
+  end
   local list = prefix .. 'foreign'
   redis.call('LPUSH', list, foreign)
   redis.call('LTRIM', list, 0, 999)
