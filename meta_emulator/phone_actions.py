@@ -105,20 +105,19 @@ def press(world: World, phone: Phone, message: Message, button: str | int) -> Me
             if button in (position, text, payload):
                 return _write_choice(world, phone, number, message, "button", {"payload": payload, "text": text})
         raise StateError("this template has no such quick reply")
-    action = message.content.get("action", {}) if isinstance(message.content, dict) else {}
-    for position, item in enumerate(action.get("buttons", [])):
-        reply = item.get("reply", {})
-        if button in (position, reply.get("id"), reply.get("title")):
-            content = {"type": "button_reply", "button_reply": {"id": reply["id"], "title": reply["title"]}}
+    for position, item in enumerate(_objects(_content_of(message).get("action"), "buttons")):
+        reply = item.get("reply")
+        if isinstance(reply, dict) and button in (position, reply.get("id"), reply.get("title")):
+            chosen = {"id": reply.get("id"), "title": reply.get("title")}
+            content = {"type": "button_reply", "button_reply": chosen}
             return _write_choice(world, phone, number, message, "interactive", content)
     raise StateError("this message has no such button")
 
 
 def pick(world: World, phone: Phone, message: Message, row_id: str) -> Message:
     """Pick a row of a list message by its id or title."""
-    action = message.content.get("action", {}) if isinstance(message.content, dict) else {}
-    for section in action.get("sections", []):
-        for row in section.get("rows", []):
+    for section in _objects(_content_of(message).get("action"), "sections"):
+        for row in _objects(section, "rows"):
             if row_id in (row.get("id"), row.get("title")):
                 chosen = {name: row[name] for name in ("id", "title", "description") if name in row}
                 content = {"type": "list_reply", "list_reply": chosen}
@@ -178,6 +177,12 @@ def _write_choice(
     world: World, phone: Phone, number: BusinessNumber, message: Message, kind: str, content: dict[str, Any]
 ) -> Message:
     return write(world, phone, number, {"type": kind, kind: content, "context": {"id": message.id}})
+
+
+def _objects(container: Any, name: str) -> list[dict[str, Any]]:
+    """Return the objects of a list in an object, of which echoes may have any other value."""
+    items = container.get(name) if isinstance(container, dict) else None
+    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
 
 
 def _content_of(message: Message) -> dict[str, Any]:

@@ -203,8 +203,8 @@ def _address(parameters: dict[str, Any]) -> None:
 
 def _carousel(action: dict[str, Any]) -> None:
     cards = _count(action.get("cards"), "cards", 10, minimum=2)
-    kinds = {card.get("type") for card in cards}
-    headers = {card["header"].get("type") for card in cards if isinstance(card.get("header"), dict)}
+    kinds = {str(card.get("type")) for card in cards}
+    headers = {str(card["header"].get("type")) for card in cards if isinstance(card.get("header"), dict)}
     if len(kinds) != 1 or len(headers) > 1:
         raise invalid("All cards must be of the same type with the same kind of header.")
     for position, card in enumerate(cards):

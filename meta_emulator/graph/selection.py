@@ -15,24 +15,24 @@ _MAXIMUM = 100
 
 
 def select(node: JsonObject, fields: str, defaults: tuple[str, ...], node_type: str) -> JsonObject:
-    """Return the requested fields, or ``defaults``, and always ``id``.
+    """Return the requested fields, or ``defaults``, and always ``id`` if the node has one.
 
     Fields with the value None are left out. A field that the node type does not have is error 100.
     """
-    if not fields.strip():
-        return {name: node[name] for name in (*defaults, "id") if node.get(name) is not None}
+    wanted = parse_fields(fields) or [(name, "") for name in defaults]
     chosen: JsonObject = {}
-    for name, inner in parse_fields(fields):
+    for name, inner in wanted:
         if name not in node:
             raise GraphError(
                 100, message=f"(#100) Tried accessing nonexistent field ({name}) on node type ({node_type})"
             )
         value = node[name]
-        if inner and isinstance(value, dict):
-            value = select(value, inner, (), node_type)
+        if isinstance(value, dict):
+            value = select(value, inner, tuple(value), node_type)
         if value is not None:
             chosen[name] = value
-    chosen["id"] = node["id"]
+    if "id" in node:
+        chosen["id"] = node["id"]
     return chosen
 
 
@@ -40,6 +40,7 @@ def parse_fields(text: str) -> list[tuple[str, str]]:
     """Parse ``a,b{c,d},e.f(1)`` to pairs of a name and the text between its braces."""
     found: list[tuple[str, str]] = []
     position = 0
+    text = text.strip()
     while position < len(text):
         match = _NAME.match(text, position)
         if match is None:

@@ -72,13 +72,13 @@ def configure_number(call: Call, configuration: Any) -> None:
 
 
 def number_callbacks(world: World, number: BusinessNumber) -> JsonObject:
-    """Return ``webhook_configuration`` of a number: one URL for each level that has one."""
+    """Return ``webhook_configuration`` of a number: the URL of each level, None for those without one."""
     levels = {
         "phone_number": number.callback_override,
         "whatsapp_business_account": world.account_override,
         "application": world.callback_url,
     }
-    return {level: url for level, url in levels.items() if url}
+    return {level: url or None for level, url in levels.items()}
 
 
 def _verify(call: Call, url: str, verify_token: str) -> None:

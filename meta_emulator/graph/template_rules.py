@@ -92,18 +92,30 @@ def _upper(item: dict[str, Any]) -> dict[str, Any]:
     changed = {**item, "type": str(item.get("type", "")).upper()}
     if "format" in item:
         changed["format"] = str(item["format"]).upper()
-    if isinstance(item.get("buttons"), list):
+    if item.get("buttons"):
         changed["buttons"] = [
-            {**button, "type": str(button.get("type", "")).upper()}
-            for button in item["buttons"]
-            if isinstance(button, dict)
+            {**button, "type": str(button.get("type", "")).upper()} for button in _objects(item, "buttons")
         ]
     return changed
 
 
+def _objects(container: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    items = container.get(name)
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise parameter(f"Param components['{name}'] must be an array of objects.")
+    return items
+
+
+def _example(item: dict[str, Any]) -> dict[str, Any]:
+    example = item.get("example") or {}
+    if not isinstance(example, dict):
+        raise parameter("Param components['example'] must be an object.")
+    return example
+
+
 def _check_header(item: dict[str, Any]) -> None:
     kind = item.get("format", "TEXT")
-    example = item.get("example") or {}
+    example = _example(item)
     if kind == "TEXT":
         text = item.get("text")
         if not isinstance(text, str) or not text or len(text) > 60 or len(VARIABLE.findall(text)) > 1:
@@ -130,7 +142,7 @@ def _check_body(item: dict[str, Any], category: str) -> None:
     variables = VARIABLE.findall(text)
     if not variables:
         return
-    example = item.get("example") or {}
+    example = _example(item)
     if not (example.get("body_text") or example.get("body_text_named_params")):
         raise template_error(2388043, "Missing example", "The body's variables need examples.")
     stripped = text.strip()
@@ -179,11 +191,11 @@ def _check_url(button: dict[str, Any]) -> None:
 
 
 def _check_cards(item: dict[str, Any], category: str) -> None:
-    cards = item.get("cards")
-    if not isinstance(cards, list) or not 2 <= len(cards) <= 10:
+    cards = _objects(item, "cards")
+    if not 2 <= len(cards) <= 10:
         raise template_error(2388043, "Cards are incorrect", "A carousel has 2 to 10 cards.")
     for card in cards:
-        components = [_upper(part) for part in card.get("components", []) if isinstance(part, dict)]
+        components = [_upper(part) for part in _objects(card, "components")]
         card["components"] = components
         for part in components:
             if part["type"] == "HEADER":

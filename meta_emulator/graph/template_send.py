@@ -13,6 +13,7 @@ from meta_emulator.records import Template
 VARIABLE = re.compile(r"\{\{\s*([A-Za-z0-9_]+)\s*\}\}")
 _FORBIDDEN = re.compile(r"[\n\r\t]| {5,}")
 _HEADER_MEDIA = ("IMAGE", "VIDEO", "DOCUMENT")
+_INDEX = re.compile(r"[0-9]{1,3}")
 _TEXTUAL = ("text", "currency", "date_time")
 _CODE_LENGTH = 15
 _COUPON_LENGTH = 20
@@ -23,9 +24,7 @@ MediaCheck = Callable[[Call, str, Any, str], None]
 def check_template(call: Call, content: Any, check_media: MediaCheck) -> tuple[Template, dict[str, Any]]:
     """Return the template and its rendered form; raise Meta's error."""
     template = _stored(call, content)
-    given = content.get("components") or []
-    if not isinstance(given, list) or not all(isinstance(item, dict) for item in given):
-        raise parameter("Param template['components'] must be an array.")
+    given = _objects(content, "components")
     renderer = _Renderer(call, template, check_media)
     return template, renderer.render(template.components, given, prefix="")
 
@@ -89,7 +88,7 @@ class _Renderer:
 
     def _header(self, definition: dict[str, Any], sent: dict[str, Any], prefix: str) -> dict[str, Any]:
         kind = str(definition.get("format", "TEXT")).upper()
-        parameters = _parameters(sent)
+        parameters = _objects(sent, "parameters")
         if kind == "TEXT":
             text = self._text(definition, parameters, f"{prefix}header", 60)
             return {"format": "TEXT", "text": text}
@@ -109,7 +108,7 @@ class _Renderer:
             if definition.get("add_security_recommendation"):
                 text += " For your security, do not share this code."
             definition = {"text": text}
-        return self._text(definition, _parameters(sent), f"{prefix}body", 1024)
+        return self._text(definition, _objects(sent, "parameters"), f"{prefix}body", 1024)
 
     def _text(self, definition: dict[str, Any], parameters: list[dict[str, Any]], where: str, maximum: int) -> str:
         """Return the text with the variables replaced by the parameters."""
@@ -139,21 +138,21 @@ class _Renderer:
         return {name: _value(item, where) for name, item in zip(ordered, parameters, strict=True)}
 
     def _cards(self, definition: dict[str, Any], sent: dict[str, Any]) -> list[dict[str, Any]]:
-        defined, cards = definition.get("cards", []), sent.get("cards") or []
+        defined, cards = definition.get("cards", []), _objects(sent, "cards")
         if len(cards) != len(defined):
             raise GraphError(132000, f"carousel: {len(cards)} cards, expected {len(defined)}")
         shown = []
         for position, (card, given) in enumerate(zip(defined, cards, strict=True)):
             prefix = f"card {position}: "
-            components = given.get("components") if isinstance(given, dict) else None
-            shown.append(self.render(card.get("components", []), components or [], prefix=prefix))
+            components = _objects(given, "components")
+            shown.append(self.render(card.get("components", []), components, prefix=prefix))
         return shown
 
     def _buttons(self, defined: list[dict[str, Any]], given: list[dict[str, Any]]) -> list[dict[str, Any]]:
         by_index: dict[int, dict[str, Any]] = {}
         for item in given:
             index = str(item.get("index", ""))
-            if not index.isdigit() or int(index) >= len(defined):
+            if not _INDEX.fullmatch(index) or int(index) >= len(defined):
                 raise GraphError(132012, f"buttons: there is no button at index {index or '(none)'}")
             by_index[int(index)] = item
         return [
@@ -163,7 +162,7 @@ class _Renderer:
     def _button(self, position: int, definition: dict[str, Any], given: dict[str, Any] | None) -> dict[str, Any]:
         kind = str(definition.get("type", "")).upper()
         shown = {"type": kind, "text": str(definition.get("text", ""))}
-        parameters = _parameters(given or {})
+        parameters = _objects(given or {}, "parameters")
         sub_type = str((given or {}).get("sub_type", "")).lower()
         wanted = {"OTP": "url"}.get(kind, kind.lower())
         if given is not None and sub_type != wanted:
@@ -196,11 +195,12 @@ class _Renderer:
         return VARIABLE.sub(lambda _: suffix, url)
 
 
-def _parameters(component: dict[str, Any]) -> list[dict[str, Any]]:
-    parameters = component.get("parameters") or []
-    if not isinstance(parameters, list) or not all(isinstance(item, dict) for item in parameters):
-        raise parameter("Param template['components'][0]['parameters'] must be an array.")
-    return parameters
+def _objects(container: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    """Return a list of objects from a sent object, empty if it is absent; raise error 100 for anything else."""
+    items = container.get(name) or []
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise parameter(f"Param template['{name}'] must be an array of objects.")
+    return items
 
 
 def _required_text(position: int, kind: str, parameters: list[dict[str, Any]]) -> str:
@@ -209,11 +209,18 @@ def _required_text(position: int, kind: str, parameters: list[dict[str, Any]]) -
     return _value(parameters[0], "buttons")
 
 
+def _fallback(item: dict[str, Any], kind: str) -> Any:
+    amount_or_date = item.get(kind)
+    if not isinstance(amount_or_date, dict):
+        raise parameter(f"Param {kind} must be an object.")
+    return amount_or_date.get("fallback_value")
+
+
 def _value(item: dict[str, Any], where: str) -> str:
     kind = item.get("type")
     if kind not in _TEXTUAL:
         raise GraphError(132012, f"{where}: Format mismatch, expected TEXT, received {str(kind).upper()}")
-    value = item.get("text") if kind == "text" else (item.get(kind) or {}).get("fallback_value")
+    value = item.get("text") if kind == "text" else _fallback(item, str(kind))
     if not isinstance(value, str) or not value:
         raise missing(f"Parameter of type {kind} is missing text value")
     if _FORBIDDEN.search(value):
