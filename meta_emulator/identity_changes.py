@@ -58,6 +58,7 @@ def change_user_id(
     """
     previous, previous_parent = phone.user_id, phone.parent_user_id
     world.check_address(user_id, phone)
+    world.check_address(parent_user_id, phone)
     if parent_user_id:
         phone.parent_user_id = parent_user_id
     world.rename_phone(phone, phone.wa_id, user_id or world.ids.business_scoped_user_id(addresses.country(phone.wa_id)))

@@ -180,16 +180,21 @@ def add_phone(world: World, wanted: NewPhone) -> Phone:
     known = world.find_phone(wanted.wa_id)
     if known is not None:
         return change_phone(world, known, wanted)
-    world.check_address(wanted.user_id, None)
+    _check_ids(world, wanted, None)
     return world.add_phone(wanted.wa_id, **_without(wanted, "wa_id"))
 
 
 def change_phone(world: World, phone: Phone, wanted: PhoneProperties) -> Phone:
     """Change a phone; raise StateError if another phone has the user id."""
-    world.check_address(wanted.user_id, phone)
+    _check_ids(world, wanted, phone)
     if wanted.user_id:
         world.rename_phone(phone, phone.wa_id, wanted.user_id)
     return world.add_phone(phone.wa_id, **_without(wanted, "wa_id", "user_id"))
+
+
+def _check_ids(world: World, wanted: PhoneProperties, phone: Phone | None) -> None:
+    for user_id in (wanted.user_id, wanted.parent_user_id):
+        world.check_address(user_id, phone)
 
 
 def change_business_number(world: World, number_id: str, wanted: NumberProperties) -> BusinessNumber:

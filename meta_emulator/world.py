@@ -133,21 +133,26 @@ class World:
             phone = Phone(wa_id, name or f"Phone {wa_id[-4:]}", user_id, identity_hash=self.ids.hexadecimal(12))
             self.phones[wa_id] = phone
             self._drop_oldest_auto_created()
-            self._phone_of[user_id] = wa_id
-            for spelling in addresses.spellings(wa_id):
-                self._phone_of.setdefault(spelling, wa_id)
         elif name:
             phone.name = name
+        self._phone_of.pop(phone.parent_user_id, None)
         for item, value in properties.items():
             setattr(phone, item, value)
+        self._index_phone(phone)
         self.publish_phone(phone)
         return phone
+
+    def _index_phone(self, phone: Phone) -> None:
+        """Make the phone known by its ids and, unless they are another phone's, by the spellings of its number."""
+        for user_id in filter(None, (phone.user_id, phone.parent_user_id)):
+            self._phone_of[user_id] = phone.wa_id
+        for spelling in addresses.spellings(phone.wa_id):
+            self._phone_of.setdefault(spelling, phone.wa_id)
 
     def restore_phone(self, phone: Phone) -> None:
         """Add a phone as it was saved."""
         self.phones[phone.wa_id] = phone
-        for address in (phone.user_id, *addresses.spellings(phone.wa_id)):
-            self._phone_of.setdefault(address, phone.wa_id)
+        self._index_phone(phone)
 
     def publish_phone(self, phone: Phone) -> None:
         """Publish a new or changed phone."""
@@ -163,9 +168,7 @@ class World:
                 message.wa_id = wa_id
         phone.wa_id, phone.user_id = wa_id, user_id
         self.phones[wa_id] = phone
-        self._phone_of[user_id] = wa_id
-        for spelling in addresses.spellings(wa_id):
-            self._phone_of.setdefault(spelling, wa_id)
+        self._index_phone(phone)
         self.publish_phone(phone)
 
     def _drop_oldest_auto_created(self) -> None:
@@ -174,11 +177,11 @@ class World:
             dropped = next((phone for phone in self.phones.values() if phone.auto_created), None)
             if dropped is not None:
                 del self.phones[dropped.wa_id]
-                for name in (dropped.user_id, *addresses.spellings(dropped.wa_id)):
+                for name in (dropped.user_id, dropped.parent_user_id, *addresses.spellings(dropped.wa_id)):
                     self._phone_of.pop(name, None)
 
     def find_phone(self, address: str) -> Phone | None:
-        """Return the phone of digits in any spelling, or of a business-scoped user id."""
+        """Return the phone of digits in any spelling, or of a business-scoped user id, plain or parent."""
         wa_id = self._phone_of.get(address)
         return self.phones.get(wa_id) if wa_id else None
 

@@ -64,6 +64,36 @@ def test_a_user_id_is_answered_without_a_wa_id(meta: Emulator) -> None:
     assert answer.json["contacts"] == [{"input": user_id, "user_id": user_id}]
 
 
+class TestParentUserId:
+    """A recipient by parent business-scoped user id (reference 2.1, 2.9)."""
+
+    @pytest.fixture
+    def send(self, meta: Emulator) -> Callable[[str], TestResponse]:
+        body = {"messaging_product": "whatsapp", **TEXT}
+        return lambda user_id: meta.post(f"{NUMBER}/messages", body | {"recipient": user_id})
+
+    def test_it_is_a_recipient(self, meta: Emulator, send: Callable[[str], TestResponse]) -> None:
+        phone = meta.do("phones", {"wa_id": ANA, "parent_user_id": "GB.ENT.9"})
+        assert send("GB.ENT.9").json["contacts"] == [{"input": "GB.ENT.9", "user_id": phone["user_id"]}]
+        assert meta.last()["text"] == TEXT["text"]
+
+    def test_it_is_one_from_the_start(self, meta: Emulator, send: Callable[[str], TestResponse]) -> None:
+        meta.do("phones", {"wa_id": "447700900456", "parent_user_id": "GB.ENT.9"})
+        assert send("GB.ENT.9").status_code == 200
+
+    @pytest.mark.parametrize("path", ["", "/user_id"])
+    def test_a_replaced_one_is_unknown(self, meta: Emulator, send: Callable[[str], TestResponse], path: str) -> None:
+        meta.do("phones", {"wa_id": ANA, "parent_user_id": "GB.ENT.9"})
+        meta.control("POST" if path else "PATCH", f"phones/{ANA}{path}", {"parent_user_id": "GB.ENT.10"})
+        assert error(send("GB.ENT.9"))["code"] == 131009
+        assert send("GB.ENT.10").status_code == 200
+
+    def test_it_survives_another_number(self, meta: Emulator, send: Callable[[str], TestResponse]) -> None:
+        meta.do("phones", {"wa_id": ANA, "parent_user_id": "GB.ENT.9"})
+        meta.do(f"phones/{ANA}/number", {"wa_id": "447700900456"})
+        assert send("GB.ENT.9").status_code == 200
+
+
 def test_to_wins_over_recipient(meta: Emulator) -> None:
     user_id = meta.do("phones", {"wa_id": "447700900999"})["user_id"]
     assert meta.send({**TEXT, "recipient": user_id}).json["contacts"][0]["wa_id"] == ANA

@@ -130,6 +130,20 @@ def test_a_user_id_belongs_to_one_phone(fresh: Emulator, method: str, path: str,
     assert fresh.control("GET", f"phones/{user_id}").json["wa_id"] == ANA
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("PATCH", "phones/15550102030", {}),
+        ("POST", "phones", {"wa_id": "447700900199"}),
+        ("POST", "phones/15550102030/user_id", {}),
+    ],
+)
+def test_a_parent_user_id_belongs_to_one_phone(fresh: Emulator, method: str, path: str, body: dict[str, Any]) -> None:
+    fresh.control("PATCH", f"phones/{ANA}", {"parent_user_id": "GB.ENT.9"})
+    answer = fresh.control(method, path, {**body, "parent_user_id": "GB.ENT.9"})
+    assert (answer.status_code, answer.json) == (409, {"error": "GB.ENT.9 belongs to another phone"})
+
+
 def test_an_edit_without_a_message_changes_nothing(fresh: Emulator) -> None:
     wamid = fresh.write("hello")
     edit = {"original_message_id": wamid, "message": "hi"}
