@@ -23,7 +23,7 @@ def start_delivery(world: World, phone: Phone, message: Message, failure: Failur
     """Schedule the statuses of an accepted message; only ``failed`` if ``failure`` is given."""
     delay = world.behaviour.status_delay
     if failure is not None:
-        _run_after(world, delay, lambda: fail(world, message, failure))
+        run_after(world, delay, lambda: fail(world, message, failure))
         return
     if world.behaviour.fetch_links and (link := _link_of(message)):
         gevent.spawn(_fetch, world, phone, message, link)
@@ -44,7 +44,7 @@ def _schedule_statuses(world: World, phone: Phone, message: Message, delay: floa
     if world.behaviour.shuffle_statuses:
         world.random.shuffle(steps)
     for position, step in enumerate(steps, 1):
-        _run_after(world, delay * position, lambda step=step: advance(world, message, step))  # type: ignore[misc]
+        run_after(world, delay * position, lambda step=step: advance(world, message, step))  # type: ignore[misc]
 
 
 def advance(world: World, message: Message, status: str) -> None:
@@ -144,7 +144,8 @@ def _template_failure(world: World, number: BusinessNumber, phone: Phone, messag
     return None
 
 
-def _run_after(world: World, delay: float, action: Callable[[], None]) -> None:
+def run_after(world: World, delay: float, action: Callable[[], None]) -> None:
+    """Run the action after this many seconds of the world's clock, at once for 0."""
     if delay > 0:
         world.timers.call_later(delay, action)
     else:

@@ -10,7 +10,7 @@ from meta_emulator import addresses, message_status, phone_actions
 from meta_emulator.errors import GraphError, invalid, missing, parameter
 from meta_emulator.faults import Fault
 from meta_emulator.graph.call import Call, JsonObject
-from meta_emulator.graph.content import check_content, check_pin
+from meta_emulator.graph.content import CheckedContent, check_content, check_pin
 from meta_emulator.graph.direct_send import direct_category, remember_template
 from meta_emulator.groups import start_group_delivery
 from meta_emulator.limits import SERVICE_WINDOW
@@ -110,32 +110,15 @@ def _send(call: Call, attempt: SendAttempt) -> tuple[Message, JsonObject]:
     kind = params.get("type", "text")
     context = _context(call, kind)
     checked = check_content(call, kind)
+    _check_marketing(call, checked)
     to_user_id = "wa_id" not in recipient.contact
     if checked.category == "authentication" and to_user_id:
         raise GraphError(131062, "Authentication templates cannot be sent to a business-scoped user id.")
     direct = direct_category(call, kind, checked.content, to_user_id=to_user_id)
-    by_cloud_api = call.edge == "messages" or not world.behaviour.marketing_messages
-    if checked.category == "marketing" and by_cloud_api and world.marketing_off_cloud:
-        raise GraphError(131063, "Marketing templates are disabled on Cloud API. Use Marketing Messages API.")
     _check_limits(call, recipient.phone)
-    now = world.clock.now()
-    message = Message(
-        id=world.ids.wamid(recipient.phone.wa_id, from_customer=False),
-        direction="in",
-        number_id=number.id,
-        wa_id=recipient.phone.wa_id,
-        type=kind,
-        content=checked.content,
-        timestamp=now,
-        status="accepted",
-        context=context,
-        opaque=attempt.opaque,
-        category=direct or checked.category,
-        conversation_id=world.ids.hexadecimal() if world.behaviour.has_conversation else "",
-        rendered=checked.rendered,
-        status_times={"accepted": now},
-        media_id=str(checked.content.get("id", "")) if kind in phone_actions.MEDIA_TYPES else "",
-    )
+    message = _message(call, attempt, checked, context)
+    message.category = direct or checked.category
+    message.conversation_id = world.ids.hexadecimal() if world.behaviour.has_conversation else ""
     message.free = _is_free(call, recipient.phone, message.category)
     failure = _failure(call, recipient.phone, message)
     if kind == "reaction" and failure is None:
@@ -148,11 +131,7 @@ def _send(call: Call, attempt: SendAttempt) -> tuple[Message, JsonObject]:
         # A service message of this app takes the conversation from the other responder.
         recipient.phone.owned_by_other.discard(number.id)
     message_status.start_delivery(world, recipient.phone, message, failure)
-    sent: dict[str, Any] = {"id": message.id}
-    if kind == "template":
-        sent["message_status"] = "accepted"
-    answer = {"messaging_product": "whatsapp", "contacts": [recipient.contact], "messages": [sent]}
-    return message, answer
+    return message, _accepted(message, recipient.contact)
 
 
 def _send_to_group(call: Call, attempt: SendAttempt) -> tuple[Message, JsonObject]:
@@ -163,30 +142,50 @@ def _send_to_group(call: Call, attempt: SendAttempt) -> tuple[Message, JsonObjec
         raise GraphError(131041, "There is no such group.")
     if kind not in ("text", "template", "pin", *phone_actions.MEDIA_TYPES):
         raise GraphError(131051, "Message type is not supported in groups.")
-    checked = check_pin(call) if kind == "pin" else check_content(call, kind)
     attempt.wa_id = group_id
-    now = world.clock.now()
-    message = Message(
-        id=world.ids.wamid(group_id, from_customer=False),
+    context = _context(call, kind)
+    checked = check_pin(call) if kind == "pin" else check_content(call, kind)
+    if checked.rendered and (checked.rendered["buttons"] or "cards" in checked.rendered):
+        raise GraphError(131051, "Templates with buttons or cards are not supported in groups.")
+    _check_marketing(call, checked)
+    _check_throughput(call)
+    message = _message(call, attempt, checked, context)
+    message.group_id = group_id
+    call.message_ids.append(message.id)
+    world.add_message(message)
+    start_group_delivery(world, group, message, _planned_failure(call))
+    return message, _accepted(message, {"input": group_id, "wa_id": group_id})
+
+
+def _message(call: Call, attempt: SendAttempt, checked: CheckedContent, context: dict[str, Any] | None) -> Message:
+    """Return the accepted message of an attempt."""
+    kind, now = call.params.get("type", "text"), call.world.clock.now()
+    return Message(
+        id=call.world.ids.wamid(attempt.wa_id, from_customer=False),
         direction="in",
         number_id=call.number.id,
-        wa_id=group_id,
+        wa_id=attempt.wa_id,
         type=kind,
         content=checked.content,
         timestamp=now,
         status="accepted",
+        context=context,
         opaque=attempt.opaque,
         category=checked.category,
         rendered=checked.rendered,
         status_times={"accepted": now},
-        group_id=group_id,
+        media_id=str(checked.content.get("id", "")) if kind in phone_actions.MEDIA_TYPES else "",
     )
-    call.message_ids.append(message.id)
-    world.add_message(message)
-    start_group_delivery(world, group, message)
-    contact = {"input": group_id, "wa_id": group_id}
-    sent = {"id": message.id, "group_id": group_id}
-    return message, {"messaging_product": "whatsapp", "contacts": [contact], "messages": [sent]}
+
+
+def _accepted(message: Message, contact: dict[str, Any]) -> JsonObject:
+    """Return the response to an accepted message (reference 2.2)."""
+    sent: dict[str, Any] = {"id": message.id}
+    if message.type == "template":
+        sent["message_status"] = "accepted"
+    if message.group_id:
+        sent["group_id"] = message.group_id
+    return {"messaging_product": "whatsapp", "contacts": [contact], "messages": [sent]}
 
 
 def _check_envelope(call: Call) -> None:
@@ -249,12 +248,7 @@ def _check_limits(call: Call, phone: Phone) -> None:
             131030,
             "Recipient phone number not in allowed list: Add recipient phone number to recipient list and try again.",
         )
-    if not world.limits.take_throughput(number.id, number.messages_per_second):
-        raise GraphError(
-            130429,
-            "Message failed to send because there were too many messages sent from this phone number "
-            "in a short period of time",
-        )
+    _check_throughput(call)
     if not world.limits.take_pair(number.id, phone.wa_id):
         raise GraphError(
             131056,
@@ -271,10 +265,32 @@ def _check_limits(call: Call, phone: Phone) -> None:
         raise GraphError(code, details)
 
 
-def _failure(call: Call, phone: Phone, message: Message) -> message_status.Failure | None:
+def _check_throughput(call: Call) -> None:
+    if not call.world.limits.take_throughput(call.number.id, call.number.messages_per_second):
+        raise GraphError(
+            130429,
+            "Message failed to send because there were too many messages sent from this phone number "
+            "in a short period of time",
+        )
+
+
+def _check_marketing(call: Call, checked: CheckedContent) -> None:
+    """Raise 131063 for a marketing template that the account does not send by the Cloud API."""
+    by_cloud_api = call.edge == "messages" or not call.world.behaviour.marketing_messages
+    if checked.category == "marketing" and by_cloud_api and call.world.marketing_off_cloud:
+        raise GraphError(131063, "Marketing templates are disabled on Cloud API. Use Marketing Messages API.")
+
+
+def _planned_failure(call: Call) -> message_status.Failure | None:
     fault = call.fault
-    if fault is not None and fault.kind == "failed_status":
-        return fault.code, fault.details or "The emulator was asked to fail this message."
+    if fault is None or fault.kind != "failed_status":
+        return None
+    return fault.code, fault.details or "The emulator was asked to fail this message."
+
+
+def _failure(call: Call, phone: Phone, message: Message) -> message_status.Failure | None:
+    if (planned := _planned_failure(call)) is not None:
+        return planned
     identity_hash = call.params.get("recipient_identity_key_hash")
     expected = identity_hash if isinstance(identity_hash, str) else None
     return message_status.delivery_failure(call.world, call.number, phone, message, expected)
