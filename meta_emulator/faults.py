@@ -10,10 +10,11 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
+from meta_emulator.errors import http_status_of
 from meta_emulator.property_check import Between, Properties, Seconds, TextOrWhole
 
 KINDS = {
-    "error": "respond with Meta's error object: status, code, message, details, subcode, retry_after",
+    "error": "respond with Meta's error object: code, status (the code's), message, details, subcode, retry_after",
     "html": "respond with an HTML page instead of JSON: status",
     "empty": "respond without a body: status",
     "delay": "wait `seconds`, then respond as usual",
@@ -62,6 +63,7 @@ class FaultProperties(Properties):
     kind, endpoint: see KINDS and ENDPOINTS. phone: only calls about this wa_id. number_id: only this number.
     count: number of calls that fail, None for all. skip: matching calls that succeed first.
     probability: of each matching call, drawn from the world's seeded generator. retry_after: seconds or a date.
+    status: by default that of the code for kind ``error``, 503 for others.
     """
 
     kind: Annotated[str, AfterValidator(_named_in(KINDS)), _values(KINDS)]
@@ -71,7 +73,7 @@ class FaultProperties(Properties):
     count: Annotated[int, Between(1)] | None = 1
     skip: Annotated[int, Between(0)] = 0
     probability: Annotated[float, Field(ge=0, le=1)] = 1.0
-    status: Annotated[int, Between(200, 599)] = 503
+    status: Annotated[int, Between(200, 599)] | None = None
     code: Annotated[int, Between()] = 2
     message: str = ""
     details: str = ""
@@ -118,7 +120,10 @@ class FaultPlan:
     def add(self, wanted: FaultProperties) -> Fault:
         """Plan a failure."""
         self._last += 1
-        fault = Fault(self._last, **wanted.model_dump())
+        properties = wanted.model_dump()
+        if wanted.status is None:
+            properties["status"] = http_status_of(wanted.code) if wanted.kind == "error" else 503
+        fault = Fault(self._last, **properties)
         self._faults.append(fault)
         return fault
 

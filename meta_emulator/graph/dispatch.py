@@ -101,7 +101,7 @@ class _GraphRequest:
             response = self._error(parameter("The request is too large."))
         except Exception:
             logger.exception("unexpected error in a Graph call")
-            response = self._error(GraphError(1, message="(#1) An unknown error occurred"))
+            response = self._error(GraphError(1, http_status=500))
         fault = self._call.fault if self._call else None
         if fault is not None:
             note = f"fault {fault.id}: {fault.kind}"

@@ -24,6 +24,22 @@ def test_a_fault_hits_once_unless_told_otherwise(meta: Emulator) -> None:
     assert statuses(meta, 3) == [503, 200, 200]
 
 
+@pytest.mark.parametrize(("code", "status"), [(131056, 400), (131031, 403), (132001, 404), (131016, 500)])
+def test_an_error_has_the_status_of_its_code(meta: Emulator, code: int, status: int) -> None:
+    meta.do("faults", {"kind": "error", "code": code})
+    assert statuses(meta, 1) == [status]
+
+
+def test_a_given_status_wins_over_that_of_the_code(meta: Emulator) -> None:
+    meta.do("faults", {"kind": "error", "code": 131056, "status": 429})
+    assert statuses(meta, 1) == [429]
+
+
+def test_a_page_without_a_status_is_a_503(meta: Emulator) -> None:
+    meta.do("faults", {"kind": "html", "code": 131056})
+    assert statuses(meta, 1) == [503]
+
+
 def test_a_fault_hits_as_often_as_planned(meta: Emulator) -> None:
     meta.do("faults", {"kind": "error", "count": 2})
     assert statuses(meta, 3) == [503, 503, 200]
