@@ -8,19 +8,13 @@ from typing import Any
 
 from meta_emulator.errors import GraphError, invalid, missing, parameter
 from meta_emulator.graph.call import Call
+from meta_emulator.graph.content_parts import MEDIA_KINDS, check_length, check_location, check_media
 from meta_emulator.graph.interactive import check_interactive
 from meta_emulator.graph.template_send import check_template
 
 _BODY = 4096
 _CAPTION = 1024
 _CARDS = 257
-_MEDIA_KINDS = {
-    "image": "image/",
-    "audio": "audio/",
-    "video": "video/",
-    "sticker": "image/webp",
-    "document": "",
-}
 _CAPTIONED = {"image", "video", "document"}
 
 
@@ -41,38 +35,6 @@ def check_content(call: Call, kind: Any) -> CheckedContent:
     if content is None:
         raise parameter(f"The parameter {kind} is required.")
     return _CHECKS[kind](call, content)
-
-
-def check_media(call: Call, kind: str, media: Any, where: str = "") -> None:
-    """Check a media object: exactly one of ``id`` and ``link``; the id must exist and fit the type."""
-    label = where or kind
-    if not isinstance(media, dict):
-        raise parameter(f"Param {label} must be an object.")
-    has_id, has_link = bool(media.get("id")), bool(media.get("link"))
-    if has_id == has_link:
-        raise parameter(f"Param {label} must have exactly one of id and link.")
-    if has_link:
-        link = media["link"]
-        if not isinstance(link, str) or not link.lower().startswith(("http://", "https://")):
-            raise invalid(f"{label}: link must be a http or https URL.")
-        return
-    stored = call.world.media_store.get(str(media["id"]))
-    if stored is None:
-        raise invalid(f"{label}: there is no media with this id, or it has expired.")
-    if not stored.mime_type.startswith(_MEDIA_KINDS[kind]):
-        raise invalid(f"{label}: media of type {stored.mime_type} cannot be sent as {kind}.")
-
-
-def check_length(value: Any, name: str, maximum: int, *, required: bool = True) -> None:
-    """Check a text of 1 to ``maximum`` characters; None is allowed if it is not required."""
-    if value is None and not required:
-        return
-    if not isinstance(value, str):
-        raise parameter(f"Param {name} must be a string.")
-    if required and not value:
-        raise missing(f"{name} is required and must not be empty.")
-    if len(value) > maximum:
-        raise parameter(f"Param {name} must be at most {maximum} characters long.")
 
 
 def _text(_: Call, content: Any) -> CheckedContent:
@@ -101,19 +63,7 @@ def _media(kind: str) -> Callable[[Call, Any], CheckedContent]:
 
 
 def _location(_: Call, content: Any) -> CheckedContent:
-    if not isinstance(content, dict):
-        raise parameter("Param location must be an object.")
-    for name, bound in (("latitude", 90), ("longitude", 180)):
-        if name not in content:
-            raise missing(f"location: {name} is required.")
-        try:
-            value = float(content[name])
-        except (TypeError, ValueError):
-            raise invalid(f"location: {name} must be a number.") from None
-        if not -bound <= value <= bound:
-            raise invalid(f"location: {name} must be between -{bound} and {bound}.")
-    for name in ("name", "address"):
-        check_length(content.get(name), f"location['{name}']", 1000, required=False)
+    check_location(content)
     return CheckedContent(content)
 
 
@@ -155,12 +105,12 @@ def check_pin(call: Call) -> CheckedContent:
 
 
 def _interactive(call: Call, content: Any) -> CheckedContent:
-    check_interactive(call, content, check_media)
+    check_interactive(call, content)
     return CheckedContent(content)
 
 
 def _template(call: Call, content: Any) -> CheckedContent:
-    template, rendered = check_template(call, content, check_media)
+    template, rendered = check_template(call, content)
     return CheckedContent(content, category=template.category.lower(), rendered=rendered)
 
 
@@ -171,5 +121,5 @@ _CHECKS: dict[str, Callable[[Call, Any], CheckedContent]] = {
     "location": _location,
     "contacts": _contacts,
     "reaction": _reaction,
-    **{kind: _media(kind) for kind in _MEDIA_KINDS},
+    **{kind: _media(kind) for kind in MEDIA_KINDS},
 }

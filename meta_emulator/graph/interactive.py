@@ -8,10 +8,9 @@ from typing import Any
 
 from meta_emulator.errors import invalid, missing, parameter
 from meta_emulator.graph.call import Call
+from meta_emulator.graph.content_parts import check_media
 
 _HEADER_MEDIA = ("image", "video", "document")
-
-MediaCheck = Callable[[Call, str, Any, str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +25,7 @@ class _Rules:
     bare: bool = False
 
 
-def check_interactive(call: Call, content: Any, check_media: MediaCheck) -> None:
+def check_interactive(call: Call, content: Any) -> None:
     """Raise Meta's error for an invalid ``interactive`` object."""
     if not isinstance(content, dict):
         raise parameter("Param interactive must be an object.")
@@ -34,7 +33,7 @@ def check_interactive(call: Call, content: Any, check_media: MediaCheck) -> None
     rules = _RULES.get(kind) if isinstance(kind, str) else None
     if rules is None:
         raise parameter(f"Param interactive['type'] must be one of {{{', '.join(_RULES).upper()}}}.")
-    _header(call, content.get("header"), rules, check_media)
+    _header(call, content.get("header"), rules)
     _part(content, "body", rules.body, required=rules.body_required)
     _part(content, "footer", 60, required=False)
     if rules.bare and ("footer" in content or "header" in content):
@@ -45,7 +44,7 @@ def check_interactive(call: Call, content: Any, check_media: MediaCheck) -> None
     rules.action(action)
 
 
-def _header(call: Call, header: Any, rules: _Rules, check_media: MediaCheck) -> None:
+def _header(call: Call, header: Any, rules: _Rules) -> None:
     if header is None:
         if rules.header_required:
             raise missing("interactive: header is required.")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 from meta_emulator.errors import GraphError, invalid, missing, parameter
 from meta_emulator.graph.call import Call
+from meta_emulator.graph.content_parts import check_media
 from meta_emulator.records import Template
 
 VARIABLE = re.compile(r"\{\{\s*([A-Za-z0-9_]+)\s*\}\}")
@@ -18,14 +18,12 @@ _TEXTUAL = ("text", "currency", "date_time")
 _CODE_LENGTH = 15
 _COUPON_LENGTH = 20
 
-MediaCheck = Callable[[Call, str, Any, str], None]
 
-
-def check_template(call: Call, content: Any, check_media: MediaCheck) -> tuple[Template, dict[str, Any]]:
+def check_template(call: Call, content: Any) -> tuple[Template, dict[str, Any]]:
     """Return the template and its rendered form; raise Meta's error."""
     template = _stored(call, content)
     given = _objects(content, "components")
-    renderer = _Renderer(call, template, check_media)
+    renderer = _Renderer(call, template)
     return template, renderer.render(template.components, given, prefix="")
 
 
@@ -53,10 +51,9 @@ def _stored(call: Call, content: Any) -> Template:
 class _Renderer:
     """Render the components of one template, or of one of its cards."""
 
-    def __init__(self, call: Call, template: Template, check_media: MediaCheck) -> None:
+    def __init__(self, call: Call, template: Template) -> None:
         self._call = call
         self._template = template
-        self._check_media = check_media
 
     def render(self, definitions: list[dict[str, Any]], given: list[dict[str, Any]], *, prefix: str) -> dict[str, Any]:
         """Return header, body, footer, buttons and cards with their values."""
@@ -97,7 +94,7 @@ class _Renderer:
             raise GraphError(132012, f"{prefix}header: Format mismatch, expected {kind}, received {received}")
         value = parameters[0].get(kind.lower())
         if kind in _HEADER_MEDIA:
-            self._check_media(self._call, kind.lower(), value, f"{prefix}header {kind.lower()}")
+            check_media(self._call, kind.lower(), value, f"{prefix}header {kind.lower()}")
         elif not isinstance(value, dict):
             raise missing(f"{prefix}header: {kind.lower()} is required.")
         return {"format": kind, kind.lower(): value}
