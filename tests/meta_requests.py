@@ -298,6 +298,7 @@ def _headers(draw: Any, is_named: bool) -> tuple[dict[str, Any], list[dict[str, 
     return {"type": "HEADER", "format": kind.upper()}, [{"type": kind, kind: draw(media(kind))}]
 
 
+MPM_SECTIONS = [{"title": "Soaps", "product_items": [{"product_retailer_id": "S"}]}]
 BUTTONS: list[tuple[dict[str, Any], str, Any]] = [
     ({"type": "QUICK_REPLY", "text": "Stop"}, "quick_reply", st.just([{"type": "payload", "payload": "STOP"}])),
     (
@@ -320,7 +321,7 @@ BUTTONS: list[tuple[dict[str, Any], str, Any]] = [
     (
         {"type": "MPM", "text": "View items"},
         "mpm",
-        st.just([{"type": "action", "action": {"thumbnail_product_retailer_id": "S", "sections": []}}]),
+        st.just([{"type": "action", "action": {"thumbnail_product_retailer_id": "S", "sections": MPM_SECTIONS}}]),
     ),
     (
         {"type": "VOICE_CALL", "text": "Call us"},

@@ -177,6 +177,11 @@ def _product(action: dict[str, Any]) -> None:
 def _product_list(action: dict[str, Any]) -> None:
     if not action.get("catalog_id"):
         raise missing("action: catalog_id is required.")
+    check_product_sections(action)
+
+
+def check_product_sections(action: dict[str, Any]) -> None:
+    """Check ``sections`` of products: 1 to 10 with at most 30 products in total."""
     sections = _count(action.get("sections"), "sections", 10)
     items = 0
     for section in sections:
@@ -190,8 +195,12 @@ def _product_list(action: dict[str, Any]) -> None:
 def _voice_call(parameters: dict[str, Any]) -> None:
     if "display_text" in parameters:
         _length(parameters["display_text"], "Display text", 20)
-    minutes = parameters.get("ttl_minutes", 10080)
-    if not isinstance(minutes, int) or not 1 <= minutes <= 43200:
+    check_call_minutes(parameters.get("ttl_minutes", 10080))
+
+
+def check_call_minutes(minutes: Any) -> None:
+    """Check ``ttl_minutes`` of a button that calls the business."""
+    if not isinstance(minutes, int) or isinstance(minutes, bool) or not 1 <= minutes <= 43200:
         raise invalid("action: ttl_minutes must be 1 to 43200.")
 
 

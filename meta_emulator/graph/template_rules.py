@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from meta_emulator.errors import GraphError, parameter
-from meta_emulator.graph.template_send import VARIABLE
+from meta_emulator.graph.template_parameters import VARIABLE
 
 CATEGORIES = ("AUTHENTICATION", "MARKETING", "UTILITY")
 _NAME = re.compile(r"[a-z0-9_]{1,512}")

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from meta_emulator.errors import GraphError, invalid, missing, parameter
 from meta_emulator.graph.call import Call
-from meta_emulator.graph.content_parts import check_media
+from meta_emulator.graph.content_parts import check_location, check_media
+from meta_emulator.graph.template_buttons import CODE_LENGTH, render_buttons
+from meta_emulator.graph.template_parameters import VARIABLE, objects, single, text_value
 from meta_emulator.records import Template
 
-VARIABLE = re.compile(r"\{\{\s*([A-Za-z0-9_]+)\s*\}\}")
-_FORBIDDEN = re.compile(r"[\n\r\t]| {5,}")
-_HEADER_MEDIA = ("IMAGE", "VIDEO", "DOCUMENT")
-_INDEX = re.compile(r"[0-9]{1,3}")
-_TEXTUAL = ("text", "currency", "date_time")
-_CODE_LENGTH = 15
-_COUPON_LENGTH = 20
+_HEADER_MEDIA = {"IMAGE": "image", "VIDEO": "video", "DOCUMENT": "document", "GIF": "video"}
+_SENDABLE = ("header", "body", "button", "carousel", "limited_time_offer", "tap_target_configuration")
 
 
 def check_template(call: Call, content: Any) -> tuple[Template, dict[str, Any]]:
     """Return the template and its rendered form; raise Meta's error."""
     template = _stored(call, content)
-    given = _objects(content, "components")
+    given = objects(content, "components")
     renderer = _Renderer(call, template)
     return template, renderer.render(template.components, given, prefix="")
 
@@ -58,45 +54,40 @@ class _Renderer:
     def render(self, definitions: list[dict[str, Any]], given: list[dict[str, Any]], *, prefix: str) -> dict[str, Any]:
         """Return header, body, footer, buttons and cards with their values."""
         shown: dict[str, Any] = {}
-        by_type: dict[str, dict[str, Any]] = {
-            str(item.get("type", "")).lower(): item for item in given if item.get("type") != "button"
-        }
-        buttons = [item for item in given if str(item.get("type", "")).lower() == "button"]
-        defined = {str(item.get("type", "")).upper() for item in definitions}
-        for name in by_type:
-            if name in ("header", "body", "carousel") and name.upper() not in defined:
+        defined = {str(item.get("type", "")).upper(): item for item in definitions}
+        sent, buttons = _by_type(given, prefix)
+        for name in sent:
+            if name in _SENDABLE[:-1] and name.upper() not in defined:
                 raise GraphError(132000, f"{prefix}{name}: the template has no such component.")
-        for definition in definitions:
-            kind = str(definition.get("type", "")).upper()
-            sent = by_type.get(kind.lower(), {})
+        for kind, definition in defined.items():
+            component = sent.get(kind.lower(), {})
             if kind == "HEADER":
-                shown["header"] = self._header(definition, sent, prefix)
+                shown["header"] = self._header(definition, component, prefix)
             elif kind == "BODY":
-                shown["body"] = self._body(definition, sent, prefix)
+                shown["body"] = self._body(definition, component, prefix)
             elif kind == "FOOTER":
                 shown["footer"] = str(definition.get("text", ""))
+            elif kind == "LIMITED_TIME_OFFER":
+                shown["limited_time_offer"] = _limited_time_offer(definition, component)
             elif kind == "CAROUSEL":
-                shown["cards"] = self._cards(definition, sent)
-        defined_buttons: list[dict[str, Any]] = next(
-            (item["buttons"] for item in definitions if str(item.get("type", "")).upper() == "BUTTONS"), []
-        )
-        shown["buttons"] = self._buttons(defined_buttons, buttons)
+                shown["cards"] = self._cards(definition, component)
+        code = self._code(sent.get("body", {}))
+        shown["buttons"] = render_buttons(defined.get("BUTTONS", {}).get("buttons", []), buttons, code)
         return shown
 
     def _header(self, definition: dict[str, Any], sent: dict[str, Any], prefix: str) -> dict[str, Any]:
         kind = str(definition.get("format", "TEXT")).upper()
-        parameters = _objects(sent, "parameters")
+        parameters = objects(sent, "parameters")
         if kind == "TEXT":
             text = self._text(definition, parameters, f"{prefix}header", 60)
             return {"format": "TEXT", "text": text}
-        received = str(parameters[0].get("type", "UNKNOWN")).upper() if parameters else "UNKNOWN"
-        if received != kind or len(parameters) != 1:
-            raise GraphError(132012, f"{prefix}header: Format mismatch, expected {kind}, received {received}")
-        value = parameters[0].get(kind.lower())
+        value = single(parameters, kind.lower(), f"{prefix}header").get(kind.lower())
         if kind in _HEADER_MEDIA:
-            check_media(self._call, kind.lower(), value, f"{prefix}header {kind.lower()}")
-        elif not isinstance(value, dict):
-            raise missing(f"{prefix}header: {kind.lower()} is required.")
+            check_media(self._call, _HEADER_MEDIA[kind], value, f"{prefix}header {kind.lower()}")
+        elif kind == "LOCATION":
+            check_location(value)
+        else:
+            _check_product(value, f"{prefix}header")
         return {"format": kind, kind.lower(): value}
 
     def _body(self, definition: dict[str, Any], sent: dict[str, Any], prefix: str) -> str:
@@ -105,7 +96,17 @@ class _Renderer:
             if definition.get("add_security_recommendation"):
                 text += " For your security, do not share this code."
             definition = {"text": text}
-        return self._text(definition, _objects(sent, "parameters"), f"{prefix}body", 1024)
+        return self._text(definition, objects(sent, "parameters"), f"{prefix}body", 1024)
+
+    def _code(self, body: dict[str, Any]) -> str:
+        """Return the one-time code of the body; "" for a template of another category."""
+        parameters = objects(body, "parameters")
+        if self._template.category != "AUTHENTICATION" or not parameters:
+            return ""
+        code = text_value(parameters[0], "body")
+        if len(code) > CODE_LENGTH:
+            raise invalid(f"body: the code is longer than {CODE_LENGTH} characters.")
+        return code
 
     def _text(self, definition: dict[str, Any], parameters: list[dict[str, Any]], where: str, maximum: int) -> str:
         """Return the text with the variables replaced by the parameters."""
@@ -128,98 +129,57 @@ class _Renderer:
             by_name = {str(item.get("parameter_name", "")): item for item in parameters}
             if set(by_name) != set(names):
                 raise GraphError(132012, f"{where}: parameter names do not match: {', '.join(names)}")
-            return {name: _value(by_name[name], where) for name in names}
+            return {name: text_value(by_name[name], where) for name in names}
         if any("parameter_name" in item for item in parameters):
             raise GraphError(132012, f"{where}: named parameters for a positional template.")
         ordered = sorted(names, key=lambda name: int(name) if name.isdigit() else 0)
-        return {name: _value(item, where) for name, item in zip(ordered, parameters, strict=True)}
+        return {name: text_value(item, where) for name, item in zip(ordered, parameters, strict=True)}
 
     def _cards(self, definition: dict[str, Any], sent: dict[str, Any]) -> list[dict[str, Any]]:
-        defined, cards = definition.get("cards", []), _objects(sent, "cards")
+        defined, cards = definition.get("cards", []), objects(sent, "cards")
         if len(cards) != len(defined):
             raise GraphError(132000, f"carousel: {len(cards)} cards, expected {len(defined)}")
         shown = []
         for position, (card, given) in enumerate(zip(defined, cards, strict=True)):
             prefix = f"card {position}: "
-            components = _objects(given, "components")
+            components = objects(given, "components")
             shown.append(self.render(card.get("components", []), components, prefix=prefix))
         return shown
 
-    def _buttons(self, defined: list[dict[str, Any]], given: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        by_index: dict[int, dict[str, Any]] = {}
-        for item in given:
-            index = str(item.get("index", ""))
-            if not _INDEX.fullmatch(index) or int(index) >= len(defined):
-                raise GraphError(132012, f"buttons: there is no button at index {index or '(none)'}")
-            by_index[int(index)] = item
-        return [
-            self._button(position, definition, by_index.get(position)) for position, definition in enumerate(defined)
-        ]
 
-    def _button(self, position: int, definition: dict[str, Any], given: dict[str, Any] | None) -> dict[str, Any]:
-        kind = str(definition.get("type", "")).upper()
-        shown = {"type": kind, "text": str(definition.get("text", ""))}
-        parameters = _objects(given or {}, "parameters")
-        sub_type = str((given or {}).get("sub_type", "")).lower()
-        wanted = {"OTP": "url"}.get(kind, kind.lower())
-        if given is not None and sub_type != wanted:
-            raise GraphError(132012, f"buttons: Button at index {position} is of type {wanted}, received {sub_type}")
-        if kind == "QUICK_REPLY":
-            payload = parameters[0].get("payload") if parameters else None
-            return {**shown, "payload": payload if isinstance(payload, str) else shown["text"]}
-        if kind == "URL":
-            return {**shown, "url": self._url(position, str(definition.get("url", "")), parameters)}
-        if kind == "OTP":
-            code = _required_text(position, "Url", parameters)
-            if len(code) > _CODE_LENGTH:
-                raise invalid(f"buttons: the code is longer than {_CODE_LENGTH} characters.")
-            return {**shown, "text": shown["text"] or "Copy code", "code": code}
-        if kind == "COPY_CODE":
-            coupon = parameters[0].get("coupon_code") if parameters else None
-            if not isinstance(coupon, str) or not 1 <= len(coupon) <= _COUPON_LENGTH:
-                raise missing(f"buttons: Button at index {position} of type CopyCode requires a parameter")
-            return {**shown, "text": shown["text"] or "Copy offer code", "code": coupon}
-        if kind == "PHONE_NUMBER":
-            return {**shown, "phone_number": str(definition.get("phone_number", ""))}
-        return shown
-
-    def _url(self, position: int, url: str, parameters: list[dict[str, Any]]) -> str:
-        if not VARIABLE.search(url):
-            if parameters:
-                raise GraphError(132000, f"buttons: Button at index {position} takes no parameter")
-            return url
-        suffix = _required_text(position, "Url", parameters)
-        return VARIABLE.sub(lambda _: suffix, url)
+def _by_type(given: list[dict[str, Any]], prefix: str) -> tuple[dict[str, dict[str, Any]], list[dict[str, Any]]]:
+    """Return the sent components by type, and the buttons; raise error 100 for an unknown or a repeated type."""
+    found: dict[str, dict[str, Any]] = {}
+    buttons = []
+    for item in given:
+        name = str(item.get("type", "")).lower()
+        if name not in _SENDABLE:
+            kinds = ", ".join(_SENDABLE).upper()
+            raise parameter(f"Param template['components'][...]['type'] must be one of {{{kinds}}}.")
+        if name == "button":
+            buttons.append(item)
+        elif name in found:
+            raise parameter(f"Param template['components'] has more than one {prefix}{name}.")
+        else:
+            found[name] = item
+    return found, buttons
 
 
-def _objects(container: dict[str, Any], name: str) -> list[dict[str, Any]]:
-    """Return a list of objects from a sent object, empty if it is absent; raise error 100 for anything else."""
-    items = container.get(name) or []
-    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-        raise parameter(f"Param template['{name}'] must be an array of objects.")
-    return items
+def _limited_time_offer(definition: dict[str, Any], sent: dict[str, Any]) -> dict[str, Any]:
+    """Return the offer with the time of its end, which an offer that expires needs."""
+    defined = definition.get("limited_time_offer")
+    offer = defined if isinstance(defined, dict) else {}
+    parameters = objects(sent, "parameters")
+    if not parameters and offer.get("has_expiration") is False:
+        return offer
+    value = single(parameters, "limited_time_offer", "limited_time_offer").get("limited_time_offer")
+    ends = value.get("expiration_time_ms") if isinstance(value, dict) else None
+    if not isinstance(ends, int) or isinstance(ends, bool) or ends <= 0:
+        raise missing("limited_time_offer: expiration_time_ms is required.")
+    return {**offer, "expiration_time_ms": ends}
 
 
-def _required_text(position: int, kind: str, parameters: list[dict[str, Any]]) -> str:
-    if not parameters:
-        raise missing(f"buttons: Button at index {position} of type {kind} requires a parameter")
-    return _value(parameters[0], "buttons")
-
-
-def _fallback(item: dict[str, Any], kind: str) -> Any:
-    amount_or_date = item.get(kind)
-    if not isinstance(amount_or_date, dict):
-        raise parameter(f"Param {kind} must be an object.")
-    return amount_or_date.get("fallback_value")
-
-
-def _value(item: dict[str, Any], where: str) -> str:
-    kind = item.get("type")
-    if kind not in _TEXTUAL:
-        raise GraphError(132012, f"{where}: Format mismatch, expected TEXT, received {str(kind).upper()}")
-    value = item.get("text") if kind == "text" else _fallback(item, str(kind))
-    if not isinstance(value, str) or not value:
-        raise missing(f"Parameter of type {kind} is missing text value")
-    if _FORBIDDEN.search(value):
-        raise GraphError(100, "Param text cannot have new-line/tab characters or more than 4 consecutive spaces")
-    return value
+def _check_product(value: Any, where: str) -> None:
+    for name in ("product_retailer_id", "catalog_id"):
+        if not isinstance(value, dict) or not value.get(name):
+            raise missing(f"{where}: product.{name} is required.")

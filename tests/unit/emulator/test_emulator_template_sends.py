@@ -45,6 +45,9 @@ def sale(**changes: Any) -> dict[str, Any]:
     return template("seasonal_sale", *parts.values())
 
 
+OFFER = part("limited_time_offer", {"type": "limited_time_offer", "limited_time_offer": {"expiration_time_ms": 1}})
+
+
 def code(digits: str = "482913") -> dict[str, Any]:
     return template("one_time_code", part("body", text(digits)), url_button(digits))
 
@@ -191,7 +194,27 @@ REFUSED: dict[str, tuple[int, str, dict[str, Any]]] = {
         "buttons: Button at index 0 of type CopyCode requires a parameter",
         sale(coupon=part("button", sub_type="copy_code", index=0)),
     ),
-    "long one-time code": (131009, "buttons: the code is longer than 15 characters.", code("1" * 16)),
+    "long one-time code": (131009, "body: the code is longer than 15 characters.", code("1" * 16)),
+    "one-time code that differs from the button's": (
+        131009,
+        "buttons: the code is not that of the body.",
+        template("one_time_code", part("body", text("1")), url_button("2")),
+    ),
+    "two parameters for a url": (
+        132000,
+        "buttons: number of parameters (2) does not match the expected number of params (1)",
+        order(url=part("button", text("a"), text("b"), sub_type="url", index=0)),
+    ),
+    "text for a quick reply": (
+        132012,
+        "buttons: Format mismatch, expected PAYLOAD, received TEXT",
+        order(part("button", text("a"), sub_type="quick_reply", index=1)),
+    ),
+    "offer for a template without one": (
+        132000,
+        "limited_time_offer: the template has no such component.",
+        order(OFFER),
+    ),
 }
 
 
@@ -200,6 +223,158 @@ def test_wrong_parameters_are_refused_in_metas_words(
     meta: Emulator, wanted: int, details: str, body: dict[str, Any]
 ) -> None:
     assert refusal(meta, body) == (400, wanted, details)
+
+
+ACTION = {"thumbnail_product_retailer_id": "S", "sections": [{"product_items": [{"product_retailer_id": "S"}]}]}
+PLACE = {"latitude": 1, "longitude": "2"}
+PRODUCT = {"product_retailer_id": "S", "catalog_id": "1"}
+
+
+def header(kind: str, value: Any) -> dict[str, Any]:
+    return part("header", {"type": kind, kind: value})
+
+
+def button(sub_type: str, **value: Any) -> dict[str, Any]:
+    return part("button", {"type": next(iter(value)), **value}, sub_type=sub_type, index=0)
+
+
+# The definition besides the body, then sends that fit it, and others with their error.
+FITS: dict[str, tuple[dict[str, Any], list[list[dict[str, Any]]], list[tuple[int, list[dict[str, Any]]]]]] = {
+    "an offer that expires": (
+        {"type": "LIMITED_TIME_OFFER", "limited_time_offer": {"text": "Soon", "has_expiration": True}},
+        [[OFFER]],
+        [
+            (132012, []),
+            (132012, [part("limited_time_offer")]),
+            (132012, [part("limited_time_offer", text("x"))]),
+            (131008, [part("limited_time_offer", {"type": "limited_time_offer", "limited_time_offer": {}})]),
+            (100, [OFFER, OFFER]),
+        ],
+    ),
+    "an offer without an end": (
+        {"type": "LIMITED_TIME_OFFER", "limited_time_offer": {"text": "Soon", "has_expiration": False}},
+        [[], [OFFER]],
+        [(132012, [part("limited_time_offer", text("x"))])],
+    ),
+    "MPM": (
+        {"type": "MPM", "text": "View"},
+        [[button("mpm", action=ACTION)]],
+        [
+            (131008, []),
+            (131008, [part("button", sub_type="mpm", index=0)]),
+            (131008, [button("mpm", action="x")]),
+            (131009, [button("mpm", action={"sections": []})]),
+        ],
+    ),
+    "ORDER_DETAILS": (
+        {"type": "ORDER_DETAILS", "text": "Pay"},
+        [[button("order_details", action={"order_details": {"reference_id": "1"}})]],
+        [(131008, []), (131008, [button("order_details", action={})])],
+    ),
+    "FLOW": (
+        {"type": "FLOW", "text": "Book"},
+        [[], [button("flow", action={"flow_token": "t"})]],
+        [(132012, [button("flow", text="x")]), (131008, [button("flow", action="x")])],
+    ),
+    "CATALOG": (
+        {"type": "CATALOG", "text": "View"},
+        [[], [button("catalog", action={"thumbnail_product_retailer_id": "S"})]],
+        [(132012, [button("catalog", text="x")])],
+    ),
+    "VOICE_CALL": (
+        {"type": "VOICE_CALL", "text": "Call"},
+        [
+            [],
+            [
+                part(
+                    "button",
+                    {"type": "ttl_minutes", "ttl_minutes": 5},
+                    {"type": "payload", "payload": "x"},
+                    sub_type="voice_call",
+                    index=0,
+                )
+            ],
+        ],
+        [(132012, [button("voice_call", text="x")]), (131009, [button("voice_call", ttl_minutes="5")])],
+    ),
+    "PHONE_NUMBER": (
+        {"type": "PHONE_NUMBER", "text": "Call", "phone_number": "+15550051310"},
+        [[]],
+        [(132000, [button("phone_number", text="x")])],
+    ),
+    "COPY_CODE": (
+        {"type": "COPY_CODE", "example": "S25"},
+        [[button("copy_code", coupon_code="x" * 20)]],
+        [(131009, [button("copy_code", coupon_code="x" * 21)]), (132012, [button("copy_code", text="S25")])],
+    ),
+    "a URL with a variable": (
+        {"type": "URL", "text": "Open", "url": "https://a.example/{{1}}"},
+        [[url_button("a")]],
+        [
+            (132005, [url_button("x" * 2000)]),
+            (100, [url_button("a"), url_button("b")]),
+            (132012, [button("url", payload="x")]),
+        ],
+    ),
+    "a place": (
+        {"type": "HEADER", "format": "LOCATION"},
+        [[header("location", PLACE)]],
+        [(131008, [header("location", {})]), (131009, [header("location", {**PLACE, "latitude": "x"})]), (132012, [])],
+    ),
+    "a product": (
+        {"type": "HEADER", "format": "PRODUCT"},
+        [[header("product", PRODUCT)]],
+        [(131008, [header("product", {})]), (131008, [header("product", {"catalog_id": "1"})])],
+    ),
+    "a GIF": (
+        {"type": "HEADER", "format": "GIF"},
+        [[header("gif", {"link": "https://a.example/a.mp4"})]],
+        [(100, [header("gif", {})]), (131009, [header("gif", {"id": "1"})])],
+    ),
+    "a footer": (
+        {"type": "FOOTER", "text": "Acme"},
+        [[], [part("body")]],
+        [
+            (100, [part("colour")]),
+            (100, [{"parameters": []}]),
+            (100, [part("body"), part("body")]),
+            (100, [part("BODY"), part("body")]),
+        ],
+    ),
+}
+
+
+def define(meta: Emulator, other: dict[str, Any]) -> None:
+    kind = other["type"]
+    buttons = kind not in ("HEADER", "FOOTER", "LIMITED_TIME_OFFER")
+    components = [{"type": "BODY", "text": "Hello"}, {"type": "BUTTONS", "buttons": [other]} if buttons else other]
+    defined = {"name": "defined", "language": "en_US", "category": "MARKETING", "components": components}
+    meta.do("seed", {"templates": [defined]})
+
+
+@pytest.mark.parametrize("name", FITS)
+def test_only_what_fits_the_definition_is_taken(meta: Emulator, name: str) -> None:
+    definition, fitting, refused = FITS[name]
+    define(meta, definition)
+    for components in fitting:
+        answer = meta.send(template("defined", *components))
+        assert answer.status_code == 200, answer.text
+    assert [refusal(meta, template("defined", *components))[1] for _, components in refused] == [
+        wanted for wanted, _ in refused
+    ]
+
+
+def test_an_offer_is_shown_with_its_end(meta: Emulator) -> None:
+    define(meta, FITS["an offer that expires"][0])
+    meta.sent(template("defined", OFFER))
+    shown = meta.last()["rendered"]["limited_time_offer"]
+    assert shown == {"text": "Soon", "has_expiration": True, "expiration_time_ms": 1}
+
+
+def test_a_tap_target_can_be_named(meta: Emulator) -> None:
+    target = [{"url": "https://a.example", "title": "A"}]
+    named = part("tap_target_configuration", {"type": "tap_target_configuration", "tap_target_configuration": target})
+    meta.sent(sale(target=named))
 
 
 def test_a_carousel_needs_all_its_cards(meta: Emulator) -> None:
