@@ -115,13 +115,21 @@ FLOW = st.builds(
 URL_PARAMETERS = fields({"display_text": words(20), "url": LINK})
 
 
-def card(kind: str) -> Any:
-    action = named("cta_url", URL_PARAMETERS) if kind == "cta_url" else PRODUCT
-    return fields({"type": st.just(kind), "action": action}, body=fields({"text": words(160)}))
+def card(kind: str, header: str) -> Any:
+    body = fields({"text": words(160)})
+    if kind == "product":
+        one_catalog = PRODUCT.map(lambda found: {**found, "catalog_id": "367025965434465"})
+        return fields({"type": st.just(kind), "action": one_catalog}, body=body)
+    needed = {
+        "type": st.just(kind),
+        "header": fields({"type": st.just(header), header: media(header)}),
+        "action": named("cta_url", URL_PARAMETERS),
+    }
+    return fields(needed, body=body)
 
 
-CAROUSEL = st.sampled_from(["cta_url", "product"]).flatmap(
-    lambda kind: st.lists(card(kind), min_size=2, max_size=4).map(
+CAROUSEL = st.sampled_from([("cta_url", "image"), ("cta_url", "video"), ("product", "")]).flatmap(
+    lambda kinds: st.lists(card(*kinds), min_size=2, max_size=4).map(
         lambda cards: {"cards": [{**one, "card_index": place} for place, one in enumerate(cards)]}
     )
 )

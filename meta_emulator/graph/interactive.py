@@ -42,6 +42,8 @@ def check_interactive(call: Call, content: Any) -> None:
     if not isinstance(action, dict):
         raise missing("interactive: action is required.")
     rules.action(action)
+    if kind == "carousel":
+        _card_headers(call, action["cards"])
 
 
 def _header(call: Call, header: Any, rules: _Rules) -> None:
@@ -212,24 +214,27 @@ def _address(parameters: dict[str, Any]) -> None:
 def _carousel(action: dict[str, Any]) -> None:
     cards = _count(action.get("cards"), "cards", 10, minimum=2)
     kinds = {str(card.get("type")) for card in cards}
-    headers = {str(card["header"].get("type")) for card in cards if isinstance(card.get("header"), dict)}
-    if len(kinds) != 1 or len(headers) > 1:
-        raise invalid("All cards must be of the same type with the same kind of header.")
+    if len(kinds) != 1 or not kinds <= _CARDS.keys():
+        raise invalid(f"All cards must be of the same type, one of {', '.join(_CARDS)}.")
     for position, card in enumerate(cards):
         if card.get("card_index") != position:
             raise invalid("card_index must count from 0.")
-        body = card.get("body")
-        if isinstance(body, dict):
-            _length(body.get("text"), "Card body text", 160)
-            if body["text"].count("\n") > 2:
-                raise invalid("Card body text may have at most 2 line breaks.")
-        action_of_card = card.get("action")
-        if not isinstance(action_of_card, dict):
+        _part(card, "body", 160, required=False)
+        if card.get("body") is not None and card["body"]["text"].count("\n") > 2:
+            raise invalid("Card body text may have at most 2 line breaks.")
+        if not isinstance(card.get("action"), dict):
             raise missing("action: every card needs an action.")
-        if card.get("type") == "product":
-            _product(action_of_card)
-        elif card.get("type") == "cta_url":
-            _named("cta_url", _cta_url)(action_of_card)
+        _CARDS[card["type"]](card["action"])
+    if len({str(card["action"].get("catalog_id")) for card in cards}) > 1:
+        raise invalid("All cards must have the same catalog_id.")
+
+
+def _card_headers(call: Call, cards: list[dict[str, Any]]) -> None:
+    """Check that all cards have an image, or all a video; cards of products need none."""
+    for card in cards:
+        _header(call, card.get("header"), _Rules(_carousel, _CARD_HEADERS, header_required=card["type"] != "product"))
+    if len({card["header"]["type"] for card in cards if card.get("header")}) > 1:
+        raise invalid("All cards must have the same kind of header.")
 
 
 def _payment(name: str) -> Callable[[dict[str, Any]], None]:
@@ -241,6 +246,8 @@ def _payment(name: str) -> Callable[[dict[str, Any]], None]:
     return _named(name, check)
 
 
+_CARD_HEADERS = ("image", "video")
+_CARDS: dict[str, Callable[[dict[str, Any]], None]] = {"cta_url": _named("cta_url", _cta_url), "product": _product}
 _ANY_HEADER = ("text", *_HEADER_MEDIA)
 
 _RULES: dict[str, _Rules] = {

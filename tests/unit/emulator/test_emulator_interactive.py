@@ -33,15 +33,28 @@ def named(kind: str, name: str, parameters: dict[str, Any] | None = None) -> dic
     return {"type": kind, "body": {"text": "Hello"}, "action": action}
 
 
-def card(index: int, kind: str = "cta_url") -> dict[str, Any]:
+def card(index: int, kind: str = "cta_url", **changes: Any) -> dict[str, Any]:
     parameters = {"display_text": "Buy", "url": "https://a.example/1"}
-    return {
+    found = {
         "card_index": index,
         "type": kind,
         "header": {"type": "image", "image": {"link": "https://a.example/1.png"}},
         "body": {"text": "Deal"},
         "action": {"name": "cta_url", "parameters": parameters},
+        **changes,
     }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def carousel(*cards: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "carousel", "body": {"text": "Week"}, "action": {"cards": list(cards)}}
+
+
+def product_card(index: int, catalog_id: str = "1") -> dict[str, Any]:
+    return {"card_index": index, "type": "product", "action": {"catalog_id": catalog_id, "product_retailer_id": "S"}}
+
+
+VIDEO = {"type": "video", "video": {"link": "https://a.example/1.mp4"}}
 
 
 FLOW = {"flow_message_version": "3", "flow_id": "88", "flow_cta": "Book"}
@@ -69,7 +82,9 @@ TAKEN: dict[str, dict[str, Any]] = {
     "call permission": named("call_permission_request", "call_permission_request"),
     "voice call": named("voice_call", "voice_call", {"display_text": "Call", "ttl_minutes": 100}),
     "contact info": named("request_contact_info", "request_contact_info"),
-    "carousel": {"type": "carousel", "body": {"text": "Week"}, "action": {"cards": [card(0), card(1)]}},
+    "carousel": carousel(card(0), card(1, body=None)),
+    "carousel of videos": carousel(card(0, header=VIDEO), card(1, header=VIDEO)),
+    "carousel of products": carousel(product_card(0), product_card(1)),
     "order": named("order_details", "review_and_pay", {"reference_id": "r1", "order": {}}),
 }
 
@@ -116,7 +131,18 @@ REFUSED: dict[str, tuple[int, dict[str, Any]]] = {
         {"type": "product_list", "body": {"text": "x"}, "action": {"catalog_id": "1", "sections": []}},
     ),
     "wrong action name": (131009, named("location_request_message", "location")),
-    "one card": (131009, {"type": "carousel", "body": {"text": "x"}, "action": {"cards": [card(0)]}}),
+    "one card": (131009, carousel(card(0))),
+    "cards without header": (131008, carousel(card(0, header=None), card(1, header=None))),
+    "one card without header": (131008, carousel(card(0), card(1, header=None))),
+    "card with a text header": (131009, carousel(*(card(n, header={"type": "text", "text": "x"}) for n in (0, 1)))),
+    "cards of an image and a video": (131009, carousel(card(0), card(1, header=VIDEO))),
+    "card with unknown media": (
+        131009,
+        carousel(*(card(n, header={"type": "image", "image": {"id": "1"}}) for n in (0, 1))),
+    ),
+    "cards of an unknown type": (131009, carousel(card(0, "foo"), card(1, "foo"))),
+    "cards of two catalogs": (131009, carousel(product_card(0), product_card(1, "2"))),
+    "card with a body that is no object": (131008, carousel(card(0, body="x"), card(1))),
     "footer on a carousel": (
         131009,
         {
@@ -126,10 +152,7 @@ REFUSED: dict[str, tuple[int, dict[str, Any]]] = {
             "action": {"cards": [card(0), card(1)]},
         },
     ),
-    "cards of two kinds": (
-        131009,
-        {"type": "carousel", "body": {"text": "x"}, "action": {"cards": [card(0), card(1, "product")]}},
-    ),
+    "cards of two kinds": (131009, carousel(card(0), product_card(1))),
 }
 
 
