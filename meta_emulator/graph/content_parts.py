@@ -7,13 +7,14 @@ from typing import Any
 from meta_emulator.errors import invalid, missing, parameter
 from meta_emulator.graph.call import Call
 
-MEDIA_KINDS = {
-    "image": "image/",
-    "audio": "audio/",
-    "video": "video/",
-    "sticker": "image/webp",
-    "document": "",
+MEDIA_KINDS: dict[str, tuple[str, ...]] = {
+    "image": ("image/jpeg", "image/png"),
+    "audio": ("audio/",),
+    "video": ("video/",),
+    "sticker": ("image/webp",),
+    "document": ("",),
 }
+"""The beginnings of the MIME types that each kind of media may have (reference 4.5)."""
 
 
 def check_media(call: Call, kind: str, media: Any, where: str = "") -> None:

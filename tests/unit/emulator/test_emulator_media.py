@@ -130,6 +130,12 @@ def test_a_file_past_its_size_is_refused(meta: Emulator, mime_type: str, size: i
     assert error(meta.upload(b"x" * (size + 1), mime_type))["code"] == 131053
 
 
+@pytest.mark.parametrize(("kind", "status"), [("sticker", 200), ("image", 400)])
+def test_a_webp_file_is_sent_as_a_sticker_only(meta: Emulator, kind: str, status: int) -> None:
+    uploaded = meta.upload(b"RIFF....WEBP", "image/webp").json["id"]
+    assert meta.send({"type": kind, kind: {"id": uploaded}}).status_code == status
+
+
 def test_an_animated_sticker_may_be_larger(meta: Emulator) -> None:
     assert meta.upload(b"RIFF....WEBPVP8XANIM" + b"x" * 200 * 1024, "image/webp").status_code == 200
 
