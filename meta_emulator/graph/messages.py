@@ -17,6 +17,7 @@ from meta_emulator.limits import SERVICE_WINDOW
 from meta_emulator.records import Message, Phone, SendAttempt
 
 _OPAQUE_LENGTH = 512
+_REACTION_SECONDS = 30 * 86400.0
 _FALLBACK, _STRICT = "CLOUD_API_FALLBACK", "STRICT"
 _STATUSES_FIRST_SECONDS = 10.0
 
@@ -293,7 +294,21 @@ def _failure(call: Call, phone: Phone, message: Message) -> message_status.Failu
         return planned
     identity_hash = call.params.get("recipient_identity_key_hash")
     expected = identity_hash if isinstance(identity_hash, str) else None
-    return message_status.delivery_failure(call.world, call.number, phone, message, expected)
+    failure = message_status.delivery_failure(call.world, call.number, phone, message, expected)
+    if failure is None and message.type == "reaction" and not _can_react(call, message):
+        return 131009, "The reaction's message is unknown, of another chat, a reaction, or older than 30 days."
+    return failure
+
+
+def _can_react(call: Call, message: Message) -> bool:
+    """Whether the reaction's target is a message of this chat that can have one (reference 2.3)."""
+    target = call.world.messages.get(message.content["message_id"])
+    return (
+        target is not None
+        and (target.wa_id, target.number_id, target.group_id) == (message.wa_id, message.number_id, "")
+        and target.type != "reaction"
+        and message.timestamp - target.timestamp < _REACTION_SECONDS
+    )
 
 
 def _is_free(call: Call, phone: Phone, category: str) -> bool:
@@ -304,9 +319,7 @@ def _is_free(call: Call, phone: Phone, category: str) -> bool:
 
 
 def _react(call: Call, message: Message) -> None:
-    target = call.world.messages.get(message.content["message_id"])
-    if target is None:
-        return
+    target = call.world.messages[message.content["message_id"]]
     if message.content.get("emoji"):
         target.reactions[call.object_id] = message.content["emoji"]
     else:

@@ -261,6 +261,40 @@ def test_a_reaction_sits_on_its_message(meta: Emulator) -> None:
     assert next(item for item in meta.shown() if item["id"] == wamid)["reactions"] == {NUMBER: "👍"}
 
 
+def failed_reaction(meta: Emulator, target: str) -> bool:
+    """React to a message and return whether that failed with 131009."""
+    meta.sent({"type": "reaction", "reaction": {"message_id": target, "emoji": "👍"}})
+    return [item["code"] for item in meta.last().get("errors", [])] == [131009]
+
+
+class TestReactionThatFails:
+    """A reaction without a target is accepted and fails later with 131009 (reference 2.3)."""
+
+    def test_to_an_unknown_message(self, meta: Emulator) -> None:
+        assert failed_reaction(meta, "wamid.none")
+
+    def test_to_a_message_of_another_customer(self, meta: Emulator) -> None:
+        assert failed_reaction(meta, meta.write(wa_id="15550102030"))
+
+    def test_to_a_message_of_another_number(self, meta: Emulator) -> None:
+        assert failed_reaction(meta, meta.write(phone_number_id=OTHER_NUMBER))
+
+    def test_to_a_reaction(self, meta: Emulator) -> None:
+        reaction = {"type": "reaction", "reaction": {"message_id": meta.write(), "emoji": "👍"}}
+        assert failed_reaction(meta, meta.sent(reaction))
+
+    def test_to_a_message_of_30_days_ago(self, meta: Emulator) -> None:
+        old = meta.write()
+        meta.do("clock", {"advance": 30 * 86400})
+        meta.write()
+        assert failed_reaction(meta, old)
+
+    def test_it_leaves_the_message_as_it_is(self, meta: Emulator) -> None:
+        target = meta.write(wa_id="15550102030")
+        failed_reaction(meta, target)
+        assert "reactions" not in meta.last("15550102030")
+
+
 def test_marking_as_read_reads_the_earlier_ones_too(meta: Emulator) -> None:
     meta.write("first")
     wamid = meta.write("second")
