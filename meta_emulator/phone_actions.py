@@ -97,7 +97,7 @@ def revoke(world: World, phone: Phone, message: Message) -> Message:
 def press(world: World, phone: Phone, message: Message, button: str | int) -> Message:
     """Press a reply button of an interactive message or a quick reply of a template.
 
-    ``button``: its position from 0, its id or payload, or its text.
+    ``button``: its position from 0 (a template's cards follow its own buttons), its id or payload, or its text.
     """
     number = _number_of(world, message)
     if message.type == "template":
@@ -164,11 +164,12 @@ def apply_business_read(world: World, message: Message) -> None:
 
 
 def quick_replies(message: Message) -> list[tuple[str, str]]:
-    """Return text and payload of a template's quick replies; the payload defaults to the text."""
-    buttons = (message.rendered or {}).get("buttons", [])
+    """Return text and payload of a template's quick replies, then of its cards'; the payload defaults to the text."""
+    shown = message.rendered or {}
     return [
         (button["text"], button.get("payload") or button["text"])
-        for button in buttons
+        for part in (shown, *shown.get("cards", ()))
+        for button in part.get("buttons", ())
         if button.get("type") == "QUICK_REPLY"
     ]
 

@@ -136,14 +136,18 @@ class _Renderer:
         return {name: text_value(item, where) for name, item in zip(ordered, parameters, strict=True)}
 
     def _cards(self, definition: dict[str, Any], sent: dict[str, Any]) -> list[dict[str, Any]]:
+        """Return the cards in the order of the definition, which ``card_index`` refers to."""
         defined, cards = definition.get("cards", []), objects(sent, "cards")
         if len(cards) != len(defined):
             raise GraphError(132000, f"carousel: {len(cards)} cards, expected {len(defined)}")
+        by_index = {str(card.get("card_index")): card for card in cards}
         shown = []
-        for position, (card, given) in enumerate(zip(defined, cards, strict=True)):
-            prefix = f"card {position}: "
+        for position, card in enumerate(defined):
+            given = by_index.get(str(position))
+            if given is None:
+                raise missing(f"carousel: there is no card with card_index {position}.")
             components = objects(given, "components")
-            shown.append(self.render(card.get("components", []), components, prefix=prefix))
+            shown.append(self.render(card.get("components", []), components, prefix=f"card {position}: "))
         return shown
 
 

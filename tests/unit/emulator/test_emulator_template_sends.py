@@ -382,6 +382,34 @@ def test_a_carousel_needs_all_its_cards(meta: Emulator) -> None:
     assert refusal(meta, body)[:2] == (400, 132000)
 
 
+def plant(name: str, index: Any, payload: str = "") -> dict[str, Any]:
+    image = {"type": "image", "image": {"link": "https://a.example/a.png"}}
+    reply = [quick_reply(payload, 0)] if payload else []
+    return {"card_index": index, "components": [part("header", image), part("body", text(name)), *reply]}
+
+
+def plants(*cards: dict[str, Any]) -> dict[str, Any]:
+    return template("plant_carousel", {"type": "carousel", "cards": list(cards)})
+
+
+def test_cards_are_in_the_order_of_their_index(meta: Emulator) -> None:
+    meta.sent(plants(plant("Fern", "1"), plant("Aloe", 0)))
+    bodies = [card["body"] for card in meta.last()["rendered"]["cards"]]
+    assert bodies == ["Meet Aloe, easy to keep.", "Meet Fern, easy to keep."]
+
+
+@pytest.mark.parametrize("index", [0, 2, None, "x"])
+def test_every_card_needs_an_index_of_its_own(meta: Emulator, index: Any) -> None:
+    assert refusal(meta, plants(plant("Aloe", 0), plant("Fern", index)))[:2] == (400, 131008)
+
+
+@pytest.mark.parametrize("button", [1, "fern"])
+def test_a_card_s_quick_reply_is_pressed_by_position_or_payload(meta: Emulator, button: Any) -> None:
+    wamid = meta.sent(plants(plant("Aloe", 0, "aloe"), plant("Fern", 1, "fern")))
+    message = meta.do(f"phones/{ANA}/press", {"message_id": wamid, "button": button})["message"]
+    assert message["button"] == {"payload": "fern", "text": "More"}
+
+
 def test_only_the_deterministic_policy_exists(meta: Emulator) -> None:
     body = template("hello_world")
     body["template"]["language"]["policy"] = "fallback"

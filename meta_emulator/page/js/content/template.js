@@ -6,16 +6,14 @@ import { bodyPart, choice, choices, footerPart, headerPart, linkChoice } from ".
 
 export function template(message, acts) {
   const shown = message.rendered;
+  const press = (button) => acts.press(message, button.payload ?? button.text);
   return [
-    ...parts(shown, acts, (button) => acts.press(message, button.payload ?? button.text)),
+    ...parts(shown, acts, press),
     shown.cards &&
       el(
         "ul",
         { class: "cards", tabindex: "0", "aria-label": "Cards" },
-        // The press control knows only the template's own buttons; a card's reply is sent as a message.
-        shown.cards.map((card) =>
-          el("li", { class: "card" }, ...parts(card, acts, ({ payload, text }) => acts.answer(message, "button", { payload: payload ?? text, text }))),
-        ),
+        shown.cards.map((card) => el("li", { class: "card" }, ...parts(card, acts, press))),
       ),
   ].filter(Boolean);
 }
