@@ -66,7 +66,7 @@ def _enqueue(world: World, number: BusinessNumber, phone: Phone, field: str, par
     value = {
         "messaging_product": "whatsapp",
         "metadata": metadata_of(number),
-        "contacts": [contact_of(world.behaviour, phone)],
+        "contacts": [contact_of(world.behaviour, number, phone)],
         **parts,
     }
     world.webhooks.enqueue(Update(number.account_id, field, value, number_id=number.id, customer=phone.lane))

@@ -62,19 +62,19 @@ def _merged(change: dict[str, Any], update: Update) -> bool:
     return False
 
 
-def contact_of(behaviour: Behaviour, phone: Phone, *, named: bool = True) -> dict[str, Any]:
-    """Return an item of ``contacts``: profile, and number unless it is hidden (reference 5.4)."""
-    contact: dict[str, Any] = {}
-    if named:
-        contact["profile"] = {"name": phone.name}
-        if phone.username:
-            contact["profile"]["username"] = phone.username
+def contact_of(behaviour: Behaviour, number: BusinessNumber, phone: Phone) -> dict[str, Any]:
+    """Return an item of ``contacts``: profile, number unless hidden, identity if it is checked (reference 5.4)."""
+    contact: dict[str, Any] = {"profile": {"name": phone.name}}
+    if phone.username:
+        contact["profile"]["username"] = phone.username
     if not phone.number_hidden:
         contact["wa_id"] = phone.wa_id
     if phone.number_hidden or behaviour.user_ids:
         contact["user_id"] = phone.user_id
         if phone.parent_user_id:
             contact["parent_user_id"] = phone.parent_user_id
+    if number.identity_check:
+        contact["identity_key_hash"] = phone.identity_hash
     return contact
 
 
@@ -89,7 +89,7 @@ def message_update(
     """Return the update of an inbound message; system messages have no ``contacts`` (reference 5.6)."""
     value: dict[str, Any] = {"messaging_product": "whatsapp", "metadata": metadata_of(number)}
     if message.get("type") != "system":
-        value["contacts"] = [contact_of(behaviour, phone)]
+        value["contacts"] = [contact_of(behaviour, number, phone)]
     value["messages"] = [message]
     return Update(number.account_id, "messages", value, number_id=number.id, customer=phone.lane, delivered=delivered)
 
@@ -103,6 +103,8 @@ def status_update(
         item["recipient_id"] = phone.wa_id
     if phone.number_hidden or behaviour.user_ids:
         item["recipient_user_id"] = phone.user_id
+    if message.identity_hash:
+        item["recipient_identity_key_hash"] = message.identity_hash
     if message.opaque is not None:
         item["biz_opaque_callback_data"] = message.opaque
     if status == "failed":
@@ -114,7 +116,7 @@ def status_update(
             item["pricing"] = _pricing(message)
     value: dict[str, Any] = {"messaging_product": "whatsapp", "metadata": metadata_of(number)}
     if behaviour.user_ids and status != "failed":
-        value["contacts"] = [contact_of(behaviour, phone)]
+        value["contacts"] = [contact_of(behaviour, number, phone)]
     value["statuses"] = [item]
     return Update(number.account_id, "messages", value, number_id=number.id, customer=phone.lane)
 

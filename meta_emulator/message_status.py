@@ -93,15 +93,13 @@ def mark_read(world: World, phone: Phone, message: Message) -> None:
         advance(world, message, "read")
 
 
-def delivery_failure(
-    world: World, number: BusinessNumber, phone: Phone, message: Message, identity_hash: str | None
-) -> Failure | None:
+def delivery_failure(world: World, number: BusinessNumber, phone: Phone, message: Message) -> Failure | None:
     """Return why an accepted message will fail, or None (reference 6.4, 6.5)."""
     if not phone.on_whatsapp:
         return 131026, "Message Undeliverable."
     if phone.wa_id in number.blocked:
         return 130403, "The message was refused."
-    if identity_hash and identity_hash != phone.identity_hash:
+    if message.identity_hash and message.identity_hash != phone.identity_hash:
         return 137000, "The recipient's identity key hash does not match."
     if message.category != "service":
         return _template_failure(world, number, phone, message)

@@ -29,6 +29,7 @@ class BusinessNumber:
     profile: dict[str, Any] = field(default_factory=lambda: {"vertical": "OTHER"})
     blocked: set[str] = field(default_factory=set)
     settings: dict[str, Any] = field(default_factory=dict)
+    identity_check: bool = False
 
 
 @dataclass(slots=True)
@@ -76,6 +77,7 @@ class Phone:
             "auto_read": self.auto_read,
             "read_receipts": self.read_receipts,
             "marketing": self.marketing,
+            "identity_hash": self.identity_hash,
             "windows": {number_id: opened + 86400 for number_id, opened in self.window_opened.items()},
             "owned_by_other": sorted(self.owned_by_other),
         }
@@ -100,6 +102,7 @@ class Message:
     """One message between a business number and a phone; ``direction`` from the phone's side.
 
     content: Meta's object of this type. rendered: a template with its variables filled in.
+    identity_hash: the phone's identity that the send required, if any.
     """
 
     id: str
@@ -125,6 +128,7 @@ class Message:
     media_id: str = ""
     received_at_event: int = 0
     group_id: str = ""
+    identity_hash: str = ""
     participants: dict[str, dict[str, float]] = field(default_factory=dict)
 
     def view(self) -> dict[str, Any]:

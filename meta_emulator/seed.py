@@ -22,7 +22,10 @@ from meta_emulator.world import World
 
 
 class PhoneProperties(Properties):
-    """The properties of a phone."""
+    """The properties of a phone.
+
+    identity_hash: which a send may require with ``recipient_identity_key_hash``; a new one if it is empty.
+    """
 
     name: str = ""
     user_id: UserId = ""
@@ -34,6 +37,7 @@ class PhoneProperties(Properties):
     auto_read: bool = False
     read_receipts: bool = True
     marketing: bool = True
+    identity_hash: str = ""
 
 
 class NewPhone(PhoneProperties):
@@ -43,7 +47,10 @@ class NewPhone(PhoneProperties):
 
 
 class NumberProperties(Properties):
-    """The properties of a business number."""
+    """The properties of a business number.
+
+    identity_check: ``contacts`` in webhooks name ``identity_key_hash``.
+    """
 
     verified_name: str = ""
     messages_per_second: Annotated[int, Between(1, 100_000)] = 80
@@ -51,6 +58,7 @@ class NumberProperties(Properties):
     status: str = "CONNECTED"
     registered: bool = True
     test_recipients: list[PhoneNumber] | None = None
+    identity_check: bool = False
 
 
 class NewNumber(NumberProperties):

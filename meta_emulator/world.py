@@ -130,7 +130,7 @@ class World:
         phone = self.phones.get(wa_id)
         if phone is None:
             user_id = properties.pop("user_id", "") or self.ids.business_scoped_user_id(addresses.country(wa_id))
-            phone = Phone(wa_id, name or f"Phone {wa_id[-4:]}", user_id, identity_hash=self.ids.hexadecimal(12))
+            phone = Phone(wa_id, name or f"Phone {wa_id[-4:]}", user_id)
             self.phones[wa_id] = phone
             self._drop_oldest_auto_created()
         elif name:
@@ -138,6 +138,7 @@ class World:
         self._phone_of.pop(phone.parent_user_id, None)
         for item, value in properties.items():
             setattr(phone, item, value)
+        phone.identity_hash = phone.identity_hash or self.ids.hexadecimal(12)
         self._index_phone(phone)
         self.publish_phone(phone)
         return phone

@@ -127,6 +127,7 @@ def number_view(number: BusinessNumber) -> JsonObject:
         "test_recipients": sorted(number.test_recipients) if number.test_recipients is not None else None,
         "blocked": sorted(number.blocked),
         "callback_override": number.callback_override,
+        "identity_check": number.identity_check,
     }
 
 

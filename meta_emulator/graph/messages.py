@@ -120,6 +120,7 @@ def _send(call: Call, attempt: SendAttempt) -> tuple[Message, JsonObject]:
     message = _message(call, attempt, checked, context)
     message.category = direct or checked.category
     message.conversation_id = world.ids.hexadecimal() if world.behaviour.has_conversation else ""
+    message.identity_hash = call.params.get("recipient_identity_key_hash") or ""
     message.free = _is_free(call, recipient.phone, message.category)
     failure = _failure(call, recipient.phone, message)
     if kind == "reaction" and failure is None:
@@ -200,6 +201,8 @@ def _check_envelope(call: Call) -> None:
     opaque = params.get("biz_opaque_callback_data")
     if opaque is not None and (not isinstance(opaque, str) or len(opaque) > _OPAQUE_LENGTH):
         raise parameter(f"Param biz_opaque_callback_data must be a string of at most {_OPAQUE_LENGTH} characters.")
+    if not isinstance(params.get("recipient_identity_key_hash") or "", str):
+        raise parameter("Param recipient_identity_key_hash must be a string.")
     number = call.number
     if not number.registered:
         raise GraphError(133010)
@@ -292,9 +295,7 @@ def _planned_failure(call: Call) -> message_status.Failure | None:
 def _failure(call: Call, phone: Phone, message: Message) -> message_status.Failure | None:
     if (planned := _planned_failure(call)) is not None:
         return planned
-    identity_hash = call.params.get("recipient_identity_key_hash")
-    expected = identity_hash if isinstance(identity_hash, str) else None
-    failure = message_status.delivery_failure(call.world, call.number, phone, message, expected)
+    failure = message_status.delivery_failure(call.world, call.number, phone, message)
     if failure is None and message.type == "reaction" and not _can_react(call, message):
         return 131009, "The reaction's message is unknown, of another chat, a reaction, or older than 30 days."
     return failure

@@ -117,6 +117,21 @@ def test_an_inbound_message_brings_its_contact(meta: Emulator) -> None:
     assert inbound(meta)["contacts"] == [{"profile": {"name": "Ana"}, "wa_id": ANA, "user_id": user_id}]
 
 
+def test_a_contact_brings_its_identity_where_it_is_checked(meta: Emulator) -> None:
+    meta.control("PATCH", f"phones/{ANA}", {"identity_hash": "DF2l="})
+    before = inbound(meta)["contacts"][0]
+    meta.control("PATCH", f"numbers/{NUMBER}", {"identity_check": True})
+    assert inbound(meta)["contacts"] == [{**before, "identity_key_hash": "DF2l="}]
+
+
+@pytest.mark.parametrize("wanted", [{}, {"recipient_identity_key_hash": "DF2l="}])
+def test_a_status_names_the_identity_that_the_send_required(meta: Emulator, wanted: dict[str, Any]) -> None:
+    about = meta.world.messages[meta.sent({"type": "text", "text": {"body": "hello"}, **wanted})]
+    for step in ("sent", "failed"):
+        found = status(meta, about, step)
+        assert {name: value for name, value in found.items() if "identity" in name} == wanted
+
+
 def test_a_system_message_comes_without_contacts(meta: Emulator) -> None:
     assert "contacts" not in inbound(meta, type="system")
 

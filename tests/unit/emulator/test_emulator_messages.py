@@ -215,9 +215,38 @@ def test_a_customer_without_marketing_fails_later_with_131050(meta: Emulator) ->
     assert meta.last()["errors"][0]["code"] == 131050
 
 
-def test_another_identity_hash_fails_later_with_137000(meta: Emulator) -> None:
-    meta.sent({**TEXT, "recipient_identity_key_hash": "other"})
-    assert meta.last()["errors"][0]["code"] == 137000
+class TestIdentityHash:
+    """`recipient_identity_key_hash`, and the phone's `identity_hash` (reference 2.1)."""
+
+    def test_another_one_fails_later_with_137000(self, meta: Emulator) -> None:
+        meta.sent({**TEXT, "recipient_identity_key_hash": "other"})
+        assert meta.last()["errors"][0]["code"] == 137000
+
+    def test_the_phones_own_is_delivered(self, meta: Emulator) -> None:
+        own = meta.control("GET", f"phones/{ANA}").json["identity_hash"]
+        meta.sent({**TEXT, "recipient_identity_key_hash": own})
+        assert (len(own), meta.last()["status"]) == (12, "delivered")
+
+    @pytest.mark.parametrize("method", ["POST", "PATCH", "seed"])
+    def test_it_can_be_given(self, meta: Emulator, method: str) -> None:
+        given = {"identity_hash": "DF2l="}
+        if method == "seed":
+            meta.do("seed", {"phones": [{"wa_id": ANA, **given}]})
+        elif method == "POST":
+            meta.do("phones", {"wa_id": ANA, **given})
+        else:
+            meta.control("PATCH", f"phones/{ANA}", given)
+        meta.sent({**TEXT, "recipient_identity_key_hash": "DF2l="})
+        assert meta.last()["status"] == "delivered"
+
+    def test_an_empty_one_is_replaced_by_a_new_one(self, meta: Emulator) -> None:
+        before = meta.control("GET", f"phones/{ANA}").json["identity_hash"]
+        after = meta.control("PATCH", f"phones/{ANA}", {"identity_hash": ""}).json["identity_hash"]
+        assert len(after) == 12
+        assert after != before
+
+    def test_it_is_a_string(self, meta: Emulator) -> None:
+        assert error(meta.send({**TEXT, "recipient_identity_key_hash": 5}))["code"] == 100
 
 
 def test_a_test_number_refuses_who_is_not_listed(meta: Emulator) -> None:
