@@ -7,12 +7,13 @@ from meta_emulator.graph.subscriptions import list_subscribed, number_callbacks
 from meta_emulator.records import BusinessNumber
 
 BUSINESS_ID = "303030303030303"
-_TIERS = {0: "TIER_UNLIMITED", 250: "TIER_250", 1000: "TIER_1K", 2000: "TIER_2K", 10_000: "TIER_10K"}
+# Customers a day, from the largest.
+_TIERS = {100_000: "TIER_100K", 10_000: "TIER_10K", 2000: "TIER_2K", 1000: "TIER_1K", 250: "TIER_250"}
 
 
 def number_node(call: Call, number: BusinessNumber) -> JsonObject:
     """Return every field of a business number, None for those without a value."""
-    tier = _TIERS.get(call.world.limits.settings.daily, "TIER_250")
+    tier = _tier(call.world.limits.settings.daily)
     return {
         "id": number.id,
         "display_phone_number": number.display,
@@ -44,6 +45,13 @@ def number_node(call: Call, number: BusinessNumber) -> JsonObject:
         "conversational_automation": None,
         "username": None,
     }
+
+
+def _tier(daily: int) -> str:
+    """Return the highest tier that the template quota reaches; 0 is no quota (reference 7.4)."""
+    if daily == 0:
+        return "TIER_UNLIMITED"
+    return next((tier for limit, tier in _TIERS.items() if daily >= limit), "TIER_50")
 
 
 def account_node(call: Call) -> JsonObject:

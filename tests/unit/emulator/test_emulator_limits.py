@@ -97,6 +97,27 @@ def test_over_the_pair_limit_is_131056(meta: Emulator) -> None:
     assert error(answers[45])["code"] == 131056
 
 
+@pytest.mark.parametrize(
+    ("daily", "tier"),
+    [
+        (0, "TIER_UNLIMITED"),
+        (1, "TIER_50"),
+        (50, "TIER_50"),
+        (250, "TIER_250"),
+        (1000, "TIER_1K"),
+        (2000, "TIER_2K"),
+        (10_000, "TIER_10K"),
+        (99_999, "TIER_10K"),
+        (100_000, "TIER_100K"),
+    ],
+)
+def test_the_number_names_the_tier_of_the_quota(fresh: Emulator, daily: int, tier: str) -> None:
+    fresh.do("limits", {"daily": daily})
+    fields = ("messaging_limit_tier", "whatsapp_business_manager_messaging_limit")
+    found = fresh.get(f"{NUMBER}?fields={','.join(fields)}").json
+    assert [found[name] for name in fields] == [tier, tier]
+
+
 def test_over_the_daily_limit_templates_fail_with_131048(fresh: Emulator) -> None:
     fresh.do("limits", {"daily": 1})
     template = {"type": "template", "template": {"name": "hello_world", "language": {"code": "en_US"}}}
