@@ -165,7 +165,7 @@ def http_status_of(code: int) -> int:
 class GraphError(Exception):
     """A response with Meta's error object.
 
-    details: ``error_data.details``. headers: added to the response.
+    details: ``error_data.details``. headers: added to the response. beside: what the body has besides ``error``.
     """
 
     def __init__(
@@ -182,6 +182,7 @@ class GraphError(Exception):
         user_message: str = "",
         blame: list[list[str]] | None = None,
         headers: dict[str, str] | None = None,
+        beside: dict[str, Any] | None = None,
     ) -> None:
         self.code = code
         self.details = details
@@ -194,6 +195,7 @@ class GraphError(Exception):
         self.user_message = user_message
         self.blame = blame
         self.headers = headers or {}
+        self.beside = beside or {}
         super().__init__(self.message)
 
     def body(self, fbtrace_id: str) -> dict[str, Any]:
@@ -211,7 +213,7 @@ class GraphError(Exception):
             error["error_user_title"] = self.user_title
             error["error_user_msg"] = self.user_message
         error["fbtrace_id"] = fbtrace_id
-        return {"error": error}
+        return {**self.beside, "error": error}
 
 
 def missing(details: str) -> GraphError:

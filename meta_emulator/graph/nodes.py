@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from meta_emulator import addresses
-from meta_emulator.errors import GraphError, invalid, parameter
+from meta_emulator.errors import GraphError, parameter
 from meta_emulator.graph.analytics import pricing_analytics
 from meta_emulator.graph.call import Call, JsonObject
 from meta_emulator.graph.node_fields import account_node, number_node
@@ -204,14 +204,23 @@ def _block(call: Call, outcome: str, apply: Any) -> JsonObject:
     users = call.nested("block_users")
     if not isinstance(users, list) or not users:
         raise parameter("The parameter block_users is required.")
-    done = []
+    if not all(isinstance(item, dict) for item in users):
+        raise parameter("Param block_users must be an array of objects.")
+    done, failed = [], []
     for item in users:
-        sent = item.get("user") or item.get("user_id") if isinstance(item, dict) else None
-        digits = addresses.digits(sent) if isinstance(sent, str) else None
-        phone = call.world.find_phone(digits or str(sent))
+        sent = str(item.get("user") or item.get("user_id") or "")
+        digits = addresses.digits(sent)
+        phone = call.world.find_phone(digits or sent)
         wa_id = phone.wa_id if phone else addresses.wa_id(digits) if digits else None
         if wa_id is None:
-            raise invalid("block_users: the phone number is malformed.")
-        apply(wa_id)
-        done.append({"input": sent, "wa_id": wa_id})
-    return {"messaging_product": "whatsapp", "block_users": {outcome: done}}
+            error = {"code": 131009, "message": "(#131009) Parameter value is not valid"}
+            details = {"details": "The phone number is malformed, or the user id is unknown."}
+            failed.append({"input": sent, "wa_id": "", "errors": [{**error, "error_data": details}]})
+        else:
+            apply(wa_id)
+            done.append({"input": sent, "wa_id": wa_id})
+    answer: JsonObject = {"messaging_product": "whatsapp", "block_users": {outcome: done}}
+    if failed:
+        answer["block_users"]["failed_users"] = failed
+        raise GraphError(139100, f"{len(failed)} of {len(users)} operations failed.", beside=answer)
+    return answer

@@ -190,6 +190,18 @@ def test_blocked_users_are_listed_until_they_are_unblocked(meta: Emulator) -> No
     assert meta.get(f"{NUMBER}/block_users").json == {"data": []}
 
 
+@pytest.mark.parametrize(("method", "outcome"), [("POST", "added_users"), ("DELETE", "removed_users")])
+def test_a_user_that_cannot_be_blocked_fails_beside_the_others(meta: Emulator, method: str, outcome: str) -> None:
+    users = [{"user": "no number"}, {"user": f"+{ANA}"}, {"user_id": "GB.1"}]
+    body = {"messaging_product": "whatsapp", "block_users": users}
+    answer = meta.graph(method, f"{NUMBER}/block_users", json=body)
+    assert (answer.status_code, error(answer)["code"]) == (400, 139100)
+    blocked = answer.json["block_users"]
+    assert blocked[outcome] == [{"input": f"+{ANA}", "wa_id": ANA}]
+    assert [user["input"] for user in blocked["failed_users"]] == ["no number", "GB.1"]
+    assert [user["errors"][0]["code"] for user in blocked["failed_users"]] == [131009, 131009]
+
+
 def test_the_account_shows_its_name(meta: Emulator) -> None:
     meta.post(ACCOUNT, {"name": "Acme"})
     assert meta.get(f"{ACCOUNT}?fields=name").json == {"name": "Acme", "id": ACCOUNT}
