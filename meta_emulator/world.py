@@ -74,7 +74,7 @@ class World:
         self.messages: OrderedDict[str, Message] = OrderedDict()
         self.templates: dict[str, Template] = {}
         self._template_of: dict[tuple[str, str], str] = {}
-        self.deleted_template_names: dict[str, float] = {}
+        self.deleted_templates: dict[tuple[str, str], float] = {}
         self.uploads: dict[str, Upload] = {}
         self.attempts: deque[SendAttempt] = deque(maxlen=self.config.kept_sends)
         self.attempt_count = 0
@@ -213,9 +213,9 @@ class World:
         return self.templates.get(template_id) if template_id else None
 
     def remove_template(self, template: Template) -> None:
-        """Remove a template; an approved one blocks its name for 30 days (reference 3.4)."""
+        """Remove a template; an approved one blocks its name in its language for 30 days (reference 3.4, 6.7)."""
         if template.status == "APPROVED":
-            self.deleted_template_names[template.name] = self.clock.now()
+            self.deleted_templates[template.name, template.language] = self.clock.now()
         self.templates.pop(template.id, None)
         self._template_of.pop((template.name, template.language), None)
 

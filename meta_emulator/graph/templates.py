@@ -49,7 +49,7 @@ def create_template(call: Call) -> JsonObject:
             "Content in this language already exists",
             "There is already content in this language for this name.",
         )
-    deleted = world.deleted_template_names.get(name)
+    deleted = world.deleted_templates.get((name, language))
     if deleted is not None and world.clock.now() - deleted < _BLOCKED_SECONDS:
         raise template_error(
             2388023, "Language is being deleted", "New content cannot be added while it is being deleted."

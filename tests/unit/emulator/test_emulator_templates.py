@@ -142,6 +142,15 @@ def test_a_deleted_name_is_blocked_for_thirty_days(meta: Emulator) -> None:
     assert created(meta)
 
 
+def test_deleting_one_language_leaves_the_name_to_the_others(meta: Emulator) -> None:
+    meta.do("behaviour", {"template_review": 0})
+    english = created(meta)
+    created(meta, language="de")
+    meta.graph("DELETE", f"{ACCOUNT}/message_templates?name=thanks&hsm_id={english}")
+    assert created(meta, language="fr")
+    assert error(meta.post(f"{ACCOUNT}/message_templates", definition()))["error_subcode"] == 2388023
+
+
 def names(meta: Emulator, query: str) -> list[str]:
     return [item["name"] for item in meta.get(f"{ACCOUNT}/message_templates?{query}").json["data"]]
 
