@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import orjson
@@ -25,7 +26,7 @@ def event_stream_blueprint(world: World) -> Blueprint:
     @blueprint.get("/_emulator/events")
     def events() -> Response:
         last = request.headers.get("Last-Event-ID") or request.args.get("after") or "0"
-        after = int(last) if last.isdigit() else 0
+        after = int(last) if re.fullmatch("[0-9]{1,15}", last) else 0
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return Response(_stream(world, after), content_type="text/event-stream", headers=headers)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 import secrets
 from typing import Any
 
@@ -15,6 +16,7 @@ from meta_emulator.records import BusinessNumber, Media
 URL_SECONDS = 300
 UPLOAD_SECONDS = 30 * 86400.0
 INBOUND_SECONDS = 7 * 86400.0
+_SECONDS = re.compile(r"[0-9]{1,15}")
 _KEPT_BYTES = 64 * 1024 * 1024
 
 
@@ -96,9 +98,9 @@ class MediaStore:
 
     def url_is_valid(self, media_id: str, expires: str, signature: str) -> bool:
         """Return whether the URL's signature is valid and it has not expired."""
-        if not expires.isdigit() or int(expires) <= self._clock.now():
+        if not _SECONDS.fullmatch(expires) or int(expires) <= self._clock.now():
             return False
-        return hmac.compare_digest(self._signature(media_id, int(expires)), signature)
+        return hmac.compare_digest(self._signature(media_id, int(expires)).encode(), signature.encode())
 
     def webhook_object(self, number: BusinessNumber, kind: str, content: dict[str, Any]) -> dict[str, Any]:
         """Return the media object of an inbound message: type, base64 digest, id and URL (reference 5.6)."""

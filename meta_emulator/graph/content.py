@@ -99,7 +99,7 @@ def check_pin(call: Call) -> CheckedContent:
         raise parameter("Param pin['type'] must be one of {PIN, UNPIN}.")
     if not isinstance(content.get("message_id"), str) or not content["message_id"]:
         raise missing("pin: message_id is required.")
-    if not str(content.get("expiration_days", 7)).isdigit():
+    if not str(content.get("expiration_days", 7)).isdecimal():
         raise invalid("pin: expiration_days must be a number.")
     return CheckedContent(content)
 

@@ -169,7 +169,7 @@ class _GraphRequest:
             moment = call.params.pop("appsecret_time", None)
             signed = f"{call.token}|{moment}" if moment else call.token
             wanted = hmac.new(credentials.app_secret.encode(), signed.encode(), sha256).hexdigest()
-            if not hmac.compare_digest(str(proof), wanted):
+            if not hmac.compare_digest(str(proof).encode(), wanted.encode()):
                 raise GraphError(
                     100,
                     message="Invalid appsecret_proof provided in the API argument",

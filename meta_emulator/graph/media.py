@@ -117,7 +117,7 @@ def continue_upload(call: Call) -> JsonObject:
     """``POST /upload:…``: store bytes from ``file_offset`` on; return a handle once complete, else the offset."""
     session = _session(call)
     offset = call.headers.get("file-offset", "0")
-    if not offset.isdigit() or int(offset) != len(session.content):
+    if offset != str(len(session.content)):
         raise parameter(f"The file_offset must be {len(session.content)}.")
     session.content += call.body
     if len(session.content) < session.length:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 
 from tests.hostile_shapes import places, replaced
-from tests.unit.emulator.emulated import ACCOUNT, ANA, APP, NUMBER, Emulator
+from tests.unit.emulator.emulated import ACCOUNT, ANA, APP, NUMBER, Emulator, error
 from tests.unit.emulator.test_emulator_interactive import TAKEN
 from tests.unit.emulator.test_emulator_template_sends import code, order, part, quick_reply, sale, template
 
@@ -116,6 +117,31 @@ def lenient(meta: Emulator) -> Emulator:
 def test_a_malformed_call_gets_metas_error(lenient: Emulator, path: str, body: dict[str, Any]) -> None:
     broken = [(place, wrong) for place, wrong, call in malformed(body) if lenient.post(path, call).status_code >= 500]
     assert not broken
+
+
+@pytest.mark.parametrize("name", ["mid", "ext", "hash"])
+def test_a_malformed_media_url_is_a_404(meta: Emulator, name: str) -> None:
+    uploaded = meta.upload(b"x", "image/png").json["id"]
+    url = urlsplit(meta.get(uploaded).json["url"])
+    query = urlencode({**dict(parse_qsl(url.query)), name: "²"})
+    assert meta.get(f"{url.path}?{query}", headers={"User-Agent": "x"}).status_code == 404
+
+
+def test_a_malformed_offset_of_an_upload_is_error_100(meta: Emulator) -> None:
+    session = meta.post(f"{APP}/uploads", {"file_length": 5, "file_type": "image/png"}).json["id"]
+    answer = meta.graph("POST", session, data=b"x", headers={"file_offset": "²"})
+    assert (answer.status_code, error(answer)["code"]) == (400, 100)
+
+
+def test_a_malformed_appsecret_proof_is_error_100(meta: Emulator) -> None:
+    answer = meta.get(f"{NUMBER}?appsecret_proof=%C2%B2")
+    assert (answer.status_code, error(answer)["code"]) == (400, 100)
+
+
+def test_a_malformed_event_id_replays_everything(meta: Emulator) -> None:
+    answer = meta.control("GET", "events?after=%C2%B2")
+    assert answer.status_code == 200
+    answer.close()
 
 
 @pytest.mark.parametrize("wrong", WRONG)
