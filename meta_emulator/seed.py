@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import orjson
 import yaml
-from pydantic import TypeAdapter
+from pydantic import AfterValidator, TypeAdapter
 
 from meta_emulator.accounts import AccountProperties, account_config
 from meta_emulator.behaviour import Behaviour
@@ -67,13 +67,29 @@ class NewNumber(NumberProperties):
     id: ObjectId
 
 
+def _with_lists(components: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the components; raise ValueError if their buttons, or their cards, are no lists of objects."""
+    for component in components:
+        for name in ("buttons", "cards"):
+            _check_objects(component.get(name, []), name)
+        for card in component.get("cards", ()):
+            _with_lists(_check_objects(card.get("components", []), "components"))
+    return components
+
+
+def _check_objects(items: Any, name: str) -> list[dict[str, Any]]:
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise ValueError(f"{name} must be a list of objects")
+    return items
+
+
 class TemplateProperties(Properties):
     """A template to add or change."""
 
     name: str
     language: str
     category: str
-    components: list[dict[str, Any]]
+    components: Annotated[list[dict[str, Any]], AfterValidator(_with_lists)]
     id: ObjectId = ""
     status: TemplateStatus = "APPROVED"
     parameter_format: Literal["POSITIONAL", "NAMED"] = "POSITIONAL"

@@ -119,6 +119,34 @@ def test_a_malformed_call_gets_metas_error(lenient: Emulator, path: str, body: d
     assert not broken
 
 
+CAROUSEL_SEED = {
+    "name": "a_name",
+    "language": "en",
+    "category": "MARKETING",
+    "components": [{"type": "BODY", "text": "Hello"}, {"type": "CAROUSEL", "cards": [CARD_DEFINITION]}],
+}
+CARD_OF_SEED = {
+    "card_index": 0,
+    "components": [
+        part("header", {"type": "image", "image": {"link": "https://a.example/a.png"}}),
+        part("body", {"type": "text", "text": "Ana"}),
+        part("button", {"type": "text", "text": "x"}, sub_type="url", index=0),
+    ],
+}
+
+
+def test_a_malformed_template_of_a_seed_is_refused_or_can_be_sent(lenient: Emulator) -> None:
+    send = template("a_name", {"type": "carousel", "cards": [CARD_OF_SEED]}, language="en")
+    broken, sent = [], []
+    for place, wrong, seed in malformed({"templates": [CAROUSEL_SEED]}):
+        if lenient.control("POST", "seed", seed).status_code == 200:
+            answers = [lenient.send(send), lenient.get(f"{ACCOUNT}/message_templates?content=x")]
+            broken += [(place, wrong) for answer in answers if answer.status_code >= 500]
+            sent.append(answers[0].status_code)
+    assert not broken
+    assert 200 in sent
+
+
 @pytest.mark.parametrize("name", ["mid", "ext", "hash"])
 def test_a_malformed_media_url_is_a_404(meta: Emulator, name: str) -> None:
     uploaded = meta.upload(b"x", "image/png").json["id"]
