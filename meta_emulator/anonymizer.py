@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from meta_emulator import addresses
+
 _NUMBERS = {
     "from",
     "to",
@@ -22,7 +24,8 @@ _USER_IDS = {"user_id", "from_user_id", "to_user_id", "recipient_user_id", "pare
 _USER_IDS |= {"previous_user_id", "previous_parent_user_id", "recipient_participant_user_id"}
 _NAMES = {"name", "formatted_name", "first_name", "last_name", "full_name", "middle_name", "username", "company"}
 _TEXTS = {"body", "caption", "text", "description", "title", "address", "filename", "emoji", "headline", "payload"}
-_SECRETS = {"sha256", "url", "link", "hash", "ctwa_clid", "flow_token", "response_json", "email", "vcard", "street"}
+_SECRETS = {"identity_key_hash", "recipient_identity_key_hash"}
+_SECRETS |= {"sha256", "url", "link", "hash", "ctwa_clid", "flow_token", "response_json", "email", "vcard", "street"}
 _PLACES = {"latitude", "longitude"}
 _DIGITS = re.compile(r"\+?[0-9][0-9 ()-]{5,}[0-9]")
 _FIRST_NUMBER = 15_550_000_000
@@ -58,7 +61,7 @@ class Anonymizer:
             return self._placeholders[text]
         if name in _NUMBERS and _is_number(text):
             return self._number(text)
-        if name in _USER_IDS and text:
+        if text and (name in _USER_IDS or (name in _NUMBERS and addresses.is_bsuid(text))):
             return self._numbered("user", text, f"{text[:2]}.{{:020d}}")
         if text.startswith("wamid.") or (name in ("id", "message_id") and len(text) > 20):
             return self._numbered("wamid", text, "wamid.{}")

@@ -127,6 +127,18 @@ def test_the_command_writes_yaml(meta: Meta, tmp_path: Path) -> None:
     assert yaml.safe_load((tmp_path / "session.yaml").read_text(encoding="utf-8"))["version"] == 1
 
 
+def test_a_recipient_by_user_id_is_the_same_everywhere() -> None:
+    sent, answered, inbound = Anonymizer().replace(
+        [{"recipient": "GB.9"}, {"input": "GB.9", "user_id": "GB.9"}, {"from_user_id": "GB.9"}]
+    )
+    assert sent["recipient"] == answered["input"] == answered["user_id"] == inbound["from_user_id"] != "GB.9"
+
+
+@pytest.mark.parametrize("name", ["identity_key_hash", "recipient_identity_key_hash"])
+def test_an_identity_is_removed(name: str) -> None:
+    assert Anonymizer().replace({name: "DF2l="}) == {name: "x"}
+
+
 def test_a_template_keeps_its_name_and_a_location_loses_its_place() -> None:
     replaced = Anonymizer().replace(
         {"template": {"name": "order_update"}, "location": {"latitude": 52.5, "longitude": 13.4, "name": "Home"}}
