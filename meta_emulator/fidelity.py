@@ -76,13 +76,22 @@ _ENDPOINTS: dict[tuple[str, str, str], tuple[Level, str, str]] = {
 }
 
 BEHAVIOURS: tuple[Fidelity, ...] = (
-    Fidelity("error envelope, codes, titles, HTTP statuses", "as Meta", "1.4, 6"),
+    Fidelity(
+        "error envelope, codes, titles, HTTP statuses", "as Meta", "1.4, 6", "titles that no source gives are our own"
+    ),
     Fidelity("versions v18.0 to v26.0; an expired one is served by the oldest usable", "as Meta", "1.2"),
-    Fidelity("`fields=`, paging with cursors", "as Meta", "1.7", "field expansion with arguments is ignored"),
+    Fidelity("`fields=`, paging with cursors", "as Meta", "1.7", "expansion with arguments, or of lists, is ignored"),
     Fidelity("token errors, `appsecret_proof`", "as Meta", "1.3, 1.6"),
     Fidelity("rate headers", "simplified", "1.5", "constant values"),
-    Fidelity("validation of text, media, location, contacts, reaction, interactive", "as Meta", "2.3 to 2.5"),
-    Fidelity("template parameters against the definition", "as Meta", "3.1, 6.6"),
+    Fidelity(
+        "validation of text, media, location, contacts, reaction, interactive",
+        "as Meta",
+        "2.3 to 2.5",
+        "no quick replies in carousel cards: their form is unconfirmed",
+    ),
+    Fidelity(
+        "template parameters against the definition", "as Meta", "3.1, 6.6", "`tap_target_configuration` is not checked"
+    ),
     Fidelity("statuses `sent`, `delivered`, `read`, `played`, `failed` with pricing", "as Meta", "5.7"),
     Fidelity("80 messages a second per number", "as Meta", "7.1", "received ones count, none is refused"),
     Fidelity("1 message in 6 s per pair, burst 45", "as Meta", "7.2"),
@@ -99,10 +108,23 @@ BEHAVIOURS: tuple[Fidelity, ...] = (
     Fidelity("webhook retries for seven days", "simplified", "5.3", "the steps are assumed, divided by `time_factor`"),
     Fidelity("batches, duplicates, disorder", "simplified", "5.3", "on request: Meta does it under load"),
     Fidelity("verification request", "as Meta", "5.1"),
-    Fidelity("BSUIDs and usernames", "as Meta", "2.9"),
+    Fidelity(
+        "BSUIDs and usernames", "as Meta", "2.9", "no parent id in statuses: sources disagree on the property's name"
+    ),
+    Fidelity(
+        "`recipient_identity_key_hash`, `identity_key_hash`",
+        "simplified",
+        "2.1, 5.4, 5.7",
+        "a property of phones, switched by a number's `identity_check`; no `identity` in messages",
+    ),
     Fidelity("echoes, history, address book", "simplified", "5.10", "sent by a control; media ids are not kept"),
     Fidelity("standby and handovers", "simplified", "unconfirmed", "two responders"),
-    Fidelity("groups: sends, statuses per participant, `group_create`", "simplified", "2.7, 5.7", "by a control"),
+    Fidelity(
+        "groups: sends, statuses per participant, `group_create`",
+        "simplified",
+        "2.7, 5.7",
+        "created by a control; statuses without `pricing`, any number of pins",
+    ),
     Fidelity("calls from customers", "simplified", "5.10", "signalling only, no media, no answer"),
     Fidelity("media lifetimes and URLs", "as Meta", "4", "at most 64 MiB in total"),
     Fidelity("Direct Send: a time to live of 30 s to 12 h", "missing", "unconfirmed", "the field's name is not known"),
