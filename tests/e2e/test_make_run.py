@@ -205,6 +205,6 @@ def test_the_dashboard_and_the_alerts_name_only_what_a_running_service_tells(ser
     told = set(re.findall(r"^(?:# TYPE )?(whatsapp_\w+)[{ ]", scrape, re.MULTILINE))
     files = [ROOT / "deploy/grafana/wa-service.json", ROOT / "deploy/prometheus/alerts.yml"]
     named = {name for file in files for name in re.findall(r"\bwhatsapp_[a-z_]+", file.read_text(encoding="utf-8"))}
-    # These exist only after a push, a batch or a STOP.
-    assert named - told == {"whatsapp_push_total", "whatsapp_batches_total", "whatsapp_marketing_choices_total"}
+    # These exist only after a push or a STOP.
+    assert named - told == {"whatsapp_push_total", "whatsapp_marketing_choices_total"}
     assert 'whatsapp_messages_sent_total{type="text"} 1.0' in scrape

@@ -162,7 +162,7 @@ class Intake:
         if piece.raw["status"] == "sent":
             recipient = identity_of_recipient(piece.raw, piece.contact)
             if recipient.numbers and recipient.user_ids:
-                link = self._inbox.link(piece.phone_number_id, recipient, piece.timestamp)
+                link = self._inbox.link(piece.phone_number_id, recipient, piece.timestamp, moves=False)
                 writes.append(PendingWrite(link, piece, check_linked))
         return writes
 

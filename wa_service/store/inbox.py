@@ -194,13 +194,14 @@ class Inbox:
         """Whether a message is too old, by Meta's time, to be answered now."""
         return 0 < piece.timestamp < at_ms / 1000 - self._answer_max_age
 
-    def link(self, number: str, identity: Identity, at: int, *, only_known: bool = True) -> Command:
-        """Link addresses of one person, which Meta names outside any message. Result: 1, or 0 where nobody was known.
+    def link(self, number: str, identity: Identity, at: int, *, only_known: bool = True, moves: bool = True) -> Command:
+        """Link addresses of one person, which Meta names outside any message. Result: 1, or 0 where nothing was done.
 
-        `at`: Meta's time (s, 0 unknown). `only_known`: create no contact.
+        `at`: Meta's time (s, 0 unknown). `only_known`: create no contact. `moves`: whether a number moves here from a
+        contact with other user ids.
         """
         who = orjson.dumps(identity.as_argument(at) | {"only_known": only_known})
-        return self._store.step("link", number=number, who=who, retention=self._retention)
+        return self._store.step("link", number=number, who=who, moves=int(moves), retention=self._retention)
 
     def open_window(self, number: str, identity: Identity, at: int) -> Command:
         """Open the service window of a customer who called at Meta's time `at` (s, 0 unknown). Result: 1."""

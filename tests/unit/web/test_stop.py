@@ -228,3 +228,15 @@ def test_a_stop_under_the_user_id_holds_for_the_number_that_a_status_named_with_
     del stop["from"]
     web.webhook(delivery(value_of(messages=[stop]) | {"contacts": []}))
     assert offered(web) == STOPPED
+
+
+def test_a_status_takes_no_number_from_a_person_with_another_user_id(web: Web) -> None:
+    web.webhook(message("hello", from_user_id="US.1"))
+    (before,) = web.runtime.contacts.find(CUSTOMER)
+    web.send({"to": CUSTOMER, "text": "hello"}, Prefer="respond-async")
+    web.accept("wamid.HBgLSENT")
+    sent = status_of("wamid.HBgLSENT", "sent", at=NOW + 10, recipient_user_id="US.2")
+    web.webhook(delivery(value_of(statuses=[sent])))
+    (after,) = web.runtime.contacts.find(CUSTOMER)
+    assert (after.conversation, after.addresses) == (before.conversation, before.addresses)
+    assert web.runtime.contacts.find("US.2") == []

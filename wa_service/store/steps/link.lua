@@ -1,5 +1,17 @@
--- Link addresses that Meta, outside any message, says are one person's. who: see `resolve`.
--- Return 1, or 0 where no contact was known and `who` asks for known ones only.
--- args: number who:json retention:number
+-- Link addresses that Meta, outside any message, says are one person's. who: see `resolve` · moves: whether a number
+-- moves here from a contact with other user ids.
+-- Return 1, or 0 where no contact was known and `who` asks for known ones only, or a number would have to move.
+-- args: number who:json moves:flag retention:number
 -- include: allow_when_full clock lifetime wake consent identity
+local function is_of_other_ids(holder)
+  if not holder or not has_user_id(holder) then return false end
+  for _, id in ipairs(who.ids) do
+    if redis.call('GET', alias_key(number, id)) == holder then return false end
+  end
+  return true
+end
+for _, spellings in ipairs(who.numbers) do
+  local holder = owner(number, spellings)
+  if not moves and is_of_other_ids(holder) then return 0 end
+end
 return resolve(number, who, retention) and 1 or 0
