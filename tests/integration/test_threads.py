@@ -105,11 +105,47 @@ def test_a_send_that_meta_tells_in_whole_seconds_keeps_the_order_of_its_ladder(
 
 def test_the_page_before_goes_on_where_the_page_began(lanes: Lanes, threads: Threads) -> None:
     lanes.admit(*(message(ANA, f"{i}") for i in range(5)))
-    newest, older = threads.page(OF_ANA, count=2)
-    before, oldest = threads.page(OF_ANA, older or "", count=2)
-    first, end = threads.page(OF_ANA, oldest or "", count=2)
-    texts = [[item.event.data["m"]["text"]["body"] for item in page if item.event] for page in (newest, before, first)]
-    assert (texts, end) == ([["3", "4"], ["1", "2"], ["0"]], None)
+    newest = threads.page(OF_ANA, count=2)
+    before = threads.page(OF_ANA, newest.older or "", count=2)
+    first = threads.page(OF_ANA, before.older or "", count=2)
+    parts = (newest, before, first)
+    texts = [[item.event.data["m"]["text"]["body"] for item in part.items if item.event] for part in parts]
+    assert (texts, first.older) == ([["3", "4"], ["1", "2"], ["0"]], None)
+
+
+def test_a_page_begins_before_an_event_or_a_record_never_a_note(
+    lanes: Lanes, threads: Threads, redis_client: redis.Redis
+) -> None:
+    answered(lanes)
+    redis_client.rpush(
+        NAMES.thread(OF_ANA), *(orjson.dumps({"at": 1, "m": "x" * 300}).decode().join("n.") for _ in "12")
+    )
+    before, seen = "", []
+    while True:
+        part = threads.page(OF_ANA, before, count=1)
+        seen += [item.place for item in part.items if item.note is None]
+        if part.older is None:
+            break
+        assert part.older[0] in "er"
+        before = part.older
+    assert sorted(place[0] for place in seen) == ["e", "e", "r"]
+
+
+def test_a_place_that_the_thread_does_not_have_is_told(lanes: Lanes, threads: Threads) -> None:
+    answered(lanes)
+    with pytest.raises(LookupError):
+        threads.page(OF_ANA, "rnothing")
+
+
+def test_what_became_of_a_message_is_told_wherever_its_page_ends(lanes: Lanes, view: ConversationView) -> None:
+    answered(lanes)
+    page = view.page(OF_ANA, count=1)
+    while not any(each.direction == "in" for each in page.messages):
+        assert page.older is not None
+        page = view.page(OF_ANA, page.older, 1)
+    ((intent, transcript),) = [(each.intent, each.transcript) for each in page.messages]
+    assert (intent, transcript) == ("breakfast", "breakfast please")
+    assert [each.direction for each in page.later] == ["out"]
 
 
 def test_a_thread_holds_the_last_thousand(lanes: Lanes, redis_client: redis.Redis) -> None:
@@ -127,7 +163,7 @@ def test_a_thread_of_a_wrong_type_stops_nothing(lanes: Lanes, redis_client: redi
 def test_what_is_no_longer_kept_is_left_out(lanes: Lanes, threads: Threads, redis_client: redis.Redis) -> None:
     answered(lanes)
     redis_client.delete(NAMES.events)
-    assert [item.record is not None for item in threads.page(OF_ANA)[0] if item.note is None] == [True]
+    assert [item.record is not None for item in threads.page(OF_ANA).items if item.note is None] == [True]
 
 
 def test_two_addresses_of_one_person_are_one_thread(lanes: Lanes, view: ConversationView) -> None:

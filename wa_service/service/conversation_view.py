@@ -73,10 +73,14 @@ class ThreadMessage:
 
 @dataclass(frozen=True, slots=True)
 class ConversationPage:
-    """A page of a conversation, oldest first; `older`: the place for the next page, None at the beginning."""
+    """A page of a conversation, oldest first; `older`: the place for the next page, None at the beginning.
+
+    `later`: some messages after the page, which may answer its own.
+    """
 
     contact: Contact
     messages: tuple[ThreadMessage, ...]
+    later: tuple[ThreadMessage, ...]
     older: str | None
 
 
@@ -88,14 +92,14 @@ class ConversationView:
         self._contacts = contacts
 
     def at(self, place: str, before: str = "", count: int = 100) -> ConversationPage | None:
-        """Return a page of the conversation of a place; None where it has expired."""
+        """Return a page of the conversation of a place; None where it has expired. Raise LookupError like `page`."""
         conversation = self._threads.conversation_of(place)
         return None if conversation is None else self.page(conversation, before, count)
 
     def of_address(self, address: str, number: str | None, before: str, count: int) -> ConversationPage | None:
         """Return a page of a customer's conversation with one of our numbers (None: the one they wrote to last).
 
-        None for an unknown customer.
+        None for an unknown customer. Raise LookupError like `page`.
         """
         found = [contact for contact in self._contacts.find(address) if number in {None, contact.number}]
         if not found:
@@ -112,10 +116,21 @@ class ConversationView:
         return None if conversation is None else conversation.partition(":")[0]
 
     def page(self, conversation: str, before: str = "", count: int = 100) -> ConversationPage:
-        """Return a page of a conversation: the newest messages, or those before a place."""
-        items, older = self._threads.page(conversation, before, count)
+        """Return a page of a conversation: the newest messages, or those before a place.
+
+        Raises:
+            LookupError: the conversation does not have this place, or no longer.
+        """
+        part = self._threads.page(conversation, before, count)
         contact = self._contacts.of_conversation(conversation)
-        return ConversationPage(contact, tuple(read_thread(items)), older)
+        messages = read_thread([*part.items, *part.later])
+        own = {item.place for item in part.items}
+        return ConversationPage(
+            contact,
+            tuple(message for message in messages if message.place in own),
+            tuple(message for message in messages if message.place not in own),
+            part.older,
+        )
 
     def around(self, place: str, count: int = 100) -> tuple[ThreadMessage, Sequence[ThreadMessage]] | None:
         """Return the message at a place, and the messages around it; None where it has expired."""

@@ -45,32 +45,44 @@ class ThreadPlace:
         return int((self.note or {}).get("at", 0))
 
 
+@dataclass(frozen=True, slots=True)
+class ThreadPart:
+    """A part of a thread, oldest first, without expired items.
+
+    `later`: some items after it, which may be notes, transcripts or answers of its messages; `older`: the place before
+    which the next part ends, None at the beginning.
+    """
+
+    items: list[ThreadPlace]
+    later: list[ThreadPlace]
+    older: str | None
+
+
 class Threads:
     """The threads, and the recently active conversations. Raises `StoreUnavailableError`."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def page(self, conversation: str, before: str = "", count: int = 100) -> tuple[list[ThreadPlace], str | None]:
-        """Return at most `count` items before a place ("": the newest), oldest first, and the place for the next page.
+    def page(self, conversation: str, before: str = "", count: int = 100) -> ThreadPart:
+        """Return about `count` entries before a place ("": the newest).
 
-        Expired items are left out; None: there is nothing older.
+        Raises:
+            LookupError: the thread does not have this place, or no longer.
         """
         key = self._store.keys.thread(conversation)
-        end = -1
-        if before:
-            found = self._store.do("LPOS", key, before)
-            if found is None:
-                return [], None
-            end = int(found) - 1
-            if end < 0:
-                return [], None
-        start = max(0, end - count + 1) if end >= 0 else -count
-        places = [text(raw) for raw in self._store.do("LRANGE", key, start, end)]
-        # If the list is shorter than a page, its first entry is the page's.
-        is_more = len(places) == count and text(self._store.do("LINDEX", key, 0)) != places[0]
-        items = sorted(self._read(places), key=lambda item: item.at)
-        return items, places[0] if is_more else None
+        length, found = self._store.run([("LLEN", key), ("LPOS", key, before)])
+        if before and found is None:
+            raise LookupError(before)
+        end = int(found) if before else int(length)
+        start = max(0, end - count)
+        places = self._places(key, start, end - 1)
+        while start and not any(map(_identifies, places)):  # the next page begins before an event or a record
+            start, further = max(0, start - count), start
+            places = self._places(key, start, further - 1) + places
+        later = self._places(key, end, end + _TAIL - 1) if before else []
+        oldest = next(filter(_identifies, places), None) if start else None
+        return ThreadPart(self._in_order(places), self._in_order(later), oldest)
 
     def around(self, place: str, count: int = 100) -> list[ThreadPlace]:
         """Return the items around one, oldest first: some before it, and more after it."""
@@ -81,8 +93,7 @@ class Threads:
         found = self._store.do("LPOS", key, place)
         if found is None:
             return []
-        places = self._store.do("LRANGE", key, max(0, int(found) - count // 4), int(found) + count)
-        return sorted(self._read([text(raw) for raw in places]), key=lambda item: item.at)
+        return self._in_order(self._places(key, max(0, int(found) - count // 4), int(found) + count))
 
     def conversation_of(self, place: str) -> str | None:
         """Return the conversation of an event's or a record's place, None where it has expired."""
@@ -108,7 +119,7 @@ class Threads:
         tails = self._store.run([("LRANGE", keys.thread(c), -_TAIL, -1) for c in conversations])
         named = {}
         for conversation, tail in zip(conversations, tails, strict=True):
-            places = [text(raw) for raw in tail if raw[:1] in {b"e", b"r"}]
+            places = [place for place in map(text, tail) if _identifies(place)]
             if places:
                 named[conversation] = places[-1]
         return named
@@ -122,6 +133,12 @@ class Threads:
         """Return the ids of the newest sends with a tag, the newest first."""
         digest = sha1(tag.encode(), usedforsecurity=False).hexdigest()
         return [text(raw) for raw in self._store.do("LRANGE", self._store.keys.of("tagged", digest), 0, count - 1)]
+
+    def _places(self, key: str, start: int, end: int) -> list[str]:
+        return [text(raw) for raw in self._store.do("LRANGE", key, start, end)] if start <= end else []
+
+    def _in_order(self, places: Sequence[str]) -> list[ThreadPlace]:
+        return sorted(self._read(places), key=lambda item: item.at)
 
     def _read(self, places: Sequence[str]) -> list[ThreadPlace]:
         keys = self._store.keys
@@ -138,6 +155,11 @@ class Threads:
             if item is not None:
                 items.append(item)
         return items
+
+
+def _identifies(place: str) -> bool:
+    """Whether a place is an event or a record: a note has no id, and holds text."""
+    return place[:1] in {"e", "r"}
 
 
 def _item(place: str, raw: Any) -> ThreadPlace | None:

@@ -80,7 +80,7 @@ class ContactCard(ResponseBody):
 class PauseRequest(CachedSchemaModel):
     """For how long the responder does not answer."""
 
-    seconds: float = Field(gt=0, le=30 * 86_400, allow_inf_nan=False)
+    seconds: float = Field(ge=1, le=30 * 86_400, allow_inf_nan=False, strict=True)
 
 
 class Paused(ResponseBody):
@@ -152,7 +152,7 @@ class ThreadPage(ResponseBody):
     def of(cls, page: ConversationPage) -> ThreadPage:
         """Return a page of a conversation as its caller sees it."""
         answers: dict[str, list[str]] = {}
-        for message in page.messages:
+        for message in (*page.messages, *page.later):
             if message.answers:
                 answers.setdefault(message.answers, []).append(message.id)
         shown = [message for message in page.messages if message.direction != "event"]
@@ -177,7 +177,10 @@ def add_contact_routes(api: APIBlueprint, contacts: Contacts, conversations: Con
         Reaches back over the last 1,000 entries, newest first. A page may be shorter than `limit` and still have a
         next one.
         """
-        page = conversations.of_address(path.id, query.number, query.after, query.limit)
+        try:
+            page = conversations.of_address(path.id, query.number, query.after, query.limit)
+        except LookupError:
+            raise ProblemError(INVALID, fields=[("after", "Give the `next` of an earlier page.")]) from None
         if page is None:
             raise ProblemError(NOT_FOUND, "No customer is known under this address.")
         return ThreadPage.of(page).respond()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import orjson
+import pytest
 
 from tests.unit.web.conftest import Web
 from tests.unit.web.deliveries import CUSTOMER, NUMBER, delivery, text_message, value_of
@@ -51,3 +54,26 @@ def test_nobody_has_no_conversation(web: Web) -> None:
     assert web.get(f"/v1/contacts/{CUSTOMER}/messages").status_code == 404
     web.webhook(delivery(value_of(messages=[text_message()])))
     assert web.get(f"/v1/contacts/{CUSTOMER}/messages?number=999").status_code == 404
+
+
+def test_what_answers_a_message_is_told_wherever_its_page_ends(web: Web) -> None:
+    talk(web)
+    url, found = f"/v1/contacts/{CUSTOMER}/messages?limit=1", []
+    page = web.get(url).json
+    while page["next"]:
+        found += page["items"]
+        page = web.get(f"{url}&after={page['next']}").json
+    (came,) = [item for item in [*found, *page["items"]] if item["direction"] == "in"]
+    assert (came["intent"], came["answers"]) == ("greeting", ["answer"])
+
+
+def test_a_page_after_nothing_of_the_conversation_is_refused(web: Web) -> None:
+    talk(web)
+    refused = web.get(f"/v1/contacts/{CUSTOMER}/messages?after=garbage")
+    assert (refused.status_code, refused.json["errors"][0]["field"]) == (400, "after")
+
+
+@pytest.mark.parametrize("seconds", [0.5, True, "60"])
+def test_a_pause_lasts_a_second_at_least(web: Web, seconds: Any) -> None:
+    talk(web)
+    assert web.put(f"/v1/contacts/{CUSTOMER}/pause", {"seconds": seconds}).status_code == 400

@@ -83,10 +83,14 @@ class ConversationPages:
     def conversation_page(self, place: str) -> Response:
         """Show a conversation, the newest message last."""
         since = self._services.live.now()
-        page = self._services.conversations.at(place, request.args.get("before", "")[:256])
+        try:
+            page = self._services.conversations.at(place, request.args.get("before", "")[:256])
+        except LookupError:
+            not_found("This part of the conversation is no longer stored.")
         if page is None:
             not_found(_GONE)
-        reasons = {message.place: reason for message in page.messages if (reason := reason_of(message, page.messages))}
+        near = (*page.messages, *page.later)
+        reasons = {message.place: reason for message in page.messages if (reason := reason_of(message, near))}
         return self._shown(place, page, reasons=reasons, since=since)
 
     @allow("session: read")
