@@ -206,8 +206,15 @@ def _layers(env: Mapping[str, str] | None, env_file: Path | None) -> tuple[Mappi
     """Return the environment and the file's values; `$` in the file is not expanded."""
     if env is None:
         env = os.environ
-        env_file = env_file or Path(env.get("WA_ENV_FILE") or ".env")
-    return env, dotenv_values(env_file, interpolate=False) if env_file and env_file.is_file() else {}
+        named = env.get("WA_ENV_FILE")
+        env_file = env_file or Path(named or ".env")
+        if named and (not env_file.exists() or env_file.is_dir()):
+            raise SettingsError([f"WA_ENV_FILE names {env_file}, which is not a file: correct or unset it."])
+    try:
+        return env, dotenv_values(env_file, interpolate=False) if env_file and env_file.is_file() else {}
+    except (OSError, UnicodeDecodeError):
+        sentence = f"{env_file} cannot be read: it must be a UTF-8 file that the service's user may read."
+        raise SettingsError([sentence]) from None
 
 
 def _look_up(variable: Variable, *layers: Mapping[str, str | None]) -> str:
@@ -221,7 +228,7 @@ def _look_up(variable: Variable, *layers: Mapping[str, str | None]) -> str:
                 return Path(file).read_text(encoding="utf-8").strip()
             except (OSError, UnicodeDecodeError):
                 raise SettingsError([f"{variable.name}_FILE names a file that cannot be read."]) from None
-        if value is not None:
+        if value and value.strip():
             return value.strip()
     return ""
 

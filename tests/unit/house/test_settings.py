@@ -127,6 +127,24 @@ def test_the_environment_comes_before_the_file(tmp_path: Path) -> None:
     assert (given.api_version, given.send_wait) == ("v25.0", 3.0)
 
 
+def test_an_empty_value_in_the_environment_leaves_the_file_s(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("WA_SEND_WAIT=3\n")
+    assert settings.load(REQUIRED | {"WA_SEND_WAIT": ""}, tmp_path / ".env").send_wait == 3.0
+
+
+def test_a_file_that_is_not_utf_8_is_told_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes("WA_SEND_WAIT=3 # \xe9\n".encode("latin-1"))
+    with pytest.raises(SettingsError, match="must be a UTF-8 file that the service's user may read"):
+        settings.load(REQUIRED, tmp_path / ".env")
+
+
+@pytest.mark.parametrize("name", ["missing", "."])
+def test_a_named_file_that_is_none_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv("WA_ENV_FILE", str(tmp_path / name))
+    with pytest.raises(SettingsError, match="WA_ENV_FILE names"):
+        settings.load()
+
+
 def test_the_metrics_directory_follows_the_var_directory() -> None:
     assert load(WA_VAR_DIR="/srv/wa").metrics_dir == Path("/srv/wa/metrics")
 
