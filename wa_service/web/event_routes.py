@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Final
@@ -24,6 +24,7 @@ from wa_service.web.long_polls import LongPolls
 from wa_service.web.models import ResponseBody
 from wa_service.web.openapi import operation
 from wa_service.web.problems import INVALID, NOT_FOUND, ProblemError
+from wa_service.whatsapp.addresses import as_stored, spellings
 
 LONGEST_POLL: Final = 20.0
 LATEST: Final = "latest"
@@ -118,19 +119,20 @@ class EventFilter:
 
     kinds: frozenset[str] = frozenset()
     number: str | None = None
-    contact: str | None = None
+    addresses: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, kinds: str, number: str | None, contact: str | None) -> EventFilter:
-        """Read the query's parameters; `kinds` is comma separated."""
-        return cls(frozenset(kind.strip() for kind in kinds.split(",") if kind.strip()), number, contact)
+        """Read the query's parameters; `kinds` is comma separated, `contact` any address in any spelling."""
+        addresses = frozenset(spellings(as_stored(contact)) if contact else ())
+        return cls(frozenset(kind.strip() for kind in kinds.split(",") if kind.strip()), number, addresses)
 
-    def accepts(self, item: Mapping[str, Any]) -> bool:
-        """Whether an event matches."""
+    def accepts(self, item: Mapping[str, Any], addresses: Iterable[str]) -> bool:
+        """Whether an event matches; `addresses`: all of its customer's."""
         return (
             (not self.kinds or item["kind"] in self.kinds)
             and self.number in {None, item["phone_number_id"]}
-            and self.contact in {None, item["contact"]}
+            and (not self.addresses or not self.addresses.isdisjoint([item["contact"], *addresses]))
         )
 
 
@@ -155,12 +157,14 @@ def read_page(
     while True:
         newest = watch.newest
         entries = events.after(cursor, min(count, _STEP))
-        shown = contacts.addresses_of(entry.conversation for entry in entries if entry.conversation)
+        conversations = list(dict.fromkeys(entry.conversation for entry in entries if entry.conversation))
+        known = dict(zip(conversations, contacts.of_conversations(conversations), strict=True))
         for entry in entries:
             cursor = entry.cursor
             looked_at += 1
-            item = public_item(entry, shown.get(entry.conversation))
-            if wanted.accepts(item):
+            contact = known.get(entry.conversation)
+            item = public_item(entry, contact.address if contact else None)
+            if wanted.accepts(item, contact.addresses if contact else ()):
                 items.append(item)
                 size += len(orjson.dumps(item["data"]))
             if len(items) == count or size >= LARGEST_PAGE:

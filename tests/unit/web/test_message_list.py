@@ -147,3 +147,10 @@ def test_events_are_filtered_by_number_and_contact(start_web: Start) -> None:
 
 def test_a_cursor_that_is_none_is_told_what_to_give(web: Web) -> None:
     assert "Give the `next` of an earlier page" in web.get("/v1/events?after=x").json["errors"][0]["detail"]
+
+
+@pytest.mark.parametrize("address", ["15551239999", "%2B15551239999", "%2B1 555 123-9999", "GB.1234567890123"])
+def test_events_are_found_by_any_address_of_the_customer(web: Web, address: str) -> None:
+    one = {"from": "15551239999", "from_user_id": "GB.1234567890123", "id": "wamid.A", "timestamp": "1", "type": "text"}
+    web.webhook(delivery(value_of(messages=[one]) | {"contacts": []}))
+    assert [item["kind"] for item in web.get(f"/v1/events?contact={address}").json["items"]] == ["message"]
