@@ -257,6 +257,8 @@ def test_send_at_schedules_a_message(wa: Command, redis_client: redis.Redis) -> 
 
     assert (answer.returncode, answer.stdout.split()[1:]) == (0, ["scheduled"])
     assert redis_client.zcard(f"{PREFIX}scheduled:{NUMBER}") == 1
+    refused = wa("send", ADDRESS, "See you tomorrow.", "--at", "9" * 5_000)
+    assert (refused.returncode, "send_at" in refused.stderr, "Traceback" in refused.stderr) == (1, True, False)
 
 
 def test_check_tells_that_the_key_of_stops_is_another(wa: Command, redis_client: redis.Redis) -> None:

@@ -14,6 +14,8 @@ from wa_service.service.refusals import RefusedError
 from wa_service.store.outbox import Priority
 from wa_service.whatsapp.errors import CODES
 
+_LONGEST_UNIX_TIME = 12  # digits
+
 
 @click.command
 @click.argument("to")
@@ -40,7 +42,7 @@ def command(
     """
     body = {"to": to, **_content(text, template, language, message), **({"from": sender} if sender else {})}
     if at:
-        body["send_at"] = int(at) if at.isdecimal() else at
+        body["send_at"] = int(at) if at.isdecimal() and len(at) <= _LONGEST_UNIX_TIME else at
     with open_runtime(load_settings()) as runtime:
         # Imported late: a metric series takes its slot in the shared files when it is created.
         from wa_service.observability.metrics_buffer import MetricsBuffer

@@ -111,10 +111,14 @@ def test_what_users_write_is_text_and_nothing_else(web: Web, user: ConsoleUser) 
 )
 def test_numbers_are_masked_unless_the_role_may_see_them(start_web: Start, key: str, role: str, seen: bool) -> None:
     web = start_web({"WA_CONSOLE_NUMBERS": role})
-    written(web, body=f"call me: +{CUSTOMER}")
+    spaced = "+1 555 123 4567"
+    text = text_message("wamid.IN", f"call me: +{CUSTOMER}", at=int(time.time()))
+    web.webhook(delivery(value_of(messages=[text]) | {"contacts": [{"wa_id": CUSTOMER, "profile": {"name": spaced}}]}))
+    record = web.send({"to": CUSTOMER, "text": "hi", "tag": CUSTOMER}, Prefer="respond-async").json["id"]
     user = ConsoleUser(web, key)
-    pages = user.page("/search") + user.page(user.find(CUSTOMER))
+    pages = user.page("/search") + user.page(user.find(CUSTOMER)) + user.page(f"/messages/r{record}")
     assert (CUSTOMER in pages) is seen
+    assert (spaced in pages) is seen
     assert (MASKED in pages) is not seen
 
 
