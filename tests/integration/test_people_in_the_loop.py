@@ -13,7 +13,7 @@ from wa_service.push.event_form import event_item
 from wa_service.store.client import Store
 from wa_service.store.contacts import Contacts
 from wa_service.store.events import Events
-from wa_service.store.inbox import Inbox, Work
+from wa_service.store.inbox import Inbox, Pause, Work
 from wa_service.store.outbox import SendOutcome
 from wa_service.whatsapp.webhooks.events import Piece, walk
 from wa_service.whatsapp.webhooks.status import parse_status
@@ -102,6 +102,22 @@ def test_an_answer_in_the_making_is_dropped_when_a_person_answers(lanes: Lanes) 
     tell(lanes, echo())
     assert lanes.inbox.finish(work, "p", [send(CUSTOMER, origin="m@1")])
     assert waits(lanes) == 0
+
+
+@pytest.mark.parametrize("pause", [Pause(0, "responder"), Pause(60, "responder"), Pause(60, "handover", "upset")])
+def test_an_answer_in_the_making_does_not_shorten_the_pause_of_a_person(
+    lanes: Lanes, contacts: Contacts, pause: Pause
+) -> None:
+    lanes.admit(message(CUSTOMER))
+    work = take(lanes)
+    tell(lanes, echo())
+    (before,) = contacts.find(CUSTOMER)
+    lanes.inbox.finish(work, "p", [], pause=pause)
+    (after,) = contacts.find(CUSTOMER)
+    assert after.paused_until == before.paused_until
+    told = [event_item(entry) for entry in Events(lanes.store, retention_seconds=KEEP).after("", 100)]
+    ends = [item["data"]["until"] * 1000 for item in told if item["kind"] == "pause"]
+    assert ends == ([pytest.approx(before.paused_until, abs=1_000)] if pause.seconds else [])
 
 
 def test_an_answer_that_waits_is_withdrawn_and_what_a_caller_sent_is_not(lanes: Lanes) -> None:

@@ -54,7 +54,7 @@ class Finished(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """A pause of automatic replies: seconds from now, why, and a note ("" none)."""
+    """A pause of automatic replies: seconds from now, why, and a note ("" none). A longer pause stays."""
 
     seconds: float
     reason: Literal["handover", "responder"]
@@ -273,7 +273,7 @@ class Inbox:
             stamps=orjson.dumps(dict(stamps)),
             behind=orjson.dumps([event.decode() for event in behind]),
             note=note,
-            pause_ms=-1 if pause is None else int(pause.seconds * 1000),
+            pause_ms=int(pause.seconds * 1000) if pause else 0,
             pause_reason=pause.reason if pause else "",
             pause_note=pause.note if pause else "",
             reply_limit=self._reply_limit.count,

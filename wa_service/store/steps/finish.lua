@@ -1,7 +1,7 @@
 -- Queue the replies and remove the event, with the rest of its burst (behind), from the mailbox: atomically, and only
 -- for the lease's holder.
 -- transcript: JSON for the events stream ("" none) · stamps: contact field → ms from now (ignored without a contact) ·
--- pause_ms: how long to pause automatic replies (-1: no change), pause_reason, pause_note: why · reply_limit: most
+-- pause_ms: how long to pause automatic replies (0: no pause), pause_reason, pause_note: why · reply_limit: most
 -- replies within reply_window_ms (0: no limit); one more is not sent and begins a pause · note: see `push_note` ·
 -- replies: sends as `enqueue` takes them.
 -- Return 1, 2 where the reply limit was reached, 3 where automatic replies are paused or another application owns the
@@ -22,7 +22,7 @@ stamp_contact(conversation, stamps)
 local is_over = #replies > 0 and not is_silent and over_reply_limit(conversation, reply_limit, reply_window_ms)
 if is_over then
   begin_pause(conversation, 'reply-limit', '', REPLY_LIMIT_PAUSE_MS, retention)
-elseif pause_ms >= 0 then
+elseif pause_ms > 0 then
   begin_pause(conversation, pause_reason, pause_note, pause_ms, retention)
 end
 for _, reply in ipairs((is_silent or is_over) and {} or replies) do enqueue(reply, conversation, retention) end
