@@ -27,6 +27,7 @@ from wa_service.store.flusher import StoreUnavailableError
 from wa_service.store.inbox import Finished, Inbox
 from wa_service.store.retry import BETWEEN_TRIES
 from wa_service.whatsapp.errors import WhatsAppConnectionError, WhatsAppRequestError
+from wa_service.whatsapp.webhooks.events import Piece
 from wa_service.worker.inbound import (
     MAX_DELIVERIES,
     MAX_FAILURES,
@@ -629,6 +630,39 @@ def test_what_is_too_old_to_be_answered_gets_no_apology(lanes: Lanes, run: Calla
 
     gevent_until(lambda: bodies(lanes))
     assert bodies(lanes) == ["fine"]
+
+
+def broken_message(**others: Any) -> Piece:
+    broken = message(**others)
+    broken.raw["text"] = 7
+    return broken
+
+
+@pytest.mark.parametrize("field", ["paused_until", "other_until"])
+def test_where_a_person_or_another_application_answers_there_is_no_apology(
+    lanes: Lanes, run: Callable[..., InboundWorker], field: str
+) -> None:
+    lanes.admit(broken_message())
+    contact = NAMES.contact(f"{NUMBER}:15551230001")
+    lanes.store.do("HSET", contact, field, round(time.time() * 1000) + 60_000)
+
+    worker = run(echo)
+
+    gevent_until(lambda: not lanes.store.do("EXISTS", NAMES.due))
+    worker.stop()
+    assert bodies(lanes) == []
+    assert lanes.store.do("HGET", contact, "apologised_at") is None
+
+
+def test_a_message_that_is_too_old_for_the_operator_gets_no_apology(
+    lanes: Lanes, run: Callable[..., InboundWorker]
+) -> None:
+    lanes.admit(broken_message(timestamp=int(time.time()) - 3_000))
+
+    run(echo, answer_max_age=1_000)
+
+    gevent_until(lambda: not lanes.store.do("EXISTS", NAMES.due))
+    assert bodies(lanes) == []
 
 
 def test_a_pause_keeps_quiet_and_ends(lanes: Lanes, run: Callable[..., InboundWorker]) -> None:

@@ -349,10 +349,12 @@ class InboundWorker:
         logger.error("whatsapp.message.dead_lettered", kind=kind, reason=reason, tries=work.deliveries)
 
     def _apology(self, work: Work, stored: StoredEvent) -> list[Send]:
-        """Return the apology to a customer whose message is dead-lettered, if the service window is open."""
+        """Return the apology to a customer whose message is dead-lettered, where it may still be answered."""
         piece, now = stored.piece, time.time()
         last = stored_seconds(work.contact.get(APOLOGISED_AT))
         if not piece.addresses or now - piece.timestamp > ANSWERABLE_SECONDS or "group_id" in _object(piece.raw):
+            return []
+        if self._inbox.is_stale(piece, round(now * 1000)) and not stored.replayed:
             return []
         if last is not None and now - last < APOLOGISE_EVERY:
             return []

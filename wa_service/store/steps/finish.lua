@@ -7,7 +7,7 @@
 -- Return 1, 2 where the reply limit was reached, 3 where automatic replies are paused or another application owns the
 -- thread, or 0 when the lease was lost or the event is already finished. With 2 and 3 no reply is queued.
 -- args: conversation token event consumer retention:number transcript stamps:json behind:json note pause_ms:number pause_reason pause_note reply_limit:number reply_window_ms:number replies:json...
--- include: allow_when_full clock lifetime wake thread events lane tags enqueue lease release stamp reply_limit
+-- include: allow_when_full clock lifetime wake thread events lane tags enqueue lease release stamp reply_limit paused_answers
 if not holds(conversation, token) then return 0 end
 -- A lane of a wrong type raises here, before the first write; `take` sets it aside.
 if #replies > 0 then redis.call('LLEN', prefix .. 'lane:' .. conversation) end
@@ -16,8 +16,7 @@ for _, other in ipairs(behind) do redis.call('ZREM', prefix .. 'mailbox:' .. con
 if transcript ~= '' then append_event('transcript', conversation, transcript, retention) end
 push_note(conversation, note, retention)
 -- Whether a person of the business, or another application, has answered meanwhile.
-local silence = redis.call('HMGET', prefix .. 'contact:' .. conversation, 'paused_until', 'other_until')
-local is_silent = tonumber(silence[1] or 0) > wall or tonumber(silence[2] or 0) > wall
+local is_silent = answers_are_paused(conversation)
 stamp_contact(conversation, stamps)
 local is_over = #replies > 0 and not is_silent and over_reply_limit(conversation, reply_limit, reply_window_ms)
 if is_over then
