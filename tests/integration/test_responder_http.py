@@ -166,6 +166,17 @@ def test_a_tool_that_keeps_failing_gives_way_to_the_scripts_fallback(serve: Serv
     assert len(tool.requests) == 3
 
 
+@pytest.mark.parametrize("kind", ["edit", "revoke", "reaction"])
+@pytest.mark.parametrize("answer", [(500, b""), (200, b"<html>")])
+def test_a_change_or_reaction_gets_no_fallback(
+    serve: Serve, responder: Responder, kind: str, answer: tuple[int, Any]
+) -> None:
+    tool = Tool(answer)
+
+    assert responder(serve(tool)).respond(utterance(kind=kind, text="" if kind == "revoke" else "👍")).replies == ()
+    assert tool.requests
+
+
 def test_a_tool_that_refuses_is_not_asked_again(serve: Serve, responder: Responder) -> None:
     tool = Tool((401, b""))
 

@@ -23,6 +23,9 @@ MAX_TEXT = 4_096
 """Most characters of a text message (reference 2.3)."""
 
 
+_CHANGES_AND_REACTIONS = frozenset({"edit", "revoke", "reaction"})
+
+
 @dataclass(frozen=True, slots=True)
 class ResponderAnswer:
     """The replies, and further effects on the conversation.
@@ -73,7 +76,12 @@ class ScriptResponder:
         return ResponderAnswer(self._fill(reply, utterance) if reply else self.fallback(utterance))
 
     def fallback(self, utterance: Utterance) -> tuple[dict[str, Any], ...]:
-        """Return the script's fallback, or for a message without text the reply `not_words`."""
+        """Return the script's fallback, or for a message without text the reply `not_words`.
+
+        A change of an earlier message, or a reaction, gets no reply: it asks nothing.
+        """
+        if utterance.kind in _CHANGES_AND_REACTIONS:
+            return ()
         if not utterance.text.strip():
             return self.problem(ConversationProblem.NOT_WORDS, utterance)
         return self._fill(self._script.fallback.reply, utterance)
