@@ -17,7 +17,7 @@ def create_app(secret: str | None = None) -> Flask:
     """Return the responder; `secret` is the one with which the service signs."""
     app = Flask(__name__)
     webhook = Webhook(secret or os.environ["RESPONDER_SECRET"])
-    answers: dict[str, Any] = {}  # message id -> our answer; expire them in production
+    answers: dict[str, Any] = {}  # webhook-id -> our answer; expire them in production
     booking: set[str] = set()  # conversations that we asked "for how many?"
 
     @app.post("/answer")
@@ -26,9 +26,10 @@ def create_app(secret: str | None = None) -> Flask:
             asked = webhook.verify(request.get_data(), dict(request.headers))
         except WebhookVerificationError:
             abort(401)
-        if asked["id"] not in answers:  # a retry gets the same answer and books nothing twice
-            answers[asked["id"]] = reply(asked)
-        return answers[asked["id"]]
+        request_id = request.headers["webhook-id"]
+        if request_id not in answers:  # a retry gets the same answer and books nothing twice
+            answers[request_id] = reply(asked)
+        return answers[request_id]
 
     def reply(asked: dict[str, Any]) -> dict[str, Any]:
         people = (asked["choice"] or asked["text"]).removeprefix("people-")

@@ -139,7 +139,8 @@ def test_id_time_and_body_are_signed(serve: Serve, responder: Responder) -> None
     responder(serve(tool), clock=lambda: 1_750_000_000.9).respond(utterance())
 
     ((headers, _),) = tool.requests
-    by_hand = hmac.digest(bytes(32), b"wamid.A1.1750000000." + tool.bodies[0], "sha256")
+    signed = f"{headers['webhook-id']}.1750000000.".encode() + tool.bodies[0]
+    by_hand = hmac.digest(bytes(32), signed, "sha256")
     assert headers["webhook-timestamp"] == "1750000000"
     assert headers["webhook-signature"] == "v1," + base64.b64encode(by_hand).decode()
 
@@ -156,7 +157,25 @@ def test_a_failing_tool_is_asked_again_under_the_same_id(serve: Serve, responder
     tool = Tool((503, b""), (200, {"messages": [HELLO]}))
 
     assert responder(serve(tool)).respond(utterance()).replies == (HELLO,)
-    assert [headers["webhook-id"] for headers, _ in tool.requests] == ["wamid.A1", "wamid.A1"]
+    first, second = (headers["webhook-id"] for headers, _ in tool.requests)
+    assert first == second
+
+
+def test_the_same_message_has_the_same_id_later_and_other_content_has_another(
+    serve: Serve, responder: Responder
+) -> None:
+    tool = Tool((204, b""))
+    asking = responder(serve(tool))
+    one, two = {"id": "wamid.A1", "text": {"body": "for 2"}}, {"id": "wamid.A2", "text": {"body": "please"}}
+    edited = {"id": "wamid.A1", "text": {"body": "for 4"}}
+    for messages in ((one, two), (one, two), (one,), (edited,)):
+        asking.respond(utterance(messages=messages, contact={"window_end": len(tool.requests)}))
+
+    ids = [headers["webhook-id"] for headers, _ in tool.requests]
+    assert {body["id"] for _, body in tool.requests} == {"wamid.A1"}
+    assert ids[0] == ids[1]
+    assert len(set(ids)) == 3
+    assert all(request_id.startswith("wamid.A1.") for request_id in ids)
 
 
 def test_a_tool_that_keeps_failing_gives_way_to_the_scripts_fallback(serve: Serve, responder: Responder) -> None:
@@ -381,6 +400,14 @@ def test_the_example_answers_a_repetition_without_booking_twice(example: str, re
     booked = asking.respond(utterance(id="wamid.2", text="4 people"))
 
     assert asking.respond(utterance(id="wamid.2", text="4 people")) == booked
+
+
+def test_the_example_answers_an_edited_message_anew(example: str, responder: Responder) -> None:
+    asking = responder(example)
+    asking.respond(utterance(text="A table, please", messages=({"text": {"body": "A table, please"}},)))
+    edited = utterance(text="a person, please", messages=({"text": {"body": "a person, please"}},))
+
+    assert asking.respond(edited).pause_seconds == 1800.0
 
 
 def test_the_example_hands_over_to_a_person(example: str, responder: Responder) -> None:

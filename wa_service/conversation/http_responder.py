@@ -1,8 +1,8 @@
 """`WA_RESPONDER=http`: replies from a tool of the operator's.
 
-Each message is POSTed as JSON, signed by Standard Webhooks; `webhook-id` is the message's id, also in retries, so that
-the tool can be idempotent. The tool answers 200 with `{"messages": [Meta message objects without "to"], "pause":
-seconds, "mark_read": false}`, all optional, or 204 for no reply.
+Each message is POSTed as JSON, signed by Standard Webhooks. Retries have the same `webhook-id`, so that the tool can be
+idempotent; other content under the same message id has another one. The tool answers 200 with `{"messages": [Meta
+message objects without "to"], "pause": seconds, "mark_read": false}`, all optional, or 204 for no reply.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import binascii
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from hashlib import blake2b
 from typing import Any
 
 import orjson
@@ -58,16 +59,17 @@ class HttpResponder:
     def respond(self, utterance: Utterance) -> ResponderAnswer:
         """Return the tool's answer, or the script's fallback where it failed. Raises Unavailable."""
         body = orjson.dumps(_request(utterance), default=str)
-        return self._outside.answer(utterance, lambda seconds: self._ask(utterance.id, body, seconds), _read_answer)
+        request_id = _request_id(utterance)
+        return self._outside.answer(utterance, lambda seconds: self._ask(request_id, body, seconds), _read_answer)
 
-    def _ask(self, message_id: str, body: bytes, seconds: float) -> HttpAnswer:
+    def _ask(self, request_id: str, body: bytes, seconds: float) -> HttpAnswer:
         now = datetime.fromtimestamp(self._clock(), UTC)
         headers = {
             "Content-Type": "application/json",
             "User-Agent": "wa-service",
-            "webhook-id": message_id,
+            "webhook-id": request_id,
             "webhook-timestamp": str(int(now.timestamp())),
-            "webhook-signature": self._webhook.sign(message_id, now, body.decode()),
+            "webhook-signature": self._webhook.sign(request_id, now, body.decode()),
         }
         return self._caller.post(self._url, seconds=seconds, headers=headers, data=body)
 
@@ -81,6 +83,11 @@ def _checked_secret(secret: str) -> str:
     if not 24 <= len(key) <= 64:
         raise ValueError("the secret must be whsec_ and base64 of 24 to 64 random bytes")
     return secret
+
+
+def _request_id(utterance: Utterance) -> str:
+    """Return the message's id with a digest of the content: it may be edited, or come again without its burst."""
+    return f"{utterance.id}.{blake2b(orjson.dumps(utterance.messages, default=str), digest_size=6).hexdigest()}"
 
 
 def _request(utterance: Utterance) -> dict[str, Any]:
