@@ -192,6 +192,13 @@ def test_the_request_has_prompt_time_turns_question_model_and_key(serve: Serve, 
     assert [tool["function"]["name"] for tool in request["tools"]] == ["handover"]
 
 
+def test_the_question_joins_what_the_customer_wrote_just_before(serve: Serve, responder: Responder) -> None:
+    server = serve(said())
+    turns = (Turn("assistant", "Hello!"), Turn("user", "I need"))
+    responder(server).respond(utterance("a room", turns=turns))
+    assert server.asked() == [("assistant", "Hello!"), ("user", "I need\na room")]
+
+
 @pytest.mark.parametrize(
     ("url", "asked"),
     [
@@ -360,6 +367,15 @@ def test_the_model_is_reminded_of_the_last_turns_of_both_sides(lanes: Lanes, ser
     assert server.asked(0) == [("user", "Question 0")]
     assert server.asked(1) == [("user", "Question 0"), ("assistant", "Answer 1."), ("user", "Question 1")]
     assert [text for _, text in server.asked(3)] == ["Question 1", "Answer 2.", "Question 2", "Answer 3.", "Question 3"]
+
+
+def test_the_model_is_reminded_of_its_answer_to_a_message_just_before(lanes: Lanes, serve: Serve, work: Start) -> None:
+    server = serve(counting())
+    lanes.admit(*(message(text=f"Question {n}", id=f"w{n}") for n in range(3)))
+    work(server)
+    rest(lanes)
+    assert server.asked(1) == [("user", "Question 0"), ("assistant", "Answer 1."), ("user", "Question 1")]
+    assert [text for _, text in server.asked(2)] == ["Question 0", "Answer 1.", "Question 1", "Answer 2.", "Question 2"]
 
 
 def test_the_model_is_reminded_of_nothing_that_was_taken_back_changed_or_never_arrived(

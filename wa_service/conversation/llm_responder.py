@@ -7,7 +7,7 @@ person: it appends an event, and pauses automatic replies.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -74,8 +74,7 @@ class LlmResponder:
             return ResponderAnswer()
         if utterance.kind == "unsupported":
             return self._scripted.respond(utterance)
-        question = question_of(utterance)
-        turns = [*utterance.turns, Turn("user", question)]
+        turns = _with_question(utterance.turns, question_of(utterance))
         return self._outside.answer(
             utterance, lambda seconds: self._ask(turns, seconds), lambda answer: self._read(answer, utterance)
         )
@@ -123,6 +122,13 @@ def read_prompt(path: Path | None) -> str:
     if not prompt:
         raise ValueError("WA_LLM_PROMPT_FILE is empty.")
     return prompt
+
+
+def _with_question(turns: Sequence[Turn], question: str) -> list[Turn]:
+    """Return the turns with the question; some models accept no two turns in a row of one side."""
+    if turns and turns[-1].role == "user":
+        return [*turns[:-1], Turn("user", f"{turns[-1].text}\n{question}")]
+    return [*turns, Turn("user", question)]
 
 
 def question_of(utterance: Utterance) -> str:

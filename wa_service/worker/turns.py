@@ -5,7 +5,7 @@ The thread has its retention and is erased with the person, so no separate histo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Literal
 
 from wa_service.conversation.utterance import Turn
@@ -34,13 +34,13 @@ class Turns:
 
 
 def turns_of(messages: Sequence[ThreadMessage], asked: Iterable[str]) -> list[Turn]:
-    """Return a thread's messages before the first of `asked` as turns; one side's consecutive messages are one turn."""
-    asked = frozenset(asked)
+    """Return a thread's messages before the first of `asked`, with the answers to them, as turns.
+
+    One side's consecutive messages are one turn.
+    """
     changed = {original for message in messages if (original := _original(message))}
     turns: list[Turn] = []
-    for message in messages:
-        if message.direction == "in" and message.id in asked:
-            break
+    for message in _before(messages, frozenset(asked)):
         words = "" if message.id in changed else _words(message)
         if not words:
             continue
@@ -49,6 +49,25 @@ def turns_of(messages: Sequence[ThreadMessage], asked: Iterable[str]) -> list[Tu
             words = f"{turns.pop().text}\n{words}"
         turns.append(Turn(role, words[-MAX_TURN:]))
     return turns
+
+
+def _before(messages: Sequence[ThreadMessage], asked: Collection[str]) -> list[ThreadMessage]:
+    """Return the messages before the first of `asked`; those answered after its arrival are followed by the answer."""
+    arrived = (at for at, message in enumerate(messages) if message.direction == "in" and message.id in asked)
+    first = next(arrived, len(messages))
+    before = list(messages[:first])
+    for answer in messages[first:]:
+        if answer.direction == "out" and answer.answers:
+            places = [at for at, message in enumerate(before, 1) if answer.answers == _head(message)]
+            if places:
+                before.insert(places[-1], answer)
+    return before
+
+
+def _head(message: ThreadMessage) -> str:
+    """Return the reference that answers to a message have, its own or its burst's; for an answer, what it answers."""
+    heads = (str(note["m"]) for note in message.notes if message.reference in note.get("with", ()))
+    return message.answers or next(heads, message.reference)
 
 
 def _original(message: ThreadMessage) -> str:
