@@ -105,6 +105,9 @@ GOOD = {
     ),
     "in parts": (said([{"type": "text", "text": "Hel"}, {"type": "text", "text": "lo!"}]), "Hello!"),
     "after reasoning": (said("<think>They greet.\nSo do I.</think>\n\nHello!"), "Hello!"),
+    "after reasoning without its first tag": (said("They greet.\nSo do I.\n</think>\n\nHello!"), "Hello!"),
+    "after two pieces of reasoning": (said("<think>a</think><think>b</think>Hello!"), "Hello!"),
+    "with reasoning in the middle": (said("Hel<think>a</think>lo!"), "Hello!"),
     "in Markdown": (
         said("# Rooms\n**Double**: __nice__, [see](https://a.example/b)"),
         "*Rooms*\n*Double*: *nice*, see: https://a.example/b",

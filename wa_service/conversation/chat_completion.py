@@ -22,11 +22,14 @@ MAX_TOKENS = 1_024
 """About four thousand characters, the limit of a text message."""
 _MAX_REASON = 500
 _PATH = "/chat/completions"
-_THOUGHT = re.compile(r"^\s*<think>.*?(</think>|\Z)", re.DOTALL)
+_THOUGHT = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
 _MOST_READ = 16_384
 """Most characters of a text that are formatted, four times the limit of a message."""
 # A match ends at the next opening mark, so that a text with only opening marks is not searched in quadratic time.
-_BOLD = re.compile(r"\*\*(?=\S)((?:(?!\*\*).)+)(?<=\S)\*\*|__(?=\S)((?:(?!__).)+)(?<=\S)__")
+# A URL is matched too, so that no marks are found in it.
+_BOLD_OR_URL = re.compile(
+    r"\*\*(?=\S)((?:(?!\*\*).)+)(?<=\S)\*\*|(?<!\w)__(?=\S)((?:(?!__).)+)(?<=\S)__(?!\w)|https?://\S+"
+)
 _HEADING = re.compile(r"^#{1,6} +(\S.*)$", re.MULTILINE)
 _LINK = re.compile(r"(?<!!)\[([^\[\]\n]+)\]\((https?://[^\s)]{1,2000})\)")
 _TOOLS = [
@@ -193,10 +196,18 @@ def _reason(arguments: str) -> str:
 
 def _for_whatsapp(text: str) -> str:
     """Return a text without reasoning, in WhatsApp's formatting: *bold*, and plain URLs."""
+    thought, ended, rest = text.partition("</think>")
+    if ended and "<think>" not in thought:  # some servers leave out the first tag
+        text = rest
     text = _THOUGHT.sub("", text)[:_MOST_READ]
     text = _LINK.sub(lambda link: link[2] if link[1] == link[2] else f"{link[1]}: {link[2]}", text)
     text = _HEADING.sub(_bold_heading, text)
-    return _BOLD.sub(lambda bold: f"*{bold[1] or bold[2]}*", text).strip()
+    return _BOLD_OR_URL.sub(_bold, text).strip()
+
+
+def _bold(found: re.Match[str]) -> str:
+    words = found[1] or found[2]
+    return f"*{words}*" if words else found[0]
 
 
 def _bold_heading(heading: re.Match[str]) -> str:

@@ -177,7 +177,12 @@ def test_a_vector_without_a_length_is_like_nothing() -> None:
     [
         ("**a **b**", "**a *b*"),
         ("**a** and **b**", "*a* and *b*"),
-        ("__a__b", "*a*b"),
+        ("__a__, (__b c__)", "*a*, (*b c*)"),
+        ("__a__b", "__a__b"),
+        ("file__name__x", "file__name__x"),
+        ("see https://x.example/a/__b__/c and __d__", "see https://x.example/a/__b__/c and *d*"),
+        ("[here](https://x.example/**b**)", "here: https://x.example/**b**"),
+        ("**https://x.example/a__b__**", "*https://x.example/a__b__*"),
         ("# A title ##", "*A title*"),
         ("# ##", "# ##"),
         ("[[a](https://x.example)]", "[a: https://x.example]"),
