@@ -230,6 +230,17 @@ def test_what_a_server_does_not_know_is_left_out_from_then_on(serve: Serve, resp
     assert [line["event"] for line in lines] == ["whatsapp.conversation.llm_takes_no_tools"]
 
 
+def test_a_refusal_for_another_reason_keeps_the_tools(serve: Serve, responder: Responder) -> None:
+    too_long = refused(400, "maximum context length is 16385 tokens (16400 in the messages, 100 in the tools)")
+    server = serve(too_long, too_long, said("Hello!"))
+    asks = responder(server)
+    with capture_logs() as lines:
+        assert body(asks.respond(utterance())) == FALLBACK
+        assert body(asks.respond(utterance())) == "Hello!"
+    assert ["tools" in request for request in server.requests] == [True, False, True]
+    assert [line["event"] for line in lines] == ["whatsapp.conversation.responder_answer_unusable"]
+
+
 @pytest.mark.parametrize(
     ("answer", "text", "note"),
     [

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,21 @@ from wa_service.resilience.http import HttpAnswer, HttpCaller
 PACKAGED_PROMPT = Path(__file__).with_name("assistant_prompt.md")
 HANDOVER_SECONDS = 1_800.0
 _MAX_QUESTION = 8_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Features:
+    """Features of a request that some servers refuse, as `write_request` takes them."""
+
+    limit: str = "max_tokens"
+    tools: bool = True
+
+    def without_refused(self, refusal: bytes) -> _Features | None:
+        """Return the features without the one that a refusal names; None for another refusal."""
+        reason = refusal.lower()
+        if b"max_completion_tokens" in reason and self.limit == "max_tokens":
+            return replace(self, limit="max_completion_tokens")
+        return replace(self, tools=False) if b"tool" in reason and self.tools else None
 
 
 class LlmResponder:
@@ -64,9 +80,7 @@ class LlmResponder:
         self._caller = caller or HttpCaller()
         self._clock = clock
         self._log = log.get_logger()
-        # Features that the server refused are not used again.
-        self._limit = "max_tokens"
-        self._tools = True
+        self._features = _Features()
 
     def respond(self, utterance: Utterance) -> ResponderAnswer:
         """Return the model's answer, or the script's fallback where it failed. Raises Unavailable."""
@@ -81,28 +95,27 @@ class LlmResponder:
 
     def _ask(self, turns: list[Turn], seconds: float) -> HttpAnswer:
         until = time.monotonic() + seconds
-        answer = self._post(turns, seconds)
-        while answer.status in {400, 422} and self._leave_out(answer.body) and time.monotonic() < until:
-            answer = self._post(turns, until - time.monotonic())
+        features = self._features
+        answer = self._post(turns, features, seconds)
+        while (
+            answer.status in {400, 422}
+            and (fewer := features.without_refused(answer.body)) is not None
+            and time.monotonic() < until
+        ):
+            features = fewer
+            answer = self._post(turns, features, until - time.monotonic())
+        # A refusal may name a feature for another reason, such as a request that is too long.
+        if answer.status == 200 and features != self._features:
+            if self._features.tools and not features.tools:
+                self._log.warning("whatsapp.conversation.llm_takes_no_tools")
+            self._features = features
         return answer
 
-    def _post(self, turns: list[Turn], seconds: float) -> HttpAnswer:
+    def _post(self, turns: list[Turn], features: _Features, seconds: float) -> HttpAnswer:
         now = datetime.fromtimestamp(self._clock(), UTC)
         prompt = f"{self._prompt}\n\nIt is {now:%A, %-d %B %Y, %H:%M} UTC."
-        body = write_request(self._model, prompt, turns, limit=self._limit, tools=self._tools)
+        body = write_request(self._model, prompt, turns, limit=features.limit, tools=features.tools)
         return self._caller.post(self._url, seconds=seconds, headers=self._headers, data=body)
-
-    def _leave_out(self, refusal: bytes) -> bool:
-        """Stop using a feature that the server does not support; return whether a retry may succeed."""
-        reason = refusal.lower()
-        if b"max_completion_tokens" in reason and self._limit == "max_tokens":
-            self._limit = "max_completion_tokens"
-            return True
-        if b"tool" in reason and self._tools:
-            self._tools = False
-            self._log.warning("whatsapp.conversation.llm_takes_no_tools")
-            return True
-        return False
 
     def _read(self, answer: HttpAnswer, utterance: Utterance) -> ResponderAnswer:
         completion = read_completion(answer)
