@@ -259,6 +259,8 @@ class Intent(_Part):
     def marks(self) -> Iterator[tuple[str, str]]:
         """Yield (key, value) of everything that must be unique among intents."""
         yield "name", self.name
+        if self.title:
+            yield "title", self.title
         yield from (("ids", value) for value in self.ids)
         yield from (("on", value) for value in self.on)
         yield from (("examples", value.strip().casefold()) for value in self.examples)

@@ -133,6 +133,12 @@ MISTAKES = {
         3,
         "ids 'x' is already used by intent 'a'",
     ),
+    "one title for two intents": (
+        "intents:\n- {name: a, ids: [x], title: T, reply: [{text: c}]}\n"
+        "- {name: b, ids: [y], title: T, reply: [{text: c}]}\n" + FALLBACK,
+        3,
+        "title 'T' is already used by intent 'a'",
+    ),
     "no replies": ("fallback:\n  reply: []\n", 2, "'reply' must be a list of 1 to 10 messages"),
     "a reply that is a word": ("fallback:\n  reply:\n  - hello\n", 3, "a message is written"),
     "an empty text": ('fallback:\n  reply:\n  - text: " "\n', 3, "the text is empty"),
