@@ -75,6 +75,7 @@ class ScriptCheck:
     def __enter__(self) -> ScriptCheck:
         if isinstance(self._matcher, SemanticMatcher):
             self._matcher.start()
+            self._matcher.fetch_examples()
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -46,7 +46,8 @@ class SemanticMatcher:
         self._fuzzy = FuzzyMatcher(examples)
         self._texts = [_plain(example.text) for example in examples]
         self._vectors: list[Vector] | None = None if self._texts else []
-        self._failed_at = -_RETRY_SETUP_AFTER
+        self._has_failed = False
+        self._retry_at = 0.0
         self._lock = Lock()
         self._log = log.get_logger()
 
@@ -54,7 +55,7 @@ class SemanticMatcher:
         """Start the local process, if used, and fetch the examples' vectors in the background."""
         if self._server is not None:
             self._server.start()
-        Thread(target=self._examples_vectors, daemon=True, name="example vectors").start()
+        Thread(target=self.fetch_examples, daemon=True, name="example vectors").start()
 
     def stop(self) -> None:
         """Stop the local process."""
@@ -63,7 +64,8 @@ class SemanticMatcher:
 
     def scores(self, text: str) -> Scores:
         """Return the text's score for each example."""
-        vectors = self._examples_vectors()
+        # At the start a text waits for the vectors; while they are fetched again after a failure, it does not.
+        vectors = self.fetch_examples(0.0 if self._has_failed else _SETUP_SECONDS)
         if vectors is None:
             return self._fuzzy.scores(text)
         if not vectors:
@@ -80,16 +82,22 @@ class SemanticMatcher:
         ]
         return Scores(values, self._threshold, "semantic")
 
-    def _examples_vectors(self) -> list[Vector] | None:
-        """Return the examples' vectors, fetched at the first call; None while they are not available."""
-        with self._lock:
-            if self._vectors is None and time.monotonic() - self._failed_at >= _RETRY_SETUP_AFTER:
-                try:
+    def fetch_examples(self, wait: float = -1.0) -> list[Vector] | None:
+        """Return the examples' vectors, fetched once; None while they are not available.
+
+        `wait`: seconds while another thread fetches them; -1: until it has ended.
+        """
+        if self._vectors is None and self._lock.acquire(timeout=wait):
+            try:
+                if self._vectors is None and time.monotonic() >= self._retry_at:
                     self._vectors = self._embeddings.embed(self._texts, _SETUP_SECONDS)
-                except HttpCallError as error:
-                    self._failed_at = time.monotonic()
-                    self._log.warning("whatsapp.conversation.semantic_failed", reason=str(error))
-            return self._vectors
+            except HttpCallError as error:
+                self._has_failed = True
+                self._retry_at = time.monotonic() + _RETRY_SETUP_AFTER
+                self._log.warning("whatsapp.conversation.semantic_failed", reason=str(error))
+            finally:
+                self._lock.release()
+        return self._vectors
 
 
 def _scaled(score: float, threshold: float) -> float:
