@@ -284,6 +284,10 @@ QUESTIONS = {
         utterance("Blue?", message={"context": {"referred_product": {"product_retailer_id": "sku"}}}),
         "Blue?\n[about the product sku]",
     ),
+    "a long burst": (
+        utterance("\n".join(["y" * 4_000] * 2 + ["A room?"])),
+        "y" * 3_991 + "\n" + "y" * 4_000 + "\nA room?",
+    ),
     "nothing": (utterance(" "), "[an empty message]"),
 }
 

@@ -145,7 +145,10 @@ def _with_question(turns: Sequence[Turn], question: str) -> list[Turn]:
 
 
 def question_of(utterance: Utterance) -> str:
-    """Return a customer's message as text for the model, with descriptions in brackets of other content."""
+    """Return a customer's message as text for the model, with descriptions in brackets of other content.
+
+    Of a long burst, the end.
+    """
     parts = [utterance.text.strip()] if utterance.text.strip() else []
     match utterance.kind:
         case "text" | "choice":
@@ -163,7 +166,7 @@ def question_of(utterance: Utterance) -> str:
             parts.append(f"[a message of type {kind}]")
     if product := _product(utterance.message):
         parts.append(f"[about the product {product}]")
-    return "\n".join(parts)[:_MAX_QUESTION] or "[an empty message]"
+    return "\n".join(parts)[-_MAX_QUESTION:] or "[an empty message]"
 
 
 def _data(utterance: Utterance) -> object:

@@ -123,7 +123,7 @@ class ScriptResponder:
 
     def _rendered(self, replies: Sequence[ReplyTemplate], utterance: Utterance) -> tuple[dict[str, Any], ...]:
         variables = {
-            "text": utterance.text,
+            "text": utterance.text[:MAX_TEXT],  # a burst's may be longer than a template may print
             "name": utterance.name,
             "intent": utterance.intent,
             "contact": utterance.contact,

@@ -313,6 +313,13 @@ def test_a_reaction_is_answered_by_a_script_that_says_so(make_pipeline: MakePipe
         assert not handled(make_pipeline(script), {"type": "reaction", "reaction": taken_back}).replies
 
 
+def test_a_long_burst_is_quoted_as_far_as_a_text_goes(make_pipeline: MakePipeline) -> None:
+    burst = utterance_of(*(text_message("x" * 4_000) for _ in range(5)))
+
+    (said,) = bodies(make_pipeline(DESK).handle(burst, no_media).replies)
+    assert (said[:11], len(said)) == ("You said: x", 4_096)
+
+
 UNSURE = """\
 intents:
   - {name: room, title: A room, examples: [book the room], reply: [{text: Room.}]}
