@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -13,6 +14,8 @@ import requests_mock as requests_mock_module
 
 from tests.commands import Completed, run_command
 from tests.keys import PREFIX
+from wa_service.store.batches import Batches
+from wa_service.store.flusher import StoreUnavailableError
 
 Command = Callable[..., Completed]
 NUMBER = "100000000000001"
@@ -75,6 +78,23 @@ def test_a_file_is_sent_once_shown_canceled_and_reported(run: Command, file: Pat
         ("1", "", "refused"),
     ]
     assert "begins with 0" in rows[2]["title"]
+
+
+def test_a_batch_whose_start_had_no_answer_may_run_and_the_same_command_is_repeated(
+    run: Command, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change = Batches.change
+
+    def without_answer(*arguments: Any, **named: Any) -> None:
+        change(*arguments, **named)
+        raise StoreUnavailableError("TimeoutError")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Batches, "change", without_answer)
+        away = run("send", str(file), *HELLO)
+    assert away.returncode == 1
+    assert "may have been started: run the same command again" in away.stderr
+    assert "2 taken, 1 refused (again)" in run("send", str(file), *HELLO).stdout
 
 
 def test_a_column_that_is_called_like_a_part_of_a_template_replaces_none(run: Command, file: Path) -> None:

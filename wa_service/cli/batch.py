@@ -19,7 +19,7 @@ from wa_service.cli.batch_file import CustomerFile, read_customers
 from wa_service.cli.context import load_settings, open_runtime
 from wa_service.cli.terminal import CommandError, complain, say, table
 from wa_service.service.batch_request import MOST_ITEMS, BatchRequest, placeholders, read_batch
-from wa_service.service.refusals import RefusedError
+from wa_service.service.refusals import RefusedError, SubmitUnavailableError
 from wa_service.service.send import IdempotencyKey
 from wa_service.store.batches import Batch, ItemProblem
 from wa_service.store.records import Record, RecordFilter
@@ -226,13 +226,19 @@ def _send(
     ) as bar:
         for part, request in enumerate(requests):
             before = bar.pos
-            taken = services.batches.submit(
-                request,
-                caller=CALLER,
-                fingerprint=key,
-                idempotency=IdempotencyKey(CALLER, f"{key}-{part}"),
-                progress=lambda done, before=before: bar.update(before + done - bar.pos),  # type: ignore[misc]  # bound now
-            )
+            try:
+                taken = services.batches.submit(
+                    request,
+                    caller=CALLER,
+                    fingerprint=key,
+                    idempotency=IdempotencyKey(CALLER, f"{key}-{part}"),
+                    progress=lambda done, before=before: bar.update(before + done - bar.pos),  # type: ignore[misc]  # bound now
+                )
+            except SubmitUnavailableError:
+                raise CommandError(
+                    "Redis does not answer, or is nearly full. The batch may have been started: run the same command "
+                    "again, which continues where it stopped and sends nothing twice."
+                ) from None
             ids.append(taken.id)
             again = " (again)" if taken.is_replay else ""
             problems += [

@@ -34,6 +34,8 @@ from wa_service.store.outbox import Priority
 from wa_service.store.overview import MemoryWatch
 from wa_service.whatsapp.countries import country_of
 
+_REPEAT = "Send it again with the same Idempotency-Key."
+
 
 @dataclass(frozen=True, slots=True)
 class BatchTaken:
@@ -65,7 +67,7 @@ class BatchService:
         idempotency: IdempotencyKey | None = None,
         progress: Callable[[int], None] = lambda _: None,
     ) -> BatchTaken:
-        """Store a batch, and start it once all of it is stored; a batch that could not be stored sends nothing.
+        """Store a batch, and start it once all of it is stored; one that was not stored completely sends nothing.
 
         A repeat with the same key continues where the first try ended. `progress` is called with the number of items
         checked so far.
@@ -74,7 +76,7 @@ class BatchService:
             InvalidRequestError: the batch itself is not valid; refused items are in the result.
             BatchKeyReusedError: the idempotency key was used for another batch.
             UnsentBytesError: too many bytes of the caller's messages wait; nothing of the batch is stored.
-            StoreUnavailableError: the store is unavailable or nearly full; nothing is sent.
+            SubmitUnavailableError: the store is unavailable or nearly full; says whether the batch may have started.
         """
         batch_id = _id_of(idempotency) if idempotency else uuid.uuid4().hex[:24]
         if self.memory.full() and self.batches.get(batch_id) is None:
@@ -94,10 +96,13 @@ class BatchService:
             if loaded.state == "conflict":
                 raise BatchKeyReusedError(batch_id)
             taken, refused = self._load(request, batch_id, loaded.stored, loaded.state != "loading", progress)
-            self.batches.change(batch_id, "start", refused=len(refused))
         except StoreUnavailableError:
-            hint = "Send it again with the same Idempotency-Key." if idempotency else "Nothing of it is sent."
-            raise SubmitUnavailableError(hint) from None
+            raise SubmitUnavailableError(_REPEAT if idempotency else "Nothing of it is sent.") from None
+        try:
+            self.batches.change(batch_id, "start", refused=len(refused))
+        except StoreUnavailableError:  # it may have been executed
+            started = f"Batch {batch_id} may have been started: without an Idempotency-Key a repeat may send it twice."
+            raise SubmitUnavailableError(_REPEAT if idempotency else started) from None
         if loaded.state == "loading":
             log.get_logger().info("whatsapp.batch.taken", id=batch_id, items=taken, refused=len(refused))
         return BatchTaken(batch_id, taken, refused, loaded.state != "loading")

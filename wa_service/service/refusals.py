@@ -110,4 +110,4 @@ class LaneFullError(RefusedError):
 
 
 class SubmitUnavailableError(StoreUnavailableError):
-    """The store is unavailable; the sentence says whether the message may have been queued."""
+    """The store is unavailable; the sentence says whether the message or batch may be sent."""

@@ -11,6 +11,7 @@ import pytest
 from tests.unit.web.conftest import KEYS, Start, Web
 from tests.unit.web.deliveries import NUMBER, OTHER_NUMBER, WABA
 from wa_service.service.quiet_hours import QuietHours
+from wa_service.store.batches import Batches
 from wa_service.store.flusher import StoreUnavailableError
 
 HELLO = {"text": "Hello {{ name }}, your code is {{ code }}."}
@@ -134,6 +135,27 @@ def test_a_batch_that_was_not_stored_to_its_end_goes_on_where_it_ended(
     assert post(web, {"message": HELLO, "items": items}, Idempotency_Key="k").json["taken"] == 250
     assert calls == [0, 100, 100, 200]
     assert web.get(f"/v1/batches/{loading['id']}").json["counts"] == {"scheduled": 250}
+
+
+@pytest.mark.parametrize(
+    ("step", "headers", "may_run"),
+    [("open", {}, False), ("add", {}, False), ("change", {}, True), ("change", {"Idempotency_Key": "k"}, False)],
+)
+def test_a_503_says_whether_the_batch_may_have_been_started(
+    web: Web, monkeypatch: pytest.MonkeyPatch, step: str, headers: dict[str, str], may_run: bool
+) -> None:
+    execute = getattr(Batches, step)
+
+    def without_answer(*arguments: Any, **named: Any) -> None:
+        execute(*arguments, **named)
+        raise StoreUnavailableError("TimeoutError")
+
+    monkeypatch.setattr(Batches, step, without_answer)
+    refused = post(web, {"message": HELLO, "items": [ANA]}, **headers)
+    (batch,) = web.get("/v1/batches").json["items"]
+    assert (refused.status_code, batch["state"]) == (503, "running" if step == "change" else "loading")
+    assert (batch["id"] in refused.json["detail"], "may send it twice" in refused.json["detail"]) == (may_run, may_run)
+    assert ("Nothing of it is sent." in refused.json["detail"]) == (step != "change")
 
 
 def test_whose_batch_it_is_may_change_it_and_who_manages(start_web: Start) -> None:
