@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -131,13 +132,18 @@ def read_lines(body: bytes, *, schedule_days: int = 35) -> BatchRequest:
     """Read a batch of messages, one JSON object a line; a first line `{"batch": {…}}` has the batch's settings.
 
     Raises:
-        InvalidRequestError: the settings are invalid; a line that is not JSON is refused as an item.
+        InvalidRequestError: the settings are invalid, or the first line, which may have them, is not a JSON object;
+            another line that is not JSON is refused as an item.
     """
-    lines = [line for line in body.split(b"\n") if line.strip()]
+    lines = [line for line in body.removeprefix(BOM_UTF8).split(b"\n") if line.strip()]
     others = lines[1:]
     messages = [_line(line) for line in lines[:1]]
     settings: Any = {}
-    if messages and isinstance(messages[0], dict) and set(messages[0]) == {"batch"}:
+    if messages and not isinstance(messages[0], dict):
+        raise _wrong("batch", "The first line is not a JSON object.")
+    if messages and "batch" in messages[0]:
+        if len(messages[0]) > 1:
+            raise _wrong("batch", "The first line has settings and other fields: put the message on its own line.")
         settings = messages.pop()["batch"]
     if not isinstance(settings, dict) or set(settings) - _SETTINGS:
         raise _wrong("batch", f"This must be an object of {', '.join(sorted(_SETTINGS))}.")

@@ -83,6 +83,30 @@ def test_lines_are_messages_of_their_own(web: Web) -> None:
 
 
 @pytest.mark.parametrize(
+    "first",
+    [
+        b'{"batch": {"tag": "autumn",}}',
+        b'{"batch": {"tag": "autumn"}, "to": "447700900124", "text": "one"}',
+        b'["batch"]',
+    ],
+)
+def test_settings_that_cannot_be_read_refuse_the_whole_batch(web: Web, first: bytes) -> None:
+    body = first + b'\n{"to": "447700900123", "text": "two"}\n'
+    headers = KEYS["both"] | {"Content-Type": "application/x-ndjson"}
+    refused = web.client.post("/v1/batches", data=body, headers=headers)
+    assert (refused.status_code, [error["field"] for error in refused.json["errors"]]) == (400, ["batch"])
+    assert web.get("/v1/batches").json["items"] == []
+
+
+def test_a_byte_order_mark_hides_no_settings(web: Web) -> None:
+    body = b'\xef\xbb\xbf{"batch": {"tag": "autumn"}}\r\n{"to": "447700900123", "text": "one"}\r\n'
+    headers = KEYS["both"] | {"Content-Type": "application/x-ndjson"}
+    taken = web.client.post("/v1/batches", data=body, headers=headers).json
+    assert (taken["taken"], taken["refused"]) == (1, [])
+    assert web.get(f"/v1/batches/{taken['id']}").json["tag"] == "autumn"
+
+
+@pytest.mark.parametrize(
     ("changed", "field"),
     [
         ({"items": []}, "items"),
