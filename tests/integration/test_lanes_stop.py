@@ -16,6 +16,7 @@ from tests.integration.lanes import KEEP, NUMBER, Lanes, message, meta_status, s
 from tests.integration.lanes_servers import SET_CLOCK, steps_with_a_set_clock
 from tests.integration.personal import traces
 from tests.keys import NAMES, PREFIX
+from wa_service.store.batches import Batches, BatchItem, NewBatch
 from wa_service.store.client import Store, connect
 from wa_service.store.contacts import Contacts
 from wa_service.store.keys import template_key
@@ -144,6 +145,48 @@ def test_what_waited_when_they_said_stop_does_not_leave(
     assert batch.grants == []
     assert {id_ for id_, _ in batch.failed} == {"textf", "scheduled"}
     assert redis_client.zcard(NAMES.quota("waba")) == 0
+
+
+def put_as(way: str, lanes: Lanes) -> None:
+    """Submit a utility template in one way."""
+    if way == "a batch":
+        batches = Batches(lanes.outbox, ttl_seconds=3_600)
+        batches.open(NewBatch("b1", "print", "tester"))
+        batches.add("b1", 0, 1, [BatchItem(0, offer(template=NEWS, priority=Priority.BULK), opens=True)])
+        batches.change("b1", "start")
+        batches.feed(NUMBER, {})
+        return
+    send_at = int(time.time() * 1000) + 3_600_000 if way == "scheduled" else None
+    lanes.outbox.put(offer(id="s", template=NEWS, send_at=send_at), opens=True)
+    if send_at:
+        lanes.store.do("ZADD", NAMES.scheduled(NUMBER), 1, "s")
+        Schedule(lanes.outbox).move_due(NUMBER, 10)
+
+
+class TestAStopWithoutAContact:
+    @pytest.mark.parametrize("way", ["queued", "scheduled", "a batch"])
+    def test_stops_a_template_that_becomes_marketing_before_it_leaves(
+        self, marketing: Lanes, stops: Stops, way: str
+    ) -> None:
+        stops.add([CUSTOMER])
+        put_as(way, marketing)
+        marketing.store.run([TemplateCategories(marketing.store, "waba").change("news", "en_US", "MARKETING")])
+        batch = marketing.outbox.next(NUMBER, "p", time.monotonic_ns(), 10)
+        assert (batch.grants, [reason for _, reason in batch.failed]) == ([], ["customer_stopped"])
+
+    @pytest.mark.parametrize("delay_ms", [0, 3_600_000], ids=["queued", "scheduled"])
+    def test_stops_a_marketing_fallback(self, marketing: Lanes, stops: Stops, delay_ms: int) -> None:
+        stops.add([CUSTOMER])
+        send_at = int(time.time() * 1000) + delay_ms if delay_ms else None
+        marketing.outbox.put(send(id="text", fallback=b"{}", fallback_name=OFFER, send_at=send_at))
+        if send_at:
+            marketing.store.do("ZADD", NAMES.scheduled(NUMBER), 1, "text")
+            Schedule(marketing.outbox).move_due(NUMBER, 10)
+        (grant,) = marketing.grant()
+        closed = {"reason": "request", "code": 131047}
+        marketing.outbox.done(NUMBER, grant, SendOutcome("failed", error=closed, code=131047))
+        batch = marketing.outbox.next(NUMBER, "p", time.monotonic_ns(), 10)
+        assert (batch.grants, batch.failed) == ([], [("textf", "customer_stopped")])
 
 
 class TestPerson:

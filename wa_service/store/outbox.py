@@ -216,6 +216,7 @@ class Outbox:
             StoreUnavailableError: it may or may not be queued; with an idempotency key it is safe to retry.
         """
         limits = self.limits_of(send.number)
+        may_be_marketing = send.template is not None or send.fallback_name is not None
         outcome, *rest = self.store.call_replicated(
             "put",
             send=send.spec(),
@@ -229,7 +230,7 @@ class Outbox:
             opens=int(opens),
             who=orjson.dumps(identity_of_address(send.address).as_argument(0)),
             take=int(send.take),
-            stops=orjson.dumps(self.digests.of([send.address]) if self.digests and send.template else ()),
+            stops=orjson.dumps(self.digests.of([send.address]) if self.digests and may_be_marketing else ()),
             marketing_per_week=self.marketing_per_week,
         )
         what: PutOutcome = text(outcome)  # type: ignore[assignment]  # one of the step's words

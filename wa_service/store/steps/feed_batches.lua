@@ -37,6 +37,8 @@ local function start(batch, index, send, conversation)
     send.reservation = reservation
   end
   conversation = resolve(send.n, send.who, retention)
+  -- Write a STOP that only a digest has to the contact, where `next` reads it: the template's category may change.
+  if send.template then is_stopped(conversation, send.stops or {}, retention) end
   if send.opens then redis.call('HSET', contact_key(conversation), 'quota', waba) end
   send.take, send.who, send.stops = nil, nil, nil
   send.id, send.batch, send.batch_index, send.counted = item_record(batch, index), batch, index, 'queued'

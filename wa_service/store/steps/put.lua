@@ -30,10 +30,17 @@ local function store_idempotency(delay_ms)
   send.idempotency = idempotency
 end
 
+-- Write a STOP that only a digest has to the contact, where `next` reads it: the template's category may change, and a
+-- fallback leaves later.
+local function take_over_stop()
+  if send.template or send.fallback_name then is_stopped(conversation, stops, retention) end
+end
+
 -- The contact is kept at least until then.
 local function schedule()
   local delay_ms = send.send_at - wall
   conversation = resolve(send.n, who, retention + math.ceil(delay_ms / 1000))
+  take_over_stop()
   store_idempotency(delay_ms)
   send.who, send.take = cjson.encode(who), take and 1 or nil
   write_record(send, conversation, 'scheduled', retention)
@@ -60,6 +67,7 @@ local function queue()
     send.reservation = reservation
   end
   conversation = resolve(send.n, who, retention)
+  take_over_stop()
   -- A merge of two contacts moves the reservation along.
   if opens then redis.call('HSET', contact_key(conversation), 'quota', waba) end
   store_idempotency(0)
