@@ -21,6 +21,7 @@ UNSENT_CEILING = 20
 MOST_CLOCK_STEP_MS = 10_000
 DEBOUNCE_MOST_MS, BURST_GRID_MS, MOST_IN_BURST = 15_000, 50, 20
 QUOTA_LOOK_MS = 60_000
+BATCH_LOOK_MS = 60_000
 RANK = {
     "scheduled": -1,
     "queued": 0,
@@ -131,6 +132,7 @@ class Batch:
     items: dict[int, Item]
     state: str = "loading"
     waiting: list[int] = field(default_factory=list)
+    later: dict[int, int] = field(default_factory=dict)
     at: int | None = None
     counts: Counter[str] = field(default_factory=Counter)
     reason: str | None = None
@@ -887,10 +889,21 @@ class World:
             if batch.state != "running":
                 batch.at = None
                 continue
-            while batch.waiting:
-                moved += self._move(batch, batch.waiting.pop(0))
-            batch.at = None
+            moved_before, waits = moved, False
+            while (index := self._next_item(batch)) is not None:
+                moved += self._move(batch, index)
+                waits |= index in batch.later
+            batch.at = min(batch.later.values(), default=None)
+            if waits and moved == moved_before:
+                batch.at = self.wall + BATCH_LOOK_MS
         return moved
+
+    def _next_item(self, batch: Batch) -> int | None:
+        due = min(((at, str(index), index) for index, at in batch.later.items() if at <= self.wall), default=None)
+        if due is not None:
+            del batch.later[due[2]]
+            return due[2]
+        return batch.waiting.pop(0) if batch.waiting else None
 
     def _move(self, batch: Batch, index: int) -> int:
         item = batch.items.get(index)
@@ -900,6 +913,9 @@ class World:
         if id_ in self.sends:
             sent = self.sends[id_]
             if sent.status == "scheduled":
+                if sent.template and self._reserve(item.customer, sent, leaves=False):
+                    batch.later[index] = self.wall + BATCH_LOOK_MS
+                    return 0
                 sent.status, sent.rank = "queued", 0
                 self._enter(sent.customer, id_, urgent=False)
                 self._count(sent)
@@ -910,8 +926,9 @@ class World:
             self.sends[id_] = sent
             self._fail(sent, "customer_stopped")
             return 1
-        if item.template:
-            self._reserve(item.customer, sent, leaves=False)
+        if item.template and self._reserve(item.customer, sent, leaves=False):
+            batch.later[index] = self.wall + BATCH_LOOK_MS
+            return 0
         self.contacts.add(item.customer)
         sent.counted = "queued"
         self.queue(sent)
@@ -932,7 +949,7 @@ class World:
                 batch.counts["canceled"] += 1
             elif sent.status == "scheduled" or (sent.status == "queued" and sent.claim is None):
                 self._cancel_item(sent)
-        batch.waiting, batch.at = [], None
+        batch.waiting, batch.later, batch.at = [], {}, None
 
     def _count(self, sent: Sent) -> None:
         """Update the batch's counts after a send may have changed its status."""

@@ -10,8 +10,8 @@ import orjson
 import pytest
 import redis
 
-from tests.integration.lanes import KEEP, NUMBER, Lanes, meta_status, send
-from tests.keys import PREFIX
+from tests.integration.lanes import KEEP, NUMBER, Lanes, message, meta_status, send
+from tests.keys import NAMES, PREFIX
 from wa_service.store.batches import (
     LOADING_SECONDS,
     LONGEST_WAIT_SECONDS,
@@ -295,6 +295,86 @@ def test_it_stops_when_too_many_fail_and_counts_anew_after_a_resume(batches: Bat
     batches.feed(NUMBER, {})
     end(lanes, "failed", code=131026, count=1)
     assert read(batches).state == "running"
+
+
+@pytest.fixture
+def full_quota(store: Store) -> Lanes:
+    """Return the lanes of a number that may message one customer a day first."""
+    lanes = Lanes.over(store, limits={NUMBER: Limits(80, 1, "waba")})
+    lanes.outbox.put(send("15559990000", type="template"), opens=True)
+    end(lanes)
+    return lanes
+
+
+def template(index: int, **rest: Any) -> BatchItem:
+    """A template to a separate customer."""
+    outgoing = send(str(FIRST + index), type="template", template="spring en_US", priority=Priority.BULK)
+    return BatchItem(index, outgoing, opens=True, **rest)
+
+
+def look_again(lanes: Lanes, batch_id: str = "b1") -> None:
+    """End the wait of a batch and its items."""
+    later = f"{PREFIX}batch_later:{batch_id}:{NUMBER}"
+    for index in lanes.store.do("ZRANGE", later, 0, -1):
+        lanes.store.do("ZADD", later, 1, index)
+    lanes.store.do("ZADD", f"{PREFIX}batches:{NUMBER}", "XX", 1, batch_id)
+
+
+def test_a_batch_that_waits_for_the_quota_stops_no_other(full_quota: Lanes, redis_client: redis.Redis) -> None:
+    batches = Batches(full_quota.outbox, ttl_seconds=3_600)
+    load(batches, [template(index) for index in range(250)])
+    assert batches.feed(NUMBER, {}) == 0
+    until = redis_client.zscore(f"{PREFIX}batches:{NUMBER}", "b1") or 0
+    assert 55_000 < until - time.time() * 1000 <= 60_000, "it is not looked at in every call"
+    load(batches, [item(index) for index in range(300, 303)], batch_id="b2")
+    assert batches.feed(NUMBER, {}) == 3
+    assert len(end(full_quota)) == 3
+    assert read(batches).counts == {"scheduled": 250}
+
+    look_again(full_quota)
+    redis_client.delete(NAMES.quota("waba"))
+    assert batches.feed(NUMBER, {}) == 1
+    assert len(end(full_quota)) == 1
+
+
+def test_who_may_be_messaged_without_room_does_not_wait_behind_who_may_not(full_quota: Lanes) -> None:
+    batches = Batches(full_quota.outbox, ttl_seconds=3_600)
+    full_quota.admit(message(str(FIRST + 1)), message(str(FIRST + 3)))
+    load(batches, [template(index) for index in range(4)])
+    assert batches.feed(NUMBER, {}) == 2
+    assert end(full_quota) == [item_record("b1", index) for index in (1, 3)]
+
+
+def test_an_item_that_waited_for_the_quota_obeys_quiet_hours(full_quota: Lanes, redis_client: redis.Redis) -> None:
+    batches = Batches(full_quota.outbox, ttl_seconds=3_600)
+    load(batches, [template(0, country="US")], quiet="21:00-08:00")
+    batches.feed(NUMBER, {})
+    look_again(full_quota)
+    redis_client.delete(NAMES.quota("waba"))
+    assert batches.feed(NUMBER, {"b1": {"US": int(time.time() * 1000) + 60_000}}) == 0
+    assert full_quota.grant() == []
+
+
+def test_an_item_that_a_pause_took_back_waits_for_the_quota_in_its_batch(
+    full_quota: Lanes, redis_client: redis.Redis
+) -> None:
+    batches = Batches(full_quota.outbox, ttl_seconds=3_600)
+    quota = dict(redis_client.zrange(NAMES.quota("waba"), 0, -1, withscores=True))
+    redis_client.delete(NAMES.quota("waba"))
+    load(batches, [template(0)])
+    batches.feed(NUMBER, {})
+    batches.change("b1", "pause")
+    assert full_quota.grant() == []
+    redis_client.zadd(NAMES.quota("waba"), quota)
+    batches.change("b1", "resume")
+    assert batches.feed(NUMBER, {}) == 0
+    assert read(batches).counts == {"scheduled": 1}
+
+    look_again(full_quota)
+    redis_client.delete(NAMES.quota("waba"))
+    assert batches.feed(NUMBER, {}) == 1
+    assert redis_client.zcard(NAMES.quota("waba")) == 1
+    assert end(full_quota) == [item_record("b1", 0)]
 
 
 def test_what_meta_withholds_pauses_from_the_twentieth_on(store: Store) -> None:

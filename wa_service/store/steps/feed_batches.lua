@@ -21,6 +21,21 @@ local function refuse(batch, index, send, reason, title)
   fail_record(id, conversation, cjson.encode({ reason = reason, title = title }), retention)
 end
 
+-- reserve_item(batch, index, send, conversation) -> whether it has room in the template quota; if not, it waits in its
+-- batch, where it takes no other batch's place in the lanes.
+local waits_for_quota = false
+local function reserve_item(batch, index, send, conversation)
+  if not send.opens then return true end
+  local wait, reservation = reserve(waba, conversation, daily_limit, false)
+  if wait > 0 then
+    wait_in_batch(batch, number, index, wall + LOOK_AGAIN_MS)
+    waits_for_quota, moved = true, moved - 1
+    return false
+  end
+  send.reservation = reservation
+  return true
+end
+
 local function start(batch, index, send, conversation)
   if redis.call('LLEN', prefix .. 'lane:' .. conversation) >= ceiling then
     return wait_in_batch(batch, number, index, wall + LOOK_AGAIN_MS)
@@ -32,10 +47,7 @@ local function start(batch, index, send, conversation)
   if is_marketing(waba, send.template) and is_stopped(conversation, send.stops or {}, retention) then
     return refuse(batch, index, send, 'customer_stopped', 'The customer wants no marketing.')
   end
-  if send.opens then
-    local _, reservation = reserve(waba, conversation, daily_limit, false)
-    send.reservation = reservation
-  end
+  if not reserve_item(batch, index, send, conversation) then return end
   conversation = resolve(send.n, send.who, retention)
   -- Write a STOP that only a digest has to the contact, where `next` reads it: the template's category may change.
   if send.template then is_stopped(conversation, send.stops or {}, retention) end
@@ -59,6 +71,8 @@ local function move(batch, index, quiet_until)
   local id = item_record(batch, index)
   local before = redis.call('HMGET', record_key(id), 'status', 'c', 'expires')
   if before[1] == 'scheduled' then -- it was returned from its lane while the batch was paused
+    if not reserve_item(batch, index, send, before[2]) then return end
+    if send.reservation then redis.call('HSET', record_key(id), 'reservation', send.reservation) end
     redis.call('HSET', record_key(id), 'status', 'queued', 'rank', 0)
     enter_lane(number, before[2], id, false, false)
     return count_in_batch(id)
@@ -103,7 +117,8 @@ if room > 0 then
     elseif type(quiet_until) == 'number' then
       redis.call('ZADD', active, quiet_until, batch)
     elseif moved < room then
-      local most, index = math.min(room, moved + share), nil
+      local before, most, index = moved, math.min(room, moved + share), nil
+      waits_for_quota = false
       for _ = 1, count do -- bounds the items in quiet hours that are skipped
         index = moved < most and next_index(batch)
         if not index then break end
@@ -111,7 +126,9 @@ if room > 0 then
         if redis.call('HGET', batch_key(batch), 'state') ~= 'running' then break end
       end
       local first = redis.call('ZRANGE', later_key(batch, number), 0, 0, 'WITHSCORES')
-      if redis.call('EXISTS', wait_key(batch, number)) == 1 then
+      if waits_for_quota and moved == before then
+        redis.call('ZADD', active, wall + LOOK_AGAIN_MS, batch) -- not 100 looks at each call
+      elseif redis.call('EXISTS', wait_key(batch, number)) == 1 then
         redis.call('ZADD', active, wall, batch) -- behind batches that had no turn
       elseif first[1] then
         redis.call('ZADD', active, first[2], batch)
