@@ -160,7 +160,7 @@ class BatchService:
     ) -> tuple[int, list[ItemProblem]]:
         """Check every item, and store those not stored yet; return how many are valid, and the refused ones."""
         taken, refused = 0, list[ItemProblem]()
-        started = request.send_at or int(time.time() * 1000)
+        started = max(request.send_at, int(time.time() * 1000))
         turns = FairTurns()
         for first in range(0, len(request.places), ITEMS_A_STEP):
             up_to = min(first + ITEMS_A_STEP, len(request.places))

@@ -63,6 +63,12 @@ def test_what_is_wrong_is_told_by_its_place_and_the_others_go(web: Web) -> None:
     assert (shown["total"], shown["refused"], shown["counts"]) == (2, 3, {"scheduled": 2})
 
 
+def test_a_batch_whose_time_is_past_is_sent_now_however_short_its_ttl(web: Web) -> None:
+    past = int(time.time()) - 7_200
+    assert post(web, {"message": HELLO, "items": [ANA], "ttl": 3_600, "send_at": past}).json["taken"] == 1
+    assert [body["to"] for body in feed(web)] == [ANA["to"]]
+
+
 def test_lines_are_messages_of_their_own(web: Web) -> None:
     lines = [
         {"batch": {"tag": "autumn", "stop_when": {"failed_share": 0.2, "after": 200}}},

@@ -1,4 +1,4 @@
--- write_record(send, conversation, status, retention): store a send. Its ttl begins at `send_at`, if given.
+-- write_record(send, conversation, status, retention): store a send. Its ttl begins at `send_at`, if that is ahead.
 -- send: id, n (number), type, priority, ttl (ms), body (JSON text), and optionally to, opaque, tag, fallback,
 -- fallback_id, notify, idempotency, origin, reservation (in the template quota), send_at (ms), who (JSON), take,
 -- template and fallback_name ("<name> <language>"), despite_stop, category, batch with batch_index and counted,
@@ -11,8 +11,8 @@ end
 
 local function write_record(send, conversation, status, retention)
   local fields = { 'v', 1, 'n', send.n, 'c', conversation, 'type', send.type, 'body', send.body, 'status', status,
-    'rank', status == 'scheduled' and -1 or 0, 's:' .. status, wall, 'expires', (send.send_at or wall) + send.ttl,
-    'urgent', send.priority ~= 'bulk' and 1 or 0 }
+    'rank', status == 'scheduled' and -1 or 0, 's:' .. status, wall,
+    'expires', math.max(send.send_at or wall, wall) + send.ttl, 'urgent', send.priority ~= 'bulk' and 1 or 0 }
   local optional = { 'to', 'opaque', 'tag', 'fallback', 'fallback_id', 'notify', 'idempotency', 'origin',
     'reservation', 'send_at', 'who', 'take', 'template', 'fallback_name', 'despite_stop', 'category',
     'batch', 'batch_index', 'counted' }
