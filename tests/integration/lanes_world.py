@@ -916,7 +916,7 @@ class World:
                 if sent.template and self._reserve(item.customer, sent, leaves=False):
                     batch.later[index] = self.wall + BATCH_LOOK_MS
                     return 0
-                sent.status, sent.rank = "queued", 0
+                sent.status, sent.rank, sent.expires = "queued", 0, self.wall + TTL_MS
                 self._enter(sent.customer, id_, urgent=False)
                 self._count(sent)
             return 1

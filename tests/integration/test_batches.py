@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import replace
 from typing import Any
@@ -182,6 +183,23 @@ def test_a_paused_batch_takes_its_items_back_and_blocks_nobody(batches: Batches,
     assert batches.feed(NUMBER, {}) == 3
     assert len(end(lanes)) == 2, "one customer's lane has a message on its way"
     assert read(batches).counts == {"accepted": 2, "queued": 1}
+
+
+def test_a_pause_longer_than_the_ttl_fails_nothing_but_what_has_its_own(
+    batches: Batches, lanes: Lanes, redis_client: redis.Redis
+) -> None:
+    load(batches, [item(0), item(1, expires=int(time.time() * 1000) + 3_600_000)])
+    batches.feed(NUMBER, {})
+    batches.change("b1", "pause")
+    assert lanes.grant(count=16) == []
+    for index in range(2):
+        redis_client.hset(NAMES.record(item_record("b1", index)), "expires", 1)
+    items = f"{PREFIX}batch_items:b1"
+    redis_client.hset(items, "1", re.sub(rb'"until_ms":[0-9]+', b'"until_ms":1', redis_client.hget(items, "1") or b""))
+    batches.change("b1", "resume")
+    assert batches.feed(NUMBER, {}) == 2
+    assert end(lanes) == [item_record("b1", 0)]
+    assert read(batches).counts == {"accepted": 1, "failed": 1}
 
 
 def test_a_disabled_template_pauses_the_batch_at_its_first_word(batches: Batches, lanes: Lanes) -> None:

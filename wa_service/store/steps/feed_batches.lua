@@ -69,11 +69,11 @@ local function move(batch, index, quiet_until)
   end
   moved = moved + 1
   local id = item_record(batch, index)
-  local before = redis.call('HMGET', record_key(id), 'status', 'c', 'expires')
+  local before = redis.call('HMGET', record_key(id), 'status', 'c')
   if before[1] == 'scheduled' then -- it was returned from its lane while the batch was paused
     if not reserve_item(batch, index, send, before[2]) then return end
     if send.reservation then redis.call('HSET', record_key(id), 'reservation', send.reservation) end
-    redis.call('HSET', record_key(id), 'status', 'queued', 'rank', 0)
+    redis.call('HSET', record_key(id), 'status', 'queued', 'rank', 0, 'expires', send.until_ms or wall + ttl)
     enter_lane(number, before[2], id, false, false)
     return count_in_batch(id)
   end
