@@ -133,7 +133,7 @@ def build(settings: Settings, ledger: SendLedger | None = None) -> Runtime:
         number: _sender(settings, number, _client(settings, number, breakers[number].guard, _observe), outbox, ledger)
         for number in numbers
     }
-    events = Events(store, retention_seconds=retention)
+    events = Events(store, retention_seconds=retention, schedule_days=settings.schedule_days)
     minute_counts = MinuteCounts(store)
     networks = [ip_network(network) for network in settings.push_allow]
     push_policy = DestinationPolicy(
@@ -155,7 +155,7 @@ def build(settings: Settings, ledger: SendLedger | None = None) -> Runtime:
             reply_limit=_reply_limit(settings),
         ),
         outbox=outbox,
-        batches=Batches(outbox, ttl_seconds=settings.send_ttl),
+        batches=Batches(outbox, ttl_seconds=settings.send_ttl, schedule_days=settings.schedule_days),
         records=Records(store),
         contacts=Contacts(store, numbers, retention_seconds=retention, digests=digests),
         stops=Stops(store, digests, numbers, retention),

@@ -22,8 +22,6 @@ BatchPhase = Literal["loading", "running", "paused", "canceled", "done"]
 BatchChange = Literal["start", "pause", "resume", "cancel"]
 ITEMS_A_STEP = 100
 SWEPT_A_STEP = 200
-LONGEST_WAIT_SECONDS = 40 * 86_400
-"""How long a batch may wait, in addition to the retention: longer than `send_at` may be ahead."""
 LOADING_SECONDS = 86_400
 """How long a batch is kept that was not started, so that its caller can repeat the request."""
 QUALITY_SECONDS = 300
@@ -31,6 +29,11 @@ QUALITY_SECONDS = 300
 _SOON_MS = 60_000
 _FAILED = "failed:"
 _COST = "cost:"
+
+
+def longest_wait(schedule_days: int) -> int:
+    """How long (s) a batch is kept, in addition to the retention: five days longer than `send_at` may be ahead."""
+    return (schedule_days + 5) * 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,11 +166,11 @@ def address_of_item(stored: bytes) -> str:
 class Batches:
     """The batches of a store. Every method raises `StoreUnavailableError`."""
 
-    def __init__(self, outbox: Outbox, *, ttl_seconds: int) -> None:
+    def __init__(self, outbox: Outbox, *, ttl_seconds: int, schedule_days: int = 35) -> None:
         self._outbox = outbox
         self._store: Store = outbox.store
         self._ttl_ms = ttl_seconds * 1000
-        self._lives = outbox.retention_seconds + LONGEST_WAIT_SECONDS
+        self._lives = outbox.retention_seconds + longest_wait(schedule_days)
 
     def open(self, new: NewBatch) -> Loaded:
         """Create a batch, or find it; it sends nothing until it is started."""

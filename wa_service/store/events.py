@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import orjson
 
+from wa_service.store.batches import longest_wait
 from wa_service.store.client import Store, text
 from wa_service.store.compaction import Compaction
 from wa_service.store.flusher import Command
@@ -55,9 +56,10 @@ class Entry:
 class Events:
     """The events stream, oldest first, trimmed by age. Raises `StoreUnavailableError`."""
 
-    def __init__(self, store: Store, *, retention_seconds: int) -> None:
+    def __init__(self, store: Store, *, retention_seconds: int, schedule_days: int = 35) -> None:
         self._store = store
         self._retention = retention_seconds
+        self._batch_wait = longest_wait(schedule_days)
 
     def after(self, cursor: str, count: int) -> list[Entry]:
         """At most `count` entries after a cursor ("" or "0": from the beginning)."""
@@ -95,8 +97,11 @@ class Events:
 
         Once a day, deleted data is also removed from the server's memory and files.
         """
-        while self._store.call("trim", retention=self._retention, most=MOST_TRIMMED) >= MOST_TRIMMED / 2:
-            pass
+        trimmed = MOST_TRIMMED
+        while trimmed >= MOST_TRIMMED / 2:
+            trimmed = self._store.call(
+                "trim", retention=self._retention, batch_wait=self._batch_wait, most=MOST_TRIMMED
+            )
         Compaction(self._store).run_daily()
 
     def make_room(self) -> int:

@@ -103,7 +103,7 @@ FAMILIES = (
     Family("held_sends:<n>", "set", "ids of sends that wait for their template", "7 days", "no"),
     Family("paused_templates:<waba>", "hash", "templates that Meta paused, until when", "7 days", "no"),
     Family("unavailable_templates:<waba>", "hash", "templates that Meta cannot send yet, until when", "7 days", "no"),
-    Family("batches", "zset", "ids of all batches, by when they were requested", "retention and 40 days", "no"),
+    Family("batches", "zset", "ids of all batches, by time", "retention, `WA_SCHEDULE_DAYS` and 5 days", "no"),
     Family("batches_of:<api key>", "set", "ids of an API key's batches, whose bytes are counted", "always", "no"),
     Family("batches:<n>", "zset", "batches with items for a number, by when they are due", "while there is work", "no"),
     Family("batch:<id>", "hash", "a batch: its state, its counts by status", "retention, from its end", "no"),

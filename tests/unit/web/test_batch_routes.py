@@ -7,7 +7,9 @@ from typing import Any
 
 import orjson
 import pytest
+import redis
 
+from tests.keys import PREFIX
 from tests.unit.web.conftest import KEYS, Start, Web
 from tests.unit.web.deliveries import NUMBER, OTHER_NUMBER, WABA
 from wa_service.service.quiet_hours import QuietHours
@@ -67,6 +69,17 @@ def test_a_batch_whose_time_is_past_is_sent_now_however_short_its_ttl(web: Web) 
     past = int(time.time()) - 7_200
     assert post(web, {"message": HELLO, "items": [ANA], "ttl": 3_600, "send_at": past}).json["taken"] == 1
     assert [body["to"] for body in feed(web)] == [ANA["to"]]
+
+
+def test_a_batch_is_kept_until_its_time_however_far_ahead_it_may_be(
+    start_web: Start, redis_client: redis.Redis
+) -> None:
+    web = start_web({"WA_SCHEDULE_DAYS": "90"})
+    taken = post(web, {"message": HELLO, "items": [ANA], "send_at": int(time.time()) + 89 * 86_400}).json
+    redis_client.zincrby(f"{PREFIX}batches", -(web.runtime.retention_seconds + 90 * 86_400) * 1000, taken["id"])
+    web.runtime.events.trim()
+    assert [batch["id"] for batch in web.get("/v1/batches").json["items"]] == [taken["id"]]
+    assert redis_client.ttl(f"{PREFIX}batch_items:{taken['id']}") > web.runtime.retention_seconds + 90 * 86_400
 
 
 def test_lines_are_messages_of_their_own(web: Web) -> None:
