@@ -489,3 +489,23 @@ class TestWeek:
             (grant,) = lanes.grant()
             lanes.outbox.done(NUMBER, grant, outcome)
         assert ask(lanes) == "queued"
+
+    @pytest.mark.parametrize("code", [131026, 131049])
+    def test_what_meta_refuses_in_a_status_is_not_counted(self, marketing: Lanes, code: int) -> None:
+        lanes = replace(marketing, outbox=replace(marketing.outbox, marketing_per_week=1))
+        assert ask(lanes, id="a") == "queued"
+        (grant,) = lanes.grant()
+        lanes.outbox.done(NUMBER, grant, SendOutcome("accepted", wamid="wamid.A", meta_healthy=True))
+        assert ask(lanes) == "marketing_limit"
+        status = meta_status("wamid.A", "failed", errors=[{"code": code, "title": "Undeliverable"}])
+        lanes.store.run([lanes.outbox.apply_status(status, int(time.time() * 1000))])
+        assert ask(lanes) == "queued"
+
+    def test_what_expired_before_it_left_is_not_counted(self, marketing: Lanes, redis_client: redis.Redis) -> None:
+        lanes = replace(marketing, outbox=replace(marketing.outbox, marketing_per_week=1))
+        assert ask(lanes, id="a") == "queued"
+        (grant,) = lanes.grant()
+        lanes.outbox.done(NUMBER, grant, SendOutcome("retry", never_left=True))
+        redis_client.hset(NAMES.record("a"), "expires", 1)
+        assert lanes.grant() == []
+        assert ask(lanes) == "queued"

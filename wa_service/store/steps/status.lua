@@ -8,7 +8,7 @@
 -- Return {"applied"|"late"|"unranked"|"duplicate"|"foreign", id, ms since accepted (-1 unknown), "category\ttype"
 -- counted or ""}.
 -- args: id mark wamid status at number participant retention:number error code pricing country foreign recipient event waba mark_seconds
--- include: refuse_when_full clock lifetime wake thread events consent lane batch tags record stop participants costs held_sends identity
+-- include: refuse_when_full clock lifetime wake thread events consent lane batch tags record stop marketing participants costs held_sends identity
 local function read(name)
   return redis.call('HMGET', record_key(name), 'c', 's:accepted', 'wamid', 'type', 'opaque', 'n', 'error', 'confirmed',
     'rank', 's:' .. status, 'claimed', 'tag')
@@ -114,6 +114,7 @@ if status == 'failed' and risen then set('error', error) end
 if status ~= 'failed' and risen then redis.call('HDEL', record, 'error') end
 if risen then redis.call('HDEL', record, 'held', 'held_at') end
 redis.call('HSET', record, unpack(facts))
+if status == 'failed' and risen then redis.call('ZREM', marketing_key(conversation), id) end
 if status == 'failed' and risen and code == '131047' then fall_back(id, number_of_send, conversation, retention) end
 if status == 'failed' and risen and code == '131050' and participant == '' then refused_by_meta(conversation, tonumber(at), code, retention) end
 if status == 'failed' and risen and tonumber(code) == PAUSED_TEMPLATE then
