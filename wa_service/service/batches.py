@@ -11,6 +11,7 @@ from hashlib import blake2b
 from wa_service.observability import log
 from wa_service.service.batch_request import BatchRequest
 from wa_service.service.fair_turns import FairTurns
+from wa_service.service.quiet_hours import quiet_country
 from wa_service.service.refusals import (
     BatchKeyReusedError,
     RefusedError,
@@ -32,7 +33,6 @@ from wa_service.store.batches import (
 from wa_service.store.flusher import StoreUnavailableError
 from wa_service.store.outbox import Priority
 from wa_service.store.overview import MemoryWatch
-from wa_service.whatsapp.countries import country_of
 
 _REPEAT = "Send it again with the same Idempotency-Key."
 
@@ -192,7 +192,7 @@ def _item(request: BatchRequest, index: int, checked: SendRequest, started: int)
         index,
         send,
         checked.opens,
-        country_of(send.address) if has_local_quiet_hours else "",
+        quiet_country(send.address) if has_local_quiet_hours else "",
         max(started, send.send_at or 0) + send.ttl if ttl is not None else 0,
     )
 

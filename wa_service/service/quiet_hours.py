@@ -11,11 +11,15 @@ from importlib.resources import files
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from wa_service.whatsapp.countries import country_of
+
 _FORM: Final = re.compile(
     r"([01][0-9]|2[0-3]):([0-5][0-9])-([01][0-9]|2[0-3]):([0-5][0-9])(?: ([A-Za-z0-9_+/-]{1,64}))?"
 )
 _SENTENCE: Final = "This must be two different times and perhaps a zone, such as 21:00-08:00 Europe/Berlin."
 UNKNOWN_COUNTRY: Final = ""
+_MISSING_ZONES: Final = {"AC": "Atlantic/St_Helena", "TA": "Atlantic/St_Helena", "XK": "Europe/Belgrade"}
+"""Regions with numbers of their own that the IANA database does not list as countries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +74,18 @@ class QuietHours:
 def zones_by_country() -> Mapping[str, tuple[str, ...]]:
     """Time zones by ISO 3166 country, from the IANA database; a number without a country counts as UTC."""
     table: dict[str, tuple[str, ...]] = {UNKNOWN_COUNTRY: ("UTC",)}
+    table |= {country: (zone,) for country, zone in _MISSING_ZONES.items()}
     for line in files("tzdata").joinpath("zoneinfo", "zone.tab").read_text("utf-8").splitlines():
         if not line.startswith("#"):
             country, _, zone = line.split("\t")[:3]
             table[country] = (*table.get(country, ()), zone)
     return table
+
+
+def quiet_country(address: str) -> str:
+    """Return the country whose quiet hours apply to a customer; without a known zone `UNKNOWN_COUNTRY`."""
+    country = country_of(address)
+    return country if country in zones_by_country() else UNKNOWN_COUNTRY
 
 
 def _ms(moment: datetime) -> int:

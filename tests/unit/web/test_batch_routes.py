@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -232,19 +233,28 @@ def test_events_tell_a_pause(web: Web) -> None:
     ],
 )
 def test_quiet_hours_end_by_the_zones_own_clock(quiet: str, moment: str, until: str | None) -> None:
-    from datetime import datetime
-
     found = QuietHours.read(quiet).until(datetime.fromisoformat(moment))
     assert found == (int(datetime.fromisoformat(until).timestamp() * 1000) if until else None)
 
 
 def test_without_a_zone_nobody_is_woken_in_a_country_of_many(web: Web) -> None:
-    from datetime import datetime
-
     found = QuietHours.read("21:00-08:00").until(datetime.fromisoformat("2026-07-01T19:30:00+00:00"))
     assert isinstance(found, dict)
     assert "GB" not in found, "20:30"
     assert found["DE"] == int(datetime.fromisoformat("2026-07-02T06:00:00+00:00").timestamp() * 1000)
+
+
+# Kosovo, Ascension and Tristan da Cunha, which the IANA database does not list, and a country without any zone.
+@pytest.mark.parametrize("address", ["38343201234", "2476123456", "29081234", "XX.13491208655302741918"])
+def test_without_a_zone_nobody_is_woken_in_a_country_that_has_none(web: Web, address: str) -> None:
+    quiet = "00:00-23:59"
+    field = "recipient" if "." in address else "to"
+    items = [{field: address, "name": "x", "code": 1}]
+    batch = post(web, {"message": HELLO, "items": items, "quiet": quiet}).json["id"]
+    later = QuietHours.read(quiet).until(datetime.now(UTC).replace(hour=3) + timedelta(days=1))
+    assert later is not None
+    assert web.runtime.batches.feed(NUMBER, {batch: later}) == 0
+    assert web.get(f"/v1/batches/{batch}").json["counts"] == {"scheduled": 1}
 
 
 @pytest.mark.parametrize(
