@@ -11,12 +11,13 @@ import ipaddress
 import socket
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
+import gevent
+from gevent.event import AsyncResult
 from gevent.monkey import get_original
 from gevent.threadpool import ThreadPool
 
@@ -100,44 +101,54 @@ def _addresses(found: Sequence[tuple[Any, ...]]) -> list[str]:
 class SharedLookUp:
     """A look-up for frequent callers: those of one name wait for one look-up, whose result is cached for `seconds`.
 
-    A failure is cached, too, so a slow name server is asked once in that time. Cached addresses are checked at each
-    call, and the caller connects to the checked address, so stale ones are safe.
+    A failure is cached, too, so a slow name server is asked once in that time; a caller whose deadline ends does not
+    end the look-up. Cached addresses are checked at each call, and the caller connects to the checked address, so stale
+    ones are safe. For the greenlets of one thread.
     """
 
     def __init__(self, look_up: LookUp, *, seconds: float = 5.0, clock: Callable[[], float] = time.monotonic) -> None:
         self._look_up = look_up
         self._seconds = seconds
         self._clock = clock
-        self._known: dict[tuple[str, int], tuple[float, Future[Sequence[str]]]] = {}
+        self._known: dict[tuple[str, int], tuple[float, AsyncResult[Sequence[str]]]] = {}
 
     def __call__(self, host: str, port: int) -> Sequence[str]:
         """Return the addresses of a name; raise OSError if there are none."""
         until, found = self._known.get((host, port), (0.0, None))
-        if found is None or (found.done() and self._clock() >= until):
-            found = Future()
+        if found is None or (found.ready() and self._clock() >= until):
+            found = AsyncResult()
             if len(self._known) >= _MOST_REMEMBERED:
                 self._known.clear()
             self._known[(host, port)] = (0.0, found)
-            self._ask(host, port, found)
-            self._known[(host, port)] = (self._clock() + self._seconds, found)
-        return found.result()
+            gevent.spawn(self._ask, host, port, found)
+        addresses: Sequence[str] = found.get()
+        return addresses
 
-    def _ask(self, host: str, port: int, found: Future[Sequence[str]]) -> None:
+    def _ask(self, host: str, port: int, found: AsyncResult[Sequence[str]]) -> None:
         try:
-            found.set_result(self._look_up(host, port))
-        except (OSError, UnicodeError) as error:
+            addresses = self._look_up(host, port)
+        except Exception as error:  # noqa: BLE001 - it is the callers' to handle
             found.set_exception(error)
-        except BaseException:  # this caller's deadline, or its greenlet's end
-            found.set_exception(TimeoutError("The look-up was broken off."))
-            raise
+        else:
+            found.set(addresses)
+        self._known[(host, port)] = (self._clock() + self._seconds, found)
 
 
 def look_up_in(threads: ThreadPool) -> LookUp:
     """Return `look_up` with threads of its own, so that slow name servers hold up no other look-ups of the process."""
     resolve = get_original("socket", "getaddrinfo")
 
+    def resolve_quietly(host: str, port: int) -> Any:
+        try:
+            return resolve(host, port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as error:
+            return error  # gevent prints a traceback of what a thread raises
+
     def found(host: str, port: int) -> list[str]:
-        return _addresses(threads.apply(resolve, (host, port), {"type": socket.SOCK_STREAM}))
+        result = threads.apply(resolve_quietly, (host, port))
+        if isinstance(result, Exception):
+            raise result
+        return _addresses(result)
 
     return found
 
