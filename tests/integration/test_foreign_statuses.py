@@ -133,6 +133,12 @@ def test_a_customer_known_by_user_id_alone_is_found(lanes: Lanes) -> None:
     assert [entry.conversation for entry in events(lanes)] == [f"{NUMBER}:{USER_ID}"] * 2
 
 
+def test_a_number_that_is_told_with_a_known_user_id_is_that_customer_s(lanes: Lanes) -> None:
+    lanes.admit(message("", user_id=USER_ID))
+    report(lanes, status("sent", recipient_user_id=USER_ID), status("delivered", recipient_user_id=USER_ID))
+    assert {entry.conversation for entry in events(lanes)} == {f"{NUMBER}:{USER_ID}"}
+
+
 def test_the_mark_ends_after_meta_s_last_retry(lanes: Lanes, redis_client: redis.Redis) -> None:
     report(lanes, status("sent"))
     (mark,) = redis_client.scan_iter(f"{PREFIX}seen:*")

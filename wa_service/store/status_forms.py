@@ -13,7 +13,7 @@ from wa_service.store.records import RANKS
 from wa_service.store.size_limits import bounded, fits
 from wa_service.whatsapp.countries import country_of
 from wa_service.whatsapp.errors import WhatsAppError
-from wa_service.whatsapp.webhooks.identity import identity_of_address
+from wa_service.whatsapp.webhooks.identity import identity_of_address, identity_of_recipient
 from wa_service.whatsapp.webhooks.status import MessageStatus
 
 KEPT_BYTES = 16_384
@@ -52,7 +52,10 @@ def foreign_recipient(status: MessageStatus) -> bytes:
     """
     if not status.addresses or _RECORD_ID.fullmatch(status.biz_opaque_callback_data):
         return b""
-    return orjson.dumps(identity_of_address(status.addresses[0]).as_argument(0))
+    who = identity_of_recipient(status.raw, status.contact)
+    if not (who.numbers or who.user_ids):
+        who = identity_of_address(status.addresses[0])
+    return orjson.dumps(who.as_argument(0))
 
 
 def foreign_status(status: MessageStatus, at_ms: int) -> dict[str, Any]:
