@@ -111,11 +111,17 @@ _batches = Counter(
 
 
 class _Children:
-    """Caches the children of a series; beyond `known` and `limit`, values count as `other`."""
+    """Caches the children of a series; beyond `known` and `limit`, values count as `other`.
 
-    def __init__(self, series: Any, known: Iterable[str | tuple[str, ...]] = (), *, limit: int = 0) -> None:
+    `kept`: how many labels, the last ones, keep their value even then; they have few.
+    """
+
+    def __init__(
+        self, series: Any, known: Iterable[str | tuple[str, ...]] = (), *, limit: int = 0, kept: int = 0
+    ) -> None:
         self._series = series
         self._limit = limit
+        self._kept = kept
         # Known values start at 0, so that a rate includes their first increase.
         keys = sorted((value,) if isinstance(value, str) else value for value in known)
         self._children: dict[tuple[str, ...], Any] = {key: series.labels(*key) for key in keys}
@@ -125,14 +131,15 @@ class _Children:
         child = self._children.get(values)
         if child is None:
             if len(self._children) - self._known >= self._limit:
-                return self._series.labels(*(["other"] * len(values)))
+                others = len(values) - self._kept
+                return self._series.labels(*["other"] * others, *values[others:])
             child = self._children[values] = self._series.labels(*values)
         return child
 
 
 _billable_of = _Children(_billable, limit=60)
 _batches_of = _Children(_batches, [("paused", reason) for reason in _BATCH_PAUSES], limit=40)
-_pushes_of = _Children(_pushes, limit=250)
+_pushes_of = _Children(_pushes, limit=250, kept=1)
 _marketing_words_of = _Children(_marketing_words, limit=10)
 _sent_of = _Children(_messages_sent, _SENT_TYPES | {"media"})
 _downloads_of = _Children(_media_downloads, ("success", "error"))

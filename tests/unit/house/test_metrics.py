@@ -182,3 +182,14 @@ def test_promtool_finds_nothing_to_say(require_program: Callable[..., Path]) -> 
     ours = b"\n".join(line for line in body.splitlines() if b"whatsapp_" in line) + b"\n"
     told = subprocess.run([promtool, "check", "metrics"], input=ours, capture_output=True, check=False)
     assert (told.returncode, told.stdout + told.stderr) == (0, b"")
+
+
+def test_what_became_of_a_push_is_told_beyond_the_limit_of_subscriptions() -> None:
+    code = (
+        "from wa_service.observability import exposition, metrics as m\n"
+        "for n in range(300): m.subscription_served(str(n))\n"
+        "m.event_pushed('beyond', 'paused')\n"
+        "print(exposition.render(exposition.scrape_registry(dict))[0].decode())"
+    )
+    told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert 'whatsapp_push_total{outcome="paused",subscription="other"} 1.0' in told.stdout
