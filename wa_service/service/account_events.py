@@ -91,7 +91,7 @@ class AccountEvents:
             writes += self._identities(piece)
         if piece.field == "calls" and piece.phone_number_id in self._numbers:
             calls = [self._inbox.open_window(piece.phone_number_id, *one) for one in callers(piece.raw)]
-            writes += [PendingWrite(command, piece, _check_done) for command in calls]
+            writes += [PendingWrite(command, piece, check_linked) for command in calls]
         if piece.field == ADDRESS_BOOK_FIELD and piece.phone_number_id in self._numbers:
             named = named_contacts(piece.raw)
             commands = [self._events.name_contact(piece.phone_number_id, *one) for one in named]
@@ -154,7 +154,7 @@ class AccountEvents:
             command = self._template_pauses.hold(template.name, template.language, seconds, since=event.timestamp)
             return [PendingWrite(command, piece, _check_done)]
         if template.status in _RELEASING:
-            command = self._template_pauses.release(template.name, template.language)
+            command = self._template_pauses.release(template.name, template.language, at=event.timestamp)
             return [PendingWrite(command, piece, self._log_released)]
         return []
 

@@ -203,10 +203,20 @@ class Inbox:
         who = orjson.dumps(identity.as_argument(at) | {"only_known": only_known})
         return self._store.step("link", number=number, who=who, moves=int(moves), retention=self._retention)
 
-    def open_window(self, number: str, identity: Identity, at: int) -> Command:
-        """Open the service window of a customer who called at Meta's time `at` (s, 0 unknown). Result: 1."""
-        who = orjson.dumps(identity.as_argument(at))
-        return self._store.step("open_window", number=number, who=who, at=at, retention=self._retention)
+    def open_window(self, number: str, identity: Identity, at: int, event_id: str) -> Command:
+        """Open the service window of a customer who called at Meta's time `at` (s, 0 unknown), once for each event.
+
+        Result: 1, or 0 if nothing was done.
+        """
+        return self._store.step(
+            "open_window",
+            number=number,
+            who=orjson.dumps(identity.as_argument(at)),
+            at=at,
+            mark=mark(number, f"call {event_id}"),
+            retention=self._retention,
+            mark_seconds=SEEN_SECONDS,
+        )
 
     def take(
         self, consumer: str, counter: int, count: int, *, on_burst: Callable[[str, str], None] | None = None

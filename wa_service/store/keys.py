@@ -102,6 +102,7 @@ FAMILIES = (
     Family("scheduled:<n>", "zset", "scheduled sends, by when they may leave", "until then", "holds"),
     Family("held_sends:<n>", "set", "ids of sends that wait for their template", "7 days", "no"),
     Family("paused_templates:<waba>", "hash", "templates that Meta paused, until when", "7 days", "no"),
+    Family("template_events:<waba>", "hash", "the time of Meta's last event about a template", "7 days", "no"),
     Family("unavailable_templates:<waba>", "hash", "templates that Meta cannot send yet, until when", "7 days", "no"),
     Family("batches", "zset", "ids of all batches, by time", "retention, `WA_SCHEDULE_DAYS` and 5 days", "no"),
     Family("batches_of:<api key>", "set", "ids of an API key's batches, whose bytes are counted", "always", "no"),

@@ -33,9 +33,9 @@ class TemplatePauses:
             since=since * 1000,
         )
 
-    def release(self, name: str, language: str) -> Command:
-        """Return the command that releases a template's held sends. Result: how many."""
-        return self._release(template_key(name, language))
+    def release(self, name: str, language: str, *, at: int = 0) -> Command:
+        """Return the command that releases a template's held sends, as of a Unix time (0: now). Result: how many."""
+        return self._release(template_key(name, language), at)
 
     def note(self, definitions: Iterable[Mapping[str, Any]]) -> int:
         """Release the held sends of paused templates that a template list says are approved; return how many.
@@ -51,5 +51,7 @@ class TemplatePauses:
         }
         return sum(self.store.run([self._release(template) for template in approved & paused.keys()]))
 
-    def _release(self, template: str) -> Command:
-        return self.store.step("release_held", waba=self.waba, template=template, numbers=tuple(self.numbers))
+    def _release(self, template: str, at: int = 0) -> Command:
+        return self.store.step(
+            "release_held", waba=self.waba, template=template, at=at * 1000, numbers=tuple(self.numbers)
+        )

@@ -222,3 +222,14 @@ def test_a_customer_who_calls_opens_the_service_window(web: Web, direction: str,
     web.webhook(delivery(value_of(calls=[call]), field="calls"))
     found = web.runtime.contacts.find(CUSTOMER)
     assert [contact.window_end // 1000 - NOW for contact in found] == ([86_400] if opens else [])
+
+
+def test_a_call_that_is_told_again_after_an_erasure_makes_no_contact(web: Web) -> None:
+    call = {"id": "wacid.1", "from": CUSTOMER, "event": "connect", "timestamp": str(NOW), "direction": "USER_INITIATED"}
+    told = delivery(value_of(calls=[call]), field="calls")
+    web.webhook(told)
+    web.runtime.contacts.forget(CUSTOMER)
+    assert web.webhook(told).status_code == 200
+    call["id"], call["timestamp"] = "wacid.2", str(NOW - 2 * 86_400)
+    assert web.webhook(delivery(value_of(calls=[call]), field="calls")).status_code == 200
+    assert web.runtime.contacts.find(CUSTOMER) == []

@@ -73,3 +73,13 @@ def test_a_pause_that_is_over_holds_nothing_when_its_event_comes_late(web: Web) 
     assert web.webhook(late).status_code == 200
     web.send(SPRING)
     assert len(web.runtime.outbox.next(web.runtime.numbers[0], "holder", time.monotonic_ns(), 8).grants) == 1
+
+
+def test_a_pause_that_comes_again_after_its_end_holds_nothing(web: Web) -> None:
+    value = {"message_template_name": "spring", "message_template_language": "en_US"}
+    now = int(time.time())
+    for event, at in (("PAUSED", now - 600), ("APPROVED", now - 300), ("PAUSED", now - 600)):
+        told = delivery(value | {"event": event}, field="message_template_status_update", at=at)
+        assert web.webhook(told).status_code == 200
+    web.send(SPRING)
+    assert len(web.runtime.outbox.next(web.runtime.numbers[0], "holder", time.monotonic_ns(), 8).grants) == 1

@@ -144,15 +144,15 @@ def identities_of_update(value: Mapping[str, Any]) -> Iterator[tuple[Identity, i
             yield who, seconds_of(update.get("timestamp"))
 
 
-def callers(value: Mapping[str, Any]) -> Iterator[tuple[Identity, int]]:
-    """Yield the customers who called us, in the management field `calls`, with the times of the calls (s; 5.10)."""
+def callers(value: Mapping[str, Any]) -> Iterator[tuple[Identity, int, str]]:
+    """Yield who called us, in the management field `calls`, with the time (s) and an id of the call's event (5.10)."""
     known = [contact for contact in items_of(value.get("contacts")) if isinstance(contact, dict)]
     for call in items_of(value.get("calls")):
         if isinstance(call, dict) and call.get("direction") == "USER_INITIATED":
             contact = contact_of(known, address_of(call.get("from")), id_of(call, "from_user_id"))
             who = identity_of_message(call, contact)
             if who.numbers or who.user_ids:
-                yield who, seconds_of(call.get("timestamp"))
+                yield who, seconds_of(call.get("timestamp")), f"{id_of(call, 'id')} {call.get('event')}"
 
 
 def identity_of_recipient(status: Mapping[str, Any], contact: Mapping[str, Any] | None) -> Identity:
