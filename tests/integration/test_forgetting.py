@@ -19,6 +19,7 @@ from wa_service.store.contacts import Contacts
 from wa_service.store.events import Events
 from wa_service.store.inbox import Work
 from wa_service.store.outbox import Idempotency, SendOutcome
+from wa_service.store.schedule import Schedule
 from wa_service.store.stored_event import reference
 
 CUSTOMER, OTHER = "15551230001", "15559870002"
@@ -35,6 +36,11 @@ def contacts(store: Store) -> Contacts:
 
 def take(lanes: Lanes) -> list[Work]:
     return lanes.inbox.take("p", time.monotonic_ns(), 50)[1]
+
+
+def naming(customer: str = OTHER) -> bytes:
+    """The body of a send to somebody else that names the person."""
+    return orjson.dumps({"to": customer, "type": "text", "text": {"body": f"call {CUSTOMER}"}})
 
 
 def handled(lanes: Lanes, *pieces: Any) -> None:
@@ -216,6 +222,19 @@ class TestSends:
         lanes.outbox.done(NUMBER, grant, ending)
         told = {NAMES.part_of(key)[0] for key in traces(redis_client, CUSTOMER, OTHER)}
         assert told <= {"record", "events"}  # which the next steps erase
+
+    def test_a_scheduled_send_to_somebody_else_that_names_the_person_leaves_whole_and_is_then_forgotten(
+        self, lanes: Lanes, contacts: Contacts, redis_client: redis.Redis
+    ) -> None:
+        body = naming()
+        lanes.outbox.put(replace(send(OTHER, id="later", send_at=int(time.time() * 1000) + 60_000), body=body))
+        contacts.forget(CUSTOMER)
+        redis_client.zadd(NAMES.scheduled(NUMBER), {"later": 1})
+        assert Schedule(lanes.outbox).move_due(NUMBER, 10).moved == 1
+        (grant,) = lanes.grant()
+        assert grant.body == body
+        lanes.outbox.done(NUMBER, grant, SendOutcome("accepted", wamid=wamid(OTHER)))
+        assert list(traces(redis_client, CUSTOMER)) == []
 
     def test_an_idempotency_key_goes_with_its_record(
         self, lanes: Lanes, contacts: Contacts, redis_client: redis.Redis

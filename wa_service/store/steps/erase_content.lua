@@ -4,7 +4,7 @@
 -- include: allow_when_full
 local record = prefix .. 'record:' .. id
 local status = redis.call('HGET', record, 'status')
-if status == 'queued' or status == 'sending' or status == 'unknown' then
+if status == 'scheduled' or status == 'queued' or status == 'sending' or status == 'unknown' then
   redis.call('HSET', record, 'forgotten', 1)
   return 0
 end
