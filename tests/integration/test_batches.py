@@ -10,7 +10,7 @@ import orjson
 import pytest
 import redis
 
-from tests.integration.lanes import KEEP, NUMBER, Lanes, message, meta_status, send
+from tests.integration.lanes import KEEP, NUMBER, Lanes, message, meta_status, send, system
 from tests.keys import NAMES, PREFIX
 from wa_service.store.batches import (
     LOADING_SECONDS,
@@ -477,6 +477,17 @@ def test_who_is_forgotten_is_not_written_to(batches: Batches, lanes: Lanes, stor
     assert len(end(lanes)) == 2
     assert read(batches).total == 2
     assert read(batches).state == "done"
+
+
+def test_who_is_forgotten_is_not_written_to_at_a_former_number(batches: Batches, lanes: Lanes, store: Store) -> None:
+    former, new = str(FIRST), "15559870002"
+    lanes.admit(message(former))
+    load(batches, [item(0), item(1)])
+    lanes.admit(system("wamid.CHANGED", sender=former, type="user_changed_number", wa_id=new))
+    Contacts(store, (NUMBER,), retention_seconds=KEEP).forget(new)
+    batches.feed(NUMBER, {})
+    assert end(lanes) == [item_record("b1", 1)]
+    assert read(batches).total == 1
 
 
 def test_who_is_forgotten_in_a_lane_counts_no_more(batches: Batches, lanes: Lanes, store: Store) -> None:

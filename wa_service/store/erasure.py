@@ -254,15 +254,18 @@ class Eraser:
         owners = self._store.run([("GET", key) for key in keys])
         return [key for key, c in zip(keys, owners, strict=True) if self._person.has(text(c).rpartition(" ")[2])]
 
+    def _recipients(self) -> set[str]:
+        """The addresses that a send to the person may have, in each spelling."""
+        return {spelling for address in self._theirs() for spelling in spellings(address)}
+
     def _records(self) -> None:
-        addresses = self._theirs()
-        spelled = {spelling for address in addresses for spelling in spellings(address)}
+        recipients = self._recipients()
         for page in self._walk.pages("record:*"):
             wanted = ("c", "wamid", "idempotency", "n", "status", "to", "body", "participants")
             rows = self._store.run([("HMGET", key, *wanted) for key in page])
             for key, (c, wamid, idempotency, number, status, to, body, participants) in zip(page, rows, strict=True):
                 # A scheduled send may outlive every other key of the person; a refused item of a batch has no other.
-                is_left = text(to) in spelled and (status == b"scheduled" or self._is_theirs_or_left(text(c)))
+                is_left = text(to) in recipients and (status == b"scheduled" or self._is_theirs_or_left(text(c)))
                 if not self._person.has(text(c)) and not is_left:
                     self._drop_mention(key, text(c), body)
                     if participants and self._matcher.mentioned_in(participants):
@@ -286,13 +289,13 @@ class Eraser:
 
     def _batch_items(self) -> None:
         """Erase items of batches that have not left; before their records, which say how the batch counts them."""
-        addresses = {spelling for address in self._person.addresses for spelling in spellings(address)}
+        recipients = self._recipients()
         for key in self._walk.keys("batch_items:*"):
             batch_id, cursor = self._keys.part_of(key)[1], b"0"
             while True:
                 cursor, flat = self._store.do("HSCAN", key, cursor, "COUNT", _PAGE)
                 for index, item in zip(flat[::2], flat[1::2], strict=True):
-                    if address_of_item(item) in addresses:
+                    if address_of_item(item) in recipients:
                         self._do([self._store.step("erase_batch_item", id=batch_id, index=index)])
                 if cursor == b"0":
                     break
