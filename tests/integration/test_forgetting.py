@@ -16,6 +16,7 @@ from tests.integration.personal import NAME, WORDS, contents, traces, wamid
 from tests.keys import NAMES, PREFIX
 from wa_service.store.client import Store
 from wa_service.store.contacts import Contacts
+from wa_service.store.erasure import Eraser
 from wa_service.store.events import Events
 from wa_service.store.inbox import Work
 from wa_service.store.outbox import Idempotency, SendOutcome
@@ -178,6 +179,27 @@ class TestGroups:
         assert [grant.id for grant in lanes.grant(count=5)] == [f"to{OTHER}"]
         kinds = [entry[b"k"] for _, entry in redis_client.xrange(NAMES.events)]
         assert kinds == [b"message", b"transcript", b"erased"]
+
+    def test_a_worker_that_ends_during_an_erasure_stores_nothing_about_a_member(
+        self, lanes: Lanes, contacts: Contacts, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        piece = message(CUSTOMER, WORDS, group=GROUP)
+        lanes.admit(piece)
+        (work,) = take(lanes)
+        body = orjson.dumps({"text": {"body": f"You said: {WORDS}"}})
+        answer = replace(send(GROUP, origin=f"{reference(NUMBER, piece.id)}@1"), body=body)
+        heard = orjson.dumps({"message_id": piece.id, "transcript": WORDS}).decode()
+        ended = []
+
+        def end(_: Eraser) -> None:
+            ended.append(lanes.inbox.finish(work, "p", [answer], transcript=heard))
+
+        names = [step.__name__ for step, _ in Eraser.STEPS]
+        after = names.index("_stream") + 1
+        monkeypatch.setattr(Eraser, "STEPS", (*Eraser.STEPS[:after], (end, ()), *Eraser.STEPS[after:]))
+        contacts.forget(CUSTOMER)
+        assert [bool(each) for each in ended] == [False]
+        assert list(traces(redis_client, CUSTOMER)) == []
 
     def test_a_dead_letter_of_a_member_goes(self, lanes: Lanes, contacts: Contacts, redis_client: redis.Redis) -> None:
         lanes.admit(message(CUSTOMER, WORDS, group=GROUP, name=NAME))

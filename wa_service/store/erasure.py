@@ -392,11 +392,11 @@ class Eraser:
         (_pushes, ("push_due", "push_lane", "push_head")),
         (_batch_items, ("batch_items",)),
         (_records, ("record", "wamid", "idempotency", "busy", "unknown", "sends", "scheduled")),
+        (_mailboxes, ()),  # first, because it ends the lease of a worker that would append a transcript and replies
         (_stream, ("events", "events_draft")),
         (_pushes, ()),  # again, for events that were moved into a lane before they left the stream
         (_append_event, ()),
         (_replies, ()),
-        (_mailboxes, ()),
         (_dead_letters, ("dead", "dead_letter")),
         (_large_events, ("large_event",)),
         (_lists, ("foreign", "stray", "management")),
