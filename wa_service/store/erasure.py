@@ -261,13 +261,14 @@ class Eraser:
     def _records(self) -> None:
         recipients = self._recipients()
         for page in self._walk.pages("record:*"):
-            wanted = ("c", "wamid", "idempotency", "n", "status", "to", "body", "participants")
+            wanted = ("c", "wamid", "idempotency", "n", "status", "to", "body", "fallback", "participants")
             rows = self._store.run([("HMGET", key, *wanted) for key in page])
-            for key, (c, wamid, idempotency, number, status, to, body, participants) in zip(page, rows, strict=True):
+            for key, row in zip(page, rows, strict=True):
+                c, wamid, idempotency, number, status, to, body, fallback, participants = row
                 # A scheduled send may outlive every other key of the person; a refused item of a batch has no other.
                 is_left = text(to) in recipients and (status == b"scheduled" or self._is_theirs_or_left(text(c)))
                 if not self._person.has(text(c)) and not is_left:
-                    self._drop_mention(key, text(c), body)
+                    self._drop_mention(key, text(c), body, fallback)
                     if participants and self._matcher.mentioned_in(participants):
                         self._participants(key)
                     continue
@@ -282,9 +283,9 @@ class Eraser:
                 if unsent:
                     self._store.do("HINCRBY", self._keys.of("unsent_bytes"), caller, -int(unsent))
 
-    def _drop_mention(self, record: bytes, c: str, body: bytes | None) -> None:
+    def _drop_mention(self, record: bytes, c: str, *contents: bytes | None) -> None:
         """Delete the content of a send to somebody else if it mentions them; one that waits is sent first."""
-        if body and self._matcher_in(c).mentioned_in(body):
+        if any(content and self._matcher_in(c).mentioned_in(content) for content in contents):
             self._store.call("erase_content", id=self._keys.part_of(record)[1])
 
     def _batch_items(self) -> None:

@@ -24,8 +24,9 @@ local function notify_caller(id, list)
   end
 end
 
--- end_record(id, retention): start the record's retention. Its body is kept, unless the person was erased while the
--- send was in flight, or it is larger than an event may be.
+-- end_record(id, retention): start the record's retention. Its body is kept, unless it names a person who was erased
+-- while the send waited, or is larger than an event may be. An accepted send keeps its fallback template until a status
+-- shows whether it is needed.
 local LARGEST_KEPT_BODY = 16384
 local function end_record(id, retention)
   local record = record_key(id)
@@ -61,7 +62,7 @@ end
 local function fall_back(id, number, conversation, retention)
   local record = record_key(id)
   local v = redis.call('HMGET', record, 'fallback', 'fallback_id', 'expires', 'opaque', 'origin', 's:queued',
-    'idempotency', 'to', 'tag', 'fallback_name', 'despite_stop')
+    'idempotency', 'to', 'tag', 'fallback_name', 'despite_stop', 'forgotten')
   if not v[1] or v[1] == '' or redis.call('HSETNX', record, 'fell_back', wall) == 0 then return false end
   local template = record_key(v[2])
   local ttl = math.max(0, tonumber(v[3] or wall) - tonumber(v[6] or wall))
@@ -75,6 +76,7 @@ local function fall_back(id, number, conversation, retention)
   end
   if v[10] then redis.call('HSET', template, 'template', v[10]) end
   if v[11] then redis.call('HSET', template, 'despite_stop', v[11]) end
+  if v[12] then redis.call('HSET', template, 'forgotten', v[12]) end
   redis.call('ZADD', prefix .. 'sends', wall, v[2])
   push_thread(conversation, 'r' .. v[2], retention)
   if v[7] and redis.call('HGET', v[7], 'id') == id then
