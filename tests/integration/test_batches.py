@@ -11,6 +11,7 @@ import pytest
 import redis
 
 from tests.integration.lanes import KEEP, NUMBER, Lanes, message, meta_status, send, system
+from tests.integration.personal import traces
 from tests.keys import NAMES, PREFIX
 from wa_service.store.batches import (
     LOADING_SECONDS,
@@ -488,6 +489,39 @@ def test_who_is_forgotten_is_not_written_to_at_a_former_number(batches: Batches,
     batches.feed(NUMBER, {})
     assert end(lanes) == [item_record("b1", 1)]
     assert read(batches).total == 1
+
+
+@pytest.mark.parametrize("kind", ["accepted", "failed"])
+def test_an_item_to_somebody_else_that_names_who_is_forgotten_is_sent_whole_and_then_deleted(
+    batches: Batches, lanes: Lanes, store: Store, redis_client: redis.Redis, kind: str
+) -> None:
+    gone = "15559870002"
+    body = orjson.dumps({"to": str(FIRST), "text": {"body": f"call {gone}"}})
+    load(batches, [replace(item(0), send=replace(item(0).send, body=body)), item(1)])
+    for _ in range(2):
+        Contacts(store, (NUMBER,), retention_seconds=KEEP).forget(gone)
+    batches.feed(NUMBER, {})
+    bodies = {grant.id: grant.body for grant in lanes.grant(count=2)}
+    assert bodies[item_record("b1", 0)] == body
+    for grant_id in bodies:
+        tell(lanes, grant_id, "sent" if kind == "accepted" else "failed", biz_opaque_callback_data=grant_id)
+    assert list(traces(redis_client, gone)) == []
+    assert redis_client.hexists(NAMES.record(item_record("b1", 1)), "body")
+    assert redis_client.hget(f"{PREFIX}batch:b1", "bytes") == b"0"
+
+
+def test_an_item_that_names_who_is_forgotten_and_is_refused_leaves_no_content(
+    batches: Batches, lanes: Lanes, store: Store, redis_client: redis.Redis
+) -> None:
+    gone, later = "15559870002", int(time.time() * 1000) + 60_000
+    lanes.admit(message(str(FIRST)))
+    redis_client.hset(NAMES.contact(f"{NUMBER}:{FIRST}"), "other_until", later)
+    outgoing = replace(item(0).send, body=orjson.dumps({"to": str(FIRST), "text": {"body": f"call {gone}"}}))
+    load(batches, [replace(item(0), send=outgoing)])
+    Contacts(store, (NUMBER,), retention_seconds=KEEP).forget(gone)
+    batches.feed(NUMBER, {})
+    assert read(batches).reasons == {"not_owner": 1}
+    assert list(traces(redis_client, gone)) == []
 
 
 def test_who_is_forgotten_in_a_lane_counts_no_more(batches: Batches, lanes: Lanes, store: Store) -> None:

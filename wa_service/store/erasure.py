@@ -289,7 +289,10 @@ class Eraser:
             self._store.call("erase_content", id=self._keys.part_of(record)[1])
 
     def _batch_items(self) -> None:
-        """Erase items of batches that have not left; before their records, which say how the batch counts them."""
+        """Erase items of batches that have not left; before their records, which say how the batch counts them.
+
+        The content of items to others that mention the person is deleted once they have left.
+        """
         recipients = self._recipients()
         for key in self._walk.keys("batch_items:*"):
             batch_id, cursor = self._keys.part_of(key)[1], b"0"
@@ -298,6 +301,8 @@ class Eraser:
                 for index, item in zip(flat[::2], flat[1::2], strict=True):
                     if address_of_item(item) in recipients:
                         self._do([self._store.step("erase_batch_item", id=batch_id, index=index)])
+                    elif self._matcher.mentioned_in(item.partition(b"\n")[2]):
+                        self._store.call("erase_item_content", id=batch_id, index=index)
                 if cursor == b"0":
                     break
 

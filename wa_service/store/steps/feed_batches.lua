@@ -15,7 +15,7 @@ local room = math.min(count, window - redis.call('ZCARD', prefix .. 'out:' .. nu
 
 local function refuse(batch, index, send, reason, title)
   local id, conversation = write_item_record(batch, index, send, retention)
-  if send.body then redis.call('HSET', record_key(id), 'body', send.body) end
+  if send.body and not send.forgotten then redis.call('HSET', record_key(id), 'body', send.body) end
   -- Show it in the thread of a known contact.
   if redis.call('EXISTS', contact_key(conversation)) == 1 then push_thread(conversation, 'r' .. id, retention) end
   fail_record(id, conversation, cjson.encode({ reason = reason, title = title }), retention)

@@ -2,7 +2,7 @@
 -- send: id, n (number), type, priority, ttl (ms), body (JSON text), and optionally to, opaque, tag, fallback,
 -- fallback_id, notify, idempotency, origin, reservation (in the template quota), send_at (ms), who (JSON), take,
 -- template and fallback_name ("<name> <language>"), despite_stop, category, batch with batch_index and counted,
--- caller (the API key's name: its unsent bytes are bounded).
+-- caller (the API key's name: its unsent bytes are bounded), forgotten (delete the content once it has ended).
 local MOST_UNSENT_BYTES = 67108864
 local function has_room_for(send)
   local bytes = send.caller and tonumber(redis.call('HGET', prefix .. 'unsent_bytes', send.caller) or 0) or 0
@@ -15,7 +15,7 @@ local function write_record(send, conversation, status, retention)
     'expires', math.max(send.send_at or wall, wall) + send.ttl, 'urgent', send.priority ~= 'bulk' and 1 or 0 }
   local optional = { 'to', 'opaque', 'tag', 'fallback', 'fallback_id', 'notify', 'idempotency', 'origin',
     'reservation', 'send_at', 'who', 'take', 'template', 'fallback_name', 'despite_stop', 'category',
-    'batch', 'batch_index', 'counted' }
+    'batch', 'batch_index', 'counted', 'forgotten' }
   for _, name in ipairs(optional) do
     if send[name] then
       fields[#fields + 1] = name
