@@ -1,7 +1,7 @@
 """Logs: one JSON line per fact, named `whatsapp.*`, without secrets, bodies and telephone numbers.
 
-The masking applies to every line, also those of libraries. A wamid contains the customer's number in base64, so a line
-has our id and a short hash of the wamid.
+The masking applies to every line, also those of libraries. Wamids and call ids contain the customer's number in
+base64, so a line has our id and a short hash of Meta's.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ _ADDRESS_FIELDS = frozenset(
 _MOST_CAUSES = 5
 """Errors of a chain of causes in one line."""
 
-_SUSPECT = re.compile(r"EAA|earer |wamid\.|\d{8}|\+\d|://|whsec_|(?:token|secret|password|key|proof)=")
+_SUSPECT = re.compile(r"EAA|earer |wa[mc]id\.|\d{8}|\+\d|://|whsec_|(?:token|secret|password|key|proof)=")
 _SECRETS = re.compile(
     r"EAA[0-9A-Za-z]{8,}|(?<=[Bb]earer )\S+|(?<=://)[^\s@]+(?=@)|(?<=token=)[^\s&]+"
     r"|(?<=secret=)[^\s&]+|(?<=password=)[^\s&]+|(?<=key=)[^\s&]+|(?<=proof=)[^\s&]+|(?<=whsec_)[0-9A-Za-z+/=]+"
 )
-_WAMID = re.compile(r"wamid\.[0-9A-Za-z+/=_-]+")
+_WAMID = re.compile(r"(wa[mc]id)\.[0-9A-Za-z+/=_-]+")
 _NUMBER = re.compile(
-    r"(?:(?<![\w.])(?<!wamid#)|(?<=tel))\+?\d{8,15}(?![\w.]*\w)"
+    r"(?:(?<![\w.])(?<!wa[mc]id#)|(?<=tel))\+?\d{8,15}(?![\w.]*\w)"
     r"|\+\d{1,3}(?:[ ().-]{1,2}\d{2,5}){2,5}"
     r"|(?<![\w.])[A-Z]{2}\.(?:ENT\.)?\d{8,}"
 )
@@ -59,11 +59,13 @@ def short_hash(wamid: str) -> str:
 
 
 def clean(text: str, *, numbers: bool = True) -> str:
-    """Return the text without tokens, passwords and wamids, and (with `numbers`) with masked telephone numbers."""
+    """Return the text without tokens, passwords, wamids and call ids, and (with `numbers`) with masked telephone
+    numbers.
+    """
     if not _SUSPECT.search(text):
         return text
     text = _SECRETS.sub("…", text)
-    text = _WAMID.sub(lambda found: f"wamid#{short_hash(found[0])}", text)
+    text = _WAMID.sub(lambda found: f"{found[1]}#{short_hash(found[0])}", text)
     return _NUMBER.sub(lambda found: mask_number(found[0]), text) if numbers else text
 
 

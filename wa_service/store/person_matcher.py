@@ -13,7 +13,7 @@ import orjson
 from wa_service.whatsapp.addresses import is_user_id
 from wa_service.whatsapp.phone_numbers import is_number
 
-_WAMID: Final = re.compile(rb"wamid\.[A-Za-z0-9+/=_-]+")
+_META_ID: Final = re.compile(rb"wa[mc]id\.([A-Za-z0-9+/=_-]+)")
 # Our own ids and times, which may have as many digits as a telephone number.
 _IDS: Final = (b"n", b"w", b"waba_id", b"phone_number_id", b"display_phone_number", b"timestamp")
 _TIMES: Final = (b"t", b"e", b"r", b"time", b"timestamp")
@@ -48,8 +48,8 @@ class PersonMatcher:
         self._plain, self._packed = _any(plain), _any(packed)
 
     def mentioned_in(self, data: bytes) -> bool:
-        """Whether JSON contains one of the addresses, in plain text or inside a wamid."""
-        return self._plain.search(data) is not None or any(map(self._packed.search, _decoded_wamids(data)))
+        """Whether JSON contains one of the addresses, in plain text or inside a wamid or call id."""
+        return self._plain.search(data) is not None or any(map(self._packed.search, _decoded_ids(data)))
 
     def is_sender_of(self, event: bytes) -> bool:
         """Whether a stored event is from the person: a group's mailbox has events of several people."""
@@ -73,10 +73,10 @@ def _texts(found: Any, fields: tuple[str, ...]) -> Iterator[str]:
         yield from (value for name in fields if isinstance(value := found.get(name), str))
 
 
-def _decoded_wamids(data: bytes) -> Iterator[bytes]:
-    """The decoded wamids in it, which contain the customer's number."""
-    for wamid in _WAMID.findall(data):
-        packed = wamid.removeprefix(b"wamid.").rstrip(b"=").replace(b"-", b"+").replace(b"_", b"/")
+def _decoded_ids(data: bytes) -> Iterator[bytes]:
+    """The decoded wamids and call ids in it, which contain the customer's number."""
+    for found in _META_ID.findall(data):
+        packed = found.rstrip(b"=").replace(b"-", b"+").replace(b"_", b"/")
         try:
             yield base64.b64decode(packed + b"=" * (-len(packed) % 4))
         except (binascii.Error, ValueError):

@@ -18,6 +18,7 @@ from wa_service.resilience.http import HttpCaller
 
 NUMBER = "15551234567"
 WAMID = "wamid." + base64.b64encode(b"\x1d\x04\x18\x15" + NUMBER.encode() + b"\x15\x02\x00\x12\x18\x14").decode()
+CALL_ID = WAMID.replace("wamid.", "wacid.")
 TOKEN = "EAA" + "x1Y2" * 12
 
 
@@ -65,6 +66,7 @@ def test_a_line_is_one_json_object_with_name_level_and_time(out: io.StringIO) ->
         {"wamid": WAMID},
         {"error": f"cannot quote {WAMID}"},
         {"id": WAMID},
+        {"error": f"no call {CALL_ID}"},
         {"reason": f"tel{NUMBER}"},
         {"number": f"100000000000001:{NUMBER}"},
     ],
@@ -114,9 +116,10 @@ def test_a_hash_that_happens_to_be_all_digits_stays_whole(out: io.StringIO, fiel
     assert json.loads(written(out, **{field: "950634714032"}))[field] == "950634714032"
 
 
-def test_the_hash_in_a_wamids_place_stays_whole_even_when_it_is_all_digits(out: io.StringIO) -> None:
-    wamid = next(w for n in range(10_000) if log.short_hash(w := f"wamid.{n}").isdigit())
-    assert f"no wamid#{log.short_hash(wamid)}" in written(out, error=f"no {wamid}")
+@pytest.mark.parametrize("kind", ["wamid", "wacid"])
+def test_the_hash_in_a_wamids_place_stays_whole_even_when_it_is_all_digits(out: io.StringIO, kind: str) -> None:
+    meta_id = next(w for n in range(10_000) if log.short_hash(w := f"{kind}.{n}").isdigit())
+    assert f"no {kind}#{log.short_hash(meta_id)}" in written(out, error=f"no {meta_id}")
 
 
 def test_a_traceback_is_masked_too(out: io.StringIO) -> None:

@@ -34,6 +34,7 @@ def stands_in(address: str, value: object) -> bool:
         {"i": wamid(NUMBER)},
         {"i": wamid(NUMBER, url_safe=True)},
         {"context": {"id": wamid(NUMBER)}},
+        {"id": wamid(NUMBER).replace("wamid.", "wacid.")},
     ],
 )
 def test_a_number_is_found_in_every_form(value: object) -> None:
