@@ -14,10 +14,12 @@ import redis
 
 from tests.eventually import eventually
 from tests.keys import PREFIX
+from wa_service.store import confirmation as confirmation_module
 from wa_service.store import flusher as flusher_module
 from wa_service.store.availability import Availability
 from wa_service.store.client import Store, connect
-from wa_service.store.flusher import MOST_COMMANDS, Flusher, StoreUnavailableError
+from wa_service.store.confirmation import Confirmation
+from wa_service.store.flusher import MOST_COMMANDS, Flusher, NotReplicatedError, StoreUnavailableError, pack
 
 
 @pytest.fixture
@@ -224,6 +226,27 @@ def test_a_server_that_must_not_write_is_away(faulty: Faulty, refusal: bytes, to
     flusher = Flusher(client, ())
     faulty.answer = refusal
     with pytest.raises(StoreUnavailableError, match=told):
+        flusher.run([("INCR", "n")])
+    assert flusher.availability.unavailable
+    flusher.close()
+    client.close()
+
+
+def test_a_primary_that_was_demoted_while_a_replica_was_missing_is_away(
+    faulty: Faulty, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that the next call connects anew, to the new primary behind the same address."""
+    monkeypatch.setattr(confirmation_module, "LOOK_SECONDS", 0.0)
+    client = connect(faulty.url)
+    flusher = Flusher(client, (), confirmation=Confirmation(1, pack(("INCR", "tick"))))
+    faulty.answer = b":1\r\n:1\r\n:0\r\n"
+    with pytest.raises(NotReplicatedError):
+        flusher.run([("INCR", "n")])
+    faulty.answer = (
+        b"-READONLY You can't write against a read only replica.\r\n"
+        b"-ERR WAIT cannot be used with replica instances.\r\n"
+    )
+    with pytest.raises(StoreUnavailableError, match="ReadOnlyError"):
         flusher.run([("INCR", "n")])
     assert flusher.availability.unavailable
     flusher.close()

@@ -242,8 +242,13 @@ class Flusher:
         confirmation = self._confirmation
         if confirmation is None or not confirmation.is_behind:
             return
-        if confirmation.is_hopeless or not confirmation.read(self._exchange([], confirmation.commands(LOOK_MS))):
-            raise NotReplicatedError("too few replicas answer")
+        if not confirmation.is_hopeless:
+            results = self._exchange([], confirmation.commands(LOOK_MS))
+            # A primary that was demoted meanwhile is left, so that the next call connects to its successor.
+            _raise_unwilling(results)
+            if confirmation.read(results):
+                return
+        raise NotReplicatedError("too few replicas answer")
 
     def _exchange(self, commands: Sequence[bytes], ending: Sequence[bytes]) -> list[Any]:
         """Return the results of the commands and of the ending."""
