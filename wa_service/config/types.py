@@ -6,8 +6,9 @@ import base64
 import binascii
 import ipaddress
 import re
-from typing import Annotated, Any
-from urllib.parse import urlsplit
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Final
+from urllib.parse import parse_qs, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
@@ -48,11 +49,31 @@ def _redis_url(value: SecretStr) -> SecretStr:
             "redis+sentinel://host:26379,host:26379/service or redis+cluster://host:6379,host:6379"
         )
     try:
-        if "+" not in address.partition("://")[0]:
-            urlsplit(address).port  # noqa: B018 - raises if it is not a number
+        _check_redis_url(address)
     except ValueError:
         raise ValueError("cannot be read: in a password write # as %23, / as %2F, ? as %3F and @ as %40") from None
     return value
+
+
+def _check_redis_url(address: str) -> None:
+    """Raise ValueError for a port, database or option that the store's client would refuse at its first use.
+
+    Without redis-py: gunicorn's master reads the settings, and its workers would inherit imports from before gevent's
+    patch.
+    """
+    parts = urlsplit(address)
+    several = "+" in parts.scheme
+    for host in parts.netloc.rpartition("@")[2].split(","):
+        # `port` raises ValueError for what is no number, or too large.
+        if urlsplit(f"//{host}").port == 0 or (several and host.endswith(":")):
+            raise ValueError
+    if parts.scheme in ("redis", "rediss") and not re.fullmatch(r"(/\d*/?)?", parts.path):
+        raise ValueError
+    options = {**_REDIS_OPTIONS, **(_TLS_OPTIONS if parts.scheme.startswith("rediss") else {})}
+    for name, values in parse_qs(parts.query).items():
+        if name not in options:
+            raise ValueError
+        options[name](values[0])
 
 
 def _bearer_key(value: SecretStr) -> SecretStr:
@@ -65,6 +86,31 @@ _HOSTS = r"([^/?#]*@)?[^/?#@,]+(,[^/?#@,]+)*"
 _REDIS_URL = (
     rf"rediss?://|unix://|rediss?\+cluster://{_HOSTS}/?(\?.*)?$|rediss?\+sentinel://{_HOSTS}/[^/?#]+(/\d*)?(\?.*)?$"
 )
+# Options of redis-py in a query, and functions that raise ValueError for an unusable value.
+_REDIS_OPTIONS: Final[Mapping[str, Callable[[str], object]]] = {
+    "client_name": str,
+    "db": int,
+    "health_check_interval": int,
+    "max_connections": int,
+    "password": str,
+    "protocol": int,
+    "retry_on_timeout": str,
+    "socket_connect_timeout": float,
+    "socket_keepalive": str,
+    "socket_timeout": float,
+    "username": str,
+}
+_TLS_OPTIONS: Final[Mapping[str, Callable[[str], object]]] = {
+    "ssl_ca_certs": str,
+    "ssl_ca_path": str,
+    "ssl_cert_reqs": ("none", "optional", "required").index,
+    "ssl_certfile": str,
+    "ssl_check_hostname": str,
+    "ssl_ciphers": str,
+    "ssl_keyfile": str,
+    "ssl_min_version": ("771", "772").index,  # TLS 1.2 and 1.3
+    "ssl_password": str,
+}
 
 
 def _network(value: str) -> str:

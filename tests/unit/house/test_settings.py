@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from wa_service.config import settings
 from wa_service.config.settings import Settings, SettingsError
+from wa_service.store.client import connect
 
 REQUIRED = {
     "WHATSAPP_ACCESS_TOKEN": "EAAlongtoken",
@@ -17,6 +18,16 @@ REQUIRED = {
     "WHATSAPP_VERIFY_TOKEN": "shake",
     "WHATSAPP_APP_SECRET": "pepper-of-thirty-two-characters",
 }
+
+
+OVERRIDDEN = (
+    "client_name=x&health_check_interval=5&max_connections=5&protocol=3&socket_connect_timeout=5.5&socket_timeout=5"
+)
+KEPT = "db=0&username=x&password=y&retry_on_timeout=yes&socket_keepalive=yes"
+OF_TLS = (
+    "ssl_ca_certs=/a&ssl_ca_path=/a&ssl_cert_reqs=none&ssl_certfile=/a&ssl_check_hostname=no&ssl_ciphers=x"
+    "&ssl_keyfile=/a&ssl_min_version=771&ssl_password=x"
+)
 
 
 def load(**given: str) -> Settings:
@@ -71,6 +82,55 @@ def test_a_value_that_cannot_be_used_is_named_but_not_told(variable: str, value:
     assert told.startswith(variable)
     assert "\n" not in told
     assert "secret-value" not in told
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "redis://h:abc/0",
+        "redis://h:70000/0",
+        "redis://h:0/0",
+        "redis://h:6379/abc",
+        "redis://h:6379/-1",
+        "redis://h:6379/0?foo=1",
+        "redis://h:6379/0?socket_timeout=foo",
+        "redis://h:6379/0?ssl_cert_reqs=none",
+        "rediss://h:6379/0?ssl_cert_reqs=nope",
+        "rediss://h:6379/0?ssl_min_version=5",
+        "unix:///tmp/valkey.sock?db=abc",
+        "redis+sentinel://h:abc/svc",
+        "redis+sentinel://h:26379,h2:/svc",
+        "redis+sentinel://h:26379,h2:70000/svc",
+        "redis+sentinel://h:26379/svc?foo=1",
+        "redis+cluster://h:99999",
+        "redis+cluster://h:6379?socket_timeout=foo",
+    ],
+)
+def test_a_redis_address_that_redis_py_would_refuse_at_the_first_use_is_refused_at_once(address: str) -> None:
+    assert problems(REDIS_URL=address).startswith("REDIS_URL cannot be read")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "redis://",
+        "redis://h",
+        "redis://h:/0/",
+        "redis://user:p%40ss%2Fw%23rd@[::1]:65535/15?db=3",
+        f"redis://h?{OVERRIDDEN}&{KEPT}",
+        f"rediss://h:6379/0?{OVERRIDDEN}&{KEPT}&{OF_TLS}",
+        "unix:///tmp/valkey.sock?db=3",
+        "unix://user:password@/tmp/valkey.sock",
+        "redis+sentinel://h/svc",
+        f"rediss+sentinel://user:password@h:26379,[::1]:26380,h3/s%20vc/3?{OVERRIDDEN}&{KEPT}&{OF_TLS}",
+        "redis+cluster://h:6379/",
+        f"rediss+cluster://:password@h:6379,[::1]?{OVERRIDDEN}&{KEPT}&{OF_TLS}",
+    ],
+)
+def test_a_redis_address_that_is_accepted_is_one_that_redis_py_can_use(address: str) -> None:
+    load(REDIS_URL=address)
+    with connect(address) as client:
+        client.connection_pool.make_connection()
 
 
 def test_settings_cannot_be_changed() -> None:
