@@ -118,7 +118,7 @@ _OURS: Final = tuple(value for value in globals().values() if isinstance(value, 
 
 META_ERRORS: Final[Mapping[type[WhatsAppError], ProblemKind]] = {
     WhatsAppConnectionError: ProblemKind(503, "meta-unreachable", "Meta cannot be reached.", True),
-    WhatsAppOutcomeUnknownError: ProblemKind(504, "outcome-unknown", "Meta's answer did not arrive."),
+    WhatsAppOutcomeUnknownError: ProblemKind(504, "outcome-unknown", "Meta's answer did not arrive.", None),
     WhatsAppServerError: ProblemKind(502, "meta-failed", "Meta reported an error of its own.", True),
     WhatsAppRateLimitError: ProblemKind(429, "meta-limit", "A limit of Meta's is reached.", True),
     WhatsAppAuthError: ProblemKind(502, "meta-account", "Meta refused this service's account, token or number."),

@@ -180,7 +180,7 @@ class WhatsAppMetaClient(ManagementClient):
 
         The file's bytes and name tell its type if it is not given. The upload may take as long as at 1 Mbit/s, at most
         ten minutes; after it the answer has 30 s. Raises `UnsupportedMediaError` or `MediaTooLargeError` before
-        anything is sent.
+        anything is sent. If the outcome is unknown, the file may be uploaded again.
         """
         upload = open_upload(file, mime_type=mime_type, filename=filename)
         try:
@@ -191,12 +191,13 @@ class WhatsAppMetaClient(ManagementClient):
             answer = self._transport.request(
                 "media_upload", "POST", path, data=form, headers=headers, body_seconds=form.seconds
             )
+            return _media_id(answer)
+        except WhatsAppOutcomeUnknownError as unknown:
+            unknown.retryable = True
+            unknown.advice = "Upload the file again: no message was sent."
+            raise
         finally:
             upload.close()
-        media_id = answer.get("id")
-        if not isinstance(media_id, str) or not media_id:
-            raise WhatsAppOutcomeUnknownError("Meta accepted the file, but returned no media id")
-        return media_id
 
     def get_media(self, media_id: str, *, phone_number_id: str = "") -> MediaInfo:
         """Return a file's type, size, digest and URL, without its bytes (4.2)."""
@@ -257,6 +258,15 @@ def _sent(answer: dict[str, Any]) -> Sent:
         _text(message, "message_status"),
         answer,
     )
+
+
+def _media_id(answer: Mapping[str, Any]) -> str:
+    media_id = answer.get("id")
+    if isinstance(media_id, int) and not isinstance(media_id, bool):
+        return str(media_id)
+    if not isinstance(media_id, str) or not media_id:
+        raise WhatsAppOutcomeUnknownError("Meta accepted the file, but returned no media id")
+    return media_id
 
 
 def _first(value: object) -> Mapping[str, Any]:

@@ -41,6 +41,8 @@ def possible_errors(error: type[WhatsAppError]) -> list[WhatsAppError]:
     found = [error("Refused"), *(error("Refused", retryable=info.retryable) for info in known)]
     if error is errors.MediaDownloadError:  # raised so for a file on a host that is not Meta's
         found.append(error("The file is not fetched", retryable=False))
+    if error is errors.WhatsAppOutcomeUnknownError:  # raised so for an upload
+        found.append(error("No answer", retryable=True))
     return found
 
 

@@ -117,6 +117,16 @@ def test_a_large_file_is_passed_on_in_pieces(web: Web, meta: requests_mock.Adapt
     assert max(sizes) < 1_000_000
 
 
+def test_an_upload_whose_outcome_is_unknown_may_be_repeated(web: Web, meta: requests_mock.Adapter) -> None:
+    meta.register_uri("POST", f"{GRAPH}/{NUMBER}/media", status_code=502)
+
+    answer = web.post("/v1/media", **form())
+
+    assert (answer.status_code, answer.json["type"]) == (504, "/docs#outcome-unknown")
+    assert answer.json["retryable"]
+    assert "no message was sent" in answer.json["detail"]
+
+
 def test_the_form_may_name_the_type_and_the_query_the_number(web: Web, meta: requests_mock.Adapter) -> None:
     meta.register_uri("POST", f"{GRAPH}/{OTHER_NUMBER}/media", json={"id": "1"})
     upload = form(name="file", mime_type="application/octet-stream", type="image/png")

@@ -313,10 +313,19 @@ def test_a_stream_is_sent_from_where_it_stands() -> None:
     assert open_upload(stream, mime_type="image/png").size == len(PNG)
 
 
-def test_an_upload_without_id_in_the_answer_is_unknown(client: WhatsAppMetaClient, requests_mock: Mocker) -> None:
-    requests_mock.post(f"{META}/106/media", json={})
-    with pytest.raises(WhatsAppOutcomeUnknownError):
+@pytest.mark.parametrize("answer", [{"json": {}}, {"json": {"id": True}}, {"status_code": 502}, {"exc": OSError}])
+def test_an_upload_without_id_in_the_answer_is_unknown_and_may_be_repeated(
+    client: WhatsAppMetaClient, requests_mock: Mocker, answer: dict[str, Any]
+) -> None:
+    requests_mock.post(f"{META}/106/media", **answer)
+    with pytest.raises(WhatsAppOutcomeUnknownError) as caught:
         client.upload_media(PNG, mime_type="image/png")
+    assert (caught.value.retryable, caught.value.advice) == (True, "Upload the file again: no message was sent.")
+
+
+def test_an_uploaded_file_whose_id_is_a_number(client: WhatsAppMetaClient, requests_mock: Mocker) -> None:
+    requests_mock.post(f"{META}/106/media", json={"id": 1234567890})
+    assert client.upload_media(PNG, mime_type="image/png") == "1234567890"
 
 
 def test_what_meta_knows_of_a_file(client: WhatsAppMetaClient, requests_mock: Mocker) -> None:
