@@ -324,6 +324,48 @@ class TestFailing:
         assert redis_client.hget(NAMES.of("subscription", tool.id), "level") == b"1"
         assert 590 < subscriptions.take(tool.id, 32)[0] <= 600
 
+    def test_a_retry_after_outlasts_a_success_of_an_older_push_when_the_subscriber_is_down(
+        self, subscriptions: Subscriptions, tool: Subscription, redis_client: redis.Redis
+    ) -> None:
+        for n in range(FAILURES_IN_A_ROW + 2):
+            tell(redis_client, f"{NUMBER}:4477009001{n:02}", "1")
+        *refused, accepted = take(subscriptions, tool, FAILURES_IN_A_ROW + 1)
+        for delivery in refused:
+            subscriptions.failed(delivery, "failed", answer="429", delay=600, requested_delay=600)
+        wait, written, found = subscriptions.take(tool.id, 32, taken=[accepted], answer="200")
+        assert (590 < wait <= 600, written, found) == (True, [True], [])
+        pass_time(redis_client, 600)
+        assert len(take(subscriptions, tool)) == FAILURES_IN_A_ROW + 1
+
+    def test_a_retry_after_outlasts_a_failed_probe(
+        self, subscriptions: Subscriptions, tool: Subscription, redis_client: redis.Redis
+    ) -> None:
+        for n in range(FAILURES_IN_A_ROW + 2):
+            tell(redis_client, f"{NUMBER}:4477009001{n:02}", "1")
+        *refused, older = take(subscriptions, tool, FAILURES_IN_A_ROW + 1)
+        for delivery in refused:
+            subscriptions.failed(delivery, "failed", answer="500", delay=5)
+        pass_time(redis_client, 6)
+        [probe] = take(subscriptions, tool)
+        subscriptions.failed(older, "failed", answer="429", delay=600, requested_delay=600)
+        subscriptions.failed(probe, "failed", answer="500", delay=5)
+        assert 590 < subscriptions.take(tool.id, 32)[0] <= 600
+
+    @pytest.mark.parametrize("ended_by", ["resume", "replay"])
+    def test_a_resume_and_a_replay_end_its_retry_after(
+        self, subscriptions: Subscriptions, tool: Subscription, redis_client: redis.Redis, ended_by: str
+    ) -> None:
+        for conversation in (ANA, BEN):
+            tell(redis_client, conversation, "1")
+        refused = take(subscriptions, tool, 1)[0]
+        subscriptions.failed(refused, "failed", answer="429", delay=600, requested_delay=600)
+        assert take(subscriptions, tool) == []
+        if ended_by == "resume":
+            subscriptions.resume(tool.id)
+        else:
+            subscriptions.replay(tool.id, "0-0")
+        assert (BEN, "1") in said(take(subscriptions, tool))
+
     def test_a_failed_probe_lengthens_the_pause(
         self, subscriptions: Subscriptions, tool: Subscription, redis_client: redis.Redis
     ) -> None:

@@ -11,7 +11,7 @@
 -- include: allow_when_full clock lifetime thread events subscription
 local s = subscriber(subscription)
 local v = redis.call('HMGET', s.key, 'state', 'failures', 'failing_since', 'level', 'probe', 'resumed_after',
-  'retry_at')
+  'wait_until')
 if not v[1] or redis.call('HGET', s.head(conversation), 'token') ~= token then return { 0, '' } end
 redis.call('HSET', s.key, 'last_answer', answer, 'last_answer_at', wall)
 
@@ -32,13 +32,11 @@ if tonumber(token) <= tonumber(v[6] or 0) then return { 1, 'retried' } end
 if outcome == 'gone' then return pause_for('gone') end
 redis.call('HSET', s.key, 'failures', failures, 'failing_since', since)
 if now - since >= longest_ms then return pause_for('failing') end
-local retry_at = v[7] or 0
 if (level == 0 and failures >= few) or (level > 0 and v[5] == token) then
   level = math.min(level + 1, #pauses)
-  retry_at = now + math.max(pauses[level], is_down and 0 or push_wait(retry_at))
-  redis.call('HSET', s.key, 'level', level, 'retry_at', retry_at)
+  redis.call('HSET', s.key, 'level', level, 'retry_at', now + pauses[level])
 end
-if requested_ms > push_wait(retry_at) then redis.call('HSET', s.key, 'retry_at', now + requested_ms) end
+if requested_ms > push_wait(v[7] or 0) then redis.call('HSET', s.key, 'wait_until', now + requested_ms) end
 if level == 0 and tries >= most_tries then
   s.remove_first(conversation)
   redis.call('HINCRBY', s.key, 'waiting', -1)

@@ -4,7 +4,8 @@
 -- meta_kinds: those that Meta's form has.
 -- Events that wait in the subscriber's lanes come first. If they are fewer than `count`, the stream is read on from the
 -- cursor; events that must wait for an earlier one of their conversation go into its lane (ids only, at most `window`).
--- A subscriber that is down gets one event at a time, at `retry_at`, and a new one first.
+-- A subscriber that is down gets one event at a time, at `retry_at`, and a new one first. None gets an event before
+-- `wait_until`, the end of its Retry-After.
 -- Return {ms until the next call (-1: until there are new events), state, {1 or 0 for each of `taken`: whether it was
 -- written}, {event id, conversation, token, tries, kind, json, the conversation it was joined into or itself, that
 -- contact's addresses}...}; state is "none" where there is no such subscription.
@@ -22,13 +23,13 @@ local function run(command, key, parts)
 end
 
 local written, has_probe = {}, false
-local before = redis.call('HMGET', s.key, 'level', 'probe')
+local probe = redis.call('HGET', s.key, 'probe')
 for i = 1, #taken, 2 do
   local conversation, lane = taken[i], s.lane(taken[i])
   local is_holder = redis.call('HGET', s.head(conversation), 'token') == taken[i + 1]
   written[#written + 1] = is_holder and 1 or 0
   if is_holder then
-    has_probe = has_probe or taken[i + 1] == before[2]
+    has_probe = has_probe or taken[i + 1] == probe
     heads[#heads + 1] = s.head(conversation)
     redis.call('LPOP', lane)
     if redis.call('EXISTS', lane) == 1 then
@@ -46,23 +47,22 @@ if #heads > 0 then
   redis.call('HINCRBY', s.key, 'taken', #heads)
   if answer ~= '' then
     redis.call('HSET', s.key, 'last_answer', answer, 'last_answer_at', wall)
-    redis.call('HDEL', s.key, 'failures', 'failing_since')
-    -- Of a subscriber that is not down, `retry_at` is its Retry-After, which a push that began before does not end.
-    if before[1] then redis.call('HDEL', s.key, 'level', 'probe', 'retry_at') end
+    -- Not `wait_until`: the push may have begun before the subscriber sent its Retry-After.
+    redis.call('HDEL', s.key, 'failures', 'failing_since', 'level', 'probe', 'retry_at')
   elseif has_probe then
     redis.call('HDEL', s.key, 'probe', 'retry_at') -- the next event is the probe
   end
 end
 
 local v = redis.call('HMGET', s.key, 'state', 'cursor', 'kinds', 'numbers', 'waiting', 'retry_at', 'level', 'token',
-  'form')
+  'form', 'wait_until')
 if not v[1] then return { -1, 'none', written } end
 if v[1] ~= 'active' then return { -1, v[1], written } end
 local waiting, level = tonumber(v[5] or 0), tonumber(v[7] or 0)
 -- Never reuse a token, not even after a failover that lost some (see `compare_epoch`): made from the time, in µs, as
 -- more than one in a ms may be given.
 local token = math.max(tonumber(v[8] or 0), now * 1000)
-local wait = push_wait(v[6] or 0)
+local wait = math.max(push_wait(v[6] or 0), push_wait(v[10] or 0))
 if wait > 0 then return { wait, v[1], written } end
 if level > 0 then count = math.min(count, 1) end
 

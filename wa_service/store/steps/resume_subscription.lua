@@ -6,5 +6,6 @@ local subscription_key = prefix .. 'subscription:' .. subscription
 if redis.call('EXISTS', subscription_key) == 0 then return 0 end
 local token = redis.call('HGET', subscription_key, 'token') or 0
 redis.call('HSET', subscription_key, 'state', 'active', 'resumed_after', token)
-redis.call('HDEL', subscription_key, 'paused_reason', 'paused_at', 'failures', 'failing_since', 'level', 'probe', 'retry_at')
+redis.call('HDEL', subscription_key, 'paused_reason', 'paused_at', 'failures', 'failing_since', 'level', 'probe',
+  'retry_at', 'wait_until')
 return 1
