@@ -88,7 +88,11 @@ class Lane:
 
 @dataclass
 class Sent:
-    """A send. `error`: why it failed; `claim`: when the claim ends, if there is one."""
+    """A send.
+
+    `error`: why it failed; `claim`: when the claim ends, if there is one; `outcome_token`: that of the last outcome
+    written, other than "accepted".
+    """
 
     id: str
     customer: str
@@ -99,6 +103,7 @@ class Sent:
     rank: int = 0
     expires: int = 0
     token: int = 0
+    outcome_token: int = 0
     claim: int | None = None
     claimed: int | None = None
     consumer: str = ""
@@ -677,12 +682,12 @@ class World:
                 sent.error = None
         self._probe_says(id_, outcome, delay_ms, healthy)
         if sent.token != token or sent.claim is None:
-            written = int(outcome == "accepted")
+            written = int(outcome == "accepted" or sent.outcome_token == token)
             if outcome == "accepted" and sent.claim is None:
                 self._drop(sent.customer, id_)
             if outcome == "retry" and never_left and sent.token == token and id_ in self.unknown:
                 del self.unknown[id_]
-                sent.status, sent.rank = "queued", 0
+                sent.status, sent.rank, sent.outcome_token = "queued", 0, token
                 self._enter(sent.customer, id_, urgent=sent.urgent)
                 written = 1
             self._count(sent)
@@ -693,6 +698,8 @@ class World:
             self._leave(sent.customer, id_)
             self._count(sent)
             return 0
+        if outcome != "accepted":
+            sent.outcome_token = token
         if outcome == "retry":
             sent.status, sent.rank = "queued", 0
             if sent.batch and code in PAUSES_BATCH and code == 131048:

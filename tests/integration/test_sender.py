@@ -305,6 +305,59 @@ def test_an_outcome_that_a_status_overtook_is_reported_as_discarded(lanes: Lanes
     assert state(lanes, grant) == "delivered"
 
 
+class LostReplies:
+    """An outbox that writes each outcome, and loses the store's first reply."""
+
+    def __init__(self, lanes: Lanes) -> None:
+        self._outbox = lanes.outbox
+        self._lost = False
+
+    def done(self, *args: Any) -> Any:
+        written = self._outbox.done(*args)
+        if not self._lost:
+            self._lost = True
+            raise StoreUnavailableError("the reply was lost")
+        return written
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._outbox, name)
+
+
+@pytest.mark.parametrize(
+    ("error", "event"),
+    [
+        (said(131026), "whatsapp.send.failed"),
+        (said(131056), "whatsapp.send.retry_scheduled"),
+        (said(132015), "whatsapp.send.held"),
+        (classify(502, None), "whatsapp.send.unknown"),
+    ],
+)
+def test_an_outcome_whose_reply_was_lost_is_reported_as_written(
+    lanes: Lanes, lines: list[dict[str, Any]], error: WhatsAppError, event: str
+) -> None:
+    grant = granted(lanes, type="template", template="offer en_US")
+    Sender(NUMBER, Meta(error), LostReplies(lanes)).send(grant)  # type: ignore[arg-type]
+    assert [line["event"] for line in lines] == [event]
+
+
+def test_a_fallback_whose_reply_was_lost_is_reported(lanes: Lanes, lines: list[dict[str, Any]]) -> None:
+    grant = granted(lanes, id="a", fallback=orjson.dumps({"to": "15551230001", "type": "template"}))
+    Sender(NUMBER, Meta(said(131047)), LostReplies(lanes)).send(grant)  # type: ignore[arg-type]
+    assert [(line["event"], line["follows"]) for line in lines] == [("whatsapp.send.failed", "af")]
+
+
+def test_an_outcome_before_the_message_left_whose_reply_was_lost_is_reported_as_written(
+    lanes: Lanes, lines: list[dict[str, Any]]
+) -> None:
+    grant = granted(lanes)
+    lanes.store.do("ZADD", NAMES.busy, 0, grant.id)
+    assert lanes.outbox.reap() == [grant.id]
+    moment = replace(grant.requested_at, steady=grant.requested_at.steady - 16)
+    late = replace(grant, requested_at=moment)
+    Sender(NUMBER, Meta(), LostReplies(lanes)).send(late)  # type: ignore[arg-type]
+    assert [line["event"] for line in lines] == ["whatsapp.send.retry_scheduled"]
+
+
 def test_two_rate_limit_errors_at_once_are_reported_as_one_lower_pace(
     lanes: Lanes, lines: list[dict[str, Any]]
 ) -> None:

@@ -4,14 +4,14 @@
 -- reason, settle_ms, road (marketing), waba, held (why Meta holds an accepted message), took_ms (the call to Meta),
 -- ago_ms (since it ended).
 -- Return {1, or 0 (not written: the claim is lost, or Meta's status shows that it has the message), or -1 (no such
--- record); ms since it was queued; id of its fallback}.
+-- record); ms since it was queued; id of its fallback}. A repeated call (same token) returns the same.
 -- args: id token outcome retention:number details:json
 -- include: allow_when_full clock lifetime wake thread events consent identity lane batch tags record pause rate quota pair stop marketing held_sends
 local PROBE_AGAIN_MS = 5000
 local STOPPED = 131050 -- Meta's code: the customer wants no marketing
 local record = record_key(id)
 local v = redis.call('HMGET', record, 'token', 'n', 'c', 's:queued', 'consumer', 'claimed', 'wamid', 's:accepted',
-  'rank', 'to')
+  'rank', 'to', 'outcome_token')
 if not v[2] then return { -1, 0, '' } end
 local number, conversation = v[2], v[3]
 local waited = wall - tonumber(v[4] or wall)
@@ -55,20 +55,22 @@ elseif outcome == 'retry' then
 end
 
 if v[1] ~= token or redis.call('ZREM', prefix .. 'busy', id) == 0 then
-  local is_written = outcome == 'accepted'
+  local is_repeated = v[11] == token
+  local is_written = outcome == 'accepted' or is_repeated
   -- The claim had expired and the record was queued again, but Meta has it. A claim that is running now stays.
   if outcome == 'accepted' and not redis.call('ZSCORE', prefix .. 'busy', id) then
     drop_from_lane(number, conversation, id)
   end
   -- The claim expired before the message was sent (a frozen process): it is known not to have left, so queue it again.
   if outcome == 'retry' and details.never_left and v[1] == token and redis.call('ZREM', prefix .. 'unknown', id) == 1 then
-    redis.call('HSET', record, 'status', 'queued', 'rank', 0)
+    redis.call('HSET', record, 'status', 'queued', 'rank', 0, 'outcome_token', token)
     pair_refund(conversation)
     enter_lane(number, conversation, id, redis.call('HGET', record, 'urgent') == '1', false)
     is_written = true
   end
   count_in_batch(id)
-  return { is_written and 1 or 0, waited, '' }
+  local fell_back = is_repeated and redis.call('HEXISTS', record, 'fell_back') == 1
+  return { is_written and 1 or 0, waited, fell_back and redis.call('HGET', record, 'fallback_id') or '' }
 end
 redis.call('SREM', prefix .. 'claims:' .. (v[5] or ''), id)
 -- A status arrived before the outcome: Meta has the message.
@@ -78,6 +80,7 @@ if outcome ~= 'accepted' and rank(id) >= RANK.accepted then
   count_in_batch(id)
   return { 0, waited, '' }
 end
+if outcome ~= 'accepted' then redis.call('HSET', record, 'outcome_token', token) end
 
 local fallback_id = ''
 -- Whether a template may replace the message: the window is closed, or Direct Send does not accept this message.
