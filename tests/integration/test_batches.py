@@ -25,7 +25,7 @@ from wa_service.store.batches import (
 from wa_service.store.client import Store
 from wa_service.store.contacts import Contacts
 from wa_service.store.outbox import Limits, Priority, SendOutcome
-from wa_service.store.records import RecordFilter, item_record
+from wa_service.store.records import Record, RecordFilter, item_record
 from wa_service.store.schedule import Schedule
 from wa_service.store.stop_digests import StopDigests
 
@@ -219,78 +219,159 @@ def test_a_paused_template_pauses_the_batch_and_none_of_its_messages_fails(batch
     assert read(batches).counts == {"scheduled": 3}
 
 
+UNAVAILABLE = SendOutcome(
+    "held",
+    delay=600.0,
+    error={"code": 134101, "reason": "template"},
+    meta_healthy=True,
+    reason="template_unavailable",
+)
+
+
+def template(index: int, **rest: Any) -> BatchItem:
+    """A template to a separate customer."""
+    outgoing = send(str(FIRST + index), type="template", template="spring en_US", priority=Priority.BULK)
+    return BatchItem(index, outgoing, opens=True, **rest)
+
+
+def look_again(lanes: Lanes, batch_id: str = "b1") -> None:
+    """End the wait of a batch and its items."""
+    later = f"{PREFIX}batch_later:{batch_id}:{NUMBER}"
+    for index in lanes.store.do("ZRANGE", later, 0, -1):
+        lanes.store.do("ZADD", later, 1, index)
+    lanes.store.do("ZADD", f"{PREFIX}batches:{NUMBER}", "XX", 1, batch_id)
+
+
 @pytest.fixture
 def waits(batches: Batches, lanes: Lanes) -> Batches:
     """Return the batches; the template of b1, which has three items, cannot be sent yet."""
-    load(
-        batches,
-        [
-            replace(each, send=replace(each.send, type="template", template="spring en_US"))
-            for each in map(item, range(3))
-        ],
-    )
+    load(batches, [template(index) for index in range(3)])
     batches.feed(NUMBER, {})
     (grant,) = lanes.grant()
-    error = {"code": 134101, "reason": "template"}
-    outcome = SendOutcome("held", delay=600.0, error=error, meta_healthy=True, reason="template_unavailable")
-    lanes.outbox.done(NUMBER, grant, outcome)
+    lanes.outbox.done(NUMBER, grant, UNAVAILABLE)
     assert lanes.grant(count=16) == []
     return batches
 
 
-def make_due(redis_client: redis.Redis) -> None:
+def make_due(lanes: Lanes) -> None:
     """End the wait for the template."""
-    for index in range(3):
-        redis_client.zadd(f"{PREFIX}scheduled:{NUMBER}", {item_record("b1", index): 1}, xx=True)
-    redis_client.delete(f"{PREFIX}unavailable_templates:waba")
+    look_again(lanes)
+    lanes.store.do("DEL", f"{PREFIX}unavailable_templates:waba")
 
 
-def test_a_batch_whose_template_cannot_be_sent_yet_waits_and_loses_nothing(
-    waits: Batches, lanes: Lanes, redis_client: redis.Redis
-) -> None:
+def held_item(lanes: Lanes) -> Record:
+    found = lanes.records.get(item_record("b1", 0))
+    assert found is not None
+    return found
+
+
+def test_a_batch_whose_template_cannot_be_sent_yet_waits_and_loses_nothing(waits: Batches, lanes: Lanes) -> None:
     assert (read(waits).state, read(waits).counts) == ("running", {"scheduled": 3})
-    make_due(redis_client)
-    assert Schedule(lanes.outbox).move_due(NUMBER, 10).moved == 3
+    held = held_item(lanes).held
+    assert held is not None
+    assert held.reason == "template_unavailable"
+    assert waits.feed(NUMBER, {}) == 0
+    make_due(lanes)
+    assert waits.feed(NUMBER, {}) == 3
     assert read(waits).counts == {"queued": 3}
     assert len(end(lanes)) == 3
     assert (read(waits).state, read(waits).counts) == ("done", {"accepted": 3})
 
 
 def test_the_rest_of_the_batch_waits_as_long(batches: Batches, lanes: Lanes, redis_client: redis.Redis) -> None:
-    some = [item(index) for index in range(300)]
-    load(batches, [replace(each, send=replace(each.send, type="template", template="spring en_US")) for each in some])
+    load(batches, [template(index) for index in range(300)])
     batches.feed(NUMBER, {})
     (grant,) = lanes.grant()
-    outcome = SendOutcome("held", delay=600.0, error={"code": 134101}, meta_healthy=True, reason="template_unavailable")
-    lanes.outbox.done(NUMBER, grant, outcome)
+    lanes.outbox.done(NUMBER, grant, UNAVAILABLE)
     assert batches.feed(NUMBER, {}) == 0
     until = redis_client.zscore(f"{PREFIX}batches:{NUMBER}", "b1") or 0
     assert 590_000 < until - time.time() * 1000 <= 600_000
 
 
-def test_an_item_that_waits_for_its_template_obeys_a_pause(
-    waits: Batches, lanes: Lanes, redis_client: redis.Redis
-) -> None:
+def test_an_item_that_waits_for_its_template_obeys_a_pause(waits: Batches, lanes: Lanes) -> None:
     waits.change("b1", "pause")
-    make_due(redis_client)
-    Schedule(lanes.outbox).move_due(NUMBER, 10)
+    make_due(lanes)
+    assert waits.feed(NUMBER, {}) == 0
     assert lanes.grant(count=16) == []
     assert read(waits).counts == {"scheduled": 3}
-    waiting = lanes.records.get(item_record("b1", 0))
-    assert waiting is not None
-    assert waiting.held is None, "it waits for its batch now"
     waits.change("b1", "resume")
     assert waits.feed(NUMBER, {}) == 3
     assert len(end(lanes)) == 3
 
 
-def test_an_item_that_waits_for_its_template_is_canceled_with_its_batch(
-    waits: Batches, redis_client: redis.Redis
-) -> None:
+def test_an_item_that_waits_for_its_template_is_canceled_with_its_batch(waits: Batches, lanes: Lanes) -> None:
     waits.change("b1", "cancel")
     waits.sweep("b1")
     assert read(waits).counts == {"canceled": 3}
-    assert redis_client.zcard(f"{PREFIX}scheduled:{NUMBER}") == 0, "it is never moved into a lane again"
+    make_due(lanes)
+    assert waits.feed(NUMBER, {}) == 0, "it is never moved into a lane again"
+
+
+@pytest.mark.parametrize("change", ["pause", "cancel"])
+def test_an_item_that_is_held_after_its_batch_stopped_obeys_it(
+    batches: Batches, lanes: Lanes, redis_client: redis.Redis, change: Any
+) -> None:
+    load(batches, [template(0)])
+    batches.feed(NUMBER, {})
+    (grant,) = lanes.grant()
+    batches.change("b1", change)
+    batches.sweep("b1")
+    lanes.outbox.done(NUMBER, grant, UNAVAILABLE)
+    redis_client.zadd(f"{PREFIX}scheduled:{NUMBER}", {grant.id: 1}, xx=True)
+    redis_client.delete(f"{PREFIX}unavailable_templates:waba")
+    Schedule(lanes.outbox).move_due(NUMBER, 10)
+    assert lanes.grant(count=16) == []
+    assert read(batches).counts == {"scheduled" if change == "pause" else "canceled": 1}
+
+
+def test_an_item_that_waited_for_its_template_obeys_quiet_hours(waits: Batches, lanes: Lanes) -> None:
+    make_due(lanes)
+    assert waits.feed(NUMBER, {"b1": int(time.time() * 1000) + 3_600_000}) == 0
+    Schedule(lanes.outbox).move_due(NUMBER, 10)
+    assert lanes.grant(count=16) == []
+    make_due(lanes)
+    assert waits.feed(NUMBER, {}) == 3
+    assert len(end(lanes)) == 3
+
+
+def test_an_item_that_waits_longer_for_its_template_than_its_ttl_ends(
+    waits: Batches, lanes: Lanes, redis_client: redis.Redis
+) -> None:
+    redis_client.hset(NAMES.record(item_record("b1", 0)), "expires", 1)
+    make_due(lanes)
+    assert waits.feed(NUMBER, {}) == 3
+    assert len(end(lanes)) == 2
+    assert held_item(lanes).error == {"reason": "expired", "title": "Meta could not send its template within its ttl."}
+
+
+def test_quiet_hours_after_the_wait_for_a_template_do_not_count_for_the_ttl(
+    waits: Batches, lanes: Lanes, redis_client: redis.Redis
+) -> None:
+    now = int(time.time() * 1000)
+    redis_client.hset(
+        NAMES.record(item_record("b1", 0)),
+        mapping={"held_until": now - 8 * 3_600_000, "expires": now - 7 * 3_600_000},
+    )
+    make_due(lanes)
+    assert waits.feed(NUMBER, {}) == 3
+    assert len(end(lanes)) == 3
+
+
+def test_an_item_that_waited_for_its_template_enters_the_lane_that_is_its_customer_s_now(
+    batches: Batches, lanes: Lanes, redis_client: redis.Redis
+) -> None:
+    lanes.admit(message("", user_id="US.42"))
+    older = f"{NUMBER}:US.42"
+    redis_client.hset(f"{PREFIX}contact:{older}", "since", 1)
+    load(batches, [template(0)])
+    batches.feed(NUMBER, {})
+    (grant,) = lanes.grant()
+    lanes.outbox.done(NUMBER, grant, UNAVAILABLE)
+    lanes.admit(message(str(FIRST), user_id="US.42"))
+    make_due(lanes)
+    assert batches.feed(NUMBER, {}) == 1
+    (again,) = lanes.grant()
+    assert (again.id, grant.conversation, again.conversation) == (grant.id, f"{NUMBER}:{FIRST}", older)
 
 
 def test_a_spam_limit_pauses_the_batch_though_its_message_is_tried_again(batches: Batches, lanes: Lanes) -> None:
@@ -321,20 +402,6 @@ def full_quota(store: Store) -> Lanes:
     lanes.outbox.put(send("15559990000", type="template"), opens=True)
     end(lanes)
     return lanes
-
-
-def template(index: int, **rest: Any) -> BatchItem:
-    """A template to a separate customer."""
-    outgoing = send(str(FIRST + index), type="template", template="spring en_US", priority=Priority.BULK)
-    return BatchItem(index, outgoing, opens=True, **rest)
-
-
-def look_again(lanes: Lanes, batch_id: str = "b1") -> None:
-    """End the wait of a batch and its items."""
-    later = f"{PREFIX}batch_later:{batch_id}:{NUMBER}"
-    for index in lanes.store.do("ZRANGE", later, 0, -1):
-        lanes.store.do("ZADD", later, 1, index)
-    lanes.store.do("ZADD", f"{PREFIX}batches:{NUMBER}", "XX", 1, batch_id)
 
 
 def test_a_batch_that_waits_for_the_quota_stops_no_other(full_quota: Lanes, redis_client: redis.Redis) -> None:

@@ -69,12 +69,18 @@ local function move(batch, index, quiet_until)
   end
   moved = moved + 1
   local id = item_record(batch, index)
-  local before = redis.call('HMGET', record_key(id), 'status', 'c')
-  if before[1] == 'scheduled' then -- it was returned from its lane while the batch was paused
-    if not reserve_item(batch, index, send, before[2]) then return end
+  local before = redis.call('HMGET', record_key(id), 'status', 'held_until', 'expires')
+  if before[1] == 'scheduled' then -- it was returned from its lane: the batch was paused, or the item held
+    local conversation = conversation_of(send.n, send.who)
+    if not reserve_item(batch, index, send, conversation) then return end
+    conversation = resolve(send.n, send.who, retention)
     if send.reservation then redis.call('HSET', record_key(id), 'reservation', send.reservation) end
-    redis.call('HSET', record_key(id), 'status', 'queued', 'rank', 0, 'expires', send.until_ms or wall + ttl)
-    enter_lane(number, before[2], id, false, false)
+    -- Its ttl includes the time for which it was held, not what it waited afterwards, as in quiet hours.
+    local held_until, expires = tonumber(before[2]), wall + ttl
+    if held_until then expires = tonumber(before[3]) + math.max(0, wall - held_until) end
+    redis.call('HSET', record_key(id), 'c', conversation, 'status', 'queued', 'rank', 0, 'expires',
+      send.until_ms or expires)
+    enter_lane(number, conversation, id, false, false)
     return count_in_batch(id)
   end
   if before[1] then return end

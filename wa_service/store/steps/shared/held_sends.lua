@@ -1,5 +1,5 @@
--- Sends whose template Meta paused, or cannot send yet, wait in scheduled:<number>, from where `due` moves them, so that
--- they block no lane. paused_templates:<waba> has the end of each pause by "<name> <language>",
+-- Sends whose template Meta paused, or cannot send yet, wait in scheduled:<number>, from where `due` moves them, or in
+-- their batch, so that they block no lane. paused_templates:<waba> has the end of each pause by "<name> <language>",
 -- unavailable_templates:<waba> the time of the next try; held_sends:<number> is the set of sends that wait for one.
 local PAUSED, UNAVAILABLE = 'template_paused', 'template_unavailable'
 local PAUSED_TEMPLATE = 132015 -- Meta's code
@@ -37,23 +37,27 @@ local function who_of(address)
 end
 
 -- hold_send(number, conversation, id, until_ms, why, retention): move a send out of its lane until its template may be
--- sent or the send expires. The record's `error` is Meta's, if Meta gave one. The rest of its batch waits as long.
+-- sent or the send expires. The record's `error` is Meta's, if Meta gave one. An item of a running batch returns to its
+-- batch, which waits as long: only `feed_batches` knows quiet hours.
 local function hold_send(number, conversation, id, until_ms, why, retention)
   local record = record_key(id)
   release_reservation(id, conversation)
   redis.call('HDEL', record, 'reservation', 'waits_for_quota')
   leave_lane(number, conversation, id)
-  local v = redis.call('HMGET', record, 'to', 'expires', 'error', 'batch')
-  local address = v[1] and v[1] ~= '' and v[1] or string.match(conversation, ':(.*)$')
-  redis.call('HSET', record, 'status', 'scheduled', 'rank', RANK.scheduled, 'who', cjson.encode(who_of(address)),
-    'held', why, 'held_at', wall, 'held_until', until_ms)
-  redis.call('ZADD', prefix .. 'scheduled:' .. number, math.min(until_ms, tonumber(v[2] or until_ms)), id)
-  redis.call('SADD', prefix .. 'held_sends:' .. number, id)
-  refresh_ttl(prefix .. 'held_sends:' .. number, HELD_SECONDS)
-  if v[4] then
-    redis.call('ZADD', batches_key(number), 'XX', 'GT', until_ms, v[4])
-    count_in_batch(id)
+  local v = redis.call('HMGET', record, 'to', 'expires', 'error', 'batch', 'batch_index')
+  redis.call('HSET', record, 'status', 'scheduled', 'rank', RANK.scheduled, 'held', why, 'held_at', wall, 'held_until',
+    until_ms)
+  if v[4] and redis.call('HGET', batch_key(v[4]), 'state') == 'running' then
+    wait_in_batch(v[4], number, v[5], until_ms)
+    redis.call('ZADD', batches_key(number), 'GT', until_ms, v[4])
+  else
+    local address = v[1] and v[1] ~= '' and v[1] or string.match(conversation, ':(.*)$')
+    redis.call('HSET', record, 'who', cjson.encode(who_of(address)))
+    redis.call('ZADD', prefix .. 'scheduled:' .. number, math.min(until_ms, tonumber(v[2] or until_ms)), id)
+    redis.call('SADD', prefix .. 'held_sends:' .. number, id)
+    refresh_ttl(prefix .. 'held_sends:' .. number, HELD_SECONDS)
   end
+  count_in_batch(id)
   append_send_event(id, conversation, 'scheduled', retention, v[3] or nil)
   notify_caller(id)
 end
