@@ -61,15 +61,18 @@ def _check_redis_url(address: str) -> None:
     Without redis-py: gunicorn's master reads the settings, and its workers would inherit imports from before gevent's
     patch.
     """
-    parts = urlsplit(address)
-    several = "+" in parts.scheme
-    for host in parts.netloc.rpartition("@")[2].split(","):
+    scheme, _, rest = address.partition("://")
+    netloc = re.split("[/?#]", rest, maxsplit=1)[0]
+    # Of the path and query only: some Pythons refuse several hosts with brackets.
+    parts = urlsplit(f"{scheme}://{rest.removeprefix(netloc)}")
+    several = "+" in scheme
+    for host in netloc.rpartition("@")[2].split(","):
         # `port` raises ValueError for what is no number, or too large.
         if urlsplit(f"//{host}").port == 0 or (several and host.endswith(":")):
             raise ValueError
-    if parts.scheme in ("redis", "rediss") and not re.fullmatch(r"(/\d*/?)?", parts.path):
+    if scheme in ("redis", "rediss") and not re.fullmatch(r"(/\d*/?)?", parts.path):
         raise ValueError
-    options = {**_REDIS_OPTIONS, **(_TLS_OPTIONS if parts.scheme.startswith("rediss") else {})}
+    options = {**_REDIS_OPTIONS, **(_TLS_OPTIONS if scheme.startswith("rediss") else {})}
     for name, values in parse_qs(parts.query).items():
         if name not in options:
             raise ValueError
