@@ -6,7 +6,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from hashlib import sha256
-from typing import get_args
+from typing import Any, get_args
 
 import orjson
 import pytest
@@ -507,29 +507,11 @@ class TestPlace:
     ) -> None:
         for n in range(30):
             tell(redis_client, ANA, str(n))
-        store.call(
-            "push_take",
-            subscription=tool.id,
-            consumer="w",
-            lease_ms=1000,
-            count=1,
-            window=10,
-            meta_kinds="",
-            answer="",
-            taken=(),
-        )
+        one: dict[str, Any] = {"subscription": tool.id, "consumer": "w", "lease_ms": 1000, "count": 1, "window": 10}
+        nothing: dict[str, Any] = {"meta_kinds": "", "answer": "", "taken": ()}
+        store.call("push_take", **one, **nothing)
         assert redis_client.llen(NAMES.of("push_lane", tool.id, ANA)) <= 110
-        again = store.call(
-            "push_take",
-            subscription=tool.id,
-            consumer="w",
-            lease_ms=1000,
-            count=1,
-            window=10,
-            meta_kinds="",
-            answer="",
-            taken=(),
-        )
+        again = store.call("push_take", **one, **nothing)
         assert again[0] > 0
         assert redis_client.llen(NAMES.of("push_lane", tool.id, ANA)) <= 110
 
