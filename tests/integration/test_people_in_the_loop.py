@@ -229,3 +229,10 @@ def test_a_handover_that_comes_again_or_late_gives_nothing_back(lanes: Lanes, co
     assert contacts.find(CUSTOMER)[0].owner(began * 1000) == "other"
     lanes.admit(message(CUSTOMER, timestamp=began))
     assert contacts.find(CUSTOMER)[0].owner(began * 1000) == "us"
+
+
+def test_a_handover_from_the_future_does_not_outlast_those_that_follow(lanes: Lanes, contacts: Contacts) -> None:
+    began = int(time.time())
+    tell(lanes, handover("control_taken", str(began + 86_400)))
+    tell(lanes, handover("control_passed", str(began + 3_600)))
+    assert contacts.find(CUSTOMER)[0].other_until is None

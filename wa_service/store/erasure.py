@@ -398,7 +398,7 @@ class Eraser:
         (_pushes, ("push_due", "push_lane", "push_head")),
         (_batch_items, ("batch_items",)),
         (_records, ("record", "wamid", "idempotency", "busy", "unknown", "sends", "scheduled")),
-        (_mailboxes, ()),  # first, because it ends the lease of a worker that would append a transcript and replies
+        (_mailboxes, ()),  # before the stream: a worker's lease ends, which would append a transcript
         (_stream, ("events", "events_draft")),
         (_pushes, ()),  # again, for events that were moved into a lane before they left the stream
         (_append_event, ()),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import orjson
@@ -233,3 +234,11 @@ def test_a_call_that_is_told_again_after_an_erasure_makes_no_contact(web: Web) -
     call["id"], call["timestamp"] = "wacid.2", str(NOW - 2 * 86_400)
     assert web.webhook(delivery(value_of(calls=[call]), field="calls")).status_code == 200
     assert web.runtime.contacts.find(CUSTOMER) == []
+
+
+def test_a_limit_from_the_future_does_not_outlast_those_that_follow(web: Web) -> None:
+    now = int(time.time())
+    for tier, at in (("TIER_100K", now + 86_400), ("TIER_2K", now + 3_600)):
+        value = {"max_daily_conversations_per_business": tier}
+        assert web.webhook(delivery(value, field="business_capability_update", at=at)).status_code == 200
+    assert web.runtime.observer.overview().daily_limit == 2_000

@@ -83,3 +83,13 @@ def test_a_pause_that_comes_again_after_its_end_holds_nothing(web: Web) -> None:
         assert web.webhook(told).status_code == 200
     web.send(SPRING)
     assert len(web.runtime.outbox.next(web.runtime.numbers[0], "holder", time.monotonic_ns(), 8).grants) == 1
+
+
+def test_a_pause_from_the_future_does_not_outlast_its_end(web: Web) -> None:
+    value = {"message_template_name": "spring", "message_template_language": "en_US"}
+    now = int(time.time())
+    for event, at in (("PAUSED", now + 86_400), ("APPROVED", now + 3_600)):
+        told = delivery(value | {"event": event}, field="message_template_status_update", at=at)
+        assert web.webhook(told).status_code == 200
+    web.send(SPRING)
+    assert len(web.runtime.outbox.next(web.runtime.numbers[0], "holder", time.monotonic_ns(), 8).grants) == 1

@@ -15,6 +15,7 @@ append_bounded(kind, conversation, event, retention)
 if pause_ms > 0 then pause_answers(number, conversation, wall + pause_ms, retention) end
 -- Events come in any order: one from before the last change of the owner changes nothing.
 if owner ~= '' and at > 0 then
+  at = math.min(at, math.floor(wall / 1000)) -- one in the future must not outlast those that follow
   if at < tonumber(redis.call('HGET', contact, 'owner_since') or 0) then return 'kept' end
   redis.call('HSET', contact, 'owner_since', at)
 end
