@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from wa_service.store.client import Store, fields, text
-from wa_service.store.erasure import Eraser, Person, Progress, Walk, no_progress
+from wa_service.store.erasure import Eraser
+from wa_service.store.person import Person, Progress, Walk, no_progress
 from wa_service.store.stop_digests import StopDigests
 from wa_service.whatsapp.addresses import as_stored, is_user_id, spellings
 from wa_service.whatsapp.phone_numbers import is_number

@@ -1,11 +1,11 @@
-"""Erase one person: find their conversations and addresses, then walk every family of keys with personal data.
+"""Erase one person from every family of keys with personal data.
 
 The families are those that `keys.FAMILIES` marks as personal.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from hashlib import sha256
 from typing import Final
 
@@ -16,133 +16,18 @@ from wa_service.store.client import Store, text
 from wa_service.store.compaction import Compaction
 from wa_service.store.flusher import Command
 from wa_service.store.keys import families, mark
+from wa_service.store.person import PAGE, Person, Walk, escaped
 from wa_service.store.person_matcher import PersonMatcher
 from wa_service.store.stored_event import reference
-from wa_service.whatsapp.addresses import is_user_id, spellings
-from wa_service.whatsapp.phone_numbers import is_number
+from wa_service.whatsapp.addresses import spellings
 
-_PAGE: Final = 1_000
 _OF_A_CONVERSATION: Final = families("conversation")
 _OF_AN_ADDRESS: Final = families("address")
-_GLOB: Final = str.maketrans({special: f"\\{special}" for special in "\\*?[]^"})
-
-Progress = Callable[[int], None]
-
-
-def no_progress(_: int) -> None:
-    """Ignore progress."""
 
 
 def address_digest(address: str) -> str:
     """Return the SHA-256 of an address as hex, which the event `erased` has instead of the address."""
     return sha256(address.encode()).hexdigest()
-
-
-class Walk:
-    """Scan all keys of the tag in small steps; `progress` is called with the number of keys read so far."""
-
-    def __init__(self, store: Store, progress: Progress) -> None:
-        self._store = store
-        self._progress = progress
-        self._seen = 0
-
-    def pages(self, pattern: str) -> Iterator[list[bytes]]:
-        """Yield the keys that match a pattern after the prefix, page by page."""
-        cursor = 0
-        match = self._store.keys.prefix.translate(_GLOB) + pattern
-        while True:
-            found, page = self._store.do("SCAN", cursor, "MATCH", match, "COUNT", _PAGE)
-            self.advance(_PAGE)
-            if page:
-                yield page
-            cursor = int(found)
-            if cursor == 0:
-                return
-
-    def keys(self, *patterns: str) -> list[bytes]:
-        """Return all keys that match one of the patterns; for small results."""
-        return [key for pattern in patterns for page in self.pages(pattern) for key in page]
-
-    def advance(self, entries: int) -> None:
-        """Add to the progress."""
-        self._seen += entries
-        self._progress(self._seen)
-
-
-class Person:
-    """One person's conversations and addresses, with any number, including numbers that are no longer configured.
-
-    Aliases and contacts are followed as far as they exist; each may have expired before the others. A number is not
-    followed to a contact with other user ids: with another of our numbers it may still belong to somebody else.
-    """
-
-    def __init__(self, store: Store, walk: Walk, address: str) -> None:
-        self._store = store
-        self._walk = walk
-        self.conversations: set[str] = set()
-        self.addresses: set[str] = set()
-        self.former: set[str] = set()
-        self._follow({address})
-        if not self.is_known:
-            self._follow(set(spellings(address)))
-        if not self.is_known:
-            self._follow_who_left(address)
-        self.addresses.add(address)
-
-    @property
-    def is_known(self) -> bool:
-        """Whether any conversation was found."""
-        return bool(self.conversations)
-
-    def has(self, c: str) -> bool:
-        """Whether a conversation is theirs."""
-        return c in self.conversations
-
-    def _follow(self, fresh: set[str]) -> None:
-        seen: set[str] = set()
-        while fresh:
-            for c in sorted(self._found_by(fresh)):
-                self._add(c, by=fresh)
-            seen |= fresh
-            fresh = self.addresses - seen
-
-    def _follow_who_left(self, number: str) -> None:
-        """Follow a number without a current owner to the contact that had it last."""
-        for key in self._walk.keys(f"former:*:{number.translate(_GLOB)}"):
-            self._add(text(self._store.do("GET", key)).rpartition(" ")[2], by=set())
-        self._follow(set(self.addresses))
-
-    def _found_by(self, addresses: set[str]) -> set[str]:
-        """The conversations whose alias, contact or remaining keys have one of the addresses."""
-        keys, found = self._store.keys, set[str]()
-        for address in addresses:
-            for page in self._walk.pages(f"*:{address.translate(_GLOB)}"):
-                for family, c, key in ((*keys.part_of(key), key) for key in page):
-                    if c.partition(":")[2] != address:
-                        continue
-                    if family == "alias":
-                        found.add(text(self._store.do("GET", key)))
-                    elif family in _OF_A_CONVERSATION and not self._store.do(
-                        "EXISTS", keys.contact(c), keys.of("joined", c)
-                    ):
-                        found.add(c)
-        for page in self._walk.pages("contact:*"):
-            for key, named in zip(page, self._store.run([("HGET", key, "addresses") for key in page]), strict=True):
-                if addresses & set(text(named).split()):
-                    found.add(keys.part_of(key)[1])
-        return found - self.conversations
-
-    def _add(self, c: str, *, by: set[str]) -> None:
-        named, former, joined = (
-            set(text(words).split())
-            for words in self._store.do("HMGET", self._store.keys.contact(c), "addresses", "former", "joined")
-        )
-        ids, known = set(filter(is_user_id, named)), set(filter(is_user_id, self.addresses))
-        if ids and known and not ids & known and all(map(is_number, by & named)):
-            return
-        self.conversations |= {c} | joined
-        self.addresses |= named or {c.partition(":")[2]}
-        self.former |= former
 
 
 class Eraser:
@@ -181,7 +66,7 @@ class Eraser:
 
     def _still_theirs(self, numbers: Iterable[str]) -> set[str]:
         """Those of the numbers that nobody else has now."""
-        return {number for number in numbers if not self._walk.keys(f"alias:*:{number.translate(_GLOB)}")}
+        return {number for number in numbers if not self._walk.keys(f"alias:*:{escaped(number)}")}
 
     def _matcher_in(self, c: str) -> PersonMatcher:
         """The matcher for a conversation's data, without addresses that its own customer has or had."""
@@ -217,7 +102,7 @@ class Eraser:
     def _names(self) -> None:
         key, cursor = self._keys.of("names"), 0
         while True:
-            found, flat = self._store.do("ZSCAN", key, cursor, "COUNT", _PAGE)
+            found, flat = self._store.do("ZSCAN", key, cursor, "COUNT", PAGE)
             theirs = [word for word in flat[::2] if self._person.has(text(word.rpartition(b"\0")[2]))]
             if theirs:
                 self._do([("ZREM", key, *theirs)])
@@ -249,7 +134,7 @@ class Eraser:
     def _alias_keys(self) -> list[bytes]:
         """The keys of the person's addresses that still lead to them: a number may belong to somebody else now."""
         addresses = sorted(self._person.addresses | self._person.former)
-        patterns = [f"{family}:*:{address.translate(_GLOB)}" for family in _OF_AN_ADDRESS for address in addresses]
+        patterns = [f"{family}:*:{escaped(address)}" for family in _OF_AN_ADDRESS for address in addresses]
         keys = self._walk.keys(*patterns)
         owners = self._store.run([("GET", key) for key in keys])
         return [key for key, c in zip(keys, owners, strict=True) if self._person.has(text(c).rpartition(" ")[2])]
@@ -297,7 +182,7 @@ class Eraser:
         for key in self._walk.keys("batch_items:*"):
             batch_id, cursor = self._keys.part_of(key)[1], b"0"
             while True:
-                cursor, flat = self._store.do("HSCAN", key, cursor, "COUNT", _PAGE)
+                cursor, flat = self._store.do("HSCAN", key, cursor, "COUNT", PAGE)
                 for index, item in zip(flat[::2], flat[1::2], strict=True):
                     if address_of_item(item) in recipients:
                         self._do([self._store.step("erase_batch_item", id=batch_id, index=index)])
@@ -364,7 +249,7 @@ class Eraser:
 
     def _delete_entries(self) -> None:
         after: str | bytes = "-"
-        while entries := self._store.do("XRANGE", self._keys.events, after, "+", "COUNT", _PAGE):
+        while entries := self._store.do("XRANGE", self._keys.events, after, "+", "COUNT", PAGE):
             gone = []
             for entry_id, flat in entries:
                 entry = dict(zip(flat[::2], flat[1::2], strict=True))
