@@ -227,13 +227,18 @@ def test_a_number_with_one_spelling_gets_the_general_advice(lanes: Lanes) -> Non
     assert "may know this one" not in record.error["advice"]
 
 
-def marketing(lanes: Lanes, customer: str = "15551230001") -> Grant:
-    """A template of Meta's category marketing."""
-    lanes.store.do("HSET", f"{PREFIX}categories:waba", "spring en_US", "MARKETING")
+def of_category(lanes: Lanes, category: str, customer: str) -> Grant:
+    """A template of this category of Meta's."""
+    lanes.store.do("HSET", f"{PREFIX}categories:waba", "spring en_US", category)
     body = orjson.dumps({"to": customer, "type": "template", "template": {"name": "spring"}})
     template = replace(send(customer, type="template", template="spring en_US"), body=body)
     lanes.outbox.put(template, opens=True)
     (grant,) = lanes.grant()
+    return grant
+
+
+def marketing(lanes: Lanes, customer: str = "15551230001") -> Grant:
+    grant = of_category(lanes, "MARKETING", customer)
     assert grant.marketing
     return grant
 
@@ -250,6 +255,26 @@ def test_marketing_goes_by_its_own_road_where_that_is_asked_for(lanes: Lanes, se
     record = lanes.records.get(grant.id)
     assert record is not None
     assert record.road == "marketing"
+
+
+@pytest.mark.parametrize("category", ["UTILITY", "AUTHENTICATION"])
+def test_templates_that_are_not_marketing_go_by_the_cloud_api(lanes: Lanes, category: str) -> None:
+    cloud, road = Meta(YES), Meta()
+    grant = of_category(lanes, category, "15551230001")
+    Sender(NUMBER, cloud, lanes.outbox, post_marketing=road, marketing_road="mm").send(grant)
+    assert (state(lanes, grant), len(cloud.seen), road.seen) == ("accepted", 1, [])
+
+
+def test_a_template_that_meta_moved_to_another_category_goes_by_the_cloud_api(lanes: Lanes) -> None:
+    cloud, road = Meta(YES), Meta(said(131016))
+    sender = Sender(NUMBER, cloud, lanes.outbox, post_marketing=road, marketing_road="mm")
+    first = marketing(lanes)
+    sender.send(first)
+    lanes.store.do("HSET", f"{PREFIX}categories:waba", "spring en_US", "UTILITY")
+    lanes.store.do("ZADD", f"{PREFIX}out:{NUMBER}:0", 0, first.conversation)
+    (again,) = lanes.grant()
+    sender.send(again)
+    assert (again.id, len(cloud.seen), len(road.seen)) == (first.id, 1, 1)
 
 
 def test_marketing_goes_by_the_cloud_api_where_nothing_is_said(lanes: Lanes) -> None:

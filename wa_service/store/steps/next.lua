@@ -4,8 +4,8 @@
 -- marketing_per_week: marketing templates a customer may get (0: no limit) · bulk: how many of `count` may be bulk
 -- sends.
 -- Return {ms until the next call (-1: until woken), why, {id, reason, ... of those that failed}, {id, token,
--- conversation, type, body, limited retries, pair retries, unwell retries, origin, ms since queued, 1 where it is
--- marketing}...}.
+-- conversation, type, body, limited retries, pair retries, unwell retries, origin, ms since queued, 1 where Meta
+-- lists its template as marketing}...}.
 -- args: number consumer counter throughput margin_ms:number claim_ms:number count:number retention:number waba daily_limit marketing_per_week:number bulk:number
 -- include: allow_when_full clock lifetime wake thread events consent lane batch record quota batch_items rate pair stop marketing held_sends dead_letters wrong_types
 local failed = {}
@@ -14,9 +14,10 @@ local last_next = prefix .. 'last_next:' .. consumer .. ':' .. number
 
 local function grant(id)
   local v = redis.call('HMGET', record_key(id), 'token', 'c', 'type', 'body', 'retries:limited', 'retries:pair',
-    'retries:unwell', 'origin', 's:queued', 'marketing')
+    'retries:unwell', 'origin', 's:queued', 'template')
+  local marketing = v[3] == 'template' and is_surely_marketing(waba, v[10])
   return { id, tonumber(v[1]), v[2], v[3], v[4] or '', tonumber(v[5] or 0), tonumber(v[6] or 0), tonumber(v[7] or 0),
-    v[8] or '', wall - tonumber(v[9] or wall), v[10] and 1 or 0 }
+    v[8] or '', wall - tonumber(v[9] or wall), marketing and 1 or 0 }
 end
 
 local pause_key = prefix .. 'pause:' .. number
@@ -132,7 +133,6 @@ local function head_of_lane(out, conversation)
   if v[5] == 'template' and v[6] then
     local reason, title = marketing_refusal(id, conversation, v[6], v[7])
     if reason then return refuse(id, conversation, reason, title) end
-    redis.call('HSETNX', record, 'marketing', 1)
   end
   if pair_wait(pair) > 0 then
     redis.call('ZADD', out, now + pair_wait(pair), conversation)
