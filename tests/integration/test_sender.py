@@ -227,18 +227,18 @@ def test_a_number_with_one_spelling_gets_the_general_advice(lanes: Lanes) -> Non
     assert "may know this one" not in record.error["advice"]
 
 
-def of_category(lanes: Lanes, category: str, customer: str) -> Grant:
+def of_category(lanes: Lanes, category: str, customer: str, **more: Any) -> Grant:
     """A template of this category of Meta's."""
     lanes.store.do("HSET", f"{PREFIX}categories:waba", "spring en_US", category)
-    body = orjson.dumps({"to": customer, "type": "template", "template": {"name": "spring"}})
+    body = orjson.dumps({"to": customer, "type": "template", "template": {"name": "spring"}, **more})
     template = replace(send(customer, type="template", template="spring en_US"), body=body)
     lanes.outbox.put(template, opens=True)
     (grant,) = lanes.grant()
     return grant
 
 
-def marketing(lanes: Lanes, customer: str = "15551230001") -> Grant:
-    grant = of_category(lanes, "MARKETING", customer)
+def marketing(lanes: Lanes, customer: str = "15551230001", **more: Any) -> Grant:
+    grant = of_category(lanes, "MARKETING", customer, **more)
     assert grant.marketing
     return grant
 
@@ -275,6 +275,21 @@ def test_a_template_that_meta_moved_to_another_category_goes_by_the_cloud_api(la
     (again,) = lanes.grant()
     sender.send(again)
     assert (again.id, len(cloud.seen), len(road.seen)) == (first.id, 1, 1)
+
+
+def test_a_message_keeps_its_own_product_policy(lanes: Lanes) -> None:
+    road = Meta(YES)
+    sender = Sender(NUMBER, Meta(), lanes.outbox, post_marketing=road, marketing_road="mm")
+    sender.send(marketing(lanes, product_policy="STRICT"))
+    assert [each["product_policy"] for each in road.seen] == ["STRICT"]
+
+
+@pytest.mark.parametrize("setting", ["cloud", "mm"])
+def test_marketing_to_a_group_goes_by_the_cloud_api_only(lanes: Lanes, setting: Any) -> None:
+    grant = marketing(lanes, "120363000001", recipient_type="group")
+    cloud, road = Meta(said(131063)), Meta()
+    Sender(NUMBER, cloud, lanes.outbox, post_marketing=road, marketing_road=setting).send(grant)
+    assert (state(lanes, grant), len(cloud.seen), road.seen) == ("failed", 1, [])
 
 
 def test_marketing_goes_by_the_cloud_api_where_nothing_is_said(lanes: Lanes) -> None:

@@ -37,12 +37,12 @@ class Roads:
         if self._post_marketing is None or not self._is_for_marketing(grant, payload):
             return self._post(payload), "messages"
         policy = _POLICIES.get(self._setting, _POLICIES["mm"])
-        return self._post_marketing(payload | {"product_policy": policy}), "marketing"
+        return self._post_marketing({"product_policy": policy} | payload), "marketing"
 
     def has_switched(self, grant: Grant, payload: Mapping[str, Any], error: WhatsAppError) -> bool:
         """Whether Meta has disabled marketing on the road that was used, so that it may be retried on the other."""
         name = _template(payload)
-        if error.code != SWITCHED_OFF or not name or self._post_marketing is None:
+        if error.code != SWITCHED_OFF or not name or self._post_marketing is None or _is_to_group(payload):
             return False
         if self._is_for_marketing(grant, payload) or len(self._refused) >= _MOST_NAMES:
             return False
@@ -53,7 +53,14 @@ class Roads:
         return True
 
     def _is_for_marketing(self, grant: Grant, payload: Mapping[str, Any]) -> bool:
-        return self._setting != "cloud" and (grant.marketing or _template(payload) in self._refused)
+        if self._setting == "cloud" or _is_to_group(payload):
+            return False
+        return grant.marketing or _template(payload) in self._refused
+
+
+def _is_to_group(payload: Mapping[str, Any]) -> bool:
+    """Whether it goes to a group, to which only the Cloud API sends."""
+    return payload.get("recipient_type") == "group"
 
 
 def _template(payload: Mapping[str, Any]) -> str:
