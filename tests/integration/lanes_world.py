@@ -398,9 +398,13 @@ class World:
             self._offer(customer, self.now)
 
     def _drop(self, customer: str, id_: str) -> None:
-        """Remove a send that is not being sent, wherever it is in the lane."""
-        if self._remove(customer, id_) and not self.lanes[customer].ids:
-            self.lanes[customer].offer = None
+        """Remove a send that is not being sent, wherever it is in the lane; a new head may go at once."""
+        lane = self.lanes[customer]
+        was_head = lane.ids[:1] == [id_]
+        if self._remove(customer, id_) and was_head and lane.offer:
+            lane.offer = None
+            if lane.ids:
+                self._offer(customer, self.now)
 
     def _enter(self, customer: str, id_: str, *, urgent: bool) -> None:
         lane = self.lanes[customer]

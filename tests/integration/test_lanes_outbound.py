@@ -13,8 +13,10 @@ from tests.eventually import eventually
 from tests.integration.lanes import KEEP, NUMBER, Lanes, message, meta_status, send
 from tests.keys import NAMES, PREFIX
 from wa_service.store.client import Store
+from wa_service.store.contacts import Contacts
 from wa_service.store.grants import Grant
 from wa_service.store.outbox import CallTiming, Idempotency, Limits, Priority, SendOutcome
+from wa_service.store.schedule import Schedule
 from wa_service.whatsapp.errors import CODES
 
 UP_TO_TWO: dict[str, Any] = {
@@ -50,6 +52,12 @@ def sent(lanes: Lanes, customer: str = "15551230001", wamid: str = "wamid.A1", *
     (grant,) = lanes.grant()
     done(lanes, grant, kind="accepted", wamid=wamid)
     return record.id
+
+
+def to_be_retried_in_an_hour(lanes: Lanes, record_id: str, **rest: Any) -> None:
+    lanes.outbox.put(send(id=record_id, **rest))
+    (grant,) = lanes.grant()
+    done(lanes, grant, kind="retry", delay=3_600.0)
 
 
 def state(lanes: Lanes, record_id: str) -> str:
@@ -134,6 +142,43 @@ class TestOrder:
         redis_client.zadd(NAMES.out(NUMBER, 0), {grant.conversation: 0})
         (again,) = lanes.grant()
         assert (again.id, again.limited_retries) == ("a", 1)
+
+    def test_no_send_waits_for_the_retry_of_one_that_was_canceled(self, lanes: Lanes) -> None:
+        to_be_retried_in_an_hour(lanes, "a")
+        lanes.outbox.put(send(id="b"))
+        assert lanes.grant() == []
+        Schedule(lanes.outbox).cancel("a")
+        assert [grant.id for grant in lanes.grant()] == ["b"]
+
+    def test_a_person_does_not_wait_for_the_retry_of_a_withdrawn_answer(self, lanes: Lanes) -> None:
+        lanes.admit(message())
+        to_be_retried_in_an_hour(lanes, "a", origin="m@1")
+        lanes.outbox.put(send(id="b"))
+        Contacts(lanes.store, [NUMBER]).pause("15551230001", 60)
+        assert state(lanes, "a") == "failed"
+        assert [grant.id for grant in lanes.grant()] == ["b"]
+
+    def test_a_send_that_leaves_from_behind_the_head_does_not_hurry_it(self, lanes: Lanes) -> None:
+        to_be_retried_in_an_hour(lanes, "a")
+        lanes.outbox.put(send(id="b"))
+        Schedule(lanes.outbox).cancel("b")
+        assert lanes.grant() == []
+
+    def test_a_canceled_head_does_not_release_the_send_under_way_behind_it(self, lanes: Lanes) -> None:
+        record_id = sent(lanes, fallback=b"{}")
+        lanes.outbox.put(send(id="b"))
+        (under_way,) = lanes.grant()
+        status(lanes, "wamid.A1", "failed", errors=[{"code": 131047}])
+        Schedule(lanes.outbox).cancel(record_id + "f")
+        assert lanes.grant() == []
+        done(lanes, under_way, kind="accepted", wamid="wamid.B")
+        assert lanes.grant() == []
+
+    def test_a_fallback_does_not_wait_for_the_retry_of_a_later_send(self, lanes: Lanes) -> None:
+        record_id = sent(lanes, fallback=b"{}")
+        to_be_retried_in_an_hour(lanes, "b")
+        status(lanes, "wamid.A1", "failed", errors=[{"code": 131047}])
+        assert [grant.id for grant in lanes.grant()] == [record_id + "f"]
 
     def test_other_customers_go_on_meanwhile(self, lanes: Lanes) -> None:
         lanes.outbox.put(send("15550000001"))

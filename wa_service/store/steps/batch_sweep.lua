@@ -2,7 +2,7 @@
 -- record only the recipient is kept. Items that are being sent, or may have been, stay.
 -- Return 1 while there are more.
 -- args: id count:number retention:number
--- include: allow_when_full clock lifetime thread events lane batch record quota batch_items
+-- include: allow_when_full clock lifetime wake thread events lane batch record quota batch_items
 local key = batch_key(id)
 local v = redis.call('HMGET', key, 'swept', 'stored', 'state')
 if v[3] ~= 'canceled' then

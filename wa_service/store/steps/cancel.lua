@@ -3,7 +3,7 @@
 -- one.
 -- Return {"canceled", id}, {"sent", id} or {"missing", ""}.
 -- args: id retention:number
--- include: allow_when_full clock lifetime thread events identity lane batch record tags quota item_record
+-- include: allow_when_full clock lifetime wake thread events identity lane batch record tags quota item_record
 local function read() return redis.call('HMGET', record_key(id), 'status', 'n', 'c', 'resent', 'fell_back', 'fallback_id') end
 local v = read()
 if v[5] then

@@ -1,7 +1,7 @@
 -- Erase a reply to a person that waits in a group's lane. One that is being sent still leaves.
 -- Return 1, or 0 when it does not wait.
 -- args: id
--- include: allow_when_full lane
+-- include: allow_when_full clock wake lane
 local record = prefix .. 'record:' .. id
 local v = redis.call('HMGET', record, 'n', 'c', 'status')
 if v[3] ~= 'queued' then return 0 end

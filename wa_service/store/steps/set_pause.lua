@@ -1,7 +1,7 @@
 -- Pause automatic replies in a conversation; 0 ends the pause.
 -- Return its end (ms), 0 for none, -1 where there is no contact.
 -- args: conversation pause_ms:number retention:number
--- include: allow_when_full clock lifetime thread events lane batch record silence
+-- include: allow_when_full clock lifetime wake thread events lane batch record silence
 local contact = prefix .. 'contact:' .. conversation
 if redis.call('EXISTS', contact) == 0 then return -1 end
 redis.call('HDEL', contact, 'paused_until')

@@ -13,6 +13,14 @@ local function offer(number, conversation, at)
   if at <= now then wake(prefix .. 'wake_out:' .. number) end
 end
 
+-- offered_at(number, conversation) -> when its head may go, nil while one is being sent.
+local function offered_at(number, conversation)
+  for _, urgency in ipairs({ '0', '1' }) do
+    local at = redis.call('ZSCORE', prefix .. 'out:' .. number .. ':' .. urgency, conversation)
+    if at then return tonumber(at) end
+  end
+end
+
 local function withdraw(number, conversation)
   redis.call('ZREM', prefix .. 'out:' .. number .. ':0', conversation)
   redis.call('ZREM', prefix .. 'out:' .. number .. ':1', conversation)
@@ -50,7 +58,8 @@ local function waits_for_quota(lane)
   return redis.call('HEXISTS', prefix .. 'record:' .. redis.call('LINDEX', lane, 0), 'waits_for_quota') == 1
 end
 
--- enter_lane(number, conversation, id, urgent, at_head): add a record to its lane.
+-- enter_lane(number, conversation, id, urgent, at_head): add a record to its lane. A new head does not wait for the time
+-- of the former one.
 local function enter_lane(number, conversation, id, urgent, at_head)
   local lane = prefix .. 'lane:' .. conversation
   local length = redis.call(at_head and 'LPUSH' or 'RPUSH', lane, id)
@@ -62,18 +71,21 @@ local function enter_lane(number, conversation, id, urgent, at_head)
   if length == 1 then
     offer(number, conversation, now)
   elseif urgent then
-    local low, high = prefix .. 'out:' .. number .. ':1', prefix .. 'out:' .. number .. ':0'
-    local at = redis.call('ZSCORE', low, conversation)
-    if (at or redis.call('ZSCORE', high, conversation)) and waits_for_quota(lane) then at = now end
+    local at = offered_at(number, conversation)
+    if at and (at_head or waits_for_quota(lane)) then at = now end
     if at then
-      redis.call('ZREM', low, conversation)
-      offer(number, conversation, tonumber(at))
+      withdraw(number, conversation)
+      offer(number, conversation, at)
     end
   end
 end
 
--- drop_from_lane(number, conversation, id): remove a record that is not being sent from any place in its lane.
+-- drop_from_lane(number, conversation, id): remove a record that is not being sent from any place in its lane. If it was
+-- the head, the next one does not wait for its retry.
 local function drop_from_lane(number, conversation, id)
-  if not remove_from_lane(conversation, id) then return end
-  if redis.call('EXISTS', prefix .. 'lane:' .. conversation) == 0 then withdraw(number, conversation) end
+  local lane = prefix .. 'lane:' .. conversation
+  local was_head = redis.call('LINDEX', lane, 0) == id
+  if not remove_from_lane(conversation, id) or not was_head or not offered_at(number, conversation) then return end
+  withdraw(number, conversation)
+  if redis.call('EXISTS', lane) == 1 then offer(number, conversation, now) end
 end
