@@ -16,7 +16,7 @@ from tests.integration.lanes import KEEP, NUMBER, Lanes, message, meta_status, s
 from tests.integration.lanes_servers import SET_CLOCK, steps_with_a_set_clock
 from tests.integration.personal import traces
 from tests.keys import NAMES, PREFIX
-from wa_service.store.batches import Batches, BatchItem, NewBatch
+from wa_service.store.batches import BatchChange, Batches, BatchItem, NewBatch
 from wa_service.store.client import Store, connect
 from wa_service.store.contacts import Contacts
 from wa_service.store.keys import template_key
@@ -508,4 +508,31 @@ class TestWeek:
         lanes.outbox.done(NUMBER, grant, SendOutcome("retry", never_left=True))
         redis_client.hset(NAMES.record("a"), "expires", 1)
         assert lanes.grant() == []
+        assert ask(lanes) == "queued"
+
+    def test_what_was_canceled_before_it_left_is_not_counted(self, marketing: Lanes) -> None:
+        lanes = replace(marketing, outbox=replace(marketing.outbox, marketing_per_week=1))
+        assert ask(lanes, id="a") == "queued"
+        (grant,) = lanes.grant()
+        lanes.outbox.done(NUMBER, grant, SendOutcome("retry", delay=60.0))
+        Schedule(lanes.outbox).cancel("a")
+        assert ask(lanes) == "queued"
+
+    @pytest.mark.parametrize(("change", "by"), [("cancel", "sweep"), ("cancel", "next"), ("pause", "next")])
+    def test_an_item_of_a_batch_that_was_stopped_is_not_counted(
+        self, marketing: Lanes, change: BatchChange, by: str
+    ) -> None:
+        lanes = replace(marketing, outbox=replace(marketing.outbox, marketing_per_week=1))
+        batches = Batches(lanes.outbox, ttl_seconds=3_600)
+        batches.open(NewBatch("b1", "print", "tester"))
+        batches.add("b1", 0, 1, [BatchItem(0, offer(priority=Priority.BULK), opens=True)])
+        batches.change("b1", "start")
+        batches.feed(NUMBER, {})
+        (grant,) = lanes.grant()
+        lanes.outbox.done(NUMBER, grant, SendOutcome("retry"))
+        batches.change("b1", change)
+        if by == "sweep":
+            batches.sweep_canceled()
+        else:
+            assert lanes.grant() == []
         assert ask(lanes) == "queued"

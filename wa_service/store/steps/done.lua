@@ -6,7 +6,7 @@
 -- Return {1, or 0 (not written: the claim is lost, or Meta's status shows that it has the message), or -1 (no such
 -- record); ms since it was queued; id of its fallback}. A repeated call (same token) returns the same.
 -- args: id token outcome retention:number details:json
--- include: allow_when_full clock lifetime wake thread events consent identity lane batch tags record pause rate quota pair stop marketing held_sends
+-- include: allow_when_full clock lifetime wake thread events consent identity lane batch tags record pause rate quota pair stop held_sends
 local PROBE_AGAIN_MS = 5000
 local STOPPED = 131050 -- Meta's code: the customer wants no marketing
 local record = record_key(id)
@@ -116,7 +116,6 @@ elseif outcome == 'held' and redis.call('EXISTS', prefix .. 'lane:' .. conversat
   local why = details.reason == UNAVAILABLE and UNAVAILABLE or PAUSED
   local w = redis.call('HMGET', record, 'template', 'batch')
   if w[1] then hold_template(details.waba, w[1], until_ms, why) end
-  redis.call('ZREM', marketing_key(conversation), id)
   redis.call('HSET', record, 'status', 'queued', 'rank', 0, 'error', cjson.encode(details.error))
   if w[2] and why == PAUSED then
     pause_batch(w[2], PAUSED)
@@ -129,7 +128,6 @@ elseif outcome == 'failed' or outcome == 'held' then
     fallback_id = redis.call('HGET', record, 'fallback_id')
   end
   release_reservation(id, conversation)
-  redis.call('ZREM', marketing_key(conversation), id)
   if details.code == STOPPED then refused_by_meta(conversation, 0, tostring(STOPPED), retention) end
   fail_record(id, conversation, cjson.encode(details.error), retention)
   leave_lane(number, conversation, id)

@@ -76,7 +76,6 @@ end
 -- Fail a record that may not be sent at all.
 local function refuse(id, conversation, reason, title)
   release_reservation(id, conversation)
-  redis.call('ZREM', marketing_key(conversation), id)
   fail_record(id, conversation, cjson.encode({ reason = reason, title = title }), retention)
   leave_lane(number, conversation, id)
   failed[#failed + 1] = id

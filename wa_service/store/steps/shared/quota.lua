@@ -36,8 +36,10 @@ local function reserve_at_send(waba, conversation, limit, id)
 end
 
 -- release_reservation(id, conversation): release the reservation of a record that Meta never accepted, unless another
--- template to this customer left meanwhile. A template that waits in the same lane takes it over.
+-- template to this customer left meanwhile. A template that waits in the same lane takes it over. The record no longer
+-- counts for the customer's week of marketing either.
 local function release_reservation(id, conversation)
+  redis.call('ZREM', prefix .. 'marketing:' .. conversation, id)
   local reservation = redis.call('HGET', prefix .. 'record:' .. id, 'reservation')
   if not reservation then return end
   local since, waba = string.match(reservation, '^(%d+) (.*)$')
