@@ -188,6 +188,17 @@ def test_a_carousel_fits_card_by_card() -> None:
     assert check(CAROUSEL, carousel=[card, card]) == []
 
 
+def test_the_cards_of_a_carousel_may_come_in_any_order() -> None:
+    other = {"components": [{"type": "HEADER", "format": "VIDEO"}, {"type": "BODY", "text": "{{1}}, {{2}}"}]}
+    definition = defined({"type": "BODY", "text": "Hi"}, {"type": "CAROUSEL", "cards": [CARD, other]})
+    first = {"card_index": 0, "components": build_components(header={"image": {"id": "1"}}, body=["Aloe"])}
+    second = {"card_index": "1", "components": build_components(header={"video": {"id": "2"}}, body=["Fern", "new"])}
+    assert check(definition, carousel=[first, second]) == check(definition, carousel=[second, first]) == []
+    without_index = [{"components": card["components"]} for card in (first, second)]
+    given = [{"type": "carousel", "cards": without_index}]
+    assert check_against({"name": "order_update", "language": {"code": "en_GB"}, "components": given}, definition) == []
+
+
 def test_a_carousel_needs_all_its_cards() -> None:
     card = {"header": {"image": {"id": "1"}}, "body": ["Aloe"]}
     assert check(CAROUSEL, carousel=[card]) == ["carousel: has 2 card(s), but 1 were given."]

@@ -151,9 +151,16 @@ def _carousel(given: _Json | None, defined: _Json, definition: _Json) -> Iterato
     if len(cards) != len(expected):
         yield f"carousel: has {len(expected)} card(s), but {len(cards)} were given."
         return
-    for place, (card, shape) in enumerate(zip(cards, expected, strict=True)):
+    for place, (card, shape) in enumerate(zip(_by_index(cards), expected, strict=True)):
         components, shapes = _list(card.get("components")), _list(shape.get("components"))
         yield from _contents(components, shapes, definition, f"card {place} ")
+
+
+def _by_index(cards: Sequence[_Json]) -> Sequence[_Json]:
+    """Return the cards in the order of the definition, to which `card_index` refers; as given if it is incomplete."""
+    by_index = {_place(card.get("card_index")): card for card in cards}
+    places = range(len(cards))
+    return [by_index[place] for place in places] if by_index.keys() == set(places) else cards
 
 
 def _variables(text: object) -> list[str]:
