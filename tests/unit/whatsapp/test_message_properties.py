@@ -25,7 +25,8 @@ NUMBERS = st.from_regex(r"44[1-9][0-9]{4,12}", fullmatch=True)
 USER_IDS = st.from_regex(r"[A-Z]{2}\.[0-9]{1,20}", fullmatch=True)
 MEDIA = st.builds(lambda id_: {"id": id_}, IDS) | st.just({"link": "https://files.example.org/a"})
 ROW = st.fixed_dictionaries({"title": SHORT}, optional={"description": SHORT})
-LINE = st.text(st.characters(exclude_characters="\n\r\t ", exclude_categories=["Cs"]), min_size=1, max_size=20)
+VISIBLE = st.characters(exclude_categories=["Cc", "Cf", "Cs", "Zs", "Zl", "Zp"])
+LINE = st.text(VISIBLE, min_size=1, max_size=20)
 
 
 def listed(rows: Any) -> Any:
