@@ -143,6 +143,18 @@ def test_nothing_given_is_no_components() -> None:
         ({"body": [{"smell": "rose"}]}, "exactly one of"),
         ({"buttons": [{"smell": "rose"}]}, "exactly one of"),
         ({"buttons": [{"url": "a", "copy_code": "b"}]}, "exactly one of"),
+        ({"body": ["Ana", None]}, "a string, a number, or an object"),
+        ({"body": [True]}, "a string, a number, or an object"),
+        ({"body": [["Ana"]]}, "a string, a number, or an object"),
+        ({"body": {"name": None}}, "a string, a number, or an object"),
+        ({"header": ["A-77"]}, "a string, a number, or an object"),
+        ({"buttons": [True]}, "a string, a number, or an object"),
+        ({"buttons": [["A-77"]]}, "a string, a number, or an object"),
+        ({"buttons": [{"url": None}]}, "a string, a number, or an object"),
+        ({"buttons": [{"flow": None}]}, "action of a button is an object"),
+        ({"buttons": [{"mpm": "SKU-1"}]}, "action of a button is an object"),
+        ({"carousel": ["Aloe"]}, "card of a carousel is an object"),
+        ({"one_time_code": 482913}, "one-time code is a string"),
     ],
 )
 def test_what_cannot_be_built_is_a_sentence(values: Any, sentence: str) -> None:

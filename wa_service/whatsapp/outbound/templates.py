@@ -194,6 +194,8 @@ def build_components(
         raise ValueError(NO_FOOTER_PARAMETERS)
     _check_sizes(header, body, buttons, carousel)
     if one_time_code is not None:
+        if not isinstance(one_time_code, str):
+            raise ValueError('A one-time code is a string, such as "012345".')
         if len(one_time_code) > 15:
             raise ValueError("A one-time code has at most 15 characters.")
         body, buttons = [one_time_code], [{"url": one_time_code}]
@@ -224,6 +226,8 @@ def _check_sizes(header: object, body: object, buttons: object, carousel: object
 
 
 def _card(place: int, card: Mapping[str, Any]) -> dict[str, Any]:
+    if not isinstance(card, Mapping):
+        raise ValueError("A card of a carousel is an object.")  # noqa: TRY004 - one class
     if "components" in card:
         return {"card_index": place, **card}
     return {"card_index": place, "components": build_components(**card)}
@@ -250,19 +254,21 @@ def _named(values: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _parameter(value: Value) -> dict[str, Any]:
     if isinstance(value, str):
         return {"type": "text", "text": value}
-    if isinstance(value, int | float):
+    if isinstance(value, int | float) and not isinstance(value, bool):
         return {"type": "text", "text": str(value)}
-    if "type" in value:
-        return dict(value)
-    kinds = _SINGLE & value.keys()
+    given = value if isinstance(value, Mapping) else {}
+    if "type" in given:
+        return dict(given)
+    kinds = _SINGLE & given.keys()
     if len(kinds) != 1:
-        raise ValueError(f"A parameter is a string, or an object with exactly one of {', '.join(sorted(_SINGLE))}.")
-    return {"type": next(iter(kinds)), **value}
+        kinds_known = ", ".join(sorted(_SINGLE))
+        raise ValueError(f"A parameter is a string, a number, or an object with exactly one of {kinds_known}.")
+    return {"type": next(iter(kinds)), **given}
 
 
 def _button(place: int, button: Value) -> dict[str, Any]:
     if not isinstance(button, Mapping):
-        button = {"url": str(button)}
+        button = {"url": button}
     if "sub_type" in button:
         return {"type": "button", "index": str(place), **button}
     index = str(button.get("index", place))
@@ -274,6 +280,8 @@ def _button(place: int, button: Value) -> dict[str, Any]:
 
 
 def _action(value: Any) -> list[dict[str, Any]]:
+    if not isinstance(value, Mapping):
+        raise ValueError("The action of a button is an object.")  # noqa: TRY004 - one class
     return [{"type": "action", "action": dict(value)}]
 
 
@@ -288,7 +296,7 @@ def _voice_call(value: Any) -> list[dict[str, Any]]:
 
 _BUTTONS = {
     "quick_reply": lambda value: [{"type": "payload", "payload": value}],
-    "url": lambda value: [{"type": "text", "text": str(value)}],
+    "url": lambda value: [_parameter(value)],
     "copy_code": lambda value: [{"type": "coupon_code", "coupon_code": value}],
     "flow": _action,
     "catalog": _catalog,
