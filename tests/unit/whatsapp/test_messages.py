@@ -210,6 +210,8 @@ BAD = [
     ("location", {"latitude": ".", "longitude": 0}, "location"),
     ("location", {"latitude": 0, "longitude": 181}, "location"),
     ("location", {"latitude": 0}, "location.longitude"),
+    ("location", {"latitude": True, "longitude": 0}, "location.latitude"),
+    ("location", {"latitude": 0, "longitude": ["1"]}, "location.longitude"),
     ("contacts", [], "contacts"),
     ("contacts", [{"name": {"formatted_name": "Rui"}}], "contacts.0.name"),
     (

@@ -172,6 +172,13 @@ def test_the_short_form_becomes_metas_object() -> None:
     }
 
 
+@pytest.mark.parametrize("index", [["0"], {"0": 0}, True, -1, ""])
+def test_a_wrong_index_of_a_button_is_refused_with_its_path(index: Any) -> None:
+    button = {"type": "button", "sub_type": "url", "index": index}
+    found = refused({"name": "sale", "language": "en", "components": [button]})
+    assert [path for path, _ in found] == ["template.components.0.index"]
+
+
 def test_raw_components_pass_as_they_are() -> None:
     raw = {
         "name": "sale",

@@ -28,6 +28,12 @@ Flag = Annotated[
 ]
 """A boolean, also as a string."""
 
+DecimalNumber = Annotated[
+    Annotated[str, Tag("<text>")] | Annotated[float, Tag("<number>")],
+    Discriminator(_number_or_text),
+]
+"""A number, also as a string."""
+
 WholeNumber = Annotated[
     Annotated[Annotated[str, Field(pattern=r"^-?[0-9]{1,18}$")], Tag("<text>")] | Annotated[int, Tag("<number>")],
     Discriminator(_number_or_text),

@@ -21,7 +21,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from wa_service.whatsapp.addresses import is_user_id, recipient_fields
 from wa_service.whatsapp.outbound.field_problems import MessageProblem, problems
-from wa_service.whatsapp.outbound.graph_values import Flag
+from wa_service.whatsapp.outbound.graph_values import DecimalNumber, Flag
 from wa_service.whatsapp.outbound.interactive import AnyInteractive
 from wa_service.whatsapp.outbound.media_parts import AudioMedia, CaptionedMedia, DocumentMedia, MediaObject
 from wa_service.whatsapp.outbound.message_part import MessagePart
@@ -187,8 +187,8 @@ _DEGREES: Final = re.compile(r"[+-]?([0-9]{1,3}(\.[0-9]{0,20})?|\.[0-9]{1,20})")
 class LocationContent(MessagePart):
     """A location in degrees, as numbers or strings such as "-73.98"."""
 
-    latitude: float | str
-    longitude: float | str
+    latitude: DecimalNumber
+    longitude: DecimalNumber
     name: str | None = Field(default=None, max_length=1000)
     address: str | None = Field(default=None, max_length=1000)
 

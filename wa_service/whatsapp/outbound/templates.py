@@ -6,9 +6,9 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import Discriminator, Field, StrictInt, Tag, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
-from wa_service.whatsapp.outbound.graph_values import WholeNumber
+from wa_service.whatsapp.outbound.graph_values import Id, WholeNumber
 from wa_service.whatsapp.outbound.media_parts import DocumentMedia, MediaObject
 from wa_service.whatsapp.outbound.message_part import MessagePart
 from wa_service.whatsapp.outbound.template_check import check_components
@@ -132,7 +132,7 @@ class Component(MessagePart):
 
     type: str
     sub_type: str | None = None
-    index: str | StrictInt | None = None
+    index: Id | None = None
     parameters: tuple[AnyParameter, ...] | None = Field(default=None, fail_fast=True, max_length=MOST_VALUES)
 
     @model_validator(mode="after")
