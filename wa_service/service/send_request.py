@@ -94,11 +94,11 @@ def read_send(
         tag=read_tag(given.get("tag")),
         fallback=fallback[1] if fallback else None,
         notify=None if send_at is not None and send_at > _now_ms() else notify,
-        take=given.get("take") is True,
+        take=_flag("take", given),
         send_at=send_at,
         template=_template_key(templates.get(TEMPLATE)),
         fallback_name=_template_key(templates.get("fallback_template")),
-        despite_stop=given.get("despite_stop") is True,
+        despite_stop=_flag("despite_stop", given),
         category=_category(given.get("category"), message, payload),
         caller=caller,
     )
@@ -185,6 +185,13 @@ def _ttl(given: Any, longest: int) -> int:
     if not whole or not 1 <= given <= longest:
         raise _wrong("ttl", f"This must be a whole number of seconds from 1 to {longest}.")
     return int(given)
+
+
+def _flag(name: str, given: Mapping[str, Any]) -> bool:
+    value = given.get(name)
+    if value is not None and not isinstance(value, bool):
+        raise _wrong(name, "This must be true or false.")
+    return value is True
 
 
 def _template_key(template: Mapping[str, Any] | None) -> str | None:

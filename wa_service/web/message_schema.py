@@ -113,11 +113,11 @@ def _envelope(numbers: Sequence[str], longest_ttl: int) -> Schema:
                 "description": "When to send the message, a few weeks ahead at most; its `ttl` counts from then on.",
             },
             "take": {
-                "type": "boolean",
+                "type": ["boolean", "null"],
                 "description": "Send although another application owns the customer's thread; this takes the thread.",
             },
             "despite_stop": {
-                "type": "boolean",
+                "type": ["boolean", "null"],
                 "description": "Send marketing despite the customer's STOP; requires the role `admin`.",
             },
             "category": {

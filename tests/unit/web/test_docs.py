@@ -68,6 +68,8 @@ def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
         ({"to": CUSTOMER, "image": {"id": "1", "link": "https://example.com"}}, False),
         ({"to": CUSTOMER, "text": "hello", "ttl": 0}, False),
         ({"to": CUSTOMER, "text": "hello", "from": "1"}, False),
+        ({"to": CUSTOMER, "text": "hello", "take": True, "despite_stop": None}, True),
+        ({"to": CUSTOMER, "text": "hello", "take": "true"}, False),
         ({"to": CUSTOMER}, False),
     ],
 )

@@ -167,6 +167,8 @@ def test_a_message_waits_no_longer_than_its_ttl(web: Web, redis_client: redis.Re
         ({"to": CUSTOMER, "text": "hello", "ttl": 86_401}, "ttl"),
         ({"to": CUSTOMER, "text": "hello", "ttl": True}, "ttl"),
         ({"to": CUSTOMER, "text": "hello", "ttl": "60"}, "ttl"),
+        ({"to": CUSTOMER, "text": "hello", "take": "true"}, "take"),
+        ({"to": CUSTOMER, "text": "hello", "despite_stop": 1}, "despite_stop"),
         ({"to": CUSTOMER, "text": "hello", "fallback_template": "welcome"}, "fallback_template"),
         ({"to": CUSTOMER, "text": "hello", "fallback_template": {"name": "welcome"}}, "fallback_template.language"),
         (TEMPLATE | {"fallback_template": {"name": "welcome", "language": "en_US"}}, "fallback_template"),
