@@ -56,6 +56,8 @@ def send_marketing_message(call: Call) -> JsonObject:
     """``POST /{number}/marketing_messages``: only marketing templates (reference 2.10)."""
     if call.params.get("type") != "template":
         raise GraphError(131055, "Only marketing template messages are supported")
+    if call.params.get("recipient_type", "individual") != "individual":
+        raise parameter("Param recipient_type must be one of {INDIVIDUAL}.")
     content = call.nested("template")
     language = content.get("language") if isinstance(content, dict) else None
     code = language.get("code") if isinstance(language, dict) else None
@@ -65,7 +67,7 @@ def send_marketing_message(call: Call) -> JsonObject:
     policy = call.params.get("product_policy", _FALLBACK)
     if policy not in (_FALLBACK, _STRICT):
         raise parameter(f"Param product_policy must be one of {{{_FALLBACK}, {_STRICT}}}.")
-    if not isinstance(call.params.get("message_activity_sharing", False), bool):
+    if call.text("message_activity_sharing", "false") not in ("true", "false"):
         raise parameter("Param message_activity_sharing must be a boolean.")
     if policy == _STRICT and not call.world.behaviour.marketing_messages:
         raise GraphError(134102, "The Marketing Messages API is not available to this template.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -385,13 +386,21 @@ class TestMarketingPolicy:
         body = {"messaging_product": "whatsapp", "to": f"+{ANA}", "type": "template", "template": OFFER}
         return lambda **more: meta.post(f"{NUMBER}/marketing_messages", body | more)
 
-    @pytest.mark.parametrize("given", [{"product_policy": "BEST_EFFORT"}, {"message_activity_sharing": "yes"}])
+    @pytest.mark.parametrize(
+        "given",
+        [{"product_policy": "BEST_EFFORT"}, {"message_activity_sharing": "yes"}, {"recipient_type": "group"}],
+    )
     def test_what_it_does_not_know_is_100(self, offer: Callable[..., TestResponse], given: dict[str, Any]) -> None:
         assert error(offer(**given))["code"] == 100
 
     @pytest.mark.parametrize("policy", ["CLOUD_API_FALLBACK", "STRICT"])
     def test_both_go_where_it_may_be_used(self, offer: Callable[..., TestResponse], policy: str) -> None:
         assert offer(product_policy=policy, message_activity_sharing=True).status_code == 200
+
+    def test_a_form_has_booleans_as_words(self, meta: Emulator) -> None:
+        form = {"messaging_product": "whatsapp", "to": ANA, "type": "template", "template": json.dumps(OFFER)}
+        form["message_activity_sharing"] = "true"
+        assert meta.graph("POST", f"{NUMBER}/marketing_messages", data=form).status_code == 200
 
     def test_strict_is_refused_and_the_fallback_goes_by_the_cloud_api(
         self, meta: Emulator, offer: Callable[..., TestResponse]
