@@ -142,6 +142,18 @@ def test_a_message_that_cannot_be_right_is_refused_with_the_field(wa: Command) -
     assert told.stderr.startswith("The message is not valid. to: ")
 
 
+def test_one_message_is_sent_by_one_command(wa: Command) -> None:
+    told = wa("send", ADDRESS, "hello", "--template", "welcome")
+    assert (told.returncode, told.stderr) == (1, "Give one of a text, --template and --message.\n")
+
+
+def test_a_message_goes_to_a_user_id(wa: Command, redis_client: redis.Redis) -> None:
+    told = wa("send", "US.13491208655302741918", "hello", "--wait", "0")
+    assert told.returncode == 0, told.stderr
+    record = redis_client.hget(f"{PREFIX}record:{told.stdout.split()[0]}", "body") or b""
+    assert b'"recipient":"US.13491208655302741918"' in record
+
+
 def test_a_person_is_forgotten(wa: Command, redis_client: redis.Redis) -> None:
     wa("send", ADDRESS, "hello", "--wait", "0")
     assert "erased" in wa("forget", f"+{ADDRESS}").stdout

@@ -12,6 +12,7 @@ from wa_service.cli.context import load_settings, open_runtime
 from wa_service.cli.terminal import CommandError, say
 from wa_service.service.refusals import RefusedError
 from wa_service.store.outbox import Priority
+from wa_service.whatsapp.addresses import is_user_id
 from wa_service.whatsapp.errors import CODES
 
 _LONGEST_UNIX_TIME = 12  # digits
@@ -38,9 +39,10 @@ def command(
 ) -> int:
     """Send one message and print its status.
 
-    TO is a telephone number, digits with country code; TEXT is the message.
+    TO is a telephone number, digits with country code, or a business-scoped user id; TEXT is the message.
     """
-    body = {"to": to, **_content(text, template, language, message), **({"from": sender} if sender else {})}
+    recipient = {"recipient": to} if is_user_id(to) else {"to": to}
+    body = {**_content(text, template, language, message), **recipient, **({"from": sender} if sender else {})}
     if at:
         body["send_at"] = int(at) if at.isdecimal() and len(at) <= _LONGEST_UNIX_TIME else at
     with open_runtime(load_settings()) as runtime:
@@ -74,6 +76,8 @@ def _reason(error: Mapping[str, Any]) -> str:
 
 
 def _content(text: str | None, template: str | None, language: str, message: str | None) -> dict[str, Any]:
+    if sum(bool(given) for given in (text, template, message)) != 1:
+        raise CommandError("Give one of a text, --template and --message.")
     if message:
         try:
             given = json.loads(message)
@@ -81,9 +85,7 @@ def _content(text: str | None, template: str | None, language: str, message: str
             given = None
         if not isinstance(given, dict):
             raise CommandError('--message takes a JSON object, such as \'{"type": "text", "text": "hello"}\'.')
-        return {name: value for name, value in given.items() if name != "to"}
+        return {name: value for name, value in given.items() if name not in {"to", "recipient"}}
     if template:
         return {"template": {"name": template, "language": language}}
-    if text:
-        return {"text": text}
-    raise CommandError("Give a text, --template or --message.")
+    return {"text": text}
