@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -13,6 +14,7 @@ import redis
 from tests.eventually import eventually
 from tests.integration.lanes import KEEP, NUMBER, Lanes, message, send
 from tests.keys import NAMES, PREFIX
+from wa_service.store import compaction, erasure
 from wa_service.store.client import Store, connect
 from wa_service.store.compaction import Compaction
 from wa_service.store.contacts import Contacts
@@ -148,3 +150,57 @@ def test_two_people_who_are_forgotten_at_once_stay_forgotten(files: Files) -> No
     events = Events(files.store, retention_seconds=KEEP).after("", 100)
     assert [entry.kind for entry in events] == ["message"] * 18 + ["erased"] * 3
     assert files.client.exists(f"{PREFIX}events_lock", f"{PREFIX}events_draft") == 0
+
+
+def interrupted(monkeypatch: pytest.MonkeyPatch, store: Store, meanwhile: Callable[[], object]) -> None:
+    """Call `meanwhile` once, after the first page of a copy of the stream."""
+    call = store.call
+
+    def interrupting(name: str, /, **arguments: Any) -> Any:
+        result = call(name, **arguments)
+        if name == "copy_events":
+            monkeypatch.undo()
+            meanwhile()
+        return result
+
+    monkeypatch.setattr(compaction, "_PAGE", 8)
+    monkeypatch.setattr(store, "call", interrupting)
+
+
+def test_a_copy_of_the_stream_whose_draft_expired_loses_no_event(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process may be suspended for longer than lock and draft live, and a failover may lose the draft's end."""
+    fill(files)
+    before = files.client.xrange(NAMES.events)
+    interrupted(monkeypatch, files.store, lambda: files.client.delete(f"{PREFIX}events_lock", f"{PREFIX}events_draft"))
+    Compaction(files.store).copy_stream()
+    assert files.client.xrange(NAMES.events) == before
+
+
+def test_two_copies_of_the_stream_at_once_lose_no_event(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(files)
+    before = files.client.xrange(NAMES.events)
+
+    def copy_too() -> None:
+        files.client.delete(f"{PREFIX}events_lock")  # it expired
+        Compaction(files.store).copy_stream()
+
+    interrupted(monkeypatch, files.store, copy_too)
+    Compaction(files.store).copy_stream()
+    assert files.client.xrange(NAMES.events) == before
+
+
+def test_an_erasure_renews_its_lock_while_it_deletes_entries(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(files)
+    lives, do = list[int](), files.store.do
+
+    def reading(*command: Any) -> Any:
+        if command[0] == "XRANGE":
+            lives.append(files.client.ttl(f"{PREFIX}events_lock"))
+            files.client.expire(f"{PREFIX}events_lock", 30)
+        return do(*command)
+
+    monkeypatch.setattr(erasure, "PAGE", 8)
+    monkeypatch.setattr(files.store, "do", reading)
+    Contacts(files.store, [NUMBER]).forget(CUSTOMER)
+    assert len(lives) > 2
+    assert min(lives) > 30

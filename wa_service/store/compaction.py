@@ -8,9 +8,11 @@ asked for a new one.
 
 from __future__ import annotations
 
+import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from wa_service.store.client import Store, text
 from wa_service.store.flusher import StoreUnavailableError
@@ -27,24 +29,37 @@ class Compaction:
         self._store = store
         self._keys = store.keys
 
+    def copy_stream(self, delete: Callable[[Callable[[], None]], None] = lambda _: None) -> None:
+        """Replace the stream by a copy without deleted entries.
+
+        `delete` deletes entries first, because a copy that began before would restore them. It calls its argument at
+        least every minute. If this process is suspended for longer than the lock lives, both begin again.
+        """
+        is_copied = False
+        while not is_copied:
+            with self._stream_lock() as lock:
+                delete(partial(self._renew, lock, _LOCK_SECONDS))
+                is_copied = self._copy(lock)
+
     @contextmanager
-    def stream_lock(self) -> Iterator[None]:
-        """Hold this lock to delete stream entries, because a concurrent copy would restore them."""
-        lock = self._keys.of("events_lock")
-        while not self._store.do("SET", lock, "1", "NX", "EX", _LOCK_SECONDS):
+    def _stream_lock(self) -> Iterator[str]:
+        lock = secrets.token_hex(8)
+        while not self._store.do("SET", self._keys.of("events_lock"), lock, "NX", "EX", _LOCK_SECONDS):
             time.sleep(0.1)
         try:
-            yield
+            yield lock
         finally:
-            self._store.do("DEL", lock)
+            self._renew(lock, 0)
 
-    def copy_stream(self) -> None:
-        """Replace the stream by a copy without deleted entries; for the holder of the lock."""
-        self._store.do("DEL", self._keys.of("events_draft"))
+    def _renew(self, lock: str, seconds: int) -> None:
+        self._store.call("renew_events_lock", lock=lock, seconds=seconds)
+
+    def _copy(self, lock: str) -> bool:
+        """Return whether the stream was replaced; False if the copy must begin again."""
         after = "0-0"
-        while copied := text(self._store.call("copy_events", after=after, count=_PAGE)):
-            after = copied
-        self._store.call("replace_events", after=after)
+        while copied := self._store.call("copy_events", lock=lock, after=after, count=_PAGE):
+            after = text(copied)
+        return copied != 0 and bool(self._store.call("replace_events", lock=lock, after=after) == 1)
 
     def want_rewrite(self) -> None:
         """Request a rewrite of the append-only file, now or as soon as possible."""
@@ -70,7 +85,6 @@ class Compaction:
     def run_daily(self) -> None:
         """Copy the stream and request a rewrite, at most once a day."""
         if self._store.do("SET", self._keys.of("compacted"), "1", "NX", "EX", _DAY):
-            with self.stream_lock():
-                self.copy_stream()
+            self.copy_stream()
             self.want_rewrite()
         self.rewrite_if_wanted()

@@ -5,7 +5,7 @@ The families are those that `keys.FAMILIES` marks as personal.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from hashlib import sha256
 from typing import Final
 
@@ -242,12 +242,9 @@ class Eraser:
                     self._do([("LREM", key, 0, entry)])
 
     def _stream(self) -> None:
-        compaction = Compaction(self._store)
-        with compaction.stream_lock():
-            self._delete_entries()
-            compaction.copy_stream()
+        Compaction(self._store).copy_stream(self._delete_entries)
 
-    def _delete_entries(self) -> None:
+    def _delete_entries(self, renew_lock: Callable[[], None]) -> None:
         after: str | bytes = "-"
         while entries := self._store.do("XRANGE", self._keys.events, after, "+", "COUNT", PAGE):
             gone = []
@@ -257,6 +254,7 @@ class Eraser:
                     gone.append(entry_id)
             if gone:
                 self._do([("XDEL", self._keys.events, *gone)])
+            renew_lock()
             self._walk.advance(len(entries))
             after = b"(" + entries[-1][0]
 

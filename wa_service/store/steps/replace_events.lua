@@ -1,12 +1,15 @@
 -- Replace the events stream with the draft, after copying the entries that were appended since, the last id and the
--- ttl, so that readers' cursors stay valid. Entries that were trimmed meanwhile are removed from the draft.
--- args: after
--- include: allow_when_full
+-- ttl, so that readers' cursors stay valid. Entries that were trimmed meanwhile are removed from the draft. lock: of the
+-- caller.
+-- Return 1, or 0 where the copy must begin again.
+-- args: lock after
+-- include: allow_when_full events_draft
 local stream, draft = prefix .. 'events', prefix .. 'events_draft'
+if not owns_draft(lock, after) then return 0 end
 local ttl = redis.call('PTTL', stream)
 if ttl == -2 then
   redis.call('DEL', draft)
-  return 0
+  return 1
 end
 for _, entry in ipairs(redis.call('XRANGE', stream, '(' .. after, '+')) do
   redis.call('XADD', draft, entry[1], unpack(entry[2]))
