@@ -18,6 +18,7 @@ from wa_service.store.client import Store
 from wa_service.store.contacts import Contacts
 from wa_service.store.erasure import Eraser
 from wa_service.store.events import Events
+from wa_service.store.flusher import StoreUnavailableError
 from wa_service.store.inbox import Work
 from wa_service.store.outbox import Idempotency, SendOutcome
 from wa_service.store.schedule import Schedule
@@ -314,3 +315,36 @@ def test_a_long_walk_says_how_far_it_came(lanes: Lanes, contacts: Contacts) -> N
     contacts.forget(CUSTOMER, progress=told.append)
     assert told == sorted(told)
     assert told[-1] > told[0] > 0
+
+
+@pytest.mark.parametrize("address", [CUSTOMER, OTHER, USER_ID])
+@pytest.mark.parametrize("done", range(1, len(Eraser.STEPS)))
+def test_an_erasure_that_was_interrupted_is_continued_by_the_next(
+    lanes: Lanes,
+    contacts: Contacts,
+    redis_client: redis.Redis,
+    monkeypatch: pytest.MonkeyPatch,
+    address: str,
+    done: int,
+) -> None:
+    """Its first step deletes how addresses belong together; group messages are deleted before the replies."""
+    lanes.admit(message(CUSTOMER, WORDS, user_id=USER_ID, name=NAME), message(CUSTOMER, group=GROUP, id="wamid.G"))
+    lanes.admit(system("wamid.CHANGED", sender=CUSTOMER, type="user_changed_number", wa_id=OTHER))
+    lanes.admit(message(OTHER, id=wamid(OTHER)))
+    lanes.outbox.put(send(CUSTOMER))
+    lanes.outbox.put(send(OTHER))
+    lanes.outbox.put(send(GROUP, id="answer", origin=f"{reference(NUMBER, 'wamid.G')}@0"))
+    lanes.store.run(
+        [Events(lanes.store, retention_seconds=KEEP).stray({"from": customer}) for customer in (CUSTOMER, OTHER)]
+    )
+
+    def fails(_: Eraser) -> None:
+        raise StoreUnavailableError
+
+    with monkeypatch.context() as failing:
+        failing.setattr(Eraser, "STEPS", (*Eraser.STEPS[:done], (fails, ()), *Eraser.STEPS[done:]))
+        with pytest.raises(StoreUnavailableError):
+            contacts.forget(address)
+    contacts.forget(address)
+    assert list(traces(redis_client, CUSTOMER, OTHER, USER_ID)) == []
+    assert not redis_client.exists(NAMES.record("answer"), NAMES.of("erasures"))

@@ -23,6 +23,7 @@ from wa_service.whatsapp.addresses import spellings
 
 _OF_A_CONVERSATION: Final = families("conversation")
 _OF_AN_ADDRESS: Final = families("address")
+_MOST_UNFINISHED_SECONDS: Final = 7 * 86_400
 
 
 def address_digest(address: str) -> str:
@@ -48,17 +49,26 @@ class Eraser:
         self._addresses = self._theirs()
         self._matcher = PersonMatcher(self._addresses)
         self._matchers: dict[str, PersonMatcher] = {}
-        # Replies to and transcripts of what they wrote to a group do not contain their address.
-        self._messages: set[str] = set()
-        self._references: set[str] = set()
         self._erased = 0
+        self._name = address_digest(min(addresses))
 
     def run(self) -> int:
-        """Erase; return the number of erased keys and entries."""
+        """Erase; return the number of erased keys and entries. If it fails, the next one of the person continues it."""
+        self._note()
         for erase, _ in self.STEPS:
             erase(self)
         Compaction(self._store).want_rewrite()
         return self._erased
+
+    def _note(self) -> None:
+        """Store what is known of the person until the erasure has ended."""
+        self._store.call(
+            "note_erasure", erasure=self._name, person=self._person.as_json(), seconds=_MOST_UNFINISHED_SECONDS
+        )
+
+    def _end(self) -> None:
+        """Delete what was stored of the person during this erasure, and during interrupted ones."""
+        self._store.do("HDEL", self._keys.of("erasures"), self._name, *self._person.unfinished)
 
     def _theirs(self) -> set[str]:
         """The person's addresses, and those of their former numbers and other spellings that nobody else has now."""
@@ -198,12 +208,12 @@ class Eraser:
 
     def _replies(self) -> None:
         """Erase replies in a group to what they wrote, which may quote it."""
-        if not self._references:
+        if not self._person.references:
             return
         for page in self._walk.pages("record:*"):
             origins = self._store.run([("HGET", key, "origin") for key in page])
             for key, origin in zip(page, origins, strict=True):
-                if text(origin).partition("@")[0] in self._references:
+                if text(origin).partition("@")[0] in self._person.references:
                     record_id = self._keys.part_of(key)[1]
                     self._do([self._store.step("erase_reply", id=record_id)])
                     self._do([self._store.step("erase_content", id=record_id)])
@@ -247,11 +257,13 @@ class Eraser:
     def _delete_entries(self, renew_lock: Callable[[], None]) -> None:
         after: str | bytes = "-"
         while entries := self._store.do("XRANGE", self._keys.events, after, "+", "COUNT", PAGE):
-            gone = []
+            gone, known = [], len(self._person.messages)
             for entry_id, flat in entries:
                 entry = dict(zip(flat[::2], flat[1::2], strict=True))
                 if self._is_theirs(text(entry.get(b"k")), text(entry.get(b"c")), entry.get(b"d", b"")):
                     gone.append(entry_id)
+            if len(self._person.messages) > known:
+                self._note()
             if gone:
                 self._do([("XDEL", self._keys.events, *gone)])
             renew_lock()
@@ -264,12 +276,12 @@ class Eraser:
             return True
         matcher = self._matcher_in(c)
         if kind == "transcript":
-            return matcher.mentioned_in(data) or orjson.loads(data).get("message_id") in self._messages
+            return matcher.mentioned_in(data) or orjson.loads(data).get("message_id") in self._person.messages
         if kind == "message" and matcher.is_sender_of(data):
             event = orjson.loads(data)
-            number, message_id = event.get("n", event.get("phone_number_id")), event.get("i", event.get("id"))
-            self._messages.add(message_id)
-            self._references.add(reference(number, message_id))
+            number, message_id = event.get("n", event.get("phone_number_id")), str(event.get("i", event.get("id")))
+            self._person.messages.add(message_id)
+            self._person.references.add(reference(number, message_id))
             return True
         return matcher.mentioned_in(data)
 
@@ -289,5 +301,6 @@ class Eraser:
         (_dead_letters, ("dead", "dead_letter")),
         (_large_events, ("large_event",)),
         (_lists, ("foreign", "stray", "management")),
+        (_end, ("erasures",)),
     )
     """The steps in their order, each with the families it covers: together all families with personal data."""

@@ -159,6 +159,7 @@ FAMILIES = (
     Family("push_head:<id>:<c>", "hash", "lease and tries of the first event", "until pushed", "holds"),
     Family("events_draft", "stream", "an unfinished copy of the stream", "a minute", "holds"),
     Family("events_lock", "string", "held while entries are deleted or the stream is copied", "a minute", "no"),
+    Family("erasures", "hash", "whom unfinished erasures are about", "until repeated, at most 7 days", "holds"),
     Family("rewrite_wanted", "string", "a rewrite of the append-only file is requested", "until it starts", "no"),
     Family("compacted", "string", "stream and append-only file were rewritten", "1 day", "no"),
     Family("foreign", "list", "foreign statuses, without recipient, the last 1,000", "retention", "holds"),

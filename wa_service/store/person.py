@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from wa_service.store.client import Store, text
+import orjson
+
+from wa_service.store.client import Store, fields, text
 from wa_service.store.keys import families
 from wa_service.whatsapp.addresses import is_user_id, spellings
 from wa_service.whatsapp.phone_numbers import is_number
@@ -13,6 +15,7 @@ from wa_service.whatsapp.phone_numbers import is_number
 PAGE: Final = 1_000
 """Entries that are read at a time."""
 _OF_A_CONVERSATION: Final = families("conversation")
+_FINDINGS: Final = ("conversations", "addresses", "former", "messages", "references")
 _SPECIAL: Final = str.maketrans({special: f"\\{special}" for special in "\\*?[]^"})
 
 Progress = Callable[[int], None]
@@ -63,6 +66,10 @@ class Person:
 
     Aliases and contacts are followed as far as they exist; each may have expired before the others. A number is not
     followed to a contact with other user ids: with another of our numbers it may still belong to somebody else.
+
+    `messages` and `references`: of what they wrote to groups, which an erasure finds. Replies to these and transcripts
+    of them do not contain the person's address. `unfinished`: names of interrupted erasures of the person; what these
+    found is added, because contacts and aliases are gone.
     """
 
     def __init__(self, store: Store, walk: Walk, address: str) -> None:
@@ -71,7 +78,10 @@ class Person:
         self.conversations: set[str] = set()
         self.addresses: set[str] = set()
         self.former: set[str] = set()
-        self._follow({address})
+        self.messages: set[str] = set()
+        self.references: set[str] = set()
+        self.unfinished = self._unfinished(set(spellings(address)))
+        self._follow(self.addresses | {address})
         if not self.is_known:
             self._follow(set(spellings(address)))
         if not self.is_known:
@@ -86,6 +96,20 @@ class Person:
     def has(self, c: str) -> bool:
         """Whether a conversation is theirs."""
         return c in self.conversations
+
+    def as_json(self) -> bytes:
+        """Return what `_unfinished` reads."""
+        return orjson.dumps({name: sorted(getattr(self, name)) for name in _FINDINGS})
+
+    def _unfinished(self, addresses: set[str]) -> list[str]:
+        """Add what interrupted erasures of the person found; return their names."""
+        stored = fields(self._store.do("HGETALL", self._store.keys.of("erasures")))
+        found = {name: orjson.loads(person) for name, person in stored.items()}
+        theirs = [name for name, person in found.items() if addresses & set(person["addresses"])]
+        for name in theirs:
+            for finding in _FINDINGS:
+                getattr(self, finding).update(found[name][finding])
+        return theirs
 
     def _follow(self, fresh: set[str]) -> None:
         seen: set[str] = set()
