@@ -14,6 +14,7 @@ import redis
 from tests.integration.lanes import KEEP, NUMBER, Lanes, message, meta_status, send, system
 from tests.integration.personal import NAME, WORDS, contents, traces, wamid
 from tests.keys import NAMES, PREFIX
+from wa_service.store.batches import Batches, BatchItem, NewBatch
 from wa_service.store.client import Store
 from wa_service.store.contacts import Contacts
 from wa_service.store.erasure import Eraser
@@ -348,3 +349,31 @@ def test_an_erasure_that_was_interrupted_is_continued_by_the_next(
     contacts.forget(address)
     assert list(traces(redis_client, CUSTOMER, OTHER, USER_ID)) == []
     assert not redis_client.exists(NAMES.record("answer"), NAMES.of("erasures"))
+
+
+def test_labels_of_sends_to_others_that_name_the_person_go_and_other_labels_stay(
+    lanes: Lanes, contacts: Contacts, redis_client: redis.Redis
+) -> None:
+    """A caller's tag is in the record, the batch with its items, and for 400 days in the costs."""
+    batches = Batches(lanes.outbox, ttl_seconds=3_600)
+    batches.open(NewBatch("b1", "fingerprint", "crm", tag=f"lead {CUSTOMER}"))
+    for index, tag in enumerate((f"lead {CUSTOMER}", "spring")):
+        outgoing = replace(send(f"1555888000{index}"), tag=tag, opaque=f"for {CUSTOMER}")
+        batches.add("b1", index, index + 1, [BatchItem(index, outgoing, opens=False)], [])
+    for name, tag in (("named", CUSTOMER), ("other", "spring")):
+        lanes.outbox.put(send(OTHER, id=name, tag=tag, opaque=f"for {CUSTOMER}"))
+        (grant,) = lanes.grant()
+        lanes.outbox.done(NUMBER, grant, SendOutcome("accepted", wamid=f"wamid.{name}"))
+        pricing = {"category": "utility", "type": "regular", "pricing_model": "PMP", "billable": True}
+        status = meta_status(f"wamid.{name}", "delivered", timestamp="1795900000", pricing=pricing)
+        lanes.store.run([lanes.outbox.apply_status(status, 1_795_900_000_000)])
+    contacts.forget(CUSTOMER)
+    assert list(traces(redis_client, CUSTOMER)) == []
+    assert redis_client.hget(NAMES.record("other"), "tag") == b"spring"
+    (costs,) = redis_client.scan_iter(f"{PREFIX}costs:*")
+    flat = lanes.store.do("HGETALL", costs)
+    tags = [kind.rpartition(b"\t")[2] for kind in flat[::2]]
+    assert dict(zip(tags, flat[1::2], strict=True)) == {b"": b"1", b"spring": b"1"}
+    batches.change("b1", "start")
+    assert batches.feed(NUMBER, {}) == 2
+    assert {grant.tag for grant in map(lanes.records.get, (f"b1{0:08x}", f"b1{1:08x}")) if grant} == {None, "spring"}

@@ -163,6 +163,12 @@ def address_of_item(stored: bytes) -> str:
     return str(orjson.loads(stored.partition(b"\n")[0])["to"])
 
 
+def labels_of_item(stored: bytes) -> tuple[str | None, str | None]:
+    """Return the tag and the biz_opaque_callback_data of a stored item."""
+    facts = orjson.loads(stored.partition(b"\n")[0])
+    return facts.get("tag"), facts.get("opaque")
+
+
 class Batches:
     """The batches of a store. Every method raises `StoreUnavailableError`."""
 

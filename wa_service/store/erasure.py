@@ -5,13 +5,13 @@ The families are those that `keys.FAMILIES` marks as personal.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
 from typing import Final
 
 import orjson
 
-from wa_service.store.batches import address_of_item
+from wa_service.store.batches import address_of_item, labels_of_item
 from wa_service.store.client import Store, text
 from wa_service.store.compaction import Compaction
 from wa_service.store.flusher import Command
@@ -23,6 +23,8 @@ from wa_service.whatsapp.addresses import spellings
 
 _OF_A_CONVERSATION: Final = families("conversation")
 _OF_AN_ADDRESS: Final = families("address")
+_LABELS: Final = ("tag", "opaque")
+"""The caller's own texts about a send, which Meta does not get: its tag, and its biz_opaque_callback_data."""
 _MOST_UNFINISHED_SECONDS: Final = 7 * 86_400
 
 
@@ -156,14 +158,16 @@ class Eraser:
     def _records(self) -> None:
         recipients = self._recipients()
         for page in self._walk.pages("record:*"):
-            wanted = ("c", "wamid", "idempotency", "n", "status", "to", "body", "fallback", "participants")
+            wanted = ("c", "wamid", "idempotency", "n", "status", "to", "body", "fallback", "participants", *_LABELS)
             rows = self._store.run([("HMGET", key, *wanted) for key in page])
             for key, row in zip(page, rows, strict=True):
-                c, wamid, idempotency, number, status, to, body, fallback, participants = row
+                c, wamid, idempotency, number, status, to, body, fallback, participants, *labels = row
                 # A scheduled send may outlive every other key of the person; a refused item of a batch has no other.
                 is_left = text(to) in recipients and (status == b"scheduled" or self._is_theirs_or_left(text(c)))
                 if not self._person.has(text(c)) and not is_left:
                     self._drop_mention(key, text(c), body, fallback)
+                    if named := self._naming(self._matcher_in(text(c)), labels):
+                        self._do([("HDEL", key, *named)])
                     if participants and self._matcher.mentioned_in(participants):
                         self._participants(key)
                     continue
@@ -183,10 +187,35 @@ class Eraser:
         if any(content and self._matcher_in(c).mentioned_in(content) for content in contents):
             self._store.call("erase_content", id=self._keys.part_of(record)[1])
 
+    @staticmethod
+    def _naming(matcher: PersonMatcher, labels: Sequence[bytes | str | None]) -> tuple[str, ...]:
+        """The names of those labels of a send, in the order of `_LABELS`, that mention the person."""
+        found = zip(_LABELS, labels, strict=True)
+        return tuple(name for name, label in found if label and matcher.mentioned_in(orjson.dumps(text(label))))
+
+    def _batches(self) -> None:
+        """Delete tags of batches that mention the person."""
+        for page in self._walk.pages("batch:*"):
+            for key, tag in zip(page, self._store.run([("HGET", key, "tag") for key in page]), strict=True):
+                if self._naming(self._matcher, (tag, None)):
+                    self._do([("HDEL", key, "tag")])
+
+    def _costs(self) -> None:
+        """Count messages whose tag mentions the person without the tag."""
+        for key in self._walk.keys("costs:*"):
+            cursor = b"0"
+            while True:
+                cursor, flat = self._store.do("HSCAN", key, cursor, "COUNT", PAGE)
+                theirs = [kind for kind in flat[::2] if self._naming(self._matcher, (kind.rpartition(b"\t")[2], None))]
+                if theirs:
+                    self._do([self._store.step("erase_cost_tag", key=key, kind=kind) for kind in theirs])
+                if cursor == b"0":
+                    break
+
     def _batch_items(self) -> None:
         """Erase items of batches that have not left; before their records, which say how the batch counts them.
 
-        The content of items to others that mention the person is deleted once they have left.
+        The content of items to others that mention the person is deleted once they have left; labels at once.
         """
         recipients = self._recipients()
         for key in self._walk.keys("batch_items:*"):
@@ -196,7 +225,10 @@ class Eraser:
                 for index, item in zip(flat[::2], flat[1::2], strict=True):
                     if address_of_item(item) in recipients:
                         self._do([self._store.step("erase_batch_item", id=batch_id, index=index)])
-                    elif self._matcher.mentioned_in(item.partition(b"\n")[2]):
+                        continue
+                    if named := self._naming(self._matcher, labels_of_item(item)):
+                        self._do([self._store.step("erase_item_labels", id=batch_id, index=index, labels=named)])
+                    if self._matcher.mentioned_in(item.partition(b"\n")[2]):
                         self._store.call("erase_item_content", id=batch_id, index=index)
                 if cursor == b"0":
                     break
@@ -292,7 +324,9 @@ class Eraser:
         ),
         (_pushes, ("push_due", "push_lane", "push_head")),
         (_batch_items, ("batch_items",)),
+        (_batches, ("batch",)),
         (_records, ("record", "wamid", "idempotency", "busy", "unknown", "sends", "scheduled")),
+        (_costs, ("costs",)),  # after the records, whose deliveries count with their tags
         (_mailboxes, ()),  # before the stream: a worker's lease ends, which would append a transcript
         (_stream, ("events", "events_draft")),
         (_pushes, ()),  # again, for events that were moved into a lane before they left the stream

@@ -107,7 +107,9 @@ FAMILIES = (
     Family("batches", "zset", "ids of all batches, by time", "retention, `WA_SCHEDULE_DAYS` and 5 days", "no"),
     Family("batches_of:<api key>", "set", "ids of an API key's batches, whose bytes are counted", "always", "no"),
     Family("batches:<n>", "zset", "batches with items for a number, by when they are due", "while there is work", "no"),
-    Family("batch:<id>", "hash", "a batch: its state, its counts by status", "retention, from its end", "no"),
+    Family(
+        "batch:<id>", "hash", "a batch: its state, its tag, its counts by status", "retention, from its end", "holds"
+    ),
     Family("batch_items:<id>", "hash", "content of items that have not left, by index", "until they left", "holds"),
     Family("batch_wait:<id>:<n>", "list", "indexes of items that wait", "until they left", "no"),
     Family("batch_later:<id>:<n>", "zset", "indexes of items that wait until a time", "until they left", "no"),
@@ -115,7 +117,7 @@ FAMILIES = (
     Family("quality_requested:<n>", "string", "Meta was asked for the number's quality", "5 minutes", "no"),
     Family("batches_canceled", "set", "batches of which items are being canceled", "while there is work", "no"),
     Family("batch_notices", "list", "changes of batches, to be logged, at most 1,000", "short", "no"),
-    Family("costs:<day>", "hash", "messages by category, type, country, number, batch, tag", "400 days", "no"),
+    Family("costs:<day>", "hash", "messages by category, type, country, number, batch, tag", "400 days", "holds"),
     Family("costs_compared:<day>", "string", "a day's costs were compared with Meta's", "3 days", "no"),
     Family("wamid:<mark>", "string", "the record of a wamid", "retention", "holds"),
     Family("idempotency:<api key>:<mark>", "hash", "fingerprint, id, until", "24 h after the record's end", "holds"),
