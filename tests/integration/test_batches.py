@@ -283,9 +283,21 @@ def test_the_rest_of_the_batch_waits_as_long(batches: Batches, lanes: Lanes, red
     batches.feed(NUMBER, {})
     (grant,) = lanes.grant()
     lanes.outbox.done(NUMBER, grant, UNAVAILABLE)
-    assert batches.feed(NUMBER, {}) == 0
+    for _ in range(3):
+        assert batches.feed(NUMBER, {}) == 0
     until = redis_client.zscore(f"{PREFIX}batches:{NUMBER}", "b1") or 0
     assert 590_000 < until - time.time() * 1000 <= 600_000
+
+
+def test_items_with_another_message_go_on_while_a_template_cannot_be_sent(batches: Batches, lanes: Lanes) -> None:
+    load(batches, [*map(template, range(200)), *map(item, range(200, 210))])
+    batches.feed(NUMBER, {})
+    (grant,) = lanes.grant()
+    lanes.outbox.done(NUMBER, grant, UNAVAILABLE)
+    for _ in range(4):  # 64 lanes at each call
+        assert lanes.grant(count=16) == []
+    assert sum(batches.feed(NUMBER, {}) for _ in range(3)) == 10  # each call looks at a hundred items
+    assert read(batches).counts == {"scheduled": 200, "queued": 10}
 
 
 def test_an_item_that_waits_for_its_template_obeys_a_pause(waits: Batches, lanes: Lanes) -> None:

@@ -5,7 +5,7 @@
 -- batch → end (ms) of its quiet hours, one time for all items or one a country.
 -- Return how many items were moved.
 -- args: number throughput:number count:number ceiling:number ttl:number retention:number waba daily_limit quiet:json
--- include: refuse_when_full clock lifetime wake thread events consent identity lane batch record tags enqueue quota item_record stop dead_letters wrong_types
+-- include: refuse_when_full clock lifetime wake thread events consent identity lane batch record tags enqueue quota item_record stop held_sends dead_letters wrong_types
 local LOOK_AGAIN_MS = 60000
 local active, moved = batches_key(number), 0
 local LEAST_WINDOW = 100
@@ -67,6 +67,9 @@ local function move(batch, index, quiet_until)
   if rests_until and rests_until > wall then
     return wait_in_batch(batch, number, index, rests_until)
   end
+  -- Other items of the batch go on. A paused template pauses its batch, see `next`.
+  local held_until, why = template_held_until(waba, send.template or '')
+  if why == UNAVAILABLE then return wait_in_batch(batch, number, index, held_until) end
   moved = moved + 1
   local id = item_record(batch, index)
   local before = redis.call('HMGET', record_key(id), 'status', 'held_until', 'expires')

@@ -38,7 +38,7 @@ end
 
 -- hold_send(number, conversation, id, until_ms, why, retention): move a send out of its lane until its template may be
 -- sent or the send expires. The record's `error` is Meta's, if Meta gave one. An item of a running batch returns to its
--- batch, which waits as long: only `feed_batches` knows quiet hours.
+-- batch: only `feed_batches` knows quiet hours.
 local function hold_send(number, conversation, id, until_ms, why, retention)
   local record = record_key(id)
   release_reservation(id, conversation)
@@ -49,7 +49,7 @@ local function hold_send(number, conversation, id, until_ms, why, retention)
     until_ms)
   if v[4] and redis.call('HGET', batch_key(v[4]), 'state') == 'running' then
     wait_in_batch(v[4], number, v[5], until_ms)
-    redis.call('ZADD', batches_key(number), 'GT', until_ms, v[4])
+    redis.call('ZADD', batches_key(number), 'LT', until_ms, v[4])
   else
     local address = v[1] and v[1] ~= '' and v[1] or string.match(conversation, ':(.*)$')
     redis.call('HSET', record, 'who', cjson.encode(who_of(address)))
