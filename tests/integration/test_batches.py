@@ -416,10 +416,17 @@ def full_quota(store: Store) -> Lanes:
     return lanes
 
 
+def test_items_that_need_no_room_in_the_quota_do_not_wait_for_those_that_do(full_quota: Lanes) -> None:
+    batches = Batches(full_quota.outbox, ttl_seconds=3_600)
+    load(batches, [*map(template, range(150)), *map(item, range(150, 153))])
+    assert sum(batches.feed(NUMBER, {}) for _ in range(2)) == 3
+    assert read(batches).counts == {"scheduled": 150, "queued": 3}
+
+
 def test_a_batch_that_waits_for_the_quota_stops_no_other(full_quota: Lanes, redis_client: redis.Redis) -> None:
     batches = Batches(full_quota.outbox, ttl_seconds=3_600)
     load(batches, [template(index) for index in range(250)])
-    assert batches.feed(NUMBER, {}) == 0
+    assert [batches.feed(NUMBER, {}) for _ in range(3)] == [0, 0, 0]
     until = redis_client.zscore(f"{PREFIX}batches:{NUMBER}", "b1") or 0
     assert 55_000 < until - time.time() * 1000 <= 60_000, "it is not looked at in every call"
     load(batches, [item(index) for index in range(300, 303)], batch_id="b2")

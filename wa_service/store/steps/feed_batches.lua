@@ -22,14 +22,15 @@ local function refuse(batch, index, send, reason, title)
 end
 
 -- reserve_item(batch, index, send, conversation) -> whether it has room in the template quota; if not, it waits in its
--- batch, where it takes no other batch's place in the lanes.
-local waits_for_quota = false
+-- batch, where it takes no other batch's place in the lanes. Its service window may open before the quota has room, so
+-- look again; the delay bounds it to about 100 items a second.
 local function reserve_item(batch, index, send, conversation)
   if not send.opens then return true end
   local wait, reservation = reserve(waba, conversation, daily_limit, false)
   if wait > 0 then
-    wait_in_batch(batch, number, index, wall + LOOK_AGAIN_MS)
-    waits_for_quota, moved = true, moved - 1
+    local look_again = math.max(LOOK_AGAIN_MS, 10 * redis.call('ZCARD', later_key(batch, number)))
+    wait_in_batch(batch, number, index, wall + math.min(wait, look_again))
+    moved = moved - 1
     return false
   end
   send.reservation = reservation
@@ -126,18 +127,15 @@ if room > 0 then
     elseif type(quiet_until) == 'number' then
       redis.call('ZADD', active, quiet_until, batch)
     elseif moved < room then
-      local before, most, index = moved, math.min(room, moved + share), nil
-      waits_for_quota = false
-      for _ = 1, count do -- bounds the items in quiet hours that are skipped
+      local most, index = math.min(room, moved + share), nil
+      for _ = 1, count do -- bounds the items that wait on in the batch
         index = moved < most and next_index(batch)
         if not index then break end
         if not pcall(move, batch, index, quiet_until) then undo_move(batch, index) end
         if redis.call('HGET', batch_key(batch), 'state') ~= 'running' then break end
       end
       local first = redis.call('ZRANGE', later_key(batch, number), 0, 0, 'WITHSCORES')
-      if waits_for_quota and moved == before then
-        redis.call('ZADD', active, wall + LOOK_AGAIN_MS, batch) -- not 100 looks at each call
-      elseif redis.call('EXISTS', wait_key(batch, number)) == 1 then
+      if redis.call('EXISTS', wait_key(batch, number)) == 1 then
         redis.call('ZADD', active, wall, batch) -- behind batches that had no turn
       elseif first[1] then
         redis.call('ZADD', active, first[2], batch)
