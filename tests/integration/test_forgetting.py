@@ -23,6 +23,7 @@ from wa_service.store.flusher import StoreUnavailableError
 from wa_service.store.inbox import Work
 from wa_service.store.outbox import Idempotency, SendOutcome
 from wa_service.store.schedule import Schedule
+from wa_service.store.stop_digests import StopDigests
 from wa_service.store.stored_event import reference
 
 CUSTOMER, OTHER = "15551230001", "15559870002"
@@ -349,6 +350,23 @@ def test_an_erasure_that_was_interrupted_is_continued_by_the_next(
     contacts.forget(address)
     assert list(traces(redis_client, CUSTOMER, OTHER, USER_ID)) == []
     assert not redis_client.exists(NAMES.record("answer"), NAMES.of("erasures"))
+
+
+def test_a_person_is_erased_from_a_store_that_is_full(store: Store, lanes: Lanes, redis_client: redis.Redis) -> None:
+    lanes.admit(message(CUSTOMER, WORDS, user_id=USER_ID, name=NAME), message(CUSTOMER, WORDS, group=GROUP))
+    lanes.outbox.put(send(CUSTOMER))
+    lanes.outbox.put(replace(send(OTHER), body=naming()))
+    contacts = Contacts(store, [NUMBER], digests=StopDigests(store, b"key"))
+    redis_client.hset(NAMES.contact(f"{NUMBER}:{CUSTOMER}"), mapping={"stopped_at": 1, "stopped_by": "words"})
+    redis_client.config_set("maxmemory", 1)
+    try:
+        contacts.forget(USER_ID)
+    finally:
+        redis_client.config_set("maxmemory", 0)
+    (waiting,) = lanes.grant()
+    lanes.outbox.done(NUMBER, waiting, SendOutcome("accepted", wamid="wamid.X"))
+    assert list(traces(redis_client, CUSTOMER, USER_ID)) == []
+    assert len(redis_client.keys(f"{PREFIX}stop:*")) == 2
 
 
 def test_labels_of_sends_to_others_that_name_the_person_go_and_other_labels_stay(

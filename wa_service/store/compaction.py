@@ -44,7 +44,7 @@ class Compaction:
     @contextmanager
     def _stream_lock(self) -> Iterator[str]:
         lock = secrets.token_hex(8)
-        while not self._store.do("SET", self._keys.of("events_lock"), lock, "NX", "EX", _LOCK_SECONDS):
+        while self._store.call("take_events_lock", lock=lock, seconds=_LOCK_SECONDS) == 0:
             time.sleep(0.1)
         try:
             yield lock
@@ -63,7 +63,7 @@ class Compaction:
 
     def want_rewrite(self) -> None:
         """Request a rewrite of the append-only file, now or as soon as possible."""
-        self._store.do("SET", self._keys.of("rewrite_wanted"), "1", "EX", 7 * _DAY)
+        self._store.call("want_rewrite", seconds=7 * _DAY)
         self.rewrite_if_wanted()
 
     def rewrite_if_wanted(self) -> None:

@@ -146,9 +146,9 @@ class Contacts:
         if stops and self._digests is not None:
             last = max(stops, key=lambda choice: (int(choice[-1] or 0), int(choice[0])))
             stop = dict(zip(("at", "by", *_STOP_FIELDS), last, strict=True))
-            given = [part for name, value in stop.items() if value is not None for part in (name, value)]
+            facts = [part for name, value in stop.items() if value is not None for part in (name.encode(), value)]
             digests = self._digests.of(person.addresses)
-            self._store.run([("HSET", keys.of("stop", digest), *given) for digest in digests])
+            self._store.run([self._store.step("keep_stop", digest=digest, facts=facts) for digest in digests])
 
 
 def _read(conversation: str, data: dict[str, str]) -> Contact:
