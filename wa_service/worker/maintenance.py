@@ -1,25 +1,20 @@
-"""Periodic work of every worker process: for the lanes once a second, for the retention once a minute."""
+"""Periodic work of every worker process for the lanes, once a second."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 from wa_service.observability import log
-from wa_service.store.customer_names import CustomerNames
 from wa_service.store.events import Events
 from wa_service.store.flusher import StoreUnavailableError
 from wa_service.store.inbox import Inbox
 from wa_service.store.outbox import Outbox
 from wa_service.store.overview import CROWDED_SHARE, MemoryWatch
 from wa_service.store.records import Records
-from wa_service.store.tag_numbers import TagNumbers
-
-TRIM_SECONDS = 60.0
 
 
 class Maintenance:
-    """Heartbeat, leases, expired claims, unknown sends, retention.
+    """Heartbeat, leases, expired claims, unknown sends, short memory.
 
     Every worker process runs it; the store's steps are idempotent.
     """
@@ -39,11 +34,8 @@ class Maintenance:
         self._consumer = consumer
         self._renew_leases = renew_leases
         self._write_stops = write_stops
-        self._former = TagNumbers(outbox.store, retention_seconds=outbox.retention_seconds)
-        self._names = CustomerNames(outbox.store, retention_seconds=outbox.retention_seconds)
         self._records = Records(outbox.store)
         self._memory = MemoryWatch(outbox.store, CROWDED_SHARE)
-        self._trim_at = 0.0
         self._log = log.get_logger()
 
     def run_once(self) -> None:
@@ -61,12 +53,6 @@ class Maintenance:
             self._write_stops()
             if self._memory.full():
                 self._make_room()
-            if time.monotonic() >= self._trim_at:
-                self._events.trim()
-                self._names.sweep()
-                for record_id in self._former.expire_former():
-                    self._log.warning("whatsapp.send.failed", id=record_id, reason="expired")
-                self._trim_at = time.monotonic() + TRIM_SECONDS
         except StoreUnavailableError:
             return
 

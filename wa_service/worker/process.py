@@ -20,6 +20,7 @@ from wa_service.runtime import Runtime
 from wa_service.service.conversation_view import ConversationView
 from wa_service.service.subscriptions import sync_event_urls
 from wa_service.service.wiring import cost_service
+from wa_service.store.customer_names import CustomerNames
 from wa_service.store.flusher import StoreUnavailableError
 from wa_service.store.schedule import Schedule
 from wa_service.store.script_trials import ScriptTrials
@@ -37,6 +38,7 @@ from wa_service.worker.periodic import PeriodicWorker
 from wa_service.worker.push import PushWorker
 from wa_service.worker.quality_check import QualityChecker
 from wa_service.worker.read_receipts import ReadReceipts
+from wa_service.worker.retention import RetentionWorker
 from wa_service.worker.scheduler import SchedulerWorker
 from wa_service.worker.script_trials_worker import ScriptTrialsWorker
 from wa_service.worker.turns import Turns
@@ -83,6 +85,11 @@ class WorkerProcess:
             BatchWorker(built.batches, built.numbers),
             QualityChecker(built.batches, built.clients),
             CostChecker(cost_service(built)),
+            RetentionWorker(
+                built.events,
+                CustomerNames(built.store, retention_seconds=built.retention_seconds),
+                TagNumbers(built.store, retention_seconds=built.retention_seconds),
+            ),
             PushWorker(built.subscriptions, built.pusher, consumer=consumer),
             ScriptTrialsWorker(ScriptTrials(built.store), lambda text: asdict(pipeline.try_sentence(text))),
         ]
