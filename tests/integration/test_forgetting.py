@@ -352,6 +352,17 @@ def test_an_erasure_that_was_interrupted_is_continued_by_the_next(
     assert not redis_client.exists(NAMES.record("answer"), NAMES.of("erasures"))
 
 
+def test_an_interrupted_erasure_that_nobody_continues_is_forgotten_after_a_week(
+    contacts: Contacts, redis_client: redis.Redis
+) -> None:
+    week_ago = int(time.time() * 1000) - 7 * 86_400_000
+    noted = b'{"addresses":["1555"],"conversations":[],"former":[],"messages":[],"references":[]}'
+    for name, at in (("old", week_ago - 1), ("young", week_ago + 60_000)):
+        redis_client.hset(NAMES.of("erasures"), name, b"%d %s" % (at, noted))
+    contacts.forget(CUSTOMER)
+    assert redis_client.hkeys(NAMES.of("erasures")) == [b"young"]
+
+
 def test_a_person_is_erased_from_a_store_that_is_full(store: Store, lanes: Lanes, redis_client: redis.Redis) -> None:
     lanes.admit(message(CUSTOMER, WORDS, user_id=USER_ID, name=NAME), message(CUSTOMER, WORDS, group=GROUP))
     lanes.outbox.put(send(CUSTOMER))

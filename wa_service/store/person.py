@@ -104,7 +104,7 @@ class Person:
     def _unfinished(self, addresses: set[str]) -> list[str]:
         """Add what interrupted erasures of the person found; return their names."""
         stored = fields(self._store.do("HGETALL", self._store.keys.of("erasures")))
-        found = {name: orjson.loads(person) for name, person in stored.items()}
+        found = {name: orjson.loads(noted.partition(" ")[2]) for name, noted in stored.items()}
         theirs = [name for name, person in found.items() if addresses & set(person["addresses"])]
         for name in theirs:
             for finding in _FINDINGS:
