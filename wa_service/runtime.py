@@ -37,9 +37,10 @@ from wa_service.store.embedded_valkey import embedded_url
 from wa_service.store.events import Events
 from wa_service.store.flusher import StoreUnavailableError
 from wa_service.store.inbox import Inbox, ReplyLimit
+from wa_service.store.memory import MemoryWatch
 from wa_service.store.minute_counts import MinuteCounts
 from wa_service.store.outbox import Limits, Outbox
-from wa_service.store.overview import MemoryWatch, Observer
+from wa_service.store.overview import Observer
 from wa_service.store.records import Records
 from wa_service.store.result_waiters import ResultWaiters
 from wa_service.store.stop_digests import StopDigests

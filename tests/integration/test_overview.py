@@ -11,8 +11,9 @@ import redis
 from tests.integration.lanes import NUMBER, Lanes, message, send
 from tests.keys import NAMES
 from wa_service.store.client import Store
+from wa_service.store.memory import MemoryWatch
 from wa_service.store.outbox import Limits, Priority
-from wa_service.store.overview import MemoryWatch, Observer
+from wa_service.store.overview import Observer
 from wa_service.store.subscriptions import Subscriptions
 
 

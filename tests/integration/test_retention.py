@@ -22,8 +22,8 @@ from wa_service.store.customer_names import CustomerNames
 from wa_service.store.dead_letters import DeadLetters
 from wa_service.store.events import Events
 from wa_service.store.flusher import Command
+from wa_service.store.memory import MemoryWatch
 from wa_service.store.outbox import Idempotency, SendOutcome
-from wa_service.store.overview import MemoryWatch
 from wa_service.store.tag_numbers import TagNumbers
 from wa_service.whatsapp.webhooks.events import Piece
 from wa_service.worker.maintenance import Maintenance

@@ -31,8 +31,8 @@ from wa_service.store.batches import (
     NewBatch,
 )
 from wa_service.store.flusher import StoreUnavailableError
+from wa_service.store.memory import MemoryWatch
 from wa_service.store.outbox import Priority
-from wa_service.store.overview import MemoryWatch
 
 _REPEAT = "Send it again with the same Idempotency-Key."
 

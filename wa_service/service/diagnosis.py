@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from wa_service.store.overview import FULL_SHARE
+from wa_service.store.memory import FULL_SHARE
 
 if TYPE_CHECKING:
     from wa_service.store.overview import Overview

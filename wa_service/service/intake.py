@@ -23,8 +23,8 @@ from wa_service.store.dead_letters import DeadLetters
 from wa_service.store.events import LARGEST_QUARANTINED, Events
 from wa_service.store.flusher import StoreUnavailableError
 from wa_service.store.inbox import Inbox
+from wa_service.store.memory import MemoryWatch
 from wa_service.store.outbox import Outbox
-from wa_service.store.overview import MemoryWatch
 from wa_service.store.size_limits import bounded
 from wa_service.store.status_forms import foreign_status
 from wa_service.whatsapp.webhooks.events import Piece

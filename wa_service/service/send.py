@@ -23,8 +23,8 @@ from wa_service.service.refusals import (
 from wa_service.service.send_request import SendRequest, read_send
 from wa_service.service.template_cache import TemplateCache
 from wa_service.store.flusher import StoreUnavailableError
+from wa_service.store.memory import MemoryWatch
 from wa_service.store.outbox import Idempotency, Outbox, Priority, PutResult
-from wa_service.store.overview import MemoryWatch
 from wa_service.store.records import Record, Records
 from wa_service.store.result_waiters import ResultWaiters
 from wa_service.store.schedule import Schedule

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,9 +12,6 @@ from wa_service.store.flusher import StoreUnavailableError
 from wa_service.store.outbox import Outbox
 from wa_service.store.subscriptions import State, Subscriptions
 
-FULL_SHARE = 0.85
-# From this share on, history is deleted, so that it never fills the server.
-CROWDED_SHARE = 0.8
 _SECOND_MS = 1010
 HEARTBEAT_MS = 15_000
 _MIN_VERSION = (6, 2)
@@ -245,33 +241,6 @@ class Observer:
             if kind:
                 counts[text(kind)] = counts.get(text(kind), 0) + 1
         return counts
-
-
-class MemoryWatch:
-    """Whether the server's memory is nearly full; read on demand, at most once a second."""
-
-    def __init__(self, store: Store, share: float = FULL_SHARE) -> None:
-        self._store = store
-        self._share = share
-        self._checked_at = 0.0
-        self._full = False
-        self._mutex = threading.Lock()
-
-    def full(self) -> bool:
-        """Whether to refuse new work, so that workers have memory to finish. Raises `StoreUnavailableError`."""
-        if time.monotonic() - self._checked_at < 1.0:
-            return self._full
-        # Concurrent callers wait for the new answer, because the last one may be old.
-        with self._mutex:
-            if time.monotonic() - self._checked_at >= 1.0:
-                self._full = self._ask()
-                self._checked_at = time.monotonic()
-            return self._full
-
-    def _ask(self) -> bool:
-        info = dict(line.partition(":")[::2] for line in text(self._store.do("INFO", "memory")).splitlines())
-        most = int(info.get("maxmemory", 0))
-        return most > 0 and int(info.get("used_memory", 0)) > self._share * most
 
 
 def _age(first: Sequence[bytes], now: int) -> float:

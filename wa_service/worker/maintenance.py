@@ -8,8 +8,8 @@ from wa_service.observability import log
 from wa_service.store.events import Events
 from wa_service.store.flusher import StoreUnavailableError
 from wa_service.store.inbox import Inbox
+from wa_service.store.memory import CROWDED_SHARE, MemoryWatch
 from wa_service.store.outbox import Outbox
-from wa_service.store.overview import CROWDED_SHARE, MemoryWatch
 from wa_service.store.records import Records
 
 
