@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import redis
+from structlog.testing import capture_logs
 
 from tests.eventually import eventually
 from tests.integration.lanes import KEEP, NUMBER, Lanes, message, send
@@ -20,6 +21,7 @@ from wa_service.store.compaction import Compaction
 from wa_service.store.contacts import Contacts
 from wa_service.store.embedded_valkey import EmbeddedValkey
 from wa_service.store.events import Events
+from wa_service.store.memory import CROWDED_SHARE, MemoryWatch
 
 CUSTOMER, NAME, WORDS = "15559998877", "Quillfeather", "a word that only they say"
 
@@ -204,3 +206,29 @@ def test_an_erasure_renews_its_lock_while_it_deletes_entries(files: Files, monke
     Contacts(files.store, [NUMBER]).forget(CUSTOMER)
     assert len(lives) > 2
     assert min(lives) > 30
+
+
+def test_a_copy_of_the_stream_costs_no_history(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From a share of the memory on, workers delete the oldest events; a copy needs as much as the stream."""
+    for n in range(2_000):
+        files.client.xadd(NAMES.events, {"k": "message", "c": "c", "d": f"{n}" + "x" * 10_000})
+    used = int(files.client.info("memory")["used_memory"])
+    files.client.config_set("maxmemory", used * 3 // 2)
+    events = Events(files.store, retention_seconds=KEEP)
+    crowded = list[bool]()
+    call = files.store.call
+
+    def copying(name: str, /, **arguments: Any) -> Any:
+        if name == "replace_events":
+            crowded.append(MemoryWatch(files.store, CROWDED_SHARE).full())
+        return call(name, **arguments)
+
+    monkeypatch.setattr(files.store, "call", copying)
+    with capture_logs() as logs:
+        events.trim()
+    assert crowded == []
+    assert [line["event"] for line in logs] == ["whatsapp.store.stream_not_copied"]
+    files.client.config_set("maxmemory", used * 3)
+    files.client.delete(f"{PREFIX}compacted")
+    events.trim()
+    assert crowded == [False]

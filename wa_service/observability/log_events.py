@@ -188,6 +188,11 @@ LOG_EVENTS = (
         "`events`, `sends`",
     ),
     LogEvent("whatsapp.store.not_durable", "Redis could lose data.", "`warning`"),
+    LogEvent(
+        "whatsapp.store.stream_not_copied",
+        "There is no memory for a copy of the events stream: the data of deleted events stays in memory and files "
+        "until a later day has room for it.",
+    ),
     LogEvent("whatsapp.worker.started", "A worker process is ready to work.", "`consumer`, `numbers`"),
     LogEvent("whatsapp.worker.stopped", "A worker process stopped cleanly.", "`ms`, `released` (conversations)"),
     LogEvent(

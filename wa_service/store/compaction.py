@@ -14,8 +14,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
+from wa_service.observability import log
 from wa_service.store.client import Store, text
 from wa_service.store.flusher import StoreUnavailableError
+from wa_service.store.memory import CROWDED_SHARE, memory_of
 
 _PAGE = 500
 _LOCK_SECONDS = 60
@@ -33,13 +35,29 @@ class Compaction:
         """Replace the stream by a copy without deleted entries.
 
         `delete` deletes entries first, because a copy that began before would restore them. It calls its argument at
-        least every minute. If this process is suspended for longer than the lock lives, both begin again.
+        least every minute. If this process is suspended for longer than the lock lives, both begin again. Without
+        memory for a copy, the data of deleted entries stays until a later copy, or as long as that of their neighbours.
         """
         is_copied = False
         while not is_copied:
             with self._stream_lock() as lock:
                 delete(partial(self._renew, lock, _LOCK_SECONDS))
+                if not self._has_room():
+                    log.get_logger().warning("whatsapp.store.stream_not_copied")
+                    return
                 is_copied = self._copy(lock)
+
+    def _has_room(self) -> bool:
+        """Whether a copy leaves the memory below the share from which on workers delete history."""
+        used, most = memory_of(self._store)
+        if most == 0:
+            return True
+        try:
+            used += int(self._store.do("MEMORY", "USAGE", self._keys.events) or 0)
+        except StoreUnavailableError:  # a managed server may not allow it
+            if self._store.availability.unavailable:
+                raise
+        return used < CROWDED_SHARE * most
 
     @contextmanager
     def _stream_lock(self) -> Iterator[str]:
