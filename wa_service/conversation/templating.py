@@ -12,7 +12,7 @@ from string import Template as DollarTemplate
 from typing import Any
 
 from jinja2 import ChainableUndefined, TemplateSyntaxError, Undefined, nodes
-from jinja2.exceptions import TemplateError
+from jinja2.exceptions import TemplateError, UndefinedError
 from jinja2.filters import FILTERS
 from jinja2.runtime import Context
 from jinja2.sandbox import SandboxedEnvironment
@@ -84,6 +84,8 @@ class TextTemplate:
             return self._constant
         try:
             return str(_capped(self._template.render(variables)))
+        except UndefinedError as error:  # its text quotes a key, which may be what the customer wrote
+            raise TemplateError("a part of the message that the template compares or computes is missing") from error
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise TemplateError(f"{type(error).__name__} in the template") from error
 

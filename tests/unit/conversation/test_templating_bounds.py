@@ -119,9 +119,10 @@ def test_a_huge_value_from_outside_is_not_worked_on() -> None:
         TextTemplate("{{ text|upper }}").render(huge)
 
 
-def test_an_error_in_a_template_does_not_quote_the_customer() -> None:
+@pytest.mark.parametrize("source", ["{{ text|round }}", "{{ message[text] > 5 }}", "{{ message[text]|int }}"])
+def test_an_error_in_a_template_does_not_quote_the_customer(source: str) -> None:
     with pytest.raises(TemplateError) as caught:
-        TextTemplate("{{ text|round }}").render({**VARIABLES, "text": "my secret"})
+        TextTemplate(source).render({**VARIABLES, "text": "my secret"})
 
     assert "secret" not in str(caught.value)
 
