@@ -13,11 +13,13 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
+from unittest.mock import patch
 
 from tests.integration.lanes import KEEP, NUMBER, Lanes, message, meta_status, send
 from tests.integration.lanes_servers import SET_CLOCK, Pair
 from tests.integration.lanes_world import CLAIM_MS, DAY_MS, LEASE_MS, SETTLE_MS, UNSENT_CEILING, Item, Sent, World
 from tests.keys import NAMES, PREFIX
+from wa_service.store import erasure
 from wa_service.store.batches import Batches, BatchItem, NewBatch
 from wa_service.store.client import Replication, Store, fields
 from wa_service.store.clock_reading import ClockReading
@@ -553,7 +555,8 @@ class LanesMachine:
     @act(1, customer=CUSTOMERS)
     def forget(self, customer: str) -> None:
         """A person is erased."""
-        self.contacts.forget(customer)
+        with patch.object(erasure, "_REPLICATION_SECONDS", 0.0):
+            self._replicated(lambda: self.contacts.forget(customer))
         self.forgotten |= {one.id for one in self.world.sends.values() if one.customer == customer}
         self.world.forget(customer)
         self.time_goes_on(1)  # the erasure takes a moment

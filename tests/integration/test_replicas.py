@@ -16,11 +16,15 @@ import redis
 from tests.eventually import eventually
 from tests.integration.lanes import KEEP, NUMBER, Lanes, message, send
 from tests.keys import NAMES
+from wa_service.store import erasure
 from wa_service.store.client import Replication, Store, connect
+from wa_service.store.contacts import Contacts
 from wa_service.store.embedded_replicas import SERVICE, ReplicatedValkey
 from wa_service.store.embedded_valkey import EmbeddedValkey
 from wa_service.store.flusher import NotReplicatedError, StoreUnavailableError
 from wa_service.store.replication_report import Sentinels, report_replication
+from wa_service.store.stop_digests import StopDigests
+from wa_service.store.stops import Stops
 from wa_service.store.tag_numbers import TagNumbers
 
 T = TypeVar("T")
@@ -150,6 +154,31 @@ def test_with_too_few_replicas_nothing_is_promised_and_nothing_handed_out(server
         assert not lanes.store.availability.unavailable
     assert once_available(lambda: lanes.outbox.next(NUMBER, "p", 2, 1)).grants
     assert lanes.outbox.put(send("15551230003")).outcome == "queued"
+    lanes.store.close()
+
+
+def test_what_customers_rely_on_is_not_answered_before_replicas_have_it(
+    servers: ReplicatedValkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(erasure, "_REPLICATION_SECONDS", 0.0)
+    lanes = Lanes.over(replicated(servers, 2))
+    customer = "15551230001"
+    once_available(lambda: lanes.store.run([lanes.inbox.admit(message(customer), 0)], replicated=True))
+    contacts, stops = Contacts(lanes.store, [NUMBER]), Stops(lanes.store, StopDigests(lanes.store), [NUMBER], KEEP)
+    calls: list[Callable[[], object]] = [
+        lambda: contacts.pause(customer, 60),
+        lambda: stops.apply(customer, stop=True, by="api"),
+        lambda: stops.add([customer]),
+        lambda: contacts.forget(customer),
+    ]
+    stops.digests.of([customer])
+    with frozen(servers, replicas_of(servers)[0]):
+        for call in calls:
+            with pytest.raises(NotReplicatedError):
+                call()
+    for call in calls:
+        once_available(call)
+    assert not list(lanes.store.client.scan_iter(f"*{customer}*"))
     lanes.store.close()
 
 

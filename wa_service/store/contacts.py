@@ -116,7 +116,7 @@ class Contacts:
             self._store.step("set_pause", conversation=c, pause_ms=pause_ms, retention=self._retention)
             for c in conversations
         ]
-        until = [result for result in self._store.run(commands) if result >= 0]
+        until = [result for result in self._store.run(commands, replicated=True) if result >= 0]
         return max(until) if until else None
 
     def forget(self, address: str, *, progress: Progress = no_progress) -> int:

@@ -5,6 +5,7 @@ The families are those that `keys.FAMILIES` marks as personal.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
 from typing import Final
@@ -14,7 +15,7 @@ import orjson
 from wa_service.store.batches import address_of_item, labels_of_item
 from wa_service.store.client import Store, text
 from wa_service.store.compaction import Compaction
-from wa_service.store.flusher import Command
+from wa_service.store.flusher import Command, NotReplicatedError
 from wa_service.store.keys import families, mark
 from wa_service.store.person import PAGE, Person, Walk, escaped
 from wa_service.store.person_matcher import PersonMatcher
@@ -26,6 +27,7 @@ _OF_AN_ADDRESS: Final = families("address")
 _LABELS: Final = ("tag", "opaque")
 """The caller's own texts about a send, which Meta does not get: its tag, and its biz_opaque_callback_data."""
 _MOST_UNFINISHED_SECONDS: Final = 7 * 86_400
+_REPLICATION_SECONDS: Final = 30.0
 
 
 def address_digest(address: str) -> str:
@@ -69,8 +71,21 @@ class Eraser:
         )
 
     def _end(self) -> None:
-        """Delete what was stored of the person during this erasure, and during interrupted ones."""
-        self._store.do("HDEL", self._keys.of("erasures"), self._name, *self._person.unfinished)
+        """Delete what was stored of the person during this erasure and interrupted ones, once replicas have all of it.
+
+        They may lag behind so many deletions.
+        """
+        delete = ("HDEL", self._keys.of("erasures"), self._name, *self._person.unfinished)
+        until = time.monotonic() + _REPLICATION_SECONDS
+        while True:
+            try:
+                self._store.run([delete], replicated=True)
+            except NotReplicatedError:
+                if time.monotonic() >= until:
+                    raise
+                time.sleep(0.5)
+            else:
+                return
 
     def _theirs(self) -> set[str]:
         """The person's addresses, and those of their former numbers and other spellings that nobody else has now."""

@@ -58,7 +58,8 @@ class Stops:
 
     def apply(self, address: str, *, stop: bool, by: StopSource) -> bool:
         """Store a STOP or START for an address; return whether that changed anything."""
-        return any(self.store.run(self.commands(identity_of_address(as_stored(address)), stop=stop, by=by)))
+        commands = self.commands(identity_of_address(as_stored(address)), stop=stop, by=by)
+        return any(self.store.run(commands, replicated=True))
 
     def add(self, addresses: Iterable[str]) -> None:
         """Stop all of these, in one round trip."""
@@ -67,7 +68,8 @@ class Stops:
                 command
                 for address in addresses
                 for command in self.commands(identity_of_address(address), stop=True, by="import")
-            ]
+            ],
+            replicated=True,
         )
 
     def find(self, address: str) -> StopState | None:
