@@ -285,8 +285,17 @@ def test_the_rest_of_the_batch_waits_as_long(batches: Batches, lanes: Lanes, red
     lanes.outbox.done(NUMBER, grant, UNAVAILABLE)
     for _ in range(3):
         assert batches.feed(NUMBER, {}) == 0
-    until = redis_client.zscore(f"{PREFIX}batches:{NUMBER}", "b1") or 0
+    until = redis_client.zscore(f"{PREFIX}batch_later:b1:{NUMBER}", "299") or 0
     assert 590_000 < until - time.time() * 1000 <= 600_000
+
+
+def test_a_clock_that_is_set_back_stops_no_batch(batches: Batches, lanes: Lanes, redis_client: redis.Redis) -> None:
+    load(batches, [item(index) for index in range(300)])
+    assert batches.feed(NUMBER, {}) == 100
+    # So far the server's clock was an hour ahead.
+    redis_client.hincrby(NAMES.of("clock"), "wall", 3_600_000)
+    redis_client.zincrby(f"{PREFIX}batches:{NUMBER}", 3_599_000, "b1")
+    assert batches.feed(NUMBER, {}) == 60
 
 
 def test_items_with_another_message_go_on_while_a_template_cannot_be_sent(batches: Batches, lanes: Lanes) -> None:

@@ -106,7 +106,9 @@ FAMILIES = (
     Family("unavailable_templates:<waba>", "hash", "templates that Meta cannot send yet, until when", "7 days", "no"),
     Family("batches", "zset", "ids of all batches, by time", "retention, `WA_SCHEDULE_DAYS` and 5 days", "no"),
     Family("batches_of:<api key>", "set", "ids of an API key's batches, whose bytes are counted", "always", "no"),
-    Family("batches:<n>", "zset", "batches with items for a number, by when they are due", "while there is work", "no"),
+    Family(
+        "batches:<n>", "zset", "batches with items for a number, by when to look at them", "while there is work", "no"
+    ),
     Family(
         "batch:<id>", "hash", "a batch: its state, its tag, its counts by status", "retention, from its end", "holds"
     ),

@@ -22,7 +22,7 @@ local function offer_batch(at)
   for _, field in ipairs(redis.call('HKEYS', key)) do
     local number = string.match(field, '^number:(.*)$')
     if number then
-      redis.call('ZADD', batches_key(number), at, id)
+      look_at(id, number, at)
       if at <= wall then wake(prefix .. 'wake_out:' .. number) end
     end
   end

@@ -117,7 +117,7 @@ local function next_index(batch)
   return redis.call('LPOP', wait_key(batch, number))
 end
 
-local due = redis.call('ZRANGEBYSCORE', active, '-inf', wall, 'LIMIT', 0, 100)
+local due = redis.call('ZRANGEBYSCORE', active, '-inf', now, 'LIMIT', 0, 100)
 if room > 0 then
   local share = math.max(1, math.ceil(room / math.max(1, #due)))
   for _, batch in ipairs(due) do
@@ -125,7 +125,7 @@ if room > 0 then
     if redis.call('HGET', batch_key(batch), 'state') ~= 'running' then
       redis.call('ZREM', active, batch)
     elseif type(quiet_until) == 'number' then
-      redis.call('ZADD', active, quiet_until, batch)
+      look_at(batch, number, quiet_until)
     elseif moved < room then
       local most, index = math.min(room, moved + share), nil
       for _ = 1, count do -- bounds the items that wait on in the batch
@@ -136,9 +136,9 @@ if room > 0 then
       end
       local first = redis.call('ZRANGE', later_key(batch, number), 0, 0, 'WITHSCORES')
       if redis.call('EXISTS', wait_key(batch, number)) == 1 then
-        redis.call('ZADD', active, wall, batch) -- behind batches that had no turn
+        look_at(batch, number, wall) -- behind batches that had no turn
       elseif first[1] then
-        redis.call('ZADD', active, first[2], batch)
+        look_at(batch, number, tonumber(first[2]))
       else
         redis.call('ZREM', active, batch)
       end

@@ -12,6 +12,19 @@ local function wait_key(batch, number) return prefix .. 'batch_wait:' .. batch .
 local function later_key(batch, number) return prefix .. 'batch_later:' .. batch .. ':' .. number end
 local function batches_key(number) return prefix .. 'batches:' .. number end
 
+-- look_at(batch, number, at, earlier): look at a batch from a time of the server's (ms) on, 0: before the others;
+-- earlier: unless it is looked at before. The score has the store's own time, so that a clock that is set delays no
+-- batch; items wait for the server's, so look once a minute.
+local LONGEST_LOOK_MS = 60000
+local function look_at(batch, number, at, earlier)
+  local score = at > 0 and now + math.min(LONGEST_LOOK_MS, math.max(0, at - wall)) or 0
+  if earlier then
+    redis.call('ZADD', batches_key(number), 'LT', score, batch)
+  else
+    redis.call('ZADD', batches_key(number), score, batch)
+  end
+end
+
 -- wait_in_batch(batch, number, index, at): return an item to its batch: to the front (at 0), or until a time (ms).
 local function wait_in_batch(batch, number, index, at)
   local key = at > 0 and later_key(batch, number) or wait_key(batch, number)

@@ -49,7 +49,7 @@ local function hold_send(number, conversation, id, until_ms, why, retention)
     until_ms)
   if v[4] and redis.call('HGET', batch_key(v[4]), 'state') == 'running' then
     wait_in_batch(v[4], number, v[5], until_ms)
-    redis.call('ZADD', batches_key(number), 'LT', until_ms, v[4])
+    look_at(v[4], number, until_ms, true)
   else
     local address = v[1] and v[1] ~= '' and v[1] or string.match(conversation, ':(.*)$')
     redis.call('HSET', record, 'who', cjson.encode(who_of(address)))
