@@ -47,6 +47,14 @@ class TestDeadLetters:
         place = re.search(r'href="/console(/conversations/[^"]+)"', page)[1]
         assert "Ada" in user.page(place)
 
+    @pytest.mark.parametrize("item", ["not a message", None, 7, ["hello"], {}, {"type": ["text"], "errors": 1}])
+    def test_one_that_is_no_message_hides_no_others(self, web: Web, user: ConsoleUser, item: Any) -> None:
+        assert web.webhook(delivery(value_of(messages=[item]))).status_code == 200
+        dead_letter(web)
+        page = user.page("/dead-letters")
+        assert "malformed" in page
+        assert "KeyError" in page
+
     def test_several_are_replayed_together(self, web: Web, user: ConsoleUser) -> None:
         letters = [dead_letter(web, f"wamid.{i}") for i in range(3)]
         assert user.post("/dead-letters", do="replay", letter=letters[:2]).status_code == 303

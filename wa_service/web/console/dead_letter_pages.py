@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+import orjson
 from flask import Blueprint, Response, make_response, render_template, request
 
 from wa_service.service.console import ConsoleServices
@@ -96,6 +98,9 @@ class DeadLetterPages:
 
 def _content(letter: DeadLetter) -> MessageContent:
     try:
-        return content_of(read_event(letter.event).piece.raw)
+        raw = read_event(letter.event).piece.raw
     except UnreadableEventError:
         return MessageContent("unreadable", "")
+    if not isinstance(raw, Mapping):  # malformed: what Meta sent in place of an object
+        return MessageContent("unreadable", orjson.dumps(raw).decode())
+    return content_of(raw)
