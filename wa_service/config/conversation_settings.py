@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr
 
 from wa_service.config.machine import intents_here, speech_here
-from wa_service.config.types import HttpUrl, RateOrNone, Share
+from wa_service.config.types import HttpUrl, RateOrNone, Share, Token
 from wa_service.config.variable import variable
 
 
@@ -35,7 +35,7 @@ class ConversationSettings(BaseModel):
     llm_url: HttpUrl | None = variable(
         "WA_LLM_URL", "Base URL of a server with an OpenAI-compatible /v1/chat/completions.", None
     )
-    llm_api_key: SecretStr | None = variable("WA_LLM_API_KEY", "Its bearer key.", None, secret=True)
+    llm_api_key: Token | None = variable("WA_LLM_API_KEY", "Its bearer key.", None, secret=True)
     llm_model: str | None = variable("WA_LLM_MODEL", "The model's name on that server.", None, shown="the server's own")
     llm_prompt_file: Path | None = variable(
         "WA_LLM_PROMPT_FILE", "Text file of the system prompt.", None, shown="the packaged one"
@@ -96,7 +96,7 @@ class ConversationSettings(BaseModel):
     speech_url: HttpUrl | None = variable(
         "WA_SPEECH_URL", "Base URL of a service with an OpenAI-compatible /v1/audio/transcriptions.", None
     )
-    speech_api_key: SecretStr | None = variable("WA_SPEECH_API_KEY", "Its bearer key.", None, secret=True)
+    speech_api_key: Token | None = variable("WA_SPEECH_API_KEY", "Its bearer key.", None, secret=True)
     speech_timeout: PositiveFloat = variable("WA_SPEECH_TIMEOUT", "Seconds to transcribe one voice note.", 30.0)
     speech_processes: PositiveInt = variable("WA_SPEECH_PROCESSES", "Speech processes per worker.", 1)
     speech_confidence: Share = variable(

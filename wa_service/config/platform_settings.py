@@ -17,6 +17,7 @@ from wa_service.config.types import (
     RedisUrl,
     Secrets,
     StoreTag,
+    Token,
     Words,
 )
 from wa_service.config.variable import variable
@@ -44,7 +45,7 @@ class PlatformSettings(BaseModel):
     """Settings of Meta, the store and the REST API."""
 
     # Meta
-    access_token: SecretStr = variable("WHATSAPP_ACCESS_TOKEN", "The system user's token.", secret=True)
+    access_token: Token = variable("WHATSAPP_ACCESS_TOKEN", "The system user's token.", secret=True)
     phone_number_ids: Annotated[GraphIds, Field(min_length=1)] = variable(
         "WHATSAPP_PHONE_NUMBER_ID", "Id of the number, or of several, comma separated: the first is the default sender."
     )

@@ -211,7 +211,9 @@ def _layers(env: Mapping[str, str] | None, env_file: Path | None) -> tuple[Mappi
         if named and (not env_file.exists() or env_file.is_dir()):
             raise SettingsError([f"WA_ENV_FILE names {env_file}, which is not a file: correct or unset it."])
     try:
-        return env, dotenv_values(env_file, interpolate=False) if env_file and env_file.is_file() else {}
+        return env, dotenv_values(
+            env_file, interpolate=False, encoding="utf-8-sig"
+        ) if env_file and env_file.is_file() else {}
     except (OSError, UnicodeDecodeError):
         sentence = f"{env_file} cannot be read: it must be a UTF-8 file that the service's user may read."
         raise SettingsError([sentence]) from None
@@ -225,7 +227,7 @@ def _look_up(variable: Variable, *layers: Mapping[str, str | None]) -> str:
             raise SettingsError([f"{variable.name} and {variable.name}_FILE are both given: remove one."])
         if file:
             try:
-                return Path(file).read_text(encoding="utf-8").strip()
+                return Path(file).read_text(encoding="utf-8-sig").strip()
             except (OSError, UnicodeDecodeError):
                 raise SettingsError([f"{variable.name}_FILE names a file that cannot be read."]) from None
         if value and value.strip():

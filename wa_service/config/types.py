@@ -79,6 +79,13 @@ def _check_redis_url(address: str) -> None:
         options[name](values[0])
 
 
+def _token(value: SecretStr) -> SecretStr:
+    # It is sent in a header, which takes no other characters: each call would raise.
+    if not re.fullmatch(r"[!-~]+", value.get_secret_value()):
+        raise ValueError("takes visible ASCII characters without spaces: copy it again, whole and alone")
+    return value
+
+
 def _bearer_key(value: SecretStr) -> SecretStr:
     if len(value.get_secret_value()) < SHORTEST_KEY:
         raise ValueError(f"takes a key of at least {SHORTEST_KEY} characters, made at random")
@@ -149,6 +156,7 @@ StoreTag = Annotated[str, _takes("1 to 32 letters, digits, dashes and underscore
 Port = Annotated[int, Field(ge=0, le=65_535)]
 Network = Annotated[str, AfterValidator(_network)]
 RedisUrl = Annotated[SecretStr, AfterValidator(_redis_url)]
+Token = Annotated[SecretStr, AfterValidator(_token)]
 BearerKey = Annotated[SecretStr, AfterValidator(_bearer_key)]
 SigningSecret = Annotated[SecretStr, AfterValidator(_signing_secret)]
 HttpUrls = Annotated[tuple[HttpUrl, ...], BeforeValidator(_split)]

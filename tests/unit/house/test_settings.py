@@ -73,6 +73,11 @@ def test_every_missing_variable_gets_a_sentence_of_its_own() -> None:
         ("WA_API_KEYS", "tool:secret-value-of-nineteen,tool:secret-value-of-twenty"),
         ("WA_API_KEYS", "ci:secret-value-of-a-tool:read,ops:secret-value-of-a-tool:admin"),
         ("WA_METRICS_KEY", "secret-value"),
+        ("WHATSAPP_ACCESS_TOKEN", "secret-value…"),
+        ("WHATSAPP_ACCESS_TOKEN", "Bearer secret-value"),
+        ("WHATSAPP_ACCESS_TOKEN", "secret-value\nsecret-value"),
+        ("WA_LLM_API_KEY", "secret-value\u200b"),
+        ("WA_SPEECH_API_KEY", "“secret-value”"),
         ("REDIS_URL", "redis://:secret-value#x@127.0.0.1:6379/0"),
         ("REDIS_URL", "redis://:secret-value/x@127.0.0.1:6379/0"),
     ],
@@ -165,6 +170,15 @@ def test_a_secret_may_stand_in_a_file(tmp_path: Path) -> None:
     given = {k: v for k, v in REQUIRED.items() if k != "WHATSAPP_ACCESS_TOKEN"}
     read = settings.load(given | {"WHATSAPP_ACCESS_TOKEN_FILE": str(tmp_path / "token")})
     assert read.access_token.get_secret_value() == "from-a-file"
+
+
+def test_a_byte_order_mark_is_no_part_of_a_value(tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    path.write_text("EAAfrom-a-file\n", encoding="utf-8-sig")
+    file = tmp_path / ".env"
+    file.write_text(f"WHATSAPP_ACCESS_TOKEN_FILE={path}\n", encoding="utf-8-sig")
+    without = {name: value for name, value in REQUIRED.items() if name != "WHATSAPP_ACCESS_TOKEN"}
+    assert settings.load(without, file).access_token.get_secret_value() == "EAAfrom-a-file"
 
 
 def test_every_secret_has_its_file_form(tmp_path: Path) -> None:

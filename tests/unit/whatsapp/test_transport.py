@@ -369,6 +369,13 @@ def test_a_token_that_meta_repeats_is_not_passed_on(local_meta: LocalMeta, token
     assert "Cannot parse [secret]" in str(error)
 
 
+@pytest.mark.parametrize("token", ["EAAtoken…", "\ufeffEAAtoken", "EAA\ntoken", "EAA token"])
+def test_a_token_that_no_header_takes_is_refused_at_once(token: str) -> None:
+    with pytest.raises(ValueError, match="access token") as caught:
+        Transport(META, "v23.0", token)
+    assert "EAA" not in str(caught.value)
+
+
 def test_the_token_shows_nowhere(transport_to: Any, local_meta: LocalMeta) -> None:
     local_meta.answers = answering(401, {"error": {"code": 190, "message": f"Cannot parse {TOKEN}"}})
     transport = transport_to(local_meta.url)

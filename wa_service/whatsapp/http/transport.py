@@ -13,6 +13,7 @@ GET and DELETE are retried here (twice by urllib3, once more after an incomplete
 from __future__ import annotations
 
 import random
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -52,6 +53,7 @@ ANSWER_LIMIT: Final = 8 * 1024 * 1024
 """Bytes of an answer that are read: far more than Meta sends, and far less than would exhaust memory."""
 
 _ATTEMPTS: Final = 2
+_HEADER_VALUE: Final = re.compile(r"[!-~]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,8 @@ class Transport:
         parsed = urlsplit(base_url)
         if parsed.scheme not in ("http", "https") or not parsed.hostname or parsed.username or parsed.query:
             raise ValueError("The base URL must be like https://graph.facebook.com.")
+        if not _HEADER_VALUE.fullmatch(access_token):
+            raise ValueError("The access token may have visible ASCII characters only.")
         self._root = "/".join(part.strip("/") for part in (base_url, api_version) if part.strip("/"))
         self._guard: CallGuard = guard or _no_guard
         self._observe = observe
