@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import subprocess
@@ -241,7 +242,8 @@ def test_check_speaks_to_programs(wa: Command) -> None:
 
 
 def test_check_asks_the_responder_and_names_what_is_no_setting(wa: Command) -> None:
-    given = {"WA_RESPONDER": "http", "WA_RESPONDER_URL": "http://127.0.0.1:1/", "WA_RESPONDER_SECRET": "whsec_aGVsbG8="}
+    secret = f"whsec_{base64.b64encode(bytes(24)).decode()}"
+    given = {"WA_RESPONDER": "http", "WA_RESPONDER_URL": "http://127.0.0.1:1/", "WA_RESPONDER_SECRET": secret}
     told = wa("check", "--offline", WA_RETENTION_DAY="3", **given).stdout
     assert "✗  responder" in told
     assert "✓  script" in told
@@ -253,6 +255,19 @@ def test_a_script_that_cannot_be_used_fails_the_check_of_the_settings(wa: Comman
     told = wa("settings", "--quiet", WA_SCRIPT_FILE=str(tmp_path / "mine.yaml"))
     assert told.returncode == 2
     assert f"{tmp_path / 'mine.yaml'}, line 1" in told.stderr
+
+
+def test_a_prompt_that_cannot_be_used_fails_the_check_of_the_settings_and_the_worker(
+    wa: Command, capfd: pytest.CaptureFixture[str]
+) -> None:
+    given = {"WA_RESPONDER": "llm", "WA_LLM_URL": "http://127.0.0.1:1", "WA_LLM_PROMPT_FILE": "/missing"}
+    sentence = "WA_LLM_PROMPT_FILE cannot be read (FileNotFoundError)."
+    checked = wa("settings", "--quiet", **given)
+    assert (checked.returncode, checked.stderr.splitlines()) == (2, [sentence])
+    assert wa("worker", **given).returncode == 1
+    told = capfd.readouterr().err  # the worker's process writes there itself
+    assert sentence in told
+    assert "Traceback" not in told
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="prctl is Linux's")

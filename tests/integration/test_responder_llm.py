@@ -19,7 +19,7 @@ from tests.integration.test_worker_inbound import NO_RECEIPTS, PoliteInbox, bodi
 from tests.keys import PREFIX
 from wa_service.conversation.assembly import ConversationOptions, make_pipeline
 from wa_service.conversation.chat_completion import completions_url
-from wa_service.conversation.llm_responder import LlmResponder, question_of, read_prompt
+from wa_service.conversation.llm_responder import LlmResponder, PromptError, question_of, read_prompt
 from wa_service.conversation.responder import ScriptResponder
 from wa_service.conversation.script import load_script
 from wa_service.conversation.utterance import Turn, Utterance
@@ -309,7 +309,7 @@ def test_the_prompt_is_the_operator_s_or_the_packaged_one(tmp_path: Path) -> Non
     assert read_prompt(tmp_path / "prompt.txt") == "We sell boats."
     assert "handover" in read_prompt(None)
     for unusable in (tmp_path / "none", tmp_path):
-        with pytest.raises(ValueError, match="WA_LLM_PROMPT_FILE"):
+        with pytest.raises(PromptError, match="WA_LLM_PROMPT_FILE"):
             read_prompt(unusable)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from wa_service.config.api_versions import api_version_ended, api_version_last_day
 from wa_service.config.settings import Settings, short_secrets
-from wa_service.conversation.llm_responder import read_prompt
+from wa_service.conversation.llm_responder import PromptError, read_prompt
 from wa_service.conversation.script import HOTEL_DESK, load_script
 from wa_service.conversation.script_yaml import ScriptError
 from wa_service.service.diagnosis import DAYS_BEFORE_END, Finding
@@ -59,7 +59,7 @@ def of_prompt(path: Path | None) -> Finding:
     """Whether the language model's prompt can be read."""
     try:
         prompt = read_prompt(path)
-    except ValueError as error:
+    except PromptError as error:
         return Finding("prompt", "wrong", str(error), "Correct WA_LLM_PROMPT_FILE.")
     if path is None:
         advice = "Describe the business to the model in WA_LLM_PROMPT_FILE."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from wa_service.cli.findings import of_script
+from wa_service.cli.findings import of_prompt, of_script
 from wa_service.cli.terminal import complain, say, table
 from wa_service.config import settings
 from wa_service.config.settings import Settings, SettingsError
@@ -22,9 +22,10 @@ def command(quiet: bool) -> int:
         problems = error.problems
     if not quiet:
         say(table(_row(variable, given) for variable in settings.variables()))
-    if given is not None and given.responder != "none":
-        script = of_script(given)
-        problems = [script.what] if script.level == "wrong" else []
+    if given is not None:
+        files = [of_script(given)] if given.responder != "none" else []
+        files += [of_prompt(given.llm_prompt_file)] if given.responder == "llm" else []
+        problems = [file.what for file in files if file.level == "wrong"]
     for problem in [*problems, *settings.unknown_variables()]:
         complain(problem)
     return 2 if problems else 0

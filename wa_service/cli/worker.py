@@ -39,6 +39,7 @@ def command(
         return supervise()
 
     # Imported late, so that the supervisor stays small.
+    from wa_service.conversation.llm_responder import PromptError
     from wa_service.conversation.script_yaml import ScriptError
     from wa_service.observability.sentry import configure
     from wa_service.startup import StartRefusedError, check_store
@@ -57,7 +58,7 @@ def command(
             parent=parent,
             on_started=partial(_report_ready, ready_fd),
         )
-    except (ScriptError, StartRefusedError, TagTakenError) as error:
+    except (PromptError, ScriptError, StartRefusedError, TagTakenError) as error:
         complain(str(error))
         return 1
     return 0

@@ -12,7 +12,7 @@ from wa_service.config.types import (
     ApiVersion,
     GraphId,
     GraphIds,
-    HttpUrl,
+    GraphUrl,
     Rate,
     RedisUrl,
     Secrets,
@@ -63,7 +63,7 @@ class PlatformSettings(BaseModel):
     api_version: ApiVersion = variable(
         "WHATSAPP_API_VERSION", "The Graph API's version; v18.0 ended on 2026-01-26.", "v18.0"
     )
-    api_base_url: HttpUrl = variable(
+    api_base_url: GraphUrl = variable(
         "WHATSAPP_API_BASE_URL", "Base URL of the Graph API.", "https://graph.facebook.com"
     )
     messages_per_second: PositiveInt = variable(

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, PositiveInt, SecretStr
 
 from wa_service.config.machine import cores
-from wa_service.config.types import Address, BearerKey, HttpUrls, Networks, Port, SigningSecret
+from wa_service.config.types import Address, BearerKey, HttpUrls, Networks, Port, SentryDsn, SigningSecret
 from wa_service.config.variable import variable
 
 
@@ -66,7 +66,7 @@ class ProcessSettings(BaseModel):
     worker_metrics_bind: str = variable(
         "WA_WORKER_METRICS_BIND", "Address on which that port listens; beyond loopback set WA_METRICS_KEY.", "127.0.0.1"
     )
-    sentry_dsn: SecretStr | None = variable("SENTRY_DSN", "Error tracking by Sentry.", None, secret=True)
+    sentry_dsn: SentryDsn | None = variable("SENTRY_DSN", "Error tracking by Sentry.", None, secret=True)
 
     # Outgoing calls
     https_proxy: SecretStr | None = variable("HTTPS_PROXY", "Proxy for outgoing calls.", None, secret=True)

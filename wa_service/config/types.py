@@ -14,6 +14,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 from wa_service.config.api_keys import SHORTEST_KEY, ApiKey, parse_api_keys
 
+LARGEST_PORT: Final = 65_535
+
 
 def _split(value: Any) -> Any:
     """`"a, b"` → `("a", "b")`."""
@@ -77,6 +79,40 @@ def _check_redis_url(address: str) -> None:
         if name not in options:
             raise ValueError
         options[name](values[0])
+
+
+def _http_url(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        is_usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # brackets that do not match, a port that is none
+        is_usable = False
+    if not is_usable or re.search(r"\s", value):
+        raise ValueError("takes an address such as https://host/path or http://host:8000")
+    return value
+
+
+def _graph_url(value: str) -> str:
+    if re.search("[?#@]", value):
+        raise ValueError("takes an address such as https://graph.facebook.com, without user, query and fragment")
+    return value
+
+
+def _sentry_dsn(value: SecretStr) -> SecretStr:
+    try:
+        parts = urlsplit(_http_url(value.get_secret_value()))
+    except ValueError:
+        parts = urlsplit("")
+    if not parts.username or not parts.path.rpartition("/")[2].isdecimal():
+        raise ValueError("takes a DSN as Sentry shows it, such as https://<key>@sentry.example/1")
+    return value
+
+
+def _address(value: str) -> str:
+    found = re.fullmatch(r"unix:.+|(\[[0-9a-fA-F:.]+\]|[^\s:]*):(?P<port>\d{1,5})", value)
+    if not found or int(found["port"] or 0) > LARGEST_PORT:
+        raise ValueError("takes address:port or unix:path")
+    return value
 
 
 def _token(value: SecretStr) -> SecretStr:
@@ -146,14 +182,16 @@ GraphId = Annotated[
     str, _takes("ids as the WhatsApp Manager shows them, not telephone numbers", r"[0-9A-Za-z_-]{1,64}")
 ]
 ApiVersion = Annotated[str, _takes("a version such as v25.0", r"v\d{1,3}\.\d")]
-HttpUrl = Annotated[str, _takes("an address that starts with http:// or https://", r"https?://[^\s/]+(/\S*)?")]
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
+GraphUrl = Annotated[HttpUrl, AfterValidator(_graph_url)]
+SentryDsn = Annotated[SecretStr, AfterValidator(_sentry_dsn)]
 Rate = Annotated[str, _takes("a rate such as 6000/minute", r"[1-9]\d* ?(/|per) ?(\d+ ?)?(second|minute|hour|day)s?")]
 RateOrNone = Annotated[
     str, _takes("a rate such as 30/10minutes, or 0", r"0|[1-9]\d* ?(/|per) ?(\d+ ?)?(second|minute|hour|day)s?")
 ]
-Address = Annotated[str, _takes("address:port or unix:path", r"unix:.+|(\[[0-9a-fA-F:.]+\]|[^\s:]*):\d{1,5}")]
+Address = Annotated[str, AfterValidator(_address)]
 StoreTag = Annotated[str, _takes("1 to 32 letters, digits, dashes and underscores", r"[0-9A-Za-z_-]{1,32}")]
-Port = Annotated[int, Field(ge=0, le=65_535)]
+Port = Annotated[int, Field(ge=0, le=LARGEST_PORT)]
 Network = Annotated[str, AfterValidator(_network)]
 RedisUrl = Annotated[SecretStr, AfterValidator(_redis_url)]
 Token = Annotated[SecretStr, AfterValidator(_token)]

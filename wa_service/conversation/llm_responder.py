@@ -126,14 +126,18 @@ class LlmResponder:
         return ResponderAnswer(replies, self._handover_seconds, _note(completion))
 
 
+class PromptError(Exception):
+    """The file of the system prompt is unusable; the text is one sentence."""
+
+
 def read_prompt(path: Path | None) -> str:
-    """Return the system prompt: the operator's file, else the packaged one. Raises ValueError if it is unusable."""
+    """Return the system prompt: the operator's file, else the packaged one. Raises PromptError."""
     try:
         prompt = (path or PACKAGED_PROMPT).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"WA_LLM_PROMPT_FILE cannot be read ({type(error).__name__}).") from None
+        raise PromptError(f"WA_LLM_PROMPT_FILE cannot be read ({type(error).__name__}).") from None
     if not prompt:
-        raise ValueError("WA_LLM_PROMPT_FILE is empty.")
+        raise PromptError("WA_LLM_PROMPT_FILE is empty.")
     return prompt
 
 

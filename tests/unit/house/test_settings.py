@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import hashlib
 from datetime import date
 from pathlib import Path
@@ -73,6 +74,16 @@ def test_every_missing_variable_gets_a_sentence_of_its_own() -> None:
         ("WA_API_KEYS", "tool:secret-value-of-nineteen,tool:secret-value-of-twenty"),
         ("WA_API_KEYS", "ci:secret-value-of-a-tool:read,ops:secret-value-of-a-tool:admin"),
         ("WA_METRICS_KEY", "secret-value"),
+        ("WHATSAPP_API_BASE_URL", "https://user:secret-value@graph.example.com"),
+        ("WHATSAPP_API_BASE_URL", "https://graph.example.com?token=secret-value"),
+        ("WHATSAPP_API_BASE_URL", "https://graph.example.com:99999"),
+        ("WA_RESPONDER_URL", "http://[secret-value/"),
+        ("WA_RESPONDER_SECRET", "whsec_secret-value"),
+        ("WA_EVENT_URLS", "https://:8000/"),
+        ("SENTRY_DSN", "secret-value"),
+        ("SENTRY_DSN", "https://secret-value@sentry.example"),
+        ("SENTRY_DSN", "https://sentry.example/1"),
+        ("WA_BIND", "127.0.0.1:65536"),
         ("WHATSAPP_ACCESS_TOKEN", "secret-value…"),
         ("WHATSAPP_ACCESS_TOKEN", "Bearer secret-value"),
         ("WHATSAPP_ACCESS_TOKEN", "secret-value\nsecret-value"),
@@ -245,9 +256,25 @@ def test_an_api_key_has_a_name_a_digest_and_roles(text: str, roles: set[str]) ->
 
 
 def test_an_http_responder_needs_an_address_and_a_secret() -> None:
-    assert "WA_RESPONDER_URL" in problems(WA_RESPONDER="http", WA_RESPONDER_SECRET="x")
+    secret = f"whsec_{base64.b64encode(bytes(24)).decode()}"
+    assert "WA_RESPONDER_URL" in problems(WA_RESPONDER="http", WA_RESPONDER_SECRET=secret)
     assert "WA_LLM_URL" in problems(WA_RESPONDER="llm")
     assert "WA_HANDLE_TIMEOUT" in problems(WA_RESPONDER="llm", WA_LLM_URL="http://h", WA_LLM_TIMEOUT="60")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("WA_BIND", "127.0.0.1:65535"),
+        ("WA_BIND", "[::1]:8000"),
+        ("WA_BIND", "unix:/run/wa/web.sock:70000"),
+        ("WHATSAPP_API_BASE_URL", "http://[::1]:8090/graph"),
+        ("SENTRY_DSN", "https://key:secret@sentry.example:8443/path/42"),
+        ("WA_LLM_URL", "https://user:password@llm.example/v1?key=x"),
+    ],
+)
+def test_an_unusual_address_is_taken(variable: str, value: str) -> None:
+    load(**{variable: value})
 
 
 def test_the_ended_default_version_is_told_and_a_living_one_is_not() -> None:
