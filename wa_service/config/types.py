@@ -7,6 +7,7 @@ import binascii
 import ipaddress
 import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Annotated, Any, Final
 from urllib.parse import parse_qs, urlsplit
 
@@ -115,6 +116,12 @@ def _address(value: str) -> str:
     return value
 
 
+def _existing(value: Path) -> Path:
+    if not value.exists():
+        raise ValueError("names a file or directory that does not exist")
+    return value
+
+
 def _token(value: SecretStr) -> SecretStr:
     # It is sent in a header, which takes no other characters: each call would raise.
     if not re.fullmatch(r"[!-~]+", value.get_secret_value()):
@@ -194,6 +201,7 @@ StoreTag = Annotated[str, _takes("1 to 32 letters, digits, dashes and underscore
 Port = Annotated[int, Field(ge=0, le=LARGEST_PORT)]
 Network = Annotated[str, AfterValidator(_network)]
 RedisUrl = Annotated[SecretStr, AfterValidator(_redis_url)]
+ExistingPath = Annotated[Path, AfterValidator(_existing)]
 Token = Annotated[SecretStr, AfterValidator(_token)]
 BearerKey = Annotated[SecretStr, AfterValidator(_bearer_key)]
 SigningSecret = Annotated[SecretStr, AfterValidator(_signing_secret)]

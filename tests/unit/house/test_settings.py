@@ -84,6 +84,7 @@ def test_every_missing_variable_gets_a_sentence_of_its_own() -> None:
         ("SENTRY_DSN", "https://secret-value@sentry.example"),
         ("SENTRY_DSN", "https://sentry.example/1"),
         ("WA_BIND", "127.0.0.1:65536"),
+        ("REQUESTS_CA_BUNDLE", "/secret-value"),
         ("WHATSAPP_ACCESS_TOKEN", "secret-value…"),
         ("WHATSAPP_ACCESS_TOKEN", "Bearer secret-value"),
         ("WHATSAPP_ACCESS_TOKEN", "secret-value\nsecret-value"),

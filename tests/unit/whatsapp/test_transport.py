@@ -369,6 +369,11 @@ def test_a_token_that_meta_repeats_is_not_passed_on(local_meta: LocalMeta, token
     assert "Cannot parse [secret]" in str(error)
 
 
+def test_a_call_without_its_ca_bundle_has_not_left() -> None:
+    transport = Transport("https://127.0.0.1:1", "v23.0", TOKEN, ca_bundle="/missing/ca.pem")
+    assert type(failed(post, transport)) is WhatsAppConnectionError
+
+
 @pytest.mark.parametrize("token", ["EAAtoken…", "\ufeffEAAtoken", "EAA\ntoken", "EAA token"])
 def test_a_token_that_no_header_takes_is_refused_at_once(token: str) -> None:
     with pytest.raises(ValueError, match="access token") as caught:

@@ -192,7 +192,10 @@ class WatchedAdapter(HTTPAdapter):
     ) -> Response:
         """Send a request and return the answer with its body unread; `timeout` is a pair of seconds."""
         del stream
+        exchange = _current.get() or Exchange()
+        exchange.connect_failed = True  # also if there is no pool: of a CA bundle or proxy that cannot be used
         pool = self.get_connection_with_tls_context(request, verify, proxies=proxies, cert=cert)
+        exchange.connect_failed = False
         connect_seconds, read_seconds = timeout
         answer = pool.urlopen(
             request.method,
