@@ -12,13 +12,15 @@ import click
 
 from meta_emulator.config import EmulatorConfig
 from meta_emulator.load_command import load
+from meta_emulator.property_check import WrongPropertyError
 from meta_emulator.recording_commands import anonymize, record, replay
 from meta_emulator.server import serve
+from meta_emulator.world_file import WorldFileError
 
 
 @click.group(invoke_without_command=True, context_settings={"auto_envvar_prefix": "META_EMULATOR"})
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=8090, show_default=True, help="Port to listen on; 0: a free one.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8090, show_default=True, help="Port; 0: a free one.")
 @click.option("--callback", default="", help="Webhook URL; verified at start until it answers.")
 @click.option("--access-token", default="", help="Access token; random by default.")
 @click.option("--app-secret", default="", help="Secret that signs webhooks; random by default.")
@@ -82,9 +84,18 @@ def main(
         raise click.UsageError(f"{error}.") from None
     generated = not access_token
     try:
+        if data is not None:
+            data.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise click.ClickException(f"The directory {data} cannot be used: {error.strerror}.") from None
+    try:
         serve(config, lambda url: _print_ready(config, url, as_json=as_json, show_token=generated))
     except OSError as error:
         raise click.ClickException(f"Cannot listen on {host}:{port}: {error.strerror}.") from None
+    except WrongPropertyError as error:
+        raise click.ClickException(f"{seed}: {error}") from None
+    except WorldFileError as error:
+        raise click.ClickException(f"{error}: move it away to start with a new world.") from None
 
 
 for command in (load, record, anonymize, replay):

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import click
+import requests
 import yaml
 
-from meta_emulator.client import EmulatedMeta
+from meta_emulator.client import ControlCallError, EmulatedMeta
 from meta_emulator.load_command import started_emulator
 from meta_emulator.recording import anonymized, replay_session
 from meta_emulator.running_service import RunningService
@@ -23,8 +24,11 @@ from meta_emulator.running_service import RunningService
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 def record(url: str, texts: bool, file: Path) -> None:
     """Save a session's webhooks and calls as YAML, without personal details."""
-    found = EmulatedMeta(url).control("GET", "recording", params={"texts": "1" if texts else "0"})
-    file.write_text(yaml.safe_dump(found, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    try:
+        found = EmulatedMeta(url).control("GET", "recording", params={"texts": "1" if texts else "0"})
+    except (requests.RequestException, ControlCallError) as error:
+        raise click.ClickException(f"No emulator answers at {url} ({type(error).__name__}).") from None
+    _write(file, found)
     click.echo(f"{len(found['steps'])} steps, {found['skipped']} skipped.")
 
 
@@ -37,8 +41,15 @@ def anonymize(texts: bool, file: Path) -> None:
     Input: JSON `{"numbers": {id: digits}, "account_id", "steps": [{"at", "webhook"} or {"at", "call"}]}`.
     """
     found = anonymized(json.load(sys.stdin), keep_texts=texts)
-    file.write_text(yaml.safe_dump(found, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    _write(file, found)
     click.echo(f"{len(found['steps'])} steps.")
+
+
+def _write(file: Path, recording: dict[str, Any]) -> None:
+    try:
+        file.write_text(yaml.safe_dump(recording, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    except OSError as error:
+        raise click.ClickException(f"{file} cannot be written: {error.strerror}.") from None
 
 
 @click.command()

@@ -96,6 +96,14 @@ def test_one_customer_alone_may_be_captured(capture: Capture, lanes: Lanes, tmp_
     assert ANA not in written
 
 
+def test_a_file_that_cannot_be_written_is_a_sentence(capture: Capture, lanes: Lanes, tmp_path: Path) -> None:
+    session(lanes)
+    done = capture(str(tmp_path / "missing" / "bug.yaml"))
+    assert done.returncode == 1
+    assert done.stderr.endswith("bug.yaml cannot be written: No such file or directory.\n")
+    assert "Traceback" not in done.stderr
+
+
 def test_where_nothing_happened_no_file_is_written(capture: Capture, tmp_path: Path) -> None:
     done = capture(str(tmp_path / "none.yaml"))
     assert (done.returncode, done.stderr) == (1, "There is nothing to capture.\n")

@@ -270,6 +270,23 @@ def test_a_prompt_that_cannot_be_used_fails_the_check_of_the_settings_and_the_wo
     assert "Traceback" not in told
 
 
+@pytest.mark.parametrize("command", ["check", "dead-letters", "worker"])
+def test_a_directory_that_cannot_be_written_is_a_sentence(wa: Command, tmp_path: Path, command: str) -> None:
+    (tmp_path / "file").touch()
+    told = wa(command, WA_VAR_DIR=str(tmp_path / "file"))
+    assert told.returncode == 1
+    assert "cannot be written (NotADirectoryError): correct WA_VAR_DIR" in told.stderr
+    assert "Traceback" not in told.stderr
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:65536", "unix:/missing/speech.sock"])
+def test_a_speech_server_that_cannot_listen_says_so(address: str) -> None:
+    command = [sys.executable, "-m", "wa_service", "speech", "--bind", address]
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
+    sentence = f"speech cannot listen on {address}: it is in use, or no address of this machine."
+    assert (told.returncode, told.stderr.splitlines()) == (1, [sentence])
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="prctl is Linux's")
 def test_a_process_that_holds_the_token_cannot_be_read_by_its_like() -> None:
     code = (

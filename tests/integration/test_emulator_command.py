@@ -91,6 +91,25 @@ def test_a_taken_port_and_an_unsafe_address_are_sentences() -> None:
     assert (run.returncode, "--unsafe" in run.stderr) == (2, True)
 
 
+def test_a_directory_and_a_seed_that_cannot_be_used_are_sentences(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("phones: 7\n")
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "world.json").write_text('{"version": 0}')
+    for options, sentence in (
+        (("--data", str(tmp_path / "file" / "below")), "cannot be used: Not a directory."),
+        (("--data", str(tmp_path / "old")), "move it away to start with a new world."),
+        (("--seed", str(tmp_path / "file")), str(tmp_path / "file")),
+        (("--port", "65536"), "65535"),
+        (("record", "--url", "http://127.0.0.1:1", str(tmp_path / "new")), "No emulator answers at http://127.0.0.1:1"),
+    ):
+        command = [sys.executable, "-m", "meta_emulator", *options]
+        run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
+        assert run.returncode != 0
+        assert sentence in run.stderr.replace("\n", " "), options
+        assert "Traceback" not in run.stderr
+        assert "ready" not in run.stdout
+
+
 def test_it_stops_on_sigterm() -> None:
     with started("--port", "0", "--json") as process:
         line_of(process)

@@ -45,7 +45,8 @@ def command(minutes: float, contact: str, texts: bool, file: Path) -> None:
     arguments = [sys.executable, "-m", "meta_emulator", "anonymize", *(["--texts"] if texts else []), str(file)]
     done = subprocess.run(arguments, input=orjson.dumps(found), capture_output=True, check=False)
     if done.returncode:
-        raise CommandError(f"The recording was not written: {done.stderr.decode(errors='replace').strip()}")
+        reason = done.stderr.decode(errors="replace").strip().removeprefix("Error: ")
+        raise CommandError(f"The recording was not written: {reason}")
     say(done.stdout.decode().strip())
 
 

@@ -20,10 +20,14 @@ def load_settings() -> Settings:
 
     Raises:
         SettingsError: a required setting is missing or a value is invalid.
+        CommandError: this user cannot write to the metrics' directory.
     """
     given = settings.load()
     log.configure(given.log_format, given.log_numbers, level=given.log_level)
-    multiprocess.share(given.metrics_dir)
+    try:
+        multiprocess.share(given.metrics_dir)
+    except multiprocess.MetricsDirectoryError as error:
+        raise CommandError(str(error)) from None
     return given
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from wa_service.cli.terminal import CommandError
 from wa_service.config import settings
 from wa_service.store.embedded_replicas import embedded_replicas_in
 
@@ -167,7 +168,10 @@ class _Vault:
     """Secrets in files that only their owner may read."""
 
     def __init__(self, directory: Path) -> None:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise CommandError(f"The directory {directory} cannot be used: {error.strerror}.") from None
         self._directory = directory
 
     def path(self, name: str) -> str:

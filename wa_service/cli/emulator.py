@@ -14,7 +14,7 @@ from wa_service.config.settings import Settings, whole_environment
 
 @click.command
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", type=int, default=8090, show_default=True, help="Port; 0: a free one.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8090, show_default=True, help="Port; 0: a free one.")
 @click.option("--callback", default="", help="Where webhooks are sent; default: the service's webhook at WA_BIND.")
 @click.option("--data", default="", help="Directory that keeps the emulator's world across restarts; default: none.")
 @click.option("--unsafe", is_flag=True, help="Allow listening beyond this machine, without a login.")

@@ -29,6 +29,7 @@ from wa_service.config import settings
 from wa_service.config.bind import reachable_at
 from wa_service.config.settings import Settings
 
+_PORT = click.IntRange(1, 65535)
 _CUSTOMER = "447700900123"  # a phone in the emulator's default world
 
 
@@ -58,8 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 @_commands.command
-@click.option("--port", default=8000, show_default=True, help="Web's port.")
-@click.option("--emulator-port", default=8090, show_default=True, help="The emulator's port.")
+@click.option("--port", type=_PORT, default=8000, show_default=True, help="Web's port.")
+@click.option("--emulator-port", type=_PORT, default=8090, show_default=True, help="The emulator's port.")
 @click.option("--var", type=click.Path(path_type=Path), default=Path("var/run"), help="The data directory.")
 @click.option("--script", type=click.Path(path_type=Path), help="The script file to answer with.")
 @click.option("--responder", help="The URL of an http responder to answer with.")
@@ -77,6 +78,8 @@ def run(
     """Start the service with an emulated Meta."""
     if sum(given is not None for given in (script, responder, llm)) > 1:
         raise CommandError("`make run` takes one of SCRIPT=…, RESPONDER=… and LLM=….")
+    if port == emulator_port:
+        raise CommandError("`make run` needs two ports: PORT=… and EMULATOR_PORT=… are the same.")
     for taken, variable in ((port, "PORT"), (emulator_port, "EMULATOR_PORT")):
         if _is_taken("127.0.0.1", taken):
             raise CommandError(f"Port {taken} is in use: choose another with `make run {variable}=…`.")
@@ -105,7 +108,7 @@ def run(
 
 
 @_commands.command
-@click.option("--port", type=int, help="Web's port; default: that of WA_BIND.")
+@click.option("--port", type=_PORT, help="Web's port; default: that of WA_BIND.")
 def serve(port: int | None) -> int:
     """Start the service with Meta; settings from the environment and `.env`."""
     given = settings.load()

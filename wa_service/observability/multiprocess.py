@@ -47,13 +47,28 @@ class _Slot:
         raise AssertionError
 
 
+class MetricsDirectoryError(Exception):
+    """The metrics' directory cannot be written; the text is one sentence."""
+
+
 def share(directory: Path) -> None:
     """Let this process count in `directory`, which is created if it is missing.
 
     Call it before `wa_service.observability.metrics` is imported: a series opens its files when it is created.
+
+    Raises:
+        MetricsDirectoryError: this process cannot write there.
     """
     global _directory
-    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        if not os.access(directory, os.W_OK | os.X_OK):
+            raise PermissionError
+    except OSError as error:
+        raise MetricsDirectoryError(
+            f"The metrics' directory {directory} cannot be written ({type(error).__name__}): correct WA_VAR_DIR or "
+            "PROMETHEUS_MULTIPROC_DIR, or run this as the service's user."
+        ) from None
     # prometheus_client finds the directory only by this variable.
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(directory.absolute())
     values.ValueClass = values.MultiProcessValue(process_identifier=_Slot(directory.absolute()))  # type: ignore[no-untyped-call]  # the client has no type here

@@ -30,6 +30,7 @@ MAX_SECONDS = 180.0
 _MEMORY_BYTES = 2 * 1024**3
 # gunicorn's exit status for a worker that cannot boot: the master exits as well.
 _GIVE_UP = 3
+_CANNOT_LISTEN = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +134,14 @@ def main(arguments: list[str] | None = None) -> None:
         with_parent=given.with_parent,
     )
     transcribe, embed = given.only != "embeddings", given.only != "transcriptions"
-    SpeechServer(lambda: make_speech_app(transcribe=transcribe, embed=embed, model=given.model), options).run()
+    server = SpeechServer(lambda: make_speech_app(transcribe=transcribe, embed=embed, model=given.model), options)
+    try:
+        server.run()
+    except (OverflowError, SystemExit) as ended:
+        # gunicorn's log, which would say it, is off.
+        if getattr(ended, "code", _CANNOT_LISTEN) == _CANNOT_LISTEN:
+            sys.exit(f"speech cannot listen on {given.bind}: it is in use, or no address of this machine.")
+        raise
 
 
 def _limit(options: ServerOptions) -> None:

@@ -21,7 +21,7 @@ from typing import Self
 import redis
 
 from wa_service.store.client import connect
-from wa_service.store.embedded_valkey import EmbeddedValkeyError, die_with_parent, valkey_binary
+from wa_service.store.embedded_valkey import EmbeddedValkeyError, die_with_parent, unusable_directory, valkey_binary
 
 SERVICE = "main"
 SENTINELS = 3
@@ -59,8 +59,11 @@ class ReplicatedValkey:
         self._down_after_ms = down_after_ms
         self.servers = [f"server-{n}" for n in range(replicas + 1)]
         self.sentinels = [f"sentinel-{n}" for n in range(SENTINELS)]
-        self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._directory.chmod(0o700)
+        try:
+            self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._directory.chmod(0o700)
+        except OSError as error:
+            raise EmbeddedValkeyError(unusable_directory(self._directory, error)) from None
         self.password = self._kept("password", lambda: secrets.token_urlsafe(18))
         names = [*self.servers, *self.sentinels]
         chosen = ",".join(map(str, ports or _free_ports(len(names))))

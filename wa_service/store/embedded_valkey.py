@@ -39,6 +39,12 @@ class EmbeddedValkeyError(Exception):
     """The embedded server is not available; the text says what to do."""
 
 
+def unusable_directory(directory: Path, error: OSError) -> str:
+    """Return a sentence about a directory that cannot be created or written."""
+    what = f"The directory {directory} cannot be used ({type(error).__name__})"
+    return f"{what}: correct WA_VAR_DIR, or run this as the directory's owner."
+
+
 class EmbeddedValkey:
     """One server process on the data of one directory.
 
@@ -76,9 +82,12 @@ class EmbeddedValkey:
             raise EmbeddedValkeyError(
                 f"The path of {socket} is too long for a socket: set WA_VAR_DIR to a shorter one."
             )
-        self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._directory.chmod(0o700)
-        self._lock = self._take_directory()
+        try:
+            self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._directory.chmod(0o700)
+            self._lock = self._take_directory()
+        except OSError as error:
+            raise EmbeddedValkeyError(unusable_directory(self._directory, error)) from None
         self._process = self._spawn()
         if self._answers():
             return self

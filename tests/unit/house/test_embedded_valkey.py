@@ -12,6 +12,7 @@ import pytest
 import redis
 
 from tests.eventually import eventually
+from wa_service.store.embedded_replicas import ReplicatedValkey
 from wa_service.store.embedded_valkey import EmbeddedValkey, EmbeddedValkeyError, embedded_url
 
 
@@ -48,6 +49,14 @@ def test_socket_and_data_are_for_their_owner_only(tmp_path: Path, mode: int | No
 def test_a_path_that_is_too_long_for_a_socket_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(EmbeddedValkeyError, match="WA_VAR_DIR"):
         EmbeddedValkey(tmp_path / ("x" * 100)).start()
+
+
+def test_a_directory_that_cannot_be_used_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(EmbeddedValkeyError, match="WA_VAR_DIR"):
+        EmbeddedValkey(tmp_path / "file" / "valkey").start()
+    with pytest.raises(EmbeddedValkeyError, match="WA_VAR_DIR"):
+        ReplicatedValkey(tmp_path / "file" / "valkey", 1)
 
 
 def test_two_servers_never_share_a_directory(tmp_path: Path) -> None:

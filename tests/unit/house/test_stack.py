@@ -27,3 +27,19 @@ def test_a_stop_ends_every_part(when: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
     assert "one stopped (rc=-15)" in done.stdout
     assert "two stopped (rc=-15)" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--port", "65536"], "65535"),
+        (["--port", "8090"], "two ports"),
+        (["--port", "18000", "--emulator-port", "18090", "--var", "/dev/null/var"], "cannot be used: Not a directory."),
+    ],
+)
+def test_an_option_that_cannot_be_used_is_one_sentence(options: list[str], sentence: str) -> None:
+    command = [sys.executable, "-m", "wa_service.cli.stack", "run", *options]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode != 0
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
