@@ -163,14 +163,16 @@ def short_secrets(settings: Settings) -> Iterator[str]:
 
 def _in_clear_text(settings: Settings) -> Iterator[str]:
     """Yield warnings about URLs beyond this machine that get a token or customers' messages unencrypted."""
-    addresses = {
-        "WHATSAPP_API_BASE_URL": settings.api_base_url,
-        "WA_RESPONDER_URL": settings.responder_url,
-        "WA_SPEECH_URL": settings.speech_url,
+    addresses: dict[str, tuple[str | None, ...]] = {
+        "WHATSAPP_API_BASE_URL": (settings.api_base_url,),
+        "WA_RESPONDER_URL": (settings.responder_url,),
+        "WA_LLM_URL": (settings.llm_url,),
+        "WA_SPEECH_URL": (settings.speech_url,),
+        "WA_EVENT_URLS": settings.event_urls,
     }
-    for name, address in addresses.items():
-        parts = urlsplit(address or "")
-        if parts.scheme == "http" and parts.hostname not in _THIS_MACHINE:
+    for name, given in addresses.items():
+        parts = [urlsplit(address or "") for address in given]
+        if any(part.scheme == "http" and part.hostname not in _THIS_MACHINE for part in parts):
             yield f"{name} leads beyond this machine without TLS: others on the network can read everything."
 
 

@@ -303,6 +303,16 @@ def test_a_token_that_would_go_in_clear_text_is_told(address: str, told: bool) -
 
 
 @pytest.mark.parametrize(
+    "variable", ["WHATSAPP_API_BASE_URL", "WA_RESPONDER_URL", "WA_LLM_URL", "WA_SPEECH_URL", "WA_EVENT_URLS"]
+)
+def test_every_address_that_gets_texts_or_tokens_is_told(variable: str) -> None:
+    secret = f"whsec_{base64.b64encode(bytes(24)).decode()}"
+    given = load(WHATSAPP_API_VERSION="v25.0", WA_EVENT_SECRET=secret, **{variable: "http://tool.example.com"})
+    (warning,) = settings.warnings(given, date(2026, 11, 22))
+    assert warning.startswith(f"{variable} leads")
+
+
+@pytest.mark.parametrize(
     ("secrets", "told"),
     [("x", True), ("0123456789abcdef0123456789abcdef", False), ("0123456789abcdef0123456789abcdef,x", True)],
 )
