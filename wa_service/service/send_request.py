@@ -32,7 +32,7 @@ DIRECT_TYPES: Final = ("text", "image", "video", "document", "interactive")
 _GROUP_ID: Final = re.compile(r"[!-~]{1,256}")
 _OURS: Final = ("from", "fallback_template", "ttl", "tag", "take", "send_at", "despite_stop")
 LONGEST_TAG: Final = 64
-SEND_AT: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
+SEND_AT: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
 """RFC 3339; the zone is required, because a local time is ambiguous."""
 _SEND_AT: Final = re.compile(SEND_AT)
 _TIME_FORM: Final = "This must be a time: RFC 3339 with its zone, or Unix seconds."

@@ -31,6 +31,8 @@ REPLAYED: Final = {"Idempotency-Replayed": "true"}
 _IDEMPOTENCY_KEY: Final = re.compile(r"[!-~]{1,255}")
 _CURSOR: Final = re.compile(r"([0-9]{1,15}-[0-9a-f]{32}f?)?")
 
+_SINCE: Final = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}([Tt][0-9:.]{5,18}([Zz]|[+-][0-9]{2}:[0-9]{2}))?|[0-9]{1,10})?")
+_NOT_A_TIME: Final = "This must be a time: RFC 3339 with its zone (in a URL, write + as %2B), or Unix seconds."
 _SINCE_IN_BATCH: Final = "The items of a batch have the same time: leave out `since` or `batch`."
 
 SendStatus = Literal[
@@ -63,7 +65,8 @@ class MessageQuery(CachedSchemaModel):
     batch: str | None = Field(default=None, max_length=64, description="The batch they belong to; not with `since`.")
     since: str = Field(
         default="",
-        pattern=r"^([0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9:.]{5,12}(Z|[+-][0-9]{2}:[0-9]{2}))?|[0-9]{1,10})?$",
+        max_length=40,
+        json_schema_extra={"pattern": f"^{_SINCE.pattern}$"},
         description="Created at this time or later: RFC 3339, or Unix seconds.",
     )
     after: str = Field(
@@ -320,12 +323,14 @@ def _digits(address: str | None) -> str | None:
 
 
 def _milliseconds(since: str) -> int:
+    if not _SINCE.fullmatch(since):
+        raise ProblemError(INVALID, fields=[("since", _NOT_A_TIME)])
     if not since or since.isdecimal():
         return int(since or 0) * 1000
     try:
-        moment = datetime.fromisoformat(since)
+        moment = datetime.fromisoformat(since.upper())
     except ValueError:
-        raise ProblemError(INVALID, fields=[("since", "This must be a time: RFC 3339, or Unix seconds.")]) from None
+        raise ProblemError(INVALID, fields=[("since", _NOT_A_TIME)]) from None
     return int(moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() * 1000)
 
 

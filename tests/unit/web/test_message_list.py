@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 import redis
@@ -64,6 +66,27 @@ def test_they_are_found_by_time(web: Web) -> None:
     assert listed(web, "since=2020-01-01T00:00:00Z") == ids
     assert listed(web, "since=1577836800") == ids
     assert listed(web, "since=2999-01-01") == []
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        datetime(2020, 1, 1, 9, 30, 0, 123_456, UTC).isoformat(),
+        "2020-01-01T09:30:00.1234567Z",
+        "2020-01-01t09:30:00.123456789z",
+        "2020-01-01T09:30+05:30",
+        "0001-01-01T00:00:00+14:00",
+    ],
+)
+def test_a_time_may_be_as_exact_as_programs_write_it(web: Web, moment: str) -> None:
+    ids = [sent(web)]
+    assert listed(web, urlencode({"since": moment})) == ids
+
+
+def test_a_plus_that_a_url_lost_is_named(web: Web) -> None:
+    (problem,) = web.get("/v1/messages?since=2020-01-01T09:30:00+05:30").json["errors"]
+    assert problem["field"] == "since"
+    assert "%2B" in problem["detail"]
 
 
 def test_what_a_list_looks_at_is_bounded_and_it_says_where_to_go_on(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
