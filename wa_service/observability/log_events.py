@@ -206,6 +206,11 @@ LOG_EVENTS = (
     LogEvent("whatsapp.worker.consumer_died", "A consumer raised an unexpected error; the process ends."),
     LogEvent("whatsapp.worker.metrics_served", "This worker serves the metrics of its machine.", "`port`"),
     LogEvent(
+        "whatsapp.worker.metrics_not_served",
+        "Nothing can listen at `WA_WORKER_METRICS_BIND`, or at that port.",
+        "`port`, `reason`",
+    ),
+    LogEvent(
         "whatsapp.conversation.reply_failed",
         "A script's reply could not be rendered; `problems.failed` was sent.",
         "`intent`, `reason`",

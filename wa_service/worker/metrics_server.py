@@ -5,6 +5,8 @@ One worker process of a machine serves the shared counts of all; when it ends, a
 
 from __future__ import annotations
 
+import errno
+
 from gevent.pywsgi import WSGIServer
 
 from wa_service.observability import log
@@ -19,16 +21,20 @@ class MetricsServer:
         self._app = guarded_app(scrape_registry(lambda: observer.overview().samples()), key)
         self._address = (host, port)
         self._server: WSGIServer | None = None
+        self._has_complained = False
         self._log = log.get_logger(port=port)
 
     def listen(self) -> None:
-        """Listen, unless another process has the port; call it repeatedly."""
+        """Listen, unless another process has the port; call it repeatedly. An unusable address is logged once."""
         if self._server is not None:
             return
         server = WSGIServer(self._address, self._app, log=None, error_log=None)
         try:
             server.start()
-        except OSError:
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE and not self._has_complained:
+                self._has_complained = True
+                self._log.warning("whatsapp.worker.metrics_not_served", reason=error.strerror)
             return
         self._server = server
         self._log.info("whatsapp.worker.metrics_served")
