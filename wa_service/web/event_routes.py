@@ -20,6 +20,7 @@ from wa_service.store.event_watch import EventWatch
 from wa_service.store.events import Events
 from wa_service.web.auth import allow, caller_name
 from wa_service.web.cached_schema import CachedSchemaModel
+from wa_service.web.event_schema import EVENT_KINDS
 from wa_service.web.long_polls import LongPolls
 from wa_service.web.models import ResponseBody
 from wa_service.web.openapi import operation
@@ -34,6 +35,8 @@ LARGEST_PAGE: Final = 4 * 1024 * 1024
 MOST_LOOKED_AT: Final = 5_000
 """Events that one page reads at most, even if few match the filter."""
 _STEP: Final = 100
+_KINDS: Final = tuple(EVENT_KINDS)
+_ANY_KIND: Final = "|".join(_KINDS)
 _CURSOR: Final = re.compile(r"([0-9]{1,19}-[0-9]{1,19}|0|latest)?")
 
 
@@ -46,7 +49,10 @@ class EventQuery(CachedSchemaModel):
         description="The `next` of the page before; default: from the oldest; `latest`: only future events.",
     )
     kind: str = Field(
-        default="", max_length=200, description="Only these kinds, comma separated: `message`, `send`, `status` …"
+        default="",
+        max_length=200,
+        json_schema_extra={"pattern": rf"^(({_ANY_KIND})(,({_ANY_KIND}))*)?$"},
+        description="Only these kinds, comma separated: `message`, `send`, `status` …",
     )
     number: str | None = Field(default=None, max_length=64, description="Only of this phone number id of ours.")
     contact: str | None = Field(default=None, max_length=256, description="Only of this customer.")
@@ -123,9 +129,16 @@ class EventFilter:
 
     @classmethod
     def of(cls, kinds: str, number: str | None, contact: str | None) -> EventFilter:
-        """Read the query's parameters; `kinds` is comma separated, `contact` any address in any spelling."""
+        """Read the query's parameters; `kinds` is comma separated, `contact` any address in any spelling.
+
+        Raises:
+            ProblemError: there is no such kind. A misspelt filter would otherwise pass over every event.
+        """
+        named = frozenset(kind.strip() for kind in kinds.split(",") if kind.strip())
+        if not named <= set(_KINDS):
+            raise ProblemError(INVALID, fields=[("kind", f"A kind must be one of {', '.join(_KINDS)}.")])
         addresses = frozenset(spellings(as_stored(contact)) if contact else ())
-        return cls(frozenset(kind.strip() for kind in kinds.split(",") if kind.strip()), number, addresses)
+        return cls(named, number, addresses)
 
     def accepts(self, item: Mapping[str, Any], addresses: Iterable[str]) -> bool:
         """Whether an event matches; `addresses`: all of its customer's."""

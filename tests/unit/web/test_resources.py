@@ -446,6 +446,17 @@ def test_an_event_in_a_form_we_do_not_know_leaves_its_siblings_readable(web: Web
     assert known["data"]["message"] == text_message()
 
 
+@pytest.mark.parametrize("kinds", ["messages", "message,sent", "Message"])
+def test_a_kind_that_does_not_exist_is_refused_with_those_that_do(web: Web, kinds: str) -> None:
+    (problem,) = web.get(f"/v1/events?kind={kinds}").json["errors"]
+    assert problem["field"] == "kind"
+    assert "message, transcript, send" in problem["detail"]
+
+
+def test_kinds_may_have_spaces_between_them(web: Web) -> None:
+    assert web.get("/v1/events?kind=message, unreadable,").status_code == 200
+
+
 def test_a_poll_waits_for_an_event_and_no_longer(web: Web) -> None:
     started = time.monotonic()
 
