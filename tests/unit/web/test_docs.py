@@ -47,6 +47,17 @@ def test_only_callers_with_a_key_are_told_our_numbers(web: Web) -> None:
     assert (NUMBER in nobody, NUMBER in caller) == (False, True)
 
 
+def test_a_location_is_described_where_something_is_queued(document: dict[str, Any]) -> None:
+    described = {
+        operation["operationId"]
+        for operations in document["paths"].values()
+        for operation in operations.values()
+        for response in operation["responses"].values()
+        if "Location" in response.get("headers", {})
+    }
+    assert described == {"send_message", "send_batch"}
+
+
 def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
     for reference in set(re.findall(r"'\$ref': '([^']+)'", str(document))):
         found: Any = document
