@@ -63,6 +63,11 @@ def load(
     With options of the emulator: `meta-emulator --callback URL --app-secret … load --rate 100`.
     """
     group = context.parent.params if context.parent else {}
+    try:
+        if svg is not None:
+            svg.open("a", encoding="utf-8").close()
+    except OSError as error:
+        raise click.ClickException(f"{svg} cannot be written: {error.strerror}.") from None
     with ExitStack() as stack:
         meta = EmulatedMeta(url) if url else stack.enter_context(started_emulator(group))
         if service:

@@ -80,6 +80,13 @@ def test_a_file_is_sent_once_shown_canceled_and_reported(run: Command, file: Pat
     assert "begins with 0" in rows[2]["title"]
 
 
+def test_a_report_that_cannot_be_written_is_said_before_anything_is_sent(run: Command, file: Path) -> None:
+    told = run("send", str(file), *HELLO, "--report", str(file / "below.csv"))
+    assert (told.returncode, told.stdout) == (1, "")
+    assert told.stderr.endswith("below.csv cannot be written: Not a directory.\n")
+    assert "There are no batches." in run().stdout
+
+
 def test_a_batch_whose_start_had_no_answer_may_run_and_the_same_command_is_repeated(
     run: Command, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

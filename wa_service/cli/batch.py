@@ -86,6 +86,8 @@ def send(file: Path, *, dry_run: bool, watch: bool, report: Path | None, **optio
         if dry_run:
             return try_batch(services, requests, customers)
         definition_of(services, requests[0])
+        if report is not None:
+            _check_writable(report)
         key = _key(file, options)
         return _send(runtime, services, requests, customers, key, watch=watch or report is not None, report=report)
 
@@ -253,6 +255,14 @@ def _send(
                 _report(runtime, ids, out)
             say(f"Each message's outcome is in {report}.")
     return 1 if problems else 0
+
+
+def _check_writable(report: Path) -> None:
+    """Raise CommandError where the report could not be written after hours of sending."""
+    try:
+        report.open("a", encoding="utf-8").close()
+    except OSError as error:
+        raise CommandError(f"{report} cannot be written: {error.strerror}.") from None
 
 
 def _watch(service: BatchService, ids: Sequence[str]) -> None:
