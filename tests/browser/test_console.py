@@ -151,6 +151,17 @@ def test_nothing_is_wider_than_a_phone(open_console: Open, site: ConsoleSite) ->
     assert wide == []
 
 
+def test_a_long_tag_is_not_wider_than_a_phone(open_console: Open, site: ConsoleSite) -> None:
+    tag = "spring" * 10
+    items = [{"to": ANA}]
+    batch = site.asks_for_batch({"message": {"type": "text", "text": {"body": "hi"}}, "items": items, "tag": tag})
+    page = open_console(viewport={"width": 360, "height": 740})
+    for path in ("/batches", f"/batches/{batch}"):
+        page.goto(f"{site.url}/console{path}")
+        expect(page.get_by_role("main")).to_contain_text(tag)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+
+
 def axe_source() -> str:
     """The source of axe-core from a local or global npm install. Without it the test skips, or fails with CI=true."""
     places = [ROOT / "node_modules"]
