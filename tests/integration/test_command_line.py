@@ -9,7 +9,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from socketserver import UnixStreamServer
+from threading import Thread
+from urllib.parse import parse_qs
 
 import pytest
 import redis
@@ -231,6 +235,23 @@ def test_check_tells_what_is_wrong_and_ends_with_a_status(wa: Command) -> None:
     assert told.returncode == 1
     assert "✗  webhook answers" in told.stdout
     assert "✓  Redis answers" in told.stdout
+
+
+@pytest.mark.parametrize("form", ["unix:{}", "unix://{}"])
+def test_check_shakes_hands_on_a_unix_socket_too(wa: Command, tmp_path: Path, form: str) -> None:
+    class Web(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            challenge = parse_qs(self.path)["hub.challenge"][0].encode()
+            self.send_response_only(200)
+            self.send_header("Content-Length", str(len(challenge)))
+            self.end_headers()
+            self.wfile.write(challenge)
+
+    path = tmp_path / "web.sock"
+    with UnixStreamServer(str(path), Web) as server:
+        Thread(target=server.handle_request).start()
+        told = wa("check", "--offline", WA_BIND=form.format(path))
+    assert "✓  webhook answers" in told.stdout
 
 
 def test_check_speaks_to_programs(wa: Command) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import secrets
+import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from ipaddress import ip_network
@@ -34,6 +36,7 @@ from wa_service.store.tag_numbers import TagNumbers
 if TYPE_CHECKING:
     from wa_service.runtime import Runtime
 
+_SECONDS = 5.0
 _MARKS = {"ok": "✓", "warning": "!", "wrong": "✗"}
 
 
@@ -155,13 +158,10 @@ def _meta(runtime: Runtime) -> Iterator[Finding]:
 
 def _handshake(settings: Settings) -> tuple[int | None, bool]:
     """Send Meta's handshake to our webhook; return the status and whether the challenge matches."""
-    address = reachable_at(settings.bind)
-    if address is None:
-        return None, False
     challenge = secrets.token_hex(8)
     token = settings.verify_token.get_secret_value()
     query = urlencode({"hub.mode": "subscribe", "hub.verify_token": token, "hub.challenge": challenge})
-    web = http.client.HTTPConnection(*address, timeout=5)
+    web = _connection_to(settings.bind)
     try:
         web.request("GET", f"/webhooks/whatsapp?{query}")
         answer = web.getresponse()
@@ -170,3 +170,25 @@ def _handshake(settings: Settings) -> tuple[int | None, bool]:
         return None, False
     finally:
         web.close()
+
+
+def _connection_to(bind: str) -> http.client.HTTPConnection:
+    """Return a connection to web, which is opened by its first request."""
+    address = reachable_at(bind)
+    if address is None:
+        return _UnixConnection(re.sub("^unix:(//)?", "", bind))
+    return http.client.HTTPConnection(*address, timeout=_SECONDS)
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    """A connection to a unix socket."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__("localhost", timeout=_SECONDS)
+        self._path = path
+
+    def connect(self) -> None:
+        """Connect; a hook of HTTPConnection."""
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(_SECONDS)
+        self.sock.connect(self._path)
