@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import orjson
@@ -108,6 +108,7 @@ UNSENT_BYTES = ProblemKind(429, "unsent-bytes", "Too many bytes of this API key'
 LANE_FULL = ProblemKind(429, "lane-full", "Too many messages are queued for this customer.", True)
 MAILBOX_FULL = ProblemKind(429, "mailbox-full", "Too many messages of this customer wait to be handled.", True)
 THROUGHPUT = ProblemKind(429, "throughput", "The number's throughput is used up at the moment.", True)
+HTTP = ProblemKind(431, "http", "The server refused the request's head; 414 and 417, too.")
 INTERNAL = ProblemKind(500, "internal", "Internal error.")
 STORE_UNAVAILABLE = ProblemKind(503, "store-away", "The store is unavailable or full.", True)
 BUSY = ProblemKind(503, "busy", "Too many large bodies are being read.", True)
@@ -142,6 +143,7 @@ _OF_STATUS: Final[Mapping[int, ProblemKind]] = {
     413: TOO_LARGE,
     415: MEDIA_TYPE,
     429: TOO_MANY_CALLS,
+    500: INTERNAL,
     503: STORE_UNAVAILABLE,
 }
 _OF_REASON: Final[Mapping[str, ProblemKind]] = {
@@ -277,7 +279,7 @@ def of_refusal(error: RefusedError) -> ProblemError:
 
 def of_status(status: int, title: str, headers: Mapping[str, str] | None = None) -> ProblemError:
     """Return the problem for an HTTP status with which the framework or the server refuses a request."""
-    return ProblemError(_OF_STATUS.get(status) or ProblemKind(status, "http", title), headers=headers)
+    return ProblemError(_OF_STATUS.get(status) or replace(HTTP, status=status, title=title), headers=headers)
 
 
 def store_unavailable(detail: str = "") -> ProblemError:

@@ -10,7 +10,7 @@ from flask import Flask
 from tests.unit.web.conftest import IN_CHUNKS, KEYS, BrokenChunks, Web
 from wa_service.delivery.verdict import error_record
 from wa_service.web import problems
-from wa_service.web.problems import META_ERRORS, ProblemError, all_kinds, kind_of, of_failure, of_meta
+from wa_service.web.problems import META_ERRORS, ProblemError, all_kinds, kind_of, of_failure, of_meta, of_status
 from wa_service.whatsapp import errors
 from wa_service.whatsapp.errors import CODES, SUBCODES, WhatsAppError, classify
 
@@ -198,3 +198,10 @@ def test_a_problem_has_the_members_of_the_standard_and_ours(broken_app: Flask) -
         "id": "1",
     }
     assert answer.headers["Retry-After"] == "1"
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 413, 414, 415, 417, 429, 431, 500, 501, 503])
+def test_a_request_that_the_server_refuses_has_a_documented_type(status: int) -> None:
+    problem = of_status(status, "Refused.").response()
+    assert problem.status_code == status
+    assert problem.get_json(force=True)["type"] in {kind.type for kind in all_kinds()}
