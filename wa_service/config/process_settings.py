@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, PositiveInt, SecretStr
 
 from wa_service.config.machine import cores
-from wa_service.config.types import Address, BearerKey, ExistingPath, HttpUrls, Networks, Port, SentryDsn, SigningSecret
+from wa_service.config.types import Address, BearerKey, HttpUrls, Networks, Port, ReadablePath, SentryDsn, SigningSecret
 from wa_service.config.variable import variable
 
 
@@ -71,6 +71,6 @@ class ProcessSettings(BaseModel):
     # Outgoing calls
     https_proxy: SecretStr | None = variable("HTTPS_PROXY", "Proxy for outgoing calls.", None, secret=True)
     no_proxy: str = variable("NO_PROXY", "Hosts called without the proxy, comma separated.", "")
-    ca_bundle: ExistingPath | None = variable(
+    ca_bundle: ReadablePath | None = variable(
         "REQUESTS_CA_BUNDLE", "CA bundle for outgoing calls.", None, shown="certifi's"
     )

@@ -206,16 +206,17 @@ def _given(env: Mapping[str, str] | None, env_file: Path | None) -> tuple[dict[s
 
 def _layers(env: Mapping[str, str] | None, env_file: Path | None) -> tuple[Mapping[str, str], Mapping[str, str | None]]:
     """Return the environment and the file's values; `$` in the file is not expanded."""
+    named = None
     if env is None:
         env = os.environ
         named = env.get("WA_ENV_FILE")
         env_file = env_file or Path(named or ".env")
-        if named and (not env_file.exists() or env_file.is_dir()):
-            raise SettingsError([f"WA_ENV_FILE names {env_file}, which is not a file: correct or unset it."])
     try:
-        return env, dotenv_values(
-            env_file, interpolate=False, encoding="utf-8-sig"
-        ) if env_file and env_file.is_file() else {}
+        if named and env_file and (not env_file.exists() or env_file.is_dir()):
+            raise SettingsError([f"WA_ENV_FILE names {env_file}, which is not a file: correct or unset it."])
+        if env_file is None or not env_file.is_file():
+            return env, {}
+        return env, dotenv_values(env_file, interpolate=False, encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError):
         sentence = f"{env_file} cannot be read: it must be a UTF-8 file that the service's user may read."
         raise SettingsError([sentence]) from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import ipaddress
+import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -116,9 +117,9 @@ def _address(value: str) -> str:
     return value
 
 
-def _existing(value: Path) -> Path:
-    if not value.exists():
-        raise ValueError("names a file or directory that does not exist")
+def _readable(value: Path) -> Path:
+    if not os.access(value, os.R_OK):
+        raise ValueError("names a file or directory that cannot be read")
     return value
 
 
@@ -201,7 +202,7 @@ StoreTag = Annotated[str, _takes("1 to 32 letters, digits, dashes and underscore
 Port = Annotated[int, Field(ge=0, le=LARGEST_PORT)]
 Network = Annotated[str, AfterValidator(_network)]
 RedisUrl = Annotated[SecretStr, AfterValidator(_redis_url)]
-ExistingPath = Annotated[Path, AfterValidator(_existing)]
+ReadablePath = Annotated[Path, AfterValidator(_readable)]
 Token = Annotated[SecretStr, AfterValidator(_token)]
 BearerKey = Annotated[SecretStr, AfterValidator(_bearer_key)]
 SigningSecret = Annotated[SecretStr, AfterValidator(_signing_secret)]

@@ -85,6 +85,7 @@ def test_every_missing_variable_gets_a_sentence_of_its_own() -> None:
         ("SENTRY_DSN", "https://sentry.example/1"),
         ("WA_BIND", "127.0.0.1:65536"),
         ("REQUESTS_CA_BUNDLE", "/secret-value"),
+        ("REQUESTS_CA_BUNDLE", "secret-value" * 300),
         ("WHATSAPP_ACCESS_TOKEN", "secret-value…"),
         ("WHATSAPP_ACCESS_TOKEN", "Bearer secret-value"),
         ("WHATSAPP_ACCESS_TOKEN", "secret-value\nsecret-value"),
@@ -228,6 +229,12 @@ def test_a_file_that_is_not_utf_8_is_told_in_a_sentence(tmp_path: Path) -> None:
 def test_a_named_file_that_is_none_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv("WA_ENV_FILE", str(tmp_path / name))
     with pytest.raises(SettingsError, match="WA_ENV_FILE names"):
+        settings.load()
+
+
+def test_a_file_that_cannot_even_be_looked_at_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WA_ENV_FILE", "x" * 300)
+    with pytest.raises(SettingsError, match="xxx cannot be read"):
         settings.load()
 
 
