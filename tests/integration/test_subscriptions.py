@@ -408,6 +408,16 @@ class TestFailing:
         assert became == ["paused", "retried"]
         assert told_of_pauses(redis_client) == [(tool.id, "gone", "410")]
 
+    def test_a_repeated_pause_keeps_since_when_and_why(
+        self, subscriptions: Subscriptions, tool: Subscription, redis_client: redis.Redis
+    ) -> None:
+        tell(redis_client, ANA, "1")
+        [delivery] = take(subscriptions, tool)
+        subscriptions.failed(delivery, "gone", answer="410")
+        redis_client.hset(NAMES.of("subscription", tool.id), "paused_at", 1)
+        again = subscriptions.pause(tool.id)
+        assert (again.state, again.paused_reason, again.paused_at) == ("paused", "gone", 1)
+
     def test_a_pause_by_hand_remains_one(
         self, subscriptions: Subscriptions, tool: Subscription, redis_client: redis.Redis
     ) -> None:

@@ -176,7 +176,13 @@ class Subscriptions:
         return self.get(name)
 
     def pause(self, name: str) -> Subscription:
-        """Push nothing until `resume`; the cursor stays. Raise LookupError where there is none."""
+        """Push nothing until `resume`; the cursor stays. Raise LookupError where there is none.
+
+        One that is paused keeps its reason and the time since when.
+        """
+        found = self.get(name)
+        if found.state == "paused":
+            return found
         return self._set(name, {"state": "paused", "paused_reason": "by_hand", "paused_at": str(_now_ms())})
 
     def resume(self, name: str) -> Subscription:
