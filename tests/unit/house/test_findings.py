@@ -77,6 +77,7 @@ def test_whatever_is_not_ok_says_what_to_do(tmp_path: Path) -> None:
         findings.of_reach("responder", "http://127.0.0.1:1", "ConnectionError"),
         findings.of_prompt(None),
         findings.of_prompt(tmp_path),
+        findings.of_rate_card(tmp_path),
         findings.of_api_version("v18.0", NOW.date()),
         findings.of_api_version("v21.0", NOW.date()),
         *diagnosis.of_durability(["Append-only is off: set 'appendonly yes'."]),
@@ -199,6 +200,22 @@ def test_a_script_is_counted_or_told_with_its_line(tmp_path: Path) -> None:
 def test_what_hears_voice_notes_is_told(speech: str, level: str | None) -> None:
     found = findings.of_speech(settings.load(REQUIRED | {"WA_SPEECH": speech, "WA_SPEECH_URL": "http://127.0.0.1:1"}))
     assert (found and found.level) == level
+
+
+def test_a_model_and_a_rate_card_that_are_named_are_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(findings, "find_spec", lambda _: object())
+    given = settings.load(REQUIRED | {"WA_SPEECH": "local", "WA_SPEECH_MODEL": str(tmp_path)})
+    without = findings.of_speech(given)
+    assert without is not None
+    assert (without.level, "model.bin" in without.what) == ("wrong", True)
+    (tmp_path / "model.bin").touch()
+    complete = findings.of_speech(given)
+    assert complete is not None
+    assert complete.level == "ok"
+    card = tmp_path / "prices.csv"
+    assert findings.of_rate_card(card).level == "wrong"
+    card.write_text("country,category,price,currency\nDE,marketing,0.11,EUR\n*,*,0.05,EUR\n")
+    assert findings.of_rate_card(card) == Finding("rate card", "ok", "2 prices in prices.csv")
 
 
 def test_a_failed_send_is_told_with_what_to_do() -> None:
