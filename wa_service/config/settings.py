@@ -195,10 +195,14 @@ def _given(env: Mapping[str, str] | None, env_file: Path | None) -> tuple[dict[s
     problems: dict[str, str] = {}
     for variable in variables():
         try:
-            if value := _look_up(variable, env, from_file):
-                given[variable.name] = value
+            value = _look_up(variable, env, from_file)
         except SettingsError as error:
             problems[variable.name] = str(error)
+            continue
+        if _is_quoted(value):
+            problems[variable.name] = f"{variable.name} is in quotes, which belong to the value here: remove them."
+        elif value:
+            given[variable.name] = value
     if "WA_VAR_DIR" in given:
         given.setdefault("PROMETHEUS_MULTIPROC_DIR", str(Path(given["WA_VAR_DIR"], "metrics")))
     return given, problems
@@ -236,6 +240,11 @@ def _look_up(variable: Variable, *layers: Mapping[str, str | None]) -> str:
         if value and value.strip():
             return value.strip()
     return ""
+
+
+def _is_quoted(value: str) -> bool:
+    """Whether a value has the quotes of a shell: `docker run --env-file` keeps them, unlike `.env` and systemd."""
+    return len(value) > 1 and value[0] == value[-1] and value[0] in "\"'"
 
 
 def _sentence(name: str, problem: Any) -> str:

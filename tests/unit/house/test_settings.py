@@ -185,6 +185,13 @@ def test_a_secret_may_stand_in_a_file(tmp_path: Path) -> None:
     assert read.access_token.get_secret_value() == "from-a-file"
 
 
+@pytest.mark.parametrize("variable", ["WHATSAPP_APP_SECRET", "WHATSAPP_VERIFY_TOKEN", "WA_RATE_CARD", "WA_BIND"])
+@pytest.mark.parametrize("quote", ['"', "'"])
+def test_a_value_in_quotes_is_told(variable: str, quote: str) -> None:
+    told = problems(**{variable: f"{quote}secret-value{quote}"})
+    assert told == f"{variable} is in quotes, which belong to the value here: remove them."
+
+
 def test_a_byte_order_mark_is_no_part_of_a_value(tmp_path: Path) -> None:
     path = tmp_path / "token"
     path.write_text("EAAfrom-a-file\n", encoding="utf-8-sig")
