@@ -52,8 +52,7 @@ class CostService:
     analytics: Callable[[int, int], int] | None
 
     def report(self, first: date, last: date, by: Sequence[GroupedBy] = ("category",)) -> CostReport:
-        """Sum up delivered messages by the given dimensions; at most 400 days."""
-        last = min(last, first + timedelta(days=LONGEST_RANGE_DAYS - 1))
+        """Sum up delivered messages by the given dimensions."""
         found = list(self.costs.between(first, last))
         groups: dict[tuple[str, ...], list[CostCount]] = {}
         for each in found:
@@ -108,6 +107,8 @@ def read_days(begin: str, end: str) -> tuple[date, date]:
         raise ValueError("This must be a day, such as 2026-11-28.") from None
     if first > last:
         raise ValueError("The first day is after the last.")
+    if (last - first).days >= LONGEST_RANGE_DAYS:
+        raise ValueError(f"These are more than {LONGEST_RANGE_DAYS} days, for which counts are kept.")
     return first, last
 
 

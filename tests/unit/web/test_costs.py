@@ -143,7 +143,15 @@ def test_a_batch_knows_what_it_cost(web: Web) -> None:
 
 @pytest.mark.parametrize(
     ("query", "field"),
-    [("by=colour", "by"), ("from=2026-13-01", "from"), ("from=2026-02-02&to=2026-02-01", "from"), ("of=x", "of")],
+    [
+        ("by=colour", "by"),
+        ("from=2026-13-01", "from"),
+        ("from=2026-02-02&to=2026-02-01", "from"),
+        ("from=2020-01-01&to=2026-02-01", "from"),
+        ("from=9999-01-01", "from"),
+        ("from=0001-01-01&to=9999-12-31", "from"),
+        ("of=x", "of"),
+    ],
 )
 def test_a_wrong_question_is_refused(web: Web, query: str, field: str) -> None:
     refused = web.get(f"/v1/costs?{query}")
