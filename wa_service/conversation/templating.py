@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from string import Template as DollarTemplate
-from typing import Any
+from typing import Any, Literal
 
 from jinja2 import ChainableUndefined, TemplateSyntaxError, Undefined, nodes
 from jinja2.exceptions import TemplateError, UndefinedError
-from jinja2.filters import FILTERS
+from jinja2.filters import FILTERS, do_round
 from jinja2.runtime import Context
 from jinja2.sandbox import SandboxedEnvironment
 
@@ -24,6 +24,7 @@ MAX_VALUE = 16_384
 """Most characters of any intermediate string, and most items of any list."""
 
 _MAX_NUMBER = 10**15
+_MAX_PRECISION = 15
 _MAX_NODES = 1_000
 _MAX_LINES = 100
 
@@ -86,7 +87,7 @@ class TextTemplate:
             return str(_capped(self._template.render(variables)))
         except UndefinedError as error:  # its text quotes a key, which may be what the customer wrote
             raise TemplateError("a part of the message that the template compares or computes is missing") from error
-        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        except (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise TemplateError(f"{type(error).__name__} in the template") from error
 
 
@@ -166,6 +167,13 @@ def _replace(text: Any, old: str, new: str) -> str:
     return whole.replace(old, new)
 
 
+def _round(value: Any, precision: int = 0, method: Literal["common", "ceil", "floor"] = "common") -> float:
+    """Round; refuse a precision beyond that of a number, since Jinja2 computes 10 to its power."""
+    if abs(precision) > _MAX_PRECISION:
+        raise TemplateTooLongError("a number in the template has too many digits")
+    return do_round(value, precision, method)
+
+
 def _lines(items: Any, form: str) -> str:
     """Return a line for each item of a list, in the given form: `"$quantity × $name"`."""
     if not isinstance(items, list):
@@ -190,7 +198,7 @@ class _Environment(SandboxedEnvironment):
     def __init__(self) -> None:
         # Not optimized: constant folding would run filters at load, before the checks.
         super().__init__(undefined=ChainableUndefined, optimized=False, finalize=_printable, autoescape=False)
-        own: dict[str, Callable[..., Any]] = {"join": _join, "replace": _replace, "lines": _lines}
+        own: dict[str, Callable[..., Any]] = {"join": _join, "replace": _replace, "round": _round, "lines": _lines}
         self.filters = {name: _bounded(name, own.get(name) or FILTERS[name]) for name in (*_FILTERS, "lines")}
         self.tests = {name: self.tests[name] for name in _TESTS}
         self.globals = {}

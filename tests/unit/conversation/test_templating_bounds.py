@@ -37,6 +37,8 @@ FINE = {
     "{{ message.nobody|default('none') }}": "none",
     "{{ text|replace('hello', 'bye') }}": "bye there",
     "{{ 2 * 3 + 1 }}": "7",
+    "{{ 2.345|round(2, 'floor') }}": "2.34",
+    "{{ 1234|round(-2) }}": "1200",
     "{{ (['a', 'b']|reverse)|join }}": "ba",
     "no placeholder, 100 %": "no placeholder, 100 %",
     "{# for staff #}no placeholder\n": "no placeholder",
@@ -74,6 +76,9 @@ BOMBS = {
     "a number by multiplying": "{{ 9" + " * 999999" * 60 + " }}",
     "lines of lines": "{{ message.order.product_items|lines(text)" + "|list|join(text)" * 9 + " }}",
     "a long output": "{{ text }}" * 819,
+    "a power by rounding up": "{{ 1|round(10000000, 'ceil') }}",
+    "a power by rounding down": "{{ 1|round(-10000000, 'floor') }}",
+    "a power of the customer's": "{{ 1|round('9999999'|int, 'ceil') }}",
 }
 
 
@@ -101,6 +106,11 @@ def test_a_bomb_is_stopped_within_its_time(source: str) -> None:
         template.render({**VARIABLES, "text": "hello there " * 50})
 
     assert time.thread_time() - began < 2.0
+
+
+def test_a_filter_that_jinja2_asserts_about_fails_like_any_other() -> None:
+    with pytest.raises(TemplateError, match="AssertionError"):
+        render("{{ text|truncate(2) }}")
 
 
 def test_a_private_attribute_is_empty() -> None:
