@@ -1,4 +1,4 @@
-"""Download media that customers sent, with logs and metrics."""
+"""Download recordings that customers sent, with logs and metrics."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import time
 from collections.abc import Mapping
 
 from wa_service.observability import log, metrics
+from wa_service.speech.audio import MAX_BYTES
 from wa_service.whatsapp.client import WhatsAppMetaClient
 from wa_service.whatsapp.errors import WhatsAppError
 from wa_service.whatsapp.media.download import Media
 
 
 class MediaFetcher:
-    """Download media with the client of the number that received them."""
+    """Download recordings, whatever their label, with the client of the number that received them."""
 
     def __init__(self, clients: Mapping[str, WhatsAppMetaClient]) -> None:
         self._clients = clients
@@ -22,7 +23,7 @@ class MediaFetcher:
         """Return the file. Raises `WhatsAppError`."""
         started = time.monotonic()
         try:
-            media = self._clients[number].download_media(media_id)
+            media = self._clients[number].download_media(media_id, max_size=MAX_BYTES)
         except WhatsAppError as error:
             metrics.media_downloaded(success=False)
             self._log.warning(
