@@ -135,21 +135,26 @@ def test_the_form_may_name_the_type_and_the_query_the_number(web: Web, meta: req
 
 
 @pytest.mark.parametrize(
-    ("upload", "status"),
+    ("upload", "status", "advice"),
     [
-        ({"json": {}}, 415),
-        ({"data": {"other": (io.BytesIO(b"x"), "a.png")}}, 400),
-        (form(b"MZ\x90\0" + bytes(100), name="a.exe", mime_type="image/png"), 415),
-        (form(b"x" * (6 * 1024 * 1024)), 413),
-        (form(b""), 415),
+        ({"json": {}}, 415, "Send a form, as multipart/form-data."),
+        ({"data": {"other": (io.BytesIO(b"x"), "a.png")}}, 400, "The form is not valid."),
+        (
+            form(b"MZ\x90\0" + bytes(100), name="a.exe", mime_type="image/png"),
+            415,
+            "Convert the file to a type that WhatsApp supports.",
+        ),
+        (form(b"x" * (6 * 1024 * 1024)), 413, "Use a smaller file."),
+        (form(b""), 415, "Send a file with content."),
     ],
 )
 def test_what_is_no_file_that_meta_takes_is_refused_before_it_is_asked(
-    web: Web, upload: dict[str, Any], status: int
+    web: Web, upload: dict[str, Any], status: int, advice: str
 ) -> None:
     answer = web.post("/v1/media", **upload)
 
     assert (answer.status_code, answer.mimetype) == (status, "application/problem+json")
+    assert answer.json["detail"] == advice
 
 
 def test_a_body_larger_than_any_file_is_refused(web: Web) -> None:

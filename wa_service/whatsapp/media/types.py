@@ -114,7 +114,8 @@ def check_upload(mime_type: str, size: int) -> MediaType:
     if media is None or not media.sendable:
         raise UnsupportedMediaError(f"WhatsApp does not accept files of type {base or 'unknown'}, only {_SENDABLE}")
     if size > media.max_size:
-        raise MediaTooLargeError(f"A file of type {base} may have {media.max_size} bytes, this one has {size} or more")
+        problem = f"A file of type {base} may have {media.max_size} bytes, this one has {size} or more"
+        raise MediaTooLargeError(problem, advice="Use a smaller file.")
     if size == 0:
-        raise UnsupportedMediaError("The file is empty")
+        raise UnsupportedMediaError("The file is empty", advice="Send a file with content.")
     return media
