@@ -147,6 +147,21 @@ def test_a_waiting_message_that_was_revoked_is_not_handled_and_not_kept(
     assert told(lanes)[-1]["type"] == "revoke"
 
 
+@pytest.mark.parametrize("edits", [1, 2])
+@pytest.mark.parametrize("comes_first", [True, False])
+def test_an_edited_message_that_was_revoked_is_not_kept_with_its_edits(
+    lanes: Lanes, redis_client: redis.Redis, edits: int, *, comes_first: bool
+) -> None:
+    if not comes_first:
+        lanes.admit(text("wamid.T1", "4111 1111"))
+    lanes.admit(*(edit(f"wamid.E{n}", "wamid.T1", f"4222 222{n}") for n in range(edits)))
+    assert lanes.admit(revoke("wamid.R", "wamid.T1"), text("wamid.T2", "thanks")) == [b"new", b"new"]
+    assert lanes.admit(text("wamid.T1", "4111 1111")) == [b"duplicate"]
+    assert heard(lanes) == ["thanks"]
+    assert not any(b"4111 1111" in content or b"4222 222" in content for content in contents(redis_client).values())
+    assert [data["type"] for data in told(lanes)] == ["revoke", "text"]
+
+
 def test_a_message_that_is_being_handled_while_it_is_revoked_is_not_answered(lanes: Lanes) -> None:
     lanes.admit(text("wamid.T2", "4111 1111"))
     (work,) = lanes.inbox.take("p", 1, 1)[1]
@@ -187,6 +202,29 @@ def test_the_content_of_what_was_unavailable_is_handled_when_it_comes_under_the_
     assert lanes.admit(text("wamid.U1", "Hi, I saw your ad")) == [b"duplicate"]
     assert lanes.admit(unavailable("wamid.U1")) == [b"duplicate"]
     assert heard(lanes) == ["unsupported", "Hi, I saw your ad"]
+
+
+@pytest.mark.parametrize("handled", [True, False])
+def test_what_was_revoked_while_it_was_unavailable_is_not_handled_when_its_content_comes(
+    lanes: Lanes, *, handled: bool
+) -> None:
+    lanes.admit(unavailable("wamid.U1"))
+    if handled:
+        heard(lanes)
+    assert lanes.admit(revoke("wamid.R", "wamid.U1"), text("wamid.T2", "thanks")) == [b"new", b"new"]
+    assert lanes.admit(text("wamid.U1", "4111 1111")) == [b"duplicate"]
+    assert heard(lanes) == ["thanks"]
+
+
+def test_the_edit_of_what_was_unavailable_is_its_content(lanes: Lanes) -> None:
+    lanes.admit(unavailable("wamid.U1"), edit("wamid.E", "wamid.U1", "table for 4"))
+    assert lanes.admit(text("wamid.U1", "table for 2")) == [b"duplicate"]
+    assert heard(lanes) == ["table for 4"]
+
+
+def test_a_revocation_takes_back_the_content_that_came_after_its_message(lanes: Lanes) -> None:
+    lanes.admit(unavailable("wamid.U1"), text("wamid.U1", "4111 1111"), revoke("wamid.R", "wamid.U1"))
+    assert heard(lanes) == []
 
 
 def test_another_unsupported_message_under_the_same_id_is_a_duplicate(lanes: Lanes) -> None:

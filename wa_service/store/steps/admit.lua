@@ -89,18 +89,26 @@ local function admit_event()
   count_received(number, mark)
 
   if original ~= '' then
-    local waiting = waiting_event(conversation, original)
+    local waiting = waiting_events(conversation, original)
     local before = redis.call('GET', seen_key(original_mark))
-    if waiting then
-      take_out(conversation, waiting, edited)
-      -- A revoked message is not kept; API clients learn of it by the revocation.
-      if edited == '' and before then forget_event(before) end
+    local has_content = before and before ~= 'unavailable'
+    -- The original's content may arrive later and is then a duplicate.
+    if not has_content then redis.call('SET', seen_key(original_mark), 'changed', 'EX', mark_seconds) end
+    if #waiting > 0 and edited ~= '' then
+      take_out(conversation, waiting[#waiting], add_edit(edited, edits_of(waiting[#waiting]), place))
+      return 'new'
+    elseif #waiting > 0 then
+      -- A revoked message is not kept, with its edits; API clients learn of it by the revocation.
+      forget_events(has_content and before or '')
+      for _, other in ipairs(waiting) do
+        forget_events(edits_of(other))
+        take_out(conversation, other, '')
+      end
       return 'new'
     end
-    if not before then -- the original arrives later and is then a duplicate
-      redis.call('SET', seen_key(original_mark), 'changed', 'EX', mark_seconds)
+    if not has_content then
       if edited == '' then return 'new' end
-      event = edited
+      event = add_edit(edited, '', place)
     end
   end
   if handling == 'none' then return 'new' end

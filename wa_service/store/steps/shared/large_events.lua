@@ -40,7 +40,10 @@ local function append_bounded(kind, conversation, event, retention)
   return place, kept, is_large and is_over
 end
 
-local function forget_event(place)
-  redis.call('XDEL', prefix .. 'events', place)
-  redis.call('DEL', prefix .. 'large_event:' .. place)
+-- forget_events(places): delete events; places: their ids in the stream, separated by spaces. A mark may have a word.
+local function forget_events(places)
+  for place in string.gmatch(places, '%d+%-%d+') do
+    redis.call('XDEL', prefix .. 'events', place)
+    redis.call('DEL', prefix .. 'large_event:' .. place)
+  end
 end

@@ -28,10 +28,19 @@ local function take_out(conversation, event, other)
   return true
 end
 
--- waiting_event(conversation, id) -> the event of the message with this id (JSON text), or nil.
-local function waiting_event(conversation, id)
-  local wanted = '"i":' .. id .. ','
+-- waiting_events(conversation, id) -> the events of the message with this id (JSON text): several where its content came
+-- after it.
+local function waiting_events(conversation, id)
+  local wanted, found = '"i":' .. id .. ',', {}
   for _, event in ipairs(redis.call('ZRANGE', prefix .. 'mailbox:' .. conversation, 0, -1)) do
-    if string.find(event, wanted, 1, true) then return event end
+    if string.find(event, wanted, 1, true) then found[#found + 1] = event end
   end
+  return found
+end
+
+-- The last field of a waiting event that was edited: the ids of its edits in the stream.
+local function edits_of(event) return string.match(event, ',"c":"([%d%- ]+)"}$') or '' end
+
+local function add_edit(event, earlier, place)
+  return string.sub(event, 1, -2) .. ',"c":"' .. (earlier == '' and place or earlier .. ' ' .. place) .. '"}'
 end
