@@ -68,6 +68,31 @@ def test_a_word_that_is_new_is_told_once_and_moves_nothing(lanes: Lanes, record_
     assert record(lanes, record_id).history[-1][0] == "other_deleted"
 
 
+ATTEMPTS: list[tuple[str, dict[str, Any]]] = [
+    ("pending", {"transaction": {"id": "t1", "status": "pending"}}),
+    ("pending", {"transaction": {"id": "t1", "status": "failed", "error": {"code": "psp_declined"}}}),
+    ("pending", {"transaction": {"id": "t2", "status": "pending"}}),
+    ("captured", {"transaction": {"id": "t2", "status": "success"}}),
+    ("captured", {"transaction": {"id": "t2", "status": "success"}, "refunds": [{"id": "r1", "status": "success"}]}),
+]
+
+
+@pytest.mark.parametrize("wamid", ["wamid.A1", "wamid.THEIRS"])
+def test_each_state_of_a_payment_is_told_once(lanes: Lanes, record_id: str, wamid: str) -> None:
+    for again in (False, True):
+        for word, state in ATTEMPTS:
+            payment = PAYMENT | state if again else state | PAYMENT
+            about = replace(meta_status(wamid, word, type="payment", payment=payment), addresses=(ANA,))
+            ((outcome, *_),) = lanes.store.run([lanes.outbox.apply_status(about, int(time.time() * 1000))])
+            assert (outcome == b"duplicate") == again
+    entries = Events(lanes.store, retention_seconds=KEEP).after("", 100)
+    items = [event_item(entry)["data"] for entry in entries if entry.kind in ("status", "foreign_status")]
+    assert [(item["status"], item["payment"]) for item in items] == [
+        (word, PAYMENT | state) for word, state in ATTEMPTS
+    ]
+    assert record(lanes, record_id).status == "accepted"
+
+
 @pytest.mark.parametrize("kind", [[], {}, 7, None, "message", "video"])
 def test_of_any_other_type_it_is_the_message_s(lanes: Lanes, record_id: str, kind: Any) -> None:
     assert status(lanes, "read", type=kind) == b"applied"

@@ -28,6 +28,7 @@ from wa_service.store.status_forms import (
     foreign_status,
     status_event,
     status_key,
+    subject_digest,
 )
 from wa_service.store.stop_digests import StopDigests
 from wa_service.whatsapp.addresses import spellings
@@ -334,6 +335,7 @@ class Outbox:
             at=at_ms,
             number=number,
             participant=status.participant,
+            subject=subject_digest(status),
             retention=self.retention_seconds,
             error=orjson.dumps(failure) if failure else "",
             code=failure["code"] or 0 if failure else 0,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from hashlib import sha1
 from typing import Any
 
 import orjson
@@ -42,6 +43,14 @@ def status_event(status: MessageStatus, at_ms: int, failure: Mapping[str, Any] |
     if status.contact is not None and fits(status.contact, KEPT_BYTES):
         event["beside"] = status.contact
     return event | {"raw": bounded(status.raw, KEPT_BYTES)}
+
+
+def subject_digest(status: MessageStatus) -> str:
+    """Return the digest of the payment or call that a status is about, "" for the message itself."""
+    if status.subject is None:
+        return ""
+    content = orjson.dumps(bounded(status.subject, KEPT_BYTES), option=orjson.OPT_SORT_KEYS)
+    return sha1(content, usedforsecurity=False).hexdigest()
 
 
 def foreign_recipient(status: MessageStatus) -> bytes:

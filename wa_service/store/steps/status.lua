@@ -1,13 +1,14 @@
 -- Apply a status from Meta to a send. The send is found by our id (biz_opaque_callback_data), else by its wamid; the
 -- record's s:<status> detects duplicates. mark: digest of number and wamid · status: Meta's, also one without a rank ·
--- error, pricing: JSON ("" none) · participant: of a group ("" none) · code: of the error (0 none) · country: of the
--- customer ("" unknown), for costs · foreign: JSON to store where the send is not ours · recipient: of another system's
--- send, JSON, see `resolve` ("" none, or the status has an id of ours) · event: a JSON object for the events stream, to
--- which id, message_type, tag and biz_opaque_callback_data are added where the send is ours · waba: the business account,
--- whose template is paused where the status says so.
+-- error, pricing: JSON ("" none) · participant: of a group ("" none) · subject: the digest of the payment or call that
+-- it is about ("" none) · code: of the error (0 none) · country: of the customer ("" unknown), for costs · foreign: JSON
+-- to store where the send is not ours · recipient: of another system's send, JSON, see `resolve` ("" none, or the
+-- status has an id of ours) · event: a JSON object for the events stream, to which id, message_type, tag and
+-- biz_opaque_callback_data are added where the send is ours · waba: the business account, whose template is paused
+-- where the status says so.
 -- Return {"applied"|"late"|"unranked"|"duplicate"|"foreign", id, ms since accepted (-1 unknown), "category\ttype"
 -- counted or ""}.
--- args: id mark wamid status at number participant retention:number error code pricing country foreign recipient event waba mark_seconds
+-- args: id mark wamid status at number participant subject retention:number error code pricing country foreign recipient event waba mark_seconds
 -- include: refuse_when_full clock lifetime wake thread events consent lane batch tags record stop marketing participants costs held_sends identity
 local function read(name)
   return redis.call('HMGET', record_key(name), 'c', 's:accepted', 'wamid', 'type', 'opaque', 'n', 'error', 'confirmed',
@@ -17,6 +18,11 @@ end
 local function ended_by_us(failure)
   return string.find(failure, '"no_word_from_meta"', 1, true) or string.find(failure, '"reason":"expired"', 1, true)
 end
+-- is_first() -> whether this status, of this participant and state of a payment, has not been applied before.
+local function is_first()
+  local seen = prefix .. 'seen:' .. redis.sha1hex(mark .. ' ' .. status .. ' ' .. participant .. subject)
+  return redis.call('SET', seen, '', 'NX', 'EX', mark_seconds)
+end
 local v = id ~= '' and read(id)
 if not v or not v[1] then
   id = redis.call('GET', prefix .. 'wamid:' .. mark)
@@ -24,8 +30,7 @@ if not v or not v[1] then
 end
 if not v or not v[1] then
   if recipient ~= '' then
-    local seen = prefix .. 'seen:' .. redis.sha1hex(mark .. ' ' .. status .. ' ' .. participant)
-    if not redis.call('SET', seen, '', 'NX', 'EX', mark_seconds) then return { 'duplicate', '', -1, '' } end
+    if not is_first() then return { 'duplicate', '', -1, '' } end
     append_event('foreign_status', conversation_of(number, cjson.decode(recipient)), event, retention)
   end
   local list = prefix .. 'foreign'
@@ -43,10 +48,10 @@ local function append_status_event()
   append_event('status', conversation, facts .. string.sub(event, 2), retention)
 end
 -- A status without a rank, such as that of a payment or a new one: store it (a bounded number) and append it to the
--- events stream once.
+-- events stream once. A payment may be tried again or refunded under the same status: each state of it is an event.
 if not RANK[status] then
-  if v[10] then return { 'duplicate', id, -1, '' } end
-  if redis.call('HLEN', record) < 64 then redis.call('HSET', record, 's:' .. status, at) end
+  if subject == '' and v[10] or subject ~= '' and not is_first() then return { 'duplicate', id, -1, '' } end
+  if not v[10] and redis.call('HLEN', record) < 64 then redis.call('HSET', record, 's:' .. status, at) end
   append_status_event()
   return { 'unranked', id, -1, '' }
 end
