@@ -16,7 +16,7 @@ import orjson
 from wa_service.store.stored_event import UnreadableEventError, read_event
 from wa_service.whatsapp.webhooks.envelope import OBJECT
 from wa_service.whatsapp.webhooks.history import HISTORY_FIELD
-from wa_service.whatsapp.webhooks.thread_events import STANDBY_FIELD
+from wa_service.whatsapp.webhooks.thread_events import STANDBY_FIELD, is_outbound
 
 SIGNATURE_HEADER = "X-Hub-Signature-256"
 
@@ -60,7 +60,7 @@ def _piece(kind: str, data: bytes, display_numbers: Mapping[str, str]) -> bytes 
     if kind == "handover":
         return _envelope(piece.waba_id, piece.field, piece.raw, piece.entry_time)
     inside: dict[str, Any] = {} if piece.contact is None else {"contacts": [piece.contact]}
-    is_echo = kind == "echo" or (kind == "standby" and bool({"to", "to_user_id"} & piece.raw.keys()))
+    is_echo = kind == "echo" or (kind == "standby" and is_outbound(piece.raw))
     inside["message_echoes" if is_echo else "messages"] = [piece.raw]
     value = _value(piece.phone_number_id, display_numbers) | ({STANDBY_FIELD: inside} if kind == "standby" else inside)
     return _envelope(piece.waba_id, piece.field or "messages", value, piece.entry_time)

@@ -14,9 +14,10 @@ from wa_service.store.contacts import Contact, Contacts
 from wa_service.store.records import Record
 from wa_service.store.stored_event import reference
 from wa_service.store.threads import ThreadPlace, Threads
+from wa_service.whatsapp.webhooks.thread_events import is_outbound
 
 Direction = Literal["in", "out", "echo", "event"]
-_WRITTEN: Final = {"message": "in", "echo": "echo", "standby": "echo"}
+_WRITTEN: Final = frozenset({"message", "echo", "standby"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,8 @@ class ThreadMessage:
     @property
     def quiet(self) -> str | None:
         """Why there was no automatic reply, such as `paused`, `other_application`, `group`, `stale`."""
+        if self.direction == "in" and self.kind == "standby":
+            return "other_application"
         return self._noted("quiet")
 
     @property
@@ -179,7 +182,7 @@ def _message(item: ThreadPlace) -> ThreadMessage | None:
     number, message_id = str(event["phone_number_id"] or ""), str(data.get("id") or "")
     return ThreadMessage(
         place=item.place,
-        direction="in" if kind == "message" else "echo",
+        direction="in" if kind == "message" or (kind == "standby" and not is_outbound(raw)) else "echo",
         at=item.at,
         kind=kind,
         content=content_of(raw),

@@ -13,6 +13,7 @@ from wa_service.whatsapp.phone_numbers import is_number
 from wa_service.whatsapp.stop_words import StopWords
 from wa_service.whatsapp.webhooks.events import ManagementEvent, Piece, parse_piece
 from wa_service.whatsapp.webhooks.identity import Identity, address_of, identity_of_message
+from wa_service.whatsapp.webhooks.thread_events import is_outbound
 
 PREFERENCES_FIELD: Final = "user_preferences"
 _MARKETING: Final = "marketing_messages"
@@ -44,7 +45,7 @@ class MarketingConsent:
 
     def of_thread_event(self, piece: Piece) -> list[PendingWrite]:
         """Return the writes for a customer's message while another application owns the thread."""
-        if piece.kind != "standby" or "to" in piece.raw or "to_user_id" in piece.raw:
+        if piece.kind != "standby" or is_outbound(piece.raw):
             return []
         return [write for writes in self.of_message(piece) for write in writes]
 

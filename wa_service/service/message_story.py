@@ -102,7 +102,7 @@ def _unanswered(message: ThreadMessage, near: Sequence[ThreadMessage]) -> Reason
 def _who_took_over(message: ThreadMessage, near: Sequence[ThreadMessage]) -> str:
     before = [other for other in near if other.at <= message.at]
     for other in reversed(before):
-        if other.direction == "echo":
+        if other.kind == "echo":
             return "They wrote in the WhatsApp Business app: the echo is above it in the conversation."
         if other.kind == "pause":
             return f"The bot was paused ({other.content.text}), as shown above it in the conversation."

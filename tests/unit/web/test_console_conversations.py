@@ -174,6 +174,15 @@ class TestReasons:
         assert "They wrote in the WhatsApp Business app" in shown
         assert "I am here" in shown
 
+    def test_another_application_had_the_thread(self, web: Web, user: ConsoleUser) -> None:
+        asked, answered = text_message("wamid.SB", "Is it still free?"), text_message("wamid.SE", "It is.")
+        nested = {"messages": [asked], "message_echoes": [answered | {"from": "15550001111", "to": CUSTOMER}]}
+        web.webhook(delivery(value_of(standby=nested), field="standby"))
+        shown = self.shown(user)
+        assert "The thread belonged to another application" in shown
+        assert re.search("Customer +Is it still free", shown)
+        assert re.search("Another application +It is", shown)
+
     def test_nobody_works(self, web: Web, user: ConsoleUser) -> None:
         written(web)
         assert "Nobody has handled it yet." in self.shown(user)

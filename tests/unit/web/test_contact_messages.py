@@ -77,3 +77,14 @@ def test_a_page_after_nothing_of_the_conversation_is_refused(web: Web) -> None:
 def test_a_pause_lasts_a_second_at_least(web: Web, seconds: Any) -> None:
     talk(web)
     assert web.put(f"/v1/contacts/{CUSTOMER}/pause", {"seconds": seconds}).status_code == 400
+
+
+def test_in_another_application_s_thread_the_customer_wrote_and_the_application_answered(web: Web) -> None:
+    asked, answered = text_message("wamid.SB", "Is it still free?"), text_message("wamid.SE", "It is.")
+    nested = {"messages": [asked], "message_echoes": [answered | {"from": "15550001111", "to": CUSTOMER}]}
+    web.webhook(delivery(value_of(standby=nested), field="standby"))
+
+    items = web.get(f"/v1/contacts/{CUSTOMER}/messages").json["items"]
+
+    found = [(item["id"], item["direction"], item["quiet"], item["answers"]) for item in items]
+    assert found == [("wamid.SE", "echo", None, []), ("wamid.SB", "in", "other_application", [])]

@@ -50,6 +50,11 @@ def thread_items(field: str, value: Mapping[str, Any]) -> Iterator[ThreadItem]:
         yield from (ThreadItem("standby", echo) for echo in items_of(inside.get("message_echoes")))
 
 
+def is_outbound(message: Mapping[str, Any]) -> bool:
+    """Return whether the business wrote a message of a thread: only such a message names its recipient."""
+    return "to" in message or "to_user_id" in message
+
+
 def beside_messages(value: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a standby value has beside messages, in the form of a `messages` value; {} if there is nothing."""
     nested = value.get(STANDBY_FIELD)
@@ -65,7 +70,7 @@ def identity_in_thread(kind: str, raw: Mapping[str, Any], contact: Mapping[str, 
         sender = raw.get("sender")
         found = sender if isinstance(sender, dict) else {}
         return _identity(found.get("phone_number") or found.get("wa_id"), found.get("user_id"))
-    if "to" in raw or "to_user_id" in raw:
+    if is_outbound(raw):
         return _identity(raw.get("to"), raw.get("to_user_id"), raw.get("to_parent_user_id"))
     return identity_of_message(raw, contact)
 
