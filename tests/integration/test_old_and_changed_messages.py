@@ -191,16 +191,22 @@ def test_changes_open_no_window(lanes: Lanes, redis_client: redis.Redis) -> None
     assert not redis_client.hexists(lanes.store.keys.contact(f"{NUMBER}:{CUSTOMER}"), "window_end")
 
 
-def unavailable(message_id: str) -> Piece:
-    error = {"code": 131060, "title": "This message is currently unavailable."}
-    return piece(id=message_id, type="unsupported", errors=[error], unsupported={"type": "media_placeholder"})
+UNAVAILABLE = {"code": 131060, "title": "This message is currently unavailable."}
 
 
-def test_the_content_of_what_was_unavailable_is_handled_when_it_comes_under_the_same_id(lanes: Lanes) -> None:
-    assert lanes.admit(unavailable("wamid.U1"), unavailable("wamid.U1")) == [b"new", b"duplicate"]
+def unavailable(message_id: str, errors: Any = (UNAVAILABLE,)) -> Piece:
+    found = list(errors) if isinstance(errors, tuple) else errors
+    return piece(id=message_id, type="unsupported", errors=found, unsupported={"type": "media_placeholder"})
+
+
+@pytest.mark.parametrize("errors", [(UNAVAILABLE,), (UNAVAILABLE | {"code": "131060"},), UNAVAILABLE])
+def test_the_content_of_what_was_unavailable_is_handled_when_it_comes_under_the_same_id(
+    lanes: Lanes, errors: Any
+) -> None:
+    assert lanes.admit(unavailable("wamid.U1", errors), unavailable("wamid.U1", errors)) == [b"new", b"duplicate"]
     assert lanes.admit(text("wamid.U1", "Hi, I saw your ad")) == [b"new"]
     assert lanes.admit(text("wamid.U1", "Hi, I saw your ad")) == [b"duplicate"]
-    assert lanes.admit(unavailable("wamid.U1")) == [b"duplicate"]
+    assert lanes.admit(unavailable("wamid.U1", errors)) == [b"duplicate"]
     assert heard(lanes) == ["unsupported", "Hi, I saw your ad"]
 
 

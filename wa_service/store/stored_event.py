@@ -11,6 +11,7 @@ from wa_service.store.keys import mark
 from wa_service.store.size_limits import shallow, write
 from wa_service.whatsapp.webhooks.events import Piece
 from wa_service.whatsapp.webhooks.identity import identity_of_message
+from wa_service.whatsapp.webhooks.status import errors_of
 
 FORM = 2
 UNAVAILABLE_CODE = 131060
@@ -83,11 +84,8 @@ def _burst_role(piece: Piece) -> int:
 
 def is_unavailable(piece: Piece) -> bool:
     """Whether the content is not available yet, and Meta may deliver it later under the same id (code 131060)."""
-    errors = piece.raw.get("errors")
-    return (
-        piece.raw.get("type") == "unsupported"
-        and isinstance(errors, list)
-        and any(isinstance(error, dict) and error.get("code") == UNAVAILABLE_CODE for error in errors)
+    return piece.raw.get("type") == "unsupported" and any(
+        error.code == UNAVAILABLE_CODE for error in errors_of(piece.raw)
     )
 
 
